@@ -1,0 +1,40 @@
+"""Bytes to messages and back; what can't be read is refused with the name of the field."""
+
+from typing import Generic, TypeVar
+
+import msgspec
+
+from schemas.errors import InvalidMessage
+from schemas.messages import Deferral, Event, Label, Reply, Request, Trace
+
+Message = TypeVar("Message", bound=msgspec.Struct)
+
+
+class Codec(Generic[Message]):
+    """JSON codec of one message type. Reuses msgspec's compiled decoder and encoder."""
+
+    def __init__(self, message: type[Message]) -> None:
+        self.message = message
+        self._decoder = msgspec.json.Decoder(message)
+        self.encode = msgspec.json.Encoder().encode
+
+    def decode(self, raw: bytes | None) -> Message:
+        """The message in `raw`.
+
+        Raises:
+            InvalidMessage: not JSON, a field missing or of the wrong type, or no value at all.
+        """
+        if raw is None:
+            raise InvalidMessage(f"{self.message.__name__}: the message has no value")
+        try:
+            return self._decoder.decode(raw)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise InvalidMessage(f"{self.message.__name__}: {error}") from error
+
+
+REQUEST = Codec(Request)
+LABEL = Codec(Label)
+DEFERRAL = Codec(Deferral)
+REPLY = Codec(Reply)
+TRACE = Codec(Trace)
+EVENT = Codec(Event)
