@@ -15,7 +15,7 @@ from msgspec import Meta, Struct
 RequestId = Annotated[str, Meta(min_length=1, max_length=256, description="the client's idempotency key")]
 TaskName = Annotated[
     str,
-    Meta(pattern="^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$", description="letters, digits, dot, dash and underscore"),
+    Meta(pattern="^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$", description="letters, digits, dot, dash, underscore"),
 ]
 Embedding = Annotated[
     bytes | list[float], Meta(description="little-endian float32 in base64, or a list of numbers; all finite")
@@ -136,7 +136,7 @@ class Usage(Struct, frozen=True):
 
 
 class Reply(Struct, frozen=True):
-    """The teacher's answer to a deferral. Topic `replies`: a `label`, or an `error` when it failed for good."""
+    """The teacher's answer to a deferral. Topic `replies`: a `label`, or an `error` where it failed."""
 
     deferral: Deferral
     label: Annotated[str, Meta(min_length=1, max_length=256)] | None = None

@@ -1,0 +1,158 @@
+"""What operators tune, per task or for all (`*`): read from the config topic, merged over the defaults.
+
+A config message is a JSON object with any of the fields of `Config`. The one keyed by the task is laid over
+the one keyed `*`, and both over the defaults below. A null puts the default back. A message with a problem
+changes nothing; every problem in it is named (`InvalidConfig`).
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta, Struct
+
+from schemas.errors import InvalidConfig
+
+EVERY_TASK = "*"
+
+Share = Annotated[float, Meta(ge=0.0, le=1.0)]
+Probability = Annotated[float, Meta(gt=0.0, lt=1.0)]
+Seconds = Annotated[float, Meta(ge=0.0)]
+
+
+class Refit(Struct, frozen=True, forbid_unknown_fields=True):
+    """When the trainer refits.
+
+    Attributes:
+        growth: new traces since the last attempt, as a share of the traces it had.
+        at_least: and at least so many.
+        quiet: seconds that must have passed since the last attempt ended.
+        window: newest traces that a fit may use.
+        budget: seconds that a fit may take.
+    """
+
+    growth: Annotated[float, Meta(ge=0.0)] = 0.2
+    at_least: Annotated[int, Meta(ge=1)] = 200
+    quiet: Seconds = 1.0
+    window: Annotated[int, Meta(ge=100)] = 100_000
+    budget: Annotated[float, Meta(gt=0.0)] = 600.0
+
+
+class TeacherConfig(Struct, frozen=True, forbid_unknown_fields=True):
+    """How the built-in teacher asks.
+
+    Attributes:
+        url: base URL of an OpenAI-compatible API, e.g. `http://localhost:8000/v1`.
+        model: model name sent to it.
+        key_env: name of the environment variable that holds the API key.
+        prompt: system prompt; `{labels}` becomes the label set, one a line.
+        labels: the only answers allowed; empty allows any short answer.
+        concurrency: calls under way at once, per worker.
+        timeout: seconds for one call.
+        retries: further attempts after a failure that may pass.
+        temperature: sampling temperature.
+    """
+
+    url: str | None = None
+    model: str | None = None
+    key_env: str = "OPENAI_API_KEY"
+    prompt: str = (
+        "Classify the user's message. Answer with exactly one of these labels and nothing else:\n{labels}"
+    )
+    labels: tuple[Annotated[str, Meta(min_length=1, max_length=256)], ...] = ()
+    concurrency: Annotated[int, Meta(ge=1, le=1024)] = 16
+    timeout: Annotated[float, Meta(gt=0.0, le=120.0)] = 30.0
+    retries: Annotated[int, Meta(ge=0, le=10)] = 4
+    temperature: Annotated[float, Meta(ge=0.0, le=2.0)] = 0.0
+
+
+class Config(Struct, frozen=True):
+    """Settings of one task.
+
+    Attributes:
+        target_agreement: least share of locally answered requests on which the teacher must agree.
+        delta: probability with which a certified claim may be wrong.
+        audit_rate: share of all requests that the teacher answers whatever the surrogate says.
+        threshold: acceptor threshold set by hand in place of the certified one; None for the certified one.
+        paused: defer everything.
+        embedder: what turns a request into features.
+    """
+
+    target_agreement: Probability = 0.95
+    delta: Probability = 0.05
+    audit_rate: Share = 0.02
+    threshold: Share | None = None
+    paused: bool = False
+    embedder: Annotated[str, Meta(min_length=1)] = "text"
+    refit: Refit = Refit()
+    teacher: TeacherConfig = TeacherConfig()
+
+
+Override = Mapping[str, Any]
+NOTHING: Override = MappingProxyType({})
+
+
+def parse_override(raw: bytes | None) -> Override:
+    """The fields that one config message sets; a tombstone (no value) sets none.
+
+    Raises:
+        InvalidConfig: with every problem, each named by its field.
+    """
+    if raw is None:
+        return NOTHING
+    try:
+        fields = msgspec.json.decode(raw, type=dict[str, Any])
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise InvalidConfig([f"not a JSON object: {error}"]) from error
+    problems = _problems(fields, Config, "")
+    if problems:
+        raise InvalidConfig(problems)
+    return MappingProxyType(fields)
+
+
+def merged(*overrides: Override) -> Config:
+    """Overrides laid over the defaults, later ones over earlier ones, nested fields one by one."""
+    fields: dict[str, Any] = {}
+    for override in overrides:
+        fields = _laid_over(fields, override)
+    return msgspec.convert(fields, Config)
+
+
+def _laid_over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    result = dict(below)
+    for name, value in above.items():
+        if value is None:
+            result.pop(name, None)
+        elif isinstance(value, Mapping) and isinstance(result.get(name), Mapping):
+            result[name] = _laid_over(result[name], value)
+        else:
+            result[name] = _laid_over({}, value) if isinstance(value, Mapping) else value
+    return result
+
+
+def _problems(fields: Mapping[str, Any], record: type[Struct], path: str) -> list[str]:
+    found = []
+    known = {field.name: field for field in msgspec.structs.fields(record)}
+    for name, value in fields.items():
+        if name not in known:
+            found.append(f"`{path}{name}`: there is no such setting; there are {', '.join(sorted(known))}")
+        elif value is None:
+            continue
+        elif _is_record(known[name].type) and isinstance(value, Mapping):
+            found.extend(_problems(value, known[name].type, f"{path}{name}."))
+        else:
+            found.extend(_problem(value, known[name].type, f"{path}{name}"))
+    return found
+
+
+def _problem(value: Any, expected: Any, name: str) -> list[str]:
+    try:
+        msgspec.convert(value, expected)
+    except msgspec.ValidationError as error:
+        return [f"`{name}`: {error}"]
+    return []
+
+
+def _is_record(expected: Any) -> bool:
+    return isinstance(expected, type) and issubclass(expected, Struct)
