@@ -76,7 +76,8 @@ class Config(Struct, frozen=True):
         audit_rate: share of all requests that the teacher answers whatever the surrogate says.
         threshold: acceptor threshold set by hand in place of the certified one; None for the certified one.
         paused: defer everything.
-        embedder: what turns a request into features.
+        embedder: what turns a request into features: `text`, or `precomputed` for a vector that it brings.
+        dimension: length of such a vector; None for that of the live policy.
     """
 
     target_agreement: Probability = 0.95
@@ -85,6 +86,7 @@ class Config(Struct, frozen=True):
     threshold: Share | None = None
     paused: bool = False
     embedder: Annotated[str, Meta(min_length=1)] = "text"
+    dimension: Annotated[int, Meta(ge=1, le=65_536)] | None = None
     refit: Refit = Refit()
     teacher: TeacherConfig = TeacherConfig()
 
