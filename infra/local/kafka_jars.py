@@ -17,7 +17,7 @@ from infra.local.errors import DownloadFailed, ProgramMissing
 
 _POM: Final = Path(__file__).with_name("pom.xml")
 _INSTALL: Final = {
-    "java": "Java 17 or newer (Debian: `apt-get install default-jre-headless`, macOS: `brew install openjdk`)",
+    "java": "Java 17 or later (Debian: `apt-get install default-jre-headless`, macOS: `brew install java`)",
     "mvn": "Maven (Debian: `apt-get install maven`, macOS: `brew install maven`)",
 }
 
