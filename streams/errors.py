@@ -1,0 +1,74 @@
+"""What can go wrong in the running system; every message says what, where and what to do.
+
+StreamsError
+├── InvalidSettings            settings with problems, every one of them named
+├── StateUnavailable           Redis is away, or an agent is stopping: wait and try again
+├── DeliveryFailed             outputs or offsets did not become durable: abort and try again
+├── KafkaFailed                a Kafka client is broken for good: this process must end
+│   └── DeliveryFatal          the producer is fenced by a newer worker, or broken
+├── OutputTooLarge             a message that Kafka would not take
+├── RefitFailed                a refit ended without a result
+└── TeacherError               the teacher gave no label for a deferral
+    ├── TeacherMisconfigured   a setting is missing or can't be right; names it
+    ├── NothingToAsk           the deferral has no text to ask about
+    ├── UnreadableAnswer       the model spoke, but not one label of the set; quotes it
+    └── TeacherFailed          the endpoint refused, failed or did not answer in time
+"""
+
+from collections.abc import Sequence
+
+
+class StreamsError(Exception):
+    """Anything of ours that can go wrong in the running system."""
+
+
+class InvalidSettings(StreamsError):
+    """Settings with problems; `problems` holds a sentence for each."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        super().__init__("; ".join(problems))
+        self.problems = tuple(problems)
+
+
+class StateUnavailable(StreamsError):
+    """What a batch needs is away for now; the batch is read again later."""
+
+
+class DeliveryFailed(StreamsError):
+    """Outputs or offsets did not become durable; nothing of them counts."""
+
+
+class KafkaFailed(StreamsError):
+    """A Kafka client is broken for good; only a new process can go on."""
+
+
+class DeliveryFatal(KafkaFailed):
+    """The producer is fenced by a newer worker of the same slot, or broken."""
+
+
+class OutputTooLarge(StreamsError):
+    """A message that is larger than the producer's `message.max.bytes`."""
+
+
+class RefitFailed(StreamsError):
+    """A refit's process ended without a result."""
+
+
+class TeacherError(StreamsError):
+    """The teacher gave no label for a deferral."""
+
+
+class TeacherMisconfigured(TeacherError):
+    """A setting is missing or can't be right; names the config field."""
+
+
+class NothingToAsk(TeacherError):
+    """The deferral has no text to ask about."""
+
+
+class UnreadableAnswer(TeacherError):
+    """The model spoke, but what it said is not one label of the set; quotes it."""
+
+
+class TeacherFailed(TeacherError):
+    """The endpoint refused, failed or did not answer in time."""

@@ -1,0 +1,1 @@
+"""The built-in teacher: asks an OpenAI-compatible endpoint for the label of a deferral."""

@@ -1,0 +1,122 @@
+"""What the model said becomes a label of the set, or an error: never a guess.
+
+A label is recognised as it stands, or else in wrapping that models put around it (white space, quotes, a code
+fence, a trailing period), or else whatever the case of its letters. The first of these that fits any label
+decides, and has to fit one alone.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from streams.errors import UnreadableAnswer
+
+_LONGEST_LABEL = 256
+_LONGEST_QUOTE = 80
+_DEEPEST_WRAPPING = 512
+_FENCE = re.compile(r"```(?:[\w+-]*\r?\n)?(.*?)```", re.DOTALL)
+_QUOTES = ('""', "''", "``", "“”", "‘’", "«»")  # noqa: RUF001
+_WRAPPING = "".join(_QUOTES) + ". "
+
+
+class _Structured(msgspec.Struct):
+    label: str
+
+
+def read(said: str, labels: Sequence[str]) -> str:
+    """The one label that was meant: from `{"label": ...}` or from plain text.
+
+    With no labels given, any answer on a single line of at most 256 characters is one.
+
+    Raises:
+        UnreadableAnswer: nothing was said, or no label, or what fits several.
+    """
+    if not said.strip():
+        raise UnreadableAnswer("the model said nothing")
+    if said in labels:
+        return said
+    structured = _structured(said)
+    answer = said if structured is None else structured
+    return _chosen(answer, labels, said) if labels else _short(_bare(answer), said)
+
+
+def quoted(said: str) -> str:
+    """What was said, in quotes and cut to fit in a message."""
+    cut = said if len(said) <= _LONGEST_QUOTE else f"{said[:_LONGEST_QUOTE]}…"
+    return repr(cut)
+
+
+def _chosen(answer: str, labels: Sequence[str], said: str) -> str:
+    for form in _FORMS:
+        meant = form(answer)
+        fitting = {label for label in labels if form(label) == meant}
+        if len(fitting) == 1:
+            return fitting.pop()
+        if fitting:
+            raise UnreadableAnswer(f"the model said {quoted(said)}, which fits {len(fitting)} of the labels")
+    raise UnreadableAnswer(f"the model said {quoted(said)}, which is none of the {len(set(labels))} labels")
+
+
+def _short(answer: str, said: str) -> str:
+    empty = not answer.strip(_WRAPPING)
+    if empty or len(answer) > _LONGEST_LABEL or len(answer.splitlines()) != 1 or answer.startswith("{"):
+        raise UnreadableAnswer(
+            f"the model said {quoted(said)}, which is not one line of at most {_LONGEST_LABEL} characters"
+        )
+    return answer
+
+
+def _structured(said: str) -> str | None:
+    """The label inside `{"label": ...}`, fenced or not; None where that is not what was said."""
+    content = _unfenced(said.strip())
+    if not content.startswith("{"):
+        return None
+    try:
+        return msgspec.json.decode(content, type=_Structured).label
+    except (msgspec.DecodeError, RecursionError):
+        return None
+
+
+def _bare(text: str) -> str:
+    """The text without its wrapping, layer by layer, as long as something remains."""
+    for _ in range(_DEEPEST_WRAPPING):
+        inner = _peeled(text)
+        if inner == text:
+            break
+        text = inner
+    return text
+
+
+def _peeled(text: str) -> str:
+    """The text without its outermost layer; the text itself if it has none, or nothing would remain."""
+    for layer in _LAYERS:
+        inner = layer(text)
+        if inner != text and inner.strip():
+            return inner
+    return text
+
+
+def _folded(text: str) -> str:
+    return _bare(text).casefold()
+
+
+def _as_it_is(text: str) -> str:
+    return text
+
+
+def _unfenced(text: str) -> str:
+    fenced = _FENCE.fullmatch(text)
+    return fenced[1].strip() if fenced else text
+
+
+def _unquoted(text: str) -> str:
+    return text[1:-1] if len(text) > 1 and text[0] + text[-1] in _QUOTES else text
+
+
+def _unended(text: str) -> str:
+    return text.removesuffix(".")
+
+
+_LAYERS: tuple[Callable[[str], str], ...] = (str.strip, _unfenced, _unquoted, _unended)
+_FORMS: tuple[Callable[[str], str], ...] = (_as_it_is, _bare, _folded)

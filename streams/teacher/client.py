@@ -1,0 +1,135 @@
+"""Asks the teacher about a deferral and always comes back with a reply, in bounded time.
+
+What goes wrong with the teacher is the reply's `error`. From the call to the reply, waiting for a free slot
+included, an ask takes at most the deadline, so a batch whose asks are started together is over by then too.
+Keep it well under Kafka's `max.poll.interval.ms` (5 minutes by default), and batches small enough that a slot
+comes free in time: about concurrency times deadline over seconds a call.
+"""
+
+import asyncio
+import os
+import time
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Self
+from weakref import WeakValueDictionary
+
+from schemas.config import TeacherConfig
+from schemas.messages import Deferral, Reply, Teacher, Usage
+from streams.errors import TeacherError, UnreadableAnswer
+from streams.teacher.answer import read
+from streams.teacher.endpoint import Endpoints, Said
+from streams.teacher.failures import no_slot, overdue
+from streams.teacher.prompt import messages, prompt_hash, reminded
+
+DEADLINE = 120.0
+
+
+class Asker:
+    """The built-in teacher of all tasks, on one event loop.
+
+    Args:
+        deadline: seconds that one `ask` may take, everything included.
+        environ: where API keys are looked up.
+    """
+
+    def __init__(self, deadline: float = DEADLINE, environ: Mapping[str, str] = os.environ) -> None:
+        self._deadline = deadline
+        self._endpoints = Endpoints(environ)
+        self._slots: WeakValueDictionary[tuple[str, int], asyncio.Semaphore] = WeakValueDictionary()
+
+    async def ask(self, deferral: Deferral, config: TeacherConfig) -> Reply:
+        """The teacher's label or its error, the tokens of all answers, and the time since a slot was free.
+
+        At most `config.concurrency` asks of a task are under way at once; after that setting has changed,
+        those already under way come on top. An answer that is no label is asked for once more.
+        """
+        spent = _Spent()
+        label, error = None, None
+        try:
+            async with asyncio.timeout(self._deadline):
+                label = await self._label(deferral, config, spent)
+        except TimeoutError:
+            task = deferral.request.task
+            waited = spent.milliseconds() is None
+            error = no_slot(task, self._deadline, config) if waited else overdue(self._deadline, config)
+        except TeacherError as failure:
+            error = str(failure)
+        return Reply(
+            deferral=deferral,
+            label=label,
+            teacher=Teacher(config.model, prompt_hash(config)) if config.model else None,
+            usage=spent.usage,
+            latency_ms=spent.milliseconds(),
+            error=error,
+        )
+
+    async def aclose(self) -> None:
+        """Close the connections; nothing may be asked any more."""
+        await self._endpoints.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    async def _label(self, deferral: Deferral, config: TeacherConfig, spent: "_Spent") -> str:
+        question = messages(deferral.request.text, config)
+        async with self._slot(deferral.request.task, config.concurrency):
+            spent.begin()
+            said = spent.on(await self._endpoints.complete(question, config))
+            try:
+                return read(said, config.labels)
+            except UnreadableAnswer:
+                again = reminded(question, said, config.labels)
+            said = spent.on(await self._endpoints.complete(again, config))
+            return _read_at_last(said, config)
+
+    def _slot(self, task: str, concurrency: int) -> asyncio.Semaphore:
+        """The task's slots, kept as long as anyone asks."""
+        key = (task, concurrency)
+        slots = self._slots.get(key)
+        if slots is None:
+            slots = self._slots[key] = asyncio.Semaphore(concurrency)
+        return slots
+
+
+class _Spent:
+    """What one ask has cost so far."""
+
+    def __init__(self) -> None:
+        self.usage: Usage | None = None
+        self._begun: float | None = None
+
+    def begin(self) -> None:
+        self._begun = time.perf_counter()
+
+    def on(self, said: Said) -> str:
+        """Add an answer's tokens; its text."""
+        if said.usage is not None:
+            before = self.usage or Usage()
+            self.usage = Usage(
+                before.prompt_tokens + said.usage.prompt_tokens,
+                before.completion_tokens + said.usage.completion_tokens,
+            )
+        return said.text
+
+    def milliseconds(self) -> float | None:
+        """Since a slot was free; None if none was."""
+        return None if self._begun is None else (time.perf_counter() - self._begun) * 1000.0
+
+
+def _read_at_last(said: str, config: TeacherConfig) -> str:
+    try:
+        return read(said, config.labels)
+    except UnreadableAnswer as error:
+        raise UnreadableAnswer(
+            f"{error}, and that twice: make `teacher.prompt` say more clearly what may be answered, "
+            f"complete `teacher.labels`, or use a stronger `teacher.model`"
+        ) from error

@@ -1,0 +1,150 @@
+"""One question to an OpenAI-compatible endpoint: what was said and what it cost, or `TeacherFailed`.
+
+The `openai` client does the waiting and repeating: after a lost connection, a timeout or a status of 408,
+409, 429 or 5xx it waits with exponential backoff and jitter, or as long as `Retry-After` says (at most two
+minutes). Structured output is asked for wherever there is a label set. An endpoint that rejects it is asked
+again without, and once that has worked, its model is asked without from then on.
+"""
+
+import logging
+from collections.abc import Mapping
+from typing import Annotated
+
+import httpx2
+import msgspec
+import openai
+from msgspec import Meta, Struct
+from openai.types.shared_params import ResponseFormatJSONSchema
+
+from schemas.config import TeacherConfig
+from schemas.messages import Usage
+from streams.errors import TeacherFailed, TeacherMisconfigured
+from streams.teacher.address import Address, addressed, api_key
+from streams.teacher.answer import quoted
+from streams.teacher.failures import described
+from streams.teacher.prompt import Messages, answer_format
+
+_log = logging.getLogger(__name__)
+
+
+class Said(Struct, frozen=True):
+    """What the model said, as it said it; `usage` where the endpoint counts tokens."""
+
+    text: str
+    usage: Usage | None
+
+
+class Endpoints:
+    """The connections to every endpoint in use, and what is known of them."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = environ
+        self._clients: dict[tuple[str, str, float, int], openai.AsyncOpenAI] = {}
+        self._unstructured: set[Address] = set()
+
+    async def complete(self, messages: Messages, config: TeacherConfig) -> Said:
+        """Ask once, with the client's retries.
+
+        Raises:
+            TeacherMisconfigured: the URL, the model or the key is missing or can't be right.
+            TeacherFailed: the endpoint refused, failed after every retry, or did not send a chat completion.
+        """
+        address = addressed(config)
+        client = self._client(address, config)
+        try:
+            return _parsed(await self._asked(client, address, messages, config), address)
+        except (openai.OpenAIError, UnicodeError) as error:
+            raise TeacherFailed(f"{address}: {described(error, config)}") from error
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        clients = list(self._clients.values())
+        self._clients.clear()
+        for client in clients:
+            await client.close()
+
+    def _client(self, address: Address, config: TeacherConfig) -> openai.AsyncOpenAI:
+        key = (address.url, config.key_env, config.timeout, config.retries)
+        if key not in self._clients:
+            self._clients[key] = _connected(address, config, api_key(address, config, self._environ))
+        return self._clients[key]
+
+    async def _asked(
+        self, client: openai.AsyncOpenAI, address: Address, messages: Messages, config: TeacherConfig
+    ) -> bytes:
+        structure = answer_format(config.labels)
+        if structure is None or address in self._unstructured:
+            return await _posted(client, messages, config, None)
+        try:
+            return await _posted(client, messages, config, structure)
+        except openai.APIStatusError as error:
+            if not _may_reject_structure(error):
+                raise
+        body = await _posted(client, messages, config, None)
+        self._unstructured.add(address)
+        _log.info("%s has no structured output; its answers are parsed as plain text", address)
+        return body
+
+
+class _Message(Struct):
+    content: str | None = None
+    refusal: str | None = None
+
+
+class _Choice(Struct):
+    message: _Message
+
+
+class _Tokens(Struct):
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+
+
+class _Completion(Struct):
+    choices: Annotated[list[_Choice], Meta(min_length=1)]
+    usage: _Tokens | None = None
+
+
+def _connected(address: Address, config: TeacherConfig, key: str) -> openai.AsyncOpenAI:
+    try:
+        return openai.AsyncOpenAI(
+            base_url=address.url, api_key=key, timeout=config.timeout, max_retries=config.retries
+        )
+    except httpx2.InvalidURL as error:
+        raise TeacherMisconfigured(f"`teacher.url`: {quoted(address.url)} is no URL: {error}") from error
+
+
+async def _posted(
+    client: openai.AsyncOpenAI,
+    messages: Messages,
+    config: TeacherConfig,
+    structure: ResponseFormatJSONSchema | None,
+) -> bytes:
+    response = await client.chat.completions.with_raw_response.create(
+        model=config.model or "",
+        messages=messages,
+        temperature=config.temperature,
+        response_format=openai.omit if structure is None else structure,
+    )
+    return response.content
+
+
+def _parsed(body: bytes, address: Address) -> Said:
+    try:
+        completion = msgspec.json.decode(body, type=_Completion)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise TeacherFailed(
+            f"{address}: what came is not a chat completion ({error}): "
+            f"{quoted(body.decode(errors='replace'))}; "
+            "`teacher.url` has to be the API's base URL, which often ends in /v1"
+        ) from error
+    message, tokens = completion.choices[0].message, completion.usage
+    usage = Usage(tokens.prompt_tokens or 0, tokens.completion_tokens or 0) if tokens else None
+    return Said(message.content or message.refusal or "", usage)
+
+
+def _may_reject_structure(error: openai.APIStatusError) -> bool:
+    """Client errors may; of server errors those that speak of it, since some servers refuse that way."""
+    if error.status_code in (400, 404, 422):
+        return True
+    return error.status_code >= 500 and "response_format" in str(error.body)
