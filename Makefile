@@ -1,0 +1,64 @@
+# Everything starts here; `make` alone lists the commands. Nothing is installed outside .venv, except that
+# `make test` adds Java, Maven and Redis with apt where it runs as root on Debian and they are missing.
+
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+PYTHON ?= $(firstword $(foreach name,python3 python3.14 python3.13 python3.12 python3.11,$(shell \
+	$(name) -c 'import sys; sys.version_info >= (3, 11) and print("$(name)")' 2>/dev/null)))
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test unit lint bench servers
+
+help: ## List these commands
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(INSTALLED) ## Make .venv with the pinned dependencies, unless it is up to date
+
+demo: setup ## Watch it learn: embedded Kafka and Redis, a simulated teacher, a live view (ARGS="--seconds 60")
+	@$(BIN)/understudy demo $(ARGS)
+
+test: setup servers lint ## Lint, types, import direction, then every test on a real Kafka and Redis (ARGS="-k route")
+	$(BIN)/pytest $(ARGS)
+
+unit: setup ## The tests that need no server (ARGS="-k route")
+	$(BIN)/pytest -m "not system" $(ARGS)
+
+lint: setup ## Style, types and import direction
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: setup ## Measure: throughput and latency beside their references (ARGS="policy --json")
+	@$(BIN)/understudy bench $(or $(ARGS),route)
+
+$(INSTALLED): pyproject.toml infra/constraints.txt
+	@test -n "$(PYTHON)" || { echo >&2 "Understudy needs Python 3.11 or later, and found none on the PATH." \
+		"Install it, or name it: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo >&2 "$(PYTHON) can't make virtual" \
+		"environments. On Debian: apt-get install python3-venv"; exit 1; }
+	@echo >&2 "Installing the pinned dependencies into $(VENV) ..."
+	@test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install -q --disable-pip-version-check -c infra/constraints.txt -e '.[test]'
+	@touch $@
+
+# A server that UNDERSTUDY_TEST_KAFKA or UNDERSTUDY_TEST_REDIS names needs nothing here.
+# RUNLEVEL=1 keeps Debian from starting a Redis of its own: the tests start theirs.
+servers:
+	@missing=; \
+	want() { command -v "$$1" >/dev/null || missing="$$missing $$2"; }; \
+	test -n "$$UNDERSTUDY_TEST_KAFKA" || { want java default-jre-headless; want mvn maven; }; \
+	test -n "$$UNDERSTUDY_TEST_REDIS" || want redis-server redis-server; \
+	test -n "$$missing" || exit 0; \
+	if test "$$(id -u)" = 0 && command -v apt-get >/dev/null; then \
+		apt-get update -qq && RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive \
+			apt-get install -qq --no-install-recommends $$missing; \
+	else \
+		echo >&2 "The system tests need these, which are not on the PATH:$$missing"; \
+		echo >&2 "  Debian, Ubuntu: sudo apt-get install$$missing"; \
+		echo >&2 "  macOS: brew install openjdk maven redis"; \
+		echo >&2 "or servers that already run: UNDERSTUDY_TEST_KAFKA=host:port UNDERSTUDY_TEST_REDIS=redis://..."; \
+		echo >&2 "Without them, \`make unit\` runs everything else."; \
+		exit 1; \
+	fi
