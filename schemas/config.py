@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from schemas.errors import InvalidConfig
+from schemas.messages import TaskName
 
 EVERY_TASK = "*"
 
@@ -93,6 +94,19 @@ class Config(Struct, frozen=True):
 
 Override = Mapping[str, Any]
 NOTHING: Override = MappingProxyType({})
+
+
+def task_of(key: str | bytes | None) -> str:
+    """The task that a config message is for, from its key; `*` stands for all.
+
+    Raises:
+        InvalidConfig: the key is no task's name.
+    """
+    name = key.decode(errors="replace") if isinstance(key, bytes) else key or ""
+    try:
+        return name if name == EVERY_TASK else msgspec.convert(name, TaskName)
+    except msgspec.ValidationError as error:
+        raise InvalidConfig([f"key: `{name}` is neither a task's name nor `*`"]) from error
 
 
 def parse_override(raw: bytes | None) -> Override:

@@ -1,0 +1,55 @@
+"""Embeddings off the wire: base64 of little-endian float32, or a list of numbers; every value finite."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from schemas.errors import InvalidVector
+
+Wire = bytes | list[float]
+_FLOAT = np.dtype("<f4")
+
+
+def vector(wire: Wire, dimension: int | None) -> NDArray[np.float32]:
+    """One embedding, float32 [d].
+
+    Args:
+        dimension: the length that it must have, where that is known.
+
+    Raises:
+        InvalidVector: not whole float32 values, another length, or a value that is not finite.
+    """
+    if isinstance(wire, bytes) and len(wire) % _FLOAT.itemsize:
+        raise InvalidVector(f"embedding: {len(wire)} bytes are not a whole number of float32 values")
+    values = np.frombuffer(wire, _FLOAT) if isinstance(wire, bytes) else _narrowed(wire)
+    if len(values) == 0 or (dimension is not None and len(values) != dimension):
+        raise InvalidVector(
+            f"embedding: {len(values)} values, where the task has {dimension or 'at least 1'}"
+        )
+    finite = np.isfinite(values)
+    if not finite.all():
+        raise InvalidVector(f"embedding: value {int(np.argmin(finite))} is not a finite float32")
+    return values
+
+
+def matrix(wires: Sequence[Wire], dimension: int) -> NDArray[np.float32] | None:
+    """All embeddings at once, float32 [n, dimension]; None where one is not in order, or not base64.
+
+    The fast path for many vectors; `vector` then tells which one it is, and why.
+    """
+    size = dimension * _FLOAT.itemsize
+    if any(type(wire) is not bytes or len(wire) != size for wire in wires):
+        return None
+    rows = np.frombuffer(b"".join(wires), _FLOAT).reshape(len(wires), dimension)  # type: ignore[arg-type]
+    return rows if np.isfinite(rows).all() else None
+
+
+def packed(wire: Wire) -> bytes:
+    """The embedding as little-endian float32 bytes."""
+    return wire if isinstance(wire, bytes) else _narrowed(wire).tobytes()
+
+
+def _narrowed(numbers: list[float]) -> NDArray[np.float32]:
+    with np.errstate(over="ignore"):  # too large for float32 becomes infinite, and is refused as such
+        return np.asarray(numbers, _FLOAT)

@@ -1,0 +1,189 @@
+"""The Faust application: which agents and services a worker of some roles is made of, and in which order.
+
+    faust -A streams.app worker     runs the roles of UNDERSTUDY_ROLES, by default all
+
+Agents start first, then what they rely on (config, policies), then the sources, so that no request is judged
+by a config or a policy that is out of date. A trainer's traces come last: reading them may take a while. All
+stop in the opposite order.
+"""
+
+import os
+import secrets
+from collections.abc import Iterable
+
+import faust
+from faust.app.base import BootStrategy
+from mode import Service, ServiceT
+
+from streams.audit import Auditor
+from streams.kafka.announcer import Announcer
+from streams.kafka.channel import BatchChannel
+from streams.kafka.connect import open_reader, open_role, open_writer
+from streams.kafka.dead_letters import DeadLetters
+from streams.kafka.source import Source
+from streams.kafka.tail import Tail
+from streams.live import Live
+from streams.policies import PolicyWatch
+from streams.roles import certify, config, learn, route, teacher, trainer
+from streams.settings import Role, Settings, load_settings
+from streams.slots import Slot
+from streams.state.audits import Audits
+from streams.state.connection import Connection
+from streams.state.copies import Copies
+from streams.state.lease import Leases
+from streams.state.registry import Registry
+from streams.state.replies import Replies
+from streams.teacher.client import Asker
+
+
+class Bare(BootStrategy):
+    """Faust's own Kafka clients and web server stay off: the sources move the bytes."""
+
+    enable_kafka = False
+    enable_web = False
+
+
+class Understudy(faust.App):
+    """A worker of some roles.
+
+    Attributes:
+        services: started in this order once the agents run.
+    """
+
+    BootStrategy = Bare
+
+    def __init__(self, settings: Settings, roles: Iterable[Role]) -> None:
+        super().__init__(settings.prefix, web_enabled=False, autodiscover=False, datadir=settings.data)
+        self.services: list[ServiceT] = []
+        _Assembly(self, settings).add(frozenset(roles))
+
+    async def on_started_init_extra_services(self) -> None:
+        await super().on_started_init_extra_services()
+        for service in self.services:
+            await self.add_runtime_dependency(service)
+
+
+class _Assembly:
+    """Puts the parts of a worker together; opens nothing yet."""
+
+    def __init__(self, app: Understudy, settings: Settings) -> None:
+        self._app = app
+        self._settings = settings
+        self._live = Live()
+        self._connection = Connection(**{"url": "redis://127.0.0.1:6379/0", **settings.redis})
+        self._registry = Registry(self._connection, settings.keys, settings.policies_kept)
+        self._announcer = Announcer(lambda: open_writer(settings), settings.topics.events)
+        self._slot = _Slot(settings)
+
+    def add(self, roles: frozenset[Role]) -> None:
+        self._app.services += [self._slot, _Closing(self._connection, self._announcer)]
+        config.install_reader(self._app, self._tail(self._settings.topics.config), self._live)
+        for role, add in (
+            ("route", self._route),
+            ("teacher", self._teacher),
+            ("learn", self._learn),
+            ("certify", self._certify),
+            ("trainer", self._trainer),
+        ):
+            if role in roles:
+                add()
+
+    def _route(self) -> None:
+        settings = self._settings
+        copies = Copies(settings.data / "policies" / settings.prefix)
+        self._app.services.append(PolicyWatch(self._live, self._registry, copies, settings.poll))
+        auditor = Auditor(settings.audit_key.get_secret_value().encode())
+        router = route.Router(self._live, settings.topics, auditor)
+        route.install(self._app, self._source(route.STAGE, settings.topics.requests), router)
+
+    def _teacher(self) -> None:
+        asker = Asker()
+        self._app.services.append(_Closing(asker))
+        desk = teacher.Desk(self._live, self._settings.topics, asker)
+        most = min(teacher.MOST, self._settings.batch)
+        teacher.install(
+            self._app, self._source(teacher.STAGE, self._settings.topics.deferrals, batch=most), desk
+        )
+
+    def _learn(self) -> None:
+        replies = Replies(self._connection, self._settings.keys, self._settings.reply_memory)
+        learner = learn.Learner(self._settings.topics, replies)
+        learn.install(self._app, self._source(learn.STAGE, self._settings.topics.replies), learner)
+
+    def _certify(self) -> None:
+        topics = self._settings.topics
+        certifier = certify.Certifier(topics, Audits(self._connection, self._settings.keys))
+        certify.install(self._app, self._source(certify.STAGE, topics.traces), certifier)
+        config.install_events(self._app, self._source(config.STAGE, topics.config), topics)
+
+    def _trainer(self) -> None:
+        settings = self._settings
+        leases = Leases(self._connection, settings.keys, _unique_name(settings), settings.lease)
+        role = trainer.Trainer(self._live, self._registry, leases, self._announcer, settings.lease)
+        trainer.install(self._app, self._tail(settings.topics.traces), role)
+        self._app.services.append(role)
+
+    def _source(self, role: str, topic: str, batch: int | None = None) -> BatchChannel:
+        """The channel of a source that is added to the services."""
+        settings, channel = self._settings, BatchChannel(self._app)
+        self._app.services.append(
+            Source(
+                role,
+                topic,
+                channel,
+                lambda: open_role(settings, role, self._slot.name),
+                dead_letters=DeadLetters(settings.topics.dead_letters, role),
+                batch=batch or settings.batch,
+                commit_interval=settings.commit_interval,
+                drain=settings.drain,
+            )
+        )
+        return channel
+
+    def _tail(self, topic: str) -> BatchChannel:
+        """The channel of a whole topic's reader, which is added to the services."""
+        settings, channel = self._settings, BatchChannel(self._app)
+        self._app.services.append(Tail(topic, channel, lambda: open_reader(settings), batch=settings.batch))
+        return channel
+
+
+class _Slot(Service):
+    """This worker's name among those of its roles, taken at start."""
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__()
+        self._settings = settings
+        self.name = settings.slot or ""
+
+    async def on_start(self) -> None:
+        if not self.name:
+            self._slot = Slot(self._settings.data / "slots" / self._settings.prefix)
+            self.name = f"{self._settings.host}.{self._slot.number}"
+
+
+class _Closing(Service):
+    """Closes what the services started after it rely on, once these have stopped."""
+
+    def __init__(self, *resources: Connection | Announcer | Asker) -> None:
+        super().__init__()
+        self._resources = resources
+
+    async def on_stop(self) -> None:
+        for resource in self._resources:
+            await resource.aclose()
+
+
+def _unique_name(settings: Settings) -> str:
+    return f"{settings.host}.{os.getpid()}.{secrets.token_hex(4)}"
+
+
+def create_app(settings: Settings, roles: Iterable[Role] | None = None) -> Understudy:
+    """The application that runs `roles`, by default those of the settings."""
+    return Understudy(settings, settings.roles if roles is None else roles)
+
+
+def __getattr__(name: str) -> Understudy:
+    """`streams.app:app`, made from this process's settings when Faust's command line asks for it."""
+    if name == "app":
+        return create_app(load_settings())
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,1 @@
+"""Topics in, topics out: librdkafka moves the bytes, Faust's agents see batches."""

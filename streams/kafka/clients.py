@@ -1,0 +1,79 @@
+"""Options of our Kafka clients: the user's own on top, ours where they matter to delivery on top of those."""
+
+import logging
+from typing import Any
+
+from confluent_kafka import KafkaError
+
+from streams.settings import Settings
+
+log = logging.getLogger(__name__)
+
+Options = dict[str, Any]
+
+
+def consumer_options(settings: Settings, group: str) -> Options:
+    """Options of a role's consumer, member of `group`."""
+    return {
+        **_common(settings),
+        "auto.offset.reset": "earliest",
+        "partition.assignment.strategy": "cooperative-sticky",
+        "session.timeout.ms": 6_000,
+        "heartbeat.interval.ms": 1_500,
+        "queued.min.messages": 100_000,
+        "queued.max.messages.kbytes": 262_144,
+        # librdkafka's default of one second starves a consumer that empties its queue.
+        "fetch.queue.backoff.ms": 5,
+        "fetch.wait.max.ms": 50,
+        **settings.consumer,
+        "group.id": group,
+        "enable.auto.commit": False,
+        "enable.auto.offset.store": False,
+        "isolation.level": "read_committed",
+    }
+
+
+def reader_options(settings: Settings) -> Options:
+    """Options of a consumer that reads a whole topic and is in no group."""
+    return {**consumer_options(settings, f"{settings.prefix}.reader"), "enable.partition.eof": True}
+
+
+def producer_options(settings: Settings) -> Options:
+    """Options of any producer."""
+    return {
+        **_common(settings),
+        "linger.ms": 5,
+        "batch.size": 1_000_000,
+        "queue.buffering.max.messages": 1_000_000,
+        "queue.buffering.max.kbytes": 1_048_576,
+        **settings.producer,
+        "enable.idempotence": True,
+    }
+
+
+def transactional_options(settings: Settings, transactional_id: str) -> Options:
+    """Options of the producer of an exactly-once source."""
+    return {
+        "transaction.timeout.ms": 30_000,
+        **producer_options(settings),
+        "transactional.id": transactional_id,
+    }
+
+
+def admin_options(settings: Settings) -> Options:
+    return _common(settings)
+
+
+def _common(settings: Settings) -> Options:
+    return {
+        "bootstrap.servers": "127.0.0.1:9092",
+        "client.id": "understudy",
+        "log.connection.close": False,
+        "logger": logging.getLogger("librdkafka"),
+        "error_cb": _on_error,
+        **settings.kafka,
+    }
+
+
+def _on_error(error: KafkaError) -> None:
+    log.warning("kafka: %s", error)

@@ -1,0 +1,32 @@
+"""What a message carries beside its value: the key, the time, and the headers that follow a request."""
+
+from confluent_kafka import Message
+
+Headers = list[tuple[str, str | bytes | None]]
+
+_FOLLOWS = ("traceparent", "tracestate", "baggage", "ce_")
+
+
+def as_bytes(value: str | bytes | None) -> bytes | None:
+    """Keys, values and headers arrive as bytes; confluent-kafka's types allow text too."""
+    return value.encode() if isinstance(value, str) else value
+
+
+def key_of(message: Message) -> bytes | None:
+    return as_bytes(message.key())
+
+
+def time_of(message: Message) -> int:
+    """Unix milliseconds of the message, as its producer or broker set them."""
+    stamp: tuple[int, int] = message.timestamp()
+    return max(0, stamp[1])
+
+
+def headers_of(message: Message) -> Headers:
+    headers = message.headers() or []
+    return list(headers.items()) if isinstance(headers, dict) else headers
+
+
+def carried(message: Message) -> Headers | None:
+    """W3C trace context and CloudEvents headers, which go with a request to its label."""
+    return [header for header in headers_of(message) if header[0].startswith(_FOLLOWS)] or None

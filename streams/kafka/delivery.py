@@ -1,0 +1,164 @@
+"""How outputs and offsets become durable together: in a transaction, or offsets after delivery reports.
+
+Both are used from the source's thread alone, in this order, again and again:
+
+    send*  ->  commit        outputs of one or more batches, then their offsets
+    send*  ->  abort         nothing of them counts; the source rewinds
+
+`DeliveryFailed` from `send` or `commit` means: abort, rewind, try again. `DeliveryFatal` means that this
+process must end: the producer is fenced by a newer worker of the same slot, or broken for good.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Protocol
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
+
+from streams.errors import DeliveryFailed, DeliveryFatal
+from streams.kafka.batch import Outgoing
+
+FENCED = frozenset(
+    {KafkaError._FENCED, KafkaError.PRODUCER_FENCED, KafkaError.INVALID_PRODUCER_EPOCH, KafkaError._FATAL}
+)
+_COMMIT_ATTEMPTS = 5
+_PROMPTLY = 30.0
+
+
+class Delivery(Protocol):
+    """One consumer's producer, and what commits both."""
+
+    def send(self, outgoing: Iterable[Outgoing]) -> None:
+        """Produce. Raises DeliveryFailed or DeliveryFatal."""
+
+    def commit(self, offsets: Sequence[TopicPartition]) -> None:
+        """Make everything sent, and these next offsets to read, durable. Raises like `send`."""
+
+    def abort(self) -> None:
+        """Forget what was sent and not committed. Raises DeliveryFatal."""
+
+    def close(self) -> None:
+        """Abort what is open and let the producer go."""
+
+
+class ExactlyOnce:
+    """Outputs and offsets in one transaction.
+
+    Args:
+        transactional_id: stays the same when a worker restarts; opening it fences the predecessor and
+            aborts what that one left open.
+
+    Raises:
+        DeliveryFatal: the broker does not grant the transactional id.
+    """
+
+    def __init__(self, consumer: Consumer, producer: Producer, transactional_id: str) -> None:
+        self._consumer = consumer
+        self._producer = producer
+        self._id = transactional_id
+        self._open = False
+        self._retried(lambda: producer.init_transactions(_PROMPTLY))
+
+    def send(self, outgoing: Iterable[Outgoing]) -> None:
+        if not self._open:
+            self._retried(self._producer.begin_transaction)
+            self._open = True
+        try:
+            _produce(self._producer, outgoing, on_delivery=None)
+        except KafkaException as error:
+            raise self._failure(error) from error
+
+    def commit(self, offsets: Sequence[TopicPartition]) -> None:
+        if not self._open:
+            if not offsets:
+                return
+            self.send(())
+        # The metadata carries the group's generation: a worker that lost its partitions is refused here.
+        group = self._consumer.consumer_group_metadata()
+        self._retried(lambda: self._producer.send_offsets_to_transaction(list(offsets), group, _PROMPTLY))
+        self._retried(lambda: self._producer.commit_transaction(_PROMPTLY))
+        self._open = False
+
+    def abort(self) -> None:
+        if self._open:
+            self._retried(lambda: self._producer.abort_transaction(_PROMPTLY))
+            self._open = False
+
+    def close(self) -> None:
+        self.abort()
+
+    def _retried(self, call: Callable[[], object]) -> None:
+        """librdkafka's transactional calls may be repeated as they are while it says `retriable`."""
+        for attempt in range(1, _COMMIT_ATTEMPTS + 1):
+            try:
+                call()
+            except KafkaException as error:
+                if not error.args[0].retriable() or attempt == _COMMIT_ATTEMPTS:
+                    raise self._failure(error) from error
+            else:
+                return
+
+    def _failure(self, error: KafkaException) -> DeliveryFailed | DeliveryFatal:
+        reason: KafkaError = error.args[0]
+        if reason.code() in FENCED or reason.fatal():
+            return DeliveryFatal(
+                f"the producer {self._id!r} can't go on: {reason.str()}. If another worker took this slot, "
+                "give each its own (UNDERSTUDY_SLOT)"
+            )
+        return DeliveryFailed(f"transaction of {self._id!r}: {reason.str()}")
+
+
+class AtLeastOnce:
+    """Offsets are committed once every delivery report has come back. After a failure outputs may repeat."""
+
+    def __init__(self, consumer: Consumer, producer: Producer) -> None:
+        self._consumer = consumer
+        self._producer = producer
+        self._failures: list[KafkaError] = []
+
+    def send(self, outgoing: Iterable[Outgoing]) -> None:
+        _produce(self._producer, outgoing, on_delivery=self._reported)
+
+    def commit(self, offsets: Sequence[TopicPartition]) -> None:
+        if self._producer.flush(_PROMPTLY):
+            raise DeliveryFailed(f"outputs were not acknowledged within {_PROMPTLY:.0f} s")
+        if self._failures:
+            if self._failures[0].fatal():
+                raise DeliveryFatal(f"the producer is broken for good: {self._failures[0].str()}")
+            raise DeliveryFailed(f"an output was not delivered: {self._failures[0].str()}")
+        if offsets:
+            try:
+                self._consumer.commit(offsets=list(offsets), asynchronous=False)
+            except KafkaException as error:
+                raise DeliveryFailed(f"offsets were not committed: {error.args[0].str()}") from error
+
+    def abort(self) -> None:
+        self._producer.purge()
+        self._producer.flush(_PROMPTLY)
+        self._failures.clear()
+
+    def close(self) -> None:
+        self._producer.flush(_PROMPTLY)
+
+    def _reported(self, error: KafkaError | None, _: Message) -> None:
+        if error is not None:
+            self._failures.append(error)
+
+
+def _produce(
+    producer: Producer,
+    outgoing: Iterable[Outgoing],
+    on_delivery: Callable[[KafkaError | None, Message], None] | None,
+) -> None:
+    produce = producer.produce
+    for topic, key, value, headers in outgoing:
+        while True:
+            try:
+                if headers:
+                    produce(topic, value, key, headers=headers, on_delivery=on_delivery)
+                else:
+                    produce(topic, value, key, on_delivery=on_delivery)
+            except BufferError:
+                producer.poll(0.1)
+            else:
+                break
+    producer.poll(0)

@@ -1,0 +1,95 @@
+"""config: what operators say. Every process applies it; one process answers it with an event.
+
+Two agents. `config` reads the whole config topic, in every process, and changes what the process does.
+`config-events` is a member of a group, beside `certify`: it judges each message once and writes an event that
+says what was applied, or names every problem of a message that changes nothing.
+"""
+
+import logging
+import time
+from collections.abc import Iterable
+
+from confluent_kafka import Message
+from faust import App
+from faust.types import StreamT
+
+from schemas.codec import EVENT
+from schemas.config import EVERY_TASK, Override, parse_override, task_of
+from schemas.errors import InvalidConfig
+from schemas.messages import Event, EventKind
+from schemas.names import Topics
+from streams.kafka.batch import Batch, Outgoing
+from streams.kafka.channel import BatchChannel
+from streams.kafka.context import as_bytes, key_of
+from streams.live import Live
+
+log = logging.getLogger(__name__)
+
+READER = "config"
+STAGE = "config-events"
+
+
+def read(message: Message) -> tuple[str, Override]:
+    """The task (or `*`) that a config message is for, and what it sets.
+
+    Raises:
+        InvalidConfig: naming every problem.
+    """
+    task = task_of(message.key())
+    return task, parse_override(as_bytes(message.value()))
+
+
+def applied(messages: Iterable[Message], live: Live) -> None:
+    """Lay each valid message over the defaults; an invalid one changes nothing."""
+    for message in messages:
+        try:
+            live.configure(*read(message))
+        except InvalidConfig as error:
+            log.warning("a config message is ignored: %s", error)
+
+
+def answer(message: Message, now: int) -> Event:
+    """The event that says what became of a config message."""
+    try:
+        task, override = read(message)
+    except InvalidConfig as error:
+        key = (key_of(message) or b"").decode(errors="replace")
+        return Event(
+            kind=EventKind.CONFIG_REJECTED,
+            task=key,
+            at=now,
+            message=f"config for {key or 'no task'} changes nothing: {error}",
+            details={"problems": error.problems},
+        )
+    whom = "all tasks" if task == EVERY_TASK else f"task {task}"
+    what = f"sets {', '.join(sorted(override))}" if override else "puts the defaults back"
+    return Event(
+        kind=EventKind.CONFIG_APPLIED,
+        task=task,
+        at=now,
+        message=f"config for {whom} {what}",
+        details=dict(override),
+    )
+
+
+def install_reader(app: App, channel: BatchChannel, live: Live) -> None:
+    """Register the agent that applies config in this process."""
+
+    @app.agent(channel, name=READER)
+    async def config(batches: StreamT[Batch]) -> None:
+        async for batch in batches:
+            with batch.settled():
+                applied(batch.messages, live)
+
+
+def install_events(app: App, channel: BatchChannel, topics: Topics) -> None:
+    """Register the agent that answers config."""
+
+    @app.agent(channel, name=STAGE)
+    async def config_events(batches: StreamT[Batch]) -> None:
+        async for batch in batches:
+            with batch.settled() as outgoing:
+                now = round(time.time() * 1000)
+                for message in batch.messages:
+                    event = EVENT.encode(answer(message, now))
+                    outgoing.append(Outgoing(topics.events, key_of(message), event))

@@ -1,0 +1,122 @@
+"""learn: answer the client with the teacher's label, and keep the answer as a trace.
+
+Reads replies; writes labels, traces and dead letters. Only the first reply to a request counts; it counts
+again when it is redelivered, so that a transaction that was aborted can be repeated.
+"""
+
+import time
+from collections.abc import Sequence
+
+from confluent_kafka import Message
+from faust import App
+from faust.types import StreamT
+
+from schemas.codec import LABEL, REPLY, TRACE
+from schemas.messages import Deferral, Label, Reply, Trace
+from schemas.names import Topics
+from schemas.vectors import packed
+from streams.kafka.batch import Batch, Outgoing
+from streams.kafka.channel import BatchChannel
+from streams.kafka.context import carried, key_of, time_of
+from streams.kafka.dead_letters import DeadLetters
+from streams.state.replies import Place, Replies
+
+STAGE = "learn"
+
+
+def label_of(reply: Reply, now: int) -> Label:
+    """The client's answer: the teacher's label, or an error."""
+    deferral = reply.deferral
+    return Label(
+        id=deferral.request.id,
+        task=deferral.request.task,
+        label=reply.label,
+        source="teacher" if reply.error is None else "error",
+        reason=deferral.reason,
+        requested_at=deferral.requested_at,
+        labelled_at=now,
+        score=deferral.guess.score if deferral.guess else None,
+        threshold=deferral.threshold,
+        policy=deferral.guess.policy if deferral.guess else None,
+        error=reply.error,
+        metadata=deferral.request.metadata,
+    )
+
+
+def trace_of(reply: Reply, label: str, replied_at: int) -> Trace:
+    deferral = reply.deferral
+    request = deferral.request
+    return Trace(
+        id=request.id,
+        task=request.task,
+        label=label,
+        reason=deferral.reason,
+        audit=deferral.audit,
+        sampled=deferral.sampled,
+        embedder=deferral.embedder,
+        requested_at=deferral.requested_at,
+        replied_at=replied_at,
+        text=request.text,
+        features=_features(deferral),
+        guess=deferral.guess,
+        threshold=deferral.threshold,
+        teacher=reply.teacher,
+    )
+
+
+def _features(deferral: Deferral) -> bytes | None:
+    if deferral.features is not None:
+        return deferral.features
+    return None if deferral.request.embedding is None else packed(deferral.request.embedding)
+
+
+class Learner:
+    """Turns replies into labels and traces."""
+
+    def __init__(self, topics: Topics, replies: Replies) -> None:
+        self._topics = topics
+        self._replies = replies
+        self._dead_letters = DeadLetters(topics.dead_letters, STAGE)
+
+    async def learned(self, messages: Sequence[Message], now: int) -> list[Outgoing]:
+        """All that a batch of replies causes.
+
+        Args:
+            now: Unix milliseconds.
+
+        Raises:
+            StateUnavailable: which replies are the first can't be told now.
+        """
+        replies, outgoing = self._dead_letters.decoded(REPLY, messages)
+        first = await self._replies.first([_place(reply, message) for reply, message in replies])
+        for (reply, message), counts in zip(replies, first, strict=True):
+            if counts:
+                outgoing += self._outcome(reply, message, now)
+        return outgoing
+
+    def _outcome(self, reply: Reply, message: Message, now: int) -> list[Outgoing]:
+        key, headers = key_of(message), carried(message)
+        outgoing = []
+        if not reply.deferral.audit:
+            outgoing.append(Outgoing(self._topics.labels, key, LABEL.encode(label_of(reply, now)), headers))
+        if reply.label is None:
+            outgoing.append(self._dead_letters.letter(message, reply.error or "no label"))
+        else:
+            trace = trace_of(reply, reply.label, time_of(message))
+            outgoing.append(Outgoing(self._topics.traces, key, TRACE.encode(trace), headers))
+        return outgoing
+
+
+def _place(reply: Reply, message: Message) -> Place:
+    request = reply.deferral.request
+    return Place(request.task, request.id, message.partition() or 0, message.offset() or 0)
+
+
+def install(app: App, channel: BatchChannel, learner: Learner) -> None:
+    """Register the agent."""
+
+    @app.agent(channel, name=STAGE)
+    async def learn(batches: StreamT[Batch]) -> None:
+        async for batch in batches:
+            with batch.settled() as outgoing:
+                outgoing.extend(await learner.learned(batch.messages, round(time.time() * 1000)))

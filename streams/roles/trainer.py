@@ -1,0 +1,186 @@
+"""trainer: learn from the traces, one refit at a time, and publish what passes the gate.
+
+Reads all traces, in every trainer, so that a standby can take over at once; one of them, elected per task
+through Redis, refits. The steps of a refit, in this order:
+
+    1. the trigger says it is due, and the lease is ours
+    2. fit in a child process, starting from the active policy
+    3. publish with the fencing token: whoever lost the lease meanwhile is refused
+    4. tell: promoted, or refused and why
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Iterable
+
+from confluent_kafka import Message
+from faust import App
+from faust.types import StreamT
+from mode import Service
+from models.fit import FitResult
+
+from schemas.codec import TRACE
+from schemas.errors import InvalidMessage, SchemaError
+from schemas.messages import EventKind
+from streams.errors import RefitFailed, StateUnavailable
+from streams.kafka.announcer import Announcer
+from streams.kafka.batch import Batch
+from streams.kafka.channel import BatchChannel
+from streams.kafka.context import as_bytes
+from streams.live import Live, Task
+from streams.state.lease import Leases
+from streams.state.registry import Registry
+from streams.trainer.refitter import Job, Refitter
+from streams.trainer.trigger import Attempt, due
+from streams.trainer.window import Window, teachers, training_set, usable
+
+log = logging.getLogger(__name__)
+
+STAGE = "trainer"
+_LOOK = 0.1
+
+
+class Trainer(Service):
+    """Watches the windows and refits what is due, while the task's lease is held. Starts with full windows.
+
+    Args:
+        lease: seconds that a lease lasts; it is renewed three times in that.
+    """
+
+    def __init__(
+        self,
+        live: Live,
+        registry: Registry,
+        leases: Leases,
+        announcer: Announcer,
+        lease: float,
+    ) -> None:
+        super().__init__()
+        self._live = live
+        self._registry = registry
+        self._leases = leases
+        self._announcer = announcer
+        self._lease = lease
+        self._windows: dict[str, Window] = {}
+        self._attempts: dict[str, Attempt] = {}
+        self._tokens: dict[str, int] = {}
+
+    def learn(self, messages: Iterable[Message]) -> None:
+        """Put traces into the windows of their tasks."""
+        for message in messages:
+            try:
+                trace = TRACE.decode(as_bytes(message.value()))
+            except InvalidMessage as error:
+                log.warning("a trace is ignored: %s", error)
+                continue
+            window = self._windows.setdefault(trace.task, Window())
+            window.add(trace, self._live.task(trace.task).config.refit.window)
+
+    async def on_start(self) -> None:
+        self._refitter = Refitter()
+        self.add_future(self._elect())
+        self.add_future(self._watch())
+
+    async def on_stop(self) -> None:
+        self._refitter.stop()
+        try:
+            await self._leases.release()
+        except StateUnavailable as error:
+            log.info("leases are left to expire: %s", error)
+
+    async def _elect(self) -> None:
+        while not self.should_stop:
+            for name in list(self._windows):
+                try:
+                    await self._hold(name)
+                except StateUnavailable:
+                    self._tokens.pop(name, None)
+            await self.sleep(self._lease / 3)
+
+    async def _hold(self, name: str) -> None:
+        token = await self._leases.held(name)
+        if token is None:
+            self._tokens.pop(name, None)
+        elif self._tokens.get(name) != token:
+            log.info("this trainer leads task %s with token %d", name, token)
+            self._attempts[name] = await self._inherited(name)
+            self._tokens[name] = token
+
+    async def _inherited(self, name: str) -> Attempt:
+        """The last attempt as far as a new leader can know it: what the active policy had seen."""
+        active = await self._registry.active(name)
+        window = self._windows[name]
+        return Attempt(seen=window.seen - window.seen_since(active.since)) if active else Attempt()
+
+    async def _watch(self) -> None:
+        while not self.should_stop:
+            for name in list(self._tokens):
+                window, attempt, task = self._windows[name], self._attempts[name], self._live.task(name)
+                if due(window.seen, attempt, task.config, time.monotonic()):
+                    await self._refit(task, window)
+            await self.sleep(_LOOK)
+
+    async def _refit(self, task: Task, window: Window) -> None:
+        token, seen = self._tokens[task.name], window.seen
+        try:
+            await self._attempt(task, window, token)
+        except StateUnavailable:
+            return
+        except (RefitFailed, SchemaError) as error:
+            log.error("%s", error)
+            self._announcer.tell(EventKind.REFUSED, task.name, str(error), reasons=[str(error)])
+        self._attempts[task.name] = Attempt(seen, time.monotonic(), task.config)
+
+    async def _attempt(self, task: Task, window: Window, token: int) -> None:
+        active = await self._registry.active(task.name)
+        serial = await self._registry.next_serial(task.name)
+        parent = await self._registry.fetch(task.name, active.version) if active else None
+        traces, version = usable(window, task.config), f"v{serial}"
+        self._announcer.tell(
+            EventKind.REFIT,
+            task.name,
+            f"{task.name}: fitting {version} on {len(traces)} traces",
+            version=version,
+        )
+        job = Job(
+            training=await asyncio.to_thread(training_set, traces, task.config),
+            task=task.name,
+            version=version,
+            embedder=task.config.embedder,
+            targets=(task.config.target_agreement,),
+            delta=task.config.delta,
+            parent=parent,
+            teachers=teachers(traces),
+        )
+        result = await self._refitter.fitted(job, task.config.refit.budget)
+        await self._publish(task, version, serial, token, result)
+
+    async def _publish(self, task: Task, version: str, serial: int, token: int, result: FitResult) -> None:
+        if result.artifact is None:
+            reasons = "; ".join(result.refused)
+            self._announcer.tell(
+                EventKind.REFUSED,
+                task.name,
+                f"{task.name}: {version} is refused: {reasons}",
+                version=version,
+                reasons=result.refused,
+            )
+            return
+        now = round(time.time() * 1000)
+        if await self._registry.publish(task.name, version, serial, token, result.artifact, now):
+            self._announcer.tell(
+                EventKind.PROMOTED, task.name, f"{task.name}: {version} goes live", **result.summary.told()
+            )
+        else:
+            log.warning("%s of task %s is dropped: another trainer leads now", version, task.name)
+
+
+def install(app: App, channel: BatchChannel, trainer: Trainer) -> None:
+    """Register the agent."""
+
+    @app.agent(channel, name=STAGE)
+    async def traces(batches: StreamT[Batch]) -> None:
+        async for batch in batches:
+            with batch.settled():
+                trainer.learn(batch.messages)

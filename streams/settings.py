@@ -1,0 +1,124 @@
+"""What a process is told at start: where Kafka and Redis are, and how it is to work with them.
+
+Read from `UNDERSTUDY_*` variables (`__` goes a level down), then from the TOML file that
+`UNDERSTUDY_SETTINGS` names. Everything under `kafka` is handed to librdkafka, underscores as dots:
+`UNDERSTUDY_KAFKA__BOOTSTRAP_SERVERS` is `bootstrap.servers`. What operators tune while it runs is not
+here but on the config topic (`schemas.config`).
+"""
+
+import os
+import socket
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args
+
+from platformdirs import user_data_path
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from schemas.names import DEFAULT_PREFIX, Keys, Topics
+from streams.errors import InvalidSettings
+
+SETTINGS_FILE = "UNDERSTUDY_SETTINGS"
+
+Role = Literal["route", "teacher", "learn", "certify", "trainer"]
+ROLES: tuple[Role, ...] = get_args(Role)
+
+
+class Settings(BaseSettings):
+    """Attributes:
+    kafka: librdkafka options for every client, dots or underscores.
+    consumer, producer: further ones for either kind.
+    redis: `url`, and any further keyword of redis-py's client.
+    prefix: what all topics, groups and Redis keys begin with.
+    delivery: `exactly_once` needs a broker with transactions; `at_least_once` may repeat outputs.
+    commit_interval: longest time between commits under load, seconds.
+    drain: seconds that a stop waits for the batch in hand.
+    batch: messages that a role is handed at once, at most.
+    data: folder for copies of policies and for worker slots.
+    slot: name of this worker among those of its role; stays the same over a restart, so that the
+        restarted worker fences its predecessor. None takes the first free number on this host.
+    audit_key: secret that decides which requests are audited; the same for all workers.
+    poll: seconds between looks at Redis for new policies.
+    lease: seconds that a dead trainer's lease outlives it.
+    reply_memory: seconds for which a second reply to a request is recognised.
+    policies_kept: versions of a task's policy that the registry keeps.
+    partitions, replication: of topics that are created.
+    roles: the roles of `faust -A streams.app worker`.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="UNDERSTUDY_", env_nested_delimiter="__", extra="forbid")
+
+    kafka: dict[str, Any] = {}
+    consumer: dict[str, Any] = {}
+    producer: dict[str, Any] = {}
+    redis: dict[str, Any] = {}
+    prefix: Annotated[str, Field(pattern="^[a-zA-Z0-9._-]{1,100}$")] = DEFAULT_PREFIX
+    delivery: Literal["exactly_once", "at_least_once"] = "exactly_once"
+    commit_interval: Annotated[float, Field(gt=0, le=60)] = 0.1
+    drain: Annotated[float, Field(ge=0, le=600)] = 20.0
+    batch: Annotated[int, Field(ge=1, le=100_000)] = 4_000
+    data: Path = user_data_path("understudy")
+    slot: str | None = None
+    audit_key: SecretStr = SecretStr("understudy")
+    poll: Annotated[float, Field(gt=0, le=3600)] = 2.0
+    lease: Annotated[float, Field(ge=1, le=3600)] = 6.0
+    reply_memory: Annotated[int, Field(ge=60)] = 7 * 24 * 3600
+    policies_kept: Annotated[int, Field(ge=2)] = 5
+    partitions: Annotated[int, Field(ge=1)] = 4
+    replication: Annotated[int, Field(ge=-1)] = -1
+    roles: tuple[Role, ...] = ROLES
+
+    @field_validator("kafka", "consumer", "producer")
+    @classmethod
+    def _dotted(cls, options: dict[str, Any]) -> dict[str, Any]:
+        return {name.replace("_", "."): value for name, value in options.items()}
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the signature is pydantic's
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        file = os.environ.get(SETTINGS_FILE)
+        toml = (TomlConfigSettingsSource(settings_cls, Path(file)),) if file else ()
+        return (init_settings, env_settings, *toml)
+
+    @property
+    def topics(self) -> Topics:
+        return Topics(self.prefix)
+
+    @property
+    def keys(self) -> Keys:
+        return Keys(self.prefix)
+
+    @property
+    def host(self) -> str:
+        return socket.gethostname()
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Settings of this process.
+
+    Raises:
+        InvalidSettings: naming every problem at once.
+    """
+    file = os.environ.get(SETTINGS_FILE)
+    if file and not Path(file).is_file():
+        raise InvalidSettings([f"{SETTINGS_FILE} names {file}, which is not a file"])
+    try:
+        return Settings(**overrides)
+    except ValidationError as error:
+        raise InvalidSettings([_sentence(problem) for problem in error.errors()]) from error
+
+
+def _sentence(problem: Any) -> str:
+    place = "__".join(str(part) for part in problem["loc"])
+    return f"`{place}` (UNDERSTUDY_{place.upper()}): {problem['msg']}, not {problem['input']!r}"

@@ -1,0 +1,1 @@
+"""What the workers share through Redis."""

@@ -1,0 +1,77 @@
+"""The connection to Redis; while it is away calls raise `StateUnavailable`, and the log says so once."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.resources import files
+from typing import Any
+
+from redis import exceptions
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import ExponentialBackoff
+from redis.commands.core import AsyncScript
+
+from streams.errors import StateUnavailable
+
+log = logging.getLogger(__name__)
+
+_AWAY = (
+    exceptions.ConnectionError,
+    exceptions.TimeoutError,
+    exceptions.BusyLoadingError,
+    exceptions.ReadOnlyError,
+    OSError,
+)
+
+
+class Connection:
+    """A redis-py client that knows whether Redis is there.
+
+    Args:
+        url: e.g. `redis://localhost:6379/0`, `rediss://...` for TLS.
+        options: further keywords of redis-py's client, such as `username`, `password`, `ssl_ca_certs`.
+    """
+
+    def __init__(self, url: str, **options: Any) -> None:
+        patience = {
+            "socket_connect_timeout": 2.0,
+            "socket_timeout": 5.0,
+            "health_check_interval": 15,
+            "retry": Retry(ExponentialBackoff(cap=0.2, base=0.02), 2),
+        }
+        self.redis: Redis = Redis.from_url(url, **{**patience, **options, "decode_responses": False})
+        self._there = True
+
+    @contextmanager
+    def reached(self) -> Iterator[Redis]:
+        """The client, for one exchange.
+
+        Raises:
+            StateUnavailable: Redis did not answer.
+        """
+        try:
+            yield self.redis
+        except _AWAY as error:
+            if self._there:
+                log.warning(
+                    "Redis is away (%s): routing goes on with the last policies, learning waits", error
+                )
+            self._there = False
+            raise StateUnavailable(f"Redis did not answer: {error}") from error
+        if not self._there:
+            log.warning("Redis is back")
+        self._there = True
+
+    def script(self, name: str) -> AsyncScript:
+        """The Lua script `<name>.lua` beside this file."""
+        source = files(__package__).joinpath(f"{name}.lua").read_text()
+        return self.redis.register_script(source)
+
+    async def aclose(self) -> None:
+        await self.redis.aclose()
+
+
+def as_text(value: Any) -> str:
+    """Redis speaks bytes here, whatever redis-py's types allow."""
+    return value.decode() if isinstance(value, bytes) else str(value)

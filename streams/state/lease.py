@@ -1,0 +1,51 @@
+"""One trainer a task: a lease in Redis, and a fencing token that outdates whoever held it before.
+
+A holder that was paused past the expiry may still believe in its lease; that does no harm, since a policy is
+published only with the newest token (`streams.state.registry`).
+"""
+
+from schemas.names import Keys
+from streams.state.connection import Connection
+
+
+class Leases:
+    """Leases of one process.
+
+    Args:
+        owner: name of this process, unique among all.
+        seconds: how long a lease outlives its last renewal.
+    """
+
+    def __init__(self, connection: Connection, keys: Keys, owner: str, seconds: float) -> None:
+        self._connection = connection
+        self._keys = keys
+        self._owner = owner
+        self._milliseconds = round(seconds * 1000)
+        self._acquire = connection.script("acquire")
+        self._renew = connection.script("renew")
+        self._tokens: dict[str, int] = {}
+
+    async def held(self, task: str) -> int | None:
+        """The fencing token while the lease is ours, taking or prolonging it; None while it is another's.
+
+        Raises:
+            StateUnavailable: whose it is can't be told.
+        """
+        with self._connection.reached():
+            lease = self._keys.trainer(task)
+            if task in self._tokens and await self._renew([lease], [self._owner, self._milliseconds]):
+                return self._tokens[task]
+            self._tokens.pop(task, None)
+            token = int(
+                await self._acquire([lease, self._keys.fence(task)], [self._owner, self._milliseconds])
+            )
+            if token:
+                self._tokens[task] = token
+            return token or None
+
+    async def release(self) -> None:
+        """Give all leases back, so that a standby need not wait for their expiry."""
+        with self._connection.reached():
+            for task in list(self._tokens):
+                await self._renew([self._keys.trainer(task)], [self._owner, 0])
+                del self._tokens[task]

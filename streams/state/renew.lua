@@ -1,0 +1,6 @@
+-- Prolong the lease while it is still the owner's: 1, or 0 when it was lost.
+-- KEYS: lease. ARGV: owner, milliseconds (0 gives it back).
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then
+  return 0
+end
+return redis.call('PEXPIRE', KEYS[1], ARGV[2])

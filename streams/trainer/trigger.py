@@ -1,0 +1,47 @@
+"""When to refit: enough new traces, and a pause since the last attempt."""
+
+from dataclasses import dataclass
+
+from schemas.config import Config, Refit
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """The last refit, whether it was promoted or refused.
+
+    Attributes:
+        seen: traces that the trainer had seen when it began.
+        ended: monotonic seconds.
+        config: what it was made for.
+    """
+
+    seen: int = 0
+    ended: float = float("-inf")
+    config: Config | None = None
+
+
+def due(seen: int, attempt: Attempt, config: Config, now: float) -> bool:
+    """Whether to refit now.
+
+    New traces must be `growth` of those that the last attempt had, and at least `at_least`. A config that
+    asks for another promise or other features needs no new traces, only as many as a first fit.
+    """
+    if now - attempt.ended < config.refit.quiet:
+        return False
+    if attempt.config is not None and _asks_for_more(config, attempt.config):
+        return seen >= config.refit.at_least
+    return seen - attempt.seen >= needed(attempt.seen, config.refit)
+
+
+def needed(seen: int, refit: Refit) -> float:
+    """How many new traces the next refit waits for after one that had `seen`."""
+    return max(refit.growth * seen, refit.at_least)
+
+
+def _asks_for_more(config: Config, before: Config) -> bool:
+    return (
+        config.embedder != before.embedder
+        or config.dimension != before.dimension
+        or config.delta < before.delta
+        or config.target_agreement > before.target_agreement
+    )

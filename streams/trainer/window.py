@@ -1,0 +1,75 @@
+"""The traces that a task's next refit may use: the newest ones, each request once."""
+
+from collections import deque
+from collections.abc import Iterator
+
+import numpy as np
+from models.fit import TrainingSet
+
+from models.features import Features
+from schemas.config import Config
+from schemas.messages import Teacher, Trace
+from schemas.vectors import vector
+
+TEXT = "text"
+
+
+class Window:
+    """Newest traces of one task, oldest first.
+
+    Attributes:
+        seen: distinct traces ever added, including those that the window has dropped since.
+    """
+
+    def __init__(self) -> None:
+        self._traces: deque[Trace] = deque()
+        self._ids: set[str] = set()
+        self.seen = 0
+
+    def __len__(self) -> int:
+        return len(self._traces)
+
+    def __iter__(self) -> Iterator[Trace]:
+        return iter(self._traces)
+
+    def add(self, trace: Trace, most: int) -> None:
+        """Add a trace, unless its request is in the window already, and drop what is over `most`."""
+        if trace.id in self._ids:
+            return
+        self._ids.add(trace.id)
+        self._traces.append(trace)
+        self.seen += 1
+        while len(self._traces) > most:
+            self._ids.discard(self._traces.popleft().id)
+
+    def seen_since(self, time: int) -> int:
+        """How many were replied to after `time`, Unix milliseconds."""
+        return sum(trace.replied_at > time for trace in self._traces)
+
+
+def usable(window: Window, config: Config) -> list[Trace]:
+    """The traces that bring what the task's embedder needs."""
+    if config.embedder == TEXT:
+        return [trace for trace in window if trace.text is not None]
+    brought = [trace for trace in window if trace.embedder == config.embedder and trace.features is not None]
+    size = 4 * config.dimension if config.dimension else len(brought[-1].features or b"") if brought else 0
+    return [trace for trace in brought if len(trace.features or b"") == size]
+
+
+def training_set(traces: list[Trace], config: Config) -> TrainingSet:
+    """What the fit gets to see of the traces, in their order.
+
+    Raises:
+        InvalidVector: a trace's features hold a value that is not finite.
+    """
+    if config.embedder == TEXT:
+        features = Features(texts=[trace.text or "" for trace in traces])
+    else:
+        features = Features(embeddings=np.stack([vector(trace.features or b"", None) for trace in traces]))
+    sampled = np.array([trace.sampled for trace in traces], dtype=np.bool_)
+    return TrainingSet(features=features, labels=[trace.label for trace in traces], sampled=sampled)
+
+
+def teachers(traces: list[Trace]) -> tuple[Teacher, ...]:
+    """Whose answers the traces hold, in order of appearance."""
+    return tuple(dict.fromkeys(trace.teacher for trace in traces if trace.teacher is not None))
