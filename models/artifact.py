@@ -1,0 +1,38 @@
+"""A policy as it travels: the bytes of `policy.onnx` and of `manifest.json`. Never a pickle."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from models.errors import PolicyError
+
+GRAPH = "policy.onnx"
+MANIFEST = "manifest.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """Both files of a policy, unverified: `Policy.open` checks them.
+
+    Attributes:
+        manifest: UTF-8 JSON, see `models.manifest`.
+        graph: an ONNX model.
+    """
+
+    manifest: bytes
+    graph: bytes
+
+    def write(self, directory: Path) -> None:
+        """Write both files into `directory`, which is made if need be; the manifest last."""
+        directory.mkdir(parents=True, exist_ok=True)
+        for name, content in ((GRAPH, self.graph), (MANIFEST, self.manifest)):
+            part = directory / f"{name}.part"
+            part.write_bytes(content)
+            part.replace(directory / name)
+
+    @classmethod
+    def read(cls, directory: Path) -> "Artifact":
+        """Raises PolicyError: a file is missing or can't be read."""
+        try:
+            return cls((directory / MANIFEST).read_bytes(), (directory / GRAPH).read_bytes())
+        except OSError as error:
+            raise PolicyError(f"no policy in {directory}: {error}") from error

@@ -1,0 +1,86 @@
+"""How a policy does on labelled rows: coverage and agreement at each target, with exact bounds."""
+
+from collections.abc import Sequence
+
+import msgspec
+import numpy as np
+
+from models import exact
+from models.features import Features
+from models.policy import Policy
+
+LEVEL = 0.05
+
+
+class TargetResult(msgspec.Struct, frozen=True):
+    """One target.
+
+    Attributes:
+        target: agreement that was asked for.
+        threshold: certified threshold, None where nothing is certified: all rows are deferred.
+        coverage: share of the rows that the policy answers itself.
+        agreement: share of the answered rows on which it gives the label; None if it answers none.
+        low, high: exact two-sided 95 % bounds of the agreement.
+        violation: the agreement is significantly below target (one-sided exact p < .05).
+    """
+
+    target: float
+    threshold: float | None
+    coverage: float
+    agreement: float | None
+    low: float
+    high: float
+    violation: bool
+
+
+class Evaluation(msgspec.Struct, frozen=True):
+    """What `understudy evaluate --json` prints.
+
+    Attributes:
+        rows: how many were given.
+        accuracy: share of all rows on which the surrogate's label is the given one.
+    """
+
+    rows: int
+    accuracy: float
+    targets: tuple[TargetResult, ...]
+
+
+def evaluate(
+    policy: Policy, features: Features, labels: Sequence[str], targets: Sequence[float] | None = None
+) -> Evaluation:
+    """Score the rows and compare with `labels`; labels that the policy does not know count as disagreement.
+
+    Args:
+        targets: None for those of the policy's frontier.
+
+    Raises:
+        PolicyError: the features are not the ones this policy reads.
+        ValueError: labels and features differ in length.
+    """
+    if len(labels) != len(features):
+        raise ValueError(f"{len(features)} rows of features but {len(labels)} labels")
+    manifest = policy.manifest
+    scores = policy.score(features)
+    agrees = np.array(manifest.labels, dtype=object)[scores.label] == np.array(labels, dtype=object)
+    eligible = (scores.novelty <= manifest.novelty_limit) & ~policy.blocked[scores.label]
+    asked = [point.target for point in manifest.frontier] if targets is None else targets
+    results = []
+    for target in asked:
+        threshold = manifest.threshold(target)
+        answered = eligible & (scores.score >= (2.0 if threshold is None else threshold))
+        hits, trials = int(agrees[answered].sum()), int(answered.sum())
+        results.append(_result(target, threshold, hits, trials, len(labels)))
+    return Evaluation(len(labels), float(agrees.mean()) if len(labels) else 0.0, tuple(results))
+
+
+def _result(target: float, threshold: float | None, hits: int, trials: int, rows: int) -> TargetResult:
+    return TargetResult(
+        target=target,
+        threshold=threshold,
+        coverage=trials / rows if rows else 0.0,
+        agreement=hits / trials if trials else None,
+        low=exact.lower(hits, trials, LEVEL / 2),
+        high=exact.upper(hits, trials, LEVEL / 2),
+        violation=exact.shortfall(hits, trials, target) < LEVEL,
+    )

@@ -1,0 +1,34 @@
+"""Exact binomial tails and bounds (Clopper and Pearson 1934): no approximation, at any count."""
+
+import numpy as np
+from scipy.special import betainc, betaincinv
+
+
+def p_value(agreements: int, trials: int, target: float) -> float:
+    """Chance of at least so many agreements in `trials` if each came with probability `target`.
+
+    Small values speak against "agreement is at most the target". 1.0 without trials.
+    """
+    return 1.0 if agreements == 0 else float(betainc(agreements, trials - agreements + 1, target))
+
+
+def shortfall(agreements: int, trials: int, target: float) -> float:
+    """Chance of at most so many agreements at `target`: small values say that agreement is below it."""
+    return 1.0 if agreements == trials else float(1.0 - betainc(agreements + 1, trials - agreements, target))
+
+
+def lower(agreements: int, trials: int, delta: float) -> float:
+    """Largest agreement that the counts rule out at one-sided level delta; 0.0 without agreements."""
+    return 0.0 if agreements == 0 else float(betaincinv(agreements, trials - agreements + 1, delta))
+
+
+def upper(agreements: int, trials: int, delta: float) -> float:
+    """Smallest agreement ruled out from above at one-sided level delta; 1.0 without disagreements."""
+    return (
+        1.0 if agreements == trials else float(betaincinv(agreements + 1, trials - agreements, 1.0 - delta))
+    )
+
+
+def fewest(target: float, delta: float) -> int:
+    """Trials that prove `target` at level delta if all of them agree."""
+    return int(np.ceil(np.log(delta) / np.log(target)))

@@ -1,0 +1,35 @@
+"""From a fitted surrogate and acceptor to the bytes of one graph: label, score, novelty."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from models.acceptor import SMALLEST, Acceptor
+from models.design import Design
+from models.graph import FLOAT, INT64, Graph
+from models.logistic import Linear
+
+
+def export(design: Design, model: Linear, acceptor: Acceptor) -> bytes:
+    """One ONNX graph that does what `model` and `acceptor` do; the temperature goes into the weights."""
+    graph = Graph()
+    cooler = np.float32(1.0 / acceptor.temperature)
+    tempered = replace(model, weights=model.weights * cooler, intercept=model.intercept * cooler)
+    logits, novelty = design.write(graph, tempered)
+    graph.output("label", INT64, graph.add("ArgMax", logits, axis=1, keepdims=0))
+    graph.output("score", FLOAT, _score(graph, logits, acceptor))
+    graph.output("novelty", FLOAT, novelty)
+    return graph.serialise()
+
+
+def _score(graph: Graph, logits: str, acceptor: Acceptor) -> str:
+    """Nodes of `Acceptor.scores`."""
+    across = graph.axes(1)
+    peak = graph.add("ReduceMax", logits, across, keepdims=1)
+    total = graph.add("ReduceSum", graph.add("Exp", graph.add("Sub", logits, peak)), across, keepdims=0)
+    rest = graph.add("Max", graph.add("Sub", total, graph.number(1.0)), graph.number(SMALLEST))
+    total = graph.add("Log", graph.add("Add", rest, graph.number(1.0)))
+    doubt = graph.add("Sub", graph.add("Log", rest), total)
+    lost = graph.add("Mul", total, graph.number(acceptor.hit))
+    lost = graph.add("Add", lost, graph.add("Mul", doubt, graph.number(acceptor.miss)))
+    return graph.add("Sigmoid", graph.add("Sub", graph.number(acceptor.intercept), lost))

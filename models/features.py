@@ -1,0 +1,41 @@
+"""What a policy reads of a request: its text, its vector, or both, row by row."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True)
+class Features:
+    """Rows in one order.
+
+    Attributes:
+        texts: n texts, or None.
+        embeddings: float32 [n, d], or None.
+
+    Raises:
+        ValueError: neither is given, or they differ in length.
+    """
+
+    texts: Sequence[str] | None = None
+    embeddings: NDArray[np.float32] | None = None
+
+    def __post_init__(self) -> None:
+        if self.texts is None and self.embeddings is None:
+            raise ValueError("features need texts, embeddings or both")
+        if self.texts is not None and self.embeddings is not None and len(self.texts) != len(self.embeddings):
+            raise ValueError(
+                f"{len(self.texts)} texts but {len(self.embeddings)} embeddings: rows must match"
+            )
+
+    def __len__(self) -> int:
+        rows = self.embeddings if self.texts is None else self.texts
+        return 0 if rows is None else len(rows)
+
+    def take(self, rows: NDArray[np.int64] | Sequence[int]) -> "Features":
+        """The rows at these places, in this order."""
+        texts = None if self.texts is None else [self.texts[row] for row in rows]
+        embeddings = None if self.embeddings is None else self.embeddings[np.asarray(rows, dtype=np.int64)]
+        return Features(texts, embeddings)

@@ -1,0 +1,84 @@
+"""Which score is high enough: thresholds tested from the strictest to the widest, with exact binomial tails.
+
+Learn then Test (Angelopoulos, Bates, Candès, Jordan and Lei 2021), the order of tests fixed before any label is
+looked at: thresholds are ranks of the scores. The error budget delta is laid on a few starting ranks and is
+carried from each test that passes to the next wider one (the fallback procedure, Wiens and Dmitrienko 2005). So a
+noisy head of the ranking does not end the search, and once all starts have passed the whole of delta is in use.
+The chance that any threshold below the target passes is at most delta.
+
+Exactness: a threshold is the next float above the score of the first row left out. Given that score, the rows
+above it are independent draws from what the threshold will answer, so their agreements are binomial. Ties fall
+on one side together.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models import exact
+
+STEPS = 150
+STARTS = ((0.10, 0.2), (0.25, 0.3), (0.45, 0.5))
+SPARE = 1.5
+
+
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """The widest threshold that passed.
+
+    Attributes:
+        threshold: smallest score to answer.
+        accepted, agreements: sampled rows that it answers, and on how many the teacher agrees.
+    """
+
+    threshold: float
+    accepted: int
+    agreements: int
+
+
+def widest(
+    scores: NDArray[np.float32], agrees: NDArray[np.bool_], rows: int, target: float, delta: float
+) -> Passed | None:
+    """Widest threshold certified for `target`, or None.
+
+    Args:
+        scores: [m] out-of-fold scores of the sampled rows that other gates let through.
+        agrees: [m] whether the teacher gave the same label.
+        rows: sampled rows in all, >= m; what the starting ranks are shares of.
+        target: agreement to be proven, in (0, 1).
+        delta: chance of certifying what is not so.
+    """
+    order = np.argsort(-scores, kind="stable")
+    ranked, hits = scores[order], np.concatenate([[0], np.cumsum(agrees[order])])
+    passed, budget = None, 0.0
+    for count, share in _plan(ranked, rows, target, delta):
+        budget += share
+        if budget > 0.0 and exact.p_value(int(hits[count]), count, target) <= budget:
+            passed = Passed(_above(ranked, count), count, int(hits[count]))
+        else:
+            budget = 0.0
+    return passed
+
+
+def _plan(ranked: NDArray[np.float32], rows: int, target: float, delta: float) -> list[tuple[int, float]]:
+    """How many rows each test accepts, strictest first, and the budget that is laid on it."""
+    fewest = int(np.ceil(SPARE * exact.fewest(target, delta)))
+    if len(ranked) == 0 or len(ranked) < exact.fewest(target, delta):
+        return []
+    starts = [(min(max(fewest, int(share * rows)), len(ranked)), weight * delta) for share, weight in STARTS]
+    grid = np.linspace(starts[0][0], len(ranked), STEPS).astype(int)
+    counts = {_untied(ranked, int(count)): 0.0 for count in sorted({*grid, *(count for count, _ in starts)})}
+    for count, share in starts:
+        counts[_untied(ranked, count)] += share
+    return [(count, share) for count, share in counts.items() if count > 0]
+
+
+def _untied(ranked: NDArray[np.float32], count: int) -> int:
+    """At least `count`: with the rows that score the same as the last of them."""
+    return int(np.searchsorted(-ranked, -ranked[count - 1], side="right"))
+
+
+def _above(ranked: NDArray[np.float32], count: int) -> float:
+    """Next float32 above the best score left out; 0.0 when none is."""
+    return 0.0 if count >= len(ranked) else float(np.nextafter(ranked[count], np.float32(np.inf)))

@@ -1,0 +1,140 @@
+"""What a policy says about itself: a JSON file that pins the graph by its hash."""
+
+from collections.abc import Sequence
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta, Struct
+
+from models.errors import PolicyError
+
+FORMAT = 1
+
+Share = Annotated[float, Meta(ge=0.0, le=1.0)]
+
+
+class FrontierPoint(Struct, frozen=True):
+    """A target agreement that was certified.
+
+    Attributes:
+        target: agreement with the teacher that is promised.
+        threshold: smallest score that may be answered.
+        coverage: share of the sampled traces that it answers.
+        low: exact lower bound, at the manifest's delta, of the agreement on them.
+    """
+
+    target: Share
+    threshold: Share
+    coverage: Share
+    low: Share
+
+
+class Teacher(Struct, frozen=True):
+    """Who gave the labels: model name and hash of the prompt."""
+
+    model: str
+    prompt: str | None = None
+
+
+class Probe(Struct, frozen=True):
+    """A stored input and what the graph made of it when it was written.
+
+    Attributes:
+        text: the text, for graphs that read one.
+        embedding: little-endian float32, for graphs that read a vector.
+        label: index into the manifest's labels.
+        score: in [0, 1].
+        novelty: on the policy's own scale.
+    """
+
+    label: int
+    score: float
+    novelty: float
+    text: str | None = None
+    embedding: bytes | None = None
+
+
+class Manifest(Struct, frozen=True):
+    """The policy's own account.
+
+    Attributes:
+        format: version of this file's layout; newer ones than `FORMAT` are refused.
+        task, version: whose policy it is, and its name.
+        labels: what it can answer, in the order of the graph's label output.
+        embedder: id of the features it reads; `text` for the text alone.
+        dimension: length of the vector it reads, None for text.
+        delta: chance of error that each point of the frontier was certified with.
+        frontier: certified targets, lowest first.
+        novelty_limit: rows with a novelty above it are deferred.
+        blocked: labels that are never answered.
+        traces, sampled: how many it learned from, how many of those were a uniform sample.
+        teachers: who gave the labels.
+        parent: version that the fit started from.
+        created_at: Unix milliseconds.
+        libraries: versions it was made with.
+        sha256: of the graph, in hexadecimal.
+        surrogate, acceptor: what they are, in words.
+        regularisation: inverse strength C that the out-of-fold log loss chose.
+        accuracy: out-of-fold share of all traces on which the surrogate agrees with the teacher.
+        seconds: what the fit took.
+        probes: stored test vectors, checked at every load.
+    """
+
+    format: int
+    task: str
+    version: str
+    labels: tuple[str, ...]
+    embedder: str
+    dimension: int | None
+    delta: float
+    frontier: tuple[FrontierPoint, ...]
+    novelty_limit: float
+    blocked: tuple[str, ...]
+    traces: int
+    sampled: int
+    teachers: tuple[Teacher, ...]
+    parent: str | None
+    created_at: int
+    libraries: dict[str, str]
+    sha256: str
+    surrogate: str
+    acceptor: str
+    regularisation: float
+    accuracy: float
+    seconds: float
+    probes: tuple[Probe, ...]
+
+    def threshold(self, target: float) -> float | None:
+        """The certified threshold of the smallest target in the frontier that is at least `target`.
+
+        None when nothing at or above it was certified: defer everything.
+        """
+        points = [point for point in self.frontier if point.target >= target - 1e-9]
+        return min(points, key=lambda point: point.target).threshold if points else None
+
+    def encode(self) -> bytes:
+        return msgspec.json.format(msgspec.json.encode(self), indent=1)
+
+    @classmethod
+    def decode(cls, raw: bytes) -> "Manifest":
+        """Raises PolicyError: not a manifest, or one of a newer layout."""
+        try:
+            version = msgspec.json.decode(raw, type=_Versioned).format
+            if version > FORMAT:
+                raise PolicyError(
+                    f"manifest: format {version} is newer than {FORMAT}, the newest this release reads"
+                )
+            return msgspec.json.decode(raw, type=cls)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise PolicyError(f"manifest: {error}") from error
+
+
+class _Versioned(Struct):
+    format: int
+
+
+def grid(asked: Sequence[float] = ()) -> tuple[float, ...]:
+    """Targets that every fit tries: .80 to .99 in steps of .01, and those asked for; lowest first."""
+    return tuple(
+        sorted({round(percent / 100, 2) for percent in range(80, 100)} | {round(t, 6) for t in asked})
+    )

@@ -1,0 +1,76 @@
+"""How a text becomes buckets of byte n-grams: the one definition that the graph and the fit share.
+
+A text is its UTF-8 bytes, at most `MAX_BYTES` of them, with a zero before and zeros after: the zeros mark its
+beginning and end. At each byte start four n-grams, of 2, 3, 4 and 5 bytes, ASCII upper case folded to lower.
+An n-gram's bucket is a polynomial of its bytes modulo `BUCKETS`, one step a byte, so that each longer n-gram
+continues the shorter. Bucket 0 is the n-gram of zeros alone, which is padding and counts for nothing. Zeros at
+the end of a text are therefore the same as none.
+
+All steps stay below 2**31, so that int32 is enough here and in the graph.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+MAX_BYTES = 2048
+ORDERS = (2, 3, 4, 5)
+BUCKETS = 1 << 20
+MULTIPLIER = 2039
+
+FOLD: NDArray[np.int32] = np.arange(256, dtype=np.int32)
+FOLD[ord("A") : ord("Z") + 1] += 32
+
+
+def encode(texts: Sequence[str]) -> list[bytes]:
+    """UTF-8 bytes, cut at `MAX_BYTES`; lone surrogates, which have no UTF-8, become question marks."""
+    return [text.encode("utf-8", "replace")[:MAX_BYTES] for text in texts]
+
+
+def pad(encoded: Sequence[bytes]) -> NDArray[np.uint8]:
+    """Zero-padded bytes [n, width], as the graph wants them; width is that of the longest, at least 1."""
+    width = max(1, max(map(len, encoded), default=1))
+    flat = b"".join([row.ljust(width, b"\0") for row in encoded])
+    return np.frombuffer(flat, dtype=np.uint8).reshape(len(encoded), width)
+
+
+@dataclass(frozen=True, slots=True)
+class Windows:
+    """The n-grams of many texts, one column for each byte that starts some.
+
+    Attributes:
+        buckets: int32 [4, p], by `ORDERS`.
+        ended: bool [4, p]: the n-gram reaches beyond the mark of the text's end, so a shorter one says it all.
+        owner: int64 [p], which text.
+        texts: how many there are.
+    """
+
+    buckets: NDArray[np.int32]
+    ended: NDArray[np.bool_]
+    owner: NDArray[np.int64]
+    texts: int
+
+
+def windows(encoded: Sequence[bytes]) -> Windows:
+    """All windows of these texts, computed as the graph does, but on one long line of bytes."""
+    before, after = b"\0", bytes(ORDERS[-1])
+    line = np.frombuffer(b"".join([before + row + after for row in encoded]), dtype=np.uint8)
+    codes = np.concatenate([FOLD[line], np.zeros(ORDERS[-1], dtype=np.int32)])
+    lengths = np.fromiter(map(len, encoded), dtype=np.int64, count=len(encoded)) + 1
+    firsts = np.cumsum(lengths + len(after)) - (lengths + len(after))
+    owner = np.repeat(np.arange(len(encoded)), lengths)
+    starts = np.arange(len(owner)) - np.repeat(np.cumsum(lengths) - lengths, lengths) + firsts[owner]
+    return Windows(*_hash(codes, starts), owner, len(encoded))
+
+
+def _hash(codes: NDArray[np.int32], starts: NDArray[np.int64]) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
+    buckets = np.empty((len(ORDERS), len(starts)), dtype=np.int32)
+    ended = np.empty(buckets.shape, dtype=np.bool_)
+    bucket, last = codes[starts], codes[starts]
+    for row, order in enumerate(ORDERS):
+        code = codes[starts + order - 1]
+        bucket = (bucket * np.int32(MULTIPLIER) + code) & np.int32(BUCKETS - 1)
+        buckets[row], ended[row], last = bucket, (last == 0) & (code == 0), code
+    return buckets, ended

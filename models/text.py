@@ -1,0 +1,124 @@
+"""Text alone: tf-idf of byte n-grams, reduced to their leading directions for learning, whole again in the graph.
+
+A row's value of an n-gram is how often it has it times its idf, divided by the square root of the summed squares
+of idf over all its windows. Learning happens in the leading singular directions of that matrix (randomised SVD,
+Halko, Martinsson and Tropp 2011), which no label has touched.
+
+Novelty is one minus the mean length of the longest known n-gram at each byte, as a share of 5 bytes.
+
+The graph sums one row of weights per byte of text. All columns are rounded to a grid on which float32 sums of
+`MAX_BYTES` rows are exact, so neither padding nor the order of summation can change a bit of the result.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.graph import INT32, UINT8, Graph
+from models.logistic import Linear
+from models.ngrams import BUCKETS, FOLD, MAX_BYTES, MULTIPLIER, ORDERS, encode, windows
+from models.vocabulary import FIRST, LEAST_TEXTS, Vocabulary, learn
+
+RANK = 512
+OVERSAMPLED = 16
+POWER_ITERATIONS = 2
+
+Matrix = NDArray[np.float32]
+
+
+class TextDesign:
+    """See `models.design.Design`."""
+
+    dimension: int | None = None
+
+    def __init__(self, texts: Sequence[str], seed: int, rank: int = RANK) -> None:
+        found = windows(encode(texts))
+        self.vocabulary = learn(found)
+        self.name = f"logistic regression on {len(self.vocabulary) - FIRST:,} byte n-grams"
+        self._chain = self.vocabulary.chain()
+        self._idf = self.vocabulary.idf()
+        self._counts = self.vocabulary.counts(found)
+        squares = self._counts @ (self._chain @ self._idf**2)
+        self._scale = (1.0 / np.sqrt(np.maximum(squares, 1e-6))).astype(np.float32)[:, None]
+        self.novelty = self._held_out_novelty()
+        self._basis = self._leading(min(rank, *self._counts.shape), np.random.default_rng(seed))
+        self.matrix = self._times(self._basis)
+
+    def write(self, graph: Graph, model: Linear) -> tuple[str, str]:
+        """Nodes from `text` to logits and novelty."""
+        rows = _rows(graph, self.vocabulary)
+        table = graph.constant(_exact(self._columns(model.weights)), "weights")
+        sums = graph.add("ReduceSum", graph.add("Gather", table, rows), graph.axes(1), keepdims=0)
+        sizes = graph.axes(model.weights.shape[1], 1, 1, 1)
+        raw, squares, depth, count = graph.split("Split", sums, sizes, outputs=4, axis=1)
+        norm = graph.add("Sqrt", graph.add("Max", squares, graph.number(1e-6)))
+        intercept = graph.constant(model.intercept[None], "intercept")
+        logits = graph.add("Add", graph.add("Div", raw, norm), intercept)
+        whole = graph.add("Mul", graph.add("Max", count, graph.number(1.0)), graph.number(ORDERS[-1]))
+        known = graph.add("Squeeze", graph.add("Div", depth, whole), graph.axes(1))
+        return logits, graph.add("Sub", graph.number(1.0), known)
+
+    def _columns(self, weights: Matrix) -> Matrix:
+        """Per row of the vocabulary: weights of its chain, squared idf of its chain, bytes known, windows."""
+        own = self._idf[:, None] * (self._basis @ weights)
+        rows = len(self.vocabulary)
+        squares = self._chain @ self._idf**2
+        there = np.minimum(np.arange(rows), 1)
+        return np.column_stack([self._chain @ own, squares, self.vocabulary.order, there]).astype(np.float32)
+
+    def _times(self, right: Matrix) -> Matrix:
+        return np.asarray(self._counts @ (self._chain @ (self._idf[:, None] * right)) * self._scale)
+
+    def _transposed_times(self, right: Matrix) -> Matrix:
+        return np.asarray(self._idf[:, None] * (self._chain.T @ (self._counts.T @ (self._scale * right))))
+
+    def _leading(self, rank: int, generator: np.random.Generator) -> Matrix:
+        """Leading right singular vectors, [rows, rank]."""
+        width = min(rank + OVERSAMPLED, *self._counts.shape)
+        sketch = self._times(generator.standard_normal((len(self.vocabulary), width), dtype=np.float32))
+        for _ in range(POWER_ITERATIONS):
+            sketch = self._times(self._transposed_times(np.linalg.qr(sketch)[0]))
+        back = self._transposed_times(np.linalg.qr(sketch)[0])
+        spectrum, turn = np.linalg.eigh(back.T @ back)
+        leading = np.flatnonzero(spectrum > 1e-6)[::-1][:rank]
+        return np.asarray(back @ (turn[:, leading] / np.sqrt(spectrum[leading])))
+
+    def _held_out_novelty(self) -> Matrix:
+        """An n-gram that was kept only because this very row has it is not known to it."""
+        voc = self.vocabulary
+        depth = voc.order.copy()
+        for row in range(FIRST, len(voc)):
+            if voc.count[row] == LEAST_TEXTS:
+                depth[row] = depth[voc.parent[row]]
+        known = self._counts @ depth.astype(np.float32)
+        there = self._counts[:, 1:].sum(axis=1).A1
+        return (1.0 - known / (ORDERS[-1] * np.maximum(there, 1.0))).astype(np.float32)
+
+
+def _rows(graph: Graph, vocabulary: Vocabulary) -> str:
+    """Nodes from `text` to the row of each window, [n, length + 1]; the arithmetic of `models.ngrams`."""
+    text = graph.add("Cast", graph.input("text", UINT8, ["n", "length"]), to=INT32)
+    folded = graph.add("Gather", graph.constant(FOLD, "fold"), text)
+    zero, columns = graph.constant(np.array(0, dtype=np.int32)), graph.axes(1)
+    codes = graph.add("Pad", folded, graph.axes(0, 1, 0, ORDERS[-1]), zero)
+    table = graph.constant(vocabulary.table, "table")
+    multiplier = graph.constant(np.array(MULTIPLIER, dtype=np.int32))
+    mask = graph.constant(np.array(BUCKETS - 1, dtype=np.int32))
+    flat, found, bucket = graph.axes(-1), [], ""
+    for offset in range(ORDERS[-1]):
+        code = graph.add("Slice", codes, graph.axes(offset), graph.axes(offset - ORDERS[-1]), columns)
+        if offset == 0:
+            bucket = first = code
+            continue
+        bucket = graph.add("Add", graph.add("Mul", bucket, multiplier), code)
+        bucket = graph.add("BitwiseAnd", bucket, mask)
+        found.append(graph.add("GatherElements", table, graph.add("Reshape", bucket, flat), axis=0))
+    return graph.add("Reshape", graph.add("Max", *found), graph.add("Shape", first))
+
+
+def _exact(columns: Matrix) -> Matrix:
+    """Round each column to multiples of a power of two, so that sums of MAX_BYTES + 1 rows fit in 24 bits."""
+    largest = np.maximum(np.abs(columns).max(axis=0), 1e-30)
+    unit = 2.0 ** np.ceil(np.log2(largest * (MAX_BYTES + 1) / 2**23))
+    return np.asarray(np.round(columns / unit) * unit, dtype=np.float32)

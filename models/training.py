@@ -1,0 +1,59 @@
+"""What a fit learns from, checked before anything is computed."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.errors import TrainingError
+from models.features import Features
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingSet:
+    """Traces: requests and what the teacher answered.
+
+    Attributes:
+        features: n rows.
+        labels: [n] the teacher's labels.
+        sampled: bool [n], the trace belongs to a uniform sample of all traffic; only these calibrate and certify.
+        weights: float64 [n], >= 0: how much a trace counts in learning (not in calibration). None: all alike.
+    """
+
+    features: Features
+    labels: Sequence[str]
+    sampled: NDArray[np.bool_]
+    weights: NDArray[np.float64] | None = None
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+def check(training: TrainingSet, embedder: str) -> None:
+    """Raises TrainingError: no traces, columns of unequal length, what `embedder` needs is missing, not finite."""
+    rows = len(training)
+    if rows == 0:
+        raise TrainingError("no traces: nothing can be learned from an empty set")
+    weights = training.weights
+    columns = {"features": len(training.features), "sampled": len(training.sampled)}
+    for name, length in (columns | ({} if weights is None else {"weights": len(weights)})).items():
+        if length != rows:
+            raise TrainingError(f"{name}: {length} rows, but there are {rows} labels")
+    if weights is not None and not (np.isfinite(weights).all() and (weights >= 0).all() and weights.any()):
+        raise TrainingError("weights: must be finite, none below zero, and not all zero")
+    if embedder == "text":
+        if training.features.texts is None:
+            raise TrainingError("embedder `text` needs texts, and the traces have none")
+    else:
+        _check_vectors(training.features.embeddings, embedder)
+
+
+def _check_vectors(vectors: NDArray[np.float32] | None, embedder: str) -> None:
+    if vectors is None:
+        raise TrainingError(f"embedder `{embedder}` needs embeddings, and the traces have none")
+    if vectors.ndim != 2 or vectors.shape[1] == 0:
+        raise TrainingError(f"embeddings: shape {list(vectors.shape)}, must be [rows, width]")
+    broken = np.flatnonzero(~np.isfinite(vectors).all(axis=1))
+    if len(broken):
+        raise TrainingError(f"embeddings: row {broken[0]} is not finite ({len(broken)} such rows)")
