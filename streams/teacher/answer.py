@@ -14,7 +14,7 @@ from streams.errors import UnreadableAnswer
 
 _LONGEST_LABEL = 256
 _LONGEST_QUOTE = 80
-_DEEPEST_WRAPPING = 512
+_LONGEST_ANSWER = 4096
 _FENCE = re.compile(r"```(?:[\w+-]*\r?\n)?(.*?)```", re.DOTALL)
 _QUOTES = ('""', "''", "``", "“”", "‘’", "«»")  # noqa: RUF001
 _WRAPPING = "".join(_QUOTES) + ". "
@@ -34,6 +34,8 @@ def read(said: str, labels: Sequence[str]) -> str:
     """
     if not said.strip():
         raise UnreadableAnswer("the model said nothing")
+    if len(said) > _LONGEST_ANSWER:
+        raise UnreadableAnswer(f"the model said {quoted(said)}, {len(said)} characters where a label was due")
     if said in labels:
         return said
     structured = _structured(said)
@@ -80,10 +82,7 @@ def _structured(said: str) -> str | None:
 
 def _bare(text: str) -> str:
     """The text without its wrapping, layer by layer, as long as something remains."""
-    for _ in range(_DEEPEST_WRAPPING):
-        inner = _peeled(text)
-        if inner == text:
-            break
+    while (inner := _peeled(text)) != text:
         text = inner
     return text
 

@@ -17,9 +17,10 @@ from weakref import WeakValueDictionary
 from schemas.config import TeacherConfig
 from schemas.messages import Deferral, Reply, Teacher, Usage
 from streams.errors import TeacherError, UnreadableAnswer
+from streams.teacher.address import addressed
 from streams.teacher.answer import read
 from streams.teacher.endpoint import Endpoints, Said
-from streams.teacher.failures import no_slot, overdue
+from streams.teacher.failures import overdue
 from streams.teacher.prompt import messages, prompt_hash, reminded
 
 DEADLINE = 120.0
@@ -50,9 +51,7 @@ class Asker:
             async with asyncio.timeout(self._deadline):
                 label = await self._label(deferral, config, spent)
         except TimeoutError:
-            task = deferral.request.task
-            waited = spent.milliseconds() is None
-            error = no_slot(task, self._deadline, config) if waited else overdue(self._deadline, config)
+            error = overdue((spent.milliseconds() or 0.0) / 1000.0, self._deadline, config)
         except TeacherError as failure:
             error = str(failure)
         return Reply(
@@ -80,15 +79,16 @@ class Asker:
         await self.aclose()
 
     async def _label(self, deferral: Deferral, config: TeacherConfig, spent: "_Spent") -> str:
+        address = addressed(config)
         question = messages(deferral.request.text, config)
         async with self._slot(deferral.request.task, config.concurrency):
             spent.begin()
-            said = spent.on(await self._endpoints.complete(question, config))
+            said = spent.on(await self._endpoints.complete(address, question, config))
             try:
                 return read(said, config.labels)
             except UnreadableAnswer:
                 again = reminded(question, said, config.labels)
-            said = spent.on(await self._endpoints.complete(again, config))
+            said = spent.on(await self._endpoints.complete(address, again, config))
             return _read_at_last(said, config)
 
     def _slot(self, task: str, concurrency: int) -> asyncio.Semaphore:

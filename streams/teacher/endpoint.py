@@ -19,7 +19,7 @@ from openai.types.shared_params import ResponseFormatJSONSchema
 from schemas.config import TeacherConfig
 from schemas.messages import Usage
 from streams.errors import TeacherFailed, TeacherMisconfigured
-from streams.teacher.address import Address, addressed, api_key
+from streams.teacher.address import Address, api_key
 from streams.teacher.answer import quoted
 from streams.teacher.failures import described
 from streams.teacher.prompt import Messages, answer_format
@@ -42,14 +42,13 @@ class Endpoints:
         self._clients: dict[tuple[str, str, float, int], openai.AsyncOpenAI] = {}
         self._unstructured: set[Address] = set()
 
-    async def complete(self, messages: Messages, config: TeacherConfig) -> Said:
+    async def complete(self, address: Address, messages: Messages, config: TeacherConfig) -> Said:
         """Ask once, with the client's retries.
 
         Raises:
-            TeacherMisconfigured: the URL, the model or the key is missing or can't be right.
+            TeacherMisconfigured: the key is missing, or it or the URL can't be right.
             TeacherFailed: the endpoint refused, failed after every retry, or did not send a chat completion.
         """
-        address = addressed(config)
         client = self._client(address, config)
         try:
             return _parsed(await self._asked(client, address, messages, config), address)

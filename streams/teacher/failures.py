@@ -26,19 +26,13 @@ def described(error: openai.OpenAIError | UnicodeError, config: TeacherConfig) -
             return f"{_cut(str(error))}: check the settings under `teacher`"
 
 
-def no_slot(task: str, deadline: float, config: TeacherConfig) -> str:
-    """The deadline passed before a call could begin."""
+def overdue(asking: float, deadline: float, config: TeacherConfig) -> str:
+    """The deadline passed; `asking` seconds of it with a slot, the others waiting for one."""
+    waiting = max(deadline - asking, 0.0)
     return (
-        f"no slot came free within {deadline:g} s: all {config.concurrency} calls that task {task} may have at "
-        f"once were under way; raise `teacher.concurrency`, or send a worker fewer deferrals at a time"
-    )
-
-
-def overdue(deadline: float, config: TeacherConfig) -> str:
-    """The deadline passed while the endpoint was asked, or waited for between two tries."""
-    return (
-        f"{addressed(config)}: no answer within {deadline:g} s, retries included: lower `teacher.timeout` or "
-        f"`teacher.retries`, or find out why the endpoint is slow"
+        f"{addressed(config)}: no answer within {deadline:g} s, {waiting:.1f} s of them spent waiting for one of "
+        f"{config.concurrency} slots: raise `teacher.concurrency` or send a worker fewer deferrals at a time; "
+        f"if it was not the waiting, lower `teacher.timeout` or `teacher.retries`"
     )
 
 

@@ -1,0 +1,96 @@
+"""A chat endpoint on loopback that says what a test scripts, and remembers what it was asked."""
+
+import asyncio
+import json
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import pytest
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+Answer = Response | Callable[[], Awaitable[Response]]
+
+
+class Endpoint:
+    """Gives the scripted answers in turn, the last one again and again."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.answers: list[Answer] = []
+        self.bodies: list[dict[str, Any]] = []
+        self.keys: list[str] = []
+        self.over = asyncio.Event()
+
+    async def handle(self, request: Request) -> Response:
+        self.bodies.append(json.loads(await request.body()))
+        self.keys.append(request.headers["authorization"].removeprefix("Bearer "))
+        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        return answer if isinstance(answer, Response) else await answer()
+
+    @staticmethod
+    def said(
+        text: str | None, prompt_tokens: int = 11, completion_tokens: int = 2, **message: Any
+    ) -> Response:
+        """A chat completion."""
+        return JSONResponse(
+            {
+                "id": "1",
+                "object": "chat.completion",
+                "created": 1,
+                "model": "any",
+                "choices": [
+                    {
+                        "index": 0,
+                        "finish_reason": "stop",
+                        "message": {"role": "assistant", "content": text, **message},
+                    }
+                ],
+                "usage": {
+                    "prompt_tokens": prompt_tokens,
+                    "completion_tokens": completion_tokens,
+                    "total_tokens": prompt_tokens + completion_tokens,
+                },
+            }
+        )
+
+    @staticmethod
+    def refused(status: int, message: str, **headers: str) -> Response:
+        """An error as OpenAI-compatible servers send it."""
+        names = {name.replace("_", "-"): value for name, value in headers.items()}
+        return JSONResponse({"error": {"message": message}}, status, names)
+
+    async def silence(self) -> Response:
+        """Says nothing until the test is over."""
+        await self.over.wait()
+        return self.said("too late")
+
+
+@pytest.fixture
+async def endpoint() -> AsyncIterator[Endpoint]:
+    listener = socket.create_server(("127.0.0.1", 0))
+    served = Endpoint(f"http://127.0.0.1:{listener.getsockname()[1]}/v1")
+    app = Starlette(routes=[Route("/v1/chat/completions", served.handle, methods=["POST"])])
+    server = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="off", ws="none"))
+    serving = asyncio.create_task(server.serve(sockets=[listener]))
+    yield served
+    served.over.set()
+    server.should_exit = True
+    await serving
+
+
+@pytest.fixture
+def naps(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The seconds that the client would have waited between tries; it does not."""
+    seconds: list[float] = []
+
+    async def nap(delay: float) -> None:
+        seconds.append(delay)
+        await asyncio.sleep(0)
+
+    monkeypatch.setattr("anyio.sleep", nap)
+    return seconds

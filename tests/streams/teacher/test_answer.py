@@ -1,0 +1,125 @@
+"""Only labels of the set come out of what a model says, whatever it says."""
+
+import json
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from streams.errors import UnreadableAnswer
+from streams.teacher.answer import read
+
+INTENTS = ("card_arrival", "refund", "Refund status", "etc.")
+
+one_line = st.text(
+    st.characters(exclude_categories=["C", "Z"], include_characters=" "), min_size=1, max_size=20
+)
+WRAPPING_CHARACTERS = "\"'`“”‘’«». "  # noqa: RUF001
+labels = st.lists(one_line.filter(str.strip), min_size=1, max_size=6, unique=True)
+wrapping = st.sampled_from([" {} ", "\n{}\n\n", '"{}"', "'{}'", "`{}`", "“{}”", "{}."])
+
+fences = st.sampled_from(["{}", "```\n{}\n```", "```text\r\n{}\r\n```\n"])
+
+
+@pytest.mark.parametrize(
+    ("said", "label"),
+    [
+        ("refund", "refund"),
+        (' "REFUND". ', "refund"),
+        ('```json\n{"label": "Refund Status"}\n```', "Refund status"),
+        ('{"label": "refund", "why": "money"}', "refund"),
+        ("etc", "etc."),
+        ("`Card_Arrival`\n", "card_arrival"),
+    ],
+)
+def test_a_label_is_recognised_in_its_wrapping(said: str, label: str) -> None:
+    assert read(said, INTENTS) == label
+
+
+UNREADABLE = [
+    "",
+    " \n",
+    "it is refund",
+    "refund, card_arrival",
+    "refunds",
+    '{"intent": "refund"}',
+    '{"label": 1}',
+]
+ENDLESS = ["{" * 20_000, '{"a":' + "[" * 20_000, "." * 20_000, '"' * 20_001, "```" * 20_000]
+
+
+@pytest.mark.parametrize("said", [*UNREADABLE, '{"label"', "```refund"])
+def test_anything_else_is_refused(said: str) -> None:
+    with pytest.raises(UnreadableAnswer):
+        read(said, INTENTS)
+
+
+@pytest.mark.parametrize("said", ENDLESS, ids=range(len(ENDLESS)))
+def test_endless_nesting_is_refused_like_anything_else(said: str) -> None:
+    with pytest.raises(UnreadableAnswer):
+        read(said, INTENTS)
+
+
+def test_what_was_said_is_quoted_but_not_at_length() -> None:
+    with pytest.raises(UnreadableAnswer, match=r"'no idea', which is none of the 4 labels"):
+        read("no idea", INTENTS)
+    with pytest.raises(UnreadableAnswer) as refused:
+        read("long " * 1000, INTENTS)
+    assert len(str(refused.value)) < 200
+
+
+def test_case_decides_between_labels_that_differ_in_nothing_else() -> None:
+    both = ("Apple", "apple")
+    assert read("'apple'.", both) == "apple"
+    with pytest.raises(UnreadableAnswer, match="fits 2"):
+        read("APPLE", both)
+
+
+@given(st.text(max_size=60) | st.builds(lambda text: json.dumps({"label": text}), st.text()), labels)
+def test_nothing_outside_the_set_ever_comes_out(said: str, label_set: list[str]) -> None:
+    try:
+        assert read(said, label_set) in label_set
+    except UnreadableAnswer:
+        assert said not in label_set or not said.strip()
+
+
+@given(labels, st.data())
+def test_every_label_is_told_from_the_others_as_it_stands(label_set: list[str], data: st.DataObject) -> None:
+    label = data.draw(st.sampled_from(label_set))
+    assert read(label, label_set) == label
+    assert read(json.dumps({"label": label}), label_set) == label
+
+
+@given(labels, st.lists(wrapping, max_size=5), fences, st.booleans(), st.data())
+def test_every_label_survives_wrapping_and_another_case(
+    label_set: list[str], wrappings: list[str], fence: str, shouted: bool, data: st.DataObject
+) -> None:
+    distinct = {label.strip(WRAPPING_CHARACTERS).casefold() for label in label_set}
+    assume(len(distinct) == len(label_set) and "" not in distinct)
+    label = data.draw(st.sampled_from(label_set))
+    said = label.upper() if shouted and label.upper().casefold() == label.casefold() else label
+    for wrap in [*wrappings, fence]:
+        said = wrap.replace("{}", said)
+    assert read(said, label_set) == label
+
+
+@given(st.text() | one_line, st.sampled_from(["{}", "`{}`.", "```\n{}\n```"]))
+def test_without_a_set_any_short_line_is_a_label(text: str, wrap: str) -> None:
+    try:
+        label = read(wrap.replace("{}", text), ())
+    except UnreadableAnswer:
+        return
+    assert label.strip()
+    assert len(label) <= 256
+    assert len(label.splitlines()) == 1
+
+
+def test_without_a_set_the_label_comes_out_bare() -> None:
+    assert read('{"label": "lost parcel."}', ()) == "lost parcel"
+    assert read(" Lost parcel.\n", ()) == "Lost parcel"
+
+
+@pytest.mark.parametrize("said", ["...", '""', "a\nb", "x" * 257, '{"intent": "a"}', '{"label": " "}'])
+def test_without_a_set_long_or_empty_or_structured_talk_is_no_label(said: str) -> None:
+    with pytest.raises(UnreadableAnswer):
+        read(said, ())

@@ -1,0 +1,62 @@
+"""What the teacher is told, and what makes it another teacher."""
+
+import msgspec
+import pytest
+
+from schemas.config import TeacherConfig
+from streams.errors import NothingToAsk, TeacherMisconfigured
+from streams.teacher.prompt import answer_format, messages, prompt_hash, reminded
+
+CONFIG = TeacherConfig(labels=("refund", "{labels}", "refund"), prompt='Say {"a": {0}} or {b}:\n{labels}\n{}')
+
+
+def test_labels_replace_their_placeholder_once_and_every_other_brace_survives() -> None:
+    system, user = messages("a {labels} b", CONFIG)
+    assert system["content"] == 'Say {"a": {0}} or {b}:\nrefund\n{labels}\n{}'
+    assert user == {"role": "user", "content": "a {labels} b"}
+
+
+def test_a_vector_without_text_can_not_be_asked() -> None:
+    with pytest.raises(NothingToAsk, match="`text`"):
+        messages(None, CONFIG)
+
+
+def test_a_prompt_that_lists_labels_needs_some() -> None:
+    with pytest.raises(TeacherMisconfigured, match=r"`teacher\.labels`"):
+        messages("hello", TeacherConfig())
+    assert messages("hello", TeacherConfig(prompt="In one word."))[0]["content"] == "In one word."
+
+
+def test_the_hash_follows_template_and_labels_and_nothing_else() -> None:
+    hashed = prompt_hash(CONFIG)
+    assert len(hashed) == 12
+    assert int(hashed, 16) >= 0
+    elsewhere = msgspec.structs.replace(CONFIG, url="http://b", model="m", retries=1, temperature=1.0)
+    assert prompt_hash(elsewhere) == hashed
+    told_otherwise = [
+        msgspec.structs.replace(CONFIG, prompt=CONFIG.prompt + " "),
+        msgspec.structs.replace(CONFIG, labels=("refund",)),
+        msgspec.structs.replace(CONFIG, labels=("{labels}", "refund")),
+    ]
+    assert len({hashed, *map(prompt_hash, told_otherwise)}) == 4
+
+
+def test_the_answer_is_one_of_the_labels_wherever_there_are_labels() -> None:
+    assert answer_format(()) is None
+    structure = answer_format(CONFIG.labels)
+    assert structure is not None
+    assert structure["json_schema"]["strict"] is True
+    assert structure["json_schema"]["schema"] == {
+        "type": "object",
+        "properties": {"label": {"type": "string", "enum": ["refund", "{labels}"]}},
+        "required": ["label"],
+        "additionalProperties": False,
+    }
+
+
+def test_a_reminder_repeats_the_question_the_answer_and_the_labels() -> None:
+    asked = messages("hello", CONFIG)
+    spoken, reminder = reminded(asked, "no idea", CONFIG.labels)[2:]
+    assert spoken == {"role": "assistant", "content": "no idea"}
+    assert "refund\n{labels}" in str(reminder["content"])
+    assert [message["role"] for message in reminded(asked, " ", ())] == ["system", "user", "user"]
