@@ -131,19 +131,25 @@ def merged(*overrides: Override) -> Config:
     """Overrides laid over the defaults, later ones over earlier ones, nested fields one by one."""
     fields: dict[str, Any] = {}
     for override in overrides:
-        fields = _laid_over(fields, override)
+        fields = laid_over(fields, override)
     return msgspec.convert(fields, Config)
 
 
-def _laid_over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+def config_of(task: str, overrides: Mapping[str, Override]) -> Config:
+    """The config of a task, given the newest message for each key."""
+    return merged(overrides.get(EVERY_TASK, NOTHING), overrides.get(task, NOTHING))
+
+
+def laid_over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of both, those of `above` where both have one; a null takes the field out."""
     result = dict(below)
     for name, value in above.items():
         if value is None:
             result.pop(name, None)
         elif isinstance(value, Mapping) and isinstance(result.get(name), Mapping):
-            result[name] = _laid_over(result[name], value)
+            result[name] = laid_over(result[name], value)
         else:
-            result[name] = _laid_over({}, value) if isinstance(value, Mapping) else value
+            result[name] = laid_over({}, value) if isinstance(value, Mapping) else value
     return result
 
 

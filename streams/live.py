@@ -6,8 +6,9 @@ A `Task` never changes; `Live` swaps the reference when a config message or a ne
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from models.manifest import Manifest
 from models.policy import Policy
-from schemas.config import EVERY_TASK, NOTHING, Config, Override, merged
+from schemas.config import EVERY_TASK, Config, Override, config_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,9 +27,9 @@ class Task:
 
     @classmethod
     def of(cls, name: str, config: Config, policy: Policy | None) -> "Task":
-        if policy is not None and not suits(policy, config):
+        if policy is not None and not suits(policy.manifest, config):
             policy = None
-        return cls(name, config, policy, threshold(policy, config))
+        return cls(name, config, policy, threshold(policy.manifest if policy else None, config))
 
     @property
     def dimension(self) -> int | None:
@@ -41,21 +42,20 @@ class Task:
         return self.config.paused or self.policy is None or self.threshold is None
 
 
-def suits(policy: Policy, config: Config) -> bool:
+def suits(manifest: Manifest, config: Config) -> bool:
     """Whether the policy was fitted for what the config says that requests bring."""
-    manifest = policy.manifest
     return manifest.embedder == config.embedder and (
         config.dimension is None or manifest.dimension in (None, config.dimension)
     )
 
 
-def threshold(policy: Policy | None, config: Config) -> float | None:
+def threshold(manifest: Manifest | None, config: Config) -> float | None:
     """The operator's threshold, else the one certified for the target at the configured delta or less."""
     if config.threshold is not None:
         return config.threshold
-    if policy is None or policy.manifest.delta > config.delta:
+    if manifest is None or manifest.delta > config.delta:
         return None
-    return policy.manifest.threshold(config.target_agreement)
+    return manifest.threshold(config.target_agreement)
 
 
 class Live:
@@ -91,5 +91,4 @@ class Live:
         return iter(list(self._tasks))
 
     def _made(self, name: str) -> Task:
-        config = merged(self._overrides.get(EVERY_TASK, NOTHING), self._overrides.get(name, NOTHING))
-        return Task.of(name, config, self._policies.get(name))
+        return Task.of(name, config_of(name, self._overrides), self._policies.get(name))

@@ -1,7 +1,7 @@
 """Keeps this process's policies those that the registry says are active.
 
 A new policy is fetched, verified and tried on its test vectors before the one reference is swapped; until
-then, and whenever any of that fails, the old one serves. Redis announces changes; they are polled all the same.
+then, and whenever any of that fails, the old one serves. Redis announces changes; we poll all the same.
 """
 
 import asyncio

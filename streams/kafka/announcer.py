@@ -1,14 +1,12 @@
 """Events for operators, from whoever has something to say."""
 
 import asyncio
-import time
 from collections.abc import Callable
-from typing import Any
 
 from confluent_kafka import Producer
 
 from schemas.codec import EVENT
-from schemas.messages import Event, EventKind
+from schemas.messages import Event
 
 _PATIENCE = 5.0
 
@@ -25,10 +23,9 @@ class Announcer:
         self._topic = topic
         self._producer: Producer | None = None
 
-    def tell(self, kind: EventKind, task: str, message: str, **details: Any) -> None:
-        event = Event(kind=kind, task=task, at=round(time.time() * 1000), message=message, details=details)
+    def tell(self, event: Event) -> None:
         producer = self._producer = self._producer or self._connect()
-        producer.produce(self._topic, EVENT.encode(event), task.encode())
+        producer.produce(self._topic, EVENT.encode(event), event.task.encode())
         producer.poll(0)
 
     async def aclose(self) -> None:

@@ -11,15 +11,19 @@ log = logging.getLogger(__name__)
 
 Options = dict[str, Any]
 
+_CLASSIC_GROUP: Options = {
+    "partition.assignment.strategy": "cooperative-sticky",
+    "session.timeout.ms": 6_000,
+    "heartbeat.interval.ms": 1_500,
+}
+
 
 def consumer_options(settings: Settings, group: str) -> Options:
     """Options of a role's consumer, member of `group`."""
     return {
         **_common(settings),
+        **({} if _new_protocol(settings) else _CLASSIC_GROUP),
         "auto.offset.reset": "earliest",
-        "partition.assignment.strategy": "cooperative-sticky",
-        "session.timeout.ms": 6_000,
-        "heartbeat.interval.ms": 1_500,
         "queued.min.messages": 100_000,
         "queued.max.messages.kbytes": 262_144,
         # librdkafka's default of one second starves a consumer that empties its queue.
@@ -62,6 +66,11 @@ def transactional_options(settings: Settings, transactional_id: str) -> Options:
 
 def admin_options(settings: Settings) -> Options:
     return _common(settings)
+
+
+def _new_protocol(settings: Settings) -> bool:
+    """With KIP-848's protocol the broker sets these, and librdkafka refuses them."""
+    return {**settings.kafka, **settings.consumer}.get("group.protocol") == "consumer"
 
 
 def _common(settings: Settings) -> Options:

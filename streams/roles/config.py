@@ -6,7 +6,6 @@ says what was applied, or names every problem of a message that changes nothing.
 """
 
 import logging
-import time
 from collections.abc import Iterable
 
 from confluent_kafka import Message
@@ -18,6 +17,7 @@ from schemas.config import EVERY_TASK, Override, parse_override, task_of
 from schemas.errors import InvalidConfig
 from schemas.messages import Event, EventKind
 from schemas.names import Topics
+from streams.clock import unix_ms
 from streams.kafka.batch import Batch, Outgoing
 from streams.kafka.channel import BatchChannel
 from streams.kafka.context import as_bytes, key_of
@@ -89,7 +89,7 @@ def install_events(app: App, channel: BatchChannel, topics: Topics) -> None:
     async def config_events(batches: StreamT[Batch]) -> None:
         async for batch in batches:
             with batch.settled() as outgoing:
-                now = round(time.time() * 1000)
+                at = unix_ms()
                 for message in batch.messages:
-                    event = EVENT.encode(answer(message, now))
+                    event = EVENT.encode(answer(message, at))
                     outgoing.append(Outgoing(topics.events, key_of(message), event))

@@ -4,7 +4,6 @@ Reads replies; writes labels, traces and dead letters. Only the first reply to a
 again when it is redelivered, so that a transaction that was aborted can be repeated.
 """
 
-import time
 from collections.abc import Sequence
 
 from confluent_kafka import Message
@@ -15,6 +14,7 @@ from schemas.codec import LABEL, REPLY, TRACE
 from schemas.messages import Deferral, Label, Reply, Trace
 from schemas.names import Topics
 from schemas.vectors import packed
+from streams.clock import unix_ms
 from streams.kafka.batch import Batch, Outgoing
 from streams.kafka.channel import BatchChannel
 from streams.kafka.context import carried, key_of, time_of
@@ -119,4 +119,4 @@ def install(app: App, channel: BatchChannel, learner: Learner) -> None:
     async def learn(batches: StreamT[Batch]) -> None:
         async for batch in batches:
             with batch.settled() as outgoing:
-                outgoing.extend(await learner.learned(batch.messages, round(time.time() * 1000)))
+                outgoing.extend(await learner.learned(batch.messages, unix_ms()))

@@ -6,7 +6,6 @@ the contract: whatever argues for deferring wins, and what is not a number argue
 """
 
 import logging
-import time
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
@@ -24,6 +23,7 @@ from schemas.messages import Deferral, Guess, Label, Reason, Request
 from schemas.names import Topics
 from schemas.vectors import Wire, matrix, vector
 from streams.audit import Auditor
+from streams.clock import unix_ms
 from streams.kafka.batch import Batch, Outgoing
 from streams.kafka.channel import BatchChannel
 from streams.kafka.context import carried, key_of, time_of
@@ -214,4 +214,4 @@ def install(app: App, channel: BatchChannel, router: Router) -> None:
     async def route(batches: StreamT[Batch]) -> None:
         async for batch in batches:
             with batch.settled() as outgoing:
-                outgoing.extend(router.routed(batch.messages, round(time.time() * 1000)))
+                outgoing.extend(router.routed(batch.messages, unix_ms()))

@@ -18,11 +18,12 @@ from confluent_kafka import Message
 from faust import App
 from faust.types import StreamT
 from mode import Service
-from models.fit import FitResult
 
+from models.fit import FitResult
 from schemas.codec import TRACE
-from schemas.errors import InvalidMessage, SchemaError
-from schemas.messages import EventKind
+from schemas.errors import InvalidMessage, InvalidVector
+from schemas.messages import Event
+from streams.clock import unix_ms
 from streams.errors import RefitFailed, StateUnavailable
 from streams.kafka.announcer import Announcer
 from streams.kafka.batch import Batch
@@ -31,6 +32,7 @@ from streams.kafka.context import as_bytes
 from streams.live import Live, Task
 from streams.state.lease import Leases
 from streams.state.registry import Registry
+from streams.trainer.account import begun, promoted, refused
 from streams.trainer.refitter import Job, Refitter
 from streams.trainer.trigger import Attempt, due
 from streams.trainer.window import Window, teachers, training_set, usable
@@ -124,56 +126,40 @@ class Trainer(Service):
     async def _refit(self, task: Task, window: Window) -> None:
         token, seen = self._tokens[task.name], window.seen
         try:
-            await self._attempt(task, window, token)
+            serial = await self._registry.next_serial(task.name)
+            self._announcer.tell(await self._outcome(task, window, serial, token))
         except StateUnavailable:
             return
-        except (RefitFailed, SchemaError) as error:
-            log.error("%s", error)
-            self._announcer.tell(EventKind.REFUSED, task.name, str(error), reasons=[str(error)])
         self._attempts[task.name] = Attempt(seen, time.monotonic(), task.config)
 
-    async def _attempt(self, task: Task, window: Window, token: int) -> None:
+    async def _outcome(self, task: Task, window: Window, serial: int, token: int) -> Event:
+        version = f"v{serial}"
+        try:
+            result = await self._fitted(task, window, version)
+        except (RefitFailed, InvalidVector) as error:
+            log.error("%s", error)
+            return refused(task.name, version, [str(error)], unix_ms())
+        if result.artifact is None:
+            return refused(task.name, version, result.refused, unix_ms())
+        if await self._registry.publish(task.name, version, serial, token, result.artifact, unix_ms()):
+            return promoted(task.name, task.config.target_agreement, result.summary, unix_ms())
+        return refused(task.name, version, ["another trainer leads by now"], unix_ms())
+
+    async def _fitted(self, task: Task, window: Window, version: str) -> FitResult:
+        traces, config = usable(window, task.config), task.config
+        self._announcer.tell(begun(task.name, version, len(traces), unix_ms()))
         active = await self._registry.active(task.name)
-        serial = await self._registry.next_serial(task.name)
-        parent = await self._registry.fetch(task.name, active.version) if active else None
-        traces, version = usable(window, task.config), f"v{serial}"
-        self._announcer.tell(
-            EventKind.REFIT,
-            task.name,
-            f"{task.name}: fitting {version} on {len(traces)} traces",
-            version=version,
-        )
         job = Job(
-            training=await asyncio.to_thread(training_set, traces, task.config),
+            training=await asyncio.to_thread(training_set, traces, config),
             task=task.name,
             version=version,
-            embedder=task.config.embedder,
-            targets=(task.config.target_agreement,),
-            delta=task.config.delta,
-            parent=parent,
+            embedder=config.embedder,
+            targets=(config.target_agreement,),
+            delta=config.delta,
+            parent=await self._registry.fetch(task.name, active.version) if active else None,
             teachers=teachers(traces),
         )
-        result = await self._refitter.fitted(job, task.config.refit.budget)
-        await self._publish(task, version, serial, token, result)
-
-    async def _publish(self, task: Task, version: str, serial: int, token: int, result: FitResult) -> None:
-        if result.artifact is None:
-            reasons = "; ".join(result.refused)
-            self._announcer.tell(
-                EventKind.REFUSED,
-                task.name,
-                f"{task.name}: {version} is refused: {reasons}",
-                version=version,
-                reasons=result.refused,
-            )
-            return
-        now = round(time.time() * 1000)
-        if await self._registry.publish(task.name, version, serial, token, result.artifact, now):
-            self._announcer.tell(
-                EventKind.PROMOTED, task.name, f"{task.name}: {version} goes live", **result.summary.told()
-            )
-        else:
-            log.warning("%s of task %s is dropped: another trainer leads now", version, task.name)
+        return await self._refitter.fitted(job, config.refit.budget)
 
 
 def install(app: App, channel: BatchChannel, trainer: Trainer) -> None:

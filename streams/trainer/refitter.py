@@ -8,13 +8,11 @@ import asyncio
 import multiprocessing
 import os
 import threading
-from collections.abc import Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 
 from models.fit import Artifact, FitResult, TrainingSet, fit
-
-from schemas.messages import Teacher
+from models.manifest import Teacher
 from streams.errors import RefitFailed
 
 _SPAWN = multiprocessing.get_context("spawn")
@@ -32,7 +30,7 @@ class Job:
     targets: tuple[float, ...]
     delta: float
     parent: Artifact | None
-    teachers: Sequence[Teacher]
+    teachers: tuple[Teacher, ...]
 
 
 class Refitter:

@@ -4,11 +4,12 @@ from collections import deque
 from collections.abc import Iterator
 
 import numpy as np
-from models.fit import TrainingSet
 
 from models.features import Features
+from models.fit import TrainingSet
+from models.manifest import Teacher
 from schemas.config import Config
-from schemas.messages import Teacher, Trace
+from schemas.messages import Trace
 from schemas.vectors import vector
 
 TEXT = "text"
@@ -72,4 +73,5 @@ def training_set(traces: list[Trace], config: Config) -> TrainingSet:
 
 def teachers(traces: list[Trace]) -> tuple[Teacher, ...]:
     """Whose answers the traces hold, in order of appearance."""
-    return tuple(dict.fromkeys(trace.teacher for trace in traces if trace.teacher is not None))
+    known = dict.fromkeys(trace.teacher for trace in traces if trace.teacher is not None)
+    return tuple(Teacher(teacher.model, teacher.prompt) for teacher in known)

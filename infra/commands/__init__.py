@@ -1,0 +1,1 @@
+"""The commands of `understudy`, a file for each group. They compose; what they compose lives elsewhere."""

@@ -1,0 +1,125 @@
+"""config, topics, status: what operators look at and change."""
+
+from typing import Annotated, Any
+
+import msgspec
+import typer
+
+from infra.commands.output import AsJson, line, note, result
+from infra.commands.reading import Reader
+from infra.serve.servers import client_settings
+from infra.serve.standing import Standing, standings
+from schemas.config import EVERY_TASK, NOTHING, Override, config_of, laid_over, parse_override, task_of
+from schemas.errors import InvalidConfig
+from streams.kafka.connect import open_writer
+from streams.kafka.topics import ensure, wanted
+from streams.roles.config import read
+from streams.settings import Settings
+
+config = typer.Typer(help="Read and write the config topic.", no_args_is_help=True)
+topics = typer.Typer(help="Make and describe the topics.", no_args_is_help=True)
+
+TaskOrAll = Annotated[str, typer.Argument(help="A task, or `*` for all.")]
+
+
+@config.command("get")
+def config_get(task: TaskOrAll = EVERY_TASK) -> None:
+    """Print the config of a task as it is in force, as JSON."""
+    overrides = overrides_on(client_settings())
+    result(config_of(task, overrides))
+
+
+@config.command("set")
+def config_set(
+    task: TaskOrAll,
+    assignments: Annotated[
+        list[str], typer.Argument(help="`field=value` or `teacher.url=value`; null puts the default back.")
+    ],
+) -> None:
+    """Change fields of a task's config; the others stay as they were set."""
+    task_of(task)
+    settings = client_settings()
+    before = overrides_on(settings).get(task, NOTHING)
+    override = laid_over(before, _assigned(assignments))
+    raw = msgspec.json.encode(override)
+    parse_override(raw)
+    producer = open_writer(settings)
+    producer.produce(settings.topics.config, raw, task.encode())
+    if producer.flush(10.0):
+        note("Kafka did not take the config within 10 s")
+        raise typer.Exit(1)
+    result(override)
+
+
+@topics.command("create")
+def topics_create() -> None:
+    """Make the topics that are missing."""
+    made = ensure(client_settings())
+    note(f"made {', '.join(made)}" if made else "all topics are there")
+
+
+@topics.command("describe")
+def topics_describe() -> None:
+    """Print the topics as they should be, a JSON object each."""
+    settings = client_settings()
+    for topic in wanted(settings.topics):
+        result({"name": topic.name, "partitions": settings.partitions, "options": topic.options})
+
+
+def status(json: AsJson = False) -> None:
+    """Show, for every task, the policy that answers, what audits say of it, and what is promised."""
+    settings = client_settings()
+    found = standings(settings, overrides_on(settings))
+    if json:
+        result({"tasks": found})
+    elif not found:
+        line("no task has a policy yet")
+    for standing in [] if json else found:
+        line(_told(standing))
+
+
+def overrides_on(settings: Settings) -> dict[str, Override]:
+    """All valid config messages, the newest for each key."""
+    reader = Reader(settings, settings.topics.config, from_start=True)
+    found: dict[str, Override] = {}
+    try:
+        for message in reader.to_end():
+            try:
+                task, override = read(message)
+            except InvalidConfig as error:
+                note(f"a config message is ignored: {error}")
+            else:
+                found[task] = override
+    finally:
+        reader.close()
+    return found
+
+
+def _assigned(assignments: list[str]) -> dict[str, Any]:
+    fields: dict[str, Any] = {}
+    for assignment in assignments:
+        name, equals, value = assignment.partition("=")
+        if not equals:
+            raise typer.BadParameter(f"{assignment}: expected field=value")
+        *outer, last = name.split(".")
+        place = fields
+        for part in outer:
+            place = place.setdefault(part, {})
+        place[last] = _value(value)
+    return fields
+
+
+def _value(text: str) -> Any:
+    """JSON where it is JSON, else the text itself."""
+    try:
+        return msgspec.json.decode(text)
+    except msgspec.DecodeError:
+        return text
+
+
+def _told(standing: Standing) -> str:
+    return (
+        f"{standing.task}: {standing.version} since {standing.since}, fitted on {standing.traces} traces, "
+        f"threshold {standing.threshold} for agreement {standing.target}; "
+        f"{standing.agreements} of {standing.audits} audits agree"
+    )

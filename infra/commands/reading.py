@@ -1,0 +1,83 @@
+"""Reading topics from a command: to their end, or on and on."""
+
+import time
+from collections.abc import Iterator
+
+from confluent_kafka import (
+    OFFSET_BEGINNING,
+    Consumer,
+    KafkaError,
+    KafkaException,
+    Message,
+    TopicPartition,
+)
+
+from streams.errors import KafkaFailed
+from streams.kafka.connect import open_reader
+from streams.settings import Settings
+
+_PROMPTLY = 10.0
+
+
+class Reader:
+    """All partitions of a topic.
+
+    Args:
+        from_start: from the oldest message, else from what is written next.
+
+    Raises:
+        KafkaFailed: the broker does not answer, or has no such topic.
+    """
+
+    def __init__(self, settings: Settings, topic: str, *, from_start: bool) -> None:
+        self._consumer = open_reader(settings)
+        partitions = _partitions(self._consumer, topic)
+        self._unfinished = set(partitions)
+        if from_start:
+            start = [TopicPartition(topic, number, OFFSET_BEGINNING) for number in partitions]
+        else:
+            # Pinned now: Kafka's own `end` is looked up later, and would skip what is written meanwhile.
+            start = [TopicPartition(topic, number, self._end(topic, number)) for number in partitions]
+        self._consumer.assign(start)
+
+    def to_end(self) -> Iterator[Message]:
+        """What is there until the end is reached."""
+        while self._unfinished:
+            yield from self.next(0.5)
+
+    def until(self, seconds: float) -> Iterator[Message]:
+        """What comes within so many seconds."""
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            yield from self.next(min(left, 0.5))
+
+    def next(self, seconds: float) -> Iterator[Message]:
+        """What is there now, waiting at most so long for it."""
+        for message in self._consumer.consume(1000, 0.0) or self._consumer.consume(1, seconds):
+            error = message.error()
+            if error is None:
+                yield message
+            elif error.code() == KafkaError._PARTITION_EOF:
+                self._unfinished.discard(message.partition())
+            elif error.fatal():
+                raise KafkaFailed(f"{message.topic()}: {error.str()}")
+
+    def close(self) -> None:
+        self._consumer.close()
+
+    def _end(self, topic: str, partition: int) -> int:
+        end: int = self._consumer.get_watermark_offsets(TopicPartition(topic, partition), _PROMPTLY)[1]
+        return end
+
+
+def _partitions(consumer: Consumer, topic: str) -> list[int]:
+    try:
+        metadata = consumer.list_topics(topic, timeout=_PROMPTLY).topics[topic]
+    except KafkaException as error:
+        raise KafkaFailed(
+            f"Kafka does not answer ({error.args[0].str()}): is `understudy up` running, or "
+            "UNDERSTUDY_KAFKA__BOOTSTRAP_SERVERS set?"
+        ) from error
+    if metadata.error is not None:
+        raise KafkaFailed(f"topic {topic}: {metadata.error.str()}: `understudy topics create` makes it")
+    return list(metadata.partitions)

@@ -1,0 +1,48 @@
+"""up, worker: run the roles."""
+
+from typing import Annotated
+
+import typer
+
+from infra.commands.output import note
+from infra.serve.servers import Embedded, servers
+from infra.serve.worker import log_plainly, run
+from streams.kafka.topics import ensure
+from streams.settings import ROLES, Role, load_settings
+
+
+def up(
+    without: Annotated[
+        list[str], typer.Option(help="A role to leave out, e.g. `teacher` where you bring your own.")
+    ] = [],  # noqa: B006 - typer copies it
+) -> None:
+    """Run all roles in one process, on your Kafka and Redis or, without settings, on embedded ones."""
+    log_plainly()
+    roles = _known([role for role in ROLES if role not in _known(without)])
+    with servers(load_settings()) as (settings, embedded):
+        note(_where(embedded, str(settings.kafka["bootstrap.servers"]), settings.redis["url"]))
+        run(settings, roles)
+
+
+def worker(
+    roles: Annotated[list[str], typer.Argument(help=f"One or more of: {', '.join(ROLES)}.")],
+) -> None:
+    """Run some roles in this process, on your Kafka and Redis. Start more of them to share the work."""
+    log_plainly()
+    settings = load_settings()
+    ensure(settings)
+    run(settings, _known(roles))
+
+
+def _known(names: list[str]) -> list[Role]:
+    unknown = sorted(set(names) - set(ROLES))
+    if unknown:
+        raise typer.BadParameter(f"no such role: {', '.join(unknown)}; there are {', '.join(ROLES)}")
+    return [role for role in ROLES if role in names]
+
+
+def _where(embedded: Embedded, kafka: str, redis: str) -> str:
+    return (
+        f"Kafka: {kafka}{' (embedded: in memory, for development only)' if embedded.kafka else ''}\n"
+        f"Redis: {redis}{' (embedded)' if embedded.redis else ''}"
+    )

@@ -1,0 +1,67 @@
+"""The topics as they should be on the broker, and making those that are missing."""
+
+from dataclasses import dataclass
+
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
+
+from schemas.names import Topics
+from streams.errors import KafkaFailed
+from streams.kafka.clients import admin_options
+from streams.settings import Settings
+
+_PROMPTLY = 15.0
+_DAY = 24 * 3600 * 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A topic as it should be.
+
+    Attributes:
+        options: topic configs of Kafka; what is not named is the broker's default.
+    """
+
+    name: str
+    options: dict[str, str]
+
+
+def wanted(topics: Topics) -> list[Wanted]:
+    """All topics. Traces are the source of truth and are kept; config is kept by key."""
+    kept = {topics.traces: {"retention.ms": "-1"}, topics.config: {"cleanup.policy": "compact"}}
+    week = {"retention.ms": str(7 * _DAY)}
+    return [Wanted(name, kept.get(name, week)) for name in topics.all()]
+
+
+def ensure(settings: Settings) -> list[str]:
+    """Make the topics that are missing; their names. Those that exist stay as they are.
+
+    Raises:
+        KafkaFailed: the broker can't be reached, or refuses.
+    """
+    admin = AdminClient(admin_options(settings))
+    try:
+        present = admin.list_topics(timeout=_PROMPTLY).topics
+        missing = [topic for topic in wanted(settings.topics) if topic.name not in present]
+        if not missing:
+            return []
+        futures = admin.create_topics(
+            [
+                NewTopic(topic.name, settings.partitions, settings.replication, config=topic.options)
+                for topic in missing
+            ],
+            request_timeout=_PROMPTLY,
+        )
+        for future in futures.values():
+            future.result()
+    except KafkaException as error:
+        raise KafkaFailed(f"topics could not be made: {error.args[0].str()}") from error
+    return [topic.name for topic in missing]
+
+
+def touch(settings: Settings) -> None:
+    """Bring the topics into being on a broker that makes them when they are first asked for."""
+    admin = AdminClient(admin_options(settings))
+    for name in settings.topics.all():
+        admin.list_topics(name, timeout=_PROMPTLY)
