@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from models.manifest import Manifest
-from schemas.config import Config, Override
+from schemas.config import Config, Override, config_of
 from streams.live import threshold
 from streams.settings import Settings
 from streams.state.audits import Audits
