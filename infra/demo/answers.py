@@ -1,0 +1,58 @@
+"""What the demo's teacher knows: the intent of every message it has been told about, and a guess for others.
+
+Somebody else's message (`understudy ask "where is my parcel?"`) gets the intent of the phrasing that it
+shares most with: words and letter trigrams, each weighted by how few phrasings have it.
+"""
+
+import math
+import re
+from collections import Counter
+from typing import Final
+
+from infra.demo.intents import INTENTS
+from infra.demo.traffic import Utterance
+
+_REMEMBERED: Final = 200_000
+_MARKUP = re.compile(r"\{\w+\}|[\[\]|]")
+_WORD = re.compile(r"\w+")
+
+
+class Answers:
+    """Remembers the newest 200,000 messages; a text that comes again keeps the intent it had first."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, str] = {}
+        self._phrasings = tuple(
+            (intent, _features(_MARKUP.sub(" ", template)))
+            for intent, phrasings in INTENTS.items()
+            for template in phrasings.usual + phrasings.rare
+        )
+        found_in = Counter(feature for _, features in self._phrasings for feature in features)
+        self._weight = {
+            feature: math.log(len(self._phrasings) / count) for feature, count in found_in.items()
+        }
+
+    def remember(self, utterance: Utterance) -> None:
+        """Know the intent of this message from now on."""
+        self._known.setdefault(utterance.text, utterance.intent)
+        if len(self._known) > _REMEMBERED:
+            del self._known[next(iter(self._known))]
+
+    def label(self, text: str) -> str:
+        """The intent of a remembered message, or of the nearest phrasing. Safe to call from any thread."""
+        return self._known.get(text) or self._nearest(text)
+
+    def _nearest(self, text: str) -> str:
+        features = _features(text)
+        return max(self._phrasings, key=lambda phrasing: self._overlap(features, phrasing[1]))[0]
+
+    def _overlap(self, ours: frozenset[str], theirs: frozenset[str]) -> float:
+        """Cosine between the two, up to a factor that is the same for every phrasing."""
+        shared = sum(self._weight[feature] ** 2 for feature in ours & theirs)
+        return shared / math.sqrt(sum(self._weight[feature] ** 2 for feature in theirs))
+
+
+def _features(text: str) -> frozenset[str]:
+    words = _WORD.findall(text.lower())
+    trigrams = (f" {word} "[at : at + 3] for word in words for at in range(len(word)))
+    return frozenset([*trigrams, *words])

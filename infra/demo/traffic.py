@@ -1,0 +1,106 @@
+"""The demo's customers: an endless, repeatable stream of messages to an online shop, each with one intent.
+
+Frequencies are skewed twice, between intents and between the phrasings of one, so that a learner gets the
+bulk quickly and the long tail slowly. On top come openings and closings, shorthand, typing errors, careless
+casing, and a share of messages that are hard on purpose (`ambiguous`).
+"""
+
+import random
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from infra.demo.ambiguous import TWO_IN_ONE, VAGUE
+from infra.demo.intents import INTENTS
+from infra.demo.words import CLOSINGS, OPENINGS, SHORTHAND, SLOTS
+
+LABELS: Final = tuple(INTENTS)
+
+_SKEW = 0.7
+"""Exponent of the Zipf law by which intents, and phrasings of an intent, lose frequency."""
+_RARE, _VAGUE, _TWO_IN_ONE = 0.18, 0.04, 0.06
+"""Shares of messages with a rare phrasing, with hardly any content, and with two wishes."""
+_OPENING, _CLOSING, _SHORTHAND, _TYPING, _CARELESS = 0.25, 0.25, 0.15, 0.2, 0.4
+"""Probabilities of each decoration; they are independent."""
+_ALTERNATIVES = re.compile(r"\[([^\]]*)\]")
+_SLOT = re.compile(r"\{(\w+)\}")
+
+
+@dataclass(frozen=True, slots=True)
+class Utterance:
+    """A message and the intent that a good teacher finds in it."""
+
+    text: str
+    intent: str
+
+
+class Traffic:
+    """Draws messages; the same seed gives the same ones in the same order."""
+
+    def __init__(self, seed: int = 0) -> None:
+        self._random = random.Random(seed)
+
+    def draw(self) -> Utterance:
+        """The next message."""
+        plain = self._plain()
+        return Utterance(_tidied(self._careless(self._dressed(plain.text))), plain.intent)
+
+    def _plain(self) -> Utterance:
+        kind = self._random.random()
+        if kind < _VAGUE:
+            return Utterance(*self._filled_pair(self._random.choice(VAGUE)))
+        if kind < _VAGUE + _TWO_IN_ONE:
+            return self._two_in_one()
+        return self._single(rare=kind > 1 - _RARE)
+
+    def _single(self, *, rare: bool = False) -> Utterance:
+        intent = self._skewed(LABELS)
+        phrasings = INTENTS[intent]
+        template = self._random.choice(phrasings.rare) if rare else self._skewed(phrasings.usual)
+        return Utterance(self._filled(template), intent)
+
+    def _two_in_one(self) -> Utterance:
+        first, second = self._single(), self._single()
+        template, meant = self._random.choice(TWO_IN_ONE)
+        text = template.format(first=first.text, second=second.text)
+        return Utterance(text, (first if meant == "first" else second).intent)
+
+    def _filled_pair(self, pair: tuple[str, str]) -> tuple[str, str]:
+        return self._filled(pair[0]), pair[1]
+
+    def _filled(self, template: str) -> str:
+        chosen = _ALTERNATIVES.sub(lambda found: self._random.choice(found[1].split("|")), template)
+        return _SLOT.sub(lambda found: self._random.choice(SLOTS[found[1]]), chosen)
+
+    def _skewed(self, choices: tuple[str, ...]) -> str:
+        weights = [(rank + 1) ** -_SKEW for rank in range(len(choices))]
+        return self._random.choices(choices, weights)[0]
+
+    def _happens(self, probability: float) -> bool:
+        return self._random.random() < probability
+
+    def _dressed(self, text: str) -> str:
+        if self._happens(_OPENING):
+            text = self._random.choice(OPENINGS) + text
+        if self._happens(_CLOSING):
+            text += self._filled(self._random.choice(CLOSINGS))
+        return text
+
+    def _careless(self, text: str) -> str:
+        if self._happens(_SHORTHAND):
+            text = " ".join(SHORTHAND.get(word, word) for word in text.split(" "))
+        while self._happens(_TYPING):
+            text = self._mistyped(text)
+        if self._happens(_CARELESS):
+            text = text.lower() if self._happens(0.9) else text.upper()
+        return text
+
+    def _mistyped(self, text: str) -> str:
+        """One typing error: two letters swapped, one lost, one doubled, or one space forgotten."""
+        at = self._random.randrange(len(text) - 1)
+        before, one, two, after = text[:at], text[at], text[at + 1], text[at + 2 :]
+        return before + self._random.choice((two + one, one, one + one + two, (one + two).strip())) + after
+
+
+def _tidied(text: str) -> str:
+    return " ".join(text.split())
