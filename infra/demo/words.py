@@ -5,9 +5,9 @@ from typing import Final
 SLOTS: Final[dict[str, tuple[str, ...]]] = {
     "item": (
         "jacket", "running shoes", "coffee machine", "desk lamp", "headphones", "phone case", "backpack",
-        "blender", "winter boots", "office chair", "raincoat", "toaster", "keyboard", "yoga mat", "sunglasses",
-        "bookshelf", "tent", "kettle", "dress", "watch", "speaker", "duvet", "scarf", "drill", "baby monitor",
-        "bike helmet",
+        "blender", "winter boots", "office chair", "raincoat", "toaster", "keyboard", "yoga mat",
+        "sunglasses", "bookshelf", "tent", "kettle", "dress", "watch", "speaker", "duvet", "scarf",
+        "drill", "baby monitor", "bike helmet",
     ),
     "parcel": ("parcel", "package", "order", "delivery", "parcel", "order"),
     "day": ("Monday", "Tuesday", "Wednesday", "Friday", "the weekend", "yesterday", "last week", "the 14th"),
