@@ -9,16 +9,26 @@ from collections.abc import Iterable
 
 import faust
 
-from streams.app import create_app
+from streams.app import Understudy, create_app
 from streams.settings import Role, Settings
+
+log = logging.getLogger(__name__)
 
 
 def run(settings: Settings, roles: Iterable[Role]) -> None:
     """Run until stopped; ends the process."""
-    worker = faust.Worker(
-        create_app(settings, roles), loglevel="INFO", redirect_stdouts=False, override_logging=False
-    )
-    worker.execute_from_commandline()
+    _Worker(create_app(settings, roles)).execute_from_commandline()
+
+
+class _Worker(faust.Worker):
+    """Says when it is ready in the log, without Faust's spinner."""
+
+    def __init__(self, app: Understudy) -> None:
+        super().__init__(app, loglevel="INFO", redirect_stdouts=False, override_logging=False)
+        self.spinner = None
+
+    async def on_startup_finished(self) -> None:
+        log.info("the worker is ready")
 
 
 def log_plainly(level: int = logging.INFO) -> None:

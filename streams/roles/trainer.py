@@ -147,7 +147,8 @@ class Trainer(Service):
 
     async def _fitted(self, task: Task, window: Window, version: str) -> FitResult:
         traces, config = usable(window, task.config), task.config
-        self._announcer.tell(begun(task.name, version, len(traces), unix_ms()))
+        newest = max((trace.replied_at for trace in traces), default=0)
+        self._announcer.tell(begun(task.name, version, len(traces), newest, unix_ms()))
         active = await self._registry.active(task.name)
         job = Job(
             training=await asyncio.to_thread(training_set, traces, config),

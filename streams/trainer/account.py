@@ -6,9 +6,11 @@ from models.fit import FitSummary
 from schemas.messages import Event, EventKind
 
 
-def begun(task: str, version: str, traces: int, at: int) -> Event:
+def begun(task: str, version: str, traces: int, newest: int, at: int) -> Event:
+    """A refit begins; `newest` is the time of the newest trace in it."""
     message = f"{task}: fitting {version} on {traces} traces"
-    return Event(EventKind.REFIT, task, at, message, {"version": version, "traces": traces})
+    details = {"version": version, "traces": traces, "newest": newest}
+    return Event(EventKind.REFIT, task, at, message, details)
 
 
 def promoted(task: str, target: float, summary: FitSummary, at: int) -> Event:

@@ -1,0 +1,124 @@
+"""The whole loop on Banking77: every request gets one label, coverage grows, and the promise is kept."""
+
+import json
+import os
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from scipy.stats import binom
+
+from schemas.codec import EVENT
+from schemas.messages import Event, EventKind, Label
+from tests.system.banking import TASK, Banking, Conversation, banking
+from tests.system.deployment import Deployment, read_all, wait_until
+from tests.system.gold import GoldTeacher
+
+TARGET = 0.95
+PACE = 250.0
+LAST = 2_000
+
+
+@pytest.mark.parametrize("embedder", ["text", "precomputed"])
+def test_every_request_gets_one_label_and_coverage_grows_within_the_promise(
+    deployment: Deployment, data_dir: Path, embedder: str
+) -> None:
+    stream = banking(data_dir, vectors=embedder == "precomputed")
+    deployment.configure(TASK, embedder=embedder, target_agreement=TARGET)
+    deployment.worker("route", "learn", "certify")
+    deployment.worker("trainer")
+    conversation = Conversation(deployment)
+    with GoldTeacher(deployment, stream.gold):
+        for _ in conversation.paced(stream.requests, PACE):
+            pass
+        finish(conversation, stream)
+    deployment.stop()
+    figures = measured(deployment, stream, conversation.labels)
+    report(f"banking-{embedder}", figures)
+    assert_kept(figures)
+
+
+def test_nothing_is_lost_or_doubled_when_a_router_and_the_leading_trainer_are_killed(
+    deployment: Deployment, data_dir: Path
+) -> None:
+    stream = banking(data_dir, vectors=True)
+    deployment.configure(TASK, embedder="precomputed", target_agreement=TARGET)
+    deployment.worker("learn", "certify")
+    routers = [deployment.worker("route"), deployment.worker("route")]
+    leader, _standby = deployment.worker("trainer"), deployment.worker("trainer")
+    conversation = Conversation(deployment)
+    with GoldTeacher(deployment, stream.gold):
+        for sent in conversation.paced(stream.requests, PACE):
+            if sent > 3_000 and leader.process.poll() is None:
+                leader.kill()
+                routers[0].kill()
+                deployment.worker("route")
+        finish(conversation, stream)
+    deployment.stop()
+    figures = measured(deployment, stream, conversation.labels)
+    report("banking-killed", figures)
+    assert_kept(figures)
+
+
+def finish(conversation: Conversation, stream: Banking) -> None:
+    """Wait for the labels that are still missing, and see that no more come."""
+    wait_until(
+        lambda: not conversation.collect() and len(conversation.labels) >= len(stream.requests),
+        90,
+        f"all labels, {len(conversation.labels)} came",
+    )
+    time.sleep(1.0)
+    conversation.collect()
+    conversation.close()
+
+
+def measured(deployment: Deployment, stream: Banking, labels: list[Label]) -> dict[str, float]:
+    """What the README says of this run."""
+    assert Counter(label.id for label in labels) == Counter(request.id for request in stream.requests)
+    answered = [label for label in labels if label.source == "surrogate"]
+    agreed = sum(label.label == stream.gold[label.id] for label in answered)
+    order = {request.id: place for place, request in enumerate(stream.requests)}
+    last = [label for label in labels if order[label.id] >= len(stream.requests) - LAST]
+    events = [EVENT.decode(message.value()) for message in read_all(deployment, deployment.topics.events, 1)]
+    return {
+        "requests": len(stream.requests),
+        "labels": len(labels),
+        "errors": sum(label.source == "error" for label in labels),
+        "answered": len(answered),
+        "agreed": agreed,
+        "agreement": agreed / max(1, len(answered)),
+        "coverage_last": sum(label.source == "surrogate" for label in last) / len(last),
+        "promoted": sum(event.kind is EventKind.PROMOTED for event in events),
+        "refused": sum(event.kind is EventKind.REFUSED for event in events),
+        "to_first_label_s": median_refit_latency(events, answered),
+    }
+
+
+def median_refit_latency(events: list[Event], answered: list[Label]) -> float:
+    """Seconds from the trace that triggered a refit to the first label by the new version; their median."""
+    triggered = {
+        event.details["version"]: event.details["newest"] for event in events if event.kind is EventKind.REFIT
+    }
+    first: dict[str, int] = {}
+    for label in answered:
+        if label.policy is not None:
+            first[label.policy] = min(first.get(label.policy, label.labelled_at), label.labelled_at)
+    took = sorted(at - triggered[version] for version, at in first.items())
+    return took[len(took) // 2] / 1000 if took else float("nan")
+
+
+def assert_kept(figures: dict[str, float]) -> None:
+    """The promise: agreement not significantly below the target; and it is worth something."""
+    answered, agreed = int(figures["answered"]), int(figures["agreed"])
+    assert figures["errors"] == 0
+    assert figures["promoted"] >= 2
+    assert figures["coverage_last"] > 0.5
+    assert binom.cdf(agreed, answered, TARGET) >= 0.05, f"{agreed} of {answered} agree"
+
+
+def report(name: str, figures: dict[str, float]) -> None:
+    """Leave the figures where they can be read: UNDERSTUDY_TEST_FIGURES names a file, a line a run."""
+    if file := os.environ.get("UNDERSTUDY_TEST_FIGURES"):
+        with Path(file).open("a") as out:
+            out.write(json.dumps({"run": name, **figures}) + "\n")
