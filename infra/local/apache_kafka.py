@@ -15,7 +15,7 @@ from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
 from infra.local.child import Child, free_port, fresh_directory
-from infra.local.errors import NotReady
+from infra.local.errors import NotReady, ProgramMissing
 from infra.local.kafka_jars import kafka_jars, program
 
 _CLUSTER: Final = "UnderstudyLocalKafka0A"
@@ -78,6 +78,8 @@ def _format(tool: list[str], settings: Path) -> None:
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     if result.returncode:
         shutil.rmtree(settings.parent)
+        if "UnsupportedClassVersionError" in result.stderr:
+            raise ProgramMissing("The `java` on the PATH is too old: Apache Kafka needs Java 17 or later.")
         raise NotReady(f"Apache Kafka could not format its storage:\n{result.stdout}{result.stderr}")
 
 
