@@ -30,9 +30,9 @@ def overdue(asking: float, deadline: float, config: TeacherConfig) -> str:
     """The deadline passed; `asking` seconds of it with a slot, the others waiting for one."""
     waiting = max(deadline - asking, 0.0)
     return (
-        f"{addressed(config)}: no answer within {deadline:g} s, {waiting:.1f} s of them spent waiting for one of "
-        f"{config.concurrency} slots: raise `teacher.concurrency` or send a worker fewer deferrals at a time; "
-        f"if it was not the waiting, lower `teacher.timeout` or `teacher.retries`"
+        f"{addressed(config)}: no answer within {deadline:g} s, {waiting:.1f} s of them spent waiting for "
+        f"one of {config.concurrency} slots: raise `teacher.concurrency` or send a worker fewer deferrals "
+        f"at once; if it was not the waiting, lower `teacher.timeout` or `teacher.retries`"
     )
 
 

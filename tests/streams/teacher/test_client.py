@@ -185,7 +185,7 @@ async def test_what_is_no_chat_completion_is_told_as_that(
 async def test_never_more_than_the_allowed_calls_of_a_task_are_under_way(
     asker: Asker, config: TeacherConfig, endpoint: Any
 ) -> None:
-    under_way, peak, full, go_on = 0, 0, asyncio.Event(), asyncio.Event()
+    under_way, peak, full = 0, 0, asyncio.Event()
 
     async def held() -> Response:
         nonlocal under_way, peak
@@ -193,7 +193,7 @@ async def test_never_more_than_the_allowed_calls_of_a_task_are_under_way(
         peak = max(peak, under_way)
         if under_way == 3:
             full.set()
-        await go_on.wait()
+        await endpoint.over.wait()
         under_way -= 1
         return endpoint.said("refund")
 
@@ -206,7 +206,7 @@ async def test_never_more_than_the_allowed_calls_of_a_task_are_under_way(
         assert (await asker.ask(deferral(task="other"), three)).label == "refund"
     assert under_way == 3
     endpoint.answers = [held]
-    go_on.set()
+    endpoint.over.set()
     assert [reply.label for reply in await asyncio.gather(*asks)] == ["refund"] * 9
     assert peak == 3
 
