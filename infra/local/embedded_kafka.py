@@ -2,15 +2,15 @@
 
 Any Kafka client on this machine can connect to it. What it is not, measured with librdkafka 2.16:
 
-- Everything is in memory and ends with the process. Each partition keeps its newest 5 MB (or 100,000
-  batches) and forgets the rest: about 4,900 messages of 1 kB, or 2,300 with a 384-d vector inside.
+- Everything is in memory and ends with the process. Each partition keeps its newest 5 MiB of batches and
+  forgets the rest: 5,040 messages of 1 kB, or 2,300 that carry a 384-d vector.
 - Topics come into being when a client first asks for their metadata, with 4 partitions. CreateTopics is
   not answered (an admin client times out), nothing is compacted, offsets can't be found by time.
 - Transactions are accepted but not isolated: `read_committed` sees open and aborted ones. So it is
   at-least-once, whatever a client asks for.
 - The first member of a classic consumer group waits 3 s, and every later join or leave takes the group
-  `session.timeout.ms` minus 1 s. With `group.protocol=consumer` (KIP-848) a join takes 0.05 s and a
-  rebalance 1 s: `CLIENT_SETTINGS`.
+  `session.timeout.ms` minus 1 s. With `group.protocol=consumer` (KIP-848, see `CLIENT_SETTINGS`) the first
+  member has its partitions after 0.05 s, and a member that comes or goes takes 1 to 3 s.
 - No TLS, no SASL: loopback only.
 """
 
