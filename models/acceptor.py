@@ -1,8 +1,8 @@
 """How sure the surrogate is of its best label, as a probability that the teacher agrees.
 
-The top-1 probability of the softmax at a temperature, put through beta calibration (Kull, Silva Filho and Flach
-2017) with slopes that can't be negative: the score rises with the top-1 probability, always. Both are fitted on
-out-of-fold logits of sampled traces.
+The top-1 probability of the softmax at a temperature, put through beta calibration (Kull, Silva Filho and
+Flach 2017) with slopes that can't be negative: the score never falls while the top-1 probability rises. Both
+are fitted on out-of-fold logits of sampled traces.
 """
 
 from dataclasses import dataclass

@@ -25,5 +25,5 @@ class Design(Protocol):
     novelty: NDArray[np.float32]
 
     def write(self, graph: Graph, model: Linear) -> tuple[str, str]:
-        """Add the nodes from the input to the logits of `model`; names of [n, labels] logits and [n] novelty."""
+        """Add the nodes from the input on; names of `model`'s logits [n, labels] and of novelty [n]."""
         ...

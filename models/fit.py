@@ -1,8 +1,4 @@
-"""From traces to a certified policy, or to the reasons why there is none.
-
-Order: features, out-of-fold logits, calibration, novelty limit, frontier, graph. Whatever touches the promise
-(calibration, limit, frontier) sees sampled traces only, each scored by models that have not learned from it.
-"""
+"""From traces to a certified policy, or to the reasons why there is none."""
 
 import hashlib
 import platform
@@ -15,32 +11,30 @@ import numpy as np
 import onnx
 import onnxruntime
 import scipy
-from numpy.typing import NDArray
 
-from models import acceptor, folds, logistic
 from models.artifact import Artifact
-from models.design import Design
 from models.export import export
-from models.frontier import Sample, certify, reasons, too_few
+from models.frontier import certify, reasons, too_few
+from models.learn import Fitted, learn
 from models.manifest import FORMAT, FrontierPoint, Manifest, Teacher, grid
 from models.probes import with_probes
-from models.text import TextDesign
 from models.training import TrainingSet, check
-from models.vectors import VectorDesign
 
 __all__ = ["Artifact", "FitResult", "FitSummary", "TrainingSet", "fit"]
 
 ACCEPTOR = "top-1, beta calibration"
-LEAST_TRACES = 3
-NOVELTY_QUANTILE = 0.99
 
 
 class FitSummary(msgspec.Struct, frozen=True):
     """What `understudy fit --json` prints.
 
     Attributes:
-        labels: how many the teacher gave.
+        version: name of the policy, made or refused.
+        traces, sampled, labels: how many traces, how many of them a uniform sample, how many labels.
+        seconds: what the fit took.
+        surrogate, acceptor: what they are, in words; `none` if nothing was fitted.
         accuracy: out-of-fold share of all traces on which the surrogate agrees; 0.0 if nothing was fitted.
+        frontier: all targets that could be certified, lowest first.
         refused: None, or why there is no policy.
     """
 
@@ -72,16 +66,19 @@ class FitResult:
 
 
 @dataclass(frozen=True, slots=True)
-class _Fitted:
-    """The surrogate and acceptor of all traces, and what they promise."""
+class _Order:
+    """What was asked for; see `fit`. `names` are the teacher's labels, sorted; `started` a clock reading."""
 
-    design: Design
-    found: logistic.OutOfFold
-    acceptor: acceptor.Acceptor
-    blocked: NDArray[np.bool_]
-    novelty_limit: float
-    sample: Sample
-    accuracy: float
+    training: TrainingSet
+    names: tuple[str, ...]
+    task: str
+    version: str
+    embedder: str
+    targets: tuple[float, ...]
+    delta: float
+    ancestor: Manifest | None
+    teachers: tuple[Teacher, ...]
+    started: float
 
 
 def fit(
@@ -105,7 +102,7 @@ def fit(
         embedder: `text`, or the id of whatever made the embeddings.
         targets: agreements wanted, in (0, 1); the policy is refused if none of them can be certified.
         delta: chance of certifying a target that is not met, in (0, 1).
-        parent: a policy to start from; its choice of C narrows the search.
+        parent: a policy to start from; the search for C begins at its choice.
         teachers: who gave the labels.
         seed: of folds and sketches; the same traces and seed give the same policy.
         progress: told the share done, in [0, 1], and what is being done.
@@ -118,132 +115,29 @@ def fit(
     started = time.perf_counter()
     _check_levels(targets, delta)
     check(training, embedder)
-    names = tuple(sorted(set(training.labels)))
-    refused = too_few(int(training.sampled.sum()), targets, delta)
-    if len(names) < 2:
-        refused += (f"one label only ({names[0]!r}): nothing to tell apart until the teacher gives a second",)
-    if refused:
-        return FitResult(None, refused, _summary(training, names, version, started, None, (), refused))
-    ancestor = None if parent is None else Manifest.decode(parent.manifest)
-    fitted = _learn(training, names, embedder, ancestor, seed, progress)
-    progress(0.9, "certifying")
-    points = certify(fitted.sample, grid(targets), delta)
-    asked = {round(target, 6) for target in targets}
-    if not asked & {point.target for point in points}:
-        refused = reasons(fitted.sample, points, sorted(asked), delta)
-        return FitResult(None, refused, _summary(training, names, version, started, fitted, points, refused))
-    graph = export(fitted.design, fitted.found.model, fitted.acceptor)
-    summary = _summary(training, names, version, started, fitted, points, ())
-    manifest = Manifest(
-        format=FORMAT,
+    order = _Order(
+        training=training,
+        names=tuple(sorted(set(training.labels))),
         task=task,
         version=version,
-        labels=names,
         embedder=embedder,
-        dimension=fitted.design.dimension,
+        targets=tuple(sorted({round(target, 6) for target in targets})),
         delta=delta,
-        frontier=points,
-        novelty_limit=fitted.novelty_limit,
-        blocked=tuple(np.array(names, dtype=object)[fitted.blocked]),
-        traces=len(training),
-        sampled=summary.sampled,
+        ancestor=None if parent is None else Manifest.decode(parent.manifest),
         teachers=tuple(teachers),
-        parent=None if ancestor is None else ancestor.version,
-        created_at=time.time_ns() // 1_000_000,
-        libraries=_libraries(),
-        sha256=hashlib.sha256(graph).hexdigest(),
-        surrogate=summary.surrogate,
-        acceptor=summary.acceptor,
-        regularisation=fitted.found.strength,
-        accuracy=summary.accuracy,
-        seconds=summary.seconds,
-        probes=(),
+        started=started,
     )
-    artifact = Artifact(with_probes(manifest, graph, seed).encode(), graph)
+    hopeless = _hopeless(order)
+    if hopeless:
+        return _refusal(order, hopeless)
+    fitted = learn(training, order.names, embedder, order.ancestor, seed, progress)
+    progress(0.9, "certifying")
+    points = certify(fitted.sample, grid(order.targets), delta)
+    if not {point.target for point in points}.intersection(order.targets):
+        return _refusal(order, reasons(fitted.sample, points, order.targets, delta), fitted, points)
+    result = _policy(order, fitted, points, seed)
     progress(1.0, "done")
-    return FitResult(artifact, (), summary)
-
-
-def _learn(
-    training: TrainingSet,
-    names: tuple[str, ...],
-    embedder: str,
-    ancestor: Manifest | None,
-    seed: int,
-    progress: Callable[[float, str], None],
-) -> _Fitted:
-    place = {name: code for code, name in enumerate(names)}
-    codes = np.array([place[label] for label in training.labels], dtype=np.int64)
-    held = folds.assign(codes, seed)
-    progress(0.0, "reading features")
-    design = _design(training, embedder, codes, len(names), held, seed)
-    progress(0.3, "fitting out of fold")
-    strengths = _strengths(ancestor, embedder)
-    found = logistic.out_of_fold(
-        design.matrix,
-        codes,
-        len(names),
-        held,
-        training.weights,
-        strengths,
-        lambda share: progress(0.3 + 0.6 * share, "fitting out of fold"),
-    )
-    guesses = found.logits.argmax(axis=1)
-    agrees = guesses == codes
-    sampled = np.asarray(training.sampled, dtype=np.bool_)
-    calibrated = acceptor.fit(found.logits[sampled], agrees[sampled], codes[sampled])
-    blocked = np.bincount(codes, minlength=len(names)) < LEAST_TRACES
-    limit = float(np.quantile(design.novelty[sampled], NOVELTY_QUANTILE))
-    eligible = (design.novelty <= limit) & ~blocked[guesses]
-    sample = Sample(calibrated.scores(found.logits[sampled]), agrees[sampled], eligible[sampled])
-    return _Fitted(design, found, calibrated, blocked, limit, sample, float(agrees.mean()))
-
-
-def _design(
-    training: TrainingSet,
-    embedder: str,
-    codes: NDArray[np.int64],
-    labels: int,
-    held: NDArray[np.int64],
-    seed: int,
-) -> Design:
-    if embedder == "text" and training.features.texts is not None:
-        return TextDesign(training.features.texts, seed)
-    vectors = training.features.embeddings
-    assert vectors is not None  # noqa: S101 - `check` has refused anything else
-    return VectorDesign(vectors, codes, labels, held)
-
-
-def _strengths(ancestor: Manifest | None, embedder: str) -> tuple[float, ...]:
-    """All candidates for C, or those around the parent's."""
-    if ancestor is None or ancestor.embedder != embedder:
-        return logistic.STRENGTHS
-    return (
-        tuple(c for c in logistic.STRENGTHS if 0.2 <= c / ancestor.regularisation <= 5) or logistic.STRENGTHS
-    )
-
-
-def _summary(
-    training: TrainingSet,
-    names: tuple[str, ...],
-    version: str,
-    started: float,
-    fitted: _Fitted | None,
-    points: tuple[FrontierPoint, ...],
-    refused: tuple[str, ...],
-) -> FitSummary:
-    return FitSummary(
-        version=version,
-        traces=len(training),
-        sampled=int(np.sum(training.sampled)),
-        labels=len(names),
-        seconds=round(time.perf_counter() - started, 3),
-        surrogate="none" if fitted is None else fitted.design.name,
-        acceptor="none" if fitted is None else ACCEPTOR,
-        accuracy=0.0 if fitted is None else fitted.accuracy,
-        frontier=points,
-        refused=refused or None,
-    )
+    return result
 
 
 def _check_levels(targets: Sequence[float], delta: float) -> None:
@@ -254,8 +148,79 @@ def _check_levels(targets: Sequence[float], delta: float) -> None:
             raise ValueError(f"{name}: {value} is not between 0 and 1")
 
 
+def _hopeless(order: _Order) -> tuple[str, ...]:
+    """Why there is no point in learning; empty if there may be."""
+    refused = too_few(int(np.sum(order.training.sampled)), order.targets, order.delta)
+    if len(order.names) < 2:
+        refused += (f"one label only ({order.names[0]!r}): nothing to tell apart until there is a second",)
+    return refused
+
+
+def _refusal(
+    order: _Order,
+    refused: tuple[str, ...],
+    fitted: Fitted | None = None,
+    points: tuple[FrontierPoint, ...] = (),
+) -> FitResult:
+    return FitResult(None, refused, _summary(order, fitted, points, refused))
+
+
+def _policy(order: _Order, fitted: Fitted, points: tuple[FrontierPoint, ...], seed: int) -> FitResult:
+    graph = export(fitted.design, fitted.found.model, fitted.acceptor)
+    summary = _summary(order, fitted, points, None)
+    manifest = with_probes(_manifest(order, fitted, summary, graph), graph, seed)
+    return FitResult(Artifact(manifest.encode(), graph), (), summary)
+
+
+def _summary(
+    order: _Order,
+    fitted: Fitted | None,
+    points: tuple[FrontierPoint, ...],
+    refused: tuple[str, ...] | None,
+) -> FitSummary:
+    return FitSummary(
+        version=order.version,
+        traces=len(order.training),
+        sampled=int(np.sum(order.training.sampled)),
+        labels=len(order.names),
+        seconds=round(time.perf_counter() - order.started, 3),
+        surrogate="none" if fitted is None else fitted.design.name,
+        acceptor="none" if fitted is None else ACCEPTOR,
+        accuracy=0.0 if fitted is None else fitted.accuracy,
+        frontier=points,
+        refused=refused,
+    )
+
+
+def _manifest(order: _Order, fitted: Fitted, summary: FitSummary, graph: bytes) -> Manifest:
+    """The policy's account of itself, still without probes."""
+    return Manifest(
+        format=FORMAT,
+        task=order.task,
+        version=order.version,
+        labels=order.names,
+        embedder=order.embedder,
+        dimension=fitted.design.dimension,
+        delta=order.delta,
+        frontier=summary.frontier,
+        novelty_limit=fitted.novelty_limit,
+        blocked=fitted.blocked_labels(order.names),
+        traces=summary.traces,
+        sampled=summary.sampled,
+        teachers=order.teachers,
+        parent=None if order.ancestor is None else order.ancestor.version,
+        created_at=time.time_ns() // 1_000_000,
+        libraries=_libraries(),
+        sha256=hashlib.sha256(graph).hexdigest(),
+        surrogate=summary.surrogate,
+        acceptor=summary.acceptor,
+        regularisation=fitted.found.strength,
+        accuracy=summary.accuracy,
+        seconds=summary.seconds,
+        probes=(),
+    )
+
+
 def _libraries() -> dict[str, str]:
     modules = {"numpy": np, "scipy": scipy, "onnx": onnx, "onnxruntime": onnxruntime}
-    return {"python": platform.python_version()} | {
-        name: module.__version__ for name, module in modules.items()
-    }
+    return {"python": platform.python_version()} | {name: lib.__version__ for name, lib in modules.items()}

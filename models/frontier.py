@@ -46,10 +46,7 @@ def too_few(sampled: int, targets: Sequence[float], delta: float) -> tuple[str, 
     wanted = exact.fewest(min(targets), delta)
     if sampled >= wanted:
         return ()
-    return (
-        f"{sampled} sampled traces: {min(targets):g} at delta {delta:g} needs {wanted} that all agree, "
-        f"and more if some don't; wait for {wanted - sampled} more at least",
-    )
+    return (f"{sampled} sampled traces, {min(targets):g} needs {wanted} even if all agree: wait for more",)
 
 
 def reasons(
@@ -71,6 +68,6 @@ def _shown(sample: Sample, target: float, delta: float) -> str:
     agreements = int(sample.agrees[ranked[:count]].sum())
     low = exact.lower(agreements, count, delta)
     return (
-        f"{target:g} could not be certified: on the {count:,} of {len(sample):,} sampled traces that it is surest "
-        f"of, the surrogate agrees with the teacher {agreements:,} times, which proves {low:.3f}"
+        f"{target:g} could not be certified: where the surrogate is surest, on {count:,} of {len(sample):,} "
+        f"sampled traces, it agrees with the teacher {agreements:,} times, which proves {low:.3f}"
     )

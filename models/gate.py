@@ -1,14 +1,14 @@
 """Which score is high enough: thresholds tested from the strictest to the widest, with exact binomial tails.
 
-Learn then Test (Angelopoulos, Bates, Candès, Jordan and Lei 2021), the order of tests fixed before any label is
-looked at: thresholds are ranks of the scores. The error budget delta is laid on a few starting ranks and is
-carried from each test that passes to the next wider one (the fallback procedure, Wiens and Dmitrienko 2005). So a
-noisy head of the ranking does not end the search, and once all starts have passed the whole of delta is in use.
-The chance that any threshold below the target passes is at most delta.
+Learn then Test (Angelopoulos, Bates, Candès, Jordan and Lei 2021), the order of tests fixed before any label
+is looked at: thresholds are ranks of the scores. The error budget delta is laid on a few starting ranks and is
+carried from each test that passes to the next wider one (the fallback procedure, Wiens and Dmitrienko 2005).
+So a noisy head of the ranking does not end the search, and once all starts have passed the whole of delta is
+in use. The chance that any threshold whose agreement is below the target passes is at most delta.
 
 Exactness: a threshold is the next float above the score of the first row left out. Given that score, the rows
-above it are independent draws from what the threshold will answer, so their agreements are binomial. Ties fall
-on one side together.
+above it are independent draws from what the threshold will answer, so their agreements are binomial. Ties
+fall on one side together.
 """
 
 from dataclasses import dataclass

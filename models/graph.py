@@ -58,7 +58,7 @@ class Graph:
             graph, opset_imports=[opset], ir_version=IR_VERSION, producer_name="understudy"
         )
         onnx.checker.check_model(model)
-        return model.SerializeToString()
+        return bytes(model.SerializeToString())
 
 
 FLOAT, INT32, INT64, UINT8 = TensorProto.FLOAT, TensorProto.INT32, TensorProto.INT64, TensorProto.UINT8

@@ -1,10 +1,12 @@
 """What a policy says about itself: a JSON file that pins the graph by its hash."""
 
+import hashlib
 from collections.abc import Sequence
 from typing import Annotated
 
 import msgspec
 from msgspec import Meta, Struct
+from msgspec.structs import replace
 
 from models.errors import PolicyError
 
@@ -78,6 +80,7 @@ class Manifest(Struct, frozen=True):
         accuracy: out-of-fold share of all traces on which the surrogate agrees with the teacher.
         seconds: what the fit took.
         probes: stored test vectors, checked at every load.
+        seal: SHA-256 of this file's own content with an empty seal; made and checked by the codec below.
     """
 
     format: int
@@ -103,6 +106,7 @@ class Manifest(Struct, frozen=True):
     accuracy: float
     seconds: float
     probes: tuple[Probe, ...]
+    seal: str = ""
 
     def threshold(self, target: float) -> float | None:
         """The certified threshold of the smallest target in the frontier that is at least `target`.
@@ -113,20 +117,27 @@ class Manifest(Struct, frozen=True):
         return min(points, key=lambda point: point.target).threshold if points else None
 
     def encode(self) -> bytes:
-        return msgspec.json.format(msgspec.json.encode(self), indent=1)
+        """Indented JSON, sealed."""
+        return msgspec.json.format(msgspec.json.encode(replace(self, seal=self._digest())), indent=1)
+
+    def _digest(self) -> str:
+        return hashlib.sha256(msgspec.json.encode(replace(self, seal=""))).hexdigest()
 
     @classmethod
     def decode(cls, raw: bytes) -> "Manifest":
-        """Raises PolicyError: not a manifest, or one of a newer layout."""
+        """Raises PolicyError: not a manifest, one of a newer layout, or one that was changed by hand."""
         try:
             version = msgspec.json.decode(raw, type=_Versioned).format
             if version > FORMAT:
-                raise PolicyError(
-                    f"manifest: format {version} is newer than {FORMAT}, the newest this release reads"
-                )
-            return msgspec.json.decode(raw, type=cls)
+                raise PolicyError(f"manifest: format {version} is newer than {FORMAT}, the newest known here")
+            manifest = msgspec.json.decode(raw, type=cls)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise PolicyError(f"manifest: {error}") from error
+        if manifest.seal != manifest._digest():
+            raise PolicyError(
+                "manifest: its content is not what its seal says; it was changed after it was made"
+            )
+        return manifest
 
 
 class _Versioned(Struct):

@@ -3,8 +3,8 @@
 A text is its UTF-8 bytes, at most `MAX_BYTES` of them, with a zero before and zeros after: the zeros mark its
 beginning and end. At each byte start four n-grams, of 2, 3, 4 and 5 bytes, ASCII upper case folded to lower.
 An n-gram's bucket is a polynomial of its bytes modulo `BUCKETS`, one step a byte, so that each longer n-gram
-continues the shorter. Bucket 0 is the n-gram of zeros alone, which is padding and counts for nothing. Zeros at
-the end of a text are therefore the same as none.
+continues the shorter. Bucket 0 is the n-gram of zeros alone, which is padding and counts for nothing. Zeros
+at the end of a text are therefore the same as none.
 
 All steps stay below 2**31, so that int32 is enough here and in the graph.
 """
@@ -42,7 +42,7 @@ class Windows:
 
     Attributes:
         buckets: int32 [4, p], by `ORDERS`.
-        ended: bool [4, p]: the n-gram reaches beyond the mark of the text's end, so a shorter one says it all.
+        ended: bool [4, p]: the n-gram reaches beyond the text's end mark, so a shorter one says it all.
         owner: int64 [p], which text.
         texts: how many there are.
     """

@@ -1,4 +1,4 @@
-"""A policy that decides: the graph in one single-threaded session, opened only when everything about it checks.
+"""A policy that decides: the graph in a single-threaded session, opened only if everything about it checks.
 
 Opening verifies the manifest's layout, the graph's hash, the graph's inputs and every stored test vector.
 Scoring never accepts what it can't score: a novelty that is not a number becomes infinite, such a score 0.
@@ -25,6 +25,7 @@ TEXTS_AT_ONCE = 64
 BYTES_AT_ONCE = 8192
 VECTORS_AT_ONCE = 256
 TOLERANCE = 1e-3
+OUTPUTS = ("label", "score", "novelty")
 
 _FAILURES = (
     failures.EPFail,
@@ -82,7 +83,7 @@ class Policy:
                 f"graph: SHA-256 is {found}, the manifest says {account.sha256}: one was changed"
             )
         policy = cls(account, _session(graph))
-        policy._check_inputs()
+        policy._check_ports()
         policy._check_probes()
         return policy
 
@@ -103,13 +104,13 @@ class Policy:
         novelty = np.full(len(features), np.inf, dtype=np.float32)
         for rows, feed in self._chunks(features):
             label[rows], score[rows], novelty[rows] = self._run(feed)
-        np.nan_to_num(novelty, copy=False, nan=np.inf, posinf=np.inf, neginf=np.inf)
-        np.nan_to_num(score, copy=False, nan=0.0)
+        np.copyto(novelty, np.inf, where=~np.isfinite(novelty))
+        np.copyto(score, 0.0, where=~np.isfinite(score))
         return Scores(label, score, novelty)
 
     def _run(self, feed: dict[str, NDArray[Any]]) -> list[NDArray[Any]]:
         try:
-            return self._session.run(("label", "score", "novelty"), feed)  # type: ignore[no-any-return]
+            return self._session.run(OUTPUTS, feed)  # type: ignore[no-any-return]
         except _FAILURES as error:
             raise PolicyError(f"graph of {self.manifest.version}: {error}") from error
 
@@ -124,6 +125,9 @@ class Policy:
         if features.texts is None:
             raise PolicyError(f"policy {self.manifest.version} reads texts; the features have none")
         encoded = encode(features.texts)
+        if len(encoded) == 1:
+            yield slice(None), {"text": pad(encoded)}
+            return
         order = np.argsort(np.fromiter(map(len, encoded), dtype=np.int64, count=len(encoded)), kind="stable")
         end = len(order)
         while end > 0:
@@ -145,7 +149,10 @@ class Policy:
             rows = slice(begin, begin + VECTORS_AT_ONCE)
             yield rows, {"embedding": vectors[rows]}
 
-    def _check_inputs(self) -> None:
+    def _check_ports(self) -> None:
+        made = [item.name for item in self._session.get_outputs()]
+        if made != list(OUTPUTS):
+            raise PolicyError(f"graph: makes {made}, must make {list(OUTPUTS)}")
         wanted = "text" if self.manifest.dimension is None else "embedding"
         found = [item.name for item in self._session.get_inputs()]
         if found != [wanted]:

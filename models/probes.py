@@ -1,4 +1,4 @@
-"""Stored test vectors: inputs made from labels and chance, never from traces, so that a manifest tells no secret."""
+"""Stored test vectors: made from labels and chance, never from traces, so that a manifest tells no secret."""
 
 import numpy as np
 from msgspec.structs import replace

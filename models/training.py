@@ -17,7 +17,7 @@ class TrainingSet:
     Attributes:
         features: n rows.
         labels: [n] the teacher's labels.
-        sampled: bool [n], the trace belongs to a uniform sample of all traffic; only these calibrate and certify.
+        sampled: bool [n], it belongs to a uniform sample of all traffic; only these calibrate and certify.
         weights: float64 [n], >= 0: how much a trace counts in learning (not in calibration). None: all alike.
     """
 
@@ -31,7 +31,7 @@ class TrainingSet:
 
 
 def check(training: TrainingSet, embedder: str) -> None:
-    """Raises TrainingError: no traces, columns of unequal length, what `embedder` needs is missing, not finite."""
+    """Raises TrainingError: no traces, unequal lengths, what `embedder` needs is missing or not finite."""
     rows = len(training)
     if rows == 0:
         raise TrainingError("no traces: nothing can be learned from an empty set")

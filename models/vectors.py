@@ -1,4 +1,4 @@
-"""Vectors that the requests bring: L2-normalised. Novelty is one minus the cosine to the nearest class centroid."""
+"""Vectors that requests bring, L2-normalised. Novelty: one minus the cosine to the nearest class centroid."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,12 +28,13 @@ class VectorDesign:
             self.novelty[held] = 1 - (self.matrix[held] @ others.T).max(axis=1)
 
     def write(self, graph: Graph, model: Linear) -> tuple[str, str]:
-        """Nodes from `embedding` to logits and novelty: one product with weights and centroids side by side."""
+        """Nodes from `embedding` on: one product with weights and centroids side by side, then the norm."""
         vector = graph.input("embedding", FLOAT, ["n", int(self.matrix.shape[1])])
-        norm = graph.add("ReduceL2", vector, graph.axes(1), keepdims=1)
-        unit = graph.add("Div", vector, graph.add("Max", norm, graph.number(SMALLEST)))
+        squares = graph.add("ReduceSum", graph.add("Mul", vector, vector), graph.axes(1), keepdims=1)
+        norm = graph.add("Max", graph.add("Sqrt", squares), graph.number(SMALLEST))
         both = np.hstack([model.weights, self._centroids.T]).astype(np.float32)
-        product = graph.add("MatMul", unit, graph.constant(both, "weights"))
+        product = graph.add("MatMul", vector, graph.constant(both, "weights"))
+        product = graph.add("Div", product, norm)
         sizes = graph.axes(model.weights.shape[1], len(self._centroids))
         raw, near = graph.split("Split", product, sizes, outputs=2, axis=1)
         logits = graph.add("Add", raw, graph.constant(model.intercept[None], "intercept"))
@@ -43,7 +44,8 @@ class VectorDesign:
 
 def normalised(vectors: Matrix) -> Matrix:
     """Rows of length one; a row of zeros stays."""
-    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), np.float32(SMALLEST))
+    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return np.asarray(vectors / np.maximum(norms, np.float32(SMALLEST)))
 
 
 def _centroids(unit: Matrix, codes: NDArray[np.int64], labels: int) -> Matrix:
