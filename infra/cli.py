@@ -8,7 +8,7 @@ from typing import NoReturn
 
 import typer
 
-from infra.commands import operators, serve, traffic
+from infra.commands import demo, operators, serve, traffic
 from infra.commands.output import note
 from infra.local.errors import LocalServerError
 from models.errors import ModelError
@@ -22,6 +22,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.command()(demo.demo)
 app.command()(serve.up)
 app.command()(serve.worker)
 app.command()(traffic.ask)

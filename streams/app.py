@@ -18,6 +18,7 @@ from mode import Service, ServiceT
 from streams.audit import Auditor
 from streams.kafka.announcer import Announcer
 from streams.kafka.channel import BatchChannel
+from streams.kafka.clients import largest_value
 from streams.kafka.connect import open_reader, open_role, open_writer
 from streams.kafka.dead_letters import DeadLetters
 from streams.kafka.source import Source
@@ -136,6 +137,7 @@ class _Assembly:
                 batch=batch or settings.batch,
                 commit_interval=settings.commit_interval,
                 drain=settings.drain,
+                largest=largest_value(settings),
             )
         )
         return channel

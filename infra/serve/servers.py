@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from infra.local.embedded_kafka import CLIENT_SETTINGS, EmbeddedKafka
 from infra.local.embedded_redis import EmbeddedRedis
@@ -50,11 +51,16 @@ def servers(settings: Settings, task: str = DEFAULT_TASK) -> Iterator[tuple[Sett
             kafka = stack.enter_context(EmbeddedKafka()).bootstrap_servers
         if "url" not in settings.redis:
             redis = stack.enter_context(EmbeddedRedis()).url
+        note = _note(settings)
+        if redis:
+            # Copies of policies that a Redis of an earlier run held would be taken for live ones.
+            data = stack.enter_context(TemporaryDirectory(prefix="understudy-"))
+            settings = settings.model_copy(update={"data": Path(data)})
         embedded = Embedded(os.getpid(), kafka, redis, task)
         completed = on_embedded(settings, embedded)
         touch(completed) if kafka else ensure(completed)
         if kafka or redis:
-            stack.enter_context(_announced(settings, embedded))
+            stack.enter_context(_announced(note, embedded))
         yield completed, embedded
 
 
@@ -85,8 +91,7 @@ def default_task(settings: Settings) -> str:
 
 
 @contextmanager
-def _announced(settings: Settings, embedded: Embedded) -> Iterator[None]:
-    note = _note(settings)
+def _announced(note: Path, embedded: Embedded) -> Iterator[None]:
     note.parent.mkdir(parents=True, exist_ok=True)
     note.write_text(json.dumps(asdict(embedded)))
     try:

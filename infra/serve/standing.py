@@ -1,8 +1,10 @@
 """How each task stands, read from Redis and the config: for `status` and the live view."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Self
 
 from models.manifest import Manifest
 from schemas.config import Config, Override, config_of
@@ -41,39 +43,50 @@ def standings(settings: Settings, overrides: Mapping[str, Override]) -> list[Sta
 
 
 async def _standings(settings: Settings, overrides: Mapping[str, Override]) -> list[Standing]:
-    connection = Connection(**settings.redis)
-    registry = Registry(connection, settings.keys, settings.policies_kept)
-    audits = Audits(connection, settings.keys)
-    try:
-        found = [
-            await standing(
-                registry,
-                audits,
-                task,
-                config_of(task, overrides),
-            )
-            for task in sorted(await registry.tasks())
-        ]
-    finally:
-        await connection.aclose()
+    async with _Shelf(settings) as shelf:
+        tasks = sorted(await shelf.registry.tasks())
+        found = [await shelf.standing(task, config_of(task, overrides)) for task in tasks]
     return [one for one in found if one is not None]
 
 
-async def standing(registry: Registry, audits: Audits, task: str, config: Config) -> Standing | None:
-    """How one task stands; None while it has no policy."""
-    active = await registry.active(task)
-    artifact = await registry.fetch(task, active.version) if active else None
-    if active is None or artifact is None:
-        return None
-    manifest = Manifest.decode(artifact.manifest)
-    counts = await audits.counts(task, active.version)
-    return Standing(
-        task=task,
-        version=active.version,
-        since=active.since,
-        traces=manifest.traces,
-        target=config.target_agreement,
-        threshold=threshold(manifest, config),
-        audits=counts.audits,
-        agreements=counts.agreements,
-    )
+@asynccontextmanager
+async def standing_of(
+    settings: Settings, task: str, config: Config
+) -> AsyncIterator[Callable[[], Awaitable[Standing | None]]]:
+    """A function that looks at one task, for as long as the context lasts."""
+    async with _Shelf(settings) as shelf:
+        yield lambda: shelf.standing(task, config)
+
+
+class _Shelf:
+    """The registry and the audits, on a connection of their own."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._connection = Connection(**settings.redis)
+        self.registry = Registry(self._connection, settings.keys, settings.policies_kept)
+        self._audits = Audits(self._connection, settings.keys)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._connection.aclose()
+
+    async def standing(self, task: str, config: Config) -> Standing | None:
+        """How one task stands; None while it has no policy."""
+        active = await self.registry.active(task)
+        raw = await self.registry.manifest(task, active.version) if active else None
+        if active is None or raw is None:
+            return None
+        manifest = Manifest.decode(raw)
+        counts = await self._audits.counts(task, active.version)
+        return Standing(
+            task=task,
+            version=active.version,
+            since=active.since,
+            traces=manifest.traces,
+            target=config.target_agreement,
+            threshold=threshold(manifest, config),
+            audits=counts.audits,
+            agreements=counts.agreements,
+        )

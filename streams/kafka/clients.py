@@ -11,6 +11,8 @@ log = logging.getLogger(__name__)
 
 Options = dict[str, Any]
 
+_FRAME = 16_000
+
 _CLASSIC_GROUP: Options = {
     "partition.assignment.strategy": "cooperative-sticky",
     "session.timeout.ms": 6_000,
@@ -46,6 +48,8 @@ def producer_options(settings: Settings) -> Options:
     """Options of any producer."""
     return {
         **_common(settings),
+        # A dead letter is its message and more headers: a little over what clients send by default.
+        "message.max.bytes": 1_040_000,
         "linger.ms": 5,
         "batch.size": 1_000_000,
         "queue.buffering.max.messages": 1_000_000,
@@ -53,6 +57,11 @@ def producer_options(settings: Settings) -> Options:
         **settings.producer,
         "enable.idempotence": True,
     }
+
+
+def largest_value(settings: Settings) -> int:
+    """Bytes that a message's value may have, so that it fits with its key and headers."""
+    return int(producer_options(settings)["message.max.bytes"]) - _FRAME
 
 
 def transactional_options(settings: Settings, transactional_id: str) -> Options:

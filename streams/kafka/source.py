@@ -34,7 +34,7 @@ from typing import Any
 from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 from mode import Service
 
-from streams.errors import DeliveryFailed, KafkaFailed, StateUnavailable
+from streams.errors import DeliveryFailed, KafkaFailed, OutputTooLarge, StateUnavailable
 from streams.kafka.batch import Batch, Outgoing
 from streams.kafka.channel import BatchChannel
 from streams.kafka.dead_letters import DeadLetters
@@ -57,6 +57,7 @@ class Source(Service):
         connect: opens the consumer and its delivery; called on the source's thread.
         batch: messages at once, at most.
         commit_interval: seconds.
+        largest: bytes of an output's value, at most; what would cause a larger one is a dead letter.
         drain: seconds that a stop waits for the batch in hand before it is left for the next owner.
     """
 
@@ -71,6 +72,7 @@ class Source(Service):
         batch: int,
         commit_interval: float,
         drain: float,
+        largest: int,
         **options: Any,
     ) -> None:
         super().__init__(**options)
@@ -82,6 +84,7 @@ class Source(Service):
         self._batch = batch
         self._commit_interval = commit_interval
         self._drain = drain
+        self._largest = largest
         self._stopping = threading.Event()
         self._abandoned = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"source-{role}", daemon=True)
@@ -167,7 +170,14 @@ class Source(Service):
     def _settled(self, messages: Sequence[Message]) -> list[Outgoing]:
         batch = Batch(messages)
         self._event_loop.call_soon_threadsafe(self.channel.offer, batch)
-        return batch.outcome(self._abandoned)
+        outgoing = batch.outcome(self._abandoned)
+        for message in outgoing:
+            if message.value is not None and len(message.value) > self._largest:
+                raise OutputTooLarge(
+                    f"a message of {len(message.value)} bytes for {message.topic} is over the producer's "
+                    f"`message.max.bytes`, {self._largest}"
+                )
+        return outgoing
 
     def _commit(self) -> None:
         try:

@@ -23,7 +23,7 @@ from streams.teacher.client import Asker
 STAGE = "teacher"
 
 # All asks of a batch are over within the asker's deadline, so a batch holds no more than fit into it.
-MOST = 256
+MOST = 128
 
 
 class Desk:

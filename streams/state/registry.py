@@ -52,6 +52,12 @@ class Registry:
         manifest, graph = stored
         return Artifact(manifest, graph) if isinstance(manifest, bytes) and isinstance(graph, bytes) else None
 
+    async def manifest(self, task: str, version: str) -> bytes | None:
+        """The policy's manifest alone, without its graph."""
+        with self._connection.reached() as redis:
+            stored = await redis.get(self._keys.manifest(task, version))
+        return stored if isinstance(stored, bytes) else None
+
     async def next_serial(self, task: str) -> int:
         """One more than the newest version's, counted from 1. Only the lease's holder may rely on it."""
         with self._connection.reached() as redis:

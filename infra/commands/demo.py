@@ -1,0 +1,61 @@
+"""demo: everything at once on this machine, to watch it learn."""
+
+import logging
+from typing import Annotated
+
+import typer
+from rich.live import Live
+
+from infra.commands.output import AsJson, note, result
+from infra.demo import view
+from infra.demo.scoreboard import Scoreboard
+from infra.demo.show import TASK, play
+from infra.serve.servers import servers
+from infra.serve.standing import Standing
+from infra.serve.worker import log_plainly
+from schemas.config import Config
+from streams.settings import Settings, load_settings
+
+_EVERY = 5
+_TRY = "understudy ask 'where is my parcel?'"
+
+
+def demo(
+    seconds: Annotated[float, typer.Option(help="Stop after so long; by default at Ctrl-C.")] = float("inf"),
+    plain: Annotated[bool, typer.Option("--plain", help="Lines instead of a live view, for pipes.")] = False,
+    json: AsJson = False,
+) -> None:
+    """Run all roles with embedded Kafka and Redis, a simulated teacher and traffic, and watch."""
+    log_plainly(logging.WARNING)
+    with servers(_embedded_only(load_settings()), TASK) as (settings, embedded):
+        where = f"Kafka {embedded.kafka}, Redis {embedded.redis}; in another terminal: {_TRY}"
+        note(where)
+        board = _lines(settings, seconds) if plain or json else _live(settings, seconds, where)
+    if json:
+        result(board.summary(Config().target_agreement))
+
+
+def _embedded_only(settings: Settings) -> Settings:
+    """The demo never touches a configured Kafka or Redis."""
+    return settings.model_copy(update={"kafka": {}, "redis": {}})
+
+
+def _lines(settings: Settings, seconds: float) -> Scoreboard:
+    told = -_EVERY
+
+    def shown(board: Scoreboard, standing: Standing | None, second: int) -> None:
+        nonlocal told
+        if second >= told + _EVERY:
+            told = second
+            note(view.line(board, standing, second))
+
+    return play(settings, seconds, shown)
+
+
+def _live(settings: Settings, seconds: float, where: str) -> Scoreboard:
+    with Live(screen=False, refresh_per_second=4) as live:
+
+        def shown(board: Scoreboard, standing: Standing | None, second: int) -> None:
+            live.update(view.screen(board, standing, second, where))
+
+        return play(settings, seconds, shown)

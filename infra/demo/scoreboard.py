@@ -1,0 +1,107 @@
+"""What the demo has seen: counts folded from the topics, as any client or operator could count them.
+
+The demo knows the right answer to every message it made up, so it can tell the true agreement, which a real
+deployment only estimates from its audits.
+"""
+
+from collections import Counter, deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from schemas.messages import Event, EventKind, Label, Reply
+
+RECENT = 500
+PRICE_IN, PRICE_OUT = 2.50, 10.00
+"""Assumed price of the LLM: US dollars for a million prompt tokens, and completion tokens."""
+
+
+@dataclass
+class Scoreboard:
+    """Counts since the start.
+
+    Attributes:
+        truth: intent of each request, by id.
+        sent: requests produced.
+        labels: labels by source.
+        agreed: surrogate labels that are the true intent.
+        errors: error messages of labels without a class.
+        first_answer: seconds to the first label by the surrogate.
+        coverage: (second, share answered by the surrogate among the newest `RECENT` labels).
+        events: the newest, oldest first.
+        versions: policies that went live.
+    """
+
+    truth: Mapping[str, str]
+    sent: int = 0
+    labels: Counter[str] = field(default_factory=Counter)
+    agreed: int = 0
+    first_answer: float | None = None
+    coverage: list[tuple[int, float]] = field(default_factory=list)
+    events: deque[Event] = field(default_factory=lambda: deque(maxlen=8))
+    versions: list[str] = field(default_factory=list)
+    refits: int = 0
+    alarms: int = 0
+    _recent: deque[bool] = field(default_factory=lambda: deque(maxlen=RECENT))
+    _calls: int = 0
+    _cost: float = 0.0
+
+    def label(self, label: Label, second: float) -> None:
+        self.labels[label.source] += 1
+        by_surrogate = label.source == "surrogate"
+        self._recent.append(by_surrogate)
+        if by_surrogate:
+            self.agreed += self.truth.get(label.id, label.label) == label.label
+            if self.first_answer is None:
+                self.first_answer = second
+
+    def reply(self, reply: Reply) -> None:
+        if reply.usage is not None:
+            self._calls += 1
+            tokens = reply.usage
+            self._cost += (tokens.prompt_tokens * PRICE_IN + tokens.completion_tokens * PRICE_OUT) / 1e6
+
+    def event(self, event: Event) -> None:
+        self.events.append(event)
+        self.refits += event.kind is EventKind.REFIT
+        self.alarms += event.kind is EventKind.ALARM
+        if event.kind is EventKind.PROMOTED:
+            self.versions.append(str(event.details["version"]))
+
+    def tick(self, second: int) -> None:
+        """Note the coverage, once a second."""
+        self.coverage.append((second, self.covered))
+
+    @property
+    def covered(self) -> float:
+        """Share of the newest labels that the surrogate gave, in [0, 1]."""
+        return sum(self._recent) / len(self._recent) if self._recent else 0.0
+
+    @property
+    def agreement(self) -> float | None:
+        """True share of the surrogate's labels that the teacher would have given; None before the first."""
+        answered = self.labels["surrogate"]
+        return self.agreed / answered if answered else None
+
+    @property
+    def spent(self) -> float:
+        """US dollars for the teacher's answers, audits included."""
+        return self._cost
+
+    @property
+    def saved(self) -> float:
+        """US dollars that the surrogate's answers would have cost at the mean price, less audits."""
+        a_call = self._cost / self._calls if self._calls else 0.0
+        return max(0.0, sum(self.labels.values()) - self._calls) * a_call
+
+    def summary(self, target: float) -> dict[str, object]:
+        """What `understudy demo --json` prints."""
+        return {
+            "requests": self.sent,
+            "labels": {source: self.labels[source] for source in ("surrogate", "teacher", "error")},
+            "coverage": self.coverage,
+            "agreement": self.agreement,
+            "target": target,
+            "refits": self.refits,
+            "alarms": self.alarms,
+            "first_answer_s": self.first_answer,
+        }
