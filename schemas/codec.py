@@ -22,13 +22,13 @@ class Codec(Generic[Message]):
         """The message in `raw`.
 
         Raises:
-            InvalidMessage: not JSON, a field missing or of the wrong type, or no value at all.
+            InvalidMessage: not JSON, nested too deep, a field missing or wrong, or no value at all.
         """
         if raw is None:
             raise InvalidMessage(f"{self.message.__name__}: the message has no value")
         try:
             return self._decoder.decode(raw)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise InvalidMessage(f"{self.message.__name__}: {error}") from error
 
 

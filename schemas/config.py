@@ -119,7 +119,7 @@ def parse_override(raw: bytes | None) -> Override:
         return NOTHING
     try:
         fields = msgspec.json.decode(raw, type=dict[str, Any])
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InvalidConfig([f"not a JSON object: {error}"]) from error
     problems = _problems(fields, Config, "")
     if problems:

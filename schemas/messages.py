@@ -13,9 +13,13 @@ import msgspec
 from msgspec import Meta, Struct
 
 RequestId = Annotated[str, Meta(min_length=1, max_length=256, description="the client's idempotency key")]
+# `$` alone would let a line break stand at the end.
 TaskName = Annotated[
     str,
-    Meta(pattern="^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$", description="letters, digits, dot, dash, underscore"),
+    Meta(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$(?!\n)",
+        description="letters, digits, dot, dash, underscore",
+    ),
 ]
 Embedding = Annotated[
     bytes | list[float], Meta(description="little-endian float32 in base64, or a list of numbers; all finite")
@@ -57,13 +61,14 @@ class Guess(Struct, frozen=True):
 
     Attributes:
         score: probability, in [0, 1], that the teacher agrees.
-        novelty: distance from what the policy was fitted on; its scale is the policy's own.
+        novelty: distance from what the policy was fitted on; its scale is the policy's own. JSON has no
+            infinity: a request that is infinitely far from everything arrives with None.
         policy: version of the policy that guessed.
     """
 
     label: str
     score: float
-    novelty: float
+    novelty: float | None
     policy: str
 
 

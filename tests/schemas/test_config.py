@@ -1,0 +1,112 @@
+"""Operators are told every problem at once, and layers of config are laid over each other field by field."""
+
+import json
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas.config import NOTHING, Config, Refit, config_of, merged, parse_override, task_of
+from schemas.errors import InvalidConfig
+
+
+def parsed(**fields: Any) -> Any:
+    return parse_override(json.dumps(fields).encode())
+
+
+def test_every_problem_of_a_message_is_named_by_its_field() -> None:
+    fields = {
+        "target_agreement": 1.0,
+        "audit_rate": "often",
+        "paused": 1,
+        "colour": "red",
+        "refit": {"growth": -1, "at_least": 0, "speed": 3, "quiet": 2.0},
+        "teacher": ["gpt"],
+        "dimension": 0,
+        "delta": 0.1,
+    }
+    with pytest.raises(InvalidConfig) as caught:
+        parsed(**fields)
+    named = [problem.split("`")[1] for problem in caught.value.problems]
+    top_level = {"target_agreement", "audit_rate", "paused", "colour", "teacher", "dimension"}
+    assert set(named) == top_level | {"refit.growth", "refit.at_least", "refit.speed"}
+    assert len(named) == len(set(named))
+    assert all(problem in str(caught.value) for problem in caught.value.problems)
+    assert "target_agreement, teacher, threshold" in str(caught.value), "says which settings there are"
+
+
+@pytest.mark.parametrize("raw", [b"", b"yes", b"[]", b"null", b"\xff", b'{"x":' + b"[" * 100_000])
+def test_what_is_no_json_object_is_one_problem(raw: bytes) -> None:
+    with pytest.raises(InvalidConfig, match="not a JSON object"):
+        parse_override(raw)
+
+
+def test_a_tombstone_sets_nothing() -> None:
+    assert parse_override(None) == NOTHING
+    assert merged(NOTHING) == Config()
+
+
+def test_the_task_s_message_lies_over_the_one_for_all_field_by_field() -> None:
+    overrides = {
+        "*": parsed(audit_rate=0.5, paused=True, refit={"growth": 0.5, "at_least": 7}),
+        "parcels": parsed(paused=False, refit={"at_least": 9}),
+    }
+    assert config_of("parcels", overrides) == Config(audit_rate=0.5, refit=Refit(growth=0.5, at_least=9))
+    assert config_of("other", overrides) == Config(
+        audit_rate=0.5, paused=True, refit=Refit(growth=0.5, at_least=7)
+    )
+
+
+def test_a_null_puts_the_default_back_whatever_is_below_it() -> None:
+    below = parsed(audit_rate=0.5, threshold=0.3, refit={"growth": 0.5, "at_least": 7}, teacher={"url": "u"})
+    above = parsed(audit_rate=None, threshold=None, refit={"growth": None}, teacher=None)
+    assert merged(below, above) == Config(refit=Refit(at_least=7))
+    assert merged(above) == Config()
+
+
+_VALUES: dict[str, st.SearchStrategy[Any]] = {
+    "target_agreement": st.floats(0.01, 0.99),
+    "audit_rate": st.floats(0, 1),
+    "threshold": st.floats(0, 1),
+    "paused": st.booleans(),
+    "refit": st.fixed_dictionaries(
+        {}, optional={"growth": st.none() | st.floats(0, 9), "at_least": st.none() | st.integers(1, 9)}
+    ),
+}
+_overrides = st.fixed_dictionaries(
+    {}, optional={name: st.none() | value for name, value in _VALUES.items()}
+).map(lambda fields: parsed(**fields))
+
+
+@given(st.lists(_overrides, max_size=4))
+def test_a_valid_override_never_makes_an_invalid_config_and_the_last_word_counts(
+    overrides: list[Any],
+) -> None:
+    config = merged(*overrides)
+    assert msgspec.convert(msgspec.to_builtins(config), Config) == config
+    for name in ("target_agreement", "audit_rate", "threshold", "paused"):
+        said = [override[name] for override in overrides if name in override]
+        default = getattr(Config(), name)
+        assert getattr(config, name) == (said[-1] if said and said[-1] is not None else default)
+    for name in ("growth", "at_least"):
+        value: Any = getattr(Refit(), name)
+        for override in overrides:
+            if "refit" in override:
+                layer = override["refit"] or {name: None}
+                value = (
+                    layer.get(name, value) if layer.get(name, value) is not None else getattr(Refit(), name)
+                )
+        assert getattr(config.refit, name) == value
+
+
+@pytest.mark.parametrize(("key", "task"), [(b"parcels", "parcels"), ("parcels", "parcels"), (b"*", "*")])
+def test_the_key_says_which_task(key: bytes | str, task: str) -> None:
+    assert task_of(key) == task
+
+
+@pytest.mark.parametrize("key", [None, b"", b"**", b"two words", b"\xff", b"line\n"])
+def test_a_key_that_is_no_task_is_a_problem(key: bytes | None) -> None:
+    with pytest.raises(InvalidConfig, match="neither a task's name nor"):
+        task_of(key)

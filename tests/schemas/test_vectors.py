@@ -1,0 +1,78 @@
+"""Embeddings off the wire: two spellings of one vector, and nothing that is not finite gets through."""
+
+import re
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas.errors import InvalidVector
+from schemas.vectors import Wire, matrix, packed, vector
+
+_narrow = st.floats(width=32, allow_nan=False, allow_infinity=False)
+_any = st.floats(width=32)
+_vectors = st.lists(_narrow, min_size=1, max_size=16)
+
+
+def spelt(numbers: list[float]) -> bytes:
+    return np.array(numbers, "<f4").tobytes()
+
+
+@given(_vectors)
+def test_base64_and_list_are_the_same_vector(numbers: list[float]) -> None:
+    from_bytes, from_list = vector(spelt(numbers), len(numbers)), vector(numbers, None)
+    assert from_bytes.dtype == from_list.dtype == np.float32
+    assert from_bytes.tobytes() == from_list.tobytes() == packed(numbers) == packed(spelt(numbers))
+
+
+@pytest.mark.parametrize(
+    ("wire", "reason"),
+    [
+        ([1.0, 2.0], "2 values, where the task has 3"),
+        (spelt([1.0] * 4), "4 values, where the task has 3"),
+        (b"", "0 values"),
+        ([], "0 values"),
+        (b"\0" * 13, "13 bytes are not a whole number of float32"),
+    ],
+)
+def test_a_vector_of_another_length_is_refused_with_both_lengths(wire: Wire, reason: str) -> None:
+    with pytest.raises(InvalidVector, match=reason):
+        vector(wire, 3)
+
+
+def test_a_vector_without_values_is_refused_even_where_no_length_is_known() -> None:
+    with pytest.raises(InvalidVector, match="at least 1"):
+        vector([], None)
+
+
+@given(_vectors, st.sampled_from([float("nan"), float("inf"), float("-inf")]), st.data())
+def test_a_value_that_is_not_finite_is_refused_by_its_place(
+    numbers: list[float], broken: float, data: st.DataObject
+) -> None:
+    place = data.draw(st.integers(0, len(numbers) - 1))
+    numbers = [*numbers[:place], broken, *numbers[place:]]
+    for wire in (numbers, spelt(numbers)):
+        with pytest.raises(InvalidVector, match=re.escape(f"value {place} is not a finite")):
+            vector(wire, None)
+
+
+def test_a_number_too_large_for_float32_is_refused_by_its_place() -> None:
+    with pytest.raises(InvalidVector, match="value 1 "):
+        vector([0.0, 1e39], 2)
+
+
+@given(st.lists(st.one_of(st.lists(_any, max_size=4), st.lists(_any, max_size=4).map(spelt)), max_size=6))
+def test_the_fast_path_gives_what_the_slow_path_gives_or_nothing(wires: list[Wire]) -> None:
+    def rows() -> list[bytes] | None:
+        try:
+            return [vector(wire, 3).tobytes() for wire in wires]
+        except InvalidVector:
+            return None
+
+    fast, slow = matrix(wires, 3), rows()
+    in_base64 = all(isinstance(wire, bytes) for wire in wires)
+    assert (fast is not None) == (slow is not None and in_base64)
+    if fast is not None:
+        assert fast.shape == (len(wires), 3)
+        assert [row.tobytes() for row in fast] == slow
