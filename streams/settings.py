@@ -7,7 +7,10 @@ here but on the config topic (`schemas.config`).
 """
 
 import os
+import re
 import socket
+import tomllib
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
@@ -15,15 +18,20 @@ from platformdirs import user_data_path
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
+    NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
+    SettingsError,
     TomlConfigSettingsSource,
 )
 
 from schemas.names import DEFAULT_PREFIX, Keys, Topics
 from streams.errors import InvalidSettings
 
-SETTINGS_FILE = "UNDERSTUDY_SETTINGS"
+PREFIX = "UNDERSTUDY_"
+SETTINGS_FILE = f"{PREFIX}SETTINGS"
+# Not settings: those of the test suite, and what Kubernetes sets for a service that is called understudy-*.
+_NOT_OURS = re.compile(rf"{PREFIX}(TEST_.*|(\w+_)?(SERVICE_HOST|SERVICE_PORT.*|PORT(_\d.*)?))")
 
 Role = Literal["route", "teacher", "learn", "certify", "trainer"]
 ROLES: tuple[Role, ...] = get_args(Role)
@@ -48,10 +56,10 @@ class Settings(BaseSettings):
     reply_memory: seconds for which a second reply to a request is recognised.
     policies_kept: versions of a task's policy that the registry keeps.
     partitions, replication: of topics that are created.
-    roles: the roles of `faust -A streams.app worker`.
+    roles: the roles of `faust -A streams.app worker`; in the environment with commas between.
     """
 
-    model_config = SettingsConfigDict(env_prefix="UNDERSTUDY_", env_nested_delimiter="__", extra="forbid")
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_nested_delimiter="__", extra="forbid")
 
     kafka: dict[str, Any] = {}
     consumer: dict[str, Any] = {}
@@ -71,12 +79,17 @@ class Settings(BaseSettings):
     policies_kept: Annotated[int, Field(ge=2)] = 5
     partitions: Annotated[int, Field(ge=1)] = 4
     replication: Annotated[int, Field(ge=-1)] = -1
-    roles: tuple[Role, ...] = ROLES
+    roles: Annotated[tuple[Role, ...], NoDecode] = ROLES
 
     @field_validator("kafka", "consumer", "producer")
     @classmethod
     def _dotted(cls, options: dict[str, Any]) -> dict[str, Any]:
-        return {name.replace("_", "."): value for name, value in options.items()}
+        return dict(_flat(options))
+
+    @field_validator("roles", mode="before")
+    @classmethod
+    def _listed(cls, roles: Any) -> Any:
+        return [name.strip() for name in roles.split(",")] if isinstance(roles, str) else roles
 
     @classmethod
     def settings_customise_sources(
@@ -113,10 +126,39 @@ def load_settings(**overrides: Any) -> Settings:
     file = os.environ.get(SETTINGS_FILE)
     if file and not Path(file).is_file():
         raise InvalidSettings([f"{SETTINGS_FILE} names {file}, which is not a file"])
+    problems = [f"{name}: there is no such setting" for name in _unknown()]
     try:
-        return Settings(**overrides)
+        settings = Settings(**overrides)
     except ValidationError as error:
-        raise InvalidSettings([_sentence(problem) for problem in error.errors()]) from error
+        problems += [_sentence(problem) for problem in error.errors()]
+        raise InvalidSettings(problems) from error
+    except SettingsError as error:
+        raise InvalidSettings([*problems, f"{error}: {error.__cause__}"]) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InvalidSettings([*problems, f"{file} is not TOML: {error}"]) from error
+    if problems:
+        raise InvalidSettings(problems)
+    return settings
+
+
+def _unknown() -> list[str]:
+    """Variables that look like ours and are not: a typing error must not pass for a default."""
+    known = {f"{PREFIX}{field.upper()}" for field in Settings.model_fields} | {SETTINGS_FILE}
+    return sorted(
+        name
+        for name in map(str.upper, os.environ)
+        if name.startswith(PREFIX) and name.split("__")[0] not in known and not _NOT_OURS.fullmatch(name)
+    )
+
+
+def _flat(options: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+    """Options by their names with dots: TOML makes tables of those, and the environment has underscores."""
+    for name, value in options.items():
+        dotted = above + name.replace("_", ".")
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{dotted}.")
+        else:
+            yield dotted, value
 
 
 def _sentence(problem: Any) -> str:

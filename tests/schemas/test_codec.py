@@ -24,7 +24,7 @@ def decoded_without(codec: Codec[Any], example: msgspec.Struct, **fields: Any) -
     return codec.decode(json.dumps({k: v for k, v in record.items() if v is not ...}).encode())
 
 
-@given(st.one_of(st.tuples(st.just(codec), drawn) for codec, drawn in DRAWN.items()))
+@given(st.one_of([st.tuples(st.just(codec), drawn) for codec, drawn in DRAWN.items()]))
 def test_every_message_comes_back_from_the_wire_as_it_was(drawn: tuple[Codec[Any], msgspec.Struct]) -> None:
     codec, message = drawn
     assert codec.decode(codec.encode(message)) == message

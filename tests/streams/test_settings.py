@@ -1,0 +1,137 @@
+"""Settings come from the environment, then the file; whatever is wrong with them is said at once."""
+
+from pathlib import Path
+
+import pytest
+
+from streams.errors import InvalidSettings
+from streams.kafka.clients import consumer_options, producer_options, transactional_options
+from streams.settings import ROLES, Settings, load_settings
+
+
+@pytest.fixture
+def environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """Without whatever the test run itself was started with."""
+    for name in ("UNDERSTUDY_SETTINGS", "UNDERSTUDY_KAFKA__BOOTSTRAP_SERVERS", "UNDERSTUDY_REDIS__URL"):
+        monkeypatch.delenv(name, raising=False)
+    return monkeypatch
+
+
+@pytest.fixture
+def file(environment: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    path = tmp_path / "understudy.toml"
+    environment.setenv("UNDERSTUDY_SETTINGS", str(path))
+    return path
+
+
+def test_kafka_options_reach_librdkafka_by_their_names_with_dots(
+    environment: pytest.MonkeyPatch, file: Path
+) -> None:
+    file.write_text(
+        '[kafka]\nsecurity.protocol = "SASL_SSL"\nsasl_mechanism = "PLAIN"\n"sasl.username" = "u"\n'
+        "[consumer]\nfetch.min.bytes = 7\n"
+    )
+    environment.setenv("UNDERSTUDY_KAFKA__BOOTSTRAP_SERVERS", "broker:1")
+    environment.setenv("UNDERSTUDY_KAFKA__SASL_PASSWORD", "1e5")
+    settings = load_settings()
+    assert settings.kafka == {
+        "security.protocol": "SASL_SSL",
+        "sasl.mechanism": "PLAIN",
+        "sasl.username": "u",
+        "bootstrap.servers": "broker:1",
+        "sasl.password": "1e5",
+    }
+    assert consumer_options(settings, "g").items() >= {**settings.kafka, "fetch.min.bytes": 7}.items()
+
+
+def test_the_environment_wins_over_the_file_option_by_option(
+    environment: pytest.MonkeyPatch, file: Path
+) -> None:
+    file.write_text('batch = 7\nprefix = "file"\n[kafka]\nbootstrap.servers = "file:1"\nclient.id = "file"\n')
+    environment.setenv("UNDERSTUDY_KAFKA__BOOTSTRAP_SERVERS", "environment:1")
+    environment.setenv("UNDERSTUDY_PREFIX", "environment")
+    settings = load_settings()
+    assert (settings.batch, settings.prefix) == (7, "environment")
+    assert settings.kafka == {"bootstrap.servers": "environment:1", "client.id": "file"}
+    assert settings.topics.labels == "environment.labels"
+    assert settings.keys.tasks.startswith("environment:")
+
+
+def test_every_problem_is_said_at_once_with_the_name_that_sets_it(
+    environment: pytest.MonkeyPatch, file: Path
+) -> None:
+    file.write_text('colour = "red"\nlease = 0\n')
+    environment.setenv("UNDERSTUDY_BATCH", "many")
+    environment.setenv("UNDERSTUDY_DELIVERY", "twice")
+    environment.setenv("UNDERSTUDY_ROLES", "route,cook")
+    environment.setenv("UNDERSTUDY_BATHC", "7")
+    with pytest.raises(InvalidSettings) as caught:
+        load_settings()
+    for name in ("COLOUR", "LEASE", "BATCH", "DELIVERY", "ROLES", "BATHC"):
+        assert sum(f"UNDERSTUDY_{name}" in problem for problem in caught.value.problems) == 1, name
+    assert len(caught.value.problems) == 6
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "reason"),
+    [
+        ("UNDERSTUDY_SETTINGS", "/nowhere/at/all.toml", "not a file"),
+        ("UNDERSTUDY_KAFKA", "broker:1", "kafka"),
+        ("UNDERSTUDY_PREFIX", "two words", "prefix"),
+    ],
+)
+def test_what_can_not_be_read_is_a_problem_too(
+    environment: pytest.MonkeyPatch, name: str, value: str, reason: str
+) -> None:
+    environment.setenv(name, value)
+    with pytest.raises(InvalidSettings, match=reason):
+        load_settings()
+
+
+@pytest.mark.parametrize("content", [b"batch = = 7", b'prefix = "\xff"'])
+def test_a_file_that_is_no_toml_is_a_problem_with_its_path(file: Path, content: bytes) -> None:
+    file.write_bytes(content)
+    with pytest.raises(InvalidSettings, match=r"understudy\.toml is not TOML"):
+        load_settings()
+
+
+def test_roles_stand_in_the_environment_with_commas_and_in_the_file_as_a_list(
+    environment: pytest.MonkeyPatch, file: Path
+) -> None:
+    file.write_text('roles = ["learn"]')
+    assert load_settings().roles == ("learn",)
+    environment.setenv("UNDERSTUDY_ROLES", "route, trainer")
+    assert load_settings().roles == ("route", "trainer")
+    assert Settings.model_fields["roles"].default == ROLES
+
+
+def test_what_kubernetes_sets_for_our_services_is_no_setting(environment: pytest.MonkeyPatch) -> None:
+    for name in ("SERVICE_HOST", "GATEWAY_SERVICE_PORT_HTTP", "PORT", "PORT_80_TCP_ADDR"):
+        environment.setenv(f"UNDERSTUDY_{name}", "10.0.0.1")
+    assert load_settings().prefix == "understudy"
+
+
+def test_what_delivery_rests_on_can_not_be_switched_off(environment: pytest.MonkeyPatch) -> None:
+    settings = load_settings(
+        kafka={"enable.idempotence": False, "isolation.level": "read_uncommitted"},
+        consumer={"enable.auto.commit": True, "enable.auto.offset.store": True, "session.timeout.ms": 9000},
+        producer={"enable.idempotence": False, "transactional.id": "mine", "transaction.timeout.ms": 5},
+    )
+    consumer = consumer_options(settings, "group")
+    assert consumer["enable.auto.commit"] is consumer["enable.auto.offset.store"] is False
+    assert consumer["isolation.level"] == "read_committed"
+    assert consumer["session.timeout.ms"] == 9000, "what is the user's to choose is the user's"
+    transactional = transactional_options(settings, "ours")
+    assert transactional["enable.idempotence"] is producer_options(settings)["enable.idempotence"] is True
+    assert (transactional["transactional.id"], transactional["transaction.timeout.ms"]) == ("ours", 5)
+
+
+def test_the_new_group_protocol_gets_none_of_the_classic_one_s_options(
+    environment: pytest.MonkeyPatch,
+) -> None:
+    options = consumer_options(load_settings(kafka={"group.protocol": "consumer"}), "group")
+    assert not options.keys() & {
+        "partition.assignment.strategy",
+        "session.timeout.ms",
+        "heartbeat.interval.ms",
+    }
