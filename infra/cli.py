@@ -8,8 +8,10 @@ from typing import NoReturn
 
 import typer
 
-from infra.commands import demo, operators, serve, traffic
+from infra.commands import demo, learning, operators, serve, traffic
 from infra.commands.output import note
+from infra.commands.targets import ManyTargets
+from infra.errors import InputError
 from infra.local.errors import LocalServerError
 from models.errors import ModelError
 from schemas.errors import SchemaError
@@ -28,6 +30,9 @@ app.command()(serve.worker)
 app.command()(traffic.ask)
 app.command()(traffic.produce)
 app.command()(traffic.consume)
+app.command(cls=ManyTargets)(learning.fit)
+app.command()(learning.predict)
+app.command(cls=ManyTargets)(learning.evaluate)
 app.command()(operators.status)
 app.add_typer(operators.config, name="config")
 app.add_typer(operators.topics, name="topics")
@@ -39,7 +44,7 @@ def main() -> NoReturn:
         app()
     except InvalidSettings as error:
         note("\n".join(f"settings: {problem}" for problem in error.problems))
-    except (SchemaError, ModelError, StreamsError, LocalServerError) as error:
+    except (SchemaError, ModelError, StreamsError, LocalServerError, InputError) as error:
         note(f"understudy: {error}")
     sys.exit(2)
 

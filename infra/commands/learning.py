@@ -1,0 +1,172 @@
+"""fit, predict, evaluate: learn a policy from files, try it, and judge it, without Kafka or Redis."""
+
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+import numpy as np
+import typer
+
+from infra.commands.output import AsJson, note, result
+from infra.commands.progress import progress_bar
+from infra.commands.tables import tell_evaluation, tell_fit
+from infra.commands.targets import DELTA, TARGET, Delta, Target, Targets
+from infra.errors import UnusableOutput
+from infra.files import STANDARD_INPUT, RequestLine, TraceLine, features, read_requests, read_traces
+from models.artifact import Artifact
+from models.evaluate import evaluate as judged
+from models.features import Features
+from models.fit import TrainingSet
+from models.fit import fit as fitted
+from models.manifest import grid
+from models.policy import Policy
+from schemas.config import Config
+from schemas.messages import Reason, TaskName
+from streams.live import Task
+from streams.roles.route import verdicts
+
+TEXT, PRECOMPUTED = "text", "precomputed"
+
+
+def _task(name: str) -> str:
+    try:
+        return msgspec.convert(name, TaskName)
+    except msgspec.ValidationError as error:
+        raise typer.BadParameter(f"`{name}` is no task's name: {error}") from error
+
+
+Traces = Annotated[
+    Path, typer.Argument(help='Traces, a line each: {"text", "label"[, "id", "sampled", "weight"]}.')
+]
+PolicyFolder = Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a policy.")]
+Vectors = Annotated[
+    Path | None,
+    typer.Option(help="float16 or float32 in .npy format, a row for each line."),
+]
+
+
+def fit(
+    traces: Traces,
+    out: Annotated[Path, typer.Option(file_okay=False, help="Folder for policy.onnx and manifest.json.")],
+    target: Targets = [TARGET],  # noqa: B006 - typer copies it
+    delta: Delta = DELTA,
+    embeddings: Vectors = None,
+    embedder: Annotated[
+        str | None, typer.Option(help="What made the vectors; `text` for the text alone.")
+    ] = None,
+    parent: Annotated[Path | None, typer.Option(help="Folder of a policy to start from.")] = None,
+    task: Annotated[str, typer.Option(help="Whose policy it will be.", callback=_task)] = "default",
+    json: AsJson = False,
+) -> None:
+    """Learn a policy from traces and certify it; refused, with reasons, when no target can be."""
+    reads = _embedder(embedder, embeddings)
+    lines = read_traces(traces, texts=reads == TEXT)
+    training = _training(lines, features(lines, traces, embeddings))
+    ancestor = None if parent is None else Artifact.read(parent)
+    with progress_bar() as progress:
+        made = fitted(
+            training,
+            task=task,
+            version=time.strftime("v%Y%m%d-%H%M%S", time.gmtime()),
+            embedder=reads,
+            targets=target,
+            delta=delta,
+            parent=ancestor,
+            progress=progress,
+        )
+    if made.artifact is not None:
+        _write(made.artifact, out)
+    result(made.summary) if json else tell_fit(made.summary, out)
+    if made.artifact is None:
+        raise typer.Exit(1)
+
+
+def predict(
+    policy: PolicyFolder,
+    requests: Annotated[
+        Path,
+        typer.Argument(
+            help='Requests, a line each: {"text"[, "id"]}; `-` for standard input.', allow_dash=True
+        ),
+    ] = STANDARD_INPUT,
+    embeddings: Vectors = None,
+    target: Target = TARGET,
+) -> None:
+    """Print what a policy makes of each request, an object a line, and whether it would answer it itself."""
+    opened = Policy.load(policy)
+    vectors = _vectors_for(opened, embeddings)
+    lines = read_requests(requests, texts=vectors is None)
+    threshold = opened.manifest.threshold(target)
+    if threshold is None:
+        note(f"nothing is certified for an agreement of {target:g} or more: none of these would be answered")
+    for prediction in _predictions(opened, lines, features(lines, requests, vectors), threshold):
+        result(prediction)
+
+
+def evaluate(
+    policy: PolicyFolder,
+    labelled: Annotated[Path, typer.Argument(help='Labelled texts, a line each: {"text", "label"}.')],
+    embeddings: Vectors = None,
+    target: Targets = [],  # noqa: B006 - typer copies it
+    json: AsJson = False,
+) -> None:
+    """Judge a policy on rows with the teacher's labels. Exit status 1: a target is significantly missed."""
+    opened = Policy.load(policy)
+    vectors = _vectors_for(opened, embeddings)
+    lines = read_traces(labelled, texts=vectors is None)
+    targets = target or grid([point.target for point in opened.manifest.frontier])
+    found = judged(opened, features(lines, labelled, vectors), [row.label for row in lines], targets)
+    result(found) if json else tell_evaluation(found)
+    if any(outcome.violation for outcome in found.targets):
+        raise typer.Exit(1)
+
+
+def _embedder(named: str | None, embeddings: Path | None) -> str:
+    if named is None:
+        return TEXT if embeddings is None else PRECOMPUTED
+    if named != TEXT and embeddings is None:
+        raise typer.BadParameter(f"`{named}` needs its vectors: --embeddings X.npy", param_hint="--embedder")
+    if named == TEXT and embeddings is not None:
+        raise typer.BadParameter("`text` reads no vectors: leave out --embeddings", param_hint="--embedder")
+    return named
+
+
+def _training(lines: list[TraceLine], rows: Features) -> TrainingSet:
+    return TrainingSet(
+        rows,
+        [row.label for row in lines],
+        np.array([row.sampled for row in lines], dtype=np.bool_),
+        np.array([row.weight for row in lines], dtype=np.float64),
+    )
+
+
+def _write(artifact: Artifact, folder: Path) -> None:
+    try:
+        artifact.write(folder)
+    except OSError as error:
+        raise UnusableOutput(f"{folder}: can't be written to: {error.strerror}") from error
+
+
+def _vectors_for(policy: Policy, embeddings: Path | None) -> Path | None:
+    """The file of vectors where the policy reads vectors, None where it reads texts."""
+    if policy.manifest.dimension is None:
+        return None
+    if embeddings is None:
+        named = policy.manifest.embedder
+        raise typer.BadParameter(f"missing: the policy reads vectors by `{named}`", param_hint="--embeddings")
+    return embeddings
+
+
+def _predictions(
+    policy: Policy, lines: list[RequestLine], rows: Features, threshold: float | None
+) -> list[dict[str, Any]]:
+    """Decided as a worker decides, at this threshold."""
+    task = Task(policy.manifest.task, Config(), policy, threshold)
+    made = []
+    for asked, verdict in zip(lines, verdicts(policy.score(rows), policy, task), strict=True):
+        handled = verdict.reason is Reason.ACCEPTED
+        guess = {} if verdict.guess is None else msgspec.structs.asdict(verdict.guess)
+        kept = {name: guess.get(name) for name in ("label", "score", "novelty")}
+        made.append({"id": asked.id, **kept, "handled": handled, "reason": verdict.reason})
+    return made

@@ -1,0 +1,23 @@
+"""What a command is given and can't use. Every message says what, where and what to do.
+
+InputError
+├── InvalidFile       a file that is missing, or whose content is not what the command reads
+├── UnusableOutput    a folder that can't be written to
+└── MissingData       benchmark data that is not where it was looked for, or too little to measure on
+"""
+
+
+class InputError(Exception):
+    """Anything that keeps a command from starting, or from writing its result."""
+
+
+class InvalidFile(InputError):
+    """A file that is missing, or whose content is not what the command reads; names file and line."""
+
+
+class UnusableOutput(InputError):
+    """A folder that can't be written to."""
+
+
+class MissingData(InputError):
+    """Benchmark data that is not where it was looked for, or too little to measure on."""
