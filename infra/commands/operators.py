@@ -1,5 +1,6 @@
 """config, topics, status: what operators look at and change."""
 
+from importlib.metadata import version
 from typing import Annotated, Any
 
 import msgspec
@@ -10,11 +11,12 @@ from infra.commands.reading import Reader
 from infra.serve.servers import client_settings
 from infra.serve.standing import Standing, standings
 from schemas.config import EVERY_TASK, NOTHING, Override, config_of, laid_over, parse_override, task_of
+from schemas.documents import asyncapi
 from schemas.errors import InvalidConfig
 from streams.kafka.connect import open_writer
 from streams.kafka.topics import ensure, wanted
 from streams.roles.config import read
-from streams.settings import Settings
+from streams.settings import Settings, load_settings
 
 config = typer.Typer(help="Read and write the config topic.", no_args_is_help=True)
 topics = typer.Typer(help="Make and describe the topics.", no_args_is_help=True)
@@ -64,6 +66,12 @@ def topics_describe() -> None:
     settings = client_settings()
     for topic in wanted(settings.topics):
         result({"name": topic.name, "partitions": settings.partitions, "options": topic.options})
+
+
+@topics.command("asyncapi")
+def topics_asyncapi() -> None:
+    """Print the AsyncAPI document of the topics and their messages, for clients in other languages."""
+    result(asyncapi(load_settings().topics, version("understudy")))
 
 
 def status(json: AsJson = False) -> None:
