@@ -3,7 +3,6 @@
 A `Task` never changes; `Live` swaps the reference when a config message or a new policy arrives.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from models.manifest import Manifest
@@ -67,11 +66,11 @@ class Live:
         self._tasks: dict[str, Task] = {}
 
     def task(self, name: str) -> Task:
-        """The task as it stands; one that nobody has configured has the defaults and no policy."""
-        found = self._tasks.get(name)
-        if found is None:
-            found = self._tasks[name] = self._made(name)
-        return found
+        """The task as it stands; one that nobody has configured has the defaults and no policy.
+
+        Such a task is not remembered: clients may send any name.
+        """
+        return self._tasks.get(name) or self._made(name)
 
     def policy(self, name: str) -> Policy | None:
         """The installed policy, whether or not the config lets it answer."""
@@ -86,9 +85,6 @@ class Live:
     def install(self, name: str, policy: Policy) -> None:
         self._policies[name] = policy
         self._tasks[name] = self._made(name)
-
-    def names(self) -> Iterator[str]:
-        return iter(list(self._tasks))
 
     def _made(self, name: str) -> Task:
         return Task.of(name, config_of(name, self._overrides), self._policies.get(name))

@@ -81,7 +81,9 @@ class Tail(Service):
         """Read those partitions that are not read yet: all at start, later ones that were added."""
         metadata = consumer.list_topics(self.topic, timeout=_PROMPTLY).topics[self.topic]
         if metadata.error is not None:
-            raise KafkaFailed(f"topic {self.topic} can't be read: {metadata.error.str()}")
+            raise KafkaFailed(
+                f"topic {self.topic} can't be read: {metadata.error.str()}; `understudy topics create` makes it"
+            )
         added = metadata.partitions.keys() - self._read
         if added:
             consumer.incremental_assign([TopicPartition(self.topic, at, OFFSET_BEGINNING) for at in added])
