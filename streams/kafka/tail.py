@@ -82,7 +82,7 @@ class Tail(Service):
         metadata = consumer.list_topics(self.topic, timeout=_PROMPTLY).topics[self.topic]
         if metadata.error is not None:
             raise KafkaFailed(
-                f"topic {self.topic} can't be read: {metadata.error.str()}; `understudy topics create` makes it"
+                f"topic {self.topic} can't be read: {metadata.error.str()}; make it by `understudy topics create`"
             )
         added = metadata.partitions.keys() - self._read
         if added:
