@@ -81,9 +81,8 @@ class Tail(Service):
         """Read those partitions that are not read yet: all at start, later ones that were added."""
         metadata = consumer.list_topics(self.topic, timeout=_PROMPTLY).topics[self.topic]
         if metadata.error is not None:
-            raise KafkaFailed(
-                f"topic {self.topic} can't be read: {metadata.error.str()}; make it by `understudy topics create`"
-            )
+            reason = metadata.error.str()
+            raise KafkaFailed(f"{self.topic} can't be read: {reason}; `understudy topics create` makes it")
         added = metadata.partitions.keys() - self._read
         if added:
             consumer.incremental_assign([TopicPartition(self.topic, at, OFFSET_BEGINNING) for at in added])
