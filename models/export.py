@@ -6,7 +6,7 @@ import numpy as np
 
 from models.acceptor import SMALLEST, Acceptor
 from models.design import Design
-from models.graph import FLOAT, INT64, Graph
+from models.graph import DOUBLE, FLOAT, INT64, Graph
 from models.logistic import Linear
 
 
@@ -23,13 +23,19 @@ def export(design: Design, model: Linear, acceptor: Acceptor) -> bytes:
 
 
 def _score(graph: Graph, logits: str, acceptor: Acceptor) -> str:
-    """Nodes of `Acceptor.scores`."""
+    """Nodes of `Acceptor.scores`, in double: vector units round rows by their place, which must not show."""
+    logits = graph.add("Cast", logits, to=DOUBLE)
     across = graph.axes(1)
+
+    def number(value: float) -> str:
+        return graph.constant(np.array(value, dtype=np.float64))
+
     peak = graph.add("ReduceMax", logits, across, keepdims=1)
     total = graph.add("ReduceSum", graph.add("Exp", graph.add("Sub", logits, peak)), across, keepdims=0)
-    rest = graph.add("Max", graph.add("Sub", total, graph.number(1.0)), graph.number(SMALLEST))
-    total = graph.add("Log", graph.add("Add", rest, graph.number(1.0)))
+    rest = graph.add("Max", graph.add("Sub", total, number(1.0)), number(SMALLEST))
+    total = graph.add("Log", graph.add("Add", rest, number(1.0)))
     doubt = graph.add("Sub", graph.add("Log", rest), total)
-    lost = graph.add("Mul", total, graph.number(acceptor.hit))
-    lost = graph.add("Add", lost, graph.add("Mul", doubt, graph.number(acceptor.miss)))
-    return graph.add("Sigmoid", graph.add("Sub", graph.number(acceptor.intercept), lost))
+    lost = graph.add("Mul", total, number(acceptor.hit))
+    lost = graph.add("Add", lost, graph.add("Mul", doubt, number(acceptor.miss)))
+    score = graph.add("Sigmoid", graph.add("Sub", number(acceptor.intercept), lost))
+    return graph.add("Cast", score, to=FLOAT)

@@ -1,10 +1,10 @@
 """Which score is high enough: thresholds tested from the strictest to the widest, with exact binomial tails.
 
-Learn then Test (Angelopoulos, Bates, Candès, Jordan and Lei 2021), the order of tests fixed before any label
-is looked at: thresholds are ranks of the scores. The error budget delta is laid on a few starting ranks and is
-carried from each test that passes to the next wider one (the fallback procedure, Wiens and Dmitrienko 2005).
-So a noisy head of the ranking does not end the search, and once all starts have passed the whole of delta is
-in use. The chance that any threshold whose agreement is below the target passes is at most delta.
+Learn then Test (Angelopoulos, Bates, Candes, Jordan and Lei 2021), the order of tests fixed before any label
+is looked at: thresholds are ranks of the scores. The error budget delta is laid on a few starting ranks, and
+each test that passes hands it on to the next wider one (the fallback procedure, Wiens and Dmitrienko 2005).
+So one start that fails does not end the search, and where all have passed the whole of delta is in use. The
+chance that any threshold whose agreement is below the target passes is at most delta.
 
 Exactness: a threshold is the next float above the score of the first row left out. Given that score, the rows
 above it are independent draws from what the threshold will answer, so their agreements are binomial. Ties
@@ -19,8 +19,9 @@ from numpy.typing import NDArray
 from models import exact
 
 STEPS = 150
-STARTS = ((0.10, 0.2), (0.25, 0.3), (0.45, 0.5))
-SPARE = 1.5
+START = 0.25
+STARTS = ((0.10, 0.2), (0.25, 0.5), (0.50, 0.3))
+FEWEST, AMPLE = 1.5, 20.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,15 +64,22 @@ def widest(
 
 def _plan(ranked: NDArray[np.float32], rows: int, target: float, delta: float) -> list[tuple[int, float]]:
     """How many rows each test accepts, strictest first, and the budget that is laid on it."""
-    fewest = int(np.ceil(SPARE * exact.fewest(target, delta)))
-    if len(ranked) == 0 or len(ranked) < exact.fewest(target, delta):
+    if len(ranked) < exact.fewest(target, delta):
         return []
-    starts = [(min(max(fewest, int(share * rows)), len(ranked)), weight * delta) for share, weight in STARTS]
+    starts = _starts(len(ranked), rows, target, delta)
     grid = np.linspace(starts[0][0], len(ranked), STEPS).astype(int)
-    counts = {_untied(ranked, int(count)): 0.0 for count in sorted({*grid, *(count for count, _ in starts)})}
-    for count, share in starts:
-        counts[_untied(ranked, count)] += share
-    return [(count, share) for count, share in counts.items() if count > 0]
+    plan = {_untied(ranked, int(count)): 0.0 for count in sorted({*grid, *(count for count, _ in starts)})}
+    for count, budget in starts:
+        plan[_untied(ranked, count)] += budget
+    return list(plan.items())
+
+
+def _starts(accepted: int, rows: int, target: float, delta: float) -> list[tuple[int, float]]:
+    """Starting ranks and their budgets: several in an ample sample, one in a smaller, which can't afford more."""
+    least = exact.fewest(target, delta)
+    shares = STARTS if rows >= AMPLE * least else ((START, 1.0),)
+    shortest = int(np.ceil(FEWEST * least))
+    return [(min(max(int(share * rows), shortest), accepted), weight * delta) for share, weight in shares]
 
 
 def _untied(ranked: NDArray[np.float32], count: int) -> int:

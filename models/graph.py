@@ -61,4 +61,5 @@ class Graph:
         return bytes(model.SerializeToString())
 
 
-FLOAT, INT32, INT64, UINT8 = TensorProto.FLOAT, TensorProto.INT32, TensorProto.INT64, TensorProto.UINT8
+FLOAT, DOUBLE = TensorProto.FLOAT, TensorProto.DOUBLE
+UINT8, INT32, INT64 = TensorProto.UINT8, TensorProto.INT32, TensorProto.INT64

@@ -21,6 +21,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 USUAL_STRENGTH = 64.0
 STRENGTHS = (1.0 / 16, 4096.0)
 STEP = 4.0
+JUDGES = 3
 THREADS = 2
 ITERATIONS = 100
 TOLERANCE = 5e-5
@@ -145,8 +146,9 @@ def _problem(
 def _choose(
     problem: _Problem, folds: NDArray[np.int64], strength: float, pool: ThreadPoolExecutor
 ) -> tuple[float, dict[int, Matrix]]:
-    """Climb from `strength` to the C with the least log loss on two held-out folds; it and their models."""
-    judges = range(min(2, int(folds.max()) + 1))
+    """Climb from `strength` to the C with the least log loss on a few held-out folds; it and their models."""
+    count = int(folds.max()) + 1
+    judges = range(min(count, max(2, count // JUDGES)))
 
     def judged(candidate: float, models: dict[int, Matrix]) -> tuple[float, dict[int, Matrix]]:
         fitted = pool.map(partial(_fold, problem, folds, candidate), judges, map(models.get, judges))

@@ -1,6 +1,6 @@
 """How a text becomes buckets of byte n-grams: the one definition that the graph and the fit share.
 
-A text is its UTF-8 bytes, at most `MAX_BYTES` of them, with a zero before and zeros after: the zeros mark its
+A text is its UTF-8 bytes, at most `MAX_BYTES` of them, with `START` before and zeros after, which mark its
 beginning and end. At each byte start four n-grams, of 2, 3, 4 and 5 bytes, ASCII upper case folded to lower.
 An n-gram's bucket is a polynomial of its bytes modulo `BUCKETS`, one step a byte, so that each longer n-gram
 continues the shorter. Bucket 0 is the n-gram of zeros alone, which is padding and counts for nothing. Zeros
@@ -19,6 +19,7 @@ MAX_BYTES = 2048
 ORDERS = (2, 3, 4, 5)
 BUCKETS = 1 << 20
 MULTIPLIER = 2039
+START = 2
 
 FOLD: NDArray[np.int32] = np.arange(256, dtype=np.int32)
 FOLD[ord("A") : ord("Z") + 1] += 32
@@ -55,7 +56,7 @@ class Windows:
 
 def windows(encoded: Sequence[bytes]) -> Windows:
     """All windows of these texts, computed as the graph does, but on one long line of bytes."""
-    before, after = b"\0", bytes(ORDERS[-1])
+    before, after = bytes([START]), bytes(ORDERS[-1])
     line = np.frombuffer(b"".join([before + row + after for row in encoded]), dtype=np.uint8)
     codes = np.concatenate([FOLD[line], np.zeros(ORDERS[-1], dtype=np.int32)])
     lengths = np.fromiter(map(len, encoded), dtype=np.int64, count=len(encoded)) + 1

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from models.graph import INT32, UINT8, Graph
 from models.logistic import Linear
-from models.ngrams import BUCKETS, FOLD, MAX_BYTES, MULTIPLIER, ORDERS, encode, windows
+from models.ngrams import BUCKETS, FOLD, MAX_BYTES, MULTIPLIER, ORDERS, START, encode, windows
 from models.vocabulary import FIRST, LEAST_TEXTS, Vocabulary, learn
 
 RANK = 1024
@@ -103,8 +103,9 @@ def _rows(graph: Graph, vocabulary: Vocabulary) -> str:
     """Nodes from `text` to the row of each window, [n, length + 1]; the arithmetic of `models.ngrams`."""
     text = graph.add("Cast", graph.input("text", UINT8, ["n", "length"]), to=INT32)
     folded = graph.add("Gather", graph.constant(FOLD, "fold"), text)
-    zero, columns = graph.constant(np.array(0, dtype=np.int32)), graph.axes(1)
-    codes = graph.add("Pad", folded, graph.axes(0, 1, 0, ORDERS[-1]), zero)
+    columns, start = graph.axes(1), graph.constant(np.array(START, dtype=np.int32))
+    codes = graph.add("Pad", folded, graph.axes(0, 0, 0, ORDERS[-1]))
+    codes = graph.add("Pad", codes, graph.axes(0, 1, 0, 0), start)
     table = graph.constant(vocabulary.table, "table")
     multiplier = graph.constant(np.array(MULTIPLIER, dtype=np.int32))
     mask = graph.constant(np.array(BUCKETS - 1, dtype=np.int32))

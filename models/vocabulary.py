@@ -1,8 +1,8 @@
 """Which n-grams are kept at fit time, and how a window finds the row of the longest one that it begins with.
 
 Rows: 0 is padding, 1 a window that begins with no kept n-gram, then the kept n-grams, short ones first. So
-the largest row among a window's four lookups is its longest kept n-gram, and one gather serves all four: a row
-stands for its n-gram and for every kept n-gram that begins it (its chain).
+the largest row among a window's four lookups is its longest kept n-gram, and one gather serves all four: a
+row stands for its n-gram and for every kept n-gram that begins it (its chain).
 
 Where n-grams share a bucket, the one in more texts owns it, and the others are taken for it. The fit looks up
 exactly as the graph does, so both see the same features.

@@ -1,0 +1,76 @@
+"""Small tasks to learn: texts from templates, vectors from clusters, and the policies fitted on them."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from models.features import Features
+from models.fit import FitResult, TrainingSet, fit
+from models.policy import Policy
+
+VERBS = ("block", "order", "activate", "find", "replace", "return")
+THINGS = ("card", "parcel", "account", "refund")
+FILLERS = ("please", "hello there", "as soon as you can", "I wonder how", "today", "my friend says", "")
+WIDTH = 24
+
+Draw = Callable[[int, int], tuple[Features, list[str]]]
+
+
+def draw_texts(rows: int, seed: int) -> tuple[Features, list[str]]:
+    """Six intents with typos; one row in fifty has another intent's label."""
+    generator = np.random.default_rng(seed)
+    texts, labels = [], []
+    for _ in range(rows):
+        verb = VERBS[generator.integers(len(VERBS))]
+        words = [*generator.choice(FILLERS, 2), verb, "the", str(generator.choice(THINGS))]
+        text = " ".join(words)
+        place = int(generator.integers(len(text)))
+        texts.append(text[:place] + "aeiou"[generator.integers(5)] + text[place + 1 :])
+        labels.append(verb if generator.random() > 0.02 else VERBS[generator.integers(len(VERBS))])
+    return Features(texts=texts), labels
+
+
+def centres() -> NDArray[np.float64]:
+    return np.random.default_rng(99).standard_normal((len(VERBS), WIDTH))
+
+
+def draw_vectors(rows: int, seed: int) -> tuple[Features, list[str]]:
+    """Six clusters that overlap a little, of any length."""
+    generator = np.random.default_rng(seed)
+    codes = generator.integers(len(VERBS), size=rows)
+    noise = generator.standard_normal((rows, WIDTH)) * generator.uniform(0.2, 1.4, (rows, 1))
+    vectors = (centres()[codes] + noise) * generator.uniform(0.5, 2.0, (rows, 1))
+    return Features(embeddings=vectors.astype(np.float32)), [VERBS[code] for code in codes]
+
+
+DRAWS: dict[str, Draw] = {"text": draw_texts, "precomputed": draw_vectors}
+
+
+def learned(embedder: str, rows: int = 900, seed: int = 0, **options: object) -> FitResult:
+    features, labels = DRAWS[embedder](rows, seed)
+    training = TrainingSet(features, labels, np.ones(rows, dtype=np.bool_))
+    settings = {"task": "intents", "version": "v1", "targets": (0.9,)} | options
+    return fit(training, embedder=embedder, **settings)  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="session", params=sorted(DRAWS))
+def embedder(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(scope="session")
+def results() -> dict[str, FitResult]:
+    return {name: learned(name) for name in DRAWS}
+
+
+@pytest.fixture
+def result(embedder: str, results: dict[str, FitResult]) -> FitResult:
+    return results[embedder]
+
+
+@pytest.fixture
+def policy(result: FitResult) -> Policy:
+    assert result.artifact is not None
+    return Policy.open(result.artifact.manifest, result.artifact.graph)

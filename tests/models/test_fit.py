@@ -1,0 +1,150 @@
+"""A fit refuses what can't be learned or proven, and says why; the rest it survives."""
+
+import pickle
+from collections.abc import Sequence
+
+import msgspec
+import numpy as np
+import pytest
+
+from models.errors import TrainingError
+from models.features import Features
+from models.fit import FitResult, TrainingSet, fit
+from models.manifest import Manifest, Teacher
+from models.policy import Policy
+
+from .conftest import DRAWS, draw_texts, draw_vectors, learned
+
+
+def everything(features: Features, labels: Sequence[str]) -> TrainingSet:
+    return TrainingSet(features, labels, np.ones(len(labels), dtype=np.bool_))
+
+
+def attempt(training: TrainingSet, embedder: str = "text", **options: object) -> FitResult:
+    return fit(training, task="t", version="v", embedder=embedder, **options)  # type: ignore[arg-type]
+
+
+def broken(rows: int, width: int, value: float) -> Features:
+    vectors = np.ones((rows, width), dtype=np.float32)
+    vectors[rows // 2, 0] = value
+    return Features(embeddings=vectors)
+
+
+@pytest.mark.parametrize(
+    ("training", "embedder", "says"),
+    [
+        (everything(Features(texts=[]), []), "text", "empty"),
+        (everything(Features(texts=["a"]), ["x", "y"]), "text", "features: 1 rows"),
+        (TrainingSet(Features(texts=["a"]), ["x"], np.ones(2, dtype=np.bool_)), "text", "sampled: 2 rows"),
+        (everything(broken(4, 3, 1.0), list("xyxy")), "text", "needs texts"),
+        (everything(Features(texts=["a"]), ["x"]), "precomputed", "needs embeddings"),
+        (everything(broken(4, 3, np.nan), list("xyxy")), "precomputed", "row 2 is not finite"),
+        (everything(broken(4, 3, np.inf), list("xyxy")), "precomputed", "row 2 is not finite"),
+        (
+            TrainingSet(Features(texts=["a"]), ["x"], np.ones(1, dtype=np.bool_), np.array([-1.0])),
+            "text",
+            "weights",
+        ),
+    ],
+)
+def test_what_can_not_be_learned_from_is_named(training: TrainingSet, embedder: str, says: str) -> None:
+    with pytest.raises(TrainingError, match=says):
+        attempt(training, embedder)
+
+
+@pytest.mark.parametrize("options", [{"targets": ()}, {"targets": (1.0,)}, {"delta": 0.0}])
+def test_levels_outside_of_their_range_are_refused(options: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match=r"target|delta"):
+        attempt(everything(*draw_texts(100, 0)), **options)
+
+
+def test_one_label_alone_is_refused() -> None:
+    result = attempt(everything(Features(texts=["hello"] * 200), ["greeting"] * 200))
+    assert result.artifact is None
+    assert "one label only ('greeting')" in result.refused[0]
+
+
+def test_too_few_sampled_traces_are_refused_with_how_many_are_needed() -> None:
+    features, labels = draw_texts(300, 0)
+    result = attempt(TrainingSet(features, labels, np.arange(300) < 40))
+    assert result.artifact is None
+    assert result.refused == ("40 sampled traces, 0.95 needs 59 even if all agree: wait for more",)
+
+
+def test_labels_by_chance_certify_nothing(embedder: str) -> None:
+    features, labels = DRAWS[embedder](800, 3)
+    shuffled = np.random.default_rng(1).permutation(labels).tolist()
+    result = attempt(everything(features, shuffled), embedder, targets=(0.8, 0.95))
+    assert result.artifact is None
+    assert result.summary.frontier == ()
+    assert len(result.refused) == 2
+    assert result.summary.refused == result.refused
+
+
+def test_an_unreachable_target_is_refused_with_the_one_that_can_be_reached() -> None:
+    result = learned("text", targets=(0.99,))
+    assert result.artifact is None
+    assert "lower the target" in result.refused[0]
+    assert result.summary.frontier
+
+
+def test_labels_with_too_few_traces_are_never_answered(embedder: str) -> None:
+    features, labels = DRAWS[embedder](900, 0)
+    rare = ["once", "twice", "twice", *labels[3:]]
+    result = attempt(everything(features, rare), embedder, targets=(0.9,))
+    assert result.artifact is not None
+    policy = Policy.open(result.artifact.manifest, result.artifact.graph)
+    assert policy.manifest.blocked == ("once", "twice")
+    assert [policy.manifest.labels[code] for code in np.flatnonzero(policy.blocked)] == ["once", "twice"]
+
+
+def test_only_sampled_traces_make_the_promise() -> None:
+    """Traces that were not sampled are mislabelled: they may spoil learning, but never count as evidence."""
+    features, labels = draw_vectors(1500, 0)
+    sampled = np.arange(1500) < 900
+    wrong = [label if kept else "block" for label, kept in zip(labels, sampled, strict=True)]
+    weights = np.where(sampled, 1.0, 1e-6)
+    result = attempt(TrainingSet(features, wrong, sampled, weights), "precomputed", targets=(0.9,))
+    assert result.artifact is not None
+    assert result.summary.sampled == 900
+    assert max(point.coverage for point in result.summary.frontier) > 0.6
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [[""] * 120, ["\0"] * 120, ["\U0001f600", "\U0001f4a5"] * 60, [f"{i}" * 50_000 for i in range(3)] * 40],
+)
+def test_odd_texts_are_survived(texts: list[str]) -> None:
+    result = attempt(everything(Features(texts=texts), ["yes", "no"] * 60), targets=(0.9,))
+    assert result.refused or result.artifact is not None
+
+
+def test_vectors_that_are_all_the_same_are_survived() -> None:
+    result = attempt(everything(broken(200, 4, 1.0), ["yes", "no"] * 100), "precomputed")
+    assert result.artifact is None
+
+
+def test_the_summary_has_the_keys_that_scripts_rely_on(result: FitResult) -> None:
+    keys = set(msgspec.json.decode(msgspec.json.encode(result.summary)))
+    wanted = "version traces sampled labels seconds surrogate acceptor accuracy frontier refused"
+    assert keys == set(wanted.split())
+
+
+def test_the_manifest_keeps_who_taught_it_and_no_trace() -> None:
+    features, labels = draw_texts(900, 0)
+    result = attempt(everything(features, labels), targets=(0.9,), teachers=(Teacher("m", "abc"),))
+    assert result.artifact is not None
+    manifest = Manifest.decode(result.artifact.manifest)
+    assert manifest.teachers == (Teacher("m", "abc"),)
+    assert not set(features.texts or ()) & {probe.text for probe in manifest.probes}
+
+
+def test_it_travels_between_processes_and_tells_how_far_it_is() -> None:
+    heard: list[float] = []
+    training = pickle.loads(pickle.dumps(everything(*draw_vectors(900, 0))))  # noqa: S301 - made here
+    result = attempt(
+        training, "precomputed", targets=(0.9,), progress=lambda share, _doing: heard.append(share)
+    )
+    assert pickle.loads(pickle.dumps(result)) == result  # noqa: S301 - made here
+    assert heard == sorted(heard)
+    assert heard[-1] == 1.0

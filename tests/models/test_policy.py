@@ -1,0 +1,157 @@
+"""A policy opens only if everything about it checks, and never makes something of nothing."""
+
+import hashlib
+import subprocess
+import sys
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+from msgspec.structs import replace
+
+from models.artifact import Artifact
+from models.errors import PolicyError
+from models.features import Features
+from models.fit import FitResult
+from models.manifest import FORMAT, FrontierPoint, Manifest
+from models.policy import Policy
+
+from .conftest import WIDTH
+
+
+def opened(artifact: Artifact) -> Policy:
+    return Policy.open(artifact.manifest, artifact.graph)
+
+
+def changed(artifact: Artifact, **fields: object) -> Artifact:
+    """The artifact with a manifest that is properly sealed and says something else."""
+    return Artifact(replace(Manifest.decode(artifact.manifest), **fields).encode(), artifact.graph)
+
+
+@pytest.fixture
+def artifact(result: FitResult) -> Artifact:
+    assert result.artifact is not None
+    return result.artifact
+
+
+def test_it_survives_the_disk(artifact: Artifact, tmp_path: Path) -> None:
+    artifact.write(tmp_path / "deep" / "policy")
+    assert Artifact.read(tmp_path / "deep" / "policy") == artifact
+    assert Policy.load(tmp_path / "deep" / "policy").manifest.version == "v1"
+    assert sorted(path.name for path in (tmp_path / "deep" / "policy").iterdir()) == [
+        "manifest.json",
+        "policy.onnx",
+    ]
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(PolicyError, match=r"manifest\.json"):
+        Policy.load(tmp_path)
+
+
+def test_any_flipped_byte_is_noticed_or_harmless(artifact: Artifact) -> None:
+    generator = np.random.default_rng(0)
+    for place in generator.integers(len(artifact.graph), size=8):
+        graph = bytearray(artifact.graph)
+        graph[place] ^= 1
+        with pytest.raises(PolicyError, match="SHA-256"):
+            Policy.open(artifact.manifest, bytes(graph))
+    for place in generator.integers(len(artifact.manifest), size=300):
+        manifest = bytearray(artifact.manifest)
+        manifest[place] ^= 1 << int(generator.integers(8))
+        try:
+            assert Manifest.decode(bytes(manifest)) == Manifest.decode(artifact.manifest)
+        except PolicyError:
+            continue
+
+
+def test_a_changed_threshold_is_noticed(artifact: Artifact) -> None:
+    account = msgspec.json.decode(artifact.manifest)
+    account["frontier"][0]["threshold"] = 0.123
+    with pytest.raises(PolicyError, match="seal"):
+        Manifest.decode(msgspec.json.encode(account))
+
+
+def test_a_newer_layout_is_refused_before_anything_else(artifact: Artifact) -> None:
+    newer = msgspec.json.encode({"format": FORMAT + 1, "surprise": True})
+    with pytest.raises(PolicyError, match="newer"):
+        Policy.open(newer, artifact.graph)
+
+
+@pytest.mark.parametrize("raw", [b"", b"{}", b"[]", b"\xff\xfe", b'{"format": 1}'])
+def test_what_is_no_manifest_is_refused(raw: bytes) -> None:
+    with pytest.raises(PolicyError, match="manifest"):
+        Manifest.decode(raw)
+
+
+def test_a_graph_that_is_none_is_refused(artifact: Artifact) -> None:
+    junk = b"not a graph"
+    lying = changed(artifact, sha256=hashlib.sha256(junk).hexdigest())
+    with pytest.raises(PolicyError, match="ONNX"):
+        Policy.open(lying.manifest, junk)
+
+
+def test_a_graph_that_scores_otherwise_than_it_did_is_refused(artifact: Artifact) -> None:
+    probes = Manifest.decode(artifact.manifest).probes
+    other = replace(probes[1], score=1.0 - probes[1].score)
+    with pytest.raises(PolicyError, match="probe 1"):
+        opened(changed(artifact, probes=(probes[0], other)))
+
+
+def test_a_graph_for_other_features_is_refused(artifact: Artifact) -> None:
+    other = None if Manifest.decode(artifact.manifest).dimension else WIDTH
+    with pytest.raises(PolicyError, match="reads"):
+        opened(changed(artifact, dimension=other))
+
+
+def test_features_that_it_does_not_read_are_refused(policy: Policy) -> None:
+    if policy.manifest.dimension is None:
+        with pytest.raises(PolicyError, match="reads texts"):
+            policy.score(Features(embeddings=np.zeros((1, WIDTH), dtype=np.float32)))
+        return
+    with pytest.raises(PolicyError, match="reads vectors"):
+        policy.score(Features(texts=["hello"]))
+    with pytest.raises(PolicyError, match=rf"\[n, {WIDTH}\]"):
+        policy.score(Features(embeddings=np.zeros((1, WIDTH + 1), dtype=np.float32)))
+
+
+def test_a_vector_that_is_not_finite_is_never_accepted(results: dict[str, FitResult]) -> None:
+    artifact = results["precomputed"].artifact
+    assert artifact is not None
+    policy = opened(artifact)
+    vectors = np.ones((4, WIDTH), dtype=np.float32)
+    vectors[0, 3], vectors[1, 0], vectors[2, 5] = np.nan, np.inf, 3e38
+    vectors[3] = 0.0
+    scores = policy.score(Features(embeddings=vectors))
+    assert (scores.novelty > policy.manifest.novelty_limit).all()
+    assert np.isfinite(scores.score).all()
+
+
+def test_no_rows_give_no_scores(embedder: str, policy: Policy) -> None:
+    nothing = (
+        Features(texts=[])
+        if embedder == "text"
+        else Features(embeddings=np.zeros((0, WIDTH), dtype=np.float32))
+    )
+    assert len(policy.score(nothing).label) == 0
+
+
+def test_a_target_takes_the_threshold_of_the_next_certified_one(artifact: Artifact) -> None:
+    points = tuple(
+        FrontierPoint(target, threshold, 0.5, target) for target, threshold in [(0.9, 0.7), (0.95, 0.8)]
+    )
+    manifest = replace(Manifest.decode(artifact.manifest), frontier=points)
+    assert [manifest.threshold(target) for target in (0.5, 0.9, 0.91, 0.95, 0.96)] == [
+        0.7,
+        0.7,
+        0.8,
+        0.8,
+        None,
+    ]
+
+
+def test_deciding_does_not_load_training() -> None:
+    program = "import sys, models.policy; print(any(m in sys.modules for m in ('sklearn', 'scipy', 'onnx')))"
+    found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "False"
