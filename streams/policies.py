@@ -73,9 +73,15 @@ class PolicyWatch(Service):
             return
         artifact = await self._registry.fetch(task, active.version)
         if artifact is not None and await self._install(task, artifact):
-            await asyncio.to_thread(self._copies.save, task, active.version, artifact)
+            await self._save(task, active.version, artifact)
         else:
             self._refused[task] = active.version
+
+    async def _save(self, task: str, version: str, artifact: Artifact) -> None:
+        try:
+            await asyncio.to_thread(self._copies.save, task, version, artifact)
+        except OSError as error:
+            log.error("no copy of %s of task %s, so no start without Redis: %s", version, task, error)
 
     async def _install(self, task: str, artifact: Artifact) -> bool:
         try:

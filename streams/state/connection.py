@@ -16,13 +16,9 @@ from streams.errors import StateUnavailable
 
 log = logging.getLogger(__name__)
 
-_AWAY = (
-    exceptions.ConnectionError,
-    exceptions.TimeoutError,
-    exceptions.BusyLoadingError,
-    exceptions.ReadOnlyError,
-    OSError,
-)
+# Whatever Redis refuses (out of memory, no replicas, no permission), no message of ours is to blame for it:
+# all wait until an operator has helped, and none may become a dead letter.
+_AWAY = (exceptions.RedisError, OSError)
 
 
 class Connection:
@@ -48,7 +44,7 @@ class Connection:
         """The client, for one exchange.
 
         Raises:
-            StateUnavailable: Redis did not answer.
+            StateUnavailable: Redis did not answer, or refused.
         """
         try:
             yield self.redis
@@ -58,7 +54,7 @@ class Connection:
                     "Redis is away (%s): routing goes on with the last policies, learning waits", error
                 )
             self._there = False
-            raise StateUnavailable(f"Redis did not answer: {error}") from error
+            raise StateUnavailable(f"Redis is of no use for now: {error}") from error
         if not self._there:
             log.warning("Redis is back")
         self._there = True

@@ -32,9 +32,9 @@ class Replies:
             StateUnavailable: that can't be told.
         """
         with self._connection.reached() as redis:
-            pipeline = redis.pipeline(transaction=False)
-            for place in places:
-                key = self._keys.replied(place.task, place.request)
-                where = f"{place.partition}:{place.offset}"
-                await self._claim([key], [where, self._memory], client=pipeline)
-            return [bool(first) for first in await pipeline.execute()]
+            async with redis.pipeline(transaction=False) as pipeline:
+                for place in places:
+                    key = self._keys.replied(place.task, place.request)
+                    where = f"{place.partition}:{place.offset}"
+                    await self._claim([key], [where, self._memory], client=pipeline)
+                return [bool(first) for first in await pipeline.execute()]

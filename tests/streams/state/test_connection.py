@@ -1,0 +1,72 @@
+"""While Redis is away callers are told to wait, the log says so once, and nothing has to be restarted."""
+
+import logging
+import os
+import signal
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from infra.local.child import free_port
+from infra.local.embedded_redis import EmbeddedRedis
+from schemas.names import Keys
+from streams.errors import StateUnavailable
+from streams.state.audits import Audit, Audits, Counts
+from streams.state.connection import Connection
+from streams.state.lease import Leases
+from streams.state.replies import Place, Replies
+
+pytestmark = pytest.mark.system
+
+KEYS = Keys("t")
+
+
+def said(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """First words of what was logged since the last call."""
+    words = [record.getMessage()[:13] for record in caplog.records if record.levelno >= logging.WARNING]
+    caplog.clear()
+    return words
+
+
+async def test_redis_gone_is_said_once_and_redis_back_is_said_once(caplog: pytest.LogCaptureFixture) -> None:
+    port = free_port()
+    connection = Connection(f"redis://127.0.0.1:{port}/0")
+    replies, audits = Replies(connection, KEYS, 600), Audits(connection, KEYS)
+    leases = Leases(connection, KEYS, "me", 60.0)
+    calls: list[Callable[[], Awaitable[object]]] = [
+        lambda: replies.first([Place("t", "a", 0, 1), Place("t", "a", 0, 2)]),
+        lambda: audits.fold("t", "v1", [Audit(0, 1, True)]),
+        lambda: audits.counts("t", "v1"),
+        lambda: leases.held("t"),
+    ]
+    for _ in range(2):  # the second server is a new one: it knows no keys and no scripts
+        for call in calls:
+            with pytest.raises(StateUnavailable):
+                await call()
+        assert said(caplog) == ["Redis is away"]
+        with EmbeddedRedis(port):
+            assert [await call() for call in calls] == [[True, False], None, Counts(1, 1), 1]
+            assert said(caplog) == ["Redis is back"]
+    await connection.aclose()
+
+
+async def test_a_redis_that_hangs_is_away() -> None:
+    with EmbeddedRedis() as server:
+        connection = Connection(server.url, socket_timeout=0.05, socket_connect_timeout=0.05)
+        os.kill(server.pid, signal.SIGSTOP)
+        with pytest.raises(StateUnavailable):
+            await Audits(connection, KEYS).counts("t", "v1")
+        await connection.aclose()
+
+
+@pytest.mark.parametrize("refusal", [("maxmemory", "1"), ("min-replicas-to-write", "1")])
+async def test_a_redis_that_refuses_to_write_is_away_and_no_message_s_fault(refusal: tuple[str, str]) -> None:
+    with EmbeddedRedis() as server:
+        connection = Connection(server.url)
+        replies, reply = Replies(connection, KEYS, 600), [Place("t", "a", 0, 1)]
+        await connection.redis.config_set(*refusal)
+        with pytest.raises(StateUnavailable):
+            await replies.first(reply)
+        await connection.redis.config_set(refusal[0], "0")
+        assert await replies.first(reply) == [True]
+        await connection.aclose()
