@@ -29,9 +29,10 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from typing import Any
 
-from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
+from confluent_kafka import Consumer, Message, TopicPartition
 from mode import Service
 
 from streams.errors import DeliveryFailed, KafkaFailed, OutputTooLarge, StateUnavailable
@@ -104,17 +105,14 @@ class Source(Service):
     def _run(self) -> None:
         try:
             self._consumer, self._delivery = self._connect()
-            try:
+            with closing(self._consumer), closing(self._delivery):
                 self._consumer.subscribe(
                     [self.topic], on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._lost
                 )
                 while not self._stopping.is_set():
                     self._turn()
                 self._commit()
-            finally:
-                self._delivery.close()
-                self._consumer.close()
-        except (KafkaFailed, KafkaException) as error:
+        except Exception as error:  # noqa: BLE001 - the thread's edge: without it the app must not go on
             log.critical("%s can't go on: %s", self.role, error)
             asyncio.run_coroutine_threadsafe(self.crash(error), self._event_loop)
 

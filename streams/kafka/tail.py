@@ -9,9 +9,10 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from contextlib import closing
 from typing import Any
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Message, TopicPartition
 from mode import Service
 
 from streams.errors import KafkaFailed, StateUnavailable
@@ -59,12 +60,9 @@ class Tail(Service):
 
     def _run(self) -> None:
         try:
-            consumer = self._connect()
-            try:
+            with closing(self._connect()) as consumer:
                 self._follow(consumer)
-            finally:
-                consumer.close()
-        except (KafkaFailed, KafkaException) as error:
+        except Exception as error:  # noqa: BLE001 - the thread's edge: without it the app must not go on
             log.critical("the reader of %s can't go on: %s", self.topic, error)
             asyncio.run_coroutine_threadsafe(self.crash(error), self._event_loop)
 
