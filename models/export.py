@@ -23,15 +23,18 @@ def export(design: Design, model: Linear, acceptor: Acceptor) -> bytes:
 
 
 def _score(graph: Graph, logits: str, acceptor: Acceptor) -> str:
-    """Nodes of `Acceptor.scores`, in double: vector units round rows by their place, which must not show."""
-    logits = graph.add("Cast", logits, to=DOUBLE)
+    """Nodes of `Acceptor.scores`.
+
+    Sums and what follows are in double: vector units round a row by its place, which must not show.
+    """
     across = graph.axes(1)
 
     def number(value: float) -> str:
         return graph.constant(np.array(value, dtype=np.float64))
 
     peak = graph.add("ReduceMax", logits, across, keepdims=1)
-    total = graph.add("ReduceSum", graph.add("Exp", graph.add("Sub", logits, peak)), across, keepdims=0)
+    raised = graph.add("Cast", graph.add("Exp", graph.add("Sub", logits, peak)), to=DOUBLE)
+    total = graph.add("ReduceSum", raised, across, keepdims=0)
     rest = graph.add("Max", graph.add("Sub", total, number(1.0)), number(SMALLEST))
     total = graph.add("Log", graph.add("Add", rest, number(1.0)))
     doubt = graph.add("Sub", graph.add("Log", rest), total)

@@ -75,11 +75,12 @@ def _plan(ranked: NDArray[np.float32], rows: int, target: float, delta: float) -
 
 
 def _starts(accepted: int, rows: int, target: float, delta: float) -> list[tuple[int, float]]:
-    """Starting ranks and their budgets: several in an ample sample, one in a smaller, which can't afford more."""
+    """Starting ranks and their budgets: several in an ample sample, one in a smaller."""
     least = exact.fewest(target, delta)
     shares = STARTS if rows >= AMPLE * least else ((START, 1.0),)
     shortest = int(np.ceil(FEWEST * least))
-    return [(min(max(int(share * rows), shortest), accepted), weight * delta) for share, weight in shares]
+    ranks = [min(max(int(share * rows), shortest), accepted) for share, _ in shares]
+    return [(rank, weight * delta) for rank, (_, weight) in zip(ranks, shares, strict=True)]
 
 
 def _untied(ranked: NDArray[np.float32], count: int) -> int:
