@@ -8,7 +8,7 @@ from typing import NoReturn
 
 import typer
 
-from infra.commands import demo, learning, operators, serve, traffic
+from infra.commands import bench, demo, learning, operators, serve, traffic
 from infra.commands.output import note
 from infra.commands.targets import ManyTargets
 from infra.errors import InputError
@@ -34,6 +34,7 @@ app.command(cls=ManyTargets)(learning.fit)
 app.command()(learning.predict)
 app.command(cls=ManyTargets)(learning.evaluate)
 app.command()(operators.status)
+app.add_typer(bench.bench, name="bench")
 app.add_typer(operators.config, name="config")
 app.add_typer(operators.topics, name="topics")
 

@@ -1,0 +1,30 @@
+"""One benchmark in a process of its own: `python -m infra.bench NAME FOLDER RUNS` prints its report as JSON.
+
+So nothing else runs beside what is measured, and no other command waits for scikit-learn to be loaded.
+Exit status 2 where the data is missing or no good.
+"""
+
+import sys
+from pathlib import Path
+
+import msgspec
+
+from infra.bench import fit, policy
+from infra.errors import InputError
+from models.errors import ModelError
+
+MEASURES = {"policy": policy.measure, "fit": fit.measure}
+
+
+def main(name: str, folder: str, runs: str) -> int:
+    try:
+        found = MEASURES[name](Path(folder), int(runs))
+    except (InputError, ModelError) as error:
+        sys.stderr.write(f"understudy: {error}\n")
+        return 2
+    sys.stdout.write(msgspec.json.encode(found).decode() + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

@@ -1,0 +1,52 @@
+"""Where the benchmark data is: Banking77 with its vectors, in a folder of the user's."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from infra.errors import MissingData
+from infra.files import features, read_traces
+from models.features import Features
+
+_BESIDE = Path(__file__).parents[3] / "shared" / "data"
+_VARIABLE = "UNDERSTUDY_TEST_DATA"
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """Rows in one order: texts with vectors, and the labels of a teacher who is always right."""
+
+    rows: Features
+    labels: list[str]
+
+    @property
+    def texts(self) -> Features:
+        return Features(texts=self.rows.texts)
+
+    @property
+    def vectors(self) -> Features:
+        return Features(embeddings=self.rows.embeddings)
+
+
+def data_folder(given: Path | None) -> Path:
+    """The folder named, or by the environment, or the one beside the project."""
+    return given or Path(os.environ.get(_VARIABLE, _BESIDE))
+
+
+def read(folder: Path, split: str) -> Split:
+    """`train` or `test`.
+
+    Raises:
+        MissingData: the folder does not have it.
+        InvalidFile: its files are not what they should be.
+    """
+    texts, vectors = folder / f"banking77_{split}.jsonl", folder / f"banking77_{split}.minilm.f16.npy"
+    for file in (texts, vectors):
+        if not file.is_file():
+            raise MissingData(
+                f"{file.name} is not in {folder}: name the folder that has it by --data or {_VARIABLE}"
+            )
+    lines = read_traces(texts, texts=True)
+    embeddings = features(lines, texts, vectors).embeddings
+    rows = Features([line.text or "" for line in lines], embeddings)
+    return Split(rows, [line.label for line in lines])
