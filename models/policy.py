@@ -1,7 +1,8 @@
 """A policy that decides: the graph in a single-threaded session, opened only if everything about it checks.
 
 Opening verifies the manifest's layout, the graph's hash, the graph's inputs and every stored test vector.
-Scoring never accepts what it can't score: a novelty that is not a number becomes infinite, such a score 0.
+Scoring never accepts what it can't score: where novelty or score is not a number, the novelty is infinite and
+the score 0.
 """
 
 import hashlib
@@ -104,8 +105,9 @@ class Policy:
         novelty = np.full(len(features), np.inf, dtype=np.float32)
         for rows, feed in self._chunks(features):
             label[rows], score[rows], novelty[rows] = self._run(feed)
-        np.copyto(novelty, np.inf, where=~np.isfinite(novelty))
-        np.copyto(score, 0.0, where=~np.isfinite(score))
+        unknown = ~(np.isfinite(score) & np.isfinite(novelty))
+        np.copyto(novelty, np.inf, where=unknown)
+        np.copyto(score, 0.0, where=unknown)
         return Scores(label, score, novelty)
 
     def _run(self, feed: dict[str, NDArray[Any]]) -> list[NDArray[Any]]:

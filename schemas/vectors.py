@@ -34,14 +34,14 @@ def vector(wire: Wire, dimension: int | None) -> NDArray[np.float32]:
 
 
 def matrix(wires: Sequence[Wire], dimension: int) -> NDArray[np.float32] | None:
-    """All embeddings at once, float32 [n, dimension]; None where one is not in order, or not base64.
+    """All embeddings at once, float32 [n, dimension]; None where one is not in order.
 
     The fast path for many vectors; `vector` then tells which one it is, and why.
     """
-    size = dimension * _FLOAT.itemsize
-    if any(type(wire) is not bytes or len(wire) != size for wire in wires):
+    values = [packed(wire) for wire in wires]
+    if set(map(len, values)) - {dimension * _FLOAT.itemsize}:
         return None
-    rows = np.frombuffer(b"".join(wires), _FLOAT).reshape(len(wires), dimension)  # type: ignore[arg-type]
+    rows = np.frombuffer(b"".join(values), _FLOAT).reshape(len(values), dimension)
     return rows if np.isfinite(rows).all() else None
 
 

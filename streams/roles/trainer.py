@@ -21,8 +21,9 @@ from mode import Service
 
 from models.fit import FitResult
 from schemas.codec import TRACE
-from schemas.errors import InvalidMessage, InvalidVector
+from schemas.errors import InvalidVector, SchemaError
 from schemas.messages import Event
+from schemas.vectors import vector
 from streams.clock import unix_ms
 from streams.errors import RefitFailed, StateUnavailable
 from streams.kafka.announcer import Announcer
@@ -35,7 +36,7 @@ from streams.state.registry import Registry
 from streams.trainer.account import begun, promoted, refused
 from streams.trainer.refitter import Job, Refitter
 from streams.trainer.trigger import Attempt, due
-from streams.trainer.window import Window, teachers, training_set, usable
+from streams.trainer.window import TEXT, Window, teachers, training_set, usable
 
 log = logging.getLogger(__name__)
 
@@ -69,11 +70,13 @@ class Trainer(Service):
         self._tokens: dict[str, int] = {}
 
     def learn(self, messages: Iterable[Message]) -> None:
-        """Put traces into the windows of their tasks."""
+        """Put traces into the windows of their tasks; one that no fit could use is left out."""
         for message in messages:
             try:
                 trace = TRACE.decode(as_bytes(message.value()))
-            except InvalidMessage as error:
+                if trace.embedder != TEXT:
+                    vector(trace.features or b"", None)
+            except SchemaError as error:
                 log.warning("a trace is ignored: %s", error)
                 continue
             window = self._windows.setdefault(trace.task, Window())

@@ -66,7 +66,8 @@ def training_set(traces: list[Trace], config: Config) -> TrainingSet:
     if config.embedder == TEXT:
         features = Features(texts=[trace.text or "" for trace in traces])
     else:
-        features = Features(embeddings=np.stack([vector(trace.features or b"", None) for trace in traces]))
+        rows = [vector(trace.features or b"", None) for trace in traces]
+        features = Features(embeddings=np.array(rows, dtype=np.float32))
     sampled = np.array([trace.sampled for trace in traces], dtype=np.bool_)
     return TrainingSet(features=features, labels=[trace.label for trace in traces], sampled=sampled)
 

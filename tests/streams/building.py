@@ -1,0 +1,126 @@
+"""Messages as the broker delivers them, and a policy that says what a test scripts."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+import numpy as np
+from confluent_kafka import Message
+
+from models.errors import PolicyError
+from models.features import Features
+from models.manifest import FORMAT, FrontierPoint, Manifest
+from models.policy import Policy, Scores
+from schemas.codec import DEFERRAL, LABEL, TRACE
+from schemas.messages import Deferral, Guess, Label, Reason, Request, Trace
+from schemas.names import Topics
+from streams.kafka.batch import Outgoing
+
+TOPICS = Topics("x")
+HEADERS = [("traceparent", b"00-1-2-01"), ("tenant", b"7"), ("ce_id", b"e1")]
+CARRIED = [("traceparent", b"00-1-2-01"), ("ce_id", b"e1")]
+
+
+def message(value: Any, *, offset: int = 0, partition: int = 0, **given: Any) -> Message:
+    """A consumed message; what is not bytes is sent as JSON."""
+    raw = value if isinstance(value, bytes | None) else msgspec.json.encode(value)
+    options = {"topic": "x.in", "key": b"key", "headers": HEADERS, "timestamp": (1, 1000)} | given
+    return Message(value=raw, offset=offset, partition=partition, **options)
+
+
+def manifest(**given: Any) -> Manifest:
+    """That of a text policy that promises .9 at threshold .5 and .95 at .7."""
+    fields: dict[str, Any] = {
+        "format": FORMAT,
+        "task": "t",
+        "version": "v1",
+        "labels": ("no", "yes"),
+        "embedder": "text",
+        "dimension": None,
+        "delta": 0.05,
+        "frontier": (FrontierPoint(0.9, 0.5, 0.8, 0.91), FrontierPoint(0.95, 0.7, 0.6, 0.96)),
+        "novelty_limit": 0.5,
+        "blocked": (),
+        "traces": 100,
+        "sampled": 100,
+        "teachers": (),
+        "parent": None,
+        "created_at": 0,
+        "libraries": {},
+        "sha256": "",
+        "surrogate": "",
+        "acceptor": "",
+        "regularisation": 1.0,
+        "accuracy": 0.9,
+        "seconds": 0.1,
+        "probes": (),
+    }
+    return Manifest(**fields | given)
+
+
+class ScriptedPolicy(Policy):
+    """Answers the text `yes 0.9 0.1` with label yes, score .9 and novelty .1, and fails on `fail`."""
+
+    def __init__(self, **given: Any) -> None:
+        super().__init__(manifest(**given), None)
+
+    def score(self, features: Features) -> Scores:
+        texts = features.texts
+        if texts is None or "fail" in texts:
+            raise PolicyError("graph: no")
+        rows = [text.split() for text in texts]
+        return Scores(
+            np.array([self.manifest.labels.index(label) for label, _, _ in rows], dtype=np.int64),
+            np.array([score for _, score, _ in rows], dtype=np.float32),
+            np.array([novelty for _, _, novelty in rows], dtype=np.float32),
+        )
+
+
+def to(outgoing: Sequence[Outgoing], topic: str) -> list[Outgoing]:
+    return [out for out in outgoing if out.topic == topic]
+
+
+def labels(outgoing: Sequence[Outgoing]) -> list[Label]:
+    return [LABEL.decode(out.value) for out in to(outgoing, TOPICS.labels)]
+
+
+def deferrals(outgoing: Sequence[Outgoing]) -> list[Deferral]:
+    return [DEFERRAL.decode(out.value) for out in to(outgoing, TOPICS.deferrals)]
+
+
+def traces(outgoing: Sequence[Outgoing]) -> list[Trace]:
+    return [TRACE.decode(out.value) for out in to(outgoing, TOPICS.traces)]
+
+
+def reasons(outgoing: Sequence[Outgoing]) -> list[str]:
+    """Why messages became dead letters."""
+    letters = to(outgoing, TOPICS.dead_letters)
+    return [str(dict(out.headers or [])["_dlq.errors.reason"], "utf-8") for out in letters]
+
+
+def deferral(request: str = "r1", **given: Any) -> Deferral:
+    fields: dict[str, Any] = {
+        "request": Request(request, "t", text="hello", metadata={"a": "b"}),
+        "reason": Reason.LOW_SCORE,
+        "audit": False,
+        "sampled": True,
+        "embedder": "text",
+        "requested_at": 5,
+        "guess": Guess("yes", 0.25, 0.5, "v1"),
+        "threshold": 0.75,
+    }
+    return Deferral(**fields | given)
+
+
+def trace(request: str = "r1", label: str = "yes", **given: Any) -> Trace:
+    fields: dict[str, Any] = {
+        "task": "t",
+        "reason": Reason.NO_POLICY,
+        "audit": False,
+        "sampled": True,
+        "embedder": "text",
+        "requested_at": 5,
+        "replied_at": 6,
+        "text": "hello",
+    }
+    return Trace(request, label=label, **fields | given)

@@ -1,0 +1,160 @@
+"""Whatever argues for deferring wins, in the order of the contract; audits go beside the answer."""
+
+import itertools
+import json
+from typing import Any
+
+import pytest
+
+from schemas.config import parse_override
+from schemas.messages import Deferral, Guess, Label, Reason, Request
+from streams.audit import Auditor
+from streams.kafka.batch import Outgoing
+from streams.live import Live
+from streams.roles.route import Router
+from tests.streams.building import (
+    CARRIED,
+    TOPICS,
+    ScriptedPolicy,
+    deferrals,
+    labels,
+    manifest,
+    message,
+)
+
+NOW = 2000
+
+
+def router(policy: ScriptedPolicy | None = None, **config: Any) -> Router:
+    """For task `t`; nothing is audited unless the config says so."""
+    live = Live()
+    if policy is not None:
+        live.install("t", policy)
+    live.configure("t", parse_override(json.dumps({"audit_rate": 0.0} | config).encode()))
+    return Router(live, TOPICS, Auditor(b"key"))
+
+
+def routed(router: Router, *texts: str) -> list[Outgoing]:
+    requests = [Request(f"r{number}", "t", text) for number, text in enumerate(texts)]
+    return router.routed([message(request) for request in requests], NOW)
+
+
+def reason(router: Router, text: str) -> Reason:
+    """Why the one request was answered or deferred."""
+    (found,) = [*labels(out := routed(router, text)), *deferrals(out)]
+    return found.reason
+
+
+def test_an_accepted_request_is_answered_with_all_that_the_client_should_know() -> None:
+    request = Request("r", "t", "yes 0.75 0.5", metadata={"a": "b"})
+    (out,) = router(ScriptedPolicy()).routed([message(request)], NOW)
+    assert labels([out]) == [
+        Label("r", "t", "yes", "surrogate", Reason.ACCEPTED, 1000, NOW, 0.75, 0.7, "v1", metadata={"a": "b"})
+    ]
+    assert (out.key, out.headers) == (b"key", CARRIED)
+
+
+def test_a_deferred_request_brings_the_teacher_all_that_is_known_of_it() -> None:
+    request = Request("r", "t", "yes 0.25 0.5", metadata={"a": "b"})
+    (out,) = router(ScriptedPolicy()).routed([message(request)], NOW)
+    guess = Guess("yes", 0.25, 0.5, "v1")
+    assert deferrals([out]) == [
+        Deferral(request, Reason.LOW_SCORE, False, False, "text", 1000, guess=guess, threshold=0.7)
+    ]
+    assert (out.key, out.headers) == (b"key", CARRIED)
+
+
+def test_of_all_that_argues_for_deferring_the_first_in_the_contract_s_order_is_the_reason() -> None:
+    for paused, uncertified, novel, blocked, low in itertools.product([True, False], repeat=5):
+        policy = ScriptedPolicy(blocked=("no",))
+        target = 0.99 if uncertified else 0.95
+        text = f"{'no' if blocked else 'yes'} {0.1 if low else 0.9} {0.9 if novel else 0.1}"
+        argued = {
+            Reason.OPERATOR: paused,
+            Reason.UNCERTIFIED: uncertified,
+            Reason.NOVEL: novel,
+            Reason.BLOCKED_LABEL: blocked,
+            Reason.LOW_SCORE: low,
+            Reason.ACCEPTED: True,
+        }
+        expected = next(reason for reason, argues in argued.items() if argues)
+        assert reason(router(policy, paused=paused, target_agreement=target), text) == expected
+
+
+def test_score_and_novelty_at_the_limit_are_good_enough_and_just_beyond_are_not() -> None:
+    policy = ScriptedPolicy()
+    assert reason(router(policy, threshold=0.75), "yes 0.75 0.5") == Reason.ACCEPTED
+    assert reason(router(policy, threshold=0.75), "yes 0.7499999 0.5") == Reason.LOW_SCORE
+    assert reason(router(policy, threshold=0.75), "yes 0.75 0.5000001") == Reason.NOVEL
+
+
+@pytest.mark.parametrize("config", [{}, {"threshold": 0.0}])
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("yes nan 0.1", Reason.LOW_SCORE), ("yes 0.9 nan", Reason.NOVEL), ("yes 0.9 inf", Reason.NOVEL)],
+)
+def test_what_is_not_a_number_defers_whatever_the_threshold(
+    text: str, expected: Reason, config: dict[str, Any]
+) -> None:
+    live = router(ScriptedPolicy(), **config)
+    (out,) = routed(live, text)
+    assert out.topic == TOPICS.deferrals
+    assert json.loads(out.value or b"")["reason"] == expected
+
+
+def test_a_policy_that_fails_defers_every_request_without_a_guess(caplog: pytest.LogCaptureFixture) -> None:
+    out = routed(router(ScriptedPolicy(), threshold=0.0), "yes 0.9 0.1", "fail", "yes 0.9 0.1")
+    assert [(found.reason, found.guess) for found in deferrals(out)] == [(Reason.UNCERTIFIED, None)] * 3
+    assert len(out) == 3
+    assert "policy v1 of task t failed" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("policy", "config", "expected"),
+    [
+        (None, {}, Reason.NO_POLICY),
+        (None, {"threshold": 0.0}, Reason.NO_POLICY),
+        (None, {"paused": True}, Reason.OPERATOR),
+        (ScriptedPolicy(embedder="precomputed", dimension=3), {"threshold": 0.0}, Reason.NO_POLICY),
+        (ScriptedPolicy(), {"paused": True, "threshold": 0.0}, Reason.OPERATOR),
+        (ScriptedPolicy(), {"delta": 0.01}, Reason.UNCERTIFIED),
+    ],
+)
+def test_while_nothing_is_answered_everything_is_deferred_and_a_sample(
+    policy: ScriptedPolicy | None, config: dict[str, Any], expected: Reason
+) -> None:
+    found = deferrals(routed(router(policy, **config), "yes 0.9 0.1", "no 0.1 0.9"))
+    assert [(one.reason, one.sampled, one.audit) for one in found] == [(expected, True, False)] * 2
+
+
+def test_an_audited_answer_is_given_at_once_and_a_copy_goes_to_the_teacher() -> None:
+    out = routed(router(ScriptedPolicy(), audit_rate=1.0), "yes 0.9 0.1")
+    (label,), (copy,) = labels(out), deferrals(out)
+    assert (label.label, label.audited, label.reason) == ("yes", True, Reason.ACCEPTED)
+    assert (copy.audit, copy.sampled, copy.reason) == (True, True, Reason.AUDIT)
+    assert copy.guess is not None
+    assert (copy.guess.label, copy.guess.policy, copy.threshold) == ("yes", "v1", 0.7)
+
+
+def test_an_audited_request_that_is_deferred_anyway_is_one_deferral_and_part_of_the_sample() -> None:
+    (found,) = deferrals(routed(router(ScriptedPolicy(), audit_rate=1.0), "yes 0.1 0.1"))
+    assert (found.audit, found.sampled, found.reason) == (False, True, Reason.LOW_SCORE)
+
+
+def test_the_sample_does_not_depend_on_what_the_surrogate_makes_of_a_request() -> None:
+    live = router(ScriptedPolicy(), audit_rate=0.5)
+    sure, unsure = (routed(live, *[text] * 200) for text in ("yes 0.9 0.1", "yes 0.1 0.1"))
+    audited = {found.request.id for found in deferrals(sure)}
+    assert {label.id for label in labels(sure) if label.audited} == audited
+    assert {found.request.id for found in deferrals(unsure) if found.sampled} == audited
+    assert 0 < len(audited) < 200
+
+
+def test_a_new_target_takes_effect_with_the_next_batch_and_without_a_refit() -> None:
+    live = Live()
+    live.install("t", ScriptedPolicy())
+    under_test = Router(live, TOPICS, Auditor(b"key"))
+    assert reason(under_test, "yes 0.6 0.1") == Reason.LOW_SCORE
+    live.configure("t", {"target_agreement": 0.9})
+    assert reason(under_test, "yes 0.6 0.1") == Reason.ACCEPTED
+    assert manifest().threshold(0.9) == 0.5

@@ -1,0 +1,40 @@
+"""The audit is a uniform sample that only the key's owners can foresee, and that repeats itself."""
+
+import itertools
+
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import binom
+
+from streams.audit import Auditor
+
+IDS = [f"request-{number}" for number in range(20_000)]
+_text = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
+_rate = st.floats(0, 1)
+
+
+@given(st.binary(max_size=100), _text, _rate, _rate)
+def test_a_request_audited_at_one_rate_is_audited_at_every_higher_one(
+    key: bytes, request: str, one: float, other: float
+) -> None:
+    low, high = sorted([one, other])
+    auditor = Auditor(key)
+    assert auditor.draws(request, high) >= auditor.draws(request, low)
+    assert auditor.draws(request, 1.0)
+    assert not auditor.draws(request, 0.0)
+    assert Auditor(key).draws(request, one) == auditor.draws(request, one), "another worker decides alike"
+
+
+def test_each_rate_draws_its_share_in_every_stretch_of_ids() -> None:
+    auditor, alpha = Auditor(b"secret"), 1e-6
+    for rate, part in itertools.product((0.001, 0.02, 0.3, 0.97), (IDS, IDS[::7], IDS[-5_000:])):
+        drawn = sum(auditor.draws(request, rate) for request in part)
+        low, high = binom.ppf([alpha / 2, 1 - alpha / 2], len(part), rate)
+        assert low <= drawn <= high, (rate, len(part))
+
+
+def test_another_key_draws_an_independent_sample() -> None:
+    ours, theirs = Auditor(b"ours"), Auditor(b"theirs")
+    both = sum(ours.draws(request, 0.3) and theirs.draws(request, 0.3) for request in IDS)
+    low, high = binom.ppf([5e-7, 1 - 5e-7], len(IDS), 0.09)
+    assert low <= both <= high

@@ -1,0 +1,91 @@
+"""A policy answers only for what it was fitted and certified for; otherwise there is no threshold."""
+
+import json
+from typing import Any
+
+import pytest
+
+from schemas.config import Config, parse_override
+from streams.live import Live, Task, suits, threshold
+from tests.streams.building import ScriptedPolicy, manifest
+
+
+def configure(live: Live, key: str, **fields: Any) -> None:
+    live.configure(key, parse_override(json.dumps(fields).encode()))
+
+
+@pytest.mark.parametrize(
+    ("config", "expected"),
+    [
+        (Config(target_agreement=0.95), 0.7),
+        (Config(target_agreement=0.9), 0.5),
+        (Config(target_agreement=0.91), 0.7),
+        (Config(target_agreement=0.5), 0.5),
+        (Config(target_agreement=0.96), None),
+        (Config(delta=0.05), 0.7),
+        (Config(delta=0.2), 0.7),
+        (Config(delta=0.049), None),
+        (Config(delta=0.01, threshold=0.3), 0.3),
+        (Config(target_agreement=0.99, threshold=0.0), 0.0),
+    ],
+)
+def test_the_threshold_is_the_operator_s_or_the_one_certified_for_at_least_what_is_asked(
+    config: Config, expected: float | None
+) -> None:
+    assert threshold(manifest(), config) == expected
+
+
+@pytest.mark.parametrize(
+    ("embedder", "dimension", "config", "expected"),
+    [
+        ("text", None, Config(), True),
+        ("text", None, Config(embedder="precomputed"), False),
+        ("precomputed", 3, Config(), False),
+        ("precomputed", 3, Config(embedder="precomputed"), True),
+        ("precomputed", 3, Config(embedder="precomputed", dimension=3), True),
+        ("precomputed", 3, Config(embedder="precomputed", dimension=4), False),
+    ],
+)
+def test_a_policy_for_other_features_is_no_policy_whatever_the_operator_s_threshold(
+    embedder: str, dimension: int | None, config: Config, expected: bool
+) -> None:
+    installed = ScriptedPolicy(embedder=embedder, dimension=dimension)
+    assert suits(installed.manifest, config) is expected
+    task = Task.of("t", config, installed)
+    assert (task.policy is installed) is expected
+    assert Task.of("t", Config(threshold=0.0, embedder="other"), installed).policy is None
+    assert task.answers_nothing is not expected
+
+
+def test_a_task_answers_nothing_while_paused_uncertified_or_without_policy() -> None:
+    assert not Task.of("t", Config(), ScriptedPolicy()).answers_nothing
+    assert Task.of("t", Config(paused=True), ScriptedPolicy()).answers_nothing
+    assert Task.of("t", Config(target_agreement=0.99), ScriptedPolicy()).answers_nothing
+    assert Task.of("t", Config(threshold=0.1), None).answers_nothing
+
+
+def test_the_dimension_is_the_configured_one_or_the_policy_s() -> None:
+    installed = ScriptedPolicy(embedder="precomputed", dimension=3)
+    assert Task.of("t", Config(embedder="precomputed"), installed).dimension == 3
+    assert Task.of("t", Config(embedder="precomputed", dimension=4), installed).dimension == 4
+    assert Task.of("t", Config(embedder="precomputed"), None).dimension is None
+
+
+def test_config_and_policies_meet_in_whichever_order_they_come() -> None:
+    live, installed = Live(), ScriptedPolicy()
+    assert live.task("t") == Task("t", Config(), None, None)
+    live.install("t", installed)
+    before = live.task("t")
+    configure(live, "*", target_agreement=0.9)
+    configure(live, "u", paused=True)
+    assert live.task("t").threshold == 0.5
+    assert before.threshold == 0.7, "who holds the old state keeps seeing it whole"
+    assert live.task("u").config == Config(target_agreement=0.9, paused=True)
+    configure(live, "*", audit_rate=0.5)
+    assert live.task("t").config == Config(audit_rate=0.5), "the newest message for all replaces the last"
+    assert live.task("u").config == Config(audit_rate=0.5, paused=True)
+    configure(live, "t", embedder="precomputed")
+    assert live.task("t").policy is None
+    assert live.policy("t") is installed
+    live.configure("t", {})
+    assert live.task("t").policy is installed
