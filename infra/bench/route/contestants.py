@@ -1,43 +1,94 @@
-"""Who is measured: each a process of its own, started afresh, alone on the broker while it runs."""
+"""Who is measured: a worker of ours, the bare loop, stock Faust. Each a process of its own, alone while it runs."""
 
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+import tempfile
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
 from confluent_kafka.admin import AdminClient
-from confluent_kafka.cimpl import NewTopic
 
-from infra.bench.route.meter import Meter, Pace
+from infra.bench.route.meter import Meter, Pace, Stalled
 from streams.kafka.clients import admin_options
 from streams.settings import Settings
 
-_STOP = 60.0
+_STOP = 30.0
 _PROMPTLY = 15.0
+_LAST_WORDS = 2_000
 
 
 @dataclass(frozen=True, slots=True)
 class Contestant:
     """Attributes:
-    name: in figures.
-    command: what to run, given the settings and a group and an output topic of its own.
+    name: in figures, and of its consumer group after the prefix.
+    module: what `python -m` runs.
+    arguments: given to it.
     """
 
     name: str
-    command: Callable[[Settings, str, str], Sequence[str]]
+    module: str
+    arguments: Sequence[str] = ()
 
 
-def _module(name: str) -> Callable[[Settings, str, str], Sequence[str]]:
-    def command(settings: Settings, group: str, output: str) -> Sequence[str]:
-        servers = str(settings.kafka["bootstrap.servers"])
-        return [sys.executable, "-m", name, servers, settings.topics.requests, output, group]
-
-    return command
+UNDERSTUDY = Contestant("route", "infra.cli", ("worker", "route"))
+BARE = Contestant("bare", "infra.bench.route.bare")
+STOCK_FAUST = Contestant("faust", "infra.bench.route.stock_faust")
 
 
-def _worker(*_: object) -> Sequence[str]:
-    return [sys.executable, "-m", "infra.cli", "worker", "route"]
+def pace(contestant: Contestant, settings: Settings, waiting: int) -> Pace:
+    """Start it on the prepared topics, measure it, stop it, and forget how far it came.
+
+    Args:
+        waiting: requests in the topic.
+
+    Raises:
+        Stalled: it ended or stood still; with its last words.
+    """
+    group = f"{settings.prefix}.{contestant.name}"
+    with tempfile.TemporaryFile() as log, _running(contestant, settings, log.fileno()) as process:
+        meter = Meter(settings, settings.topics.requests, group, process)
+        try:
+            measured = meter.pace(waiting)
+        except Stalled as error:
+            size = os.fstat(log.fileno()).st_size
+            words = os.pread(log.fileno(), _LAST_WORDS, max(0, size - _LAST_WORDS))
+            raise Stalled(f"{error}\n{words.decode(errors='replace')}") from error
+        finally:
+            meter.close()
+    admin = AdminClient(admin_options(settings))
+    admin.delete_consumer_groups([group], request_timeout=_PROMPTLY)[group].result(_PROMPTLY)
+    return measured
+
+
+@contextmanager
+def _running(contestant: Contestant, settings: Settings, log: int) -> Iterator[subprocess.Popen[bytes]]:
+    process = subprocess.Popen(
+        [sys.executable, "-m", contestant.module, *contestant.arguments],
+        env=_environment(settings),
+        stdout=log,
+        stderr=log,
+    )
+    try:
+        yield process
+    finally:
+        process.terminate()
+        try:
+            process.wait(_STOP)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _environment(settings: Settings) -> dict[str, str]:
+    """What leads a process of this project, started anywhere, to the prepared scene."""
+    return {
+        **os.environ,
+        "PYTHONPATH": str(Path(__file__).parents[3]),
+        "UNDERSTUDY_KAFKA__BOOTSTRAP_SERVERS": str(settings.kafka["bootstrap.servers"]),
+        "UNDERSTUDY_REDIS__URL": str(settings.redis["url"]),
+        "UNDERSTUDY_PREFIX": settings.prefix,
+        "UNDERSTUDY_DATA": str(settings.data),
+    }

@@ -10,9 +10,11 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 import psutil
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from streams.errors import StreamsError
+from streams.kafka.clients import consumer_options
+from streams.settings import Settings
 
 WARM_UP: Final = 30_000
 """Messages, or `WARM_UP_SECONDS` for those who are slow."""
@@ -20,6 +22,8 @@ WARM_UP_SECONDS: Final = 3.0
 LONGEST: Final = 5.0
 """Seconds that a measurement lasts, or until all but a twentieth is done."""
 
+_SETTLING: Final = (KafkaError.NOT_COORDINATOR, KafkaError.COORDINATOR_LOAD_IN_PROGRESS)
+"""A broker's answers about groups shortly after its start."""
 _LOOK = 0.02
 _START = 60.0
 _PROMPTLY = 10.0
@@ -56,10 +60,12 @@ class Pace:
 class Meter:
     """Watches one process work through `topic` as the only member of `group`."""
 
-    def __init__(self, servers: str, topic: str, group: str, process: subprocess.Popen[bytes]) -> None:
+    def __init__(
+        self, settings: Settings, topic: str, group: str, process: subprocess.Popen[bytes]
+    ) -> None:
         # Uncommitted: a look never waits for the open transaction, and sees what is committed all the same.
         self._consumer = Consumer(
-            {"bootstrap.servers": servers, "group.id": group, "isolation.level": "read_uncommitted"}
+            {**consumer_options(settings, group), "isolation.level": "read_uncommitted"}
         )
         self._name = group
         self._process = process
@@ -102,6 +108,15 @@ class Meter:
             before = mark
 
     def _mark(self) -> Mark:
-        committed = self._consumer.committed(self._partitions, _PROMPTLY)
+        committed = self._committed()
         used = self._usage.cpu_times()
-        return Mark(time.monotonic(), used.user + used.system, sum(max(0, at.offset) for at in committed))
+        return Mark(time.monotonic(), used.user + used.system, committed)
+
+    def _committed(self) -> int:
+        try:
+            found = self._consumer.committed(self._partitions, _PROMPTLY)
+        except KafkaException as error:
+            if error.args[0].code() not in _SETTLING:
+                raise
+            return 0
+        return sum(max(0, at.offset) for at in found)

@@ -1,31 +1,32 @@
 """What a stock Faust agent does: take a batch from a topic, decoded from JSON, and send each on.
 
-    python -m infra.bench.route.stock_faust SERVERS TOPIC OUTPUT GROUP
+    python -m infra.bench.route.stock_faust
 
-It decides nothing and has no transactions, so it does less than a worker of ours.
+It decides nothing and has no transactions, so it does less than a worker of ours. It commits as often.
 """
-
-import sys
 
 import faust
 from faust.types import StreamT
+
+from streams.settings import Settings, load_settings
 
 _BATCH = 1_000
 _COMMIT_INTERVAL = 0.1
 
 
-def run(servers: str, topic: str, output: str, group: str) -> None:
-    """Work until the process is ended."""
+def run(settings: Settings) -> None:
+    """Work until SIGTERM; ends the process."""
     app = faust.App(
-        group,
-        broker=f"kafka://{servers}",
-        web_enabled=False,
+        f"{settings.prefix}.faust",
+        broker=f"kafka://{settings.kafka['bootstrap.servers']}",
+        datadir=settings.data,
         autodiscover=False,
+        web_enabled=False,
         topic_disable_leader=True,
         broker_commit_interval=_COMMIT_INTERVAL,
     )
-    requests = app.topic(topic, value_serializer="json")
-    labels = app.topic(output, value_serializer="json")
+    requests = app.topic(settings.topics.requests, value_serializer="json")
+    labels = app.topic(settings.topics.labels, value_serializer="json")
 
     @app.agent(requests)
     async def route(stream: StreamT[dict[str, object]]) -> None:
@@ -37,4 +38,4 @@ def run(servers: str, topic: str, output: str, group: str) -> None:
 
 
 if __name__ == "__main__":
-    run(*sys.argv[1:])
+    run(load_settings())
