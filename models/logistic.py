@@ -175,7 +175,8 @@ def _fold(
     """Fit on the rows outside of `fold`; [d + 1, labels] in the turned design."""
     rows = np.flatnonzero(folds != fold) if folds.max() > 0 else np.arange(len(folds))
     scale = problem.scale(strength, len(rows))[:, None]
-    design = problem.design[rows] * scale[:, 0]
+    design = problem.design[rows]
+    design *= scale[:, 0]
     penalty = scale**2 / np.float32(strength * len(rows))
     penalty[-1] = 0.0
     shape = (design.shape[1], problem.labels)

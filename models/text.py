@@ -1,9 +1,9 @@
 """Text alone: tf-idf of byte n-grams, sketched for learning, whole again in the graph.
 
 A row's value of an n-gram is how often it has it times its idf, divided by the square root of the summed
-squares of idf over all its windows. Learning happens in the span of random mixtures of the rows (the range
-finder of Halko, Martinsson and Tropp 2011), which no label has touched: 1,024 directions cost no accuracy at
-10,003 traces of Banking77, and with fewer traces than that nothing is left out.
+squares of idf over all its windows. Learning happens in the span of 1,024 random mixtures of the rows (a
+sparse sketch, Clarkson and Woodruff 2013), which no label has touched; with fewer traces nothing is left out.
+At 10,003 traces of Banking77 256 directions give a test accuracy of .887, 512 of .900, 1,024 of .905.
 
 Novelty is one minus the mean length of the longest known n-gram at each byte, as a share of 5 bytes.
 
@@ -15,6 +15,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 
 from models.graph import INT32, UINT8, Graph
 from models.logistic import Linear
@@ -69,13 +70,17 @@ class TextDesign:
     def _times(self, right: Matrix) -> Matrix:
         return np.asarray(self._counts @ (self._chain @ (self._idf[:, None] * right)) * self._scale)
 
-    def _transposed_times(self, right: Matrix) -> Matrix:
-        return np.asarray(self._idf[:, None] * (self._chain.T @ (self._counts.T @ (self._scale * right))))
-
     def _sketch(self, rank: int, generator: np.random.Generator) -> Matrix:
-        """Orthonormal directions that span random mixtures of the rows, [rows of the vocabulary, <= rank]."""
-        mixtures = generator.standard_normal((self._counts.shape[0], rank), dtype=np.float32)
-        return _orthonormal(self._transposed_times(mixtures))
+        """Orthonormal directions, [rows of the vocabulary, <= rank].
+
+        They span `rank` mixtures of the texts, each text in one of them with a random sign: where texts are
+        no more than that, the texts themselves.
+        """
+        texts = self._counts.shape[0]
+        signs = generator.choice(np.array([-1.0, 1.0], dtype=np.float32), texts) * self._scale[:, 0]
+        places = (np.arange(texts), generator.permutation(texts) % rank)
+        mixtures = (self._counts.T @ sparse.csr_matrix((signs, places), shape=(texts, rank))).toarray()
+        return _orthonormal(self._idf[:, None] * (self._chain.T @ mixtures))
 
     def _held_out_novelty(self) -> Matrix:
         """An n-gram that was kept only because this very row has it is not known to it."""
