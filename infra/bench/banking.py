@@ -29,24 +29,28 @@ class Split:
 
 
 def data_folder(given: Path | None) -> Path:
-    """The folder named, or by the environment, or the one beside the project."""
-    return given or Path(os.environ.get(_VARIABLE, _BESIDE))
-
-
-def read(folder: Path, split: str) -> Split:
-    """`train` or `test`.
+    """The folder given, or named by the environment, or the one beside the project.
 
     Raises:
-        MissingData: the folder does not have it.
-        InvalidFile: its files are not what they should be.
+        MissingData: it does not have the data.
     """
-    texts, vectors = folder / f"banking77_{split}.jsonl", folder / f"banking77_{split}.minilm.f16.npy"
-    for file in (texts, vectors):
+    folder = given or Path(os.environ.get(_VARIABLE, _BESIDE))
+    for file in (*_files(folder, "train"), *_files(folder, "test")):
         if not file.is_file():
             raise MissingData(
                 f"{file.name} is not in {folder}: name the folder that has it by --data or {_VARIABLE}"
             )
+    return folder
+
+
+def read(folder: Path, split: str) -> Split:
+    """`train` or `test`. Raises InvalidFile: its files are not what they should be."""
+    texts, vectors = _files(folder, split)
     lines = read_traces(texts, texts=True)
     embeddings = features(lines, texts, vectors).embeddings
     rows = Features([line.text or "" for line in lines], embeddings)
     return Split(rows, [line.label for line in lines])
+
+
+def _files(folder: Path, split: str) -> tuple[Path, Path]:
+    return folder / f"banking77_{split}.jsonl", folder / f"banking77_{split}.minilm.f16.npy"

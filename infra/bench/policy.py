@@ -28,7 +28,7 @@ MOST_ROWS = 1024
 
 
 def measure(folder: Path, runs: int) -> Report:
-    """Raises MissingData or InvalidFile: see `infra.bench.banking.read`."""
+    """Raises InvalidFile: see `infra.bench.banking.read`; MissingData: too little data to fit on."""
     train, test = read(folder, "train"), read(folder, "test")
     return report([found for kind in KINDS for found in _of(kind, train, test, runs)])
 
@@ -61,9 +61,10 @@ def _plain(batch: Features) -> Any:
 
 def _cost(score: Callable[[Any], object], batches: Sequence[Any]) -> float:
     """Microseconds of CPU a row, over as many passes as fill the least time."""
-    rows, started = 0, time.process_time()
-    while (spent := time.process_time() - started) < LEAST_SECONDS:
+    rows, spent, started = 0, 0.0, time.process_time()
+    while rows == 0 or spent < LEAST_SECONDS:
         for batch in batches:
             score(batch)
             rows += len(batch)
+        spent = time.process_time() - started
     return spent / rows * 1e6

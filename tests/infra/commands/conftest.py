@@ -1,0 +1,63 @@
+"""The command line as a user has it, in this process: arguments in; exit status, output and errors out."""
+
+import shutil
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from infra.cli import app, main
+from tests.infra import parcels
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    status: int
+    out: str
+    err: str
+
+
+Run = Callable[..., Ended]
+
+
+@pytest.fixture
+def understudy(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Run:
+    def run(*arguments: object) -> Ended:
+        monkeypatch.setattr(sys, "argv", ["understudy", *map(str, arguments)])
+        capfd.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main()
+        out, err = capfd.readouterr()
+        return Ended(int(ended.value.code or 0), out, err)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """`{train,test}.jsonl` and `{train,test}.npy`."""
+    folder = tmp_path_factory.mktemp("parcels")
+    for seed, (name, count) in enumerate({"train": 500, "test": 200}.items()):
+        rows = parcels.traces(count, seed)
+        parcels.write(folder / f"{name}.jsonl", rows)
+        np.save(folder / f"{name}.npy", parcels.vectors(rows, seed))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def policy(files: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of a policy that was fitted on the texts of `train.jsonl`; not to be changed."""
+    folder = tmp_path_factory.mktemp("policy")
+    ended = CliRunner().invoke(app, ["fit", str(files / "train.jsonl"), "--out", str(folder)])
+    assert ended.exit_code == 0, ended.output
+    return folder
+
+
+@pytest.fixture
+def own_policy(policy: Path, tmp_path: Path) -> Path:
+    """A copy of it, to be changed."""
+    return Path(shutil.copytree(policy, tmp_path / "own_policy"))

@@ -1,0 +1,43 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.infra import parcels
+from tests.infra.commands.conftest import Run
+
+
+def test_bench_fit_reports_seconds_coverage_and_agreement(understudy: Run, tmp_path: Path) -> None:
+    for seed, (name, count) in enumerate({"train": 300, "test": 100}.items()):
+        rows = parcels.traces(count, seed)
+        parcels.write(tmp_path / f"banking77_{name}.jsonl", rows)
+        np.save(tmp_path / f"banking77_{name}.minilm.f16.npy", parcels.vectors(rows, seed))
+    ended = understudy("bench", "fit", "--data", tmp_path, "--json")
+    assert ended.status == 0, ended.err
+    found = json.loads(ended.out)
+    assert set(found) == {"machine", "figures"}
+    figures = {figure["name"]: figure for figure in found["figures"]}
+    assert set(figures["text: cold fit"]) == {
+        "name", "value", "unit", "reference", "reference_value", "ratio",
+    }  # fmt: skip
+    assert figures["vectors: warm fit"]["reference_value"] == figures["vectors: cold fit"]["value"]
+    for kind in ("text", "vectors"):
+        for target in ("0.9", "0.95"):
+            assert figures[f"{kind}, {target}: coverage"]["value"] > 0.5
+            assert figures[f"{kind}, {target}: agreement"]["ratio"] >= 1
+        assert figures[f"{kind}: targets significantly missed"]["value"] == 0
+
+
+def test_absent_data_ends_with_2_and_says_where_it_was_looked_for(
+    understudy: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("UNDERSTUDY_TEST_DATA", str(tmp_path))
+    ended = understudy("bench", "policy", "--json")
+    assert (ended.status, ended.out) == (2, "")
+    assert f"banking77_train.jsonl is not in {tmp_path}" in ended.err
+    assert "--data" in ended.err
+
+
+def test_fewer_than_three_runs_make_no_median(understudy: Run) -> None:
+    assert understudy("bench", "fit", "--runs", "2").status == 2

@@ -1,0 +1,177 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.infra import parcels
+from tests.infra.commands.conftest import Run
+
+SCRIPT = Path(sys.executable).with_name("understudy")
+
+
+def test_the_installed_script_predicts_from_standard_input(policy: Path) -> None:
+    asked = b'{"text": "asap hello please where is my parcel", "id": "a"}\n\n{"text": "zzz qqq"}\n'
+    ended = subprocess.run([SCRIPT, "predict", policy], input=asked, capture_output=True, check=False)
+    assert (ended.returncode, ended.stderr) == (0, b"")
+    first, second = map(json.loads, ended.stdout.splitlines())
+    assert list(first) == ["id", "label", "score", "novelty", "handled", "reason"]
+    assert first["score"] > 0.5
+    assert first["novelty"] < second["novelty"] <= 1
+    assert (first["id"], first["label"], first["handled"], first["reason"]) == (
+        "a",
+        "track",
+        True,
+        "accepted",
+    )
+    assert (second["id"], second["handled"], second["reason"]) == (None, False, "novel")
+    assert second["label"] in {"track", "refund", "address"}
+
+
+def test_the_installed_script_ends_with_1_when_it_refuses(tmp_path: Path) -> None:
+    few = parcels.write(tmp_path / "few.jsonl", parcels.traces(20))
+    script = [SCRIPT, "fit", few, "--out", tmp_path / "policy", "--json"]
+    ended = subprocess.run(script, capture_output=True, check=False)
+    assert (ended.returncode, ended.stderr) == (1, b"")
+    assert "20 sampled traces" in json.loads(ended.stdout)["refused"][0]
+    assert not (tmp_path / "policy").exists()
+
+
+def test_fit_writes_a_policy_that_evaluate_judges(understudy: Run, files: Path, tmp_path: Path) -> None:
+    out = tmp_path / "made" / "policy"
+    ended = understudy("fit", files / "train.jsonl", "--out", out, "--json")
+    assert (ended.status, ended.err) == (0, "")
+    made = json.loads(ended.out)
+    keys = "version traces sampled labels seconds surrogate acceptor accuracy frontier refused"
+    assert set(made) == set(keys.split())
+    assert (made["traces"], made["sampled"], made["labels"], made["refused"]) == (500, 500, 3, None)
+    assert set(made["frontier"][0]) == {"target", "threshold", "coverage", "low"}
+    assert {file.name for file in out.iterdir()} == {"policy.onnx", "manifest.json"}
+
+    found = json.loads(understudy("evaluate", out, files / "test.jsonl", "--json").out)
+    assert set(found) == {"rows", "accuracy", "targets"}
+    assert found["rows"] == 200
+    target = next(target for target in found["targets"] if target["target"] == 0.95)
+    keys = "target threshold coverage agreement low high violation"
+    assert set(target) == set(keys.split())
+    assert target["coverage"] > 0.5
+    assert not target["violation"]
+
+
+def test_vectors_are_learned_from_a_file_beside_the_traces(
+    understudy: Run, files: Path, tmp_path: Path
+) -> None:
+    out, train, test = tmp_path / "policy", files / "train.npy", files / "test.npy"
+    made = understudy("fit", files / "train.jsonl", "--embeddings", train, "--out", out, "--json")
+    assert json.loads(made.out)["surrogate"] == "logistic regression on vectors"
+    manifest = json.loads((out / "manifest.json").read_text())
+    assert (manifest["embedder"], manifest["dimension"]) == ("precomputed", parcels.WIDTH)
+    judged = understudy("evaluate", out, files / "test.jsonl", "--embeddings", test, "--target", "0.95")
+    assert judged.status == 0
+    assert judged.out.count("\n") == 3
+    told = understudy("predict", out, files / "test.jsonl", "--embeddings", test)
+    assert len(told.out.splitlines()) == 200
+    without = understudy("predict", out, files / "test.jsonl")
+    assert without.status == 2
+    assert "precomputed" in without.err
+    narrow = tmp_path / "narrow.npy"
+    np.save(narrow, np.zeros((200, 3), dtype=np.float32))
+    assert understudy("predict", out, files / "test.jsonl", "--embeddings", narrow).status == 2
+
+
+@pytest.mark.parametrize("given", [["--target", "0.8", "0.875"], ["--target", "0.8", "--target=0.875"]])
+def test_several_targets_are_tried_however_they_are_written(
+    understudy: Run, files: Path, tmp_path: Path, given: list[str]
+) -> None:
+    made = understudy("fit", *given, files / "train.jsonl", "--out", tmp_path / "policy", "--json")
+    assert 0.875 in [point["target"] for point in json.loads(made.out)["frontier"]]
+
+
+def test_a_refused_fit_tells_why_and_leaves_the_old_policy(
+    understudy: Run, policy: Path, tmp_path: Path
+) -> None:
+    before = (policy / "manifest.json").read_bytes()
+    few = parcels.write(tmp_path / "few.jsonl", parcels.traces(20))
+    refused = understudy("fit", few, "--out", policy)
+    assert refused.status == 1
+    assert refused.out.count("refused: 20 sampled traces") == 1
+    assert (policy / "manifest.json").read_bytes() == before
+
+
+def test_only_sampled_traces_certify_and_weightless_ones_teach_nothing(
+    understudy: Run, tmp_path: Path
+) -> None:
+    wrong = [{**row, "label": "track", "sampled": False, "weight": 0} for row in parcels.traces(300, 1)]
+    file = parcels.write(tmp_path / "mixed.jsonl", parcels.traces(500) + wrong)
+    made = json.loads(understudy("fit", file, "--out", tmp_path / "policy", "--json").out)
+    assert (made["traces"], made["sampled"], made["refused"]) == (800, 500, None)
+    assert made["frontier"][-1]["coverage"] > 0.9
+
+
+def test_the_parent_is_named_in_the_child(understudy: Run, files: Path, policy: Path, tmp_path: Path) -> None:
+    parent = json.loads((policy / "manifest.json").read_text())["version"]
+    made = understudy("fit", files / "train.jsonl", "--out", tmp_path / "child", "--parent", policy)
+    assert made.status == 0
+    assert json.loads((tmp_path / "child" / "manifest.json").read_text())["parent"] == parent
+
+
+def test_a_target_that_is_significantly_missed_ends_with_1(
+    understudy: Run, policy: Path, tmp_path: Path
+) -> None:
+    others = [{**row, "label": "something else"} for row in parcels.traces(100, 5)]
+    file = parcels.write(tmp_path / "drifted.jsonl", others)
+    judged = understudy("evaluate", policy, file, "--target", "0.9", "--json")
+    assert judged.status == 1
+    assert json.loads(judged.out)["targets"][0]["violation"] is True
+    assert "significantly below target" in understudy("evaluate", policy, file).out
+
+
+def test_what_is_not_certified_is_neither_answered_nor_counted(
+    understudy: Run, files: Path, policy: Path
+) -> None:
+    judged = understudy("evaluate", policy, files / "test.jsonl", "--target", "0.9999", "--json")
+    target = json.loads(judged.out)["targets"][0]
+    assert (target["threshold"], target["coverage"], target["agreement"]) == (None, 0, None)
+    told = understudy("predict", policy, files / "test.jsonl", "--target", "0.9999")
+    assert {json.loads(row)["reason"] for row in told.out.splitlines()} == {"uncertified"}
+    assert "nothing is certified" in told.err
+
+
+def test_prediction_and_evaluation_count_the_same(understudy: Run, files: Path, policy: Path) -> None:
+    told = understudy("predict", policy, files / "test.jsonl", "--target", "0.9")
+    handled = [json.loads(row)["handled"] for row in told.out.splitlines()]
+    judged = understudy("evaluate", policy, files / "test.jsonl", "--target", "0.9", "--json")
+    assert json.loads(judged.out)["targets"][0]["coverage"] == sum(handled) / len(handled)
+
+
+def test_bad_usage_and_damaged_policies_end_with_2(
+    understudy: Run, files: Path, own_policy: Path, tmp_path: Path
+) -> None:
+    train, out = files / "train.jsonl", tmp_path / "out"
+    for wrong in (
+        ["fit", train],
+        ["fit", train, "--out", out, "--target", "1"],
+        ["fit", train, "--out", out, "--delta", "0"],
+        ["fit", train, "--out", out, "--embedder", "precomputed"],
+        ["fit", train, "--out", out, "--embedder", "text", "--embeddings", files / "train.npy"],
+        ["fit", train, "--out", out, "--task", "*"],
+        ["fit", train, "--out", train],
+        ["fit", train, "--out", train / "below"],
+        ["fit", train, "--out", out, "--parent", files],
+        ["fit", tmp_path / "nothing.jsonl", "--out", out],
+        ["predict", files],
+        ["evaluate", own_policy, files / "nothing.jsonl"],
+    ):
+        ended = understudy(*wrong)
+        assert (ended.status, ended.out) == (2, ""), wrong
+        assert ended.err
+        assert "Traceback" not in ended.err
+    assert not out.exists()
+    graph = bytearray((own_policy / "policy.onnx").read_bytes())
+    graph[-1] ^= 1
+    (own_policy / "policy.onnx").write_bytes(graph)
+    ended = understudy("evaluate", own_policy, files / "test.jsonl")
+    assert ended.status == 2
+    assert "SHA-256" in ended.err
