@@ -16,6 +16,7 @@ from faust.app.base import BootStrategy
 from mode import Service, ServiceT
 
 from streams.audit import Auditor
+from streams.collector import calm_down
 from streams.kafka.announcer import Announcer
 from streams.kafka.channel import BatchChannel
 from streams.kafka.clients import largest_value
@@ -62,6 +63,7 @@ class Understudy(faust.App):
         await super().on_started_init_extra_services()
         for service in self.services:
             await self.add_runtime_dependency(service)
+        calm_down()
 
 
 class _Assembly:
