@@ -1,7 +1,8 @@
 """Python's cycle collector, set for batches.
 
-A batch makes tens of thousands of objects, none of them in a cycle, and drops them all together. With Python's
-defaults the collector looks through them, and through everything that was loaded at the start, again and again.
+A batch makes tens of thousands of objects, none of them in a cycle, and drops them all together. With
+Python's defaults the collector looks through them, and through all that was loaded at the start, again and
+again.
 """
 
 import gc
@@ -11,7 +12,7 @@ _YOUNG = 100_000
 
 
 def calm_down() -> None:
-    """Leave what is loaded by now out of every later collection, and collect seldom. Call it once, when started."""
+    """Leave what is loaded by now out of every later collection, and collect seldom. For after the start."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(_YOUNG, *gc.get_threshold()[1:])
