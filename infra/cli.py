@@ -4,45 +4,61 @@ Exit status 0 on success, 1 on a refusal or a finding, 2 on bad usage or input.
 """
 
 import sys
+from collections.abc import Sequence
+from importlib import import_module
 from typing import NoReturn
 
 import typer
 
-from infra.commands import bench, demo, learning, operators, serve, traffic
 from infra.commands.output import note
-from infra.commands.targets import ManyTargets
 from infra.errors import InputError
 from infra.local.errors import LocalServerError
 from models.errors import ModelError
 from schemas.errors import SchemaError
 from streams.errors import InvalidSettings, StreamsError
 
-app = typer.Typer(
-    name="understudy",
-    help="Stands in for your LLM classifier on Kafka, and proves how often it agrees with it.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-)
-app.command()(demo.demo)
-app.command()(serve.up)
-app.command()(serve.worker)
-app.command()(traffic.ask)
-app.command()(traffic.produce)
-app.command()(traffic.consume)
-app.command(cls=ManyTargets)(learning.fit)
-app.command()(learning.predict)
-app.command(cls=ManyTargets)(learning.evaluate)
-app.command()(operators.status)
-app.add_typer(bench.bench, name="bench")
-app.add_typer(operators.config, name="config")
-app.add_typer(operators.topics, name="topics")
+_COMMANDS = {
+    "demo": "demo",
+    "up": "serve",
+    "worker": "serve",
+    "ask": "traffic",
+    "produce": "traffic",
+    "consume": "traffic",
+    "fit": "learning",
+    "predict": "learning",
+    "evaluate": "learning",
+    "status": "operators",
+    "config": "operators",
+    "topics": "operators",
+    "bench": "bench",
+}
+"""Each command's module in `infra.commands`. Loading all of them takes seconds, and one command needs one."""
+
+
+def command_line(words: Sequence[str]) -> typer.Typer:
+    """The command that the words begin with, or all of them where that is none."""
+    line = typer.Typer(
+        name="understudy",
+        help="Stands in for your LLM classifier on Kafka, and proves how often it agrees with it.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+    )
+    line.callback()(_keep_names)
+    named = _COMMANDS.get(words[0]) if words else None
+    for module in [named] if named else dict.fromkeys(_COMMANDS.values()):
+        line.add_typer(import_module(f"infra.commands.{module}").commands)
+    return line
+
+
+def _keep_names() -> None:
+    """With a callback, typer asks for the command's name even where it has only one."""
 
 
 def main() -> NoReturn:
     """Run the command that the arguments name; ends the process."""
     try:
-        app()
+        command_line(sys.argv[1:])()
     except InvalidSettings as error:
         note("\n".join(f"settings: {problem}" for problem in error.problems))
     except (SchemaError, ModelError, StreamsError, LocalServerError, InputError) as error:

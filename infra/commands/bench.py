@@ -12,7 +12,9 @@ from infra.bench.banking import data_folder
 from infra.bench.figures import LEAST_RUNS, Figure, Report
 from infra.commands.output import AsJson, line, note, result
 
+commands = typer.Typer()
 bench = typer.Typer(help="Measure, each figure beside a reference in the same run.", no_args_is_help=True)
+commands.add_typer(bench, name="bench")
 
 Data = Annotated[
     Path | None, typer.Option(help="Folder with banking77_{train,test}.jsonl and their .minilm.f16.npy.")
@@ -30,6 +32,12 @@ def policy(data: Data = None, runs: Runs = 5, json: AsJson = False) -> None:
 def fit(data: Data = None, runs: Runs = LEAST_RUNS, json: AsJson = False) -> None:
     """How long a fit of Banking77 takes, cold and warm, and what its policies answer on the test split."""
     show(_measured("fit", data, runs), json)
+
+
+@bench.command()
+def route(data: Data = None, runs: Runs = LEAST_RUNS, json: AsJson = False) -> None:
+    """How fast a worker routes on a real Kafka, beside a bare loop and stock Faust."""
+    show(_measured("route", data, runs), json)
 
 
 def show(report: Report, json: bool) -> None:

@@ -16,10 +16,13 @@ from infra.serve.worker import log_plainly
 from schemas.config import Config
 from streams.settings import Settings, load_settings
 
+commands = typer.Typer()
+
 _EVERY = 5
 _TRY = "understudy ask 'where is my parcel?'"
 
 
+@commands.command()
 def demo(
     seconds: Annotated[float, typer.Option(help="Stop after so long; by default at Ctrl-C.")] = float("inf"),
     plain: Annotated[bool, typer.Option("--plain", help="Lines instead of a live view, for pipes.")] = False,

@@ -11,7 +11,7 @@ import typer
 from infra.commands.output import AsJson, note, result
 from infra.commands.progress import progress_bar
 from infra.commands.tables import tell_evaluation, tell_fit
-from infra.commands.targets import DELTA, TARGET, Delta, Target, Targets
+from infra.commands.targets import DELTA, TARGET, Delta, ManyTargets, Target, Targets
 from infra.errors import UnusableOutput
 from infra.files import STANDARD_INPUT, RequestLine, TraceLine, features, read_requests, read_traces
 from models.artifact import Artifact
@@ -25,6 +25,8 @@ from schemas.config import Config
 from schemas.messages import Reason, TaskName
 from streams.live import Task
 from streams.roles.route import verdicts
+
+commands = typer.Typer()
 
 TEXT, PRECOMPUTED = "text", "precomputed"
 
@@ -46,6 +48,7 @@ Vectors = Annotated[
 ]
 
 
+@commands.command(cls=ManyTargets)
 def fit(
     traces: Traces,
     out: Annotated[Path, typer.Option(file_okay=False, help="Folder for policy.onnx and manifest.json.")],
@@ -82,6 +85,7 @@ def fit(
         raise typer.Exit(1)
 
 
+@commands.command()
 def predict(
     policy: PolicyFolder,
     requests: Annotated[
@@ -104,6 +108,7 @@ def predict(
         result(prediction)
 
 
+@commands.command(cls=ManyTargets)
 def evaluate(
     policy: PolicyFolder,
     labelled: Annotated[Path, typer.Argument(help='Labelled texts, a line each: {"text", "label"}.')],

@@ -18,8 +18,12 @@ from streams.kafka.topics import ensure, wanted
 from streams.roles.config import read
 from streams.settings import Settings, load_settings
 
+commands = typer.Typer()
+
 config = typer.Typer(help="Read and write the config topic.", no_args_is_help=True)
 topics = typer.Typer(help="Make and describe the topics.", no_args_is_help=True)
+commands.add_typer(config, name="config")
+commands.add_typer(topics, name="topics")
 
 TaskOrAll = Annotated[str, typer.Argument(help="A task, or `*` for all.")]
 
@@ -74,6 +78,7 @@ def topics_asyncapi() -> None:
     result(asyncapi(load_settings().topics, version("understudy")))
 
 
+@commands.command()
 def status(json: AsJson = False) -> None:
     """Show, for every task, the policy that answers, what audits say of it, and what is promised."""
     settings = client_settings()

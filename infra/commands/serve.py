@@ -10,7 +10,10 @@ from infra.serve.worker import log_plainly, run
 from streams.kafka.topics import ensure
 from streams.settings import ROLES, Role, load_settings
 
+commands = typer.Typer()
 
+
+@commands.command()
 def up(
     without: Annotated[
         list[str], typer.Option(help="A role to leave out, e.g. `teacher` where you bring your own.")
@@ -24,6 +27,7 @@ def up(
         run(settings, roles)
 
 
+@commands.command()
 def worker(
     roles: Annotated[list[str], typer.Argument(help=f"One or more of: {', '.join(ROLES)}.")],
 ) -> None:

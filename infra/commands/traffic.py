@@ -20,9 +20,12 @@ from streams.kafka.connect import open_writer
 from streams.kafka.context import as_bytes
 from streams.settings import Settings
 
+commands = typer.Typer()
+
 Task = Annotated[str | None, typer.Option(help="Task; by default that of a running demo, else `default`.")]
 
 
+@commands.command()
 def ask(
     text: Annotated[str, typer.Argument(help="What to classify.")],
     task: Task = None,
@@ -46,6 +49,7 @@ def ask(
         raise typer.Exit(1)
 
 
+@commands.command()
 def produce(
     file: Annotated[
         Path,
@@ -60,6 +64,7 @@ def produce(
     note(f"{len(requests)} requests sent to {settings.topics.requests}")
 
 
+@commands.command()
 def consume(
     topic: Annotated[str, typer.Argument(help="labels, deferrals, events, ... or a topic's whole name.")],
     from_start: Annotated[
