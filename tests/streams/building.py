@@ -98,9 +98,9 @@ def reasons(outgoing: Sequence[Outgoing]) -> list[str]:
     return [str(dict(out.headers or [])["_dlq.errors.reason"], "utf-8") for out in letters]
 
 
-def deferral(request: str = "r1", **given: Any) -> Deferral:
+def deferral(name: str = "r1", **given: Any) -> Deferral:
     fields: dict[str, Any] = {
-        "request": Request(request, "t", text="hello", metadata={"a": "b"}),
+        "request": Request(name, "t", text="hello", metadata={"a": "b"}),
         "reason": Reason.LOW_SCORE,
         "audit": False,
         "sampled": True,
@@ -112,7 +112,7 @@ def deferral(request: str = "r1", **given: Any) -> Deferral:
     return Deferral(**fields | given)
 
 
-def trace(request: str = "r1", label: str = "yes", **given: Any) -> Trace:
+def trace(name: str = "r1", label: str = "yes", **given: Any) -> Trace:
     fields: dict[str, Any] = {
         "task": "t",
         "reason": Reason.NO_POLICY,
@@ -123,4 +123,4 @@ def trace(request: str = "r1", label: str = "yes", **given: Any) -> Trace:
         "replied_at": 6,
         "text": "hello",
     }
-    return Trace(request, label=label, **fields | given)
+    return Trace(name, label=label, **fields | given)

@@ -1,0 +1,113 @@
+"""The trainer refits what is due, publishes what passes, and hands over when it stops."""
+
+import asyncio
+import json
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from typing import Any
+
+import numpy as np
+import pytest
+from confluent_kafka import Message
+
+from models.policy import Policy
+from schemas.config import parse_override
+from schemas.messages import Event, EventKind
+from schemas.names import Keys
+from streams.kafka.announcer import Announcer
+from streams.live import Live
+from streams.roles.trainer import Trainer
+from streams.state.connection import Connection
+from streams.state.lease import Leases
+from streams.state.registry import Registry
+from tests.streams.building import message, trace
+
+
+class Told(Announcer):
+    """Keeps what it is told for the test to wait for."""
+
+    def __init__(self) -> None:
+        self.events: asyncio.Queue[Event] = asyncio.Queue()
+
+    def tell(self, event: Event) -> None:
+        self.events.put_nowait(event)
+
+    async def next(self) -> Event:
+        """The next event; an error, not an endless wait, where there will be none."""
+        return await asyncio.wait_for(self.events.get(), 30)
+
+
+class Room:
+    """A live state, and trainers that share one Redis."""
+
+    def __init__(self, connection: Connection, stack: AsyncExitStack) -> None:
+        self.keys = Keys(f"test-{secrets.token_hex(8)}")
+        self.live = Live()
+        self.registry = Registry(connection, self.keys, 5)
+        self._connection = connection
+        self._stack = stack
+
+    def configure(self, **fields: Any) -> None:
+        self.live.configure("t", parse_override(json.dumps(fields).encode()))
+
+    async def trainer(self, traces: list[Message]) -> tuple[Trainer, Told]:
+        """One that has read `traces`, and runs."""
+        told, lease = Told(), 1.0
+        leases = Leases(self._connection, self.keys, secrets.token_hex(4), lease)
+        trainer = Trainer(self.live, self.registry, leases, told, lease)
+        trainer.learn(traces)
+        await trainer.start()
+        self._stack.push_async_callback(trainer.stop)
+        return trainer, told
+
+
+@pytest.fixture
+async def room(redis_url: str) -> AsyncIterator[Room]:
+    connection = Connection(redis_url)
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(connection.aclose)
+        yield Room(connection, stack)
+
+
+def vectors(count: int) -> list[Message]:
+    random = np.random.default_rng(5)
+    found = []
+    for number in range(count):
+        numbers = random.normal(scale=0.2, size=4) + np.eye(4)[number % 2]
+        given = {"embedder": "precomputed", "features": numbers.astype("<f4").tobytes(), "text": None}
+        found.append(message(trace(f"r{number}", ["yes", "no"][number % 2], **given), offset=number))
+    return found
+
+
+async def test_what_passes_is_published_and_a_standby_goes_on_when_the_leader_stops(room: Room) -> None:
+    room.configure(embedder="precomputed")
+    broken = trace("broken", embedder="precomputed", features=np.array([np.nan] * 4, "<f4").tobytes())
+    traces = [*vectors(300), message(broken), message(b"{}")]
+    leader, told = await room.trainer(traces)
+    assert [(await told.next()).kind for _ in range(2)] == [EventKind.REFIT, EventKind.PROMOTED]
+    found = await room.registry.fetch("t", "v1")
+    assert found is not None
+    policy = Policy.open(found.manifest, found.graph)
+    assert (policy.manifest.traces, policy.manifest.labels) == (300, ("no", "yes"))
+    standby, heard = await room.trainer(traces)
+    room.configure(embedder="precomputed", target_agreement=0.96)
+    events = [await told.next() for _ in range(2)]
+    assert [event.details["version"] for event in events] == ["v2", "v2"]
+    assert heard.events.empty()
+    await leader.stop()
+    given = {"embedder": "precomputed", "features": b"\0\0\x80?" * 4, "replied_at": 2**45}
+    standby.learn([message(trace(f"new{number}", "yes", **given)) for number in range(400)])
+    assert (await heard.next()).details["version"] == "v3"
+
+
+async def test_features_that_no_trace_has_are_a_refusal_and_the_trainer_goes_on(room: Room) -> None:
+    room.configure(embedder="precomputed")
+    texts = [message(trace(f"r{number}", ["yes", "no"][number % 2])) for number in range(300)]
+    _, told = await room.trainer(texts)
+    events = [await told.next() for _ in range(2)]
+    assert [event.kind for event in events] == [EventKind.REFIT, EventKind.REFUSED]
+    assert "no traces" in events[1].message
+    assert await room.registry.active("t") is None
+    room.configure(embedder="text", target_agreement=0.5, delta=0.2)
+    assert (await told.next()).kind == EventKind.REFIT

@@ -1,0 +1,68 @@
+"""A refit waits for enough that is new, never for less, and for a stricter promise at once."""
+
+import itertools
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas.config import Config, Refit
+from streams.trainer.trigger import Attempt, due, needed
+
+_refits = st.builds(Refit, growth=st.floats(0, 2), at_least=st.integers(1, 500), quiet=st.floats(0, 100))
+_arrivals = st.lists(st.tuples(st.integers(0, 400), st.floats(0, 200)), max_size=60)
+
+
+@given(_refits, _arrivals)
+def test_every_refit_has_grown_enough_and_rested_enough_since_the_last(
+    refit: Refit, arrivals: list[tuple[int, float]]
+) -> None:
+    config, attempt, seen, now = Config(refit=refit), Attempt(), 0, 0.0
+    attempts = []
+    for new, waited in arrivals:
+        seen, now = seen + new, now + waited
+        if due(seen, attempt, config, now):
+            attempt = Attempt(seen, now, config)
+            attempts.append(attempt)
+            assert not due(seen, attempt, config, now + 1000), "nothing new, nothing to do"
+    assert all(one.seen >= refit.at_least for one in attempts)
+    for before, after in itertools.pairwise(attempts):
+        assert after.seen - before.seen >= max(refit.at_least, refit.growth * before.seen)
+        assert after.ended - before.ended >= refit.quiet
+    if attempts and refit.growth > 0:
+        most = 1 + math.log(seen / attempts[0].seen) / math.log1p(refit.growth)
+        assert len(attempts) <= most + 1e-6, "refits grow with the logarithm of the traffic"
+
+
+@given(_refits, st.integers(0, 10_000))
+def test_a_refit_is_due_as_soon_as_what_it_waits_for_is_there(refit: Refit, seen: int) -> None:
+    config, attempt = Config(refit=refit), Attempt(seen, 0.0, Config(refit=refit))
+    enough = seen + math.ceil(needed(seen, refit))
+    assert due(enough, attempt, config, refit.quiet)
+    assert not due(enough - 1, attempt, config, refit.quiet)
+    if refit.quiet:
+        assert not due(enough, attempt, config, math.nextafter(refit.quiet, 0.0))
+
+
+@pytest.mark.parametrize(
+    ("change", "at_once"),
+    [
+        ({"target_agreement": 0.97}, True),
+        ({"delta": 0.01}, True),
+        ({"embedder": "precomputed"}, True),
+        ({"dimension": 3}, True),
+        ({"target_agreement": 0.9}, False),
+        ({"delta": 0.2}, False),
+        ({"audit_rate": 0.5, "paused": True, "threshold": 0.3}, False),
+    ],
+)
+def test_a_config_that_asks_for_more_is_tried_once_without_new_traces(
+    change: dict[str, object], at_once: bool
+) -> None:
+    before, after = Config(), Config(**change)
+    attempt = Attempt(1000, 0.0, before)
+    assert due(1000, attempt, after, 50.0) is at_once
+    assert not due(after.refit.at_least - 1, Attempt(0, 0.0, before), after, 50.0), "it is no less than a fit"
+    assert not due(1000, Attempt(1000, 0.0, after), after, 50.0)
+    assert not due(1000, attempt, after, after.refit.quiet / 2)
