@@ -35,16 +35,18 @@ def data_folder(given: Path | None) -> Path:
         MissingData: it does not have the data.
     """
     folder = given or Path(os.environ.get(_VARIABLE, _BESIDE))
-    for file in (*_files(folder, "train"), *_files(folder, "test")):
-        if not file.is_file():
-            raise MissingData(
-                f"{file.name} is not in {folder}: name the folder that has it by --data or {_VARIABLE}"
-            )
+    for split in ("train", "test"):
+        _files(folder, split)
     return folder
 
 
 def read(folder: Path, split: str) -> Split:
-    """`train` or `test`. Raises InvalidFile: its files are not what they should be."""
+    """`train` or `test`.
+
+    Raises:
+        MissingData: the folder does not have it.
+        InvalidFile: its files are not what they should be.
+    """
     texts, vectors = _files(folder, split)
     lines = read_traces(texts, texts=True)
     embeddings = features(lines, texts, vectors).embeddings
@@ -53,4 +55,10 @@ def read(folder: Path, split: str) -> Split:
 
 
 def _files(folder: Path, split: str) -> tuple[Path, Path]:
-    return folder / f"banking77_{split}.jsonl", folder / f"banking77_{split}.minilm.f16.npy"
+    texts, vectors = folder / f"banking77_{split}.jsonl", folder / f"banking77_{split}.minilm.f16.npy"
+    for file in (texts, vectors):
+        if not file.is_file():
+            raise MissingData(
+                f"{file.name} is not in {folder}: name the folder that has it by --data or {_VARIABLE}"
+            )
+    return texts, vectors

@@ -29,7 +29,7 @@ _STOCK = f"one scikit-learn fit, C given, {STOCK_ITERATIONS} iterations"
 
 
 def measure(folder: Path, runs: int) -> Report:
-    """Raises InvalidFile: see `infra.bench.banking.read`; MissingData: too little data to fit on."""
+    """Raises InvalidFile, MissingData: see `infra.bench.banking.read`; or there is too little to fit on."""
     train, test = read(folder, "train"), read(folder, "test")
     return report([found for kind in KINDS for found in _of(kind, train, test, runs)])
 
