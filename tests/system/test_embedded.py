@@ -1,0 +1,122 @@
+"""`understudy up` without settings: a Kafka and a Redis of its own, for whoever wants to look around."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from confluent_kafka import Producer
+
+from schemas.codec import REQUEST
+from schemas.messages import Request
+from tests.system.deployment import wait_until
+
+
+class Up:
+    """A running `understudy up`, and commands in other terminals."""
+
+    def __init__(self, folder: Path) -> None:
+        self._environment = {
+            name: value for name, value in os.environ.items() if not name.startswith("UNDERSTUDY_")
+        } | {"UNDERSTUDY_DATA": str(folder)}
+        self._log = folder / "up.log"
+        with self._log.open("wb") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "infra.cli", "up"], env=self._environment, stdout=log, stderr=log
+            )
+        wait_until(lambda: "is ready" in self.log or self.process.poll() is not None, 60, "up is ready")
+        assert self.process.poll() is None, self.log
+
+    @property
+    def log(self) -> str:
+        return self._log.read_text()
+
+    def address(self, server: str) -> str:
+        found = re.search(rf"^{server}: (\S+) \(embedded", self.log, re.MULTILINE)
+        assert found, self.log
+        return found[1]
+
+    def run(self, *words: str, text: str = "") -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "infra.cli", *words],
+            env=self._environment,
+            input=text,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=90,
+        )
+
+    def lines(self, *words: str) -> list[dict[str, object]]:
+        done = self.run(*words)
+        assert done.returncode == 0, done.stderr
+        return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+@pytest.fixture(scope="module")
+def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
+    running = Up(tmp_path_factory.mktemp("up"))
+    try:
+        yield running
+    finally:
+        running.process.kill()
+        running.process.wait()
+
+
+def test_ask_finds_it_and_is_told_what_the_teacher_lacks(up: Up) -> None:
+    asked = up.run("ask", "where is my parcel?", "--json")
+    label = json.loads(asked.stdout)
+    assert asked.returncode == 1
+    assert (label["label"], label["source"], label["reason"]) == (None, "error", "no_policy")
+    assert "teacher.url" in label["error"]
+
+
+def test_requests_from_a_file_and_from_any_kafka_client_come_back_as_labels(up: Up) -> None:
+    sent = up.run("produce", "-", "--task", "any", text='{"id": "by-file", "text": "one"}\n{"text": "two"}\n')
+    assert sent.returncode == 0, sent.stderr
+    topics = {topic["name"] for topic in up.lines("topics", "describe")}
+    plain = Producer({"bootstrap.servers": up.address("Kafka")})
+    plain.produce("understudy.requests", REQUEST.encode(Request(id="by-client", task="any", text="three")))
+    assert plain.flush(10) == 0
+    found = up.lines("consume", "labels", "--from-start", "--max", "4")
+    assert {"by-file", "by-client"} <= {label["id"] for label in found}
+    assert "understudy.requests" in topics
+
+
+def test_a_bad_line_of_a_file_is_named_and_nothing_is_sent(up: Up) -> None:
+    sent = up.run("produce", "-", text='{"text": "fine"}\n{"text": 5}\n')
+    assert sent.returncode == 2
+    assert "line 2" in sent.stderr
+    assert "`$.text`" in sent.stderr
+
+
+def test_config_is_set_field_by_field_and_a_bad_one_is_refused_before_it_is_sent(up: Up) -> None:
+    assert up.run("config", "set", "shop", "target_agreement=0.9", "teacher.model=small").returncode == 0
+    assert (
+        up.run("config", "set", "shop", "audit_rate=0.1", "teacher.url=http://127.0.0.1:9/v1").returncode == 0
+    )
+    [config] = up.lines("config", "get", "shop")
+    assert (config["target_agreement"], config["audit_rate"]) == (0.9, 0.1)
+    assert config["teacher"]["model"] == "small"  # type: ignore[index]
+    refused = up.run("config", "set", "shop", "delta=2", "speed=9")
+    assert refused.returncode == 2
+    assert "`delta`" in refused.stderr
+    assert "`speed`" in refused.stderr
+    assert up.lines("status", "--json") == [{"tasks": []}]
+
+
+def test_it_ends_in_good_order_and_takes_its_servers_with_it(tmp_path: Path) -> None:
+    up = Up(tmp_path)
+    redis = up.address("Redis")
+    up.process.send_signal(signal.SIGINT)
+    assert up.process.wait(60) == 0, up.log
+    assert "Traceback" not in up.log
+    port = redis.rsplit(":", 1)[1].split("/")[0]
+    listening = Path("/proc/net/tcp").read_text() if Path("/proc/net/tcp").exists() else ""
+    assert f":{int(port):04X} 00000000:0000 0A" not in listening
+    assert up.run("ask", "anyone?", "--timeout", "2").returncode == 2

@@ -1,0 +1,57 @@
+"""Workers of a role share the partitions, hand them over, and fence whoever takes the same slot."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from schemas.codec import DEFERRAL, LABEL
+from schemas.messages import Request
+from tests.system.deployment import Deployment, wait_until
+from tests.system.topics import everything, has_read_all
+from tests.system.wishes import publish, wishes
+
+
+def test_two_routers_share_the_partitions_and_one_takes_over_when_the_other_stops(
+    deployment: Deployment,
+) -> None:
+    serve(deployment)
+    first, second = deployment.worker("route"), deployment.worker("route")
+    for router in (first, second):
+        router.wait_until_it_says("route gains")
+    before, after = wishes(300, "before"), wishes(300, "after")
+    deployment.send(before)
+    assert first.stop() == 0, first.told()
+    assert "route gives up" in first.told()
+    deployment.send(after)
+    assert_routed_once(deployment, before + after)
+    deployment.stop()
+
+
+def test_a_worker_that_takes_a_slot_fences_the_one_that_had_it(deployment: Deployment) -> None:
+    serve(deployment)
+    deployment.environment = {"UNDERSTUDY_SLOT": "a"}
+    old = deployment.worker("route")
+    before, after = wishes(100, "before"), wishes(400, "after")
+    deployment.send(before)
+    wait_until(lambda: has_read_all(deployment, "route", deployment.topics.requests), 60, "a first answer")
+    new = deployment.worker("route")
+    deployment.send(after)
+    old.wait_until_it_says("UNDERSTUDY_SLOT")
+    assert old.process.wait(60) != 0
+    assert_routed_once(deployment, before + after)
+    assert new.stop() == 0
+
+
+def serve(deployment: Deployment) -> None:
+    publish(deployment)
+    deployment.configure("*", audit_rate=0.0)
+
+
+def assert_routed_once(deployment: Deployment, requests: Sequence[Request]) -> None:
+    """Each request became one label or one deferral."""
+    topics = deployment.topics
+    wait_until(lambda: has_read_all(deployment, "route", topics.requests), 60, "all requests are read")
+    routed = [LABEL.decode(message.value()).id for message in everything(deployment, topics.labels)]
+    routed += [
+        DEFERRAL.decode(message.value()).request.id for message in everything(deployment, topics.deferrals)
+    ]
+    assert Counter(routed) == Counter(request.id for request in requests)
