@@ -1,0 +1,78 @@
+"""Offsets are committed when every output has been acknowledged, and never before."""
+
+from typing import Any
+
+import pytest
+from confluent_kafka import KafkaError, TopicPartition
+
+from streams.errors import DeliveryFailed, DeliveryFatal
+from streams.kafka.batch import Outgoing
+from streams.kafka.delivery import AtLeastOnce
+from tests.streams.kafka.scripted import Broker, Consumer, Producer, error
+
+OUT, LOST = Outgoing("x.labels", b"key", b"value"), Outgoing("x.gone", b"key", b"value")
+AT = [TopicPartition("x.requests", 0, 8)]
+DELIVERED = ["produce x.labels", "flush", "commit [8]"]
+
+
+class Room:
+    def __init__(self) -> None:
+        self.broker = Broker()
+        self.producer = Producer(self.broker)
+        clients: tuple[Any, Any] = Consumer(self.broker), self.producer
+        self.delivery = AtLeastOnce(*clients)
+
+    def deliver(self, *outgoing: Outgoing) -> list[str]:
+        self.delivery.send(outgoing)
+        self.delivery.commit(AT)
+        return self.broker.taken()
+
+
+@pytest.fixture
+def room() -> Room:
+    return Room()
+
+
+def test_offsets_follow_the_delivery_reports(room: Room) -> None:
+    assert room.deliver(OUT) == DELIVERED
+    room.delivery.commit([])
+    assert room.broker.taken() == ["flush"], "nothing was read, nothing is committed"
+
+
+@pytest.mark.parametrize("flags", [{}, {"fatal": True}])
+def test_one_output_that_was_not_delivered_holds_all_offsets_back(room: Room, flags: dict[str, bool]) -> None:
+    room.producer.undelivered["x.gone"] = KafkaError(KafkaError._MSG_TIMED_OUT, "too late", **flags)
+    with pytest.raises(DeliveryFatal if flags else DeliveryFailed, match="too late"):
+        room.deliver(OUT, LOST, OUT)
+    assert "commit [8]" not in room.broker.taken()
+    with pytest.raises(DeliveryFailed if not flags else DeliveryFatal):
+        room.delivery.commit(AT)
+    assert "commit [8]" not in room.broker.taken(), "not by trying again either"
+    room.delivery.abort()
+    assert room.broker.taken() == ["purge", "flush"]
+    assert room.deliver(OUT) == DELIVERED
+
+
+def test_reports_that_do_not_come_hold_the_offsets_back(room: Room) -> None:
+    room.producer.left = 1
+    with pytest.raises(DeliveryFailed, match="not acknowledged"):
+        room.deliver(OUT)
+    assert room.broker.taken() == DELIVERED[:2]
+
+
+def test_what_an_abort_purges_is_no_failure_of_the_next_batch(room: Room) -> None:
+    room.producer.undelivered["x.labels"] = KafkaError(KafkaError._PURGE_QUEUE)
+    room.delivery.send([OUT])
+    room.delivery.abort()
+    room.producer.undelivered.clear()
+    room.broker.taken()
+    assert room.deliver(OUT) == DELIVERED
+
+
+def test_offsets_that_the_group_refuses_are_a_failure_to_try_again(room: Room) -> None:
+    room.broker.failures["commit [8]"] = [error(KafkaError.ILLEGAL_GENERATION)]
+    with pytest.raises(DeliveryFailed, match="offsets were not committed: what the broker said"):
+        room.deliver(OUT)
+    room.delivery.abort()
+    room.broker.taken()
+    assert room.deliver(OUT) == DELIVERED

@@ -1,0 +1,84 @@
+"""A batch is settled exactly once, whatever happens to the agent that has it in hand."""
+
+import asyncio
+from concurrent.futures import Future, InvalidStateError, ThreadPoolExecutor
+from threading import Event
+
+import faust
+import pytest
+
+from streams.errors import StateUnavailable
+from streams.kafka.batch import Batch, Outgoing
+from streams.kafka.channel import BatchChannel
+from tests.streams.building import message
+
+OUT = Outgoing("x.labels", b"key", b"value")
+
+
+def batch() -> Batch:
+    return Batch([message(b"")])
+
+
+def waited(batch: Batch, abandoned: Event | None = None) -> "Future[list[Outgoing]]":
+    """What the source's thread gets, once it gets it."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(batch.outcome, abandoned or Event())
+
+
+def test_what_the_agent_collects_is_what_the_source_gets() -> None:
+    settled = batch()
+    with settled.settled() as outgoing:
+        outgoing.append(OUT)
+    assert waited(settled).result() == [OUT]
+    with pytest.raises(InvalidStateError), settled.settled():
+        pass  # a batch that is settled can't be settled again
+    assert waited(settled).result() == [OUT]
+
+
+def test_a_failing_agent_goes_on_and_the_source_gets_its_error_and_nothing_it_had_collected() -> None:
+    settled, error = batch(), ValueError("no")
+    with settled.settled() as outgoing:
+        outgoing.append(OUT)
+        raise error
+    assert waited(settled).exception() is error
+
+
+async def test_a_cancelled_agent_is_cancelled_and_the_batch_is_to_be_read_again() -> None:
+    settled, inside = batch(), asyncio.Event()
+
+    async def agent() -> None:
+        with settled.settled() as outgoing:
+            outgoing.append(OUT)
+            inside.set()
+            await asyncio.Event().wait()
+
+    running = asyncio.ensure_future(agent())
+    await inside.wait()
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    with pytest.raises(StateUnavailable, match="stopped within a batch"):
+        waited(settled).result()
+
+
+def test_a_source_that_stops_waits_no_longer_and_a_late_answer_disturbs_nobody() -> None:
+    late, abandoned = batch(), Event()
+    abandoned.set()
+    with pytest.raises(StateUnavailable, match="in time"):
+        waited(late, abandoned).result()
+    with late.settled() as outgoing:
+        outgoing.append(OUT)
+    assert waited(late, abandoned).result() == [OUT], "an answer that is there counts, even then"
+
+
+async def test_batches_wait_for_the_agent_whatever_faust_does_to_its_own_queues() -> None:
+    app = faust.App("test", web_enabled=False)
+    channel, first, second = BatchChannel(app), batch(), batch()
+    channel.offer(first)
+    app.flow_control.suspend()
+    app.flow_control.resume()
+    app.flow_control.clear()
+    channel.offer(second)
+    reader = channel.clone(is_iterator=True)
+    assert [await anext(reader) for _ in range(2)] == [first, second]
+    assert channel.queue is reader.queue

@@ -1,0 +1,85 @@
+"""A dead letter is the message as it came, and says where it failed and why."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas.codec import REQUEST
+from schemas.messages import Request
+from streams.errors import OutputTooLarge
+from streams.kafka.batch import Outgoing
+from streams.kafka.dead_letters import DeadLetters
+from tests.streams.building import HEADERS, message
+
+MOST = 20_000
+LETTERS = DeadLetters("x.dead-letters", "route")
+_headers = st.lists(st.tuples(st.sampled_from(["a", "ce_id"]), st.none() | st.binary(max_size=8)), max_size=4)
+
+
+@given(
+    st.none() | st.binary(max_size=20), st.none() | st.binary(max_size=200), _headers, st.text(max_size=50)
+)
+def test_bytes_key_and_headers_stay_and_the_place_and_the_reason_are_added(
+    key: bytes | None, value: bytes | None, headers: list[tuple[str, bytes | None]], reason: str
+) -> None:
+    came = message(value, topic="x.requests", partition=2, offset=7, key=key, headers=headers)
+    letter = LETTERS.letter(came, reason)
+    assert (letter.topic, letter.key, letter.value) == ("x.dead-letters", key, value)
+    assert letter.headers is not None
+    assert letter.headers[: len(headers)] == headers
+    assert letter.headers[len(headers) :] == [
+        ("_dlq.errors.topic", b"x.requests"),
+        ("_dlq.errors.partition", b"2"),
+        ("_dlq.errors.offset", b"7"),
+        ("_dlq.errors.stage", b"route"),
+        ("_dlq.errors.reason", reason.encode(errors="replace")),
+    ]
+
+
+def test_a_message_that_fails_again_says_where_it_failed_last_and_only_that() -> None:
+    first = LETTERS.letter(message(b"v", offset=7), "first")
+    again = message(first.value, offset=9, headers=first.headers)
+    second = DeadLetters("x.dead-letters", "learn").letter(again, "second")
+    names = [name for name, _ in second.headers or []]
+    assert len(names) == len(set(names)) == len(HEADERS) + 5
+    said = dict(second.headers or [])
+    assert (said["_dlq.errors.stage"], said["_dlq.errors.reason"]) == (b"learn", b"second")
+
+
+def test_what_can_be_read_keeps_its_message_and_what_can_not_is_a_letter() -> None:
+    sent = [message(Request("a", "t", "x")), message(None), message(b"{"), message(Request("b", "t", "x"))]
+    records, letters = LETTERS.decoded(REQUEST, sent)
+    assert [(record.id, kept) for record, kept in records] == [("a", sent[0]), ("b", sent[3])]
+    assert [letter.value for letter in letters] == [None, b"{"]
+
+
+def size(out: Outgoing) -> int:
+    """Bytes that the broker counts."""
+    headers = sum(len(name) + len(content or b"") for name, content in out.headers or [])
+    return len(out.key or b"") + len(out.value or b"") + headers
+
+
+@given(
+    st.integers(0, 30_000), st.integers(0, 30_000), st.integers(0, 30_000), st.sampled_from(["e", "\u20ac"])
+)
+def test_a_letter_always_fits_and_is_cut_only_where_it_must_be(
+    key: int, value: int, reason: int, character: str
+) -> None:
+    came = message(b"v" * value, key=b"k" * key, offset=7, headers=[])
+    whole = LETTERS.letter(came, character * reason)
+    (fitting,) = LETTERS.fitting([whole], MOST)
+    assert size(fitting) <= MOST
+    said = dict(fitting.headers or [])
+    assert (said["_dlq.errors.offset"], said["_dlq.errors.stage"]) == (b"7", b"route")
+    if size(whole) <= MOST // 2:
+        assert fitting == whole
+    elif size(whole) > MOST:
+        assert fitting.value is None
+        assert b"too large to be repeated" in bytes(said["_dlq.errors.reason"] or b"")
+
+
+def test_another_output_that_is_too_large_is_an_error_that_names_its_size_and_topic() -> None:
+    fits, large = Outgoing("x.labels", b"k", b"v"), Outgoing("x.labels", b"k", b"v" * MOST, [("ab", b"c")])
+    assert LETTERS.fitting([fits], MOST) == [fits]
+    with pytest.raises(OutputTooLarge, match=rf"{MOST + 4} bytes for x\.labels"):
+        LETTERS.fitting([fits, large], MOST)
