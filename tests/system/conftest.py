@@ -1,6 +1,7 @@
 """A deployment for each test, on the session's servers."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -10,11 +11,6 @@ from tests.system.deployment import Deployment
 
 @pytest.fixture
 def deployment(kafka: str, redis_url: str, tmp_path: Path) -> Iterator[Deployment]:
-    made = Deployment(kafka, redis_url, tmp_path)
-    made.create_topics()
-    try:
+    with closing(Deployment(kafka, redis_url, tmp_path)) as made:
+        made.create_topics()
         yield made
-    finally:
-        for worker in made.workers:
-            if worker.process.poll() is None:
-                worker.kill()

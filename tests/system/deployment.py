@@ -6,13 +6,15 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
 from confluent_kafka import Consumer, Message, Producer
 
+from schemas.codec import REQUEST
+from schemas.messages import Request
 from schemas.names import Keys, Topics
 from streams.kafka.topics import ensure
 from streams.settings import Settings
@@ -52,7 +54,18 @@ class Worker:
         return self.process.wait(60)
 
     def wrote(self, text: str) -> bool:
-        return text in self.log.read_text(errors="replace")
+        return text in self.told()
+
+    def told(self) -> str:
+        """All that it wrote so far."""
+        return self.log.read_text(errors="replace")
+
+    def wait_until_it_says(self, text: str, seconds: float = 60.0) -> None:
+        """Fails when it ends before."""
+        wait_until(
+            lambda: self.wrote(text) or self.process.poll() is not None, seconds, f"{text}: {self.log}"
+        )
+        assert self.wrote(text), self.told()[-4000:]
 
 
 @dataclass
@@ -74,8 +87,13 @@ class Deployment:
     def keys(self) -> Keys:
         return Keys(self.prefix)
 
+    @property
+    def settings(self) -> Settings:
+        kafka, redis = {"bootstrap.servers": self.kafka}, {"url": self.redis}
+        return Settings(kafka=kafka, redis=redis, prefix=self.prefix, data=self.folder / "data")
+
     def create_topics(self) -> None:
-        ensure(Settings(kafka={"bootstrap.servers": self.kafka}, prefix=self.prefix))
+        ensure(self.settings)
 
     def variables(self) -> dict[str, str]:
         """The environment of a process that is to work on this deployment."""
@@ -88,20 +106,24 @@ class Deployment:
             **self.environment,
         }
 
-    def worker(self, *roles: str) -> Worker:
-        """Start a worker and wait until its sources read."""
+    def process(self, *arguments: str, **variables: str) -> Worker:
+        """Start a Python module with its arguments; `variables` go on top of the environment."""
         log = self.folder / f"worker-{len(self.workers)}.log"
         with log.open("wb") as written:
             process = subprocess.Popen(
-                [sys.executable, "-m", "infra.cli", "worker", *roles],
-                env=self.variables(),
+                [sys.executable, "-m", *arguments],
+                env={**self.variables(), **variables},
                 stdout=written,
                 stderr=subprocess.STDOUT,
             )
         worker = Worker(process, log)
         self.workers.append(worker)
-        wait_until(lambda: worker.wrote(READY) or process.poll() is not None, 60, f"{roles} ready, see {log}")
-        assert process.poll() is None, log.read_text()
+        return worker
+
+    def worker(self, *roles: str, **variables: str) -> Worker:
+        """Start a worker and wait until its sources read."""
+        worker = self.process("infra.cli", "worker", *roles, **variables)
+        worker.wait_until_it_says(READY)
         return worker
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -120,15 +142,28 @@ class Deployment:
         producer.produce(self.topics.config, msgspec.json.encode(fields), task.encode())
         assert producer.flush(10) == 0
 
+    def produce(self, producer: Producer, request: Request, *, partition: int = -1) -> None:
+        """Hand a request to the producer, keyed by its id."""
+        producer.produce(
+            self.topics.requests, REQUEST.encode(request), request.id.encode(), partition=partition
+        )
+
+    def send(self, requests: Iterable[Request]) -> None:
+        """Put requests on their topic; they are there on return."""
+        producer = self.producer()
+        for request in requests:
+            self.produce(producer, request)
+        assert producer.flush(30) == 0
+
     def producer(self) -> Producer:
         return Producer({"bootstrap.servers": self.kafka, "linger.ms": 5})
 
-    def consumer(self, topic: str) -> Consumer:
-        """Reads the whole topic, committed messages only."""
+    def consumer(self, topic: str, group: str | None = None) -> Consumer:
+        """Reads the whole topic, committed messages only; in a group of its own where none is named."""
         consumer = Consumer(
             {
                 "bootstrap.servers": self.kafka,
-                "group.id": f"{self.prefix}.test.{uuid.uuid4().hex[:8]}",
+                "group.id": group or f"{self.prefix}.test.{uuid.uuid4().hex[:8]}",
                 "auto.offset.reset": "earliest",
                 "isolation.level": "read_committed",
                 "enable.auto.commit": False,
@@ -143,6 +178,12 @@ class Deployment:
         for worker in self.workers:
             if worker.process.poll() is None:
                 assert worker.stop() == 0, worker.log.read_text()[-4000:]
+
+    def close(self) -> None:
+        """Kill what a failed test left running."""
+        for worker in self.workers:
+            if worker.process.poll() is None:
+                worker.kill()
 
 
 def messages(consumer: Consumer) -> Iterator[Message]:
