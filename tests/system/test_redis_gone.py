@@ -1,0 +1,60 @@
+"""While Redis is away routing goes on with what it has, learning waits, and nothing is lost."""
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from infra.local.child import free_port
+from infra.local.embedded_redis import EmbeddedRedis
+from schemas.codec import LABEL
+from tests.system.deployment import Deployment
+from tests.system.gold import GoldTeacher
+from tests.system.topics import Inbox, decoded, everything
+from tests.system.wishes import answers, publish, wishes
+
+AWAY, BACK = "Redis is away", "Redis is back"
+
+
+@pytest.fixture
+def port() -> int:
+    return free_port()
+
+
+@pytest.fixture
+def alone(kafka: str, tmp_path: Path, port: int) -> Iterator[Deployment]:
+    """A deployment whose Redis the test starts and stops."""
+    with closing(Deployment(kafka, f"redis://127.0.0.1:{port}/0", tmp_path)) as made:
+        made.create_topics()
+        made.configure("*", audit_rate=0.5)
+        yield made
+
+
+def test_routing_goes_on_learning_waits_and_both_resume(alone: Deployment, port: int) -> None:
+    before, during = wishes(100, "before"), wishes(200, "during")
+    with (
+        Inbox(alone, alone.topics.labels, decoded(LABEL)) as labels,
+        GoldTeacher(alone, answers(before + during)),
+    ):
+        with EmbeddedRedis(port):
+            publish(alone)
+            router, learning = alone.worker("route"), alone.worker("learn", "certify")
+            alone.send(before)
+            labels.wait_for(len(before))
+        alone.send(during)
+        learning.wait_until_it_says(AWAY)
+        deferred = len(during) // 4
+        labels.wait_for(len(before) + len(during) - deferred)
+        assert {label.source for label in labels.all[len(before) :]} == {"surrogate"}
+        late = alone.worker("route")
+        assert late.wrote("is served by v1"), "a worker that starts now takes its copy from disk"
+        with EmbeddedRedis(port):
+            labels.wait_for(len(before) + len(during))
+            learning.wait_until_it_says(BACK)
+            alone.stop()
+    found = [LABEL.decode(message.value()) for message in everything(alone, alone.topics.labels)]
+    assert Counter(label.id for label in found) == Counter(request.id for request in before + during)
+    for worker in (router, learning):
+        assert worker.told().count(AWAY) == 1, worker.told()
