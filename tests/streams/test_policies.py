@@ -1,0 +1,139 @@
+"""A worker serves what the registry says is active, once it has verified it, and never less than it had."""
+
+import asyncio
+import logging
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from infra.local.child import free_port
+from models.artifact import Artifact
+from models.manifest import Manifest
+from models.policy import Policy
+from schemas.names import Keys
+from streams.live import Live
+from streams.policies import PolicyWatch
+from streams.state.connection import Connection
+from streams.state.copies import Copies
+from streams.state.registry import Registry
+
+
+class Watched(Live):
+    """Tells which versions are installed, in order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.installed: asyncio.Queue[str] = asyncio.Queue()
+
+    def install(self, name: str, policy: Policy) -> None:
+        super().install(name, policy)
+        self.installed.put_nowait(policy.manifest.version)
+
+    async def next(self) -> str:
+        return await asyncio.wait_for(self.installed.get(), 30)
+
+
+class Worker:
+    """One that looks at the registry often, with its copies in a folder of its own."""
+
+    def __init__(self, url: str, copies: Copies, stack: AsyncExitStack, poll: float = 3600.0) -> None:
+        self.live = Watched()
+        self.copies = copies
+        self.connection = Connection(url)
+        self.keys = Keys(f"test-{secrets.token_hex(8)}")
+        self.registry = Registry(self.connection, self.keys, 5)
+        self._watch = PolicyWatch(self.live, self.registry, copies, poll)
+        self._stack = stack
+
+    async def start(self) -> None:
+        self._stack.push_async_callback(self.connection.aclose)
+        await self._watch.start()
+        self._stack.push_async_callback(self._watch.stop)
+
+    async def publish(self, artifact: Artifact) -> None:
+        serial = await self.registry.next_serial("t")
+        assert await self.registry.publish("t", f"v{serial}", serial, 0, artifact, serial)
+
+
+@pytest.fixture
+async def stack() -> AsyncIterator[AsyncExitStack]:
+    async with AsyncExitStack() as opened:
+        yield opened
+
+
+def version(artifact: Artifact, name: str) -> Artifact:
+    return Artifact(replace(Manifest.decode(artifact.manifest), version=name).encode(), artifact.graph)
+
+
+def garbled(artifact: Artifact) -> Artifact:
+    return Artifact(artifact.manifest, artifact.graph[:-9] + b"\xff" + artifact.graph[-8:])
+
+
+async def test_new_versions_are_swapped_in_and_a_garbled_one_never_is(
+    redis_url: str,
+    stack: AsyncExitStack,
+    artifact: Artifact,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    worker = Worker(redis_url, Copies(tmp_path), stack, poll=0.01)
+    await worker.publish(artifact)
+    await worker.start()
+    assert await worker.live.next() == "v1"
+    await worker.publish(garbled(version(artifact, "v2")))
+    await worker.publish(garbled(version(artifact, "v3")))
+    await worker.publish(version(artifact, "v4"))
+    assert await worker.live.next() == "v4", "whatever was refused, the worker goes on watching"
+    for record in caplog.records:
+        assert "SHA-256" in record.getMessage() or record.levelno < logging.ERROR
+
+
+async def test_an_announced_version_is_taken_without_waiting_for_the_next_look(
+    redis_url: str, stack: AsyncExitStack, artifact: Artifact, tmp_path: Path
+) -> None:
+    worker = Worker(redis_url, Copies(tmp_path), stack)
+    await worker.start()
+    channel = worker.registry.changes()
+    heard = asyncio.ensure_future(anext(channel))
+    while dict(await worker.connection.redis.pubsub_numsub(worker.keys.changes)).popitem()[1] < 2:
+        assert not heard.done()
+    await worker.publish(artifact)
+    assert await worker.live.next() == "v1"
+    await heard
+    await channel.aclose()
+
+
+async def test_without_redis_a_worker_starts_from_its_copies_and_leaves_damaged_ones_out(
+    stack: AsyncExitStack, artifact: Artifact, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    copies = Copies(tmp_path)
+    copies.save("sound", "v7", version(artifact, "v7"))
+    copies.save("garbled", "v1", garbled(artifact))
+    copies.save("truncated", "v1", Artifact(artifact.manifest[:100], artifact.graph))
+    worker = Worker(f"redis://127.0.0.1:{free_port()}/0", copies, stack)
+    await worker.start()
+    assert worker.live.policy("sound") is not None
+    assert worker.live.policy("garbled") is worker.live.policy("truncated") is None
+    for task in ("garbled", "truncated"):
+        assert f"a policy of task {task} is not used" in caplog.text
+
+
+async def test_a_copy_that_the_disk_does_not_take_is_said_and_the_worker_goes_on(
+    redis_url: str,
+    stack: AsyncExitStack,
+    artifact: Artifact,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    worker = Worker(redis_url, Copies(tmp_path), stack, poll=0.01)
+    (tmp_path / "t").write_text("a file where the folder should be")
+    await worker.publish(artifact)
+    await worker.start()
+    assert await worker.live.next() == "v1"
+    await worker.publish(version(artifact, "v2"))
+    assert await worker.live.next() == "v2"
+    assert "no copy of v1 of task t" in caplog.text
