@@ -1,5 +1,8 @@
 """Each request gets one label from its first reply; audits and errors leave no second one."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
@@ -28,17 +31,35 @@ class Remembered(Replies):
     def __init__(self) -> None:
         self.seen: dict[tuple[str, str], Place] = {}
 
-    async def first(self, places: object) -> list[bool]:
+    async def first(self, places: Sequence[Place]) -> list[bool]:
         return [self.seen.setdefault((place.task, place.request), place) == place for place in places]
 
 
 async def test_a_teacher_s_label_answers_the_client_and_becomes_a_trace() -> None:
     asked = deferral()
     out = await Learner(TOPICS, Remembered()).learned([message(Reply(asked, "no", TEACHER))], NOW)
-    common = {"id": "r1", "task": "t", "label": "no", "reason": Reason.LOW_SCORE, "requested_at": 5}
-    answer = {"source": "teacher", "labelled_at": NOW, "score": 0.25, "policy": "v1", "metadata": {"a": "b"}}
+    common: dict[str, Any] = {
+        "id": "r1",
+        "task": "t",
+        "label": "no",
+        "reason": Reason.LOW_SCORE,
+        "requested_at": 5,
+    }
+    answer: dict[str, Any] = {
+        "source": "teacher",
+        "labelled_at": NOW,
+        "score": 0.25,
+        "policy": "v1",
+        "metadata": {"a": "b"},
+    }
     assert labels(out) == [Label(**common, **answer, threshold=0.75)]
-    kept = {"embedder": "text", "replied_at": 1000, "text": "hello", "guess": asked.guess, "teacher": TEACHER}
+    kept: dict[str, Any] = {
+        "embedder": "text",
+        "replied_at": 1000,
+        "text": "hello",
+        "guess": asked.guess,
+        "teacher": TEACHER,
+    }
     assert traces(out) == [Trace(**common, **kept, audit=False, sampled=True, threshold=0.75)]
     assert [(found.key, found.headers) for found in out] == [(b"key", CARRIED)] * 2
 

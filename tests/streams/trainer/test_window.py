@@ -65,7 +65,7 @@ def test_a_text_task_learns_from_texts_whatever_else_the_traces_bring() -> None:
 
 
 def test_a_vector_task_learns_from_its_embedder_s_vectors_of_one_length() -> None:
-    given = {"embedder": "precomputed", "text": None}
+    given: dict[str, Any] = {"embedder": "precomputed", "text": None}
     window = filled(
         trace("old", features=packed(1, 2, 3), **given),
         trace("a", "yes", features=packed(1, 2), **given),
