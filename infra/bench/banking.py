@@ -28,13 +28,18 @@ class Split:
         return Features(embeddings=self.rows.embeddings)
 
 
+def likely_folder(given: Path | None) -> Path:
+    """The folder given, or named by the environment, or the one beside the project; it may lack the data."""
+    return given or Path(os.environ.get(_VARIABLE, _BESIDE))
+
+
 def data_folder(given: Path | None) -> Path:
-    """The folder given, or named by the environment, or the one beside the project.
+    """The likely folder.
 
     Raises:
         MissingData: it does not have the data.
     """
-    folder = given or Path(os.environ.get(_VARIABLE, _BESIDE))
+    folder = likely_folder(given)
     for split in ("train", "test"):
         _files(folder, split)
     return folder

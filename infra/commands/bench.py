@@ -8,7 +8,7 @@ from typing import Annotated
 import msgspec
 import typer
 
-from infra.bench.banking import data_folder
+from infra.bench.banking import data_folder, likely_folder
 from infra.bench.figures import LEAST_RUNS, Figure, Report
 from infra.commands.output import AsJson, line, note, result
 
@@ -25,19 +25,20 @@ Runs = Annotated[int, typer.Option(min=LEAST_RUNS, help="How often; medians are 
 @bench.command()
 def policy(data: Data = None, runs: Runs = 5, json: AsJson = False) -> None:
     """What a row costs to score, at batches of 1, 32 and 256."""
-    show(_measured("policy", data, runs), json)
+    show(_measured("policy", data_folder(data), runs), json)
 
 
 @bench.command()
 def fit(data: Data = None, runs: Runs = LEAST_RUNS, json: AsJson = False) -> None:
     """How long a fit of Banking77 takes, cold and warm, and what its policies answer on the test split."""
-    show(_measured("fit", data, runs), json)
+    show(_measured("fit", data_folder(data), runs), json)
 
 
 @bench.command()
 def route(data: Data = None, runs: Runs = LEAST_RUNS, json: AsJson = False) -> None:
     """How fast a worker routes on a real Kafka, beside a bare loop and stock Faust."""
-    show(_measured("route", data, runs), json)
+    folder = likely_folder(None) if data is None else data_folder(data)
+    show(_measured("route", folder, runs), json)
 
 
 def show(report: Report, json: bool) -> None:
@@ -58,10 +59,10 @@ def _told(found: Figure) -> str:
     return f"{shown}  ({found.reference}: {found.reference_value:g}{ratio})"
 
 
-def _measured(name: str, data: Path | None, runs: int) -> Report:
+def _measured(name: str, folder: Path, runs: int) -> Report:
     """Run it in a process of its own; ends the command as that process ends if it fails."""
     note(f"bench {name}: {runs} runs, a few minutes on the whole of Banking77")
-    command = [sys.executable, "-m", "infra.bench", name, str(data_folder(data)), str(runs)]
+    command = [sys.executable, "-m", "infra.bench", name, str(folder), str(runs)]
     done = subprocess.run(command, stdout=subprocess.PIPE, check=False)
     if done.returncode:
         raise typer.Exit(done.returncode)

@@ -1,1 +1,1 @@
-"""How fast one worker routes, beside the least that Kafka asks of any consumer and beside a stock Faust agent."""
+"""How fast one worker routes, beside the least that Kafka asks of anyone and beside a stock Faust agent."""

@@ -36,14 +36,14 @@ def run(settings: Settings) -> None:
     consumer.close()
 
 
-def _passed_on(consumer: Consumer, producer: Producer, output: str) -> dict[int | None, int]:
+def _passed_on(consumer: Consumer, producer: Producer, output: str) -> dict[int, int]:
     """Pass messages on for one commit interval; the last offset of each partition."""
-    last: dict[int | None, int] = {}
+    last: dict[int, int] = {}
     until = time.monotonic() + _COMMIT_INTERVAL
     while time.monotonic() < until:
         for message in consumer.consume(_BATCH, 0.01):
             producer.produce(output, message.value())
-            last[message.partition()] = message.offset() or 0
+            last[message.partition() or 0] = message.offset() or 0
         producer.poll(0)
     return last
 

@@ -1,10 +1,10 @@
-"""Who is measured: a worker of ours, the bare loop, stock Faust. Each a process of its own, alone while it runs."""
+"""Who is measured: a worker of ours, the bare loop, stock Faust; each a process of its own, one at a time."""
 
 import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,7 +30,7 @@ class Contestant:
 
     name: str
     module: str
-    arguments: Sequence[str] = ()
+    arguments: tuple[str, ...] = ()
 
 
 UNDERSTUDY = Contestant("route", "infra.cli", ("worker", "route"))
@@ -91,4 +91,5 @@ def _environment(settings: Settings) -> dict[str, str]:
         "UNDERSTUDY_REDIS__URL": str(settings.redis["url"]),
         "UNDERSTUDY_PREFIX": settings.prefix,
         "UNDERSTUDY_DATA": str(settings.data),
+        "UNDERSTUDY_DELIVERY": settings.delivery,
     }

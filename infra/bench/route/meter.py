@@ -1,7 +1,7 @@
 """How fast a process works through a topic, seen from outside: its group's commits, and the CPU it has used.
 
-All contestants commit as they go, so one ruler fits all and none of them is slowed by measuring itself. CPU is
-that of the whole process, user and system, all threads.
+All contestants commit as they go, so one ruler fits all and none of them is slowed by measuring itself. CPU
+is that of the whole process, user and system, all threads.
 """
 
 import subprocess
@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-import psutil
+import psutil  # type: ignore[import-untyped]
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from streams.errors import StreamsError
@@ -60,9 +60,7 @@ class Pace:
 class Meter:
     """Watches one process work through `topic` as the only member of `group`."""
 
-    def __init__(
-        self, settings: Settings, topic: str, group: str, process: subprocess.Popen[bytes]
-    ) -> None:
+    def __init__(self, settings: Settings, topic: str, group: str, process: subprocess.Popen[bytes]) -> None:
         # Uncommitted: a look never waits for the open transaction, and sees what is committed all the same.
         self._consumer = Consumer(
             {**consumer_options(settings, group), "isolation.level": "read_uncommitted"}

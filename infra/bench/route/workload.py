@@ -1,19 +1,23 @@
-"""The scene that every contestant finds: topics full of requests, a config, and a published policy."""
+"""The scene that every contestant finds: a topic full of requests, a config, and a published policy."""
 
 import asyncio
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import cycle, islice
 
 import msgspec
+import numpy as np
 
-from infra.bench.route.corpus import Corpus, Part
+from infra.bench.banking import Split
+from infra.bench.fit import fitted
+from infra.bench.kinds import Kind
+from infra.bench.route.corpus import Corpus
 from models.artifact import Artifact
-from models.fit import fit
+from models.features import Features
+from models.policy import Policy
 from schemas.codec import REQUEST
 from schemas.messages import Request
-from streams.errors import StreamsError
+from streams.errors import KafkaFailed
 from streams.kafka.connect import open_writer
 from streams.kafka.topics import ensure
 from streams.settings import Settings
@@ -21,74 +25,59 @@ from streams.state.connection import Connection
 from streams.state.registry import Registry
 
 TASK = "bench"
+TARGET = 0.95
 
 _VERSION = "v1"
-_TARGET = 0.95
+_ON_THE_WAY = 100_000
 _PATIENCE = 60.0
 
 
-class Unprepared(StreamsError):
-    """The scene could not be set; says what was in the way."""
+def prepare(settings: Settings, kind: Kind, data: Corpus, count: int) -> float:
+    """Make the topics, publish a policy, set the config, and produce `count` requests.
 
-
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """What requests bring.
-
-    Attributes:
-        name: for prefixes and figures.
-        vectors: they bring 384 float32 in base64 and no text; else the text alone.
-        messages: how many are waiting when a contestant starts.
-    """
-
-    name: str
-    vectors: bool
-    messages: int
-
-    @property
-    def embedder(self) -> str:
-        return "precomputed" if self.vectors else "text"
-
-
-VECTORS = Kind("vectors", vectors=True, messages=400_000)
-TEXT = Kind("text", vectors=False, messages=300_000)
-
-
-def prepare(settings: Settings, kind: Kind, data: Corpus) -> None:
-    """Make the topics, publish a policy, set the config, and produce all requests.
+    Returns the share of them, in [0, 1], that the policy answers.
 
     Raises:
-        Unprepared: no policy could be certified, or the broker did not take everything.
+        MissingData: too little data for a policy.
+        KafkaFailed: the broker did not take everything.
     """
     ensure(settings)
-    asyncio.run(_publish(settings, _fitted(kind, data.traces)))
-    producer = open_writer(settings)
-    config = {"embedder": kind.embedder, "target_agreement": _TARGET}
-    producer.produce(settings.topics.config, msgspec.json.encode(config), TASK.encode())
-    for request in requests(kind, data.requests):
-        while len(producer) > 100_000:
-            producer.poll(0.01)
-        producer.produce(settings.topics.requests, REQUEST.encode(request), request.id.encode())
-    if left := producer.flush(_PATIENCE):
-        raise Unprepared(f"{left} of {kind.messages} requests did not reach the broker in {_PATIENCE:.0f} s")
+    artifact = fitted(kind, kind.rows(data.traces), data.traces.labels)
+    asyncio.run(_publish(settings, artifact))
+    _produce(settings, kind, data, count)
+    return _answered(Policy.open(artifact.manifest, artifact.graph), kind.rows(data.requests))
 
 
-def requests(kind: Kind, part: Part) -> Iterator[Request]:
-    """The rows of the part again and again, each time under a new id."""
-    rows = islice(cycle(zip(part.texts, part.vectors, strict=True)), kind.messages)
-    for number, (text, vector) in enumerate(rows):
-        if kind.vectors:
-            yield Request(id=f"r{number}", task=TASK, embedding=vector.tobytes())
-        else:
+def requests(kind: Kind, split: Split, count: int) -> Iterator[Request]:
+    """The rows of the split again and again, each time under a new id; with its vector, or its text alone."""
+    rows = kind.rows(split)
+    if rows.embeddings is not None:
+        packed = [vector.tobytes() for vector in rows.embeddings]
+        for number, embedding in enumerate(islice(cycle(packed), count)):
+            yield Request(id=f"r{number}", task=TASK, embedding=embedding)
+    else:
+        for number, text in enumerate(islice(cycle(rows.texts or ()), count)):
             yield Request(id=f"r{number}", task=TASK, text=text)
 
 
-def _fitted(kind: Kind, traces: Part) -> Artifact:
-    training = traces.training(vectors=kind.vectors)
-    result = fit(training, task=TASK, version=_VERSION, embedder=kind.embedder, targets=(_TARGET,))
-    if result.artifact is None:
-        raise Unprepared(f"no policy for {kind.name}: {'; '.join(result.refused)}")
-    return result.artifact
+def _produce(settings: Settings, kind: Kind, data: Corpus, count: int) -> None:
+    producer = open_writer(settings)
+    config = {"embedder": kind.embedder, "target_agreement": TARGET}
+    producer.produce(settings.topics.config, msgspec.json.encode(config), TASK.encode())
+    for request in requests(kind, data.requests, count):
+        while len(producer) > _ON_THE_WAY:
+            producer.poll(0.01)
+        producer.produce(settings.topics.requests, REQUEST.encode(request), request.id.encode())
+    if left := producer.flush(_PATIENCE):
+        raise KafkaFailed(f"{left} of {count} requests did not reach the broker in {_PATIENCE:.0f} s")
+
+
+def _answered(policy: Policy, rows: Features) -> float:
+    scores, threshold = policy.score(rows), policy.manifest.threshold(TARGET)
+    if threshold is None:
+        return 0.0
+    accepted = (scores.score >= threshold) & (scores.novelty <= policy.manifest.novelty_limit)
+    return float(np.mean(accepted & ~policy.blocked[scores.label]))
 
 
 async def _publish(settings: Settings, artifact: Artifact) -> None:
