@@ -19,7 +19,7 @@ from streams.audit import Auditor
 from streams.collector import calm_down
 from streams.kafka.announcer import Announcer
 from streams.kafka.channel import BatchChannel
-from streams.kafka.clients import largest_value
+from streams.kafka.clients import largest_message
 from streams.kafka.connect import open_reader, open_role, open_writer
 from streams.kafka.dead_letters import DeadLetters
 from streams.kafka.source import Source
@@ -139,7 +139,7 @@ class _Assembly:
                 batch=batch or settings.batch,
                 commit_interval=settings.commit_interval,
                 drain=settings.drain,
-                largest=largest_value(settings),
+                largest=largest_message(settings),
             )
         )
         return channel

@@ -11,7 +11,8 @@ log = logging.getLogger(__name__)
 
 Options = dict[str, Any]
 
-_FRAME = 16_000
+# What Kafka's own format takes of a message's size, with room to spare.
+_FRAME = 1_000
 
 _CLASSIC_GROUP: Options = {
     "partition.assignment.strategy": "cooperative-sticky",
@@ -59,8 +60,8 @@ def producer_options(settings: Settings) -> Options:
     }
 
 
-def largest_value(settings: Settings) -> int:
-    """Bytes that a message's value may have, so that it fits with its key and headers."""
+def largest_message(settings: Settings) -> int:
+    """Bytes that a message's value, key and headers may have together."""
     return int(producer_options(settings)["message.max.bytes"]) - _FRAME
 
 

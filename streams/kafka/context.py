@@ -29,4 +29,5 @@ def headers_of(message: Message) -> Headers:
 
 def carried(message: Message) -> Headers | None:
     """W3C trace context and CloudEvents headers, which go with a request to its label."""
-    return [header for header in headers_of(message) if header[0].startswith(_FOLLOWS)] or None
+    headers = headers_of(message)
+    return [header for header in headers if header[0].startswith(_FOLLOWS)] or None if headers else None

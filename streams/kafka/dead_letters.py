@@ -1,4 +1,7 @@
-"""Dead letters: the original bytes, key and headers, and headers that say where it failed and why."""
+"""Dead letters: the original bytes, key and headers, and headers that say where it failed and why.
+
+What would be too large for Kafka even so is left out of the letter; it stands where the headers say.
+"""
 
 from collections.abc import Iterable
 from typing import TypeVar
@@ -8,10 +11,15 @@ from confluent_kafka import Message
 
 from schemas.codec import Codec
 from schemas.errors import InvalidMessage
+from streams.errors import OutputTooLarge
 from streams.kafka.batch import Outgoing
 from streams.kafka.context import Headers, as_bytes, headers_of
 
 PREFIX = "_dlq.errors."
+_LONGEST_REASON = 2_000
+_LONGEST_KEY = 4_000
+# Other messages stay so far below the limit, so that the letter of one that does not has room to say so.
+_ROOM = 8_000
 
 Record = TypeVar("Record", bound=msgspec.Struct)
 
@@ -36,9 +44,34 @@ class DeadLetters:
             (f"{PREFIX}partition", str(message.partition()).encode()),
             (f"{PREFIX}offset", str(message.offset()).encode()),
             (f"{PREFIX}stage", self._stage.encode()),
-            (f"{PREFIX}reason", reason.encode()),
+            (f"{PREFIX}reason", reason[:_LONGEST_REASON].encode(errors="replace")),
         ]
         return Outgoing(self._topic, as_bytes(message.key()), as_bytes(message.value()), headers)
+
+    def fitting(self, outgoing: list[Outgoing], most: int) -> list[Outgoing]:
+        """The same messages, of dead letters that are too large only what fits.
+
+        Args:
+            most: bytes of a message's value, key and headers.
+
+        Raises:
+            OutputTooLarge: another message is too large.
+        """
+        return [out if _size(out) <= most - _ROOM else self._cut(out, most) for out in outgoing]
+
+    def _cut(self, large: Outgoing, most: int) -> Outgoing:
+        if large.topic != self._topic:
+            raise OutputTooLarge(
+                f"a message of {_size(large)} bytes for {large.topic} is over the producer's "
+                f"`message.max.bytes`, which leaves {most - _ROOM} for value, key and headers"
+            )
+        if _size(large) <= most:
+            return large
+        ours = dict(header for header in large.headers or [] if header[0].startswith(PREFIX))
+        reason = as_bytes(ours[f"{PREFIX}reason"]) or b""
+        ours[f"{PREFIX}reason"] = reason + b" (and it is too large to be repeated here)"
+        key = large.key if len(large.key or b"") <= _LONGEST_KEY else None
+        return Outgoing(large.topic, key, None, list(ours.items()))
 
     def decoded(
         self, codec: Codec[Record], messages: Iterable[Message]
@@ -52,6 +85,12 @@ class DeadLetters:
             except InvalidMessage as error:
                 letters.append(self.letter(message, str(error)))
         return records, letters
+
+
+def _size(message: Outgoing) -> int:
+    _, key, value, headers = message
+    size = len(key or b"") + len(value or b"")
+    return size if not headers else size + sum(len(name) + len(content or b"") for name, content in headers)
 
 
 def _own(message: Message) -> Headers:

@@ -35,7 +35,7 @@ from typing import Any
 from confluent_kafka import Consumer, Message, TopicPartition
 from mode import Service
 
-from streams.errors import DeliveryFailed, KafkaFailed, OutputTooLarge, StateUnavailable
+from streams.errors import DeliveryFailed, KafkaFailed, StateUnavailable
 from streams.kafka.batch import Batch, Outgoing
 from streams.kafka.channel import BatchChannel
 from streams.kafka.dead_letters import DeadLetters
@@ -58,7 +58,8 @@ class Source(Service):
         connect: opens the consumer and its delivery; called on the source's thread.
         batch: messages at once, at most.
         commit_interval: seconds.
-        largest: bytes of an output's value, at most; what would cause a larger one is a dead letter.
+        largest: bytes of an output's value, key and headers, at most; what would cause a larger one is a
+            dead letter.
         drain: seconds that a stop waits for the batch in hand before it is left for the next owner.
     """
 
@@ -163,19 +164,12 @@ class Source(Service):
                 return [out for message in messages for out in self._handled([message])]
             log.exception("%s can't process %s", self.role, _place(messages[0]))
             reason = f"{type(error).__name__}: {error}"
-            return [self._dead_letters.letter(messages[0], reason)]
+            return self._dead_letters.fitting([self._dead_letters.letter(messages[0], reason)], self._largest)
 
     def _settled(self, messages: Sequence[Message]) -> list[Outgoing]:
         batch = Batch(messages)
         self._event_loop.call_soon_threadsafe(self.channel.offer, batch)
-        outgoing = batch.outcome(self._abandoned)
-        for message in outgoing:
-            if message.value is not None and len(message.value) > self._largest:
-                raise OutputTooLarge(
-                    f"a message of {len(message.value)} bytes for {message.topic} is over the producer's "
-                    f"`message.max.bytes`, {self._largest}"
-                )
-        return outgoing
+        return self._dead_letters.fitting(batch.outcome(self._abandoned), self._largest)
 
     def _commit(self) -> None:
         try:

@@ -121,7 +121,7 @@ class Router:
 
     def __init__(self, live: Live, topics: Topics, auditor: Auditor) -> None:
         self._live = live
-        self._topics = topics
+        self._labels, self._deferrals = topics.labels, topics.deferrals
         self._auditor = auditor
         self._dead_letters = DeadLetters(topics.dead_letters, STAGE)
 
@@ -168,10 +168,10 @@ class Router:
         answered = verdict.reason is Reason.ACCEPTED
         if answered:
             label = _label(request, verdict, task, audited, at, now)
-            outgoing.append(Outgoing(self._topics.labels, key, LABEL.encode(label), headers))
+            outgoing.append(Outgoing(self._labels, key, LABEL.encode(label), headers))
         if audited or not answered:
             deferral = _deferral(request, verdict, task, audited, at)
-            outgoing.append(Outgoing(self._topics.deferrals, key, DEFERRAL.encode(deferral), headers))
+            outgoing.append(Outgoing(self._deferrals, key, DEFERRAL.encode(deferral), headers))
         return outgoing
 
 
