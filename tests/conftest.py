@@ -5,7 +5,8 @@
 - `UNDERSTUDY_TEST_DATA`: the folder with Banking77; otherwise `../shared/data` beside the project.
 
 A test that asks for one of the servers, or that lives in `tests/system`, is marked `system`. Where a
-server can't run, such tests are skipped with the reason, and fail with it where `CI` is set.
+server can't run, such tests are skipped with the reason, and fail with it where `CI` is set. There,
+hypothesis draws the same examples every time: what it finds anew is found where somebody can look at it.
 """
 
 import os
@@ -14,10 +15,15 @@ from pathlib import Path
 from typing import NoReturn
 
 import pytest
+from hypothesis import settings
 
 from infra.local.apache_kafka import ApacheKafka
 from infra.local.embedded_redis import EmbeddedRedis
 from infra.local.errors import LocalServerError
+
+settings.register_profile("ci", derandomize=True, deadline=None)
+if os.environ.get("CI"):
+    settings.load_profile("ci")
 
 _ROOT = Path(__file__).parents[1]
 _SYSTEM_TESTS = Path(__file__).with_name("system")

@@ -93,11 +93,11 @@ def test_a_valid_override_never_makes_an_invalid_config_and_the_last_word_counts
     for name in ("growth", "at_least"):
         value: Any = getattr(Refit(), name)
         for override in overrides:
-            if "refit" in override:
-                layer = override["refit"] or {name: None}
-                value = (
-                    layer.get(name, value) if layer.get(name, value) is not None else getattr(Refit(), name)
-                )
+            layer = override.get("refit", {})
+            if layer is None or layer.get(name, value) is None:
+                value = getattr(Refit(), name)
+            else:
+                value = layer.get(name, value)
         assert getattr(config.refit, name) == value
 
 
