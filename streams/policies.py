@@ -6,6 +6,7 @@ then, and whenever any of that fails, the old one serves. Redis announces change
 
 import asyncio
 import logging
+from contextlib import aclosing
 
 from mode import Service
 
@@ -51,10 +52,17 @@ class PolicyWatch(Service):
     async def _told(self) -> None:
         while not self.should_stop:
             try:
-                async for _ in self._registry.changes():
-                    await self._refresh()
+                await self._listen()
             except StateUnavailable:
                 await self.sleep(self._poll)
+
+    async def _listen(self) -> None:
+        async with aclosing(self._registry.changes()) as changes:
+            async for task in changes:
+                if self.should_stop:
+                    return
+                if task is not None:
+                    await self._refresh()
 
     async def _refresh(self) -> None:
         async with self._turn:

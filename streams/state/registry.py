@@ -86,15 +86,18 @@ class Registry:
                 await self._drop_old(redis, task)
         return bool(published)
 
-    async def changes(self) -> AsyncGenerator[str, None]:
-        """Tasks whose policy changes, as they are announced. Announcements may be missed: poll as well."""
+    async def changes(self) -> AsyncGenerator[str | None, None]:
+        """Tasks whose policy changes, as they are announced; None for each second without.
+
+        Announcements may be missed: poll as well. A cancellation may get lost in redis-py, so whoever listens
+        has to look for themselves whether to go on.
+        """
         with self._connection.reached() as redis:
             async with redis.pubsub(ignore_subscribe_messages=True) as subscription:
                 await subscription.subscribe(self._keys.changes)
                 while True:
                     message = await subscription.get_message(timeout=_LISTEN)
-                    if message is not None:
-                        yield as_text(message["data"])
+                    yield None if message is None else as_text(message["data"])
 
     async def _drop_old(self, redis: Redis, task: str) -> None:
         old = [as_text(name) for name in await redis.zrange(self._keys.policies(task), 0, -self._kept - 1)]

@@ -1,6 +1,7 @@
 """What was published is what is fetched, and only the newest leader publishes."""
 
 import asyncio
+from contextlib import aclosing
 
 import pytest
 
@@ -86,10 +87,12 @@ async def test_versions_beyond_those_kept_are_dropped_oldest_first(
 async def test_a_published_policy_is_announced(
     connection: Connection, keys: Keys, registry: Registry, token: int
 ) -> None:
-    changes = registry.changes()
-    announced = asyncio.ensure_future(anext(changes))
+    async def first() -> str:
+        async with aclosing(registry.changes()) as changes:
+            return await anext(task async for task in changes if task is not None)
+
+    announced = asyncio.ensure_future(first())
     while dict(await connection.redis.pubsub_numsub(keys.changes)) != {keys.changes.encode(): 1}:
         assert not announced.done()
     assert await publish(registry, 1, token)
     assert await announced == "t"
-    await changes.aclose()
