@@ -1,5 +1,6 @@
 """Settings come from the environment, then the file; whatever is wrong with them is said at once."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -12,8 +13,8 @@ from streams.settings import ROLES, Settings, load_settings
 @pytest.fixture
 def environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     """Without whatever the test run itself was started with."""
-    for name in ("UNDERSTUDY_SETTINGS", "UNDERSTUDY_KAFKA__BOOTSTRAP_SERVERS", "UNDERSTUDY_REDIS__URL"):
-        monkeypatch.delenv(name, raising=False)
+    for name in [name for name in os.environ if name.startswith("UNDERSTUDY_")]:
+        monkeypatch.delenv(name)
     return monkeypatch
 
 
