@@ -16,7 +16,7 @@ from models.policy import Policy
 from streams.errors import StateUnavailable
 from streams.live import Live
 from streams.state.copies import Copies
-from streams.state.registry import Registry
+from streams.state.registry import Active, Registry
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +35,7 @@ class PolicyWatch(Service):
         self._copies = copies
         self._poll = poll
         self._turn = asyncio.Lock()
-        self._refused: dict[str, str] = {}
+        self._seen: dict[str, Active] = {}
 
     async def on_start(self) -> None:
         for task, artifact in self._copies.all().items():
@@ -74,16 +74,13 @@ class PolicyWatch(Service):
 
     async def _follow(self, task: str) -> None:
         active = await self._registry.active(task)
-        installed = self._live.policy(task)
-        if active is None or self._refused.get(task) == active.version:
-            return
-        if installed is not None and installed.manifest.version == active.version:
+        # Not the version's name alone: a Redis that was emptied starts again at the same names.
+        if active is None or self._seen.get(task) == active:
             return
         artifact = await self._registry.fetch(task, active.version)
         if artifact is not None and await self._install(task, artifact):
             await self._save(task, active.version, artifact)
-        else:
-            self._refused[task] = active.version
+        self._seen[task] = active
 
     async def _save(self, task: str, version: str, artifact: Artifact) -> None:
         try:

@@ -36,6 +36,9 @@ _NOT_OURS = re.compile(rf"{PREFIX}(TEST_.*|(\w+_)?(SERVICE_HOST|SERVICE_PORT.*|P
 Role = Literal["route", "teacher", "learn", "certify", "trainer"]
 ROLES: tuple[Role, ...] = get_args(Role)
 
+_SECRET = frozenset({"audit_key", "kafka", "consumer", "producer", "redis"})
+"""Settings whose values are never repeated in a message."""
+
 
 class Settings(BaseSettings):
     """Attributes:
@@ -163,4 +166,5 @@ def _flat(options: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, An
 
 def _sentence(problem: Any) -> str:
     place = "__".join(str(part) for part in problem["loc"])
-    return f"`{place}` (UNDERSTUDY_{place.upper()}): {problem['msg']}, not {problem['input']!r}"
+    given = "" if problem["loc"][0] in _SECRET else f", not {problem['input']!r}"
+    return f"`{place}` (UNDERSTUDY_{place.upper()}): {problem['msg']}{given}"

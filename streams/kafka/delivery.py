@@ -48,7 +48,7 @@ class ExactlyOnce:
             aborts what that one left open.
 
     Raises:
-        DeliveryFatal: the broker does not grant the transactional id.
+        DeliveryFailed, DeliveryFatal: the broker does not grant the transactional id.
     """
 
     def __init__(self, consumer: Consumer, producer: Producer, transactional_id: str) -> None:
@@ -80,7 +80,10 @@ class ExactlyOnce:
 
     def abort(self) -> None:
         if self._open:
-            self._retried(lambda: self._producer.abort_transaction(_PROMPTLY))
+            try:
+                self._retried(lambda: self._producer.abort_transaction(_PROMPTLY))
+            except DeliveryFailed as error:
+                raise DeliveryFatal(f"what was sent could not be taken back: {error}") from error
             self._open = False
 
     def close(self) -> None:
@@ -116,7 +119,12 @@ class AtLeastOnce:
         self._failures: list[KafkaError] = []
 
     def send(self, outgoing: Iterable[Outgoing]) -> None:
-        _produce(self._producer, outgoing, on_delivery=self._reported)
+        try:
+            _produce(self._producer, outgoing, on_delivery=self._reported)
+        except KafkaException as error:
+            reason = error.args[0]
+            failure = DeliveryFatal if reason.fatal() else DeliveryFailed
+            raise failure(f"an output was not taken: {reason.str()}") from error
 
     def commit(self, offsets: Sequence[TopicPartition]) -> None:
         if self._producer.flush(_PROMPTLY):

@@ -145,9 +145,7 @@ class Source(Service):
             self._progress.processed(messages)
         except StateUnavailable as error:
             log.debug("%s waits: %s", self.role, error)
-            self._commit()
-            self._progress.processed(messages)
-            self._rewind()
+            self._put_back(messages)
             self._stopping.wait(_BACK_OFF)
         except DeliveryFailed as error:
             self._progress.processed(messages)
@@ -170,6 +168,17 @@ class Source(Service):
         batch = Batch(messages)
         self._event_loop.call_soon_threadsafe(self.channel.offer, batch)
         return self._dead_letters.fitting(batch.outcome(self._abandoned), self._largest)
+
+    def _put_back(self, messages: Sequence[Message]) -> None:
+        """Commit what was pending before these messages; they, and it where that fails, are read again."""
+        try:
+            self._delivery.commit(self._progress.to_commit())
+            self._progress.committed()
+        except DeliveryFailed as error:
+            log.warning("%s: %s; reading again from the last commit", self.role, error)
+            self._delivery.abort()
+        self._progress.processed(messages)
+        self._rewind()
 
     def _commit(self) -> None:
         try:

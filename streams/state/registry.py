@@ -70,6 +70,8 @@ class Registry:
         """Make a policy the active one; False when `token` is no longer the newest."""
         keys = self._keys
         with self._connection.reached() as redis:
+            # First: a worker finds no policy for a task in the set, and looks again; never the reverse.
+            await redis.sadd(keys.tasks, task)
             published = await self._publish(
                 [
                     keys.fence(task),
@@ -81,7 +83,6 @@ class Registry:
                 [token, version, serial, now, artifact.manifest, artifact.graph],
             )
             if published:
-                await redis.sadd(keys.tasks, task)
                 await redis.publish(keys.changes, task)
                 await self._drop_old(redis, task)
         return bool(published)
