@@ -105,7 +105,9 @@ class Policy:
         novelty = np.full(len(features), np.inf, dtype=np.float32)
         for rows, feed in self._chunks(features):
             label[rows], score[rows], novelty[rows] = self._run(feed)
-        unknown = ~(np.isfinite(score) & np.isfinite(novelty))
+        named = (label >= 0) & (label < len(self.manifest.labels))
+        unknown = ~(np.isfinite(score) & np.isfinite(novelty) & named)
+        np.copyto(label, 0, where=unknown)
         np.copyto(novelty, np.inf, where=unknown)
         np.copyto(score, 0.0, where=unknown)
         return Scores(label, score, novelty)

@@ -73,7 +73,7 @@ class Keys:
         return f"{self.prefix}:changes"
 
     def policies(self, task: str) -> str:
-        """Sorted set of versions by fencing token."""
+        """Sorted set of versions by serial number."""
         return f"{self.prefix}:{{{task}}}:policies"
 
     def manifest(self, task: str, version: str) -> str:
@@ -97,10 +97,6 @@ class Keys:
     def audits(self, task: str, version: str) -> str:
         """Hash: n, k, and `offset:<partition>` of the last trace folded in."""
         return f"{self.prefix}:{{{task}}}:audits:{version}"
-
-    def breaker(self, task: str) -> str:
-        """Hash: state, reason, since."""
-        return f"{self.prefix}:{{{task}}}:breaker"
 
     def replied(self, task: str, request: str) -> str:
         """Where the reply to this request stood, with expiry."""

@@ -7,6 +7,7 @@ by a config or a policy that is out of date. A trainer's traces come last: readi
 stop in the opposite order.
 """
 
+import logging
 import os
 import secrets
 from collections.abc import Iterable
@@ -36,6 +37,8 @@ from streams.state.lease import Leases
 from streams.state.registry import Registry
 from streams.state.replies import Replies
 from streams.teacher.client import Asker
+
+log = logging.getLogger(__name__)
 
 
 class Bare(BootStrategy):
@@ -95,6 +98,10 @@ class _Assembly:
         settings = self._settings
         copies = Copies(settings.data / "policies" / settings.prefix)
         self._app.services.append(PolicyWatch(self._live, self._registry, copies, settings.poll))
+        if settings.delivery == "exactly_once" and "audit_key" not in settings.model_fields_set:
+            log.warning(
+                "the audit key is the public default: clients can tell what is audited (UNDERSTUDY_AUDIT_KEY)"
+            )
         auditor = Auditor(settings.audit_key.get_secret_value().encode())
         router = route.Router(self._live, settings.topics, auditor)
         route.install(self._app, self._source(route.STAGE, settings.topics.requests), router)
@@ -104,9 +111,11 @@ class _Assembly:
         self._app.services.append(_Closing(asker))
         desk = teacher.Desk(self._live, self._settings.topics, asker)
         most = min(teacher.MOST, self._settings.batch)
-        teacher.install(
-            self._app, self._source(teacher.STAGE, self._settings.topics.deferrals, batch=most), desk
+        # A batch may take long: none waits in a transaction that another one has opened.
+        channel = self._source(
+            teacher.STAGE, self._settings.topics.deferrals, batch=most, commit_interval=0.0
         )
+        teacher.install(self._app, channel, desk)
 
     def _learn(self) -> None:
         replies = Replies(self._connection, self._settings.keys, self._settings.reply_memory)
@@ -126,7 +135,9 @@ class _Assembly:
         trainer.install(self._app, self._tail(settings.topics.traces), role)
         self._app.services.append(role)
 
-    def _source(self, role: str, topic: str, batch: int | None = None) -> BatchChannel:
+    def _source(
+        self, role: str, topic: str, batch: int | None = None, commit_interval: float | None = None
+    ) -> BatchChannel:
         """The channel of a source that is added to the services."""
         settings, channel = self._settings, BatchChannel(self._app)
         self._app.services.append(
@@ -137,7 +148,7 @@ class _Assembly:
                 lambda: open_role(settings, role, self._slot.name),
                 dead_letters=DeadLetters(settings.topics.dead_letters, role),
                 batch=batch or settings.batch,
-                commit_interval=settings.commit_interval,
+                commit_interval=settings.commit_interval if commit_interval is None else commit_interval,
                 drain=settings.drain,
                 largest=largest_message(settings),
             )

@@ -1,5 +1,6 @@
 """config, topics, status: what operators look at and change."""
 
+from collections.abc import Mapping
 from importlib.metadata import version
 from typing import Annotated, Any
 
@@ -8,12 +9,13 @@ import typer
 
 from infra.commands.output import AsJson, line, note, result
 from infra.commands.reading import Reader
+from infra.commands.writing import write
 from infra.serve.servers import client_settings
 from infra.serve.standing import Standing, standings
-from schemas.config import EVERY_TASK, NOTHING, Override, config_of, laid_over, parse_override, task_of
+from schemas.config import EVERY_TASK, NOTHING, Override, config_of, parse_override, task_of
 from schemas.documents import asyncapi
 from schemas.errors import InvalidConfig
-from streams.kafka.connect import open_writer
+from streams.kafka.batch import Outgoing
 from streams.kafka.topics import ensure, wanted
 from streams.roles.config import read
 from streams.settings import Settings, load_settings
@@ -46,14 +48,10 @@ def config_set(
     task_of(task)
     settings = client_settings()
     before = overrides_on(settings).get(task, NOTHING)
-    override = laid_over(before, _assigned(assignments))
+    override = _changed(before, _assigned(assignments))
     raw = msgspec.json.encode(override)
     parse_override(raw)
-    producer = open_writer(settings)
-    producer.produce(settings.topics.config, raw, task.encode())
-    if producer.flush(10.0):
-        note("Kafka did not take the config within 10 s")
-        raise typer.Exit(1)
+    write(settings, [Outgoing(settings.topics.config, task.encode(), raw)])
     result(override)
 
 
@@ -120,6 +118,15 @@ def _assigned(assignments: list[str]) -> dict[str, Any]:
             place = place.setdefault(part, {})
         place[last] = _value(value)
     return fields
+
+
+def _changed(before: Override, fields: Override) -> dict[str, Any]:
+    """The fields of both; a null stays, since it puts back a default that `*` may have changed."""
+    both = {name: (before.get(name), value) for name, value in fields.items()}
+    return {**before} | {
+        name: _changed(was, value) if isinstance(was, Mapping) and isinstance(value, Mapping) else value
+        for name, (was, value) in both.items()
+    }
 
 
 def _value(text: str) -> Any:

@@ -8,15 +8,15 @@ from typing import Annotated, Any
 
 import msgspec
 import typer
-from confluent_kafka import Producer
 
 from infra.commands.output import AsJson, line, note, result
 from infra.commands.reading import Reader
+from infra.commands.writing import write
 from infra.serve.servers import client_settings, default_task
 from schemas.codec import LABEL, REQUEST
 from schemas.errors import InvalidMessage
 from schemas.messages import Label, Request
-from streams.kafka.connect import open_writer
+from streams.kafka.batch import Outgoing
 from streams.kafka.context import as_bytes
 from streams.settings import Settings
 
@@ -37,7 +37,7 @@ def ask(
     request = Request(id=f"ask-{uuid.uuid4()}", task=task or default_task(settings), text=text)
     reader = Reader(settings, settings.topics.labels, from_start=False)
     try:
-        _send(open_writer(settings), settings, [request])
+        _send(settings, [request])
         found = _answer(reader, request.id, timeout)
     finally:
         reader.close()
@@ -60,7 +60,7 @@ def produce(
     """Send requests from a file. `id` and `task` are filled in where a line has none."""
     settings = client_settings()
     requests = list(_requests(file, task or default_task(settings)))
-    _send(open_writer(settings), settings, requests)
+    _send(settings, requests)
     note(f"{len(requests)} requests sent to {settings.topics.requests}")
 
 
@@ -88,13 +88,9 @@ def consume(
         reader.close()
 
 
-def _send(producer: Producer, settings: Settings, requests: list[Request]) -> None:
-    for request in requests:
-        producer.produce(settings.topics.requests, REQUEST.encode(request), request.id.encode())
-        producer.poll(0)
-    if producer.flush(30.0):
-        note("Kafka did not take all requests within 30 s")
-        raise typer.Exit(1)
+def _send(settings: Settings, requests: list[Request]) -> None:
+    topic = settings.topics.requests
+    write(settings, (Outgoing(topic, request.id.encode(), REQUEST.encode(request)) for request in requests))
 
 
 def _answer(reader: Reader, request: str, timeout: float) -> Label | None:

@@ -2,9 +2,18 @@
 
 from confluent_kafka import Consumer, Producer
 
-from streams.kafka.clients import consumer_options, producer_options, reader_options, transactional_options
+from streams.kafka.clients import (
+    Options,
+    consumer_options,
+    producer_options,
+    reader_options,
+    transactional_options,
+)
 from streams.kafka.delivery import AtLeastOnce, Delivery, ExactlyOnce
 from streams.settings import Settings
+
+# Longer than any batch of the teacher's may take (`streams.teacher.client`).
+_PATIENT: dict[str, Options] = {"teacher": {"max.poll.interval.ms": 1_800_000}}
 
 
 def open_role(settings: Settings, role: str, slot: str) -> tuple[Consumer, Delivery]:
@@ -17,7 +26,7 @@ def open_role(settings: Settings, role: str, slot: str) -> tuple[Consumer, Deliv
         DeliveryFailed, DeliveryFatal: the broker grants no transactions to this worker.
     """
     name = f"{settings.prefix}.{role}"
-    consumer = Consumer(consumer_options(settings, name))
+    consumer = Consumer(consumer_options(settings, name) | _PATIENT.get(role, {}))
     if settings.delivery == "at_least_once":
         return consumer, AtLeastOnce(consumer, Producer(producer_options(settings)))
     transactional_id = f"{name}.{slot}"

@@ -68,10 +68,8 @@ class ExactlyOnce:
             raise self._failure(error) from error
 
     def commit(self, offsets: Sequence[TopicPartition]) -> None:
-        if not self._open:
-            if not offsets:
-                return
-            self.send(())
+        if not self._open:  # nothing was sent since the last commit or abort: these offsets are of no outputs
+            return
         # The metadata carries the group's generation: a worker that lost its partitions is refused here.
         group = self._consumer.consumer_group_metadata()
         self._retried(lambda: self._producer.send_offsets_to_transaction(list(offsets), group, _PROMPTLY))
@@ -108,6 +106,24 @@ class ExactlyOnce:
                 "give each its own (UNDERSTUDY_SLOT)"
             )
         return DeliveryFailed(f"transaction of {self._id!r}: {reason.str()}")
+
+
+def deliver(producer: Producer, outgoing: Iterable[Outgoing]) -> None:
+    """Produce outside of any source, and wait for all delivery reports. Raises DeliveryFailed."""
+    failures: list[KafkaError] = []
+
+    def reported(error: KafkaError | None, _: Message) -> None:
+        if error is not None:
+            failures.append(error)
+
+    try:
+        _produce(producer, outgoing, on_delivery=reported)
+    except KafkaException as error:
+        raise DeliveryFailed(f"Kafka takes no messages: {error.args[0].str()}") from error
+    left = producer.flush(_PROMPTLY)
+    if failures or left:
+        reason = failures[0].str() if failures else f"no answer within {_PROMPTLY:.0f} s"
+        raise DeliveryFailed(f"{len(failures) + left} messages were not delivered: {reason}")
 
 
 class AtLeastOnce:

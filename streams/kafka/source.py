@@ -110,12 +110,18 @@ class Source(Service):
                 self._consumer.subscribe(
                     [self.topic], on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._lost
                 )
-                while not self._stopping.is_set():
-                    self._turn()
-                self._commit()
+                self._turns()
         except Exception as error:  # noqa: BLE001 - the thread's edge: without it the app must not go on
             log.critical("%s can't go on: %s", self.role, error)
             asyncio.run_coroutine_threadsafe(self.crash(error), self._event_loop)
+
+    def _turns(self) -> None:
+        try:
+            while not self._stopping.is_set():
+                self._turn()
+            self._commit()
+        finally:  # after a failure, leaving the group must not commit what was not delivered
+            self._progress.committed()
 
     def _turn(self) -> None:
         messages = self._consumed(self._batch, 0.0)

@@ -22,7 +22,7 @@ from mode import Service
 from models.fit import FitResult
 from schemas.codec import TRACE
 from schemas.errors import InvalidVector, SchemaError
-from schemas.messages import Event
+from schemas.messages import Event, Trace
 from schemas.vectors import vector
 from streams.clock import unix_ms
 from streams.errors import RefitFailed, StateUnavailable
@@ -123,22 +123,24 @@ class Trainer(Service):
             for name in list(self._tokens):
                 window, attempt, task = self._windows[name], self._attempts[name], self._live.task(name)
                 if due(window.seen, attempt, task.config, time.monotonic()):
-                    await self._refit(task, window)
+                    await self._refit(task, window.seen, usable(window, task.config))
             await self.sleep(_LOOK)
 
-    async def _refit(self, task: Task, window: Window) -> None:
-        token, seen = self._tokens[task.name], window.seen
+    async def _refit(self, task: Task, seen: int, traces: list[Trace]) -> None:
+        token = self._tokens[task.name]
+        if len(traces) < task.config.refit.at_least:
+            return
         try:
             serial = await self._registry.next_serial(task.name)
-            self._announcer.tell(await self._outcome(task, window, serial, token))
+            self._announcer.tell(await self._outcome(task, traces, serial, token))
         except StateUnavailable:
             return
-        self._attempts[task.name] = Attempt(seen, time.monotonic(), task.config)
+        self._attempts[task.name] = Attempt(seen, time.monotonic(), task.config, len(traces))
 
-    async def _outcome(self, task: Task, window: Window, serial: int, token: int) -> Event:
+    async def _outcome(self, task: Task, traces: list[Trace], serial: int, token: int) -> Event:
         version = f"v{serial}"
         try:
-            result = await self._fitted(task, window, version)
+            result = await self._fitted(task, traces, version)
         except (RefitFailed, InvalidVector) as error:
             log.error("%s", error)
             return refused(task.name, version, [str(error)], unix_ms())
@@ -148,8 +150,8 @@ class Trainer(Service):
             return promoted(task.name, task.config.target_agreement, result.summary, unix_ms())
         return refused(task.name, version, ["another trainer leads by now"], unix_ms())
 
-    async def _fitted(self, task: Task, window: Window, version: str) -> FitResult:
-        traces, config = usable(window, task.config), task.config
+    async def _fitted(self, task: Task, traces: list[Trace], version: str) -> FitResult:
+        config = task.config
         newest = max((trace.replied_at for trace in traces), default=0)
         self._announcer.tell(begun(task.name, version, len(traces), newest, unix_ms()))
         active = await self._registry.active(task.name)

@@ -1,9 +1,8 @@
 """Asks the teacher about a deferral and always comes back with a reply, in bounded time.
 
-What goes wrong with the teacher is the reply's `error`. From the call to the reply, waiting for a free slot
-included, an ask takes at most the deadline, so a batch whose asks are started together is over by then too.
-Keep it well under Kafka's `max.poll.interval.ms` (5 minutes by default), and batches small enough that a slot
-comes free in time: about concurrency times deadline over seconds a call.
+What goes wrong with the teacher is the reply's `error`. An ask waits for a free slot for at most `PATIENCE`
+seconds and then takes at most `DEADLINE`; the consumer of deferrals is given more time than both together
+(`streams.kafka.connect`): a batch whose asks are started together is over before Kafka loses its patience.
 """
 
 import asyncio
@@ -24,18 +23,26 @@ from streams.teacher.failures import overdue
 from streams.teacher.prompt import messages, prompt_hash, reminded
 
 DEADLINE = 120.0
+PATIENCE = 900.0
 
 
 class Asker:
     """The built-in teacher of all tasks, on one event loop.
 
     Args:
-        deadline: seconds that one `ask` may take, everything included.
+        deadline: seconds that one `ask` may take once a slot is free, repetitions included.
+        patience: seconds that it waits for the slot.
         environ: where API keys are looked up.
     """
 
-    def __init__(self, deadline: float = DEADLINE, environ: Mapping[str, str] = os.environ) -> None:
+    def __init__(
+        self,
+        deadline: float = DEADLINE,
+        patience: float = PATIENCE,
+        environ: Mapping[str, str] = os.environ,
+    ) -> None:
         self._deadline = deadline
+        self._patience = patience
         self._endpoints = Endpoints(environ)
         self._slots: WeakValueDictionary[tuple[str, int], asyncio.Semaphore] = WeakValueDictionary()
 
@@ -48,10 +55,11 @@ class Asker:
         spent = _Spent()
         label, error = None, None
         try:
-            async with asyncio.timeout(self._deadline):
-                label = await self._label(deferral, config, spent)
+            label = await self._label(deferral, config, spent)
         except TimeoutError:
-            error = overdue((spent.milliseconds() or 0.0) / 1000.0, self._deadline, config)
+            asked = spent.milliseconds() is not None
+            limit = self._deadline if asked else self._patience
+            error = overdue(limit if asked else 0.0, limit, config)
         except TeacherError as failure:
             error = str(failure)
         return Reply(
@@ -81,15 +89,21 @@ class Asker:
     async def _label(self, deferral: Deferral, config: TeacherConfig, spent: "_Spent") -> str:
         address = addressed(config)
         question = messages(deferral.request.text, config)
-        async with self._slot(deferral.request.task, config.concurrency):
+        slot = self._slot(deferral.request.task, config.concurrency)
+        async with asyncio.timeout(self._patience):
+            await slot.acquire()
+        try:
             spent.begin()
-            said = spent.on(await self._endpoints.complete(address, question, config))
-            try:
-                return read(said, config.labels)
-            except UnreadableAnswer:
-                again = reminded(question, said, config.labels)
-            said = spent.on(await self._endpoints.complete(address, again, config))
-            return _read_at_last(said, config)
+            async with asyncio.timeout(self._deadline):
+                said = spent.on(await self._endpoints.complete(address, question, config))
+                try:
+                    return read(said, config.labels)
+                except UnreadableAnswer:
+                    again = reminded(question, said, config.labels)
+                said = spent.on(await self._endpoints.complete(address, again, config))
+                return _read_at_last(said, config)
+        finally:
+            slot.release()
 
     def _slot(self, task: str, concurrency: int) -> asyncio.Semaphore:
         """The task's slots, kept as long as anyone asks."""

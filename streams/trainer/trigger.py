@@ -13,11 +13,13 @@ class Attempt:
         seen: traces that the trainer had seen when it began.
         ended: monotonic seconds.
         config: what it was made for.
+        traces: those that it could use; None for as many as seen.
     """
 
     seen: int = 0
     ended: float = float("-inf")
     config: Config | None = None
+    traces: int | None = None
 
 
 def due(seen: int, attempt: Attempt, config: Config, now: float) -> bool:
@@ -30,12 +32,13 @@ def due(seen: int, attempt: Attempt, config: Config, now: float) -> bool:
         return False
     if attempt.config is not None and _asks_for_more(config, attempt.config):
         return seen >= config.refit.at_least
-    return seen - attempt.seen >= needed(attempt.seen, config.refit)
+    had = attempt.seen if attempt.traces is None else attempt.traces
+    return seen - attempt.seen >= needed(had, config.refit)
 
 
-def needed(seen: int, refit: Refit) -> float:
-    """How many new traces the next refit waits for after one that had `seen`."""
-    return max(refit.growth * seen, refit.at_least)
+def needed(traces: int, refit: Refit) -> float:
+    """How many new traces the next refit waits for after one that had so many."""
+    return max(refit.growth * traces, refit.at_least)
 
 
 def _asks_for_more(config: Config, before: Config) -> bool:

@@ -1,6 +1,6 @@
 """The traces that a task's next refit may use: the newest ones, each request once."""
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator
 
 import numpy as np
@@ -53,7 +53,8 @@ def usable(window: Window, config: Config) -> list[Trace]:
     if config.embedder == TEXT:
         return [trace for trace in window if trace.text is not None]
     brought = [trace for trace in window if trace.embedder == config.embedder and trace.features is not None]
-    size = 4 * config.dimension if config.dimension else len(brought[-1].features or b"") if brought else 0
+    sizes = Counter(len(trace.features or b"") for trace in brought)
+    size = 4 * config.dimension if config.dimension else max(sizes, key=sizes.__getitem__, default=0)
     return [trace for trace in brought if len(trace.features or b"") == size]
 
 

@@ -40,13 +40,16 @@ def test_all_batches_since_the_last_commit_share_a_transaction_with_their_offset
     assert broker.taken() == WHOLE
 
 
-def test_offsets_without_outputs_are_committed_and_nothing_at_all_is_no_transaction(
+def test_a_batch_without_outputs_is_committed_and_offsets_of_no_batch_are_not(
     broker: Broker, delivery: ExactlyOnce
 ) -> None:
     delivery.commit([])
     delivery.abort()
     delivery.close()
     assert broker.taken() == []
+    delivery.commit(AT)
+    assert broker.taken() == []
+    delivery.send([])
     delivery.commit(AT)
     assert broker.taken() == ["begin", *WHOLE[2:]]
 

@@ -66,3 +66,9 @@ def test_a_config_that_asks_for_more_is_tried_once_without_new_traces(
     assert not due(after.refit.at_least - 1, Attempt(0, 0.0, before), after, 50.0), "it is no less than a fit"
     assert not due(1000, Attempt(1000, 0.0, after), after, 50.0)
     assert not due(1000, attempt, after, after.refit.quiet / 2)
+
+
+def test_growth_is_of_the_traces_that_the_last_fit_could_use() -> None:
+    after_a_switch = Attempt(seen=50_000, ended=0.0, config=Config(), traces=1_000)
+    assert not due(50_199, after_a_switch, Config(), 10.0)
+    assert due(50_200, after_a_switch, Config(), 10.0)
