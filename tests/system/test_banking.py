@@ -19,7 +19,7 @@ TARGET = 0.95
 PACE = 200.0
 LAST = 2_000
 CHANCE = 0.001
-"""Of failing a run that keeps the promise. Coverage is asked for loosely: it depends on the machine's pace."""
+"""Of failing a run that keeps the promise. Coverage depends on the machine: it is asked for loosely."""
 
 
 @pytest.mark.parametrize("embedder", ["text", "precomputed"])
