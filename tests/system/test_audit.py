@@ -3,14 +3,16 @@
 import asyncio
 
 from schemas.codec import LABEL, TRACE
+from schemas.messages import Guess, Reason, Trace
 from streams.state.audits import Audits, Counts
 from streams.state.connection import Connection
 from tests.system.deployment import Deployment, wait_until
 from tests.system.gold import GoldTeacher
-from tests.system.topics import Inbox, decoded, everything, has_read_all
+from tests.system.topics import Inbox, committed, decoded, everything, has_read_all
 from tests.system.wishes import TASK, VERSION, answers, publish, wishes
 
 REQUESTS = 300
+BACKLOG = 2_000
 
 
 def test_an_audit_is_one_label_one_trace_one_count_though_replies_repeat_and_certify_is_killed(
@@ -21,11 +23,16 @@ def test_an_audit_is_one_label_one_trace_one_count_though_replies_repeat_and_cer
     requests = wishes(REQUESTS, "audited")
     deployment.worker("route", "learn")
     certify = deployment.worker("certify")
+    with Inbox(deployment, deployment.topics.labels, decoded(LABEL)) as labels:
+        deployment.send(requests[:100])
+        at_once = labels.wait_for(90)
+    assert {(label.source, label.audited) for label in at_once} == {("surrogate", True)}, (
+        "no teacher is there yet"
+    )
     with (
         GoldTeacher(deployment, answers(requests)),
         Inbox(deployment, deployment.topics.traces, decoded(TRACE)) as traces,
     ):
-        deployment.send(requests[:100])
         traces.wait_for(50)
         certify.kill()
         deployment.send(requests[100:])
@@ -38,16 +45,46 @@ def test_an_audit_is_one_label_one_trace_one_count_though_replies_repeat_and_cer
         )
     deployment.stop()
     found = [TRACE.decode(message.value()) for message in everything(deployment, deployment.topics.traces)]
-    labels = [LABEL.decode(message.value()) for message in everything(deployment, deployment.topics.labels)]
+    told = [LABEL.decode(message.value()) for message in everything(deployment, deployment.topics.labels)]
     assert sorted(trace.id for trace in found) == sorted(request.id for request in requests)
-    assert sorted(label.id for label in labels) == sorted(request.id for request in requests)
+    assert sorted(label.id for label in told) == sorted(request.id for request in requests)
     audited = [trace for trace in found if trace.audit]
-    assert {label.id for label in labels if label.source == "surrogate" and label.audited} == {
+    assert {label.id for label in told if label.source == "surrogate" and label.audited} == {
         trace.id for trace in audited
     }
     agreed = sum(trace.guess is not None and trace.guess.label == trace.label for trace in audited)
     assert counts(deployment) == Counts(len(audited), agreed)
     assert len(audited) > REQUESTS / 2
+
+
+def test_traces_that_a_killed_certify_had_counted_but_not_committed_are_not_counted_again(
+    deployment: Deployment,
+) -> None:
+    audits = [trace(number) for number in range(BACKLOG)]
+    producer = deployment.producer()
+    for audit in audits:
+        producer.produce(deployment.topics.traces, TRACE.encode(audit), audit.id.encode(), partition=0)
+    assert producer.flush(10) == 0
+    never = {"UNDERSTUDY_BATCH": "3", "UNDERSTUDY_COMMIT_INTERVAL": "60"}
+    first = deployment.worker("certify", **never)
+    wait_until(lambda: counts(deployment).audits > 0, 60, "a count")
+    first.kill()
+    assert committed(deployment, "certify", deployment.topics.traces, 0) < 0
+    assert counts(deployment).audits < BACKLOG
+    deployment.worker("certify")
+    wait_until(
+        lambda: has_read_all(deployment, "certify", deployment.topics.traces), 60, "certify has read all"
+    )
+    assert counts(deployment) == Counts(BACKLOG, BACKLOG // 2)
+
+
+def trace(number: int) -> Trace:
+    """Of an audit; the teacher agrees with every second one."""
+    guess = Guess("track", 0.9, 0.0, VERSION)
+    label = "track" if number % 2 else "refund"
+    return Trace(
+        f"t{number}", TASK, label, Reason.AUDIT, True, True, "text", 0, 1, "where is it?", guess=guess
+    )
 
 
 def reply_again(deployment: Deployment) -> None:

@@ -2,15 +2,66 @@
 
 from collections import Counter
 
-from schemas.codec import EVENT, LABEL
-from schemas.messages import Event, EventKind, Label, Reason, Request
+import pytest
+
+from schemas.codec import DEFERRAL, EVENT, LABEL
+from schemas.messages import Deferral, EventKind, Label, Reason, Request
 from streams.clock import unix_ms
-from tests.system.deployment import Deployment
+from tests.system.deployment import Deployment, wait_until
 from tests.system.gold import GoldTeacher
 from tests.system.topics import Inbox, decoded
 from tests.system.wishes import TASK, answers, publish, wishes
 
 PROMPTLY = 1_000
+OTHER = "other"
+
+
+class Client:
+    """Asks one question at a time, which either a label or a deferral ends."""
+
+    def __init__(self, deployment: Deployment) -> None:
+        self._deployment = deployment
+        self._labels = Inbox[Label](deployment, deployment.topics.labels, decoded(LABEL))
+        self._deferrals = Inbox[Deferral](deployment, deployment.topics.deferrals, decoded(DEFERRAL))
+        self._asked = 0
+
+    def __enter__(self) -> "Client":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for inbox in (self._labels, self._deferrals):
+            inbox.__exit__(None, None, None)
+
+    def fate(self, task: str = TASK) -> Reason:
+        """What becomes of a request now."""
+        self._asked += 1
+        name = f"question{self._asked}-"
+        self._deployment.send(wishes(1, name, task))
+        found: list[Reason] = []
+
+        def over() -> bool:
+            found.extend(label.reason for label in self._labels.collect() if label.id == f"{name}0")
+            found.extend(
+                deferral.reason for deferral in self._deferrals.collect() if deferral.request.id == f"{name}0"
+            )
+            return bool(found)
+
+        wait_until(over, 30, f"an answer to {name}0")
+        return found[0]
+
+    def wait_for(self, reason: Reason, task: str = TASK) -> None:
+        """Ask until this is what becomes of a request."""
+        wait_until(lambda: self.fate(task) is reason, 15, f"{reason} for {task}")
+
+
+@pytest.fixture
+def routed(deployment: Deployment) -> Deployment:
+    """A policy that answers both tasks, at work."""
+    deployment.configure("*", audit_rate=0.0)
+    for task in (TASK, OTHER):
+        publish(deployment, task)
+    deployment.worker("route", "certify")
+    return deployment
 
 
 def test_a_config_message_changes_the_routing_within_a_second_and_without_a_refit(
@@ -36,26 +87,40 @@ def test_a_config_message_changes_the_routing_within_a_second_and_without_a_refi
     deployment.stop()
 
 
-def test_an_invalid_message_changes_nothing_and_one_event_names_all_its_problems(
-    deployment: Deployment,
-) -> None:
-    publish(deployment)
-    deployment.configure("*", audit_rate=0.0)
-    deployment.worker("route", "certify")
-    deployment.configure(TASK, delta=7, speed="high", refit={"at_least": 0})
-    deployment.configure("no/task", paused=True)
-    with Inbox(deployment, deployment.topics.events, decoded(EVENT)) as events:
-        found: list[Event] = events.wait_for(3)
-    rejected = {
-        event.task: event.details["problems"] for event in found if event.kind is EventKind.CONFIG_REJECTED
-    }
-    assert set(rejected) == {TASK, "no/task"}
-    assert [problem.split(":")[0] for problem in rejected[TASK]] == ["`delta`", "`speed`", "`refit.at_least`"]
-    with Inbox(deployment, deployment.topics.labels, decoded(LABEL)) as labels:
-        deployment.send(wishes(30, "unchanged"))
-        labels.wait_for(20)
-    assert {label.source for label in labels.all} == {"surrogate"}
-    deployment.stop()
+def test_a_task_s_own_config_is_over_that_for_all(routed: Deployment) -> None:
+    with Client(routed) as client:
+        assert (client.fate(), client.fate(OTHER)) == (Reason.ACCEPTED, Reason.ACCEPTED)
+        routed.configure(TASK, paused=False)
+        routed.configure("*", audit_rate=0.0, paused=True)
+        client.wait_for(Reason.OPERATOR, OTHER)
+        client.wait_for(Reason.ACCEPTED)
+        routed.configure("*", audit_rate=0.0, target_agreement=0.999999)
+        client.wait_for(Reason.UNCERTIFIED, OTHER)
+
+
+def test_an_invalid_message_changes_nothing_and_one_event_names_all_its_problems(routed: Deployment) -> None:
+    with (
+        Client(routed) as client,
+        Inbox(routed, routed.topics.events, decoded(EVENT)) as events,
+    ):
+        routed.configure(TASK, paused=True)
+        client.wait_for(Reason.OPERATOR)
+        producer = routed.producer()
+        place = {"topic": routed.topics.config, "partition": partition_of_config(routed, TASK)}
+        producer.produce(**place, key=TASK, value=b'{"paused":false,"threshold":7,"refit":{"often":1}}')
+        producer.produce(**place, key=OTHER, value=b'{"paused":true}')
+        assert producer.flush(10) == 0
+        client.wait_for(Reason.OPERATOR, OTHER)
+        assert client.fate() is Reason.OPERATOR, "although what came later on the partition is in force"
+        wait_until(
+            lambda: any(event.task == OTHER for event in events.collect()),
+            30,
+            "the event about what came later",
+        )
+    rejected = [event for event in events.all if event.kind is EventKind.CONFIG_REJECTED]
+    assert [event.task for event in rejected] == [TASK]
+    problems = rejected[0].details["problems"]
+    assert [problem.split(":")[0] for problem in problems] == ["`threshold`", "`refit.often`"]
 
 
 def reasons_a_second_later(
@@ -68,3 +133,12 @@ def reasons_a_second_later(
     before = len(labels.all)
     deployment.send(asked)
     return Counter(label.reason for label in labels.wait_for(before + len(asked))[before:])
+
+
+def partition_of_config(deployment: Deployment, task: str) -> int:
+    """Where the messages of a key go."""
+    with Inbox(deployment, deployment.topics.config, lambda message: message) as inbox:
+        wait_until(
+            lambda: any(message.key() == task.encode() for message in inbox.collect()), 30, "its config"
+        )
+    return next(message.partition() for message in inbox.all if message.key() == task.encode())

@@ -30,14 +30,22 @@ def test_a_worker_that_takes_a_slot_fences_the_one_that_had_it(deployment: Deplo
     serve(deployment)
     deployment.environment = {"UNDERSTUDY_SLOT": "a"}
     old = deployment.worker("route")
-    before, after = wishes(100, "before"), wishes(400, "after")
-    deployment.send(before)
+    sent = wishes(100, "before")
+    deployment.send(sent)
     wait_until(lambda: has_read_all(deployment, "route", deployment.topics.requests), 60, "a first answer")
     new = deployment.worker("route")
-    deployment.send(after)
-    old.wait_until_it_says("UNDERSTUDY_SLOT")
-    assert old.process.wait(60) != 0
-    assert_routed_once(deployment, before + after)
+
+    def fenced() -> bool:
+        """It notices with its next transaction, so there must be one."""
+        more = wishes(20, f"after{len(sent)}-")
+        deployment.send(more)
+        sent.extend(more)
+        return old.process.poll() is not None
+
+    wait_until(fenced, 60, f"the end of the one that had it, see {old.log}")
+    assert old.process.returncode == 1
+    assert "UNDERSTUDY_SLOT" in old.told()
+    assert_routed_once(deployment, sent)
     assert new.stop() == 0
 
 

@@ -1,5 +1,6 @@
 """The built-in teacher over real HTTP: its label or its failure reaches the client, once."""
 
+import math
 from collections import Counter
 
 from infra.demo.simulated_teacher import Manners, SimulatedTeacher
@@ -10,6 +11,8 @@ from tests.system.topics import Inbox, decoded, everything, has_read_all
 from tests.system.wishes import LABELS, TASK, meant, wishes
 
 UNWELL = Manners(latency=0.02, wrong=0.0, throttled=0.1, failing=0.1)
+WELL = Manners(latency=0.0, wrong=0.0, throttled=0.0, failing=0.0)
+RETRY_AFTER_MS = 1_000.0
 
 
 def test_every_deferral_is_answered_though_the_endpoint_turns_calls_away(deployment: Deployment) -> None:
@@ -31,7 +34,9 @@ def test_every_deferral_is_answered_though_the_endpoint_turns_calls_away(deploym
     assert {label.id: label.label for label in labels.all} == {one.id: meant(one.text) for one in asked}
     assert {(label.source, label.error) for label in labels.all} == {("teacher", None)}
     replies = [REPLY.decode(message.value()) for message in everything(deployment, deployment.topics.replies)]
-    assert all(reply.usage is not None and reply.usage.prompt_tokens > 0 for reply in replies)
+    assert all(reply.usage.prompt_tokens > 0 for reply in replies)
+    assert all(reply.usage.completion_tokens == tokens_of_structured(reply.label) for reply in replies)
+    assert max(reply.latency_ms for reply in replies) > RETRY_AFTER_MS, "what a 429 asks for was waited for"
     assert {reply.teacher.model for reply in replies if reply.teacher} == {"simulated"}
 
 
@@ -39,23 +44,33 @@ def test_a_teacher_that_has_failed_for_good_is_one_error_label_and_one_dead_lett
     deployment: Deployment,
 ) -> None:
     nobody = {"url": f"http://127.0.0.1:{free_port()}/v1", "model": "gone", "labels": LABELS, "retries": 1}
-    deployment.configure(TASK, teacher=nobody)
-    deployment.worker("route", "teacher", "learn")
-    failing, unconfigured = wishes(20, "failing"), wishes(5, "unconfigured", task="nobody-taught")
-    deployment.send([*failing, *unconfigured])
-    with Inbox(deployment, deployment.topics.labels, decoded(LABEL)) as labels:
-        labels.wait_for(len(failing) + len(unconfigured))
-    wait_until(
-        lambda: has_read_all(deployment, "learn", deployment.topics.replies), 60, "all replies are read"
-    )
-    deployment.stop()
-    assert Counter(label.id for label in labels.all) == Counter(one.id for one in [*failing, *unconfigured])
-    assert {(label.label, label.source, label.reason) for label in labels.all} == {
-        (None, "error", "no_policy")
-    }
-    assert all("teacher.url" in label.error for label in labels.all if label.task == "nobody-taught")
-    assert all("127.0.0.1" in label.error for label in labels.all if label.task == TASK)
+    deployment.configure("failing", teacher=nobody)
+    failing, unconfigured = wishes(20, "failing", "failing"), wishes(20, "unconfigured", "unconfigured")
+    taught = wishes(20, "taught", "taught")
+    with SimulatedTeacher(meant, LABELS, WELL) as teacher:
+        deployment.configure("taught", teacher={"url": teacher.url, "model": "there", "labels": LABELS})
+        deployment.worker("route", "teacher", "learn")
+        deployment.send(
+            request for three in zip(failing, unconfigured, taught, strict=True) for request in three
+        )
+        with Inbox(deployment, deployment.topics.labels, decoded(LABEL)) as inbox:
+            labels = {label.id: label for label in inbox.wait_for(60)}
+        wait_until(
+            lambda: has_read_all(deployment, "learn", deployment.topics.replies), 60, "no reply is left"
+        )
+        deployment.stop()
+    assert len(everything(deployment, deployment.topics.labels)) == len(labels) == 60
+    assert {labels[request.id].source for request in taught} == {"teacher"}, "those between them are answered"
+    failed = [labels[request.id] for request in [*failing, *unconfigured]]
+    assert {(label.label, label.source, label.reason) for label in failed} == {(None, "error", "no_policy")}
+    assert all(nobody["url"] in labels[request.id].error for request in failing)
+    assert all("`teacher.url` is not set" in labels[request.id].error for request in unconfigured)
     letters = everything(deployment, deployment.topics.dead_letters)
     dead = Counter(REPLY.decode(letter.value()).deferral.request.id for letter in letters)
-    assert dead == Counter(label.id for label in labels.all)
+    assert dead == Counter(label.id for label in failed)
     assert {dict(letter.headers())["_dlq.errors.stage"] for letter in letters} == {b"learn"}
+
+
+def tokens_of_structured(label: str) -> int:
+    """What the simulated teacher counts for an answer in JSON; a bare label has fewer."""
+    return math.ceil(len(f'{{"label":"{label}"}}') / 4)
