@@ -86,7 +86,10 @@ class Refitter:
 def _child(pipe: Connection) -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
     os.nice(_POLITE)
-    job: Job = pipe.recv()
+    try:
+        job: Job = pipe.recv()
+    except EOFError:  # the parent has died while there was nothing to fit
+        return
     try:
         outcome: FitResult | str = _made(job)
     except Exception as error:  # noqa: BLE001 - the process's edge: the parent reports it
