@@ -1,17 +1,21 @@
 """Of two trainers one leads; when it dies the other goes on where it was, and late comers are refused."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
-from schemas.codec import EVENT, TRACE
-from schemas.messages import EventKind, Reason, Trace
+from models.manifest import Manifest
+from schemas.codec import TRACE
+from schemas.messages import Reason, Trace
 from streams.clock import unix_ms
 from streams.state.connection import Connection
 from streams.state.registry import Active, Registry
 from tests.system.deployment import Deployment, Worker, wait_until
-from tests.system.topics import everything
 from tests.system.wishes import TASK, meant, policy, wishes
 
 LEADS = "leads task"
+
+Answer = TypeVar("Answer")
 
 
 def test_the_standby_publishes_after_the_leader_was_killed_and_outdates_its_token(
@@ -29,11 +33,12 @@ def test_the_standby_publishes_after_the_leader_was_killed_and_outdates_its_toke
     assert first is not None
     assert second is not None
     assert second.token > first.token
-    assert not asyncio.run(published(deployment, first.token)), "what the dead leader was about to publish"
+    assert not published(deployment, first.token), "what the dead leader was about to publish"
     assert active(deployment) == second
     assert standby.stop() == 0
-    fitted_on = traces_of_refits(deployment)
-    assert fitted_on[first.version] <= 300 < fitted_on[second.version], "its window held the leader's traces"
+    assert traces(deployment, first.version) <= 300 < traces(deployment, second.version), (
+        "its window was full"
+    )
 
 
 def teach(deployment: Deployment, count: int, name: str) -> None:
@@ -56,31 +61,32 @@ def led_by(trainers: list[Worker]) -> tuple[Worker, Worker]:
 
 
 def active(deployment: Deployment) -> Active | None:
-    return asyncio.run(_active(deployment))
+    return asked(deployment, lambda registry: registry.active(TASK))
 
 
-async def _active(deployment: Deployment) -> Active | None:
-    connection = Connection(deployment.redis)
-    try:
-        return await Registry(connection, deployment.keys, kept=5).active(TASK)
-    finally:
-        await connection.aclose()
+def traces(deployment: Deployment, version: str) -> int:
+    """How many traces a version was fitted on."""
+    manifest = asked(deployment, lambda registry: registry.manifest(TASK, version))
+    assert manifest is not None
+    return Manifest.decode(manifest).traces
 
 
-async def published(deployment: Deployment, token: int) -> bool:
-    connection = Connection(deployment.redis)
-    try:
-        registry = Registry(connection, deployment.keys, kept=5)
-        return await registry.publish(TASK, "late", 99, token, policy(TASK), unix_ms())
-    finally:
-        await connection.aclose()
+def published(deployment: Deployment, token: int) -> bool:
+    """Whether a trainer with this token may publish."""
+    return asked(
+        deployment,
+        lambda registry: registry.publish(TASK, "late", 99, token, policy(TASK), unix_ms()),
+    )
 
 
-def traces_of_refits(deployment: Deployment) -> dict[str, int]:
-    """How many traces each version that went live was fitted on."""
-    events = [EVENT.decode(message.value()) for message in everything(deployment, deployment.topics.events)]
-    return {
-        event.details["version"]: event.details["traces"]
-        for event in events
-        if event.kind is EventKind.PROMOTED
-    }
+def asked(deployment: Deployment, question: Callable[[Registry], Awaitable[Answer]]) -> Answer:
+    """What the registry answers."""
+
+    async def ask() -> Answer:
+        connection = Connection(deployment.redis)
+        try:
+            return await question(Registry(connection, deployment.keys, kept=5))
+        finally:
+            await connection.aclose()
+
+    return asyncio.run(ask())
