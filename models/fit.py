@@ -18,6 +18,7 @@ from models.frontier import certify, reasons, too_few
 from models.learn import Fitted, learn
 from models.manifest import FORMAT, FrontierPoint, Manifest, Teacher, grid
 from models.probes import with_probes
+from models.study import Study
 from models.training import TrainingSet, check
 
 __all__ = ["Artifact", "FitResult", "FitSummary", "TrainingSet", "fit"]
@@ -58,11 +59,13 @@ class FitResult:
         artifact: None when refused.
         refused: reasons; empty when at least one of the asked targets was certified.
         summary: the figures either way.
+        study: what was found out about each trace; None where there was no point in learning.
     """
 
     artifact: Artifact | None
     refused: tuple[str, ...]
     summary: FitSummary
+    study: Study | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,14 +165,15 @@ def _refusal(
     fitted: Fitted | None = None,
     points: tuple[FrontierPoint, ...] = (),
 ) -> FitResult:
-    return FitResult(None, refused, _summary(order, fitted, points, refused))
+    study = None if fitted is None else fitted.study(order.names)
+    return FitResult(None, refused, _summary(order, fitted, points, refused), study)
 
 
 def _policy(order: _Order, fitted: Fitted, points: tuple[FrontierPoint, ...], seed: int) -> FitResult:
     graph = export(fitted.design, fitted.found.model, fitted.acceptor)
     summary = _summary(order, fitted, points, None)
     manifest = with_probes(_manifest(order, fitted, summary, graph), graph, seed)
-    return FitResult(Artifact(manifest.encode(), graph), (), summary)
+    return FitResult(Artifact(manifest.encode(), graph), (), summary, fitted.study(order.names))
 
 
 def _summary(

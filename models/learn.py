@@ -14,6 +14,7 @@ from models import acceptor, folds, logistic
 from models.design import Design
 from models.frontier import Sample
 from models.manifest import Manifest
+from models.study import Study
 from models.text import TextDesign
 from models.training import TrainingSet
 from models.vectors import VectorDesign
@@ -33,6 +34,8 @@ class Fitted:
         novelty_limit: exceeded by one sampled trace in a hundred.
         sample: the sampled traces, scored.
         accuracy: out-of-fold share of all traces on which the surrogate agrees with the teacher.
+        codes: int64 [n], the teacher's label of every trace.
+        sampled: bool [n], which of them the sample holds.
     """
 
     design: Design
@@ -42,6 +45,24 @@ class Fitted:
     novelty_limit: float
     sample: Sample
     accuracy: float
+    codes: NDArray[np.int64]
+    sampled: NDArray[np.bool_]
+
+    def study(self, names: tuple[str, ...]) -> Study:
+        best = np.argsort(-self.found.logits, axis=1, kind="stable")[:, :2]
+        novelty = self.design.novelty
+        return Study(
+            names=names,
+            codes=self.codes,
+            guesses=best[:, 0],
+            runners_up=best[:, 1],
+            scores=self.acceptor.scores(self.found.logits),
+            novelty=novelty,
+            novelty_limit=self.novelty_limit,
+            eligible=(novelty <= self.novelty_limit) & ~self.blocked[best[:, 0]],
+            sampled=self.sampled,
+            certifying=self.sampled,
+        )
 
     def blocked_labels(self, names: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(name for name, blocked in zip(names, self.blocked, strict=True) if blocked)
@@ -79,7 +100,8 @@ def learn(
     limit = float(np.quantile(design.novelty[sampled], NOVELTY_QUANTILE))
     eligible = (design.novelty <= limit) & ~blocked[guesses]
     sample = Sample(calibrated.scores(found.logits[sampled]), agrees[sampled], eligible[sampled])
-    return Fitted(design, found, calibrated, blocked, limit, sample, float(agrees.mean()))
+    accuracy = float(agrees.mean())
+    return Fitted(design, found, calibrated, blocked, limit, sample, accuracy, codes, sampled)
 
 
 def _design(
