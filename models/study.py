@@ -122,7 +122,7 @@ class Study:
     @property
     def agrees(self) -> NDArray[np.bool_]:
         """bool [n], the guess is the teacher's label."""
-        return self.guesses == self.codes
+        return np.asarray(self.guesses == self.codes)
 
     def __len__(self) -> int:
         return len(self.codes)
