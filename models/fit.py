@@ -4,7 +4,7 @@ import hashlib
 import platform
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import msgspec
 import numpy as np
@@ -65,7 +65,7 @@ class FitResult:
     artifact: Artifact | None
     refused: tuple[str, ...]
     summary: FitSummary
-    study: Study | None = None
+    study: Study | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
