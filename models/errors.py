@@ -2,7 +2,9 @@
 
 ModelError
 ├── PolicyError      a policy that can't be used: damaged, too new, not what its manifest says, wrong features
-└── TrainingError    traces that nothing can be learned from: none, of unequal length, not finite
+├── TrainingError    traces that nothing can be learned from: none, of unequal length, not finite
+└── EmbedderError    an encoder that can't be opened, or that failed on texts
+    └── InvalidSpec  an `embedder` that is not in the grammar
 """
 
 
@@ -16,3 +18,19 @@ class PolicyError(ModelError):
 
 class TrainingError(ModelError):
     """Traces that nothing can be learned from; says what is wrong with which of them."""
+
+
+class EmbedderError(ModelError):
+    """An encoder that can't be opened, or that failed on texts; says which, and what to do. Defer."""
+
+
+class InvalidSpec(EmbedderError):
+    """An `embedder` that is not in the grammar of `models.embedders.spec`.
+
+    Attributes:
+        problems: all of them, a sentence each.
+    """
+
+    def __init__(self, spec: str, problems: tuple[str, ...]) -> None:
+        super().__init__(f"embedder `{spec}`: {'; '.join(problems)}")
+        self.problems = problems

@@ -81,6 +81,7 @@ class _Order:
     delta: float
     ancestor: Manifest | None
     teachers: tuple[Teacher, ...]
+    encoder: str | None
     started: float
 
 
@@ -94,6 +95,7 @@ def fit(
     delta: float = 0.05,
     parent: Artifact | None = None,
     teachers: Sequence[Teacher] = (),
+    encoder: str | None = None,
     seed: int = 0,
     progress: Callable[[float, str], None] = lambda _share, _doing: None,
 ) -> FitResult:
@@ -102,11 +104,12 @@ def fit(
     Args:
         training: the traces.
         task, version: for the manifest.
-        embedder: `text`, or the id of whatever made the embeddings.
+        embedder: what the policy reads, in the grammar of `models.embedders.spec`.
         targets: agreements wanted, in (0, 1); the policy is refused if none of them can be certified.
         delta: chance of certifying a target that is not met, in (0, 1).
         parent: a policy to start from; the search for C begins at its choice.
         teachers: who gave the labels.
+        encoder: id of the encoder that made the vectors, where one did; the policy answers for no other.
         seed: of folds and sketches; the same traces and seed give the same policy.
         progress: told the share done, in [0, 1], and what is being done.
 
@@ -128,6 +131,7 @@ def fit(
         delta=delta,
         ancestor=None if parent is None else Manifest.decode(parent.manifest),
         teachers=tuple(teachers),
+        encoder=encoder,
         started=started,
     )
     hopeless = _hopeless(order)
@@ -222,6 +226,7 @@ def _manifest(order: _Order, fitted: Fitted, summary: FitSummary, graph: bytes) 
         accuracy=summary.accuracy,
         seconds=summary.seconds,
         probes=(),
+        encoder=order.encoder,
     )
 
 

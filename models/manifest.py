@@ -63,7 +63,7 @@ class Manifest(Struct, frozen=True):
         format: version of this file's layout; newer ones than `FORMAT` are refused.
         task, version: whose policy it is, and its name.
         labels: what it can answer, in the order of the graph's label output.
-        embedder: id of the features it reads; `text` for the text alone.
+        embedder: the features it reads, in the grammar of `models.embedders.spec`; `text` for the text alone.
         dimension: length of the vector it reads, None for text.
         delta: chance of error that each point of the frontier was certified with.
         frontier: certified targets, lowest first.
@@ -80,6 +80,7 @@ class Manifest(Struct, frozen=True):
         accuracy: out-of-fold share of all traces on which the surrogate agrees with the teacher.
         seconds: what the fit took.
         probes: stored test vectors, checked at every load.
+        encoder: id of the encoder that made the vectors; None where none did.
         seal: SHA-256 of this file's own content with an empty seal; made and checked by the codec below.
     """
 
@@ -106,6 +107,7 @@ class Manifest(Struct, frozen=True):
     accuracy: float
     seconds: float
     probes: tuple[Probe, ...]
+    encoder: str | None = None
     seal: str = ""
 
     def threshold(self, target: float) -> float | None:

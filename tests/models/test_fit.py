@@ -148,3 +148,12 @@ def test_it_travels_between_processes_and_tells_how_far_it_is() -> None:
     assert pickle.loads(pickle.dumps(result)) == result  # noqa: S301 - made here
     assert heard == sorted(heard)
     assert heard[-1] == 1.0
+
+
+def test_the_manifest_names_the_encoder_that_the_policy_is_bound_to(results: dict[str, FitResult]) -> None:
+    artifact = learned("precomputed", rows=400, targets=(0.8,), encoder="static@1").artifact
+    assert artifact is not None
+    assert Manifest.decode(artifact.manifest).encoder == "static@1"
+    unbound = results["precomputed"].artifact
+    assert unbound is not None
+    assert Manifest.decode(unbound.manifest).encoder is None
