@@ -7,7 +7,7 @@ changes nothing; every problem in it is named (`InvalidConfig`).
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta, Struct
@@ -20,6 +20,7 @@ EVERY_TASK = "*"
 Share = Annotated[float, Meta(ge=0.0, le=1.0)]
 Probability = Annotated[float, Meta(gt=0.0, lt=1.0)]
 Seconds = Annotated[float, Meta(ge=0.0)]
+AUTO: Literal["auto"] = "auto"
 
 
 class Refit(Struct, frozen=True, forbid_unknown_fields=True):
@@ -74,7 +75,14 @@ class Config(Struct, frozen=True):
     Attributes:
         target_agreement: least share of locally answered requests on which the teacher must agree.
         delta: probability with which a certified claim may be wrong.
-        audit_rate: share of all requests that the teacher answers whatever the surrogate says.
+        audit_rate: share of all requests that the teacher answers whatever the surrogate says; `auto` for
+            `audit_high` until the live version has been certified, and `audit_low` from then on.
+        audit_low, audit_high: the bounds of `auto`.
+        audit_overdue: seconds after which an audit without a reply counts as a disagreement until it comes.
+            More than a teacher may take: one that is away for longer opens the breaker.
+        alarm_run_length: audits, at least, on average, between false alarms at an agreement on target.
+        label_floor: a label whose audits prove its agreement to be below this is deferred; 0 blocks none.
+        teacher_change: whether refits `keep` or `drop` the traces of a teacher that was changed.
         threshold: acceptor threshold set by hand in place of the certified one; None for the certified one.
         paused: defer everything.
         embedder: what turns a request into features: `text`, or `precomputed` for a vector that it brings.
@@ -83,7 +91,13 @@ class Config(Struct, frozen=True):
 
     target_agreement: Probability = 0.95
     delta: Probability = 0.05
-    audit_rate: Share = 0.02
+    audit_rate: Share | Literal["auto"] = 0.02
+    audit_low: Share = 0.01
+    audit_high: Share = 0.05
+    audit_overdue: Annotated[float, Meta(gt=0.0)] = 3600.0
+    alarm_run_length: Annotated[float, Meta(ge=100.0)] = 10_000.0
+    label_floor: Share = 0.8
+    teacher_change: Literal["keep", "drop"] = "keep"
     threshold: Share | None = None
     paused: bool = False
     embedder: Annotated[str, Meta(min_length=1)] = "text"

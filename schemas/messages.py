@@ -25,6 +25,7 @@ Embedding = Annotated[
     bytes | list[float], Meta(description="little-endian float32 in base64, or a list of numbers; all finite")
 ]
 Milliseconds = Annotated[int, Meta(ge=0, description="Unix time in milliseconds")]
+Inclusion = Annotated[float, Meta(ge=0.0, le=1.0, description="probability of an audit")]
 
 
 class Reason(StrEnum):
@@ -109,6 +110,7 @@ class Deferral(Struct, frozen=True):
         embedder: what turns the request into features, e.g. `text` or `precomputed`.
         features: float32 vector, so that nobody embeds twice; None where the request itself
             is the features (its text, or the vector that it brought).
+        inclusion: probability with which any request was audited when this one was.
     """
 
     request: Request
@@ -120,6 +122,7 @@ class Deferral(Struct, frozen=True):
     features: bytes | None = None
     guess: Guess | None = None
     threshold: float | None = None
+    inclusion: Inclusion | None = None
 
 
 class Teacher(Struct, frozen=True):
@@ -156,7 +159,11 @@ class Reply(Struct, frozen=True):
 
 
 class Trace(Struct, frozen=True):
-    """What the teacher said of one request. Topic `traces`: the training log and the source of truth."""
+    """What the teacher said of one request. Topic `traces`: the training log and the source of truth.
+
+    Attributes:
+        inclusion: probability with which any request was audited when this one was.
+    """
 
     id: RequestId
     task: TaskName
@@ -172,6 +179,7 @@ class Trace(Struct, frozen=True):
     guess: Guess | None = None
     threshold: float | None = None
     teacher: Teacher | None = None
+    inclusion: Inclusion | None = None
 
 
 class EventKind(StrEnum):
@@ -180,6 +188,10 @@ class EventKind(StrEnum):
     REFUSED = "refused"
     ALARM = "alarm"
     ROLLBACK = "rollback"
+    CERTIFIED = "certified"
+    CERTIFICATE_LOST = "certificate_lost"
+    TEACHER_CHANGED = "teacher_changed"
+    LABEL_BLOCKED = "label_blocked"
     CONFIG_APPLIED = "config_applied"
     CONFIG_REJECTED = "config_rejected"
 

@@ -94,9 +94,30 @@ class Keys:
         """Counter: the highest fencing token handed out."""
         return f"{self.prefix}:{{{task}}}:fence"
 
+    @property
+    def folded(self) -> str:
+        """Hash: `traces:<partition>`, `deferrals:<partition>`: the next offset that certify will fold."""
+        return f"{self.prefix}:folded"
+
+    def certify(self, task: str) -> str:
+        """Hash: what certify knows of the task as a whole, and the revision of all its keys below."""
+        return f"{self.prefix}:{{{task}}}:certify"
+
     def audits(self, task: str, version: str) -> str:
-        """Hash: n, k, and `offset:<partition>` of the last trace folded in."""
+        """Hash: what the audits of a version say, field by field, and the state that it follows from."""
         return f"{self.prefix}:{{{task}}}:audits:{version}"
+
+    def asked(self, task: str, version: str) -> str:
+        """Sorted set: audited requests whose reply is awaited, by the time they were asked."""
+        return f"{self.prefix}:{{{task}}}:asked:{version}"
+
+    def blocked(self, task: str, version: str) -> str:
+        """Set of the labels that a version may not answer, for what its audits proved."""
+        return f"{self.prefix}:{{{task}}}:blocked:{version}"
+
+    def teacher(self, task: str) -> str:
+        """Hash: model, prompt and since (Unix milliseconds) of the teacher that answers now."""
+        return f"{self.prefix}:{{{task}}}:teacher"
 
     def replied(self, task: str, request: str) -> str:
         """Where the reply to this request stood, with expiry."""

@@ -5,7 +5,11 @@ Without the key nobody can tell, or choose, which of their requests are looked a
 
 import hashlib
 
-_RANGE = 1 << 64
+from schemas.config import AUTO, Config
+
+# As many of the hash's 64 bits as a float holds exactly: rounding could make a draw of 1.
+_SPARE = 11
+_RANGE = 1 << 53
 
 
 class Auditor:
@@ -18,8 +22,23 @@ class Auditor:
     def __init__(self, key: bytes) -> None:
         self._hash = hashlib.blake2b(key=key[:64], digest_size=8)
 
-    def draws(self, request: str, rate: float) -> bool:
-        """Whether the request is in the sample; true of a share `rate`, in [0, 1], of all ids."""
+    def draw(self, request: str) -> float:
+        """The request's number, uniform in [0, 1) over all ids."""
         digest = self._hash.copy()
         digest.update(request.encode())
-        return int.from_bytes(digest.digest(), "little") < rate * _RANGE
+        return (int.from_bytes(digest.digest(), "little") >> _SPARE) / _RANGE
+
+    def draws(self, request: str, rate: float) -> bool:
+        """Whether the request is in the sample; true of a share `rate`, in [0, 1], of all ids."""
+        return self.draw(request) < rate
+
+
+def rate(config: Config, settled: bool) -> float:
+    """Share of requests that are audited, in [0, 1].
+
+    Args:
+        settled: the version that answers has been certified.
+    """
+    if config.audit_rate != AUTO:
+        return config.audit_rate
+    return min(config.audit_low, config.audit_high) if settled else config.audit_high

@@ -61,6 +61,7 @@ def trace_of(reply: Reply, label: str, replied_at: int) -> Trace:
         guess=deferral.guess,
         threshold=deferral.threshold,
         teacher=reply.teacher,
+        inclusion=deferral.inclusion,
     )
 
 

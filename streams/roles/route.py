@@ -22,7 +22,7 @@ from schemas.errors import InvalidVector
 from schemas.messages import Deferral, Guess, Label, Reason, Request
 from schemas.names import Topics
 from schemas.vectors import Wire, matrix, vector
-from streams.audit import Auditor
+from streams.audit import Auditor, rate
 from streams.clock import unix_ms
 from streams.kafka.batch import Batch, Outgoing
 from streams.kafka.channel import BatchChannel
@@ -163,14 +163,15 @@ class Router:
         """The messages that one request causes: a label, a deferral, or both when it is audited."""
         request, message = arrival
         key, headers, at = key_of(message), carried(message), time_of(message)
-        audited = self._auditor.draws(request.id, task.config.audit_rate)
+        inclusion = rate(task.config, settled=False)
+        audited = self._auditor.draws(request.id, inclusion)
         outgoing = []
         answered = verdict.reason is Reason.ACCEPTED
         if answered:
             label = _label(request, verdict, task, audited, at, now)
             outgoing.append(Outgoing(self._labels, key, LABEL.encode(label), headers))
         if audited or not answered:
-            deferral = _deferral(request, verdict, task, audited, at)
+            deferral = _deferral(request, verdict, task, audited, inclusion, at)
             outgoing.append(Outgoing(self._deferrals, key, DEFERRAL.encode(deferral), headers))
         return outgoing
 
@@ -193,7 +194,9 @@ def _label(request: Request, verdict: Verdict, task: Task, audited: bool, at: in
     )
 
 
-def _deferral(request: Request, verdict: Verdict, task: Task, audited: bool, at: int) -> Deferral:
+def _deferral(
+    request: Request, verdict: Verdict, task: Task, audited: bool, inclusion: float, at: int
+) -> Deferral:
     answered = verdict.reason is Reason.ACCEPTED
     return Deferral(
         request=request,
@@ -204,6 +207,7 @@ def _deferral(request: Request, verdict: Verdict, task: Task, audited: bool, at:
         requested_at=at,
         guess=verdict.guess,
         threshold=task.threshold,
+        inclusion=inclusion,
     )
 
 

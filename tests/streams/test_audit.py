@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binom
 
-from streams.audit import Auditor
+from schemas.config import Config
+from streams.audit import Auditor, rate
 
 IDS = [f"request-{number}" for number in range(20_000)]
 _text = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
@@ -23,6 +24,7 @@ def test_a_request_audited_at_one_rate_is_audited_at_every_higher_one(
     assert auditor.draws(request, 1.0)
     assert not auditor.draws(request, 0.0)
     assert Auditor(key).draws(request, one) == auditor.draws(request, one), "another worker decides alike"
+    assert auditor.draws(request, one) == (auditor.draw(request) < one)
 
 
 def test_each_rate_draws_its_share_in_every_stretch_of_ids() -> None:
@@ -38,3 +40,13 @@ def test_another_key_draws_an_independent_sample() -> None:
     both = sum(ours.draws(request, 0.3) and theirs.draws(request, 0.3) for request in IDS)
     low, high = binom.ppf([5e-7, 1 - 5e-7], len(IDS), 0.09)
     assert low <= both <= high
+
+
+@given(_rate, _rate, _rate)
+def test_an_automatic_rate_is_the_high_bound_until_the_version_is_certified_and_never_leaves_the_bounds(
+    low: float, high: float, fixed: float
+) -> None:
+    auto = Config(audit_rate="auto", audit_low=low, audit_high=high)
+    assert rate(auto, settled=False) == high
+    assert rate(auto, settled=True) == min(low, high)
+    assert {rate(Config(audit_rate=fixed), settled) for settled in (False, True)} == {fixed}
