@@ -33,7 +33,7 @@ class Auditor:
         return self.draw(request) < rate
 
 
-def rate(config: Config, settled: bool) -> float:
+def audit_rate(config: Config, settled: bool) -> float:
     """Share of requests that are audited, in [0, 1].
 
     Args:

@@ -22,7 +22,7 @@ from schemas.errors import InvalidVector
 from schemas.messages import Deferral, Guess, Label, Reason, Request
 from schemas.names import Topics
 from schemas.vectors import Wire, matrix, vector
-from streams.audit import Auditor, rate
+from streams.audit import Auditor, audit_rate
 from streams.clock import unix_ms
 from streams.kafka.batch import Batch, Outgoing
 from streams.kafka.channel import BatchChannel
@@ -163,7 +163,7 @@ class Router:
         """The messages that one request causes: a label, a deferral, or both when it is audited."""
         request, message = arrival
         key, headers, at = key_of(message), carried(message), time_of(message)
-        inclusion = rate(task.config, settled=False)
+        inclusion = audit_rate(task.config, settled=False)
         audited = self._auditor.draws(request.id, inclusion)
         outgoing = []
         answered = verdict.reason is Reason.ACCEPTED

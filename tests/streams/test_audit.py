@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy.stats import binom
 
 from schemas.config import Config
-from streams.audit import Auditor, rate
+from streams.audit import Auditor, audit_rate
 
 IDS = [f"request-{number}" for number in range(20_000)]
 _text = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
@@ -47,6 +47,7 @@ def test_an_automatic_rate_is_the_high_bound_until_the_version_is_certified_and_
     low: float, high: float, fixed: float
 ) -> None:
     auto = Config(audit_rate="auto", audit_low=low, audit_high=high)
-    assert rate(auto, settled=False) == high
-    assert rate(auto, settled=True) == min(low, high)
-    assert {rate(Config(audit_rate=fixed), settled) for settled in (False, True)} == {fixed}
+    assert audit_rate(auto, settled=False) == high
+    assert audit_rate(auto, settled=True) == min(low, high)
+    fixed_rate = Config(audit_rate=fixed)
+    assert audit_rate(fixed_rate, settled=False) == audit_rate(fixed_rate, settled=True) == fixed
