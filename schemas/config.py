@@ -22,6 +22,8 @@ Probability = Annotated[float, Meta(gt=0.0, lt=1.0)]
 Seconds = Annotated[float, Meta(ge=0.0)]
 AUTO: Literal["auto"] = "auto"
 
+PROMOTION = r"^(gate|shadow:[1-9][0-9]{0,6}|canary:(0?\.[0-9]{0,5}[1-9]|1(\.0+)?))$(?!\n)"
+
 
 class Refit(Struct, frozen=True, forbid_unknown_fields=True):
     """When the trainer refits.
@@ -31,6 +33,8 @@ class Refit(Struct, frozen=True, forbid_unknown_fields=True):
         at_least: and at least so many.
         quiet: seconds that must have passed since the last attempt ended.
         window: newest traces that a fit may use.
+        calibration_window: newest sampled traces that may certify; older ones only train. None: all.
+        max_age: seconds, before the newest trace, from which on a trace is no longer used; None: any age.
         budget: seconds that a fit may take.
     """
 
@@ -38,6 +42,8 @@ class Refit(Struct, frozen=True, forbid_unknown_fields=True):
     at_least: Annotated[int, Meta(ge=1)] = 200
     quiet: Seconds = 1.0
     window: Annotated[int, Meta(ge=100)] = 100_000
+    calibration_window: Annotated[int, Meta(ge=50)] | None = None
+    max_age: Annotated[float, Meta(gt=0.0)] | None = None
     budget: Annotated[float, Meta(gt=0.0)] = 600.0
 
 
@@ -87,6 +93,9 @@ class Config(Struct, frozen=True):
         paused: defer everything.
         embedder: what turns a request into features: `text`, or `precomputed` for a vector that it brings.
         dimension: length of such a vector; None for that of the live policy.
+        promotion: how a version that passed the offline gate goes live: `gate` at once; `shadow:N` after
+            N would-be answers that the teacher has checked; `canary:SHARE` after it has answered that
+            share of the requests without falling below the target.
     """
 
     target_agreement: Probability = 0.95
@@ -102,6 +111,7 @@ class Config(Struct, frozen=True):
     paused: bool = False
     embedder: Annotated[str, Meta(min_length=1)] = "text"
     dimension: Annotated[int, Meta(ge=1, le=65_536)] | None = None
+    promotion: Annotated[str, Meta(pattern=PROMOTION)] = "gate"
     refit: Refit = Refit()
     teacher: TeacherConfig = TeacherConfig()
 

@@ -111,6 +111,8 @@ class Deferral(Struct, frozen=True):
         features: float32 vector, so that nobody embeds twice; None where the request itself
             is the features (its text, or the vector that it brought).
         inclusion: probability with which any request was audited when this one was.
+        shadow: what a candidate beside the live policy would have answered, on a sampled request;
+            None where there is no candidate or it would have deferred.
     """
 
     request: Request
@@ -123,6 +125,7 @@ class Deferral(Struct, frozen=True):
     guess: Guess | None = None
     threshold: float | None = None
     inclusion: Inclusion | None = None
+    shadow: Guess | None = None
 
 
 class Teacher(Struct, frozen=True):
@@ -180,6 +183,7 @@ class Trace(Struct, frozen=True):
     threshold: float | None = None
     teacher: Teacher | None = None
     inclusion: Inclusion | None = None
+    shadow: Guess | None = None
 
 
 class EventKind(StrEnum):
@@ -192,6 +196,10 @@ class EventKind(StrEnum):
     CERTIFICATE_LOST = "certificate_lost"
     TEACHER_CHANGED = "teacher_changed"
     LABEL_BLOCKED = "label_blocked"
+    TRIAL = "trial"
+    BREAKER_CLOSED = "breaker_closed"
+    PINNED = "pinned"
+    UNPINNED = "unpinned"
     CONFIG_APPLIED = "config_applied"
     CONFIG_REJECTED = "config_rejected"
 

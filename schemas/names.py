@@ -72,6 +72,11 @@ class Keys:
         """Pub/sub channel: the task whose policy or breaker has changed."""
         return f"{self.prefix}:changes"
 
+    @property
+    def refits(self) -> str:
+        """Stream: refits that something has asked for; consumer group `trainers`."""
+        return f"{self.prefix}:refits"
+
     def policies(self, task: str) -> str:
         """Sorted set of versions by serial number."""
         return f"{self.prefix}:{{{task}}}:policies"
@@ -85,6 +90,34 @@ class Keys:
     def active(self, task: str) -> str:
         """Hash: version, token, since."""
         return f"{self.prefix}:{{{task}}}:active"
+
+    def posture(self, task: str) -> str:
+        """Counter: how often what routes the task has changed; every change is made against one count."""
+        return f"{self.prefix}:{{{task}}}:posture"
+
+    def candidate(self, task: str) -> str:
+        """Hash: version, mode, token, since and what its trial needs; none while nothing is on trial."""
+        return f"{self.prefix}:{{{task}}}:candidate"
+
+    def breaker(self, task: str) -> str:
+        """Hash: state (open or closed), reason, since, by, and the version that it was opened against."""
+        return f"{self.prefix}:{{{task}}}:breaker"
+
+    def pinned(self, task: str) -> str:
+        """Hash: by whom, since and why nothing is promoted; none where promotions are free."""
+        return f"{self.prefix}:{{{task}}}:pinned"
+
+    def history(self, task: str) -> str:
+        """List: every move of a version from one state to another, oldest first, as JSON."""
+        return f"{self.prefix}:{{{task}}}:history"
+
+    def recency(self, task: str) -> str:
+        """Hash: `since`, Unix milliseconds before which no trace may certify."""
+        return f"{self.prefix}:{{{task}}}:recency"
+
+    def trial(self, task: str, version: str) -> str:
+        """Hash: n, k and `offset:<partition>` of what a candidate would have answered, or has."""
+        return f"{self.prefix}:{{{task}}}:trial:{version}"
 
     def trainer(self, task: str) -> str:
         """Lease of the task's trainer: its owner, with expiry."""

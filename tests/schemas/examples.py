@@ -68,6 +68,7 @@ _deferrals = st.builds(
     features=_maybe(st.binary(max_size=64)),
     guess=_maybe(_guesses),
     threshold=_maybe(_float),
+    shadow=_maybe(_guesses),
 )
 _replied = {
     "deferral": _deferrals,
@@ -110,6 +111,7 @@ DRAWN: dict[Codec[Any], st.SearchStrategy[msgspec.Struct]] = {
         guess=_maybe(_guesses),
         threshold=_maybe(_float),
         teacher=_maybe(_teachers),
+        shadow=_maybe(_guesses),
     ),
     EVENT: st.builds(
         Event,
