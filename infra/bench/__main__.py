@@ -1,27 +1,28 @@
-"""One benchmark in a process of its own: `python -m infra.bench NAME FOLDER RUNS` prints its report as JSON.
+"""One benchmark in a process of its own: `python -m infra.bench NAME ORDER` prints its report as JSON.
 
 So nothing else runs beside what is measured, and no other command waits for scikit-learn to be loaded.
-Exit status 2 where the data is missing or no good, or a server is not there.
+The order is JSON, see `infra.bench.order`. Exit status 2 where the data is missing or no good, or a server is
+not there.
 """
 
 import sys
-from pathlib import Path
 
 import msgspec
 
 from infra.bench import fit, policy
-from infra.bench.route import measure as route
+from infra.bench.order import Order
+from infra.bench.route.measure import measure as route
 from infra.errors import InputError
 from infra.local.errors import LocalServerError
 from models.errors import ModelError
 from streams.errors import StreamsError
 
-MEASURES = {"policy": policy.measure, "fit": fit.measure, "route": route.measure}
+MEASURES = {"policy": policy.measure, "fit": fit.measure, "route": route}
 
 
-def main(name: str, folder: str, runs: str) -> int:
+def main(name: str, order: str) -> int:
     try:
-        found = MEASURES[name](Path(folder), int(runs))
+        found = MEASURES[name](msgspec.json.decode(order, type=Order))
     except (InputError, ModelError, StreamsError, LocalServerError) as error:
         sys.stderr.write(f"understudy: {error}\n")
         return 2

@@ -1,6 +1,7 @@
 """Where the benchmark data is: Banking77 with its vectors, in a folder of the user's."""
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +19,13 @@ class Split:
 
     rows: Features
     labels: list[str]
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def take(self, rows: Sequence[int]) -> "Split":
+        """The rows at these places, in this order."""
+        return Split(self.rows.take(rows), [self.labels[row] for row in rows])
 
     @property
     def texts(self) -> Features:

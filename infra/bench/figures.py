@@ -8,6 +8,8 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from infra.bench.tables import Table
+
 LEAST_RUNS = 3
 _PROCESSORS = Path("/proc/cpuinfo")
 
@@ -31,10 +33,11 @@ class Figure(Struct, frozen=True):
 
 
 class Report(Struct, frozen=True):
-    """What `understudy bench X --json` prints."""
+    """What `understudy bench X --json` prints; people are shown the tables instead, where there are any."""
 
     machine: str
     figures: tuple[Figure, ...]
+    tables: tuple[Table, ...] = ()
 
 
 def figure(
@@ -58,8 +61,8 @@ def figure(
     return Figure(name, _rounded(value), unit, reference, _rounded(other), ratio)
 
 
-def report(figures: Sequence[Figure]) -> Report:
-    return Report(machine(), tuple(figures))
+def report(figures: Sequence[Figure], tables: Sequence[Table] = ()) -> Report:
+    return Report(machine(), tuple(figures), tuple(tables))
 
 
 def alternating(runs: int, *contestants: Callable[[], float]) -> list[list[float]]:

@@ -1,116 +1,134 @@
-"""`bench fit`: how long a fit takes, and how much of the test split its policy answers, how well.
+"""`bench fit`: how long a fit of Banking77 takes, and what its policy answers of the test split.
 
-Cold is a fit from nothing on the whole train split. Warm is the refit that a stream brings: the same traces,
-from a policy that was fitted on five sixths of them. Coverage stands beside the best that any threshold on
-the same scores could have done, found with the test labels in hand.
+The teacher is the gold label, the split the official one. TRACER is fitted on the same rows in the same run,
+once, for it takes minutes; it reads vectors only. Coverage of all traces also stands beside the best that any
+threshold on the same scores could have done. Few traces are uniform samples of the train split, the same for
+every contestant: their coverage is the mean, their agreement that of all answers, their violations the sum.
 """
 
-import time
-from collections.abc import Callable, Sequence
+import statistics
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
+from infra.bench import whole
 from infra.bench.banking import Split, read
-from infra.bench.figures import Figure, Report, alternating, figure, report
-from infra.bench.kinds import KINDS, Kind
-from infra.errors import MissingData
-from models.artifact import Artifact
-from models.evaluate import evaluate
-from models.features import Features
-from models.fit import TrainingSet, fit
-from models.policy import Policy
+from infra.bench.draws import subsets
+from infra.bench.figures import Figure, Report, figure, report
+from infra.bench.kinds import chosen
+from infra.bench.order import Order
+from infra.bench.progress import tell
+from infra.bench.tables import Table, shares
+from infra.bench.trial import TARGETS, Contestant, Trial, at, tried
+from infra.bench.whole import STOCK_ITERATIONS, Whole
 
-TARGETS = (0.90, 0.95, 0.98)
-STOCK_ITERATIONS = 30
+SIZES = (1_500, 500)
+DRAWS = 5
 _STOCK = f"one scikit-learn fit, C given, {STOCK_ITERATIONS} iterations"
 
 
-def measure(folder: Path, runs: int) -> Report:
+def measure(order: Order) -> Report:
     """Raises InvalidFile, MissingData: see `infra.bench.banking.read`; or there is too little to fit on."""
-    train, test = read(folder, "train"), read(folder, "test")
-    return report([found for kind in KINDS for found in _of(kind, train, test, runs)])
+    train, test = read(Path(order.folder), "train"), read(Path(order.folder), "test")
+    kinds = chosen(order.only)
+    ours = {
+        kind.name: whole.once(kind, train, test)
+        if order.quick
+        else whole.measured(kind, train, test, order.runs)
+        for kind in kinds
+    }
+    contestants: dict[str, Contestant] = {kind.name: partial(tried, kind) for kind in kinds}
+    few = {size: _few(contestants, train, test, size) for size in SIZES if size < len(train)}
+    figures = [found for name, made in ours.items() for found in _of(name, made)]
+    figures += [found for size, trials in few.items() for found in _of_few(size, trials)]
+    return report(figures, [_table(len(train), ours), *(_table_of_few(*item) for item in few.items())])
 
 
-def fitted(kind: Kind, rows: Features, labels: Sequence[str], parent: Artifact | None = None) -> Artifact:
-    """A policy from these rows, all of them sampled.
-
-    Raises:
-        MissingData: they are too few for any of the targets.
-    """
-    training = TrainingSet(rows, labels, np.ones(len(labels), dtype=np.bool_))
-    made = fit(training, task="bench", version="v1", embedder=kind.embedder, targets=TARGETS, parent=parent)
-    if made.artifact is None:
-        raise MissingData(f"nothing to measure, for the fit is refused: {made.refused[0]}")
-    return made.artifact
+def coverage(trials: Sequence[Trial], target: float) -> float:
+    """Mean; a fit that certifies nothing counts as one that answers nothing."""
+    return statistics.fmean(outcome.coverage for outcome in at(trials, target))
 
 
-def hindsight(scores: NDArray[np.float32], agrees: NDArray[np.bool_], target: float) -> float:
-    """Largest share of the rows that one threshold answers with at least `target` agreement, labels known.
-
-    Args:
-        scores, agrees: [n], rows that may be answered score above 0.
-    """
-    order = np.argsort(-scores, kind="stable")
-    counts = np.arange(1, len(scores) + 1)
-    last_of_tie = np.append(np.diff(scores[order]) != 0, True)
-    good = (np.cumsum(agrees[order]) >= target * counts) & last_of_tie & (scores[order] > 0)
-    return float(counts[good].max(initial=0) / len(scores))
+def agreement(trials: Sequence[Trial], target: float) -> float | None:
+    """Share of all answers that agree; None where there are none."""
+    outcomes = at(trials, target)
+    answered = sum(outcome.answered for outcome in outcomes)
+    return sum(outcome.agreed for outcome in outcomes) / answered if answered else None
 
 
-def _of(kind: Kind, train: Split, test: Split, runs: int) -> list[Figure]:
-    rows, parent = kind.rows(train), _parent(kind, train)
-    made: dict[str, Artifact] = {}
-
-    def cold() -> None:
-        made["cold"] = fitted(kind, rows, train.labels)
-
-    def warm() -> None:
-        made["warm"] = fitted(kind, rows, train.labels, parent)
-
-    def stock() -> None:
-        kind.stock(train, STOCK_ITERATIONS)
-
-    cold_s, warm_s, stock_s = alternating(
-        runs, partial(_seconds, cold), partial(_seconds, warm), partial(_seconds, stock)
-    )
-    return [
-        figure(f"{kind.name}: cold fit", cold_s, "s", _STOCK, stock_s),
-        figure(f"{kind.name}: warm fit", warm_s, "s", "cold fit", cold_s),
-        *_quality(kind, _opened(made["cold"]), _opened(made["warm"]), test),
-    ]
+def violations(trials: Sequence[Trial]) -> int:
+    """Targets significantly missed, over all trials."""
+    return sum(outcome.violation for trial in trials for outcome in trial.outcomes)
 
 
-def _seconds(work: Callable[[], None]) -> float:
-    started = time.perf_counter()
-    work()
-    return time.perf_counter() - started
+def _few(
+    contestants: Mapping[str, Contestant], train: Split, test: Split, size: int
+) -> dict[str, list[Trial]]:
+    found: dict[str, list[Trial]] = {name: [] for name in contestants}
+    for draw in subsets(train, size, DRAWS):
+        for name, contestant in contestants.items():
+            found[name].append(contestant(draw, test))
+            tell(f"{name}: {size:,} traces, {found[name][-1].seconds:.1f} s")
+    return found
 
 
-def _opened(artifact: Artifact) -> Policy:
-    return Policy.open(artifact.manifest, artifact.graph)
+def _of(name: str, made: Whole) -> list[Figure]:
+    cold_s, warm_s = _seconds(made.cold), _seconds(made.warm)
+    found = [figure(f"{name}: cold fit", cold_s, "s", _STOCK, made.stock)]
+    found += [figure(f"{name}: peak memory", [trial.memory or 0.0 for trial in made.cold], "MB")]
+    if made.warm:
+        found += [figure(f"{name}: warm fit", warm_s, "s", "cold fit", cold_s)]
+    for target, best in zip(TARGETS, made.best, strict=True):
+        cold, agreed = coverage(made.cold, target), agreement(made.cold, target)
+        at_target = f"{name}, {target:g}"
+        found += [figure(f"{at_target}: coverage", [cold], "share", "best threshold in hindsight", [best])]
+        found += [figure(f"{at_target}: agreement", [agreed or 0.0], "share", "target", [target])]
+        if made.warm:
+            warm = coverage(made.warm, target)
+            found += [figure(f"{at_target}: coverage, warm fit", [warm], "share", "cold fit", [cold])]
+    missed = violations([made.cold[0], *made.warm[:1]])
+    return [*found, figure(f"{name}: targets significantly missed", [missed], "targets")]
 
 
-def _parent(kind: Kind, train: Split) -> Artifact:
-    chosen = np.random.default_rng(0).permutation(len(train.labels))[: len(train.labels) * 5 // 6]
-    return fitted(kind, kind.rows(train).take(chosen), [train.labels[row] for row in chosen])
-
-
-def _quality(kind: Kind, cold: Policy, warm: Policy, test: Split) -> list[Figure]:
-    rows = kind.rows(test)
-    scores = cold.score(rows)
-    agrees = np.array(cold.manifest.labels)[scores.label] == np.array(test.labels)
-    judged = evaluate(cold, rows, test.labels, TARGETS).targets
-    again = evaluate(warm, rows, test.labels, TARGETS).targets
+def _of_few(size: int, trials: Mapping[str, Sequence[Trial]]) -> list[Figure]:
     found = []
-    for first, second in zip(judged, again, strict=True):
-        name, best = f"{kind.name}, {first.target:g}", hindsight(scores.score, agrees, first.target)
+    for name, made in trials.items():
+        prefix = f"{name}, {size} traces"
         found += [
-            figure(f"{name}: coverage", [first.coverage], "share", "best threshold in hindsight", [best]),
-            figure(f"{name}: agreement", [first.agreement or 0.0], "share", "target", [first.target]),
-            figure(f"{name}: coverage, warm fit", [second.coverage], "share", "cold fit", [first.coverage]),
+            figure(f"{prefix}, {target:g}: coverage", [coverage(made, target)], "share") for target in TARGETS
         ]
-    missed = sum(result.violation for result in (*judged, *again))
-    return [*found, figure(f"{kind.name}: targets significantly missed", [missed], "targets")]
+        found += [figure(f"{prefix}: targets significantly missed", [violations(made)], "targets")]
+    return found
+
+
+def _seconds(trials: Sequence[Trial]) -> list[float]:
+    return [trial.seconds for trial in trials]
+
+
+def _table(traces: int, ours: Mapping[str, Whole]) -> Table:
+    targets = "/".join(f"{target:.2f}".removeprefix("0") for target in TARGETS)
+    rows = []
+    for name, made in ours.items():
+        rows += [_row(name, made.cold, made.cold[:1])]
+        if made.warm:
+            rows += [_row(f"{name}, warm", made.warm, made.warm[:1])]
+    columns = ("features", f"coverage at {targets}", "agreement", "violations", "seconds", "MB")
+    return Table(f"Banking77, {traces:,} traces, judged on the test split", columns, tuple(rows))
+
+
+def _table_of_few(size: int, trials: Mapping[str, Sequence[Trial]]) -> Table:
+    rows = tuple(_row(name, made, made) for name, made in trials.items())
+    columns = ("features", "coverage", "agreement", "violations", "seconds", "MB")
+    return Table(f"{size:,} traces, {DRAWS} draws", columns, rows)
+
+
+def _row(name: str, runs: Sequence[Trial], judged: Sequence[Trial]) -> tuple[str, ...]:
+    memory = [trial.memory for trial in runs if trial.memory is not None]
+    return (
+        name,
+        shares([coverage(judged, target) for target in TARGETS]),
+        shares([agreement(judged, target) for target in TARGETS]),
+        f"{violations(judged)} of {sum(outcome.certified for trial in judged for outcome in trial.outcomes)}",
+        f"{statistics.median(_seconds(runs)):.1f}",
+        f"{statistics.median(memory):.0f}" if memory else "-",
+    )

@@ -1,12 +1,14 @@
-"""The two kinds of policy that are measured: text alone, and vectors that requests bring."""
+"""The kinds of policy that are measured, by what they read: text, vectors that requests bring, or both."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 
 from sklearn.pipeline import Pipeline
 
 from infra.bench import stock
 from infra.bench.banking import Split
+from infra.errors import MissingData
 from models.features import Features
 
 
@@ -28,6 +30,19 @@ class Kind:
 
 
 KINDS = (
-    Kind("text", "text", lambda split: split.texts, stock.of_texts),
-    Kind("vectors", "precomputed", lambda split: split.vectors, stock.of_vectors),
+    Kind("text", "text", attrgetter("texts"), stock.of_texts),
+    Kind("vectors", "precomputed", attrgetter("vectors"), stock.of_vectors),
 )
+
+
+def chosen(names: Sequence[str]) -> tuple[Kind, ...]:
+    """Those of the names, all where there is none.
+
+    Raises:
+        MissingData: there is no such kind.
+    """
+    known = {kind.name: kind for kind in KINDS}
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise MissingData(f"no kind of policy is called {unknown[0]!r}: there are {', '.join(known)}")
+    return tuple(kind for kind in KINDS if not names or kind.name in names)

@@ -16,8 +16,9 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from infra.bench.banking import Split, read
 from infra.bench.figures import Figure, Report, alternating, figure, report
-from infra.bench.fit import fitted
-from infra.bench.kinds import KINDS, Kind
+from infra.bench.kinds import Kind, chosen
+from infra.bench.order import Order
+from infra.bench.trial import fitted, policy_of
 from models.features import Features
 from models.policy import Policy
 
@@ -27,14 +28,14 @@ LEAST_SECONDS = 0.2
 MOST_ROWS = 1024
 
 
-def measure(folder: Path, runs: int) -> Report:
+def measure(order: Order) -> Report:
     """Raises InvalidFile, MissingData: see `infra.bench.banking.read`; or there is too little to fit on."""
-    train, test = read(folder, "train"), read(folder, "test")
-    return report([found for kind in KINDS for found in _of(kind, train, test, runs)])
+    train, test = read(Path(order.folder), "train"), read(Path(order.folder), "test")
+    return report([found for kind in chosen(order.only) for found in _of(kind, train, test, order.runs)])
 
 
 def _of(kind: Kind, train: Split, test: Split, runs: int) -> list[Figure]:
-    artifact = fitted(kind, kind.rows(train), train.labels)
+    artifact = policy_of(fitted(kind, train))
     policy = Policy.open(artifact.manifest, artifact.graph)
     # Where its optimiser stops does not change what scoring costs.
     stock = kind.stock(train, STOCK_ITERATIONS)

@@ -10,6 +10,8 @@ import typer
 
 from infra.bench.banking import data_folder, likely_folder
 from infra.bench.figures import LEAST_RUNS, Figure, Report
+from infra.bench.order import Order
+from infra.bench.tables import lines
 from infra.commands.output import AsJson, line, note, result
 
 commands = typer.Typer()
@@ -20,25 +22,37 @@ Data = Annotated[
     Path | None, typer.Option(help="Folder with banking77_{train,test}.jsonl and their .minilm.f16.npy.")
 ]
 Runs = Annotated[int, typer.Option(min=LEAST_RUNS, help="How often; medians are shown.")]
+Only = Annotated[list[str], typer.Option(help="Kind of policy to measure; may be given several times.")]
 
 
 @bench.command()
-def policy(data: Data = None, runs: Runs = 5, json: AsJson = False) -> None:
+def policy(
+    data: Data = None,
+    runs: Runs = 5,
+    only: Only = [],  # noqa: B006 - typer copies it
+    json: AsJson = False,
+) -> None:
     """What a row costs to score, at batches of 1, 32 and 256."""
-    show(_measured("policy", data_folder(data), runs), json)
+    show(_measured("policy", Order(str(data_folder(data)), runs, tuple(only))), json)
 
 
 @bench.command()
-def fit(data: Data = None, runs: Runs = LEAST_RUNS, json: AsJson = False) -> None:
-    """How long a fit of Banking77 takes, cold and warm, and what its policies answer on the test split."""
-    show(_measured("fit", data_folder(data), runs), json)
+def fit(
+    data: Data = None,
+    runs: Runs = LEAST_RUNS,
+    only: Only = [],  # noqa: B006 - typer copies it
+    quick: Annotated[bool, typer.Option("--quick", help="One cold fit of all traces, none warm.")] = False,
+    json: AsJson = False,
+) -> None:
+    """How long a fit of Banking77 takes, and what policies of many and of few traces answer."""
+    show(_measured("fit", Order(str(data_folder(data)), runs, tuple(only), quick=quick)), json)
 
 
 @bench.command()
 def route(data: Data = None, runs: Runs = LEAST_RUNS, json: AsJson = False) -> None:
     """How fast a worker routes on a real Kafka, beside a bare loop and stock Faust."""
     folder = likely_folder(None) if data is None else data_folder(data)
-    show(_measured("route", folder, runs), json)
+    show(_measured("route", Order(str(folder), runs)), json)
 
 
 def show(report: Report, json: bool) -> None:
@@ -47,7 +61,9 @@ def show(report: Report, json: bool) -> None:
         result(report)
         return
     line(report.machine)
-    for found in report.figures:
+    for table in report.tables:
+        line("\n" + "\n".join(lines(table)))
+    for found in () if report.tables else report.figures:
         line(_told(found))
 
 
@@ -59,10 +75,10 @@ def _told(found: Figure) -> str:
     return f"{shown}  ({found.reference}: {found.reference_value:g}{ratio})"
 
 
-def _measured(name: str, folder: Path, runs: int) -> Report:
+def _measured(name: str, order: Order) -> Report:
     """Run it in a process of its own; ends the command as that process ends if it fails."""
-    note(f"bench {name}: {runs} runs, a few minutes on the whole of Banking77")
-    command = [sys.executable, "-m", "infra.bench", name, str(folder), str(runs)]
+    note(f"bench {name}: minutes on the whole of Banking77")
+    command = [sys.executable, "-m", "infra.bench", name, msgspec.json.encode(order).decode()]
     done = subprocess.run(command, stdout=subprocess.PIPE, check=False)
     if done.returncode:
         raise typer.Exit(done.returncode)

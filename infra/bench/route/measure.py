@@ -16,6 +16,7 @@ from confluent_kafka.admin import AdminClient
 
 from infra.bench.figures import Figure, Report, figure, report
 from infra.bench.kinds import KINDS, Kind
+from infra.bench.order import Order
 from infra.bench.route.contestants import BARE, STOCK_FAUST, UNDERSTUDY, pace
 from infra.bench.route.corpus import Corpus, corpus
 from infra.bench.route.meter import Pace
@@ -35,14 +36,14 @@ _PARTITIONS = 4
 _PROMPTLY = 15.0
 
 
-def measure(folder: Path, runs: int) -> Report:
+def measure(order: Order) -> Report:
     """Raises:
-    InvalidFile, MissingData: see `infra.bench.route.corpus` and `infra.bench.fit.fitted`.
+    InvalidFile, MissingData: see `infra.bench.route.corpus` and `infra.bench.trial.policy_of`.
     LocalServerError, StreamsError: a server does not start, or a contestant does not get on.
     """
-    data = corpus(folder)
+    data = corpus(Path(order.folder))
     with _servers() as settings:
-        return report([found for kind in KINDS for found in _of(kind, settings, data, runs)])
+        return report([found for kind in KINDS for found in _of(kind, settings, data, order.runs)])
 
 
 def figures(kind: str, worker: Sequence[Pace], references: Mapping[str, Sequence[Pace]]) -> list[Figure]:

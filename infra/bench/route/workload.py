@@ -9,9 +9,9 @@ import msgspec
 import numpy as np
 
 from infra.bench.banking import Split
-from infra.bench.fit import fitted
 from infra.bench.kinds import Kind
 from infra.bench.route.corpus import Corpus
+from infra.bench.trial import fitted, policy_of
 from models.artifact import Artifact
 from models.features import Features
 from models.policy import Policy
@@ -42,7 +42,7 @@ def prepare(settings: Settings, kind: Kind, data: Corpus, count: int) -> float:
         KafkaFailed: the broker did not take everything.
     """
     ensure(settings)
-    artifact = fitted(kind, kind.rows(data.traces), data.traces.labels)
+    artifact = policy_of(fitted(kind, data.traces))
     asyncio.run(_publish(settings, artifact))
     _produce(settings, kind, data, count)
     return _answered(Policy.open(artifact.manifest, artifact.graph), kind.rows(data.requests))

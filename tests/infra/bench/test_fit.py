@@ -4,21 +4,36 @@ import numpy as np
 import pytest
 
 from infra.bench import fit
+from infra.bench.order import Order
+from infra.bench.trial import TARGETS, Outcome, Trial
 from infra.errors import MissingData
 from tests.infra import parcels
 
 
-def test_hindsight_finds_the_widest_threshold_that_keeps_the_target() -> None:
-    scores = np.array([0.9, 0.8, 0.7, 0.6, 0.0], dtype=np.float32)
-    agrees = np.array([True, False, True, True, True])
-    assert fit.hindsight(scores, agrees, 0.75) == 0.8
-    assert fit.hindsight(scores, agrees, 0.8) == 0.2
-    assert fit.hindsight(scores, ~agrees, 0.99) == 0.0
+def _trial(*answers: tuple[int, int]) -> Trial:
+    """Answered and agreed of 100 rows at each target."""
+    given = zip(TARGETS, answers, strict=True)
+    return Trial(tuple(Outcome(target, bool(n), 100, n, k) for target, (n, k) in given), 1.0)
 
 
-def test_hindsight_answers_ties_together() -> None:
-    scores = np.array([0.5, 0.5, 0.5, 0.5], dtype=np.float32)
-    assert fit.hindsight(scores, np.array([True, True, True, False]), 0.9) == 0.0
+def test_coverage_is_the_mean_of_the_draws_and_agreement_that_of_all_answers() -> None:
+    trials = [_trial((80, 72), (0, 0), (0, 0)), _trial((20, 20), (10, 9), (0, 0))]
+    assert [fit.coverage(trials, target) for target in TARGETS] == [0.5, 0.05, 0.0]
+    assert [fit.agreement(trials, target) for target in TARGETS] == [0.92, 0.9, None]
+
+
+def test_only_what_is_significantly_below_its_target_is_a_violation() -> None:
+    assert fit.violations([_trial((50, 44), (50, 46), (50, 47))]) == 0
+    assert fit.violations([_trial((50, 39), (50, 44), (0, 0))]) == 2
+
+
+def test_few_traces_are_measured_beside_all(small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fit, "SIZES", (300,))
+    found = fit.measure(Order(str(small), only=("vectors",), quick=True))
+    figures = {figure.name: figure for figure in found.figures}
+    assert figures["vectors, 300 traces, 0.9: coverage"].value > 0.5
+    assert figures["vectors: peak memory"].value > 50
+    assert [table.rows[0][0] for table in found.tables] == ["vectors", "vectors"]
 
 
 def test_too_few_rows_are_missing_data(small: Path, tmp_path: Path) -> None:
@@ -28,4 +43,9 @@ def test_too_few_rows_are_missing_data(small: Path, tmp_path: Path) -> None:
     parcels.write(tmp_path / "banking77_train.jsonl", rows)
     np.save(tmp_path / "banking77_train.minilm.f16.npy", parcels.vectors(rows))
     with pytest.raises(MissingData, match="sampled traces"):
-        fit.measure(tmp_path, 3)
+        fit.measure(Order(str(tmp_path), quick=True))
+
+
+def test_a_kind_that_does_not_exist_is_named_with_those_that_do(small: Path) -> None:
+    with pytest.raises(MissingData, match=r"'vector'.* text, vectors"):
+        fit.measure(Order(str(small), only=("vector",)))

@@ -16,7 +16,7 @@ def test_bench_fit_reports_seconds_coverage_and_agreement(understudy: Run, tmp_p
     ended = understudy("bench", "fit", "--data", tmp_path, "--json")
     assert ended.status == 0, ended.err
     found = json.loads(ended.out)
-    assert set(found) == {"machine", "figures"}
+    assert set(found) == {"machine", "figures", "tables"}
     figures = {figure["name"]: figure for figure in found["figures"]}
     assert set(figures["text: cold fit"]) == {
         "name", "value", "unit", "reference", "reference_value", "ratio",

@@ -1,0 +1,8 @@
+"""How far a benchmark is, on standard error: standard output is for its report."""
+
+import sys
+
+
+def tell(text: str) -> None:
+    sys.stderr.write(text + "\n")
+    sys.stderr.flush()

@@ -1,0 +1,68 @@
+"""A kind of policy on the whole train split: cold and warm fits, what they take, and what they answer.
+
+Cold is a fit from nothing. Warm is the refit that a stream brings: the same traces, from a policy that was
+fitted on five sixths of them. Each fit has a process of its own.
+"""
+
+import time
+from dataclasses import dataclass
+
+from infra.bench.alone import alone
+from infra.bench.banking import Split
+from infra.bench.draws import subsets
+from infra.bench.hindsight import best
+from infra.bench.kinds import Kind
+from infra.bench.progress import tell
+from infra.bench.trial import TARGETS, Trial, fitted, judged, policy_of
+from models.artifact import Artifact
+
+STOCK_ITERATIONS = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """One kind, measured.
+
+    Attributes:
+        cold, warm: a trial for each run, which differ in seconds and memory alone; warm may be empty.
+        stock: seconds of a scikit-learn fit in each run; may be empty.
+        best: coverage of the cold policy in hindsight, at each target.
+    """
+
+    cold: tuple[Trial, ...]
+    warm: tuple[Trial, ...]
+    stock: tuple[float, ...]
+    best: tuple[float, ...]
+
+
+def measured(kind: Kind, train: Split, test: Split, runs: int) -> Whole:
+    """Cold, warm and scikit-learn in turn, so that a machine that is busy for a while is busy for all."""
+    tell(f"{kind.name}: a parent on five sixths of {len(train):,} traces, then {runs} x cold, warm, stock")
+    (part,) = subsets(train, len(train) * 5 // 6, 1)
+    parent = _made(kind, part, test)[0]
+    cold, warm, stock, artifact = [], [], [], parent
+    for _ in range(runs):
+        artifact, trial = _made(kind, train, test)
+        cold.append(trial)
+        warm.append(_made(kind, train, test, parent)[1])
+        stock.append(_stock(kind, train))
+    return Whole(tuple(cold), tuple(warm), tuple(stock), best(artifact, kind, test, TARGETS))
+
+
+def once(kind: Kind, train: Split, test: Split) -> Whole:
+    """One cold fit."""
+    tell(f"{kind.name}: {len(train):,} traces")
+    artifact, trial = _made(kind, train, test)
+    return Whole((trial,), (), (), best(artifact, kind, test, TARGETS))
+
+
+def _made(kind: Kind, train: Split, test: Split, parent: Artifact | None = None) -> tuple[Artifact, Trial]:
+    found = alone(fitted, kind, train, parent)
+    artifact = policy_of(found.result)
+    return artifact, Trial(judged(artifact, kind, test), found.result.summary.seconds, found.memory)
+
+
+def _stock(kind: Kind, train: Split) -> float:
+    started = time.perf_counter()
+    kind.stock(train, STOCK_ITERATIONS)
+    return time.perf_counter() - started
