@@ -1,0 +1,151 @@
+"""The ceiling that a teacher's contradictions set: never too low, and near the truth where texts repeat."""
+
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from models.features import Features
+from models.noise import estimate, highest, refusal
+from models.repeats import pairs, plain
+from models.vectors import normalised
+
+LABELS = 12
+ENDS = ("lan", "pek", "rid", "sto", "zum", "fy")
+WORDS = [
+    start + middle + end for start in ("ka", "mor", "ti", "vel", "shu") for middle in ENDS for end in ENDS
+]
+
+
+def sentences(rows: int, seed: int) -> list[str]:
+    generator = np.random.default_rng(seed)
+    return [" ".join(generator.choice(WORDS, 9)) for _ in range(rows)]
+
+
+def noisy(codes: NDArray[np.int64], rate: float, seed: int) -> NDArray[np.int64]:
+    generator = np.random.default_rng(seed)
+    wrong = (codes + generator.integers(1, LABELS, len(codes))) % LABELS
+    return np.where(generator.random(len(codes)) < rate, wrong, codes)
+
+
+def stream(seed: int) -> tuple[list[str], NDArray[np.int64]]:
+    """3,000 requests for 2,000 texts, each with the label that it deserves."""
+    asked = np.random.default_rng(seed).integers(0, 2000, 3000)
+    texts = sentences(2000, seed)
+    return [texts[row] for row in asked], asked % LABELS
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_teacher_who_errs_in_eight_of_a_hundred_has_a_ceiling_of_ninety_two(seed: int) -> None:
+    texts, right = stream(seed)
+    found = estimate(Features(texts=texts), noisy(right, 0.08, seed), LABELS)
+    assert found is not None
+    assert found.pairs > 400
+    assert abs(found.ceiling - 0.92) < 0.025
+    assert found.low < 0.92 < found.high < 0.95
+    told = refusal(found, 0.95)
+    assert told is not None
+    assert told.startswith("0.95 is above what any surrogate can reach")
+    assert refusal(found, 0.9) is None
+
+
+def test_a_teacher_who_never_contradicts_himself_has_no_ceiling() -> None:
+    texts, right = stream(0)
+    found = estimate(Features(texts=texts), right, LABELS)
+    assert found is not None
+    assert (found.contradictions, found.ceiling, found.high) == (0, 1.0, 1.0)
+    assert refusal(found, 0.9999) is None
+
+
+def test_too_few_pairs_say_nothing() -> None:
+    texts = sentences(500, 0)
+    assert estimate(Features(texts=[*texts, *texts[:15]]), np.zeros(515, dtype=np.int64), LABELS) is None
+    assert refusal(None, 0.99) is None
+
+
+def test_questions_in_one_template_are_not_taken_for_the_same() -> None:
+    opening = "you are a careful clerk; say which department this customer wants to be put through to: "
+    texts = [opening + text for text in sentences(1000, 1)]
+    assert estimate(Features(texts=texts), np.arange(1000) % LABELS, LABELS) is None
+
+
+def test_typos_make_nearly_the_same_and_another_word_does_not() -> None:
+    first = sentences(300, 2)
+    typos = [text[:20] + "q" + text[21:] for text in first[:150]]
+    others = [text.replace(text.split()[4], "a wholly different thing") for text in first[150:]]
+    found = pairs(Features(texts=first + typos + others))
+    matched = set(zip(found.first.tolist(), found.second.tolist(), strict=True))
+    assert found.same == 0
+    assert matched <= {(row, row + 300) for row in range(150)}
+    assert len(matched) > 100
+
+
+def test_vectors_that_point_nearly_the_same_way_are_pairs() -> None:
+    generator = np.random.default_rng(0)
+    shared, own = generator.standard_normal(64), generator.standard_normal((400, 64))
+    vectors = (5 * shared + own).astype(np.float32)
+    again = vectors[:60] + 0.05 * generator.standard_normal((60, 64)).astype(np.float32)
+    found = pairs(Features(embeddings=np.concatenate([vectors, vectors[:20], again])))
+    matched = set(zip(found.first.tolist(), found.second.tolist(), strict=True))
+    assert found.same == 20
+    assert len(matched) > 50
+    assert all(second - first in {400, 420, 20} for first, second in matched)
+    assert len(pairs(Features(embeddings=normalised(np.ones((50, 4), dtype=np.float32))))) == 0
+
+
+@pytest.mark.parametrize("texts", [[], [""], ["a"] * 3, ["\0"] * 9, ["x" * 100_000] * 5, ["?!", "!", ""]])
+def test_odd_texts_are_survived(texts: list[str]) -> None:
+    found = pairs(Features(texts=texts))
+    rows = np.concatenate([found.first, found.second]).tolist()
+    assert len(set(rows)) == len(rows) <= len(texts)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("Where is it?", "where  is IT", True),
+        ("My top-up\u2019s gone", "my top up's gone!", True),
+        ("C#", "C++", False),
+        ("at 5.5", "at 55", False),
+        ("-5", "5", False),
+        ("\U0001f600", "\U0001f4a5", False),
+        ("?", "!", False),
+    ],
+)
+def test_case_space_and_sentence_marks_make_no_other_question(one: str, other: str, same: bool) -> None:
+    assert (plain(one) == plain(other)) is same
+
+
+@given(st.lists(st.floats(0.001, 1.0), min_size=2, max_size=6), st.integers(0, 5))
+def test_no_surrogate_agrees_with_a_teacher_more_than_the_bound_says(
+    chances: list[float], unused: int
+) -> None:
+    p = np.array(chances) / sum(chances)
+    differ = float(1 - (p**2).sum())
+    assert 1 - differ - 1e-9 <= p.max() <= highest(differ, len(p) + unused) + 1e-9
+
+
+@given(st.floats(0.0, 1.0), st.floats(0.0, 1.0), st.integers(2, 100))
+def test_the_bound_is_concave_so_that_it_holds_for_texts_of_unequal_noise(
+    one: float, other: float, labels: int
+) -> None:
+    most = 1 - 1 / labels
+    mean = (highest(one * most, labels) + highest(other * most, labels)) / 2
+    assert mean <= highest((one + other) / 2 * most, labels) + 1e-9
+
+
+@pytest.mark.parametrize("name", ["banking77", "snips"])
+def test_texts_that_are_only_nearly_the_same_refuse_no_high_target(data_dir: Path, name: str) -> None:
+    lines = (data_dir / f"{name}_train.jsonl").read_bytes().splitlines()
+    texts, labels = zip(
+        *((row["text"], row["label"]) for row in map(msgspec.json.decode, lines)), strict=True
+    )
+    names, codes = np.unique(np.array(labels), return_inverse=True)
+    found = estimate(Features(texts=texts), codes.astype(np.int64), len(names))
+    assert found is not None
+    assert found.pairs > 50
+    assert refusal(found, 0.98) is None
