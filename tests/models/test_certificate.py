@@ -1,44 +1,196 @@
 """What audits prove is never more than they prove, and a fall is noticed."""
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.integrate import quad
 
-from models.certificate import Alarm, Certificate, log_evidence, lower_bound
+from models import exact
+from models.certificate import Alarm, Certificate, kept, likelihood_ratios, log_evidence, lower_bound, spent
 
-COUNTS = st.tuples(st.integers(0, 300), st.integers(0, 40))
+HITS, MISSES = st.integers(0, 3000), st.integers(0, 300)
+TARGETS, DELTAS = st.floats(0.3, 0.99), st.floats(1e-4, 0.2)
+OUTCOMES = st.lists(st.sampled_from([True, True, True, False]), max_size=300)
+DELTA = 0.05
 
 
-@given(COUNTS, st.floats(0.5, 0.98))
-def test_evidence_is_the_mean_likelihood_ratio_over_the_alternatives(
-    counts: tuple[int, int], target: float
+def counted(hits: int, misses: int) -> Certificate:
+    return Certificate(hits + misses, hits)
+
+
+@given(st.integers(0, 60), st.integers(0, 12), TARGETS)
+def test_a_fair_bet_on_the_next_audit_gains_nothing_at_the_target(
+    hits: int, misses: int, target: float
 ) -> None:
-    hits, misses = counts
-
-    def ratio(p: float) -> float:
-        return float((p / target) ** hits * ((1 - p) / (1 - target)) ** misses / (1 - target))
-
-    slow, _ = quad(ratio, target, 1, points=[(hits + 1e-9) / (hits + misses + 1e-9)], limit=500)
-    assert np.exp(log_evidence(Certificate(hits + misses, hits), target)) == pytest.approx(slow, rel=1e-5)
+    now = log_evidence(counted(hits, misses), target)
+    ahead = target * np.exp(log_evidence(counted(hits + 1, misses), target) - now)
+    ahead += (1 - target) * np.exp(log_evidence(counted(hits, misses + 1), target) - now)
+    assert ahead == pytest.approx(1.0, rel=1e-9)
 
 
-@given(COUNTS, st.floats(0.001, 0.2))
-def test_an_agreement_raises_the_bound_and_a_disagreement_lowers_it(
-    counts: tuple[int, int], delta: float
+def test_evidence_before_the_first_audit_is_one() -> None:
+    assert log_evidence(Certificate(), 0.95) == pytest.approx(0.0, abs=1e-12)
+
+
+@given(HITS, MISSES, TARGETS, st.floats(0.001, 0.3))
+def test_evidence_falls_as_the_target_rises_and_with_every_disagreement(
+    hits: int, misses: int, target: float, step: float
 ) -> None:
-    hits, misses = counts
-    bound = lower_bound(Certificate(hits + misses, hits), delta)
-    assert lower_bound(Certificate(hits + misses + 1, hits + 1), delta) >= bound
-    assert lower_bound(Certificate(hits + misses + 1, hits), delta) <= bound
+    evidence = log_evidence(counted(hits, misses), target) + 1e-9
+    assert log_evidence(counted(hits, misses), target + step * (1 - target)) <= evidence
+    assert log_evidence(counted(hits, misses + 1), target) <= evidence
+    assert log_evidence(counted(hits + 1, misses), target) >= evidence - 2e-9
+
+
+@given(HITS, MISSES, DELTAS)
+def test_the_bound_moves_with_the_audits_and_certifies_what_it_exceeds(
+    hits: int, misses: int, delta: float
+) -> None:
+    certificate = counted(hits, misses)
+    bound = lower_bound(certificate, delta)
+    assert (
+        lower_bound(counted(hits + 1, misses), delta)
+        >= bound
+        >= lower_bound(counted(hits, misses + 1), delta)
+    )
+    assert lower_bound(certificate, delta / 2) <= bound <= exact.lower(hits, hits + misses, delta)
+    if 0.01 < bound < 0.99:
+        assert certificate.certifies(bound - 1e-6, delta)
+        assert not certificate.certifies(bound + 1e-6, delta)
+
+
+def test_the_bound_of_a_long_life_is_close_to_its_agreement() -> None:
+    assert 0.9692 < lower_bound(Certificate(1_000_000, 970_000), DELTA) < 0.97
+
+
+@given(HITS, MISSES, st.floats(0.05, 0.95), DELTAS)
+def test_counts_never_prove_and_refute_the_same_agreement(
+    hits: int, misses: int, target: float, delta: float
+) -> None:
+    certificate = counted(hits, misses)
+    assert not (certificate.certifies(target, delta) and certificate.refutes(target, delta))
+
+
+def test_a_label_that_is_wrong_half_of_the_time_is_refuted_soon() -> None:
+    assert Certificate(20, 10).refutes(0.8, DELTA)
+    assert not Certificate(20, 16).refutes(0.8, DELTA)
+
+
+@given(OUTCOMES, st.integers(0, 300))
+def test_folding_in_pieces_comes_to_the_same_counts(outcomes: list[bool], cut: int) -> None:
+    agreed = np.array(outcomes, dtype=np.bool_)
+    whole = Certificate().after_many(agreed, DELTA)
+    pieces = Certificate().after_many(agreed[:cut], DELTA).after_many(agreed[cut:], DELTA)
+    assert (pieces.audits, pieces.agreements) == (whole.audits, whole.agreements)
+    assert pieces.best >= whole.best
+
+
+@given(HITS, MISSES, st.integers(0, 50), st.data())
+def test_overdue_audits_prove_no_more_than_any_reply_would(
+    hits: int, misses: int, overdue: int, data: st.DataObject
+) -> None:
+    assumed = counted(hits, misses).counting_overdue(overdue)
+    agreements = data.draw(st.integers(0, overdue))
+    replied = counted(hits + agreements, misses + overdue - agreements)
+    assert lower_bound(assumed, DELTA) <= lower_bound(replied, DELTA)
+
+
+def test_what_replies_alone_prove_is_too_much_where_disagreement_is_slow() -> None:
+    assert Certificate(100, 100).certifies(0.95, DELTA)
+    assert not Certificate(100, 100).counting_overdue(8).certifies(0.95, DELTA)
+
+
+def test_what_was_proven_stays_proven_unless_delta_shrinks() -> None:
+    proven = Certificate().after(200, 199, 0.05).after(40, 30, 0.05)
+    assert proven.best > lower_bound(proven, 0.05)
+    assert proven.under(0.1, proven_at=0.05) == proven
+    assert proven.under(0.01, proven_at=0.05).best == lower_bound(proven, 0.01)
+    assert not proven.certifies(0.95, 0.05)
+
+
+@given(st.floats(1e-6, 0.5), st.integers(1, 200))
+def test_all_versions_together_spend_delta(delta: float, versions: int) -> None:
+    total = sum(spent(delta, number) for number in range(1, versions + 1))
+    assert total == pytest.approx(delta * versions / (versions + 1))
+
+
+@given(st.floats(0, 1, exclude_max=True), st.floats(0, 1), st.floats(0, 1))
+def test_what_is_kept_at_the_lowest_rate_was_audited_at_every_rate(
+    draw: float, one: float, other: float
+) -> None:
+    assert kept(draw, min(one, other)) == (draw < one and draw < other)
+
+
+@pytest.mark.parametrize(("audits", "agreements"), [(10, 11), (10, -1), (-1, -1)])
+def test_counts_that_cannot_be_are_refused(audits: int, agreements: int) -> None:
+    with pytest.raises(ValueError, match="can't be"):
+        Certificate(audits, agreements)
+
+
+def plainly(outcomes: list[bool], target: float, run_length: float) -> tuple[list[float], bool]:
+    """Shiryaev-Roberts by its definition, one alternative at a time, with the excess credited."""
+    suspicion = [0.0] * len(likelihood_ratios(target)[0])
+    hit, miss = (ratios.tolist() for ratios in likelihood_ratios(target))
+    for agreed in outcomes:
+        if sum(suspicion) / len(suspicion) >= run_length:
+            return suspicion, True
+        if_hit = [(1 + each) * ratio for each, ratio in zip(suspicion, hit, strict=True)]
+        if_miss = [(1 + each) * ratio for each, ratio in zip(suspicion, miss, strict=True)]
+        excess = max(0.0, sum(if_miss) - run_length * len(if_miss)) * (1 - target) / target
+        growth = min(1 + excess / sum(if_hit), max(1.0, run_length * len(if_hit) / sum(if_hit)))
+        suspicion = [each * growth for each in if_hit] if agreed else if_miss
+    return suspicion, sum(suspicion) / len(suspicion) >= run_length
+
+
+@given(OUTCOMES, TARGETS, st.sampled_from([20.0, 1000.0]))
+def test_the_alarm_is_what_its_definition_says(
+    outcomes: list[bool], target: float, run_length: float
+) -> None:
+    suspicion, raised = plainly(outcomes, target, run_length)
+    alarm = Alarm.quiet(target, run_length).after_many(outcomes)
+    np.testing.assert_allclose(alarm.suspicion, suspicion, rtol=1e-9)
+    assert alarm.raised == raised
+    assert alarm.raised == (alarm.level == 1.0)
+
+
+@given(OUTCOMES, st.integers(0, 300))
+def test_the_alarm_does_not_depend_on_where_batches_end(outcomes: list[bool], cut: int) -> None:
+    quiet = Alarm.quiet(0.95, 50.0)
+    one_by_one = quiet
+    for agreed in outcomes:
+        one_by_one = one_by_one.after(agreed)
+    assert quiet.after_many(outcomes[:cut]).after_many(np.array(outcomes[cut:], dtype=bool)) == one_by_one
+
+
+@given(st.floats(0.2, 0.99), st.floats(0.0, 60.0), st.floats(0.0, 1.0))
+def test_suspicion_grows_by_one_an_audit_at_the_target_and_by_less_above(
+    target: float, level: float, better: float
+) -> None:
+    before = Alarm(target, tuple(np.linspace(0, 2 * level, 10).tolist()), 50.0)
+    if before.raised:
+        return
+    agreement = target + better * (1 - target)
+    capped = [min(before.after(agreed).evidence, 50.0) for agreed in (True, False)]
+    assert agreement * capped[0] + (1 - agreement) * capped[1] <= before.evidence + 1 + 1e-9
 
 
 def test_a_fall_raises_the_alarm_soon_however_long_the_good_history() -> None:
-    alarm = Alarm.quiet(0.95)
-    for _ in range(2000):
-        alarm = alarm.after(agreed=True)
-    assert not alarm.raised(10_000)
-    for _ in range(10):
-        alarm = alarm.after(agreed=False)
-    assert alarm.raised(10_000)
+    alarm = Alarm.quiet(0.95).after_many(np.ones(2000, dtype=np.bool_))
+    assert alarm.level < 0.5
+    fallen = alarm.after_many([False] * 5)
+    assert fallen.raised
+    assert fallen.after_many([True] * 5000) == fallen
+
+
+@given(OUTCOMES, TARGETS)
+def test_both_are_written_and_read_to_the_last_bit(outcomes: list[bool], target: float) -> None:
+    alarm = Alarm.quiet(target).after_many(outcomes)
+    certificate = Certificate().after_many(np.array(outcomes, dtype=np.bool_), DELTA)
+    assert msgspec.json.decode(msgspec.json.encode(alarm), type=Alarm) == alarm
+    assert msgspec.json.decode(msgspec.json.encode(certificate), type=Certificate) == certificate
+
+
+def test_suspicion_about_other_alternatives_is_refused() -> None:
+    with pytest.raises(ValueError, match="start it anew"):
+        Alarm(0.95, (0.0, 1.0))
