@@ -15,15 +15,13 @@ from models.repeats import pairs, plain
 from models.vectors import normalised
 
 LABELS = 12
-ENDS = ("lan", "pek", "rid", "sto", "zum", "fy")
-WORDS = [
-    start + middle + end for start in ("ka", "mor", "ti", "vel", "shu") for middle in ENDS for end in ENDS
-]
+LETTERS = np.array(list("abcdefghijklmnopqrstuvwxyz"))
+WORDS = ["".join(word) for word in np.random.default_rng(9).choice(LETTERS, (500, 5))]
 
 
 def sentences(rows: int, seed: int) -> list[str]:
     generator = np.random.default_rng(seed)
-    return [" ".join(generator.choice(WORDS, 9)) for _ in range(rows)]
+    return [" ".join(generator.choice(WORDS, 10)) for _ in range(rows)]
 
 
 def noisy(codes: NDArray[np.int64], rate: float, seed: int) -> NDArray[np.int64]:
@@ -73,10 +71,11 @@ def test_questions_in_one_template_are_not_taken_for_the_same() -> None:
     assert estimate(Features(texts=texts), np.arange(1000) % LABELS, LABELS) is None
 
 
-def test_typos_make_nearly_the_same_and_another_word_does_not() -> None:
+def test_typos_make_nearly_the_same_and_other_words_do_not() -> None:
     first = sentences(300, 2)
-    typos = [text[:20] + "q" + text[21:] for text in first[:150]]
-    others = [text.replace(text.split()[4], "a wholly different thing") for text in first[150:]]
+    typos = [text[:20] + "7" + text[21:] for text in first[:150]]
+    drawn = zip(first[150:], sentences(150, 3), strict=True)
+    others = [" ".join([*text.split()[:8], *other.split()[8:]]) for text, other in drawn]
     found = pairs(Features(texts=first + typos + others))
     matched = set(zip(found.first.tolist(), found.second.tolist(), strict=True))
     assert found.same == 0
