@@ -62,10 +62,13 @@ class CurvePoint(Struct, frozen=True):
     Attributes:
         traces: how many were learned from.
         coverage: share of the traffic that could be answered, by target as `0.95`; 0.0 where nothing could.
+        surest, misses: the quarter of the sampled traces that score best, and how many of them disagree.
     """
 
     traces: int
     coverage: dict[str, float]
+    surest: int = 0
+    misses: int = 0
 
 
 class Noise(Struct, frozen=True):
