@@ -8,6 +8,7 @@ StreamsError
 │   └── DeliveryFatal          the producer is fenced by a newer worker, or broken
 ├── OutputTooLarge             a message that Kafka would not take
 ├── RefitFailed                a refit ended without a result
+├── MoveRefused                a policy version may not become what is asked
 └── TeacherError               the teacher gave no label for a deferral
     ├── TeacherMisconfigured   a setting is missing or can't be right; names it
     ├── NothingToAsk           the deferral has no text to ask about
@@ -52,6 +53,10 @@ class OutputTooLarge(StreamsError):
 
 class RefitFailed(StreamsError):
     """A refit's process ended without a result."""
+
+
+class MoveRefused(StreamsError):
+    """A policy version may not become what is asked; says what it is now."""
 
 
 class TeacherError(StreamsError):

@@ -15,8 +15,9 @@ from models.errors import PolicyError
 from models.policy import Policy
 from streams.errors import StateUnavailable
 from streams.live import Live
+from streams.posture import Active
 from streams.state.copies import Copies
-from streams.state.registry import Active, Registry
+from streams.state.registry import Registry
 
 log = logging.getLogger(__name__)
 

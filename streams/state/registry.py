@@ -1,28 +1,28 @@
-"""The registry of policies: every task's versions, and which one is active."""
+"""The registry of policies: every task's versions, which one is live, and all that has become of them.
 
-from collections.abc import AsyncGenerator
-from dataclasses import dataclass
+What routes a task is changed by one script, and only if it is still what the change was decided on.
+"""
 
-from redis.asyncio import Redis
+from collections.abc import AsyncGenerator, Callable, Iterable
 
 from models.artifact import Artifact
 from schemas.names import Keys
+from streams.lifecycle import Move, State
+from streams.moves import published
+from streams.posture import AT_ONCE, Active, Change, Plan, Posture
 from streams.state.connection import Connection, as_text
+from streams.state.postures import (
+    Command,
+    commands_for,
+    read_history,
+    read_posture,
+    script_words,
+)
 
 _LISTEN = 1.0
+_MADE, _OUTDATED = 1, -1
 
-
-@dataclass(frozen=True, slots=True)
-class Active:
-    """Attributes:
-    version: of the policy that routes.
-    token: fencing token of the trainer that published it.
-    since: Unix milliseconds.
-    """
-
-    version: str
-    token: int
-    since: int
+Decide = Callable[[Posture], Change | None]
 
 
 class Registry:
@@ -32,18 +32,34 @@ class Registry:
         self._connection = connection
         self._keys = keys
         self._kept = kept
-        self._publish = connection.script("publish")
+        self._change = connection.script("change")
 
     async def tasks(self) -> set[str]:
         with self._connection.reached() as redis:
             return {as_text(name) for name in await redis.smembers(self._keys.tasks)}
 
-    async def active(self, task: str) -> Active | None:
+    async def posture(self, task: str) -> Posture:
+        """What routes the task now."""
         with self._connection.reached() as redis:
-            found = await redis.hgetall(self._keys.active(task))
-        if not found:
-            return None
-        return Active(as_text(found[b"version"]), int(found[b"token"]), int(found[b"since"]))
+            return await read_posture(redis, self._keys, task)
+
+    async def active(self, task: str) -> Active | None:
+        return (await self.posture(task)).active
+
+    async def history(self, task: str) -> list[Move]:
+        """The newest moves of the task's versions, in order."""
+        with self._connection.reached() as redis:
+            return await read_history(redis, self._keys, task)
+
+    async def kept(self, task: str) -> list[str]:
+        """The versions whose files are there, oldest first."""
+        with self._connection.reached() as redis:
+            return [as_text(name) for name in await redis.zrange(self._keys.policies(task), 0, -1)]
+
+    async def blocked(self, task: str, version: str) -> frozenset[str]:
+        """Labels that the version may not answer, for what its audits proved."""
+        with self._connection.reached() as redis:
+            return frozenset(map(as_text, await redis.smembers(self._keys.blocked(task, version))))
 
     async def fetch(self, task: str, version: str) -> Artifact | None:
         """The policy as it was published; not verified here: `Policy.open` does that."""
@@ -65,27 +81,71 @@ class Registry:
         return int(newest[0][1]) + 1 if newest else 1
 
     async def publish(
-        self, task: str, version: str, serial: int, token: int, artifact: Artifact, now: int
-    ) -> bool:
-        """Make a policy the active one; False when `token` is no longer the newest."""
+        self,
+        task: str,
+        version: str,
+        serial: int,
+        token: int,
+        artifact: Artifact,
+        now: int,
+        plan: Plan = AT_ONCE,
+        reason: str = "it passed the offline gate",
+    ) -> State | None:
+        """Store a policy that goes live or on trial: which of them, or None when `token` is outdated."""
         keys = self._keys
+        files = [
+            Command("SET", keys.manifest(task, version), (artifact.manifest,)),
+            Command("SET", keys.graph(task, version), (artifact.graph,)),
+            Command("ZADD", keys.policies(task), (serial, version)),
+        ]
         with self._connection.reached() as redis:
             # First: a worker finds no policy for a task in the set, and looks again; never the reverse.
             await redis.sadd(keys.tasks, task)
-            published = await self._publish(
-                [
-                    keys.fence(task),
-                    keys.policies(task),
-                    keys.active(task),
-                    keys.manifest(task, version),
-                    keys.graph(task, version),
-                ],
-                [token, version, serial, now, artifact.manifest, artifact.graph],
-            )
-            if published:
-                await redis.publish(keys.changes, task)
-                await self._drop_old(redis, task)
-        return bool(published)
+        change = await self.change(
+            task, lambda posture: published(posture, version, token, plan, reason, now), token, files
+        )
+        if change is None:
+            return None
+        await self._drop_old(task, change.posture)
+        return change.moves[-1].after
+
+    async def change(
+        self, task: str, decide: Decide, token: int | None = None, further: Iterable[Command] = ()
+    ) -> Change | None:
+        """Make the change that is decided on the posture as it is; None where nothing is to be changed.
+
+        Args:
+            decide: called again when the posture has changed meanwhile.
+            token: fencing token; where it is outdated, nothing is changed.
+            further: made together with the change.
+        """
+        while True:
+            before = await self.posture(task)
+            change = decide(before)
+            if change is None:
+                return None
+            commands = [*further, *commands_for(self._keys, task, before, change)]
+            made = await self._made(task, before.count, token, commands)
+            if made == _MADE:
+                return change
+            if made == _OUTDATED:
+                return None
+
+    async def refuse(self, task: str, move: Move, token: int) -> None:
+        """Remember a version that did not pass the offline gate."""
+        await self.change(task, lambda posture: Change(posture, (move,)), token)
+
+    async def block(self, task: str, version: str, label: str) -> None:
+        """Let the version answer with this label no more."""
+        command = Command("SADD", self._keys.blocked(task, version), (label,))
+        await self.change(task, Change, None, [command])
+
+    async def _made(self, task: str, count: int, token: int | None, commands: list[Command]) -> int:
+        with self._connection.reached() as redis:
+            made = int(await self._change(*script_words(self._keys, task, count, token, commands)))
+            if made == _MADE:
+                await redis.publish(self._keys.changes, task)
+        return made
 
     async def changes(self) -> AsyncGenerator[str | None, None]:
         """Tasks whose policy changes, as they are announced; None for each second without.
@@ -100,8 +160,13 @@ class Registry:
                     message = await subscription.get_message(timeout=_LISTEN)
                     yield None if message is None else as_text(message["data"])
 
-    async def _drop_old(self, redis: Redis, task: str) -> None:
-        old = [as_text(name) for name in await redis.zrange(self._keys.policies(task), 0, -self._kept - 1)]
-        for version in old:
-            await redis.delete(self._keys.manifest(task, version), self._keys.graph(task, version))
-            await redis.zrem(self._keys.policies(task), version)
+    async def _drop_old(self, task: str, posture: Posture) -> None:
+        """Drop the files of the oldest versions; never of one that answers or is on trial."""
+        needed = {one.version for one in (posture.active, posture.candidate) if one is not None}
+        keys = self._keys
+        with self._connection.reached() as redis:
+            for name in await redis.zrange(keys.policies(task), 0, -self._kept - 1):
+                version = as_text(name)
+                if version not in needed:
+                    await redis.delete(keys.manifest(task, version), keys.graph(task, version))
+                    await redis.zrem(keys.policies(task), version)

@@ -8,8 +8,9 @@ from models.manifest import Manifest
 from schemas.codec import TRACE
 from schemas.messages import Reason, Trace
 from streams.clock import unix_ms
+from streams.posture import Active
 from streams.state.connection import Connection
-from streams.state.registry import Active, Registry
+from streams.state.registry import Registry
 from tests.system.deployment import Deployment, Worker, wait_until
 from tests.system.wishes import TASK, meant, policy, wishes
 

@@ -7,9 +7,11 @@ import pytest
 
 from models.artifact import Artifact
 from schemas.names import Keys
+from streams.lifecycle import State
+from streams.posture import Active
 from streams.state.connection import Connection
 from streams.state.lease import Leases
-from streams.state.registry import Active, Registry
+from streams.state.registry import Registry
 
 KEPT = 3
 
@@ -32,7 +34,9 @@ def artifact(name: str) -> Artifact:
 
 async def publish(registry: Registry, number: int, token: int) -> bool:
     version = f"v{number}"
-    return await registry.publish("t", version, number, token, artifact(version), 1000 + number)
+    taken = await registry.publish("t", version, number, token, artifact(version), 1000 + number)
+    assert taken in (State.LIVE, None)
+    return taken is State.LIVE
 
 
 async def test_what_was_published_is_active_and_fetched_byte_for_byte(registry: Registry, token: int) -> None:
