@@ -94,6 +94,9 @@ class Breaker:
         return max(now, self.since + 1)
 
 
+CLOSED = Breaker()
+
+
 @dataclass(frozen=True, slots=True)
 class Pin:
     """Nothing is promoted until an operator lifts it; `since` in Unix milliseconds."""
@@ -117,7 +120,7 @@ class Posture:
     fence: int = 0
     active: Active | None = None
     candidate: Candidate | None = None
-    breaker: Breaker = Breaker()
+    breaker: Breaker = CLOSED
     pin: Pin | None = None
     certify_from: int = 0
 

@@ -21,10 +21,9 @@ from models.fit import TrainingSet
 from models.fit import fit as fitted
 from models.manifest import grid
 from models.policy import Policy
-from schemas.config import Config
 from schemas.messages import Reason, TaskName
-from streams.live import Task
-from streams.roles.route import verdicts
+from streams.live import Surrogate
+from streams.verdicts import opinions
 
 commands = typer.Typer()
 
@@ -167,11 +166,11 @@ def _predictions(
     policy: Policy, lines: list[RequestLine], rows: Features, threshold: float | None
 ) -> list[dict[str, Any]]:
     """Decided as a worker decides, at this threshold."""
-    task = Task(policy.manifest.task, Config(), policy, threshold)
     made = []
-    for asked, verdict in zip(lines, verdicts(policy.score(rows), policy, task), strict=True):
-        handled = verdict.reason is Reason.ACCEPTED
-        guess = {} if verdict.guess is None else msgspec.structs.asdict(verdict.guess)
+    found = opinions(Surrogate(policy, threshold), policy.score(rows))
+    for asked, opinion in zip(lines, found, strict=True):
+        handled = opinion.reason is Reason.ACCEPTED
+        guess = {} if opinion.guess is None else msgspec.structs.asdict(opinion.guess)
         kept = {name: guess.get(name) for name in ("label", "score", "novelty")}
-        made.append({"id": asked.id, **kept, "handled": handled, "reason": verdict.reason})
+        made.append({"id": asked.id, **kept, "handled": handled, "reason": opinion.reason})
     return made

@@ -1,25 +1,21 @@
 """route: answer each request from the live policy, or hand it to the teacher.
 
 Reads requests; writes labels, deferrals and dead letters. The agent at the bottom is the only part that
-knows Faust; everything above it is a function of its arguments. The order of the checks in `verdicts` is
-the contract: whatever argues for deferring wins, and what is not a number argues for deferring.
+knows Faust; everything above it is a function of its arguments. What becomes of a request is decided in
+`streams.verdicts`.
 """
 
-import logging
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
 
 from confluent_kafka import Message
 from faust import App
 from faust.types import StreamT
 
-from models.errors import PolicyError
 from models.features import Features
-from models.policy import Policy, Scores
 from schemas.codec import DEFERRAL, LABEL, REQUEST
 from schemas.errors import InvalidVector
-from schemas.messages import Deferral, Guess, Label, Reason, Request
+from schemas.messages import Deferral, Label, Reason, Request
 from schemas.names import Topics
 from schemas.vectors import Wire, matrix, vector
 from streams.audit import Auditor, audit_rate
@@ -29,21 +25,13 @@ from streams.kafka.channel import BatchChannel
 from streams.kafka.context import carried, key_of, time_of
 from streams.kafka.dead_letters import DeadLetters
 from streams.live import Live, Task
-
-log = logging.getLogger(__name__)
+from streams.verdicts import Verdict, verdicts
 
 STAGE = "route"
 TEXT = "text"
 
 
 Arrival = tuple[Request, Message]
-
-
-class Verdict(NamedTuple):
-    """What becomes of a request, and the surrogate's guess where there is a policy."""
-
-    reason: Reason
-    guess: Guess | None
 
 
 def problem(request: Request, task: Task) -> str | None:
@@ -69,46 +57,6 @@ def features(requests: Sequence[Request], task: Task) -> Features | None:
         return None
     rows = matrix(vectors, task.dimension)
     return None if rows is None else Features(embeddings=rows)
-
-
-def verdicts(scores: Scores, policy: Policy, task: Task) -> list[Verdict]:
-    """What becomes of each scored row."""
-    manifest = policy.manifest
-    familiar = (scores.novelty <= manifest.novelty_limit).tolist()
-    blocked = policy.blocked[scores.label].tolist()
-    labels = [manifest.labels[index] for index in scores.label.tolist()]
-    return [
-        Verdict(
-            _reason(task, known, barred, score),
-            Guess(label=label, score=score, novelty=novelty, policy=manifest.version),
-        )
-        for label, score, novelty, known, barred in zip(
-            labels, scores.score.tolist(), scores.novelty.tolist(), familiar, blocked, strict=True
-        )
-    ]
-
-
-def _reason(task: Task, familiar: bool, blocked: bool, score: float) -> Reason:
-    if task.config.paused:
-        return Reason.OPERATOR
-    if task.threshold is None:
-        return Reason.UNCERTIFIED
-    if not familiar:
-        return Reason.NOVEL
-    if blocked:
-        return Reason.BLOCKED_LABEL
-    return Reason.ACCEPTED if score >= task.threshold else Reason.LOW_SCORE
-
-
-def judged(task: Task, rows: Features | None, count: int) -> list[Verdict]:
-    """Score the requests of one task together; no row's verdict depends on its neighbours."""
-    if task.policy is None or rows is None:
-        return [Verdict(Reason.OPERATOR if task.config.paused else Reason.NO_POLICY, None)] * count
-    try:
-        return verdicts(task.policy.score(rows), task.policy, task)
-    except PolicyError:
-        log.exception("policy %s of task %s failed: deferring", task.policy.manifest.version, task.name)
-        return [Verdict(Reason.UNCERTIFIED, None)] * count
 
 
 class Router:
@@ -145,9 +93,18 @@ class Router:
         if rows is None:
             group, outgoing = self._sound(task, group)
             rows = features([request for request, _ in group], task)
-        for arrival, verdict in zip(group, judged(task, rows, len(group)), strict=True):
+        found = verdicts(task, rows, len(group), self._allotted(task, group))
+        for arrival, verdict in zip(group, found, strict=True):
             outgoing += self._answer(task, arrival, verdict, now)
         return outgoing
+
+    def _allotted(self, task: Task, group: Iterable[Arrival]) -> list[bool]:
+        """Which requests a canary decides: another keyed hash of their ids than that of the audits."""
+        canary = task.candidate
+        if canary is None or canary.share <= 0.0:
+            return []
+        salted = f"canary\0{canary.version}\0"
+        return [self._auditor.draws(salted + request.id, canary.share) for request, _ in group]
 
     def _sound(self, task: Task, group: Iterable[Arrival]) -> tuple[list[Arrival], list[Outgoing]]:
         sound, refused = [], []
@@ -168,7 +125,7 @@ class Router:
         outgoing = []
         answered = verdict.reason is Reason.ACCEPTED
         if answered:
-            label = _label(request, verdict, task, audited, at, now)
+            label = _label(request, verdict, audited, at, now)
             outgoing.append(Outgoing(self._labels, key, LABEL.encode(label), headers))
         if audited or not answered:
             deferral = _deferral(request, verdict, task, audited, inclusion, at)
@@ -176,7 +133,7 @@ class Router:
         return outgoing
 
 
-def _label(request: Request, verdict: Verdict, task: Task, audited: bool, at: int, now: int) -> Label:
+def _label(request: Request, verdict: Verdict, audited: bool, at: int, now: int) -> Label:
     guess = verdict.guess
     return Label(
         id=request.id,
@@ -187,7 +144,7 @@ def _label(request: Request, verdict: Verdict, task: Task, audited: bool, at: in
         requested_at=at,
         labelled_at=now,
         score=guess.score if guess else None,
-        threshold=task.threshold,
+        threshold=verdict.threshold,
         policy=guess.policy if guess else None,
         audited=audited,
         metadata=request.metadata,
@@ -197,17 +154,18 @@ def _label(request: Request, verdict: Verdict, task: Task, audited: bool, at: in
 def _deferral(
     request: Request, verdict: Verdict, task: Task, audited: bool, inclusion: float, at: int
 ) -> Deferral:
-    answered = verdict.reason is Reason.ACCEPTED
+    answered, sampled = verdict.reason is Reason.ACCEPTED, audited or task.answers_nothing
     return Deferral(
         request=request,
         reason=Reason.AUDIT if answered else verdict.reason,
         audit=answered,
-        sampled=audited or task.answers_nothing,
+        sampled=sampled,
         embedder=task.config.embedder,
         requested_at=at,
         guess=verdict.guess,
-        threshold=task.threshold,
+        threshold=verdict.threshold,
         inclusion=inclusion,
+        shadow=verdict.shadow if sampled else None,
     )
 
 

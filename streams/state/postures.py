@@ -9,7 +9,7 @@ from redis.asyncio import Redis
 
 from schemas.names import Keys
 from streams.lifecycle import Move, State
-from streams.posture import Active, Breaker, Candidate, Change, Pin, Plan, Posture
+from streams.posture import CLOSED, Active, Breaker, Candidate, Change, Pin, Plan, Posture
 from streams.state.connection import as_text
 
 Word = str | int | float | bytes
@@ -133,7 +133,7 @@ def _candidate(fields: Fields) -> Candidate | None:
 
 
 def _of_breaker(breaker: Breaker) -> dict[str, Word]:
-    if breaker == Breaker():
+    if breaker == CLOSED:
         return {}
     return {
         "state": _OPEN if breaker.open else _CLOSED,
@@ -147,7 +147,7 @@ def _of_breaker(breaker: Breaker) -> dict[str, Word]:
 def _breaker(fields: Fields) -> Breaker:
     """Whatever is not plainly closed is open."""
     if not fields:
-        return Breaker()
+        return CLOSED
     return Breaker(
         open=fields.get("state") != _CLOSED,
         against=tuple(fields.get("against", "").split()),
