@@ -3,7 +3,8 @@
 InputError
 ├── InvalidFile       a file that is missing, or whose content is not what the command reads
 ├── UnusableOutput    a folder that can't be written to
-└── MissingData       benchmark data that is not where it was looked for, or too little to measure on
+├── MissingData       benchmark data that is not where it was looked for, or too little to measure on
+└── TracerUnavailable TRACER can't be installed, or fails; benchmarks go on without it
 """
 
 
@@ -21,3 +22,7 @@ class UnusableOutput(InputError):
 
 class MissingData(InputError):
     """Benchmark data that is not where it was looked for, or too little to measure on."""
+
+
+class TracerUnavailable(InputError):
+    """TRACER, which benchmarks are compared with, can't be installed or fails; they go on without it."""

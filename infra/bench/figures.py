@@ -33,11 +33,16 @@ class Figure(Struct, frozen=True):
 
 
 class Report(Struct, frozen=True):
-    """What `understudy bench X --json` prints; people are shown the tables instead, where there are any."""
+    """What `understudy bench X --json` prints; people are shown the tables instead, where there are any.
+
+    Attributes:
+        notes: sentences about what is missing.
+    """
 
     machine: str
     figures: tuple[Figure, ...]
     tables: tuple[Table, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def figure(
@@ -61,8 +66,8 @@ def figure(
     return Figure(name, _rounded(value), unit, reference, _rounded(other), ratio)
 
 
-def report(figures: Sequence[Figure], tables: Sequence[Table] = ()) -> Report:
-    return Report(machine(), tuple(figures), tuple(tables))
+def report(figures: Sequence[Figure], tables: Sequence[Table] = (), notes: Sequence[str] = ()) -> Report:
+    return Report(machine(), tuple(figures), tuple(tables), tuple(notes))
 
 
 def alternating(runs: int, *contestants: Callable[[], float]) -> list[list[float]]:

@@ -19,85 +19,86 @@ from infra.bench.kinds import chosen
 from infra.bench.order import Order
 from infra.bench.progress import tell
 from infra.bench.tables import Table, shares
-from infra.bench.trial import TARGETS, Contestant, Trial, at, tried
+from infra.bench.tracer import rival
+from infra.bench.tracer.environment import NAME, tracer_if_wanted
+from infra.bench.trial import TARGETS, Contestant, Trial, agreement, coverage, tried, violations
 from infra.bench.whole import STOCK_ITERATIONS, Whole
 
 SIZES = (1_500, 500)
 DRAWS = 5
 _STOCK = f"one scikit-learn fit, C given, {STOCK_ITERATIONS} iterations"
+_COLUMNS = ("coverage at .90/.95/.98", "agreement", "violations", "seconds", "MB")
 
 
 def measure(order: Order) -> Report:
     """Raises InvalidFile, MissingData: see `infra.bench.banking.read`; or there is too little to fit on."""
     train, test = read(Path(order.folder), "train"), read(Path(order.folder), "test")
+    python, notes = tracer_if_wanted(order.tracer)
+    theirs = {} if python is None else {NAME: partial(rival.tried, python)}
     kinds = chosen(order.only)
-    ours = {
-        kind.name: whole.once(kind, train, test)
-        if order.quick
-        else whole.measured(kind, train, test, order.runs)
-        for kind in kinds
-    }
+    runs = None if order.quick else order.runs
+    ours = {kind.name: whole.measured(kind, train, test, runs) for kind in kinds}
+    they = {name: (_told(name, contestant, train, test),) for name, contestant in theirs.items()}
     contestants: dict[str, Contestant] = {kind.name: partial(tried, kind) for kind in kinds}
-    few = {size: _few(contestants, train, test, size) for size in SIZES if size < len(train)}
-    figures = [found for name, made in ours.items() for found in _of(name, made)]
+    few = {size: _few(contestants | theirs, train, test, size) for size in SIZES if size < len(train)}
+    figures = [found for name, made in ours.items() for found in _of(name, made, they.get(NAME, ()))]
     figures += [found for size, trials in few.items() for found in _of_few(size, trials)]
-    return report(figures, [_table(len(train), ours), *(_table_of_few(*item) for item in few.items())])
-
-
-def coverage(trials: Sequence[Trial], target: float) -> float:
-    """Mean; a fit that certifies nothing counts as one that answers nothing."""
-    return statistics.fmean(outcome.coverage for outcome in at(trials, target))
-
-
-def agreement(trials: Sequence[Trial], target: float) -> float | None:
-    """Share of all answers that agree; None where there are none."""
-    outcomes = at(trials, target)
-    answered = sum(outcome.answered for outcome in outcomes)
-    return sum(outcome.agreed for outcome in outcomes) / answered if answered else None
-
-
-def violations(trials: Sequence[Trial]) -> int:
-    """Targets significantly missed, over all trials."""
-    return sum(outcome.violation for trial in trials for outcome in trial.outcomes)
+    tables = [_table(len(train), ours, they), *(_table_of_few(size, made) for size, made in few.items())]
+    return report(figures, tables, notes)
 
 
 def _few(
     contestants: Mapping[str, Contestant], train: Split, test: Split, size: int
 ) -> dict[str, list[Trial]]:
-    found: dict[str, list[Trial]] = {name: [] for name in contestants}
-    for draw in subsets(train, size, DRAWS):
-        for name, contestant in contestants.items():
-            found[name].append(contestant(draw, test))
-            tell(f"{name}: {size:,} traces, {found[name][-1].seconds:.1f} s")
-    return found
+    draws = subsets(train, size, DRAWS)
+    return {
+        name: [_told(name, contestant, draw, test) for draw in draws]
+        for name, contestant in contestants.items()
+    }
 
 
-def _of(name: str, made: Whole) -> list[Figure]:
-    cold_s, warm_s = _seconds(made.cold), _seconds(made.warm)
+def _told(name: str, contestant: Contestant, train: Split, test: Split) -> Trial:
+    tell(f"{name}: {len(train):,} traces")
+    return contestant(train, test)
+
+
+def _of(name: str, made: Whole, theirs: Sequence[Trial]) -> list[Figure]:
+    """Of all traces; what TRACER did with them may be missing."""
+    cold_s, memory = _seconds(made.cold), _memory(made.cold)
     found = [figure(f"{name}: cold fit", cold_s, "s", _STOCK, made.stock)]
-    found += [figure(f"{name}: peak memory", [trial.memory or 0.0 for trial in made.cold], "MB")]
+    found += [figure(f"{name}: cold fit", cold_s, "s", NAME, _seconds(theirs))] if theirs else []
+    found += [figure(f"{name}: peak memory", memory, "MB", NAME, _memory(theirs))]
     if made.warm:
-        found += [figure(f"{name}: warm fit", warm_s, "s", "cold fit", cold_s)]
+        found += [figure(f"{name}: warm fit", _seconds(made.warm), "s", "cold fit", cold_s)]
     for target, best in zip(TARGETS, made.best, strict=True):
-        cold, agreed = coverage(made.cold, target), agreement(made.cold, target)
-        at_target = f"{name}, {target:g}"
-        found += [figure(f"{at_target}: coverage", [cold], "share", "best threshold in hindsight", [best])]
-        found += [figure(f"{at_target}: agreement", [agreed or 0.0], "share", "target", [target])]
-        if made.warm:
-            warm = coverage(made.warm, target)
-            found += [figure(f"{at_target}: coverage, warm fit", [warm], "share", "cold fit", [cold])]
+        found += _at(f"{name}, {target:g}", target, best, made, theirs)
     missed = violations([made.cold[0], *made.warm[:1]])
     return [*found, figure(f"{name}: targets significantly missed", [missed], "targets")]
 
 
+def _at(name: str, target: float, best: float, made: Whole, theirs: Sequence[Trial]) -> list[Figure]:
+    cold, agreed = [coverage(made.cold, target)], [agreement(made.cold, target) or 0.0]
+    found = [figure(f"{name}: coverage", cold, "share", "best threshold in hindsight", [best])]
+    if theirs:
+        found += [figure(f"{name}: coverage", cold, "share", NAME, [coverage(theirs, target)])]
+    if made.warm:
+        warm = [coverage(made.warm, target)]
+        found += [figure(f"{name}: coverage, warm fit", warm, "share", "cold fit", cold)]
+    return [*found, figure(f"{name}: agreement", agreed, "share", "target", [target])]
+
+
 def _of_few(size: int, trials: Mapping[str, Sequence[Trial]]) -> list[Figure]:
+    theirs = trials.get(NAME)
     found = []
-    for name, made in trials.items():
-        prefix = f"{name}, {size} traces"
-        found += [
-            figure(f"{prefix}, {target:g}: coverage", [coverage(made, target)], "share") for target in TARGETS
-        ]
-        found += [figure(f"{prefix}: targets significantly missed", [violations(made)], "targets")]
+    for name in [name for name in trials if name != NAME]:
+        prefix, made = f"{name}, {size} traces", trials[name]
+        for target in TARGETS:
+            reference = [coverage(theirs, target)] if theirs else []
+            mean = [coverage(made, target)]
+            found += [figure(f"{prefix}, {target:g}: coverage", mean, "share", NAME, reference)]
+        reference = [violations(theirs)] if theirs else []
+        missed = [violations(made)]
+        found += [figure(f"{prefix}: targets significantly missed", missed, "targets", NAME, reference)]
     return found
 
 
@@ -105,30 +106,30 @@ def _seconds(trials: Sequence[Trial]) -> list[float]:
     return [trial.seconds for trial in trials]
 
 
-def _table(traces: int, ours: Mapping[str, Whole]) -> Table:
-    targets = "/".join(f"{target:.2f}".removeprefix("0") for target in TARGETS)
-    rows = []
-    for name, made in ours.items():
-        rows += [_row(name, made.cold, made.cold[:1])]
-        if made.warm:
-            rows += [_row(f"{name}, warm", made.warm, made.warm[:1])]
-    columns = ("features", f"coverage at {targets}", "agreement", "violations", "seconds", "MB")
-    return Table(f"Banking77, {traces:,} traces, judged on the test split", columns, tuple(rows))
+def _memory(trials: Sequence[Trial]) -> list[float]:
+    return [trial.memory for trial in trials if trial.memory is not None]
+
+
+def _table(traces: int, ours: Mapping[str, Whole], theirs: Mapping[str, Sequence[Trial]]) -> Table:
+    runs: dict[str, Sequence[Trial]] = {name: made.cold for name, made in ours.items()}
+    runs |= {f"{name}, warm": made.warm for name, made in ours.items() if made.warm}
+    rows = tuple(_row(name, made, made[:1]) for name, made in (runs | dict(theirs)).items())
+    return Table(f"Banking77, {traces:,} traces, judged on the test split", ("features", *_COLUMNS), rows)
 
 
 def _table_of_few(size: int, trials: Mapping[str, Sequence[Trial]]) -> Table:
     rows = tuple(_row(name, made, made) for name, made in trials.items())
-    columns = ("features", "coverage", "agreement", "violations", "seconds", "MB")
-    return Table(f"{size:,} traces, {DRAWS} draws", columns, rows)
+    return Table(f"Banking77, {size:,} traces, {DRAWS} draws", ("features", *_COLUMNS), rows)
 
 
 def _row(name: str, runs: Sequence[Trial], judged: Sequence[Trial]) -> tuple[str, ...]:
-    memory = [trial.memory for trial in runs if trial.memory is not None]
+    memory = _memory(runs)
+    certified = sum(outcome.certified for trial in judged for outcome in trial.outcomes)
     return (
         name,
         shares([coverage(judged, target) for target in TARGETS]),
         shares([agreement(judged, target) for target in TARGETS]),
-        f"{violations(judged)} of {sum(outcome.certified for trial in judged for outcome in trial.outcomes)}",
+        f"{violations(judged)} of {certified}",
         f"{statistics.median(_seconds(runs)):.1f}",
         f"{statistics.median(memory):.0f}" if memory else "-",
     )

@@ -1,5 +1,6 @@
 """One fit, judged on rows that it has not seen: ours and TRACER's in the same terms."""
 
+import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -101,3 +102,20 @@ def tried(kind: Kind, train: Split, test: Split) -> Trial:
 def at(trials: Sequence[Trial], target: float) -> list[Outcome]:
     """The outcomes of all trials at one target."""
     return [outcome for trial in trials for outcome in trial.outcomes if outcome.target == target]
+
+
+def coverage(trials: Sequence[Trial], target: float) -> float:
+    """Mean; a fit that certifies nothing counts as one that answers nothing."""
+    return statistics.fmean(outcome.coverage for outcome in at(trials, target))
+
+
+def agreement(trials: Sequence[Trial], target: float) -> float | None:
+    """Share of all answers that agree; None where there are none."""
+    outcomes = at(trials, target)
+    answered = sum(outcome.answered for outcome in outcomes)
+    return sum(outcome.agreed for outcome in outcomes) / answered if answered else None
+
+
+def violations(trials: Sequence[Trial]) -> int:
+    """Targets significantly missed, over all trials."""
+    return sum(outcome.violation for trial in trials for outcome in trial.outcomes)

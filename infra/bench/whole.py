@@ -35,25 +35,26 @@ class Whole:
     best: tuple[float, ...]
 
 
-def measured(kind: Kind, train: Split, test: Split, runs: int) -> Whole:
-    """Cold, warm and scikit-learn in turn, so that a machine that is busy for a while is busy for all."""
-    tell(f"{kind.name}: a parent on five sixths of {len(train):,} traces, then {runs} x cold, warm, stock")
-    (part,) = subsets(train, len(train) * 5 // 6, 1)
-    parent = _made(kind, part, test)[0]
-    cold, warm, stock, artifact = [], [], [], parent
-    for _ in range(runs):
-        artifact, trial = _made(kind, train, test)
-        cold.append(trial)
-        warm.append(_made(kind, train, test, parent)[1])
-        stock.append(_stock(kind, train))
-    return Whole(tuple(cold), tuple(warm), tuple(stock), best(artifact, kind, test, TARGETS))
+def measured(kind: Kind, train: Split, test: Split, runs: int | None) -> Whole:
+    """So many runs; one cold fit where that is None.
 
+    Cold, warm and scikit-learn take turns, so that a machine that is busy for a while is busy for all.
 
-def once(kind: Kind, train: Split, test: Split) -> Whole:
-    """One cold fit."""
+    Raises:
+        MissingData: a fit is refused.
+    """
     tell(f"{kind.name}: {len(train):,} traces")
     artifact, trial = _made(kind, train, test)
-    return Whole((trial,), (), (), best(artifact, kind, test, TARGETS))
+    cold, warm, stock = [trial], [], []
+    if runs is not None:
+        (part,) = subsets(train, len(train) * 5 // 6, 1)
+        parent, _ = _made(kind, part, test)
+        for run in range(runs):
+            cold += [_made(kind, train, test)[1]] if run else []
+            warm.append(_made(kind, train, test, parent)[1])
+            stock.append(_stock(kind, train))
+            tell(f"{kind.name}: run {run + 1} of {runs}, warm in {warm[-1].seconds:.1f} s")
+    return Whole(tuple(cold), tuple(warm), tuple(stock), best(artifact, kind, test, TARGETS))
 
 
 def _made(kind: Kind, train: Split, test: Split, parent: Artifact | None = None) -> tuple[Artifact, Trial]:

@@ -22,6 +22,7 @@ Data = Annotated[
     Path | None, typer.Option(help="Folder with banking77_{train,test}.jsonl and their .minilm.f16.npy.")
 ]
 Runs = Annotated[int, typer.Option(min=LEAST_RUNS, help="How often; medians are shown.")]
+Tracer = Annotated[bool, typer.Option(help="Measure TRACER beside it, in an environment of its own.")]
 Only = Annotated[list[str], typer.Option(help="Kind of policy to measure; may be given several times.")]
 
 
@@ -41,11 +42,12 @@ def fit(
     data: Data = None,
     runs: Runs = LEAST_RUNS,
     only: Only = [],  # noqa: B006 - typer copies it
+    tracer: Tracer = True,
     quick: Annotated[bool, typer.Option("--quick", help="One cold fit of all traces, none warm.")] = False,
     json: AsJson = False,
 ) -> None:
     """How long a fit of Banking77 takes, and what policies of many and of few traces answer."""
-    show(_measured("fit", Order(str(data_folder(data)), runs, tuple(only), quick=quick)), json)
+    show(_measured("fit", Order(str(data_folder(data)), runs, tuple(only), tracer, quick)), json)
 
 
 @bench.command()
@@ -63,6 +65,8 @@ def show(report: Report, json: bool) -> None:
     line(report.machine)
     for table in report.tables:
         line("\n" + "\n".join(lines(table)))
+    for text in report.notes:
+        line(text)
     for found in () if report.tables else report.figures:
         line(_told(found))
 

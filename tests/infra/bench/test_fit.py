@@ -29,7 +29,7 @@ def test_only_what_is_significantly_below_its_target_is_a_violation() -> None:
 
 def test_few_traces_are_measured_beside_all(small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fit, "SIZES", (300,))
-    found = fit.measure(Order(str(small), only=("vectors",), quick=True))
+    found = fit.measure(Order(str(small), only=("vectors",), tracer=False, quick=True))
     figures = {figure.name: figure for figure in found.figures}
     assert figures["vectors, 300 traces, 0.9: coverage"].value > 0.5
     assert figures["vectors: peak memory"].value > 50
@@ -43,9 +43,9 @@ def test_too_few_rows_are_missing_data(small: Path, tmp_path: Path) -> None:
     parcels.write(tmp_path / "banking77_train.jsonl", rows)
     np.save(tmp_path / "banking77_train.minilm.f16.npy", parcels.vectors(rows))
     with pytest.raises(MissingData, match="sampled traces"):
-        fit.measure(Order(str(tmp_path), quick=True))
+        fit.measure(Order(str(tmp_path), tracer=False, quick=True))
 
 
 def test_a_kind_that_does_not_exist_is_named_with_those_that_do(small: Path) -> None:
     with pytest.raises(MissingData, match=r"'vector'.* text, vectors"):
-        fit.measure(Order(str(small), only=("vector",)))
+        fit.measure(Order(str(small), only=("vector",), tracer=False))

@@ -13,10 +13,10 @@ def test_bench_fit_reports_seconds_coverage_and_agreement(understudy: Run, tmp_p
         rows = parcels.traces(count, seed)
         parcels.write(tmp_path / f"banking77_{name}.jsonl", rows)
         np.save(tmp_path / f"banking77_{name}.minilm.f16.npy", parcels.vectors(rows, seed))
-    ended = understudy("bench", "fit", "--data", tmp_path, "--json")
+    ended = understudy("bench", "fit", "--data", tmp_path, "--no-tracer", "--json")
     assert ended.status == 0, ended.err
     found = json.loads(ended.out)
-    assert set(found) == {"machine", "figures", "tables"}
+    assert set(found) == {"machine", "figures", "tables", "notes"}
     figures = {figure["name"]: figure for figure in found["figures"]}
     assert set(figures["text: cold fit"]) == {
         "name", "value", "unit", "reference", "reference_value", "ratio",

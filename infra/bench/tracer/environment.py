@@ -1,0 +1,77 @@
+"""TRACER is installed by pip, pinned, into a virtual environment of its own in the user's cache.
+
+So that nothing of it is in our environment or in our process. The cache is keyed by the hash of the pins, and
+it is filled by renaming a finished environment, so it is never half full.
+"""
+
+import hashlib
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Final
+
+from platformdirs import user_cache_path
+
+from infra.bench.progress import tell
+from infra.errors import TracerUnavailable
+
+NAME: Final = "TRACER 0.3.3"
+PINS: Final = (
+    "tracer-llm==0.3.3",
+    "cloudpickle==3.1.2",
+    "joblib==1.6.0",
+    "narwhals==2.29.0",
+    "numpy==2.0.2",
+    "scikit-learn==1.9.1",
+    "scipy==1.17.1",
+    "threadpoolctl==3.8.0",
+)
+
+
+def tracer_python() -> Path:
+    """The interpreter of an environment that has TRACER, which is made if it is not there yet.
+
+    Raises:
+        TracerUnavailable: pip could not install it; without a network it can't.
+    """
+    place = user_cache_path("understudy") / f"tracer-{hashlib.sha256(repr(PINS).encode()).hexdigest()[:12]}"
+    if not place.is_dir():
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=place.parent) as workplace:
+            made = Path(workplace) / "environment"
+            _run(sys.executable, "-m", "venv", str(made))
+            _run(str(_python(made)), "-I", "-m", "pip", "install", "-q", "--disable-pip-version-check", *PINS)
+            _keep(made, place)
+    return _python(place)
+
+
+def tracer_if_wanted(wanted: bool) -> tuple[Path | None, tuple[str, ...]]:
+    """Its interpreter, or None; and a sentence for the report where it is wanted and can't be had."""
+    if not wanted:
+        return None, ()
+    try:
+        return tracer_python(), ()
+    except TracerUnavailable as problem:
+        tell(str(problem))
+        return None, (f"{NAME} is not beside these figures: {problem}",)
+
+
+def _python(environment: Path) -> Path:
+    return environment / "bin" / "python"
+
+
+def _run(*command: str) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        said = (done.stdout + done.stderr).strip()[-500:]
+        raise TracerUnavailable(f"{NAME} can't be installed; is there a network? pip says: {said}")
+
+
+def _keep(made: Path, place: Path) -> None:
+    """Move a finished environment into place, unless somebody else has been faster."""
+    try:
+        made.rename(place)
+    except OSError:
+        if not place.is_dir():
+            raise

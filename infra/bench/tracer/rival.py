@@ -1,0 +1,123 @@
+"""TRACER as a contestant: the same rows go to it in files, and its answers are judged as ours are.
+
+It reads vectors only. Each job is a process of its own in TRACER's environment.
+"""
+
+import json
+import os
+import subprocess
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import msgspec
+import numpy as np
+from msgspec import Struct
+from numpy.typing import NDArray
+
+from infra.bench.banking import Split
+from infra.bench.tracer.environment import NAME
+from infra.bench.trial import TARGETS, Outcome, Trial
+from infra.errors import TracerUnavailable
+
+SLOW = ("gbt",)
+"""Gradient boosting, which TRACER itself leaves out above 4,000 rows. It grows a tree a label a round: with
+77 labels and 300 rows 249 s of a sweep's 268 s, for a macro F1 of .18 where logistic regression has .72."""
+
+_INSIDE = Path(__file__).with_name("inside.py")
+_JUDGED = "test"
+_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+class Fit(Struct, frozen=True):
+    """One fit, for one target.
+
+    Attributes:
+        target: agreement that was asked for.
+        seconds: what it took.
+        method: what it deployed; None if nothing.
+        answers: by name of the questions, a label for each row that it answers, None for each that it defers.
+        costs: µs of CPU a row, in each run, by `gated` or `plain` and size of batch.
+    """
+
+    target: float
+    seconds: float
+    method: str | None
+    answers: dict[str, list[str | None]]
+    costs: dict[str, list[float]]
+
+
+class Reply(Struct, frozen=True):
+    """Attributes:
+    fits: one a target.
+    memory: most that its process had in memory, MB.
+    """
+
+    fits: tuple[Fit, ...]
+    memory: float | None
+
+
+def tried(python: Path, train: Split, test: Split) -> Trial:
+    """A `Contestant` once the interpreter is given. Raises TracerUnavailable: it fails on these rows."""
+    reply = ask(python, train, {_JUDGED: _vectors(test)})
+    outcomes = tuple(judged(fit, test.labels) for fit in reply.fits)
+    return Trial(outcomes, sum(fit.seconds for fit in reply.fits), reply.memory)
+
+
+def judged(fit: Fit, labels: Sequence[str], name: str = _JUDGED) -> Outcome:
+    """Its answers to the questions of that name against the teacher's labels."""
+    answers = fit.answers.get(name) or [None] * len(labels)
+    answered = sum(answer is not None for answer in answers)
+    agreed = sum(answer == label for answer, label in zip(answers, labels, strict=True))
+    return Outcome(fit.target, fit.method is not None, len(labels), answered, agreed)
+
+
+def ask(
+    python: Path,
+    train: Split,
+    questions: Mapping[str, NDArray[np.float32]],
+    targets: Sequence[float] = TARGETS,
+    runs: int = 0,
+    skip: Sequence[str] = SLOW,
+) -> Reply:
+    """Fit it on these rows for each target, and ask it.
+
+    Args:
+        python: interpreter of an environment that has it.
+        questions: float32 [rows, d] by name.
+        runs: how often the cost of the first questions is measured, on one thread; 0: not at all.
+        skip: surrogates that it is not to try, by its names; as its manual advises for many labels.
+
+    Raises:
+        TracerUnavailable: it ends with an error; the message has its last words.
+    """
+    with tempfile.TemporaryDirectory(prefix="understudy-tracer-") as workplace:
+        folder = Path(workplace)
+        job = {"targets": list(targets), "questions": list(questions), "runs": runs, "skip": list(skip)}
+        (folder / "job.json").write_text(json.dumps(job))
+        _write(folder, train, questions)
+        one_thread = dict.fromkeys(_THREADS, "1") if runs else {}
+        command = [str(python), "-I", str(_INSIDE), str(folder)]
+        done = subprocess.run(
+            command, capture_output=True, text=True, check=False, env={**os.environ, **one_thread}
+        )
+        if done.returncode:
+            raise TracerUnavailable(f"{NAME} failed on {len(train)} traces: {done.stderr.strip()[-500:]}")
+        return msgspec.json.decode((folder / "result.json").read_bytes(), type=Reply)
+
+
+def _write(folder: Path, train: Split, questions: Mapping[str, NDArray[np.float32]]) -> None:
+    texts = train.rows.texts or [""] * len(train)
+    lines = [
+        json.dumps({"input": text, "teacher": label}) + "\n"
+        for text, label in zip(texts, train.labels, strict=True)
+    ]
+    (folder / "traces.jsonl").write_text("".join(lines), encoding="utf-8")
+    np.save(folder / "train.npy", _vectors(train))
+    for name, vectors in questions.items():
+        np.save(folder / f"{name}.npy", vectors)
+
+
+def _vectors(split: Split) -> NDArray[np.float32]:
+    assert split.rows.embeddings is not None  # noqa: S101 - it is only asked about splits that have vectors
+    return split.rows.embeddings

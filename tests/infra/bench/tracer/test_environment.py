@@ -1,0 +1,34 @@
+from pathlib import Path
+
+import pytest
+
+from infra.bench.tracer import environment
+from infra.errors import TracerUnavailable
+
+
+@pytest.fixture
+def empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(environment, "user_cache_path", lambda _name: tmp_path)
+    return tmp_path
+
+
+def test_where_pip_finds_nothing_tracer_is_unavailable_and_nothing_stays_behind(
+    empty_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(environment, "PINS", ("--no-index", "tracer-llm==0.3.3"))
+    with pytest.raises(TracerUnavailable, match="network"):
+        environment.tracer_python()
+    assert list(empty_cache.iterdir()) == []
+
+
+def test_without_tracer_a_benchmark_goes_on_and_its_report_says_so(
+    empty_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_command: str) -> None:
+        raise TracerUnavailable("no network")
+
+    monkeypatch.setattr(environment, "_run", fails)
+    python, notes = environment.tracer_if_wanted(True)
+    assert python is None
+    assert "TRACER 0.3.3 is not beside these figures: no network" in notes
+    assert environment.tracer_if_wanted(False) == (None, ())
