@@ -4,13 +4,12 @@ A `Task` never changes; `Live` swaps the reference when a config message, a new 
 arrives.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 
 from models.manifest import Manifest
 from models.policy import Policy
 from schemas.config import EVERY_TASK, Config, Override, config_of
-from streams.posture import CLOSED, Breaker
+from streams.posture import CLOSED, Breaker, Safeguards
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,18 +38,6 @@ class Trial:
 
     policy: Policy
     share: float
-
-
-@dataclass(frozen=True, slots=True)
-class Safeguards:
-    """What stops answers: of all versions, or of one version those with some labels."""
-
-    breaker: Breaker = CLOSED
-    blocked: Mapping[str, frozenset[str]] = field(default_factory=dict)
-
-    def after(self, known: "Safeguards") -> "Safeguards":
-        """These, save where the breaker that was `known` is newer: a Redis restored from an old snapshot."""
-        return replace(self, breaker=max(known.breaker, self.breaker, key=lambda breaker: breaker.since))
 
 
 @dataclass(frozen=True, slots=True)

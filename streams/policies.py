@@ -1,7 +1,8 @@
-"""Keeps this process's policies those that the registry says are active.
+"""Keeps this process's policies, and what stops them, those of the registry.
 
 A new policy is fetched, verified and tried on its test vectors before the one reference is swapped; until
-then, and whenever any of that fails, the old one serves. Redis announces changes; we poll all the same.
+then, and whenever any of that fails, the old one serves, unless the breaker stops it. What stops answers
+takes effect first, and stays while Redis is away. Redis announces changes; we poll all the same.
 """
 
 import asyncio
@@ -14,8 +15,8 @@ from models.artifact import Artifact
 from models.errors import PolicyError
 from models.policy import Policy
 from streams.errors import StateUnavailable
-from streams.live import Live
-from streams.posture import Active
+from streams.live import Live, Trial
+from streams.posture import Active, Candidate, Posture, Safeguards
 from streams.state.copies import Copies
 from streams.state.registry import Registry
 
@@ -37,10 +38,15 @@ class PolicyWatch(Service):
         self._poll = poll
         self._turn = asyncio.Lock()
         self._seen: dict[str, Active] = {}
+        self._tried: dict[str, Candidate] = {}
 
     async def on_start(self) -> None:
+        for task, guards in self._copies.guards().items():
+            self._live.guard(task, guards)
         for task, artifact in self._copies.all().items():
-            await self._install(task, artifact)
+            policy = await self._opened(task, artifact)
+            if policy is not None:
+                self._install(task, policy)
         await self._refresh()
         self.add_future(self._polled())
         self.add_future(self._told())
@@ -74,14 +80,53 @@ class PolicyWatch(Service):
                 log.debug("policies stay as they are: %s", error)
 
     async def _follow(self, task: str) -> None:
-        active = await self._registry.active(task)
+        posture = await self._registry.posture(task)
+        if posture.active is None and posture.candidate is None:
+            return  # a Redis that was emptied: what this process knows holds until a version is published
+        await self._guard(task, posture)
+        await self._follow_active(task, posture.active)
+        await self._follow_candidate(task, posture.candidate)
+
+    async def _guard(self, task: str, posture: Posture) -> None:
+        installed, known = self._live.policy(task), self._live.safeguards(task)
+        versions = {one.version for one in (posture.active, posture.candidate) if one is not None}
+        if installed is not None:
+            versions.add(installed.manifest.version)
+        blocked = {version: await self._registry.blocked(task, version) for version in sorted(versions)}
+        found = {version: labels for version, labels in blocked.items() if labels}
+        guards = Safeguards(posture.breaker, found).after(known)
+        if guards == known:
+            return
+        self._live.guard(task, guards)
+        if guards.breaker.open != known.breaker.open:
+            told = f"is open: {guards.breaker.reason}" if guards.breaker.open else "is closed"
+            log.warning("the breaker of task %s %s", task, told)
+        try:
+            await asyncio.to_thread(self._copies.save_guards, task, guards)
+        except OSError as error:
+            log.error("no copy of the breaker of task %s, should Redis be away at a start: %s", task, error)
+
+    async def _follow_active(self, task: str, active: Active | None) -> None:
         # Not the version's name alone: a Redis that was emptied starts again at the same names.
         if active is None or self._seen.get(task) == active:
             return
         artifact = await self._registry.fetch(task, active.version)
-        if artifact is not None and await self._install(task, artifact):
+        policy = await self._opened(task, artifact)
+        if artifact is not None and policy is not None:
+            self._install(task, policy)
             await self._save(task, active.version, artifact)
         self._seen[task] = active
+
+    async def _follow_candidate(self, task: str, candidate: Candidate | None) -> None:
+        if candidate == self._tried.get(task):
+            return
+        if candidate is None:
+            self._live.try_out(task, None)
+            del self._tried[task]
+            return
+        policy = await self._opened(task, await self._registry.fetch(task, candidate.version))
+        self._live.try_out(task, Trial(policy, candidate.plan.share) if policy else None)
+        self._tried[task] = candidate
 
     async def _save(self, task: str, version: str, artifact: Artifact) -> None:
         try:
@@ -89,12 +134,15 @@ class PolicyWatch(Service):
         except OSError as error:
             log.error("no copy of %s of task %s, so no start without Redis: %s", version, task, error)
 
-    async def _install(self, task: str, artifact: Artifact) -> bool:
+    async def _opened(self, task: str, artifact: Artifact | None) -> Policy | None:
+        if artifact is None:
+            return None
         try:
-            policy = await asyncio.to_thread(Policy.open, artifact.manifest, artifact.graph)
+            return await asyncio.to_thread(Policy.open, artifact.manifest, artifact.graph)
         except PolicyError as error:
             log.error("a policy of task %s is not used: %s", task, error)
-            return False
+            return None
+
+    def _install(self, task: str, policy: Policy) -> None:
         self._live.install(task, policy)
         log.info("task %s is served by %s", task, policy.manifest.version)
-        return True

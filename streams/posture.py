@@ -1,6 +1,7 @@
 """What routes a task: the live version, the one on trial, the breaker and the pin, changed as one."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 from models.exact import fewest
 from schemas.config import Config
@@ -95,6 +96,18 @@ class Breaker:
 
 
 CLOSED = Breaker()
+
+
+@dataclass(frozen=True, slots=True)
+class Safeguards:
+    """What stops answers: of all versions, or of one version those with some labels."""
+
+    breaker: Breaker = CLOSED
+    blocked: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+    def after(self, known: "Safeguards") -> "Safeguards":
+        """These, save where the breaker that was `known` is newer: a Redis restored from an old snapshot."""
+        return self if self.breaker.since >= known.breaker.since else replace(self, breaker=known.breaker)
 
 
 @dataclass(frozen=True, slots=True)
