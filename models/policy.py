@@ -14,30 +14,19 @@ from typing import Any
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
-from onnxruntime.capi import onnxruntime_pybind11_state as failures
 
 from models.artifact import Artifact
 from models.errors import PolicyError
 from models.features import Features
 from models.manifest import Manifest, Probe
 from models.ngrams import encode, pad
+from models.session import FAILURES, single_threaded
 
 TEXTS_AT_ONCE = 64
 BYTES_AT_ONCE = 8192
 VECTORS_AT_ONCE = 256
 TOLERANCE = 1e-3
 OUTPUTS = ("label", "score", "novelty")
-
-_FAILURES = (
-    failures.EPFail,
-    failures.Fail,
-    failures.InvalidArgument,
-    failures.InvalidGraph,
-    failures.InvalidProtobuf,
-    failures.NoSuchFile,
-    failures.NotImplemented,
-    failures.RuntimeException,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +104,7 @@ class Policy:
     def _run(self, feed: dict[str, NDArray[Any]]) -> list[NDArray[Any]]:
         try:
             return self._session.run(OUTPUTS, feed)  # type: ignore[no-any-return]
-        except _FAILURES as error:
+        except FAILURES as error:
             raise PolicyError(f"graph of {self.manifest.version}: {error}") from error
 
     def _chunks(self, features: Features) -> Iterator[tuple[Any, dict[str, NDArray[Any]]]]:
@@ -188,10 +177,7 @@ def _features(probe: Probe, number: int) -> Features:
 
 
 def _session(graph: bytes) -> onnxruntime.InferenceSession:
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.log_severity_level = 4
     try:
-        return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
-    except _FAILURES as error:
+        return single_threaded(graph)
+    except FAILURES as error:
         raise PolicyError(f"graph: not an ONNX model that this runtime can load: {error}") from error

@@ -1,0 +1,160 @@
+"""`onnx:`: a sentence encoder exported to ONNX, with its `tokenizer.json`, in a single-threaded session.
+
+Inputs are `input_ids`, `attention_mask` and, where the graph has it, `token_type_ids`. An output [n, d] is
+taken as it is, one [n, t, d] as token states whose mean over the mask is taken; neither is normalised here.
+
+Texts are batched by length, so that little is padding. A graph that quantises activations as it runs
+finds one scale for a whole batch: a row would depend on its neighbours, so there each text runs alone.
+"""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+from tokenizers import Encoding, Tokenizer
+
+from models.embedders.embedder import clean, sound
+from models.embedders.fingerprint import fingerprint
+from models.embedders.spec import ONNX
+from models.errors import EmbedderError
+from models.session import FAILURES, single_threaded
+
+GRAPHS = ("model.onnx", "onnx/model.onnx")
+TEXTS_AT_ONCE = 32
+TOKENS_AT_ONCE = 2048
+CHARACTERS_A_TOKEN = 32
+"""Of a text so many are read for each token that the encoder takes: few texts have more, none needs them."""
+
+_TOKENIZER = "tokenizer.json"
+_SETTINGS = "tokenizer_config.json"
+_LONGEST = 512
+_INPUTS = ("input_ids", "attention_mask", "token_type_ids")
+_OUTPUTS = ("sentence_embedding", "embedding", "last_hidden_state", "token_embeddings")
+# Names of all operators that choose a scale at run time begin so; a graph spells them out.
+_QUANTISES = b"DynamicQuantize"
+
+
+class OnnxEmbedder:
+    """A graph and its tokenizer."""
+
+    def __init__(
+        self,
+        session: onnxruntime.InferenceSession,
+        tokenizer: Tokenizer,
+        name: str,
+        *,
+        longest: int,
+        alone: bool,
+    ) -> None:
+        self.id = name
+        self._session = session
+        self._tokenizer = tokenizer
+        self._types = {port.name: _integer(port.type) for port in session.get_inputs()}
+        self._output = _output([port.name for port in session.get_outputs()])
+        self._at_once = 1 if alone else TEXTS_AT_ONCE
+        self._longest = CHARACTERS_A_TOKEN * longest
+        self.dimension = self._run(tokenizer.encode_batch(["a text"])).shape[1]
+
+    @classmethod
+    def open(cls, place: str) -> "OnnxEmbedder":
+        """Load it from a folder and try it on a text.
+
+        Raises:
+            EmbedderError: files are missing, or the graph wants or makes something else.
+        """
+        folder = Path(place)
+        graph = next((folder / name for name in GRAPHS if (folder / name).is_file()), None)
+        if graph is None or not (folder / _TOKENIZER).is_file():
+            raise EmbedderError(f"{folder}: there must be {_TOKENIZER} and {' or '.join(GRAPHS)}")
+        content = graph.read_bytes()
+        session = single_threaded(str(graph))
+        unknown = {port.name for port in session.get_inputs()}.difference(_INPUTS)
+        if unknown:
+            raise EmbedderError(f"{graph}: has inputs {sorted(unknown)}; only {list(_INPUTS)} can be given")
+        files = [str(graph.relative_to(folder)), f"{graph.relative_to(folder)}_data", _TOKENIZER, _SETTINGS]
+        name = f"{ONNX}:{fingerprint(folder, files)}"
+        tokenizer, longest = _tokenizer(folder)
+        return cls(session, tokenizer, name, longest=longest, alone=_QUANTISES in content)
+
+    def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """See `Embedder.embed`."""
+        rows = np.empty((len(texts), self.dimension), dtype=np.float32)
+        if not texts:
+            return rows
+        encoded = self._tokenizer.encode_batch([text[: self._longest] for text in clean(texts)])
+        for chosen in self._batches(encoded):
+            made = self._run([encoded[row] for row in chosen])
+            rows[chosen] = sound(made, len(chosen), self.dimension, self.id)
+        return rows
+
+    def _batches(self, encoded: Sequence[Encoding]) -> Iterator[list[int]]:
+        """Rows of like length together, longest first."""
+        order = sorted(range(len(encoded)), key=lambda row: -len(encoded[row]))
+        begin = 0
+        while begin < len(order):
+            longest = max(1, len(encoded[order[begin]]))
+            end = begin + max(1, min(self._at_once, TOKENS_AT_ONCE // longest))
+            yield order[begin:end]
+            begin = end
+
+    def _run(self, encoded: Sequence[Encoding]) -> NDArray[np.float32]:
+        """One vector a text, whatever its length or value."""
+        width = max(1, *(len(one) for one in encoded))
+        columns = {"input_ids": "ids", "attention_mask": "attention_mask", "token_type_ids": "type_ids"}
+        feed = {
+            name: _padded([getattr(one, columns[name]) for one in encoded], width, kind)
+            for name, kind in self._types.items()
+        }
+        try:
+            (states,) = self._session.run([self._output], feed)
+        except FAILURES as error:
+            raise EmbedderError(f"{self.id}: the graph failed on {len(encoded)} texts: {error}") from error
+        mask = _padded([one.attention_mask for one in encoded], width, np.dtype(np.int64))
+        return _pooled(np.asarray(states, dtype=np.float32), mask, self.id)
+
+
+def _tokenizer(folder: Path) -> tuple[Tokenizer, int]:
+    """Not padded, that is done here; and the most tokens of a text, by its own settings."""
+    tokenizer = Tokenizer.from_file(str(folder / _TOKENIZER))
+    tokenizer.no_padding()
+    if tokenizer.truncation is not None:
+        return tokenizer, int(tokenizer.truncation["max_length"])
+    settings = folder / _SETTINGS
+    known = msgspec.json.decode(settings.read_bytes(), type=_Limit) if settings.is_file() else _Limit()
+    longest = int(min(known.model_max_length, _LONGEST))
+    tokenizer.enable_truncation(longest)
+    return tokenizer, longest
+
+
+class _Limit(msgspec.Struct):
+    model_max_length: float = _LONGEST
+
+
+def _integer(named: str) -> np.dtype[np.generic]:
+    return np.dtype(np.int32 if named == "tensor(int32)" else np.int64)
+
+
+def _output(names: Sequence[str]) -> str:
+    """Sentence vectors where the graph makes them, else the first thing it makes."""
+    return next((name for name in _OUTPUTS if name in names), names[0])
+
+
+def _padded(values: Sequence[Sequence[int]], width: int, kind: np.dtype[np.generic]) -> NDArray[np.generic]:
+    """[n, width], zeros to the right; where the mask is zero, values don't matter."""
+    table = np.zeros((len(values), width), dtype=kind)
+    for row, given in zip(table, values, strict=True):
+        row[: len(given)] = given
+    return table
+
+
+def _pooled(states: NDArray[np.float32], mask: NDArray[np.generic], whose: str) -> NDArray[np.float32]:
+    if states.ndim == 2:
+        return states
+    if states.ndim != 3:
+        raise EmbedderError(f"{whose}: the graph makes {states.ndim}-d output; [n, d] or [n, t, d] is needed")
+    weight = mask[:, :, None].astype(np.float32)
+    pooled: NDArray[np.float32] = (states * weight).sum(axis=1) / np.maximum(weight.sum(axis=1), 1.0)
+    return pooled

@@ -1,0 +1,66 @@
+"""`model2vec:`: static embeddings, a mean over a table's rows; fast, and the same to the last bit anywhere.
+
+The format and the library are Minishlab's Model2Vec: it reads the folders and hub repositories that people
+have, in its own layout and in that of sentence-transformers. A place that is no folder is a repository on the
+hub, with `@revision` where one is meant; what the hub's cache holds is not fetched again.
+"""
+
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from huggingface_hub import snapshot_download
+from model2vec import StaticModel
+from numpy.typing import NDArray
+
+from models.embedders.embedder import clean, sound
+from models.embedders.fingerprint import fingerprint
+from models.embedders.spec import MODEL2VEC
+from models.errors import EmbedderError
+
+_FILES = (
+    "config.json",
+    "model.safetensors",
+    "tokenizer.json",
+    "config_sentence_transformers.json",
+    "0_StaticEmbedding/model.safetensors",
+    "0_StaticEmbedding/tokenizer.json",
+)
+
+
+class StaticEmbedder:
+    """A table of token vectors and its tokenizer."""
+
+    def __init__(self, model: StaticModel, name: str) -> None:
+        self.id = name
+        self.dimension = int(model.dim)
+        self._model = model
+        self._turn = threading.Lock()
+
+    @classmethod
+    def open(cls, place: str) -> "StaticEmbedder":
+        """Load it from a folder or, by way of its cache, from the hub.
+
+        Raises:
+            EmbedderError: it is not a folder, and the hub does not have it or can't be asked.
+        """
+        folder = Path(place) if Path(place).is_dir() else _fetched(place)
+        model = StaticModel.from_pretrained(folder)
+        return cls(model, f"{MODEL2VEC}:{fingerprint(folder, _FILES)}")
+
+    def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """See `Embedder.embed`. A text without a known token is zeros."""
+        if not texts:
+            return np.empty((0, self.dimension), dtype=np.float32)
+        with self._turn:  # each call sets the tokenizer's truncation anew
+            rows = self._model.encode(clean(texts), use_multiprocessing=False)
+        return sound(rows, len(texts), self.dimension, self.id)
+
+
+def _fetched(place: str) -> Path:
+    repository, _, revision = place.partition("@")
+    try:
+        return Path(snapshot_download(repository, revision=revision or None, allow_patterns=list(_FILES)))
+    except (OSError, ValueError) as error:
+        raise EmbedderError(f"there is no such folder, and it can't be had from the hub: {error}") from error
