@@ -10,6 +10,7 @@ import sys
 import msgspec
 
 from infra.bench import fit, policy
+from infra.bench.guarantee.measure import measure as guarantee
 from infra.bench.order import Order
 from infra.bench.route.measure import measure as route
 from infra.errors import InputError
@@ -17,7 +18,7 @@ from infra.local.errors import LocalServerError
 from models.errors import ModelError
 from streams.errors import StreamsError
 
-MEASURES = {"policy": policy.measure, "fit": fit.measure, "route": route}
+MEASURES = {"policy": policy.measure, "fit": fit.measure, "route": route, "guarantee": guarantee}
 
 
 def main(name: str, order: str) -> int:

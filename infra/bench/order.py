@@ -14,10 +14,12 @@ class Order(Struct, frozen=True):
         only: kinds to measure, by name; empty for all.
         tracer: measure TRACER beside them.
         quick: one run, and only what needs no second fit of all traces.
+        streams: simulated ones.
     """
 
-    folder: str
+    folder: str = ""
     runs: int = LEAST_RUNS
     only: tuple[str, ...] = ()
     tracer: bool = True
     quick: bool = False
+    streams: int = 2000

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from models import exact
 from models.certificate import Alarm, Certificate, kept, likelihood_ratios, log_evidence, lower_bound, spent
@@ -58,6 +59,59 @@ def test_the_bound_moves_with_the_audits_and_certifies_what_it_exceeds(
     if 0.01 < bound < 0.99:
         assert certificate.certifies(bound - 1e-6, delta)
         assert not certificate.certifies(bound + 1e-6, delta)
+
+
+SCHEDULES = {
+    "on the target": np.full(2500, 0.95),
+    "a good start, then a fall": np.repeat([1.0, 0.8], [160, 840]),
+    "a slow decline": np.linspace(0.99, 0.90, 2500),
+    "up and down": np.tile(np.repeat([0.99, 0.91], 125), 8),
+    "late to be good": np.repeat([0.9, 0.99], [500, 2000]),
+}
+
+
+@pytest.mark.parametrize("delta", [0.05, 0.2])
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_certifying_a_life_that_is_not_above_the_target_is_as_rare_as_promised(
+    name: str, delta: float
+) -> None:
+    schedule = SCHEDULES[name]
+    chance = chance_of_error(schedule, 0.95, delta)
+    assert chance <= delta
+    if name == "on the target":
+        assert chance >= 0.85 * delta
+
+
+def chance_of_error(agreements: NDArray[np.float64], target: float, delta: float) -> float:
+    """Exact chance that the counts ever certify while the mean agreement so far is not above the target.
+
+    Args:
+        agreements: [audits], the chance of agreement at each.
+    """
+    audits = len(agreements)
+    numbers = np.arange(1, audits + 1)
+    below = np.cumsum(agreements) <= target * numbers + 1e-9
+    most = most_misses(audits, target, delta)
+    chances, wrong = np.zeros(audits + 2), 0.0
+    chances[0] = 1.0
+    for place, agreement in enumerate(agreements):
+        chances[1:] = chances[1:] * agreement + chances[:-1] * (1 - agreement)
+        chances[0] *= agreement
+        if below[place]:
+            certified = most[place] + 1
+            wrong += chances[:certified].sum()
+            chances[:certified] = 0.0
+    return float(wrong)
+
+
+def most_misses(audits: int, target: float, delta: float) -> NDArray[np.int64]:
+    """Disagreements among 1, 2, ... audits with which they still certify; -1 where none do."""
+    found, misses = [], -1
+    for number in range(1, audits + 1):
+        while misses < number and Certificate(number, number - misses - 1).certifies(target, delta):
+            misses += 1
+        found.append(misses)
+    return np.array(found)
 
 
 def test_the_bound_of_a_long_life_is_close_to_its_agreement() -> None:
@@ -173,6 +227,18 @@ def test_suspicion_grows_by_one_an_audit_at_the_target_and_by_less_above(
     agreement = target + better * (1 - target)
     capped = [min(before.after(agreed).evidence, 50.0) for agreed in (True, False)]
     assert agreement * capped[0] + (1 - agreement) * capped[1] <= before.evidence + 1 + 1e-9
+
+
+def test_false_alarms_are_as_far_apart_as_was_set_and_not_much_farther() -> None:
+    generator, run_length, rounds = np.random.default_rng(11), 150.0, 400
+    audits = []
+    for _ in range(rounds):
+        alarm, count = Alarm.quiet(0.9, run_length), 0
+        while not alarm.raised:
+            alarm, count = alarm.after(bool(generator.random() < 0.9)), count + 1
+        audits.append(count)
+    error = np.std(audits) / np.sqrt(rounds)
+    assert run_length - 4 * error <= np.mean(audits) <= 1.1 * run_length + 4 * error
 
 
 def test_a_fall_raises_the_alarm_soon_however_long_the_good_history() -> None:

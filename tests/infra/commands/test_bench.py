@@ -41,3 +41,18 @@ def test_absent_data_ends_with_2_and_says_where_it_was_looked_for(
 
 def test_fewer_than_three_runs_make_no_median(understudy: Run) -> None:
     assert understudy("bench", "fit", "--runs", "2").status == 2
+
+
+def test_bench_guarantee_simulates_the_claims_beside_their_references(understudy: Run) -> None:
+    ended = understudy("bench", "guarantee", "--streams", "20", "--json")
+    assert ended.status == 0, ended.err
+    figures = {figure["name"]: figure for figure in json.loads(ended.out)["figures"]}
+    false = figures["false certification in 5000 audits at 0.95"]
+    assert false["reference"] == "Clopper-Pearson after every audit"
+    assert false["value"] < false["reference_value"]
+    assert (
+        figures["audits to certify 0.95 at 0.99"]["value"]
+        < figures["audits to certify 0.95 at 0.97"]["value"]
+    )
+    assert figures["lives with a false certificate"]["value"] <= 0.25
+    assert figures["audit rate 2.0%: audits"]["value"] == 16_000

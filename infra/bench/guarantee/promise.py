@@ -1,0 +1,28 @@
+"""What is promised in the simulations, and what each part of them finds out."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from infra.bench.figures import Figure
+from infra.bench.tables import Table
+
+Generator = np.random.Generator
+Section = tuple[Table, list[Figure]]
+
+
+@dataclass(frozen=True, slots=True)
+class Promise:
+    """Attributes:
+    target, delta: of the task.
+    run_length: of its alarm.
+    """
+
+    target: float = 0.95
+    delta: float = 0.05
+    run_length: float = 10_000.0
+
+
+def whole(value: float) -> str:
+    """A count as it is written in a table; a dash where it was not reached."""
+    return f"{value:,.0f}" if np.isfinite(value) else "-"
