@@ -34,6 +34,7 @@ from streams.state.audits import Audits
 from streams.state.connection import Connection
 from streams.state.copies import Copies
 from streams.state.lease import Leases
+from streams.state.refits import Refits
 from streams.state.registry import Registry
 from streams.state.replies import Replies
 from streams.teacher.client import Asker
@@ -130,8 +131,10 @@ class _Assembly:
 
     def _trainer(self) -> None:
         settings = self._settings
-        leases = Leases(self._connection, settings.keys, _unique_name(settings), settings.lease)
-        role = trainer.Trainer(self._live, self._registry, leases, self._announcer, settings.lease)
+        name, lease = _unique_name(settings), settings.lease
+        leases = Leases(self._connection, settings.keys, name, lease)
+        refits = Refits(self._connection, settings.keys, name, lease)
+        role = trainer.Trainer(self._live, self._registry, leases, refits, self._announcer, lease)
         trainer.install(self._app, self._tail(settings.topics.traces), role)
         self._app.services.append(role)
 

@@ -47,7 +47,7 @@ def alarmed(
         breaker=posture.breaker.opened(version, now, reason, CERTIFY),
         certify_from=max(posture.certify_from, certify_from),
     )
-    if restored is None or posture.active is None:
+    if restored is None or posture.active is None or restored in posture.breaker.against:
         return Change(posture)
     arrived = Move(restored, State.RETIRED, State.LIVE, now, CERTIFY, f"{reason}; its own certificate stands")
     return _live(posture, arrived, State.ROLLED_BACK, posture.active.token, keep_candidate=True)

@@ -3,16 +3,19 @@
 Reads all traces, in every trainer, so that a standby can take over at once; one of them, elected per task
 through Redis, refits. The steps of a refit, in this order:
 
-    1. the trigger says it is due, and the lease is ours
+    1. the trigger says it is due, or somebody has asked for it, and the lease is ours
     2. fit in a child process, starting from the active policy
-    3. publish with the fencing token: whoever lost the lease meanwhile is refused
-    4. tell: promoted, or refused and why
+    3. publish with the fencing token, live or on trial: whoever lost the lease meanwhile is refused
+    4. tell: promoted, on trial, or refused and why; requests are answered once something is published
+
+While a version is on trial no other is fitted unless somebody asks: a trial that is replaced again and again
+comes to no end.
 """
 
 import asyncio
 import logging
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from confluent_kafka import Message
 from faust import App
@@ -22,7 +25,7 @@ from mode import Service
 from models.fit import FitResult
 from schemas.codec import TRACE
 from schemas.errors import InvalidVector, SchemaError
-from schemas.messages import Event, Trace
+from schemas.messages import Event, EventKind, Trace
 from schemas.vectors import vector
 from streams.clock import unix_ms
 from streams.errors import RefitFailed, StateUnavailable
@@ -30,18 +33,23 @@ from streams.kafka.announcer import Announcer
 from streams.kafka.batch import Batch
 from streams.kafka.channel import BatchChannel
 from streams.kafka.context import as_bytes
+from streams.lifecycle import Move, State
 from streams.live import Live, Task
+from streams.posture import plan_of
 from streams.state.lease import Leases
+from streams.state.refits import Refits, Request
 from streams.state.registry import Registry
-from streams.trainer.account import begun, promoted, refused
+from streams.trainer.account import begun, on_trial, promoted, refused
+from streams.trainer.recency import Since, certifying, recent
 from streams.trainer.refitter import Job, Refitter
-from streams.trainer.trigger import Attempt, due
+from streams.trainer.trigger import Attempt, due, requested
 from streams.trainer.window import TEXT, Window, teachers, training_set, usable
 
 log = logging.getLogger(__name__)
 
 STAGE = "trainer"
 _LOOK = 0.1
+_HEAR = 0.5
 
 
 class Trainer(Service):
@@ -56,6 +64,7 @@ class Trainer(Service):
         live: Live,
         registry: Registry,
         leases: Leases,
+        refits: Refits,
         announcer: Announcer,
         lease: float,
     ) -> None:
@@ -63,11 +72,13 @@ class Trainer(Service):
         self._live = live
         self._registry = registry
         self._leases = leases
+        self._refits = refits
         self._announcer = announcer
         self._lease = lease
         self._windows: dict[str, Window] = {}
         self._attempts: dict[str, Attempt] = {}
         self._tokens: dict[str, int] = {}
+        self._asked: dict[str, list[Request]] = {}
 
     def learn(self, messages: Iterable[Message]) -> None:
         """Put traces into the windows of their tasks; one that no fit could use is left out."""
@@ -119,39 +130,87 @@ class Trainer(Service):
         return Attempt(seen=window.seen - window.seen_since(active.since)) if active else Attempt()
 
     async def _watch(self) -> None:
+        heard = float("-inf")
         while not self.should_stop:
+            hear = time.monotonic() - heard > _HEAR
+            if hear:
+                heard = time.monotonic()
+                await self._hear()
             for name in list(self._tokens):
-                window, attempt, task = self._windows[name], self._attempts[name], self._live.task(name)
-                if due(window.seen, attempt, task.config, time.monotonic()):
-                    await self._refit(task, window.seen, usable(window, task.config))
+                # A request waits for traces that may certify; they are counted each time it is heard.
+                if hear or name not in self._asked:
+                    await self._look(self._live.task(name), self._windows[name])
             await self.sleep(_LOOK)
 
-    async def _refit(self, task: Task, seen: int, traces: list[Trace]) -> None:
-        token = self._tokens[task.name]
+    async def _hear(self) -> None:
+        """Learn who has asked for refits of the tasks that this trainer leads."""
+        try:
+            waiting = await self._refits.waiting(set(self._tokens))
+        except StateUnavailable:
+            return
+        self._asked = {}
+        for request in waiting:
+            self._asked.setdefault(request.task, []).append(request)
+
+    async def _look(self, task: Task, window: Window) -> None:
+        asked, attempt = self._asked.get(task.name, []), self._attempts[task.name]
+        if not asked and not due(window.seen, attempt, task.config, time.monotonic()):
+            return
+        seen, traces = window.seen, usable(window, task.config)
         if len(traces) < task.config.refit.at_least:
             return
         try:
-            serial = await self._registry.next_serial(task.name)
-            self._announcer.tell(await self._outcome(task, traces, serial, token))
+            since = await self._since(task.name, asked)
+            fresh = certifying(traces, task.config, since) if asked else 0
+            if await self._wanted(task, attempt, asked, fresh):
+                await self._refit(task, traces, since, asked)
+                self._attempts[task.name] = Attempt(seen, time.monotonic(), task.config, len(traces), fresh)
         except StateUnavailable:
             return
-        self._attempts[task.name] = Attempt(seen, time.monotonic(), task.config, len(traces))
 
-    async def _outcome(self, task: Task, traces: list[Trace], serial: int, token: int) -> Event:
-        version = f"v{serial}"
+    async def _since(self, name: str, asked: Iterable[Request]) -> Since:
+        posture = await self._registry.posture(name)
+        certify = max([posture.certify_from, *(request.since for request in asked)])
+        return Since(certify, await self._registry.teacher_since(name))
+
+    async def _wanted(self, task: Task, attempt: Attempt, asked: list[Request], fresh: int) -> bool:
+        if asked:
+            return requested(fresh, attempt, task.config, time.monotonic())
+        return (await self._registry.posture(task.name)).candidate is None
+
+    async def _refit(self, task: Task, traces: list[Trace], since: Since, asked: list[Request]) -> None:
+        token, serial = self._tokens[task.name], await self._registry.next_serial(task.name)
+        event = await self._outcome(task, traces, since, serial, token)
+        self._announcer.tell(event)
+        if event.kind is not EventKind.REFUSED:
+            await self._refits.answered(asked)
+
+    async def _outcome(self, task: Task, traces: list[Trace], since: Since, serial: int, token: int) -> Event:
+        version, config = f"v{serial}", task.config
         try:
-            result = await self._fitted(task, traces, version)
+            result = await self._fitted(task, traces, since, version)
         except (RefitFailed, InvalidVector) as error:
             log.error("%s", error)
-            return refused(task.name, version, [str(error)], unix_ms())
+            return await self._refused(task.name, version, [str(error)], token)
         if result.artifact is None:
-            return refused(task.name, version, result.refused, unix_ms())
-        if await self._registry.publish(task.name, version, serial, token, result.artifact, unix_ms()):
-            return promoted(task.name, task.config.target_agreement, result.summary, unix_ms())
-        return refused(task.name, version, ["another trainer leads by now"], unix_ms())
+            return await self._refused(task.name, version, result.refused, token)
+        plan, now = plan_of(config), unix_ms()
+        state = await self._registry.publish(task.name, version, serial, token, result.artifact, now, plan)
+        if state is State.LIVE:
+            return promoted(task.name, config.target_agreement, result.summary, now)
+        if state is None:
+            return refused(task.name, version, ["another trainer leads by now"], now)
+        return on_trial(task.name, version, state, plan, now)
 
-    async def _fitted(self, task: Task, traces: list[Trace], version: str) -> FitResult:
+    async def _refused(self, name: str, version: str, reasons: Sequence[str], token: int) -> Event:
+        now = unix_ms()
+        move = Move(version, None, State.REFUSED, now, STAGE, "; ".join(reasons))
+        await self._registry.refuse(name, move, token)
+        return refused(name, version, reasons, now)
+
+    async def _fitted(self, task: Task, traces: list[Trace], since: Since, version: str) -> FitResult:
         config = task.config
+        traces = await asyncio.to_thread(recent, traces, config, since)
         newest = max((trace.replied_at for trace in traces), default=0)
         self._announcer.tell(begun(task.name, version, len(traces), newest, unix_ms()))
         active = await self._registry.active(task.name)

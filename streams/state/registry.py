@@ -61,6 +61,11 @@ class Registry:
         with self._connection.reached() as redis:
             return frozenset(map(as_text, await redis.smembers(self._keys.blocked(task, version))))
 
+    async def teacher_since(self, task: str) -> int:
+        """Unix milliseconds since when the teacher is who it is now; 0 where it has never changed."""
+        with self._connection.reached() as redis:
+            return int(await redis.hget(self._keys.teacher(task), "since") or 0)
+
     async def fetch(self, task: str, version: str) -> Artifact | None:
         """The policy as it was published; not verified here: `Policy.open` does that."""
         with self._connection.reached() as redis:
@@ -168,5 +173,6 @@ class Registry:
             for name in await redis.zrange(keys.policies(task), 0, -self._kept - 1):
                 version = as_text(name)
                 if version not in needed:
-                    await redis.delete(keys.manifest(task, version), keys.graph(task, version))
+                    files = keys.manifest(task, version), keys.graph(task, version)
+                    await redis.delete(*files, keys.trial(task, version), keys.blocked(task, version))
                     await redis.zrem(keys.policies(task), version)

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 from models.fit import FitSummary
 from schemas.messages import Event, EventKind
+from streams.lifecycle import State
+from streams.posture import Plan
 
 
 def begun(task: str, version: str, traces: int, newest: int, at: int) -> Event:
@@ -27,6 +29,14 @@ def promoted(task: str, target: float, summary: FitSummary, at: int) -> Event:
         "coverage": {f"{point.target:g}": point.coverage for point in summary.frontier},
     }
     return Event(EventKind.PROMOTED, task, at, message, details)
+
+
+def on_trial(task: str, version: str, state: State, plan: Plan, at: int) -> Event:
+    """A version that passed the offline gate does not go live at once."""
+    what = f"answers {plan.share:.0%} of the requests" if state is State.CANARY else "is scored in shadow"
+    until = f"until {plan.needs} of its answers are checked" if plan.needs else "until the pin is lifted"
+    details = {"version": version, "state": state, "share": plan.share, "needs": plan.needs}
+    return Event(EventKind.TRIAL, task, at, f"{task}: {version} {what} {until}", details)
 
 
 def refused(task: str, version: str, reasons: Sequence[str], at: int) -> Event:

@@ -1,8 +1,10 @@
-"""When to refit: enough new traces, and a pause since the last attempt."""
+"""When to refit: enough new traces, or a request and enough that may certify; and a pause since the last."""
 
 from dataclasses import dataclass
 
 from schemas.config import Config, Refit
+
+_LEAST_GROWTH = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,12 +16,14 @@ class Attempt:
         ended: monotonic seconds.
         config: what it was made for.
         traces: those that it could use; None for as many as seen.
+        certifying: those that could certify, where somebody had asked for it; else 0.
     """
 
     seen: int = 0
     ended: float = float("-inf")
     config: Config | None = None
     traces: int | None = None
+    certifying: int = 0
 
 
 def due(seen: int, attempt: Attempt, config: Config, now: float) -> bool:
@@ -34,6 +38,20 @@ def due(seen: int, attempt: Attempt, config: Config, now: float) -> bool:
         return seen >= config.refit.at_least
     had = attempt.seen if attempt.traces is None else attempt.traces
     return seen - attempt.seen >= needed(had, config.refit)
+
+
+def requested(certifying: int, attempt: Attempt, config: Config, now: float) -> bool:
+    """Whether to refit now that somebody has asked for it.
+
+    Args:
+        certifying: traces that may certify. `at_least` of them, and more than a refused attempt had by the
+            share `growth`, a tenth at least: further looks at the same traces would only invite errors.
+        attempt: the last one for the same request.
+    """
+    if now - attempt.ended < config.refit.quiet:
+        return False
+    growth = max(config.refit.growth, _LEAST_GROWTH)
+    return certifying >= max(config.refit.at_least, attempt.certifying * (1.0 + growth))
 
 
 def needed(traces: int, refit: Refit) -> float:

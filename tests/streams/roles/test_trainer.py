@@ -20,6 +20,7 @@ from streams.live import Live
 from streams.roles.trainer import Trainer
 from streams.state.connection import Connection
 from streams.state.lease import Leases
+from streams.state.refits import Refits
 from streams.state.registry import Registry
 from tests.streams.building import message, trace
 
@@ -54,8 +55,10 @@ class Room:
     async def trainer(self, traces: list[Message]) -> tuple[Trainer, Told]:
         """One that has read `traces`, and runs."""
         told, lease = Told(), 1.0
-        leases = Leases(self._connection, self.keys, secrets.token_hex(4), lease)
-        trainer = Trainer(self.live, self.registry, leases, told, lease)
+        name = secrets.token_hex(4)
+        leases = Leases(self._connection, self.keys, name, lease)
+        refits = Refits(self._connection, self.keys, name, lease)
+        trainer = Trainer(self.live, self.registry, leases, refits, told, lease)
         trainer.learn(traces)
         await trainer.start()
         self._stack.push_async_callback(trainer.stop)

@@ -1,0 +1,73 @@
+"""What follows from an alarm, in this order, so that a process that dies in between leaves nothing undone:
+
+    1. one label explains it: that label is blocked, and the version goes on
+    2. otherwise a refit is asked for; asked twice is answered once
+    3. the version is stopped, and another one restored or the breaker opened, in one script
+    4. an event says all of it
+
+A call for a version that does not answer any more changes nothing.
+"""
+
+from collections.abc import Awaitable, Callable
+
+from streams.alarm import Evidence
+from streams.clock import unix_ms
+from streams.culprit import culprit
+from streams.kafka.announcer import Announcer
+from streams.lifecycle import states
+from streams.live import Live
+from streams.moves import alarmed, concerns, restorable
+from streams.posture import Posture
+from streams.state.refits import Refits
+from streams.state.registry import Registry
+from streams.told import alarm, label_blocked
+
+Bound = Callable[[str, str], Awaitable[float]]
+"""The agreement, in [0, 1], that a version's certificate proves as it stands: task, version."""
+
+
+class Consequences:
+    """Called by certify; see `streams.alarm.OnAlarm`."""
+
+    def __init__(
+        self, live: Live, registry: Registry, refits: Refits, bound: Bound, announcer: Announcer
+    ) -> None:
+        self._live = live
+        self._registry = registry
+        self._refits = refits
+        self._bound = bound
+        self._announcer = announcer
+
+    async def __call__(self, task: str, version: str, evidence: Evidence) -> bool:
+        posture = await self._registry.posture(task)
+        if not concerns(posture, version):
+            return False
+        config = self._live.task(task).config
+        label = culprit(evidence, config.label_floor, config.delta)
+        if label is not None and label not in await self._registry.blocked(task, version):
+            await self._registry.block(task, version, label)
+            self._announcer.tell(label_blocked(task, version, label, evidence, unix_ms()))
+            return True
+        await self._stop(task, version, evidence, posture)
+        return False
+
+    async def _stop(self, task: str, version: str, evidence: Evidence, posture: Posture) -> None:
+        now = unix_ms()
+        since = now if evidence.since is None else evidence.since
+        counts = evidence.counts
+        reason = f"alarm: {counts.agreements} of {counts.audits} audits agree, target {evidence.target:g}"
+        restored = await self._restorable(task, posture, evidence.target)
+        if posture.active is not None and posture.active.version == version:
+            await self._refits.ask(task, since, reason)
+        change = await self._registry.change(
+            task, lambda found: alarmed(found, version, restored, since, reason, now)
+        )
+        if change is not None:
+            self._announcer.tell(alarm(task, version, evidence, change, now))
+
+    async def _restorable(self, task: str, posture: Posture, target: float) -> str | None:
+        """Checked against the posture again when the change is made: by then it may have been stopped."""
+        kept = await self._registry.kept(task)
+        known = states(await self._registry.history(task))
+        bounds = {version: await self._bound(task, version) for version in kept}
+        return restorable(posture, kept, known, bounds, target)
