@@ -1,5 +1,5 @@
 # Everything starts here; `make` alone lists the commands. Nothing is installed outside .venv, except that
-# `make test` adds Java, Maven and Redis with apt where it runs as root on Debian and they are missing.
+# `make test` adds Java, Maven, Redis and Chromium with apt where it runs as root on Debian and they are missing.
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -50,14 +50,15 @@ servers:
 	want() { command -v "$$1" >/dev/null || missing="$$missing $$2"; }; \
 	test -n "$$UNDERSTUDY_TEST_KAFKA" || { want java default-jre-headless; want mvn maven; }; \
 	test -n "$$UNDERSTUDY_TEST_REDIS" || want redis-server redis-server; \
+	command -v google-chrome >/dev/null || want chromium chromium; want chromedriver chromium-driver; \
 	test -n "$$missing" || exit 0; \
 	if test "$$(id -u)" = 0 && command -v apt-get >/dev/null; then \
 		apt-get update -qq && RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive \
 			apt-get install -qq --no-install-recommends $$missing; \
 	else \
-		echo >&2 "The system tests need these, which are not on the PATH:$$missing"; \
+		echo >&2 "The tests need these, which are not on the PATH:$$missing"; \
 		echo >&2 "  Debian, Ubuntu: sudo apt-get install$$missing"; \
-		echo >&2 "  macOS: brew install openjdk maven redis"; \
+		echo >&2 "  macOS: brew install openjdk maven redis; brew install --cask chromium chromedriver"; \
 		echo >&2 "or servers that already run: UNDERSTUDY_TEST_KAFKA=host:port UNDERSTUDY_TEST_REDIS=redis://..."; \
 		echo >&2 "Without them, \`make unit\` runs everything else."; \
 		exit 1; \

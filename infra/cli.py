@@ -27,6 +27,7 @@ _COMMANDS = {
     "fit": "learning",
     "predict": "learning",
     "evaluate": "learning",
+    "report": "report",
     "status": "operators",
     "config": "operators",
     "topics": "operators",

@@ -14,6 +14,7 @@ from infra.commands.tables import tell_evaluation, tell_fit
 from infra.commands.targets import DELTA, TARGET, Delta, ManyTargets, Target, Targets
 from infra.errors import UnusableOutput
 from infra.files import STANDARD_INPUT, RequestLine, TraceLine, features, read_requests, read_traces
+from infra.reports import report_fit
 from models.artifact import Artifact
 from models.evaluate import evaluate as judged
 from models.features import Features
@@ -50,7 +51,9 @@ Vectors = Annotated[
 @commands.command(cls=ManyTargets)
 def fit(
     traces: Traces,
-    out: Annotated[Path, typer.Option(file_okay=False, help="Folder for policy.onnx and manifest.json.")],
+    out: Annotated[
+        Path, typer.Option(file_okay=False, help="Folder for policy.onnx, manifest.json, report.html.")
+    ],
     target: Targets = [TARGET],  # noqa: B006 - typer copies it
     delta: Delta = DELTA,
     embeddings: Vectors = None,
@@ -79,8 +82,10 @@ def fit(
         )
     if made.artifact is not None:
         _write(made.artifact, out)
+    told = report_fit(made, lines, out, task=task, targets=target, delta=delta, parent=ancestor)
     result(made.summary) if json else tell_fit(made.summary, out)
     if made.artifact is None:
+        note(f"why, in full: {told}")
         raise typer.Exit(1)
 
 

@@ -34,9 +34,10 @@ def test_the_installed_script_ends_with_1_when_it_refuses(tmp_path: Path) -> Non
     few = parcels.write(tmp_path / "few.jsonl", parcels.traces(20))
     script = [SCRIPT, "fit", few, "--out", tmp_path / "policy", "--json"]
     ended = subprocess.run(script, capture_output=True, check=False)
-    assert (ended.returncode, ended.stderr) == (1, b"")
+    told = tmp_path / "policy" / "report.html"
+    assert (ended.returncode, ended.stderr) == (1, f"why, in full: {told}\n".encode())
     assert "20 sampled traces" in json.loads(ended.stdout)["refused"][0]
-    assert not (tmp_path / "policy").exists()
+    assert list((tmp_path / "policy").iterdir()) == [told]
 
 
 def test_fit_writes_a_policy_that_evaluate_judges(understudy: Run, files: Path, tmp_path: Path) -> None:
@@ -48,7 +49,7 @@ def test_fit_writes_a_policy_that_evaluate_judges(understudy: Run, files: Path, 
     assert set(made) == set(keys.split())
     assert (made["traces"], made["sampled"], made["labels"], made["refused"]) == (500, 500, 3, None)
     assert set(made["frontier"][0]) == {"target", "threshold", "coverage", "low"}
-    assert {file.name for file in out.iterdir()} == {"policy.onnx", "manifest.json"}
+    assert {file.name for file in out.iterdir()} == {"policy.onnx", "manifest.json", "report.html"}
 
     found = json.loads(understudy("evaluate", out, files / "test.jsonl", "--json").out)
     assert set(found) == {"rows", "accuracy", "targets"}
@@ -90,14 +91,14 @@ def test_several_targets_are_tried_however_they_are_written(
 
 
 def test_a_refused_fit_tells_why_and_leaves_the_old_policy(
-    understudy: Run, policy: Path, tmp_path: Path
+    understudy: Run, own_policy: Path, tmp_path: Path
 ) -> None:
-    before = (policy / "manifest.json").read_bytes()
+    before = (own_policy / "manifest.json").read_bytes()
     few = parcels.write(tmp_path / "few.jsonl", parcels.traces(20))
-    refused = understudy("fit", few, "--out", policy)
+    refused = understudy("fit", few, "--out", own_policy)
     assert refused.status == 1
     assert refused.out.count("refused: 20 sampled traces") == 1
-    assert (policy / "manifest.json").read_bytes() == before
+    assert (own_policy / "manifest.json").read_bytes() == before
 
 
 def test_only_sampled_traces_certify_and_weightless_ones_teach_nothing(

@@ -1,0 +1,39 @@
+"""report: where a policy's report is, or a new one about other rows."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from infra.commands.output import line
+from infra.commands.targets import TARGET, ManyTargets, Targets
+from infra.errors import InvalidFile
+from infra.files import features, read_traces
+from infra.reports import REPORT, report_rows
+from models.policy import Policy
+
+commands = typer.Typer()
+
+
+@commands.command(cls=ManyTargets)
+def report(
+    policy: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a policy.")],
+    traces: Annotated[
+        Path | None,
+        typer.Option(help='Make it anew from these rows, a line each: {"text", "label"[, "sampled"]}.'),
+    ] = None,
+    embeddings: Annotated[
+        Path | None, typer.Option(help="Their vectors in .npy format, where the policy reads vectors.")
+    ] = None,
+    target: Targets = [TARGET],  # noqa: B006 - typer copies it
+) -> None:
+    """Print where the report of a policy is: a page to open in a browser."""
+    if traces is None:
+        if not (policy / REPORT).is_file():
+            raise InvalidFile(f"{policy}: has no {REPORT}; --traces FILE makes one from labelled rows")
+        line(str(policy / REPORT))
+        return
+    opened = Policy.load(policy)
+    vectors = None if opened.manifest.dimension is None else embeddings
+    lines = read_traces(traces, texts=vectors is None)
+    line(str(report_rows(opened, features(lines, traces, vectors), lines, policy, target)))

@@ -1,0 +1,106 @@
+"""What a version does otherwise than its parent."""
+
+from msgspec import Struct
+
+from models.manifest import FrontierPoint, Manifest
+
+
+class TargetChange(Struct, frozen=True):
+    """Coverage at one target; None where it is not certified."""
+
+    target: float
+    before: float | None
+    after: float | None
+
+
+class Fact(Struct, frozen=True):
+    """Something that both versions have."""
+
+    name: str
+    before: str
+    after: str
+
+
+class Changes(Struct, frozen=True):
+    """The parent beside the version.
+
+    Attributes:
+        parent: the parent's name.
+        targets: those that either certified, highest first.
+        facts: whichever differ.
+        added, lost: labels that only the version, only the parent knows.
+        blocked, freed: labels that are blocked only in the version, only in the parent.
+    """
+
+    parent: str
+    targets: tuple[TargetChange, ...]
+    facts: tuple[Fact, ...]
+    added: tuple[str, ...]
+    lost: tuple[str, ...]
+    blocked: tuple[str, ...]
+    freed: tuple[str, ...]
+
+
+class Side(Struct, frozen=True):
+    """What is compared; a refused fit has this much too.
+
+    Attributes:
+        labels, blocked, frontier: as in the manifest.
+        facts: what else there is to compare, in words, by name.
+    """
+
+    labels: tuple[str, ...]
+    blocked: tuple[str, ...]
+    frontier: tuple[FrontierPoint, ...]
+    facts: dict[str, str]
+
+
+def changes(parent: Manifest, after: Side) -> Changes:
+    before = side(parent)
+    return Changes(
+        parent=parent.version,
+        targets=_targets(before.frontier, after.frontier),
+        facts=tuple(
+            Fact(name, value, after.facts[name])
+            for name, value in before.facts.items()
+            if after.facts.get(name, value) != value
+        ),
+        added=_only(after.labels, before.labels),
+        lost=_only(before.labels, after.labels),
+        blocked=_only(after.blocked, before.blocked),
+        freed=_only(before.blocked, after.blocked),
+    )
+
+
+def side(manifest: Manifest) -> Side:
+    teachers = ", ".join(
+        teacher.model if teacher.prompt is None else f"{teacher.model} (prompt {teacher.prompt[:8]})"
+        for teacher in manifest.teachers
+    )
+    facts = figures(
+        manifest.surrogate, manifest.acceptor, manifest.traces, manifest.sampled, manifest.accuracy
+    ) | {"Features": manifest.embedder, "Teachers": teachers or "not recorded"}
+    return Side(manifest.labels, manifest.blocked, manifest.frontier, facts)
+
+
+def figures(surrogate: str, acceptor: str, traces: int, sampled: int, accuracy: float) -> dict[str, str]:
+    return {
+        "Surrogate": surrogate,
+        "Acceptor": acceptor,
+        "Traces": f"{traces:,}",
+        "Sampled traces": f"{sampled:,}",
+        "Agreement on all traces": f"{accuracy * 100:.1f} %",
+    }
+
+
+def _targets(before: tuple[FrontierPoint, ...], after: tuple[FrontierPoint, ...]) -> tuple[TargetChange, ...]:
+    old = {point.target: point.coverage for point in before}
+    new = {point.target: point.coverage for point in after}
+    return tuple(
+        TargetChange(target, old.get(target), new.get(target)) for target in sorted(old | new, reverse=True)
+    )
+
+
+def _only(names: tuple[str, ...], others: tuple[str, ...]) -> tuple[str, ...]:
+    known = set(others)
+    return tuple(name for name in names if name not in known)

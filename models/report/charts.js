@@ -1,0 +1,232 @@
+// The charts. They draw numbers from the JSON in the page, in the page's own colours, and redraw when those
+// change: dark or light, wide or narrow, screen or paper.
+"use strict";
+
+const told = JSON.parse(document.getElementById("figures").textContent);
+const PAPER = 680;
+const shown = new Map();
+
+function percent(share, digits = 1) {
+  return (share * 100).toFixed(digits) + "\u00a0%";
+}
+
+function level(share) {
+  return Number((share * 100).toPrecision(6)) + "\u00a0%";
+}
+
+function colours() {
+  const style = getComputedStyle(document.documentElement);
+  const names = ["ink", "soft", "line", "raised", "surrogate", "teacher", "novel", "blocked"];
+  return Object.fromEntries(names.map((name) => [name, style.getPropertyValue("--" + name).trim()]));
+}
+
+function axis(colour, name, options) {
+  return {
+    type: "value",
+    name,
+    nameLocation: "middle",
+    nameTextStyle: { color: colour.soft, fontSize: 13 },
+    axisLabel: { color: colour.soft, fontSize: 12, hideOverlap: true },
+    axisLine: { show: true, lineStyle: { color: colour.line } },
+    axisTick: { show: false },
+    splitLine: { lineStyle: { color: colour.line, opacity: 0.6 } },
+    ...options,
+  };
+}
+
+function share(colour, name, options) {
+  const axisLabel = { color: colour.soft, fontSize: 12, hideOverlap: true, formatter: (value) => level(value) };
+  return axis(colour, name, { axisLabel, ...options });
+}
+
+function frame(colour, series, x, y, legend) {
+  return {
+    animation: false,
+    textStyle: { fontFamily: getComputedStyle(document.body).fontFamily, color: colour.ink },
+    grid: { left: 62, right: 22, top: legend.length ? 46 : 30, bottom: 50 },
+    legend: { show: legend.length > 0, data: legend, left: 0, top: 0, itemGap: 18, textStyle: { color: colour.ink } },
+    tooltip: tooltip(colour),
+    xAxis: { nameGap: 30, ...x },
+    yAxis: { nameGap: 46, ...y },
+    series,
+  };
+}
+
+function tooltip(colour) {
+  return {
+    trigger: "item",
+    confine: true,
+    backgroundColor: colour.raised,
+    borderColor: colour.line,
+    textStyle: { color: colour.ink, fontSize: 13 },
+  };
+}
+
+function flow(colour, width) {
+  const { total, answered, low_score, novel, blocked, certified } = told.flow;
+  const reasons = certified
+    ? [
+        ["certain enough", answered, "answered here", colour.surrogate],
+        ["score too low", low_score, "asked of the teacher", colour.teacher],
+        ["novel", novel, "asked of the teacher", colour.novel],
+        ["label blocked", blocked, "asked of the teacher", colour.blocked],
+      ]
+    : [["nothing certified", total, "asked of the teacher", colour.teacher]];
+  const there = reasons.filter(([, number]) => number > 0);
+  const ends = [...new Set(there.map(([, , end]) => end))];
+  const counts = Object.fromEntries([
+    ["requests", total],
+    ...there.map(([name, number]) => [name, number]),
+    ...ends.map((end) => [end, there.filter((reason) => reason[2] === end).reduce((sum, reason) => sum + reason[1], 0)]),
+  ]);
+  const tints = Object.fromEntries([
+    ["requests", colour.soft],
+    ["answered here", colour.surrogate],
+    ["asked of the teacher", colour.teacher],
+    ...there.map(([name, , , tint]) => [name, tint]),
+  ]);
+  const narrow = width < 560;
+  return {
+    animation: false,
+    textStyle: { fontFamily: getComputedStyle(document.body).fontFamily },
+    tooltip: tooltip(colour),
+    series: [{
+      type: "sankey",
+      left: 4, right: narrow ? 96 : 160, top: 14, bottom: 14,
+      nodeWidth: 12, nodeGap: narrow ? 26 : 22, draggable: false, layoutIterations: 0,
+      emphasis: { focus: "adjacency" },
+      lineStyle: { color: "target", opacity: 0.35, curveness: 0.5 },
+      label: {
+        color: colour.ink, fontSize: narrow ? 11 : 13, lineHeight: narrow ? 14 : 17, distance: 7,
+        formatter: ({ name }) => (narrow ? name.replace(" ", "\n") : name) + "\n" + percent(counts[name] / total),
+      },
+      data: Object.keys(counts).map((name) => ({ name, itemStyle: { color: tints[name], borderWidth: 0 } })),
+      links: there.flatMap(([name, value, end]) => [
+        { source: "requests", target: name, value },
+        { source: name, target: end, value },
+      ]),
+      tooltip: { formatter: ({ value }) => value.toLocaleString("en") + " of " + total.toLocaleString("en") + ", " + percent(value / total) },
+    }],
+  };
+}
+
+function guide(colour, lines) {
+  return {
+    silent: true,
+    symbol: "none",
+    lineStyle: { color: colour.soft, type: "dashed", width: 1 },
+    label: { color: colour.soft, fontSize: 12 },
+    data: lines,
+  };
+}
+
+function frontier(colour, width) {
+  const { observed, certified, parent } = told.frontier;
+  const lowest = Math.min(...[...observed, ...certified, ...parent].map(([, agreement]) => agreement));
+  const floor = Math.max(0, Math.floor(lowest * 20 - 0.2) / 20);
+  const said = ({ value }) => percent(value[0]) + " answered<br>" + percent(value[1]) + " agreement";
+  const line = (name, data, options) => ({
+    name, data, type: "line", showSymbol: false, triggerLineEvent: true, tooltip: { formatter: said }, ...options,
+  });
+  const series = [
+    line("certified", certified, {
+      lineStyle: { color: colour.surrogate, width: 1 }, itemStyle: { color: colour.surrogate },
+      areaStyle: { color: colour.surrogate, opacity: 0.16, origin: "start" }, tooltip: { show: false },
+    }),
+    line("parent, certified", parent, {
+      lineStyle: { color: colour.novel, type: "dotted", width: 2 }, itemStyle: { color: colour.novel }, tooltip: { show: false },
+    }),
+    line("observed", observed, {
+      symbol: "circle", symbolSize: 7, showSymbol: true, itemStyle: { color: colour.ink, opacity: 0 },
+      emphasis: { itemStyle: { opacity: 1 } }, lineStyle: { color: colour.ink, width: 2, opacity: 1 },
+      markLine: told.ceiling === null ? undefined : guide(colour, [
+        { yAxis: told.ceiling, label: { formatter: "the teacher's own steadiness", position: "insideStartBottom" } },
+      ]),
+    }),
+  ].filter(({ data }) => data.length);
+  if (told.point) {
+    const { coverage, target } = told.point;
+    series.push({
+      name: "chosen", type: "line", data: [[coverage, target]], symbol: "circle", symbolSize: 13, z: 5,
+      itemStyle: { color: colour.surrogate, borderColor: colour.raised, borderWidth: 2 },
+      label: {
+        show: true, position: coverage > 0.5 ? "left" : "right", offset: [0, coverage > 0.5 ? 18 : -16], distance: 4,
+        color: colour.ink, fontSize: 13, fontWeight: 600, backgroundColor: colour.raised, padding: [3, 6], borderRadius: 4,
+        formatter: percent(coverage) + " at " + level(target),
+      },
+      tooltip: { formatter: said },
+    });
+  }
+  const legend = series.map(({ name }) => name).filter((name) => name !== "chosen");
+  const option = frame(colour, series, share(colour, "requests answered", { min: 0, max: 1 }),
+    share(colour, "agreement", { min: floor, max: 1 }), legend);
+  option.legend.data = legend.map((name) => ({ name, icon: "roundRect", itemStyle: { opacity: 1 } }));
+  return option;
+}
+
+function reliability(colour) {
+  const most = Math.max(...told.reliability.map(({ rows }) => rows));
+  const bounds = {
+    type: "custom",
+    silent: true,
+    data: told.reliability.map(({ score, low, high }) => [score, low, high]),
+    encode: { x: 0, y: [1, 2] },
+    renderItem: (_, api) => {
+      const [x, bottom] = api.coord([api.value(0), api.value(1)]);
+      const top = api.coord([api.value(0), api.value(2)])[1];
+      const style = { stroke: colour.surrogate, lineWidth: 1.5, opacity: 0.7 };
+      const bar = (x1, y1, x2, y2) => ({ type: "line", shape: { x1, y1, x2, y2 }, style });
+      return { type: "group", children: [bar(x, bottom, x, top), bar(x - 4, bottom, x + 4, bottom), bar(x - 4, top, x + 4, top)] };
+    },
+  };
+  const diagonal = {
+    type: "line", data: [[0, 0], [1, 1]], symbol: "none", silent: true, tooltip: { show: false },
+    lineStyle: { color: colour.soft, type: "dashed", width: 1 },
+    markLine: told.point === null ? undefined : guide({ ...colour, soft: colour.teacher }, [
+      { xAxis: told.point.threshold, label: { formatter: "answered from here", position: "end", align: told.point.threshold > 0.5 ? "right" : "left", color: colour.teacher } },
+    ]),
+  };
+  const dots = {
+    type: "line", z: 4, lineStyle: { width: 0 }, symbol: "circle", itemStyle: { color: colour.surrogate },
+    data: told.reliability.map((bin) => ({ value: [bin.score, bin.agreement], bin, symbolSize: 6 + 12 * Math.sqrt(bin.rows / most) })),
+    tooltip: {
+      formatter: ({ data: { bin } }) => "score " + percent(bin.score) + "<br>agreement " + percent(bin.agreement) + " (" +
+        percent(bin.low) + " to " + percent(bin.high) + ")<br>" + bin.rows.toLocaleString("en") + " traces",
+    },
+  };
+  return frame(colour, [diagonal, bounds, dots], share(colour, "score", { min: 0, max: 1 }),
+    share(colour, "observed agreement", { min: 0, max: 1 }), []);
+}
+
+function curve(colour) {
+  const tints = [colour.surrogate, colour.teacher, colour.novel, colour.blocked, colour.ink];
+  const targets = Object.keys(told.curve[told.curve.length - 1].coverage);
+  const series = targets.map((name, place) => ({
+    name: "at " + level(Number(name)), type: "line", symbol: "circle", symbolSize: 7,
+    itemStyle: { color: tints[place % tints.length] }, lineStyle: { color: tints[place % tints.length], width: 2 },
+    data: told.curve.map(({ traces, coverage }) => [traces, coverage[name] ?? 0]),
+    tooltip: { formatter: ({ value }) => value[0].toLocaleString("en") + " traces<br>" + percent(value[1]) + " answered" },
+  }));
+  const traces = axis(colour, "traces", { min: 0 });
+  traces.axisLabel.formatter = (value) => value.toLocaleString("en");
+  return frame(colour, series, traces, share(colour, "requests answered", { min: 0, max: 1 }), series.map(({ name }) => name));
+}
+
+const CHARTS = { "flow-chart": flow, "frontier-chart": frontier, "reliability-chart": reliability, "curve-chart": curve };
+
+function draw(width) {
+  const colour = colours();
+  for (const [id, option] of Object.entries(CHARTS)) {
+    const place = document.getElementById(id);
+    if (place === null) continue;
+    if (!shown.has(id)) shown.set(id, echarts.init(place, null, { renderer: "svg" }));
+    const chart = shown.get(id);
+    chart.resize({ width: width ?? "auto" });
+    chart.setOption(option(colour, chart.getWidth()), { notMerge: true });
+  }
+}
+
+draw();
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => draw());
+matchMedia("print").addEventListener("change", ({ matches }) => draw(matches ? PAPER : undefined));
+new ResizeObserver(() => matchMedia("print").matches || draw()).observe(document.querySelector("main"));

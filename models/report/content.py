@@ -1,0 +1,164 @@
+"""What a report says, in figures and examples; `models.report.page` gives it its looks."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from msgspec import Struct
+
+from models.fit import FitSummary
+from models.manifest import FrontierPoint, Manifest
+from models.report.boundary import Pair, boundary
+from models.report.changes import Changes, Side, changes, figures, side
+from models.report.cost import Choice, Cost, cost
+from models.report.examples import Group, groups
+from models.report.flow import Flow, flow
+from models.report.frontier import Frontier, frontier
+from models.report.reliability import Bin, calibration_error, reliability
+from models.study import CurvePoint, LabelAccount, Noise, Study, Trial
+
+MOST_LABELS = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What a report is about.
+
+    Attributes:
+        summary: of the fit.
+        study: its traces, scored; None where nothing was learned.
+        texts: [n] theirs, in the same order; None where only vectors are known.
+        targets: agreements that were asked for.
+        delta: chance of error that each target was certified with.
+        manifest: the policy's own account; None when refused.
+        parent: that of the version it started from.
+        made_at: Unix milliseconds.
+        task: whose policy it is.
+        rescored: the study is of rows that the finished policy was given, not of a fit's own traces out of
+            fold.
+    """
+
+    summary: FitSummary
+    study: Study | None
+    texts: Sequence[str] | None
+    targets: tuple[float, ...]
+    delta: float
+    manifest: Manifest | None
+    parent: Manifest | None
+    made_at: int
+    task: str
+    rescored: bool = False
+
+
+class Asked(Struct, frozen=True):
+    """A target that was asked for, and the point that serves it; None where none was certified."""
+
+    target: float
+    point: FrontierPoint | None
+
+
+class Content(Struct, frozen=True):
+    """All that a page shows; an empty tuple or None where there is nothing to show.
+
+    Attributes:
+        task, summary, made_at, delta, rescored: as in `Subject`.
+        point: what is shown throughout: the lowest target that was asked for and certified.
+        asked: all targets that were asked for, lowest first.
+        features: id of the embedder, None when refused.
+        teachers: who gave the labels, in words.
+        rows: traces that the figures below are about.
+        flow, frontier, reliability, calibration_error, labels, pairs, examples, changes, curve, trials,
+            noise, cost: a section each; `labels` has at most 1,000, those with most traces.
+        all_labels: how many there are.
+        has_texts: there are texts to show examples of.
+    """
+
+    task: str
+    summary: FitSummary
+    made_at: int
+    delta: float
+    rescored: bool
+    point: FrontierPoint | None
+    asked: tuple[Asked, ...]
+    features: str | None
+    teachers: str | None
+    rows: int
+    flow: Flow | None
+    frontier: Frontier
+    reliability: tuple[Bin, ...]
+    calibration_error: float
+    labels: tuple[LabelAccount, ...]
+    all_labels: int
+    pairs: tuple[Pair, ...]
+    examples: tuple[Group, ...]
+    has_texts: bool
+    changes: Changes | None
+    curve: tuple[CurvePoint, ...]
+    trials: tuple[Trial, ...]
+    noise: Noise | None
+    cost: Cost | None
+
+
+def content(subject: Subject) -> Content:
+    summary, study, texts, manifest = subject.summary, subject.study, subject.texts, subject.manifest
+    usable = summary.frontier if summary.refused is None else ()
+    asked = tuple(Asked(target, serving(usable, target)) for target in sorted(set(subject.targets)))
+    point = next((each.point for each in asked if each.point is not None), None)
+    threshold = None if point is None else point.threshold
+    bins = () if study is None else reliability(study)
+    parent = subject.parent
+    return Content(
+        task=subject.task,
+        summary=summary,
+        made_at=subject.made_at,
+        delta=subject.delta,
+        rescored=subject.rescored,
+        point=point,
+        asked=asked,
+        features=None if manifest is None else manifest.embedder,
+        teachers=None if manifest is None or not manifest.teachers else side(manifest).facts["Teachers"],
+        rows=0 if study is None else int(np.sum(study.certifying)),
+        flow=None if study is None else flow(study, threshold),
+        frontier=frontier(study, summary.frontier, () if parent is None else parent.frontier),
+        reliability=bins,
+        calibration_error=calibration_error(bins),
+        labels=() if study is None else _largest(study.accounts),
+        all_labels=0 if study is None else len(study.accounts),
+        pairs=_pairs(study, texts, threshold),
+        examples=() if study is None or texts is None else groups(study, texts, threshold),
+        has_texts=texts is not None,
+        changes=None if parent is None or study is None else changes(parent, _side(subject)),
+        curve=() if study is None else study.curve,
+        trials=() if study is None else study.trials,
+        noise=None if study is None else study.noise,
+        cost=None if point is None else cost(_choices(summary.frontier), point.target),
+    )
+
+
+def serving(points: Sequence[FrontierPoint], target: float) -> FrontierPoint | None:
+    """The certified point of the smallest target that is at least the one asked for, as workers choose it."""
+    high_enough = [point for point in points if point.target >= target - 1e-9]
+    return min(high_enough, key=lambda point: point.target, default=None)
+
+
+def _pairs(study: Study | None, texts: Sequence[str] | None, threshold: float | None) -> tuple[Pair, ...]:
+    if study is None or texts is None or threshold is None:
+        return ()
+    return boundary(study, texts, threshold)
+
+
+def _largest(accounts: Sequence[LabelAccount]) -> tuple[LabelAccount, ...]:
+    return tuple(sorted(accounts, key=lambda each: -each.traces)[:MOST_LABELS])
+
+
+def _choices(points: Sequence[FrontierPoint]) -> tuple[Choice, ...]:
+    return tuple(Choice(point.target, point.coverage) for point in points)
+
+
+def _side(subject: Subject) -> Side:
+    """This version, as far as it came."""
+    if subject.manifest is not None:
+        return side(subject.manifest)
+    summary, study = subject.summary, subject.study
+    facts = figures(summary.surrogate, summary.acceptor, summary.traces, summary.sampled, summary.accuracy)
+    return Side(() if study is None else study.names, (), summary.frontier, facts)

@@ -1,0 +1,58 @@
+"""A study of rows that a finished policy is given: the view of a fit's own, but perhaps of learned rows."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.features import Features
+from models.fit import FitSummary
+from models.manifest import Manifest
+from models.policy import Policy
+from models.study import Study
+
+
+def rescored(policy: Policy, features: Features, labels: Sequence[str], sampled: NDArray[np.bool_]) -> Study:
+    """Score the rows; labels that the policy does not know are disagreements.
+
+    Args:
+        labels: [n] the teacher's.
+        sampled: bool [n], rows of a uniform sample; only they are counted.
+
+    Raises:
+        PolicyError: the features are not the ones this policy reads.
+    """
+    manifest = policy.manifest
+    names = tuple(sorted({*manifest.labels, *labels}))
+    code = {name: place for place, name in enumerate(names)}
+    known = np.array([code[name] for name in manifest.labels], dtype=np.int64)
+    scores = policy.score(features)
+    guesses = known[scores.label]
+    return Study(
+        names=names,
+        codes=np.array([code[name] for name in labels], dtype=np.int64),
+        guesses=guesses,
+        runners_up=guesses,
+        scores=scores.score,
+        novelty=scores.novelty,
+        novelty_limit=manifest.novelty_limit,
+        eligible=(scores.novelty <= manifest.novelty_limit) & ~policy.blocked[scores.label],
+        sampled=sampled,
+        certifying=sampled,
+    )
+
+
+def summary_of(manifest: Manifest) -> FitSummary:
+    """What the fit said, as far as the policy remembers it."""
+    return FitSummary(
+        version=manifest.version,
+        traces=manifest.traces,
+        sampled=manifest.sampled,
+        labels=len(manifest.labels),
+        seconds=manifest.seconds,
+        surrogate=manifest.surrogate,
+        acceptor=manifest.acceptor,
+        accuracy=manifest.accuracy,
+        frontier=manifest.frontier,
+        refused=None,
+    )

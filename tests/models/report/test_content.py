@@ -1,0 +1,141 @@
+"""What a report says is what can be counted by hand."""
+
+import numpy as np
+import pytest
+
+from models import exact
+from models.evaluate import evaluate
+from models.manifest import FrontierPoint, Teacher
+from models.policy import Policy
+from models.report import content
+from models.report.boundary import boundary
+from models.report.changes import Fact, TargetChange, changes, side
+from models.report.cost import Saving, saving
+from models.report.decisions import decide
+from models.report.examples import groups, shortened
+from models.report.flow import flow
+from models.report.frontier import observed, steps
+from models.report.reliability import calibration_error, reliability
+from models.report.rescored import rescored
+from tests.models.conftest import draw_texts, draw_vectors
+
+from .subjects import complete, manifest, point, study, subject, summary
+
+EIGHT = study(
+    [0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.99, 0.95],
+    [True, True, False, True, False, True, True, True],
+    novel=(5, 6),
+    blocked=(4,),
+    unsampled=(7,),
+)
+
+
+def test_each_sampled_trace_goes_one_way_and_a_refused_fit_sends_all_to_the_teacher() -> None:
+    found = flow(EIGHT, 0.7)
+    assert (found.total, found.answered, found.agreements) == (7, 3, 2)
+    assert (found.low_score, found.novel, found.blocked) == (1, 2, 1)
+    refused = flow(EIGHT, None)
+    assert (refused.total, refused.answered, refused.certified) == (7, 0, False)
+    assert not decide(EIGHT, None).answered.any()
+
+
+def test_the_observed_line_takes_equal_scores_together_and_starts_with_twenty_traces() -> None:
+    scores = [0.9] * 15 + [0.8] * 10 + [0.7] * 15
+    agrees = [True] * 20 + [False] * 20
+    assert observed(study(scores, agrees)) == ((25 / 40, 20 / 25), (1.0, 20 / 40))
+    assert observed(study([0.9] * 3, [True] * 3)) == ()
+
+
+def test_the_certified_region_steps_down_at_the_coverage_of_each_target() -> None:
+    points = (point(0.8, 0.9), point(0.85, 0.5), point(0.9, 0.6), point(0.95, 0.4))
+    assert steps(points) == ((0.0, 0.95), (0.4, 0.95), (0.4, 0.9), (0.6, 0.9), (0.6, 0.8), (0.9, 0.8))
+    assert steps(()) == ()
+
+
+def test_scores_are_judged_by_what_was_observed_with_exact_bounds() -> None:
+    low, high = reliability(study([0.11, 0.19, 0.99, 1.0, 1.0], [False, True, True, True, True]))
+    assert (low.begin, low.end, low.rows, low.agreement) == (0.1, 0.2, 2, 0.5)
+    assert low.score == pytest.approx(0.15)
+    assert (low.low, low.high) == (exact.lower(1, 2, 0.025), exact.upper(1, 2, 0.025))
+    assert (high.begin, high.rows, high.agreement, high.high) == (0.98, 3, 1.0, 1.0)
+    error = calibration_error((low, high))
+    assert error == pytest.approx((2 * 0.35 + 3 * (1 - 2.99 / 3)) / 5, abs=1e-6)
+
+
+def test_pairs_at_the_threshold_are_alike_but_not_the_same_and_take_each_trace_once() -> None:
+    texts = ["where is my parcel", "give me a refund", "Where is  my parcel", "where is my parcel now", " "]
+    pairs = boundary(study([0.9, 0.8, 0.4, 0.3, 0.2], [True] * 5), texts, 0.5)
+    read = [(pair.answered.text, pair.deferred.text) for pair in pairs]
+    assert read[0] == ("where is my parcel", "where is my parcel now")
+    assert len(read) == len({answered for answered, _ in read}) == len({text for _, text in read})
+    assert all(0 < pair.likeness <= 1.0001 for pair in pairs)
+    assert boundary(study([0.9], [True]), ["alone"], 0.5) == ()
+
+
+def test_examples_show_the_surest_first_and_no_text_twice() -> None:
+    texts = ["a", "a", "c", "d", "e", "f", "g", "h"]
+    found = {group.title: group for group in groups(EIGHT, texts, 0.7)}
+    surest = found["Answered, most certain"]
+    assert surest.rows == 4
+    assert [one.text for one in surest.examples] == ["h", "a", "c"]
+    assert [one.text for one in found["Answered, and the teacher says otherwise"].examples] == ["c"]
+    assert [one.text for one in found["Deferred as novel"].examples] == ["f", "g"]
+    assert [one.text for one in found["Deferred, its label is blocked"].examples] == ["e"]
+    refused = {group.title for group in groups(EIGHT, texts, None)}
+    assert "Most certain, and the teacher says otherwise" in refused
+    assert not [title for title in refused if title.startswith("Answered")]
+
+
+def test_long_texts_are_cut_and_what_html_can_not_hold_is_replaced() -> None:
+    assert shortened("x" * 100_000, 10) == "x" * 9 + "…"
+    assert shortened("\ud800\0ok", 10) == "?\ufffdok"
+
+
+def test_a_version_is_compared_with_its_parent() -> None:
+    parent = manifest("v1", labels=("a", "b"), blocked=("a",), traces=50, frontier=(point(0.9, 0.25),))
+    after = manifest(
+        "v2", labels=("b", "c"), blocked=("c",), teachers=(Teacher("gpt", "0123456789"),), traces=100
+    )
+    found = changes(parent, side(after))
+    assert found.targets == (TargetChange(0.95, None, 0.5), TargetChange(0.9, 0.25, 0.75))
+    assert found.facts == (
+        Fact("Traces", "50", "100"),
+        Fact("Teachers", "not recorded", "gpt (prompt 01234567)"),
+    )
+    assert (found.added, found.lost, found.blocked, found.freed) == (("c",), ("a",), ("c",), ("a",))
+
+
+def test_audits_are_paid_for_out_of_what_answering_saves() -> None:
+    assert saving(0.5, 1000, 0.01, 0.02) == Saving(answered=500, audits=10, money=4.9)
+
+
+def test_the_lowest_target_that_was_asked_for_and_certified_is_shown() -> None:
+    frontier = (point(0.9, 0.75), point(0.96, 0.5, 0.8))
+    told = content(subject(EIGHT, None, summary=summary(frontier=frontier), targets=(0.99, 0.95)))
+    assert told.point == FrontierPoint(0.96, 0.8, 0.5, 0.96)
+    assert [(each.target, each.point is None) for each in told.asked] == [(0.95, False), (0.99, True)]
+    assert told.cost is not None
+    assert (told.cost.target, told.cost.saving.answered) == (0.96, 50_000)
+    refused = content(subject(EIGHT, None, summary=summary(refused=("no",)), manifest=None, targets=(0.99,)))
+    assert (refused.point, refused.cost, refused.pairs, refused.examples) == (None, None, (), ())
+    assert refused.frontier.points
+
+
+def test_every_section_of_a_complete_report_has_something_to_show() -> None:
+    told = content(complete())
+    for section in ("flow", "frontier", "reliability", "labels", "pairs", "examples", "changes", "curve"):
+        assert getattr(told, section), section
+    assert told.trials
+    assert told.noise
+    assert told.cost
+    assert [each.traces for each in told.labels] == [66, 30, 4]
+
+
+def test_rows_given_afterwards_are_counted_as_evaluate_counts_them(embedder: str, policy: Policy) -> None:
+    features, labels = {"text": draw_texts, "precomputed": draw_vectors}[embedder](300, 7)
+    labels[0] = "never heard of"
+    judged = evaluate(policy, features, labels, [0.9]).targets[0]
+    found = rescored(policy, features, labels, np.ones(300, dtype=np.bool_))
+    counted = flow(found, judged.threshold)
+    assert counted.answered / counted.total == judged.coverage
+    assert counted.agreements / counted.answered == judged.agreement
