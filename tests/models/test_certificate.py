@@ -187,14 +187,14 @@ def plainly(outcomes: list[bool], target: float, run_length: float) -> tuple[lis
     suspicion = [0.0] * len(likelihood_ratios(target)[0])
     hit, miss = (ratios.tolist() for ratios in likelihood_ratios(target))
     for agreed in outcomes:
-        if sum(suspicion) / len(suspicion) >= run_length:
+        if sum(suspicion) / len(suspicion) >= run_length * (1 - 1e-9):
             return suspicion, True
         if_hit = [(1 + each) * ratio for each, ratio in zip(suspicion, hit, strict=True)]
         if_miss = [(1 + each) * ratio for each, ratio in zip(suspicion, miss, strict=True)]
         excess = max(0.0, sum(if_miss) - run_length * len(if_miss)) * (1 - target) / target
         growth = min(1 + excess / sum(if_hit), max(1.0, run_length * len(if_hit) / sum(if_hit)))
         suspicion = [each * growth for each in if_hit] if agreed else if_miss
-    return suspicion, sum(suspicion) / len(suspicion) >= run_length
+    return suspicion, sum(suspicion) / len(suspicion) >= run_length * (1 - 1e-9)
 
 
 @given(OUTCOMES, TARGETS, st.sampled_from([20.0, 1000.0]))

@@ -40,7 +40,7 @@ class Watch:
             total = after[near].sum(axis=1)
             credit = excess[near] * (1.0 - self.target) / self.target
             after[near] *= (np.minimum(total + credit, bound) / total)[:, None]
-        quiet = after.sum(axis=1) < bound
+        quiet = after.sum(axis=1) < bound * (1.0 - 1e-9)
         self.suspicion = after[quiet]
         return len(quiet) - len(self.suspicion)
 
