@@ -9,7 +9,7 @@ import sys
 
 import msgspec
 
-from infra.bench import fit, policy
+from infra.bench import fit, policy, validity
 from infra.bench.guarantee.measure import measure as guarantee
 from infra.bench.order import Order
 from infra.bench.route.measure import measure as route
@@ -18,7 +18,13 @@ from infra.local.errors import LocalServerError
 from models.errors import ModelError
 from streams.errors import StreamsError
 
-MEASURES = {"policy": policy.measure, "fit": fit.measure, "route": route, "guarantee": guarantee}
+MEASURES = {
+    "policy": policy.measure,
+    "fit": fit.measure,
+    "validity": validity.measure,
+    "route": route,
+    "guarantee": guarantee,
+}
 
 
 def main(name: str, order: str) -> int:

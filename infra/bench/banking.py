@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from infra.errors import MissingData
 from infra.files import features, read_traces
 from models.features import Features
@@ -26,6 +28,15 @@ class Split:
     def take(self, rows: Sequence[int]) -> "Split":
         """The rows at these places, in this order."""
         return Split(self.rows.take(rows), [self.labels[row] for row in rows])
+
+    def joined(self, other: "Split") -> "Split":
+        """These rows, then those; what one of them lacks is left out."""
+        texts, vectors = (self.rows.texts, other.rows.texts), (self.rows.embeddings, other.rows.embeddings)
+        rows = Features(
+            None if texts[0] is None or texts[1] is None else [*texts[0], *texts[1]],
+            None if vectors[0] is None or vectors[1] is None else np.concatenate([vectors[0], vectors[1]]),
+        )
+        return Split(rows, [*self.labels, *other.labels])
 
     @property
     def texts(self) -> Features:

@@ -15,6 +15,10 @@ class Order(Struct, frozen=True):
         tracer: measure TRACER beside them.
         quick: one run, and only what needs no second fit of all traces.
         streams: simulated ones.
+        draws: resampled splits for every contestant, TRACER aside.
+        tracer_draws: the first of them, on which TRACER is fitted too.
+        workers: processes that fit at the same time.
+        out: file that each fit is added to, and that a later run goes on from; None: nothing is kept.
     """
 
     folder: str = ""
@@ -23,3 +27,7 @@ class Order(Struct, frozen=True):
     tracer: bool = True
     quick: bool = False
     streams: int = 2000
+    draws: int = 100
+    tracer_draws: int = 20
+    workers: int = 1
+    out: str | None = None

@@ -17,6 +17,7 @@ from models.fit import FitResult, TrainingSet, fit
 from models.policy import Policy
 
 TARGETS = (0.90, 0.95, 0.98)
+DELTA = 0.05
 
 
 class Outcome(Struct, frozen=True):
@@ -53,11 +54,13 @@ class Trial(Struct, frozen=True):
     """Attributes:
     outcomes: one a target.
     seconds: what the fit took, all targets together.
+    certified: targets certified, of all that the fit tried, which may be more than those judged.
     memory: most that its process had in memory, MB; None where it had none of its own.
     """
 
     outcomes: tuple[Outcome, ...]
     seconds: float
+    certified: int
     memory: float | None = None
 
 
@@ -68,7 +71,15 @@ Contestant = Callable[[Split, Split], Trial]
 def fitted(kind: Kind, split: Split, parent: Artifact | None = None) -> FitResult:
     """A fit of these rows, all of them sampled; without its study, which is large."""
     training = TrainingSet(kind.rows(split), split.labels, np.ones(len(split), dtype=np.bool_))
-    made = fit(training, task="bench", version="v1", embedder=kind.embedder, targets=TARGETS, parent=parent)
+    made = fit(
+        training,
+        task="bench",
+        version="v1",
+        embedder=kind.embedder,
+        targets=TARGETS,
+        delta=DELTA,
+        parent=parent,
+    )
     return replace(made, study=None)
 
 
@@ -96,7 +107,7 @@ def judged(artifact: Artifact | None, kind: Kind, test: Split) -> tuple[Outcome,
 def tried(kind: Kind, train: Split, test: Split) -> Trial:
     """Ours; a `Contestant` once the kind is given."""
     made = fitted(kind, train)
-    return Trial(judged(made.artifact, kind, test), made.summary.seconds)
+    return Trial(judged(made.artifact, kind, test), made.summary.seconds, len(made.summary.frontier))
 
 
 def at(trials: Sequence[Trial], target: float) -> list[Outcome]:

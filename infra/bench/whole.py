@@ -60,7 +60,8 @@ def measured(kind: Kind, train: Split, test: Split, runs: int | None) -> Whole:
 def _made(kind: Kind, train: Split, test: Split, parent: Artifact | None = None) -> tuple[Artifact, Trial]:
     found = alone(fitted, kind, train, parent)
     artifact = policy_of(found.result)
-    return artifact, Trial(judged(artifact, kind, test), found.result.summary.seconds, found.memory)
+    summary, outcomes = found.result.summary, judged(artifact, kind, test)
+    return artifact, Trial(outcomes, summary.seconds, len(summary.frontier), found.memory)
 
 
 def _stock(kind: Kind, train: Split) -> float:

@@ -51,6 +51,30 @@ def fit(
 
 
 @bench.command()
+def validity(
+    data: Data = None,
+    fits: Annotated[int, typer.Option(min=1, help="Draws that each kind of policy is fitted on.")] = 100,
+    tracer_fits: Annotated[int, typer.Option(min=0, help="The first of them, that TRACER is too.")] = 20,
+    workers: Annotated[int, typer.Option(min=1, help="Processes that fit at the same time.")] = 1,
+    out: Annotated[Path | None, typer.Option(help="Keep each fit in this file, and go on from it.")] = None,
+    only: Only = [],  # noqa: B006 - typer copies it
+    tracer: Tracer = True,
+    json: AsJson = False,
+) -> None:
+    """How often a certificate is missed, over many splits, and what is certified that can't be learned."""
+    order = Order(
+        str(data_folder(data)),
+        only=tuple(only),
+        tracer=tracer and tracer_fits > 0,
+        draws=fits,
+        tracer_draws=tracer_fits,
+        workers=workers,
+        out=None if out is None else str(out),
+    )
+    show(_measured("validity", order), json)
+
+
+@bench.command()
 def route(data: Data = None, runs: Runs = LEAST_RUNS, json: AsJson = False) -> None:
     """How fast a worker routes on a real Kafka, beside a bare loop and stock Faust."""
     folder = likely_folder(None) if data is None else data_folder(data)

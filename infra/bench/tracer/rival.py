@@ -61,7 +61,8 @@ def tried(python: Path, train: Split, test: Split) -> Trial:
     """A `Contestant` once the interpreter is given. Raises TracerUnavailable: it fails on these rows."""
     reply = ask(python, train, {_JUDGED: _vectors(test)})
     outcomes = tuple(judged(fit, test.labels) for fit in reply.fits)
-    return Trial(outcomes, sum(fit.seconds for fit in reply.fits), reply.memory)
+    seconds, deployed = sum(fit.seconds for fit in reply.fits), sum(each.certified for each in outcomes)
+    return Trial(outcomes, seconds, deployed, reply.memory)
 
 
 def judged(fit: Fit, labels: Sequence[str], name: str = _JUDGED) -> Outcome:

@@ -13,7 +13,7 @@ from tests.infra import parcels
 def _trial(*answers: tuple[int, int]) -> Trial:
     """Answered and agreed of 100 rows at each target."""
     given = zip(TARGETS, answers, strict=True)
-    return Trial(tuple(Outcome(target, bool(n), 100, n, k) for target, (n, k) in given), 1.0)
+    return Trial(tuple(Outcome(target, bool(n), 100, n, k) for target, (n, k) in given), 1.0, 3)
 
 
 def test_coverage_is_the_mean_of_the_draws_and_agreement_that_of_all_answers() -> None:

@@ -1,0 +1,56 @@
+"""What validity is tried on: a corpus, a teacher, a number of traces, and for each seed one draw of rows."""
+
+from collections.abc import Sequence
+from itertools import product
+
+from msgspec import Struct
+
+from infra.bench import draws
+from infra.bench.banking import Split
+
+CLEAN, NOISY, SHUFFLED, COIN = "gold labels", "8 % wrong", "shuffled labels", "a coin"
+NOISE = 0.08
+LEARNABLE, UNLEARNABLE = (CLEAN, NOISY), (SHUFFLED, COIN)
+SIZES = (500, 1_000, 2_000, 5_000, 10_000)
+UNLEARNABLE_SIZE = 1_000
+
+
+class Cell(Struct, frozen=True):
+    """One draw; equal cells have equal rows and labels.
+
+    Attributes:
+        corpus: name of it.
+        teacher: who gave the labels that are learned from and judged by.
+        size: traces to learn from; all other rows are judged on.
+        seed: of the draw.
+    """
+
+    corpus: str
+    teacher: str
+    size: int
+    seed: int
+
+
+def learnable(corpora: Sequence[str], count: int) -> list[Cell]:
+    """So many draws, spread evenly: corpora, teachers and sizes take turns."""
+    kinds = list(product(SIZES, corpora, LEARNABLE))
+    turns = (kinds[seed % len(kinds)] + (seed,) for seed in range(count))
+    return [Cell(corpus, teacher, size, seed) for size, corpus, teacher, seed in turns]
+
+
+def unlearnable(corpus: str, count: int) -> list[Cell]:
+    """So many draws for each teacher whose labels have nothing to do with the rows."""
+    return [Cell(corpus, teacher, UNLEARNABLE_SIZE, seed) for teacher in UNLEARNABLE for seed in range(count)]
+
+
+def drawn(cell: Cell, pool: Split) -> tuple[Split, Split]:
+    """Rows of the corpus to learn from and rows to judge on, with this teacher's labels on both."""
+    return draws.resampled(Split(pool.rows, _labels(cell, pool.labels)), cell.size, cell.seed)
+
+
+def _labels(cell: Cell, gold: list[str]) -> list[str]:
+    if cell.teacher == NOISY:
+        return draws.noisy(gold, NOISE, cell.seed)
+    if cell.teacher == SHUFFLED:
+        return draws.shuffled(gold, cell.seed)
+    return draws.coin(len(gold), cell.seed) if cell.teacher == COIN else gold
