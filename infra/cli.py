@@ -28,6 +28,7 @@ _COMMANDS = {
     "predict": "learning",
     "evaluate": "learning",
     "report": "report",
+    "scan": "scan",
     "status": "operators",
     "config": "operators",
     "topics": "operators",

@@ -4,6 +4,7 @@ Texts are JSON Lines, an object a line, blank lines passed over, unknown fields 
 `.npy` array of floats, a row for each object, in the same order. Nothing is ever unpickled.
 """
 
+import codecs
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -95,7 +96,7 @@ def features(lines: Sequence[Line], file: Path, embeddings: Path | None) -> Feat
 
 def _read(file: Path, kind: type[Line], texts: bool) -> list[Line]:
     decoder, found = msgspec.json.Decoder(kind), []
-    for number, raw in enumerate(_content(file).splitlines(), 1):
+    for number, raw in enumerate(content(file).splitlines(), 1):
         if not raw.strip():
             continue
         try:
@@ -108,9 +109,11 @@ def _read(file: Path, kind: type[Line], texts: bool) -> list[Line]:
     return found
 
 
-def _content(file: Path) -> bytes:
+def content(file: Path) -> bytes:
+    """All of a file, or of standard input for `-`, without a byte order mark. Raises InvalidFile."""
     try:
-        return sys.stdin.buffer.read() if file == STANDARD_INPUT else file.read_bytes()
+        read = sys.stdin.buffer.read() if file == STANDARD_INPUT else file.read_bytes()
+        return read.removeprefix(codecs.BOM_UTF8)
     except OSError as error:
         raise InvalidFile(f"{file}: can't be read: {error.strerror}") from error
 

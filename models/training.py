@@ -29,6 +29,12 @@ class TrainingSet:
     def __len__(self) -> int:
         return len(self.labels)
 
+    def take(self, rows: NDArray[np.int64]) -> "TrainingSet":
+        """The traces at these places, in this order."""
+        weights = None if self.weights is None else self.weights[rows]
+        labels = [self.labels[row] for row in rows.tolist()]
+        return TrainingSet(self.features.take(rows), labels, self.sampled[rows], weights)
+
 
 def check(training: TrainingSet, embedder: str) -> None:
     """Raises TrainingError: no traces, unequal lengths, what `embedder` needs is missing or not finite."""

@@ -1,0 +1,84 @@
+"""scan: what could be answered of the calls in a file, what that saves, and what it takes to prove it."""
+
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+
+from infra.calls import Columns, read_calls
+from infra.commands.output import AsJson, note, result
+from infra.commands.progress import progress_bar
+from infra.commands.prospects import tell_scan
+from infra.commands.targets import DELTA, Delta, ManyTargets, Targets, probability
+from infra.files import TraceLine, features
+from infra.once import distinct, once
+from models.features import Features
+from models.prospect import Assumptions
+from models.scan import scan as scanned
+from models.training import TrainingSet
+
+commands = typer.Typer()
+
+TARGETS = [0.90, 0.95, 0.98]
+REQUESTS_A_DAY, PRICE_A_CALL, AUDIT_RATE = 100_000.0, 0.001, 0.02
+
+
+@commands.command(cls=ManyTargets)
+def scan(
+    traces: Annotated[
+        Path,
+        typer.Argument(help="Past LLM calls: JSON Lines, or CSV with a header row. A text and a label each."),
+    ],
+    target: Targets = TARGETS,
+    delta: Delta = DELTA,
+    embeddings: Annotated[
+        Path | None, typer.Option(help="float16 or float32 in .npy format, a row for each call.")
+    ] = None,
+    text_column: Annotated[
+        str | None, typer.Option(help="Where the text is, if not under a usual name.")
+    ] = None,
+    label_column: Annotated[str | None, typer.Option(help="Where the label is, likewise.")] = None,
+    requests_a_day: Annotated[float, typer.Option(min=1.0, help="Traffic.")] = REQUESTS_A_DAY,
+    price_a_call: Annotated[
+        float, typer.Option(min=0.0, help="Of one answer of the LLM, in your currency.")
+    ] = PRICE_A_CALL,
+    audit_rate: Annotated[
+        float, typer.Option(help="Share of requests that is audited.", callback=probability)
+    ] = AUDIT_RATE,
+    json: AsJson = False,
+) -> None:
+    """Tell from past LLM calls what share could be answered without it. Exit status 1: nothing could."""
+    calls = read_calls(traces, Columns(text_column, label_column), texts=embeddings is None)
+    rows = distinct(calls)
+    if len(rows) < len(calls):
+        note(f"{len(calls) - len(rows):,} lines are copies of another (same id, text and label): left out")
+    kept = [calls[row] for row in rows.tolist()]
+    with progress_bar() as progress:
+        found = scanned(
+            _training(kept, _features(calls, traces, embeddings).take(rows)),
+            once(kept),
+            embedder="text" if embeddings is None else "precomputed",
+            targets=target,
+            assumptions=Assumptions(requests_a_day, price_a_call, audit_rate, delta),
+            progress=progress,
+        )
+    result(found) if json else tell_scan(found)
+    if not any(prospect.coverage for prospect in found.targets):
+        raise typer.Exit(1)
+
+
+def _features(calls: list[TraceLine], file: Path, embeddings: Path | None) -> Features:
+    """The vectors, and beside them the texts where each call has one: repeats are found in texts first."""
+    read = features(calls, file, embeddings)
+    texts = [call.text for call in calls if call.text is not None]
+    return Features(texts, read.embeddings) if len(texts) == len(calls) else read
+
+
+def _training(calls: list[TraceLine], rows: Features) -> TrainingSet:
+    return TrainingSet(
+        rows,
+        [call.label for call in calls],
+        np.array([call.sampled for call in calls], dtype=np.bool_),
+        np.array([call.weight for call in calls], dtype=np.float64),
+    )
