@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from infra.errors import InvalidFile
 from models.features import Features
+from models.training import TrainingSet
 
 STANDARD_INPUT = Path("-")
 
@@ -92,6 +93,16 @@ def features(lines: Sequence[Line], file: Path, embeddings: Path | None) -> Feat
             f"{embeddings}: has {len(vectors)} rows, but {file} has {len(lines)} lines: they must match"
         )
     return Features(embeddings=vectors)
+
+
+def training_set(lines: Sequence[TraceLine], rows: Features) -> TrainingSet:
+    """The lines as a fit wants them; `rows` are their features."""
+    return TrainingSet(
+        rows,
+        [line.label for line in lines],
+        np.array([line.sampled for line in lines], dtype=np.bool_),
+        np.array([line.weight for line in lines], dtype=np.float64),
+    )
 
 
 def _read(file: Path, kind: type[Line], texts: bool) -> list[Line]:

@@ -38,6 +38,7 @@ _DASHES = r"(?<=[^\W\d])[\u2010-\u2014-](?=[^\W\d])"
 _MARKS = re.compile(f"(?:{_STOPS}|{_DASHES})+")
 
 Rows = NDArray[np.int64]
+_NONE: Rows = np.empty((0, 2), dtype=np.int64)
 Alike = Callable[[Rows, Rows], NDArray[np.bool_]]
 
 
@@ -67,7 +68,7 @@ def pairs(features: Features) -> Pairs:
         return _of_texts(features.texts)
     vectors = features.embeddings
     assert vectors is not None  # noqa: S101 - `Features` has one or the other
-    return _of_vectors(vectors)
+    return _of_vectors(vectors) if len(vectors) else _joined(_NONE, _NONE)
 
 
 def plain(text: str) -> str:
@@ -83,10 +84,10 @@ def _of_texts(texts: Sequence[str]) -> Pairs:
     free = np.ones(len(said), dtype=np.bool_)
     same = _matched(group[None], free, lambda left, _right: np.ones(len(left), dtype=np.bool_))
     if len(same) >= ENOUGH:
-        return _joined(same, same[:0])
+        return _joined(same, _NONE)
     rows = _short(said, free)
     if len(rows) < 2:
-        return _joined(same, same[:0])
+        return _joined(same, _NONE)
     grams = _grams([said[row] for row in rows])
     near = _matched(_signatures(grams), np.ones(len(rows), dtype=np.bool_), _overlapping(grams))
     return _joined(same, rows[near])
@@ -99,7 +100,7 @@ def _of_vectors(vectors: NDArray[np.float32]) -> Pairs:
     keys = (sides @ (1 << np.arange(PLANES))).T.astype(np.uint64)
     free = np.ones(len(vectors), dtype=np.bool_)
     same = _matched(keys, free, _pointing(around, SAME))
-    near = same[:0] if len(same) >= ENOUGH else _matched(keys, free, _pointing(around, NEAR))
+    near = _NONE if len(same) >= ENOUGH else _matched(keys, free, _pointing(around, NEAR))
     return _joined(same, near)
 
 
@@ -115,7 +116,7 @@ def _matched(keys: NDArray[np.uint64], free: NDArray[np.bool_], alike: Alike) ->
         keys: [bands, n].
         free: bool [n], rows that may be paired; changed.
     """
-    found = [np.empty((0, 2), dtype=np.int64)]
+    found = [_NONE]
     for band, key in enumerate(keys):
         rows = np.flatnonzero(free)
         order = rows[np.lexsort((keys[(band + 1) % len(keys), rows], key[rows]))]

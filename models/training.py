@@ -9,6 +9,9 @@ from numpy.typing import NDArray
 from models.errors import TrainingError
 from models.features import Features
 
+WIDEST = 8192
+"""Length of vectors: a fit holds a few square matrices of this size, half a gigabyte each."""
+
 
 @dataclass(frozen=True, slots=True)
 class TrainingSet:
@@ -60,6 +63,10 @@ def _check_vectors(vectors: NDArray[np.float32] | None, embedder: str) -> None:
         raise TrainingError(f"embedder `{embedder}` needs embeddings, and the traces have none")
     if vectors.ndim != 2 or vectors.shape[1] == 0:
         raise TrainingError(f"embeddings: shape {list(vectors.shape)}, must be [rows, width]")
+    if vectors.shape[1] > WIDEST:
+        raise TrainingError(
+            f"embeddings: {vectors.shape[1]:,} wide; {WIDEST:,} is the widest that can be learned"
+        )
     broken = np.flatnonzero(~np.isfinite(vectors).all(axis=1))
     if len(broken):
         raise TrainingError(f"embeddings: row {broken[0]} is not finite ({len(broken)} such rows)")

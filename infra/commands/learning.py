@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
-import numpy as np
 import typer
 
 from infra.commands.output import AsJson, note, result
@@ -13,12 +12,12 @@ from infra.commands.progress import progress_bar
 from infra.commands.tables import tell_evaluation, tell_fit
 from infra.commands.targets import DELTA, TARGET, Delta, ManyTargets, Target, Targets
 from infra.errors import UnusableOutput
-from infra.files import STANDARD_INPUT, RequestLine, TraceLine, features, read_requests, read_traces
+from infra.files import STANDARD_INPUT, RequestLine, features, read_requests, read_traces, training_set
+from infra.once import once
 from infra.reports import report_fit
 from models.artifact import Artifact
 from models.evaluate import evaluate as judged
 from models.features import Features
-from models.fit import TrainingSet
 from models.fit import fit as fitted
 from models.manifest import grid
 from models.policy import Policy
@@ -67,7 +66,10 @@ def fit(
     """Learn a policy from traces and certify it; refused, with reasons, when no target can be."""
     reads = _embedder(embedder, embeddings)
     lines = read_traces(traces, texts=reads == TEXT)
-    training = _training(lines, features(lines, traces, embeddings))
+    rows = once(lines)
+    if len(rows) < len(lines):
+        note(f"{len(lines) - len(rows):,} lines repeat a request (same id and text): left out")
+    training = training_set(lines, features(lines, traces, embeddings)).take(rows)
     ancestor = None if parent is None else Artifact.read(parent)
     with progress_bar() as progress:
         made = fitted(
@@ -139,15 +141,6 @@ def _embedder(named: str | None, embeddings: Path | None) -> str:
     if named == TEXT and embeddings is not None:
         raise typer.BadParameter("`text` reads no vectors: leave out --embeddings", param_hint="--embedder")
     return named
-
-
-def _training(lines: list[TraceLine], rows: Features) -> TrainingSet:
-    return TrainingSet(
-        rows,
-        [row.label for row in lines],
-        np.array([row.sampled for row in lines], dtype=np.bool_),
-        np.array([row.weight for row in lines], dtype=np.float64),
-    )
 
 
 def _write(artifact: Artifact, folder: Path) -> None:

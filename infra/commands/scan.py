@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Annotated
 
-import numpy as np
 import typer
 
 from infra.calls import Columns, read_calls
@@ -11,12 +10,11 @@ from infra.commands.output import AsJson, note, result
 from infra.commands.progress import progress_bar
 from infra.commands.prospects import tell_scan
 from infra.commands.targets import DELTA, Delta, ManyTargets, Targets, probability
-from infra.files import TraceLine, features
+from infra.files import TraceLine, features, training_set
 from infra.once import distinct, once
 from models.features import Features
 from models.prospect import Assumptions
 from models.scan import scan as scanned
-from models.training import TrainingSet
 
 commands = typer.Typer()
 
@@ -56,7 +54,7 @@ def scan(
     kept = [calls[row] for row in rows.tolist()]
     with progress_bar() as progress:
         found = scanned(
-            _training(kept, _features(calls, traces, embeddings).take(rows)),
+            training_set(kept, _features(calls, traces, embeddings).take(rows)),
             once(kept),
             embedder="text" if embeddings is None else "precomputed",
             targets=target,
@@ -73,12 +71,3 @@ def _features(calls: list[TraceLine], file: Path, embeddings: Path | None) -> Fe
     read = features(calls, file, embeddings)
     texts = [call.text for call in calls if call.text is not None]
     return Features(texts, read.embeddings) if len(texts) == len(calls) else read
-
-
-def _training(calls: list[TraceLine], rows: Features) -> TrainingSet:
-    return TrainingSet(
-        rows,
-        [call.label for call in calls],
-        np.array([call.sampled for call in calls], dtype=np.bool_),
-        np.array([call.weight for call in calls], dtype=np.float64),
-    )

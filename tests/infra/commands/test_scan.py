@@ -1,0 +1,77 @@
+import json
+from pathlib import Path
+
+import numpy as np
+
+from tests.infra import parcels
+from tests.infra.commands.conftest import Run
+
+KEYS = "traces requests sampled labels noise surrogate accuracy targets curve interval assumptions seconds"
+TARGET_KEYS = "target coverage low high certified agreement audits days saved_a_day doubled more refused"
+
+
+def calls(file: Path, count: int = 500) -> Path:
+    rows = [f'"{row["text"]}",{row["label"]}' for row in parcels.traces(count)]
+    file.write_text("\n".join(["Prompt,Answer", *rows]))
+    return file
+
+
+def test_a_csv_of_calls_is_told_what_it_can_have(understudy: Run, tmp_path: Path) -> None:
+    file = calls(tmp_path / "calls.csv")
+    ended = understudy("scan", file, "--requests-a-day", 1000, "--price-a-call", 0.5, "--json")
+    assert (ended.status, ended.err) == (0, "")
+    found = json.loads(ended.out)
+    assert set(found) == set(KEYS.split())
+    assert [set(target) for target in found["targets"]] == [set(TARGET_KEYS.split())] * 3
+    assert [target["target"] for target in found["targets"]] == [0.9, 0.95, 0.98]
+    first = found["targets"][0]
+    assert first["coverage"] > 0.9
+    assert first["saved_a_day"] == 500 * first["coverage"] * (1 - found["assumptions"]["audit_rate"])
+    assert found["noise"]["pairs"] >= 20
+
+    told = understudy("scan", file, "--target", 0.9)
+    assert told.status == 0
+    assert "saved/day" in told.out
+    assert "100,000 requests a day, 0.001 a call" in told.out
+
+
+def test_vectors_beside_the_calls_are_learned_from(understudy: Run, files: Path) -> None:
+    ended = understudy("scan", files / "train.jsonl", "--embeddings", files / "train.npy", "--json")
+    found = json.loads(ended.out)
+    assert found["surrogate"] == "logistic regression on vectors"
+    assert found["noise"]["contradictions"] == 0
+
+
+def test_nothing_certifiable_ends_with_1_and_says_why(understudy: Run, tmp_path: Path) -> None:
+    shuffled = np.random.default_rng(0).permutation([row["label"] for row in parcels.traces(400)])
+    rows = [{**row, "label": label} for row, label in zip(parcels.traces(400), shuffled, strict=True)]
+    file = parcels.write(tmp_path / "shuffled.jsonl", rows)
+    ended = understudy("scan", file, "--target", "0.9")
+    assert ended.status == 1
+    assert "refused: 0.9 could not be certified" in ended.out
+    assert "refused: 0.9 is above what any surrogate can reach" in ended.out
+
+
+def test_copies_are_left_out_and_contradictions_are_told_of(understudy: Run, tmp_path: Path) -> None:
+    rows = [{**row, "id": str(number)} for number, row in enumerate(parcels.traces(200))]
+    others = [{**row, "label": "else"} for row in rows[:30]]
+    ended = understudy("scan", parcels.write(tmp_path / "again.jsonl", rows + rows[:50] + others), "--json")
+    assert "50 lines are copies of another" in ended.err
+    found = json.loads(ended.out)
+    assert (found["traces"], found["requests"], found["sampled"]) == (230, 200, 200)
+    assert found["noise"]["contradictions"] > 0
+
+
+def test_bad_usage_ends_with_2(understudy: Run, files: Path, tmp_path: Path) -> None:
+    for wrong in (
+        ["--text-column", "body"],
+        ["--requests-a-day", "0"],
+        ["--price-a-call", "-1"],
+        ["--audit-rate", "0"],
+        ["--target", "2"],
+        ["--embeddings", files / "test.npy"],
+    ):
+        ended = understudy("scan", files / "train.jsonl", *wrong)
+        assert (ended.status, ended.out) == (2, ""), wrong
+        assert "Traceback" not in ended.err
+    assert understudy("scan", tmp_path / "none.csv").status == 2
