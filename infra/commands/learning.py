@@ -84,7 +84,8 @@ def fit(
         )
     if made.artifact is not None:
         _write(made.artifact, out)
-    told = report_fit(made, lines, out, task=task, targets=target, delta=delta, parent=ancestor)
+    learned = [lines[row] for row in rows.tolist()]
+    told = report_fit(made, learned, out, task=task, targets=target, delta=delta, parent=ancestor)
     result(made.summary) if json else tell_fit(made.summary, out)
     if made.artifact is None:
         note(f"why, in full: {told}")

@@ -176,3 +176,13 @@ def test_bad_usage_and_damaged_policies_end_with_2(
     ended = understudy("evaluate", own_policy, files / "test.jsonl")
     assert ended.status == 2
     assert "SHA-256" in ended.err
+
+
+def test_a_request_that_is_there_many_times_counts_once(understudy: Run, tmp_path: Path) -> None:
+    """Copies would prove what the surrogate has learned by heart."""
+    rows = [{**row, "id": str(number)} for number, row in enumerate(parcels.traces(40))]
+    file = parcels.write(tmp_path / "copies.jsonl", rows * 5)
+    ended = understudy("fit", file, "--out", tmp_path / "policy", "--json")
+    assert ended.status == 1
+    assert "160 lines repeat a request" in ended.err
+    assert json.loads(ended.out)["refused"][0].startswith("40 sampled traces")
