@@ -5,7 +5,7 @@ the one keyed `*`, and both over the defaults below. A null puts the default bac
 changes nothing; every problem in it is named (`InvalidConfig`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
@@ -91,8 +91,11 @@ class Config(Struct, frozen=True):
         teacher_change: whether refits `keep` or `drop` the traces of a teacher that was changed.
         threshold: acceptor threshold set by hand in place of the certified one; None for the certified one.
         paused: defer everything.
-        embedder: what turns a request into features: `text`, or `precomputed` for a vector that it brings.
-        dimension: length of such a vector; None for that of the live policy.
+        embedder: what turns a request into features: `text`; `precomputed` for a vector that it brings; or
+            an encoder of its text: `model2vec:FOLDER`, `onnx:FOLDER`, `endpoint:URL#MODEL`,
+            `probe:URL#MODEL`. `text+...` reads both; `text>...` reads the vector only of what the text
+            leaves open.
+        dimension: length of the vectors; None for that of the live policy.
         promotion: how a version that passed the offline gate goes live: `gate` at once; `shadow:N` after
             N would-be answers that the teacher has checked; `canary:SHARE` after it has answered that
             share of the requests without falling below the target.
@@ -133,8 +136,13 @@ def task_of(key: str | bytes | None) -> str:
         raise InvalidConfig([f"key: `{name}` is neither a task's name nor `*`"]) from error
 
 
-def parse_override(raw: bytes | None) -> Override:
+def parse_override(
+    raw: bytes | None, further: Callable[[Mapping[str, Any]], Sequence[str]] = lambda _fields: ()
+) -> Override:
     """The fields that one config message sets; a tombstone (no value) sets none.
+
+    Args:
+        further: names problems of the fields that can't be known here.
 
     Raises:
         InvalidConfig: with every problem, each named by its field.
@@ -145,7 +153,7 @@ def parse_override(raw: bytes | None) -> Override:
         fields = msgspec.json.decode(raw, type=dict[str, Any])
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InvalidConfig([f"not a JSON object: {error}"]) from error
-    problems = _problems(fields, Config, "")
+    problems = [*_problems(fields, Config, ""), *further(fields)]
     if problems:
         raise InvalidConfig(problems)
     return MappingProxyType(fields)

@@ -108,6 +108,7 @@ class Deferral(Struct, frozen=True):
         audit: the surrogate has answered already; the reply only checks it.
         sampled: part of a uniform sample of the task's traffic.
         embedder: what turns the request into features, e.g. `text` or `precomputed`.
+        encoder: id of the encoder that made `features`; None where none did.
         features: float32 vector, so that nobody embeds twice; None where the request itself
             is the features (its text, or the vector that it brought).
         inclusion: probability with which any request was audited when this one was.
@@ -126,6 +127,7 @@ class Deferral(Struct, frozen=True):
     threshold: float | None = None
     inclusion: Inclusion | None = None
     shadow: Guess | None = None
+    encoder: str | None = None
 
 
 class Teacher(Struct, frozen=True):
@@ -166,6 +168,7 @@ class Trace(Struct, frozen=True):
 
     Attributes:
         inclusion: probability with which any request was audited when this one was.
+        encoder: id of the encoder that made `features`; None where none did.
     """
 
     id: RequestId
@@ -184,6 +187,7 @@ class Trace(Struct, frozen=True):
     teacher: Teacher | None = None
     inclusion: Inclusion | None = None
     shadow: Guess | None = None
+    encoder: str | None = None
 
 
 class EventKind(StrEnum):

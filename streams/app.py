@@ -18,6 +18,7 @@ from mode import Service, ServiceT
 
 from streams.audit import Auditor
 from streams.collector import calm_down
+from streams.encoders import Encoders
 from streams.kafka.announcer import Announcer
 from streams.kafka.channel import BatchChannel
 from streams.kafka.clients import largest_message
@@ -98,6 +99,8 @@ class _Assembly:
     def _route(self) -> None:
         settings = self._settings
         copies = Copies(settings.data / "policies" / settings.prefix)
+        # Encoders first: a policy that waits for one would be told of.
+        self._app.services.append(Encoders(self._live))
         self._app.services.append(PolicyWatch(self._live, self._registry, copies, settings.poll))
         if settings.delivery == "exactly_once" and "audit_key" not in settings.model_fields_set:
             log.warning(

@@ -1,14 +1,19 @@
 """What a process knows right now: each task's config and policies. Readers see one whole state or the next.
 
-A `Task` never changes; `Live` swaps the reference when a config message, a new policy or another breaker
-arrives.
+A `Task` never changes; `Live` swaps the reference when a config message, a new policy, another breaker or an
+encoder arrives.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
+from models.embedders.embedder import Embedder
+from models.embedders.pinned import mismatch
 from models.manifest import Manifest
 from models.policy import Policy
 from schemas.config import EVERY_TASK, Config, Override, config_of
+from streams.encoding import Encoding, encoding_of
 from streams.posture import CLOSED, Breaker, Safeguards
 
 
@@ -47,6 +52,7 @@ class Task:
     Attributes:
         live: what may answer for it; None until there is one for the configured embedder.
         candidate: what is on trial beside it.
+        embedder: the open encoder that it asks for; None where it asks for none or that is not open.
     """
 
     name: str
@@ -54,6 +60,7 @@ class Task:
     live: Surrogate | None = None
     candidate: Surrogate | None = None
     breaker: Breaker = CLOSED
+    embedder: Embedder | None = None
 
     @classmethod
     def of(
@@ -63,14 +70,15 @@ class Task:
         policy: Policy | None,
         trial: Trial | None = None,
         guards: Safeguards | None = None,
+        embedder: Embedder | None = None,
     ) -> "Task":
-        """The task with those of the policies that suit its config."""
+        """The task with those of the policies that suit its config and its encoder."""
         guards = guards or Safeguards()
-        live = _surrogate(policy, 1.0, config, guards)
-        candidate = _surrogate(trial.policy, trial.share, config, guards) if trial else None
+        live = _surrogate(Trial(policy, 1.0), config, guards, embedder) if policy else None
+        candidate = _surrogate(trial, config, guards, embedder) if trial else None
         if live and candidate and not _read_alike(live, candidate):
             candidate = None
-        return cls(name, config, live, candidate, guards.breaker)
+        return cls(name, config, live, candidate, guards.breaker, embedder)
 
     @property
     def policy(self) -> Policy | None:
@@ -100,11 +108,18 @@ class Task:
         )
 
 
-def suits(manifest: Manifest, config: Config) -> bool:
-    """Whether the policy was fitted for what the config says that requests bring."""
-    return manifest.embedder == config.embedder and (
-        config.dimension is None or manifest.dimension in (None, config.dimension)
-    )
+def unsuited(manifest: Manifest, config: Config, embedder: Embedder | None = None) -> str | None:
+    """Why the policy can't answer for a task with this config and encoder; None where it can."""
+    if manifest.embedder != config.embedder:
+        return (
+            f"policy {manifest.version} reads `{manifest.embedder}`, and the config says `{config.embedder}`"
+        )
+    if config.dimension is not None and manifest.dimension not in (None, config.dimension):
+        return (
+            f"policy {manifest.version} reads vectors of {manifest.dimension} numbers, and the config says "
+            f"{config.dimension}"
+        )
+    return mismatch(manifest, embedder)
 
 
 def threshold(manifest: Manifest | None, config: Config) -> float | None:
@@ -124,7 +139,13 @@ class Live:
         self._policies: dict[str, Policy] = {}
         self._trials: dict[str, Trial] = {}
         self._safeguards: dict[str, Safeguards] = {}
+        self._encoders: dict[Encoding, Embedder] = {}
         self._tasks: dict[str, Task] = {}
+
+    @property
+    def encoders(self) -> Mapping[Encoding, Embedder]:
+        """Those that are open."""
+        return MappingProxyType(self._encoders)
 
     def task(self, name: str) -> Task:
         """The task as it stands; one that nobody has configured has the defaults and no policy.
@@ -136,6 +157,21 @@ class Live:
     def policy(self, name: str) -> Policy | None:
         """The installed policy, whether or not the config lets it answer."""
         return self._policies.get(name)
+
+    def encodings(self) -> frozenset[Encoding]:
+        """The encoders that tasks ask for, also tasks that nobody has configured."""
+        configs = [config_of(EVERY_TASK, self._overrides), *(task.config for task in self._tasks.values())]
+        return frozenset(asked for asked in map(encoding_of, configs) if asked is not None)
+
+    def unsuited(self) -> dict[str, str]:
+        """The tasks whose installed policy can't answer, and why."""
+        found = {}
+        for name, policy in self._policies.items():
+            task = self.task(name)
+            problem = unsuited(policy.manifest, task.config, task.embedder)
+            if problem is not None:
+                found[name] = problem
+        return found
 
     def safeguards(self, name: str) -> Safeguards:
         return self._safeguards.get(name, Safeguards())
@@ -149,6 +185,20 @@ class Live:
     def install(self, name: str, policy: Policy) -> None:
         self._policies[name] = policy
         self._tasks[name] = self._made(name)
+
+    def encode(self, encoding: Encoding, embedder: Embedder | None) -> None:
+        """Use an encoder for what asks for it, or none."""
+        if embedder is None:
+            self._encoders.pop(encoding, None)
+        else:
+            self._encoders[encoding] = embedder
+        for name in self._tasks:
+            self._tasks[name] = self._made(name)
+
+    def close(self, embedder: Embedder) -> None:
+        """Stop using an encoder that has failed."""
+        for encoding in [asked for asked, opened in self._encoders.items() if opened is embedder]:
+            self.encode(encoding, None)
 
     def guard(self, name: str, safeguards: Safeguards) -> None:
         """Whatever stops answers from now on."""
@@ -165,17 +215,25 @@ class Live:
 
     def _made(self, name: str) -> Task:
         config = config_of(name, self._overrides)
+        encoding = encoding_of(config)
         return Task.of(
-            name, config, self._policies.get(name), self._trials.get(name), self._safeguards.get(name)
+            name,
+            config,
+            self._policies.get(name),
+            self._trials.get(name),
+            self._safeguards.get(name),
+            self._encoders.get(encoding) if encoding else None,
         )
 
 
-def _surrogate(policy: Policy | None, share: float, config: Config, guards: Safeguards) -> Surrogate | None:
-    if policy is None or not suits(policy.manifest, config):
+def _surrogate(
+    trial: Trial, config: Config, guards: Safeguards, embedder: Embedder | None
+) -> Surrogate | None:
+    manifest = trial.policy.manifest
+    if unsuited(manifest, config, embedder) is not None:
         return None
-    manifest = policy.manifest
     blocked = guards.blocked.get(manifest.version, frozenset())
-    return Surrogate(policy, threshold(manifest, config), blocked, share)
+    return Surrogate(trial.policy, threshold(manifest, config), blocked, trial.share)
 
 
 def _read_alike(live: Surrogate, candidate: Surrogate) -> bool:

@@ -78,7 +78,7 @@ def _stopped(task: Task, surrogate: Surrogate | None) -> Reason | None:
 
 def _asked(task: Task, surrogate: Surrogate | None, rows: Features | None, count: int) -> list[Opinion]:
     if surrogate is None or rows is None:
-        return [Opinion(Reason.NO_POLICY, None)] * count
+        return [Opinion(Reason.UNCERTIFIED if surrogate else Reason.NO_POLICY, None)] * count
     try:
         scores = surrogate.policy.score(rows)
     except PolicyError:

@@ -12,12 +12,12 @@ from infra.commands.reading import Reader
 from infra.commands.writing import write
 from infra.serve.servers import client_settings
 from infra.serve.standing import Standing, standings
-from schemas.config import EVERY_TASK, NOTHING, Override, config_of, parse_override, task_of
+from schemas.config import EVERY_TASK, NOTHING, Override, config_of, task_of
 from schemas.documents import asyncapi
 from schemas.errors import InvalidConfig
 from streams.kafka.batch import Outgoing
 from streams.kafka.topics import ensure, wanted
-from streams.roles.config import read
+from streams.roles.config import parsed, read
 from streams.settings import Settings, load_settings
 
 commands = typer.Typer()
@@ -50,7 +50,7 @@ def config_set(
     before = overrides_on(settings).get(task, NOTHING)
     override = _changed(before, _assigned(assignments))
     raw = msgspec.json.encode(override)
-    parse_override(raw)
+    parsed(raw)
     write(settings, [Outgoing(settings.topics.config, task.encode(), raw)])
     result(override)
 

@@ -6,12 +6,15 @@ says what was applied, or names every problem of a message that changes nothing.
 """
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from confluent_kafka import Message
 from faust import App
 from faust.types import StreamT
 
+from models.embedders.spec import tiers
+from models.errors import InvalidSpec
 from schemas.codec import EVENT
 from schemas.config import EVERY_TASK, Override, parse_override, task_of
 from schemas.errors import InvalidConfig
@@ -29,6 +32,26 @@ READER = "config"
 STAGE = "config-events"
 
 
+def parsed(raw: bytes | None) -> Override:
+    """What a config message sets.
+
+    Raises:
+        InvalidConfig: naming every problem, those of the embedder among them.
+    """
+    return parse_override(raw, _embedder_problems)
+
+
+def _embedder_problems(fields: Mapping[str, Any]) -> list[str]:
+    spec = fields.get("embedder")
+    if not isinstance(spec, str) or not spec:
+        return []
+    try:
+        tiers(spec)
+    except InvalidSpec as error:
+        return [f"`embedder`: {problem}" for problem in error.problems]
+    return []
+
+
 def read(message: Message) -> tuple[str, Override]:
     """The task (or `*`) that a config message is for, and what it sets.
 
@@ -36,7 +59,7 @@ def read(message: Message) -> tuple[str, Override]:
         InvalidConfig: naming every problem.
     """
     task = task_of(message.key())
-    return task, parse_override(as_bytes(message.value()))
+    return task, parsed(as_bytes(message.value()))
 
 
 def applied(messages: Iterable[Message], live: Live) -> None:

@@ -3,23 +3,29 @@
 Reads requests; writes labels, deferrals and dead letters. The agent at the bottom is the only part that
 knows Faust; everything above it is a function of its arguments. What becomes of a request is decided in
 `streams.verdicts`.
+
+Where an encoder makes the vectors, a batch is encoded and scored in a thread, and its vectors travel with the
+deferrals. An encoder that fails, or takes too long for the transaction, is closed: what it was asked for is
+deferred, and so is the rest until it has been opened again (`streams.encoders`).
 """
 
+import asyncio
+import logging
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Iterable, Sequence
 
 from confluent_kafka import Message
 from faust import App
 from faust.types import StreamT
 
-from models.features import Features
+from models.embedders.embedder import Embedder
+from models.errors import EmbedderError
 from schemas.codec import DEFERRAL, LABEL, REQUEST
-from schemas.errors import InvalidVector
 from schemas.messages import Deferral, Label, Reason, Request
 from schemas.names import Topics
-from schemas.vectors import Wire, matrix, vector
 from streams.audit import Auditor, audit_rate
 from streams.clock import unix_ms
+from streams.features import Vectors, brought, encoded, problem
 from streams.kafka.batch import Batch, Outgoing
 from streams.kafka.channel import BatchChannel
 from streams.kafka.context import carried, key_of, time_of
@@ -27,36 +33,13 @@ from streams.kafka.dead_letters import DeadLetters
 from streams.live import Live, Task
 from streams.verdicts import Verdict, verdicts
 
-STAGE = "route"
-TEXT = "text"
+log = logging.getLogger(__name__)
 
+STAGE = "route"
+ENCODED_WITHIN = 15.0
+"""Seconds that a batch's texts may take; half of what a transaction has."""
 
 Arrival = tuple[Request, Message]
-
-
-def problem(request: Request, task: Task) -> str | None:
-    """Why the task's embedder can do nothing with the request; None where it can."""
-    if task.config.embedder == TEXT:
-        return None if request.text is not None else f"text: task {task.name} is classified by its text"
-    if request.embedding is None:
-        return f"embedding: task {task.name} is classified by vectors that requests bring"
-    try:
-        vector(request.embedding, task.dimension)
-    except InvalidVector as error:
-        return str(error)
-    return None
-
-
-def features(requests: Sequence[Request], task: Task) -> Features | None:
-    """What the policy scores, a row a request; None where a request is not in order (see `problem`)."""
-    if task.config.embedder == TEXT:
-        texts = [request.text for request in requests if request.text is not None]
-        return Features(texts=texts) if len(texts) == len(requests) else None
-    vectors: list[Wire] = [request.embedding for request in requests if request.embedding is not None]
-    if task.dimension is None or len(vectors) != len(requests):
-        return None
-    rows = matrix(vectors, task.dimension)
-    return None if rows is None else Features(embeddings=rows)
 
 
 class Router:
@@ -73,7 +56,7 @@ class Router:
         self._auditor = auditor
         self._dead_letters = DeadLetters(topics.dead_letters, STAGE)
 
-    def routed(self, messages: Iterable[Message], now: int) -> list[Outgoing]:
+    async def routed(self, messages: Iterable[Message], now: int) -> list[Outgoing]:
         """All that a batch of requests causes.
 
         Args:
@@ -84,19 +67,36 @@ class Router:
         for arrival in arrived:
             by_task[arrival[0].task].append(arrival)
         for name, group in by_task.items():
-            outgoing += self._answers(self._live.task(name), group, now)
+            outgoing += await self._answers(self._live.task(name), group, now)
         return outgoing
 
-    def _answers(self, task: Task, group: list[Arrival], now: int) -> list[Outgoing]:
+    async def _answers(self, task: Task, group: list[Arrival], now: int) -> list[Outgoing]:
         outgoing: list[Outgoing] = []
-        rows = features([request for request, _ in group], task)
+        rows = brought([request for request, _ in group], task)
         if rows is None:
             group, outgoing = self._sound(task, group)
-            rows = features([request for request, _ in group], task)
-        found = verdicts(task, rows, len(group), self._allotted(task, group))
-        for arrival, verdict in zip(group, found, strict=True):
-            outgoing += self._answer(task, arrival, verdict, now)
+            rows = brought([request for request, _ in group], task)
+        allotted, vectors = self._allotted(task, group), None
+        if rows is not None and rows.texts is not None and task.embedder is not None:
+            found, vectors = await self._encoded(task, task.embedder, rows.texts, allotted)
+        else:
+            found = verdicts(task, rows, len(group), allotted)
+        for place, (arrival, verdict) in enumerate(zip(group, found, strict=True)):
+            outgoing += self._answer(task, arrival, verdict, now, vectors.packed(place) if vectors else None)
         return outgoing
+
+    async def _encoded(
+        self, task: Task, embedder: Embedder, texts: Sequence[str], allotted: Sequence[bool]
+    ) -> tuple[list[Verdict], Vectors | None]:
+        """The verdicts on texts whose vectors have to be made, and the vectors where that worked."""
+        vectors = Vectors(texts, embedder)
+        work = asyncio.to_thread(_judged, task, texts, vectors, allotted)
+        try:
+            return await _in_time(work, embedder, len(texts)), vectors
+        except EmbedderError as error:
+            log.error("%d requests of task %s are deferred: %s", len(texts), task.name, error)
+        self._live.close(embedder)
+        return verdicts(task, None, len(texts), allotted), None
 
     def _allotted(self, task: Task, group: Iterable[Arrival]) -> list[bool]:
         """Which requests a canary decides: another keyed hash of their ids than that of the audits."""
@@ -116,7 +116,9 @@ class Router:
                 refused.append(self._dead_letters.letter(message, reason))
         return sound, refused
 
-    def _answer(self, task: Task, arrival: Arrival, verdict: Verdict, now: int) -> list[Outgoing]:
+    def _answer(
+        self, task: Task, arrival: Arrival, verdict: Verdict, now: int, features: bytes | None
+    ) -> list[Outgoing]:
         """The messages that one request causes: a label, a deferral, or both when it is audited."""
         request, message = arrival
         key, headers, at = key_of(message), carried(message), time_of(message)
@@ -128,9 +130,25 @@ class Router:
             label = _label(request, verdict, audited, at, now)
             outgoing.append(Outgoing(self._labels, key, LABEL.encode(label), headers))
         if audited or not answered:
-            deferral = _deferral(request, verdict, task, audited, inclusion, at)
+            deferral = _deferral(request, verdict, task, audited, inclusion, at, features)
             outgoing.append(Outgoing(self._deferrals, key, DEFERRAL.encode(deferral), headers))
         return outgoing
+
+
+def _judged(task: Task, texts: Sequence[str], vectors: Vectors, allotted: Sequence[bool]) -> list[Verdict]:
+    """Encode and score, in a thread: it reads one state of the task, which never changes."""
+    return verdicts(task, encoded(task, texts, vectors), len(texts), allotted)
+
+
+async def _in_time(work: Awaitable[list[Verdict]], embedder: Embedder, count: int) -> list[Verdict]:
+    """Raises EmbedderError where the work does, or takes too long; its thread then ends in its own time."""
+    try:
+        return await asyncio.wait_for(work, ENCODED_WITHIN)
+    except TimeoutError as error:
+        raise EmbedderError(
+            f"{embedder.id} takes over {ENCODED_WITHIN:.0f} s for {count} texts: lower UNDERSTUDY_BATCH, "
+            "which says how many come at once, or use a faster encoder"
+        ) from error
 
 
 def _label(request: Request, verdict: Verdict, audited: bool, at: int, now: int) -> Label:
@@ -152,7 +170,13 @@ def _label(request: Request, verdict: Verdict, audited: bool, at: int, now: int)
 
 
 def _deferral(
-    request: Request, verdict: Verdict, task: Task, audited: bool, inclusion: float, at: int
+    request: Request,
+    verdict: Verdict,
+    task: Task,
+    audited: bool,
+    inclusion: float,
+    at: int,
+    features: bytes | None,
 ) -> Deferral:
     answered, sampled = verdict.reason is Reason.ACCEPTED, audited or task.answers_nothing
     return Deferral(
@@ -166,6 +190,8 @@ def _deferral(
         threshold=verdict.threshold,
         inclusion=inclusion,
         shadow=verdict.shadow if sampled else None,
+        features=features,
+        encoder=task.embedder.id if task.embedder and features else None,
     )
 
 
@@ -176,4 +202,4 @@ def install(app: App, channel: BatchChannel, router: Router) -> None:
     async def route(batches: StreamT[Batch]) -> None:
         async for batch in batches:
             with batch.settled() as outgoing:
-                outgoing.extend(router.routed(batch.messages, unix_ms()))
+                outgoing.extend(await router.routed(batch.messages, unix_ms()))

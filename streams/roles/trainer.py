@@ -22,6 +22,7 @@ from faust import App
 from faust.types import StreamT
 from mode import Service
 
+from models.embedders.spec import TEXT, encodes
 from models.fit import FitResult
 from schemas.codec import TRACE
 from schemas.errors import InvalidVector, SchemaError
@@ -43,7 +44,7 @@ from streams.trainer.account import begun, on_trial, promoted, refused
 from streams.trainer.recency import Since, certifying, recent
 from streams.trainer.refitter import Job, Refitter
 from streams.trainer.trigger import Attempt, due, requested
-from streams.trainer.window import TEXT, Window, teachers, training_set, usable
+from streams.trainer.window import Window, encoder_of, teachers, training_set, usable
 
 log = logging.getLogger(__name__)
 
@@ -85,8 +86,8 @@ class Trainer(Service):
         for message in messages:
             try:
                 trace = TRACE.decode(as_bytes(message.value()))
-                if trace.embedder != TEXT:
-                    vector(trace.features or b"", None)
+                if trace.embedder != TEXT and trace.features is not None:
+                    vector(trace.features, None)
             except SchemaError as error:
                 log.warning("a trace is ignored: %s", error)
                 continue
@@ -223,6 +224,7 @@ class Trainer(Service):
             delta=config.delta,
             parent=await self._registry.fetch(task.name, active.version) if active else None,
             teachers=teachers(traces),
+            encoder=encoder_of(traces) if encodes(config.embedder) else None,
         )
         return await self._refitter.fitted(job, config.refit.budget)
 

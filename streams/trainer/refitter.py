@@ -31,6 +31,7 @@ class Job:
     delta: float
     parent: Artifact | None
     teachers: tuple[Teacher, ...]
+    encoder: str | None
 
 
 class Refitter:
@@ -107,6 +108,7 @@ def _made(job: Job) -> FitResult:
         delta=job.delta,
         parent=job.parent,
         teachers=job.teachers,
+        encoder=job.encoder,
     )
 
 

@@ -5,14 +5,14 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from models.embedders.spec import reads_text, vectors_of
+from models.errors import InvalidSpec
 from models.features import Features
 from models.fit import TrainingSet
 from models.manifest import Teacher
 from schemas.config import Config
 from schemas.messages import Trace
 from schemas.vectors import vector
-
-TEXT = "text"
 
 
 class Window:
@@ -49,13 +49,35 @@ class Window:
 
 
 def usable(window: Window, config: Config) -> list[Trace]:
-    """The traces that bring what the task's embedder needs."""
-    if config.embedder == TEXT:
-        return [trace for trace in window if trace.text is not None]
-    brought = [trace for trace in window if trace.embedder == config.embedder and trace.features is not None]
+    """The traces that bring all that the task's embedder reads: a text, a vector like the others, or both."""
+    spec = config.embedder
+    brought = [trace for trace in window if trace.text is not None or not reads_text(spec)]
+    source = vectors_of(spec)
+    if source is None:
+        return brought
+    brought = [trace for trace in _alike(brought, source) if trace.features is not None]
     sizes = Counter(len(trace.features or b"") for trace in brought)
     size = 4 * config.dimension if config.dimension else max(sizes, key=sizes.__getitem__, default=0)
     return [trace for trace in brought if len(trace.features or b"") == size]
+
+
+def _alike(traces: list[Trace], source: str) -> list[Trace]:
+    """Those whose vectors come from this source, and from the same encoder as its newest ones."""
+    ours = [trace for trace in traces if _source(trace) == source]
+    newest = encoder_of(ours)
+    return ours if newest is None else [trace for trace in traces if trace.encoder == newest]
+
+
+def _source(trace: Trace) -> str | None:
+    try:
+        return vectors_of(trace.embedder)
+    except InvalidSpec:
+        return None
+
+
+def encoder_of(traces: list[Trace]) -> str | None:
+    """Id of the encoder that made the newest vectors; None where none did."""
+    return next((trace.encoder for trace in reversed(traces) if trace.encoder is not None), None)
 
 
 def training_set(traces: list[Trace], config: Config) -> TrainingSet:
@@ -64,11 +86,10 @@ def training_set(traces: list[Trace], config: Config) -> TrainingSet:
     Raises:
         InvalidVector: a trace's features hold a value that is not finite.
     """
-    if config.embedder == TEXT:
-        features = Features(texts=[trace.text or "" for trace in traces])
-    else:
-        rows = [vector(trace.features or b"", None) for trace in traces]
-        features = Features(embeddings=np.array(rows, dtype=np.float32))
+    spec = config.embedder
+    texts = [trace.text or "" for trace in traces] if reads_text(spec) else None
+    rows = [vector(trace.features or b"", None) for trace in traces] if vectors_of(spec) else None
+    features = Features(texts, None if rows is None else np.array(rows, dtype=np.float32))
     sampled = np.array([trace.sampled for trace in traces], dtype=np.bool_)
     return TrainingSet(features=features, labels=[trace.label for trace in traces], sampled=sampled)
 

@@ -6,8 +6,9 @@ from typing import Any
 import msgspec
 import numpy as np
 from confluent_kafka import Message
+from numpy.typing import NDArray
 
-from models.errors import PolicyError
+from models.errors import EmbedderError, PolicyError
 from models.features import Features
 from models.manifest import FORMAT, FrontierPoint, Manifest
 from models.policy import Policy, Scores
@@ -17,6 +18,7 @@ from schemas.names import Topics
 from streams.kafka.batch import Outgoing
 
 TOPICS = Topics("x")
+LABELS = ("no", "yes")
 HEADERS = [("traceparent", b"00-1-2-01"), ("tenant", b"7"), ("ce_id", b"e1")]
 CARRIED = [("traceparent", b"00-1-2-01"), ("ce_id", b"e1")]
 
@@ -34,7 +36,7 @@ def manifest(**given: Any) -> Manifest:
         "format": FORMAT,
         "task": "t",
         "version": "v1",
-        "labels": ("no", "yes"),
+        "labels": LABELS,
         "embedder": "text",
         "dimension": None,
         "delta": 0.05,
@@ -58,6 +60,23 @@ def manifest(**given: Any) -> Manifest:
     return Manifest(**fields | given)
 
 
+class ScriptedEmbedder:
+    """Makes of `yes 0.9 0.1` a vector that the scripted policy reads like the text; fails on `broken`."""
+
+    dimension = 3
+
+    def __init__(self, name: str = "scripted:1") -> None:
+        self.id = name
+        self.texts: list[str] = []
+
+    def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        self.texts += texts
+        if "broken" in texts:
+            raise EmbedderError(f"{self.id}: no")
+        rows = [text.split() for text in texts]
+        return np.array([[LABELS.index(label), *numbers] for label, *numbers in rows], dtype=np.float32)
+
+
 class ScriptedPolicy(Policy):
     """Answers the text `yes 0.9 0.1` with label yes, score .9 and novelty .1, and fails on `fail`."""
 
@@ -65,7 +84,9 @@ class ScriptedPolicy(Policy):
         super().__init__(manifest(**given), None)
 
     def score(self, features: Features) -> Scores:
-        texts = features.texts
+        texts, vectors = features.texts, features.embeddings
+        if texts is None and vectors is not None and vectors.shape[1] == ScriptedEmbedder.dimension:
+            return Scores(vectors[:, 0].astype(np.int64), vectors[:, 1], vectors[:, 2])
         if texts is None or "fail" in texts:
             raise PolicyError("graph: no")
         rows = [text.split() for text in texts]

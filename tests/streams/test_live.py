@@ -5,9 +5,14 @@ from typing import Any
 
 import pytest
 
+from models.embedders.prompt import Prompt
 from schemas.config import Config, parse_override
-from streams.live import Live, Task, suits, threshold
-from tests.streams.building import ScriptedPolicy, manifest
+from streams.encoding import Encoding
+from streams.live import Live, Task, threshold, unsuited
+from tests.streams.building import ScriptedEmbedder, ScriptedPolicy, manifest
+
+STATIC = Encoding("model2vec:/m")
+BOUND: dict[str, Any] = {"embedder": "model2vec:/m", "dimension": 3, "encoder": "scripted:1"}
 
 
 def configure(live: Live, key: str, **fields: Any) -> None:
@@ -50,7 +55,7 @@ def test_a_policy_for_other_features_is_no_policy_whatever_the_operator_s_thresh
     embedder: str, dimension: int | None, config: Config, expected: bool
 ) -> None:
     installed = ScriptedPolicy(embedder=embedder, dimension=dimension)
-    assert suits(installed.manifest, config) is expected
+    assert (unsuited(installed.manifest, config) is None) is expected
     task = Task.of("t", config, installed)
     assert (task.policy is installed) is expected
     assert Task.of("t", Config(threshold=0.0, embedder="other"), installed).policy is None
@@ -89,3 +94,52 @@ def test_config_and_policies_meet_in_whichever_order_they_come() -> None:
     assert live.policy("t") is installed
     live.configure("t", {})
     assert live.task("t").policy is installed
+
+
+@pytest.mark.parametrize(
+    ("given", "embedder", "says"),
+    [
+        ({}, ScriptedEmbedder(), None),
+        ({}, ScriptedEmbedder("scripted:2"), "is scripted:2 here"),
+        ({}, None, "no encoder is open"),
+        ({"encoder": None}, ScriptedEmbedder(), "does not name"),
+        ({"dimension": 4}, ScriptedEmbedder(), "here they have 3"),
+        ({"embedder": "onnx:/m"}, ScriptedEmbedder(), "the config says `model2vec:/m`"),
+    ],
+)
+def test_a_policy_answers_for_no_encoder_but_its_own(
+    given: dict[str, Any], embedder: ScriptedEmbedder | None, says: str | None
+) -> None:
+    live, installed = Live(), ScriptedPolicy(**BOUND | given)
+    live.install("t", installed)
+    configure(live, "t", embedder="model2vec:/m", threshold=0.0)
+    live.encode(STATIC, embedder)
+    assert (live.task("t").policy is installed) is (says is None)
+    assert live.task("t").answers_nothing is (says is not None)
+    assert (says or "") in live.unsuited().get("t", "")
+
+
+def test_an_encoder_that_has_failed_takes_its_policies_with_it_until_it_is_back() -> None:
+    live, embedder = Live(), ScriptedEmbedder()
+    configure(live, "*", embedder="text>model2vec:/m")
+    live.install("t", ScriptedPolicy(**BOUND | {"embedder": "text>model2vec:/m"}))
+    live.install("u", ScriptedPolicy())
+    configure(live, "u", embedder="text")
+    live.encode(STATIC, embedder)
+    assert live.task("t").policy is not None
+    live.close(embedder)
+    assert (live.task("t").policy, live.task("u").policy is not None) == (None, True)
+    live.encode(STATIC, ScriptedEmbedder())
+    assert live.task("t").policy is not None
+
+
+def test_the_encoders_asked_for_are_those_of_all_tasks_and_a_probe_asks_what_the_teacher_is_asked() -> None:
+    live = Live()
+    assert live.encodings() == frozenset()
+    configure(live, "*", embedder="model2vec:/m")
+    configure(live, "t", embedder="text+model2vec:/m")
+    configure(live, "u", embedder="precomputed")
+    told = {"prompt": "One of:\n{labels}", "labels": ["a", "b"]}
+    configure(live, "v", embedder="probe:http://h/v1#m", teacher=told)
+    prompt = Prompt("One of:\na\nb\n\nMessage: ", "\nLabel:")
+    assert live.encodings() == {STATIC, Encoding("probe:http://h/v1#m", prompt)}

@@ -30,6 +30,12 @@ def test_what_was_applied_is_told_with_its_fields() -> None:
     ("key", "value", "named"),
     [
         (b"t", b'{"paused": 3, "delta": 2, "teacher": {"speed": 1}}', ["paused", "delta", "teacher.speed"]),
+        (
+            b"t",
+            b'{"embedder": "text>bert>onnx:", "delta": 2}',
+            ["delta", "`bert` is none of", "`onnx:` must"],
+        ),
+        (b"t", b'{"embedder": 3}', ["embedder"]),
         (b"t", b"nonsense", ["not a JSON object"]),
         (b"two words", b"{}", ["two words"]),
         (None, b"{}", ["key"]),

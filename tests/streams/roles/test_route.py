@@ -1,5 +1,6 @@
 """Whatever argues for deferring wins, in the order of the contract; audits go beside the answer."""
 
+import asyncio
 import itertools
 import json
 from typing import Any
@@ -34,9 +35,12 @@ def router(policy: ScriptedPolicy | None = None, **config: Any) -> Router:
     return Router(live, TOPICS, Auditor(b"key"))
 
 
+def sent(router: Router, *requests: Request) -> list[Outgoing]:
+    return asyncio.run(router.routed([message(request) for request in requests], NOW))
+
+
 def routed(router: Router, *texts: str) -> list[Outgoing]:
-    requests = [Request(f"r{number}", "t", text) for number, text in enumerate(texts)]
-    return router.routed([message(request) for request in requests], NOW)
+    return sent(router, *(Request(f"r{number}", "t", text) for number, text in enumerate(texts)))
 
 
 def reason(router: Router, text: str) -> Reason:
@@ -48,7 +52,7 @@ def reason(router: Router, text: str) -> Reason:
 
 def test_an_accepted_request_is_answered_with_all_that_the_client_should_know() -> None:
     request = Request("r", "t", "yes 0.75 0.5", metadata={"a": "b"})
-    (out,) = router(ScriptedPolicy()).routed([message(request)], NOW)
+    (out,) = sent(router(ScriptedPolicy()), request)
     assert labels([out]) == [
         Label("r", "t", "yes", "surrogate", Reason.ACCEPTED, 1000, NOW, 0.75, 0.7, "v1", metadata={"a": "b"})
     ]
@@ -57,7 +61,7 @@ def test_an_accepted_request_is_answered_with_all_that_the_client_should_know() 
 
 def test_a_deferred_request_brings_the_teacher_all_that_is_known_of_it() -> None:
     request = Request("r", "t", "yes 0.25 0.5", metadata={"a": "b"})
-    (out,) = router(ScriptedPolicy(), audit_rate=0.0).routed([message(request)], NOW)
+    (out,) = sent(router(ScriptedPolicy(), audit_rate=0.0), request)
     guess = Guess("yes", 0.25, 0.5, "v1")
     (found,) = deferrals([out])
     assert found == Deferral(

@@ -1,5 +1,6 @@
 """Every message of a batch gets exactly one answer, deferral or dead letter, whatever its neighbours are."""
 
+import asyncio
 import json
 from collections import Counter
 from typing import Any
@@ -49,7 +50,7 @@ def live(vectors: Artifact | Policy | None = None, **vector_config: Any) -> Live
 
 def routed(live: Live, *values: Any) -> Any:
     messages = [message(value, offset=place, key=b"%d" % place) for place, value in enumerate(values)]
-    return Router(live, TOPICS, Auditor(b"key")).routed(messages, NOW)
+    return asyncio.run(Router(live, TOPICS, Auditor(b"key")).routed(messages, NOW))
 
 
 _texts = st.sampled_from(["yes 0.9 0.1", "no 0.1 0.1", "yes nan nan", "fail"])

@@ -12,7 +12,7 @@ from models.fit import fit
 from models.manifest import Teacher as Known
 from schemas.config import Config
 from schemas.messages import Teacher
-from streams.trainer.window import Window, teachers, training_set, usable
+from streams.trainer.window import Window, encoder_of, teachers, training_set, usable
 from tests.streams.building import trace
 
 VECTORS = Config(embedder="precomputed")
@@ -79,6 +79,45 @@ def test_a_vector_task_learns_from_its_embedder_s_vectors_of_one_length() -> Non
     assert (found.labels, found.sampled.tolist()) == (["yes", "no"], [True, False])
     three = Config(embedder="precomputed", dimension=3)
     assert [one.id for one in usable(window, three)] == ["old"], "unless the config names one"
+
+
+def encoded(name: str, *numbers: float, **given: Any) -> Any:
+    fields = {"embedder": "model2vec:/m", "encoder": "m:2", "features": packed(*numbers)}
+    return trace(name, **fields | given)
+
+
+def test_a_task_with_an_encoder_learns_from_the_vectors_of_the_newest_one_wherever_it_lay() -> None:
+    config = Config(embedder="text>model2vec:/m")
+    window = filled(
+        encoded("moved", 7, 8, embedder="model2vec:/elsewhere"),
+        encoded("old", 1, 2, encoder="m:1"),
+        encoded("a", 3, 4, embedder="text+model2vec:/m"),
+        encoded("failed", features=None, encoder=None),
+        trace("text"),
+        trace("brought", embedder="precomputed", features=packed(5, 6)),
+        trace("odd", embedder="what?", features=packed(5, 6)),
+        encoded("b", 5, 6),
+    )
+    found = usable(window, config)
+    assert [one.id for one in found] == ["moved", "a", "b"]
+    assert encoder_of(found) == "m:2"
+    training = training_set(found, config)
+    assert training.features.texts == ["hello"] * 3
+    assert training.features.embeddings is not None
+    assert training.features.embeddings.tolist() == [[7, 8], [3, 4], [5, 6]]
+    alone = training_set(found, Config(embedder="model2vec:/m"))
+    assert alone.features.texts is None
+
+
+def test_a_task_that_reads_both_learns_from_traces_that_bring_both() -> None:
+    config = Config(embedder="text+precomputed")
+    window = filled(
+        trace("a", embedder="precomputed", features=packed(1, 2)),
+        trace("textless", embedder="precomputed", features=packed(1, 2), text=None),
+        trace("bare", embedder="precomputed"),
+    )
+    assert [one.id for one in usable(window, config)] == ["a"]
+    assert encoder_of(usable(window, config)) is None
 
 
 @pytest.mark.parametrize("config", [Config(), VECTORS, Config(embedder="precomputed", dimension=3)])

@@ -1,0 +1,36 @@
+"""Which encoder a task's config asks for, so that the texts of its requests become vectors."""
+
+from dataclasses import dataclass
+
+from models.embedders.prompt import Prompt
+from models.embedders.spec import PROBE, encodes, parted, vectors_of
+from schemas.config import Config
+
+
+@dataclass(frozen=True, slots=True)
+class Encoding:
+    """An encoder that a process may have open.
+
+    Attributes:
+        vectors: what it is and where, e.g. `model2vec:/models/static`.
+        prompt: what a probe asks; None for any other.
+    """
+
+    vectors: str
+    prompt: Prompt | None = None
+
+
+def encoding_of(config: Config) -> Encoding | None:
+    """The encoder that the config asks for; None where requests bring all that is read.
+
+    A probe asks what the task's teacher is asked: its prompt with its labels.
+
+    Raises:
+        InvalidSpec: see `models.embedders.spec`.
+    """
+    vectors = vectors_of(config.embedder)
+    if vectors is None or not encodes(config.embedder):
+        return None
+    if parted(vectors)[0] != PROBE:
+        return Encoding(vectors)
+    return Encoding(vectors, Prompt.instructed(config.teacher.prompt, config.teacher.labels))

@@ -1,0 +1,82 @@
+"""What a policy scores of a request: its text, the vector that it brings, or one made of the text."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.embedders.embedder import Embedder
+from models.embedders.spec import PRECOMPUTED, needs_text, reads_text, vectors_of
+from models.features import Features
+from schemas.errors import InvalidVector
+from schemas.messages import Request
+from schemas.vectors import Wire, matrix, vector
+from streams.live import Task
+
+
+def problem(request: Request, task: Task) -> str | None:
+    """Why the task's embedder can do nothing with the request; None where it can."""
+    spec = task.config.embedder
+    if needs_text(spec) and request.text is None:
+        return f"text: task {task.name} is classified by its text"
+    if vectors_of(spec) != PRECOMPUTED:
+        return None
+    if request.embedding is None:
+        return f"embedding: task {task.name} is classified by vectors that requests bring"
+    try:
+        vector(request.embedding, task.dimension)
+    except InvalidVector as error:
+        return str(error)
+    return None
+
+
+def brought(requests: Sequence[Request], task: Task) -> Features | None:
+    """What the requests bring of what the policy scores, a row a request; None where one brings too little.
+
+    Where an encoder makes the vectors, these are the texts that it makes them of.
+    """
+    spec = task.config.embedder
+    texts = [request.text for request in requests if request.text is not None] if needs_text(spec) else None
+    if texts is not None and len(texts) != len(requests):
+        return None
+    if vectors_of(spec) != PRECOMPUTED:
+        return Features(texts=texts)
+    vectors: list[Wire] = [request.embedding for request in requests if request.embedding is not None]
+    if task.dimension is None or len(vectors) != len(requests):
+        return None
+    rows = matrix(vectors, task.dimension)
+    return None if rows is None else Features(texts, rows)
+
+
+class Vectors:
+    """Those of a batch's texts: each made when it is first asked for, and kept, so that nobody embeds twice.
+
+    Attributes:
+        encoder: id of what makes them.
+    """
+
+    def __init__(self, texts: Sequence[str], embedder: Embedder) -> None:
+        self.encoder = embedder.id
+        self._texts = texts
+        self._embedder = embedder
+        self._rows = np.empty((len(texts), embedder.dimension), dtype=np.float32)
+        self._made = np.zeros(len(texts), dtype=np.bool_)
+
+    def embed(self, places: Sequence[int]) -> NDArray[np.float32]:
+        """Float32 [places, d]. Raises EmbedderError."""
+        chosen = np.asarray(places, dtype=np.int64)
+        missing = chosen[~self._made[chosen]]
+        if len(missing):
+            self._rows[missing] = self._embedder.embed([self._texts[place] for place in missing.tolist()])
+            self._made[missing] = True
+        return self._rows[chosen]
+
+    def packed(self, place: int) -> bytes | None:
+        """One of them as it travels; None where nobody has asked for it."""
+        return self._rows[place].astype("<f4").tobytes() if self._made[place] else None
+
+
+def encoded(task: Task, texts: Sequence[str], vectors: Vectors) -> Features:
+    """What the policy scores where an encoder makes the vectors. Raises EmbedderError."""
+    rows = vectors.embed(range(len(texts)))
+    return Features(texts if reads_text(task.config.embedder) else None, rows)

@@ -1,0 +1,102 @@
+"""An encoder makes a vector of each text once, for all who need it; one that fails answers nothing."""
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from schemas.config import parse_override
+from schemas.messages import Reason, Request
+from streams.audit import Auditor
+from streams.encoding import Encoding
+from streams.kafka.batch import Outgoing
+from streams.live import Live
+from streams.roles import route
+from streams.roles.route import Router
+from tests.streams.building import (
+    TOPICS,
+    ScriptedEmbedder,
+    ScriptedPolicy,
+    deferrals,
+    labels,
+    message,
+    reasons,
+)
+
+SPEC = "model2vec:/m"
+
+
+class Room:
+    """Tasks `t`, whose texts are encoded, and `text`, whose texts are not."""
+
+    def __init__(self, embedder: ScriptedEmbedder | None = None, policy: bool = True) -> None:
+        self.live = Live()
+        self.live.configure("*", parse_override(b'{"audit_rate": 0}'))
+        self.live.configure("t", parse_override(b'{"embedder": "model2vec:/m"}'))
+        self.live.install("text", ScriptedPolicy())
+        if policy:
+            given: dict[str, Any] = {"embedder": SPEC, "dimension": 3, "encoder": "scripted:1"}
+            self.live.install("t", ScriptedPolicy(**given))
+        if embedder is not None:
+            self.live.encode(Encoding(SPEC), embedder)
+        self._router = Router(self.live, TOPICS, Auditor(b"key"))
+
+    async def sent(self, *texts: str | None, task: str = "t") -> list[Outgoing]:
+        requests = [Request(f"r{at}", task, text, embedding=[1.0]) for at, text in enumerate(texts)]
+        return await self._router.routed([message(request) for request in requests], 2000)
+
+
+async def test_texts_are_encoded_once_and_their_vectors_go_to_the_teacher_with_the_encoder_s_name() -> None:
+    embedder = ScriptedEmbedder()
+    out = await Room(embedder).sent("yes 0.75 0.25", "no 0.25 0.25", None)
+    assert embedder.texts == ["yes 0.75 0.25", "no 0.25 0.25"]
+    assert [(label.label, label.reason) for label in labels(out)] == [("yes", Reason.ACCEPTED)]
+    (found,) = deferrals(out)
+    assert (found.reason, found.embedder, found.encoder) == (Reason.LOW_SCORE, SPEC, "scripted:1")
+    assert found.features is not None
+    assert np.frombuffer(found.features, "<f4").tolist() == [0.0, 0.25, 0.25]
+    assert reasons(out) == ["text: task t is classified by its text"]
+
+
+async def test_before_the_first_policy_vectors_are_made_for_the_traces() -> None:
+    out = await Room(ScriptedEmbedder(), policy=False).sent("yes 0.75 0.25")
+    (found,) = deferrals(out)
+    assert (found.reason, found.encoder) == (Reason.NO_POLICY, "scripted:1")
+    assert found.features is not None
+
+
+async def test_without_its_encoder_a_task_defers_everything_and_others_go_on() -> None:
+    room = Room()
+    (found,) = deferrals(await room.sent("yes 0.75 0.25"))
+    assert (found.reason, found.features, found.encoder) == (Reason.NO_POLICY, None, None)
+    assert len(labels(await room.sent("yes 0.75 0.25", task="text"))) == 1
+
+
+async def test_an_encoder_that_fails_is_closed_and_is_told_of_once(caplog: pytest.LogCaptureFixture) -> None:
+    embedder = ScriptedEmbedder()
+    room = Room(embedder)
+    first = deferrals(await room.sent("yes 0.75 0.25", "broken", "yes 0.75 0.25"))
+    assert [(found.reason, found.features) for found in first] == [(Reason.UNCERTIFIED, None)] * 3
+    (later,) = deferrals(await room.sent("yes 0.75 0.25"))
+    assert later.reason == Reason.NO_POLICY
+    assert len(embedder.texts) == 3, "it is not asked again"
+    (told,) = caplog.messages
+    assert told == "3 requests of task t are deferred: scripted:1: no"
+
+
+class Slow(ScriptedEmbedder):
+    def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        time.sleep(0.5)
+        return super().embed(texts)
+
+
+async def test_an_encoder_that_takes_too_long_defers_as_one_that_fails(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(route, "ENCODED_WITHIN", 0.01)
+    (found,) = deferrals(await Room(Slow()).sent("yes 0.75 0.25"))
+    assert (found.reason, found.features) == (Reason.UNCERTIFIED, None)
+    assert "UNDERSTUDY_BATCH" in caplog.text
