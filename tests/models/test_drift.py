@@ -1,0 +1,130 @@
+"""Signals come where requests differ from the training traces, and hardly ever where they do not."""
+
+import msgspec
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from scipy.stats import binom
+
+from models.drift import FEWEST, TOLERATED, TOLERATED_ODDS, Counts, Reference, reference, signals
+from models.study import Study
+
+LABELS = tuple(f"label {number:02}" for number in range(30))
+LIMIT = 0.99
+
+
+def drawn(rows: int, seed: int, *, lean: float = 1.0, novel: float = 0.01, swap: float = 0.0) -> Study:
+    """Scores, novelty and guesses of requests.
+
+    Args:
+        lean: below 1 the scores are lower.
+        novel: share beyond the limit.
+        swap: share of the guesses that have become label 0.
+    """
+    generator = np.random.default_rng(seed)
+    guesses = generator.choice(len(LABELS), rows, p=np.arange(1, 31) / 465)
+    guesses = np.where(generator.random(rows) < swap, 0, guesses)
+    novelty = np.where(generator.random(rows) < novel, 1.0, 0.5).astype(np.float32)
+    return Study(
+        names=LABELS,
+        codes=guesses,
+        guesses=guesses,
+        runners_up=guesses,
+        scores=generator.beta(4 * lean, 1, rows).astype(np.float32),
+        novelty=novelty,
+        novelty_limit=LIMIT,
+        eligible=novelty <= LIMIT,
+        sampled=np.ones(rows, dtype=np.bool_),
+        certifying=np.ones(rows, dtype=np.bool_),
+    )
+
+
+def seen(trained: Reference, requests: Study) -> Counts:
+    return trained.counted(requests.scores, requests.novelty > LIMIT, requests.guesses)
+
+
+@pytest.fixture(scope="module")
+def trained() -> Reference:
+    return reference(drawn(3000, 1))
+
+
+def test_the_reference_counts_the_sampled_traces_in_tenths() -> None:
+    study = drawn(4000, 2)
+    study.sampled[:1000] = False
+    found = reference(study)
+    assert found.counts.rows == sum(found.counts.guesses) == 3000
+    assert found.counts.scores == (300,) * 10
+    assert found.counts.novel == np.count_nonzero(study.novelty[1000:] > LIMIT)
+
+
+def test_scores_that_are_all_alike_share_a_bin() -> None:
+    study = drawn(1000, 3)
+    study.scores[:] = 0.7
+    found = reference(study)
+    assert sum(found.counts.scores) == 1000
+    assert signals(found, found.counts) == ()
+
+
+@pytest.mark.parametrize(
+    ("change", "kind", "told"),
+    [
+        ({"lean": 0.4}, "scores", "scores are lower than in training"),
+        ({"lean": 4.0}, "scores", "scores are higher than in training"),
+        ({"novel": 0.08}, "novelty", "of the requests are unlike anything learned from, where 1.1% were"),
+        ({"swap": 0.25}, "labels", "label 00 0."),
+    ],
+)
+def test_each_kind_of_drift_is_told_by_its_own_signal(
+    trained: Reference, change: dict[str, float], kind: str, told: str
+) -> None:
+    found = signals(trained, seen(trained, drawn(2000, 4, **change)))
+    assert [signal.kind for signal in found] == [kind]
+    assert told in found[0].sentence
+
+
+def test_slight_differences_are_tolerated_however_many_requests_show_them(trained: Reference) -> None:
+    many = drawn(200_000, 5, lean=0.9, novel=0.013, swap=0.01)
+    assert signals(trained, seen(trained, many)) == ()
+
+
+def test_false_signals_at_the_edge_of_what_is_tolerated_are_as_rare_as_was_set() -> None:
+    looks, windows, rows = 600, 10.0, 2000
+    generator = np.random.default_rng(9)
+    labels, bins = np.full(30, 1 / 30), np.full(10, 0.1)
+    novel = 0.01, TOLERATED_ODDS * 0.01 / (0.99 + TOLERATED_ODDS * 0.01)
+
+    def counts(shift: float, novel: float) -> Counts:
+        signs = np.tile([1 + shift, 1 - shift], 15)
+        return Counts(
+            tuple(generator.multinomial(rows, bins * signs[:10]).tolist()),
+            int(generator.binomial(rows, novel)),
+            tuple(generator.multinomial(rows, labels * signs).tolist()),
+        )
+
+    false: list[str] = []
+    for _ in range(looks):
+        trained = Reference(tuple(np.arange(0.1, 0.95, 0.1).tolist()), LABELS, counts(0.0, novel[0]))
+        false += [signal.kind for signal in signals(trained, counts(np.sqrt(TOLERATED), novel[1]), windows)]
+    most = binom.ppf(1 - 1e-5, looks, 1 / (3 * windows))
+    for kind in ("scores", "novelty", "labels"):
+        assert 0 < false.count(kind) <= most
+
+
+@given(st.integers(0, 20), st.integers(0, 3000))
+def test_few_requests_say_nothing(novel: int, rows: int) -> None:
+    trained = reference(drawn(1000, 6))
+    few = Counts((0,) * 9 + (rows,), min(novel, rows), (rows,) + (0,) * 29)
+    assert bool(signals(trained, few)) == (rows >= FEWEST)
+
+
+def test_windows_add_up_and_are_written_as_plain_numbers(trained: Reference) -> None:
+    one, two = drawn(700, 7), drawn(900, 8)
+
+    def both(name: str) -> NDArray[np.float32]:
+        return np.concatenate([getattr(one, name), getattr(two, name)])
+
+    together = trained.counted(both("scores"), both("novelty") > LIMIT, both("guesses"))
+    assert seen(trained, one).plus(seen(trained, two)) == together
+    assert msgspec.json.decode(msgspec.json.encode(trained), type=Reference) == trained
