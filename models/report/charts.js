@@ -4,6 +4,8 @@
 
 const told = JSON.parse(document.getElementById("figures").textContent);
 const PAPER = 680;
+const NARROW = 560;
+const THIN = 0.08;
 const shown = new Map();
 
 function percent(share, digits = 1) {
@@ -39,11 +41,11 @@ function share(colour, name, options) {
   return axis(colour, name, { axisLabel, ...options });
 }
 
-function frame(colour, series, x, y, legend) {
+function frame(colour, series, x, y, legend, lines = 1) {
   return {
     animation: false,
     textStyle: { fontFamily: getComputedStyle(document.body).fontFamily, color: colour.ink },
-    grid: { left: 62, right: 22, top: legend.length ? 46 : 30, bottom: 50 },
+    grid: { left: 62, right: 22, top: legend.length ? 24 + 22 * lines : 30, bottom: 50 },
     legend: { show: legend.length > 0, data: legend, left: 0, top: 0, itemGap: 18, textStyle: { color: colour.ink } },
     tooltip: tooltip(colour),
     xAxis: { nameGap: 30, ...x },
@@ -85,22 +87,27 @@ function flow(colour, width) {
     ["asked of the teacher", colour.teacher],
     ...there.map(([name, , , tint]) => [name, tint]),
   ]);
-  const narrow = width < 560;
+  const narrow = width < NARROW;
+  const broken = (name) => ends.includes(name) ? name.replace(/ (here|the)/, "\n$1") : name;
   return {
     animation: false,
     textStyle: { fontFamily: getComputedStyle(document.body).fontFamily },
     tooltip: tooltip(colour),
     series: [{
       type: "sankey",
-      left: 4, right: narrow ? 96 : 160, top: 14, bottom: 14,
-      nodeWidth: 12, nodeGap: narrow ? 26 : 22, draggable: false, layoutIterations: 0,
+      left: 4, right: narrow ? 80 : 215, top: 14, bottom: 22,
+      nodeWidth: 12, nodeGap: narrow ? 40 : 24, draggable: false, layoutIterations: 0,
       emphasis: { focus: "adjacency" },
       lineStyle: { color: "target", opacity: 0.35, curveness: 0.5 },
       label: {
         color: colour.ink, fontSize: narrow ? 11 : 13, lineHeight: narrow ? 14 : 17, distance: 7,
-        formatter: ({ name }) => (narrow ? name.replace(" ", "\n") : name) + "\n" + percent(counts[name] / total),
+        formatter: ({ name }) => (narrow ? broken(name) + "\n" : name + "  ") + percent(counts[name] / total),
       },
-      data: Object.keys(counts).map((name) => ({ name, itemStyle: { color: tints[name], borderWidth: 0 } })),
+      data: Object.keys(counts).map((name) => ({
+        name,
+        itemStyle: { color: tints[name], borderWidth: 0 },
+        label: ends.includes(name) || counts[name] > THIN * total ? {} : { position: "top", distance: 3 },
+      })),
       links: there.flatMap(([name, value, end]) => [
         { source: "requests", target: name, value },
         { source: name, target: end, value },
@@ -110,13 +117,16 @@ function flow(colour, width) {
   };
 }
 
-function guide(colour, lines) {
+function from(colour, threshold) {
   return {
     silent: true,
     symbol: "none",
-    lineStyle: { color: colour.soft, type: "dashed", width: 1 },
-    label: { color: colour.soft, fontSize: 12 },
-    data: lines,
+    lineStyle: { color: colour.teacher, type: "dashed", width: 1 },
+    label: {
+      color: colour.teacher, fontSize: 12, position: "end", align: threshold > 0.5 ? "right" : "left",
+      formatter: "answered from here",
+    },
+    data: [{ xAxis: threshold }],
   };
 }
 
@@ -139,11 +149,15 @@ function frontier(colour, width) {
     line("observed", observed, {
       symbol: "circle", symbolSize: 7, showSymbol: true, itemStyle: { color: colour.ink, opacity: 0 },
       emphasis: { itemStyle: { opacity: 1 } }, lineStyle: { color: colour.ink, width: 2, opacity: 1 },
-      markLine: told.ceiling === null ? undefined : guide(colour, [
-        { yAxis: told.ceiling, label: { formatter: "the teacher's own steadiness", position: "insideStartBottom" } },
-      ]),
     }),
   ].filter(({ data }) => data.length);
+  if (told.ceiling !== null) {
+    series.push({
+      name: "teacher's own ceiling", type: "line", data: [[1, told.ceiling]], symbol: "diamond", symbolSize: 11, z: 4, clip: false,
+      itemStyle: { color: colour.teacher },
+      tooltip: { formatter: () => "Answering everything: " + percent(told.ceiling) + " agreement at most<br>(estimate)" },
+    });
+  }
   if (told.point) {
     const { coverage, target } = told.point;
     series.push({
@@ -157,10 +171,13 @@ function frontier(colour, width) {
       tooltip: { formatter: said },
     });
   }
-  const legend = series.map(({ name }) => name).filter((name) => name !== "chosen");
+  const legend = series.filter(({ label }) => !label).map(({ name }) => name);
   const option = frame(colour, series, share(colour, "requests answered", { min: 0, max: 1 }),
-    share(colour, "agreement", { min: floor, max: 1 }), legend);
-  option.legend.data = legend.map((name) => ({ name, icon: "roundRect", itemStyle: { opacity: 1 } }));
+    share(colour, "agreement", { min: floor, max: 1, interval: floor < 0.7 ? 0.1 : 0.05 }), legend,
+    width < NARROW ? Math.ceil(legend.length / 3) : 1);
+  option.legend.data = legend.map((name) => ({
+    name, icon: name.startsWith("teacher") ? "diamond" : "roundRect", itemStyle: { opacity: 1 },
+  }));
   return option;
 }
 
@@ -182,9 +199,7 @@ function reliability(colour) {
   const diagonal = {
     type: "line", data: [[0, 0], [1, 1]], symbol: "none", silent: true, tooltip: { show: false },
     lineStyle: { color: colour.soft, type: "dashed", width: 1 },
-    markLine: told.point === null ? undefined : guide({ ...colour, soft: colour.teacher }, [
-      { xAxis: told.point.threshold, label: { formatter: "answered from here", position: "end", align: told.point.threshold > 0.5 ? "right" : "left", color: colour.teacher } },
-    ]),
+    markLine: told.point === null ? undefined : from(colour, told.point.threshold),
   };
   const dots = {
     type: "line", z: 4, lineStyle: { width: 0 }, symbol: "circle", itemStyle: { color: colour.surrogate },
