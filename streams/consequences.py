@@ -22,20 +22,20 @@ from streams.state.refits import Refits
 from streams.state.registry import Registry
 from streams.told import alarm, label_blocked
 
-Bound = Callable[[str, str], Awaitable[float]]
-"""The agreement, in [0, 1], that a version's certificate proves as it stands: task, version."""
+Stands = Callable[[str, str], Awaitable[bool]]
+"""Of a task and a version: whether its own certificate proves what is promised, with no alarm against it."""
 
 
 class Consequences:
     """Called by certify; see `streams.alarm.OnAlarm`."""
 
     def __init__(
-        self, live: Live, registry: Registry, refits: Refits, bound: Bound, announcer: Announcer
+        self, live: Live, registry: Registry, refits: Refits, stands: Stands, announcer: Announcer
     ) -> None:
         self._live = live
         self._registry = registry
         self._refits = refits
-        self._bound = bound
+        self._stands = stands
         self._announcer = announcer
 
     async def __call__(self, task: str, version: str, evidence: Evidence) -> bool:
@@ -56,7 +56,7 @@ class Consequences:
         since = now if evidence.since is None else evidence.since
         counts = evidence.counts
         reason = f"alarm: {counts.agreements} of {counts.audits} audits agree, target {evidence.target:g}"
-        restored = await self._restorable(task, posture, evidence.target)
+        restored = await self._restorable(task, posture)
         if posture.active is not None and posture.active.version == version:
             await self._refits.ask(task, since, reason)
         change = await self._registry.change(
@@ -65,9 +65,10 @@ class Consequences:
         if change is not None:
             self._announcer.tell(alarm(task, version, evidence, change, now))
 
-    async def _restorable(self, task: str, posture: Posture, target: float) -> str | None:
-        """Checked against the posture again when the change is made: by then it may have been stopped."""
+    async def _restorable(self, task: str, posture: Posture) -> str | None:
         kept = await self._registry.kept(task)
         known = states(await self._registry.history(task))
-        bounds = {version: await self._bound(task, version) for version in kept}
-        return restorable(posture, kept, known, bounds, target)
+        for version in restorable(posture, kept, known):
+            if await self._stands(task, version):
+                return version
+        return None

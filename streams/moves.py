@@ -137,25 +137,19 @@ def unpinned(posture: Posture, by: str, reason: str, now: int) -> Change:
     return _live(free, arrived, State.RETIRED, candidate.token)
 
 
-def restorable(
-    posture: Posture,
-    kept: Sequence[str],
-    states: Mapping[str, State],
-    bounds: Mapping[str, float],
-    target: float,
-) -> str | None:
-    """The newest version that was live before, was never stopped, and is still certified; None without one.
+def restorable(posture: Posture, kept: Sequence[str], states: Mapping[str, State]) -> list[str]:
+    """The versions that were live before and were never stopped, newest first.
 
     Args:
         kept: versions whose files are there, oldest first.
-        bounds: the lower bound that each version's certificate stands at; those without one are left out.
+        states: that each version is in, where that is known.
     """
-    live = posture.active.version if posture.active else None
-    for version in reversed(kept):
-        was_live = version != live and states.get(version) is State.RETIRED
-        if was_live and not posture.breaker.stops(version) and bounds.get(version, 0.0) >= target:
-            return version
-    return None
+    against = posture.breaker.against
+    return [
+        version
+        for version in reversed(kept)
+        if states.get(version) is State.RETIRED and version not in against
+    ]
 
 
 def _live(

@@ -1,5 +1,6 @@
 """Postures as Redis keeps them: how they are read, and the commands that a change comes to."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -8,9 +9,12 @@ import msgspec
 from redis.asyncio import Redis
 
 from schemas.names import Keys
+from streams.errors import MoveRefused
 from streams.lifecycle import Move, State
 from streams.posture import CLOSED, Active, Breaker, Candidate, Change, Pin, Plan, Posture
 from streams.state.connection import as_text
+
+log = logging.getLogger(__name__)
 
 Word = str | int | float | bytes
 Fields = Mapping[str, str]
@@ -92,9 +96,14 @@ async def read_posture(redis: Redis, keys: Keys, task: str) -> Posture:
 
 
 async def read_history(redis: Redis, keys: Keys, task: str) -> list[Move]:
-    """The moves that are remembered, oldest first."""
-    stored = await redis.lrange(keys.history(task), 0, -1)
-    return [msgspec.json.decode(move, type=Move) for move in stored]
+    """The moves that are remembered, oldest first; what can't be read is left out, and logged."""
+    found = []
+    for raw in await redis.lrange(keys.history(task), 0, -1):
+        try:
+            found.append(msgspec.json.decode(raw, type=Move))
+        except (msgspec.DecodeError, MoveRefused) as error:
+            log.warning("a move in the history of task %s is left out: %s", task, error)
+    return found
 
 
 def _texts(stored: Mapping[Any, Any]) -> dict[str, str]:

@@ -1,4 +1,10 @@
-"""A real policy, fitted in a moment; hypothesis without deadlines: no test has a clock in it."""
+"""A real policy, fitted in a moment, and a real Redis, with keys that no other test has.
+
+Hypothesis has no deadlines: no test has a clock in it.
+"""
+
+import secrets
+from collections.abc import AsyncIterator
 
 import numpy as np
 import pytest
@@ -7,6 +13,8 @@ from hypothesis import settings
 from models.artifact import Artifact
 from models.features import Features
 from models.fit import TrainingSet, fit
+from schemas.names import Keys
+from streams.state.connection import Connection
 
 settings.register_profile("untimed", deadline=None, max_examples=60)
 settings.load_profile("untimed")
@@ -25,3 +33,15 @@ def artifact() -> Artifact:
     found = fit(training, task="t", version="v1", embedder="precomputed", targets=(0.95,)).artifact
     assert found is not None
     return found
+
+
+@pytest.fixture
+async def connection(redis_url: str) -> AsyncIterator[Connection]:
+    connection = Connection(redis_url)
+    yield connection
+    await connection.aclose()
+
+
+@pytest.fixture
+def keys() -> Keys:
+    return Keys(f"test-{secrets.token_hex(8)}")

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from models.artifact import GRAPH, MANIFEST, Artifact
+from streams.posture import Breaker, Safeguards
 from streams.state.copies import Copies
 
 OLD, NEW = Artifact(b"old manifest", b"old graph"), Artifact(b"new manifest", b"new graph")
@@ -68,3 +69,30 @@ def test_workers_of_a_host_may_save_at_the_same_time(tmp_path: Path) -> None:
         worker.join()
     assert [worker.exitcode for worker in workers] == [0, 0]
     assert Copies(tmp_path).all() == {"t": NEW}
+
+
+def test_an_open_breaker_and_blocked_labels_outlive_the_process_and_a_worker_that_lags(
+    tmp_path: Path,
+) -> None:
+    copies = Copies(tmp_path)
+    opened = Safeguards(Breaker(True, ("v1",), 10, "alarm", "certify"), {"v1": frozenset({"refund"})})
+    copies.save("t", "v1", OLD)
+    copies.save_guards("t", opened)
+    copies.save_guards("t", Safeguards(Breaker(False, (), 9)))
+    assert Copies(tmp_path).guards()["t"].breaker == opened.breaker
+    copies.save_guards("t", opened)
+    copies.save("t", "v2", NEW)
+    assert Copies(tmp_path).guards() == {"t": opened}
+    closed = Safeguards(Breaker(False, ("v1",), 11))
+    copies.save_guards("t", closed)
+    assert Copies(tmp_path).guards() == {"t": closed}
+
+
+def test_a_breaker_whose_copy_is_damaged_is_open_until_redis_knows_better(tmp_path: Path) -> None:
+    copies = Copies(tmp_path)
+    copies.save_guards("t", Safeguards(Breaker(False, (), 10)))
+    (tmp_path / "t" / "safeguards.json").write_bytes(b'{"breaker": {"open": fal')
+    (damaged,) = copies.guards().values()
+    assert damaged.breaker.open
+    assert not Safeguards(Breaker(False, (), 10)).after(damaged).breaker.open
+    assert Safeguards().after(damaged).breaker.open

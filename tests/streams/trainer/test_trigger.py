@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.config import Config, Refit
-from streams.trainer.trigger import Attempt, due, needed
+from streams.trainer.trigger import Attempt, due, needed, requested
 
 _refits = st.builds(Refit, growth=st.floats(0, 2), at_least=st.integers(1, 500), quiet=st.floats(0, 100))
 _arrivals = st.lists(st.tuples(st.integers(0, 400), st.floats(0, 200)), max_size=60)
@@ -72,3 +72,14 @@ def test_growth_is_of_the_traces_that_the_last_fit_could_use() -> None:
     after_a_switch = Attempt(seen=50_000, ended=0.0, config=Config(), traces=1_000)
     assert not due(50_199, after_a_switch, Config(), 10.0)
     assert due(50_200, after_a_switch, Config(), 10.0)
+
+
+def test_a_requested_refit_waits_for_traces_that_may_certify_and_for_more_after_each_refusal() -> None:
+    config, first = Config(refit=Refit(at_least=200, growth=0.2, quiet=1.0)), Attempt()
+    assert not requested(199, first, config, 50.0)
+    assert requested(200, first, config, 50.0)
+    refused = Attempt(seen=5000, ended=50.0, config=config, traces=5000, certifying=1000)
+    assert not requested(1199, refused, config, 60.0)
+    assert requested(1200, refused, config, 60.0)
+    assert not requested(1200, refused, config, 50.5)
+    assert not requested(1000, refused, Config(refit=Refit(growth=0.0)), 60.0), "the same traces once"

@@ -1,0 +1,29 @@
+"""A label is blocked in place of the version only where it alone explains the alarm, and surely."""
+
+import pytest
+
+from streams.alarm import Counts, Evidence
+from streams.culprit import culprit
+
+SOUND = Counts(100, 97)
+
+
+@pytest.mark.parametrize(
+    ("labels", "floor", "expected"),
+    [
+        ({"bad": Counts(30, 5), "good": SOUND}, 0.8, "bad"),
+        ({"bad": Counts(30, 5), "good": SOUND}, 0.0, None),
+        ({"bad": Counts(30, 5), "good": SOUND}, 0.1, None),
+        ({"bad": Counts(3, 2), "good": SOUND}, 0.8, None),
+        ({"bad": Counts(30, 5), "worse": Counts(30, 2), "good": SOUND}, 0.8, None),
+        ({"bad": Counts(30, 5), "good": Counts(100, 90)}, 0.8, None),
+        ({"bad": Counts(30, 5), "good": Counts(20, 20)}, 0.8, None),
+        ({"bad": Counts(30, 5)}, 0.8, None),
+        ({}, 0.8, None),
+    ],
+)
+def test_a_label_explains_an_alarm_alone_and_beyond_doubt_or_not_at_all(
+    labels: dict[str, Counts], floor: float, expected: str | None
+) -> None:
+    evidence = Evidence(0.95, Counts(200, 150), labels=labels)
+    assert culprit(evidence, floor, 0.05) == expected
