@@ -7,15 +7,26 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
+from infra.commands.embedding import (
+    EmbedderName,
+    PromptFile,
+    brought,
+    completed,
+    encoder_of,
+    named,
+    read_by,
+    read_for,
+)
 from infra.commands.output import AsJson, note, result
 from infra.commands.progress import progress_bar
 from infra.commands.tables import tell_evaluation, tell_fit
 from infra.commands.targets import DELTA, TARGET, Delta, ManyTargets, Target, Targets
 from infra.errors import UnusableOutput
-from infra.files import STANDARD_INPUT, RequestLine, features, read_requests, read_traces, training_set
+from infra.files import STANDARD_INPUT, RequestLine, read_requests, read_traces, training_set
 from infra.once import once
 from infra.reports import report_fit
 from models.artifact import Artifact
+from models.embedders.spec import needs_text
 from models.evaluate import evaluate as judged
 from models.features import Features
 from models.fit import fit as fitted
@@ -26,8 +37,6 @@ from streams.live import Surrogate
 from streams.verdicts import opinions
 
 commands = typer.Typer()
-
-TEXT, PRECOMPUTED = "text", "precomputed"
 
 
 def _task(name: str) -> str:
@@ -56,35 +65,36 @@ def fit(
     target: Targets = [TARGET],  # noqa: B006 - typer copies it
     delta: Delta = DELTA,
     embeddings: Vectors = None,
-    embedder: Annotated[
-        str | None, typer.Option(help="What made the vectors; `text` for the text alone.")
-    ] = None,
+    embedder: EmbedderName = None,
+    prompt: PromptFile = None,
     parent: Annotated[Path | None, typer.Option(help="Folder of a policy to start from.")] = None,
     task: Annotated[str, typer.Option(help="Whose policy it will be.", callback=_task)] = "default",
     json: AsJson = False,
 ) -> None:
     """Learn a policy from traces and certify it; refused, with reasons, when no target can be."""
-    reads = _embedder(embedder, embeddings)
-    lines = read_traces(traces, texts=reads == TEXT)
+    reads = named(embedder, embeddings)
+    lines = read_traces(traces, texts=needs_text(reads))
     rows = once(lines)
     if len(rows) < len(lines):
         note(f"{len(lines) - len(rows):,} lines repeat a request (same id and text): left out")
-    training = training_set(lines, features(lines, traces, embeddings)).take(rows)
+    learned = [lines[row] for row in rows.tolist()]
+    given = brought(lines, traces, reads, embeddings).take(rows)
+    encoder = encoder_of(reads, prompt, sorted({line.label for line in learned}))
     ancestor = None if parent is None else Artifact.read(parent)
     with progress_bar() as progress:
         made = fitted(
-            training,
+            training_set(learned, completed(given, reads, encoder, progress)),
             task=task,
             version=time.strftime("v%Y%m%d-%H%M%S", time.gmtime()),
             embedder=reads,
             targets=target,
             delta=delta,
             parent=ancestor,
+            encoder=encoder.id if encoder else None,
             progress=progress,
         )
     if made.artifact is not None:
         _write(made.artifact, out)
-    learned = [lines[row] for row in rows.tolist()]
     told = report_fit(made, learned, out, task=task, targets=target, delta=delta, parent=ancestor)
     result(made.summary) if json else tell_fit(made.summary, out)
     if made.artifact is None:
@@ -102,16 +112,19 @@ def predict(
         ),
     ] = STANDARD_INPUT,
     embeddings: Vectors = None,
+    embedder: EmbedderName = None,
+    prompt: PromptFile = None,
     target: Target = TARGET,
 ) -> None:
     """Print what a policy makes of each request, an object a line, and whether it would answer it itself."""
     opened = Policy.load(policy)
-    vectors = _vectors_for(opened, embeddings)
-    lines = read_requests(requests, texts=vectors is None)
+    reads = read_by(opened.manifest, embedder, embeddings)
+    lines = read_requests(requests, texts=needs_text(reads))
+    rows = read_for(opened.manifest, lines, requests, reads, embeddings, prompt)
     threshold = opened.manifest.threshold(target)
     if threshold is None:
         note(f"nothing is certified for an agreement of {target:g} or more: none of these would be answered")
-    for prediction in _predictions(opened, lines, features(lines, requests, vectors), threshold):
+    for prediction in _predictions(opened, lines, rows, threshold):
         result(prediction)
 
 
@@ -120,28 +133,21 @@ def evaluate(
     policy: PolicyFolder,
     labelled: Annotated[Path, typer.Argument(help='Labelled texts, a line each: {"text", "label"}.')],
     embeddings: Vectors = None,
+    embedder: EmbedderName = None,
+    prompt: PromptFile = None,
     target: Targets = [],  # noqa: B006 - typer copies it
     json: AsJson = False,
 ) -> None:
     """Judge a policy on rows with the teacher's labels. Exit status 1: a target is significantly missed."""
     opened = Policy.load(policy)
-    vectors = _vectors_for(opened, embeddings)
-    lines = read_traces(labelled, texts=vectors is None)
+    reads = read_by(opened.manifest, embedder, embeddings)
+    lines = read_traces(labelled, texts=needs_text(reads))
+    rows = read_for(opened.manifest, lines, labelled, reads, embeddings, prompt)
     targets = target or grid([point.target for point in opened.manifest.frontier])
-    found = judged(opened, features(lines, labelled, vectors), [row.label for row in lines], targets)
+    found = judged(opened, rows, [row.label for row in lines], targets)
     result(found) if json else tell_evaluation(found)
     if any(outcome.violation for outcome in found.targets):
         raise typer.Exit(1)
-
-
-def _embedder(named: str | None, embeddings: Path | None) -> str:
-    if named is None:
-        return TEXT if embeddings is None else PRECOMPUTED
-    if named != TEXT and embeddings is None:
-        raise typer.BadParameter(f"`{named}` needs its vectors: --embeddings X.npy", param_hint="--embedder")
-    if named == TEXT and embeddings is not None:
-        raise typer.BadParameter("`text` reads no vectors: leave out --embeddings", param_hint="--embedder")
-    return named
 
 
 def _write(artifact: Artifact, folder: Path) -> None:
@@ -149,16 +155,6 @@ def _write(artifact: Artifact, folder: Path) -> None:
         artifact.write(folder)
     except OSError as error:
         raise UnusableOutput(f"{folder}: can't be written to: {error.strerror}") from error
-
-
-def _vectors_for(policy: Policy, embeddings: Path | None) -> Path | None:
-    """The file of vectors where the policy reads vectors, None where it reads texts."""
-    if policy.manifest.dimension is None:
-        return None
-    if embeddings is None:
-        named = policy.manifest.embedder
-        raise typer.BadParameter(f"missing: the policy reads vectors by `{named}`", param_hint="--embeddings")
-    return embeddings
 
 
 def _predictions(

@@ -1,0 +1,117 @@
+"""fit, predict and evaluate make the vectors themselves where an encoder is named, and take no other one."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.embeddings import Answer, EmbeddingServer
+from tests.encoders import static
+
+from .conftest import Run
+
+WORDS = (
+    "parcel",
+    "money",
+    "refund",
+    "payment",
+    "moved",
+    "house",
+    "address",
+    "street",
+    "come",
+    "sent",
+    "where",
+)
+
+
+@pytest.fixture(scope="module")
+def encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return static(tmp_path_factory.mktemp("encoder") / "static", words=WORDS)
+
+
+def test_a_policy_is_fitted_and_judged_with_vectors_made_on_the_way(
+    understudy: Run, files: Path, encoder: Path, tmp_path: Path
+) -> None:
+    out, test = tmp_path / "policy", files / "test.jsonl"
+    made = understudy(
+        *(
+            "fit",
+            files / "train.jsonl",
+            "--out",
+            out,
+            "--embedder",
+            f"model2vec:{encoder}",
+            "--target",
+            "0.8",
+        ),
+        "--json",
+    )
+    assert (made.status, json.loads(made.out)["refused"]) == (0, None)
+    manifest = json.loads((out / "manifest.json").read_text())
+    assert (manifest["embedder"], manifest["dimension"]) == (f"model2vec:{encoder}", 16)
+    assert manifest["encoder"].startswith("model2vec:")
+    assert understudy("evaluate", out, test, "--target", "0.8").status == 0
+
+    moved = shutil.move(encoder, tmp_path / "moved")
+    gone = understudy("predict", out, test)
+    assert (gone.status, gone.out) == (2, "")
+    assert str(encoder) in gone.err
+    told = understudy("predict", out, test, "--embedder", f"model2vec:{moved}")
+    assert (told.status, len(told.out.splitlines())) == (0, 200)
+    other = static(tmp_path / "other", seed=1, words=WORDS)
+    refused = understudy("predict", out, test, "--embedder", f"model2vec:{other}")
+    assert refused.status == 2
+    assert manifest["encoder"] in refused.err
+
+
+def heard(body: dict[str, Any]) -> Answer:
+    """Which words are in the text, after the labels."""
+    texts = [text.partition(": ")[2] for text in body["input"]]
+    rows = [[0.1, *(float(word in text) for word in WORDS)] for text in texts]
+    return 200, {"data": [{"index": at, "embedding": row} for at, row in enumerate(rows)]}
+
+
+def test_a_probe_asks_with_the_prompt_it_is_given_and_another_prompt_is_another_encoder(
+    understudy: Run, files: Path, tmp_path: Path
+) -> None:
+    prompt, out, test = tmp_path / "prompt.txt", tmp_path / "policy", files / "test.jsonl"
+    prompt.write_text("One of {labels}: {text} ->")
+    with EmbeddingServer() as server:
+        server.answer = heard
+        given = ["--embedder", f"probe:{server.url}#llm", "--target", "0.8"]
+        assert understudy("fit", files / "train.jsonl", "--out", out, "--prompt", prompt, *given).status == 0
+        asked = server.calls[-1]["input"][-1]
+        assert asked.startswith("One of address\nrefund\ntrack: ")
+        assert asked.endswith(" ->")
+        assert understudy("predict", out, test, "--prompt", prompt).status == 0
+        assert understudy("predict", out, test).status == 2
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        (["--embedder", "bert>onnx:"], "`bert` is none of"),
+        (["--embedder", "text+precomputed"], "reads vectors from a file"),
+        (["--embedder", "onnx:nowhere"], "tokenizer.json"),
+        (["--embedder", "text", "--embeddings", "train.npy"], "reads no vectors"),
+        (["--embedder", "onnx:x", "--embeddings", "train.npy"], "makes its vectors itself"),
+        (["--embedder", "probe:http://127.0.0.1:1/v1#m", "--prompt", "train.npy"], "not UTF-8"),
+        (["--embedder", "probe:http://127.0.0.1:1/v1#m", "--prompt", "train.jsonl"], "must have {text} once"),
+    ],
+)
+def test_what_does_not_fit_together_is_named_with_its_option(
+    understudy: Run, files: Path, tmp_path: Path, given: list[str], says: str
+) -> None:
+    words = [files / word if word.startswith("train.") else word for word in given]
+    ended = understudy("fit", files / "train.jsonl", "--out", tmp_path / "out", *words)
+    assert (ended.status, ended.out) == (2, "")
+    assert says in " ".join(ended.err.replace("│", " ").split())
+
+
+def test_a_policy_of_texts_can_not_be_given_an_encoder(understudy: Run, files: Path, policy: Path) -> None:
+    ended = understudy("predict", policy, files / "test.jsonl", "--embedder", "onnx:x")
+    assert ended.status == 2
+    assert "the policy reads `text`" in ended.err
