@@ -112,7 +112,9 @@ class EndpointEmbedder:
                 "the API's base URL, which often ends in /v1"
             ) from error
         if sorted(item.index for item in items) != list(range(len(texts))):
-            raise EmbedderError(f"{self._whose}: {len(items)} embeddings came for {len(texts)} texts")
+            raise EmbedderError(
+                f"{self._whose}: {len(items)} embeddings came for {len(texts)} texts, not one each"
+            )
         rows = [item.embedding for item in sorted(items, key=lambda item: item.index)]
         if len(set(map(len, rows))) != 1:
             raise EmbedderError(f"{self._whose}: embeddings of different lengths came")
