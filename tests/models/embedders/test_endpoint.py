@@ -1,4 +1,4 @@
-"""A server's answer counts when it is whole; what may pass is tried again, what is refused is made smaller."""
+"""A server's answer counts when it is whole; what may pass is tried again, what is refused is made less."""
 
 from typing import Any
 
