@@ -36,6 +36,9 @@ class Subject:
         task: whose policy it is.
         rescored: the study is of rows that the finished policy was given, not of a fit's own traces out of
             fold.
+
+    Raises:
+        ValueError: there are more or fewer texts than traces.
     """
 
     summary: FitSummary
@@ -48,6 +51,10 @@ class Subject:
     made_at: int
     task: str
     rescored: bool = False
+
+    def __post_init__(self) -> None:
+        if self.study is not None and self.texts is not None and len(self.study) != len(self.texts):
+            raise ValueError(f"{len(self.study)} traces but {len(self.texts)} texts: rows must match")
 
 
 class Asked(Struct, frozen=True):

@@ -17,6 +17,7 @@ from models.report.flow import flow
 from models.report.frontier import observed, steps
 from models.report.reliability import calibration_error, reliability
 from models.report.rescored import rescored
+from models.study import LabelAccount
 from tests.models.conftest import draw_texts, draw_vectors
 
 from .subjects import complete, manifest, point, study, subject, summary
@@ -119,6 +120,18 @@ def test_the_lowest_target_that_was_asked_for_and_certified_is_shown() -> None:
     refused = content(subject(EIGHT, None, summary=summary(refused=("no",)), manifest=None, targets=(0.99,)))
     assert (refused.point, refused.cost, refused.pairs, refused.examples) == (None, None, (), ())
     assert refused.frontier.points
+
+
+def test_of_very_many_labels_those_with_most_traces_are_shown() -> None:
+    accounts = tuple(LabelAccount(f"label {place}", place, 0, 0, 0.0, 1.0) for place in range(1200))
+    told = content(subject(study([0.9], [True], accounts=accounts), None))
+    assert (told.all_labels, len(told.labels)) == (1200, 1000)
+    assert [each.traces for each in told.labels[:2]] == [1199, 1198]
+
+
+def test_texts_of_other_traces_are_refused() -> None:
+    with pytest.raises(ValueError, match="8 traces but 1 texts"):
+        subject(EIGHT, ["alone"])
 
 
 def test_every_section_of_a_complete_report_has_something_to_show() -> None:
