@@ -15,7 +15,7 @@ from infra.errors import InputError
 from infra.local.errors import LocalServerError
 from models.errors import ModelError
 from schemas.errors import SchemaError
-from streams.errors import InvalidSettings, StreamsError
+from streams.errors import InvalidSettings, MoveRefused, StreamsError
 
 _COMMANDS = {
     "demo": "demo",
@@ -32,6 +32,7 @@ _COMMANDS = {
     "status": "operators",
     "config": "operators",
     "topics": "operators",
+    "policies": "policies",
     "bench": "bench",
 }
 """Each command's module in `infra.commands`. Loading all of them takes seconds, and one command needs one."""
@@ -63,6 +64,9 @@ def main() -> NoReturn:
         command_line(sys.argv[1:])()
     except InvalidSettings as error:
         note("\n".join(f"settings: {problem}" for problem in error.problems))
+    except MoveRefused as error:
+        note(f"understudy: refused: {error}")
+        sys.exit(1)
     except (SchemaError, ModelError, StreamsError, LocalServerError, InputError) as error:
         note(f"understudy: {error}")
     sys.exit(2)

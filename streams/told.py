@@ -73,7 +73,7 @@ def moved(task: str, change: Change, at: int) -> Event:
     return Event(_kind(change.moves[-1]), task, at, f"{task}: {said}", details)
 
 
-def by_operator(kind: EventKind, task: str, what: str, reason: str, at: int) -> Event:
+def by_operator(kind: EventKind, what: str, task: str, reason: str, at: int) -> Event:
     """An operator's word that moves no version."""
     return Event(kind, task, at, f"{task}: {what}: {reason}", {"reason": reason})
 

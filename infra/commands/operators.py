@@ -138,8 +138,14 @@ def _value(text: str) -> Any:
 
 
 def _told(standing: Standing) -> str:
-    return (
+    further = [
+        f"breaker open: {standing.breaker}" if standing.breaker else "",
+        f"on trial: {standing.candidate}" if standing.candidate else "",
+        f"pinned: {standing.pinned}" if standing.pinned else "",
+    ]
+    told = (
         f"{standing.task}: {standing.version} since {standing.since}, fitted on {standing.traces} traces, "
         f"threshold {standing.threshold} for agreement {standing.target}; "
         f"{standing.agreements} of {standing.audits} audits agree"
     )
+    return "; ".join([told, *filter(None, further)])

@@ -9,6 +9,7 @@ from typing import Self
 from models.manifest import Manifest
 from schemas.config import Config, Override, config_of
 from streams.live import threshold
+from streams.posture import Candidate
 from streams.settings import Settings
 from streams.state.audits import Audits
 from streams.state.connection import Connection
@@ -21,6 +22,9 @@ class Standing:
     since: Unix milliseconds at which the version went live.
     threshold: certified for the target, or set by the operator; None where nothing is.
     audits, agreements: of this version.
+    breaker: why nothing is answered; None while it is closed.
+    candidate: what is on trial, and how: `v3 in shadow`.
+    pinned: why nothing is promoted; None where promotions are free.
     """
 
     task: str
@@ -31,6 +35,9 @@ class Standing:
     threshold: float | None
     audits: int
     agreements: int
+    breaker: str | None
+    candidate: str | None
+    pinned: str | None
 
 
 def standings(settings: Settings, overrides: Mapping[str, Override]) -> list[Standing]:
@@ -74,7 +81,8 @@ class _Shelf:
 
     async def standing(self, task: str, config: Config) -> Standing | None:
         """How one task stands; None while it has no policy."""
-        active = await self.registry.active(task)
+        posture = await self.registry.posture(task)
+        active = posture.active
         raw = await self.registry.manifest(task, active.version) if active else None
         if active is None or raw is None:
             return None
@@ -89,4 +97,11 @@ class _Shelf:
             threshold=threshold(manifest, config),
             audits=counts.audits,
             agreements=counts.agreements,
+            breaker=posture.breaker.reason if posture.breaker.stops(active.version) else None,
+            candidate=_on_trial(posture.candidate),
+            pinned=posture.pin.reason if posture.pin else None,
         )
+
+
+def _on_trial(candidate: Candidate | None) -> str | None:
+    return f"{candidate.version} in {candidate.plan.mode}" if candidate else None

@@ -1,0 +1,142 @@
+"""policies: the versions of a task, and what an operator does with them. Every move is told as an event."""
+
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import Annotated
+
+import msgspec
+import typer
+
+from infra.commands.output import AsJson, line, result
+from infra.commands.writing import write
+from infra.serve.servers import client_settings
+from infra.serve.versions import Version, close, consulted, go_live, listed, of_version, pin, shelf, unpin
+from models.manifest import Manifest
+from schemas.codec import EVENT
+from schemas.messages import Event, EventKind
+from streams.clock import unix_ms
+from streams.kafka.batch import Outgoing
+from streams.lifecycle import State
+from streams.posture import Change
+from streams.settings import Settings
+from streams.state.registry import Registry
+from streams.told import by_operator, moved
+
+commands = typer.Typer()
+
+policies = typer.Typer(help="List policy versions, and move them.", no_args_is_help=True)
+commands.add_typer(policies, name="policies")
+
+Task = Annotated[str, typer.Argument(help="A task.")]
+Chosen = Annotated[str, typer.Argument(help="A version, such as v3.")]
+Reason = Annotated[str, typer.Option("--reason", help="Why; it is told and kept with the move.")]
+
+BY_HAND = "an operator's choice"
+PINNED = (EventKind.PINNED, "promotions are pinned")
+UNPINNED = (EventKind.UNPINNED, "promotions are free again")
+CLOSED = (EventKind.BREAKER_CLOSED, "the breaker is closed by hand")
+
+
+@policies.command("list")
+def policies_list(task: Task, json: AsJson = False) -> None:
+    """Show the versions of a task, their states, and whether they can go live again."""
+    settings = client_settings()
+    found = consulted(settings, lambda registry: listed(registry, task))
+    if json:
+        result({"task": task, "versions": found})
+    elif not found:
+        line(f"{task} has no policy yet")
+    for version in [] if json else found:
+        line(_told(version))
+
+
+@policies.command("show")
+def policies_show(task: Task, version: Chosen) -> None:
+    """Print what a version says of itself, and all that has become of it, as JSON."""
+
+    async def found(registry: Registry) -> dict[str, object]:
+        known = await shelf(registry, task)
+        raw = await registry.manifest(task, version)
+        if raw is None:
+            moves = of_version(known.history, version)
+            if not moves:
+                known.check(version)
+            return {"version": version, "manifest": None, "history": moves, "blocked": []}
+        manifest = msgspec.to_builtins(Manifest.decode(raw))
+        return {
+            "version": version,
+            "manifest": {name: value for name, value in manifest.items() if name != "probes"},
+            "history": of_version(known.history, version),
+            "blocked": sorted(await registry.blocked(task, version)),
+        }
+
+    result(consulted(client_settings(), found))
+
+
+@policies.command("rollback")
+def policies_rollback(
+    task: Task,
+    version: Annotated[str | None, typer.Argument(help="By default the one that was live before.")] = None,
+    reason: Reason = BY_HAND,
+) -> None:
+    """Put an older version live in place of the live one; closes the breaker."""
+    leaving = State.ROLLED_BACK
+    _move(task, lambda registry, now: go_live(registry, task, version, leaving, reason, now), reason)
+
+
+@policies.command("promote")
+def policies_promote(task: Task, version: Chosen, reason: Reason = BY_HAND) -> None:
+    """Put a version live, whatever its trial says by now; closes the breaker."""
+    leaving = State.RETIRED
+    _move(task, lambda registry, now: go_live(registry, task, version, leaving, reason, now), reason)
+
+
+@policies.command("pin")
+def policies_pin(task: Task, reason: Reason = BY_HAND) -> None:
+    """Let nothing be promoted by itself until `unpin`; an alarm still stops a version."""
+    _move(task, lambda registry, now: pin(registry, task, reason, now), reason, PINNED)
+
+
+@policies.command("unpin")
+def policies_unpin(task: Task, reason: Reason = BY_HAND) -> None:
+    """Let versions be promoted again; one that has waited for nothing else goes live."""
+    _move(task, lambda registry, now: unpin(registry, task, reason, now), reason, UNPINNED)
+
+
+@policies.command("close-breaker")
+def policies_close_breaker(task: Task, reason: Reason = BY_HAND) -> None:
+    """Let the live version answer again after an alarm, without waiting for a new one."""
+    _move(task, lambda registry, now: close(registry, task, reason, now), reason)
+
+
+def _move(
+    task: str,
+    make: Callable[[Registry, int], Awaitable[Change]],
+    reason: str,
+    word: tuple[EventKind, str] = CLOSED,
+) -> None:
+    """Make a change, and tell of it: of the moves, and of the word that changes something without one."""
+    settings, now = client_settings(), unix_ms()
+    change = consulted(settings, lambda registry: make(registry, now))
+    events = [moved(task, change, now)] if change.moves else []
+    if word is not CLOSED or not change.moves:
+        events.insert(0, by_operator(*word, task=task, reason=reason, at=now))
+    _tell(settings, events)
+
+
+def _tell(settings: Settings, events: list[Event]) -> None:
+    topic = settings.topics.events
+    write(settings, [Outgoing(topic, event.task.encode(), EVENT.encode(event)) for event in events])
+    for event in events:
+        line(event.message)
+
+
+def _told(version: Version) -> str:
+    state = version.state.replace("_", " ") if version.state else "unknown"
+    fitted = "its files were dropped" if version.traces is None else f"fitted on {version.traces} traces"
+    since = "" if version.since is None else f" since {_time(version.since)} ({version.reason})"
+    return f"{version.version}: {state}{since}, {fitted}"
+
+
+def _time(at: int) -> str:
+    return datetime.fromtimestamp(at / 1000, UTC).isoformat(timespec="seconds")
