@@ -73,7 +73,8 @@ class Shelf:
             return
         if version in self.names:
             raise MoveRefused(
-                f"the files of {version} were dropped (setting `policies_kept`); {self._choice()}"
+                f"the files of {version} are gone: it was refused at the gate, or dropped since (setting "
+                f"`policies_kept`); {self._choice()}"
             )
         raise MoveRefused(f"there is no version {version}; {self._choice()}")
 

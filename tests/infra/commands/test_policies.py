@@ -1,0 +1,138 @@
+"""What an operator does with versions, on a real Kafka and Redis: each move is made, kept and told."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+
+from schemas.codec import EVENT
+from schemas.messages import Event, EventKind
+from streams.lifecycle import State
+from streams.moves import alarmed
+from streams.posture import AT_ONCE, Plan, Posture
+from streams.state.connection import Connection
+from streams.state.registry import Registry
+from tests.infra.commands.conftest import Run
+from tests.system.deployment import Deployment
+from tests.system.topics import everything
+from tests.system.wishes import policy
+
+Answer = TypeVar("Answer")
+TASK = "wishes"
+
+
+class Room:
+    """A task whose registry keeps two versions, and the commands on it."""
+
+    def __init__(self, deployment: Deployment, run: Run) -> None:
+        self._deployment = deployment
+        self.run = run
+
+    def publish(self, number: int, plan: Plan = AT_ONCE) -> None:
+        made = policy(TASK)
+        assert self.asked(
+            lambda registry: registry.publish(TASK, f"v{number}", number, 0, made, 1000 + number, plan)
+        )
+
+    def posture(self) -> Posture:
+        return self.asked(lambda registry: registry.posture(TASK))
+
+    def asked(self, question: Callable[[Registry], Awaitable[Answer]]) -> Answer:
+        async def ask() -> Answer:
+            connection = Connection(self._deployment.redis)
+            try:
+                return await question(Registry(connection, self._deployment.keys, 2))
+            finally:
+                await connection.aclose()
+
+        return asyncio.run(ask())
+
+    def events(self) -> list[Event]:
+        topic = self._deployment.topics.events
+        found = [EVENT.decode(message.value()) for message in everything(self._deployment, topic)]
+        return sorted(found, key=lambda event: event.at)
+
+    def states(self) -> dict[str, str | None]:
+        ended = self.run("policies", "list", TASK, "--json")
+        return {one["version"]: one["state"] for one in json.loads(ended.out)["versions"]}
+
+
+@pytest.fixture
+def room(
+    kafka: str, redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, understudy: Run
+) -> Iterator[Room]:
+    with closing(Deployment(kafka, redis_url, tmp_path)) as made:
+        made.create_topics()
+        for name, value in made.variables().items():
+            monkeypatch.setenv(name, value)
+        yield Room(made, understudy)
+
+
+def test_an_operator_rolls_back_closes_the_breaker_and_is_refused_what_is_gone(room: Room) -> None:
+    for number in (1, 2, 3):
+        room.publish(number)
+    assert room.run("policies", "rollback", TASK, "--reason", "v3 is odd").status == 0
+    posture = room.posture()
+    assert posture.active is not None
+    assert posture.active.version == "v2"
+    assert room.states() == {"v1": "retired", "v2": "live", "v3": "rolled_back"}
+    for version, why in (
+        ("v1", "files of v1 are gone"),
+        ("v9", "no version v9"),
+        ("v2", "v2 is live already"),
+    ):
+        ended = room.run("policies", "promote", TASK, version)
+        assert (ended.status, why in ended.err) == (1, True), ended.err
+    room.asked(
+        lambda registry: registry.change(TASK, lambda found: alarmed(found, "v2", None, 5, "alarm", 2_000))
+    )
+    assert "breaker open: alarm" in room.run("status").out
+    assert room.run("policies", "close-breaker", TASK, "--reason", "the teacher was wrong").status == 0
+    assert not room.posture().breaker.stops("v2")
+    assert room.run("policies", "close-breaker", TASK).status == 1
+    assert [(event.kind, event.task) for event in room.events()] == [
+        (EventKind.ROLLBACK, TASK),
+        (EventKind.BREAKER_CLOSED, TASK),
+    ]
+    assert "v3 is odd" in room.events()[0].message
+    assert "the teacher was wrong" in room.events()[1].message
+    shown = json.loads(room.run("policies", "show", TASK, "v3").out)
+    assert [move["after"] for move in shown["history"]] == ["live", "rolled_back"]
+    assert shown["manifest"]["task"] == TASK
+    dropped = json.loads(room.run("policies", "show", TASK, "v1").out)
+    assert (dropped["manifest"], [move["after"] for move in dropped["history"]]) == (
+        None,
+        ["live", "retired"],
+    )
+    assert room.run("policies", "show", TASK, "v9").status == 1
+
+
+def test_a_pin_holds_versions_back_until_it_is_lifted_and_a_candidate_goes_live_by_hand(
+    room: Room,
+) -> None:
+    room.publish(1)
+    assert room.run("policies", "pin", TASK, "--reason", "release").status == 0
+    assert room.run("policies", "pin", TASK).status == 1
+    room.publish(2)
+    told = room.run("status").out
+    assert "on trial: v2 in shadow" in told
+    assert "pinned: release" in told
+    assert room.run("policies", "unpin", TASK, "--reason", "released").status == 0
+    assert room.states() == {"v1": "retired", "v2": "live"}
+    room.publish(3, Plan(State.CANARY, 0.1, 59))
+    assert room.run("policies", "promote", TASK, "v3").status == 0
+    assert room.states()["v3"] == "live"
+    kinds = [event.kind for event in room.events()]
+    assert kinds == [EventKind.PINNED, EventKind.UNPINNED, EventKind.PROMOTED, EventKind.PROMOTED]
+    assert "v2: retired since" in room.run("policies", "list", TASK).out
+
+
+def test_a_task_without_a_policy_is_refused(room: Room) -> None:
+    for command in ("pin", "unpin", "close-breaker", "rollback"):
+        ended = room.run("policies", command, "nobody")
+        assert (ended.status, "nobody" in ended.err or "kept" in ended.err) == (1, True), ended.err
+    assert room.run("policies", "list", "nobody").out == "nobody has no policy yet\n"
