@@ -5,11 +5,14 @@ from typing import Annotated
 
 import typer
 
+from infra.commands.embedding import EmbedderName, PromptFile, read_by, read_for
 from infra.commands.output import line
 from infra.commands.targets import TARGET, ManyTargets, Targets
 from infra.errors import InvalidFile
-from infra.files import features, read_traces
+from infra.files import read_traces
 from infra.reports import REPORT, report_rows
+from models.embedders.spec import needs_text
+from models.manifest import Manifest
 from models.policy import Policy
 
 commands = typer.Typer()
@@ -25,7 +28,9 @@ def report(
     embeddings: Annotated[
         Path | None, typer.Option(help="Their vectors in .npy format, where the policy reads vectors.")
     ] = None,
-    target: Targets = [TARGET],  # noqa: B006 - typer copies it
+    embedder: EmbedderName = None,
+    prompt: PromptFile = None,
+    target: Targets = [],  # noqa: B006 - typer copies it
 ) -> None:
     """Print where the report of a policy is: a page to open in a browser."""
     if traces is None:
@@ -34,6 +39,12 @@ def report(
         line(str(policy / REPORT))
         return
     opened = Policy.load(policy)
-    vectors = None if opened.manifest.dimension is None else embeddings
-    lines = read_traces(traces, texts=vectors is None)
-    line(str(report_rows(opened, features(lines, traces, vectors), lines, policy, target)))
+    reads = read_by(opened.manifest, embedder, embeddings)
+    lines = read_traces(traces, texts=needs_text(reads))
+    rows = read_for(opened.manifest, lines, traces, reads, embeddings, prompt)
+    line(str(report_rows(opened, rows, lines, policy, target or [_usual(opened.manifest)])))
+
+
+def _usual(manifest: Manifest) -> float:
+    """The usual target where it is certified, else the highest that is."""
+    return min(TARGET, max(point.target for point in manifest.frontier))

@@ -23,6 +23,10 @@ def test_a_report_is_made_anew_from_other_rows(understudy: Run, files: Path, own
     after = (own_policy / "report.html").read_text()
     assert "come from 200 rows" in after
     assert "come from" not in before
+    assert (
+        understudy("report", own_policy, "--traces", files / "test.jsonl", "--target", "0.9999").status == 0
+    )
+    assert "Nothing is certified at this target" in (own_policy / "report.html").read_text()
     assert understudy("report", own_policy, "--traces", files / "nothing.jsonl").status == 2
 
 
