@@ -1,0 +1,77 @@
+"""A task whose texts become vectors by an encoder: the whole loop, and what happens without the encoder."""
+
+from pathlib import Path
+
+import pytest
+
+from models.embedders.open import open_embedder
+from schemas.codec import LABEL, TRACE
+from schemas.messages import Label, Reason
+from tests.encoders import WIDTH, static
+from tests.system.deployment import Deployment
+from tests.system.gold import GoldTeacher
+from tests.system.topics import Inbox, decoded
+from tests.system.wishes import TASK, answers, wishes
+
+SENT = ((400, "taught"), (100, "asked"), (50, "later"), (100, "last"))
+WORDS = (
+    "parcel",
+    "money",
+    "refund",
+    "payment",
+    "moved",
+    "house",
+    "address",
+    "street",
+    "come",
+    "sent",
+    "where",
+)
+
+
+@pytest.fixture
+def encoder(tmp_path: Path) -> Path:
+    return static(tmp_path / "encoder", words=WORDS)
+
+
+def test_texts_are_learned_from_and_answered_by_vectors_and_without_the_encoder_deferred(
+    deployment: Deployment, encoder: Path, tmp_path: Path
+) -> None:
+    spec = f"model2vec:{encoder}"
+    deployment.configure(TASK, embedder=spec, target_agreement=0.9, refit={"at_least": 300})
+    deployment.worker("learn", "trainer")
+    router = deployment.worker("route")
+    taught, asked, later, last = (wishes(count, name) for count, name in SENT)
+    with (
+        GoldTeacher(deployment, answers([*taught, *asked, *later, *last])),
+        Inbox(deployment, deployment.topics.labels, decoded(LABEL)) as labels,
+        Inbox(deployment, deployment.topics.traces, decoded(TRACE)) as traces,
+    ):
+        deployment.send(taught)
+        labels.wait_for(len(taught))
+        brought = {(one.encoder, len(one.features or b"")) for one in traces.wait_for(len(taught))}
+        assert brought == {(open_embedder(spec).id, 4 * WIDTH)}
+        router.wait_until_it_says(f"task {TASK} is served by v1")
+        deployment.send(asked)
+        assert by_surrogate(labels, len(asked)) > len(asked) / 2
+
+        assert router.stop() == 0
+        away = encoder.rename(tmp_path / "away")
+        router = deployment.worker("route")
+        assert router.wrote(f"`{spec}` can't be used")
+        router.wait_until_it_says("and no encoder is open; everything is deferred")
+        deployment.send(later)
+        assert by_surrogate(labels, len(later)) == 0
+        assert {label.reason for label in labels.all[-len(later) :]} == {Reason.NO_POLICY}
+
+        away.rename(encoder)
+        router.wait_until_it_says(f"{spec} is open")
+        deployment.send(last)
+        assert by_surrogate(labels, len(last)) > len(last) / 2
+    deployment.stop()
+
+
+def by_surrogate(labels: Inbox[Label], count: int) -> int:
+    """How many of so many more labels are the surrogate's."""
+    before = len(labels.all)
+    return sum(label.source == "surrogate" for label in labels.wait_for(before + count)[before:])
