@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import secrets
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 
@@ -15,8 +15,11 @@ from models.artifact import Artifact
 from models.manifest import Manifest
 from models.policy import Policy
 from schemas.names import Keys
+from streams.lifecycle import State
 from streams.live import Live
+from streams.moves import alarmed
 from streams.policies import PolicyWatch
+from streams.posture import AT_ONCE, Plan
 from streams.state.connection import Connection
 from streams.state.copies import Copies
 from streams.state.registry import Registry
@@ -54,9 +57,18 @@ class Worker:
         await self._watch.start()
         self._stack.push_async_callback(self._watch.stop)
 
-    async def publish(self, artifact: Artifact) -> None:
+    async def publish(self, artifact: Artifact, plan: Plan = AT_ONCE) -> None:
         serial = await self.registry.next_serial("t")
-        assert await self.registry.publish("t", f"v{serial}", serial, 0, artifact, serial)
+        assert await self.registry.publish("t", f"v{serial}", serial, 0, artifact, 1000 * serial, plan)
+
+    async def alarm(self, version: str) -> None:
+        assert await self.registry.change("t", lambda found: alarmed(found, version, None, 5, "alarm", 1500))
+
+    async def until(self, happened: Callable[[], bool]) -> None:
+        """Fails with a timeout when it does not happen."""
+        async with asyncio.timeout(30):
+            while not happened():
+                await self.connection.redis.ping()
 
 
 @pytest.fixture
@@ -151,3 +163,65 @@ async def test_a_copy_that_the_disk_does_not_take_is_said_and_the_worker_goes_on
     await worker.publish(version(artifact, "v2"))
     assert await worker.live.next() == "v2"
     assert "no copy of v1 of task t" in caplog.text
+
+
+async def test_a_breaker_takes_effect_and_outlives_a_restart_without_redis_until_a_newer_version_is_loaded(
+    redis_url: str, stack: AsyncExitStack, artifact: Artifact, tmp_path: Path
+) -> None:
+    worker = Worker(redis_url, Copies(tmp_path), stack)
+    await worker.publish(artifact)
+    await worker.start()
+    assert await worker.live.next() == "v1"
+    await worker.alarm("v1")
+    await worker.until(lambda: worker.live.task("t").breaker.stops("v1"))
+    alone = Worker(f"redis://127.0.0.1:{free_port()}/0", Copies(tmp_path), stack)
+    await alone.start()
+    assert alone.live.policy("t") is not None
+    assert alone.live.task("t").breaker.open
+    await worker.publish(garbled(version(artifact, "v2")))
+    await worker.until(lambda: not worker.live.task("t").breaker.open)
+    assert worker.live.task("t").breaker.stops("v1"), "v2 can't be loaded, and v1 was stopped"
+    await worker.publish(version(artifact, "v3"))
+    assert await worker.live.next() == "v3"
+    assert not worker.live.task("t").breaker.stops("v3")
+
+
+async def test_a_redis_that_was_emptied_or_restored_from_before_the_alarm_closes_no_breaker(
+    redis_url: str, stack: AsyncExitStack, artifact: Artifact, tmp_path: Path
+) -> None:
+    worker = Worker(redis_url, Copies(tmp_path), stack, poll=0.01)
+    await worker.publish(artifact)
+    await worker.start()
+    await worker.live.next()
+    before = await worker.registry.posture("t")
+    await worker.alarm("v1")
+    await worker.until(lambda: worker.live.task("t").breaker.open)
+    for key in (worker.keys.breaker("t"), worker.keys.posture("t")):
+        await worker.connection.redis.delete(key)
+    assert (await worker.registry.posture("t")).active == before.active
+    await worker.registry.block("t", "v1", "yes")
+    await worker.until(lambda: bool(worker.live.safeguards("t").blocked))
+    assert worker.live.task("t").breaker.open
+    await worker.publish(version(artifact, "v2"))
+    assert await worker.live.next() == "v2"
+    await worker.until(lambda: not worker.live.task("t").breaker.open)
+
+
+async def test_a_candidate_is_scored_while_it_is_on_trial_and_blocked_labels_are_followed(
+    redis_url: str, stack: AsyncExitStack, artifact: Artifact, tmp_path: Path
+) -> None:
+    worker = Worker(redis_url, Copies(tmp_path), stack)
+    worker.live.configure("t", {"embedder": "precomputed"})
+    await worker.publish(artifact)
+    await worker.start()
+    await worker.live.next()
+    await worker.publish(version(artifact, "v2"), Plan(State.CANARY, 0.25, 59))
+    await worker.until(lambda: worker.live.task("t").candidate is not None)
+    candidate = worker.live.task("t").candidate
+    assert candidate is not None
+    assert (candidate.version, candidate.share) == ("v2", 0.25)
+    await worker.registry.block("t", "v2", "yes")
+    await worker.until(lambda: worker.live.safeguards("t").blocked == {"v2": frozenset({"yes"})})
+    await worker.alarm("v2")
+    await worker.until(lambda: worker.live.task("t").candidate is None)
+    assert not worker.live.task("t").breaker.stops("v1")
