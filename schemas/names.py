@@ -132,8 +132,13 @@ class Keys:
         """Hash: `traces:<partition>`, `deferrals:<partition>`: the next offset that certify will fold."""
         return f"{self.prefix}:folded"
 
+    @property
+    def rebuilding(self) -> str:
+        """There, with expiry, while certify reads again what Redis has lost and nothing may be claimed."""
+        return f"{self.prefix}:rebuilding"
+
     def certify(self, task: str) -> str:
-        """Hash: what certify knows of the task as a whole, and the revision of all its keys below."""
+        """Hash: what certify knows of the task as a whole, and the revision of all that it keeps of it."""
         return f"{self.prefix}:{{{task}}}:certify"
 
     def audits(self, task: str, version: str) -> str:
@@ -141,7 +146,7 @@ class Keys:
         return f"{self.prefix}:{{{task}}}:audits:{version}"
 
     def asked(self, task: str, version: str) -> str:
-        """Sorted set: audited requests whose reply is awaited, by the time they were asked."""
+        """Sorted set of audited requests: those awaited by the time noted, those answered below zero."""
         return f"{self.prefix}:{{{task}}}:asked:{version}"
 
     def blocked(self, task: str, version: str) -> str:

@@ -17,12 +17,16 @@ from faust.app.base import BootStrategy
 from mode import Service, ServiceT
 
 from streams.audit import Auditor
+from streams.certify.logs import Log
+from streams.certify.news import DEFERRALS, TRACES
+from streams.clock import steady_ms
 from streams.collector import calm_down
+from streams.consequences import Consequences
 from streams.encoders import Encoders
 from streams.kafka.announcer import Announcer
 from streams.kafka.channel import BatchChannel
 from streams.kafka.clients import largest_message
-from streams.kafka.connect import open_reader, open_role, open_writer
+from streams.kafka.connect import open_onlooker, open_reader, open_role, open_writer
 from streams.kafka.dead_letters import DeadLetters
 from streams.kafka.source import Source
 from streams.kafka.tail import Tail
@@ -35,6 +39,7 @@ from streams.state.audits import Audits
 from streams.state.connection import Connection
 from streams.state.copies import Copies
 from streams.state.lease import Leases
+from streams.state.marks import Marks
 from streams.state.refits import Refits
 from streams.state.registry import Registry
 from streams.state.replies import Replies
@@ -127,9 +132,28 @@ class _Assembly:
         learn.install(self._app, self._source(learn.STAGE, self._settings.topics.replies), learner)
 
     def _certify(self) -> None:
-        topics = self._settings.topics
-        certifier = certify.Certifier(topics, Audits(self._connection, self._settings.keys))
-        certify.install(self._app, self._source(certify.STAGE, topics.traces), certifier)
+        settings, topics, keys = self._settings, self._settings.topics, self._settings.keys
+        audits = Audits(self._connection, keys)
+        refits = Refits(self._connection, keys, _unique_name(settings), settings.lease)
+        consequences = Consequences(self._live, self._registry, refits, audits.stands, self._announcer)
+        certifier = certify.Certifier(
+            self._live,
+            topics,
+            audits,
+            Marks(self._connection, keys),
+            {
+                TRACES: self._log(TRACES, topics.traces, certify.STAGE),
+                DEFERRALS: self._log(DEFERRALS, topics.deferrals, certify.ASKED_STAGE),
+            },
+            Auditor(settings.audit_key.get_secret_value().encode()),
+            self._announcer,
+            consequences,
+            steady_ms,
+        )
+        self._app.services.append(certifier)
+        traces = self._source(certify.STAGE, topics.traces)
+        deferrals = self._source(certify.ASKED_STAGE, topics.deferrals)
+        certify.install(self._app, traces, deferrals, certifier)
         config.install_events(self._app, self._source(config.STAGE, topics.config), topics)
 
     def _trainer(self) -> None:
@@ -160,6 +184,17 @@ class _Assembly:
             )
         )
         return channel
+
+    def _log(self, stream: str, topic: str, role: str) -> Log:
+        """A topic that certify folds, to be read again."""
+        settings = self._settings
+        return Log(
+            stream,
+            topic,
+            reader=lambda: open_reader(settings),
+            onlooker=lambda: open_onlooker(settings, role),
+            batch=settings.batch,
+        )
 
     def _tail(self, topic: str) -> BatchChannel:
         """The channel of a whole topic's reader, which is added to the services."""

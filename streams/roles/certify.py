@@ -1,64 +1,195 @@
-"""certify: count, for each policy version, how often the teacher agrees with what it answered.
+"""certify: what the audits prove of each policy version, whether agreement has fallen now, and whom to
+tell.
 
-Reads traces; writes the counts to Redis. A trace is an audit of the version that answered it when it is part
-of the uniform sample and the surrogate had answered.
+Reads traces and deferrals; writes to Redis, and events. The steps of a batch, in this order:
+
+    1. for each task: read what is held, fold what is new into it, write all of it at once, or start over
+    2. tell what follows: events, and alarms to whoever answers them
+    3. note how far the partitions are folded; then the source commits
+
+Killed between any two of them, the batch is read again: what was folded is not folded again, and an alarm
+that nobody has answered is told again. Once a second every task has a turn without news, for the time and
+the config change things too; then whoever finds that Redis has lost something reads it again from the
+topics, and until that is done nothing is claimed.
 """
 
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+import logging
+from collections.abc import Callable, Mapping, Sequence
 
 from confluent_kafka import Message
 from faust import App
 from faust.types import StreamT
+from mode import Service
 
-from schemas.codec import TRACE
-from schemas.messages import Trace
+from schemas.codec import DEFERRAL, TRACE
 from schemas.names import Topics
+from streams.alarm import OnAlarm
+from streams.audit import Auditor
+from streams.certify.logs import Log
+from streams.certify.news import DEFERRALS, TRACES, Handled, News, deferred, ends, traced
+from streams.certify.turn import Turn, turn
+from streams.errors import KafkaFailed, StateUnavailable
+from streams.kafka.announcer import Announcer
 from streams.kafka.batch import Batch, Outgoing
 from streams.kafka.channel import BatchChannel
 from streams.kafka.dead_letters import DeadLetters
-from streams.state.audits import Audit, Audits
+from streams.live import Live
+from streams.state.audits import Audits
+from streams.state.marks import Marks
+
+log = logging.getLogger(__name__)
 
 STAGE = "certify"
+ASKED_STAGE = "certify-asked"
 
-Version = tuple[str, str]
-
-
-def audits_of(traces: Iterable[tuple[Trace, Message]]) -> dict[Version, list[Audit]]:
-    """The audits among the traces, for each (task, policy version)."""
-    found: defaultdict[Version, list[Audit]] = defaultdict(list)
-    for trace, message in traces:
-        if trace.audit and trace.sampled and trace.guess is not None:
-            agreed = trace.guess.label == trace.label
-            place = Audit(message.partition() or 0, message.offset() or 0, agreed)
-            found[trace.task, trace.guess.policy].append(place)
-    return dict(found)
+_LOOK = 1.0
+_ATTEMPTS = 20
 
 
-class Certifier:
-    """Folds audits into the counts that Redis holds."""
+class Certifier(Service):
+    """Folds audits into what Redis holds.
 
-    def __init__(self, topics: Topics, audits: Audits) -> None:
+    Args:
+        logs: traces and deferrals, to be read again.
+        on_alarm: answers alarms.
+        clock: Unix milliseconds, without jumps.
+    """
+
+    def __init__(
+        self,
+        live: Live,
+        topics: Topics,
+        audits: Audits,
+        marks: Marks,
+        logs: Mapping[str, Log],
+        auditor: Auditor,
+        announcer: Announcer,
+        on_alarm: OnAlarm,
+        clock: Callable[[], int],
+    ) -> None:
+        super().__init__()
+        self._live = live
         self._audits = audits
+        self._marks = marks
+        self._logs = logs
+        self._auditor = auditor
+        self._announcer = announcer
+        self._on_alarm = on_alarm
+        self._clock = clock
         self._dead_letters = DeadLetters(topics.dead_letters, STAGE)
+        self._seen: set[str] = set()
+
+    async def on_start(self) -> None:
+        for one in self._logs.values():
+            self._marks.know(await one.committed())
+        self.add_future(self._watch())
 
     async def certified(self, messages: Sequence[Message]) -> list[Outgoing]:
-        """Count the audits in a batch of traces; those counted before are not counted again.
+        """Fold the audits in a batch of traces.
 
         Raises:
-            StateUnavailable: Redis is away; the batch is to be read again.
+            StateUnavailable: Redis is away, or has lost what was folded; the batch is to be read again.
         """
         traces, outgoing = self._dead_letters.decoded(TRACE, messages)
-        for (task, version), audits in audits_of(traces).items():
-            await self._audits.fold(task, version, audits)
+        for task, news in traced(traces, self._auditor).items():
+            await self._fold(task, news)
+        await self._marks.advance(ends(TRACES, messages))
         return outgoing
 
+    async def asked(self, messages: Sequence[Message]) -> None:
+        """Note the audits that a batch of deferrals asks for. What can't be read is the teacher's to refuse.
 
-def install(app: App, channel: BatchChannel, certifier: Certifier) -> None:
-    """Register the agent."""
+        Raises:
+            StateUnavailable: as in `certified`.
+        """
+        deferrals, _ = self._dead_letters.decoded(DEFERRAL, messages)
+        for task, news in deferred(deferrals).items():
+            await self._fold(task, news)
+        await self._marks.advance(ends(DEFERRALS, messages))
 
-    @app.agent(channel, name=STAGE)
+    async def look(self) -> None:
+        """Give every task a turn without news, after reading again what Redis has lost.
+
+        Raises:
+            StateUnavailable: Redis is away.
+            KafkaFailed: a topic can't be read again.
+        """
+        stored = await self._marks.stored()
+        if self._marks.lost(stored):
+            await self._rebuild(stored)
+        self._seen |= await self._audits.tasks()
+        for task in sorted(self._seen):
+            await self._fold(task, News(), (await self._audits.record(task)).versions)
+
+    async def _watch(self) -> None:
+        while not self.should_stop:
+            try:
+                await self.look()
+            except StateUnavailable as error:
+                log.debug("certify waits: %s", error)
+            except KafkaFailed as error:
+                log.warning("certify can't read again what Redis has lost: %s", error)
+            await self.sleep(_LOOK)
+
+    async def _fold(
+        self, task: str, news: News, versions: Sequence[str] = (), *, rebuilding: bool = False
+    ) -> None:
+        self._seen.add(task)
+        config, ids = self._live.task(task).config, {**dict.fromkeys(versions, ()), **news.requests}
+        for _ in range(_ATTEMPTS):
+            now = self._clock()
+            reading = await self._audits.read(task, ids, now - round(config.audit_overdue * 1000))
+            if not rebuilding and self._marks.lost(reading.folded):
+                raise StateUnavailable("Redis has lost what certify had folded: it is being read again")
+            outcome = turn(
+                task, reading.held, news, config, now, complete=reading.complete and not rebuilding
+            )
+            if not outcome.changes(reading.held) or await self._audits.write(task, reading, outcome):
+                await self._tell(task, outcome, rebuilding=rebuilding)
+                return
+        raise StateUnavailable(f"others keep changing what is held of task {task}")
+
+    async def _tell(self, task: str, outcome: Turn, *, rebuilding: bool) -> None:
+        for event in outcome.events:
+            self._announcer.tell(event)
+        handled = {}
+        for version, (raised, evidence) in outcome.alarms.items():
+            excused = await self._on_alarm(task, version, evidence)
+            handled[version] = Handled(raised, excused)
+        if handled:
+            await self._fold(task, News(handled=handled), rebuilding=rebuilding)
+
+    async def _rebuild(self, stored: Mapping[str, int]) -> None:
+        """Fold again what stands between what Redis knows and the ends of the topics: first the traces, so
+        that a deferral which was answered since is known to be."""
+        log.warning("Redis has lost what certify had folded: reading it again from the topics")
+        reached: dict[str, int] = {}
+        for stream, one in self._logs.items():
+            async for messages in one.since(stored, reached):
+                await self._marks.rebuilding()
+                for task, news in self._news(stream, messages).items():
+                    await self._fold(task, news, rebuilding=True)
+        await self._marks.regain(reached)
+        await self._marks.rebuilt()
+        log.warning("what Redis had lost is folded again")
+
+    def _news(self, stream: str, messages: Sequence[Message]) -> dict[str, News]:
+        if stream == TRACES:
+            return traced(self._dead_letters.decoded(TRACE, messages)[0], self._auditor)
+        return deferred(self._dead_letters.decoded(DEFERRAL, messages)[0])
+
+
+def install(app: App, traces: BatchChannel, deferrals: BatchChannel, certifier: Certifier) -> None:
+    """Register the agents."""
+
+    @app.agent(traces, name=STAGE)
     async def certify(batches: StreamT[Batch]) -> None:
         async for batch in batches:
             with batch.settled() as outgoing:
                 outgoing.extend(await certifier.certified(batch.messages))
+
+    @app.agent(deferrals, name=ASKED_STAGE)
+    async def certify_asked(batches: StreamT[Batch]) -> None:
+        async for batch in batches:
+            with batch.settled():
+                await certifier.asked(batch.messages)

@@ -1,54 +1,178 @@
-"""Counts of audits per policy version. A trace is counted once, however often it is read.
+"""What certify keeps in Redis: read under a revision, written back all at once if that is still the
+revision.
 
-The counts and the offset they were counted up to change together, in one script.
+All keys of a task change in one script, which compares the revision first: counts, alarm, what is waited
+for, what is shown, and how far each partition is folded. So a trace is folded once, however often it is
+read, by whichever worker; and of two workers that fold at the same time one is told to read again.
 """
 
-from collections.abc import Sequence
+import secrets
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+from redis.asyncio.client import Pipeline
 
 from schemas.names import Keys
-from streams.state.connection import Connection
+from streams.alarm import Counts
+from streams.certify import finding as findings
+from streams.certify.awaited import MOST, Awaited
+from streams.certify.finding import Finding
+from streams.certify.ledger import Ledger
+from streams.certify.record import Record
+from streams.certify.turn import Held, Turn, Version
+from streams.state.connection import Connection, as_text
+
+_AT_ONCE = 1_000
+
+_LEDGER = msgspec.json.Decoder(Ledger)
+_RECORD = msgspec.json.Decoder(Record)
+
+Command = tuple[str | bytes | float, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Counts:
-    """Attributes:
-    audits: answered by the surrogate and put to the teacher as well.
-    agreements: those on which the teacher gave the same label.
+class Reading:
+    """What was read, in this order.
+
+    Attributes:
+        revision: of all that is held; empty before the first.
+        folded: how far each partition is folded, for all tasks.
+        complete: no worker is reading again what Redis had lost.
     """
 
-    audits: int = 0
-    agreements: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Audit:
-    """One audit: where its trace stands, and whether the labels agreed."""
-
-    partition: int
-    offset: int
-    agreed: bool
+    revision: str
+    held: Held
+    folded: Mapping[str, int]
+    complete: bool
 
 
 class Audits:
-    """Audit counts in Redis. Every method raises `StateUnavailable` while Redis is away."""
+    """Audits in Redis. Every method raises `StateUnavailable` while Redis is away."""
 
     def __init__(self, connection: Connection, keys: Keys) -> None:
         self._connection = connection
         self._keys = keys
         self._fold = connection.script("fold")
 
-    async def fold(self, task: str, version: str, audits: Sequence[Audit]) -> None:
-        """Count audits; those of one partition must be in order of offset."""
+    async def tasks(self) -> set[str]:
+        """The tasks that have a policy."""
+        with self._connection.reached() as redis:
+            return {as_text(name) for name in await redis.smembers(self._keys.tasks)}
+
+    async def record(self, task: str) -> Record:
+        with self._connection.reached() as redis:
+            raw = await redis.hget(self._keys.certify(task), "record")
+        return _RECORD.decode(raw) if raw else Record()
+
+    async def read(self, task: str, ids: Mapping[str, Iterable[str]], late: int) -> Reading:
+        """What is held of a task.
+
+        Args:
+            ids: the versions to read, and for each the requests that may be waited for.
+            late: noted until this time, Unix milliseconds, is overdue.
+        """
+        keys, wanted = self._keys, {version: list(requests) for version, requests in ids.items()}
+        with self._connection.reached() as redis:
+            async with redis.pipeline(transaction=False) as pipeline:
+                pipeline.hmget(keys.certify(task), "revision", "record")
+                for version, requests in wanted.items():
+                    self._ask(pipeline, task, version, requests, late)
+                # Last: a Redis that was emptied or set back before the record was read shows it here.
+                pipeline.hgetall(keys.folded)
+                pipeline.exists(keys.rebuilding)
+                (revision, raw), *rest, folded, rebuilding = await pipeline.execute()
+        held = Held(
+            record=_RECORD.decode(raw) if raw else Record(),
+            ledgers={version: ledger for version, ledger, _, _ in _versions(wanted, rest) if ledger},
+            findings={version: finding for version, _, finding, _ in _versions(wanted, rest) if finding},
+            awaited={version: awaited for version, _, _, awaited in _versions(wanted, rest)},
+        )
+        positions = {as_text(log): int(at) for log, at in folded.items()}
+        return Reading(as_text(revision or b""), held, positions, not rebuilding)
+
+    async def write(self, task: str, reading: Reading, turn: Turn) -> bool:
+        """Make a turn's outcome what is held; False where somebody else has written since it was read."""
+        commands = list(self._commands(task, turn))
+        arguments: list[str | bytes | float] = [reading.revision, secrets.token_hex(8)]
+        for command in commands:
+            arguments += [len(command), *command]
+        touched = dict.fromkeys(str(command[1]) for command in commands if command[0] != "PUBLISH")
+        record = self._keys.certify(task)
         with self._connection.reached():
-            for partition in {audit.partition for audit in audits}:
-                arguments: list[int] = [partition]
-                for audit in audits:
-                    if audit.partition == partition:
-                        arguments += [audit.offset, int(audit.agreed)]
-                await self._fold([self._keys.audits(task, version)], arguments)
+            return bool(await self._fold([record, *(key for key in touched if key != record)], arguments))
+
+    async def finding(self, task: str, version: str) -> Finding:
+        """What the audits of a version say; nothing of one without audits."""
+        with self._connection.reached() as redis:
+            fields = await redis.hgetall(self._keys.audits(task, version))
+        return findings.read({as_text(name): as_text(value) for name, value in fields.items()})
+
+    async def stands(self, task: str, version: str) -> bool:
+        """Whether a version may be returned to."""
+        return (await self.finding(task, version)).stands
 
     async def counts(self, task: str, version: str) -> Counts:
-        with self._connection.reached() as redis:
-            n, k = await redis.hmget(self._keys.audits(task, version), "n", "k")
-        return Counts(int(n or 0), int(k or 0))
+        finding = await self.finding(task, version)
+        return Counts(finding.audits, finding.agreements)
+
+    def _ask(self, pipeline: Pipeline, task: str, version: str, requests: list[str], late: int) -> None:
+        asked = self._keys.asked(task, version)
+        pipeline.hgetall(self._keys.audits(task, version))
+        pipeline.zcount(asked, "(0", "+inf")
+        pipeline.zcount(asked, "(0", late)
+        pipeline.zcount(asked, "-inf", "(0")
+        pipeline.zrange(asked, MOST, MOST, withscores=True)
+        # At least one id, which no request has: the command takes no empty list.
+        pipeline.zmscore(asked, ["", *requests])
+
+    def _commands(self, task: str, turn: Turn) -> Iterable[Command]:
+        keys = self._keys
+        yield "HSET", keys.certify(task), "record", msgspec.json.encode(turn.record)
+        for version, outcome in turn.versions.items():
+            yield from self._of_version(task, version, outcome)
+        for version in turn.dropped:
+            yield "DEL", keys.audits(task, version), keys.asked(task, version)
+        if turn.announced:
+            yield "PUBLISH", keys.changes, task
+        if turn.teacher is not None:
+            who = turn.teacher.teacher
+            since = str(turn.teacher.since)
+            yield "HSET", keys.teacher(task), "model", who.model, "prompt", who.prompt, "since", since
+
+    def _of_version(self, task: str, version: str, outcome: Version) -> Iterable[Command]:
+        keys, noted = self._keys, outcome.noted
+        shown = [word for item in findings.written(outcome.finding).items() for word in item]
+        ledger = msgspec.json.encode(outcome.ledger)
+        yield "HSET", keys.audits(task, version), "ledger", ledger, *shown
+        asked = keys.asked(task, version)
+        if noted.forgotten:
+            yield "ZREMRANGEBYRANK", asked, MOST, MOST + noted.forgotten - 1
+        scores = [(score, request) for request, score in noted.scores.items()]
+        for start in range(0, len(scores), _AT_ONCE):
+            yield "ZADD", asked, *(word for pair in scores[start : start + _AT_ONCE] for word in pair)
+        if noted.given_up:
+            first = noted.after.answered
+            yield "ZREMRANGEBYRANK", asked, first, first + noted.given_up - 1
+        if outcome.blocked:
+            yield "SADD", keys.blocked(task, version), *outcome.blocked
+
+
+def _versions(
+    wanted: Mapping[str, list[str]], replies: list[Any]
+) -> Iterable[tuple[str, Ledger | None, Finding | None, Awaited]]:
+    """What was replied of each version."""
+    for at, (version, requests) in enumerate(wanted.items()):
+        fields, pending, overdue, answered, surplus, scores = replies[6 * at : 6 * at + 6]
+        shown = {as_text(name): value for name, value in fields.items()}
+        raw = shown.pop("ledger", None)
+        awaited = Awaited(
+            pending=pending,
+            overdue=overdue,
+            answered=answered,
+            surplus=round(-surplus[0][1]) - 1 if surplus and answered > MOST else None,
+            scores={one: score for one, score in zip(requests, scores[1:], strict=True) if score is not None},
+        )
+        finding = findings.read({name: as_text(value) for name, value in shown.items()}) if raw else None
+        yield version, _LEDGER.decode(raw) if raw else None, finding, awaited

@@ -1,19 +1,15 @@
--- Count audits of one policy version, unless those traces were counted before.
--- KEYS: audits. ARGV: partition, then for each audit, in order: the trace's offset, 1 if the labels agreed.
-local field = 'offset:' .. ARGV[1]
-local upto = tonumber(redis.call('HGET', KEYS[1], field) or '-1')
-local n, k = 0, 0
-for i = 2, #ARGV, 2 do
-  local offset = tonumber(ARGV[i])
-  if offset > upto then
-    n = n + 1
-    k = k + tonumber(ARGV[i + 1])
-    upto = offset
-  end
+-- Do all that follows from a task's audits, unless the task has changed since it was read: 1, or 0 then.
+-- The record holds how far each partition is folded; a new revision, and a fold, comes with each change of it.
+-- KEYS: the task's record, then every other key that a command names.
+-- ARGV: the revision that was read, the new one, then the commands, each led by its number of words.
+if (redis.call('HGET', KEYS[1], 'revision') or '') ~= ARGV[1] then
+  return 0
 end
-if n > 0 then
-  redis.call('HSET', KEYS[1], field, upto)
-  redis.call('HINCRBY', KEYS[1], 'n', n)
-  redis.call('HINCRBY', KEYS[1], 'k', k)
+redis.call('HSET', KEYS[1], 'revision', ARGV[2])
+local at = 3
+while at <= #ARGV do
+  local words = tonumber(ARGV[at])
+  redis.call(unpack(ARGV, at + 1, at + words))
+  at = at + words + 1
 end
-return n
+return 1

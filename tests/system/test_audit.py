@@ -4,7 +4,8 @@ import asyncio
 
 from schemas.codec import LABEL, TRACE
 from schemas.messages import Guess, Reason, Trace
-from streams.state.audits import Audits, Counts
+from streams.alarm import Counts
+from streams.state.audits import Audits
 from streams.state.connection import Connection
 from tests.system.deployment import Deployment, wait_until
 from tests.system.gold import GoldTeacher
@@ -60,6 +61,7 @@ def test_an_audit_is_one_label_one_trace_one_count_though_replies_repeat_and_cer
 def test_traces_that_a_killed_certify_had_counted_but_not_committed_are_not_counted_again(
     deployment: Deployment,
 ) -> None:
+    deployment.configure(TASK, audit_rate=1.0)
     audits = [trace(number) for number in range(BACKLOG)]
     producer = deployment.producer()
     for audit in audits:

@@ -1,72 +1,168 @@
-"""An audit is counted once, however its topic is cut into batches and read again."""
+"""A trace is folded once and an audit awaited once, however topics are cut into batches and read again."""
 
+import asyncio
 import secrets
-from itertools import accumulate
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
+from schemas.config import Config
+from schemas.messages import Teacher
 from schemas.names import Keys
-from streams.state.audits import Audit, Audits, Counts
+from streams.alarm import Counts
+from streams.certify.finding import Finding
+from streams.certify.ledger import Ledger
+from streams.certify.news import Answered, Asked, Audit, News, Place
+from streams.certify.turn import turn
+from streams.state.audits import Audits
 from streams.state.connection import Connection
 
-Log = list[Audit]
+CONFIG = Config(alarm_run_length=100.0, audit_overdue=10.0)
+NOW = 1_000_000
+TEACHER = Teacher("m", "p")
+
+
+def trace(request: int, offset: int, agreed: bool, partition: int = 0, version: str = "v1") -> Answered:
+    audit = Audit(f"r{request}", request, 7, "yes" if request % 3 else "no", agreed, 0.0, 0.02)
+    return Answered(Place(f"traces:{partition}", offset), TEACHER, 7, version, audit)
+
+
+def deferral(request: int, offset: int, version: str = "v1") -> Asked:
+    return Asked(Place("deferrals:0", offset), version, f"r{request}", request)
+
+
+async def fold(audits: Audits, task: str, news: News, *, versions: Sequence[str] = (), now: int = NOW) -> int:
+    """Fold as the role does; how often it had to start over."""
+    ids = {**dict.fromkeys(versions, ()), **news.requests}
+    for attempt in range(100):
+        reading = await audits.read(task, ids, now - 10_000)
+        outcome = turn(task, reading.held, news, CONFIG, now, complete=True)
+        if not outcome.changes(reading.held) or await audits.write(task, reading, outcome):
+            return attempt
+    raise AssertionError("somebody else was always first")
+
+
+async def held(audits: Audits, task: str) -> tuple[Ledger, Finding]:
+    """What is kept and what is shown of v1, without what depends on when somebody looked."""
+    reading = (await audits.read(task, {"v1": ()}, 0)).held
+    ledger, finding = reading.ledgers.get("v1", Ledger()), reading.findings.get("v1", Finding())
+    tallies = {
+        who: structs.replace(tally, blocked=(), certified=False) for who, tally in ledger.tallies.items()
+    }
+    return structs.replace(ledger, tallies=tallies), replace(finding, updated_at=0)
+
+
+@dataclass(frozen=True)
+class Logs:
+    """What stands in the topics: in each partition the messages by offset, with gaps."""
+
+    traces: list[list[Answered]]
+    deferrals: list[Asked]
+
+    @property
+    def parts(self) -> list[Sequence[Answered] | Sequence[Asked]]:
+        return [*self.traces, self.deferrals]
 
 
 @st.composite
-def logs(draw: st.DrawFn) -> list[Log]:
-    """For each partition the audits in it, with gaps between: other traces stand there."""
-    found = []
-    for partition in range(draw(st.integers(1, 3))):
-        steps = draw(st.lists(st.tuples(st.integers(1, 9), st.booleans()), min_size=1, max_size=12))
-        offsets = accumulate((step for step, _ in steps), initial=-1)
-        next(offsets)
-        found.append(
-            [Audit(partition, offset, agreed) for offset, (_, agreed) in zip(offsets, steps, strict=True)]
+def logs(draw: st.DrawFn, partitions: int) -> Logs:
+    """Audits of one version; some were never answered, and of some no deferral is left."""
+    requests = draw(st.lists(st.integers(0, 40), max_size=25, unique=True))
+    where = {request: draw(st.integers(0, partitions - 1)) for request in requests}
+    gaps = [draw(st.integers(1, 4)) for _ in range(partitions + 1)]
+    traces: list[list[Answered]] = [[] for _ in range(partitions)]
+    for request in requests:
+        at = traces[where[request]]
+        offset = (len(at) + 1) * gaps[where[request]]
+        at.append(trace(request, offset, draw(st.booleans()), where[request]))
+    asked = draw(st.lists(st.integers(0, 60), max_size=25))
+    return Logs(traces, [deferral(request, place * gaps[-1]) for place, request in enumerate(asked)])
+
+
+async def read_in_pieces(audits: Audits, task: str, log: Logs, data: st.DataObject) -> None:
+    """Every partition to its end, in batches that may go back to any place before."""
+    at = [0] * len(log.parts)
+    while any(place < len(part) for place, part in zip(at, log.parts, strict=True)):
+        which = data.draw(st.sampled_from([i for i, part in enumerate(log.parts) if at[i] < len(part)]))
+        part = log.parts[which]
+        start = data.draw(st.integers(0, at[which]))
+        at[which] = data.draw(st.integers(start, len(part)))
+        piece = part[start : at[which]]
+        await fold(
+            audits,
+            task,
+            News(asked=[one for one in piece if isinstance(one, Asked)])
+            if which == len(log.traces)
+            else News(answered=[one for one in piece if isinstance(one, Answered)]),
         )
-    return found
 
 
-def read_once(draw: st.DrawFn, log: list[Log], at: list[int]) -> list[Audit]:
-    """A batch from where each partition stands, or from further back after a rewind; moves `at`."""
-    batch = []
-    for partition, audits in enumerate(log):
-        start = draw(st.integers(0, at[partition]))
-        at[partition] = draw(st.integers(start, len(audits)))
-        batch.append(audits[start : at[partition]])
-    return [audit for part in draw(st.permutations(batch)) for audit in part]
+async def read_at_once(audits: Audits, task: str, log: Logs) -> None:
+    await fold(audits, task, News(asked=log.deferrals))
+    for part in log.traces:
+        await fold(audits, task, News(answered=part))
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(logs(), st.integers(0, 6), st.data())
-async def test_counts_are_those_of_the_audits_read_under_any_cut_and_replay(
-    connection: Connection, keys: Keys, log: list[Log], turns: int, data: st.DataObject
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25)
+@given(logs(partitions=1), st.data())
+async def test_any_cut_and_replay_of_one_partition_ends_in_the_same_state_to_the_last_bit(
+    connection: Connection, keys: Keys, log: Logs, data: st.DataObject
 ) -> None:
-    audits, version = Audits(connection, keys), secrets.token_hex(8)
-    at, furthest = [0] * len(log), [0] * len(log)
-
-    @st.composite
-    def batches(draw: st.DrawFn) -> list[Audit]:
-        return read_once(draw, log, at)
-
-    for _ in range(turns):
-        await audits.fold("t", version, data.draw(batches()))
-        furthest = list(map(max, furthest, at))
-        read = [audit for part, end in zip(log, furthest, strict=True) for audit in part[:end]]
-        assert await audits.counts("t", version) == Counts(len(read), sum(a.agreed for a in read))
-    whole = [audit for part in log for audit in part]
-    for _ in range(2):
-        await audits.fold("t", version, whole)
-        assert await audits.counts("t", version) == Counts(len(whole), sum(a.agreed for a in whole))
+    audits, pieces, whole = Audits(connection, keys), secrets.token_hex(8), secrets.token_hex(8)
+    await read_in_pieces(audits, pieces, log, data)
+    await read_at_once(audits, whole, log)
+    assert await held(audits, pieces) == await held(audits, whole)
 
 
-async def test_versions_and_tasks_are_counted_apart(connection: Connection, keys: Keys) -> None:
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25)
+@given(logs(partitions=3), st.data())
+async def test_counts_and_what_is_awaited_do_not_depend_on_the_order_of_partitions(
+    connection: Connection, keys: Keys, log: Logs, data: st.DataObject
+) -> None:
+    audits, task = Audits(connection, keys), secrets.token_hex(8)
+    await read_in_pieces(audits, task, log, data)
+    answered = {one.audit.request: one.audit for part in log.traces for one in part if one.audit}
+    finding = await audits.finding(task, "v1")
+    assert finding.audits == len(answered)
+    assert finding.agreements == sum(audit.agreed for audit in answered.values())
+    assert finding.pending == len({one.request for one in log.deferrals} - answered.keys())
+    assert sum(counts.audits for counts in finding.labels.values()) == len(answered)
+
+
+async def test_of_workers_that_fold_at_once_each_fold_counts_and_none_twice(
+    connection: Connection, keys: Keys
+) -> None:
+    audits = [Audits(connection, keys) for _ in range(3)]
+    parts = [[trace(100 * p + i, i, i % 10 != 0, partition=p) for i in range(30)] for p in range(3)]
+
+    async def work(worker: Audits, part: list[Answered]) -> int:
+        return sum(
+            [await fold(worker, "t", News(answered=part[start : start + 3])) for start in range(0, 30, 3)]
+        )
+
+    started_over = await asyncio.gather(*map(work, audits, parts), work(audits[0], parts[1]))
+    assert sum(started_over) > 0, "they did get in each other's way"
+    assert await audits[0].counts("t", "v1") == Counts(90, 81)
+
+
+async def test_versions_and_tasks_are_kept_apart_and_the_oldest_of_many_versions_goes(
+    connection: Connection, keys: Keys
+) -> None:
     audits = Audits(connection, keys)
     assert await audits.counts("t", "v1") == Counts(0, 0)
-    await audits.fold("t", "v1", [Audit(0, 7, True), Audit(0, 2**40, False)])
-    await audits.fold("t", "v2", [Audit(0, 3, True)])
-    await audits.fold("u", "v1", [])
+    await fold(
+        audits, "t", News(answered=[trace(1, 0, True), trace(2, 2**40, False), trace(3, 2**40 + 1, True)])
+    )
+    await fold(audits, "t", News(answered=[trace(4, 2**40 + 2, True, version="v2"), trace(5, 2**40, True)]))
+    await fold(audits, "u", News(asked=[deferral(1, 0)]))
     found = [await audits.counts(*of) for of in (("t", "v1"), ("t", "v2"), ("u", "v1"))]
-    assert found == [Counts(2, 1), Counts(1, 1), Counts(0, 0)]
-    await audits.fold("t", "v1", [Audit(0, 2**40, False), Audit(0, 2**40 + 1, True)])
-    assert await audits.counts("t", "v1") == Counts(3, 2), "offsets beyond 32 bits are exact"
+    assert found == [Counts(3, 2), Counts(1, 1), Counts(0, 0)], "offsets beyond 32 bits are exact"
+    assert (await audits.finding("u", "v1")).pending == 1
+    many = [trace(i, 2**41 + i, True, version=f"w{i:02}") for i in range(16)]
+    await fold(audits, "t", News(answered=many))
+    assert await audits.counts("t", "v1") == Counts(0, 0)
+    assert await audits.counts("t", "w15") == Counts(1, 1)
+    assert len((await audits.record("t")).versions) == 16

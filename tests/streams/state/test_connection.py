@@ -10,8 +10,11 @@ import pytest
 from infra.local.child import free_port
 from infra.local.embedded_redis import EmbeddedRedis
 from schemas.names import Keys
+from streams.alarm import Counts
+from streams.certify.record import Record
+from streams.certify.turn import Held, Turn
 from streams.errors import StateUnavailable
-from streams.state.audits import Audit, Audits, Counts
+from streams.state.audits import Audits, Reading
 from streams.state.connection import Connection
 from streams.state.lease import Leases
 from streams.state.replies import Place, Replies
@@ -35,7 +38,7 @@ async def test_redis_gone_is_said_once_and_redis_back_is_said_once(caplog: pytes
     leases = Leases(connection, KEYS, "me", 60.0)
     calls: list[Callable[[], Awaitable[object]]] = [
         lambda: replies.first([Place("t", "a", 0, 1), Place("t", "a", 0, 2)]),
-        lambda: audits.fold("t", "v1", [Audit(0, 1, True)]),
+        lambda: audits.write("t", Reading("", Held(), {}, complete=True), Turn(Record(), {})),
         lambda: audits.counts("t", "v1"),
         lambda: leases.held("t"),
     ]
@@ -45,7 +48,7 @@ async def test_redis_gone_is_said_once_and_redis_back_is_said_once(caplog: pytes
                 await call()
         assert said(caplog) == ["Redis is away"]
         with EmbeddedRedis(port):
-            assert [await call() for call in calls] == [[True, False], None, Counts(1, 1), 1]
+            assert [await call() for call in calls] == [[True, False], True, Counts(0, 0), 1]
             assert said(caplog) == ["Redis is back"]
     await connection.aclose()
 

@@ -1,0 +1,177 @@
+"""What is kept of one version's audits, and how an audit changes it. Nothing here follows from the rest.
+
+Counts are kept for each teacher that answered: another teacher makes another certificate. A certificate
+counts the audits below the lowest rate that its life may see (`models.certificate.kept`), which is fixed
+when it begins; where the operator goes below that, a new one begins. Each has a number of its own among all
+of its task, and spends the share of the error budget that goes with it.
+
+The alarm takes every audit, whoever answered, in the order in which they are folded. Where it is raised it
+starts anew at once, and what is kept says that it was: so the state depends on the audits alone, and
+neither on where batches begin and end, nor on when somebody answers the alarm.
+"""
+
+import math
+from collections.abc import Mapping
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from models.certificate import Alarm, Certificate, kept
+from schemas.config import AUTO, Config
+from streams.alarm import Counts
+from streams.certify.news import Audit
+
+_TEACHERS = 8
+_SEVERE = 2.0
+
+
+class Tally(Struct, frozen=True):
+    """The counts that one certificate rests on.
+
+    Attributes:
+        number: of this certificate among those of its task, from 1.
+        rate: lowest audit rate that its life may see, in [0, 1].
+        audits, agreements: of the draws below `rate`.
+        labels: the same, for each label that the surrogate gave.
+        certified: whether it was, when that was last told.
+        blocked: labels that these counts have blocked.
+    """
+
+    number: int
+    rate: float
+    audits: int = 0
+    agreements: int = 0
+    labels: Mapping[str, Counts] = {}
+    certified: bool = False
+    blocked: tuple[str, ...] = ()
+
+    @property
+    def certificate(self) -> Certificate:
+        return Certificate(self.audits, self.agreements)
+
+
+class Alarmed(Struct, frozen=True):
+    """An alarm that was raised.
+
+    Attributes:
+        since: Unix milliseconds at which the fall has likely begun; None where no audit says.
+        labels: counts since then.
+    """
+
+    since: int | None = None
+    labels: Mapping[str, Counts] = {}
+
+
+class Suspicion(Struct, frozen=True):
+    """The alarm as it stands, and what a raised one is explained with.
+
+    Attributes:
+        drift: Page's statistic against twice the disagreements that the target allows; such a fall has most
+            likely begun when it was last 0 (Page 1954).
+        begun: that time, and the counts since then.
+        raised: alarms raised so far.
+        last: the newest of them.
+    """
+
+    alarm: Alarm
+    drift: float = 0.0
+    begun: Alarmed = Alarmed()
+    raised: int = 0
+    last: Alarmed = Alarmed()
+
+
+class Ledger(Struct, frozen=True):
+    """All that is kept of one version.
+
+    Attributes:
+        tallies: by teacher.
+        suspicion: None before the first audit.
+        handled: alarms that were answered; of these `excused` by blocking a label.
+        silent: overdue audits that a raised alarm has counted already.
+        lost: audits that are no longer waited for; they count as disagreements for ever.
+        horizon: Unix milliseconds; which of the audits requested until then were answered is forgotten.
+    """
+
+    tallies: Mapping[str, Tally] = {}
+    suspicion: Suspicion | None = None
+    handled: int = 0
+    excused: int = 0
+    silent: int = 0
+    lost: int = 0
+    horizon: int = -1
+
+    def with_tally(self, teacher: str, tally: Tally) -> "Ledger":
+        """With the tally of a teacher; of many teachers the ones that came first are dropped."""
+        if teacher in self.tallies or len(self.tallies) < _TEACHERS:
+            return replace(self, tallies={**self.tallies, teacher: tally})
+        kept_ones = list(self.tallies.items())[1:]
+        return replace(self, tallies={**dict(kept_ones), teacher: tally})
+
+
+def lowest_rate(config: Config) -> float:
+    """The lowest audit rate that the config allows, in [0, 1]."""
+    return config.audit_rate if config.audit_rate != AUTO else min(config.audit_low, config.audit_high)
+
+
+def suits(tally: Tally, rate: float) -> bool:
+    """Whether the certificate may go on where the audit rate is `rate`, in [0, 1], or higher."""
+    return rate >= tally.rate and (tally.audits > 0 or rate == tally.rate)
+
+
+def counted(tally: Tally, audit: Audit) -> Tally:
+    """The tally with an audit, if that is part of its sample."""
+    if not kept(audit.draw, tally.rate):
+        return tally
+    return replace(
+        tally,
+        audits=tally.audits + 1,
+        agreements=tally.agreements + audit.agreed,
+        labels=_with_one(tally.labels, audit),
+    )
+
+
+def suspected(suspicion: Suspicion | None, audit: Audit, config: Config) -> Suspicion:
+    """The suspicion after an audit. Another target starts it anew, another run length does not."""
+    before = _against(suspicion, config)
+    target, alarm = config.target_agreement, before.alarm.after(audit.agreed)
+    drift = max(0.0, before.drift + _evidence(audit.agreed, target))
+    begun = Alarmed(audit.replied_at)
+    if drift > 0.0:
+        since = audit.replied_at if before.begun.since is None else before.begun.since
+        begun = Alarmed(since, _with_one(before.begun.labels, audit))
+    if alarm.raised:
+        return Suspicion(Alarm.quiet(target, alarm.run_length), raised=before.raised + 1, last=begun)
+    return Suspicion(alarm, drift, begun, before.raised, before.last)
+
+
+def silenced(ledger: Ledger, overdue: int, config: Config) -> Ledger:
+    """The ledger after a look at the overdue audits: enough of them raise the alarm, as disagreements.
+
+    They are taken back when they are answered, so they change nothing else. One that has been part of a
+    raised alarm raises no other one.
+    """
+    silent, suspicion = min(ledger.silent, overdue), _against(ledger.suspicion, config)
+    if suspicion.alarm.after_many([False] * (overdue - silent)).raised:
+        raised = replace(suspicion, raised=suspicion.raised + 1, last=suspicion.begun)
+        return replace(ledger, suspicion=raised, silent=overdue)
+    return replace(ledger, silent=silent)
+
+
+def _against(suspicion: Suspicion | None, config: Config) -> Suspicion:
+    """The suspicion as the config wants it: against its target, and with its run length."""
+    target, length = config.target_agreement, config.alarm_run_length
+    before = suspicion or Suspicion(Alarm.quiet(target, length))
+    if before.alarm.target != target:
+        return Suspicion(Alarm.quiet(target, length), raised=before.raised, last=before.last)
+    return replace(before, alarm=Alarm(target, before.alarm.suspicion, length))
+
+
+def _with_one(labels: Mapping[str, Counts], audit: Audit) -> dict[str, Counts]:
+    before = labels.get(audit.label, Counts())
+    return {**labels, audit.label: Counts(before.audits + 1, before.agreements + audit.agreed)}
+
+
+def _evidence(agreed: bool, target: float) -> float:
+    allowed = 1.0 - target
+    severe = min(_SEVERE * allowed, (1.0 + allowed) / 2)
+    return math.log((1.0 - severe) / target) if agreed else math.log(severe / allowed)

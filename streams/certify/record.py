@@ -1,0 +1,90 @@
+"""What certify knows of a task as a whole: how far it is folded, its certificates, and who its teacher is."""
+
+from collections.abc import Iterable, Mapping
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from schemas.messages import Teacher
+from streams.certify.news import Answered, News, Place
+
+_VERSIONS = 16
+
+
+class Answering(Struct, frozen=True):
+    """The teacher that answers now.
+
+    Attributes:
+        since: Unix milliseconds, by the time of its first reply.
+        latest: by that of its newest reply.
+        told: the teacher that operators were last told of, and when.
+    """
+
+    teacher: Teacher
+    since: int
+    latest: int
+    told: Teacher | None = None
+    told_at: int = 0
+
+
+class Record(Struct, frozen=True):
+    """Attributes:
+    positions: the next offset to fold, for each partition (`streams.certify.news.Place`).
+    certificates: begun so far.
+    versions: those that have a ledger, in the order of their first audits.
+    answering: None before the first trace.
+    """
+
+    positions: Mapping[str, int] = {}
+    certificates: int = 0
+    versions: tuple[str, ...] = ()
+    answering: Answering | None = None
+
+    @property
+    def teacher(self) -> str:
+        """The name of the teacher whose certificate is shown."""
+        return name(self.answering.teacher) if self.answering else ""
+
+
+def name(teacher: Teacher) -> str:
+    """A teacher's name among the tallies."""
+    return f"{teacher.model} {teacher.prompt}"
+
+
+def unread(news: News, record: Record) -> News:
+    """The news without what was folded before."""
+    asked = [one for one in news.asked if not _read(one.place, record)]
+    answered = [one for one in news.answered if not _read(one.place, record)]
+    return News(asked, answered, news.handled)
+
+
+def past(record: Record, news: News) -> Record:
+    """The record once the news are folded."""
+    positions = dict(record.positions)
+    for place in (*(one.place for one in news.asked), *(one.place for one in news.answered)):
+        positions[place.log] = max(positions.get(place.log, 0), place.offset + 1)
+    return replace(record, positions=positions)
+
+
+def having(record: Record, versions: Iterable[str]) -> tuple[Record, tuple[str, ...]]:
+    """The record with these versions among those that have a ledger, and the oldest over the limit."""
+    new = [version for version in versions if version not in record.versions]
+    every = (*record.versions, *new)
+    return replace(record, versions=every[-_VERSIONS:]), every[:-_VERSIONS]
+
+
+def answering(record: Record, traces: Iterable[Answered], now: int) -> Record:
+    """The record with the teacher that gave the newest reply. Replies from the future count as from now."""
+    current = record.answering
+    for trace in traces:
+        at = min(trace.replied_at, now)
+        if current is None or (trace.teacher != current.teacher and at >= current.latest):
+            told = (current.told, current.told_at) if current else (None, 0)
+            current = Answering(trace.teacher, at, at, *told)
+        elif trace.teacher == current.teacher:
+            current = replace(current, latest=max(at, current.latest))
+    return replace(record, answering=current)
+
+
+def _read(place: Place, record: Record) -> bool:
+    return place.offset < record.positions.get(place.log, 0)

@@ -1,0 +1,177 @@
+"""A certifier on a real Redis, with topics, a clock and an operator that a test scripts."""
+
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+from confluent_kafka import Message
+
+from schemas.config import parse_override
+from schemas.messages import Deferral, Event, Guess, Reason, Request, Teacher, Trace
+from schemas.names import Keys
+from streams.alarm import Evidence
+from streams.audit import Auditor
+from streams.certify.finding import Finding
+from streams.certify.logs import Log
+from streams.certify.news import DEFERRALS, TRACES
+from streams.kafka.announcer import Announcer
+from streams.live import Live
+from streams.roles.certify import Certifier
+from streams.state.audits import Audits
+from streams.state.connection import Connection
+from streams.state.marks import Marks
+from tests.streams.building import TOPICS, message
+
+KEY = b"secret"
+AUDITOR = Auditor(KEY)
+TEACHER = Teacher("model", "prompt")
+PARTITIONS = 2
+
+
+class Topic(Log):
+    """Messages as they stand in a topic of two partitions."""
+
+    def __init__(self, stream: str) -> None:
+        super().__init__(stream, stream, _never, _never, 3)
+        self.messages: list[Message] = []
+        self.commits: dict[str, int] = {}
+        self.between: list[Any] = []
+
+    def add(self, value: Any, partition: int = 0) -> Message:
+        offset = sum(one.partition() == partition for one in self.messages)
+        # Every other offset is a transaction's marker.
+        added = message(value, offset=2 * offset, partition=partition, topic=self.stream)
+        self.messages.append(added)
+        return added
+
+    async def committed(self) -> dict[str, int]:
+        return self.commits
+
+    async def since(
+        self, positions: Mapping[str, int], ends: dict[str, int]
+    ) -> AsyncGenerator[list[Message], None]:
+        def place(one: Message) -> str:
+            return f"{self.stream}:{one.partition()}"
+
+        left = [one for one in self.messages if (one.offset() or 0) >= positions.get(place(one), 0)]
+        for start in range(0, len(left), self.batch):
+            yield left[start : start + self.batch]
+            for look in self.between:
+                await look()
+        for one in self.messages:
+            ends[place(one)] = max(ends.get(place(one), 0), (one.offset() or 0) + 2)
+
+
+class Told(Announcer):
+    """Remembers events."""
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+
+    def tell(self, event: Event) -> None:
+        self.events.append(event)
+
+
+@dataclass
+class Deployment:
+    """Two topics, one Redis, and as many certifiers as a test starts.
+
+    Attributes:
+        now: Unix milliseconds.
+        alarms: what the operator was told.
+        answers: what the next alarms are answered with: whether a label was blocked, or an error.
+    """
+
+    connection: Connection
+    keys: Keys
+    traces: Topic = field(default_factory=lambda: Topic(TRACES))
+    deferrals: Topic = field(default_factory=lambda: Topic(DEFERRALS))
+    told: Told = field(default_factory=Told)
+    live: Live = field(default_factory=Live)
+    now: int = 1_000_000
+    alarms: list[tuple[str, str, Evidence]] = field(default_factory=list)
+    answers: list[bool | Exception] = field(default_factory=list)
+
+    async def certifier(self) -> Certifier:
+        """One that has just started."""
+        marks = Marks(self.connection, self.keys)
+        for topic in (self.traces, self.deferrals):
+            marks.know(await topic.committed())
+        return Certifier(
+            self.live,
+            TOPICS,
+            Audits(self.connection, self.keys),
+            marks,
+            {TRACES: self.traces, DEFERRALS: self.deferrals},
+            AUDITOR,
+            self.told,
+            self.on_alarm,
+            lambda: self.now,
+        )
+
+    async def on_alarm(self, task: str, version: str, evidence: Evidence) -> bool:
+        self.alarms.append((task, version, evidence))
+        answer = self.answers.pop(0) if self.answers else False
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def configure(self, **fields: Any) -> None:
+        self.live.configure("t", parse_override(msgspec.json.encode(fields)))
+
+    async def finding(self, version: str = "v1") -> Finding:
+        return await Audits(self.connection, self.keys).finding("t", version)
+
+    def events(self) -> list[str]:
+        """Kinds of the events since the last call."""
+        kinds = [event.kind.value for event in self.told.events]
+        self.told.events.clear()
+        return kinds
+
+    async def snapshot(self) -> dict[bytes, bytes]:
+        """All keys as they are."""
+        redis = self.connection.redis
+        names = [key async for key in redis.scan_iter(f"{self.keys.prefix}:*")]
+        return {key: await redis.dump(key) for key in names}
+
+    async def restore(self, snapshot: Mapping[bytes, bytes]) -> None:
+        """Set Redis back to a snapshot; an empty one empties it."""
+        redis = self.connection.redis
+        async for key in redis.scan_iter(f"{self.keys.prefix}:*"):
+            await redis.delete(key)
+        for key, value in snapshot.items():
+            await redis.restore(key, 0, value)
+
+
+def audit(
+    request: str, *, agreed: bool = True, version: str = "v1", label: str = "yes", **given: Any
+) -> Trace:
+    """The trace of an audit."""
+    fields: dict[str, Any] = {
+        "teacher": TEACHER,
+        "inclusion": 1.0,
+        "text": "hello",
+        "requested_at": 5,
+        "replied_at": 6,
+        **given,
+    }
+    said = label if agreed else f"not {label}"
+    guess = Guess(label, 0.9, 0.0, version)
+    return Trace(request, "t", said, Reason.AUDIT, True, True, "text", guess=guess, **fields)
+
+
+def asked(request: str, version: str = "v1", **given: Any) -> Deferral:
+    """The deferral of an audit."""
+    fields: dict[str, Any] = {"audit": True, "sampled": True, "requested_at": 5, **given}
+    guess = Guess("yes", 0.9, 0.0, version)
+    return Deferral(Request(request, "t", "hello"), Reason.AUDIT, embedder="text", guess=guess, **fields)
+
+
+def audits(count: int, name: str = "r", disagree: Sequence[int] = (), **given: Any) -> list[Trace]:
+    """Audits `<name>0`, `<name>1`, ...; the teacher disagrees with those whose numbers are named."""
+    return [audit(f"{name}{number}", agreed=number not in disagree, **given) for number in range(count)]
+
+
+def _never() -> Any:
+    raise AssertionError("no Kafka here")
