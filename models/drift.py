@@ -19,6 +19,7 @@ from msgspec import Struct
 from numpy.typing import NDArray
 from scipy.stats import nchypergeom_fisher, ncx2
 
+from models.histograms import Counts, Reference, counted
 from models.study import Study
 
 BINS = 10
@@ -31,53 +32,6 @@ _LEAST_EXPECTED = 5.0
 _NAMED = 3
 
 Kind = Literal["scores", "novelty", "labels"]
-
-
-class Counts(Struct, frozen=True):
-    """What a version has scored in a while.
-
-    Attributes:
-        scores: requests with a score in each bin of the reference.
-        novel: requests beyond the novelty limit.
-        guesses: requests for each label of the policy that was the surrogate's guess, in the policy's order.
-    """
-
-    scores: tuple[int, ...]
-    novel: int
-    guesses: tuple[int, ...]
-
-    @property
-    def rows(self) -> int:
-        return sum(self.scores)
-
-    def plus(self, other: "Counts") -> "Counts":
-        """Both together; they are of one reference."""
-        return Counts(
-            tuple(one + two for one, two in zip(self.scores, other.scores, strict=True)),
-            self.novel + other.novel,
-            tuple(one + two for one, two in zip(self.guesses, other.guesses, strict=True)),
-        )
-
-
-class Reference(Struct, frozen=True):
-    """What the sampled traces of a fit looked like, scored out of fold; a manifest keeps it.
-
-    Attributes:
-        edges: scores between the bins, ascending, in [0, 1]; one less than there are bins.
-        labels: those of the policy, in its order.
-        counts: of the sampled traces.
-    """
-
-    edges: tuple[float, ...]
-    labels: tuple[str, ...]
-    counts: Counts
-
-    def counted(
-        self, scores: NDArray[np.float32], novel: NDArray[np.bool_], guesses: NDArray[np.int64]
-    ) -> Counts:
-        """The histograms of m scored requests, all [m]; `guesses` index into `labels`."""
-        edges = np.array(self.edges)
-        return _counted(edges, len(self.labels), scores.astype(np.float64), novel, guesses)
 
 
 class Signal(Struct, frozen=True):
@@ -100,15 +54,18 @@ def reference(study: Study) -> Reference:
     scores = study.scores[rows].astype(np.float64)
     edges = np.unique(np.quantile(scores, np.arange(1, BINS) / BINS)) if len(rows) else scores
     novel = study.novelty[rows] > study.novelty_limit
-    counts = _counted(edges, len(study.names), scores, novel, study.guesses[rows])
-    return Reference(tuple(edges.tolist()), study.names, counts)
+    counts = counted(edges, len(study.names), study.scores[rows], novel, study.guesses[rows])
+    return Reference(tuple(edges.tolist()), counts)
 
 
-def signals(reference: Reference, observed: Counts, windows: float = WINDOWS) -> tuple[Signal, ...]:
+def signals(
+    reference: Reference, observed: Counts, labels: Sequence[str], windows: float = WINDOWS
+) -> tuple[Signal, ...]:
     """What stands out in one window of requests; nothing where there are fewer than `FEWEST` on either side.
 
     Args:
         observed: of a window that no earlier look has seen.
+        labels: of the policy, in its order.
         windows: looks, in the mean and at least, to a false signal.
     """
     before = reference.counts
@@ -117,24 +74,9 @@ def signals(reference: Reference, observed: Counts, windows: float = WINDOWS) ->
     found = (
         Signal("scores", _chance(before.scores, observed.scores), _of_scores(reference, observed)),
         Signal("novelty", _chance_of_novelty(before, observed), _of_novelty(before, observed)),
-        Signal("labels", _chance(before.guesses, observed.guesses), _of_labels(reference, observed)),
+        Signal("labels", _chance(before.guesses, observed.guesses), _of_labels(before, observed, labels)),
     )
     return tuple(signal for signal in found if signal.chance <= 1.0 / (windows * _KINDS))
-
-
-def _counted(
-    edges: NDArray[np.float64],
-    labels: int,
-    scores: NDArray[np.float64],
-    novel: NDArray[np.bool_],
-    guesses: NDArray[np.int64],
-) -> Counts:
-    bins = np.bincount(np.searchsorted(edges, scores, side="right"), minlength=len(edges) + 1)
-    return Counts(
-        tuple(bins.tolist()),
-        int(np.count_nonzero(novel)),
-        tuple(np.bincount(guesses, minlength=labels).tolist()),
-    )
 
 
 def _chance(before: Sequence[int], now: Sequence[int]) -> float:
@@ -181,9 +123,9 @@ def _of_novelty(before: Counts, now: Counts) -> str:
     )
 
 
-def _of_labels(reference: Reference, now: Counts) -> str:
-    was = np.array(reference.counts.guesses) / reference.counts.rows
+def _of_labels(before: Counts, now: Counts, labels: Sequence[str]) -> str:
+    was = np.array(before.guesses) / before.rows
     share = np.array(now.guesses) / now.rows
     moved = np.argsort(-np.abs(share - was), kind="stable")[:_NAMED]
-    told = [f"{reference.labels[label]} {was[label]:.1%} to {share[label]:.1%}" for label in moved]
+    told = [f"{labels[label]} {was[label]:.1%} to {share[label]:.1%}" for label in moved]
     return f"guesses are of other labels than in training: {', '.join(told)}"

@@ -249,6 +249,19 @@ def test_a_fall_raises_the_alarm_soon_however_long_the_good_history() -> None:
     assert fallen.after_many([True] * 5000) == fallen
 
 
+def test_the_newest_calm_audit_tells_when_a_fall_began() -> None:
+    generator, began, delays = np.random.default_rng(12), [], []
+    for _ in range(60):
+        alarm = Alarm.quiet(0.95).after_many(generator.random(500) < 0.98)
+        newest = audits = 0
+        while not alarm.raised:
+            alarm, audits = alarm.after(bool(generator.random() < 0.8)), audits + 1
+            newest = audits if alarm.calm else newest
+        began.append(newest)
+        delays.append(audits)
+    assert np.quantile(began, 0.9) < 25 < np.median(delays)
+
+
 @given(OUTCOMES, TARGETS)
 def test_both_are_written_and_read_to_the_last_bit(outcomes: list[bool], target: float) -> None:
     alarm = Alarm.quiet(target).after_many(outcomes)

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.stats import binom
 
-from models.drift import FEWEST, TOLERATED, TOLERATED_ODDS, Counts, Reference, reference, signals
+from models.drift import FEWEST, TOLERATED, TOLERATED_ODDS, reference, signals
+from models.histograms import Counts, Reference
 from models.study import Study
 
 LABELS = tuple(f"label {number:02}" for number in range(30))
@@ -64,7 +65,7 @@ def test_scores_that_are_all_alike_share_a_bin() -> None:
     study.scores[:] = 0.7
     found = reference(study)
     assert sum(found.counts.scores) == 1000
-    assert signals(found, found.counts) == ()
+    assert signals(found, found.counts, LABELS) == ()
 
 
 @pytest.mark.parametrize(
@@ -79,14 +80,14 @@ def test_scores_that_are_all_alike_share_a_bin() -> None:
 def test_each_kind_of_drift_is_told_by_its_own_signal(
     trained: Reference, change: dict[str, float], kind: str, told: str
 ) -> None:
-    found = signals(trained, seen(trained, drawn(2000, 4, **change)))
+    found = signals(trained, seen(trained, drawn(2000, 4, **change)), LABELS)
     assert [signal.kind for signal in found] == [kind]
     assert told in found[0].sentence
 
 
 def test_slight_differences_are_tolerated_however_many_requests_show_them(trained: Reference) -> None:
     many = drawn(200_000, 5, lean=0.9, novel=0.013, swap=0.01)
-    assert signals(trained, seen(trained, many)) == ()
+    assert signals(trained, seen(trained, many), LABELS) == ()
 
 
 def test_false_signals_at_the_edge_of_what_is_tolerated_are_as_rare_as_was_set() -> None:
@@ -105,8 +106,10 @@ def test_false_signals_at_the_edge_of_what_is_tolerated_are_as_rare_as_was_set()
 
     false: list[str] = []
     for _ in range(looks):
-        trained = Reference(tuple(np.arange(0.1, 0.95, 0.1).tolist()), LABELS, counts(0.0, novel[0]))
-        false += [signal.kind for signal in signals(trained, counts(np.sqrt(TOLERATED), novel[1]), windows)]
+        trained = Reference(tuple(np.arange(0.1, 0.95, 0.1).tolist()), counts(0.0, novel[0]))
+        false += [
+            signal.kind for signal in signals(trained, counts(np.sqrt(TOLERATED), novel[1]), LABELS, windows)
+        ]
     most = binom.ppf(1 - 1e-5, looks, 1 / (3 * windows))
     for kind in ("scores", "novelty", "labels"):
         assert 0 < false.count(kind) <= most
@@ -116,7 +119,7 @@ def test_false_signals_at_the_edge_of_what_is_tolerated_are_as_rare_as_was_set()
 def test_few_requests_say_nothing(novel: int, rows: int) -> None:
     trained = reference(drawn(1000, 6))
     few = Counts((0,) * 9 + (rows,), min(novel, rows), (rows,) + (0,) * 29)
-    assert bool(signals(trained, few)) == (rows >= FEWEST)
+    assert bool(signals(trained, few, LABELS)) == (rows >= FEWEST)
 
 
 def test_windows_add_up_and_are_written_as_plain_numbers(trained: Reference) -> None:
