@@ -11,8 +11,10 @@ import numpy as np
 import onnx
 import onnxruntime
 import scipy
+from msgspec.structs import replace
 
 from models.artifact import Artifact
+from models.drift import reference
 from models.export import export
 from models.frontier import certify, reasons, too_few
 from models.learn import Fitted, learn
@@ -175,9 +177,9 @@ def _refusal(
 
 def _policy(order: _Order, fitted: Fitted, points: tuple[FrontierPoint, ...], seed: int) -> FitResult:
     graph = export(fitted.design, fitted.found.model, fitted.acceptor)
-    summary = _summary(order, fitted, points, None)
-    manifest = with_probes(_manifest(order, fitted, summary, graph), graph, seed)
-    return FitResult(Artifact(manifest.encode(), graph), (), summary, fitted.study(order.names))
+    summary, study = _summary(order, fitted, points, None), fitted.study(order.names)
+    manifest = replace(_manifest(order, fitted, summary, graph), reference=reference(study))
+    return FitResult(Artifact(with_probes(manifest, graph, seed).encode(), graph), (), summary, study)
 
 
 def _summary(

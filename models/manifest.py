@@ -9,6 +9,7 @@ from msgspec import Meta, Struct
 from msgspec.structs import replace
 
 from models.errors import PolicyError
+from models.histograms import Reference
 
 FORMAT = 1
 
@@ -81,6 +82,7 @@ class Manifest(Struct, frozen=True):
         seconds: what the fit took.
         probes: stored test vectors, checked at every load.
         encoder: id of the encoder that made the vectors; None where none did.
+        reference: what the sampled traces looked like when scored; None where that was not kept.
         seal: SHA-256 of this file's own content with an empty seal; made and checked by the codec below.
     """
 
@@ -108,6 +110,7 @@ class Manifest(Struct, frozen=True):
     seconds: float
     probes: tuple[Probe, ...]
     encoder: str | None = None
+    reference: Reference | None = None
     seal: str = ""
 
     def threshold(self, target: float) -> float | None:

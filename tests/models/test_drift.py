@@ -1,5 +1,7 @@
 """Signals come where requests differ from the training traces, and hardly ever where they do not."""
 
+from functools import reduce
+
 import msgspec
 import numpy as np
 import pytest
@@ -9,8 +11,12 @@ from numpy.typing import NDArray
 from scipy.stats import binom
 
 from models.drift import FEWEST, TOLERATED, TOLERATED_ODDS, reference, signals
+from models.features import Features
 from models.histograms import Counts, Reference
+from models.policy import Policy
 from models.study import Study
+
+from .conftest import DRAWS, WIDTH
 
 LABELS = tuple(f"label {number:02}" for number in range(30))
 LIMIT = 0.99
@@ -131,3 +137,26 @@ def test_windows_add_up_and_are_written_as_plain_numbers(trained: Reference) -> 
     together = trained.counted(both("scores"), both("novelty") > LIMIT, both("guesses"))
     assert seen(trained, one).plus(seen(trained, two)) == together
     assert msgspec.json.decode(msgspec.json.encode(trained), type=Reference) == trained
+
+
+def test_a_policy_sees_no_drift_in_more_of_the_same_and_some_where_half_is_strange(policy: Policy) -> None:
+    manifest = policy.manifest
+    same = DRAWS[manifest.embedder](2000, 5)[0]
+    strange = (
+        Features(texts=["ωβγ δεζ ηθι"] * 1000)
+        if same.texts is not None
+        else Features(embeddings=np.random.default_rng(6).standard_normal((1000, WIDTH)).astype(np.float32))
+    )
+    trained = manifest.reference
+    assert trained is not None
+
+    def looked_at(*requests: Features) -> Counts:
+        counts = [
+            trained.counted(scores.score, scores.novelty > manifest.novelty_limit, scores.label)
+            for scores in map(policy.score, requests)
+        ]
+        return reduce(Counts.plus, counts)
+
+    assert signals(trained, looked_at(same), manifest.labels) == ()
+    found = signals(trained, looked_at(same.take(range(1000)), strange), manifest.labels)
+    assert "novelty" in {signal.kind for signal in found}
