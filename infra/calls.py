@@ -72,7 +72,7 @@ def _json_records(file: Path, raw: bytes) -> Iterator[tuple[int, Record]]:
             continue
         try:
             yield number, msgspec.json.decode(line, type=Record)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise InvalidFile(f"{file}, line {number}: {error}") from error
 
 

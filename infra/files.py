@@ -112,7 +112,7 @@ def _read(file: Path, kind: type[Line], texts: bool) -> list[Line]:
             continue
         try:
             line = decoder.decode(raw)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise InvalidFile(f"{file}, line {number}: {error}") from error
         if texts and line.text is None:
             raise InvalidFile(f"{file}, line {number}: no `text`, which is what this classifies")

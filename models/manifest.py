@@ -136,7 +136,7 @@ class Manifest(Struct, frozen=True):
             if version > FORMAT:
                 raise PolicyError(f"manifest: format {version} is newer than {FORMAT}, the newest known here")
             manifest = msgspec.json.decode(raw, type=cls)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise PolicyError(f"manifest: {error}") from error
         if manifest.seal != manifest._digest():
             raise PolicyError(

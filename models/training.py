@@ -9,6 +9,9 @@ from numpy.typing import NDArray
 from models.errors import TrainingError
 from models.features import Features
 
+HEAVIEST = 1e100
+"""Weight of a trace: what keeps their sum finite."""
+
 WIDEST = 8192
 """Length of vectors: a fit holds a few square matrices of this size, half a gigabyte each."""
 
@@ -49,8 +52,8 @@ def check(training: TrainingSet, embedder: str) -> None:
     for name, length in (columns | ({} if weights is None else {"weights": len(weights)})).items():
         if length != rows:
             raise TrainingError(f"{name}: {length} rows, but there are {rows} labels")
-    if weights is not None and not (np.isfinite(weights).all() and (weights >= 0).all() and weights.any()):
-        raise TrainingError("weights: must be finite, none below zero, and not all zero")
+    if weights is not None and not (((weights >= 0) & (weights <= HEAVIEST)).all() and weights.any()):
+        raise TrainingError(f"weights: must be from 0 to {HEAVIEST:g}, and not all zero")
     if embedder == "text":
         if training.features.texts is None:
             raise TrainingError("embedder `text` needs texts, and the traces have none")

@@ -1,17 +1,20 @@
 """scan: what could be answered of the calls in a file, what that saves, and what it takes to prove it."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from infra.calls import Columns, read_calls
+from infra.commands.embedding import EmbedderName, PromptFile, brought, completed, encoder_of, named
 from infra.commands.output import AsJson, note, result
 from infra.commands.progress import progress_bar
 from infra.commands.prospects import tell_scan
 from infra.commands.targets import DELTA, Delta, ManyTargets, Targets, probability
-from infra.files import TraceLine, features, training_set
+from infra.files import TraceLine, training_set
 from infra.once import distinct, once
+from models.embedders.spec import needs_text
 from models.features import Features
 from models.prospect import Assumptions
 from models.scan import scan as scanned
@@ -33,6 +36,8 @@ def scan(
     embeddings: Annotated[
         Path | None, typer.Option(help="float16 or float32 in .npy format, a row for each call.")
     ] = None,
+    embedder: EmbedderName = None,
+    prompt: PromptFile = None,
     text_column: Annotated[
         str | None, typer.Option(help="Where the text is, if not under a usual name.")
     ] = None,
@@ -47,16 +52,20 @@ def scan(
     json: AsJson = False,
 ) -> None:
     """Tell from past LLM calls what share could be answered without it. Exit status 1: nothing could."""
-    calls = read_calls(traces, Columns(text_column, label_column), texts=embeddings is None)
+    reads = named(embedder, embeddings)
+    calls = read_calls(traces, Columns(text_column, label_column), texts=needs_text(reads))
     rows = distinct(calls)
     if len(rows) < len(calls):
         note(f"{len(calls) - len(rows):,} lines are copies of another (same id, text and label): left out")
     kept = [calls[row] for row in rows.tolist()]
+    given = brought(calls, traces, reads, embeddings).take(rows)
+    encoder = encoder_of(reads, prompt, sorted({call.label for call in kept}))
     with progress_bar() as progress:
+        made = completed(given, reads, encoder, progress)
         found = scanned(
-            training_set(kept, _features(calls, traces, embeddings).take(rows)),
+            training_set(kept, _with_texts(made, kept)),
             once(kept),
-            embedder="text" if embeddings is None else "precomputed",
+            embedder=reads,
             targets=target,
             assumptions=Assumptions(requests_a_day, price_a_call, audit_rate, delta),
             progress=progress,
@@ -66,8 +75,7 @@ def scan(
         raise typer.Exit(1)
 
 
-def _features(calls: list[TraceLine], file: Path, embeddings: Path | None) -> Features:
-    """The vectors, and beside them the texts where each call has one: repeats are found in texts first."""
-    read = features(calls, file, embeddings)
+def _with_texts(made: Features, calls: Sequence[TraceLine]) -> Features:
+    """With the texts where each call has one, for repeats are told by them, whatever is learned from."""
     texts = [call.text for call in calls if call.text is not None]
-    return Features(texts, read.embeddings) if len(texts) == len(calls) else read
+    return Features(texts, made.embeddings) if len(texts) == len(calls) else made

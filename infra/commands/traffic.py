@@ -124,7 +124,7 @@ def _request(raw: bytes, task: str, place: str) -> Request:
     try:
         fields: dict[str, Any] = msgspec.json.decode(raw, type=dict[str, Any])
         return REQUEST.decode(msgspec.json.encode({"id": str(uuid.uuid4()), "task": task, **fields}))
-    except (msgspec.DecodeError, InvalidMessage) as error:
+    except (msgspec.DecodeError, RecursionError, InvalidMessage) as error:
         raise InvalidMessage(f"{place}: {error}") from error
 
 

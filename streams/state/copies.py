@@ -89,6 +89,6 @@ def _write(path: Path, content: bytes) -> None:
 def _guards(path: Path) -> Safeguards:
     try:
         return msgspec.json.decode(path.read_bytes(), type=Safeguards)
-    except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         log.warning("%s can't be read, so nothing is answered until Redis says otherwise: %s", path, error)
         return _UNREADABLE

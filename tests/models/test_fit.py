@@ -12,6 +12,7 @@ from models.features import Features
 from models.fit import FitResult, TrainingSet, fit
 from models.manifest import Manifest, Teacher
 from models.policy import Policy
+from models.training import WIDEST
 
 from .conftest import DRAWS, draw_texts, draw_vectors, learned
 
@@ -40,10 +41,14 @@ def broken(rows: int, width: int, value: float) -> Features:
         (everything(Features(texts=["a"]), ["x"]), "precomputed", "needs embeddings"),
         (everything(broken(4, 3, np.nan), list("xyxy")), "precomputed", "row 2 is not finite"),
         (everything(broken(4, 3, np.inf), list("xyxy")), "precomputed", "row 2 is not finite"),
-        (
-            TrainingSet(Features(texts=["a"]), ["x"], np.ones(1, dtype=np.bool_), np.array([-1.0])),
-            "text",
-            "weights",
+        (everything(broken(4, WIDEST + 1, 1.0), list("xyxy")), "precomputed", "widest"),
+        *(
+            (
+                TrainingSet(Features(texts=["a"]), ["x"], np.ones(1, dtype=np.bool_), weights),
+                "text",
+                "weights",
+            )
+            for weights in map(np.array, ([-1.0], [np.nan], [np.inf], [1e300], [0.0]))
         ),
     ],
 )
