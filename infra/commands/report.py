@@ -47,4 +47,4 @@ def report(
 
 def _usual(manifest: Manifest) -> float:
     """The usual target where it is certified, else the highest that is."""
-    return min(TARGET, max(point.target for point in manifest.frontier))
+    return min(TARGET, max((point.target for point in manifest.frontier), default=TARGET))

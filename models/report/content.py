@@ -14,6 +14,7 @@ from models.report.cost import Choice, Cost, cost
 from models.report.examples import Group, groups
 from models.report.flow import Flow, flow
 from models.report.frontier import Frontier, frontier
+from models.report.labels import accounts
 from models.report.reliability import Bin, calibration_error, reliability
 from models.study import CurvePoint, LabelAccount, Noise, Study, Trial
 
@@ -114,6 +115,8 @@ def content(subject: Subject) -> Content:
     threshold = None if point is None else point.threshold
     bins = () if study is None else reliability(study)
     parent = subject.parent
+    blocked = () if manifest is None else manifest.blocked
+    told = () if study is None else study.accounts or accounts(study, threshold, blocked)
     return Content(
         task=subject.task,
         summary=summary,
@@ -129,8 +132,8 @@ def content(subject: Subject) -> Content:
         frontier=frontier(study, summary.frontier, () if parent is None else parent.frontier),
         reliability=bins,
         calibration_error=calibration_error(bins),
-        labels=() if study is None else _largest(study.accounts),
-        all_labels=0 if study is None else len(study.accounts),
+        labels=_largest(told),
+        all_labels=len(told),
         pairs=_pairs(study, texts, threshold),
         examples=() if study is None or texts is None else groups(study, texts, threshold),
         has_texts=texts is not None,
@@ -154,8 +157,8 @@ def _pairs(study: Study | None, texts: Sequence[str] | None, threshold: float | 
     return boundary(study, texts, threshold)
 
 
-def _largest(accounts: Sequence[LabelAccount]) -> tuple[LabelAccount, ...]:
-    return tuple(sorted(accounts, key=lambda each: -each.traces)[:MOST_LABELS])
+def _largest(labels: Sequence[LabelAccount]) -> tuple[LabelAccount, ...]:
+    return tuple(sorted(labels, key=lambda each: -each.traces)[:MOST_LABELS])
 
 
 def _choices(points: Sequence[FrontierPoint]) -> tuple[Choice, ...]:

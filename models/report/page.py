@@ -98,7 +98,7 @@ def _environment() -> Environment:
 
 
 def _figures(told: Content) -> dict[str, Any]:
-    """What the charts draw: numbers, and no text but the parent's name."""
+    """What the charts draw: numbers, and no text of a trace, which a tooltip might take for markup."""
     return {
         "flow": msgspec.to_builtins(told.flow),
         "frontier": msgspec.to_builtins(told.frontier),

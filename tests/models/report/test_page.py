@@ -100,7 +100,7 @@ def test_a_complete_report_has_all_sections_and_no_excuse(hostile: str) -> None:
 def test_what_is_not_there_is_excused_in_a_sentence() -> None:
     bare = render(subject(study([0.9] * 30, [True] * 30), None))
     assert Page(bare).ids("section") == SECTIONS
-    assert bare.count('class="absent"') == 7
+    assert bare.count('class="absent"') == 6
     assert "only their vectors" in bare
 
 
