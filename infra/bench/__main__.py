@@ -9,7 +9,7 @@ import sys
 
 import msgspec
 
-from infra.bench import fit, policy, validity
+from infra.bench import fit, growth, policy, scope, validity
 from infra.bench.guarantee.measure import measure as guarantee
 from infra.bench.order import Order
 from infra.bench.route.measure import measure as route
@@ -21,6 +21,8 @@ from streams.errors import StreamsError
 MEASURES = {
     "policy": policy.measure,
     "fit": fit.measure,
+    "growth": growth.measure,
+    "scope": scope.measure,
     "validity": validity.measure,
     "route": route,
     "guarantee": guarantee,

@@ -1,10 +1,17 @@
 """Rows drawn with a fixed seed: the same seed gives the same rows to every contestant, on every machine."""
 
+import random
+import string
 from collections.abc import Sequence
 
 import numpy as np
 
 from infra.bench.banking import Split
+from models.features import Features
+
+STEP = 0.3
+"""Beside the vector's length: a cosine of .96 to the vector that it was."""
+TYPO_EVERY = 30
 
 
 def subsets(split: Split, size: int, count: int) -> list[Split]:
@@ -39,6 +46,31 @@ def shuffled(labels: Sequence[str], seed: int) -> list[str]:
 def coin(count: int, seed: int) -> list[str]:
     """Two labels, one as likely as the other, whatever the row."""
     return ["heads" if toss else "tails" for toss in np.random.default_rng([seed, 3]).random(count) < 0.5]
+
+
+def grown(split: Split, size: int, seed: int) -> Split:
+    """`size` rows, drawn with replacement; texts with typing errors, vectors with a step of `STEP` aside."""
+    numbers = np.random.default_rng([seed, 4])
+    drawn = split.take(numbers.integers(0, len(split), size).tolist())
+    texts, vectors = drawn.rows.texts, drawn.rows.embeddings
+    if vectors is not None:
+        steps = numbers.standard_normal(vectors.shape, dtype=np.float32) / np.sqrt(vectors.shape[1])
+        vectors = vectors + STEP * np.linalg.norm(vectors, axis=1, keepdims=True) * steps
+    if texts is not None:
+        typist = random.Random(seed)
+        texts = [mistyped(text, typist) for text in texts]
+    return Split(Features(texts, vectors), drawn.labels)
+
+
+def mistyped(text: str, typist: random.Random) -> str:
+    """A letter in every `TYPO_EVERY`, but at least one, is left out, typed twice, or another one."""
+    letters = list(text)
+    for _ in range(max(1, len(letters) // TYPO_EVERY)):
+        place = typist.randrange(len(letters) or 1)
+        right = letters[place] if letters else ""
+        wrong = typist.choice(string.ascii_lowercase.replace(right or " ", ""))
+        letters[place : place + 1] = [typist.choice(["", right * 2, wrong])]
+    return "".join(letters)
 
 
 def _order(rows: int, seed: int) -> list[int]:

@@ -18,6 +18,7 @@ class Order(Struct, frozen=True):
         draws: resampled splits for every contestant, TRACER aside.
         tracer_draws: the first of them, on which TRACER is fitted too.
         workers: processes that fit at the same time.
+        most: traces that growth goes up to.
         out: file that each fit is added to, and that a later run goes on from; None: nothing is kept.
     """
 
@@ -30,4 +31,5 @@ class Order(Struct, frozen=True):
     draws: int = 100
     tracer_draws: int = 20
     workers: int = 1
+    most: int = 100_000
     out: str | None = None

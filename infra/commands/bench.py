@@ -51,6 +51,28 @@ def fit(
 
 
 @bench.command()
+def scope(
+    data: Data = None,
+    only: Only = [],  # noqa: B006 - typer copies it
+    tracer: Tracer = True,
+    json: AsJson = False,
+) -> None:
+    """What a policy answers of another service's requests, and what its gate against novelty costs."""
+    show(_measured("scope", Order(str(data_folder(data)), only=tuple(only), tracer=tracer)), json)
+
+
+@bench.command()
+def growth(
+    data: Data = None,
+    most: Annotated[int, typer.Option(min=1_000, help="Traces to go up to.")] = 100_000,
+    only: Only = [],  # noqa: B006 - typer copies it
+    json: AsJson = False,
+) -> None:
+    """Seconds and memory of a fit, cold and warm, as traces grow in number."""
+    show(_measured("growth", Order(str(data_folder(data)), only=tuple(only), most=most)), json)
+
+
+@bench.command()
 def validity(
     data: Data = None,
     fits: Annotated[int, typer.Option(min=1, help="Draws that each kind of policy is fitted on.")] = 100,

@@ -59,7 +59,7 @@ class Reply(Struct, frozen=True):
 
 def tried(python: Path, train: Split, test: Split) -> Trial:
     """A `Contestant` once the interpreter is given. Raises TracerUnavailable: it fails on these rows."""
-    reply = ask(python, train, {_JUDGED: _vectors(test)})
+    reply = ask(python, train, {_JUDGED: test})
     outcomes = tuple(judged(fit, test.labels) for fit in reply.fits)
     seconds, deployed = sum(fit.seconds for fit in reply.fits), sum(each.certified for each in outcomes)
     return Trial(outcomes, seconds, deployed, reply.memory)
@@ -76,7 +76,7 @@ def judged(fit: Fit, labels: Sequence[str], name: str = _JUDGED) -> Outcome:
 def ask(
     python: Path,
     train: Split,
-    questions: Mapping[str, NDArray[np.float32]],
+    questions: Mapping[str, Split],
     targets: Sequence[float] = TARGETS,
     runs: int = 0,
     skip: Sequence[str] = SLOW,
@@ -85,7 +85,7 @@ def ask(
 
     Args:
         python: interpreter of an environment that has it.
-        questions: float32 [rows, d] by name.
+        questions: rows by name; labels are not told.
         runs: how often the cost of the first questions is measured, on one thread; 0: not at all.
         skip: surrogates that it is not to try, by its names; as its manual advises for many labels.
 
@@ -107,7 +107,7 @@ def ask(
         return msgspec.json.decode((folder / "result.json").read_bytes(), type=Reply)
 
 
-def _write(folder: Path, train: Split, questions: Mapping[str, NDArray[np.float32]]) -> None:
+def _write(folder: Path, train: Split, questions: Mapping[str, Split]) -> None:
     texts = train.rows.texts or [""] * len(train)
     lines = [
         json.dumps({"input": text, "teacher": label}) + "\n"
@@ -115,8 +115,8 @@ def _write(folder: Path, train: Split, questions: Mapping[str, NDArray[np.float3
     ]
     (folder / "traces.jsonl").write_text("".join(lines), encoding="utf-8")
     np.save(folder / "train.npy", _vectors(train))
-    for name, vectors in questions.items():
-        np.save(folder / f"{name}.npy", vectors)
+    for name, split in questions.items():
+        np.save(folder / f"{name}.npy", _vectors(split))
 
 
 def _vectors(split: Split) -> NDArray[np.float32]:

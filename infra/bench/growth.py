@@ -1,0 +1,105 @@
+"""`bench growth`: seconds and memory of a fit as the traces grow in number, from nothing and from its parent.
+
+Rows are drawn from Banking77's train split with replacement. Each is given typing errors, and its vector a
+step aside, so that few are alike. Coverage is not told: rows so near to one another say nothing about it.
+A warm fit starts from the warm policy of the number before, as a stream's refits do. Each fit is made once,
+in a process of its own.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from infra.bench.alone import Measured, alone
+from infra.bench.banking import Split, read
+from infra.bench.draws import grown
+from infra.bench.figures import Figure, Report, figure, report
+from infra.bench.kinds import Kind, chosen
+from infra.bench.order import Order
+from infra.bench.progress import tell
+from infra.bench.tables import Table
+from infra.bench.trial import fitted
+from models.artifact import Artifact
+from models.fit import FitResult
+
+SIZES = (1_000, 3_000, 10_000, 30_000, 100_000)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Fits of one number of traces.
+
+    Attributes:
+        cold, warm: seconds; warm is None where there was no parent.
+        cold_memory, warm_memory: peak, MB.
+    """
+
+    cold: float
+    cold_memory: float
+    warm: float | None
+    warm_memory: float | None
+
+
+def measure(order: Order) -> Report:
+    """Raises InvalidFile, MissingData: see `infra.bench.banking.read`."""
+    train = read(Path(order.folder), "train")
+    sizes = [size for size in SIZES if size <= order.most]
+    found = {kind.name: _of(kind, train, sizes) for kind in chosen(order.only)}
+    figures = [each for name, steps in found.items() for each in _figures(name, steps)]
+    return report(figures, [_table(found)])
+
+
+def _of(kind: Kind, train: Split, sizes: list[int]) -> dict[int, Step]:
+    found: dict[int, Step] = {}
+    parent: Artifact | None = None
+    for size in sizes:
+        rows = grown(Split(kind.rows(train), train.labels), size, size)
+        cold = alone(fitted, kind, rows)
+        tell(f"{kind.name}: {size:,} traces, cold in {cold.result.summary.seconds:.1f} s")
+        warm = None if parent is None else alone(fitted, kind, rows, parent)
+        found[size] = _step(cold, warm)
+        parent = (warm or cold).result.artifact
+    return found
+
+
+def _step(cold: Measured[FitResult], warm: Measured[FitResult] | None) -> Step:
+    return Step(
+        cold.result.summary.seconds,
+        cold.memory,
+        None if warm is None else warm.result.summary.seconds,
+        None if warm is None else warm.memory,
+    )
+
+
+def _figures(name: str, steps: Mapping[int, Step]) -> list[Figure]:
+    found, sizes = [], list(steps)
+    for size, step in steps.items():
+        prefix = f"{name}, {size} traces"
+        found += [figure(f"{prefix}: cold fit", [step.cold], "s")]
+        found += [figure(f"{prefix}: peak memory", [step.cold_memory], "MB")]
+        if step.warm is not None and step.warm_memory is not None:
+            found += [figure(f"{prefix}: warm fit", [step.warm], "s", "cold fit", [step.cold])]
+            memory = [step.warm_memory]
+            found += [figure(f"{prefix}: peak memory, warm", memory, "MB", "cold fit", [step.cold_memory])]
+    warm = {size: step.warm for size, step in steps.items() if step.warm}
+    if len(warm) > 1:
+        first, last = min(warm), max(sizes)
+        grew, linear = [warm[last] / warm[first]], [last / first]
+        span = f"{name}: warm fit, from {first} to {last} traces"
+        found += [figure(span, grew, "times", "linear", linear)]
+    return found
+
+
+def _table(found: Mapping[str, Mapping[int, Step]]) -> Table:
+    rows = tuple(
+        (
+            f"{name}, {size:,}",
+            f"{step.cold:.1f}",
+            f"{step.cold_memory:,.0f}",
+            "-" if step.warm is None else f"{step.warm:.1f}",
+            "-" if step.warm_memory is None else f"{step.warm_memory:,.0f}",
+        )
+        for name, steps in found.items()
+        for size, step in steps.items()
+    )
+    return Table("Growth", ("features, traces", "cold, s", "MB", "warm, s", "MB"), rows)
