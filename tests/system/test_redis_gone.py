@@ -9,11 +9,13 @@ import pytest
 
 from infra.local.child import free_port
 from infra.local.embedded_redis import EmbeddedRedis
-from schemas.codec import LABEL
+from schemas.codec import DEFERRAL, LABEL
+from schemas.messages import Reason
 from tests.system.deployment import Deployment
 from tests.system.gold import GoldTeacher
 from tests.system.topics import Inbox, decoded, everything
-from tests.system.wishes import answers, publish, wishes
+from tests.system.versions import stop
+from tests.system.wishes import VERSION, answers, publish, wishes
 
 AWAY, BACK = "Redis is away", "Redis is back"
 
@@ -58,3 +60,35 @@ def test_routing_goes_on_learning_waits_and_both_resume(alone: Deployment, port:
     assert Counter(label.id for label in found) == Counter(request.id for request in before + during)
     for worker in (router, learning):
         assert worker.told().count(AWAY) == 1, worker.told()
+
+
+def test_a_router_that_starts_while_redis_is_away_keeps_the_breaker_open(
+    alone: Deployment, port: int
+) -> None:
+    requests = wishes(90, "breaker")
+    with (
+        Inbox(alone, alone.topics.labels, decoded(LABEL)) as labels,
+        Inbox(alone, alone.topics.deferrals, decoded(DEFERRAL)) as deferrals,
+    ):
+        alone.configure("*", audit_rate=0.0)
+        with EmbeddedRedis(port):
+            publish(alone)
+            router = alone.worker("route")
+            alone.send(requests[:30])
+            labels.wait_for(20)
+            stop(alone, VERSION)
+            router.wait_until_it_says("the breaker of task wishes is open")
+            assert router.stop() == 0
+        before, answered = len(deferrals.collect()), len(labels.collect())
+        late = alone.worker("route")
+        assert late.wrote("is served by v1"), "the policy is there, and stopped"
+        alone.send(requests[30:60])
+        deferrals.wait_for(before + 30)
+        with EmbeddedRedis(port):  # a new one, which knows of no breaker
+            late.wait_until_it_says(BACK)
+            alone.send(requests[60:])
+            deferrals.wait_for(before + 60)
+            alone.stop()
+        assert {one.reason for one in deferrals.all[before:]} == {Reason.BREAKER_OPEN}
+        assert all(one.sampled for one in deferrals.all[before:])
+        assert len(labels.collect()) == answered

@@ -1,22 +1,17 @@
 """Of two trainers one leads; when it dies the other goes on where it was, and late comers are refused."""
 
-import asyncio
-from collections.abc import Awaitable, Callable
-from typing import TypeVar
-
 from models.manifest import Manifest
 from schemas.codec import TRACE
 from schemas.messages import Reason, Trace
 from streams.clock import unix_ms
 from streams.posture import Active
 from streams.state.connection import Connection
-from streams.state.registry import Registry
+from streams.state.refits import GROUP, Refits
 from tests.system.deployment import Deployment, Worker, wait_until
+from tests.system.versions import asked, connected
 from tests.system.wishes import TASK, meant, policy, wishes
 
 LEADS = "leads task"
-
-Answer = TypeVar("Answer")
 
 
 def test_the_standby_publishes_after_the_leader_was_killed_and_outdates_its_token(
@@ -37,9 +32,50 @@ def test_the_standby_publishes_after_the_leader_was_killed_and_outdates_its_toke
     assert not published(deployment, first.token), "what the dead leader was about to publish"
     assert active(deployment) == second
     assert standby.stop() == 0
-    assert traces(deployment, first.version) <= 300 < traces(deployment, second.version), (
-        "its window was full"
-    )
+    before, after = (fitted(deployment, one.version).traces for one in (first, second))
+    assert before <= 300 < after, "its window was full"
+
+
+def test_a_refit_that_was_asked_for_outlives_the_trainer_that_had_read_the_request(
+    deployment: Deployment,
+) -> None:
+    deployment.environment = {"UNDERSTUDY_LEASE": "2"}
+    deployment.configure(TASK, refit={"growth": 100.0, "at_least": 200})
+    trainers = [deployment.worker("trainer"), deployment.worker("trainer")]
+    teach(deployment, 300, "first")
+    wait_until(lambda: active(deployment) is not None, 60, "a policy")
+    leader, standby = led_by(trainers)
+    ask_for_refit(deployment)
+    wait_until(lambda: pending(deployment) == 1, 30, "a trainer to read the request")
+    leader.kill()
+    teach(deployment, 250, "second")
+    wait_until(lambda: pending(deployment) == 0, 60, "the standby to answer the request")
+    second = active(deployment)
+    assert second is not None
+    assert (second.version, standby.wrote(LEADS)) == ("v2", True)
+    manifest = fitted(deployment, "v2")
+    assert manifest.traces > 300
+    assert 200 <= manifest.sampled <= 250, "traces from before the request train, and do not certify"
+    deployment.stop()
+
+
+def ask_for_refit(deployment: Deployment) -> None:
+    """As certify does when an alarm is raised."""
+
+    async def ask(connection: Connection) -> None:
+        refits = Refits(connection, deployment.keys, "certify", 60.0)
+        await refits.ask(TASK, unix_ms(), "alarm")
+
+    connected(deployment, ask)
+
+
+def pending(deployment: Deployment) -> int:
+    """Requests that a trainer has read and not answered."""
+
+    async def count(connection: Connection) -> int:
+        return int((await connection.redis.xpending(deployment.keys.refits, GROUP))["pending"])
+
+    return connected(deployment, count)
 
 
 def teach(deployment: Deployment, count: int, name: str) -> None:
@@ -65,11 +101,11 @@ def active(deployment: Deployment) -> Active | None:
     return asked(deployment, lambda registry: registry.active(TASK))
 
 
-def traces(deployment: Deployment, version: str) -> int:
-    """How many traces a version was fitted on."""
+def fitted(deployment: Deployment, version: str) -> Manifest:
+    """What a version says of itself."""
     manifest = asked(deployment, lambda registry: registry.manifest(TASK, version))
     assert manifest is not None
-    return Manifest.decode(manifest).traces
+    return Manifest.decode(manifest)
 
 
 def published(deployment: Deployment, token: int) -> bool:
@@ -78,16 +114,3 @@ def published(deployment: Deployment, token: int) -> bool:
         deployment,
         lambda registry: registry.publish(TASK, "late", 99, token, policy(TASK), unix_ms()),
     )
-
-
-def asked(deployment: Deployment, question: Callable[[Registry], Awaitable[Answer]]) -> Answer:
-    """What the registry answers."""
-
-    async def ask() -> Answer:
-        connection = Connection(deployment.redis)
-        try:
-            return await question(Registry(connection, deployment.keys, kept=5))
-        finally:
-            await connection.aclose()
-
-    return asyncio.run(ask())

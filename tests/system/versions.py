@@ -1,0 +1,75 @@
+"""The versions of a task, as a test makes them, looks at them and stops them."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar
+
+from msgspec.structs import replace
+
+from models.artifact import Artifact
+from models.manifest import Manifest
+from streams.clock import unix_ms
+from streams.lifecycle import State, states
+from streams.moves import alarmed
+from streams.posture import AT_ONCE, Plan, Posture
+from streams.state.connection import Connection
+from streams.state.registry import Registry
+from tests.system.deployment import Deployment
+from tests.system.wishes import TASK, policy
+
+Answer = TypeVar("Answer")
+
+
+def asked(deployment: Deployment, question: Callable[[Registry], Awaitable[Answer]]) -> Answer:
+    """What the registry answers."""
+    return connected(deployment, lambda connection: question(Registry(connection, deployment.keys, kept=5)))
+
+
+def connected(deployment: Deployment, question: Callable[[Connection], Awaitable[Answer]]) -> Answer:
+    """What is found out on a connection of its own."""
+
+    async def ask() -> Answer:
+        connection = Connection(deployment.redis)
+        try:
+            return await question(connection)
+        finally:
+            await connection.aclose()
+
+    return asyncio.run(ask())
+
+
+def add(
+    deployment: Deployment, number: int, plan: Plan = AT_ONCE, labels: Sequence[str] | None = None
+) -> None:
+    """Publish the policy of the wishes as version `v<number>`; with other labels it is wrong."""
+    made = policy(TASK)
+    manifest = Manifest.decode(made.manifest)
+    named = replace(manifest, version=f"v{number}", labels=tuple(labels or manifest.labels))
+    artifact = Artifact(named.encode(), made.graph)
+    assert asked(
+        deployment,
+        lambda registry: registry.publish(TASK, f"v{number}", number, 1, artifact, unix_ms(), plan),
+    )
+
+
+def stop(deployment: Deployment, version: str) -> None:
+    """What certify does when the version's alarm is raised and nothing can be restored."""
+    now = unix_ms()
+    assert asked(
+        deployment,
+        lambda registry: registry.change(TASK, lambda found: alarmed(found, version, None, now, "test", now)),
+    )
+
+
+def posture(deployment: Deployment) -> Posture:
+    return asked(deployment, lambda registry: registry.posture(TASK))
+
+
+def live(deployment: Deployment) -> str | None:
+    """The version that is live."""
+    active = posture(deployment).active
+    return active.version if active else None
+
+
+def states_of(deployment: Deployment) -> dict[str, State]:
+    return states(asked(deployment, lambda registry: registry.history(TASK)))
