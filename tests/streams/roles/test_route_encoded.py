@@ -100,3 +100,22 @@ async def test_an_encoder_that_takes_too_long_defers_as_one_that_fails(
     (found,) = deferrals(await Room(Slow()).sent("yes 0.75 0.25"))
     assert (found.reason, found.features) == (Reason.UNCERTIFIED, None)
     assert "UNDERSTUDY_BATCH" in caplog.text
+
+
+class Pausing(ScriptedEmbedder):
+    """While it is at work for the first time, the operator pauses its task."""
+
+    live: Live
+
+    def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        self.live.configure("t", {"embedder": SPEC, "paused": True})
+        return super().embed(texts)
+
+
+async def test_what_has_changed_while_texts_were_encoded_holds_for_them_too() -> None:
+    embedder = Pausing()
+    room = Room(embedder)
+    embedder.live = room.live
+    out = await room.sent("yes 0.75 0.25", None)
+    assert [(found.reason, found.encoder) for found in deferrals(out)] == [(Reason.OPERATOR, "scripted:1")]
+    assert len(out) == 2, "the request without a text is one dead letter"
