@@ -131,15 +131,6 @@ def test_a_label_that_is_wrong_half_of_the_time_is_refuted_soon() -> None:
     assert not Certificate(20, 16).refutes(0.8, DELTA)
 
 
-@given(OUTCOMES, st.integers(0, 300))
-def test_folding_in_pieces_comes_to_the_same_counts(outcomes: list[bool], cut: int) -> None:
-    agreed = np.array(outcomes, dtype=np.bool_)
-    whole = Certificate().after_many(agreed, DELTA)
-    pieces = Certificate().after_many(agreed[:cut], DELTA).after_many(agreed[cut:], DELTA)
-    assert (pieces.audits, pieces.agreements) == (whole.audits, whole.agreements)
-    assert pieces.best >= whole.best
-
-
 @given(HITS, MISSES, st.integers(0, 50), st.data())
 def test_overdue_audits_prove_no_more_than_any_reply_would(
     hits: int, misses: int, overdue: int, data: st.DataObject
@@ -155,12 +146,10 @@ def test_what_replies_alone_prove_is_too_much_where_disagreement_is_slow() -> No
     assert not Certificate(100, 100).counting_overdue(8).certifies(0.95, DELTA)
 
 
-def test_what_was_proven_stays_proven_unless_delta_shrinks() -> None:
-    proven = Certificate().after(200, 199, 0.05).after(40, 30, 0.05)
-    assert proven.best > lower_bound(proven, 0.05)
-    assert proven.under(0.1, proven_at=0.05) == proven
-    assert proven.under(0.01, proven_at=0.05).best == lower_bound(proven, 0.01)
-    assert not proven.certifies(0.95, 0.05)
+def test_a_proof_is_lost_when_agreement_falls() -> None:
+    proven = Certificate().after(200, 199)
+    assert proven.certifies(0.95, 0.05)
+    assert not proven.after(40, 30).certifies(0.95, 0.05)
 
 
 @given(st.floats(1e-6, 0.5), st.integers(1, 200))
@@ -249,23 +238,10 @@ def test_a_fall_raises_the_alarm_soon_however_long_the_good_history() -> None:
     assert fallen.after_many([True] * 5000) == fallen
 
 
-def test_the_newest_calm_audit_tells_when_a_fall_began() -> None:
-    generator, began, delays = np.random.default_rng(12), [], []
-    for _ in range(60):
-        alarm = Alarm.quiet(0.95).after_many(generator.random(500) < 0.98)
-        newest = audits = 0
-        while not alarm.raised:
-            alarm, audits = alarm.after(bool(generator.random() < 0.8)), audits + 1
-            newest = audits if alarm.calm else newest
-        began.append(newest)
-        delays.append(audits)
-    assert np.quantile(began, 0.9) < 25 < np.median(delays)
-
-
 @given(OUTCOMES, TARGETS)
 def test_both_are_written_and_read_to_the_last_bit(outcomes: list[bool], target: float) -> None:
     alarm = Alarm.quiet(target).after_many(outcomes)
-    certificate = Certificate().after_many(np.array(outcomes, dtype=np.bool_), DELTA)
+    certificate = Certificate(len(outcomes), sum(outcomes))
     assert msgspec.json.decode(msgspec.json.encode(alarm), type=Alarm) == alarm
     assert msgspec.json.decode(msgspec.json.encode(certificate), type=Certificate) == certificate
 
