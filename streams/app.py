@@ -17,6 +17,7 @@ from faust.app.base import BootStrategy
 from mode import Service, ServiceT
 
 from streams.audit import Auditor
+from streams.candidates import Candidates
 from streams.certify.logs import Log
 from streams.certify.news import DEFERRALS, TRACES
 from streams.clock import steady_ms
@@ -43,6 +44,7 @@ from streams.state.marks import Marks
 from streams.state.refits import Refits
 from streams.state.registry import Registry
 from streams.state.replies import Replies
+from streams.state.trials import Trials
 from streams.teacher.client import Asker
 
 log = logging.getLogger(__name__)
@@ -148,6 +150,7 @@ class _Assembly:
             Auditor(settings.audit_key.get_secret_value().encode()),
             self._announcer,
             consequences,
+            Candidates(self._live, self._registry, Trials(self._connection, keys), self._announcer),
             steady_ms,
         )
         self._app.services.append(certifier)

@@ -5,7 +5,8 @@ Reads traces and deferrals; writes to Redis, and events. The steps of a batch, i
 
     1. for each task: read what is held, fold what is new into it, write all of it at once, or start over
     2. tell what follows: events, and alarms to whoever answers them
-    3. note how far the partitions are folded; then the source commits
+    3. judge the candidates whose answers the traces check
+    4. note how far the partitions are folded; then the source commits
 
 Killed between any two of them, the batch is read again: what was folded is not folded again, and an alarm
 that nobody has answered is told again. Once a second every task has a turn without news, for the time and
@@ -25,6 +26,7 @@ from schemas.codec import DEFERRAL, TRACE
 from schemas.names import Topics
 from streams.alarm import OnAlarm
 from streams.audit import Auditor
+from streams.candidates import Candidates
 from streams.certify.logs import Log
 from streams.certify.news import DEFERRALS, TRACES, Handled, News, deferred, ends, traced
 from streams.certify.turn import Turn, turn
@@ -52,6 +54,7 @@ class Certifier(Service):
     Args:
         logs: traces and deferrals, to be read again.
         on_alarm: answers alarms.
+        candidates: judges what is on trial.
         clock: Unix milliseconds, without jumps.
     """
 
@@ -65,6 +68,7 @@ class Certifier(Service):
         auditor: Auditor,
         announcer: Announcer,
         on_alarm: OnAlarm,
+        candidates: Candidates,
         clock: Callable[[], int],
     ) -> None:
         super().__init__()
@@ -75,6 +79,7 @@ class Certifier(Service):
         self._auditor = auditor
         self._announcer = announcer
         self._on_alarm = on_alarm
+        self._candidates = candidates
         self._clock = clock
         self._dead_letters = DeadLetters(topics.dead_letters, STAGE)
         self._seen: set[str] = set()
@@ -93,6 +98,7 @@ class Certifier(Service):
         traces, outgoing = self._dead_letters.decoded(TRACE, messages)
         for task, news in traced(traces, self._auditor).items():
             await self._fold(task, news)
+        await self._candidates.judge(traces)
         await self._marks.advance(ends(TRACES, messages))
         return outgoing
 

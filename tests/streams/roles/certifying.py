@@ -12,6 +12,7 @@ from schemas.messages import Deferral, Event, Guess, Reason, Request, Teacher, T
 from schemas.names import Keys
 from streams.alarm import Evidence
 from streams.audit import Auditor
+from streams.candidates import Candidates
 from streams.certify.finding import Finding
 from streams.certify.logs import Log
 from streams.certify.news import DEFERRALS, TRACES
@@ -21,6 +22,8 @@ from streams.roles.certify import Certifier
 from streams.state.audits import Audits
 from streams.state.connection import Connection
 from streams.state.marks import Marks
+from streams.state.registry import Registry
+from streams.state.trials import Trials
 from tests.streams.building import TOPICS, message
 
 KEY = b"secret"
@@ -107,6 +110,12 @@ class Deployment:
             AUDITOR,
             self.told,
             self.on_alarm,
+            Candidates(
+                self.live,
+                Registry(self.connection, self.keys, 5),
+                Trials(self.connection, self.keys),
+                self.told,
+            ),
             lambda: self.now,
         )
 
