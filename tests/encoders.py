@@ -12,26 +12,14 @@ from tokenizers.models import WordLevel
 from tokenizers.normalizers import Lowercase
 from tokenizers.pre_tokenizers import Whitespace
 
-WORDS = (
-    "block",
-    "order",
-    "activate",
-    "find",
-    "card",
-    "parcel",
-    "account",
-    "please",
-    "the",
-    "my",
-    "yes",
-    "no",
-)
+WORDS = "block order activate find card parcel account please the my yes no"
+PARCEL_WORDS = "parcel money refund payment moved house address street come sent where"
 WIDTH = 16
 
 _UNKNOWN = "[UNK]"
 
 
-def static(folder: Path, *, seed: int = 0, words: tuple[str, ...] = WORDS) -> Path:
+def static(folder: Path, *, seed: int = 0, words: str = WORDS) -> Path:
     """A Model2Vec folder: a random vector a word, means of length one."""
     folder.mkdir(parents=True, exist_ok=True)
     tokenizer = _tokenizer(words)
@@ -83,8 +71,8 @@ def sentences(folder: Path, *, pooled: bool = False, quantised: bool = False) ->
 _INPUTS = ("input_ids", "attention_mask")
 
 
-def _tokenizer(words: tuple[str, ...]) -> Tokenizer:
-    vocabulary = {word: number for number, word in enumerate(("[PAD]", _UNKNOWN, *words))}
+def _tokenizer(words: str) -> Tokenizer:
+    vocabulary = {word: number for number, word in enumerate(("[PAD]", _UNKNOWN, *words.split()))}
     tokenizer = Tokenizer(WordLevel(vocabulary, unk_token=_UNKNOWN))
     tokenizer.normalizer = Lowercase()
     tokenizer.pre_tokenizer = Whitespace()

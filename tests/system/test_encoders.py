@@ -7,31 +7,18 @@ import pytest
 from models.embedders.open import open_embedder
 from schemas.codec import LABEL, TRACE
 from schemas.messages import Label, Reason
-from tests.encoders import WIDTH, static
+from tests.encoders import PARCEL_WORDS, WIDTH, static
 from tests.system.deployment import Deployment
 from tests.system.gold import GoldTeacher
 from tests.system.topics import Inbox, decoded
 from tests.system.wishes import TASK, answers, wishes
 
 SENT = ((400, "taught"), (100, "asked"), (50, "later"), (100, "last"))
-WORDS = (
-    "parcel",
-    "money",
-    "refund",
-    "payment",
-    "moved",
-    "house",
-    "address",
-    "street",
-    "come",
-    "sent",
-    "where",
-)
 
 
 @pytest.fixture
 def encoder(tmp_path: Path) -> Path:
-    return static(tmp_path / "encoder", words=WORDS)
+    return static(tmp_path / "encoder", words=PARCEL_WORDS)
 
 
 def test_texts_are_learned_from_and_answered_by_vectors_and_without_the_encoder_deferred(

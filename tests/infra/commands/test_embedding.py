@@ -8,28 +8,14 @@ from typing import Any
 import pytest
 
 from tests.embeddings import Answer, EmbeddingServer
-from tests.encoders import static
+from tests.encoders import PARCEL_WORDS, static
 
 from .conftest import Run
-
-WORDS = (
-    "parcel",
-    "money",
-    "refund",
-    "payment",
-    "moved",
-    "house",
-    "address",
-    "street",
-    "come",
-    "sent",
-    "where",
-)
 
 
 @pytest.fixture(scope="module")
 def encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return static(tmp_path_factory.mktemp("encoder") / "static", words=WORDS)
+    return static(tmp_path_factory.mktemp("encoder") / "static", words=PARCEL_WORDS)
 
 
 def test_a_policy_is_fitted_and_judged_with_vectors_made_on_the_way(
@@ -61,7 +47,7 @@ def test_a_policy_is_fitted_and_judged_with_vectors_made_on_the_way(
     assert str(encoder) in gone.err
     told = understudy("predict", out, test, "--embedder", f"model2vec:{moved}")
     assert (told.status, len(told.out.splitlines())) == (0, 200)
-    other = static(tmp_path / "other", seed=1, words=WORDS)
+    other = static(tmp_path / "other", seed=1, words=PARCEL_WORDS)
     refused = understudy("predict", out, test, "--embedder", f"model2vec:{other}")
     assert refused.status == 2
     assert manifest["encoder"] in refused.err
@@ -70,7 +56,7 @@ def test_a_policy_is_fitted_and_judged_with_vectors_made_on_the_way(
 def heard(body: dict[str, Any]) -> Answer:
     """Which words are in the text, after the labels."""
     texts = [text.partition(": ")[2] for text in body["input"]]
-    rows = [[0.1, *(float(word in text) for word in WORDS)] for text in texts]
+    rows = [[0.1, *(float(word in text) for word in PARCEL_WORDS.split())] for text in texts]
     return 200, {"data": [{"index": at, "embedding": row} for at, row in enumerate(rows)]}
 
 
