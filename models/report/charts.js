@@ -64,31 +64,39 @@ function tooltip(colour) {
   };
 }
 
-function flow(colour, width) {
+// Where requests go: [reason, how many, where to, colour], those that there are.
+function ways(colour) {
   const { total, answered, low_score, novel, blocked, certified } = told.flow;
-  const reasons = certified
-    ? [
-        ["certain enough", answered, "answered here", colour.surrogate],
-        ["score too low", low_score, "asked of the teacher", colour.teacher],
-        ["novel", novel, "asked of the teacher", colour.novel],
-        ["label blocked", blocked, "asked of the teacher", colour.blocked],
-      ]
-    : [["nothing certified", total, "asked of the teacher", colour.teacher]];
-  const there = reasons.filter(([, number]) => number > 0);
-  const ends = [...new Set(there.map(([, , end]) => end))];
-  const counts = Object.fromEntries([
-    ["requests", total],
-    ...there.map(([name, number]) => [name, number]),
-    ...ends.map((end) => [end, there.filter((reason) => reason[2] === end).reduce((sum, reason) => sum + reason[1], 0)]),
-  ]);
-  const tints = Object.fromEntries([
-    ["requests", colour.soft],
-    ["answered here", colour.surrogate],
-    ["asked of the teacher", colour.teacher],
-    ...there.map(([name, , , tint]) => [name, tint]),
-  ]);
+  const there = [
+    ["certain enough", answered, "answered here", colour.surrogate],
+    ["score too low", low_score, "asked of the teacher", colour.teacher],
+    ["novel", novel, "asked of the teacher", colour.novel],
+    ["label blocked", blocked, "asked of the teacher", colour.blocked],
+  ];
+  const none = [["nothing certified", total, "asked of the teacher", colour.teacher]];
+  return (certified ? there : none).filter(([, number]) => number > 0);
+}
+
+// Nodes of the same diagram: [name, how many, colour].
+function stations(colour, there) {
+  const ends = [["answered here", colour.surrogate], ["asked of the teacher", colour.teacher]];
+  const reach = (end) => there.reduce((sum, [, number, to]) => sum + (to === end ? number : 0), 0);
+  return [
+    ["requests", told.flow.total, colour.soft],
+    ...there.map(([name, number, , tint]) => [name, number, tint]),
+    ...ends.map(([end, tint]) => [end, reach(end), tint]).filter(([, number]) => number > 0),
+  ];
+}
+
+function flow(colour, width) {
+  const total = told.flow.total;
+  const there = ways(colour);
+  const nodes = stations(colour, there);
+  const counts = new Map(nodes.map(([name, number]) => [name, number]));
   const narrow = width < NARROW;
-  const broken = (name) => ends.includes(name) ? name.replace(/ (here|the)/, "\n$1") : name;
+  const isEnd = (name) => there.some(([, , end]) => end === name);
+  const broken = (name) => isEnd(name) ? name.replace(/ (here|the)/, "\n$1") : name;
+  const said = (value) => value.toLocaleString("en") + " of " + total.toLocaleString("en") + ", " + percent(value / total);
   return {
     animation: false,
     textStyle: { fontFamily: getComputedStyle(document.body).fontFamily },
@@ -101,18 +109,18 @@ function flow(colour, width) {
       lineStyle: { color: "target", opacity: 0.35, curveness: 0.5 },
       label: {
         color: colour.ink, fontSize: narrow ? 11 : 13, lineHeight: narrow ? 14 : 17, distance: 7,
-        formatter: ({ name }) => (narrow ? broken(name) + "\n" : name + "  ") + percent(counts[name] / total),
+        formatter: ({ name }) => (narrow ? broken(name) + "\n" : name + "  ") + percent(counts.get(name) / total),
       },
-      data: Object.keys(counts).map((name) => ({
+      data: nodes.map(([name, number, color]) => ({
         name,
-        itemStyle: { color: tints[name], borderWidth: 0 },
-        label: ends.includes(name) || counts[name] > THIN * total ? {} : { position: "top", distance: 3 },
+        itemStyle: { color, borderWidth: 0 },
+        label: isEnd(name) || number > THIN * total ? {} : { position: "top", distance: 3 },
       })),
       links: there.flatMap(([name, value, end]) => [
         { source: "requests", target: name, value },
         { source: name, target: end, value },
       ]),
-      tooltip: { formatter: ({ value }) => value.toLocaleString("en") + " of " + total.toLocaleString("en") + ", " + percent(value / total) },
+      tooltip: { formatter: ({ value }) => said(value) },
     }],
   };
 }
@@ -130,60 +138,68 @@ function from(colour, threshold) {
   };
 }
 
-function frontier(colour, width) {
-  const { observed, certified, parent } = told.frontier;
-  const lowest = Math.min(...[...observed, ...certified, ...parent].map(([, agreement]) => agreement));
-  const floor = Math.max(0, Math.floor(lowest * 20 - 0.2) / 20);
-  const said = ({ value }) => percent(value[0]) + " answered<br>" + percent(value[1]) + " agreement";
-  const line = (name, data, options) => ({
-    name, data, type: "line", showSymbol: false, triggerLineEvent: true, tooltip: { formatter: said }, ...options,
-  });
-  const series = [
-    line("certified", certified, {
-      lineStyle: { color: colour.surrogate, width: 1 }, itemStyle: { color: colour.surrogate },
-      areaStyle: { color: colour.surrogate, opacity: 0.16, origin: "start" }, tooltip: { show: false },
-    }),
-    line("parent, certified", parent, {
-      lineStyle: { color: colour.novel, type: "dotted", width: 2 }, itemStyle: { color: colour.novel }, tooltip: { show: false },
-    }),
-    line("observed", observed, {
-      symbol: "circle", symbolSize: 7, showSymbol: true, itemStyle: { color: colour.ink, opacity: 0 },
-      emphasis: { itemStyle: { opacity: 1 } }, lineStyle: { color: colour.ink, width: 2, opacity: 1 },
-    }),
-  ].filter(({ data }) => data.length);
-  if (told.ceiling !== null) {
-    series.push({
-      name: "teacher's own ceiling", type: "line", data: [[1, told.ceiling]], symbol: "diamond", symbolSize: 11, z: 4, clip: false,
-      itemStyle: { color: colour.teacher },
-      tooltip: { formatter: () => "Answering everything: " + percent(told.ceiling) + " agreement at most<br>(estimate)" },
-    });
-  }
-  if (told.point) {
-    const { coverage, target } = told.point;
-    series.push({
-      name: "chosen", type: "line", data: [[coverage, target]], symbol: "circle", symbolSize: 13, z: 5,
-      itemStyle: { color: colour.surrogate, borderColor: colour.raised, borderWidth: 2 },
-      label: {
-        show: true, position: coverage > 0.5 ? "left" : "right", offset: [0, coverage > 0.5 ? 18 : -16], distance: 4,
-        color: colour.ink, fontSize: 13, fontWeight: 600, backgroundColor: colour.raised, padding: [3, 6], borderRadius: 4,
-        formatter: percent(coverage) + " at " + level(target),
-      },
-      tooltip: { formatter: said },
-    });
-  }
-  const legend = series.filter(({ label }) => !label).map(({ name }) => name);
-  const option = frame(colour, series, share(colour, "requests answered", { min: 0, max: 1 }),
-    share(colour, "agreement", { min: floor, max: 1, interval: floor < 0.7 ? 0.1 : 0.05 }), legend,
-    width < NARROW ? Math.ceil(legend.length / 3) : 1);
-  option.legend.data = legend.map((name) => ({
-    name, icon: name.startsWith("teacher") ? "diamond" : "roundRect", itemStyle: { opacity: 1 },
-  }));
-  return option;
+function met({ value }) {
+  return percent(value[0]) + " answered<br>" + percent(value[1]) + " agreement";
 }
 
-function reliability(colour) {
-  const most = Math.max(...told.reliability.map(({ rows }) => rows));
-  const bounds = {
+function regions(colour) {
+  const { observed, certified, parent } = told.frontier;
+  const line = (name, color, data, options) => ({
+    name, data, type: "line", showSymbol: false, tooltip: { show: false }, itemStyle: { color }, ...options,
+  });
+  return [
+    line("certified", colour.surrogate, certified, {
+      lineStyle: { color: colour.surrogate, width: 1 },
+      areaStyle: { color: colour.surrogate, opacity: 0.16, origin: "start" },
+    }),
+    line("parent, certified", colour.novel, parent, { lineStyle: { color: colour.novel, type: "dotted", width: 2 } }),
+    line("observed", colour.ink, observed, {
+      symbol: "circle", symbolSize: 7, showSymbol: true, itemStyle: { color: colour.ink, opacity: 0 },
+      emphasis: { itemStyle: { opacity: 1 } }, lineStyle: { color: colour.ink, width: 2, opacity: 1 },
+      tooltip: { formatter: met },
+    }),
+  ].filter(({ data }) => data.length);
+}
+
+function ceiling(colour) {
+  const said = "Answering everything: " + percent(told.ceiling) + " agreement at most<br>(estimate)";
+  return {
+    name: "teacher's own ceiling", type: "line", data: [[1, told.ceiling]], symbol: "diamond", symbolSize: 11, z: 4,
+    clip: false, itemStyle: { color: colour.teacher }, tooltip: { formatter: () => said },
+  };
+}
+
+function chosen(colour) {
+  const { coverage, target } = told.point;
+  const right = coverage > 0.5;
+  return {
+    name: "chosen", type: "line", data: [[coverage, target]], symbol: "circle", symbolSize: 13, z: 5,
+    itemStyle: { color: colour.surrogate, borderColor: colour.raised, borderWidth: 2 },
+    label: {
+      show: true, position: right ? "left" : "right", offset: [0, right ? 18 : -16], distance: 4,
+      color: colour.ink, fontSize: 13, fontWeight: 600, backgroundColor: colour.raised, padding: [3, 6], borderRadius: 4,
+      formatter: percent(coverage) + " at " + level(target),
+    },
+    tooltip: { formatter: met },
+  };
+}
+
+function frontier(colour, width) {
+  const lines = regions(colour);
+  const lowest = Math.min(...lines.flatMap(({ data }) => data.map(([, agreement]) => agreement)));
+  const floor = Math.max(0, Math.floor(lowest * 20 - 0.2) / 20);
+  const named = told.ceiling === null ? lines : [...lines, ceiling(colour)];
+  const series = told.point === null ? named : [...named, chosen(colour)];
+  const legend = named.map(({ name }) => ({
+    name, icon: name.startsWith("teacher") ? "diamond" : "roundRect", itemStyle: { opacity: 1 },
+  }));
+  const agreement = { min: floor, max: 1, interval: floor < 0.7 ? 0.1 : 0.05 };
+  return frame(colour, series, share(colour, "requests answered", { min: 0, max: 1 }),
+    share(colour, "agreement", agreement), legend, width < NARROW ? Math.ceil(legend.length / 3) : 1);
+}
+
+function bars(colour) {
+  return {
     type: "custom",
     silent: true,
     data: told.reliability.map(({ score, low, high }) => [score, low, high]),
@@ -196,20 +212,28 @@ function reliability(colour) {
       return { type: "group", children: [bar(x, bottom, x, top), bar(x - 4, bottom, x + 4, bottom), bar(x - 4, top, x + 4, top)] };
     },
   };
+}
+
+function dots(colour) {
+  const most = Math.max(...told.reliability.map(({ rows }) => rows));
+  const said = ({ score, agreement, low, high, rows }) => "score " + percent(score) + "<br>agreement " + percent(agreement) +
+    " (" + percent(low) + " to " + percent(high) + ")<br>" + rows.toLocaleString("en") + " traces";
+  return {
+    type: "line", z: 4, lineStyle: { width: 0 }, symbol: "circle", itemStyle: { color: colour.surrogate },
+    data: told.reliability.map((bin) => ({
+      bin, value: [bin.score, bin.agreement], symbolSize: 6 + 12 * Math.sqrt(bin.rows / most),
+    })),
+    tooltip: { formatter: ({ data }) => said(data.bin) },
+  };
+}
+
+function reliability(colour) {
   const diagonal = {
     type: "line", data: [[0, 0], [1, 1]], symbol: "none", silent: true, tooltip: { show: false },
     lineStyle: { color: colour.soft, type: "dashed", width: 1 },
     markLine: told.point === null ? undefined : from(colour, told.point.threshold),
   };
-  const dots = {
-    type: "line", z: 4, lineStyle: { width: 0 }, symbol: "circle", itemStyle: { color: colour.surrogate },
-    data: told.reliability.map((bin) => ({ value: [bin.score, bin.agreement], bin, symbolSize: 6 + 12 * Math.sqrt(bin.rows / most) })),
-    tooltip: {
-      formatter: ({ data: { bin } }) => "score " + percent(bin.score) + "<br>agreement " + percent(bin.agreement) + " (" +
-        percent(bin.low) + " to " + percent(bin.high) + ")<br>" + bin.rows.toLocaleString("en") + " traces",
-    },
-  };
-  return frame(colour, [diagonal, bounds, dots], share(colour, "score", { min: 0, max: 1 }),
+  return frame(colour, [diagonal, bars(colour), dots(colour)], share(colour, "score", { min: 0, max: 1 }),
     share(colour, "observed agreement", { min: 0, max: 1 }), []);
 }
 
