@@ -2,7 +2,8 @@
 
 - `UNDERSTUDY_TEST_KAFKA`: bootstrap servers of a running Kafka,
 - `UNDERSTUDY_TEST_REDIS`: URL of a running Redis (its keys are the tests' to use),
-- `UNDERSTUDY_TEST_DATA`: the folder with Banking77; otherwise `../shared/data` beside the project.
+- `UNDERSTUDY_TEST_DATA`: the folder with Banking77; otherwise `../shared/data` beside the project,
+- `UNDERSTUDY_TEST_ENCODERS`: the folder with real encoders; otherwise `../shared/encoders` likewise.
 
 A test that asks for one of the servers, or that lives in `tests/system`, is marked `system`. Where a
 server can't run, such tests are skipped with the reason, and fail with it where `CI` is set. There,

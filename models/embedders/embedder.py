@@ -31,11 +31,6 @@ class Embedder(Protocol):
         """
 
 
-def clean(texts: Sequence[str]) -> list[str]:
-    """The texts with lone surrogates, which have no UTF-8, as question marks."""
-    return [text.encode("utf-8", "replace").decode() for text in texts]
-
-
 def sound(rows: NDArray[np.generic], count: int, dimension: int | None, whose: str) -> NDArray[np.float32]:
     """The rows as the interface promises them.
 

@@ -21,7 +21,7 @@ import openai
 from msgspec import Meta
 from numpy.typing import NDArray
 
-from models.embedders.embedder import clean, sound
+from models.embedders.embedder import sound
 from models.embedders.prompt import Prompt
 from models.embedders.spec import ENDPOINT, PROBE
 from models.errors import EmbedderError
@@ -83,9 +83,9 @@ class EndpointEmbedder:
 
     def embed(self, texts: Sequence[str]) -> Vectors:
         """See `Embedder.embed`."""
-        batches = _batches(clean(texts), self._at_once)
+        batches = _batches(texts, self._at_once)
         parts = self._pool.map(lambda batch: self._vectors(batch, self.dimension), batches)
-        return np.concatenate([np.empty((0, self.dimension), dtype=np.float32), *parts])
+        return np.concatenate(list(parts))
 
     def _vectors(self, texts: list[str], dimension: int | None) -> Vectors:
         try:

@@ -16,7 +16,6 @@ import onnxruntime
 from numpy.typing import NDArray
 from tokenizers import Encoding, Tokenizer
 
-from models.embedders.embedder import clean, sound
 from models.embedders.fingerprint import fingerprint
 from models.embedders.spec import ONNX
 from models.errors import EmbedderError
@@ -82,12 +81,9 @@ class OnnxEmbedder:
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """See `Embedder.embed`."""
         rows = np.empty((len(texts), self.dimension), dtype=np.float32)
-        if not texts:
-            return rows
-        encoded = self._tokenizer.encode_batch([text[: self._longest] for text in clean(texts)])
+        encoded = self._tokenizer.encode_batch([text[: self._longest] for text in texts])
         for chosen in self._batches(encoded):
-            made = self._run([encoded[row] for row in chosen])
-            rows[chosen] = sound(made, len(chosen), self.dimension, self.id)
+            rows[chosen] = self._run([encoded[row] for row in chosen])
         return rows
 
     def _batches(self, encoded: Sequence[Encoding]) -> Iterator[list[int]]:

@@ -1,10 +1,13 @@
 """Opens what makes a policy's vectors; the packages of a kind are loaded when one of it is asked for."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from typing import Any
 
-from models.embedders.embedder import Embedder
+import numpy as np
+from numpy.typing import NDArray
+
+from models.embedders.embedder import Embedder, sound
 from models.embedders.prompt import Prompt
 from models.embedders.spec import ENDPOINT, MODEL2VEC, ONNX, PROBE, parted
 from models.errors import EmbedderError
@@ -26,6 +29,28 @@ _KINDS: Mapping[str, tuple[str, Opening]] = {
 }
 
 
+class Opened:
+    """An encoder as its users have it: it keeps what the interface promises, whatever its library does."""
+
+    def __init__(self, encoder: Embedder) -> None:
+        self.id = encoder.id
+        self.dimension = encoder.dimension
+        self._encoder = encoder
+
+    def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """See `Embedder.embed`. Lone surrogates, which have no UTF-8, count as question marks."""
+        if not texts:
+            return np.empty((0, self.dimension), dtype=np.float32)
+        read = [text.encode("utf-8", "replace").decode() for text in texts]
+        try:
+            rows = self._encoder.embed(read)
+        except EmbedderError:
+            raise
+        except Exception as error:  # what tokenizers raises has no other class
+            raise EmbedderError(f"{self.id} failed on {len(texts)} texts ({_told(error)})") from error
+        return sound(rows, len(texts), self.dimension, self.id)
+
+
 def open_embedder(vectors: str, prompt: Prompt | None = None) -> Embedder:
     """Load or reach an encoder, and try it.
 
@@ -42,14 +67,17 @@ def open_embedder(vectors: str, prompt: Prompt | None = None) -> Embedder:
         raise EmbedderError(f"`{vectors}` is no encoder; there are {', '.join(_KINDS)}")
     module, opening = _KINDS[kind]
     try:
-        return opening(_module(module), place, prompt)
+        return Opened(opening(_module(module), place, prompt))
     except EmbedderError as error:
         raise EmbedderError(f"`{vectors}` can't be used: {error}") from error
-    except Exception as error:  # tokenizers and safetensors raise nothing narrower
+    except Exception as error:  # nor has what tokenizers and safetensors raise here
         raise EmbedderError(
-            f"`{vectors}` can't be opened ({type(error).__name__}: {error}): is it what `{kind}:` reads, "
-            "and whole?"
+            f"`{vectors}` can't be opened ({_told(error)}): is it what `{kind}:` reads, and whole?"
         ) from error
+
+
+def _told(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"
 
 
 def _module(name: str) -> Any:

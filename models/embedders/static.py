@@ -14,7 +14,6 @@ from huggingface_hub import snapshot_download
 from model2vec import StaticModel
 from numpy.typing import NDArray
 
-from models.embedders.embedder import clean, sound
 from models.embedders.fingerprint import fingerprint
 from models.embedders.spec import MODEL2VEC
 from models.errors import EmbedderError
@@ -51,11 +50,9 @@ class StaticEmbedder:
 
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """See `Embedder.embed`. A text without a known token is zeros."""
-        if not texts:
-            return np.empty((0, self.dimension), dtype=np.float32)
         with self._turn:  # each call sets the tokenizer's truncation anew
-            rows = self._model.encode(clean(texts), use_multiprocessing=False)
-        return sound(rows, len(texts), self.dimension, self.id)
+            rows = self._model.encode(list(texts), use_multiprocessing=False)
+        return np.asarray(rows, dtype=np.float32)
 
 
 def _fetched(place: str) -> Path:

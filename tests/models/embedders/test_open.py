@@ -1,10 +1,13 @@
 """What keeps an encoder from being opened is said with what to do about it."""
 
 import sys
+from collections.abc import Sequence
+from typing import Any
 
+import numpy as np
 import pytest
 
-from models.embedders.open import open_embedder
+from models.embedders.open import Opened, open_embedder
 from models.embedders.prompt import Prompt
 from models.errors import EmbedderError
 
@@ -49,3 +52,35 @@ def test_a_prompt_s_braces_other_than_its_own_stay_and_texts_fill_nothing_in() -
 def test_prompts_with_other_words_on_either_side_have_other_hashes() -> None:
     prompts = [Prompt("a", "b"), Prompt("ab", ""), Prompt("", "ab"), Prompt.instructed("a", ())]
     assert len({prompt.hash for prompt in prompts}) == len(prompts)
+
+
+class Faulty:
+    """Does what it is told to do."""
+
+    id, dimension = "faulty:1", 2
+
+    def __init__(self, rows: Any) -> None:
+        self._rows = rows
+
+    def embed(self, _texts: Sequence[str]) -> Any:
+        if isinstance(self._rows, Exception):
+            raise self._rows
+        return self._rows
+
+
+@pytest.mark.parametrize(
+    ("rows", "says"),
+    [
+        (Exception("no unknown token"), "faulty:1 failed on 1 texts (Exception: no unknown token)"),
+        (EmbedderError("its own words"), "its own words"),
+        (np.zeros((2, 2)), "shape [2, 2] where [1, 2] were due"),
+        (np.zeros((1, 3)), "shape [1, 3] where [1, 2] were due"),
+        (np.zeros(2), "shape [2] where [1, 2] were due"),
+        (np.array([[0, np.nan]]), "text 0 has a number that is not finite"),
+        (np.array([[0, 1e39]]), "text 0 has a number that is not finite"),
+    ],
+)
+def test_whatever_an_encoder_does_no_row_is_made_up(rows: Any, says: str) -> None:
+    with pytest.raises(EmbedderError) as failed:
+        Opened(Faulty(rows)).embed(["a"])
+    assert says in str(failed.value)
