@@ -36,6 +36,7 @@ class Refit(Struct, frozen=True, forbid_unknown_fields=True):
         calibration_window: newest sampled traces that may certify; older ones only train. None: all.
         max_age: seconds, before the newest trace, from which on a trace is no longer used; None: any age.
         budget: seconds that a fit may take.
+        on_drift: refit, on traces from then on, when requests no longer look like those learned from.
     """
 
     growth: Annotated[float, Meta(ge=0.0)] = 0.2
@@ -45,6 +46,7 @@ class Refit(Struct, frozen=True, forbid_unknown_fields=True):
     calibration_window: Annotated[int, Meta(ge=50)] | None = None
     max_age: Annotated[float, Meta(gt=0.0)] | None = None
     budget: Annotated[float, Meta(gt=0.0)] = 600.0
+    on_drift: bool = True
 
 
 class TeacherConfig(Struct, frozen=True, forbid_unknown_fields=True):

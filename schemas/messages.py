@@ -199,6 +199,7 @@ class EventKind(StrEnum):
     CERTIFIED = "certified"
     CERTIFICATE_LOST = "certificate_lost"
     TEACHER_CHANGED = "teacher_changed"
+    DRIFT = "drift"
     LABEL_BLOCKED = "label_blocked"
     TRIAL = "trial"
     BREAKER_CLOSED = "breaker_closed"

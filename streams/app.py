@@ -23,6 +23,7 @@ from streams.certify.news import DEFERRALS, TRACES
 from streams.clock import steady_ms
 from streams.collector import calm_down
 from streams.consequences import Consequences
+from streams.drift import DriftWatch
 from streams.encoders import Encoders
 from streams.kafka.announcer import Announcer
 from streams.kafka.channel import BatchChannel
@@ -116,6 +117,8 @@ class _Assembly:
         auditor = Auditor(settings.audit_key.get_secret_value().encode())
         router = route.Router(self._live, settings.topics, auditor)
         route.install(self._app, self._source(route.STAGE, settings.topics.requests), router)
+        refits = Refits(self._connection, settings.keys, _unique_name(settings), settings.lease)
+        self._app.services.append(DriftWatch(self._live, router.traffic, refits, self._announcer))
 
     def _teacher(self) -> None:
         asker = Asker()

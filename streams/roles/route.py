@@ -31,6 +31,7 @@ from streams.kafka.channel import BatchChannel
 from streams.kafka.context import carried, key_of, time_of
 from streams.kafka.dead_letters import DeadLetters
 from streams.live import Live, Task
+from streams.traffic import Traffic
 from streams.verdicts import Verdict, verdicts
 
 log = logging.getLogger(__name__)
@@ -45,6 +46,9 @@ Arrival = tuple[Request, Message]
 class Router:
     """Turns requests into labels and deferrals.
 
+    Attributes:
+        traffic: what the requests look like.
+
     Args:
         live: the tasks as they stand at each batch.
         auditor: decides which requests are audited.
@@ -55,6 +59,7 @@ class Router:
         self._labels, self._deferrals = topics.labels, topics.deferrals
         self._auditor = auditor
         self._dead_letters = DeadLetters(topics.dead_letters, STAGE)
+        self.traffic = Traffic()
 
     async def routed(self, messages: Iterable[Message], now: int) -> list[Outgoing]:
         """All that a batch of requests causes.
@@ -84,6 +89,7 @@ class Router:
                 return outgoing + await self._answers(now_stands, group, now)
         else:
             found = verdicts(task, rows, len(group), allotted)
+        self.traffic.count(task, found, now)
         for place, (arrival, verdict) in enumerate(zip(group, found, strict=True)):
             outgoing += self._answer(task, arrival, verdict, now, vectors.packed(place) if vectors else None)
         return outgoing

@@ -1,0 +1,75 @@
+"""Looks at full windows of requests: says how they differ from the training traces, and asks for a refit.
+
+Each kind of signal is told once for a version, by each process that sees it. A refit that is asked for is
+certified on traces from the window on, like one after an alarm. Nothing is loosened, and nothing is stopped:
+only audits say whether the teacher still agrees.
+"""
+
+import asyncio
+import logging
+from collections.abc import Collection
+
+from mode import Service
+
+from models.drift import Signal, signals
+from streams.clock import unix_ms
+from streams.errors import StateUnavailable
+from streams.kafka.announcer import Announcer
+from streams.live import Live
+from streams.state.refits import Refits
+from streams.told import drift
+from streams.traffic import Traffic, Window
+
+log = logging.getLogger(__name__)
+
+_LOOK = 2.0
+
+
+class DriftWatch(Service):
+    """Beside a router, whose `traffic` it looks at."""
+
+    def __init__(self, live: Live, traffic: Traffic, refits: Refits, announcer: Announcer) -> None:
+        super().__init__()
+        self._live = live
+        self._traffic = traffic
+        self._refits = refits
+        self._announcer = announcer
+        self._told: dict[str, tuple[str, frozenset[str]]] = {}
+
+    async def on_start(self) -> None:
+        self.add_future(self._watch())
+
+    async def _watch(self) -> None:
+        while not self.should_stop:
+            await self.sleep(_LOOK)
+            await self.look()
+
+    async def look(self) -> None:
+        """Look at all windows that are full."""
+        for name, window in self._traffic.full().items():
+            fresh = self._untold(name, window.version, await self._signals(name, window))
+            if fresh:
+                await self._tell(name, window, fresh)
+
+    async def _signals(self, name: str, window: Window) -> tuple[Signal, ...]:
+        policy = self._live.task(name).policy
+        if policy is None or policy.manifest.version != window.version or policy.manifest.reference is None:
+            return ()
+        reference, labels = policy.manifest.reference, policy.manifest.labels
+        return await asyncio.to_thread(signals, reference, window.counts, labels)
+
+    def _untold(self, name: str, version: str, found: Collection[Signal]) -> list[Signal]:
+        before, kinds = self._told.get(name, (version, frozenset[str]()))
+        known = kinds if before == version else frozenset[str]()
+        fresh = [signal for signal in found if signal.kind not in known]
+        self._told[name] = version, known | {signal.kind for signal in fresh}
+        return fresh
+
+    async def _tell(self, name: str, window: Window, found: Collection[Signal]) -> None:
+        asks = self._live.task(name).config.refit.on_drift
+        self._announcer.tell(drift(name, window, found, asks, unix_ms()))
+        if asks:
+            try:
+                await self._refits.ask(name, window.since, f"drift: {'; '.join(s.sentence for s in found)}")
+            except StateUnavailable as error:
+                log.warning("no refit of task %s is asked for, though its traffic drifts: %s", name, error)

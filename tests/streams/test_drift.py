@@ -1,0 +1,137 @@
+"""Traffic that no longer looks like the training traces is told once, and asks for a refit; answers stay."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from models.features import Features
+from models.histograms import Counts, Reference
+from schemas.config import Refit
+from schemas.messages import Event, EventKind
+from streams.drift import DriftWatch
+from streams.errors import StateUnavailable
+from streams.live import Live, Task, Trial
+from streams.traffic import OF_A_BATCH, WINDOW, Traffic
+from streams.verdicts import Verdict, verdicts
+from tests.streams.building import ScriptedPolicy
+
+TRAINED = Reference((0.5, 0.8), Counts((300, 400, 300), 10, (500, 500)))
+FAMILIAR = ["no 0.3 0.1"] * 30 + ["no 0.6 0.1"] * 20 + ["yes 0.6 0.1"] * 20 + ["yes 0.9 0.1"] * 30
+STRANGE = ["no 0.3 0.9", "yes 0.4 0.9"]
+
+
+class Told:
+    """In place of the events topic and of the stream of refits."""
+
+    def __init__(self, *, away: bool = False) -> None:
+        self.events: list[Event] = []
+        self.asked: list[tuple[str, int, str]] = []
+        self._away = away
+
+    def tell(self, event: Event) -> None:
+        self.events.append(event)
+
+    async def ask(self, task: str, since: int, reason: str) -> None:
+        if self._away:
+            raise StateUnavailable("Redis is away")
+        self.asked.append((task, since, reason))
+
+
+def policy(version: str = "v1") -> ScriptedPolicy:
+    return ScriptedPolicy(version=version, reference=TRAINED)
+
+
+def live(*, on_drift: bool = True) -> Live:
+    found = Live()
+    found.install("t", policy())
+    found.configure("t", {"refit": {"on_drift": on_drift}})
+    return found
+
+
+def judged(task: Task, texts: list[str], allotted: list[bool] | None = None) -> list[Verdict]:
+    return verdicts(task, Features(texts=texts), len(texts), allotted or [])
+
+
+def routed(traffic: Traffic, task: Task, texts: list[str], begin: int = 0) -> None:
+    """A window full of requests, in batches a millisecond apart."""
+    rows = (texts * (WINDOW // len(texts) + 1))[:WINDOW]
+    for number, place in enumerate(range(0, WINDOW, OF_A_BATCH)):
+        traffic.count(task, judged(task, rows[place : place + OF_A_BATCH]), begin + number)
+
+
+def watched(told: Told, found: Live, *windows: list[str]) -> None:
+    async def watch() -> None:
+        traffic = Traffic()
+        watch: Any = DriftWatch(found, traffic, told, told)  # type: ignore[arg-type]
+        for number, texts in enumerate(windows):
+            routed(traffic, found.task("t"), texts, 1000 * number)
+            await watch.look()
+
+    asyncio.run(watch())
+
+
+def test_traffic_as_it_was_is_nothing_to_tell() -> None:
+    told = Told()
+    watched(told, live(), FAMILIAR, FAMILIAR)
+    assert (told.events, told.asked) == ([], [])
+
+
+def test_drift_is_told_once_for_a_version_and_asks_for_a_refit_on_traces_from_then_on() -> None:
+    told = Told()
+    watched(told, live(), FAMILIAR, STRANGE, STRANGE)
+    (event,) = told.events
+    assert event.kind is EventKind.DRIFT
+    assert set(event.details["signals"]) == {"scores", "novelty"}
+    assert "100.0% of the requests are unlike anything learned from, where 1.0% were" in event.message
+    ((task, since, reason),) = told.asked
+    assert (task, since) == ("t", 1000)
+    assert reason.startswith("drift: scores are lower")
+
+
+def test_a_new_version_is_told_of_anew() -> None:
+    told, found = Told(), live()
+    watched(told, found, STRANGE)
+    found.install("t", policy("v2"))
+    watched(told, found, STRANGE)
+    assert [event.details["version"] for event in told.events] == ["v1", "v2"]
+
+
+@pytest.mark.parametrize(("on_drift", "away"), [(False, False), (True, True)])
+def test_it_is_told_also_where_no_refit_is_wanted_or_can_be_asked_for(on_drift: bool, away: bool) -> None:
+    told = Told(away=away)
+    watched(told, live(on_drift=on_drift), STRANGE)
+    assert len(told.events) == 1
+    assert told.asked == []
+    assert Refit().on_drift
+
+
+def test_a_window_counts_what_the_live_version_scored_and_waits_when_it_is_full() -> None:
+    traffic, found = Traffic(), live()
+    found.try_out("t", Trial(policy("v2"), 0.5))
+    task = found.task("t")
+    traffic.count(task, judged(task, ["yes 0.9 0.1", "no 0.3 0.9"], [True, False]), 5)
+    assert traffic.full() == {}
+    routed(traffic, task, FAMILIAR, 10)
+    routed(traffic, task, STRANGE, 20)
+    (window,) = traffic.full().values()
+    assert (window.version, window.since) == ("v1", 5)
+    assert WINDOW <= window.counts.rows < WINDOW + OF_A_BATCH
+    assert window.counts.novel == 1
+    assert traffic.full() == {}
+
+
+def test_a_policy_that_keeps_no_reference_is_not_watched() -> None:
+    traffic, found = Traffic(), Live()
+    found.install("t", ScriptedPolicy())
+    routed(traffic, found.task("t"), STRANGE)
+    assert traffic.full() == {}
+
+
+def test_no_more_of_a_batch_is_counted_than_its_share() -> None:
+    traffic, task = Traffic(), live().task("t")
+    traffic.count(task, judged(task, FAMILIAR * 100), 0)
+    assert traffic.full() == {}
+    for _ in range(WINDOW // OF_A_BATCH - 1):
+        traffic.count(task, judged(task, FAMILIAR * 100), 0)
+    assert [window.counts.rows for window in traffic.full().values()] == [WINDOW]
