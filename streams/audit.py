@@ -33,12 +33,12 @@ class Auditor:
         return self.draw(request) < rate
 
 
-def audit_rate(config: Config, settled: bool) -> float:
+def audit_rate(config: Config, certified: bool) -> float:
     """Share of requests that are audited, in [0, 1].
 
     Args:
-        settled: the version that answers has been certified.
+        certified: the version that answers is.
     """
     if config.audit_rate != AUTO:
         return config.audit_rate
-    return min(config.audit_low, config.audit_high) if settled else config.audit_high
+    return min(config.audit_low, config.audit_high) if certified else config.audit_high

@@ -13,6 +13,7 @@ from models.embedders.pinned import mismatch
 from models.manifest import Manifest
 from models.policy import Policy
 from schemas.config import EVERY_TASK, Config, Override, config_of
+from streams.audit import audit_rate
 from streams.encoding import Encoding, encoding_of
 from streams.posture import CLOSED, Breaker, Safeguards
 
@@ -53,6 +54,7 @@ class Task:
         live: what may answer for it; None until there is one for the configured embedder.
         candidate: what is on trial beside it.
         embedder: the open encoder that it asks for; None where it asks for none or that is not open.
+        certified: the live version is, as far as is known now.
     """
 
     name: str
@@ -61,6 +63,7 @@ class Task:
     candidate: Surrogate | None = None
     breaker: Breaker = CLOSED
     embedder: Embedder | None = None
+    certified: bool = False
 
     @classmethod
     def of(
@@ -71,6 +74,7 @@ class Task:
         trial: Trial | None = None,
         guards: Safeguards | None = None,
         embedder: Embedder | None = None,
+        certified: str | None = None,
     ) -> "Task":
         """The task with those of the policies that suit its config and its encoder."""
         guards = guards or Safeguards()
@@ -78,7 +82,8 @@ class Task:
         candidate = _surrogate(trial, config, guards, embedder) if trial else None
         if live and candidate and not _read_alike(live, candidate):
             candidate = None
-        return cls(name, config, live, candidate, guards.breaker, embedder)
+        proven = live is not None and live.version == certified
+        return cls(name, config, live, candidate, guards.breaker, embedder, proven)
 
     @property
     def policy(self) -> Policy | None:
@@ -87,6 +92,11 @@ class Task:
     @property
     def threshold(self) -> float | None:
         return self.live.threshold if self.live else threshold(None, self.config)
+
+    @property
+    def audit_rate(self) -> float:
+        """Share of requests that are audited now, in [0, 1]."""
+        return audit_rate(self.config, self.certified)
 
     @property
     def dimension(self) -> int | None:
@@ -139,6 +149,7 @@ class Live:
         self._policies: dict[str, Policy] = {}
         self._trials: dict[str, Trial] = {}
         self._safeguards: dict[str, Safeguards] = {}
+        self._certified: dict[str, str] = {}
         self._encoders: dict[Encoding, Embedder] = {}
         self._tasks: dict[str, Task] = {}
 
@@ -205,6 +216,20 @@ class Live:
         self._safeguards[name] = safeguards
         self._tasks[name] = self._made(name)
 
+    def certify(self, name: str, version: str | None) -> None:
+        """The version of a task that is certified, if one is known to be."""
+        if self._certified.get(name) == version:
+            return
+        self._certified.pop(name, None)
+        if version is not None:
+            self._certified[name] = version
+        self._tasks[name] = self._made(name)
+
+    def doubt(self) -> None:
+        """It can't be told any more what is certified."""
+        for name in list(self._certified):
+            self.certify(name, None)
+
     def try_out(self, name: str, trial: Trial | None) -> None:
         """Score a policy beside the live one, or no longer."""
         if trial is None:
@@ -223,6 +248,7 @@ class Live:
             self._trials.get(name),
             self._safeguards.get(name),
             self._encoders.get(encoding) if encoding else None,
+            self._certified.get(name),
         )
 
 

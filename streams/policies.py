@@ -78,6 +78,7 @@ class PolicyWatch(Service):
                     await self._follow(task)
             except StateUnavailable as error:
                 log.debug("policies stay as they are: %s", error)
+                self._live.doubt()
 
     async def _follow(self, task: str) -> None:
         posture = await self._registry.posture(task)
@@ -85,6 +86,7 @@ class PolicyWatch(Service):
             return  # a Redis that was emptied: what this process knows holds until a version is published
         await self._guard(task, posture)
         await self._follow_active(task, posture.active)
+        await self._follow_certificate(task)
         await self._follow_candidate(task, posture.candidate)
 
     async def _guard(self, task: str, posture: Posture) -> None:
@@ -116,6 +118,12 @@ class PolicyWatch(Service):
             self._install(task, policy)
             await self._save(task, active.version, artifact)
         self._seen[task] = active
+
+    async def _follow_certificate(self, task: str) -> None:
+        installed = self._live.policy(task)
+        version = installed.manifest.version if installed else None
+        certified = version is not None and await self._registry.certified(task, version)
+        self._live.certify(task, version if certified else None)
 
     async def _follow_candidate(self, task: str, candidate: Candidate | None) -> None:
         if candidate == self._tried.get(task):

@@ -27,6 +27,9 @@ topics = typer.Typer(help="Make and describe the topics.", no_args_is_help=True)
 commands.add_typer(config, name="config")
 commands.add_typer(topics, name="topics")
 
+# Chance brings the alarm up to there every now and then.
+_WORTH_TELLING = 0.5
+
 TaskOrAll = Annotated[str, typer.Argument(help="A task, or `*` for all.")]
 
 
@@ -139,6 +142,9 @@ def _value(text: str) -> Any:
 
 def _told(standing: Standing) -> str:
     further = [
+        f"{standing.pending} replies are awaited" if standing.pending else "",
+        f"{standing.overdue} overdue ones count as disagreements" if standing.overdue else "",
+        f"the alarm stands at {standing.alarm:.0%}" if standing.alarm > _WORTH_TELLING else "",
         f"breaker open: {standing.breaker}" if standing.breaker else "",
         f"on trial: {standing.candidate}" if standing.candidate else "",
         f"pinned: {standing.pinned}" if standing.pinned else "",
@@ -146,6 +152,7 @@ def _told(standing: Standing) -> str:
     told = (
         f"{standing.task}: {standing.version} since {standing.since}, fitted on {standing.traces} traces, "
         f"threshold {standing.threshold} for agreement {standing.target}; "
-        f"{standing.agreements} of {standing.audits} audits agree"
+        f"{standing.agreements} of {standing.audits} audits agree, which proves {standing.bound:.1%}: "
+        f"{'certified' if standing.certified else 'not certified'}"
     )
     return "; ".join([told, *filter(None, further)])

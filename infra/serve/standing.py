@@ -21,7 +21,10 @@ class Standing:
     """Attributes:
     since: Unix milliseconds at which the version went live.
     threshold: certified for the target, or set by the operator; None where nothing is.
-    audits, agreements: of this version.
+    audits, agreements: that its certificate rests on.
+    pending: audits whose reply is awaited; of these `overdue`, which count as disagreements.
+    bound: agreement that these prove, in [0, 1); `certified` where it clears the target.
+    alarm: how near the alarm is, from 0 to 1, where it is raised.
     breaker: why nothing is answered; None while it is closed.
     candidate: what is on trial, and how: `v3 in shadow`.
     pinned: why nothing is promoted; None where promotions are free.
@@ -35,6 +38,11 @@ class Standing:
     threshold: float | None
     audits: int
     agreements: int
+    pending: int
+    overdue: int
+    bound: float
+    certified: bool
+    alarm: float
     breaker: str | None
     candidate: str | None
     pinned: str | None
@@ -87,7 +95,7 @@ class _Shelf:
         if active is None or raw is None:
             return None
         manifest = Manifest.decode(raw)
-        counts = await self._audits.counts(task, active.version)
+        finding = await self._audits.finding(task, active.version)
         return Standing(
             task=task,
             version=active.version,
@@ -95,8 +103,13 @@ class _Shelf:
             traces=manifest.traces,
             target=config.target_agreement,
             threshold=threshold(manifest, config),
-            audits=counts.audits,
-            agreements=counts.agreements,
+            audits=finding.audits,
+            agreements=finding.agreements,
+            pending=finding.pending,
+            overdue=finding.overdue + finding.lost,
+            bound=finding.bound,
+            certified=finding.certified,
+            alarm=finding.alarm,
             breaker=posture.breaker.reason if posture.breaker.stops(active.version) else None,
             candidate=_on_trial(posture.candidate),
             pinned=posture.pin.reason if posture.pin else None,

@@ -15,7 +15,7 @@ class Answering(Struct, frozen=True):
     """The teacher that answers now.
 
     Attributes:
-        since: Unix milliseconds, by the time of its first reply.
+        since: Unix milliseconds, by the time of its first reply; 0 for the task's first teacher.
         latest: by that of its newest reply.
         told: the teacher that operators were last told of, and when.
     """
@@ -80,7 +80,7 @@ def answering(record: Record, traces: Iterable[Answered], now: int) -> Record:
         at = min(trace.replied_at, now)
         if current is None or (trace.teacher != current.teacher and at >= current.latest):
             told = (current.told, current.told_at) if current else (None, 0)
-            current = Answering(trace.teacher, at, at, *told)
+            current = Answering(trace.teacher, at if current else 0, at, *told)
         elif trace.teacher == current.teacher:
             current = replace(current, latest=max(at, current.latest))
     return replace(record, answering=current)

@@ -23,7 +23,7 @@ from models.errors import EmbedderError
 from schemas.codec import DEFERRAL, LABEL, REQUEST
 from schemas.messages import Deferral, Label, Reason, Request
 from schemas.names import Topics
-from streams.audit import Auditor, audit_rate
+from streams.audit import Auditor
 from streams.clock import unix_ms
 from streams.features import Vectors, brought, encoded, problem
 from streams.kafka.batch import Batch, Outgoing
@@ -131,7 +131,7 @@ class Router:
         """The messages that one request causes: a label, a deferral, or both when it is audited."""
         request, message = arrival
         key, headers, at = key_of(message), carried(message), time_of(message)
-        inclusion = audit_rate(task.config, settled=False)
+        inclusion = task.audit_rate
         audited = self._auditor.draws(request.id, inclusion)
         outgoing = []
         answered = verdict.reason is Reason.ACCEPTED

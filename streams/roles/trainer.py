@@ -44,7 +44,7 @@ from streams.trainer.account import begun, on_trial, promoted, refused
 from streams.trainer.recency import Since, certifying, recent
 from streams.trainer.refitter import Job, Refitter
 from streams.trainer.trigger import Attempt, due, requested
-from streams.trainer.window import Window, encoder_of, teachers, training_set, usable
+from streams.trainer.window import Window, encoder_of, teachers, training_set, usable, version_name
 
 log = logging.getLogger(__name__)
 
@@ -180,14 +180,15 @@ class Trainer(Service):
         return (await self._registry.posture(task.name)).candidate is None
 
     async def _refit(self, task: Task, traces: list[Trace], since: Since, asked: list[Request]) -> None:
-        token, serial = self._tokens[task.name], await self._registry.next_serial(task.name)
+        token, known = self._tokens[task.name], await self._registry.next_serial(task.name)
+        serial = max(known, self._windows[task.name].serial + 1)
         event = await self._outcome(task, traces, since, serial, token)
         self._announcer.tell(event)
         if event.kind is not EventKind.REFUSED:
             await self._refits.answered(asked)
 
     async def _outcome(self, task: Task, traces: list[Trace], since: Since, serial: int, token: int) -> Event:
-        version, config = f"v{serial}", task.config
+        version, config = version_name(serial), task.config
         try:
             result = await self._fitted(task, traces, since, version)
         except (RefitFailed, InvalidVector) as error:

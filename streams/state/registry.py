@@ -61,6 +61,11 @@ class Registry:
         with self._connection.reached() as redis:
             return frozenset(map(as_text, await redis.smembers(self._keys.blocked(task, version))))
 
+    async def certified(self, task: str, version: str) -> bool:
+        """Whether audits prove of the version what is promised."""
+        with self._connection.reached() as redis:
+            return bool(await redis.hget(self._keys.audits(task, version), "certified") == b"1")
+
     async def teacher_since(self, task: str) -> int:
         """Unix milliseconds since when the teacher is who it is now; 0 where it has never changed."""
         with self._connection.reached() as redis:

@@ -11,7 +11,7 @@ from models.features import Features
 from models.fit import TrainingSet
 from models.manifest import Teacher
 from schemas.config import Config
-from schemas.messages import Trace
+from schemas.messages import Guess, Trace
 from schemas.vectors import vector
 
 
@@ -20,12 +20,15 @@ class Window:
 
     Attributes:
         seen: distinct traces ever added, including those that the window has dropped since.
+        serial: the highest of a version that any trace names; 0 before the first. A registry that was lost
+            must not give a new version the name of one that audits have been counted for.
     """
 
     def __init__(self) -> None:
         self._traces: deque[Trace] = deque()
         self._ids: set[str] = set()
         self.seen = 0
+        self.serial = 0
 
     def __len__(self) -> int:
         return len(self._traces)
@@ -35,6 +38,7 @@ class Window:
 
     def add(self, trace: Trace, most: int) -> None:
         """Add a trace, unless its request is in the window already, and drop what is over `most`."""
+        self.serial = max(self.serial, _serial(trace.guess), _serial(trace.shadow))
         if trace.id in self._ids:
             return
         self._ids.add(trace.id)
@@ -46,6 +50,17 @@ class Window:
     def seen_since(self, time: int) -> int:
         """How many were replied to after `time`, Unix milliseconds."""
         return sum(trace.replied_at > time for trace in self._traces)
+
+
+def version_name(serial: int) -> str:
+    """The name of a task's version with this serial number, from 1."""
+    return f"v{serial}"
+
+
+def _serial(guess: Guess | None) -> int:
+    """Of the version that guessed; 0 where none did, or its name is not one of ours."""
+    number = guess.policy.removeprefix("v") if guess else ""
+    return int(number) if number.isascii() and number.isdigit() else 0
 
 
 def usable(window: Window, config: Config) -> list[Trace]:

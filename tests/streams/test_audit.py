@@ -47,7 +47,7 @@ def test_an_automatic_rate_is_the_high_bound_until_the_version_is_certified_and_
     low: float, high: float, fixed: float
 ) -> None:
     auto = Config(audit_rate="auto", audit_low=low, audit_high=high)
-    assert audit_rate(auto, settled=False) == high
-    assert audit_rate(auto, settled=True) == min(low, high)
+    assert audit_rate(auto, certified=False) == high
+    assert audit_rate(auto, certified=True) == min(low, high)
     fixed_rate = Config(audit_rate=fixed)
-    assert audit_rate(fixed_rate, settled=False) == audit_rate(fixed_rate, settled=True) == fixed
+    assert audit_rate(fixed_rate, certified=False) == audit_rate(fixed_rate, certified=True) == fixed

@@ -143,3 +143,20 @@ def test_the_encoders_asked_for_are_those_of_all_tasks_and_a_probe_asks_what_the
     configure(live, "v", embedder="probe:http://h/v1#m", teacher=told)
     prompt = Prompt("One of:\na\nb\n\nMessage: ", "\nLabel:")
     assert live.encodings() == {STATIC, Encoding("probe:http://h/v1#m", prompt)}
+
+
+def test_an_automatic_rate_is_high_unless_the_version_that_answers_is_known_to_be_certified() -> None:
+    live = Live()
+    configure(live, "t", audit_rate="auto", audit_low=0.01, audit_high=0.2)
+    rates = []
+    live.install("t", ScriptedPolicy(version="v1"))
+    for version in (None, "v2", "v1"):
+        live.certify("t", version)
+        rates.append(live.task("t").audit_rate)
+    live.install("t", ScriptedPolicy(version="v2"))
+    rates.append(live.task("t").audit_rate)
+    live.certify("t", "v2")
+    rates.append(live.task("t").audit_rate)
+    live.doubt()
+    rates.append(live.task("t").audit_rate)
+    assert rates == [0.2, 0.2, 0.01, 0.2, 0.01, 0.2]

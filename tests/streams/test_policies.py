@@ -174,6 +174,7 @@ async def test_a_breaker_takes_effect_and_outlives_a_restart_without_redis_until
     assert await worker.live.next() == "v1"
     await worker.alarm("v1")
     await worker.until(lambda: worker.live.task("t").breaker.stops("v1"))
+    await worker.until(lambda: Copies(tmp_path).guards()["t"].breaker.open)
     alone = Worker(f"redis://127.0.0.1:{free_port()}/0", Copies(tmp_path), stack)
     await alone.start()
     assert alone.live.policy("t") is not None
@@ -225,3 +226,16 @@ async def test_a_candidate_is_scored_while_it_is_on_trial_and_blocked_labels_are
     await worker.alarm("v2")
     await worker.until(lambda: worker.live.task("t").candidate is None)
     assert not worker.live.task("t").breaker.stops("v1")
+
+
+async def test_that_a_version_is_certified_or_no_longer_arrives_at_the_next_look(
+    redis_url: str, stack: AsyncExitStack, artifact: Artifact, tmp_path: Path
+) -> None:
+    worker = Worker(redis_url, Copies(tmp_path), stack, poll=0.01)
+    worker.live.configure("t", {"embedder": "precomputed"})
+    await worker.publish(artifact)
+    await worker.start()
+    assert await worker.live.next() == "v1"
+    for certified in (True, False):
+        await worker.connection.redis.hset(worker.keys.audits("t", "v1"), "certified", int(certified))
+        await worker.until(lambda certified=certified: worker.live.task("t").certified is certified)

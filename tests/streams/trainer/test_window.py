@@ -11,8 +11,8 @@ from models.errors import TrainingError
 from models.fit import fit
 from models.manifest import Teacher as Known
 from schemas.config import Config
-from schemas.messages import Teacher
-from streams.trainer.window import Window, encoder_of, teachers, training_set, usable
+from schemas.messages import Guess, Teacher
+from streams.trainer.window import Window, encoder_of, teachers, training_set, usable, version_name
 from tests.streams.building import trace
 
 VECTORS = Config(embedder="precomputed")
@@ -136,3 +136,17 @@ def test_teachers_are_named_once_in_order_of_appearance() -> None:
         trace("d", teacher=Teacher("m", "1")),
     )
     assert teachers(list(window)) == (Known("m", "1"), Known("m", "2"))
+
+
+def test_the_highest_version_that_any_trace_names_is_known_also_when_the_trace_is_dropped() -> None:
+    window = Window()
+    named = [
+        Guess("yes", 0.9, 0.0, "v3"),
+        Guess("yes", 0.9, 0.0, "v12"),
+        Guess("yes", 0.9, 0.0, "v²"),
+        Guess("yes", 0.9, 0.0, "mine"),
+    ]
+    for number, guess in enumerate(named):
+        window.add(trace(f"r{number}", guess=guess), 1)
+    window.add(trace("r3", shadow=Guess("yes", 0.9, 0.0, "v15")), 1)
+    assert (window.serial, version_name(window.serial + 1)) == (15, "v16")
