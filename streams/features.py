@@ -52,12 +52,13 @@ class Vectors:
     """Those of a batch's texts: each made when it is first asked for, and kept, so that nobody embeds twice.
 
     Attributes:
-        encoder: id of what makes them.
+        texts: those of the batch, in order.
+        encoder: id of what makes the vectors.
     """
 
     def __init__(self, texts: Sequence[str], embedder: Embedder) -> None:
+        self.texts = texts
         self.encoder = embedder.id
-        self._texts = texts
         self._embedder = embedder
         self._rows = np.empty((len(texts), embedder.dimension), dtype=np.float32)
         self._made = np.zeros(len(texts), dtype=np.bool_)
@@ -67,7 +68,7 @@ class Vectors:
         chosen = np.asarray(places, dtype=np.int64)
         missing = chosen[~self._made[chosen]]
         if len(missing):
-            self._rows[missing] = self._embedder.embed([self._texts[place] for place in missing.tolist()])
+            self._rows[missing] = self._embedder.embed([self.texts[place] for place in missing.tolist()])
             self._made[missing] = True
         return self._rows[chosen]
 
@@ -76,7 +77,7 @@ class Vectors:
         return self._rows[place].astype("<f4").tobytes() if self._made[place] else None
 
 
-def encoded(task: Task, texts: Sequence[str], vectors: Vectors) -> Features:
-    """What the policy scores where an encoder makes the vectors. Raises EmbedderError."""
-    rows = vectors.embed(range(len(texts)))
-    return Features(texts if reads_text(task.config.embedder) else None, rows)
+def encoded(task: Task, vectors: Vectors, places: Sequence[int]) -> Features:
+    """What the policy scores of some of the texts. Raises EmbedderError."""
+    texts = [vectors.texts[place] for place in places] if reads_text(task.config.embedder) else None
+    return Features(texts, vectors.embed(places))

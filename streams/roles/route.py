@@ -4,15 +4,13 @@ Reads requests; writes labels, deferrals and dead letters. The agent at the bott
 knows Faust; everything above it is a function of its arguments. What becomes of a request is decided in
 `streams.verdicts`.
 
-Where an encoder makes the vectors, a batch is encoded and scored in a thread, and its vectors travel with the
-deferrals. An encoder that fails, or takes too long for the transaction, is closed: what it was asked for is
-deferred, and so is the rest until it has been opened again (`streams.encoders`).
+Where an encoder makes the vectors, they travel with the deferrals. An encoder that fails is closed: what it
+was asked for is deferred, and so is the rest until it has been opened again (`streams.encoders`).
 """
 
-import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Awaitable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
 from confluent_kafka import Message
 from faust import App
@@ -25,7 +23,8 @@ from schemas.messages import Deferral, Label, Reason, Request
 from schemas.names import Topics
 from streams.audit import Auditor
 from streams.clock import unix_ms
-from streams.features import Vectors, brought, encoded, problem
+from streams.encoded import encoded_verdicts
+from streams.features import Vectors, brought, problem
 from streams.kafka.batch import Batch, Outgoing
 from streams.kafka.channel import BatchChannel
 from streams.kafka.context import carried, key_of, time_of
@@ -37,8 +36,6 @@ from streams.verdicts import Verdict, verdicts
 log = logging.getLogger(__name__)
 
 STAGE = "route"
-ENCODED_WITHIN = 15.0
-"""Seconds that a batch's texts may take; half of what a transaction has."""
 
 Arrival = tuple[Request, Message]
 
@@ -98,10 +95,8 @@ class Router:
         self, task: Task, embedder: Embedder, texts: Sequence[str], allotted: Sequence[bool]
     ) -> tuple[list[Verdict], Vectors | None]:
         """The verdicts on texts whose vectors have to be made, and the vectors where that worked."""
-        vectors = Vectors(texts, embedder)
-        work = asyncio.to_thread(_judged, task, texts, vectors, allotted)
         try:
-            return await _in_time(work, embedder, len(texts)), vectors
+            return await encoded_verdicts(task, embedder, texts, allotted)
         except EmbedderError as error:
             log.error("%d requests of task %s are deferred: %s", len(texts), task.name, error)
         self._live.close(embedder)
@@ -142,22 +137,6 @@ class Router:
             deferral = _deferral(request, verdict, task, audited, inclusion, at, features)
             outgoing.append(Outgoing(self._deferrals, key, DEFERRAL.encode(deferral), headers))
         return outgoing
-
-
-def _judged(task: Task, texts: Sequence[str], vectors: Vectors, allotted: Sequence[bool]) -> list[Verdict]:
-    """Encode and score, in a thread: it reads one state of the task, which never changes."""
-    return verdicts(task, encoded(task, texts, vectors), len(texts), allotted)
-
-
-async def _in_time(work: Awaitable[list[Verdict]], embedder: Embedder, count: int) -> list[Verdict]:
-    """Raises EmbedderError where the work does, or takes too long; its thread then ends in its own time."""
-    try:
-        return await asyncio.wait_for(work, ENCODED_WITHIN)
-    except TimeoutError as error:
-        raise EmbedderError(
-            f"{embedder.id} takes over {ENCODED_WITHIN:.0f} s for {count} texts: lower UNDERSTUDY_BATCH, "
-            "which says how many come at once, or use a faster encoder"
-        ) from error
 
 
 def _label(request: Request, verdict: Verdict, audited: bool, at: int, now: int) -> Label:

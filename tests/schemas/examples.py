@@ -69,6 +69,7 @@ _deferrals = st.builds(
     guess=_maybe(_guesses),
     threshold=_maybe(_float),
     shadow=_maybe(_guesses),
+    encoder=_maybe(_text),
 )
 _replied = {
     "deferral": _deferrals,
@@ -112,6 +113,7 @@ DRAWN: dict[Codec[Any], st.SearchStrategy[msgspec.Struct]] = {
         threshold=_maybe(_float),
         teacher=_maybe(_teachers),
         shadow=_maybe(_guesses),
+        encoder=_maybe(_text),
     ),
     EVENT: st.builds(
         Event,

@@ -36,7 +36,7 @@ class Remembered(Replies):
 
 
 async def test_a_teacher_s_label_answers_the_client_and_becomes_a_trace() -> None:
-    asked = deferral()
+    asked = deferral(features=b"\0\0\x80?", encoder="m:1")
     out = await Learner(TOPICS, Remembered()).learned([message(Reply(asked, "no", TEACHER))], NOW)
     common: dict[str, Any] = {
         "id": "r1",
@@ -59,6 +59,8 @@ async def test_a_teacher_s_label_answers_the_client_and_becomes_a_trace() -> Non
         "text": "hello",
         "guess": asked.guess,
         "teacher": TEACHER,
+        "features": asked.features,
+        "encoder": "m:1",
     }
     assert traces(out) == [Trace(**common, **kept, audit=False, sampled=True, threshold=0.75)]
     assert [(found.key, found.headers) for found in out] == [(b"key", CARRIED)] * 2

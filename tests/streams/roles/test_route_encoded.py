@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from schemas.config import parse_override
 from schemas.messages import Reason, Request
+from streams import encoded
 from streams.audit import Auditor
 from streams.encoding import Encoding
 from streams.kafka.batch import Outgoing
 from streams.live import Live
-from streams.roles import route
 from streams.roles.route import Router
 from tests.streams.building import (
     TOPICS,
@@ -89,17 +89,46 @@ async def test_an_encoder_that_fails_is_closed_and_is_told_of_once(caplog: pytes
 
 class Slow(ScriptedEmbedder):
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        time.sleep(0.5)
+        time.sleep(0.2)
         return super().embed(texts)
 
 
 async def test_an_encoder_that_takes_too_long_defers_as_one_that_fails(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(route, "ENCODED_WITHIN", 0.01)
-    (found,) = deferrals(await Room(Slow()).sent("yes 0.75 0.25"))
+    monkeypatch.setattr(encoded, "LIMIT", 0.01)
+    room = Room(Slow())
+    (found,) = deferrals(await room.sent("yes 0.75 0.25"))
     assert (found.reason, found.features) == (Reason.UNCERTIFIED, None)
-    assert "UNDERSTUDY_BATCH" in caplog.text
+    assert "made no vectors of 1 texts" in caplog.text
+    assert room.live.task("t").embedder is None
+
+
+async def test_texts_that_there_is_no_time_for_are_deferred_and_the_encoder_goes_on(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(encoded, "LAST_START", 0.1)
+    room = Room(Slow())
+    out = await room.sent(*["yes 0.75 0.25"] * 100)
+    assert len(labels(out)) == encoded.FIRST_PART
+    rest = deferrals(out)
+    assert {(found.reason, found.features, found.guess) for found in rest} == {
+        (Reason.UNCERTIFIED, None, None)
+    }
+    assert len(rest) == 100 - encoded.FIRST_PART
+    assert "had no time for 68 of 100 texts" in caplog.text
+    assert room.live.task("t").embedder is not None
+
+
+async def test_many_texts_have_the_verdicts_and_vectors_that_each_has_alone() -> None:
+    texts = [f"yes {0.5 + number / 1024} 0.25" for number in range(300)]
+    room = Room(ScriptedEmbedder())
+    together = await room.sent(*texts)
+    found = {label.id for label in labels(together)}
+    assert found == {f"r{number}" for number in range(300) if 0.5 + number / 1024 >= 0.7}
+    for deferral in deferrals(together):
+        score = float(texts[int(deferral.request.id[1:])].split()[1])
+        assert np.frombuffer(deferral.features or b"", "<f4")[1] == score
 
 
 class Pausing(ScriptedEmbedder):
