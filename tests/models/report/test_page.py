@@ -104,6 +104,15 @@ def test_what_is_not_there_is_excused_in_a_sentence() -> None:
     assert "only their vectors" in bare
 
 
+def test_rows_given_afterwards_tell_nothing_about_how_the_policy_was_found() -> None:
+    page = Page(render(subject(study([0.9] * 30, [True] * 30), None, rescored=True)))
+    assert "come from 30 rows" in page.text
+    assert set(SECTIONS) - set(page.ids("section")) == {"changes", "curve", "trials", "noise"}
+    links = {attrs["href"] for tag, attrs in page.elements if tag == "a"}
+    assert {f"#{name}" for name in page.ids("section")} <= links
+    assert "#trials" not in links
+
+
 def test_a_refused_fit_says_why_and_promises_nothing() -> None:
     why = "20 sampled traces, 0.95 needs 59 <even> if all agree"
     told = summary(frontier=(), refused=(why,), surrogate="none", accuracy=0.0)
