@@ -9,6 +9,8 @@ from models.curve import MoreTraces
 from models.prospect import Assumptions, Prospect
 from models.scan import Scan
 
+UNKNOWN = "?"
+
 
 def tell_scan(found: Scan) -> None:
     console = Console(highlight=False)
@@ -53,9 +55,9 @@ def _row(found: Prospect) -> tuple[str, ...]:
         f"{found.coverage:.3f}",
         f"{found.low:.2f}-{found.high:.2f}",
         "-" if found.agreement is None else f"{found.agreement:.3f}",
-        "can't tell" if found.doubled is None else "{:.2f}-{:.2f}".format(*found.doubled),
-        "can't tell" if found.audits is None else f"{found.audits:,}",
-        "can't tell" if found.days is None else f"{found.days:.1f}",
+        UNKNOWN if found.doubled is None else "{:.2f}-{:.2f}".format(*found.doubled),
+        UNKNOWN if found.audits is None else f"{found.audits:,}",
+        UNKNOWN if found.days is None else f"{found.days:.1f}",
         f"{found.saved_a_day:,.2f}",
     )
 
@@ -91,6 +93,6 @@ def _basis(assumed: Assumptions) -> Iterator[str]:
         f"{assumed.audit_rate:g} of them audited, delta {assumed.delta:g}; the surrogate costs nothing"
     )
     yield (
-        "agreement is with the teacher, on average, on traffic like the sampled requests; audits are those "
-        "after which half of such policies are proven live"
+        "agreement is with the teacher, on average, on traffic like the sampled requests; after so many "
+        f"audits half of such policies are proven live; {UNKNOWN} can't be told"
     )
