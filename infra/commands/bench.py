@@ -31,10 +31,11 @@ def policy(
     data: Data = None,
     runs: Runs = 5,
     only: Only = [],  # noqa: B006 - typer copies it
+    tracer: Tracer = True,
     json: AsJson = False,
 ) -> None:
     """What a row costs to score, at batches of 1, 32 and 256."""
-    show(_measured("policy", Order(str(data_folder(data)), runs, tuple(only))), json)
+    show(_measured("policy", Order(str(data_folder(data)), runs, tuple(only), tracer)), json)
 
 
 @bench.command()

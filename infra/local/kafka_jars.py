@@ -1,18 +1,16 @@
 """Apache Kafka's jars come from Maven once and stay in the user's cache.
 
 What to fetch is `pom.xml` beside this file. The cache is keyed by the hash of that file, so changing a
-version fetches anew, and it is filled by renaming a finished download, so it is never half full.
+version fetches anew.
 """
 
 import hashlib
 import shutil
 import subprocess
-import tempfile
 from pathlib import Path
 from typing import Final
 
-from platformdirs import user_cache_path
-
+from infra.local.cache import cached
 from infra.local.errors import DownloadFailed, ProgramMissing
 
 _POM: Final = Path(__file__).with_name("pom.xml")
@@ -43,13 +41,7 @@ def kafka_jars() -> Path:
         ProgramMissing: they have to be fetched and Maven is not installed.
         DownloadFailed: Maven could not fetch them.
     """
-    pom = _POM.read_bytes()
-    jars = user_cache_path("understudy") / f"kafka-{hashlib.sha256(pom).hexdigest()[:12]}"
-    if not jars.is_dir():
-        jars.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=jars.parent) as workplace:
-            _keep(_download(Path(workplace)), jars)
-    return jars
+    return cached(f"kafka-{hashlib.sha256(_POM.read_bytes()).hexdigest()[:12]}", _download)
 
 
 def _download(workplace: Path) -> Path:
@@ -64,12 +56,3 @@ def _download(workplace: Path) -> Path:
             f"Maven could not fetch Apache Kafka:\n{(result.stdout + result.stderr)[-2000:]}"
         )
     return fetched
-
-
-def _keep(fetched: Path, jars: Path) -> None:
-    """Move a finished download into place, unless somebody else has been faster."""
-    try:
-        fetched.rename(jars)
-    except OSError:
-        if not jars.is_dir():
-            raise

@@ -1,20 +1,17 @@
 """TRACER is installed by pip, pinned, into a virtual environment of its own in the user's cache.
 
-So that nothing of it is in our environment or in our process. The cache is keyed by the hash of the pins, and
-it is filled by renaming a finished environment, so it is never half full.
+So that nothing of it is in our environment or in our process. The cache is keyed by the hash of the pins.
 """
 
 import hashlib
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 from typing import Final
 
-from platformdirs import user_cache_path
-
 from infra.bench.progress import tell
 from infra.errors import TracerUnavailable
+from infra.local.cache import cached
 
 NAME: Final = "TRACER 0.3.3"
 PINS: Final = (
@@ -35,15 +32,8 @@ def tracer_python() -> Path:
     Raises:
         TracerUnavailable: pip could not install it; without a network it can't.
     """
-    place = user_cache_path("understudy") / f"tracer-{hashlib.sha256(repr(PINS).encode()).hexdigest()[:12]}"
-    if not place.is_dir():
-        place.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=place.parent) as workplace:
-            made = Path(workplace) / "environment"
-            _run(sys.executable, "-m", "venv", str(made))
-            _run(str(_python(made)), "-I", "-m", "pip", "install", "-q", "--disable-pip-version-check", *PINS)
-            _keep(made, place)
-    return _python(place)
+    pins = hashlib.sha256(repr(PINS).encode()).hexdigest()
+    return _python(cached(f"tracer-{pins[:12]}", _installed))
 
 
 def tracer_if_wanted(wanted: bool) -> tuple[Path | None, tuple[str, ...]]:
@@ -57,6 +47,13 @@ def tracer_if_wanted(wanted: bool) -> tuple[Path | None, tuple[str, ...]]:
         return None, (f"{NAME} is not beside these figures: {problem}",)
 
 
+def _installed(workplace: Path) -> Path:
+    made = workplace / "environment"
+    _run(sys.executable, "-m", "venv", str(made))
+    _run(str(_python(made)), "-I", "-m", "pip", "install", "-q", "--disable-pip-version-check", *PINS)
+    return made
+
+
 def _python(environment: Path) -> Path:
     return environment / "bin" / "python"
 
@@ -66,12 +63,3 @@ def _run(*command: str) -> None:
     if done.returncode:
         said = (done.stdout + done.stderr).strip()[-500:]
         raise TracerUnavailable(f"{NAME} can't be installed; is there a network? pip says: {said}")
-
-
-def _keep(made: Path, place: Path) -> None:
-    """Move a finished environment into place, unless somebody else has been faster."""
-    try:
-        made.rename(place)
-    except OSError:
-        if not place.is_dir():
-            raise

@@ -6,7 +6,7 @@ import pytest
 from confluent_kafka import Consumer, KafkaError, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from infra.local import kafka_jars
+from infra.local import cache, kafka_jars
 from infra.local.apache_kafka import ApacheKafka
 from infra.local.errors import DownloadFailed, ProgramMissing
 
@@ -39,7 +39,7 @@ def test_topics_are_not_made_by_asking(kafka: str) -> None:
 @pytest.fixture
 def no_programs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setattr(kafka_jars, "user_cache_path", lambda name: tmp_path / name)
+    monkeypatch.setattr(cache, "user_cache_path", lambda name: tmp_path / name)
 
 
 @pytest.mark.usefixtures("no_programs")

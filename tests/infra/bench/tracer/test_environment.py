@@ -4,11 +4,12 @@ import pytest
 
 from infra.bench.tracer import environment
 from infra.errors import TracerUnavailable
+from infra.local import cache
 
 
 @pytest.fixture
 def empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(environment, "user_cache_path", lambda _name: tmp_path)
+    monkeypatch.setattr(cache, "user_cache_path", lambda _name: tmp_path)
     return tmp_path
 
 
