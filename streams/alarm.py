@@ -34,6 +34,13 @@ class Evidence:
     since: int | None = None
     labels: Mapping[str, Counts] = field(default_factory=dict)
 
+    @property
+    def recent(self) -> Counts:
+        """Counts since the suspicion began; of the whole life where that is not known."""
+        found = self.labels.values()
+        recent = Counts(sum(one.audits for one in found), sum(one.agreements for one in found))
+        return recent if recent.audits else self.counts
+
 
 class OnAlarm(Protocol):
     """Called after each fold that leaves a version's alarm raised; calling it again changes nothing."""

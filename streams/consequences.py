@@ -54,8 +54,8 @@ class Consequences:
     async def _stop(self, task: str, version: str, evidence: Evidence, posture: Posture) -> None:
         now = unix_ms()
         since = now if evidence.since is None else evidence.since
-        counts = evidence.counts
-        reason = f"alarm: {counts.agreements} of {counts.audits} audits agree, target {evidence.target:g}"
+        recent, target = evidence.recent, evidence.target
+        reason = f"alarm: {recent.agreements} of the last {recent.audits} audits agree, target {target:g}"
         restored = await self._restorable(task, posture)
         if posture.active is not None and posture.active.version == version:
             await self._refits.ask(task, since, reason)

@@ -131,10 +131,13 @@ class PolicyWatch(Service):
         if candidate is None:
             self._live.try_out(task, None)
             del self._tried[task]
+            log.info("task %s has nothing on trial any more", task)
             return
         policy = await self._opened(task, await self._registry.fetch(task, candidate.version))
         self._live.try_out(task, Trial(policy, candidate.plan.share) if policy else None)
         self._tried[task] = candidate
+        if policy is not None:
+            log.info("task %s has %s on trial, in %s", task, candidate.version, candidate.plan.mode)
 
     async def _save(self, task: str, version: str, artifact: Artifact) -> None:
         try:

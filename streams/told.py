@@ -27,7 +27,7 @@ _BECOMES: Mapping[State, str] = MappingProxyType(
 
 def alarm(task: str, version: str, evidence: Evidence, change: Change, at: int) -> Event:
     """A version was stopped, and what answers in its place."""
-    counts, posture = evidence.counts, change.posture
+    counts, recent, posture = evidence.counts, evidence.recent, change.posture
     since = datetime.fromtimestamp(posture.certify_from / 1000, UTC).isoformat(timespec="seconds")
     asked = f"a refit is asked for, certified on traces since {since}"
     restored = next((move.version for move in change.moves if move.after is State.LIVE), None)
@@ -38,14 +38,16 @@ def alarm(task: str, version: str, evidence: Evidence, change: Change, at: int) 
     else:
         instead = f"the breaker is open, everything goes to the teacher, and {asked}"
     message = (
-        f"{task}: the teacher no longer agrees with {version} as promised ({counts.agreements} of "
-        f"{counts.audits} audits agree, the target is {evidence.target:g}), so {version} is stopped; "
+        f"{task}: the teacher no longer agrees with {version} as promised ({recent.agreements} of the "
+        f"last {recent.audits} audits agree, the target is {evidence.target:g}), so {version} is stopped; "
         f"{instead}"
     )
     details = {
         "version": version,
         "audits": counts.audits,
         "agreements": counts.agreements,
+        "recent_audits": recent.audits,
+        "recent_agreements": recent.agreements,
         "target": evidence.target,
         "restored": restored,
         "breaker": "open" if posture.breaker.open else "closed",

@@ -62,6 +62,7 @@ def trace_of(reply: Reply, label: str, replied_at: int) -> Trace:
         threshold=deferral.threshold,
         teacher=reply.teacher,
         inclusion=deferral.inclusion,
+        shadow=deferral.shadow,
         encoder=deferral.encoder,
     )
 

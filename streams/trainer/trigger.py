@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from schemas.config import Config, Refit
 
-_LEAST_GROWTH = 0.1
+_AGAIN = 1.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +44,13 @@ def requested(certifying: int, attempt: Attempt, config: Config, now: float) -> 
     """Whether to refit now that somebody has asked for it.
 
     Args:
-        certifying: traces that may certify. `at_least` of them, and more than a refused attempt had by the
-            share `growth`, a tenth at least: further looks at the same traces would only invite errors.
+        certifying: traces that may certify. `at_least` of them, and a fifth more than a refused attempt had:
+            further looks at the same traces would only invite errors.
         attempt: the last one for the same request.
     """
     if now - attempt.ended < config.refit.quiet:
         return False
-    growth = max(config.refit.growth, _LEAST_GROWTH)
-    return certifying >= max(config.refit.at_least, attempt.certifying * (1.0 + growth))
+    return certifying >= max(config.refit.at_least, attempt.certifying * _AGAIN)
 
 
 def needed(traces: int, refit: Refit) -> float:

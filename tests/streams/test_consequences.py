@@ -19,7 +19,7 @@ from streams.state.registry import Registry
 from streams.state.trials import Trials
 from tests.streams.building import message, trace
 
-FALLEN = Evidence(0.95, Counts(200, 180), since=5_000)
+FALLEN = Evidence(0.95, Counts(200, 180), 5_000, {"a": Counts(20, 5), "b": Counts(20, 15)})
 
 
 class Told(Announcer):
@@ -73,9 +73,9 @@ async def test_without_a_certified_version_the_breaker_opens_and_a_refit_is_aske
     (event,) = room.told.events
     assert event.kind == EventKind.ALARM
     assert event.message == (
-        "t: the teacher no longer agrees with v2 as promised (180 of 200 audits agree, the target is 0.95), "
-        "so v2 is stopped; the breaker is open, everything goes to the teacher, and a refit is asked for, "
-        "certified on traces since 1970-01-01T00:00:05+00:00"
+        "t: the teacher no longer agrees with v2 as promised (20 of the last 40 audits agree, the target is "
+        "0.95), so v2 is stopped; the breaker is open, everything goes to the teacher, and a refit is asked "
+        "for, certified on traces since 1970-01-01T00:00:05+00:00"
     )
     await room.publish(3)
     assert not (await room.registry.posture("t")).breaker.stops("v3")

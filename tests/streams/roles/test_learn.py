@@ -7,7 +7,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.messages import Label, Reason, Reply, Request, Teacher, Trace
+from schemas.messages import Guess, Label, Reason, Reply, Request, Teacher, Trace
 from streams.roles.learn import Learner
 from streams.state.replies import Place, Replies
 from tests.streams.building import (
@@ -67,10 +67,13 @@ async def test_a_teacher_s_label_answers_the_client_and_becomes_a_trace() -> Non
 
 
 async def test_an_audit_s_reply_makes_a_trace_and_no_second_label() -> None:
-    reply = Reply(deferral(audit=True, reason=Reason.AUDIT), "no", TEACHER)
+    shadow = Guess("yes", 0.75, 0.25, "v2")
+    asked = deferral(audit=True, reason=Reason.AUDIT, inclusion=0.02, shadow=shadow)
+    reply = Reply(asked, "no", TEACHER)
     out = await Learner(TOPICS, Remembered()).learned([message(reply)], NOW)
     (trace,) = traces(out)
     assert (trace.audit, trace.sampled, trace.label, trace.reason) == (True, True, "no", Reason.AUDIT)
+    assert (trace.inclusion, trace.shadow) == (0.02, shadow)
     assert len(out) == 1
 
 

@@ -75,11 +75,10 @@ def test_growth_is_of_the_traces_that_the_last_fit_could_use() -> None:
 
 
 def test_a_requested_refit_waits_for_traces_that_may_certify_and_for_more_after_each_refusal() -> None:
-    config, first = Config(refit=Refit(at_least=200, growth=0.2, quiet=1.0)), Attempt()
+    config, first = Config(refit=Refit(at_least=200, quiet=1.0)), Attempt()
     assert not requested(199, first, config, 50.0)
     assert requested(200, first, config, 50.0)
     refused = Attempt(seen=5000, ended=50.0, config=config, traces=5000, certifying=1000)
     assert not requested(1199, refused, config, 60.0)
     assert requested(1200, refused, config, 60.0)
     assert not requested(1200, refused, config, 50.5)
-    assert not requested(1000, refused, Config(refit=Refit(growth=0.0)), 60.0), "the same traces once"

@@ -1,0 +1,149 @@
+"""The teacher changes its mind: the version is stopped, another one answers, and coverage comes back."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+from schemas.codec import DEFERRAL, EVENT, LABEL
+from schemas.messages import Deferral, Event, EventKind, Label, Reason, Request
+from streams.lifecycle import State
+from streams.posture import Plan
+from streams.state.audits import Audits
+from tests.system.deployment import Deployment, wait_until
+from tests.system.gold import GoldTeacher
+from tests.system.topics import Inbox, decoded
+from tests.system.versions import add, connected, live, posture, states_of
+from tests.system.wishes import LABELS, TASK, VERSION, answers, publish, wishes
+
+SHADOW, CANARY = Plan(State.SHADOW, 0.0, 50), Plan(State.CANARY, 0.5, 100)
+BATCH = 60
+MANY = 60
+
+
+class Street:
+    """Sends requests in batches, and waits until each batch is labelled."""
+
+    def __init__(self, deployment: Deployment, labels: Inbox[Label]) -> None:
+        self._deployment = deployment
+        self._labels = labels
+
+    def send(self, requests: Sequence[Request]) -> list[Label]:
+        """The labels of these requests."""
+        before = len(self._labels.all)
+        self._deployment.send(requests)
+        return self._labels.wait_for(before + len(requests))[before:]
+
+    def send_until(self, happened: Callable[[list[Label]], bool], requests: Iterator[Request]) -> list[Label]:
+        """Send batches until something has happened that the labels of the last one may tell."""
+        for _ in range(MANY):
+            labels = self.send([next(requests) for _ in range(BATCH)])
+            if happened(labels):
+                return labels
+        raise AssertionError(f"not within {MANY} batches; the last: {labels[-1]}")
+
+
+@contextmanager
+def street(deployment: Deployment, gold: Mapping[str, str]) -> Iterator[Street]:
+    with GoldTeacher(deployment, gold), Inbox(deployment, deployment.topics.labels, decoded(LABEL)) as labels:
+        yield Street(deployment, labels)
+
+
+def swapped(requests: Sequence[Request]) -> dict[str, str]:
+    """The answers of a teacher for whom every label has changed its meaning."""
+    after = dict(zip(LABELS, [*LABELS[1:], LABELS[0]], strict=True))
+    return {request: after[label] for request, label in answers(requests).items()}
+
+
+def told(deployment: Deployment, kind: EventKind) -> list[Event]:
+    with Inbox(deployment, deployment.topics.events, decoded(EVENT)) as events:
+        wait_until(lambda: any(event.kind == kind for event in events.collect()), 30, f"an event {kind}")
+        return [event for event in events.all if event.kind == kind]
+
+
+def by(labels: Sequence[Label], version: str | None) -> list[Label]:
+    return [label for label in labels if label.source == "surrogate" and label.policy == version]
+
+
+def test_after_an_alarm_all_is_deferred_until_a_refit_on_recent_traces_answers_as_the_teacher_does_now(
+    deployment: Deployment,
+) -> None:
+    refit = {"growth": 100.0, "at_least": 200}
+    deployment.configure(TASK, audit_rate=0.5, alarm_run_length=100.0, label_floor=0.0, refit=refit)
+    before, after = wishes(500, "before"), wishes(BATCH * MANY, "after")
+    now = swapped(after)
+    worker = deployment.worker("route", "learn", "certify", "trainer")
+    with (
+        street(deployment, {**answers(before), **now}) as sent,
+        Inbox(deployment, deployment.topics.deferrals, decoded(DEFERRAL)) as deferrals,
+    ):
+        sent.send(before[:300])
+        worker.wait_until_it_says("is served by v1")
+        assert by(sent.send(before[300:]), "v1")
+        drifted = iter(after)
+        sent.send_until(lambda _: posture(deployment).breaker.open, drifted)
+        worker.wait_until_it_says("the breaker of task wishes is open")
+        assert not by(sent.send([next(drifted) for _ in range(BATCH)]), "v1")
+        labels = sent.send_until(lambda labels: len(by(labels, "v2")) > BATCH / 2, drifted)
+        assert sum(now[label.id] == label.label for label in by(labels, "v2")) >= 0.9 * len(by(labels, "v2"))
+        assert_deferred_and_sampled(deferrals.wait_for(500 + BATCH))
+    assert not posture(deployment).breaker.stops("v2")
+    assert states_of(deployment) == {"v1": State.ROLLED_BACK, "v2": State.LIVE}
+    (alarm,) = told(deployment, EventKind.ALARM)
+    assert "the breaker is open, everything goes to the teacher, and a refit is asked for" in alarm.message
+    deployment.stop()
+
+
+def assert_deferred_and_sampled(deferrals: Sequence[Deferral]) -> None:
+    stopped = [one for one in deferrals if one.reason is Reason.BREAKER_OPEN]
+    assert len(stopped) > BATCH
+    assert all(one.sampled and not one.audit for one in stopped)
+
+
+def test_the_version_before_is_restored_while_its_own_certificate_stands(deployment: Deployment) -> None:
+    deployment.configure(TASK, target_agreement=0.9, audit_rate=1.0, alarm_run_length=100.0, label_floor=0.0)
+    requests = wishes(300 + BATCH * MANY, "restored")
+    publish(deployment)
+    worker = deployment.worker("route", "learn", "certify")
+    with street(deployment, answers(requests)) as sent:
+        sent.send(requests[:200])
+        wait_until(lambda: stands(deployment, VERSION), 60, "a certificate of v1")
+        add(deployment, 2, labels=(*LABELS[1:], LABELS[0]))
+        worker.wait_until_it_says("is served by v2")
+        sent.send_until(lambda _: live(deployment) == VERSION, iter(requests[300:]))
+        wait_until(lambda: worker.told().count("is served by v1") == 2, 30, "v1 to serve again")
+        assert len(by(sent.send(requests[200:300]), VERSION)) > 50
+    assert states_of(deployment) == {"v1": State.LIVE, "v2": State.ROLLED_BACK}
+    assert not posture(deployment).breaker.open
+    (alarm,) = told(deployment, EventKind.ALARM)
+    assert "v1, whose own certificate stands, answers again" in alarm.message
+    deployment.stop()
+
+
+def stands(deployment: Deployment, version: str) -> bool:
+    return connected(deployment, lambda connection: Audits(connection, deployment.keys).stands(TASK, version))
+
+
+def test_versions_on_trial_are_promoted_or_refused_by_what_the_teacher_says_of_their_answers(
+    deployment: Deployment,
+) -> None:
+    deployment.configure(TASK, audit_rate=1.0)
+    requests = iter(wishes(BATCH * MANY, "tried"))
+    publish(deployment)
+    worker = deployment.worker("route", "learn", "certify")
+    with street(deployment, answers(wishes(BATCH * MANY, "tried"))) as sent:
+        add(deployment, 2, SHADOW)
+        worker.wait_until_it_says("has v2 on trial")
+        shadowed = sent.send_until(lambda _: states_of(deployment)["v2"] is State.LIVE, requests)
+        assert by(shadowed, "v1")
+        worker.wait_until_it_says("is served by v2")
+        add(deployment, 3, CANARY)
+        worker.wait_until_it_says("has v3 on trial")
+        shared = sent.send([next(requests) for _ in range(BATCH)])
+        assert by(shared, "v2")
+        assert by(shared, "v3")
+        sent.send_until(lambda _: states_of(deployment)["v3"] is State.LIVE, requests)
+        add(deployment, 4, SHADOW, (*LABELS[1:], LABELS[0]))
+        worker.wait_until_it_says("has v4 on trial")
+        answered = sent.send_until(lambda _: states_of(deployment)["v4"] is State.REFUSED, requests)
+        assert not by(answered, "v4")
+    assert live(deployment) == "v3"
+    deployment.stop()
