@@ -175,8 +175,14 @@ class Live:
         return frozenset(asked for asked in map(encoding_of, configs) if asked is not None)
 
     def unsuited(self) -> dict[str, str]:
-        """The tasks whose installed policy can't answer, and why."""
+        """The tasks that can't have an answer because of their config or encoder, and why."""
         found = {}
+        for name, task in self._tasks.items():
+            wanted, embedder = task.config.dimension, task.embedder
+            if embedder is not None and wanted not in (None, embedder.dimension):
+                found[name] = (
+                    f"the config says `dimension` {wanted}, and {embedder.id} makes {embedder.dimension}"
+                )
         for name, policy in self._policies.items():
             task = self.task(name)
             problem = unsuited(policy.manifest, task.config, task.embedder)

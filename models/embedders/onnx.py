@@ -147,10 +147,11 @@ def _padded(values: Sequence[Sequence[int]], width: int, kind: np.dtype[np.gener
 
 
 def _pooled(states: NDArray[np.float32], mask: NDArray[np.generic], whose: str) -> NDArray[np.float32]:
+    if states.ndim not in (2, 3) or len(states) != len(mask):
+        made = f"{list(states.shape)} of {len(mask)} texts"
+        raise EmbedderError(f"{whose}: the graph makes {made}; [n, d] or [n, t, d] is needed")
     if states.ndim == 2:
         return states
-    if states.ndim != 3:
-        raise EmbedderError(f"{whose}: the graph makes {states.ndim}-d output; [n, d] or [n, t, d] is needed")
     weight = mask[:, :, None].astype(np.float32)
     pooled: NDArray[np.float32] = (states * weight).sum(axis=1) / np.maximum(weight.sum(axis=1), 1.0)
     return pooled

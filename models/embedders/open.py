@@ -46,7 +46,7 @@ class Opened:
             rows = self._encoder.embed(read)
         except EmbedderError:
             raise
-        except Exception as error:  # what tokenizers raises has no other class
+        except Exception as error:  # tokenizers raises nothing narrower
             raise EmbedderError(f"{self.id} failed on {len(texts)} texts ({_told(error)})") from error
         return sound(rows, len(texts), self.dimension, self.id)
 
@@ -70,7 +70,7 @@ def open_embedder(vectors: str, prompt: Prompt | None = None) -> Embedder:
         return Opened(opening(_module(module), place, prompt))
     except EmbedderError as error:
         raise EmbedderError(f"`{vectors}` can't be used: {error}") from error
-    except Exception as error:  # nor has what tokenizers and safetensors raise here
+    except Exception as error:  # nor does safetensors
         raise EmbedderError(
             f"`{vectors}` can't be opened ({_told(error)}): is it what `{kind}:` reads, and whole?"
         ) from error

@@ -45,7 +45,8 @@ class Prompt:
     @classmethod
     def instructed(cls, instruction: str, labels: Sequence[str]) -> "Prompt":
         """What a teacher is told, `{labels}` filled in, then the text, then the place for its answer."""
-        return cls(f"{instruction.replace(LABELS, chr(10).join(labels))}\n\nMessage: ", _AFTER)
+        told = instruction.replace(LABELS, "\n".join(labels))
+        return cls(f"{told}\n\nMessage: ", _AFTER)
 
     @property
     def hash(self) -> str:

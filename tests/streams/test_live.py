@@ -119,6 +119,13 @@ def test_a_policy_answers_for_no_encoder_but_its_own(
     assert (says or "") in live.unsuited().get("t", "")
 
 
+def test_a_configured_dimension_that_the_encoder_does_not_have_is_told_before_there_is_a_policy() -> None:
+    live = Live()
+    configure(live, "t", embedder="model2vec:/m", dimension=4)
+    live.encode(STATIC, ScriptedEmbedder())
+    assert live.unsuited() == {"t": "the config says `dimension` 4, and scripted:1 makes 3"}
+
+
 def test_an_encoder_that_has_failed_takes_its_policies_with_it_until_it_is_back() -> None:
     live, embedder = Live(), ScriptedEmbedder()
     configure(live, "*", embedder="text>model2vec:/m")

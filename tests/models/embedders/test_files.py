@@ -7,7 +7,9 @@ from pathlib import Path
 
 import huggingface_hub.constants
 import numpy as np
+import onnx
 import pytest
+from onnx import helper
 from safetensors.numpy import load_file
 from tokenizers import Tokenizer
 
@@ -69,6 +71,17 @@ def test_a_hub_id_is_read_from_the_hub_s_cache(tmp_path: Path, monkeypatch: pyte
         assert open_embedder(f"model2vec:{place}").id == same.id
     with pytest.raises(EmbedderError, match="no such folder, and it can't be had from the hub"):
         open_embedder("model2vec:maker/other")
+
+
+def test_a_graph_that_makes_something_else_is_refused(tmp_path: Path) -> None:
+    folder = sentences(tmp_path)
+    graph = onnx.load(folder / "model.onnx")
+    graph.graph.node.append(helper.make_node("ReduceSum", ["states", "middle"], ["all"], keepdims=0))
+    graph.graph.node.append(helper.make_node("ReduceMax", ["all"], ["most"], keepdims=0))
+    graph.graph.output[0].name = "most"
+    onnx.save(graph, folder / "model.onnx")
+    with pytest.raises(EmbedderError, match=r"the graph makes \[\] of 1 texts"):
+        open_embedder(f"onnx:{folder}")
 
 
 def _garbled(file: Path) -> None:
