@@ -20,41 +20,57 @@ from infra.bench.order import Order
 from infra.bench.progress import tell
 from infra.bench.tables import Table, shares
 from infra.bench.tracer import rival
-from infra.bench.tracer.environment import NAME, tracer_if_wanted
+from infra.bench.tracer.environment import NAME, tracer_if_wanted, unless_it_fails
 from infra.bench.trial import TARGETS, Contestant, Trial, agreement, coverage, tried, violations
 from infra.bench.whole import STOCK_ITERATIONS, Whole
 
 SIZES = (1_500, 500)
 DRAWS = 5
 _STOCK = f"one scikit-learn fit, C given, {STOCK_ITERATIONS} iterations"
+Few = dict[int, list[Trial]]
+"""A contestant's trials by number of traces."""
+
 _COLUMNS = ("coverage at .90/.95/.98", "agreement", "violations", "seconds", "MB")
 
 
 def measure(order: Order) -> Report:
     """Raises InvalidFile, MissingData: see `infra.bench.banking.read`; or there is too little to fit on."""
     train, test = read(Path(order.folder), "train"), read(Path(order.folder), "test")
-    python, notes = tracer_if_wanted(order.tracer)
-    theirs = {} if python is None else {NAME: partial(rival.tried, python)}
+    python, absent = tracer_if_wanted(order.tracer)
     kinds = chosen(order.only)
     runs = None if order.quick else order.runs
     ours = {kind.name: whole.measured(kind, train, test, runs) for kind in kinds}
-    they = {name: (_told(name, contestant, train, test),) for name, contestant in theirs.items()}
-    contestants: dict[str, Contestant] = {kind.name: partial(tried, kind) for kind in kinds}
-    few = {size: _few(contestants | theirs, train, test, size) for size in SIZES if size < len(train)}
-    figures = [found for name, made in ours.items() for found in _of(name, made, they.get(NAME, ()))]
-    figures += [found for size, trials in few.items() for found in _of_few(size, trials)]
-    tables = [_table(len(train), ours, they), *(_table_of_few(size, made) for size, made in few.items())]
-    return report(figures, tables, notes)
+    few = {kind.name: _few(kind.name, partial(tried, kind), train, test) for kind in kinds}
+    theirs, failed = unless_it_fails(lambda: None if python is None else _tracer(python, train, test))
+    they, few_of_theirs = theirs or ((), {})
+    if few_of_theirs:
+        few[NAME] = few_of_theirs
+    figures = [found for name, made in ours.items() for found in _of(name, made, they)]
+    figures += [found for size in _sizes(train) for found in _of_few(size, _at_size(few, size))]
+    tables = [_table(len(train), ours, they)]
+    tables += [_table_of_few(size, _at_size(few, size)) for size in _sizes(train)]
+    return report(figures, tables, (*absent, *failed))
 
 
-def _few(
-    contestants: Mapping[str, Contestant], train: Split, test: Split, size: int
-) -> dict[str, list[Trial]]:
-    draws = subsets(train, size, DRAWS)
+def _sizes(train: Split) -> list[int]:
+    return [size for size in SIZES if size < len(train)]
+
+
+def _tracer(python: Path, train: Split, test: Split) -> tuple[tuple[Trial, ...], Few]:
+    """Its fit of all traces, and its fits of few. Raises TracerUnavailable: it fails on one of them."""
+    contestant = partial(rival.tried, python)
+    return (_told(NAME, contestant, train, test),), _few(NAME, contestant, train, test)
+
+
+def _few(name: str, contestant: Contestant, train: Split, test: Split) -> Few:
     return {
-        name: [_told(name, contestant, draw, test) for draw in draws]
-        for name, contestant in contestants.items()
+        size: [_told(name, contestant, draw, test) for draw in subsets(train, size, DRAWS)]
+        for size in _sizes(train)
     }
+
+
+def _at_size(few: Mapping[str, Few], size: int) -> dict[str, list[Trial]]:
+    return {name: trials[size] for name, trials in few.items()}
 
 
 def _told(name: str, contestant: Contestant, train: Split, test: Split) -> Trial:
@@ -72,8 +88,8 @@ def _of(name: str, made: Whole, theirs: Sequence[Trial]) -> list[Figure]:
         found += [figure(f"{name}: warm fit", _seconds(made.warm), "s", "cold fit", cold_s)]
     for target, best in zip(TARGETS, made.best, strict=True):
         found += _at(f"{name}, {target:g}", target, best, made, theirs)
-    missed = violations([made.cold[0], *made.warm[:1]])
-    return [*found, figure(f"{name}: targets significantly missed", [missed], "targets")]
+    missed, reference = [violations([made.cold[0], *made.warm[:1]])], [violations(theirs)] if theirs else []
+    return [*found, figure(f"{name}: targets significantly missed", missed, "targets", NAME, reference)]
 
 
 def _at(name: str, target: float, best: float, made: Whole, theirs: Sequence[Trial]) -> list[Figure]:
@@ -110,10 +126,11 @@ def _memory(trials: Sequence[Trial]) -> list[float]:
     return [trial.memory for trial in trials if trial.memory is not None]
 
 
-def _table(traces: int, ours: Mapping[str, Whole], theirs: Mapping[str, Sequence[Trial]]) -> Table:
+def _table(traces: int, ours: Mapping[str, Whole], theirs: Sequence[Trial]) -> Table:
     runs: dict[str, Sequence[Trial]] = {name: made.cold for name, made in ours.items()}
     runs |= {f"{name}, warm": made.warm for name, made in ours.items() if made.warm}
-    rows = tuple(_row(name, made, made[:1]) for name, made in (runs | dict(theirs)).items())
+    runs |= {NAME: theirs} if theirs else {}
+    rows = tuple(_row(name, made, made[:1]) for name, made in runs.items())
     return Table(f"Banking77, {traces:,} traces, judged on the test split", ("features", *_COLUMNS), rows)
 
 

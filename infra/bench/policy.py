@@ -25,7 +25,7 @@ from infra.bench.order import Order
 from infra.bench.progress import tell
 from infra.bench.tables import Table
 from infra.bench.tracer import rival
-from infra.bench.tracer.environment import NAME, tracer_if_wanted
+from infra.bench.tracer.environment import NAME, tracer_if_wanted, unless_it_fails
 from infra.bench.trial import fitted, policy_of
 from models.features import Features
 from models.policy import Policy
@@ -62,11 +62,14 @@ def measure(order: Order) -> Report:
     train, test = read(Path(order.folder), "train"), read(Path(order.folder), "test")
     mixed = np.random.default_rng(0).permutation(len(test))[:MOST_ROWS].tolist()
     asked = test.take(mixed)
-    python, notes = tracer_if_wanted(order.tracer)
+    python, absent = tracer_if_wanted(order.tracer)
     found = {kind.name: _of(kind, train, asked, order.runs) for kind in chosen(order.only)}
-    theirs = {} if python is None else _of_tracer(python, train, asked, order.runs)
+    costs_of_theirs, failed = unless_it_fails(
+        lambda: {} if python is None else _of_tracer(python, train, asked, order.runs)
+    )
+    theirs = costs_of_theirs or {}
     figures = [each for name, costs in found.items() for each in _figures(name, costs, theirs)]
-    return report(figures, [_table(found, theirs)], notes)
+    return report(figures, [_table(found, theirs)], (*absent, *failed))
 
 
 def _of(kind: Kind, train: Split, asked: Split, runs: int) -> Costs:

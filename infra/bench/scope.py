@@ -22,7 +22,7 @@ from infra.bench.order import Order
 from infra.bench.progress import tell
 from infra.bench.tables import Table, shares
 from infra.bench.tracer import rival
-from infra.bench.tracer.environment import NAME, tracer_if_wanted
+from infra.bench.tracer.environment import NAME, tracer_if_wanted, unless_it_fails
 from infra.bench.trial import TARGETS, fitted, policy_of
 from infra.errors import MissingData
 from models.policy import Policy, Scores
@@ -70,10 +70,10 @@ def measure(order: Order) -> Report:
     readable = [kind for kind in chosen(order.only) if kind.name == "text" or not missing]
     found = {kind.name: _of(kind, rows) for kind in readable}
     python, absent = tracer_if_wanted(order.tracer and not missing)
-    theirs = None if python is None else _of_tracer(python, rows)
+    theirs, failed = unless_it_fails(lambda: None if python is None else _of_tracer(python, rows))
     figures = [each for name, scope in found.items() for each in _figures(name, scope, theirs)]
     table = _table(found if theirs is None else {**found, NAME: theirs})
-    return report(figures, [table], (*missing, *absent))
+    return report(figures, [table], (*missing, *absent, *failed))
 
 
 def handled(policy: Policy, scores: Scores) -> Handled:

@@ -6,12 +6,15 @@ So that nothing of it is in our environment or in our process. The cache is keye
 import hashlib
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from infra.bench.progress import tell
 from infra.errors import TracerUnavailable
 from infra.local.cache import cached
+
+Result = TypeVar("Result")
 
 NAME: Final = "TRACER 0.3.3"
 PINS: Final = (
@@ -38,13 +41,16 @@ def tracer_python() -> Path:
 
 def tracer_if_wanted(wanted: bool) -> tuple[Path | None, tuple[str, ...]]:
     """Its interpreter, or None; and a sentence for the report where it is wanted and can't be had."""
-    if not wanted:
-        return None, ()
+    return unless_it_fails(tracer_python) if wanted else (None, ())
+
+
+def unless_it_fails(work: Callable[[], Result]) -> tuple[Result | None, tuple[str, ...]]:
+    """What the work gives, or None; and a sentence for the report where TRACER fails in it."""
     try:
-        return tracer_python(), ()
+        return work(), ()
     except TracerUnavailable as problem:
         tell(str(problem))
-        return None, (f"{NAME} is not beside these figures: {problem}",)
+        return None, (str(problem),)
 
 
 def _installed(workplace: Path) -> Path:
@@ -62,4 +68,6 @@ def _run(*command: str) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         said = (done.stdout + done.stderr).strip()[-500:]
-        raise TracerUnavailable(f"{NAME} can't be installed; is there a network? pip says: {said}")
+        raise TracerUnavailable(
+            f"{NAME} is not beside these figures: it can't be installed; is there a network? pip says: {said}"
+        )

@@ -1,12 +1,16 @@
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from infra.bench import fit
+from infra.bench.banking import Split
 from infra.bench.order import Order
+from infra.bench.tracer import rival
+from infra.bench.tracer.environment import NAME
 from infra.bench.trial import TARGETS, Outcome, Trial
-from infra.errors import MissingData
+from infra.errors import MissingData, TracerUnavailable
 from tests.infra import parcels
 
 
@@ -34,6 +38,42 @@ def test_few_traces_are_measured_beside_all(small: Path, monkeypatch: pytest.Mon
     assert figures["vectors, 300 traces, 0.9: coverage"].value > 0.5
     assert figures["vectors: peak memory"].value > 50
     assert [table.rows[0][0] for table in found.tables] == ["vectors", "vectors"]
+
+
+def test_tracer_is_given_the_same_rows_and_stands_beside(
+    small: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[int, int]] = []
+
+    def stand_in(_: Path, train: Split, test: Split) -> Trial:
+        asked.append((len(train), len(test)))
+        return _trial((50, 50), (40, 30), (0, 0))
+
+    monkeypatch.setattr(fit, "SIZES", (300,))
+    monkeypatch.setattr(fit, "DRAWS", 2)
+    monkeypatch.setattr(fit, "tracer_if_wanted", lambda _: (Path(sys.executable), ()))
+    monkeypatch.setattr(rival, "tried", stand_in)
+    found = fit.measure(Order(str(small), only=("vectors",), quick=True))
+    beside = {figure.name: figure.reference_value for figure in found.figures if figure.reference == NAME}
+    assert asked == [(600, 100), (300, 100), (300, 100)]
+    assert beside["vectors, 0.95: coverage"] == 0.4
+    assert beside["vectors, 300 traces: targets significantly missed"] == 2
+    assert [table.rows[-1][0] for table in found.tables] == [NAME, NAME]
+
+
+def test_where_tracer_fails_ours_are_reported_without_it(
+    small: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object) -> Trial:
+        raise TracerUnavailable("out of memory")
+
+    monkeypatch.setattr(fit, "SIZES", ())
+    monkeypatch.setattr(fit, "tracer_if_wanted", lambda _: (Path(sys.executable), ()))
+    monkeypatch.setattr(rival, "tried", fails)
+    found = fit.measure(Order(str(small), only=("vectors",), quick=True))
+    assert found.notes == ("out of memory",)
+    assert [row[0] for row in found.tables[0].rows] == ["vectors"]
+    assert not any(figure.reference == NAME for figure in found.figures)
 
 
 def test_too_few_rows_are_missing_data(small: Path, tmp_path: Path) -> None:
