@@ -10,10 +10,11 @@ from models.prospect import Assumptions, Prospect
 from models.scan import Scan
 
 UNKNOWN = "?"
+NARROWEST = 80
 
 
 def tell_scan(found: Scan) -> None:
-    console = Console(highlight=False)
+    console = Console(highlight=False, width=max(NARROWEST, Console().width))
     for sentence in _opening(found):
         console.print(sentence, markup=False, soft_wrap=True)
     console.print(_table(found))
