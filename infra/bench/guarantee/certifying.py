@@ -18,6 +18,7 @@ AUDITS = 5_000
 TRUTHS = (0.97, 0.98, 0.99)
 CERTIFICATE, UNIFORM = "certificate", "uniform mixture"
 PEEKED, KNOWING = "Clopper-Pearson after every audit", "test that knows the agreement"
+STANDING = "certificate stands from then on"
 RULES = {
     CERTIFICATE: proofs.certificate,
     UNIFORM: proofs.uniform_mixture,
@@ -30,13 +31,19 @@ def section(count: int, promise: Promise, generator: Generator) -> Section:
     """`count` streams at each agreement."""
     false = _false(count, promise, generator)
     medians = [_medians(truth, count, promise, generator) for truth in TRUTHS]
+    stood = [_standing(truth, count, promise, generator) for truth in TRUTHS]
     title = (
         f"Certifying {promise.target:g} at delta {promise.delta:g}, looked at after each of {AUDITS:,} "
         f"audits, {count:,} streams: share certified at {promise.target:g}, median audits to certify at more"
     )
     columns = ("", f"at {promise.target:g}", *(f"at {truth:g}" for truth in TRUTHS))
     rows = [(name, share(false.get(name)), *(whole(each[name]) for each in medians)) for name in medians[0]]
-    return Table(title, columns, tuple(rows)), _figures(promise.target, false, medians)
+    rows.append((STANDING, "-", *map(share, stood)))
+    found = [
+        figure(f"{STANDING}, {truth:g}", [each], "share of audits")
+        for truth, each in zip(TRUTHS, stood, strict=True)
+    ]
+    return Table(title, columns, tuple(rows)), _figures(promise.target, false, medians) + found
 
 
 def _figures(target: float, false: dict[str, float], medians: Sequence[dict[str, float]]) -> list[Figure]:
@@ -61,6 +68,11 @@ def _medians(truth: float, count: int, promise: Promise, generator: Generator) -
     better = streams(truth, count, generator)
     rules = RULES | {KNOWING: proofs.knowing(truth)}
     return {name: proofs.median(_first(proves, better, promise)) for name, proves in rules.items()}
+
+
+def _standing(truth: float, count: int, promise: Promise, generator: Generator) -> float:
+    rule = proofs.fewest(proofs.certificate, promise.target, promise.delta, AUDITS)
+    return proofs.standing(streams(truth, count, generator), rule)
 
 
 def _first(

@@ -93,6 +93,24 @@ def first_proof(agrees: Sequence[NDArray[np.bool_]], rule: Counts) -> Counts:
     """
     found = []
     for block in agrees:
-        shown = proven(rule, np.arange(1, block.shape[1] + 1), np.cumsum(~block, axis=1))
+        shown = _shown(block, rule)
         found.append(np.where(shown.any(axis=1), shown.argmax(axis=1) + 1, NEVER))
     return np.concatenate(found)
+
+
+def standing(agrees: Sequence[NDArray[np.bool_]], rule: Counts) -> float:
+    """Share of the audits from a stream's first proof on after which the proof stood, in the mean.
+
+    NaN where no stream came to one.
+    """
+    stood = since = 0
+    for block in agrees:
+        shown = _shown(block, rule)
+        stood += int(np.count_nonzero(shown))
+        since += int(np.count_nonzero(np.logical_or.accumulate(shown, axis=1)))
+    return stood / since if since else float("nan")
+
+
+def _shown(block: NDArray[np.bool_], rule: Counts) -> NDArray[np.bool_]:
+    """Whether the target is proven after each audit, [streams, audits]."""
+    return proven(rule, np.arange(1, block.shape[1] + 1), np.cumsum(~block, axis=1))

@@ -26,6 +26,13 @@ def test_the_first_proof_is_where_the_certificate_first_certifies() -> None:
         assert found == (plain[0] if plain else proofs.NEVER)
 
 
+def test_a_proof_stands_for_a_share_of_the_audits_since_it_was_first_there() -> None:
+    rule = np.array([2, 5])
+    stream = np.array([[True, True, False, True, True, True], [False] * 6])
+    assert proofs.standing([stream], rule) == pytest.approx(3 / 5)
+    assert np.isnan(proofs.standing([stream[1:]], rule))
+
+
 @pytest.mark.parametrize("proves", [proofs.clopper_pearson, proofs.uniform_mixture, proofs.knowing(0.98)])
 def test_a_rule_is_all_said_by_the_fewest_audits_for_each_count_of_disagreements(
     proves: proofs.Proves,
