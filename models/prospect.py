@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from msgspec import Struct
+from msgspec.structs import replace
 
 from models import noise
 from models.curve import MoreTraces, coverage_with, more_traces
@@ -18,6 +19,7 @@ from models.study import CurvePoint, Noise
 
 RESAMPLES = 200
 INTERVAL = (2.5, 97.5)
+SAME = 1e-6
 METHOD = f"percentile bootstrap of the certifying traces, {RESAMPLES} resamples, 95 %"
 
 
@@ -88,32 +90,35 @@ class Outlook:
 def prospect(outlook: Outlook, target: float, assumed: Assumptions, seed: int) -> Prospect:
     """At `target`, in (0, 1); `seed` draws the resamples."""
     low, high, certified = _resampled(outlook.sample, target, assumed.delta, seed)
-    reached = next((point for point in outlook.frontier if abs(point.target - target) < 1e-9), None)
+    known = Prospect(target, low=low, high=high, certified=certified)
+    reached = next((point for point in outlook.frontier if abs(point.target - target) < SAME), None)
     if reached is None:
-        refused = reasons(outlook.sample, outlook.frontier, [target], assumed.delta)
-        steadiness = noise.refusal(outlook.noise, target)
-        return Prospect(
-            target,
-            0.0,
-            low,
-            high,
-            certified,
-            more=None if steadiness else more_traces(outlook.curve, target, assumed.delta, seed),
-            refused=refused if steadiness is None else (*refused, steadiness),
-        )
+        return _refused(known, outlook, assumed, seed)
+    return _certified(known, outlook, reached, assumed, seed)
+
+
+def _refused(known: Prospect, outlook: Outlook, assumed: Assumptions, seed: int) -> Prospect:
+    refused = reasons(outlook.sample, outlook.frontier, [known.target], assumed.delta)
+    unsteady = noise.refusal(outlook.noise, known.target)
+    if unsteady is not None:
+        return replace(known, refused=(*refused, unsteady))
+    return replace(known, refused=refused, more=more_traces(outlook.curve, known.target, assumed.delta, seed))
+
+
+def _certified(
+    known: Prospect, outlook: Outlook, reached: FrontierPoint, assumed: Assumptions, seed: int
+) -> Prospect:
     agreement = _agreement(outlook.sample, reached.threshold)
-    audits = median_audits(agreement, target, assumed.delta, seed)
-    return Prospect(
-        target,
-        reached.coverage,
-        low,
-        high,
-        certified,
-        agreement,
-        audits,
-        None if audits is None else audits / (assumed.requests_a_day * assumed.audit_rate * reached.coverage),
-        saved(reached.coverage, assumed),
-        coverage_with(outlook.curve, target, 2 * outlook.curve[-1].traces),
+    audits = median_audits(agreement, known.target, assumed.delta, seed)
+    a_day = assumed.requests_a_day * assumed.audit_rate * reached.coverage
+    return replace(
+        known,
+        coverage=reached.coverage,
+        agreement=agreement,
+        audits=audits,
+        days=None if audits is None else audits / a_day,
+        saved_a_day=saved(reached.coverage, assumed),
+        doubled=coverage_with(outlook.curve, known.target, 2 * outlook.curve[-1].traces),
     )
 
 
