@@ -22,7 +22,7 @@ Probability = Annotated[float, Meta(gt=0.0, lt=1.0)]
 Seconds = Annotated[float, Meta(ge=0.0)]
 AUTO: Literal["auto"] = "auto"
 
-PROMOTION = r"^(gate|shadow:[1-9][0-9]{0,6}|canary:(0?\.[0-9]{0,5}[1-9]|1(\.0+)?))$(?!\n)"
+PROMOTION = r"^(gate|shadow:[1-9][0-9]{0,6}|canary:(0?\.(?=0*[1-9])[0-9]{1,6}|1(\.0+)?))$(?!\n)"
 
 
 class Refit(Struct, frozen=True, forbid_unknown_fields=True):

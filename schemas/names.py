@@ -100,7 +100,7 @@ class Keys:
         return f"{self.prefix}:{{{task}}}:candidate"
 
     def breaker(self, task: str) -> str:
-        """Hash: state (open or closed), reason, since, by, and the version that it was opened against."""
+        """Hash: state (open or closed), reason, since, by, and the versions that it was opened against."""
         return f"{self.prefix}:{{{task}}}:breaker"
 
     def pinned(self, task: str) -> str:

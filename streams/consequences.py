@@ -1,8 +1,8 @@
 """What follows from an alarm, in this order, so that a process that dies in between leaves nothing undone:
 
-    1. one label explains it: that label is blocked, and the version goes on
-    2. otherwise a refit is asked for; asked twice is answered once
-    3. the version is stopped, and another one restored or the breaker opened, in one script
+    1. a refit is asked for; asked twice is answered once
+    2. where one label explains the alarm, that label is blocked, and the version goes on
+    3. otherwise the version is stopped, and another one restored or the breaker opened, in one script
     4. an event says all of it
 
 A call for a version that does not answer any more changes nothing.
@@ -45,6 +45,7 @@ class Consequences:
         config = self._live.task(task).config
         label = culprit(evidence, config.label_floor, config.delta)
         if label is not None and label not in await self._registry.blocked(task, version):
+            await self._refits.ask(task, _since(evidence), f"`{label}` is blocked: the teacher disagrees")
             await self._registry.block(task, version, label)
             self._announcer.tell(label_blocked(task, version, label, evidence, unix_ms()))
             return True
@@ -52,8 +53,7 @@ class Consequences:
         return False
 
     async def _stop(self, task: str, version: str, evidence: Evidence, posture: Posture) -> None:
-        now = unix_ms()
-        since = now if evidence.since is None else evidence.since
+        now, since = unix_ms(), _since(evidence)
         recent, target = evidence.recent, evidence.target
         reason = f"alarm: {recent.agreements} of the last {recent.audits} audits agree, target {target:g}"
         restored = await self._restorable(task, posture)
@@ -72,3 +72,8 @@ class Consequences:
             if await self._stands(task, version):
                 return version
         return None
+
+
+def _since(evidence: Evidence) -> int:
+    """Unix milliseconds from which on traces certify what comes next."""
+    return unix_ms() if evidence.since is None else evidence.since

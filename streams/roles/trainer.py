@@ -16,6 +16,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from confluent_kafka import Message
 from faust import App
@@ -40,10 +41,10 @@ from streams.posture import plan_of
 from streams.state.lease import Leases
 from streams.state.refits import Refits, Request
 from streams.state.registry import Registry
-from streams.trainer.account import begun, on_trial, promoted, refused
+from streams.trainer.account import begun, on_trial, promoted, recovered, refused
 from streams.trainer.recency import Since, certifying, recent
 from streams.trainer.refitter import Job, Refitter
-from streams.trainer.trigger import Attempt, due, requested
+from streams.trainer.trigger import Attempt, Tried, due, requested
 from streams.trainer.window import Window, encoder_of, teachers, training_set, usable, version_name
 
 log = logging.getLogger(__name__)
@@ -51,6 +52,23 @@ log = logging.getLogger(__name__)
 STAGE = "trainer"
 _LOOK = 0.1
 _HEAR = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class _Order:
+    """What is to be fitted.
+
+    Attributes:
+        traces: those that the task's embedder can use, oldest first.
+        stopped: the breaker was open when it was decided on.
+        tried: where somebody has asked for it.
+    """
+
+    task: Task
+    traces: list[Trace]
+    since: Since
+    stopped: bool
+    tried: Tried | None = None
 
 
 class Trainer(Service):
@@ -155,42 +173,50 @@ class Trainer(Service):
 
     async def _look(self, task: Task, window: Window) -> None:
         asked, attempt = self._asked.get(task.name, []), self._attempts[task.name]
-        if not asked and not due(window.seen, attempt, task.config, time.monotonic()):
+        grown = due(window.seen, attempt, task.config, time.monotonic())
+        if not asked and not grown:
             return
         seen, traces = window.seen, usable(window, task.config)
         if len(traces) < task.config.refit.at_least:
             return
         try:
-            since = await self._since(task.name, asked)
-            fresh = certifying(traces, task.config, since) if asked else 0
-            if await self._wanted(task, attempt, asked, fresh):
-                await self._refit(task, traces, since, asked)
-                self._attempts[task.name] = Attempt(seen, time.monotonic(), task.config, len(traces), fresh)
+            order = await self._ordered(task, traces, asked, grown=grown)
+            if order is None:
+                return
+            await self._refit(order, asked)
         except StateUnavailable:
             return
+        ended, tried = time.monotonic(), order.tried or attempt.tried
+        self._attempts[task.name] = Attempt(seen, ended, task.config, len(traces), tried)
 
-    async def _since(self, name: str, asked: Iterable[Request]) -> Since:
-        posture = await self._registry.posture(name)
-        certify = max([posture.certify_from, *(request.since for request in asked)])
-        return Since(certify, await self._registry.teacher_since(name))
-
-    async def _wanted(self, task: Task, attempt: Attempt, asked: list[Request], fresh: int) -> bool:
+    async def _ordered(
+        self, task: Task, traces: list[Trace], asked: list[Request], *, grown: bool
+    ) -> _Order | None:
+        """What to fit: for those who have asked, where enough may certify, or else because enough is new."""
+        posture = await self._registry.posture(task.name)
+        teacher = await self._registry.teacher_since(task.name)
+        stopped = posture.breaker.open
         if asked:
-            return requested(fresh, attempt, task.config, time.monotonic())
-        return (await self._registry.posture(task.name)).candidate is None
+            since = Since(max([posture.certify_from, *(request.since for request in asked)]), teacher)
+            tried = Tried(since.certify, certifying(traces, task.config, since))
+            if requested(tried, self._attempts[task.name], task.config, time.monotonic()):
+                return _Order(task, traces, since, stopped, tried)
+        if grown and posture.candidate is None:
+            return _Order(task, traces, Since(posture.certify_from, teacher), stopped)
+        return None
 
-    async def _refit(self, task: Task, traces: list[Trace], since: Since, asked: list[Request]) -> None:
-        token, known = self._tokens[task.name], await self._registry.next_serial(task.name)
-        serial = max(known, self._windows[task.name].serial + 1)
-        event = await self._outcome(task, traces, since, serial, token)
+    async def _refit(self, order: _Order, asked: Iterable[Request]) -> None:
+        name = order.task.name
+        serial = max(await self._registry.next_serial(name), self._windows[name].serial + 1)
+        event = await self._outcome(order, serial, self._tokens[name])
         self._announcer.tell(event)
         if event.kind is not EventKind.REFUSED:
-            await self._refits.answered(asked)
+            await self._refits.answered(one for one in asked if one.since <= order.since.certify)
 
-    async def _outcome(self, task: Task, traces: list[Trace], since: Since, serial: int, token: int) -> Event:
-        version, config = version_name(serial), task.config
+    async def _outcome(self, order: _Order, serial: int, token: int) -> Event:
+        version, task, config = version_name(serial), order.task, order.task.config
         try:
-            result = await self._fitted(task, traces, since, version)
+            result = await self._fitted(order, version)
         except (RefitFailed, InvalidVector) as error:
             log.error("%s", error)
             return await self._refused(task.name, version, [str(error)], token)
@@ -199,7 +225,8 @@ class Trainer(Service):
         plan, now = plan_of(config), unix_ms()
         state = await self._registry.publish(task.name, version, serial, token, result.artifact, now, plan)
         if state is State.LIVE:
-            return promoted(task.name, config.target_agreement, result.summary, now)
+            told = promoted(task.name, config.target_agreement, result.summary, now)
+            return recovered(told) if order.stopped else told
         if state is None:
             return refused(task.name, version, ["another trainer leads by now"], now)
         return on_trial(task.name, version, state, plan, now)
@@ -210,9 +237,9 @@ class Trainer(Service):
         await self._registry.refuse(name, move, token)
         return refused(name, version, reasons, now)
 
-    async def _fitted(self, task: Task, traces: list[Trace], since: Since, version: str) -> FitResult:
-        config = task.config
-        traces = await asyncio.to_thread(recent, traces, config, since)
+    async def _fitted(self, order: _Order, version: str) -> FitResult:
+        task, config = order.task, order.task.config
+        traces = await asyncio.to_thread(recent, order.traces, config, order.since)
         newest = max((trace.replied_at for trace in traces), default=0)
         self._announcer.tell(begun(task.name, version, len(traces), newest, unix_ms()))
         active = await self._registry.active(task.name)

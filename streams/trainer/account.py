@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+from msgspec.structs import replace
+
 from models.fit import FitSummary
 from schemas.messages import Event, EventKind
 from streams.lifecycle import State
@@ -29,6 +31,11 @@ def promoted(task: str, target: float, summary: FitSummary, at: int) -> Event:
         "coverage": {f"{point.target:g}": point.coverage for point in summary.frontier},
     }
     return Event(EventKind.PROMOTED, task, at, message, details)
+
+
+def recovered(promotion: Event) -> Event:
+    """A version that goes live after an alarm."""
+    return replace(promotion, message=f"{promotion.message}; the breaker is closed")
 
 
 def on_trial(task: str, version: str, state: State, plan: Plan, at: int) -> Event:

@@ -8,6 +8,19 @@ _AGAIN = 1.2
 
 
 @dataclass(frozen=True, slots=True)
+class Tried:
+    """A refit that somebody has asked for.
+
+    Attributes:
+        since: Unix milliseconds; older traces may not certify.
+        certifying: traces that may.
+    """
+
+    since: int
+    certifying: int
+
+
+@dataclass(frozen=True, slots=True)
 class Attempt:
     """The last refit, whether it was promoted or refused.
 
@@ -16,14 +29,14 @@ class Attempt:
         ended: monotonic seconds.
         config: what it was made for.
         traces: those that it could use; None for as many as seen.
-        certifying: those that could certify, where somebody had asked for it; else 0.
+        tried: the last one that was asked for.
     """
 
     seen: int = 0
     ended: float = float("-inf")
     config: Config | None = None
     traces: int | None = None
-    certifying: int = 0
+    tried: Tried | None = None
 
 
 def due(seen: int, attempt: Attempt, config: Config, now: float) -> bool:
@@ -40,17 +53,17 @@ def due(seen: int, attempt: Attempt, config: Config, now: float) -> bool:
     return seen - attempt.seen >= needed(had, config.refit)
 
 
-def requested(certifying: int, attempt: Attempt, config: Config, now: float) -> bool:
+def requested(now_there: Tried, attempt: Attempt, config: Config, now: float) -> bool:
     """Whether to refit now that somebody has asked for it.
 
-    Args:
-        certifying: traces that may certify. `at_least` of them, and a fifth more than a refused attempt had:
-            further looks at the same traces would only invite errors.
-        attempt: the last one for the same request.
+    It takes `at_least` traces that may certify, and a fifth more than the last attempt on traces since the
+    same time had: further looks at the same ones would only invite errors.
     """
     if now - attempt.ended < config.refit.quiet:
         return False
-    return certifying >= max(config.refit.at_least, attempt.certifying * _AGAIN)
+    before = attempt.tried
+    had = before.certifying if before is not None and before.since == now_there.since else 0
+    return now_there.certifying >= max(config.refit.at_least, had * _AGAIN)
 
 
 def needed(traces: int, refit: Refit) -> float:

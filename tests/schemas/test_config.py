@@ -110,3 +110,31 @@ def test_the_key_says_which_task(key: bytes | str, task: str) -> None:
 def test_a_key_that_is_no_task_is_a_problem(key: bytes | None) -> None:
     with pytest.raises(InvalidConfig, match="neither a task's name nor"):
         task_of(key)
+
+
+@pytest.mark.parametrize(
+    "promotion",
+    ["gate", "shadow:1", "shadow:500", "canary:0.1", "canary:.05", "canary:0.10", "canary:1", "canary:1.0"],
+)
+def test_a_version_goes_live_after_the_gate_or_a_trial_of_some_answers_or_a_share(promotion: str) -> None:
+    assert merged(parsed(promotion=promotion)).promotion == promotion
+
+
+@pytest.mark.parametrize(
+    "promotion",
+    [
+        "",
+        "live",
+        "gate:1",
+        "shadow",
+        "shadow:0",
+        "shadow:5\n",
+        "canary",
+        "canary:0.0",
+        "canary:1.1",
+        "canary:5%",
+    ],
+)
+def test_a_promotion_that_says_nothing_of_the_kind_is_named(promotion: str) -> None:
+    with pytest.raises(InvalidConfig, match="`promotion`"):
+        parsed(promotion=promotion)

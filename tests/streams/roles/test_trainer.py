@@ -16,6 +16,7 @@ from schemas.config import parse_override
 from schemas.messages import Event, EventKind
 from schemas.names import Keys
 from streams.kafka.announcer import Announcer
+from streams.lifecycle import State
 from streams.live import Live
 from streams.roles.trainer import Trainer
 from streams.state.connection import Connection
@@ -46,6 +47,7 @@ class Room:
         self.keys = Keys(f"test-{secrets.token_hex(8)}")
         self.live = Live()
         self.registry = Registry(connection, self.keys, 5)
+        self.refits = Refits(connection, self.keys, "certify", 60.0)
         self._connection = connection
         self._stack = stack
 
@@ -114,3 +116,24 @@ async def test_traces_without_the_configured_features_start_no_refit_and_delay_n
     first = await told.next()
     assert first.kind == EventKind.REFIT
     assert first.details["traces"] == 300
+
+
+async def test_a_version_goes_on_trial_where_the_config_says_so_and_what_is_refused_is_remembered(
+    room: Room,
+) -> None:
+    room.configure(embedder="precomputed", promotion="shadow:50")
+    trainer, told = await room.trainer(vectors(300))
+    assert [(await told.next()).kind for _ in range(2)] == [EventKind.REFIT, EventKind.TRIAL]
+    posture = await room.registry.posture("t")
+    assert posture.active is None
+    assert posture.candidate is not None
+    assert (posture.candidate.version, posture.candidate.plan.needs) == ("v1", 50)
+    room.configure(embedder="precomputed", target_agreement=0.999)
+    given = {"embedder": "precomputed", "features": b"\0\0\x80?" * 4, "replied_at": 2**45}
+    trainer.learn([message(trace(f"new{number}", "yes", **given)) for number in range(250)])
+    await room.refits.ask("t", 2**45, "alarm")
+    begin, refusal = await told.next(), await told.next()
+    assert (begin.details["traces"], refusal.kind) == (550, EventKind.REFUSED)
+    history = await room.registry.history("t")
+    assert [(move.version, move.after) for move in history] == [("v1", State.SHADOW), ("v2", State.REFUSED)]
+    assert (await room.registry.posture("t")).candidate == posture.candidate

@@ -4,7 +4,9 @@ from models.fit import FitSummary
 from models.manifest import FrontierPoint
 from schemas.codec import EVENT
 from schemas.messages import Event, EventKind
-from streams.trainer.account import begun, promoted, refused
+from streams.lifecycle import State
+from streams.posture import Plan
+from streams.trainer.account import begun, on_trial, promoted, recovered, refused
 
 FRONTIER = (FrontierPoint(0.9, 0.2, 0.8, 0.91), FrontierPoint(0.95, 0.5, 0.6, 0.96))
 SUMMARY = FitSummary(
@@ -34,6 +36,7 @@ def test_a_promotion_says_what_share_the_policy_should_answer_at_the_target_aske
     assert event.details["coverage"] == {"0.9": 0.8, "0.95": 0.6}
     assert (event.details["version"], event.details["traces"]) == ("v2", 500)
     assert "80% at an agreement of 0.85" in promoted("t", 0.85, SUMMARY, 9).message, "the next one certified"
+    assert recovered(event).message == f"{event.message}; the breaker is closed"
     assert "0% at an agreement of 0.99" in promoted("t", 0.99, SUMMARY, 9).message
 
 
@@ -44,3 +47,13 @@ def test_a_refit_s_begin_and_refusal_name_the_version_and_the_reasons() -> None:
     assert refusal.kind == EventKind.REFUSED
     assert refusal.message == "t: v2 is refused: too few; too noisy"
     assert refusal.details == {"version": "v2", "reasons": ["too few", "too noisy"]}
+
+
+def test_a_trial_s_begin_says_what_it_takes() -> None:
+    shadow = read(on_trial("t", "v2", State.SHADOW, Plan(State.SHADOW, 0.0, 100), 9))
+    assert (shadow.kind, shadow.details["state"]) == (EventKind.TRIAL, "shadow")
+    assert shadow.message == "t: v2 is scored in shadow until 100 of its answers are checked"
+    canary = on_trial("t", "v2", State.CANARY, Plan(State.CANARY, 0.1, 59), 9)
+    assert canary.message == "t: v2 answers 10% of the requests until 59 of its answers are checked"
+    waiting = on_trial("t", "v2", State.SHADOW, Plan(State.SHADOW), 9)
+    assert waiting.message == "t: v2 is scored in shadow until the pin is lifted"

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.config import Config, Refit
-from streams.trainer.trigger import Attempt, due, needed, requested
+from streams.trainer.trigger import Attempt, Tried, due, needed, requested
 
 _refits = st.builds(Refit, growth=st.floats(0, 2), at_least=st.integers(1, 500), quiet=st.floats(0, 100))
 _arrivals = st.lists(st.tuples(st.integers(0, 400), st.floats(0, 200)), max_size=60)
@@ -76,9 +76,10 @@ def test_growth_is_of_the_traces_that_the_last_fit_could_use() -> None:
 
 def test_a_requested_refit_waits_for_traces_that_may_certify_and_for_more_after_each_refusal() -> None:
     config, first = Config(refit=Refit(at_least=200, quiet=1.0)), Attempt()
-    assert not requested(199, first, config, 50.0)
-    assert requested(200, first, config, 50.0)
-    refused = Attempt(seen=5000, ended=50.0, config=config, traces=5000, certifying=1000)
-    assert not requested(1199, refused, config, 60.0)
-    assert requested(1200, refused, config, 60.0)
-    assert not requested(1200, refused, config, 50.5)
+    assert not requested(Tried(7, 199), first, config, 50.0)
+    assert requested(Tried(7, 200), first, config, 50.0)
+    refused = Attempt(seen=5000, ended=50.0, config=config, traces=5000, tried=Tried(7, 1000))
+    assert not requested(Tried(7, 1199), refused, config, 60.0)
+    assert requested(Tried(7, 1200), refused, config, 60.0)
+    assert not requested(Tried(7, 1200), refused, config, 50.5)
+    assert requested(Tried(9, 200), refused, config, 60.0), "after another alarm it begins anew"
