@@ -4,6 +4,7 @@ ModelError
 ├── PolicyError      a policy that can't be used: damaged, too new, not what its manifest says, wrong features
 ├── TrainingError    traces that nothing can be learned from: none, of unequal length, not finite
 └── EmbedderError    an encoder that can't be opened, or that failed on texts
+    ├── TextRefused  an encoder that takes others does not take this text
     └── InvalidSpec  an `embedder` that is not in the grammar
 """
 
@@ -22,6 +23,10 @@ class TrainingError(ModelError):
 
 class EmbedderError(ModelError):
     """An encoder that can't be opened, or that failed on texts; says which, and what to do. Defer."""
+
+
+class TextRefused(EmbedderError):
+    """A text among those given is one that the encoder does not take; others it may."""
 
 
 class InvalidSpec(EmbedderError):

@@ -1,8 +1,8 @@
 """Verdicts on texts whose vectors have to be made: in a thread, part by part, as many as there is time for.
 
 A batch is one transaction, so its time is limited. Parts grow while there is time; the texts that are left
-when it is over are deferred, as without an encoder. One that makes no vectors of a part, or none in time, has
-failed.
+when it is over are deferred, as without an encoder, and so is a text that the encoder refuses. One that makes
+no vectors of a part, or none in time, has failed.
 """
 
 import asyncio
@@ -11,7 +11,7 @@ import time
 from collections.abc import Sequence
 
 from models.embedders.embedder import Embedder
-from models.errors import EmbedderError
+from models.errors import EmbedderError, TextRefused
 from streams.features import Vectors, encoded
 from streams.live import Task
 from streams.verdicts import Verdict, verdicts
@@ -41,7 +41,11 @@ async def encoded_verdicts(
     while len(found) < len(texts) and (spent := time.monotonic() - began) < LAST_START:
         part = range(len(found), min(len(found) + size, len(texts)))
         found += await _in_time(task, vectors, part, allotted, LIMIT - spent)
+        if len(part) == size and vectors.lacking(part) == size:
+            raise EmbedderError(f"{embedder.id} refuses all of {size} texts")
         size *= 2
+    if refused := vectors.lacking(range(len(found))):
+        log.warning("%s refuses %d of %d texts: they are deferred", embedder.id, refused, len(texts))
     if rest := len(texts) - len(found):
         log.warning("%s had no time for %d of %d texts: they are deferred", embedder.id, rest, len(texts))
         found += verdicts(task, None, rest, allotted[len(found) :])
@@ -62,5 +66,17 @@ async def _in_time(
 
 
 def _judged(task: Task, vectors: Vectors, part: range, allotted: Sequence[bool]) -> list[Verdict]:
-    """Encode and score, in a thread: it reads one state of the task, which never changes."""
-    return verdicts(task, encoded(task, vectors, part), len(part), allotted)
+    """Encode and score, in a thread: it reads one state of the task, which never changes.
+
+    A text that is refused is found by halving, and deferred alone.
+    """
+    try:
+        return verdicts(task, encoded(task, vectors, part), len(part), allotted)
+    except TextRefused:
+        if len(part) == 1:
+            return verdicts(task, None, 1, allotted)
+    half = len(part) // 2
+    return [
+        *_judged(task, vectors, part[:half], allotted[:half]),
+        *_judged(task, vectors, part[half:], allotted[half:]),
+    ]

@@ -72,6 +72,10 @@ class Vectors:
             self._made[missing] = True
         return self._rows[chosen]
 
+    def lacking(self, places: range) -> int:
+        """How many of them were not made."""
+        return len(places) - int(np.count_nonzero(self._made[places.start : places.stop]))
+
     def packed(self, place: int) -> bytes | None:
         """One of them as it travels; None where nobody has asked for it."""
         return self._rows[place].astype("<f4").tobytes() if self._made[place] else None

@@ -27,6 +27,7 @@ class Embedder(Protocol):
         empty and of any length; what an encoder can't read of a long one, its end, it leaves out.
 
         Raises:
+            TextRefused: one of the texts can't be read, and the others might be.
             EmbedderError: says what failed, where, and what to do. No row is made up.
         """
 

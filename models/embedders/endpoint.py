@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from models.embedders.embedder import sound
 from models.embedders.prompt import Prompt
 from models.embedders.spec import ENDPOINT, PROBE
-from models.errors import EmbedderError
+from models.errors import EmbedderError, TextRefused
 
 KEY = "EMBEDDINGS_API_KEY"
 """Environment variable that holds the key; servers that need none are sent a stand-in."""
@@ -91,8 +91,10 @@ class EndpointEmbedder:
         try:
             return self._asked(texts, dimension)
         except openai.APIStatusError as error:
-            if error.status_code not in _REFUSED or (len(texts) == 1 and len(texts[0]) <= SHORTEST):
+            if error.status_code not in _REFUSED:
                 raise EmbedderError(f"{self._whose}: {_described(error)}") from error
+            if len(texts) == 1 and len(texts[0]) <= SHORTEST:
+                raise TextRefused(f"{self._whose}: refuses a text: {_described(error)}") from error
         except openai.OpenAIError as error:
             raise EmbedderError(f"{self._whose}: {_described(error)}") from error
         if len(texts) == 1:

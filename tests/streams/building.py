@@ -8,7 +8,7 @@ import numpy as np
 from confluent_kafka import Message
 from numpy.typing import NDArray
 
-from models.errors import EmbedderError, PolicyError
+from models.errors import EmbedderError, PolicyError, TextRefused
 from models.features import Features
 from models.manifest import FORMAT, FrontierPoint, Manifest
 from models.policy import Policy, Scores
@@ -61,7 +61,10 @@ def manifest(**given: Any) -> Manifest:
 
 
 class ScriptedEmbedder:
-    """Makes of `yes 0.9 0.1` a vector that the scripted policy reads like the text; fails on `broken`."""
+    """Makes of `yes 0.9 0.1` a vector that the scripted policy reads like the text.
+
+    Fails on `broken`, and refuses `refused`.
+    """
 
     dimension = 3
 
@@ -73,6 +76,8 @@ class ScriptedEmbedder:
         self.texts += texts
         if "broken" in texts:
             raise EmbedderError(f"{self.id}: no")
+        if "refused" in texts:
+            raise TextRefused(f"{self.id}: not that")
         rows = [text.split() for text in texts]
         return np.array([[LABELS.index(label), *numbers] for label, *numbers in rows], dtype=np.float32)
 

@@ -8,7 +8,7 @@ import pytest
 from models.embedders.endpoint import CHARACTERS_AT_ONCE, KEY, TEXTS_AT_ONCE, EndpointEmbedder
 from models.embedders.open import open_embedder
 from models.embedders.prompt import Prompt
-from models.errors import EmbedderError
+from models.errors import EmbedderError, TextRefused
 from tests.embeddings import LONGEST, Answer, EmbeddingServer, fitting, vector
 
 
@@ -91,6 +91,14 @@ def test_what_is_not_whole_is_an_error_that_says_what_to_do(
         embedder.embed(["a", "b"])
     assert says in str(failed.value)
     assert "small at 127.0.0.1" in str(failed.value)
+
+
+def test_a_text_that_is_refused_whatever_its_length_is_told_from_a_failure(server: EmbeddingServer) -> None:
+    embedder = opened(server)
+    server.answer = lambda body: (422, {}) if any("bad" in text for text in body["input"]) else fitting(body)
+    with pytest.raises(TextRefused, match="refuses a text: HTTP 422"):
+        embedder.embed(["fine", "bad" * 100])
+    assert embedder.embed(["fine"]).shape == (1, embedder.dimension)
 
 
 def test_the_key_comes_from_the_environment(server: EmbeddingServer, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -120,6 +120,22 @@ async def test_texts_that_there_is_no_time_for_are_deferred_and_the_encoder_goes
     assert room.live.task("t").embedder is not None
 
 
+async def test_a_text_that_the_encoder_refuses_is_deferred_alone(caplog: pytest.LogCaptureFixture) -> None:
+    room = Room(ScriptedEmbedder())
+    out = await room.sent(*["yes 0.75 0.25"] * 20, "refused", *["yes 0.75 0.25"] * 20)
+    assert len(labels(out)) == 40
+    assert [(found.request.id, found.reason) for found in deferrals(out)] == [("r20", Reason.UNCERTIFIED)]
+    assert caplog.messages == ["scripted:1 refuses 1 of 41 texts: they are deferred"]
+    assert room.live.task("t").embedder is not None
+
+
+async def test_an_encoder_that_refuses_everything_has_failed() -> None:
+    room = Room(ScriptedEmbedder())
+    out = await room.sent(*["refused"] * 40)
+    assert {found.reason for found in deferrals(out)} == {Reason.UNCERTIFIED}
+    assert room.live.task("t").embedder is None
+
+
 async def test_many_texts_have_the_verdicts_and_vectors_that_each_has_alone() -> None:
     texts = [f"yes {0.5 + number / 1024} 0.25" for number in range(300)]
     room = Room(ScriptedEmbedder())
