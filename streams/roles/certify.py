@@ -120,8 +120,9 @@ class Certifier(Service):
             StateUnavailable: Redis is away.
             KafkaFailed: a topic can't be read again.
         """
+        known = self._marks.known
         stored = await self._marks.stored()
-        if self._marks.lost(stored):
+        if self._marks.lost(stored, known):
             await self._rebuild(stored)
         self._seen |= await self._audits.tasks()
         for task in sorted(self._seen):
@@ -144,8 +145,9 @@ class Certifier(Service):
         config, ids = self._live.task(task).config, {**dict.fromkeys(versions, ()), **news.requests}
         for _ in range(_ATTEMPTS):
             now = self._clock()
+            known = self._marks.known
             reading = await self._audits.read(task, ids, now - round(config.audit_overdue * 1000))
-            if not rebuilding and self._marks.lost(reading.folded):
+            if not rebuilding and self._marks.lost(reading.folded, known):
                 raise StateUnavailable("Redis has lost what certify had folded: it is being read again")
             outcome = turn(
                 task, reading.held, news, config, now, complete=reading.complete and not rebuilding

@@ -29,9 +29,18 @@ class Marks:
         for log, at in positions.items():
             self._known[log] = max(at, self._known.get(log, 0))
 
-    def lost(self, stored: Mapping[str, int]) -> bool:
-        """Whether what Redis says is less than what is known."""
-        return any(stored.get(log, 0) < at for log, at in self._known.items())
+    @property
+    def known(self) -> dict[str, int]:
+        """How far everything was folded, at least, at this moment."""
+        return dict(self._known)
+
+    @staticmethod
+    def lost(stored: Mapping[str, int], known: Mapping[str, int]) -> bool:
+        """Whether what Redis says is less than what was known before it was asked.
+
+        Before, because others of this process fold on while Redis answers.
+        """
+        return any(stored.get(log, 0) < at for log, at in known.items())
 
     async def stored(self) -> dict[str, int]:
         """What Redis says."""

@@ -10,6 +10,7 @@ from schemas.names import Keys
 from streams.alarm import Counts
 from streams.errors import StateUnavailable
 from streams.state.connection import Connection
+from streams.state.marks import Marks
 from tests.streams.building import reasons, trace
 from tests.streams.roles.certifying import Deployment, asked, audit, audits
 
@@ -249,6 +250,23 @@ async def test_redis_that_is_set_back_is_brought_forward_and_nothing_counts_twic
     await certify.certified(third)
     finding = await deployment.finding()
     assert (finding.audits, finding.pending, finding.complete) == (150, 1, True)
+
+
+async def test_what_is_folded_while_redis_answers_is_not_taken_for_lost(
+    deployment: Deployment, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    certify = await deployment.certifier()
+    asked_redis = Marks.stored
+
+    async def overtaken(marks: Marks) -> dict[str, int]:
+        answer = await asked_redis(marks)
+        await certify.certified([deployment.traces.add(audit("meanwhile"))])
+        return answer
+
+    monkeypatch.setattr(Marks, "stored", overtaken)
+    await certify.look()
+    assert "lost" not in caplog.text
+    assert (await deployment.finding()).audits == 1
 
 
 async def test_a_certifier_that_was_killed_anywhere_counts_what_it_is_given_again_once(
