@@ -129,13 +129,9 @@ class Keys:
 
     @property
     def folded(self) -> str:
-        """Hash: `traces:<partition>`, `deferrals:<partition>`: the next offset that certify will fold."""
+        """Hash: `traces:<partition>`, `deferrals:<partition>`: the next offset that certify will fold; and
+        `rebuilding`, while it reads again what Redis has lost, and nothing may be claimed."""
         return f"{self.prefix}:folded"
-
-    @property
-    def rebuilding(self) -> str:
-        """There, with expiry, while certify reads again what Redis has lost and nothing may be claimed."""
-        return f"{self.prefix}:rebuilding"
 
     def certify(self, task: str) -> str:
         """Hash: what certify knows of the task as a whole, and the revision of all that it keeps of it."""

@@ -37,7 +37,7 @@ from streams.kafka.channel import BatchChannel
 from streams.kafka.dead_letters import DeadLetters
 from streams.live import Live
 from streams.state.audits import Audits
-from streams.state.marks import Marks
+from streams.state.marks import Folded, Marks
 
 log = logging.getLogger(__name__)
 
@@ -46,6 +46,8 @@ ASKED_STAGE = "certify-asked"
 
 _LOOK = 1.0
 _ATTEMPTS = 20
+_PATIENCE = 10_000
+"""Milliseconds for which the claim to read something again may stand still."""
 
 
 class Certifier(Service):
@@ -83,6 +85,7 @@ class Certifier(Service):
         self._clock = clock
         self._dead_letters = DeadLetters(topics.dead_letters, STAGE)
         self._seen: set[str] = set()
+        self._claim: tuple[str | None, int] = (None, 0)
 
     async def on_start(self) -> None:
         for one in self._logs.values():
@@ -121,9 +124,7 @@ class Certifier(Service):
             KafkaFailed: a topic can't be read again.
         """
         known = self._marks.known
-        stored = await self._marks.stored()
-        if self._marks.lost(stored, known):
-            await self._rebuild(stored)
+        await self._regain(await self._marks.folded(), known)
         self._seen |= await self._audits.tasks()
         for task in sorted(self._seen):
             await self._fold(task, News(), (await self._audits.record(task)).versions)
@@ -147,11 +148,11 @@ class Certifier(Service):
             now = self._clock()
             known = self._marks.known
             reading = await self._audits.read(task, ids, now - round(config.audit_overdue * 1000))
-            if not rebuilding and self._marks.lost(reading.folded, known):
-                raise StateUnavailable("Redis has lost what certify had folded: it is being read again")
-            outcome = turn(
-                task, reading.held, news, config, now, complete=reading.complete and not rebuilding
-            )
+            marks, folded = self._marks, reading.folded
+            if not marks.ours(folded) if rebuilding else marks.lost(folded, known):
+                raise StateUnavailable("Redis has lost what certify had folded")
+            complete = folded.rebuilding is None
+            outcome = turn(task, reading.held, news, config, now, complete=complete)
             if not outcome.changes(reading.held) or await self._audits.write(task, reading, outcome):
                 await self._tell(task, outcome, rebuilding=rebuilding)
                 return
@@ -167,18 +168,33 @@ class Certifier(Service):
         if handled:
             await self._fold(task, News(handled=handled), rebuilding=rebuilding)
 
-    async def _rebuild(self, stored: Mapping[str, int]) -> None:
+    async def _regain(self, folded: Folded, known: Mapping[str, int]) -> None:
+        """Read again what Redis has lost, if it has, and nobody else is at it."""
+        claim, since = self._claim
+        if folded.rebuilding != claim:
+            self._claim = claim, since = folded.rebuilding, self._clock()
+        idle = claim is None or self._clock() - since >= _PATIENCE
+        if (
+            idle
+            and (claim is not None or self._marks.lost(folded, known))
+            and await self._marks.begin(folded)
+        ):
+            try:
+                await self._rebuild(folded.positions)
+            finally:
+                self._marks.give_up()
+
+    async def _rebuild(self, positions: Mapping[str, int]) -> None:
         """Fold again what stands between what Redis knows and the ends of the topics: first the traces, so
         that a deferral which was answered since is known to be."""
         log.warning("Redis has lost what certify had folded: reading it again from the topics")
         reached: dict[str, int] = {}
         for stream, one in self._logs.items():
-            async for messages in one.since(stored, reached):
-                await self._marks.rebuilding()
+            async for messages in one.since(positions, reached):
+                await self._marks.go_on()
                 for task, news in self._news(stream, messages).items():
                     await self._fold(task, news, rebuilding=True)
-        await self._marks.regain(reached)
-        await self._marks.rebuilt()
+        await self._marks.finish(reached)
         log.warning("what Redis had lost is folded again")
 
     def _news(self, stream: str, messages: Sequence[Message]) -> dict[str, News]:

@@ -23,6 +23,7 @@ from streams.certify.ledger import Ledger
 from streams.certify.record import Record
 from streams.certify.turn import Held, Turn, Version
 from streams.state.connection import Connection, as_text
+from streams.state.marks import Folded
 
 _AT_ONCE = 1_000
 
@@ -39,13 +40,11 @@ class Reading:
     Attributes:
         revision: of all that is held; empty before the first.
         folded: how far each partition is folded, for all tasks.
-        complete: no worker is reading again what Redis had lost.
     """
 
     revision: str
     held: Held
-    folded: Mapping[str, int]
-    complete: bool
+    folded: Folded
 
 
 class Audits:
@@ -81,16 +80,14 @@ class Audits:
                     self._ask(pipeline, task, version, requests, late)
                 # Last: a Redis that was emptied or set back before the record was read shows it here.
                 pipeline.hgetall(keys.folded)
-                pipeline.exists(keys.rebuilding)
-                (revision, raw), *rest, folded, rebuilding = await pipeline.execute()
+                (revision, raw), *rest, folded = await pipeline.execute()
         held = Held(
             record=_RECORD.decode(raw) if raw else Record(),
             ledgers={version: ledger for version, ledger, _, _ in _versions(wanted, rest) if ledger},
             findings={version: finding for version, _, finding, _ in _versions(wanted, rest) if finding},
             awaited={version: awaited for version, _, _, awaited in _versions(wanted, rest)},
         )
-        positions = {as_text(log): int(at) for log, at in folded.items()}
-        return Reading(as_text(revision or b""), held, positions, not rebuilding)
+        return Reading(as_text(revision or b""), held, Folded.of(folded))
 
     async def write(self, task: str, reading: Reading, turn: Turn) -> bool:
         """Make a turn's outcome what is held; False where somebody else has written since it was read."""

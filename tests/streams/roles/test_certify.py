@@ -1,5 +1,7 @@
 """Audits of the version that answered count once, and nothing else; what follows is told, and acted on."""
 
+import asyncio
+import contextlib
 import itertools
 from collections.abc import AsyncIterator
 
@@ -10,7 +12,7 @@ from schemas.names import Keys
 from streams.alarm import Counts
 from streams.errors import StateUnavailable
 from streams.state.connection import Connection
-from streams.state.marks import Marks
+from streams.state.marks import Folded, Marks
 from tests.streams.building import reasons, trace
 from tests.streams.roles.certifying import Deployment, asked, audit, audits
 
@@ -229,6 +231,53 @@ async def test_redis_that_is_emptied_is_noticed_and_what_it_held_is_read_again(
     assert (after.audits, after.agreements, after.pending, after.certified) == (201, 199, 1, True)
 
 
+async def test_redis_that_is_emptied_while_it_is_made_whole_is_made_whole_again(
+    deployment: Deployment,
+) -> None:
+    certify, other = await deployment.certifier(), await deployment.certifier()
+    await certify.certified([deployment.traces.add(one) for one in audits(60)])
+    await certify.asked([deployment.deferrals.add(asked("silent"))])
+    await deployment.restore({})
+    left = [40]
+
+    async def empty() -> None:
+        left[0] -= 1
+        if left[0] in (20, 30):
+            await deployment.restore({})
+
+    deployment.traces.between.append(empty)
+    deployment.deferrals.between.append(empty)
+    for _ in range(3):
+        for one in (certify, other):
+            with contextlib.suppress(StateUnavailable):
+                await one.look()
+    finding = await deployment.finding()
+    assert left[0] < 0
+    assert (finding.audits, finding.pending, finding.complete) == (60, 1, True)
+
+
+async def test_a_worker_that_dies_while_it_reads_again_is_replaced_once_it_stands_still(
+    deployment: Deployment,
+) -> None:
+    certify = await deployment.certifier()
+    await certify.certified([deployment.traces.add(one) for one in audits(60)])
+    await deployment.restore({})
+    deployment.traces.between.append(_die)
+    with pytest.raises(asyncio.CancelledError):
+        await certify.look()
+    deployment.traces.between.clear()
+    deployment.traces.commits = {"traces:0": 119}
+    successor = await deployment.certifier()
+    for _ in range(2):
+        await successor.look()
+        half_way = await deployment.finding()
+        assert (half_way.complete, half_way.audits < 60) == (False, True)
+        deployment.now += 5_500
+    await successor.look()
+    finding = await deployment.finding()
+    assert (finding.complete, finding.audits) == (True, 60)
+
+
 @pytest.mark.parametrize("restarted", [False, True])
 async def test_redis_that_is_set_back_is_brought_forward_and_nothing_counts_twice(
     deployment: Deployment, restarted: bool
@@ -256,14 +305,14 @@ async def test_what_is_folded_while_redis_answers_is_not_taken_for_lost(
     deployment: Deployment, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     certify = await deployment.certifier()
-    asked_redis = Marks.stored
+    asked_redis = Marks.folded
 
-    async def overtaken(marks: Marks) -> dict[str, int]:
+    async def overtaken(marks: Marks) -> Folded:
         answer = await asked_redis(marks)
         await certify.certified([deployment.traces.add(audit("meanwhile"))])
         return answer
 
-    monkeypatch.setattr(Marks, "stored", overtaken)
+    monkeypatch.setattr(Marks, "folded", overtaken)
     await certify.look()
     assert "lost" not in caplog.text
     assert (await deployment.finding()).audits == 1
@@ -289,3 +338,7 @@ async def test_versions_that_answer_side_by_side_are_charged_with_their_own_answ
     await certify.certified([deployment.traces.add(one, number % 2) for number, one in enumerate(both)])
     found = [await deployment.finding(version) for version in ("v0", "v1")]
     assert [(finding.audits, finding.agreements) for finding in found] == [(40, 20), (40, 40)]
+
+
+async def _die() -> None:
+    raise asyncio.CancelledError

@@ -17,6 +17,7 @@ from streams.errors import StateUnavailable
 from streams.state.audits import Audits, Reading
 from streams.state.connection import Connection
 from streams.state.lease import Leases
+from streams.state.marks import Folded
 from streams.state.replies import Place, Replies
 
 pytestmark = pytest.mark.system
@@ -38,7 +39,7 @@ async def test_redis_gone_is_said_once_and_redis_back_is_said_once(caplog: pytes
     leases = Leases(connection, KEYS, "me", 60.0)
     calls: list[Callable[[], Awaitable[object]]] = [
         lambda: replies.first([Place("t", "a", 0, 1), Place("t", "a", 0, 2)]),
-        lambda: audits.write("t", Reading("", Held(), {}, complete=True), Turn(Record(), {})),
+        lambda: audits.write("t", Reading("", Held(), Folded()), Turn(Record(), {})),
         lambda: audits.counts("t", "v1"),
         lambda: leases.held("t"),
     ]

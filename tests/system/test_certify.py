@@ -1,0 +1,205 @@
+"""What audits prove stays right whatever happens to replies, to Redis and to certify itself."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+
+import pytest
+
+from infra.serve.standing import standings
+from schemas.codec import DEFERRAL, EVENT, REPLY, TRACE
+from schemas.messages import Deferral, Guess, Reason, Reply, Request, Teacher, Trace
+from streams.certify.finding import Finding
+from streams.state.audits import Audits
+from streams.state.connection import Connection
+from tests.system.deployment import Deployment, wait_until
+from tests.system.topics import Inbox, decoded
+from tests.system.wishes import TASK, VERSION, publish
+
+PARTITIONS = 4
+FIRST = Teacher("model", "first prompt")
+
+
+def deferral(number: int) -> Deferral:
+    """Of an audit that the surrogate answered with `track`."""
+    request = Request(f"r{number}", TASK, text="where is it?")
+    guess = Guess("track", 0.9, 0.0, VERSION)
+    return Deferral(request, Reason.AUDIT, True, True, "text", number, guess=guess, inclusion=1.0)
+
+
+def trace(number: int, label: str = "track", teacher: Teacher = FIRST, replied_at: int = 1) -> Trace:
+    """What a teacher that answers with `label` made of it."""
+    asked = deferral(number)
+    return Trace(
+        id=asked.request.id,
+        task=TASK,
+        label=label,
+        reason=Reason.AUDIT,
+        audit=True,
+        sampled=True,
+        embedder="text",
+        requested_at=number,
+        replied_at=replied_at,
+        guess=asked.guess,
+        teacher=teacher,
+        inclusion=1.0,
+    )
+
+
+def produce(deployment: Deployment, topic: str, values: Sequence[bytes]) -> None:
+    """Put messages on a topic, round its partitions."""
+    producer = deployment.producer()
+    for number, value in enumerate(values):
+        producer.produce(topic, value, b"key", partition=number % PARTITIONS)
+    assert producer.flush(30) == 0
+
+
+def finding(deployment: Deployment) -> Finding:
+    return asyncio.run(_finding(deployment))
+
+
+def wait_for(deployment: Deployment, what: str, happened: Callable[[Finding], bool]) -> Finding:
+    """The finding once it is as it should be."""
+    seen: list[Finding] = []
+
+    def looked() -> bool:
+        seen.append(finding(deployment))
+        return happened(seen[-1])
+
+    try:
+        wait_until(looked, 90.0, what)
+    except AssertionError as overdue:
+        overdue.add_note(f"the last one: {seen[-1]}")
+        raise
+    return seen[-1]
+
+
+def test_replies_that_are_lost_late_doubled_or_out_of_order_count_as_what_they_are(
+    deployment: Deployment,
+) -> None:
+    deployment.configure(TASK, audit_rate=1.0, audit_overdue=1.0, alarm_run_length=1e6)
+    deferrals = [deferral(number) for number in range(300)]
+    produce(deployment, deployment.topics.deferrals, [DEFERRAL.encode(one) for one in deferrals])
+    shuffled = sorted(range(300), key=lambda number: number * 7919 % 300)
+    lost, answered = shuffled[:12], shuffled[12:]
+    replies = [
+        REPLY.encode(Reply(deferrals[number], "track", FIRST)) for number in [*answered, *answered[::3]]
+    ]
+    produce(deployment, deployment.topics.replies, replies)
+    deployment.worker("learn", "certify")
+    silent = wait_for(
+        deployment, "twelve overdue audits", lambda found: (found.audits, found.overdue) == (288, 12)
+    )
+    assert (silent.agreements, silent.pending, silent.certified) == (288, 12, False)
+    late = [REPLY.encode(Reply(deferrals[number], "track", FIRST)) for number in lost]
+    produce(deployment, deployment.topics.replies, late)
+    whole = wait_for(deployment, "all replies", lambda found: (found.audits, found.pending) == (300, 0))
+    assert (whole.agreements, whole.overdue, whole.certified) == (300, 0, True)
+    assert whole.bound > silent.bound
+    deployment.stop()
+
+
+def test_redis_that_was_emptied_or_set_back_is_made_whole_and_nothing_is_claimed_from_a_part(
+    deployment: Deployment,
+) -> None:
+    deployment.configure(TASK, audit_rate=1.0)
+    produce(deployment, deployment.topics.traces, [TRACE.encode(trace(number)) for number in range(400)])
+    asked = [DEFERRAL.encode(deferral(number)) for number in (7, 1000, 1001)]
+    produce(deployment, deployment.topics.deferrals, asked)
+    deployment.worker("certify")
+    victim = deployment.worker("certify")
+
+    def whole(audits: int) -> Callable[[Finding], bool]:
+        return lambda found: (found.audits, found.pending, found.certified) == (audits, 2, True)
+
+    wait_for(deployment, "400 audits", whole(400))
+    snapshot = asyncio.run(_snapshot(deployment))
+    produce(deployment, deployment.topics.traces, [TRACE.encode(trace(number)) for number in range(400, 600)])
+    wait_for(deployment, "600 audits", whole(600))
+    asyncio.run(_restore(deployment, snapshot))
+    wait_for(deployment, "what an old snapshot lacks", whole(600))
+    asyncio.run(_restore(deployment, {}))
+    wait_for(
+        deployment,
+        "what an emptied Redis lacks",
+        lambda found: whole(600)(found) or _not_in_part(found, 600),
+    )
+    asyncio.run(_restore(deployment, {}))
+    victim.kill()
+    deployment.worker("certify")
+    wait_for(deployment, "the same after kill -9", whole(600))
+    produce(deployment, deployment.topics.traces, [TRACE.encode(trace(number)) for number in range(600, 640)])
+    wait_for(deployment, "what comes after", whole(640))
+    deployment.stop()
+
+
+def test_another_promise_another_delta_and_another_teacher_take_effect_while_it_runs(
+    deployment: Deployment,
+) -> None:
+    publish(deployment)
+    deployment.configure(TASK, audit_rate=1.0)
+    traces = [TRACE.encode(trace(number)) for number in range(400)]
+    produce(deployment, deployment.topics.traces, traces)
+    deployment.worker("certify")
+    with Inbox(deployment, deployment.topics.events, decoded(EVENT)) as events:
+        first = wait_for(deployment, "a certificate", lambda found: found.certified and found.audits == 400)
+        deployment.configure(TASK, audit_rate=1.0, target_agreement=0.999)
+        raised = wait_for(deployment, "no certificate", lambda found: not found.certified)
+        assert (raised.bound, raised.target) == (first.bound, 0.999)
+        deployment.configure(TASK, audit_rate=1.0, target_agreement=0.9, delta=0.001)
+        lowered = wait_for(deployment, "a certificate for less", lambda found: found.certified)
+        assert (lowered.audits, lowered.bound < first.bound) == (400, True)
+        second = Teacher("model", "second prompt")
+        changed = [TRACE.encode(trace(number, "track", second, 2)) for number in range(1000, 1003)]
+        produce(deployment, deployment.topics.traces, changed)
+        anew = wait_for(deployment, "a certificate of its own", lambda found: found.audits == 3)
+        assert not anew.certified
+        (standing,) = standings(deployment.settings, {})
+        assert (standing.version, standing.audits, standing.certified) == (VERSION, 3, False)
+        assert f"{standing.bound:.1%}: not certified" in deployment.run("status").stdout
+        told = events.wait_for(6)
+    kinds = Counter(event.kind.value for event in told if event.kind.value != "config_applied")
+    assert kinds == {"certified": 2, "certificate_lost": 1, "teacher_changed": 1}
+    deployment.stop()
+
+
+def _not_in_part(found: Finding, audits: int) -> bool:
+    if found.certified and found.audits != audits:
+        pytest.fail(f"claimed from a part: {found}")
+    return False
+
+
+async def _finding(deployment: Deployment) -> Finding:
+    connection = Connection(deployment.redis)
+    try:
+        return await Audits(connection, deployment.keys).finding(TASK, VERSION)
+    finally:
+        await connection.aclose()
+
+
+async def _snapshot(deployment: Deployment) -> dict[bytes, bytes]:
+    """All keys as they are."""
+    connection = Connection(deployment.redis)
+    try:
+        names = [key async for key in connection.redis.scan_iter(f"{deployment.prefix}:*")]
+        async with connection.redis.pipeline() as pipeline:
+            for name in names:
+                pipeline.dump(name)
+            return dict(zip(names, await pipeline.execute(), strict=True))
+    finally:
+        await connection.aclose()
+
+
+async def _restore(deployment: Deployment, snapshot: Mapping[bytes, bytes]) -> None:
+    """Set Redis back, in one step as a restart would; an empty snapshot empties it."""
+    connection = Connection(deployment.redis)
+    try:
+        names = [key async for key in connection.redis.scan_iter(f"{deployment.prefix}:*")]
+        async with connection.redis.pipeline(transaction=True) as pipeline:
+            if names:
+                pipeline.delete(*names)
+            for name, value in snapshot.items():
+                pipeline.restore(name, 0, value)
+            await pipeline.execute()
+    finally:
+        await connection.aclose()
