@@ -16,21 +16,34 @@ from streams.posture import Active, Candidate, Change, Pin, Plan, Posture
 TRAINER, CERTIFY = "trainer", "certify"
 
 
-def published(posture: Posture, version: str, token: int, plan: Plan, reason: str, now: int) -> Change:
-    """A version that passed the offline gate goes live or on trial; while a pin holds, it waits in shadow."""
+def published(
+    posture: Posture, version: str, token: int, plan: Plan, certify_from: int, reason: str, now: int
+) -> Change:
+    """A version that passed the offline gate goes live or on trial; while a pin holds, it waits in shadow.
+
+    Args:
+        certify_from: Unix milliseconds; it was certified on no older traces.
+
+    Raises:
+        MoveRefused: an alarm has spoken against such traces since.
+    """
+    if certify_from < posture.certify_from:
+        raise MoveRefused("an alarm was raised while it was fitted, against the traces that certify it")
     if posture.pin is not None and plan.mode is State.LIVE:
         plan, reason = Plan(State.SHADOW), f"{reason}; it waits for the pin to be lifted"
     arrived = Move(version, None, plan.mode, now, TRAINER, reason)
     if plan.mode is State.LIVE:
         return _live(posture, arrived, State.RETIRED, token)
     after = replace(posture, candidate=Candidate(version, plan, token, now))
-    return Change(after, (*_replaced(posture, version, now), arrived))
+    return Change(after, (*_ended(posture, f"{version} takes its place", now), arrived))
 
 
 def alarmed(
     posture: Posture, version: str, restored: str | None, certify_from: int, reason: str, now: int
 ) -> Change | None:
     """A version's alarm was raised: it answers no more. None where it answers no more already.
+
+    What is on trial beside a live version that falls ends with it: its trial, too, is about what was before.
 
     Args:
         restored: a version whose own certificate stands, to take its place; without one the breaker opens.
@@ -42,15 +55,15 @@ def alarmed(
     if candidate is not None and candidate.version == version:
         fallen = Move(version, candidate.plan.mode, State.ROLLED_BACK, now, CERTIFY, reason)
         return Change(replace(posture, candidate=None), (fallen,))
-    posture = replace(
+    opened = replace(
         posture,
         breaker=posture.breaker.opened(version, now, reason, CERTIFY),
         certify_from=max(posture.certify_from, certify_from),
     )
     if restored is None or posture.active is None or restored in posture.breaker.against:
-        return Change(posture)
+        return Change(replace(opened, candidate=None), _ended(posture, f"the alarm of {version}", now))
     arrived = Move(restored, State.RETIRED, State.LIVE, now, CERTIFY, f"{reason}; its own certificate stands")
-    return _live(posture, arrived, State.ROLLED_BACK, posture.active.token, keep_candidate=True)
+    return _live(opened, arrived, State.ROLLED_BACK, posture.active.token)
 
 
 def concerns(posture: Posture, version: str) -> bool:
@@ -152,30 +165,27 @@ def restorable(posture: Posture, kept: Sequence[str], states: Mapping[str, State
     ]
 
 
-def _live(
-    posture: Posture, arrived: Move, leaving: State, token: int, *, keep_candidate: bool = False
-) -> Change:
-    """`arrived` takes the place of the live version; the breaker closes with it."""
+def _live(posture: Posture, arrived: Move, leaving: State, token: int) -> Change:
+    """`arrived` takes the place of the live version and ends every trial; the breaker closes with it."""
     active, version, now = posture.active, arrived.version, arrived.at
-    moves: tuple[Move, ...] = ()
+    why, moves = f"{version} takes its place", list[Move]()
     if active is not None and active.version != version:
         after = State.ROLLED_BACK if posture.breaker.stops(active.version) else leaving
-        moves = (Move(active.version, State.LIVE, after, now, arrived.by, f"{version} takes its place"),)
-    candidate = posture.candidate
-    if not keep_candidate:
-        moves, candidate = (*moves, *_replaced(posture, version, now)), None
-    after_all = replace(
+        moves.append(Move(active.version, State.LIVE, after, now, arrived.by, why))
+    if posture.candidate is not None and posture.candidate.version != version:
+        moves += _ended(posture, why, now)
+    changed = replace(
         posture,
         active=Active(version, token, now),
-        candidate=candidate,
+        candidate=None,
         breaker=posture.breaker.closed(version, now, f"{version} goes live", arrived.by),
     )
-    return Change(after_all, (*moves, arrived))
+    return Change(changed, (*moves, arrived))
 
 
-def _replaced(posture: Posture, version: str, now: int) -> tuple[Move, ...]:
+def _ended(posture: Posture, reason: str, now: int) -> tuple[Move, ...]:
+    """The end of the trial that is going on, if one is."""
     candidate = posture.candidate
-    if candidate is None or candidate.version == version:
+    if candidate is None:
         return ()
-    reason = f"{version} takes its place"
     return (Move(candidate.version, candidate.plan.mode, State.RETIRED, now, TRAINER, reason),)

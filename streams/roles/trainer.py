@@ -23,6 +23,7 @@ from faust import App
 from faust.types import StreamT
 from mode import Service
 
+from models.artifact import Artifact
 from models.embedders.spec import TEXT, encodes
 from models.fit import FitResult
 from schemas.codec import TRACE
@@ -30,7 +31,7 @@ from schemas.errors import InvalidVector, SchemaError
 from schemas.messages import Event, EventKind, Trace
 from schemas.vectors import vector
 from streams.clock import unix_ms
-from streams.errors import RefitFailed, StateUnavailable
+from streams.errors import MoveRefused, RefitFailed, StateUnavailable
 from streams.kafka.announcer import Announcer
 from streams.kafka.batch import Batch
 from streams.kafka.channel import BatchChannel
@@ -217,19 +218,26 @@ class Trainer(Service):
         version, task, config = version_name(serial), order.task, order.task.config
         try:
             result = await self._fitted(order, version)
-        except (RefitFailed, InvalidVector) as error:
-            log.error("%s", error)
+            if result.artifact is None:
+                return await self._refused(task.name, version, result.refused, token)
+            state = await self._published(order, result.artifact, version, serial, token)
+        except (RefitFailed, InvalidVector, MoveRefused) as error:
+            log.error("%s of task %s: %s", version, task.name, error)
             return await self._refused(task.name, version, [str(error)], token)
-        if result.artifact is None:
-            return await self._refused(task.name, version, result.refused, token)
-        plan, now = plan_of(config), unix_ms()
-        state = await self._registry.publish(task.name, version, serial, token, result.artifact, now, plan)
         if state is State.LIVE:
-            told = promoted(task.name, config.target_agreement, result.summary, now)
+            told = promoted(task.name, config.target_agreement, result.summary, unix_ms())
             return recovered(told) if order.stopped else told
         if state is None:
-            return refused(task.name, version, ["another trainer leads by now"], now)
-        return on_trial(task.name, version, state, plan, now)
+            return refused(task.name, version, ["another trainer leads by now"], unix_ms())
+        return on_trial(task.name, version, state, plan_of(config), unix_ms())
+
+    async def _published(
+        self, order: _Order, artifact: Artifact, version: str, serial: int, token: int
+    ) -> State | None:
+        plan, since = plan_of(order.task.config), max(order.since.certify, order.since.teacher)
+        return await self._registry.publish(
+            order.task.name, version, serial, token, artifact, unix_ms(), plan, since
+        )
 
     async def _refused(self, name: str, version: str, reasons: Sequence[str], token: int) -> Event:
         now = unix_ms()

@@ -99,9 +99,16 @@ class Registry:
         artifact: Artifact,
         now: int,
         plan: Plan = AT_ONCE,
-        reason: str = "it passed the offline gate",
+        certify_from: int | None = None,
     ) -> State | None:
-        """Store a policy that goes live or on trial: which of them, or None when `token` is outdated."""
+        """Store a policy that goes live or on trial: which of them, or None when `token` is outdated.
+
+        Args:
+            certify_from: Unix milliseconds; it was certified on no older traces. None: on new enough ones.
+
+        Raises:
+            MoveRefused: an alarm has been raised against the traces that certify it.
+        """
         keys = self._keys
         files = [
             Command("SET", keys.manifest(task, version), (artifact.manifest,)),
@@ -111,9 +118,12 @@ class Registry:
         with self._connection.reached() as redis:
             # First: a worker finds no policy for a task in the set, and looks again; never the reverse.
             await redis.sadd(keys.tasks, task)
-        change = await self.change(
-            task, lambda posture: published(posture, version, token, plan, reason, now), token, files
-        )
+
+        def decide(found: Posture) -> Change:
+            since = found.certify_from if certify_from is None else certify_from
+            return published(found, version, token, plan, since, "it passed the offline gate", now)
+
+        change = await self.change(task, decide, token, files)
         if change is None:
             return None
         await self._drop_old(task, change.posture)

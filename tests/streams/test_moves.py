@@ -49,13 +49,13 @@ def test_the_config_says_how_a_version_goes_live(promotion: str, plan: Plan) -> 
 
 
 def test_what_passes_the_gate_goes_live_and_the_version_before_is_retired() -> None:
-    change = published(LIVE, "v2", 4, AT_ONCE, "passed", 50)
+    change = published(LIVE, "v2", 4, AT_ONCE, 0, "passed", 50)
     assert change.posture.active == Active("v2", 4, 50)
     assert moves(change) == [("v1", State.LIVE, State.RETIRED), ("v2", None, State.LIVE)]
 
 
 def test_a_new_version_closes_the_breaker_for_itself_and_not_for_the_one_that_was_stopped() -> None:
-    change = published(STOPPED, "v2", 4, AT_ONCE, "passed", 50)
+    change = published(STOPPED, "v2", 4, AT_ONCE, 0, "passed", 50)
     breaker = change.posture.breaker
     assert not breaker.stops("v2")
     assert breaker.stops("v1"), "a worker that can't load v2 must not go on with v1"
@@ -64,17 +64,17 @@ def test_a_new_version_closes_the_breaker_for_itself_and_not_for_the_one_that_wa
 
 @pytest.mark.parametrize("plan", [SHADOW, CANARY])
 def test_a_version_on_trial_leaves_the_live_one_and_its_breaker_alone(plan: Plan) -> None:
-    change = published(STOPPED, "v2", 4, plan, "passed", 50)
+    change = published(STOPPED, "v2", 4, plan, 0, "passed", 50)
     assert change.posture == replace(STOPPED, candidate=Candidate("v2", plan, 4, 50))
     assert moves(change) == [("v2", None, plan.mode)]
 
 
 def test_the_newer_of_two_candidates_takes_the_place_of_the_older() -> None:
-    assert moves(published(ON_TRIAL, "v3", 4, CANARY, "passed", 50)) == [
+    assert moves(published(ON_TRIAL, "v3", 4, CANARY, 0, "passed", 50)) == [
         ("v2", State.SHADOW, State.RETIRED),
         ("v3", None, State.CANARY),
     ]
-    assert moves(published(ON_TRIAL, "v3", 4, AT_ONCE, "passed", 50))[1:] == [
+    assert moves(published(ON_TRIAL, "v3", 4, AT_ONCE, 0, "passed", 50))[1:] == [
         ("v2", State.SHADOW, State.RETIRED),
         ("v3", None, State.LIVE),
     ]
@@ -91,14 +91,32 @@ def test_an_alarm_opens_the_breaker_and_a_second_call_changes_nothing() -> None:
 
 
 def test_an_alarm_restores_a_certified_version_whose_breaker_is_closed() -> None:
-    change = alarmed(replace(ON_TRIAL, active=Active("v1", 2, 10)), "v1", "v0", 40, "alarm", 50)
+    change = alarmed(ON_TRIAL, "v1", "v0", 40, "alarm", 50)
     assert change is not None
     after = change.posture
     assert after.active == Active("v0", 2, 50)
     assert (after.breaker.open, after.breaker.stops("v0"), after.breaker.stops("v1")) == (False, False, True)
-    assert after.candidate == ON_TRIAL.candidate, "what is on trial stays there"
-    assert moves(change) == [("v1", State.LIVE, State.ROLLED_BACK), ("v0", State.RETIRED, State.LIVE)]
+    assert after.candidate is None
+    assert moves(change) == [
+        ("v1", State.LIVE, State.ROLLED_BACK),
+        ("v2", State.SHADOW, State.RETIRED),
+        ("v0", State.RETIRED, State.LIVE),
+    ]
     assert alarmed(after, "v1", None, 40, "alarm", 50) is None
+
+
+def test_an_alarm_ends_the_trial_beside_the_version_that_falls() -> None:
+    change = alarmed(ON_TRIAL, "v1", None, 40, "alarm", 50)
+    assert moves(change) == [("v2", State.SHADOW, State.RETIRED)]
+    assert change is not None
+    assert change.posture.candidate is None
+
+
+def test_what_was_being_fitted_when_the_alarm_was_raised_does_not_close_the_breaker() -> None:
+    stopped = replace(STOPPED, certify_from=40)
+    with pytest.raises(MoveRefused, match="while it was fitted"):
+        published(stopped, "v2", 4, AT_ONCE, 39, "passed", 50)
+    assert published(stopped, "v2", 4, AT_ONCE, 40, "passed", 50).posture.active == Active("v2", 4, 50)
 
 
 def test_a_version_that_was_stopped_meanwhile_is_not_restored() -> None:
@@ -150,7 +168,7 @@ def test_a_canary_that_fails_its_trial_is_rolled_back() -> None:
 
 def test_a_pin_makes_versions_wait_and_lifting_it_lets_the_one_that_waits_for_nothing_else_go_live() -> None:
     held = pinned(LIVE, "me", "release", 20).posture
-    waiting = published(held, "v2", 4, AT_ONCE, "passed", 50)
+    waiting = published(held, "v2", 4, AT_ONCE, 0, "passed", 50)
     assert moves(waiting) == [("v2", None, State.SHADOW)]
     freed = unpinned(waiting.posture, "me", "done", 60)
     assert moves(freed) == [("v1", State.LIVE, State.RETIRED), ("v2", State.SHADOW, State.LIVE)]
@@ -204,5 +222,5 @@ def test_of_two_changes_of_the_breaker_the_later_looks_newer_whatever_the_clock(
 
 
 def test_moves_say_when_by_whom_and_why() -> None:
-    (move,) = published(replace(LIVE, active=None), "v1", 4, AT_ONCE, "passed", 50).moves
+    (move,) = published(replace(LIVE, active=None), "v1", 4, AT_ONCE, 0, "passed", 50).moves
     assert move == Move("v1", None, State.LIVE, 50, "trainer", "passed")

@@ -132,8 +132,8 @@ def test_versions_on_trial_are_promoted_or_refused_by_what_the_teacher_says_of_t
     with street(deployment, answers(wishes(BATCH * MANY, "tried"))) as sent:
         add(deployment, 2, SHADOW)
         worker.wait_until_it_says("has v2 on trial")
-        shadowed = sent.send_until(lambda _: states_of(deployment)["v2"] is State.LIVE, requests)
-        assert by(shadowed, "v1")
+        assert by(sent.send([next(requests) for _ in range(BATCH)]), "v1")
+        sent.send_until(lambda _: states_of(deployment)["v2"] is State.LIVE, requests)
         worker.wait_until_it_says("is served by v2")
         add(deployment, 3, CANARY)
         worker.wait_until_it_says("has v3 on trial")
