@@ -12,7 +12,7 @@ CLEAN, NOISY, SHUFFLED, COIN = "gold labels", "8 % wrong", "shuffled labels", "a
 NOISE = 0.08
 LEARNABLE, UNLEARNABLE = (CLEAN, NOISY), (SHUFFLED, COIN)
 SIZES = (500, 1_000, 2_000, 5_000, 10_000)
-UNLEARNABLE_SIZE = 1_000
+UNLEARNABLE_SIZE = 500
 
 
 class Cell(Struct, frozen=True):

@@ -8,9 +8,12 @@ ones of Banking77, of the same model unquantised, differ from these by a cosine 
 its own, and is asked with it, as it deploys it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+import numpy as np
+from msgspec.structs import replace
 
 from infra.bench.banking import Split, read
 from infra.bench.corpora import snips
@@ -25,11 +28,16 @@ from infra.bench.tracer import rival
 from infra.bench.tracer.environment import NAME, tracer_if_wanted, unless_it_fails
 from infra.bench.trial import TARGETS, fitted, policy_of
 from infra.errors import MissingData
-from models.policy import Policy, Scores
+from models.artifact import Artifact
+from models.evaluate import evaluate
+from models.features import Features
+from models.manifest import Manifest
+from models.policy import Policy
 
 OUTSIDE = 3_000
 _INSIDE, _OUTSIDE = "inside", "outside"
 _UNGATED = "without the gate"
+_FINITE = float(np.finfo(np.float32).max)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,22 +84,15 @@ def measure(order: Order) -> Report:
     return report(figures, [table], (*missing, *absent, *failed))
 
 
-def handled(policy: Policy, scores: Scores) -> Handled:
-    """What a worker would answer of these rows."""
-    manifest = policy.manifest
-    free = ~policy.blocked[scores.label]
-    known = scores.novelty <= manifest.novelty_limit
-    sure = [scores.score >= _threshold(policy, target) for target in TARGETS]
-    return Handled(
-        tuple(float((each & free & known).mean()) for each in sure),
-        tuple(float((each & free).mean()) for each in sure),
+def handled(artifact: Artifact, rows: Features, labels: Sequence[str]) -> Handled:
+    """What the policy answers of these rows, and what it would if nothing were too novel for it."""
+    manifest = Manifest.decode(artifact.manifest)
+    lifted = replace(manifest, novelty_limit=_FINITE).encode()
+    gated, ungated = (
+        evaluate(Policy.open(account, artifact.graph), rows, labels, TARGETS).targets
+        for account in (artifact.manifest, lifted)
     )
-
-
-def _threshold(policy: Policy, target: float) -> float:
-    """Above every score where nothing is certified."""
-    threshold = policy.manifest.threshold(target)
-    return 2.0 if threshold is None else threshold
+    return Handled(tuple(result.coverage for result in gated), tuple(result.coverage for result in ungated))
 
 
 def _rows(folder: Path) -> tuple[_Rows, tuple[str, ...]]:
@@ -110,9 +111,10 @@ def _rows(folder: Path) -> tuple[_Rows, tuple[str, ...]]:
 def _of(kind: Kind, rows: _Rows) -> Scope:
     tell(f"{kind.name}: {len(rows.train):,} traces")
     artifact = policy_of(fitted(kind, rows.train))
-    policy = Policy.open(artifact.manifest, artifact.graph)
-    inside, outside = (policy.score(kind.rows(split)) for split in (rows.inside, rows.outside))
-    return Scope(handled(policy, inside), handled(policy, outside))
+    inside, outside = (
+        handled(artifact, kind.rows(split), split.labels) for split in (rows.inside, rows.outside)
+    )
+    return Scope(inside, outside)
 
 
 def _of_tracer(python: Path, rows: _Rows) -> Scope:
