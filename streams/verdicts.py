@@ -21,11 +21,8 @@ from streams.live import Surrogate, Task
 log = logging.getLogger(__name__)
 
 
-class Opinion(NamedTuple):
-    """What one surrogate would do with a request, and its guess where it made one."""
-
-    reason: Reason
-    guess: Guess | None
+Opinion = tuple[Reason, Guess | None]
+"""What one surrogate would do with a request, and its guess where it made one."""
 
 
 class Verdict(NamedTuple):
@@ -53,19 +50,23 @@ def verdicts(task: Task, rows: Features | None, count: int, allotted: Sequence[b
     live = task.live
     stopped = _stopped(task, live)
     threshold = live.threshold if live else None
-    firsts = _asked(task, live, rows, count)
+    opinions_of_live = _asked(task, live, rows, count)
     if task.candidate is None:
-        return [Verdict(stopped or reason, guess, threshold) for reason, guess in firsts]
-    seconds = _asked(task, task.candidate, rows, count)
+        return [Verdict(stopped or reason, guess, threshold) for reason, guess in opinions_of_live]
     tried = _stopped(task, task.candidate)
     return [
         Verdict(
-            tried or second.reason if by_canary else stopped or first.reason,
-            second.guess if by_canary else first.guess,
+            tried or second if by_canary else stopped or first,
+            other_guess if by_canary else guess,
             task.candidate.threshold if by_canary else threshold,
-            second.guess if second.reason is Reason.ACCEPTED else None,
+            other_guess if second is Reason.ACCEPTED else None,
         )
-        for first, second, by_canary in zip(firsts, seconds, allotted or repeat(False, count), strict=True)
+        for (first, guess), (second, other_guess), by_canary in zip(
+            opinions_of_live,
+            _asked(task, task.candidate, rows, count),
+            allotted or repeat(False, count),
+            strict=True,
+        )
     ]
 
 
@@ -78,12 +79,12 @@ def _stopped(task: Task, surrogate: Surrogate | None) -> Reason | None:
 
 def _asked(task: Task, surrogate: Surrogate | None, rows: Features | None, count: int) -> list[Opinion]:
     if surrogate is None or rows is None:
-        return [Opinion(Reason.UNCERTIFIED if surrogate else Reason.NO_POLICY, None)] * count
+        return [(Reason.UNCERTIFIED if surrogate else Reason.NO_POLICY, None)] * count
     try:
         scores = surrogate.policy.score(rows)
     except PolicyError:
         log.exception("policy %s of task %s failed: deferring", surrogate.version, task.name)
-        return [Opinion(Reason.UNCERTIFIED, None)] * count
+        return [(Reason.UNCERTIFIED, None)] * count
     return opinions(surrogate, scores)
 
 
@@ -94,7 +95,7 @@ def opinions(surrogate: Surrogate, scores: Scores) -> list[Opinion]:
     blocked = _blocked(surrogate)[scores.label].tolist()
     labels = [manifest.labels[index] for index in scores.label.tolist()]
     return [
-        Opinion(
+        (
             _reason(surrogate.threshold, known, barred, score),
             Guess(label=label, score=score, novelty=novelty, policy=manifest.version),
         )

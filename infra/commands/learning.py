@@ -163,9 +163,8 @@ def _predictions(
     """Decided as a worker decides, at this threshold."""
     made = []
     found = opinions(Surrogate(policy, threshold), policy.score(rows))
-    for asked, opinion in zip(lines, found, strict=True):
-        handled = opinion.reason is Reason.ACCEPTED
-        guess = {} if opinion.guess is None else msgspec.structs.asdict(opinion.guess)
+    for asked, (reason, guessed) in zip(lines, found, strict=True):
+        guess = {} if guessed is None else msgspec.structs.asdict(guessed)
         kept = {name: guess.get(name) for name in ("label", "score", "novelty")}
-        made.append({"id": asked.id, **kept, "handled": handled, "reason": opinion.reason})
+        made.append({"id": asked.id, **kept, "handled": reason is Reason.ACCEPTED, "reason": reason})
     return made
