@@ -6,6 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from scipy.integrate import quad
+from scipy.stats import beta
 
 from models import exact
 from models.certificate import Alarm, Certificate, kept, likelihood_ratios, log_evidence, lower_bound, spent
@@ -28,6 +30,20 @@ def test_a_fair_bet_on_the_next_audit_gains_nothing_at_the_target(
     ahead = target * np.exp(log_evidence(counted(hits + 1, misses), target) - now)
     ahead += (1 - target) * np.exp(log_evidence(counted(hits, misses + 1), target) - now)
     assert ahead == pytest.approx(1.0, rel=1e-9)
+
+
+@given(st.integers(0, 200), st.integers(0, 30), st.floats(0.85, 0.98))
+def test_evidence_is_the_mean_likelihood_ratio_over_the_law_of_the_alternatives(
+    hits: int, misses: int, target: float
+) -> None:
+    def ratio(share: float) -> float:
+        agreement = 1 - (1 - target) * share
+        return float((agreement / target) ** hits * ((1 - agreement) / (1 - target)) ** misses)
+
+    far, _ = quad(lambda share: beta.pdf(share, 3, 4) * ratio(share), 0, 1, limit=200)
+    near = np.mean([ratio(1 - kept_away) for kept_away in np.geomspace(0.001, 0.3, 12)])
+    slow = np.log(0.98 * far + 0.02 * near)
+    assert log_evidence(counted(hits, misses), target) == pytest.approx(slow, abs=0.1)
 
 
 def test_evidence_before_the_first_audit_is_one() -> None:
