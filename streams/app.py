@@ -17,12 +17,10 @@ from faust.app.base import BootStrategy
 from mode import Service, ServiceT
 
 from streams.audit import Auditor
-from streams.candidates import Candidates
 from streams.certify.logs import Log
 from streams.certify.news import DEFERRALS, TRACES
 from streams.clock import steady_ms
 from streams.collector import calm_down
-from streams.consequences import Consequences
 from streams.drift import DriftWatch
 from streams.encoders import Encoders
 from streams.kafka.announcer import Announcer
@@ -47,6 +45,8 @@ from streams.state.registry import Registry
 from streams.state.replies import Replies
 from streams.state.trials import Trials
 from streams.teacher.client import Asker
+from streams.versions.candidates import Candidates
+from streams.versions.consequences import Consequences
 
 log = logging.getLogger(__name__)
 

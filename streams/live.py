@@ -15,7 +15,7 @@ from models.policy import Policy
 from schemas.config import EVERY_TASK, Config, Override, config_of
 from streams.audit import audit_rate
 from streams.encoding import Encoding, encoding_of
-from streams.posture import CLOSED, Breaker, Safeguards
+from streams.versions.posture import CLOSED, Breaker, Safeguards
 
 
 @dataclass(frozen=True, slots=True)

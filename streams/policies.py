@@ -16,9 +16,9 @@ from models.errors import PolicyError
 from models.policy import Policy
 from streams.errors import StateUnavailable
 from streams.live import Live, Trial
-from streams.posture import Active, Candidate, Posture, Safeguards
 from streams.state.copies import Copies
 from streams.state.registry import Registry
+from streams.versions.posture import Active, Candidate, Posture, Safeguards
 
 log = logging.getLogger(__name__)
 

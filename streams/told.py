@@ -9,9 +9,9 @@ import msgspec
 from models.drift import Signal
 from schemas.messages import Event, EventKind
 from streams.alarm import Evidence
-from streams.lifecycle import Move, State
-from streams.posture import Change
 from streams.traffic import Window
+from streams.versions.posture import Change
+from streams.versions.states import Move, State
 
 _BECOMES: Mapping[State, str] = MappingProxyType(
     {

@@ -16,11 +16,11 @@ from schemas.codec import EVENT
 from schemas.messages import Event, EventKind
 from streams.clock import unix_ms
 from streams.kafka.batch import Outgoing
-from streams.lifecycle import State
-from streams.posture import Change
 from streams.settings import Settings
 from streams.state.registry import Registry
 from streams.told import by_operator, moved
+from streams.versions.posture import Change
+from streams.versions.states import State
 
 commands = typer.Typer()
 

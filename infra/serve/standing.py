@@ -9,11 +9,11 @@ from typing import Self
 from models.manifest import Manifest
 from schemas.config import Config, Override, config_of
 from streams.live import threshold
-from streams.posture import Candidate
 from streams.settings import Settings
 from streams.state.audits import Audits
 from streams.state.connection import Connection
 from streams.state.registry import Registry
+from streams.versions.posture import Candidate
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,12 +7,12 @@ from typing import TypeVar
 
 from models.manifest import Manifest
 from streams.errors import MoveRefused
-from streams.lifecycle import Move, State, states
-from streams.moves import close_breaker, pinned, put_live, unpinned
-from streams.posture import Change, Posture
 from streams.settings import Settings
 from streams.state.connection import Connection
 from streams.state.registry import Registry
+from streams.versions.moves import close_breaker, pinned, put_live, unpinned
+from streams.versions.posture import Change, Posture
+from streams.versions.states import Move, State, states
 
 Found = TypeVar("Found")
 

@@ -26,7 +26,6 @@ from schemas.codec import DEFERRAL, TRACE
 from schemas.names import Topics
 from streams.alarm import OnAlarm
 from streams.audit import Auditor
-from streams.candidates import Candidates
 from streams.certify.logs import Log
 from streams.certify.news import DEFERRALS, TRACES, Handled, News, deferred, ends, traced
 from streams.certify.turn import Turn, turn
@@ -38,6 +37,7 @@ from streams.kafka.dead_letters import DeadLetters
 from streams.live import Live
 from streams.state.audits import Audits
 from streams.state.marks import Folded, Marks
+from streams.versions.candidates import Candidates
 
 log = logging.getLogger(__name__)
 

@@ -36,9 +36,7 @@ from streams.kafka.announcer import Announcer
 from streams.kafka.batch import Batch
 from streams.kafka.channel import BatchChannel
 from streams.kafka.context import as_bytes
-from streams.lifecycle import Move, State
 from streams.live import Live, Task
-from streams.posture import plan_of
 from streams.state.lease import Leases
 from streams.state.refits import Refits, Request
 from streams.state.registry import Registry
@@ -47,6 +45,8 @@ from streams.trainer.recency import Since, certifying, recent
 from streams.trainer.refitter import Job, Refitter
 from streams.trainer.trigger import Attempt, Tried, due, requested
 from streams.trainer.window import Window, encoder_of, teachers, training_set, usable, version_name
+from streams.versions.posture import plan_of
+from streams.versions.states import Move, State
 
 log = logging.getLogger(__name__)
 

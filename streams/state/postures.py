@@ -10,9 +10,9 @@ from redis.asyncio import Redis
 
 from schemas.names import Keys
 from streams.errors import MoveRefused
-from streams.lifecycle import Move, State
-from streams.posture import CLOSED, Active, Breaker, Candidate, Change, Pin, Plan, Posture
 from streams.state.connection import as_text
+from streams.versions.posture import CLOSED, Active, Breaker, Candidate, Change, Pin, Plan, Posture
+from streams.versions.states import Move, State
 
 log = logging.getLogger(__name__)
 

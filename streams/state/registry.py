@@ -7,9 +7,6 @@ from collections.abc import AsyncGenerator, Callable, Iterable
 
 from models.artifact import Artifact
 from schemas.names import Keys
-from streams.lifecycle import Move, State
-from streams.moves import published
-from streams.posture import AT_ONCE, Active, Change, Plan, Posture
 from streams.state.connection import Connection, as_text
 from streams.state.postures import (
     Command,
@@ -18,6 +15,9 @@ from streams.state.postures import (
     read_posture,
     script_words,
 )
+from streams.versions.moves import published
+from streams.versions.posture import AT_ONCE, Active, Change, Plan, Posture
+from streams.versions.states import Move, State
 
 _LISTEN = 1.0
 _MADE, _OUTDATED = 1, -1

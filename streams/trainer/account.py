@@ -6,8 +6,8 @@ from msgspec.structs import replace
 
 from models.fit import FitSummary
 from schemas.messages import Event, EventKind
-from streams.lifecycle import State
-from streams.posture import Plan
+from streams.versions.posture import Plan
+from streams.versions.states import State
 
 
 def begun(task: str, version: str, traces: int, newest: int, at: int) -> Event:

@@ -15,14 +15,14 @@ from models.artifact import Artifact
 from models.manifest import Manifest
 from models.policy import Policy
 from schemas.names import Keys
-from streams.lifecycle import State
 from streams.live import Live
-from streams.moves import alarmed
 from streams.policies import PolicyWatch
-from streams.posture import AT_ONCE, Plan
 from streams.state.connection import Connection
 from streams.state.copies import Copies
 from streams.state.registry import Registry
+from streams.versions.moves import alarmed
+from streams.versions.posture import AT_ONCE, Plan
+from streams.versions.states import State
 
 
 class Watched(Live):

@@ -9,8 +9,8 @@ from models.policy import Scores
 from schemas.config import Config
 from schemas.messages import Guess, Reason
 from streams.live import Task, Trial
-from streams.posture import Breaker, Safeguards
 from streams.verdicts import Verdict, verdicts
+from streams.versions.posture import Breaker, Safeguards
 from tests.streams.building import ScriptedPolicy
 
 LIVE, CANDIDATE = (

@@ -4,9 +4,9 @@ from models.manifest import Manifest
 from schemas.codec import TRACE
 from schemas.messages import Reason, Trace
 from streams.clock import unix_ms
-from streams.posture import Active
 from streams.state.connection import Connection
 from streams.state.refits import GROUP, Refits
+from streams.versions.posture import Active
 from tests.system.deployment import Deployment, Worker, wait_until
 from tests.system.versions import asked, connected
 from tests.system.wishes import TASK, meant, policy, wishes

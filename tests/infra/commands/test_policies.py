@@ -11,11 +11,11 @@ import pytest
 
 from schemas.codec import EVENT
 from schemas.messages import Event, EventKind
-from streams.lifecycle import State
-from streams.moves import alarmed
-from streams.posture import AT_ONCE, Plan, Posture
 from streams.state.connection import Connection
 from streams.state.registry import Registry
+from streams.versions.moves import alarmed
+from streams.versions.posture import AT_ONCE, Plan, Posture
+from streams.versions.states import State
 from tests.infra.commands.conftest import Run
 from tests.system.deployment import Deployment
 from tests.system.topics import everything

@@ -12,7 +12,6 @@ from schemas.messages import Deferral, Event, Guess, Reason, Request, Teacher, T
 from schemas.names import Keys
 from streams.alarm import Evidence
 from streams.audit import Auditor
-from streams.candidates import Candidates
 from streams.certify.finding import Finding
 from streams.certify.logs import Log
 from streams.certify.news import DEFERRALS, TRACES
@@ -24,6 +23,7 @@ from streams.state.connection import Connection
 from streams.state.marks import Marks
 from streams.state.registry import Registry
 from streams.state.trials import Trials
+from streams.versions.candidates import Candidates
 from tests.streams.building import TOPICS, message
 
 KEY = b"secret"

@@ -16,13 +16,13 @@ from schemas.config import parse_override
 from schemas.messages import Event, EventKind
 from schemas.names import Keys
 from streams.kafka.announcer import Announcer
-from streams.lifecycle import State
 from streams.live import Live
 from streams.roles.trainer import Trainer
 from streams.state.connection import Connection
 from streams.state.lease import Leases
 from streams.state.refits import Refits
 from streams.state.registry import Registry
+from streams.versions.states import State
 from tests.streams.building import message, trace
 
 

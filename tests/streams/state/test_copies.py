@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from models.artifact import GRAPH, MANIFEST, Artifact
-from streams.posture import Breaker, Safeguards
 from streams.state.copies import Copies
+from streams.versions.posture import Breaker, Safeguards
 
 OLD, NEW = Artifact(b"old manifest", b"old graph"), Artifact(b"new manifest", b"new graph")
 

@@ -7,11 +7,11 @@ import pytest
 
 from models.artifact import Artifact
 from schemas.names import Keys
-from streams.lifecycle import State
-from streams.posture import Active
 from streams.state.connection import Connection
 from streams.state.lease import Leases
 from streams.state.registry import Registry
+from streams.versions.posture import Active
+from streams.versions.states import State
 
 KEPT = 3
 

@@ -4,9 +4,9 @@ from models.fit import FitSummary
 from models.manifest import FrontierPoint
 from schemas.codec import EVENT
 from schemas.messages import Event, EventKind
-from streams.lifecycle import State
-from streams.posture import Plan
 from streams.trainer.account import begun, on_trial, promoted, recovered, refused
+from streams.versions.posture import Plan
+from streams.versions.states import State
 
 FRONTIER = (FrontierPoint(0.9, 0.2, 0.8, 0.91), FrontierPoint(0.95, 0.5, 0.6, 0.96))
 SUMMARY = FitSummary(

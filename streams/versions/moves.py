@@ -10,8 +10,8 @@ from dataclasses import replace
 from models.exact import shortfall
 from streams.alarm import Counts
 from streams.errors import MoveRefused
-from streams.lifecycle import Move, State
-from streams.posture import Active, Candidate, Change, Pin, Plan, Posture
+from streams.versions.posture import Active, Candidate, Change, Pin, Plan, Posture
+from streams.versions.states import Move, State
 
 TRAINER, CERTIFY = "trainer", "certify"
 

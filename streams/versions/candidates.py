@@ -10,10 +10,10 @@ from streams.alarm import Counts
 from streams.clock import unix_ms
 from streams.kafka.announcer import Announcer
 from streams.live import Live
-from streams.moves import concluded
 from streams.state.registry import Registry
 from streams.state.trials import Checked, Trials
 from streams.told import moved
+from streams.versions.moves import concluded
 
 Version = tuple[str, str]
 

@@ -3,7 +3,7 @@
 import pytest
 
 from streams.alarm import Counts, Evidence
-from streams.culprit import culprit
+from streams.versions.culprit import culprit
 
 SOUND = Counts(100, 97)
 

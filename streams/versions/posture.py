@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from models.exact import fewest
 from schemas.config import Config
-from streams.lifecycle import Move, State
+from streams.versions.states import Move, State
 
 # The versions that the breaker remembers; more than a registry commonly keeps.
 _REMEMBERED = 16

@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 from schemas.config import Config
 from streams.alarm import Counts
 from streams.errors import MoveRefused
-from streams.lifecycle import Move, State
-from streams.moves import (
+from streams.versions.moves import (
     alarmed,
     close_breaker,
     concerns,
@@ -21,7 +20,8 @@ from streams.moves import (
     restorable,
     unpinned,
 )
-from streams.posture import AT_ONCE, Active, Breaker, Candidate, Change, Pin, Plan, Posture, plan_of
+from streams.versions.posture import AT_ONCE, Active, Breaker, Candidate, Change, Pin, Plan, Posture, plan_of
+from streams.versions.states import Move, State
 
 SHADOW, CANARY = Plan(State.SHADOW, 0.0, 100), Plan(State.CANARY, 0.1, 59)
 LIVE = Posture(count=3, fence=2, active=Active("v1", 2, 10))

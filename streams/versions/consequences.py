@@ -12,15 +12,15 @@ from collections.abc import Awaitable, Callable
 
 from streams.alarm import Evidence
 from streams.clock import unix_ms
-from streams.culprit import culprit
 from streams.kafka.announcer import Announcer
-from streams.lifecycle import states
 from streams.live import Live
-from streams.moves import alarmed, concerns, restorable
-from streams.posture import Posture
 from streams.state.refits import Refits
 from streams.state.registry import Registry
 from streams.told import alarm, label_blocked
+from streams.versions.culprit import culprit
+from streams.versions.moves import alarmed, concerns, restorable
+from streams.versions.posture import Posture
+from streams.versions.states import states
 
 Stands = Callable[[str, str], Awaitable[bool]]
 """Of a task and a version: whether its own certificate proves what is promised, with no alarm against it."""

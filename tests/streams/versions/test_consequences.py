@@ -7,16 +7,16 @@ from schemas.config import parse_override
 from schemas.messages import Event, EventKind, Guess
 from schemas.names import Keys
 from streams.alarm import Counts, Evidence
-from streams.candidates import Candidates
-from streams.consequences import Consequences
 from streams.kafka.announcer import Announcer
-from streams.lifecycle import State, states
 from streams.live import Live
-from streams.posture import AT_ONCE, Plan
 from streams.state.connection import Connection
 from streams.state.refits import Refits
 from streams.state.registry import Registry
 from streams.state.trials import Trials
+from streams.versions.candidates import Candidates
+from streams.versions.consequences import Consequences
+from streams.versions.posture import AT_ONCE, Plan
+from streams.versions.states import State, states
 from tests.streams.building import message, trace
 
 FALLEN = Evidence(0.95, Counts(200, 180), 5_000, {"a": Counts(20, 5), "b": Counts(20, 15)})

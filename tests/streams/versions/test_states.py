@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from streams.errors import MoveRefused
-from streams.lifecycle import Move, State, states
+from streams.versions.states import Move, State, states
 
 ALLOWED = {
     (None, "refused"), (None, "shadow"), (None, "canary"), (None, "live"),
