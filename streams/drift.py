@@ -12,6 +12,7 @@ from collections.abc import Collection
 from mode import Service
 
 from models.drift import Signal, signals
+from streams.audit import audit_rate
 from streams.clock import unix_ms
 from streams.errors import StateUnavailable
 from streams.kafka.announcer import Announcer
@@ -66,7 +67,9 @@ class DriftWatch(Service):
         return fresh
 
     async def _tell(self, name: str, window: Window, found: Collection[Signal]) -> None:
-        asks = self._live.task(name).config.refit.on_drift
+        config = self._live.task(name).config
+        # Without audits nothing could ever certify the refit, which would be waited for in vain.
+        asks = config.refit.on_drift and audit_rate(config, certified=True) > 0.0
         self._announcer.tell(drift(name, window, found, asks, unix_ms()))
         if asks:
             try:

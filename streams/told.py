@@ -93,7 +93,7 @@ def _kind(move: Move) -> EventKind:
 
 def drift(task: str, window: Window, found: Collection[Signal], asks: bool, at: int) -> Event:
     """Requests no longer look like what a version has learned from."""
-    asked = "a refit on traces from now on is asked for" if asks else "no refit is asked for, as configured"
+    asked = "a refit on traces from now on is asked for" if asks else "no refit is asked for"
     message = (
         f"{task}: of the last {window.counts.rows} requests that {window.version} has scored here, "
         f"{'; '.join(signal.sentence for signal in found)}. {asked.capitalize()}"

@@ -7,7 +7,6 @@ import pytest
 
 from models.features import Features
 from models.histograms import Counts, Reference
-from schemas.config import Refit
 from schemas.messages import Event, EventKind
 from streams.drift import DriftWatch
 from streams.errors import StateUnavailable
@@ -42,10 +41,10 @@ def policy(version: str = "v1") -> ScriptedPolicy:
     return ScriptedPolicy(version=version, reference=TRAINED)
 
 
-def live(*, on_drift: bool = True) -> Live:
+def live(*, on_drift: bool = True, audit_rate: float = 0.02) -> Live:
     found = Live()
     found.install("t", policy())
-    found.configure("t", {"refit": {"on_drift": on_drift}})
+    found.configure("t", {"refit": {"on_drift": on_drift}, "audit_rate": audit_rate})
     return found
 
 
@@ -97,13 +96,17 @@ def test_a_new_version_is_told_of_anew() -> None:
     assert [event.details["version"] for event in told.events] == ["v1", "v2"]
 
 
-@pytest.mark.parametrize(("on_drift", "away"), [(False, False), (True, True)])
-def test_it_is_told_also_where_no_refit_is_wanted_or_can_be_asked_for(on_drift: bool, away: bool) -> None:
+@pytest.mark.parametrize(
+    ("found", "away"), [(live(on_drift=False), False), (live(audit_rate=0.0), False), (live(), True)]
+)
+def test_it_is_told_also_where_no_refit_is_wanted_or_would_be_certified_or_can_be_asked_for(
+    found: Live, away: bool
+) -> None:
     told = Told(away=away)
-    watched(told, live(on_drift=on_drift), STRANGE)
-    assert len(told.events) == 1
+    watched(told, found, STRANGE)
+    (event,) = told.events
+    assert event.details["refit"] is away
     assert told.asked == []
-    assert Refit().on_drift
 
 
 def test_a_window_counts_what_the_live_version_scored_and_waits_when_it_is_full() -> None:
