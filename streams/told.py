@@ -33,10 +33,10 @@ def alarm(task: str, version: str, evidence: Evidence, change: Change, at: int) 
     restored = next((move.version for move in change.moves if move.after is State.LIVE), None)
     if restored is not None:
         instead = f"{restored}, whose own certificate stands, answers again, and {asked}"
-    elif change.moves:
-        instead = "the live version answers its share"
-    else:
+    elif posture.breaker.open:
         instead = f"the breaker is open, everything goes to the teacher, and {asked}"
+    else:
+        instead = "the live version answers its share"
     message = (
         f"{task}: the teacher no longer agrees with {version} as promised ({recent.agreements} of the "
         f"last {recent.audits} audits agree, the target is {evidence.target:g}), so {version} is stopped; "

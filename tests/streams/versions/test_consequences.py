@@ -65,6 +65,7 @@ async def test_without_a_certified_version_the_breaker_opens_and_a_refit_is_aske
 ) -> None:
     await room.publish(1)
     await room.publish(2)
+    await room.publish(7, Plan(State.SHADOW, 0.0, 20))
     for _ in range(2):
         assert not await room.alarm("t", "v2", FALLEN)
     posture = await room.registry.posture("t")
@@ -79,7 +80,9 @@ async def test_without_a_certified_version_the_breaker_opens_and_a_refit_is_aske
     )
     await room.publish(3)
     assert not (await room.registry.posture("t")).breaker.stops("v3")
-    assert await room.states() == {"v1": State.RETIRED, "v2": State.ROLLED_BACK, "v3": State.LIVE}
+    found = await room.states()
+    assert found.pop("v7") is State.RETIRED, "its trial was about what was before"
+    assert found == {"v1": State.RETIRED, "v2": State.ROLLED_BACK, "v3": State.LIVE}
 
 
 async def test_the_newest_version_whose_certificate_stands_is_restored(room: Room) -> None:
