@@ -40,10 +40,17 @@ class Reference(Struct, frozen=True):
     Attributes:
         edges: scores between the bins, ascending, in [0, 1]; one less than there are bins.
         counts: of the sampled traces.
+
+    Raises:
+        ValueError: not as many bins as the edges make.
     """
 
     edges: tuple[float, ...]
     counts: Counts
+
+    def __post_init__(self) -> None:
+        if len(self.counts.scores) != len(self.edges) + 1:
+            raise ValueError(f"reference: {len(self.counts.scores)} bins between {len(self.edges)} edges")
 
     def counted(
         self, scores: NDArray[np.float32], novel: NDArray[np.bool_], guesses: NDArray[np.int64]

@@ -54,10 +54,9 @@ class DriftWatch(Service):
 
     async def _signals(self, name: str, window: Window) -> tuple[Signal, ...]:
         policy = self._live.task(name).policy
-        if policy is None or policy.manifest.version != window.version or policy.manifest.reference is None:
+        if policy is None or policy.manifest.reference is not window.reference:
             return ()
-        reference, labels = policy.manifest.reference, policy.manifest.labels
-        return await asyncio.to_thread(signals, reference, window.counts, labels)
+        return await asyncio.to_thread(signals, window.reference, window.counts, policy.manifest.labels)
 
     def _untold(self, name: str, version: str, found: Collection[Signal]) -> list[Signal]:
         before, kinds = self._told.get(name, (version, frozenset[str]()))

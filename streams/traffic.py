@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from models.histograms import Counts
+from models.histograms import Counts, Reference
+from models.manifest import Manifest
 from schemas.messages import Guess
 from streams.live import Task
 from streams.verdicts import Verdict
@@ -23,10 +24,13 @@ OF_A_BATCH = 200
 class Window:
     """Attributes:
     version: that scored the requests.
-    since: Unix milliseconds of the first of them.
+    reference: what its traces looked like.
+    since: Unix milliseconds of the first request.
+    counts: of the requests.
     """
 
     version: str
+    reference: Reference
     since: int
     counts: Counts
 
@@ -47,20 +51,20 @@ class Traffic:
         Args:
             now: Unix milliseconds.
         """
-        if task.live is None:
+        manifest = task.policy.manifest if task.policy else None
+        if manifest is None or manifest.reference is None:
             return
-        version, window = task.live.version, self._windows.get(task.name)
-        if window is not None and window.version == version and window.full:
+        window = self._windows.get(task.name)
+        # Not the version's name: a registry that was lost may give it to another policy.
+        if window is not None and window.reference is not manifest.reference:
+            window = None
+        if window is not None and window.full:
             return
-        some = judged[:OF_A_BATCH]
-        guesses = [each.guess for each in some if each.guess is not None and each.guess.policy == version]
-        counts = _counted(task, guesses)
-        if counts is None:
-            return
-        if window is None or window.version != version:
-            self._windows[task.name] = Window(version, now, counts)
-        else:
-            self._windows[task.name] = Window(version, window.since, window.counts.plus(counts))
+        counts = _counted(manifest, manifest.reference, judged[:OF_A_BATCH])
+        if counts.rows:
+            since = window.since if window else now
+            counts = window.counts.plus(counts) if window else counts
+            self._windows[task.name] = Window(manifest.version, manifest.reference, since, counts)
 
     def full(self) -> dict[str, Window]:
         """The windows that are full, by task; each begins anew."""
@@ -70,13 +74,11 @@ class Traffic:
         return found
 
 
-def _counted(task: Task, guesses: Sequence[Guess]) -> Counts | None:
-    """None where there are none, or the policy does not say what its traces looked like."""
-    manifest = task.live.policy.manifest if task.live else None
-    if manifest is None or manifest.reference is None or not guesses:
-        return None
+def _counted(manifest: Manifest, reference: Reference, judged: Sequence[Verdict]) -> Counts:
+    """Those that this version has scored."""
+    guesses = [each.guess for each in judged if each.guess and each.guess.policy == manifest.version]
     places = {label: place for place, label in enumerate(manifest.labels)}
-    return manifest.reference.counted(
+    return reference.counted(
         np.array([guess.score for guess in guesses], dtype=np.float32),
         np.array([_novel(guess, manifest.novelty_limit) for guess in guesses], dtype=np.bool_),
         np.array([places[guess.label] for guess in guesses], dtype=np.int64),

@@ -121,6 +121,11 @@ def test_false_signals_at_the_edge_of_what_is_tolerated_are_as_rare_as_was_set()
         assert 0 < false.count(kind) <= most
 
 
+def test_bins_that_the_edges_do_not_make_are_refused() -> None:
+    with pytest.raises(ValueError, match="2 bins between 2 edges"):
+        Reference((0.1, 0.2), Counts((1, 2), 0, (3,)))
+
+
 @given(st.integers(0, 20), st.integers(0, 3000))
 def test_few_requests_say_nothing(novel: int, rows: int) -> None:
     trained = reference(drawn(1000, 6))

@@ -124,6 +124,16 @@ def test_a_window_counts_what_the_live_version_scored_and_waits_when_it_is_full(
     assert traffic.full() == {}
 
 
+def test_a_window_ends_with_its_policy_also_where_the_next_has_the_same_name() -> None:
+    traffic, found = Traffic(), live()
+    traffic.count(found.task("t"), judged(found.task("t"), FAMILIAR), 5)
+    fewer_bins = Reference((0.5,), Counts((500, 500), 10, (500, 500)))
+    found.install("t", ScriptedPolicy(reference=fewer_bins))
+    routed(traffic, found.task("t"), FAMILIAR, 10)
+    (window,) = traffic.full().values()
+    assert (window.since, window.counts.rows, len(window.counts.scores)) == (10, WINDOW, 2)
+
+
 def test_a_policy_that_keeps_no_reference_is_not_watched() -> None:
     traffic, found = Traffic(), Live()
     found.install("t", ScriptedPolicy())
