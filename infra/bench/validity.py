@@ -58,7 +58,10 @@ def measure(order: Order) -> Report:
 
 
 def tasks(ours: Sequence[str], pools: Mapping[str, Split], draws: int, tracer_draws: int) -> list[Task]:
-    """Everything to fit: each of ours on every draw whose corpus has what it reads, TRACER on the first."""
+    """Everything to fit: each of ours on every draw whose corpus has what it reads, TRACER on the first.
+
+    Of what can't be learned TRACER gets a tenth as many.
+    """
     cells = learnable(list(pools), draws)
     fair = [cell for cell in cells if pools[cell.corpus].rows.embeddings is not None]
     hopeless = unlearnable(BANKING77, draws)

@@ -2,7 +2,8 @@
 
 The folder has `job.json`, `traces.jsonl`, `train.npy` (a vector for each trace), and `NAME.npy` for every
 name that the job asks about. Out comes `result.json`, see `infra.bench.tracer.rival`. TRACER is used as its
-users use it: `fit` and `load_router`, with its defaults but for the target. It deploys one target a fit.
+users use it: `fit` and `load_router`, with its defaults but for the target and the surrogates that the job
+leaves out. It deploys one target a fit.
 """
 
 import itertools
