@@ -72,7 +72,6 @@ def found(
     delta = spent(config.delta, tally.number) if tally else 0.0
     counts = tally.certificate if tally else Certificate()
     surely = counts.counting_overdue(awaited.overdue + ledger.lost)
-    suspicion = ledger.suspicion
     return Finding(
         audits=counts.audits,
         agreements=counts.agreements,
@@ -83,8 +82,8 @@ def found(
         target=config.target_agreement,
         certified=complete and tally is not None and surely.certifies(config.target_agreement, delta),
         complete=complete,
-        alarm=suspicion.alarm.level if suspicion else 0.0,
-        alarms=suspicion.raised - ledger.excused if suspicion else 0,
+        alarm=ledger.suspicion.alarm(config).level,
+        alarms=ledger.suspicion.raised - ledger.excused,
         labels=tally.labels if tally else {},
         updated_at=now,
     )

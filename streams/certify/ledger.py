@@ -5,9 +5,9 @@ counts the audits below the lowest rate that its life may see (`models.certifica
 when it begins; where the operator goes below that, a new one begins. Each has a number of its own among all
 of its task, and spends the share of the error budget that goes with it.
 
-The alarm takes every audit, whoever answered, in the order in which they are folded. Where it is raised it
-starts anew at once, and what is kept says that it was: so the state depends on the audits alone, and
-neither on where batches begin and end, nor on when somebody answers the alarm.
+The alarm takes every audit once, whoever answers, in the order in which they are folded: with its reply, or
+as a disagreement when that is overdue. Where it is raised it starts anew at once, and what is kept says that
+it was: so the state depends neither on where batches begin and end, nor on when somebody answers the alarm.
 """
 
 import math
@@ -66,6 +66,7 @@ class Suspicion(Struct, frozen=True):
     """The alarm as it stands, and what a raised one is explained with.
 
     Attributes:
+        target, evidence: of the alarm (`models.certificate.Alarm`).
         drift: Page's statistic against twice the disagreements that the target allows; such a fall has most
             likely begun when it was last 0 (Page 1954).
         begun: that time, and the counts since then.
@@ -73,11 +74,22 @@ class Suspicion(Struct, frozen=True):
         last: the newest of them.
     """
 
-    alarm: Alarm
+    target: float = 0.0
+    evidence: tuple[float, ...] = ()
     drift: float = 0.0
     begun: Alarmed = Alarmed()
     raised: int = 0
     last: Alarmed = Alarmed()
+
+    def alarm(self, config: Config) -> Alarm:
+        """The alarm as it stands. Another target starts it anew, another run length does not.
+
+        So does evidence of another form, which an earlier release may have left.
+        """
+        target, length = config.target_agreement, config.alarm_run_length
+        quiet = Alarm.quiet(target, length)
+        known = self.target == target and len(self.evidence) == len(quiet.suspicion)
+        return Alarm(target, self.evidence, length) if known else quiet
 
 
 class Ledger(Struct, frozen=True):
@@ -85,15 +97,14 @@ class Ledger(Struct, frozen=True):
 
     Attributes:
         tallies: by teacher.
-        suspicion: None before the first audit.
         handled: alarms that were answered; of these `excused` by blocking a label.
-        silent: overdue audits that a raised alarm has counted already.
+        silent: audits among those waited for that the alarm has taken for disagreements.
         lost: audits that are no longer waited for; they count as disagreements for ever.
         horizon: Unix milliseconds; which of the audits requested until then were answered is forgotten.
     """
 
     tallies: Mapping[str, Tally] = {}
-    suspicion: Suspicion | None = None
+    suspicion: Suspicion = Suspicion()
     handled: int = 0
     excused: int = 0
     silent: int = 0
@@ -126,49 +137,47 @@ def counted(tally: Tally, audit: Audit) -> Tally:
         tally,
         audits=tally.audits + 1,
         agreements=tally.agreements + audit.agreed,
-        labels=_with_one(tally.labels, audit),
+        labels=_with_one(tally.labels, audit.label, audit.agreed),
     )
 
 
-def suspected(suspicion: Suspicion | None, audit: Audit, config: Config) -> Suspicion:
-    """The suspicion after an audit. Another target starts it anew, another run length does not."""
-    before = _against(suspicion, config)
-    target, alarm = config.target_agreement, before.alarm.after(audit.agreed)
-    drift = max(0.0, before.drift + _evidence(audit.agreed, target))
-    begun = Alarmed(audit.replied_at)
-    if drift > 0.0:
-        since = audit.replied_at if before.begun.since is None else before.begun.since
-        begun = Alarmed(since, _with_one(before.begun.labels, audit))
-    if alarm.raised:
-        return Suspicion(Alarm.quiet(target, alarm.run_length), raised=before.raised + 1, last=begun)
-    return Suspicion(alarm, drift, begun, before.raised, before.last)
+def silenced(ledger: Ledger, overdue: int, now: int, config: Config) -> Ledger:
+    """The ledger once so many audits are overdue: the alarm takes those that it has not taken yet.
 
-
-def silenced(ledger: Ledger, overdue: int, config: Config) -> Ledger:
-    """The ledger after a look at the overdue audits: enough of them raise the alarm, as disagreements.
-
-    They are taken back when they are answered, so they change nothing else. One that has been part of a
-    raised alarm raises no other one.
+    Their replies, when they come, are not for the alarm any more (`heard`).
     """
-    silent, suspicion = min(ledger.silent, overdue), _against(ledger.suspicion, config)
-    if suspicion.alarm.after_many([False] * (overdue - silent)).raised:
-        raised = replace(suspicion, raised=suspicion.raised + 1, last=suspicion.begun)
-        return replace(ledger, suspicion=raised, silent=overdue)
-    return replace(ledger, silent=silent)
+    suspicion = ledger.suspicion
+    for _ in range(overdue - ledger.silent):
+        suspicion = _grown(suspicion, False, None, now, config)
+    return replace(ledger, suspicion=suspicion, silent=overdue)
 
 
-def _against(suspicion: Suspicion | None, config: Config) -> Suspicion:
-    """The suspicion as the config wants it: against its target, and with its run length."""
-    target, length = config.target_agreement, config.alarm_run_length
-    before = suspicion or Suspicion(Alarm.quiet(target, length))
-    if before.alarm.target != target:
-        return Suspicion(Alarm.quiet(target, length), raised=before.raised, last=before.last)
-    return replace(before, alarm=Alarm(target, before.alarm.suspicion, length))
+def heard(ledger: Ledger, audit: Audit, config: Config, *, overdue: bool) -> Ledger:
+    """The ledger with the alarm after the reply to an audit, which may be one that it has taken already."""
+    if overdue and ledger.silent > 0:
+        return replace(ledger, silent=ledger.silent - 1)
+    suspicion = _grown(ledger.suspicion, audit.agreed, audit.label, audit.replied_at, config)
+    return replace(ledger, suspicion=suspicion)
 
 
-def _with_one(labels: Mapping[str, Counts], audit: Audit) -> dict[str, Counts]:
-    before = labels.get(audit.label, Counts())
-    return {**labels, audit.label: Counts(before.audits + 1, before.agreements + audit.agreed)}
+def _grown(suspicion: Suspicion, agreed: bool, label: str | None, at: int, config: Config) -> Suspicion:
+    target, alarm = config.target_agreement, suspicion.alarm(config).after(agreed)
+    anew = suspicion.target != target
+    drift = max(0.0, (0.0 if anew else suspicion.drift) + _evidence(agreed, target))
+    begun = Alarmed(at)
+    if drift > 0.0:
+        before = Alarmed() if anew else suspicion.begun
+        labels = before.labels if label is None else _with_one(before.labels, label, agreed)
+        begun = Alarmed(at if before.since is None else before.since, labels)
+    if alarm.raised:
+        quiet = Alarm.quiet(target).suspicion
+        return Suspicion(target, quiet, raised=suspicion.raised + 1, last=begun)
+    return Suspicion(target, alarm.suspicion, drift, begun, suspicion.raised, suspicion.last)
+
+
+def _with_one(labels: Mapping[str, Counts], label: str, agreed: bool) -> dict[str, Counts]:
+    before = labels.get(label, Counts())
+    return {**labels, label: Counts(before.audits + 1, before.agreements + agreed)}
 
 
 def _evidence(agreed: bool, target: float) -> float:

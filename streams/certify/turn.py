@@ -14,7 +14,7 @@ from streams.alarm import Counts, Evidence
 from streams.certify.account import blocked, certificate_lost, certified, teacher_changed
 from streams.certify.awaited import Awaited, Noted, noted
 from streams.certify.finding import Finding, found, refuted
-from streams.certify.ledger import Ledger, Tally, counted, lowest_rate, silenced, suits, suspected
+from streams.certify.ledger import Ledger, Tally, counted, heard, lowest_rate, silenced, suits
 from streams.certify.news import Answered, Handled, News
 from streams.certify.record import Answering, Record, answering, having, name, past, unread
 
@@ -80,18 +80,18 @@ def turn(task: str, held: Held, news: News, config: Config, now: int, *, complet
     news = unread(news, held.record)
     record, dropped = having(past(held.record, news), sorted(news.versions))
     record = answering(record, news.answered, now)
-    record, ledgers = _audited(record, held.ledgers, news.answered, config)
+    late = now - round(config.audit_overdue * 1000)
+    before = _silenced(held, now, config) if complete else held.ledgers
+    record, ledgers = _audited(record, before, held.awaited, news.answered, late, config)
     versions: dict[str, Version] = {}
     alarms: dict[str, tuple[int, Evidence]] = {}
     events: list[Event] = []
     for version in sorted(news.versions | ledgers.keys()):
-        note = _noted(version, held, news, config, now)
+        note = _noted(version, held, news, now, late)
         ledger = note.ledger(ledgers.get(version, Ledger()))
         ledger = _acknowledged(ledger, news.handled.get(version))
         if record.teacher in ledger.tallies:
             record, ledger = _tallied(record, ledger, record.teacher, lowest_rate(config))
-        if complete:
-            ledger = silenced(ledger, note.after.overdue, config)
         finding = found(ledger, record.teacher, note.after, config, complete=complete, now=now)
         ledger, labels = _blocking(ledger, record.teacher, config)
         events += [blocked(task, version, label, finding.labels[label], config, now) for label in labels]
@@ -108,7 +108,15 @@ def turn(task: str, held: Held, news: News, config: Config, now: int, *, complet
     return Turn(record, versions, dropped, teacher, (*events, *told), alarms, announced)
 
 
-def _noted(version: str, held: Held, news: News, config: Config, now: int) -> Noted:
+def _silenced(held: Held, now: int, config: Config) -> dict[str, Ledger]:
+    """The ledgers once the alarms have taken what is overdue."""
+    return {
+        version: silenced(ledger, held.awaited.get(version, Awaited()).overdue, now, config)
+        for version, ledger in held.ledgers.items()
+    }
+
+
+def _noted(version: str, held: Held, news: News, now: int, late: int) -> Noted:
     """What the version waits for, with what is new."""
     return noted(
         held.awaited.get(version, Awaited()),
@@ -116,15 +124,20 @@ def _noted(version: str, held: Held, news: News, config: Config, now: int) -> No
         [one.audit for one in news.answered if one.version == version and one.audit is not None],
         held.ledgers.get(version, Ledger()).horizon,
         now,
-        now - round(config.audit_overdue * 1000),
+        late,
     )
 
 
 def _audited(
-    record: Record, held: Mapping[str, Ledger], answered: Iterable[Answered], config: Config
+    record: Record,
+    before: Mapping[str, Ledger],
+    awaited: Mapping[str, Awaited],
+    answered: Iterable[Answered],
+    late: int,
+    config: Config,
 ) -> tuple[Record, dict[str, Ledger]]:
     """The ledgers with the audits, one after the other."""
-    ledgers, lowest = dict(held), lowest_rate(config)
+    ledgers, lowest = dict(before), lowest_rate(config)
     for one in answered:
         audit, version, teacher = one.audit, one.version, name(one.teacher)
         if audit is None or version is None:
@@ -132,7 +145,8 @@ def _audited(
         rate = lowest if audit.rate is None else min(lowest, audit.rate)
         record, ledger = _tallied(record, ledgers.get(version, Ledger()), teacher, rate)
         ledger = ledger.with_tally(teacher, counted(ledger.tallies[teacher], audit))
-        ledgers[version] = replace(ledger, suspicion=suspected(ledger.suspicion, audit, config))
+        waited_since = awaited.get(version, Awaited()).scores.get(audit.request, 0.0)
+        ledgers[version] = heard(ledger, audit, config, overdue=0.0 < waited_since <= late)
     return record, ledgers
 
 
@@ -179,7 +193,7 @@ def _claiming(
 def _unanswered(ledger: Ledger, finding: Finding) -> tuple[int, Evidence] | None:
     """How many alarms were raised, and why the newest was, if nobody has answered that one."""
     suspicion = ledger.suspicion
-    if suspicion is None or suspicion.raised <= ledger.handled:
+    if suspicion.raised <= ledger.handled:
         return None
     counts = Counts(finding.audits, finding.agreements)
     last = suspicion.last

@@ -6,10 +6,11 @@ for, what is shown, and how far each partition is folded. So a trace is folded o
 read, by whichever worker; and of two workers that fold at the same time one is told to read again.
 """
 
+import logging
 import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from redis.asyncio.client import Pipeline
@@ -22,8 +23,11 @@ from streams.certify.finding import Finding
 from streams.certify.ledger import Ledger
 from streams.certify.record import Record
 from streams.certify.turn import Held, Turn, Version
+from streams.errors import StateUnavailable
 from streams.state.connection import Connection, as_text
 from streams.state.marks import Folded
+
+log = logging.getLogger(__name__)
 
 _AT_ONCE = 1_000
 
@@ -31,6 +35,7 @@ _LEDGER = msgspec.json.Decoder(Ledger)
 _RECORD = msgspec.json.Decoder(Record)
 
 Command = tuple[str | bytes | float, ...]
+Kept = TypeVar("Kept")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +68,7 @@ class Audits:
     async def record(self, task: str) -> Record:
         with self._connection.reached() as redis:
             raw = await redis.hget(self._keys.certify(task), "record")
-        return _RECORD.decode(raw) if raw else Record()
+        return _decoded(_RECORD, raw) or Record()
 
     async def read(self, task: str, ids: Mapping[str, Iterable[str]], late: int) -> Reading:
         """What is held of a task.
@@ -81,11 +86,12 @@ class Audits:
                 # Last: a Redis that was emptied or set back before the record was read shows it here.
                 pipeline.hgetall(keys.folded)
                 (revision, raw), *rest, folded = await pipeline.execute()
+        versions = list(_versions(wanted, rest))
         held = Held(
-            record=_RECORD.decode(raw) if raw else Record(),
-            ledgers={version: ledger for version, ledger, _, _ in _versions(wanted, rest) if ledger},
-            findings={version: finding for version, _, finding, _ in _versions(wanted, rest) if finding},
-            awaited={version: awaited for version, _, _, awaited in _versions(wanted, rest)},
+            record=_decoded(_RECORD, raw) or Record(),
+            ledgers={version: ledger for version, ledger, _, _ in versions if ledger},
+            findings={version: finding for version, _, finding, _ in versions if finding},
+            awaited={version: awaited for version, _, _, awaited in versions},
         )
         return Reading(as_text(revision or b""), held, Folded.of(folded))
 
@@ -172,4 +178,13 @@ def _versions(
             scores={one: score for one, score in zip(requests, scores[1:], strict=True) if score is not None},
         )
         finding = findings.read({name: as_text(value) for name, value in shown.items()}) if raw else None
-        yield version, _LEDGER.decode(raw) if raw else None, finding, awaited
+        yield version, _decoded(_LEDGER, raw), finding, awaited
+
+
+def _decoded(decoder: "msgspec.json.Decoder[Kept]", raw: bytes | str | None) -> Kept | None:
+    """Raises StateUnavailable where somebody else has written: nothing may be folded on top of that."""
+    try:
+        return decoder.decode(raw) if raw else None
+    except msgspec.DecodeError as error:
+        log.error("what certify keeps in Redis was overwritten (%s): delete it, and `folded`", error)
+        raise StateUnavailable(f"what certify keeps in Redis can't be read: {error}") from error

@@ -3,8 +3,13 @@
 import asyncio
 
 from schemas.codec import LABEL, TRACE
+from schemas.config import Config
 from schemas.messages import Guess, Reason, Trace
 from streams.alarm import Counts
+from streams.audit import Auditor
+from streams.certify.finding import Finding
+from streams.certify.news import traced
+from streams.certify.turn import Held, turn
 from streams.state.audits import Audits
 from streams.state.connection import Connection
 from tests.system.deployment import Deployment, wait_until
@@ -77,7 +82,12 @@ def test_traces_that_a_killed_certify_had_counted_but_not_committed_are_not_coun
     wait_until(
         lambda: has_read_all(deployment, "certify", deployment.topics.traces), 60, "certify has read all"
     )
-    assert counts(deployment) == Counts(BACKLOG, BACKLOG // 2)
+    messages = everything(deployment, deployment.topics.traces)
+    at_once = traced([(TRACE.decode(message.value()), message) for message in messages], Auditor(b""))[TASK]
+    outcome = turn(TASK, Held(), at_once, Config(audit_rate=1.0), 0, complete=True)
+    found = finding(deployment)
+    assert (found.audits, found.agreements) == (BACKLOG, BACKLOG // 2)
+    assert found.says_the_same(outcome.versions[VERSION].finding), "the alarm's state to the last bit"
 
 
 def trace(number: int) -> Trace:
@@ -98,10 +108,15 @@ def reply_again(deployment: Deployment) -> None:
 
 
 def counts(deployment: Deployment) -> Counts:
-    async def read() -> Counts:
+    found = finding(deployment)
+    return Counts(found.audits, found.agreements)
+
+
+def finding(deployment: Deployment) -> Finding:
+    async def read() -> Finding:
         connection = Connection(deployment.redis)
         try:
-            return await Audits(connection, deployment.keys).counts(TASK, VERSION)
+            return await Audits(connection, deployment.keys).finding(TASK, VERSION)
         finally:
             await connection.aclose()
 

@@ -5,6 +5,7 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec import structs
@@ -17,6 +18,7 @@ from streams.certify.finding import Finding
 from streams.certify.ledger import Ledger
 from streams.certify.news import Answered, Asked, Audit, News, Place
 from streams.certify.turn import turn
+from streams.errors import StateUnavailable
 from streams.state.audits import Audits
 from streams.state.connection import Connection
 
@@ -166,3 +168,14 @@ async def test_versions_and_tasks_are_kept_apart_and_the_oldest_of_many_versions
     assert await audits.counts("t", "v1") == Counts(0, 0)
     assert await audits.counts("t", "w15") == Counts(1, 1)
     assert len((await audits.record("t")).versions) == 16
+
+
+async def test_nothing_is_folded_on_top_of_what_somebody_else_has_written(
+    connection: Connection, keys: Keys, caplog: pytest.LogCaptureFixture
+) -> None:
+    audits = Audits(connection, keys)
+    await fold(audits, "t", News(answered=[trace(1, 0, True)]))
+    await connection.redis.hset(keys.audits("t", "v1"), "ledger", b'{"tallies": 3}')
+    with pytest.raises(StateUnavailable, match="can't be read"):
+        await fold(audits, "t", News(answered=[trace(2, 1, True)]))
+    assert "was overwritten" in caplog.text
