@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 
 from models import exact
 
-STEPS = 150
-START = 0.25
-STARTS = ((0.10, 0.2), (0.25, 0.5), (0.50, 0.3))
+STEPS = 400
+STARTS = ((0.25, 0.5), (0.45, 0.5))
+AMPLE_STARTS = ((0.10, 0.2), (0.25, 0.5), (0.50, 0.3))
 FEWEST, AMPLE = 1.5, 20.0
 
 
@@ -75,9 +75,13 @@ def _plan(ranked: NDArray[np.float32], rows: int, target: float, delta: float) -
 
 
 def _starts(accepted: int, rows: int, target: float, delta: float) -> list[tuple[int, float]]:
-    """Starting ranks and their budgets: several in an ample sample, one in a smaller."""
+    """Starting ranks and their budgets, chosen by simulation on vectors of Banking77.
+
+    A small sample has two: a late one for a high target, whose early ranks must not hold a single error, an
+    early one for a stream whose head alone is good enough.
+    """
     least = exact.fewest(target, delta)
-    shares = STARTS if rows >= AMPLE * least else ((START, 1.0),)
+    shares = AMPLE_STARTS if rows >= AMPLE * least else STARTS
     shortest = int(np.ceil(FEWEST * least))
     ranks = [min(max(int(share * rows), shortest), accepted) for share, _ in shares]
     return [(rank, weight * delta) for rank, (_, weight) in zip(ranks, shares, strict=True)]

@@ -1,6 +1,6 @@
 """An ONNX graph under construction: nodes are added one by one and named as they come."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,22 +13,42 @@ IR_VERSION = 9
 
 
 class Graph:
-    """Collects nodes, constants, inputs and outputs, then checks and serialises them."""
+    """Collects nodes, constants, inputs and outputs, then checks and serialises them.
 
-    def __init__(self) -> None:
+    Args:
+        lazy: vectors come for some of the texts only, so they have rows of their own, `m` instead of `n`.
+    """
+
+    def __init__(self, lazy: bool = False) -> None:
+        self.vector_rows = "m" if lazy else "n"
         self._nodes: list[onnx.NodeProto] = []
         self._constants: list[onnx.TensorProto] = []
         self._inputs: list[onnx.ValueInfoProto] = []
         self._outputs: list[onnx.ValueInfoProto] = []
+        self._opsets = {"": OPSET}
+        self._kept: dict[str, str] = {}
+
+    def once(self, purpose: str, make: Callable[[], str]) -> str:
+        """The node that serves `purpose`: made the first time, the same one afterwards."""
+        if purpose not in self._kept:
+            self.keep(purpose, make())
+        return self._kept[purpose]
+
+    def keep(self, purpose: str, name: str) -> None:
+        """Remember a node that others will ask for by its purpose."""
+        self._kept[purpose] = name
+
+    def kept(self, purpose: str) -> str:
+        return self._kept[purpose]
 
     def input(self, name: str, kind: int, shape: Sequence[str | int]) -> str:
         self._inputs.append(helper.make_tensor_value_info(name, kind, list(shape)))
         return name
 
-    def output(self, name: str, kind: int, value: str) -> None:
-        """Name `value`, a vector with one entry a row, as an output."""
+    def output(self, name: str, kind: int, value: str, rows: str = "n") -> None:
+        """Name `value`, a vector with one entry for each of `rows`, as an output."""
         self._nodes.append(helper.make_node("Identity", [value], [name]))
-        self._outputs.append(helper.make_tensor_value_info(name, kind, ["n"]))
+        self._outputs.append(helper.make_tensor_value_info(name, kind, [rows]))
 
     def constant(self, value: NDArray[Any], name: str = "") -> str:
         name = name or f"constant{len(self._constants)}"
@@ -37,6 +57,9 @@ class Graph:
 
     def number(self, value: float) -> str:
         return self.constant(np.array(value, dtype=np.float32))
+
+    def double(self, value: float) -> str:
+        return self.constant(np.array(value, dtype=np.float64))
 
     def axes(self, *values: int) -> str:
         return self.constant(np.array(values, dtype=np.int64))
@@ -51,15 +74,45 @@ class Graph:
         self._nodes.append(helper.make_node(operator, list(inputs), names, **attributes))
         return names
 
+    def inline(self, model: onnx.ModelProto, inputs: Mapping[str, str], output: str) -> str:
+        """Append all nodes of another model.
+
+        Args:
+            model: made by a converter; its names are changed so that they don't collide.
+            inputs: for each of its inputs, the node here that feeds it.
+            output: which of its outputs is wanted.
+
+        Returns:
+            The name of that output here.
+        """
+        prefix = f"inlined{len(self._nodes)}_"
+        named = dict(inputs)
+
+        def rename(name: str) -> str:
+            return named.setdefault(name, prefix + name) if name else name
+
+        for constant in model.graph.initializer:
+            self.constant(numpy_helper.to_array(constant), rename(constant.name))
+        for node in model.graph.node:
+            copied = onnx.NodeProto()
+            copied.CopyFrom(node)
+            copied.name = ""
+            copied.input[:] = [rename(name) for name in node.input]
+            copied.output[:] = [rename(name) for name in node.output]
+            self._nodes.append(copied)
+        self._opsets |= {item.domain: item.version for item in model.opset_import if item.domain}
+        return rename(output)
+
     def serialise(self) -> bytes:
         graph = helper.make_graph(self._nodes, "policy", self._inputs, self._outputs, self._constants)
-        opset = helper.make_opsetid("", OPSET)
+        opsets = [helper.make_opsetid(domain, version) for domain, version in self._opsets.items()]
         model = helper.make_model(
-            graph, opset_imports=[opset], ir_version=IR_VERSION, producer_name="understudy"
+            graph, opset_imports=opsets, ir_version=IR_VERSION, producer_name="understudy"
         )
         onnx.checker.check_model(model)
         return bytes(model.SerializeToString())
 
 
 FLOAT, DOUBLE = TensorProto.FLOAT, TensorProto.DOUBLE
+BOOL = TensorProto.BOOL
 UINT8, INT32, INT64 = TensorProto.UINT8, TensorProto.INT32, TensorProto.INT64

@@ -1,126 +1,211 @@
-"""What is learned from traces: surrogate, acceptor, novelty limit, and the sample that they are certified on.
+"""What is learned from traces: stages, blocked labels, and the sample that they are certified on.
 
-Whatever touches the promise (calibration, limit, sample) sees sampled traces only, each scored by models that
-have not learned from it.
+Whatever touches the promise (calibration, novelty limits, sample) sees sampled traces only, each scored by
+models that have not learned from it. What is chosen is chosen on traces that do not certify (`models.folds`).
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from models import acceptor, folds, logistic
-from models.design import Design
+from models import cascade, exact, folds, stage
+from models.account import hindsight
+from models.cascade import Joint
+from models.designs.contract import Design
+from models.designs.text import TextDesign
+from models.designs.vectors import VectorDesign
+from models.embedders.spec import is_lazy, tiers
 from models.frontier import Sample
-from models.manifest import Manifest
-from models.study import Study
-from models.text import TextDesign
+from models.options import Options
+from models.study import Study, Trial
+from models.surrogates.contract import Lesson
+from models.sweep import Recipe, Sweep
 from models.training import TrainingSet
-from models.vectors import VectorDesign
 
 LEAST_TRACES = 3
-NOVELTY_QUANTILE = 0.99
+LEVEL = 0.05
+RESIDUAL_GAIN = 0.003
+FEWEST_DEFERRED = 500
+
+Progress = Callable[[float, str], None]
+Learned = tuple[Joint, tuple[Trial, ...]]
 
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """The surrogate and acceptor of all traces, and what they are certified on.
+    """Everything that a policy is made of.
 
     Attributes:
-        design, found: features and fold models.
-        acceptor: calibrated on the sampled traces.
-        blocked: bool [labels], too few traces to be answered.
-        novelty_limit: exceeded by one sampled trace in a hundred.
-        sample: the sampled traces, scored.
-        accuracy: out-of-fold share of all traces on which the surrogate agrees with the teacher.
-        codes: int64 [n], the teacher's label of every trace.
-        sampled: bool [n], which of them the sample holds.
+        joint: its stages.
+        lesson: what they have learned.
+        sampled: bool [n], which traces are a uniform sample of all traffic.
+        few, poor: bool [labels], with too few traces to be answered; proven to agree too seldom.
+        trials: what was tried.
     """
 
-    design: Design
-    found: logistic.OutOfFold
-    acceptor: acceptor.Acceptor
-    blocked: NDArray[np.bool_]
-    novelty_limit: float
-    sample: Sample
-    accuracy: float
-    codes: NDArray[np.int64]
+    joint: Joint
+    lesson: Lesson
     sampled: NDArray[np.bool_]
+    few: NDArray[np.bool_]
+    poor: NDArray[np.bool_]
+    trials: tuple[Trial, ...]
+
+    @property
+    def blocked(self) -> NDArray[np.bool_]:
+        return self.few | self.poor
+
+    @property
+    def certifying(self) -> NDArray[np.bool_]:
+        """bool [n], the traces that certify."""
+        return self.sampled & ~self.lesson.choosers
+
+    @property
+    def agrees(self) -> NDArray[np.bool_]:
+        return np.asarray(self.joint.guesses == self.lesson.codes)
+
+    @property
+    def eligible(self) -> NDArray[np.bool_]:
+        """bool [n], neither novel nor of a blocked label."""
+        return np.asarray((self.joint.novelty <= 1.0) & ~self.blocked[self.joint.guesses])
+
+    @property
+    def sample(self) -> Sample:
+        rows = self.certifying
+        return Sample(self.joint.scores[rows], self.agrees[rows], self.eligible[rows])
 
     def study(self, names: tuple[str, ...]) -> Study:
-        best = np.argsort(-self.found.logits, axis=1, kind="stable")[:, :2]
-        novelty = self.design.novelty
+        joint = self.joint
         return Study(
             names=names,
-            codes=self.codes,
-            guesses=best[:, 0],
-            runners_up=best[:, 1],
-            scores=self.acceptor.scores(self.found.logits),
-            novelty=novelty,
-            novelty_limit=self.novelty_limit,
-            eligible=(novelty <= self.novelty_limit) & ~self.blocked[best[:, 0]],
+            codes=self.lesson.codes,
+            guesses=joint.guesses,
+            runners_up=joint.runners_up,
+            scores=joint.scores,
+            novelty=joint.novelty,
+            novelty_limit=1.0,
+            eligible=self.eligible,
             sampled=self.sampled,
-            certifying=self.sampled,
+            certifying=self.certifying,
+            trials=self.trials,
         )
-
-    def blocked_labels(self, names: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(name for name, blocked in zip(names, self.blocked, strict=True) if blocked)
 
 
 def learn(
     training: TrainingSet,
     names: tuple[str, ...],
     embedder: str,
-    ancestor: Manifest | None,
-    seed: int,
-    progress: Callable[[float, str], None],
+    targets: Sequence[float],
+    options: Options,
+    *,
+    recipe: Recipe | None = None,
+    seed: int = 0,
+    progress: Progress = lambda _share, _doing: None,
 ) -> Fitted:
-    """Everything that a policy is made of; arguments as in `models.fit.fit`, `names` the sorted labels."""
+    """Learn all stages; arguments as in `models.fit.fit`, `names` the sorted labels.
+
+    Args:
+        recipe: what the parent has chosen; None to search.
+    """
+    lesson, sampled = _lesson(training, names, seed)
+    progress(0.0, "reading features")
+    designs = _designs(training, embedder, lesson)
+    progress(0.25, "fitting out of fold")
+    joint, trials = _joint(embedder, designs, lesson, sampled, targets, options, recipe, progress)
+    few = np.bincount(lesson.codes, minlength=len(names)) < LEAST_TRACES
+    poor = _poor(joint, lesson, min(targets), options.label_floor)
+    return Fitted(joint, lesson, sampled, few, poor, trials)
+
+
+def _lesson(training: TrainingSet, names: tuple[str, ...], seed: int) -> tuple[Lesson, NDArray[np.bool_]]:
     place = {name: code for code, name in enumerate(names)}
     codes = np.array([place[label] for label in training.labels], dtype=np.int64)
-    held = folds.assign(codes, seed)
-    progress(0.0, "reading features")
-    design = _design(training, embedder, codes, len(names), held, seed)
-    progress(0.3, "fitting out of fold")
-    found = logistic.out_of_fold(
-        design.matrix,
-        codes,
-        len(names),
-        held,
-        training.weights,
-        _strength(ancestor, embedder),
-        lambda share: progress(0.3 + 0.6 * share, "fitting out of fold"),
-    )
-    guesses = found.logits.argmax(axis=1)
-    agrees = guesses == codes
     sampled = np.asarray(training.sampled, dtype=np.bool_)
-    calibrated = acceptor.fit(found.logits[sampled], agrees[sampled], codes[sampled])
-    blocked = np.bincount(codes, minlength=len(names)) < LEAST_TRACES
-    limit = float(np.quantile(design.novelty[sampled], NOVELTY_QUANTILE))
-    eligible = (design.novelty <= limit) & ~blocked[guesses]
-    sample = Sample(calibrated.scores(found.logits[sampled]), agrees[sampled], eligible[sampled])
-    accuracy = float(agrees.mean())
-    return Fitted(design, found, calibrated, blocked, limit, sample, accuracy, codes, sampled)
+    held, choosers = folds.assign(codes, seed), folds.choosers(sampled, seed)
+    return Lesson(codes, len(names), held, training.weights, choosers, seed), sampled
 
 
-def _design(
-    training: TrainingSet,
+def _designs(training: TrainingSet, embedder: str, lesson: Lesson) -> list[list[Design]]:
+    """For each tier what it reads; what two tiers read is one design."""
+    made: dict[str, Design] = {}
+    found = []
+    for tier in tiers(embedder):
+        if tier.text and "text" not in made:
+            made["text"] = TextDesign(training.features.texts or (), lesson.seed)
+        if tier.vectors is not None and "vectors" not in made:
+            vectors = training.features.embeddings
+            assert vectors is not None  # noqa: S101 - `check` has refused anything else
+            made["vectors"] = VectorDesign(vectors, lesson.codes, lesson.labels, lesson.folds)
+        wanted = [("text", tier.text), ("vectors", tier.vectors is not None)]
+        found.append([made[kind] for kind, reads in wanted if reads])
+    return found
+
+
+def _joint(
     embedder: str,
-    codes: NDArray[np.int64],
-    labels: int,
-    held: NDArray[np.int64],
-    seed: int,
-) -> Design:
-    if embedder == "text" and training.features.texts is not None:
-        return TextDesign(training.features.texts, seed)
-    vectors = training.features.embeddings
-    assert vectors is not None  # noqa: S101 - `check` has refused anything else
-    return VectorDesign(vectors, codes, labels, held)
+    designs: list[list[Design]],
+    lesson: Lesson,
+    sampled: NDArray[np.bool_],
+    targets: Sequence[float],
+    options: Options,
+    recipe: Recipe | None,
+    progress: Progress,
+) -> Learned:
+    family = "global" if len(designs) == 1 else "cascade"
+    tell = lambda share: progress(0.25 + 0.5 * share, "fitting out of fold")  # noqa: E731
+    sweep = Sweep(lesson, sampled, options, recipe, family, tell)
+    first = stage.learn(designs[0], sweep, family)
+    if len(designs) > 1:
+        second = stage.learn(designs[1], sweep, family)
+        handover = cascade.lowest_handover(first, second, lesson, targets)
+        return cascade.joined(first, second, handover, is_lazy(embedder)), tuple(sweep.trials)
+    joint = cascade.alone(first)
+    if not options.residual or recipe is not None or not lesson.choosers.any():
+        return joint, tuple(sweep.trials)
+    return _with_residual(joint, lesson, sampled, targets, sweep)
 
 
-def _strength(ancestor: Manifest | None, embedder: str) -> float:
-    """Where the search for C begins: at the parent's, if it read the same features."""
-    if ancestor is None or ancestor.embedder != embedder:
-        return logistic.USUAL_STRENGTH
-    return ancestor.regularisation
+def _with_residual(
+    joint: Joint, lesson: Lesson, sampled: NDArray[np.bool_], targets: Sequence[float], sweep: Sweep
+) -> Learned:
+    """A second stage that learns from what the first would defer, if the choosers find that it helps."""
+    (first,) = joint.stages
+    rows = lesson.choosers
+    handover, _ = hindsight(first.scores[rows], (first.guesses == lesson.codes)[rows], min(targets))
+    deferred = (first.scores < handover) | (first.novelty > 1.0)
+    if int((deferred & lesson.choosers).sum()) * 10 < FEWEST_DEFERRED or not np.isfinite(handover):
+        return joint, tuple(sweep.trials)
+    weights = np.ones(len(deferred)) if lesson.weights is None else lesson.weights
+    rest = replace(lesson, weights=weights * deferred, choosers=lesson.choosers & deferred)
+    again = Sweep(rest, sampled & deferred, Options(budget=1e-9), None, "residual")
+    second = replace(
+        stage.learn(first.designs, again, "residual"), novelty=first.novelty, limits=first.limits
+    )
+    whole = cascade.joined(first, second, handover, lazy=False)
+    gain = cascade.better(joint, whole, lesson, targets)
+    kept = gain >= RESIDUAL_GAIN
+    outcome = "chosen" if kept else f"no better: coverage changes by {gain:+.1%}"
+    trials = (*sweep.trials, *(replace_outcome(trial, outcome) for trial in again.trials[-1:]))
+    return (whole if kept else joint), trials
+
+
+def replace_outcome(trial: Trial, outcome: str) -> Trial:
+    return Trial(**{field: getattr(trial, field) for field in trial.__struct_fields__} | {"outcome": outcome})
+
+
+def _poor(joint: Joint, lesson: Lesson, target: float, floor: float) -> NDArray[np.bool_]:
+    """bool [labels]: the choosers prove that its answers agree less often than the floor.
+
+    Its answers are those above the threshold that would be right for the target on the choosers.
+    """
+    rows = np.flatnonzero(lesson.choosers)
+    poor = np.zeros(lesson.labels, dtype=np.bool_)
+    guesses, agrees = joint.guesses[rows], joint.guesses[rows] == lesson.codes[rows]
+    threshold, _ = hindsight(joint.scores[rows], agrees, target) if len(rows) else (float("inf"), 0.0)
+    answered = joint.scores[rows] >= threshold
+    trials = np.bincount(guesses[answered], minlength=lesson.labels)
+    hits = np.bincount(guesses[answered & agrees], minlength=lesson.labels)
+    for label in np.flatnonzero(trials):
+        poor[label] = exact.upper(int(hits[label]), int(trials[label]), LEVEL / lesson.labels) < floor
+    return poor

@@ -10,8 +10,9 @@ from msgspec.structs import replace
 
 from models.errors import PolicyError
 from models.histograms import Reference
+from models.study import CurvePoint, LabelAccount, Noise, Trial
 
-FORMAT = 1
+FORMAT = 2
 
 Share = Annotated[float, Meta(ge=0.0, le=1.0)]
 
@@ -37,6 +38,24 @@ class Teacher(Struct, frozen=True):
 
     model: str
     prompt: str | None = None
+
+
+class Member(Struct, frozen=True):
+    """A surrogate in the pool of a stage.
+
+    Attributes:
+        stage: 0 for the first.
+        kind: its name in `models.surrogates.zoo`.
+        reads: `text` or `vectors`.
+        weight: in the pool, > 0.
+        strength: what regularises it; 0.0 where it has no such thing.
+    """
+
+    stage: int
+    kind: str
+    reads: str
+    weight: float
+    strength: float
 
 
 class Probe(Struct, frozen=True):
@@ -68,21 +87,27 @@ class Manifest(Struct, frozen=True):
         dimension: length of the vector it reads, None for text.
         delta: chance of error that each point of the frontier was certified with.
         frontier: certified targets, lowest first.
-        novelty_limit: rows with a novelty above it are deferred.
+        novelty_limit: rows with a novelty above it are deferred; 1.0, since novelty comes in its units.
         blocked: labels that are never answered.
         traces, sampled: how many it learned from, how many of those were a uniform sample.
+        certifying: how many of the sampled ones the gate has tested its thresholds on.
         teachers: who gave the labels.
         parent: version that the fit started from.
         created_at: Unix milliseconds.
         libraries: versions it was made with.
         sha256: of the graph, in hexadecimal.
         surrogate, acceptor: what they are, in words.
-        regularisation: inverse strength C that the out-of-fold log loss chose.
+        members: the pools, stage by stage.
         accuracy: out-of-fold share of all traces on which the surrogate agrees with the teacher.
         seconds: what the fit took.
         probes: stored test vectors, checked at every load.
         encoder: id of the encoder that made the vectors; None where none did.
         reference: what the sampled traces looked like when scored; None where that was not kept.
+        lineage: versions that it descends from, the parent first.
+        trials: what was tried, what it scored, what it cost.
+        accounts: how the surrogate does label by label.
+        curve: what could be certified with fewer traces; empty where that was not looked at.
+        noise: how often the teacher contradicts itself; None where the traces can't tell.
         seal: SHA-256 of this file's own content with an empty seal; made and checked by the codec below.
     """
 
@@ -98,6 +123,7 @@ class Manifest(Struct, frozen=True):
     blocked: tuple[str, ...]
     traces: int
     sampled: int
+    certifying: int
     teachers: tuple[Teacher, ...]
     parent: str | None
     created_at: int
@@ -105,12 +131,17 @@ class Manifest(Struct, frozen=True):
     sha256: str
     surrogate: str
     acceptor: str
-    regularisation: float
+    members: tuple[Member, ...]
     accuracy: float
     seconds: float
     probes: tuple[Probe, ...]
     encoder: str | None = None
     reference: Reference | None = None
+    lineage: tuple[str, ...] = ()
+    trials: tuple[Trial, ...] = ()
+    accounts: tuple[LabelAccount, ...] = ()
+    curve: tuple[CurvePoint, ...] = ()
+    noise: Noise | None = None
     seal: str = ""
 
     def threshold(self, target: float) -> float | None:
@@ -135,6 +166,8 @@ class Manifest(Struct, frozen=True):
             version = msgspec.json.decode(raw, type=_Versioned).format
             if version > FORMAT:
                 raise PolicyError(f"manifest: format {version} is newer than {FORMAT}, the newest known here")
+            if version < FORMAT:
+                raise PolicyError(f"manifest: format {version} is older than {FORMAT}: fit the policy anew")
             manifest = msgspec.json.decode(raw, type=cls)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise PolicyError(f"manifest: {error}") from error

@@ -6,7 +6,7 @@ the score 0.
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,18 +15,19 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from models import feeds
 from models.artifact import Artifact
+from models.embedders.spec import is_lazy, reads_text
 from models.errors import PolicyError
 from models.features import Features
 from models.manifest import Manifest, Probe
-from models.ngrams import encode, pad
 from models.session import FAILURES, single_threaded
 
-TEXTS_AT_ONCE = 64
-BYTES_AT_ONCE = 8192
-VECTORS_AT_ONCE = 256
 TOLERANCE = 1e-3
 OUTPUTS = ("label", "score", "novelty")
+FIRST_OUTPUTS = ("first_label", "first_score", "first_novelty", "first_done")
+
+Embed = Callable[[NDArray[np.int64]], NDArray[np.float32]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,26 @@ class Scores:
     novelty: NDArray[np.float32]
 
 
+class _Unscored:
+    """Scores that fill up; what is never put, or is not a number, is infinitely novel and scores 0."""
+
+    def __init__(self, rows: int) -> None:
+        self._label = np.zeros(rows, dtype=np.int64)
+        self._score = np.zeros(rows, dtype=np.float32)
+        self._novelty = np.full(rows, np.inf, dtype=np.float32)
+
+    def put(self, rows: Any, found: Sequence[NDArray[Any]]) -> None:
+        self._label[rows], self._score[rows], self._novelty[rows] = found
+
+    def checked(self, labels: int) -> Scores:
+        named = (self._label >= 0) & (self._label < labels)
+        unknown = ~(np.isfinite(self._score) & np.isfinite(self._novelty) & named)
+        np.copyto(self._label, 0, where=unknown)
+        np.copyto(self._novelty, np.inf, where=unknown)
+        np.copyto(self._score, 0.0, where=unknown)
+        return Scores(self._label, self._score, self._novelty)
+
+
 class Policy:
     """One version of a task's policy, ready to score.
 
@@ -58,6 +79,8 @@ class Policy:
             np.array(manifest.labels, dtype=object), np.array(manifest.blocked, dtype=object)
         )
         self._session = session
+        self._reads_text = reads_text(manifest.embedder)
+        self._lazy = is_lazy(manifest.embedder)
 
     @classmethod
     def open(cls, manifest: bytes, graph: bytes) -> "Policy":
@@ -83,73 +106,70 @@ class Policy:
         artifact = Artifact.read(directory)
         return cls.open(artifact.manifest, artifact.graph)
 
-    def score(self, features: Features) -> Scores:
+    def score(self, features: Features, embed: Embed | None = None) -> Scores:
         """Label, score and novelty of each row; no row's depend on the others.
+
+        Args:
+            embed: makes the vectors [m, d] of these m rows. A cascade whose first stage reads the text alone
+                asks for those that go on to the second, once at most; where it is None, or for other
+                policies, the features have all vectors.
 
         Raises:
             PolicyError: the features are not the ones this policy reads.
         """
-        label = np.zeros(len(features), dtype=np.int64)
-        score = np.zeros(len(features), dtype=np.float32)
-        novelty = np.full(len(features), np.inf, dtype=np.float32)
-        for rows, feed in self._chunks(features):
-            label[rows], score[rows], novelty[rows] = self._run(feed)
-        named = (label >= 0) & (label < len(self.manifest.labels))
-        unknown = ~(np.isfinite(score) & np.isfinite(novelty) & named)
-        np.copyto(label, 0, where=unknown)
-        np.copyto(novelty, np.inf, where=unknown)
-        np.copyto(score, 0.0, where=unknown)
-        return Scores(label, score, novelty)
+        scores = _Unscored(len(features))
+        if self._lazy:
+            self._score_lazily(features, embed, scores)
+        else:
+            for rows, feed in self._chunks(features):
+                scores.put(rows, self._run(OUTPUTS, feed))
+        return scores.checked(len(self.manifest.labels))
 
-    def _run(self, feed: dict[str, NDArray[Any]]) -> list[NDArray[Any]]:
+    def _score_lazily(self, features: Features, embed: Embed | None, scores: "_Unscored") -> None:
+        """The first stage for all rows, then both for those that it leaves open."""
+        dimension = self.manifest.dimension or 0
+        nothing: feeds.Feed = {
+            "embedding": np.zeros((0, dimension), np.float32),
+            "rest": np.zeros(0, np.int64),
+        }
+        done = np.zeros(len(features), dtype=np.bool_)
+        for rows, feed in feeds.of_texts(features):
+            *found, done[rows] = self._run(FIRST_OUTPUTS, feed | nothing)
+            scores.put(rows, found)
+        rest = np.flatnonzero(~done)
+        if len(rest) == 0:
+            return
+        left = features.take(rest)
+        if features.embeddings is None and embed is not None:
+            left = Features(left.texts, embed(rest))
+        for rows, feed in feeds.of_both(left, dimension):
+            counted = np.arange(len(feed["text"]))
+            scores.put(rest[rows], self._run(OUTPUTS, feed | {"rest": counted}))
+
+    def _run(self, outputs: Sequence[str], feed: feeds.Feed) -> list[NDArray[Any]]:
         try:
-            return self._session.run(OUTPUTS, feed)  # type: ignore[no-any-return]
+            return self._session.run(outputs, feed)  # type: ignore[no-any-return]
         except FAILURES as error:
             raise PolicyError(f"graph of {self.manifest.version}: {error}") from error
 
-    def _chunks(self, features: Features) -> Iterator[tuple[Any, dict[str, NDArray[Any]]]]:
-        if self.manifest.dimension is None:
-            yield from self._text_chunks(features)
-        else:
-            yield from self._vector_chunks(features)
-
-    def _text_chunks(self, features: Features) -> Iterator[tuple[Any, dict[str, NDArray[Any]]]]:
-        """Texts of like length together: the graph's work is that of the longest in a chunk."""
-        if features.texts is None:
-            raise PolicyError(f"policy {self.manifest.version} reads texts; the features have none")
-        encoded = encode(features.texts)
-        if len(encoded) == 1:
-            yield slice(None), {"text": pad(encoded)}
-            return
-        order = np.argsort(np.fromiter(map(len, encoded), dtype=np.int64, count=len(encoded)), kind="stable")
-        end = len(order)
-        while end > 0:
-            longest = len(encoded[order[end - 1]])
-            begin = max(0, end - max(1, min(TEXTS_AT_ONCE, BYTES_AT_ONCE // (longest + 1))))
-            rows = order[begin:end]
-            yield rows, {"text": pad([encoded[row] for row in rows.tolist()])}
-            end = begin
-
-    def _vector_chunks(self, features: Features) -> Iterator[tuple[Any, dict[str, NDArray[Any]]]]:
-        vectors = features.embeddings
-        if vectors is None:
-            raise PolicyError(f"policy {self.manifest.version} reads vectors; the features have none")
-        if vectors.ndim != 2 or vectors.shape[1] != self.manifest.dimension:
-            wanted = f"[n, {self.manifest.dimension}] as made by {self.manifest.embedder}"
-            raise PolicyError(f"embeddings: shape {list(vectors.shape)}, but this policy reads {wanted}")
-        vectors = np.ascontiguousarray(vectors, dtype=np.float32)
-        for begin in range(0, len(vectors), VECTORS_AT_ONCE):
-            rows = slice(begin, begin + VECTORS_AT_ONCE)
-            yield rows, {"embedding": vectors[rows]}
+    def _chunks(self, features: Features) -> Iterator[feeds.Chunk]:
+        dimension = self.manifest.dimension
+        if dimension is None:
+            return feeds.of_texts(features)
+        return (
+            feeds.of_both(features, dimension) if self._reads_text else feeds.of_vectors(features, dimension)
+        )
 
     def _check_ports(self) -> None:
         made = [item.name for item in self._session.get_outputs()]
-        if made != list(OUTPUTS):
-            raise PolicyError(f"graph: makes {made}, must make {list(OUTPUTS)}")
-        wanted = "text" if self.manifest.dimension is None else "embedding"
+        wanted = [*OUTPUTS, *(FIRST_OUTPUTS if self._lazy else ())]
+        if sorted(made) != sorted(wanted):
+            raise PolicyError(f"graph: makes {made}, must make {wanted}")
+        reads = (self._reads_text, self.manifest.dimension is not None, self._lazy)
+        inputs = [name for name, read in zip(("text", "embedding", "rest"), reads, strict=True) if read]
         found = [item.name for item in self._session.get_inputs()]
-        if found != [wanted]:
-            raise PolicyError(f"graph: reads {found}, the manifest says it reads {wanted}")
+        if sorted(found) != sorted(inputs):
+            raise PolicyError(f"graph: reads {found}, the manifest says it reads {inputs}")
 
     def _check_probes(self) -> None:
         for number, probe in enumerate(self.manifest.probes):
@@ -169,11 +189,11 @@ def _agrees(found: tuple[int, float, float], probe: Probe) -> bool:
 
 
 def _features(probe: Probe, number: int) -> Features:
-    if probe.text is not None:
-        return Features(texts=[probe.text])
-    if probe.embedding is not None and len(probe.embedding) % 4 == 0:
-        return Features(embeddings=np.frombuffer(probe.embedding, dtype="<f4").reshape(1, -1))
-    raise PolicyError(f"manifest: probe {number} has neither a text nor a vector of float32")
+    texts = None if probe.text is None else [probe.text]
+    if (texts is None and probe.embedding is None) or len(probe.embedding or b"") % 4:
+        raise PolicyError(f"manifest: probe {number} has neither a text nor a vector of float32")
+    vectors = None if probe.embedding is None else np.frombuffer(probe.embedding, dtype="<f4").reshape(1, -1)
+    return Features(texts, vectors)
 
 
 def _session(graph: bytes) -> onnxruntime.InferenceSession:

@@ -2,7 +2,9 @@
 
 import numpy as np
 from msgspec.structs import replace
+from numpy.typing import NDArray
 
+from models.embedders.spec import reads_text
 from models.features import Features
 from models.manifest import Manifest, Probe
 from models.policy import Policy
@@ -13,7 +15,7 @@ ROWS = 12
 def with_probes(manifest: Manifest, graph: bytes, seed: int) -> Manifest:
     """The manifest with probes and what `graph` makes of them; opens the policy to find out."""
     policy = Policy.open(manifest.encode(), graph)
-    inputs = _texts(manifest) if manifest.dimension is None else _vectors(manifest.dimension, seed)
+    inputs = _inputs(manifest, seed)
     scores = policy.score(inputs)
     probes = tuple(
         Probe(
@@ -28,13 +30,21 @@ def with_probes(manifest: Manifest, graph: bytes, seed: int) -> Manifest:
     return replace(manifest, probes=probes)
 
 
-def _texts(manifest: Manifest) -> Features:
+def _inputs(manifest: Manifest, seed: int) -> Features:
+    texts = _texts(manifest) if reads_text(manifest.embedder) else None
+    if manifest.dimension is None:
+        return Features(texts)
+    count = ROWS if texts is None else len(texts) - 1
+    return Features(texts, _vectors(manifest.dimension, count, seed))
+
+
+def _texts(manifest: Manifest) -> list[str]:
     """Names of labels, read as texts, and the odd ends of what a text can be."""
     named = [label.replace("_", " ") for label in manifest.labels[:ROWS]]
-    return Features(texts=[*named, "", "\N{GRINNING FACE}", " ".join(named)])
+    return [*named, "", "\N{GRINNING FACE}", " ".join(named)]
 
 
-def _vectors(dimension: int, seed: int) -> Features:
+def _vectors(dimension: int, count: int, seed: int) -> NDArray[np.float32]:
     """Random directions, and no direction at all."""
-    drawn = np.random.default_rng(seed).standard_normal((ROWS, dimension), dtype=np.float32)
-    return Features(embeddings=np.vstack([drawn, np.zeros((1, dimension), dtype=np.float32)]))
+    drawn = np.random.default_rng(seed).standard_normal((count, dimension), dtype=np.float32)
+    return np.vstack([drawn, np.zeros((1, dimension), dtype=np.float32)])

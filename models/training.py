@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from models.embedders.spec import reads_text, tiers, vectors_of
 from models.errors import TrainingError
 from models.features import Features
 
@@ -14,6 +15,7 @@ HEAVIEST = 1e100
 
 WIDEST = 8192
 """Length of vectors: a fit holds a few square matrices of this size, half a gigabyte each."""
+MOST_TIERS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,13 @@ class TrainingSet:
 
 
 def check(training: TrainingSet, embedder: str) -> None:
-    """Raises TrainingError: no traces, unequal lengths, what `embedder` needs is missing or not finite."""
+    """Whether these traces can be learned from.
+
+    Raises:
+        InvalidSpec: `embedder` is not of the grammar of `models.embedders.spec`.
+        TrainingError: no traces, unequal lengths, what `embedder` reads is missing or not finite, or it is a
+            cascade of more than two tiers.
+    """
     rows = len(training)
     if rows == 0:
         raise TrainingError("no traces: nothing can be learned from an empty set")
@@ -54,10 +62,11 @@ def check(training: TrainingSet, embedder: str) -> None:
             raise TrainingError(f"{name}: {length} rows, but there are {rows} labels")
     if weights is not None and not (((weights >= 0) & (weights <= HEAVIEST)).all() and weights.any()):
         raise TrainingError(f"weights: must be from 0 to {HEAVIEST:g}, and not all zero")
-    if embedder == "text":
-        if training.features.texts is None:
-            raise TrainingError("embedder `text` needs texts, and the traces have none")
-    else:
+    if len(tiers(embedder)) > MOST_TIERS:
+        raise TrainingError(f"embedder `{embedder}`: a cascade has {MOST_TIERS} tiers at most")
+    if reads_text(embedder) and training.features.texts is None:
+        raise TrainingError(f"embedder `{embedder}` needs texts, and the traces have none")
+    if vectors_of(embedder) is not None:
         _check_vectors(training.features.embeddings, embedder)
 
 

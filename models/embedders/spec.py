@@ -131,3 +131,9 @@ def _conflicts(parts: Sequence[str]) -> Iterator[str]:
     for number, part in enumerate(parts):
         if part and part in parts[:number]:
             yield f"`{part}` is there twice: what it defers once, it defers again"
+
+
+def is_lazy(spec: str) -> bool:
+    """Whether vectors are needed only for what the first tier, which reads none, leaves open."""
+    first, *others = tiers(spec)
+    return first.vectors is None and any(tier.vectors is not None for tier in others)

@@ -14,6 +14,17 @@ VERBS = ("block", "order", "activate", "find", "replace", "return")
 THINGS = ("card", "parcel", "account", "refund")
 FILLERS = ("please", "hello there", "as soon as you can", "I wonder how", "today", "my friend says", "")
 WIDTH = 24
+ODD_TEXTS = [
+    "",
+    "\0",
+    "\0\0block\0",
+    "a",
+    "\U0001f600" * 40,
+    "BLOCK the CARD",
+    "\ud800",
+    "x" * 100_000,
+    "é" * 1500,
+]
 
 Draw = Callable[[int, int], tuple[Features, list[str]]]
 
@@ -45,7 +56,23 @@ def draw_vectors(rows: int, seed: int) -> tuple[Features, list[str]]:
     return Features(embeddings=vectors.astype(np.float32)), [VERBS[code] for code in codes]
 
 
-DRAWS: dict[str, Draw] = {"text": draw_texts, "precomputed": draw_vectors}
+def draw_both(rows: int, seed: int) -> tuple[Features, list[str]]:
+    """Texts, and for each a vector of the cluster of the verb that it says."""
+    texts, labels = draw_texts(rows, seed)
+    generator = np.random.default_rng(seed)
+    pairs = zip(texts.texts or (), labels, strict=True)
+    said = [next((verb for verb in VERBS if verb in text), label) for text, label in pairs]
+    places = [VERBS.index(verb) for verb in said]
+    vectors = centres()[places] + generator.standard_normal((rows, WIDTH)) * 0.7
+    return Features(texts.texts, vectors.astype(np.float32)), labels
+
+
+DRAWS: dict[str, Draw] = {
+    "text": draw_texts,
+    "precomputed": draw_vectors,
+    "text+precomputed": draw_both,
+    "text>precomputed": draw_both,
+}
 
 
 def learned(embedder: str, rows: int = 900, seed: int = 0, **options: object) -> FitResult:

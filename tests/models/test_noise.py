@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from models.designs.vectors import normalised
 from models.features import Features
 from models.noise import estimate, highest, refusal
 from models.repeats import pairs, plain
-from models.vectors import normalised
 
 LABELS = 12
 LETTERS = np.array(list("abcdefghijklmnopqrstuvwxyz"))

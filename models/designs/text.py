@@ -17,55 +17,80 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from models.designs.ngrams import BUCKETS, FOLD, MAX_BYTES, MULTIPLIER, ORDERS, START, encode, windows
+from models.designs.vocabulary import FIRST, LEAST_TEXTS, Vocabulary, learn
+from models.errors import PolicyError
+from models.features import Features
 from models.graph import INT32, UINT8, Graph
-from models.logistic import Linear
-from models.ngrams import BUCKETS, FOLD, MAX_BYTES, MULTIPLIER, ORDERS, START, encode, windows
-from models.vocabulary import FIRST, LEAST_TEXTS, Vocabulary, learn
+from models.linear import Linear
 
 RANK = 1024
+KNOWN = "known"
 
 Matrix = NDArray[np.float32]
 
 
 class TextDesign:
-    """See `models.design.Design`."""
+    """See `models.designs.contract.Design`."""
 
+    kind = "text"
     dimension: int | None = None
 
     def __init__(self, texts: Sequence[str], seed: int, rank: int = RANK) -> None:
         found = windows(encode(texts))
         self.vocabulary = learn(found)
-        self.name = f"logistic regression on {len(self.vocabulary) - FIRST:,} byte n-grams"
+        self.name = f"{len(self.vocabulary) - FIRST:,} byte n-grams"
         self._chain = self.vocabulary.chain()
         self._idf = self.vocabulary.idf()
         self._counts = self.vocabulary.counts(found)
-        squares = self._counts @ (self._chain @ self._idf**2)
-        self._scale = (1.0 / np.sqrt(np.maximum(squares, 1e-6))).astype(np.float32)[:, None]
+        self._scale = self._scales(self._counts)
         self.novelty = self._held_out_novelty()
         self._basis = self._sketch(min(rank, *self._counts.shape), np.random.default_rng(seed))
         self.matrix = self._times(self._basis)
 
-    def write(self, graph: Graph, model: Linear) -> tuple[str, str]:
-        """Nodes from `text` to logits and novelty."""
-        rows = _rows(graph, self.vocabulary)
-        table = graph.constant(_exact(self._columns(model.weights)), "weights")
-        sums = graph.add("ReduceSum", graph.add("Gather", table, rows), graph.axes(1), keepdims=0)
-        sizes = graph.axes(model.weights.shape[1], 1, 1, 1)
-        raw, squares, depth, count = graph.split("Split", sums, sizes, outputs=4, axis=1)
-        norm = graph.add("Sqrt", graph.add("Max", squares, graph.number(1e-6)))
-        intercept = graph.constant(model.intercept[None], "intercept")
-        logits = graph.add("Add", graph.add("Div", raw, norm), intercept)
-        whole = graph.add("Mul", graph.add("Max", count, graph.number(1.0)), graph.number(ORDERS[-1]))
-        known = graph.add("Squeeze", graph.add("Div", depth, whole), graph.axes(1))
-        return logits, graph.add("Sub", graph.number(1.0), known)
+    def transform(self, features: Features) -> Matrix:
+        if features.texts is None:
+            raise PolicyError("texts are read, and the features have none")
+        counts = self.vocabulary.counts(windows(encode(features.texts)))
+        tfidf = counts @ (self._chain @ (self._idf[:, None] * self._basis))
+        return np.asarray(tfidf * self._scales(counts), dtype=np.float32)
 
-    def _columns(self, weights: Matrix) -> Matrix:
-        """Per row of the vocabulary: weights of its chain, squared idf of its chain, bytes known, windows."""
-        own = self._idf[:, None] * (self._basis @ weights)
-        rows = len(self.vocabulary)
+    def write_linear(self, graph: Graph, model: Linear) -> str:
+        """One gather a byte: the weights of its n-grams, and beside them what norm and novelty need."""
+        own = self._chain @ (self._idf[:, None] * (self._basis @ model.weights))
         squares = self._chain @ self._idf**2
-        there = np.minimum(np.arange(rows), 1)
-        return np.column_stack([self._chain @ own, squares, self.vocabulary.order, there]).astype(np.float32)
+        sums = self._sums(graph, np.column_stack([own, squares, *self._known_columns()]))
+        sizes = graph.axes(model.weights.shape[1], 1, 1, 1)
+        raw, square, depth, count = graph.split("Split", sums, sizes, outputs=4, axis=1)
+        graph.keep(KNOWN, _known(graph, depth, count))
+        norm = graph.add("Sqrt", graph.add("Max", square, graph.number(1e-6)))
+        intercept = graph.constant(model.intercept[None])
+        return graph.add("Add", graph.add("Div", raw, norm), intercept)
+
+    def write_novelty(self, graph: Graph) -> str:
+        known = graph.once(KNOWN, lambda: self._write_known(graph))
+        return graph.add("Sub", graph.number(1.0), known)
+
+    def _write_known(self, graph: Graph) -> str:
+        """Where no surrogate reads the text, which would have gathered these on its way."""
+        sums = self._sums(graph, np.column_stack(self._known_columns()))
+        depth, count = graph.split("Split", sums, graph.axes(1, 1), outputs=2, axis=1)
+        return _known(graph, depth, count)
+
+    def _sums(self, graph: Graph, columns: Matrix) -> str:
+        """Nodes of the sum over all bytes of each text; columns: [rows of the vocabulary, k]."""
+        rows = graph.once("rows", lambda: _rows(graph, self.vocabulary))
+        table = graph.constant(_exact(columns.astype(np.float32)))
+        return graph.add("ReduceSum", graph.add("Gather", table, rows), graph.axes(1), keepdims=0)
+
+    def _known_columns(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Per row of the vocabulary: bytes known, and whether it is a window at all."""
+        return self.vocabulary.order, np.minimum(np.arange(len(self.vocabulary)), 1)
+
+    def _scales(self, counts: sparse.csr_matrix) -> Matrix:
+        """What brings each text's row to length one, [texts, 1]."""
+        squares = counts @ (self._chain @ self._idf**2)
+        return np.asarray(1.0 / np.sqrt(np.maximum(squares, 1e-6)), dtype=np.float32)[:, None]
 
     def _times(self, right: Matrix) -> Matrix:
         return np.asarray(self._counts @ (self._chain @ (self._idf[:, None] * right)) * self._scale)
@@ -92,6 +117,12 @@ class TextDesign:
         known = self._counts @ depth.astype(np.float32)
         there = self._counts[:, 1:].sum(axis=1).A1
         return np.asarray(1.0 - known / (ORDERS[-1] * np.maximum(there, 1.0)), dtype=np.float32)
+
+
+def _known(graph: Graph, depth: str, count: str) -> str:
+    """Nodes of the mean length of the longest known n-gram, as a share of the longest there can be, [n]."""
+    whole = graph.add("Mul", graph.add("Max", count, graph.number(1.0)), graph.number(ORDERS[-1]))
+    return graph.add("Squeeze", graph.add("Div", depth, whole), graph.axes(1))
 
 
 def _orthonormal(columns: Matrix) -> Matrix:

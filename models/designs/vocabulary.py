@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from models.ngrams import BUCKETS, ORDERS, Windows
+from models.designs.ngrams import BUCKETS, ORDERS, Windows
 
 LEAST_TEXTS = 3
 MOST_ROWS = 65_536

@@ -1,8 +1,9 @@
-"""How sure the surrogate is of its best label, as a probability that the teacher agrees.
+"""The surrogate's own best probability, calibrated: the acceptor that needs least and mostly wins.
 
 The top-1 probability of the softmax at a temperature, put through beta calibration (Kull, Silva Filho and
-Flach 2017) with slopes that can't be negative: the score never falls while the top-1 probability rises. Both
-are fitted on out-of-fold logits of sampled traces.
+Flach 2017) with slopes that can't be negative: the score never falls while the top-1 probability rises. So
+the calibration can't change which answers come first, and may be fitted on the very traces that certify. The
+temperature can, and is fitted on those that choose; without any it is 1.
 """
 
 from dataclasses import dataclass
@@ -12,13 +13,17 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize, minimize_scalar
 from scipy.special import expit
 
-from models.logistic import log_loss
+from models.acceptors.evidence import Evidence, EvidenceNodes
+from models.graph import DOUBLE, FLOAT, Graph
+from models.surrogates.contract import Matrix
+from models.surrogates.logistic import log_loss
 
+NAME = "top-1, beta calibration"
 SMALLEST = 1e-7
 
 
 @dataclass(frozen=True, slots=True)
-class Acceptor:
+class TopOne:
     """score = sigmoid(hit * log p - miss * log(1 - p) + intercept), p the top-1 probability.
 
     Attributes:
@@ -32,18 +37,47 @@ class Acceptor:
     miss: float
     intercept: float
 
-    def scores(self, logits: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Float32 [n] in [0, 1] for logits [n, labels]: the arithmetic of the graph."""
+    name = NAME
+
+    def scores(self, evidence: Evidence) -> NDArray[np.float32]:
+        return self.of_logits(evidence.logits)
+
+    def of_logits(self, logits: Matrix) -> NDArray[np.float32]:
         certain, doubt = _odds(logits, self.temperature)
         return expit(self.hit * certain - self.miss * doubt + self.intercept).astype(np.float32)  # type: ignore[no-any-return]
 
+    def write(self, graph: Graph, nodes: EvidenceNodes) -> str:
+        """Sums and what follows are in double: vector units round a row by its place, which must not show."""
+        across, number = graph.axes(1), graph.double
+        logits = graph.add("Mul", nodes.logits, graph.number(1.0 / self.temperature))
+        peak = graph.add("ReduceMax", logits, across, keepdims=1)
+        raised = graph.add("Cast", graph.add("Exp", graph.add("Sub", logits, peak)), to=DOUBLE)
+        total = graph.add("ReduceSum", raised, across, keepdims=0)
+        rest = graph.add("Max", graph.add("Sub", total, number(1.0)), number(SMALLEST))
+        total = graph.add("Log", graph.add("Add", rest, number(1.0)))
+        doubt = graph.add("Sub", graph.add("Log", rest), total)
+        lost = graph.add("Mul", total, number(self.hit))
+        lost = graph.add("Add", lost, graph.add("Mul", doubt, number(self.miss)))
+        score = graph.add("Sigmoid", graph.add("Sub", number(self.intercept), lost))
+        return graph.add("Cast", score, to=FLOAT)
 
-def fit(logits: NDArray[np.float32], agrees: NDArray[np.bool_], codes: NDArray[np.int64]) -> Acceptor:
-    """Calibrate on out-of-fold logits [n, labels], n >= 1, of which `agrees` says where top-1 is right."""
-    temperature = float(np.exp(_best_log_temperature(logits, codes)))
-    certain, doubt = _odds(logits, temperature)
+
+def fit(
+    logits: Matrix, codes: NDArray[np.int64], choosers: NDArray[np.bool_], sampled: NDArray[np.bool_]
+) -> TopOne:
+    """Calibrate on out-of-fold logits [n, labels] of which the teacher said `codes` [n].
+
+    Args:
+        choosers: bool [n], they fit the temperature.
+        sampled: bool [n], they fit the calibration; at least one.
+    """
+    temperature = 1.0
+    if choosers.any():
+        temperature = float(np.exp(_best_log_temperature(logits[choosers], codes[choosers])))
+    certain, doubt = _odds(logits[sampled], temperature)
+    agrees = logits[sampled].argmax(axis=1) == codes[sampled]
     hit, miss, intercept = _beta(certain.astype(np.float64), doubt.astype(np.float64), agrees)
-    return Acceptor(temperature, hit, miss, intercept)
+    return TopOne(temperature, hit, miss, intercept)
 
 
 def _best_log_temperature(logits: NDArray[np.float32], codes: NDArray[np.int64]) -> float:

@@ -4,8 +4,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.ngrams import BUCKETS, MAX_BYTES, MULTIPLIER, START, encode, pad, windows
-from models.vocabulary import FIRST, LEAST_TEXTS, UNKNOWN, learn
+from models.designs.ngrams import BUCKETS, MAX_BYTES, MULTIPLIER, START, encode, pad, windows
+from models.designs.vocabulary import FIRST, LEAST_TEXTS, UNKNOWN, learn
 
 
 def by_hand(gram: bytes) -> int:

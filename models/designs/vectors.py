@@ -3,8 +3,10 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from models.errors import PolicyError
+from models.features import Features
 from models.graph import FLOAT, Graph
-from models.logistic import Linear
+from models.linear import Linear
 
 SMALLEST = 1e-12
 
@@ -12,12 +14,14 @@ Matrix = NDArray[np.float32]
 
 
 class VectorDesign:
-    """See `models.design.Design`."""
+    """See `models.designs.contract.Design`."""
+
+    kind = "vectors"
 
     def __init__(
         self, vectors: Matrix, codes: NDArray[np.int64], labels: int, folds: NDArray[np.int64]
     ) -> None:
-        self.name = "logistic regression on vectors"
+        self.name = "vectors"
         self.dimension: int | None = vectors.shape[1]
         self.matrix = normalised(vectors.astype(np.float32))
         self._centroids = _centroids(self.matrix, codes, labels)
@@ -27,19 +31,30 @@ class VectorDesign:
             others = _centroids(self.matrix[~held], codes[~held], labels)
             self.novelty[held] = 1 - (self.matrix[held] @ others.T).max(axis=1)
 
-    def write(self, graph: Graph, model: Linear) -> tuple[str, str]:
-        """Nodes from `embedding` on: one product with weights and centroids side by side, then the norm."""
-        vector = graph.input("embedding", FLOAT, ["n", int(self.matrix.shape[1])])
-        squares = graph.add("ReduceSum", graph.add("Mul", vector, vector), graph.axes(1), keepdims=1)
-        norm = graph.add("Max", graph.add("Sqrt", squares), graph.number(SMALLEST))
-        both = np.hstack([model.weights, self._centroids.T]).astype(np.float32)
-        product = graph.add("MatMul", vector, graph.constant(both, "weights"))
-        product = graph.add("Div", product, norm)
-        sizes = graph.axes(model.weights.shape[1], len(self._centroids))
-        raw, near = graph.split("Split", product, sizes, outputs=2, axis=1)
-        logits = graph.add("Add", raw, graph.constant(model.intercept[None], "intercept"))
+    def transform(self, features: Features) -> Matrix:
+        if features.embeddings is None:
+            raise PolicyError("vectors are read, and the features have none")
+        return normalised(features.embeddings.astype(np.float32))
+
+    def write_unit(self, graph: Graph) -> str:
+        """Nodes from `embedding` to vectors of length one, [n, d]."""
+        return graph.once("unit", lambda: _unit(graph, self.matrix.shape[1]))
+
+    def write_linear(self, graph: Graph, model: Linear) -> str:
+        product = graph.add("MatMul", self.write_unit(graph), graph.constant(model.weights))
+        return graph.add("Add", product, graph.constant(model.intercept[None]))
+
+    def write_novelty(self, graph: Graph) -> str:
+        near = graph.add("MatMul", self.write_unit(graph), graph.constant(self._centroids.T.copy()))
         nearest = graph.add("ReduceMax", near, graph.axes(1), keepdims=0)
-        return logits, graph.add("Sub", graph.number(1.0), nearest)
+        return graph.add("Sub", graph.number(1.0), nearest)
+
+
+def _unit(graph: Graph, dimension: int) -> str:
+    vector = graph.input("embedding", FLOAT, [graph.vector_rows, dimension])
+    squares = graph.add("ReduceSum", graph.add("Mul", vector, vector), graph.axes(1), keepdims=1)
+    norm = graph.add("Max", graph.add("Sqrt", squares), graph.number(SMALLEST))
+    return graph.add("Div", vector, norm)
 
 
 def normalised(vectors: Matrix) -> Matrix:

@@ -1,0 +1,27 @@
+"""What every acceptor owes: the probability that the teacher agrees with the surrogate's answer."""
+
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.acceptors.evidence import Evidence, EvidenceNodes
+from models.graph import Graph
+
+
+class Acceptor(Protocol):
+    """One that is fitted.
+
+    Attributes:
+        name: what it is, in words.
+    """
+
+    name: str
+
+    def scores(self, evidence: Evidence) -> NDArray[np.float32]:
+        """Float32 [n] in [0, 1]: what the graph says, in numpy."""
+        ...
+
+    def write(self, graph: Graph, nodes: EvidenceNodes) -> str:
+        """Add its nodes; the name of its scores, float32 [n]."""
+        ...

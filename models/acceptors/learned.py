@@ -1,0 +1,64 @@
+"""Logistic regression on the evidence. Deployed: the average of the fold models."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import expit
+from sklearn.linear_model import LogisticRegression
+
+from models.acceptors.evidence import Evidence, EvidenceNodes
+from models.graph import Graph
+from models.surrogates.contract import Lesson, Matrix
+
+NAME = "logistic regression on the evidence"
+
+
+@dataclass(frozen=True, slots=True)
+class LearnedAcceptor:
+    """score = sigmoid(columns @ weights + intercept).
+
+    Attributes:
+        weights: float32 [columns].
+        intercept: any.
+    """
+
+    weights: NDArray[np.float32]
+    intercept: float
+
+    name = NAME
+
+    def scores(self, evidence: Evidence) -> NDArray[np.float32]:
+        return self.of_columns(evidence.columns())
+
+    def of_columns(self, columns: Matrix) -> NDArray[np.float32]:
+        return expit(columns @ self.weights + np.float32(self.intercept)).astype(np.float32)  # type: ignore[no-any-return]
+
+    def write(self, graph: Graph, nodes: EvidenceNodes) -> str:
+        weights = graph.constant(self.weights[:, None])
+        product = graph.add("MatMul", nodes.columns(graph), weights)
+        product = graph.add("Squeeze", product, graph.axes(1))
+        return graph.add("Sigmoid", graph.add("Add", product, graph.number(self.intercept)))
+
+
+def cross_fit(
+    evidence: Evidence, agrees: NDArray[np.bool_], sampled: NDArray[np.bool_], lesson: Lesson
+) -> tuple[LearnedAcceptor, NDArray[np.float32]]:
+    """The acceptor, and the score of each trace by the model of its fold, [n]."""
+    columns = evidence.columns()
+    centre, width = columns[sampled].mean(axis=0), columns[sampled].std(axis=0) + 1e-6
+    scores, folds = np.empty(len(columns), dtype=np.float32), []
+    for held in lesson.held:
+        rows = np.flatnonzero(~held & sampled)
+        folds.append(_fold((columns[rows] - centre) / width, agrees[rows], centre, width))
+        scores[held] = folds[-1].of_columns(columns[held])
+    weights = np.mean([fold.weights for fold in folds], axis=0)
+    return LearnedAcceptor(weights, float(np.mean([fold.intercept for fold in folds]))), scores
+
+
+def _fold(scaled: Matrix, agrees: NDArray[np.bool_], centre: Matrix, width: Matrix) -> LearnedAcceptor:
+    if agrees.all() or not agrees.any():
+        return LearnedAcceptor(np.zeros(len(centre), dtype=np.float32), 5.0 if agrees.all() else -5.0)
+    model = LogisticRegression(max_iter=500).fit(scaled, agrees)
+    weights = (model.coef_[0] / width).astype(np.float32)
+    return LearnedAcceptor(weights, float(model.intercept_[0] - centre @ weights))

@@ -1,0 +1,40 @@
+"""What features owe the surrogates: a matrix to learn from, and the nodes that make it again in a graph."""
+
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.features import Features
+from models.graph import Graph
+from models.linear import Linear
+
+
+class Design(Protocol):
+    """Features of the traces, ready to be learned from.
+
+    Attributes:
+        kind: `text` or `vectors`.
+        name: what is read, in words.
+        dimension: length of the vector that requests must bring, None for text.
+        matrix: float32 [n, d].
+        novelty: float32 [n], of each row as if it had not been there.
+    """
+
+    kind: str
+    name: str
+    dimension: int | None
+    matrix: NDArray[np.float32]
+    novelty: NDArray[np.float32]
+
+    def transform(self, features: Features) -> NDArray[np.float32]:
+        """The matrix [m, d] of other rows: what the graph makes of them, in numpy."""
+        ...
+
+    def write_linear(self, graph: Graph, model: Linear) -> str:
+        """Add the nodes of `model` from the input on; the name of its logits [n, labels]."""
+        ...
+
+    def write_novelty(self, graph: Graph) -> str:
+        """Add the nodes of novelty, after those of `write_linear`; their name, [n]."""
+        ...

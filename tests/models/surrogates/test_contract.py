@@ -1,0 +1,126 @@
+"""What every surrogate promises: no trace is judged by what has learned from it, and the graph is the fit."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import onnxruntime
+import pytest
+
+from models.designs.contract import Design
+from models.designs.ngrams import encode, pad
+from models.designs.text import TextDesign
+from models.designs.vectors import VectorDesign
+from models.features import Features
+from models.graph import FLOAT, Graph
+from models.surrogates import boosting, linear, neighbours, perceptron, sgd, trees
+from models.surrogates.contract import Lesson, Surrogate
+
+from ..conftest import VERBS, draw_texts, draw_vectors
+
+ROWS = 400
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A surrogate on the features that it reads; `close` is how near its graph comes to it."""
+
+    learn: Callable[[Design, Lesson], Surrogate]
+    reads: str
+    close: float
+
+
+SUBJECTS = {
+    "logistic on text": Subject(linear.learn, "text", 1e-3),
+    "logistic on vectors": Subject(linear.learn, "vectors", 1e-4),
+    "neighbours": Subject(neighbours.learn, "vectors", 1e-3),
+    "perceptron": Subject(perceptron.learn, "vectors", 1e-4),
+    "boosting": Subject(boosting.learn, "vectors", 1e-3),
+    "trees": Subject(trees.learn, "vectors", 1e-3),
+    "sgd on text": Subject(sgd.learn, "text", 1e-2),
+    "sgd on vectors": Subject(sgd.learn, "vectors", 1e-3),
+}
+
+
+def drawn(reads: str, rows: int, seed: int) -> tuple[Features, np.ndarray]:
+    features, labels = (draw_texts if reads == "text" else draw_vectors)(rows, seed)
+    return features, np.array([sorted(VERBS).index(label) for label in labels])
+
+
+def taught(
+    subject: Subject,
+    codes: np.ndarray | None = None,
+    held: np.ndarray | None = None,
+    labels: int = len(VERBS),
+) -> tuple[Surrogate, Design, np.ndarray]:
+    features, known = drawn(subject.reads, ROWS, 1)
+    codes = known if codes is None else codes
+    held = np.arange(ROWS) % 3 if held is None else held
+    lesson = Lesson(codes, labels, held, None, np.zeros(ROWS, dtype=np.bool_), 0)
+    if features.texts is not None:
+        design: Design = TextDesign(features.texts, 0)
+    else:
+        assert features.embeddings is not None
+        design = VectorDesign(features.embeddings, codes, labels, held)
+    return subject.learn(design, lesson), design, codes
+
+
+@pytest.fixture(params=SUBJECTS)
+def subject(request: pytest.FixtureRequest) -> Subject:
+    return SUBJECTS[request.param]
+
+
+def test_its_graph_says_what_it_says_on_thousands_of_rows(subject: Subject) -> None:
+    surrogate, design, _ = taught(subject)
+    features, _ = drawn(subject.reads, 3000, 7)
+    expected = surrogate.predict(design.transform(features))
+    graph = Graph()
+    graph.output("logits", FLOAT, graph.add("Identity", surrogate.write(graph)))
+    session = onnxruntime.InferenceSession(graph.serialise())
+    feed = (
+        {"embedding": features.embeddings}
+        if features.texts is None
+        else {"text": pad(encode(features.texts))}
+    )
+    (logits,) = session.run(["logits"], feed)
+    largest = np.maximum(np.abs(expected).max(axis=1), 1)
+    near = np.abs(logits - expected).max(axis=1) <= subject.close * largest
+    # Trees compare in float32 there and in float64 here, so a value on a threshold may fall either way.
+    assert near.mean() > 0.998
+    assert (logits.argmax(axis=1) == expected.argmax(axis=1)).mean() > 0.998
+
+
+def test_it_learns_and_is_judged_by_what_it_has_not_seen(subject: Subject) -> None:
+    surrogate, design, codes = taught(subject)
+    assert surrogate.logits.shape == (ROWS, len(VERBS))
+    assert surrogate.logits.dtype == np.float32
+    assert (surrogate.logits.argmax(axis=1) == codes).mean() > 0.7
+    chance = np.random.default_rng(3).integers(len(VERBS), size=ROWS)
+    fooled, design, _ = taught(subject, codes=chance)
+    assert abs((fooled.logits.argmax(axis=1) == chance).mean() - 1 / len(VERBS)) < 0.1
+    assert (fooled.predict(design.matrix).argmax(axis=1) == chance).mean() > 0.3
+
+
+def test_the_seed_decides_all(subject: Subject) -> None:
+    first, second = taught(subject)[0], taught(subject)[0]
+    np.testing.assert_array_equal(first.logits, second.logits)
+    assert (first.kind, first.name, first.reads) == (second.kind, second.name, subject.reads)
+
+
+def test_a_label_that_a_fold_has_never_seen_is_not_its_guess(subject: Subject) -> None:
+    """Fold 0 holds out all traces of one label, so nothing there can be guessed to have it."""
+    _, codes = drawn(subject.reads, ROWS, 1)
+    lone = codes[0]
+    held = np.where(codes == lone, 0, 1 + np.arange(ROWS) % 2)
+    surrogate, _, _ = taught(subject, held=held)
+    assert np.isfinite(surrogate.logits).all()
+    assert not (surrogate.logits[held == 0].argmax(axis=1) == lone).any()
+
+
+def test_two_labels_are_told_apart(subject: Subject) -> None:
+    two = (drawn(subject.reads, ROWS, 1)[1] > 2).astype(np.int64)
+    surrogate, design, _ = taught(subject, codes=two, labels=2)
+    assert (surrogate.logits.argmax(axis=1) == two).mean() > 0.8
+    said = surrogate.predict(design.matrix)
+    assert said.shape == (ROWS, 2)
+    assert (said.argmax(axis=1) == two).mean() > 0.85

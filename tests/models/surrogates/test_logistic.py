@@ -1,0 +1,72 @@
+"""The regression finds the minimum that it should, at the strength that it should."""
+
+from dataclasses import replace
+
+import numpy as np
+from sklearn.linear_model import LogisticRegression
+
+from models import folds
+from models.surrogates import logistic
+from models.surrogates.contract import Lesson
+
+
+def blobs(rows: int, seed: int = 0) -> tuple[np.ndarray, Lesson]:
+    generator = np.random.default_rng(seed)
+    codes = generator.integers(4, size=rows)
+    design = np.eye(4, 12)[codes] + generator.standard_normal((rows, 12)) * 0.6
+    everyone = np.ones(rows, dtype=np.bool_)
+    return design.astype(np.float32), Lesson(codes, 4, folds.assign(codes, 0), None, everyone, 0)
+
+
+def test_a_fold_model_is_the_minimum_that_scikit_learn_finds() -> None:
+    design, lesson = blobs(600)
+    weights = np.random.default_rng(1).uniform(0.5, 2.0, 600)
+    held = np.arange(600) % 3
+    problem = logistic._problem(design, replace(lesson, weights=weights, folds=held))
+    mine = problem.design @ logistic._fold(problem, 4.0, 0, None)
+    kept = held != 0
+    scaled = weights[kept] / weights.mean()
+    reference = LogisticRegression(C=4.0, tol=1e-8, max_iter=2000).fit(
+        design[kept], lesson.codes[kept], scaled
+    )
+    theirs = reference.predict_log_proba(design)
+    ours = mine - np.logaddexp.reduce(mine, axis=1, keepdims=True)
+    assert np.abs(np.exp(ours) - np.exp(theirs)).max() < 0.02
+
+
+def test_no_row_is_scored_by_a_model_that_learned_from_it() -> None:
+    """With labels by chance, out-of-fold agreement is that of guessing; in-sample it would be far above."""
+    generator = np.random.default_rng(0)
+    design = generator.standard_normal((400, 200)).astype(np.float32)
+    codes = generator.integers(2, size=400)
+    lesson = Lesson(codes, 2, folds.assign(codes, 0), None, np.zeros(400, dtype=np.bool_), 0)
+    found = logistic.out_of_fold(design, lesson)
+    assert abs((found.logits.argmax(axis=1) == codes).mean() - 0.5) < 0.1
+    assert (found.model.logits(design).argmax(axis=1) == codes).mean() > 0.7
+
+
+def test_the_chosen_strength_is_no_worse_than_its_neighbours() -> None:
+    design, lesson = blobs(900)
+    chosen = logistic.out_of_fold(design, lesson)
+    for factor in (1 / logistic.STEP, logistic.STEP):
+        other = logistic.out_of_fold(design, lesson, strength=chosen.strength * factor)
+        assert chosen.log_loss < other.log_loss + 0.01
+
+
+def test_only_the_choosers_choose() -> None:
+    """Labels of the others are turned into noise where they are held out: the strength stays the same."""
+    design, lesson = blobs(900)
+    none = replace(lesson, choosers=np.zeros(900, dtype=np.bool_))
+    assert logistic.out_of_fold(design, none).strength == logistic.usual_strength(900)
+    few = replace(lesson, choosers=np.arange(900) < 300)
+    problem = logistic._problem(design, few)
+    spoilt = replace(problem, codes=np.where(few.choosers, problem.codes, (problem.codes + 1) % 4))
+    asked = [np.flatnonzero((problem.folds == judge) & problem.choosers) for judge in range(6)]
+    assert all((problem.codes[rows] == spoilt.codes[rows]).all() for rows in asked)
+
+
+def test_the_usual_strength_is_a_step_of_the_search_and_rises_as_traces_get_fewer() -> None:
+    found = [logistic.usual_strength(rows) for rows in (100_000, 10_000, 1500, 500, 50)]
+    assert found == sorted(found)
+    assert found[1:4] == [64.0, 256.0, 1024.0]
+    assert set(np.log(found) / np.log(logistic.STEP) % 1) == {0.0}
