@@ -26,7 +26,7 @@ Chunk = tuple[Any, Feed]
 def of_texts(features: Features) -> Iterator[Chunk]:
     """Raises PolicyError: there are no texts."""
     if features.texts is None:
-        raise PolicyError("texts are read, and the features have none")
+        raise PolicyError("the policy reads texts; the features have none")
     encoded = encode(features.texts)
     if len(encoded) == 1:
         yield slice(None), {"text": pad(encoded)}
@@ -64,7 +64,7 @@ def matrix(features: Features, dimension: int) -> NDArray[np.float32]:
     """
     vectors = features.embeddings
     if vectors is None:
-        raise PolicyError("vectors are read, and the features have none")
+        raise PolicyError("the policy reads vectors; the features have none")
     if vectors.ndim != 2 or vectors.shape[1] != dimension:
-        raise PolicyError(f"embeddings: shape {list(vectors.shape)}, but [n, {dimension}] is read")
+        raise PolicyError(f"embeddings: shape {list(vectors.shape)}, but the policy reads [n, {dimension}]")
     return np.ascontiguousarray(vectors, dtype=np.float32)

@@ -68,6 +68,10 @@ class Graph:
         """Append a node with one output; its name."""
         return self.split(operator, *inputs, outputs=1, **attributes)[0]
 
+    def log(self, value: str) -> str:
+        """Natural logarithm, taken in double: vector units round by a row's place, which must not show."""
+        return self.add("Cast", self.add("Log", self.add("Cast", value, to=DOUBLE)), to=FLOAT)
+
     def split(self, operator: str, *inputs: str, outputs: int, **attributes: Any) -> list[str]:
         """Append a node with several outputs; their names."""
         names = [f"{operator.lower()}{len(self._nodes)}_{i}" for i in range(outputs)]

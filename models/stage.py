@@ -16,7 +16,7 @@ from models.designs.contract import Design
 from models.surrogates.contract import Matrix, Surrogate
 from models.sweep import Sweep
 
-NOVELTY_QUANTILE = 0.99
+NOVEL = 0.005
 LEAST_LIMIT = 1e-4
 
 
@@ -28,7 +28,7 @@ class Stage:
         designs: what it reads.
         members: the pool.
         weights: of the members, > 0.
-        limits: for each design the novelty that one sampled trace in a hundred exceeds, > 0.
+        limits: for each design its largest novelty, > 0; all of them together defer one sampled trace in 200.
         acceptor: fitted.
         logits: float32 [n, labels], of the pool.
         scores: float32 [n], in [0, 1].
@@ -60,7 +60,7 @@ def learn(designs: Sequence[Design], sweep: Sweep, family: str = "global") -> St
     lesson, sampled = sweep.lesson, sweep.sampled
     members, weights = sweep.pool(designs)
     logits = pool.pooled([member.logits for member in members], weights)
-    limits = tuple(_limit(design, sampled) for design in designs)
+    limits = tuple(_limit(design, sampled, NOVEL / len(designs)) for design in designs)
     scaled = [design.novelty / limit for design, limit in zip(designs, limits, strict=True)]
     novelty = np.max(scaled, axis=0).astype(np.float32)
     evidence = Evidence(logits, tuple(member.logits for member in members), novelty)
@@ -88,5 +88,6 @@ def learn(designs: Sequence[Design], sweep: Sweep, family: str = "global") -> St
     return stage
 
 
-def _limit(design: Design, sampled: NDArray[np.bool_]) -> float:
-    return max(float(np.quantile(design.novelty[sampled], NOVELTY_QUANTILE)), LEAST_LIMIT)
+def _limit(design: Design, sampled: NDArray[np.bool_], share: float) -> float:
+    """The novelty that this share of the sampled traces exceeds."""
+    return max(float(np.quantile(design.novelty[sampled], 1.0 - share)), LEAST_LIMIT)

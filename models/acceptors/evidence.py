@@ -86,7 +86,7 @@ class EvidenceNodes:
         _, second = graph.split("Split", runners, graph.axes(1, 1), outputs=2, axis=1)
         found = [
             _odds_node(graph, graph.add("GatherElements", shares, best, axis=1)),
-            graph.add("Log", graph.add("Add", second, graph.number(SMALLEST))),
+            graph.log(graph.add("Add", second, graph.number(SMALLEST))),
             graph.add("Sub", first, then),
             _entropy_node(graph, shares),
             graph.add("Unsqueeze", graph.add("Min", self.novelty, graph.number(NOVEL)), graph.axes(1)),
@@ -100,11 +100,11 @@ class EvidenceNodes:
 def _odds_node(graph: Graph, share: str) -> str:
     kept = graph.add("Clip", share, graph.number(SMALLEST), graph.number(1 - SMALLEST))
     rest = graph.add("Sub", graph.number(1.0), kept)
-    return graph.add("Sub", graph.add("Log", kept), graph.add("Log", rest))
+    return graph.add("Sub", graph.log(kept), graph.log(rest))
 
 
 def _entropy_node(graph: Graph, shares: str) -> str:
-    logs = graph.add("Log", graph.add("Add", shares, graph.number(SMALLEST)))
+    logs = graph.log(graph.add("Add", shares, graph.number(SMALLEST)))
     summed = graph.add("ReduceSum", graph.add("Mul", shares, logs), graph.axes(1), keepdims=1)
     return graph.add("Neg", summed)
 

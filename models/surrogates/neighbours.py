@@ -24,10 +24,10 @@ from models.surrogates.contract import Lesson, Matrix
 
 KIND = "neighbours"
 MOST = 4096
-NEARNESS = 6.0
+NEARNESS = 8.0
 CONCENTRATIONS = (5.0, 160.0)
 LOOKED_AT = 1000
-ROUNDS = 6
+ROUNDS = 4
 SMALLEST = 1e-30
 ZERO, QUERY_STEPS, PROTOTYPE_STEPS = 128, 127, 63
 
@@ -88,7 +88,7 @@ class Neighbours:
         far = graph.add("Sub", cosines, graph.number(1.0))
         near = graph.add("Exp", graph.add("Mul", far, graph.number(kernels.concentration)))
         summed = graph.add("MatMul", near, graph.constant(kernels.counts))
-        return graph.add("Log", graph.add("Max", summed, graph.number(SMALLEST)))
+        return graph.log(graph.add("Max", summed, graph.number(SMALLEST)))
 
 
 def learn(design: VectorDesign, lesson: Lesson) -> Neighbours:

@@ -40,7 +40,7 @@ class Trees:
         model = to_onnx(self._model.model, example, options={"zipmap": False}, target_opset=OPSET)
         named = {model.graph.input[0].name: self._design.write_unit(graph)}
         shares = graph.inline(model, named, model.graph.output[1].name)
-        return graph.add("Log", graph.add("Max", shares, graph.number(SMALLEST)))
+        return graph.log(graph.add("Max", shares, graph.number(SMALLEST)))
 
 
 @dataclass(frozen=True, slots=True)

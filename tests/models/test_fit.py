@@ -40,7 +40,11 @@ def broken(rows: int, width: int, value: float) -> Features:
         (everything(broken(4, 3, 1.0), list("xyxy")), "text", "needs texts"),
         (everything(broken(4, 3, 1.0), list("xyxy")), "text>precomputed", "needs texts"),
         (everything(Features(texts=["a"]), ["x"]), "text+precomputed", "needs embeddings"),
-        (everything(Features(["a"], np.ones((1, 2), np.float32)), ["x"]), "text>precomputed>text", "2 tiers"),
+        (
+            everything(Features(["a"], np.ones((1, 2), np.float32)), ["x"]),
+            "text>precomputed>text+precomputed",
+            "2 tiers",
+        ),
         (everything(Features(texts=["a"]), ["x"]), "precomputed", "needs embeddings"),
         (everything(broken(4, 3, np.nan), list("xyxy")), "precomputed", "row 2 is not finite"),
         (everything(broken(4, 3, np.inf), list("xyxy")), "precomputed", "row 2 is not finite"),

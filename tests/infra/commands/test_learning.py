@@ -19,7 +19,7 @@ def test_the_installed_script_predicts_from_standard_input(policy: Path) -> None
     first, second = map(json.loads, ended.stdout.splitlines())
     assert list(first) == ["id", "label", "score", "novelty", "handled", "reason"]
     assert first["score"] > 0.5
-    assert first["novelty"] < second["novelty"] <= 1
+    assert first["novelty"] <= 1 < second["novelty"]
     assert (first["id"], first["label"], first["handled"], first["reason"]) == (
         "a",
         "track",
@@ -66,7 +66,7 @@ def test_vectors_are_learned_from_a_file_beside_the_traces(
 ) -> None:
     out, train, test = tmp_path / "policy", files / "train.npy", files / "test.npy"
     made = understudy("fit", files / "train.jsonl", "--embeddings", train, "--out", out, "--json")
-    assert json.loads(made.out)["surrogate"] == "logistic regression on vectors"
+    assert "logistic regression on vectors" in json.loads(made.out)["surrogate"]
     manifest = json.loads((out / "manifest.json").read_text())
     assert (manifest["embedder"], manifest["dimension"]) == ("precomputed", parcels.WIDTH)
     judged = understudy("evaluate", out, files / "test.jsonl", "--embeddings", test, "--target", "0.95")

@@ -21,7 +21,7 @@ from models.report.labels import BLOCKED, accounts
 from models.report.reliability import calibration_error, reliability
 from models.report.rescored import rescored
 from models.study import LabelAccount
-from tests.models.conftest import draw_texts, draw_vectors
+from tests.models.conftest import DRAWS
 
 from .subjects import complete, manifest, point, study, subject, summary
 
@@ -159,7 +159,7 @@ def test_every_section_of_a_complete_report_has_something_to_show() -> None:
 
 
 def test_rows_given_afterwards_are_counted_as_evaluate_counts_them(embedder: str, policy: Policy) -> None:
-    features, labels = {"text": draw_texts, "precomputed": draw_vectors}[embedder](300, 7)
+    features, labels = DRAWS[embedder](300, 7)
     labels[0] = "never heard of"
     judged = evaluate(policy, features, labels, [0.9]).targets[0]
     found = rescored(policy, features, labels, np.ones(300, dtype=np.bool_))
