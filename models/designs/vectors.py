@@ -47,14 +47,18 @@ class VectorDesign:
     def write_novelty(self, graph: Graph) -> str:
         near = graph.add("MatMul", self.write_unit(graph), graph.constant(self._centroids.T.copy()))
         nearest = graph.add("ReduceMax", near, graph.axes(1), keepdims=0)
-        return graph.add("Sub", graph.number(1.0), nearest)
+        # A length that overflows makes a direction of zeros: its difference from itself is not a number.
+        length = graph.add("Squeeze", graph.kept("length"), graph.axes(1))
+        far = graph.add("Sub", graph.number(1.0), nearest)
+        return graph.add("Add", far, graph.add("Sub", length, length))
 
 
 def _unit(graph: Graph, dimension: int) -> str:
     vector = graph.input("embedding", FLOAT, [graph.vector_rows, dimension])
     squares = graph.add("ReduceSum", graph.add("Mul", vector, vector), graph.axes(1), keepdims=1)
-    norm = graph.add("Max", graph.add("Sqrt", squares), graph.number(SMALLEST))
-    return graph.add("Div", vector, norm)
+    length = graph.add("Max", graph.add("Sqrt", squares), graph.number(SMALLEST))
+    graph.keep("length", length)
+    return graph.add("Div", vector, length)
 
 
 def normalised(vectors: Matrix) -> Matrix:

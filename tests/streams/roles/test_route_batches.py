@@ -140,7 +140,7 @@ def test_what_becomes_of_a_request_does_not_depend_on_its_batch(artifact: Artifa
 def test_a_vector_that_overflows_in_the_graph_is_not_answered_even_where_everything_is(
     artifact: Artifact,
 ) -> None:
-    manifest = replace(Manifest.decode(artifact.manifest), novelty_limit=9.0)
+    manifest = replace(Manifest.decode(artifact.manifest), novelty_limit=1e6)
     accepting = Policy.open(manifest.encode(), artifact.graph)
     there = live(accepting, threshold=0.0)
     assert len(labels(routed(there, Request("a", "vector", embedding=[0.0, 0.0, 1.0, 0.0])))) == 1
