@@ -1,4 +1,7 @@
-"""The kinds of policy that are measured, by what they read: text, vectors that requests bring, or both."""
+"""The kinds of policy that are measured: text, vectors that requests bring, both together, or in turn.
+
+What reads texts is compared with a pipeline of scikit-learn on the same texts.
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -32,7 +35,11 @@ class Kind:
 KINDS = (
     Kind("text", "text", attrgetter("texts"), stock.of_texts),
     Kind("vectors", "precomputed", attrgetter("vectors"), stock.of_vectors),
+    Kind("text + vectors", "text+precomputed", attrgetter("rows"), stock.of_texts),
+    Kind("text > vectors", "text>precomputed", attrgetter("rows"), stock.of_texts),
 )
+PLAIN = KINDS[:2]
+"""Those that read one thing."""
 
 
 def chosen(names: Sequence[str]) -> tuple[Kind, ...]:
