@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import aclosing
 
 from confluent_kafka import Consumer, Message
 
@@ -57,6 +58,7 @@ class Log:
             int(log.removeprefix(prefix)): at for log, at in positions.items() if log.startswith(prefix)
         }
         reached: dict[int, int] = {}
-        async for messages in replayed(self._reader, self.topic, starts, reached, self.batch):
-            yield messages
+        async with aclosing(replayed(self._reader, self.topic, starts, reached, self.batch)) as batches:
+            async for messages in batches:
+                yield messages
         ends.update({f"{prefix}{partition}": offset for partition, offset in reached.items()})

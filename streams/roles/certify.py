@@ -1,5 +1,4 @@
-"""certify: what the audits prove of each policy version, whether agreement has fallen now, and whom to
-tell.
+"""certify: what audits prove of each policy version, whether agreement has fallen now, and whom to tell.
 
 Reads traces and deferrals; writes to Redis, and events. The steps of a batch, in this order:
 
@@ -16,6 +15,7 @@ topics, and until that is done nothing is claimed.
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import aclosing
 
 from confluent_kafka import Message
 from faust import App
@@ -190,10 +190,11 @@ class Certifier(Service):
         log.warning("Redis has lost what certify had folded: reading it again from the topics")
         reached: dict[str, int] = {}
         for stream, one in self._logs.items():
-            async for messages in one.since(positions, reached):
-                await self._marks.go_on()
-                for task, news in self._news(stream, messages).items():
-                    await self._fold(task, news, rebuilding=True)
+            async with aclosing(one.since(positions, reached)) as batches:
+                async for messages in batches:
+                    await self._marks.go_on()
+                    for task, news in self._news(stream, messages).items():
+                        await self._fold(task, news, rebuilding=True)
         await self._marks.finish(reached)
         log.warning("what Redis had lost is folded again")
 
