@@ -75,8 +75,10 @@ class Waits:
 
     @property
     def mean(self) -> float:
-        """Audits for each alarm, as if every stream were watched anew after its own."""
-        return self.audits / len(self.raised) if len(self.raised) else np.inf
+        """Audits for each alarm, as if every stream were watched anew after its own;
+        without any alarm all of them, which is too few.
+        """
+        return self.audits / max(1, len(self.raised))
 
 
 def wait(watch: Watch, agreement: float, most: int, generator: np.random.Generator) -> Waits:
