@@ -35,11 +35,12 @@ class Kind:
 KINDS = (
     Kind("text", "text", attrgetter("texts"), stock.of_texts),
     Kind("vectors", "precomputed", attrgetter("vectors"), stock.of_vectors),
-    Kind("text + vectors", "text+precomputed", attrgetter("rows"), stock.of_texts),
-    Kind("text > vectors", "text>precomputed", attrgetter("rows"), stock.of_texts),
 )
-PLAIN = KINDS[:2]
-"""Those that read one thing."""
+RICHER = (
+    Kind("text+vectors", "text+precomputed", attrgetter("rows"), stock.of_both),
+    Kind("text>vectors", "text>precomputed", attrgetter("rows"), stock.of_both),
+)
+"""Both at once, and text first, the vector for what it defers."""
 
 
 def chosen(names: Sequence[str]) -> tuple[Kind, ...]:
@@ -48,8 +49,8 @@ def chosen(names: Sequence[str]) -> tuple[Kind, ...]:
     Raises:
         MissingData: there is no such kind.
     """
-    known = {kind.name: kind for kind in KINDS}
+    known = {kind.name: kind for kind in (*KINDS, *RICHER)}
     unknown = [name for name in names if name not in known]
     if unknown:
         raise MissingData(f"no kind of policy is called {unknown[0]!r}: there are {', '.join(known)}")
-    return tuple(kind for kind in KINDS if not names or kind.name in names)
+    return tuple(kind for kind in known.values() if not names or kind.name in names)

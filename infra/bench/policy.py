@@ -23,6 +23,7 @@ from infra.bench.figures import Figure, Report, alternating, figure, report
 from infra.bench.kinds import Kind, chosen
 from infra.bench.order import Order
 from infra.bench.progress import tell
+from infra.bench.stock import plain
 from infra.bench.tables import Table
 from infra.bench.tracer import rival
 from infra.bench.tracer.environment import NAME, tracer_if_wanted, unless_it_fails
@@ -87,14 +88,9 @@ def _at(policy: Policy, stock: Pipeline, rows: Features, size: int, runs: int) -
     places = range(len(rows))
     batches = [rows.take(places[begin : begin + size]) for begin in places[::size]]
     ours = partial(_cost, policy.score, batches)
-    theirs = partial(_cost, stock.predict_proba, [_plain(batch) for batch in batches])
+    theirs = partial(_cost, stock.predict_proba, [plain(batch) for batch in batches])
     alternating(1, ours, theirs)
     return Cost(*alternating(runs, ours, theirs))
-
-
-def _plain(batch: Features) -> Any:
-    """As scikit-learn takes it."""
-    return batch.embeddings if batch.texts is None else list(batch.texts)
 
 
 def _cost(score: Callable[[Any], object], batches: Sequence[Any]) -> float:

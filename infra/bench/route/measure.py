@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 from confluent_kafka.admin import AdminClient
 
 from infra.bench.figures import Figure, Report, figure, report
-from infra.bench.kinds import PLAIN, Kind
+from infra.bench.kinds import KINDS, Kind
 from infra.bench.order import Order
 from infra.bench.route.contestants import BARE, STOCK_FAUST, UNDERSTUDY, pace
 from infra.bench.route.corpus import Corpus, corpus
@@ -43,7 +43,7 @@ def measure(order: Order) -> Report:
     """
     data = corpus(Path(order.folder))
     with _servers() as settings:
-        return report([found for kind in PLAIN for found in _of(kind, settings, data, order.runs)])
+        return report([found for kind in KINDS for found in _of(kind, settings, data, order.runs)])
 
 
 def figures(kind: str, worker: Sequence[Pace], references: Mapping[str, Sequence[Pace]]) -> list[Figure]:

@@ -14,9 +14,12 @@ def _hastily(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(policy, "LEAST_SECONDS", 0.0001)
 
 
+KINDS = ("text", "vectors", "text+vectors", "text>vectors")
+
+
 def test_each_kind_is_measured_at_each_batch_beside_the_reference(small: Path) -> None:
     found = policy.measure(Order(str(small), tracer=False)).figures
-    names = [f"{kind}, batch {size}" for kind in ("text", "vectors") for size in (1, 32, 256)]
+    names = [f"{kind}, batch {size}" for kind in KINDS for size in (1, 32, 256)]
     assert [figure.name for figure in found] == names
     for figure in found:
         assert figure.unit == "µs CPU/row"
