@@ -32,8 +32,8 @@ from models.training import TrainingSet, check
 
 __all__ = ["Artifact", "FitResult", "FitSummary", "Options", "TrainingSet", "fit"]
 
-CURVE_SHARE = 0.3
 LINEAGE = 20
+OUTGROWN = 2.0
 
 
 class FitSummary(msgspec.Struct, frozen=True):
@@ -217,9 +217,11 @@ def _found(order: _Order, progress: Progress) -> _Found:
 
 
 def _recipe(order: _Order) -> Recipe | None:
-    """What the parent has chosen, if it read the same features and chose at all."""
+    """What the parent has chosen, if it read the same features and has not been outgrown since."""
     parent = order.ancestor
-    if parent is None or parent.embedder != order.embedder or parent.traces == parent.certifying:
+    if parent is None or parent.embedder != order.embedder:
+        return None
+    if len(order.training) > OUTGROWN * parent.searched:
         return None
     strengths = {one.reads: one.strength for one in parent.members if one.kind == linear.KIND}
     extras = frozenset(one.kind for one in parent.members) - set(ALWAYS)
@@ -232,8 +234,8 @@ def _noise(order: _Order, fitted: Fitted) -> Noise | None:
 
 
 def _curve(order: _Order, fitted: Fitted, progress: Progress) -> tuple[CurvePoint, ...]:
-    """What parts of the traces would have certified, as far as a third of the time spent so far allows."""
-    if order.ancestor is not None:
+    """What parts of the traces would have certified, as far as there is time; none for a refit."""
+    if order.ancestor is not None or order.options.curve == 0.0:
         return ()
     progress(0.82, "learning curve")
 
@@ -242,10 +244,10 @@ def _curve(order: _Order, fitted: Fitted, progress: Progress) -> tuple[CurvePoin
         names = tuple(sorted(set(part.labels)))
         if len(names) < 2 or not np.any(part.sampled):
             return None
-        quick = Options(budget=1e-9, residual=False)
+        quick = replace(order.options, surrogates=(), residual=False)
         return learn(part, names, order.embedder, order.targets, quick, seed=order.seed).sample
 
-    seconds = CURVE_SHARE * order.spent
+    seconds = order.options.curve * order.spent
     below = learning_curve(
         at, len(order.training), order.targets, order.delta, seconds=seconds, seed=order.seed
     )
@@ -310,6 +312,7 @@ def _manifest(order: _Order, found: _Found, summary: FitSummary, graph: bytes) -
         sha256=hashlib.sha256(graph).hexdigest(),
         surrogate=summary.surrogate,
         acceptor=summary.acceptor,
+        searched=_searched(order, found.fitted),
         members=_members(found.fitted),
         accuracy=summary.accuracy,
         seconds=summary.seconds,
@@ -327,6 +330,13 @@ def _manifest(order: _Order, found: _Found, summary: FitSummary, graph: bytes) -
 def _dimension(fitted: Fitted) -> int | None:
     designs = (design for stage in fitted.joint.stages for design in stage.designs)
     return next((design.dimension for design in designs if design.dimension is not None), None)
+
+
+def _searched(order: _Order, fitted: Fitted) -> int:
+    """With how many traces the choices were made that this policy rests on; 0 if none were."""
+    if order.ancestor is not None and _recipe(order) is not None:
+        return order.ancestor.searched
+    return len(order.training) if fitted.lesson.choosers.any() else 0
 
 
 def _members(fitted: Fitted) -> tuple[Member, ...]:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from msgspec import structs
 from numpy.typing import NDArray
 
 from models import cascade, exact, folds, stage
@@ -163,11 +164,16 @@ def _joint(
     joint = cascade.alone(first)
     if not options.residual or recipe is not None or not lesson.choosers.any():
         return joint, tuple(sweep.trials)
-    return _with_residual(joint, lesson, sampled, targets, sweep)
+    return _with_residual(joint, lesson, sampled, targets, options, sweep)
 
 
 def _with_residual(
-    joint: Joint, lesson: Lesson, sampled: NDArray[np.bool_], targets: Sequence[float], sweep: Sweep
+    joint: Joint,
+    lesson: Lesson,
+    sampled: NDArray[np.bool_],
+    targets: Sequence[float],
+    options: Options,
+    sweep: Sweep,
 ) -> Learned:
     """A second stage that learns from what the first would defer, if the choosers find that it helps."""
     (first,) = joint.stages
@@ -178,7 +184,7 @@ def _with_residual(
         return joint, tuple(sweep.trials)
     weights = np.ones(len(deferred)) if lesson.weights is None else lesson.weights
     rest = replace(lesson, weights=weights * deferred, choosers=lesson.choosers & deferred)
-    again = Sweep(rest, sampled & deferred, Options(budget=1e-9), None, "residual")
+    again = Sweep(rest, sampled & deferred, replace(options, surrogates=()), None, "residual")
     second = replace(
         stage.learn(first.designs, again, "residual"), novelty=first.novelty, limits=first.limits
     )
@@ -186,12 +192,8 @@ def _with_residual(
     gain = cascade.better(joint, whole, lesson, targets)
     kept = gain >= RESIDUAL_GAIN
     outcome = "chosen" if kept else f"no better: coverage changes by {gain:+.1%}"
-    trials = (*sweep.trials, *(replace_outcome(trial, outcome) for trial in again.trials[-1:]))
+    trials = (*sweep.trials, *(structs.replace(trial, outcome=outcome) for trial in again.trials[-1:]))
     return (whole if kept else joint), trials
-
-
-def replace_outcome(trial: Trial, outcome: str) -> Trial:
-    return Trial(**{field: getattr(trial, field) for field in trial.__struct_fields__} | {"outcome": outcome})
 
 
 def _poor(joint: Joint, lesson: Lesson, target: float, floor: float) -> NDArray[np.bool_]:

@@ -97,6 +97,8 @@ class Manifest(Struct, frozen=True):
         libraries: versions it was made with.
         sha256: of the graph, in hexadecimal.
         surrogate, acceptor: what they are, in words.
+        searched: with how many traces its surrogates, C and acceptor were chosen, by itself or an ancestor
+            whose choices it took over; 0 where nothing was chosen by labels.
         members: the pools, stage by stage.
         accuracy: out-of-fold share of all traces on which the surrogate agrees with the teacher.
         seconds: what the fit took.
@@ -131,6 +133,7 @@ class Manifest(Struct, frozen=True):
     sha256: str
     surrogate: str
     acceptor: str
+    searched: int
     members: tuple[Member, ...]
     accuracy: float
     seconds: float

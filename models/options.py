@@ -17,8 +17,8 @@ class Options:
             tried only by name. The ones that are always learned are learned whatever is named.
         budget: seconds after which nothing new is tried, > 0.
         label_floor: a label whose answers prove to agree less often than this is never answered, in [0, 1].
+        curve: how long the learning curve may take, as a share of what the fit took, >= 0; 0 for none.
         residual: also try a second surrogate that learns from what the first would defer.
-        seed: of folds, sketches and draws.
 
     Raises:
         ValueError: one of them is out of range, or there is no such surrogate.
@@ -27,8 +27,8 @@ class Options:
     surrogates: Sequence[str] | None = None
     budget: float = BUDGET
     label_floor: float = 0.8
+    curve: float = 0.3
     residual: bool = True
-    seed: int = 0
 
     def __post_init__(self) -> None:
         unknown = sorted(set(self.surrogates or ()) - set(KINDS))
@@ -40,6 +40,8 @@ class Options:
             raise ValueError(f"budget: {self.budget} s is not above 0")
         if not 0.0 <= self.label_floor <= 1.0:
             raise ValueError(f"label_floor: {self.label_floor} is not between 0 and 1")
+        if not self.curve >= 0.0:
+            raise ValueError(f"curve: {self.curve} is below 0")
 
     def allows(self, kind: str, by_name: bool) -> bool:
         return not by_name if self.surrogates is None else kind in self.surrogates

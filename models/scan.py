@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from models import noise
 from models.curve import learning_curve, name, point
-from models.fit import FitResult, fit
+from models.fit import FitResult, Options, fit
 from models.frontier import Sample
 from models.prospect import METHOD, Assumptions, Outlook, Prospect, prospect
 from models.study import CurvePoint, Noise, Study
@@ -72,6 +72,7 @@ class _Wanted:
             embedder=self.embedder,
             targets=self.targets,
             delta=self.delta,
+            options=Options(curve=0.0),
             seed=self.seed,
             progress=progress,
         )

@@ -25,7 +25,7 @@ from mode import Service
 
 from models.artifact import Artifact
 from models.embedders.spec import TEXT, encodes
-from models.fit import FitResult
+from models.fit import FitResult, Options
 from schemas.codec import TRACE
 from schemas.errors import InvalidVector, SchemaError
 from schemas.messages import Event, EventKind, Trace
@@ -261,6 +261,8 @@ class Trainer(Service):
             parent=await self._registry.fetch(task.name, active.version) if active else None,
             teachers=teachers(traces),
             encoder=encoder_of(traces) if encodes(config.embedder) else None,
+            # What a report would show costs time that a stream waits for.
+            options=Options(label_floor=config.label_floor, curve=0.0),
         )
         return await self._refitter.fitted(job, config.refit.budget)
 

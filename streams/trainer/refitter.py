@@ -11,7 +11,7 @@ import threading
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 
-from models.fit import Artifact, FitResult, TrainingSet, fit
+from models.fit import Artifact, FitResult, Options, TrainingSet, fit
 from models.manifest import Teacher
 from streams.errors import RefitFailed
 
@@ -32,6 +32,7 @@ class Job:
     parent: Artifact | None
     teachers: tuple[Teacher, ...]
     encoder: str | None
+    options: Options
 
 
 class Refitter:
@@ -109,6 +110,7 @@ def _made(job: Job) -> FitResult:
         parent=job.parent,
         teachers=job.teachers,
         encoder=job.encoder,
+        options=job.options,
     )
 
 

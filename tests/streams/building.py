@@ -53,6 +53,7 @@ def manifest(**given: Any) -> Manifest:
         "sha256": "",
         "surrogate": "",
         "acceptor": "",
+        "searched": 0,
         "members": (),
         "accuracy": 0.9,
         "seconds": 0.1,

@@ -70,6 +70,7 @@ def manifest(version: str = "v2", **changed: Any) -> Manifest:
         "sha256": "",
         "surrogate": "logistic regression",
         "acceptor": "top-1",
+        "searched": 0,
         "members": (),
         "accuracy": 0.875,
         "seconds": 1.5,
