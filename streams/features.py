@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.embedders.embedder import Embedder
-from models.embedders.spec import PRECOMPUTED, needs_text, reads_text, vectors_of
+from models.embedders.spec import PRECOMPUTED, is_lazy, needs_text, reads_text, vectors_of
 from models.features import Features
 from schemas.errors import InvalidVector
 from schemas.messages import Request
@@ -62,6 +62,7 @@ class Vectors:
         self._embedder = embedder
         self._rows = np.empty((len(texts), embedder.dimension), dtype=np.float32)
         self._made = np.zeros(len(texts), dtype=np.bool_)
+        self._refused = np.zeros(len(texts), dtype=np.bool_)
 
     def embed(self, places: Sequence[int]) -> NDArray[np.float32]:
         """Float32 [places, d]. Raises EmbedderError."""
@@ -72,9 +73,13 @@ class Vectors:
             self._made[missing] = True
         return self._rows[chosen]
 
-    def lacking(self, places: range) -> int:
-        """How many of them were not made."""
-        return len(places) - int(np.count_nonzero(self._made[places.start : places.stop]))
+    def refuse(self, place: int) -> None:
+        """The encoder makes none of this text."""
+        self._refused[place] = True
+
+    def refused(self, places: range) -> int:
+        """Of how many of them the encoder makes none."""
+        return int(np.count_nonzero(self._refused[places.start : places.stop]))
 
     def packed(self, place: int) -> bytes | None:
         """One of them as it travels; None where nobody has asked for it."""
@@ -82,6 +87,11 @@ class Vectors:
 
 
 def encoded(task: Task, vectors: Vectors, places: Sequence[int]) -> Features:
-    """What the policy scores of some of the texts. Raises EmbedderError."""
-    texts = [vectors.texts[place] for place in places] if reads_text(task.config.embedder) else None
-    return Features(texts, vectors.embed(places))
+    """What the policy scores of some of the texts; the texts alone where it asks for vectors by itself.
+
+    Raises:
+        EmbedderError: the encoder failed.
+    """
+    spec = task.config.embedder
+    texts = [vectors.texts[place] for place in places] if reads_text(spec) else None
+    return Features(texts, None if is_lazy(spec) else vectors.embed(places))

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from models.errors import PolicyError
 from models.features import Features
-from models.policy import Policy, Scores
+from models.policy import Embed, Policy, Scores
 from schemas.messages import Guess, Reason
 from streams.live import Surrogate, Task
 
@@ -39,18 +39,25 @@ class Verdict(NamedTuple):
     shadow: Guess | None = None
 
 
-def verdicts(task: Task, rows: Features | None, count: int, allotted: Sequence[bool] = ()) -> list[Verdict]:
+def verdicts(
+    task: Task,
+    rows: Features | None,
+    count: int,
+    allotted: Sequence[bool] = (),
+    embed: Embed | None = None,
+) -> list[Verdict]:
     """Score the requests of one task together; no row's verdict depends on its neighbours.
 
     Args:
         rows: what the surrogates read, a row a request; None where that is not known.
         count: how many requests there are.
         allotted: for each request whether a canary decides; empty where none does.
+        embed: makes the vectors of some rows, for a policy that asks for them; see `Policy.score`.
     """
     live = task.live
     stopped = _stopped(task, live)
     threshold = live.threshold if live else None
-    opinions_of_live = _asked(task, live, rows, count)
+    opinions_of_live = _asked(task, live, rows, count, embed)
     if task.candidate is None:
         return [Verdict(stopped or reason, guess, threshold) for reason, guess in opinions_of_live]
     tried = _stopped(task, task.candidate)
@@ -63,7 +70,7 @@ def verdicts(task: Task, rows: Features | None, count: int, allotted: Sequence[b
         )
         for (first, guess), (second, other_guess), by_canary in zip(
             opinions_of_live,
-            _asked(task, task.candidate, rows, count),
+            _asked(task, task.candidate, rows, count, embed),
             allotted or repeat(False, count),
             strict=True,
         )
@@ -77,11 +84,13 @@ def _stopped(task: Task, surrogate: Surrogate | None) -> Reason | None:
     return Reason.BREAKER_OPEN if task.breaker.stops(surrogate.version if surrogate else None) else None
 
 
-def _asked(task: Task, surrogate: Surrogate | None, rows: Features | None, count: int) -> list[Opinion]:
+def _asked(
+    task: Task, surrogate: Surrogate | None, rows: Features | None, count: int, embed: Embed | None
+) -> list[Opinion]:
     if surrogate is None or rows is None:
         return [(Reason.UNCERTIFIED if surrogate else Reason.NO_POLICY, None)] * count
     try:
-        scores = surrogate.policy.score(rows)
+        scores = surrogate.policy.score(rows, embed)
     except PolicyError:
         log.exception("policy %s of task %s failed: deferring", surrogate.version, task.name)
         return [(Reason.UNCERTIFIED, None)] * count

@@ -80,7 +80,7 @@ class Router:
             rows = brought([request for request, _ in group], task)
         allotted, vectors = self._allotted(task, group), None
         if rows is not None and rows.texts is not None and task.embedder is not None:
-            found, vectors = await self._encoded(task, task.embedder, rows.texts, allotted)
+            found, vectors = await self._encoded(task, task.embedder, rows.texts, allotted, group)
             now_stands = self._live.task(task.name)
             if vectors is not None and now_stands != task:  # a breaker that has opened holds for these too
                 return outgoing + await self._answers(now_stands, group, now)
@@ -92,11 +92,17 @@ class Router:
         return outgoing
 
     async def _encoded(
-        self, task: Task, embedder: Embedder, texts: Sequence[str], allotted: Sequence[bool]
+        self,
+        task: Task,
+        embedder: Embedder,
+        texts: Sequence[str],
+        allotted: Sequence[bool],
+        group: Iterable[Arrival],
     ) -> tuple[list[Verdict], Vectors | None]:
         """The verdicts on texts whose vectors have to be made, and the vectors where that worked."""
+        audited = [self._auditor.draws(request.id, task.audit_rate) for request, _ in group]
         try:
-            return await encoded_verdicts(task, embedder, texts, allotted)
+            return await encoded_verdicts(task, embedder, texts, allotted, audited)
         except EmbedderError as error:
             log.error("%d requests of task %s are deferred: %s", len(texts), task.name, error)
         self._live.close(embedder)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from models.errors import EmbedderError, PolicyError, TextRefused
 from models.features import Features
 from models.manifest import FORMAT, FrontierPoint, Manifest
-from models.policy import Policy, Scores
+from models.policy import Embed, Policy, Scores
 from schemas.codec import DEFERRAL, LABEL, TRACE
 from schemas.messages import Deferral, Guess, Label, Reason, Request, Trace
 from schemas.names import Topics
@@ -85,18 +85,23 @@ class ScriptedEmbedder:
 
 
 class ScriptedPolicy(Policy):
-    """Answers the text `yes 0.9 0.1` with label yes, score .9 and novelty .1, and fails on `fail`."""
+    """Answers the text `yes 0.9 0.1` with label yes, score .9 and novelty .1, and fails on `fail`.
+
+    In a cascade it asks for the vectors of what scores less than one half.
+    """
 
     def __init__(self, **given: Any) -> None:
         super().__init__(manifest(**given), None)
 
-    def score(self, features: Features) -> Scores:
+    def score(self, features: Features, embed: Embed | None = None) -> Scores:
         texts, vectors = features.texts, features.embeddings
         if texts is None and vectors is not None and vectors.shape[1] == ScriptedEmbedder.dimension:
             return Scores(vectors[:, 0].astype(np.int64), vectors[:, 1], vectors[:, 2])
         if texts is None or "fail" in texts:
             raise PolicyError("graph: no")
         rows = [text.split() for text in texts]
+        if embed is not None and ">" in self.manifest.embedder:
+            embed(np.flatnonzero([float(score) < 0.5 for _, score, _ in rows]))
         return Scores(
             np.array([self.manifest.labels.index(label) for label, _, _ in rows], dtype=np.int64),
             np.array([score for _, score, _ in rows], dtype=np.float32),

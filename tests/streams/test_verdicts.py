@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from models.features import Features
-from models.policy import Scores
+from models.policy import Embed, Scores
 from schemas.config import Config
 from schemas.messages import Guess, Reason
 from streams.live import Task, Trial
@@ -115,7 +115,7 @@ def test_a_candidate_alone_is_scored_and_one_that_fails_defers_only_what_it_deci
 
 
 class Failing(ScriptedPolicy):
-    def score(self, _: Features) -> Scores:
+    def score(self, _: Features, __: Embed | None = None) -> Scores:
         return super().score(Features(texts=["fail"]))
 
 

@@ -4,6 +4,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -32,13 +33,19 @@ SPEC = "model2vec:/m"
 class Room:
     """Tasks `t`, whose texts are encoded, and `text`, whose texts are not."""
 
-    def __init__(self, embedder: ScriptedEmbedder | None = None, policy: bool = True) -> None:
+    def __init__(
+        self,
+        embedder: ScriptedEmbedder | None = None,
+        policy: bool = True,
+        spec: str = SPEC,
+        audit_rate: float = 0.0,
+    ) -> None:
         self.live = Live()
-        self.live.configure("*", parse_override(b'{"audit_rate": 0}'))
-        self.live.configure("t", parse_override(b'{"embedder": "model2vec:/m"}'))
+        self.live.configure("*", parse_override(msgspec.json.encode({"audit_rate": audit_rate})))
+        self.live.configure("t", parse_override(msgspec.json.encode({"embedder": spec})))
         self.live.install("text", ScriptedPolicy())
         if policy:
-            given: dict[str, Any] = {"embedder": SPEC, "dimension": 3, "encoder": "scripted:1"}
+            given: dict[str, Any] = {"embedder": spec, "dimension": 3, "encoder": "scripted:1"}
             self.live.install("t", ScriptedPolicy(**given))
         if embedder is not None:
             self.live.encode(Encoding(SPEC), embedder)
@@ -59,6 +66,22 @@ async def test_texts_are_encoded_once_and_their_vectors_go_to_the_teacher_with_t
     assert found.features is not None
     assert np.frombuffer(found.features, "<f4").tolist() == [0.0, 0.25, 0.25]
     assert reasons(out) == ["text: task t is classified by its text"]
+
+
+async def test_a_cascade_encodes_what_its_first_stage_leaves_open_and_what_becomes_a_trace() -> None:
+    sure, open_one = "yes 0.75 0.25", "no 0.25 0.25"
+    embedder = ScriptedEmbedder()
+    out = await Room(embedder, spec=f"text>{SPEC}").sent(sure, open_one)
+    assert embedder.texts == [open_one]
+    assert [label.id for label in labels(out)] == ["r0"]
+    assert [found.features is not None for found in deferrals(out)] == [True]
+    embedder = ScriptedEmbedder()
+    out = await Room(embedder, spec=f"text>{SPEC}", audit_rate=1.0).sent(sure, open_one)
+    assert sorted(embedder.texts) == [open_one, sure]
+    assert [(found.audit, found.features is not None) for found in deferrals(out)] == [
+        (True, True),
+        (False, True),
+    ]
 
 
 async def test_before_the_first_policy_vectors_are_made_for_the_traces() -> None:
