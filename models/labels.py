@@ -1,46 +1,48 @@
 """How the surrogate does label by label, where it would answer."""
 
+from collections.abc import Mapping
+
 import numpy as np
 from numpy.typing import NDArray
 
 from models import exact
-from models.learn import Fitted
-from models.study import LabelAccount
+from models.study import LabelAccount, Study
 
 LEVEL = 0.05
 
 
-def accounts(fitted: Fitted, names: tuple[str, ...], threshold: float) -> tuple[LabelAccount, ...]:
-    """One for each label, counted on the certifying traces that score at least `threshold`."""
-    lesson, joint, size = fitted.lesson, fitted.joint, len(names)
-    answered = fitted.certifying & fitted.eligible & (joint.scores >= threshold)
-    trials = np.bincount(joint.guesses[answered], minlength=size)
-    hits = np.bincount(joint.guesses[answered & fitted.agrees], minlength=size)
-    traces = np.bincount(lesson.codes, minlength=size)
-    instead = _instead(joint.guesses, lesson.codes, size)
+def accounts(study: Study, threshold: float | None, blocked: Mapping[str, str]) -> tuple[LabelAccount, ...]:
+    """One for each label, in the order of the study's names, counted on the certifying traces.
+
+    Args:
+        threshold: least score that is answered; None answers nothing.
+        blocked: the labels that are never answered, and why.
+    """
+    size = len(study.names)
+    least = float("inf") if threshold is None else threshold
+    answered = study.certifying & study.eligible & (study.scores >= least)
+    trials = np.bincount(study.guesses[answered], minlength=size).tolist()
+    hits = np.bincount(study.guesses[answered & study.agrees], minlength=size).tolist()
+    traces = np.bincount(study.codes, minlength=size).tolist()
+    instead = _instead(study)
     return tuple(
         LabelAccount(
             label=name,
-            traces=int(traces[code]),
-            answered=int(trials[code]),
-            agreements=int(hits[code]),
-            low=exact.lower(int(hits[code]), int(trials[code]), LEVEL / 2),
-            high=exact.upper(int(hits[code]), int(trials[code]), LEVEL / 2),
-            blocked=_why(fitted, code),
-            confused_with=names[instead[code]] if instead[code] >= 0 else None,
+            traces=traces[code],
+            answered=trials[code],
+            agreements=hits[code],
+            low=exact.lower(hits[code], trials[code], LEVEL / 2),
+            high=exact.upper(hits[code], trials[code], LEVEL / 2),
+            blocked=blocked.get(name),
+            confused_with=study.names[instead[code]] if instead[code] >= 0 else None,
         )
-        for code, name in enumerate(names)
+        for code, name in enumerate(study.names)
     )
 
 
-def _instead(guesses: NDArray[np.int64], codes: NDArray[np.int64], size: int) -> NDArray[np.int64]:
+def _instead(study: Study) -> NDArray[np.int64]:
     """For each guessed label the one that the teacher gives most often instead; -1 where it never does."""
-    wrong = guesses != codes
-    counts = np.bincount(guesses[wrong] * size + codes[wrong], minlength=size * size).reshape(size, size)
+    wrong, size = ~study.agrees, len(study.names)
+    pairs = study.guesses[wrong] * size + study.codes[wrong]
+    counts = np.bincount(pairs, minlength=size * size).reshape(size, size)
     return np.where(counts.any(axis=1), counts.argmax(axis=1), -1)
-
-
-def _why(fitted: Fitted, code: int) -> str | None:
-    if fitted.few[code]:
-        return "too few traces"
-    return "agrees too seldom" if fitted.poor[code] else None

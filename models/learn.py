@@ -57,6 +57,11 @@ class Fitted:
     def blocked(self) -> NDArray[np.bool_]:
         return self.few | self.poor
 
+    def why_blocked(self, names: tuple[str, ...]) -> dict[str, str]:
+        """The labels that are never answered, and why."""
+        poor = {names[code]: "agrees too seldom" for code in np.flatnonzero(self.poor)}
+        return poor | {names[code]: "too few traces" for code in np.flatnonzero(self.few)}
+
     @property
     def certifying(self) -> NDArray[np.bool_]:
         """bool [n], the traces that certify."""

@@ -76,7 +76,7 @@ def fit(
         temperature = float(np.exp(_best_log_temperature(logits[choosers], codes[choosers])))
     certain, doubt = _odds(logits[sampled], temperature)
     agrees = logits[sampled].argmax(axis=1) == codes[sampled]
-    hit, miss, intercept = _beta(certain.astype(np.float64), doubt.astype(np.float64), agrees)
+    hit, miss, intercept = _beta(certain, doubt, agrees)
     return TopOne(temperature, hit, miss, intercept)
 
 
@@ -90,12 +90,16 @@ def _best_log_temperature(logits: NDArray[np.float32], codes: NDArray[np.int64])
     return float(found.x)
 
 
-def _odds(logits: NDArray[np.float32], temperature: float) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Logs of the top-1 probability and of what is left, kept away from log 0."""
-    scaled = logits / np.float32(temperature)
-    total = np.exp(scaled - scaled.max(axis=1, keepdims=True)).sum(axis=1)
-    rest = np.maximum(total - 1, np.float32(SMALLEST))
-    return -np.log1p(rest), np.log(rest) - np.log1p(rest)
+def _odds(logits: Matrix, temperature: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Logs of the top-1 probability and of what is left, kept away from log 0; the arithmetic of the graph.
+
+    Many answers are as sure as can be, and have one score. It must be the same to the last bit there.
+    """
+    scaled = logits * np.float32(1.0 / temperature)
+    total = np.exp(scaled - scaled.max(axis=1, keepdims=True)).astype(np.float64).sum(axis=1)
+    rest = np.maximum(total - 1.0, SMALLEST)
+    whole = np.log(rest + 1.0)
+    return -whole, np.log(rest) - whole
 
 
 def _beta(

@@ -7,6 +7,7 @@ import numpy as np
 from msgspec import Struct
 
 from models.fit import FitSummary
+from models.labels import accounts
 from models.manifest import FrontierPoint, Manifest
 from models.report.boundary import Pair, boundary
 from models.report.changes import Changes, Side, changes, figures, side
@@ -14,11 +15,13 @@ from models.report.cost import Choice, Cost, cost
 from models.report.examples import Group, groups
 from models.report.flow import Flow, flow
 from models.report.frontier import Frontier, frontier
-from models.report.labels import accounts
 from models.report.reliability import Bin, calibration_error, reliability
 from models.study import CurvePoint, LabelAccount, Noise, Study, Trial
 
 MOST_LABELS = 1000
+
+
+BLOCKED = "the policy never answers it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +119,9 @@ def content(subject: Subject) -> Content:
     bins = () if study is None else reliability(study)
     parent = subject.parent
     blocked = () if manifest is None else manifest.blocked
-    told = () if study is None else study.accounts or accounts(study, threshold, blocked)
+    told = (
+        () if study is None else study.accounts or accounts(study, threshold, dict.fromkeys(blocked, BLOCKED))
+    )
     return Content(
         task=subject.task,
         summary=summary,

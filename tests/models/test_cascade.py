@@ -64,7 +64,7 @@ def learned(residual: bool) -> learn.Fitted:
     noise = np.random.default_rng(4).standard_normal(drawn.embeddings.shape, dtype=np.float32)
     features = Features(embeddings=drawn.embeddings + 1.5 * noise)
     training = TrainingSet(features, labels, np.ones(3400, dtype=np.bool_))
-    options = Options(residual=residual)
+    options = Options(surrogates=(), residual=residual)
     return learn.learn(training, tuple(sorted(VERBS)), "precomputed", (0.95,), options)
 
 

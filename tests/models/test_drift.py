@@ -147,10 +147,10 @@ def test_windows_add_up_and_are_written_as_plain_numbers(trained: Reference) -> 
 def test_a_policy_sees_no_drift_in_more_of_the_same_and_some_where_half_is_strange(policy: Policy) -> None:
     manifest = policy.manifest
     same = DRAWS[manifest.embedder](2000, 5)[0]
-    strange = (
-        Features(texts=["ωβγ δεζ ηθι"] * 1000)
-        if same.texts is not None
-        else Features(embeddings=np.random.default_rng(6).standard_normal((1000, WIDTH)).astype(np.float32))
+    vectors = np.random.default_rng(6).standard_normal((1000, WIDTH)).astype(np.float32)
+    strange = Features(
+        None if same.texts is None else ["ωβγ δεζ ηθι"] * 1000,
+        None if same.embeddings is None else vectors,
     )
     trained = manifest.reference
     assert trained is not None

@@ -38,7 +38,7 @@ def test_a_csv_of_calls_is_told_what_it_can_have(understudy: Run, tmp_path: Path
 def test_vectors_beside_the_calls_are_learned_from(understudy: Run, files: Path) -> None:
     ended = understudy("scan", files / "train.jsonl", "--embeddings", files / "train.npy", "--json")
     found = json.loads(ended.out)
-    assert found["surrogate"] == "logistic regression on vectors"
+    assert "logistic regression on vectors" in found["surrogate"]
     assert found["noise"]["contradictions"] == 0
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from models import exact
 from models.evaluate import evaluate
+from models.labels import accounts
 from models.manifest import FrontierPoint, Teacher
 from models.policy import Policy
 from models.report import content
@@ -17,7 +18,6 @@ from models.report.decisions import decide
 from models.report.examples import groups, shortened
 from models.report.flow import flow
 from models.report.frontier import observed, steps
-from models.report.labels import BLOCKED, accounts
 from models.report.reliability import calibration_error, reliability
 from models.report.rescored import rescored
 from models.study import LabelAccount
@@ -126,14 +126,14 @@ def test_the_lowest_target_that_was_asked_for_and_certified_is_shown() -> None:
 
 
 def test_each_label_is_accounted_for_by_what_is_guessed_and_the_teacher_says_instead() -> None:
-    address, refund, track = accounts(EIGHT, 0.7, ("address",))
-    assert (address.traces, address.answered, address.blocked) == (0, 0, BLOCKED)
+    address, refund, track = accounts(EIGHT, 0.7, {"address": "why"})
+    assert (address.traces, address.answered, address.blocked) == (0, 0, "why")
     assert (refund.traces, refund.answered, refund.agreements, refund.confused_with) == (0, 1, 0, "track")
     assert (track.traces, track.answered, track.agreements, track.confused_with) == (8, 2, 2, None)
     assert (track.low, track.high) == (exact.lower(2, 2, 0.025), 1.0)
-    assert [each.answered for each in accounts(EIGHT, None, ())] == [0, 0, 0]
+    assert [each.answered for each in accounts(EIGHT, None, {})] == [0, 0, 0]
     mixed = replace(EIGHT, codes=np.array([0, 0, 0, 1, 1, 2, 2, 2]), guesses=np.full(8, 2))
-    assert accounts(mixed, None, ())[2].confused_with == "address"
+    assert accounts(mixed, None, {})[2].confused_with == "address"
 
 
 def test_of_very_many_labels_those_with_most_traces_are_shown() -> None:
