@@ -4,6 +4,9 @@ A row takes the first stage's label, score and novelty where its score reaches t
 novel there, else the second's. Both scores are probabilities that the teacher agrees, so one threshold serves
 both, and what is certified is the joint agreement. A second stage with other features is computed for the
 rest alone; one on the same features (a residual stage) has learned from the rest alone.
+
+Which of two answers of different stages comes first depends on both calibrations. Where no traces choose,
+these are fitted on traces that certify: three numbers a stage, the one thing that is.
 """
 
 from collections.abc import Sequence

@@ -158,7 +158,7 @@ class Sweep:
         scores = None
         if logits is not None:
             lesson = self.lesson
-            scores = top1.fit(logits, lesson.codes, lesson.choosers, self.sampled).of_logits(logits)
+            scores = top1.fit(logits, lesson.codes, lesson.choosers, self.judges).of_logits(logits)
         agrees = None if logits is None else logits.argmax(axis=1) == self.lesson.codes
         self.trials.append(
             judged(

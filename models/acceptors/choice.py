@@ -40,7 +40,7 @@ def candidates(
     """Top-1 first, then whatever may compete with it."""
     agrees = evidence.logits.argmax(axis=1) == lesson.codes
     judges = lesson.choosers if lesson.choosers.any() else sampled
-    best = top1.fit(evidence.logits, lesson.codes, lesson.choosers, sampled)
+    best = top1.fit(evidence.logits, lesson.codes, lesson.choosers, judges)
     found: list[tuple[Acceptor, NDArray[np.float32]]] = [(best, best.scores(evidence))]
     if lesson.choosers.any() and not only_top1:
         found.append(learned.cross_fit(evidence, agrees, sampled, lesson))

@@ -1,9 +1,9 @@
 """The surrogate's own best probability, calibrated: the acceptor that needs least and mostly wins.
 
 The top-1 probability of the softmax at a temperature, put through beta calibration (Kull, Silva Filho and
-Flach 2017) with slopes that can't be negative: the score never falls while the top-1 probability rises. So
-the calibration can't change which answers come first, and may be fitted on the very traces that certify. The
-temperature can, and is fitted on those that choose; without any it is 1.
+Flach 2017) with slopes that can't be negative: the score never falls while the top-1 probability rises. Both
+are fitted on the traces that choose. Without any the temperature is 1, and the calibration, which can't change
+which answers come first, is fitted on the very traces that certify.
 """
 
 from dataclasses import dataclass
@@ -63,19 +63,19 @@ class TopOne:
 
 
 def fit(
-    logits: Matrix, codes: NDArray[np.int64], choosers: NDArray[np.bool_], sampled: NDArray[np.bool_]
+    logits: Matrix, codes: NDArray[np.int64], choosers: NDArray[np.bool_], judges: NDArray[np.bool_]
 ) -> TopOne:
     """Calibrate on out-of-fold logits [n, labels] of which the teacher said `codes` [n].
 
     Args:
         choosers: bool [n], they fit the temperature.
-        sampled: bool [n], they fit the calibration; at least one.
+        judges: bool [n], they fit the calibration; at least one.
     """
     temperature = 1.0
     if choosers.any():
         temperature = float(np.exp(_best_log_temperature(logits[choosers], codes[choosers])))
-    certain, doubt = _odds(logits[sampled], temperature)
-    agrees = logits[sampled].argmax(axis=1) == codes[sampled]
+    certain, doubt = _odds(logits[judges], temperature)
+    agrees = logits[judges].argmax(axis=1) == codes[judges]
     hit, miss, intercept = _beta(certain, doubt, agrees)
     return TopOne(temperature, hit, miss, intercept)
 
