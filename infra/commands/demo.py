@@ -13,7 +13,6 @@ from infra.demo.show import TASK, play
 from infra.serve.servers import servers
 from infra.serve.standing import Standing
 from infra.serve.worker import log_plainly
-from schemas.config import Config
 from streams.settings import Settings, load_settings
 
 commands = typer.Typer()
@@ -26,6 +25,7 @@ _TRY = "understudy ask 'where is my parcel?'"
 def demo(
     seconds: Annotated[float, typer.Option(help="Stop after so long; by default at Ctrl-C.")] = float("inf"),
     plain: Annotated[bool, typer.Option("--plain", help="Lines instead of a live view, for pipes.")] = False,
+    drift: Annotated[bool, typer.Option("--drift", help="Let the teacher's answers drift midway.")] = False,
     json: AsJson = False,
 ) -> None:
     """Run all roles with embedded Kafka and Redis, a simulated teacher and traffic, and watch."""
@@ -33,9 +33,9 @@ def demo(
     with servers(_embedded_only(load_settings()), TASK) as (settings, embedded):
         where = f"Kafka {embedded.kafka}, Redis {embedded.redis}; in another terminal: {_TRY}"
         note(where)
-        board = _lines(settings, seconds) if plain or json else _live(settings, seconds, where)
+        board = _lines(settings, seconds, drift) if plain or json else _live(settings, seconds, where, drift)
     if json:
-        result(board.summary(Config().target_agreement))
+        result(board.summary())
 
 
 def _embedded_only(settings: Settings) -> Settings:
@@ -43,22 +43,25 @@ def _embedded_only(settings: Settings) -> Settings:
     return settings.model_copy(update={"kafka": {}, "redis": {}})
 
 
-def _lines(settings: Settings, seconds: float) -> Scoreboard:
-    told = -_EVERY
+def _lines(settings: Settings, seconds: float, drift: bool) -> Scoreboard:
+    told, headline = -_EVERY, None
 
     def shown(board: Scoreboard, standing: Standing | None, second: int) -> None:
-        nonlocal told
+        nonlocal told, headline
+        if board.headline is not None and board.headline is not headline:
+            headline = board.headline
+            note(headline.message)
         if second >= told + _EVERY:
             told = second
             note(view.line(board, standing, second))
 
-    return play(settings, seconds, shown)
+    return play(settings, seconds, shown, drift=drift)
 
 
-def _live(settings: Settings, seconds: float, where: str) -> Scoreboard:
+def _live(settings: Settings, seconds: float, where: str, drift: bool) -> Scoreboard:
     with Live(screen=False, refresh_per_second=4) as live:
 
         def shown(board: Scoreboard, standing: Standing | None, second: int) -> None:
             live.update(view.screen(board, standing, second, where))
 
-        return play(settings, seconds, shown)
+        return play(settings, seconds, shown, drift=drift)

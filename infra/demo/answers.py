@@ -7,9 +7,10 @@ shares most with: words and letter trigrams, each weighted by how few phrasings 
 import math
 import re
 from collections import Counter
+from collections.abc import Mapping
 from typing import Final
 
-from infra.demo.intents import INTENTS
+from infra.demo.intents import INTENTS, Phrasings
 from infra.demo.traffic import Utterance
 
 _REMEMBERED: Final = 200_000
@@ -20,11 +21,11 @@ _WORD = re.compile(r"\w+")
 class Answers:
     """Remembers the newest 200,000 messages; a text that comes again keeps the intent it had first."""
 
-    def __init__(self) -> None:
+    def __init__(self, intents: Mapping[str, Phrasings] = INTENTS) -> None:
         self._known: dict[str, str] = {}
         self._phrasings = tuple(
             (intent, _features(_MARKUP.sub(" ", template)))
-            for intent, phrasings in INTENTS.items()
+            for intent, phrasings in intents.items()
             for template in phrasings.usual + phrasings.rare
         )
         found_in = Counter(feature for _, features in self._phrasings for feature in features)

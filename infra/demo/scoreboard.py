@@ -11,6 +11,15 @@ from dataclasses import dataclass, field
 from schemas.messages import Event, EventKind, Label, Reply
 
 RECENT = 500
+HEADLINES = frozenset(
+    {
+        EventKind.PROMOTED,
+        EventKind.CERTIFIED,
+        EventKind.DRIFT,
+        EventKind.ALARM,
+        EventKind.ROLLBACK,
+    }
+)
 PRICE_IN, PRICE_OUT = 2.50, 10.00
 """Assumed price of the LLM: US dollars for a million prompt tokens, and completion tokens."""
 
@@ -20,7 +29,8 @@ class Scoreboard:
     """Counts since the start.
 
     Attributes:
-        truth: intent of each request, by id.
+        truth: the teacher's label for each request, by id, when it was sent.
+        target: agreement that was asked for, in (0, 1).
         sent: requests produced.
         labels: labels by source.
         agreed: surrogate labels that are the true intent.
@@ -29,9 +39,12 @@ class Scoreboard:
         coverage: (second, share answered by the surrogate among the newest `RECENT` labels).
         events: the newest, oldest first.
         versions: policies that went live.
+        headline: the newest event of a kind in `HEADLINES`.
+        struck: second at which drift began; None before.
     """
 
     truth: Mapping[str, str]
+    target: float
     sent: int = 0
     labels: Counter[str] = field(default_factory=Counter)
     agreed: int = 0
@@ -41,7 +54,10 @@ class Scoreboard:
     versions: list[str] = field(default_factory=list)
     refits: int = 0
     alarms: int = 0
+    headline: Event | None = None
+    struck: int | None = None
     _recent: deque[bool] = field(default_factory=lambda: deque(maxlen=RECENT))
+    _agreeing: deque[bool] = field(default_factory=lambda: deque(maxlen=RECENT))
     _calls: int = 0
     _cost: float = 0.0
 
@@ -50,7 +66,9 @@ class Scoreboard:
         by_surrogate = label.source == "surrogate"
         self._recent.append(by_surrogate)
         if by_surrogate:
-            self.agreed += self.truth.get(label.id, label.label) == label.label
+            agrees = self.truth.get(label.id, label.label) == label.label
+            self.agreed += agrees
+            self._agreeing.append(agrees)
             if self.first_answer is None:
                 self.first_answer = second
 
@@ -64,6 +82,8 @@ class Scoreboard:
         self.events.append(event)
         self.refits += event.kind is EventKind.REFIT
         self.alarms += event.kind is EventKind.ALARM
+        if event.kind in HEADLINES:
+            self.headline = event
         if event.kind is EventKind.PROMOTED:
             self.versions.append(str(event.details["version"]))
 
@@ -83,6 +103,11 @@ class Scoreboard:
         return self.agreed / answered if answered else None
 
     @property
+    def agreement_now(self) -> float | None:
+        """The same among the newest `RECENT` of the surrogate's labels."""
+        return sum(self._agreeing) / len(self._agreeing) if self._agreeing else None
+
+    @property
     def spent(self) -> float:
         """US dollars for the teacher's answers, audits included."""
         return self._cost
@@ -93,14 +118,14 @@ class Scoreboard:
         a_call = self._cost / self._calls if self._calls else 0.0
         return max(0.0, sum(self.labels.values()) - self._calls) * a_call
 
-    def summary(self, target: float) -> dict[str, object]:
+    def summary(self) -> dict[str, object]:
         """What `understudy demo --json` prints."""
         return {
             "requests": self.sent,
             "labels": {source: self.labels[source] for source in ("surrogate", "teacher", "error")},
             "coverage": self.coverage,
             "agreement": self.agreement,
-            "target": target,
+            "target": self.target,
             "refits": self.refits,
             "alarms": self.alarms,
             "first_answer_s": self.first_answer,

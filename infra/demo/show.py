@@ -4,21 +4,21 @@ Nothing of the running system is simulated but the customers and the LLM.
 """
 
 import asyncio
+import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 
 import msgspec
 from confluent_kafka import Producer
 
-from infra.demo.answers import Answers
 from infra.demo.scoreboard import Scoreboard
+from infra.demo.shop import Shop
 from infra.demo.simulated_teacher import SimulatedTeacher
-from infra.demo.traffic import LABELS, Traffic
 from infra.demo.watching import Watcher
 from infra.serve.standing import Standing, standing_of
 from schemas.codec import REQUEST
-from schemas.config import merged, parse_override
+from schemas.config import Override, merged
 from schemas.messages import Request
 from streams.app import create_app
 from streams.errors import KafkaFailed
@@ -28,47 +28,67 @@ from streams.settings import ROLES, Settings
 TASK = "demo"
 PACE = 100.0
 _LOOK = 0.5
+_STEADY: Override = {"audit_rate": 0.05}
+# Two minutes have to hold what takes a busy task a day. One version before drift and one after: each needs
+# time to be certified, and a version before that is certified too would be tried again after the alarm.
+_DRIFTING: Override = {
+    "audit_rate": 0.4,
+    "refit": {"at_least": 1000, "growth": 4.0},
+}
+_STRIKES = 0.45
+_STRIKES_AT_LATEST = 50.0
 
 Shown = Callable[[Scoreboard, Standing | None, int], None]
 
 
-def play(settings: Settings, seconds: float, shown: Shown) -> Scoreboard:
+def play(settings: Settings, seconds: float, shown: Shown, *, drift: bool = False) -> Scoreboard:
     """Run for so many seconds, or until interrupted.
 
     Args:
         settings: lead to servers that are running.
         shown: called twice a second with the state of things.
+        drift: let drift strike, a little before half of the time is over.
 
     Raises:
         KafkaFailed: a worker broke.
     """
     truth: dict[str, str] = {}
-    board, answers = Scoreboard(truth), Answers()
+    shop = Shop(drifts=drift)
+    strikes = min(_STRIKES * seconds, _STRIKES_AT_LATEST) if drift else math.inf
     with ExitStack() as stack:
-        teacher = stack.enter_context(SimulatedTeacher(answers.label, LABELS))
-        _configure(settings, teacher.url)
+        teacher = stack.enter_context(SimulatedTeacher(shop.label, shop.labels))
+        config = _config(teacher.url, shop.labels, drift=drift)
+        board = Scoreboard(truth, merged(config).target_agreement)
+        _configure(settings, config)
         stack.enter_context(Watcher(settings, board))
         with suppress(KeyboardInterrupt):
-            asyncio.run(_Play(settings, board, answers, truth, shown).run(seconds))
+            asyncio.run(_Play(settings, config, board, shop, truth, shown).run(seconds, strikes))
     return board
 
 
 class _Play:
     def __init__(
-        self, settings: Settings, board: Scoreboard, answers: Answers, truth: dict[str, str], shown: Shown
+        self,
+        settings: Settings,
+        config: Override,
+        board: Scoreboard,
+        shop: Shop,
+        truth: dict[str, str],
+        shown: Shown,
     ) -> None:
         self._settings = settings
+        self._config = config
         self._board = board
-        self._answers = answers
+        self._shop = shop
         self._truth = truth
         self._shown = shown
 
-    async def run(self, seconds: float) -> None:
+    async def run(self, seconds: float, strikes: float) -> None:
         app = create_app(self._settings, ROLES)
         await app.start()
         try:
             async with asyncio.TaskGroup() as tasks:
-                customers = tasks.create_task(self._ask())
+                customers = tasks.create_task(self._ask(strikes))
                 await self._look(seconds)
                 customers.cancel()
             if app.crashed:
@@ -76,42 +96,41 @@ class _Play:
         finally:
             await app.stop()
 
-    async def _ask(self) -> None:
-        """Customers, at a steady pace."""
-        producer, traffic = open_writer(self._settings), Traffic()
+    async def _ask(self, strikes: float) -> None:
+        """Customers, at a steady pace; drift strikes after so many seconds."""
+        producer = open_writer(self._settings)
         began = time.monotonic()
         while True:
-            due = int((time.monotonic() - began) * PACE)
-            while self._board.sent < due:
-                self._send(producer, traffic)
+            second = time.monotonic() - began
+            if second >= strikes and self._board.struck is None:
+                self._shop.strike()
+                self._board.struck = int(second)
+            while self._board.sent < int(second * PACE):
+                self._send(producer)
             producer.poll(0)
             await asyncio.sleep(0.02)
 
-    def _send(self, producer: Producer, traffic: Traffic) -> None:
-        utterance = traffic.draw()
+    def _send(self, producer: Producer) -> None:
+        utterance = self._shop.draw()
         request = Request(id=f"demo-{self._board.sent}", task=TASK, text=utterance.text)
-        self._answers.remember(utterance)
         self._truth[request.id] = utterance.intent
         producer.produce(self._settings.topics.requests, REQUEST.encode(request), request.id.encode())
         self._board.sent += 1
 
     async def _look(self, seconds: float) -> None:
         began = time.monotonic()
-        config = merged(parse_override(msgspec.json.encode(_config(""))))
-        async with standing_of(self._settings, TASK, config) as look:
+        async with standing_of(self._settings, TASK, merged(self._config)) as look:
             while (second := time.monotonic() - began) < seconds:
                 self._shown(self._board, await look(), int(second))
                 await asyncio.sleep(_LOOK)
 
 
-def _config(url: str) -> dict[str, object]:
-    return {
-        "teacher": {"url": url, "model": "simulated", "labels": LABELS, "concurrency": 64},
-        "audit_rate": 0.05,
-    }
+def _config(url: str, labels: Sequence[str], *, drift: bool) -> Override:
+    taught = {"url": url, "model": "simulated", "labels": labels, "concurrency": 64}
+    return {"teacher": taught, **(_DRIFTING if drift else _STEADY)}
 
 
-def _configure(settings: Settings, url: str) -> None:
+def _configure(settings: Settings, config: Override) -> None:
     producer = open_writer(settings)
-    producer.produce(settings.topics.config, msgspec.json.encode(_config(url)), TASK.encode())
+    producer.produce(settings.topics.config, msgspec.json.encode(config), TASK.encode())
     producer.flush(10.0)

@@ -7,11 +7,12 @@ casing, and a share of messages that are hard on purpose (`ambiguous`).
 
 import random
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from infra.demo.ambiguous import TWO_IN_ONE, VAGUE
-from infra.demo.intents import INTENTS
+from infra.demo.intents import INTENTS, Phrasings
 from infra.demo.words import CLOSINGS, OPENINGS, SHORTHAND, SLOTS
 
 LABELS: Final = tuple(INTENTS)
@@ -35,9 +36,13 @@ class Utterance:
 
 
 class Traffic:
-    """Draws messages; the same seed gives the same ones in the same order."""
+    """Draws messages with some intents, most frequent first; the same seed gives the same in the same order.
 
-    def __init__(self, seed: int = 0) -> None:
+    The vague ones among them have intents of `INTENTS`, whatever is drawn from.
+    """
+
+    def __init__(self, seed: int = 0, intents: Mapping[str, Phrasings] = INTENTS) -> None:
+        self._intents = intents
         self._random = random.Random(seed)
 
     def draw(self) -> Utterance:
@@ -54,8 +59,8 @@ class Traffic:
         return self._single(rare=kind > 1 - _RARE)
 
     def _single(self, *, rare: bool = False) -> Utterance:
-        intent = self._skewed(LABELS)
-        phrasings = INTENTS[intent]
+        intent = self._skewed(tuple(self._intents))
+        phrasings = self._intents[intent]
         template = self._random.choice(phrasings.rare) if rare else self._skewed(phrasings.usual)
         return Utterance(self._filled(template), intent)
 

@@ -8,13 +8,21 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from infra.demo.drift import DRIFTED
 from infra.demo.scoreboard import PRICE_IN, PRICE_OUT, Scoreboard
 from infra.serve.standing import Standing
 from schemas.messages import EventKind
 
 _BARS = " ▁▂▃▄▅▆▇█"
 _WIDTH = 60
-_COLOURS = {EventKind.PROMOTED: "green", EventKind.REFUSED: "yellow", EventKind.ALARM: "bold red"}
+_COLOURS = {
+    EventKind.PROMOTED: "green",
+    EventKind.CERTIFIED: "bold green",
+    EventKind.REFUSED: "yellow",
+    EventKind.DRIFT: "yellow",
+    EventKind.LABEL_BLOCKED: "red",
+    EventKind.ALARM: "bold red",
+}
 
 
 def screen(board: Scoreboard, standing: Standing | None, second: int, where: str) -> RenderableType:
@@ -25,7 +33,13 @@ def screen(board: Scoreboard, standing: Standing | None, second: int, where: str
         where: how to reach the demo from another terminal.
     """
     return Panel(
-        Group(_numbers(board, standing), _climb(board), _story(board), Text(where, style="dim")),
+        Group(
+            _numbers(board, standing),
+            _climb(board),
+            _headline(board),
+            _story(board),
+            Text(where, style="dim"),
+        ),
         title=f"Understudy demo, second {second}",
         border_style="cyan",
     )
@@ -36,8 +50,9 @@ def line(board: Scoreboard, standing: Standing | None, second: int) -> str:
     version = standing.version if standing else "no policy yet"
     return (
         f"{second:4d} s  requests {board.sent}  coverage {board.covered:.0%}  "
-        f"agreement {_share(board.agreement)}  errors {board.labels['error']}  refits {board.refits}  "
-        f"{version}  saved ${board.saved:.4f}"
+        f"agreement {_share(board.agreement)}, now {_share(board.agreement_now)}  "
+        f"errors {board.labels['error']}  refits {board.refits}  {version}  {_proved(standing)}  "
+        f"breaker {_breaker(standing)}  saved ${board.saved:.4f}"
     )
 
 
@@ -59,6 +74,14 @@ def _numbers(board: Scoreboard, standing: Standing | None) -> Table:
         _figure("policy", f"{standing.version}, {standing.traces:,} traces" if standing else "none yet"),
     )
     table.add_row(
+        _figure("agreement now", _share(board.agreement_now)),
+        _figure(
+            "proved by audits", _proved(standing), "bold green" if standing and standing.certified else "bold"
+        ),
+        _figure("breaker", _breaker(standing), "bold red" if standing and standing.breaker else "bold"),
+        _figure("alarms", f"{board.alarms}", "bold red" if board.alarms else "dim"),
+    )
+    table.add_row(
         _figure("spent on the teacher", f"${board.spent:.4f}"),
         _figure("saved", f"${board.saved:.4f}", "bold green"),
         _figure("at", f"${PRICE_IN:g} in, ${PRICE_OUT:g} out a million tokens", "dim"),
@@ -71,6 +94,16 @@ def _figure(name: str, value: str, style: str = "bold") -> Text:
     return Text.assemble((f"{name}\n", "dim"), (value, style))
 
 
+def _proved(standing: Standing | None) -> str:
+    if standing is None or not standing.audits:
+        return "nothing yet"
+    return f"{'certified, ' if standing.certified else ''}at least {standing.bound:.1%}"
+
+
+def _breaker(standing: Standing | None) -> str:
+    return "open" if standing and standing.breaker else "closed"
+
+
 def _climb(board: Scoreboard) -> Text:
     """Coverage over time, a column a step."""
     shares = [share for _, share in board.coverage]
@@ -81,6 +114,16 @@ def _climb(board: Scoreboard) -> Text:
     return Text.assemble(
         ("\ncoverage  ", "dim"), (bars.ljust(_WIDTH), "green"), (f" {board.covered:.0%}\n", "bold")
     )
+
+
+def _headline(board: Scoreboard) -> Text:
+    """The sentence that says what happened, in full, after the drift that led to it."""
+    said = Text("")
+    if board.struck is not None:
+        said.append(f"{DRIFTED} at second {board.struck}; nobody has told Understudy.\n", "magenta")
+    if board.headline is not None:
+        said.append(f"{board.headline.message}\n", _COLOURS.get(board.headline.kind, "bold"))
+    return said
 
 
 def _story(board: Scoreboard) -> Group:
