@@ -2,8 +2,8 @@
 
 The top-1 probability of the softmax at a temperature, put through beta calibration (Kull, Silva Filho and
 Flach 2017) with slopes that can't be negative: the score never falls while the top-1 probability rises. Both
-are fitted on the traces that choose. Without any the temperature is 1, and the calibration, which can't change
-which answers come first, is fitted on the very traces that certify.
+are fitted on the traces that choose. Without any the temperature is 1, and the calibration, which can't
+change which answers come first, is fitted on the very traces that certify.
 """
 
 from dataclasses import dataclass
