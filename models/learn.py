@@ -158,8 +158,11 @@ def _joint(
     recipe: Recipe | None,
     progress: Progress,
 ) -> Learned:
+
+    def tell(share: float) -> None:
+        progress(0.25 + 0.5 * share, "fitting out of fold")
+
     family = "global" if len(designs) == 1 else "cascade"
-    tell = lambda share: progress(0.25 + 0.5 * share, "fitting out of fold")  # noqa: E731
     sweep = Sweep(lesson, sampled, options, recipe, family, tell)
     first = stage.learn(designs[0], sweep, family)
     if len(designs) > 1:
