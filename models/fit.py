@@ -63,11 +63,13 @@ def fit(
         embedder: what the policy reads, in the grammar of `models.embedders.spec`.
         targets: agreements wanted, in (0, 1); the policy is refused if none of them can be certified.
         delta: chance of certifying a target that is not met, in (0, 1).
-        parent: a policy to start from: what it has chosen is taken over, and nothing is searched again.
+        parent: a policy to start from: what it has chosen is taken over, but for a residual stage,
+            and nothing is searched again until the traces have doubled.
         teachers: who gave the labels.
         encoder: id of the encoder that made the vectors, where one did; the policy answers for no other.
         options: how far to search, and what is never answered; None for the usual.
-        seed: of folds, draws and sketches; the same traces and seed give the same policy.
+        seed: of folds, draws and sketches; the same traces and seed give the same policy, as long
+            as the budget decides nothing.
         progress: told the share done, in [0, 1], and what is being done.
 
     Raises:

@@ -73,8 +73,14 @@ class Fitted:
 
     @property
     def eligible(self) -> NDArray[np.bool_]:
-        """bool [n], neither novel nor of a blocked label."""
-        return np.asarray((self.joint.novelty <= 1.0) & ~self.blocked[self.joint.guesses])
+        """bool [n], neither novel nor of a blocked label.
+
+        Whether a label has enough traces is counted without the trace itself: its own label must not decide
+        whether it certifies.
+        """
+        guesses, codes = self.joint.guesses, self.lesson.codes
+        others = np.bincount(codes, minlength=self.lesson.labels)[guesses] - self.agrees
+        return np.asarray((self.joint.novelty <= 1.0) & ~self.poor[guesses] & (others >= LEAST_TRACES))
 
     @property
     def sample(self) -> Sample:
@@ -117,6 +123,7 @@ def learn(
     lesson, sampled = _lesson(training, names, seed)
     progress(0.0, "reading features")
     designs = _designs(training, embedder, lesson)
+    recipe = recipe if lesson.choosers.any() else None
     progress(0.25, "fitting out of fold")
     joint, trials = _joint(embedder, designs, lesson, sampled, targets, options, recipe, progress)
     few = np.bincount(lesson.codes, minlength=len(names)) < LEAST_TRACES
@@ -128,8 +135,11 @@ def _lesson(training: TrainingSet, names: tuple[str, ...], seed: int) -> tuple[L
     place = {name: code for code, name in enumerate(names)}
     codes = np.array([place[label] for label in training.labels], dtype=np.int64)
     sampled = np.asarray(training.sampled, dtype=np.bool_)
-    held, choosers = folds.assign(codes, seed), folds.choosers(sampled, seed)
-    return Lesson(codes, len(names), held, training.weights, choosers, seed), sampled
+    held, choosers = folds.assign(codes, seed), folds.choosers(sampled, folds.keys(training.features))
+    weights = training.weights
+    if weights is not None:
+        weights = weights / weights[weights > 0].mean()
+    return Lesson(codes, len(names), held, weights, choosers, seed), sampled
 
 
 def _designs(training: TrainingSet, embedder: str, lesson: Lesson) -> list[list[Design]]:
@@ -193,14 +203,13 @@ def _with_residual(
     weights = np.ones(len(deferred)) if lesson.weights is None else lesson.weights
     rest = replace(lesson, weights=weights * deferred, choosers=lesson.choosers & deferred)
     again = Sweep(rest, sampled & deferred, replace(options, surrogates=()), None, "residual")
-    second = replace(
-        stage.learn(first.designs, again, "residual"), novelty=first.novelty, limits=first.limits
-    )
+    second = stage.learn(first.designs, again, "residual", first.limits)
     whole = cascade.joined(first, second, handover, lazy=False)
     gain = cascade.better(joint, whole, lesson, targets)
     kept = gain >= RESIDUAL_GAIN
     outcome = "chosen" if kept else f"no better: coverage changes by {gain:+.1%}"
-    trials = (*sweep.trials, *(structs.replace(trial, outcome=outcome) for trial in again.trials[-1:]))
+    (deployed,) = (trial for trial in again.trials if trial.outcome == stage.CHOSEN)
+    trials = (*sweep.trials, structs.replace(deployed, outcome=outcome))
     return (whole if kept else joint), trials
 
 

@@ -15,7 +15,7 @@ class Options:
     Attributes:
         surrogates: kinds that may be tried, see `models.surrogates.zoo`; None for all but those that are
             tried only by name. The ones that are always learned are learned whatever is named.
-        budget: seconds after which nothing new is tried, > 0.
+        budget: seconds after which no further kind of surrogate is tried, > 0.
         label_floor: a label whose answers prove to agree less often than this is never answered, in [0, 1].
         curve: how long the learning curve may take, as a share of what the fit took, >= 0; 0 for none.
         residual: also try a second surrogate that learns from what the first would defer.

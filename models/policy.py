@@ -184,7 +184,7 @@ def _agrees(found: tuple[int, float, float], probe: Probe) -> bool:
     return (
         found[0] == probe.label
         and abs(found[1] - probe.score) <= TOLERANCE
-        and abs(found[2] - probe.novelty) <= TOLERANCE
+        and abs(found[2] - probe.novelty) <= TOLERANCE * max(1.0, abs(probe.novelty))
     )
 
 

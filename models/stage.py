@@ -18,6 +18,7 @@ from models.sweep import Sweep
 
 NOVEL = 0.005
 LEAST_LIMIT = 1e-4
+CHOSEN = "chosen"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +56,22 @@ class Stage:
         return np.asarray(self.logits.argmax(axis=1))
 
 
-def learn(designs: Sequence[Design], sweep: Sweep, family: str = "global") -> Stage:
-    """Learn a stage that reads these designs; what was tried goes into the sweep's account."""
+def learn(
+    designs: Sequence[Design],
+    sweep: Sweep,
+    family: str = "global",
+    limits: tuple[float, ...] | None = None,
+) -> Stage:
+    """Learn a stage that reads these designs; what was tried goes into the sweep's account.
+
+    Args:
+        limits: of the designs' novelty, where an earlier stage has set them.
+    """
     lesson, sampled = sweep.lesson, sweep.sampled
     members, weights = sweep.pool(designs)
     logits = pool.pooled([member.logits for member in members], weights)
-    limits = tuple(_limit(design, sampled, NOVEL / len(designs)) for design in designs)
+    if limits is None:
+        limits = tuple(_limit(design, sampled, NOVEL / len(designs)) for design in designs)
     scaled = [design.novelty / limit for design, limit in zip(designs, limits, strict=True)]
     novelty = np.max(scaled, axis=0).astype(np.float32)
     evidence = Evidence(logits, tuple(member.logits for member in members), novelty)
@@ -72,7 +83,7 @@ def learn(designs: Sequence[Design], sweep: Sweep, family: str = "global") -> St
     stage = Stage(tuple(designs), members, weights, limits, best.acceptor, logits, best.scores, novelty)
     seconds = (time.perf_counter() - started) / len(found)
     for candidate in found:
-        outcome = "chosen" if candidate is best else "not clearly better than top-1"
+        outcome = CHOSEN if candidate is best else "not clearly better than top-1"
         sweep.trials.append(
             judged(
                 stage.name,

@@ -39,7 +39,7 @@ class LabelAccount(Struct, frozen=True):
     Attributes:
         label: the teacher's name for it.
         traces: how many the teacher gave it.
-        answered: sampled traces that would be answered with it.
+        answered: certifying traces that would be answered with it.
         agreements: on how many of those the teacher agrees.
         low, high: exact two-sided 95 % bounds of the agreement.
         blocked: why it is never answered, in words; None where it may be.

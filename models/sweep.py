@@ -120,6 +120,8 @@ class Sweep:
             return extra.kind in self.recipe.extras
         if not self._options.allows(extra.kind, extra.by_name) or not self.lesson.choosers.any():
             return False
+        if any(len(np.unique(self.lesson.codes[self.lesson.learned(held)])) < 2 for held in self.lesson.held):
+            return False
         left = self._options.budget - (time.perf_counter() - self._started)
         cost = extra.seconds(self.lesson, design.matrix.shape[1])
         if cost > left:
@@ -147,7 +149,7 @@ class Sweep:
         usual = usual_weights(members)
         before = log_loss(pool.pooled(said, pool.weights(said, codes, usual)), codes)
         after = log_loss(pool.pooled(more, pool.weights(more, codes, (*usual, 0.0))), codes)
-        return 1.0 - after / before
+        return 1.0 - after / before if before > 0.0 else 0.0
 
     def _weights(self, members: Sequence[Surrogate]) -> tuple[float, ...]:
         rows = np.flatnonzero(self.lesson.choosers)

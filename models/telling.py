@@ -91,7 +91,7 @@ def recipe(order: Order) -> Recipe | None:
         return None
     if len(order.training) > OUTGROWN * parent.searched:
         return None
-    strengths = {one.reads: one.strength for one in parent.members if one.kind == linear.KIND}
+    strengths = {one.reads: one.strength for one in reversed(parent.members) if one.kind == linear.KIND}
     extras = frozenset(one.kind for one in parent.members) - set(ALWAYS)
     return Recipe(strengths, extras, parent.acceptor == top1.NAME)
 

@@ -1,8 +1,9 @@
 """Which acceptor is deployed: top-1, unless another is clearly better on the traces that choose.
 
 The better one has the lower log loss of its score as the chance that the teacher agrees, by more than two
-standard errors of the difference, trace by trace. None of the traces that choose certifies, so the choice
-can't flatter the certificate; where there are none, there is no choice and top-1 it is.
+standard errors of the difference, trace by trace, where there are disagreements enough to learn from. None of
+the traces that choose certifies, so the choice can't flatter the certificate; where there are none, there is
+no choice and top-1 it is.
 """
 
 from dataclasses import dataclass
@@ -16,7 +17,8 @@ from models.acceptors.evidence import Evidence
 from models.account import losses
 from models.surrogates.contract import Lesson
 
-CLEARLY = 2.0
+CLEARLY, LEAST_GAIN = 2.0, 1e-3
+FEWEST = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,7 @@ def candidates(
     judges = lesson.choosers if lesson.choosers.any() else sampled
     best = top1.fit(evidence.logits, lesson.codes, lesson.choosers, judges)
     found: list[tuple[Acceptor, NDArray[np.float32]]] = [(best, best.scores(evidence))]
-    if lesson.choosers.any() and not only_top1:
+    if lesson.choosers.any() and not only_top1 and _told_apart(agrees, sampled, lesson):
         found.append(learned.cross_fit(evidence, agrees, sampled, lesson))
         found.append(boosted.cross_fit(evidence, agrees, sampled, lesson))
     return [
@@ -56,6 +58,12 @@ def chosen(judged: list[Judged], agrees: NDArray[np.bool_], choosers: NDArray[np
     for other in judged[1:]:
         gain = losses(first.scores, agrees)[choosers] - losses(other.scores, agrees)[choosers]
         error = float(gain.std()) / np.sqrt(len(gain))
-        if gain.mean() > CLEARLY * error and other.log_loss < best.log_loss:
+        if gain.mean() > max(CLEARLY * error, LEAST_GAIN) and other.log_loss < best.log_loss:
             best = other
     return best
+
+
+def _told_apart(agrees: NDArray[np.bool_], sampled: NDArray[np.bool_], lesson: Lesson) -> bool:
+    """Whether every fold has enough disagreements, and agreements, to learn from."""
+    parts = [sampled & ~held for held in lesson.held]
+    return all(min((agrees & part).sum(), (~agrees & part).sum()) >= FEWEST for part in parts)

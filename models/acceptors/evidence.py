@@ -10,7 +10,6 @@ one a member    log odds that the member of the pool gives the label that the po
                 the neighbours, or of the n-grams, say the same
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,9 +39,6 @@ class Evidence:
 
     def __len__(self) -> int:
         return len(self.logits)
-
-    def take(self, rows: NDArray[np.int64]) -> "Evidence":
-        return Evidence(self.logits[rows], tuple(member[rows] for member in self.members), self.novelty[rows])
 
     def columns(self) -> Matrix:
         """float32 [n, 5 + members]."""
@@ -107,8 +103,3 @@ def _entropy_node(graph: Graph, shares: str) -> str:
     logs = graph.log(graph.add("Add", shares, graph.number(SMALLEST)))
     summed = graph.add("ReduceSum", graph.add("Mul", shares, logs), graph.axes(1), keepdims=1)
     return graph.add("Neg", summed)
-
-
-def names(members: Sequence[str]) -> tuple[str, ...]:
-    """Of the columns, for reports; `members` are the surrogates' kinds."""
-    return ("top", "second", "margin", "entropy", "novelty", *members)

@@ -122,7 +122,8 @@ def _problem(design: Matrix, lesson: Lesson) -> _Problem:
     spectrum, rotation = np.linalg.eigh(moments)
     turned = rotation.astype(np.float32)
     ones = np.ones((len(design), 1), dtype=np.float32)
-    relative = np.ones(len(design)) if lesson.weights is None else lesson.weights / lesson.weights.mean()
+    weights = np.ones(len(design)) if lesson.weights is None else lesson.weights
+    relative = weights / weights[weights > 0].mean()
     return _Problem(
         np.hstack([design @ turned, ones]),
         turned,
@@ -168,6 +169,8 @@ def _fold(problem: _Problem, strength: float, fold: int, start: Matrix | None) -
     folds = problem.folds
     learned = (folds != fold) if folds.max() > 0 else np.ones(len(folds), dtype=np.bool_)
     rows = np.flatnonzero(learned & (problem.weights > 0))
+    if len(rows) == 0:  # all that counts is held out here
+        return np.zeros((problem.design.shape[1], problem.labels), dtype=np.float32)
     scale = problem.scale(strength, len(rows))[:, None]
     design = problem.design[rows]
     design *= scale[:, 0]

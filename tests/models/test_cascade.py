@@ -59,11 +59,11 @@ def test_the_second_stage_answers_what_the_first_can_not_read(lazy: Policy) -> N
 
 def learned(residual: bool) -> learn.Fitted:
     """From clusters that overlap a good deal, so that much is left to a second stage."""
-    drawn, labels = draw_vectors(3400, 3)
+    drawn, labels = draw_vectors(5200, 3)
     assert drawn.embeddings is not None
     noise = np.random.default_rng(4).standard_normal(drawn.embeddings.shape, dtype=np.float32)
     features = Features(embeddings=drawn.embeddings + 1.5 * noise)
-    training = TrainingSet(features, labels, np.ones(3400, dtype=np.bool_))
+    training = TrainingSet(features, labels, np.ones(5200, dtype=np.bool_))
     options = Options(surrogates=(), residual=residual)
     return learn.learn(training, tuple(sorted(VERBS)), "precomputed", (0.95,), options)
 
@@ -99,5 +99,5 @@ def test_the_hand_over_costs_the_choosers_hardly_any_coverage() -> None:
     )
     found = cascade.joined(worse, stage, handover, True)
     assert cascade.better(cascade.alone(stage), found, fitted.lesson, (0.9,)) >= best - cascade.LOSS
-    nobody = Lesson(fitted.lesson.codes, 6, fitted.lesson.folds, None, np.zeros(3400, dtype=np.bool_), 0)
+    nobody = Lesson(fitted.lesson.codes, 6, fitted.lesson.folds, None, np.zeros(5200, dtype=np.bool_), 0)
     assert cascade.lowest_handover(worse, stage, nobody, (0.9,)) == cascade.USUAL_HANDOVER
