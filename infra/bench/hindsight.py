@@ -5,6 +5,7 @@ from numpy.typing import NDArray
 
 from infra.bench.banking import Split
 from infra.bench.kinds import Kind
+from models.account import hindsight
 from models.artifact import Artifact
 from models.policy import Policy
 
@@ -15,11 +16,9 @@ def widest(scores: NDArray[np.float32], agrees: NDArray[np.bool_], target: float
     Args:
         scores, agrees: [n], rows that may be answered score above 0.
     """
-    order = np.argsort(-scores, kind="stable")
-    counts = np.arange(1, len(scores) + 1)
-    last_of_tie = np.append(np.diff(scores[order]) != 0, True)
-    good = (np.cumsum(agrees[order]) >= target * counts) & last_of_tie & (scores[order] > 0)
-    return float(counts[good].max(initial=0) / len(scores))
+    allowed = scores > 0
+    _, share = hindsight(scores[allowed], agrees[allowed], target)
+    return round(share * int(allowed.sum())) / len(scores)
 
 
 def best(artifact: Artifact, kind: Kind, test: Split, targets: tuple[float, ...]) -> tuple[float, ...]:
