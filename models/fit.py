@@ -16,7 +16,7 @@ from models.learn import Fitted, Progress, learn
 from models.manifest import Manifest, Teacher, grid
 from models.options import Options
 from models.probes import with_probes
-from models.study import CurvePoint, Noise, Study
+from models.study import CurvePoint, Noise, Study, Twice
 from models.telling import FitSummary, Found, Order, manifest_of, recipe, summary_of
 from models.training import TrainingSet, check
 
@@ -51,6 +51,7 @@ def fit(
     parent: Artifact | None = None,
     teachers: Sequence[Teacher] = (),
     encoder: str | None = None,
+    twice: Twice | None = None,
     options: Options | None = None,
     seed: int = 0,
     progress: Progress = lambda _share, _doing: None,
@@ -67,6 +68,7 @@ def fit(
             and nothing is searched again until the traces have doubled.
         teachers: who gave the labels.
         encoder: id of the encoder that made the vectors, where one did; the policy answers for no other.
+        twice: how often the teacher said the same when asked twice, where that was tried.
         options: how far to search, and what is never answered; None for the usual.
         seed: of folds, draws and sketches; the same traces and seed give the same policy, as long
             as the budget decides nothing.
@@ -92,6 +94,7 @@ def fit(
         ancestor=None if parent is None else Manifest.decode(parent.manifest),
         teachers=tuple(teachers),
         encoder=encoder,
+        twice=twice or Twice(),
         options=options or Options(),
         seed=seed,
         started=started,
@@ -149,6 +152,9 @@ def _found(order: Order, progress: Progress) -> Found:
 
 
 def _noise(order: Order, fitted: Fitted) -> Noise | None:
+    measured = noise.measured(order.twice, len(order.names))
+    if measured is not None:
+        return measured
     rows = np.flatnonzero(fitted.sampled)
     return noise.estimate(order.training.features.take(rows), fitted.lesson.codes[rows], len(order.names))
 

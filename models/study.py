@@ -71,14 +71,26 @@ class CurvePoint(Struct, frozen=True):
     misses: int = 0
 
 
+class Twice(Struct, frozen=True):
+    """What came of asking the teacher the same on purpose twice.
+
+    Attributes:
+        asked: such requests; on `same` of them it said the same.
+    """
+
+    asked: int = 0
+    same: int = 0
+
+
 class Noise(Struct, frozen=True):
     """How often the teacher contradicts itself on texts that are the same or nearly so.
 
     Attributes:
-        pairs: such pairs of traces.
+        pairs: such pairs of answers.
         contradictions: how many of them have two labels.
         ceiling: estimated highest agreement that any surrogate can reach.
         low, high: 95 % bounds of the ceiling.
+        asked: the teacher was asked the same on purpose; else it is told from traces that happen to be alike.
     """
 
     pairs: int
@@ -86,6 +98,7 @@ class Noise(Struct, frozen=True):
     ceiling: float
     low: float
     high: float
+    asked: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from models.drift import reference
 from models.learn import Fitted
 from models.manifest import FORMAT, FrontierPoint, Manifest, Member, Teacher
 from models.options import Options
-from models.study import Study
+from models.study import Study, Twice
 from models.surrogates import linear
 from models.surrogates.zoo import ALWAYS
 from models.sweep import Recipe
@@ -65,6 +65,7 @@ class Order:
     ancestor: Manifest | None
     teachers: tuple[Teacher, ...]
     encoder: str | None
+    twice: Twice
     options: Options
     seed: int
     started: float

@@ -88,6 +88,8 @@ class Config(Struct, frozen=True):
         audit_low, audit_high: the bounds of `auto`.
         audit_overdue: seconds after which an audit without a reply counts as a disagreement until it comes.
             More than a teacher may take: one that is away for longer opens the breaker.
+        repeat_rate: share of the sampled requests about which the teacher is asked a second time, to see how
+            often it contradicts itself. A cache before the teacher makes it look steadier than it is.
         alarm_run_length: audits, at least, on average, between false alarms at an agreement on target.
         label_floor: a label whose audits prove its agreement to be below this is deferred; 0 blocks none.
         teacher_change: whether refits `keep` or `drop` the traces of a teacher that was changed.
@@ -109,6 +111,7 @@ class Config(Struct, frozen=True):
     audit_low: Share = 0.01
     audit_high: Share = 0.05
     audit_overdue: Annotated[float, Meta(gt=0.0)] = 3600.0
+    repeat_rate: Share = 0.02
     alarm_run_length: Annotated[float, Meta(ge=100.0)] = 10_000.0
     label_floor: Share = 0.8
     teacher_change: Literal["keep", "drop"] = "keep"

@@ -41,6 +41,7 @@ class Reason(StrEnum):
     OPERATOR = "operator"
     BUDGET = "budget"
     AUDIT = "audit"
+    REPEAT = "repeat"
 
 
 class Request(Struct, frozen=True):
@@ -101,6 +102,24 @@ class Label(Struct, frozen=True):
     metadata: dict[str, str] = {}
 
 
+class Teacher(Struct, frozen=True):
+    """Who answered: a change of either is a change of teacher.
+
+    Attributes:
+        prompt: hash of the prompt template and label set.
+    """
+
+    model: str
+    prompt: str = ""
+
+
+class Answer(Struct, frozen=True):
+    """What the teacher has said of a request that it is asked about once more."""
+
+    label: str
+    teacher: Teacher | None = None
+
+
 class Deferral(Struct, frozen=True):
     """A request for the teacher. Topic `deferrals`; any consumer that answers on `replies` is a teacher.
 
@@ -114,6 +133,8 @@ class Deferral(Struct, frozen=True):
         inclusion: probability with which any request was audited when this one was.
         shadow: what a candidate beside the live policy would have answered, on a sampled request;
             None where there is no candidate or it would have deferred.
+        first: what the teacher has answered already, where it is asked the same once more: only to see how
+            often it contradicts itself.
     """
 
     request: Request
@@ -128,17 +149,7 @@ class Deferral(Struct, frozen=True):
     inclusion: Inclusion | None = None
     shadow: Guess | None = None
     encoder: str | None = None
-
-
-class Teacher(Struct, frozen=True):
-    """Who answered: a change of either is a change of teacher.
-
-    Attributes:
-        prompt: hash of the prompt template and label set.
-    """
-
-    model: str
-    prompt: str = ""
+    first: Answer | None = None
 
 
 class Usage(Struct, frozen=True):
@@ -169,6 +180,7 @@ class Trace(Struct, frozen=True):
     Attributes:
         inclusion: probability with which any request was audited when this one was.
         encoder: id of the encoder that made `features`; None where none did.
+        first: as in `Deferral`. A trace that has it stands for no request: it neither trains nor certifies.
     """
 
     id: RequestId
@@ -188,6 +200,7 @@ class Trace(Struct, frozen=True):
     inclusion: Inclusion | None = None
     shadow: Guess | None = None
     encoder: str | None = None
+    first: Answer | None = None
 
 
 class EventKind(StrEnum):
@@ -199,6 +212,7 @@ class EventKind(StrEnum):
     CERTIFIED = "certified"
     CERTIFICATE_LOST = "certificate_lost"
     TEACHER_CHANGED = "teacher_changed"
+    TEACHER_UNSTEADY = "teacher_unsteady"
     DRIFT = "drift"
     LABEL_BLOCKED = "label_blocked"
     TRIAL = "trial"

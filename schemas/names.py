@@ -150,9 +150,14 @@ class Keys:
         return f"{self.prefix}:{{{task}}}:blocked:{version}"
 
     def teacher(self, task: str) -> str:
-        """Hash: model, prompt and since (Unix milliseconds) of the teacher that answers now."""
+        """Hash: model, prompt and since (Unix milliseconds) of the teacher that answers now; and how often it
+        was `asked_again`, and `said_the_same`."""
         return f"{self.prefix}:{{{task}}}:teacher"
 
     def replied(self, task: str, request: str) -> str:
         """Where the reply to this request stood, with expiry."""
         return f"{self.prefix}:{{{task}}}:replied:{request}"
+
+    def repeated(self, task: str, request: str) -> str:
+        """Where the reply to the second question about this request stood, with expiry."""
+        return f"{self.prefix}:{{{task}}}:repeated:{request}"

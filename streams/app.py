@@ -114,8 +114,7 @@ class _Assembly:
             log.warning(
                 "the audit key is the public default: clients can tell what is audited (UNDERSTUDY_AUDIT_KEY)"
             )
-        auditor = Auditor(settings.audit_key.get_secret_value().encode())
-        router = route.Router(self._live, settings.topics, auditor)
+        router = route.Router(self._live, settings.topics, self._auditor())
         route.install(self._app, self._source(route.STAGE, settings.topics.requests), router)
         refits = Refits(self._connection, settings.keys, _unique_name(settings), settings.lease)
         self._app.services.append(DriftWatch(self._live, router.traffic, refits, self._announcer))
@@ -133,7 +132,7 @@ class _Assembly:
 
     def _learn(self) -> None:
         replies = Replies(self._connection, self._settings.keys, self._settings.reply_memory)
-        learner = learn.Learner(self._settings.topics, replies)
+        learner = learn.Learner(self._live, self._settings.topics, self._auditor(), replies)
         learn.install(self._app, self._source(learn.STAGE, self._settings.topics.replies), learner)
 
     def _certify(self) -> None:
@@ -150,7 +149,7 @@ class _Assembly:
                 TRACES: self._log(TRACES, topics.traces, certify.STAGE),
                 DEFERRALS: self._log(DEFERRALS, topics.deferrals, certify.ASKED_STAGE),
             },
-            Auditor(settings.audit_key.get_secret_value().encode()),
+            self._auditor(),
             self._announcer,
             consequences,
             Candidates(self._live, self._registry, Trials(self._connection, keys), self._announcer),
@@ -190,6 +189,9 @@ class _Assembly:
             )
         )
         return channel
+
+    def _auditor(self) -> Auditor:
+        return Auditor(self._settings.audit_key.get_secret_value().encode())
 
     def _log(self, stream: str, topic: str, role: str) -> Log:
         """A topic that certify folds, to be read again."""

@@ -1,4 +1,5 @@
-"""Which requests are audited: a keyed hash of the id decides, so that a redelivered request is decided alike.
+"""Which requests are audited, and which the teacher is asked about twice: a keyed hash of the id decides, so
+that a redelivered request is decided alike.
 
 Without the key nobody can tell, or choose, which of their requests are looked at twice.
 """
@@ -31,6 +32,10 @@ class Auditor:
     def draws(self, request: str, rate: float) -> bool:
         """Whether the request is in the sample; true of a share `rate`, in [0, 1], of all ids."""
         return self.draw(request) < rate
+
+    def repeats(self, request: str, rate: float) -> bool:
+        """The same with a number that has nothing to do with the request's other one."""
+        return self.draws(f"repeat\0{request}", rate)
 
 
 def audit_rate(config: Config, certified: bool) -> float:

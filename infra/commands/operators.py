@@ -148,6 +148,7 @@ def _told(standing: Standing) -> str:
         f"breaker open: {standing.breaker}" if standing.breaker else "",
         f"on trial: {standing.candidate}" if standing.candidate else "",
         f"pinned: {standing.pinned}" if standing.pinned else "",
+        _steadiness(standing),
     ]
     told = (
         f"{standing.task}: {standing.version} since {standing.since}, fitted on {standing.traces} traces, "
@@ -156,3 +157,12 @@ def _told(standing: Standing) -> str:
         f"{'certified' if standing.certified else 'not certified'}"
     )
     return "; ".join([told, *filter(None, further)])
+
+
+def _steadiness(standing: Standing) -> str:
+    if not standing.asked_again:
+        return ""
+    return (
+        f"asked the same twice, the teacher said the same {standing.said_the_same} of {standing.asked_again} "
+        f"times: answering everything, no surrogate can agree with more than {standing.ceiling:.1%}"
+    )

@@ -8,6 +8,7 @@ from typing import Self
 
 from models.manifest import Manifest
 from schemas.config import Config, Override, config_of
+from streams.certify.consistency import Consistency
 from streams.live import threshold
 from streams.settings import Settings
 from streams.state.audits import Audits
@@ -28,6 +29,8 @@ class Standing:
     breaker: why nothing is answered; None while it is closed.
     candidate: what is on trial, and how: `v3 in shadow`.
     pinned: why nothing is promoted; None where promotions are free.
+    asked_again: requests about which the teacher was asked twice; on `said_the_same` it repeated itself.
+    ceiling: what no surrogate that answers all requests can agree with more often, in [0, 1].
     """
 
     task: str
@@ -46,6 +49,9 @@ class Standing:
     breaker: str | None
     candidate: str | None
     pinned: str | None
+    asked_again: int
+    said_the_same: int
+    ceiling: float
 
 
 def standings(settings: Settings, overrides: Mapping[str, Override]) -> list[Standing]:
@@ -96,6 +102,7 @@ class _Shelf:
             return None
         manifest = Manifest.decode(raw)
         finding = await self._audits.finding(task, active.version)
+        twice = await self.registry.asked_twice(task)
         return Standing(
             task=task,
             version=active.version,
@@ -113,6 +120,9 @@ class _Shelf:
             breaker=posture.breaker.reason if posture.breaker.stops(active.version) else None,
             candidate=_on_trial(posture.candidate),
             pinned=posture.pin.reason if posture.pin else None,
+            asked_again=twice.asked,
+            said_the_same=twice.same,
+            ceiling=Consistency(twice.asked, twice.same).ceiling(config.delta),
         )
 
 

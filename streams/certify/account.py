@@ -3,6 +3,7 @@
 from schemas.config import Config
 from schemas.messages import Event, EventKind, Teacher
 from streams.alarm import Counts
+from streams.certify.consistency import Consistency
 from streams.certify.finding import Finding
 from streams.certify.record import Answering
 
@@ -52,6 +53,23 @@ def teacher_changed(task: str, before: Teacher, now: Answering, at: int) -> Even
         "prompt_before": before.prompt,
     }
     return Event(EventKind.TEACHER_CHANGED, task, at, message, details)
+
+
+def teacher_unsteady(task: str, found: Consistency, config: Config, at: int) -> Event:
+    ceiling = found.ceiling(config.delta)
+    message = (
+        f"{task}: asked the same twice, the teacher gave two labels in {found.asked - found.same} of "
+        f"{found.asked} cases: a surrogate that answered everything could agree with {ceiling:.1%} at most, "
+        f"and {config.target_agreement:.1%} are promised, so much has to be deferred; a clearer prompt would "
+        "help, or a lower target"
+    )
+    details = {
+        "asked": found.asked,
+        "same": found.same,
+        "ceiling": ceiling,
+        "target": config.target_agreement,
+    }
+    return Event(EventKind.TEACHER_UNSTEADY, task, at, message, details)
 
 
 def _counts(finding: Finding) -> str:

@@ -55,13 +55,18 @@ class Audit(NamedTuple):
 
 
 class Answered(NamedTuple):
-    """A trace: who answered, and what it says of the version that had answered before."""
+    """A trace: who answered, and what it says of the version that had answered before.
+
+    Attributes:
+        same: whether the teacher gave its first answer again, where it was asked for the second time.
+    """
 
     place: Place
     teacher: Teacher
     replied_at: int
     version: str | None
     audit: Audit | None
+    same: bool | None = None
 
 
 class Handled(NamedTuple):
@@ -116,9 +121,8 @@ def traced(traces: Iterable[tuple[Trace, Message]], auditor: Auditor) -> dict[st
                 draw=auditor.draw(trace.id),
                 rate=trace.inclusion,
             )
-        answered = Answered(
-            _place(TRACES, message), trace.teacher or NOBODY, trace.replied_at, version, audit
-        )
+        teacher, place = trace.teacher or NOBODY, _place(TRACES, message)
+        answered = Answered(place, teacher, trace.replied_at, version, audit, _same(trace))
         found.setdefault(trace.task, []).append(answered)
     return {task: News(answered=answered) for task, answered in found.items()}
 
@@ -141,6 +145,12 @@ def ends(stream: str, messages: Iterable[Message]) -> dict[str, int]:
         log, offset = _place(stream, message)
         found[log] = max(found.get(log, 0), offset + 1)
     return found
+
+
+def _same(trace: Trace) -> bool | None:
+    """Nothing is said where another teacher had answered the first time."""
+    first = trace.first
+    return None if first is None or first.teacher != trace.teacher else first.label == trace.label
 
 
 def _place(stream: str, message: Message) -> Place:

@@ -6,6 +6,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from schemas.messages import Teacher
+from streams.certify.consistency import Consistency, counted
 from streams.certify.news import Answered, News, Place
 
 _VERSIONS = 16
@@ -33,17 +34,24 @@ class Record(Struct, frozen=True):
     certificates: begun so far.
     versions: those that have a ledger, in the order of their first audits.
     answering: None before the first trace.
+    consistency: of each teacher that was asked something twice, by its name.
     """
 
     positions: Mapping[str, int] = {}
     certificates: int = 0
     versions: tuple[str, ...] = ()
     answering: Answering | None = None
+    consistency: Mapping[str, Consistency] = {}
 
     @property
     def teacher(self) -> str:
         """The name of the teacher whose certificate is shown."""
         return name(self.answering.teacher) if self.answering else ""
+
+    @property
+    def steadiness(self) -> Consistency:
+        """Of the teacher that answers now."""
+        return self.consistency.get(self.teacher, Consistency())
 
 
 def name(teacher: Teacher) -> str:
@@ -84,6 +92,12 @@ def answering(record: Record, traces: Iterable[Answered], now: int) -> Record:
         elif trace.teacher == current.teacher:
             current = replace(current, latest=max(at, current.latest))
     return replace(record, answering=current)
+
+
+def repeated(record: Record, traces: Iterable[Answered]) -> Record:
+    """The record with the answers to second questions."""
+    answers = [(name(one.teacher), one.same) for one in traces if one.same is not None]
+    return replace(record, consistency=counted(record.consistency, answers))
 
 
 def _read(place: Place, record: Record) -> bool:

@@ -11,12 +11,13 @@ from msgspec.structs import replace
 from schemas.config import Config
 from schemas.messages import Event
 from streams.alarm import Counts, Evidence
-from streams.certify.account import blocked, certificate_lost, certified, teacher_changed
+from streams.certify.account import blocked, certificate_lost, certified, teacher_changed, teacher_unsteady
 from streams.certify.awaited import Awaited, Noted, noted
+from streams.certify.consistency import Consistency
 from streams.certify.finding import Finding, found, refuted
 from streams.certify.ledger import Ledger, Tally, counted, heard, lowest_rate, silenced, suits
 from streams.certify.news import Answered, Handled, News
-from streams.certify.record import Answering, Record, answering, having, name, past, unread
+from streams.certify.record import Answering, Record, answering, having, name, past, repeated, unread
 
 _SETTLED = 60_000
 """Milliseconds between two tellings of a change of teacher: two may take turns while one is replaced."""
@@ -51,7 +52,7 @@ class Turn:
     """Attributes:
     versions: those of which something changes.
     dropped: whose ledgers are over the limit.
-    teacher: to be shown as the one that answers now, where that changes.
+    teacher: to be shown as the one that answers now, where that changes; and its `steadiness` likewise.
     alarms: of each version that has raised some which nobody has answered: how many it has raised so far.
     announced: routing depends on something that changes.
     """
@@ -60,6 +61,7 @@ class Turn:
     versions: Mapping[str, Version]
     dropped: tuple[str, ...] = ()
     teacher: Answering | None = None
+    steadiness: Consistency | None = None
     events: tuple[Event, ...] = ()
     alarms: Mapping[str, tuple[int, Evidence]] = field(default_factory=dict)
     announced: bool = False
@@ -79,7 +81,7 @@ def turn(task: str, held: Held, news: News, config: Config, now: int, *, complet
     """
     news = unread(news, held.record)
     record, dropped = having(past(held.record, news), sorted(news.versions))
-    record = answering(record, news.answered, now)
+    record = repeated(answering(record, news.answered, now), news.answered)
     late = now - round(config.audit_overdue * 1000)
     before = _silenced(held, now, config) if complete else held.ledgers
     record, ledgers = _audited(record, before, held.awaited, news.answered, late, config)
@@ -104,8 +106,13 @@ def turn(task: str, held: Held, news: News, config: Config, now: int, *, complet
         if _differs(outcome, version, held):
             versions[version] = outcome
     record, teacher, told = _introducing(task, record, now)
+    events += told
+    if complete:
+        record, told = _explaining(task, record, config, now)
+        events += told
+    steadiness = record.steadiness if record.steadiness != held.record.steadiness else None
     announced = any(_matters(outcome, held.findings.get(version)) for version, outcome in versions.items())
-    return Turn(record, versions, dropped, teacher, (*events, *told), alarms, announced)
+    return Turn(record, versions, dropped, teacher, steadiness, tuple(events), alarms, announced)
 
 
 def _silenced(held: Held, now: int, config: Config) -> dict[str, Ledger]:
@@ -225,3 +232,12 @@ def _introducing(task: str, record: Record, now: int) -> tuple[Record, Answering
         return replace(record, answering=told), told, []
     told = replace(told, told_at=now)
     return replace(record, answering=told), told, [teacher_changed(task, current.told, told, now)]
+
+
+def _explaining(task: str, record: Record, config: Config, now: int) -> tuple[Record, list[Event]]:
+    """Tell when the teacher turns out to contradict itself so often that the target is out of reach."""
+    found = record.steadiness
+    if found.told == config.target_agreement or not found.puts_out_of_reach(config):
+        return record, []
+    told = {**record.consistency, record.teacher: replace(found, told=config.target_agreement)}
+    return replace(record, consistency=told), [teacher_unsteady(task, found, config, now)]

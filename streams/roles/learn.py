@@ -1,7 +1,10 @@
 """learn: answer the client with the teacher's label, and keep the answer as a trace.
 
-Reads replies; writes labels, traces and dead letters. Only the first reply to a request counts; it counts
-again when it is redelivered, so that a transaction that was aborted can be repeated.
+Reads replies; writes labels, traces, deferrals and dead letters. Only the first reply to a request counts; it
+counts again when it is redelivered, so that a transaction that was aborted can be repeated.
+
+Of the sampled requests a share goes back to the teacher at once, with its first answer: what it says the
+second time is a trace that shows how often it contradicts itself, and no label.
 """
 
 from collections.abc import Sequence
@@ -9,16 +12,19 @@ from collections.abc import Sequence
 from confluent_kafka import Message
 from faust import App
 from faust.types import StreamT
+from msgspec.structs import replace
 
-from schemas.codec import LABEL, REPLY, TRACE
-from schemas.messages import Deferral, Label, Reply, Trace
+from schemas.codec import DEFERRAL, LABEL, REPLY, TRACE
+from schemas.messages import Answer, Deferral, Label, Reason, Reply, Trace
 from schemas.names import Topics
 from schemas.vectors import packed
+from streams.audit import Auditor
 from streams.clock import unix_ms
 from streams.kafka.batch import Batch, Outgoing
 from streams.kafka.channel import BatchChannel
 from streams.kafka.context import carried, key_of, time_of
 from streams.kafka.dead_letters import DeadLetters
+from streams.live import Live
 from streams.state.replies import Place, Replies
 
 STAGE = "learn"
@@ -64,6 +70,21 @@ def trace_of(reply: Reply, label: str, replied_at: int) -> Trace:
         inclusion=deferral.inclusion,
         shadow=deferral.shadow,
         encoder=deferral.encoder,
+        first=deferral.first,
+    )
+
+
+def asked_again(reply: Reply, label: str) -> Deferral:
+    """The same request for the teacher once more. What the surrogate makes of it plays no part."""
+    return replace(
+        reply.deferral,
+        reason=Reason.REPEAT,
+        audit=False,
+        sampled=False,
+        guess=None,
+        threshold=None,
+        shadow=None,
+        first=Answer(label, reply.teacher),
     )
 
 
@@ -74,10 +95,16 @@ def _features(deferral: Deferral) -> bytes | None:
 
 
 class Learner:
-    """Turns replies into labels and traces."""
+    """Turns replies into labels and traces, and some into a second question.
 
-    def __init__(self, topics: Topics, replies: Replies) -> None:
+    Args:
+        auditor: decides which.
+    """
+
+    def __init__(self, live: Live, topics: Topics, auditor: Auditor, replies: Replies) -> None:
+        self._live = live
         self._topics = topics
+        self._auditor = auditor
         self._replies = replies
         self._dead_letters = DeadLetters(topics.dead_letters, STAGE)
 
@@ -98,21 +125,31 @@ class Learner:
         return outgoing
 
     def _outcome(self, reply: Reply, message: Message, now: int) -> list[Outgoing]:
-        key, headers = key_of(message), carried(message)
+        key, headers, deferral = key_of(message), carried(message), reply.deferral
         outgoing = []
-        if not reply.deferral.audit:
+        if not deferral.audit and deferral.first is None:
             outgoing.append(Outgoing(self._topics.labels, key, LABEL.encode(label_of(reply, now)), headers))
         if reply.label is None:
             outgoing.append(self._dead_letters.letter(message, reply.error or "no label"))
         else:
             trace = trace_of(reply, reply.label, time_of(message))
             outgoing.append(Outgoing(self._topics.traces, key, TRACE.encode(trace), headers))
+            if self._repeats(deferral):
+                again = asked_again(reply, reply.label)
+                outgoing.append(Outgoing(self._topics.deferrals, key, DEFERRAL.encode(again), headers))
         return outgoing
+
+    def _repeats(self, deferral: Deferral) -> bool:
+        """Whether the teacher is asked again."""
+        request, once = deferral.request, deferral.first is None
+        rate = self._live.task(request.task).config.repeat_rate
+        return once and deferral.sampled and self._auditor.repeats(request.id, rate)
 
 
 def _place(reply: Reply, message: Message) -> Place:
     request = reply.deferral.request
-    return Place(request.task, request.id, message.partition() or 0, message.offset() or 0)
+    again = reply.deferral.first is not None
+    return Place(request.task, request.id, message.partition() or 0, message.offset() or 0, again)
 
 
 def install(app: App, channel: BatchChannel, learner: Learner) -> None:

@@ -101,10 +101,12 @@ class Trainer(Service):
         self._asked: dict[str, list[Request]] = {}
 
     def learn(self, messages: Iterable[Message]) -> None:
-        """Put traces into the windows of their tasks; one that no fit could use is left out."""
+        """Put traces into the windows of their tasks; one that no fit can use is left out."""
         for message in messages:
             try:
                 trace = TRACE.decode(as_bytes(message.value()))
+                if trace.first is not None:
+                    continue
                 if trace.embedder != TEXT and trace.features is not None:
                     vector(trace.features, None)
             except SchemaError as error:
@@ -261,6 +263,7 @@ class Trainer(Service):
             parent=await self._registry.fetch(task.name, active.version) if active else None,
             teachers=teachers(traces),
             encoder=encoder_of(traces) if encodes(config.embedder) else None,
+            twice=await self._registry.asked_twice(task.name),
             # What a report would show costs time that a stream waits for.
             options=Options(label_floor=config.label_floor, curve=0.0),
         )

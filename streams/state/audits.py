@@ -143,6 +143,9 @@ class Audits:
             who = turn.teacher.teacher
             since = str(turn.teacher.since)
             yield "HSET", keys.teacher(task), "model", who.model, "prompt", who.prompt, "since", since
+        if turn.steadiness is not None:
+            asked, same = str(turn.steadiness.asked), str(turn.steadiness.same)
+            yield "HSET", keys.teacher(task), "asked_again", asked, "said_the_same", same
 
     def _of_version(self, task: str, version: str, outcome: Version) -> Iterable[Command]:
         keys, noted = self._keys, outcome.noted

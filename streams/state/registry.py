@@ -6,6 +6,7 @@ What routes a task is changed by one script, and only if it is still what the ch
 from collections.abc import AsyncGenerator, Callable, Iterable
 
 from models.artifact import Artifact
+from models.study import Twice
 from schemas.names import Keys
 from streams.state.connection import Connection, as_text
 from streams.state.postures import (
@@ -70,6 +71,12 @@ class Registry:
         """Unix milliseconds since when the teacher is who it is now; 0 where it has never changed."""
         with self._connection.reached() as redis:
             return int(await redis.hget(self._keys.teacher(task), "since") or 0)
+
+    async def asked_twice(self, task: str) -> Twice:
+        """How often the teacher that answers now said the same when it was asked the same again."""
+        with self._connection.reached() as redis:
+            asked, same = await redis.hmget(self._keys.teacher(task), "asked_again", "said_the_same")
+        return Twice(int(asked or 0), int(same or 0))
 
     async def fetch(self, task: str, version: str) -> Artifact | None:
         """The policy as it was published; not verified here: `Policy.open` does that."""

@@ -8,12 +8,17 @@ from streams.state.connection import Connection
 
 
 class Place(NamedTuple):
-    """Where a reply stands, and what it replies to."""
+    """Where a reply stands, and what it replies to.
+
+    Attributes:
+        again: the teacher was asked for the second time.
+    """
 
     task: str
     request: str
     partition: int
     offset: int
+    again: bool = False
 
 
 class Replies:
@@ -34,7 +39,8 @@ class Replies:
         with self._connection.reached() as redis:
             async with redis.pipeline(transaction=False) as pipeline:
                 for place in places:
-                    key = self._keys.replied(place.task, place.request)
+                    named = self._keys.repeated if place.again else self._keys.replied
+                    key = named(place.task, place.request)
                     where = f"{place.partition}:{place.offset}"
                     await self._claim([key], [where, self._memory], client=pipeline)
                 return [bool(first) for first in await pipeline.execute()]

@@ -13,6 +13,7 @@ from multiprocessing.connection import Connection, wait
 
 from models.fit import Artifact, FitResult, Options, TrainingSet, fit
 from models.manifest import Teacher
+from models.study import Twice
 from streams.errors import RefitFailed
 
 _SPAWN = multiprocessing.get_context("spawn")
@@ -32,6 +33,7 @@ class Job:
     parent: Artifact | None
     teachers: tuple[Teacher, ...]
     encoder: str | None
+    twice: Twice
     options: Options
 
 
@@ -110,6 +112,7 @@ def _made(job: Job) -> FitResult:
         parent=job.parent,
         teachers=job.teachers,
         encoder=job.encoder,
+        twice=job.twice,
         options=job.options,
     )
 

@@ -5,14 +5,13 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from models.designs.vectors import normalised
 from models.features import Features
-from models.noise import estimate, highest, refusal
+from models.noise import estimate, measured, refusal
 from models.repeats import pairs, plain
+from models.study import Twice
 
 LABELS = 12
 LETTERS = np.array(list("abcdefghijklmnopqrstuvwxyz"))
@@ -119,22 +118,15 @@ def test_case_space_and_sentence_marks_make_no_other_question(one: str, other: s
     assert (plain(one) == plain(other)) is same
 
 
-@given(st.lists(st.floats(0.001, 1.0), min_size=2, max_size=6), st.integers(0, 5))
-def test_no_surrogate_agrees_with_a_teacher_more_than_the_bound_says(
-    chances: list[float], unused: int
-) -> None:
-    p = np.array(chances) / sum(chances)
-    differ = float(1 - (p**2).sum())
-    assert 1 - differ - 1e-9 <= p.max() <= highest(differ, len(p) + unused) + 1e-9
-
-
-@given(st.floats(0.0, 1.0), st.floats(0.0, 1.0), st.integers(2, 100))
-def test_the_bound_is_concave_so_that_it_holds_for_texts_of_unequal_noise(
-    one: float, other: float, labels: int
-) -> None:
-    most = 1 - 1 / labels
-    mean = (highest(one * most, labels) + highest(other * most, labels)) / 2
-    assert mean <= highest((one + other) / 2 * most, labels) + 1e-9
+def test_what_was_asked_twice_on_purpose_is_told_as_such_and_from_as_many_answers() -> None:
+    found = measured(Twice(500, 425), LABELS)
+    assert found is not None
+    assert (found.pairs, found.contradictions, found.asked) == (500, 75, True)
+    assert found.low < found.ceiling < found.high < 0.95
+    told = refusal(found, 0.95)
+    assert told is not None
+    assert "asked the same twice, the teacher gave two labels in 75 of 500 cases" in told
+    assert measured(Twice(19, 3), LABELS) is None
 
 
 @pytest.mark.parametrize("name", ["banking77", "snips"])

@@ -42,6 +42,14 @@ def test_another_key_draws_an_independent_sample() -> None:
     assert low <= both <= high
 
 
+def test_what_is_asked_twice_is_drawn_without_regard_to_what_is_audited() -> None:
+    auditor = Auditor(b"secret")
+    audited = [request for request in IDS if auditor.draws(request, 0.3)]
+    both = sum(auditor.repeats(request, 0.3) for request in audited)
+    low, high = binom.ppf([5e-7, 1 - 5e-7], len(audited), 0.3)
+    assert low <= both <= high
+
+
 @given(_rate, _rate, _rate)
 def test_an_automatic_rate_is_the_high_bound_until_the_version_is_certified_and_never_leaves_the_bounds(
     low: float, high: float, fixed: float

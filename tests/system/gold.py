@@ -4,7 +4,7 @@ import threading
 from collections.abc import Mapping
 
 from schemas.codec import DEFERRAL, REPLY
-from schemas.messages import Reply, Teacher
+from schemas.messages import Deferral, Reply, Teacher
 from tests.system.deployment import Deployment, messages
 
 GOLD = Teacher(model="gold", prompt="gold")
@@ -31,13 +31,16 @@ class GoldTeacher:
         self._stopping.set()
         self._thread.join()
 
+    def says(self, deferral: Deferral) -> str:
+        return self._answers[deferral.request.id]
+
     def _teach(self) -> None:
         consumer = self._deployment.consumer(self._deployment.topics.deferrals)
         producer = self._deployment.producer()
         while not self._stopping.is_set():
             for message in messages(consumer):
                 deferral = DEFERRAL.decode(message.value())
-                reply = Reply(deferral=deferral, label=self._answers[deferral.request.id], teacher=GOLD)
+                reply = Reply(deferral=deferral, label=self.says(deferral), teacher=GOLD)
                 producer.produce(self._deployment.topics.replies, REPLY.encode(reply), message.key())
             producer.poll(0)
         producer.flush(10)

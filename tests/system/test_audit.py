@@ -25,7 +25,7 @@ def test_an_audit_is_one_label_one_trace_one_count_though_replies_repeat_and_cer
     deployment: Deployment,
 ) -> None:
     publish(deployment)
-    deployment.configure(TASK, audit_rate=1.0)
+    deployment.configure(TASK, audit_rate=1.0, repeat_rate=0.0)
     requests = wishes(REQUESTS, "audited")
     deployment.worker("route", "learn")
     certify = deployment.worker("certify")

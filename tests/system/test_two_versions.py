@@ -18,7 +18,7 @@ COUNT = 400
 def test_while_two_versions_are_live_on_two_workers_nothing_is_counted_for_the_wrong_one(
     deployment: Deployment,
 ) -> None:
-    deployment.configure(TASK, audit_rate=1.0)
+    deployment.configure(TASK, audit_rate=1.0, repeat_rate=0.0)
     publish(deployment)
     leading = deployment.worker("route")
     leading.wait_until_it_says("is served by v1")

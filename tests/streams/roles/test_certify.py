@@ -4,17 +4,21 @@ import asyncio
 import contextlib
 import itertools
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
-from schemas.messages import Guess, Teacher
+from models.study import Twice
+from schemas.messages import Answer, Guess, Teacher, Trace
 from schemas.names import Keys
 from streams.alarm import Counts
+from streams.certify.consistency import Consistency
 from streams.errors import StateUnavailable
 from streams.state.connection import Connection
 from streams.state.marks import Folded, Marks
+from streams.state.registry import Registry
 from tests.streams.building import reasons, trace
-from tests.streams.roles.certifying import Deployment, asked, audit, audits
+from tests.streams.roles.certifying import TEACHER, Deployment, asked, audit, audits
 
 
 @pytest.fixture
@@ -129,6 +133,43 @@ async def test_another_teacher_makes_another_certificate_with_a_budget_of_its_ow
     await certify.certified([deployment.traces.add(audit("late", replied_at=800_000))])
     assert (await deployment.finding()).audits == 300, "an older reply of the first is no change back"
     assert deployment.events() == []
+
+
+def second(request: str, label: str, **given: Any) -> Trace:
+    """What the teacher said when it was asked the same again; the first time it said yes."""
+    return trace(request, label=label, teacher=TEACHER, first=Answer("yes", TEACHER), **given)
+
+
+async def test_second_answers_count_for_the_teacher_alone_and_once_and_a_ceiling_below_the_target_is_told(
+    deployment: Deployment,
+) -> None:
+    certify = await deployment.certifier()
+    said = [second(f"r{number}", "no" if number % 4 == 0 else "yes") for number in range(200)]
+    batch = [deployment.traces.add(one) for one in said]
+    for _ in range(2):
+        await (await deployment.certifier()).certified(batch)
+    await certify.look()
+    assert deployment.events() == ["teacher_unsteady"], "once, however often it is read and looked at"
+    registry = Registry(deployment.connection, deployment.keys, 5)
+    assert await registry.asked_twice("t") == Twice(200, 150)
+    assert (await deployment.finding()).audits == 0
+    deployment.configure(audit_rate=1.0, target_agreement=0.5)
+    await certify.look()
+    assert deployment.events() == [], "half of the answers can be foretold"
+    other = Teacher("another")
+    news = [
+        audit("s", teacher=other, replied_at=900_000),
+        trace("t", teacher=other, first=Answer("no", TEACHER)),
+    ]
+    await certify.certified([deployment.traces.add(one) for one in news])
+    assert await registry.asked_twice("t") == Twice(0, 0), "nothing is known of another teacher"
+
+
+async def test_a_steady_teacher_has_no_ceiling_worth_telling(deployment: Deployment) -> None:
+    certify = await deployment.certifier()
+    await certify.certified([deployment.traces.add(second(f"r{number}", "yes")) for number in range(500)])
+    assert deployment.events() == []
+    assert Consistency(500, 500).ceiling(0.05) > 0.999
 
 
 async def test_audits_above_the_lowest_rate_inform_the_alarm_alone(deployment: Deployment) -> None:

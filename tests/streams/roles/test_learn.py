@@ -3,17 +3,22 @@
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.messages import Guess, Label, Reason, Reply, Request, Teacher, Trace
+from schemas.config import parse_override
+from schemas.messages import Answer, Deferral, Guess, Label, Reason, Reply, Request, Teacher, Trace
+from streams.audit import Auditor
+from streams.live import Live
 from streams.roles.learn import Learner
 from streams.state.replies import Place, Replies
 from tests.streams.building import (
     CARRIED,
     TOPICS,
     deferral,
+    deferrals,
     labels,
     message,
     reasons,
@@ -29,15 +34,23 @@ class Remembered(Replies):
     """What Redis would remember, in a dict."""
 
     def __init__(self) -> None:
-        self.seen: dict[tuple[str, str], Place] = {}
+        self.seen: dict[tuple[str, str, bool], Place] = {}
 
     async def first(self, places: Sequence[Place]) -> list[bool]:
-        return [self.seen.setdefault((place.task, place.request), place) == place for place in places]
+        return [
+            self.seen.setdefault((place.task, place.request, place.again), place) == place for place in places
+        ]
+
+
+def learner(**config: Any) -> Learner:
+    live = Live()
+    live.configure("t", parse_override(msgspec.json.encode({"repeat_rate": 0.0, **config})))
+    return Learner(live, TOPICS, Auditor(b"key"), Remembered())
 
 
 async def test_a_teacher_s_label_answers_the_client_and_becomes_a_trace() -> None:
     asked = deferral(features=b"\0\0\x80?", encoder="m:1")
-    out = await Learner(TOPICS, Remembered()).learned([message(Reply(asked, "no", TEACHER))], NOW)
+    out = await learner().learned([message(Reply(asked, "no", TEACHER))], NOW)
     common: dict[str, Any] = {
         "id": "r1",
         "task": "t",
@@ -70,7 +83,7 @@ async def test_an_audit_s_reply_makes_a_trace_and_no_second_label() -> None:
     shadow = Guess("yes", 0.75, 0.25, "v2")
     asked = deferral(audit=True, reason=Reason.AUDIT, inclusion=0.02, shadow=shadow)
     reply = Reply(asked, "no", TEACHER)
-    out = await Learner(TOPICS, Remembered()).learned([message(reply)], NOW)
+    out = await learner().learned([message(reply)], NOW)
     (trace,) = traces(out)
     assert (trace.audit, trace.sampled, trace.label, trace.reason) == (True, True, "no", Reason.AUDIT)
     assert (trace.inclusion, trace.shadow) == (0.02, shadow)
@@ -79,13 +92,13 @@ async def test_an_audit_s_reply_makes_a_trace_and_no_second_label() -> None:
 
 async def test_a_failed_teacher_gives_an_error_label_and_a_dead_letter_but_no_trace() -> None:
     reply = Reply(deferral(), error="no answer in 30 s")
-    out = await Learner(TOPICS, Remembered()).learned([message(reply)], NOW)
+    out = await learner().learned([message(reply)], NOW)
     (label,) = labels(out)
     assert (label.label, label.source, label.error) == (None, "error", "no answer in 30 s")
     assert reasons(out) == ["no answer in 30 s"]
     assert traces(out) == []
     failed_audit = message(Reply(deferral("r2", audit=True), error="gone"))
-    out = await Learner(TOPICS, Remembered()).learned([failed_audit], NOW)
+    out = await learner().learned([failed_audit], NOW)
     assert (reasons(out), len(out)) == (["gone"], 1), "the client of an audit has its answer already"
 
 
@@ -98,8 +111,37 @@ async def test_traces_keep_the_vector_however_it_came() -> None:
         deferral("text"),
     ]
     messages = [message(Reply(one, "no"), offset=place) for place, one in enumerate(asked)]
-    out = await Learner(TOPICS, Remembered()).learned(messages, NOW)
+    out = await learner().learned(messages, NOW)
     assert [trace.features for trace in traces(out)] == [packed, packed, packed, None]
+
+
+async def test_a_sampled_request_is_asked_about_once_more_and_what_comes_of_it_is_a_trace_alone() -> None:
+    under_test = learner(repeat_rate=1.0)
+    asked = deferral(audit=True, reason=Reason.AUDIT, shadow=Guess("yes", 0.75, 0.25, "v2"))
+    out = await under_test.learned([message(Reply(asked, "no", TEACHER))], NOW)
+    (again,) = deferrals(out)
+    assert (again.request, again.first, again.reason) == (asked.request, Answer("no", TEACHER), Reason.REPEAT)
+    assert not again.audit
+    assert not again.sampled
+    assert (again.guess, again.shadow) == (None, None), "nothing here counts for a version"
+    second = message(Reply(again, "yes", TEACHER), offset=7)
+    out = await under_test.learned([second], NOW)
+    (trace,) = traces(out)
+    assert (trace.label, trace.first, trace.sampled) == ("yes", Answer("no", TEACHER), False)
+    assert len(out) == 1, "no label, and no third question"
+    assert await under_test.learned([second], NOW) == out, "a redelivered one counts again"
+    assert await under_test.learned([message(Reply(again, "maybe", TEACHER), offset=8)], NOW) == []
+
+
+async def test_only_what_is_sampled_is_asked_about_twice_and_only_a_share_of_it() -> None:
+    under_test = learner(repeat_rate=0.25)
+    asked = [deferral(f"r{place}", sampled=place % 2 == 0) for place in range(2_000)]
+    messages = [message(Reply(one, "no", TEACHER), offset=place) for place, one in enumerate(asked)]
+    again: list[Deferral] = deferrals(await under_test.learned(messages, NOW))
+    assert all(int(one.request.id[1:]) % 2 == 0 for one in again)
+    assert 200 < len(again) < 300
+    failed = [message(Reply(one, error="gone"), offset=5_000) for one in [deferral("x", sampled=True)]]
+    assert deferrals(await learner(repeat_rate=1.0).learned(failed, NOW)) == []
 
 
 _replies = st.builds(
@@ -116,13 +158,13 @@ _replies = st.builds(
 async def test_each_request_gets_one_label_however_often_it_is_replied_to_and_batches_are_repeated(
     sent: list[tuple[Reply | bytes, bool]],
 ) -> None:
-    learner = Learner(TOPICS, Remembered())
+    under_test = learner()
     batches = [[message(reply, offset=place)] for place, (reply, _) in enumerate(sent)]
     out = []
     for batch, (_, aborted) in zip(batches, sent, strict=True):
-        found = await learner.learned(batch, NOW)
+        found = await under_test.learned(batch, NOW)
         if aborted:  # the transaction did not commit: the batch is read again
-            assert await learner.learned(batch, NOW) == found
+            assert await under_test.learned(batch, NOW) == found
         out += found
     firsts = dict[str, Reply]()
     for reply, _ in sent:

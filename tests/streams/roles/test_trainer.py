@@ -13,7 +13,7 @@ from confluent_kafka import Message
 
 from models.policy import Policy
 from schemas.config import parse_override
-from schemas.messages import Event, EventKind
+from schemas.messages import Answer, Event, EventKind
 from schemas.names import Keys
 from streams.kafka.announcer import Announcer
 from streams.live import Live
@@ -54,6 +54,11 @@ class Room:
     def configure(self, **fields: Any) -> None:
         self.live.configure("t", parse_override(json.dumps(fields).encode()))
 
+    async def asked_twice(self, asked: int, same: int) -> None:
+        """What certify would have found."""
+        found = {"asked_again": asked, "said_the_same": same}
+        await self._connection.redis.hset(self.keys.teacher("t"), mapping=found)
+
     async def trainer(self, traces: list[Message]) -> tuple[Trainer, Told]:
         """One that has read `traces`, and runs."""
         told, lease = Told(), 1.0
@@ -88,13 +93,18 @@ def vectors(count: int) -> list[Message]:
 async def test_what_passes_is_published_and_a_standby_goes_on_when_the_leader_stops(room: Room) -> None:
     room.configure(embedder="precomputed")
     broken = trace("broken", embedder="precomputed", features=np.array([np.nan] * 4, "<f4").tobytes())
-    traces = [*vectors(300), message(broken), message(b"{}")]
+    again = trace("r1", "yes", embedder="precomputed", first=Answer("no"))
+    traces = [message(again), *vectors(300), message(broken), message(b"{}")]
+    await room.asked_twice(asked=40, same=38)
     leader, told = await room.trainer(traces)
     assert [(await told.next()).kind for _ in range(2)] == [EventKind.REFIT, EventKind.PROMOTED]
     found = await room.registry.fetch("t", "v1")
     assert found is not None
     policy = Policy.open(found.manifest, found.graph)
     assert (policy.manifest.traces, policy.manifest.labels) == (300, ("no", "yes"))
+    noise = policy.manifest.noise
+    assert noise is not None
+    assert (noise.pairs, noise.contradictions, noise.asked) == (40, 2, True)
     standby, heard = await room.trainer(traces)
     room.configure(embedder="precomputed", target_agreement=0.96)
     events = [await told.next() for _ in range(2)]

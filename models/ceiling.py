@@ -1,0 +1,30 @@
+"""How far any surrogate can agree with a teacher that contradicts itself, at most.
+
+Let p be the teacher's chances of giving each of K labels to one text. Two of its answers differ with chance
+q = 1 - sum p_i^2. A surrogate that answers this text always alike agrees with chance m = max p_i at most.
+Given q, m is largest where what is left of p is spread evenly: m^2 + (1 - m)^2 / (K - 1) = 1 - q, so
+
+    m <= c(q) = (1 + sqrt((K - 1) (K (1 - q) - 1))) / K,    and    m >= sum p_i^2 = 1 - q.
+
+c is concave, so the mean of m over texts is at most c of the mean of q (Jensen): both bounds hold whatever
+the errors look like and however they are spread over texts. It grows with K, towards sqrt(1 - q).
+
+It is about answering all requests: where only some are hard for the teacher, answering the others can do
+better.
+"""
+
+import math
+
+
+def ceiling(differ: float, labels: int | None = None) -> float:
+    """c(q): highest agreement where two answers of the teacher differ with chance `differ`, in [0, 1].
+
+    Args:
+        labels: how many the teacher can give; None for any number.
+    """
+    if labels is None:
+        return math.sqrt(1.0 - differ)
+    if labels < 2:
+        return 1.0
+    left = max(0.0, labels * (1.0 - differ) - 1.0)
+    return (1.0 + math.sqrt((labels - 1) * left)) / labels
