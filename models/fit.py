@@ -7,17 +7,18 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from models import labels, noise
 from models.artifact import Artifact
-from models.curve import learning_curve, more_traces, point
-from models.export import export
-from models.frontier import Sample, certify, reasons, too_few
-from models.learn import Fitted, Progress, learn
+from models.gate import labels
+from models.gate.frontier import Sample, certify, reasons, too_few
+from models.graph.export import export
+from models.graph.probes import with_probes
+from models.learning.learn import Fitted, Progress, learn
+from models.learning.telling import FitSummary, Found, Order, manifest_of, recipe, summary_of
 from models.manifest import Manifest, Teacher, grid
+from models.noise import contradictions
 from models.options import Options
-from models.probes import with_probes
+from models.outlook.curve import learning_curve, more_traces, point
 from models.study import CurvePoint, Noise, Study, Twice
-from models.telling import FitSummary, Found, Order, manifest_of, recipe, summary_of
 from models.training import TrainingSet, check
 
 __all__ = ["Artifact", "FitResult", "FitSummary", "Options", "TrainingSet", "fit"]
@@ -152,11 +153,13 @@ def _found(order: Order, progress: Progress) -> Found:
 
 
 def _noise(order: Order, fitted: Fitted) -> Noise | None:
-    measured = noise.measured(order.twice, len(order.names))
+    measured = contradictions.measured(order.twice, len(order.names))
     if measured is not None:
         return measured
     rows = np.flatnonzero(fitted.sampled)
-    return noise.estimate(order.training.features.take(rows), fitted.lesson.codes[rows], len(order.names))
+    return contradictions.estimate(
+        order.training.features.take(rows), fitted.lesson.codes[rows], len(order.names)
+    )
 
 
 def _curve(order: Order, fitted: Fitted, progress: Progress) -> tuple[CurvePoint, ...]:
@@ -183,7 +186,7 @@ def _curve(order: Order, fitted: Fitted, progress: Progress) -> tuple[CurvePoint
 def _refusal(order: Order, found: Found) -> FitResult:
     refused = list(reasons(found.fitted.sample, found.points, order.targets, order.delta))
     for target in order.targets:
-        refused += filter(None, [noise.refusal(found.study.noise, target)])
+        refused += filter(None, [contradictions.refusal(found.study.noise, target)])
         more = more_traces(found.study.curve, target, order.delta, order.seed)
         if more is not None:
             most = "many more" if more.most is None else f"{more.most:,}"

@@ -15,13 +15,13 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from models import feeds
 from models.artifact import Artifact
 from models.embedders.spec import is_lazy, reads_text
 from models.errors import PolicyError
 from models.features import Features
+from models.graph import feeds
+from models.graph.session import FAILURES, single_threaded
 from models.manifest import Manifest, Probe
-from models.session import FAILURES, single_threaded
 
 TOLERANCE = 1e-3
 OUTPUTS = ("label", "score", "novelty")

@@ -9,11 +9,11 @@ from msgspec import Struct
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
-from models import noise
-from models.curve import learning_curve, name, point
 from models.fit import FitResult, Options, fit
-from models.frontier import Sample
-from models.prospect import METHOD, Assumptions, Outlook, Prospect, prospect
+from models.gate.frontier import Sample
+from models.noise import contradictions
+from models.outlook.curve import learning_curve, name, point
+from models.outlook.prospect import METHOD, Assumptions, Outlook, Prospect, prospect
 from models.study import CurvePoint, Noise, Study
 from models.training import TrainingSet
 
@@ -161,7 +161,7 @@ def _noise(traces: TrainingSet) -> Noise | None:
     """From the sampled traces: what was deferred is harder for the teacher too."""
     names, codes = np.unique(np.array(traces.labels, dtype=object), return_inverse=True)
     sampled = np.flatnonzero(traces.sampled)
-    return noise.estimate(traces.features.take(sampled), codes[sampled].astype(np.int64), len(names))
+    return contradictions.estimate(traces.features.take(sampled), codes[sampled].astype(np.int64), len(names))
 
 
 def _sample(study: Study) -> Sample:

@@ -5,8 +5,8 @@ from numpy.typing import NDArray
 
 from infra.bench.banking import Split
 from infra.bench.kinds import Kind
-from models.account import hindsight
 from models.artifact import Artifact
+from models.learning.account import hindsight
 from models.policy import Policy
 
 

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from rich.console import Console
 from rich.table import Table
 
-from models.curve import MoreTraces
-from models.prospect import Assumptions, Prospect
+from models.outlook.curve import MoreTraces
+from models.outlook.prospect import Assumptions, Prospect
 from models.scan import Scan
 
 UNKNOWN = "?"

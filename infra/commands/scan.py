@@ -16,7 +16,7 @@ from infra.files import TraceLine, training_set
 from infra.once import distinct, once
 from models.embedders.spec import needs_text
 from models.features import Features
-from models.prospect import Assumptions
+from models.outlook.prospect import Assumptions
 from models.scan import scan as scanned
 
 commands = typer.Typer()

@@ -9,7 +9,7 @@ from onnxmltools import convert_lightgbm
 from onnxmltools.convert.common.data_types import FloatTensorType
 
 from models.acceptors.evidence import Evidence, EvidenceNodes
-from models.graph import Graph
+from models.graph.building import Graph
 from models.surrogates.contract import Lesson, Matrix
 
 NAME = "LightGBM on the evidence"

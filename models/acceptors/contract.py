@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.acceptors.evidence import Evidence, EvidenceNodes
-from models.graph import Graph
+from models.graph.building import Graph
 
 
 class Acceptor(Protocol):

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import log_softmax
 
-from models.graph import Graph
+from models.graph.building import Graph
 from models.surrogates.contract import Matrix
 
 SMALLEST = 1e-6

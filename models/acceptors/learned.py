@@ -8,7 +8,7 @@ from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 
 from models.acceptors.evidence import Evidence, EvidenceNodes
-from models.graph import Graph
+from models.graph.building import Graph
 from models.surrogates.contract import Lesson, Matrix
 
 NAME = "logistic regression on the evidence"

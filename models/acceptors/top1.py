@@ -14,7 +14,7 @@ from scipy.optimize import minimize, minimize_scalar
 from scipy.special import expit
 
 from models.acceptors.evidence import Evidence, EvidenceNodes
-from models.graph import DOUBLE, FLOAT, Graph
+from models.graph.building import DOUBLE, FLOAT, Graph
 from models.surrogates.contract import Matrix
 from models.surrogates.logistic import log_loss
 

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.features import Features
-from models.graph import Graph
-from models.linear import Linear
+from models.graph.building import Graph
+from models.graph.linear import Linear
 
 
 class Design(Protocol):

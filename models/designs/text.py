@@ -21,8 +21,8 @@ from models.designs.ngrams import BUCKETS, FOLD, MAX_BYTES, MULTIPLIER, ORDERS, 
 from models.designs.vocabulary import FIRST, LEAST_TEXTS, Vocabulary, learn
 from models.errors import PolicyError
 from models.features import Features
-from models.graph import INT32, UINT8, Graph
-from models.linear import Linear
+from models.graph.building import INT32, UINT8, Graph
+from models.graph.linear import Linear
 
 RANK = 1024
 KNOWN = "known"

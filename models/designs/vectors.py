@@ -5,8 +5,8 @@ from numpy.typing import NDArray
 
 from models.errors import PolicyError
 from models.features import Features
-from models.graph import FLOAT, Graph
-from models.linear import Linear
+from models.graph.building import FLOAT, Graph
+from models.graph.linear import Linear
 
 SMALLEST = 1e-12
 

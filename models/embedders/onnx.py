@@ -19,7 +19,7 @@ from tokenizers import Encoding, Tokenizer
 from models.embedders.fingerprint import fingerprint
 from models.embedders.spec import ONNX
 from models.errors import EmbedderError
-from models.session import FAILURES, single_threaded
+from models.graph.session import FAILURES, single_threaded
 
 GRAPHS = ("model.onnx", "onnx/model.onnx")
 TEXTS_AT_ONCE = 32

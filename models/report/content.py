@@ -7,7 +7,7 @@ import numpy as np
 from msgspec import Struct
 
 from models.fit import FitSummary
-from models.labels import accounts
+from models.gate.labels import accounts
 from models.manifest import FrontierPoint, Manifest
 from models.report.boundary import Pair, boundary
 from models.report.changes import Changes, Side, changes, figures, side

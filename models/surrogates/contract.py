@@ -11,7 +11,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from models.graph import Graph
+from models.graph.building import Graph
 
 Matrix = NDArray[np.float32]
 ABSENT = -30.0

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from models.designs.contract import Design
-from models.graph import Graph
+from models.graph.building import Graph
 from models.surrogates import logistic
 from models.surrogates.contract import Lesson, Matrix
 

@@ -17,7 +17,7 @@ from scipy.optimize import minimize
 from scipy.special import logsumexp
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from models.linear import Linear
+from models.graph.linear import Linear
 from models.surrogates.contract import Lesson
 
 USUAL_STRENGTH, USUAL_TRACES, THINNER = 64.0, 10_000, 0.7

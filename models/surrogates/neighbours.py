@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.designs.vectors import VectorDesign
-from models.graph import FLOAT, UINT8, Graph
+from models.graph.building import FLOAT, UINT8, Graph
 from models.surrogates.contract import Lesson, Matrix
 
 KIND = "neighbours"

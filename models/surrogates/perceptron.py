@@ -12,7 +12,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier
 
 from models.designs.vectors import VectorDesign
-from models.graph import Graph
+from models.graph.building import Graph
 from models.surrogates.contract import ABSENT, Lesson, Matrix
 
 KIND = "perceptron"

@@ -12,7 +12,7 @@ import onnx
 from numpy.typing import NDArray
 
 from models.designs.vectors import VectorDesign
-from models.graph import Graph
+from models.graph.building import Graph
 from models.surrogates.contract import Lesson, Matrix, spread
 
 

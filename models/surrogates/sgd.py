@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from sklearn.linear_model import SGDClassifier
 
 from models.designs.contract import Design
-from models.linear import Linear
+from models.graph.linear import Linear
 from models.surrogates import logistic
 from models.surrogates.contract import ABSENT, Lesson, Matrix
 from models.surrogates.linear import LinearSurrogate

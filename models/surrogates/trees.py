@@ -6,7 +6,7 @@ import onnx
 from skl2onnx import to_onnx
 from sklearn.ensemble import ExtraTreesClassifier
 
-from models.graph import OPSET
+from models.graph.building import OPSET
 from models.surrogates import refitted
 from models.surrogates.contract import Matrix
 

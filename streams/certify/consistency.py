@@ -1,8 +1,8 @@
 """How often the teacher gives its first answer again when it is asked twice: what is kept, and what follows.
 
 No certificate rests on it. It explains: with a teacher that contradicts itself no surrogate that answers
-everything can agree more often than a ceiling allows (`models.ceiling`). It is looked at after every answer,
-so what is said of it holds at every moment, as a certificate does.
+everything can agree more often than a ceiling allows (`models.noise.ceiling`). It is looked at after every
+answer, so what is said of it holds at every moment, as a certificate does.
 """
 
 from collections.abc import Iterable, Mapping
@@ -10,8 +10,8 @@ from collections.abc import Iterable, Mapping
 from msgspec import Struct
 from msgspec.structs import replace
 
-from models.ceiling import ceiling
 from models.certificate import Certificate, upper_bound
+from models.noise.ceiling import ceiling
 from schemas.config import Config
 
 _TEACHERS = 8

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from models.features import Features
-from models.prospect import Assumptions, saved
-from models.repeats import plain
+from models.noise.repeats import plain
+from models.outlook.prospect import Assumptions, saved
 from models.scan import Scan, scan
 from models.training import TrainingSet
 

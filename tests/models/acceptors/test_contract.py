@@ -6,11 +6,11 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from models import folds
 from models.acceptors import boosted, choice, learned, top1
 from models.acceptors.contract import Acceptor
 from models.acceptors.evidence import Evidence, EvidenceNodes
-from models.graph import FLOAT, Graph
+from models.graph.building import FLOAT, Graph
+from models.learning import folds
 from models.surrogates.contract import Lesson
 
 LABELS = 5

@@ -8,8 +8,8 @@ from models.designs.ngrams import encode, pad, windows
 from models.designs.text import TextDesign
 from models.designs.vectors import VectorDesign, normalised
 from models.features import Features
-from models.graph import FLOAT, Graph
-from models.linear import Linear
+from models.graph.building import FLOAT, Graph
+from models.graph.linear import Linear
 
 from ..conftest import ODD_TEXTS, VERBS, draw_texts, draw_vectors
 

@@ -7,7 +7,7 @@ import pytest
 
 from models import exact
 from models.evaluate import evaluate
-from models.labels import accounts
+from models.gate.labels import accounts
 from models.manifest import FrontierPoint, Teacher
 from models.policy import Policy
 from models.report import content

@@ -12,7 +12,7 @@ from models.designs.ngrams import encode, pad
 from models.designs.text import TextDesign
 from models.designs.vectors import VectorDesign
 from models.features import Features
-from models.graph import FLOAT, Graph
+from models.graph.building import FLOAT, Graph
 from models.surrogates import boosting, linear, neighbours, perceptron, sgd, trees
 from models.surrogates.contract import Lesson, Surrogate
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
-from models import folds
+from models.learning import folds
 from models.surrogates import logistic
 from models.surrogates.contract import Lesson
 

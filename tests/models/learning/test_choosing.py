@@ -3,7 +3,8 @@
 import numpy as np
 from scipy.stats import binom
 
-from models import folds, gate
+from models.gate import thresholds
+from models.learning import folds
 
 ROUNDS, ROWS, MODELS = 200, 5000, 8
 TARGET, DELTA = 0.9, 0.1
@@ -30,7 +31,7 @@ def wrong(choose_on_all: bool) -> int:
 
 
 def accepted(scores: np.ndarray, agrees: np.ndarray) -> int:
-    passed = gate.widest(scores, agrees, len(scores), TARGET, DELTA)
+    passed = thresholds.widest(scores, agrees, len(scores), TARGET, DELTA)
     return 0 if passed is None else passed.accepted
 
 

@@ -5,16 +5,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from models import cascade, learn
-from models.export import export
 from models.features import Features
 from models.fit import FitResult, TrainingSet
+from models.graph.export import export
+from models.graph.session import single_threaded
+from models.learning import cascade, learn
 from models.options import Options
 from models.policy import Policy
-from models.session import single_threaded
 from models.surrogates.contract import Lesson
-
-from .conftest import VERBS, draw_both, draw_vectors
+from tests.models.conftest import VERBS, draw_both, draw_vectors
 
 
 @pytest.fixture

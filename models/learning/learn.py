@@ -1,7 +1,8 @@
 """What is learned from traces: stages, blocked labels, and the sample that they are certified on.
 
 Whatever touches the promise (calibration, novelty limits, sample) sees sampled traces only, each scored by
-models that have not learned from it. What is chosen is chosen on traces that do not certify (`models.folds`).
+models that have not learned from it. What is chosen is chosen on traces that do not certify
+(`models.learning.folds`).
 """
 
 from collections.abc import Callable, Sequence
@@ -11,18 +12,19 @@ import numpy as np
 from msgspec import structs
 from numpy.typing import NDArray
 
-from models import cascade, exact, folds, stage
-from models.account import hindsight
-from models.cascade import Joint
+from models import exact
 from models.designs.contract import Design
 from models.designs.text import TextDesign
 from models.designs.vectors import VectorDesign
 from models.embedders.spec import is_lazy, tiers
-from models.frontier import Sample
+from models.gate.frontier import Sample
+from models.learning import cascade, folds, stage
+from models.learning.account import hindsight
+from models.learning.cascade import Joint
+from models.learning.sweep import Recipe, Sweep
 from models.options import Options
 from models.study import Study, Trial
 from models.surrogates.contract import Lesson
-from models.sweep import Recipe, Sweep
 from models.training import TrainingSet
 
 LEAST_TRACES = 3

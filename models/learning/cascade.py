@@ -15,8 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from models.account import hindsight
-from models.stage import Stage
+from models.learning.account import hindsight
+from models.learning.stage import Stage
 from models.surrogates.contract import Lesson
 
 USUAL_HANDOVER = 0.98

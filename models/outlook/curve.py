@@ -15,7 +15,7 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from models import exact
-from models.frontier import Sample, certify
+from models.gate.frontier import Sample, certify
 from models.study import CurvePoint
 
 PARTS = (8, 4, 2)
@@ -73,7 +73,7 @@ def learning_curve(
     Args:
         at: fits on these rows alone and scores the sampled ones of them out of fold; None where it can't.
         rows: how many traces there are.
-        targets, delta: as in `models.frontier.certify`.
+        targets, delta: as in `models.gate.frontier.certify`.
         seconds: no fit is begun that would, at twice the time of the one before, end later than this.
         seed: of the parts; each is a part of the next.
         clock: seconds that only rise.

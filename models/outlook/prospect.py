@@ -10,11 +10,11 @@ import numpy as np
 from msgspec import Struct
 from msgspec.structs import replace
 
-from models import noise
-from models.curve import MoreTraces, coverage_with, more_traces
-from models.frontier import Sample, certify, reasons
+from models.gate.frontier import Sample, certify, reasons
 from models.manifest import FrontierPoint
-from models.proving import median_audits
+from models.noise import contradictions
+from models.outlook.curve import MoreTraces, coverage_with, more_traces
+from models.outlook.proving import median_audits
 from models.study import CurvePoint, Noise
 
 RESAMPLES = 200
@@ -99,7 +99,7 @@ def prospect(outlook: Outlook, target: float, assumed: Assumptions, seed: int) -
 
 def _refused(known: Prospect, outlook: Outlook, assumed: Assumptions, seed: int) -> Prospect:
     refused = reasons(outlook.sample, outlook.frontier, [known.target], assumed.delta)
-    unsteady = noise.refusal(outlook.noise, known.target)
+    unsteady = contradictions.refusal(outlook.noise, known.target)
     if unsteady is not None:
         return replace(known, refused=(*refused, unsteady))
     return replace(known, refused=refused, more=more_traces(outlook.curve, known.target, assumed.delta, seed))

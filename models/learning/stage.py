@@ -7,14 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from models import pool
 from models.acceptors import choice
 from models.acceptors.contract import Acceptor
 from models.acceptors.evidence import Evidence
-from models.account import judged
 from models.designs.contract import Design
+from models.learning import pool
+from models.learning.account import judged
+from models.learning.sweep import Sweep
 from models.surrogates.contract import Matrix, Surrogate
-from models.sweep import Sweep
 
 NOVEL = 0.005
 LEAST_LIMIT = 1e-4

@@ -3,7 +3,7 @@
 It is told from requests that the teacher was asked about twice on purpose, where there are enough, else from
 traces that ask the same or nearly the same. Contradictions in disjoint pairs are independent, and the exact
 bounds of a binomial share (Clopper and Pearson 1934) hold for their mean chance too (Hoeffding 1956). The
-point estimate is the ceiling of the share (`models.ceiling`): exact where the teacher errs evenly among
+point estimate is the ceiling of the share (`models.noise.ceiling`): exact where the teacher errs evenly among
 labels.
 
 Three things make a ceiling a reason why a target was refused and never a cause to refuse it. It is about
@@ -17,9 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models import exact
-from models.ceiling import ceiling
 from models.features import Features
-from models.repeats import pairs
+from models.noise.ceiling import ceiling
+from models.noise.repeats import pairs
 from models.study import Noise, Twice
 
 FEWEST = 20

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from models.designs.vectors import normalised
 from models.features import Features
-from models.noise import estimate, measured, refusal
-from models.repeats import pairs, plain
+from models.noise.contradictions import estimate, measured, refusal
+from models.noise.repeats import pairs, plain
 from models.study import Twice
 
 LABELS = 12

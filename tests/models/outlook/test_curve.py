@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from models.curve import FARTHEST, coverage_with, learning_curve, more_traces, point
-from models.frontier import Sample, certify
+from models.gate.frontier import Sample, certify
+from models.outlook.curve import FARTHEST, coverage_with, learning_curve, more_traces, point
 from models.study import CurvePoint
 
 TARGETS = (0.9, 0.95, 0.98)

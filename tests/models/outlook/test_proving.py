@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from models.certificate import Certificate, spent
-from models.proving import median_audits
+from models.outlook.proving import median_audits
 
 
 @pytest.mark.parametrize(("agreement", "target"), [(0.98, 0.95), (0.95, 0.9), (1.0, 0.99)])

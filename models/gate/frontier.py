@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from models import exact, gate
+from models import exact
+from models.gate import thresholds
 from models.manifest import FrontierPoint
 
 
@@ -32,7 +33,7 @@ def certify(sample: Sample, targets: Sequence[float], delta: float) -> tuple[Fro
     """The targets that can be certified, each at `delta`, in the order given."""
     points = []
     for target in targets:
-        passed = gate.widest(
+        passed = thresholds.widest(
             sample.scores[sample.eligible], sample.agrees[sample.eligible], len(sample), target, delta
         )
         if passed is not None:

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from models import folds
 from models.features import Features
+from models.learning import folds
 
 KEYS = folds.keys(Features(texts=[f"trace {n}" for n in range(20_000)]))
 

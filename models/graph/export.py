@@ -10,10 +10,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from models.acceptors.evidence import EvidenceNodes
-from models.cascade import Joint
 from models.designs.contract import Design
-from models.graph import FLOAT, INT64, UINT8, Graph
-from models.stage import Stage
+from models.graph.building import FLOAT, INT64, UINT8, Graph
+from models.learning.cascade import Joint
+from models.learning.stage import Stage
 from models.surrogates.contract import Surrogate
 
 FIRST = "first_"

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.ceiling import ceiling
+from models.noise.ceiling import ceiling
 
 
 @given(st.lists(st.floats(0.001, 1.0), min_size=2, max_size=6), st.integers(0, 5))

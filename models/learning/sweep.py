@@ -12,11 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from models import pool
 from models.acceptors import top1
-from models.account import judged
 from models.designs.contract import Design
 from models.designs.vectors import VectorDesign
+from models.learning import pool
+from models.learning.account import judged
 from models.options import Options
 from models.study import Trial
 from models.surrogates import linear, neighbours

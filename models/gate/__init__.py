@@ -1,0 +1,1 @@
+"""What may be answered: thresholds that pass a test, the frontier of targets, and each label's account."""

@@ -1,0 +1,1 @@
+"""What more traces and more audits would bring."""
