@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 from models.artifact import Artifact
 from models.gate import labels
 from models.gate.frontier import Sample, certify, reasons, too_few
-from models.graph.export import export
-from models.graph.probes import with_probes
+from models.learning.export import export
 from models.learning.learn import Fitted, Progress, learn
+from models.learning.options import Options
+from models.learning.probes import with_probes
 from models.learning.telling import FitSummary, Found, Order, manifest_of, recipe, summary_of
 from models.manifest import Manifest, Teacher, grid
 from models.noise import contradictions
-from models.options import Options
 from models.outlook.curve import learning_curve, more_traces, point
 from models.study import CurvePoint, Noise, Study, Twice
 from models.training import TrainingSet, check

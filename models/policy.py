@@ -16,10 +16,10 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from models.artifact import Artifact
+from models.designs import feeds
 from models.embedders.spec import is_lazy, reads_text
 from models.errors import PolicyError
 from models.features import Features
-from models.graph import feeds
 from models.graph.session import FAILURES, single_threaded
 from models.manifest import Manifest, Probe
 

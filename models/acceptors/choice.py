@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from models.acceptors import boosted, learned, top1
 from models.acceptors.contract import Acceptor
 from models.acceptors.evidence import Evidence
-from models.learning.account import losses
+from models.gate.account import losses
 from models.surrogates.contract import Lesson
 
 CLEARLY, LEAST_GAIN = 2.0, 1e-3

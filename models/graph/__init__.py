@@ -1,1 +1,1 @@
-"""The ONNX graph of a policy: how it is built, fed and run."""
+"""An ONNX graph while it is built, and while it runs."""

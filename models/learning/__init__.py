@@ -1,1 +1,1 @@
-"""From traces to stages that answer: folds, sweep, pool, cascade, and the account of what was tried."""
+"""From traces to stages that answer and to the graph of a policy: folds, sweep, pool, cascade, export."""

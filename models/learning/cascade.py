@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from models.learning.account import hindsight
+from models.gate.account import hindsight
 from models.learning.stage import Stage
 from models.surrogates.contract import Lesson
 

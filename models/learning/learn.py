@@ -17,12 +17,12 @@ from models.designs.contract import Design
 from models.designs.text import TextDesign
 from models.designs.vectors import VectorDesign
 from models.embedders.spec import is_lazy, tiers
+from models.gate.account import hindsight
 from models.gate.frontier import Sample
 from models.learning import cascade, folds, stage
-from models.learning.account import hindsight
 from models.learning.cascade import Joint
+from models.learning.options import Options
 from models.learning.sweep import Recipe, Sweep
-from models.options import Options
 from models.study import Study, Trial
 from models.surrogates.contract import Lesson
 from models.training import TrainingSet

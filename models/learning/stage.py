@@ -11,8 +11,8 @@ from models.acceptors import choice
 from models.acceptors.contract import Acceptor
 from models.acceptors.evidence import Evidence
 from models.designs.contract import Design
+from models.gate.account import judged
 from models.learning import pool
-from models.learning.account import judged
 from models.learning.sweep import Sweep
 from models.surrogates.contract import Matrix, Surrogate
 

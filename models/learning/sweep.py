@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from models.acceptors import top1
 from models.designs.contract import Design
 from models.designs.vectors import VectorDesign
+from models.gate.account import judged
 from models.learning import pool
-from models.learning.account import judged
-from models.options import Options
+from models.learning.options import Options
 from models.study import Trial
 from models.surrogates import linear, neighbours
 from models.surrogates.contract import Lesson, Matrix, Surrogate

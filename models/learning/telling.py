@@ -14,9 +14,9 @@ import scipy
 from models.acceptors import top1
 from models.drift import reference
 from models.learning.learn import Fitted
+from models.learning.options import Options
 from models.learning.sweep import Recipe
 from models.manifest import FORMAT, FrontierPoint, Manifest, Member, Teacher
-from models.options import Options
 from models.study import Study, Twice
 from models.surrogates import linear
 from models.surrogates.zoo import ALWAYS

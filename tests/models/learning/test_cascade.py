@@ -7,10 +7,10 @@ import pytest
 
 from models.features import Features
 from models.fit import FitResult, TrainingSet
-from models.graph.export import export
 from models.graph.session import single_threaded
 from models.learning import cascade, learn
-from models.options import Options
+from models.learning.export import export
+from models.learning.options import Options
 from models.policy import Policy
 from models.surrogates.contract import Lesson
 from tests.models.conftest import VERBS, draw_both, draw_vectors
