@@ -34,29 +34,34 @@ ZERO, QUERY_STEPS, PROTOTYPE_STEPS = 128, 127, 63
 
 @dataclass(frozen=True, slots=True)
 class Kernels:
-    """Prototypes of all labels.
+    """Prototypes of all labels, as many for each; what a label has fewer counts for nothing.
 
     Attributes:
-        prototypes: int8 [p, d], in units of `unit`.
-        counts: float32 [p, labels], for how many traces of its label each stands.
+        prototypes: int8 [labels * each, d], those of one label beside each other.
+        weights: float32 [labels, each], log of the traces that each stands for, less the concentration.
         concentration: of every kernel.
         reach: largest component that a query may have; what is larger is cut.
-        unit: what one step of a prototype times one step of a query is worth as a cosine.
+        sharpness: what one step of a prototype times one step of a query adds to the exponent.
     """
 
     prototypes: NDArray[np.int8]
-    counts: Matrix
+    weights: Matrix
     concentration: float
     reach: float
-    unit: float
+    sharpness: float
+
+    @property
+    def count(self) -> int:
+        """Prototypes that count."""
+        return int(np.isfinite(self.weights).sum())
 
     def logits(self, unit: Matrix) -> Matrix:
         """[m, labels] for vectors of length one, [m, d]."""
         steps = np.rint(unit * np.float32(QUERY_STEPS / self.reach))
         steps = np.clip(steps, -ZERO, QUERY_STEPS)
-        cosines = (steps @ self.prototypes.T.astype(np.float32)) * np.float32(self.unit)
-        near = np.exp(np.float32(self.concentration) * (cosines - 1))
-        return np.asarray(np.log(np.maximum(near @ self.counts, np.float32(SMALLEST))))
+        products = (steps @ self.prototypes.T.astype(np.float32)).reshape(-1, *self.weights.shape)
+        near = np.exp(products * np.float32(self.sharpness) + self.weights)
+        return np.asarray(np.log(np.maximum(near.sum(axis=2), np.float32(SMALLEST))))
 
 
 class Neighbours:
@@ -66,7 +71,7 @@ class Neighbours:
     reads = VectorDesign.kind
 
     def __init__(self, design: VectorDesign, logits: Matrix, kernels: Kernels) -> None:
-        self.name = f"{len(kernels.prototypes):,} neighbours on {design.name}"
+        self.name = f"{kernels.count:,} neighbours on {design.name}"
         self.logits = logits
         self.strength = kernels.concentration
         self._design = design
@@ -84,10 +89,11 @@ class Neighbours:
         prototypes = graph.constant(np.ascontiguousarray(kernels.prototypes.T))
         zero = graph.constant(np.array(ZERO, dtype=np.uint8))
         products = graph.add("Cast", graph.add("MatMulInteger", steps, prototypes, zero), to=FLOAT)
-        cosines = graph.add("Mul", products, graph.number(kernels.unit))
-        far = graph.add("Sub", cosines, graph.number(1.0))
-        near = graph.add("Exp", graph.add("Mul", far, graph.number(kernels.concentration)))
-        summed = graph.add("MatMul", near, graph.constant(kernels.counts))
+        exponents = graph.add("Mul", products, graph.number(kernels.sharpness))
+        exponents = graph.add("Add", exponents, graph.constant(kernels.weights.reshape(1, -1)))
+        by_label = graph.constant(np.array([-1, *kernels.weights.shape]))
+        near = graph.add("Reshape", graph.add("Exp", exponents), by_label)
+        summed = graph.add("ReduceSum", near, graph.constant(np.array([2])), keepdims=0)
         return graph.log(graph.add("Max", summed, graph.number(SMALLEST)))
 
 
@@ -115,24 +121,24 @@ def _kernels(unit: Matrix, lesson: Lesson, rows: NDArray[np.int64], concentratio
     most = max(1, MOST // lesson.labels)
     weights = np.ones(len(unit), dtype=np.float32) if lesson.weights is None else lesson.weights
     codes = lesson.codes[rows]
-    centres, counts, owners = [], [], []
+    each = min(most, int(np.bincount(codes).max()))
+    centres = np.zeros((lesson.labels, each, unit.shape[1]), dtype=np.float32)
+    counts = np.zeros((lesson.labels, each), dtype=np.float32)
     for label in np.unique(codes):
         own = rows[codes == label]
         centre, count = _centres(unit[own], weights[own], most, generator)
-        centres.append(centre)
-        counts.append(count)
-        owners.append(np.full(len(centre), label))
-    owner, count = np.concatenate(owners), np.concatenate(counts)
-    table = np.zeros((len(owner), lesson.labels), dtype=np.float32)
-    table[np.arange(len(owner)), owner] = count
-    return _quantised(np.concatenate(centres), table, concentration, float(np.abs(unit).max()))
+        centres[label, : len(centre)], counts[label, : len(count)] = centre, count
+    return _quantised(centres.reshape(-1, unit.shape[1]), counts, concentration, float(np.abs(unit).max()))
 
 
 def _quantised(centres: Matrix, counts: Matrix, concentration: float, reach: float) -> Kernels:
     largest = max(float(np.abs(centres).max()), 1e-6)
     steps = np.rint(centres * (PROTOTYPE_STEPS / largest)).astype(np.int8)
     reach = max(reach, 1e-6)
-    return Kernels(steps, counts, concentration, reach, reach / QUERY_STEPS * largest / PROTOTYPE_STEPS)
+    with np.errstate(divide="ignore"):  # of no traces
+        weights = np.log(counts) - np.float32(concentration)
+    unit = reach / QUERY_STEPS * largest / PROTOTYPE_STEPS
+    return Kernels(steps, weights, concentration, reach, concentration * unit)
 
 
 def _centres(
