@@ -11,14 +11,14 @@ from streams.certify.record import Answering
 def certified(task: str, version: str, finding: Finding, at: int) -> Event:
     message = (
         f"{task}: {version} is certified: {_counts(finding)} prove that the teacher agrees with at least "
-        f"{finding.bound:.1%} of its answers; promised are {finding.target:.1%}"
+        f"{finding.bound:.2%} of its answers; promised are {finding.target:.1%}"
     )
     return Event(EventKind.CERTIFIED, task, at, message, _details(version, finding))
 
 
 def certificate_lost(task: str, version: str, finding: Finding, at: int) -> Event:
     message = (
-        f"{task}: {version} is no longer certified: {_counts(finding)} prove {finding.bound:.1%}, "
+        f"{task}: {version} is no longer certified: {_counts(finding)} prove {finding.bound:.2%}, "
         f"and {finding.target:.1%} are promised"
     )
     return Event(EventKind.CERTIFICATE_LOST, task, at, message, _details(version, finding))

@@ -193,7 +193,8 @@ def _claiming(
     if tally is None or tally.certified == finding.certified:
         return ledger, []
     tell = certified if finding.certified else certificate_lost
-    ledger = ledger.with_tally(record.teacher, replace(tally, certified=finding.certified))
+    lost = tally.lost if finding.certified else finding.target
+    ledger = ledger.with_tally(record.teacher, replace(tally, certified=finding.certified, lost=lost))
     return ledger, [tell(task, version, finding, now)]
 
 

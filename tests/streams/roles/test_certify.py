@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from models.certificate import Certificate, spent
 from models.study import Twice
 from schemas.messages import Answer, Guess, Teacher, Trace
 from schemas.names import Keys
@@ -78,6 +79,30 @@ async def test_the_claim_follows_the_config_and_the_bound_does_not(deployment: D
     stricter = await deployment.finding()
     assert stricter.audits == 400
     assert 0.9 < stricter.bound < first.bound, "less chance of error proves less, from the same counts"
+
+
+async def test_a_claim_that_was_lost_is_made_again_only_with_some_room(deployment: Deployment) -> None:
+    certify = await deployment.certifier()
+    budget = spent(0.05, 1)
+
+    async def until(certified: bool, *, agreed: bool) -> Certificate:
+        for number in itertools.count():
+            one = audit(f"{certified}{agreed}{number}", agreed=agreed)
+            await certify.certified([deployment.traces.add(one)])
+            finding = await deployment.finding()
+            if finding.certified is certified:
+                return Certificate(finding.audits, finding.agreements)
+        raise AssertionError
+
+    first = await until(True, agreed=True)
+    assert first.certifies(0.95, budget)
+    assert not Certificate(first.audits - 1, first.agreements - 1).certifies(0.95, budget)
+    lost = await until(False, agreed=False)
+    assert not lost.certifies(0.95, budget)
+    again = await until(True, agreed=True)
+    assert again.certifies(0.95, budget / 5)
+    assert not Certificate(again.audits - 1, again.agreements - 1).certifies(0.95, budget / 5)
+    assert deployment.events() == ["certified", "certificate_lost", "certified"]
 
 
 async def test_an_alarm_is_answered_before_anything_is_committed_and_until_then_told_again(
