@@ -133,12 +133,12 @@ def unsuited(manifest: Manifest, config: Config, embedder: Embedder | None = Non
 
 
 def threshold(manifest: Manifest | None, config: Config) -> float | None:
-    """The operator's threshold, else the one certified for the target at the configured delta or less."""
+    """The operator's threshold, else the one certified for the aim at the configured delta or less."""
     if config.threshold is not None:
         return config.threshold
     if manifest is None or manifest.delta > config.delta:
         return None
-    return manifest.threshold(config.target_agreement)
+    return manifest.threshold(config.aim)
 
 
 class Live:

@@ -227,7 +227,7 @@ class Trainer(Service):
             log.error("%s of task %s: %s", version, task.name, error)
             return await self._refused(task.name, version, [str(error)], token)
         if state is State.LIVE:
-            told = promoted(task.name, config.target_agreement, result.summary, unix_ms())
+            told = promoted(task.name, config.aim, result.summary, unix_ms())
             return recovered(told) if order.stopped else told
         if state is None:
             return refused(task.name, version, ["another trainer leads by now"], unix_ms())
@@ -258,7 +258,7 @@ class Trainer(Service):
             task=task.name,
             version=version,
             embedder=config.embedder,
-            targets=(config.target_agreement,),
+            targets=(config.aim,),
             delta=config.delta,
             parent=await self._registry.fetch(task.name, active.version) if active else None,
             teachers=teachers(traces),

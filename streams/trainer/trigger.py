@@ -76,5 +76,5 @@ def _asks_for_more(config: Config, before: Config) -> bool:
         config.embedder != before.embedder
         or config.dimension != before.dimension
         or config.delta < before.delta
-        or config.target_agreement > before.target_agreement
+        or config.aim > before.aim
     )

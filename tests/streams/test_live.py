@@ -27,6 +27,8 @@ def configure(live: Live, key: str, **fields: Any) -> None:
         (Config(target_agreement=0.91), 0.7),
         (Config(target_agreement=0.5), 0.5),
         (Config(target_agreement=0.96), None),
+        (Config(target_agreement=0.9, reserve=0.4), 0.7),
+        (Config(target_agreement=0.95, reserve=0.4), None),
         (Config(delta=0.05), 0.7),
         (Config(delta=0.2), 0.7),
         (Config(delta=0.049), None),

@@ -50,6 +50,7 @@ def test_a_refit_is_due_as_soon_as_what_it_waits_for_is_there(refit: Refit, seen
     [
         ({"target_agreement": 0.97}, True),
         ({"delta": 0.01}, True),
+        ({"reserve": 0.4}, True),
         ({"embedder": "precomputed"}, True),
         ({"dimension": 3}, True),
         ({"target_agreement": 0.9}, False),
