@@ -10,6 +10,7 @@ import sys
 import msgspec
 
 from infra.bench import fit, growth, policy, scope, validity
+from infra.bench.drift.measure import measure as drift
 from infra.bench.guarantee.measure import measure as guarantee
 from infra.bench.order import Order
 from infra.bench.route.measure import measure as route
@@ -26,6 +27,7 @@ MEASURES = {
     "validity": validity.measure,
     "route": route,
     "guarantee": guarantee,
+    "drift": drift,
 }
 
 

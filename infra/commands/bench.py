@@ -115,6 +115,19 @@ def guarantee(
     show(_measured("guarantee", Order(streams=streams)), json)
 
 
+@bench.command()
+def drift(
+    data: Data = None,
+    runs: Annotated[int, typer.Option(min=1, help="How often, each on another order of the rows.")] = 1,
+    only: Annotated[
+        list[str], typer.Option(help="Drift to measure: swapped, new or model; may be given several times.")
+    ] = [],  # noqa: B006 - typer copies it
+    json: AsJson = False,
+) -> None:
+    """What drift does to the whole system on a real Kafka and Redis, with audits and without them."""
+    show(_measured("drift", Order(str(data_folder(data)), runs, tuple(only))), json)
+
+
 def show(report: Report, json: bool) -> None:
     """Print a benchmark's report, for scripts or for people."""
     if json:

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 from scipy.stats import binom
 
+from infra.bench.system.client import Conversation
 from schemas.codec import EVENT
 from schemas.messages import Event, EventKind, Label
-from tests.system.banking import TASK, Banking, Conversation, banking
+from tests.system.banking import TASK, Banking, banking
 from tests.system.deployment import Deployment, read_all, wait_until
 from tests.system.gold import GoldTeacher
 

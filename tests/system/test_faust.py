@@ -5,8 +5,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+from infra.bench.system.worker import Worker
 from schemas.codec import LABEL
-from tests.system.deployment import Deployment, Worker, wait_until
+from tests.system.deployment import Deployment, wait_until
 from tests.system.topics import Inbox, decoded
 from tests.system.wishes import publish, wishes
 

@@ -6,9 +6,10 @@ from typing import Any, Generic, Self, TypeVar
 
 from confluent_kafka import Consumer, Message, TopicPartition
 
+from infra.bench.system.waiting import Stalled, wait_until
 from infra.commands.reading import Reader
 from schemas.codec import Codec
-from tests.system.deployment import Deployment, messages, wait_until
+from tests.system.deployment import Deployment, messages
 
 Record = TypeVar("Record")
 
@@ -43,7 +44,7 @@ class Inbox(Generic[Record]):
         """Fails when there are fewer by then."""
         try:
             wait_until(lambda: len(self.collect()) >= enough, seconds, f"{enough} messages in {self._topic}")
-        except AssertionError as overdue:
+        except Stalled as overdue:
             overdue.add_note(f"there are {len(self.all)}; the last one: {self.all[-1:]}")
             raise
         return self.all

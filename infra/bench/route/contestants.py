@@ -7,11 +7,12 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 from confluent_kafka.admin import AdminClient
 
-from infra.bench.route.meter import Meter, Pace, Stalled
+from infra.bench.route.meter import Meter, Pace
+from infra.bench.system.waiting import Stalled
+from infra.bench.system.worker import environment
 from streams.kafka.clients import admin_options
 from streams.settings import Settings
 
@@ -67,7 +68,7 @@ def pace(contestant: Contestant, settings: Settings, waiting: int) -> Pace:
 def _running(contestant: Contestant, settings: Settings, log: int) -> Iterator[subprocess.Popen[bytes]]:
     process = subprocess.Popen(
         [sys.executable, "-m", contestant.module, *contestant.arguments],
-        env=_environment(settings),
+        env=environment(settings),
         stdout=log,
         stderr=log,
     )
@@ -80,16 +81,3 @@ def _running(contestant: Contestant, settings: Settings, log: int) -> Iterator[s
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-
-
-def _environment(settings: Settings) -> dict[str, str]:
-    """What leads a process of this project, started anywhere, to the prepared scene."""
-    return {
-        **os.environ,
-        "PYTHONPATH": str(Path(__file__).parents[3]),
-        "UNDERSTUDY_KAFKA__BOOTSTRAP_SERVERS": str(settings.kafka["bootstrap.servers"]),
-        "UNDERSTUDY_REDIS__URL": str(settings.redis["url"]),
-        "UNDERSTUDY_PREFIX": settings.prefix,
-        "UNDERSTUDY_DATA": str(settings.data),
-        "UNDERSTUDY_DELIVERY": settings.delivery,
-    }

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 import psutil  # type: ignore[import-untyped]
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
-from streams.errors import StreamsError
+from infra.bench.system.waiting import Stalled
 from streams.kafka.clients import consumer_options
 from streams.settings import Settings
 
@@ -27,10 +27,6 @@ _SETTLING: Final = (KafkaError.NOT_COORDINATOR, KafkaError.COORDINATOR_LOAD_IN_P
 _LOOK = 0.02
 _START = 60.0
 _PROMPTLY = 10.0
-
-
-class Stalled(StreamsError):
-    """A contestant ended or stopped committing; says which."""
 
 
 class Mark(NamedTuple):

@@ -1,0 +1,97 @@
+"""What one run shows: of requests, of certificates, of the alarm and of what came after it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from schemas.messages import EventKind
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """Requests of a part of the stream.
+
+    Attributes:
+        asked: all of them.
+        answered: by the surrogate; of these `agreed` as the teacher of that time would have said.
+        unseen: answered ones of intents that had never come before the drift.
+    """
+
+    asked: int
+    answered: int
+    agreed: int
+    unseen: int
+
+    @property
+    def coverage(self) -> float | None:
+        return self.answered / self.asked if self.asked else None
+
+    @property
+    def agreement(self) -> float | None:
+        return self.agreed / self.answered if self.answered else None
+
+
+@dataclass(frozen=True, slots=True)
+class Certified:
+    """A version's certificate within a part of the stream.
+
+    Attributes:
+        requests: sent in this part until it was certified first.
+        audits: that it took.
+        stands: at the end of this part it still was.
+    """
+
+    requests: int
+    audits: int
+    stands: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """The first one after the drift.
+
+    Attributes:
+        seconds: since the first drifted request.
+        audits: since the suspicion began, of which so many `agreements`.
+    """
+
+    seconds: float
+    audits: int
+    agreements: int
+
+
+@dataclass(frozen=True, slots=True)
+class Recovery:
+    """From the alarm to the first answer of a version whose fit began after it.
+
+    Attributes:
+        requests: sent meanwhile.
+    """
+
+    seconds: float
+    requests: int
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Attributes:
+    before, last: some requests before the drift, and as many at the end of the stream.
+    exposed: from the first drifted request to the last answer of the version that the alarm stopped; to
+        the end of the stream where there was no alarm.
+    certified: the version that was live when the drift began, before it; None where it was not.
+    alarm: None where there was none; nor is there a `recovery` then.
+    replaced: requests from the drift to the first answer of another version, where no alarm had come by then.
+    again: the version that answered last, after the drift; None where it was not, or is the one of before.
+    told: events since the drift began, by kind.
+    promised: coverage at the target that the gate promised of the newest version that went live.
+    """
+
+    before: Answers
+    exposed: Answers
+    last: Answers
+    certified: Certified | None
+    alarm: Alarm | None
+    recovery: Recovery | None
+    replaced: int | None
+    again: Certified | None
+    told: Mapping[EventKind, int]
+    promised: float | None

@@ -1,0 +1,59 @@
+"""`bench drift`: the whole system on Banking77, certified, then drifting in three ways; with audits, without.
+
+Each request is asked once, at a steady pace, on a real Kafka and Redis. Run by run the order of the rows, and
+which intents drift, are those of another seed.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from infra.bench.banking import Split, read
+from infra.bench.drift.cell import AUDIT_RATE, run
+from infra.bench.drift.finding import Finding
+from infra.bench.drift.kinds import DRIFTS
+from infra.bench.drift.reading import finding
+from infra.bench.drift.shown import Pair, section
+from infra.bench.figures import Report, report
+from infra.bench.order import Order
+from infra.bench.progress import tell
+from infra.bench.servers import servers
+from infra.errors import MissingData
+from streams.settings import Settings
+
+DRIFTED = 5_500
+"""Place of the first drifted request."""
+
+
+def measure(order: Order) -> Report:
+    """Raises:
+    InvalidFile, MissingData: see `infra.bench.banking.read`; or there is no such drift.
+    LocalServerError, StreamsError: a server does not start, or the system does not get on.
+    """
+    folder = Path(order.folder)
+    data, names = read(folder, "train").joined(read(folder, "test")), chosen(order.only)
+    with servers() as settings:
+        pairs = {name: [_pair(settings, data, name, seed) for seed in range(order.runs)] for name in names}
+    sections = [section(name, found) for name, found in pairs.items()]
+    return report([each for _, figures in sections for each in figures], [table for table, _ in sections])
+
+
+def chosen(names: Sequence[str]) -> list[str]:
+    """The drifts of these names, all where there is none.
+
+    Raises:
+        MissingData: there is no such drift.
+    """
+    if unknown := [name for name in names if name not in DRIFTS]:
+        raise MissingData(f"no drift is called {unknown[0]!r}: there are {', '.join(DRIFTS)}")
+    return [name for name in DRIFTS if not names or name in names]
+
+
+def _pair(settings: Settings, data: Split, name: str, seed: int) -> Pair:
+    stream = DRIFTS[name](data, seed, DRIFTED)
+
+    def measured(audits: str, rate: float) -> Finding:
+        found = finding(stream, run(settings, data, stream, rate))
+        tell(f"{name}, run {seed + 1}, audits {audits}: {found}")
+        return found
+
+    return Pair(measured("on", AUDIT_RATE), measured("off", 0.0))

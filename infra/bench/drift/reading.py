@@ -1,0 +1,130 @@
+"""How a finding is read from what the topics hold, held against what the teacher said at the time.
+
+Times are those on the messages: the broker's of a request, the worker's of a label and of an event.
+"""
+
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+
+from infra.bench.drift.cell import TARGET, Record
+from infra.bench.drift.finding import Alarm, Answers, Certified, Finding, Recovery
+from infra.bench.drift.stream import Stream, place_of
+from schemas.messages import Event, EventKind, Label
+
+LAST = 1_500
+
+
+class _Run:
+    """A record, with its labels in the order of the requests.
+
+    Attributes:
+        begun: when the first drifted request was sent, Unix milliseconds.
+        stopped: the first alarm since; None where there was none.
+    """
+
+    def __init__(self, stream: Stream, record: Record) -> None:
+        self.stream = stream
+        self.labels = sorted(record.labels, key=lambda label: place_of(label.id))
+        self.before, self.after = self.labels[: stream.drifted], self.labels[stream.drifted :]
+        self.events = record.events
+        self.begun = self.after[0].requested_at
+        self.stopped = next(self.told(EventKind.ALARM, since=self.begun), None)
+        self._sent = sorted(label.requested_at for label in self.labels)
+
+    def told(self, *kinds: EventKind, since: int = 0) -> Iterator[Event]:
+        return (event for event in self.events if event.kind in kinds and event.at >= since)
+
+    def requests(self, since: int, until: int) -> int:
+        """How many were sent after `since` until `until`."""
+        return bisect_right(self._sent, until) - bisect_right(self._sent, since)
+
+    def answers(self, labels: Sequence[Label]) -> Answers:
+        taken = [label for label in labels if label.source == "surrogate"]
+        said = [self.stream.said[place_of(label.id)] for label in taken]
+        agreed = sum(label.label == gold for label, gold in zip(taken, said, strict=True))
+        return Answers(len(labels), len(taken), agreed, sum(gold in self.stream.unseen for gold in said))
+
+
+def finding(stream: Stream, record: Record) -> Finding:
+    """What the run shows.
+
+    Args:
+        record: with a label for each request of the stream.
+    """
+    run = _Run(stream, record)
+    live, final = _newest(run.before), _newest(run.after)
+    return Finding(
+        before=run.answers(run.before[-LAST:]),
+        exposed=run.answers(_exposed(run)),
+        last=run.answers(run.labels[-LAST:]),
+        certified=_certified(run, live, 0, run.begun),
+        alarm=None if run.stopped is None else _alarm(run, run.stopped),
+        recovery=None if run.stopped is None else _recovery(run, run.stopped.at),
+        replaced=_replaced(run, live),
+        again=None if final == live else _certified(run, final, run.begun, None),
+        told=Counter(event.kind for event in run.events if event.at >= run.begun),
+        promised=next(_promised(run), None),
+    )
+
+
+def _newest(labels: Sequence[Label]) -> str | None:
+    """The version that gave the last answer among them."""
+    return next((label.policy for label in reversed(labels) if label.source == "surrogate"), None)
+
+
+def _exposed(run: _Run) -> Sequence[Label]:
+    if run.stopped is None:
+        return run.after
+    version = run.stopped.details["version"]
+    return run.after[: 1 + max(_places(run.after, {version}), default=-1)]
+
+
+def _places(labels: Sequence[Label], versions: Iterable[str]) -> list[int]:
+    """Where these versions answered."""
+    known = frozenset(versions)
+    return [
+        place for place, label in enumerate(labels) if label.source == "surrogate" and label.policy in known
+    ]
+
+
+def _certified(run: _Run, version: str | None, begin: int, end: int | None) -> Certified | None:
+    told = [
+        event
+        for event in run.told(EventKind.CERTIFIED, EventKind.CERTIFICATE_LOST, since=begin)
+        if event.details["version"] == version and (end is None or event.at < end)
+    ]
+    first = next((event for event in told if event.kind is EventKind.CERTIFIED), None)
+    if first is None:
+        return None
+    stands = told[-1].kind is EventKind.CERTIFIED
+    return Certified(run.requests(begin, first.at), first.details["audits"], stands)
+
+
+def _alarm(run: _Run, event: Event) -> Alarm:
+    details = event.details
+    return Alarm((event.at - run.begun) / 1000, details["recent_audits"], details["recent_agreements"])
+
+
+def _recovery(run: _Run, since: int) -> Recovery | None:
+    versions = [event.details["version"] for event in run.told(EventKind.REFIT, since=since)]
+    places = _places(run.after, versions)
+    if not places:
+        return None
+    first = min(run.after[place].labelled_at for place in places)
+    return Recovery((first - since) / 1000, run.requests(since, first))
+
+
+def _replaced(run: _Run, live: str | None) -> int | None:
+    for place, label in enumerate(run.after):
+        if run.stopped is not None and label.labelled_at >= run.stopped.at:
+            return None
+        if label.source == "surrogate" and label.policy != live:
+            return place
+    return None
+
+
+def _promised(run: _Run) -> Iterator[float]:
+    """By each version that the trainer put live, newest first."""
+    coverage = [event.details.get("coverage") for event in run.told(EventKind.PROMOTED)]
+    return (each[f"{TARGET:g}"] for each in reversed(coverage) if each is not None)

@@ -1,0 +1,128 @@
+"""What of a finding is shown, row by row."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from statistics import mean, median
+
+from infra.bench.drift.finding import Finding
+from infra.bench.drift.reading import LAST
+from infra.bench.tables import share
+from schemas.messages import EventKind
+
+TELLING = (EventKind.ALARM, EventKind.DRIFT, EventKind.TEACHER_CHANGED, EventKind.LABEL_BLOCKED)
+"""Events that tell of drift."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """Attributes:
+    name, unit: of the figure.
+    value: of a finding; None where it has none.
+    shown: as the table has it.
+    typical: of the values of the runs.
+    """
+
+    name: str
+    unit: str
+    value: Callable[[Finding], float | None]
+    shown: Callable[[float], str]
+    typical: Callable[[Sequence[float]], float] = median
+
+
+def rows() -> list[Row]:
+    return [*_before(), *_drifting(), *_after(), *_gate(), *(_event(kind) for kind in TELLING)]
+
+
+def _before() -> Iterator[Row]:
+    yield Row(
+        "certified when the drift begins",
+        "share of runs",
+        lambda found: float(found.certified is not None and found.certified.stands),
+        share,
+        mean,
+    )
+    yield Row(
+        "certified first, after requests",
+        "requests",
+        lambda found: found.certified.requests if found.certified else None,
+        _whole,
+    )
+    yield Row(
+        "certified first, after audits",
+        "audits",
+        lambda found: found.certified.audits if found.certified else None,
+        _whole,
+    )
+    before = f"{LAST:,} requests before the drift"
+    yield Row(f"{before}: coverage", "share", lambda found: found.before.coverage, share)
+    yield Row(f"{before}: agreement", "share", lambda found: found.before.agreement, share)
+
+
+def _drifting() -> Iterator[Row]:
+    until = "drift to the alarm, or the end"
+    yield Row(f"{until}: answered", "requests", lambda found: found.exposed.answered, _whole)
+    yield Row(f"{until}: of unseen intents", "requests", lambda found: found.exposed.unseen, _whole)
+    yield Row(f"{until}: agreement", "share", lambda found: found.exposed.agreement, share)
+    yield Row("drift to the alarm", "s", lambda found: found.alarm.seconds if found.alarm else None, _tenths)
+    yield Row(
+        "audits since the suspicion",
+        "audits",
+        lambda found: found.alarm.audits if found.alarm else None,
+        _whole,
+    )
+    yield Row(
+        "of which agree", "audits", lambda found: found.alarm.agreements if found.alarm else None, _whole
+    )
+    yield Row("replaced without an alarm, after", "requests", lambda found: found.replaced, _whole)
+
+
+def _after() -> Iterator[Row]:
+    yield Row(
+        "alarm to the next version's answer",
+        "s",
+        lambda found: found.recovery.seconds if found.recovery else None,
+        _tenths,
+    )
+    yield Row(
+        "requests in that time",
+        "requests",
+        lambda found: found.recovery.requests if found.recovery else None,
+        _whole,
+    )
+    yield Row(f"last {LAST:,} requests: coverage", "share", lambda found: found.last.coverage, share)
+    yield Row(f"last {LAST:,} requests: agreement", "share", lambda found: found.last.agreement, share)
+    yield Row(
+        "certified at the end",
+        "share of runs",
+        lambda found: float(found.again is not None and found.again.stands),
+        share,
+        mean,
+    )
+    yield Row(
+        "certified again, after the drift",
+        "requests",
+        lambda found: found.again.requests if found.again else None,
+        _whole,
+    )
+
+
+def _gate() -> Iterator[Row]:
+    yield Row(
+        "passed the gate after the drift",
+        "versions",
+        lambda found: found.told.get(EventKind.PROMOTED, 0),
+        _whole,
+    )
+    yield Row("coverage that the last gate promised", "share", lambda found: found.promised, share)
+
+
+def _event(kind: EventKind) -> Row:
+    return Row(f"events: {kind}", "events", lambda found: found.told.get(kind, 0), _whole)
+
+
+def _whole(value: float) -> str:
+    return f"{value:,.0f}"
+
+
+def _tenths(value: float) -> str:
+    return f"{value:.1f} s"

@@ -1,0 +1,44 @@
+"""The servers that a benchmark runs on: a real Kafka, the operator's or our own, and a Redis of our own."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from confluent_kafka.admin import AdminClient
+
+from infra.local.apache_kafka import ApacheKafka
+from infra.local.embedded_redis import EmbeddedRedis
+from streams.kafka.clients import admin_options
+from streams.settings import Settings, load_settings
+
+_PARTITIONS = 4
+_PROMPTLY = 15.0
+
+
+@contextmanager
+def servers() -> Iterator[Settings]:
+    """Settings that lead there: exactly once, topics of 4 partitions, a data folder that is gone at the end.
+
+    Raises:
+        LocalServerError: a server does not start.
+    """
+    settings = load_settings(delivery="exactly_once", partitions=_PARTITIONS)
+    with ExitStack() as stack:
+        kafka = dict(settings.kafka)
+        if "bootstrap.servers" not in kafka:
+            kafka["bootstrap.servers"] = stack.enter_context(ApacheKafka()).bootstrap_servers
+        redis = {"url": stack.enter_context(EmbeddedRedis()).url}
+        data = Path(stack.enter_context(TemporaryDirectory(prefix="understudy-bench-")))
+        yield settings.model_copy(update={"kafka": kafka, "redis": redis, "data": data})
+
+
+@contextmanager
+def topics_removed(settings: Settings) -> Iterator[None]:
+    """The topics of this prefix are gone at the end."""
+    try:
+        yield
+    finally:
+        admin = AdminClient(admin_options(settings))
+        for removed in admin.delete_topics(list(settings.topics.all())).values():
+            removed.result(_PROMPTLY)
