@@ -2,6 +2,7 @@
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 
 from models.errors import PolicyError
 from models.features import Features
@@ -69,6 +70,6 @@ def normalised(vectors: Matrix) -> Matrix:
 
 def _centroids(unit: Matrix, codes: NDArray[np.int64], labels: int) -> Matrix:
     """Mean direction of each label that is there, [present, d]."""
-    sums = np.zeros((labels, unit.shape[1]), dtype=np.float32)
-    np.add.at(sums, codes, unit)
+    rows, ones = np.arange(len(codes)), np.ones(len(codes), dtype=np.float32)
+    sums = sparse.csr_matrix((ones, (codes, rows)), shape=(labels, len(codes))) @ unit
     return normalised(sums[np.unique(codes)])

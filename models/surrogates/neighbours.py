@@ -13,14 +13,17 @@ have 7 bits, because products of 8 bits overflow on processors without VNNI. Dep
 traces, made as those of each fold were.
 """
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from models.designs.vectors import VectorDesign
 from models.graph.building import FLOAT, UINT8, Graph
 from models.surrogates.contract import Lesson, Matrix
+from models.surrogates.logistic import THREADS
 
 KIND = "neighbours"
 MOST = 4096
@@ -93,7 +96,7 @@ class Neighbours:
         exponents = graph.add("Add", exponents, graph.constant(kernels.weights.reshape(1, -1)))
         by_label = graph.constant(np.array([-1, *kernels.weights.shape]))
         near = graph.add("Reshape", graph.add("Exp", exponents), by_label)
-        summed = graph.add("ReduceSum", near, graph.constant(np.array([2])), keepdims=0)
+        summed = graph.add("ReduceSum", near, graph.axes(2), keepdims=0)
         return graph.log(graph.add("Max", summed, graph.number(SMALLEST)))
 
 
@@ -101,10 +104,15 @@ def learn(design: VectorDesign, lesson: Lesson) -> Neighbours:
     """Make the prototypes of every fold and of all traces."""
     unit, concentration = design.matrix, _concentration(design.matrix, lesson.seed)
     logits = np.empty((len(unit), lesson.labels), dtype=np.float32)
-    for held in lesson.held:
+
+    def fold(held: NDArray[np.bool_]) -> None:
         logits[held] = _kernels(unit, lesson, lesson.learned(held), concentration).logits(unit[held])
-    whole = _kernels(unit, lesson, np.arange(len(unit)), concentration)
-    return Neighbours(design, logits, whole)
+
+    # Many small products: a thread of its own for each fold does more than all threads for each product.
+    with threadpool_limits(1), ThreadPoolExecutor(THREADS) as pool:
+        whole = pool.submit(_kernels, unit, lesson, np.arange(len(unit)), concentration)
+        list(pool.map(fold, lesson.held))
+    return Neighbours(design, logits, whole.result())
 
 
 def _concentration(unit: Matrix, seed: int) -> float:
