@@ -50,6 +50,10 @@ class FitSummary(msgspec.Struct, frozen=True):
     frontier: tuple[FrontierPoint, ...]
     refused: tuple[str, ...] | None
 
+    def coverage(self, target: float) -> float:
+        """Share of the requests that it should answer at this target; 0.0 where that is not certified."""
+        return max((point.coverage for point in self.frontier if point.target >= target - 1e-9), default=0.0)
+
 
 @dataclass(frozen=True, slots=True)
 class Order:

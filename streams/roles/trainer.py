@@ -4,34 +4,28 @@ Reads all traces, in every trainer, so that a standby can take over at once; one
 through Redis, refits. The steps of a refit, in this order:
 
     1. the trigger says it is due, or somebody has asked for it, and the lease is ours
-    2. fit in a child process, starting from the active policy
-    3. publish with the fencing token, live or on trial: whoever lost the lease meanwhile is refused
-    4. tell: promoted, on trial, or refused and why; requests are answered once something is published
+    2. fit and publish, or refuse (`streams.trainer.release`)
+    3. tell; requests are answered once something is published
 
 While a version is on trial no other is fitted unless somebody asks: a trial that is replaced again and again
 comes to no end.
 """
 
-import asyncio
 import logging
 import time
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable
 
 from confluent_kafka import Message
 from faust import App
 from faust.types import StreamT
 from mode import Service
 
-from models.artifact import Artifact
-from models.embedders.spec import TEXT, encodes
-from models.fit import FitResult, Options
+from models.embedders.spec import TEXT
 from schemas.codec import TRACE
-from schemas.errors import InvalidVector, SchemaError
-from schemas.messages import Event, EventKind, Trace
+from schemas.errors import SchemaError
+from schemas.messages import EventKind, Trace
 from schemas.vectors import vector
-from streams.clock import unix_ms
-from streams.errors import MoveRefused, RefitFailed, StateUnavailable
+from streams.errors import StateUnavailable
 from streams.kafka.announcer import Announcer
 from streams.kafka.batch import Batch
 from streams.kafka.channel import BatchChannel
@@ -40,36 +34,16 @@ from streams.live import Live, Task
 from streams.state.lease import Leases
 from streams.state.refits import Refits, Request
 from streams.state.registry import Registry
-from streams.trainer.account import begun, on_trial, promoted, recovered, refused
-from streams.trainer.recency import Since, certifying, recent
-from streams.trainer.refitter import Job, Refitter
+from streams.trainer.recency import Since, certifying
+from streams.trainer.release import Order, Releases
 from streams.trainer.trigger import Attempt, Tried, due, requested
-from streams.trainer.window import Window, encoder_of, teachers, training_set, usable, version_name
-from streams.versions.posture import plan_of
-from streams.versions.states import Move, State
+from streams.trainer.window import Window, usable
 
 log = logging.getLogger(__name__)
 
 STAGE = "trainer"
 _LOOK = 0.1
 _HEAR = 0.5
-
-
-@dataclass(frozen=True, slots=True)
-class _Order:
-    """What is to be fitted.
-
-    Attributes:
-        traces: those that the task's embedder can use, oldest first.
-        stopped: the breaker was open when it was decided on.
-        tried: where somebody has asked for it.
-    """
-
-    task: Task
-    traces: list[Trace]
-    since: Since
-    stopped: bool
-    tried: Tried | None = None
 
 
 class Trainer(Service):
@@ -116,12 +90,12 @@ class Trainer(Service):
             window.add(trace, self._live.task(trace.task).config.refit.window)
 
     async def on_start(self) -> None:
-        self._refitter = Refitter()
+        self._releases = Releases(self._registry, self._announcer)
         self.add_future(self._elect())
         self.add_future(self._watch())
 
     async def on_stop(self) -> None:
-        self._refitter.stop()
+        self._releases.stop()
         try:
             await self._leases.release()
         except StateUnavailable as error:
@@ -194,7 +168,7 @@ class Trainer(Service):
 
     async def _ordered(
         self, task: Task, traces: list[Trace], asked: list[Request], *, grown: bool
-    ) -> _Order | None:
+    ) -> Order | None:
         """What to fit: for those who have asked, where enough may certify, or else because enough is new."""
         posture = await self._registry.posture(task.name)
         teacher = await self._registry.teacher_since(task.name)
@@ -203,71 +177,18 @@ class Trainer(Service):
             since = Since(max([posture.certify_from, *(request.since for request in asked)]), teacher)
             tried = Tried(since.certify, certifying(traces, task.config, since))
             if requested(tried, self._attempts[task.name], task.config, time.monotonic()):
-                return _Order(task, traces, since, stopped, tried)
+                return Order(task, traces, since, stopped, tried)
         if grown and posture.candidate is None:
-            return _Order(task, traces, Since(posture.certify_from, teacher), stopped)
+            return Order(task, traces, Since(posture.certify_from, teacher), stopped)
         return None
 
-    async def _refit(self, order: _Order, asked: Iterable[Request]) -> None:
+    async def _refit(self, order: Order, asked: Iterable[Request]) -> None:
         name = order.task.name
         serial = max(await self._registry.next_serial(name), self._windows[name].serial + 1)
-        event = await self._outcome(order, serial, self._tokens[name])
+        event = await self._releases.made(order, serial, self._tokens[name])
         self._announcer.tell(event)
         if event.kind is not EventKind.REFUSED:
             await self._refits.answered(one for one in asked if one.since <= order.since.certify)
-
-    async def _outcome(self, order: _Order, serial: int, token: int) -> Event:
-        version, task, config = version_name(serial), order.task, order.task.config
-        try:
-            result = await self._fitted(order, version)
-            if result.artifact is None:
-                return await self._refused(task.name, version, result.refused, token)
-            state = await self._published(order, result.artifact, version, serial, token)
-        except (RefitFailed, InvalidVector, MoveRefused) as error:
-            log.error("%s of task %s: %s", version, task.name, error)
-            return await self._refused(task.name, version, [str(error)], token)
-        if state is State.LIVE:
-            told = promoted(task.name, config.aim, result.summary, unix_ms())
-            return recovered(told) if order.stopped else told
-        if state is None:
-            return refused(task.name, version, ["another trainer leads by now"], unix_ms())
-        return on_trial(task.name, version, state, plan_of(config), unix_ms())
-
-    async def _published(
-        self, order: _Order, artifact: Artifact, version: str, serial: int, token: int
-    ) -> State | None:
-        plan, since = plan_of(order.task.config), max(order.since.certify, order.since.teacher)
-        return await self._registry.publish(
-            order.task.name, version, serial, token, artifact, unix_ms(), plan, since
-        )
-
-    async def _refused(self, name: str, version: str, reasons: Sequence[str], token: int) -> Event:
-        now = unix_ms()
-        move = Move(version, None, State.REFUSED, now, STAGE, "; ".join(reasons))
-        await self._registry.refuse(name, move, token)
-        return refused(name, version, reasons, now)
-
-    async def _fitted(self, order: _Order, version: str) -> FitResult:
-        task, config = order.task, order.task.config
-        traces = await asyncio.to_thread(recent, order.traces, config, order.since)
-        newest = max((trace.replied_at for trace in traces), default=0)
-        self._announcer.tell(begun(task.name, version, len(traces), newest, unix_ms()))
-        active = await self._registry.active(task.name)
-        job = Job(
-            training=await asyncio.to_thread(training_set, traces, config),
-            task=task.name,
-            version=version,
-            embedder=config.embedder,
-            targets=(config.aim,),
-            delta=config.delta,
-            parent=await self._registry.fetch(task.name, active.version) if active else None,
-            teachers=teachers(traces),
-            encoder=encoder_of(traces) if encodes(config.embedder) else None,
-            twice=await self._registry.asked_twice(task.name),
-            # What a report would show costs time that a stream waits for.
-            options=Options(label_floor=config.label_floor, curve=0.0),
-        )
-        return await self._refitter.fitted(job, config.refit.budget)
 
 
 def install(app: App, channel: BatchChannel, trainer: Trainer) -> None:

@@ -18,10 +18,9 @@ def begun(task: str, version: str, traces: int, newest: int, at: int) -> Event:
 
 
 def promoted(task: str, target: float, summary: FitSummary, at: int) -> Event:
-    share = max((point.coverage for point in summary.frontier if point.target >= target), default=0.0)
     message = (
         f"{task}: {summary.version} goes live, fitted on {summary.traces} traces in {summary.seconds:.1f} s; "
-        f"it should answer {share:.0%} at an agreement of {target:g}"
+        f"it should answer {summary.coverage(target):.0%} at an agreement of {target:g}"
     )
     details = {
         "version": summary.version,

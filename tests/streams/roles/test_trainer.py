@@ -13,7 +13,7 @@ from confluent_kafka import Message
 
 from models.policy import Policy
 from schemas.config import parse_override
-from schemas.messages import Answer, Event, EventKind
+from schemas.messages import Answer, Event, EventKind, Guess, Reason
 from schemas.names import Keys
 from streams.kafka.announcer import Announcer
 from streams.live import Live
@@ -90,6 +90,27 @@ def vectors(count: int) -> list[Message]:
     return found
 
 
+def half_unlearnable(count: int, threshold: float | None, at: int) -> list[Message]:
+    """Audits of v1, which was right each time; every second vector lies between its label and the other."""
+    random = np.random.default_rng(6)
+    found = []
+    for number in range(count):
+        label = ["yes", "no"][number // 2 % 2]
+        where = np.eye(4)[number // 2 % 2] if number % 2 else np.eye(4)[:2].sum(axis=0)
+        numbers = random.normal(scale=0.1, size=4) + where
+        given: dict[str, Any] = {
+            "embedder": "precomputed",
+            "features": numbers.astype("<f4").tobytes(),
+            "guess": Guess(label, 0.9, 0.1, "v1"),
+            "threshold": threshold,
+            "audit": True,
+            "reason": Reason.AUDIT,
+            "replied_at": at,
+        }
+        found.append(message(trace(f"late{number}", label, **given), offset=1_000 + number))
+    return found
+
+
 async def test_what_passes_is_published_and_a_standby_goes_on_when_the_leader_stops(room: Room) -> None:
     room.configure(embedder="precomputed")
     broken = trace("broken", embedder="precomputed", features=np.array([np.nan] * 4, "<f4").tobytes())
@@ -114,6 +135,27 @@ async def test_what_passes_is_published_and_a_standby_goes_on_when_the_leader_st
     given = {"embedder": "precomputed", "features": b"\0\0\x80?" * 4, "replied_at": 2**45}
     standby.learn([message(trace(f"new{number}", "yes", **given)) for number in range(400)])
     assert (await heard.next()).details["version"] == "v3"
+
+
+async def test_a_refit_that_would_answer_less_than_a_version_that_does_well_is_refused(room: Room) -> None:
+    room.configure(embedder="precomputed", target_agreement=0.9)
+    leader, told = await room.trainer(vectors(300))
+    assert [(await told.next()).kind for _ in range(2)] == [EventKind.REFIT, EventKind.PROMOTED]
+    active = await room.registry.active("t")
+    found = await room.registry.fetch("t", "v1")
+    assert active is not None
+    assert found is not None
+    threshold = Policy.open(found.manifest, found.graph).manifest.threshold(0.9)
+    later = active.since + 1_000
+    leader.learn(half_unlearnable(500, threshold, later))
+    await room.refits.ask("t", later, "drift")
+    assert (await told.next()).kind is EventKind.REFIT
+    refused = await told.next()
+    assert refused.kind is EventKind.REFUSED
+    assert refused.message.endswith(
+        "v1 answers 500 of 500 sampled ones, 500 of them like the teacher: v1 goes on"
+    )
+    assert (await room.registry.active("t")) == active
 
 
 async def test_traces_without_the_configured_features_start_no_refit_and_delay_none(
