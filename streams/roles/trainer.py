@@ -36,7 +36,7 @@ from streams.state.refits import Refits, Request
 from streams.state.registry import Registry
 from streams.trainer.recency import Since, certifying
 from streams.trainer.release import Order, Releases
-from streams.trainer.trigger import Attempt, Tried, due, requested
+from streams.trainer.trigger import Attempt, Tried, due, enough, requested
 from streams.trainer.window import Window, usable
 
 log = logging.getLogger(__name__)
@@ -169,7 +169,11 @@ class Trainer(Service):
     async def _ordered(
         self, task: Task, traces: list[Trace], asked: list[Request], *, grown: bool
     ) -> Order | None:
-        """What to fit: for those who have asked, where enough may certify, or else because enough is new."""
+        """What to fit: for those who have asked, where enough may certify, or else because enough is new.
+
+        After an alarm also the latter waits until enough may certify: of few traces comes a version that
+        answers little, and it would be taken for what the alarm has asked for.
+        """
         posture = await self._registry.posture(task.name)
         teacher = await self._registry.teacher_since(task.name)
         stopped = posture.breaker.open
@@ -178,9 +182,12 @@ class Trainer(Service):
             tried = Tried(since.certify, certifying(traces, task.config, since))
             if requested(tried, self._attempts[task.name], task.config, time.monotonic()):
                 return Order(task, traces, since, stopped, tried)
-        if grown and posture.candidate is None:
-            return Order(task, traces, Since(posture.certify_from, teacher), stopped)
-        return None
+        if not grown or posture.candidate is not None:
+            return None
+        fresh = certifying(traces, task.config, Since(posture.certify_from))
+        if posture.certify_from and not enough(fresh, task.config.refit):
+            return None
+        return Order(task, traces, Since(posture.certify_from, teacher), stopped)
 
     async def _refit(self, order: Order, asked: Iterable[Request]) -> None:
         name = order.task.name

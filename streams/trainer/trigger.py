@@ -56,14 +56,20 @@ def due(seen: int, attempt: Attempt, config: Config, now: float) -> bool:
 def requested(now_there: Tried, attempt: Attempt, config: Config, now: float) -> bool:
     """Whether to refit now that somebody has asked for it.
 
-    It takes `at_least` traces that may certify, and a fifth more than the last attempt on traces since the
-    same time had: further looks at the same ones would only invite errors.
+    It takes enough traces that may certify, and a fifth more than the last attempt on traces since the same
+    time had: further looks at the same ones would only invite errors.
     """
     if now - attempt.ended < config.refit.quiet:
         return False
     before = attempt.tried
     had = before.certifying if before is not None and before.since == now_there.since else 0
-    return now_there.certifying >= max(config.refit.at_least, had * _AGAIN)
+    return enough(now_there.certifying, config.refit) and now_there.certifying >= had * _AGAIN
+
+
+def enough(certifying: int, refit: Refit) -> bool:
+    """Whether so many traces that may certify are worth a fit: `at_least`, or all that the window holds."""
+    window = refit.at_least if refit.calibration_window is None else refit.calibration_window
+    return certifying >= min(refit.at_least, window)
 
 
 def needed(traces: int, refit: Refit) -> float:

@@ -22,6 +22,8 @@ from streams.state.connection import Connection
 from streams.state.lease import Leases
 from streams.state.refits import Refits
 from streams.state.registry import Registry
+from streams.versions.moves import alarmed
+from streams.versions.posture import Posture
 from streams.versions.states import State
 from tests.streams.building import message, trace
 
@@ -40,13 +42,32 @@ class Told(Announcer):
         return await asyncio.wait_for(self.events.get(), 30)
 
 
+class Watched(Registry):
+    """Lets a test wait until a trainer has looked."""
+
+    def __init__(self, *given: Any) -> None:
+        super().__init__(*given)
+        self._looked = asyncio.Event()
+
+    async def posture(self, task: str) -> Posture:
+        found = await super().posture(task)
+        self._looked.set()
+        return found
+
+    async def looked_twice(self) -> None:
+        """The first look may have begun before."""
+        for _ in range(2):
+            self._looked.clear()
+            await asyncio.wait_for(self._looked.wait(), 30)
+
+
 class Room:
     """A live state, and trainers that share one Redis."""
 
     def __init__(self, connection: Connection, stack: AsyncExitStack) -> None:
         self.keys = Keys(f"test-{secrets.token_hex(8)}")
         self.live = Live()
-        self.registry = Registry(connection, self.keys, 5)
+        self.registry = Watched(connection, self.keys, 5)
         self.refits = Refits(connection, self.keys, "certify", 60.0)
         self._connection = connection
         self._stack = stack
@@ -189,3 +210,20 @@ async def test_a_version_goes_on_trial_where_the_config_says_so_and_what_is_refu
     history = await room.registry.history("t")
     assert [(move.version, move.after) for move in history] == [("v1", State.SHADOW), ("v2", State.REFUSED)]
     assert (await room.registry.posture("t")).candidate == posture.candidate
+
+
+async def test_after_an_alarm_growth_brings_no_version_of_the_few_traces_that_may_certify_it(
+    room: Room,
+) -> None:
+    room.configure(embedder="precomputed", refit={"at_least": 200, "quiet": 0.0})
+    trainer, told = await room.trainer(vectors(300))
+    assert [(await told.next()).kind for _ in range(2)] == [EventKind.REFIT, EventKind.PROMOTED]
+    since = 2**45
+    await room.registry.change("t", lambda found: alarmed(found, "v1", None, since, "alarm", 1))
+    given = {"embedder": "precomputed", "features": b"\0\0\x80?" * 4}
+    times = [*[since - 1] * 150, *[since] * 200]
+    fresh = [message(trace(f"new{at}", "yes", **given, replied_at=time)) for at, time in enumerate(times)]
+    trainer.learn(fresh[:-1])
+    await room.registry.looked_twice()
+    trainer.learn(fresh[-1:])
+    assert (await told.next()).details["traces"] == 300 + len(fresh)

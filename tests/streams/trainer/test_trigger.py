@@ -84,3 +84,9 @@ def test_a_requested_refit_waits_for_traces_that_may_certify_and_for_more_after_
     assert requested(Tried(7, 1200), refused, config, 60.0)
     assert not requested(Tried(7, 1200), refused, config, 50.5)
     assert requested(Tried(9, 200), refused, config, 60.0), "after another alarm it begins anew"
+
+
+def test_no_refit_waits_for_more_traces_than_the_calibration_window_lets_certify() -> None:
+    config = Config(refit=Refit(at_least=200, calibration_window=120))
+    assert not requested(Tried(7, 119), Attempt(), config, 50.0)
+    assert requested(Tried(7, 120), Attempt(), config, 50.0)
