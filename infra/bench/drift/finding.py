@@ -75,18 +75,20 @@ class Recovery:
 class Finding:
     """Attributes:
     before, last: some requests before the drift, and as many at the end of the stream.
-    exposed: from the first drifted request to the last answer of the version that the alarm stopped; to
-        the end of the stream where there was no alarm.
+    exposed: from the first drifted request to the last answer of the version that was live then, or of the
+        one that the alarm stopped.
+    after: all requests from the first drifted one on.
     certified: the version that was live when the drift began, before it; None where it was not.
     alarm: None where there was none; nor is there a `recovery` then.
     replaced: requests from the drift to the first answer of another version, where no alarm had come by then.
     again: the version that answered last, after the drift; None where it was not, or is the one of before.
     told: events since the drift began, by kind.
-    promised: coverage at the target that the gate promised of the newest version that went live.
+    promised: coverage that the gate promised of the newest version that went live.
     """
 
     before: Answers
     exposed: Answers
+    after: Answers
     last: Answers
     certified: Certified | None
     alarm: Alarm | None

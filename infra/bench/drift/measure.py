@@ -32,7 +32,8 @@ def measure(order: Order) -> Report:
     folder = Path(order.folder)
     data, names = read(folder, "train").joined(read(folder, "test")), chosen(order.only)
     with servers() as settings:
-        pairs = {name: [_pair(settings, data, name, seed) for seed in range(order.runs)] for name in names}
+        runs = range(1, order.runs + 1)
+        pairs = {name: [_pair(settings, data, name, seed) for seed in runs] for name in names}
     sections = [section(name, found) for name, found in pairs.items()]
     return report([each for _, figures in sections for each in figures], [table for table, _ in sections])
 
@@ -53,7 +54,7 @@ def _pair(settings: Settings, data: Split, name: str, seed: int) -> Pair:
 
     def measured(audits: str, rate: float) -> Finding:
         found = finding(stream, run(settings, data, stream, rate))
-        tell(f"{name}, run {seed + 1}, audits {audits}: {found}")
+        tell(f"{name}, run {seed}, audits {audits}: {found}")
         return found
 
     return Pair(measured("on", AUDIT_RATE), measured("off", 0.0))

@@ -7,7 +7,7 @@ from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
-from infra.bench.drift.cell import TARGET, Record
+from infra.bench.drift.cell import AIM, Record
 from infra.bench.drift.finding import Alarm, Answers, Certified, Finding, Recovery
 from infra.bench.drift.stream import Stream, place_of
 from schemas.messages import Event, EventKind, Label
@@ -56,7 +56,8 @@ def finding(stream: Stream, record: Record) -> Finding:
     live, final = _newest(run.before), _newest(run.after)
     return Finding(
         before=run.answers(run.before[-LAST:]),
-        exposed=run.answers(_exposed(run)),
+        exposed=run.answers(_exposed(run, live)),
+        after=run.answers(run.after),
         last=run.answers(run.labels[-LAST:]),
         certified=_certified(run, live, 0, run.begun),
         alarm=None if run.stopped is None else _alarm(run, run.stopped),
@@ -73,14 +74,12 @@ def _newest(labels: Sequence[Label]) -> str | None:
     return next((label.policy for label in reversed(labels) if label.source == "surrogate"), None)
 
 
-def _exposed(run: _Run) -> Sequence[Label]:
-    if run.stopped is None:
-        return run.after
-    version = run.stopped.details["version"]
-    return run.after[: 1 + max(_places(run.after, {version}), default=-1)]
+def _exposed(run: _Run, live: str | None) -> Sequence[Label]:
+    stopped = None if run.stopped is None else run.stopped.details["version"]
+    return run.after[: 1 + max(_places(run.after, {live, stopped}), default=-1)]
 
 
-def _places(labels: Sequence[Label], versions: Iterable[str]) -> list[int]:
+def _places(labels: Sequence[Label], versions: Iterable[str | None]) -> list[int]:
     """Where these versions answered."""
     known = frozenset(versions)
     return [
@@ -127,4 +126,4 @@ def _replaced(run: _Run, live: str | None) -> int | None:
 def _promised(run: _Run) -> Iterator[float]:
     """By each version that the trainer put live, newest first."""
     coverage = [event.details.get("coverage") for event in run.told(EventKind.PROMOTED)]
-    return (each[f"{TARGET:g}"] for each in reversed(coverage) if each is not None)
+    return (each[f"{AIM:g}"] for each in reversed(coverage) if each is not None)

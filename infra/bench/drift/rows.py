@@ -59,10 +59,12 @@ def _before() -> Iterator[Row]:
 
 
 def _drifting() -> Iterator[Row]:
-    until = "drift to the alarm, or the end"
-    yield Row(f"{until}: answered", "requests", lambda found: found.exposed.answered, _whole)
-    yield Row(f"{until}: of unseen intents", "requests", lambda found: found.exposed.unseen, _whole)
-    yield Row(f"{until}: agreement", "share", lambda found: found.exposed.agreement, share)
+    stale = "by the version of before"
+    yield Row(f"{stale}: answered", "requests", lambda found: found.exposed.answered, _whole)
+    yield Row(f"{stale}: of unseen intents", "requests", lambda found: found.exposed.unseen, _whole)
+    yield Row(f"{stale}: agreement", "share", lambda found: found.exposed.agreement, share)
+    yield Row("from the drift on: answered", "requests", lambda found: found.after.answered, _whole)
+    yield Row("from the drift on: agreement", "share", lambda found: found.after.agreement, share)
     yield Row("drift to the alarm", "s", lambda found: found.alarm.seconds if found.alarm else None, _tenths)
     yield Row(
         "audits since the suspicion",

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from infra.bench.drift.cell import AUDIT_RATE, TARGET
+from infra.bench.drift.cell import AIM, AUDIT_RATE, TARGET
 from infra.bench.drift.finding import Finding
 from infra.bench.drift.kinds import FOLDED, SWAPPED, UNSEEN
 from infra.bench.drift.rows import Row, rows
@@ -30,7 +30,10 @@ class Pair(NamedTuple):
 def section(name: str, pairs: Sequence[Pair]) -> Section:
     """Of one kind of drift, all of its runs."""
     on, off = [pair.on for pair in pairs], [pair.off for pair in pairs]
-    title = f"{_TITLES[name]}. Target {TARGET:g}, audit rate {AUDIT_RATE:g}; {len(pairs)} run(s), medians"
+    title = (
+        f"{_TITLES[name]}. Target {TARGET:g}, gate at {AIM:g}, audit rate {AUDIT_RATE:g}; "
+        f"{len(pairs)} run(s), medians"
+    )
     cells = tuple((row.name, _cell(row, on), _cell(row, off)) for row in rows())
     found = [figure for row in rows() for figure in _figures(name, row, on, off)]
     return Table(title, (name, _ON, _OFF), cells), found

@@ -48,12 +48,12 @@ ALARMED = record(
     (range(32, 40), "b", "v2"),
     events=(
         told(EventKind.REFIT, 4, version="v1"),
-        told(EventKind.PROMOTED, 5, version="v1", coverage={"0.9": 0.7}),
+        told(EventKind.PROMOTED, 5, version="v1", coverage={"0.96": 0.7}),
         told(EventKind.CERTIFIED, 12, version="v1", audits=9),
         told(EventKind.LABEL_BLOCKED, 22, version="v1", label="a"),
         told(EventKind.ALARM, 27, version="v1", recent_audits=6, recent_agreements=2),
         told(EventKind.REFIT, 30, version="v2"),
-        told(EventKind.PROMOTED, 32, version="v2", coverage={"0.9": 0.8}),
+        told(EventKind.PROMOTED, 32, version="v2", coverage={"0.96": 0.8}),
         told(EventKind.CERTIFIED, 36, version="v2", audits=4),
         told(EventKind.CERTIFICATE_LOST, 38, version="v2", audits=5),
     ),
@@ -64,6 +64,7 @@ def test_an_alarm_ends_what_the_version_of_before_answers_and_begins_the_recover
     found = finding(STREAM, ALARMED)
     assert found.before == Answers(20, 15, 15, 0)
     assert found.exposed == Answers(asked=7, answered=7, agreed=1, unseen=7)
+    assert found.after == Answers(asked=20, answered=15, agreed=9, unseen=15)
     assert found.certified == Certified(requests=12, audits=9, stands=True)
     assert found.alarm == Alarm(pytest.approx(6.999), 6, 2)
     assert found.recovery == Recovery(pytest.approx(5.501), requests=6)
@@ -72,7 +73,7 @@ def test_an_alarm_ends_what_the_version_of_before_answers_and_begins_the_recover
     assert (found.promised, found.replaced) == (0.8, None)
 
 
-def test_without_an_alarm_all_answers_to_the_end_count_and_a_version_that_took_over_is_told_of() -> None:
+def test_without_an_alarm_a_version_that_took_over_ends_what_the_one_of_before_answers() -> None:
     quiet = record(
         (range(30), "a", "v1"),
         (range(30, 40), "a", "v2"),
@@ -84,9 +85,21 @@ def test_without_an_alarm_all_answers_to_the_end_count_and_a_version_that_took_o
         ),
     )
     found = finding(STREAM, quiet)
-    assert found.exposed == Answers(asked=20, answered=20, agreed=0, unseen=20)
+    assert found.exposed == Answers(asked=10, answered=10, agreed=0, unseen=10)
+    assert found.after == Answers(asked=20, answered=20, agreed=0, unseen=20)
     assert found.certified == Certified(requests=9, audits=9, stands=False)
     assert (found.alarm, found.recovery, found.again, found.replaced) == (None, None, None, 10)
+
+
+def test_an_alarm_of_a_version_that_took_over_ends_what_counts_as_answered_before_it() -> None:
+    late = record(
+        (range(24), "a", "v1"),
+        (range(24, 28), "a", "v2"),
+        (range(28, 40), "b", None),
+        events=(told(EventKind.ALARM, 28, version="v2", recent_audits=6, recent_agreements=2),),
+    )
+    found = finding(STREAM, late)
+    assert (found.exposed.answered, found.replaced, found.recovery) == (8, 4, None)
 
 
 def test_a_version_that_nobody_replaces_after_the_alarm_has_no_recovery() -> None:
@@ -109,6 +122,6 @@ def test_a_table_has_the_medians_of_the_runs_and_says_of_how_many_where_some_hav
     assert cells["drift to the alarm"] == ["7.0 s (2 of 3)", "-"]
     assert cells["certified when the drift begins"] == [".667", ".000"]
     by_name = {figure.name: figure for figure in figures}
-    answered = by_name["new: drift to the alarm, or the end: answered"]
+    answered = by_name["new: by the version of before: answered"]
     assert (answered.value, answered.reference, answered.reference_value) == (7, "audits off", 7)
     assert by_name["new: drift to the alarm"].reference is None
