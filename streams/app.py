@@ -21,8 +21,9 @@ from streams.certify.logs import Log
 from streams.certify.news import DEFERRALS, TRACES
 from streams.clock import steady_ms
 from streams.collector import calm_down
-from streams.drift import DriftWatch
-from streams.encoders import Encoders
+from streams.drift.watch import DriftWatch
+from streams.judgement.candidates import Candidates
+from streams.judgement.consequences import Consequences
 from streams.kafka.announcer import Announcer
 from streams.kafka.channel import BatchChannel
 from streams.kafka.clients import largest_message
@@ -33,6 +34,7 @@ from streams.kafka.tail import Tail
 from streams.live import Live
 from streams.policies import PolicyWatch
 from streams.roles import certify, config, learn, route, teacher, trainer
+from streams.routing.encoders import Encoders
 from streams.settings import Role, Settings, load_settings
 from streams.slots import Slot
 from streams.state.audits import Audits
@@ -45,8 +47,6 @@ from streams.state.registry import Registry
 from streams.state.replies import Replies
 from streams.state.trials import Trials
 from streams.teacher.client import Asker
-from streams.versions.candidates import Candidates
-from streams.versions.consequences import Consequences
 
 log = logging.getLogger(__name__)
 

@@ -34,7 +34,7 @@ from models.manifest import grid
 from models.policy import Policy
 from schemas.messages import Reason, TaskName
 from streams.live import Surrogate
-from streams.verdicts import opinions
+from streams.routing.verdicts import opinions
 
 commands = typer.Typer()
 

@@ -18,7 +18,7 @@ from streams.clock import unix_ms
 from streams.kafka.batch import Outgoing
 from streams.settings import Settings
 from streams.state.registry import Registry
-from streams.told import by_operator, moved
+from streams.versions.account import by_operator, moved
 from streams.versions.posture import Change
 from streams.versions.states import State
 

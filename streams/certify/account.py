@@ -2,7 +2,7 @@
 
 from schemas.config import Config
 from schemas.messages import Event, EventKind, Teacher
-from streams.alarm import Counts
+from streams.certify.alarm import Counts
 from streams.certify.consistency import Consistency
 from streams.certify.finding import Finding
 from streams.certify.record import Answering

@@ -15,7 +15,7 @@ import msgspec
 
 from models.certificate import Certificate, lower_bound, spent
 from schemas.config import Config
-from streams.alarm import Counts
+from streams.certify.alarm import Counts
 from streams.certify.awaited import Awaited
 from streams.certify.ledger import Ledger, Tally
 

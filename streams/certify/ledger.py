@@ -18,7 +18,7 @@ from msgspec.structs import replace
 
 from models.certificate import Alarm, Certificate, kept
 from schemas.config import AUTO, Config
-from streams.alarm import Counts
+from streams.certify.alarm import Counts
 from streams.certify.news import Audit
 
 _TEACHERS = 8

@@ -10,8 +10,8 @@ from msgspec.structs import replace
 
 from schemas.config import Config
 from schemas.messages import Event
-from streams.alarm import Counts, Evidence
 from streams.certify.account import blocked, certificate_lost, certified, teacher_changed, teacher_unsteady
+from streams.certify.alarm import Counts, Evidence
 from streams.certify.awaited import Awaited, Noted, noted
 from streams.certify.consistency import Consistency
 from streams.certify.finding import Finding, found, refuted

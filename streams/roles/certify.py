@@ -24,12 +24,13 @@ from mode import Service
 
 from schemas.codec import DEFERRAL, TRACE
 from schemas.names import Topics
-from streams.alarm import OnAlarm
 from streams.audit import Auditor
+from streams.certify.alarm import OnAlarm
 from streams.certify.logs import Log
 from streams.certify.news import DEFERRALS, TRACES, Handled, News, deferred, ends, traced
 from streams.certify.turn import Turn, turn
 from streams.errors import KafkaFailed, StateUnavailable
+from streams.judgement.candidates import Candidates
 from streams.kafka.announcer import Announcer
 from streams.kafka.batch import Batch, Outgoing
 from streams.kafka.channel import BatchChannel
@@ -37,7 +38,6 @@ from streams.kafka.dead_letters import DeadLetters
 from streams.live import Live
 from streams.state.audits import Audits
 from streams.state.marks import Folded, Marks
-from streams.versions.candidates import Candidates
 
 log = logging.getLogger(__name__)
 

@@ -2,10 +2,10 @@
 
 Reads requests; writes labels, deferrals and dead letters. The agent at the bottom is the only part that
 knows Faust; everything above it is a function of its arguments. What becomes of a request is decided in
-`streams.verdicts`.
+`streams.routing.verdicts`.
 
 Where an encoder makes the vectors, they travel with the deferrals. An encoder that fails is closed: what it
-was asked for is deferred, and so is the rest until it has been opened again (`streams.encoders`).
+was asked for is deferred, and so is the rest until it has been opened again (`streams.routing.encoders`).
 """
 
 import logging
@@ -23,15 +23,15 @@ from schemas.messages import Deferral, Label, Reason, Request
 from schemas.names import Topics
 from streams.audit import Auditor
 from streams.clock import unix_ms
-from streams.encoded import encoded_verdicts
-from streams.features import Vectors, brought, problem
+from streams.drift.traffic import Traffic
 from streams.kafka.batch import Batch, Outgoing
 from streams.kafka.channel import BatchChannel
 from streams.kafka.context import carried, key_of, time_of
 from streams.kafka.dead_letters import DeadLetters
 from streams.live import Live, Task
-from streams.traffic import Traffic
-from streams.verdicts import Verdict, verdicts
+from streams.routing.encoded import encoded_verdicts
+from streams.routing.features import Vectors, brought, problem
+from streams.routing.verdicts import Verdict, verdicts
 
 log = logging.getLogger(__name__)
 

@@ -16,8 +16,8 @@ import msgspec
 from redis.asyncio.client import Pipeline
 
 from schemas.names import Keys
-from streams.alarm import Counts
 from streams.certify import finding as findings
+from streams.certify.alarm import Counts
 from streams.certify.awaited import MOST, Awaited
 from streams.certify.finding import Finding
 from streams.certify.ledger import Ledger

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from schemas.names import Keys
-from streams.alarm import Counts
+from streams.certify.alarm import Counts
 from streams.state.connection import Connection
 
 

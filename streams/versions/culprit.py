@@ -2,7 +2,7 @@
 
 from models.certificate import Certificate
 from models.exact import fewest
-from streams.alarm import Counts, Evidence
+from streams.certify.alarm import Counts, Evidence
 
 
 def culprit(evidence: Evidence, floor: float, delta: float) -> str | None:

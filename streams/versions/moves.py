@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from models.exact import shortfall
-from streams.alarm import Counts
+from streams.certify.alarm import Counts
 from streams.errors import MoveRefused
 from streams.versions.posture import Active, Candidate, Change, Pin, Plan, Posture
 from streams.versions.states import Move, State

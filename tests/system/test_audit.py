@@ -5,8 +5,8 @@ import asyncio
 from schemas.codec import LABEL, TRACE
 from schemas.config import Config
 from schemas.messages import Guess, Reason, Trace
-from streams.alarm import Counts
 from streams.audit import Auditor
+from streams.certify.alarm import Counts
 from streams.certify.finding import Finding
 from streams.certify.news import traced
 from streams.certify.turn import Held, turn

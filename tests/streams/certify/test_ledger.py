@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from msgspec.structs import replace
 
 from schemas.config import Config
-from streams.alarm import Counts
+from streams.certify.alarm import Counts
 from streams.certify.ledger import Ledger, Tally, counted, heard, lowest_rate, silenced, suits
 from streams.certify.news import Audit
 

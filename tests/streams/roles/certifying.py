@@ -10,11 +10,12 @@ from confluent_kafka import Message
 from schemas.config import parse_override
 from schemas.messages import Deferral, Event, Guess, Reason, Request, Teacher, Trace
 from schemas.names import Keys
-from streams.alarm import Evidence
 from streams.audit import Auditor
+from streams.certify.alarm import Evidence
 from streams.certify.finding import Finding
 from streams.certify.logs import Log
 from streams.certify.news import DEFERRALS, TRACES
+from streams.judgement.candidates import Candidates
 from streams.kafka.announcer import Announcer
 from streams.live import Live
 from streams.roles.certify import Certifier
@@ -23,7 +24,6 @@ from streams.state.connection import Connection
 from streams.state.marks import Marks
 from streams.state.registry import Registry
 from streams.state.trials import Trials
-from streams.versions.candidates import Candidates
 from tests.streams.building import TOPICS, message
 
 KEY = b"secret"

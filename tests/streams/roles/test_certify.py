@@ -12,7 +12,7 @@ from models.certificate import Certificate, spent
 from models.study import Twice
 from schemas.messages import Answer, Guess, Teacher, Trace
 from schemas.names import Keys
-from streams.alarm import Counts
+from streams.certify.alarm import Counts
 from streams.certify.consistency import Consistency
 from streams.errors import StateUnavailable
 from streams.state.connection import Connection

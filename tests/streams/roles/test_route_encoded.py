@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 from schemas.config import parse_override
 from schemas.messages import Reason, Request
-from streams import encoded
 from streams.audit import Auditor
 from streams.encoding import Encoding
 from streams.kafka.batch import Outgoing
 from streams.live import Live
 from streams.roles.route import Router
+from streams.routing import encoded
 from tests.streams.building import (
     TOPICS,
     ScriptedEmbedder,

@@ -13,7 +13,7 @@ from msgspec import structs
 from schemas.config import Config
 from schemas.messages import Teacher
 from schemas.names import Keys
-from streams.alarm import Counts
+from streams.certify.alarm import Counts
 from streams.certify.finding import Finding
 from streams.certify.ledger import Ledger
 from streams.certify.news import Answered, Asked, Audit, News, Place

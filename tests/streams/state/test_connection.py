@@ -10,7 +10,7 @@ import pytest
 from infra.local.child import free_port
 from infra.local.embedded_redis import EmbeddedRedis
 from schemas.names import Keys
-from streams.alarm import Counts
+from streams.certify.alarm import Counts
 from streams.certify.record import Record
 from streams.certify.turn import Held, Turn
 from streams.errors import StateUnavailable

@@ -6,7 +6,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from schemas.names import Keys
-from streams.alarm import Counts
+from streams.certify.alarm import Counts
 from streams.state.connection import Connection
 from streams.state.trials import Checked, Trials
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.config import Config
-from streams.alarm import Counts
+from streams.certify.alarm import Counts
 from streams.errors import MoveRefused
 from streams.versions.moves import (
     alarmed,

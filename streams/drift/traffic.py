@@ -13,7 +13,7 @@ from models.histograms import Counts, Reference
 from models.manifest import Manifest
 from schemas.messages import Guess
 from streams.live import Task
-from streams.verdicts import Verdict
+from streams.routing.verdicts import Verdict
 
 WINDOW = 2_000
 OF_A_BATCH = 200

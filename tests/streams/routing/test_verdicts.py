@@ -9,7 +9,7 @@ from models.policy import Embed, Scores
 from schemas.config import Config
 from schemas.messages import Guess, Reason
 from streams.live import Task, Trial
-from streams.verdicts import Verdict, verdicts
+from streams.routing.verdicts import Verdict, verdicts
 from streams.versions.posture import Breaker, Safeguards
 from tests.streams.building import ScriptedPolicy
 

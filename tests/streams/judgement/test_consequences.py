@@ -6,15 +6,15 @@ from models.artifact import Artifact
 from schemas.config import parse_override
 from schemas.messages import Event, EventKind, Guess
 from schemas.names import Keys
-from streams.alarm import Counts, Evidence
+from streams.certify.alarm import Counts, Evidence
+from streams.judgement.candidates import Candidates
+from streams.judgement.consequences import Consequences
 from streams.kafka.announcer import Announcer
 from streams.live import Live
 from streams.state.connection import Connection
 from streams.state.refits import Refits
 from streams.state.registry import Registry
 from streams.state.trials import Trials
-from streams.versions.candidates import Candidates
-from streams.versions.consequences import Consequences
 from streams.versions.posture import AT_ONCE, Plan
 from streams.versions.states import State, states
 from tests.streams.building import message, trace

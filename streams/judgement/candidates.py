@@ -6,13 +6,13 @@ from collections.abc import Iterable
 from confluent_kafka import Message
 
 from schemas.messages import Trace
-from streams.alarm import Counts
+from streams.certify.alarm import Counts
 from streams.clock import unix_ms
 from streams.kafka.announcer import Announcer
 from streams.live import Live
 from streams.state.registry import Registry
 from streams.state.trials import Checked, Trials
-from streams.told import moved
+from streams.versions.account import moved
 from streams.versions.moves import concluded
 
 Version = tuple[str, str]

@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from models.embedders.embedder import Embedder
 from models.errors import EmbedderError, TextRefused
 from schemas.messages import Reason
-from streams.features import Vectors, encoded
 from streams.live import Task
-from streams.verdicts import Verdict, verdicts
+from streams.routing.features import Vectors, encoded
+from streams.routing.verdicts import Verdict, verdicts
 
 log = logging.getLogger(__name__)
 

@@ -10,13 +10,13 @@ A call for a version that does not answer any more changes nothing.
 
 from collections.abc import Awaitable, Callable
 
-from streams.alarm import Evidence
+from streams.certify.alarm import Evidence
 from streams.clock import unix_ms
 from streams.kafka.announcer import Announcer
 from streams.live import Live
 from streams.state.refits import Refits
 from streams.state.registry import Registry
-from streams.told import alarm, label_blocked
+from streams.versions.account import alarm, label_blocked
 from streams.versions.culprit import culprit
 from streams.versions.moves import alarmed, concerns, restorable
 from streams.versions.posture import Posture
@@ -27,7 +27,7 @@ Stands = Callable[[str, str], Awaitable[bool]]
 
 
 class Consequences:
-    """Called by certify; see `streams.alarm.OnAlarm`."""
+    """Called by certify; see `streams.certify.alarm.OnAlarm`."""
 
     def __init__(
         self, live: Live, registry: Registry, refits: Refits, stands: Stands, announcer: Announcer

@@ -1,15 +1,13 @@
 """What is told of a change: one sentence that says all of it, and the same for programs."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from types import MappingProxyType
 
 import msgspec
 
-from models.drift import Signal
 from schemas.messages import Event, EventKind
-from streams.alarm import Evidence
-from streams.traffic import Window
+from streams.certify.alarm import Evidence
 from streams.versions.posture import Change
 from streams.versions.states import Move, State
 
@@ -89,20 +87,3 @@ def _kind(move: Move) -> EventKind:
     if move.after is State.REFUSED:
         return EventKind.REFUSED
     return EventKind.ROLLBACK if move.after is State.ROLLED_BACK else EventKind.TRIAL
-
-
-def drift(task: str, window: Window, found: Collection[Signal], asks: bool, at: int) -> Event:
-    """Requests no longer look like what a version has learned from."""
-    asked = "a refit on traces from now on is asked for" if asks else "no refit is asked for"
-    message = (
-        f"{task}: of the last {window.counts.rows} requests that {window.version} has scored here, "
-        f"{'; '.join(signal.sentence for signal in found)}. {asked.capitalize()}"
-    )
-    details = {
-        "version": window.version,
-        "requests": window.counts.rows,
-        "since": window.since,
-        "signals": {signal.kind: signal.chance for signal in found},
-        "refit": asks,
-    }
-    return Event(EventKind.DRIFT, task, at, message, details)

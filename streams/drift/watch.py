@@ -14,12 +14,12 @@ from mode import Service
 from models.drift import Signal, signals
 from streams.audit import audit_rate
 from streams.clock import unix_ms
+from streams.drift.account import drift
+from streams.drift.traffic import Traffic, Window
 from streams.errors import StateUnavailable
 from streams.kafka.announcer import Announcer
 from streams.live import Live
 from streams.state.refits import Refits
-from streams.told import drift
-from streams.traffic import Traffic, Window
 
 log = logging.getLogger(__name__)
 

@@ -10,10 +10,10 @@ from models.embedders.embedder import Embedder
 from models.embedders.open import open_embedder
 from models.embedders.prompt import Prompt
 from schemas.config import parse_override
-from streams import encoders
-from streams.encoders import Encoders
 from streams.encoding import Encoding
 from streams.live import Live
+from streams.routing import encoders
+from streams.routing.encoders import Encoders
 from tests.encoders import WIDTH, static
 from tests.streams.building import ScriptedPolicy
 

@@ -1,0 +1,1 @@
+"""How requests differ from those learned from, as far as that shows without a teacher."""

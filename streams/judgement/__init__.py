@@ -1,0 +1,1 @@
+"""What follows when the teacher's answers speak for or against a version."""

@@ -1,0 +1,1 @@
+"""What becomes of a request: its features, the encoders that make them, and the verdict."""
