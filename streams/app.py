@@ -31,6 +31,7 @@ from streams.kafka.connect import open_onlooker, open_reader, open_role, open_wr
 from streams.kafka.dead_letters import DeadLetters
 from streams.kafka.source import Source
 from streams.kafka.tail import Tail
+from streams.kafka.topics import identity
 from streams.live import Live
 from streams.policies import PolicyWatch
 from streams.roles import certify, config, learn, route, teacher, trainer
@@ -201,6 +202,7 @@ class _Assembly:
             topic,
             reader=lambda: open_reader(settings),
             onlooker=lambda: open_onlooker(settings, role),
+            identify=lambda: identity(settings, topic),
             batch=settings.batch,
         )
 

@@ -5,7 +5,8 @@ StreamsError
 ├── StateUnavailable           Redis is away, or an agent is stopping: wait and try again
 ├── DeliveryFailed             outputs or offsets did not become durable: abort and try again
 ├── KafkaFailed                a Kafka client is broken for good: this process must end
-│   └── DeliveryFatal          the producer is fenced by a newer worker, or broken
+│   ├── DeliveryFatal          the producer is fenced by a newer worker, or broken
+│   └── TopicReplaced          a topic was deleted and made again while it was read
 ├── OutputTooLarge             a message that Kafka would not take
 ├── RefitFailed                a refit ended without a result
 ├── MoveRefused                a policy version may not become what is asked
@@ -45,6 +46,10 @@ class KafkaFailed(StreamsError):
 
 class DeliveryFatal(KafkaFailed):
     """The producer is fenced by a newer worker of the same slot, or broken."""
+
+
+class TopicReplaced(KafkaFailed):
+    """A topic was deleted and made again: where it was read to says nothing of the new one."""
 
 
 class OutputTooLarge(StreamsError):

@@ -1,4 +1,10 @@
-"""The two logs that certify folds: read again from where Redis stands, and how far they were committed."""
+"""The two logs that certify folds: which they are, read again from where Redis stands, and how far they were
+committed.
+
+Offsets are noted under the log's name, which holds the topic's identity: offsets of a topic that was deleted
+say nothing of one that has its name now. Whoever has read from the old one may still hold messages of it,
+so a process that sees the change ends, and the next one begins with the new name.
+"""
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping
@@ -6,14 +12,19 @@ from contextlib import aclosing
 
 from confluent_kafka import Consumer, Message
 
+from streams.errors import TopicReplaced
 from streams.kafka.replay import committed, replayed
 
 
 class Log:
     """One of the two.
 
+    Attributes:
+        name: `traces`, or `traces@` and the topic's identity, once that is known.
+
     Args:
         stream: `traces` or `deferrals`.
+        identify: the topic's identity, empty where it has none.
         reader: opens a consumer that is in no group.
         onlooker: opens a consumer that can be asked how far the role has committed.
         batch: messages at once, at most.
@@ -25,22 +36,41 @@ class Log:
         topic: str,
         reader: Callable[[], Consumer],
         onlooker: Callable[[], Consumer],
+        identify: Callable[[], str],
         batch: int,
     ) -> None:
-        self.stream = stream
+        self.name = self.stream = stream
         self.topic = topic
         self.batch = batch
         self._reader = reader
         self._onlooker = onlooker
+        self._identify = identify
+        self._identity: str | None = None
+
+    async def recognise(self) -> None:
+        """Learn which topic it is, or see that it is still the same.
+
+        Raises:
+            KafkaFailed: the broker does not say.
+            TopicReplaced: it is another one by now.
+        """
+        identity = await asyncio.to_thread(self._identify)
+        if self._identity not in (None, identity):
+            raise TopicReplaced(
+                f"{self.topic} was deleted and made again: this process ends, as what it still holds is of "
+                "the old one; start it again, and audits count on from the beginning of the new one"
+            )
+        self._identity = identity
+        self.name = f"{self.stream}@{identity}" if identity else self.stream
 
     async def committed(self) -> dict[str, int]:
-        """The next offset of each partition, as `traces:3`.
+        """The next offset of each partition, as `traces:3`, with the log's name.
 
         Raises:
             KafkaFailed: the topic can't be read.
         """
         found = await asyncio.to_thread(committed, self._onlooker, self.topic)
-        return {f"{self.stream}:{partition}": offset for partition, offset in found.items()}
+        return {f"{self.name}:{partition}": offset for partition, offset in found.items()}
 
     async def since(
         self, positions: Mapping[str, int], ends: dict[str, int]
@@ -53,7 +83,7 @@ class Log:
         Raises:
             KafkaFailed: the topic can't be read.
         """
-        prefix = f"{self.stream}:"
+        prefix = f"{self.name}:"
         starts = {
             int(log.removeprefix(prefix)): at for log, at in positions.items() if log.startswith(prefix)
         }

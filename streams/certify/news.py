@@ -18,7 +18,7 @@ NOBODY = Teacher("")
 
 class Place(NamedTuple):
     """Attributes:
-    log: the partition that it stood in, as `traces:3` or `deferrals:3`.
+    log: the partition that it stood in: the log's name and a number, as `traces:3`.
     """
 
     log: str
@@ -105,7 +105,7 @@ class News:
         return found
 
 
-def traced(traces: Iterable[tuple[Trace, Message]], auditor: Auditor) -> dict[str, News]:
+def traced(traces: Iterable[tuple[Trace, Message]], auditor: Auditor, log: str = TRACES) -> dict[str, News]:
     """What traces say. An audit is of a request in the uniform sample that the surrogate had answered."""
     found: dict[str, list[Answered]] = {}
     for trace, message in traces:
@@ -121,29 +121,29 @@ def traced(traces: Iterable[tuple[Trace, Message]], auditor: Auditor) -> dict[st
                 draw=auditor.draw(trace.id),
                 rate=trace.inclusion,
             )
-        teacher, place = trace.teacher or NOBODY, _place(TRACES, message)
+        teacher, place = trace.teacher or NOBODY, _place(log, message)
         answered = Answered(place, teacher, trace.replied_at, version, audit, _same(trace))
         found.setdefault(trace.task, []).append(answered)
     return {task: News(answered=answered) for task, answered in found.items()}
 
 
-def deferred(deferrals: Iterable[tuple[Deferral, Message]]) -> dict[str, News]:
+def deferred(deferrals: Iterable[tuple[Deferral, Message]], log: str = DEFERRALS) -> dict[str, News]:
     """What deferrals say: which audits were asked for."""
     found: dict[str, list[Asked]] = {}
     for deferral, message in deferrals:
         if deferral.audit and deferral.sampled and deferral.guess is not None:
-            place, version = _place(DEFERRALS, message), deferral.guess.policy
+            place, version = _place(log, message), deferral.guess.policy
             asked = Asked(place, version, deferral.request.id, deferral.requested_at)
             found.setdefault(deferral.request.task, []).append(asked)
     return {task: News(asked=asked) for task, asked in found.items()}
 
 
-def ends(stream: str, messages: Iterable[Message]) -> dict[str, int]:
+def ends(log: str, messages: Iterable[Message]) -> dict[str, int]:
     """The next offset to read, for each partition that the messages are from."""
     found: dict[str, int] = {}
     for message in messages:
-        log, offset = _place(stream, message)
-        found[log] = max(found.get(log, 0), offset + 1)
+        partition, offset = _place(log, message)
+        found[partition] = max(found.get(partition, 0), offset + 1)
     return found
 
 
@@ -153,5 +153,5 @@ def _same(trace: Trace) -> bool | None:
     return None if first is None or first.teacher != trace.teacher else first.label == trace.label
 
 
-def _place(stream: str, message: Message) -> Place:
-    return Place(f"{stream}:{message.partition() or 0}", message.offset() or 0)
+def _place(log: str, message: Message) -> Place:
+    return Place(f"{log}:{message.partition() or 0}", message.offset() or 0)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from confluent_kafka import KafkaException
+from confluent_kafka import KafkaException, TopicCollection
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
@@ -58,6 +58,25 @@ def ensure(settings: Settings) -> list[str]:
     except KafkaException as error:
         raise KafkaFailed(f"topics could not be made: {error.args[0].str()}") from error
     return [topic.name for topic in missing]
+
+
+def identity(settings: Settings, topic: str) -> str:
+    """What the broker knows a topic by: another one once it was deleted and made again.
+
+    Empty where the broker names none: before Kafka 2.8, and in process.
+
+    Raises:
+        KafkaFailed: the broker can't be reached, or there is no such topic.
+    """
+    if settings.delivery == "at_least_once":  # the broker in process can't even be asked
+        return ""
+    admin = AdminClient(admin_options(settings))
+    try:
+        found = admin.describe_topics(TopicCollection([topic]))[topic].result(_PROMPTLY)
+    except (KafkaException, TimeoutError) as error:
+        raise KafkaFailed(f"the broker does not say which topic {topic} is: {error}") from error
+    known = found.topic_id
+    return str(known) if known.get_most_significant_bits() or known.get_least_significant_bits() else ""
 
 
 def touch(settings: Settings) -> None:

@@ -29,7 +29,7 @@ from streams.certify.alarm import OnAlarm
 from streams.certify.logs import Log
 from streams.certify.news import DEFERRALS, TRACES, Handled, News, deferred, ends, traced
 from streams.certify.turn import Turn, turn
-from streams.errors import KafkaFailed, StateUnavailable
+from streams.errors import KafkaFailed, StateUnavailable, TopicReplaced
 from streams.judgement.candidates import Candidates
 from streams.kafka.announcer import Announcer
 from streams.kafka.batch import Batch, Outgoing
@@ -45,6 +45,7 @@ STAGE = "certify"
 ASKED_STAGE = "certify-asked"
 
 _LOOK = 1.0
+_RECOGNISE = 5.0
 _ATTEMPTS = 20
 _PATIENCE = 10_000
 """Milliseconds for which the claim to read something again may stand still."""
@@ -89,8 +90,10 @@ class Certifier(Service):
 
     async def on_start(self) -> None:
         for one in self._logs.values():
+            await one.recognise()
             self._marks.know(await one.committed())
         self.add_future(self._watch())
+        self.add_future(self._recognise())
 
     async def certified(self, messages: Sequence[Message]) -> list[Outgoing]:
         """Fold the audits in a batch of traces.
@@ -99,10 +102,11 @@ class Certifier(Service):
             StateUnavailable: Redis is away, or has lost what was folded; the batch is to be read again.
         """
         traces, outgoing = self._dead_letters.decoded(TRACE, messages)
-        for task, news in traced(traces, self._auditor).items():
+        log_name = self._logs[TRACES].name
+        for task, news in traced(traces, self._auditor, log_name).items():
             await self._fold(task, news)
         await self._candidates.judge(traces)
-        await self._marks.advance(ends(TRACES, messages))
+        await self._marks.advance(ends(log_name, messages))
         return outgoing
 
     async def asked(self, messages: Sequence[Message]) -> None:
@@ -112,9 +116,10 @@ class Certifier(Service):
             StateUnavailable: as in `certified`.
         """
         deferrals, _ = self._dead_letters.decoded(DEFERRAL, messages)
-        for task, news in deferred(deferrals).items():
+        log_name = self._logs[DEFERRALS].name
+        for task, news in deferred(deferrals, log_name).items():
             await self._fold(task, news)
-        await self._marks.advance(ends(DEFERRALS, messages))
+        await self._marks.advance(ends(log_name, messages))
 
     async def look(self) -> None:
         """Give every task a turn without news, after reading again what Redis has lost.
@@ -138,6 +143,19 @@ class Certifier(Service):
             except KafkaFailed as error:
                 log.warning("certify can't read again what Redis has lost: %s", error)
             await self.sleep(_LOOK)
+
+    async def _recognise(self) -> None:
+        while not self.should_stop:
+            await self.sleep(_RECOGNISE)
+            try:
+                for one in self._logs.values():
+                    await one.recognise()
+            except TopicReplaced as error:
+                log.critical("certify can't go on: %s", error)
+                await self.crash(error)
+                return
+            except KafkaFailed as error:
+                log.warning("certify can't tell whether its topics are still the same: %s", error)
 
     async def _fold(
         self, task: str, news: News, versions: Sequence[str] = (), *, rebuilding: bool = False
@@ -200,8 +218,10 @@ class Certifier(Service):
 
     def _news(self, stream: str, messages: Sequence[Message]) -> dict[str, News]:
         if stream == TRACES:
-            return traced(self._dead_letters.decoded(TRACE, messages)[0], self._auditor)
-        return deferred(self._dead_letters.decoded(DEFERRAL, messages)[0])
+            traces, _ = self._dead_letters.decoded(TRACE, messages)
+            return traced(traces, self._auditor, self._logs[TRACES].name)
+        deferrals, _ = self._dead_letters.decoded(DEFERRAL, messages)
+        return deferred(deferrals, self._logs[DEFERRALS].name)
 
 
 def install(app: App, traces: BatchChannel, deferrals: BatchChannel, certifier: Certifier) -> None:

@@ -5,11 +5,13 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
 import pytest
+from confluent_kafka.admin import AdminClient
 
 from infra.serve.standing import standings
 from schemas.codec import DEFERRAL, EVENT, REPLY, TRACE
 from schemas.messages import Deferral, Guess, Reason, Reply, Request, Teacher, Trace
 from streams.certify.finding import Finding
+from streams.kafka.topics import ensure
 from streams.state.audits import Audits
 from streams.state.connection import Connection
 from tests.system.deployment import Deployment, wait_until
@@ -96,6 +98,25 @@ def test_replies_that_are_lost_late_doubled_or_out_of_order_count_as_what_they_a
     whole = wait_for(deployment, "all replies", lambda found: (found.audits, found.pending) == (300, 0))
     assert (whole.agreements, whole.overdue, whole.certified) == (300, 0, True)
     assert whole.bound > silent.bound
+    deployment.stop()
+
+
+def test_a_topic_that_was_deleted_and_made_again_is_counted_from_its_beginning(
+    deployment: Deployment,
+) -> None:
+    deployment.configure(TASK, audit_rate=1.0)
+    produce(deployment, deployment.topics.traces, [TRACE.encode(trace(number)) for number in range(400)])
+    certify = deployment.worker("certify")
+    wait_for(deployment, "400 audits", lambda found: found.audits == 400)
+    admin = AdminClient({"bootstrap.servers": deployment.kafka})
+    admin.delete_topics([deployment.topics.traces])[deployment.topics.traces].result(30)
+    wait_until(lambda: bool(ensure(deployment.settings)), 60, "the topic to be gone and made again")
+    wait_until(lambda: not certify.runs, 60, f"the end of the worker, see {certify.log}")
+    assert certify.process.returncode == 1
+    assert "was deleted and made again" in certify.told()
+    produce(deployment, deployment.topics.traces, [TRACE.encode(trace(number)) for number in range(400, 500)])
+    deployment.worker("certify")
+    wait_for(deployment, "100 more", lambda found: found.audits == 500)
     deployment.stop()
 
 

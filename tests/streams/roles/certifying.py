@@ -36,7 +36,7 @@ class Topic(Log):
     """Messages as they stand in a topic of two partitions."""
 
     def __init__(self, stream: str) -> None:
-        super().__init__(stream, stream, _never, _never, 3)
+        super().__init__(stream, stream, _never, _never, lambda: "", 3)
         self.messages: list[Message] = []
         self.commits: dict[str, int] = {}
         self.between: list[Any] = []
