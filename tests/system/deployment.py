@@ -3,12 +3,12 @@
 import subprocess
 import sys
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from confluent_kafka import Message, Producer
 
 from infra.bench.system.deployment import Deployment as Deployed
-from infra.bench.system.deployment import messages
+from infra.bench.system.deployment import fresh_prefix, messages
 from infra.bench.system.waiting import wait_until
 from schemas.codec import REQUEST
 from schemas.messages import Request
@@ -16,6 +16,8 @@ from schemas.messages import Request
 
 @dataclass
 class Deployment(Deployed):
+    prefix: str = field(default_factory=lambda: fresh_prefix("test"))
+
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run a command of `understudy` to its end."""
         return subprocess.run(

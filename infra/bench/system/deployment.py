@@ -22,6 +22,7 @@ _PROMPTLY = 10.0
 
 
 def fresh_prefix(name: str) -> str:
+    """One that nobody has used, and that begins with the name."""
     return f"{name}-{uuid.uuid4().hex[:8]}"
 
 
@@ -33,13 +34,14 @@ class Deployment:
         kafka: bootstrap servers.
         redis: URL.
         folder: for the workers' logs and data.
+        prefix: of its topics, groups and keys, see `fresh_prefix`.
         environment: further variables of each worker.
     """
 
     kafka: str
     redis: str
     folder: Path
-    prefix: str = field(default_factory=lambda: fresh_prefix("test"))
+    prefix: str
     environment: dict[str, str] = field(default_factory=dict)
     workers: list[Worker] = field(default_factory=list)
 

@@ -56,3 +56,13 @@ def test_bench_guarantee_simulates_the_claims_beside_their_references(understudy
     )
     assert figures["lives with a false certificate"]["value"] <= 0.25
     assert figures["audit rate 2.0%: audits"]["value"] == 16_000
+
+
+def test_an_unknown_drift_ends_with_2_before_any_server_starts(understudy: Run, tmp_path: Path) -> None:
+    for seed, name in enumerate(("train", "test")):
+        rows = parcels.traces(20, seed)
+        parcels.write(tmp_path / f"banking77_{name}.jsonl", rows)
+        np.save(tmp_path / f"banking77_{name}.minilm.f16.npy", parcels.vectors(rows, seed))
+    ended = understudy("bench", "drift", "--data", tmp_path, "--only", "slow", "--json")
+    assert (ended.status, ended.out) == (2, "")
+    assert "no drift is called 'slow': there are swapped, new, model" in ended.err
