@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from statistics import mean, median
 
-from infra.bench.drift.finding import Finding
+from infra.bench.drift.finding import Answers, Certified, Finding
 from infra.bench.drift.reading import LAST
 from infra.bench.tables import share
 from schemas.messages import EventKind
@@ -30,32 +30,39 @@ class Row:
 
 
 def rows() -> list[Row]:
-    return [*_before(), *_drifting(), *_after(), *_gate(), *(_event(kind) for kind in TELLING)]
+    return [
+        *_certificate("before the drift", lambda found: found.certified),
+        *_answers(f"{LAST:,} requests before the drift", lambda found: found.before),
+        *_drifting(),
+        *_recovery(),
+        *_answers(f"last {LAST:,} requests", lambda found: found.last),
+        *_certificate("after the drift", lambda found: found.again),
+        *_gate(),
+        *(_event(kind) for kind in TELLING),
+    ]
 
 
-def _before() -> Iterator[Row]:
-    yield Row(
-        "certified when the drift begins",
-        "share of runs",
-        lambda found: float(found.certified is not None and found.certified.stands),
-        share,
-        mean,
-    )
-    yield Row(
-        "certified first, after requests",
-        "requests",
-        lambda found: found.certified.requests if found.certified else None,
-        _whole,
-    )
-    yield Row(
-        "certified first, after audits",
-        "audits",
-        lambda found: found.certified.audits if found.certified else None,
-        _whole,
-    )
-    before = f"{LAST:,} requests before the drift"
-    yield Row(f"{before}: coverage", "share", lambda found: found.before.coverage, share)
-    yield Row(f"{before}: agreement", "share", lambda found: found.before.agreement, share)
+def _certificate(when: str, of: Callable[[Finding], Certified | None]) -> Iterator[Row]:
+    def stands(found: Finding) -> float:
+        certified = of(found)
+        return float(certified is not None and certified.stands)
+
+    def requests(found: Finding) -> float | None:
+        certified = of(found)
+        return None if certified is None else certified.requests
+
+    def audits(found: Finding) -> float | None:
+        certified = of(found)
+        return None if certified is None else certified.audits
+
+    yield Row(f"{when}: certified at its end", "share of runs", stands, share, mean)
+    yield Row(f"{when}: certified first, after", "requests", requests, _whole)
+    yield Row(f"{when}: certified first, by", "audits", audits, _whole)
+
+
+def _answers(which: str, of: Callable[[Finding], Answers]) -> Iterator[Row]:
+    yield Row(f"{which}: coverage", "share", lambda found: of(found).coverage, share)
+    yield Row(f"{which}: agreement", "share", lambda found: of(found).agreement, share)
 
 
 def _drifting() -> Iterator[Row]:
@@ -78,7 +85,7 @@ def _drifting() -> Iterator[Row]:
     yield Row("replaced without an alarm, after", "requests", lambda found: found.replaced, _whole)
 
 
-def _after() -> Iterator[Row]:
+def _recovery() -> Iterator[Row]:
     yield Row(
         "alarm to the next version's answer",
         "s",
@@ -89,21 +96,6 @@ def _after() -> Iterator[Row]:
         "requests in that time",
         "requests",
         lambda found: found.recovery.requests if found.recovery else None,
-        _whole,
-    )
-    yield Row(f"last {LAST:,} requests: coverage", "share", lambda found: found.last.coverage, share)
-    yield Row(f"last {LAST:,} requests: agreement", "share", lambda found: found.last.agreement, share)
-    yield Row(
-        "certified at the end",
-        "share of runs",
-        lambda found: float(found.again is not None and found.again.stands),
-        share,
-        mean,
-    )
-    yield Row(
-        "certified again, after the drift",
-        "requests",
-        lambda found: found.again.requests if found.again else None,
         _whole,
     )
 

@@ -120,7 +120,7 @@ def test_a_table_has_the_medians_of_the_runs_and_says_of_how_many_where_some_hav
     assert table.columns == ("new", "audits on", "audits off")
     cells = {name: others for name, *others in table.rows}
     assert cells["drift to the alarm"] == ["7.0 s (2 of 3)", "-"]
-    assert cells["certified when the drift begins"] == [".667", ".000"]
+    assert cells["before the drift: certified at its end"] == [".667", ".000"]
     by_name = {figure.name: figure for figure in figures}
     answered = by_name["new: by the version of before: answered"]
     assert (answered.value, answered.reference, answered.reference_value) == (7, "audits off", 7)
