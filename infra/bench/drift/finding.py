@@ -32,17 +32,15 @@ class Answers:
 
 @dataclass(frozen=True, slots=True)
 class Certified:
-    """A version's certificate within a part of the stream.
+    """A version's first certificate in a part of the stream.
 
     Attributes:
-        requests: sent in this part until it was certified first.
+        requests: sent in this part until then.
         audits: that it took.
-        stands: at the end of this part it still was.
     """
 
     requests: int
     audits: int
-    stands: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +79,8 @@ class Finding:
     certified: the version that was live when the drift began, before it; None where it was not.
     alarm: None where there was none; nor is there a `recovery` then.
     replaced: requests from the drift to the first answer of another version, where no alarm had come by then.
-    again: the version that answered last, after the drift; None where it was not, or is the one of before.
+    again: the version that answered last, after the drift; None where it was not certified anew.
+    stood, stands: whether the version that answered last was certified when the drift began, and at the end.
     told: events since the drift began, by kind.
     promised: coverage that the gate promised of the newest version that went live.
     """
@@ -95,5 +94,7 @@ class Finding:
     recovery: Recovery | None
     replaced: int | None
     again: Certified | None
+    stood: bool
+    stands: bool
     told: Mapping[EventKind, int]
     promised: float | None

@@ -11,7 +11,7 @@ from infra.bench.banking import Split, read
 from infra.bench.drift.cell import AUDIT_RATE, run
 from infra.bench.drift.finding import Finding
 from infra.bench.drift.kinds import DRIFTS
-from infra.bench.drift.reading import finding
+from infra.bench.drift.reading import finding, sentences
 from infra.bench.drift.shown import Pair, section
 from infra.bench.figures import Report, report
 from infra.bench.order import Order
@@ -53,8 +53,10 @@ def _pair(settings: Settings, data: Split, name: str, seed: int) -> Pair:
     stream = DRIFTS[name](data, seed, DRIFTED)
 
     def measured(audits: str, rate: float) -> Finding:
-        found = finding(stream, run(settings, data, stream, rate))
-        tell(f"{name}, run {seed}, audits {audits}: {found}")
-        return found
+        tell(f"{name}, run {seed}, audits {audits}:")
+        record = run(settings, data, stream, rate)
+        for sentence in sentences(stream, record):
+            tell(f"  {sentence}")
+        return finding(stream, record)
 
     return Pair(measured("on", AUDIT_RATE), measured("off", 0.0))

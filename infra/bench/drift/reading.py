@@ -32,8 +32,11 @@ class _Run:
         self.stopped = next(self.told(EventKind.ALARM, since=self.begun), None)
         self._sent = sorted(label.requested_at for label in self.labels)
 
-    def told(self, *kinds: EventKind, since: int = 0) -> Iterator[Event]:
-        return (event for event in self.events if event.kind in kinds and event.at >= since)
+    def told(self, *kinds: EventKind, since: int = 0, until: int | None = None) -> Iterator[Event]:
+        """Events of these kinds from `since` on, and before `until`."""
+        for event in self.events:
+            if event.kind in kinds and event.at >= since and (until is None or event.at < until):
+                yield event
 
     def requests(self, since: int, until: int) -> int:
         """How many were sent after `since` until `until`."""
@@ -63,10 +66,18 @@ def finding(stream: Stream, record: Record) -> Finding:
         alarm=None if run.stopped is None else _alarm(run, run.stopped),
         recovery=None if run.stopped is None else _recovery(run, run.stopped.at),
         replaced=_replaced(run, live),
-        again=None if final == live else _certified(run, final, run.begun, None),
+        again=_certified(run, final, run.begun, None),
+        stood=_stands(run, live, run.begun),
+        stands=_stands(run, final, None),
         told=Counter(event.kind for event in run.events if event.at >= run.begun),
         promised=next(_promised(run), None),
     )
+
+
+def sentences(stream: Stream, record: Record) -> Iterator[str]:
+    """What the system has told, each with the seconds since the first drifted request."""
+    begun = _Run(stream, record).begun
+    return (f"{(event.at - begun) / 1000:+.1f} s {event.message}" for event in record.events)
 
 
 def _newest(labels: Sequence[Label]) -> str | None:
@@ -88,16 +99,20 @@ def _places(labels: Sequence[Label], versions: Iterable[str | None]) -> list[int
 
 
 def _certified(run: _Run, version: str | None, begin: int, end: int | None) -> Certified | None:
-    told = [
-        event
-        for event in run.told(EventKind.CERTIFIED, EventKind.CERTIFICATE_LOST, since=begin)
-        if event.details["version"] == version and (end is None or event.at < end)
-    ]
-    first = next((event for event in told if event.kind is EventKind.CERTIFIED), None)
-    if first is None:
-        return None
-    stands = told[-1].kind is EventKind.CERTIFIED
-    return Certified(run.requests(begin, first.at), first.details["audits"], stands)
+    for event in run.told(EventKind.CERTIFIED, since=begin, until=end):
+        if event.details["version"] == version:
+            return Certified(run.requests(begin, event.at), event.details["audits"])
+    return None
+
+
+def _stands(run: _Run, version: str | None, end: int | None) -> bool:
+    """Whether the last word on its certificate is that there is one; a change of teacher is a word on all."""
+    words = run.told(EventKind.CERTIFIED, EventKind.CERTIFICATE_LOST, EventKind.TEACHER_CHANGED, until=end)
+    last = EventKind.CERTIFICATE_LOST
+    for event in words:
+        if event.kind is EventKind.TEACHER_CHANGED or event.details["version"] == version:
+            last = event.kind
+    return last is EventKind.CERTIFIED
 
 
 def _alarm(run: _Run, event: Event) -> Alarm:

@@ -31,22 +31,22 @@ class Row:
 
 def rows() -> list[Row]:
     return [
-        *_certificate("before the drift", lambda found: found.certified),
+        Row(
+            "certified when the drift begins", "share of runs", lambda found: float(found.stood), share, mean
+        ),
+        *_certificate("first certified", lambda found: found.certified),
         *_answers(f"{LAST:,} requests before the drift", lambda found: found.before),
         *_drifting(),
         *_recovery(),
         *_answers(f"last {LAST:,} requests", lambda found: found.last),
-        *_certificate("after the drift", lambda found: found.again),
+        Row("certified at the end", "share of runs", lambda found: float(found.stands), share, mean),
+        *_certificate("certified again", lambda found: found.again),
         *_gate(),
         *(_event(kind) for kind in TELLING),
     ]
 
 
-def _certificate(when: str, of: Callable[[Finding], Certified | None]) -> Iterator[Row]:
-    def stands(found: Finding) -> float:
-        certified = of(found)
-        return float(certified is not None and certified.stands)
-
+def _certificate(which: str, of: Callable[[Finding], Certified | None]) -> Iterator[Row]:
     def requests(found: Finding) -> float | None:
         certified = of(found)
         return None if certified is None else certified.requests
@@ -55,9 +55,8 @@ def _certificate(when: str, of: Callable[[Finding], Certified | None]) -> Iterat
         certified = of(found)
         return None if certified is None else certified.audits
 
-    yield Row(f"{when}: certified at its end", "share of runs", stands, share, mean)
-    yield Row(f"{when}: certified first, after", "requests", requests, _whole)
-    yield Row(f"{when}: certified first, by", "audits", audits, _whole)
+    yield Row(f"{which}, after", "requests", requests, _whole)
+    yield Row(f"{which}, by", "audits", audits, _whole)
 
 
 def _answers(which: str, of: Callable[[Finding], Answers]) -> Iterator[Row]:

@@ -8,7 +8,7 @@ import pytest
 from infra.bench.drift.cell import Record
 from infra.bench.drift.finding import Alarm, Answers, Certified, Recovery
 from infra.bench.drift.kinds import GOLD
-from infra.bench.drift.reading import finding
+from infra.bench.drift.reading import finding, sentences
 from infra.bench.drift.shown import Pair, section
 from infra.bench.drift.stream import TASK, Stream
 from schemas.messages import Event, EventKind, Label, Reason
@@ -31,7 +31,7 @@ def labelled(place: int, label: str, version: str | None) -> Label:
 
 def told(kind: EventKind, place: int, **details: Any) -> Event:
     """Just before this request is sent."""
-    return Event(kind, TASK, at(place) - 1, "", details)
+    return Event(kind, TASK, at(place) - 1, f"it is {kind}", details)
 
 
 def record(*parts: tuple[range, str, str | None], events: tuple[Event, ...] = ()) -> Record:
@@ -65,12 +65,14 @@ def test_an_alarm_ends_what_the_version_of_before_answers_and_begins_the_recover
     assert found.before == Answers(20, 15, 15, 0)
     assert found.exposed == Answers(asked=7, answered=7, agreed=1, unseen=7)
     assert found.after == Answers(asked=20, answered=15, agreed=9, unseen=15)
-    assert found.certified == Certified(requests=12, audits=9, stands=True)
+    assert found.certified == Certified(requests=12, audits=9)
     assert found.alarm == Alarm(pytest.approx(6.999), 6, 2)
     assert found.recovery == Recovery(pytest.approx(5.501), requests=6)
-    assert found.again == Certified(requests=15, audits=4, stands=False)
+    assert found.again == Certified(requests=15, audits=4)
+    assert (found.stood, found.stands) == (True, False)
     assert found.told[EventKind.LABEL_BLOCKED] == found.told[EventKind.PROMOTED] == 1
     assert (found.promised, found.replaced) == (0.8, None)
+    assert "+7.0 s it is alarm" in sentences(STREAM, ALARMED)
 
 
 def test_without_an_alarm_a_version_that_took_over_ends_what_the_one_of_before_answers() -> None:
@@ -87,8 +89,26 @@ def test_without_an_alarm_a_version_that_took_over_ends_what_the_one_of_before_a
     found = finding(STREAM, quiet)
     assert found.exposed == Answers(asked=10, answered=10, agreed=0, unseen=10)
     assert found.after == Answers(asked=20, answered=20, agreed=0, unseen=20)
-    assert found.certified == Certified(requests=9, audits=9, stands=False)
+    assert (found.certified, found.stood) == (Certified(requests=9, audits=9), False)
     assert (found.alarm, found.recovery, found.again, found.replaced) == (None, None, None, 10)
+
+
+@pytest.mark.parametrize(
+    ("later", "stands"),
+    [
+        ((), True),
+        ((told(EventKind.TEACHER_CHANGED, 21),), False),
+        ((told(EventKind.TEACHER_CHANGED, 21), told(EventKind.CERTIFIED, 30, version="v1", audits=5)), True),
+        ((told(EventKind.CERTIFIED, 30, version="v0", audits=5),), True),
+        ((told(EventKind.CERTIFICATE_LOST, 30, version="v1", audits=5),), False),
+    ],
+)
+def test_a_certificate_of_before_the_drift_stands_until_it_is_lost_or_the_teacher_changes(
+    later: tuple[Event, ...], stands: bool
+) -> None:
+    before = told(EventKind.CERTIFIED, 9, version="v1", audits=9)
+    found = finding(STREAM, record((range(40), "a", "v1"), events=(before, *later)))
+    assert (found.stood, found.stands) == (True, stands)
 
 
 def test_an_alarm_of_a_version_that_took_over_ends_what_counts_as_answered_before_it() -> None:
@@ -115,12 +135,12 @@ def test_a_version_that_nobody_replaces_after_the_alarm_has_no_recovery() -> Non
 
 def test_a_table_has_the_medians_of_the_runs_and_says_of_how_many_where_some_have_no_value() -> None:
     alarmed = finding(STREAM, ALARMED)
-    silent = replace(alarmed, alarm=None, recovery=None, certified=None)
+    silent = replace(alarmed, alarm=None, recovery=None, stood=False)
     table, figures = section("new", [Pair(alarmed, silent), Pair(alarmed, silent), Pair(silent, silent)])
     assert table.columns == ("new", "audits on", "audits off")
     cells = {name: others for name, *others in table.rows}
     assert cells["drift to the alarm"] == ["7.0 s (2 of 3)", "-"]
-    assert cells["before the drift: certified at its end"] == [".667", ".000"]
+    assert cells["certified when the drift begins"] == [".667", ".000"]
     by_name = {figure.name: figure for figure in figures}
     answered = by_name["new: by the version of before: answered"]
     assert (answered.value, answered.reference, answered.reference_value) == (7, "audits off", 7)
