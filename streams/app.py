@@ -154,6 +154,7 @@ class _Assembly:
             self._announcer,
             consequences,
             Candidates(self._live, self._registry, Trials(self._connection, keys), self._announcer),
+            self._registry.may_answer,
             steady_ms,
         )
         self._app.services.append(certifier)

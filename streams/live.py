@@ -165,6 +165,10 @@ class Live:
         """
         return self._tasks.get(name) or self._made(name)
 
+    def served(self) -> set[str]:
+        """The tasks that have a policy."""
+        return set(self._policies)
+
     def policy(self, name: str) -> Policy | None:
         """The installed policy, whether or not the config lets it answer."""
         return self._policies.get(name)

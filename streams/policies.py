@@ -74,7 +74,7 @@ class PolicyWatch(Service):
     async def _refresh(self) -> None:
         async with self._turn:
             try:
-                for task in await self._registry.tasks():
+                for task in await self._registry.tasks() | self._live.served():
                     await self._follow(task)
             except StateUnavailable as error:
                 log.debug("policies stay as they are: %s", error)
@@ -82,9 +82,9 @@ class PolicyWatch(Service):
 
     async def _follow(self, task: str) -> None:
         posture = await self._registry.posture(task)
+        await self._guard(task, posture)
         if posture.active is None and posture.candidate is None:
             return  # a Redis that was emptied: what this process knows holds until a version is published
-        await self._guard(task, posture)
         await self._follow_active(task, posture.active)
         await self._follow_certificate(task)
         await self._follow_candidate(task, posture.candidate)
@@ -95,8 +95,12 @@ class PolicyWatch(Service):
         if installed is not None:
             versions.add(installed.manifest.version)
         blocked = {version: await self._registry.blocked(task, version) for version in sorted(versions)}
+        breaker = posture.breaker
+        if posture.active is None:  # a Redis that was emptied takes nothing back, and may add to it
+            breaker = breaker.joined(known.breaker)
+            blocked = {one: labels | known.blocked.get(one, frozenset()) for one, labels in blocked.items()}
         found = {version: labels for version, labels in blocked.items() if labels}
-        guards = Safeguards(posture.breaker, found).after(known)
+        guards = Safeguards(breaker, found).after(known)
         if guards == known:
             return
         self._live.guard(task, guards)

@@ -143,17 +143,24 @@ def _audited(
     late: int,
     config: Config,
 ) -> tuple[Record, dict[str, Ledger]]:
-    """The ledgers with the audits, one after the other."""
-    ledgers, lowest = dict(before), lowest_rate(config)
+    """The ledgers with the audits, one after the other; of one request a version's first answer counts.
+
+    Requests of one id are audited all or none. Counted each time, they would not be the uniform sample that
+    a certificate rests on.
+    """
+    ledgers, lowest, counted_now = dict(before), lowest_rate(config), set[tuple[str, str]]()
     for one in answered:
         audit, version, teacher = one.audit, one.version, name(one.teacher)
         if audit is None or version is None:
             continue
+        known = awaited.get(version, Awaited()).scores.get(audit.request, 0.0)
+        if known < 0.0 or (version, audit.request) in counted_now:
+            continue
+        counted_now.add((version, audit.request))
         rate = lowest if audit.rate is None else min(lowest, audit.rate)
         record, ledger = _tallied(record, ledgers.get(version, Ledger()), teacher, rate)
         ledger = ledger.with_tally(teacher, counted(ledger.tallies[teacher], audit))
-        waited_since = awaited.get(version, Awaited()).scores.get(audit.request, 0.0)
-        ledgers[version] = heard(ledger, audit, config, overdue=0.0 < waited_since <= late)
+        ledgers[version] = heard(ledger, audit, config, overdue=0.0 < known <= late)
     return record, ledgers
 
 

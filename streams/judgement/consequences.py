@@ -5,9 +5,11 @@
     3. otherwise the version is stopped, and another one restored or the breaker opened, in one script
     4. an event says all of it
 
-A call for a version that does not answer any more changes nothing.
+A version that is not live is only stopped, wherever it may still answer; an event tells of it where no other
+is live. A call for a version that was stopped already changes nothing.
 """
 
+import logging
 from collections.abc import Awaitable, Callable
 
 from streams.certify.alarm import Evidence
@@ -18,9 +20,11 @@ from streams.state.refits import Refits
 from streams.state.registry import Registry
 from streams.versions.account import alarm, label_blocked
 from streams.versions.culprit import culprit
-from streams.versions.moves import alarmed, concerns, restorable
+from streams.versions.moves import alarmed, concerns, may_answer, restorable
 from streams.versions.posture import Posture
 from streams.versions.states import states
+
+log = logging.getLogger(__name__)
 
 Stands = Callable[[str, str], Awaitable[bool]]
 """Of a task and a version: whether its own certificate proves what is promised, with no alarm against it."""
@@ -41,6 +45,7 @@ class Consequences:
     async def __call__(self, task: str, version: str, evidence: Evidence) -> bool:
         posture = await self._registry.posture(task)
         if not concerns(posture, version):
+            await self._stop(task, version, evidence, posture)
             return False
         config = self._live.task(task).config
         label = culprit(evidence, config.label_floor, config.delta)
@@ -57,13 +62,19 @@ class Consequences:
         recent, target = evidence.recent, evidence.target
         reason = f"alarm: {recent.agreements} of the last {recent.audits} audits agree, target {target:g}"
         restored = await self._restorable(task, posture)
-        if posture.active is not None and posture.active.version == version:
+        if may_answer(posture, version) and (posture.active is None or posture.active.version == version):
             await self._refits.ask(task, since, reason)
         change = await self._registry.change(
             task, lambda found: alarmed(found, version, restored, since, reason, now)
         )
-        if change is not None:
+        if change is None:
+            return
+        if may_answer(posture, version):
             self._announcer.tell(alarm(task, version, evidence, change, now))
+        else:
+            log.warning(
+                "%s of task %s is not live, and stopped wherever it still answers: %s", version, task, reason
+            )
 
     async def _restorable(self, task: str, posture: Posture) -> str | None:
         kept = await self._registry.kept(task)

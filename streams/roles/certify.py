@@ -14,7 +14,7 @@ topics, and until that is done nothing is claimed.
 """
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 
 from confluent_kafka import Message
@@ -23,6 +23,7 @@ from faust.types import StreamT
 from mode import Service
 
 from schemas.codec import DEFERRAL, TRACE
+from schemas.messages import Event, EventKind
 from schemas.names import Topics
 from streams.audit import Auditor
 from streams.certify.alarm import OnAlarm
@@ -58,6 +59,7 @@ class Certifier(Service):
         logs: traces and deferrals, to be read again.
         on_alarm: answers alarms.
         candidates: judges what is on trial.
+        may_answer: of a task and a version, whether that may answer requests.
         clock: Unix milliseconds, without jumps.
     """
 
@@ -72,6 +74,7 @@ class Certifier(Service):
         announcer: Announcer,
         on_alarm: OnAlarm,
         candidates: Candidates,
+        may_answer: Callable[[str, str], Awaitable[bool]],
         clock: Callable[[], int],
     ) -> None:
         super().__init__()
@@ -83,6 +86,7 @@ class Certifier(Service):
         self._announcer = announcer
         self._on_alarm = on_alarm
         self._candidates = candidates
+        self._may_answer = may_answer
         self._clock = clock
         self._dead_letters = DeadLetters(topics.dead_letters, STAGE)
         self._seen: set[str] = set()
@@ -178,13 +182,20 @@ class Certifier(Service):
 
     async def _tell(self, task: str, outcome: Turn, *, rebuilding: bool) -> None:
         for event in outcome.events:
-            self._announcer.tell(event)
+            if await self._matters(task, event):
+                self._announcer.tell(event)
         handled = {}
         for version, (raised, evidence) in outcome.alarms.items():
             excused = await self._on_alarm(task, version, evidence)
             handled[version] = Handled(raised, excused)
         if handled:
             await self._fold(task, News(handled=handled), rebuilding=rebuilding)
+
+    async def _matters(self, task: str, event: Event) -> bool:
+        """Nobody need hear that a version which is stopped answers one label less."""
+        if event.kind is not EventKind.LABEL_BLOCKED:
+            return True
+        return await self._may_answer(task, str(event.details["version"]))
 
     async def _regain(self, folded: Folded, known: Mapping[str, int]) -> None:
         """Read again what Redis has lost, if it has, and nobody else is at it."""

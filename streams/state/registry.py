@@ -16,7 +16,7 @@ from streams.state.postures import (
     read_posture,
     script_words,
 )
-from streams.versions.moves import published
+from streams.versions.moves import may_answer, published
 from streams.versions.posture import AT_ONCE, Active, Change, Plan, Posture
 from streams.versions.states import Move, State
 
@@ -46,6 +46,10 @@ class Registry:
 
     async def active(self, task: str) -> Active | None:
         return (await self.posture(task)).active
+
+    async def may_answer(self, task: str, version: str) -> bool:
+        """Whether a version answers requests, or does for all that is known."""
+        return may_answer(await self.posture(task), version)
 
     async def history(self, task: str) -> list[Move]:
         """The newest moves of the task's versions, in order."""

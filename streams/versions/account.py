@@ -33,6 +33,8 @@ def alarm(task: str, version: str, evidence: Evidence, change: Change, at: int) 
         instead = f"{restored}, whose own certificate stands, answers again, and {asked}"
     elif posture.breaker.open:
         instead = f"the breaker is open, everything goes to the teacher, and {asked}"
+    elif posture.active is None:
+        instead = f"which version is live is not known, what it answered goes to the teacher, and {asked}"
     else:
         instead = "the live version answers its share"
     message = (

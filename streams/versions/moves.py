@@ -44,13 +44,15 @@ def alarmed(
     """A version's alarm was raised: it answers no more. None where it answers no more already.
 
     What is on trial beside a live version that falls ends with it: its trial, too, is about what was before.
+    A version that is not live may still answer at a worker that could not load what came after it, and where
+    the registry was emptied at all of them: it alone is stopped then, and nothing else changes.
 
     Args:
         restored: a version whose own certificate stands, to take its place; without one the breaker opens.
         certify_from: Unix milliseconds; traces before it do not certify what comes next.
     """
     if not concerns(posture, version):
-        return None
+        return _stopped_elsewhere(posture, version, certify_from, now)
     candidate = posture.candidate
     if candidate is not None and candidate.version == version:
         fallen = Move(version, candidate.plan.mode, State.ROLLED_BACK, now, CERTIFY, reason)
@@ -66,8 +68,23 @@ def alarmed(
     return _live(opened, arrived, State.ROLLED_BACK, posture.active.token)
 
 
+def _stopped_elsewhere(posture: Posture, version: str, certify_from: int, now: int) -> Change | None:
+    on_trial = posture.candidate is not None and posture.candidate.version == version
+    if on_trial or posture.breaker.stops(version):
+        return None
+    since = posture.certify_from if posture.active else max(posture.certify_from, certify_from)
+    breaker = posture.breaker.stopping(version, now)
+    return Change(replace(posture, breaker=breaker, certify_from=since))
+
+
+def may_answer(posture: Posture, version: str) -> bool:
+    """Whether a version answers requests, or does for all that an emptied registry knows."""
+    forgotten = posture.active is None and not posture.breaker.stops(version)
+    return forgotten or concerns(posture, version)
+
+
 def concerns(posture: Posture, version: str) -> bool:
-    """Whether a version answers requests, so that its alarm changes something."""
+    """Whether a version answers requests, so that its alarm changes more than its own state."""
     if posture.candidate is not None and posture.candidate.version == version:
         return posture.candidate.plan.mode is State.CANARY
     answers = posture.active is not None and posture.active.version == version

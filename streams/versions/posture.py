@@ -80,8 +80,17 @@ class Breaker:
         return self.open or version in self.against
 
     def opened(self, against: str, since: int, reason: str, by: str) -> "Breaker":
-        remembered = (*self._without(against), against)[-_REMEMBERED:]
-        return Breaker(True, remembered, self._later(since), reason, by)
+        return replace(self.stopping(against, since), open=True, reason=reason, by=by)
+
+    def stopping(self, version: str, since: int) -> "Breaker":
+        """With `version` stopped, and for the others as it was."""
+        remembered = (*self._without(version), version)[-_REMEMBERED:]
+        return replace(self, against=remembered, since=self._later(since))
+
+    def joined(self, known: "Breaker") -> "Breaker":
+        """With all that `known` stops as well."""
+        stopped = dict.fromkeys((*known.against, *self.against))
+        return replace(self, open=self.open or known.open, against=tuple(stopped)[-_REMEMBERED:])
 
     def closed(self, version: str | None, since: int, reason: str, by: str) -> "Breaker":
         """With `version` free to answer."""

@@ -208,6 +208,26 @@ async def test_a_redis_that_was_emptied_or_restored_from_before_the_alarm_closes
     await worker.until(lambda: not worker.live.task("t").breaker.open)
 
 
+async def test_an_alarm_after_redis_was_emptied_stops_what_a_worker_still_answers_with(
+    redis_url: str, stack: AsyncExitStack, artifact: Artifact, tmp_path: Path
+) -> None:
+    worker = Worker(redis_url, Copies(tmp_path), stack, poll=0.01)
+    await worker.publish(artifact)
+    await worker.start()
+    await worker.live.next()
+    await worker.registry.block("t", "v1", "yes")
+    await worker.until(lambda: bool(worker.live.safeguards("t").blocked))
+    emptied = [key async for key in worker.connection.redis.scan_iter(f"{worker.keys.prefix}:*")]
+    await worker.connection.redis.delete(*emptied)
+    await worker.alarm("v0")
+    await worker.until(lambda: worker.live.task("t").breaker.stops("v0"))
+    assert not worker.live.task("t").breaker.stops("v1"), "it may be another one that fell"
+    await worker.alarm("v1")
+    await worker.until(lambda: worker.live.task("t").breaker.stops("v1"))
+    assert worker.live.safeguards("t").blocked == {"v1": frozenset({"yes"})}
+    await worker.until(lambda: worker.copies.guards()["t"].breaker.against == ("v0", "v1"))
+
+
 async def test_a_candidate_is_scored_while_it_is_on_trial_and_blocked_labels_are_followed(
     redis_url: str, stack: AsyncExitStack, artifact: Artifact, tmp_path: Path
 ) -> None:

@@ -1,5 +1,7 @@
 """What follows from an alarm, on a real Redis: once, whoever calls how often, and told in one sentence."""
 
+from dataclasses import replace
+
 import pytest
 
 from models.artifact import Artifact
@@ -103,13 +105,31 @@ async def test_the_newest_version_whose_certificate_stands_is_restored(room: Roo
     assert len(room.told.events) == 2
 
 
-async def test_an_alarm_of_a_version_that_is_not_live_changes_nothing(room: Room) -> None:
+async def test_an_alarm_of_a_version_that_is_not_live_stops_it_where_it_still_answers_and_nothing_else(
+    room: Room,
+) -> None:
     await room.publish(1)
     await room.publish(2)
     before = await room.registry.posture("t")
-    assert not await room.alarm("t", "v1", FALLEN)
-    assert await room.registry.posture("t") == before
+    for _ in range(2):
+        assert not await room.alarm("t", "v1", FALLEN)
+    posture = await room.registry.posture("t")
+    assert (posture.breaker.stops("v1"), posture.breaker.stops("v2")) == (True, False)
+    assert posture == replace(before, count=before.count + 1, breaker=posture.breaker)
     assert (room.told.events, await room.asked()) == ([], 0)
+
+
+async def test_an_alarm_that_finds_the_registry_emptied_is_told_and_stops_its_version_all_the_same(
+    room: Room,
+) -> None:
+    for _ in range(2):
+        assert not await room.alarm("t", "v1", FALLEN)
+    posture = await room.registry.posture("t")
+    assert (posture.breaker.stops("v1"), posture.breaker.open) == (True, False)
+    assert posture.certify_from == 5_000, "what is fitted now is not certified on what came before"
+    assert await room.asked() == 1
+    (event,) = room.told.events
+    assert "which version is live is not known" in event.message
 
 
 async def test_a_label_that_explains_the_alarm_is_blocked_once_and_then_the_version_falls(room: Room) -> None:

@@ -96,6 +96,10 @@ class Deployment:
     alarms: list[tuple[str, str, Evidence]] = field(default_factory=list)
     answers: list[bool | Exception] = field(default_factory=list)
 
+    @property
+    def registry(self) -> Registry:
+        return Registry(self.connection, self.keys, 5)
+
     async def certifier(self) -> Certifier:
         """One that has just started."""
         marks = Marks(self.connection, self.keys)
@@ -110,12 +114,8 @@ class Deployment:
             AUDITOR,
             self.told,
             self.on_alarm,
-            Candidates(
-                self.live,
-                Registry(self.connection, self.keys, 5),
-                Trials(self.connection, self.keys),
-                self.told,
-            ),
+            Candidates(self.live, self.registry, Trials(self.connection, self.keys), self.told),
+            self.registry.may_answer,
             lambda: self.now,
         )
 

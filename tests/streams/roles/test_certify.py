@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from models.artifact import Artifact
 from models.certificate import Certificate, spent
 from models.study import Twice
 from schemas.messages import Answer, Guess, Teacher, Trace
@@ -59,6 +60,20 @@ async def test_a_label_that_its_audits_refute_is_blocked_and_told_once(deploymen
     assert await deployment.connection.redis.smembers(deployment.keys.blocked("t", "v1")) == {b"no"}
     assert deployment.events().count("label_blocked") == 1
     assert (await deployment.finding()).labels == {"yes": Counts(41, 41), "no": Counts(20, 10)}
+
+
+async def test_a_label_of_a_version_that_answers_no_more_is_blocked_without_a_word(
+    deployment: Deployment,
+) -> None:
+    for number in (1, 2):
+        found = Artifact(b"manifest", b"graph")
+        assert await deployment.registry.publish("t", f"v{number}", number, 0, found, number)
+    certify = await deployment.certifier()
+    for version, told in (("v1", 0), ("v2", 1)):
+        given = audits(20, version, range(20), label="no", version=version)
+        await certify.certified([deployment.traces.add(one) for one in given])
+        assert await deployment.registry.blocked("t", version) == {"no"}
+        assert deployment.events().count("label_blocked") == told
 
 
 async def test_the_claim_follows_the_config_and_the_bound_does_not(deployment: Deployment) -> None:
@@ -225,7 +240,7 @@ async def test_overdue_audits_count_as_disagreements_until_their_replies_come(de
     replies = [audit(f"s{number}") for number in (4, 1, 1, 0, 2)]
     await certify.certified([deployment.traces.add(one) for one in replies])
     late = await deployment.finding()
-    assert (late.audits, late.pending, late.overdue) == (305, 5, 5), "doubled ones are learn's to drop"
+    assert (late.audits, late.pending, late.overdue) == (304, 5, 5), "one came twice"
     await certify.certified([deployment.traces.add(audit(f"s{number}")) for number in (3, 5, 6, 7, 8)])
     settled = await deployment.finding()
     assert (settled.pending, settled.overdue, settled.certified) == (0, 0, True)
@@ -256,6 +271,26 @@ async def test_no_clock_but_certify_s_makes_an_audit_overdue(deployment: Deploym
     deployment.now -= year
     await certify.look()
     assert (await deployment.finding()).overdue == 0
+
+
+async def test_a_request_that_a_client_repeats_counts_once_for_each_version_that_answered_it(
+    deployment: Deployment,
+) -> None:
+    certify = await deployment.certifier()
+    same = [audit("r", agreed=number % 2 == 0) for number in range(20)]
+    other = audit("r", version="v2")
+    for batch in (same[:5], same[5:], [other, other], [audit("s")]):
+        await certify.certified([deployment.traces.add(one) for one in batch])
+    await certify.asked([deployment.deferrals.add(asked("r")) for _ in range(3)])
+    findings = [await deployment.finding(version) for version in ("v1", "v2")]
+    counts = [(found.audits, found.agreements, found.pending) for found in findings]
+    assert counts == [(2, 2, 0), (1, 1, 0)]
+    assert deployment.alarms == [], "the alarm, too, takes each once"
+    deployment.traces.commits = {"traces:0": 2 * len(deployment.traces.messages)}
+    again = await deployment.certifier()
+    await deployment.restore({})
+    await again.look()
+    assert (await deployment.finding()).audits == 2, "also when all is read again"
 
 
 async def test_which_of_deferral_and_trace_is_read_first_does_not_matter(deployment: Deployment) -> None:
