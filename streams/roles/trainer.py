@@ -25,6 +25,7 @@ from schemas.codec import TRACE
 from schemas.errors import SchemaError
 from schemas.messages import EventKind, Trace
 from schemas.vectors import vector
+from streams.audit import audit_rate
 from streams.errors import StateUnavailable
 from streams.kafka.announcer import Announcer
 from streams.kafka.batch import Batch
@@ -34,9 +35,9 @@ from streams.live import Live, Task
 from streams.state.lease import Leases
 from streams.state.refits import Refits, Request
 from streams.state.registry import Registry
-from streams.trainer.recency import Since, certifying
+from streams.trainer.recency import Since, certifying, too_few
 from streams.trainer.release import Order, Releases
-from streams.trainer.trigger import Attempt, Tried, due, enough, requested
+from streams.trainer.trigger import Attempt, Tried, due, requested
 from streams.trainer.window import Window, usable
 
 log = logging.getLogger(__name__)
@@ -171,8 +172,9 @@ class Trainer(Service):
     ) -> Order | None:
         """What to fit: for those who have asked, where enough may certify, or else because enough is new.
 
-        After an alarm also the latter waits until enough may certify: of few traces comes a version that
-        answers little, and it would be taken for what the alarm has asked for.
+        After an alarm or a change of teacher also the latter waits until enough may certify, if more are to
+        come: of few traces comes a version that answers little, and is taken for what the alarm has asked
+        for; or none, and the next attempt is far.
         """
         posture = await self._registry.posture(task.name)
         teacher = await self._registry.teacher_since(task.name)
@@ -182,12 +184,11 @@ class Trainer(Service):
             tried = Tried(since.certify, certifying(traces, task.config, since))
             if requested(tried, self._attempts[task.name], task.config, time.monotonic()):
                 return Order(task, traces, since, stopped, tried)
-        if not grown or posture.candidate is not None:
+        since = Since(posture.certify_from, teacher)
+        more = stopped or audit_rate(task.config, certified=True) > 0.0
+        if not grown or posture.candidate is not None or (more and too_few(traces, task.config, since)):
             return None
-        fresh = certifying(traces, task.config, Since(posture.certify_from))
-        if posture.certify_from and not enough(fresh, task.config.refit):
-            return None
-        return Order(task, traces, Since(posture.certify_from, teacher), stopped)
+        return Order(task, traces, since, stopped)
 
     async def _refit(self, order: Order, asked: Iterable[Request]) -> None:
         name = order.task.name

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from schemas.config import Config
 from schemas.messages import Trace
+from streams.trainer.trigger import enough
 
 # Guesses of a label that have to be contradicted before it counts as outdated.
 _AT_LEAST = 2
@@ -63,6 +64,12 @@ def contradicted(traces: Sequence[Trace]) -> frozenset[str]:
 def certifying(traces: Sequence[Trace], config: Config, since: Since) -> int:
     """How many of the traces may certify."""
     return len(_certifying(traces, config, max(since.certify, since.teacher)))
+
+
+def too_few(traces: Sequence[Trace], config: Config, since: Since) -> bool:
+    """Whether after an alarm or a change of teacher fewer traces may certify than a refit takes."""
+    changed = max(since.certify, since.teacher) > 0
+    return changed and not enough(certifying(traces, config, since), config.refit)
 
 
 def _certifying(traces: Sequence[Trace], config: Config, begin: int) -> list[Trace]:

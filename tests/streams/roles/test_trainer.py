@@ -80,6 +80,10 @@ class Room:
         found = {"asked_again": asked, "said_the_same": same}
         await self._connection.redis.hset(self.keys.teacher("t"), mapping=found)
 
+    async def taught_since(self, since: int) -> None:
+        """What certify would have found of a teacher that is new."""
+        await self._connection.redis.hset(self.keys.teacher("t"), mapping={"since": since})
+
     async def trainer(self, traces: list[Message]) -> tuple[Trainer, Told]:
         """One that has read `traces`, and runs."""
         told, lease = Told(), 1.0
@@ -212,14 +216,18 @@ async def test_a_version_goes_on_trial_where_the_config_says_so_and_what_is_refu
     assert (await room.registry.posture("t")).candidate == posture.candidate
 
 
-async def test_after_an_alarm_growth_brings_no_version_of_the_few_traces_that_may_certify_it(
-    room: Room,
+@pytest.mark.parametrize("what", ["alarm", "another teacher"])
+async def test_growth_brings_no_version_while_only_few_traces_may_certify_since_something_changed(
+    room: Room, what: str
 ) -> None:
     room.configure(embedder="precomputed", refit={"at_least": 200, "quiet": 0.0})
     trainer, told = await room.trainer(vectors(300))
     assert [(await told.next()).kind for _ in range(2)] == [EventKind.REFIT, EventKind.PROMOTED]
     since = 2**45
-    await room.registry.change("t", lambda found: alarmed(found, "v1", None, since, "alarm", 1))
+    if what == "alarm":
+        await room.registry.change("t", lambda found: alarmed(found, "v1", None, since, "alarm", 1))
+    else:
+        await room.taught_since(since)
     given = {"embedder": "precomputed", "features": b"\0\0\x80?" * 4}
     times = [*[since - 1] * 150, *[since] * 200]
     fresh = [message(trace(f"new{at}", "yes", **given, replied_at=time)) for at, time in enumerate(times)]
@@ -227,3 +235,18 @@ async def test_after_an_alarm_growth_brings_no_version_of_the_few_traces_that_ma
     await room.registry.looked_twice()
     trainer.learn(fresh[-1:])
     assert (await told.next()).details["traces"] == 300 + len(fresh)
+
+
+async def test_without_audits_growth_is_tried_all_the_same_and_the_refusal_says_what_is_missing(
+    room: Room,
+) -> None:
+    room.configure(embedder="precomputed", audit_rate=0.0)
+    trainer, told = await room.trainer(vectors(300))
+    assert [(await told.next()).kind for _ in range(2)] == [EventKind.REFIT, EventKind.PROMOTED]
+    await room.taught_since(2**45)
+    given = {"embedder": "precomputed", "features": b"\0\0\x80?" * 4, "sampled": False}
+    trainer.learn([message(trace(f"new{at}", "yes", **given, replied_at=2**45)) for at in range(250)])
+    await told.next()
+    refusal = await told.next()
+    assert refusal.kind is EventKind.REFUSED
+    assert "0 sampled traces" in refusal.message
