@@ -82,7 +82,10 @@ class Config(Struct, frozen=True):
 
     Attributes:
         target_agreement: least share of locally answered requests on which the teacher must agree.
-        delta: probability with which a certified claim may be wrong.
+        delta: probability with which a certified claim may be wrong. Changed while a version is live it
+            changes at once what the same audits prove, and no count: a smaller one may take a certificate
+            back, a larger one may give it. The promise is for a delta chosen without a look at the counts. A
+            policy that was fitted with a larger delta answers nothing until a refit has passed at the new.
         reserve: share of the allowed disagreements that the gate leaves unused: fewer requests are answered,
             and audits prove the promise sooner. With .4 it aims at .97 where .95 is promised.
         audit_rate: share of all requests that the teacher answers whatever the surrogate says; `auto` for

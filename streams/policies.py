@@ -96,7 +96,8 @@ class PolicyWatch(Service):
             versions.add(installed.manifest.version)
         blocked = {version: await self._registry.blocked(task, version) for version in sorted(versions)}
         breaker = posture.breaker
-        if posture.active is None:  # a Redis that was emptied takes nothing back, and may add to it
+        # A Redis that was emptied, if only since the posture was read, takes nothing back, and may add to it.
+        if await self._registry.active(task) is None:
             breaker = breaker.joined(known.breaker)
             blocked = {one: labels | known.blocked.get(one, frozenset()) for one, labels in blocked.items()}
         found = {version: labels for version, labels in blocked.items() if labels}
