@@ -1,0 +1,114 @@
+"""The guarantee while things change: audits are spent where they are needed, and a label may disappear."""
+
+import itertools
+from collections.abc import Collection, Sequence
+
+from schemas.codec import LABEL, TRACE
+from schemas.messages import Label, Reason, Trace
+from streams.audit import Auditor
+from streams.certify.finding import Finding
+from streams.state.audits import Audits
+from tests.system.deployment import Deployment, wait_until
+from tests.system.gold import GoldTeacher
+from tests.system.topics import Inbox, decoded
+from tests.system.versions import asked, connected, posture
+from tests.system.wishes import LABELS, TASK, VERSION, answers, publish, wishes
+
+LOW, HIGH = 0.25, 1.0
+BEFORE, AFTER = 900, 400
+GONE = "refund"
+
+
+def test_an_automatic_rate_audits_less_once_certified_and_one_sample_certifies_throughout(
+    deployment: Deployment,
+) -> None:
+    publish(deployment)
+    deployment.configure(TASK, audit_rate="auto", audit_low=LOW, audit_high=HIGH, repeat_rate=0.0)
+    requests = wishes(BEFORE + AFTER, "auto")
+    early, late = requests[:BEFORE], requests[BEFORE:]
+    deployment.worker("route").wait_until_it_says(f"is served by {VERSION}")
+    deployment.worker("learn", "certify")
+    auditor = Auditor(deployment.settings.audit_key.get_secret_value().encode())
+    # Requests that are audited at the high rate alone, to see when the router has come down from it.
+    probes = [one for one in wishes(400, "probe") if auditor.draw(one.id) >= LOW]
+    with (
+        GoldTeacher(deployment, answers([*requests, *probes])),
+        Inbox(deployment, deployment.topics.labels, decoded(LABEL)) as labels,
+        Inbox(deployment, deployment.topics.traces, decoded(TRACE)) as traces,
+    ):
+        deployment.send(early)
+        labels.wait_for(BEFORE)
+        wait_until(lambda: finding(deployment).certified, 60, "a certificate")
+
+        def came_down() -> bool:
+            deployment.send([probes.pop()])
+            return any(one.source == "surrogate" and not one.audited for one in labels.collect())
+
+        wait_until(came_down, 60, "the lower rate")
+        deployment.send(late)
+        wait_until(lambda: {one.id for one in late} <= {one.id for one in labels.collect()}, 60, "labels")
+        checked = {one.id for one in labels.all if one.audited or one.source == "teacher"}
+        wait_until(lambda: checked <= {one.id for one in traces.collect()}, 60, "the traces of all audits")
+    assert audited(labels.all, {one.id for one in early}) == HIGH
+    assert LOW - 0.1 < audited(labels.all, {one.id for one in late}) < LOW + 0.1
+    assert {one.inclusion for one in traces.all} == {LOW, HIGH}
+    assert all(auditor.draw(one.id) < (one.inclusion or 0.0) for one in traces.all if one.audit)
+    sample = [one for one in traces.all if one.audit and auditor.draw(one.id) < LOW]
+    agreed = sum(map(agrees, sample))
+    wait_until(lambda: finding(deployment).audits == len(sample), 60, f"{len(sample)} audits that count")
+    assert (finding(deployment).agreements, finding(deployment).certified) == (agreed, True)
+    deployment.stop()
+
+
+def test_a_label_that_the_teacher_gives_no_more_is_answered_no_more_and_the_others_go_on(
+    deployment: Deployment,
+) -> None:
+    publish(deployment)
+    deployment.configure(TASK, audit_rate=1.0, repeat_rate=0.0)
+    drawn = wishes(3_000, "gone")
+    meant_by = answers(drawn)
+    others = iter([one for one in drawn if meant_by[one.id] != GONE])
+    rare = [one for one in drawn if meant_by[one.id] == GONE][:100]
+    requests = [one for first in rare for one in (first, *itertools.islice(others, 9))]
+    before, after, later = requests[:300], requests[300:700], requests[700:]
+    renamed = {one.id: "money back" for one in (*after, *later) if meant_by[one.id] == GONE}
+    deployment.worker("route").wait_until_it_says(f"is served by {VERSION}")
+    deployment.worker("learn", "certify")
+    with (
+        GoldTeacher(deployment, meant_by | renamed),
+        Inbox(deployment, deployment.topics.labels, decoded(LABEL)) as labels,
+    ):
+        deployment.send(before)
+        wait_until(lambda: finding(deployment).certified, 60, "a certificate")
+        for start in range(0, len(after), 10):
+            # In turns, as traffic comes: answers from before a label is blocked may bring the version down.
+            deployment.send(after[start : start + 10])
+            enough = 0.9 * (len(before) + start)
+            wait_until(lambda enough=enough: finding(deployment).audits >= enough, 60, f"{enough} audits")
+            if any(one.reason is Reason.BLOCKED_LABEL for one in labels.collect()):
+                break
+        blocked = asked(deployment, lambda registry: registry.blocked(TASK, VERSION))
+        assert blocked == {GONE}
+        deployment.send(later)
+        ids = {one.id for one in later}
+        wait_until(lambda: ids <= {one.id for one in labels.collect()}, 60, "labels")
+    found = [one for one in labels.all if one.id in ids]
+    deferred = {one.reason for one in found if meant_by[one.id] == GONE}
+    assert deferred == {Reason.BLOCKED_LABEL}
+    assert {one.label for one in found if one.source == "surrogate"} == set(LABELS) - {GONE}
+    assert not posture(deployment).breaker.open, "one label explains it"
+    deployment.stop()
+
+
+def finding(deployment: Deployment) -> Finding:
+    return connected(deployment, lambda one: Audits(one, deployment.keys).finding(TASK, VERSION))
+
+
+def audited(labels: Sequence[Label], ids: Collection[str]) -> float:
+    """The audited share of the surrogate's answers to these."""
+    answered = [one.audited for one in labels if one.id in ids and one.source == "surrogate"]
+    return sum(answered) / len(answered)
+
+
+def agrees(trace: Trace) -> bool:
+    return trace.guess is not None and trace.guess.label == trace.label
