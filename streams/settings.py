@@ -59,6 +59,8 @@ class Settings(BaseSettings):
     reply_memory: seconds for which a second reply to a request is recognised.
     policies_kept: versions of a task's policy that the registry keeps.
     partitions, replication: of topics that are created.
+    topic_ids: ask the broker for the identity of topics, so that one which was deleted and made again is
+        known to be another; the same for all workers. Off for brokers that do not answer that.
     roles: the roles of `faust -A streams.app worker`; in the environment with commas between.
     """
 
@@ -82,6 +84,7 @@ class Settings(BaseSettings):
     policies_kept: Annotated[int, Field(ge=2)] = 5
     partitions: Annotated[int, Field(ge=1)] = 4
     replication: Annotated[int, Field(ge=-1)] = -1
+    topic_ids: bool = True
     roles: Annotated[tuple[Role, ...], NoDecode] = ROLES
 
     @field_validator("kafka", "consumer", "producer")

@@ -71,6 +71,7 @@ def on_embedded(settings: Settings, embedded: Embedded) -> Settings:
         changes["kafka"] = {**settings.kafka, _BOOTSTRAP: embedded.kafka}
         changes["consumer"] = {**settings.consumer, **CLIENT_SETTINGS}
         changes["delivery"] = "at_least_once"
+        changes["topic_ids"] = False
     if embedded.redis:
         changes["redis"] = {**settings.redis, "url": embedded.redis}
     return settings.model_copy(update=changes)

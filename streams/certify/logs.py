@@ -2,8 +2,9 @@
 committed.
 
 Offsets are noted under the log's name, which holds the topic's identity: offsets of a topic that was deleted
-say nothing of one that has its name now. Whoever has read from the old one may still hold messages of it,
-so a process that sees the change ends, and the next one begins with the new name.
+say nothing of one that has its name now. What was folded of the old one is given up then, and the new one is
+read from its beginning: the traces are the source of truth. Whoever has read from the old one may still hold
+messages of it, so a process that sees the change ends, and the next one begins with the new name.
 """
 
 import asyncio
@@ -58,7 +59,7 @@ class Log:
         if self._identity not in (None, identity):
             raise TopicReplaced(
                 f"{self.topic} was deleted and made again: this process ends, as what it still holds is of "
-                "the old one; start it again, and audits count on from the beginning of the new one"
+                "the old one; start it again, and what the new one holds is counted, from its beginning"
             )
         self._identity = identity
         self.name = f"{self.stream}@{identity}" if identity else self.stream

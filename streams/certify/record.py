@@ -59,6 +59,29 @@ def name(teacher: Teacher) -> str:
     return f"{teacher.model} {teacher.prompt}"
 
 
+def foreign(record: Record, logs: Mapping[str, str]) -> bool:
+    """Whether it was folded from other topics than those that are read now.
+
+    Args:
+        logs: names by stream, e.g. `traces` to `traces@id`; a name without identity may be any topic's.
+    """
+    return any(_name(log) not in (_stream(log), logs[_stream(log)]) for log in record.positions)
+
+
+def adopted(record: Record, logs: Mapping[str, str]) -> Record:
+    """The record with its positions under the names of now; of one that is not foreign."""
+    positions: dict[str, int] = {}
+    for log, at in record.positions.items():
+        now = f"{logs[_stream(log)]}{log.removeprefix(_name(log))}"
+        positions[now] = max(at, positions.get(now, 0))
+    return replace(record, positions=positions)
+
+
+def begun_anew(record: Record) -> Record:
+    """The record of one that has folded nothing; what certificates have spent stays spent."""
+    return Record(certificates=record.certificates)
+
+
 def unread(news: News, record: Record) -> News:
     """The news without what was folded before."""
     asked = [one for one in news.asked if not _read(one.place, record)]
@@ -102,3 +125,12 @@ def repeated(record: Record, traces: Iterable[Answered]) -> Record:
 
 def _read(place: Place, record: Record) -> bool:
     return place.offset < record.positions.get(place.log, 0)
+
+
+def _name(log: str) -> str:
+    """Of the log that a partition belongs to."""
+    return log.rpartition(":")[0]
+
+
+def _stream(log: str) -> str:
+    return _name(log).partition("@")[0]

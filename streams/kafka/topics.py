@@ -63,20 +63,19 @@ def ensure(settings: Settings) -> list[str]:
 def identity(settings: Settings, topic: str) -> str:
     """What the broker knows a topic by: another one once it was deleted and made again.
 
-    Empty where the broker names none: before Kafka 2.8, and in process.
+    Empty where the broker names none (before Kafka 2.8), or is not to be asked.
 
     Raises:
         KafkaFailed: the broker can't be reached, or there is no such topic.
     """
-    if settings.delivery == "at_least_once":  # the broker in process can't even be asked
+    if not settings.topic_ids:
         return ""
     admin = AdminClient(admin_options(settings))
     try:
-        found = admin.describe_topics(TopicCollection([topic]))[topic].result(_PROMPTLY)
+        found = admin.describe_topics(TopicCollection([topic]))[topic].result(_PROMPTLY).topic_id
     except (KafkaException, TimeoutError) as error:
         raise KafkaFailed(f"the broker does not say which topic {topic} is: {error}") from error
-    known = found.topic_id
-    return str(known) if known.get_most_significant_bits() or known.get_least_significant_bits() else ""
+    return str(found) if found.get_most_significant_bits() or found.get_least_significant_bits() else ""
 
 
 def touch(settings: Settings) -> None:

@@ -16,6 +16,7 @@ topics, and until that is done nothing is claimed.
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 
 from confluent_kafka import Message
 from faust import App
@@ -29,6 +30,7 @@ from streams.audit import Auditor
 from streams.certify.alarm import OnAlarm
 from streams.certify.logs import Log
 from streams.certify.news import DEFERRALS, TRACES, Handled, News, deferred, ends, traced
+from streams.certify.record import adopted, foreign
 from streams.certify.turn import Turn, turn
 from streams.errors import KafkaFailed, StateUnavailable, TopicReplaced
 from streams.judgement.candidates import Candidates
@@ -97,7 +99,7 @@ class Certifier(Service):
             await one.recognise()
             self._marks.know(await one.committed())
         self.add_future(self._watch())
-        self.add_future(self._recognise())
+        self.add_future(self._watch_topics())
 
     async def certified(self, messages: Sequence[Message]) -> list[Outgoing]:
         """Fold the audits in a batch of traces.
@@ -148,18 +150,29 @@ class Certifier(Service):
                 log.warning("certify can't read again what Redis has lost: %s", error)
             await self.sleep(_LOOK)
 
-    async def _recognise(self) -> None:
+    async def _watch_topics(self) -> None:
         while not self.should_stop:
             await self.sleep(_RECOGNISE)
             try:
-                for one in self._logs.values():
-                    await one.recognise()
-            except TopicReplaced as error:
-                log.critical("certify can't go on: %s", error)
-                await self.crash(error)
-                return
-            except KafkaFailed as error:
-                log.warning("certify can't tell whether its topics are still the same: %s", error)
+                await self._recognise()
+            except StateUnavailable as error:
+                log.warning("certify goes on without knowing: %s", error)
+
+    async def _recognise(self) -> None:
+        """See that the topics are still those that were read so far; the process ends where they are not.
+
+        Raises:
+            StateUnavailable: they are not, or that can't be told.
+        """
+        try:
+            for one in self._logs.values():
+                await one.recognise()
+        except TopicReplaced as error:
+            log.critical("certify can't go on: %s", error)
+            await self.crash(error)
+            raise StateUnavailable("this process ends") from error
+        except KafkaFailed as error:
+            raise StateUnavailable(f"whether its topics are still the same: {error}") from error
 
     async def _fold(
         self, task: str, news: News, versions: Sequence[str] = (), *, rebuilding: bool = False
@@ -173,8 +186,15 @@ class Certifier(Service):
             marks, folded = self._marks, reading.folded
             if not marks.ours(folded) if rebuilding else marks.lost(folded, known):
                 raise StateUnavailable("Redis has lost what certify had folded")
+            names = {stream: one.name for stream, one in self._logs.items()}
+            if foreign(reading.held.record, names):
+                await self._recognise()
+                log.warning("what was folded of task %s is of topics that are gone: begun anew", task)
+                await self._audits.begin_anew(task, reading)
+                continue
+            held = replace(reading.held, record=adopted(reading.held.record, names))
             complete = folded.rebuilding is None
-            outcome = turn(task, reading.held, news, config, now, complete=complete)
+            outcome = turn(task, held, news, config, now, complete=complete)
             if not outcome.changes(reading.held) or await self._audits.write(task, reading, outcome):
                 await self._tell(task, outcome, rebuilding=rebuilding)
                 return

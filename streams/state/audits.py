@@ -21,7 +21,7 @@ from streams.certify.alarm import Counts
 from streams.certify.awaited import MOST, Awaited
 from streams.certify.finding import Finding
 from streams.certify.ledger import Ledger
-from streams.certify.record import Record
+from streams.certify.record import Record, begun_anew
 from streams.certify.turn import Held, Turn, Version
 from streams.errors import StateUnavailable
 from streams.state.connection import Connection, as_text
@@ -105,6 +105,11 @@ class Audits:
         record = self._keys.certify(task)
         with self._connection.reached():
             return bool(await self._fold([record, *(key for key in touched if key != record)], arguments))
+
+    async def begin_anew(self, task: str, reading: Reading) -> bool:
+        """Give up what was folded of a task; False where somebody else has written since it was read."""
+        record = reading.held.record
+        return await self.write(task, reading, Turn(begun_anew(record), {}, record.versions, announced=True))
 
     async def finding(self, task: str, version: str) -> Finding:
         """What the audits of a version say; nothing of one without audits."""

@@ -116,7 +116,7 @@ def test_a_topic_that_was_deleted_and_made_again_is_counted_from_its_beginning(
     assert "was deleted and made again" in certify.told()
     produce(deployment, deployment.topics.traces, [TRACE.encode(trace(number)) for number in range(400, 500)])
     deployment.worker("certify")
-    wait_for(deployment, "100 more", lambda found: found.audits == 500)
+    wait_for(deployment, "the new topic's audits", lambda found: found.audits == 100)
     deployment.stop()
 
 

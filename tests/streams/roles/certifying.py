@@ -36,7 +36,8 @@ class Topic(Log):
     """Messages as they stand in a topic of two partitions."""
 
     def __init__(self, stream: str) -> None:
-        super().__init__(stream, stream, _never, _never, lambda: "", 3)
+        super().__init__(stream, stream, _never, _never, lambda: self.identity, 3)
+        self.identity = ""
         self.messages: list[Message] = []
         self.commits: dict[str, int] = {}
         self.between: list[Any] = []
@@ -104,6 +105,7 @@ class Deployment:
         """One that has just started."""
         marks = Marks(self.connection, self.keys)
         for topic in (self.traces, self.deferrals):
+            await topic.recognise()
             marks.know(await topic.committed())
         return Certifier(
             self.live,
@@ -137,6 +139,17 @@ class Deployment:
         kinds = [event.kind.value for event in self.told.events]
         self.told.events.clear()
         return kinds
+
+    def renamed(self, identity: str) -> None:
+        """From now on the broker knows the topics by this; for processes that start from now on."""
+        for stream in (TRACES, DEFERRALS):
+            before = self.traces if stream == TRACES else self.deferrals
+            topic = Topic(stream)
+            topic.messages, topic.commits, topic.identity = before.messages, {}, identity
+            if stream == TRACES:
+                self.traces = topic
+            else:
+                self.deferrals = topic
 
     async def snapshot(self) -> dict[bytes, bytes]:
         """All keys as they are."""

@@ -31,6 +31,31 @@ async def deployment(connection: Connection, keys: Keys) -> AsyncIterator[Deploy
     await deployed.restore({})
 
 
+async def test_topics_that_get_an_identity_are_the_same_and_topics_of_another_one_are_counted_anew(
+    deployment: Deployment,
+) -> None:
+    batch = [deployment.traces.add(one) for one in audits(100)]
+    await (await deployment.certifier()).certified(batch)
+    asked_for = deployment.deferrals.add(asked("late"))
+    await (await deployment.certifier()).asked([asked_for])
+    deployment.renamed("a")
+    named = await deployment.certifier()
+    await named.certified(batch)
+    await named.asked([asked_for])
+    finding = await deployment.finding()
+    assert (finding.audits, finding.pending) == (100, 1), "the same messages, under a name by now"
+    old = deployment.traces
+    deployment.renamed("b")
+    other = await deployment.certifier()
+    await other.certified(batch[:60])
+    finding = await deployment.finding()
+    assert (finding.audits, finding.pending) == (60, 0), "what the topic holds now, and nothing besides"
+    old.identity = "b"
+    with pytest.raises(StateUnavailable):
+        await named.certified(batch)
+    assert (await deployment.finding()).audits == 60, "whoever still reads the old topic changes nothing"
+
+
 async def test_only_sampled_audits_of_an_answer_count(deployment: Deployment) -> None:
     certify = await deployment.certifier()
     for number, given in enumerate(itertools.product([True, False], repeat=3)):
