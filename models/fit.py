@@ -153,7 +153,7 @@ def _found(order: Order, progress: Progress) -> Found:
 
 
 def _noise(order: Order, fitted: Fitted) -> Noise | None:
-    measured = contradictions.measured(order.twice, len(order.names))
+    measured = contradictions.measured(order.twice)
     if measured is not None:
         return measured
     rows = np.flatnonzero(fitted.sampled)

@@ -112,7 +112,7 @@ class Config(Struct, frozen=True):
 
     target_agreement: Probability = 0.95
     delta: Probability = 0.05
-    reserve: Annotated[float, Meta(ge=0.0, lt=1.0)] = 0.0
+    reserve: Annotated[float, Meta(ge=0.0, le=0.9)] = 0.0
     audit_rate: Share | Literal["auto"] = 0.02
     audit_low: Share = 0.01
     audit_high: Share = 0.05

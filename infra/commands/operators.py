@@ -154,9 +154,16 @@ def _told(standing: Standing) -> str:
         f"{standing.task}: {standing.version} since {standing.since}, fitted on {standing.traces} traces, "
         f"threshold {standing.threshold} for agreement {standing.target}; "
         f"{standing.agreements} of {standing.audits} audits agree, which proves {standing.bound:.1%}: "
-        f"{'certified' if standing.certified else 'not certified'}"
+        f"{_claim(standing)}"
     )
     return "; ".join([told, *filter(None, further)])
+
+
+def _claim(standing: Standing) -> str:
+    if standing.certified:
+        return "certified"
+    near = standing.bound > standing.target and standing.audits > 0
+    return "not certified again yet, so near the target" if near else "not certified"
 
 
 def _steadiness(standing: Standing) -> str:

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models import exact
+from models.certificate import Certificate, lower_bound, upper_bound
 from models.features import Features
 from models.noise.ceiling import ceiling
 from models.noise.repeats import pairs
@@ -38,24 +39,31 @@ def estimate(features: Features, codes: NDArray[np.int64], labels: int) -> Noise
     if len(found) < FEWEST:
         return None
     differ = int((codes[found.first] != codes[found.second]).sum())
-    return _noise(len(found), differ, labels, asked=False)
+    return Noise(
+        pairs=len(found),
+        contradictions=differ,
+        ceiling=ceiling(differ / len(found), labels),
+        low=1.0 - exact.upper(differ, len(found), LEVEL / 2),
+        high=ceiling(exact.lower(differ, len(found), LEVEL / 2), labels),
+    )
 
 
-def measured(twice: Twice, labels: int) -> Noise | None:
-    """The ceiling, or None where fewer than `FEWEST` questions were asked twice."""
+def measured(twice: Twice) -> Noise | None:
+    """The ceiling, or None where fewer than `FEWEST` questions were asked twice.
+
+    Such counts grow and are looked at again and again: each bound holds at all moments, at `LEVEL`. They are
+    of all labels that the teacher can give, however many.
+    """
     if twice.asked < FEWEST:
         return None
-    return _noise(twice.asked, twice.asked - twice.same, labels, asked=True)
-
-
-def _noise(pairs: int, differ: int, labels: int, *, asked: bool) -> Noise:
+    counts = Certificate(twice.asked, twice.same)
     return Noise(
-        pairs=pairs,
-        contradictions=differ,
-        ceiling=ceiling(differ / pairs, labels),
-        low=1.0 - exact.upper(differ, pairs, LEVEL / 2),
-        high=ceiling(exact.lower(differ, pairs, LEVEL / 2), labels),
-        asked=asked,
+        pairs=twice.asked,
+        contradictions=twice.asked - twice.same,
+        ceiling=ceiling(1.0 - twice.same / twice.asked),
+        low=lower_bound(counts, LEVEL),
+        high=ceiling(1.0 - upper_bound(counts, LEVEL)),
+        asked=True,
     )
 
 

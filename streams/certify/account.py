@@ -59,9 +59,9 @@ def teacher_unsteady(task: str, found: Consistency, config: Config, at: int) -> 
     ceiling = found.ceiling(config.delta)
     message = (
         f"{task}: asked the same twice, the teacher gave two labels in {found.asked - found.same} of "
-        f"{found.asked} cases: a surrogate that answered everything could agree with {ceiling:.1%} at most, "
-        f"and {config.target_agreement:.1%} are promised, so much has to be deferred; a clearer prompt would "
-        "help, or a lower target"
+        f"{found.asked} cases: a surrogate that answered everything could agree with {ceiling:.2%} at most, "
+        f"and {config.target_agreement:.2%} are promised, so not everything can be answered; a clearer "
+        "prompt would help, or a lower target"
     )
     details = {
         "asked": found.asked,

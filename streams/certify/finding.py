@@ -3,9 +3,10 @@
 The bound and the claim follow from the counts as they stand. So another target or another delta changes them
 at once, and neither changes a count. Overdue and lost audits count as disagreements.
 
-Near the target a claim would come and go with every other audit. So one that was lost is made again only when
-the counts would prove it at a fifth of its share of delta: never more is claimed than is proven, and where a
-certificate changed 8 times in 5,000 audits (agreement .97, target .95, mean of 200) it changes 3 times.
+Near the target a claim would come and go with every other audit. So one that was lost to replies is made
+again only when the counts would prove it at a fifth of its share of delta: never more is claimed than is
+proven, and where a certificate changed 8 times in 5,000 audits (agreement .97, target .95, mean of 200) it
+changes 3 times.
 """
 
 from collections.abc import Mapping

@@ -33,7 +33,7 @@ class Tally(Struct, frozen=True):
         rate: lowest audit rate that its life may see, in [0, 1].
         audits, agreements: of the draws below `rate`.
         labels: the same, for each label that the surrogate gave.
-        certified: whether it was, when that was last told; and the target for which it was told to be `lost`.
+        certified: whether it was, when that was last told; and the target for which replies have `lost` it.
         blocked: labels that these counts have blocked.
     """
 

@@ -200,7 +200,8 @@ def _claiming(
     if tally is None or tally.certified == finding.certified:
         return ledger, []
     tell = certified if finding.certified else certificate_lost
-    lost = tally.lost if finding.certified else finding.target
+    by_replies = not finding.certified and finding.overdue + finding.lost == 0
+    lost = finding.target if by_replies else tally.lost
     ledger = ledger.with_tally(record.teacher, replace(tally, certified=finding.certified, lost=lost))
     return ledger, [tell(task, version, finding, now)]
 

@@ -4,9 +4,11 @@ Reads replies; writes labels, traces, deferrals and dead letters. Only the first
 counts again when it is redelivered, so that a transaction that was aborted can be repeated.
 
 Of the sampled requests a share goes back to the teacher at once, with its first answer: what it says the
-second time is a trace that shows how often it contradicts itself, and no label.
+second time is a trace that shows how often it contradicts itself, and no label. Where it fails the second
+time, nothing is missing.
 """
 
+import logging
 from collections.abc import Sequence
 
 from confluent_kafka import Message
@@ -26,6 +28,8 @@ from streams.kafka.context import carried, key_of, time_of
 from streams.kafka.dead_letters import DeadLetters
 from streams.live import Live
 from streams.state.replies import Place, Replies
+
+log = logging.getLogger(__name__)
 
 STAGE = "learn"
 
@@ -126,6 +130,13 @@ class Learner:
 
     def _outcome(self, reply: Reply, message: Message, now: int) -> list[Outgoing]:
         key, headers, deferral = key_of(message), carried(message), reply.deferral
+        if deferral.first is None and deferral.reason is Reason.REPEAT:
+            return [
+                self._dead_letters.letter(message, "the deferral is not echoed whole: `first` is missing")
+            ]
+        if deferral.first is not None and reply.label is None:
+            log.info("asked about %s again, the teacher failed: %s", deferral.request.id, reply.error)
+            return []
         outgoing = []
         if not deferral.audit and deferral.first is None:
             outgoing.append(Outgoing(self._topics.labels, key, LABEL.encode(label_of(reply, now)), headers))
@@ -148,7 +159,7 @@ class Learner:
 
 def _place(reply: Reply, message: Message) -> Place:
     request = reply.deferral.request
-    again = reply.deferral.first is not None
+    again = reply.deferral.reason is Reason.REPEAT
     return Place(request.task, request.id, message.partition() or 0, message.offset() or 0, again)
 
 

@@ -5,7 +5,7 @@ through Redis, refits. The steps of a refit, in this order:
 
     1. the trigger says it is due, or somebody has asked for it, and the lease is ours
     2. fit and publish, or refuse (`streams.trainer.release`)
-    3. tell; requests are answered once something is published
+    3. tell; requests are answered once something is published, or nothing better than what is live was found
 
 While a version is on trial no other is fitted unless somebody asks: a trial that is replaced again and again
 comes to no end.
@@ -23,7 +23,7 @@ from mode import Service
 from models.embedders.spec import TEXT
 from schemas.codec import TRACE
 from schemas.errors import SchemaError
-from schemas.messages import EventKind, Trace
+from schemas.messages import Trace
 from schemas.vectors import vector
 from streams.audit import audit_rate
 from streams.errors import StateUnavailable
@@ -182,7 +182,8 @@ class Trainer(Service):
         if asked:
             since = Since(max([posture.certify_from, *(request.since for request in asked)]), teacher)
             tried = Tried(since.certify, certifying(traces, task.config, since))
-            if requested(tried, self._attempts[task.name], task.config, time.monotonic()):
+            seen, attempt = self._windows[task.name].seen, self._attempts[task.name]
+            if requested(tried, seen, attempt, task.config, time.monotonic()):
                 return Order(task, traces, since, stopped, tried)
         since = Since(posture.certify_from, teacher)
         more = stopped or audit_rate(task.config, certified=True) > 0.0
@@ -193,9 +194,9 @@ class Trainer(Service):
     async def _refit(self, order: Order, asked: Iterable[Request]) -> None:
         name = order.task.name
         serial = max(await self._registry.next_serial(name), self._windows[name].serial + 1)
-        event = await self._releases.made(order, serial, self._tokens[name])
+        event, settled = await self._releases.made(order, serial, self._tokens[name])
         self._announcer.tell(event)
-        if event.kind is not EventKind.REFUSED:
+        if settled:
             await self._refits.answered(one for one in asked if one.since <= order.since.certify)
 
 

@@ -12,6 +12,7 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from models.artifact import Artifact
 from models.embedders.spec import encodes
@@ -22,7 +23,7 @@ from schemas.messages import Event, Trace
 from streams.clock import unix_ms
 from streams.errors import MoveRefused, RefitFailed
 from streams.kafka.announcer import Announcer
-from streams.live import Task, threshold
+from streams.live import Task, threshold, unsuited
 from streams.state.registry import Registry
 from streams.trainer.account import begun, on_trial, promoted, recovered, refused
 from streams.trainer.recency import Since, recent
@@ -55,6 +56,16 @@ class Order:
     tried: Tried | None = None
 
 
+class Outcome(NamedTuple):
+    """Attributes:
+    event: what is to be told: promoted, on trial, or refused.
+    settled: whoever has asked for the refit need not ask again: a version came of it, or none is needed.
+    """
+
+    event: Event
+    settled: bool
+
+
 class Releases:
     """Makes one at a time, until it is stopped."""
 
@@ -67,44 +78,45 @@ class Releases:
         """End the refit that is under way, and make no more."""
         self._refitter.stop()
 
-    async def made(self, order: Order, serial: int, token: int) -> Event:
-        """What is to be told: promoted, on trial, or refused.
-
-        Raises:
-            StateUnavailable: Redis is away.
+    async def made(self, order: Order, serial: int, token: int) -> Outcome:
+        """Raises:
+        StateUnavailable: Redis is away.
         """
-        version, task, config = version_name(serial), order.task, order.task.config
+        version, task = version_name(serial), order.task
         try:
             result = await self._fitted(order, version)
-            reasons = result.refused or await self._poorer(order, result.summary)
-            if result.artifact is None or reasons:
-                return await self._refused(task.name, version, reasons, token)
+            if result.artifact is None:
+                return Outcome(await self._refused(task.name, version, result.refused, token), False)
+            reason = await self._poorer(order, result.summary)
+            if reason is not None:
+                return Outcome(await self._refused(task.name, version, [reason], token), True)
             state = await self._published(order, result.artifact, version, serial, token)
         except (RefitFailed, InvalidVector, MoveRefused) as error:
             log.error("%s of task %s: %s", version, task.name, error)
-            return await self._refused(task.name, version, [str(error)], token)
-        if state is State.LIVE:
-            told = promoted(task.name, config.aim, result.summary, unix_ms())
-            return recovered(told) if order.stopped else told
+            return Outcome(await self._refused(task.name, version, [str(error)], token), False)
         if state is None:
-            return refused(task.name, version, ["another trainer leads by now"], unix_ms())
-        return on_trial(task.name, version, state, plan_of(config), unix_ms())
+            event = refused(task.name, version, ["another trainer leads by now"], unix_ms())
+            return Outcome(event, False)
+        return Outcome(_released(order, version, state, result.summary), True)
 
-    async def _poorer(self, order: Order, summary: FitSummary) -> Sequence[str]:
+    async def _poorer(self, order: Order, summary: FitSummary) -> str | None:
         """Why the live version goes on in its place, if it does."""
         task, config, since = order.task.name, order.task.config, order.since
         active = None if order.stopped else await self._registry.active(task)
         raw = await self._registry.manifest(task, active.version) if active else None
         if active is None or raw is None or config.threshold is not None:
-            return ()
+            return None
+        manifest = Manifest.decode(raw)
+        if unsuited(manifest, config) is not None:
+            return None
         live = Incumbent(
             active.version,
-            threshold(Manifest.decode(raw), config),
+            threshold(manifest, config),
             max(since.certify, since.teacher, active.since),
             config.target_agreement,
+            await self._registry.blocked(task, active.version),
         )
-        found = poorer(summary.coverage(config.aim), live, order.traces)
-        return () if found is None else (found,)
+        return poorer(summary.coverage(config.aim), live, order.traces)
 
     async def _published(
         self, order: Order, artifact: Artifact, version: str, serial: int, token: int
@@ -141,3 +153,11 @@ class Releases:
             options=Options(label_floor=config.label_floor, curve=0.0),
         )
         return await self._refitter.fitted(job, config.refit.budget)
+
+
+def _released(order: Order, version: str, state: State, summary: FitSummary) -> Event:
+    task, config = order.task.name, order.task.config
+    if state is not State.LIVE:
+        return on_trial(task, version, state, plan_of(config), unix_ms())
+    told = promoted(task, config.aim, summary, unix_ms())
+    return recovered(told) if order.stopped else told

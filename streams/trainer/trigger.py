@@ -53,23 +53,31 @@ def due(seen: int, attempt: Attempt, config: Config, now: float) -> bool:
     return seen - attempt.seen >= needed(had, config.refit)
 
 
-def requested(now_there: Tried, attempt: Attempt, config: Config, now: float) -> bool:
+def requested(now_there: Tried, seen: int, attempt: Attempt, config: Config, now: float) -> bool:
     """Whether to refit now that somebody has asked for it.
 
     It takes enough traces that may certify, and a fifth more than the last attempt on traces since the same
-    time had: further looks at the same ones would only invite errors.
+    time had: further looks at the same ones would only invite errors. Where the windows hold no more than it
+    had, as many other traces must have come instead.
     """
     if now - attempt.ended < config.refit.quiet:
         return False
     before = attempt.tried
     had = before.certifying if before is not None and before.since == now_there.since else 0
-    return enough(now_there.certifying, config.refit) and now_there.certifying >= had * _AGAIN
+    more, full = now_there.certifying >= had * _AGAIN, now_there.certifying >= _most(config.refit)
+    others = seen - attempt.seen >= had * (_AGAIN - 1.0)
+    return enough(now_there.certifying, config.refit) and (more or (full and others))
 
 
 def enough(certifying: int, refit: Refit) -> bool:
     """Whether so many traces that may certify are worth a fit: `at_least`, or all that the window holds."""
     window = refit.at_least if refit.calibration_window is None else refit.calibration_window
     return certifying >= min(refit.at_least, window)
+
+
+def _most(refit: Refit) -> int:
+    """How many traces may certify at all."""
+    return refit.window if refit.calibration_window is None else min(refit.window, refit.calibration_window)
 
 
 def needed(traces: int, refit: Refit) -> float:

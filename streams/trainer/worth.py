@@ -3,8 +3,8 @@
 A refit on few recent traces may pass the gate and still answer little. While nothing speaks against the live
 version, it goes on, and the candidate is refused; more traces make a better one. What the live version
 answers is counted on the traces of the uniform sample that it has scored at its threshold of today. Where its
-answers agree less often than is promised, or too few were audited to tell, any candidate that has passed the
-gate is welcome: nothing here may keep a version that does badly.
+answers agreed less often than is promised, or too few were audited to tell, any candidate that has passed the
+gate is welcome. That is an estimate, and proves nothing: certificate and alarm watch over the live version.
 """
 
 from collections.abc import Iterable
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from models import exact
 from schemas.messages import Reason, Trace
 
-FEWEST_AUDITS = 50
+FEWEST_AUDITS = 100
 LEVEL = 0.05
 
 _ITS_OWN = frozenset({Reason.AUDIT, Reason.LOW_SCORE, Reason.NOVEL, Reason.BLOCKED_LABEL})
@@ -28,12 +28,14 @@ class Incumbent:
         threshold: of today.
         since: Unix milliseconds; replies before say nothing of today.
         target: agreement that is promised.
+        blocked: labels that it may not answer any more.
     """
 
     version: str
     threshold: float | None
     since: int
     target: float
+    blocked: frozenset[str] = frozenset()
 
     def decided(self, trace: Trace) -> bool:
         """Whether it was for this version, as it is today, to answer or to defer this sampled request."""
@@ -47,11 +49,15 @@ class Incumbent:
             and trace.replied_at >= self.since
         )
 
+    def answers(self, trace: Trace) -> bool:
+        """Whether it would answer it, which was for it to decide."""
+        return trace.audit and trace.guess is not None and trace.guess.label not in self.blocked
+
 
 def poorer(coverage: float, live: Incumbent, traces: Iterable[Trace]) -> str | None:
     """Why a candidate that would answer this share of the requests is not worth it; None where it is."""
     told = [trace for trace in traces if live.decided(trace)]
-    answered = [trace for trace in told if trace.audit]
+    answered = [trace for trace in told if live.answers(trace)]
     agreed = sum(trace.guess is not None and trace.guess.label == trace.label for trace in answered)
     if len(answered) < FEWEST_AUDITS or agreed < live.target * len(answered):
         return None

@@ -133,6 +133,19 @@ async def test_a_sampled_request_is_asked_about_once_more_and_what_comes_of_it_i
     assert await under_test.learned([message(Reply(again, "maybe", TEACHER), offset=8)], NOW) == []
 
 
+async def test_a_second_question_that_fails_or_comes_back_in_part_is_no_label() -> None:
+    under_test = learner(repeat_rate=1.0)
+    out = await under_test.learned([message(Reply(deferral(), "no", TEACHER))], NOW)
+    (again,) = deferrals(out)
+    failed = message(Reply(again, error="no answer in 30 s"), offset=7)
+    assert await under_test.learned([failed], NOW) == []
+    (other,) = deferrals(await under_test.learned([message(Reply(deferral("r2"), "no"), offset=8)], NOW))
+    cut = msgspec.structs.replace(other, first=None)
+    out = await under_test.learned([message(Reply(cut, "no"), offset=9)], NOW)
+    assert reasons(out) == ["the deferral is not echoed whole: `first` is missing"]
+    assert len(out) == 1
+
+
 async def test_only_what_is_sampled_is_asked_about_twice_and_only_a_share_of_it() -> None:
     under_test = learner(repeat_rate=0.25)
     asked = [deferral(f"r{place}", sampled=place % 2 == 0) for place in range(2_000)]

@@ -77,16 +77,19 @@ def test_growth_is_of_the_traces_that_the_last_fit_could_use() -> None:
 
 def test_a_requested_refit_waits_for_traces_that_may_certify_and_for_more_after_each_refusal() -> None:
     config, first = Config(refit=Refit(at_least=200, quiet=1.0)), Attempt()
-    assert not requested(Tried(7, 199), first, config, 50.0)
-    assert requested(Tried(7, 200), first, config, 50.0)
+    assert not requested(Tried(7, 199), 5000, first, config, 50.0)
+    assert requested(Tried(7, 200), 5000, first, config, 50.0)
     refused = Attempt(seen=5000, ended=50.0, config=config, traces=5000, tried=Tried(7, 1000))
-    assert not requested(Tried(7, 1199), refused, config, 60.0)
-    assert requested(Tried(7, 1200), refused, config, 60.0)
-    assert not requested(Tried(7, 1200), refused, config, 50.5)
-    assert requested(Tried(9, 200), refused, config, 60.0), "after another alarm it begins anew"
+    assert not requested(Tried(7, 1199), 5000, refused, config, 60.0)
+    assert requested(Tried(7, 1200), 5000, refused, config, 60.0)
+    assert not requested(Tried(7, 1200), 5000, refused, config, 50.5)
+    assert requested(Tried(9, 200), 5000, refused, config, 60.0), "after another alarm it begins anew"
 
 
 def test_no_refit_waits_for_more_traces_than_the_calibration_window_lets_certify() -> None:
     config = Config(refit=Refit(at_least=200, calibration_window=120))
-    assert not requested(Tried(7, 119), Attempt(), config, 50.0)
-    assert requested(Tried(7, 120), Attempt(), config, 50.0)
+    assert not requested(Tried(7, 119), 5000, Attempt(), config, 50.0)
+    assert requested(Tried(7, 120), 5000, Attempt(), config, 50.0)
+    refused = Attempt(seen=5000, ended=0.0, config=config, traces=5000, tried=Tried(7, 120))
+    assert not requested(Tried(7, 120), 5023, refused, config, 50.0), "the same ones, nearly"
+    assert requested(Tried(7, 120), 5024, refused, config, 50.0)

@@ -1,5 +1,6 @@
 """A candidate that would answer less than a live version that does well is not worth it; any other is."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -28,22 +29,22 @@ def seen(answered: int, deferred: int, disagreements: int = 0, **given: Any) -> 
 @pytest.mark.parametrize(
     ("coverage", "traces", "worth"),
     [
-        (0.4, seen(80, 20), False),
-        (0.8, seen(80, 20), True),
-        (0.75, seen(80, 20), True),
-        (0.4, seen(80, 20, disagreements=8), False),
-        (0.4, seen(80, 20, disagreements=9), True),
-        (0.4, seen(40, 10), True),
-        (0.4, seen(80, 20, replied_at=999), True),
-        (0.4, seen(80, 20, sampled=False), True),
-        (0.4, seen(80, 20, threshold=0.5), True),
-        (0.4, seen(80, 20, guess=Guess("yes", 0.9, 0.1, "v0")), True),
-        (0.4, [*seen(80, 20), *seen(0, 900, reason=Reason.BREAKER_OPEN)], False),
+        (0.4, seen(160, 40), False),
+        (0.8, seen(160, 40), True),
+        (0.76, seen(160, 40), True),
+        (0.4, seen(160, 40, disagreements=16), False),
+        (0.4, seen(160, 40, disagreements=17), True),
+        (0.4, seen(99, 25), True),
+        (0.4, seen(160, 40, replied_at=999), True),
+        (0.4, seen(160, 40, sampled=False), True),
+        (0.4, seen(160, 40, threshold=0.5), True),
+        (0.4, seen(160, 40, guess=Guess("yes", 0.9, 0.1, "v0")), True),
+        (0.4, [*seen(160, 40), *seen(0, 900, reason=Reason.BREAKER_OPEN)], False),
     ],
     ids=[
         "half as much",
         "as much",
-        "no less as far as a hundred traces can tell",
+        "no less as far as two hundred traces can tell",
         "half as much as one that just keeps its promise",
         "the live one does not keep its promise",
         "too few audits to tell how the live one does",
@@ -60,8 +61,13 @@ def test_only_a_version_that_does_well_and_answers_clearly_more_goes_on(
     assert (poorer(coverage, LIVE, traces) is None) is worth
 
 
+def test_what_was_blocked_since_is_not_answered_any_more() -> None:
+    without = replace(LIVE, blocked=frozenset({"yes"}))
+    assert poorer(0.4, without, seen(160, 40)) is None
+
+
 def test_the_reason_says_what_was_compared() -> None:
-    assert poorer(0.4, LIVE, seen(80, 20, disagreements=2)) == (
-        "it would answer 40.0% of the requests, and v1 answers 80 of 100 sampled ones, 78 of them like the "
+    assert poorer(0.4, LIVE, seen(160, 40, disagreements=2)) == (
+        "it would answer 40.0% of the requests, and v1 answers 160 of 200 sampled ones, 158 of them like the "
         "teacher: v1 goes on"
     )
