@@ -31,17 +31,19 @@ NEARNESS = 8.0
 CONCENTRATIONS = (5.0, 160.0)
 LOOKED_AT = 1000
 ROUNDS = 4
+BLOCK, WASTE = 8, 0.2
 SMALLEST = 1e-30
 ZERO, QUERY_STEPS, PROTOTYPE_STEPS = 128, 127, 63
 
 
 @dataclass(frozen=True, slots=True)
 class Kernels:
-    """Prototypes of all labels, as many for each; what a label has fewer counts for nothing.
+    """Prototypes in blocks of one label and one length; what fills a block up counts for nothing.
 
     Attributes:
-        prototypes: int8 [labels * each, d], those of one label beside each other.
-        weights: float32 [labels, each], log of the traces that each stands for, less the concentration.
+        prototypes: int8 [blocks * length, d].
+        weights: float32 [blocks, length], log of the traces that each stands for, less the concentration.
+        owners: float32 [blocks, labels], one where the block is of the label; None for one block a label.
         concentration: of every kernel.
         reach: largest component that a query may have; what is larger is cut.
         sharpness: what one step of a prototype times one step of a query adds to the exponent.
@@ -49,6 +51,7 @@ class Kernels:
 
     prototypes: NDArray[np.int8]
     weights: Matrix
+    owners: Matrix | None
     concentration: float
     reach: float
     sharpness: float
@@ -63,8 +66,9 @@ class Kernels:
         steps = np.rint(unit * np.float32(QUERY_STEPS / self.reach))
         steps = np.clip(steps, -ZERO, QUERY_STEPS)
         products = (steps @ self.prototypes.T.astype(np.float32)).reshape(-1, *self.weights.shape)
-        near = np.exp(products * np.float32(self.sharpness) + self.weights)
-        return np.asarray(np.log(np.maximum(near.sum(axis=2), np.float32(SMALLEST))))
+        near = np.exp(products * np.float32(self.sharpness) + self.weights).sum(axis=2)
+        summed = near if self.owners is None else near @ self.owners
+        return np.asarray(np.log(np.maximum(summed, np.float32(SMALLEST))))
 
 
 class Neighbours:
@@ -80,6 +84,11 @@ class Neighbours:
         self._design = design
         self._kernels = kernels
 
+    @property
+    def prototypes(self) -> int:
+        """How many a row is compared with, those that count for nothing among them."""
+        return len(self._kernels.prototypes)
+
     def predict(self, matrix: Matrix) -> Matrix:
         return self._kernels.logits(matrix)
 
@@ -94,9 +103,11 @@ class Neighbours:
         products = graph.add("Cast", graph.add("MatMulInteger", steps, prototypes, zero), to=FLOAT)
         exponents = graph.add("Mul", products, graph.number(kernels.sharpness))
         exponents = graph.add("Add", exponents, graph.constant(kernels.weights.reshape(1, -1)))
-        by_label = graph.constant(np.array([-1, *kernels.weights.shape]))
-        near = graph.add("Reshape", graph.add("Exp", exponents), by_label)
+        blocks = graph.constant(np.array([-1, *kernels.weights.shape]))
+        near = graph.add("Reshape", graph.add("Exp", exponents), blocks)
         summed = graph.add("ReduceSum", near, graph.axes(2), keepdims=0)
+        if kernels.owners is not None:
+            summed = graph.add("MatMul", summed, graph.constant(kernels.owners))
         return graph.log(graph.add("Max", summed, graph.number(SMALLEST)))
 
 
@@ -129,24 +140,45 @@ def _kernels(unit: Matrix, lesson: Lesson, rows: NDArray[np.int64], concentratio
     most = max(1, MOST // lesson.labels)
     weights = np.ones(len(unit), dtype=np.float32) if lesson.weights is None else lesson.weights
     codes = lesson.codes[rows]
-    each = min(most, int(np.bincount(codes).max()))
-    centres = np.zeros((lesson.labels, each, unit.shape[1]), dtype=np.float32)
-    counts = np.zeros((lesson.labels, each), dtype=np.float32)
+    found: list[tuple[int, Matrix, Matrix]] = []
     for label in np.unique(codes):
         own = rows[codes == label]
-        centre, count = _centres(unit[own], weights[own], most, generator)
-        centres[label, : len(centre)], counts[label, : len(count)] = centre, count
-    return _quantised(centres.reshape(-1, unit.shape[1]), counts, concentration, float(np.abs(unit).max()))
+        found.append((int(label), *_centres(unit[own], weights[own], most, generator)))
+    reach = max(float(np.abs(unit).max()), 1e-6)
+    return _quantised(*_blocks(found, lesson.labels, unit.shape[1]), concentration, reach)
 
 
-def _quantised(centres: Matrix, counts: Matrix, concentration: float, reach: float) -> Kernels:
+def _blocks(
+    found: list[tuple[int, Matrix, Matrix]], labels: int, dimension: int
+) -> tuple[Matrix, Matrix, Matrix | None]:
+    """Centres and counts in blocks, and whose each block is: one for each label, unless that wastes much."""
+    sizes = [len(count) for _, _, count in found]
+    length = max(sizes)
+    whole = length * labels <= (1.0 + WASTE) * sum(sizes)
+    if not whole:
+        length = BLOCK
+    needed = [-(-size // length) for size in sizes]
+    blocks = labels if whole else sum(needed)
+    centres = np.zeros((blocks * length, dimension), dtype=np.float32)
+    counts = np.zeros(blocks * length, dtype=np.float32)
+    owners = np.zeros((blocks, labels), dtype=np.float32)
+    starts = [label for label, _, _ in found] if whole else [0, *np.cumsum(needed[:-1]).tolist()]
+    for start, many, (label, centre, count) in zip(starts, needed, found, strict=True):
+        first = start * length
+        centres[first : first + len(count)], counts[first : first + len(count)] = centre, count
+        owners[start : start + many, label] = 1.0
+    return centres, counts.reshape(blocks, length), None if whole else owners
+
+
+def _quantised(
+    centres: Matrix, counts: Matrix, owners: Matrix | None, concentration: float, reach: float
+) -> Kernels:
     largest = max(float(np.abs(centres).max()), 1e-6)
     steps = np.rint(centres * (PROTOTYPE_STEPS / largest)).astype(np.int8)
-    reach = max(reach, 1e-6)
     with np.errstate(divide="ignore"):  # of no traces
         weights = np.log(counts) - np.float32(concentration)
     unit = reach / QUERY_STEPS * largest / PROTOTYPE_STEPS
-    return Kernels(steps, weights, concentration, reach, concentration * unit)
+    return Kernels(steps, weights, owners, concentration, reach, concentration * unit)
 
 
 def _centres(

@@ -1,0 +1,80 @@
+"""Kernels are the sum that they are said to be, however unequal the labels, and hardly larger than needed."""
+
+import numpy as np
+import onnxruntime
+import pytest
+from numpy.typing import NDArray
+
+from models.designs.vectors import VectorDesign
+from models.graph.building import FLOAT, Graph
+from models.surrogates import neighbours
+from models.surrogates.contract import Lesson
+
+WIDTH = 16
+
+
+def lesson_of(sizes: list[int], weights: NDArray[np.float64] | None = None) -> tuple[VectorDesign, Lesson]:
+    """Labels with so many traces each, around directions of their own."""
+    generator = np.random.default_rng(0)
+    codes = np.repeat(np.arange(len(sizes)), sizes)
+    vectors = generator.standard_normal((len(sizes), WIDTH))[codes]
+    vectors = (vectors + 0.3 * generator.standard_normal(vectors.shape)).astype(np.float32)
+    held = np.arange(len(codes)) % 3
+    chosen = np.zeros(len(codes), dtype=np.bool_)
+    design = VectorDesign(vectors, codes, len(sizes), held)
+    return design, Lesson(codes, len(sizes), held, weights, chosen, 0)
+
+
+def slowly(
+    design: VectorDesign, lesson: Lesson, concentration: float, rows: NDArray[np.float32]
+) -> np.ndarray:
+    """The sum over all traces, without blocks or small integers; for labels with few traces."""
+    near = np.exp(concentration * (rows @ design.matrix.T - 1.0))
+    if lesson.weights is not None:
+        near = near * lesson.weights
+    return np.log(np.maximum(near @ np.eye(lesson.labels)[lesson.codes], neighbours.SMALLEST))
+
+
+@pytest.mark.parametrize(
+    "sizes",
+    [[20] * 12, [20, 19, 18] * 4, [120, *[3] * 30], [100, 0, 3, 0, 50, 1]],
+    ids=["even", "nearly even", "one label has most", "some have none"],
+)
+def test_the_graph_gives_the_sum_over_all_traces_for_equal_and_unequal_labels(sizes: list[int]) -> None:
+    design, lesson = lesson_of(sizes)
+    found = neighbours.learn(design, lesson)
+    generator = np.random.default_rng(1)
+    rows = generator.choice(design.matrix, 200) + 0.03 * generator.standard_normal((200, WIDTH))
+    rows = rows.astype(np.float32)
+    graph = Graph()
+    graph.output("logits", FLOAT, graph.add("Identity", found.write(graph)))
+    session = onnxruntime.InferenceSession(graph.serialise())
+    (logits,) = session.run(["logits"], {"embedding": rows})
+    expected = slowly(design, lesson, found.strength, rows / np.linalg.norm(rows, axis=1, keepdims=True))
+    near = expected > -6.0
+    assert near.any(axis=1).mean() > 0.5
+    assert np.abs(logits - expected)[near].max() < 2.0, "small integers cost some of it"
+    assert (logits.argmax(axis=1) == expected.argmax(axis=1))[near.any(axis=1)].all()
+    assert np.isfinite(logits).all()
+    alone = np.concatenate([session.run(["logits"], {"embedding": row[None]})[0] for row in rows])
+    np.testing.assert_allclose(alone, logits, rtol=1e-6, atol=1e-6)
+
+
+def test_labels_of_unequal_size_are_not_filled_up_to_the_largest() -> None:
+    design, lesson = lesson_of([400, *[3] * 60])
+    found = neighbours.learn(design, lesson)
+    written = found.prototypes
+    assert written <= 1.2 * 400 + 60 * neighbours.BLOCK
+    assert found.name.startswith(f"{min(400, neighbours.MOST // 61) + 180:,} neighbours")
+
+
+def test_traces_without_weight_count_for_nothing() -> None:
+    sizes = [30] * 6
+    weights = np.ones(180)
+    weights[:30] = 0.0
+    design, lesson = lesson_of(sizes, weights)
+    found = neighbours.learn(design, lesson)
+    said = found.predict(design.matrix)
+    assert np.isfinite(said).all()
+    np.testing.assert_allclose(said[:, 0], np.log(neighbours.SMALLEST), rtol=1e-6)
+    assert (said[30:].argmax(axis=1) == lesson.codes[30:]).all()
