@@ -154,10 +154,10 @@ class Keys:
         was `asked_again`, and `said_the_same`."""
         return f"{self.prefix}:{{{task}}}:teacher"
 
-    def replied(self, task: str, request: str) -> str:
-        """Where the reply to this request stood, with expiry."""
-        return f"{self.prefix}:{{{task}}}:replied:{request}"
+    def replied(self, task: str, request: str, question: str = "") -> str:
+        """Where the reply to this request stood, with expiry.
 
-    def repeated(self, task: str, request: str) -> str:
-        """Where the reply to the second question about this request stood, with expiry."""
-        return f"{self.prefix}:{{{task}}}:repeated:{request}"
+        Args:
+            question: what the teacher was asked, where that was not for the label: see `Place`.
+        """
+        return f"{self.prefix}:{{{task}}}:replied{question}:{request}"

@@ -1,7 +1,7 @@
 """learn: answer the client with the teacher's label, and keep the answer as a trace.
 
-Reads replies; writes labels, traces, deferrals and dead letters. Only the first reply to a request counts; it
-counts again when it is redelivered, so that a transaction that was aborted can be repeated.
+Reads replies; writes labels, traces, deferrals and dead letters. Only the first reply to a question counts;
+it counts again when it is redelivered, so that a transaction that was aborted can be repeated.
 
 Of the sampled requests a share goes back to the teacher at once, with its first answer: what it says the
 second time is a trace that shows how often it contradicts itself, and no label. Where it fails the second
@@ -158,9 +158,15 @@ class Learner:
 
 
 def _place(reply: Reply, message: Message) -> Place:
-    request = reply.deferral.request
-    again = reply.deferral.reason is Reason.REPEAT
-    return Place(request.task, request.id, message.partition() or 0, message.offset() or 0, again)
+    request, question = reply.deferral.request, _question(reply.deferral)
+    return Place(request.task, request.id, message.partition() or 0, message.offset() or 0, question)
+
+
+def _question(deferral: Deferral) -> str:
+    """See `Place`."""
+    if deferral.reason is Reason.REPEAT:
+        return "-repeat"
+    return f"-audit-{deferral.guess.policy}" if deferral.audit and deferral.guess else ""
 
 
 def install(app: App, channel: BatchChannel, learner: Learner) -> None:

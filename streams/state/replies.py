@@ -11,14 +11,16 @@ class Place(NamedTuple):
     """Where a reply stands, and what it replies to.
 
     Attributes:
-        again: the teacher was asked for the second time.
+        question: what the teacher was asked about the request: empty for its label, else `-audit-v3` whether
+            v3 was right, `-repeat` the same again. A client may send a request anew, which is then for
+            another version to answer: its reply is one of its own.
     """
 
     task: str
     request: str
     partition: int
     offset: int
-    again: bool = False
+    question: str = ""
 
 
 class Replies:
@@ -39,8 +41,7 @@ class Replies:
         with self._connection.reached() as redis:
             async with redis.pipeline(transaction=False) as pipeline:
                 for place in places:
-                    named = self._keys.repeated if place.again else self._keys.replied
-                    key = named(place.task, place.request)
+                    key = self._keys.replied(place.task, place.request, place.question)
                     where = f"{place.partition}:{place.offset}"
                     await self._claim([key], [where, self._memory], client=pipeline)
                 return [bool(first) for first in await pipeline.execute()]

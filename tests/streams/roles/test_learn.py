@@ -34,12 +34,11 @@ class Remembered(Replies):
     """What Redis would remember, in a dict."""
 
     def __init__(self) -> None:
-        self.seen: dict[tuple[str, str, bool], Place] = {}
+        self.seen: dict[tuple[str, str, str], Place] = {}
 
     async def first(self, places: Sequence[Place]) -> list[bool]:
-        return [
-            self.seen.setdefault((place.task, place.request, place.again), place) == place for place in places
-        ]
+        asked = [(place.task, place.request, place.question) for place in places]
+        return [self.seen.setdefault(key, place) == place for key, place in zip(asked, places, strict=True)]
 
 
 def learner(**config: Any) -> Learner:
@@ -133,6 +132,20 @@ async def test_a_sampled_request_is_asked_about_once_more_and_what_comes_of_it_i
     assert await under_test.learned([message(Reply(again, "maybe", TEACHER), offset=8)], NOW) == []
 
 
+async def test_a_request_that_is_sent_anew_is_audited_although_the_teacher_had_answered_it_once() -> None:
+    under_test = learner()
+    asked = [
+        deferral(),
+        deferral(audit=True, reason=Reason.AUDIT),
+        deferral(audit=True, reason=Reason.AUDIT, guess=Guess("yes", 0.9, 0.1, "v2")),
+        deferral(),
+    ]
+    messages = [message(Reply(one, "no", TEACHER), offset=place) for place, one in enumerate(asked)]
+    out = await under_test.learned(messages, NOW)
+    assert [trace.audit for trace in traces(out)] == [False, True, True]
+    assert len(labels(out)) == 1, "an audit is no answer, and the same question has one answer"
+
+
 async def test_a_second_question_that_fails_or_comes_back_in_part_is_no_label() -> None:
     under_test = learner(repeat_rate=1.0)
     out = await under_test.learned([message(Reply(deferral(), "no", TEACHER))], NOW)
@@ -179,13 +192,13 @@ async def test_each_request_gets_one_label_however_often_it_is_replied_to_and_ba
         if aborted:  # the transaction did not commit: the batch is read again
             assert await under_test.learned(batch, NOW) == found
         out += found
-    firsts = dict[str, Reply]()
+    firsts = dict[tuple[str, bool], Reply]()
     for reply, _ in sent:
         if isinstance(reply, Reply):
-            firsts.setdefault(reply.deferral.request.id, reply)
-    asked = [request for request, reply in firsts.items() if not reply.deferral.audit]
+            firsts.setdefault((reply.deferral.request.id, reply.deferral.audit), reply)
+    asked = [request for request, audit in firsts if not audit]
     assert sorted(label.id for label in labels(out)) == sorted(asked)
-    learned = [request for request, reply in firsts.items() if reply.label]
+    learned = [request for (request, _), reply in firsts.items() if reply.label]
     assert sorted(trace.id for trace in traces(out)) == sorted(learned)
     unread = sum(reply == b"{}" for reply, _ in sent)
     assert len(to(out, TOPICS.dead_letters)) == unread + len(firsts) - len(learned)

@@ -15,7 +15,7 @@ _places = st.builds(
     request=st.sampled_from(["a", "b", "{t}:x", "\N{GRINNING FACE}"]),
     partition=st.integers(0, 2),
     offset=st.integers(0, 3),
-    again=st.booleans(),
+    question=st.sampled_from(["", "-repeat", "-audit-v1", "-audit-v2"]),
 )
 
 
@@ -25,10 +25,10 @@ async def test_a_reply_counts_when_it_is_the_first_or_the_first_again(
     connection: Connection, keys: Keys, batches: list[list[Place]]
 ) -> None:
     replies = Replies(connection, Keys(f"{keys.prefix}-{secrets.token_hex(8)}"), 600)
-    first: dict[tuple[str, str, bool], Place] = {}
+    first: dict[tuple[str, str, str], Place] = {}
     for batch in batches:
         expected = [
-            first.setdefault((place.task, place.request, place.again), place) == place for place in batch
+            first.setdefault((place.task, place.request, place.question), place) == place for place in batch
         ]
         assert await replies.first(batch) == expected
 
