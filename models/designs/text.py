@@ -136,7 +136,7 @@ def _orthonormal(columns: Matrix) -> Matrix:
 
 
 def _rows(graph: Graph, vocabulary: Vocabulary) -> str:
-    """Nodes from `text` to the row of each window, [n, length + 1]; the arithmetic of `models.ngrams`."""
+    """Nodes from `text` to the row of each window, [n, length + 1]; as `models.designs.ngrams` does it."""
     text = graph.add("Cast", graph.input("text", UINT8, ["n", "length"]), to=INT32)
     folded = graph.add("Gather", graph.constant(FOLD, "fold"), text)
     columns, start = graph.axes(1), graph.constant(np.array(START, dtype=np.int32))

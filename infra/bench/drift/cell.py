@@ -19,7 +19,7 @@ from infra.bench.servers import topics_removed
 from infra.bench.system.client import Conversation
 from infra.bench.system.deployment import Deployment, fresh_prefix
 from infra.bench.system.teacher import OutsideTeacher
-from infra.bench.system.waiting import wait_until
+from infra.bench.system.waiting import Stalled, wait_until
 from infra.commands.reading import Reader
 from schemas.codec import EVENT
 from schemas.config import Config
@@ -102,6 +102,9 @@ def _asked(deployment: Deployment, data: Split, stream: Stream) -> tuple[Label, 
             f"a label for each of {len(stream)} requests",
         )
         time.sleep(_QUIET)
+        conversation.collect()
+        if len(conversation.labels) != len(stream):
+            raise Stalled(f"{len(conversation.labels)} labels came for {len(stream)} requests")
         return tuple(conversation.labels)
 
 

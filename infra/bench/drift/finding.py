@@ -74,7 +74,7 @@ class Finding:
     """Attributes:
     before, last: some requests before the drift, and as many at the end of the stream.
     exposed: from the first drifted request to the last answer of the version that was live then, or of the
-        one that the alarm stopped.
+        one that the alarm stopped; answers of others are left out.
     after: all requests from the first drifted one on.
     certified: the version that was live when the drift began, before it; None where it was not.
     alarm: None where there was none; nor is there a `recovery` then.

@@ -86,8 +86,10 @@ def _newest(labels: Sequence[Label]) -> str | None:
 
 
 def _exposed(run: _Run, live: str | None) -> Sequence[Label]:
-    stopped = None if run.stopped is None else run.stopped.details["version"]
-    return run.after[: 1 + max(_places(run.after, {live, stopped}), default=-1)]
+    """Without what other versions answered meanwhile."""
+    stale = {live, None if run.stopped is None else run.stopped.details["version"]}
+    until = run.after[: 1 + max(_places(run.after, stale), default=-1)]
+    return [label for label in until if label.source != "surrogate" or label.policy in stale]
 
 
 def _places(labels: Sequence[Label], versions: Iterable[str | None]) -> list[int]:

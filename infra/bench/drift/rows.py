@@ -101,7 +101,7 @@ def _recovery() -> Iterator[Row]:
 
 def _gate() -> Iterator[Row]:
     yield Row(
-        "passed the gate after the drift",
+        "went live after the drift",
         "versions",
         lambda found: found.told.get(EventKind.PROMOTED, 0),
         _whole,

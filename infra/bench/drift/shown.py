@@ -32,7 +32,7 @@ def section(name: str, pairs: Sequence[Pair]) -> Section:
     on, off = [pair.on for pair in pairs], [pair.off for pair in pairs]
     title = (
         f"{_TITLES[name]}. Target {TARGET:g}, gate at {AIM:g}, audit rate {AUDIT_RATE:g}; "
-        f"{len(pairs)} run(s), medians"
+        f"{len(pairs)} run(s), medians of those that have a value"
     )
     cells = tuple((row.name, _cell(row, on), _cell(row, off)) for row in rows())
     found = [figure for row in rows() for figure in _figures(name, row, on, off)]
