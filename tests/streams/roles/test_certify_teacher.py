@@ -1,0 +1,117 @@
+"""Who answers an audit, when, and how steadily: what each means for the certificate."""
+
+from typing import Any
+
+from models.study import Twice
+from schemas.messages import Answer, Teacher, Trace
+from streams.certify.consistency import Consistency
+from streams.state.registry import Registry
+from tests.streams.building import trace
+from tests.streams.roles.certifying import TEACHER, Deployment, asked, audit, audits
+
+
+async def test_another_teacher_makes_another_certificate_with_a_budget_of_its_own(
+    deployment: Deployment,
+) -> None:
+    certify = await deployment.certifier()
+    await certify.certified([deployment.traces.add(one) for one in audits(300)])
+    before = await deployment.finding()
+    deployment.events()
+    other = Teacher("model", "another prompt")
+    await certify.certified(
+        [deployment.traces.add(one) for one in audits(300, "s", teacher=other, replied_at=900_000)]
+    )
+    after = await deployment.finding()
+    assert (before.audits, after.audits) == (300, 300)
+    assert 0.0 < after.bound < before.bound, "the second certificate spends a smaller share of delta"
+    assert sorted(deployment.events()) == ["certified", "teacher_changed"]
+    shown = await deployment.connection.redis.hgetall(deployment.keys.teacher("t"))
+    assert shown == {b"model": b"model", b"prompt": b"another prompt", b"since": b"900000"}
+    await certify.certified([deployment.traces.add(audit("late", replied_at=800_000))])
+    assert (await deployment.finding()).audits == 300, "an older reply of the first is no change back"
+    assert deployment.events() == []
+
+
+def second(request: str, label: str, **given: Any) -> Trace:
+    """What the teacher said when it was asked the same again; the first time it said yes."""
+    return trace(request, label=label, teacher=TEACHER, first=Answer("yes", TEACHER), **given)
+
+
+async def test_second_answers_count_for_the_teacher_alone_and_once_and_a_ceiling_below_the_target_is_told(
+    deployment: Deployment,
+) -> None:
+    certify = await deployment.certifier()
+    said = [second(f"r{number}", "no" if number % 4 == 0 else "yes") for number in range(200)]
+    batch = [deployment.traces.add(one) for one in said]
+    for _ in range(2):
+        await (await deployment.certifier()).certified(batch)
+    await certify.look()
+    assert deployment.events() == ["teacher_unsteady"], "once, however often it is read and looked at"
+    registry = Registry(deployment.connection, deployment.keys, 5)
+    assert await registry.asked_twice("t") == Twice(200, 150)
+    assert (await deployment.finding()).audits == 0
+    deployment.configure(audit_rate=1.0, target_agreement=0.5)
+    await certify.look()
+    assert deployment.events() == [], "half of the answers can be foretold"
+    other = Teacher("another")
+    news = [
+        audit("s", teacher=other, replied_at=900_000),
+        trace("t", teacher=other, first=Answer("no", TEACHER)),
+    ]
+    await certify.certified([deployment.traces.add(one) for one in news])
+    assert await registry.asked_twice("t") == Twice(0, 0), "nothing is known of another teacher"
+
+
+async def test_a_steady_teacher_has_no_ceiling_worth_telling(deployment: Deployment) -> None:
+    certify = await deployment.certifier()
+    await certify.certified([deployment.traces.add(second(f"r{number}", "yes")) for number in range(500)])
+    assert deployment.events() == []
+    assert Consistency(500, 500).ceiling(0.05) > 0.999
+
+
+async def test_overdue_audits_count_as_disagreements_until_their_replies_come(deployment: Deployment) -> None:
+    deployment.configure(audit_rate=1.0, audit_overdue=60.0, alarm_run_length=1e9)
+    certify = await deployment.certifier()
+    await certify.certified([deployment.traces.add(one) for one in audits(300)])
+    await certify.asked([deployment.deferrals.add(asked(f"s{number}")) for number in range(9)])
+    fresh = await deployment.finding()
+    deployment.now += 61_000
+    await certify.look()
+    silent = await deployment.finding()
+    assert (fresh.pending, fresh.overdue, fresh.certified) == (9, 0, True)
+    assert (silent.pending, silent.overdue, silent.certified) == (9, 9, False)
+    assert silent.bound < fresh.bound
+    replies = [audit(f"s{number}") for number in (4, 1, 1, 0, 2)]
+    await certify.certified([deployment.traces.add(one) for one in replies])
+    late = await deployment.finding()
+    assert (late.audits, late.pending, late.overdue) == (304, 5, 5), "one came twice"
+    await certify.certified([deployment.traces.add(audit(f"s{number}")) for number in (3, 5, 6, 7, 8)])
+    settled = await deployment.finding()
+    assert (settled.pending, settled.overdue, settled.certified) == (0, 0, True)
+    assert deployment.events() == ["certified", "certificate_lost", "certified"]
+
+
+async def test_a_teacher_that_stays_silent_raises_the_alarm_once(deployment: Deployment) -> None:
+    deployment.configure(audit_rate=1.0, audit_overdue=60.0)
+    certify = await deployment.certifier()
+    await certify.asked([deployment.deferrals.add(asked(f"s{number}")) for number in range(30)])
+    assert deployment.alarms == []
+    deployment.now += 61_000
+    for _ in range(3):
+        await certify.look()
+    assert len(deployment.alarms) == 1
+
+
+async def test_no_clock_but_certify_s_makes_an_audit_overdue(deployment: Deployment) -> None:
+    certify = await deployment.certifier()
+    year = 365 * 24 * 3600 * 1000
+    jumps = [deployment.deferrals.add(asked(f"s{at}", requested_at=at)) for at in (0, year, 80 * year)]
+    await certify.asked(jumps)
+    future = audit("r1", requested_at=90 * year, replied_at=90 * year)
+    await certify.certified([deployment.traces.add(future), deployment.traces.add(audit("r2"))])
+    await certify.look()
+    finding = await deployment.finding()
+    assert (finding.audits, finding.pending, finding.overdue) == (2, 3, 0)
+    deployment.now -= year
+    await certify.look()
+    assert (await deployment.finding()).overdue == 0
