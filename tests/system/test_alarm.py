@@ -1,5 +1,6 @@
 """The teacher changes its mind: the version is stopped, another one answers, and coverage comes back."""
 
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
@@ -16,7 +17,9 @@ from tests.system.wishes import LABELS, TASK, VERSION, answers, publish, wishes
 
 SHADOW, CANARY = Plan(State.SHADOW, 0.0, 50), Plan(State.CANARY, 0.5, 100)
 BATCH = 60
-MANY = 60
+MANY = 100
+PAUSE = 0.2
+"""Seconds between batches: a refit's process takes some to start, and requests are not endless."""
 
 
 class Street:
@@ -38,6 +41,7 @@ class Street:
             labels = self.send([next(requests) for _ in range(BATCH)])
             if happened(labels):
                 return labels
+            time.sleep(PAUSE)
         raise AssertionError(f"not within {MANY} batches; the last: {labels[-1]}")
 
 
