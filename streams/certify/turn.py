@@ -90,19 +90,13 @@ def turn(task: str, held: Held, news: News, config: Config, now: int, *, complet
     events: list[Event] = []
     for version in sorted(news.versions | ledgers.keys()):
         note = _noted(version, held, news, now, late)
-        ledger = note.ledger(ledgers.get(version, Ledger()))
-        ledger = _acknowledged(ledger, news.handled.get(version))
+        ledger = _acknowledged(note.ledger(ledgers.get(version, Ledger())), news.handled.get(version))
         if record.teacher in ledger.tallies:
             record, ledger = _tallied(record, ledger, record.teacher, lowest_rate(config))
-        finding = found(ledger, record.teacher, note.after, config, complete=complete, now=now)
-        ledger, labels = _blocking(ledger, record.teacher, config)
-        events += [blocked(task, version, label, finding.labels[label], config, now) for label in labels]
-        if complete:
-            ledger, told = _claiming(task, version, ledger, record, finding, now)
-            events += told
-        if (raised := _unanswered(ledger, finding)) is not None:
+        outcome, told = _concluded(task, version, ledger, note, record, config, now, complete=complete)
+        events += told
+        if (raised := _unanswered(outcome.ledger, outcome.finding)) is not None:
             alarms[version] = raised
-        outcome = Version(ledger, note, finding, tuple(labels))
         if _differs(outcome, version, held):
             versions[version] = outcome
     record, teacher, told = _introducing(task, record, now)
@@ -113,6 +107,27 @@ def turn(task: str, held: Held, news: News, config: Config, now: int, *, complet
     steadiness = record.steadiness if record.steadiness != held.record.steadiness else None
     announced = any(_matters(outcome, held.findings.get(version)) for version, outcome in versions.items())
     return Turn(record, versions, dropped, teacher, steadiness, tuple(events), alarms, announced)
+
+
+def _concluded(
+    task: str,
+    version: str,
+    ledger: Ledger,
+    note: Noted,
+    record: Record,
+    config: Config,
+    now: int,
+    *,
+    complete: bool,
+) -> tuple[Version, list[Event]]:
+    """What the counts of a version say by now, and what is told of it."""
+    finding = found(ledger, record.teacher, note.after, config, complete=complete, now=now)
+    ledger, labels = _blocking(ledger, record.teacher, config)
+    events = [blocked(task, version, label, finding.labels[label], config, now) for label in labels]
+    if complete:
+        ledger, told = _claiming(task, version, ledger, record, finding, now)
+        events += told
+    return Version(ledger, note, finding, tuple(labels)), events
 
 
 def _silenced(held: Held, now: int, config: Config) -> dict[str, Ledger]:
