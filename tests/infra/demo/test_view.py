@@ -26,6 +26,9 @@ STANDING = Standing(
     breaker="alarm: 8 of the last 20 audits agree",
     candidate=None,
     pinned=None,
+    asked_again=0,
+    said_the_same=0,
+    ceiling=1.0,
 )
 SENTENCE = "; ".join(f"this is part {part} of what has happened" for part in range(8))
 
