@@ -94,6 +94,7 @@ class PolicyWatch(Service):
         versions = {one.version for one in (posture.active, posture.candidate) if one is not None}
         if installed is not None:
             versions.add(installed.manifest.version)
+        versions |= known.blocked.keys()
         blocked = {version: await self._registry.blocked(task, version) for version in sorted(versions)}
         breaker = posture.breaker
         # A Redis that was emptied, if only since the posture was read, takes nothing back, and may add to it.

@@ -162,6 +162,8 @@ def _told(standing: Standing) -> str:
 def _claim(standing: Standing) -> str:
     if standing.certified:
         return "certified"
+    if not standing.complete:
+        return "not certified while lost counts are read again"
     near = standing.bound > standing.target and standing.audits > 0
     return "not certified again yet, so near the target" if near else "not certified"
 

@@ -24,7 +24,8 @@ class Standing:
     threshold: certified for the target, or set by the operator; None where nothing is.
     audits, agreements: that its certificate rests on.
     pending: audits whose reply is awaited; of these `overdue`, which count as disagreements.
-    bound: agreement that these prove, in [0, 1); `certified` where it clears the target.
+    bound: agreement that these prove, in [0, 1); `certified` where it clears the target. Nothing is while
+        counts that were lost are read again: they are not `complete` then.
     alarm: how near the alarm is, from 0 to 1, where it is raised.
     breaker: why nothing is answered; None while it is closed.
     candidate: what is on trial, and how: `v3 in shadow`.
@@ -45,6 +46,7 @@ class Standing:
     overdue: int
     bound: float
     certified: bool
+    complete: bool
     alarm: float
     breaker: str | None
     candidate: str | None
@@ -116,6 +118,7 @@ class _Shelf:
             overdue=finding.overdue + finding.lost,
             bound=finding.bound,
             certified=finding.certified,
+            complete=finding.complete,
             alarm=finding.alarm,
             breaker=posture.breaker.reason if posture.breaker.stops(active.version) else None,
             candidate=_on_trial(posture.candidate),

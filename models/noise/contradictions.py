@@ -70,7 +70,7 @@ def measured(twice: Twice) -> Noise | None:
 def refusal(noise: Noise | None, target: float) -> str | None:
     """Why a target that the gate has refused is out of reach; None where that can't be said.
 
-    It is said only where the exact 95 % upper bound of the ceiling lies below the target.
+    It is said only where the 95 % upper bound of the ceiling lies below the target.
     """
     if noise is None or noise.high >= target:
         return None

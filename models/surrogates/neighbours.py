@@ -154,7 +154,8 @@ def _blocks(
     """Centres and counts in blocks, and whose each block is: one for each label, unless that wastes much."""
     sizes = [len(count) for _, _, count in found]
     length = max(sizes)
-    whole = length * labels <= (1.0 + WASTE) * sum(sizes)
+    in_blocks = BLOCK * sum(-(-size // BLOCK) for size in sizes)
+    whole = length * labels <= max((1.0 + WASTE) * sum(sizes), in_blocks)
     if not whole:
         length = BLOCK
     needed = [-(-size // length) for size in sizes]

@@ -2,9 +2,9 @@
 committed.
 
 Offsets are noted under the log's name, which holds the topic's identity: offsets of a topic that was deleted
-say nothing of one that has its name now. What was folded of the old one is given up then, and the new one is
-read from its beginning: the traces are the source of truth. Whoever has read from the old one may still hold
-messages of it, so a process that sees the change ends, and the next one begins with the new name.
+say nothing of one that has its name now. What was folded is given up then, and both logs are read from their
+beginnings: they are the source of truth. Whoever has read from the old one may still hold messages of it, so
+a process that sees the change ends, and the next one begins with the new name.
 """
 
 import asyncio

@@ -78,8 +78,9 @@ def adopted(record: Record, logs: Mapping[str, str]) -> Record:
 
 
 def begun_anew(record: Record) -> Record:
-    """The record of one that has folded nothing; what certificates have spent stays spent."""
-    return Record(certificates=record.certificates)
+    """The record of one that has folded nothing; what certificates have spent stays spent, and who answers is
+    known."""
+    return Record(certificates=record.certificates, answering=record.answering)
 
 
 def unread(news: News, record: Record) -> News:

@@ -156,7 +156,8 @@ class Certifier(Service):
             try:
                 await self._recognise()
             except StateUnavailable as error:
-                log.warning("certify goes on without knowing: %s", error)
+                if not self.should_stop:
+                    log.warning("certify goes on without knowing: %s", error)
 
     async def _recognise(self) -> None:
         """See that the topics are still those that were read so far; the process ends where they are not.
@@ -190,7 +191,8 @@ class Certifier(Service):
             if foreign(reading.held.record, names):
                 await self._recognise()
                 log.warning("what was folded of task %s is of topics that are gone: begun anew", task)
-                await self._audits.begin_anew(task, reading)
+                if await self._audits.begin_anew(task, reading):
+                    await self._marks.forget()
                 continue
             held = replace(reading.held, record=adopted(reading.held.record, names))
             complete = folded.rebuilding is None
@@ -215,7 +217,10 @@ class Certifier(Service):
         """Nobody need hear that a version which is stopped answers one label less."""
         if event.kind is not EventKind.LABEL_BLOCKED:
             return True
-        return await self._may_answer(task, str(event.details["version"]))
+        try:
+            return await self._may_answer(task, str(event.details["version"]))
+        except StateUnavailable:  # rather a word too many: it is not told again
+            return True
 
     async def _regain(self, folded: Folded, known: Mapping[str, int]) -> None:
         """Read again what Redis has lost, if it has, and nobody else is at it."""

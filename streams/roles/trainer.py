@@ -37,7 +37,7 @@ from streams.state.refits import Refits, Request
 from streams.state.registry import Registry
 from streams.trainer.recency import Since, certifying, too_few
 from streams.trainer.release import Order, Releases
-from streams.trainer.trigger import Attempt, Tried, due, requested
+from streams.trainer.trigger import Attempt, Tried, due, full, requested
 from streams.trainer.window import Window, usable
 
 log = logging.getLogger(__name__)
@@ -181,9 +181,9 @@ class Trainer(Service):
         stopped = posture.breaker.open
         if asked:
             since = Since(max([posture.certify_from, *(request.since for request in asked)]), teacher)
-            tried = Tried(since.certify, certifying(traces, task.config, since))
-            seen, attempt = self._windows[task.name].seen, self._attempts[task.name]
-            if requested(tried, seen, attempt, task.config, time.monotonic()):
+            window, fresh = self._windows[task.name], certifying(traces, task.config, since)
+            tried = Tried(since.certify, fresh, full(len(window), fresh, task.config.refit))
+            if requested(tried, window.seen, self._attempts[task.name], task.config, time.monotonic()):
                 return Order(task, traces, since, stopped, tried)
         since = Since(posture.certify_from, teacher)
         more = stopped or audit_rate(task.config, certified=True) > 0.0

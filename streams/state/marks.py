@@ -90,6 +90,13 @@ class Marks:
             raise StateUnavailable("Redis has lost what certify had folded")
         self.know(positions)
 
+    async def forget(self) -> None:
+        """Have everything read again: whoever knew how far it was folded finds that Redis has lost it."""
+        with self._connection.reached() as redis:
+            logs = [as_text(name) for name in await redis.hkeys(self._keys.folded)]
+            if positions := [log for log in logs if log != _REBUILDING]:
+                await redis.hdel(self._keys.folded, *positions)
+
     async def begin(self, folded: Folded) -> bool:
         """Claim the reading again, in place of whoever had the claim in `folded`; False if it has changed."""
         claim = f"{secrets.token_hex(8)}:0"

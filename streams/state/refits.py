@@ -65,7 +65,7 @@ class Refits:
         return [request for request in pending if request.task in led]
 
     async def answered(self, requests: Iterable[Request]) -> None:
-        """Their refit has published a version: they are done with."""
+        """Their refit has published a version, or found none better than the live one: they are done with."""
         entries = [request.entry for request in requests]
         if entries:
             with self._connection.reached() as redis:

@@ -14,10 +14,12 @@ class Tried:
     Attributes:
         since: Unix milliseconds; older traces may not certify.
         certifying: traces that may.
+        full: a window is full, so that there will hardly be more of them.
     """
 
     since: int
     certifying: int
+    full: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,16 +59,16 @@ def requested(now_there: Tried, seen: int, attempt: Attempt, config: Config, now
     """Whether to refit now that somebody has asked for it.
 
     It takes enough traces that may certify, and a fifth more than the last attempt on traces since the same
-    time had: further looks at the same ones would only invite errors. Where the windows hold no more than it
-    had, as many other traces must have come instead.
+    time had: further looks at the same ones would only invite errors. Where a window is full, as many other
+    traces must have come instead.
     """
     if now - attempt.ended < config.refit.quiet:
         return False
     before = attempt.tried
     had = before.certifying if before is not None and before.since == now_there.since else 0
-    more, full = now_there.certifying >= had * _AGAIN, now_there.certifying >= _most(config.refit)
-    others = seen - attempt.seen >= had * (_AGAIN - 1.0)
-    return enough(now_there.certifying, config.refit) and (more or (full and others))
+    more = now_there.certifying >= had * _AGAIN
+    others = now_there.full and seen - attempt.seen >= had * (_AGAIN - 1.0)
+    return enough(now_there.certifying, config.refit) and (more or others)
 
 
 def enough(certifying: int, refit: Refit) -> bool:
@@ -75,9 +77,9 @@ def enough(certifying: int, refit: Refit) -> bool:
     return certifying >= min(refit.at_least, window)
 
 
-def _most(refit: Refit) -> int:
-    """How many traces may certify at all."""
-    return refit.window if refit.calibration_window is None else min(refit.window, refit.calibration_window)
+def full(held: int, certifying: int, refit: Refit) -> bool:
+    """Whether a window of traces, or the one of those that may certify, holds all that it may."""
+    return held >= refit.window or certifying >= (refit.calibration_window or refit.window)
 
 
 def needed(traces: int, refit: Refit) -> float:

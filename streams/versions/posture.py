@@ -90,7 +90,8 @@ class Breaker:
     def joined(self, known: "Breaker") -> "Breaker":
         """With all that `known` stops as well."""
         stopped = dict.fromkeys((*known.against, *self.against))
-        return replace(self, open=self.open or known.open, against=tuple(stopped)[-_REMEMBERED:])
+        since = max(self.since, known.since)
+        return replace(self, open=self.open or known.open, against=tuple(stopped)[-_REMEMBERED:], since=since)
 
     def closed(self, version: str | None, since: int, reason: str, by: str) -> "Breaker":
         """With `version` free to answer."""

@@ -212,11 +212,15 @@ async def test_an_alarm_after_redis_was_emptied_stops_what_a_worker_still_answer
     redis_url: str, stack: AsyncExitStack, artifact: Artifact, tmp_path: Path
 ) -> None:
     worker = Worker(redis_url, Copies(tmp_path), stack, poll=0.01)
+    worker.live.configure("t", {"embedder": "precomputed"})
     await worker.publish(artifact)
     await worker.start()
     await worker.live.next()
-    await worker.registry.block("t", "v1", "yes")
-    await worker.until(lambda: bool(worker.live.safeguards("t").blocked))
+    await worker.publish(version(artifact, "v2"), Plan(State.CANARY, 0.25, 59))
+    await worker.until(lambda: worker.live.task("t").candidate is not None)
+    for one in ("v1", "v2"):
+        await worker.registry.block("t", one, "yes")
+    await worker.until(lambda: len(worker.live.safeguards("t").blocked) == 2)
     emptied = [key async for key in worker.connection.redis.scan_iter(f"{worker.keys.prefix}:*")]
     await worker.connection.redis.delete(*emptied)
     await worker.alarm("v0")
@@ -224,7 +228,10 @@ async def test_an_alarm_after_redis_was_emptied_stops_what_a_worker_still_answer
     assert not worker.live.task("t").breaker.stops("v1"), "it may be another one that fell"
     await worker.alarm("v1")
     await worker.until(lambda: worker.live.task("t").breaker.stops("v1"))
-    assert worker.live.safeguards("t").blocked == {"v1": frozenset({"yes"})}
+    candidate = worker.live.task("t").candidate
+    assert candidate is not None, "it goes on answering its share"
+    assert candidate.blocked == frozenset({"yes"})
+    assert worker.live.safeguards("t").blocked == dict.fromkeys(["v1", "v2"], frozenset({"yes"}))
     await worker.until(lambda: worker.copies.guards()["t"].breaker.against == ("v0", "v1"))
 
 

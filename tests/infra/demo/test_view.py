@@ -22,6 +22,7 @@ STANDING = Standing(
     overdue=0,
     bound=0.953,
     certified=True,
+    complete=True,
     alarm=0.0,
     breaker="alarm: 8 of the last 20 audits agree",
     candidate=None,

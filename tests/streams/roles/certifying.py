@@ -140,12 +140,12 @@ class Deployment:
         self.told.events.clear()
         return kinds
 
-    def renamed(self, identity: str) -> None:
-        """From now on the broker knows the topics by this; for processes that start from now on."""
-        for stream in (TRACES, DEFERRALS):
+    def renamed(self, identity: str, streams: Sequence[str] = (TRACES, DEFERRALS)) -> None:
+        """From now on the broker knows these topics by this; for processes that start from now on."""
+        for stream in streams:
             before = self.traces if stream == TRACES else self.deferrals
             topic = Topic(stream)
-            topic.messages, topic.commits, topic.identity = before.messages, {}, identity
+            topic.messages, topic.identity = before.messages, identity
             if stream == TRACES:
                 self.traces = topic
             else:

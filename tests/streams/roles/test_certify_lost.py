@@ -5,8 +5,11 @@ import contextlib
 
 import pytest
 
+from schemas.messages import Teacher
+from streams.certify.news import DEFERRALS
 from streams.errors import StateUnavailable
 from streams.state.marks import Folded, Marks
+from streams.state.registry import Registry
 from tests.streams.roles.certifying import Deployment, asked, audit, audits
 
 
@@ -33,6 +36,33 @@ async def test_topics_that_get_an_identity_are_the_same_and_topics_of_another_on
     with pytest.raises(StateUnavailable):
         await named.certified(batch)
     assert (await deployment.finding()).audits == 60, "whoever still reads the old topic changes nothing"
+
+
+async def test_where_one_topic_is_made_again_the_other_one_is_read_again_and_the_teacher_is_known(
+    deployment: Deployment,
+) -> None:
+    batch = [deployment.traces.add(one) for one in audits(40)]
+    other = Teacher("another")
+    batch += [deployment.traces.add(one) for one in audits(10, "s", teacher=other, replied_at=900_000)]
+    deployment.renamed("old", [DEFERRALS])
+    first = await deployment.certifier()
+    await first.certified(batch)
+    await first.asked([deployment.deferrals.add(asked("gone"))])
+    await deployment.connection.redis.sadd(deployment.keys.tasks, "t")
+    deployment.traces.commits["traces:0"] = 100
+    deployment.deferrals.messages.clear()
+    traces = deployment.traces
+    deployment.renamed("new", [DEFERRALS])
+    assert deployment.traces is traces
+    after = await deployment.certifier()
+    for _ in range(2):
+        with contextlib.suppress(StateUnavailable):
+            await after.look()
+    await after.look()
+    finding = await deployment.finding()
+    assert (finding.audits, finding.pending, finding.complete) == (10, 0, True)
+    registry = Registry(deployment.connection, deployment.keys, 5)
+    assert await registry.teacher_since("t") == 900_000
 
 
 async def test_redis_that_is_emptied_is_noticed_and_what_it_held_is_read_again(
@@ -158,7 +188,6 @@ async def test_a_certifier_that_was_killed_anywhere_counts_what_it_is_given_agai
     for size in (10, 20, 30):
         await (await deployment.certifier()).certified(batch[:size])
         await (await deployment.certifier()).certified(batch[:size])
-    assert await deployment.finding() == await deployment.finding()
     finding = await deployment.finding()
     assert (finding.audits, finding.agreements) == (30, 29)
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.config import Config, Refit
-from streams.trainer.trigger import Attempt, Tried, due, needed, requested
+from streams.trainer.trigger import Attempt, Tried, due, full, needed, requested
 
 _refits = st.builds(Refit, growth=st.floats(0, 2), at_least=st.integers(1, 500), quiet=st.floats(0, 100))
 _arrivals = st.lists(st.tuples(st.integers(0, 400), st.floats(0, 200)), max_size=60)
@@ -91,5 +91,9 @@ def test_no_refit_waits_for_more_traces_than_the_calibration_window_lets_certify
     assert not requested(Tried(7, 119), 5000, Attempt(), config, 50.0)
     assert requested(Tried(7, 120), 5000, Attempt(), config, 50.0)
     refused = Attempt(seen=5000, ended=0.0, config=config, traces=5000, tried=Tried(7, 120))
-    assert not requested(Tried(7, 120), 5023, refused, config, 50.0), "the same ones, nearly"
-    assert requested(Tried(7, 120), 5024, refused, config, 50.0)
+    assert full(5000, 120, config.refit)
+    assert full(100_000, 7, config.refit)
+    assert not full(99_999, 119, config.refit)
+    assert not requested(Tried(7, 120, full=True), 5023, refused, config, 50.0), "the same ones, nearly"
+    assert requested(Tried(7, 120, full=True), 5024, refused, config, 50.0)
+    assert not requested(Tried(7, 120), 5024, refused, config, 50.0), "more of them may come yet"
