@@ -152,8 +152,8 @@ class Manifest(Struct, frozen=True):
 
         None when nothing at or above it was certified: defer everything.
         """
-        points = [point for point in self.frontier if point.target >= target - 1e-9]
-        return min(points, key=lambda point: point.target).threshold if points else None
+        point = serving(self.frontier, target)
+        return point.threshold if point else None
 
     def encode(self) -> bytes:
         """Indented JSON, sealed."""
@@ -183,6 +183,12 @@ class Manifest(Struct, frozen=True):
 
 class _Versioned(Struct):
     format: int
+
+
+def serving(frontier: Sequence[FrontierPoint], target: float) -> FrontierPoint | None:
+    """The point of the smallest target that is at least `target`; None where there is none."""
+    points = [point for point in frontier if point.target >= target - 1e-9]
+    return min(points, key=lambda point: point.target, default=None)
 
 
 def grid(asked: Sequence[float] = ()) -> tuple[float, ...]:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Self
 
 from models.manifest import Manifest
+from models.noise.ceiling import proven
 from schemas.config import Config, Override, config_of
-from streams.certify.consistency import Consistency
 from streams.live import threshold
 from streams.settings import Settings
 from streams.state.audits import Audits
@@ -125,7 +125,7 @@ class _Shelf:
             pinned=posture.pin.reason if posture.pin else None,
             asked_again=twice.asked,
             said_the_same=twice.same,
-            ceiling=Consistency(twice.asked, twice.same).ceiling(config.delta),
+            ceiling=proven(twice, config.delta),
         )
 
 

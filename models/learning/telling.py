@@ -16,7 +16,7 @@ from models.drift import reference
 from models.learning.learn import Fitted
 from models.learning.options import Options
 from models.learning.sweep import Recipe
-from models.manifest import FORMAT, FrontierPoint, Manifest, Member, Teacher
+from models.manifest import FORMAT, FrontierPoint, Manifest, Member, Teacher, serving
 from models.study import Study, Twice
 from models.surrogates import linear
 from models.surrogates.zoo import ALWAYS
@@ -52,7 +52,8 @@ class FitSummary(msgspec.Struct, frozen=True):
 
     def coverage(self, target: float) -> float:
         """Share of the requests that it should answer at this target; 0.0 where that is not certified."""
-        return max((point.coverage for point in self.frontier if point.target >= target - 1e-9), default=0.0)
+        point = serving(self.frontier, target)
+        return point.coverage if point else 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,14 @@ better.
 
 import math
 
+from models.certificate import Certificate, upper_bound
+from models.study import Twice
+
+
+def proven(twice: Twice, delta: float) -> float:
+    """What no surrogate that answers everything can agree with more often, proven at level `delta`."""
+    return ceiling(1.0 - upper_bound(Certificate(twice.asked, twice.same), delta))
+
 
 def ceiling(differ: float, labels: int | None = None) -> float:
     """c(q): highest agreement where two answers of the teacher differ with chance `differ`, in [0, 1].

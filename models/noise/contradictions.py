@@ -17,9 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models import exact
-from models.certificate import Certificate, lower_bound, upper_bound
+from models.certificate import Certificate, lower_bound
 from models.features import Features
-from models.noise.ceiling import ceiling
+from models.noise.ceiling import ceiling, proven
 from models.noise.repeats import pairs
 from models.study import Noise, Twice
 
@@ -56,13 +56,12 @@ def measured(twice: Twice) -> Noise | None:
     """
     if twice.asked < FEWEST:
         return None
-    counts = Certificate(twice.asked, twice.same)
     return Noise(
         pairs=twice.asked,
         contradictions=twice.asked - twice.same,
         ceiling=ceiling(1.0 - twice.same / twice.asked),
-        low=lower_bound(counts, LEVEL),
-        high=ceiling(1.0 - upper_bound(counts, LEVEL)),
+        low=lower_bound(Certificate(twice.asked, twice.same), LEVEL),
+        high=proven(twice, LEVEL),
         asked=True,
     )
 

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from models.fit import FitSummary
 from models.gate.labels import accounts
-from models.manifest import FrontierPoint, Manifest
+from models.manifest import FrontierPoint, Manifest, serving
 from models.report.boundary import Pair, boundary
 from models.report.changes import Changes, Side, changes, figures, side
 from models.report.cost import Choice, Cost, cost
@@ -148,12 +148,6 @@ def content(subject: Subject) -> Content:
         noise=None if study is None else study.noise,
         cost=None if point is None else cost(_choices(summary.frontier), point.target),
     )
-
-
-def serving(points: Sequence[FrontierPoint], target: float) -> FrontierPoint | None:
-    """The certified point of the smallest target that is at least the one asked for, as workers choose it."""
-    high_enough = [point for point in points if point.target >= target - 1e-9]
-    return min(high_enough, key=lambda point: point.target, default=None)
 
 
 def _pairs(study: Study | None, texts: Sequence[str] | None, threshold: float | None) -> tuple[Pair, ...]:

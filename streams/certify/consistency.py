@@ -10,8 +10,9 @@ from collections.abc import Iterable, Mapping
 from msgspec import Struct
 from msgspec.structs import replace
 
-from models.certificate import Certificate, upper_bound
-from models.noise.ceiling import ceiling
+from models.certificate import Certificate
+from models.noise.ceiling import proven
+from models.study import Twice
 from schemas.config import Config
 
 _TEACHERS = 8
@@ -29,7 +30,7 @@ class Consistency(Struct, frozen=True):
 
     def ceiling(self, delta: float) -> float:
         """What no surrogate that answers all requests can agree with more often, at level `delta`."""
-        return ceiling(1.0 - upper_bound(Certificate(self.asked, self.same), delta))
+        return proven(Twice(self.asked, self.same), delta)
 
     def puts_out_of_reach(self, config: Config) -> bool:
         """Whether it is proven that the target lies above the ceiling, which is a square root."""
