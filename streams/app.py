@@ -31,7 +31,7 @@ from streams.kafka.connect import open_onlooker, open_reader, open_role, open_wr
 from streams.kafka.dead_letters import DeadLetters
 from streams.kafka.source import Source
 from streams.kafka.tail import Tail
-from streams.kafka.topics import identity
+from streams.kafka.topics import Identities
 from streams.live import Live
 from streams.policies import PolicyWatch
 from streams.roles import certify, config, learn, route, teacher, trainer
@@ -91,6 +91,7 @@ class _Assembly:
         self._registry = Registry(self._connection, settings.keys, settings.policies_kept)
         self._announcer = Announcer(lambda: open_writer(settings), settings.topics.events)
         self._slot = _Slot(settings)
+        self._identities = Identities(settings)
 
     def add(self, roles: frozenset[Role]) -> None:
         self._app.services += [self._slot, _Closing(self._connection, self._announcer)]
@@ -203,7 +204,7 @@ class _Assembly:
             topic,
             reader=lambda: open_reader(settings),
             onlooker=lambda: open_onlooker(settings, role),
-            identify=lambda: identity(settings, topic),
+            identify=lambda: self._identities.of(topic),
             batch=settings.batch,
         )
 

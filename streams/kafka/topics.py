@@ -1,6 +1,7 @@
 """The topics as they should be on the broker, and making those that are missing."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from confluent_kafka import KafkaException, TopicCollection
 from confluent_kafka.admin import AdminClient
@@ -60,22 +61,31 @@ def ensure(settings: Settings) -> list[str]:
     return [topic.name for topic in missing]
 
 
-def identity(settings: Settings, topic: str) -> str:
-    """What the broker knows a topic by: another one once it was deleted and made again.
+class Identities:
+    """Asks the broker which topic a name stands for, over one connection that the first question opens."""
 
-    Empty where the broker names none (before Kafka 2.8), or is not to be asked.
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
 
-    Raises:
-        KafkaFailed: the broker can't be reached, or there is no such topic.
-    """
-    if not settings.topic_ids:
-        return ""
-    admin = AdminClient(admin_options(settings))
-    try:
-        found = admin.describe_topics(TopicCollection([topic]))[topic].result(_PROMPTLY).topic_id
-    except (KafkaException, TimeoutError) as error:
-        raise KafkaFailed(f"the broker does not say which topic {topic} is: {error}") from error
-    return str(found) if found.get_most_significant_bits() or found.get_least_significant_bits() else ""
+    def of(self, topic: str) -> str:
+        """What the broker knows a topic by: another one once it was deleted and made again.
+
+        Empty where the broker names none (before Kafka 2.8), or is not to be asked.
+
+        Raises:
+            KafkaFailed: the broker can't be reached, or there is no such topic.
+        """
+        if not self._settings.topic_ids:
+            return ""
+        try:
+            found = self._admin.describe_topics(TopicCollection([topic]))[topic].result(_PROMPTLY).topic_id
+        except (KafkaException, TimeoutError) as error:
+            raise KafkaFailed(f"the broker does not say which topic {topic} is: {error}") from error
+        return str(found) if found.get_most_significant_bits() or found.get_least_significant_bits() else ""
+
+    @cached_property
+    def _admin(self) -> AdminClient:
+        return AdminClient(admin_options(self._settings))
 
 
 def touch(settings: Settings) -> None:
