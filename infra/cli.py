@@ -10,7 +10,7 @@ from typing import NoReturn
 
 import typer
 
-from infra.commands.output import note
+from infra.console.output import note
 from infra.errors import InputError
 from infra.local.errors import LocalServerError
 from models.errors import ModelError
@@ -21,17 +21,17 @@ _COMMANDS = {
     "demo": "demo",
     "up": "serve",
     "worker": "serve",
-    "ask": "traffic",
-    "produce": "traffic",
-    "consume": "traffic",
-    "fit": "learning",
-    "predict": "learning",
-    "evaluate": "learning",
+    "ask": "client",
+    "produce": "client",
+    "consume": "client",
+    "fit": "fit",
+    "predict": "fit",
+    "evaluate": "fit",
     "report": "report",
     "scan": "scan",
-    "status": "operators",
-    "config": "operators",
-    "topics": "operators",
+    "status": "config",
+    "config": "config",
+    "topics": "config",
     "policies": "policies",
     "bench": "bench",
 }

@@ -17,7 +17,7 @@ from models.errors import EmbedderError, InvalidSpec, ModelError, PolicyError, T
 from models.features import Features
 from models.manifest import FrontierPoint, Manifest
 from models.policy import Policy, Scores
-from models.training import TrainingSet
+from models.training_set import TrainingSet
 
 __all__ = [
     "Artifact",

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import msgspec
 import numpy as np
 
-from models import exact
+from models import binomial
 from models.features import Features
 from models.policy import Policy
 
@@ -80,7 +80,7 @@ def _result(target: float, threshold: float | None, hits: int, trials: int, rows
         threshold=threshold,
         coverage=trials / rows if rows else 0.0,
         agreement=hits / trials if trials else None,
-        low=exact.lower(hits, trials, LEVEL / 2),
-        high=exact.upper(hits, trials, LEVEL / 2),
-        violation=exact.shortfall(hits, trials, target) < LEVEL,
+        low=binomial.lower(hits, trials, LEVEL / 2),
+        high=binomial.upper(hits, trials, LEVEL / 2),
+        violation=binomial.shortfall(hits, trials, target) < LEVEL,
     )

@@ -8,18 +8,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.artifact import Artifact
+from models.forecast.learning_curve import learning_curve, more_traces, point
 from models.gate import labels
 from models.gate.frontier import Sample, certify, reasons, too_few
-from models.learning.export import export
-from models.learning.learn import Fitted, Progress, learn
-from models.learning.options import Options
-from models.learning.probes import with_probes
-from models.learning.telling import FitSummary, Found, Order, manifest_of, recipe, summary_of
 from models.manifest import Manifest, Teacher, grid
 from models.noise import contradictions
-from models.outlook.curve import learning_curve, more_traces, point
 from models.study import CurvePoint, Noise, Study, Twice
-from models.training import TrainingSet, check
+from models.training.export import export
+from models.training.fit_stages import Fitted, Progress, learn
+from models.training.options import Options
+from models.training.self_test import with_probes
+from models.training.summary import FitSummary, Found, Order, manifest_of, recipe, summary_of
+from models.training_set import TrainingSet, check
 
 __all__ = ["Artifact", "FitResult", "FitSummary", "Options", "TrainingSet", "fit"]
 
@@ -76,7 +76,7 @@ def fit(
         progress: told the share done, in [0, 1], and what is being done.
 
     Raises:
-        TrainingError: see `models.training.check`.
+        TrainingError: see `models.training_set.check`.
         PolicyError: the parent's manifest can't be read.
         InvalidSpec: `embedder` is not of the grammar.
         ValueError: a target or delta outside (0, 1), or no target.

@@ -16,10 +16,10 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from models.artifact import Artifact
-from models.designs import feeds
 from models.embedders.spec import is_lazy, reads_text
 from models.errors import PolicyError
 from models.features import Features
+from models.featurizers import onnx_inputs
 from models.graph.session import FAILURES, single_threaded
 from models.manifest import Manifest, Probe
 
@@ -128,12 +128,12 @@ class Policy:
     def _score_lazily(self, features: Features, embed: Embed | None, scores: "_Unscored") -> None:
         """The first stage for all rows, then both for those that it leaves open."""
         dimension = self.manifest.dimension or 0
-        nothing: feeds.Feed = {
+        nothing: onnx_inputs.Feed = {
             "embedding": np.zeros((0, dimension), np.float32),
             "rest": np.zeros(0, np.int64),
         }
         done = np.zeros(len(features), dtype=np.bool_)
-        for rows, feed in feeds.of_texts(features):
+        for rows, feed in onnx_inputs.of_texts(features):
             *found, done[rows] = self._run(FIRST_OUTPUTS, feed | nothing)
             scores.put(rows, found)
         rest = np.flatnonzero(~done)
@@ -142,22 +142,24 @@ class Policy:
         left = features.take(rest)
         if features.embeddings is None and embed is not None:
             left = Features(left.texts, embed(rest))
-        for rows, feed in feeds.of_both(left, dimension):
+        for rows, feed in onnx_inputs.of_both(left, dimension):
             counted = np.arange(len(feed["text"]))
             scores.put(rest[rows], self._run(OUTPUTS, feed | {"rest": counted}))
 
-    def _run(self, outputs: Sequence[str], feed: feeds.Feed) -> list[NDArray[Any]]:
+    def _run(self, outputs: Sequence[str], feed: onnx_inputs.Feed) -> list[NDArray[Any]]:
         try:
             return self._session.run(outputs, feed)  # type: ignore[no-any-return]
         except FAILURES as error:
             raise PolicyError(f"graph of {self.manifest.version}: {error}") from error
 
-    def _chunks(self, features: Features) -> Iterator[feeds.Chunk]:
+    def _chunks(self, features: Features) -> Iterator[onnx_inputs.Chunk]:
         dimension = self.manifest.dimension
         if dimension is None:
-            return feeds.of_texts(features)
+            return onnx_inputs.of_texts(features)
         return (
-            feeds.of_both(features, dimension) if self._reads_text else feeds.of_vectors(features, dimension)
+            onnx_inputs.of_both(features, dimension)
+            if self._reads_text
+            else onnx_inputs.of_vectors(features, dimension)
         )
 
     def _check_ports(self) -> None:

@@ -10,12 +10,12 @@ from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from models.fit import FitResult, Options, fit
+from models.forecast.forecast import METHOD, Assumptions, Outlook, Prospect, prospect
+from models.forecast.learning_curve import learning_curve, name, point
 from models.gate.frontier import Sample
 from models.noise import contradictions
-from models.outlook.curve import learning_curve, name, point
-from models.outlook.prospect import METHOD, Assumptions, Outlook, Prospect, prospect
 from models.study import CurvePoint, Noise, Study
-from models.training import TrainingSet
+from models.training_set import TrainingSet
 
 PATIENCE = 30.0
 """Seconds that a learning curve may take beyond what the fit took."""
@@ -99,7 +99,7 @@ def scan(
         progress: told the share done, in [0, 1], and what is being done.
 
     Raises:
-        TrainingError: see `models.training.check`.
+        TrainingError: see `models.training_set.check`.
         ValueError: see `models.fit.fit`.
     """
     started = time.perf_counter()

@@ -16,37 +16,37 @@ import faust
 from faust.app.base import BootStrategy
 from mode import Service, ServiceT
 
-from streams.audit import Auditor
-from streams.certify.logs import Log
-from streams.certify.news import DEFERRALS, TRACES
+from streams.certify.observations import DEFERRALS, TRACES
+from streams.certify.topic_log import Log
 from streams.clock import steady_ms
-from streams.collector import calm_down
 from streams.drift.watch import DriftWatch
-from streams.judgement.candidates import Candidates
-from streams.judgement.consequences import Consequences
-from streams.kafka.announcer import Announcer
+from streams.gc_tuning import calm_down
 from streams.kafka.channel import BatchChannel
 from streams.kafka.clients import largest_message
 from streams.kafka.connect import open_onlooker, open_reader, open_role, open_writer
 from streams.kafka.dead_letters import DeadLetters
+from streams.kafka.event_publisher import Announcer
 from streams.kafka.source import Source
 from streams.kafka.tail import Tail
 from streams.kafka.topics import Identities
-from streams.live import Live
-from streams.policies import PolicyWatch
 from streams.roles import certify, config, learn, route, teacher, trainer
-from streams.routing.encoders import Encoders
+from streams.rollout.alarm_response import Consequences
+from streams.rollout.disk_cache import Copies
+from streams.rollout.policy_sync import PolicyWatch
+from streams.rollout.trials import Candidates
+from streams.routing.encoder_pool import Encoders
+from streams.sampling import Auditor
 from streams.settings import Role, Settings, load_settings
 from streams.slots import Slot
 from streams.state.audits import Audits
 from streams.state.connection import Connection
-from streams.state.copies import Copies
+from streams.state.fold_offsets import Marks
 from streams.state.lease import Leases
-from streams.state.marks import Marks
-from streams.state.refits import Refits
+from streams.state.refit_queue import Refits
 from streams.state.registry import Registry
-from streams.state.replies import Replies
-from streams.state.trials import Trials
+from streams.state.reply_dedup import Replies
+from streams.state.trial_counts import Trials
+from streams.tasks import Live
 from streams.teacher.client import Asker
 
 log = logging.getLogger(__name__)

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from infra.errors import MissingData
-from infra.files import features, read_traces
+from infra.files.traces import features, read_traces
 from models.features import Features
 
 _BESIDE = Path(__file__).parents[3] / "shared" / "data"

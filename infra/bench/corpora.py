@@ -6,7 +6,7 @@ from pathlib import Path
 from infra.bench import banking
 from infra.bench.banking import Split
 from infra.errors import MissingData
-from infra.files import read_traces
+from infra.files.traces import read_traces
 from models.features import Features
 
 BANKING77, SNIPS = "Banking77", "Snips"

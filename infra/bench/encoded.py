@@ -5,8 +5,8 @@ from pathlib import Path
 
 from infra.bench.banking import Split
 from infra.errors import MissingData
-from models.embedders.embedder import Embedder
-from models.embedders.open import open_embedder
+from models.embedders.contract import Embedder
+from models.embedders.loader import open_embedder
 from models.features import Features
 
 STATIC, MINILM = "static-256", "minilm-int8"

@@ -14,10 +14,10 @@ from pathlib import Path
 from infra.bench import whole
 from infra.bench.banking import Split, read
 from infra.bench.draws import subsets
-from infra.bench.figures import Figure, Report, figure, report
 from infra.bench.kinds import chosen
-from infra.bench.order import Order
 from infra.bench.progress import tell
+from infra.bench.report import Figure, Report, figure, report
+from infra.bench.request import Order
 from infra.bench.tables import Table, shares
 from infra.bench.tracer import rival
 from infra.bench.tracer.environment import NAME, tracer_if_wanted, unless_it_fails

@@ -10,13 +10,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from infra.bench.alone import Measured, alone
 from infra.bench.banking import Split, read
 from infra.bench.draws import grown
-from infra.bench.figures import Figure, Report, figure, report
 from infra.bench.kinds import Kind, chosen
-from infra.bench.order import Order
+from infra.bench.process import Measured, alone
 from infra.bench.progress import tell
+from infra.bench.report import Figure, Report, figure, report
+from infra.bench.request import Order
 from infra.bench.tables import Table
 from infra.bench.trial import fitted
 from models.artifact import Artifact

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from infra.bench.banking import Split
 from infra.bench.kinds import Kind
 from models.artifact import Artifact
-from models.gate.account import hindsight
+from models.gate.candidate_metrics import hindsight
 from models.policy import Policy
 
 

@@ -10,7 +10,7 @@ from msgspec import Struct
 from infra.bench.banking import Split
 from infra.bench.kinds import Kind
 from infra.errors import MissingData
-from models import exact
+from models import binomial
 from models.artifact import Artifact
 from models.evaluate import LEVEL, evaluate
 from models.fit import FitResult, TrainingSet, fit
@@ -47,7 +47,7 @@ class Outcome(Struct, frozen=True):
     @property
     def violation(self) -> bool:
         """Agreement is significantly below target, as `models.evaluate` has it: exact p < .05."""
-        return exact.shortfall(self.agreed, self.answered, self.target) < LEVEL
+        return binomial.shortfall(self.agreed, self.answered, self.target) < LEVEL
 
 
 class Trial(Struct, frozen=True):

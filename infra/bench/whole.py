@@ -7,11 +7,11 @@ fitted on five sixths of them. Each fit has a process of its own.
 import time
 from dataclasses import dataclass
 
-from infra.bench.alone import alone
 from infra.bench.banking import Split
 from infra.bench.draws import subsets
 from infra.bench.hindsight import best
 from infra.bench.kinds import Kind
+from infra.bench.process import alone
 from infra.bench.progress import tell
 from infra.bench.trial import TARGETS, Trial, fitted, judged, policy_of
 from models.artifact import Artifact

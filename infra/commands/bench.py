@@ -9,10 +9,10 @@ import msgspec
 import typer
 
 from infra.bench.banking import data_folder, likely_folder
-from infra.bench.figures import LEAST_RUNS, Figure, Report
-from infra.bench.order import Order
+from infra.bench.report import LEAST_RUNS, Figure, Report
+from infra.bench.request import Order
 from infra.bench.tables import lines
-from infra.commands.output import AsJson, line, note, result
+from infra.console.output import AsJson, line, note, result
 
 commands = typer.Typer()
 bench = typer.Typer(help="Measure, each figure beside a reference in the same run.", no_args_is_help=True)

@@ -6,12 +6,12 @@ from typing import Annotated
 import typer
 from rich.live import Live
 
-from infra.commands.output import AsJson, note, result
+from infra.console.output import AsJson, note, result
 from infra.demo import view
+from infra.demo.run import TASK, play
 from infra.demo.scoreboard import Scoreboard
-from infra.demo.show import TASK, play
 from infra.serve.servers import servers
-from infra.serve.standing import Standing
+from infra.serve.status import Standing
 from infra.serve.worker import log_plainly
 from streams.settings import Settings, load_settings
 

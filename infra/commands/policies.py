@@ -7,10 +7,10 @@ from typing import Annotated
 import msgspec
 import typer
 
-from infra.commands.output import AsJson, line, result
 from infra.commands.writing import write
+from infra.console.output import AsJson, line, result
+from infra.serve.policy_admin import Version, close, consulted, go_live, listed, of_version, pin, shelf, unpin
 from infra.serve.servers import client_settings
-from infra.serve.versions import Version, close, consulted, go_live, listed, of_version, pin, shelf, unpin
 from models.manifest import Manifest
 from schemas.codec import EVENT
 from schemas.messages import Event, EventKind
@@ -18,9 +18,9 @@ from streams.clock import unix_ms
 from streams.kafka.batch import Outgoing
 from streams.settings import Settings
 from streams.state.registry import Registry
-from streams.versions.account import by_operator, moved
-from streams.versions.posture import Change
-from streams.versions.states import State
+from streams.versions.events import by_operator, moved
+from streams.versions.lifecycle import State
+from streams.versions.serving_state import Change
 
 commands = typer.Typer()
 

@@ -5,12 +5,12 @@ from typing import Annotated
 
 import typer
 
-from infra.commands.embedding import EmbedderName, PromptFile, read_by, read_for
-from infra.commands.output import line
-from infra.commands.targets import TARGET, ManyTargets, Targets
+from infra.console.embedder_options import EmbedderName, PromptFile, read_by, read_for
+from infra.console.output import line
+from infra.console.target_options import TARGET, ManyTargets, Targets
 from infra.errors import InvalidFile
-from infra.files import read_traces
-from infra.reports import REPORT, report_rows
+from infra.files.reports import REPORT, report_rows
+from infra.files.traces import read_traces
 from models.embedders.spec import needs_text
 from models.manifest import Manifest
 from models.policy import Policy

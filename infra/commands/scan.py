@@ -6,17 +6,17 @@ from typing import Annotated
 
 import typer
 
-from infra.calls import Columns, read_calls
-from infra.commands.embedding import EmbedderName, PromptFile, brought, completed, encoder_of, named
-from infra.commands.output import AsJson, note, result
-from infra.commands.progress import progress_bar
-from infra.commands.prospects import tell_scan
-from infra.commands.targets import DELTA, Delta, ManyTargets, Targets, probability
-from infra.files import TraceLine, training_set
-from infra.once import distinct, once
+from infra.console.embedder_options import EmbedderName, PromptFile, brought, completed, encoder_of, named
+from infra.console.output import AsJson, note, result
+from infra.console.progress import progress_bar
+from infra.console.scan_table import tell_scan
+from infra.console.target_options import DELTA, Delta, ManyTargets, Targets, probability
+from infra.files.call_logs import Columns, read_calls
+from infra.files.dedup import distinct, once
+from infra.files.traces import TraceLine, training_set
 from models.embedders.spec import needs_text
 from models.features import Features
-from models.outlook.prospect import Assumptions
+from models.forecast.forecast import Assumptions
 from models.scan import scan as scanned
 
 commands = typer.Typer()

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from infra.commands.output import note
+from infra.console.output import note
 from infra.serve.servers import Embedded, servers
 from infra.serve.worker import log_plainly, run
 from streams.kafka.topics import ensure

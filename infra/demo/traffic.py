@@ -13,7 +13,7 @@ from typing import Final
 
 from infra.demo.ambiguous import TWO_IN_ONE, VAGUE
 from infra.demo.intents import INTENTS, Phrasings
-from infra.demo.words import CLOSINGS, OPENINGS, SHORTHAND, SLOTS
+from infra.demo.phrasing import CLOSINGS, OPENINGS, SHORTHAND, SLOTS
 
 LABELS: Final = tuple(INTENTS)
 

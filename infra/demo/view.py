@@ -10,7 +10,7 @@ from rich.text import Text
 
 from infra.demo.drift import DRIFTED
 from infra.demo.scoreboard import PRICE_IN, PRICE_OUT, Scoreboard
-from infra.serve.standing import Standing
+from infra.serve.status import Standing
 from schemas.messages import EventKind
 
 _BARS = " ▁▂▃▄▅▆▇█"

@@ -3,10 +3,10 @@
 import threading
 import time
 
-from infra.commands.reading import Reader
 from infra.demo.scoreboard import Scoreboard
+from infra.serve.topic_client import Reader
 from schemas.codec import EVENT, LABEL, REPLY
-from streams.kafka.context import as_bytes
+from streams.kafka.message import as_bytes
 from streams.settings import Settings
 
 

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from models.acceptors import boosted, learned, top1
+from models.acceptors import boosted, logistic, top1
 from models.acceptors.contract import Acceptor
 from models.acceptors.evidence import Evidence
-from models.gate.account import losses
+from models.gate.candidate_metrics import losses
 from models.surrogates.contract import Lesson
 
 CLEARLY, LEAST_GAIN = 2.0, 1e-3
@@ -45,7 +45,7 @@ def candidates(
     best = top1.fit(evidence.logits, lesson.codes, lesson.choosers, judges)
     found: list[tuple[Acceptor, NDArray[np.float32]]] = [(best, best.scores(evidence))]
     if lesson.choosers.any() and not only_top1 and _told_apart(agrees, sampled, lesson):
-        found.append(learned.cross_fit(evidence, agrees, sampled, lesson))
+        found.append(logistic.cross_fit(evidence, agrees, sampled, lesson))
         found.append(boosted.cross_fit(evidence, agrees, sampled, lesson))
     return [
         Judged(acceptor, scores, float(losses(scores, agrees)[judges].mean())) for acceptor, scores in found

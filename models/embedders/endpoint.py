@@ -21,7 +21,7 @@ import openai
 from msgspec import Meta
 from numpy.typing import NDArray
 
-from models.embedders.embedder import sound
+from models.embedders.contract import sound
 from models.embedders.prompt import Prompt
 from models.embedders.spec import ENDPOINT, PROBE
 from models.errors import EmbedderError, TextRefused

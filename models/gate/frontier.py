@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from models import exact
+from models import binomial
 from models.gate import thresholds
 from models.manifest import FrontierPoint
 
@@ -37,14 +37,14 @@ def certify(sample: Sample, targets: Sequence[float], delta: float) -> tuple[Fro
             sample.scores[sample.eligible], sample.agrees[sample.eligible], len(sample), target, delta
         )
         if passed is not None:
-            low = exact.lower(passed.agreements, passed.accepted, delta)
+            low = binomial.lower(passed.agreements, passed.accepted, delta)
             points.append(FrontierPoint(target, passed.threshold, passed.accepted / len(sample), low))
     return tuple(points)
 
 
 def too_few(sampled: int, targets: Sequence[float], delta: float) -> tuple[str, ...]:
     """Why no target can be certified with so few sampled traces, whatever is learned; empty if one may be."""
-    wanted = exact.fewest(min(targets), delta)
+    wanted = binomial.fewest(min(targets), delta)
     if sampled >= wanted:
         return ()
     return (f"{sampled} sampled traces, {min(targets):g} needs {wanted} even if all agree: wait for more",)
@@ -65,9 +65,9 @@ def reasons(
 def _shown(sample: Sample, target: float, delta: float) -> str:
     """How near the most certain quarter of the sample comes to the target."""
     ranked = np.argsort(-np.where(sample.eligible, sample.scores, -1.0), kind="stable")
-    count = min(max(len(sample) // 4, exact.fewest(target, delta)), int(sample.eligible.sum()))
+    count = min(max(len(sample) // 4, binomial.fewest(target, delta)), int(sample.eligible.sum()))
     agreements = int(sample.agrees[ranked[:count]].sum())
-    low = exact.lower(agreements, count, delta)
+    low = binomial.lower(agreements, count, delta)
     return (
         f"{target:g} could not be certified: where the surrogate is surest, on {count:,} of {len(sample):,} "
         f"sampled traces, it agrees with the teacher {agreements:,} times, which proves {low:.3f}"

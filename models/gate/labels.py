@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from models import exact
+from models import binomial
 from models.study import LabelAccount, Study
 
 LEVEL = 0.05
@@ -31,8 +31,8 @@ def accounts(study: Study, threshold: float | None, blocked: Mapping[str, str]) 
             traces=traces[code],
             answered=trials[code],
             agreements=hits[code],
-            low=exact.lower(hits[code], trials[code], LEVEL / 2),
-            high=exact.upper(hits[code], trials[code], LEVEL / 2),
+            low=binomial.lower(hits[code], trials[code], LEVEL / 2),
+            high=binomial.upper(hits[code], trials[code], LEVEL / 2),
             blocked=blocked.get(name),
             confused_with=study.names[instead[code]] if instead[code] >= 0 else None,
         )

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from models import exact
+from models import binomial
 
 STEPS = 400
 STARTS = ((0.25, 0.5), (0.45, 0.5))
@@ -55,7 +55,7 @@ def widest(
     passed, budget = None, 0.0
     for count, share in _plan(ranked, rows, target, delta):
         budget += share
-        if budget > 0.0 and exact.p_value(int(hits[count]), count, target) <= budget:
+        if budget > 0.0 and binomial.p_value(int(hits[count]), count, target) <= budget:
             passed = Passed(_above(ranked, count), count, int(hits[count]))
         else:
             budget = 0.0
@@ -64,7 +64,7 @@ def widest(
 
 def _plan(ranked: NDArray[np.float32], rows: int, target: float, delta: float) -> list[tuple[int, float]]:
     """How many rows each test accepts, strictest first, and the budget that is laid on it."""
-    if len(ranked) < exact.fewest(target, delta):
+    if len(ranked) < binomial.fewest(target, delta):
         return []
     starts = _starts(len(ranked), rows, target, delta)
     grid = np.linspace(starts[0][0], len(ranked), STEPS).astype(int)
@@ -80,7 +80,7 @@ def _starts(accepted: int, rows: int, target: float, delta: float) -> list[tuple
     A small sample has two: a late one for a high target, whose early ranks must not hold a single error, an
     early one for a stream whose head alone is good enough.
     """
-    least = exact.fewest(target, delta)
+    least = binomial.fewest(target, delta)
     shares = AMPLE_STARTS if rows >= AMPLE * least else STARTS
     shortest = int(np.ceil(FEWEST * least))
     ranks = [min(max(int(share * rows), shortest), accepted) for share, _ in shares]

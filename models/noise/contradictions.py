@@ -16,7 +16,7 @@ of 260 pairs differ, keep a bound of .998 and more; with 8 % of labels drawn by 
 import numpy as np
 from numpy.typing import NDArray
 
-from models import exact
+from models import binomial
 from models.certificate import Certificate, lower_bound
 from models.features import Features
 from models.noise.ceiling import ceiling, proven
@@ -43,8 +43,8 @@ def estimate(features: Features, codes: NDArray[np.int64], labels: int) -> Noise
         pairs=len(found),
         contradictions=differ,
         ceiling=ceiling(differ / len(found), labels),
-        low=1.0 - exact.upper(differ, len(found), LEVEL / 2),
-        high=ceiling(exact.lower(differ, len(found), LEVEL / 2), labels),
+        low=1.0 - binomial.upper(differ, len(found), LEVEL / 2),
+        high=ceiling(binomial.lower(differ, len(found), LEVEL / 2), labels),
     )
 
 

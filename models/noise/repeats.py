@@ -18,9 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from models.designs.ngrams import ORDERS, encode, windows
-from models.designs.vectors import normalised
 from models.features import Features
+from models.featurizers.ngrams import ORDERS, encode, windows
+from models.featurizers.vectors import normalised
 
 ALIKE = 0.8
 NEAR, SAME = 0.98, 0.9999

@@ -3,7 +3,7 @@
 import numpy as np
 from msgspec import Struct
 
-from models import exact
+from models import binomial
 from models.study import Study
 
 EDGES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 1.0)
@@ -55,6 +55,6 @@ def _bin(place: int, scores: np.ndarray, agrees: np.ndarray) -> Bin:
         rows=rows,
         score=float(scores.mean()),
         agreement=hits / rows,
-        low=exact.lower(hits, rows, LEVEL / 2),
-        high=exact.upper(hits, rows, LEVEL / 2),
+        low=binomial.lower(hits, rows, LEVEL / 2),
+        high=binomial.upper(hits, rows, LEVEL / 2),
     )

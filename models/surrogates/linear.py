@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from models.designs.contract import Design
+from models.featurizers.contract import Design
 from models.graph.building import Graph
 from models.surrogates import logistic
 from models.surrogates.contract import Lesson, Matrix

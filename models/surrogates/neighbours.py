@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from models.designs.vectors import VectorDesign
+from models.featurizers.vectors import VectorDesign
 from models.graph.building import FLOAT, UINT8, Graph
 from models.surrogates.contract import Lesson, Matrix
 from models.surrogates.logistic import THREADS

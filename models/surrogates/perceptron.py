@@ -11,7 +11,7 @@ from scipy.special import log_softmax
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier
 
-from models.designs.vectors import VectorDesign
+from models.featurizers.vectors import VectorDesign
 from models.graph.building import Graph
 from models.surrogates.contract import ABSENT, Lesson, Matrix
 

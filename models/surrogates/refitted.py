@@ -11,7 +11,7 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from models.designs.vectors import VectorDesign
+from models.featurizers.vectors import VectorDesign
 from models.graph.building import Graph
 from models.surrogates.contract import Lesson, Matrix, spread
 

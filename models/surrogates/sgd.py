@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.linear_model import SGDClassifier
 
-from models.designs.contract import Design
+from models.featurizers.contract import Design
 from models.graph.linear import Linear
 from models.surrogates import logistic
 from models.surrogates.contract import ABSENT, Lesson, Matrix

@@ -11,7 +11,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from models.designs.vectors import VectorDesign
+from models.featurizers.vectors import VectorDesign
 from models.surrogates import boosting, linear, neighbours, perceptron, sgd, trees
 from models.surrogates.contract import Lesson, Matrix, Surrogate
 

@@ -4,7 +4,7 @@ from collections.abc import Collection
 
 from models.drift import Signal
 from schemas.messages import Event, EventKind
-from streams.drift.traffic import Window
+from streams.drift.windows import Window
 
 
 def drift(task: str, window: Window, found: Collection[Signal], asks: bool, at: int) -> Event:

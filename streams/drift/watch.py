@@ -12,14 +12,14 @@ from collections.abc import Collection
 from mode import Service
 
 from models.drift import Signal, signals
-from streams.audit import audit_rate
 from streams.clock import unix_ms
 from streams.drift.account import drift
-from streams.drift.traffic import Traffic, Window
+from streams.drift.windows import Traffic, Window
 from streams.errors import StateUnavailable
-from streams.kafka.announcer import Announcer
-from streams.live import Live
-from streams.state.refits import Refits
+from streams.kafka.event_publisher import Announcer
+from streams.sampling import audit_rate
+from streams.state.refit_queue import Refits
+from streams.tasks import Live
 
 log = logging.getLogger(__name__)
 

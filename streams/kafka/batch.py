@@ -14,7 +14,7 @@ from typing import NamedTuple
 from confluent_kafka import Message
 
 from streams.errors import StateUnavailable
-from streams.kafka.context import Headers
+from streams.kafka.message import Headers
 
 _PATIENCE = 0.5
 

@@ -13,7 +13,7 @@ from schemas.codec import Codec
 from schemas.errors import InvalidMessage
 from streams.errors import OutputTooLarge
 from streams.kafka.batch import Outgoing
-from streams.kafka.context import Headers, as_bytes, headers_of
+from streams.kafka.message import Headers, as_bytes, headers_of
 
 PREFIX = "_dlq.errors."
 _LONGEST_REASON = 2_000

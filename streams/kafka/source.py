@@ -40,7 +40,7 @@ from streams.kafka.batch import Batch, Outgoing
 from streams.kafka.channel import BatchChannel
 from streams.kafka.dead_letters import DeadLetters
 from streams.kafka.delivery import Delivery
-from streams.kafka.progress import Progress
+from streams.kafka.offsets import Progress
 
 log = logging.getLogger(__name__)
 

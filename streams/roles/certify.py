@@ -26,21 +26,21 @@ from mode import Service
 from schemas.codec import DEFERRAL, TRACE
 from schemas.messages import Event, EventKind
 from schemas.names import Topics
-from streams.audit import Auditor
-from streams.certify.alarm import OnAlarm
-from streams.certify.logs import Log
-from streams.certify.news import DEFERRALS, TRACES, Handled, News, deferred, ends, traced
-from streams.certify.record import adopted, foreign
-from streams.certify.turn import Turn, turn
+from streams.certify.evidence import OnAlarm
+from streams.certify.observations import DEFERRALS, TRACES, Handled, News, deferred, ends, traced
+from streams.certify.step import Turn, turn
+from streams.certify.task_state import adopted, foreign
+from streams.certify.topic_log import Log
 from streams.errors import KafkaFailed, StateUnavailable, TopicReplaced
-from streams.judgement.candidates import Candidates
-from streams.kafka.announcer import Announcer
 from streams.kafka.batch import Batch, Outgoing
 from streams.kafka.channel import BatchChannel
 from streams.kafka.dead_letters import DeadLetters
-from streams.live import Live
+from streams.kafka.event_publisher import Announcer
+from streams.rollout.trials import Candidates
+from streams.sampling import Auditor
 from streams.state.audits import Audits
-from streams.state.marks import Folded, Marks
+from streams.state.fold_offsets import Folded, Marks
+from streams.tasks import Live
 
 log = logging.getLogger(__name__)
 

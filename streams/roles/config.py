@@ -23,8 +23,8 @@ from schemas.names import Topics
 from streams.clock import unix_ms
 from streams.kafka.batch import Batch, Outgoing
 from streams.kafka.channel import BatchChannel
-from streams.kafka.context import as_bytes, key_of
-from streams.live import Live
+from streams.kafka.message import as_bytes, key_of
+from streams.tasks import Live
 
 log = logging.getLogger(__name__)
 

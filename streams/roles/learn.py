@@ -20,14 +20,14 @@ from schemas.codec import DEFERRAL, LABEL, REPLY, TRACE
 from schemas.messages import Answer, Deferral, Label, Reason, Reply, Trace
 from schemas.names import Topics
 from schemas.vectors import packed
-from streams.audit import Auditor
 from streams.clock import unix_ms
 from streams.kafka.batch import Batch, Outgoing
 from streams.kafka.channel import BatchChannel
-from streams.kafka.context import carried, key_of, time_of
 from streams.kafka.dead_letters import DeadLetters
-from streams.live import Live
-from streams.state.replies import Place, Replies
+from streams.kafka.message import carried, key_of, time_of
+from streams.sampling import Auditor
+from streams.state.reply_dedup import Place, Replies
+from streams.tasks import Live
 
 log = logging.getLogger(__name__)
 

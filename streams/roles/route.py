@@ -2,10 +2,10 @@
 
 Reads requests; writes labels, deferrals and dead letters. The agent at the bottom is the only part that
 knows Faust; everything above it is a function of its arguments. What becomes of a request is decided in
-`streams.routing.verdicts`.
+`streams.routing.decisions`.
 
 Where an encoder makes the vectors, they travel with the deferrals. An encoder that fails is closed: what it
-was asked for is deferred, and so is the rest until it has been opened again (`streams.routing.encoders`).
+was asked for is deferred, and so is the rest until it has been opened again (`streams.routing.encoder_pool`).
 """
 
 import logging
@@ -16,22 +16,22 @@ from confluent_kafka import Message
 from faust import App
 from faust.types import StreamT
 
-from models.embedders.embedder import Embedder
+from models.embedders.contract import Embedder
 from models.errors import EmbedderError
 from schemas.codec import DEFERRAL, LABEL, REQUEST
 from schemas.messages import Deferral, Label, Reason, Request
 from schemas.names import Topics
-from streams.audit import Auditor
 from streams.clock import unix_ms
-from streams.drift.traffic import Traffic
+from streams.drift.windows import Traffic
 from streams.kafka.batch import Batch, Outgoing
 from streams.kafka.channel import BatchChannel
-from streams.kafka.context import carried, key_of, time_of
 from streams.kafka.dead_letters import DeadLetters
-from streams.live import Live, Task
-from streams.routing.encoded import encoded_verdicts
+from streams.kafka.message import carried, key_of, time_of
+from streams.routing.decisions import Verdict, verdicts
+from streams.routing.encoded_batch import encoded_verdicts
 from streams.routing.features import Vectors, brought, problem
-from streams.routing.verdicts import Verdict, verdicts
+from streams.sampling import Auditor
+from streams.tasks import Live, Task
 
 log = logging.getLogger(__name__)
 

@@ -15,9 +15,9 @@ from schemas.codec import DEFERRAL, REPLY
 from schemas.names import Topics
 from streams.kafka.batch import Batch, Outgoing
 from streams.kafka.channel import BatchChannel
-from streams.kafka.context import carried, key_of
 from streams.kafka.dead_letters import DeadLetters
-from streams.live import Live
+from streams.kafka.message import carried, key_of
+from streams.tasks import Live
 from streams.teacher.client import Asker
 
 STAGE = "teacher"

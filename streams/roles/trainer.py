@@ -4,7 +4,7 @@ Reads all traces, in every trainer, so that a standby can take over at once; one
 through Redis, refits. The steps of a refit, in this order:
 
     1. the trigger says it is due, or somebody has asked for it, and the lease is ours
-    2. fit and publish, or refuse (`streams.trainer.release`)
+    2. fit and publish, or refuse (`streams.trainer.refit`)
     3. tell; requests are answered once something is published, or nothing better than what is live was found
 
 While a version is on trial no other is fitted unless somebody asks: a trial that is replaced again and again
@@ -25,18 +25,18 @@ from schemas.codec import TRACE
 from schemas.errors import SchemaError
 from schemas.messages import Trace
 from schemas.vectors import vector
-from streams.audit import audit_rate
 from streams.errors import StateUnavailable
-from streams.kafka.announcer import Announcer
 from streams.kafka.batch import Batch
 from streams.kafka.channel import BatchChannel
-from streams.kafka.context import as_bytes
-from streams.live import Live, Task
+from streams.kafka.event_publisher import Announcer
+from streams.kafka.message import as_bytes
+from streams.sampling import audit_rate
 from streams.state.lease import Leases
-from streams.state.refits import Refits, Request
+from streams.state.refit_queue import Refits, Request
 from streams.state.registry import Registry
-from streams.trainer.recency import Since, certifying, too_few
-from streams.trainer.release import Order, Releases
+from streams.tasks import Live, Task
+from streams.trainer.refit import Order, Releases
+from streams.trainer.trace_selection import Since, certifying, too_few
 from streams.trainer.trigger import Attempt, Tried, due, full, requested
 from streams.trainer.window import Window, usable
 

@@ -5,13 +5,13 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from models.embedders.embedder import Embedder
+from models.embedders.contract import Embedder
 from models.embedders.spec import PRECOMPUTED, is_lazy, needs_text, reads_text, vectors_of
 from models.features import Features
 from schemas.errors import InvalidVector
 from schemas.messages import Request
 from schemas.vectors import Wire, matrix, vector
-from streams.live import Task
+from streams.tasks import Task
 
 
 def problem(request: Request, task: Task) -> str | None:

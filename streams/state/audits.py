@@ -16,16 +16,16 @@ import msgspec
 from redis.asyncio.client import Pipeline
 
 from schemas.names import Keys
-from streams.certify import finding as findings
-from streams.certify.alarm import Counts
-from streams.certify.awaited import MOST, Awaited
-from streams.certify.finding import Finding
-from streams.certify.ledger import Ledger
-from streams.certify.record import Record, begun_anew
-from streams.certify.turn import Held, Turn, Version
+from streams.certify import status as findings
+from streams.certify.evidence import Counts
+from streams.certify.pending_audits import MOST, Awaited
+from streams.certify.status import Finding
+from streams.certify.step import Held, Turn, Version
+from streams.certify.task_state import Record, begun_anew
+from streams.certify.version_state import Ledger
 from streams.errors import StateUnavailable
 from streams.state.connection import Connection, as_text
-from streams.state.marks import Folded
+from streams.state.fold_offsets import Folded
 
 log = logging.getLogger(__name__)
 
@@ -58,7 +58,7 @@ class Audits:
     def __init__(self, connection: Connection, keys: Keys) -> None:
         self._connection = connection
         self._keys = keys
-        self._fold = connection.script("fold")
+        self._fold = connection.script("audits_fold")
 
     async def tasks(self) -> set[str]:
         """The tasks that have a policy."""

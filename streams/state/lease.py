@@ -21,8 +21,8 @@ class Leases:
         self._keys = keys
         self._owner = owner
         self._milliseconds = round(seconds * 1000)
-        self._acquire = connection.script("acquire")
-        self._renew = connection.script("renew")
+        self._acquire = connection.script("lease_acquire")
+        self._renew = connection.script("lease_renew")
         self._tokens: dict[str, int] = {}
 
     async def held(self, task: str) -> int | None:

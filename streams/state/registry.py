@@ -9,16 +9,16 @@ from models.artifact import Artifact
 from models.study import Twice
 from schemas.names import Keys
 from streams.state.connection import Connection, as_text
-from streams.state.postures import (
+from streams.state.serving_state import (
     Command,
     commands_for,
     read_history,
     read_posture,
     script_words,
 )
-from streams.versions.moves import may_answer, published
-from streams.versions.posture import AT_ONCE, Active, Change, Plan, Posture
-from streams.versions.states import Move, State
+from streams.versions.lifecycle import Move, State
+from streams.versions.serving_state import AT_ONCE, Active, Change, Plan, Posture
+from streams.versions.transitions import may_answer, published
 
 _LISTEN = 1.0
 _MADE, _OUTDATED = 1, -1
@@ -33,7 +33,7 @@ class Registry:
         self._connection = connection
         self._keys = keys
         self._kept = kept
-        self._change = connection.script("change")
+        self._change = connection.script("registry_change")
 
     async def tasks(self) -> set[str]:
         with self._connection.reached() as redis:

@@ -1,8 +1,8 @@
 """Whether one label explains an alarm, so that blocking it spares the version."""
 
+from models.binomial import fewest
 from models.certificate import Certificate
-from models.exact import fewest
-from streams.certify.alarm import Counts, Evidence
+from streams.certify.evidence import Counts, Evidence
 
 
 def culprit(evidence: Evidence, floor: float, delta: float) -> str | None:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.integrate import quad
 from scipy.stats import beta
 
-from models import exact
+from models import binomial
 from models.certificate import Alarm, Certificate, kept, likelihood_ratios, log_evidence, lower_bound, spent
 
 HITS, MISSES = st.integers(0, 3000), st.integers(0, 300)
@@ -71,7 +71,7 @@ def test_the_bound_moves_with_the_audits_and_certifies_what_it_exceeds(
         >= bound
         >= lower_bound(counted(hits, misses + 1), delta)
     )
-    assert lower_bound(certificate, delta / 2) <= bound <= exact.lower(hits, hits + misses, delta)
+    assert lower_bound(certificate, delta / 2) <= bound <= binomial.lower(hits, hits + misses, delta)
     if 0.01 < bound < 0.99:
         assert certificate.certifies(bound - 1e-6, delta)
         assert not certificate.certifies(bound + 1e-6, delta)

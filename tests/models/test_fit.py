@@ -12,7 +12,7 @@ from models.features import Features
 from models.fit import FitResult, TrainingSet, fit
 from models.manifest import Manifest, Teacher
 from models.policy import Policy
-from models.training import WIDEST
+from models.training_set import WIDEST
 
 from .conftest import DRAWS, draw_texts, draw_vectors, learned
 

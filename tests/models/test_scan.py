@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from models.features import Features
+from models.forecast.forecast import Assumptions, saved
 from models.noise.repeats import plain
-from models.outlook.prospect import Assumptions, saved
 from models.scan import Scan, scan
-from models.training import TrainingSet
+from models.training_set import TrainingSet
 
 from .conftest import VERBS, draw_texts, draw_vectors, learned
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 from confluent_kafka import Message, Producer
 
-from infra.bench.system.deployment import Deployment as Deployed
-from infra.bench.system.deployment import fresh_prefix, messages
-from infra.bench.system.waiting import wait_until
+from infra.harness.deployment import Deployment as Deployed
+from infra.harness.deployment import fresh_prefix, messages
+from infra.harness.waiting import wait_until
 from schemas.codec import REQUEST
 from schemas.messages import Request
 

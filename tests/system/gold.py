@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from infra.bench.system.teacher import OutsideTeacher
+from infra.harness.teacher import OutsideTeacher
 from schemas.messages import Deferral, Reply, Teacher
 from tests.system.deployment import Deployment
 

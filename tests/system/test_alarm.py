@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from schemas.codec import DEFERRAL, EVENT, LABEL
 from schemas.messages import Deferral, Event, EventKind, Label, Reason, Request
 from streams.state.audits import Audits
-from streams.versions.posture import Plan
-from streams.versions.states import State
+from streams.versions.lifecycle import State
+from streams.versions.serving_state import Plan
 from tests.system.deployment import Deployment, wait_until
 from tests.system.gold import GoldTeacher
 from tests.system.topics import Inbox, decoded

@@ -5,11 +5,11 @@ import asyncio
 from schemas.codec import LABEL, TRACE
 from schemas.config import Config
 from schemas.messages import Guess, Reason, Trace
-from streams.audit import Auditor
-from streams.certify.alarm import Counts
-from streams.certify.finding import Finding
-from streams.certify.news import traced
-from streams.certify.turn import Held, turn
+from streams.certify.evidence import Counts
+from streams.certify.observations import traced
+from streams.certify.status import Finding
+from streams.certify.step import Held, turn
+from streams.sampling import Auditor
 from streams.state.audits import Audits
 from streams.state.connection import Connection
 from tests.system.deployment import Deployment, wait_until

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from scipy.stats import binom
 
-from infra.bench.system.client import Conversation
+from infra.harness.client import Conversation
 from schemas.codec import EVENT
 from schemas.messages import Event, EventKind, Label
 from tests.system.banking import TASK, Banking, banking

@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 import pytest
 from confluent_kafka.admin import AdminClient
 
-from infra.serve.standing import standings
+from infra.serve.status import standings
 from schemas.codec import DEFERRAL, EVENT, REPLY, TRACE
 from schemas.messages import Deferral, Guess, Reason, Reply, Request, Teacher, Trace
-from streams.certify.finding import Finding
+from streams.certify.status import Finding
 from streams.kafka.topics import ensure
 from streams.state.audits import Audits
 from streams.state.connection import Connection

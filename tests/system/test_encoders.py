@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from models.embedders.open import open_embedder
+from models.embedders.loader import open_embedder
 from schemas.codec import LABEL, TRACE
 from schemas.messages import Label, Reason
 from tests.encoders import PARCEL_WORDS, WIDTH, static

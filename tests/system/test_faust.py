@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from infra.bench.system.worker import Worker
+from infra.harness.worker import Worker
 from schemas.codec import LABEL
 from tests.system.deployment import Deployment, wait_until
 from tests.system.topics import Inbox, decoded

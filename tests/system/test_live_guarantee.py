@@ -5,8 +5,8 @@ from collections.abc import Collection, Sequence
 
 from schemas.codec import LABEL, TRACE
 from schemas.messages import Label, Reason, Trace
-from streams.audit import Auditor
-from streams.certify.finding import Finding
+from streams.certify.status import Finding
+from streams.sampling import Auditor
 from streams.state.audits import Audits
 from tests.system.deployment import Deployment, wait_until
 from tests.system.gold import GoldTeacher

@@ -1,13 +1,13 @@
 """Of two trainers one leads; when it dies the other goes on where it was, and late comers are refused."""
 
-from infra.bench.system.worker import Worker
+from infra.harness.worker import Worker
 from models.manifest import Manifest
 from schemas.codec import TRACE
 from schemas.messages import Reason, Trace
 from streams.clock import unix_ms
 from streams.state.connection import Connection
-from streams.state.refits import GROUP, Refits
-from streams.versions.posture import Active
+from streams.state.refit_queue import GROUP, Refits
+from streams.versions.serving_state import Active
 from tests.system.deployment import Deployment, wait_until
 from tests.system.versions import asked, connected
 from tests.system.wishes import TASK, meant, policy, wishes

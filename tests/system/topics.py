@@ -6,8 +6,8 @@ from typing import Any, Generic, Self, TypeVar
 
 from confluent_kafka import Consumer, Message, TopicPartition
 
-from infra.bench.system.waiting import Stalled, wait_until
-from infra.commands.reading import Reader
+from infra.harness.waiting import Stalled, wait_until
+from infra.serve.topic_client import Reader
 from schemas.codec import Codec
 from tests.system.deployment import Deployment, messages
 

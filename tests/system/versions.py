@@ -11,9 +11,9 @@ from models.manifest import Manifest
 from streams.clock import unix_ms
 from streams.state.connection import Connection
 from streams.state.registry import Registry
-from streams.versions.moves import alarmed
-from streams.versions.posture import AT_ONCE, Plan, Posture
-from streams.versions.states import State, states
+from streams.versions.lifecycle import State, states
+from streams.versions.serving_state import AT_ONCE, Plan, Posture
+from streams.versions.transitions import alarmed
 from tests.system.deployment import Deployment
 from tests.system.wishes import TASK, policy
 

@@ -8,14 +8,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from infra.bench.banking import Split, read
-from infra.bench.drift.cell import AUDIT_RATE, run
+from infra.bench.drift.analysis import finding, sentences
 from infra.bench.drift.finding import Finding
-from infra.bench.drift.kinds import DRIFTS
-from infra.bench.drift.reading import finding, sentences
+from infra.bench.drift.run import AUDIT_RATE, run
+from infra.bench.drift.scenarios import DRIFTS
 from infra.bench.drift.shown import Pair, section
-from infra.bench.figures import Report, report
-from infra.bench.order import Order
 from infra.bench.progress import tell
+from infra.bench.report import Report, report
+from infra.bench.request import Order
 from infra.bench.servers import servers
 from infra.errors import MissingData
 from streams.settings import Settings

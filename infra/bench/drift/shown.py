@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from infra.bench.drift.cell import AIM, AUDIT_RATE, TARGET
 from infra.bench.drift.finding import Finding
-from infra.bench.drift.kinds import FOLDED, SWAPPED, UNSEEN
-from infra.bench.drift.rows import Row, rows
-from infra.bench.figures import Figure, figure
+from infra.bench.drift.report import Row, rows
+from infra.bench.drift.run import AIM, AUDIT_RATE, TARGET
+from infra.bench.drift.scenarios import FOLDED, SWAPPED, UNSEEN
+from infra.bench.report import Figure, figure
 from infra.bench.tables import Table
 
 Section = tuple[Table, list[Figure]]

@@ -5,9 +5,9 @@ Beside it the same e-detector with its overshoot, which is what a threshold of t
 
 from collections.abc import Sequence
 
-from infra.bench.figures import Figure, figure
-from infra.bench.guarantee.alarms import Waits, Watch, wait
+from infra.bench.guarantee.alarm import Waits, Watch, wait
 from infra.bench.guarantee.promise import Generator, Promise, Section, whole
+from infra.bench.report import Figure, figure
 from infra.bench.tables import Table, share
 
 BEFORE, FALLS, HISTORY = 0.98, (0.90, 0.85, 0.80), 2_000

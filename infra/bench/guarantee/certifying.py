@@ -9,9 +9,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from infra.bench.figures import Figure, figure
-from infra.bench.guarantee import proofs
+from infra.bench.guarantee import certificate
 from infra.bench.guarantee.promise import Generator, Promise, Section, whole
+from infra.bench.report import Figure, figure
 from infra.bench.tables import Table, share
 
 AUDITS = 5_000
@@ -20,9 +20,9 @@ CERTIFICATE, UNIFORM = "certificate", "uniform mixture"
 PEEKED, KNOWING = "Clopper-Pearson after every audit", "test that knows the agreement"
 STANDING = "certificate stands from then on"
 RULES = {
-    CERTIFICATE: proofs.certificate,
-    UNIFORM: proofs.uniform_mixture,
-    PEEKED: proofs.clopper_pearson,
+    CERTIFICATE: certificate.certificate,
+    UNIFORM: certificate.uniform_mixture,
+    PEEKED: certificate.clopper_pearson,
 }
 _BLOCK = 250
 
@@ -59,26 +59,26 @@ def _figures(target: float, false: dict[str, float], medians: Sequence[dict[str,
 def _false(count: int, promise: Promise, generator: Generator) -> dict[str, float]:
     exactly = streams(promise.target, count, generator)
     return {
-        name: float(np.mean(_first(proves, exactly, promise) != proofs.NEVER))
+        name: float(np.mean(_first(proves, exactly, promise) != certificate.NEVER))
         for name, proves in RULES.items()
     }
 
 
 def _medians(truth: float, count: int, promise: Promise, generator: Generator) -> dict[str, float]:
     better = streams(truth, count, generator)
-    rules = RULES | {KNOWING: proofs.knowing(truth)}
-    return {name: proofs.median(_first(proves, better, promise)) for name, proves in rules.items()}
+    rules = RULES | {KNOWING: certificate.knowing(truth)}
+    return {name: certificate.median(_first(proves, better, promise)) for name, proves in rules.items()}
 
 
 def _standing(truth: float, count: int, promise: Promise, generator: Generator) -> float:
-    rule = proofs.fewest(proofs.certificate, promise.target, promise.delta, AUDITS)
-    return proofs.standing(streams(truth, count, generator), rule)
+    rule = certificate.fewest(certificate.certificate, promise.target, promise.delta, AUDITS)
+    return certificate.standing(streams(truth, count, generator), rule)
 
 
 def _first(
-    proves: proofs.Proves, audited: Sequence[NDArray[np.bool_]], promise: Promise
+    proves: certificate.Proves, audited: Sequence[NDArray[np.bool_]], promise: Promise
 ) -> NDArray[np.int64]:
-    return proofs.first_proof(audited, proofs.fewest(proves, promise.target, promise.delta, AUDITS))
+    return certificate.first_proof(audited, certificate.fewest(proves, promise.target, promise.delta, AUDITS))
 
 
 def streams(agreement: float, count: int, generator: Generator) -> list[NDArray[np.bool_]]:

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from infra.bench.figures import figure
-from infra.bench.guarantee import proofs
+from infra.bench.guarantee import certificate
 from infra.bench.guarantee.promise import Generator, Promise, Section
+from infra.bench.report import figure
 from infra.bench.tables import Table, share
 from models.certificate import Alarm, spent
 
@@ -76,12 +76,12 @@ class Version:
         self.misses += not agreed
         self.alarm = self.alarm.after(agreed)
 
-    def proven(self, proves: proofs.Proves, target: float, delta: float) -> bool:
-        rule = proofs.fewest(proves, target, delta, LIFE)
+    def proven(self, proves: certificate.Proves, target: float, delta: float) -> bool:
+        rule = certificate.fewest(proves, target, delta, LIFE)
         return self.misses < len(rule) and self.audits >= int(rule[self.misses])
 
     def certified(self, promise: Promise) -> bool:
-        return self.proven(proofs.certificate, promise.target, spent(promise.delta, self.number))
+        return self.proven(certificate.certificate, promise.target, spent(promise.delta, self.number))
 
     def shown(self, promise: Promise) -> list[str]:
         """The rules by which it is certified just now."""
@@ -90,7 +90,7 @@ class Version:
         by = {
             CERTIFICATE: stands,
             HIGHEST: self.once,
-            PEEKED: self.proven(proofs.clopper_pearson, promise.target, promise.delta),
+            PEEKED: self.proven(certificate.clopper_pearson, promise.target, promise.delta),
         }
         return [rule for rule, shows in by.items() if shows]
 

@@ -5,10 +5,10 @@ Random numbers come from a fixed seed: the figures do not depend on the machine.
 
 import numpy as np
 
-from infra.bench.figures import Report, report
-from infra.bench.guarantee import alarming, certifying, lives, spending
+from infra.bench.guarantee import alarming, audit_cost, certifying, lives
 from infra.bench.guarantee.promise import Promise
-from infra.bench.order import Order
+from infra.bench.report import Report, report
+from infra.bench.request import Order
 
 STREAMS_A_LIFE = 10
 SEED = 20_260
@@ -21,7 +21,7 @@ def measure(order: Order) -> Report:
         certifying.section(order.streams, promise, generator),
         alarming.section(order.streams, promise, generator),
         lives.section(max(1, order.streams // STREAMS_A_LIFE), promise, generator),
-        spending.section(order.streams, promise, generator),
+        audit_cost.section(order.streams, promise, generator),
     ]
     figures = [figure for _, figures in sections for figure in figures]
     return report(figures, [table for table, _ in sections])

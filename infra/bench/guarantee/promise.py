@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from infra.bench.figures import Figure
+from infra.bench.report import Figure
 from infra.bench.tables import Table
 
 Generator = np.random.Generator

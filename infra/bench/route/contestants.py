@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from confluent_kafka.admin import AdminClient
 
 from infra.bench.route.meter import Meter, Pace
-from infra.bench.system.waiting import Stalled
-from infra.bench.system.worker import environment
+from infra.harness.waiting import Stalled
+from infra.harness.worker import environment
 from streams.kafka.clients import admin_options
 from streams.settings import Settings
 

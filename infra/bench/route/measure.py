@@ -9,10 +9,10 @@ import secrets
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from infra.bench.figures import Figure, Report, figure, report
 from infra.bench.kinds import KINDS, Kind
-from infra.bench.order import Order
 from infra.bench.progress import tell
+from infra.bench.report import Figure, Report, figure, report
+from infra.bench.request import Order
 from infra.bench.route.contestants import BARE, STOCK_FAUST, UNDERSTUDY, pace
 from infra.bench.route.corpus import Corpus, corpus
 from infra.bench.route.meter import Pace

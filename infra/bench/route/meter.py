@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 import psutil  # type: ignore[import-untyped]
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
-from infra.bench.system.waiting import Stalled
+from infra.harness.waiting import Stalled
 from streams.kafka.clients import consumer_options
 from streams.settings import Settings
 

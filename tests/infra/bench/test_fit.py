@@ -6,7 +6,7 @@ import pytest
 
 from infra.bench import fit
 from infra.bench.banking import Split
-from infra.bench.order import Order
+from infra.bench.request import Order
 from infra.bench.tracer import rival
 from infra.bench.tracer.environment import NAME
 from infra.bench.trial import TARGETS, Outcome, Trial

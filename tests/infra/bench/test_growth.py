@@ -5,7 +5,7 @@ import pytest
 
 from infra.bench import draws, growth
 from infra.bench.banking import read
-from infra.bench.order import Order
+from infra.bench.request import Order
 
 
 def test_grown_rows_are_near_to_what_they_were_drawn_from_and_to_no_other(small: Path) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from models.manifest import FORMAT
-from models.training import WIDEST
+from models.training_set import WIDEST
 from tests.infra import parcels
 from tests.infra.commands.conftest import Ended, Run
 

@@ -13,9 +13,9 @@ from schemas.codec import EVENT
 from schemas.messages import Event, EventKind
 from streams.state.connection import Connection
 from streams.state.registry import Registry
-from streams.versions.moves import alarmed
-from streams.versions.posture import AT_ONCE, Plan, Posture
-from streams.versions.states import State
+from streams.versions.lifecycle import State
+from streams.versions.serving_state import AT_ONCE, Plan, Posture
+from streams.versions.transitions import alarmed
 from tests.infra.commands.conftest import Run
 from tests.system.deployment import Deployment
 from tests.system.topics import everything

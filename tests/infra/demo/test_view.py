@@ -6,7 +6,7 @@ from rich.console import Console
 
 from infra.demo import view
 from infra.demo.scoreboard import Scoreboard
-from infra.serve.standing import Standing
+from infra.serve.status import Standing
 from schemas.messages import Event, EventKind, Label, Reason
 
 STANDING = Standing(

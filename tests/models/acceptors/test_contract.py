@@ -6,12 +6,12 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from models.acceptors import boosted, choice, learned, top1
+from models.acceptors import boosted, choice, logistic, top1
 from models.acceptors.contract import Acceptor
 from models.acceptors.evidence import Evidence, EvidenceNodes
 from models.graph.building import FLOAT, Graph
-from models.learning import folds
 from models.surrogates.contract import Lesson
+from models.training import folds
 
 LABELS = 5
 Made = tuple[Acceptor, np.ndarray]
@@ -45,7 +45,7 @@ def by(cross_fit: Callable[..., Made]) -> Callable[..., Made]:
     )
 
 
-MAKERS = {"top1": by_top1, "learned": by(learned.cross_fit), "boosted": by(boosted.cross_fit)}
+MAKERS = {"top1": by_top1, "learned": by(logistic.cross_fit), "boosted": by(boosted.cross_fit)}
 
 
 @pytest.fixture(params=MAKERS)

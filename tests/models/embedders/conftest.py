@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from models.embedders.embedder import Embedder
-from models.embedders.open import open_embedder
+from models.embedders.contract import Embedder
+from models.embedders.loader import open_embedder
 from models.embedders.prompt import Prompt
 from tests.embeddings import EmbeddingServer
 from tests.encoders import sentences, static

@@ -4,8 +4,8 @@ import numpy as np
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from models.embedders.embedder import Embedder
-from models.embedders.open import open_embedder
+from models.embedders.contract import Embedder
+from models.embedders.loader import open_embedder
 from models.embedders.spec import parted
 
 from .conftest import PROMPT

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from models.embedders.endpoint import CHARACTERS_AT_ONCE, KEY, TEXTS_AT_ONCE, EndpointEmbedder
-from models.embedders.open import open_embedder
+from models.embedders.loader import open_embedder
 from models.embedders.prompt import Prompt
 from models.errors import EmbedderError, TextRefused
 from tests.embeddings import LONGEST, Answer, EmbeddingServer, fitting, vector

@@ -13,7 +13,7 @@ from onnx import helper
 from safetensors.numpy import load_file
 from tokenizers import Tokenizer
 
-from models.embedders.open import open_embedder
+from models.embedders.loader import open_embedder
 from models.errors import EmbedderError
 from tests.encoders import sentences, static
 

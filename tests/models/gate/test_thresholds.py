@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binom
 
-from models import exact
+from models import binomial
 from models.gate import thresholds
 
 Curve = Callable[[np.ndarray], np.ndarray]
@@ -74,16 +74,16 @@ def test_its_counts_are_those_of_its_threshold(rows: list[tuple[float, bool]]) -
         answered = scores >= np.float32(passed.threshold)
         assert passed.accepted == answered.sum()
         assert passed.agreements == agrees[answered].sum()
-        assert exact.p_value(passed.agreements, passed.accepted, 0.8) <= 0.05
+        assert binomial.p_value(passed.agreements, passed.accepted, 0.8) <= 0.05
 
 
 @given(st.integers(0, 300), st.integers(0, 300), st.floats(0.01, 0.99))
 def test_tails_are_those_of_the_binomial(agreements: int, misses: int, target: float) -> None:
     trials = agreements + misses
-    assert exact.p_value(agreements, trials, target) == pytest.approx(
+    assert binomial.p_value(agreements, trials, target) == pytest.approx(
         binom.sf(agreements - 1, trials, target), abs=1e-9
     )
-    assert exact.shortfall(agreements, trials, target) == pytest.approx(
+    assert binomial.shortfall(agreements, trials, target) == pytest.approx(
         binom.cdf(agreements, trials, target), abs=1e-9
     )
 
@@ -91,12 +91,14 @@ def test_tails_are_those_of_the_binomial(agreements: int, misses: int, target: f
 @given(st.integers(1, 300), st.integers(0, 300))
 def test_bounds_are_where_the_tails_reach_delta(agreements: int, misses: int) -> None:
     trials = agreements + misses
-    low = exact.lower(agreements, trials, 0.05)
-    assert low <= agreements / trials <= exact.upper(agreements, trials, 0.05)
-    assert exact.p_value(agreements, trials, low) == pytest.approx(0.05, abs=1e-6)
+    low = binomial.lower(agreements, trials, 0.05)
+    assert low <= agreements / trials <= binomial.upper(agreements, trials, 0.05)
+    assert binomial.p_value(agreements, trials, low) == pytest.approx(0.05, abs=1e-6)
 
 
 @pytest.mark.parametrize(("target", "delta", "wanted"), [(0.95, 0.05, 59), (0.98, 0.05, 149), (0.9, 0.1, 22)])
 def test_the_fewest_trials_are_just_enough(target: float, delta: float, wanted: int) -> None:
-    assert exact.fewest(target, delta) == wanted
-    assert exact.p_value(wanted, wanted, target) <= delta < exact.p_value(wanted - 1, wanted - 1, target)
+    assert binomial.fewest(target, delta) == wanted
+    assert (
+        binomial.p_value(wanted, wanted, target) <= delta < binomial.p_value(wanted - 1, wanted - 1, target)
+    )

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from models.designs.vectors import normalised
 from models.features import Features
+from models.featurizers.vectors import normalised
 from models.noise.contradictions import estimate, measured, refusal
 from models.noise.repeats import pairs, plain
 from models.study import Twice

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from models import exact
+from models import binomial
 from models.evaluate import evaluate
 from models.gate.labels import accounts
 from models.manifest import FrontierPoint, Teacher
@@ -60,7 +60,7 @@ def test_scores_are_judged_by_what_was_observed_with_exact_bounds() -> None:
     low, high = reliability(study([0.11, 0.19, 0.99, 1.0, 1.0], [False, True, True, True, True]))
     assert (low.begin, low.end, low.rows, low.agreement) == (0.1, 0.2, 2, 0.5)
     assert low.score == pytest.approx(0.15)
-    assert (low.low, low.high) == (exact.lower(1, 2, 0.025), exact.upper(1, 2, 0.025))
+    assert (low.low, low.high) == (binomial.lower(1, 2, 0.025), binomial.upper(1, 2, 0.025))
     assert (high.begin, high.rows, high.agreement, high.high) == (0.98, 3, 1.0, 1.0)
     error = calibration_error((low, high))
     assert error == pytest.approx((2 * 0.35 + 3 * (1 - 2.99 / 3)) / 5, abs=1e-6)
@@ -130,7 +130,7 @@ def test_each_label_is_accounted_for_by_what_is_guessed_and_the_teacher_says_ins
     assert (address.traces, address.answered, address.blocked) == (0, 0, "why")
     assert (refund.traces, refund.answered, refund.agreements, refund.confused_with) == (0, 1, 0, "track")
     assert (track.traces, track.answered, track.agreements, track.confused_with) == (8, 2, 2, None)
-    assert (track.low, track.high) == (exact.lower(2, 2, 0.025), 1.0)
+    assert (track.low, track.high) == (binomial.lower(2, 2, 0.025), 1.0)
     assert [each.answered for each in accounts(EIGHT, None, {})] == [0, 0, 0]
     mixed = replace(EIGHT, codes=np.array([0, 0, 0, 1, 1, 2, 2, 2]), guesses=np.full(8, 2))
     assert accounts(mixed, None, {})[2].confused_with == "address"

@@ -7,11 +7,11 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from models.designs.contract import Design
-from models.designs.ngrams import encode, pad
-from models.designs.text import TextDesign
-from models.designs.vectors import VectorDesign
 from models.features import Features
+from models.featurizers.contract import Design
+from models.featurizers.ngrams import encode, pad
+from models.featurizers.text import TextDesign
+from models.featurizers.vectors import VectorDesign
 from models.graph.building import FLOAT, Graph
 from models.surrogates import boosting, linear, neighbours, perceptron, sgd, trees
 from models.surrogates.contract import Lesson, Surrogate

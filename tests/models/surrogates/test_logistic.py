@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
-from models.learning import folds
 from models.surrogates import logistic
 from models.surrogates.contract import Lesson
+from models.training import folds
 
 
 def blobs(rows: int, seed: int = 0) -> tuple[np.ndarray, Lesson]:

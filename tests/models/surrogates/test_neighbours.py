@@ -5,7 +5,7 @@ import onnxruntime
 import pytest
 from numpy.typing import NDArray
 
-from models.designs.vectors import VectorDesign
+from models.featurizers.vectors import VectorDesign
 from models.graph.building import FLOAT, Graph
 from models.surrogates import neighbours
 from models.surrogates.contract import Lesson

@@ -8,11 +8,11 @@ import pytest
 from models.features import Features
 from models.histograms import Counts, Reference
 from schemas.messages import Event, EventKind
-from streams.drift.traffic import OF_A_BATCH, WINDOW, Traffic
 from streams.drift.watch import DriftWatch
+from streams.drift.windows import OF_A_BATCH, WINDOW, Traffic
 from streams.errors import StateUnavailable
-from streams.live import Live, Task, Trial
-from streams.routing.verdicts import Verdict, verdicts
+from streams.routing.decisions import Verdict, verdicts
+from streams.tasks import Live, Task, Trial
 from tests.streams.building import ScriptedPolicy
 
 TRAINED = Reference((0.5, 0.8), Counts((300, 400, 300), 10, (500, 500)))

@@ -10,20 +10,20 @@ from confluent_kafka import Message
 from schemas.config import parse_override
 from schemas.messages import Deferral, Event, Guess, Reason, Request, Teacher, Trace
 from schemas.names import Keys
-from streams.audit import Auditor
-from streams.certify.alarm import Evidence
-from streams.certify.finding import Finding
-from streams.certify.logs import Log
-from streams.certify.news import DEFERRALS, TRACES
-from streams.judgement.candidates import Candidates
-from streams.kafka.announcer import Announcer
-from streams.live import Live
+from streams.certify.evidence import Evidence
+from streams.certify.observations import DEFERRALS, TRACES
+from streams.certify.status import Finding
+from streams.certify.topic_log import Log
+from streams.kafka.event_publisher import Announcer
 from streams.roles.certify import Certifier
+from streams.rollout.trials import Candidates
+from streams.sampling import Auditor
 from streams.state.audits import Audits
 from streams.state.connection import Connection
-from streams.state.marks import Marks
+from streams.state.fold_offsets import Marks
 from streams.state.registry import Registry
-from streams.state.trials import Trials
+from streams.state.trial_counts import Trials
+from streams.tasks import Live
 from tests.streams.building import TOPICS, message
 
 KEY = b"secret"

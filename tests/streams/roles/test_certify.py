@@ -7,7 +7,7 @@ import pytest
 from models.artifact import Artifact
 from models.certificate import Certificate, spent
 from schemas.messages import Guess
-from streams.certify.alarm import Counts
+from streams.certify.evidence import Counts
 from streams.errors import StateUnavailable
 from tests.streams.building import reasons, trace
 from tests.streams.roles.certifying import Deployment, asked, audit, audits

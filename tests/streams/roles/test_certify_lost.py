@@ -6,9 +6,9 @@ import contextlib
 import pytest
 
 from schemas.messages import Teacher
-from streams.certify.news import DEFERRALS
+from streams.certify.observations import DEFERRALS
 from streams.errors import StateUnavailable
-from streams.state.marks import Folded, Marks
+from streams.state.fold_offsets import Folded, Marks
 from streams.state.registry import Registry
 from tests.streams.roles.certifying import Deployment, asked, audit, audits
 

@@ -5,8 +5,8 @@ import pytest
 from schemas.codec import EVENT
 from schemas.config import Config, Refit
 from schemas.messages import Event, EventKind
-from streams.live import Live
 from streams.roles.config import answer, applied
+from streams.tasks import Live
 from tests.streams.building import message
 
 AT = 77

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from schemas.config import parse_override
 from schemas.messages import Answer, Deferral, Guess, Label, Reason, Reply, Request, Teacher, Trace
-from streams.audit import Auditor
-from streams.live import Live
 from streams.roles.learn import Learner
-from streams.state.replies import Place, Replies
+from streams.sampling import Auditor
+from streams.state.reply_dedup import Place, Replies
+from streams.tasks import Live
 from tests.streams.building import (
     CARRIED,
     TOPICS,

@@ -9,10 +9,10 @@ import pytest
 
 from schemas.config import parse_override
 from schemas.messages import Deferral, Guess, Label, Reason, Request
-from streams.audit import Auditor
 from streams.kafka.batch import Outgoing
-from streams.live import Live
 from streams.roles.route import Router
+from streams.sampling import Auditor
+from streams.tasks import Live
 from tests.streams.building import (
     CARRIED,
     TOPICS,

@@ -15,9 +15,9 @@ from models.manifest import Manifest
 from models.policy import Policy
 from schemas.config import parse_override
 from schemas.messages import Reason, Request
-from streams.audit import Auditor
-from streams.live import Live
 from streams.roles.route import Router
+from streams.sampling import Auditor
+from streams.tasks import Live
 from tests.streams.building import (
     CARRIED,
     HEADERS,

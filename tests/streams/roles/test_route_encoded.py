@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 from schemas.config import parse_override
 from schemas.messages import Reason, Request
-from streams.audit import Auditor
-from streams.encoding import Encoding
+from streams.encoder_spec import Encoding
 from streams.kafka.batch import Outgoing
-from streams.live import Live
 from streams.roles.route import Router
-from streams.routing import encoded
+from streams.routing import encoded_batch
+from streams.sampling import Auditor
+from streams.tasks import Live
 from tests.streams.building import (
     TOPICS,
     ScriptedEmbedder,
@@ -119,7 +119,7 @@ class Slow(ScriptedEmbedder):
 async def test_an_encoder_that_takes_too_long_defers_as_one_that_fails(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(encoded, "LIMIT", 0.01)
+    monkeypatch.setattr(encoded_batch, "LIMIT", 0.01)
     room = Room(Slow())
     (found,) = deferrals(await room.sent("yes 0.75 0.25"))
     assert (found.reason, found.features) == (Reason.UNCERTIFIED, None)
@@ -130,15 +130,15 @@ async def test_an_encoder_that_takes_too_long_defers_as_one_that_fails(
 async def test_texts_that_there_is_no_time_for_are_deferred_and_the_encoder_goes_on(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(encoded, "LAST_START", 0.1)
+    monkeypatch.setattr(encoded_batch, "LAST_START", 0.1)
     room = Room(Slow())
     out = await room.sent(*["yes 0.75 0.25"] * 100)
-    assert len(labels(out)) == encoded.FIRST_PART
+    assert len(labels(out)) == encoded_batch.FIRST_PART
     rest = deferrals(out)
     assert {(found.reason, found.features, found.guess) for found in rest} == {
         (Reason.UNCERTIFIED, None, None)
     }
-    assert len(rest) == 100 - encoded.FIRST_PART
+    assert len(rest) == 100 - encoded_batch.FIRST_PART
     assert "had no time for 68 of 100 texts" in caplog.text
     assert room.live.task("t").embedder is not None
 

@@ -15,16 +15,16 @@ from models.policy import Policy
 from schemas.config import parse_override
 from schemas.messages import Answer, Event, EventKind, Guess, Reason
 from schemas.names import Keys
-from streams.kafka.announcer import Announcer
-from streams.live import Live
+from streams.kafka.event_publisher import Announcer
 from streams.roles.trainer import Trainer
 from streams.state.connection import Connection
 from streams.state.lease import Leases
-from streams.state.refits import Refits
+from streams.state.refit_queue import Refits
 from streams.state.registry import Registry
-from streams.versions.moves import alarmed
-from streams.versions.posture import Posture
-from streams.versions.states import State
+from streams.tasks import Live
+from streams.versions.lifecycle import State
+from streams.versions.serving_state import Posture
+from streams.versions.transitions import alarmed
 from tests.streams.building import message, trace
 
 

@@ -13,11 +13,11 @@ from msgspec import structs
 from schemas.config import Config
 from schemas.messages import Teacher
 from schemas.names import Keys
-from streams.certify.alarm import Counts
-from streams.certify.finding import Finding
-from streams.certify.ledger import Ledger
-from streams.certify.news import Answered, Asked, Audit, News, Place
-from streams.certify.turn import turn
+from streams.certify.evidence import Counts
+from streams.certify.observations import Answered, Asked, Audit, News, Place
+from streams.certify.status import Finding
+from streams.certify.step import turn
+from streams.certify.version_state import Ledger
 from streams.errors import StateUnavailable
 from streams.state.audits import Audits
 from streams.state.connection import Connection

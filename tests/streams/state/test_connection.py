@@ -10,15 +10,15 @@ import pytest
 from infra.local.child import free_port
 from infra.local.embedded_redis import EmbeddedRedis
 from schemas.names import Keys
-from streams.certify.alarm import Counts
-from streams.certify.record import Record
-from streams.certify.turn import Held, Turn
+from streams.certify.evidence import Counts
+from streams.certify.step import Held, Turn
+from streams.certify.task_state import Record
 from streams.errors import StateUnavailable
 from streams.state.audits import Audits, Reading
 from streams.state.connection import Connection
+from streams.state.fold_offsets import Folded
 from streams.state.lease import Leases
-from streams.state.marks import Folded
-from streams.state.replies import Place, Replies
+from streams.state.reply_dedup import Place, Replies
 
 pytestmark = pytest.mark.system
 

@@ -10,8 +10,8 @@ from schemas.names import Keys
 from streams.state.connection import Connection
 from streams.state.lease import Leases
 from streams.state.registry import Registry
-from streams.versions.posture import Active
-from streams.versions.states import State
+from streams.versions.lifecycle import State
+from streams.versions.serving_state import Active
 
 KEPT = 3
 

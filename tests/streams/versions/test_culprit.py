@@ -2,7 +2,7 @@
 
 import pytest
 
-from streams.certify.alarm import Counts, Evidence
+from streams.certify.evidence import Counts, Evidence
 from streams.versions.culprit import culprit
 
 SOUND = Counts(100, 97)

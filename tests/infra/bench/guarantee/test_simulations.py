@@ -6,38 +6,40 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.integrate import quad
 
-from infra.bench.guarantee import proofs
-from infra.bench.guarantee.alarms import Watch, wait
+from infra.bench.guarantee import certificate
+from infra.bench.guarantee.alarm import Watch, wait
+from infra.bench.guarantee.audit_cost import spending
 from infra.bench.guarantee.lives import Drift, lives
 from infra.bench.guarantee.promise import Promise
-from infra.bench.guarantee.spending import spending
 from models.certificate import Alarm, Certificate
 
 
 def test_the_first_proof_is_where_the_certificate_first_certifies() -> None:
     streams = np.random.default_rng(0).random((20, 400)) < 0.97
-    rule = proofs.fewest(proofs.certificate, 0.9, 0.05, 400)
-    for agreed, found in zip(streams, proofs.first_proof([streams[:7], streams[7:]], rule), strict=True):
+    rule = certificate.fewest(certificate.certificate, 0.9, 0.05, 400)
+    for agreed, found in zip(streams, certificate.first_proof([streams[:7], streams[7:]], rule), strict=True):
         plain = [
             number
             for number in range(1, 401)
             if Certificate(number, int(agreed[:number].sum())).certifies(0.9, 0.05)
         ]
-        assert found == (plain[0] if plain else proofs.NEVER)
+        assert found == (plain[0] if plain else certificate.NEVER)
 
 
 def test_a_proof_stands_for_a_share_of_the_audits_since_it_was_first_there() -> None:
     rule = np.array([2, 5])
     stream = np.array([[True, True, False, True, True, True], [False] * 6])
-    assert proofs.standing([stream], rule) == pytest.approx(3 / 5)
-    assert np.isnan(proofs.standing([stream[1:]], rule))
+    assert certificate.standing([stream], rule) == pytest.approx(3 / 5)
+    assert np.isnan(certificate.standing([stream[1:]], rule))
 
 
-@pytest.mark.parametrize("proves", [proofs.clopper_pearson, proofs.uniform_mixture, proofs.knowing(0.98)])
+@pytest.mark.parametrize(
+    "proves", [certificate.clopper_pearson, certificate.uniform_mixture, certificate.knowing(0.98)]
+)
 def test_a_rule_is_all_said_by_the_fewest_audits_for_each_count_of_disagreements(
-    proves: proofs.Proves,
+    proves: certificate.Proves,
 ) -> None:
-    rule = proofs.fewest(proves, 0.9, 0.05, 150)
+    rule = certificate.fewest(proves, 0.9, 0.05, 150)
     for misses in range(12):
         proven = [number for number in range(misses, 151) if proves(number, number - misses, 0.9, 0.05)]
         assert (proven[0] if proven else None) == (rule[misses] if misses < len(rule) else None)
@@ -51,8 +53,8 @@ def test_the_uniform_mixture_averages_the_likelihood_ratio_above_the_target(
         return float((p / target) ** hits * ((1 - p) / (1 - target)) ** misses / (1 - target))
 
     evidence, _ = quad(ratio, target, 1, limit=500)
-    assert proofs.uniform_mixture(hits + misses, hits, target, 1 / (evidence * 1.001 + 1e-9)) is False
-    assert proofs.uniform_mixture(hits + misses, hits, target, 1 / (evidence * 0.999))
+    assert certificate.uniform_mixture(hits + misses, hits, target, 1 / (evidence * 1.001 + 1e-9)) is False
+    assert certificate.uniform_mixture(hits + misses, hits, target, 1 / (evidence * 0.999))
 
 
 @given(st.lists(st.booleans(), max_size=200), st.sampled_from([10.0, 300.0]))

@@ -1,0 +1,1 @@
+"""What commands share in front of a person: output, progress, tables, groups of options."""

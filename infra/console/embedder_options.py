@@ -1,0 +1,142 @@
+"""What a command reads of its lines: texts, vectors from a file, or vectors that an encoder makes of them."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+
+from infra.errors import InvalidFile
+from infra.files.traces import Line, content, features
+from models.embedders.compatibility import check
+from models.embedders.contract import Embedder
+from models.embedders.loader import open_embedder
+from models.embedders.prompt import DEFAULT, Prompt
+from models.embedders.spec import (
+    PRECOMPUTED,
+    PROBE,
+    TEXT,
+    encodes,
+    parted,
+    reads_text,
+    tiers,
+    vectors_of,
+)
+from models.errors import InvalidSpec
+from models.features import Features
+from models.manifest import Manifest
+
+AT_ONCE = 1000
+
+EmbedderName = Annotated[
+    str | None,
+    typer.Option(
+        help="What is read: text, precomputed (needs --embeddings), model2vec:FOLDER, onnx:FOLDER, "
+        "endpoint:URL#MODEL, probe:URL#MODEL; text+... for both, text>... for one after the other."
+    ),
+]
+PromptFile = Annotated[
+    Path | None, typer.Option(help="What a probe asks: a text with {text} and, if it likes, {labels} in it.")
+]
+
+
+def named(embedder: str | None, embeddings: Path | None) -> str:
+    """What to read; by default the vectors where there are any, else the texts.
+
+    Raises:
+        BadParameter: it is not in the grammar, or does not go with the file of vectors or its absence.
+    """
+    spec = embedder or (TEXT if embeddings is None else PRECOMPUTED)
+    try:
+        source = vectors_of(spec)
+    except InvalidSpec as error:
+        raise typer.BadParameter("; ".join(error.problems), param_hint="--embedder") from error
+    if source == PRECOMPUTED and embeddings is None:
+        raise typer.BadParameter(f"missing: `{spec}` reads vectors from a file", param_hint="--embeddings")
+    if source != PRECOMPUTED and embeddings is not None:
+        makes = "makes its vectors itself" if source else "reads no vectors"
+        raise typer.BadParameter(f"`{spec}` {makes}: leave it out", param_hint="--embeddings")
+    return spec
+
+
+def read_by(policy: Manifest, embedder: str | None, embeddings: Path | None) -> str:
+    """What to read for a policy: what it was fitted on, its encoder where `embedder` says that it is now.
+
+    Raises:
+        BadParameter: as `named`, or the policy reads something else.
+    """
+    spec = named(embedder or policy.embedder, embeddings)
+    if [tier.text for tier in tiers(spec)] != [tier.text for tier in tiers(policy.embedder)]:
+        raise typer.BadParameter(f"the policy reads `{policy.embedder}`", param_hint="--embedder")
+    return spec
+
+
+def encoder_of(spec: str, prompt: Path | None, labels: Sequence[str]) -> Embedder | None:
+    """The encoder that makes the vectors; None where none does.
+
+    Args:
+        prompt: file with a probe's prompt; None for ours.
+        labels: for the prompt.
+
+    Raises:
+        EmbedderError: it can't be opened.
+        InvalidFile: the prompt can't be read.
+    """
+    source = vectors_of(spec)
+    if source is None or not encodes(spec):
+        return None
+    if parted(source)[0] != PROBE:
+        return open_embedder(source)
+    return open_embedder(source, Prompt.of(DEFAULT if prompt is None else _text(prompt), labels))
+
+
+def brought(lines: Sequence[Line], file: Path, spec: str, embeddings: Path | None) -> Features:
+    """What the files hold of it: vectors, texts or both. Raises InvalidFile."""
+    found = features(lines, file, embeddings)
+    if found.embeddings is None or not reads_text(spec):
+        return found
+    return Features([line.text or "" for line in lines], found.embeddings)
+
+
+def completed(
+    given: Features,
+    spec: str,
+    encoder: Embedder | None,
+    progress: Callable[[float, str], None] = lambda _share, _doing: None,
+) -> Features:
+    """The same with the vectors that an encoder makes of the texts. Raises EmbedderError."""
+    if encoder is None or given.texts is None:
+        return given
+    parts = []
+    for begin in range(0, len(given), AT_ONCE):
+        progress(begin / len(given), "embedding")
+        parts.append(encoder.embed(given.texts[begin : begin + AT_ONCE]))
+    rows = np.concatenate([np.empty((0, encoder.dimension), dtype=np.float32), *parts])
+    return Features(given.texts if reads_text(spec) else None, rows)
+
+
+def read_for(
+    policy: Manifest,
+    lines: Sequence[Line],
+    file: Path,
+    spec: str,
+    embeddings: Path | None,
+    prompt: Path | None,
+) -> Features:
+    """What a policy scores of the lines.
+
+    Raises:
+        PolicyError: the encoder is not the one that the policy was fitted with.
+        InvalidFile, EmbedderError: as `brought` and `encoder_of`.
+    """
+    encoder = encoder_of(spec, prompt, policy.labels)
+    check(policy, encoder)
+    return completed(brought(lines, file, spec, embeddings), spec, encoder)
+
+
+def _text(file: Path) -> str:
+    try:
+        return content(file).decode()
+    except UnicodeDecodeError as error:
+        raise InvalidFile(f"{file}: not UTF-8: {error}") from error

@@ -1,0 +1,1 @@
+"""The files that people bring and take away: traces, call logs, reports."""

@@ -1,0 +1,36 @@
+"""A request counts once, however often it is in the file.
+
+Lines with the same id and the same text (or, without texts, the same id) are one request. A line that repeats
+its label too is a copy: left in, it would be scored by a model that has learned from it, and counted as
+evidence of agreement as often as it was copied. Lines with other labels are the teacher contradicting itself.
+That tells how steady the teacher is; the first of them stands for the request in everything else.
+"""
+
+from collections.abc import Hashable, Iterable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from infra.files.traces import TraceLine
+
+
+def distinct(lines: Sequence[TraceLine]) -> NDArray[np.int64]:
+    """Places of the lines that are no copies of an earlier one."""
+    return _first((*_request(line, place), line.label) for place, line in enumerate(lines))
+
+
+def once(lines: Sequence[TraceLine]) -> NDArray[np.int64]:
+    """Places of the first line of each request."""
+    return _first(_request(line, place) for place, line in enumerate(lines))
+
+
+def _request(line: TraceLine, place: int) -> tuple[Hashable, ...]:
+    """A line without an id is a request of its own."""
+    return (place,) if line.id is None else (str(line.id), line.text, "")
+
+
+def _first(keys: Iterable[Hashable]) -> NDArray[np.int64]:
+    places: dict[Hashable, int] = {}
+    for place, key in enumerate(keys):
+        places.setdefault(key, place)
+    return np.array(list(places.values()), dtype=np.int64)

@@ -1,0 +1,139 @@
+"""A deployment under a prefix of its own: its topics, its config, the workers that run."""
+
+import subprocess
+import sys
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+from confluent_kafka import Consumer, Message, Producer
+
+from infra.harness.waiting import Stalled
+from infra.harness.worker import Worker, environment
+from schemas.names import Keys, Topics
+from streams.errors import KafkaFailed
+from streams.kafka.topics import ensure
+from streams.settings import Settings
+
+_READY = "is ready"
+_PROMPTLY = 10.0
+
+
+def fresh_prefix(name: str) -> str:
+    """One that nobody has used, and that begins with the name."""
+    return f"{name}-{uuid.uuid4().hex[:8]}"
+
+
+@dataclass
+class Deployment:
+    """A prefix on the servers, and the workers that run under it.
+
+    Attributes:
+        kafka: bootstrap servers.
+        redis: URL.
+        folder: for the workers' logs and data.
+        prefix: of its topics, groups and keys, see `fresh_prefix`.
+        environment: further variables of each worker.
+    """
+
+    kafka: str
+    redis: str
+    folder: Path
+    prefix: str
+    environment: dict[str, str] = field(default_factory=dict)
+    workers: list[Worker] = field(default_factory=list)
+
+    @property
+    def topics(self) -> Topics:
+        return Topics(self.prefix)
+
+    @property
+    def keys(self) -> Keys:
+        return Keys(self.prefix)
+
+    @property
+    def settings(self) -> Settings:
+        kafka, redis = {"bootstrap.servers": self.kafka}, {"url": self.redis}
+        return Settings(kafka=kafka, redis=redis, prefix=self.prefix, data=self.folder / "data")
+
+    def create_topics(self) -> None:
+        ensure(self.settings)
+
+    def variables(self) -> dict[str, str]:
+        """The environment of a process that is to work on this deployment."""
+        return environment(self.settings) | self.environment
+
+    def process(self, *arguments: str, **variables: str) -> Worker:
+        """Start a Python module with its arguments; `variables` go on top of the environment."""
+        log = self.folder / f"worker-{len(self.workers)}.log"
+        with log.open("wb") as written:
+            process = subprocess.Popen(
+                [sys.executable, "-m", *arguments],
+                env={**self.variables(), **variables},
+                stdout=written,
+                stderr=subprocess.STDOUT,
+            )
+        worker = Worker(process, log)
+        self.workers.append(worker)
+        return worker
+
+    def worker(self, *roles: str, **variables: str) -> Worker:
+        """Start a worker and wait until its sources read."""
+        worker = self.process("infra.cli", "worker", *roles, **variables)
+        worker.wait_until_it_says(_READY)
+        return worker
+
+    def configure(self, task: str, **fields: object) -> None:
+        producer = self.producer()
+        producer.produce(self.topics.config, msgspec.json.encode(fields), task.encode())
+        if producer.flush(_PROMPTLY):
+            raise Stalled(f"the config of {task} did not reach the broker in {_PROMPTLY:.0f} s")
+
+    def producer(self) -> Producer:
+        return Producer({"bootstrap.servers": self.kafka, "linger.ms": 5})
+
+    def consumer(self, topic: str, group: str | None = None) -> Consumer:
+        """Reads the whole topic, committed messages only; in a group of its own where none is named."""
+        consumer = Consumer(
+            {
+                "bootstrap.servers": self.kafka,
+                "group.id": group or fresh_prefix(f"{self.prefix}.reader"),
+                "auto.offset.reset": "earliest",
+                "isolation.level": "read_committed",
+                "enable.auto.commit": False,
+                "fetch.queue.backoff.ms": 5,
+            }
+        )
+        consumer.subscribe([topic])
+        return consumer
+
+    def stop(self) -> None:
+        """Stop every worker.
+
+        Raises:
+            Stalled: one does not stop in good order.
+        """
+        for worker in self.workers:
+            if worker.runs and worker.stop() != 0:
+                raise worker.failed("did not stop in good order")
+
+    def close(self) -> None:
+        """Kill what a failure left running."""
+        for worker in self.workers:
+            if worker.runs:
+                worker.kill()
+
+
+def messages(consumer: Consumer) -> Iterator[Message]:
+    """What there is now.
+
+    Raises:
+        KafkaFailed: the topic can't be read.
+    """
+    for message in consumer.consume(1000, 0.05):
+        error = message.error()
+        if error is not None:
+            raise KafkaFailed(f"{message.topic()}: {error.str()}")
+        yield message

@@ -1,0 +1,170 @@
+"""The versions of a task as operators see them, and what they may do with them."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from models.manifest import Manifest
+from streams.errors import MoveRefused
+from streams.settings import Settings
+from streams.state.connection import Connection
+from streams.state.registry import Registry
+from streams.versions.lifecycle import Move, State, states
+from streams.versions.serving_state import Change, Posture
+from streams.versions.transitions import close_breaker, pinned, put_live, unpinned
+
+Found = TypeVar("Found")
+
+OPERATOR = "operator"
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """Attributes:
+    state: None where the history does not reach back to it.
+    kept: its files are there, so that it can go live again.
+    since, reason: of its last move; Unix milliseconds.
+    traces: that it was fitted on; None where its files were dropped.
+    """
+
+    version: str
+    state: State | None
+    kept: bool
+    since: int | None
+    reason: str | None
+    traces: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """All that is known of a task's versions.
+
+    Attributes:
+        kept: versions whose files are there, oldest first.
+    """
+
+    posture: Posture
+    history: tuple[Move, ...]
+    kept: tuple[str, ...]
+
+    @property
+    def names(self) -> list[str]:
+        """Every version that is known, in the order in which they came up."""
+        return list(dict.fromkeys([*(move.version for move in self.history), *self.kept]))
+
+    def state(self, version: str) -> State | None:
+        return states(self.history).get(version)
+
+    def before(self) -> str:
+        """The version to roll back to where none is named: the newest that was live before and is kept.
+
+        Raises:
+            MoveRefused: there is none.
+        """
+        retired = [version for version in self.kept if self.state(version) is State.RETIRED]
+        if not retired:
+            raise MoveRefused("no version that was live before is kept; name one of " + self._choice())
+        return retired[-1]
+
+    def check(self, version: str) -> None:
+        """Raises MoveRefused: the version can't go live, since it is not known or its files are gone."""
+        if version in self.kept:
+            return
+        if version in self.names:
+            raise MoveRefused(
+                f"the files of {version} are gone: it was refused at the gate, or dropped since (setting "
+                f"`policies_kept`); {self._choice()}"
+            )
+        raise MoveRefused(f"there is no version {version}; {self._choice()}")
+
+    def _choice(self) -> str:
+        return f"kept are {', '.join(self.kept)}" if self.kept else "none is kept"
+
+
+def consulted(settings: Settings, question: Callable[[Registry], Awaitable[Found]]) -> Found:
+    """What the registry answers.
+
+    Raises:
+        StateUnavailable: Redis is away.
+    """
+
+    async def ask() -> Found:
+        connection = Connection(**settings.redis)
+        try:
+            return await question(Registry(connection, settings.keys, settings.policies_kept))
+        finally:
+            await connection.aclose()
+
+    return asyncio.run(ask())
+
+
+async def shelf(registry: Registry, task: str) -> Shelf:
+    """The task's versions at one moment."""
+    posture, history = await registry.posture(task), await registry.history(task)
+    return Shelf(posture, tuple(history), tuple(await registry.kept(task)))
+
+
+async def listed(registry: Registry, task: str) -> list[Version]:
+    """The versions of a task, oldest first."""
+    found = await shelf(registry, task)
+    last = {move.version: move for move in found.history}
+    return [
+        Version(
+            name,
+            move.after if (move := last.get(name)) else None,
+            name in found.kept,
+            move.at if move else None,
+            move.reason if move else None,
+            await _traces(registry, task, name),
+        )
+        for name in found.names
+    ]
+
+
+async def go_live(
+    registry: Registry, task: str, version: str | None, leaving: State, reason: str, now: int
+) -> Change:
+    """Put a version live; without a name, the one that was live before.
+
+    Raises:
+        MoveRefused: says why not.
+    """
+    found = await shelf(registry, task)
+    chosen = version or found.before()
+    found.check(chosen)
+    before = found.state(chosen)
+    return await _made(
+        registry, task, lambda posture: put_live(posture, chosen, before, leaving, OPERATOR, reason, now)
+    )
+
+
+async def pin(registry: Registry, task: str, reason: str, now: int) -> Change:
+    return await _made(registry, task, lambda posture: pinned(posture, OPERATOR, reason, now))
+
+
+async def unpin(registry: Registry, task: str, reason: str, now: int) -> Change:
+    return await _made(registry, task, lambda posture: unpinned(posture, OPERATOR, reason, now))
+
+
+async def close(registry: Registry, task: str, reason: str, now: int) -> Change:
+    """Close the breaker by hand."""
+    return await _made(registry, task, lambda posture: close_breaker(posture, OPERATOR, reason, now))
+
+
+async def _made(registry: Registry, task: str, decide: Callable[[Posture], Change]) -> Change:
+    if task not in await registry.tasks():
+        raise MoveRefused(f"there is no task {task} with a policy")
+    change = await registry.change(task, decide)
+    if change is None:
+        raise MoveRefused("nothing was changed")
+    return change
+
+
+async def _traces(registry: Registry, task: str, version: str) -> int | None:
+    raw = await registry.manifest(task, version)
+    return Manifest.decode(raw).traces if raw else None
+
+
+def of_version(history: Sequence[Move], version: str) -> list[Move]:
+    return [move for move in history if move.version == version]

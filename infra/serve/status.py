@@ -1,0 +1,133 @@
+"""How each task stands, read from Redis and the config: for `status` and the live view."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Self
+
+from models.manifest import Manifest
+from models.noise.ceiling import proven
+from schemas.config import Config, Override, config_of
+from streams.settings import Settings
+from streams.state.audits import Audits
+from streams.state.connection import Connection
+from streams.state.registry import Registry
+from streams.tasks import threshold
+from streams.versions.serving_state import Candidate
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Attributes:
+    since: Unix milliseconds at which the version went live.
+    threshold: certified for the target, or set by the operator; None where nothing is.
+    audits, agreements: that its certificate rests on.
+    pending: audits whose reply is awaited; of these `overdue`, which count as disagreements.
+    bound: agreement that these prove, in [0, 1); `certified` where it clears the target. Nothing is while
+        counts that were lost are read again: they are not `complete` then.
+    alarm: how near the alarm is, from 0 to 1, where it is raised.
+    breaker: why nothing is answered; None while it is closed.
+    candidate: what is on trial, and how: `v3 in shadow`.
+    pinned: why nothing is promoted; None where promotions are free.
+    asked_again: requests about which the teacher was asked twice; on `said_the_same` it repeated itself.
+    ceiling: what no surrogate that answers all requests can agree with more often, in [0, 1].
+    """
+
+    task: str
+    version: str
+    since: int
+    traces: int
+    target: float
+    threshold: float | None
+    audits: int
+    agreements: int
+    pending: int
+    overdue: int
+    bound: float
+    certified: bool
+    complete: bool
+    alarm: float
+    breaker: str | None
+    candidate: str | None
+    pinned: str | None
+    asked_again: int
+    said_the_same: int
+    ceiling: float
+
+
+def standings(settings: Settings, overrides: Mapping[str, Override]) -> list[Standing]:
+    """All tasks that have a policy, by name.
+
+    Raises:
+        StateUnavailable: Redis is away.
+    """
+    return asyncio.run(_standings(settings, overrides))
+
+
+async def _standings(settings: Settings, overrides: Mapping[str, Override]) -> list[Standing]:
+    async with _Shelf(settings) as shelf:
+        tasks = sorted(await shelf.registry.tasks())
+        found = [await shelf.standing(task, config_of(task, overrides)) for task in tasks]
+    return [one for one in found if one is not None]
+
+
+@asynccontextmanager
+async def standing_of(
+    settings: Settings, task: str, config: Config
+) -> AsyncIterator[Callable[[], Awaitable[Standing | None]]]:
+    """A function that looks at one task, for as long as the context lasts."""
+    async with _Shelf(settings) as shelf:
+        yield lambda: shelf.standing(task, config)
+
+
+class _Shelf:
+    """The registry and the audits, on a connection of their own."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._connection = Connection(**settings.redis)
+        self.registry = Registry(self._connection, settings.keys, settings.policies_kept)
+        self._audits = Audits(self._connection, settings.keys)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._connection.aclose()
+
+    async def standing(self, task: str, config: Config) -> Standing | None:
+        """How one task stands; None while it has no policy."""
+        posture = await self.registry.posture(task)
+        active = posture.active
+        raw = await self.registry.manifest(task, active.version) if active else None
+        if active is None or raw is None:
+            return None
+        manifest = Manifest.decode(raw)
+        finding = await self._audits.finding(task, active.version)
+        twice = await self.registry.asked_twice(task)
+        return Standing(
+            task=task,
+            version=active.version,
+            since=active.since,
+            traces=manifest.traces,
+            target=config.target_agreement,
+            threshold=threshold(manifest, config),
+            audits=finding.audits,
+            agreements=finding.agreements,
+            pending=finding.pending,
+            overdue=finding.overdue + finding.lost,
+            bound=finding.bound,
+            certified=finding.certified,
+            complete=finding.complete,
+            alarm=finding.alarm,
+            breaker=posture.breaker.reason if posture.breaker.stops(active.version) else None,
+            candidate=_on_trial(posture.candidate),
+            pinned=posture.pin.reason if posture.pin else None,
+            asked_again=twice.asked,
+            said_the_same=twice.same,
+            ceiling=proven(twice, config.delta),
+        )
+
+
+def _on_trial(candidate: Candidate | None) -> str | None:
+    return f"{candidate.version} in {candidate.plan.mode}" if candidate else None

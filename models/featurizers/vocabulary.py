@@ -1,0 +1,120 @@
+"""Which n-grams are kept at fit time, and how a window finds the row of the longest one that it begins with.
+
+Rows: 0 is padding, 1 a window that begins with no kept n-gram, then the kept n-grams, short ones first. So
+the largest row among a window's four lookups is its longest kept n-gram, and one gather serves all four: a
+row stands for its n-gram and for every kept n-gram that begins it (its chain).
+
+Where n-grams share a bucket, the one in more texts owns it, and the others are taken for it. The fit looks up
+exactly as the graph does, so both see the same features.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from models.featurizers.ngrams import BUCKETS, ORDERS, Windows
+
+LEAST_TEXTS = 3
+MOST_ROWS = 65_536
+PADDING, UNKNOWN, FIRST = 0, 1, 2
+
+
+@dataclass(frozen=True, slots=True)
+class Vocabulary:
+    """The kept n-grams of a set of texts.
+
+    Attributes:
+        table: int32 [BUCKETS], row of each bucket; UNKNOWN where nothing is kept, PADDING for bucket 0.
+        order: int64 [rows], bytes of each row's n-gram, 0 for the first two rows.
+        count: int64 [rows], in how many texts it is.
+        parent: int64 [rows], row of the longest kept n-gram that begins it, else UNKNOWN.
+        texts: how many texts there were.
+    """
+
+    table: NDArray[np.int32]
+    order: NDArray[np.int64]
+    count: NDArray[np.int64]
+    parent: NDArray[np.int64]
+    texts: int
+
+    def __len__(self) -> int:
+        return len(self.order)
+
+    def rows(self, windows: Windows) -> NDArray[np.int32]:
+        """Row of each window, [p]."""
+        return self.table[windows.buckets].max(axis=0)  # type: ignore[no-any-return]
+
+    def counts(self, windows: Windows) -> sparse.csr_matrix:
+        """How often each text has each row: float32 [texts, rows]."""
+        ones = np.ones(len(windows.owner), dtype=np.float32)
+        places = (windows.owner.astype(np.int32), self.rows(windows))
+        return sparse.csr_matrix((ones, places), shape=(windows.texts, len(self)))
+
+    def chain(self) -> sparse.csr_matrix:
+        """float32 [rows, rows], one where the column's n-gram is the row's own or begins it."""
+        kept = np.arange(FIRST, len(self))
+        at, above = [kept], [kept]
+        rows, parents = kept, self.parent[kept]
+        while (alive := parents >= FIRST).any():
+            rows, parents = rows[alive], parents[alive]
+            at.append(rows)
+            above.append(parents)
+            parents = self.parent[parents]
+        flat, columns = np.concatenate(at), np.concatenate(above)
+        ones = np.ones(len(flat), dtype=np.float32)
+        return sparse.csr_matrix((ones, (flat, columns)), shape=(len(self), len(self)))
+
+    def idf(self) -> NDArray[np.float32]:
+        """Inverse document frequency, smoothed, [rows]; 0 for the rows that are no n-grams."""
+        weight = np.log((1 + self.texts) / (1 + self.count)) + 1
+        return np.where(self.order > 0, weight, 0.0).astype(np.float32)
+
+
+def learn(windows: Windows) -> Vocabulary:
+    """Keep the n-grams that at least `LEAST_TEXTS` texts have, at most `MOST_ROWS` of the commonest."""
+    order, count = _owners(windows)
+    kept = np.flatnonzero(count >= LEAST_TEXTS)
+    if len(kept) > MOST_ROWS:
+        kept = kept[np.argsort(-count[kept], kind="stable")[:MOST_ROWS]]
+    kept = kept[np.lexsort((kept, order[kept]))]
+    table = np.full(BUCKETS, UNKNOWN, dtype=np.int32)
+    table[kept] = np.arange(FIRST, FIRST + len(kept))
+    table[0] = PADDING
+    orders = np.concatenate([[0, 0], order[kept]])
+    counts = np.concatenate([[0, 0], count[kept]])
+    return Vocabulary(table, orders, counts, _parents(windows, table, orders), windows.texts)
+
+
+def _owners(windows: Windows) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """For each bucket the order of the n-gram that owns it, and in how many texts that is."""
+    best = np.zeros(BUCKETS, dtype=np.int64)
+    order = np.zeros(BUCKETS, dtype=np.int64)
+    for row, size in enumerate(ORDERS):
+        keys = windows.owner * BUCKETS + windows.buckets[row]
+        keys = keys[~windows.ended[row]]
+        count = np.bincount(_distinct(keys) % BUCKETS, minlength=BUCKETS)
+        order[count > best] = size
+        np.maximum(best, count, out=best)
+    best[0] = 0
+    return order, best
+
+
+def _distinct(keys: NDArray[np.int64]) -> NDArray[np.int64]:
+    keys = np.sort(keys)
+    return keys[np.concatenate([[True], keys[1:] != keys[:-1]])] if len(keys) else keys
+
+
+def _parents(windows: Windows, table: NDArray[np.int32], order: NDArray[np.int64]) -> NDArray[np.int64]:
+    """For each row the longest shorter n-gram kept at the first window that has it."""
+    parent = np.full(len(order), UNKNOWN, dtype=np.int64)
+    found = table[windows.buckets].astype(np.int64)
+    for row, size in enumerate(ORDERS):
+        own = (order[found[row]] == size) & ~windows.ended[row]
+        rows, first = np.unique(found[row][own], return_index=True)
+        for shorter in range(row):
+            begins = found[shorter][own][first]
+            begins = np.where(order[begins] < size, begins, UNKNOWN)
+            parent[rows] = np.maximum(parent[rows], begins)
+    return parent

@@ -1,0 +1,171 @@
+"""What could be certified with fewer traces, and from that how many more would help.
+
+Each point is a fit on a random part of the traces, half as large as the next. Beyond the last point nothing
+is known, only continued: an error falls with the number of traces n as a power law a * n^-b, 0 <= b <= 2
+(Hestness et al. 2017; the surest quarter of a few hundred traces falls faster than they found of whole sets:
+b of 1.0 to 1.4 on Banking77). What depends on the slope is told as a range, and not at all where the points
+leave it open.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from msgspec import Struct
+from numpy.typing import NDArray
+
+from models import binomial
+from models.gate.frontier import Sample, certify
+from models.study import CurvePoint
+
+PARTS = (8, 4, 2)
+LEAST_ROWS = 60
+HEAD = 0.25
+STEEPEST = 2.0
+FARTHEST = 16
+DRAWS = 200
+LIKELY = (0.1, 0.9)
+FEWEST_POINTS = 3
+
+Rows = NDArray[np.int64]
+
+
+class MoreTraces(Struct, frozen=True):
+    """How many more traces a refused target would need, as many of them sampled as now.
+
+    Attributes:
+        target: agreement that was refused.
+        least, most: between these, with 80 % chance if the error goes on falling as it did; `most` is None
+            where more than a tenth of the ways to continue don't get there with `FARTHEST` times the traces.
+    """
+
+    target: float
+    least: int
+    most: int | None
+
+
+def name(target: float) -> str:
+    """How a target is written in a point's `coverage`."""
+    return f"{target:g}"
+
+
+def point(traces: int, sample: Sample, targets: Sequence[float], delta: float) -> CurvePoint:
+    """What a sample, scored by models that learned from `traces`, certifies at each target, at `delta`."""
+    coverage = {name(target): 0.0 for target in targets}
+    coverage |= {name(found.target): found.coverage for found in certify(sample, targets, delta)}
+    ranked = np.argsort(-np.where(sample.eligible, sample.scores, -1.0), kind="stable")
+    surest = ranked[: min(int(HEAD * len(sample)), int(sample.eligible.sum()))]
+    return CurvePoint(traces, coverage, len(surest), int((~sample.agrees[surest]).sum()))
+
+
+def learning_curve(
+    at: Callable[[Rows], Sample | None],
+    rows: int,
+    targets: Sequence[float],
+    delta: float,
+    *,
+    seconds: float,
+    seed: int = 0,
+    clock: Callable[[], float] = time.perf_counter,
+) -> tuple[CurvePoint, ...]:
+    """Points for an eighth, a quarter and half of the traces, fewest first; that of all is `point`.
+
+    Args:
+        at: fits on these rows alone and scores the sampled ones of them out of fold; None where it can't.
+        rows: how many traces there are.
+        targets, delta: as in `models.gate.frontier.certify`.
+        seconds: no fit is begun that would, at twice the time of the one before, end later than this.
+        seed: of the parts; each is a part of the next.
+        clock: seconds that only rise.
+    """
+    shuffled = np.random.default_rng(seed).permutation(rows)
+    points: list[CurvePoint] = []
+    started, spent = clock(), 0.0
+    for size in (rows // part for part in PARTS):
+        begun = clock()
+        if size < LEAST_ROWS or begun - started + 2 * spent >= seconds:
+            continue
+        sample = at(np.sort(shuffled[:size]))
+        spent = clock() - begun
+        if sample is not None:
+            points.append(point(size, sample, targets, delta))
+    return tuple(points)
+
+
+def more_traces(
+    curve: Sequence[CurvePoint], target: float, delta: float = 0.05, seed: int = 0
+) -> MoreTraces | None:
+    """How many more traces until the surest quarter proves the target; None where that can't be told.
+
+    Each of many draws takes the error at every point from what its counts leave open (Jeffreys' posterior),
+    fits the power law, and continues it. It can't be told with fewer than three points, or where half of the
+    draws don't get there.
+
+    Args:
+        curve: fewest traces first, the last with all of them.
+    """
+    if len(curve) < FEWEST_POINTS or min(step.surest for step in curve) == 0:
+        return None
+    have, generator = curve[-1].traces, np.random.default_rng(seed)
+    surest = np.array([step.surest for step in curve])
+    misses = np.array([step.misses for step in curve])
+    errors = generator.beta(misses + 0.5, surest - misses + 0.5, (DRAWS, len(curve)))
+    sizes = np.array([step.traces for step in curve], dtype=np.float64)
+    found = [_enough(_fitted(sizes, drawn, misses + 0.5), curve[-1], target, delta) for drawn in errors]
+    needed = np.sort(np.array(found)) - have
+    if not np.isfinite(needed[DRAWS // 2]):
+        return None
+    least, most = (float(needed[int(share * (DRAWS - 1))]) for share in LIKELY)
+    return MoreTraces(target, max(0, round(least)), max(0, round(most)) if np.isfinite(most) else None)
+
+
+def coverage_with(curve: Sequence[CurvePoint], target: float, traces: int) -> tuple[float, float] | None:
+    """Coverage to expect with so many traces, lowest and highest of the fits that leave one point out.
+
+    The share that is deferred follows the power law. None with fewer than three points that certify the
+    target.
+    """
+    known = [(step.traces, 1.0 - step.coverage.get(name(target), 0.0)) for step in curve]
+    kept = np.array([(size, deferred) for size, deferred in known if deferred < 1.0], dtype=np.float64)
+    if len(kept) < FEWEST_POINTS:
+        return None
+    fits = [np.delete(kept, [left], axis=0) for left in range(len(kept))] + [kept]
+    laws = [_fitted(part[:, 0], np.maximum(part[:, 1], 1e-4), np.ones(len(part))) for part in fits]
+    reached = [1.0 - min(1.0, _continued(law, traces)) for law in laws]
+    return min(reached), max(reached)
+
+
+Law = tuple[float, float]
+"""log a and b of a * n^-b."""
+
+
+def _fitted(sizes: NDArray[np.float64], errors: NDArray[np.float64], weights: NDArray[np.float64]) -> Law:
+    """Weighted least squares on logarithms: the log of a count has about one over the count for variance."""
+    across, up = np.log(sizes), np.log(errors)
+    centre, height = np.average(across, weights=weights), np.average(up, weights=weights)
+    spread = float(np.sum(weights * (across - centre) ** 2))
+    slope = -float(np.sum(weights * (across - centre) * (up - height))) / spread
+    slope = min(max(slope, 0.0), STEEPEST)
+    return float(height + slope * centre), slope
+
+
+def _continued(law: Law, traces: float) -> float:
+    return float(np.exp(law[0] - law[1] * np.log(traces)))
+
+
+def _enough(law: Law, last: CurvePoint, target: float, delta: float) -> float:
+    """Fewest traces, from those of the last point on, whose surest quarter proves the target; or infinity."""
+    share = last.surest / last.traces
+
+    def proves(traces: int) -> bool:
+        trials = int(share * traces)
+        misses = min(trials, round(_continued(law, traces) * trials))
+        return binomial.p_value(trials - misses, trials, target) <= delta
+
+    low, high = last.traces, last.traces * FARTHEST
+    if not proves(high):
+        return float("inf")
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (low, middle) if proves(middle) else (middle + 1, high)
+    return float(low)

@@ -1,0 +1,109 @@
+"""From the fitted stages to the bytes of one graph.
+
+A policy of one stage, or with a residual stage, has the outputs `label`, `score` and `novelty`, one of each
+for every row. A lazy cascade is run twice. First with all texts, no vectors and an empty `rest`: the outputs
+that begin with `first_` say what the first stage makes of each row, and whether that is the end of it. Then
+with the texts and vectors of the others, `rest` counting them: `label`, `score` and `novelty` are theirs.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from models.acceptors.evidence import EvidenceNodes
+from models.featurizers.contract import Design
+from models.graph.building import FLOAT, INT64, UINT8, Graph
+from models.surrogates.contract import Surrogate
+from models.training.cascade import Joint
+from models.training.stage import Stage
+
+FIRST = "first_"
+
+
+@dataclass(frozen=True, slots=True)
+class _Outputs:
+    label: str
+    score: str
+    novelty: str
+
+
+def export(joint: Joint) -> bytes:
+    """One ONNX graph that does what the stages do."""
+    graph = Graph(lazy=joint.lazy)
+    writer = _Writer(graph)
+    first = writer.stage(joint.stages[0], lambda node, _design: node)
+    last = first
+    if joint.handover is not None:
+        last = _second(graph, writer, joint, first, joint.handover)
+    rows = "m" if joint.lazy else "n"
+    graph.output("label", INT64, last.label, rows)
+    graph.output("score", FLOAT, last.score, rows)
+    graph.output("novelty", FLOAT, last.novelty, rows)
+    return graph.serialise()
+
+
+def _second(graph: Graph, writer: "_Writer", joint: Joint, first: _Outputs, handover: float) -> _Outputs:
+    """Nodes of the second stage and of the choice between both."""
+    sure = graph.add("GreaterOrEqual", first.score, graph.number(handover))
+    known = graph.add("LessOrEqual", first.novelty, graph.number(1.0))
+    done = graph.add("And", sure, known)
+    if not joint.lazy:
+        second = writer.stage(joint.stages[1], lambda node, _design: node)
+        return _where(graph, done, first, second)
+    graph.output(f"{FIRST}label", INT64, first.label)
+    graph.output(f"{FIRST}score", FLOAT, first.score)
+    graph.output(f"{FIRST}novelty", FLOAT, first.novelty)
+    graph.output(f"{FIRST}done", UINT8, graph.add("Cast", done, to=UINT8))
+    rest = graph.input("rest", INT64, ["m"])
+
+    def pick(node: str, design: str) -> str:
+        return graph.add("Gather", node, rest, axis=0) if design == "text" else node
+
+    second = writer.stage(joint.stages[1], pick)
+    gone = _Outputs(*(pick(node, "text") for node in (first.label, first.score, first.novelty)))
+    return _where(graph, pick(done, "text"), gone, second)
+
+
+def _where(graph: Graph, done: str, first: _Outputs, second: _Outputs) -> _Outputs:
+    return _Outputs(
+        graph.add("Where", done, first.label, second.label),
+        graph.add("Where", done, first.score, second.score),
+        graph.add("Where", done, first.novelty, second.novelty),
+    )
+
+
+class _Writer:
+    """Writes stages; what two of them share is written once."""
+
+    def __init__(self, graph: Graph) -> None:
+        self._graph = graph
+        self._written: dict[int, str] = {}
+
+    def stage(self, stage: Stage, pick: Callable[[str, str], str]) -> _Outputs:
+        """Nodes of one stage; `pick` takes the rows that it is for from a node and its design's kind."""
+        graph = self._graph
+        members = [
+            pick(self._once(member, lambda one=member: one.write(graph)), member.reads)  # type: ignore[misc]
+            for member in stage.members
+        ]
+        weighted = [
+            graph.add("Mul", node, graph.number(weight))
+            for node, weight in zip(members, stage.weights, strict=True)
+        ]
+        logits = graph.add("Sum", *weighted)
+        novelty = self._novelty(stage, pick)
+        nodes = EvidenceNodes(logits, tuple(members), novelty)
+        label = graph.add("ArgMax", logits, axis=1, keepdims=0)
+        return _Outputs(label, stage.acceptor.write(graph, nodes), novelty)
+
+    def _novelty(self, stage: Stage, pick: Callable[[str, str], str]) -> str:
+        graph = self._graph
+        scaled = []
+        for design, limit in zip(stage.designs, stage.limits, strict=True):
+            node = self._once(design, lambda one=design: one.write_novelty(graph))  # type: ignore[misc]
+            scaled.append(graph.add("Div", pick(node, design.kind), graph.number(limit)))
+        return graph.add("Max", *scaled)
+
+    def _once(self, part: Surrogate | Design, write: Callable[[], str]) -> str:
+        if id(part) not in self._written:
+            self._written[id(part)] = write()
+        return self._written[id(part)]

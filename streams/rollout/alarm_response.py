@@ -1,0 +1,90 @@
+"""What follows from an alarm, in this order, so that a process that dies in between leaves nothing undone:
+
+    1. a refit is asked for; asked twice is answered once
+    2. where one label explains the alarm, that label is blocked, and the version goes on
+    3. otherwise the version is stopped, and another one restored or the breaker opened, in one script
+    4. an event says all of it
+
+A version that is not live is only stopped, wherever it may still answer; an event tells of it where no other
+is live. A call for a version that was stopped already changes nothing.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable
+
+from streams.certify.evidence import Evidence
+from streams.clock import unix_ms
+from streams.kafka.event_publisher import Announcer
+from streams.state.refit_queue import Refits
+from streams.state.registry import Registry
+from streams.tasks import Live
+from streams.versions.culprit import culprit
+from streams.versions.events import alarm, label_blocked
+from streams.versions.lifecycle import states
+from streams.versions.serving_state import Posture
+from streams.versions.transitions import alarmed, concerns, may_answer, restorable
+
+log = logging.getLogger(__name__)
+
+Stands = Callable[[str, str], Awaitable[bool]]
+"""Of a task and a version: whether its own certificate proves what is promised, with no alarm against it."""
+
+
+class Consequences:
+    """Called by certify; see `streams.certify.evidence.OnAlarm`."""
+
+    def __init__(
+        self, live: Live, registry: Registry, refits: Refits, stands: Stands, announcer: Announcer
+    ) -> None:
+        self._live = live
+        self._registry = registry
+        self._refits = refits
+        self._stands = stands
+        self._announcer = announcer
+
+    async def __call__(self, task: str, version: str, evidence: Evidence) -> bool:
+        posture = await self._registry.posture(task)
+        if not concerns(posture, version):
+            await self._stop(task, version, evidence, posture)
+            return False
+        config = self._live.task(task).config
+        label = culprit(evidence, config.label_floor, config.delta)
+        if label is not None and label not in await self._registry.blocked(task, version):
+            await self._refits.ask(task, _since(evidence), f"`{label}` is blocked: the teacher disagrees")
+            await self._registry.block(task, version, label)
+            self._announcer.tell(label_blocked(task, version, label, evidence, unix_ms()))
+            return True
+        await self._stop(task, version, evidence, posture)
+        return False
+
+    async def _stop(self, task: str, version: str, evidence: Evidence, posture: Posture) -> None:
+        now, since = unix_ms(), _since(evidence)
+        recent, target = evidence.recent, evidence.target
+        reason = f"alarm: {recent.agreements} of the last {recent.audits} audits agree, target {target:g}"
+        restored = await self._restorable(task, posture)
+        if may_answer(posture, version) and (posture.active is None or posture.active.version == version):
+            await self._refits.ask(task, since, reason)
+        change = await self._registry.change(
+            task, lambda found: alarmed(found, version, restored, since, reason, now)
+        )
+        if change is None:
+            return
+        if may_answer(posture, version):
+            self._announcer.tell(alarm(task, version, evidence, change, now))
+        else:
+            log.warning(
+                "%s of task %s is not live, and stopped wherever it still answers: %s", version, task, reason
+            )
+
+    async def _restorable(self, task: str, posture: Posture) -> str | None:
+        kept = await self._registry.kept(task)
+        known = states(await self._registry.history(task))
+        for version in restorable(posture, kept, known):
+            if await self._stands(task, version):
+                return version
+        return None
+
+
+def _since(evidence: Evidence) -> int:
+    """Unix milliseconds from which on traces certify what comes next."""
+    return unix_ms() if evidence.since is None else evidence.since

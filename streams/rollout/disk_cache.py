@@ -1,0 +1,94 @@
+"""Copies of the live policies and of what stops them on disk, so that a worker starts while Redis is away."""
+
+import fcntl
+import logging
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+
+from models.artifact import Artifact
+from models.errors import PolicyError
+from streams.versions.serving_state import Breaker, Safeguards
+
+log = logging.getLogger(__name__)
+
+_ACTIVE = "active"
+_LOCK = "lock"
+_GUARDS = "safeguards.json"
+
+# Newer than a breaker that was never touched: what can't be read stops everything until Redis knows better.
+_UNREADABLE = Safeguards(Breaker(open=True, since=1, reason="the copy of the breaker can't be read"))
+
+
+class Copies:
+    """One folder a task, in it a folder a version and the name of the active one.
+
+    Args:
+        directory: shared by the workers of a host, which write one after the other.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+
+    def save(self, task: str, version: str, artifact: Artifact) -> None:
+        """Keep a policy as the task's active one, and drop the one before.
+
+        Raises:
+            OSError: the disk does not take it.
+        """
+        with self._locked(task) as folder:
+            artifact.write(folder / version)
+            _write(folder / _ACTIVE, version.encode())
+            for other in folder.iterdir():
+                if other.is_dir() and other.name != version:
+                    shutil.rmtree(other, ignore_errors=True)
+
+    def save_guards(self, task: str, guards: Safeguards) -> None:
+        """Keep what stops the task's answers; a worker that lags behind another does not undo its breaker.
+
+        Raises:
+            OSError: the disk does not take it.
+        """
+        with self._locked(task) as folder:
+            path = folder / _GUARDS
+            newest = guards.after(_guards(path)) if path.exists() else guards
+            _write(path, msgspec.json.encode(newest))
+
+    def guards(self) -> dict[str, Safeguards]:
+        """What stops each task's answers; what can't be read stops them."""
+        return {path.parent.name: _guards(path) for path in self._directory.glob(f"*/{_GUARDS}")}
+
+    def all(self) -> dict[str, Artifact]:
+        """The active policy of every task, unverified; what can't be read is left out, and logged."""
+        found = {}
+        for pointer in self._directory.glob(f"*/{_ACTIVE}"):
+            try:
+                found[pointer.parent.name] = Artifact.read(pointer.parent / pointer.read_text())
+            except (OSError, ValueError, PolicyError) as error:
+                log.warning("the copy of a policy is left out: %s", error)
+        return found
+
+    @contextmanager
+    def _locked(self, task: str) -> Iterator[Path]:
+        folder = self._directory / task
+        folder.mkdir(parents=True, exist_ok=True)
+        with (folder / _LOCK).open("ab") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield folder
+
+
+def _write(path: Path, content: bytes) -> None:
+    part = path.with_suffix(".part")
+    part.write_bytes(content)
+    part.replace(path)
+
+
+def _guards(path: Path) -> Safeguards:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Safeguards)
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        log.warning("%s can't be read, so nothing is answered until Redis says otherwise: %s", path, error)
+        return _UNREADABLE

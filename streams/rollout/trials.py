@@ -1,0 +1,57 @@
+"""Judges what is on trial: counts what the teacher says of its answers, and promotes or ends it."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+
+from confluent_kafka import Message
+
+from schemas.messages import Trace
+from streams.certify.evidence import Counts
+from streams.clock import unix_ms
+from streams.kafka.event_publisher import Announcer
+from streams.state.registry import Registry
+from streams.state.trial_counts import Checked, Trials
+from streams.tasks import Live
+from streams.versions.events import moved
+from streams.versions.transitions import concluded
+
+Version = tuple[str, str]
+
+
+def checked_of(traces: Iterable[tuple[Trace, Message]]) -> dict[Version, list[Checked]]:
+    """What the teacher has said of candidates' answers, for each (task, policy version)."""
+    found: defaultdict[Version, list[Checked]] = defaultdict(list)
+    for trace, message in traces:
+        if trace.sampled and trace.shadow is not None:
+            agreed = trace.shadow.label == trace.label
+            place = Checked(message.partition() or 0, message.offset() or 0, agreed)
+            found[trace.task, trace.shadow.policy].append(place)
+    return dict(found)
+
+
+class Candidates:
+    """Called by certify with each batch of traces; one that it has seen before changes nothing."""
+
+    def __init__(self, live: Live, registry: Registry, trials: Trials, announcer: Announcer) -> None:
+        self._live = live
+        self._registry = registry
+        self._trials = trials
+        self._announcer = announcer
+
+    async def judge(self, traces: Iterable[tuple[Trace, Message]]) -> None:
+        """Count the answers, and conclude the trials that they complete.
+
+        Raises:
+            StateUnavailable: Redis is away; the batch is to be read again.
+        """
+        for (task, version), checked in checked_of(traces).items():
+            await self._conclude(task, version, await self._trials.fold(task, version, checked))
+
+    async def _conclude(self, task: str, version: str, trial: Counts) -> None:
+        config, now = self._live.task(task).config, unix_ms()
+        change = await self._registry.change(
+            task,
+            lambda found: concluded(found, version, trial, config.target_agreement, config.delta, now),
+        )
+        if change is not None:
+            self._announcer.tell(moved(task, change, now))

@@ -1,0 +1,139 @@
+"""How far certify has folded each partition, and whether Redis still knows.
+
+Certify writes to Redis before it commits to Kafka, so Redis never knows less than what was committed, or than
+what this process has written itself. Where it does, it was emptied, or set back to an older state, and what
+lies between is read again by one worker. That one's claim changes with everything that it reads: so the
+others see that it is alive, and it sees itself if Redis is emptied or set back once more meanwhile.
+"""
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from schemas.names import Keys
+from streams.errors import StateUnavailable
+from streams.state.connection import Connection, as_text
+
+_REBUILDING = "rebuilding"
+
+
+@dataclass(frozen=True, slots=True)
+class Folded:
+    """What Redis says.
+
+    Attributes:
+        positions: the next offset to fold of each partition, as `traces:3`, for all tasks.
+        rebuilding: claim of the worker that reads again what was lost; None while nothing is.
+    """
+
+    positions: Mapping[str, int] = field(default_factory=dict)
+    rebuilding: str | None = None
+
+    @classmethod
+    def of(cls, fields: Mapping[Any, Any]) -> "Folded":
+        """What the hash says."""
+        texts = {as_text(name): as_text(value) for name, value in fields.items()}
+        rebuilding = texts.pop(_REBUILDING, None)
+        return cls({log: int(at) for log, at in texts.items()}, rebuilding)
+
+
+class Marks:
+    """Every method that asks Redis raises `StateUnavailable` while it is away."""
+
+    def __init__(self, connection: Connection, keys: Keys) -> None:
+        self._connection = connection
+        self._keys = keys
+        self._advance = connection.script("fold_offsets_advance")
+        self._claim = connection.script("fold_offsets_rebuild")
+        self._known: dict[str, int] = {}
+        self._ours: str | None = None
+
+    def know(self, positions: Mapping[str, int]) -> None:
+        """So far, at least, everything was folded."""
+        for log, at in positions.items():
+            self._known[log] = max(at, self._known.get(log, 0))
+
+    @property
+    def known(self) -> dict[str, int]:
+        """How far everything was folded, at least, at this moment."""
+        return dict(self._known)
+
+    @staticmethod
+    def lost(folded: Folded, known: Mapping[str, int]) -> bool:
+        """Whether what Redis says is less than what was known before it was asked.
+
+        Before, because others of this process fold on while Redis answers.
+        """
+        return any(folded.positions.get(log, 0) < at for log, at in known.items())
+
+    def ours(self, folded: Folded) -> bool:
+        """Whether the claim to read again what was lost is this worker's."""
+        return self._ours is not None and folded.rebuilding == self._ours
+
+    async def folded(self) -> Folded:
+        with self._connection.reached() as redis:
+            return Folded.of(await redis.hgetall(self._keys.folded))
+
+    async def advance(self, positions: Mapping[str, int]) -> None:
+        """Note that everything before these was folded.
+
+        Raises:
+            StateUnavailable: also where Redis has lost what was noted before.
+        """
+        arguments: list[str | int] = []
+        for log, at in positions.items():
+            arguments += [log, self._known.get(log, 0), at]
+        with self._connection.reached():
+            noted = await self._advance([self._keys.folded], arguments)
+        if not noted:
+            raise StateUnavailable("Redis has lost what certify had folded")
+        self.know(positions)
+
+    async def forget(self) -> None:
+        """Have everything read again: whoever knew how far it was folded finds that Redis has lost it."""
+        with self._connection.reached() as redis:
+            logs = [as_text(name) for name in await redis.hkeys(self._keys.folded)]
+            if positions := [log for log in logs if log != _REBUILDING]:
+                await redis.hdel(self._keys.folded, *positions)
+
+    async def begin(self, folded: Folded) -> bool:
+        """Claim the reading again, in place of whoever had the claim in `folded`; False if it has changed."""
+        claim = f"{secrets.token_hex(8)}:0"
+        if await self._claimed(folded.rebuilding, claim):
+            self._ours = claim
+        return self._ours is not None
+
+    async def go_on(self) -> None:
+        """Show that this worker is alive.
+
+        Raises:
+            StateUnavailable: also where the claim was lost, and with it what was folded under it.
+        """
+        name, count = (self._ours or ":0").split(":")
+        claim = f"{name}:{int(count) + 1}"
+        if not await self._claimed(self._ours, claim):
+            raise StateUnavailable("Redis has lost again what certify had begun to fold again")
+        self._ours = claim
+
+    async def finish(self, positions: Mapping[str, int]) -> None:
+        """Note that everything before these is folded again, and give the claim back.
+
+        Raises:
+            StateUnavailable: as for `go_on`.
+        """
+        if not await self._claimed(self._ours, "", positions):
+            raise StateUnavailable("Redis has lost again what certify had just folded again")
+        self._ours = None
+        self.know(positions)
+
+    def give_up(self) -> None:
+        """The reading again has failed: somebody begins anew once the claim has stood still for a while."""
+        self._ours = None
+
+    async def _claimed(
+        self, before: str | None, claim: str, positions: Mapping[str, int] | None = None
+    ) -> bool:
+        words = [word for mark in (positions or {}).items() for word in mark]
+        with self._connection.reached():
+            return bool(await self._claim([self._keys.folded], [before or "", claim, *words]))

@@ -1,0 +1,47 @@
+"""Which reply to a request is the first. Later ones are dropped; the first one, redelivered, is not."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from schemas.names import Keys
+from streams.state.connection import Connection
+
+
+class Place(NamedTuple):
+    """Where a reply stands, and what it replies to.
+
+    Attributes:
+        question: what the teacher was asked about the request: empty for its label, else `-audit-v3` whether
+            v3 was right, `-repeat` the same again. A client may send a request anew, which is then for
+            another version to answer: its reply is one of its own.
+    """
+
+    task: str
+    request: str
+    partition: int
+    offset: int
+    question: str = ""
+
+
+class Replies:
+    """Remembers, for `memory` seconds, where the reply to each request stood."""
+
+    def __init__(self, connection: Connection, keys: Keys, memory: int) -> None:
+        self._connection = connection
+        self._keys = keys
+        self._memory = memory
+        self._claim = connection.script("reply_dedup_claim")
+
+    async def first(self, places: Sequence[Place]) -> list[bool]:
+        """For each reply, whether it is the one that counts.
+
+        Raises:
+            StateUnavailable: that can't be told.
+        """
+        with self._connection.reached() as redis:
+            async with redis.pipeline(transaction=False) as pipeline:
+                for place in places:
+                    key = self._keys.replied(place.task, place.request, place.question)
+                    where = f"{place.partition}:{place.offset}"
+                    await self._claim([key], [where, self._memory], client=pipeline)
+                return [bool(first) for first in await pipeline.execute()]

@@ -1,0 +1,174 @@
+"""Postures as Redis keeps them: how they are read, and the commands that a change comes to."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+from redis.asyncio import Redis
+
+from schemas.names import Keys
+from streams.errors import MoveRefused
+from streams.state.connection import as_text
+from streams.versions.lifecycle import Move, State
+from streams.versions.serving_state import CLOSED, Active, Breaker, Candidate, Change, Pin, Plan, Posture
+
+log = logging.getLogger(__name__)
+
+Word = str | int | float | bytes
+Fields = Mapping[str, str]
+
+# The newest moves are kept.
+_HISTORY = 500
+_OPEN, _CLOSED = "open", "closed"
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A Redis command on one key."""
+
+    name: str
+    key: str
+    words: tuple[Word, ...] = ()
+
+
+def script_words(
+    keys: Keys, task: str, count: int, token: int | None, commands: Sequence[Command]
+) -> tuple[list[str], list[Word]]:
+    """KEYS and ARGV of `change.lua`."""
+    named = [keys.posture(task), keys.fence(task)]
+    words: list[Word] = [count, "" if token is None else token]
+    for command in commands:
+        if command.key not in named:
+            named.append(command.key)
+        words += [2 + len(command.words), command.name, named.index(command.key) + 1, *command.words]
+    return named, words
+
+
+def commands_for(keys: Keys, task: str, before: Posture, change: Change) -> list[Command]:
+    """What makes the change; parts that stay the same are not written."""
+    after = change.posture
+    parts: dict[str, tuple[dict[str, Word], dict[str, Word]]] = {
+        keys.active(task): (_of_active(before.active), _of_active(after.active)),
+        keys.candidate(task): (_of_candidate(before.candidate), _of_candidate(after.candidate)),
+        keys.breaker(task): (_of_breaker(before.breaker), _of_breaker(after.breaker)),
+        keys.pinned(task): (_of_pin(before.pin), _of_pin(after.pin)),
+        keys.recency(task): ({"since": before.certify_from}, {"since": after.certify_from}),
+    }
+    found = []
+    for key, (was, fields) in parts.items():
+        if was != fields:
+            found.append(Command("DEL", key))
+        if was != fields and fields:
+            found.append(Command("HSET", key, tuple(word for field in fields.items() for word in field)))
+    return found + recorded(keys, task, change.moves)
+
+
+def recorded(keys: Keys, task: str, moves: Sequence[Move]) -> list[Command]:
+    """Puts moves at the end of the task's history."""
+    if not moves:
+        return []
+    history = keys.history(task)
+    return [
+        Command("RPUSH", history, tuple(msgspec.json.encode(move) for move in moves)),
+        Command("LTRIM", history, (-_HISTORY, -1)),
+    ]
+
+
+async def read_posture(redis: Redis, keys: Keys, task: str) -> Posture:
+    """The posture at one moment."""
+    async with redis.pipeline(transaction=True) as pipeline:
+        pipeline.mget(keys.posture(task), keys.fence(task))
+        for key in (keys.active, keys.candidate, keys.breaker, keys.pinned, keys.recency):
+            pipeline.hgetall(key(task))
+        (count, fence), *hashes = await pipeline.execute()
+    active, candidate, breaker, pin, recency = map(_texts, hashes)
+    return Posture(
+        count=int(count or 0),
+        fence=int(fence or 0),
+        active=_active(active),
+        candidate=_candidate(candidate),
+        breaker=_breaker(breaker),
+        pin=_pin(pin),
+        certify_from=int(recency.get("since", 0)),
+    )
+
+
+async def read_history(redis: Redis, keys: Keys, task: str) -> list[Move]:
+    """The moves that are remembered, oldest first; what can't be read is left out, and logged."""
+    found = []
+    for raw in await redis.lrange(keys.history(task), 0, -1):
+        try:
+            found.append(msgspec.json.decode(raw, type=Move))
+        except (msgspec.DecodeError, MoveRefused) as error:
+            log.warning("a move in the history of task %s is left out: %s", task, error)
+    return found
+
+
+def _texts(stored: Mapping[Any, Any]) -> dict[str, str]:
+    return {as_text(name): as_text(value) for name, value in stored.items()}
+
+
+def _of_active(active: Active | None) -> dict[str, Word]:
+    if active is None:
+        return {}
+    return {"version": active.version, "token": active.token, "since": active.since}
+
+
+def _active(fields: Fields) -> Active | None:
+    return Active(fields["version"], int(fields["token"]), int(fields["since"])) if fields else None
+
+
+def _of_candidate(candidate: Candidate | None) -> dict[str, Word]:
+    if candidate is None:
+        return {}
+    plan = candidate.plan
+    return {
+        "version": candidate.version,
+        "mode": plan.mode.value,
+        "share": plan.share,
+        "needs": plan.needs,
+        "token": candidate.token,
+        "since": candidate.since,
+    }
+
+
+def _candidate(fields: Fields) -> Candidate | None:
+    if not fields:
+        return None
+    plan = Plan(State(fields["mode"]), float(fields["share"]), int(fields["needs"]))
+    return Candidate(fields["version"], plan, int(fields["token"]), int(fields["since"]))
+
+
+def _of_breaker(breaker: Breaker) -> dict[str, Word]:
+    if breaker == CLOSED:
+        return {}
+    return {
+        "state": _OPEN if breaker.open else _CLOSED,
+        "against": " ".join(breaker.against),
+        "since": breaker.since,
+        "reason": breaker.reason,
+        "by": breaker.by,
+    }
+
+
+def _breaker(fields: Fields) -> Breaker:
+    """Whatever is not plainly closed is open."""
+    if not fields:
+        return CLOSED
+    return Breaker(
+        open=fields.get("state") != _CLOSED,
+        against=tuple(fields.get("against", "").split()),
+        since=int(fields.get("since", 0)),
+        reason=fields.get("reason", ""),
+        by=fields.get("by", ""),
+    )
+
+
+def _of_pin(pin: Pin | None) -> dict[str, Word]:
+    return {} if pin is None else {"since": pin.since, "reason": pin.reason, "by": pin.by}
+
+
+def _pin(fields: Fields) -> Pin | None:
+    return Pin(int(fields["since"]), fields["reason"], fields["by"]) if fields else None

@@ -1,0 +1,38 @@
+"""Counts of what candidates would have answered, or have. A trace counts once, however often it is read."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from schemas.names import Keys
+from streams.certify.evidence import Counts
+from streams.state.connection import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """One answer that the teacher has checked: where its trace stands, and whether the labels agreed."""
+
+    partition: int
+    offset: int
+    agreed: bool
+
+
+class Trials:
+    """Trial counts in Redis. Every method raises `StateUnavailable` while Redis is away."""
+
+    def __init__(self, connection: Connection, keys: Keys) -> None:
+        self._connection = connection
+        self._keys = keys
+        self._fold = connection.script("trial_counts_fold")
+
+    async def fold(self, task: str, version: str, checked: Sequence[Checked]) -> Counts:
+        """Count answers, those of one partition in order of offset; the counts after that."""
+        parts: defaultdict[int, list[int]] = defaultdict(list)
+        for one in checked:
+            parts[one.partition] += [one.offset, int(one.agreed)]
+        n, k = 0, 0
+        with self._connection.reached():
+            for partition, words in parts.items():
+                n, k = await self._fold([self._keys.trial(task, version)], [partition, *words])
+        return Counts(n, k)

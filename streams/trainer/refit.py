@@ -1,0 +1,163 @@
+"""One refit, from what is to be fitted to what is told of it; whoever asks for it holds the task's lease.
+
+The steps, in this order:
+
+    1. fit in a child process, starting from the active policy
+    2. refuse what would answer less than an active policy that does well
+    3. publish with the fencing token, live or on trial: whoever has lost the lease meanwhile is refused
+    4. say so: promoted, on trial, or refused and why
+"""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from models.artifact import Artifact
+from models.embedders.spec import encodes
+from models.fit import FitResult, FitSummary, Options
+from models.manifest import Manifest
+from schemas.errors import InvalidVector
+from schemas.messages import Event, Trace
+from streams.clock import unix_ms
+from streams.errors import MoveRefused, RefitFailed
+from streams.kafka.event_publisher import Announcer
+from streams.state.registry import Registry
+from streams.tasks import Task, threshold, unsuited
+from streams.trainer.champion import Incumbent, poorer
+from streams.trainer.events import begun, on_trial, promoted, recovered, refused
+from streams.trainer.fit_process import Job, Refitter
+from streams.trainer.trace_selection import Since, recent
+from streams.trainer.trigger import Tried
+from streams.trainer.window import encoder_of, teachers, training_set, version_name
+from streams.versions.lifecycle import Move, State
+from streams.versions.serving_state import plan_of
+
+log = logging.getLogger(__name__)
+
+_BY = "trainer"
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What is to be fitted.
+
+    Attributes:
+        traces: those that the task's embedder can use, oldest first.
+        stopped: the breaker was open when it was decided on.
+        tried: where somebody has asked for it.
+    """
+
+    task: Task
+    traces: list[Trace]
+    since: Since
+    stopped: bool
+    tried: Tried | None = None
+
+
+class Outcome(NamedTuple):
+    """Attributes:
+    event: what is to be told: promoted, on trial, or refused.
+    settled: whoever has asked for the refit need not ask again: a version came of it, or none is needed.
+    """
+
+    event: Event
+    settled: bool
+
+
+class Releases:
+    """Makes one at a time, until it is stopped."""
+
+    def __init__(self, registry: Registry, announcer: Announcer) -> None:
+        self._registry = registry
+        self._announcer = announcer
+        self._refitter = Refitter()
+
+    def stop(self) -> None:
+        """End the refit that is under way, and make no more."""
+        self._refitter.stop()
+
+    async def made(self, order: Order, serial: int, token: int) -> Outcome:
+        """Raises:
+        StateUnavailable: Redis is away.
+        """
+        version, task = version_name(serial), order.task
+        try:
+            result = await self._fitted(order, version)
+            if result.artifact is None:
+                return Outcome(await self._refused(task.name, version, result.refused, token), False)
+            reason = await self._poorer(order, result.summary)
+            if reason is not None:
+                return Outcome(await self._refused(task.name, version, [reason], token), True)
+            state = await self._published(order, result.artifact, version, serial, token)
+        except (RefitFailed, InvalidVector, MoveRefused) as error:
+            log.error("%s of task %s: %s", version, task.name, error)
+            return Outcome(await self._refused(task.name, version, [str(error)], token), False)
+        if state is None:
+            event = refused(task.name, version, ["another trainer leads by now"], unix_ms())
+            return Outcome(event, False)
+        return Outcome(_released(order, version, state, result.summary), True)
+
+    async def _poorer(self, order: Order, summary: FitSummary) -> str | None:
+        """Why the live version goes on in its place, if it does."""
+        task, config, since = order.task.name, order.task.config, order.since
+        active = None if order.stopped else await self._registry.active(task)
+        raw = await self._registry.manifest(task, active.version) if active else None
+        if active is None or raw is None or config.threshold is not None:
+            return None
+        manifest = Manifest.decode(raw)
+        if unsuited(manifest, config) is not None:
+            return None
+        live = Incumbent(
+            active.version,
+            threshold(manifest, config),
+            max(since.certify, since.teacher, active.since),
+            config.target_agreement,
+            await self._registry.blocked(task, active.version),
+        )
+        return poorer(summary.coverage(config.aim), live, order.traces)
+
+    async def _published(
+        self, order: Order, artifact: Artifact, version: str, serial: int, token: int
+    ) -> State | None:
+        plan, since = plan_of(order.task.config), max(order.since.certify, order.since.teacher)
+        return await self._registry.publish(
+            order.task.name, version, serial, token, artifact, unix_ms(), plan, since
+        )
+
+    async def _refused(self, name: str, version: str, reasons: Sequence[str], token: int) -> Event:
+        now = unix_ms()
+        move = Move(version, None, State.REFUSED, now, _BY, "; ".join(reasons))
+        await self._registry.refuse(name, move, token)
+        return refused(name, version, reasons, now)
+
+    async def _fitted(self, order: Order, version: str) -> FitResult:
+        task, config = order.task, order.task.config
+        traces = await asyncio.to_thread(recent, order.traces, config, order.since)
+        newest = max((trace.replied_at for trace in traces), default=0)
+        self._announcer.tell(begun(task.name, version, len(traces), newest, unix_ms()))
+        active = await self._registry.active(task.name)
+        job = Job(
+            training=await asyncio.to_thread(training_set, traces, config),
+            task=task.name,
+            version=version,
+            embedder=config.embedder,
+            targets=(config.aim,),
+            delta=config.delta,
+            parent=await self._registry.fetch(task.name, active.version) if active else None,
+            teachers=teachers(traces),
+            encoder=encoder_of(traces) if encodes(config.embedder) else None,
+            twice=await self._registry.asked_twice(task.name),
+            # What a report would show costs time that a stream waits for.
+            options=Options(label_floor=config.label_floor, curve=0.0),
+        )
+        return await self._refitter.fitted(job, config.refit.budget)
+
+
+def _released(order: Order, version: str, state: State, summary: FitSummary) -> Event:
+    task, config = order.task.name, order.task.config
+    if state is not State.LIVE:
+        return on_trial(task, version, state, plan_of(config), unix_ms())
+    told = promoted(task, config.aim, summary, unix_ms())
+    return recovered(told) if order.stopped else told

@@ -1,0 +1,147 @@
+"""Labels and events are made up: a request a second from 1,000 s on, answered half a second later."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from infra.bench.drift.analysis import finding, sentences
+from infra.bench.drift.finding import Alarm, Answers, Certified, Recovery
+from infra.bench.drift.run import Record
+from infra.bench.drift.scenarios import GOLD
+from infra.bench.drift.shown import Pair, section
+from infra.bench.drift.stream import TASK, Stream
+from schemas.messages import Event, EventKind, Label, Reason
+
+MANY, DRIFTED = 40, 20
+STREAM = Stream(
+    tuple(range(MANY)), ("a",) * DRIFTED + ("b",) * DRIFTED, DRIFTED, (GOLD, GOLD), frozenset("b")
+)
+
+
+def at(place: int) -> int:
+    """When this request is sent, Unix milliseconds."""
+    return 1_000_000 + 1_000 * place
+
+
+def labelled(place: int, label: str, version: str | None) -> Label:
+    source, reason = ("surrogate", Reason.ACCEPTED) if version else ("teacher", Reason.NO_POLICY)
+    return Label(f"r{place}", TASK, label, source, reason, at(place), at(place) + 500, policy=version)
+
+
+def told(kind: EventKind, place: int, **details: Any) -> Event:
+    """Just before this request is sent."""
+    return Event(kind, TASK, at(place) - 1, f"it is {kind}", details)
+
+
+def record(*parts: tuple[range, str, str | None], events: tuple[Event, ...] = ()) -> Record:
+    """Labels in an order of arrival that is not that of the requests."""
+    labels = [labelled(place, label, version) for places, label, version in parts for place in places]
+    return Record((*labels[::2], *labels[1::2]), events)
+
+
+ALARMED = record(
+    (range(5), "a", None),
+    (range(5, 26), "a", "v1"),
+    (range(26, 27), "b", "v1"),
+    (range(27, 32), "b", None),
+    (range(32, 40), "b", "v2"),
+    events=(
+        told(EventKind.REFIT, 4, version="v1"),
+        told(EventKind.PROMOTED, 5, version="v1", coverage={"0.96": 0.7}),
+        told(EventKind.CERTIFIED, 12, version="v1", audits=9),
+        told(EventKind.LABEL_BLOCKED, 22, version="v1", label="a"),
+        told(EventKind.ALARM, 27, version="v1", recent_audits=6, recent_agreements=2),
+        told(EventKind.REFIT, 30, version="v2"),
+        told(EventKind.PROMOTED, 32, version="v2", coverage={"0.96": 0.8}),
+        told(EventKind.CERTIFIED, 36, version="v2", audits=4),
+        told(EventKind.CERTIFICATE_LOST, 38, version="v2", audits=5),
+    ),
+)
+
+
+def test_an_alarm_ends_what_the_version_of_before_answers_and_begins_the_recovery() -> None:
+    found = finding(STREAM, ALARMED)
+    assert found.before == Answers(20, 15, 15, 0)
+    assert found.exposed == Answers(asked=7, answered=7, agreed=1, unseen=7)
+    assert found.after == Answers(asked=20, answered=15, agreed=9, unseen=15)
+    assert found.certified == Certified(requests=12, audits=9)
+    assert found.alarm == Alarm(pytest.approx(6.999), 6, 2)
+    assert found.recovery == Recovery(pytest.approx(5.501), requests=6)
+    assert found.again == Certified(requests=15, audits=4)
+    assert (found.stood, found.stands) == (True, False)
+    assert found.told[EventKind.LABEL_BLOCKED] == found.told[EventKind.PROMOTED] == 1
+    assert (found.promised, found.replaced) == (0.8, None)
+    assert "+7.0 s it is alarm" in sentences(STREAM, ALARMED)
+
+
+def test_without_an_alarm_a_version_that_took_over_ends_what_the_one_of_before_answers() -> None:
+    quiet = record(
+        (range(30), "a", "v1"),
+        (range(30, 40), "a", "v2"),
+        events=(
+            told(EventKind.CERTIFIED, 9, version="v1", audits=9),
+            told(EventKind.CERTIFICATE_LOST, 15, version="v1", audits=11),
+            told(EventKind.ALARM, 18, version="v0", recent_audits=6, recent_agreements=2),
+            told(EventKind.REFIT, 25, version="v2"),
+        ),
+    )
+    found = finding(STREAM, quiet)
+    assert found.exposed == Answers(asked=10, answered=10, agreed=0, unseen=10)
+    assert found.after == Answers(asked=20, answered=20, agreed=0, unseen=20)
+    assert (found.certified, found.stood) == (Certified(requests=9, audits=9), False)
+    assert (found.alarm, found.recovery, found.again, found.replaced) == (None, None, None, 10)
+
+
+@pytest.mark.parametrize(
+    ("later", "stands"),
+    [
+        ((), True),
+        ((told(EventKind.TEACHER_CHANGED, 21),), False),
+        ((told(EventKind.TEACHER_CHANGED, 21), told(EventKind.CERTIFIED, 30, version="v1", audits=5)), True),
+        ((told(EventKind.CERTIFIED, 30, version="v0", audits=5),), True),
+        ((told(EventKind.CERTIFICATE_LOST, 30, version="v1", audits=5),), False),
+    ],
+)
+def test_a_certificate_of_before_the_drift_stands_until_it_is_lost_or_the_teacher_changes(
+    later: tuple[Event, ...], stands: bool
+) -> None:
+    before = told(EventKind.CERTIFIED, 9, version="v1", audits=9)
+    found = finding(STREAM, record((range(40), "a", "v1"), events=(before, *later)))
+    assert (found.stood, found.stands) == (True, stands)
+
+
+def test_an_alarm_of_a_version_that_took_over_ends_what_counts_as_answered_before_it() -> None:
+    late = record(
+        (range(24), "a", "v1"),
+        (range(24, 28), "a", "v2"),
+        (range(28, 40), "b", None),
+        events=(told(EventKind.ALARM, 28, version="v2", recent_audits=6, recent_agreements=2),),
+    )
+    found = finding(STREAM, late)
+    assert (found.exposed.answered, found.replaced, found.recovery) == (8, 4, None)
+
+
+def test_a_version_that_nobody_replaces_after_the_alarm_has_no_recovery() -> None:
+    stopped = record(
+        (range(24), "a", "v1"),
+        (range(24, 40), "b", None),
+        events=(told(EventKind.ALARM, 24, version="v1", recent_audits=6, recent_agreements=2),),
+    )
+    found = finding(STREAM, stopped)
+    assert (found.exposed.answered, found.recovery, found.again) == (4, None, None)
+    assert found.last.coverage == pytest.approx(24 / 40)
+
+
+def test_a_table_has_the_medians_of_the_runs_and_says_of_how_many_where_some_have_no_value() -> None:
+    alarmed = finding(STREAM, ALARMED)
+    silent = replace(alarmed, alarm=None, recovery=None, stood=False)
+    table, figures = section("new", [Pair(alarmed, silent), Pair(alarmed, silent), Pair(silent, silent)])
+    assert table.columns == ("new", "audits on", "audits off")
+    cells = {name: others for name, *others in table.rows}
+    assert cells["drift to the alarm"] == ["7.0 s (2 of 3)", "-"]
+    assert cells["certified when the drift begins"] == [".667", ".000"]
+    by_name = {figure.name: figure for figure in figures}
+    answered = by_name["new: by the version of before: answered"]
+    assert (answered.value, answered.reference, answered.reference_value) == (7, "audits off", 7)
+    assert by_name["new: drift to the alarm"].reference is None

@@ -1,0 +1,57 @@
+import shutil
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from infra.bench import out_of_scope
+from infra.bench.request import Order
+from tests.infra import parcels
+
+
+class Letters:
+    """An encoder: which pairs of letters a text has."""
+
+    id, dimension = "letters", 64
+
+    def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        rows = np.zeros((len(texts), self.dimension), dtype=np.float32)
+        for row, text in zip(rows, texts, strict=True):
+            for pair in pairwise(text):
+                row[(7 * ord(pair[0]) + ord(pair[1])) % self.dimension] += 1
+        return rows
+
+
+@pytest.fixture
+def both(small: Path, tmp_path: Path) -> Path:
+    """Parcels to learn from, and something else in Snips' place."""
+    shutil.copytree(small, tmp_path / "data")
+    foreign = [{"text": f"Zwölf Boxkämpfer jagen {number}", "label": "chase"} for number in range(60)]
+    parcels.write(tmp_path / "data" / "snips_train.jsonl", foreign[:40])
+    parcels.write(tmp_path / "data" / "snips_test.jsonl", foreign[40:])
+    return tmp_path / "data"
+
+
+def test_what_is_out_of_scope_is_deferred_and_what_is_in_it_answered(
+    both: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(out_of_scope, "opened", lambda *_: Letters())
+    found = out_of_scope.measure(Order(str(both), tracer=False))
+    figures = {figure.name: figure for figure in found.figures}
+    for kind in ("text", "vectors"):
+        assert figures[f"{kind}, 0.9: handled out of scope"].value == 0.0
+        coverage = figures[f"{kind}, 0.9: coverage"]
+        assert coverage.reference == "without the gate"
+        assert 0.8 < coverage.value <= (coverage.reference_value or 0.0)
+
+
+def test_without_the_encoder_text_is_measured_and_the_rest_named(
+    both: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("UNDERSTUDY_TEST_ENCODERS", str(tmp_path))
+    found = out_of_scope.measure(Order(str(both), tracer=True))
+    assert [row[0] for row in found.tables[0].rows] == ["text"]
+    assert any("no minilm-int8 in" in note for note in found.notes)

@@ -1,0 +1,35 @@
+import os
+import platform
+from pathlib import Path
+
+from infra.bench.report import Figure, alternating, figure, machine
+
+
+def test_a_figure_is_the_median_beside_the_median_of_its_reference() -> None:
+    found = figure("fit", [3.0, 1.0, 2.00004], "s", "bare", [9.0, 8.0, 1.0])
+    assert found == Figure("fit", 2.0, "s", "bare", 8.0, 0.25)
+
+
+def test_without_a_reference_there_is_no_ratio() -> None:
+    assert figure("missed", [0], "targets") == Figure("missed", 0.0, "targets", None, None, None)
+    assert figure("coverage", [0.5], "share", "best", [0.0]).ratio is None
+
+
+def test_contestants_take_turns() -> None:
+    turns: list[str] = []
+
+    def contestant(name: str) -> float:
+        turns.append(name)
+        return float(len(turns))
+
+    found = alternating(3, lambda: contestant("a"), lambda: contestant("b"))
+    assert turns == ["a", "b"] * 3
+    assert found == [[1, 3, 5], [2, 4, 6]]
+
+
+def test_the_machine_is_described_without_its_name_or_its_paths() -> None:
+    told = machine()
+    assert platform.python_version() in told
+    assert not platform.node() or platform.node() not in told
+    assert str(Path.cwd()) not in told
+    assert str(os.cpu_count()) in told or "x" in told

@@ -1,0 +1,84 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from infra.bench.banking import Split
+from infra.bench.request import Order
+from infra.bench.tracer.environment import NAME
+from infra.bench.trial import TARGETS, Outcome, Trial
+from infra.bench.validity import draws
+from infra.bench.validity.counts import tables, tally
+from infra.bench.validity.draws import CLEAN, COIN, LEARNABLE, NOISY, SHUFFLED, Cell, drawn, learnable
+from infra.bench.validity.measure import measure
+from infra.bench.validity.results_log import Entry
+from models.features import Features
+
+POOL = Split(Features(texts=[str(number) for number in range(2_000)]), ["a", "b", "c", "d"] * 500)
+
+
+def _trial(*answers: tuple[int, int], certified: int = 3) -> Trial:
+    given = zip(TARGETS, answers, strict=True)
+    return Trial(tuple(Outcome(target, n > 0, 100, n, k) for target, (n, k) in given), 1.0, certified)
+
+
+def test_draws_are_spread_over_corpora_teachers_and_sizes() -> None:
+    found = learnable(["one", "two"], 40)
+    kinds = [(cell.corpus, cell.teacher, cell.size) for cell in found]
+    assert {kinds.count(kind) for kind in kinds} == {2}
+    assert len(set(found)) == 40
+    assert found[:20] == learnable(["one", "two"], 20)
+
+
+def _labels(teacher: str) -> tuple[list[str], float]:
+    """Labels to learn from, and how many of all are not the corpus' own."""
+    parts = drawn(Cell("any", teacher, 1_000, 7), POOL)
+    given = [pair for part in parts for pair in zip(part.rows.texts or [], part.labels, strict=True)]
+    return parts[0].labels, sum("abcd"[int(row) % 4] != label for row, label in given) / len(given)
+
+
+def test_a_teachers_errors_are_in_what_is_learned_and_in_what_is_judged() -> None:
+    assert _labels(CLEAN)[1] == 0.0
+    assert 0.06 < _labels(NOISY)[1] < 0.10
+    assert 0.70 < _labels(SHUFFLED)[1] < 0.80
+    assert set(_labels(COIN)[0]) == {"heads", "tails"}
+
+
+def test_the_bound_is_what_delta_allows_and_what_the_test_itself_gets_wrong() -> None:
+    found = tally([_trial((50, 39), (50, 49), (0, 0)), _trial((50, 49), (50, 49), (50, 50))])
+    assert (found.fits, found.certified, found.missed) == (2, (2, 2, 1), (1, 0, 0))
+    assert found.allowed == pytest.approx(0.05 * 2 * 3)
+    assert found.bound == pytest.approx(found.allowed + 0.05 * 5)
+
+
+def test_tracer_stands_beside_ours_on_its_own_draws_only() -> None:
+    near, far = Cell("Snips", CLEAN, 500, 0), Cell("Snips", CLEAN, 500, 1)
+    good, bad = _trial((50, 50), (50, 50), (50, 50)), _trial((50, 30), (50, 30), (50, 30))
+    entries = [Entry("vectors", near, good), Entry("vectors", far, bad), Entry(NAME, near, bad)]
+    entries += [Entry("vectors", Cell("Snips", COIN, 500, 0), _trial((0, 0), (0, 0), (0, 0), certified=1))]
+    everything, beside, hopeless = tables(entries)
+    in_all = list(everything.columns).index("in all")
+    assert {row[0]: row[in_all] for row in everything.rows}["vectors, all"] == "3 of 6"
+    assert {row[0]: row[in_all] for row in beside.rows} == {
+        "vectors, all": "0 of 3", "vectors, Snips, gold labels": "0 of 3",
+        f"{NAME}, all": "3 of 3", f"{NAME}, Snips, gold labels": "3 of 3",
+    }  # fmt: skip
+    assert hopeless.rows == (("vectors, Snips, a coin", "1", "1"),)
+
+
+def test_a_run_keeps_its_fits_and_a_longer_one_goes_on_from_them(
+    small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(draws, "SIZES", (300,))
+    monkeypatch.setattr(draws, "UNLEARNABLE_SIZE", 200)
+    out = tmp_path / "fits.jsonl"
+    order = Order(str(small), only=("vectors",), tracer=False, draws=1, out=str(out))
+    measure.measure(order)
+    first = out.read_text()
+    found = measure.measure(Order(str(small), only=("vectors",), tracer=False, draws=2, out=str(out)))
+    lines = [json.loads(line) for line in out.read_text().splitlines()]
+    assert out.read_text().startswith(first)
+    assert [line["cell"]["seed"] for line in lines] == [0, 0, 0, 1, 1, 1]
+    assert {line["cell"]["teacher"] for line in lines} == {*LEARNABLE, SHUFFLED, COIN}
+    assert any("snips_train.jsonl is not in" in note for note in found.notes)
+    assert {row[2] for row in found.tables[-1].rows} == {"0"}

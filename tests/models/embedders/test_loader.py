@@ -1,0 +1,86 @@
+"""What keeps an encoder from being opened is said with what to do about it."""
+
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+
+from models.embedders.loader import Opened, open_embedder
+from models.embedders.prompt import Prompt
+from models.errors import EmbedderError
+
+
+@pytest.mark.parametrize("vectors", ["precomputed", "text", "bert:x"])
+def test_what_is_no_encoder_is_not_opened(vectors: str) -> None:
+    with pytest.raises(EmbedderError, match=f"`{vectors}` is no encoder"):
+        open_embedder(vectors)
+
+
+def test_a_probe_without_a_prompt_is_refused() -> None:
+    with pytest.raises(EmbedderError, match="needs its prompt"):
+        open_embedder("probe:http://127.0.0.1:1/v1#m")
+
+
+@pytest.mark.parametrize(
+    ("vectors", "module", "package"),
+    [("model2vec:x", "static", "model2vec"), ("onnx:x", "onnx", "tokenizers")],
+)
+def test_a_missing_package_is_named_with_the_command_that_installs_it(
+    monkeypatch: pytest.MonkeyPatch, vectors: str, module: str, package: str
+) -> None:
+    monkeypatch.delitem(sys.modules, f"models.embedders.{module}", raising=False)
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(
+        EmbedderError, match=rf"{package} is not installed: pip install 'understudy\[encoders\]'"
+    ):
+        open_embedder(vectors)
+
+
+@pytest.mark.parametrize("template", ["no place", "{text} and {text}"])
+def test_a_prompt_has_the_text_once(template: str) -> None:
+    with pytest.raises(EmbedderError, match=r"must have \{text\} once"):
+        Prompt.of(template, ())
+
+
+def test_a_prompt_s_braces_other_than_its_own_stay_and_texts_fill_nothing_in() -> None:
+    prompt = Prompt.of("{labels} {x}: {text}", ("a", "b {text}"))
+    assert prompt.around("{labels} {text}") == "a\nb {text} {x}: {labels} {text}"
+
+
+def test_prompts_with_other_words_on_either_side_have_other_hashes() -> None:
+    prompts = [Prompt("a", "b"), Prompt("ab", ""), Prompt("", "ab"), Prompt.instructed("a", ())]
+    assert len({prompt.hash for prompt in prompts}) == len(prompts)
+
+
+class Faulty:
+    """Does what it is told to do."""
+
+    id, dimension = "faulty:1", 2
+
+    def __init__(self, rows: Any) -> None:
+        self._rows = rows
+
+    def embed(self, _texts: Sequence[str]) -> Any:
+        if isinstance(self._rows, Exception):
+            raise self._rows
+        return self._rows
+
+
+@pytest.mark.parametrize(
+    ("rows", "says"),
+    [
+        (Exception("no unknown token"), "faulty:1 failed on 1 texts (Exception: no unknown token)"),
+        (EmbedderError("its own words"), "its own words"),
+        (np.zeros((2, 2)), "shape [2, 2] where [1, 2] were due"),
+        (np.zeros((1, 3)), "shape [1, 3] where [1, 2] were due"),
+        (np.zeros(2), "shape [2] where [1, 2] were due"),
+        (np.array([[0, np.nan]]), "text 0 has a number that is not finite"),
+        (np.array([[0, 1e39]]), "text 0 has a number that is not finite"),
+    ],
+)
+def test_whatever_an_encoder_does_no_row_is_made_up(rows: Any, says: str) -> None:
+    with pytest.raises(EmbedderError) as failed:
+        Opened(Faulty(rows)).embed(["a"])
+    assert says in str(failed.value)

@@ -1,0 +1,102 @@
+"""Two stages answer as one, and the second is computed for what the first leaves open, and no more."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from models.features import Features
+from models.fit import FitResult, TrainingSet
+from models.graph.session import single_threaded
+from models.policy import Policy
+from models.surrogates.contract import Lesson
+from models.training import cascade, fit_stages
+from models.training.export import export
+from models.training.options import Options
+from tests.models.conftest import VERBS, draw_both, draw_vectors
+
+
+@pytest.fixture
+def lazy(results: dict[str, FitResult]) -> Policy:
+    artifact = results["text>precomputed"].artifact
+    assert artifact is not None
+    return Policy.open(artifact.manifest, artifact.graph)
+
+
+def test_vectors_are_asked_for_once_and_only_for_what_the_first_stage_leaves_open(lazy: Policy) -> None:
+    features, _ = draw_both(600, 11)
+    vectors, asked = features.embeddings, []
+    assert vectors is not None
+
+    def embed(rows: np.ndarray) -> np.ndarray:
+        asked.append(rows)
+        return vectors[rows]
+
+    found = lazy.score(Features(features.texts), embed)
+    (rest,) = asked
+    assert 0 < len(rest) < 600
+    whole = lazy.score(features)
+    for field in ("label", "score", "novelty"):
+        np.testing.assert_array_equal(getattr(found, field), getattr(whole, field))
+    other = np.array(vectors)
+    other[np.setdiff1d(np.arange(600), rest)] = 7.0
+    np.testing.assert_array_equal(lazy.score(Features(features.texts, other)).score, whole.score)
+
+
+def test_the_second_stage_answers_what_the_first_can_not_read(lazy: Policy) -> None:
+    """The text says nothing here, and the vector all."""
+    features, labels = draw_both(300, 12)
+    mute = Features(["?"] * 300, features.embeddings)
+    scores = lazy.score(mute)
+    said = np.array(lazy.manifest.labels)[scores.label]
+    threshold = lazy.manifest.threshold(0.9)
+    assert threshold is not None
+    answered = (scores.score >= threshold) & (scores.novelty <= lazy.manifest.novelty_limit)
+    assert answered.mean() > 0.3
+    assert (said == np.array(labels))[answered].mean() > 0.85
+
+
+def learned(residual: bool) -> fit_stages.Fitted:
+    """From clusters that overlap a good deal, so that much is left to a second stage."""
+    drawn, labels = draw_vectors(5200, 3)
+    assert drawn.embeddings is not None
+    noise = np.random.default_rng(4).standard_normal(drawn.embeddings.shape, dtype=np.float32)
+    features = Features(embeddings=drawn.embeddings + 1.5 * noise)
+    training = TrainingSet(features, labels, np.ones(5200, dtype=np.bool_))
+    options = Options(surrogates=(), residual=residual)
+    return fit_stages.learn(training, tuple(sorted(VERBS)), "precomputed", (0.95,), options)
+
+
+def test_a_residual_stage_is_tried_and_deployed_only_where_the_choosers_gain_by_it() -> None:
+    fitted = learned(residual=True)
+    (trial,) = [trial for trial in fitted.trials if trial.family == "residual"]
+    assert (trial.outcome == "chosen") == (len(fitted.joint.stages) == 2)
+    assert not [trial for trial in learned(residual=False).trials if trial.family == "residual"]
+
+
+def test_a_joint_of_two_stages_on_the_same_features_is_one_graph_that_says_the_same() -> None:
+    """A copy of the stage with other scores stands in for the residual one."""
+    fitted = learned(residual=False)
+    (first,) = fitted.joint.stages
+    second = replace(first, weights=tuple(weight / 3 for weight in first.weights), scores=first.scores / 2)
+    joint = cascade.joined(first, second, 0.9, lazy=False)
+    assert 0.1 < joint.first.mean() < 1
+    np.testing.assert_array_equal(joint.scores[joint.first], first.scores[joint.first])
+    np.testing.assert_array_equal(joint.scores[~joint.first], second.scores[~joint.first])
+    outputs = [item.name for item in single_threaded(export(joint)).get_outputs()]
+    assert outputs == ["label", "score", "novelty"]
+
+
+def test_the_hand_over_costs_the_choosers_hardly_any_coverage() -> None:
+    fitted = learned(residual=False)
+    (stage,) = fitted.joint.stages
+    worse = replace(stage, scores=np.sqrt(stage.scores))
+    handover = cascade.lowest_handover(worse, stage, fitted.lesson, (0.9,))
+    best = max(
+        cascade.better(cascade.alone(stage), cascade.joined(worse, stage, tried, True), fitted.lesson, (0.9,))
+        for tried in (handover, 0.99)
+    )
+    found = cascade.joined(worse, stage, handover, True)
+    assert cascade.better(cascade.alone(stage), found, fitted.lesson, (0.9,)) >= best - cascade.LOSS
+    nobody = Lesson(fitted.lesson.codes, 6, fitted.lesson.folds, None, np.zeros(5200, dtype=np.bool_), 0)
+    assert cascade.lowest_handover(worse, stage, nobody, (0.9,)) == cascade.USUAL_HANDOVER

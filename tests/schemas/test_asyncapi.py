@@ -1,0 +1,49 @@
+"""The documents say what the types say."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from schemas.asyncapi import asyncapi, json_schema
+from schemas.messages import Deferral, Request
+from schemas.names import Topics
+
+
+def references(node: Any) -> Iterator[str]:
+    if isinstance(node, dict):
+        if "$ref" in node:
+            yield node["$ref"]
+        for inner in node.values():
+            yield from references(inner)
+    elif isinstance(node, list):
+        for inner in node:
+            yield from references(inner)
+
+
+def resolved(document: dict[str, Any], reference: str) -> Any:
+    node: Any = document
+    for part in reference.removeprefix("#/").split("/"):
+        node = node[part]
+    return node
+
+
+def test_every_reference_of_the_asyncapi_document_leads_somewhere() -> None:
+    document = asyncapi(Topics("shop"), "1.2.3")
+    found = set(references(document))
+    assert found
+    assert all(isinstance(resolved(document, reference), dict) for reference in found)
+
+
+def test_the_asyncapi_document_has_every_topic_that_carries_our_messages_under_its_own_name() -> None:
+    topics = Topics("shop")
+    addresses = {channel["address"] for channel in asyncapi(topics, "1.2.3")["channels"].values()}
+    assert addresses == set(topics.all()) - {topics.dead_letters}
+
+
+def test_a_json_schema_names_every_field_and_which_are_required() -> None:
+    schema = resolved(json_schema(Request), json_schema(Request)["$ref"])
+    fields = msgspec.structs.fields(Request)
+    assert set(schema["properties"]) == {field.encode_name for field in fields}
+    assert set(schema["required"]) == {field.encode_name for field in fields if field.required}
+    assert all(resolved(json_schema(Deferral), ref) for ref in references(json_schema(Deferral)))

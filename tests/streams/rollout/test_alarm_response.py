@@ -1,0 +1,176 @@
+"""What follows from an alarm, on a real Redis: once, whoever calls how often, and told in one sentence."""
+
+from dataclasses import replace
+
+import pytest
+
+from models.artifact import Artifact
+from schemas.config import parse_override
+from schemas.messages import Event, EventKind, Guess
+from schemas.names import Keys
+from streams.certify.evidence import Counts, Evidence
+from streams.kafka.event_publisher import Announcer
+from streams.rollout.alarm_response import Consequences
+from streams.rollout.trials import Candidates
+from streams.state.connection import Connection
+from streams.state.refit_queue import Refits
+from streams.state.registry import Registry
+from streams.state.trial_counts import Trials
+from streams.tasks import Live
+from streams.versions.lifecycle import State, states
+from streams.versions.serving_state import AT_ONCE, Plan
+from tests.streams.building import message, trace
+
+FALLEN = Evidence(0.95, Counts(200, 180), 5_000, {"a": Counts(20, 5), "b": Counts(20, 15)})
+
+
+class Told(Announcer):
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+
+    def tell(self, event: Event) -> None:
+        self.events.append(event)
+
+
+class Room:
+    """Task `t` with versions v1, v2, ..., the last of which is live."""
+
+    def __init__(self, connection: Connection, keys: Keys) -> None:
+        self.live, self.told = Live(), Told()
+        self.registry = Registry(connection, keys, 5)
+        self.refits = Refits(connection, keys, "me", 3600.0)
+        self.certified: set[str] = set()
+        self.alarm = Consequences(self.live, self.registry, self.refits, self._stands, self.told)
+        self.candidates = Candidates(self.live, self.registry, Trials(connection, keys), self.told)
+
+    async def _stands(self, _: str, version: str) -> bool:
+        return version in self.certified
+
+    async def publish(self, number: int, plan: Plan = AT_ONCE) -> None:
+        found = Artifact(b"manifest", b"graph")
+        assert await self.registry.publish("t", f"v{number}", number, 0, found, 1000 + number, plan)
+
+    async def asked(self) -> int:
+        return len(await self.refits.waiting(["t"]))
+
+    async def states(self) -> dict[str, State]:
+        return states(await self.registry.history("t"))
+
+
+@pytest.fixture
+def room(connection: Connection, keys: Keys) -> Room:
+    return Room(connection, keys)
+
+
+async def test_without_a_certified_version_the_breaker_opens_and_a_refit_is_asked_for_once(
+    room: Room,
+) -> None:
+    await room.publish(1)
+    await room.publish(2)
+    await room.publish(7, Plan(State.SHADOW, 0.0, 20))
+    for _ in range(2):
+        assert not await room.alarm("t", "v2", FALLEN)
+    posture = await room.registry.posture("t")
+    assert (posture.breaker.open, posture.breaker.against, posture.certify_from) == (True, ("v2",), 5_000)
+    assert await room.asked() == 1
+    (event,) = room.told.events
+    assert event.kind == EventKind.ALARM
+    assert event.message == (
+        "t: the teacher no longer agrees with v2 as promised (20 of the last 40 audits agree, the target is "
+        "0.95), so v2 is stopped; the breaker is open, everything goes to the teacher, and a refit is asked "
+        "for, certified on traces since 1970-01-01T00:00:05+00:00"
+    )
+    await room.publish(3)
+    assert not (await room.registry.posture("t")).breaker.stops("v3")
+    found = await room.states()
+    assert found.pop("v7") is State.RETIRED, "its trial was about what was before"
+    assert found == {"v1": State.RETIRED, "v2": State.ROLLED_BACK, "v3": State.LIVE}
+
+
+async def test_the_newest_version_whose_certificate_stands_is_restored(room: Room) -> None:
+    for number in (1, 2, 3, 4):
+        await room.publish(number)
+    room.certified = {"v1", "v2"}
+    await room.alarm("t", "v4", FALLEN)
+    await room.alarm("t", "v4", FALLEN)
+    posture = await room.registry.posture("t")
+    assert posture.active is not None
+    assert (posture.active.version, posture.breaker.open) == ("v2", False)
+    assert "v2, whose own certificate stands, answers again" in room.told.events[0].message
+    room.certified = {"v1", "v4"}
+    await room.alarm("t", "v2", FALLEN)
+    restored = (await room.registry.posture("t")).active
+    assert restored is not None
+    assert restored.version == "v1", "v4 was stopped by its own alarm, and is not returned to"
+    assert len(room.told.events) == 2
+
+
+async def test_an_alarm_of_a_version_that_is_not_live_stops_it_where_it_still_answers_and_nothing_else(
+    room: Room,
+) -> None:
+    await room.publish(1)
+    await room.publish(2)
+    before = await room.registry.posture("t")
+    for _ in range(2):
+        assert not await room.alarm("t", "v1", FALLEN)
+    posture = await room.registry.posture("t")
+    assert (posture.breaker.stops("v1"), posture.breaker.stops("v2")) == (True, False)
+    assert posture == replace(before, count=before.count + 1, breaker=posture.breaker)
+    assert (room.told.events, await room.asked()) == ([], 0)
+
+
+async def test_an_alarm_that_finds_the_registry_emptied_is_told_and_stops_its_version_all_the_same(
+    room: Room,
+) -> None:
+    for _ in range(2):
+        assert not await room.alarm("t", "v1", FALLEN)
+    posture = await room.registry.posture("t")
+    assert (posture.breaker.stops("v1"), posture.breaker.open) == (True, False)
+    assert posture.certify_from == 5_000, "what is fitted now is not certified on what came before"
+    assert await room.asked() == 1
+    (event,) = room.told.events
+    assert "which version is live is not known" in event.message
+
+
+async def test_a_label_that_explains_the_alarm_is_blocked_once_and_then_the_version_falls(room: Room) -> None:
+    await room.publish(1)
+    labels = {"refund": Counts(30, 5), "track": Counts(100, 98)}
+    evidence = Evidence(0.95, Counts(500, 470), 5_000, labels)
+    assert await room.alarm("t", "v1", evidence), "certify starts the alarm anew"
+    assert await room.registry.blocked("t", "v1") == {"refund"}
+    assert (await room.registry.posture("t")).breaker.open is False
+    assert room.told.events[0].kind == EventKind.LABEL_BLOCKED
+    assert not await room.alarm("t", "v1", evidence)
+    assert (await room.registry.posture("t")).breaker.open, "blocked already, and it was not enough"
+
+
+async def test_the_alarm_of_a_canary_ends_its_trial_and_asks_for_no_refit(room: Room) -> None:
+    await room.publish(1)
+    await room.publish(2, Plan(State.CANARY, 0.1, 59))
+    await room.alarm("t", "v2", FALLEN)
+    posture = await room.registry.posture("t")
+    assert (posture.candidate, posture.breaker.open, await room.asked()) == (None, False, 0)
+    assert await room.states() == {"v1": State.LIVE, "v2": State.ROLLED_BACK}
+    assert "the live version answers its share" in room.told.events[0].message
+
+
+@pytest.mark.parametrize(("label", "after"), [("yes", State.LIVE), ("no", State.REFUSED)])
+async def test_a_trial_is_concluded_by_the_traces_that_complete_it_and_not_again_when_they_are_reread(
+    room: Room, label: str, after: State
+) -> None:
+    await room.publish(1)
+    await room.publish(2, Plan(State.SHADOW, 0.0, 20))
+    room.live.configure("t", parse_override(b'{"target_agreement": 0.8}'))
+    shadow, traces = Guess("yes", 0.9, 0.1, "v2"), []
+    for number in range(20):
+        one = trace(f"r{number}", label, shadow=shadow)
+        traces.append((one, message(one, offset=number)))
+    unsampled = trace("x", "no", shadow=shadow, sampled=False)
+    await room.candidates.judge([*traces[:19], (unsampled, message(unsampled, offset=50))])
+    assert (await room.registry.posture("t")).candidate is not None
+    for _ in range(2):
+        await room.candidates.judge(traces)
+    assert (await room.states())["v2"] is after
+    assert (await room.registry.posture("t")).candidate is None
+    (event,) = room.told.events
+    assert event.kind == (EventKind.PROMOTED if after is State.LIVE else EventKind.REFUSED)

@@ -1,0 +1,268 @@
+"""A worker serves what the registry says is active, once it has verified it, and never less than it had."""
+
+import asyncio
+import logging
+import secrets
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import AsyncExitStack, suppress
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from infra.local.child import free_port
+from models.artifact import Artifact
+from models.manifest import Manifest
+from models.policy import Policy
+from schemas.names import Keys
+from streams.rollout.disk_cache import Copies
+from streams.rollout.policy_sync import PolicyWatch
+from streams.state.connection import Connection
+from streams.state.registry import Registry
+from streams.tasks import Live
+from streams.versions.lifecycle import State
+from streams.versions.serving_state import AT_ONCE, Plan
+from streams.versions.transitions import alarmed
+
+
+class Watched(Live):
+    """Tells which versions are installed, in order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.installed: asyncio.Queue[str] = asyncio.Queue()
+
+    def install(self, name: str, policy: Policy) -> None:
+        super().install(name, policy)
+        self.installed.put_nowait(policy.manifest.version)
+
+    async def next(self) -> str:
+        return await asyncio.wait_for(self.installed.get(), 30)
+
+
+class Worker:
+    """One that looks at the registry often, with its copies in a folder of its own."""
+
+    def __init__(self, url: str, copies: Copies, stack: AsyncExitStack, poll: float = 3600.0) -> None:
+        self.live = Watched()
+        self.copies = copies
+        self.connection = Connection(url)
+        self.keys = Keys(f"test-{secrets.token_hex(8)}")
+        self.registry = Registry(self.connection, self.keys, 5)
+        self._watch = PolicyWatch(self.live, self.registry, copies, poll)
+        self._stack = stack
+
+    async def start(self) -> None:
+        self._stack.push_async_callback(self.connection.aclose)
+        await self._watch.start()
+        self._stack.push_async_callback(self._watch.stop)
+
+    async def publish(self, artifact: Artifact, plan: Plan = AT_ONCE) -> None:
+        serial = await self.registry.next_serial("t")
+        assert await self.registry.publish("t", f"v{serial}", serial, 0, artifact, 1000 * serial, plan)
+
+    async def alarm(self, version: str) -> None:
+        assert await self.registry.change("t", lambda found: alarmed(found, version, None, 5, "alarm", 1500))
+
+    async def until(self, happened: Callable[[], bool]) -> None:
+        """Fails with a timeout when it does not happen."""
+        async with asyncio.timeout(30):
+            while not happened():
+                await self.connection.redis.ping()
+
+
+@pytest.fixture
+async def stack() -> AsyncIterator[AsyncExitStack]:
+    async with AsyncExitStack() as opened:
+        yield opened
+
+
+def version(artifact: Artifact, name: str) -> Artifact:
+    return Artifact(replace(Manifest.decode(artifact.manifest), version=name).encode(), artifact.graph)
+
+
+def garbled(artifact: Artifact) -> Artifact:
+    return Artifact(artifact.manifest, artifact.graph[:-9] + b"\xff" + artifact.graph[-8:])
+
+
+async def test_new_versions_are_swapped_in_and_a_garbled_one_never_is(
+    redis_url: str,
+    stack: AsyncExitStack,
+    artifact: Artifact,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    worker = Worker(redis_url, Copies(tmp_path), stack, poll=0.01)
+    await worker.publish(artifact)
+    await worker.start()
+    assert await worker.live.next() == "v1"
+    await worker.publish(garbled(version(artifact, "v2")))
+    await worker.publish(garbled(version(artifact, "v3")))
+    await worker.publish(version(artifact, "v4"))
+    assert await worker.live.next() == "v4", "whatever was refused, the worker goes on watching"
+    for record in caplog.records:
+        assert "SHA-256" in record.getMessage() or record.levelno < logging.ERROR
+
+
+async def test_an_announced_version_is_taken_without_waiting_for_the_next_look(
+    redis_url: str, stack: AsyncExitStack, artifact: Artifact, tmp_path: Path
+) -> None:
+    worker = Worker(redis_url, Copies(tmp_path), stack)
+    await worker.start()
+    while dict(await worker.connection.redis.pubsub_numsub(worker.keys.changes)).popitem()[1] < 1:
+        assert worker.live.policy("t") is None
+    await worker.publish(artifact)
+    assert await worker.live.next() == "v1"
+
+
+class Stubborn(Registry):
+    """Loses a cancellation, as redis-py does now and then."""
+
+    async def changes(self) -> AsyncGenerator[str | None, None]:
+        while True:
+            with suppress(asyncio.CancelledError):
+                await asyncio.sleep(0)
+            yield None
+
+
+async def test_a_stop_ends_even_where_a_cancellation_gets_lost(redis_url: str, tmp_path: Path) -> None:
+    connection = Connection(redis_url)
+    watch = PolicyWatch(Live(), Stubborn(connection, Keys("x"), 5), Copies(tmp_path), 3600.0)
+    await watch.start()
+    await asyncio.wait_for(watch.stop(), 30)
+    await connection.aclose()
+
+
+async def test_without_redis_a_worker_starts_from_its_copies_and_leaves_damaged_ones_out(
+    stack: AsyncExitStack, artifact: Artifact, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    copies = Copies(tmp_path)
+    copies.save("sound", "v7", version(artifact, "v7"))
+    copies.save("garbled", "v1", garbled(artifact))
+    copies.save("truncated", "v1", Artifact(artifact.manifest[:100], artifact.graph))
+    worker = Worker(f"redis://127.0.0.1:{free_port()}/0", copies, stack)
+    await worker.start()
+    assert worker.live.policy("sound") is not None
+    assert worker.live.policy("garbled") is worker.live.policy("truncated") is None
+    for task in ("garbled", "truncated"):
+        assert f"a policy of task {task} is not used" in caplog.text
+
+
+async def test_a_copy_that_the_disk_does_not_take_is_said_and_the_worker_goes_on(
+    redis_url: str,
+    stack: AsyncExitStack,
+    artifact: Artifact,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    worker = Worker(redis_url, Copies(tmp_path), stack, poll=0.01)
+    (tmp_path / "t").write_text("a file where the folder should be")
+    await worker.publish(artifact)
+    await worker.start()
+    assert await worker.live.next() == "v1"
+    await worker.publish(version(artifact, "v2"))
+    assert await worker.live.next() == "v2"
+    assert "no copy of v1 of task t" in caplog.text
+
+
+async def test_a_breaker_takes_effect_and_outlives_a_restart_without_redis_until_a_newer_version_is_loaded(
+    redis_url: str, stack: AsyncExitStack, artifact: Artifact, tmp_path: Path
+) -> None:
+    worker = Worker(redis_url, Copies(tmp_path), stack)
+    await worker.publish(artifact)
+    await worker.start()
+    assert await worker.live.next() == "v1"
+    await worker.alarm("v1")
+    await worker.until(lambda: worker.live.task("t").breaker.stops("v1"))
+    await worker.until(lambda: Copies(tmp_path).guards()["t"].breaker.open)
+    alone = Worker(f"redis://127.0.0.1:{free_port()}/0", Copies(tmp_path), stack)
+    await alone.start()
+    assert alone.live.policy("t") is not None
+    assert alone.live.task("t").breaker.open
+    await worker.publish(garbled(version(artifact, "v2")))
+    await worker.until(lambda: not worker.live.task("t").breaker.open)
+    assert worker.live.task("t").breaker.stops("v1"), "v2 can't be loaded, and v1 was stopped"
+    await worker.publish(version(artifact, "v3"))
+    assert await worker.live.next() == "v3"
+    assert not worker.live.task("t").breaker.stops("v3")
+
+
+async def test_a_redis_that_was_emptied_or_restored_from_before_the_alarm_closes_no_breaker(
+    redis_url: str, stack: AsyncExitStack, artifact: Artifact, tmp_path: Path
+) -> None:
+    worker = Worker(redis_url, Copies(tmp_path), stack, poll=0.01)
+    await worker.publish(artifact)
+    await worker.start()
+    await worker.live.next()
+    before = await worker.registry.posture("t")
+    await worker.alarm("v1")
+    await worker.until(lambda: worker.live.task("t").breaker.open)
+    for key in (worker.keys.breaker("t"), worker.keys.posture("t")):
+        await worker.connection.redis.delete(key)
+    assert (await worker.registry.posture("t")).active == before.active
+    await worker.registry.block("t", "v1", "yes")
+    await worker.until(lambda: bool(worker.live.safeguards("t").blocked))
+    assert worker.live.task("t").breaker.open
+    await worker.publish(version(artifact, "v2"))
+    assert await worker.live.next() == "v2"
+    await worker.until(lambda: not worker.live.task("t").breaker.open)
+
+
+async def test_an_alarm_after_redis_was_emptied_stops_what_a_worker_still_answers_with(
+    redis_url: str, stack: AsyncExitStack, artifact: Artifact, tmp_path: Path
+) -> None:
+    worker = Worker(redis_url, Copies(tmp_path), stack, poll=0.01)
+    worker.live.configure("t", {"embedder": "precomputed"})
+    await worker.publish(artifact)
+    await worker.start()
+    await worker.live.next()
+    await worker.publish(version(artifact, "v2"), Plan(State.CANARY, 0.25, 59))
+    await worker.until(lambda: worker.live.task("t").candidate is not None)
+    for one in ("v1", "v2"):
+        await worker.registry.block("t", one, "yes")
+    await worker.until(lambda: len(worker.live.safeguards("t").blocked) == 2)
+    emptied = [key async for key in worker.connection.redis.scan_iter(f"{worker.keys.prefix}:*")]
+    await worker.connection.redis.delete(*emptied)
+    await worker.alarm("v0")
+    await worker.until(lambda: worker.live.task("t").breaker.stops("v0"))
+    assert not worker.live.task("t").breaker.stops("v1"), "it may be another one that fell"
+    await worker.alarm("v1")
+    await worker.until(lambda: worker.live.task("t").breaker.stops("v1"))
+    candidate = worker.live.task("t").candidate
+    assert candidate is not None, "it goes on answering its share"
+    assert candidate.blocked == frozenset({"yes"})
+    assert worker.live.safeguards("t").blocked == dict.fromkeys(["v1", "v2"], frozenset({"yes"}))
+    await worker.until(lambda: worker.copies.guards()["t"].breaker.against == ("v0", "v1"))
+
+
+async def test_a_candidate_is_scored_while_it_is_on_trial_and_blocked_labels_are_followed(
+    redis_url: str, stack: AsyncExitStack, artifact: Artifact, tmp_path: Path
+) -> None:
+    worker = Worker(redis_url, Copies(tmp_path), stack)
+    worker.live.configure("t", {"embedder": "precomputed"})
+    await worker.publish(artifact)
+    await worker.start()
+    await worker.live.next()
+    await worker.publish(version(artifact, "v2"), Plan(State.CANARY, 0.25, 59))
+    await worker.until(lambda: worker.live.task("t").candidate is not None)
+    candidate = worker.live.task("t").candidate
+    assert candidate is not None
+    assert (candidate.version, candidate.share) == ("v2", 0.25)
+    await worker.registry.block("t", "v2", "yes")
+    await worker.until(lambda: worker.live.safeguards("t").blocked == {"v2": frozenset({"yes"})})
+    await worker.alarm("v2")
+    await worker.until(lambda: worker.live.task("t").candidate is None)
+    assert not worker.live.task("t").breaker.stops("v1")
+
+
+async def test_that_a_version_is_certified_or_no_longer_arrives_at_the_next_look(
+    redis_url: str, stack: AsyncExitStack, artifact: Artifact, tmp_path: Path
+) -> None:
+    worker = Worker(redis_url, Copies(tmp_path), stack, poll=0.01)
+    worker.live.configure("t", {"embedder": "precomputed"})
+    await worker.publish(artifact)
+    await worker.start()
+    assert await worker.live.next() == "v1"
+    for certified in (True, False):
+        await worker.connection.redis.hset(worker.keys.audits("t", "v1"), "certified", int(certified))
+        await worker.until(lambda certified=certified: worker.live.task("t").certified is certified)

@@ -1,0 +1,133 @@
+"""The breaker stops versions, audits block labels, and a candidate is scored beside the live policy."""
+
+from dataclasses import replace
+
+import pytest
+
+from models.features import Features
+from models.policy import Embed, Scores
+from schemas.config import Config
+from schemas.messages import Guess, Reason
+from streams.routing.decisions import Verdict, verdicts
+from streams.tasks import Task, Trial
+from streams.versions.serving_state import Breaker, Safeguards
+from tests.streams.building import ScriptedPolicy
+
+LIVE, CANDIDATE = (
+    ScriptedPolicy(),
+    ScriptedPolicy(version="v2", frontier=ScriptedPolicy().manifest.frontier[:1]),
+)
+YES = Guess("yes", 0.75, 0.25, "v1")
+TARGET_9 = Config(target_agreement=0.9)
+
+
+def task(
+    share: float | None = None, breaker: Breaker | None = None, config: Config = TARGET_9, **blocked: str
+) -> Task:
+    """With a candidate that decides `share` of the requests, where one is given."""
+    guards = Safeguards(
+        breaker or Breaker(), {version: frozenset({label}) for version, label in blocked.items()}
+    )
+    return Task.of("t", config, LIVE, None if share is None else Trial(CANDIDATE, share), guards)
+
+
+def judged(task: Task, text: str = "yes 0.75 0.25", *, by_canary: bool = False) -> Verdict:
+    (verdict,) = verdicts(task, Features(texts=[text]), 1, [True] if by_canary else [])
+    return verdict
+
+
+@pytest.mark.parametrize(
+    ("breaker", "expected"),
+    [
+        (Breaker(), Reason.ACCEPTED),
+        (Breaker(False, ("v0",), 5), Reason.ACCEPTED),
+        (Breaker(True, (), 5), Reason.BREAKER_OPEN),
+        (Breaker(True, ("v0",), 5), Reason.BREAKER_OPEN),
+        (Breaker(False, ("v1",), 5), Reason.BREAKER_OPEN),
+    ],
+)
+def test_the_breaker_stops_all_versions_while_open_and_those_it_was_opened_against_for_good(
+    breaker: Breaker, expected: Reason
+) -> None:
+    stopped = task(breaker=breaker)
+    assert judged(stopped) == Verdict(expected, YES, 0.5)
+    assert stopped.answers_nothing is (expected is Reason.BREAKER_OPEN)
+    assert judged(replace(stopped, config=Config(paused=True))).reason is Reason.OPERATOR
+    assert judged(task(breaker=breaker, config=Config(target_agreement=0.99))).reason is (
+        Reason.UNCERTIFIED if expected is Reason.ACCEPTED else expected
+    )
+
+
+def test_an_open_breaker_is_the_reason_also_where_there_is_no_policy() -> None:
+    nothing = Task.of("t", Config(), None, None, Safeguards(Breaker(True, (), 5)))
+    assert judged(nothing) == Verdict(Reason.BREAKER_OPEN, None, None)
+
+
+def test_a_label_that_audits_have_blocked_is_blocked_for_that_version_alone() -> None:
+    assert judged(task(v1="yes")).reason is Reason.BLOCKED_LABEL
+    assert judged(task(v1="yes"), "no 0.75 0.25").reason is Reason.ACCEPTED
+    assert judged(task(v1="no")).reason is Reason.ACCEPTED
+    assert judged(task(v2="yes")).reason is Reason.ACCEPTED
+    both = task(0.5, v2="yes")
+    assert judged(both).shadow is None
+    assert judged(both, by_canary=True).reason is Reason.BLOCKED_LABEL
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5])
+def test_what_a_candidate_would_have_answered_is_told_beside_the_live_policy_s_verdict(share: float) -> None:
+    assert judged(task(share)) == Verdict(Reason.ACCEPTED, YES, 0.5, replace_policy(YES))
+    assert judged(task(share), "yes 0.25 0.25").shadow is None, "it would have deferred"
+    assert judged(task(share), "yes 0.75 0.75").shadow is None
+    assert judged(task()).shadow is None
+
+
+def replace_policy(guess: Guess) -> Guess:
+    return Guess(guess.label, guess.score, guess.novelty, "v2")
+
+
+def test_what_is_allotted_to_a_canary_is_decided_by_it_at_its_own_threshold() -> None:
+    strict = task(0.5, config=Config(target_agreement=0.95))
+    assert judged(strict) == Verdict(Reason.ACCEPTED, YES, 0.7)
+    assert judged(strict, by_canary=True) == Verdict(Reason.UNCERTIFIED, replace_policy(YES), None)
+    assert judged(task(0.5), by_canary=True) == Verdict(
+        Reason.ACCEPTED, replace_policy(YES), 0.5, replace_policy(YES)
+    )
+
+
+def test_a_canary_answers_while_its_live_version_is_stopped_and_not_while_the_breaker_is_open() -> None:
+    against = task(0.5, Breaker(False, ("v1",), 5))
+    assert judged(against).reason is Reason.BREAKER_OPEN
+    assert judged(against, by_canary=True).reason is Reason.ACCEPTED
+    assert not against.answers_nothing
+    opened = task(0.5, Breaker(True, ("v1",), 5))
+    verdict = judged(opened, by_canary=True)
+    assert (verdict.reason, verdict.shadow) == (Reason.BREAKER_OPEN, replace_policy(YES)), "its trial goes on"
+    assert opened.answers_nothing
+
+
+def test_a_candidate_alone_is_scored_and_one_that_fails_defers_only_what_it_decides() -> None:
+    alone = Task.of("t", TARGET_9, None, Trial(CANDIDATE, 0.0))
+    assert judged(alone) == Verdict(Reason.NO_POLICY, None, None, replace_policy(YES))
+    assert alone.answers_nothing
+    failing = replace(task(0.5), candidate=replace(task(0.5).candidate, policy=Failing(version="v2")))
+    assert judged(failing) == Verdict(Reason.ACCEPTED, YES, 0.5)
+    assert judged(failing, by_canary=True).reason is Reason.UNCERTIFIED
+
+
+class Failing(ScriptedPolicy):
+    def score(self, _: Features, __: Embed | None = None) -> Scores:
+        return super().score(Features(texts=["fail"]))
+
+
+def test_a_candidate_that_reads_other_vectors_is_not_tried() -> None:
+    config = Config(embedder="precomputed")
+    three, four = (ScriptedPolicy(embedder="precomputed", dimension=width) for width in (3, 4))
+    assert Task.of("t", config, three, Trial(four, 1.0)).candidate is None
+    assert Task.of("t", config, three, Trial(three, 1.0)).candidate is not None
+
+
+def test_of_two_accounts_of_the_breaker_the_newer_holds() -> None:
+    known = Safeguards(Breaker(True, ("v1",), 10), {"v1": frozenset({"a"})})
+    snapshot, closed = Safeguards(Breaker(False, (), 9)), Safeguards(Breaker(False, (), 10))
+    assert snapshot.after(known) == Safeguards(known.breaker)
+    assert closed.after(known) == closed

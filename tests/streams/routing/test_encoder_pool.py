@@ -1,0 +1,102 @@
+"""Encoders open when a task asks for them, are tried again when they fail, and close with the last task."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import pytest
+
+from models.embedders.contract import Embedder
+from models.embedders.loader import open_embedder
+from models.embedders.prompt import Prompt
+from schemas.config import parse_override
+from streams.encoder_spec import Encoding
+from streams.routing import encoder_pool
+from streams.routing.encoder_pool import Encoders
+from streams.tasks import Live
+from tests.encoders import WIDTH, static
+from tests.streams.building import ScriptedPolicy
+
+
+@pytest.fixture
+def live() -> Live:
+    return Live()
+
+
+@pytest.fixture
+async def running(live: Live, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Encoders]:
+    monkeypatch.setattr(encoder_pool, "_LOOK", 0.01)
+    monkeypatch.setattr(encoder_pool.Attempt, "pause", lambda _attempt: 0.01)
+    service = Encoders(live)
+    await service.start()
+    yield service
+    await service.stop()
+
+
+async def happens(condition: Callable[[], bool]) -> None:
+    for _ in range(3000):
+        if condition():
+            return
+        await asyncio.sleep(0.01)
+    pytest.fail("it never happened")
+
+
+def configure(live: Live, spec: str) -> None:
+    live.configure("t", parse_override(b'{"embedder": "%s"}' % spec.encode()))
+
+
+async def test_an_encoder_is_open_when_its_tasks_are_ready_to_start(live: Live, tmp_path: Path) -> None:
+    configure(live, f"model2vec:{static(tmp_path)}")
+    service = Encoders(live)
+    await service.start()
+    (opened,) = live.encoders.values()
+    assert opened.dimension == WIDTH
+    assert live.task("t").embedder is opened
+    await service.stop()
+
+
+async def test_a_missing_encoder_is_told_of_once_and_opened_when_it_is_there(
+    live: Live,
+    running: Encoders,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    folder, tried = tmp_path / "later", []
+
+    def opening(vectors: str, prompt: Prompt | None) -> Embedder:
+        tried.append(vectors)
+        return open_embedder(vectors, prompt)
+
+    monkeypatch.setattr(encoder_pool, "open_embedder", opening)
+    configure(live, f"model2vec:{folder}")
+    await happens(lambda: len(tried) > 3)
+    assert sum("its tasks defer everything" in told for told in caplog.messages) == 1
+    static(folder)
+    await happens(lambda: bool(live.encoders))
+    assert list(live.encoders) == [Encoding(f"model2vec:{folder}")]
+    configure(live, "text")
+    await happens(lambda: not live.encoders)
+
+
+async def test_one_that_has_failed_at_work_is_opened_again(
+    live: Live, running: Encoders, tmp_path: Path
+) -> None:
+    configure(live, f"model2vec:{static(tmp_path)}")
+    await happens(lambda: bool(live.encoders))
+    (first,) = live.encoders.values()
+    live.close(first)
+    await happens(lambda: bool(live.encoders))
+    (second,) = live.encoders.values()
+    assert second is not first
+    assert second.id == first.id
+
+
+async def test_a_policy_of_another_encoder_is_named_when_it_is_loaded(
+    live: Live, running: Encoders, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    spec = f"model2vec:{static(tmp_path)}"
+    configure(live, spec)
+    live.install("t", ScriptedPolicy(embedder=spec, dimension=WIDTH, encoder="model2vec:other"))
+    await happens(lambda: "policy v1 reads vectors of model2vec:other" in caplog.text)
+    assert live.task("t").policy is None

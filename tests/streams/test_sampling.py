@@ -1,0 +1,61 @@
+"""The audit is a uniform sample that only the key's owners can foresee, and that repeats itself."""
+
+import itertools
+
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import binom
+
+from schemas.config import Config
+from streams.sampling import Auditor, audit_rate
+
+IDS = [f"request-{number}" for number in range(20_000)]
+_text = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
+_rate = st.floats(0, 1)
+
+
+@given(st.binary(max_size=100), _text, _rate, _rate)
+def test_a_request_audited_at_one_rate_is_audited_at_every_higher_one(
+    key: bytes, request: str, one: float, other: float
+) -> None:
+    low, high = sorted([one, other])
+    auditor = Auditor(key)
+    assert auditor.draws(request, high) >= auditor.draws(request, low)
+    assert auditor.draws(request, 1.0)
+    assert not auditor.draws(request, 0.0)
+    assert Auditor(key).draws(request, one) == auditor.draws(request, one), "another worker decides alike"
+    assert auditor.draws(request, one) == (auditor.draw(request) < one)
+
+
+def test_each_rate_draws_its_share_in_every_stretch_of_ids() -> None:
+    auditor, alpha = Auditor(b"secret"), 1e-6
+    for rate, part in itertools.product((0.001, 0.02, 0.3, 0.97), (IDS, IDS[::7], IDS[-5_000:])):
+        drawn = sum(auditor.draws(request, rate) for request in part)
+        low, high = binom.ppf([alpha / 2, 1 - alpha / 2], len(part), rate)
+        assert low <= drawn <= high, (rate, len(part))
+
+
+def test_another_key_draws_an_independent_sample() -> None:
+    ours, theirs = Auditor(b"ours"), Auditor(b"theirs")
+    both = sum(ours.draws(request, 0.3) and theirs.draws(request, 0.3) for request in IDS)
+    low, high = binom.ppf([5e-7, 1 - 5e-7], len(IDS), 0.09)
+    assert low <= both <= high
+
+
+def test_what_is_asked_twice_is_drawn_without_regard_to_what_is_audited() -> None:
+    auditor = Auditor(b"secret")
+    audited = [request for request in IDS if auditor.draws(request, 0.3)]
+    both = sum(auditor.repeats(request, 0.3) for request in audited)
+    low, high = binom.ppf([5e-7, 1 - 5e-7], len(audited), 0.3)
+    assert low <= both <= high
+
+
+@given(_rate, _rate, _rate)
+def test_an_automatic_rate_is_the_high_bound_until_the_version_is_certified_and_never_leaves_the_bounds(
+    low: float, high: float, fixed: float
+) -> None:
+    auto = Config(audit_rate="auto", audit_low=low, audit_high=high)
+    assert audit_rate(auto, certified=False) == high
+    assert audit_rate(auto, certified=True) == min(low, high)
+    fixed_rate = Config(audit_rate=fixed)
+    assert audit_rate(fixed_rate, certified=False) == audit_rate(fixed_rate, certified=True) == fixed

@@ -1,0 +1,171 @@
+"""A policy answers only for what it was fitted and certified for; otherwise there is no threshold."""
+
+import json
+from typing import Any
+
+import pytest
+
+from models.embedders.prompt import Prompt
+from schemas.config import Config, parse_override
+from streams.encoder_spec import Encoding
+from streams.tasks import Live, Task, threshold, unsuited
+from tests.streams.building import ScriptedEmbedder, ScriptedPolicy, manifest
+
+STATIC = Encoding("model2vec:/m")
+BOUND: dict[str, Any] = {"embedder": "model2vec:/m", "dimension": 3, "encoder": "scripted:1"}
+
+
+def configure(live: Live, key: str, **fields: Any) -> None:
+    live.configure(key, parse_override(json.dumps(fields).encode()))
+
+
+@pytest.mark.parametrize(
+    ("config", "expected"),
+    [
+        (Config(target_agreement=0.95), 0.7),
+        (Config(target_agreement=0.9), 0.5),
+        (Config(target_agreement=0.91), 0.7),
+        (Config(target_agreement=0.5), 0.5),
+        (Config(target_agreement=0.96), None),
+        (Config(target_agreement=0.9, reserve=0.4), 0.7),
+        (Config(target_agreement=0.95, reserve=0.4), None),
+        (Config(delta=0.05), 0.7),
+        (Config(delta=0.2), 0.7),
+        (Config(delta=0.049), None),
+        (Config(delta=0.01, threshold=0.3), 0.3),
+        (Config(target_agreement=0.99, threshold=0.0), 0.0),
+    ],
+)
+def test_the_threshold_is_the_operator_s_or_the_one_certified_for_at_least_what_is_asked(
+    config: Config, expected: float | None
+) -> None:
+    assert threshold(manifest(), config) == expected
+
+
+@pytest.mark.parametrize(
+    ("embedder", "dimension", "config", "expected"),
+    [
+        ("text", None, Config(), True),
+        ("text", None, Config(embedder="precomputed"), False),
+        ("precomputed", 3, Config(), False),
+        ("precomputed", 3, Config(embedder="precomputed"), True),
+        ("precomputed", 3, Config(embedder="precomputed", dimension=3), True),
+        ("precomputed", 3, Config(embedder="precomputed", dimension=4), False),
+    ],
+)
+def test_a_policy_for_other_features_is_no_policy_whatever_the_operator_s_threshold(
+    embedder: str, dimension: int | None, config: Config, expected: bool
+) -> None:
+    installed = ScriptedPolicy(embedder=embedder, dimension=dimension)
+    assert (unsuited(installed.manifest, config) is None) is expected
+    task = Task.of("t", config, installed)
+    assert (task.policy is installed) is expected
+    assert Task.of("t", Config(threshold=0.0, embedder="other"), installed).policy is None
+    assert task.answers_nothing is not expected
+
+
+def test_a_task_answers_nothing_while_paused_uncertified_or_without_policy() -> None:
+    assert not Task.of("t", Config(), ScriptedPolicy()).answers_nothing
+    assert Task.of("t", Config(paused=True), ScriptedPolicy()).answers_nothing
+    assert Task.of("t", Config(target_agreement=0.99), ScriptedPolicy()).answers_nothing
+    assert Task.of("t", Config(threshold=0.1), None).answers_nothing
+
+
+def test_the_dimension_is_the_configured_one_or_the_policy_s() -> None:
+    installed = ScriptedPolicy(embedder="precomputed", dimension=3)
+    assert Task.of("t", Config(embedder="precomputed"), installed).dimension == 3
+    assert Task.of("t", Config(embedder="precomputed", dimension=4), installed).dimension == 4
+    assert Task.of("t", Config(embedder="precomputed"), None).dimension is None
+
+
+def test_config_and_policies_meet_in_whichever_order_they_come() -> None:
+    live, installed = Live(), ScriptedPolicy()
+    assert live.task("t") == Task("t", Config(), None, None)
+    live.install("t", installed)
+    before = live.task("t")
+    configure(live, "*", target_agreement=0.9)
+    configure(live, "u", paused=True)
+    assert live.task("t").threshold == 0.5
+    assert before.threshold == 0.7, "who holds the old state keeps seeing it whole"
+    assert live.task("u").config == Config(target_agreement=0.9, paused=True)
+    configure(live, "*", audit_rate=0.5)
+    assert live.task("t").config == Config(audit_rate=0.5), "the newest message for all replaces the last"
+    assert live.task("u").config == Config(audit_rate=0.5, paused=True)
+    configure(live, "t", embedder="precomputed")
+    assert live.task("t").policy is None
+    assert live.policy("t") is installed
+    live.configure("t", {})
+    assert live.task("t").policy is installed
+
+
+@pytest.mark.parametrize(
+    ("given", "embedder", "says"),
+    [
+        ({}, ScriptedEmbedder(), None),
+        ({}, ScriptedEmbedder("scripted:2"), "is scripted:2 here"),
+        ({}, None, "no encoder is open"),
+        ({"encoder": None}, ScriptedEmbedder(), "does not name"),
+        ({"dimension": 4}, ScriptedEmbedder(), "here they have 3"),
+        ({"embedder": "onnx:/m"}, ScriptedEmbedder(), "the config says `model2vec:/m`"),
+    ],
+)
+def test_a_policy_answers_for_no_encoder_but_its_own(
+    given: dict[str, Any], embedder: ScriptedEmbedder | None, says: str | None
+) -> None:
+    live, installed = Live(), ScriptedPolicy(**BOUND | given)
+    live.install("t", installed)
+    configure(live, "t", embedder="model2vec:/m", threshold=0.0)
+    live.encode(STATIC, embedder)
+    assert (live.task("t").policy is installed) is (says is None)
+    assert live.task("t").answers_nothing is (says is not None)
+    assert (says or "") in live.unsuited().get("t", "")
+
+
+def test_a_configured_dimension_that_the_encoder_does_not_have_is_told_before_there_is_a_policy() -> None:
+    live = Live()
+    configure(live, "t", embedder="model2vec:/m", dimension=4)
+    live.encode(STATIC, ScriptedEmbedder())
+    assert live.unsuited() == {"t": "the config says `dimension` 4, and scripted:1 makes 3"}
+
+
+def test_an_encoder_that_has_failed_takes_its_policies_with_it_until_it_is_back() -> None:
+    live, embedder = Live(), ScriptedEmbedder()
+    configure(live, "*", embedder="text>model2vec:/m")
+    live.install("t", ScriptedPolicy(**BOUND | {"embedder": "text>model2vec:/m"}))
+    live.install("u", ScriptedPolicy())
+    configure(live, "u", embedder="text")
+    live.encode(STATIC, embedder)
+    assert live.task("t").policy is not None
+    live.close(embedder)
+    assert (live.task("t").policy, live.task("u").policy is not None) == (None, True)
+    live.encode(STATIC, ScriptedEmbedder())
+    assert live.task("t").policy is not None
+
+
+def test_the_encoders_asked_for_are_those_of_all_tasks_and_a_probe_asks_what_the_teacher_is_asked() -> None:
+    live = Live()
+    assert live.encodings() == frozenset()
+    configure(live, "*", embedder="model2vec:/m")
+    configure(live, "t", embedder="text+model2vec:/m")
+    configure(live, "u", embedder="precomputed")
+    told = {"prompt": "One of:\n{labels}", "labels": ["a", "b"]}
+    configure(live, "v", embedder="probe:http://h/v1#m", teacher=told)
+    prompt = Prompt("One of:\na\nb\n\nMessage: ", "\nLabel:")
+    assert live.encodings() == {STATIC, Encoding("probe:http://h/v1#m", prompt)}
+
+
+def test_an_automatic_rate_is_high_unless_the_version_that_answers_is_known_to_be_certified() -> None:
+    live = Live()
+    configure(live, "t", audit_rate="auto", audit_low=0.01, audit_high=0.2)
+    rates = []
+    live.install("t", ScriptedPolicy(version="v1"))
+    for version in (None, "v2", "v1"):
+        live.certify("t", version)
+        rates.append(live.task("t").audit_rate)
+    live.install("t", ScriptedPolicy(version="v2"))
+    rates.append(live.task("t").audit_rate)
+    live.certify("t", "v2")
+    rates.append(live.task("t").audit_rate)
+    live.doubt()
+    rates.append(live.task("t").audit_rate)
+    assert rates == [0.2, 0.2, 0.01, 0.2, 0.01, 0.2]

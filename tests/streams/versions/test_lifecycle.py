@@ -1,0 +1,40 @@
+"""Every move of a version is in the table, and what is not in it is refused."""
+
+import itertools
+
+import msgspec
+import pytest
+
+from streams.errors import MoveRefused
+from streams.versions.lifecycle import Move, State, states
+
+ALLOWED = {
+    (None, "refused"), (None, "shadow"), (None, "canary"), (None, "live"),
+    ("refused", "refused"), ("refused", "shadow"), ("refused", "canary"), ("refused", "live"),
+    ("shadow", "live"), ("shadow", "refused"), ("shadow", "retired"),
+    ("canary", "live"), ("canary", "rolled_back"), ("canary", "retired"),
+    ("live", "retired"), ("live", "rolled_back"),
+    ("retired", "live"), ("rolled_back", "live"),
+}  # fmt: skip
+
+
+def move(before: State | None, after: State, version: str = "v1") -> Move:
+    return Move(version, before, after, 5, "operator", "because")
+
+
+@pytest.mark.parametrize(("before", "after"), list(itertools.product([None, *State], State)))
+def test_a_version_moves_as_the_table_says_and_a_refusal_says_what_it_is(
+    before: State | None, after: State
+) -> None:
+    if (before, after) in ALLOWED:
+        assert move(before, after).after is after
+        return
+    with pytest.raises(MoveRefused, match=f"v1 is {before or 'unknown'}.*{after}"):
+        move(before, after)
+
+
+def test_a_history_written_and_read_gives_the_newest_state_of_each_version() -> None:
+    moves = [move(None, State.LIVE), move(None, State.SHADOW, "v2"), move(State.LIVE, State.RETIRED)]
+    read = [msgspec.json.decode(msgspec.json.encode(one), type=Move) for one in moves]
+    assert read == moves
+    assert states(read) == {"v1": State.RETIRED, "v2": State.SHADOW}
