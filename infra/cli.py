@@ -15,7 +15,7 @@ from infra.errors import InputError
 from infra.local.errors import LocalServerError
 from models.errors import ModelError
 from schemas.errors import SchemaError
-from streams.errors import InvalidSettings, MoveRefused, StreamsError
+from streams.errors import InvalidSettings, StreamsError, TransitionRefused
 
 _COMMANDS = {
     "demo": "demo",
@@ -64,7 +64,7 @@ def main() -> NoReturn:
         command_line(sys.argv[1:])()
     except InvalidSettings as error:
         note("\n".join(f"settings: {problem}" for problem in error.problems))
-    except MoveRefused as error:
+    except TransitionRefused as error:
         note(f"understudy: refused: {error}")
         sys.exit(1)
     except (SchemaError, ModelError, StreamsError, LocalServerError, InputError) as error:

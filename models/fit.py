@@ -11,14 +11,14 @@ from models.artifact import Artifact
 from models.forecast.learning_curve import learning_curve, more_traces, point
 from models.gate import labels
 from models.gate.frontier import Sample, certify, reasons, too_few
-from models.manifest import Manifest, Teacher, grid
+from models.manifest import LabelSource, Manifest, grid
 from models.noise import contradictions
-from models.study import CurvePoint, Noise, Study, Twice
+from models.study import CurvePoint, Noise, RepeatCounts, Study
 from models.training.export import export
-from models.training.fit_stages import Fitted, Progress, learn
+from models.training.fit_stages import FittedStages, Progress, learn
 from models.training.options import Options
 from models.training.self_test import with_probes
-from models.training.summary import FitSummary, Found, Order, manifest_of, recipe, summary_of
+from models.training.summary import FitOutcome, FitRequest, FitSummary, manifest_of, recipe, summary_of
 from models.training_set import TrainingSet, check
 
 __all__ = ["Artifact", "FitResult", "FitSummary", "Options", "TrainingSet", "fit"]
@@ -50,9 +50,9 @@ def fit(
     targets: Sequence[float] = (0.95,),
     delta: float = 0.05,
     parent: Artifact | None = None,
-    teachers: Sequence[Teacher] = (),
+    teachers: Sequence[LabelSource] = (),
     encoder: str | None = None,
-    twice: Twice | None = None,
+    twice: RepeatCounts | None = None,
     options: Options | None = None,
     seed: int = 0,
     progress: Progress = lambda _share, _doing: None,
@@ -84,7 +84,7 @@ def fit(
     started = time.perf_counter()
     _check_levels(targets, delta)
     check(training, embedder)
-    order = Order(
+    order = FitRequest(
         training=training,
         names=tuple(sorted({str(label) for label in training.labels})),
         task=task,
@@ -95,7 +95,7 @@ def fit(
         ancestor=None if parent is None else Manifest.decode(parent.manifest),
         teachers=tuple(teachers),
         encoder=encoder,
-        twice=twice or Twice(),
+        twice=twice or RepeatCounts(),
         options=options or Options(),
         seed=seed,
         started=started,
@@ -120,7 +120,7 @@ def _check_levels(targets: Sequence[float], delta: float) -> None:
             raise ValueError(f"{name}: {value} is not between 0 and 1")
 
 
-def _hopeless(order: Order) -> tuple[str, ...]:
+def _hopeless(order: FitRequest) -> tuple[str, ...]:
     """Why there is no point in learning; empty if there may be."""
     refused = too_few(int(np.sum(order.training.sampled)), order.targets, order.delta)
     if len(order.names) < 2:
@@ -128,7 +128,7 @@ def _hopeless(order: Order) -> tuple[str, ...]:
     return refused
 
 
-def _found(order: Order, progress: Progress) -> Found:
+def _found(order: FitRequest, progress: Progress) -> FitOutcome:
     fitted = learn(
         order.training,
         order.names,
@@ -149,10 +149,10 @@ def _found(order: Order, progress: Progress) -> Found:
         noise=_noise(order, fitted),
         curve=_curve(order, fitted, progress),
     )
-    return Found(fitted, points, study)
+    return FitOutcome(fitted, points, study)
 
 
-def _noise(order: Order, fitted: Fitted) -> Noise | None:
+def _noise(order: FitRequest, fitted: FittedStages) -> Noise | None:
     measured = contradictions.measured(order.twice)
     if measured is not None:
         return measured
@@ -162,7 +162,7 @@ def _noise(order: Order, fitted: Fitted) -> Noise | None:
     )
 
 
-def _curve(order: Order, fitted: Fitted, progress: Progress) -> tuple[CurvePoint, ...]:
+def _curve(order: FitRequest, fitted: FittedStages, progress: Progress) -> tuple[CurvePoint, ...]:
     """What parts of the traces would have certified, as far as there is time; none for a refit."""
     if order.ancestor is not None or order.options.curve == 0.0:
         return ()
@@ -183,7 +183,7 @@ def _curve(order: Order, fitted: Fitted, progress: Progress) -> tuple[CurvePoint
     return (*below, point(len(order.training), fitted.sample, order.targets, order.delta))
 
 
-def _refusal(order: Order, found: Found) -> FitResult:
+def _refusal(order: FitRequest, found: FitOutcome) -> FitResult:
     refused = list(reasons(found.fitted.sample, found.points, order.targets, order.delta))
     for target in order.targets:
         refused += filter(None, [contradictions.refusal(found.study.noise, target)])
@@ -194,7 +194,7 @@ def _refusal(order: Order, found: Found) -> FitResult:
     return FitResult(None, tuple(refused), summary_of(order, found, tuple(refused)), found.study)
 
 
-def _policy(order: Order, found: Found) -> FitResult:
+def _policy(order: FitRequest, found: FitOutcome) -> FitResult:
     graph = export(found.fitted.joint)
     summary = summary_of(order, found, None)
     manifest = with_probes(manifest_of(order, found, summary, graph), graph, order.seed)

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from models.errors import PolicyError
 from models.histograms import Reference
-from models.study import CurvePoint, LabelAccount, Noise, Trial
+from models.study import CandidateResult, CurvePoint, LabelStats, Noise
 
 FORMAT = 2
 
@@ -33,7 +33,7 @@ class FrontierPoint(Struct, frozen=True):
     low: Share
 
 
-class Teacher(Struct, frozen=True):
+class LabelSource(Struct, frozen=True):
     """Who gave the labels: model name and hash of the prompt."""
 
     model: str
@@ -58,7 +58,7 @@ class Member(Struct, frozen=True):
     strength: float
 
 
-class Probe(Struct, frozen=True):
+class TestVector(Struct, frozen=True):
     """A stored input and what the graph made of it when it was written.
 
     Attributes:
@@ -126,7 +126,7 @@ class Manifest(Struct, frozen=True):
     traces: int
     sampled: int
     certifying: int
-    teachers: tuple[Teacher, ...]
+    teachers: tuple[LabelSource, ...]
     parent: str | None
     created_at: int
     libraries: dict[str, str]
@@ -137,12 +137,12 @@ class Manifest(Struct, frozen=True):
     members: tuple[Member, ...]
     accuracy: float
     seconds: float
-    probes: tuple[Probe, ...]
+    probes: tuple[TestVector, ...]
     encoder: str | None = None
     reference: Reference | None = None
     lineage: tuple[str, ...] = ()
-    trials: tuple[Trial, ...] = ()
-    accounts: tuple[LabelAccount, ...] = ()
+    trials: tuple[CandidateResult, ...] = ()
+    accounts: tuple[LabelStats, ...] = ()
     curve: tuple[CurvePoint, ...] = ()
     noise: Noise | None = None
     seal: str = ""

@@ -21,7 +21,7 @@ from models.errors import PolicyError
 from models.features import Features
 from models.featurizers import onnx_inputs
 from models.graph.session import FAILURES, single_threaded
-from models.manifest import Manifest, Probe
+from models.manifest import Manifest, TestVector
 
 TOLERANCE = 1e-3
 OUTPUTS = ("label", "score", "novelty")
@@ -182,7 +182,7 @@ class Policy:
                 raise PolicyError(f"probe {number}: the graph gives {found}, the manifest says {wanted}")
 
 
-def _agrees(found: tuple[int, float, float], probe: Probe) -> bool:
+def _agrees(found: tuple[int, float, float], probe: TestVector) -> bool:
     return (
         found[0] == probe.label
         and abs(found[1] - probe.score) <= TOLERANCE
@@ -190,7 +190,7 @@ def _agrees(found: tuple[int, float, float], probe: Probe) -> bool:
     )
 
 
-def _features(probe: Probe, number: int) -> Features:
+def _features(probe: TestVector, number: int) -> Features:
     texts = None if probe.text is None else [probe.text]
     if (texts is None and probe.embedding is None) or len(probe.embedding or b"") % 4:
         raise PolicyError(f"manifest: probe {number} has neither a text nor a vector of float32")

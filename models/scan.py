@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from models.fit import FitResult, Options, fit
-from models.forecast.forecast import METHOD, Assumptions, Outlook, Prospect, prospect
+from models.forecast.forecast import METHOD, Assumptions, Forecast, ForecastInput, prospect
 from models.forecast.learning_curve import learning_curve, name, point
 from models.gate.frontier import Sample
 from models.noise import contradictions
@@ -48,7 +48,7 @@ class Scan(Struct, frozen=True):
     noise: Noise | None
     surrogate: str
     accuracy: float
-    targets: tuple[Prospect, ...]
+    targets: tuple[Forecast, ...]
     curve: tuple[CurvePoint, ...]
     interval: str
     assumptions: Assumptions
@@ -132,10 +132,10 @@ def _prospects(
     curve: tuple[CurvePoint, ...],
     steadiness: Noise | None,
     assumptions: Assumptions,
-) -> tuple[Prospect, ...]:
+) -> tuple[Forecast, ...]:
     if made.study is None:
-        return tuple(Prospect(target, refused=made.refused) for target in wanted.targets)
-    outlook = Outlook(_sample(made.study), made.summary.frontier, curve, steadiness)
+        return tuple(Forecast(target, refused=made.refused) for target in wanted.targets)
+    outlook = ForecastInput(_sample(made.study), made.summary.frontier, curve, steadiness)
     return tuple(prospect(outlook, target, assumptions, wanted.seed) for target in wanted.targets)
 
 

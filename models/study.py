@@ -10,7 +10,7 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 
-class Trial(Struct, frozen=True):
+class CandidateResult(Struct, frozen=True):
     """One surrogate and acceptor that were tried.
 
     Attributes:
@@ -33,7 +33,7 @@ class Trial(Struct, frozen=True):
     outcome: str
 
 
-class LabelAccount(Struct, frozen=True):
+class LabelStats(Struct, frozen=True):
     """How the surrogate does where it guesses one label, at the lowest certified target that was asked for.
 
     Attributes:
@@ -71,7 +71,7 @@ class CurvePoint(Struct, frozen=True):
     misses: int = 0
 
 
-class Twice(Struct, frozen=True):
+class RepeatCounts(Struct, frozen=True):
     """What came of asking the teacher the same on purpose twice.
 
     Attributes:
@@ -130,8 +130,8 @@ class Study:
     eligible: NDArray[np.bool_]
     sampled: NDArray[np.bool_]
     certifying: NDArray[np.bool_]
-    trials: tuple[Trial, ...] = ()
-    accounts: tuple[LabelAccount, ...] = ()
+    trials: tuple[CandidateResult, ...] = ()
+    accounts: tuple[LabelStats, ...] = ()
     curve: tuple[CurvePoint, ...] = ()
     noise: Noise | None = None
 

@@ -17,7 +17,7 @@ from faust.app.base import BootStrategy
 from mode import Service, ServiceT
 
 from streams.certify.observations import DEFERRALS, TRACES
-from streams.certify.topic_log import Log
+from streams.certify.topic_log import TopicLog
 from streams.clock import steady_ms
 from streams.drift.watch import DriftWatch
 from streams.gc_tuning import calm_down
@@ -25,34 +25,34 @@ from streams.kafka.channel import BatchChannel
 from streams.kafka.clients import largest_message
 from streams.kafka.connect import open_onlooker, open_reader, open_role, open_writer
 from streams.kafka.dead_letters import DeadLetters
-from streams.kafka.event_publisher import Announcer
+from streams.kafka.event_publisher import EventPublisher
 from streams.kafka.source import Source
 from streams.kafka.tail import Tail
-from streams.kafka.topics import Identities
+from streams.kafka.topics import TopicIds
 from streams.roles import certify, config, learn, route, teacher, trainer
-from streams.rollout.alarm_response import Consequences
-from streams.rollout.disk_cache import Copies
-from streams.rollout.policy_sync import PolicyWatch
-from streams.rollout.trials import Candidates
-from streams.routing.encoder_pool import Encoders
-from streams.sampling import Auditor
+from streams.rollout.alarm_response import AlarmResponse
+from streams.rollout.disk_cache import PolicyDiskCache
+from streams.rollout.policy_sync import PolicySync
+from streams.rollout.trials import TrialJudge
+from streams.routing.encoder_pool import EncoderPool
+from streams.sampling import Sampler
 from streams.settings import Role, Settings, load_settings
 from streams.slots import Slot
-from streams.state.audits import Audits
+from streams.state.audits import AuditStore
 from streams.state.connection import Connection
-from streams.state.fold_offsets import Marks
+from streams.state.fold_offsets import FoldOffsets
 from streams.state.lease import Leases
-from streams.state.refit_queue import Refits
+from streams.state.refit_queue import RefitQueue
 from streams.state.registry import Registry
-from streams.state.reply_dedup import Replies
-from streams.state.trial_counts import Trials
-from streams.tasks import Live
-from streams.teacher.client import Asker
+from streams.state.reply_dedup import ReplyDedup
+from streams.state.trial_counts import TrialCounts
+from streams.tasks import Tasks
+from streams.teacher.client import TeacherClient
 
 log = logging.getLogger(__name__)
 
 
-class Bare(BootStrategy):
+class NoKafkaBoot(BootStrategy):
     """Faust's own Kafka clients and web server stay off: the sources move the bytes."""
 
     enable_kafka = False
@@ -66,12 +66,12 @@ class Understudy(faust.App):
         services: started in this order once the agents run.
     """
 
-    BootStrategy = Bare
+    BootStrategy = NoKafkaBoot
 
     def __init__(self, settings: Settings, roles: Iterable[Role]) -> None:
         super().__init__(settings.prefix, web_enabled=False, autodiscover=False, datadir=settings.data)
         self.services: list[ServiceT] = []
-        _Assembly(self, settings).add(frozenset(roles))
+        _WorkerAssembly(self, settings).add(frozenset(roles))
 
     async def on_started_init_extra_services(self) -> None:
         await super().on_started_init_extra_services()
@@ -80,21 +80,21 @@ class Understudy(faust.App):
         calm_down()
 
 
-class _Assembly:
+class _WorkerAssembly:
     """Puts the parts of a worker together; opens nothing yet."""
 
     def __init__(self, app: Understudy, settings: Settings) -> None:
         self._app = app
         self._settings = settings
-        self._live = Live()
+        self._live = Tasks()
         self._connection = Connection(**{"url": "redis://127.0.0.1:6379/0", **settings.redis})
         self._registry = Registry(self._connection, settings.keys, settings.policies_kept)
-        self._announcer = Announcer(lambda: open_writer(settings), settings.topics.events)
-        self._slot = _Slot(settings)
-        self._identities = Identities(settings)
+        self._announcer = EventPublisher(lambda: open_writer(settings), settings.topics.events)
+        self._slot = _SlotService(settings)
+        self._identities = TopicIds(settings)
 
     def add(self, roles: frozenset[Role]) -> None:
-        self._app.services += [self._slot, _Closing(self._connection, self._announcer)]
+        self._app.services += [self._slot, _CloseService(self._connection, self._announcer)]
         config.install_reader(self._app, self._tail(self._settings.topics.config), self._live)
         for role, add in (
             ("route", self._route),
@@ -108,23 +108,23 @@ class _Assembly:
 
     def _route(self) -> None:
         settings = self._settings
-        copies = Copies(settings.data / "policies" / settings.prefix)
+        copies = PolicyDiskCache(settings.data / "policies" / settings.prefix)
         # Encoders first: a policy that waits for one would be told of.
-        self._app.services.append(Encoders(self._live))
-        self._app.services.append(PolicyWatch(self._live, self._registry, copies, settings.poll))
+        self._app.services.append(EncoderPool(self._live))
+        self._app.services.append(PolicySync(self._live, self._registry, copies, settings.poll))
         if settings.delivery == "exactly_once" and "audit_key" not in settings.model_fields_set:
             log.warning(
                 "the audit key is the public default: clients can tell what is audited (UNDERSTUDY_AUDIT_KEY)"
             )
         router = route.Router(self._live, settings.topics, self._auditor())
         route.install(self._app, self._source(route.STAGE, settings.topics.requests), router)
-        refits = Refits(self._connection, settings.keys, _unique_name(settings), settings.lease)
+        refits = RefitQueue(self._connection, settings.keys, _unique_name(settings), settings.lease)
         self._app.services.append(DriftWatch(self._live, router.traffic, refits, self._announcer))
 
     def _teacher(self) -> None:
-        asker = Asker()
-        self._app.services.append(_Closing(asker))
-        desk = teacher.Desk(self._live, self._settings.topics, asker)
+        asker = TeacherClient()
+        self._app.services.append(_CloseService(asker))
+        desk = teacher.TeacherRole(self._live, self._settings.topics, asker)
         most = min(teacher.MOST, self._settings.batch)
         # A batch may take long: none waits in a transaction that another one has opened.
         channel = self._source(
@@ -133,20 +133,20 @@ class _Assembly:
         teacher.install(self._app, channel, desk)
 
     def _learn(self) -> None:
-        replies = Replies(self._connection, self._settings.keys, self._settings.reply_memory)
-        learner = learn.Learner(self._live, self._settings.topics, self._auditor(), replies)
+        replies = ReplyDedup(self._connection, self._settings.keys, self._settings.reply_memory)
+        learner = learn.ReplyRecorder(self._live, self._settings.topics, self._auditor(), replies)
         learn.install(self._app, self._source(learn.STAGE, self._settings.topics.replies), learner)
 
     def _certify(self) -> None:
         settings, topics, keys = self._settings, self._settings.topics, self._settings.keys
-        audits = Audits(self._connection, keys)
-        refits = Refits(self._connection, keys, _unique_name(settings), settings.lease)
-        consequences = Consequences(self._live, self._registry, refits, audits.stands, self._announcer)
-        certifier = certify.Certifier(
+        audits = AuditStore(self._connection, keys)
+        refits = RefitQueue(self._connection, keys, _unique_name(settings), settings.lease)
+        consequences = AlarmResponse(self._live, self._registry, refits, audits.stands, self._announcer)
+        certifier = certify.AuditCertifier(
             self._live,
             topics,
             audits,
-            Marks(self._connection, keys),
+            FoldOffsets(self._connection, keys),
             {
                 TRACES: self._log(TRACES, topics.traces, certify.STAGE),
                 DEFERRALS: self._log(DEFERRALS, topics.deferrals, certify.ASKED_STAGE),
@@ -154,7 +154,7 @@ class _Assembly:
             self._auditor(),
             self._announcer,
             consequences,
-            Candidates(self._live, self._registry, Trials(self._connection, keys), self._announcer),
+            TrialJudge(self._live, self._registry, TrialCounts(self._connection, keys), self._announcer),
             self._registry.may_answer,
             steady_ms,
         )
@@ -168,7 +168,7 @@ class _Assembly:
         settings = self._settings
         name, lease = _unique_name(settings), settings.lease
         leases = Leases(self._connection, settings.keys, name, lease)
-        refits = Refits(self._connection, settings.keys, name, lease)
+        refits = RefitQueue(self._connection, settings.keys, name, lease)
         role = trainer.Trainer(self._live, self._registry, leases, refits, self._announcer, lease)
         trainer.install(self._app, self._tail(settings.topics.traces), role)
         self._app.services.append(role)
@@ -193,13 +193,13 @@ class _Assembly:
         )
         return channel
 
-    def _auditor(self) -> Auditor:
-        return Auditor(self._settings.audit_key.get_secret_value().encode())
+    def _auditor(self) -> Sampler:
+        return Sampler(self._settings.audit_key.get_secret_value().encode())
 
-    def _log(self, stream: str, topic: str, role: str) -> Log:
+    def _log(self, stream: str, topic: str, role: str) -> TopicLog:
         """A topic that certify folds, to be read again."""
         settings = self._settings
-        return Log(
+        return TopicLog(
             stream,
             topic,
             reader=lambda: open_reader(settings),
@@ -215,7 +215,7 @@ class _Assembly:
         return channel
 
 
-class _Slot(Service):
+class _SlotService(Service):
     """This worker's name among those of its roles, taken at start."""
 
     def __init__(self, settings: Settings) -> None:
@@ -229,10 +229,10 @@ class _Slot(Service):
             self.name = f"{self._settings.host}.{self._slot.number}"
 
 
-class _Closing(Service):
+class _CloseService(Service):
     """Closes what the services started after it rely on, once these have stopped."""
 
-    def __init__(self, *resources: Connection | Announcer | Asker) -> None:
+    def __init__(self, *resources: Connection | EventPublisher | TeacherClient) -> None:
         super().__init__()
         self._resources = resources
 

@@ -8,7 +8,7 @@ from schemas.config import Config
 
 
 @dataclass(frozen=True, slots=True)
-class Encoding:
+class EncoderSpec:
     """An encoder that a process may have open.
 
     Attributes:
@@ -20,7 +20,7 @@ class Encoding:
     prompt: Prompt | None = None
 
 
-def encoding_of(config: Config) -> Encoding | None:
+def encoding_of(config: Config) -> EncoderSpec | None:
     """The encoder that the config asks for; None where requests bring all that is read.
 
     A probe asks what the task's teacher is asked: its prompt with its labels.
@@ -32,5 +32,5 @@ def encoding_of(config: Config) -> Encoding | None:
     if vectors is None or not encodes(config.embedder):
         return None
     if parted(vectors)[0] != PROBE:
-        return Encoding(vectors)
-    return Encoding(vectors, Prompt.instructed(config.teacher.prompt, config.teacher.labels))
+        return EncoderSpec(vectors)
+    return EncoderSpec(vectors, Prompt.instructed(config.teacher.prompt, config.teacher.labels))

@@ -60,7 +60,7 @@ class RefitFailed(StreamsError):
     """A refit's process ended without a result."""
 
 
-class MoveRefused(StreamsError):
+class TransitionRefused(StreamsError):
     """A policy version may not become what is asked; says what it is now."""
 
 

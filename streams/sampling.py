@@ -13,7 +13,7 @@ _SPARE = 11
 _RANGE = 1 << 53
 
 
-class Auditor:
+class Sampler:
     """Draws a uniform sample of ids.
 
     Args:

@@ -1,6 +1,6 @@
 """What a process knows right now: each task's config and policies. Readers see one whole state or the next.
 
-A `Task` never changes; `Live` swaps the reference when a config message, a new policy, another breaker or an
+A `Task` never changes; `Tasks` swaps the reference when a config message, a new policy, another breaker or an
 encoder arrives.
 """
 
@@ -13,13 +13,13 @@ from models.embedders.contract import Embedder
 from models.manifest import Manifest
 from models.policy import Policy
 from schemas.config import EVERY_TASK, Config, Override, config_of
-from streams.encoder_spec import Encoding, encoding_of
+from streams.encoder_spec import EncoderSpec, encoding_of
 from streams.sampling import audit_rate
 from streams.versions.serving_state import CLOSED, Breaker, Safeguards
 
 
 @dataclass(frozen=True, slots=True)
-class Surrogate:
+class ServingPolicy:
     """A policy as it may answer.
 
     Attributes:
@@ -39,7 +39,7 @@ class Surrogate:
 
 
 @dataclass(frozen=True, slots=True)
-class Trial:
+class CandidatePolicy:
     """A policy that is tried, and the share of the requests that it decides, in [0, 1]."""
 
     policy: Policy
@@ -59,8 +59,8 @@ class Task:
 
     name: str
     config: Config
-    live: Surrogate | None = None
-    candidate: Surrogate | None = None
+    live: ServingPolicy | None = None
+    candidate: ServingPolicy | None = None
     breaker: Breaker = CLOSED
     embedder: Embedder | None = None
     certified: bool = False
@@ -71,14 +71,14 @@ class Task:
         name: str,
         config: Config,
         policy: Policy | None,
-        trial: Trial | None = None,
+        trial: CandidatePolicy | None = None,
         guards: Safeguards | None = None,
         embedder: Embedder | None = None,
         certified: str | None = None,
     ) -> "Task":
         """The task with those of the policies that suit its config and its encoder."""
         guards = guards or Safeguards()
-        live = _surrogate(Trial(policy, 1.0), config, guards, embedder) if policy else None
+        live = _surrogate(CandidatePolicy(policy, 1.0), config, guards, embedder) if policy else None
         candidate = _surrogate(trial, config, guards, embedder) if trial else None
         if live and candidate and not _read_alike(live, candidate):
             candidate = None
@@ -109,7 +109,7 @@ class Task:
         """True while all of the task's traffic goes to the teacher, whatever the request."""
         return self.config.paused or not any(map(self._answers, (self.live, self.candidate)))
 
-    def _answers(self, surrogate: Surrogate | None) -> bool:
+    def _answers(self, surrogate: ServingPolicy | None) -> bool:
         return (
             surrogate is not None
             and surrogate.share > 0.0
@@ -141,20 +141,20 @@ def threshold(manifest: Manifest | None, config: Config) -> float | None:
     return manifest.threshold(config.aim)
 
 
-class Live:
+class Tasks:
     """All tasks of a process. Used on the event loop only."""
 
     def __init__(self) -> None:
         self._overrides: dict[str, Override] = {}
         self._policies: dict[str, Policy] = {}
-        self._trials: dict[str, Trial] = {}
+        self._trials: dict[str, CandidatePolicy] = {}
         self._safeguards: dict[str, Safeguards] = {}
         self._certified: dict[str, str] = {}
-        self._encoders: dict[Encoding, Embedder] = {}
+        self._encoders: dict[EncoderSpec, Embedder] = {}
         self._tasks: dict[str, Task] = {}
 
     @property
-    def encoders(self) -> Mapping[Encoding, Embedder]:
+    def encoders(self) -> Mapping[EncoderSpec, Embedder]:
         """Those that are open."""
         return MappingProxyType(self._encoders)
 
@@ -173,7 +173,7 @@ class Live:
         """The installed policy, whether or not the config lets it answer."""
         return self._policies.get(name)
 
-    def encodings(self) -> frozenset[Encoding]:
+    def encodings(self) -> frozenset[EncoderSpec]:
         """The encoders that tasks ask for, also tasks that nobody has configured."""
         configs = [config_of(EVERY_TASK, self._overrides), *(task.config for task in self._tasks.values())]
         return frozenset(asked for asked in map(encoding_of, configs) if asked is not None)
@@ -207,7 +207,7 @@ class Live:
         self._policies[name] = policy
         self._tasks[name] = self._made(name)
 
-    def encode(self, encoding: Encoding, embedder: Embedder | None) -> None:
+    def encode(self, encoding: EncoderSpec, embedder: Embedder | None) -> None:
         """Use an encoder for what asks for it, or none."""
         if embedder is None:
             self._encoders.pop(encoding, None)
@@ -240,7 +240,7 @@ class Live:
         for name in list(self._certified):
             self.certify(name, None)
 
-    def try_out(self, name: str, trial: Trial | None) -> None:
+    def try_out(self, name: str, trial: CandidatePolicy | None) -> None:
         """Score a policy beside the live one, or no longer."""
         if trial is None:
             self._trials.pop(name, None)
@@ -263,15 +263,15 @@ class Live:
 
 
 def _surrogate(
-    trial: Trial, config: Config, guards: Safeguards, embedder: Embedder | None
-) -> Surrogate | None:
+    trial: CandidatePolicy, config: Config, guards: Safeguards, embedder: Embedder | None
+) -> ServingPolicy | None:
     manifest = trial.policy.manifest
     if unsuited(manifest, config, embedder) is not None:
         return None
     blocked = guards.blocked.get(manifest.version, frozenset())
-    return Surrogate(trial.policy, threshold(manifest, config), blocked, trial.share)
+    return ServingPolicy(trial.policy, threshold(manifest, config), blocked, trial.share)
 
 
-def _read_alike(live: Surrogate, candidate: Surrogate) -> bool:
+def _read_alike(live: ServingPolicy, candidate: ServingPolicy) -> bool:
     """Whether both score the same features: vectors of one length, where they read vectors."""
     return live.policy.manifest.dimension == candidate.policy.manifest.dimension

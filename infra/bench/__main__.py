@@ -12,7 +12,7 @@ import msgspec
 from infra.bench import fit, growth, out_of_scope, scoring
 from infra.bench.drift.measure import measure as drift
 from infra.bench.guarantee.measure import measure as guarantee
-from infra.bench.request import Order
+from infra.bench.request import BenchRequest
 from infra.bench.route.measure import measure as route
 from infra.bench.validity.measure import measure as validity
 from infra.errors import InputError
@@ -34,7 +34,7 @@ MEASURES = {
 
 def main(name: str, order: str) -> int:
     try:
-        found = MEASURES[name](msgspec.json.decode(order, type=Order))
+        found = MEASURES[name](msgspec.json.decode(order, type=BenchRequest))
     except (InputError, ModelError, StreamsError, LocalServerError) as error:
         sys.stderr.write(f"understudy: {error}\n")
         return 2

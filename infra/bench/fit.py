@@ -17,12 +17,12 @@ from infra.bench.draws import subsets
 from infra.bench.kinds import chosen
 from infra.bench.progress import tell
 from infra.bench.report import Figure, Report, figure, report
-from infra.bench.request import Order
+from infra.bench.request import BenchRequest
 from infra.bench.tables import Table, shares
 from infra.bench.tracer import rival
 from infra.bench.tracer.environment import NAME, tracer_if_wanted, unless_it_fails
 from infra.bench.trial import TARGETS, Contestant, Trial, agreement, coverage, tried, violations
-from infra.bench.whole import STOCK_ITERATIONS, Whole
+from infra.bench.whole import STOCK_ITERATIONS, KindResult
 
 SIZES = (1_500, 500)
 DRAWS = 5
@@ -33,7 +33,7 @@ Few = dict[int, list[Trial]]
 _COLUMNS = ("coverage at .90/.95/.98", "agreement", "violations", "seconds", "MB")
 
 
-def measure(order: Order) -> Report:
+def measure(order: BenchRequest) -> Report:
     """Raises InvalidFile, MissingData: see `infra.bench.banking.read`; or there is too little to fit on."""
     train, test = read(Path(order.folder), "train"), read(Path(order.folder), "test")
     python, absent = tracer_if_wanted(order.tracer)
@@ -78,7 +78,7 @@ def _told(name: str, contestant: Contestant, train: Split, test: Split) -> Trial
     return contestant(train, test)
 
 
-def _of(name: str, made: Whole, theirs: Sequence[Trial]) -> list[Figure]:
+def _of(name: str, made: KindResult, theirs: Sequence[Trial]) -> list[Figure]:
     """Of all traces; what TRACER did with them may be missing."""
     cold_s, memory = _seconds(made.cold), _memory(made.cold)
     found = [figure(f"{name}: cold fit", cold_s, "s", _STOCK, made.stock)]
@@ -92,7 +92,7 @@ def _of(name: str, made: Whole, theirs: Sequence[Trial]) -> list[Figure]:
     return [*found, figure(f"{name}: targets significantly missed", missed, "targets", NAME, reference)]
 
 
-def _at(name: str, target: float, best: float, made: Whole, theirs: Sequence[Trial]) -> list[Figure]:
+def _at(name: str, target: float, best: float, made: KindResult, theirs: Sequence[Trial]) -> list[Figure]:
     cold, agreed = [coverage(made.cold, target)], [agreement(made.cold, target) or 0.0]
     found = [figure(f"{name}: coverage", cold, "share", "best threshold in hindsight", [best])]
     if theirs:
@@ -126,7 +126,7 @@ def _memory(trials: Sequence[Trial]) -> list[float]:
     return [trial.memory for trial in trials if trial.memory is not None]
 
 
-def _table(traces: int, ours: Mapping[str, Whole], theirs: Sequence[Trial]) -> Table:
+def _table(traces: int, ours: Mapping[str, KindResult], theirs: Sequence[Trial]) -> Table:
     runs: dict[str, Sequence[Trial]] = {name: made.cold for name, made in ours.items()}
     runs |= {f"{name}, warm": made.warm for name, made in ours.items() if made.warm}
     runs |= {NAME: theirs} if theirs else {}

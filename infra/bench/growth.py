@@ -16,7 +16,7 @@ from infra.bench.kinds import Kind, chosen
 from infra.bench.process import Measured, alone
 from infra.bench.progress import tell
 from infra.bench.report import Figure, Report, figure, report
-from infra.bench.request import Order
+from infra.bench.request import BenchRequest
 from infra.bench.tables import Table
 from infra.bench.trial import fitted
 from models.artifact import Artifact
@@ -26,7 +26,7 @@ SIZES = (1_000, 3_000, 10_000, 30_000, 100_000)
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class GrowthStep:
     """Fits of one number of traces.
 
     Attributes:
@@ -40,7 +40,7 @@ class Step:
     warm_memory: float | None
 
 
-def measure(order: Order) -> Report:
+def measure(order: BenchRequest) -> Report:
     """Raises InvalidFile, MissingData: see `infra.bench.banking.read`."""
     train = read(Path(order.folder), "train")
     sizes = [size for size in SIZES if size <= order.most]
@@ -49,8 +49,8 @@ def measure(order: Order) -> Report:
     return report(figures, [_table(found)])
 
 
-def _of(kind: Kind, train: Split, sizes: list[int]) -> dict[int, Step]:
-    found: dict[int, Step] = {}
+def _of(kind: Kind, train: Split, sizes: list[int]) -> dict[int, GrowthStep]:
+    found: dict[int, GrowthStep] = {}
     parent: Artifact | None = None
     for size in sizes:
         rows = grown(Split(kind.rows(train), train.labels), size, size)
@@ -62,8 +62,8 @@ def _of(kind: Kind, train: Split, sizes: list[int]) -> dict[int, Step]:
     return found
 
 
-def _step(cold: Measured[FitResult], warm: Measured[FitResult] | None) -> Step:
-    return Step(
+def _step(cold: Measured[FitResult], warm: Measured[FitResult] | None) -> GrowthStep:
+    return GrowthStep(
         cold.result.summary.seconds,
         cold.memory,
         None if warm is None else warm.result.summary.seconds,
@@ -71,7 +71,7 @@ def _step(cold: Measured[FitResult], warm: Measured[FitResult] | None) -> Step:
     )
 
 
-def _figures(name: str, steps: Mapping[int, Step]) -> list[Figure]:
+def _figures(name: str, steps: Mapping[int, GrowthStep]) -> list[Figure]:
     found, sizes = [], list(steps)
     for size, step in steps.items():
         prefix = f"{name}, {size} traces"
@@ -90,7 +90,7 @@ def _figures(name: str, steps: Mapping[int, Step]) -> list[Figure]:
     return found
 
 
-def _table(found: Mapping[str, Mapping[int, Step]]) -> Table:
+def _table(found: Mapping[str, Mapping[int, GrowthStep]]) -> Table:
     rows = tuple(
         (
             f"{name}, {size:,}",

@@ -22,7 +22,7 @@ from infra.bench.encoded import MINILM, encoded, opened
 from infra.bench.kinds import Kind, chosen
 from infra.bench.progress import tell
 from infra.bench.report import Figure, Report, figure, report
-from infra.bench.request import Order
+from infra.bench.request import BenchRequest
 from infra.bench.tables import Table, shares
 from infra.bench.tracer import rival
 from infra.bench.tracer.environment import NAME, tracer_if_wanted, unless_it_fails
@@ -41,7 +41,7 @@ _FINITE = float(np.finfo(np.float32).max)
 
 
 @dataclass(frozen=True, slots=True)
-class Handled:
+class AnsweredShares:
     """Shares of some rows that are answered, at each target: with the gate against novelty, and without it.
 
     `ungated` is None where it is not known.
@@ -52,14 +52,14 @@ class Handled:
 
 
 @dataclass(frozen=True, slots=True)
-class Scope:
+class OutOfScopeResult:
     """Attributes:
     inside: rows of the corpus that the policy was fitted on, which it has not seen.
     outside: rows of another.
     """
 
-    inside: Handled
-    outside: Handled
+    inside: AnsweredShares
+    outside: AnsweredShares
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ class _Rows:
     outside: Split
 
 
-def measure(order: Order) -> Report:
+def measure(order: BenchRequest) -> Report:
     """Raises:
     InvalidFile, MissingData: see `infra.bench.corpora`; or there is too little to fit on.
     EmbedderError: the encoder can't be used.
@@ -84,7 +84,7 @@ def measure(order: Order) -> Report:
     return report(figures, [table], (*missing, *absent, *failed))
 
 
-def handled(artifact: Artifact, rows: Features, labels: Sequence[str]) -> Handled:
+def handled(artifact: Artifact, rows: Features, labels: Sequence[str]) -> AnsweredShares:
     """What the policy answers of these rows, and what it would if nothing were too novel for it."""
     manifest = Manifest.decode(artifact.manifest)
     lifted = replace(manifest, novelty_limit=_FINITE).encode()
@@ -92,7 +92,9 @@ def handled(artifact: Artifact, rows: Features, labels: Sequence[str]) -> Handle
         evaluate(Policy.open(account, artifact.graph), rows, labels, TARGETS).targets
         for account in (artifact.manifest, lifted)
     )
-    return Handled(tuple(result.coverage for result in gated), tuple(result.coverage for result in ungated))
+    return AnsweredShares(
+        tuple(result.coverage for result in gated), tuple(result.coverage for result in ungated)
+    )
 
 
 def _rows(folder: Path) -> tuple[_Rows, tuple[str, ...]]:
@@ -108,24 +110,24 @@ def _rows(folder: Path) -> tuple[_Rows, tuple[str, ...]]:
     return _Rows(*(encoded(split, encoder) for split in (train, inside, outside))), ()
 
 
-def _of(kind: Kind, rows: _Rows) -> Scope:
+def _of(kind: Kind, rows: _Rows) -> OutOfScopeResult:
     tell(f"{kind.name}: {len(rows.train):,} traces")
     artifact = policy_of(fitted(kind, rows.train))
     inside, outside = (
         handled(artifact, kind.rows(split), split.labels) for split in (rows.inside, rows.outside)
     )
-    return Scope(inside, outside)
+    return OutOfScopeResult(inside, outside)
 
 
-def _of_tracer(python: Path, rows: _Rows) -> Scope:
+def _of_tracer(python: Path, rows: _Rows) -> OutOfScopeResult:
     tell(f"{NAME}: {len(rows.train):,} traces, some minutes")
     fits = rival.ask(python, rows.train, {_INSIDE: rows.inside, _OUTSIDE: rows.outside}).fits
     inside = tuple(rival.judged(fit, rows.inside.labels, _INSIDE).coverage for fit in fits)
     outside = tuple(rival.judged(fit, rows.outside.labels, _OUTSIDE).coverage for fit in fits)
-    return Scope(Handled(inside, None), Handled(outside, None))
+    return OutOfScopeResult(AnsweredShares(inside, None), AnsweredShares(outside, None))
 
 
-def _figures(name: str, scope: Scope, theirs: Scope | None) -> list[Figure]:
+def _figures(name: str, scope: OutOfScopeResult, theirs: OutOfScopeResult | None) -> list[Figure]:
     found = []
     for place, target in enumerate(TARGETS):
         prefix = f"{name}, {target:g}"
@@ -137,11 +139,11 @@ def _figures(name: str, scope: Scope, theirs: Scope | None) -> list[Figure]:
     return found
 
 
-def _table(found: Mapping[str, Scope]) -> Table:
+def _table(found: Mapping[str, OutOfScopeResult]) -> Table:
     rows = tuple((name, *_cells(scope.inside), *_cells(scope.outside)) for name, scope in found.items())
     columns = ("features", "coverage at .90/.95/.98", _UNGATED, "out of scope, handled", _UNGATED)
     return Table("Snips put to the policy of Banking77", columns, rows)
 
 
-def _cells(found: Handled) -> tuple[str, str]:
+def _cells(found: AnsweredShares) -> tuple[str, str]:
     return shares(found.gated), "-" if found.ungated is None else shares(found.ungated)

@@ -5,7 +5,7 @@ from msgspec import Struct
 from infra.bench.report import LEAST_RUNS
 
 
-class Order(Struct, frozen=True):
+class BenchRequest(Struct, frozen=True):
     """Each benchmark reads what concerns it.
 
     Attributes:

@@ -22,7 +22,7 @@ from infra.bench.banking import Split, read
 from infra.bench.kinds import Kind, chosen
 from infra.bench.progress import tell
 from infra.bench.report import Figure, Report, alternating, figure, report
-from infra.bench.request import Order
+from infra.bench.request import BenchRequest
 from infra.bench.stock import plain
 from infra.bench.tables import Table
 from infra.bench.tracer import rival
@@ -40,7 +40,7 @@ _STOCK = "scikit-learn pipeline"
 
 
 @dataclass(frozen=True, slots=True)
-class Cost:
+class ScoringCost:
     """µs of CPU a row at one size of batch, in each run: a policy's, and its scikit-learn counterpart's."""
 
     ours: list[float]
@@ -48,17 +48,17 @@ class Cost:
 
 
 @dataclass(frozen=True, slots=True)
-class Costs:
+class ScoringCosts:
     """Attributes:
     made: surrogate and acceptor, in words.
     at: by size of batch.
     """
 
     made: str
-    at: Mapping[int, Cost]
+    at: Mapping[int, ScoringCost]
 
 
-def measure(order: Order) -> Report:
+def measure(order: BenchRequest) -> Report:
     """Raises InvalidFile, MissingData: see `infra.bench.banking.read`; or there is too little to fit on."""
     train, test = read(Path(order.folder), "train"), read(Path(order.folder), "test")
     mixed = np.random.default_rng(0).permutation(len(test))[:MOST_ROWS].tolist()
@@ -73,7 +73,7 @@ def measure(order: Order) -> Report:
     return report(figures, [_table(found, theirs)], (*absent, *failed))
 
 
-def _of(kind: Kind, train: Split, asked: Split, runs: int) -> Costs:
+def _of(kind: Kind, train: Split, asked: Split, runs: int) -> ScoringCosts:
     tell(f"{kind.name}: {len(train):,} traces, then {runs} runs of scoring")
     artifact = policy_of(fitted(kind, train))
     policy = Policy.open(artifact.manifest, artifact.graph)
@@ -81,16 +81,18 @@ def _of(kind: Kind, train: Split, asked: Split, runs: int) -> Costs:
     stock = kind.stock(train, STOCK_ITERATIONS)
     made = f"{policy.manifest.surrogate}; {policy.manifest.acceptor}"
     with threadpool_limits(1):
-        return Costs(made, {size: _at(policy, stock, kind.rows(asked), size, runs) for size in BATCHES})
+        return ScoringCosts(
+            made, {size: _at(policy, stock, kind.rows(asked), size, runs) for size in BATCHES}
+        )
 
 
-def _at(policy: Policy, stock: Pipeline, rows: Features, size: int, runs: int) -> Cost:
+def _at(policy: Policy, stock: Pipeline, rows: Features, size: int, runs: int) -> ScoringCost:
     places = range(len(rows))
     batches = [rows.take(places[begin : begin + size]) for begin in places[::size]]
     ours = partial(_cost, policy.score, batches)
     theirs = partial(_cost, stock.predict_proba, [plain(batch) for batch in batches])
     alternating(1, ours, theirs)
-    return Cost(*alternating(runs, ours, theirs))
+    return ScoringCost(*alternating(runs, ours, theirs))
 
 
 def _cost(score: Callable[[Any], object], batches: Sequence[Any]) -> float:
@@ -116,7 +118,9 @@ def _of_tracer(python: Path, train: Split, asked: Split, runs: int) -> dict[str,
     }
 
 
-def _figures(name: str, costs: Costs, theirs: Mapping[str, Mapping[int, Sequence[float]]]) -> list[Figure]:
+def _figures(
+    name: str, costs: ScoringCosts, theirs: Mapping[str, Mapping[int, Sequence[float]]]
+) -> list[Figure]:
     found = []
     for size, cost in costs.at.items():
         at = f"{name}, batch {size}"
@@ -125,7 +129,7 @@ def _figures(name: str, costs: Costs, theirs: Mapping[str, Mapping[int, Sequence
     return found
 
 
-def _table(found: Mapping[str, Costs], theirs: Mapping[str, Mapping[int, Sequence[float]]]) -> Table:
+def _table(found: Mapping[str, ScoringCosts], theirs: Mapping[str, Mapping[int, Sequence[float]]]) -> Table:
     rows = []
     for name, costs in found.items():
         rows.append((f"{name}: {costs.made}", *(_told(cost.ours) for cost in costs.at.values())))

@@ -20,7 +20,7 @@ TARGETS = (0.90, 0.95, 0.98)
 DELTA = 0.05
 
 
-class Outcome(Struct, frozen=True):
+class TargetOutcome(Struct, frozen=True):
     """What was answered at one target.
 
     Attributes:
@@ -58,7 +58,7 @@ class Trial(Struct, frozen=True):
     memory: most that its process had in memory, MB; None where it had none of its own.
     """
 
-    outcomes: tuple[Outcome, ...]
+    outcomes: tuple[TargetOutcome, ...]
     seconds: float
     certified: int
     memory: float | None = None
@@ -90,17 +90,19 @@ def policy_of(made: FitResult) -> Artifact:
     return made.artifact
 
 
-def judged(artifact: Artifact | None, kind: Kind, test: Split) -> tuple[Outcome, ...]:
+def judged(artifact: Artifact | None, kind: Kind, test: Split) -> tuple[TargetOutcome, ...]:
     """What the policy answers of `test` at each target; nothing where there is none."""
     if artifact is None:
-        return tuple(Outcome(target, False, len(test), 0, 0) for target in TARGETS)
+        return tuple(TargetOutcome(target, False, len(test), 0, 0) for target in TARGETS)
     policy = Policy.open(artifact.manifest, artifact.graph)
     found = evaluate(policy, kind.rows(test), test.labels, TARGETS)
     outcomes = []
     for result in found.targets:
         answered = round(result.coverage * found.rows)
         agreed = round((result.agreement or 0.0) * answered)
-        outcomes.append(Outcome(result.target, result.threshold is not None, found.rows, answered, agreed))
+        outcomes.append(
+            TargetOutcome(result.target, result.threshold is not None, found.rows, answered, agreed)
+        )
     return tuple(outcomes)
 
 
@@ -110,7 +112,7 @@ def tried(kind: Kind, train: Split, test: Split) -> Trial:
     return Trial(judged(made.artifact, kind, test), made.summary.seconds, len(made.summary.frontier))
 
 
-def at(trials: Sequence[Trial], target: float) -> list[Outcome]:
+def at(trials: Sequence[Trial], target: float) -> list[TargetOutcome]:
     """The outcomes of all trials at one target."""
     return [outcome for trial in trials for outcome in trial.outcomes if outcome.target == target]
 

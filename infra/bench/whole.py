@@ -20,7 +20,7 @@ STOCK_ITERATIONS = 30
 
 
 @dataclass(frozen=True, slots=True)
-class Whole:
+class KindResult:
     """One kind, measured.
 
     Attributes:
@@ -35,7 +35,7 @@ class Whole:
     best: tuple[float, ...]
 
 
-def measured(kind: Kind, train: Split, test: Split, runs: int | None) -> Whole:
+def measured(kind: Kind, train: Split, test: Split, runs: int | None) -> KindResult:
     """So many runs; one cold fit where that is None.
 
     Cold, warm and scikit-learn take turns, so that a machine that is busy for a while is busy for all.
@@ -54,7 +54,7 @@ def measured(kind: Kind, train: Split, test: Split, runs: int | None) -> Whole:
             warm.append(_made(kind, train, test, parent)[1])
             stock.append(_stock(kind, train))
             tell(f"{kind.name}: run {run + 1} of {runs}, warm in {warm[-1].seconds:.1f} s")
-    return Whole(tuple(cold), tuple(warm), tuple(stock), best(artifact, kind, test, TARGETS))
+    return KindResult(tuple(cold), tuple(warm), tuple(stock), best(artifact, kind, test, TARGETS))
 
 
 def _made(kind: Kind, train: Split, test: Split, parent: Artifact | None = None) -> tuple[Artifact, Trial]:

@@ -10,7 +10,7 @@ import typer
 
 from infra.bench.banking import data_folder, likely_folder
 from infra.bench.report import LEAST_RUNS, Figure, Report
-from infra.bench.request import Order
+from infra.bench.request import BenchRequest
 from infra.bench.tables import lines
 from infra.console.output import AsJson, line, note, result
 
@@ -35,7 +35,7 @@ def policy(
     json: AsJson = False,
 ) -> None:
     """What a row costs to score, at batches of 1, 32 and 256."""
-    show(_measured("policy", Order(str(data_folder(data)), runs, tuple(only), tracer)), json)
+    show(_measured("policy", BenchRequest(str(data_folder(data)), runs, tuple(only), tracer)), json)
 
 
 @bench.command()
@@ -48,7 +48,7 @@ def fit(
     json: AsJson = False,
 ) -> None:
     """How long a fit of Banking77 takes, and what policies of many and of few traces answer."""
-    show(_measured("fit", Order(str(data_folder(data)), runs, tuple(only), tracer, quick)), json)
+    show(_measured("fit", BenchRequest(str(data_folder(data)), runs, tuple(only), tracer, quick)), json)
 
 
 @bench.command()
@@ -59,7 +59,7 @@ def scope(
     json: AsJson = False,
 ) -> None:
     """What a policy answers of another service's requests, and what its gate against novelty costs."""
-    show(_measured("scope", Order(str(data_folder(data)), only=tuple(only), tracer=tracer)), json)
+    show(_measured("scope", BenchRequest(str(data_folder(data)), only=tuple(only), tracer=tracer)), json)
 
 
 @bench.command()
@@ -70,7 +70,7 @@ def growth(
     json: AsJson = False,
 ) -> None:
     """Seconds and memory of a fit, cold and warm, as traces grow in number."""
-    show(_measured("growth", Order(str(data_folder(data)), only=tuple(only), most=most)), json)
+    show(_measured("growth", BenchRequest(str(data_folder(data)), only=tuple(only), most=most)), json)
 
 
 @bench.command()
@@ -85,7 +85,7 @@ def validity(
     json: AsJson = False,
 ) -> None:
     """How often a certificate is missed, over many splits, and what is certified that can't be learned."""
-    order = Order(
+    order = BenchRequest(
         str(data_folder(data)),
         only=tuple(only),
         tracer=tracer and tracer_fits > 0,
@@ -101,7 +101,7 @@ def validity(
 def route(data: Data = None, runs: Runs = LEAST_RUNS, json: AsJson = False) -> None:
     """How fast a worker routes on a real Kafka, beside a bare loop and stock Faust."""
     folder = likely_folder(None) if data is None else data_folder(data)
-    show(_measured("route", Order(str(folder), runs)), json)
+    show(_measured("route", BenchRequest(str(folder), runs)), json)
 
 
 @bench.command()
@@ -112,7 +112,7 @@ def guarantee(
     json: AsJson = False,
 ) -> None:
     """How often a certificate or an alarm is false, and how long either takes, on simulated audits."""
-    show(_measured("guarantee", Order(streams=streams)), json)
+    show(_measured("guarantee", BenchRequest(streams=streams)), json)
 
 
 @bench.command()
@@ -125,7 +125,7 @@ def drift(
     json: AsJson = False,
 ) -> None:
     """What drift does to the whole system on a real Kafka and Redis, with audits and without them."""
-    show(_measured("drift", Order(str(data_folder(data)), runs, tuple(only))), json)
+    show(_measured("drift", BenchRequest(str(data_folder(data)), runs, tuple(only))), json)
 
 
 def show(report: Report, json: bool) -> None:
@@ -150,7 +150,7 @@ def _told(found: Figure) -> str:
     return f"{shown}  ({found.reference}: {found.reference_value:g}{ratio})"
 
 
-def _measured(name: str, order: Order) -> Report:
+def _measured(name: str, order: BenchRequest) -> Report:
     """Run it in a process of its own; ends the command as that process ends if it fails."""
     note(f"bench {name}: minutes")
     command = [sys.executable, "-m", "infra.bench", name, msgspec.json.encode(order).decode()]

@@ -10,7 +10,7 @@ import typer
 from infra.commands.writing import write
 from infra.console.output import AsJson, line, note, result
 from infra.serve.servers import client_settings
-from infra.serve.status import Standing, standings
+from infra.serve.status import TaskStatus, standings
 from infra.serve.topic_client import Reader
 from schemas.asyncapi import asyncapi
 from schemas.config import EVERY_TASK, NOTHING, Override, config_of, task_of
@@ -140,7 +140,7 @@ def _value(text: str) -> Any:
         return text
 
 
-def _told(standing: Standing) -> str:
+def _told(standing: TaskStatus) -> str:
     further = [
         f"{standing.pending} replies are awaited" if standing.pending else "",
         f"{standing.overdue} overdue ones count as disagreements" if standing.overdue else "",
@@ -159,7 +159,7 @@ def _told(standing: Standing) -> str:
     return "; ".join([told, *filter(None, further)])
 
 
-def _claim(standing: Standing) -> str:
+def _claim(standing: TaskStatus) -> str:
     if standing.certified:
         return "certified"
     if not standing.complete:
@@ -168,7 +168,7 @@ def _claim(standing: Standing) -> str:
     return "not certified again yet, so near the target" if near else "not certified"
 
 
-def _steadiness(standing: Standing) -> str:
+def _steadiness(standing: TaskStatus) -> str:
     if not standing.asked_again:
         return ""
     return (

@@ -11,7 +11,7 @@ from infra.demo import view
 from infra.demo.run import TASK, play
 from infra.demo.scoreboard import Scoreboard
 from infra.serve.servers import servers
-from infra.serve.status import Standing
+from infra.serve.status import TaskStatus
 from infra.serve.worker import log_plainly
 from streams.settings import Settings, load_settings
 
@@ -46,7 +46,7 @@ def _embedded_only(settings: Settings) -> Settings:
 def _lines(settings: Settings, seconds: float, drift: bool) -> Scoreboard:
     told, headline = -_EVERY, None
 
-    def shown(board: Scoreboard, standing: Standing | None, second: int) -> None:
+    def shown(board: Scoreboard, standing: TaskStatus | None, second: int) -> None:
         nonlocal told, headline
         if board.headline is not None and board.headline is not headline:
             headline = board.headline
@@ -61,7 +61,7 @@ def _lines(settings: Settings, seconds: float, drift: bool) -> Scoreboard:
 def _live(settings: Settings, seconds: float, where: str, drift: bool) -> Scoreboard:
     with Live(screen=False, refresh_per_second=4) as live:
 
-        def shown(board: Scoreboard, standing: Standing | None, second: int) -> None:
+        def shown(board: Scoreboard, standing: TaskStatus | None, second: int) -> None:
             live.update(view.screen(board, standing, second, where))
 
         return play(settings, seconds, shown, drift=drift)

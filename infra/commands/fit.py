@@ -34,7 +34,7 @@ from models.manifest import grid
 from models.policy import Policy
 from schemas.messages import Reason, TaskName
 from streams.routing.decisions import opinions
-from streams.tasks import Surrogate
+from streams.tasks import ServingPolicy
 
 commands = typer.Typer()
 
@@ -162,7 +162,7 @@ def _predictions(
 ) -> list[dict[str, Any]]:
     """Decided as a worker decides, at this threshold."""
     made = []
-    found = opinions(Surrogate(policy, threshold), policy.score(rows))
+    found = opinions(ServingPolicy(policy, threshold), policy.score(rows))
     for asked, (reason, guessed) in zip(lines, found, strict=True):
         guess = {} if guessed is None else msgspec.structs.asdict(guessed)
         kept = {name: guess.get(name) for name in ("label", "score", "novelty")}

@@ -9,7 +9,17 @@ import typer
 
 from infra.commands.writing import write
 from infra.console.output import AsJson, line, result
-from infra.serve.policy_admin import Version, close, consulted, go_live, listed, of_version, pin, shelf, unpin
+from infra.serve.policy_admin import (
+    VersionInfo,
+    close,
+    consulted,
+    go_live,
+    listed,
+    of_version,
+    pin,
+    shelf,
+    unpin,
+)
 from infra.serve.servers import client_settings
 from models.manifest import Manifest
 from schemas.codec import EVENT
@@ -19,8 +29,8 @@ from streams.kafka.batch import Outgoing
 from streams.settings import Settings
 from streams.state.registry import Registry
 from streams.versions.events import by_operator, moved
-from streams.versions.lifecycle import State
-from streams.versions.serving_state import Change
+from streams.versions.lifecycle import VersionStage
+from streams.versions.serving_state import ServingChange
 
 commands = typer.Typer()
 
@@ -80,14 +90,14 @@ def policies_rollback(
     reason: Reason = BY_HAND,
 ) -> None:
     """Put an older version live in place of the live one; closes the breaker."""
-    leaving = State.ROLLED_BACK
+    leaving = VersionStage.ROLLED_BACK
     _move(task, lambda registry, now: go_live(registry, task, version, leaving, reason, now), reason)
 
 
 @policies.command("promote")
 def policies_promote(task: Task, version: Chosen, reason: Reason = BY_HAND) -> None:
     """Put a version live, whatever its trial says by now; closes the breaker."""
-    leaving = State.RETIRED
+    leaving = VersionStage.RETIRED
     _move(task, lambda registry, now: go_live(registry, task, version, leaving, reason, now), reason)
 
 
@@ -111,7 +121,7 @@ def policies_close_breaker(task: Task, reason: Reason = BY_HAND) -> None:
 
 def _move(
     task: str,
-    make: Callable[[Registry, int], Awaitable[Change]],
+    make: Callable[[Registry, int], Awaitable[ServingChange]],
     reason: str,
     word: tuple[EventKind, str] = CLOSED,
 ) -> None:
@@ -131,7 +141,7 @@ def _tell(settings: Settings, events: list[Event]) -> None:
         line(event.message)
 
 
-def _told(version: Version) -> str:
+def _told(version: VersionInfo) -> str:
     state = version.state.replace("_", " ") if version.state else "unknown"
     fitted = "its files were dropped" if version.traces is None else f"fitted on {version.traces} traces"
     since = "" if version.since is None else f" since {_time(version.since)} ({version.reason})"

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from rich.console import Console
 from rich.table import Table
 
-from models.forecast.forecast import Assumptions, Prospect
+from models.forecast.forecast import Assumptions, Forecast
 from models.forecast.learning_curve import MoreTraces
 from models.scan import Scan
 
@@ -48,7 +48,7 @@ def _table(found: Scan) -> Table:
     return table
 
 
-def _row(found: Prospect) -> tuple[str, ...]:
+def _row(found: Forecast) -> tuple[str, ...]:
     if not found.coverage:
         return f"{found.target:g}", "none", f"{found.low:.2f}-{found.high:.2f}", *["-"] * 5
     return (

@@ -15,8 +15,8 @@ from confluent_kafka import Producer
 from infra.demo.scoreboard import Scoreboard
 from infra.demo.shop import Shop
 from infra.demo.simulated_teacher import SimulatedTeacher
-from infra.demo.watching import Watcher
-from infra.serve.status import Standing, standing_of
+from infra.demo.watching import TopicWatcher
+from infra.serve.status import TaskStatus, standing_of
 from schemas.codec import REQUEST
 from schemas.config import Override, merged
 from schemas.messages import Request
@@ -40,7 +40,7 @@ _DRIFTING: Override = {
 _STRIKES = 0.45
 _STRIKES_AT_LATEST = 50.0
 
-Shown = Callable[[Scoreboard, Standing | None, int], None]
+Shown = Callable[[Scoreboard, TaskStatus | None, int], None]
 
 
 def play(settings: Settings, seconds: float, shown: Shown, *, drift: bool = False) -> Scoreboard:
@@ -62,13 +62,13 @@ def play(settings: Settings, seconds: float, shown: Shown, *, drift: bool = Fals
         config = _config(teacher.url, shop.labels, drift=drift)
         board = Scoreboard(truth, merged(config).target_agreement)
         _configure(settings, config)
-        stack.enter_context(Watcher(settings, board))
+        stack.enter_context(TopicWatcher(settings, board))
         with suppress(KeyboardInterrupt):
-            asyncio.run(_Play(settings, config, board, shop, truth, shown).run(seconds, strikes))
+            asyncio.run(_DemoRun(settings, config, board, shop, truth, shown).run(seconds, strikes))
     return board
 
 
-class _Play:
+class _DemoRun:
     def __init__(
         self,
         settings: Settings,

@@ -27,7 +27,7 @@ _CHARACTERS_A_TOKEN = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Manners:
+class TeacherBehaviour:
     """How the teacher behaves.
 
     Attributes:
@@ -45,7 +45,7 @@ class Manners:
     failing: float = 0.005
 
 
-class _Message(Struct):
+class _ChatMessage(Struct):
     role: str
     content: str
 
@@ -56,7 +56,7 @@ class _Format(Struct):
 
 class _Question(Struct):
     model: str
-    messages: list[_Message]
+    messages: list[_ChatMessage]
     response_format: _Format | UnsetType | None = UNSET
 
 
@@ -71,7 +71,7 @@ class SimulatedTeacher:
         self,
         answer: Callable[[str], str],
         labels: Sequence[str],
-        manners: Manners | None = None,
+        manners: TeacherBehaviour | None = None,
         seed: int = 0,
     ) -> None:
         """Serve `answer`, a function of the last user message, called from the server's thread.
@@ -83,7 +83,7 @@ class SimulatedTeacher:
         """
         self._answer = answer
         self._labels = tuple(labels)
-        self._manners = manners or Manners()
+        self._manners = manners or TeacherBehaviour()
         self._random = random.Random(seed)
         listening = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{listening.getsockname()[1]}/v1"

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from infra.demo.drift import DRIFTED
 from infra.demo.scoreboard import PRICE_IN, PRICE_OUT, Scoreboard
-from infra.serve.status import Standing
+from infra.serve.status import TaskStatus
 from schemas.messages import EventKind
 
 _BARS = " ▁▂▃▄▅▆▇█"
@@ -25,7 +25,7 @@ _COLOURS = {
 }
 
 
-def screen(board: Scoreboard, standing: Standing | None, second: int, where: str) -> RenderableType:
+def screen(board: Scoreboard, standing: TaskStatus | None, second: int, where: str) -> RenderableType:
     """Everything at a glance.
 
     Args:
@@ -45,7 +45,7 @@ def screen(board: Scoreboard, standing: Standing | None, second: int, where: str
     )
 
 
-def line(board: Scoreboard, standing: Standing | None, second: int) -> str:
+def line(board: Scoreboard, standing: TaskStatus | None, second: int) -> str:
     """The same in one line."""
     version = standing.version if standing else "no policy yet"
     return (
@@ -56,7 +56,7 @@ def line(board: Scoreboard, standing: Standing | None, second: int) -> str:
     )
 
 
-def _numbers(board: Scoreboard, standing: Standing | None) -> Table:
+def _numbers(board: Scoreboard, standing: TaskStatus | None) -> Table:
     table = Table.grid(padding=(0, 3))
     labels = board.labels
     table.add_row(
@@ -94,13 +94,13 @@ def _figure(name: str, value: str, style: str = "bold") -> Text:
     return Text.assemble((f"{name}\n", "dim"), (value, style))
 
 
-def _proved(standing: Standing | None) -> str:
+def _proved(standing: TaskStatus | None) -> str:
     if standing is None or not standing.audits:
         return "nothing yet"
     return f"{'certified, ' if standing.certified else ''}at least {standing.bound:.1%}"
 
 
-def _breaker(standing: Standing | None) -> str:
+def _breaker(standing: TaskStatus | None) -> str:
     return "open" if standing and standing.breaker else "closed"
 
 

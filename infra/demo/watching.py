@@ -10,7 +10,7 @@ from streams.kafka.message import as_bytes
 from streams.settings import Settings
 
 
-class Watcher:
+class TopicWatcher:
     """Keeps the scoreboard up to date between `start` and `stop`. The board is this thread's to write."""
 
     def __init__(self, settings: Settings, board: Scoreboard) -> None:
@@ -23,7 +23,7 @@ class Watcher:
         self._began = time.monotonic()
         self._thread = threading.Thread(target=self._watch, name="demo-watcher", daemon=True)
 
-    def __enter__(self) -> "Watcher":
+    def __enter__(self) -> "TopicWatcher":
         self._thread.start()
         return self
 

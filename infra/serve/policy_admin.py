@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from models.manifest import Manifest
-from streams.errors import MoveRefused
+from streams.errors import TransitionRefused
 from streams.settings import Settings
 from streams.state.connection import Connection
 from streams.state.registry import Registry
-from streams.versions.lifecycle import Move, State, states
-from streams.versions.serving_state import Change, Posture
+from streams.versions.lifecycle import Transition, VersionStage, states
+from streams.versions.serving_state import ServingChange, ServingState
 from streams.versions.transitions import close_breaker, pinned, put_live, unpinned
 
 Found = TypeVar("Found")
@@ -20,7 +20,7 @@ OPERATOR = "operator"
 
 
 @dataclass(frozen=True, slots=True)
-class Version:
+class VersionInfo:
     """Attributes:
     state: None where the history does not reach back to it.
     kept: its files are there, so that it can go live again.
@@ -29,7 +29,7 @@ class Version:
     """
 
     version: str
-    state: State | None
+    state: VersionStage | None
     kept: bool
     since: int | None
     reason: str | None
@@ -37,15 +37,15 @@ class Version:
 
 
 @dataclass(frozen=True, slots=True)
-class Shelf:
+class VersionCatalog:
     """All that is known of a task's versions.
 
     Attributes:
         kept: versions whose files are there, oldest first.
     """
 
-    posture: Posture
-    history: tuple[Move, ...]
+    posture: ServingState
+    history: tuple[Transition, ...]
     kept: tuple[str, ...]
 
     @property
@@ -53,7 +53,7 @@ class Shelf:
         """Every version that is known, in the order in which they came up."""
         return list(dict.fromkeys([*(move.version for move in self.history), *self.kept]))
 
-    def state(self, version: str) -> State | None:
+    def state(self, version: str) -> VersionStage | None:
         return states(self.history).get(version)
 
     def before(self) -> str:
@@ -62,9 +62,9 @@ class Shelf:
         Raises:
             MoveRefused: there is none.
         """
-        retired = [version for version in self.kept if self.state(version) is State.RETIRED]
+        retired = [version for version in self.kept if self.state(version) is VersionStage.RETIRED]
         if not retired:
-            raise MoveRefused("no version that was live before is kept; name one of " + self._choice())
+            raise TransitionRefused("no version that was live before is kept; name one of " + self._choice())
         return retired[-1]
 
     def check(self, version: str) -> None:
@@ -72,11 +72,11 @@ class Shelf:
         if version in self.kept:
             return
         if version in self.names:
-            raise MoveRefused(
+            raise TransitionRefused(
                 f"the files of {version} are gone: it was refused at the gate, or dropped since (setting "
                 f"`policies_kept`); {self._choice()}"
             )
-        raise MoveRefused(f"there is no version {version}; {self._choice()}")
+        raise TransitionRefused(f"there is no version {version}; {self._choice()}")
 
     def _choice(self) -> str:
         return f"kept are {', '.join(self.kept)}" if self.kept else "none is kept"
@@ -99,18 +99,18 @@ def consulted(settings: Settings, question: Callable[[Registry], Awaitable[Found
     return asyncio.run(ask())
 
 
-async def shelf(registry: Registry, task: str) -> Shelf:
+async def shelf(registry: Registry, task: str) -> VersionCatalog:
     """The task's versions at one moment."""
     posture, history = await registry.posture(task), await registry.history(task)
-    return Shelf(posture, tuple(history), tuple(await registry.kept(task)))
+    return VersionCatalog(posture, tuple(history), tuple(await registry.kept(task)))
 
 
-async def listed(registry: Registry, task: str) -> list[Version]:
+async def listed(registry: Registry, task: str) -> list[VersionInfo]:
     """The versions of a task, oldest first."""
     found = await shelf(registry, task)
     last = {move.version: move for move in found.history}
     return [
-        Version(
+        VersionInfo(
             name,
             move.after if (move := last.get(name)) else None,
             name in found.kept,
@@ -123,8 +123,8 @@ async def listed(registry: Registry, task: str) -> list[Version]:
 
 
 async def go_live(
-    registry: Registry, task: str, version: str | None, leaving: State, reason: str, now: int
-) -> Change:
+    registry: Registry, task: str, version: str | None, leaving: VersionStage, reason: str, now: int
+) -> ServingChange:
     """Put a version live; without a name, the one that was live before.
 
     Raises:
@@ -139,25 +139,27 @@ async def go_live(
     )
 
 
-async def pin(registry: Registry, task: str, reason: str, now: int) -> Change:
+async def pin(registry: Registry, task: str, reason: str, now: int) -> ServingChange:
     return await _made(registry, task, lambda posture: pinned(posture, OPERATOR, reason, now))
 
 
-async def unpin(registry: Registry, task: str, reason: str, now: int) -> Change:
+async def unpin(registry: Registry, task: str, reason: str, now: int) -> ServingChange:
     return await _made(registry, task, lambda posture: unpinned(posture, OPERATOR, reason, now))
 
 
-async def close(registry: Registry, task: str, reason: str, now: int) -> Change:
+async def close(registry: Registry, task: str, reason: str, now: int) -> ServingChange:
     """Close the breaker by hand."""
     return await _made(registry, task, lambda posture: close_breaker(posture, OPERATOR, reason, now))
 
 
-async def _made(registry: Registry, task: str, decide: Callable[[Posture], Change]) -> Change:
+async def _made(
+    registry: Registry, task: str, decide: Callable[[ServingState], ServingChange]
+) -> ServingChange:
     if task not in await registry.tasks():
-        raise MoveRefused(f"there is no task {task} with a policy")
+        raise TransitionRefused(f"there is no task {task} with a policy")
     change = await registry.change(task, decide)
     if change is None:
-        raise MoveRefused("nothing was changed")
+        raise TransitionRefused("nothing was changed")
     return change
 
 
@@ -166,5 +168,5 @@ async def _traces(registry: Registry, task: str, version: str) -> int | None:
     return Manifest.decode(raw).traces if raw else None
 
 
-def of_version(history: Sequence[Move], version: str) -> list[Move]:
+def of_version(history: Sequence[Transition], version: str) -> list[Transition]:
     return [move for move in history if move.version == version]

@@ -10,7 +10,7 @@ from models.manifest import Manifest
 from models.noise.ceiling import proven
 from schemas.config import Config, Override, config_of
 from streams.settings import Settings
-from streams.state.audits import Audits
+from streams.state.audits import AuditStore
 from streams.state.connection import Connection
 from streams.state.registry import Registry
 from streams.tasks import threshold
@@ -18,7 +18,7 @@ from streams.versions.serving_state import Candidate
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class TaskStatus:
     """Attributes:
     since: Unix milliseconds at which the version went live.
     threshold: certified for the target, or set by the operator; None where nothing is.
@@ -56,7 +56,7 @@ class Standing:
     ceiling: float
 
 
-def standings(settings: Settings, overrides: Mapping[str, Override]) -> list[Standing]:
+def standings(settings: Settings, overrides: Mapping[str, Override]) -> list[TaskStatus]:
     """All tasks that have a policy, by name.
 
     Raises:
@@ -65,8 +65,8 @@ def standings(settings: Settings, overrides: Mapping[str, Override]) -> list[Sta
     return asyncio.run(_standings(settings, overrides))
 
 
-async def _standings(settings: Settings, overrides: Mapping[str, Override]) -> list[Standing]:
-    async with _Shelf(settings) as shelf:
+async def _standings(settings: Settings, overrides: Mapping[str, Override]) -> list[TaskStatus]:
+    async with _StatusReader(settings) as shelf:
         tasks = sorted(await shelf.registry.tasks())
         found = [await shelf.standing(task, config_of(task, overrides)) for task in tasks]
     return [one for one in found if one is not None]
@@ -75,19 +75,19 @@ async def _standings(settings: Settings, overrides: Mapping[str, Override]) -> l
 @asynccontextmanager
 async def standing_of(
     settings: Settings, task: str, config: Config
-) -> AsyncIterator[Callable[[], Awaitable[Standing | None]]]:
+) -> AsyncIterator[Callable[[], Awaitable[TaskStatus | None]]]:
     """A function that looks at one task, for as long as the context lasts."""
-    async with _Shelf(settings) as shelf:
+    async with _StatusReader(settings) as shelf:
         yield lambda: shelf.standing(task, config)
 
 
-class _Shelf:
+class _StatusReader:
     """The registry and the audits, on a connection of their own."""
 
     def __init__(self, settings: Settings) -> None:
         self._connection = Connection(**settings.redis)
         self.registry = Registry(self._connection, settings.keys, settings.policies_kept)
-        self._audits = Audits(self._connection, settings.keys)
+        self._audits = AuditStore(self._connection, settings.keys)
 
     async def __aenter__(self) -> Self:
         return self
@@ -95,7 +95,7 @@ class _Shelf:
     async def __aexit__(self, *_: object) -> None:
         await self._connection.aclose()
 
-    async def standing(self, task: str, config: Config) -> Standing | None:
+    async def standing(self, task: str, config: Config) -> TaskStatus | None:
         """How one task stands; None while it has no policy."""
         posture = await self.registry.posture(task)
         active = posture.active
@@ -105,7 +105,7 @@ class _Shelf:
         manifest = Manifest.decode(raw)
         finding = await self._audits.finding(task, active.version)
         twice = await self.registry.asked_twice(task)
-        return Standing(
+        return TaskStatus(
             task=task,
             version=active.version,
             since=active.since,

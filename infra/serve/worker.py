@@ -17,10 +17,10 @@ log = logging.getLogger(__name__)
 
 def run(settings: Settings, roles: Iterable[Role]) -> None:
     """Run until stopped; ends the process."""
-    _Worker(create_app(settings, roles)).execute_from_commandline()
+    _FaustWorker(create_app(settings, roles)).execute_from_commandline()
 
 
-class _Worker(faust.Worker):
+class _FaustWorker(faust.Worker):
     """Says when it is ready in the log, without Faust's spinner."""
 
     def __init__(self, app: Understudy) -> None:

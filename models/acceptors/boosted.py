@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 from onnxmltools import convert_lightgbm
 from onnxmltools.convert.common.data_types import FloatTensorType
 
-from models.acceptors.evidence import Evidence, EvidenceNodes
+from models.acceptors.evidence import AcceptorFeatureNodes, AcceptorFeatures
 from models.graph.building import Graph
-from models.surrogates.contract import Lesson, Matrix
+from models.surrogates.contract import Matrix, TrainingTargets
 
 NAME = "LightGBM on the evidence"
 ROUNDS = 60
@@ -37,20 +37,20 @@ class BoostedAcceptor:
 
     name = NAME
 
-    def scores(self, evidence: Evidence) -> NDArray[np.float32]:
+    def scores(self, evidence: AcceptorFeatures) -> NDArray[np.float32]:
         columns = evidence.columns()
         return np.asarray(
             np.mean([_scores(model, columns) for model in self.models], axis=0), dtype=np.float32
         )
 
-    def write(self, graph: Graph, nodes: EvidenceNodes) -> str:
+    def write(self, graph: Graph, nodes: AcceptorFeatureNodes) -> str:
         columns = nodes.columns(graph)
         each = [_write(graph, model, columns) for model in self.models]
         return graph.add("Squeeze", graph.add("Mean", *each), graph.axes(1))
 
 
 def cross_fit(
-    evidence: Evidence, agrees: NDArray[np.bool_], sampled: NDArray[np.bool_], lesson: Lesson
+    evidence: AcceptorFeatures, agrees: NDArray[np.bool_], sampled: NDArray[np.bool_], lesson: TrainingTargets
 ) -> tuple[BoostedAcceptor, NDArray[np.float32]]:
     """The acceptor, and the score of each trace by the model of its fold, [n]."""
     columns = evidence.columns()

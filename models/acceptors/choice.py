@@ -13,16 +13,16 @@ from numpy.typing import NDArray
 
 from models.acceptors import boosted, logistic, top1
 from models.acceptors.contract import Acceptor
-from models.acceptors.evidence import Evidence
+from models.acceptors.evidence import AcceptorFeatures
 from models.gate.candidate_metrics import losses
-from models.surrogates.contract import Lesson
+from models.surrogates.contract import TrainingTargets
 
 CLEARLY, LEAST_GAIN = 2.0, 1e-3
 FEWEST = 40
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class RankedAcceptor:
     """An acceptor as the choosers see it.
 
     Attributes:
@@ -37,8 +37,8 @@ class Judged:
 
 
 def candidates(
-    evidence: Evidence, lesson: Lesson, sampled: NDArray[np.bool_], only_top1: bool = False
-) -> list[Judged]:
+    evidence: AcceptorFeatures, lesson: TrainingTargets, sampled: NDArray[np.bool_], only_top1: bool = False
+) -> list[RankedAcceptor]:
     """Top-1 first, then whatever may compete with it."""
     agrees = evidence.logits.argmax(axis=1) == lesson.codes
     judges = lesson.choosers if lesson.choosers.any() else sampled
@@ -48,11 +48,14 @@ def candidates(
         found.append(logistic.cross_fit(evidence, agrees, sampled, lesson))
         found.append(boosted.cross_fit(evidence, agrees, sampled, lesson))
     return [
-        Judged(acceptor, scores, float(losses(scores, agrees)[judges].mean())) for acceptor, scores in found
+        RankedAcceptor(acceptor, scores, float(losses(scores, agrees)[judges].mean()))
+        for acceptor, scores in found
     ]
 
 
-def chosen(judged: list[Judged], agrees: NDArray[np.bool_], choosers: NDArray[np.bool_]) -> Judged:
+def chosen(
+    judged: list[RankedAcceptor], agrees: NDArray[np.bool_], choosers: NDArray[np.bool_]
+) -> RankedAcceptor:
     """The first, unless another is clearly better on the choosers, bool [n]."""
     first, best = judged[0], judged[0]
     for other in judged[1:]:
@@ -63,7 +66,7 @@ def chosen(judged: list[Judged], agrees: NDArray[np.bool_], choosers: NDArray[np
     return best
 
 
-def _told_apart(agrees: NDArray[np.bool_], sampled: NDArray[np.bool_], lesson: Lesson) -> bool:
+def _told_apart(agrees: NDArray[np.bool_], sampled: NDArray[np.bool_], lesson: TrainingTargets) -> bool:
     """Whether every fold has enough disagreements, and agreements, to learn from."""
     parts = [sampled & ~held for held in lesson.held]
     return all(min((agrees & part).sum(), (~agrees & part).sum()) >= FEWEST for part in parts)

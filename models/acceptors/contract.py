@@ -5,7 +5,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from models.acceptors.evidence import Evidence, EvidenceNodes
+from models.acceptors.evidence import AcceptorFeatureNodes, AcceptorFeatures
 from models.graph.building import Graph
 
 
@@ -18,10 +18,10 @@ class Acceptor(Protocol):
 
     name: str
 
-    def scores(self, evidence: Evidence) -> NDArray[np.float32]:
+    def scores(self, evidence: AcceptorFeatures) -> NDArray[np.float32]:
         """Float32 [n] in [0, 1]: what the graph says, in numpy."""
         ...
 
-    def write(self, graph: Graph, nodes: EvidenceNodes) -> str:
+    def write(self, graph: Graph, nodes: AcceptorFeatureNodes) -> str:
         """Add its nodes; the name of its scores, float32 [n]."""
         ...

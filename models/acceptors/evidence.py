@@ -24,7 +24,7 @@ NOVEL = 2.0
 
 
 @dataclass(frozen=True, slots=True)
-class Evidence:
+class AcceptorFeatures:
     """Of n answers.
 
     Attributes:
@@ -65,7 +65,7 @@ def _odds(share: NDArray[np.floating]) -> NDArray[np.floating]:
 
 
 @dataclass(frozen=True, slots=True)
-class EvidenceNodes:
+class AcceptorFeatureNodes:
     """The same in a graph, by name."""
 
     logits: str
@@ -73,7 +73,7 @@ class EvidenceNodes:
     novelty: str
 
     def columns(self, graph: Graph) -> str:
-        """Nodes of `Evidence.columns`."""
+        """Nodes of `AcceptorFeatures.columns`."""
         shares = graph.add("Softmax", self.logits, axis=1)
         best = graph.add("ArgMax", self.logits, axis=1, keepdims=1)
         two, _ = graph.split("TopK", self.logits, graph.axes(2), outputs=2, axis=1)

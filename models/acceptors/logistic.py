@@ -7,15 +7,15 @@ from numpy.typing import NDArray
 from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 
-from models.acceptors.evidence import Evidence, EvidenceNodes
+from models.acceptors.evidence import AcceptorFeatureNodes, AcceptorFeatures
 from models.graph.building import Graph
-from models.surrogates.contract import Lesson, Matrix
+from models.surrogates.contract import Matrix, TrainingTargets
 
 NAME = "logistic regression on the evidence"
 
 
 @dataclass(frozen=True, slots=True)
-class LearnedAcceptor:
+class LogisticAcceptor:
     """score = sigmoid(columns @ weights + intercept).
 
     Attributes:
@@ -28,13 +28,13 @@ class LearnedAcceptor:
 
     name = NAME
 
-    def scores(self, evidence: Evidence) -> NDArray[np.float32]:
+    def scores(self, evidence: AcceptorFeatures) -> NDArray[np.float32]:
         return self.of_columns(evidence.columns())
 
     def of_columns(self, columns: Matrix) -> NDArray[np.float32]:
         return expit(columns @ self.weights + np.float32(self.intercept)).astype(np.float32)  # type: ignore[no-any-return]
 
-    def write(self, graph: Graph, nodes: EvidenceNodes) -> str:
+    def write(self, graph: Graph, nodes: AcceptorFeatureNodes) -> str:
         weights = graph.constant(self.weights[:, None])
         product = graph.add("MatMul", nodes.columns(graph), weights)
         product = graph.add("Squeeze", product, graph.axes(1))
@@ -42,8 +42,8 @@ class LearnedAcceptor:
 
 
 def cross_fit(
-    evidence: Evidence, agrees: NDArray[np.bool_], sampled: NDArray[np.bool_], lesson: Lesson
-) -> tuple[LearnedAcceptor, NDArray[np.float32]]:
+    evidence: AcceptorFeatures, agrees: NDArray[np.bool_], sampled: NDArray[np.bool_], lesson: TrainingTargets
+) -> tuple[LogisticAcceptor, NDArray[np.float32]]:
     """The acceptor, and the score of each trace by the model of its fold, [n]."""
     columns = evidence.columns()
     centre, width = columns[sampled].mean(axis=0), columns[sampled].std(axis=0) + 1e-6
@@ -53,12 +53,12 @@ def cross_fit(
         folds.append(_fold((columns[rows] - centre) / width, agrees[rows], centre, width))
         scores[held] = folds[-1].of_columns(columns[held])
     weights = np.mean([fold.weights for fold in folds], axis=0)
-    return LearnedAcceptor(weights, float(np.mean([fold.intercept for fold in folds]))), scores
+    return LogisticAcceptor(weights, float(np.mean([fold.intercept for fold in folds]))), scores
 
 
-def _fold(scaled: Matrix, agrees: NDArray[np.bool_], centre: Matrix, width: Matrix) -> LearnedAcceptor:
+def _fold(scaled: Matrix, agrees: NDArray[np.bool_], centre: Matrix, width: Matrix) -> LogisticAcceptor:
     if agrees.all() or not agrees.any():
-        return LearnedAcceptor(np.zeros(len(centre), dtype=np.float32), 5.0 if agrees.all() else -5.0)
+        return LogisticAcceptor(np.zeros(len(centre), dtype=np.float32), 5.0 if agrees.all() else -5.0)
     model = LogisticRegression(max_iter=500).fit(scaled, agrees)
     weights = (model.coef_[0] / width).astype(np.float32)
-    return LearnedAcceptor(weights, float(model.intercept_[0] - centre @ weights))
+    return LogisticAcceptor(weights, float(model.intercept_[0] - centre @ weights))

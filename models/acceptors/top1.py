@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize, minimize_scalar
 from scipy.special import expit
 
-from models.acceptors.evidence import Evidence, EvidenceNodes
+from models.acceptors.evidence import AcceptorFeatureNodes, AcceptorFeatures
 from models.graph.building import DOUBLE, FLOAT, Graph
 from models.surrogates.contract import Matrix
 from models.surrogates.logistic import log_loss
@@ -39,14 +39,14 @@ class TopOne:
 
     name = NAME
 
-    def scores(self, evidence: Evidence) -> NDArray[np.float32]:
+    def scores(self, evidence: AcceptorFeatures) -> NDArray[np.float32]:
         return self.of_logits(evidence.logits)
 
     def of_logits(self, logits: Matrix) -> NDArray[np.float32]:
         certain, doubt = _odds(logits, self.temperature)
         return expit(self.hit * certain - self.miss * doubt + self.intercept).astype(np.float32)  # type: ignore[no-any-return]
 
-    def write(self, graph: Graph, nodes: EvidenceNodes) -> str:
+    def write(self, graph: Graph, nodes: AcceptorFeatureNodes) -> str:
         """Sums and what follows are in double: vector units round a row by its place, which must not show."""
         across, number = graph.axes(1), graph.double
         logits = graph.add("Mul", nodes.logits, graph.number(1.0 / self.temperature))

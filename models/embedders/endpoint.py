@@ -107,7 +107,7 @@ class EndpointEmbedder:
             model=self._model, input=[self._rendered(text) for text in texts], encoding_format="float"
         )
         try:
-            items = msgspec.json.decode(response.content, type=_Answer).data
+            items = msgspec.json.decode(response.content, type=_EmbeddingsResponse).data
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise EmbedderError(
                 f"{self._whose}: what came is no list of embeddings ({error}): the address has to be "
@@ -123,13 +123,13 @@ class EndpointEmbedder:
         return sound(np.array(rows, dtype=np.float64), len(texts), dimension, self._whose)
 
 
-class _Item(msgspec.Struct):
+class _EmbeddingItem(msgspec.Struct):
     index: int
     embedding: Annotated[list[float], Meta(min_length=1)]
 
 
-class _Answer(msgspec.Struct):
-    data: list[_Item]
+class _EmbeddingsResponse(msgspec.Struct):
+    data: list[_EmbeddingItem]
 
 
 def _batches(texts: Sequence[str], at_once: int) -> Iterator[list[str]]:

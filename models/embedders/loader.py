@@ -29,7 +29,7 @@ _KINDS: Mapping[str, tuple[str, Opening]] = {
 }
 
 
-class Opened:
+class CheckedEmbedder:
     """An encoder as its users have it: it keeps what the interface promises, whatever its library does."""
 
     def __init__(self, encoder: Embedder) -> None:
@@ -67,7 +67,7 @@ def open_embedder(vectors: str, prompt: Prompt | None = None) -> Embedder:
         raise EmbedderError(f"`{vectors}` is no encoder; there are {', '.join(_KINDS)}")
     module, opening = _KINDS[kind]
     try:
-        return Opened(opening(_module(module), place, prompt))
+        return CheckedEmbedder(opening(_module(module), place, prompt))
     except EmbedderError as error:
         raise EmbedderError(f"`{vectors}` can't be used: {error}") from error
     except Exception as error:  # nor does safetensors

@@ -10,7 +10,7 @@ from models.graph.building import Graph
 from models.graph.linear import Linear
 
 
-class Design(Protocol):
+class Featurizer(Protocol):
     """Features of the traces, ready to be learned from.
 
     Attributes:

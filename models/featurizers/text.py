@@ -30,8 +30,8 @@ KNOWN = "known"
 Matrix = NDArray[np.float32]
 
 
-class TextDesign:
-    """See `models.featurizers.contract.Design`."""
+class TextFeaturizer:
+    """See `models.featurizers.contract.Featurizer`."""
 
     kind = "text"
     dimension: int | None = None

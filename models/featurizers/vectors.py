@@ -14,8 +14,8 @@ SMALLEST = 1e-12
 Matrix = NDArray[np.float32]
 
 
-class VectorDesign:
-    """See `models.featurizers.contract.Design`."""
+class VectorFeaturizer:
+    """See `models.featurizers.contract.Featurizer`."""
 
     kind = "vectors"
 

@@ -39,7 +39,7 @@ class Assumptions(Struct, frozen=True):
     delta: float
 
 
-class Prospect(Struct, frozen=True):
+class Forecast(Struct, frozen=True):
     """What can be had at one target.
 
     Attributes:
@@ -71,7 +71,7 @@ class Prospect(Struct, frozen=True):
 
 
 @dataclass(frozen=True, slots=True)
-class Outlook:
+class ForecastInput:
     """What prospects are read from.
 
     Attributes:
@@ -87,17 +87,17 @@ class Outlook:
     noise: Noise | None
 
 
-def prospect(outlook: Outlook, target: float, assumed: Assumptions, seed: int) -> Prospect:
+def prospect(outlook: ForecastInput, target: float, assumed: Assumptions, seed: int) -> Forecast:
     """At `target`, in (0, 1); `seed` draws the resamples."""
     low, high, certified = _resampled(outlook.sample, target, assumed.delta, seed)
-    known = Prospect(target, low=low, high=high, certified=certified)
+    known = Forecast(target, low=low, high=high, certified=certified)
     reached = next((point for point in outlook.frontier if abs(point.target - target) < SAME), None)
     if reached is None:
         return _refused(known, outlook, assumed, seed)
     return _certified(known, outlook, reached, assumed, seed)
 
 
-def _refused(known: Prospect, outlook: Outlook, assumed: Assumptions, seed: int) -> Prospect:
+def _refused(known: Forecast, outlook: ForecastInput, assumed: Assumptions, seed: int) -> Forecast:
     refused = reasons(outlook.sample, outlook.frontier, [known.target], assumed.delta)
     unsteady = contradictions.refusal(outlook.noise, known.target)
     if unsteady is not None:
@@ -106,8 +106,8 @@ def _refused(known: Prospect, outlook: Outlook, assumed: Assumptions, seed: int)
 
 
 def _certified(
-    known: Prospect, outlook: Outlook, reached: FrontierPoint, assumed: Assumptions, seed: int
-) -> Prospect:
+    known: Forecast, outlook: ForecastInput, reached: FrontierPoint, assumed: Assumptions, seed: int
+) -> Forecast:
     agreement = _agreement(outlook.sample, reached.threshold)
     audits = median_audits(agreement, known.target, assumed.delta, seed)
     a_day = assumed.requests_a_day * assumed.audit_rate * reached.coverage

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from models.study import Trial
+from models.study import CandidateResult
 
 TARGETS = (0.90, 0.95, 0.98)
 SMALLEST = 1e-6
@@ -43,11 +43,11 @@ def judged(
     *,
     seconds: float,
     outcome: str,
-) -> Trial:
+) -> CandidateResult:
     """A trial; `agrees` and `scores` are [n], None for what was not learned; `judges` bool [n]."""
     if agrees is None or scores is None:
-        return Trial(surrogate, acceptor, family, 0.0, 0.0, {}, round(seconds, 3), outcome)
-    return Trial(
+        return CandidateResult(surrogate, acceptor, family, 0.0, 0.0, {}, round(seconds, 3), outcome)
+    return CandidateResult(
         surrogate=surrogate,
         acceptor=acceptor,
         family=family,

@@ -6,12 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models import binomial
-from models.study import LabelAccount, Study
+from models.study import LabelStats, Study
 
 LEVEL = 0.05
 
 
-def accounts(study: Study, threshold: float | None, blocked: Mapping[str, str]) -> tuple[LabelAccount, ...]:
+def accounts(study: Study, threshold: float | None, blocked: Mapping[str, str]) -> tuple[LabelStats, ...]:
     """One for each label, in the order of the study's names, counted on the certifying traces.
 
     Args:
@@ -26,7 +26,7 @@ def accounts(study: Study, threshold: float | None, blocked: Mapping[str, str]) 
     traces = np.bincount(study.codes, minlength=size).tolist()
     instead = _instead(study)
     return tuple(
-        LabelAccount(
+        LabelStats(
             label=name,
             traces=traces[code],
             answered=trials[code],

@@ -16,10 +16,10 @@ better.
 import math
 
 from models.certificate import Certificate, upper_bound
-from models.study import Twice
+from models.study import RepeatCounts
 
 
-def proven(twice: Twice, delta: float) -> float:
+def proven(twice: RepeatCounts, delta: float) -> float:
     """What no surrogate that answers everything can agree with more often, proven at level `delta`."""
     return ceiling(1.0 - upper_bound(Certificate(twice.asked, twice.same), delta))
 

@@ -21,7 +21,7 @@ from models.certificate import Certificate, lower_bound
 from models.features import Features
 from models.noise.ceiling import ceiling, proven
 from models.noise.repeats import pairs
-from models.study import Noise, Twice
+from models.study import Noise, RepeatCounts
 
 FEWEST = 20
 LEVEL = 0.05
@@ -48,7 +48,7 @@ def estimate(features: Features, codes: NDArray[np.int64], labels: int) -> Noise
     )
 
 
-def measured(twice: Twice) -> Noise | None:
+def measured(twice: RepeatCounts) -> Noise | None:
     """The ceiling, or None where fewer than `FEWEST` questions were asked twice.
 
     Such counts grow and are looked at again and again: each bound holds at all moments, at `LEVEL`. They are

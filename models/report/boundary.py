@@ -16,7 +16,7 @@ NEAR = 120
 READ = 2000
 
 
-class Pair(Struct, frozen=True):
+class BoundaryPair(Struct, frozen=True):
     """Two traces.
 
     Attributes:
@@ -29,7 +29,7 @@ class Pair(Struct, frozen=True):
     likeness: float
 
 
-def boundary(study: Study, texts: Sequence[str], threshold: float) -> tuple[Pair, ...]:
+def boundary(study: Study, texts: Sequence[str], threshold: float) -> tuple[BoundaryPair, ...]:
     """The likest pairs among the 120 traces nearest to the threshold on either side; no trace twice.
 
     Texts that are the same, or blank, tell nothing and are left out.
@@ -42,7 +42,7 @@ def boundary(study: Study, texts: Sequence[str], threshold: float) -> tuple[Pair
         return ()
     likeness = _likeness([texts[row] for row in above], [texts[row] for row in below])
     return tuple(
-        Pair(example(study, texts, above[i]), example(study, texts, below[j]), float(likeness[i, j]))
+        BoundaryPair(example(study, texts, above[i]), example(study, texts, below[j]), float(likeness[i, j]))
         for i, j in _matches(likeness)
     )
 

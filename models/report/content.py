@@ -9,14 +9,14 @@ from msgspec import Struct
 from models.fit import FitSummary
 from models.gate.labels import accounts
 from models.manifest import FrontierPoint, Manifest, serving
-from models.report.boundary import Pair, boundary
+from models.report.boundary import BoundaryPair, boundary
 from models.report.changes import Changes, Side, changes, figures, side
 from models.report.cost import Choice, Cost, cost
 from models.report.examples import Group, groups
 from models.report.flow import Flow, flow
 from models.report.frontier import Frontier, frontier
 from models.report.reliability import Bin, calibration_error, reliability
-from models.study import CurvePoint, LabelAccount, Noise, Study, Trial
+from models.study import CandidateResult, CurvePoint, LabelStats, Noise, Study
 
 MOST_LABELS = 1000
 
@@ -61,7 +61,7 @@ class Subject:
             raise ValueError(f"{len(self.study)} traces but {len(self.texts)} texts: rows must match")
 
 
-class Asked(Struct, frozen=True):
+class RequestedTarget(Struct, frozen=True):
     """A target that was asked for, and the point that serves it; None where none was certified."""
 
     target: float
@@ -90,7 +90,7 @@ class Content(Struct, frozen=True):
     delta: float
     rescored: bool
     point: FrontierPoint | None
-    asked: tuple[Asked, ...]
+    asked: tuple[RequestedTarget, ...]
     features: str | None
     teachers: str | None
     rows: int
@@ -98,14 +98,14 @@ class Content(Struct, frozen=True):
     frontier: Frontier
     reliability: tuple[Bin, ...]
     calibration_error: float
-    labels: tuple[LabelAccount, ...]
+    labels: tuple[LabelStats, ...]
     all_labels: int
-    pairs: tuple[Pair, ...]
+    pairs: tuple[BoundaryPair, ...]
     examples: tuple[Group, ...]
     has_texts: bool
     changes: Changes | None
     curve: tuple[CurvePoint, ...]
-    trials: tuple[Trial, ...]
+    trials: tuple[CandidateResult, ...]
     noise: Noise | None
     cost: Cost | None
 
@@ -113,7 +113,7 @@ class Content(Struct, frozen=True):
 def content(subject: Subject) -> Content:
     summary, study, texts, manifest = subject.summary, subject.study, subject.texts, subject.manifest
     usable = summary.frontier if summary.refused is None else ()
-    asked = tuple(Asked(target, serving(usable, target)) for target in sorted(set(subject.targets)))
+    asked = tuple(RequestedTarget(target, serving(usable, target)) for target in sorted(set(subject.targets)))
     point = next((each.point for each in asked if each.point is not None), None)
     threshold = None if point is None else point.threshold
     bins = () if study is None else reliability(study)
@@ -150,13 +150,15 @@ def content(subject: Subject) -> Content:
     )
 
 
-def _pairs(study: Study | None, texts: Sequence[str] | None, threshold: float | None) -> tuple[Pair, ...]:
+def _pairs(
+    study: Study | None, texts: Sequence[str] | None, threshold: float | None
+) -> tuple[BoundaryPair, ...]:
     if study is None or texts is None or threshold is None:
         return ()
     return boundary(study, texts, threshold)
 
 
-def _largest(labels: Sequence[LabelAccount]) -> tuple[LabelAccount, ...]:
+def _largest(labels: Sequence[LabelStats]) -> tuple[LabelStats, ...]:
     return tuple(sorted(labels, key=lambda each: -each.traces)[:MOST_LABELS])
 
 

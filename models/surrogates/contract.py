@@ -18,7 +18,7 @@ ABSENT = -30.0
 
 
 @dataclass(frozen=True, slots=True)
-class Lesson:
+class TrainingTargets:
     """What there is to learn, whatever the features.
 
     Attributes:

@@ -2,10 +2,10 @@
 
 from collections.abc import Callable
 
-from models.featurizers.contract import Design
+from models.featurizers.contract import Featurizer
 from models.graph.building import Graph
 from models.surrogates import logistic
-from models.surrogates.contract import Lesson, Matrix
+from models.surrogates.contract import Matrix, TrainingTargets
 
 KIND = "logistic"
 
@@ -13,7 +13,7 @@ KIND = "logistic"
 class LinearSurrogate:
     """See `models.surrogates.contract.Surrogate`; for models that are averages of linear fold models."""
 
-    def __init__(self, kind: str, words: str, design: Design, found: logistic.OutOfFold) -> None:
+    def __init__(self, kind: str, words: str, design: Featurizer, found: logistic.OutOfFold) -> None:
         self.kind = kind
         self.reads = design.kind
         self.name = f"{words} on {design.name}"
@@ -30,8 +30,8 @@ class LinearSurrogate:
 
 
 def learn(
-    design: Design,
-    lesson: Lesson,
+    design: Featurizer,
+    lesson: TrainingTargets,
     strength: float | None = None,
     progress: Callable[[float], None] = lambda _: None,
 ) -> LinearSurrogate:

@@ -18,7 +18,7 @@ from scipy.special import logsumexp
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from models.graph.linear import Linear
-from models.surrogates.contract import Lesson
+from models.surrogates.contract import TrainingTargets
 
 USUAL_STRENGTH, USUAL_TRACES, THINNER = 64.0, 10_000, 0.7
 STRENGTHS = (1.0 / 16, 4096.0)
@@ -80,7 +80,7 @@ def usual_strength(rows: int) -> float:
 
 def out_of_fold(
     design: Matrix,
-    lesson: Lesson,
+    lesson: TrainingTargets,
     strength: float | None = None,
     progress: Callable[[float], None] = lambda _: None,
 ) -> OutOfFold:
@@ -117,7 +117,7 @@ def log_loss(logits: NDArray[np.floating], codes: NDArray[np.int64]) -> float:
     return float(np.mean(logsumexp(logits, axis=1) - logits[np.arange(len(codes)), codes]))
 
 
-def _problem(design: Matrix, lesson: Lesson) -> _Problem:
+def _problem(design: Matrix, lesson: TrainingTargets) -> _Problem:
     moments = (design.T @ design).astype(np.float64) / len(design)
     spectrum, rotation = np.linalg.eigh(moments)
     turned = rotation.astype(np.float32)

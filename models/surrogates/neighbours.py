@@ -20,9 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from models.featurizers.vectors import VectorDesign
+from models.featurizers.vectors import VectorFeaturizer
 from models.graph.building import FLOAT, UINT8, Graph
-from models.surrogates.contract import Lesson, Matrix
+from models.surrogates.contract import Matrix, TrainingTargets
 from models.surrogates.logistic import THREADS
 
 KIND = "neighbours"
@@ -75,9 +75,9 @@ class Neighbours:
     """See `models.surrogates.contract.Surrogate`."""
 
     kind = KIND
-    reads = VectorDesign.kind
+    reads = VectorFeaturizer.kind
 
-    def __init__(self, design: VectorDesign, logits: Matrix, kernels: Kernels) -> None:
+    def __init__(self, design: VectorFeaturizer, logits: Matrix, kernels: Kernels) -> None:
         self.name = f"{kernels.count:,} neighbours on {design.name}"
         self.logits = logits
         self.strength = kernels.concentration
@@ -111,7 +111,7 @@ class Neighbours:
         return graph.log(graph.add("Max", summed, graph.number(SMALLEST)))
 
 
-def learn(design: VectorDesign, lesson: Lesson) -> Neighbours:
+def learn(design: VectorFeaturizer, lesson: TrainingTargets) -> Neighbours:
     """Make the prototypes of every fold and of all traces."""
     unit, concentration = design.matrix, _concentration(design.matrix, lesson.seed)
     logits = np.empty((len(unit), lesson.labels), dtype=np.float32)
@@ -135,7 +135,7 @@ def _concentration(unit: Matrix, seed: int) -> float:
     return float(np.clip(NEARNESS / typical, *CONCENTRATIONS))
 
 
-def _kernels(unit: Matrix, lesson: Lesson, rows: NDArray[np.int64], concentration: float) -> Kernels:
+def _kernels(unit: Matrix, lesson: TrainingTargets, rows: NDArray[np.int64], concentration: float) -> Kernels:
     generator = np.random.default_rng(lesson.seed)
     most = max(1, MOST // lesson.labels)
     weights = np.ones(len(unit), dtype=np.float32) if lesson.weights is None else lesson.weights

@@ -11,9 +11,9 @@ from scipy.special import log_softmax
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier
 
-from models.featurizers.vectors import VectorDesign
+from models.featurizers.vectors import VectorFeaturizer
 from models.graph.building import Graph
-from models.surrogates.contract import ABSENT, Lesson, Matrix
+from models.surrogates.contract import ABSENT, Matrix, TrainingTargets
 
 KIND = "perceptron"
 HIDDEN = 256
@@ -26,10 +26,10 @@ class Perceptron:
     """See `models.surrogates.contract.Surrogate`."""
 
     kind = KIND
-    reads = VectorDesign.kind
+    reads = VectorFeaturizer.kind
     strength = 0.0
 
-    def __init__(self, design: VectorDesign, logits: Matrix, models: list["_Network"]) -> None:
+    def __init__(self, design: VectorFeaturizer, logits: Matrix, models: list["_Network"]) -> None:
         self.name = f"perceptron with {HIDDEN} hidden units on {design.name}"
         self.logits = logits
         self._design = design
@@ -69,7 +69,7 @@ class _Network:
         return graph.add("LogSoftmax", logits, axis=1)
 
 
-def learn(design: VectorDesign, lesson: Lesson) -> Perceptron:
+def learn(design: VectorFeaturizer, lesson: TrainingTargets) -> Perceptron:
     logits = np.empty((len(design.matrix), lesson.labels), dtype=np.float32)
     models = []
     for held in lesson.held:
@@ -78,7 +78,7 @@ def learn(design: VectorDesign, lesson: Lesson) -> Perceptron:
     return Perceptron(design, logits, models)
 
 
-def fold(unit: Matrix, lesson: Lesson, rows: NDArray[np.int64]) -> _Network:
+def fold(unit: Matrix, lesson: TrainingTargets, rows: NDArray[np.int64]) -> _Network:
     """What is learned from these rows alone."""
     model = MLPClassifier(
         (HIDDEN,),

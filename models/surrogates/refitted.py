@@ -11,9 +11,9 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from models.featurizers.vectors import VectorDesign
+from models.featurizers.vectors import VectorFeaturizer
 from models.graph.building import Graph
-from models.surrogates.contract import Lesson, Matrix, spread
+from models.surrogates.contract import Matrix, TrainingTargets, spread
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class Method:
 
 
 @dataclass(frozen=True, slots=True)
-class Fitted:
+class FittedModel:
     """A classifier that has learned from some of the traces."""
 
     method: Method
@@ -48,13 +48,13 @@ class Fitted:
         return spread(np.log(shares), np.asarray(self.model.classes_, dtype=np.int64), self.labels)
 
 
-class Refitted:
+class RefittedSurrogate:
     """See `models.surrogates.contract.Surrogate`."""
 
-    reads = VectorDesign.kind
+    reads = VectorFeaturizer.kind
     strength = 0.0
 
-    def __init__(self, design: VectorDesign, logits: Matrix, fitted: Fitted) -> None:
+    def __init__(self, design: VectorFeaturizer, logits: Matrix, fitted: FittedModel) -> None:
         self.kind = fitted.method.kind
         self.name = f"{fitted.method.words} on {design.name}"
         self.logits = logits
@@ -72,16 +72,16 @@ class Refitted:
         return graph.log(graph.add("Max", shares, graph.number(method.smallest)))
 
 
-def learn(method: Method, design: VectorDesign, lesson: Lesson) -> Refitted:
+def learn(method: Method, design: VectorFeaturizer, lesson: TrainingTargets) -> RefittedSurrogate:
     logits = np.empty((len(design.matrix), lesson.labels), dtype=np.float32)
     for held in lesson.held:
         part = fold(method, design.matrix, lesson, lesson.learned(held))
         logits[held] = part.predict(design.matrix[held])
-    return Refitted(design, logits, fold(method, design.matrix, lesson, np.arange(len(logits))))
+    return RefittedSurrogate(design, logits, fold(method, design.matrix, lesson, np.arange(len(logits))))
 
 
-def fold(method: Method, unit: Matrix, lesson: Lesson, rows: NDArray[np.int64]) -> Fitted:
+def fold(method: Method, unit: Matrix, lesson: TrainingTargets, rows: NDArray[np.int64]) -> FittedModel:
     """What is learned from these rows alone."""
     weights = None if lesson.weights is None else lesson.weights[rows]
     model = method.make(lesson.seed).fit(unit[rows], lesson.codes[rows], sample_weight=weights)
-    return Fitted(method, model, lesson.labels)
+    return FittedModel(method, model, lesson.labels)

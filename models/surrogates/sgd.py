@@ -6,17 +6,17 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.linear_model import SGDClassifier
 
-from models.featurizers.contract import Design
+from models.featurizers.contract import Featurizer
 from models.graph.linear import Linear
 from models.surrogates import logistic
-from models.surrogates.contract import ABSENT, Lesson, Matrix
+from models.surrogates.contract import ABSENT, Matrix, TrainingTargets
 from models.surrogates.linear import LinearSurrogate
 
 KIND = "sgd"
 STRENGTH = 64.0
 
 
-def learn(design: Design, lesson: Lesson) -> LinearSurrogate:
+def learn(design: Featurizer, lesson: TrainingTargets) -> LinearSurrogate:
     logits = np.empty((len(lesson.codes), lesson.labels), dtype=np.float32)
     models = []
     for held in lesson.held:
@@ -32,19 +32,19 @@ def learn(design: Design, lesson: Lesson) -> LinearSurrogate:
 
 
 @dataclass(frozen=True, slots=True)
-class _Fitted:
+class _FittedSgd:
     model: Linear
 
     def predict(self, matrix: Matrix) -> Matrix:
         return self.model.logits(matrix)
 
 
-def fold(unit: Matrix, lesson: Lesson, rows: NDArray[np.int64]) -> _Fitted:
+def fold(unit: Matrix, lesson: TrainingTargets, rows: NDArray[np.int64]) -> _FittedSgd:
     """What is learned from these rows alone."""
-    return _Fitted(_linear(unit, lesson, rows))
+    return _FittedSgd(_linear(unit, lesson, rows))
 
 
-def _linear(matrix: Matrix, lesson: Lesson, rows: NDArray[np.int64]) -> Linear:
+def _linear(matrix: Matrix, lesson: TrainingTargets, rows: NDArray[np.int64]) -> Linear:
     model = SGDClassifier(
         loss="log_loss",
         alpha=1.0 / (STRENGTH * len(rows)),

@@ -11,9 +11,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from models.featurizers.vectors import VectorDesign
+from models.featurizers.vectors import VectorFeaturizer
 from models.surrogates import boosting, linear, neighbours, perceptron, sgd, trees
-from models.surrogates.contract import Lesson, Matrix, Surrogate
+from models.surrogates.contract import Matrix, Surrogate, TrainingTargets
 
 
 class Fold(Protocol):
@@ -24,8 +24,8 @@ class Fold(Protocol):
         ...
 
 
-Learn = Callable[[VectorDesign, Lesson], Surrogate]
-FoldOf = Callable[[Matrix, Lesson, NDArray[np.int64]], Fold]
+Learn = Callable[[VectorFeaturizer, TrainingTargets], Surrogate]
+FoldOf = Callable[[Matrix, TrainingTargets, NDArray[np.int64]], Fold]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class Extra:
     cost: float
     by_name: bool = False
 
-    def seconds(self, lesson: Lesson, width: int) -> float:
+    def seconds(self, lesson: TrainingTargets, width: int) -> float:
         """What learning all folds would take, as far as the sizes tell."""
         folds, traces = len(lesson.held), len(lesson.codes)
         return self.cost * folds * traces / 1000 * max(lesson.labels / 10, 1.0) * width / 100

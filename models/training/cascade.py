@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.gate.candidate_metrics import hindsight
-from models.surrogates.contract import Lesson
+from models.surrogates.contract import TrainingTargets
 from models.training.stage import Stage
 
 USUAL_HANDOVER = 0.98
@@ -25,7 +25,7 @@ LOSS = 0.005
 
 
 @dataclass(frozen=True, slots=True)
-class Joint:
+class Ensemble:
     """One or two stages, and what they make of each of n traces out of fold.
 
     Attributes:
@@ -56,16 +56,16 @@ class Joint:
         return " > ".join(stage.name for stage in self.stages)
 
 
-def alone(stage: Stage) -> Joint:
+def alone(stage: Stage) -> Ensemble:
     best, second = _two(stage)
     every = np.ones(len(best), dtype=np.bool_)
-    return Joint((stage,), None, False, best, second, stage.scores, stage.novelty, every)
+    return Ensemble((stage,), None, False, best, second, stage.scores, stage.novelty, every)
 
 
-def joined(first: Stage, second: Stage, handover: float, lazy: bool) -> Joint:
+def joined(first: Stage, second: Stage, handover: float, lazy: bool) -> Ensemble:
     done = (first.scores >= handover) & (first.novelty <= 1.0)
     (best, runner), (other_best, other_runner) = _two(first), _two(second)
-    return Joint(
+    return Ensemble(
         (first, second),
         handover,
         lazy,
@@ -77,7 +77,7 @@ def joined(first: Stage, second: Stage, handover: float, lazy: bool) -> Joint:
     )
 
 
-def lowest_handover(first: Stage, second: Stage, lesson: Lesson, targets: Sequence[float]) -> float:
+def lowest_handover(first: Stage, second: Stage, lesson: TrainingTargets, targets: Sequence[float]) -> float:
     """The lowest hand-over that costs hardly any coverage, so that the second stage sees as little as may be.
 
     Chosen on the choosers: at no target may the share that a threshold could answer be more than half a point
@@ -92,12 +92,12 @@ def lowest_handover(first: Stage, second: Stage, lesson: Lesson, targets: Sequen
     return float(tried[enough[0]]) if len(enough) else float(tried[-1])
 
 
-def better(one: Joint, other: Joint, lesson: Lesson, targets: Sequence[float]) -> float:
+def better(one: Ensemble, other: Ensemble, lesson: TrainingTargets, targets: Sequence[float]) -> float:
     """By how much the choosers' mean coverage over the targets rises from `one` to `other`."""
     return float(np.mean(_shares(other, lesson, targets)) - np.mean(_shares(one, lesson, targets)))
 
 
-def _shares(joint: Joint, lesson: Lesson, targets: Sequence[float]) -> list[float]:
+def _shares(joint: Ensemble, lesson: TrainingTargets, targets: Sequence[float]) -> list[float]:
     rows = np.flatnonzero(lesson.choosers)
     agrees = joint.guesses[rows] == lesson.codes[rows]
     scores = np.where(joint.novelty[rows] <= 1.0, joint.scores[rows], np.float32(-1.0))

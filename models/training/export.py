@@ -9,11 +9,11 @@ with the texts and vectors of the others, `rest` counting them: `label`, `score`
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from models.acceptors.evidence import EvidenceNodes
-from models.featurizers.contract import Design
+from models.acceptors.evidence import AcceptorFeatureNodes
+from models.featurizers.contract import Featurizer
 from models.graph.building import FLOAT, INT64, UINT8, Graph
 from models.surrogates.contract import Surrogate
-from models.training.cascade import Joint
+from models.training.cascade import Ensemble
 from models.training.stage import Stage
 
 FIRST = "first_"
@@ -26,7 +26,7 @@ class _Outputs:
     novelty: str
 
 
-def export(joint: Joint) -> bytes:
+def export(joint: Ensemble) -> bytes:
     """One ONNX graph that does what the stages do."""
     graph = Graph(lazy=joint.lazy)
     writer = _Writer(graph)
@@ -41,7 +41,7 @@ def export(joint: Joint) -> bytes:
     return graph.serialise()
 
 
-def _second(graph: Graph, writer: "_Writer", joint: Joint, first: _Outputs, handover: float) -> _Outputs:
+def _second(graph: Graph, writer: "_Writer", joint: Ensemble, first: _Outputs, handover: float) -> _Outputs:
     """Nodes of the second stage and of the choice between both."""
     sure = graph.add("GreaterOrEqual", first.score, graph.number(handover))
     known = graph.add("LessOrEqual", first.novelty, graph.number(1.0))
@@ -91,7 +91,7 @@ class _Writer:
         ]
         logits = graph.add("Sum", *weighted)
         novelty = self._novelty(stage, pick)
-        nodes = EvidenceNodes(logits, tuple(members), novelty)
+        nodes = AcceptorFeatureNodes(logits, tuple(members), novelty)
         label = graph.add("ArgMax", logits, axis=1, keepdims=0)
         return _Outputs(label, stage.acceptor.write(graph, nodes), novelty)
 
@@ -103,7 +103,7 @@ class _Writer:
             scaled.append(graph.add("Div", pick(node, design.kind), graph.number(limit)))
         return graph.add("Max", *scaled)
 
-    def _once(self, part: Surrogate | Design, write: Callable[[], str]) -> str:
+    def _once(self, part: Surrogate | Featurizer, write: Callable[[], str]) -> str:
         if id(part) not in self._written:
             self._written[id(part)] = write()
         return self._written[id(part)]

@@ -14,15 +14,15 @@ from numpy.typing import NDArray
 
 from models import binomial
 from models.embedders.spec import is_lazy, tiers
-from models.featurizers.contract import Design
-from models.featurizers.text import TextDesign
-from models.featurizers.vectors import VectorDesign
+from models.featurizers.contract import Featurizer
+from models.featurizers.text import TextFeaturizer
+from models.featurizers.vectors import VectorFeaturizer
 from models.gate.candidate_metrics import hindsight
 from models.gate.frontier import Sample
-from models.study import Study, Trial
-from models.surrogates.contract import Lesson
+from models.study import CandidateResult, Study
+from models.surrogates.contract import TrainingTargets
 from models.training import cascade, folds, stage
-from models.training.cascade import Joint
+from models.training.cascade import Ensemble
 from models.training.options import Options
 from models.training.sweep import Recipe, Sweep
 from models.training_set import TrainingSet
@@ -33,11 +33,11 @@ RESIDUAL_GAIN = 0.003
 FEWEST_DEFERRED = 500
 
 Progress = Callable[[float, str], None]
-Learned = tuple[Joint, tuple[Trial, ...]]
+Learned = tuple[Ensemble, tuple[CandidateResult, ...]]
 
 
 @dataclass(frozen=True, slots=True)
-class Fitted:
+class FittedStages:
     """Everything that a policy is made of.
 
     Attributes:
@@ -48,12 +48,12 @@ class Fitted:
         trials: what was tried.
     """
 
-    joint: Joint
-    lesson: Lesson
+    joint: Ensemble
+    lesson: TrainingTargets
     sampled: NDArray[np.bool_]
     few: NDArray[np.bool_]
     poor: NDArray[np.bool_]
-    trials: tuple[Trial, ...]
+    trials: tuple[CandidateResult, ...]
 
     @property
     def blocked(self) -> NDArray[np.bool_]:
@@ -116,7 +116,7 @@ def learn(
     recipe: Recipe | None = None,
     seed: int = 0,
     progress: Progress = lambda _share, _doing: None,
-) -> Fitted:
+) -> FittedStages:
     """Learn all stages; arguments as in `models.fit.fit`, `names` the sorted labels.
 
     Args:
@@ -130,10 +130,12 @@ def learn(
     joint, trials = _joint(embedder, designs, lesson, sampled, targets, options, recipe, progress)
     few = np.bincount(lesson.codes, minlength=len(names)) < LEAST_TRACES
     poor = _poor(joint, lesson, min(targets), options.label_floor)
-    return Fitted(joint, lesson, sampled, few, poor, trials)
+    return FittedStages(joint, lesson, sampled, few, poor, trials)
 
 
-def _lesson(training: TrainingSet, names: tuple[str, ...], seed: int) -> tuple[Lesson, NDArray[np.bool_]]:
+def _lesson(
+    training: TrainingSet, names: tuple[str, ...], seed: int
+) -> tuple[TrainingTargets, NDArray[np.bool_]]:
     place = {name: code for code, name in enumerate(names)}
     codes = np.array([place[label] for label in training.labels], dtype=np.int64)
     sampled = np.asarray(training.sampled, dtype=np.bool_)
@@ -141,20 +143,20 @@ def _lesson(training: TrainingSet, names: tuple[str, ...], seed: int) -> tuple[L
     weights = training.weights
     if weights is not None:
         weights = weights / weights[weights > 0].mean()
-    return Lesson(codes, len(names), held, weights, choosers, seed), sampled
+    return TrainingTargets(codes, len(names), held, weights, choosers, seed), sampled
 
 
-def _designs(training: TrainingSet, embedder: str, lesson: Lesson) -> list[list[Design]]:
+def _designs(training: TrainingSet, embedder: str, lesson: TrainingTargets) -> list[list[Featurizer]]:
     """For each tier what it reads; what two tiers read is one design."""
-    made: dict[str, Design] = {}
+    made: dict[str, Featurizer] = {}
     found = []
     for tier in tiers(embedder):
         if tier.text and "text" not in made:
-            made["text"] = TextDesign(training.features.texts or (), lesson.seed)
+            made["text"] = TextFeaturizer(training.features.texts or (), lesson.seed)
         if tier.vectors is not None and "vectors" not in made:
             vectors = training.features.embeddings
             assert vectors is not None  # noqa: S101 - `check` has refused anything else
-            made["vectors"] = VectorDesign(vectors, lesson.codes, lesson.labels, lesson.folds)
+            made["vectors"] = VectorFeaturizer(vectors, lesson.codes, lesson.labels, lesson.folds)
         wanted = [("text", tier.text), ("vectors", tier.vectors is not None)]
         found.append([made[kind] for kind, reads in wanted if reads])
     return found
@@ -162,8 +164,8 @@ def _designs(training: TrainingSet, embedder: str, lesson: Lesson) -> list[list[
 
 def _joint(
     embedder: str,
-    designs: list[list[Design]],
-    lesson: Lesson,
+    designs: list[list[Featurizer]],
+    lesson: TrainingTargets,
     sampled: NDArray[np.bool_],
     targets: Sequence[float],
     options: Options,
@@ -188,8 +190,8 @@ def _joint(
 
 
 def _with_residual(
-    joint: Joint,
-    lesson: Lesson,
+    joint: Ensemble,
+    lesson: TrainingTargets,
     sampled: NDArray[np.bool_],
     targets: Sequence[float],
     options: Options,
@@ -215,7 +217,7 @@ def _with_residual(
     return (whole if kept else joint), trials
 
 
-def _poor(joint: Joint, lesson: Lesson, target: float, floor: float) -> NDArray[np.bool_]:
+def _poor(joint: Ensemble, lesson: TrainingTargets, target: float, floor: float) -> NDArray[np.bool_]:
     """bool [labels]: the choosers prove that its answers agree less often than the floor.
 
     Its answers are those above the threshold that would be right for the target on the choosers.

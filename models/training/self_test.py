@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from models.embedders.spec import reads_text
 from models.features import Features
-from models.manifest import Manifest, Probe
+from models.manifest import Manifest, TestVector
 from models.policy import Policy
 
 ROWS = 12
@@ -18,7 +18,7 @@ def with_probes(manifest: Manifest, graph: bytes, seed: int) -> Manifest:
     inputs = _inputs(manifest, seed)
     scores = policy.score(inputs)
     probes = tuple(
-        Probe(
+        TestVector(
             label=int(scores.label[row]),
             score=float(scores.score[row]),
             novelty=float(scores.novelty[row]),

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from models.acceptors import choice
 from models.acceptors.contract import Acceptor
-from models.acceptors.evidence import Evidence
-from models.featurizers.contract import Design
+from models.acceptors.evidence import AcceptorFeatures
+from models.featurizers.contract import Featurizer
 from models.gate.candidate_metrics import judged
 from models.surrogates.contract import Matrix, Surrogate
 from models.training import pool
@@ -36,7 +36,7 @@ class Stage:
         novelty: float32 [n], the largest of the designs', each in units of its limit.
     """
 
-    designs: tuple[Design, ...]
+    designs: tuple[Featurizer, ...]
     members: tuple[Surrogate, ...]
     weights: tuple[float, ...]
     limits: tuple[float, ...]
@@ -57,7 +57,7 @@ class Stage:
 
 
 def learn(
-    designs: Sequence[Design],
+    designs: Sequence[Featurizer],
     sweep: Sweep,
     family: str = "global",
     limits: tuple[float, ...] | None = None,
@@ -74,7 +74,7 @@ def learn(
         limits = tuple(_limit(design, sampled, NOVEL / len(designs)) for design in designs)
     scaled = [design.novelty / limit for design, limit in zip(designs, limits, strict=True)]
     novelty = np.max(scaled, axis=0).astype(np.float32)
-    evidence = Evidence(logits, tuple(member.logits for member in members), novelty)
+    evidence = AcceptorFeatures(logits, tuple(member.logits for member in members), novelty)
     started = time.perf_counter()
     plain = sweep.recipe is not None and sweep.recipe.top1
     found = choice.candidates(evidence, lesson, sampled, plain)
@@ -99,6 +99,6 @@ def learn(
     return stage
 
 
-def _limit(design: Design, sampled: NDArray[np.bool_], share: float) -> float:
+def _limit(design: Featurizer, sampled: NDArray[np.bool_], share: float) -> float:
     """The novelty that this share of the sampled traces exceeds."""
     return max(float(np.quantile(design.novelty[sampled], 1.0 - share)), LEAST_LIMIT)

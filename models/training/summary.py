@@ -13,11 +13,11 @@ import scipy
 
 from models.acceptors import top1
 from models.drift import reference
-from models.manifest import FORMAT, FrontierPoint, Manifest, Member, Teacher, serving
-from models.study import Study, Twice
+from models.manifest import FORMAT, FrontierPoint, LabelSource, Manifest, Member, serving
+from models.study import RepeatCounts, Study
 from models.surrogates import linear
 from models.surrogates.zoo import ALWAYS
-from models.training.fit_stages import Fitted
+from models.training.fit_stages import FittedStages
 from models.training.options import Options
 from models.training.sweep import Recipe
 from models.training_set import TrainingSet
@@ -57,7 +57,7 @@ class FitSummary(msgspec.Struct, frozen=True):
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class FitRequest:
     """What was asked for; see `fit`. `names` are the teacher's labels, sorted; `started` a clock reading."""
 
     training: TrainingSet
@@ -68,9 +68,9 @@ class Order:
     targets: tuple[float, ...]
     delta: float
     ancestor: Manifest | None
-    teachers: tuple[Teacher, ...]
+    teachers: tuple[LabelSource, ...]
     encoder: str | None
-    twice: Twice
+    twice: RepeatCounts
     options: Options
     seed: int
     started: float
@@ -82,15 +82,15 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FitOutcome:
     """What the fit has come to, whether it is refused or not."""
 
-    fitted: Fitted
+    fitted: FittedStages
     points: tuple[FrontierPoint, ...]
     study: Study
 
 
-def recipe(order: Order) -> Recipe | None:
+def recipe(order: FitRequest) -> Recipe | None:
     """What the parent has chosen, if it read the same features and has not been outgrown since."""
     parent = order.ancestor
     if parent is None or parent.embedder != order.embedder:
@@ -102,7 +102,7 @@ def recipe(order: Order) -> Recipe | None:
     return Recipe(strengths, extras, parent.acceptor == top1.NAME)
 
 
-def summary_of(order: Order, found: Found | None, refused: tuple[str, ...] | None) -> FitSummary:
+def summary_of(order: FitRequest, found: FitOutcome | None, refused: tuple[str, ...] | None) -> FitSummary:
     fitted = None if found is None else found.fitted
     return FitSummary(
         version=order.version,
@@ -118,7 +118,7 @@ def summary_of(order: Order, found: Found | None, refused: tuple[str, ...] | Non
     )
 
 
-def manifest_of(order: Order, found: Found, summary: FitSummary, graph: bytes) -> Manifest:
+def manifest_of(order: FitRequest, found: FitOutcome, summary: FitSummary, graph: bytes) -> Manifest:
     """The policy's account of itself, still without probes."""
     parent, study = order.ancestor, found.study
     return Manifest(
@@ -157,19 +157,19 @@ def manifest_of(order: Order, found: Found, summary: FitSummary, graph: bytes) -
     )
 
 
-def _dimension(fitted: Fitted) -> int | None:
+def _dimension(fitted: FittedStages) -> int | None:
     designs = (design for stage in fitted.joint.stages for design in stage.designs)
     return next((design.dimension for design in designs if design.dimension is not None), None)
 
 
-def _searched(order: Order, fitted: Fitted) -> int:
+def _searched(order: FitRequest, fitted: FittedStages) -> int:
     """With how many traces the choices were made that this policy rests on; 0 if none were."""
     if order.ancestor is not None and recipe(order) is not None:
         return order.ancestor.searched
     return len(order.training) if fitted.lesson.choosers.any() else 0
 
 
-def _members(fitted: Fitted) -> tuple[Member, ...]:
+def _members(fitted: FittedStages) -> tuple[Member, ...]:
     return tuple(
         Member(place, member.kind, member.reads, weight, member.strength)
         for place, stage in enumerate(fitted.joint.stages)

@@ -13,12 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.acceptors import top1
-from models.featurizers.contract import Design
-from models.featurizers.vectors import VectorDesign
+from models.featurizers.contract import Featurizer
+from models.featurizers.vectors import VectorFeaturizer
 from models.gate.candidate_metrics import judged
-from models.study import Trial
+from models.study import CandidateResult
 from models.surrogates import linear, neighbours
-from models.surrogates.contract import Lesson, Matrix, Surrogate
+from models.surrogates.contract import Matrix, Surrogate, TrainingTargets
 from models.surrogates.logistic import log_loss
 from models.surrogates.zoo import EXTRAS, Extra, usual_weights
 from models.training import pool
@@ -60,44 +60,44 @@ class Sweep:
 
     def __init__(
         self,
-        lesson: Lesson,
+        lesson: TrainingTargets,
         sampled: NDArray[np.bool_],
         options: Options,
         recipe: Recipe | None = None,
         family: str = "global",
         progress: Callable[[float], None] = lambda _: None,
     ) -> None:
-        self.trials: list[Trial] = []
+        self.trials: list[CandidateResult] = []
         self.lesson, self.sampled, self.recipe = lesson, sampled, recipe
         self._options, self._family, self._progress = options, family, progress
         self._learned: dict[tuple[str, str], Surrogate] = {}
         self._started = time.perf_counter()
 
-    def pool(self, designs: Sequence[Design]) -> tuple[tuple[Surrogate, ...], tuple[float, ...]]:
+    def pool(self, designs: Sequence[Featurizer]) -> tuple[tuple[Surrogate, ...], tuple[float, ...]]:
         """The members of a pool on these designs, and their weights, all above zero."""
         found: list[Surrogate] = []
         for design in designs:
             found += self._usual(design)
         for design in designs:
-            if isinstance(design, VectorDesign):
+            if isinstance(design, VectorFeaturizer):
                 found += self._extras(design, found)
         weights = self._weights(found)
         kept = [place for place, weight in enumerate(weights) if weight > 0.0]
         return tuple(found[place] for place in kept), tuple(weights[place] for place in kept)
 
-    def _usual(self, design: Design) -> list[Surrogate]:
+    def _usual(self, design: Featurizer) -> list[Surrogate]:
         strength = None if self.recipe is None else self.recipe.strengths.get(design.kind)
         learned = [
             self._once(
                 design, linear.KIND, lambda: linear.learn(design, self.lesson, strength, self._progress)
             )
         ]
-        if isinstance(design, VectorDesign):
+        if isinstance(design, VectorFeaturizer):
             near = self._once(design, neighbours.KIND, lambda: neighbours.learn(design, self.lesson))
             learned.append(near)
         return learned
 
-    def _extras(self, design: VectorDesign, members: list[Surrogate]) -> list[Surrogate]:
+    def _extras(self, design: VectorFeaturizer, members: list[Surrogate]) -> list[Surrogate]:
         found: list[Surrogate] = []
         for extra in EXTRAS:
             if self._wanted(extra, design, [*members, *found]):
@@ -106,7 +106,7 @@ class Sweep:
                 )
         return found
 
-    def _once(self, design: Design, kind: str, learn: Learn) -> Surrogate:
+    def _once(self, design: Featurizer, kind: str, learn: Learn) -> Surrogate:
         key = (design.kind, kind)
         if key not in self._learned:
             started = time.perf_counter()
@@ -114,7 +114,7 @@ class Sweep:
             self._tell(found.name, found.logits, time.perf_counter() - started, "learned")
         return self._learned[key]
 
-    def _wanted(self, extra: Extra, design: VectorDesign, members: list[Surrogate]) -> bool:
+    def _wanted(self, extra: Extra, design: VectorFeaturizer, members: list[Surrogate]) -> bool:
         """Whether to learn it in full; what speaks against it goes into the account."""
         if self.recipe is not None:
             return extra.kind in self.recipe.extras
@@ -136,7 +136,7 @@ class Sweep:
             self._tell(extra.kind, None, spent, f"lost on one fold: log loss falls by {gain:.2%}")
         return gain >= GAIN
 
-    def _gain(self, extra: Extra, design: VectorDesign, members: list[Surrogate]) -> float:
+    def _gain(self, extra: Extra, design: VectorFeaturizer, members: list[Surrogate]) -> float:
         """By which share the pool's log loss on the choosers of one fold falls with it."""
         held = self.lesson.held[0]
         rows = np.flatnonzero(held & self.lesson.choosers)

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from models.certificate import Certificate
 from models.noise.ceiling import proven
-from models.study import Twice
+from models.study import RepeatCounts
 from schemas.config import Config
 
 _TEACHERS = 8
@@ -30,7 +30,7 @@ class Consistency(Struct, frozen=True):
 
     def ceiling(self, delta: float) -> float:
         """What no surrogate that answers all requests can agree with more often, at level `delta`."""
-        return proven(Twice(self.asked, self.same), delta)
+        return proven(RepeatCounts(self.asked, self.same), delta)
 
     def puts_out_of_reach(self, config: Config) -> bool:
         """Whether it is proven that the target lies above the ceiling, which is a square root."""

@@ -4,11 +4,11 @@ from schemas.config import Config
 from schemas.messages import Event, EventKind, Teacher
 from streams.certify.consistency import Consistency
 from streams.certify.evidence import Counts
-from streams.certify.status import Finding
-from streams.certify.task_state import Answering
+from streams.certify.status import CertificateStatus
+from streams.certify.task_state import CurrentTeacher
 
 
-def certified(task: str, version: str, finding: Finding, at: int) -> Event:
+def certified(task: str, version: str, finding: CertificateStatus, at: int) -> Event:
     message = (
         f"{task}: {version} is certified: {_counts(finding)} prove that the teacher agrees with at least "
         f"{finding.bound:.2%} of its answers; promised are {finding.target:.1%}"
@@ -16,7 +16,7 @@ def certified(task: str, version: str, finding: Finding, at: int) -> Event:
     return Event(EventKind.CERTIFIED, task, at, message, _details(version, finding))
 
 
-def certificate_lost(task: str, version: str, finding: Finding, at: int) -> Event:
+def certificate_lost(task: str, version: str, finding: CertificateStatus, at: int) -> Event:
     message = (
         f"{task}: {version} is no longer certified: {_counts(finding)} prove {finding.bound:.2%}, "
         f"and {finding.target:.1%} are promised"
@@ -39,7 +39,7 @@ def blocked(task: str, version: str, label: str, counts: Counts, config: Config,
     return Event(EventKind.LABEL_BLOCKED, task, at, message, details)
 
 
-def teacher_changed(task: str, before: Teacher, now: Answering, at: int) -> Event:
+def teacher_changed(task: str, before: Teacher, now: CurrentTeacher, at: int) -> Event:
     what = "model" if before.model != now.teacher.model else "prompt"
     message = (
         f"{task}: the teacher's {what} has changed ({_named(before)} before, {_named(now.teacher)} now): "
@@ -72,13 +72,13 @@ def teacher_unsteady(task: str, found: Consistency, config: Config, at: int) -> 
     return Event(EventKind.TEACHER_UNSTEADY, task, at, message, details)
 
 
-def _counts(finding: Finding) -> str:
+def _counts(finding: CertificateStatus) -> str:
     told = f"{finding.agreements} agreements in {finding.audits} audits"
     silent = finding.overdue + finding.lost
     return f"{told} and {silent} without a reply" if silent else told
 
 
-def _details(version: str, finding: Finding) -> dict[str, object]:
+def _details(version: str, finding: CertificateStatus) -> dict[str, object]:
     return {
         "version": version,
         "audits": finding.audits,

@@ -17,7 +17,7 @@ class Counts:
 
 
 @dataclass(frozen=True, slots=True)
-class Evidence:
+class AlarmEvidence:
     """Why agreement is held to be below the target now.
 
     Attributes:
@@ -45,7 +45,7 @@ class Evidence:
 class OnAlarm(Protocol):
     """Called after each fold that leaves a version's alarm raised; calling it again changes nothing."""
 
-    async def __call__(self, task: str, version: str, evidence: Evidence) -> bool:
+    async def __call__(self, task: str, version: str, evidence: AlarmEvidence) -> bool:
         """True where one label was blocked in place of the version: the alarm then starts anew.
 
         Raises:

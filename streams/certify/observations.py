@@ -7,7 +7,7 @@ from typing import NamedTuple
 from confluent_kafka import Message
 
 from schemas.messages import Deferral, Teacher, Trace
-from streams.sampling import Auditor
+from streams.sampling import Sampler
 
 TRACES = "traces"
 DEFERRALS = "deferrals"
@@ -16,7 +16,7 @@ NOBODY = Teacher("")
 """Who answered where the reply does not say."""
 
 
-class Place(NamedTuple):
+class LogPosition(NamedTuple):
     """Attributes:
     log: the partition that it stood in: the log's name and a number, as `traces:3`.
     """
@@ -25,16 +25,16 @@ class Place(NamedTuple):
     offset: int
 
 
-class Asked(NamedTuple):
+class AuditRequested(NamedTuple):
     """An audit that the teacher was asked for."""
 
-    place: Place
+    place: LogPosition
     version: str
     request: str
     requested_at: int
 
 
-class Audit(NamedTuple):
+class AuditReply(NamedTuple):
     """An audit that the teacher has answered.
 
     Attributes:
@@ -54,22 +54,22 @@ class Audit(NamedTuple):
     rate: float | None
 
 
-class Answered(NamedTuple):
+class TraceSeen(NamedTuple):
     """A trace: who answered, and what it says of the version that had answered before.
 
     Attributes:
         same: whether the teacher gave its first answer again, where it was asked for the second time.
     """
 
-    place: Place
+    place: LogPosition
     teacher: Teacher
     replied_at: int
     version: str | None
-    audit: Audit | None
+    audit: AuditReply | None
     same: bool | None = None
 
 
-class Handled(NamedTuple):
+class AlarmAnswered(NamedTuple):
     """Attributes:
     alarms: of a version that were answered by now.
     excused: the newest were answered by blocking a label.
@@ -80,13 +80,13 @@ class Handled(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class News:
+class Observations:
     """What a batch says of one task, in order within each partition; or which alarms of which versions were
     answered."""
 
-    asked: Sequence[Asked] = ()
-    answered: Sequence[Answered] = ()
-    handled: Mapping[str, Handled] = field(default_factory=dict)
+    asked: Sequence[AuditRequested] = ()
+    answered: Sequence[TraceSeen] = ()
+    handled: Mapping[str, AlarmAnswered] = field(default_factory=dict)
 
     @property
     def versions(self) -> set[str]:
@@ -105,14 +105,16 @@ class News:
         return found
 
 
-def traced(traces: Iterable[tuple[Trace, Message]], auditor: Auditor, log: str = TRACES) -> dict[str, News]:
+def traced(
+    traces: Iterable[tuple[Trace, Message]], auditor: Sampler, log: str = TRACES
+) -> dict[str, Observations]:
     """What traces say. An audit is of a request in the uniform sample that the surrogate had answered."""
-    found: dict[str, list[Answered]] = {}
+    found: dict[str, list[TraceSeen]] = {}
     for trace, message in traces:
         audit = version = None
         if trace.audit and trace.sampled and trace.guess is not None:
             version, label = trace.guess.policy, trace.guess.label
-            audit = Audit(
+            audit = AuditReply(
                 request=trace.id,
                 requested_at=trace.requested_at,
                 replied_at=trace.replied_at,
@@ -122,20 +124,20 @@ def traced(traces: Iterable[tuple[Trace, Message]], auditor: Auditor, log: str =
                 rate=trace.inclusion,
             )
         teacher, place = trace.teacher or NOBODY, _place(log, message)
-        answered = Answered(place, teacher, trace.replied_at, version, audit, _same(trace))
+        answered = TraceSeen(place, teacher, trace.replied_at, version, audit, _same(trace))
         found.setdefault(trace.task, []).append(answered)
-    return {task: News(answered=answered) for task, answered in found.items()}
+    return {task: Observations(answered=answered) for task, answered in found.items()}
 
 
-def deferred(deferrals: Iterable[tuple[Deferral, Message]], log: str = DEFERRALS) -> dict[str, News]:
+def deferred(deferrals: Iterable[tuple[Deferral, Message]], log: str = DEFERRALS) -> dict[str, Observations]:
     """What deferrals say: which audits were asked for."""
-    found: dict[str, list[Asked]] = {}
+    found: dict[str, list[AuditRequested]] = {}
     for deferral, message in deferrals:
         if deferral.audit and deferral.sampled and deferral.guess is not None:
             place, version = _place(log, message), deferral.guess.policy
-            asked = Asked(place, version, deferral.request.id, deferral.requested_at)
+            asked = AuditRequested(place, version, deferral.request.id, deferral.requested_at)
             found.setdefault(deferral.request.task, []).append(asked)
-    return {task: News(asked=asked) for task, asked in found.items()}
+    return {task: Observations(asked=asked) for task, asked in found.items()}
 
 
 def ends(log: str, messages: Iterable[Message]) -> dict[str, int]:
@@ -153,5 +155,5 @@ def _same(trace: Trace) -> bool | None:
     return None if first is None or first.teacher != trace.teacher else first.label == trace.label
 
 
-def _place(log: str, message: Message) -> Place:
-    return Place(f"{log}:{message.partition() or 0}", message.offset() or 0)
+def _place(log: str, message: Message) -> LogPosition:
+    return LogPosition(f"{log}:{message.partition() or 0}", message.offset() or 0)

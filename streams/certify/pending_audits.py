@@ -7,7 +7,7 @@ second, or comes again, changes nothing.
 
 The set is bounded. What is waited for beyond that is given up, the longest first, and counts as a
 disagreement for ever. Of what was answered the newest are remembered; a deferral from before
-(`Ledger.horizon`), read for the first time after so many answers, is taken for answered.
+(`VersionState.horizon`), read for the first time after so many answers, is taken for answered.
 """
 
 from collections.abc import Iterable, Mapping
@@ -15,14 +15,14 @@ from dataclasses import dataclass, field
 
 from msgspec.structs import replace
 
-from streams.certify.observations import Asked, Audit
-from streams.certify.version_state import Ledger
+from streams.certify.observations import AuditReply, AuditRequested
+from streams.certify.version_state import VersionState
 
 MOST = 100_000
 
 
 @dataclass(frozen=True, slots=True)
-class Awaited:
+class PendingAudits:
     """What stands in the set of one version.
 
     Attributes:
@@ -41,7 +41,7 @@ class Awaited:
 
 
 @dataclass(frozen=True, slots=True)
-class Noted:
+class PendingUpdate:
     """What is to be done to the set, in this order.
 
     Attributes:
@@ -55,21 +55,26 @@ class Noted:
     surplus: int | None
     scores: Mapping[str, float]
     given_up: int
-    after: Awaited
+    after: PendingAudits
 
-    def ledger(self, before: Ledger) -> Ledger:
+    def ledger(self, before: VersionState) -> VersionState:
         """The ledger with what the set no longer says."""
         horizon = before.horizon if self.surplus is None else max(before.horizon, self.surplus)
         return replace(before, lost=before.lost + self.given_up, horizon=horizon)
 
 
 def noted(
-    awaited: Awaited, asked: Iterable[Asked], answered: Iterable[Audit], horizon: int, now: int, late: int
-) -> Noted:
+    awaited: PendingAudits,
+    asked: Iterable[AuditRequested],
+    answered: Iterable[AuditReply],
+    horizon: int,
+    now: int,
+    late: int,
+) -> PendingUpdate:
     """What becomes of the set.
 
     Args:
-        horizon: see `Ledger`.
+        horizon: see `VersionState`.
         now: Unix milliseconds.
         late: noted until this time, Unix milliseconds, is overdue.
     """
@@ -87,5 +92,5 @@ def noted(
             remembered += 1
             scores[audit.request] = -audit.requested_at - 1.0
     given_up = max(0, pending - MOST)
-    after = Awaited(pending - given_up, max(0, overdue - given_up), remembered)
-    return Noted(max(0, awaited.answered - MOST), awaited.surplus, scores, given_up, after)
+    after = PendingAudits(pending - given_up, max(0, overdue - given_up), remembered)
+    return PendingUpdate(max(0, awaited.answered - MOST), awaited.surplus, scores, given_up, after)

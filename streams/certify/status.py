@@ -17,8 +17,8 @@ import msgspec
 from models.certificate import Certificate, lower_bound, spent
 from schemas.config import Config
 from streams.certify.evidence import Counts
-from streams.certify.pending_audits import Awaited
-from streams.certify.version_state import Ledger, Tally
+from streams.certify.pending_audits import PendingAudits
+from streams.certify.version_state import CertificateCounts, VersionState
 
 _AGAIN = 0.2
 
@@ -26,7 +26,7 @@ _LABELS = msgspec.json.Decoder(dict[str, Counts])
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class CertificateStatus:
     """Attributes:
     audits, agreements: that the certificate rests on, under the teacher that answers now.
     pending: audits whose reply is awaited; of these `overdue` for too long.
@@ -60,14 +60,14 @@ class Finding:
         """Whether this version may be returned to: it is certified, and never gave an alarm."""
         return self.certified and self.alarms == 0
 
-    def says_the_same(self, other: "Finding | None") -> bool:
+    def says_the_same(self, other: "CertificateStatus | None") -> bool:
         """Whether the other differs in its time only."""
         return other is not None and self == replace(other, updated_at=self.updated_at)
 
 
 def found(
-    ledger: Ledger, teacher: str, awaited: Awaited, config: Config, *, complete: bool, now: int
-) -> Finding:
+    ledger: VersionState, teacher: str, awaited: PendingAudits, config: Config, *, complete: bool, now: int
+) -> CertificateStatus:
     """What the ledger says.
 
     Args:
@@ -79,7 +79,7 @@ def found(
     delta = spent(config.delta, tally.number) if tally else 0.0
     counts = tally.certificate if tally else Certificate()
     surely = counts.counting_overdue(awaited.overdue + ledger.lost)
-    return Finding(
+    return CertificateStatus(
         audits=counts.audits,
         agreements=counts.agreements,
         pending=awaited.pending,
@@ -96,12 +96,12 @@ def found(
     )
 
 
-def _claims(tally: Tally, counts: Certificate, target: float, delta: float) -> bool:
+def _claims(tally: CertificateCounts, counts: Certificate, target: float, delta: float) -> bool:
     again = tally.lost == target and not tally.certified
     return counts.certifies(target, delta * _AGAIN if again else delta)
 
 
-def refuted(tally: Tally, config: Config) -> list[str]:
+def refuted(tally: CertificateCounts, config: Config) -> list[str]:
     """Labels whose own audits prove them to be below the floor, and that are not blocked yet.
 
     Each is proven at delta: one that is blocked by mistake costs calls of the teacher, and no agreement.
@@ -115,7 +115,7 @@ def refuted(tally: Tally, config: Config) -> list[str]:
     ]
 
 
-def written(finding: Finding) -> dict[str, str]:
+def written(finding: CertificateStatus) -> dict[str, str]:
     """The finding as fields of a hash: numbers as numbers, yes and no as 1 and 0."""
     return {
         "n": str(finding.audits),
@@ -134,9 +134,9 @@ def written(finding: Finding) -> dict[str, str]:
     }
 
 
-def read(fields: Mapping[str, str]) -> Finding:
+def read(fields: Mapping[str, str]) -> CertificateStatus:
     """The finding in such a hash; of an empty one, that of a version without audits."""
-    return Finding(
+    return CertificateStatus(
         audits=int(fields.get("n", 0)),
         agreements=int(fields.get("k", 0)),
         pending=int(fields.get("pending", 0)),

@@ -12,43 +12,60 @@ from schemas.config import Config
 from schemas.messages import Event
 from streams.certify.consistency import Consistency
 from streams.certify.events import blocked, certificate_lost, certified, teacher_changed, teacher_unsteady
-from streams.certify.evidence import Counts, Evidence
-from streams.certify.observations import Answered, Handled, News
-from streams.certify.pending_audits import Awaited, Noted, noted
-from streams.certify.status import Finding, found, refuted
-from streams.certify.task_state import Answering, Record, answering, having, name, past, repeated, unread
-from streams.certify.version_state import Ledger, Tally, counted, heard, lowest_rate, silenced, suits
+from streams.certify.evidence import AlarmEvidence, Counts
+from streams.certify.observations import AlarmAnswered, Observations, TraceSeen
+from streams.certify.pending_audits import PendingAudits, PendingUpdate, noted
+from streams.certify.status import CertificateStatus, found, refuted
+from streams.certify.task_state import (
+    CurrentTeacher,
+    TaskState,
+    answering,
+    having,
+    name,
+    past,
+    repeated,
+    unread,
+)
+from streams.certify.version_state import (
+    CertificateCounts,
+    VersionState,
+    counted,
+    heard,
+    lowest_rate,
+    silenced,
+    suits,
+)
 
 _SETTLED = 60_000
 """Milliseconds between two tellings of a change of teacher: two may take turns while one is replaced."""
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class Snapshot:
     """What Redis holds of a task, of some of its versions, under one revision."""
 
-    record: Record = field(default_factory=Record)
-    ledgers: Mapping[str, Ledger] = field(default_factory=dict)
-    findings: Mapping[str, Finding] = field(default_factory=dict)
-    awaited: Mapping[str, Awaited] = field(default_factory=dict)
+    record: TaskState = field(default_factory=TaskState)
+    ledgers: Mapping[str, VersionState] = field(default_factory=dict)
+    findings: Mapping[str, CertificateStatus] = field(default_factory=dict)
+    awaited: Mapping[str, PendingAudits] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
-class Version:
+class VersionChange:
     """What becomes of one version.
 
     Attributes:
         blocked: labels that are blocked from now on.
     """
 
-    ledger: Ledger
-    noted: Noted
-    finding: Finding
+    ledger: VersionState
+    noted: PendingUpdate
+    finding: CertificateStatus
     blocked: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class Step:
     """Attributes:
     versions: those of which something changes.
     dropped: whose ledgers are over the limit.
@@ -57,21 +74,21 @@ class Turn:
     announced: routing depends on something that changes.
     """
 
-    record: Record
-    versions: Mapping[str, Version]
+    record: TaskState
+    versions: Mapping[str, VersionChange]
     dropped: tuple[str, ...] = ()
-    teacher: Answering | None = None
+    teacher: CurrentTeacher | None = None
     steadiness: Consistency | None = None
     events: tuple[Event, ...] = ()
-    alarms: Mapping[str, tuple[int, Evidence]] = field(default_factory=dict)
+    alarms: Mapping[str, tuple[int, AlarmEvidence]] = field(default_factory=dict)
     announced: bool = False
 
-    def changes(self, held: Held) -> bool:
+    def changes(self, held: Snapshot) -> bool:
         """Whether anything is to be written."""
         return bool(self.versions) or self.record != held.record
 
 
-def turn(task: str, held: Held, news: News, config: Config, now: int, *, complete: bool) -> Turn:
+def turn(task: str, held: Snapshot, news: Observations, config: Config, now: int, *, complete: bool) -> Step:
     """What follows from the news, and from the time and the config, which may have changed without any.
 
     Args:
@@ -85,12 +102,12 @@ def turn(task: str, held: Held, news: News, config: Config, now: int, *, complet
     late = now - round(config.audit_overdue * 1000)
     before = _silenced(held, now, config) if complete else held.ledgers
     record, ledgers = _audited(record, before, held.awaited, news.answered, late, config)
-    versions: dict[str, Version] = {}
-    alarms: dict[str, tuple[int, Evidence]] = {}
+    versions: dict[str, VersionChange] = {}
+    alarms: dict[str, tuple[int, AlarmEvidence]] = {}
     events: list[Event] = []
     for version in sorted(news.versions | ledgers.keys()):
         note = _noted(version, held, news, now, late)
-        ledger = _acknowledged(note.ledger(ledgers.get(version, Ledger())), news.handled.get(version))
+        ledger = _acknowledged(note.ledger(ledgers.get(version, VersionState())), news.handled.get(version))
         if record.teacher in ledger.tallies:
             record, ledger = _tallied(record, ledger, record.teacher, lowest_rate(config))
         outcome, told = _concluded(task, version, ledger, note, record, config, now, complete=complete)
@@ -106,20 +123,20 @@ def turn(task: str, held: Held, news: News, config: Config, now: int, *, complet
         events += told
     steadiness = record.steadiness if record.steadiness != held.record.steadiness else None
     announced = any(_matters(outcome, held.findings.get(version)) for version, outcome in versions.items())
-    return Turn(record, versions, dropped, teacher, steadiness, tuple(events), alarms, announced)
+    return Step(record, versions, dropped, teacher, steadiness, tuple(events), alarms, announced)
 
 
 def _concluded(
     task: str,
     version: str,
-    ledger: Ledger,
-    note: Noted,
-    record: Record,
+    ledger: VersionState,
+    note: PendingUpdate,
+    record: TaskState,
     config: Config,
     now: int,
     *,
     complete: bool,
-) -> tuple[Version, list[Event]]:
+) -> tuple[VersionChange, list[Event]]:
     """What the counts of a version say by now, and what is told of it."""
     finding = found(ledger, record.teacher, note.after, config, complete=complete, now=now)
     ledger, labels = _blocking(ledger, record.teacher, config)
@@ -127,37 +144,37 @@ def _concluded(
     if complete:
         ledger, told = _claiming(task, version, ledger, record, finding, now)
         events += told
-    return Version(ledger, note, finding, tuple(labels)), events
+    return VersionChange(ledger, note, finding, tuple(labels)), events
 
 
-def _silenced(held: Held, now: int, config: Config) -> dict[str, Ledger]:
+def _silenced(held: Snapshot, now: int, config: Config) -> dict[str, VersionState]:
     """The ledgers once the alarms have taken what is overdue."""
     return {
-        version: silenced(ledger, held.awaited.get(version, Awaited()).overdue, now, config)
+        version: silenced(ledger, held.awaited.get(version, PendingAudits()).overdue, now, config)
         for version, ledger in held.ledgers.items()
     }
 
 
-def _noted(version: str, held: Held, news: News, now: int, late: int) -> Noted:
+def _noted(version: str, held: Snapshot, news: Observations, now: int, late: int) -> PendingUpdate:
     """What the version waits for, with what is new."""
     return noted(
-        held.awaited.get(version, Awaited()),
+        held.awaited.get(version, PendingAudits()),
         [one for one in news.asked if one.version == version],
         [one.audit for one in news.answered if one.version == version and one.audit is not None],
-        held.ledgers.get(version, Ledger()).horizon,
+        held.ledgers.get(version, VersionState()).horizon,
         now,
         late,
     )
 
 
 def _audited(
-    record: Record,
-    before: Mapping[str, Ledger],
-    awaited: Mapping[str, Awaited],
-    answered: Iterable[Answered],
+    record: TaskState,
+    before: Mapping[str, VersionState],
+    awaited: Mapping[str, PendingAudits],
+    answered: Iterable[TraceSeen],
     late: int,
     config: Config,
-) -> tuple[Record, dict[str, Ledger]]:
+) -> tuple[TaskState, dict[str, VersionState]]:
     """The ledgers with the audits, one after the other; of one request a version's first answer counts.
 
     Requests of one id are audited all or none. Counted each time, they would not be the uniform sample that
@@ -168,18 +185,20 @@ def _audited(
         audit, version, teacher = one.audit, one.version, name(one.teacher)
         if audit is None or version is None:
             continue
-        known = awaited.get(version, Awaited()).scores.get(audit.request, 0.0)
+        known = awaited.get(version, PendingAudits()).scores.get(audit.request, 0.0)
         if known < 0.0 or (version, audit.request) in counted_now:
             continue
         counted_now.add((version, audit.request))
         rate = lowest if audit.rate is None else min(lowest, audit.rate)
-        record, ledger = _tallied(record, ledgers.get(version, Ledger()), teacher, rate)
+        record, ledger = _tallied(record, ledgers.get(version, VersionState()), teacher, rate)
         ledger = ledger.with_tally(teacher, counted(ledger.tallies[teacher], audit))
         ledgers[version] = heard(ledger, audit, config, overdue=0.0 < known <= late)
     return record, ledgers
 
 
-def _tallied(record: Record, ledger: Ledger, teacher: str, rate: float) -> tuple[Record, Ledger]:
+def _tallied(
+    record: TaskState, ledger: VersionState, teacher: str, rate: float
+) -> tuple[TaskState, VersionState]:
     """With a tally of the teacher that suits the audit rate: a new one gets the task's next number."""
     tally = ledger.tallies.get(teacher)
     if tally is not None and suits(tally, rate):
@@ -188,18 +207,18 @@ def _tallied(record: Record, ledger: Ledger, teacher: str, rate: float) -> tuple
         return record, ledger.with_tally(teacher, replace(tally, rate=rate))
     record = replace(record, certificates=record.certificates + 1)
     blocked_before = tally.blocked if tally else ()
-    new = Tally(record.certificates, rate, blocked=blocked_before)
+    new = CertificateCounts(record.certificates, rate, blocked=blocked_before)
     return record, ledger.with_tally(teacher, new)
 
 
-def _acknowledged(ledger: Ledger, handled: Handled | None) -> Ledger:
+def _acknowledged(ledger: VersionState, handled: AlarmAnswered | None) -> VersionState:
     if handled is None or handled.alarms <= ledger.handled:
         return ledger
     excused = ledger.excused + (handled.alarms - ledger.handled if handled.excused else 0)
     return replace(ledger, handled=handled.alarms, excused=excused)
 
 
-def _blocking(ledger: Ledger, teacher: str, config: Config) -> tuple[Ledger, list[str]]:
+def _blocking(ledger: VersionState, teacher: str, config: Config) -> tuple[VersionState, list[str]]:
     tally = ledger.tallies.get(teacher)
     labels = refuted(tally, config) if tally else []
     if tally is None or not labels:
@@ -208,8 +227,8 @@ def _blocking(ledger: Ledger, teacher: str, config: Config) -> tuple[Ledger, lis
 
 
 def _claiming(
-    task: str, version: str, ledger: Ledger, record: Record, finding: Finding, now: int
-) -> tuple[Ledger, list[Event]]:
+    task: str, version: str, ledger: VersionState, record: TaskState, finding: CertificateStatus, now: int
+) -> tuple[VersionState, list[Event]]:
     """Tell when the claim can be made for the first time, or no longer."""
     tally = ledger.tallies.get(record.teacher)
     if tally is None or tally.certified == finding.certified:
@@ -221,17 +240,17 @@ def _claiming(
     return ledger, [tell(task, version, finding, now)]
 
 
-def _unanswered(ledger: Ledger, finding: Finding) -> tuple[int, Evidence] | None:
+def _unanswered(ledger: VersionState, finding: CertificateStatus) -> tuple[int, AlarmEvidence] | None:
     """How many alarms were raised, and why the newest was, if nobody has answered that one."""
     suspicion = ledger.suspicion
     if suspicion.raised <= ledger.handled:
         return None
     counts = Counts(finding.audits, finding.agreements)
     last = suspicion.last
-    return suspicion.raised, Evidence(finding.target, counts, last.since, last.labels)
+    return suspicion.raised, AlarmEvidence(finding.target, counts, last.since, last.labels)
 
 
-def _differs(outcome: Version, version: str, held: Held) -> bool:
+def _differs(outcome: VersionChange, version: str, held: Snapshot) -> bool:
     return (
         bool(outcome.noted.scores)
         or outcome.ledger != held.ledgers.get(version)
@@ -239,12 +258,14 @@ def _differs(outcome: Version, version: str, held: Held) -> bool:
     )
 
 
-def _matters(outcome: Version, before: Finding | None) -> bool:
+def _matters(outcome: VersionChange, before: CertificateStatus | None) -> bool:
     was_certified = before is not None and before.certified
     return bool(outcome.blocked) or outcome.finding.certified != was_certified
 
 
-def _introducing(task: str, record: Record, now: int) -> tuple[Record, Answering | None, list[Event]]:
+def _introducing(
+    task: str, record: TaskState, now: int
+) -> tuple[TaskState, CurrentTeacher | None, list[Event]]:
     """Tell who the teacher is, when that has changed."""
     current = record.answering
     if current is None or current.teacher == current.told:
@@ -258,7 +279,7 @@ def _introducing(task: str, record: Record, now: int) -> tuple[Record, Answering
     return replace(record, answering=told), told, [teacher_changed(task, current.told, told, now)]
 
 
-def _explaining(task: str, record: Record, config: Config, now: int) -> tuple[Record, list[Event]]:
+def _explaining(task: str, record: TaskState, config: Config, now: int) -> tuple[TaskState, list[Event]]:
     """Tell when the teacher turns out to contradict itself so often that the target is out of reach."""
     found = record.steadiness
     if found.told == config.target_agreement or not found.puts_out_of_reach(config):

@@ -7,12 +7,12 @@ from msgspec.structs import replace
 
 from schemas.messages import Teacher
 from streams.certify.consistency import Consistency, counted
-from streams.certify.observations import Answered, News, Place
+from streams.certify.observations import LogPosition, Observations, TraceSeen
 
 _VERSIONS = 16
 
 
-class Answering(Struct, frozen=True):
+class CurrentTeacher(Struct, frozen=True):
     """The teacher that answers now.
 
     Attributes:
@@ -28,9 +28,9 @@ class Answering(Struct, frozen=True):
     told_at: int = 0
 
 
-class Record(Struct, frozen=True):
+class TaskState(Struct, frozen=True):
     """Attributes:
-    positions: the next offset to fold, for each partition (`streams.certify.observations.Place`).
+    positions: the next offset to fold, for each partition (`streams.certify.observations.LogPosition`).
     certificates: begun so far.
     versions: those that have a ledger, in the order of their first audits.
     answering: None before the first trace.
@@ -40,7 +40,7 @@ class Record(Struct, frozen=True):
     positions: Mapping[str, int] = {}
     certificates: int = 0
     versions: tuple[str, ...] = ()
-    answering: Answering | None = None
+    answering: CurrentTeacher | None = None
     consistency: Mapping[str, Consistency] = {}
 
     @property
@@ -59,7 +59,7 @@ def name(teacher: Teacher) -> str:
     return f"{teacher.model} {teacher.prompt}"
 
 
-def foreign(record: Record, logs: Mapping[str, str]) -> bool:
+def foreign(record: TaskState, logs: Mapping[str, str]) -> bool:
     """Whether it was folded from other topics than those that are read now.
 
     Args:
@@ -68,7 +68,7 @@ def foreign(record: Record, logs: Mapping[str, str]) -> bool:
     return any(_name(log) not in (_stream(log), logs[_stream(log)]) for log in record.positions)
 
 
-def adopted(record: Record, logs: Mapping[str, str]) -> Record:
+def adopted(record: TaskState, logs: Mapping[str, str]) -> TaskState:
     """The record with its positions under the names of now; of one that is not foreign."""
     positions: dict[str, int] = {}
     for log, at in record.positions.items():
@@ -77,20 +77,20 @@ def adopted(record: Record, logs: Mapping[str, str]) -> Record:
     return replace(record, positions=positions)
 
 
-def begun_anew(record: Record) -> Record:
+def begun_anew(record: TaskState) -> TaskState:
     """The record of one that has folded nothing; what certificates have spent stays spent, and who answers is
     known."""
-    return Record(certificates=record.certificates, answering=record.answering)
+    return TaskState(certificates=record.certificates, answering=record.answering)
 
 
-def unread(news: News, record: Record) -> News:
+def unread(news: Observations, record: TaskState) -> Observations:
     """The news without what was folded before."""
     asked = [one for one in news.asked if not _read(one.place, record)]
     answered = [one for one in news.answered if not _read(one.place, record)]
-    return News(asked, answered, news.handled)
+    return Observations(asked, answered, news.handled)
 
 
-def past(record: Record, news: News) -> Record:
+def past(record: TaskState, news: Observations) -> TaskState:
     """The record once the news are folded."""
     positions = dict(record.positions)
     for place in (*(one.place for one in news.asked), *(one.place for one in news.answered)):
@@ -98,33 +98,33 @@ def past(record: Record, news: News) -> Record:
     return replace(record, positions=positions)
 
 
-def having(record: Record, versions: Iterable[str]) -> tuple[Record, tuple[str, ...]]:
+def having(record: TaskState, versions: Iterable[str]) -> tuple[TaskState, tuple[str, ...]]:
     """The record with these versions among those that have a ledger, and the oldest over the limit."""
     new = [version for version in versions if version not in record.versions]
     every = (*record.versions, *new)
     return replace(record, versions=every[-_VERSIONS:]), every[:-_VERSIONS]
 
 
-def answering(record: Record, traces: Iterable[Answered], now: int) -> Record:
+def answering(record: TaskState, traces: Iterable[TraceSeen], now: int) -> TaskState:
     """The record with the teacher that gave the newest reply. Replies from the future count as from now."""
     current = record.answering
     for trace in traces:
         at = min(trace.replied_at, now)
         if current is None or (trace.teacher != current.teacher and at >= current.latest):
             told = (current.told, current.told_at) if current else (None, 0)
-            current = Answering(trace.teacher, at if current else 0, at, *told)
+            current = CurrentTeacher(trace.teacher, at if current else 0, at, *told)
         elif trace.teacher == current.teacher:
             current = replace(current, latest=max(at, current.latest))
     return replace(record, answering=current)
 
 
-def repeated(record: Record, traces: Iterable[Answered]) -> Record:
+def repeated(record: TaskState, traces: Iterable[TraceSeen]) -> TaskState:
     """The record with the answers to second questions."""
     answers = [(name(one.teacher), one.same) for one in traces if one.same is not None]
     return replace(record, consistency=counted(record.consistency, answers))
 
 
-def _read(place: Place, record: Record) -> bool:
+def _read(place: LogPosition, record: TaskState) -> bool:
     return place.offset < record.positions.get(place.log, 0)
 
 

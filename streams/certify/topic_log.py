@@ -17,7 +17,7 @@ from streams.errors import TopicReplaced
 from streams.kafka.replay import committed, replayed
 
 
-class Log:
+class TopicLog:
     """One of the two.
 
     Attributes:

@@ -19,13 +19,13 @@ from msgspec.structs import replace
 from models.certificate import Alarm, Certificate, kept
 from schemas.config import AUTO, Config
 from streams.certify.evidence import Counts
-from streams.certify.observations import Audit
+from streams.certify.observations import AuditReply
 
 _TEACHERS = 8
 _SEVERE = 2.0
 
 
-class Tally(Struct, frozen=True):
+class CertificateCounts(Struct, frozen=True):
     """The counts that one certificate rests on.
 
     Attributes:
@@ -51,7 +51,7 @@ class Tally(Struct, frozen=True):
         return Certificate(self.audits, self.agreements)
 
 
-class Alarmed(Struct, frozen=True):
+class RaisedAlarm(Struct, frozen=True):
     """An alarm that was raised.
 
     Attributes:
@@ -63,7 +63,7 @@ class Alarmed(Struct, frozen=True):
     labels: Mapping[str, Counts] = {}
 
 
-class Suspicion(Struct, frozen=True):
+class AlarmState(Struct, frozen=True):
     """The alarm as it stands, and what a raised one is explained with.
 
     Attributes:
@@ -78,9 +78,9 @@ class Suspicion(Struct, frozen=True):
     target: float = 0.0
     evidence: tuple[float, ...] = ()
     drift: float = 0.0
-    begun: Alarmed = Alarmed()
+    begun: RaisedAlarm = RaisedAlarm()
     raised: int = 0
-    last: Alarmed = Alarmed()
+    last: RaisedAlarm = RaisedAlarm()
 
     def alarm(self, config: Config) -> Alarm:
         """The alarm as it stands. Another target starts it anew, another run length does not.
@@ -93,7 +93,7 @@ class Suspicion(Struct, frozen=True):
         return Alarm(target, self.evidence, length) if known else quiet
 
 
-class Ledger(Struct, frozen=True):
+class VersionState(Struct, frozen=True):
     """All that is kept of one version.
 
     Attributes:
@@ -104,15 +104,15 @@ class Ledger(Struct, frozen=True):
         horizon: Unix milliseconds; which of the audits requested until then were answered is forgotten.
     """
 
-    tallies: Mapping[str, Tally] = {}
-    suspicion: Suspicion = Suspicion()
+    tallies: Mapping[str, CertificateCounts] = {}
+    suspicion: AlarmState = AlarmState()
     handled: int = 0
     excused: int = 0
     silent: int = 0
     lost: int = 0
     horizon: int = -1
 
-    def with_tally(self, teacher: str, tally: Tally) -> "Ledger":
+    def with_tally(self, teacher: str, tally: CertificateCounts) -> "VersionState":
         """With the tally of a teacher; of many teachers the ones that came first are dropped."""
         if teacher in self.tallies or len(self.tallies) < _TEACHERS:
             return replace(self, tallies={**self.tallies, teacher: tally})
@@ -125,12 +125,12 @@ def lowest_rate(config: Config) -> float:
     return config.audit_rate if config.audit_rate != AUTO else min(config.audit_low, config.audit_high)
 
 
-def suits(tally: Tally, rate: float) -> bool:
+def suits(tally: CertificateCounts, rate: float) -> bool:
     """Whether the certificate may go on where the audit rate is `rate`, in [0, 1], or higher."""
     return rate >= tally.rate and (tally.audits > 0 or rate == tally.rate)
 
 
-def counted(tally: Tally, audit: Audit) -> Tally:
+def counted(tally: CertificateCounts, audit: AuditReply) -> CertificateCounts:
     """The tally with an audit, if that is part of its sample."""
     if not kept(audit.draw, tally.rate):
         return tally
@@ -142,7 +142,7 @@ def counted(tally: Tally, audit: Audit) -> Tally:
     )
 
 
-def silenced(ledger: Ledger, overdue: int, now: int, config: Config) -> Ledger:
+def silenced(ledger: VersionState, overdue: int, now: int, config: Config) -> VersionState:
     """The ledger once so many audits are overdue: the alarm takes those that it has not taken yet.
 
     Their replies, when they come, are not for the alarm any more (`heard`).
@@ -153,7 +153,7 @@ def silenced(ledger: Ledger, overdue: int, now: int, config: Config) -> Ledger:
     return replace(ledger, suspicion=suspicion, silent=overdue)
 
 
-def heard(ledger: Ledger, audit: Audit, config: Config, *, overdue: bool) -> Ledger:
+def heard(ledger: VersionState, audit: AuditReply, config: Config, *, overdue: bool) -> VersionState:
     """The ledger with the alarm after the reply to an audit, which may be one that it has taken already."""
     if overdue and ledger.silent > 0:
         return replace(ledger, silent=ledger.silent - 1)
@@ -161,19 +161,19 @@ def heard(ledger: Ledger, audit: Audit, config: Config, *, overdue: bool) -> Led
     return replace(ledger, suspicion=suspicion)
 
 
-def _grown(suspicion: Suspicion, agreed: bool, label: str | None, at: int, config: Config) -> Suspicion:
+def _grown(suspicion: AlarmState, agreed: bool, label: str | None, at: int, config: Config) -> AlarmState:
     target, alarm = config.target_agreement, suspicion.alarm(config).after(agreed)
     anew = suspicion.target != target
     drift = max(0.0, (0.0 if anew else suspicion.drift) + _evidence(agreed, target))
-    begun = Alarmed(at)
+    begun = RaisedAlarm(at)
     if drift > 0.0:
-        before = Alarmed() if anew else suspicion.begun
+        before = RaisedAlarm() if anew else suspicion.begun
         labels = before.labels if label is None else _with_one(before.labels, label, agreed)
-        begun = Alarmed(at if before.since is None else before.since, labels)
+        begun = RaisedAlarm(at if before.since is None else before.since, labels)
     if alarm.raised:
         quiet = Alarm.quiet(target).suspicion
-        return Suspicion(target, quiet, raised=suspicion.raised + 1, last=begun)
-    return Suspicion(target, alarm.suspicion, drift, begun, suspicion.raised, suspicion.last)
+        return AlarmState(target, quiet, raised=suspicion.raised + 1, last=begun)
+    return AlarmState(target, alarm.suspicion, drift, begun, suspicion.raised, suspicion.last)
 
 
 def _with_one(labels: Mapping[str, Counts], label: str, agreed: bool) -> dict[str, Counts]:

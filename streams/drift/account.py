@@ -4,10 +4,10 @@ from collections.abc import Collection
 
 from models.drift import Signal
 from schemas.messages import Event, EventKind
-from streams.drift.windows import Window
+from streams.drift.windows import ScoreWindow
 
 
-def drift(task: str, window: Window, found: Collection[Signal], asks: bool, at: int) -> Event:
+def drift(task: str, window: ScoreWindow, found: Collection[Signal], asks: bool, at: int) -> Event:
     """Requests no longer look like what a version has learned from."""
     asked = "a refit on traces from now on is asked for" if asks else "no refit is asked for"
     message = (

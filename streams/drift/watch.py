@@ -14,12 +14,12 @@ from mode import Service
 from models.drift import Signal, signals
 from streams.clock import unix_ms
 from streams.drift.account import drift
-from streams.drift.windows import Traffic, Window
+from streams.drift.windows import ScoreWindow, ScoreWindows
 from streams.errors import StateUnavailable
-from streams.kafka.event_publisher import Announcer
+from streams.kafka.event_publisher import EventPublisher
 from streams.sampling import audit_rate
-from streams.state.refit_queue import Refits
-from streams.tasks import Live
+from streams.state.refit_queue import RefitQueue
+from streams.tasks import Tasks
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +29,9 @@ _LOOK = 2.0
 class DriftWatch(Service):
     """Beside a router, whose `traffic` it looks at."""
 
-    def __init__(self, live: Live, traffic: Traffic, refits: Refits, announcer: Announcer) -> None:
+    def __init__(
+        self, live: Tasks, traffic: ScoreWindows, refits: RefitQueue, announcer: EventPublisher
+    ) -> None:
         super().__init__()
         self._live = live
         self._traffic = traffic
@@ -52,7 +54,7 @@ class DriftWatch(Service):
             if fresh:
                 await self._tell(name, window, fresh)
 
-    async def _signals(self, name: str, window: Window) -> tuple[Signal, ...]:
+    async def _signals(self, name: str, window: ScoreWindow) -> tuple[Signal, ...]:
         policy = self._live.task(name).policy
         if policy is None or policy.manifest.reference is not window.reference:
             return ()
@@ -65,7 +67,7 @@ class DriftWatch(Service):
         self._told[name] = version, known | {signal.kind for signal in fresh}
         return fresh
 
-    async def _tell(self, name: str, window: Window, found: Collection[Signal]) -> None:
+    async def _tell(self, name: str, window: ScoreWindow, found: Collection[Signal]) -> None:
         config = self._live.task(name).config
         # Without audits nothing could ever certify the refit, which would be waited for in vain.
         asks = config.refit.on_drift and audit_rate(config, certified=True) > 0.0

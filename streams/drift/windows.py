@@ -12,7 +12,7 @@ import numpy as np
 from models.histograms import Counts, Reference
 from models.manifest import Manifest
 from schemas.messages import Guess
-from streams.routing.decisions import Verdict
+from streams.routing.decisions import Decision
 from streams.tasks import Task
 
 WINDOW = 2_000
@@ -21,7 +21,7 @@ OF_A_BATCH = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
+class ScoreWindow:
     """Attributes:
     version: that scored the requests.
     reference: what its traces looked like.
@@ -39,13 +39,13 @@ class Window:
         return self.counts.rows >= WINDOW
 
 
-class Traffic:
+class ScoreWindows:
     """The windows of a process. Used on the event loop only."""
 
     def __init__(self) -> None:
-        self._windows: dict[str, Window] = {}
+        self._windows: dict[str, ScoreWindow] = {}
 
-    def count(self, task: Task, judged: Sequence[Verdict], now: int) -> None:
+    def count(self, task: Task, judged: Sequence[Decision], now: int) -> None:
         """Put what the live version has scored into the task's window, unless that waits to be looked at.
 
         Args:
@@ -64,9 +64,9 @@ class Traffic:
         if counts.rows:
             since = window.since if window else now
             counts = window.counts.plus(counts) if window else counts
-            self._windows[task.name] = Window(manifest.version, manifest.reference, since, counts)
+            self._windows[task.name] = ScoreWindow(manifest.version, manifest.reference, since, counts)
 
-    def full(self) -> dict[str, Window]:
+    def full(self) -> dict[str, ScoreWindow]:
         """The windows that are full, by task; each begins anew."""
         found = {name: window for name, window in self._windows.items() if window.full}
         for name in found:
@@ -74,7 +74,7 @@ class Traffic:
         return found
 
 
-def _counted(manifest: Manifest, reference: Reference, judged: Sequence[Verdict]) -> Counts:
+def _counted(manifest: Manifest, reference: Reference, judged: Sequence[Decision]) -> Counts:
     """Those that this version has scored."""
     guesses = [each.guess for each in judged if each.guess and each.guess.policy == manifest.version]
     places = {label: place for place, label in enumerate(manifest.labels)}

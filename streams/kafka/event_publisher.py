@@ -11,7 +11,7 @@ from schemas.messages import Event
 _PATIENCE = 5.0
 
 
-class Announcer:
+class EventPublisher:
     """Writes to the events topic. Events are told once, best effort; nothing depends on them.
 
     Args:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from confluent_kafka import Message, TopicPartition
 
 
-class Progress:
+class OffsetTracker:
     """One topic's partitions; `pending` is what a commit makes durable and an abort reads again."""
 
     def __init__(self, topic: str) -> None:

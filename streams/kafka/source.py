@@ -40,7 +40,7 @@ from streams.kafka.batch import Batch, Outgoing
 from streams.kafka.channel import BatchChannel
 from streams.kafka.dead_letters import DeadLetters
 from streams.kafka.delivery import Delivery
-from streams.kafka.offsets import Progress
+from streams.kafka.offsets import OffsetTracker
 
 log = logging.getLogger(__name__)
 
@@ -90,7 +90,7 @@ class Source(Service):
         self._stopping = threading.Event()
         self._abandoned = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"source-{role}", daemon=True)
-        self._progress = Progress(topic)
+        self._progress = OffsetTracker(topic)
         self._committed_at = 0.0
 
     async def on_start(self) -> None:

@@ -17,7 +17,7 @@ _DAY = 24 * 3600 * 1000
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class TopicSpec:
     """A topic as it should be.
 
     Attributes:
@@ -28,11 +28,11 @@ class Wanted:
     options: dict[str, str]
 
 
-def wanted(topics: Topics) -> list[Wanted]:
+def wanted(topics: Topics) -> list[TopicSpec]:
     """All topics. Traces are the source of truth and are kept; config is kept by key."""
     kept = {topics.traces: {"retention.ms": "-1"}, topics.config: {"cleanup.policy": "compact"}}
     week = {"retention.ms": str(7 * _DAY)}
-    return [Wanted(name, kept.get(name, week)) for name in topics.all()]
+    return [TopicSpec(name, kept.get(name, week)) for name in topics.all()]
 
 
 def ensure(settings: Settings) -> list[str]:
@@ -61,7 +61,7 @@ def ensure(settings: Settings) -> list[str]:
     return [topic.name for topic in missing]
 
 
-class Identities:
+class TopicIds:
     """Asks the broker which topic a name stands for, over one connection that the first question opens."""
 
     def __init__(self, settings: Settings) -> None:

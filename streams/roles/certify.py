@@ -27,20 +27,28 @@ from schemas.codec import DEFERRAL, TRACE
 from schemas.messages import Event, EventKind
 from schemas.names import Topics
 from streams.certify.evidence import OnAlarm
-from streams.certify.observations import DEFERRALS, TRACES, Handled, News, deferred, ends, traced
-from streams.certify.step import Turn, turn
+from streams.certify.observations import (
+    DEFERRALS,
+    TRACES,
+    AlarmAnswered,
+    Observations,
+    deferred,
+    ends,
+    traced,
+)
+from streams.certify.step import Step, turn
 from streams.certify.task_state import adopted, foreign
-from streams.certify.topic_log import Log
+from streams.certify.topic_log import TopicLog
 from streams.errors import KafkaFailed, StateUnavailable, TopicReplaced
 from streams.kafka.batch import Batch, Outgoing
 from streams.kafka.channel import BatchChannel
 from streams.kafka.dead_letters import DeadLetters
-from streams.kafka.event_publisher import Announcer
-from streams.rollout.trials import Candidates
-from streams.sampling import Auditor
-from streams.state.audits import Audits
-from streams.state.fold_offsets import Folded, Marks
-from streams.tasks import Live
+from streams.kafka.event_publisher import EventPublisher
+from streams.rollout.trials import TrialJudge
+from streams.sampling import Sampler
+from streams.state.audits import AuditStore
+from streams.state.fold_offsets import FoldOffsets, OffsetsRead
+from streams.tasks import Tasks
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +62,7 @@ _PATIENCE = 10_000
 """Milliseconds for which the claim to read something again may stand still."""
 
 
-class Certifier(Service):
+class AuditCertifier(Service):
     """Folds audits into what Redis holds.
 
     Args:
@@ -67,15 +75,15 @@ class Certifier(Service):
 
     def __init__(
         self,
-        live: Live,
+        live: Tasks,
         topics: Topics,
-        audits: Audits,
-        marks: Marks,
-        logs: Mapping[str, Log],
-        auditor: Auditor,
-        announcer: Announcer,
+        audits: AuditStore,
+        marks: FoldOffsets,
+        logs: Mapping[str, TopicLog],
+        auditor: Sampler,
+        announcer: EventPublisher,
         on_alarm: OnAlarm,
-        candidates: Candidates,
+        candidates: TrialJudge,
         may_answer: Callable[[str, str], Awaitable[bool]],
         clock: Callable[[], int],
     ) -> None:
@@ -138,7 +146,7 @@ class Certifier(Service):
         await self._regain(await self._marks.folded(), known)
         self._seen |= await self._audits.tasks()
         for task in sorted(self._seen):
-            await self._fold(task, News(), (await self._audits.record(task)).versions)
+            await self._fold(task, Observations(), (await self._audits.record(task)).versions)
 
     async def _watch(self) -> None:
         while not self.should_stop:
@@ -176,7 +184,7 @@ class Certifier(Service):
             raise StateUnavailable(f"whether its topics are still the same: {error}") from error
 
     async def _fold(
-        self, task: str, news: News, versions: Sequence[str] = (), *, rebuilding: bool = False
+        self, task: str, news: Observations, versions: Sequence[str] = (), *, rebuilding: bool = False
     ) -> None:
         self._seen.add(task)
         config, ids = self._live.task(task).config, {**dict.fromkeys(versions, ()), **news.requests}
@@ -202,16 +210,16 @@ class Certifier(Service):
                 return
         raise StateUnavailable(f"others keep changing what is held of task {task}")
 
-    async def _tell(self, task: str, outcome: Turn, *, rebuilding: bool) -> None:
+    async def _tell(self, task: str, outcome: Step, *, rebuilding: bool) -> None:
         for event in outcome.events:
             if await self._matters(task, event):
                 self._announcer.tell(event)
         handled = {}
         for version, (raised, evidence) in outcome.alarms.items():
             excused = await self._on_alarm(task, version, evidence)
-            handled[version] = Handled(raised, excused)
+            handled[version] = AlarmAnswered(raised, excused)
         if handled:
-            await self._fold(task, News(handled=handled), rebuilding=rebuilding)
+            await self._fold(task, Observations(handled=handled), rebuilding=rebuilding)
 
     async def _matters(self, task: str, event: Event) -> bool:
         """Nobody need hear that a version which is stopped answers one label less."""
@@ -222,7 +230,7 @@ class Certifier(Service):
         except StateUnavailable:  # rather a word too many: it is not told again
             return True
 
-    async def _regain(self, folded: Folded, known: Mapping[str, int]) -> None:
+    async def _regain(self, folded: OffsetsRead, known: Mapping[str, int]) -> None:
         """Read again what Redis has lost, if it has, and nobody else is at it."""
         claim, since = self._claim
         if folded.rebuilding != claim:
@@ -252,7 +260,7 @@ class Certifier(Service):
         await self._marks.finish(reached)
         log.warning("what Redis had lost is folded again")
 
-    def _news(self, stream: str, messages: Sequence[Message]) -> dict[str, News]:
+    def _news(self, stream: str, messages: Sequence[Message]) -> dict[str, Observations]:
         if stream == TRACES:
             traces, _ = self._dead_letters.decoded(TRACE, messages)
             return traced(traces, self._auditor, self._logs[TRACES].name)
@@ -260,7 +268,7 @@ class Certifier(Service):
         return deferred(deferrals, self._logs[DEFERRALS].name)
 
 
-def install(app: App, traces: BatchChannel, deferrals: BatchChannel, certifier: Certifier) -> None:
+def install(app: App, traces: BatchChannel, deferrals: BatchChannel, certifier: AuditCertifier) -> None:
     """Register the agents."""
 
     @app.agent(traces, name=STAGE)

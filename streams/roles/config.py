@@ -24,7 +24,7 @@ from streams.clock import unix_ms
 from streams.kafka.batch import Batch, Outgoing
 from streams.kafka.channel import BatchChannel
 from streams.kafka.message import as_bytes, key_of
-from streams.tasks import Live
+from streams.tasks import Tasks
 
 log = logging.getLogger(__name__)
 
@@ -62,7 +62,7 @@ def read(message: Message) -> tuple[str, Override]:
     return task, parsed(as_bytes(message.value()))
 
 
-def applied(messages: Iterable[Message], live: Live) -> None:
+def applied(messages: Iterable[Message], live: Tasks) -> None:
     """Lay each valid message over the defaults; an invalid one changes nothing."""
     for message in messages:
         try:
@@ -95,7 +95,7 @@ def answer(message: Message, now: int) -> Event:
     )
 
 
-def install_reader(app: App, channel: BatchChannel, live: Live) -> None:
+def install_reader(app: App, channel: BatchChannel, live: Tasks) -> None:
     """Register the agent that applies config in this process."""
 
     @app.agent(channel, name=READER)

@@ -25,9 +25,9 @@ from streams.kafka.batch import Batch, Outgoing
 from streams.kafka.channel import BatchChannel
 from streams.kafka.dead_letters import DeadLetters
 from streams.kafka.message import carried, key_of, time_of
-from streams.sampling import Auditor
-from streams.state.reply_dedup import Place, Replies
-from streams.tasks import Live
+from streams.sampling import Sampler
+from streams.state.reply_dedup import ReplyDedup, ReplyPosition
+from streams.tasks import Tasks
 
 log = logging.getLogger(__name__)
 
@@ -98,14 +98,14 @@ def _features(deferral: Deferral) -> bytes | None:
     return None if deferral.request.embedding is None else packed(deferral.request.embedding)
 
 
-class Learner:
+class ReplyRecorder:
     """Turns replies into labels and traces, and some into a second question.
 
     Args:
         auditor: decides which.
     """
 
-    def __init__(self, live: Live, topics: Topics, auditor: Auditor, replies: Replies) -> None:
+    def __init__(self, live: Tasks, topics: Topics, auditor: Sampler, replies: ReplyDedup) -> None:
         self._live = live
         self._topics = topics
         self._auditor = auditor
@@ -157,19 +157,19 @@ class Learner:
         return once and deferral.sampled and self._auditor.repeats(request.id, rate)
 
 
-def _place(reply: Reply, message: Message) -> Place:
+def _place(reply: Reply, message: Message) -> ReplyPosition:
     request, question = reply.deferral.request, _question(reply.deferral)
-    return Place(request.task, request.id, message.partition() or 0, message.offset() or 0, question)
+    return ReplyPosition(request.task, request.id, message.partition() or 0, message.offset() or 0, question)
 
 
 def _question(deferral: Deferral) -> str:
-    """See `Place`."""
+    """See `ReplyPosition`."""
     if deferral.reason is Reason.REPEAT:
         return "-repeat"
     return f"-audit-{deferral.guess.policy}" if deferral.audit and deferral.guess else ""
 
 
-def install(app: App, channel: BatchChannel, learner: Learner) -> None:
+def install(app: App, channel: BatchChannel, learner: ReplyRecorder) -> None:
     """Register the agent."""
 
     @app.agent(channel, name=STAGE)

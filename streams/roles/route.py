@@ -22,16 +22,16 @@ from schemas.codec import DEFERRAL, LABEL, REQUEST
 from schemas.messages import Deferral, Label, Reason, Request
 from schemas.names import Topics
 from streams.clock import unix_ms
-from streams.drift.windows import Traffic
+from streams.drift.windows import ScoreWindows
 from streams.kafka.batch import Batch, Outgoing
 from streams.kafka.channel import BatchChannel
 from streams.kafka.dead_letters import DeadLetters
 from streams.kafka.message import carried, key_of, time_of
-from streams.routing.decisions import Verdict, verdicts
+from streams.routing.decisions import Decision, verdicts
 from streams.routing.encoded_batch import encoded_verdicts
-from streams.routing.features import Vectors, brought, problem
-from streams.sampling import Auditor
-from streams.tasks import Live, Task
+from streams.routing.features import BatchVectors, brought, problem
+from streams.sampling import Sampler
+from streams.tasks import Task, Tasks
 
 log = logging.getLogger(__name__)
 
@@ -51,12 +51,12 @@ class Router:
         auditor: decides which requests are audited.
     """
 
-    def __init__(self, live: Live, topics: Topics, auditor: Auditor) -> None:
+    def __init__(self, live: Tasks, topics: Topics, auditor: Sampler) -> None:
         self._live = live
         self._labels, self._deferrals = topics.labels, topics.deferrals
         self._auditor = auditor
         self._dead_letters = DeadLetters(topics.dead_letters, STAGE)
-        self.traffic = Traffic()
+        self.traffic = ScoreWindows()
 
     async def routed(self, messages: Iterable[Message], now: int) -> list[Outgoing]:
         """All that a batch of requests causes.
@@ -98,7 +98,7 @@ class Router:
         texts: Sequence[str],
         allotted: Sequence[bool],
         group: Iterable[Arrival],
-    ) -> tuple[list[Verdict], Vectors | None]:
+    ) -> tuple[list[Decision], BatchVectors | None]:
         """The verdicts on texts whose vectors have to be made, and the vectors where that worked."""
         audited = [self._auditor.draws(request.id, task.audit_rate) for request, _ in group]
         try:
@@ -127,7 +127,7 @@ class Router:
         return sound, refused
 
     def _answer(
-        self, task: Task, arrival: Arrival, verdict: Verdict, now: int, features: bytes | None
+        self, task: Task, arrival: Arrival, verdict: Decision, now: int, features: bytes | None
     ) -> list[Outgoing]:
         """The messages that one request causes: a label, a deferral, or both when it is audited."""
         request, message = arrival
@@ -145,7 +145,7 @@ class Router:
         return outgoing
 
 
-def _label(request: Request, verdict: Verdict, audited: bool, at: int, now: int) -> Label:
+def _label(request: Request, verdict: Decision, audited: bool, at: int, now: int) -> Label:
     guess = verdict.guess
     return Label(
         id=request.id,
@@ -165,7 +165,7 @@ def _label(request: Request, verdict: Verdict, audited: bool, at: int, now: int)
 
 def _deferral(
     request: Request,
-    verdict: Verdict,
+    verdict: Decision,
     task: Task,
     audited: bool,
     inclusion: float,

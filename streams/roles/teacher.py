@@ -17,8 +17,8 @@ from streams.kafka.batch import Batch, Outgoing
 from streams.kafka.channel import BatchChannel
 from streams.kafka.dead_letters import DeadLetters
 from streams.kafka.message import carried, key_of
-from streams.tasks import Live
-from streams.teacher.client import Asker
+from streams.tasks import Tasks
+from streams.teacher.client import TeacherClient
 
 STAGE = "teacher"
 
@@ -26,10 +26,10 @@ STAGE = "teacher"
 MOST = 128
 
 
-class Desk:
+class TeacherRole:
     """Turns deferrals into replies, a batch at a time, as many at once as the task's config allows."""
 
-    def __init__(self, live: Live, topics: Topics, asker: Asker) -> None:
+    def __init__(self, live: Tasks, topics: Topics, asker: TeacherClient) -> None:
         self._live = live
         self._topics = topics
         self._asker = asker
@@ -50,7 +50,7 @@ class Desk:
         return outgoing
 
 
-def install(app: App, channel: BatchChannel, desk: Desk) -> None:
+def install(app: App, channel: BatchChannel, desk: TeacherRole) -> None:
     """Register the agent."""
 
     @app.agent(channel, name=STAGE)

@@ -28,17 +28,17 @@ from schemas.vectors import vector
 from streams.errors import StateUnavailable
 from streams.kafka.batch import Batch
 from streams.kafka.channel import BatchChannel
-from streams.kafka.event_publisher import Announcer
+from streams.kafka.event_publisher import EventPublisher
 from streams.kafka.message import as_bytes
 from streams.sampling import audit_rate
 from streams.state.lease import Leases
-from streams.state.refit_queue import Refits, Request
+from streams.state.refit_queue import RefitQueue, RefitRequest
 from streams.state.registry import Registry
-from streams.tasks import Live, Task
-from streams.trainer.refit import Order, Releases
-from streams.trainer.trace_selection import Since, certifying, too_few
-from streams.trainer.trigger import Attempt, Tried, due, full, requested
-from streams.trainer.window import Window, usable
+from streams.tasks import Task, Tasks
+from streams.trainer.refit import RefitPlan, RefitRunner
+from streams.trainer.trace_selection import TraceCutoffs, certifying, too_few
+from streams.trainer.trigger import RefitAsked, RefitAttempt, due, full, requested
+from streams.trainer.window import TraceWindow, usable
 
 log = logging.getLogger(__name__)
 
@@ -56,11 +56,11 @@ class Trainer(Service):
 
     def __init__(
         self,
-        live: Live,
+        live: Tasks,
         registry: Registry,
         leases: Leases,
-        refits: Refits,
-        announcer: Announcer,
+        refits: RefitQueue,
+        announcer: EventPublisher,
         lease: float,
     ) -> None:
         super().__init__()
@@ -70,10 +70,10 @@ class Trainer(Service):
         self._refits = refits
         self._announcer = announcer
         self._lease = lease
-        self._windows: dict[str, Window] = {}
-        self._attempts: dict[str, Attempt] = {}
+        self._windows: dict[str, TraceWindow] = {}
+        self._attempts: dict[str, RefitAttempt] = {}
         self._tokens: dict[str, int] = {}
-        self._asked: dict[str, list[Request]] = {}
+        self._asked: dict[str, list[RefitRequest]] = {}
 
     def learn(self, messages: Iterable[Message]) -> None:
         """Put traces into the windows of their tasks; one that no fit can use is left out."""
@@ -87,11 +87,11 @@ class Trainer(Service):
             except SchemaError as error:
                 log.warning("a trace is ignored: %s", error)
                 continue
-            window = self._windows.setdefault(trace.task, Window())
+            window = self._windows.setdefault(trace.task, TraceWindow())
             window.add(trace, self._live.task(trace.task).config.refit.window)
 
     async def on_start(self) -> None:
-        self._releases = Releases(self._registry, self._announcer)
+        self._releases = RefitRunner(self._registry, self._announcer)
         self.add_future(self._elect())
         self.add_future(self._watch())
 
@@ -120,11 +120,11 @@ class Trainer(Service):
             self._attempts[name] = await self._inherited(name)
             self._tokens[name] = token
 
-    async def _inherited(self, name: str) -> Attempt:
+    async def _inherited(self, name: str) -> RefitAttempt:
         """The last attempt as far as a new leader can know it: what the active policy had seen."""
         active = await self._registry.active(name)
         window = self._windows[name]
-        return Attempt(seen=window.seen - window.seen_since(active.since)) if active else Attempt()
+        return RefitAttempt(seen=window.seen - window.seen_since(active.since)) if active else RefitAttempt()
 
     async def _watch(self) -> None:
         heard = float("-inf")
@@ -149,7 +149,7 @@ class Trainer(Service):
         for request in waiting:
             self._asked.setdefault(request.task, []).append(request)
 
-    async def _look(self, task: Task, window: Window) -> None:
+    async def _look(self, task: Task, window: TraceWindow) -> None:
         asked, attempt = self._asked.get(task.name, []), self._attempts[task.name]
         grown = due(window.seen, attempt, task.config, time.monotonic())
         if not asked and not grown:
@@ -165,11 +165,11 @@ class Trainer(Service):
         except StateUnavailable:
             return
         ended, tried = time.monotonic(), order.tried or attempt.tried
-        self._attempts[task.name] = Attempt(seen, ended, task.config, len(traces), tried)
+        self._attempts[task.name] = RefitAttempt(seen, ended, task.config, len(traces), tried)
 
     async def _ordered(
-        self, task: Task, traces: list[Trace], asked: list[Request], *, grown: bool
-    ) -> Order | None:
+        self, task: Task, traces: list[Trace], asked: list[RefitRequest], *, grown: bool
+    ) -> RefitPlan | None:
         """What to fit: for those who have asked, where enough may certify, or else because enough is new.
 
         After an alarm or a change of teacher also the latter waits until enough may certify, if more are to
@@ -180,18 +180,18 @@ class Trainer(Service):
         teacher = await self._registry.teacher_since(task.name)
         stopped = posture.breaker.open
         if asked:
-            since = Since(max([posture.certify_from, *(request.since for request in asked)]), teacher)
+            since = TraceCutoffs(max([posture.certify_from, *(request.since for request in asked)]), teacher)
             window, fresh = self._windows[task.name], certifying(traces, task.config, since)
-            tried = Tried(since.certify, fresh, full(len(window), fresh, task.config.refit))
+            tried = RefitAsked(since.certify, fresh, full(len(window), fresh, task.config.refit))
             if requested(tried, window.seen, self._attempts[task.name], task.config, time.monotonic()):
-                return Order(task, traces, since, stopped, tried)
-        since = Since(posture.certify_from, teacher)
+                return RefitPlan(task, traces, since, stopped, tried)
+        since = TraceCutoffs(posture.certify_from, teacher)
         more = stopped or audit_rate(task.config, certified=True) > 0.0
         if not grown or posture.candidate is not None or (more and too_few(traces, task.config, since)):
             return None
-        return Order(task, traces, since, stopped)
+        return RefitPlan(task, traces, since, stopped)
 
-    async def _refit(self, order: Order, asked: Iterable[Request]) -> None:
+    async def _refit(self, order: RefitPlan, asked: Iterable[RefitRequest]) -> None:
         name = order.task.name
         serial = max(await self._registry.next_serial(name), self._windows[name].serial + 1)
         event, settled = await self._releases.made(order, serial, self._tokens[name])

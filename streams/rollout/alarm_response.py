@@ -12,16 +12,16 @@ is live. A call for a version that was stopped already changes nothing.
 import logging
 from collections.abc import Awaitable, Callable
 
-from streams.certify.evidence import Evidence
+from streams.certify.evidence import AlarmEvidence
 from streams.clock import unix_ms
-from streams.kafka.event_publisher import Announcer
-from streams.state.refit_queue import Refits
+from streams.kafka.event_publisher import EventPublisher
+from streams.state.refit_queue import RefitQueue
 from streams.state.registry import Registry
-from streams.tasks import Live
+from streams.tasks import Tasks
 from streams.versions.culprit import culprit
 from streams.versions.events import alarm, label_blocked
 from streams.versions.lifecycle import states
-from streams.versions.serving_state import Posture
+from streams.versions.serving_state import ServingState
 from streams.versions.transitions import alarmed, concerns, may_answer, restorable
 
 log = logging.getLogger(__name__)
@@ -30,11 +30,11 @@ Stands = Callable[[str, str], Awaitable[bool]]
 """Of a task and a version: whether its own certificate proves what is promised, with no alarm against it."""
 
 
-class Consequences:
+class AlarmResponse:
     """Called by certify; see `streams.certify.evidence.OnAlarm`."""
 
     def __init__(
-        self, live: Live, registry: Registry, refits: Refits, stands: Stands, announcer: Announcer
+        self, live: Tasks, registry: Registry, refits: RefitQueue, stands: Stands, announcer: EventPublisher
     ) -> None:
         self._live = live
         self._registry = registry
@@ -42,7 +42,7 @@ class Consequences:
         self._stands = stands
         self._announcer = announcer
 
-    async def __call__(self, task: str, version: str, evidence: Evidence) -> bool:
+    async def __call__(self, task: str, version: str, evidence: AlarmEvidence) -> bool:
         posture = await self._registry.posture(task)
         if not concerns(posture, version):
             await self._stop(task, version, evidence, posture)
@@ -57,7 +57,7 @@ class Consequences:
         await self._stop(task, version, evidence, posture)
         return False
 
-    async def _stop(self, task: str, version: str, evidence: Evidence, posture: Posture) -> None:
+    async def _stop(self, task: str, version: str, evidence: AlarmEvidence, posture: ServingState) -> None:
         now, since = unix_ms(), _since(evidence)
         recent, target = evidence.recent, evidence.target
         reason = f"alarm: {recent.agreements} of the last {recent.audits} audits agree, target {target:g}"
@@ -76,7 +76,7 @@ class Consequences:
                 "%s of task %s is not live, and stopped wherever it still answers: %s", version, task, reason
             )
 
-    async def _restorable(self, task: str, posture: Posture) -> str | None:
+    async def _restorable(self, task: str, posture: ServingState) -> str | None:
         kept = await self._registry.kept(task)
         known = states(await self._registry.history(task))
         for version in restorable(posture, kept, known):
@@ -85,6 +85,6 @@ class Consequences:
         return None
 
 
-def _since(evidence: Evidence) -> int:
+def _since(evidence: AlarmEvidence) -> int:
     """Unix milliseconds from which on traces certify what comes next."""
     return unix_ms() if evidence.since is None else evidence.since

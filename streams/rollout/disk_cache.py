@@ -23,7 +23,7 @@ _GUARDS = "safeguards.json"
 _UNREADABLE = Safeguards(Breaker(open=True, since=1, reason="the copy of the breaker can't be read"))
 
 
-class Copies:
+class PolicyDiskCache:
     """One folder a task, in it a folder a version and the name of the active one.
 
     Args:

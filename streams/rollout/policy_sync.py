@@ -15,29 +15,29 @@ from models.artifact import Artifact
 from models.errors import PolicyError
 from models.policy import Policy
 from streams.errors import StateUnavailable
-from streams.rollout.disk_cache import Copies
+from streams.rollout.disk_cache import PolicyDiskCache
 from streams.state.registry import Registry
-from streams.tasks import Live, Trial
-from streams.versions.serving_state import Active, Candidate, Posture, Safeguards
+from streams.tasks import CandidatePolicy, Tasks
+from streams.versions.serving_state import ActiveVersion, Candidate, Safeguards, ServingState
 
 log = logging.getLogger(__name__)
 
 
-class PolicyWatch(Service):
+class PolicySync(Service):
     """Installs policies into `live`, first from disk, then as the registry changes.
 
     Args:
         poll: seconds between looks at the registry.
     """
 
-    def __init__(self, live: Live, registry: Registry, copies: Copies, poll: float) -> None:
+    def __init__(self, live: Tasks, registry: Registry, copies: PolicyDiskCache, poll: float) -> None:
         super().__init__()
         self._live = live
         self._registry = registry
         self._copies = copies
         self._poll = poll
         self._turn = asyncio.Lock()
-        self._seen: dict[str, Active] = {}
+        self._seen: dict[str, ActiveVersion] = {}
         self._tried: dict[str, Candidate] = {}
 
     async def on_start(self) -> None:
@@ -89,7 +89,7 @@ class PolicyWatch(Service):
         await self._follow_certificate(task)
         await self._follow_candidate(task, posture.candidate)
 
-    async def _guard(self, task: str, posture: Posture) -> None:
+    async def _guard(self, task: str, posture: ServingState) -> None:
         installed, known = self._live.policy(task), self._live.safeguards(task)
         versions = {one.version for one in (posture.active, posture.candidate) if one is not None}
         if installed is not None:
@@ -114,7 +114,7 @@ class PolicyWatch(Service):
         except OSError as error:
             log.error("no copy of the breaker of task %s, should Redis be away at a start: %s", task, error)
 
-    async def _follow_active(self, task: str, active: Active | None) -> None:
+    async def _follow_active(self, task: str, active: ActiveVersion | None) -> None:
         # Not the version's name alone: a Redis that was emptied starts again at the same names.
         if active is None or self._seen.get(task) == active:
             return
@@ -140,7 +140,7 @@ class PolicyWatch(Service):
             log.info("task %s has nothing on trial any more", task)
             return
         policy = await self._opened(task, await self._registry.fetch(task, candidate.version))
-        self._live.try_out(task, Trial(policy, candidate.plan.share) if policy else None)
+        self._live.try_out(task, CandidatePolicy(policy, candidate.plan.share) if policy else None)
         self._tried[task] = candidate
         if policy is not None:
             log.info("task %s has %s on trial, in %s", task, candidate.version, candidate.plan.mode)

@@ -8,31 +8,33 @@ from confluent_kafka import Message
 from schemas.messages import Trace
 from streams.certify.evidence import Counts
 from streams.clock import unix_ms
-from streams.kafka.event_publisher import Announcer
+from streams.kafka.event_publisher import EventPublisher
 from streams.state.registry import Registry
-from streams.state.trial_counts import Checked, Trials
-from streams.tasks import Live
+from streams.state.trial_counts import CheckedAnswer, TrialCounts
+from streams.tasks import Tasks
 from streams.versions.events import moved
 from streams.versions.transitions import concluded
 
 Version = tuple[str, str]
 
 
-def checked_of(traces: Iterable[tuple[Trace, Message]]) -> dict[Version, list[Checked]]:
+def checked_of(traces: Iterable[tuple[Trace, Message]]) -> dict[Version, list[CheckedAnswer]]:
     """What the teacher has said of candidates' answers, for each (task, policy version)."""
-    found: defaultdict[Version, list[Checked]] = defaultdict(list)
+    found: defaultdict[Version, list[CheckedAnswer]] = defaultdict(list)
     for trace, message in traces:
         if trace.sampled and trace.shadow is not None:
             agreed = trace.shadow.label == trace.label
-            place = Checked(message.partition() or 0, message.offset() or 0, agreed)
+            place = CheckedAnswer(message.partition() or 0, message.offset() or 0, agreed)
             found[trace.task, trace.shadow.policy].append(place)
     return dict(found)
 
 
-class Candidates:
+class TrialJudge:
     """Called by certify with each batch of traces; one that it has seen before changes nothing."""
 
-    def __init__(self, live: Live, registry: Registry, trials: Trials, announcer: Announcer) -> None:
+    def __init__(
+        self, live: Tasks, registry: Registry, trials: TrialCounts, announcer: EventPublisher
+    ) -> None:
         self._live = live
         self._registry = registry
         self._trials = trials

@@ -16,7 +16,7 @@ from models.errors import PolicyError
 from models.features import Features
 from models.policy import Embed, Policy, Scores
 from schemas.messages import Guess, Reason
-from streams.tasks import Surrogate, Task
+from streams.tasks import ServingPolicy, Task
 
 log = logging.getLogger(__name__)
 
@@ -25,7 +25,7 @@ Opinion = tuple[Reason, Guess | None]
 """What one surrogate would do with a request, and its guess where it made one."""
 
 
-class Verdict(NamedTuple):
+class Decision(NamedTuple):
     """What becomes of a request.
 
     Attributes:
@@ -45,7 +45,7 @@ def verdicts(
     count: int,
     allotted: Sequence[bool] = (),
     embed: Embed | None = None,
-) -> list[Verdict]:
+) -> list[Decision]:
     """Score the requests of one task together; no row's verdict depends on its neighbours.
 
     Args:
@@ -59,10 +59,10 @@ def verdicts(
     threshold = live.threshold if live else None
     opinions_of_live = _asked(task, live, rows, count, embed)
     if task.candidate is None:
-        return [Verdict(stopped or reason, guess, threshold) for reason, guess in opinions_of_live]
+        return [Decision(stopped or reason, guess, threshold) for reason, guess in opinions_of_live]
     tried = _stopped(task, task.candidate)
     return [
-        Verdict(
+        Decision(
             tried or second if by_canary else stopped or first,
             other_guess if by_canary else guess,
             task.candidate.threshold if by_canary else threshold,
@@ -77,7 +77,7 @@ def verdicts(
     ]
 
 
-def _stopped(task: Task, surrogate: Surrogate | None) -> Reason | None:
+def _stopped(task: Task, surrogate: ServingPolicy | None) -> Reason | None:
     """Why nothing that this surrogate says is an answer, whatever it says."""
     if task.config.paused:
         return Reason.OPERATOR
@@ -85,7 +85,7 @@ def _stopped(task: Task, surrogate: Surrogate | None) -> Reason | None:
 
 
 def _asked(
-    task: Task, surrogate: Surrogate | None, rows: Features | None, count: int, embed: Embed | None
+    task: Task, surrogate: ServingPolicy | None, rows: Features | None, count: int, embed: Embed | None
 ) -> list[Opinion]:
     if surrogate is None or rows is None:
         return [(Reason.UNCERTIFIED if surrogate else Reason.NO_POLICY, None)] * count
@@ -97,7 +97,7 @@ def _asked(
     return opinions(surrogate, scores)
 
 
-def opinions(surrogate: Surrogate, scores: Scores) -> list[Opinion]:
+def opinions(surrogate: ServingPolicy, scores: Scores) -> list[Opinion]:
     """What the surrogate would do with each row that it has scored."""
     manifest = surrogate.policy.manifest
     familiar = (scores.novelty <= manifest.novelty_limit).tolist()
@@ -114,7 +114,7 @@ def opinions(surrogate: Surrogate, scores: Scores) -> list[Opinion]:
     ]
 
 
-def _blocked(surrogate: Surrogate) -> NDArray[np.bool_]:
+def _blocked(surrogate: ServingPolicy) -> NDArray[np.bool_]:
     """Bool [labels]: not to be answered, for what the fit found or for what audits have proved since."""
     policy: Policy = surrogate.policy
     if not surrogate.blocked:

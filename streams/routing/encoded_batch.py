@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from models.embedders.contract import Embedder
 from models.errors import EmbedderError, TextRefused
 from schemas.messages import Reason
-from streams.routing.decisions import Verdict, verdicts
-from streams.routing.features import Vectors, encoded
+from streams.routing.decisions import Decision, verdicts
+from streams.routing.features import BatchVectors, encoded
 from streams.tasks import Task
 
 log = logging.getLogger(__name__)
@@ -35,7 +35,7 @@ async def encoded_verdicts(
     texts: Sequence[str],
     allotted: Sequence[bool],
     audited: Sequence[bool],
-) -> tuple[list[Verdict], Vectors]:
+) -> tuple[list[Decision], BatchVectors]:
     """A verdict a text, and the vectors that were made for them.
 
     A cascade whose first stage reads the text alone answers much without a vector. One is made all the same
@@ -48,12 +48,12 @@ async def encoded_verdicts(
     Raises:
         EmbedderError: the encoder failed, or was too slow for a first part.
     """
-    vectors = Vectors(texts, embedder)
-    found: list[Verdict] = []
+    vectors = BatchVectors(texts, embedder)
+    found: list[Decision] = []
     began, size = time.monotonic(), FIRST_PART
     while len(found) < len(texts) and (spent := time.monotonic() - began) < LAST_START:
         part = range(len(found), min(len(found) + size, len(texts)))
-        found += await _in_time(_Part(task, vectors, part, allotted, audited), LIMIT - spent)
+        found += await _in_time(_EncodedPart(task, vectors, part, allotted, audited), LIMIT - spent)
         if len(part) == size and vectors.refused(part) == size:
             raise EmbedderError(f"{embedder.id} refuses all of {size} texts")
         size *= 2
@@ -66,11 +66,11 @@ async def encoded_verdicts(
 
 
 @dataclass(frozen=True, slots=True)
-class _Part:
+class _EncodedPart:
     """Some texts of a batch; `allotted` and `audited` are the batch's."""
 
     task: Task
-    vectors: Vectors
+    vectors: BatchVectors
     places: range
     allotted: Sequence[bool]
     audited: Sequence[bool]
@@ -78,11 +78,11 @@ class _Part:
     def __len__(self) -> int:
         return len(self.places)
 
-    def halves(self) -> "tuple[_Part, _Part]":
+    def halves(self) -> "tuple[_EncodedPart, _EncodedPart]":
         half = len(self.places) // 2
         return replace(self, places=self.places[:half]), replace(self, places=self.places[half:])
 
-    def verdicts(self) -> list[Verdict]:
+    def verdicts(self) -> list[Decision]:
         """Raises EmbedderError."""
         rows = encoded(self.task, self.vectors, self.places)
         found = verdicts(self.task, rows, len(self), self._allotted, self._embed)
@@ -94,7 +94,7 @@ class _Part:
         self.vectors.embed(asked)
         return found
 
-    def refused(self) -> list[Verdict]:
+    def refused(self) -> list[Decision]:
         """The one text is refused by the encoder."""
         self.vectors.refuse(self.places.start)
         return verdicts(self.task, None, 1, self._allotted)
@@ -107,7 +107,7 @@ class _Part:
         return self.vectors.embed([self.places[row] for row in rows.tolist()])
 
 
-async def _in_time(part: _Part, seconds: float) -> list[Verdict]:
+async def _in_time(part: _EncodedPart, seconds: float) -> list[Decision]:
     """Those of a part; where they take too long, their thread ends in its own time."""
     try:
         return await asyncio.wait_for(asyncio.to_thread(_judged, part), seconds)
@@ -117,7 +117,7 @@ async def _in_time(part: _Part, seconds: float) -> list[Verdict]:
         ) from error
 
 
-def _judged(part: _Part) -> list[Verdict]:
+def _judged(part: _EncodedPart) -> list[Decision]:
     """Encode and score, in a thread: it reads one state of the task, which never changes.
 
     A text that is refused is found by halving, and deferred alone.

@@ -14,8 +14,8 @@ from mode import Service
 from models.embedders.contract import Embedder
 from models.embedders.loader import open_embedder
 from models.errors import EmbedderError
-from streams.encoder_spec import Encoding
-from streams.tasks import Live
+from streams.encoder_spec import EncoderSpec
+from streams.tasks import Tasks
 
 log = logging.getLogger(__name__)
 
@@ -24,7 +24,7 @@ _STEADY = 60.0
 
 
 @dataclass(frozen=True, slots=True)
-class Attempt:
+class OpenAttempt:
     """The last try to open an encoder.
 
     Attributes:
@@ -42,14 +42,14 @@ class Attempt:
         return float(min(60, 2 ** min(self.failures, 6)))
 
 
-class Encoders(Service):
+class EncoderPool(Service):
     """Opens encoders into `live`, and closes those that no task asks for any longer."""
 
-    def __init__(self, live: Live) -> None:
+    def __init__(self, live: Tasks) -> None:
         super().__init__()
         self._live = live
-        self._attempts: dict[Encoding, Attempt] = {}
-        self._opening: set[Encoding] = set()
+        self._attempts: dict[EncoderSpec, OpenAttempt] = {}
+        self._opening: set[EncoderSpec] = set()
         self._told: dict[str, str] = {}
 
     async def on_start(self) -> None:
@@ -70,11 +70,11 @@ class Encoders(Service):
                     self.add_future(self._open(encoding))
             await self.sleep(_LOOK)
 
-    def _due(self, encoding: Encoding) -> bool:
+    def _due(self, encoding: EncoderSpec) -> bool:
         last = self._attempts.get(encoding)
         return last is None or time.monotonic() - last.at >= last.pause()
 
-    async def _open(self, encoding: Encoding) -> None:
+    async def _open(self, encoding: EncoderSpec) -> None:
         last = self._attempts.get(encoding)
         try:
             embedder = await asyncio.to_thread(open_embedder, encoding.vectors, encoding.prompt)
@@ -85,17 +85,17 @@ class Encoders(Service):
         finally:
             self._opening.discard(encoding)
 
-    def _opened(self, encoding: Encoding, last: Attempt | None, embedder: Embedder) -> None:
+    def _opened(self, encoding: EncoderSpec, last: OpenAttempt | None, embedder: Embedder) -> None:
         flaps = last is not None and time.monotonic() - last.at < _STEADY
-        self._attempts[encoding] = Attempt(time.monotonic(), last.failures + 1 if last and flaps else 0)
+        self._attempts[encoding] = OpenAttempt(time.monotonic(), last.failures + 1 if last and flaps else 0)
         self._live.encode(encoding, embedder)
         log.info("%s is open: %s, %d numbers", encoding.vectors, embedder.id, embedder.dimension)
 
-    def _failed(self, encoding: Encoding, last: Attempt | None, problem: str) -> None:
+    def _failed(self, encoding: EncoderSpec, last: OpenAttempt | None, problem: str) -> None:
         if last is None or last.problem != problem:
             log.error("%s; its tasks defer everything until it works", problem)
         failures = last.failures + 1 if last else 0
-        self._attempts[encoding] = Attempt(time.monotonic(), failures, problem)
+        self._attempts[encoding] = OpenAttempt(time.monotonic(), failures, problem)
 
     def _tell(self) -> None:
         """Which policies can't answer here, and why."""

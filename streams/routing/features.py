@@ -48,7 +48,7 @@ def brought(requests: Sequence[Request], task: Task) -> Features | None:
     return None if rows is None else Features(texts, rows)
 
 
-class Vectors:
+class BatchVectors:
     """Those of a batch's texts: each made when it is first asked for, and kept, so that nobody embeds twice.
 
     Attributes:
@@ -86,7 +86,7 @@ class Vectors:
         return self._rows[place].astype("<f4").tobytes() if self._made[place] else None
 
 
-def encoded(task: Task, vectors: Vectors, places: Sequence[int]) -> Features:
+def encoded(task: Task, vectors: BatchVectors, places: Sequence[int]) -> Features:
     """What the policy scores of some of the texts; the texts alone where it asks for vectors by itself.
 
     Raises:

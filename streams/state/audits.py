@@ -18,28 +18,28 @@ from redis.asyncio.client import Pipeline
 from schemas.names import Keys
 from streams.certify import status as findings
 from streams.certify.evidence import Counts
-from streams.certify.pending_audits import MOST, Awaited
-from streams.certify.status import Finding
-from streams.certify.step import Held, Turn, Version
-from streams.certify.task_state import Record, begun_anew
-from streams.certify.version_state import Ledger
+from streams.certify.pending_audits import MOST, PendingAudits
+from streams.certify.status import CertificateStatus
+from streams.certify.step import Snapshot, Step, VersionChange
+from streams.certify.task_state import TaskState, begun_anew
+from streams.certify.version_state import VersionState
 from streams.errors import StateUnavailable
 from streams.state.connection import Connection, as_text
-from streams.state.fold_offsets import Folded
+from streams.state.fold_offsets import OffsetsRead
 
 log = logging.getLogger(__name__)
 
 _AT_ONCE = 1_000
 
-_LEDGER = msgspec.json.Decoder(Ledger)
-_RECORD = msgspec.json.Decoder(Record)
+_LEDGER = msgspec.json.Decoder(VersionState)
+_RECORD = msgspec.json.Decoder(TaskState)
 
 Command = tuple[str | bytes | float, ...]
 Kept = TypeVar("Kept")
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class AuditsRead:
     """What was read, in this order.
 
     Attributes:
@@ -48,11 +48,11 @@ class Reading:
     """
 
     revision: str
-    held: Held
-    folded: Folded
+    held: Snapshot
+    folded: OffsetsRead
 
 
-class Audits:
+class AuditStore:
     """Audits in Redis. Every method raises `StateUnavailable` while Redis is away."""
 
     def __init__(self, connection: Connection, keys: Keys) -> None:
@@ -65,12 +65,12 @@ class Audits:
         with self._connection.reached() as redis:
             return {as_text(name) for name in await redis.smembers(self._keys.tasks)}
 
-    async def record(self, task: str) -> Record:
+    async def record(self, task: str) -> TaskState:
         with self._connection.reached() as redis:
             raw = await redis.hget(self._keys.certify(task), "record")
-        return _decoded(_RECORD, raw) or Record()
+        return _decoded(_RECORD, raw) or TaskState()
 
-    async def read(self, task: str, ids: Mapping[str, Iterable[str]], late: int) -> Reading:
+    async def read(self, task: str, ids: Mapping[str, Iterable[str]], late: int) -> AuditsRead:
         """What is held of a task.
 
         Args:
@@ -87,15 +87,15 @@ class Audits:
                 pipeline.hgetall(keys.folded)
                 (revision, raw), *rest, folded = await pipeline.execute()
         versions = list(_versions(wanted, rest))
-        held = Held(
-            record=_decoded(_RECORD, raw) or Record(),
+        held = Snapshot(
+            record=_decoded(_RECORD, raw) or TaskState(),
             ledgers={version: ledger for version, ledger, _, _ in versions if ledger},
             findings={version: finding for version, _, finding, _ in versions if finding},
             awaited={version: awaited for version, _, _, awaited in versions},
         )
-        return Reading(as_text(revision or b""), held, Folded.of(folded))
+        return AuditsRead(as_text(revision or b""), held, OffsetsRead.of(folded))
 
-    async def write(self, task: str, reading: Reading, turn: Turn) -> bool:
+    async def write(self, task: str, reading: AuditsRead, turn: Step) -> bool:
         """Make a turn's outcome what is held; False where somebody else has written since it was read."""
         commands = list(self._commands(task, turn))
         arguments: list[str | bytes | float] = [reading.revision, secrets.token_hex(8)]
@@ -106,12 +106,12 @@ class Audits:
         with self._connection.reached():
             return bool(await self._fold([record, *(key for key in touched if key != record)], arguments))
 
-    async def begin_anew(self, task: str, reading: Reading) -> bool:
+    async def begin_anew(self, task: str, reading: AuditsRead) -> bool:
         """Give up what was folded of a task; False where somebody else has written since it was read."""
         record = reading.held.record
-        return await self.write(task, reading, Turn(begun_anew(record), {}, record.versions, announced=True))
+        return await self.write(task, reading, Step(begun_anew(record), {}, record.versions, announced=True))
 
-    async def finding(self, task: str, version: str) -> Finding:
+    async def finding(self, task: str, version: str) -> CertificateStatus:
         """What the audits of a version say; nothing of one without audits."""
         with self._connection.reached() as redis:
             fields = await redis.hgetall(self._keys.audits(task, version))
@@ -135,7 +135,7 @@ class Audits:
         # At least one id, which no request has: the command takes no empty list.
         pipeline.zmscore(asked, ["", *requests])
 
-    def _commands(self, task: str, turn: Turn) -> Iterable[Command]:
+    def _commands(self, task: str, turn: Step) -> Iterable[Command]:
         keys = self._keys
         yield "HSET", keys.certify(task), "record", msgspec.json.encode(turn.record)
         for version, outcome in turn.versions.items():
@@ -152,7 +152,7 @@ class Audits:
             asked, same = str(turn.steadiness.asked), str(turn.steadiness.same)
             yield "HSET", keys.teacher(task), "asked_again", asked, "said_the_same", same
 
-    def _of_version(self, task: str, version: str, outcome: Version) -> Iterable[Command]:
+    def _of_version(self, task: str, version: str, outcome: VersionChange) -> Iterable[Command]:
         keys, noted = self._keys, outcome.noted
         shown = [word for item in findings.written(outcome.finding).items() for word in item]
         ledger = msgspec.json.encode(outcome.ledger)
@@ -172,13 +172,13 @@ class Audits:
 
 def _versions(
     wanted: Mapping[str, list[str]], replies: list[Any]
-) -> Iterable[tuple[str, Ledger | None, Finding | None, Awaited]]:
+) -> Iterable[tuple[str, VersionState | None, CertificateStatus | None, PendingAudits]]:
     """What was replied of each version."""
     for at, (version, requests) in enumerate(wanted.items()):
         fields, pending, overdue, answered, surplus, scores = replies[6 * at : 6 * at + 6]
         shown = {as_text(name): value for name, value in fields.items()}
         raw = shown.pop("ledger", None)
-        awaited = Awaited(
+        awaited = PendingAudits(
             pending=pending,
             overdue=overdue,
             answered=answered,

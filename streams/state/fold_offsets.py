@@ -19,7 +19,7 @@ _REBUILDING = "rebuilding"
 
 
 @dataclass(frozen=True, slots=True)
-class Folded:
+class OffsetsRead:
     """What Redis says.
 
     Attributes:
@@ -31,14 +31,14 @@ class Folded:
     rebuilding: str | None = None
 
     @classmethod
-    def of(cls, fields: Mapping[Any, Any]) -> "Folded":
+    def of(cls, fields: Mapping[Any, Any]) -> "OffsetsRead":
         """What the hash says."""
         texts = {as_text(name): as_text(value) for name, value in fields.items()}
         rebuilding = texts.pop(_REBUILDING, None)
         return cls({log: int(at) for log, at in texts.items()}, rebuilding)
 
 
-class Marks:
+class FoldOffsets:
     """Every method that asks Redis raises `StateUnavailable` while it is away."""
 
     def __init__(self, connection: Connection, keys: Keys) -> None:
@@ -60,20 +60,20 @@ class Marks:
         return dict(self._known)
 
     @staticmethod
-    def lost(folded: Folded, known: Mapping[str, int]) -> bool:
+    def lost(folded: OffsetsRead, known: Mapping[str, int]) -> bool:
         """Whether what Redis says is less than what was known before it was asked.
 
         Before, because others of this process fold on while Redis answers.
         """
         return any(folded.positions.get(log, 0) < at for log, at in known.items())
 
-    def ours(self, folded: Folded) -> bool:
+    def ours(self, folded: OffsetsRead) -> bool:
         """Whether the claim to read again what was lost is this worker's."""
         return self._ours is not None and folded.rebuilding == self._ours
 
-    async def folded(self) -> Folded:
+    async def folded(self) -> OffsetsRead:
         with self._connection.reached() as redis:
-            return Folded.of(await redis.hgetall(self._keys.folded))
+            return OffsetsRead.of(await redis.hgetall(self._keys.folded))
 
     async def advance(self, positions: Mapping[str, int]) -> None:
         """Note that everything before these was folded.
@@ -97,7 +97,7 @@ class Marks:
             if positions := [log for log in logs if log != _REBUILDING]:
                 await redis.hdel(self._keys.folded, *positions)
 
-    async def begin(self, folded: Folded) -> bool:
+    async def begin(self, folded: OffsetsRead) -> bool:
         """Claim the reading again, in place of whoever had the claim in `folded`; False if it has changed."""
         claim = f"{secrets.token_hex(8)}:0"
         if await self._claimed(folded.rebuilding, claim):

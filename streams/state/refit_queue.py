@@ -24,7 +24,7 @@ _MOST = 10_000
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class RefitRequest:
     """Attributes:
     entry: its id in the stream.
     since: Unix milliseconds; traces from then on are to certify.
@@ -37,7 +37,7 @@ class Request:
     reason: str
 
 
-class Refits:
+class RefitQueue:
     """The stream as one trainer sees it. Every method raises `StateUnavailable` while Redis is away.
 
     Args:
@@ -58,13 +58,13 @@ class Refits:
         with self._connection.reached() as redis:
             await redis.xadd(self._keys.refits, fields, maxlen=_MOST, approximate=True)
 
-    async def waiting(self, led: Collection[str]) -> list[Request]:
+    async def waiting(self, led: Collection[str]) -> list[RefitRequest]:
         """All requests for the tasks that this trainer leads; others are handed to who leads theirs."""
         with self._connection.reached() as redis:
             pending = await self._pending(redis)
         return [request for request in pending if request.task in led]
 
-    async def answered(self, requests: Iterable[Request]) -> None:
+    async def answered(self, requests: Iterable[RefitRequest]) -> None:
         """Their refit has published a version, or found none better than the live one: they are done with."""
         entries = [request.entry for request in requests]
         if entries:
@@ -72,7 +72,7 @@ class Refits:
                 await redis.xack(self._keys.refits, GROUP, *entries)
                 await redis.xdel(self._keys.refits, *entries)
 
-    async def _pending(self, redis: Redis) -> list[Request]:
+    async def _pending(self, redis: Redis) -> list[RefitRequest]:
         stream = self._keys.refits
         try:
             if not self._joined:
@@ -89,7 +89,7 @@ class Refits:
         requests = [_request(as_text(entry), fields) for _, entries in found for entry, fields in entries]
         return [request for request in requests if not await self._handed_on(redis, request)]
 
-    async def _handed_on(self, redis: Redis, request: Request) -> bool:
+    async def _handed_on(self, redis: Redis, request: RefitRequest) -> bool:
         """Give the request to another trainer, where that one leads its task."""
         leader = await redis.get(self._keys.trainer(request.task))
         if leader is None or as_text(leader) == self._owner:
@@ -106,5 +106,5 @@ async def _join(redis: Redis, stream: str) -> None:
             raise
 
 
-def _request(entry: str, fields: dict[bytes, bytes]) -> Request:
-    return Request(entry, as_text(fields[b"task"]), int(fields[b"since"]), as_text(fields[b"reason"]))
+def _request(entry: str, fields: dict[bytes, bytes]) -> RefitRequest:
+    return RefitRequest(entry, as_text(fields[b"task"]), int(fields[b"since"]), as_text(fields[b"reason"]))

@@ -6,7 +6,7 @@ What routes a task is changed by one script, and only if it is still what the ch
 from collections.abc import AsyncGenerator, Callable, Iterable
 
 from models.artifact import Artifact
-from models.study import Twice
+from models.study import RepeatCounts
 from schemas.names import Keys
 from streams.state.connection import Connection, as_text
 from streams.state.serving_state import (
@@ -16,14 +16,14 @@ from streams.state.serving_state import (
     read_posture,
     script_words,
 )
-from streams.versions.lifecycle import Move, State
-from streams.versions.serving_state import AT_ONCE, Active, Change, Plan, Posture
+from streams.versions.lifecycle import Transition, VersionStage
+from streams.versions.serving_state import AT_ONCE, ActiveVersion, PromotionPlan, ServingChange, ServingState
 from streams.versions.transitions import may_answer, published
 
 _LISTEN = 1.0
 _MADE, _OUTDATED = 1, -1
 
-Decide = Callable[[Posture], Change | None]
+Decide = Callable[[ServingState], ServingChange | None]
 
 
 class Registry:
@@ -39,19 +39,19 @@ class Registry:
         with self._connection.reached() as redis:
             return {as_text(name) for name in await redis.smembers(self._keys.tasks)}
 
-    async def posture(self, task: str) -> Posture:
+    async def posture(self, task: str) -> ServingState:
         """What routes the task now."""
         with self._connection.reached() as redis:
             return await read_posture(redis, self._keys, task)
 
-    async def active(self, task: str) -> Active | None:
+    async def active(self, task: str) -> ActiveVersion | None:
         return (await self.posture(task)).active
 
     async def may_answer(self, task: str, version: str) -> bool:
         """Whether a version answers requests, or does for all that is known."""
         return may_answer(await self.posture(task), version)
 
-    async def history(self, task: str) -> list[Move]:
+    async def history(self, task: str) -> list[Transition]:
         """The newest moves of the task's versions, in order."""
         with self._connection.reached() as redis:
             return await read_history(redis, self._keys, task)
@@ -76,11 +76,11 @@ class Registry:
         with self._connection.reached() as redis:
             return int(await redis.hget(self._keys.teacher(task), "since") or 0)
 
-    async def asked_twice(self, task: str) -> Twice:
+    async def asked_twice(self, task: str) -> RepeatCounts:
         """How often the teacher that answers now said the same when it was asked the same again."""
         with self._connection.reached() as redis:
             asked, same = await redis.hmget(self._keys.teacher(task), "asked_again", "said_the_same")
-        return Twice(int(asked or 0), int(same or 0))
+        return RepeatCounts(int(asked or 0), int(same or 0))
 
     async def fetch(self, task: str, version: str) -> Artifact | None:
         """The policy as it was published; not verified here: `Policy.open` does that."""
@@ -109,9 +109,9 @@ class Registry:
         token: int,
         artifact: Artifact,
         now: int,
-        plan: Plan = AT_ONCE,
+        plan: PromotionPlan = AT_ONCE,
         certify_from: int | None = None,
-    ) -> State | None:
+    ) -> VersionStage | None:
         """Store a policy that goes live or on trial: which of them, or None when `token` is outdated.
 
         Args:
@@ -130,7 +130,7 @@ class Registry:
             # First: a worker finds no policy for a task in the set, and looks again; never the reverse.
             await redis.sadd(keys.tasks, task)
 
-        def decide(found: Posture) -> Change:
+        def decide(found: ServingState) -> ServingChange:
             since = found.certify_from if certify_from is None else certify_from
             return published(found, version, token, plan, since, "it passed the offline gate", now)
 
@@ -142,7 +142,7 @@ class Registry:
 
     async def change(
         self, task: str, decide: Decide, token: int | None = None, further: Iterable[Command] = ()
-    ) -> Change | None:
+    ) -> ServingChange | None:
         """Make the change that is decided on the posture as it is; None where nothing is to be changed.
 
         Args:
@@ -162,14 +162,14 @@ class Registry:
             if made == _OUTDATED:
                 return None
 
-    async def refuse(self, task: str, move: Move, token: int) -> None:
+    async def refuse(self, task: str, move: Transition, token: int) -> None:
         """Remember a version that did not pass the offline gate."""
-        await self.change(task, lambda posture: Change(posture, (move,)), token)
+        await self.change(task, lambda posture: ServingChange(posture, (move,)), token)
 
     async def block(self, task: str, version: str, label: str) -> None:
         """Let the version answer with this label no more."""
         command = Command("SADD", self._keys.blocked(task, version), (label,))
-        await self.change(task, Change, None, [command])
+        await self.change(task, ServingChange, None, [command])
 
     async def _made(self, task: str, count: int, token: int | None, commands: list[Command]) -> int:
         with self._connection.reached() as redis:
@@ -191,7 +191,7 @@ class Registry:
                     message = await subscription.get_message(timeout=_LISTEN)
                     yield None if message is None else as_text(message["data"])
 
-    async def _drop_old(self, task: str, posture: Posture) -> None:
+    async def _drop_old(self, task: str, posture: ServingState) -> None:
         """Drop the files of the oldest versions; never of one that answers or is on trial."""
         needed = {one.version for one in (posture.active, posture.candidate) if one is not None}
         keys = self._keys

@@ -7,7 +7,7 @@ from schemas.names import Keys
 from streams.state.connection import Connection
 
 
-class Place(NamedTuple):
+class ReplyPosition(NamedTuple):
     """Where a reply stands, and what it replies to.
 
     Attributes:
@@ -23,7 +23,7 @@ class Place(NamedTuple):
     question: str = ""
 
 
-class Replies:
+class ReplyDedup:
     """Remembers, for `memory` seconds, where the reply to each request stood."""
 
     def __init__(self, connection: Connection, keys: Keys, memory: int) -> None:
@@ -32,7 +32,7 @@ class Replies:
         self._memory = memory
         self._claim = connection.script("reply_dedup_claim")
 
-    async def first(self, places: Sequence[Place]) -> list[bool]:
+    async def first(self, places: Sequence[ReplyPosition]) -> list[bool]:
         """For each reply, whether it is the one that counts.
 
         Raises:

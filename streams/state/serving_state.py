@@ -9,10 +9,19 @@ import msgspec
 from redis.asyncio import Redis
 
 from schemas.names import Keys
-from streams.errors import MoveRefused
+from streams.errors import TransitionRefused
 from streams.state.connection import as_text
-from streams.versions.lifecycle import Move, State
-from streams.versions.serving_state import CLOSED, Active, Breaker, Candidate, Change, Pin, Plan, Posture
+from streams.versions.lifecycle import Transition, VersionStage
+from streams.versions.serving_state import (
+    CLOSED,
+    ActiveVersion,
+    Breaker,
+    Candidate,
+    Pin,
+    PromotionPlan,
+    ServingChange,
+    ServingState,
+)
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +55,7 @@ def script_words(
     return named, words
 
 
-def commands_for(keys: Keys, task: str, before: Posture, change: Change) -> list[Command]:
+def commands_for(keys: Keys, task: str, before: ServingState, change: ServingChange) -> list[Command]:
     """What makes the change; parts that stay the same are not written."""
     after = change.posture
     parts: dict[str, tuple[dict[str, Word], dict[str, Word]]] = {
@@ -65,7 +74,7 @@ def commands_for(keys: Keys, task: str, before: Posture, change: Change) -> list
     return found + recorded(keys, task, change.moves)
 
 
-def recorded(keys: Keys, task: str, moves: Sequence[Move]) -> list[Command]:
+def recorded(keys: Keys, task: str, moves: Sequence[Transition]) -> list[Command]:
     """Puts moves at the end of the task's history."""
     if not moves:
         return []
@@ -76,7 +85,7 @@ def recorded(keys: Keys, task: str, moves: Sequence[Move]) -> list[Command]:
     ]
 
 
-async def read_posture(redis: Redis, keys: Keys, task: str) -> Posture:
+async def read_posture(redis: Redis, keys: Keys, task: str) -> ServingState:
     """The posture at one moment."""
     async with redis.pipeline(transaction=True) as pipeline:
         pipeline.mget(keys.posture(task), keys.fence(task))
@@ -84,7 +93,7 @@ async def read_posture(redis: Redis, keys: Keys, task: str) -> Posture:
             pipeline.hgetall(key(task))
         (count, fence), *hashes = await pipeline.execute()
     active, candidate, breaker, pin, recency = map(_texts, hashes)
-    return Posture(
+    return ServingState(
         count=int(count or 0),
         fence=int(fence or 0),
         active=_active(active),
@@ -95,13 +104,13 @@ async def read_posture(redis: Redis, keys: Keys, task: str) -> Posture:
     )
 
 
-async def read_history(redis: Redis, keys: Keys, task: str) -> list[Move]:
+async def read_history(redis: Redis, keys: Keys, task: str) -> list[Transition]:
     """The moves that are remembered, oldest first; what can't be read is left out, and logged."""
     found = []
     for raw in await redis.lrange(keys.history(task), 0, -1):
         try:
-            found.append(msgspec.json.decode(raw, type=Move))
-        except (msgspec.DecodeError, MoveRefused) as error:
+            found.append(msgspec.json.decode(raw, type=Transition))
+        except (msgspec.DecodeError, TransitionRefused) as error:
             log.warning("a move in the history of task %s is left out: %s", task, error)
     return found
 
@@ -110,14 +119,14 @@ def _texts(stored: Mapping[Any, Any]) -> dict[str, str]:
     return {as_text(name): as_text(value) for name, value in stored.items()}
 
 
-def _of_active(active: Active | None) -> dict[str, Word]:
+def _of_active(active: ActiveVersion | None) -> dict[str, Word]:
     if active is None:
         return {}
     return {"version": active.version, "token": active.token, "since": active.since}
 
 
-def _active(fields: Fields) -> Active | None:
-    return Active(fields["version"], int(fields["token"]), int(fields["since"])) if fields else None
+def _active(fields: Fields) -> ActiveVersion | None:
+    return ActiveVersion(fields["version"], int(fields["token"]), int(fields["since"])) if fields else None
 
 
 def _of_candidate(candidate: Candidate | None) -> dict[str, Word]:
@@ -137,7 +146,7 @@ def _of_candidate(candidate: Candidate | None) -> dict[str, Word]:
 def _candidate(fields: Fields) -> Candidate | None:
     if not fields:
         return None
-    plan = Plan(State(fields["mode"]), float(fields["share"]), int(fields["needs"]))
+    plan = PromotionPlan(VersionStage(fields["mode"]), float(fields["share"]), int(fields["needs"]))
     return Candidate(fields["version"], plan, int(fields["token"]), int(fields["since"]))
 
 

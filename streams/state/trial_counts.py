@@ -10,7 +10,7 @@ from streams.state.connection import Connection
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
+class CheckedAnswer:
     """One answer that the teacher has checked: where its trace stands, and whether the labels agreed."""
 
     partition: int
@@ -18,7 +18,7 @@ class Checked:
     agreed: bool
 
 
-class Trials:
+class TrialCounts:
     """Trial counts in Redis. Every method raises `StateUnavailable` while Redis is away."""
 
     def __init__(self, connection: Connection, keys: Keys) -> None:
@@ -26,7 +26,7 @@ class Trials:
         self._keys = keys
         self._fold = connection.script("trial_counts_fold")
 
-    async def fold(self, task: str, version: str, checked: Sequence[Checked]) -> Counts:
+    async def fold(self, task: str, version: str, checked: Sequence[CheckedAnswer]) -> Counts:
         """Count answers, those of one partition in order of offset; the counts after that."""
         parts: defaultdict[int, list[int]] = defaultdict(list)
         for one in checked:

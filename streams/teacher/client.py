@@ -18,7 +18,7 @@ from schemas.messages import Deferral, Reply, Teacher, Usage
 from streams.errors import TeacherError, UnreadableAnswer
 from streams.teacher.address import addressed
 from streams.teacher.answer import read
-from streams.teacher.endpoint import Endpoints, Said
+from streams.teacher.endpoint import Endpoints, ModelOutput
 from streams.teacher.failures import overdue
 from streams.teacher.prompt import messages, prompt_hash, reminded
 
@@ -26,7 +26,7 @@ DEADLINE = 120.0
 PATIENCE = 900.0
 
 
-class Asker:
+class TeacherClient:
     """The built-in teacher of all tasks, on one event loop.
 
     Args:
@@ -52,7 +52,7 @@ class Asker:
         At most `config.concurrency` asks of a task are under way at once; after that setting has changed,
         those already under way come on top. An answer that is no label is asked for once more.
         """
-        spent = _Spent()
+        spent = _CallCost()
         label, error = None, None
         try:
             label = await self._label(deferral, config, spent)
@@ -86,7 +86,7 @@ class Asker:
     ) -> None:
         await self.aclose()
 
-    async def _label(self, deferral: Deferral, config: TeacherConfig, spent: "_Spent") -> str:
+    async def _label(self, deferral: Deferral, config: TeacherConfig, spent: "_CallCost") -> str:
         address = addressed(config)
         question = messages(deferral.request.text, config)
         slot = self._slot(deferral.request.task, config.concurrency)
@@ -114,7 +114,7 @@ class Asker:
         return slots
 
 
-class _Spent:
+class _CallCost:
     """What one ask has cost so far."""
 
     def __init__(self) -> None:
@@ -124,7 +124,7 @@ class _Spent:
     def begin(self) -> None:
         self._begun = time.perf_counter()
 
-    def on(self, said: Said) -> str:
+    def on(self, said: ModelOutput) -> str:
         """Add an answer's tokens; its text."""
         if said.usage is not None:
             before = self.usage or Usage()

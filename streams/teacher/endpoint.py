@@ -27,7 +27,7 @@ from streams.teacher.prompt import Messages, answer_format
 _log = logging.getLogger(__name__)
 
 
-class Said(Struct, frozen=True):
+class ModelOutput(Struct, frozen=True):
     """What the model said, as it said it; `usage` where the endpoint counts tokens."""
 
     text: str
@@ -42,7 +42,7 @@ class Endpoints:
         self._clients: dict[tuple[str, str, float, int], openai.AsyncOpenAI] = {}
         self._unstructured: set[Address] = set()
 
-    async def complete(self, address: Address, messages: Messages, config: TeacherConfig) -> Said:
+    async def complete(self, address: Address, messages: Messages, config: TeacherConfig) -> ModelOutput:
         """Ask once, with the client's retries.
 
         Raises:
@@ -85,13 +85,13 @@ class Endpoints:
         return body
 
 
-class _Message(Struct):
+class _AnswerMessage(Struct):
     content: str | None = None
     refusal: str | None = None
 
 
 class _Choice(Struct):
-    message: _Message
+    message: _AnswerMessage
 
 
 class _Tokens(Struct):
@@ -128,7 +128,7 @@ async def _posted(
     return response.content
 
 
-def _parsed(body: bytes, address: Address) -> Said:
+def _parsed(body: bytes, address: Address) -> ModelOutput:
     try:
         completion = msgspec.json.decode(body, type=_Completion)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -139,7 +139,7 @@ def _parsed(body: bytes, address: Address) -> Said:
         ) from error
     message, tokens = completion.choices[0].message, completion.usage
     usage = Usage(tokens.prompt_tokens or 0, tokens.completion_tokens or 0) if tokens else None
-    return Said(message.content or message.refusal or "", usage)
+    return ModelOutput(message.content or message.refusal or "", usage)
 
 
 def _may_reject_structure(error: openai.APIStatusError) -> bool:

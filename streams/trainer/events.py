@@ -6,8 +6,8 @@ from msgspec.structs import replace
 
 from models.fit import FitSummary
 from schemas.messages import Event, EventKind
-from streams.versions.lifecycle import State
-from streams.versions.serving_state import Plan
+from streams.versions.lifecycle import VersionStage
+from streams.versions.serving_state import PromotionPlan
 
 
 def begun(task: str, version: str, traces: int, newest: int, at: int) -> Event:
@@ -37,9 +37,11 @@ def recovered(promotion: Event) -> Event:
     return replace(promotion, message=f"{promotion.message}; the breaker is closed")
 
 
-def on_trial(task: str, version: str, state: State, plan: Plan, at: int) -> Event:
+def on_trial(task: str, version: str, state: VersionStage, plan: PromotionPlan, at: int) -> Event:
     """A version that passed the offline gate does not go live at once."""
-    what = f"answers {plan.share:.0%} of the requests" if state is State.CANARY else "is scored in shadow"
+    what = (
+        f"answers {plan.share:.0%} of the requests" if state is VersionStage.CANARY else "is scored in shadow"
+    )
     until = f"until {plan.needs} of its answers are checked" if plan.needs else "until the pin is lifted"
     details = {"version": version, "state": state, "share": plan.share, "needs": plan.needs}
     return Event(EventKind.TRIAL, task, at, f"{task}: {version} {what} {until}", details)

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 
 from models.fit import Artifact, FitResult, Options, TrainingSet, fit
-from models.manifest import Teacher
-from models.study import Twice
+from models.manifest import LabelSource
+from models.study import RepeatCounts
 from streams.errors import RefitFailed
 
 _SPAWN = multiprocessing.get_context("spawn")
@@ -31,13 +31,13 @@ class Job:
     targets: tuple[float, ...]
     delta: float
     parent: Artifact | None
-    teachers: tuple[Teacher, ...]
+    teachers: tuple[LabelSource, ...]
     encoder: str | None
-    twice: Twice
+    twice: RepeatCounts
     options: Options
 
 
-class Refitter:
+class FitProcess:
     """Keeps one child ready."""
 
     def __init__(self) -> None:

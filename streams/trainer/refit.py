@@ -21,17 +21,17 @@ from models.manifest import Manifest
 from schemas.errors import InvalidVector
 from schemas.messages import Event, Trace
 from streams.clock import unix_ms
-from streams.errors import MoveRefused, RefitFailed
-from streams.kafka.event_publisher import Announcer
+from streams.errors import RefitFailed, TransitionRefused
+from streams.kafka.event_publisher import EventPublisher
 from streams.state.registry import Registry
 from streams.tasks import Task, threshold, unsuited
-from streams.trainer.champion import Incumbent, poorer
+from streams.trainer.champion import Champion, poorer
 from streams.trainer.events import begun, on_trial, promoted, recovered, refused
-from streams.trainer.fit_process import Job, Refitter
-from streams.trainer.trace_selection import Since, recent
-from streams.trainer.trigger import Tried
+from streams.trainer.fit_process import FitProcess, Job
+from streams.trainer.trace_selection import TraceCutoffs, recent
+from streams.trainer.trigger import RefitAsked
 from streams.trainer.window import encoder_of, teachers, training_set, version_name
-from streams.versions.lifecycle import Move, State
+from streams.versions.lifecycle import Transition, VersionStage
 from streams.versions.serving_state import plan_of
 
 log = logging.getLogger(__name__)
@@ -40,7 +40,7 @@ _BY = "trainer"
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class RefitPlan:
     """What is to be fitted.
 
     Attributes:
@@ -51,12 +51,12 @@ class Order:
 
     task: Task
     traces: list[Trace]
-    since: Since
+    since: TraceCutoffs
     stopped: bool
-    tried: Tried | None = None
+    tried: RefitAsked | None = None
 
 
-class Outcome(NamedTuple):
+class RefitOutcome(NamedTuple):
     """Attributes:
     event: what is to be told: promoted, on trial, or refused.
     settled: whoever has asked for the refit need not ask again: a version came of it, or none is needed.
@@ -66,19 +66,19 @@ class Outcome(NamedTuple):
     settled: bool
 
 
-class Releases:
+class RefitRunner:
     """Makes one at a time, until it is stopped."""
 
-    def __init__(self, registry: Registry, announcer: Announcer) -> None:
+    def __init__(self, registry: Registry, announcer: EventPublisher) -> None:
         self._registry = registry
         self._announcer = announcer
-        self._refitter = Refitter()
+        self._refitter = FitProcess()
 
     def stop(self) -> None:
         """End the refit that is under way, and make no more."""
         self._refitter.stop()
 
-    async def made(self, order: Order, serial: int, token: int) -> Outcome:
+    async def made(self, order: RefitPlan, serial: int, token: int) -> RefitOutcome:
         """Raises:
         StateUnavailable: Redis is away.
         """
@@ -86,20 +86,20 @@ class Releases:
         try:
             result = await self._fitted(order, version)
             if result.artifact is None:
-                return Outcome(await self._refused(task.name, version, result.refused, token), False)
+                return RefitOutcome(await self._refused(task.name, version, result.refused, token), False)
             reason = await self._poorer(order, result.summary)
             if reason is not None:
-                return Outcome(await self._refused(task.name, version, [reason], token), True)
+                return RefitOutcome(await self._refused(task.name, version, [reason], token), True)
             state = await self._published(order, result.artifact, version, serial, token)
-        except (RefitFailed, InvalidVector, MoveRefused) as error:
+        except (RefitFailed, InvalidVector, TransitionRefused) as error:
             log.error("%s of task %s: %s", version, task.name, error)
-            return Outcome(await self._refused(task.name, version, [str(error)], token), False)
+            return RefitOutcome(await self._refused(task.name, version, [str(error)], token), False)
         if state is None:
             event = refused(task.name, version, ["another trainer leads by now"], unix_ms())
-            return Outcome(event, False)
-        return Outcome(_released(order, version, state, result.summary), True)
+            return RefitOutcome(event, False)
+        return RefitOutcome(_released(order, version, state, result.summary), True)
 
-    async def _poorer(self, order: Order, summary: FitSummary) -> str | None:
+    async def _poorer(self, order: RefitPlan, summary: FitSummary) -> str | None:
         """Why the live version goes on in its place, if it does."""
         task, config, since = order.task.name, order.task.config, order.since
         active = None if order.stopped else await self._registry.active(task)
@@ -109,7 +109,7 @@ class Releases:
         manifest = Manifest.decode(raw)
         if unsuited(manifest, config) is not None:
             return None
-        live = Incumbent(
+        live = Champion(
             active.version,
             threshold(manifest, config),
             max(since.certify, since.teacher, active.since),
@@ -119,8 +119,8 @@ class Releases:
         return poorer(summary.coverage(config.aim), live, order.traces)
 
     async def _published(
-        self, order: Order, artifact: Artifact, version: str, serial: int, token: int
-    ) -> State | None:
+        self, order: RefitPlan, artifact: Artifact, version: str, serial: int, token: int
+    ) -> VersionStage | None:
         plan, since = plan_of(order.task.config), max(order.since.certify, order.since.teacher)
         return await self._registry.publish(
             order.task.name, version, serial, token, artifact, unix_ms(), plan, since
@@ -128,11 +128,11 @@ class Releases:
 
     async def _refused(self, name: str, version: str, reasons: Sequence[str], token: int) -> Event:
         now = unix_ms()
-        move = Move(version, None, State.REFUSED, now, _BY, "; ".join(reasons))
+        move = Transition(version, None, VersionStage.REFUSED, now, _BY, "; ".join(reasons))
         await self._registry.refuse(name, move, token)
         return refused(name, version, reasons, now)
 
-    async def _fitted(self, order: Order, version: str) -> FitResult:
+    async def _fitted(self, order: RefitPlan, version: str) -> FitResult:
         task, config = order.task, order.task.config
         traces = await asyncio.to_thread(recent, order.traces, config, order.since)
         newest = max((trace.replied_at for trace in traces), default=0)
@@ -155,9 +155,9 @@ class Releases:
         return await self._refitter.fitted(job, config.refit.budget)
 
 
-def _released(order: Order, version: str, state: State, summary: FitSummary) -> Event:
+def _released(order: RefitPlan, version: str, state: VersionStage, summary: FitSummary) -> Event:
     task, config = order.task.name, order.task.config
-    if state is not State.LIVE:
+    if state is not VersionStage.LIVE:
         return on_trial(task, version, state, plan_of(config), unix_ms())
     told = promoted(task, config.aim, summary, unix_ms())
     return recovered(told) if order.stopped else told

@@ -19,7 +19,7 @@ _AT_LEAST = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Since:
+class TraceCutoffs:
     """Attributes, Unix milliseconds of the reply:
     certify: traces before do not certify.
     teacher: since when the teacher is who it is now; 0 for ever.
@@ -29,7 +29,7 @@ class Since:
     teacher: int = 0
 
 
-def recent(traces: Sequence[Trace], config: Config, since: Since) -> list[Trace]:
+def recent(traces: Sequence[Trace], config: Config, since: TraceCutoffs) -> list[Trace]:
     """The traces that train, oldest first; those that may not certify lose their `sampled`.
 
     Args:
@@ -61,12 +61,12 @@ def contradicted(traces: Sequence[Trace]) -> frozenset[str]:
     )
 
 
-def certifying(traces: Sequence[Trace], config: Config, since: Since) -> int:
+def certifying(traces: Sequence[Trace], config: Config, since: TraceCutoffs) -> int:
     """How many of the traces may certify."""
     return len(_certifying(traces, config, max(since.certify, since.teacher)))
 
 
-def too_few(traces: Sequence[Trace], config: Config, since: Since) -> bool:
+def too_few(traces: Sequence[Trace], config: Config, since: TraceCutoffs) -> bool:
     """Whether after an alarm or a change of teacher fewer traces may certify than a refit takes."""
     changed = max(since.certify, since.teacher) > 0
     return changed and not enough(certifying(traces, config, since), config.refit)
@@ -78,7 +78,7 @@ def _certifying(traces: Sequence[Trace], config: Config, begin: int) -> list[Tra
     return fresh if most is None else fresh[-most:]
 
 
-def _oldest(traces: Sequence[Trace], config: Config, since: Since) -> int:
+def _oldest(traces: Sequence[Trace], config: Config, since: TraceCutoffs) -> int:
     """The time before which a trace is not used at all."""
     age = config.refit.max_age
     newest = max((trace.replied_at for trace in traces), default=0)

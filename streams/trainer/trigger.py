@@ -8,7 +8,7 @@ _AGAIN = 1.2
 
 
 @dataclass(frozen=True, slots=True)
-class Tried:
+class RefitAsked:
     """A refit that somebody has asked for.
 
     Attributes:
@@ -23,7 +23,7 @@ class Tried:
 
 
 @dataclass(frozen=True, slots=True)
-class Attempt:
+class RefitAttempt:
     """The last refit, whether it was promoted or refused.
 
     Attributes:
@@ -38,10 +38,10 @@ class Attempt:
     ended: float = float("-inf")
     config: Config | None = None
     traces: int | None = None
-    tried: Tried | None = None
+    tried: RefitAsked | None = None
 
 
-def due(seen: int, attempt: Attempt, config: Config, now: float) -> bool:
+def due(seen: int, attempt: RefitAttempt, config: Config, now: float) -> bool:
     """Whether to refit now.
 
     New traces must be `growth` of those that the last attempt had, and at least `at_least`. A config that
@@ -55,7 +55,7 @@ def due(seen: int, attempt: Attempt, config: Config, now: float) -> bool:
     return seen - attempt.seen >= needed(had, config.refit)
 
 
-def requested(now_there: Tried, seen: int, attempt: Attempt, config: Config, now: float) -> bool:
+def requested(now_there: RefitAsked, seen: int, attempt: RefitAttempt, config: Config, now: float) -> bool:
     """Whether to refit now that somebody has asked for it.
 
     It takes enough traces that may certify, and a fifth more than the last attempt on traces since the same

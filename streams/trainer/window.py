@@ -9,13 +9,13 @@ from models.embedders.spec import reads_text, vectors_of
 from models.errors import InvalidSpec
 from models.features import Features
 from models.fit import TrainingSet
-from models.manifest import Teacher
+from models.manifest import LabelSource
 from schemas.config import Config
 from schemas.messages import Guess, Trace
 from schemas.vectors import vector
 
 
-class Window:
+class TraceWindow:
     """Newest traces of one task, oldest first.
 
     Attributes:
@@ -63,7 +63,7 @@ def _serial(guess: Guess | None) -> int:
     return int(number) if number.isascii() and number.isdigit() else 0
 
 
-def usable(window: Window, config: Config) -> list[Trace]:
+def usable(window: TraceWindow, config: Config) -> list[Trace]:
     """The traces that bring all that the task's embedder reads: a text, a vector like the others, or both."""
     spec = config.embedder
     brought = [trace for trace in window if trace.text is not None or not reads_text(spec)]
@@ -109,7 +109,7 @@ def training_set(traces: list[Trace], config: Config) -> TrainingSet:
     return TrainingSet(features=features, labels=[trace.label for trace in traces], sampled=sampled)
 
 
-def teachers(traces: list[Trace]) -> tuple[Teacher, ...]:
+def teachers(traces: list[Trace]) -> tuple[LabelSource, ...]:
     """Whose answers the traces hold, in order of appearance."""
     known = dict.fromkeys(trace.teacher for trace in traces if trace.teacher is not None)
-    return tuple(Teacher(teacher.model, teacher.prompt) for teacher in known)
+    return tuple(LabelSource(teacher.model, teacher.prompt) for teacher in known)

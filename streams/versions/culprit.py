@@ -2,10 +2,10 @@
 
 from models.binomial import fewest
 from models.certificate import Certificate
-from streams.certify.evidence import Counts, Evidence
+from streams.certify.evidence import AlarmEvidence, Counts
 
 
-def culprit(evidence: Evidence, floor: float, delta: float) -> str | None:
+def culprit(evidence: AlarmEvidence, floor: float, delta: float) -> str | None:
     """The label that explains the alarm; None where none does, and the version has to fall.
 
     Its own audits prove its agreement below `floor`, with `delta` shared by all labels, and the audits of all
@@ -31,6 +31,6 @@ def culprit(evidence: Evidence, floor: float, delta: float) -> str | None:
     return proved[0] if stands and others.audits >= fewest(evidence.target, delta) else None
 
 
-def _without(evidence: Evidence, label: str) -> Counts:
+def _without(evidence: AlarmEvidence, label: str) -> Counts:
     others = [counts for other, counts in evidence.labels.items() if other != label]
     return Counts(sum(one.audits for one in others), sum(one.agreements for one in others))

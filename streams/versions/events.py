@@ -7,28 +7,28 @@ from types import MappingProxyType
 import msgspec
 
 from schemas.messages import Event, EventKind
-from streams.certify.evidence import Evidence
-from streams.versions.lifecycle import Move, State
-from streams.versions.serving_state import Change
+from streams.certify.evidence import AlarmEvidence
+from streams.versions.lifecycle import Transition, VersionStage
+from streams.versions.serving_state import ServingChange
 
-_BECOMES: Mapping[State, str] = MappingProxyType(
+_BECOMES: Mapping[VersionStage, str] = MappingProxyType(
     {
-        State.REFUSED: "is refused",
-        State.SHADOW: "is scored in shadow",
-        State.CANARY: "answers a share as a canary",
-        State.LIVE: "goes live",
-        State.RETIRED: "is retired",
-        State.ROLLED_BACK: "is rolled back",
+        VersionStage.REFUSED: "is refused",
+        VersionStage.SHADOW: "is scored in shadow",
+        VersionStage.CANARY: "answers a share as a canary",
+        VersionStage.LIVE: "goes live",
+        VersionStage.RETIRED: "is retired",
+        VersionStage.ROLLED_BACK: "is rolled back",
     }
 )
 
 
-def alarm(task: str, version: str, evidence: Evidence, change: Change, at: int) -> Event:
+def alarm(task: str, version: str, evidence: AlarmEvidence, change: ServingChange, at: int) -> Event:
     """A version was stopped, and what answers in its place."""
     counts, recent, posture = evidence.counts, evidence.recent, change.posture
     since = datetime.fromtimestamp(posture.certify_from / 1000, UTC).isoformat(timespec="seconds")
     asked = f"a refit is asked for, certified on traces since {since}"
-    restored = next((move.version for move in change.moves if move.after is State.LIVE), None)
+    restored = next((move.version for move in change.moves if move.after is VersionStage.LIVE), None)
     if restored is not None:
         instead = f"{restored}, whose own certificate stands, answers again, and {asked}"
     elif posture.breaker.open:
@@ -56,7 +56,7 @@ def alarm(task: str, version: str, evidence: Evidence, change: Change, at: int) 
     return Event(EventKind.ALARM, task, at, message, details)
 
 
-def label_blocked(task: str, version: str, label: str, evidence: Evidence, at: int) -> Event:
+def label_blocked(task: str, version: str, label: str, evidence: AlarmEvidence, at: int) -> Event:
     """One label explained the alarm."""
     counts, own = evidence.counts, evidence.labels[label]
     message = (
@@ -67,7 +67,7 @@ def label_blocked(task: str, version: str, label: str, evidence: Evidence, at: i
     return Event(EventKind.LABEL_BLOCKED, task, at, message, details)
 
 
-def moved(task: str, change: Change, at: int) -> Event:
+def moved(task: str, change: ServingChange, at: int) -> Event:
     """Versions went from one state to another."""
     said = "; ".join(f"{move.version} {_BECOMES[move.after]}: {move.reason}" for move in change.moves)
     details = {
@@ -82,10 +82,10 @@ def by_operator(kind: EventKind, what: str, task: str, reason: str, at: int) -> 
     return Event(kind, task, at, f"{task}: {what}: {reason}", {"reason": reason})
 
 
-def _kind(move: Move) -> EventKind:
-    if move.after is State.LIVE:
-        restored = move.before in (State.RETIRED, State.ROLLED_BACK)
+def _kind(move: Transition) -> EventKind:
+    if move.after is VersionStage.LIVE:
+        restored = move.before in (VersionStage.RETIRED, VersionStage.ROLLED_BACK)
         return EventKind.ROLLBACK if restored else EventKind.PROMOTED
-    if move.after is State.REFUSED:
+    if move.after is VersionStage.REFUSED:
         return EventKind.REFUSED
-    return EventKind.ROLLBACK if move.after is State.ROLLED_BACK else EventKind.TRIAL
+    return EventKind.ROLLBACK if move.after is VersionStage.ROLLED_BACK else EventKind.TRIAL

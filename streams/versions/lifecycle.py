@@ -14,10 +14,10 @@ from types import MappingProxyType
 
 from msgspec import Struct
 
-from streams.errors import MoveRefused
+from streams.errors import TransitionRefused
 
 
-class State(StrEnum):
+class VersionStage(StrEnum):
     REFUSED = "refused"
     SHADOW = "shadow"
     CANARY = "canary"
@@ -26,23 +26,23 @@ class State(StrEnum):
     ROLLED_BACK = "rolled_back"
 
 
-_FITTED = frozenset({State.REFUSED, State.SHADOW, State.CANARY, State.LIVE})
+_FITTED = frozenset({VersionStage.REFUSED, VersionStage.SHADOW, VersionStage.CANARY, VersionStage.LIVE})
 
 # A version that the offline gate refused has no files, and its name goes to the next attempt.
-ALLOWED: Mapping[State | None, frozenset[State]] = MappingProxyType(
+ALLOWED: Mapping[VersionStage | None, frozenset[VersionStage]] = MappingProxyType(
     {
         None: _FITTED,
-        State.REFUSED: _FITTED,
-        State.SHADOW: frozenset({State.LIVE, State.REFUSED, State.RETIRED}),
-        State.CANARY: frozenset({State.LIVE, State.ROLLED_BACK, State.RETIRED}),
-        State.LIVE: frozenset({State.RETIRED, State.ROLLED_BACK}),
-        State.RETIRED: frozenset({State.LIVE}),
-        State.ROLLED_BACK: frozenset({State.LIVE}),
+        VersionStage.REFUSED: _FITTED,
+        VersionStage.SHADOW: frozenset({VersionStage.LIVE, VersionStage.REFUSED, VersionStage.RETIRED}),
+        VersionStage.CANARY: frozenset({VersionStage.LIVE, VersionStage.ROLLED_BACK, VersionStage.RETIRED}),
+        VersionStage.LIVE: frozenset({VersionStage.RETIRED, VersionStage.ROLLED_BACK}),
+        VersionStage.RETIRED: frozenset({VersionStage.LIVE}),
+        VersionStage.ROLLED_BACK: frozenset({VersionStage.LIVE}),
     }
 )
 
 
-class Move(Struct, frozen=True):
+class Transition(Struct, frozen=True):
     """A version goes from one state to another.
 
     Attributes:
@@ -53,8 +53,8 @@ class Move(Struct, frozen=True):
     """
 
     version: str
-    before: State | None
-    after: State
+    before: VersionStage | None
+    after: VersionStage
     at: int
     by: str
     reason: str
@@ -62,9 +62,9 @@ class Move(Struct, frozen=True):
     def __post_init__(self) -> None:
         if self.after not in ALLOWED[self.before]:
             was = self.before or "unknown"
-            raise MoveRefused(f"{self.version} is {was}: from there it can't become {self.after}")
+            raise TransitionRefused(f"{self.version} is {was}: from there it can't become {self.after}")
 
 
-def states(history: Iterable[Move]) -> dict[str, State]:
+def states(history: Iterable[Transition]) -> dict[str, VersionStage]:
     """The state of each version, after moves that are in order."""
     return {move.version: move.after for move in history}

@@ -5,14 +5,14 @@ from dataclasses import dataclass, field, replace
 
 from models.binomial import fewest
 from schemas.config import Config
-from streams.versions.lifecycle import Move, State
+from streams.versions.lifecycle import Transition, VersionStage
 
 # The versions that the breaker remembers; more than a registry commonly keeps.
 _REMEMBERED = 16
 
 
 @dataclass(frozen=True, slots=True)
-class Active:
+class ActiveVersion:
     """Attributes:
     version: of the policy that routes.
     token: the newest fencing token under which a version has gone live.
@@ -25,7 +25,7 @@ class Active:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class PromotionPlan:
     """How a version that passed the offline gate goes live.
 
     Attributes:
@@ -34,12 +34,12 @@ class Plan:
         needs: checked answers that its trial takes.
     """
 
-    mode: State = State.LIVE
+    mode: VersionStage = VersionStage.LIVE
     share: float = 0.0
     needs: int = 0
 
 
-AT_ONCE = Plan()
+AT_ONCE = PromotionPlan()
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class Candidate:
     """
 
     version: str
-    plan: Plan
+    plan: PromotionPlan
     token: int
     since: int
 
@@ -130,7 +130,7 @@ class Pin:
 
 
 @dataclass(frozen=True, slots=True)
-class Posture:
+class ServingState:
     """A task as Redis has it.
 
     Attributes:
@@ -141,7 +141,7 @@ class Posture:
 
     count: int = 0
     fence: int = 0
-    active: Active | None = None
+    active: ActiveVersion | None = None
     candidate: Candidate | None = None
     breaker: Breaker = CLOSED
     pin: Pin | None = None
@@ -149,21 +149,23 @@ class Posture:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class ServingChange:
     """A decision: the posture as it is to be, and the moves that lead there."""
 
-    posture: Posture
-    moves: tuple[Move, ...] = ()
+    posture: ServingState
+    moves: tuple[Transition, ...] = ()
 
 
-def plan_of(config: Config) -> Plan:
+def plan_of(config: Config) -> PromotionPlan:
     """What the task's `promotion` asks of a version that passed the offline gate.
 
     A canary's trial takes as many answers as prove the target where all of them agree.
     """
     mode, _, amount = config.promotion.partition(":")
-    if mode == State.SHADOW:
-        return Plan(State.SHADOW, 0.0, int(amount))
-    if mode == State.CANARY:
-        return Plan(State.CANARY, float(amount), fewest(config.target_agreement, config.delta))
+    if mode == VersionStage.SHADOW:
+        return PromotionPlan(VersionStage.SHADOW, 0.0, int(amount))
+    if mode == VersionStage.CANARY:
+        return PromotionPlan(
+            VersionStage.CANARY, float(amount), fewest(config.target_agreement, config.delta)
+        )
     return AT_ONCE

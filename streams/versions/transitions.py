@@ -9,16 +9,29 @@ from dataclasses import replace
 
 from models.binomial import shortfall
 from streams.certify.evidence import Counts
-from streams.errors import MoveRefused
-from streams.versions.lifecycle import Move, State
-from streams.versions.serving_state import Active, Candidate, Change, Pin, Plan, Posture
+from streams.errors import TransitionRefused
+from streams.versions.lifecycle import Transition, VersionStage
+from streams.versions.serving_state import (
+    ActiveVersion,
+    Candidate,
+    Pin,
+    PromotionPlan,
+    ServingChange,
+    ServingState,
+)
 
 TRAINER, CERTIFY = "trainer", "certify"
 
 
 def published(
-    posture: Posture, version: str, token: int, plan: Plan, certify_from: int, reason: str, now: int
-) -> Change:
+    posture: ServingState,
+    version: str,
+    token: int,
+    plan: PromotionPlan,
+    certify_from: int,
+    reason: str,
+    now: int,
+) -> ServingChange:
     """A version that passed the offline gate goes live or on trial; while a pin holds, it waits in shadow.
 
     Args:
@@ -28,19 +41,19 @@ def published(
         MoveRefused: an alarm has spoken against such traces since.
     """
     if certify_from < posture.certify_from:
-        raise MoveRefused("an alarm was raised while it was fitted, against the traces that certify it")
-    if posture.pin is not None and plan.mode is State.LIVE:
-        plan, reason = Plan(State.SHADOW), f"{reason}; it waits for the pin to be lifted"
-    arrived = Move(version, None, plan.mode, now, TRAINER, reason)
-    if plan.mode is State.LIVE:
-        return _live(posture, arrived, State.RETIRED, token)
+        raise TransitionRefused("an alarm was raised while it was fitted, against the traces that certify it")
+    if posture.pin is not None and plan.mode is VersionStage.LIVE:
+        plan, reason = PromotionPlan(VersionStage.SHADOW), f"{reason}; it waits for the pin to be lifted"
+    arrived = Transition(version, None, plan.mode, now, TRAINER, reason)
+    if plan.mode is VersionStage.LIVE:
+        return _live(posture, arrived, VersionStage.RETIRED, token)
     after = replace(posture, candidate=Candidate(version, plan, token, now))
-    return Change(after, (*_ended(posture, f"{version} takes its place", now), arrived))
+    return ServingChange(after, (*_ended(posture, f"{version} takes its place", now), arrived))
 
 
 def alarmed(
-    posture: Posture, version: str, restored: str | None, certify_from: int, reason: str, now: int
-) -> Change | None:
+    posture: ServingState, version: str, restored: str | None, certify_from: int, reason: str, now: int
+) -> ServingChange | None:
     """A version's alarm was raised: it answers no more. None where it answers no more already.
 
     What is on trial beside a live version that falls ends with it: its trial, too, is about what was before.
@@ -55,45 +68,54 @@ def alarmed(
         return _stopped_elsewhere(posture, version, certify_from, now)
     candidate = posture.candidate
     if candidate is not None and candidate.version == version:
-        fallen = Move(version, candidate.plan.mode, State.ROLLED_BACK, now, CERTIFY, reason)
-        return Change(replace(posture, candidate=None), (fallen,))
+        fallen = Transition(version, candidate.plan.mode, VersionStage.ROLLED_BACK, now, CERTIFY, reason)
+        return ServingChange(replace(posture, candidate=None), (fallen,))
     opened = replace(
         posture,
         breaker=posture.breaker.opened(version, now, reason, CERTIFY),
         certify_from=max(posture.certify_from, certify_from),
     )
     if restored is None or posture.active is None or restored in posture.breaker.against:
-        return Change(replace(opened, candidate=None), _ended(posture, f"the alarm of {version}", now))
-    arrived = Move(restored, State.RETIRED, State.LIVE, now, CERTIFY, f"{reason}; its own certificate stands")
-    return _live(opened, arrived, State.ROLLED_BACK, posture.active.token)
+        return ServingChange(replace(opened, candidate=None), _ended(posture, f"the alarm of {version}", now))
+    arrived = Transition(
+        restored,
+        VersionStage.RETIRED,
+        VersionStage.LIVE,
+        now,
+        CERTIFY,
+        f"{reason}; its own certificate stands",
+    )
+    return _live(opened, arrived, VersionStage.ROLLED_BACK, posture.active.token)
 
 
-def _stopped_elsewhere(posture: Posture, version: str, certify_from: int, now: int) -> Change | None:
+def _stopped_elsewhere(
+    posture: ServingState, version: str, certify_from: int, now: int
+) -> ServingChange | None:
     on_trial = posture.candidate is not None and posture.candidate.version == version
     if on_trial or posture.breaker.stops(version):
         return None
     since = posture.certify_from if posture.active else max(posture.certify_from, certify_from)
     breaker = posture.breaker.stopping(version, now)
-    return Change(replace(posture, breaker=breaker, certify_from=since))
+    return ServingChange(replace(posture, breaker=breaker, certify_from=since))
 
 
-def may_answer(posture: Posture, version: str) -> bool:
+def may_answer(posture: ServingState, version: str) -> bool:
     """Whether a version answers requests, or does for all that an emptied registry knows."""
     forgotten = posture.active is None and not posture.breaker.stops(version)
     return forgotten or concerns(posture, version)
 
 
-def concerns(posture: Posture, version: str) -> bool:
+def concerns(posture: ServingState, version: str) -> bool:
     """Whether a version answers requests, so that its alarm changes more than its own state."""
     if posture.candidate is not None and posture.candidate.version == version:
-        return posture.candidate.plan.mode is State.CANARY
+        return posture.candidate.plan.mode is VersionStage.CANARY
     answers = posture.active is not None and posture.active.version == version
     return answers and not posture.breaker.stops(version)
 
 
 def concluded(
-    posture: Posture, version: str, trial: Counts, target: float, delta: float, now: int
-) -> Change | None:
+    posture: ServingState, version: str, trial: Counts, target: float, delta: float, now: int
+) -> ServingChange | None:
     """What a trial comes to; None while it goes on, or a pin holds.
 
     It is judged by an exact binomial test once it has all the answers that it takes: the candidate fails
@@ -107,16 +129,22 @@ def concluded(
     told = f"{trial.agreements} of {trial.audits} answers on trial agree"
     mode = candidate.plan.mode
     if shortfall(trial.agreements, trial.audits, target) < delta:
-        after = State.REFUSED if mode is State.SHADOW else State.ROLLED_BACK
-        failed = Move(version, mode, after, now, CERTIFY, f"{told}: below {target:g}")
-        return Change(replace(posture, candidate=None), (failed,))
-    passed = Move(version, mode, State.LIVE, now, CERTIFY, f"{told}: not below {target:g}")
-    return _live(posture, passed, State.RETIRED, candidate.token)
+        after = VersionStage.REFUSED if mode is VersionStage.SHADOW else VersionStage.ROLLED_BACK
+        failed = Transition(version, mode, after, now, CERTIFY, f"{told}: below {target:g}")
+        return ServingChange(replace(posture, candidate=None), (failed,))
+    passed = Transition(version, mode, VersionStage.LIVE, now, CERTIFY, f"{told}: not below {target:g}")
+    return _live(posture, passed, VersionStage.RETIRED, candidate.token)
 
 
 def put_live(
-    posture: Posture, version: str, before: State | None, leaving: State, by: str, reason: str, now: int
-) -> Change:
+    posture: ServingState,
+    version: str,
+    before: VersionStage | None,
+    leaving: VersionStage,
+    by: str,
+    reason: str,
+    now: int,
+) -> ServingChange:
     """An operator's word: `version` goes live, the breaker closes, and the live one becomes `leaving`.
 
     Raises:
@@ -125,13 +153,13 @@ def put_live(
     active = posture.active
     if active is not None and active.version == version:
         if not posture.breaker.stops(version):
-            raise MoveRefused(f"{version} is live already")
+            raise TransitionRefused(f"{version} is live already")
         return close_breaker(posture, by, reason, now)
     token = posture.fence if active is None else active.token
-    return _live(posture, Move(version, before, State.LIVE, now, by, reason), leaving, token)
+    return _live(posture, Transition(version, before, VersionStage.LIVE, now, by, reason), leaving, token)
 
 
-def close_breaker(posture: Posture, by: str, reason: str, now: int) -> Change:
+def close_breaker(posture: ServingState, by: str, reason: str, now: int) -> ServingChange:
     """An operator's word: the live version answers again.
 
     Raises:
@@ -139,35 +167,35 @@ def close_breaker(posture: Posture, by: str, reason: str, now: int) -> Change:
     """
     version = None if posture.active is None else posture.active.version
     if not posture.breaker.stops(version):
-        raise MoveRefused("the breaker is closed already")
-    return Change(replace(posture, breaker=posture.breaker.closed(version, now, reason, by)))
+        raise TransitionRefused("the breaker is closed already")
+    return ServingChange(replace(posture, breaker=posture.breaker.closed(version, now, reason, by)))
 
 
-def pinned(posture: Posture, by: str, reason: str, now: int) -> Change:
+def pinned(posture: ServingState, by: str, reason: str, now: int) -> ServingChange:
     """Nothing is promoted from now on; raises MoveRefused: so it is already."""
     if posture.pin is not None:
-        raise MoveRefused(f"promotions are pinned already, by {posture.pin.by}: {posture.pin.reason}")
-    return Change(replace(posture, pin=Pin(now, reason, by)))
+        raise TransitionRefused(f"promotions are pinned already, by {posture.pin.by}: {posture.pin.reason}")
+    return ServingChange(replace(posture, pin=Pin(now, reason, by)))
 
 
-def unpinned(posture: Posture, by: str, reason: str, now: int) -> Change:
+def unpinned(posture: ServingState, by: str, reason: str, now: int) -> ServingChange:
     """Promotions are free again, and one that has waited for nothing else goes live.
 
     Raises:
         MoveRefused: there is no pin.
     """
     if posture.pin is None:
-        raise MoveRefused("promotions are not pinned")
+        raise TransitionRefused("promotions are not pinned")
     free, candidate = replace(posture, pin=None), posture.candidate
     if candidate is None or candidate.plan.needs > 0:
-        return Change(free)
-    arrived = Move(
-        candidate.version, candidate.plan.mode, State.LIVE, now, by, f"the pin is lifted: {reason}"
+        return ServingChange(free)
+    arrived = Transition(
+        candidate.version, candidate.plan.mode, VersionStage.LIVE, now, by, f"the pin is lifted: {reason}"
     )
-    return _live(free, arrived, State.RETIRED, candidate.token)
+    return _live(free, arrived, VersionStage.RETIRED, candidate.token)
 
 
-def restorable(posture: Posture, kept: Sequence[str], states: Mapping[str, State]) -> list[str]:
+def restorable(posture: ServingState, kept: Sequence[str], states: Mapping[str, VersionStage]) -> list[str]:
     """The versions that were live before and were never stopped, newest first.
 
     Args:
@@ -178,31 +206,31 @@ def restorable(posture: Posture, kept: Sequence[str], states: Mapping[str, State
     return [
         version
         for version in reversed(kept)
-        if states.get(version) is State.RETIRED and version not in against
+        if states.get(version) is VersionStage.RETIRED and version not in against
     ]
 
 
-def _live(posture: Posture, arrived: Move, leaving: State, token: int) -> Change:
+def _live(posture: ServingState, arrived: Transition, leaving: VersionStage, token: int) -> ServingChange:
     """`arrived` takes the place of the live version and ends every trial; the breaker closes with it."""
     active, version, now = posture.active, arrived.version, arrived.at
-    why, moves = f"{version} takes its place", list[Move]()
+    why, moves = f"{version} takes its place", list[Transition]()
     if active is not None and active.version != version:
-        after = State.ROLLED_BACK if posture.breaker.stops(active.version) else leaving
-        moves.append(Move(active.version, State.LIVE, after, now, arrived.by, why))
+        after = VersionStage.ROLLED_BACK if posture.breaker.stops(active.version) else leaving
+        moves.append(Transition(active.version, VersionStage.LIVE, after, now, arrived.by, why))
     if posture.candidate is not None and posture.candidate.version != version:
         moves += _ended(posture, why, now)
     changed = replace(
         posture,
-        active=Active(version, token, now),
+        active=ActiveVersion(version, token, now),
         candidate=None,
         breaker=posture.breaker.closed(version, now, f"{version} goes live", arrived.by),
     )
-    return Change(changed, (*moves, arrived))
+    return ServingChange(changed, (*moves, arrived))
 
 
-def _ended(posture: Posture, reason: str, now: int) -> tuple[Move, ...]:
+def _ended(posture: ServingState, reason: str, now: int) -> tuple[Transition, ...]:
     """The end of the trial that is going on, if one is."""
     candidate = posture.candidate
     if candidate is None:
         return ()
-    return (Move(candidate.version, candidate.plan.mode, State.RETIRED, now, TRAINER, reason),)
+    return (Transition(candidate.version, candidate.plan.mode, VersionStage.RETIRED, now, TRAINER, reason),)

@@ -10,7 +10,7 @@ import pytest
 from models.errors import TrainingError
 from models.features import Features
 from models.fit import FitResult, TrainingSet, fit
-from models.manifest import Manifest, Teacher
+from models.manifest import LabelSource, Manifest
 from models.policy import Policy
 from models.training_set import WIDEST
 
@@ -144,10 +144,10 @@ def test_the_summary_has_the_keys_that_scripts_rely_on(result: FitResult) -> Non
 
 def test_the_manifest_keeps_who_taught_it_and_no_trace() -> None:
     features, labels = draw_texts(900, 0)
-    result = attempt(everything(features, labels), targets=(0.9,), teachers=(Teacher("m", "abc"),))
+    result = attempt(everything(features, labels), targets=(0.9,), teachers=(LabelSource("m", "abc"),))
     assert result.artifact is not None
     manifest = Manifest.decode(result.artifact.manifest)
-    assert manifest.teachers == (Teacher("m", "abc"),)
+    assert manifest.teachers == (LabelSource("m", "abc"),)
     assert not set(features.texts or ()) & {probe.text for probe in manifest.probes}
 
 

@@ -7,15 +7,15 @@ import pytest
 
 from models.embedders.prompt import Prompt
 from schemas.config import Config, parse_override
-from streams.encoder_spec import Encoding
-from streams.tasks import Live, Task, threshold, unsuited
+from streams.encoder_spec import EncoderSpec
+from streams.tasks import Task, Tasks, threshold, unsuited
 from tests.streams.building import ScriptedEmbedder, ScriptedPolicy, manifest
 
-STATIC = Encoding("model2vec:/m")
+STATIC = EncoderSpec("model2vec:/m")
 BOUND: dict[str, Any] = {"embedder": "model2vec:/m", "dimension": 3, "encoder": "scripted:1"}
 
 
-def configure(live: Live, key: str, **fields: Any) -> None:
+def configure(live: Tasks, key: str, **fields: Any) -> None:
     live.configure(key, parse_override(json.dumps(fields).encode()))
 
 
@@ -79,7 +79,7 @@ def test_the_dimension_is_the_configured_one_or_the_policy_s() -> None:
 
 
 def test_config_and_policies_meet_in_whichever_order_they_come() -> None:
-    live, installed = Live(), ScriptedPolicy()
+    live, installed = Tasks(), ScriptedPolicy()
     assert live.task("t") == Task("t", Config(), None, None)
     live.install("t", installed)
     before = live.task("t")
@@ -112,7 +112,7 @@ def test_config_and_policies_meet_in_whichever_order_they_come() -> None:
 def test_a_policy_answers_for_no_encoder_but_its_own(
     given: dict[str, Any], embedder: ScriptedEmbedder | None, says: str | None
 ) -> None:
-    live, installed = Live(), ScriptedPolicy(**BOUND | given)
+    live, installed = Tasks(), ScriptedPolicy(**BOUND | given)
     live.install("t", installed)
     configure(live, "t", embedder="model2vec:/m", threshold=0.0)
     live.encode(STATIC, embedder)
@@ -122,14 +122,14 @@ def test_a_policy_answers_for_no_encoder_but_its_own(
 
 
 def test_a_configured_dimension_that_the_encoder_does_not_have_is_told_before_there_is_a_policy() -> None:
-    live = Live()
+    live = Tasks()
     configure(live, "t", embedder="model2vec:/m", dimension=4)
     live.encode(STATIC, ScriptedEmbedder())
     assert live.unsuited() == {"t": "the config says `dimension` 4, and scripted:1 makes 3"}
 
 
 def test_an_encoder_that_has_failed_takes_its_policies_with_it_until_it_is_back() -> None:
-    live, embedder = Live(), ScriptedEmbedder()
+    live, embedder = Tasks(), ScriptedEmbedder()
     configure(live, "*", embedder="text>model2vec:/m")
     live.install("t", ScriptedPolicy(**BOUND | {"embedder": "text>model2vec:/m"}))
     live.install("u", ScriptedPolicy())
@@ -143,7 +143,7 @@ def test_an_encoder_that_has_failed_takes_its_policies_with_it_until_it_is_back(
 
 
 def test_the_encoders_asked_for_are_those_of_all_tasks_and_a_probe_asks_what_the_teacher_is_asked() -> None:
-    live = Live()
+    live = Tasks()
     assert live.encodings() == frozenset()
     configure(live, "*", embedder="model2vec:/m")
     configure(live, "t", embedder="text+model2vec:/m")
@@ -151,11 +151,11 @@ def test_the_encoders_asked_for_are_those_of_all_tasks_and_a_probe_asks_what_the
     told = {"prompt": "One of:\n{labels}", "labels": ["a", "b"]}
     configure(live, "v", embedder="probe:http://h/v1#m", teacher=told)
     prompt = Prompt("One of:\na\nb\n\nMessage: ", "\nLabel:")
-    assert live.encodings() == {STATIC, Encoding("probe:http://h/v1#m", prompt)}
+    assert live.encodings() == {STATIC, EncoderSpec("probe:http://h/v1#m", prompt)}
 
 
 def test_an_automatic_rate_is_high_unless_the_version_that_answers_is_known_to_be_certified() -> None:
-    live = Live()
+    live = Tasks()
     configure(live, "t", audit_rate="auto", audit_low=0.01, audit_high=0.2)
     rates = []
     live.install("t", ScriptedPolicy(version="v1"))

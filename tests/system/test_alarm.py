@@ -6,16 +6,16 @@ from contextlib import contextmanager
 
 from schemas.codec import DEFERRAL, EVENT, LABEL
 from schemas.messages import Deferral, Event, EventKind, Label, Reason, Request
-from streams.state.audits import Audits
-from streams.versions.lifecycle import State
-from streams.versions.serving_state import Plan
+from streams.state.audits import AuditStore
+from streams.versions.lifecycle import VersionStage
+from streams.versions.serving_state import PromotionPlan
 from tests.system.deployment import Deployment, wait_until
 from tests.system.gold import GoldTeacher
 from tests.system.topics import Inbox, decoded
 from tests.system.versions import add, connected, live, posture, states_of
 from tests.system.wishes import LABELS, TASK, VERSION, answers, publish, wishes
 
-SHADOW, CANARY = Plan(State.SHADOW, 0.0, 50), Plan(State.CANARY, 0.5, 100)
+SHADOW, CANARY = PromotionPlan(VersionStage.SHADOW, 0.0, 50), PromotionPlan(VersionStage.CANARY, 0.5, 100)
 BATCH = 60
 MANY = 100
 PAUSE = 0.2
@@ -90,7 +90,7 @@ def test_after_an_alarm_all_is_deferred_until_a_refit_on_recent_traces_answers_a
         assert sum(now[label.id] == label.label for label in by(labels, "v2")) >= 0.9 * len(by(labels, "v2"))
         assert_deferred_and_sampled(deferrals.wait_for(500 + BATCH))
     assert not posture(deployment).breaker.stops("v2")
-    assert states_of(deployment) == {"v1": State.ROLLED_BACK, "v2": State.LIVE}
+    assert states_of(deployment) == {"v1": VersionStage.ROLLED_BACK, "v2": VersionStage.LIVE}
     (alarm,) = told(deployment, EventKind.ALARM)
     assert "the breaker is open, everything goes to the teacher, and a refit is asked for" in alarm.message
     deployment.stop()
@@ -115,7 +115,7 @@ def test_the_version_before_is_restored_while_its_own_certificate_stands(deploym
         sent.send_until(lambda _: live(deployment) == VERSION, iter(requests[300:]))
         wait_until(lambda: worker.told().count("is served by v1") == 2, 30, "v1 to serve again")
         assert len(by(sent.send(requests[200:300]), VERSION)) > 50
-    assert states_of(deployment) == {"v1": State.LIVE, "v2": State.ROLLED_BACK}
+    assert states_of(deployment) == {"v1": VersionStage.LIVE, "v2": VersionStage.ROLLED_BACK}
     assert not posture(deployment).breaker.open
     (alarm,) = told(deployment, EventKind.ALARM)
     assert "v1, whose own certificate stands, answers again" in alarm.message
@@ -123,7 +123,9 @@ def test_the_version_before_is_restored_while_its_own_certificate_stands(deploym
 
 
 def stands(deployment: Deployment, version: str) -> bool:
-    return connected(deployment, lambda connection: Audits(connection, deployment.keys).stands(TASK, version))
+    return connected(
+        deployment, lambda connection: AuditStore(connection, deployment.keys).stands(TASK, version)
+    )
 
 
 def test_versions_on_trial_are_promoted_or_refused_by_what_the_teacher_says_of_their_answers(
@@ -137,17 +139,17 @@ def test_versions_on_trial_are_promoted_or_refused_by_what_the_teacher_says_of_t
         add(deployment, 2, SHADOW)
         worker.wait_until_it_says("has v2 on trial")
         assert by(sent.send([next(requests) for _ in range(BATCH)]), "v1")
-        sent.send_until(lambda _: states_of(deployment)["v2"] is State.LIVE, requests)
+        sent.send_until(lambda _: states_of(deployment)["v2"] is VersionStage.LIVE, requests)
         worker.wait_until_it_says("is served by v2")
         add(deployment, 3, CANARY)
         worker.wait_until_it_says("has v3 on trial")
         shared = sent.send([next(requests) for _ in range(BATCH)])
         assert by(shared, "v2")
         assert by(shared, "v3")
-        sent.send_until(lambda _: states_of(deployment)["v3"] is State.LIVE, requests)
+        sent.send_until(lambda _: states_of(deployment)["v3"] is VersionStage.LIVE, requests)
         add(deployment, 4, SHADOW, (*LABELS[1:], LABELS[0]))
         worker.wait_until_it_says("has v4 on trial")
-        answered = sent.send_until(lambda _: states_of(deployment)["v4"] is State.REFUSED, requests)
+        answered = sent.send_until(lambda _: states_of(deployment)["v4"] is VersionStage.REFUSED, requests)
         assert not by(answered, "v4")
     assert live(deployment) == "v3"
     deployment.stop()

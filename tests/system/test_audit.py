@@ -7,10 +7,10 @@ from schemas.config import Config
 from schemas.messages import Guess, Reason, Trace
 from streams.certify.evidence import Counts
 from streams.certify.observations import traced
-from streams.certify.status import Finding
-from streams.certify.step import Held, turn
-from streams.sampling import Auditor
-from streams.state.audits import Audits
+from streams.certify.status import CertificateStatus
+from streams.certify.step import Snapshot, turn
+from streams.sampling import Sampler
+from streams.state.audits import AuditStore
 from streams.state.connection import Connection
 from tests.system.deployment import Deployment, wait_until
 from tests.system.gold import GoldTeacher
@@ -83,8 +83,8 @@ def test_traces_that_a_killed_certify_had_counted_but_not_committed_are_not_coun
         lambda: has_read_all(deployment, "certify", deployment.topics.traces), 60, "certify has read all"
     )
     messages = everything(deployment, deployment.topics.traces)
-    at_once = traced([(TRACE.decode(message.value()), message) for message in messages], Auditor(b""))[TASK]
-    outcome = turn(TASK, Held(), at_once, Config(audit_rate=1.0), 0, complete=True)
+    at_once = traced([(TRACE.decode(message.value()), message) for message in messages], Sampler(b""))[TASK]
+    outcome = turn(TASK, Snapshot(), at_once, Config(audit_rate=1.0), 0, complete=True)
     found = finding(deployment)
     assert (found.audits, found.agreements) == (BACKLOG, BACKLOG // 2)
     assert found.says_the_same(outcome.versions[VERSION].finding), "the alarm's state to the last bit"
@@ -112,11 +112,11 @@ def counts(deployment: Deployment) -> Counts:
     return Counts(found.audits, found.agreements)
 
 
-def finding(deployment: Deployment) -> Finding:
-    async def read() -> Finding:
+def finding(deployment: Deployment) -> CertificateStatus:
+    async def read() -> CertificateStatus:
         connection = Connection(deployment.redis)
         try:
-            return await Audits(connection, deployment.keys).finding(TASK, VERSION)
+            return await AuditStore(connection, deployment.keys).finding(TASK, VERSION)
         finally:
             await connection.aclose()
 

@@ -10,9 +10,9 @@ from confluent_kafka.admin import AdminClient
 from infra.serve.status import standings
 from schemas.codec import DEFERRAL, EVENT, REPLY, TRACE
 from schemas.messages import Deferral, Guess, Reason, Reply, Request, Teacher, Trace
-from streams.certify.status import Finding
+from streams.certify.status import CertificateStatus
 from streams.kafka.topics import ensure
-from streams.state.audits import Audits
+from streams.state.audits import AuditStore
 from streams.state.connection import Connection
 from tests.system.deployment import Deployment, wait_until
 from tests.system.topics import Inbox, decoded
@@ -56,13 +56,15 @@ def produce(deployment: Deployment, topic: str, values: Sequence[bytes]) -> None
     assert producer.flush(30) == 0
 
 
-def finding(deployment: Deployment) -> Finding:
+def finding(deployment: Deployment) -> CertificateStatus:
     return asyncio.run(_finding(deployment))
 
 
-def wait_for(deployment: Deployment, what: str, happened: Callable[[Finding], bool]) -> Finding:
+def wait_for(
+    deployment: Deployment, what: str, happened: Callable[[CertificateStatus], bool]
+) -> CertificateStatus:
     """The finding once it is as it should be."""
-    seen: list[Finding] = []
+    seen: list[CertificateStatus] = []
 
     def looked() -> bool:
         seen.append(finding(deployment))
@@ -130,7 +132,7 @@ def test_redis_that_was_emptied_or_set_back_is_made_whole_and_nothing_is_claimed
     deployment.worker("certify")
     victim = deployment.worker("certify")
 
-    def whole(audits: int) -> Callable[[Finding], bool]:
+    def whole(audits: int) -> Callable[[CertificateStatus], bool]:
         return lambda found: (found.audits, found.pending, found.certified) == (audits, 2, True)
 
     wait_for(deployment, "400 audits", whole(400))
@@ -184,16 +186,16 @@ def test_another_promise_another_delta_and_another_teacher_take_effect_while_it_
     deployment.stop()
 
 
-def _not_in_part(found: Finding, audits: int) -> bool:
+def _not_in_part(found: CertificateStatus, audits: int) -> bool:
     if found.certified and found.audits != audits:
         pytest.fail(f"claimed from a part: {found}")
     return False
 
 
-async def _finding(deployment: Deployment) -> Finding:
+async def _finding(deployment: Deployment) -> CertificateStatus:
     connection = Connection(deployment.redis)
     try:
-        return await Audits(connection, deployment.keys).finding(TASK, VERSION)
+        return await AuditStore(connection, deployment.keys).finding(TASK, VERSION)
     finally:
         await connection.aclose()
 

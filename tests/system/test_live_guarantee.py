@@ -5,9 +5,9 @@ from collections.abc import Collection, Sequence
 
 from schemas.codec import LABEL, TRACE
 from schemas.messages import Label, Reason, Trace
-from streams.certify.status import Finding
-from streams.sampling import Auditor
-from streams.state.audits import Audits
+from streams.certify.status import CertificateStatus
+from streams.sampling import Sampler
+from streams.state.audits import AuditStore
 from tests.system.deployment import Deployment, wait_until
 from tests.system.gold import GoldTeacher
 from tests.system.topics import Inbox, decoded
@@ -28,7 +28,7 @@ def test_an_automatic_rate_audits_less_once_certified_and_one_sample_certifies_t
     early, late = requests[:BEFORE], requests[BEFORE:]
     deployment.worker("route").wait_until_it_says(f"is served by {VERSION}")
     deployment.worker("learn", "certify")
-    auditor = Auditor(deployment.settings.audit_key.get_secret_value().encode())
+    auditor = Sampler(deployment.settings.audit_key.get_secret_value().encode())
     # Requests that are audited at the high rate alone, to see when the router has come down from it.
     probes = [one for one in wishes(400, "probe") if auditor.draw(one.id) >= LOW]
     with (
@@ -100,8 +100,8 @@ def test_a_label_that_the_teacher_gives_no_more_is_answered_no_more_and_the_othe
     deployment.stop()
 
 
-def finding(deployment: Deployment) -> Finding:
-    return connected(deployment, lambda one: Audits(one, deployment.keys).finding(TASK, VERSION))
+def finding(deployment: Deployment) -> CertificateStatus:
+    return connected(deployment, lambda one: AuditStore(one, deployment.keys).finding(TASK, VERSION))
 
 
 def audited(labels: Sequence[Label], ids: Collection[str]) -> float:

@@ -6,8 +6,8 @@ from schemas.codec import TRACE
 from schemas.messages import Reason, Trace
 from streams.clock import unix_ms
 from streams.state.connection import Connection
-from streams.state.refit_queue import GROUP, Refits
-from streams.versions.serving_state import Active
+from streams.state.refit_queue import GROUP, RefitQueue
+from streams.versions.serving_state import ActiveVersion
 from tests.system.deployment import Deployment, wait_until
 from tests.system.versions import asked, connected
 from tests.system.wishes import TASK, meant, policy, wishes
@@ -64,7 +64,7 @@ def ask_for_refit(deployment: Deployment) -> None:
     """As certify does when an alarm is raised."""
 
     async def ask(connection: Connection) -> None:
-        refits = Refits(connection, deployment.keys, "certify", 60.0)
+        refits = RefitQueue(connection, deployment.keys, "certify", 60.0)
         await refits.ask(TASK, unix_ms(), "alarm")
 
     connected(deployment, ask)
@@ -98,7 +98,7 @@ def led_by(trainers: list[Worker]) -> tuple[Worker, Worker]:
     return leader, standby
 
 
-def active(deployment: Deployment) -> Active | None:
+def active(deployment: Deployment) -> ActiveVersion | None:
     return asked(deployment, lambda registry: registry.active(TASK))
 
 

@@ -3,15 +3,15 @@
 import math
 from collections import Counter
 
-from infra.demo.simulated_teacher import Manners, SimulatedTeacher
+from infra.demo.simulated_teacher import SimulatedTeacher, TeacherBehaviour
 from infra.local.child import free_port
 from schemas.codec import LABEL, REPLY
 from tests.system.deployment import Deployment, wait_until
 from tests.system.topics import Inbox, decoded, everything, has_read_all
 from tests.system.wishes import LABELS, TASK, meant, wishes
 
-UNWELL = Manners(latency=0.02, wrong=0.0, throttled=0.1, failing=0.1)
-WELL = Manners(latency=0.0, wrong=0.0, throttled=0.0, failing=0.0)
+UNWELL = TeacherBehaviour(latency=0.02, wrong=0.0, throttled=0.1, failing=0.1)
+WELL = TeacherBehaviour(latency=0.0, wrong=0.0, throttled=0.0, failing=0.0)
 RETRY_AFTER_MS = 1_000.0
 
 

@@ -4,7 +4,7 @@ from collections import Counter
 
 from infra.local.child import free_port
 from schemas.codec import LABEL, TRACE
-from streams.state.audits import Audits
+from streams.state.audits import AuditStore
 from streams.state.connection import Connection
 from tests.system.deployment import Deployment, wait_until
 from tests.system.gold import GoldTeacher
@@ -51,7 +51,7 @@ def counted(deployment: Deployment) -> dict[str, int]:
     """Audits that count for each version."""
 
     async def count(connection: Connection) -> dict[str, int]:
-        audits = Audits(connection, deployment.keys)
+        audits = AuditStore(connection, deployment.keys)
         return {version: (await audits.counts(TASK, version)).audits for version in ("v1", "v2")}
 
     return connected(deployment, count)

@@ -11,8 +11,8 @@ from models.manifest import Manifest
 from streams.clock import unix_ms
 from streams.state.connection import Connection
 from streams.state.registry import Registry
-from streams.versions.lifecycle import State, states
-from streams.versions.serving_state import AT_ONCE, Plan, Posture
+from streams.versions.lifecycle import VersionStage, states
+from streams.versions.serving_state import AT_ONCE, PromotionPlan, ServingState
 from streams.versions.transitions import alarmed
 from tests.system.deployment import Deployment
 from tests.system.wishes import TASK, policy
@@ -39,7 +39,7 @@ def connected(deployment: Deployment, question: Callable[[Connection], Awaitable
 
 
 def add(
-    deployment: Deployment, number: int, plan: Plan = AT_ONCE, labels: Sequence[str] | None = None
+    deployment: Deployment, number: int, plan: PromotionPlan = AT_ONCE, labels: Sequence[str] | None = None
 ) -> None:
     """Publish the policy of the wishes as version `v<number>`; with other labels it is wrong."""
     made = policy(TASK)
@@ -61,7 +61,7 @@ def stop(deployment: Deployment, version: str) -> None:
     )
 
 
-def posture(deployment: Deployment) -> Posture:
+def posture(deployment: Deployment) -> ServingState:
     return asked(deployment, lambda registry: registry.posture(TASK))
 
 
@@ -71,5 +71,5 @@ def live(deployment: Deployment) -> str | None:
     return active.version if active else None
 
 
-def states_of(deployment: Deployment) -> dict[str, State]:
+def states_of(deployment: Deployment) -> dict[str, VersionStage]:
     return states(asked(deployment, lambda registry: registry.history(TASK)))

@@ -7,8 +7,8 @@ from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
-from infra.bench.drift.finding import Alarm, Answers, Certified, Finding, Recovery
-from infra.bench.drift.run import AIM, Record
+from infra.bench.drift.finding import AnswerCounts, DriftFigures, FirstAlarm, FirstCertificate, Recovery
+from infra.bench.drift.run import AIM, RunRecord
 from infra.bench.drift.stream import Stream, place_of
 from schemas.messages import Event, EventKind, Label
 
@@ -23,7 +23,7 @@ class _Run:
         stopped: the first alarm since; None where there was none.
     """
 
-    def __init__(self, stream: Stream, record: Record) -> None:
+    def __init__(self, stream: Stream, record: RunRecord) -> None:
         self.stream = stream
         self.labels = sorted(record.labels, key=lambda label: place_of(label.id))
         self.before, self.after = self.labels[: stream.drifted], self.labels[stream.drifted :]
@@ -42,14 +42,14 @@ class _Run:
         """How many were sent after `since` until `until`."""
         return bisect_right(self._sent, until) - bisect_right(self._sent, since)
 
-    def answers(self, labels: Sequence[Label]) -> Answers:
+    def answers(self, labels: Sequence[Label]) -> AnswerCounts:
         taken = [label for label in labels if label.source == "surrogate"]
         said = [self.stream.said[place_of(label.id)] for label in taken]
         agreed = sum(label.label == gold for label, gold in zip(taken, said, strict=True))
-        return Answers(len(labels), len(taken), agreed, sum(gold in self.stream.unseen for gold in said))
+        return AnswerCounts(len(labels), len(taken), agreed, sum(gold in self.stream.unseen for gold in said))
 
 
-def finding(stream: Stream, record: Record) -> Finding:
+def finding(stream: Stream, record: RunRecord) -> DriftFigures:
     """What the run shows.
 
     Args:
@@ -57,7 +57,7 @@ def finding(stream: Stream, record: Record) -> Finding:
     """
     run = _Run(stream, record)
     live, final = _newest(run.before), _newest(run.after)
-    return Finding(
+    return DriftFigures(
         before=run.answers(run.before[-LAST:]),
         exposed=run.answers(_exposed(run, live)),
         after=run.answers(run.after),
@@ -74,7 +74,7 @@ def finding(stream: Stream, record: Record) -> Finding:
     )
 
 
-def sentences(stream: Stream, record: Record) -> Iterator[str]:
+def sentences(stream: Stream, record: RunRecord) -> Iterator[str]:
     """What the system has told, each with the seconds since the first drifted request."""
     begun = _Run(stream, record).begun
     return (f"{(event.at - begun) / 1000:+.1f} s {event.message}" for event in record.events)
@@ -100,10 +100,10 @@ def _places(labels: Sequence[Label], versions: Iterable[str | None]) -> list[int
     ]
 
 
-def _certified(run: _Run, version: str | None, begin: int, end: int | None) -> Certified | None:
+def _certified(run: _Run, version: str | None, begin: int, end: int | None) -> FirstCertificate | None:
     for event in run.told(EventKind.CERTIFIED, since=begin, until=end):
         if event.details["version"] == version:
-            return Certified(run.requests(begin, event.at), event.details["audits"])
+            return FirstCertificate(run.requests(begin, event.at), event.details["audits"])
     return None
 
 
@@ -117,9 +117,9 @@ def _stands(run: _Run, version: str | None, end: int | None) -> bool:
     return last is EventKind.CERTIFIED
 
 
-def _alarm(run: _Run, event: Event) -> Alarm:
+def _alarm(run: _Run, event: Event) -> FirstAlarm:
     details = event.details
-    return Alarm((event.at - run.begun) / 1000, details["recent_audits"], details["recent_agreements"])
+    return FirstAlarm((event.at - run.begun) / 1000, details["recent_audits"], details["recent_agreements"])
 
 
 def _recovery(run: _Run, since: int) -> Recovery | None:

@@ -7,7 +7,7 @@ from schemas.messages import EventKind
 
 
 @dataclass(frozen=True, slots=True)
-class Answers:
+class AnswerCounts:
     """Requests of a part of the stream.
 
     Attributes:
@@ -31,7 +31,7 @@ class Answers:
 
 
 @dataclass(frozen=True, slots=True)
-class Certified:
+class FirstCertificate:
     """A version's first certificate in a part of the stream.
 
     Attributes:
@@ -44,7 +44,7 @@ class Certified:
 
 
 @dataclass(frozen=True, slots=True)
-class Alarm:
+class FirstAlarm:
     """The first one after the drift.
 
     Attributes:
@@ -70,7 +70,7 @@ class Recovery:
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class DriftFigures:
     """Attributes:
     before, last: some requests before the drift, and as many at the end of the stream.
     exposed: from the first drifted request to the last answer of the version that was live then, or of the
@@ -85,15 +85,15 @@ class Finding:
     promised: coverage that the gate promised of the newest version that went live.
     """
 
-    before: Answers
-    exposed: Answers
-    after: Answers
-    last: Answers
-    certified: Certified | None
-    alarm: Alarm | None
+    before: AnswerCounts
+    exposed: AnswerCounts
+    after: AnswerCounts
+    last: AnswerCounts
+    certified: FirstCertificate | None
+    alarm: FirstAlarm | None
     recovery: Recovery | None
     replaced: int | None
-    again: Certified | None
+    again: FirstCertificate | None
     stood: bool
     stands: bool
     told: Mapping[EventKind, int]

@@ -9,13 +9,13 @@ from pathlib import Path
 
 from infra.bench.banking import Split, read
 from infra.bench.drift.analysis import finding, sentences
-from infra.bench.drift.finding import Finding
+from infra.bench.drift.finding import DriftFigures
 from infra.bench.drift.run import AUDIT_RATE, run
 from infra.bench.drift.scenarios import DRIFTS
-from infra.bench.drift.shown import Pair, section
+from infra.bench.drift.shown import AuditsOnOff, section
 from infra.bench.progress import tell
 from infra.bench.report import Report, report
-from infra.bench.request import Order
+from infra.bench.request import BenchRequest
 from infra.bench.servers import servers
 from infra.errors import MissingData
 from streams.settings import Settings
@@ -24,7 +24,7 @@ DRIFTED = 5_500
 """Place of the first drifted request."""
 
 
-def measure(order: Order) -> Report:
+def measure(order: BenchRequest) -> Report:
     """Raises:
     InvalidFile, MissingData: see `infra.bench.banking.read`; or there is no such drift.
     LocalServerError, StreamsError: a server does not start, or the system does not get on.
@@ -49,14 +49,14 @@ def chosen(names: Sequence[str]) -> list[str]:
     return [name for name in DRIFTS if not names or name in names]
 
 
-def _pair(settings: Settings, data: Split, name: str, seed: int) -> Pair:
+def _pair(settings: Settings, data: Split, name: str, seed: int) -> AuditsOnOff:
     stream = DRIFTS[name](data, seed, DRIFTED)
 
-    def measured(audits: str, rate: float) -> Finding:
+    def measured(audits: str, rate: float) -> DriftFigures:
         tell(f"{name}, run {seed}, audits {audits}:")
         record = run(settings, data, stream, rate)
         for sentence in sentences(stream, record):
             tell(f"  {sentence}")
         return finding(stream, record)
 
-    return Pair(measured("on", AUDIT_RATE), measured("off", 0.0))
+    return AuditsOnOff(measured("on", AUDIT_RATE), measured("off", 0.0))

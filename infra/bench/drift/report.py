@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from statistics import mean, median
 
 from infra.bench.drift.analysis import LAST
-from infra.bench.drift.finding import Answers, Certified, Finding
+from infra.bench.drift.finding import AnswerCounts, DriftFigures, FirstCertificate
 from infra.bench.tables import share
 from schemas.messages import EventKind
 
@@ -24,7 +24,7 @@ class Row:
 
     name: str
     unit: str
-    value: Callable[[Finding], float | None]
+    value: Callable[[DriftFigures], float | None]
     shown: Callable[[float], str]
     typical: Callable[[Sequence[float]], float] = median
 
@@ -46,12 +46,12 @@ def rows() -> list[Row]:
     ]
 
 
-def _certificate(which: str, of: Callable[[Finding], Certified | None]) -> Iterator[Row]:
-    def requests(found: Finding) -> float | None:
+def _certificate(which: str, of: Callable[[DriftFigures], FirstCertificate | None]) -> Iterator[Row]:
+    def requests(found: DriftFigures) -> float | None:
         certified = of(found)
         return None if certified is None else certified.requests
 
-    def audits(found: Finding) -> float | None:
+    def audits(found: DriftFigures) -> float | None:
         certified = of(found)
         return None if certified is None else certified.audits
 
@@ -59,7 +59,7 @@ def _certificate(which: str, of: Callable[[Finding], Certified | None]) -> Itera
     yield Row(f"{which}, by", "audits", audits, _whole)
 
 
-def _answers(which: str, of: Callable[[Finding], Answers]) -> Iterator[Row]:
+def _answers(which: str, of: Callable[[DriftFigures], AnswerCounts]) -> Iterator[Row]:
     yield Row(f"{which}: coverage", "share", lambda found: of(found).coverage, share)
     yield Row(f"{which}: agreement", "share", lambda found: of(found).agreement, share)
 

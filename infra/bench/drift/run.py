@@ -49,7 +49,7 @@ _QUIET = 2.0
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class RunRecord:
     """What the topics hold.
 
     Attributes:
@@ -61,7 +61,7 @@ class Record:
     events: tuple[Event, ...]
 
 
-def run(servers: Settings, data: Split, stream: Stream, audit_rate: float) -> Record:
+def run(servers: Settings, data: Split, stream: Stream, audit_rate: float) -> RunRecord:
     """Raises:
     LocalServerError, StreamsError: the system does not start, or does not get on.
     """
@@ -72,7 +72,7 @@ def run(servers: Settings, data: Split, stream: Stream, audit_rate: float) -> Re
         with OutsideTeacher(deployment, lambda deferral: _reply(stream, deferral)):
             labels = _asked(deployment, data, stream)
         deployment.stop()
-        return Record(labels, _events(deployment))
+        return RunRecord(labels, _events(deployment))
 
 
 @contextmanager

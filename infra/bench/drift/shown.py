@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from infra.bench.drift.finding import Finding
+from infra.bench.drift.finding import DriftFigures
 from infra.bench.drift.report import Row, rows
 from infra.bench.drift.run import AIM, AUDIT_RATE, TARGET
 from infra.bench.drift.scenarios import FOLDED, SWAPPED, UNSEEN
@@ -20,14 +20,14 @@ _TITLES = {
 }
 
 
-class Pair(NamedTuple):
+class AuditsOnOff(NamedTuple):
     """One run: the same stream with audits and without."""
 
-    on: Finding
-    off: Finding
+    on: DriftFigures
+    off: DriftFigures
 
 
-def section(name: str, pairs: Sequence[Pair]) -> Section:
+def section(name: str, pairs: Sequence[AuditsOnOff]) -> Section:
     """Of one kind of drift, all of its runs."""
     on, off = [pair.on for pair in pairs], [pair.off for pair in pairs]
     title = (
@@ -39,7 +39,7 @@ def section(name: str, pairs: Sequence[Pair]) -> Section:
     return Table(title, (name, _ON, _OFF), cells), found
 
 
-def _cell(row: Row, findings: Sequence[Finding]) -> str:
+def _cell(row: Row, findings: Sequence[DriftFigures]) -> str:
     """What is typical; and of how many runs, where it is not all of them."""
     values = _values(row, findings)
     if not values:
@@ -48,7 +48,7 @@ def _cell(row: Row, findings: Sequence[Finding]) -> str:
     return f"{row.shown(row.typical(values))}{some}"
 
 
-def _figures(name: str, row: Row, on: Sequence[Finding], off: Sequence[Finding]) -> list[Figure]:
+def _figures(name: str, row: Row, on: Sequence[DriftFigures], off: Sequence[DriftFigures]) -> list[Figure]:
     values, others = _values(row, on), _values(row, off)
     beside = [row.typical(others)] if others else []
     if values:
@@ -56,5 +56,5 @@ def _figures(name: str, row: Row, on: Sequence[Finding], off: Sequence[Finding])
     return [figure(f"{name}, {_OFF}: {row.name}", beside, row.unit)] if beside else []
 
 
-def _values(row: Row, findings: Sequence[Finding]) -> list[float]:
+def _values(row: Row, findings: Sequence[DriftFigures]) -> list[float]:
     return [value for finding in findings if (value := row.value(finding)) is not None]

@@ -9,7 +9,7 @@ from models.certificate import likelihood_ratios
 
 
 @dataclass(slots=True)
-class Watch:
+class AlarmStreams:
     """Streams that are audited in step; those whose alarm is raised leave.
 
     Attributes:
@@ -24,7 +24,7 @@ class Watch:
     credited: bool = True
 
     @classmethod
-    def over(cls, streams: int, target: float, run_length: float, credited: bool = True) -> "Watch":
+    def over(cls, streams: int, target: float, run_length: float, credited: bool = True) -> "AlarmStreams":
         alternatives = len(likelihood_ratios(target)[0])
         return cls(target, run_length, np.zeros((streams, alternatives)), credited)
 
@@ -49,7 +49,7 @@ class Watch:
 
 
 @dataclass(frozen=True, slots=True)
-class Waits:
+class RunLengths:
     """How long streams were watched.
 
     Attributes:
@@ -81,7 +81,7 @@ class Waits:
         return self.audits / max(1, len(self.raised))
 
 
-def wait(watch: Watch, agreement: float, most: int, generator: np.random.Generator) -> Waits:
+def wait(watch: AlarmStreams, agreement: float, most: int, generator: np.random.Generator) -> RunLengths:
     """Audit the streams at one agreement until each has raised its alarm, or `most` times."""
     streams, raised, audits = len(watch), [], 0
     for number in range(1, most + 1):
@@ -90,4 +90,4 @@ def wait(watch: Watch, agreement: float, most: int, generator: np.random.Generat
         raised += [number] * alarms
         if not len(watch):
             break
-    return Waits(np.array(raised, dtype=np.int64), audits, streams)
+    return RunLengths(np.array(raised, dtype=np.int64), audits, streams)

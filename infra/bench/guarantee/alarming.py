@@ -5,7 +5,7 @@ Beside it the same e-detector with its overshoot, which is what a threshold of t
 
 from collections.abc import Sequence
 
-from infra.bench.guarantee.alarm import Waits, Watch, wait
+from infra.bench.guarantee.alarm import AlarmStreams, RunLengths, wait
 from infra.bench.guarantee.promise import Generator, Promise, Section, whole
 from infra.bench.report import Figure, figure
 from infra.bench.tables import Table, share
@@ -16,7 +16,7 @@ LONGEST_DELAY, LONGEST_RUN, RUN_ABOVE = 5_000, 200_000, 10_000
 ALARM, OVERSHOOTING = "alarm", "with overshoot"
 
 
-def delay(fall: float, watch: Watch, generator: Generator) -> Waits:
+def delay(fall: float, watch: AlarmStreams, generator: Generator) -> RunLengths:
     """Audits to the alarm when agreement falls to `fall` after a good history; false alarms left out."""
     wait(watch, BEFORE, HISTORY, generator)
     return wait(watch, fall, LONGEST_DELAY, generator)
@@ -26,8 +26,8 @@ def section(count: int, promise: Promise, generator: Generator) -> Section:
     """`count` streams for each fall and each run."""
     target, length = promise.target, promise.run_length
 
-    def watch(name: str) -> Watch:
-        return Watch.over(count, target, length, credited=name == ALARM)
+    def watch(name: str) -> AlarmStreams:
+        return AlarmStreams.over(count, target, length, credited=name == ALARM)
 
     names = (ALARM, OVERSHOOTING)
     delays = {name: [delay(fall, watch(name), generator) for fall in FALLS] for name in names}
@@ -54,7 +54,10 @@ def section(count: int, promise: Promise, generator: Generator) -> Section:
 
 
 def _figures(
-    target: float, delays: dict[str, list[Waits]], runs: dict[str, Waits], above: dict[str, Waits]
+    target: float,
+    delays: dict[str, list[RunLengths]],
+    runs: dict[str, RunLengths],
+    above: dict[str, RunLengths],
 ) -> list[Figure]:
     def beside(name: str, unit: str, values: Sequence[float]) -> Figure:
         return figure(name, values[:1], unit, f"e-detector {OVERSHOOTING}", values[1:])

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from infra.bench.guarantee import certificate
-from infra.bench.guarantee.alarm import Watch
+from infra.bench.guarantee.alarm import AlarmStreams
 from infra.bench.guarantee.alarming import FALLS, delay
 from infra.bench.guarantee.certifying import AUDITS, streams
 from infra.bench.guarantee.promise import Generator, Promise, Section, whole
@@ -17,7 +17,7 @@ TRUTH, FALL = 0.98, FALLS[0]
 
 
 @dataclass(frozen=True, slots=True)
-class Spending:
+class AuditCost:
     """A day at one audit rate: `REQUESTS`, of which the surrogate answers the share `COVERAGE`.
 
     Attributes:
@@ -35,19 +35,19 @@ class Spending:
     to_alarm: float
 
 
-def spending(rate: float, proof: float, alarm: float) -> Spending:
+def spending(rate: float, proof: float, alarm: float) -> AuditCost:
     """Args:
     proof, alarm: audits that they take.
     """
     audits = REQUESTS * COVERAGE * rate
-    return Spending(rate, audits, COVERAGE * (1.0 - rate), 24 * proof / audits, 24 * alarm / audits)
+    return AuditCost(rate, audits, COVERAGE * (1.0 - rate), 24 * proof / audits, 24 * alarm / audits)
 
 
 def section(count: int, promise: Promise, generator: Generator) -> Section:
     """From the medians of `count` streams."""
     rule = certificate.fewest(certificate.certificate, promise.target, spent(promise.delta, 1), AUDITS)
     proof = certificate.median(certificate.first_proof(streams(TRUTH, count, generator), rule))
-    alarm = delay(FALL, Watch.over(count, promise.target, promise.run_length), generator).median
+    alarm = delay(FALL, AlarmStreams.over(count, promise.target, promise.run_length), generator).median
     found = [spending(rate, proof, alarm) for rate in RATES]
     title = (
         f"A day of {REQUESTS:,} requests, {COVERAGE:.0%} of them answered. In the median a first version at "
@@ -62,7 +62,7 @@ def section(count: int, promise: Promise, generator: Generator) -> Section:
     return Table(title, columns, tuple(rows)), [each for s in found for each in _figures(s)]
 
 
-def _figures(s: Spending) -> list[Figure]:
+def _figures(s: AuditCost) -> list[Figure]:
     return [
         figure(f"audit rate {s.rate:.1%}: audits", [s.audits], "a day"),
         figure(f"audit rate {s.rate:.1%}: teacher not asked", [s.saved], "share of requests"),

@@ -30,7 +30,7 @@ RULES = (CERTIFICATE, HIGHEST, PEEKED)
 
 
 @dataclass(frozen=True, slots=True)
-class Drift:
+class SimulatedDrift:
     """From audit `begin` on, what was fitted before loses `depth` of its agreement, over `length` audits."""
 
     begin: int
@@ -44,7 +44,7 @@ class Drift:
 
 
 @dataclass(slots=True)
-class Version:
+class SimulatedVersion:
     """What a version has answered, and what is known of it.
 
     Attributes:
@@ -95,7 +95,7 @@ class Version:
         return [rule for rule, shows in by.items() if shows]
 
 
-class Task:
+class SimulatedTask:
     """One task, from its first version on.
 
     Attributes:
@@ -107,7 +107,7 @@ class Task:
     def __init__(self, promise: Promise, generator: Generator) -> None:
         self._promise, self._generator = promise, generator
         self._drifts = _drifts(generator)
-        self._earlier: list[Version] = []
+        self._earlier: list[SimulatedVersion] = []
         self.wrong: set[str] = set()
         self.certified, self.versions, self.alarms, self.rollbacks = 0, 0, 0, 0
         self._live = self._refitted(0)
@@ -142,7 +142,7 @@ class Task:
                 return
         self._live = self._refitted(now)
 
-    def _refitted(self, now: int) -> Version:
+    def _refitted(self, now: int) -> SimulatedVersion:
         """A new version; half of them are below the target from the start."""
         self.versions += 1
         promise, generator = self._promise, self._generator
@@ -150,21 +150,21 @@ class Task:
         worse = generator.random() < WORSE
         room = generator.uniform(-NEAR * slack, 0.0) if worse else generator.uniform(0.0, 0.9 * slack)
         alarm = Alarm.quiet(promise.target, promise.run_length)
-        return Version(self.versions, now, promise.target + room, alarm)
+        return SimulatedVersion(self.versions, now, promise.target + room, alarm)
 
 
-def _drifts(generator: Generator) -> list[Drift]:
+def _drifts(generator: Generator) -> list[SimulatedDrift]:
     """At random times, at once or slowly, slight or gross."""
     begins = np.cumsum(generator.exponential(TO_DRIFT, size=LIFE // TO_DRIFT * 3)).astype(int)
     return [
-        Drift(int(begin), 1 if generator.random() < 0.5 else SLOW, generator.uniform(*DEPTHS))
+        SimulatedDrift(int(begin), 1 if generator.random() < 0.5 else SLOW, generator.uniform(*DEPTHS))
         for begin in begins
     ]
 
 
-def lives(count: int, promise: Promise, generator: Generator) -> list[Task]:
+def lives(count: int, promise: Promise, generator: Generator) -> list[SimulatedTask]:
     """So many lives, lived to their end."""
-    tasks = [Task(promise, each) for each in generator.spawn(count)]
+    tasks = [SimulatedTask(promise, each) for each in generator.spawn(count)]
     for task in tasks:
         task.live()
     return tasks

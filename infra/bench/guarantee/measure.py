@@ -8,13 +8,13 @@ import numpy as np
 from infra.bench.guarantee import alarming, audit_cost, certifying, lives
 from infra.bench.guarantee.promise import Promise
 from infra.bench.report import Report, report
-from infra.bench.request import Order
+from infra.bench.request import BenchRequest
 
 STREAMS_A_LIFE = 10
 SEED = 20_260
 
 
-def measure(order: Order) -> Report:
+def measure(order: BenchRequest) -> Report:
     """`order.streams` streams of each kind, a tenth as many lives."""
     promise, generator = Promise(), np.random.default_rng(SEED)
     sections = [

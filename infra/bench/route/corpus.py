@@ -22,7 +22,7 @@ _NOISE = 0.13
 
 
 @dataclass(frozen=True, slots=True)
-class Corpus:
+class RoutingCorpus:
     """Attributes:
     name: of the data.
     traces: what the policy is fitted on; texts and vectors of length 384.
@@ -34,15 +34,15 @@ class Corpus:
     requests: Split
 
 
-def corpus(folder: Path) -> Corpus:
+def corpus(folder: Path) -> RoutingCorpus:
     """Raises InvalidFile: Banking77 is there, and is not what it should be."""
     try:
-        return Corpus("Banking77", read(folder, "train"), read(folder, "test"))
+        return RoutingCorpus("Banking77", read(folder, "train"), read(folder, "test"))
     except MissingData:
         return made_up()
 
 
-def made_up(traces: int = _TRACES, requests: int = _REQUESTS) -> Corpus:
+def made_up(traces: int = _TRACES, requests: int = _REQUESTS) -> RoutingCorpus:
     """The demo's messages, each with a vector near the centroid of its intent."""
     traffic, numbers = Traffic(seed=1), np.random.default_rng(1)
     drawn = [traffic.draw() for _ in range(traces + requests)]
@@ -52,7 +52,7 @@ def made_up(traces: int = _TRACES, requests: int = _REQUESTS) -> Corpus:
     vectors = _normalised(centroids[index] + numbers.normal(scale=_NOISE, size=(len(drawn), _DIMENSION)))
     whole = Features([utterance.text for utterance in drawn], vectors.astype("<f4"))
     first, second = range(traces), range(traces, traces + requests)
-    return Corpus(
+    return RoutingCorpus(
         "generated data",
         Split(whole.take(first), labels[:traces]),
         Split(whole.take(second), labels[traces:]),

@@ -12,9 +12,9 @@ from pathlib import Path
 from infra.bench.kinds import KINDS, Kind
 from infra.bench.progress import tell
 from infra.bench.report import Figure, Report, figure, report
-from infra.bench.request import Order
+from infra.bench.request import BenchRequest
 from infra.bench.route.contestants import BARE, STOCK_FAUST, UNDERSTUDY, pace
-from infra.bench.route.corpus import Corpus, corpus
+from infra.bench.route.corpus import RoutingCorpus, corpus
 from infra.bench.route.meter import Pace
 from infra.bench.route.workload import TARGET, prepare
 from infra.bench.servers import servers, topics_removed
@@ -28,7 +28,7 @@ REFERENCES = {
 _MESSAGES = 400_000
 
 
-def measure(order: Order) -> Report:
+def measure(order: BenchRequest) -> Report:
     """Raises:
     InvalidFile, MissingData: see `infra.bench.route.corpus` and `infra.bench.trial.policy_of`.
     LocalServerError, StreamsError: a server does not start, or a contestant does not get on.
@@ -62,7 +62,7 @@ def figures(kind: str, worker: Sequence[Pace], references: Mapping[str, Sequence
     ]
 
 
-def _of(kind: Kind, servers: Settings, data: Corpus, runs: int) -> list[Figure]:
+def _of(kind: Kind, servers: Settings, data: RoutingCorpus, runs: int) -> list[Figure]:
     settings = servers.model_copy(update={"prefix": f"{servers.prefix}-bench-{secrets.token_hex(4)}"})
     contestants = (UNDERSTUDY, *REFERENCES)
     with topics_removed(settings):

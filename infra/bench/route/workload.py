@@ -10,7 +10,7 @@ import numpy as np
 
 from infra.bench.banking import Split
 from infra.bench.kinds import Kind
-from infra.bench.route.corpus import Corpus
+from infra.bench.route.corpus import RoutingCorpus
 from infra.bench.trial import fitted, policy_of
 from models.artifact import Artifact
 from models.features import Features
@@ -32,7 +32,7 @@ _ON_THE_WAY = 100_000
 _PATIENCE = 60.0
 
 
-def prepare(settings: Settings, kind: Kind, data: Corpus, count: int) -> float:
+def prepare(settings: Settings, kind: Kind, data: RoutingCorpus, count: int) -> float:
     """Make the topics, publish a policy, set the config, and produce `count` requests.
 
     Returns the share of them, in [0, 1], that the policy answers.
@@ -60,7 +60,7 @@ def requests(kind: Kind, split: Split, count: int) -> Iterator[Request]:
             yield Request(id=f"r{number}", task=TASK, text=text)
 
 
-def _produce(settings: Settings, kind: Kind, data: Corpus, count: int) -> None:
+def _produce(settings: Settings, kind: Kind, data: RoutingCorpus, count: int) -> None:
     producer = open_writer(settings)
     config = {"embedder": kind.embedder, "target_agreement": TARGET}
     producer.produce(settings.topics.config, msgspec.json.encode(config), TASK.encode())

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from infra.bench.banking import Split
 from infra.bench.tracer.environment import NAME
-from infra.bench.trial import TARGETS, Outcome, Trial
+from infra.bench.trial import TARGETS, TargetOutcome, Trial
 from infra.errors import TracerUnavailable
 
 SLOW = ("gbt",)
@@ -29,7 +29,7 @@ _JUDGED = "test"
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
-class Fit(Struct, frozen=True):
+class TracerFit(Struct, frozen=True):
     """One fit, for one target.
 
     Attributes:
@@ -47,13 +47,13 @@ class Fit(Struct, frozen=True):
     costs: dict[str, list[float]]
 
 
-class Reply(Struct, frozen=True):
+class TracerReply(Struct, frozen=True):
     """Attributes:
     fits: one a target.
     memory: most that its process had in memory, MB.
     """
 
-    fits: tuple[Fit, ...]
+    fits: tuple[TracerFit, ...]
     memory: float | None
 
 
@@ -65,12 +65,12 @@ def tried(python: Path, train: Split, test: Split) -> Trial:
     return Trial(outcomes, seconds, deployed, reply.memory)
 
 
-def judged(fit: Fit, labels: Sequence[str], name: str = _JUDGED) -> Outcome:
+def judged(fit: TracerFit, labels: Sequence[str], name: str = _JUDGED) -> TargetOutcome:
     """Its answers to the questions of that name against the teacher's labels."""
     answers = fit.answers.get(name) or [None] * len(labels)
     answered = sum(answer is not None for answer in answers)
     agreed = sum(answer == label for answer, label in zip(answers, labels, strict=True))
-    return Outcome(fit.target, fit.method is not None, len(labels), answered, agreed)
+    return TargetOutcome(fit.target, fit.method is not None, len(labels), answered, agreed)
 
 
 def ask(
@@ -80,7 +80,7 @@ def ask(
     targets: Sequence[float] = TARGETS,
     runs: int = 0,
     skip: Sequence[str] = SLOW,
-) -> Reply:
+) -> TracerReply:
     """Fit it on these rows for each target, and ask it.
 
     Args:
@@ -104,7 +104,7 @@ def ask(
         )
         if done.returncode:
             raise TracerUnavailable(f"{NAME} failed on {len(train)} traces: {done.stderr.strip()[-500:]}")
-        return msgspec.json.decode((folder / "result.json").read_bytes(), type=Reply)
+        return msgspec.json.decode((folder / "result.json").read_bytes(), type=TracerReply)
 
 
 def _write(folder: Path, train: Split, questions: Mapping[str, Split]) -> None:

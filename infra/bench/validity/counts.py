@@ -16,7 +16,7 @@ _COUNTS = ("fits", "coverage at .90/.95/.98", "missed at .90", ".95", ".98", "in
 
 
 @dataclass(frozen=True, slots=True)
-class Tally:
+class MissCounts:
     """Fits of one contestant, counted.
 
     Attributes:
@@ -39,9 +39,9 @@ class Tally:
         return self.allowed + LEVEL * sum(self.certified)
 
 
-def tally(trials: Sequence[Trial]) -> Tally:
+def tally(trials: Sequence[Trial]) -> MissCounts:
     outcomes = [at(trials, target) for target in TARGETS]
-    return Tally(
+    return MissCounts(
         len(trials),
         tuple(sum(outcome.certified for outcome in each) for each in outcomes),
         tuple(sum(outcome.violation for outcome in each) for each in outcomes),

@@ -15,7 +15,7 @@ SIZES = (500, 1_000, 2_000, 5_000, 10_000)
 UNLEARNABLE_SIZE = 500
 
 
-class Cell(Struct, frozen=True):
+class DrawCell(Struct, frozen=True):
     """One draw; equal cells have equal rows and labels.
 
     Attributes:
@@ -31,24 +31,26 @@ class Cell(Struct, frozen=True):
     seed: int
 
 
-def learnable(corpora: Sequence[str], count: int) -> list[Cell]:
+def learnable(corpora: Sequence[str], count: int) -> list[DrawCell]:
     """So many draws, spread evenly: corpora, teachers and sizes take turns."""
     kinds = list(product(SIZES, corpora, LEARNABLE))
     turns = (kinds[seed % len(kinds)] + (seed,) for seed in range(count))
-    return [Cell(corpus, teacher, size, seed) for size, corpus, teacher, seed in turns]
+    return [DrawCell(corpus, teacher, size, seed) for size, corpus, teacher, seed in turns]
 
 
-def unlearnable(corpus: str, count: int) -> list[Cell]:
+def unlearnable(corpus: str, count: int) -> list[DrawCell]:
     """So many draws for each teacher whose labels have nothing to do with the rows."""
-    return [Cell(corpus, teacher, UNLEARNABLE_SIZE, seed) for teacher in UNLEARNABLE for seed in range(count)]
+    return [
+        DrawCell(corpus, teacher, UNLEARNABLE_SIZE, seed) for teacher in UNLEARNABLE for seed in range(count)
+    ]
 
 
-def drawn(cell: Cell, pool: Split) -> tuple[Split, Split]:
+def drawn(cell: DrawCell, pool: Split) -> tuple[Split, Split]:
     """Rows of the corpus to learn from and rows to judge on, with this teacher's labels on both."""
     return draws.resampled(Split(pool.rows, _labels(cell, pool.labels)), cell.size, cell.seed)
 
 
-def _labels(cell: Cell, gold: list[str]) -> list[str]:
+def _labels(cell: DrawCell, gold: list[str]) -> list[str]:
     if cell.teacher == NOISY:
         return draws.noisy(gold, NOISE, cell.seed)
     if cell.teacher == SHUFFLED:

@@ -30,17 +30,17 @@ from infra.bench.encoded import STATIC, encoded, opened
 from infra.bench.kinds import chosen
 from infra.bench.progress import tell
 from infra.bench.report import Report, report
-from infra.bench.request import Order
+from infra.bench.request import BenchRequest
 from infra.bench.tracer import rival
 from infra.bench.tracer.environment import NAME, tracer_if_wanted
 from infra.bench.trial import Contestant, Trial, tried
 from infra.bench.validity.counts import figures, tables
-from infra.bench.validity.draws import Cell, drawn, learnable, unlearnable
-from infra.bench.validity.results_log import Entry, Ledger, Task
+from infra.bench.validity.draws import DrawCell, drawn, learnable, unlearnable
+from infra.bench.validity.results_log import Entry, ResultsLog, Task
 from infra.errors import MissingData, TracerUnavailable
 
 
-def measure(order: Order) -> Report:
+def measure(order: BenchRequest) -> Report:
     """Raises:
     InvalidFile, MissingData: see `infra.bench.corpora`; InvalidFile,
     UnusableOutput: `infra.bench.validity.results_log`.
@@ -52,7 +52,7 @@ def measure(order: Order) -> Report:
     if python is not None:
         contestants[NAME] = partial(rival.tried, python)
     wanted = tasks(ours, pools, order.draws, order.tracer_draws if python else 0)
-    ledger = Ledger(None if order.out is None else Path(order.out))
+    ledger = ResultsLog(None if order.out is None else Path(order.out))
     failed = _run([task for task in wanted if task not in ledger], contestants, pools, ledger, order.workers)
     judged = ledger.of(wanted)
     return report(figures(judged), tables(judged), (*notes, *missing, *failed))
@@ -88,7 +88,7 @@ def _run(
     todo: Sequence[Task],
     contestants: Mapping[str, Contestant],
     pools: Mapping[str, Split],
-    ledger: Ledger,
+    ledger: ResultsLog,
     workers: int,
 ) -> tuple[str, ...]:
     """Fit them all, and enter each as it is done. Returns a sentence for each failure of TRACER's."""
@@ -111,5 +111,5 @@ def _run(
     return tuple(failed)
 
 
-def _tried(contestant: Contestant, pool: Split, cell: Cell) -> Trial:
+def _tried(contestant: Contestant, pool: Split, cell: DrawCell) -> Trial:
     return contestant(*drawn(cell, pool))

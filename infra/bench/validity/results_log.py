@@ -8,12 +8,12 @@ import msgspec
 from msgspec import Struct
 
 from infra.bench.trial import Trial
-from infra.bench.validity.draws import Cell
+from infra.bench.validity.draws import DrawCell
 from infra.errors import InvalidFile, UnusableOutput
 
 _BEGINNING = b'{"contestant":'
 
-Task = tuple[str, Cell]
+Task = tuple[str, DrawCell]
 """Who fits what."""
 
 
@@ -21,7 +21,7 @@ class Entry(Struct, frozen=True):
     """One fit: who, on what, and what came of it."""
 
     contestant: str
-    cell: Cell
+    cell: DrawCell
     trial: Trial
 
     @property
@@ -29,7 +29,7 @@ class Entry(Struct, frozen=True):
         return self.contestant, self.cell
 
 
-class Ledger:
+class ResultsLog:
     """Entries, kept in memory and, where a file is given, in it too, each as soon as it is known.
 
     Raises:

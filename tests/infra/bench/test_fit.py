@@ -6,10 +6,10 @@ import pytest
 
 from infra.bench import fit
 from infra.bench.banking import Split
-from infra.bench.request import Order
+from infra.bench.request import BenchRequest
 from infra.bench.tracer import rival
 from infra.bench.tracer.environment import NAME
-from infra.bench.trial import TARGETS, Outcome, Trial
+from infra.bench.trial import TARGETS, TargetOutcome, Trial
 from infra.errors import MissingData, TracerUnavailable
 from tests.infra import parcels
 
@@ -17,7 +17,7 @@ from tests.infra import parcels
 def _trial(*answers: tuple[int, int]) -> Trial:
     """Answered and agreed of 100 rows at each target."""
     given = zip(TARGETS, answers, strict=True)
-    return Trial(tuple(Outcome(target, bool(n), 100, n, k) for target, (n, k) in given), 1.0, 3)
+    return Trial(tuple(TargetOutcome(target, bool(n), 100, n, k) for target, (n, k) in given), 1.0, 3)
 
 
 def test_coverage_is_the_mean_of_the_draws_and_agreement_that_of_all_answers() -> None:
@@ -33,7 +33,7 @@ def test_only_what_is_significantly_below_its_target_is_a_violation() -> None:
 
 def test_few_traces_are_measured_beside_all(small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fit, "SIZES", (300,))
-    found = fit.measure(Order(str(small), only=("vectors",), tracer=False, quick=True))
+    found = fit.measure(BenchRequest(str(small), only=("vectors",), tracer=False, quick=True))
     figures = {figure.name: figure for figure in found.figures}
     assert figures["vectors, 300 traces, 0.9: coverage"].value > 0.5
     assert figures["vectors: peak memory"].value > 50
@@ -53,7 +53,7 @@ def test_tracer_is_given_the_same_rows_and_stands_beside(
     monkeypatch.setattr(fit, "DRAWS", 2)
     monkeypatch.setattr(fit, "tracer_if_wanted", lambda _: (Path(sys.executable), ()))
     monkeypatch.setattr(rival, "tried", stand_in)
-    found = fit.measure(Order(str(small), only=("vectors",), quick=True))
+    found = fit.measure(BenchRequest(str(small), only=("vectors",), quick=True))
     beside = {figure.name: figure.reference_value for figure in found.figures if figure.reference == NAME}
     assert asked == [(600, 100), (300, 100), (300, 100)]
     assert beside["vectors, 0.95: coverage"] == 0.4
@@ -70,7 +70,7 @@ def test_where_tracer_fails_ours_are_reported_without_it(
     monkeypatch.setattr(fit, "SIZES", ())
     monkeypatch.setattr(fit, "tracer_if_wanted", lambda _: (Path(sys.executable), ()))
     monkeypatch.setattr(rival, "tried", fails)
-    found = fit.measure(Order(str(small), only=("vectors",), quick=True))
+    found = fit.measure(BenchRequest(str(small), only=("vectors",), quick=True))
     assert found.notes == ("out of memory",)
     assert [row[0] for row in found.tables[0].rows] == ["vectors"]
     assert not any(figure.reference == NAME for figure in found.figures)
@@ -83,9 +83,9 @@ def test_too_few_rows_are_missing_data(small: Path, tmp_path: Path) -> None:
     parcels.write(tmp_path / "banking77_train.jsonl", rows)
     np.save(tmp_path / "banking77_train.minilm.f16.npy", parcels.vectors(rows))
     with pytest.raises(MissingData, match="sampled traces"):
-        fit.measure(Order(str(tmp_path), tracer=False, quick=True))
+        fit.measure(BenchRequest(str(tmp_path), tracer=False, quick=True))
 
 
 def test_a_kind_that_does_not_exist_is_named_with_those_that_do(small: Path) -> None:
     with pytest.raises(MissingData, match=r"'vector'.* text, vectors"):
-        fit.measure(Order(str(small), only=("vector",), tracer=False))
+        fit.measure(BenchRequest(str(small), only=("vector",), tracer=False))

@@ -5,7 +5,7 @@ import pytest
 
 from infra.bench import draws, growth
 from infra.bench.banking import read
-from infra.bench.request import Order
+from infra.bench.request import BenchRequest
 
 
 def test_grown_rows_are_near_to_what_they_were_drawn_from_and_to_no_other(small: Path) -> None:
@@ -28,7 +28,7 @@ def test_growth_is_measured_cold_and_warm_up_to_the_number_asked_for(
     small: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(growth, "SIZES", (300, 600, 900, 5_000))
-    found = growth.measure(Order(str(small), only=("vectors",), most=1_000))
+    found = growth.measure(BenchRequest(str(small), only=("vectors",), most=1_000))
     assert [row[0] for row in found.tables[0].rows] == ["vectors, 300", "vectors, 600", "vectors, 900"]
     figures = {figure.name: figure for figure in found.figures}
     assert figures["vectors, 900 traces: warm fit"].reference_value == (

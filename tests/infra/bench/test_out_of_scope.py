@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from infra.bench import out_of_scope
-from infra.bench.request import Order
+from infra.bench.request import BenchRequest
 from tests.infra import parcels
 
 
@@ -39,7 +39,7 @@ def test_what_is_out_of_scope_is_deferred_and_what_is_in_it_answered(
     both: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(out_of_scope, "opened", lambda *_: Letters())
-    found = out_of_scope.measure(Order(str(both), tracer=False))
+    found = out_of_scope.measure(BenchRequest(str(both), tracer=False))
     figures = {figure.name: figure for figure in found.figures}
     for kind in ("text", "vectors"):
         assert figures[f"{kind}, 0.9: handled out of scope"].value == 0.0
@@ -52,6 +52,6 @@ def test_without_the_encoder_text_is_measured_and_the_rest_named(
     both: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("UNDERSTUDY_TEST_ENCODERS", str(tmp_path))
-    found = out_of_scope.measure(Order(str(both), tracer=True))
+    found = out_of_scope.measure(BenchRequest(str(both), tracer=True))
     assert [row[0] for row in found.tables[0].rows] == ["text"]
     assert any("no minilm-int8 in" in note for note in found.notes)

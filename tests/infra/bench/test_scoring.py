@@ -4,9 +4,9 @@ from pathlib import Path
 import pytest
 
 from infra.bench import scoring
-from infra.bench.request import Order
+from infra.bench.request import BenchRequest
 from infra.bench.tracer import rival
-from infra.bench.tracer.rival import Fit, Reply
+from infra.bench.tracer.rival import TracerFit, TracerReply
 
 
 @pytest.fixture(autouse=True)
@@ -18,7 +18,7 @@ KINDS = ("text", "vectors", "text+vectors", "text>vectors")
 
 
 def test_each_kind_is_measured_at_each_batch_beside_the_reference(small: Path) -> None:
-    found = scoring.measure(Order(str(small), tracer=False)).figures
+    found = scoring.measure(BenchRequest(str(small), tracer=False)).figures
     names = [f"{kind}, batch {size}" for kind in KINDS for size in (1, 32, 256)]
     assert [figure.name for figure in found] == names
     for figure in found:
@@ -31,8 +31,8 @@ def test_each_kind_is_measured_at_each_batch_beside_the_reference(small: Path) -
 def test_tracer_stands_beside_with_its_gate_and_without(small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     costs = {f"{gate}, batch {size}": [float(size)] for gate in ("gated", "plain") for size in (1, 32, 256)}
     monkeypatch.setattr(scoring, "tracer_if_wanted", lambda _: (Path(sys.executable), ()))
-    monkeypatch.setattr(rival, "ask", lambda *_: Reply((Fit(0.9, 1.0, "l2d", {}, costs),), None))
-    found = scoring.measure(Order(str(small), only=("vectors",)))
+    monkeypatch.setattr(rival, "ask", lambda *_: TracerReply((TracerFit(0.9, 1.0, "l2d", {}, costs),), None))
+    found = scoring.measure(BenchRequest(str(small), only=("vectors",)))
     beside = {(figure.name, figure.reference): figure.reference_value for figure in found.figures}
     assert beside["vectors, batch 32", "TRACER 0.3.3, gated"] == 32.0
     assert beside["vectors, batch 256", "TRACER 0.3.3, plain"] == 256.0

@@ -13,8 +13,8 @@ from schemas.codec import EVENT
 from schemas.messages import Event, EventKind
 from streams.state.connection import Connection
 from streams.state.registry import Registry
-from streams.versions.lifecycle import State
-from streams.versions.serving_state import AT_ONCE, Plan, Posture
+from streams.versions.lifecycle import VersionStage
+from streams.versions.serving_state import AT_ONCE, PromotionPlan, ServingState
 from streams.versions.transitions import alarmed
 from tests.infra.commands.conftest import Run
 from tests.system.deployment import Deployment
@@ -32,13 +32,13 @@ class Room:
         self._deployment = deployment
         self.run = run
 
-    def publish(self, number: int, plan: Plan = AT_ONCE) -> None:
+    def publish(self, number: int, plan: PromotionPlan = AT_ONCE) -> None:
         made = policy(TASK)
         assert self.asked(
             lambda registry: registry.publish(TASK, f"v{number}", number, 0, made, 1000 + number, plan)
         )
 
-    def posture(self) -> Posture:
+    def posture(self) -> ServingState:
         return self.asked(lambda registry: registry.posture(TASK))
 
     def asked(self, question: Callable[[Registry], Awaitable[Answer]]) -> Answer:
@@ -123,7 +123,7 @@ def test_a_pin_holds_versions_back_until_it_is_lifted_and_a_candidate_goes_live_
     assert "pinned: release" in told
     assert room.run("policies", "unpin", TASK, "--reason", "released").status == 0
     assert room.states() == {"v1": "retired", "v2": "live"}
-    room.publish(3, Plan(State.CANARY, 0.1, 59))
+    room.publish(3, PromotionPlan(VersionStage.CANARY, 0.1, 59))
     assert room.run("policies", "promote", TASK, "v3").status == 0
     assert room.states()["v3"] == "live"
     kinds = [event.kind for event in room.events()]

@@ -7,7 +7,7 @@ import pytest
 from openai import OpenAI
 from openai.types.shared_params import ResponseFormatJSONSchema
 
-from infra.demo.simulated_teacher import Manners, SimulatedTeacher
+from infra.demo.simulated_teacher import SimulatedTeacher, TeacherBehaviour
 
 LABELS = ("yes", "no")
 PROMPT = "Say yes or no."
@@ -15,7 +15,7 @@ FORMAT: ResponseFormatJSONSchema = {
     "type": "json_schema",
     "json_schema": {"name": "answer", "schema": {"type": "object"}},
 }
-PERFECT = Manners(latency=0.0, wrong=0.0, throttled=0.0, failing=0.0)
+PERFECT = TeacherBehaviour(latency=0.0, wrong=0.0, throttled=0.0, failing=0.0)
 
 
 @pytest.fixture(scope="module")
@@ -60,11 +60,11 @@ def test_a_question_without_a_user_is_refused(client: OpenAI) -> None:
 @pytest.mark.parametrize(
     ("manners", "error"),
     [
-        (Manners(latency=0.0, throttled=1.0), openai.RateLimitError),
-        (Manners(latency=0.0, throttled=0.0, failing=1.0), openai.InternalServerError),
+        (TeacherBehaviour(latency=0.0, throttled=1.0), openai.RateLimitError),
+        (TeacherBehaviour(latency=0.0, throttled=0.0, failing=1.0), openai.InternalServerError),
     ],
 )
-def test_bad_manners_are_http_errors(manners: Manners, error: type[openai.APIStatusError]) -> None:
+def test_bad_manners_are_http_errors(manners: TeacherBehaviour, error: type[openai.APIStatusError]) -> None:
     with (
         SimulatedTeacher(lambda _: "yes", LABELS, manners) as teacher,
         OpenAI(base_url=teacher.url, api_key="none", max_retries=0) as client,
@@ -75,7 +75,7 @@ def test_bad_manners_are_http_errors(manners: Manners, error: type[openai.APISta
 
 
 def test_wrong_answers_are_as_frequent_as_asked_for() -> None:
-    always_wrong = Manners(latency=0.0, wrong=1.0, throttled=0.0, failing=0.0)
+    always_wrong = TeacherBehaviour(latency=0.0, wrong=1.0, throttled=0.0, failing=0.0)
     with (
         SimulatedTeacher(lambda _: "right", ("wrong",), always_wrong) as teacher,
         OpenAI(base_url=teacher.url, api_key="none") as client,

@@ -6,10 +6,10 @@ from rich.console import Console
 
 from infra.demo import view
 from infra.demo.scoreboard import Scoreboard
-from infra.serve.status import Standing
+from infra.serve.status import TaskStatus
 from schemas.messages import Event, EventKind, Label, Reason
 
-STANDING = Standing(
+STANDING = TaskStatus(
     task="demo",
     version="v3",
     since=0,
@@ -34,7 +34,7 @@ STANDING = Standing(
 SENTENCE = "; ".join(f"this is part {part} of what has happened" for part in range(8))
 
 
-def shown(board: Scoreboard, standing: Standing | None) -> str:
+def shown(board: Scoreboard, standing: TaskStatus | None) -> str:
     console = Console(width=100, file=io.StringIO(), record=True)
     console.print(view.screen(board, standing, 60, "here"))
     return " ".join(console.export_text().replace("│", " ").split())

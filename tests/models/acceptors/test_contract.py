@@ -8,16 +8,16 @@ import pytest
 
 from models.acceptors import boosted, choice, logistic, top1
 from models.acceptors.contract import Acceptor
-from models.acceptors.evidence import Evidence, EvidenceNodes
+from models.acceptors.evidence import AcceptorFeatureNodes, AcceptorFeatures
 from models.graph.building import FLOAT, Graph
-from models.surrogates.contract import Lesson
+from models.surrogates.contract import TrainingTargets
 from models.training import folds
 
 LABELS = 5
 Made = tuple[Acceptor, np.ndarray]
 
 
-def drawn(rows: int, seed: int) -> tuple[Evidence, np.ndarray]:
+def drawn(rows: int, seed: int) -> tuple[AcceptorFeatures, np.ndarray]:
     """A pool whose probabilities are too bold by half, and members that each know a part."""
     generator = np.random.default_rng(seed)
     logits = (generator.standard_normal((rows, LABELS)) * 3).astype(np.float32)
@@ -26,15 +26,19 @@ def drawn(rows: int, seed: int) -> tuple[Evidence, np.ndarray]:
     members = tuple(
         (logits / 2 + generator.standard_normal(logits.shape)).astype(np.float32) for _ in range(2)
     )
-    return Evidence(logits, members, generator.uniform(0, 3, rows).astype(np.float32)), codes
+    return AcceptorFeatures(logits, members, generator.uniform(0, 3, rows).astype(np.float32)), codes
 
 
-def lesson_of(codes: np.ndarray, choosers: np.ndarray | None = None) -> Lesson:
+def lesson_of(codes: np.ndarray, choosers: np.ndarray | None = None) -> TrainingTargets:
     nobody = np.zeros(len(codes), dtype=np.bool_)
-    return Lesson(codes, LABELS, folds.assign(codes, 0), None, nobody if choosers is None else choosers, 0)
+    return TrainingTargets(
+        codes, LABELS, folds.assign(codes, 0), None, nobody if choosers is None else choosers, 0
+    )
 
 
-def by_top1(evidence: Evidence, codes: np.ndarray, lesson: Lesson, sampled: np.ndarray) -> Made:
+def by_top1(
+    evidence: AcceptorFeatures, codes: np.ndarray, lesson: TrainingTargets, sampled: np.ndarray
+) -> Made:
     made = top1.fit(evidence.logits, codes, sampled, sampled)
     return made, made.scores(evidence)
 
@@ -68,7 +72,9 @@ def test_its_graph_says_what_it_says(made: Made) -> None:
     graph = Graph()
     shape = ["n", LABELS]
     members = tuple(graph.input(f"member{i}", FLOAT, shape) for i in range(2))
-    nodes = EvidenceNodes(graph.input("logits", FLOAT, shape), members, graph.input("novelty", FLOAT, ["n"]))
+    nodes = AcceptorFeatureNodes(
+        graph.input("logits", FLOAT, shape), members, graph.input("novelty", FLOAT, ["n"])
+    )
     graph.output("score", FLOAT, made[0].write(graph, nodes))
     session = onnxruntime.InferenceSession(graph.serialise())
     feed = {"logits": evidence.logits, "novelty": evidence.novelty}

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from models.embedders.loader import Opened, open_embedder
+from models.embedders.loader import CheckedEmbedder, open_embedder
 from models.embedders.prompt import Prompt
 from models.errors import EmbedderError
 
@@ -82,5 +82,5 @@ class Faulty:
 )
 def test_whatever_an_encoder_does_no_row_is_made_up(rows: Any, says: str) -> None:
     with pytest.raises(EmbedderError) as failed:
-        Opened(Faulty(rows)).embed(["a"])
+        CheckedEmbedder(Faulty(rows)).embed(["a"])
     assert says in str(failed.value)

@@ -6,8 +6,8 @@ from scipy import sparse
 
 from models.features import Features
 from models.featurizers.ngrams import encode, pad, windows
-from models.featurizers.text import TextDesign
-from models.featurizers.vectors import VectorDesign, normalised
+from models.featurizers.text import TextFeaturizer
+from models.featurizers.vectors import VectorFeaturizer, normalised
 from models.graph.building import FLOAT, Graph
 from models.graph.linear import Linear
 
@@ -20,7 +20,7 @@ def line(width: int) -> Linear:
     return Linear(weights, generator.standard_normal(len(VERBS), dtype=np.float32))
 
 
-def run(design: TextDesign | VectorDesign, model: Linear, features: Features) -> list[np.ndarray]:
+def run(design: TextFeaturizer | VectorFeaturizer, model: Linear, features: Features) -> list[np.ndarray]:
     graph = Graph()
     graph.output("logits", FLOAT, design.write_linear(graph, model))
     graph.output("novelty", FLOAT, design.write_novelty(graph))
@@ -35,7 +35,7 @@ def run(design: TextDesign | VectorDesign, model: Linear, features: Features) ->
 
 def test_texts_become_the_tf_idf_that_is_defined() -> None:
     """In float64, by sparse products, without the graph's table of sums."""
-    design = TextDesign(draw_texts(900, 0)[0].texts or [], 0)
+    design = TextFeaturizer(draw_texts(900, 0)[0].texts or [], 0)
     features = Features(texts=[*(draw_texts(3000, 5)[0].texts or []), *ODD_TEXTS])
     model = line(design.matrix.shape[1])
     logits, novelty = run(design, model, features)
@@ -53,7 +53,7 @@ def test_texts_become_the_tf_idf_that_is_defined() -> None:
 
 
 def test_the_novelty_of_texts_needs_no_surrogate_that_reads_them() -> None:
-    design = TextDesign(draw_texts(300, 0)[0].texts or [], 0)
+    design = TextFeaturizer(draw_texts(300, 0)[0].texts or [], 0)
     features = draw_texts(200, 5)[0]
     beside = run(design, line(design.matrix.shape[1]), features)[1]
     graph = Graph()
@@ -67,7 +67,7 @@ def test_vectors_become_directions_and_their_distance_to_the_nearest_centroid() 
     drawn, labels = draw_vectors(900, 0)
     assert drawn.embeddings is not None
     codes = np.array([sorted(VERBS).index(label) for label in labels])
-    design = VectorDesign(drawn.embeddings, codes, len(VERBS), np.arange(900) % 5)
+    design = VectorFeaturizer(drawn.embeddings, codes, len(VERBS), np.arange(900) % 5)
     features = draw_vectors(3000, 5)[0]
     assert features.embeddings is not None
     model = line(design.matrix.shape[1])

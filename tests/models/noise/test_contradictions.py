@@ -11,7 +11,7 @@ from models.features import Features
 from models.featurizers.vectors import normalised
 from models.noise.contradictions import estimate, measured, refusal
 from models.noise.repeats import pairs, plain
-from models.study import Twice
+from models.study import RepeatCounts
 
 LABELS = 12
 LETTERS = np.array(list("abcdefghijklmnopqrstuvwxyz"))
@@ -119,14 +119,14 @@ def test_case_space_and_sentence_marks_make_no_other_question(one: str, other: s
 
 
 def test_what_was_asked_twice_on_purpose_is_told_as_such_and_from_as_many_answers() -> None:
-    found = measured(Twice(500, 410))
+    found = measured(RepeatCounts(500, 410))
     assert found is not None
     assert (found.pairs, found.contradictions, found.asked) == (500, 90, True)
     assert 0.75 < found.low < found.ceiling < found.high < 0.95
     told = refusal(found, 0.95)
     assert told is not None
     assert "asked the same twice, the teacher gave two labels in 90 of 500 cases" in told
-    assert measured(Twice(19, 3)) is None
+    assert measured(RepeatCounts(19, 3)) is None
 
 
 @pytest.mark.parametrize("name", ["banking77", "snips"])

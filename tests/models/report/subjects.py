@@ -8,7 +8,7 @@ import numpy as np
 from models.fit import FitSummary
 from models.manifest import FORMAT, FrontierPoint, Manifest
 from models.report import Subject
-from models.study import CurvePoint, LabelAccount, Noise, Study, Trial
+from models.study import CandidateResult, CurvePoint, LabelStats, Noise, Study
 
 NAMES = ("address", "refund", "track")
 LIMIT = 0.5
@@ -118,13 +118,13 @@ def complete(hostile: str = "where is my parcel") -> Subject:
         novel=(1, 2),
         blocked=(3,),
         trials=(
-            Trial("SGD", "top-1", "global", 0.7, 0.5, {"0.9": 0.4}, 1.0, "log loss 0.5"),
-            Trial(hostile, "top-1", "global", 0.8, 0.4, {"0.9": 0.75, "0.95": 0.5}, 2.0, "chosen"),
+            CandidateResult("SGD", "top-1", "global", 0.7, 0.5, {"0.9": 0.4}, 1.0, "log loss 0.5"),
+            CandidateResult(hostile, "top-1", "global", 0.8, 0.4, {"0.9": 0.75, "0.95": 0.5}, 2.0, "chosen"),
         ),
         accounts=(
-            LabelAccount("address", 4, 0, 0, 0.0, 1.0, blocked="too few traces"),
-            LabelAccount("refund", 30, 20, 19, 0.751, 0.999, confused_with=hostile),
-            LabelAccount(hostile, 66, 40, 40, 0.912, 1.0),
+            LabelStats("address", 4, 0, 0, 0.0, 1.0, blocked="too few traces"),
+            LabelStats("refund", 30, 20, 19, 0.751, 0.999, confused_with=hostile),
+            LabelStats(hostile, 66, 40, 40, 0.912, 1.0),
         ),
         curve=(CurvePoint(50, {"0.9": 0.5, "0.95": 0.0}), CurvePoint(100, {"0.9": 0.75, "0.95": 0.5})),
         noise=Noise(200, 10, 0.975, 0.95, 0.99),

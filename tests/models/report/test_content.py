@@ -8,7 +8,7 @@ import pytest
 from models import binomial
 from models.evaluate import evaluate
 from models.gate.labels import accounts
-from models.manifest import FrontierPoint, Teacher
+from models.manifest import FrontierPoint, LabelSource
 from models.policy import Policy
 from models.report import content
 from models.report.boundary import boundary
@@ -20,7 +20,7 @@ from models.report.flow import flow
 from models.report.frontier import observed, steps
 from models.report.reliability import calibration_error, reliability
 from models.report.rescored import rescored
-from models.study import LabelAccount
+from models.study import LabelStats
 from tests.models.conftest import DRAWS
 
 from .subjects import complete, manifest, point, study, subject, summary
@@ -98,7 +98,7 @@ def test_long_texts_are_cut_and_what_html_can_not_hold_is_replaced() -> None:
 def test_a_version_is_compared_with_its_parent() -> None:
     parent = manifest("v1", labels=("a", "b"), blocked=("a",), traces=50, frontier=(point(0.9, 0.25),))
     after = manifest(
-        "v2", labels=("b", "c"), blocked=("c",), teachers=(Teacher("gpt", "0123456789"),), traces=100
+        "v2", labels=("b", "c"), blocked=("c",), teachers=(LabelSource("gpt", "0123456789"),), traces=100
     )
     found = changes(parent, side(after))
     assert found.targets == (TargetChange(0.95, None, 0.5), TargetChange(0.9, 0.25, 0.75))
@@ -137,7 +137,7 @@ def test_each_label_is_accounted_for_by_what_is_guessed_and_the_teacher_says_ins
 
 
 def test_of_very_many_labels_those_with_most_traces_are_shown() -> None:
-    accounts = tuple(LabelAccount(f"label {place}", place, 0, 0, 0.0, 1.0) for place in range(1200))
+    accounts = tuple(LabelStats(f"label {place}", place, 0, 0, 0.0, 1.0) for place in range(1200))
     told = content(subject(study([0.9], [True], accounts=accounts), None))
     assert (told.all_labels, len(told.labels)) == (1200, 1000)
     assert [each.traces for each in told.labels[:2]] == [1199, 1198]

@@ -8,13 +8,13 @@ import onnxruntime
 import pytest
 
 from models.features import Features
-from models.featurizers.contract import Design
+from models.featurizers.contract import Featurizer
 from models.featurizers.ngrams import encode, pad
-from models.featurizers.text import TextDesign
-from models.featurizers.vectors import VectorDesign
+from models.featurizers.text import TextFeaturizer
+from models.featurizers.vectors import VectorFeaturizer
 from models.graph.building import FLOAT, Graph
 from models.surrogates import boosting, linear, neighbours, perceptron, sgd, trees
-from models.surrogates.contract import Lesson, Surrogate
+from models.surrogates.contract import Surrogate, TrainingTargets
 
 from ..conftest import VERBS, draw_texts, draw_vectors
 
@@ -25,7 +25,7 @@ ROWS = 400
 class Subject:
     """A surrogate on the features that it reads; `close` is how near its graph comes to it."""
 
-    learn: Callable[[Design, Lesson], Surrogate]
+    learn: Callable[[Featurizer, TrainingTargets], Surrogate]
     reads: str
     close: float
 
@@ -52,16 +52,16 @@ def taught(
     codes: np.ndarray | None = None,
     held: np.ndarray | None = None,
     labels: int = len(VERBS),
-) -> tuple[Surrogate, Design, np.ndarray]:
+) -> tuple[Surrogate, Featurizer, np.ndarray]:
     features, known = drawn(subject.reads, ROWS, 1)
     codes = known if codes is None else codes
     held = np.arange(ROWS) % 3 if held is None else held
-    lesson = Lesson(codes, labels, held, None, np.zeros(ROWS, dtype=np.bool_), 0)
+    lesson = TrainingTargets(codes, labels, held, None, np.zeros(ROWS, dtype=np.bool_), 0)
     if features.texts is not None:
-        design: Design = TextDesign(features.texts, 0)
+        design: Featurizer = TextFeaturizer(features.texts, 0)
     else:
         assert features.embeddings is not None
-        design = VectorDesign(features.embeddings, codes, labels, held)
+        design = VectorFeaturizer(features.embeddings, codes, labels, held)
     return subject.learn(design, lesson), design, codes
 
 

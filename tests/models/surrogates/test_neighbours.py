@@ -5,15 +5,17 @@ import onnxruntime
 import pytest
 from numpy.typing import NDArray
 
-from models.featurizers.vectors import VectorDesign
+from models.featurizers.vectors import VectorFeaturizer
 from models.graph.building import FLOAT, Graph
 from models.surrogates import neighbours
-from models.surrogates.contract import Lesson
+from models.surrogates.contract import TrainingTargets
 
 WIDTH = 16
 
 
-def lesson_of(sizes: list[int], weights: NDArray[np.float64] | None = None) -> tuple[VectorDesign, Lesson]:
+def lesson_of(
+    sizes: list[int], weights: NDArray[np.float64] | None = None
+) -> tuple[VectorFeaturizer, TrainingTargets]:
     """Labels with so many traces each, around directions of their own."""
     generator = np.random.default_rng(0)
     codes = np.repeat(np.arange(len(sizes)), sizes)
@@ -21,12 +23,12 @@ def lesson_of(sizes: list[int], weights: NDArray[np.float64] | None = None) -> t
     vectors = (vectors + 0.3 * generator.standard_normal(vectors.shape)).astype(np.float32)
     held = np.arange(len(codes)) % 3
     chosen = np.zeros(len(codes), dtype=np.bool_)
-    design = VectorDesign(vectors, codes, len(sizes), held)
-    return design, Lesson(codes, len(sizes), held, weights, chosen, 0)
+    design = VectorFeaturizer(vectors, codes, len(sizes), held)
+    return design, TrainingTargets(codes, len(sizes), held, weights, chosen, 0)
 
 
 def slowly(
-    design: VectorDesign, lesson: Lesson, concentration: float, rows: NDArray[np.float32]
+    design: VectorFeaturizer, lesson: TrainingTargets, concentration: float, rows: NDArray[np.float32]
 ) -> np.ndarray:
     """The sum over all traces, without blocks or small integers; for labels with few traces."""
     near = np.exp(concentration * (rows @ design.matrix.T - 1.0))

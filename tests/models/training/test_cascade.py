@@ -9,7 +9,7 @@ from models.features import Features
 from models.fit import FitResult, TrainingSet
 from models.graph.session import single_threaded
 from models.policy import Policy
-from models.surrogates.contract import Lesson
+from models.surrogates.contract import TrainingTargets
 from models.training import cascade, fit_stages
 from models.training.export import export
 from models.training.options import Options
@@ -56,7 +56,7 @@ def test_the_second_stage_answers_what_the_first_can_not_read(lazy: Policy) -> N
     assert (said == np.array(labels))[answered].mean() > 0.85
 
 
-def learned(residual: bool) -> fit_stages.Fitted:
+def learned(residual: bool) -> fit_stages.FittedStages:
     """From clusters that overlap a good deal, so that much is left to a second stage."""
     drawn, labels = draw_vectors(5200, 3)
     assert drawn.embeddings is not None
@@ -98,5 +98,7 @@ def test_the_hand_over_costs_the_choosers_hardly_any_coverage() -> None:
     )
     found = cascade.joined(worse, stage, handover, True)
     assert cascade.better(cascade.alone(stage), found, fitted.lesson, (0.9,)) >= best - cascade.LOSS
-    nobody = Lesson(fitted.lesson.codes, 6, fitted.lesson.folds, None, np.zeros(5200, dtype=np.bool_), 0)
+    nobody = TrainingTargets(
+        fitted.lesson.codes, 6, fitted.lesson.folds, None, np.zeros(5200, dtype=np.bool_), 0
+    )
     assert cascade.lowest_handover(worse, stage, nobody, (0.9,)) == cascade.USUAL_HANDOVER

@@ -6,10 +6,10 @@ import pytest
 
 from schemas.config import Config
 from streams.certify import pending_audits as module
-from streams.certify.observations import Asked, Audit, Place
-from streams.certify.pending_audits import Awaited, noted
+from streams.certify.observations import AuditReply, AuditRequested, LogPosition
+from streams.certify.pending_audits import PendingAudits, noted
 from streams.certify.status import found
-from streams.certify.version_state import Ledger, Tally
+from streams.certify.version_state import CertificateCounts, VersionState
 
 NOW = 1_000
 MOST = 10
@@ -20,20 +20,22 @@ def _few(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MOST", MOST)
 
 
-def asked(*requests: int) -> list[Asked]:
-    return [Asked(Place("deferrals:0", one), "v1", f"r{one}", one) for one in requests]
+def asked(*requests: int) -> list[AuditRequested]:
+    return [AuditRequested(LogPosition("deferrals:0", one), "v1", f"r{one}", one) for one in requests]
 
 
-def answered(*requests: int) -> list[Audit]:
-    return [Audit(f"r{one}", one, one, "yes", agreed=True, draw=0.0, rate=None) for one in requests]
+def answered(*requests: int) -> list[AuditReply]:
+    return [AuditReply(f"r{one}", one, one, "yes", agreed=True, draw=0.0, rate=None) for one in requests]
 
 
-def kept(scores: Sequence[tuple[str, float]]) -> Awaited:
+def kept(scores: Sequence[tuple[str, float]]) -> PendingAudits:
     """A set that holds these, as Redis would count it at the time NOW, with all in question."""
     waiting = [score for _, score in scores if score > 0]
     remembered = sorted((score for _, score in scores if score < 0), reverse=True)
     surplus = round(-remembered[-MOST - 1]) - 1 if len(remembered) > MOST else None
-    return Awaited(len(waiting), sum(at <= NOW for at in waiting), len(remembered), surplus, dict(scores))
+    return PendingAudits(
+        len(waiting), sum(at <= NOW for at in waiting), len(remembered), surplus, dict(scores)
+    )
 
 
 def test_more_than_the_limit_are_given_up_and_are_disagreements_from_then_on() -> None:
@@ -41,11 +43,11 @@ def test_more_than_the_limit_are_given_up_and_are_disagreements_from_then_on() -
     note = noted(full, asked(100, 101, 3), [], -1, 2_000, NOW)
     assert (note.given_up, note.after.pending, note.after.overdue) == (2, MOST, MOST - 2)
     assert note.scores == {"r100": 2_000.0, "r101": 2_000.0}, "one that is waited for keeps its time"
-    ledger = note.ledger(Ledger(tallies={"": Tally(1, 1.0, 100, 100)}, lost=1))
+    ledger = note.ledger(VersionState(tallies={"": CertificateCounts(1, 1.0, 100, 100)}, lost=1))
     assert ledger.lost == 3
     given_up, none = (
-        found(one, "", Awaited(), Config(), complete=True, now=NOW)
-        for one in (ledger, Ledger(tallies=ledger.tallies))
+        found(one, "", PendingAudits(), Config(), complete=True, now=NOW)
+        for one in (ledger, VersionState(tallies=ledger.tallies))
     )
     assert (given_up.audits, given_up.lost) == (100, 3)
     assert given_up.bound < none.bound
@@ -55,7 +57,7 @@ def test_of_more_answers_than_are_remembered_the_oldest_are_forgotten_and_not_wa
     over = kept([(f"r{at}", -at - 1.0) for at in range(MOST + 3)])
     note = noted(over, [], answered(50), -1, NOW, 0)
     assert (note.forgotten, note.after.answered) == (3, MOST + 1)
-    horizon = note.ledger(Ledger()).horizon
+    horizon = note.ledger(VersionState()).horizon
     assert horizon == 2, "r0, r1 and r2 are forgotten"
     later = noted(kept([]), asked(0, 2, 3), [], horizon, NOW, 0)
     assert set(later.scores) == {"r3"}

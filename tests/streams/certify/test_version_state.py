@@ -7,18 +7,26 @@ from msgspec.structs import replace
 
 from schemas.config import Config
 from streams.certify.evidence import Counts
-from streams.certify.observations import Audit
-from streams.certify.version_state import Ledger, Tally, counted, heard, lowest_rate, silenced, suits
+from streams.certify.observations import AuditReply
+from streams.certify.version_state import (
+    CertificateCounts,
+    VersionState,
+    counted,
+    heard,
+    lowest_rate,
+    silenced,
+    suits,
+)
 
 CONFIG = Config()
 
 
-def audit(at: int, *, agreed: bool = True, label: str = "yes", draw: float = 0.0) -> Audit:
-    return Audit(f"r{at}", at, at, label, agreed, draw, 0.02)
+def audit(at: int, *, agreed: bool = True, label: str = "yes", draw: float = 0.0) -> AuditReply:
+    return AuditReply(f"r{at}", at, at, label, agreed, draw, 0.02)
 
 
-def after(audits: Iterable[Audit], config: Config = CONFIG) -> Ledger:
-    ledger = Ledger()
+def after(audits: Iterable[AuditReply], config: Config = CONFIG) -> VersionState:
+    ledger = VersionState()
     for one in audits:
         ledger = heard(ledger, one, config, overdue=False)
     return ledger
@@ -60,7 +68,7 @@ def test_an_overdue_audit_is_one_disagreement_to_the_alarm_however_its_reply_tur
 
 
 def test_some_replies_that_never_come_are_no_alarm_while_what_is_left_clears_the_target() -> None:
-    ledger = Ledger()
+    ledger = VersionState()
     for at, silent in zip(range(5000), itertools.count(), strict=False):
         overdue = silent // 100
         ledger = silenced(ledger, overdue, at, CONFIG)
@@ -80,14 +88,14 @@ def test_another_target_starts_the_alarm_anew_and_another_run_length_does_not() 
 
 
 def test_a_certificate_counts_draws_below_the_rate_that_was_fixed_when_it_began() -> None:
-    tally = Tally(1, 0.01)
+    tally = CertificateCounts(1, 0.01)
     for number, draw in enumerate((0.0, 0.0099, 0.01, 0.5)):
         tally = counted(tally, audit(number, agreed=number > 0, label="no", draw=draw))
     assert (tally.audits, tally.agreements, tally.labels) == (2, 1, {"no": Counts(2, 1)})
 
 
 def test_a_certificate_goes_on_at_higher_rates_and_begins_anew_at_lower_ones() -> None:
-    begun, empty = Tally(1, 0.02, audits=1), Tally(1, 0.02)
+    begun, empty = CertificateCounts(1, 0.02, audits=1), CertificateCounts(1, 0.02)
     assert [suits(begun, rate) for rate in (0.01, 0.02, 0.05)] == [False, True, True]
     assert [suits(empty, rate) for rate in (0.01, 0.02, 0.05)] == [False, True, False]
     assert lowest_rate(Config(audit_rate=0.3)) == 0.3
@@ -95,7 +103,7 @@ def test_a_certificate_goes_on_at_higher_rates_and_begins_anew_at_lower_ones() -
 
 
 def test_of_many_teachers_those_that_came_first_are_dropped() -> None:
-    ledger = Ledger()
+    ledger = VersionState()
     for number in range(20):
-        ledger = ledger.with_tally(f"teacher {number % 12}", Tally(number, 1.0))
+        ledger = ledger.with_tally(f"teacher {number % 12}", CertificateCounts(number, 1.0))
     assert list(ledger.tallies) == [f"teacher {number % 12}" for number in range(12, 20)]

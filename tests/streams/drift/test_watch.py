@@ -9,10 +9,10 @@ from models.features import Features
 from models.histograms import Counts, Reference
 from schemas.messages import Event, EventKind
 from streams.drift.watch import DriftWatch
-from streams.drift.windows import OF_A_BATCH, WINDOW, Traffic
+from streams.drift.windows import OF_A_BATCH, WINDOW, ScoreWindows
 from streams.errors import StateUnavailable
-from streams.routing.decisions import Verdict, verdicts
-from streams.tasks import Live, Task, Trial
+from streams.routing.decisions import Decision, verdicts
+from streams.tasks import CandidatePolicy, Task, Tasks
 from tests.streams.building import ScriptedPolicy
 
 TRAINED = Reference((0.5, 0.8), Counts((300, 400, 300), 10, (500, 500)))
@@ -41,27 +41,27 @@ def policy(version: str = "v1") -> ScriptedPolicy:
     return ScriptedPolicy(version=version, reference=TRAINED)
 
 
-def live(*, on_drift: bool = True, audit_rate: float = 0.02) -> Live:
-    found = Live()
+def live(*, on_drift: bool = True, audit_rate: float = 0.02) -> Tasks:
+    found = Tasks()
     found.install("t", policy())
     found.configure("t", {"refit": {"on_drift": on_drift}, "audit_rate": audit_rate})
     return found
 
 
-def judged(task: Task, texts: list[str], allotted: list[bool] | None = None) -> list[Verdict]:
+def judged(task: Task, texts: list[str], allotted: list[bool] | None = None) -> list[Decision]:
     return verdicts(task, Features(texts=texts), len(texts), allotted or [])
 
 
-def routed(traffic: Traffic, task: Task, texts: list[str], begin: int = 0) -> None:
+def routed(traffic: ScoreWindows, task: Task, texts: list[str], begin: int = 0) -> None:
     """A window full of requests, in batches a millisecond apart."""
     rows = (texts * (WINDOW // len(texts) + 1))[:WINDOW]
     for number, place in enumerate(range(0, WINDOW, OF_A_BATCH)):
         traffic.count(task, judged(task, rows[place : place + OF_A_BATCH]), begin + number)
 
 
-def watched(told: Told, found: Live, *windows: list[str]) -> None:
+def watched(told: Told, found: Tasks, *windows: list[str]) -> None:
     async def watch() -> None:
-        traffic = Traffic()
+        traffic = ScoreWindows()
         watch: Any = DriftWatch(found, traffic, told, told)  # type: ignore[arg-type]
         for number, texts in enumerate(windows):
             routed(traffic, found.task("t"), texts, 1000 * number)
@@ -100,7 +100,7 @@ def test_a_new_version_is_told_of_anew() -> None:
     ("found", "away"), [(live(on_drift=False), False), (live(audit_rate=0.0), False), (live(), True)]
 )
 def test_it_is_told_also_where_no_refit_is_wanted_or_would_be_certified_or_can_be_asked_for(
-    found: Live, away: bool
+    found: Tasks, away: bool
 ) -> None:
     told = Told(away=away)
     watched(told, found, STRANGE)
@@ -110,8 +110,8 @@ def test_it_is_told_also_where_no_refit_is_wanted_or_would_be_certified_or_can_b
 
 
 def test_a_window_counts_what_the_live_version_scored_and_waits_when_it_is_full() -> None:
-    traffic, found = Traffic(), live()
-    found.try_out("t", Trial(policy("v2"), 0.5))
+    traffic, found = ScoreWindows(), live()
+    found.try_out("t", CandidatePolicy(policy("v2"), 0.5))
     task = found.task("t")
     traffic.count(task, judged(task, ["yes 0.9 0.1", "no 0.3 0.9"], [True, False]), 5)
     assert traffic.full() == {}
@@ -125,7 +125,7 @@ def test_a_window_counts_what_the_live_version_scored_and_waits_when_it_is_full(
 
 
 def test_a_window_ends_with_its_policy_also_where_the_next_has_the_same_name() -> None:
-    traffic, found = Traffic(), live()
+    traffic, found = ScoreWindows(), live()
     traffic.count(found.task("t"), judged(found.task("t"), FAMILIAR), 5)
     fewer_bins = Reference((0.5,), Counts((500, 500), 10, (500, 500)))
     found.install("t", ScriptedPolicy(reference=fewer_bins))
@@ -135,14 +135,14 @@ def test_a_window_ends_with_its_policy_also_where_the_next_has_the_same_name() -
 
 
 def test_a_policy_that_keeps_no_reference_is_not_watched() -> None:
-    traffic, found = Traffic(), Live()
+    traffic, found = ScoreWindows(), Tasks()
     found.install("t", ScriptedPolicy())
     routed(traffic, found.task("t"), STRANGE)
     assert traffic.full() == {}
 
 
 def test_no_more_of_a_batch_is_counted_than_its_share() -> None:
-    traffic, task = Traffic(), live().task("t")
+    traffic, task = ScoreWindows(), live().task("t")
     traffic.count(task, judged(task, FAMILIAR * 100), 0)
     assert traffic.full() == {}
     for _ in range(WINDOW // OF_A_BATCH - 1):

@@ -4,7 +4,7 @@ from confluent_kafka import TopicPartition
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule
 
-from streams.kafka.offsets import Progress
+from streams.kafka.offsets import OffsetTracker
 from tests.streams.building import message
 
 PARTITIONS = st.integers(0, 3)
@@ -17,7 +17,7 @@ class Reading(RuleBasedStateMachine):
 
     @initialize()
     def begin(self) -> None:
-        self.progress = Progress("x")
+        self.progress = OffsetTracker("x")
         self.owned = set[int]()
         self.committed = dict.fromkeys(range(4), 0)
         self.at = dict.fromkeys(range(4), 0)

@@ -10,29 +10,29 @@ from confluent_kafka import Message
 from schemas.config import parse_override
 from schemas.messages import Deferral, Event, Guess, Reason, Request, Teacher, Trace
 from schemas.names import Keys
-from streams.certify.evidence import Evidence
+from streams.certify.evidence import AlarmEvidence
 from streams.certify.observations import DEFERRALS, TRACES
-from streams.certify.status import Finding
-from streams.certify.topic_log import Log
-from streams.kafka.event_publisher import Announcer
-from streams.roles.certify import Certifier
-from streams.rollout.trials import Candidates
-from streams.sampling import Auditor
-from streams.state.audits import Audits
+from streams.certify.status import CertificateStatus
+from streams.certify.topic_log import TopicLog
+from streams.kafka.event_publisher import EventPublisher
+from streams.roles.certify import AuditCertifier
+from streams.rollout.trials import TrialJudge
+from streams.sampling import Sampler
+from streams.state.audits import AuditStore
 from streams.state.connection import Connection
-from streams.state.fold_offsets import Marks
+from streams.state.fold_offsets import FoldOffsets
 from streams.state.registry import Registry
-from streams.state.trial_counts import Trials
-from streams.tasks import Live
+from streams.state.trial_counts import TrialCounts
+from streams.tasks import Tasks
 from tests.streams.building import TOPICS, message
 
 KEY = b"secret"
-AUDITOR = Auditor(KEY)
+AUDITOR = Sampler(KEY)
 TEACHER = Teacher("model", "prompt")
 PARTITIONS = 2
 
 
-class Topic(Log):
+class Topic(TopicLog):
     """Messages as they stand in a topic of two partitions."""
 
     def __init__(self, stream: str) -> None:
@@ -67,7 +67,7 @@ class Topic(Log):
             ends[place(one)] = max(ends.get(place(one), 0), (one.offset() or 0) + 2)
 
 
-class Told(Announcer):
+class Told(EventPublisher):
     """Remembers events."""
 
     def __init__(self) -> None:
@@ -92,36 +92,36 @@ class Deployment:
     traces: Topic = field(default_factory=lambda: Topic(TRACES))
     deferrals: Topic = field(default_factory=lambda: Topic(DEFERRALS))
     told: Told = field(default_factory=Told)
-    live: Live = field(default_factory=Live)
+    live: Tasks = field(default_factory=Tasks)
     now: int = 1_000_000
-    alarms: list[tuple[str, str, Evidence]] = field(default_factory=list)
+    alarms: list[tuple[str, str, AlarmEvidence]] = field(default_factory=list)
     answers: list[bool | Exception] = field(default_factory=list)
 
     @property
     def registry(self) -> Registry:
         return Registry(self.connection, self.keys, 5)
 
-    async def certifier(self) -> Certifier:
+    async def certifier(self) -> AuditCertifier:
         """One that has just started."""
-        marks = Marks(self.connection, self.keys)
+        marks = FoldOffsets(self.connection, self.keys)
         for topic in (self.traces, self.deferrals):
             await topic.recognise()
             marks.know(await topic.committed())
-        return Certifier(
+        return AuditCertifier(
             self.live,
             TOPICS,
-            Audits(self.connection, self.keys),
+            AuditStore(self.connection, self.keys),
             marks,
             {TRACES: self.traces, DEFERRALS: self.deferrals},
             AUDITOR,
             self.told,
             self.on_alarm,
-            Candidates(self.live, self.registry, Trials(self.connection, self.keys), self.told),
+            TrialJudge(self.live, self.registry, TrialCounts(self.connection, self.keys), self.told),
             self.registry.may_answer,
             lambda: self.now,
         )
 
-    async def on_alarm(self, task: str, version: str, evidence: Evidence) -> bool:
+    async def on_alarm(self, task: str, version: str, evidence: AlarmEvidence) -> bool:
         self.alarms.append((task, version, evidence))
         answer = self.answers.pop(0) if self.answers else False
         if isinstance(answer, Exception):
@@ -131,8 +131,8 @@ class Deployment:
     def configure(self, **fields: Any) -> None:
         self.live.configure("t", parse_override(msgspec.json.encode(fields)))
 
-    async def finding(self, version: str = "v1") -> Finding:
-        return await Audits(self.connection, self.keys).finding("t", version)
+    async def finding(self, version: str = "v1") -> CertificateStatus:
+        return await AuditStore(self.connection, self.keys).finding("t", version)
 
     def events(self) -> list[str]:
         """Kinds of the events since the last call."""

@@ -8,7 +8,7 @@ import pytest
 from schemas.messages import Teacher
 from streams.certify.observations import DEFERRALS
 from streams.errors import StateUnavailable
-from streams.state.fold_offsets import Folded, Marks
+from streams.state.fold_offsets import FoldOffsets, OffsetsRead
 from streams.state.registry import Registry
 from tests.streams.roles.certifying import Deployment, asked, audit, audits
 
@@ -168,14 +168,14 @@ async def test_what_is_folded_while_redis_answers_is_not_taken_for_lost(
     deployment: Deployment, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     certify = await deployment.certifier()
-    asked_redis = Marks.folded
+    asked_redis = FoldOffsets.folded
 
-    async def overtaken(marks: Marks) -> Folded:
+    async def overtaken(marks: FoldOffsets) -> OffsetsRead:
         answer = await asked_redis(marks)
         await certify.certified([deployment.traces.add(audit("meanwhile"))])
         return answer
 
-    monkeypatch.setattr(Marks, "folded", overtaken)
+    monkeypatch.setattr(FoldOffsets, "folded", overtaken)
     await certify.look()
     assert "lost" not in caplog.text
     assert (await deployment.finding()).audits == 1

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from models.study import Twice
+from models.study import RepeatCounts
 from schemas.messages import Answer, Teacher, Trace
 from streams.certify.consistency import Consistency
 from streams.state.registry import Registry
@@ -48,7 +48,7 @@ async def test_second_answers_count_for_the_teacher_alone_and_once_and_a_ceiling
     await certify.look()
     assert deployment.events() == ["teacher_unsteady"], "once, however often it is read and looked at"
     registry = Registry(deployment.connection, deployment.keys, 5)
-    assert await registry.asked_twice("t") == Twice(200, 150)
+    assert await registry.asked_twice("t") == RepeatCounts(200, 150)
     assert (await deployment.finding()).audits == 0
     deployment.configure(audit_rate=1.0, target_agreement=0.5)
     await certify.look()
@@ -59,7 +59,7 @@ async def test_second_answers_count_for_the_teacher_alone_and_once_and_a_ceiling
         trace("t", teacher=other, first=Answer("no", TEACHER)),
     ]
     await certify.certified([deployment.traces.add(one) for one in news])
-    assert await registry.asked_twice("t") == Twice(0, 0), "nothing is known of another teacher"
+    assert await registry.asked_twice("t") == RepeatCounts(0, 0), "nothing is known of another teacher"
 
 
 async def test_a_steady_teacher_has_no_ceiling_worth_telling(deployment: Deployment) -> None:

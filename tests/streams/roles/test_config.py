@@ -6,7 +6,7 @@ from schemas.codec import EVENT
 from schemas.config import Config, Refit
 from schemas.messages import Event, EventKind
 from streams.roles.config import answer, applied
-from streams.tasks import Live
+from streams.tasks import Tasks
 from tests.streams.building import message
 
 AT = 77
@@ -56,7 +56,7 @@ def test_what_changes_nothing_is_answered_with_every_problem(
 
 
 def test_an_invalid_message_changes_nothing_and_those_beside_it_are_applied() -> None:
-    live = Live()
+    live = Tasks()
     valid = [message(b'{"paused": true}', key=b"*"), message(b'{"refit": {"growth": 1.5}}', key=b"t")]
     broken = [
         message(b'{"paused": false, "delta": 7}', key=b"t"),

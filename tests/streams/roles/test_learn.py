@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from schemas.config import parse_override
 from schemas.messages import Answer, Deferral, Guess, Label, Reason, Reply, Request, Teacher, Trace
-from streams.roles.learn import Learner
-from streams.sampling import Auditor
-from streams.state.reply_dedup import Place, Replies
-from streams.tasks import Live
+from streams.roles.learn import ReplyRecorder
+from streams.sampling import Sampler
+from streams.state.reply_dedup import ReplyDedup, ReplyPosition
+from streams.tasks import Tasks
 from tests.streams.building import (
     CARRIED,
     TOPICS,
@@ -30,21 +30,21 @@ NOW = 9000
 TEACHER = Teacher("m", "hash")
 
 
-class Remembered(Replies):
+class Remembered(ReplyDedup):
     """What Redis would remember, in a dict."""
 
     def __init__(self) -> None:
-        self.seen: dict[tuple[str, str, str], Place] = {}
+        self.seen: dict[tuple[str, str, str], ReplyPosition] = {}
 
-    async def first(self, places: Sequence[Place]) -> list[bool]:
+    async def first(self, places: Sequence[ReplyPosition]) -> list[bool]:
         asked = [(place.task, place.request, place.question) for place in places]
         return [self.seen.setdefault(key, place) == place for key, place in zip(asked, places, strict=True)]
 
 
-def learner(**config: Any) -> Learner:
-    live = Live()
+def learner(**config: Any) -> ReplyRecorder:
+    live = Tasks()
     live.configure("t", parse_override(msgspec.json.encode({"repeat_rate": 0.0, **config})))
-    return Learner(live, TOPICS, Auditor(b"key"), Remembered())
+    return ReplyRecorder(live, TOPICS, Sampler(b"key"), Remembered())
 
 
 async def test_a_teacher_s_label_answers_the_client_and_becomes_a_trace() -> None:

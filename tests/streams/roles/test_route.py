@@ -11,8 +11,8 @@ from schemas.config import parse_override
 from schemas.messages import Deferral, Guess, Label, Reason, Request
 from streams.kafka.batch import Outgoing
 from streams.roles.route import Router
-from streams.sampling import Auditor
-from streams.tasks import Live
+from streams.sampling import Sampler
+from streams.tasks import Tasks
 from tests.streams.building import (
     CARRIED,
     TOPICS,
@@ -28,11 +28,11 @@ NOW = 2000
 
 def router(policy: ScriptedPolicy | None = None, **config: Any) -> Router:
     """For task `t`; nothing is audited unless the config says so."""
-    live = Live()
+    live = Tasks()
     if policy is not None:
         live.install("t", policy)
     live.configure("t", parse_override(json.dumps({"audit_rate": 0.0} | config).encode()))
-    return Router(live, TOPICS, Auditor(b"key"))
+    return Router(live, TOPICS, Sampler(b"key"))
 
 
 def sent(router: Router, *requests: Request) -> list[Outgoing]:
@@ -157,9 +157,9 @@ def test_the_sample_does_not_depend_on_what_the_surrogate_makes_of_a_request() -
 
 
 def test_a_new_target_takes_effect_with_the_next_batch_and_without_a_refit() -> None:
-    live = Live()
+    live = Tasks()
     live.install("t", ScriptedPolicy())
-    under_test = Router(live, TOPICS, Auditor(b"key"))
+    under_test = Router(live, TOPICS, Sampler(b"key"))
     assert reason(under_test, "yes 0.6 0.1") == Reason.LOW_SCORE
     live.configure("t", {"target_agreement": 0.9})
     assert reason(under_test, "yes 0.6 0.1") == Reason.ACCEPTED

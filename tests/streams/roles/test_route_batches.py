@@ -16,8 +16,8 @@ from models.policy import Policy
 from schemas.config import parse_override
 from schemas.messages import Reason, Request
 from streams.roles.route import Router
-from streams.sampling import Auditor
-from streams.tasks import Live
+from streams.sampling import Sampler
+from streams.tasks import Tasks
 from tests.streams.building import (
     CARRIED,
     HEADERS,
@@ -34,9 +34,9 @@ NOW = 2000
 VECTORS = {"embedder": "precomputed"}
 
 
-def live(vectors: Artifact | Policy | None = None, **vector_config: Any) -> Live:
+def live(vectors: Artifact | Policy | None = None, **vector_config: Any) -> Tasks:
     """Task `text` has a scripted policy, `vector` a real one, `paused` and any other answer nothing."""
-    found = Live()
+    found = Tasks()
     found.install("text", ScriptedPolicy())
     if isinstance(vectors, Artifact):
         vectors = Policy.open(vectors.manifest, vectors.graph)
@@ -48,9 +48,9 @@ def live(vectors: Artifact | Policy | None = None, **vector_config: Any) -> Live
     return found
 
 
-def routed(live: Live, *values: Any) -> Any:
+def routed(live: Tasks, *values: Any) -> Any:
     messages = [message(value, offset=place, key=b"%d" % place) for place, value in enumerate(values)]
-    return asyncio.run(Router(live, TOPICS, Auditor(b"key")).routed(messages, NOW))
+    return asyncio.run(Router(live, TOPICS, Sampler(b"key")).routed(messages, NOW))
 
 
 _texts = st.sampled_from(["yes 0.9 0.1", "no 0.1 0.1", "yes nan nan", "fail"])

@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 from schemas.config import parse_override
 from schemas.messages import Reason, Request
-from streams.encoder_spec import Encoding
+from streams.encoder_spec import EncoderSpec
 from streams.kafka.batch import Outgoing
 from streams.roles.route import Router
 from streams.routing import encoded_batch
-from streams.sampling import Auditor
-from streams.tasks import Live
+from streams.sampling import Sampler
+from streams.tasks import Tasks
 from tests.streams.building import (
     TOPICS,
     ScriptedEmbedder,
@@ -40,7 +40,7 @@ class Room:
         spec: str = SPEC,
         audit_rate: float = 0.0,
     ) -> None:
-        self.live = Live()
+        self.live = Tasks()
         self.live.configure("*", parse_override(msgspec.json.encode({"audit_rate": audit_rate})))
         self.live.configure("t", parse_override(msgspec.json.encode({"embedder": spec})))
         self.live.install("text", ScriptedPolicy())
@@ -48,8 +48,8 @@ class Room:
             given: dict[str, Any] = {"embedder": spec, "dimension": 3, "encoder": "scripted:1"}
             self.live.install("t", ScriptedPolicy(**given))
         if embedder is not None:
-            self.live.encode(Encoding(SPEC), embedder)
-        self._router = Router(self.live, TOPICS, Auditor(b"key"))
+            self.live.encode(EncoderSpec(SPEC), embedder)
+        self._router = Router(self.live, TOPICS, Sampler(b"key"))
 
     async def sent(self, *texts: str | None, task: str = "t") -> list[Outgoing]:
         requests = [Request(f"r{at}", task, text, embedding=[1.0]) for at, text in enumerate(texts)]
@@ -173,7 +173,7 @@ async def test_many_texts_have_the_verdicts_and_vectors_that_each_has_alone() ->
 class Pausing(ScriptedEmbedder):
     """While it is at work for the first time, the operator pauses its task."""
 
-    live: Live
+    live: Tasks
 
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         self.live.configure("t", {"embedder": SPEC, "paused": True})

@@ -15,20 +15,20 @@ from models.policy import Policy
 from schemas.config import parse_override
 from schemas.messages import Answer, Event, EventKind, Guess, Reason
 from schemas.names import Keys
-from streams.kafka.event_publisher import Announcer
+from streams.kafka.event_publisher import EventPublisher
 from streams.roles.trainer import Trainer
 from streams.state.connection import Connection
 from streams.state.lease import Leases
-from streams.state.refit_queue import Refits
+from streams.state.refit_queue import RefitQueue
 from streams.state.registry import Registry
-from streams.tasks import Live
-from streams.versions.lifecycle import State
-from streams.versions.serving_state import Posture
+from streams.tasks import Tasks
+from streams.versions.lifecycle import VersionStage
+from streams.versions.serving_state import ServingState
 from streams.versions.transitions import alarmed
 from tests.streams.building import message, trace
 
 
-class Told(Announcer):
+class Told(EventPublisher):
     """Keeps what it is told for the test to wait for."""
 
     def __init__(self) -> None:
@@ -49,7 +49,7 @@ class Watched(Registry):
         super().__init__(*given)
         self._looked = asyncio.Event()
 
-    async def posture(self, task: str) -> Posture:
+    async def posture(self, task: str) -> ServingState:
         found = await super().posture(task)
         self._looked.set()
         return found
@@ -66,9 +66,9 @@ class Room:
 
     def __init__(self, connection: Connection, stack: AsyncExitStack) -> None:
         self.keys = Keys(f"test-{secrets.token_hex(8)}")
-        self.live = Live()
+        self.live = Tasks()
         self.registry = Watched(connection, self.keys, 5)
-        self.refits = Refits(connection, self.keys, "certify", 60.0)
+        self.refits = RefitQueue(connection, self.keys, "certify", 60.0)
         self._connection = connection
         self._stack = stack
 
@@ -89,7 +89,7 @@ class Room:
         told, lease = Told(), 1.0
         name = secrets.token_hex(4)
         leases = Leases(self._connection, self.keys, name, lease)
-        refits = Refits(self._connection, self.keys, name, lease)
+        refits = RefitQueue(self._connection, self.keys, name, lease)
         trainer = Trainer(self.live, self.registry, leases, refits, told, lease)
         trainer.learn(traces)
         await trainer.start()
@@ -212,7 +212,10 @@ async def test_a_version_goes_on_trial_where_the_config_says_so_and_what_is_refu
     begin, refusal = await told.next(), await told.next()
     assert (begin.details["traces"], refusal.kind) == (550, EventKind.REFUSED)
     history = await room.registry.history("t")
-    assert [(move.version, move.after) for move in history] == [("v1", State.SHADOW), ("v2", State.REFUSED)]
+    assert [(move.version, move.after) for move in history] == [
+        ("v1", VersionStage.SHADOW),
+        ("v2", VersionStage.REFUSED),
+    ]
     assert (await room.registry.posture("t")).candidate == posture.candidate
 
 

@@ -8,23 +8,23 @@ from models.artifact import Artifact
 from schemas.config import parse_override
 from schemas.messages import Event, EventKind, Guess
 from schemas.names import Keys
-from streams.certify.evidence import Counts, Evidence
-from streams.kafka.event_publisher import Announcer
-from streams.rollout.alarm_response import Consequences
-from streams.rollout.trials import Candidates
+from streams.certify.evidence import AlarmEvidence, Counts
+from streams.kafka.event_publisher import EventPublisher
+from streams.rollout.alarm_response import AlarmResponse
+from streams.rollout.trials import TrialJudge
 from streams.state.connection import Connection
-from streams.state.refit_queue import Refits
+from streams.state.refit_queue import RefitQueue
 from streams.state.registry import Registry
-from streams.state.trial_counts import Trials
-from streams.tasks import Live
-from streams.versions.lifecycle import State, states
-from streams.versions.serving_state import AT_ONCE, Plan
+from streams.state.trial_counts import TrialCounts
+from streams.tasks import Tasks
+from streams.versions.lifecycle import VersionStage, states
+from streams.versions.serving_state import AT_ONCE, PromotionPlan
 from tests.streams.building import message, trace
 
-FALLEN = Evidence(0.95, Counts(200, 180), 5_000, {"a": Counts(20, 5), "b": Counts(20, 15)})
+FALLEN = AlarmEvidence(0.95, Counts(200, 180), 5_000, {"a": Counts(20, 5), "b": Counts(20, 15)})
 
 
-class Told(Announcer):
+class Told(EventPublisher):
     def __init__(self) -> None:
         self.events: list[Event] = []
 
@@ -36,24 +36,24 @@ class Room:
     """Task `t` with versions v1, v2, ..., the last of which is live."""
 
     def __init__(self, connection: Connection, keys: Keys) -> None:
-        self.live, self.told = Live(), Told()
+        self.live, self.told = Tasks(), Told()
         self.registry = Registry(connection, keys, 5)
-        self.refits = Refits(connection, keys, "me", 3600.0)
+        self.refits = RefitQueue(connection, keys, "me", 3600.0)
         self.certified: set[str] = set()
-        self.alarm = Consequences(self.live, self.registry, self.refits, self._stands, self.told)
-        self.candidates = Candidates(self.live, self.registry, Trials(connection, keys), self.told)
+        self.alarm = AlarmResponse(self.live, self.registry, self.refits, self._stands, self.told)
+        self.candidates = TrialJudge(self.live, self.registry, TrialCounts(connection, keys), self.told)
 
     async def _stands(self, _: str, version: str) -> bool:
         return version in self.certified
 
-    async def publish(self, number: int, plan: Plan = AT_ONCE) -> None:
+    async def publish(self, number: int, plan: PromotionPlan = AT_ONCE) -> None:
         found = Artifact(b"manifest", b"graph")
         assert await self.registry.publish("t", f"v{number}", number, 0, found, 1000 + number, plan)
 
     async def asked(self) -> int:
         return len(await self.refits.waiting(["t"]))
 
-    async def states(self) -> dict[str, State]:
+    async def states(self) -> dict[str, VersionStage]:
         return states(await self.registry.history("t"))
 
 
@@ -67,7 +67,7 @@ async def test_without_a_certified_version_the_breaker_opens_and_a_refit_is_aske
 ) -> None:
     await room.publish(1)
     await room.publish(2)
-    await room.publish(7, Plan(State.SHADOW, 0.0, 20))
+    await room.publish(7, PromotionPlan(VersionStage.SHADOW, 0.0, 20))
     for _ in range(2):
         assert not await room.alarm("t", "v2", FALLEN)
     posture = await room.registry.posture("t")
@@ -83,8 +83,8 @@ async def test_without_a_certified_version_the_breaker_opens_and_a_refit_is_aske
     await room.publish(3)
     assert not (await room.registry.posture("t")).breaker.stops("v3")
     found = await room.states()
-    assert found.pop("v7") is State.RETIRED, "its trial was about what was before"
-    assert found == {"v1": State.RETIRED, "v2": State.ROLLED_BACK, "v3": State.LIVE}
+    assert found.pop("v7") is VersionStage.RETIRED, "its trial was about what was before"
+    assert found == {"v1": VersionStage.RETIRED, "v2": VersionStage.ROLLED_BACK, "v3": VersionStage.LIVE}
 
 
 async def test_the_newest_version_whose_certificate_stands_is_restored(room: Room) -> None:
@@ -135,7 +135,7 @@ async def test_an_alarm_that_finds_the_registry_emptied_is_told_and_stops_its_ve
 async def test_a_label_that_explains_the_alarm_is_blocked_once_and_then_the_version_falls(room: Room) -> None:
     await room.publish(1)
     labels = {"refund": Counts(30, 5), "track": Counts(100, 98)}
-    evidence = Evidence(0.95, Counts(500, 470), 5_000, labels)
+    evidence = AlarmEvidence(0.95, Counts(500, 470), 5_000, labels)
     assert await room.alarm("t", "v1", evidence), "certify starts the alarm anew"
     assert await room.registry.blocked("t", "v1") == {"refund"}
     assert (await room.registry.posture("t")).breaker.open is False
@@ -146,20 +146,20 @@ async def test_a_label_that_explains_the_alarm_is_blocked_once_and_then_the_vers
 
 async def test_the_alarm_of_a_canary_ends_its_trial_and_asks_for_no_refit(room: Room) -> None:
     await room.publish(1)
-    await room.publish(2, Plan(State.CANARY, 0.1, 59))
+    await room.publish(2, PromotionPlan(VersionStage.CANARY, 0.1, 59))
     await room.alarm("t", "v2", FALLEN)
     posture = await room.registry.posture("t")
     assert (posture.candidate, posture.breaker.open, await room.asked()) == (None, False, 0)
-    assert await room.states() == {"v1": State.LIVE, "v2": State.ROLLED_BACK}
+    assert await room.states() == {"v1": VersionStage.LIVE, "v2": VersionStage.ROLLED_BACK}
     assert "the live version answers its share" in room.told.events[0].message
 
 
-@pytest.mark.parametrize(("label", "after"), [("yes", State.LIVE), ("no", State.REFUSED)])
+@pytest.mark.parametrize(("label", "after"), [("yes", VersionStage.LIVE), ("no", VersionStage.REFUSED)])
 async def test_a_trial_is_concluded_by_the_traces_that_complete_it_and_not_again_when_they_are_reread(
-    room: Room, label: str, after: State
+    room: Room, label: str, after: VersionStage
 ) -> None:
     await room.publish(1)
-    await room.publish(2, Plan(State.SHADOW, 0.0, 20))
+    await room.publish(2, PromotionPlan(VersionStage.SHADOW, 0.0, 20))
     room.live.configure("t", parse_override(b'{"target_agreement": 0.8}'))
     shadow, traces = Guess("yes", 0.9, 0.1, "v2"), []
     for number in range(20):
@@ -173,4 +173,4 @@ async def test_a_trial_is_concluded_by_the_traces_that_complete_it_and_not_again
     assert (await room.states())["v2"] is after
     assert (await room.registry.posture("t")).candidate is None
     (event,) = room.told.events
-    assert event.kind == (EventKind.PROMOTED if after is State.LIVE else EventKind.REFUSED)
+    assert event.kind == (EventKind.PROMOTED if after is VersionStage.LIVE else EventKind.REFUSED)

@@ -7,24 +7,24 @@ from pathlib import Path
 import pytest
 
 from models.artifact import GRAPH, MANIFEST, Artifact
-from streams.rollout.disk_cache import Copies
+from streams.rollout.disk_cache import PolicyDiskCache
 from streams.versions.serving_state import Breaker, Safeguards
 
 OLD, NEW = Artifact(b"old manifest", b"old graph"), Artifact(b"new manifest", b"new graph")
 
 
 def test_the_active_copy_is_read_and_older_versions_are_gone(tmp_path: Path) -> None:
-    copies = Copies(tmp_path / "policies")
+    copies = PolicyDiskCache(tmp_path / "policies")
     assert copies.all() == {}
     copies.save("t", "v1", OLD)
     copies.save("t", "v2", NEW)
     copies.save("u", "v1", OLD)
-    assert Copies(tmp_path / "policies").all() == {"t": NEW, "u": OLD}
+    assert PolicyDiskCache(tmp_path / "policies").all() == {"t": NEW, "u": OLD}
     assert not (tmp_path / "policies" / "t" / "v1").exists()
 
 
 def test_a_write_that_was_cut_short_leaves_the_old_copy(tmp_path: Path) -> None:
-    copies = Copies(tmp_path)
+    copies = PolicyDiskCache(tmp_path)
     copies.save("t", "v1", OLD)
     (tmp_path / "t" / "v2").mkdir()
     (tmp_path / "t" / "v2" / f"{GRAPH}.part").write_bytes(b"new gr")
@@ -38,7 +38,7 @@ def test_a_write_that_was_cut_short_leaves_the_old_copy(tmp_path: Path) -> None:
 def test_a_copy_whose_pointer_is_damaged_is_left_out_and_the_others_are_read(
     tmp_path: Path, pointer: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
-    copies = Copies(tmp_path)
+    copies = PolicyDiskCache(tmp_path)
     copies.save("t", "v1", OLD)
     copies.save("u", "v1", NEW)
     (tmp_path / "t" / "active").write_bytes(pointer)
@@ -48,14 +48,14 @@ def test_a_copy_whose_pointer_is_damaged_is_left_out_and_the_others_are_read(
 
 @pytest.mark.parametrize("name", [GRAPH, MANIFEST])
 def test_a_copy_without_one_of_its_files_is_left_out(tmp_path: Path, name: str) -> None:
-    copies = Copies(tmp_path)
+    copies = PolicyDiskCache(tmp_path)
     copies.save("t", "v1", OLD)
     (tmp_path / "t" / "v1" / name).unlink()
     assert copies.all() == {}
 
 
 def _save_often(directory: Path) -> None:
-    copies = Copies(directory)
+    copies = PolicyDiskCache(directory)
     for number in range(100):
         copies.save("t", f"v{number % 3}", NEW)
 
@@ -68,28 +68,28 @@ def test_workers_of_a_host_may_save_at_the_same_time(tmp_path: Path) -> None:
     for worker in workers:
         worker.join()
     assert [worker.exitcode for worker in workers] == [0, 0]
-    assert Copies(tmp_path).all() == {"t": NEW}
+    assert PolicyDiskCache(tmp_path).all() == {"t": NEW}
 
 
 def test_an_open_breaker_and_blocked_labels_outlive_the_process_and_a_worker_that_lags(
     tmp_path: Path,
 ) -> None:
-    copies = Copies(tmp_path)
+    copies = PolicyDiskCache(tmp_path)
     opened = Safeguards(Breaker(True, ("v1",), 10, "alarm", "certify"), {"v1": frozenset({"refund"})})
     copies.save("t", "v1", OLD)
     copies.save_guards("t", opened)
     copies.save_guards("t", Safeguards(Breaker(False, (), 9)))
-    assert Copies(tmp_path).guards()["t"].breaker == opened.breaker
+    assert PolicyDiskCache(tmp_path).guards()["t"].breaker == opened.breaker
     copies.save_guards("t", opened)
     copies.save("t", "v2", NEW)
-    assert Copies(tmp_path).guards() == {"t": opened}
+    assert PolicyDiskCache(tmp_path).guards() == {"t": opened}
     closed = Safeguards(Breaker(False, ("v1",), 11))
     copies.save_guards("t", closed)
-    assert Copies(tmp_path).guards() == {"t": closed}
+    assert PolicyDiskCache(tmp_path).guards() == {"t": closed}
 
 
 def test_a_breaker_whose_copy_is_damaged_is_open_until_redis_knows_better(tmp_path: Path) -> None:
-    copies = Copies(tmp_path)
+    copies = PolicyDiskCache(tmp_path)
     copies.save_guards("t", Safeguards(Breaker(False, (), 10)))
     (tmp_path / "t" / "safeguards.json").write_bytes(b'{"breaker": {"open": fal')
     (damaged,) = copies.guards().values()

@@ -15,17 +15,17 @@ from models.artifact import Artifact
 from models.manifest import Manifest
 from models.policy import Policy
 from schemas.names import Keys
-from streams.rollout.disk_cache import Copies
-from streams.rollout.policy_sync import PolicyWatch
+from streams.rollout.disk_cache import PolicyDiskCache
+from streams.rollout.policy_sync import PolicySync
 from streams.state.connection import Connection
 from streams.state.registry import Registry
-from streams.tasks import Live
-from streams.versions.lifecycle import State
-from streams.versions.serving_state import AT_ONCE, Plan
+from streams.tasks import Tasks
+from streams.versions.lifecycle import VersionStage
+from streams.versions.serving_state import AT_ONCE, PromotionPlan
 from streams.versions.transitions import alarmed
 
 
-class Watched(Live):
+class Watched(Tasks):
     """Tells which versions are installed, in order."""
 
     def __init__(self) -> None:
@@ -43,13 +43,15 @@ class Watched(Live):
 class Worker:
     """One that looks at the registry often, with its copies in a folder of its own."""
 
-    def __init__(self, url: str, copies: Copies, stack: AsyncExitStack, poll: float = 3600.0) -> None:
+    def __init__(
+        self, url: str, copies: PolicyDiskCache, stack: AsyncExitStack, poll: float = 3600.0
+    ) -> None:
         self.live = Watched()
         self.copies = copies
         self.connection = Connection(url)
         self.keys = Keys(f"test-{secrets.token_hex(8)}")
         self.registry = Registry(self.connection, self.keys, 5)
-        self._watch = PolicyWatch(self.live, self.registry, copies, poll)
+        self._watch = PolicySync(self.live, self.registry, copies, poll)
         self._stack = stack
 
     async def start(self) -> None:
@@ -57,7 +59,7 @@ class Worker:
         await self._watch.start()
         self._stack.push_async_callback(self._watch.stop)
 
-    async def publish(self, artifact: Artifact, plan: Plan = AT_ONCE) -> None:
+    async def publish(self, artifact: Artifact, plan: PromotionPlan = AT_ONCE) -> None:
         serial = await self.registry.next_serial("t")
         assert await self.registry.publish("t", f"v{serial}", serial, 0, artifact, 1000 * serial, plan)
 
@@ -92,7 +94,7 @@ async def test_new_versions_are_swapped_in_and_a_garbled_one_never_is(
     tmp_path: Path,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    worker = Worker(redis_url, Copies(tmp_path), stack, poll=0.01)
+    worker = Worker(redis_url, PolicyDiskCache(tmp_path), stack, poll=0.01)
     await worker.publish(artifact)
     await worker.start()
     assert await worker.live.next() == "v1"
@@ -107,7 +109,7 @@ async def test_new_versions_are_swapped_in_and_a_garbled_one_never_is(
 async def test_an_announced_version_is_taken_without_waiting_for_the_next_look(
     redis_url: str, stack: AsyncExitStack, artifact: Artifact, tmp_path: Path
 ) -> None:
-    worker = Worker(redis_url, Copies(tmp_path), stack)
+    worker = Worker(redis_url, PolicyDiskCache(tmp_path), stack)
     await worker.start()
     while dict(await worker.connection.redis.pubsub_numsub(worker.keys.changes)).popitem()[1] < 1:
         assert worker.live.policy("t") is None
@@ -127,7 +129,7 @@ class Stubborn(Registry):
 
 async def test_a_stop_ends_even_where_a_cancellation_gets_lost(redis_url: str, tmp_path: Path) -> None:
     connection = Connection(redis_url)
-    watch = PolicyWatch(Live(), Stubborn(connection, Keys("x"), 5), Copies(tmp_path), 3600.0)
+    watch = PolicySync(Tasks(), Stubborn(connection, Keys("x"), 5), PolicyDiskCache(tmp_path), 3600.0)
     await watch.start()
     await asyncio.wait_for(watch.stop(), 30)
     await connection.aclose()
@@ -136,7 +138,7 @@ async def test_a_stop_ends_even_where_a_cancellation_gets_lost(redis_url: str, t
 async def test_without_redis_a_worker_starts_from_its_copies_and_leaves_damaged_ones_out(
     stack: AsyncExitStack, artifact: Artifact, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    copies = Copies(tmp_path)
+    copies = PolicyDiskCache(tmp_path)
     copies.save("sound", "v7", version(artifact, "v7"))
     copies.save("garbled", "v1", garbled(artifact))
     copies.save("truncated", "v1", Artifact(artifact.manifest[:100], artifact.graph))
@@ -155,7 +157,7 @@ async def test_a_copy_that_the_disk_does_not_take_is_said_and_the_worker_goes_on
     tmp_path: Path,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    worker = Worker(redis_url, Copies(tmp_path), stack, poll=0.01)
+    worker = Worker(redis_url, PolicyDiskCache(tmp_path), stack, poll=0.01)
     (tmp_path / "t").write_text("a file where the folder should be")
     await worker.publish(artifact)
     await worker.start()
@@ -168,14 +170,14 @@ async def test_a_copy_that_the_disk_does_not_take_is_said_and_the_worker_goes_on
 async def test_a_breaker_takes_effect_and_outlives_a_restart_without_redis_until_a_newer_version_is_loaded(
     redis_url: str, stack: AsyncExitStack, artifact: Artifact, tmp_path: Path
 ) -> None:
-    worker = Worker(redis_url, Copies(tmp_path), stack)
+    worker = Worker(redis_url, PolicyDiskCache(tmp_path), stack)
     await worker.publish(artifact)
     await worker.start()
     assert await worker.live.next() == "v1"
     await worker.alarm("v1")
     await worker.until(lambda: worker.live.task("t").breaker.stops("v1"))
-    await worker.until(lambda: Copies(tmp_path).guards()["t"].breaker.open)
-    alone = Worker(f"redis://127.0.0.1:{free_port()}/0", Copies(tmp_path), stack)
+    await worker.until(lambda: PolicyDiskCache(tmp_path).guards()["t"].breaker.open)
+    alone = Worker(f"redis://127.0.0.1:{free_port()}/0", PolicyDiskCache(tmp_path), stack)
     await alone.start()
     assert alone.live.policy("t") is not None
     assert alone.live.task("t").breaker.open
@@ -190,7 +192,7 @@ async def test_a_breaker_takes_effect_and_outlives_a_restart_without_redis_until
 async def test_a_redis_that_was_emptied_or_restored_from_before_the_alarm_closes_no_breaker(
     redis_url: str, stack: AsyncExitStack, artifact: Artifact, tmp_path: Path
 ) -> None:
-    worker = Worker(redis_url, Copies(tmp_path), stack, poll=0.01)
+    worker = Worker(redis_url, PolicyDiskCache(tmp_path), stack, poll=0.01)
     await worker.publish(artifact)
     await worker.start()
     await worker.live.next()
@@ -211,12 +213,12 @@ async def test_a_redis_that_was_emptied_or_restored_from_before_the_alarm_closes
 async def test_an_alarm_after_redis_was_emptied_stops_what_a_worker_still_answers_with(
     redis_url: str, stack: AsyncExitStack, artifact: Artifact, tmp_path: Path
 ) -> None:
-    worker = Worker(redis_url, Copies(tmp_path), stack, poll=0.01)
+    worker = Worker(redis_url, PolicyDiskCache(tmp_path), stack, poll=0.01)
     worker.live.configure("t", {"embedder": "precomputed"})
     await worker.publish(artifact)
     await worker.start()
     await worker.live.next()
-    await worker.publish(version(artifact, "v2"), Plan(State.CANARY, 0.25, 59))
+    await worker.publish(version(artifact, "v2"), PromotionPlan(VersionStage.CANARY, 0.25, 59))
     await worker.until(lambda: worker.live.task("t").candidate is not None)
     for one in ("v1", "v2"):
         await worker.registry.block("t", one, "yes")
@@ -238,12 +240,12 @@ async def test_an_alarm_after_redis_was_emptied_stops_what_a_worker_still_answer
 async def test_a_candidate_is_scored_while_it_is_on_trial_and_blocked_labels_are_followed(
     redis_url: str, stack: AsyncExitStack, artifact: Artifact, tmp_path: Path
 ) -> None:
-    worker = Worker(redis_url, Copies(tmp_path), stack)
+    worker = Worker(redis_url, PolicyDiskCache(tmp_path), stack)
     worker.live.configure("t", {"embedder": "precomputed"})
     await worker.publish(artifact)
     await worker.start()
     await worker.live.next()
-    await worker.publish(version(artifact, "v2"), Plan(State.CANARY, 0.25, 59))
+    await worker.publish(version(artifact, "v2"), PromotionPlan(VersionStage.CANARY, 0.25, 59))
     await worker.until(lambda: worker.live.task("t").candidate is not None)
     candidate = worker.live.task("t").candidate
     assert candidate is not None
@@ -258,7 +260,7 @@ async def test_a_candidate_is_scored_while_it_is_on_trial_and_blocked_labels_are
 async def test_that_a_version_is_certified_or_no_longer_arrives_at_the_next_look(
     redis_url: str, stack: AsyncExitStack, artifact: Artifact, tmp_path: Path
 ) -> None:
-    worker = Worker(redis_url, Copies(tmp_path), stack, poll=0.01)
+    worker = Worker(redis_url, PolicyDiskCache(tmp_path), stack, poll=0.01)
     worker.live.configure("t", {"embedder": "precomputed"})
     await worker.publish(artifact)
     await worker.start()

@@ -8,8 +8,8 @@ from models.features import Features
 from models.policy import Embed, Scores
 from schemas.config import Config
 from schemas.messages import Guess, Reason
-from streams.routing.decisions import Verdict, verdicts
-from streams.tasks import Task, Trial
+from streams.routing.decisions import Decision, verdicts
+from streams.tasks import CandidatePolicy, Task
 from streams.versions.serving_state import Breaker, Safeguards
 from tests.streams.building import ScriptedPolicy
 
@@ -28,10 +28,10 @@ def task(
     guards = Safeguards(
         breaker or Breaker(), {version: frozenset({label}) for version, label in blocked.items()}
     )
-    return Task.of("t", config, LIVE, None if share is None else Trial(CANDIDATE, share), guards)
+    return Task.of("t", config, LIVE, None if share is None else CandidatePolicy(CANDIDATE, share), guards)
 
 
-def judged(task: Task, text: str = "yes 0.75 0.25", *, by_canary: bool = False) -> Verdict:
+def judged(task: Task, text: str = "yes 0.75 0.25", *, by_canary: bool = False) -> Decision:
     (verdict,) = verdicts(task, Features(texts=[text]), 1, [True] if by_canary else [])
     return verdict
 
@@ -50,7 +50,7 @@ def test_the_breaker_stops_all_versions_while_open_and_those_it_was_opened_again
     breaker: Breaker, expected: Reason
 ) -> None:
     stopped = task(breaker=breaker)
-    assert judged(stopped) == Verdict(expected, YES, 0.5)
+    assert judged(stopped) == Decision(expected, YES, 0.5)
     assert stopped.answers_nothing is (expected is Reason.BREAKER_OPEN)
     assert judged(replace(stopped, config=Config(paused=True))).reason is Reason.OPERATOR
     assert judged(task(breaker=breaker, config=Config(target_agreement=0.99))).reason is (
@@ -60,7 +60,7 @@ def test_the_breaker_stops_all_versions_while_open_and_those_it_was_opened_again
 
 def test_an_open_breaker_is_the_reason_also_where_there_is_no_policy() -> None:
     nothing = Task.of("t", Config(), None, None, Safeguards(Breaker(True, (), 5)))
-    assert judged(nothing) == Verdict(Reason.BREAKER_OPEN, None, None)
+    assert judged(nothing) == Decision(Reason.BREAKER_OPEN, None, None)
 
 
 def test_a_label_that_audits_have_blocked_is_blocked_for_that_version_alone() -> None:
@@ -75,7 +75,7 @@ def test_a_label_that_audits_have_blocked_is_blocked_for_that_version_alone() ->
 
 @pytest.mark.parametrize("share", [0.0, 0.5])
 def test_what_a_candidate_would_have_answered_is_told_beside_the_live_policy_s_verdict(share: float) -> None:
-    assert judged(task(share)) == Verdict(Reason.ACCEPTED, YES, 0.5, replace_policy(YES))
+    assert judged(task(share)) == Decision(Reason.ACCEPTED, YES, 0.5, replace_policy(YES))
     assert judged(task(share), "yes 0.25 0.25").shadow is None, "it would have deferred"
     assert judged(task(share), "yes 0.75 0.75").shadow is None
     assert judged(task()).shadow is None
@@ -87,9 +87,9 @@ def replace_policy(guess: Guess) -> Guess:
 
 def test_what_is_allotted_to_a_canary_is_decided_by_it_at_its_own_threshold() -> None:
     strict = task(0.5, config=Config(target_agreement=0.95))
-    assert judged(strict) == Verdict(Reason.ACCEPTED, YES, 0.7)
-    assert judged(strict, by_canary=True) == Verdict(Reason.UNCERTIFIED, replace_policy(YES), None)
-    assert judged(task(0.5), by_canary=True) == Verdict(
+    assert judged(strict) == Decision(Reason.ACCEPTED, YES, 0.7)
+    assert judged(strict, by_canary=True) == Decision(Reason.UNCERTIFIED, replace_policy(YES), None)
+    assert judged(task(0.5), by_canary=True) == Decision(
         Reason.ACCEPTED, replace_policy(YES), 0.5, replace_policy(YES)
     )
 
@@ -106,11 +106,11 @@ def test_a_canary_answers_while_its_live_version_is_stopped_and_not_while_the_br
 
 
 def test_a_candidate_alone_is_scored_and_one_that_fails_defers_only_what_it_decides() -> None:
-    alone = Task.of("t", TARGET_9, None, Trial(CANDIDATE, 0.0))
-    assert judged(alone) == Verdict(Reason.NO_POLICY, None, None, replace_policy(YES))
+    alone = Task.of("t", TARGET_9, None, CandidatePolicy(CANDIDATE, 0.0))
+    assert judged(alone) == Decision(Reason.NO_POLICY, None, None, replace_policy(YES))
     assert alone.answers_nothing
     failing = replace(task(0.5), candidate=replace(task(0.5).candidate, policy=Failing(version="v2")))
-    assert judged(failing) == Verdict(Reason.ACCEPTED, YES, 0.5)
+    assert judged(failing) == Decision(Reason.ACCEPTED, YES, 0.5)
     assert judged(failing, by_canary=True).reason is Reason.UNCERTIFIED
 
 
@@ -122,8 +122,8 @@ class Failing(ScriptedPolicy):
 def test_a_candidate_that_reads_other_vectors_is_not_tried() -> None:
     config = Config(embedder="precomputed")
     three, four = (ScriptedPolicy(embedder="precomputed", dimension=width) for width in (3, 4))
-    assert Task.of("t", config, three, Trial(four, 1.0)).candidate is None
-    assert Task.of("t", config, three, Trial(three, 1.0)).candidate is not None
+    assert Task.of("t", config, three, CandidatePolicy(four, 1.0)).candidate is None
+    assert Task.of("t", config, three, CandidatePolicy(three, 1.0)).candidate is not None
 
 
 def test_of_two_accounts_of_the_breaker_the_newer_holds() -> None:

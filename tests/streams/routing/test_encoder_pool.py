@@ -10,24 +10,24 @@ from models.embedders.contract import Embedder
 from models.embedders.loader import open_embedder
 from models.embedders.prompt import Prompt
 from schemas.config import parse_override
-from streams.encoder_spec import Encoding
+from streams.encoder_spec import EncoderSpec
 from streams.routing import encoder_pool
-from streams.routing.encoder_pool import Encoders
-from streams.tasks import Live
+from streams.routing.encoder_pool import EncoderPool
+from streams.tasks import Tasks
 from tests.encoders import WIDTH, static
 from tests.streams.building import ScriptedPolicy
 
 
 @pytest.fixture
-def live() -> Live:
-    return Live()
+def live() -> Tasks:
+    return Tasks()
 
 
 @pytest.fixture
-async def running(live: Live, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Encoders]:
+async def running(live: Tasks, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[EncoderPool]:
     monkeypatch.setattr(encoder_pool, "_LOOK", 0.01)
-    monkeypatch.setattr(encoder_pool.Attempt, "pause", lambda _attempt: 0.01)
-    service = Encoders(live)
+    monkeypatch.setattr(encoder_pool.OpenAttempt, "pause", lambda _attempt: 0.01)
+    service = EncoderPool(live)
     await service.start()
     yield service
     await service.stop()
@@ -41,13 +41,13 @@ async def happens(condition: Callable[[], bool]) -> None:
     pytest.fail("it never happened")
 
 
-def configure(live: Live, spec: str) -> None:
+def configure(live: Tasks, spec: str) -> None:
     live.configure("t", parse_override(b'{"embedder": "%s"}' % spec.encode()))
 
 
-async def test_an_encoder_is_open_when_its_tasks_are_ready_to_start(live: Live, tmp_path: Path) -> None:
+async def test_an_encoder_is_open_when_its_tasks_are_ready_to_start(live: Tasks, tmp_path: Path) -> None:
     configure(live, f"model2vec:{static(tmp_path)}")
-    service = Encoders(live)
+    service = EncoderPool(live)
     await service.start()
     (opened,) = live.encoders.values()
     assert opened.dimension == WIDTH
@@ -56,8 +56,8 @@ async def test_an_encoder_is_open_when_its_tasks_are_ready_to_start(live: Live, 
 
 
 async def test_a_missing_encoder_is_told_of_once_and_opened_when_it_is_there(
-    live: Live,
-    running: Encoders,
+    live: Tasks,
+    running: EncoderPool,
     tmp_path: Path,
     caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
@@ -74,13 +74,13 @@ async def test_a_missing_encoder_is_told_of_once_and_opened_when_it_is_there(
     assert sum("its tasks defer everything" in told for told in caplog.messages) == 1
     static(folder)
     await happens(lambda: bool(live.encoders))
-    assert list(live.encoders) == [Encoding(f"model2vec:{folder}")]
+    assert list(live.encoders) == [EncoderSpec(f"model2vec:{folder}")]
     configure(live, "text")
     await happens(lambda: not live.encoders)
 
 
 async def test_one_that_has_failed_at_work_is_opened_again(
-    live: Live, running: Encoders, tmp_path: Path
+    live: Tasks, running: EncoderPool, tmp_path: Path
 ) -> None:
     configure(live, f"model2vec:{static(tmp_path)}")
     await happens(lambda: bool(live.encoders))
@@ -93,7 +93,7 @@ async def test_one_that_has_failed_at_work_is_opened_again(
 
 
 async def test_a_policy_of_another_encoder_is_named_when_it_is_loaded(
-    live: Live, running: Encoders, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    live: Tasks, running: EncoderPool, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     spec = f"model2vec:{static(tmp_path)}"
     configure(live, spec)

@@ -14,12 +14,12 @@ from schemas.config import Config
 from schemas.messages import Teacher
 from schemas.names import Keys
 from streams.certify.evidence import Counts
-from streams.certify.observations import Answered, Asked, Audit, News, Place
-from streams.certify.status import Finding
+from streams.certify.observations import AuditReply, AuditRequested, LogPosition, Observations, TraceSeen
+from streams.certify.status import CertificateStatus
 from streams.certify.step import turn
-from streams.certify.version_state import Ledger
+from streams.certify.version_state import VersionState
 from streams.errors import StateUnavailable
-from streams.state.audits import Audits
+from streams.state.audits import AuditStore
 from streams.state.connection import Connection
 
 CONFIG = Config(alarm_run_length=100.0, audit_overdue=10.0)
@@ -27,16 +27,18 @@ NOW = 1_000_000
 TEACHER = Teacher("m", "p")
 
 
-def trace(request: int, offset: int, agreed: bool, partition: int = 0, version: str = "v1") -> Answered:
-    audit = Audit(f"r{request}", request, 7, "yes" if request % 3 else "no", agreed, 0.0, 0.02)
-    return Answered(Place(f"traces:{partition}", offset), TEACHER, 7, version, audit)
+def trace(request: int, offset: int, agreed: bool, partition: int = 0, version: str = "v1") -> TraceSeen:
+    audit = AuditReply(f"r{request}", request, 7, "yes" if request % 3 else "no", agreed, 0.0, 0.02)
+    return TraceSeen(LogPosition(f"traces:{partition}", offset), TEACHER, 7, version, audit)
 
 
-def deferral(request: int, offset: int, version: str = "v1") -> Asked:
-    return Asked(Place("deferrals:0", offset), version, f"r{request}", request)
+def deferral(request: int, offset: int, version: str = "v1") -> AuditRequested:
+    return AuditRequested(LogPosition("deferrals:0", offset), version, f"r{request}", request)
 
 
-async def fold(audits: Audits, task: str, news: News, *, versions: Sequence[str] = (), now: int = NOW) -> int:
+async def fold(
+    audits: AuditStore, task: str, news: Observations, *, versions: Sequence[str] = (), now: int = NOW
+) -> int:
     """Fold as the role does; how often it had to start over."""
     ids = {**dict.fromkeys(versions, ()), **news.requests}
     for attempt in range(100):
@@ -47,10 +49,13 @@ async def fold(audits: Audits, task: str, news: News, *, versions: Sequence[str]
     raise AssertionError("somebody else was always first")
 
 
-async def held(audits: Audits, task: str) -> tuple[Ledger, Finding]:
+async def held(audits: AuditStore, task: str) -> tuple[VersionState, CertificateStatus]:
     """What is kept and what is shown of v1, without what depends on when somebody looked."""
     reading = (await audits.read(task, {"v1": ()}, 0)).held
-    ledger, finding = reading.ledgers.get("v1", Ledger()), reading.findings.get("v1", Finding())
+    ledger, finding = (
+        reading.ledgers.get("v1", VersionState()),
+        reading.findings.get("v1", CertificateStatus()),
+    )
     tallies = {
         who: structs.replace(tally, blocked=(), certified=False) for who, tally in ledger.tallies.items()
     }
@@ -61,11 +66,11 @@ async def held(audits: Audits, task: str) -> tuple[Ledger, Finding]:
 class Logs:
     """What stands in the topics: in each partition the messages by offset, with gaps."""
 
-    traces: list[list[Answered]]
-    deferrals: list[Asked]
+    traces: list[list[TraceSeen]]
+    deferrals: list[AuditRequested]
 
     @property
-    def parts(self) -> list[Sequence[Answered] | Sequence[Asked]]:
+    def parts(self) -> list[Sequence[TraceSeen] | Sequence[AuditRequested]]:
         return [*self.traces, self.deferrals]
 
 
@@ -75,7 +80,7 @@ def logs(draw: st.DrawFn, partitions: int) -> Logs:
     requests = draw(st.lists(st.integers(0, 40), max_size=25, unique=True))
     where = {request: draw(st.integers(0, partitions - 1)) for request in requests}
     gaps = [draw(st.integers(1, 4)) for _ in range(partitions + 1)]
-    traces: list[list[Answered]] = [[] for _ in range(partitions)]
+    traces: list[list[TraceSeen]] = [[] for _ in range(partitions)]
     for request in requests:
         at = traces[where[request]]
         offset = (len(at) + 1) * gaps[where[request]]
@@ -84,7 +89,7 @@ def logs(draw: st.DrawFn, partitions: int) -> Logs:
     return Logs(traces, [deferral(request, place * gaps[-1]) for place, request in enumerate(asked)])
 
 
-async def read_in_pieces(audits: Audits, task: str, log: Logs, data: st.DataObject) -> None:
+async def read_in_pieces(audits: AuditStore, task: str, log: Logs, data: st.DataObject) -> None:
     """Every partition to its end, in batches that may go back to any place before."""
     at = [0] * len(log.parts)
     while any(place < len(part) for place, part in zip(at, log.parts, strict=True)):
@@ -96,16 +101,16 @@ async def read_in_pieces(audits: Audits, task: str, log: Logs, data: st.DataObje
         await fold(
             audits,
             task,
-            News(asked=[one for one in piece if isinstance(one, Asked)])
+            Observations(asked=[one for one in piece if isinstance(one, AuditRequested)])
             if which == len(log.traces)
-            else News(answered=[one for one in piece if isinstance(one, Answered)]),
+            else Observations(answered=[one for one in piece if isinstance(one, TraceSeen)]),
         )
 
 
-async def read_at_once(audits: Audits, task: str, log: Logs) -> None:
-    await fold(audits, task, News(asked=log.deferrals))
+async def read_at_once(audits: AuditStore, task: str, log: Logs) -> None:
+    await fold(audits, task, Observations(asked=log.deferrals))
     for part in log.traces:
-        await fold(audits, task, News(answered=part))
+        await fold(audits, task, Observations(answered=part))
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25)
@@ -113,7 +118,7 @@ async def read_at_once(audits: Audits, task: str, log: Logs) -> None:
 async def test_any_cut_and_replay_of_one_partition_ends_in_the_same_state_to_the_last_bit(
     connection: Connection, keys: Keys, log: Logs, data: st.DataObject
 ) -> None:
-    audits, pieces, whole = Audits(connection, keys), secrets.token_hex(8), secrets.token_hex(8)
+    audits, pieces, whole = AuditStore(connection, keys), secrets.token_hex(8), secrets.token_hex(8)
     await read_in_pieces(audits, pieces, log, data)
     await read_at_once(audits, whole, log)
     assert await held(audits, pieces) == await held(audits, whole)
@@ -124,7 +129,7 @@ async def test_any_cut_and_replay_of_one_partition_ends_in_the_same_state_to_the
 async def test_counts_and_what_is_awaited_do_not_depend_on_the_order_of_partitions(
     connection: Connection, keys: Keys, log: Logs, data: st.DataObject
 ) -> None:
-    audits, task = Audits(connection, keys), secrets.token_hex(8)
+    audits, task = AuditStore(connection, keys), secrets.token_hex(8)
     await read_in_pieces(audits, task, log, data)
     answered = {one.audit.request: one.audit for part in log.traces for one in part if one.audit}
     finding = await audits.finding(task, "v1")
@@ -137,12 +142,15 @@ async def test_counts_and_what_is_awaited_do_not_depend_on_the_order_of_partitio
 async def test_of_workers_that_fold_at_once_each_fold_counts_and_none_twice(
     connection: Connection, keys: Keys
 ) -> None:
-    audits = [Audits(connection, keys) for _ in range(3)]
+    audits = [AuditStore(connection, keys) for _ in range(3)]
     parts = [[trace(100 * p + i, i, i % 10 != 0, partition=p) for i in range(30)] for p in range(3)]
 
-    async def work(worker: Audits, part: list[Answered]) -> int:
+    async def work(worker: AuditStore, part: list[TraceSeen]) -> int:
         return sum(
-            [await fold(worker, "t", News(answered=part[start : start + 3])) for start in range(0, 30, 3)]
+            [
+                await fold(worker, "t", Observations(answered=part[start : start + 3]))
+                for start in range(0, 30, 3)
+            ]
         )
 
     started_over = await asyncio.gather(*map(work, audits, parts), work(audits[0], parts[1]))
@@ -153,18 +161,22 @@ async def test_of_workers_that_fold_at_once_each_fold_counts_and_none_twice(
 async def test_versions_and_tasks_are_kept_apart_and_the_oldest_of_many_versions_goes(
     connection: Connection, keys: Keys
 ) -> None:
-    audits = Audits(connection, keys)
+    audits = AuditStore(connection, keys)
     assert await audits.counts("t", "v1") == Counts(0, 0)
     await fold(
-        audits, "t", News(answered=[trace(1, 0, True), trace(2, 2**40, False), trace(3, 2**40 + 1, True)])
+        audits,
+        "t",
+        Observations(answered=[trace(1, 0, True), trace(2, 2**40, False), trace(3, 2**40 + 1, True)]),
     )
-    await fold(audits, "t", News(answered=[trace(4, 2**40 + 2, True, version="v2"), trace(5, 2**40, True)]))
-    await fold(audits, "u", News(asked=[deferral(1, 0)]))
+    await fold(
+        audits, "t", Observations(answered=[trace(4, 2**40 + 2, True, version="v2"), trace(5, 2**40, True)])
+    )
+    await fold(audits, "u", Observations(asked=[deferral(1, 0)]))
     found = [await audits.counts(*of) for of in (("t", "v1"), ("t", "v2"), ("u", "v1"))]
     assert found == [Counts(3, 2), Counts(1, 1), Counts(0, 0)], "offsets beyond 32 bits are exact"
     assert (await audits.finding("u", "v1")).pending == 1
     many = [trace(i, 2**41 + i, True, version=f"w{i:02}") for i in range(16)]
-    await fold(audits, "t", News(answered=many))
+    await fold(audits, "t", Observations(answered=many))
     assert await audits.counts("t", "v1") == Counts(0, 0)
     assert await audits.counts("t", "w15") == Counts(1, 1)
     assert len((await audits.record("t")).versions) == 16
@@ -173,9 +185,9 @@ async def test_versions_and_tasks_are_kept_apart_and_the_oldest_of_many_versions
 async def test_nothing_is_folded_on_top_of_what_somebody_else_has_written(
     connection: Connection, keys: Keys, caplog: pytest.LogCaptureFixture
 ) -> None:
-    audits = Audits(connection, keys)
-    await fold(audits, "t", News(answered=[trace(1, 0, True)]))
+    audits = AuditStore(connection, keys)
+    await fold(audits, "t", Observations(answered=[trace(1, 0, True)]))
     await connection.redis.hset(keys.audits("t", "v1"), "ledger", b'{"tallies": 3}')
     with pytest.raises(StateUnavailable, match="can't be read"):
-        await fold(audits, "t", News(answered=[trace(2, 1, True)]))
+        await fold(audits, "t", Observations(answered=[trace(2, 1, True)]))
     assert "was overwritten" in caplog.text

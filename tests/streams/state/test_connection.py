@@ -11,14 +11,14 @@ from infra.local.child import free_port
 from infra.local.embedded_redis import EmbeddedRedis
 from schemas.names import Keys
 from streams.certify.evidence import Counts
-from streams.certify.step import Held, Turn
-from streams.certify.task_state import Record
+from streams.certify.step import Snapshot, Step
+from streams.certify.task_state import TaskState
 from streams.errors import StateUnavailable
-from streams.state.audits import Audits, Reading
+from streams.state.audits import AuditsRead, AuditStore
 from streams.state.connection import Connection
-from streams.state.fold_offsets import Folded
+from streams.state.fold_offsets import OffsetsRead
 from streams.state.lease import Leases
-from streams.state.reply_dedup import Place, Replies
+from streams.state.reply_dedup import ReplyDedup, ReplyPosition
 
 pytestmark = pytest.mark.system
 
@@ -35,11 +35,11 @@ def said(caplog: pytest.LogCaptureFixture) -> list[str]:
 async def test_redis_gone_is_said_once_and_redis_back_is_said_once(caplog: pytest.LogCaptureFixture) -> None:
     port = free_port()
     connection = Connection(f"redis://127.0.0.1:{port}/0")
-    replies, audits = Replies(connection, KEYS, 600), Audits(connection, KEYS)
+    replies, audits = ReplyDedup(connection, KEYS, 600), AuditStore(connection, KEYS)
     leases = Leases(connection, KEYS, "me", 60.0)
     calls: list[Callable[[], Awaitable[object]]] = [
-        lambda: replies.first([Place("t", "a", 0, 1), Place("t", "a", 0, 2)]),
-        lambda: audits.write("t", Reading("", Held(), Folded()), Turn(Record(), {})),
+        lambda: replies.first([ReplyPosition("t", "a", 0, 1), ReplyPosition("t", "a", 0, 2)]),
+        lambda: audits.write("t", AuditsRead("", Snapshot(), OffsetsRead()), Step(TaskState(), {})),
         lambda: audits.counts("t", "v1"),
         lambda: leases.held("t"),
     ]
@@ -59,7 +59,7 @@ async def test_a_redis_that_hangs_is_away() -> None:
         connection = Connection(server.url, socket_timeout=0.05, socket_connect_timeout=0.05)
         os.kill(server.pid, signal.SIGSTOP)
         with pytest.raises(StateUnavailable):
-            await Audits(connection, KEYS).counts("t", "v1")
+            await AuditStore(connection, KEYS).counts("t", "v1")
         await connection.aclose()
 
 
@@ -67,7 +67,7 @@ async def test_a_redis_that_hangs_is_away() -> None:
 async def test_a_redis_that_refuses_to_write_is_away_and_no_message_s_fault(refusal: tuple[str, str]) -> None:
     with EmbeddedRedis() as server:
         connection = Connection(server.url)
-        replies, reply = Replies(connection, KEYS, 600), [Place("t", "a", 0, 1)]
+        replies, reply = ReplyDedup(connection, KEYS, 600), [ReplyPosition("t", "a", 0, 1)]
         await connection.redis.config_set(*refusal)
         with pytest.raises(StateUnavailable):
             await replies.first(reply)

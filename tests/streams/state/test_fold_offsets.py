@@ -5,16 +5,16 @@ import pytest
 from schemas.names import Keys
 from streams.errors import StateUnavailable
 from streams.state.connection import Connection
-from streams.state.fold_offsets import Folded, Marks
+from streams.state.fold_offsets import FoldOffsets, OffsetsRead
 
 
 async def test_marks_move_forward_only_and_a_worker_that_is_behind_takes_nothing_back(
     connection: Connection, keys: Keys
 ) -> None:
-    one, other = Marks(connection, keys), Marks(connection, keys)
+    one, other = FoldOffsets(connection, keys), FoldOffsets(connection, keys)
     await one.advance({"traces:0": 5, "traces:1": 2})
     await other.advance({"traces:0": 3, "traces:1": 4})
-    assert await one.folded() == Folded({"traces:0": 5, "traces:1": 4})
+    assert await one.folded() == OffsetsRead({"traces:0": 5, "traces:1": 4})
     assert not one.lost(await one.folded(), one.known)
 
 
@@ -22,10 +22,10 @@ async def test_marks_move_forward_only_and_a_worker_that_is_behind_takes_nothing
 async def test_lost_marks_are_noticed_and_not_written_over(
     connection: Connection, keys: Keys, left: dict[str, int]
 ) -> None:
-    marks = Marks(connection, keys)
+    marks = FoldOffsets(connection, keys)
     await marks.advance({"traces:0": 5})
     await connection.redis.delete(keys.folded)
-    await Marks(connection, keys).advance(left or {"traces:9": 0})
+    await FoldOffsets(connection, keys).advance(left or {"traces:9": 0})
     assert marks.lost(await marks.folded(), marks.known)
     with pytest.raises(StateUnavailable):
         await marks.advance({"traces:0": 6})
@@ -41,7 +41,7 @@ async def test_lost_marks_are_noticed_and_not_written_over(
 async def test_one_worker_at_a_time_reads_again_and_its_claim_changes_while_it_lives(
     connection: Connection, keys: Keys
 ) -> None:
-    one, other = Marks(connection, keys), Marks(connection, keys)
+    one, other = FoldOffsets(connection, keys), FoldOffsets(connection, keys)
     nobody = await one.folded()
     assert await one.begin(nobody)
     assert not await other.begin(nobody), "it decided on what it saw before"
@@ -61,7 +61,7 @@ async def test_one_worker_at_a_time_reads_again_and_its_claim_changes_while_it_l
 async def test_what_is_lost_while_it_is_read_again_is_not_taken_for_regained(
     connection: Connection, keys: Keys, emptied: bool
 ) -> None:
-    marks = Marks(connection, keys)
+    marks = FoldOffsets(connection, keys)
     assert await marks.begin(await marks.folded())
     snapshot = await connection.redis.dump(keys.folded)
     await marks.go_on()
@@ -74,8 +74,8 @@ async def test_what_is_lost_while_it_is_read_again_is_not_taken_for_regained(
 
 
 async def test_what_kafka_has_committed_is_known_from_the_start(connection: Connection, keys: Keys) -> None:
-    marks = Marks(connection, keys)
+    marks = FoldOffsets(connection, keys)
     marks.know({"deferrals:2": 10})
-    assert marks.lost(Folded(), marks.known)
-    assert marks.lost(Folded({"deferrals:2": 9}), marks.known)
-    assert not marks.lost(Folded({"deferrals:2": 10}), marks.known)
+    assert marks.lost(OffsetsRead(), marks.known)
+    assert marks.lost(OffsetsRead({"deferrals:2": 9}), marks.known)
+    assert not marks.lost(OffsetsRead({"deferrals:2": 10}), marks.known)

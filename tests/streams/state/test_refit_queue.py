@@ -5,14 +5,16 @@ import pytest
 from schemas.names import Keys
 from streams.state.connection import Connection
 from streams.state.lease import Leases
-from streams.state.refit_queue import GROUP, Refits
+from streams.state.refit_queue import GROUP, RefitQueue
 
 
-def trainer(connection: Connection, keys: Keys, name: str, seconds: float = 3600.0) -> tuple[Refits, Leases]:
-    return Refits(connection, keys, name, seconds), Leases(connection, keys, name, 3600.0)
+def trainer(
+    connection: Connection, keys: Keys, name: str, seconds: float = 3600.0
+) -> tuple[RefitQueue, Leases]:
+    return RefitQueue(connection, keys, name, seconds), Leases(connection, keys, name, 3600.0)
 
 
-async def reasons(refits: Refits, *led: str) -> list[str]:
+async def reasons(refits: RefitQueue, *led: str) -> list[str]:
     return [request.reason for request in await refits.waiting(led)]
 
 

@@ -10,8 +10,8 @@ from schemas.names import Keys
 from streams.state.connection import Connection
 from streams.state.lease import Leases
 from streams.state.registry import Registry
-from streams.versions.lifecycle import State
-from streams.versions.serving_state import Active
+from streams.versions.lifecycle import VersionStage
+from streams.versions.serving_state import ActiveVersion
 
 KEPT = 3
 
@@ -35,15 +35,15 @@ def artifact(name: str) -> Artifact:
 async def publish(registry: Registry, number: int, token: int) -> bool:
     version = f"v{number}"
     taken = await registry.publish("t", version, number, token, artifact(version), 1000 + number)
-    assert taken in (State.LIVE, None)
-    return taken is State.LIVE
+    assert taken in (VersionStage.LIVE, None)
+    return taken is VersionStage.LIVE
 
 
 async def test_what_was_published_is_active_and_fetched_byte_for_byte(registry: Registry, token: int) -> None:
     assert await registry.active("t") is None
     assert await registry.next_serial("t") == 1
     assert await publish(registry, 1, token)
-    assert await registry.active("t") == Active("v1", token, 1001)
+    assert await registry.active("t") == ActiveVersion("v1", token, 1001)
     assert await registry.fetch("t", "v1") == artifact("v1")
     assert await registry.fetch("t", "v2") is None
     assert await registry.tasks() == {"t"}
@@ -60,7 +60,7 @@ async def test_a_stale_token_publishes_nothing(
     assert not await publish(registry, 2, token), "refused before the new leader has published anything"
     assert await publish(registry, 2, newer)
     assert not await publish(registry, 3, token)
-    assert await registry.active("t") == Active("v2", newer, 1002)
+    assert await registry.active("t") == ActiveVersion("v2", newer, 1002)
     assert await registry.fetch("t", "v3") is None
     assert await registry.next_serial("t") == 3
 

@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 
 from schemas.names import Keys
 from streams.state.connection import Connection
-from streams.state.reply_dedup import Place, Replies
+from streams.state.reply_dedup import ReplyDedup, ReplyPosition
 
 _places = st.builds(
-    Place,
+    ReplyPosition,
     task=st.sampled_from(["t", "u"]),
     request=st.sampled_from(["a", "b", "{t}:x", "\N{GRINNING FACE}"]),
     partition=st.integers(0, 2),
@@ -22,10 +22,10 @@ _places = st.builds(
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.lists(_places, max_size=6), max_size=4))
 async def test_a_reply_counts_when_it_is_the_first_or_the_first_again(
-    connection: Connection, keys: Keys, batches: list[list[Place]]
+    connection: Connection, keys: Keys, batches: list[list[ReplyPosition]]
 ) -> None:
-    replies = Replies(connection, Keys(f"{keys.prefix}-{secrets.token_hex(8)}"), 600)
-    first: dict[tuple[str, str, str], Place] = {}
+    replies = ReplyDedup(connection, Keys(f"{keys.prefix}-{secrets.token_hex(8)}"), 600)
+    first: dict[tuple[str, str, str], ReplyPosition] = {}
     for batch in batches:
         expected = [
             first.setdefault((place.task, place.request, place.question), place) == place for place in batch
@@ -34,5 +34,5 @@ async def test_a_reply_counts_when_it_is_the_first_or_the_first_again(
 
 
 async def test_a_reply_is_remembered_for_as_long_as_is_set(connection: Connection, keys: Keys) -> None:
-    await Replies(connection, keys, 600).first([Place("t", "a", 0, 1)])
+    await ReplyDedup(connection, keys, 600).first([ReplyPosition("t", "a", 0, 1)])
     assert 0 < await connection.redis.ttl(keys.replied("t", "a")) <= 600

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from schemas.names import Keys
 from streams.certify.evidence import Counts
 from streams.state.connection import Connection
-from streams.state.trial_counts import Checked, Trials
+from streams.state.trial_counts import CheckedAnswer, TrialCounts
 
 _batches = st.lists(st.tuples(st.integers(0, 12), st.integers(1, 12)), max_size=6)
 
@@ -18,8 +18,8 @@ _batches = st.lists(st.tuples(st.integers(0, 12), st.integers(1, 12)), max_size=
 async def test_replays_change_no_count(
     connection: Connection, keys: Keys, outcomes: list[bool], batches: list[tuple[int, int]]
 ) -> None:
-    trials, version, folded = Trials(connection, keys), secrets.token_hex(8), 0
-    checked = [Checked(number % 2, number, agreed) for number, agreed in enumerate(outcomes)]
+    trials, version, folded = TrialCounts(connection, keys), secrets.token_hex(8), 0
+    checked = [CheckedAnswer(number % 2, number, agreed) for number, agreed in enumerate(outcomes)]
     for start, length in [*batches, (0, len(checked))]:
         begin = min(start, folded)
         end = min(begin + length, len(checked))

@@ -10,7 +10,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from schemas.config import TeacherConfig
 from schemas.messages import Deferral, Reason, Reply, Request, Usage
-from streams.teacher.client import Asker
+from streams.teacher.client import TeacherClient
 from streams.teacher.failures import overdue
 from streams.teacher.prompt import answer_format, prompt_hash
 
@@ -26,8 +26,8 @@ NO_COMPLETIONS = [
 
 
 @pytest.fixture
-async def asker() -> AsyncIterator[Asker]:
-    async with Asker(environ=ENVIRON) as teacher:
+async def asker() -> AsyncIterator[TeacherClient]:
+    async with TeacherClient(environ=ENVIRON) as teacher:
         yield teacher
 
 
@@ -49,7 +49,7 @@ def failed(reply: Reply, *parts: str) -> bool:
 
 
 async def test_a_label_comes_with_who_gave_it_and_what_it_cost(
-    asker: Asker, config: TeacherConfig, endpoint: Any
+    asker: TeacherClient, config: TeacherConfig, endpoint: Any
 ) -> None:
     endpoint.answers = [endpoint.said('{"label": "refund"}', prompt_tokens=70, completion_tokens=5)]
     reply = await asker.ask(deferral("money back!"), config)
@@ -67,7 +67,7 @@ async def test_a_label_comes_with_who_gave_it_and_what_it_cost(
 
 
 async def test_a_busy_endpoint_is_asked_again_when_it_says_and_a_broken_one_after_growing_pauses(
-    asker: Asker,
+    asker: TeacherClient,
     config: TeacherConfig,
     endpoint: Any,
     naps: list[float],
@@ -93,7 +93,7 @@ async def test_a_busy_endpoint_is_asked_again_when_it_says_and_a_broken_one_afte
     ],
 )
 async def test_what_fails_for_good_is_told_with_what_to_do(
-    asker: Asker,
+    asker: TeacherClient,
     config: TeacherConfig,
     endpoint: Any,
     naps: list[float],
@@ -108,7 +108,7 @@ async def test_what_fails_for_good_is_told_with_what_to_do(
 
 
 async def test_silence_ends_at_the_timeout_and_all_of_it_at_the_deadline(
-    asker: Asker, config: TeacherConfig, endpoint: Any, naps: list[float]
+    asker: TeacherClient, config: TeacherConfig, endpoint: Any, naps: list[float]
 ) -> None:
     endpoint.answers = [endpoint.silence]
     impatient = msgspec.structs.replace(config, timeout=0.05, retries=1)
@@ -116,7 +116,7 @@ async def test_silence_ends_at_the_timeout_and_all_of_it_at_the_deadline(
     assert failed(reply, "no answer within 0.05 s", "up to 2 times", "`teacher.timeout`")
     assert len(naps) == 1
     one_slot = msgspec.structs.replace(config, concurrency=1)
-    async with Asker(deadline=0.2, environ=ENVIRON) as bounded:
+    async with TeacherClient(deadline=0.2, environ=ENVIRON) as bounded:
         replies = await asyncio.gather(*(bounded.ask(deferral(), one_slot) for _ in range(3)))
     for reply in replies:
         assert failed(reply, endpoint.url, "no answer within 0.2 s", "one of 1 slots", "`teacher.retries`")
@@ -130,7 +130,7 @@ def test_an_overdue_answer_tells_waiting_for_a_slot_from_waiting_for_the_endpoin
 
 @pytest.mark.parametrize("status", [400, 404, 422, 500])
 async def test_an_endpoint_without_structured_output_is_asked_plainly_from_then_on(
-    asker: Asker,
+    asker: TeacherClient,
     config: TeacherConfig,
     endpoint: Any,
     naps: list[float],
@@ -148,7 +148,7 @@ async def test_an_endpoint_without_structured_output_is_asked_plainly_from_then_
 
 
 async def test_a_refusal_for_another_reason_does_not_end_structured_output(
-    asker: Asker, config: TeacherConfig, endpoint: Any
+    asker: TeacherClient, config: TeacherConfig, endpoint: Any
 ) -> None:
     endpoint.answers = [
         endpoint.refused(400, "too long"),
@@ -161,7 +161,7 @@ async def test_a_refusal_for_another_reason_does_not_end_structured_output(
 
 
 async def test_an_unreadable_answer_is_asked_for_once_more_and_both_are_paid_for(
-    asker: Asker, config: TeacherConfig, endpoint: Any
+    asker: TeacherClient, config: TeacherConfig, endpoint: Any
 ) -> None:
     endpoint.answers = [endpoint.said("Let me think"), endpoint.said("refund")]
     reply = await asker.ask(deferral(), config)
@@ -176,14 +176,14 @@ async def test_an_unreadable_answer_is_asked_for_once_more_and_both_are_paid_for
 
 @pytest.mark.parametrize("body", NO_COMPLETIONS, ids=range(len(NO_COMPLETIONS)))
 async def test_what_is_no_chat_completion_is_told_as_that(
-    asker: Asker, config: TeacherConfig, endpoint: Any, body: Response
+    asker: TeacherClient, config: TeacherConfig, endpoint: Any, body: Response
 ) -> None:
     endpoint.answers = [body]
     assert failed(await asker.ask(deferral(), config), "not a chat completion", "`teacher.url`")
 
 
 async def test_never_more_than_the_allowed_calls_of_a_task_are_under_way(
-    asker: Asker, config: TeacherConfig, endpoint: Any
+    asker: TeacherClient, config: TeacherConfig, endpoint: Any
 ) -> None:
     under_way, peak, full = 0, 0, asyncio.Event()
 
@@ -227,20 +227,20 @@ async def test_never_more_than_the_allowed_calls_of_a_task_are_under_way(
 async def test_a_setting_that_can_not_work_is_named(
     config: TeacherConfig, changes: dict[str, str | None], named: str
 ) -> None:
-    async with Asker(environ={**ENVIRON, "ODD": "sk-\u00e9"}) as teacher:
+    async with TeacherClient(environ={**ENVIRON, "ODD": "sk-\u00e9"}) as teacher:
         assert failed(await teacher.ask(deferral(), msgspec.structs.replace(config, **changes)), named)
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:1/v1", f"http://{'a' * 64}.invalid/v1"])
 async def test_nobody_at_the_address_is_an_error_that_names_it(
-    asker: Asker, config: TeacherConfig, naps: list[float], url: str
+    asker: TeacherClient, config: TeacherConfig, naps: list[float], url: str
 ) -> None:
     reply = await asker.ask(deferral(), msgspec.structs.replace(config, url=url))
     assert failed(reply, f"teacher m at {url}", "`teacher.url`")
 
 
 async def test_a_key_is_made_up_only_where_none_is_set_and_a_password_in_the_url_stays_secret(
-    asker: Asker, config: TeacherConfig, endpoint: Any
+    asker: TeacherClient, config: TeacherConfig, endpoint: Any
 ) -> None:
     endpoint.answers = [endpoint.said("refund"), endpoint.refused(400, "no")]
     local = msgspec.structs.replace(config, key_env="UNSET")
@@ -253,7 +253,7 @@ async def test_a_key_is_made_up_only_where_none_is_set_and_a_password_in_the_url
 
 
 async def test_a_deferral_without_text_is_an_error_and_not_asked(
-    asker: Asker, config: TeacherConfig, endpoint: Any
+    asker: TeacherClient, config: TeacherConfig, endpoint: Any
 ) -> None:
     assert failed(await asker.ask(deferral(text=None), config), "no `text`")
     assert endpoint.bodies == []

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from schemas.messages import Guess, Reason, Trace
-from streams.trainer.champion import Incumbent, poorer
+from streams.trainer.champion import Champion, poorer
 from tests.streams.building import trace
 
-LIVE = Incumbent("v1", 0.7, since=1_000, target=0.9)
+LIVE = Champion("v1", 0.7, since=1_000, target=0.9)
 
 
 def seen(answered: int, deferred: int, disagreements: int = 0, **given: Any) -> list[Trace]:

@@ -5,8 +5,8 @@ from models.manifest import FrontierPoint
 from schemas.codec import EVENT
 from schemas.messages import Event, EventKind
 from streams.trainer.events import begun, on_trial, promoted, recovered, refused
-from streams.versions.lifecycle import State
-from streams.versions.serving_state import Plan
+from streams.versions.lifecycle import VersionStage
+from streams.versions.serving_state import PromotionPlan
 
 FRONTIER = (FrontierPoint(0.9, 0.2, 0.8, 0.91), FrontierPoint(0.95, 0.5, 0.6, 0.96))
 SUMMARY = FitSummary(
@@ -50,10 +50,10 @@ def test_a_refit_s_begin_and_refusal_name_the_version_and_the_reasons() -> None:
 
 
 def test_a_trial_s_begin_says_what_it_takes() -> None:
-    shadow = read(on_trial("t", "v2", State.SHADOW, Plan(State.SHADOW, 0.0, 100), 9))
+    shadow = read(on_trial("t", "v2", VersionStage.SHADOW, PromotionPlan(VersionStage.SHADOW, 0.0, 100), 9))
     assert (shadow.kind, shadow.details["state"]) == (EventKind.TRIAL, "shadow")
     assert shadow.message == "t: v2 is scored in shadow until 100 of its answers are checked"
-    canary = on_trial("t", "v2", State.CANARY, Plan(State.CANARY, 0.1, 59), 9)
+    canary = on_trial("t", "v2", VersionStage.CANARY, PromotionPlan(VersionStage.CANARY, 0.1, 59), 9)
     assert canary.message == "t: v2 answers 10% of the requests until 59 of its answers are checked"
-    waiting = on_trial("t", "v2", State.SHADOW, Plan(State.SHADOW), 9)
+    waiting = on_trial("t", "v2", VersionStage.SHADOW, PromotionPlan(VersionStage.SHADOW), 9)
     assert waiting.message == "t: v2 is scored in shadow until the pin is lifted"

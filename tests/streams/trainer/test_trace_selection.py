@@ -6,7 +6,7 @@ import pytest
 
 from schemas.config import Config, Refit
 from schemas.messages import Guess, Trace
-from streams.trainer.trace_selection import Since, certifying, contradicted, recent
+from streams.trainer.trace_selection import TraceCutoffs, certifying, contradicted, recent
 from tests.streams.building import trace
 
 
@@ -15,10 +15,10 @@ def at(second: int, label: str = "yes", guess: str | None = None, **given: Any) 
     return trace(f"r{second}", label, replied_at=second * 1000, guess=guessed, **given)
 
 
-EVER = Since()
+EVER = TraceCutoffs()
 
 
-def kept(traces: list[Trace], since: Since = EVER, **refit: Any) -> tuple[list[int], list[int]]:
+def kept(traces: list[Trace], since: TraceCutoffs = EVER, **refit: Any) -> tuple[list[int], list[int]]:
     """The seconds of those that train, and of those that certify."""
     config = Config(refit=Refit(**refit))
     found = recent(traces, config, since)
@@ -36,15 +36,15 @@ TRACES = [at(second, sampled=second % 2 == 0) for second in range(1, 9)]
 @pytest.mark.parametrize(
     ("since", "refit", "train", "certify"),
     [
-        (Since(), {}, [1, 2, 3, 4, 5, 6, 7, 8], [2, 4, 6, 8]),
-        (Since(), {"max_age": 3.0}, [5, 6, 7, 8], [6, 8]),
-        (Since(certify=4_000), {}, [1, 2, 3, 4, 5, 6, 7, 8], [4, 6, 8]),
-        (Since(certify=3_000, teacher=6_000), {}, [1, 2, 3, 4, 5, 6, 7, 8], [6, 8]),
-        (Since(certify=99_000), {}, [1, 2, 3, 4, 5, 6, 7, 8], []),
+        (TraceCutoffs(), {}, [1, 2, 3, 4, 5, 6, 7, 8], [2, 4, 6, 8]),
+        (TraceCutoffs(), {"max_age": 3.0}, [5, 6, 7, 8], [6, 8]),
+        (TraceCutoffs(certify=4_000), {}, [1, 2, 3, 4, 5, 6, 7, 8], [4, 6, 8]),
+        (TraceCutoffs(certify=3_000, teacher=6_000), {}, [1, 2, 3, 4, 5, 6, 7, 8], [6, 8]),
+        (TraceCutoffs(certify=99_000), {}, [1, 2, 3, 4, 5, 6, 7, 8], []),
     ],
 )
 def test_what_is_too_old_only_trains_or_is_not_used_at_all(
-    since: Since, refit: dict[str, Any], train: list[int], certify: list[int]
+    since: TraceCutoffs, refit: dict[str, Any], train: list[int], certify: list[int]
 ) -> None:
     assert kept(TRACES, since, **refit) == (train, certify)
 
@@ -55,7 +55,7 @@ def test_of_sampled_traces_the_newest_certify() -> None:
 
 
 def test_traces_of_a_former_teacher_are_dropped_where_the_config_says_so() -> None:
-    dropped = recent(TRACES, Config(teacher_change="drop"), Since(teacher=6_000))
+    dropped = recent(TRACES, Config(teacher_change="drop"), TraceCutoffs(teacher=6_000))
     assert _seconds(dropped) == [6, 7, 8]
 
 
@@ -63,7 +63,7 @@ def test_old_traces_of_a_label_that_has_changed_its_meaning_are_dropped_and_new_
     old = [at(1, "refund"), at(2, "track"), at(3, "refund", "refund")]
     new = [at(5, "track", "refund"), at(6, "track", "refund"), at(7, "refund"), at(8, "track", "track")]
     assert contradicted(new) == {"refund"}
-    train, certify = kept(old + new, Since(certify=5_000))
+    train, certify = kept(old + new, TraceCutoffs(certify=5_000))
     assert (train, certify) == ([2, 5, 6, 7, 8], [5, 6, 7, 8])
     assert kept(old + new)[0] == [1, 2, 3, 5, 6, 7, 8], "without an alarm nothing is doubted"
 

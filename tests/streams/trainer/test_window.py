@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from models.errors import TrainingError
 from models.fit import fit
-from models.manifest import Teacher as Known
+from models.manifest import LabelSource as Known
 from schemas.config import Config
 from schemas.messages import Guess, Teacher
-from streams.trainer.window import Window, encoder_of, teachers, training_set, usable, version_name
+from streams.trainer.window import TraceWindow, encoder_of, teachers, training_set, usable, version_name
 from tests.streams.building import trace
 
 VECTORS = Config(embedder="precomputed")
@@ -22,8 +22,8 @@ def packed(*numbers: float) -> bytes:
     return np.array(numbers, "<f4").tobytes()
 
 
-def filled(*traces: Any) -> Window:
-    window = Window()
+def filled(*traces: Any) -> TraceWindow:
+    window = TraceWindow()
     for one in traces:
         window.add(one, 1000)
     return window
@@ -33,7 +33,7 @@ def filled(*traces: Any) -> Window:
 def test_the_window_holds_the_newest_distinct_requests_and_counts_what_it_has_dropped(
     arrived: list[int], most: int
 ) -> None:
-    window, model, seen = Window(), list[str](), 0
+    window, model, seen = TraceWindow(), list[str](), 0
     for number in arrived:
         window.add(trace(f"r{number}"), most)
         if f"r{number}" not in model:
@@ -139,7 +139,7 @@ def test_teachers_are_named_once_in_order_of_appearance() -> None:
 
 
 def test_the_highest_version_that_any_trace_names_is_known_also_when_the_trace_is_dropped() -> None:
-    window = Window()
+    window = TraceWindow()
     named = [
         Guess("yes", 0.9, 0.0, "v3"),
         Guess("yes", 0.9, 0.0, "v12"),

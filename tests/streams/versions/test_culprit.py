@@ -2,7 +2,7 @@
 
 import pytest
 
-from streams.certify.evidence import Counts, Evidence
+from streams.certify.evidence import AlarmEvidence, Counts
 from streams.versions.culprit import culprit
 
 SOUND = Counts(100, 97)
@@ -25,5 +25,5 @@ SOUND = Counts(100, 97)
 def test_a_label_explains_an_alarm_alone_and_beyond_doubt_or_not_at_all(
     labels: dict[str, Counts], floor: float, expected: str | None
 ) -> None:
-    evidence = Evidence(0.95, Counts(200, 150), labels=labels)
+    evidence = AlarmEvidence(0.95, Counts(200, 150), labels=labels)
     assert culprit(evidence, floor, 0.05) == expected

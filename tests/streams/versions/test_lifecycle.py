@@ -5,8 +5,8 @@ import itertools
 import msgspec
 import pytest
 
-from streams.errors import MoveRefused
-from streams.versions.lifecycle import Move, State, states
+from streams.errors import TransitionRefused
+from streams.versions.lifecycle import Transition, VersionStage, states
 
 ALLOWED = {
     (None, "refused"), (None, "shadow"), (None, "canary"), (None, "live"),
@@ -18,23 +18,27 @@ ALLOWED = {
 }  # fmt: skip
 
 
-def move(before: State | None, after: State, version: str = "v1") -> Move:
-    return Move(version, before, after, 5, "operator", "because")
+def move(before: VersionStage | None, after: VersionStage, version: str = "v1") -> Transition:
+    return Transition(version, before, after, 5, "operator", "because")
 
 
-@pytest.mark.parametrize(("before", "after"), list(itertools.product([None, *State], State)))
+@pytest.mark.parametrize(("before", "after"), list(itertools.product([None, *VersionStage], VersionStage)))
 def test_a_version_moves_as_the_table_says_and_a_refusal_says_what_it_is(
-    before: State | None, after: State
+    before: VersionStage | None, after: VersionStage
 ) -> None:
     if (before, after) in ALLOWED:
         assert move(before, after).after is after
         return
-    with pytest.raises(MoveRefused, match=f"v1 is {before or 'unknown'}.*{after}"):
+    with pytest.raises(TransitionRefused, match=f"v1 is {before or 'unknown'}.*{after}"):
         move(before, after)
 
 
 def test_a_history_written_and_read_gives_the_newest_state_of_each_version() -> None:
-    moves = [move(None, State.LIVE), move(None, State.SHADOW, "v2"), move(State.LIVE, State.RETIRED)]
-    read = [msgspec.json.decode(msgspec.json.encode(one), type=Move) for one in moves]
+    moves = [
+        move(None, VersionStage.LIVE),
+        move(None, VersionStage.SHADOW, "v2"),
+        move(VersionStage.LIVE, VersionStage.RETIRED),
+    ]
+    read = [msgspec.json.decode(msgspec.json.encode(one), type=Transition) for one in moves]
     assert read == moves
-    assert states(read) == {"v1": State.RETIRED, "v2": State.SHADOW}
+    assert states(read) == {"v1": VersionStage.RETIRED, "v2": VersionStage.SHADOW}

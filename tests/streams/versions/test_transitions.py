@@ -8,17 +8,17 @@ from hypothesis import strategies as st
 
 from schemas.config import Config
 from streams.certify.evidence import Counts
-from streams.errors import MoveRefused
-from streams.versions.lifecycle import Move, State
+from streams.errors import TransitionRefused
+from streams.versions.lifecycle import Transition, VersionStage
 from streams.versions.serving_state import (
     AT_ONCE,
-    Active,
+    ActiveVersion,
     Breaker,
     Candidate,
-    Change,
     Pin,
-    Plan,
-    Posture,
+    PromotionPlan,
+    ServingChange,
+    ServingState,
     plan_of,
 )
 from streams.versions.transitions import (
@@ -33,14 +33,14 @@ from streams.versions.transitions import (
     unpinned,
 )
 
-SHADOW, CANARY = Plan(State.SHADOW, 0.0, 100), Plan(State.CANARY, 0.1, 59)
-LIVE = Posture(count=3, fence=2, active=Active("v1", 2, 10))
+SHADOW, CANARY = PromotionPlan(VersionStage.SHADOW, 0.0, 100), PromotionPlan(VersionStage.CANARY, 0.1, 59)
+LIVE = ServingState(count=3, fence=2, active=ActiveVersion("v1", 2, 10))
 ON_TRIAL = replace(LIVE, candidate=Candidate("v2", SHADOW, 2, 20))
 CANARYING = replace(LIVE, candidate=Candidate("v2", CANARY, 2, 20))
 STOPPED = replace(LIVE, breaker=Breaker(True, ("v1",), 30, "alarm", "certify"))
 
 
-def moves(change: Change | None) -> list[tuple[str, State | None, State]]:
+def moves(change: ServingChange | None) -> list[tuple[str, VersionStage | None, VersionStage]]:
     assert change is not None
     return [(move.version, move.before, move.after) for move in change.moves]
 
@@ -51,17 +51,17 @@ def moves(change: Change | None) -> list[tuple[str, State | None, State]]:
         ("gate", AT_ONCE),
         ("shadow:100", SHADOW),
         ("canary:0.1", CANARY),
-        ("canary:1", Plan(State.CANARY, 1.0, 59)),
+        ("canary:1", PromotionPlan(VersionStage.CANARY, 1.0, 59)),
     ],
 )
-def test_the_config_says_how_a_version_goes_live(promotion: str, plan: Plan) -> None:
+def test_the_config_says_how_a_version_goes_live(promotion: str, plan: PromotionPlan) -> None:
     assert plan_of(Config(promotion=promotion)) == plan
 
 
 def test_what_passes_the_gate_goes_live_and_the_version_before_is_retired() -> None:
     change = published(LIVE, "v2", 4, AT_ONCE, 0, "passed", 50)
-    assert change.posture.active == Active("v2", 4, 50)
-    assert moves(change) == [("v1", State.LIVE, State.RETIRED), ("v2", None, State.LIVE)]
+    assert change.posture.active == ActiveVersion("v2", 4, 50)
+    assert moves(change) == [("v1", VersionStage.LIVE, VersionStage.RETIRED), ("v2", None, VersionStage.LIVE)]
 
 
 def test_a_new_version_closes_the_breaker_for_itself_and_not_for_the_one_that_was_stopped() -> None:
@@ -69,11 +69,11 @@ def test_a_new_version_closes_the_breaker_for_itself_and_not_for_the_one_that_wa
     breaker = change.posture.breaker
     assert not breaker.stops("v2")
     assert breaker.stops("v1"), "a worker that can't load v2 must not go on with v1"
-    assert moves(change)[0] == ("v1", State.LIVE, State.ROLLED_BACK)
+    assert moves(change)[0] == ("v1", VersionStage.LIVE, VersionStage.ROLLED_BACK)
 
 
 @pytest.mark.parametrize("plan", [SHADOW, CANARY])
-def test_a_version_on_trial_leaves_the_live_one_and_its_breaker_alone(plan: Plan) -> None:
+def test_a_version_on_trial_leaves_the_live_one_and_its_breaker_alone(plan: PromotionPlan) -> None:
     change = published(STOPPED, "v2", 4, plan, 0, "passed", 50)
     assert change.posture == replace(STOPPED, candidate=Candidate("v2", plan, 4, 50))
     assert moves(change) == [("v2", None, plan.mode)]
@@ -81,12 +81,12 @@ def test_a_version_on_trial_leaves_the_live_one_and_its_breaker_alone(plan: Plan
 
 def test_the_newer_of_two_candidates_takes_the_place_of_the_older() -> None:
     assert moves(published(ON_TRIAL, "v3", 4, CANARY, 0, "passed", 50)) == [
-        ("v2", State.SHADOW, State.RETIRED),
-        ("v3", None, State.CANARY),
+        ("v2", VersionStage.SHADOW, VersionStage.RETIRED),
+        ("v3", None, VersionStage.CANARY),
     ]
     assert moves(published(ON_TRIAL, "v3", 4, AT_ONCE, 0, "passed", 50))[1:] == [
-        ("v2", State.SHADOW, State.RETIRED),
-        ("v3", None, State.LIVE),
+        ("v2", VersionStage.SHADOW, VersionStage.RETIRED),
+        ("v3", None, VersionStage.LIVE),
     ]
 
 
@@ -103,29 +103,29 @@ def test_an_alarm_restores_a_certified_version_whose_breaker_is_closed() -> None
     change = alarmed(ON_TRIAL, "v1", "v0", 40, "alarm", 50)
     assert change is not None
     after = change.posture
-    assert after.active == Active("v0", 2, 50)
+    assert after.active == ActiveVersion("v0", 2, 50)
     assert (after.breaker.open, after.breaker.stops("v0"), after.breaker.stops("v1")) == (False, False, True)
     assert after.candidate is None
     assert moves(change) == [
-        ("v1", State.LIVE, State.ROLLED_BACK),
-        ("v2", State.SHADOW, State.RETIRED),
-        ("v0", State.RETIRED, State.LIVE),
+        ("v1", VersionStage.LIVE, VersionStage.ROLLED_BACK),
+        ("v2", VersionStage.SHADOW, VersionStage.RETIRED),
+        ("v0", VersionStage.RETIRED, VersionStage.LIVE),
     ]
     assert alarmed(after, "v1", None, 40, "alarm", 50) is None
 
 
 def test_an_alarm_ends_the_trial_beside_the_version_that_falls() -> None:
     change = alarmed(ON_TRIAL, "v1", None, 40, "alarm", 50)
-    assert moves(change) == [("v2", State.SHADOW, State.RETIRED)]
+    assert moves(change) == [("v2", VersionStage.SHADOW, VersionStage.RETIRED)]
     assert change is not None
     assert change.posture.candidate is None
 
 
 def test_what_was_being_fitted_when_the_alarm_was_raised_does_not_close_the_breaker() -> None:
     stopped = replace(STOPPED, certify_from=40)
-    with pytest.raises(MoveRefused, match="while it was fitted"):
+    with pytest.raises(TransitionRefused, match="while it was fitted"):
         published(stopped, "v2", 4, AT_ONCE, 39, "passed", 50)
-    assert published(stopped, "v2", 4, AT_ONCE, 40, "passed", 50).posture.active == Active("v2", 4, 50)
+    assert published(stopped, "v2", 4, AT_ONCE, 40, "passed", 50).posture.active == ActiveVersion("v2", 4, 50)
 
 
 def test_a_version_that_was_stopped_meanwhile_is_not_restored() -> None:
@@ -139,7 +139,7 @@ def test_the_alarm_of_a_canary_ends_its_trial_and_leaves_the_live_version() -> N
     change = alarmed(CANARYING, "v2", "v0", 40, "alarm", 50)
     assert change is not None
     assert change.posture == LIVE
-    assert moves(change) == [("v2", State.CANARY, State.ROLLED_BACK)]
+    assert moves(change) == [("v2", VersionStage.CANARY, VersionStage.ROLLED_BACK)]
     assert not concerns(ON_TRIAL, "v2"), "a version in shadow answers nothing"
 
 
@@ -147,13 +147,19 @@ def test_the_alarm_of_a_canary_ends_its_trial_and_leaves_the_live_version() -> N
     ("trial", "expected"),
     [
         (Counts(99, 99), []),
-        (Counts(100, 95), [("v1", State.LIVE, State.RETIRED), ("v2", State.SHADOW, State.LIVE)]),
-        (Counts(100, 91), [("v1", State.LIVE, State.RETIRED), ("v2", State.SHADOW, State.LIVE)]),
-        (Counts(100, 90), [("v2", State.SHADOW, State.REFUSED)]),
+        (
+            Counts(100, 95),
+            [("v1", VersionStage.LIVE, VersionStage.RETIRED), ("v2", VersionStage.SHADOW, VersionStage.LIVE)],
+        ),
+        (
+            Counts(100, 91),
+            [("v1", VersionStage.LIVE, VersionStage.RETIRED), ("v2", VersionStage.SHADOW, VersionStage.LIVE)],
+        ),
+        (Counts(100, 90), [("v2", VersionStage.SHADOW, VersionStage.REFUSED)]),
     ],
 )
 def test_a_trial_ends_by_an_exact_test_once_it_has_what_it_takes(
-    trial: Counts, expected: list[tuple[str, State, State]]
+    trial: Counts, expected: list[tuple[str, VersionStage, VersionStage]]
 ) -> None:
     change = concluded(ON_TRIAL, "v2", trial, 0.95, 0.05, 50)
     assert (moves(change) if change else []) == expected
@@ -172,53 +178,62 @@ def test_a_promoted_candidate_closes_the_breaker() -> None:
 
 def test_a_canary_that_fails_its_trial_is_rolled_back() -> None:
     change = concluded(CANARYING, "v2", Counts(60, 40), 0.95, 0.05, 50)
-    assert moves(change) == [("v2", State.CANARY, State.ROLLED_BACK)]
+    assert moves(change) == [("v2", VersionStage.CANARY, VersionStage.ROLLED_BACK)]
 
 
 def test_a_pin_makes_versions_wait_and_lifting_it_lets_the_one_that_waits_for_nothing_else_go_live() -> None:
     held = pinned(LIVE, "me", "release", 20).posture
     waiting = published(held, "v2", 4, AT_ONCE, 0, "passed", 50)
-    assert moves(waiting) == [("v2", None, State.SHADOW)]
+    assert moves(waiting) == [("v2", None, VersionStage.SHADOW)]
     freed = unpinned(waiting.posture, "me", "done", 60)
-    assert moves(freed) == [("v1", State.LIVE, State.RETIRED), ("v2", State.SHADOW, State.LIVE)]
+    assert moves(freed) == [
+        ("v1", VersionStage.LIVE, VersionStage.RETIRED),
+        ("v2", VersionStage.SHADOW, VersionStage.LIVE),
+    ]
     assert freed.posture.pin is None
     on_trial = unpinned(replace(ON_TRIAL, pin=held.pin), "me", "done", 60)
-    assert on_trial == Change(ON_TRIAL)
-    with pytest.raises(MoveRefused, match="pinned already, by me: release"):
+    assert on_trial == ServingChange(ON_TRIAL)
+    with pytest.raises(TransitionRefused, match="pinned already, by me: release"):
         pinned(held, "you", "again", 30)
-    with pytest.raises(MoveRefused, match="not pinned"):
+    with pytest.raises(TransitionRefused, match="not pinned"):
         unpinned(LIVE, "me", "again", 30)
 
 
 def test_an_alarm_goes_through_a_pin() -> None:
     change = alarmed(replace(LIVE, pin=Pin(1, "wait", "me")), "v1", "v0", 40, "alarm", 50)
     assert change is not None
-    assert change.posture.active == Active("v0", 2, 50)
+    assert change.posture.active == ActiveVersion("v0", 2, 50)
 
 
 def test_an_operator_rolls_back_to_a_stopped_version_and_it_answers_again() -> None:
-    stopped = replace(STOPPED, active=Active("v2", 2, 40), breaker=Breaker(True, ("v1", "v2"), 50))
-    change = put_live(stopped, "v1", State.ROLLED_BACK, State.ROLLED_BACK, "me", "better", 60)
+    stopped = replace(STOPPED, active=ActiveVersion("v2", 2, 40), breaker=Breaker(True, ("v1", "v2"), 50))
+    change = put_live(stopped, "v1", VersionStage.ROLLED_BACK, VersionStage.ROLLED_BACK, "me", "better", 60)
     assert not change.posture.breaker.stops("v1")
     assert change.posture.breaker.stops("v2")
-    assert moves(change) == [("v2", State.LIVE, State.ROLLED_BACK), ("v1", State.ROLLED_BACK, State.LIVE)]
+    assert moves(change) == [
+        ("v2", VersionStage.LIVE, VersionStage.ROLLED_BACK),
+        ("v1", VersionStage.ROLLED_BACK, VersionStage.LIVE),
+    ]
 
 
 def test_an_operator_promotes_a_candidate_or_closes_the_breaker_of_the_live_version() -> None:
-    change = put_live(ON_TRIAL, "v2", State.SHADOW, State.RETIRED, "me", "sure", 60)
-    assert (change.posture.active, change.posture.candidate) == (Active("v2", 2, 60), None)
-    closed = put_live(STOPPED, "v1", State.LIVE, State.RETIRED, "me", "sure", 60)
+    change = put_live(ON_TRIAL, "v2", VersionStage.SHADOW, VersionStage.RETIRED, "me", "sure", 60)
+    assert (change.posture.active, change.posture.candidate) == (ActiveVersion("v2", 2, 60), None)
+    closed = put_live(STOPPED, "v1", VersionStage.LIVE, VersionStage.RETIRED, "me", "sure", 60)
     assert closed == close_breaker(STOPPED, "me", "sure", 60)
     assert not closed.posture.breaker.stops("v1")
-    with pytest.raises(MoveRefused, match="v1 is live already"):
-        put_live(LIVE, "v1", State.LIVE, State.RETIRED, "me", "sure", 60)
-    with pytest.raises(MoveRefused, match="closed already"):
+    with pytest.raises(TransitionRefused, match="v1 is live already"):
+        put_live(LIVE, "v1", VersionStage.LIVE, VersionStage.RETIRED, "me", "sure", 60)
+    with pytest.raises(TransitionRefused, match="closed already"):
         close_breaker(LIVE, "me", "sure", 60)
 
 
 def test_versions_that_were_live_and_never_stopped_may_be_restored_newest_first() -> None:
-    known = dict.fromkeys(("v1", "v3", "v5"), State.RETIRED) | {"v2": State.ROLLED_BACK, "v6": State.LIVE}
-    posture = replace(LIVE, active=Active("v6", 1, 1), breaker=Breaker(False, ("v3",), 5))
+    known = dict.fromkeys(("v1", "v3", "v5"), VersionStage.RETIRED) | {
+        "v2": VersionStage.ROLLED_BACK,
+        "v6": VersionStage.LIVE,
+    }
+    posture = replace(LIVE, active=ActiveVersion("v6", 1, 1), breaker=Breaker(False, ("v3",), 5))
     assert restorable(posture, ["v1", "v2", "v3", "v4", "v5", "v6"], known) == ["v5", "v1"]
 
 
@@ -232,4 +247,4 @@ def test_of_two_changes_of_the_breaker_the_later_looks_newer_whatever_the_clock(
 
 def test_moves_say_when_by_whom_and_why() -> None:
     (move,) = published(replace(LIVE, active=None), "v1", 4, AT_ONCE, 0, "passed", 50).moves
-    assert move == Move("v1", None, State.LIVE, 50, "trainer", "passed")
+    assert move == Transition("v1", None, VersionStage.LIVE, 50, "trainer", "passed")

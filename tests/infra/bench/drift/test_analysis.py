@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from infra.bench.drift.analysis import finding, sentences
-from infra.bench.drift.finding import Alarm, Answers, Certified, Recovery
-from infra.bench.drift.run import Record
+from infra.bench.drift.finding import AnswerCounts, FirstAlarm, FirstCertificate, Recovery
+from infra.bench.drift.run import RunRecord
 from infra.bench.drift.scenarios import GOLD
-from infra.bench.drift.shown import Pair, section
+from infra.bench.drift.shown import AuditsOnOff, section
 from infra.bench.drift.stream import TASK, Stream
 from schemas.messages import Event, EventKind, Label, Reason
 
@@ -34,10 +34,10 @@ def told(kind: EventKind, place: int, **details: Any) -> Event:
     return Event(kind, TASK, at(place) - 1, f"it is {kind}", details)
 
 
-def record(*parts: tuple[range, str, str | None], events: tuple[Event, ...] = ()) -> Record:
+def record(*parts: tuple[range, str, str | None], events: tuple[Event, ...] = ()) -> RunRecord:
     """Labels in an order of arrival that is not that of the requests."""
     labels = [labelled(place, label, version) for places, label, version in parts for place in places]
-    return Record((*labels[::2], *labels[1::2]), events)
+    return RunRecord((*labels[::2], *labels[1::2]), events)
 
 
 ALARMED = record(
@@ -62,13 +62,13 @@ ALARMED = record(
 
 def test_an_alarm_ends_what_the_version_of_before_answers_and_begins_the_recovery() -> None:
     found = finding(STREAM, ALARMED)
-    assert found.before == Answers(20, 15, 15, 0)
-    assert found.exposed == Answers(asked=7, answered=7, agreed=1, unseen=7)
-    assert found.after == Answers(asked=20, answered=15, agreed=9, unseen=15)
-    assert found.certified == Certified(requests=12, audits=9)
-    assert found.alarm == Alarm(pytest.approx(6.999), 6, 2)
+    assert found.before == AnswerCounts(20, 15, 15, 0)
+    assert found.exposed == AnswerCounts(asked=7, answered=7, agreed=1, unseen=7)
+    assert found.after == AnswerCounts(asked=20, answered=15, agreed=9, unseen=15)
+    assert found.certified == FirstCertificate(requests=12, audits=9)
+    assert found.alarm == FirstAlarm(pytest.approx(6.999), 6, 2)
     assert found.recovery == Recovery(pytest.approx(5.501), requests=6)
-    assert found.again == Certified(requests=15, audits=4)
+    assert found.again == FirstCertificate(requests=15, audits=4)
     assert (found.stood, found.stands) == (True, False)
     assert found.told[EventKind.LABEL_BLOCKED] == found.told[EventKind.PROMOTED] == 1
     assert (found.promised, found.replaced) == (0.8, None)
@@ -87,9 +87,9 @@ def test_without_an_alarm_a_version_that_took_over_ends_what_the_one_of_before_a
         ),
     )
     found = finding(STREAM, quiet)
-    assert found.exposed == Answers(asked=10, answered=10, agreed=0, unseen=10)
-    assert found.after == Answers(asked=20, answered=20, agreed=0, unseen=20)
-    assert (found.certified, found.stood) == (Certified(requests=9, audits=9), False)
+    assert found.exposed == AnswerCounts(asked=10, answered=10, agreed=0, unseen=10)
+    assert found.after == AnswerCounts(asked=20, answered=20, agreed=0, unseen=20)
+    assert (found.certified, found.stood) == (FirstCertificate(requests=9, audits=9), False)
     assert (found.alarm, found.recovery, found.again, found.replaced) == (None, None, None, 10)
 
 
@@ -136,7 +136,9 @@ def test_a_version_that_nobody_replaces_after_the_alarm_has_no_recovery() -> Non
 def test_a_table_has_the_medians_of_the_runs_and_says_of_how_many_where_some_have_no_value() -> None:
     alarmed = finding(STREAM, ALARMED)
     silent = replace(alarmed, alarm=None, recovery=None, stood=False)
-    table, figures = section("new", [Pair(alarmed, silent), Pair(alarmed, silent), Pair(silent, silent)])
+    table, figures = section(
+        "new", [AuditsOnOff(alarmed, silent), AuditsOnOff(alarmed, silent), AuditsOnOff(silent, silent)]
+    )
     assert table.columns == ("new", "audits on", "audits off")
     cells = {name: others for name, *others in table.rows}
     assert cells["drift to the alarm"] == ["7.0 s (2 of 3)", "-"]

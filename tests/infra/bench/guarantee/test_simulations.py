@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from scipy.integrate import quad
 
 from infra.bench.guarantee import certificate
-from infra.bench.guarantee.alarm import Watch, wait
+from infra.bench.guarantee.alarm import AlarmStreams, wait
 from infra.bench.guarantee.audit_cost import spending
-from infra.bench.guarantee.lives import Drift, lives
+from infra.bench.guarantee.lives import SimulatedDrift, lives
 from infra.bench.guarantee.promise import Promise
 from models.certificate import Alarm, Certificate
 
@@ -61,7 +61,7 @@ def test_the_uniform_mixture_averages_the_likelihood_ratio_above_the_target(
 def test_streams_that_are_watched_together_raise_the_alarm_when_one_alone_would(
     outcomes: list[bool], run_length: float
 ) -> None:
-    watch, alarm = Watch.over(1, 0.9, run_length), Alarm.quiet(0.9, run_length)
+    watch, alarm = AlarmStreams.over(1, 0.9, run_length), Alarm.quiet(0.9, run_length)
     for agreed in outcomes:
         alarm = alarm.after(agreed)
         assert watch.audit(np.array([agreed])) == alarm.raised
@@ -72,15 +72,15 @@ def test_streams_that_are_watched_together_raise_the_alarm_when_one_alone_would(
 
 def test_waits_count_the_audits_of_those_that_never_raised_it() -> None:
     generator = np.random.default_rng(0)
-    none = wait(Watch.over(5, 0.9, 1e9), 1.0, 20, generator)
+    none = wait(AlarmStreams.over(5, 0.9, 1e9), 1.0, 20, generator)
     assert (none.audits, none.share, none.median, none.mean) == (100, 0.0, np.inf, 100)
-    every = wait(Watch.over(3, 0.9, 30.0), 0.0, 20, generator)
+    every = wait(AlarmStreams.over(3, 0.9, 30.0), 0.0, 20, generator)
     assert every.share == 1.0
     assert every.median == every.mean == every.raised[0]
 
 
 def test_drift_harms_what_was_fitted_before_it_and_nothing_later() -> None:
-    slow = Drift(begin=100, length=10, depth=0.2)
+    slow = SimulatedDrift(begin=100, length=10, depth=0.2)
     assert [slow.harm(0, now) for now in (99, 104, 500)] == pytest.approx([0.0, 0.1, 0.2])
     assert slow.harm(100, 500) == 0.0
 

@@ -6,7 +6,7 @@ import pytest
 
 from infra.bench.banking import Split
 from infra.bench.tracer import rival
-from infra.bench.tracer.rival import Fit, judged, tried
+from infra.bench.tracer.rival import TracerFit, judged, tried
 from infra.bench.trial import TARGETS
 from infra.errors import TracerUnavailable
 from models.features import Features
@@ -30,13 +30,13 @@ def _stand_in(folder: Path, fits: str) -> Path:
 
 
 def test_its_answers_are_judged_like_ours() -> None:
-    fit = Fit(0.9, 1.0, "l2d", {"test": ["a", None, "a"]}, {})
+    fit = TracerFit(0.9, 1.0, "l2d", {"test": ["a", None, "a"]}, {})
     found = judged(fit, SPLIT.labels)
     assert (found.certified, found.rows, found.answered, found.agreed) == (True, 3, 2, 1)
 
 
 def test_where_nothing_is_deployed_nothing_is_answered() -> None:
-    found = judged(Fit(0.9, 1.0, None, {}, {}), SPLIT.labels)
+    found = judged(TracerFit(0.9, 1.0, None, {}, {}), SPLIT.labels)
     assert (found.certified, found.rows, found.answered) == (False, 3, 0)
 
 

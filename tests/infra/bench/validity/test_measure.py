@@ -4,12 +4,12 @@ from pathlib import Path
 import pytest
 
 from infra.bench.banking import Split
-from infra.bench.request import Order
+from infra.bench.request import BenchRequest
 from infra.bench.tracer.environment import NAME
-from infra.bench.trial import TARGETS, Outcome, Trial
+from infra.bench.trial import TARGETS, TargetOutcome, Trial
 from infra.bench.validity import draws
 from infra.bench.validity.counts import tables, tally
-from infra.bench.validity.draws import CLEAN, COIN, LEARNABLE, NOISY, SHUFFLED, Cell, drawn, learnable
+from infra.bench.validity.draws import CLEAN, COIN, LEARNABLE, NOISY, SHUFFLED, DrawCell, drawn, learnable
 from infra.bench.validity.measure import measure
 from infra.bench.validity.results_log import Entry
 from models.features import Features
@@ -19,7 +19,7 @@ POOL = Split(Features(texts=[str(number) for number in range(2_000)]), ["a", "b"
 
 def _trial(*answers: tuple[int, int], certified: int = 3) -> Trial:
     given = zip(TARGETS, answers, strict=True)
-    return Trial(tuple(Outcome(target, n > 0, 100, n, k) for target, (n, k) in given), 1.0, certified)
+    return Trial(tuple(TargetOutcome(target, n > 0, 100, n, k) for target, (n, k) in given), 1.0, certified)
 
 
 def test_draws_are_spread_over_corpora_teachers_and_sizes() -> None:
@@ -32,7 +32,7 @@ def test_draws_are_spread_over_corpora_teachers_and_sizes() -> None:
 
 def _labels(teacher: str) -> tuple[list[str], float]:
     """Labels to learn from, and how many of all are not the corpus' own."""
-    parts = drawn(Cell("any", teacher, 1_000, 7), POOL)
+    parts = drawn(DrawCell("any", teacher, 1_000, 7), POOL)
     given = [pair for part in parts for pair in zip(part.rows.texts or [], part.labels, strict=True)]
     return parts[0].labels, sum("abcd"[int(row) % 4] != label for row, label in given) / len(given)
 
@@ -52,10 +52,12 @@ def test_the_bound_is_what_delta_allows_and_what_the_test_itself_gets_wrong() ->
 
 
 def test_tracer_stands_beside_ours_on_its_own_draws_only() -> None:
-    near, far = Cell("Snips", CLEAN, 500, 0), Cell("Snips", CLEAN, 500, 1)
+    near, far = DrawCell("Snips", CLEAN, 500, 0), DrawCell("Snips", CLEAN, 500, 1)
     good, bad = _trial((50, 50), (50, 50), (50, 50)), _trial((50, 30), (50, 30), (50, 30))
     entries = [Entry("vectors", near, good), Entry("vectors", far, bad), Entry(NAME, near, bad)]
-    entries += [Entry("vectors", Cell("Snips", COIN, 500, 0), _trial((0, 0), (0, 0), (0, 0), certified=1))]
+    entries += [
+        Entry("vectors", DrawCell("Snips", COIN, 500, 0), _trial((0, 0), (0, 0), (0, 0), certified=1))
+    ]
     everything, beside, hopeless = tables(entries)
     in_all = list(everything.columns).index("in all")
     assert {row[0]: row[in_all] for row in everything.rows}["vectors, all"] == "3 of 6"
@@ -72,10 +74,10 @@ def test_a_run_keeps_its_fits_and_a_longer_one_goes_on_from_them(
     monkeypatch.setattr(draws, "SIZES", (300,))
     monkeypatch.setattr(draws, "UNLEARNABLE_SIZE", 200)
     out = tmp_path / "fits.jsonl"
-    order = Order(str(small), only=("vectors",), tracer=False, draws=1, out=str(out))
+    order = BenchRequest(str(small), only=("vectors",), tracer=False, draws=1, out=str(out))
     measure.measure(order)
     first = out.read_text()
-    found = measure.measure(Order(str(small), only=("vectors",), tracer=False, draws=2, out=str(out)))
+    found = measure.measure(BenchRequest(str(small), only=("vectors",), tracer=False, draws=2, out=str(out)))
     lines = [json.loads(line) for line in out.read_text().splitlines()]
     assert out.read_text().startswith(first)
     assert [line["cell"]["seed"] for line in lines] == [0, 0, 0, 1, 1, 1]
