@@ -29,6 +29,6 @@ def upper(agreements: int, trials: int, delta: float) -> float:
     )
 
 
-def fewest(target: float, delta: float) -> int:
+def fewest_trials(target: float, delta: float) -> int:
     """Trials that prove `target` at level delta if all of them agree."""
     return int(np.ceil(np.log(delta) / np.log(target)))

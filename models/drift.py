@@ -19,7 +19,7 @@ from msgspec import Struct
 from numpy.typing import NDArray
 from scipy.stats import nchypergeom_fisher, ncx2
 
-from models.histograms import Counts, Reference, counted
+from models.histograms import Counts, Reference, count_scores
 from models.study import Study
 
 BINS = 10
@@ -48,17 +48,17 @@ class Signal(Struct, frozen=True):
     sentence: str
 
 
-def reference(study: Study) -> Reference:
+def drift_reference(study: Study) -> Reference:
     """From the sampled traces; scores in bins of about a tenth of them each, fewer where many are alike."""
     rows = np.flatnonzero(study.sampled)
     scores = study.scores[rows].astype(np.float64)
     edges = np.unique(np.quantile(scores, np.arange(1, BINS) / BINS)) if len(rows) else scores
     novel = study.novelty[rows] > study.novelty_limit
-    counts = counted(edges, len(study.names), study.scores[rows], novel, study.guesses[rows])
+    counts = count_scores(edges, len(study.names), study.scores[rows], novel, study.guesses[rows])
     return Reference(tuple(edges.tolist()), counts)
 
 
-def signals(
+def drift_signals(
     reference: Reference, observed: Counts, labels: Sequence[str], windows: float = WINDOWS
 ) -> tuple[Signal, ...]:
     """What stands out in one window of requests; nothing where there are fewer than `FEWEST` on either side.

@@ -10,16 +10,16 @@ from numpy.typing import NDArray
 from models.artifact import Artifact
 from models.forecast.learning_curve import learning_curve, more_traces, point
 from models.gate import labels
-from models.gate.frontier import Sample, certify, reasons, too_few
+from models.gate.frontier import Sample, certify, refusal_reasons, too_few
 from models.manifest import LabelSource, Manifest, grid
 from models.noise import contradictions
 from models.study import CurvePoint, Noise, RepeatCounts, Study
 from models.training.export import export
 from models.training.fit_stages import FittedStages, Progress, learn
 from models.training.options import Options
-from models.training.self_test import with_probes
+from models.training.self_test import with_test_vectors
 from models.training.summary import FitOutcome, FitRequest, FitSummary, manifest_of, recipe, summary_of
-from models.training_set import TrainingSet, check
+from models.training_set import TrainingSet, check_traces
 
 __all__ = ["Artifact", "FitResult", "FitSummary", "Options", "TrainingSet", "fit"]
 
@@ -76,14 +76,14 @@ def fit(
         progress: told the share done, in [0, 1], and what is being done.
 
     Raises:
-        TrainingError: see `models.training_set.check`.
+        TrainingError: see `models.training_set.check_traces`.
         PolicyError: the parent's manifest can't be read.
         InvalidSpec: `embedder` is not of the grammar.
         ValueError: a target or delta outside (0, 1), or no target.
     """
     started = time.perf_counter()
     _check_levels(targets, delta)
-    check(training, embedder)
+    check_traces(training, embedder)
     order = FitRequest(
         training=training,
         names=tuple(sorted({str(label) for label in training.labels})),
@@ -145,7 +145,7 @@ def _found(order: FitRequest, progress: Progress) -> FitOutcome:
     seen = fitted.study(order.names)
     study = replace(
         seen,
-        accounts=labels.accounts(seen, min(asked, default=None), fitted.why_blocked(order.names)),
+        accounts=labels.label_stats(seen, min(asked, default=None), fitted.why_blocked(order.names)),
         noise=_noise(order, fitted),
         curve=_curve(order, fitted, progress),
     )
@@ -153,11 +153,11 @@ def _found(order: FitRequest, progress: Progress) -> FitOutcome:
 
 
 def _noise(order: FitRequest, fitted: FittedStages) -> Noise | None:
-    measured = contradictions.measured(order.twice)
+    measured = contradictions.measured_noise(order.twice)
     if measured is not None:
         return measured
     rows = np.flatnonzero(fitted.sampled)
-    return contradictions.estimate(
+    return contradictions.estimate_noise(
         order.training.features.take(rows), fitted.lesson.codes[rows], len(order.names)
     )
 
@@ -184,9 +184,9 @@ def _curve(order: FitRequest, fitted: FittedStages, progress: Progress) -> tuple
 
 
 def _refusal(order: FitRequest, found: FitOutcome) -> FitResult:
-    refused = list(reasons(found.fitted.sample, found.points, order.targets, order.delta))
+    refused = list(refusal_reasons(found.fitted.sample, found.points, order.targets, order.delta))
     for target in order.targets:
-        refused += filter(None, [contradictions.refusal(found.study.noise, target)])
+        refused += filter(None, [contradictions.noise_refusal(found.study.noise, target)])
         more = more_traces(found.study.curve, target, order.delta, order.seed)
         if more is not None:
             most = "many more" if more.most is None else f"{more.most:,}"
@@ -197,5 +197,5 @@ def _refusal(order: FitRequest, found: FitOutcome) -> FitResult:
 def _policy(order: FitRequest, found: FitOutcome) -> FitResult:
     graph = export(found.fitted.joint)
     summary = summary_of(order, found, None)
-    manifest = with_probes(manifest_of(order, found, summary, graph), graph, order.seed)
+    manifest = with_test_vectors(manifest_of(order, found, summary, graph), graph, order.seed)
     return FitResult(Artifact(manifest.encode(), graph), (), summary, found.study)

@@ -56,10 +56,10 @@ class Reference(Struct, frozen=True):
         self, scores: NDArray[np.float32], novel: NDArray[np.bool_], guesses: NDArray[np.int64]
     ) -> Counts:
         """The histograms of m scored requests, all [m]; `guesses` index into the policy's labels."""
-        return counted(np.array(self.edges), len(self.counts.guesses), scores, novel, guesses)
+        return count_scores(np.array(self.edges), len(self.counts.guesses), scores, novel, guesses)
 
 
-def counted(
+def count_scores(
     edges: NDArray[np.float64],
     labels: int,
     scores: NDArray[np.float32],

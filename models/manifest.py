@@ -152,7 +152,7 @@ class Manifest(Struct, frozen=True):
 
         None when nothing at or above it was certified: defer everything.
         """
-        point = serving(self.frontier, target)
+        point = point_for(self.frontier, target)
         return point.threshold if point else None
 
     def encode(self) -> bytes:
@@ -185,7 +185,7 @@ class _Versioned(Struct):
     format: int
 
 
-def serving(frontier: Sequence[FrontierPoint], target: float) -> FrontierPoint | None:
+def point_for(frontier: Sequence[FrontierPoint], target: float) -> FrontierPoint | None:
     """The point of the smallest target that is at least `target`; None where there is none."""
     points = [point for point in frontier if point.target >= target - 1e-9]
     return min(points, key=lambda point: point.target, default=None)

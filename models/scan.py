@@ -10,8 +10,8 @@ from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from models.fit import FitResult, Options, fit
-from models.forecast.forecast import METHOD, Assumptions, Forecast, ForecastInput, prospect
-from models.forecast.learning_curve import learning_curve, name, point
+from models.forecast.forecast import METHOD, Assumptions, Forecast, ForecastInput, forecast
+from models.forecast.learning_curve import curve_name, learning_curve, point
 from models.gate.frontier import Sample
 from models.noise import contradictions
 from models.study import CurvePoint, Noise, Study
@@ -99,7 +99,7 @@ def scan(
         progress: told the share done, in [0, 1], and what is being done.
 
     Raises:
-        TrainingError: see `models.training_set.check`.
+        TrainingError: see `models.training_set.check_traces`.
         ValueError: see `models.fit.fit`.
     """
     started = time.perf_counter()
@@ -136,7 +136,7 @@ def _prospects(
     if made.study is None:
         return tuple(Forecast(target, refused=made.refused) for target in wanted.targets)
     outlook = ForecastInput(_sample(made.study), made.summary.frontier, curve, steadiness)
-    return tuple(prospect(outlook, target, assumptions, wanted.seed) for target in wanted.targets)
+    return tuple(forecast(outlook, target, assumptions, wanted.seed) for target in wanted.targets)
 
 
 def _curve(wanted: _Wanted, requests: TrainingSet, made: FitResult, seconds: float) -> tuple[CurvePoint, ...]:
@@ -152,7 +152,7 @@ def _curve(wanted: _Wanted, requests: TrainingSet, made: FitResult, seconds: flo
         at, len(requests), wanted.targets, wanted.delta, seconds=seconds + PATIENCE, seed=wanted.seed
     )
     last = point(len(requests), _sample(made.study), wanted.targets, wanted.delta)
-    certified = {name(found.target): found.coverage for found in made.summary.frontier}
+    certified = {curve_name(found.target): found.coverage for found in made.summary.frontier}
     shown = {target: certified.get(target, 0.0) for target in last.coverage}
     return *(part for part in parts if part.traces < len(requests)), replace(last, coverage=shown)
 
@@ -161,7 +161,9 @@ def _noise(traces: TrainingSet) -> Noise | None:
     """From the sampled traces: what was deferred is harder for the teacher too."""
     names, codes = np.unique(np.array(traces.labels, dtype=object), return_inverse=True)
     sampled = np.flatnonzero(traces.sampled)
-    return contradictions.estimate(traces.features.take(sampled), codes[sampled].astype(np.int64), len(names))
+    return contradictions.estimate_noise(
+        traces.features.take(sampled), codes[sampled].astype(np.int64), len(names)
+    )
 
 
 def _sample(study: Study) -> Sample:

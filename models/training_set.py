@@ -44,7 +44,7 @@ class TrainingSet:
         return TrainingSet(self.features.take(rows), labels, self.sampled[rows], weights)
 
 
-def check(training: TrainingSet, embedder: str) -> None:
+def check_traces(training: TrainingSet, embedder: str) -> None:
     """Whether these traces can be learned from.
 
     Raises:

@@ -20,10 +20,10 @@ from streams.certify.observations import DEFERRALS, TRACES
 from streams.certify.topic_log import TopicLog
 from streams.clock import steady_ms
 from streams.drift.watch import DriftWatch
-from streams.gc_tuning import calm_down
+from streams.gc_tuning import freeze_startup_objects
 from streams.kafka.channel import BatchChannel
 from streams.kafka.clients import largest_message
-from streams.kafka.connect import open_onlooker, open_reader, open_role, open_writer
+from streams.kafka.connect import open_group_observer, open_reader, open_role, open_writer
 from streams.kafka.dead_letters import DeadLetters
 from streams.kafka.event_publisher import EventPublisher
 from streams.kafka.source import Source
@@ -77,7 +77,7 @@ class Understudy(faust.App):
         await super().on_started_init_extra_services()
         for service in self.services:
             await self.add_runtime_dependency(service)
-        calm_down()
+        freeze_startup_objects()
 
 
 class _WorkerAssembly:
@@ -203,7 +203,7 @@ class _WorkerAssembly:
             stream,
             topic,
             reader=lambda: open_reader(settings),
-            onlooker=lambda: open_onlooker(settings, role),
+            onlooker=lambda: open_group_observer(settings, role),
             identify=lambda: self._identities.of(topic),
             batch=settings.batch,
         )

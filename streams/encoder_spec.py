@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from models.embedders.prompt import Prompt
-from models.embedders.spec import PROBE, encodes, parted, vectors_of
+from models.embedders.spec import PROBE, needs_encoder, split_spec, vectors_of
 from schemas.config import Config
 
 
@@ -20,7 +20,7 @@ class EncoderSpec:
     prompt: Prompt | None = None
 
 
-def encoding_of(config: Config) -> EncoderSpec | None:
+def encoder_spec(config: Config) -> EncoderSpec | None:
     """The encoder that the config asks for; None where requests bring all that is read.
 
     A probe asks what the task's teacher is asked: its prompt with its labels.
@@ -29,8 +29,8 @@ def encoding_of(config: Config) -> EncoderSpec | None:
         InvalidSpec: see `models.embedders.spec`.
     """
     vectors = vectors_of(config.embedder)
-    if vectors is None or not encodes(config.embedder):
+    if vectors is None or not needs_encoder(config.embedder):
         return None
-    if parted(vectors)[0] != PROBE:
+    if split_spec(vectors)[0] != PROBE:
         return EncoderSpec(vectors)
     return EncoderSpec(vectors, Prompt.instructed(config.teacher.prompt, config.teacher.labels))

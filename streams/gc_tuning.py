@@ -11,7 +11,7 @@ _YOUNG = 100_000
 """New objects before the collector looks: several batches' worth, so that most have gone by then."""
 
 
-def calm_down() -> None:
+def freeze_startup_objects() -> None:
     """Leave what is loaded by now out of every later collection, and collect seldom. For after the start."""
     gc.collect()
     gc.freeze()

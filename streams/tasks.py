@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from models.embedders.compatibility import mismatch
+from models.embedders.compatibility import mismatch_reason
 from models.embedders.contract import Embedder
 from models.manifest import Manifest
 from models.policy import Policy
 from schemas.config import EVERY_TASK, Config, Override, config_of
-from streams.encoder_spec import EncoderSpec, encoding_of
+from streams.encoder_spec import EncoderSpec, encoder_spec
 from streams.sampling import audit_rate
 from streams.versions.serving_state import CLOSED, Breaker, Safeguards
 
@@ -118,7 +118,7 @@ class Task:
         )
 
 
-def unsuited(manifest: Manifest, config: Config, embedder: Embedder | None = None) -> str | None:
+def unsuitable_reason(manifest: Manifest, config: Config, embedder: Embedder | None = None) -> str | None:
     """Why the policy can't answer for a task with this config and encoder; None where it can."""
     if manifest.embedder != config.embedder:
         return (
@@ -129,7 +129,7 @@ def unsuited(manifest: Manifest, config: Config, embedder: Embedder | None = Non
             f"policy {manifest.version} reads vectors of {manifest.dimension} numbers, and the config says "
             f"{config.dimension}"
         )
-    return mismatch(manifest, embedder)
+    return mismatch_reason(manifest, embedder)
 
 
 def threshold(manifest: Manifest | None, config: Config) -> float | None:
@@ -176,7 +176,7 @@ class Tasks:
     def encodings(self) -> frozenset[EncoderSpec]:
         """The encoders that tasks ask for, also tasks that nobody has configured."""
         configs = [config_of(EVERY_TASK, self._overrides), *(task.config for task in self._tasks.values())]
-        return frozenset(asked for asked in map(encoding_of, configs) if asked is not None)
+        return frozenset(asked for asked in map(encoder_spec, configs) if asked is not None)
 
     def unsuited(self) -> dict[str, str]:
         """The tasks that can't have an answer because of their config or encoder, and why."""
@@ -189,7 +189,7 @@ class Tasks:
                 )
         for name, policy in self._policies.items():
             task = self.task(name)
-            problem = unsuited(policy.manifest, task.config, task.embedder)
+            problem = unsuitable_reason(policy.manifest, task.config, task.embedder)
             if problem is not None:
                 found[name] = problem
         return found
@@ -250,7 +250,7 @@ class Tasks:
 
     def _made(self, name: str) -> Task:
         config = config_of(name, self._overrides)
-        encoding = encoding_of(config)
+        encoding = encoder_spec(config)
         return Task.of(
             name,
             config,
@@ -266,7 +266,7 @@ def _surrogate(
     trial: CandidatePolicy, config: Config, guards: Safeguards, embedder: Embedder | None
 ) -> ServingPolicy | None:
     manifest = trial.policy.manifest
-    if unsuited(manifest, config, embedder) is not None:
+    if unsuitable_reason(manifest, config, embedder) is not None:
         return None
     blocked = guards.blocked.get(manifest.version, frozenset())
     return ServingPolicy(trial.policy, threshold(manifest, config), blocked, trial.share)

@@ -14,7 +14,7 @@ _KINDS = {STATIC: "model2vec", MINILM: "onnx"}
 _VARIABLE = "UNDERSTUDY_TEST_ENCODERS"
 
 
-def opened(name: str, data: Path) -> Embedder:
+def open_encoder(name: str, data: Path) -> Embedder:
     """The encoder of that name, from the folder that the environment names, or from the one beside the data.
 
     Raises:
@@ -27,7 +27,7 @@ def opened(name: str, data: Path) -> Embedder:
     return open_embedder(f"{_KINDS[name]}:{folder}")
 
 
-def encoded(split: Split, encoder: Embedder) -> Split:
+def embed_split(split: Split, encoder: Embedder) -> Split:
     """The same rows with the encoder's vectors. Raises EmbedderError: see `Embedder.embed`."""
     texts = split.rows.texts or []
     return Split(Features(texts, encoder.embed(texts)), split.labels)

@@ -14,14 +14,14 @@ from pathlib import Path
 from infra.bench import whole
 from infra.bench.banking import Split, read
 from infra.bench.draws import subsets
-from infra.bench.kinds import chosen
-from infra.bench.progress import tell
+from infra.bench.kinds import chosen_kinds
+from infra.bench.progress import print_progress
 from infra.bench.report import Figure, Report, figure, report
 from infra.bench.request import BenchRequest
 from infra.bench.tables import Table, shares
 from infra.bench.tracer import rival
-from infra.bench.tracer.environment import NAME, tracer_if_wanted, unless_it_fails
-from infra.bench.trial import TARGETS, Contestant, Trial, agreement, coverage, tried, violations
+from infra.bench.tracer.environment import NAME, none_if_it_fails, tracer_if_wanted
+from infra.bench.trial import TARGETS, Contestant, Trial, agreement, coverage, run_trial, violations
 from infra.bench.whole import STOCK_ITERATIONS, KindResult
 
 SIZES = (1_500, 500)
@@ -37,11 +37,11 @@ def measure(order: BenchRequest) -> Report:
     """Raises InvalidFile, MissingData: see `infra.bench.banking.read`; or there is too little to fit on."""
     train, test = read(Path(order.folder), "train"), read(Path(order.folder), "test")
     python, absent = tracer_if_wanted(order.tracer)
-    kinds = chosen(order.only)
+    kinds = chosen_kinds(order.only)
     runs = None if order.quick else order.runs
-    ours = {kind.name: whole.measured(kind, train, test, runs) for kind in kinds}
-    few = {kind.name: _few(kind.name, partial(tried, kind), train, test) for kind in kinds}
-    theirs, failed = unless_it_fails(lambda: None if python is None else _tracer(python, train, test))
+    ours = {kind.name: whole.measure_kind(kind, train, test, runs) for kind in kinds}
+    few = {kind.name: _few(kind.name, partial(run_trial, kind), train, test) for kind in kinds}
+    theirs, failed = none_if_it_fails(lambda: None if python is None else _tracer(python, train, test))
     they, few_of_theirs = theirs or ((), {})
     if few_of_theirs:
         few[NAME] = few_of_theirs
@@ -58,7 +58,7 @@ def _sizes(train: Split) -> list[int]:
 
 def _tracer(python: Path, train: Split, test: Split) -> tuple[tuple[Trial, ...], Few]:
     """Its fit of all traces, and its fits of few. Raises TracerUnavailable: it fails on one of them."""
-    contestant = partial(rival.tried, python)
+    contestant = partial(rival.fit_tracer, python)
     return (_told(NAME, contestant, train, test),), _few(NAME, contestant, train, test)
 
 
@@ -74,7 +74,7 @@ def _at_size(few: Mapping[str, Few], size: int) -> dict[str, list[Trial]]:
 
 
 def _told(name: str, contestant: Contestant, train: Split, test: Split) -> Trial:
-    tell(f"{name}: {len(train):,} traces")
+    print_progress(f"{name}: {len(train):,} traces")
     return contestant(train, test)
 
 

@@ -12,13 +12,13 @@ from pathlib import Path
 
 from infra.bench.banking import Split, read
 from infra.bench.draws import grown
-from infra.bench.kinds import Kind, chosen
-from infra.bench.process import Measured, alone
-from infra.bench.progress import tell
+from infra.bench.kinds import Kind, chosen_kinds
+from infra.bench.process import Measured, run_alone
+from infra.bench.progress import print_progress
 from infra.bench.report import Figure, Report, figure, report
 from infra.bench.request import BenchRequest
 from infra.bench.tables import Table
-from infra.bench.trial import fitted
+from infra.bench.trial import timed_fit
 from models.artifact import Artifact
 from models.fit import FitResult
 
@@ -44,7 +44,7 @@ def measure(order: BenchRequest) -> Report:
     """Raises InvalidFile, MissingData: see `infra.bench.banking.read`."""
     train = read(Path(order.folder), "train")
     sizes = [size for size in SIZES if size <= order.most]
-    found = {kind.name: _of(kind, train, sizes) for kind in chosen(order.only)}
+    found = {kind.name: _of(kind, train, sizes) for kind in chosen_kinds(order.only)}
     figures = [each for name, steps in found.items() for each in _figures(name, steps)]
     return report(figures, [_table(found)])
 
@@ -54,9 +54,9 @@ def _of(kind: Kind, train: Split, sizes: list[int]) -> dict[int, GrowthStep]:
     parent: Artifact | None = None
     for size in sizes:
         rows = grown(Split(kind.rows(train), train.labels), size, size)
-        cold = alone(fitted, kind, rows)
-        tell(f"{kind.name}: {size:,} traces, cold in {cold.result.summary.seconds:.1f} s")
-        warm = None if parent is None else alone(fitted, kind, rows, parent)
+        cold = run_alone(timed_fit, kind, rows)
+        print_progress(f"{kind.name}: {size:,} traces, cold in {cold.result.summary.seconds:.1f} s")
+        warm = None if parent is None else run_alone(timed_fit, kind, rows, parent)
         found[size] = _step(cold, warm)
         parent = (warm or cold).result.artifact
     return found

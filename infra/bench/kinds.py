@@ -43,7 +43,7 @@ RICHER = (
 """Both at once, and text first, the vector for what it defers."""
 
 
-def chosen(names: Sequence[str]) -> tuple[Kind, ...]:
+def chosen_kinds(names: Sequence[str]) -> tuple[Kind, ...]:
     """Those of the names, all where there is none.
 
     Raises:

@@ -18,15 +18,15 @@ from msgspec.structs import replace
 from infra.bench.banking import Split, read
 from infra.bench.corpora import snips
 from infra.bench.draws import subsets
-from infra.bench.encoded import MINILM, encoded, opened
-from infra.bench.kinds import Kind, chosen
-from infra.bench.progress import tell
+from infra.bench.encoded import MINILM, embed_split, open_encoder
+from infra.bench.kinds import Kind, chosen_kinds
+from infra.bench.progress import print_progress
 from infra.bench.report import Figure, Report, figure, report
 from infra.bench.request import BenchRequest
 from infra.bench.tables import Table, shares
 from infra.bench.tracer import rival
-from infra.bench.tracer.environment import NAME, tracer_if_wanted, unless_it_fails
-from infra.bench.trial import TARGETS, fitted, policy_of
+from infra.bench.tracer.environment import NAME, none_if_it_fails, tracer_if_wanted
+from infra.bench.trial import TARGETS, policy_of, timed_fit
 from infra.errors import MissingData
 from models.artifact import Artifact
 from models.evaluate import evaluate
@@ -75,16 +75,16 @@ def measure(order: BenchRequest) -> Report:
     EmbedderError: the encoder can't be used.
     """
     rows, missing = _rows(Path(order.folder))
-    readable = [kind for kind in chosen(order.only) if kind.name == "text" or not missing]
+    readable = [kind for kind in chosen_kinds(order.only) if kind.name == "text" or not missing]
     found = {kind.name: _of(kind, rows) for kind in readable}
     python, absent = tracer_if_wanted(order.tracer and not missing)
-    theirs, failed = unless_it_fails(lambda: None if python is None else _of_tracer(python, rows))
+    theirs, failed = none_if_it_fails(lambda: None if python is None else _of_tracer(python, rows))
     figures = [each for name, scope in found.items() for each in _figures(name, scope, theirs)]
     table = _table(found if theirs is None else {**found, NAME: theirs})
     return report(figures, [table], (*missing, *absent, *failed))
 
 
-def handled(artifact: Artifact, rows: Features, labels: Sequence[str]) -> AnsweredShares:
+def answered_shares(artifact: Artifact, rows: Features, labels: Sequence[str]) -> AnsweredShares:
     """What the policy answers of these rows, and what it would if nothing were too novel for it."""
     manifest = Manifest.decode(artifact.manifest)
     lifted = replace(manifest, novelty_limit=_FINITE).encode()
@@ -102,28 +102,28 @@ def _rows(folder: Path) -> tuple[_Rows, tuple[str, ...]]:
     train, inside, pool = read(folder, "train"), read(folder, "test"), snips(folder).pool
     (outside,) = subsets(pool, min(OUTSIDE, len(pool)), 1)
     try:
-        encoder = opened(MINILM, folder)
+        encoder = open_encoder(MINILM, folder)
     except MissingData as problem:
-        tell(str(problem))
+        print_progress(str(problem))
         return _Rows(train, inside, outside), (str(problem),)
-    tell(f"encoding {len(train) + len(inside) + len(outside):,} texts by {MINILM}")
-    return _Rows(*(encoded(split, encoder) for split in (train, inside, outside))), ()
+    print_progress(f"encoding {len(train) + len(inside) + len(outside):,} texts by {MINILM}")
+    return _Rows(*(embed_split(split, encoder) for split in (train, inside, outside))), ()
 
 
 def _of(kind: Kind, rows: _Rows) -> OutOfScopeResult:
-    tell(f"{kind.name}: {len(rows.train):,} traces")
-    artifact = policy_of(fitted(kind, rows.train))
+    print_progress(f"{kind.name}: {len(rows.train):,} traces")
+    artifact = policy_of(timed_fit(kind, rows.train))
     inside, outside = (
-        handled(artifact, kind.rows(split), split.labels) for split in (rows.inside, rows.outside)
+        answered_shares(artifact, kind.rows(split), split.labels) for split in (rows.inside, rows.outside)
     )
     return OutOfScopeResult(inside, outside)
 
 
 def _of_tracer(python: Path, rows: _Rows) -> OutOfScopeResult:
-    tell(f"{NAME}: {len(rows.train):,} traces, some minutes")
+    print_progress(f"{NAME}: {len(rows.train):,} traces, some minutes")
     fits = rival.ask(python, rows.train, {_INSIDE: rows.inside, _OUTSIDE: rows.outside}).fits
-    inside = tuple(rival.judged(fit, rows.inside.labels, _INSIDE).coverage for fit in fits)
-    outside = tuple(rival.judged(fit, rows.outside.labels, _OUTSIDE).coverage for fit in fits)
+    inside = tuple(rival.judge_tracer(fit, rows.inside.labels, _INSIDE).coverage for fit in fits)
+    outside = tuple(rival.judge_tracer(fit, rows.outside.labels, _OUTSIDE).coverage for fit in fits)
     return OutOfScopeResult(AnsweredShares(inside, None), AnsweredShares(outside, None))
 
 

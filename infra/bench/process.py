@@ -25,7 +25,7 @@ class Measured(Generic[Result]):
     memory: float
 
 
-def alone(work: Callable[..., Result], *given: Any) -> Measured[Result]:
+def run_alone(work: Callable[..., Result], *given: Any) -> Measured[Result]:
     """Call `work`, which can be pickled, with what is given; raises what it raises."""
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
         return pool.submit(_measured, work, given).result()

@@ -3,6 +3,6 @@
 import sys
 
 
-def tell(text: str) -> None:
+def print_progress(text: str) -> None:
     sys.stderr.write(text + "\n")
     sys.stderr.flush()

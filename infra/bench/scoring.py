@@ -19,15 +19,15 @@ from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from infra.bench.banking import Split, read
-from infra.bench.kinds import Kind, chosen
-from infra.bench.progress import tell
+from infra.bench.kinds import Kind, chosen_kinds
+from infra.bench.progress import print_progress
 from infra.bench.report import Figure, Report, alternating, figure, report
 from infra.bench.request import BenchRequest
-from infra.bench.stock import plain
+from infra.bench.stock import pipeline_rows
 from infra.bench.tables import Table
 from infra.bench.tracer import rival
-from infra.bench.tracer.environment import NAME, tracer_if_wanted, unless_it_fails
-from infra.bench.trial import fitted, policy_of
+from infra.bench.tracer.environment import NAME, none_if_it_fails, tracer_if_wanted
+from infra.bench.trial import policy_of, timed_fit
 from models.features import Features
 from models.policy import Policy
 
@@ -64,8 +64,8 @@ def measure(order: BenchRequest) -> Report:
     mixed = np.random.default_rng(0).permutation(len(test))[:MOST_ROWS].tolist()
     asked = test.take(mixed)
     python, absent = tracer_if_wanted(order.tracer)
-    found = {kind.name: _of(kind, train, asked, order.runs) for kind in chosen(order.only)}
-    costs_of_theirs, failed = unless_it_fails(
+    found = {kind.name: _of(kind, train, asked, order.runs) for kind in chosen_kinds(order.only)}
+    costs_of_theirs, failed = none_if_it_fails(
         lambda: {} if python is None else _of_tracer(python, train, asked, order.runs)
     )
     theirs = costs_of_theirs or {}
@@ -74,8 +74,8 @@ def measure(order: BenchRequest) -> Report:
 
 
 def _of(kind: Kind, train: Split, asked: Split, runs: int) -> ScoringCosts:
-    tell(f"{kind.name}: {len(train):,} traces, then {runs} runs of scoring")
-    artifact = policy_of(fitted(kind, train))
+    print_progress(f"{kind.name}: {len(train):,} traces, then {runs} runs of scoring")
+    artifact = policy_of(timed_fit(kind, train))
     policy = Policy.open(artifact.manifest, artifact.graph)
     # Where its optimiser stops does not change what scoring costs.
     stock = kind.stock(train, STOCK_ITERATIONS)
@@ -90,7 +90,7 @@ def _at(policy: Policy, stock: Pipeline, rows: Features, size: int, runs: int) -
     places = range(len(rows))
     batches = [rows.take(places[begin : begin + size]) for begin in places[::size]]
     ours = partial(_cost, policy.score, batches)
-    theirs = partial(_cost, stock.predict_proba, [plain(batch) for batch in batches])
+    theirs = partial(_cost, stock.predict_proba, [pipeline_rows(batch) for batch in batches])
     alternating(1, ours, theirs)
     return ScoringCost(*alternating(runs, ours, theirs))
 
@@ -108,7 +108,7 @@ def _cost(score: Callable[[Any], object], batches: Sequence[Any]) -> float:
 
 def _of_tracer(python: Path, train: Split, asked: Split, runs: int) -> dict[str, dict[int, list[float]]]:
     """Its costs, gated and plain; nothing where it deploys nothing."""
-    tell(f"{NAME}: {len(train):,} traces, then {runs} runs of scoring")
+    print_progress(f"{NAME}: {len(train):,} traces, then {runs} runs of scoring")
     costs = rival.ask(python, train, {"test": asked}, (TRACER_TARGET,), runs).fits[0].costs
     if not costs:
         return {}

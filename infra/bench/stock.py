@@ -34,11 +34,11 @@ def of_both(train: Split, iterations: int) -> Pipeline:
         make_pipeline(FunctionTransformer(_second), Normalizer()),
     )
     return _fitted(
-        make_pipeline(make_union(*parts), _regression(iterations)), plain(train.rows), train.labels
+        make_pipeline(make_union(*parts), _regression(iterations)), pipeline_rows(train.rows), train.labels
     )
 
 
-def plain(rows: Features) -> Any:
+def pipeline_rows(rows: Features) -> Any:
     """Rows as the pipelines take them: texts, vectors, or pairs of both."""
     if rows.texts is None:
         return rows.embeddings

@@ -68,7 +68,7 @@ Contestant = Callable[[Split, Split], Trial]
 """Fits on the first split and is judged on the second."""
 
 
-def fitted(kind: Kind, split: Split, parent: Artifact | None = None) -> FitResult:
+def timed_fit(kind: Kind, split: Split, parent: Artifact | None = None) -> FitResult:
     """A fit of these rows, all of them sampled; without its study, which is large."""
     training = TrainingSet(kind.rows(split), split.labels, np.ones(len(split), dtype=np.bool_))
     made = fit(
@@ -90,7 +90,7 @@ def policy_of(made: FitResult) -> Artifact:
     return made.artifact
 
 
-def judged(artifact: Artifact | None, kind: Kind, test: Split) -> tuple[TargetOutcome, ...]:
+def judge(artifact: Artifact | None, kind: Kind, test: Split) -> tuple[TargetOutcome, ...]:
     """What the policy answers of `test` at each target; nothing where there is none."""
     if artifact is None:
         return tuple(TargetOutcome(target, False, len(test), 0, 0) for target in TARGETS)
@@ -106,10 +106,10 @@ def judged(artifact: Artifact | None, kind: Kind, test: Split) -> tuple[TargetOu
     return tuple(outcomes)
 
 
-def tried(kind: Kind, train: Split, test: Split) -> Trial:
+def run_trial(kind: Kind, train: Split, test: Split) -> Trial:
     """Ours; a `Contestant` once the kind is given."""
-    made = fitted(kind, train)
-    return Trial(judged(made.artifact, kind, test), made.summary.seconds, len(made.summary.frontier))
+    made = timed_fit(kind, train)
+    return Trial(judge(made.artifact, kind, test), made.summary.seconds, len(made.summary.frontier))
 
 
 def at(trials: Sequence[Trial], target: float) -> list[TargetOutcome]:

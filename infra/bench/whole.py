@@ -9,11 +9,11 @@ from dataclasses import dataclass
 
 from infra.bench.banking import Split
 from infra.bench.draws import subsets
-from infra.bench.hindsight import best
+from infra.bench.hindsight import best_coverages
 from infra.bench.kinds import Kind
-from infra.bench.process import alone
-from infra.bench.progress import tell
-from infra.bench.trial import TARGETS, Trial, fitted, judged, policy_of
+from infra.bench.process import run_alone
+from infra.bench.progress import print_progress
+from infra.bench.trial import TARGETS, Trial, judge, policy_of, timed_fit
 from models.artifact import Artifact
 
 STOCK_ITERATIONS = 30
@@ -35,7 +35,7 @@ class KindResult:
     best: tuple[float, ...]
 
 
-def measured(kind: Kind, train: Split, test: Split, runs: int | None) -> KindResult:
+def measure_kind(kind: Kind, train: Split, test: Split, runs: int | None) -> KindResult:
     """So many runs; one cold fit where that is None.
 
     Cold, warm and scikit-learn take turns, so that a machine that is busy for a while is busy for all.
@@ -43,7 +43,7 @@ def measured(kind: Kind, train: Split, test: Split, runs: int | None) -> KindRes
     Raises:
         MissingData: a fit is refused.
     """
-    tell(f"{kind.name}: {len(train):,} traces")
+    print_progress(f"{kind.name}: {len(train):,} traces")
     artifact, trial = _made(kind, train, test)
     cold, warm, stock = [trial], [], []
     if runs is not None:
@@ -53,14 +53,14 @@ def measured(kind: Kind, train: Split, test: Split, runs: int | None) -> KindRes
             cold += [_made(kind, train, test)[1]] if run else []
             warm.append(_made(kind, train, test, parent)[1])
             stock.append(_stock(kind, train))
-            tell(f"{kind.name}: run {run + 1} of {runs}, warm in {warm[-1].seconds:.1f} s")
-    return KindResult(tuple(cold), tuple(warm), tuple(stock), best(artifact, kind, test, TARGETS))
+            print_progress(f"{kind.name}: run {run + 1} of {runs}, warm in {warm[-1].seconds:.1f} s")
+    return KindResult(tuple(cold), tuple(warm), tuple(stock), best_coverages(artifact, kind, test, TARGETS))
 
 
 def _made(kind: Kind, train: Split, test: Split, parent: Artifact | None = None) -> tuple[Artifact, Trial]:
-    found = alone(fitted, kind, train, parent)
+    found = run_alone(timed_fit, kind, train, parent)
     artifact = policy_of(found.result)
-    summary, outcomes = found.result.summary, judged(artifact, kind, test)
+    summary, outcomes = found.result.summary, judge(artifact, kind, test)
     return artifact, Trial(outcomes, summary.seconds, len(summary.frontier), found.memory)
 
 

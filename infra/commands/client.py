@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from infra.commands.writing import write
+from infra.commands.writing import write_messages
 from infra.console.output import AsJson, line, note, result
 from infra.serve.servers import client_settings, default_task
 from infra.serve.topic_client import Reader
@@ -90,7 +90,9 @@ def consume(
 
 def _send(settings: Settings, requests: list[Request]) -> None:
     topic = settings.topics.requests
-    write(settings, (Outgoing(topic, request.id.encode(), REQUEST.encode(request)) for request in requests))
+    write_messages(
+        settings, (Outgoing(topic, request.id.encode(), REQUEST.encode(request)) for request in requests)
+    )
 
 
 def _answer(reader: Reader, request: str, timeout: float) -> Label | None:

@@ -7,17 +7,17 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from infra.commands.writing import write
+from infra.commands.writing import write_messages
 from infra.console.output import AsJson, line, note, result
 from infra.serve.servers import client_settings
-from infra.serve.status import TaskStatus, standings
+from infra.serve.status import TaskStatus, task_statuses
 from infra.serve.topic_client import Reader
 from schemas.asyncapi import asyncapi
 from schemas.config import EVERY_TASK, NOTHING, Override, config_of, task_of
 from schemas.errors import InvalidConfig
 from streams.kafka.batch import Outgoing
-from streams.kafka.topics import ensure, wanted
-from streams.roles.config import parsed, read
+from streams.kafka.topics import create_missing, topic_specs
+from streams.roles.config import parse_message, read_config
 from streams.settings import Settings, load_settings
 
 commands = typer.Typer()
@@ -53,15 +53,15 @@ def config_set(
     before = overrides_on(settings).get(task, NOTHING)
     override = _changed(before, _assigned(assignments))
     raw = msgspec.json.encode(override)
-    parsed(raw)
-    write(settings, [Outgoing(settings.topics.config, task.encode(), raw)])
+    parse_message(raw)
+    write_messages(settings, [Outgoing(settings.topics.config, task.encode(), raw)])
     result(override)
 
 
 @topics.command("create")
 def topics_create() -> None:
     """Make the topics that are missing."""
-    made = ensure(client_settings())
+    made = create_missing(client_settings())
     note(f"made {', '.join(made)}" if made else "all topics are there")
 
 
@@ -69,7 +69,7 @@ def topics_create() -> None:
 def topics_describe() -> None:
     """Print the topics as they should be, a JSON object each."""
     settings = client_settings()
-    for topic in wanted(settings.topics):
+    for topic in topic_specs(settings.topics):
         result({"name": topic.name, "partitions": settings.partitions, "options": topic.options})
 
 
@@ -83,7 +83,7 @@ def topics_asyncapi() -> None:
 def status(json: AsJson = False) -> None:
     """Show, for every task, the policy that answers, what audits say of it, and what is promised."""
     settings = client_settings()
-    found = standings(settings, overrides_on(settings))
+    found = task_statuses(settings, overrides_on(settings))
     if json:
         result({"tasks": found})
     elif not found:
@@ -99,7 +99,7 @@ def overrides_on(settings: Settings) -> dict[str, Override]:
     try:
         for message in reader.to_end():
             try:
-                task, override = read(message)
+                task, override = read_config(message)
             except InvalidConfig as error:
                 note(f"a config message is ignored: {error}")
             else:

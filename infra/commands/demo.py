@@ -12,7 +12,7 @@ from infra.demo.run import TASK, play
 from infra.demo.scoreboard import Scoreboard
 from infra.serve.servers import servers
 from infra.serve.status import TaskStatus
-from infra.serve.worker import log_plainly
+from infra.serve.worker import configure_logging
 from streams.settings import Settings, load_settings
 
 commands = typer.Typer()
@@ -29,7 +29,7 @@ def demo(
     json: AsJson = False,
 ) -> None:
     """Run all roles with embedded Kafka and Redis, a simulated teacher and traffic, and watch."""
-    log_plainly(logging.WARNING)
+    configure_logging(logging.WARNING)
     with servers(_embedded_only(load_settings()), TASK) as (settings, embedded):
         where = f"Kafka {embedded.kafka}, Redis {embedded.redis}; in another terminal: {_TRY}"
         note(where)

@@ -10,19 +10,19 @@ import typer
 from infra.console.embedder_options import (
     EmbedderName,
     PromptFile,
-    brought,
-    completed,
+    complete_vectors,
+    embedder_named,
     encoder_of,
-    named,
+    given_vectors,
     read_by,
     read_for,
 )
 from infra.console.output import AsJson, note, result
 from infra.console.progress import progress_bar
-from infra.console.tables import tell_evaluation, tell_fit
+from infra.console.tables import print_evaluation, print_fit
 from infra.console.target_options import DELTA, TARGET, Delta, ManyTargets, Target, Targets
 from infra.errors import UnusableOutput
-from infra.files.dedup import once
+from infra.files.dedup import first_per_request
 from infra.files.reports import report_fit
 from infra.files.traces import STANDARD_INPUT, RequestLine, read_requests, read_traces, training_set
 from models.artifact import Artifact
@@ -33,7 +33,7 @@ from models.fit import fit as fitted
 from models.manifest import grid
 from models.policy import Policy
 from schemas.messages import Reason, TaskName
-from streams.routing.decisions import opinions
+from streams.routing.decisions import guesses
 from streams.tasks import ServingPolicy
 
 commands = typer.Typer()
@@ -72,18 +72,18 @@ def fit(
     json: AsJson = False,
 ) -> None:
     """Learn a policy from traces and certify it; refused, with reasons, when no target can be."""
-    reads = named(embedder, embeddings)
+    reads = embedder_named(embedder, embeddings)
     lines = read_traces(traces, texts=needs_text(reads))
-    rows = once(lines)
+    rows = first_per_request(lines)
     if len(rows) < len(lines):
         note(f"{len(lines) - len(rows):,} lines repeat a request (same id and text): left out")
     learned = [lines[row] for row in rows.tolist()]
-    given = brought(lines, traces, reads, embeddings).take(rows)
+    given = given_vectors(lines, traces, reads, embeddings).take(rows)
     encoder = encoder_of(reads, prompt, sorted({line.label for line in learned}))
     ancestor = None if parent is None else Artifact.read(parent)
     with progress_bar() as progress:
         made = fitted(
-            training_set(learned, completed(given, reads, encoder, progress)),
+            training_set(learned, complete_vectors(given, reads, encoder, progress)),
             task=task,
             version=time.strftime("v%Y%m%d-%H%M%S", time.gmtime()),
             embedder=reads,
@@ -96,7 +96,7 @@ def fit(
     if made.artifact is not None:
         _write(made.artifact, out)
     told = report_fit(made, learned, out, task=task, targets=target, delta=delta, parent=ancestor)
-    result(made.summary) if json else tell_fit(made.summary, out)
+    result(made.summary) if json else print_fit(made.summary, out)
     if made.artifact is None:
         note(f"why, in full: {told}")
         raise typer.Exit(1)
@@ -145,7 +145,7 @@ def evaluate(
     rows = read_for(opened.manifest, lines, labelled, reads, embeddings, prompt)
     targets = target or grid([point.target for point in opened.manifest.frontier])
     found = judged(opened, rows, [row.label for row in lines], targets)
-    result(found) if json else tell_evaluation(found)
+    result(found) if json else print_evaluation(found)
     if any(outcome.violation for outcome in found.targets):
         raise typer.Exit(1)
 
@@ -162,7 +162,7 @@ def _predictions(
 ) -> list[dict[str, Any]]:
     """Decided as a worker decides, at this threshold."""
     made = []
-    found = opinions(ServingPolicy(policy, threshold), policy.score(rows))
+    found = guesses(ServingPolicy(policy, threshold), policy.score(rows))
     for asked, (reason, guessed) in zip(lines, found, strict=True):
         guess = {} if guessed is None else msgspec.structs.asdict(guessed)
         kept = {name: guess.get(name) for name in ("label", "score", "novelty")}

@@ -7,18 +7,18 @@ from typing import Annotated
 import msgspec
 import typer
 
-from infra.commands.writing import write
+from infra.commands.writing import write_messages
 from infra.console.output import AsJson, line, result
 from infra.serve.policy_admin import (
     VersionInfo,
     close,
-    consulted,
     go_live,
-    listed,
+    list_versions,
     of_version,
     pin,
-    shelf,
     unpin,
+    version_catalog,
+    with_registry,
 )
 from infra.serve.servers import client_settings
 from models.manifest import Manifest
@@ -28,7 +28,7 @@ from streams.clock import unix_ms
 from streams.kafka.batch import Outgoing
 from streams.settings import Settings
 from streams.state.registry import Registry
-from streams.versions.events import by_operator, moved
+from streams.versions.events import operator_event, transition_event
 from streams.versions.lifecycle import VersionStage
 from streams.versions.serving_state import ServingChange
 
@@ -51,7 +51,7 @@ CLOSED = (EventKind.BREAKER_CLOSED, "the breaker is closed by hand")
 def policies_list(task: Task, json: AsJson = False) -> None:
     """Show the versions of a task, their states, and whether they can go live again."""
     settings = client_settings()
-    found = consulted(settings, lambda registry: listed(registry, task))
+    found = with_registry(settings, lambda registry: list_versions(registry, task))
     if json:
         result({"task": task, "versions": found})
     elif not found:
@@ -65,7 +65,7 @@ def policies_show(task: Task, version: Chosen) -> None:
     """Print what a version says of itself, and all that has become of it, as JSON."""
 
     async def found(registry: Registry) -> dict[str, object]:
-        known = await shelf(registry, task)
+        known = await version_catalog(registry, task)
         raw = await registry.manifest(task, version)
         if raw is None:
             moves = of_version(known.history, version)
@@ -80,7 +80,7 @@ def policies_show(task: Task, version: Chosen) -> None:
             "blocked": sorted(await registry.blocked(task, version)),
         }
 
-    result(consulted(client_settings(), found))
+    result(with_registry(client_settings(), found))
 
 
 @policies.command("rollback")
@@ -127,16 +127,16 @@ def _move(
 ) -> None:
     """Make a change, and tell of it: of the moves, and of the word that changes something without one."""
     settings, now = client_settings(), unix_ms()
-    change = consulted(settings, lambda registry: make(registry, now))
-    events = [moved(task, change, now)] if change.moves else []
+    change = with_registry(settings, lambda registry: make(registry, now))
+    events = [transition_event(task, change, now)] if change.moves else []
     if word is not CLOSED or not change.moves:
-        events.insert(0, by_operator(*word, task=task, reason=reason, at=now))
+        events.insert(0, operator_event(*word, task=task, reason=reason, at=now))
     _tell(settings, events)
 
 
 def _tell(settings: Settings, events: list[Event]) -> None:
     topic = settings.topics.events
-    write(settings, [Outgoing(topic, event.task.encode(), EVENT.encode(event)) for event in events])
+    write_messages(settings, [Outgoing(topic, event.task.encode(), EVENT.encode(event)) for event in events])
     for event in events:
         line(event.message)
 

@@ -6,13 +6,20 @@ from typing import Annotated
 
 import typer
 
-from infra.console.embedder_options import EmbedderName, PromptFile, brought, completed, encoder_of, named
+from infra.console.embedder_options import (
+    EmbedderName,
+    PromptFile,
+    complete_vectors,
+    embedder_named,
+    encoder_of,
+    given_vectors,
+)
 from infra.console.output import AsJson, note, result
 from infra.console.progress import progress_bar
-from infra.console.scan_table import tell_scan
+from infra.console.scan_table import print_scan
 from infra.console.target_options import DELTA, Delta, ManyTargets, Targets, probability
 from infra.files.call_logs import Columns, read_calls
-from infra.files.dedup import distinct, once
+from infra.files.dedup import first_per_request, without_copies
 from infra.files.traces import TraceLine, training_set
 from models.embedders.spec import needs_text
 from models.features import Features
@@ -52,25 +59,25 @@ def scan(
     json: AsJson = False,
 ) -> None:
     """Tell from past LLM calls what share could be answered without it. Exit status 1: nothing could."""
-    reads = named(embedder, embeddings)
+    reads = embedder_named(embedder, embeddings)
     calls = read_calls(traces, Columns(text_column, label_column), texts=needs_text(reads))
-    rows = distinct(calls)
+    rows = without_copies(calls)
     if len(rows) < len(calls):
         note(f"{len(calls) - len(rows):,} lines are copies of another (same id, text and label): left out")
     kept = [calls[row] for row in rows.tolist()]
-    given = brought(calls, traces, reads, embeddings).take(rows)
+    given = given_vectors(calls, traces, reads, embeddings).take(rows)
     encoder = encoder_of(reads, prompt, sorted({call.label for call in kept}))
     with progress_bar() as progress:
-        made = completed(given, reads, encoder, progress)
+        made = complete_vectors(given, reads, encoder, progress)
         found = scanned(
             training_set(kept, _with_texts(made, kept)),
-            once(kept),
+            first_per_request(kept),
             embedder=reads,
             targets=target,
             assumptions=Assumptions(requests_a_day, price_a_call, audit_rate, delta),
             progress=progress,
         )
-    result(found) if json else tell_scan(found)
+    result(found) if json else print_scan(found)
     if not any(prospect.coverage for prospect in found.targets):
         raise typer.Exit(1)
 

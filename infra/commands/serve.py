@@ -6,8 +6,8 @@ import typer
 
 from infra.console.output import note
 from infra.serve.servers import Embedded, servers
-from infra.serve.worker import log_plainly, run
-from streams.kafka.topics import ensure
+from infra.serve.worker import configure_logging, run
+from streams.kafka.topics import create_missing
 from streams.settings import ROLES, Role, load_settings
 
 commands = typer.Typer()
@@ -20,7 +20,7 @@ def up(
     ] = [],  # noqa: B006 - typer copies it
 ) -> None:
     """Run all roles in one process, on your Kafka and Redis or, without settings, on embedded ones."""
-    log_plainly()
+    configure_logging()
     roles = _known([role for role in ROLES if role not in _known(without)])
     with servers(load_settings()) as (settings, embedded):
         note(_where(embedded, str(settings.kafka["bootstrap.servers"]), settings.redis["url"]))
@@ -32,9 +32,9 @@ def worker(
     roles: Annotated[list[str], typer.Argument(help=f"One or more of: {', '.join(ROLES)}.")],
 ) -> None:
     """Run some roles in this process, on your Kafka and Redis. Start more of them to share the work."""
-    log_plainly()
+    configure_logging()
     settings = load_settings()
-    ensure(settings)
+    create_missing(settings)
     run(settings, _known(roles))
 
 

@@ -8,7 +8,7 @@ from streams.kafka.delivery import deliver
 from streams.settings import Settings
 
 
-def write(settings: Settings, outgoing: Iterable[Outgoing]) -> None:
+def write_messages(settings: Settings, outgoing: Iterable[Outgoing]) -> None:
     """Produce, and wait until the broker has acknowledged everything.
 
     Raises:

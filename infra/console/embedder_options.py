@@ -17,9 +17,9 @@ from models.embedders.spec import (
     PRECOMPUTED,
     PROBE,
     TEXT,
-    encodes,
-    parted,
+    needs_encoder,
     reads_text,
+    split_spec,
     tiers,
     vectors_of,
 )
@@ -41,7 +41,7 @@ PromptFile = Annotated[
 ]
 
 
-def named(embedder: str | None, embeddings: Path | None) -> str:
+def embedder_named(embedder: str | None, embeddings: Path | None) -> str:
     """What to read; by default the vectors where there are any, else the texts.
 
     Raises:
@@ -64,9 +64,9 @@ def read_by(policy: Manifest, embedder: str | None, embeddings: Path | None) -> 
     """What to read for a policy: what it was fitted on, its encoder where `embedder` says that it is now.
 
     Raises:
-        BadParameter: as `named`, or the policy reads something else.
+        BadParameter: as `embedder_named`, or the policy reads something else.
     """
-    spec = named(embedder or policy.embedder, embeddings)
+    spec = embedder_named(embedder or policy.embedder, embeddings)
     if [tier.text for tier in tiers(spec)] != [tier.text for tier in tiers(policy.embedder)]:
         raise typer.BadParameter(f"the policy reads `{policy.embedder}`", param_hint="--embedder")
     return spec
@@ -84,14 +84,14 @@ def encoder_of(spec: str, prompt: Path | None, labels: Sequence[str]) -> Embedde
         InvalidFile: the prompt can't be read.
     """
     source = vectors_of(spec)
-    if source is None or not encodes(spec):
+    if source is None or not needs_encoder(spec):
         return None
-    if parted(source)[0] != PROBE:
+    if split_spec(source)[0] != PROBE:
         return open_embedder(source)
     return open_embedder(source, Prompt.of(DEFAULT if prompt is None else _text(prompt), labels))
 
 
-def brought(lines: Sequence[Line], file: Path, spec: str, embeddings: Path | None) -> Features:
+def given_vectors(lines: Sequence[Line], file: Path, spec: str, embeddings: Path | None) -> Features:
     """What the files hold of it: vectors, texts or both. Raises InvalidFile."""
     found = features(lines, file, embeddings)
     if found.embeddings is None or not reads_text(spec):
@@ -99,7 +99,7 @@ def brought(lines: Sequence[Line], file: Path, spec: str, embeddings: Path | Non
     return Features([line.text or "" for line in lines], found.embeddings)
 
 
-def completed(
+def complete_vectors(
     given: Features,
     spec: str,
     encoder: Embedder | None,
@@ -128,11 +128,11 @@ def read_for(
 
     Raises:
         PolicyError: the encoder is not the one that the policy was fitted with.
-        InvalidFile, EmbedderError: as `brought` and `encoder_of`.
+        InvalidFile, EmbedderError: as `given_vectors` and `encoder_of`.
     """
     encoder = encoder_of(spec, prompt, policy.labels)
     check(policy, encoder)
-    return completed(brought(lines, file, spec, embeddings), spec, encoder)
+    return complete_vectors(given_vectors(lines, file, spec, embeddings), spec, encoder)
 
 
 def _text(file: Path) -> str:

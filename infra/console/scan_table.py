@@ -13,7 +13,7 @@ UNKNOWN = "?"
 NARROWEST = 80
 
 
-def tell_scan(found: Scan) -> None:
+def print_scan(found: Scan) -> None:
     console = Console(highlight=False, width=max(NARROWEST, Console().width))
     for sentence in _opening(found):
         console.print(sentence, markup=False, soft_wrap=True)

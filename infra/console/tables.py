@@ -7,7 +7,7 @@ from models.evaluate import Evaluation, TargetResult
 from models.fit import FitSummary
 
 
-def tell_fit(summary: FitSummary, folder: Path) -> None:
+def print_fit(summary: FitSummary, folder: Path) -> None:
     """`folder` is where the policy is, if there is one."""
     line(f"{summary.traces} traces ({summary.sampled} sampled), {summary.labels} labels")
     line(f"{summary.surrogate}, accuracy {summary.accuracy:.3f} out of fold, {summary.seconds:.1f} s")
@@ -20,7 +20,7 @@ def tell_fit(summary: FitSummary, folder: Path) -> None:
         line(f"{summary.version} is in {folder}")
 
 
-def tell_evaluation(found: Evaluation) -> None:
+def print_evaluation(found: Evaluation) -> None:
     line(f"{found.rows} rows, accuracy {found.accuracy:.3f}")
     line(f"{'target':>6}  {'threshold':>9}  {'coverage':>8}  {'agreement':>9}  95 % bounds")
     for outcome in found.targets:

@@ -16,7 +16,7 @@ from infra.demo.scoreboard import Scoreboard
 from infra.demo.shop import Shop
 from infra.demo.simulated_teacher import SimulatedTeacher
 from infra.demo.watching import TopicWatcher
-from infra.serve.status import TaskStatus, standing_of
+from infra.serve.status import TaskStatus, task_status
 from schemas.codec import REQUEST
 from schemas.config import Override, merged
 from schemas.messages import Request
@@ -121,7 +121,7 @@ class _DemoRun:
 
     async def _look(self, seconds: float) -> None:
         began = time.monotonic()
-        async with standing_of(self._settings, TASK, merged(self._config)) as look:
+        async with task_status(self._settings, TASK, merged(self._config)) as look:
             while (second := time.monotonic() - began) < seconds:
                 self._shown(self._board, await look(), int(second))
                 await asyncio.sleep(_LOOK)

@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 from infra.files.traces import TraceLine
 
 
-def distinct(lines: Sequence[TraceLine]) -> NDArray[np.int64]:
+def without_copies(lines: Sequence[TraceLine]) -> NDArray[np.int64]:
     """Places of the lines that are no copies of an earlier one."""
     return _first((*_request(line, place), line.label) for place, line in enumerate(lines))
 
 
-def once(lines: Sequence[TraceLine]) -> NDArray[np.int64]:
+def first_per_request(lines: Sequence[TraceLine]) -> NDArray[np.int64]:
     """Places of the first line of each request."""
     return _first(_request(line, place) for place, line in enumerate(lines))
 

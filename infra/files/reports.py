@@ -14,7 +14,7 @@ from models.fit import FitResult
 from models.manifest import Manifest
 from models.policy import Policy
 from models.report import Subject, render
-from models.report.rescored import rescored, summary_of
+from models.report.rescored import rescore, summary_of
 
 REPORT, REFUSED = "report.html", "refused.html"
 
@@ -69,7 +69,7 @@ def report_rows(
     sampled = np.array([line.sampled for line in lines], dtype=np.bool_)
     subject = Subject(
         summary=summary_of(manifest),
-        study=rescored(policy, rows, [line.label for line in lines], sampled),
+        study=rescore(policy, rows, [line.label for line in lines], sampled),
         texts=_texts(lines),
         targets=tuple(targets),
         delta=manifest.delta,

@@ -14,7 +14,7 @@ from infra.harness.waiting import Stalled
 from infra.harness.worker import Worker, environment
 from schemas.names import Keys, Topics
 from streams.errors import KafkaFailed
-from streams.kafka.topics import ensure
+from streams.kafka.topics import create_missing
 from streams.settings import Settings
 
 _READY = "is ready"
@@ -59,7 +59,7 @@ class Deployment:
         return Settings(kafka=kafka, redis=redis, prefix=self.prefix, data=self.folder / "data")
 
     def create_topics(self) -> None:
-        ensure(self.settings)
+        create_missing(self.settings)
 
     def variables(self) -> dict[str, str]:
         """The environment of a process that is to work on this deployment."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from platformdirs import user_cache_path
 
 
-def cached(name: str, fill: Callable[[Path], Path]) -> Path:
+def cache_folder(name: str, fill: Callable[[Path], Path]) -> Path:
     """The folder of that name, filled if it is not there yet.
 
     Args:

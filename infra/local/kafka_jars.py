@@ -10,7 +10,7 @@ import subprocess
 from pathlib import Path
 from typing import Final
 
-from infra.local.cache import cached
+from infra.local.cache import cache_folder
 from infra.local.errors import DownloadFailed, ProgramMissing
 
 _POM: Final = Path(__file__).with_name("pom.xml")
@@ -41,7 +41,7 @@ def kafka_jars() -> Path:
         ProgramMissing: they have to be fetched and Maven is not installed.
         DownloadFailed: Maven could not fetch them.
     """
-    return cached(f"kafka-{hashlib.sha256(_POM.read_bytes()).hexdigest()[:12]}", _download)
+    return cache_folder(f"kafka-{hashlib.sha256(_POM.read_bytes()).hexdigest()[:12]}", _download)
 
 
 def _download(workplace: Path) -> Path:

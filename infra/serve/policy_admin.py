@@ -10,9 +10,9 @@ from streams.errors import TransitionRefused
 from streams.settings import Settings
 from streams.state.connection import Connection
 from streams.state.registry import Registry
-from streams.versions.lifecycle import Transition, VersionStage, states
+from streams.versions.lifecycle import Transition, VersionStage, stages
 from streams.versions.serving_state import ServingChange, ServingState
-from streams.versions.transitions import close_breaker, pinned, put_live, unpinned
+from streams.versions.transitions import close_breaker, pin_version, put_live, unpin_version
 
 Found = TypeVar("Found")
 
@@ -54,7 +54,7 @@ class VersionCatalog:
         return list(dict.fromkeys([*(move.version for move in self.history), *self.kept]))
 
     def state(self, version: str) -> VersionStage | None:
-        return states(self.history).get(version)
+        return stages(self.history).get(version)
 
     def before(self) -> str:
         """The version to roll back to where none is named: the newest that was live before and is kept.
@@ -82,7 +82,7 @@ class VersionCatalog:
         return f"kept are {', '.join(self.kept)}" if self.kept else "none is kept"
 
 
-def consulted(settings: Settings, question: Callable[[Registry], Awaitable[Found]]) -> Found:
+def with_registry(settings: Settings, question: Callable[[Registry], Awaitable[Found]]) -> Found:
     """What the registry answers.
 
     Raises:
@@ -99,15 +99,15 @@ def consulted(settings: Settings, question: Callable[[Registry], Awaitable[Found
     return asyncio.run(ask())
 
 
-async def shelf(registry: Registry, task: str) -> VersionCatalog:
+async def version_catalog(registry: Registry, task: str) -> VersionCatalog:
     """The task's versions at one moment."""
     posture, history = await registry.posture(task), await registry.history(task)
     return VersionCatalog(posture, tuple(history), tuple(await registry.kept(task)))
 
 
-async def listed(registry: Registry, task: str) -> list[VersionInfo]:
+async def list_versions(registry: Registry, task: str) -> list[VersionInfo]:
     """The versions of a task, oldest first."""
-    found = await shelf(registry, task)
+    found = await version_catalog(registry, task)
     last = {move.version: move for move in found.history}
     return [
         VersionInfo(
@@ -130,7 +130,7 @@ async def go_live(
     Raises:
         MoveRefused: says why not.
     """
-    found = await shelf(registry, task)
+    found = await version_catalog(registry, task)
     chosen = version or found.before()
     found.check(chosen)
     before = found.state(chosen)
@@ -140,11 +140,11 @@ async def go_live(
 
 
 async def pin(registry: Registry, task: str, reason: str, now: int) -> ServingChange:
-    return await _made(registry, task, lambda posture: pinned(posture, OPERATOR, reason, now))
+    return await _made(registry, task, lambda posture: pin_version(posture, OPERATOR, reason, now))
 
 
 async def unpin(registry: Registry, task: str, reason: str, now: int) -> ServingChange:
-    return await _made(registry, task, lambda posture: unpinned(posture, OPERATOR, reason, now))
+    return await _made(registry, task, lambda posture: unpin_version(posture, OPERATOR, reason, now))
 
 
 async def close(registry: Registry, task: str, reason: str, now: int) -> ServingChange:

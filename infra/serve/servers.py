@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 
 from infra.local.embedded_kafka import CLIENT_SETTINGS, EmbeddedKafka
 from infra.local.embedded_redis import EmbeddedRedis
-from streams.kafka.topics import ensure, touch
+from streams.kafka.topics import create_missing, trigger_auto_create
 from streams.settings import Settings, load_settings
 
 DEFAULT_TASK = "default"
@@ -57,14 +57,14 @@ def servers(settings: Settings, task: str = DEFAULT_TASK) -> Iterator[tuple[Sett
             data = stack.enter_context(TemporaryDirectory(prefix="understudy-"))
             settings = settings.model_copy(update={"data": Path(data)})
         embedded = Embedded(os.getpid(), kafka, redis, task)
-        completed = on_embedded(settings, embedded)
-        touch(completed) if kafka else ensure(completed)
+        completed = uses_embedded(settings, embedded)
+        trigger_auto_create(completed) if kafka else create_missing(completed)
         if kafka or redis:
             stack.enter_context(_announced(note, embedded))
         yield completed, embedded
 
 
-def on_embedded(settings: Settings, embedded: Embedded) -> Settings:
+def uses_embedded(settings: Settings, embedded: Embedded) -> Settings:
     """Settings that lead to the embedded servers where they name none."""
     changes: dict[str, object] = {}
     if embedded.kafka:
@@ -82,7 +82,7 @@ def client_settings() -> Settings:
     in a running `understudy up` or `understudy demo` of this user."""
     settings = load_settings()
     found = _running(settings)
-    return on_embedded(settings, found) if found else settings
+    return uses_embedded(settings, found) if found else settings
 
 
 def default_task(settings: Settings) -> str:

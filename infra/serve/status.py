@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from models.manifest import Manifest
-from models.noise.ceiling import proven
+from models.noise.ceiling import ceiling_upper_bound
 from schemas.config import Config, Override, config_of
 from streams.settings import Settings
 from streams.state.audits import AuditStore
@@ -56,7 +56,7 @@ class TaskStatus:
     ceiling: float
 
 
-def standings(settings: Settings, overrides: Mapping[str, Override]) -> list[TaskStatus]:
+def task_statuses(settings: Settings, overrides: Mapping[str, Override]) -> list[TaskStatus]:
     """All tasks that have a policy, by name.
 
     Raises:
@@ -73,7 +73,7 @@ async def _standings(settings: Settings, overrides: Mapping[str, Override]) -> l
 
 
 @asynccontextmanager
-async def standing_of(
+async def task_status(
     settings: Settings, task: str, config: Config
 ) -> AsyncIterator[Callable[[], Awaitable[TaskStatus | None]]]:
     """A function that looks at one task, for as long as the context lasts."""
@@ -125,7 +125,7 @@ class _StatusReader:
             pinned=posture.pin.reason if posture.pin else None,
             asked_again=twice.asked,
             said_the_same=twice.same,
-            ceiling=proven(twice, config.delta),
+            ceiling=ceiling_upper_bound(twice, config.delta),
         )
 
 

@@ -31,7 +31,7 @@ class _FaustWorker(faust.Worker):
         log.info("the worker is ready")
 
 
-def log_plainly(level: int = logging.INFO) -> None:
+def configure_logging(level: int = logging.INFO) -> None:
     """Lines on standard error: time, level, where, what."""
     logging.basicConfig(level=level, format="%(asctime)s %(levelname)-7s %(name)s: %(message)s")
     for noisy in ("faust", "mode", "aiokafka", "httpx"):

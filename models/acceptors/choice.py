@@ -53,7 +53,7 @@ def candidates(
     ]
 
 
-def chosen(
+def best_acceptor(
     judged: list[RankedAcceptor], agrees: NDArray[np.bool_], choosers: NDArray[np.bool_]
 ) -> RankedAcceptor:
     """The first, unless another is clearly better on the choosers, bool [n]."""

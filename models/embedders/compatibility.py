@@ -1,12 +1,12 @@
 """A policy answers for the encoder that its vectors came from, and for no other."""
 
 from models.embedders.contract import Embedder
-from models.embedders.spec import encodes
+from models.embedders.spec import needs_encoder
 from models.errors import PolicyError
 from models.manifest import Manifest
 
 
-def mismatch(manifest: Manifest, embedder: Embedder | None) -> str | None:
+def mismatch_reason(manifest: Manifest, embedder: Embedder | None) -> str | None:
     """Why the policy can't be used with this encoder; None where it can.
 
     Args:
@@ -15,7 +15,7 @@ def mismatch(manifest: Manifest, embedder: Embedder | None) -> str | None:
     Raises:
         InvalidSpec: the manifest's `embedder` is not in the grammar.
     """
-    if not encodes(manifest.embedder):
+    if not needs_encoder(manifest.embedder):
         return None
     policy = (
         f"policy {manifest.version} reads vectors of {manifest.encoder or 'an encoder that it does not name'}"
@@ -30,7 +30,7 @@ def mismatch(manifest: Manifest, embedder: Embedder | None) -> str | None:
 
 
 def check(manifest: Manifest, embedder: Embedder | None) -> None:
-    """Raises PolicyError: see `mismatch`."""
-    problem = mismatch(manifest, embedder)
+    """Raises PolicyError: see `mismatch_reason`."""
+    problem = mismatch_reason(manifest, embedder)
     if problem is not None:
         raise PolicyError(f"{problem}: give it that encoder, or fit it anew with this one")

@@ -32,7 +32,9 @@ class Embedder(Protocol):
         """
 
 
-def sound(rows: NDArray[np.generic], count: int, dimension: int | None, whose: str) -> NDArray[np.float32]:
+def check_rows(
+    rows: NDArray[np.generic], count: int, dimension: int | None, whose: str
+) -> NDArray[np.float32]:
     """The rows as the interface promises them.
 
     Args:

@@ -21,7 +21,7 @@ import openai
 from msgspec import Meta
 from numpy.typing import NDArray
 
-from models.embedders.contract import sound
+from models.embedders.contract import check_rows
 from models.embedders.prompt import Prompt
 from models.embedders.spec import ENDPOINT, PROBE
 from models.errors import EmbedderError, TextRefused
@@ -120,7 +120,7 @@ class EndpointEmbedder:
         rows = [item.embedding for item in sorted(items, key=lambda item: item.index)]
         if len(set(map(len, rows))) != 1:
             raise EmbedderError(f"{self._whose}: embeddings of different lengths came")
-        return sound(np.array(rows, dtype=np.float64), len(texts), dimension, self._whose)
+        return check_rows(np.array(rows, dtype=np.float64), len(texts), dimension, self._whose)
 
 
 class _EmbeddingItem(msgspec.Struct):

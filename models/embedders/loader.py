@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.embedders.contract import Embedder, sound
+from models.embedders.contract import Embedder, check_rows
 from models.embedders.prompt import Prompt
-from models.embedders.spec import ENDPOINT, MODEL2VEC, ONNX, PROBE, parted
+from models.embedders.spec import ENDPOINT, MODEL2VEC, ONNX, PROBE, split_spec
 from models.errors import EmbedderError
 
 Opening = Callable[[Any, str, Prompt | None], Embedder]
@@ -48,7 +48,7 @@ class CheckedEmbedder:
             raise
         except Exception as error:  # tokenizers raises nothing narrower
             raise EmbedderError(f"{self.id} failed on {len(texts)} texts ({_told(error)})") from error
-        return sound(rows, len(texts), self.dimension, self.id)
+        return check_rows(rows, len(texts), self.dimension, self.id)
 
 
 def open_embedder(vectors: str, prompt: Prompt | None = None) -> Embedder:
@@ -62,7 +62,7 @@ def open_embedder(vectors: str, prompt: Prompt | None = None) -> Embedder:
         EmbedderError: there is no such encoder, a package is missing, it can't be read or reached, or it does
             not make vectors.
     """
-    kind, place = parted(vectors)
+    kind, place = split_spec(vectors)
     if kind not in _KINDS:
         raise EmbedderError(f"`{vectors}` is no encoder; there are {', '.join(_KINDS)}")
     module, opening = _KINDS[kind]

@@ -71,17 +71,17 @@ def reads_text(spec: str) -> bool:
     return any(tier.text for tier in tiers(spec))
 
 
-def encodes(spec: str) -> bool:
+def needs_encoder(spec: str) -> bool:
     """Whether its vectors are made of the request's text, by an encoder. Raises InvalidSpec."""
     return vectors_of(spec) not in (None, PRECOMPUTED)
 
 
 def needs_text(spec: str) -> bool:
     """Whether a request must bring its text. Raises InvalidSpec."""
-    return reads_text(spec) or encodes(spec)
+    return reads_text(spec) or needs_encoder(spec)
 
 
-def parted(vectors: str) -> tuple[str, str]:
+def split_spec(vectors: str) -> tuple[str, str]:
     """Kind and place of what makes vectors: `onnx:/models/minilm` is an `onnx` at `/models/minilm`."""
     kind, _, place = vectors.partition(":")
     return kind, place
@@ -95,7 +95,7 @@ def _reads(tier: str) -> Reads:
 
 def _problems(tier: str) -> Iterator[str]:
     vectors = tier.removeprefix(_WITH_TEXT)
-    kind, place = parted(vectors)
+    kind, place = split_spec(vectors)
     if not tier:
         yield "a tier is empty"
     elif tier != tier.strip():

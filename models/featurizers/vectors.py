@@ -24,7 +24,7 @@ class VectorFeaturizer:
     ) -> None:
         self.name = "vectors"
         self.dimension: int | None = vectors.shape[1]
-        self.matrix = normalised(vectors.astype(np.float32))
+        self.matrix = normalise(vectors.astype(np.float32))
         self._centroids = _centroids(self.matrix, codes, labels)
         self.novelty = np.empty(len(vectors), dtype=np.float32)
         for fold in range(int(folds.max()) + 1):
@@ -35,7 +35,7 @@ class VectorFeaturizer:
     def transform(self, features: Features) -> Matrix:
         if features.embeddings is None:
             raise PolicyError("vectors are read, and the features have none")
-        return normalised(features.embeddings.astype(np.float32))
+        return normalise(features.embeddings.astype(np.float32))
 
     def write_unit(self, graph: Graph) -> str:
         """Nodes from `embedding` to vectors of length one, [n, d]."""
@@ -62,7 +62,7 @@ def _unit(graph: Graph, dimension: int) -> str:
     return graph.add("Div", vector, length)
 
 
-def normalised(vectors: Matrix) -> Matrix:
+def normalise(vectors: Matrix) -> Matrix:
     """Rows of length one; a row of zeros stays."""
     norms = np.linalg.norm(vectors, axis=1, keepdims=True)
     return np.asarray(vectors / np.maximum(norms, np.float32(SMALLEST)))
@@ -72,4 +72,4 @@ def _centroids(unit: Matrix, codes: NDArray[np.int64], labels: int) -> Matrix:
     """Mean direction of each label that is there, [present, d]."""
     rows, ones = np.arange(len(codes)), np.ones(len(codes), dtype=np.float32)
     sums = sparse.csr_matrix((ones, (codes, rows)), shape=(labels, len(codes))) @ unit
-    return normalised(sums[np.unique(codes)])
+    return normalise(sums[np.unique(codes)])

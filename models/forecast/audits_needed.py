@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from models.certificate import Certificate, spent
+from models.certificate import Certificate, budget_share
 
 STREAMS = 401
 MOST_AUDITS = 1_000_000
@@ -22,7 +22,7 @@ def median_audits(agreement: float, target: float, delta: float, seed: int = 0) 
     """
     if agreement <= target:
         return None
-    generator, budget = np.random.default_rng(seed), spent(delta, 1)
+    generator, budget = np.random.default_rng(seed), budget_share(delta, 1)
     missed = np.zeros(STREAMS, dtype=np.int64)
     done: list[int] = []
     enough = 1

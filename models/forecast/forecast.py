@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from models.forecast.audits_needed import median_audits
 from models.forecast.learning_curve import MoreTraces, coverage_with, more_traces
-from models.gate.frontier import Sample, certify, reasons
+from models.gate.frontier import Sample, certify, refusal_reasons
 from models.manifest import FrontierPoint
 from models.noise import contradictions
 from models.study import CurvePoint, Noise
@@ -87,7 +87,7 @@ class ForecastInput:
     noise: Noise | None
 
 
-def prospect(outlook: ForecastInput, target: float, assumed: Assumptions, seed: int) -> Forecast:
+def forecast(outlook: ForecastInput, target: float, assumed: Assumptions, seed: int) -> Forecast:
     """At `target`, in (0, 1); `seed` draws the resamples."""
     low, high, certified = _resampled(outlook.sample, target, assumed.delta, seed)
     known = Forecast(target, low=low, high=high, certified=certified)
@@ -98,8 +98,8 @@ def prospect(outlook: ForecastInput, target: float, assumed: Assumptions, seed: 
 
 
 def _refused(known: Forecast, outlook: ForecastInput, assumed: Assumptions, seed: int) -> Forecast:
-    refused = reasons(outlook.sample, outlook.frontier, [known.target], assumed.delta)
-    unsteady = contradictions.refusal(outlook.noise, known.target)
+    refused = refusal_reasons(outlook.sample, outlook.frontier, [known.target], assumed.delta)
+    unsteady = contradictions.noise_refusal(outlook.noise, known.target)
     if unsteady is not None:
         return replace(known, refused=(*refused, unsteady))
     return replace(known, refused=refused, more=more_traces(outlook.curve, known.target, assumed.delta, seed))
@@ -117,12 +117,12 @@ def _certified(
         agreement=agreement,
         audits=audits,
         days=None if audits is None else audits / a_day,
-        saved_a_day=saved(reached.coverage, assumed),
+        saved_a_day=saved_a_day(reached.coverage, assumed),
         doubled=coverage_with(outlook.curve, known.target, 2 * outlook.curve[-1].traces),
     )
 
 
-def saved(coverage: float, assumed: Assumptions) -> float:
+def saved_a_day(coverage: float, assumed: Assumptions) -> float:
     """A day's calls that need not be made, at their price; the surrogate's own cost is not in it."""
     return assumed.requests_a_day * assumed.price_a_call * coverage * (1.0 - assumed.audit_rate)
 

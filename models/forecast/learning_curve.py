@@ -44,15 +44,15 @@ class MoreTraces(Struct, frozen=True):
     most: int | None
 
 
-def name(target: float) -> str:
+def curve_name(target: float) -> str:
     """How a target is written in a point's `coverage`."""
     return f"{target:g}"
 
 
 def point(traces: int, sample: Sample, targets: Sequence[float], delta: float) -> CurvePoint:
     """What a sample, scored by models that learned from `traces`, certifies at each target, at `delta`."""
-    coverage = {name(target): 0.0 for target in targets}
-    coverage |= {name(found.target): found.coverage for found in certify(sample, targets, delta)}
+    coverage = {curve_name(target): 0.0 for target in targets}
+    coverage |= {curve_name(found.target): found.coverage for found in certify(sample, targets, delta)}
     ranked = np.argsort(-np.where(sample.eligible, sample.scores, -1.0), kind="stable")
     surest = ranked[: min(int(HEAD * len(sample)), int(sample.eligible.sum()))]
     return CurvePoint(traces, coverage, len(surest), int((~sample.agrees[surest]).sum()))
@@ -125,7 +125,7 @@ def coverage_with(curve: Sequence[CurvePoint], target: float, traces: int) -> tu
     The share that is deferred follows the power law. None with fewer than three points that certify the
     target.
     """
-    known = [(step.traces, 1.0 - step.coverage.get(name(target), 0.0)) for step in curve]
+    known = [(step.traces, 1.0 - step.coverage.get(curve_name(target), 0.0)) for step in curve]
     kept = np.array([(size, deferred) for size, deferred in known if deferred < 1.0], dtype=np.float64)
     if len(kept) < FEWEST_POINTS:
         return None

@@ -15,7 +15,9 @@ def losses(scores: NDArray[np.float32], agrees: NDArray[np.bool_]) -> NDArray[np
     return np.asarray(-np.log(np.maximum(right, SMALLEST)))
 
 
-def hindsight(scores: NDArray[np.float32], agrees: NDArray[np.bool_], target: float) -> tuple[float, float]:
+def oracle_threshold(
+    scores: NDArray[np.float32], agrees: NDArray[np.bool_], target: float
+) -> tuple[float, float]:
     """The widest threshold whose answers agree at least so often, the labels known, and the share it answers.
 
     Args:
@@ -33,7 +35,7 @@ def hindsight(scores: NDArray[np.float32], agrees: NDArray[np.bool_], target: fl
     return float(scores[order][good[-1]]), float(counts[good[-1]] / len(scores))
 
 
-def judged(
+def candidate_result(
     surrogate: str,
     acceptor: str,
     family: str,
@@ -53,7 +55,7 @@ def judged(
         family=family,
         accuracy=float(agrees.mean()),
         log_loss=float(losses(scores, agrees)[judges].mean()),
-        coverage={f"{goal:g}": hindsight(scores[judges], agrees[judges], goal)[1] for goal in TARGETS},
+        coverage={f"{goal:g}": oracle_threshold(scores[judges], agrees[judges], goal)[1] for goal in TARGETS},
         seconds=round(seconds, 3),
         outcome=outcome,
     )

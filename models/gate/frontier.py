@@ -33,7 +33,7 @@ def certify(sample: Sample, targets: Sequence[float], delta: float) -> tuple[Fro
     """The targets that can be certified, each at `delta`, in the order given."""
     points = []
     for target in targets:
-        passed = thresholds.widest(
+        passed = thresholds.widest_threshold(
             sample.scores[sample.eligible], sample.agrees[sample.eligible], len(sample), target, delta
         )
         if passed is not None:
@@ -44,13 +44,13 @@ def certify(sample: Sample, targets: Sequence[float], delta: float) -> tuple[Fro
 
 def too_few(sampled: int, targets: Sequence[float], delta: float) -> tuple[str, ...]:
     """Why no target can be certified with so few sampled traces, whatever is learned; empty if one may be."""
-    wanted = binomial.fewest(min(targets), delta)
+    wanted = binomial.fewest_trials(min(targets), delta)
     if sampled >= wanted:
         return ()
     return (f"{sampled} sampled traces, {min(targets):g} needs {wanted} even if all agree: wait for more",)
 
 
-def reasons(
+def refusal_reasons(
     sample: Sample, points: Sequence[FrontierPoint], targets: Sequence[float], delta: float
 ) -> tuple[str, ...]:
     """A sentence for each asked target that was not certified, and what would help."""
@@ -65,7 +65,7 @@ def reasons(
 def _shown(sample: Sample, target: float, delta: float) -> str:
     """How near the most certain quarter of the sample comes to the target."""
     ranked = np.argsort(-np.where(sample.eligible, sample.scores, -1.0), kind="stable")
-    count = min(max(len(sample) // 4, binomial.fewest(target, delta)), int(sample.eligible.sum()))
+    count = min(max(len(sample) // 4, binomial.fewest_trials(target, delta)), int(sample.eligible.sum()))
     agreements = int(sample.agrees[ranked[:count]].sum())
     low = binomial.lower(agreements, count, delta)
     return (

@@ -11,7 +11,7 @@ from models.study import LabelStats, Study
 LEVEL = 0.05
 
 
-def accounts(study: Study, threshold: float | None, blocked: Mapping[str, str]) -> tuple[LabelStats, ...]:
+def label_stats(study: Study, threshold: float | None, blocked: Mapping[str, str]) -> tuple[LabelStats, ...]:
     """One for each label, in the order of the study's names, counted on the certifying traces.
 
     Args:

@@ -38,7 +38,7 @@ class Passed:
     agreements: int
 
 
-def widest(
+def widest_threshold(
     scores: NDArray[np.float32], agrees: NDArray[np.bool_], rows: int, target: float, delta: float
 ) -> Passed | None:
     """Widest threshold certified for `target`, or None.
@@ -64,7 +64,7 @@ def widest(
 
 def _plan(ranked: NDArray[np.float32], rows: int, target: float, delta: float) -> list[tuple[int, float]]:
     """How many rows each test accepts, strictest first, and the budget that is laid on it."""
-    if len(ranked) < binomial.fewest(target, delta):
+    if len(ranked) < binomial.fewest_trials(target, delta):
         return []
     starts = _starts(len(ranked), rows, target, delta)
     grid = np.linspace(starts[0][0], len(ranked), STEPS).astype(int)
@@ -80,7 +80,7 @@ def _starts(accepted: int, rows: int, target: float, delta: float) -> list[tuple
     A small sample has two: a late one for a high target, whose early ranks must not hold a single error, an
     early one for a stream whose head alone is good enough.
     """
-    least = binomial.fewest(target, delta)
+    least = binomial.fewest_trials(target, delta)
     shares = AMPLE_STARTS if rows >= AMPLE * least else STARTS
     shortest = int(np.ceil(FEWEST * least))
     ranks = [min(max(int(share * rows), shortest), accepted) for share, _ in shares]

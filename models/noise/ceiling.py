@@ -19,7 +19,7 @@ from models.certificate import Certificate, upper_bound
 from models.study import RepeatCounts
 
 
-def proven(twice: RepeatCounts, delta: float) -> float:
+def ceiling_upper_bound(twice: RepeatCounts, delta: float) -> float:
     """What no surrogate that answers everything can agree with more often, proven at level `delta`."""
     return ceiling(1.0 - upper_bound(Certificate(twice.asked, twice.same), delta))
 

@@ -19,15 +19,15 @@ from numpy.typing import NDArray
 from models import binomial
 from models.certificate import Certificate, lower_bound
 from models.features import Features
-from models.noise.ceiling import ceiling, proven
-from models.noise.repeats import pairs
+from models.noise.ceiling import ceiling, ceiling_upper_bound
+from models.noise.repeats import repeated_pairs
 from models.study import Noise, RepeatCounts
 
 FEWEST = 20
 LEVEL = 0.05
 
 
-def estimate(features: Features, codes: NDArray[np.int64], labels: int) -> Noise | None:
+def estimate_noise(features: Features, codes: NDArray[np.int64], labels: int) -> Noise | None:
     """The ceiling, or None where fewer than `FEWEST` pairs tell of it.
 
     Args:
@@ -35,7 +35,7 @@ def estimate(features: Features, codes: NDArray[np.int64], labels: int) -> Noise
         codes: int64 [n], the teacher's label of each, 0..labels-1.
         labels: how many labels the teacher can give.
     """
-    found = pairs(features)
+    found = repeated_pairs(features)
     if len(found) < FEWEST:
         return None
     differ = int((codes[found.first] != codes[found.second]).sum())
@@ -48,7 +48,7 @@ def estimate(features: Features, codes: NDArray[np.int64], labels: int) -> Noise
     )
 
 
-def measured(twice: RepeatCounts) -> Noise | None:
+def measured_noise(twice: RepeatCounts) -> Noise | None:
     """The ceiling, or None where fewer than `FEWEST` questions were asked twice.
 
     Such counts grow and are looked at again and again: each bound holds at all moments, at `LEVEL`. They are
@@ -61,12 +61,12 @@ def measured(twice: RepeatCounts) -> Noise | None:
         contradictions=twice.asked - twice.same,
         ceiling=ceiling(1.0 - twice.same / twice.asked),
         low=lower_bound(Certificate(twice.asked, twice.same), LEVEL),
-        high=proven(twice, LEVEL),
+        high=ceiling_upper_bound(twice, LEVEL),
         asked=True,
     )
 
 
-def refusal(noise: Noise | None, target: float) -> str | None:
+def noise_refusal(noise: Noise | None, target: float) -> str | None:
     """Why a target that the gate has refused is out of reach; None where that can't be said.
 
     It is said only where the 95 % upper bound of the ceiling lies below the target.

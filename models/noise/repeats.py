@@ -20,7 +20,7 @@ from scipy import sparse
 
 from models.features import Features
 from models.featurizers.ngrams import ORDERS, encode, windows
-from models.featurizers.vectors import normalised
+from models.featurizers.vectors import normalise
 
 ALIKE = 0.8
 NEAR, SAME = 0.98, 0.9999
@@ -59,7 +59,7 @@ class Pairs:
         return len(self.first)
 
 
-def pairs(features: Features) -> Pairs:
+def repeated_pairs(features: Features) -> Pairs:
     """The rows that are the same and, where those are fewer than `ENOUGH` pairs, those that nearly are.
 
     Texts are compared where there are texts, else vectors.
@@ -71,14 +71,14 @@ def pairs(features: Features) -> Pairs:
     return _of_vectors(vectors) if len(vectors) else _joined(_NONE, _NONE)
 
 
-def plain(text: str) -> str:
+def plain_text(text: str) -> str:
     """Without case, sentence marks and superfluous white space; only stripped where nothing else is left."""
     folded = unicodedata.normalize("NFKC", text).casefold()
     return _MARKS.sub(" ", _APOSTROPHES.sub("", folded)).strip() or folded.strip()
 
 
 def _of_texts(texts: Sequence[str]) -> Pairs:
-    said = [plain(text) for text in texts]
+    said = [plain_text(text) for text in texts]
     place = {text: number for number, text in enumerate(dict.fromkeys(said))}
     group = np.array([place[text] for text in said], dtype=np.uint64)
     free = np.ones(len(said), dtype=np.bool_)
@@ -94,7 +94,7 @@ def _of_texts(texts: Sequence[str]) -> Pairs:
 
 
 def _of_vectors(vectors: NDArray[np.float32]) -> Pairs:
-    around = normalised(vectors - vectors.mean(axis=0, dtype=np.float64).astype(np.float32))
+    around = normalise(vectors - vectors.mean(axis=0, dtype=np.float64).astype(np.float32))
     planes = np.random.default_rng(_SEED).standard_normal((vectors.shape[1], BANDS * PLANES))
     sides = (around @ planes.astype(np.float32) > 0).reshape(len(vectors), BANDS, PLANES)
     keys = (sides @ (1 << np.arange(PLANES))).T.astype(np.uint64)

@@ -56,7 +56,7 @@ class Side(Struct, frozen=True):
 
 
 def changes(parent: Manifest, after: Side) -> Changes:
-    before = side(parent)
+    before = comparison_side(parent)
     return Changes(
         parent=parent.version,
         targets=_targets(before.frontier, after.frontier),
@@ -72,7 +72,7 @@ def changes(parent: Manifest, after: Side) -> Changes:
     )
 
 
-def side(manifest: Manifest) -> Side:
+def comparison_side(manifest: Manifest) -> Side:
     teachers = ", ".join(
         teacher.model if teacher.prompt is None else f"{teacher.model} (prompt {teacher.prompt[:8]})"
         for teacher in manifest.teachers

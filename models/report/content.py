@@ -7,10 +7,10 @@ import numpy as np
 from msgspec import Struct
 
 from models.fit import FitSummary
-from models.gate.labels import accounts
-from models.manifest import FrontierPoint, Manifest, serving
+from models.gate.labels import label_stats
+from models.manifest import FrontierPoint, Manifest, point_for
 from models.report.boundary import BoundaryPair, boundary
-from models.report.changes import Changes, Side, changes, figures, side
+from models.report.changes import Changes, Side, changes, comparison_side, figures
 from models.report.cost import Choice, Cost, cost
 from models.report.examples import Group, groups
 from models.report.flow import Flow, flow
@@ -113,14 +113,18 @@ class Content(Struct, frozen=True):
 def content(subject: Subject) -> Content:
     summary, study, texts, manifest = subject.summary, subject.study, subject.texts, subject.manifest
     usable = summary.frontier if summary.refused is None else ()
-    asked = tuple(RequestedTarget(target, serving(usable, target)) for target in sorted(set(subject.targets)))
+    asked = tuple(
+        RequestedTarget(target, point_for(usable, target)) for target in sorted(set(subject.targets))
+    )
     point = next((each.point for each in asked if each.point is not None), None)
     threshold = None if point is None else point.threshold
     bins = () if study is None else reliability(study)
     parent = subject.parent
     blocked = () if manifest is None else manifest.blocked
     told = (
-        () if study is None else study.accounts or accounts(study, threshold, dict.fromkeys(blocked, BLOCKED))
+        ()
+        if study is None
+        else study.accounts or label_stats(study, threshold, dict.fromkeys(blocked, BLOCKED))
     )
     return Content(
         task=subject.task,
@@ -131,7 +135,9 @@ def content(subject: Subject) -> Content:
         point=point,
         asked=asked,
         features=None if manifest is None else manifest.embedder,
-        teachers=None if manifest is None or not manifest.teachers else side(manifest).facts["Teachers"],
+        teachers=None
+        if manifest is None or not manifest.teachers
+        else comparison_side(manifest).facts["Teachers"],
         rows=0 if study is None else int(np.sum(study.certifying)),
         flow=None if study is None else flow(study, threshold),
         frontier=frontier(study, summary.frontier, () if parent is None else parent.frontier),
@@ -169,7 +175,7 @@ def _choices(points: Sequence[FrontierPoint]) -> tuple[Choice, ...]:
 def _side(subject: Subject) -> Side:
     """This version, as far as it came."""
     if subject.manifest is not None:
-        return side(subject.manifest)
+        return comparison_side(subject.manifest)
     summary, study = subject.summary, subject.study
     facts = figures(summary.surrogate, summary.acceptor, summary.traces, summary.sampled, summary.accuracy)
     return Side(() if study is None else study.names, (), summary.frontier, facts)

@@ -57,15 +57,15 @@ def groups(study: Study, texts: Sequence[str], threshold: float | None) -> tuple
 
 def example(study: Study, texts: Sequence[str], row: int) -> Example:
     return Example(
-        text=shortened(texts[row], LONGEST),
-        teacher=shortened(study.names[study.codes[row]], LONGEST_LABEL),
-        guess=shortened(study.names[study.guesses[row]], LONGEST_LABEL),
+        text=shorten(texts[row], LONGEST),
+        teacher=shorten(study.names[study.codes[row]], LONGEST_LABEL),
+        guess=shorten(study.names[study.guesses[row]], LONGEST_LABEL),
         score=float(study.scores[row]),
         agrees=bool(study.agrees[row]),
     )
 
 
-def shortened(text: str, longest: int) -> str:
+def shorten(text: str, longest: int) -> str:
     """At most `longest` characters, an ellipsis for the rest; nothing that UTF-8 or HTML can't hold."""
     cut = text if len(text) <= longest else text[: longest - 1].rstrip() + "…"
     return cut.encode("utf-8", "replace").decode().replace("\0", "\ufffd")

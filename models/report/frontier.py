@@ -34,10 +34,10 @@ class Frontier(Struct, frozen=True):
 def frontier(
     study: Study | None, points: tuple[FrontierPoint, ...], parent: Sequence[FrontierPoint]
 ) -> Frontier:
-    return Frontier(() if study is None else observed(study), steps(points), steps(parent), points)
+    return Frontier(() if study is None else observed_line(study), steps(points), steps(parent), points)
 
 
-def observed(study: Study) -> Line:
+def observed_line(study: Study) -> Line:
     """Agreement of the surest traces of the tested sample, for coverages from that of 20 traces up.
 
     Traces with equal scores are taken together, as a threshold takes them.

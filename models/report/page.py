@@ -15,7 +15,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from models.report.content import Content
-from models.report.examples import LONGEST_LABEL, shortened
+from models.report.examples import LONGEST_LABEL, shorten
 
 _FOLDER = Path(__file__).parent
 _CHARTS, _OWN = "vendor/echarts.js", ("charts.js", "page.js")
@@ -65,7 +65,7 @@ def moment(milliseconds: int) -> str:
 
 def label(name: str) -> str:
     """A label, cut where it is long."""
-    return shortened(name, LONGEST_LABEL)
+    return shorten(name, LONGEST_LABEL)
 
 
 def breakable(name: str) -> Markup:

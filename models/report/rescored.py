@@ -12,7 +12,7 @@ from models.policy import Policy
 from models.study import Study
 
 
-def rescored(policy: Policy, features: Features, labels: Sequence[str], sampled: NDArray[np.bool_]) -> Study:
+def rescore(policy: Policy, features: Features, labels: Sequence[str], sampled: NDArray[np.bool_]) -> Study:
     """Score the rows; labels that the policy does not know are disagreements.
 
     Args:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from models.gate.candidate_metrics import hindsight
+from models.gate.candidate_metrics import oracle_threshold
 from models.surrogates.contract import TrainingTargets
 from models.training.stage import Stage
 
@@ -56,13 +56,13 @@ class Ensemble:
         return " > ".join(stage.name for stage in self.stages)
 
 
-def alone(stage: Stage) -> Ensemble:
+def single_stage(stage: Stage) -> Ensemble:
     best, second = _two(stage)
     every = np.ones(len(best), dtype=np.bool_)
     return Ensemble((stage,), None, False, best, second, stage.scores, stage.novelty, every)
 
 
-def joined(first: Stage, second: Stage, handover: float, lazy: bool) -> Ensemble:
+def join_stages(first: Stage, second: Stage, handover: float, lazy: bool) -> Ensemble:
     done = (first.scores >= handover) & (first.novelty <= 1.0)
     (best, runner), (other_best, other_runner) = _two(first), _two(second)
     return Ensemble(
@@ -87,12 +87,16 @@ def lowest_handover(first: Stage, second: Stage, lesson: TrainingTargets, target
     if len(rows) == 0:
         return USUAL_HANDOVER
     tried = np.unique(np.quantile(first.scores[rows], QUANTILES))
-    shares = np.array([_shares(joined(first, second, float(one), True), lesson, targets) for one in tried])
+    shares = np.array(
+        [_shares(join_stages(first, second, float(one), True), lesson, targets) for one in tried]
+    )
     enough = np.flatnonzero((shares >= shares.max(axis=0) - LOSS).all(axis=1))
     return float(tried[enough[0]]) if len(enough) else float(tried[-1])
 
 
-def better(one: Ensemble, other: Ensemble, lesson: TrainingTargets, targets: Sequence[float]) -> float:
+def better_ensemble(
+    one: Ensemble, other: Ensemble, lesson: TrainingTargets, targets: Sequence[float]
+) -> float:
     """By how much the choosers' mean coverage over the targets rises from `one` to `other`."""
     return float(np.mean(_shares(other, lesson, targets)) - np.mean(_shares(one, lesson, targets)))
 
@@ -101,7 +105,7 @@ def _shares(joint: Ensemble, lesson: TrainingTargets, targets: Sequence[float]) 
     rows = np.flatnonzero(lesson.choosers)
     agrees = joint.guesses[rows] == lesson.codes[rows]
     scores = np.where(joint.novelty[rows] <= 1.0, joint.scores[rows], np.float32(-1.0))
-    return [hindsight(scores, agrees, target)[1] for target in targets]
+    return [oracle_threshold(scores, agrees, target)[1] for target in targets]
 
 
 def _two(stage: Stage) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

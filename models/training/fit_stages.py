@@ -17,7 +17,7 @@ from models.embedders.spec import is_lazy, tiers
 from models.featurizers.contract import Featurizer
 from models.featurizers.text import TextFeaturizer
 from models.featurizers.vectors import VectorFeaturizer
-from models.gate.candidate_metrics import hindsight
+from models.gate.candidate_metrics import oracle_threshold
 from models.gate.frontier import Sample
 from models.study import CandidateResult, Study
 from models.surrogates.contract import TrainingTargets
@@ -139,7 +139,10 @@ def _lesson(
     place = {name: code for code, name in enumerate(names)}
     codes = np.array([place[label] for label in training.labels], dtype=np.int64)
     sampled = np.asarray(training.sampled, dtype=np.bool_)
-    held, choosers = folds.assign(codes, seed), folds.choosers(sampled, folds.keys(training.features))
+    held, choosers = (
+        folds.assign_folds(codes, seed),
+        folds.selection_rows(sampled, folds.keys(training.features)),
+    )
     weights = training.weights
     if weights is not None:
         weights = weights / weights[weights > 0].mean()
@@ -182,8 +185,8 @@ def _joint(
     if len(designs) > 1:
         second = stage.learn(designs[1], sweep, family)
         handover = cascade.lowest_handover(first, second, lesson, targets)
-        return cascade.joined(first, second, handover, is_lazy(embedder)), tuple(sweep.trials)
-    joint = cascade.alone(first)
+        return cascade.join_stages(first, second, handover, is_lazy(embedder)), tuple(sweep.trials)
+    joint = cascade.single_stage(first)
     if not options.residual or recipe is not None or not lesson.choosers.any():
         return joint, tuple(sweep.trials)
     return _with_residual(joint, lesson, sampled, targets, options, sweep)
@@ -200,7 +203,7 @@ def _with_residual(
     """A second stage that learns from what the first would defer, if the choosers find that it helps."""
     (first,) = joint.stages
     rows = lesson.choosers
-    handover, _ = hindsight(first.scores[rows], (first.guesses == lesson.codes)[rows], min(targets))
+    handover, _ = oracle_threshold(first.scores[rows], (first.guesses == lesson.codes)[rows], min(targets))
     deferred = (first.scores < handover) | (first.novelty > 1.0)
     if int((deferred & lesson.choosers).sum()) * 10 < FEWEST_DEFERRED or not np.isfinite(handover):
         return joint, tuple(sweep.trials)
@@ -208,8 +211,8 @@ def _with_residual(
     rest = replace(lesson, weights=weights * deferred, choosers=lesson.choosers & deferred)
     again = Sweep(rest, sampled & deferred, replace(options, surrogates=()), None, "residual")
     second = stage.learn(first.designs, again, "residual", first.limits)
-    whole = cascade.joined(first, second, handover, lazy=False)
-    gain = cascade.better(joint, whole, lesson, targets)
+    whole = cascade.join_stages(first, second, handover, lazy=False)
+    gain = cascade.better_ensemble(joint, whole, lesson, targets)
     kept = gain >= RESIDUAL_GAIN
     outcome = "chosen" if kept else f"no better: coverage changes by {gain:+.1%}"
     (deployed,) = (trial for trial in again.trials if trial.outcome == stage.CHOSEN)
@@ -225,7 +228,7 @@ def _poor(joint: Ensemble, lesson: TrainingTargets, target: float, floor: float)
     rows = np.flatnonzero(lesson.choosers)
     poor = np.zeros(lesson.labels, dtype=np.bool_)
     guesses, agrees = joint.guesses[rows], joint.guesses[rows] == lesson.codes[rows]
-    threshold, _ = hindsight(joint.scores[rows], agrees, target) if len(rows) else (float("inf"), 0.0)
+    threshold, _ = oracle_threshold(joint.scores[rows], agrees, target) if len(rows) else (float("inf"), 0.0)
     answered = joint.scores[rows] >= threshold
     trials = np.bincount(guesses[answered], minlength=lesson.labels)
     hits = np.bincount(guesses[answered & agrees], minlength=lesson.labels)

@@ -21,7 +21,7 @@ AMPLE = 5000
 CHOOSING = 0.1
 
 
-def assign(codes: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
+def assign_folds(codes: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
     """Fold of each row, [n]: each label spread evenly over the folds, 20 of them for few rows, else 5.
 
     With few traces the fold models must come close to what all traces would give: at 1,500 traces of
@@ -47,7 +47,7 @@ def keys(features: Features) -> NDArray[np.float64]:
     return np.frombuffer(digests, dtype="<u8") / 2.0**64
 
 
-def choosers(sampled: NDArray[np.bool_], keys: NDArray[np.float64]) -> NDArray[np.bool_]:
+def selection_rows(sampled: NDArray[np.bool_], keys: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Which rows choose, [n]: about a tenth of the sampled ones, none where those are fewer than `AMPLE`.
 
     The content decides, so that what chose for a parent does not certify its child.

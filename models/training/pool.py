@@ -18,7 +18,7 @@ PULL = 10.0
 LEAST = 0.02
 
 
-def pooled(logits: Sequence[Matrix], weights: Sequence[float]) -> Matrix:
+def pool_opinions(logits: Sequence[Matrix], weights: Sequence[float]) -> Matrix:
     """[n, labels] from each member's [n, labels]."""
     total = np.zeros_like(logits[0])
     for member, weight in zip(logits, weights, strict=True):

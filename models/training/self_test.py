@@ -12,7 +12,7 @@ from models.policy import Policy
 ROWS = 12
 
 
-def with_probes(manifest: Manifest, graph: bytes, seed: int) -> Manifest:
+def with_test_vectors(manifest: Manifest, graph: bytes, seed: int) -> Manifest:
     """The manifest with probes and what `graph` makes of them; opens the policy to find out."""
     policy = Policy.open(manifest.encode(), graph)
     inputs = _inputs(manifest, seed)

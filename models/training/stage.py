@@ -11,7 +11,7 @@ from models.acceptors import choice
 from models.acceptors.contract import Acceptor
 from models.acceptors.evidence import AcceptorFeatures
 from models.featurizers.contract import Featurizer
-from models.gate.candidate_metrics import judged
+from models.gate.candidate_metrics import candidate_result
 from models.surrogates.contract import Matrix, Surrogate
 from models.training import pool
 from models.training.sweep import Sweep
@@ -69,7 +69,7 @@ def learn(
     """
     lesson, sampled = sweep.lesson, sweep.sampled
     members, weights = sweep.pool(designs)
-    logits = pool.pooled([member.logits for member in members], weights)
+    logits = pool.pool_opinions([member.logits for member in members], weights)
     if limits is None:
         limits = tuple(_limit(design, sampled, NOVEL / len(designs)) for design in designs)
     scaled = [design.novelty / limit for design, limit in zip(designs, limits, strict=True)]
@@ -79,13 +79,13 @@ def learn(
     plain = sweep.recipe is not None and sweep.recipe.top1
     found = choice.candidates(evidence, lesson, sampled, plain)
     agrees = logits.argmax(axis=1) == lesson.codes
-    best = choice.chosen(found, agrees, lesson.choosers)
+    best = choice.best_acceptor(found, agrees, lesson.choosers)
     stage = Stage(tuple(designs), members, weights, limits, best.acceptor, logits, best.scores, novelty)
     seconds = (time.perf_counter() - started) / len(found)
     for candidate in found:
         outcome = CHOSEN if candidate is best else "not clearly better than top-1"
         sweep.trials.append(
-            judged(
+            candidate_result(
                 stage.name,
                 candidate.acceptor.name,
                 family,

@@ -12,8 +12,8 @@ import onnxruntime
 import scipy
 
 from models.acceptors import top1
-from models.drift import reference
-from models.manifest import FORMAT, FrontierPoint, LabelSource, Manifest, Member, serving
+from models.drift import drift_reference
+from models.manifest import FORMAT, FrontierPoint, LabelSource, Manifest, Member, point_for
 from models.study import RepeatCounts, Study
 from models.surrogates import linear
 from models.surrogates.zoo import ALWAYS
@@ -52,7 +52,7 @@ class FitSummary(msgspec.Struct, frozen=True):
 
     def coverage(self, target: float) -> float:
         """Share of the requests that it should answer at this target; 0.0 where that is not certified."""
-        point = serving(self.frontier, target)
+        point = point_for(self.frontier, target)
         return point.coverage if point else 0.0
 
 
@@ -153,7 +153,7 @@ def manifest_of(order: FitRequest, found: FitOutcome, summary: FitSummary, graph
         accounts=study.accounts,
         curve=study.curve,
         noise=study.noise,
-        reference=reference(study),
+        reference=drift_reference(study),
     )
 
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from models.acceptors import top1
 from models.featurizers.contract import Featurizer
 from models.featurizers.vectors import VectorFeaturizer
-from models.gate.candidate_metrics import judged
+from models.gate.candidate_metrics import candidate_result
 from models.study import CandidateResult
 from models.surrogates import linear, neighbours
 from models.surrogates.contract import Matrix, Surrogate, TrainingTargets
@@ -147,8 +147,8 @@ class Sweep:
         fold = extra.fold(design.matrix, self.lesson, self.lesson.learned(held))
         more = [*said, fold.predict(design.matrix[rows])]
         usual = usual_weights(members)
-        before = log_loss(pool.pooled(said, pool.weights(said, codes, usual)), codes)
-        after = log_loss(pool.pooled(more, pool.weights(more, codes, (*usual, 0.0))), codes)
+        before = log_loss(pool.pool_opinions(said, pool.weights(said, codes, usual)), codes)
+        after = log_loss(pool.pool_opinions(more, pool.weights(more, codes, (*usual, 0.0))), codes)
         return 1.0 - after / before if before > 0.0 else 0.0
 
     def _weights(self, members: Sequence[Surrogate]) -> tuple[float, ...]:
@@ -163,7 +163,7 @@ class Sweep:
             scores = top1.fit(logits, lesson.codes, lesson.choosers, self.judges).of_logits(logits)
         agrees = None if logits is None else logits.argmax(axis=1) == self.lesson.codes
         self.trials.append(
-            judged(
+            candidate_result(
                 name, top1.NAME, self._family, agrees, scores, self.judges, seconds=seconds, outcome=outcome
             )
         )

@@ -11,7 +11,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from models.certificate import Certificate
-from models.noise.ceiling import proven
+from models.noise.ceiling import ceiling_upper_bound
 from models.study import RepeatCounts
 from schemas.config import Config
 
@@ -30,7 +30,7 @@ class Consistency(Struct, frozen=True):
 
     def ceiling(self, delta: float) -> float:
         """What no surrogate that answers all requests can agree with more often, at level `delta`."""
-        return proven(RepeatCounts(self.asked, self.same), delta)
+        return ceiling_upper_bound(RepeatCounts(self.asked, self.same), delta)
 
     def puts_out_of_reach(self, config: Config) -> bool:
         """Whether it is proven that the target lies above the ceiling, which is a square root."""
@@ -38,7 +38,7 @@ class Consistency(Struct, frozen=True):
         return Certificate(self.asked, self.same).refutes(least, config.delta)
 
 
-def counted(
+def count_repeats(
     before: Mapping[str, Consistency], answers: Iterable[tuple[str, bool]]
 ) -> Mapping[str, Consistency]:
     """With further answers to second questions: who gave them, and whether they were the first ones again.

@@ -8,7 +8,7 @@ from streams.certify.status import CertificateStatus
 from streams.certify.task_state import CurrentTeacher
 
 
-def certified(task: str, version: str, finding: CertificateStatus, at: int) -> Event:
+def certified_event(task: str, version: str, finding: CertificateStatus, at: int) -> Event:
     message = (
         f"{task}: {version} is certified: {_counts(finding)} prove that the teacher agrees with at least "
         f"{finding.bound:.2%} of its answers; promised are {finding.target:.1%}"
@@ -16,7 +16,7 @@ def certified(task: str, version: str, finding: CertificateStatus, at: int) -> E
     return Event(EventKind.CERTIFIED, task, at, message, _details(version, finding))
 
 
-def certificate_lost(task: str, version: str, finding: CertificateStatus, at: int) -> Event:
+def certificate_lost_event(task: str, version: str, finding: CertificateStatus, at: int) -> Event:
     message = (
         f"{task}: {version} is no longer certified: {_counts(finding)} prove {finding.bound:.2%}, "
         f"and {finding.target:.1%} are promised"
@@ -24,7 +24,9 @@ def certificate_lost(task: str, version: str, finding: CertificateStatus, at: in
     return Event(EventKind.CERTIFICATE_LOST, task, at, message, _details(version, finding))
 
 
-def blocked(task: str, version: str, label: str, counts: Counts, config: Config, at: int) -> Event:
+def label_blocked_event(
+    task: str, version: str, label: str, counts: Counts, config: Config, at: int
+) -> Event:
     message = (
         f"{task}: {version} no longer answers {label}: the teacher agrees with {counts.agreements} of "
         f"{counts.audits} such answers, which proves less than the floor of {config.label_floor:.0%}"
@@ -39,7 +41,7 @@ def blocked(task: str, version: str, label: str, counts: Counts, config: Config,
     return Event(EventKind.LABEL_BLOCKED, task, at, message, details)
 
 
-def teacher_changed(task: str, before: Teacher, now: CurrentTeacher, at: int) -> Event:
+def teacher_changed_event(task: str, before: Teacher, now: CurrentTeacher, at: int) -> Event:
     what = "model" if before.model != now.teacher.model else "prompt"
     message = (
         f"{task}: the teacher's {what} has changed ({_named(before)} before, {_named(now.teacher)} now): "
@@ -55,7 +57,7 @@ def teacher_changed(task: str, before: Teacher, now: CurrentTeacher, at: int) ->
     return Event(EventKind.TEACHER_CHANGED, task, at, message, details)
 
 
-def teacher_unsteady(task: str, found: Consistency, config: Config, at: int) -> Event:
+def teacher_unsteady_event(task: str, found: Consistency, config: Config, at: int) -> Event:
     ceiling = found.ceiling(config.delta)
     message = (
         f"{task}: asked the same twice, the teacher gave two labels in {found.asked - found.same} of "

@@ -105,7 +105,7 @@ class Observations:
         return found
 
 
-def traced(
+def observe_traces(
     traces: Iterable[tuple[Trace, Message]], auditor: Sampler, log: str = TRACES
 ) -> dict[str, Observations]:
     """What traces say. An audit is of a request in the uniform sample that the surrogate had answered."""
@@ -129,7 +129,9 @@ def traced(
     return {task: Observations(answered=answered) for task, answered in found.items()}
 
 
-def deferred(deferrals: Iterable[tuple[Deferral, Message]], log: str = DEFERRALS) -> dict[str, Observations]:
+def observe_deferrals(
+    deferrals: Iterable[tuple[Deferral, Message]], log: str = DEFERRALS
+) -> dict[str, Observations]:
     """What deferrals say: which audits were asked for."""
     found: dict[str, list[AuditRequested]] = {}
     for deferral, message in deferrals:
@@ -140,7 +142,7 @@ def deferred(deferrals: Iterable[tuple[Deferral, Message]], log: str = DEFERRALS
     return {task: Observations(asked=asked) for task, asked in found.items()}
 
 
-def ends(log: str, messages: Iterable[Message]) -> dict[str, int]:
+def end_offsets(log: str, messages: Iterable[Message]) -> dict[str, int]:
     """The next offset to read, for each partition that the messages are from."""
     found: dict[str, int] = {}
     for message in messages:

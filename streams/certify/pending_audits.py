@@ -63,7 +63,7 @@ class PendingUpdate:
         return replace(before, lost=before.lost + self.given_up, horizon=horizon)
 
 
-def noted(
+def update_pending(
     awaited: PendingAudits,
     asked: Iterable[AuditRequested],
     answered: Iterable[AuditReply],

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 
 import msgspec
 
-from models.certificate import Certificate, lower_bound, spent
+from models.certificate import Certificate, budget_share, lower_bound
 from schemas.config import Config
 from streams.certify.evidence import Counts
 from streams.certify.pending_audits import PendingAudits
@@ -65,7 +65,7 @@ class CertificateStatus:
         return other is not None and self == replace(other, updated_at=self.updated_at)
 
 
-def found(
+def certificate_status(
     ledger: VersionState, teacher: str, awaited: PendingAudits, config: Config, *, complete: bool, now: int
 ) -> CertificateStatus:
     """What the ledger says.
@@ -76,7 +76,7 @@ def found(
         now: Unix milliseconds.
     """
     tally = ledger.tallies.get(teacher)
-    delta = spent(config.delta, tally.number) if tally else 0.0
+    delta = budget_share(config.delta, tally.number) if tally else 0.0
     counts = tally.certificate if tally else Certificate()
     surely = counts.counting_overdue(awaited.overdue + ledger.lost)
     return CertificateStatus(
@@ -101,7 +101,7 @@ def _claims(tally: CertificateCounts, counts: Certificate, target: float, delta:
     return counts.certifies(target, delta * _AGAIN if again else delta)
 
 
-def refuted(tally: CertificateCounts, config: Config) -> list[str]:
+def refuted_labels(tally: CertificateCounts, config: Config) -> list[str]:
     """Labels whose own audits prove them to be below the floor, and that are not blocked yet.
 
     Each is proven at delta: one that is blocked by mistake costs calls of the teacher, and no agreement.
@@ -115,7 +115,7 @@ def refuted(tally: CertificateCounts, config: Config) -> list[str]:
     ]
 
 
-def written(finding: CertificateStatus) -> dict[str, str]:
+def encode_status(finding: CertificateStatus) -> dict[str, str]:
     """The finding as fields of a hash: numbers as numbers, yes and no as 1 and 0."""
     return {
         "n": str(finding.audits),
@@ -134,7 +134,7 @@ def written(finding: CertificateStatus) -> dict[str, str]:
     }
 
 
-def read(fields: Mapping[str, str]) -> CertificateStatus:
+def decode_status(fields: Mapping[str, str]) -> CertificateStatus:
     """The finding in such a hash; of an empty one, that of a version without audits."""
     return CertificateStatus(
         audits=int(fields.get("n", 0)),

@@ -11,29 +11,35 @@ from msgspec.structs import replace
 from schemas.config import Config
 from schemas.messages import Event
 from streams.certify.consistency import Consistency
-from streams.certify.events import blocked, certificate_lost, certified, teacher_changed, teacher_unsteady
+from streams.certify.events import (
+    certificate_lost_event,
+    certified_event,
+    label_blocked_event,
+    teacher_changed_event,
+    teacher_unsteady_event,
+)
 from streams.certify.evidence import AlarmEvidence, Counts
 from streams.certify.observations import AlarmAnswered, Observations, TraceSeen
-from streams.certify.pending_audits import PendingAudits, PendingUpdate, noted
-from streams.certify.status import CertificateStatus, found, refuted
+from streams.certify.pending_audits import PendingAudits, PendingUpdate, update_pending
+from streams.certify.status import CertificateStatus, certificate_status, refuted_labels
 from streams.certify.task_state import (
     CurrentTeacher,
     TaskState,
-    answering,
-    having,
+    advanced,
     name,
-    past,
-    repeated,
-    unread,
+    only_new,
+    with_repeats,
+    with_teacher,
+    with_versions,
 )
 from streams.certify.version_state import (
     CertificateCounts,
     VersionState,
-    counted,
-    heard,
     lowest_rate,
-    silenced,
-    suits,
+    rate_is_compatible,
+    with_audit,
+    with_overdue,
+    with_reply,
 )
 
 _SETTLED = 60_000
@@ -88,7 +94,7 @@ class Step:
         return bool(self.versions) or self.record != held.record
 
 
-def turn(task: str, held: Snapshot, news: Observations, config: Config, now: int, *, complete: bool) -> Step:
+def step(task: str, held: Snapshot, news: Observations, config: Config, now: int, *, complete: bool) -> Step:
     """What follows from the news, and from the time and the config, which may have changed without any.
 
     Args:
@@ -96,9 +102,9 @@ def turn(task: str, held: Snapshot, news: Observations, config: Config, now: int
         now: Unix milliseconds.
         complete: nothing that should be counted is missing; until then nothing is claimed, and no event told.
     """
-    news = unread(news, held.record)
-    record, dropped = having(past(held.record, news), sorted(news.versions))
-    record = repeated(answering(record, news.answered, now), news.answered)
+    news = only_new(news, held.record)
+    record, dropped = with_versions(advanced(held.record, news), sorted(news.versions))
+    record = with_repeats(with_teacher(record, news.answered, now), news.answered)
     late = now - round(config.audit_overdue * 1000)
     before = _silenced(held, now, config) if complete else held.ledgers
     record, ledgers = _audited(record, before, held.awaited, news.answered, late, config)
@@ -138,9 +144,11 @@ def _concluded(
     complete: bool,
 ) -> tuple[VersionChange, list[Event]]:
     """What the counts of a version say by now, and what is told of it."""
-    finding = found(ledger, record.teacher, note.after, config, complete=complete, now=now)
+    finding = certificate_status(ledger, record.teacher, note.after, config, complete=complete, now=now)
     ledger, labels = _blocking(ledger, record.teacher, config)
-    events = [blocked(task, version, label, finding.labels[label], config, now) for label in labels]
+    events = [
+        label_blocked_event(task, version, label, finding.labels[label], config, now) for label in labels
+    ]
     if complete:
         ledger, told = _claiming(task, version, ledger, record, finding, now)
         events += told
@@ -150,14 +158,14 @@ def _concluded(
 def _silenced(held: Snapshot, now: int, config: Config) -> dict[str, VersionState]:
     """The ledgers once the alarms have taken what is overdue."""
     return {
-        version: silenced(ledger, held.awaited.get(version, PendingAudits()).overdue, now, config)
+        version: with_overdue(ledger, held.awaited.get(version, PendingAudits()).overdue, now, config)
         for version, ledger in held.ledgers.items()
     }
 
 
 def _noted(version: str, held: Snapshot, news: Observations, now: int, late: int) -> PendingUpdate:
     """What the version waits for, with what is new."""
-    return noted(
+    return update_pending(
         held.awaited.get(version, PendingAudits()),
         [one for one in news.asked if one.version == version],
         [one.audit for one in news.answered if one.version == version and one.audit is not None],
@@ -191,8 +199,8 @@ def _audited(
         counted_now.add((version, audit.request))
         rate = lowest if audit.rate is None else min(lowest, audit.rate)
         record, ledger = _tallied(record, ledgers.get(version, VersionState()), teacher, rate)
-        ledger = ledger.with_tally(teacher, counted(ledger.tallies[teacher], audit))
-        ledgers[version] = heard(ledger, audit, config, overdue=0.0 < known <= late)
+        ledger = ledger.with_tally(teacher, with_audit(ledger.tallies[teacher], audit))
+        ledgers[version] = with_reply(ledger, audit, config, overdue=0.0 < known <= late)
     return record, ledgers
 
 
@@ -201,7 +209,7 @@ def _tallied(
 ) -> tuple[TaskState, VersionState]:
     """With a tally of the teacher that suits the audit rate: a new one gets the task's next number."""
     tally = ledger.tallies.get(teacher)
-    if tally is not None and suits(tally, rate):
+    if tally is not None and rate_is_compatible(tally, rate):
         return record, ledger
     if tally is not None and tally.audits == 0:
         return record, ledger.with_tally(teacher, replace(tally, rate=rate))
@@ -220,7 +228,7 @@ def _acknowledged(ledger: VersionState, handled: AlarmAnswered | None) -> Versio
 
 def _blocking(ledger: VersionState, teacher: str, config: Config) -> tuple[VersionState, list[str]]:
     tally = ledger.tallies.get(teacher)
-    labels = refuted(tally, config) if tally else []
+    labels = refuted_labels(tally, config) if tally else []
     if tally is None or not labels:
         return ledger, []
     return ledger.with_tally(teacher, replace(tally, blocked=(*tally.blocked, *labels))), labels
@@ -233,7 +241,7 @@ def _claiming(
     tally = ledger.tallies.get(record.teacher)
     if tally is None or tally.certified == finding.certified:
         return ledger, []
-    tell = certified if finding.certified else certificate_lost
+    tell = certified_event if finding.certified else certificate_lost_event
     by_replies = not finding.certified and finding.overdue + finding.lost == 0
     lost = finding.target if by_replies else tally.lost
     ledger = ledger.with_tally(record.teacher, replace(tally, certified=finding.certified, lost=lost))
@@ -276,7 +284,7 @@ def _introducing(
     if current.told is None:
         return replace(record, answering=told), told, []
     told = replace(told, told_at=now)
-    return replace(record, answering=told), told, [teacher_changed(task, current.told, told, now)]
+    return replace(record, answering=told), told, [teacher_changed_event(task, current.told, told, now)]
 
 
 def _explaining(task: str, record: TaskState, config: Config, now: int) -> tuple[TaskState, list[Event]]:
@@ -285,4 +293,4 @@ def _explaining(task: str, record: TaskState, config: Config, now: int) -> tuple
     if found.told == config.target_agreement or not found.puts_out_of_reach(config):
         return record, []
     told = {**record.consistency, record.teacher: replace(found, told=config.target_agreement)}
-    return replace(record, consistency=told), [teacher_unsteady(task, found, config, now)]
+    return replace(record, consistency=told), [teacher_unsteady_event(task, found, config, now)]

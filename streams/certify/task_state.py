@@ -6,7 +6,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from schemas.messages import Teacher
-from streams.certify.consistency import Consistency, counted
+from streams.certify.consistency import Consistency, count_repeats
 from streams.certify.observations import LogPosition, Observations, TraceSeen
 
 _VERSIONS = 16
@@ -59,7 +59,7 @@ def name(teacher: Teacher) -> str:
     return f"{teacher.model} {teacher.prompt}"
 
 
-def foreign(record: TaskState, logs: Mapping[str, str]) -> bool:
+def foreign_positions(record: TaskState, logs: Mapping[str, str]) -> bool:
     """Whether it was folded from other topics than those that are read now.
 
     Args:
@@ -68,7 +68,7 @@ def foreign(record: TaskState, logs: Mapping[str, str]) -> bool:
     return any(_name(log) not in (_stream(log), logs[_stream(log)]) for log in record.positions)
 
 
-def adopted(record: TaskState, logs: Mapping[str, str]) -> TaskState:
+def adopt_positions(record: TaskState, logs: Mapping[str, str]) -> TaskState:
     """The record with its positions under the names of now; of one that is not foreign."""
     positions: dict[str, int] = {}
     for log, at in record.positions.items():
@@ -77,20 +77,20 @@ def adopted(record: TaskState, logs: Mapping[str, str]) -> TaskState:
     return replace(record, positions=positions)
 
 
-def begun_anew(record: TaskState) -> TaskState:
+def reset_state(record: TaskState) -> TaskState:
     """The record of one that has folded nothing; what certificates have spent stays spent, and who answers is
     known."""
     return TaskState(certificates=record.certificates, answering=record.answering)
 
 
-def unread(news: Observations, record: TaskState) -> Observations:
+def only_new(news: Observations, record: TaskState) -> Observations:
     """The news without what was folded before."""
     asked = [one for one in news.asked if not _read(one.place, record)]
     answered = [one for one in news.answered if not _read(one.place, record)]
     return Observations(asked, answered, news.handled)
 
 
-def past(record: TaskState, news: Observations) -> TaskState:
+def advanced(record: TaskState, news: Observations) -> TaskState:
     """The record once the news are folded."""
     positions = dict(record.positions)
     for place in (*(one.place for one in news.asked), *(one.place for one in news.answered)):
@@ -98,14 +98,14 @@ def past(record: TaskState, news: Observations) -> TaskState:
     return replace(record, positions=positions)
 
 
-def having(record: TaskState, versions: Iterable[str]) -> tuple[TaskState, tuple[str, ...]]:
+def with_versions(record: TaskState, versions: Iterable[str]) -> tuple[TaskState, tuple[str, ...]]:
     """The record with these versions among those that have a ledger, and the oldest over the limit."""
     new = [version for version in versions if version not in record.versions]
     every = (*record.versions, *new)
     return replace(record, versions=every[-_VERSIONS:]), every[:-_VERSIONS]
 
 
-def answering(record: TaskState, traces: Iterable[TraceSeen], now: int) -> TaskState:
+def with_teacher(record: TaskState, traces: Iterable[TraceSeen], now: int) -> TaskState:
     """The record with the teacher that gave the newest reply. Replies from the future count as from now."""
     current = record.answering
     for trace in traces:
@@ -118,10 +118,10 @@ def answering(record: TaskState, traces: Iterable[TraceSeen], now: int) -> TaskS
     return replace(record, answering=current)
 
 
-def repeated(record: TaskState, traces: Iterable[TraceSeen]) -> TaskState:
+def with_repeats(record: TaskState, traces: Iterable[TraceSeen]) -> TaskState:
     """The record with the answers to second questions."""
     answers = [(name(one.teacher), one.same) for one in traces if one.same is not None]
-    return replace(record, consistency=counted(record.consistency, answers))
+    return replace(record, consistency=count_repeats(record.consistency, answers))
 
 
 def _read(place: LogPosition, record: TaskState) -> bool:

@@ -14,7 +14,7 @@ from contextlib import aclosing
 from confluent_kafka import Consumer, Message
 
 from streams.errors import TopicReplaced
-from streams.kafka.replay import committed, replayed
+from streams.kafka.replay import committed_offsets, replay
 
 
 class TopicLog:
@@ -70,7 +70,7 @@ class TopicLog:
         Raises:
             KafkaFailed: the topic can't be read.
         """
-        found = await asyncio.to_thread(committed, self._onlooker, self.topic)
+        found = await asyncio.to_thread(committed_offsets, self._onlooker, self.topic)
         return {f"{self.name}:{partition}": offset for partition, offset in found.items()}
 
     async def since(
@@ -89,7 +89,7 @@ class TopicLog:
             int(log.removeprefix(prefix)): at for log, at in positions.items() if log.startswith(prefix)
         }
         reached: dict[int, int] = {}
-        async with aclosing(replayed(self._reader, self.topic, starts, reached, self.batch)) as batches:
+        async with aclosing(replay(self._reader, self.topic, starts, reached, self.batch)) as batches:
             async for messages in batches:
                 yield messages
         ends.update({f"{prefix}{partition}": offset for partition, offset in reached.items()})

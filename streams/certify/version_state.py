@@ -1,8 +1,8 @@
 """What is kept of one version's audits, and how an audit changes it. Nothing here follows from the rest.
 
 Counts are kept for each teacher that answered: another teacher makes another certificate. A certificate
-counts the audits below the lowest rate that its life may see (`models.certificate.kept`), which is fixed
-when it begins; where the operator goes below that, a new one begins. Each has a number of its own among all
+counts the audits below the lowest rate that its life may see (`models.certificate.in_thinned_sample`), which
+is fixed when it begins; where the operator goes below that, a new one begins. Each has a number of its own among all
 of its task, and spends the share of the error budget that goes with it.
 
 The alarm takes every audit once, whoever answers, in the order in which they are folded: with its reply, or
@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from msgspec import Struct
 from msgspec.structs import replace
 
-from models.certificate import Alarm, Certificate, kept
+from models.certificate import Alarm, Certificate, in_thinned_sample
 from schemas.config import AUTO, Config
 from streams.certify.evidence import Counts
 from streams.certify.observations import AuditReply
@@ -125,14 +125,14 @@ def lowest_rate(config: Config) -> float:
     return config.audit_rate if config.audit_rate != AUTO else min(config.audit_low, config.audit_high)
 
 
-def suits(tally: CertificateCounts, rate: float) -> bool:
+def rate_is_compatible(tally: CertificateCounts, rate: float) -> bool:
     """Whether the certificate may go on where the audit rate is `rate`, in [0, 1], or higher."""
     return rate >= tally.rate and (tally.audits > 0 or rate == tally.rate)
 
 
-def counted(tally: CertificateCounts, audit: AuditReply) -> CertificateCounts:
+def with_audit(tally: CertificateCounts, audit: AuditReply) -> CertificateCounts:
     """The tally with an audit, if that is part of its sample."""
-    if not kept(audit.draw, tally.rate):
+    if not in_thinned_sample(audit.draw, tally.rate):
         return tally
     return replace(
         tally,
@@ -142,10 +142,10 @@ def counted(tally: CertificateCounts, audit: AuditReply) -> CertificateCounts:
     )
 
 
-def silenced(ledger: VersionState, overdue: int, now: int, config: Config) -> VersionState:
+def with_overdue(ledger: VersionState, overdue: int, now: int, config: Config) -> VersionState:
     """The ledger once so many audits are overdue: the alarm takes those that it has not taken yet.
 
-    Their replies, when they come, are not for the alarm any more (`heard`).
+    Their replies, when they come, are not for the alarm any more (`with_reply`).
     """
     suspicion = ledger.suspicion
     for _ in range(overdue - ledger.silent):
@@ -153,7 +153,7 @@ def silenced(ledger: VersionState, overdue: int, now: int, config: Config) -> Ve
     return replace(ledger, suspicion=suspicion, silent=overdue)
 
 
-def heard(ledger: VersionState, audit: AuditReply, config: Config, *, overdue: bool) -> VersionState:
+def with_reply(ledger: VersionState, audit: AuditReply, config: Config, *, overdue: bool) -> VersionState:
     """The ledger with the alarm after the reply to an audit, which may be one that it has taken already."""
     if overdue and ledger.silent > 0:
         return replace(ledger, silent=ledger.silent - 1)

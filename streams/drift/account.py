@@ -7,7 +7,7 @@ from schemas.messages import Event, EventKind
 from streams.drift.windows import ScoreWindow
 
 
-def drift(task: str, window: ScoreWindow, found: Collection[Signal], asks: bool, at: int) -> Event:
+def drift_event(task: str, window: ScoreWindow, found: Collection[Signal], asks: bool, at: int) -> Event:
     """Requests no longer look like what a version has learned from."""
     asked = "a refit on traces from now on is asked for" if asks else "no refit is asked for"
     message = (

@@ -11,9 +11,9 @@ from collections.abc import Collection
 
 from mode import Service
 
-from models.drift import Signal, signals
+from models.drift import Signal, drift_signals
 from streams.clock import unix_ms
-from streams.drift.account import drift
+from streams.drift.account import drift_event
 from streams.drift.windows import ScoreWindow, ScoreWindows
 from streams.errors import StateUnavailable
 from streams.kafka.event_publisher import EventPublisher
@@ -58,7 +58,7 @@ class DriftWatch(Service):
         policy = self._live.task(name).policy
         if policy is None or policy.manifest.reference is not window.reference:
             return ()
-        return await asyncio.to_thread(signals, window.reference, window.counts, policy.manifest.labels)
+        return await asyncio.to_thread(drift_signals, window.reference, window.counts, policy.manifest.labels)
 
     def _untold(self, name: str, version: str, found: Collection[Signal]) -> list[Signal]:
         before, kinds = self._told.get(name, (version, frozenset[str]()))
@@ -71,7 +71,7 @@ class DriftWatch(Service):
         config = self._live.task(name).config
         # Without audits nothing could ever certify the refit, which would be waited for in vain.
         asks = config.refit.on_drift and audit_rate(config, certified=True) > 0.0
-        self._announcer.tell(drift(name, window, found, asks, unix_ms()))
+        self._announcer.tell(drift_event(name, window, found, asks, unix_ms()))
         if asks:
             try:
                 await self._refits.ask(name, window.since, f"drift: {'; '.join(s.sentence for s in found)}")

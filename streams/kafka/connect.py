@@ -39,7 +39,7 @@ def open_reader(settings: Settings) -> Consumer:
     return Consumer(reader_options(settings))
 
 
-def open_onlooker(settings: Settings, role: str) -> Consumer:
+def open_group_observer(settings: Settings, role: str) -> Consumer:
     """A consumer that can be asked how far a role's group has read. It must not subscribe to anything."""
     return Consumer(consumer_options(settings, f"{settings.prefix}.{role}"))
 

@@ -27,7 +27,7 @@ def headers_of(message: Message) -> Headers:
     return list(headers.items()) if isinstance(headers, dict) else headers
 
 
-def carried(message: Message) -> Headers | None:
+def copied_headers(message: Message) -> Headers | None:
     """W3C trace context and CloudEvents headers, which go with a request to its label."""
     headers = headers_of(message)
     return [header for header in headers if header[0].startswith(_FOLLOWS)] or None if headers else None

@@ -11,7 +11,7 @@ _PROMPTLY = 15.0
 _PATIENCE = 0.5
 
 
-async def replayed(
+async def replay(
     connect: Callable[[], Consumer], topic: str, starts: Mapping[int, int], ends: dict[int, int], batch: int
 ) -> AsyncGenerator[list[Message], None]:
     """Batches of committed messages, in order within each partition.
@@ -37,7 +37,7 @@ async def replayed(
         await asyncio.to_thread(consumer.close)
 
 
-def committed(connect: Callable[[], Consumer], topic: str) -> dict[int, int]:
+def committed_offsets(connect: Callable[[], Consumer], topic: str) -> dict[int, int]:
     """The next offset that a group would read, of each partition that it has read from.
 
     Args:

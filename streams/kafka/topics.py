@@ -28,14 +28,14 @@ class TopicSpec:
     options: dict[str, str]
 
 
-def wanted(topics: Topics) -> list[TopicSpec]:
+def topic_specs(topics: Topics) -> list[TopicSpec]:
     """All topics. Traces are the source of truth and are kept; config is kept by key."""
     kept = {topics.traces: {"retention.ms": "-1"}, topics.config: {"cleanup.policy": "compact"}}
     week = {"retention.ms": str(7 * _DAY)}
     return [TopicSpec(name, kept.get(name, week)) for name in topics.all()]
 
 
-def ensure(settings: Settings) -> list[str]:
+def create_missing(settings: Settings) -> list[str]:
     """Make the topics that are missing; their names. Those that exist stay as they are.
 
     Raises:
@@ -44,7 +44,7 @@ def ensure(settings: Settings) -> list[str]:
     admin = AdminClient(admin_options(settings))
     try:
         present = admin.list_topics(timeout=_PROMPTLY).topics
-        missing = [topic for topic in wanted(settings.topics) if topic.name not in present]
+        missing = [topic for topic in topic_specs(settings.topics) if topic.name not in present]
         if not missing:
             return []
         futures = admin.create_topics(
@@ -88,7 +88,7 @@ class TopicIds:
         return AdminClient(admin_options(self._settings))
 
 
-def touch(settings: Settings) -> None:
+def trigger_auto_create(settings: Settings) -> None:
     """Bring the topics into being on a broker that makes them when they are first asked for."""
     admin = AdminClient(admin_options(settings))
     for name in settings.topics.all():

@@ -32,12 +32,12 @@ from streams.certify.observations import (
     TRACES,
     AlarmAnswered,
     Observations,
-    deferred,
-    ends,
-    traced,
+    end_offsets,
+    observe_deferrals,
+    observe_traces,
 )
-from streams.certify.step import Step, turn
-from streams.certify.task_state import adopted, foreign
+from streams.certify.step import Step, step
+from streams.certify.task_state import adopt_positions, foreign_positions
 from streams.certify.topic_log import TopicLog
 from streams.errors import KafkaFailed, StateUnavailable, TopicReplaced
 from streams.kafka.batch import Batch, Outgoing
@@ -117,10 +117,10 @@ class AuditCertifier(Service):
         """
         traces, outgoing = self._dead_letters.decoded(TRACE, messages)
         log_name = self._logs[TRACES].name
-        for task, news in traced(traces, self._auditor, log_name).items():
+        for task, news in observe_traces(traces, self._auditor, log_name).items():
             await self._fold(task, news)
         await self._candidates.judge(traces)
-        await self._marks.advance(ends(log_name, messages))
+        await self._marks.advance(end_offsets(log_name, messages))
         return outgoing
 
     async def asked(self, messages: Sequence[Message]) -> None:
@@ -131,9 +131,9 @@ class AuditCertifier(Service):
         """
         deferrals, _ = self._dead_letters.decoded(DEFERRAL, messages)
         log_name = self._logs[DEFERRALS].name
-        for task, news in deferred(deferrals, log_name).items():
+        for task, news in observe_deferrals(deferrals, log_name).items():
             await self._fold(task, news)
-        await self._marks.advance(ends(log_name, messages))
+        await self._marks.advance(end_offsets(log_name, messages))
 
     async def look(self) -> None:
         """Give every task a turn without news, after reading again what Redis has lost.
@@ -196,15 +196,15 @@ class AuditCertifier(Service):
             if not marks.ours(folded) if rebuilding else marks.lost(folded, known):
                 raise StateUnavailable("Redis has lost what certify had folded")
             names = {stream: one.name for stream, one in self._logs.items()}
-            if foreign(reading.held.record, names):
+            if foreign_positions(reading.held.record, names):
                 await self._recognise()
                 log.warning("what was folded of task %s is of topics that are gone: begun anew", task)
                 if await self._audits.begin_anew(task, reading):
                     await self._marks.forget()
                 continue
-            held = replace(reading.held, record=adopted(reading.held.record, names))
+            held = replace(reading.held, record=adopt_positions(reading.held.record, names))
             complete = folded.rebuilding is None
-            outcome = turn(task, held, news, config, now, complete=complete)
+            outcome = step(task, held, news, config, now, complete=complete)
             if not outcome.changes(reading.held) or await self._audits.write(task, reading, outcome):
                 await self._tell(task, outcome, rebuilding=rebuilding)
                 return
@@ -263,9 +263,9 @@ class AuditCertifier(Service):
     def _news(self, stream: str, messages: Sequence[Message]) -> dict[str, Observations]:
         if stream == TRACES:
             traces, _ = self._dead_letters.decoded(TRACE, messages)
-            return traced(traces, self._auditor, self._logs[TRACES].name)
+            return observe_traces(traces, self._auditor, self._logs[TRACES].name)
         deferrals, _ = self._dead_letters.decoded(DEFERRAL, messages)
-        return deferred(deferrals, self._logs[DEFERRALS].name)
+        return observe_deferrals(deferrals, self._logs[DEFERRALS].name)
 
 
 def install(app: App, traces: BatchChannel, deferrals: BatchChannel, certifier: AuditCertifier) -> None:

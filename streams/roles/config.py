@@ -32,7 +32,7 @@ READER = "config"
 STAGE = "config-events"
 
 
-def parsed(raw: bytes | None) -> Override:
+def parse_message(raw: bytes | None) -> Override:
     """What a config message sets.
 
     Raises:
@@ -52,21 +52,21 @@ def _embedder_problems(fields: Mapping[str, Any]) -> list[str]:
     return []
 
 
-def read(message: Message) -> tuple[str, Override]:
+def read_config(message: Message) -> tuple[str, Override]:
     """The task (or `*`) that a config message is for, and what it sets.
 
     Raises:
         InvalidConfig: naming every problem.
     """
     task = task_of(message.key())
-    return task, parsed(as_bytes(message.value()))
+    return task, parse_message(as_bytes(message.value()))
 
 
-def applied(messages: Iterable[Message], live: Tasks) -> None:
+def apply_config(messages: Iterable[Message], live: Tasks) -> None:
     """Lay each valid message over the defaults; an invalid one changes nothing."""
     for message in messages:
         try:
-            live.configure(*read(message))
+            live.configure(*read_config(message))
         except InvalidConfig as error:
             log.warning("a config message is ignored: %s", error)
 
@@ -74,7 +74,7 @@ def applied(messages: Iterable[Message], live: Tasks) -> None:
 def answer(message: Message, now: int) -> Event:
     """The event that says what became of a config message."""
     try:
-        task, override = read(message)
+        task, override = read_config(message)
     except InvalidConfig as error:
         key = (key_of(message) or b"").decode(errors="replace")
         return Event(
@@ -102,7 +102,7 @@ def install_reader(app: App, channel: BatchChannel, live: Tasks) -> None:
     async def config(batches: StreamT[Batch]) -> None:
         async for batch in batches:
             with batch.settled():
-                applied(batch.messages, live)
+                apply_config(batch.messages, live)
 
 
 def install_events(app: App, channel: BatchChannel, topics: Topics) -> None:

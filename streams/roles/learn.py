@@ -24,7 +24,7 @@ from streams.clock import unix_ms
 from streams.kafka.batch import Batch, Outgoing
 from streams.kafka.channel import BatchChannel
 from streams.kafka.dead_letters import DeadLetters
-from streams.kafka.message import carried, key_of, time_of
+from streams.kafka.message import copied_headers, key_of, time_of
 from streams.sampling import Sampler
 from streams.state.reply_dedup import ReplyDedup, ReplyPosition
 from streams.tasks import Tasks
@@ -78,7 +78,7 @@ def trace_of(reply: Reply, label: str, replied_at: int) -> Trace:
     )
 
 
-def asked_again(reply: Reply, label: str) -> Deferral:
+def repeat_deferral(reply: Reply, label: str) -> Deferral:
     """The same request for the teacher once more. What the surrogate makes of it plays no part."""
     return replace(
         reply.deferral,
@@ -129,7 +129,7 @@ class ReplyRecorder:
         return outgoing
 
     def _outcome(self, reply: Reply, message: Message, now: int) -> list[Outgoing]:
-        key, headers, deferral = key_of(message), carried(message), reply.deferral
+        key, headers, deferral = key_of(message), copied_headers(message), reply.deferral
         if deferral.first is None and deferral.reason is Reason.REPEAT:
             return [
                 self._dead_letters.letter(message, "the deferral is not echoed whole: `first` is missing")
@@ -146,7 +146,7 @@ class ReplyRecorder:
             trace = trace_of(reply, reply.label, time_of(message))
             outgoing.append(Outgoing(self._topics.traces, key, TRACE.encode(trace), headers))
             if self._repeats(deferral):
-                again = asked_again(reply, reply.label)
+                again = repeat_deferral(reply, reply.label)
                 outgoing.append(Outgoing(self._topics.deferrals, key, DEFERRAL.encode(again), headers))
         return outgoing
 

@@ -26,10 +26,10 @@ from streams.drift.windows import ScoreWindows
 from streams.kafka.batch import Batch, Outgoing
 from streams.kafka.channel import BatchChannel
 from streams.kafka.dead_letters import DeadLetters
-from streams.kafka.message import carried, key_of, time_of
-from streams.routing.decisions import Decision, verdicts
-from streams.routing.encoded_batch import encoded_verdicts
-from streams.routing.features import BatchVectors, brought, problem
+from streams.kafka.message import copied_headers, key_of, time_of
+from streams.routing.decisions import Decision, decide
+from streams.routing.encoded_batch import decide_encoded
+from streams.routing.features import BatchVectors, feature_error, request_features
 from streams.sampling import Sampler
 from streams.tasks import Task, Tasks
 
@@ -74,10 +74,10 @@ class Router:
 
     async def _answers(self, task: Task, group: list[Arrival], now: int) -> list[Outgoing]:
         outgoing: list[Outgoing] = []
-        rows = brought([request for request, _ in group], task)
+        rows = request_features([request for request, _ in group], task)
         if rows is None:
             group, outgoing = self._sound(task, group)
-            rows = brought([request for request, _ in group], task)
+            rows = request_features([request for request, _ in group], task)
         allotted, vectors = self._allotted(task, group), None
         if rows is not None and rows.texts is not None and task.embedder is not None:
             found, vectors = await self._encoded(task, task.embedder, rows.texts, allotted, group)
@@ -85,7 +85,7 @@ class Router:
             if vectors is not None and now_stands != task:  # a breaker that has opened holds for these too
                 return outgoing + await self._answers(now_stands, group, now)
         else:
-            found = verdicts(task, rows, len(group), allotted)
+            found = decide(task, rows, len(group), allotted)
         self.traffic.count(task, found, now)
         for place, (arrival, verdict) in enumerate(zip(group, found, strict=True)):
             outgoing += self._answer(task, arrival, verdict, now, vectors.packed(place) if vectors else None)
@@ -102,11 +102,11 @@ class Router:
         """The verdicts on texts whose vectors have to be made, and the vectors where that worked."""
         audited = [self._auditor.draws(request.id, task.audit_rate) for request, _ in group]
         try:
-            return await encoded_verdicts(task, embedder, texts, allotted, audited)
+            return await decide_encoded(task, embedder, texts, allotted, audited)
         except EmbedderError as error:
             log.error("%d requests of task %s are deferred: %s", len(texts), task.name, error)
         self._live.close(embedder)
-        return verdicts(task, None, len(texts), allotted), None
+        return decide(task, None, len(texts), allotted), None
 
     def _allotted(self, task: Task, group: Iterable[Arrival]) -> list[bool]:
         """Which requests a canary decides: another keyed hash of their ids than that of the audits."""
@@ -119,7 +119,7 @@ class Router:
     def _sound(self, task: Task, group: Iterable[Arrival]) -> tuple[list[Arrival], list[Outgoing]]:
         sound, refused = [], []
         for request, message in group:
-            reason = problem(request, task)
+            reason = feature_error(request, task)
             if reason is None:
                 sound.append((request, message))
             else:
@@ -131,7 +131,7 @@ class Router:
     ) -> list[Outgoing]:
         """The messages that one request causes: a label, a deferral, or both when it is audited."""
         request, message = arrival
-        key, headers, at = key_of(message), carried(message), time_of(message)
+        key, headers, at = key_of(message), copied_headers(message), time_of(message)
         inclusion = task.audit_rate
         audited = self._auditor.draws(request.id, inclusion)
         outgoing = []

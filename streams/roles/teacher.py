@@ -16,7 +16,7 @@ from schemas.names import Topics
 from streams.kafka.batch import Batch, Outgoing
 from streams.kafka.channel import BatchChannel
 from streams.kafka.dead_letters import DeadLetters
-from streams.kafka.message import carried, key_of
+from streams.kafka.message import copied_headers, key_of
 from streams.tasks import Tasks
 from streams.teacher.client import TeacherClient
 
@@ -46,7 +46,7 @@ class TeacherRole:
         )
         for reply, (_, message) in zip(replies, deferrals, strict=True):
             value = REPLY.encode(reply)
-            outgoing.append(Outgoing(self._topics.replies, key_of(message), value, carried(message)))
+            outgoing.append(Outgoing(self._topics.replies, key_of(message), value, copied_headers(message)))
         return outgoing
 
 

@@ -36,9 +36,9 @@ from streams.state.refit_queue import RefitQueue, RefitRequest
 from streams.state.registry import Registry
 from streams.tasks import Task, Tasks
 from streams.trainer.refit import RefitPlan, RefitRunner
-from streams.trainer.trace_selection import TraceCutoffs, certifying, too_few
-from streams.trainer.trigger import RefitAsked, RefitAttempt, due, full, requested
-from streams.trainer.window import TraceWindow, usable
+from streams.trainer.trace_selection import TraceCutoffs, certifying_traces, too_few
+from streams.trainer.trigger import RefitAsked, RefitAttempt, refit_due, request_due, window_full
+from streams.trainer.window import TraceWindow, usable_traces
 
 log = logging.getLogger(__name__)
 
@@ -151,10 +151,10 @@ class Trainer(Service):
 
     async def _look(self, task: Task, window: TraceWindow) -> None:
         asked, attempt = self._asked.get(task.name, []), self._attempts[task.name]
-        grown = due(window.seen, attempt, task.config, time.monotonic())
+        grown = refit_due(window.seen, attempt, task.config, time.monotonic())
         if not asked and not grown:
             return
-        seen, traces = window.seen, usable(window, task.config)
+        seen, traces = window.seen, usable_traces(window, task.config)
         if len(traces) < task.config.refit.at_least:
             return
         try:
@@ -181,9 +181,9 @@ class Trainer(Service):
         stopped = posture.breaker.open
         if asked:
             since = TraceCutoffs(max([posture.certify_from, *(request.since for request in asked)]), teacher)
-            window, fresh = self._windows[task.name], certifying(traces, task.config, since)
-            tried = RefitAsked(since.certify, fresh, full(len(window), fresh, task.config.refit))
-            if requested(tried, window.seen, self._attempts[task.name], task.config, time.monotonic()):
+            window, fresh = self._windows[task.name], certifying_traces(traces, task.config, since)
+            tried = RefitAsked(since.certify, fresh, window_full(len(window), fresh, task.config.refit))
+            if request_due(tried, window.seen, self._attempts[task.name], task.config, time.monotonic()):
                 return RefitPlan(task, traces, since, stopped, tried)
         since = TraceCutoffs(posture.certify_from, teacher)
         more = stopped or audit_rate(task.config, certified=True) > 0.0

@@ -18,11 +18,11 @@ from streams.kafka.event_publisher import EventPublisher
 from streams.state.refit_queue import RefitQueue
 from streams.state.registry import Registry
 from streams.tasks import Tasks
-from streams.versions.culprit import culprit
-from streams.versions.events import alarm, label_blocked
-from streams.versions.lifecycle import states
+from streams.versions.culprit import label_to_blame
+from streams.versions.events import alarm_event, version_label_blocked_event
+from streams.versions.lifecycle import stages
 from streams.versions.serving_state import ServingState
-from streams.versions.transitions import alarmed, concerns, may_answer, restorable
+from streams.versions.transitions import after_alarm, alarm_concerns, may_answer, restorable_versions
 
 log = logging.getLogger(__name__)
 
@@ -44,15 +44,15 @@ class AlarmResponse:
 
     async def __call__(self, task: str, version: str, evidence: AlarmEvidence) -> bool:
         posture = await self._registry.posture(task)
-        if not concerns(posture, version):
+        if not alarm_concerns(posture, version):
             await self._stop(task, version, evidence, posture)
             return False
         config = self._live.task(task).config
-        label = culprit(evidence, config.label_floor, config.delta)
+        label = label_to_blame(evidence, config.label_floor, config.delta)
         if label is not None and label not in await self._registry.blocked(task, version):
             await self._refits.ask(task, _since(evidence), f"`{label}` is blocked: the teacher disagrees")
             await self._registry.block(task, version, label)
-            self._announcer.tell(label_blocked(task, version, label, evidence, unix_ms()))
+            self._announcer.tell(version_label_blocked_event(task, version, label, evidence, unix_ms()))
             return True
         await self._stop(task, version, evidence, posture)
         return False
@@ -65,12 +65,12 @@ class AlarmResponse:
         if may_answer(posture, version) and (posture.active is None or posture.active.version == version):
             await self._refits.ask(task, since, reason)
         change = await self._registry.change(
-            task, lambda found: alarmed(found, version, restored, since, reason, now)
+            task, lambda found: after_alarm(found, version, restored, since, reason, now)
         )
         if change is None:
             return
         if may_answer(posture, version):
-            self._announcer.tell(alarm(task, version, evidence, change, now))
+            self._announcer.tell(alarm_event(task, version, evidence, change, now))
         else:
             log.warning(
                 "%s of task %s is not live, and stopped wherever it still answers: %s", version, task, reason
@@ -78,8 +78,8 @@ class AlarmResponse:
 
     async def _restorable(self, task: str, posture: ServingState) -> str | None:
         kept = await self._registry.kept(task)
-        known = states(await self._registry.history(task))
-        for version in restorable(posture, kept, known):
+        known = stages(await self._registry.history(task))
+        for version in restorable_versions(posture, kept, known):
             if await self._stands(task, version):
                 return version
         return None

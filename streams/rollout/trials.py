@@ -12,13 +12,13 @@ from streams.kafka.event_publisher import EventPublisher
 from streams.state.registry import Registry
 from streams.state.trial_counts import CheckedAnswer, TrialCounts
 from streams.tasks import Tasks
-from streams.versions.events import moved
-from streams.versions.transitions import concluded
+from streams.versions.events import transition_event
+from streams.versions.transitions import conclude_trial
 
 Version = tuple[str, str]
 
 
-def checked_of(traces: Iterable[tuple[Trace, Message]]) -> dict[Version, list[CheckedAnswer]]:
+def checked_answer(traces: Iterable[tuple[Trace, Message]]) -> dict[Version, list[CheckedAnswer]]:
     """What the teacher has said of candidates' answers, for each (task, policy version)."""
     found: defaultdict[Version, list[CheckedAnswer]] = defaultdict(list)
     for trace, message in traces:
@@ -46,14 +46,14 @@ class TrialJudge:
         Raises:
             StateUnavailable: Redis is away; the batch is to be read again.
         """
-        for (task, version), checked in checked_of(traces).items():
+        for (task, version), checked in checked_answer(traces).items():
             await self._conclude(task, version, await self._trials.fold(task, version, checked))
 
     async def _conclude(self, task: str, version: str, trial: Counts) -> None:
         config, now = self._live.task(task).config, unix_ms()
         change = await self._registry.change(
             task,
-            lambda found: concluded(found, version, trial, config.target_agreement, config.delta, now),
+            lambda found: conclude_trial(found, version, trial, config.target_agreement, config.delta, now),
         )
         if change is not None:
-            self._announcer.tell(moved(task, change, now))
+            self._announcer.tell(transition_event(task, change, now))

@@ -39,7 +39,7 @@ class Decision(NamedTuple):
     shadow: Guess | None = None
 
 
-def verdicts(
+def decide(
     task: Task,
     rows: Features | None,
     count: int,
@@ -94,10 +94,10 @@ def _asked(
     except PolicyError:
         log.exception("policy %s of task %s failed: deferring", surrogate.version, task.name)
         return [(Reason.UNCERTIFIED, None)] * count
-    return opinions(surrogate, scores)
+    return guesses(surrogate, scores)
 
 
-def opinions(surrogate: ServingPolicy, scores: Scores) -> list[Opinion]:
+def guesses(surrogate: ServingPolicy, scores: Scores) -> list[Opinion]:
     """What the surrogate would do with each row that it has scored."""
     manifest = surrogate.policy.manifest
     familiar = (scores.novelty <= manifest.novelty_limit).tolist()

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from models.embedders.contract import Embedder
 from models.errors import EmbedderError, TextRefused
 from schemas.messages import Reason
-from streams.routing.decisions import Decision, verdicts
-from streams.routing.features import BatchVectors, encoded
+from streams.routing.decisions import Decision, decide
+from streams.routing.features import BatchVectors, encode_features
 from streams.tasks import Task
 
 log = logging.getLogger(__name__)
@@ -29,7 +29,7 @@ LIMIT = 15.0
 """Seconds from the batch's beginning after which no part begins, and none may end. A transaction has 30."""
 
 
-async def encoded_verdicts(
+async def decide_encoded(
     task: Task,
     embedder: Embedder,
     texts: Sequence[str],
@@ -42,7 +42,7 @@ async def encoded_verdicts(
     of what becomes a trace, so that the next fit has it: of all that is deferred or audited.
 
     Args:
-        allotted: see `verdicts`.
+        allotted: see `decide`.
         audited: for each text whether the teacher is asked, whatever becomes of it.
 
     Raises:
@@ -61,7 +61,7 @@ async def encoded_verdicts(
         log.warning("%s refuses %d of %d texts: they are deferred", embedder.id, refused, len(texts))
     if rest := len(texts) - len(found):
         log.warning("%s had no time for %d of %d texts: they are deferred", embedder.id, rest, len(texts))
-        found += verdicts(task, None, rest, allotted[len(found) :])
+        found += decide(task, None, rest, allotted[len(found) :])
     return found, vectors
 
 
@@ -84,8 +84,8 @@ class _EncodedPart:
 
     def verdicts(self) -> list[Decision]:
         """Raises EmbedderError."""
-        rows = encoded(self.task, self.vectors, self.places)
-        found = verdicts(self.task, rows, len(self), self._allotted, self._embed)
+        rows = encode_features(self.task, self.vectors, self.places)
+        found = decide(self.task, rows, len(self), self._allotted, self._embed)
         asked = [
             place
             for place, verdict in zip(self.places, found, strict=True)
@@ -97,7 +97,7 @@ class _EncodedPart:
     def refused(self) -> list[Decision]:
         """The one text is refused by the encoder."""
         self.vectors.refuse(self.places.start)
-        return verdicts(self.task, None, 1, self._allotted)
+        return decide(self.task, None, 1, self._allotted)
 
     @property
     def _allotted(self) -> Sequence[bool]:

@@ -14,7 +14,7 @@ from schemas.vectors import Wire, matrix, vector
 from streams.tasks import Task
 
 
-def problem(request: Request, task: Task) -> str | None:
+def feature_error(request: Request, task: Task) -> str | None:
     """Why the task's embedder can do nothing with the request; None where it can."""
     spec = task.config.embedder
     if needs_text(spec) and request.text is None:
@@ -30,7 +30,7 @@ def problem(request: Request, task: Task) -> str | None:
     return None
 
 
-def brought(requests: Sequence[Request], task: Task) -> Features | None:
+def request_features(requests: Sequence[Request], task: Task) -> Features | None:
     """What the requests bring of what the policy scores, a row a request; None where one brings too little.
 
     Where an encoder makes the vectors, these are the texts that it makes them of.
@@ -86,7 +86,7 @@ class BatchVectors:
         return self._rows[place].astype("<f4").tobytes() if self._made[place] else None
 
 
-def encoded(task: Task, vectors: BatchVectors, places: Sequence[int]) -> Features:
+def encode_features(task: Task, vectors: BatchVectors, places: Sequence[int]) -> Features:
     """What the policy scores of some of the texts; the texts alone where it asks for vectors by itself.
 
     Raises:

@@ -21,7 +21,7 @@ from streams.certify.evidence import Counts
 from streams.certify.pending_audits import MOST, PendingAudits
 from streams.certify.status import CertificateStatus
 from streams.certify.step import Snapshot, Step, VersionChange
-from streams.certify.task_state import TaskState, begun_anew
+from streams.certify.task_state import TaskState, reset_state
 from streams.certify.version_state import VersionState
 from streams.errors import StateUnavailable
 from streams.state.connection import Connection, as_text
@@ -109,13 +109,13 @@ class AuditStore:
     async def begin_anew(self, task: str, reading: AuditsRead) -> bool:
         """Give up what was folded of a task; False where somebody else has written since it was read."""
         record = reading.held.record
-        return await self.write(task, reading, Step(begun_anew(record), {}, record.versions, announced=True))
+        return await self.write(task, reading, Step(reset_state(record), {}, record.versions, announced=True))
 
     async def finding(self, task: str, version: str) -> CertificateStatus:
         """What the audits of a version say; nothing of one without audits."""
         with self._connection.reached() as redis:
             fields = await redis.hgetall(self._keys.audits(task, version))
-        return findings.read({as_text(name): as_text(value) for name, value in fields.items()})
+        return findings.decode_status({as_text(name): as_text(value) for name, value in fields.items()})
 
     async def stands(self, task: str, version: str) -> bool:
         """Whether a version may be returned to."""
@@ -154,7 +154,7 @@ class AuditStore:
 
     def _of_version(self, task: str, version: str, outcome: VersionChange) -> Iterable[Command]:
         keys, noted = self._keys, outcome.noted
-        shown = [word for item in findings.written(outcome.finding).items() for word in item]
+        shown = [word for item in findings.encode_status(outcome.finding).items() for word in item]
         ledger = msgspec.json.encode(outcome.ledger)
         yield "HSET", keys.audits(task, version), "ledger", ledger, *shown
         asked = keys.asked(task, version)
@@ -185,7 +185,9 @@ def _versions(
             surplus=round(-surplus[0][1]) - 1 if surplus and answered > MOST else None,
             scores={one: score for one, score in zip(requests, scores[1:], strict=True) if score is not None},
         )
-        finding = findings.read({name: as_text(value) for name, value in shown.items()}) if raw else None
+        finding = (
+            findings.decode_status({name: as_text(value) for name, value in shown.items()}) if raw else None
+        )
         yield version, _decoded(_LEDGER, raw), finding, awaited
 
 

@@ -18,7 +18,7 @@ from streams.state.serving_state import (
 )
 from streams.versions.lifecycle import Transition, VersionStage
 from streams.versions.serving_state import AT_ONCE, ActiveVersion, PromotionPlan, ServingChange, ServingState
-from streams.versions.transitions import may_answer, published
+from streams.versions.transitions import may_answer, publish
 
 _LISTEN = 1.0
 _MADE, _OUTDATED = 1, -1
@@ -132,7 +132,7 @@ class Registry:
 
         def decide(found: ServingState) -> ServingChange:
             since = found.certify_from if certify_from is None else certify_from
-            return published(found, version, token, plan, since, "it passed the offline gate", now)
+            return publish(found, version, token, plan, since, "it passed the offline gate", now)
 
         change = await self.change(task, decide, token, files)
         if change is None:

@@ -71,10 +71,10 @@ def commands_for(keys: Keys, task: str, before: ServingState, change: ServingCha
             found.append(Command("DEL", key))
         if was != fields and fields:
             found.append(Command("HSET", key, tuple(word for field in fields.items() for word in field)))
-    return found + recorded(keys, task, change.moves)
+    return found + history_entries(keys, task, change.moves)
 
 
-def recorded(keys: Keys, task: str, moves: Sequence[Transition]) -> list[Command]:
+def history_entries(keys: Keys, task: str, moves: Sequence[Transition]) -> list[Command]:
     """Puts moves at the end of the task's history."""
     if not moves:
         return []

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from schemas.config import TeacherConfig
 from streams.errors import TeacherMisconfigured
-from streams.teacher.answer import quoted
+from streams.teacher.answer import quote
 
 _NEEDS_KEY = "api.openai.com"
 _NO_KEY = "none"
@@ -28,7 +28,7 @@ class Address:
         return urlsplit(self.url).hostname or ""
 
 
-def addressed(config: TeacherConfig) -> Address:
+def address_of(config: TeacherConfig) -> Address:
     """The URL and model of the settings.
 
     Raises:
@@ -45,7 +45,7 @@ def addressed(config: TeacherConfig) -> Address:
         )
     if not _is_http(config.url):
         raise TeacherMisconfigured(
-            f"`teacher.url`: {quoted(config.url)} is no URL that can be asked, e.g. http://localhost:8000/v1"
+            f"`teacher.url`: {quote(config.url)} is no URL that can be asked, e.g. http://localhost:8000/v1"
         )
     return Address(config.url, config.model)
 

@@ -24,7 +24,7 @@ class _Structured(msgspec.Struct):
     label: str
 
 
-def read(said: str, labels: Sequence[str]) -> str:
+def parse_answer(said: str, labels: Sequence[str]) -> str:
     """The one label that was meant: from `{"label": ...}` or from plain text.
 
     With no labels given, any answer on a single line of at most 256 characters is one.
@@ -35,7 +35,7 @@ def read(said: str, labels: Sequence[str]) -> str:
     if not said.strip():
         raise UnreadableAnswer("the model said nothing")
     if len(said) > _LONGEST_ANSWER:
-        raise UnreadableAnswer(f"the model said {quoted(said)}, {len(said)} characters where a label was due")
+        raise UnreadableAnswer(f"the model said {quote(said)}, {len(said)} characters where a label was due")
     if said in labels:
         return said
     structured = _structured(said)
@@ -43,7 +43,7 @@ def read(said: str, labels: Sequence[str]) -> str:
     return _chosen(answer, labels, said) if labels else _short(_bare(answer), said)
 
 
-def quoted(said: str) -> str:
+def quote(said: str) -> str:
     """What was said, in quotes and cut to fit in a message."""
     cut = said if len(said) <= _LONGEST_QUOTE else f"{said[:_LONGEST_QUOTE]}…"
     return repr(cut)
@@ -56,15 +56,15 @@ def _chosen(answer: str, labels: Sequence[str], said: str) -> str:
         if len(fitting) == 1:
             return fitting.pop()
         if fitting:
-            raise UnreadableAnswer(f"the model said {quoted(said)}, which fits {len(fitting)} of the labels")
-    raise UnreadableAnswer(f"the model said {quoted(said)}, which is none of the {len(set(labels))} labels")
+            raise UnreadableAnswer(f"the model said {quote(said)}, which fits {len(fitting)} of the labels")
+    raise UnreadableAnswer(f"the model said {quote(said)}, which is none of the {len(set(labels))} labels")
 
 
 def _short(answer: str, said: str) -> str:
     empty = not answer.strip(_WRAPPING)
     if empty or len(answer) > _LONGEST_LABEL or len(answer.splitlines()) != 1 or answer.startswith("{"):
         raise UnreadableAnswer(
-            f"the model said {quoted(said)}, which is not one line of at most {_LONGEST_LABEL} characters"
+            f"the model said {quote(said)}, which is not one line of at most {_LONGEST_LABEL} characters"
         )
     return answer
 

@@ -16,11 +16,11 @@ from weakref import WeakValueDictionary
 from schemas.config import TeacherConfig
 from schemas.messages import Deferral, Reply, Teacher, Usage
 from streams.errors import TeacherError, UnreadableAnswer
-from streams.teacher.address import addressed
-from streams.teacher.answer import read
+from streams.teacher.address import address_of
+from streams.teacher.answer import parse_answer
 from streams.teacher.endpoint import Endpoints, ModelOutput
-from streams.teacher.failures import overdue
-from streams.teacher.prompt import messages, prompt_hash, reminded
+from streams.teacher.failures import is_overdue
+from streams.teacher.prompt import messages, prompt_hash, with_reminder
 
 DEADLINE = 120.0
 PATIENCE = 900.0
@@ -59,7 +59,7 @@ class TeacherClient:
         except TimeoutError:
             asked = spent.milliseconds() is not None
             limit = self._deadline if asked else self._patience
-            error = overdue(limit if asked else 0.0, limit, config)
+            error = is_overdue(limit if asked else 0.0, limit, config)
         except TeacherError as failure:
             error = str(failure)
         return Reply(
@@ -87,7 +87,7 @@ class TeacherClient:
         await self.aclose()
 
     async def _label(self, deferral: Deferral, config: TeacherConfig, spent: "_CallCost") -> str:
-        address = addressed(config)
+        address = address_of(config)
         question = messages(deferral.request.text, config)
         slot = self._slot(deferral.request.task, config.concurrency)
         async with asyncio.timeout(self._patience):
@@ -97,9 +97,9 @@ class TeacherClient:
             async with asyncio.timeout(self._deadline):
                 said = spent.on(await self._endpoints.complete(address, question, config))
                 try:
-                    return read(said, config.labels)
+                    return parse_answer(said, config.labels)
                 except UnreadableAnswer:
-                    again = reminded(question, said, config.labels)
+                    again = with_reminder(question, said, config.labels)
                 said = spent.on(await self._endpoints.complete(address, again, config))
                 return _read_at_last(said, config)
         finally:
@@ -141,7 +141,7 @@ class _CallCost:
 
 def _read_at_last(said: str, config: TeacherConfig) -> str:
     try:
-        return read(said, config.labels)
+        return parse_answer(said, config.labels)
     except UnreadableAnswer as error:
         raise UnreadableAnswer(
             f"{error}, and that twice: make `teacher.prompt` say more clearly what may be answered, "

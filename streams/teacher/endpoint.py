@@ -20,8 +20,8 @@ from schemas.config import TeacherConfig
 from schemas.messages import Usage
 from streams.errors import TeacherFailed, TeacherMisconfigured
 from streams.teacher.address import Address, api_key
-from streams.teacher.answer import quoted
-from streams.teacher.failures import described
+from streams.teacher.answer import quote
+from streams.teacher.failures import describe_failure
 from streams.teacher.prompt import Messages, answer_format
 
 _log = logging.getLogger(__name__)
@@ -53,7 +53,7 @@ class Endpoints:
         try:
             return _parsed(await self._asked(client, address, messages, config), address)
         except (openai.OpenAIError, UnicodeError) as error:
-            raise TeacherFailed(f"{address}: {described(error, config)}") from error
+            raise TeacherFailed(f"{address}: {describe_failure(error, config)}") from error
 
     async def aclose(self) -> None:
         """Close every connection."""
@@ -110,7 +110,7 @@ def _connected(address: Address, config: TeacherConfig, key: str) -> openai.Asyn
             base_url=address.url, api_key=key, timeout=config.timeout, max_retries=config.retries
         )
     except httpx2.InvalidURL as error:
-        raise TeacherMisconfigured(f"`teacher.url`: {quoted(address.url)} is no URL: {error}") from error
+        raise TeacherMisconfigured(f"`teacher.url`: {quote(address.url)} is no URL: {error}") from error
 
 
 async def _posted(
@@ -134,7 +134,7 @@ def _parsed(body: bytes, address: Address) -> ModelOutput:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise TeacherFailed(
             f"{address}: what came is not a chat completion ({error}): "
-            f"{quoted(body.decode(errors='replace'))}; "
+            f"{quote(body.decode(errors='replace'))}; "
             "`teacher.url` has to be the API's base URL, which often ends in /v1"
         ) from error
     message, tokens = completion.choices[0].message, completion.usage

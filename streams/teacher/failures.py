@@ -3,12 +3,12 @@
 import openai
 
 from schemas.config import TeacherConfig
-from streams.teacher.address import addressed
+from streams.teacher.address import address_of
 
 _LONGEST_DETAIL = 300
 
 
-def described(error: openai.OpenAIError | UnicodeError, config: TeacherConfig) -> str:
+def describe_failure(error: openai.OpenAIError | UnicodeError, config: TeacherConfig) -> str:
     """One line: what happened, then the advice."""
     match error:
         case openai.APITimeoutError():
@@ -26,11 +26,11 @@ def described(error: openai.OpenAIError | UnicodeError, config: TeacherConfig) -
             return f"{_cut(str(error))}: check the settings under `teacher`"
 
 
-def overdue(asking: float, deadline: float, config: TeacherConfig) -> str:
+def is_overdue(asking: float, deadline: float, config: TeacherConfig) -> str:
     """The deadline passed; `asking` seconds of it with a slot, the others waiting for one."""
     waiting = max(deadline - asking, 0.0)
     return (
-        f"{addressed(config)}: no answer within {deadline:g} s, {waiting:.1f} s of them spent waiting for "
+        f"{address_of(config)}: no answer within {deadline:g} s, {waiting:.1f} s of them spent waiting for "
         f"one of {config.concurrency} slots: raise `teacher.concurrency` or send a worker fewer deferrals "
         f"at once; if it was not the waiting, lower `teacher.timeout` or `teacher.retries`"
     )

@@ -43,7 +43,7 @@ def messages(text: str | None, config: TeacherConfig) -> Messages:
     )
 
 
-def reminded(asked: Messages, said: str, labels: Sequence[str]) -> Messages:
+def with_reminder(asked: Messages, said: str, labels: Sequence[str]) -> Messages:
     """The same question once more, after an answer that was no label."""
     rule = (
         f"Answer with exactly one of these labels, letter for letter, and nothing else:\n{_listed(labels)}"

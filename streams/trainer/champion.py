@@ -54,7 +54,7 @@ class Champion:
         return trace.audit and trace.guess is not None and trace.guess.label not in self.blocked
 
 
-def poorer(coverage: float, live: Champion, traces: Iterable[Trace]) -> str | None:
+def coverage_regression(coverage: float, live: Champion, traces: Iterable[Trace]) -> str | None:
     """Why a candidate that would answer this share of the requests is not worth it; None where it is."""
     told = [trace for trace in traces if live.decided(trace)]
     answered = [trace for trace in told if live.answers(trace)]

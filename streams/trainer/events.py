@@ -10,14 +10,14 @@ from streams.versions.lifecycle import VersionStage
 from streams.versions.serving_state import PromotionPlan
 
 
-def begun(task: str, version: str, traces: int, newest: int, at: int) -> Event:
+def refit_started_event(task: str, version: str, traces: int, newest: int, at: int) -> Event:
     """A refit begins; `newest` is the time of the newest trace in it."""
     message = f"{task}: fitting {version} on {traces} traces"
     details = {"version": version, "traces": traces, "newest": newest}
     return Event(EventKind.REFIT, task, at, message, details)
 
 
-def promoted(task: str, target: float, summary: FitSummary, at: int) -> Event:
+def promoted_event(task: str, target: float, summary: FitSummary, at: int) -> Event:
     message = (
         f"{task}: {summary.version} goes live, fitted on {summary.traces} traces in {summary.seconds:.1f} s; "
         f"it should answer {summary.coverage(target):.0%} at an agreement of {target:g}"
@@ -32,12 +32,12 @@ def promoted(task: str, target: float, summary: FitSummary, at: int) -> Event:
     return Event(EventKind.PROMOTED, task, at, message, details)
 
 
-def recovered(promotion: Event) -> Event:
+def recovered_event(promotion: Event) -> Event:
     """A version that goes live after an alarm."""
     return replace(promotion, message=f"{promotion.message}; the breaker is closed")
 
 
-def on_trial(task: str, version: str, state: VersionStage, plan: PromotionPlan, at: int) -> Event:
+def on_trial_event(task: str, version: str, state: VersionStage, plan: PromotionPlan, at: int) -> Event:
     """A version that passed the offline gate does not go live at once."""
     what = (
         f"answers {plan.share:.0%} of the requests" if state is VersionStage.CANARY else "is scored in shadow"
@@ -47,6 +47,6 @@ def on_trial(task: str, version: str, state: VersionStage, plan: PromotionPlan, 
     return Event(EventKind.TRIAL, task, at, f"{task}: {version} {what} {until}", details)
 
 
-def refused(task: str, version: str, reasons: Sequence[str], at: int) -> Event:
+def refused_event(task: str, version: str, reasons: Sequence[str], at: int) -> Event:
     message = f"{task}: {version} is refused: {'; '.join(reasons)}"
     return Event(EventKind.REFUSED, task, at, message, {"version": version, "reasons": reasons})

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from models.artifact import Artifact
-from models.embedders.spec import encodes
+from models.embedders.spec import needs_encoder
 from models.fit import FitResult, FitSummary, Options
 from models.manifest import Manifest
 from schemas.errors import InvalidVector
@@ -24,11 +24,17 @@ from streams.clock import unix_ms
 from streams.errors import RefitFailed, TransitionRefused
 from streams.kafka.event_publisher import EventPublisher
 from streams.state.registry import Registry
-from streams.tasks import Task, threshold, unsuited
-from streams.trainer.champion import Champion, poorer
-from streams.trainer.events import begun, on_trial, promoted, recovered, refused
+from streams.tasks import Task, threshold, unsuitable_reason
+from streams.trainer.champion import Champion, coverage_regression
+from streams.trainer.events import (
+    on_trial_event,
+    promoted_event,
+    recovered_event,
+    refit_started_event,
+    refused_event,
+)
 from streams.trainer.fit_process import FitProcess, Job
-from streams.trainer.trace_selection import TraceCutoffs, recent
+from streams.trainer.trace_selection import TraceCutoffs, recent_traces
 from streams.trainer.trigger import RefitAsked
 from streams.trainer.window import encoder_of, teachers, training_set, version_name
 from streams.versions.lifecycle import Transition, VersionStage
@@ -95,7 +101,7 @@ class RefitRunner:
             log.error("%s of task %s: %s", version, task.name, error)
             return RefitOutcome(await self._refused(task.name, version, [str(error)], token), False)
         if state is None:
-            event = refused(task.name, version, ["another trainer leads by now"], unix_ms())
+            event = refused_event(task.name, version, ["another trainer leads by now"], unix_ms())
             return RefitOutcome(event, False)
         return RefitOutcome(_released(order, version, state, result.summary), True)
 
@@ -107,7 +113,7 @@ class RefitRunner:
         if active is None or raw is None or config.threshold is not None:
             return None
         manifest = Manifest.decode(raw)
-        if unsuited(manifest, config) is not None:
+        if unsuitable_reason(manifest, config) is not None:
             return None
         live = Champion(
             active.version,
@@ -116,7 +122,7 @@ class RefitRunner:
             config.target_agreement,
             await self._registry.blocked(task, active.version),
         )
-        return poorer(summary.coverage(config.aim), live, order.traces)
+        return coverage_regression(summary.coverage(config.aim), live, order.traces)
 
     async def _published(
         self, order: RefitPlan, artifact: Artifact, version: str, serial: int, token: int
@@ -130,13 +136,13 @@ class RefitRunner:
         now = unix_ms()
         move = Transition(version, None, VersionStage.REFUSED, now, _BY, "; ".join(reasons))
         await self._registry.refuse(name, move, token)
-        return refused(name, version, reasons, now)
+        return refused_event(name, version, reasons, now)
 
     async def _fitted(self, order: RefitPlan, version: str) -> FitResult:
         task, config = order.task, order.task.config
-        traces = await asyncio.to_thread(recent, order.traces, config, order.since)
+        traces = await asyncio.to_thread(recent_traces, order.traces, config, order.since)
         newest = max((trace.replied_at for trace in traces), default=0)
-        self._announcer.tell(begun(task.name, version, len(traces), newest, unix_ms()))
+        self._announcer.tell(refit_started_event(task.name, version, len(traces), newest, unix_ms()))
         active = await self._registry.active(task.name)
         job = Job(
             training=await asyncio.to_thread(training_set, traces, config),
@@ -147,7 +153,7 @@ class RefitRunner:
             delta=config.delta,
             parent=await self._registry.fetch(task.name, active.version) if active else None,
             teachers=teachers(traces),
-            encoder=encoder_of(traces) if encodes(config.embedder) else None,
+            encoder=encoder_of(traces) if needs_encoder(config.embedder) else None,
             twice=await self._registry.asked_twice(task.name),
             # What a report would show costs time that a stream waits for.
             options=Options(label_floor=config.label_floor, curve=0.0),
@@ -158,6 +164,6 @@ class RefitRunner:
 def _released(order: RefitPlan, version: str, state: VersionStage, summary: FitSummary) -> Event:
     task, config = order.task.name, order.task.config
     if state is not VersionStage.LIVE:
-        return on_trial(task, version, state, plan_of(config), unix_ms())
-    told = promoted(task, config.aim, summary, unix_ms())
-    return recovered(told) if order.stopped else told
+        return on_trial_event(task, version, state, plan_of(config), unix_ms())
+    told = promoted_event(task, config.aim, summary, unix_ms())
+    return recovered_event(told) if order.stopped else told

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from schemas.config import Config
 from schemas.messages import Trace
-from streams.trainer.trigger import enough
+from streams.trainer.trigger import enough_traces
 
 # Guesses of a label that have to be contradicted before it counts as outdated.
 _AT_LEAST = 2
@@ -29,7 +29,7 @@ class TraceCutoffs:
     teacher: int = 0
 
 
-def recent(traces: Sequence[Trace], config: Config, since: TraceCutoffs) -> list[Trace]:
+def recent_traces(traces: Sequence[Trace], config: Config, since: TraceCutoffs) -> list[Trace]:
     """The traces that train, oldest first; those that may not certify lose their `sampled`.
 
     Args:
@@ -37,7 +37,7 @@ def recent(traces: Sequence[Trace], config: Config, since: TraceCutoffs) -> list
     """
     begin = max(since.certify, since.teacher)
     fresh = [trace for trace in traces if trace.replied_at >= begin]
-    outdated = contradicted(fresh) if begin else frozenset()
+    outdated = without_contradicted(fresh) if begin else frozenset()
     oldest = _oldest(traces, config, since)
     kept = [trace for trace in traces if trace.replied_at >= (begin if trace.label in outdated else oldest)]
     certify = {trace.id for trace in _certifying(kept, config, begin)}
@@ -46,7 +46,7 @@ def recent(traces: Sequence[Trace], config: Config, since: TraceCutoffs) -> list
     ]
 
 
-def contradicted(traces: Sequence[Trace]) -> frozenset[str]:
+def without_contradicted(traces: Sequence[Trace]) -> frozenset[str]:
     """Labels that the teacher gives no more where a surrogate guesses them, in most of the traces.
 
     They have changed their meaning; what was learned of them before does not hold. It is a choice of what to
@@ -61,7 +61,7 @@ def contradicted(traces: Sequence[Trace]) -> frozenset[str]:
     )
 
 
-def certifying(traces: Sequence[Trace], config: Config, since: TraceCutoffs) -> int:
+def certifying_traces(traces: Sequence[Trace], config: Config, since: TraceCutoffs) -> int:
     """How many of the traces may certify."""
     return len(_certifying(traces, config, max(since.certify, since.teacher)))
 
@@ -69,7 +69,7 @@ def certifying(traces: Sequence[Trace], config: Config, since: TraceCutoffs) -> 
 def too_few(traces: Sequence[Trace], config: Config, since: TraceCutoffs) -> bool:
     """Whether after an alarm or a change of teacher fewer traces may certify than a refit takes."""
     changed = max(since.certify, since.teacher) > 0
-    return changed and not enough(certifying(traces, config, since), config.refit)
+    return changed and not enough_traces(certifying_traces(traces, config, since), config.refit)
 
 
 def _certifying(traces: Sequence[Trace], config: Config, begin: int) -> list[Trace]:

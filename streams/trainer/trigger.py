@@ -41,7 +41,7 @@ class RefitAttempt:
     tried: RefitAsked | None = None
 
 
-def due(seen: int, attempt: RefitAttempt, config: Config, now: float) -> bool:
+def refit_due(seen: int, attempt: RefitAttempt, config: Config, now: float) -> bool:
     """Whether to refit now.
 
     New traces must be `growth` of those that the last attempt had, and at least `at_least`. A config that
@@ -52,10 +52,10 @@ def due(seen: int, attempt: RefitAttempt, config: Config, now: float) -> bool:
     if attempt.config is not None and _asks_for_more(config, attempt.config):
         return seen >= config.refit.at_least
     had = attempt.seen if attempt.traces is None else attempt.traces
-    return seen - attempt.seen >= needed(had, config.refit)
+    return seen - attempt.seen >= traces_needed(had, config.refit)
 
 
-def requested(now_there: RefitAsked, seen: int, attempt: RefitAttempt, config: Config, now: float) -> bool:
+def request_due(now_there: RefitAsked, seen: int, attempt: RefitAttempt, config: Config, now: float) -> bool:
     """Whether to refit now that somebody has asked for it.
 
     It takes enough traces that may certify, and a fifth more than the last attempt on traces since the same
@@ -68,21 +68,21 @@ def requested(now_there: RefitAsked, seen: int, attempt: RefitAttempt, config: C
     had = before.certifying if before is not None and before.since == now_there.since else 0
     more = now_there.certifying >= had * _AGAIN
     others = now_there.full and seen - attempt.seen >= had * (_AGAIN - 1.0)
-    return enough(now_there.certifying, config.refit) and (more or others)
+    return enough_traces(now_there.certifying, config.refit) and (more or others)
 
 
-def enough(certifying: int, refit: Refit) -> bool:
+def enough_traces(certifying: int, refit: Refit) -> bool:
     """Whether so many traces that may certify are worth a fit: `at_least`, or all that the window holds."""
     window = refit.at_least if refit.calibration_window is None else refit.calibration_window
     return certifying >= min(refit.at_least, window)
 
 
-def full(held: int, certifying: int, refit: Refit) -> bool:
+def window_full(held: int, certifying: int, refit: Refit) -> bool:
     """Whether a window of traces, or the one of those that may certify, holds all that it may."""
     return held >= refit.window or certifying >= (refit.calibration_window or refit.window)
 
 
-def needed(traces: int, refit: Refit) -> float:
+def traces_needed(traces: int, refit: Refit) -> float:
     """How many new traces the next refit waits for after one that had so many."""
     return max(refit.growth * traces, refit.at_least)
 

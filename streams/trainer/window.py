@@ -63,7 +63,7 @@ def _serial(guess: Guess | None) -> int:
     return int(number) if number.isascii() and number.isdigit() else 0
 
 
-def usable(window: TraceWindow, config: Config) -> list[Trace]:
+def usable_traces(window: TraceWindow, config: Config) -> list[Trace]:
     """The traces that bring all that the task's embedder reads: a text, a vector like the others, or both."""
     spec = config.embedder
     brought = [trace for trace in window if trace.text is not None or not reads_text(spec)]

@@ -1,11 +1,11 @@
 """Whether one label explains an alarm, so that blocking it spares the version."""
 
-from models.binomial import fewest
+from models.binomial import fewest_trials
 from models.certificate import Certificate
 from streams.certify.evidence import AlarmEvidence, Counts
 
 
-def culprit(evidence: AlarmEvidence, floor: float, delta: float) -> str | None:
+def label_to_blame(evidence: AlarmEvidence, floor: float, delta: float) -> str | None:
     """The label that explains the alarm; None where none does, and the version has to fall.
 
     Its own audits prove its agreement below `floor`, with `delta` shared by all labels, and the audits of all
@@ -28,7 +28,7 @@ def culprit(evidence: AlarmEvidence, floor: float, delta: float) -> str | None:
         return None
     others = _without(evidence, proved[0])
     stands = others.agreements >= evidence.target * others.audits
-    return proved[0] if stands and others.audits >= fewest(evidence.target, delta) else None
+    return proved[0] if stands and others.audits >= fewest_trials(evidence.target, delta) else None
 
 
 def _without(evidence: AlarmEvidence, label: str) -> Counts:

@@ -23,7 +23,7 @@ _BECOMES: Mapping[VersionStage, str] = MappingProxyType(
 )
 
 
-def alarm(task: str, version: str, evidence: AlarmEvidence, change: ServingChange, at: int) -> Event:
+def alarm_event(task: str, version: str, evidence: AlarmEvidence, change: ServingChange, at: int) -> Event:
     """A version was stopped, and what answers in its place."""
     counts, recent, posture = evidence.counts, evidence.recent, change.posture
     since = datetime.fromtimestamp(posture.certify_from / 1000, UTC).isoformat(timespec="seconds")
@@ -56,7 +56,9 @@ def alarm(task: str, version: str, evidence: AlarmEvidence, change: ServingChang
     return Event(EventKind.ALARM, task, at, message, details)
 
 
-def label_blocked(task: str, version: str, label: str, evidence: AlarmEvidence, at: int) -> Event:
+def version_label_blocked_event(
+    task: str, version: str, label: str, evidence: AlarmEvidence, at: int
+) -> Event:
     """One label explained the alarm."""
     counts, own = evidence.counts, evidence.labels[label]
     message = (
@@ -67,7 +69,7 @@ def label_blocked(task: str, version: str, label: str, evidence: AlarmEvidence, 
     return Event(EventKind.LABEL_BLOCKED, task, at, message, details)
 
 
-def moved(task: str, change: ServingChange, at: int) -> Event:
+def transition_event(task: str, change: ServingChange, at: int) -> Event:
     """Versions went from one state to another."""
     said = "; ".join(f"{move.version} {_BECOMES[move.after]}: {move.reason}" for move in change.moves)
     details = {
@@ -77,7 +79,7 @@ def moved(task: str, change: ServingChange, at: int) -> Event:
     return Event(_kind(change.moves[-1]), task, at, f"{task}: {said}", details)
 
 
-def by_operator(kind: EventKind, what: str, task: str, reason: str, at: int) -> Event:
+def operator_event(kind: EventKind, what: str, task: str, reason: str, at: int) -> Event:
     """An operator's word that moves no version."""
     return Event(kind, task, at, f"{task}: {what}: {reason}", {"reason": reason})
 

@@ -65,6 +65,6 @@ class Transition(Struct, frozen=True):
             raise TransitionRefused(f"{self.version} is {was}: from there it can't become {self.after}")
 
 
-def states(history: Iterable[Transition]) -> dict[str, VersionStage]:
+def stages(history: Iterable[Transition]) -> dict[str, VersionStage]:
     """The state of each version, after moves that are in order."""
     return {move.version: move.after for move in history}

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from models.binomial import fewest
+from models.binomial import fewest_trials
 from schemas.config import Config
 from streams.versions.lifecycle import Transition, VersionStage
 
@@ -166,6 +166,6 @@ def plan_of(config: Config) -> PromotionPlan:
         return PromotionPlan(VersionStage.SHADOW, 0.0, int(amount))
     if mode == VersionStage.CANARY:
         return PromotionPlan(
-            VersionStage.CANARY, float(amount), fewest(config.target_agreement, config.delta)
+            VersionStage.CANARY, float(amount), fewest_trials(config.target_agreement, config.delta)
         )
     return AT_ONCE

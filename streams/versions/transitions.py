@@ -23,7 +23,7 @@ from streams.versions.serving_state import (
 TRAINER, CERTIFY = "trainer", "certify"
 
 
-def published(
+def publish(
     posture: ServingState,
     version: str,
     token: int,
@@ -51,7 +51,7 @@ def published(
     return ServingChange(after, (*_ended(posture, f"{version} takes its place", now), arrived))
 
 
-def alarmed(
+def after_alarm(
     posture: ServingState, version: str, restored: str | None, certify_from: int, reason: str, now: int
 ) -> ServingChange | None:
     """A version's alarm was raised: it answers no more. None where it answers no more already.
@@ -64,7 +64,7 @@ def alarmed(
         restored: a version whose own certificate stands, to take its place; without one the breaker opens.
         certify_from: Unix milliseconds; traces before it do not certify what comes next.
     """
-    if not concerns(posture, version):
+    if not alarm_concerns(posture, version):
         return _stopped_elsewhere(posture, version, certify_from, now)
     candidate = posture.candidate
     if candidate is not None and candidate.version == version:
@@ -102,10 +102,10 @@ def _stopped_elsewhere(
 def may_answer(posture: ServingState, version: str) -> bool:
     """Whether a version answers requests, or does for all that an emptied registry knows."""
     forgotten = posture.active is None and not posture.breaker.stops(version)
-    return forgotten or concerns(posture, version)
+    return forgotten or alarm_concerns(posture, version)
 
 
-def concerns(posture: ServingState, version: str) -> bool:
+def alarm_concerns(posture: ServingState, version: str) -> bool:
     """Whether a version answers requests, so that its alarm changes more than its own state."""
     if posture.candidate is not None and posture.candidate.version == version:
         return posture.candidate.plan.mode is VersionStage.CANARY
@@ -113,7 +113,7 @@ def concerns(posture: ServingState, version: str) -> bool:
     return answers and not posture.breaker.stops(version)
 
 
-def concluded(
+def conclude_trial(
     posture: ServingState, version: str, trial: Counts, target: float, delta: float, now: int
 ) -> ServingChange | None:
     """What a trial comes to; None while it goes on, or a pin holds.
@@ -171,14 +171,14 @@ def close_breaker(posture: ServingState, by: str, reason: str, now: int) -> Serv
     return ServingChange(replace(posture, breaker=posture.breaker.closed(version, now, reason, by)))
 
 
-def pinned(posture: ServingState, by: str, reason: str, now: int) -> ServingChange:
+def pin_version(posture: ServingState, by: str, reason: str, now: int) -> ServingChange:
     """Nothing is promoted from now on; raises MoveRefused: so it is already."""
     if posture.pin is not None:
         raise TransitionRefused(f"promotions are pinned already, by {posture.pin.by}: {posture.pin.reason}")
     return ServingChange(replace(posture, pin=Pin(now, reason, by)))
 
 
-def unpinned(posture: ServingState, by: str, reason: str, now: int) -> ServingChange:
+def unpin_version(posture: ServingState, by: str, reason: str, now: int) -> ServingChange:
     """Promotions are free again, and one that has waited for nothing else goes live.
 
     Raises:
@@ -195,7 +195,9 @@ def unpinned(posture: ServingState, by: str, reason: str, now: int) -> ServingCh
     return _live(free, arrived, VersionStage.RETIRED, candidate.token)
 
 
-def restorable(posture: ServingState, kept: Sequence[str], states: Mapping[str, VersionStage]) -> list[str]:
+def restorable_versions(
+    posture: ServingState, kept: Sequence[str], states: Mapping[str, VersionStage]
+) -> list[str]:
     """The versions that were live before and were never stopped, newest first.
 
     Args:

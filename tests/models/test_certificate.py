@@ -10,7 +10,15 @@ from scipy.integrate import quad
 from scipy.stats import beta
 
 from models import binomial
-from models.certificate import Alarm, Certificate, kept, likelihood_ratios, log_evidence, lower_bound, spent
+from models.certificate import (
+    Alarm,
+    Certificate,
+    budget_share,
+    in_thinned_sample,
+    likelihood_ratios,
+    log_evidence,
+    lower_bound,
+)
 
 HITS, MISSES = st.integers(0, 3000), st.integers(0, 300)
 TARGETS, DELTAS = st.floats(0.3, 0.99), st.floats(1e-4, 0.2)
@@ -170,7 +178,7 @@ def test_a_proof_is_lost_when_agreement_falls() -> None:
 
 @given(st.floats(1e-6, 0.5), st.integers(1, 200))
 def test_all_versions_together_spend_delta(delta: float, versions: int) -> None:
-    total = sum(spent(delta, number) for number in range(1, versions + 1))
+    total = sum(budget_share(delta, number) for number in range(1, versions + 1))
     assert total == pytest.approx(delta * versions / (versions + 1))
 
 
@@ -178,7 +186,7 @@ def test_all_versions_together_spend_delta(delta: float, versions: int) -> None:
 def test_what_is_kept_at_the_lowest_rate_was_audited_at_every_rate(
     draw: float, one: float, other: float
 ) -> None:
-    assert kept(draw, min(one, other)) == (draw < one and draw < other)
+    assert in_thinned_sample(draw, min(one, other)) == (draw < one and draw < other)
 
 
 @pytest.mark.parametrize(("audits", "agreements"), [(10, 11), (10, -1), (-1, -1)])

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.stats import binom
 
-from models.drift import FEWEST, TOLERATED, TOLERATED_ODDS, reference, signals
+from models.drift import FEWEST, TOLERATED, TOLERATED_ODDS, drift_reference, drift_signals
 from models.features import Features
 from models.histograms import Counts, Reference
 from models.policy import Policy
@@ -54,13 +54,13 @@ def seen(trained: Reference, requests: Study) -> Counts:
 
 @pytest.fixture(scope="module")
 def trained() -> Reference:
-    return reference(drawn(3000, 1))
+    return drift_reference(drawn(3000, 1))
 
 
 def test_the_reference_counts_the_sampled_traces_in_tenths() -> None:
     study = drawn(4000, 2)
     study.sampled[:1000] = False
-    found = reference(study)
+    found = drift_reference(study)
     assert found.counts.rows == sum(found.counts.guesses) == 3000
     assert found.counts.scores == (300,) * 10
     assert found.counts.novel == np.count_nonzero(study.novelty[1000:] > LIMIT)
@@ -69,9 +69,9 @@ def test_the_reference_counts_the_sampled_traces_in_tenths() -> None:
 def test_scores_that_are_all_alike_share_a_bin() -> None:
     study = drawn(1000, 3)
     study.scores[:] = 0.7
-    found = reference(study)
+    found = drift_reference(study)
     assert sum(found.counts.scores) == 1000
-    assert signals(found, found.counts, LABELS) == ()
+    assert drift_signals(found, found.counts, LABELS) == ()
 
 
 @pytest.mark.parametrize(
@@ -86,14 +86,14 @@ def test_scores_that_are_all_alike_share_a_bin() -> None:
 def test_each_kind_of_drift_is_told_by_its_own_signal(
     trained: Reference, change: dict[str, float], kind: str, told: str
 ) -> None:
-    found = signals(trained, seen(trained, drawn(2000, 4, **change)), LABELS)
+    found = drift_signals(trained, seen(trained, drawn(2000, 4, **change)), LABELS)
     assert [signal.kind for signal in found] == [kind]
     assert told in found[0].sentence
 
 
 def test_slight_differences_are_tolerated_however_many_requests_show_them(trained: Reference) -> None:
     many = drawn(200_000, 5, lean=0.9, novel=0.013, swap=0.01)
-    assert signals(trained, seen(trained, many), LABELS) == ()
+    assert drift_signals(trained, seen(trained, many), LABELS) == ()
 
 
 def test_false_signals_at_the_edge_of_what_is_tolerated_are_as_rare_as_was_set() -> None:
@@ -114,7 +114,8 @@ def test_false_signals_at_the_edge_of_what_is_tolerated_are_as_rare_as_was_set()
     for _ in range(looks):
         trained = Reference(tuple(np.arange(0.1, 0.95, 0.1).tolist()), counts(0.0, novel[0]))
         false += [
-            signal.kind for signal in signals(trained, counts(np.sqrt(TOLERATED), novel[1]), LABELS, windows)
+            signal.kind
+            for signal in drift_signals(trained, counts(np.sqrt(TOLERATED), novel[1]), LABELS, windows)
         ]
     most = binom.ppf(1 - 1e-5, looks, 1 / (3 * windows))
     for kind in ("scores", "novelty", "labels"):
@@ -128,9 +129,9 @@ def test_bins_that_the_edges_do_not_make_are_refused() -> None:
 
 @given(st.integers(0, 20), st.integers(0, 3000))
 def test_few_requests_say_nothing(novel: int, rows: int) -> None:
-    trained = reference(drawn(1000, 6))
+    trained = drift_reference(drawn(1000, 6))
     few = Counts((0,) * 9 + (rows,), min(novel, rows), (rows,) + (0,) * 29)
-    assert bool(signals(trained, few, LABELS)) == (rows >= FEWEST)
+    assert bool(drift_signals(trained, few, LABELS)) == (rows >= FEWEST)
 
 
 def test_windows_add_up_and_are_written_as_plain_numbers(trained: Reference) -> None:
@@ -162,6 +163,6 @@ def test_a_policy_sees_no_drift_in_more_of_the_same_and_some_where_half_is_stran
         ]
         return reduce(Counts.plus, counts)
 
-    assert signals(trained, looked_at(same), manifest.labels) == ()
-    found = signals(trained, looked_at(same.take(range(1000)), strange), manifest.labels)
+    assert drift_signals(trained, looked_at(same), manifest.labels) == ()
+    found = drift_signals(trained, looked_at(same.take(range(1000)), strange), manifest.labels)
     assert "novelty" in {signal.kind for signal in found}

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from models.features import Features
-from models.forecast.forecast import Assumptions, saved
-from models.noise.repeats import plain
+from models.forecast.forecast import Assumptions, saved_a_day
+from models.noise.repeats import plain_text
 from models.scan import Scan, scan
 from models.training_set import TrainingSet
 
@@ -44,7 +44,7 @@ def test_coverage_is_what_the_fit_certifies_and_its_interval_holds_it(found: Sca
 def test_saving_and_days_follow_from_the_assumptions(found: Scan) -> None:
     prospect = found.targets[0]
     assert prospect.saved_a_day == pytest.approx(1000 * 0.01 * prospect.coverage * 0.9)
-    assert saved(0.5, ASSUMED) == pytest.approx(4.5)
+    assert saved_a_day(0.5, ASSUMED) == pytest.approx(4.5)
     assert prospect.audits is not None
     assert prospect.days == pytest.approx(prospect.audits / (1000 * 0.1 * prospect.coverage))
 
@@ -75,7 +75,7 @@ def test_a_teacher_who_contradicts_himself_is_named_as_the_reason() -> None:
 
 def test_other_answers_to_the_same_request_tell_of_the_teacher_and_nothing_else() -> None:
     features, labels = draw_texts(300, 0)
-    assert len({plain(text) for text in features.texts or ()}) == 300
+    assert len({plain_text(text) for text in features.texts or ()}) == 300
     doubled = everything(features.take([*range(300), *range(60)]), [*labels, *["other"] * 60])
     found = scanned(doubled, 0.8, once=300)
     alone = scanned(everything(features, labels), 0.8)

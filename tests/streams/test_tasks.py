@@ -8,7 +8,7 @@ import pytest
 from models.embedders.prompt import Prompt
 from schemas.config import Config, parse_override
 from streams.encoder_spec import EncoderSpec
-from streams.tasks import Task, Tasks, threshold, unsuited
+from streams.tasks import Task, Tasks, threshold, unsuitable_reason
 from tests.streams.building import ScriptedEmbedder, ScriptedPolicy, manifest
 
 STATIC = EncoderSpec("model2vec:/m")
@@ -57,7 +57,7 @@ def test_a_policy_for_other_features_is_no_policy_whatever_the_operator_s_thresh
     embedder: str, dimension: int | None, config: Config, expected: bool
 ) -> None:
     installed = ScriptedPolicy(embedder=embedder, dimension=dimension)
-    assert (unsuited(installed.manifest, config) is None) is expected
+    assert (unsuitable_reason(installed.manifest, config) is None) is expected
     task = Task.of("t", config, installed)
     assert (task.policy is installed) is expected
     assert Task.of("t", Config(threshold=0.0, embedder="other"), installed).policy is None

@@ -6,9 +6,9 @@ from schemas.codec import LABEL, TRACE
 from schemas.config import Config
 from schemas.messages import Guess, Reason, Trace
 from streams.certify.evidence import Counts
-from streams.certify.observations import traced
+from streams.certify.observations import observe_traces
 from streams.certify.status import CertificateStatus
-from streams.certify.step import Snapshot, turn
+from streams.certify.step import Snapshot, step
 from streams.sampling import Sampler
 from streams.state.audits import AuditStore
 from streams.state.connection import Connection
@@ -83,8 +83,10 @@ def test_traces_that_a_killed_certify_had_counted_but_not_committed_are_not_coun
         lambda: has_read_all(deployment, "certify", deployment.topics.traces), 60, "certify has read all"
     )
     messages = everything(deployment, deployment.topics.traces)
-    at_once = traced([(TRACE.decode(message.value()), message) for message in messages], Sampler(b""))[TASK]
-    outcome = turn(TASK, Snapshot(), at_once, Config(audit_rate=1.0), 0, complete=True)
+    at_once = observe_traces(
+        [(TRACE.decode(message.value()), message) for message in messages], Sampler(b"")
+    )[TASK]
+    outcome = step(TASK, Snapshot(), at_once, Config(audit_rate=1.0), 0, complete=True)
     found = finding(deployment)
     assert (found.audits, found.agreements) == (BACKLOG, BACKLOG // 2)
     assert found.says_the_same(outcome.versions[VERSION].finding), "the alarm's state to the last bit"

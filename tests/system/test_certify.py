@@ -7,11 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 import pytest
 from confluent_kafka.admin import AdminClient
 
-from infra.serve.status import standings
+from infra.serve.status import task_statuses
 from schemas.codec import DEFERRAL, EVENT, REPLY, TRACE
 from schemas.messages import Deferral, Guess, Reason, Reply, Request, Teacher, Trace
 from streams.certify.status import CertificateStatus
-from streams.kafka.topics import ensure
+from streams.kafka.topics import create_missing
 from streams.state.audits import AuditStore
 from streams.state.connection import Connection
 from tests.system.deployment import Deployment, wait_until
@@ -112,7 +112,7 @@ def test_a_topic_that_was_deleted_and_made_again_is_counted_from_its_beginning(
     wait_for(deployment, "400 audits", lambda found: found.audits == 400)
     admin = AdminClient({"bootstrap.servers": deployment.kafka})
     admin.delete_topics([deployment.topics.traces])[deployment.topics.traces].result(30)
-    wait_until(lambda: bool(ensure(deployment.settings)), 60, "the topic to be gone and made again")
+    wait_until(lambda: bool(create_missing(deployment.settings)), 60, "the topic to be gone and made again")
     wait_until(lambda: not certify.runs, 60, f"the end of the worker, see {certify.log}")
     assert certify.process.returncode == 1
     assert "was deleted and made again" in certify.told()
@@ -177,7 +177,7 @@ def test_another_promise_another_delta_and_another_teacher_take_effect_while_it_
         produce(deployment, deployment.topics.traces, changed)
         anew = wait_for(deployment, "a certificate of its own", lambda found: found.audits == 3)
         assert not anew.certified
-        (standing,) = standings(deployment.settings, {})
+        (standing,) = task_statuses(deployment.settings, {})
         assert (standing.version, standing.audits, standing.certified) == (VERSION, 3, False)
         assert f"{standing.bound:.1%}: not certified" in deployment.run("status").stdout
         told = events.wait_for(6)

@@ -11,9 +11,9 @@ from models.manifest import Manifest
 from streams.clock import unix_ms
 from streams.state.connection import Connection
 from streams.state.registry import Registry
-from streams.versions.lifecycle import VersionStage, states
+from streams.versions.lifecycle import VersionStage, stages
 from streams.versions.serving_state import AT_ONCE, PromotionPlan, ServingState
-from streams.versions.transitions import alarmed
+from streams.versions.transitions import after_alarm
 from tests.system.deployment import Deployment
 from tests.system.wishes import TASK, policy
 
@@ -57,7 +57,9 @@ def stop(deployment: Deployment, version: str) -> None:
     now = unix_ms()
     assert asked(
         deployment,
-        lambda registry: registry.change(TASK, lambda found: alarmed(found, version, None, now, "test", now)),
+        lambda registry: registry.change(
+            TASK, lambda found: after_alarm(found, version, None, now, "test", now)
+        ),
     )
 
 
@@ -72,4 +74,4 @@ def live(deployment: Deployment) -> str | None:
 
 
 def states_of(deployment: Deployment) -> dict[str, VersionStage]:
-    return states(asked(deployment, lambda registry: registry.history(TASK)))
+    return stages(asked(deployment, lambda registry: registry.history(TASK)))

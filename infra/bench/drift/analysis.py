@@ -49,7 +49,7 @@ class _Run:
         return AnswerCounts(len(labels), len(taken), agreed, sum(gold in self.stream.unseen for gold in said))
 
 
-def finding(stream: Stream, record: RunRecord) -> DriftFigures:
+def drift_figures(stream: Stream, record: RunRecord) -> DriftFigures:
     """What the run shows.
 
     Args:

@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from infra.bench.banking import Split, read
-from infra.bench.drift.analysis import finding, sentences
+from infra.bench.drift.analysis import drift_figures, sentences
 from infra.bench.drift.finding import DriftFigures
 from infra.bench.drift.run import AUDIT_RATE, run
 from infra.bench.drift.scenarios import DRIFTS
 from infra.bench.drift.shown import AuditsOnOff, section
-from infra.bench.progress import tell
+from infra.bench.progress import print_progress
 from infra.bench.report import Report, report
 from infra.bench.request import BenchRequest
 from infra.bench.servers import servers
@@ -30,7 +30,7 @@ def measure(order: BenchRequest) -> Report:
     LocalServerError, StreamsError: a server does not start, or the system does not get on.
     """
     folder = Path(order.folder)
-    data, names = read(folder, "train").joined(read(folder, "test")), chosen(order.only)
+    data, names = read(folder, "train").joined(read(folder, "test")), chosen_scenarios(order.only)
     with servers() as settings:
         runs = range(1, order.runs + 1)
         pairs = {name: [_pair(settings, data, name, seed) for seed in runs] for name in names}
@@ -38,7 +38,7 @@ def measure(order: BenchRequest) -> Report:
     return report([each for _, figures in sections for each in figures], [table for table, _ in sections])
 
 
-def chosen(names: Sequence[str]) -> list[str]:
+def chosen_scenarios(names: Sequence[str]) -> list[str]:
     """The drifts of these names, all where there is none.
 
     Raises:
@@ -53,10 +53,10 @@ def _pair(settings: Settings, data: Split, name: str, seed: int) -> AuditsOnOff:
     stream = DRIFTS[name](data, seed, DRIFTED)
 
     def measured(audits: str, rate: float) -> DriftFigures:
-        tell(f"{name}, run {seed}, audits {audits}:")
+        print_progress(f"{name}, run {seed}, audits {audits}:")
         record = run(settings, data, stream, rate)
         for sentence in sentences(stream, record):
-            tell(f"  {sentence}")
-        return finding(stream, record)
+            print_progress(f"  {sentence}")
+        return drift_figures(stream, record)
 
     return AuditsOnOff(measured("on", AUDIT_RATE), measured("off", 0.0))

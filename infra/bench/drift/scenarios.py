@@ -1,9 +1,10 @@
 """The three kinds of drift. Each makes a stream of the same rows; the seed decides their order.
 
-- `swapped`: the teacher exchanges the labels of 20 intents, in 10 pairs; its name and prompt stay the same.
-- `new`: 15 intents are kept out before; from then on they come at their natural share.
-- `model`: another model answers, one with a coarser notion: 12 intents are folded each into a sibling, the
-  intent with the nearest centroid of vectors.
+- `swapped_labels`: the teacher exchanges the labels of 20 intents, in 10 pairs;
+  its name and prompt stay the same.
+- `new_intents`: 15 intents are kept out before; from then on they come at their natural share.
+- `other_model`: another model answers, one with a coarser notion: 12 intents are folded each into a
+  sibling, the intent with the nearest centroid of vectors.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -23,7 +24,7 @@ Drift = Callable[[Split, int, int], Stream]
 """Of data, a seed, and the place at which it begins."""
 
 
-def swapped(data: Split, seed: int, drifted: int) -> Stream:
+def swapped_labels(data: Split, seed: int, drifted: int) -> Stream:
     generator = np.random.default_rng(seed)
     rows = generator.permutation(len(data)).tolist()
     chosen = generator.permutation(sorted(set(data.labels)))[:SWAPPED].tolist()
@@ -32,7 +33,7 @@ def swapped(data: Split, seed: int, drifted: int) -> Stream:
     return Stream(tuple(rows), _said(data, rows, drifted, other), drifted, (GOLD, GOLD))
 
 
-def new(data: Split, seed: int, drifted: int) -> Stream:
+def new_intents(data: Split, seed: int, drifted: int) -> Stream:
     """Of the intents that come later only so many rows are used as their share of all rows asks for."""
     generator = np.random.default_rng(seed)
     unseen = frozenset(generator.permutation(sorted(set(data.labels)))[:UNSEEN].tolist())
@@ -45,16 +46,18 @@ def new(data: Split, seed: int, drifted: int) -> Stream:
     return Stream(tuple(rows), _said(data, rows, drifted, {}), drifted, (GOLD, GOLD), unseen)
 
 
-def model(data: Split, seed: int, drifted: int) -> Stream:
+def other_model(data: Split, seed: int, drifted: int) -> Stream:
     rows = np.random.default_rng(seed).permutation(len(data)).tolist()
-    said = _said(data, rows, drifted, folds(data, FOLDED))
+    said = _said(data, rows, drifted, folded_intents(data, FOLDED))
     return Stream(tuple(rows), said, drifted, (GOLD, UPGRADED))
 
 
-DRIFTS: Mapping[str, Drift] = MappingProxyType({"swapped": swapped, "new": new, "model": model})
+DRIFTS: Mapping[str, Drift] = MappingProxyType(
+    {"swapped": swapped_labels, "new": new_intents, "model": other_model}
+)
 
 
-def folds(data: Split, count: int) -> dict[str, str]:
+def folded_intents(data: Split, count: int) -> dict[str, str]:
     """Which intent is folded into which: the nearest pairs of intents, none of which is in two of them."""
     names, index = np.unique(data.labels, return_inverse=True)
     likeness = np.triu(_likeness(data.rows.embeddings, index, len(names)), k=1)

@@ -6,7 +6,7 @@ Beside it the same e-detector with its overshoot, which is what a threshold of t
 from collections.abc import Sequence
 
 from infra.bench.guarantee.alarm import AlarmStreams, RunLengths, wait
-from infra.bench.guarantee.promise import Generator, Promise, Section, whole
+from infra.bench.guarantee.promise import Generator, Promise, Section, format_count
 from infra.bench.report import Figure, figure
 from infra.bench.tables import Table, share
 
@@ -43,9 +43,9 @@ def section(count: int, promise: Promise, generator: Generator) -> Section:
     rows = [
         (
             name,
-            *(whole(each.median) for each in delays[name]),
-            whole(runs[name].mean),
-            whole(above[name].mean),
+            *(format_count(each.median) for each in delays[name]),
+            format_count(runs[name].mean),
+            format_count(above[name].mean),
             share(above[name].share),
         )
         for name in names

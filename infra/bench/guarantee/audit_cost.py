@@ -6,10 +6,10 @@ from infra.bench.guarantee import certificate
 from infra.bench.guarantee.alarm import AlarmStreams
 from infra.bench.guarantee.alarming import FALLS, delay
 from infra.bench.guarantee.certifying import AUDITS, streams
-from infra.bench.guarantee.promise import Generator, Promise, Section, whole
+from infra.bench.guarantee.promise import Generator, Promise, Section, format_count
 from infra.bench.report import Figure, figure
 from infra.bench.tables import Table, share
-from models.certificate import spent
+from models.certificate import budget_share
 
 REQUESTS, COVERAGE = 1_000_000, 0.8
 RATES = (0.005, 0.01, 0.02, 0.05)
@@ -35,7 +35,7 @@ class AuditCost:
     to_alarm: float
 
 
-def spending(rate: float, proof: float, alarm: float) -> AuditCost:
+def audit_cost(rate: float, proof: float, alarm: float) -> AuditCost:
     """Args:
     proof, alarm: audits that they take.
     """
@@ -45,18 +45,18 @@ def spending(rate: float, proof: float, alarm: float) -> AuditCost:
 
 def section(count: int, promise: Promise, generator: Generator) -> Section:
     """From the medians of `count` streams."""
-    rule = certificate.fewest(certificate.certificate, promise.target, spent(promise.delta, 1), AUDITS)
+    rule = certificate.fewest(certificate.certificate, promise.target, budget_share(promise.delta, 1), AUDITS)
     proof = certificate.median(certificate.first_proof(streams(TRUTH, count, generator), rule))
     alarm = delay(FALL, AlarmStreams.over(count, promise.target, promise.run_length), generator).median
-    found = [spending(rate, proof, alarm) for rate in RATES]
+    found = [audit_cost(rate, proof, alarm) for rate in RATES]
     title = (
         f"A day of {REQUESTS:,} requests, {COVERAGE:.0%} of them answered. In the median a first version at "
-        f"{TRUTH:g} is certified for {promise.target:g} (delta {spent(promise.delta, 1):g}) after "
-        f"{whole(proof)} audits, and a fall to {FALL:g} raises the alarm after {whole(alarm)}"
+        f"{TRUTH:g} is certified for {promise.target:g} (delta {budget_share(promise.delta, 1):g}) after "
+        f"{format_count(proof)} audits, and a fall to {FALL:g} raises the alarm after {format_count(alarm)}"
     )
     columns = ("audit rate", "audits a day", "teacher not asked", "hours to certify", "hours to the alarm")
     rows = [
-        (f"{s.rate:.1%}", whole(s.audits), share(s.saved), f"{s.to_proof:.2f}", f"{s.to_alarm:.2f}")
+        (f"{s.rate:.1%}", format_count(s.audits), share(s.saved), f"{s.to_proof:.2f}", f"{s.to_alarm:.2f}")
         for s in found
     ]
     return Table(title, columns, tuple(rows)), [each for s in found for each in _figures(s)]

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from infra.bench.guarantee import certificate
-from infra.bench.guarantee.promise import Generator, Promise, Section, whole
+from infra.bench.guarantee.promise import Generator, Promise, Section, format_count
 from infra.bench.report import Figure, figure
 from infra.bench.tables import Table, share
 
@@ -37,7 +37,9 @@ def section(count: int, promise: Promise, generator: Generator) -> Section:
         f"audits, {count:,} streams: share certified at {promise.target:g}, median audits to certify at more"
     )
     columns = ("", f"at {promise.target:g}", *(f"at {truth:g}" for truth in TRUTHS))
-    rows = [(name, share(false.get(name)), *(whole(each[name]) for each in medians)) for name in medians[0]]
+    rows = [
+        (name, share(false.get(name)), *(format_count(each[name]) for each in medians)) for name in medians[0]
+    ]
     rows.append((STANDING, "-", *map(share, stood)))
     found = [
         figure(f"{STANDING}, {truth:g}", [each], "share of audits")

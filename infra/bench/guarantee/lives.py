@@ -14,7 +14,7 @@ from infra.bench.guarantee import certificate
 from infra.bench.guarantee.promise import Generator, Promise, Section
 from infra.bench.report import figure
 from infra.bench.tables import Table, share
-from models.certificate import Alarm, spent
+from models.certificate import Alarm, budget_share
 
 LIFE = 4000
 TO_PROMOTION, TO_DRIFT = 1200, 800
@@ -81,7 +81,7 @@ class SimulatedVersion:
         return self.misses < len(rule) and self.audits >= int(rule[self.misses])
 
     def certified(self, promise: Promise) -> bool:
-        return self.proven(certificate.certificate, promise.target, spent(promise.delta, self.number))
+        return self.proven(certificate.certificate, promise.target, budget_share(promise.delta, self.number))
 
     def shown(self, promise: Promise) -> list[str]:
         """The rules by which it is certified just now."""

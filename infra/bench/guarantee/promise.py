@@ -23,6 +23,6 @@ class Promise:
     run_length: float = 10_000.0
 
 
-def whole(value: float) -> str:
+def format_count(value: float) -> str:
     """A count as it is written in a table; a dash where it was not reached."""
     return f"{value:,.0f}" if np.isfinite(value) else "-"

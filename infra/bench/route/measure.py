@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from infra.bench.kinds import KINDS, Kind
-from infra.bench.progress import tell
+from infra.bench.progress import print_progress
 from infra.bench.report import Figure, Report, figure, report
 from infra.bench.request import BenchRequest
 from infra.bench.route.contestants import BARE, STOCK_FAUST, UNDERSTUDY, pace
@@ -72,7 +72,7 @@ def _of(kind: Kind, servers: Settings, data: RoutingCorpus, runs: int) -> list[F
             for contestant in contestants:
                 found = pace(contestant, settings, _MESSAGES)
                 paces[contestant.name].append(found)
-                tell(f"{kind.name}, run {run + 1}, {contestant.name}: {found}")
+                print_progress(f"{kind.name}, run {run + 1}, {contestant.name}: {found}")
     references = {name: paces[contestant.name] for contestant, name in REFERENCES.items()}
     return [
         *figures(kind.name, paces[UNDERSTUDY.name], references),

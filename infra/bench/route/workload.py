@@ -11,7 +11,7 @@ import numpy as np
 from infra.bench.banking import Split
 from infra.bench.kinds import Kind
 from infra.bench.route.corpus import RoutingCorpus
-from infra.bench.trial import fitted, policy_of
+from infra.bench.trial import policy_of, timed_fit
 from models.artifact import Artifact
 from models.features import Features
 from models.policy import Policy
@@ -19,7 +19,7 @@ from schemas.codec import REQUEST
 from schemas.messages import Request
 from streams.errors import KafkaFailed
 from streams.kafka.connect import open_writer
-from streams.kafka.topics import ensure
+from streams.kafka.topics import create_missing
 from streams.settings import Settings
 from streams.state.connection import Connection
 from streams.state.registry import Registry
@@ -41,8 +41,8 @@ def prepare(settings: Settings, kind: Kind, data: RoutingCorpus, count: int) -> 
         MissingData: too little data for a policy.
         KafkaFailed: the broker did not take everything.
     """
-    ensure(settings)
-    artifact = policy_of(fitted(kind, data.traces))
+    create_missing(settings)
+    artifact = policy_of(timed_fit(kind, data.traces))
     asyncio.run(_publish(settings, artifact))
     _produce(settings, kind, data, count)
     return _answered(Policy.open(artifact.manifest, artifact.graph), kind.rows(data.requests))

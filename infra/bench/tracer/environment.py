@@ -10,9 +10,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final, TypeVar
 
-from infra.bench.progress import tell
+from infra.bench.progress import print_progress
 from infra.errors import TracerUnavailable
-from infra.local.cache import cached
+from infra.local.cache import cache_folder
 
 Result = TypeVar("Result")
 
@@ -36,20 +36,20 @@ def tracer_python() -> Path:
         TracerUnavailable: pip could not install it; without a network it can't.
     """
     pins = hashlib.sha256(repr(PINS).encode()).hexdigest()
-    return _python(cached(f"tracer-{pins[:12]}", _installed))
+    return _python(cache_folder(f"tracer-{pins[:12]}", _installed))
 
 
 def tracer_if_wanted(wanted: bool) -> tuple[Path | None, tuple[str, ...]]:
     """Its interpreter, or None; and a sentence for the report where it is wanted and can't be had."""
-    return unless_it_fails(tracer_python) if wanted else (None, ())
+    return none_if_it_fails(tracer_python) if wanted else (None, ())
 
 
-def unless_it_fails(work: Callable[[], Result]) -> tuple[Result | None, tuple[str, ...]]:
+def none_if_it_fails(work: Callable[[], Result]) -> tuple[Result | None, tuple[str, ...]]:
     """What the work gives, or None; and a sentence for the report where TRACER fails in it."""
     try:
         return work(), ()
     except TracerUnavailable as problem:
-        tell(str(problem))
+        print_progress(str(problem))
         return None, (str(problem),)
 
 

@@ -57,15 +57,15 @@ class TracerReply(Struct, frozen=True):
     memory: float | None
 
 
-def tried(python: Path, train: Split, test: Split) -> Trial:
+def fit_tracer(python: Path, train: Split, test: Split) -> Trial:
     """A `Contestant` once the interpreter is given. Raises TracerUnavailable: it fails on these rows."""
     reply = ask(python, train, {_JUDGED: test})
-    outcomes = tuple(judged(fit, test.labels) for fit in reply.fits)
+    outcomes = tuple(judge_tracer(fit, test.labels) for fit in reply.fits)
     seconds, deployed = sum(fit.seconds for fit in reply.fits), sum(each.certified for each in outcomes)
     return Trial(outcomes, seconds, deployed, reply.memory)
 
 
-def judged(fit: TracerFit, labels: Sequence[str], name: str = _JUDGED) -> TargetOutcome:
+def judge_tracer(fit: TracerFit, labels: Sequence[str], name: str = _JUDGED) -> TargetOutcome:
     """Its answers to the questions of that name against the teacher's labels."""
     answers = fit.answers.get(name) or [None] * len(labels)
     answered = sum(answer is not None for answer in answers)

@@ -45,7 +45,7 @@ def unlearnable(corpus: str, count: int) -> list[DrawCell]:
     ]
 
 
-def drawn(cell: DrawCell, pool: Split) -> tuple[Split, Split]:
+def draw(cell: DrawCell, pool: Split) -> tuple[Split, Split]:
     """Rows of the corpus to learn from and rows to judge on, with this teacher's labels on both."""
     return draws.resampled(Split(pool.rows, _labels(cell, pool.labels)), cell.size, cell.seed)
 

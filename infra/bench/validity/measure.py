@@ -26,16 +26,16 @@ from pathlib import Path
 
 from infra.bench.banking import Split
 from infra.bench.corpora import BANKING77, SNIPS, banking77, snips
-from infra.bench.encoded import STATIC, encoded, opened
-from infra.bench.kinds import chosen
-from infra.bench.progress import tell
+from infra.bench.encoded import STATIC, embed_split, open_encoder
+from infra.bench.kinds import chosen_kinds
+from infra.bench.progress import print_progress
 from infra.bench.report import Report, report
 from infra.bench.request import BenchRequest
 from infra.bench.tracer import rival
 from infra.bench.tracer.environment import NAME, tracer_if_wanted
-from infra.bench.trial import Contestant, Trial, tried
+from infra.bench.trial import Contestant, Trial, run_trial
 from infra.bench.validity.counts import figures, tables
-from infra.bench.validity.draws import DrawCell, drawn, learnable, unlearnable
+from infra.bench.validity.draws import DrawCell, draw, learnable, unlearnable
 from infra.bench.validity.results_log import Entry, ResultsLog, Task
 from infra.errors import MissingData, TracerUnavailable
 
@@ -47,10 +47,12 @@ def measure(order: BenchRequest) -> Report:
     """
     pools, notes = _pools(Path(order.folder))
     python, missing = tracer_if_wanted(order.tracer)
-    contestants: dict[str, Contestant] = {kind.name: partial(tried, kind) for kind in chosen(order.only)}
+    contestants: dict[str, Contestant] = {
+        kind.name: partial(run_trial, kind) for kind in chosen_kinds(order.only)
+    }
     ours = tuple(contestants)
     if python is not None:
-        contestants[NAME] = partial(rival.tried, python)
+        contestants[NAME] = partial(rival.fit_tracer, python)
     wanted = tasks(ours, pools, order.draws, order.tracer_draws if python else 0)
     ledger = ResultsLog(None if order.out is None else Path(order.out))
     failed = _run([task for task in wanted if task not in ledger], contestants, pools, ledger, order.workers)
@@ -77,9 +79,9 @@ def _pools(folder: Path) -> tuple[dict[str, Split], tuple[str, ...]]:
     found = {BANKING77: banking77(folder).pool}
     try:
         found[SNIPS] = snips(folder).pool
-        found[SNIPS] = encoded(found[SNIPS], opened(STATIC, folder))
+        found[SNIPS] = embed_split(found[SNIPS], open_encoder(STATIC, folder))
     except MissingData as problem:
-        tell(str(problem))
+        print_progress(str(problem))
         return found, (str(problem),)
     return found, ()
 
@@ -101,7 +103,9 @@ def _run(
         }
         for count, done in enumerate(as_completed(waiting), 1):
             name, cell = waiting[done]
-            tell(f"{count:,} of {len(todo):,}: {name} on {cell.size:,} of {cell.corpus}, {cell.teacher}")
+            print_progress(
+                f"{count:,} of {len(todo):,}: {name} on {cell.size:,} of {cell.corpus}, {cell.teacher}"
+            )
             try:
                 ledger.add(Entry(name, cell, done.result()))
             except TracerUnavailable as problem:
@@ -112,4 +116,4 @@ def _run(
 
 
 def _tried(contestant: Contestant, pool: Split, cell: DrawCell) -> Trial:
-    return contestant(*drawn(cell, pool))
+    return contestant(*draw(cell, pool))

@@ -15,7 +15,7 @@ from streams.state.connection import Connection
 from streams.state.registry import Registry
 from streams.versions.lifecycle import VersionStage
 from streams.versions.serving_state import AT_ONCE, PromotionPlan, ServingState
-from streams.versions.transitions import alarmed
+from streams.versions.transitions import after_alarm
 from tests.infra.commands.conftest import Run
 from tests.system.deployment import Deployment
 from tests.system.topics import everything
@@ -88,7 +88,9 @@ def test_an_operator_rolls_back_closes_the_breaker_and_is_refused_what_is_gone(r
         ended = room.run("policies", "promote", TASK, version)
         assert (ended.status, why in ended.err) == (1, True), ended.err
     room.asked(
-        lambda registry: registry.change(TASK, lambda found: alarmed(found, "v2", None, 5, "alarm", 2_000))
+        lambda registry: registry.change(
+            TASK, lambda found: after_alarm(found, "v2", None, 5, "alarm", 2_000)
+        )
     )
     assert "breaker open: alarm" in room.run("status").out
     assert room.run("policies", "close-breaker", TASK, "--reason", "the teacher was wrong").status == 0

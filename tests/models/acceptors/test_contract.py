@@ -32,7 +32,7 @@ def drawn(rows: int, seed: int) -> tuple[AcceptorFeatures, np.ndarray]:
 def lesson_of(codes: np.ndarray, choosers: np.ndarray | None = None) -> TrainingTargets:
     nobody = np.zeros(len(codes), dtype=np.bool_)
     return TrainingTargets(
-        codes, LABELS, folds.assign(codes, 0), None, nobody if choosers is None else choosers, 0
+        codes, LABELS, folds.assign_folds(codes, 0), None, nobody if choosers is None else choosers, 0
     )
 
 
@@ -115,11 +115,11 @@ def test_another_acceptor_is_chosen_only_where_it_is_clearly_better() -> None:
     everybody = np.ones(4000, dtype=np.bool_)
     lesson = lesson_of(codes, choosers)
     agrees = evidence.logits.argmax(axis=1) == codes
-    plain = choice.chosen(choice.candidates(evidence, lesson, everybody), agrees, choosers)
+    plain = choice.best_acceptor(choice.candidates(evidence, lesson, everybody), agrees, choosers)
     assert plain.acceptor.name == top1.NAME
     told = np.where(evidence.novelty < 1.5, evidence.logits.argmax(axis=1), (codes + 1) % LABELS)
     lesson, agrees = lesson_of(told, choosers), evidence.logits.argmax(axis=1) == told
-    better = choice.chosen(choice.candidates(evidence, lesson, everybody), agrees, choosers)
+    better = choice.best_acceptor(choice.candidates(evidence, lesson, everybody), agrees, choosers)
     assert better.acceptor.name != top1.NAME
 
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from models.embedders.contract import Embedder
 from models.embedders.loader import open_embedder
-from models.embedders.spec import parted
+from models.embedders.spec import split_spec
 
 from .conftest import PROMPT
 
@@ -56,7 +56,7 @@ def test_two_that_are_opened_alike_are_alike(embedder: Embedder, vectors: str) -
 
 
 def test_the_id_says_what_it_is_and_not_where(embedder: Embedder, vectors: str) -> None:
-    kind, place = parted(vectors)
+    kind, place = split_spec(vectors)
     assert embedder.id.startswith(f"{kind}:")
     assert place.partition("#")[0] not in embedder.id
 

@@ -1,6 +1,6 @@
 import pytest
 
-from models.embedders.spec import Reads, encodes, needs_text, reads_text, tiers, vectors_of
+from models.embedders.spec import Reads, needs_encoder, needs_text, reads_text, tiers, vectors_of
 from models.errors import InvalidSpec
 
 URL = "http://127.0.0.1:8080/v1#qwen"
@@ -35,7 +35,7 @@ def test_each_tier_says_what_it_reads(spec: str, expected: list[Reads]) -> None:
 def test_what_a_request_must_bring_follows(
     spec: str, vectors: str | None, text: bool, encoded: bool, needed: bool
 ) -> None:
-    assert (vectors_of(spec), reads_text(spec), encodes(spec), needs_text(spec)) == (
+    assert (vectors_of(spec), reads_text(spec), needs_encoder(spec), needs_text(spec)) == (
         vectors,
         text,
         encoded,

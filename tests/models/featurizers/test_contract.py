@@ -7,7 +7,7 @@ from scipy import sparse
 from models.features import Features
 from models.featurizers.ngrams import encode, pad, windows
 from models.featurizers.text import TextFeaturizer
-from models.featurizers.vectors import VectorFeaturizer, normalised
+from models.featurizers.vectors import VectorFeaturizer, normalise
 from models.graph.building import FLOAT, Graph
 from models.graph.linear import Linear
 
@@ -72,9 +72,9 @@ def test_vectors_become_directions_and_their_distance_to_the_nearest_centroid() 
     assert features.embeddings is not None
     model = line(design.matrix.shape[1])
     logits, novelty = run(design, model, features)
-    unit = normalised(features.embeddings)
+    unit = normalise(features.embeddings)
     np.testing.assert_allclose(design.transform(features), unit, atol=1e-6)
     np.testing.assert_allclose(logits, unit @ model.weights + model.intercept, atol=1e-4)
     means = [design.matrix[codes == code].mean(axis=0) for code in range(len(VERBS))]
-    centroids = normalised(np.array(means))
+    centroids = normalise(np.array(means))
     np.testing.assert_allclose(novelty, 1 - (unit @ centroids.T).max(axis=1), atol=1e-5)

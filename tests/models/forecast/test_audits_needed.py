@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from models.certificate import Certificate, spent
+from models.certificate import Certificate, budget_share
 from models.forecast.audits_needed import median_audits
 
 
@@ -11,7 +11,7 @@ def test_after_so_many_audits_half_of_all_policies_are_proven(agreement: float, 
     assert told is not None
     agreed = np.cumsum(np.random.default_rng(1).random((400, told)) < agreement, axis=1)
     reached = [
-        any(Certificate(n + 1, int(row[n])).certifies(target, spent(0.05, 1)) for n in range(told))
+        any(Certificate(n + 1, int(row[n])).certifies(target, budget_share(0.05, 1)) for n in range(told))
         for row in agreed
     ]
     assert 0.4 < np.mean(reached) < 0.6 or agreement == 1.0 == np.mean(reached)

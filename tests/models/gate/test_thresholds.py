@@ -39,7 +39,7 @@ def test_false_certificates_are_as_rare_as_promised(name: str, coarse: bool) -> 
         scores = generator.random(rows)
         agrees = generator.random(rows) < curve(scores)
         shown = np.floor(scores * 12) / 12 if coarse else scores
-        passed = thresholds.widest(shown.astype(np.float32), agrees, rows, target, delta)
+        passed = thresholds.widest_threshold(shown.astype(np.float32), agrees, rows, target, delta)
         wrong += passed is not None and agreement(curve, passed.threshold, coarse) < target - 1e-3
     assert wrong <= binom.ppf(0.999, rounds, delta)
 
@@ -48,7 +48,7 @@ def test_it_finds_most_of_what_could_be_answered() -> None:
     curve, _ = CURVES["rising"]
     generator = np.random.default_rng(3)
     scores = generator.random(5000)
-    passed = thresholds.widest(
+    passed = thresholds.widest_threshold(
         scores.astype(np.float32), generator.random(5000) < curve(scores), 5000, 0.9, 0.05
     )
     assert passed is not None
@@ -60,7 +60,7 @@ def test_a_bad_head_does_not_end_the_search() -> None:
     scores = np.linspace(1, 0, 4000, dtype=np.float32)
     agrees = np.ones(4000, dtype=np.bool_)
     agrees[:400:4] = False
-    passed = thresholds.widest(scores, agrees, 4000, 0.9, 0.05)
+    passed = thresholds.widest_threshold(scores, agrees, 4000, 0.9, 0.05)
     assert passed is not None
     assert passed.threshold == 0.0
 
@@ -69,7 +69,7 @@ def test_a_bad_head_does_not_end_the_search() -> None:
 def test_its_counts_are_those_of_its_threshold(rows: list[tuple[float, bool]]) -> None:
     scores = np.array([score for score, _ in rows], dtype=np.float32)
     agrees = np.array([agreed for _, agreed in rows], dtype=np.bool_)
-    passed = thresholds.widest(scores, agrees, len(rows), 0.8, 0.05)
+    passed = thresholds.widest_threshold(scores, agrees, len(rows), 0.8, 0.05)
     if passed is not None:
         answered = scores >= np.float32(passed.threshold)
         assert passed.accepted == answered.sum()
@@ -98,7 +98,7 @@ def test_bounds_are_where_the_tails_reach_delta(agreements: int, misses: int) ->
 
 @pytest.mark.parametrize(("target", "delta", "wanted"), [(0.95, 0.05, 59), (0.98, 0.05, 149), (0.9, 0.1, 22)])
 def test_the_fewest_trials_are_just_enough(target: float, delta: float, wanted: int) -> None:
-    assert binomial.fewest(target, delta) == wanted
+    assert binomial.fewest_trials(target, delta) == wanted
     assert (
         binomial.p_value(wanted, wanted, target) <= delta < binomial.p_value(wanted - 1, wanted - 1, target)
     )

@@ -8,9 +8,9 @@ import pytest
 from numpy.typing import NDArray
 
 from models.features import Features
-from models.featurizers.vectors import normalised
-from models.noise.contradictions import estimate, measured, refusal
-from models.noise.repeats import pairs, plain
+from models.featurizers.vectors import normalise
+from models.noise.contradictions import estimate_noise, measured_noise, noise_refusal
+from models.noise.repeats import plain_text, repeated_pairs
 from models.study import RepeatCounts
 
 LABELS = 12
@@ -39,35 +39,37 @@ def stream(seed: int) -> tuple[list[str], NDArray[np.int64]]:
 @pytest.mark.parametrize("seed", range(3))
 def test_a_teacher_who_errs_in_eight_of_a_hundred_has_a_ceiling_of_ninety_two(seed: int) -> None:
     texts, right = stream(seed)
-    found = estimate(Features(texts=texts), noisy(right, 0.08, seed), LABELS)
+    found = estimate_noise(Features(texts=texts), noisy(right, 0.08, seed), LABELS)
     assert found is not None
     assert found.pairs > 400
     assert abs(found.ceiling - 0.92) < 0.025
     assert found.low < 0.92 < found.high < 0.95
-    told = refusal(found, 0.95)
+    told = noise_refusal(found, 0.95)
     assert told is not None
     assert told.startswith("0.95 is above what any surrogate can reach")
-    assert refusal(found, 0.9) is None
+    assert noise_refusal(found, 0.9) is None
 
 
 def test_a_teacher_who_never_contradicts_himself_has_no_ceiling() -> None:
     texts, right = stream(0)
-    found = estimate(Features(texts=texts), right, LABELS)
+    found = estimate_noise(Features(texts=texts), right, LABELS)
     assert found is not None
     assert (found.contradictions, found.ceiling, found.high) == (0, 1.0, 1.0)
-    assert refusal(found, 0.9999) is None
+    assert noise_refusal(found, 0.9999) is None
 
 
 def test_too_few_pairs_say_nothing() -> None:
     texts = sentences(500, 0)
-    assert estimate(Features(texts=[*texts, *texts[:15]]), np.zeros(515, dtype=np.int64), LABELS) is None
-    assert refusal(None, 0.99) is None
+    assert (
+        estimate_noise(Features(texts=[*texts, *texts[:15]]), np.zeros(515, dtype=np.int64), LABELS) is None
+    )
+    assert noise_refusal(None, 0.99) is None
 
 
 def test_questions_in_one_template_are_not_taken_for_the_same() -> None:
     opening = "you are a careful clerk; say which department this customer wants to be put through to: "
     texts = [opening + text for text in sentences(1000, 1)]
-    assert estimate(Features(texts=texts), np.arange(1000) % LABELS, LABELS) is None
+    assert estimate_noise(Features(texts=texts), np.arange(1000) % LABELS, LABELS) is None
 
 
 def test_typos_make_nearly_the_same_and_other_words_do_not() -> None:
@@ -75,7 +77,7 @@ def test_typos_make_nearly_the_same_and_other_words_do_not() -> None:
     typos = [text[:20] + "7" + text[21:] for text in first[:150]]
     drawn = zip(first[150:], sentences(150, 3), strict=True)
     others = [" ".join([*text.split()[:8], *other.split()[8:]]) for text, other in drawn]
-    found = pairs(Features(texts=first + typos + others))
+    found = repeated_pairs(Features(texts=first + typos + others))
     matched = set(zip(found.first.tolist(), found.second.tolist(), strict=True))
     assert found.same == 0
     assert matched <= {(row, row + 300) for row in range(150)}
@@ -87,17 +89,17 @@ def test_vectors_that_point_nearly_the_same_way_are_pairs() -> None:
     shared, own = generator.standard_normal(64), generator.standard_normal((400, 64))
     vectors = (5 * shared + own).astype(np.float32)
     again = vectors[:60] + 0.05 * generator.standard_normal((60, 64)).astype(np.float32)
-    found = pairs(Features(embeddings=np.concatenate([vectors, vectors[:20], again])))
+    found = repeated_pairs(Features(embeddings=np.concatenate([vectors, vectors[:20], again])))
     matched = set(zip(found.first.tolist(), found.second.tolist(), strict=True))
     assert found.same == 20
     assert len(matched) > 50
     assert all(second - first in {400, 420, 20} for first, second in matched)
-    assert len(pairs(Features(embeddings=normalised(np.ones((50, 4), dtype=np.float32))))) == 0
+    assert len(repeated_pairs(Features(embeddings=normalise(np.ones((50, 4), dtype=np.float32))))) == 0
 
 
 @pytest.mark.parametrize("texts", [[], [""], ["a"] * 3, ["\0"] * 9, ["x" * 100_000] * 5, ["?!", "!", ""]])
 def test_odd_texts_are_survived(texts: list[str]) -> None:
-    found = pairs(Features(texts=texts))
+    found = repeated_pairs(Features(texts=texts))
     rows = np.concatenate([found.first, found.second]).tolist()
     assert len(set(rows)) == len(rows) <= len(texts)
 
@@ -115,18 +117,18 @@ def test_odd_texts_are_survived(texts: list[str]) -> None:
     ],
 )
 def test_case_space_and_sentence_marks_make_no_other_question(one: str, other: str, same: bool) -> None:
-    assert (plain(one) == plain(other)) is same
+    assert (plain_text(one) == plain_text(other)) is same
 
 
 def test_what_was_asked_twice_on_purpose_is_told_as_such_and_from_as_many_answers() -> None:
-    found = measured(RepeatCounts(500, 410))
+    found = measured_noise(RepeatCounts(500, 410))
     assert found is not None
     assert (found.pairs, found.contradictions, found.asked) == (500, 90, True)
     assert 0.75 < found.low < found.ceiling < found.high < 0.95
-    told = refusal(found, 0.95)
+    told = noise_refusal(found, 0.95)
     assert told is not None
     assert "asked the same twice, the teacher gave two labels in 90 of 500 cases" in told
-    assert measured(RepeatCounts(19, 3)) is None
+    assert measured_noise(RepeatCounts(19, 3)) is None
 
 
 @pytest.mark.parametrize("name", ["banking77", "snips"])
@@ -136,7 +138,7 @@ def test_texts_that_are_only_nearly_the_same_refuse_no_high_target(data_dir: Pat
         *((row["text"], row["label"]) for row in map(msgspec.json.decode, lines)), strict=True
     )
     names, codes = np.unique(np.array(labels), return_inverse=True)
-    found = estimate(Features(texts=texts), codes.astype(np.int64), len(names))
+    found = estimate_noise(Features(texts=texts), codes.astype(np.int64), len(names))
     assert found is not None
     assert found.pairs > 50
-    assert refusal(found, 0.98) is None
+    assert noise_refusal(found, 0.98) is None

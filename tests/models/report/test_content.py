@@ -7,19 +7,19 @@ import pytest
 
 from models import binomial
 from models.evaluate import evaluate
-from models.gate.labels import accounts
+from models.gate.labels import label_stats
 from models.manifest import FrontierPoint, LabelSource
 from models.policy import Policy
 from models.report import content
 from models.report.boundary import boundary
-from models.report.changes import Fact, TargetChange, changes, side
+from models.report.changes import Fact, TargetChange, changes, comparison_side
 from models.report.cost import Saving, saving
 from models.report.decisions import decide
-from models.report.examples import groups, shortened
+from models.report.examples import groups, shorten
 from models.report.flow import flow
-from models.report.frontier import observed, steps
+from models.report.frontier import observed_line, steps
 from models.report.reliability import calibration_error, reliability
-from models.report.rescored import rescored
+from models.report.rescored import rescore
 from models.study import LabelStats
 from tests.models.conftest import DRAWS
 
@@ -46,8 +46,8 @@ def test_each_sampled_trace_goes_one_way_and_a_refused_fit_sends_all_to_the_teac
 def test_the_observed_line_takes_equal_scores_together_and_starts_with_twenty_traces() -> None:
     scores = [0.9] * 15 + [0.8] * 10 + [0.7] * 15
     agrees = [True] * 20 + [False] * 20
-    assert observed(study(scores, agrees)) == ((25 / 40, 20 / 25), (1.0, 20 / 40))
-    assert observed(study([0.9] * 3, [True] * 3)) == ()
+    assert observed_line(study(scores, agrees)) == ((25 / 40, 20 / 25), (1.0, 20 / 40))
+    assert observed_line(study([0.9] * 3, [True] * 3)) == ()
 
 
 def test_the_certified_region_steps_down_at_the_coverage_of_each_target() -> None:
@@ -91,8 +91,8 @@ def test_examples_show_the_surest_first_and_no_text_twice() -> None:
 
 
 def test_long_texts_are_cut_and_what_html_can_not_hold_is_replaced() -> None:
-    assert shortened("x" * 100_000, 10) == "x" * 9 + "…"
-    assert shortened("\ud800\0ok", 10) == "?\ufffdok"
+    assert shorten("x" * 100_000, 10) == "x" * 9 + "…"
+    assert shorten("\ud800\0ok", 10) == "?\ufffdok"
 
 
 def test_a_version_is_compared_with_its_parent() -> None:
@@ -100,7 +100,7 @@ def test_a_version_is_compared_with_its_parent() -> None:
     after = manifest(
         "v2", labels=("b", "c"), blocked=("c",), teachers=(LabelSource("gpt", "0123456789"),), traces=100
     )
-    found = changes(parent, side(after))
+    found = changes(parent, comparison_side(after))
     assert found.targets == (TargetChange(0.95, None, 0.5), TargetChange(0.9, 0.25, 0.75))
     assert found.facts == (
         Fact("Traces", "50", "100"),
@@ -126,14 +126,14 @@ def test_the_lowest_target_that_was_asked_for_and_certified_is_shown() -> None:
 
 
 def test_each_label_is_accounted_for_by_what_is_guessed_and_the_teacher_says_instead() -> None:
-    address, refund, track = accounts(EIGHT, 0.7, {"address": "why"})
+    address, refund, track = label_stats(EIGHT, 0.7, {"address": "why"})
     assert (address.traces, address.answered, address.blocked) == (0, 0, "why")
     assert (refund.traces, refund.answered, refund.agreements, refund.confused_with) == (0, 1, 0, "track")
     assert (track.traces, track.answered, track.agreements, track.confused_with) == (8, 2, 2, None)
     assert (track.low, track.high) == (binomial.lower(2, 2, 0.025), 1.0)
-    assert [each.answered for each in accounts(EIGHT, None, {})] == [0, 0, 0]
+    assert [each.answered for each in label_stats(EIGHT, None, {})] == [0, 0, 0]
     mixed = replace(EIGHT, codes=np.array([0, 0, 0, 1, 1, 2, 2, 2]), guesses=np.full(8, 2))
-    assert accounts(mixed, None, {})[2].confused_with == "address"
+    assert label_stats(mixed, None, {})[2].confused_with == "address"
 
 
 def test_of_very_many_labels_those_with_most_traces_are_shown() -> None:
@@ -162,7 +162,7 @@ def test_rows_given_afterwards_are_counted_as_evaluate_counts_them(embedder: str
     features, labels = DRAWS[embedder](300, 7)
     labels[0] = "never heard of"
     judged = evaluate(policy, features, labels, [0.9]).targets[0]
-    found = rescored(policy, features, labels, np.ones(300, dtype=np.bool_))
+    found = rescore(policy, features, labels, np.ones(300, dtype=np.bool_))
     counted = flow(found, judged.threshold)
     assert counted.answered / counted.total == judged.coverage
     assert counted.agreements / counted.answered == judged.agreement

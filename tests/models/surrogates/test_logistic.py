@@ -15,7 +15,9 @@ def blobs(rows: int, seed: int = 0) -> tuple[np.ndarray, TrainingTargets]:
     codes = generator.integers(4, size=rows)
     design = np.eye(4, 12)[codes] + generator.standard_normal((rows, 12)) * 0.6
     everyone = np.ones(rows, dtype=np.bool_)
-    return design.astype(np.float32), TrainingTargets(codes, 4, folds.assign(codes, 0), None, everyone, 0)
+    return design.astype(np.float32), TrainingTargets(
+        codes, 4, folds.assign_folds(codes, 0), None, everyone, 0
+    )
 
 
 def test_a_fold_model_is_the_minimum_that_scikit_learn_finds() -> None:
@@ -39,7 +41,7 @@ def test_no_row_is_scored_by_a_model_that_learned_from_it() -> None:
     generator = np.random.default_rng(0)
     design = generator.standard_normal((400, 200)).astype(np.float32)
     codes = generator.integers(2, size=400)
-    lesson = TrainingTargets(codes, 2, folds.assign(codes, 0), None, np.zeros(400, dtype=np.bool_), 0)
+    lesson = TrainingTargets(codes, 2, folds.assign_folds(codes, 0), None, np.zeros(400, dtype=np.bool_), 0)
     found = logistic.out_of_fold(design, lesson)
     assert abs((found.logits.argmax(axis=1) == codes).mean() - 0.5) < 0.1
     assert (found.model.logits(design).argmax(axis=1) == codes).mean() > 0.7

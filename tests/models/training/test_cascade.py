@@ -79,7 +79,7 @@ def test_a_joint_of_two_stages_on_the_same_features_is_one_graph_that_says_the_s
     fitted = learned(residual=False)
     (first,) = fitted.joint.stages
     second = replace(first, weights=tuple(weight / 3 for weight in first.weights), scores=first.scores / 2)
-    joint = cascade.joined(first, second, 0.9, lazy=False)
+    joint = cascade.join_stages(first, second, 0.9, lazy=False)
     assert 0.1 < joint.first.mean() < 1
     np.testing.assert_array_equal(joint.scores[joint.first], first.scores[joint.first])
     np.testing.assert_array_equal(joint.scores[~joint.first], second.scores[~joint.first])
@@ -93,11 +93,16 @@ def test_the_hand_over_costs_the_choosers_hardly_any_coverage() -> None:
     worse = replace(stage, scores=np.sqrt(stage.scores))
     handover = cascade.lowest_handover(worse, stage, fitted.lesson, (0.9,))
     best = max(
-        cascade.better(cascade.alone(stage), cascade.joined(worse, stage, tried, True), fitted.lesson, (0.9,))
+        cascade.better_ensemble(
+            cascade.single_stage(stage), cascade.join_stages(worse, stage, tried, True), fitted.lesson, (0.9,)
+        )
         for tried in (handover, 0.99)
     )
-    found = cascade.joined(worse, stage, handover, True)
-    assert cascade.better(cascade.alone(stage), found, fitted.lesson, (0.9,)) >= best - cascade.LOSS
+    found = cascade.join_stages(worse, stage, handover, True)
+    assert (
+        cascade.better_ensemble(cascade.single_stage(stage), found, fitted.lesson, (0.9,))
+        >= best - cascade.LOSS
+    )
     nobody = TrainingTargets(
         fitted.lesson.codes, 6, fitted.lesson.folds, None, np.zeros(5200, dtype=np.bool_), 0
     )

@@ -10,14 +10,14 @@ KEYS = folds.keys(Features(texts=[f"trace {n}" for n in range(20_000)]))
 
 def test_folds_spread_every_label_evenly() -> None:
     codes = np.repeat(np.arange(5), 40)
-    fold = folds.assign(codes, 3)
+    fold = folds.assign_folds(codes, 3)
     counts = np.array([[np.sum((codes == code) & (fold == f)) for f in range(20)] for code in range(5)])
     assert (counts == 2).all()
 
 
 def test_choosers_are_a_tenth_of_the_sampled_and_none_of_the_others() -> None:
     sampled = np.arange(20_000) % 2 == 0
-    chosen = folds.choosers(sampled, KEYS)
+    chosen = folds.selection_rows(sampled, KEYS)
     assert 900 < chosen.sum() < 1100
     assert not (chosen & ~sampled).any()
     assert abs(np.flatnonzero(chosen).mean() / 20_000 - 0.5) < 0.05
@@ -25,8 +25,8 @@ def test_choosers_are_a_tenth_of_the_sampled_and_none_of_the_others() -> None:
 
 def test_what_chose_once_chooses_in_every_later_fit() -> None:
     sampled = np.ones(20_000, dtype=np.bool_)
-    early = folds.choosers(sampled[:6000], KEYS[:6000])
-    np.testing.assert_array_equal(early, folds.choosers(sampled, KEYS)[:6000])
+    early = folds.selection_rows(sampled[:6000], KEYS[:6000])
+    np.testing.assert_array_equal(early, folds.selection_rows(sampled, KEYS)[:6000])
     vectors = np.random.default_rng(0).standard_normal((50, 4)).astype(np.float32)
     keys = folds.keys(Features(embeddings=vectors))
     np.testing.assert_array_equal(keys[::-1], folds.keys(Features(embeddings=vectors[::-1])))
@@ -35,6 +35,6 @@ def test_what_chose_once_chooses_in_every_later_fit() -> None:
 
 def test_few_sampled_traces_all_certify() -> None:
     sampled = np.arange(20_000) < folds.AMPLE - 1
-    assert not folds.choosers(sampled, KEYS).any()
+    assert not folds.selection_rows(sampled, KEYS).any()
     sampled[folds.AMPLE - 1] = True
-    assert folds.choosers(sampled, KEYS).sum() > 400
+    assert folds.selection_rows(sampled, KEYS).sum() > 400

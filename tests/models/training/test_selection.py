@@ -21,7 +21,7 @@ def wrong(choose_on_all: bool) -> int:
     for _ in range(ROUNDS):
         scores = generator.random((MODELS, ROWS)).astype(np.float32)
         agrees = generator.random((MODELS, ROWS)) < TARGET - 0.002
-        choosers = folds.choosers(np.ones(ROWS, dtype=np.bool_), generator.random(ROWS))
+        choosers = folds.selection_rows(np.ones(ROWS, dtype=np.bool_), generator.random(ROWS))
         judges = ~choosers if choose_on_all else choosers
         looks = [accepted(scores[m, judges], agrees[m, judges]) for m in range(MODELS)]
         best = int(np.argmax(looks))
@@ -31,7 +31,7 @@ def wrong(choose_on_all: bool) -> int:
 
 
 def accepted(scores: np.ndarray, agrees: np.ndarray) -> int:
-    passed = thresholds.widest(scores, agrees, len(scores), TARGET, DELTA)
+    passed = thresholds.widest_threshold(scores, agrees, len(scores), TARGET, DELTA)
     return 0 if passed is None else passed.accepted
 
 

@@ -7,8 +7,8 @@ import pytest
 from schemas.config import Config
 from streams.certify import pending_audits as module
 from streams.certify.observations import AuditReply, AuditRequested, LogPosition
-from streams.certify.pending_audits import PendingAudits, noted
-from streams.certify.status import found
+from streams.certify.pending_audits import PendingAudits, update_pending
+from streams.certify.status import certificate_status
 from streams.certify.version_state import CertificateCounts, VersionState
 
 NOW = 1_000
@@ -40,13 +40,13 @@ def kept(scores: Sequence[tuple[str, float]]) -> PendingAudits:
 
 def test_more_than_the_limit_are_given_up_and_are_disagreements_from_then_on() -> None:
     full = kept([(f"r{at}", 500.0 + at) for at in range(MOST)])
-    note = noted(full, asked(100, 101, 3), [], -1, 2_000, NOW)
+    note = update_pending(full, asked(100, 101, 3), [], -1, 2_000, NOW)
     assert (note.given_up, note.after.pending, note.after.overdue) == (2, MOST, MOST - 2)
     assert note.scores == {"r100": 2_000.0, "r101": 2_000.0}, "one that is waited for keeps its time"
     ledger = note.ledger(VersionState(tallies={"": CertificateCounts(1, 1.0, 100, 100)}, lost=1))
     assert ledger.lost == 3
     given_up, none = (
-        found(one, "", PendingAudits(), Config(), complete=True, now=NOW)
+        certificate_status(one, "", PendingAudits(), Config(), complete=True, now=NOW)
         for one in (ledger, VersionState(tallies=ledger.tallies))
     )
     assert (given_up.audits, given_up.lost) == (100, 3)
@@ -55,17 +55,17 @@ def test_more_than_the_limit_are_given_up_and_are_disagreements_from_then_on() -
 
 def test_of_more_answers_than_are_remembered_the_oldest_are_forgotten_and_not_waited_for_again() -> None:
     over = kept([(f"r{at}", -at - 1.0) for at in range(MOST + 3)])
-    note = noted(over, [], answered(50), -1, NOW, 0)
+    note = update_pending(over, [], answered(50), -1, NOW, 0)
     assert (note.forgotten, note.after.answered) == (3, MOST + 1)
     horizon = note.ledger(VersionState()).horizon
     assert horizon == 2, "r0, r1 and r2 are forgotten"
-    later = noted(kept([]), asked(0, 2, 3), [], horizon, NOW, 0)
+    later = update_pending(kept([]), asked(0, 2, 3), [], horizon, NOW, 0)
     assert set(later.scores) == {"r3"}
 
 
 def test_an_answer_ends_the_waiting_once_and_comes_before_or_after_its_question() -> None:
     waiting = kept([("r1", 900.0), ("r2", NOW + 5.0)])
-    first = noted(waiting, [], answered(1, 1, 7), -1, NOW, NOW)
+    first = update_pending(waiting, [], answered(1, 1, 7), -1, NOW, NOW)
     assert (first.after.pending, first.after.overdue, first.after.answered) == (1, 0, 2)
-    again = noted(kept(list(first.scores.items())), asked(1, 7), answered(1), -1, NOW, NOW)
+    again = update_pending(kept(list(first.scores.items())), asked(1, 7), answered(1), -1, NOW, NOW)
     assert (again.scores, again.after.pending) == ({}, 0)

@@ -11,11 +11,11 @@ from streams.certify.observations import AuditReply
 from streams.certify.version_state import (
     CertificateCounts,
     VersionState,
-    counted,
-    heard,
     lowest_rate,
-    silenced,
-    suits,
+    rate_is_compatible,
+    with_audit,
+    with_overdue,
+    with_reply,
 )
 
 CONFIG = Config()
@@ -28,7 +28,7 @@ def audit(at: int, *, agreed: bool = True, label: str = "yes", draw: float = 0.0
 def after(audits: Iterable[AuditReply], config: Config = CONFIG) -> VersionState:
     ledger = VersionState()
     for one in audits:
-        ledger = heard(ledger, one, config, overdue=False)
+        ledger = with_reply(ledger, one, config, overdue=False)
     return ledger
 
 
@@ -38,7 +38,7 @@ def test_a_raised_alarm_tells_since_when_and_by_which_label() -> None:
     ledger = after(good)
     assert ledger.suspicion.raised == 0
     for one in fall:
-        ledger = heard(ledger, one, CONFIG, overdue=False)
+        ledger = with_reply(ledger, one, CONFIG, overdue=False)
         if ledger.suspicion.raised:
             break
     told = ledger.suspicion.last
@@ -58,12 +58,12 @@ def test_an_alarm_starts_anew_when_it_was_raised_so_that_a_later_fall_is_an_alar
 
 
 def test_an_overdue_audit_is_one_disagreement_to_the_alarm_however_its_reply_turns_out() -> None:
-    taken = silenced(after(audit(at) for at in range(20)), 2, 99, CONFIG)
-    assert (taken.silent, silenced(taken, 2, 199, CONFIG)) == (2, taken)
+    taken = with_overdue(after(audit(at) for at in range(20)), 2, 99, CONFIG)
+    assert (taken.silent, with_overdue(taken, 2, 199, CONFIG)) == (2, taken)
     disagreed = after([*(audit(at) for at in range(20)), *(audit(99, agreed=False) for _ in range(2))])
     assert taken.suspicion.evidence == disagreed.suspicion.evidence
     for agreed in (True, False):
-        replied = heard(taken, audit(5, agreed=agreed), CONFIG, overdue=True)
+        replied = with_reply(taken, audit(5, agreed=agreed), CONFIG, overdue=True)
         assert replied == replace(taken, silent=1)
 
 
@@ -71,8 +71,8 @@ def test_some_replies_that_never_come_are_no_alarm_while_what_is_left_clears_the
     ledger = VersionState()
     for at, silent in zip(range(5000), itertools.count(), strict=False):
         overdue = silent // 100
-        ledger = silenced(ledger, overdue, at, CONFIG)
-        ledger = heard(ledger, audit(at, agreed=at % 50 != 0), CONFIG, overdue=False)
+        ledger = with_overdue(ledger, overdue, at, CONFIG)
+        ledger = with_reply(ledger, audit(at, agreed=at % 50 != 0), CONFIG, overdue=False)
     assert (ledger.silent, ledger.suspicion.raised) == (49, 0)
 
 
@@ -90,14 +90,14 @@ def test_another_target_starts_the_alarm_anew_and_another_run_length_does_not() 
 def test_a_certificate_counts_draws_below_the_rate_that_was_fixed_when_it_began() -> None:
     tally = CertificateCounts(1, 0.01)
     for number, draw in enumerate((0.0, 0.0099, 0.01, 0.5)):
-        tally = counted(tally, audit(number, agreed=number > 0, label="no", draw=draw))
+        tally = with_audit(tally, audit(number, agreed=number > 0, label="no", draw=draw))
     assert (tally.audits, tally.agreements, tally.labels) == (2, 1, {"no": Counts(2, 1)})
 
 
 def test_a_certificate_goes_on_at_higher_rates_and_begins_anew_at_lower_ones() -> None:
     begun, empty = CertificateCounts(1, 0.02, audits=1), CertificateCounts(1, 0.02)
-    assert [suits(begun, rate) for rate in (0.01, 0.02, 0.05)] == [False, True, True]
-    assert [suits(empty, rate) for rate in (0.01, 0.02, 0.05)] == [False, True, False]
+    assert [rate_is_compatible(begun, rate) for rate in (0.01, 0.02, 0.05)] == [False, True, True]
+    assert [rate_is_compatible(empty, rate) for rate in (0.01, 0.02, 0.05)] == [False, True, False]
     assert lowest_rate(Config(audit_rate=0.3)) == 0.3
     assert lowest_rate(Config(audit_rate="auto", audit_low=0.02, audit_high=0.2)) == 0.02
 

@@ -11,7 +11,7 @@ from schemas.messages import Event, EventKind
 from streams.drift.watch import DriftWatch
 from streams.drift.windows import OF_A_BATCH, WINDOW, ScoreWindows
 from streams.errors import StateUnavailable
-from streams.routing.decisions import Decision, verdicts
+from streams.routing.decisions import Decision, decide
 from streams.tasks import CandidatePolicy, Task, Tasks
 from tests.streams.building import ScriptedPolicy
 
@@ -49,7 +49,7 @@ def live(*, on_drift: bool = True, audit_rate: float = 0.02) -> Tasks:
 
 
 def judged(task: Task, texts: list[str], allotted: list[bool] | None = None) -> list[Decision]:
-    return verdicts(task, Features(texts=texts), len(texts), allotted or [])
+    return decide(task, Features(texts=texts), len(texts), allotted or [])
 
 
 def routed(traffic: ScoreWindows, task: Task, texts: list[str], begin: int = 0) -> None:

@@ -5,7 +5,7 @@ import itertools
 import pytest
 
 from models.artifact import Artifact
-from models.certificate import Certificate, spent
+from models.certificate import Certificate, budget_share
 from schemas.messages import Guess
 from streams.certify.evidence import Counts
 from streams.errors import StateUnavailable
@@ -80,7 +80,7 @@ async def test_the_claim_follows_the_config_and_the_bound_does_not(deployment: D
 
 async def test_a_claim_that_was_lost_is_made_again_only_with_some_room(deployment: Deployment) -> None:
     certify = await deployment.certifier()
-    budget = spent(0.05, 1)
+    budget = budget_share(0.05, 1)
 
     async def until(certified: bool, *, agreed: bool) -> Certificate:
         for number in itertools.count():

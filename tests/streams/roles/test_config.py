@@ -5,7 +5,7 @@ import pytest
 from schemas.codec import EVENT
 from schemas.config import Config, Refit
 from schemas.messages import Event, EventKind
-from streams.roles.config import answer, applied
+from streams.roles.config import answer, apply_config
 from streams.tasks import Tasks
 from tests.streams.building import message
 
@@ -63,8 +63,8 @@ def test_an_invalid_message_changes_nothing_and_those_beside_it_are_applied() ->
         message(b'{"x":' + b"[" * 100_000, key=b"t"),
         message(b'{"audit_rate": 1}', key=None),
     ]
-    applied([valid[0], *broken, valid[1]], live)
+    apply_config([valid[0], *broken, valid[1]], live)
     assert live.task("t").config == Config(paused=True, refit=Refit(growth=1.5))
     assert live.task("u").config == Config(paused=True)
-    applied([message(None, key=b"*")], live)
+    apply_config([message(None, key=b"*")], live)
     assert live.task("t").config == Config(refit=Refit(growth=1.5)), "a tombstone takes its layer away"

@@ -24,7 +24,7 @@ from streams.state.registry import Registry
 from streams.tasks import Tasks
 from streams.versions.lifecycle import VersionStage
 from streams.versions.serving_state import ServingState
-from streams.versions.transitions import alarmed
+from streams.versions.transitions import after_alarm
 from tests.streams.building import message, trace
 
 
@@ -228,7 +228,7 @@ async def test_growth_brings_no_version_while_only_few_traces_may_certify_since_
     assert [(await told.next()).kind for _ in range(2)] == [EventKind.REFIT, EventKind.PROMOTED]
     since = 2**45
     if what == "alarm":
-        await room.registry.change("t", lambda found: alarmed(found, "v1", None, since, "alarm", 1))
+        await room.registry.change("t", lambda found: after_alarm(found, "v1", None, since, "alarm", 1))
     else:
         await room.taught_since(since)
     given = {"embedder": "precomputed", "features": b"\0\0\x80?" * 4}

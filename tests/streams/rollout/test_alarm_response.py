@@ -17,7 +17,7 @@ from streams.state.refit_queue import RefitQueue
 from streams.state.registry import Registry
 from streams.state.trial_counts import TrialCounts
 from streams.tasks import Tasks
-from streams.versions.lifecycle import VersionStage, states
+from streams.versions.lifecycle import VersionStage, stages
 from streams.versions.serving_state import AT_ONCE, PromotionPlan
 from tests.streams.building import message, trace
 
@@ -54,7 +54,7 @@ class Room:
         return len(await self.refits.waiting(["t"]))
 
     async def states(self) -> dict[str, VersionStage]:
-        return states(await self.registry.history("t"))
+        return stages(await self.registry.history("t"))
 
 
 @pytest.fixture

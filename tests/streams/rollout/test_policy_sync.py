@@ -22,7 +22,7 @@ from streams.state.registry import Registry
 from streams.tasks import Tasks
 from streams.versions.lifecycle import VersionStage
 from streams.versions.serving_state import AT_ONCE, PromotionPlan
-from streams.versions.transitions import alarmed
+from streams.versions.transitions import after_alarm
 
 
 class Watched(Tasks):
@@ -64,7 +64,9 @@ class Worker:
         assert await self.registry.publish("t", f"v{serial}", serial, 0, artifact, 1000 * serial, plan)
 
     async def alarm(self, version: str) -> None:
-        assert await self.registry.change("t", lambda found: alarmed(found, version, None, 5, "alarm", 1500))
+        assert await self.registry.change(
+            "t", lambda found: after_alarm(found, version, None, 5, "alarm", 1500)
+        )
 
     async def until(self, happened: Callable[[], bool]) -> None:
         """Fails with a timeout when it does not happen."""

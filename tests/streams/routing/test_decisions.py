@@ -8,7 +8,7 @@ from models.features import Features
 from models.policy import Embed, Scores
 from schemas.config import Config
 from schemas.messages import Guess, Reason
-from streams.routing.decisions import Decision, verdicts
+from streams.routing.decisions import Decision, decide
 from streams.tasks import CandidatePolicy, Task
 from streams.versions.serving_state import Breaker, Safeguards
 from tests.streams.building import ScriptedPolicy
@@ -32,7 +32,7 @@ def task(
 
 
 def judged(task: Task, text: str = "yes 0.75 0.25", *, by_canary: bool = False) -> Decision:
-    (verdict,) = verdicts(task, Features(texts=[text]), 1, [True] if by_canary else [])
+    (verdict,) = decide(task, Features(texts=[text]), 1, [True] if by_canary else [])
     return verdict
 
 

@@ -16,7 +16,7 @@ from schemas.names import Keys
 from streams.certify.evidence import Counts
 from streams.certify.observations import AuditReply, AuditRequested, LogPosition, Observations, TraceSeen
 from streams.certify.status import CertificateStatus
-from streams.certify.step import turn
+from streams.certify.step import step
 from streams.certify.version_state import VersionState
 from streams.errors import StateUnavailable
 from streams.state.audits import AuditStore
@@ -43,7 +43,7 @@ async def fold(
     ids = {**dict.fromkeys(versions, ()), **news.requests}
     for attempt in range(100):
         reading = await audits.read(task, ids, now - 10_000)
-        outcome = turn(task, reading.held, news, CONFIG, now, complete=True)
+        outcome = step(task, reading.held, news, CONFIG, now, complete=True)
         if not outcome.changes(reading.held) or await audits.write(task, reading, outcome):
             return attempt
     raise AssertionError("somebody else was always first")

@@ -7,7 +7,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from streams.errors import UnreadableAnswer
-from streams.teacher.answer import read
+from streams.teacher.answer import parse_answer
 
 INTENTS = ("card_arrival", "refund", "Refund status", "etc.")
 
@@ -33,7 +33,7 @@ fences = st.sampled_from(["{}", "```\n{}\n```", "```text\r\n{}\r\n```\n"])
     ],
 )
 def test_a_label_is_recognised_in_its_wrapping(said: str, label: str) -> None:
-    assert read(said, INTENTS) == label
+    assert parse_answer(said, INTENTS) == label
 
 
 UNREADABLE = [
@@ -51,34 +51,34 @@ ENDLESS = ["{" * 20_000, '{"a":' + "[" * 20_000, "." * 20_000, '"' * 20_001, "``
 @pytest.mark.parametrize("said", [*UNREADABLE, '{"label"', "```refund"])
 def test_anything_else_is_refused(said: str) -> None:
     with pytest.raises(UnreadableAnswer):
-        read(said, INTENTS)
+        parse_answer(said, INTENTS)
 
 
 @pytest.mark.parametrize("said", ENDLESS, ids=range(len(ENDLESS)))
 def test_endless_nesting_is_refused_like_anything_else(said: str) -> None:
     with pytest.raises(UnreadableAnswer):
-        read(said, INTENTS)
+        parse_answer(said, INTENTS)
 
 
 def test_what_was_said_is_quoted_but_not_at_length() -> None:
     with pytest.raises(UnreadableAnswer, match=r"'no idea', which is none of the 4 labels"):
-        read("no idea", INTENTS)
+        parse_answer("no idea", INTENTS)
     with pytest.raises(UnreadableAnswer) as refused:
-        read("long " * 1000, INTENTS)
+        parse_answer("long " * 1000, INTENTS)
     assert len(str(refused.value)) < 200
 
 
 def test_case_decides_between_labels_that_differ_in_nothing_else() -> None:
     both = ("Apple", "apple")
-    assert read("'apple'.", both) == "apple"
+    assert parse_answer("'apple'.", both) == "apple"
     with pytest.raises(UnreadableAnswer, match="fits 2"):
-        read("APPLE", both)
+        parse_answer("APPLE", both)
 
 
 @given(st.text(max_size=60) | st.builds(lambda text: json.dumps({"label": text}), st.text()), labels)
 def test_nothing_outside_the_set_ever_comes_out(said: str, label_set: list[str]) -> None:
     try:
-        assert read(said, label_set) in label_set
+        assert parse_answer(said, label_set) in label_set
     except UnreadableAnswer:
         assert said not in label_set or not said.strip()
 
@@ -86,8 +86,8 @@ def test_nothing_outside_the_set_ever_comes_out(said: str, label_set: list[str])
 @given(labels, st.data())
 def test_every_label_is_told_from_the_others_as_it_stands(label_set: list[str], data: st.DataObject) -> None:
     label = data.draw(st.sampled_from(label_set))
-    assert read(label, label_set) == label
-    assert read(json.dumps({"label": label}), label_set) == label
+    assert parse_answer(label, label_set) == label
+    assert parse_answer(json.dumps({"label": label}), label_set) == label
 
 
 @given(labels, st.lists(wrapping, max_size=5), fences, st.booleans(), st.data())
@@ -100,13 +100,13 @@ def test_every_label_survives_wrapping_and_another_case(
     said = label.upper() if shouted and label.upper().casefold() == label.casefold() else label
     for wrap in [*wrappings, fence]:
         said = wrap.replace("{}", said)
-    assert read(said, label_set) == label
+    assert parse_answer(said, label_set) == label
 
 
 @given(st.text() | one_line, st.sampled_from(["{}", "`{}`.", "```\n{}\n```"]))
 def test_without_a_set_any_short_line_is_a_label(text: str, wrap: str) -> None:
     try:
-        label = read(wrap.replace("{}", text), ())
+        label = parse_answer(wrap.replace("{}", text), ())
     except UnreadableAnswer:
         return
     assert label.strip()
@@ -115,11 +115,11 @@ def test_without_a_set_any_short_line_is_a_label(text: str, wrap: str) -> None:
 
 
 def test_without_a_set_the_label_comes_out_bare() -> None:
-    assert read('{"label": "lost parcel."}', ()) == "lost parcel"
-    assert read(" Lost parcel.\n", ()) == "Lost parcel"
+    assert parse_answer('{"label": "lost parcel."}', ()) == "lost parcel"
+    assert parse_answer(" Lost parcel.\n", ()) == "Lost parcel"
 
 
 @pytest.mark.parametrize("said", ["...", '""', "a\nb", "x" * 257, '{"intent": "a"}', '{"label": " "}'])
 def test_without_a_set_long_or_empty_or_structured_talk_is_no_label(said: str) -> None:
     with pytest.raises(UnreadableAnswer):
-        read(said, ())
+        parse_answer(said, ())

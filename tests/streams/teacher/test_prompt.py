@@ -5,7 +5,7 @@ import pytest
 
 from schemas.config import TeacherConfig
 from streams.errors import NothingToAsk, TeacherMisconfigured
-from streams.teacher.prompt import answer_format, messages, prompt_hash, reminded
+from streams.teacher.prompt import answer_format, messages, prompt_hash, with_reminder
 
 CONFIG = TeacherConfig(labels=("refund", "{labels}", "refund"), prompt='Say {"a": {0}} or {b}:\n{labels}\n{}')
 
@@ -56,7 +56,7 @@ def test_the_answer_is_one_of_the_labels_wherever_there_are_labels() -> None:
 
 def test_a_reminder_repeats_the_question_the_answer_and_the_labels() -> None:
     asked = messages("hello", CONFIG)
-    spoken, reminder = reminded(asked, "no idea", CONFIG.labels)[2:]
+    spoken, reminder = with_reminder(asked, "no idea", CONFIG.labels)[2:]
     assert spoken == {"role": "assistant", "content": "no idea"}
     assert "refund\n{labels}" in str(reminder["content"])
-    assert [message["role"] for message in reminded(asked, " ", ())] == ["system", "user", "user"]
+    assert [message["role"] for message in with_reminder(asked, " ", ())] == ["system", "user", "user"]

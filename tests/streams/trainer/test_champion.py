@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from schemas.messages import Guess, Reason, Trace
-from streams.trainer.champion import Champion, poorer
+from streams.trainer.champion import Champion, coverage_regression
 from tests.streams.building import trace
 
 LIVE = Champion("v1", 0.7, since=1_000, target=0.9)
@@ -58,16 +58,16 @@ def seen(answered: int, deferred: int, disagreements: int = 0, **given: Any) -> 
 def test_only_a_version_that_does_well_and_answers_clearly_more_goes_on(
     coverage: float, traces: list[Trace], worth: bool
 ) -> None:
-    assert (poorer(coverage, LIVE, traces) is None) is worth
+    assert (coverage_regression(coverage, LIVE, traces) is None) is worth
 
 
 def test_what_was_blocked_since_is_not_answered_any_more() -> None:
     without = replace(LIVE, blocked=frozenset({"yes"}))
-    assert poorer(0.4, without, seen(160, 40)) is None
+    assert coverage_regression(0.4, without, seen(160, 40)) is None
 
 
 def test_the_reason_says_what_was_compared() -> None:
-    assert poorer(0.4, LIVE, seen(160, 40, disagreements=2)) == (
+    assert coverage_regression(0.4, LIVE, seen(160, 40, disagreements=2)) == (
         "it would answer 40.0% of the requests, and v1 answers 160 of 200 sampled ones, 158 of them like the "
         "teacher: v1 goes on"
     )

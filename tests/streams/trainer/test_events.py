@@ -4,7 +4,13 @@ from models.fit import FitSummary
 from models.manifest import FrontierPoint
 from schemas.codec import EVENT
 from schemas.messages import Event, EventKind
-from streams.trainer.events import begun, on_trial, promoted, recovered, refused
+from streams.trainer.events import (
+    on_trial_event,
+    promoted_event,
+    recovered_event,
+    refit_started_event,
+    refused_event,
+)
 from streams.versions.lifecycle import VersionStage
 from streams.versions.serving_state import PromotionPlan
 
@@ -28,32 +34,36 @@ def read(event: Event) -> Event:
 
 
 def test_a_promotion_says_what_share_the_policy_should_answer_at_the_target_asked_for() -> None:
-    event = read(promoted("t", 0.95, SUMMARY, 9))
+    event = read(promoted_event("t", 0.95, SUMMARY, 9))
     assert (event.kind, event.task, event.at) == (EventKind.PROMOTED, "t", 9)
     assert event.message == (
         "t: v2 goes live, fitted on 500 traces in 1.2 s; it should answer 60% at an agreement of 0.95"
     )
     assert event.details["coverage"] == {"0.9": 0.8, "0.95": 0.6}
     assert (event.details["version"], event.details["traces"]) == ("v2", 500)
-    assert "80% at an agreement of 0.85" in promoted("t", 0.85, SUMMARY, 9).message, "the next one certified"
-    assert recovered(event).message == f"{event.message}; the breaker is closed"
-    assert "0% at an agreement of 0.99" in promoted("t", 0.99, SUMMARY, 9).message
+    assert "80% at an agreement of 0.85" in promoted_event("t", 0.85, SUMMARY, 9).message, (
+        "the next one certified"
+    )
+    assert recovered_event(event).message == f"{event.message}; the breaker is closed"
+    assert "0% at an agreement of 0.99" in promoted_event("t", 0.99, SUMMARY, 9).message
 
 
 def test_a_refit_s_begin_and_refusal_name_the_version_and_the_reasons() -> None:
-    begin = read(begun("t", "v2", 500, 8, 9))
+    begin = read(refit_started_event("t", "v2", 500, 8, 9))
     assert (begin.kind, begin.details) == (EventKind.REFIT, {"version": "v2", "traces": 500, "newest": 8})
-    refusal = read(refused("t", "v2", ("too few", "too noisy"), 9))
+    refusal = read(refused_event("t", "v2", ("too few", "too noisy"), 9))
     assert refusal.kind == EventKind.REFUSED
     assert refusal.message == "t: v2 is refused: too few; too noisy"
     assert refusal.details == {"version": "v2", "reasons": ["too few", "too noisy"]}
 
 
 def test_a_trial_s_begin_says_what_it_takes() -> None:
-    shadow = read(on_trial("t", "v2", VersionStage.SHADOW, PromotionPlan(VersionStage.SHADOW, 0.0, 100), 9))
+    shadow = read(
+        on_trial_event("t", "v2", VersionStage.SHADOW, PromotionPlan(VersionStage.SHADOW, 0.0, 100), 9)
+    )
     assert (shadow.kind, shadow.details["state"]) == (EventKind.TRIAL, "shadow")
     assert shadow.message == "t: v2 is scored in shadow until 100 of its answers are checked"
-    canary = on_trial("t", "v2", VersionStage.CANARY, PromotionPlan(VersionStage.CANARY, 0.1, 59), 9)
+    canary = on_trial_event("t", "v2", VersionStage.CANARY, PromotionPlan(VersionStage.CANARY, 0.1, 59), 9)
     assert canary.message == "t: v2 answers 10% of the requests until 59 of its answers are checked"
-    waiting = on_trial("t", "v2", VersionStage.SHADOW, PromotionPlan(VersionStage.SHADOW), 9)
+    waiting = on_trial_event("t", "v2", VersionStage.SHADOW, PromotionPlan(VersionStage.SHADOW), 9)
     assert waiting.message == "t: v2 is scored in shadow until the pin is lifted"

@@ -6,7 +6,12 @@ import pytest
 
 from schemas.config import Config, Refit
 from schemas.messages import Guess, Trace
-from streams.trainer.trace_selection import TraceCutoffs, certifying, contradicted, recent
+from streams.trainer.trace_selection import (
+    TraceCutoffs,
+    certifying_traces,
+    recent_traces,
+    without_contradicted,
+)
 from tests.streams.building import trace
 
 
@@ -21,8 +26,8 @@ EVER = TraceCutoffs()
 def kept(traces: list[Trace], since: TraceCutoffs = EVER, **refit: Any) -> tuple[list[int], list[int]]:
     """The seconds of those that train, and of those that certify."""
     config = Config(refit=Refit(**refit))
-    found = recent(traces, config, since)
-    assert certifying(found, config, since) == sum(one.sampled for one in found)
+    found = recent_traces(traces, config, since)
+    assert certifying_traces(found, config, since) == sum(one.sampled for one in found)
     return _seconds(found), _seconds([one for one in found if one.sampled])
 
 
@@ -55,20 +60,20 @@ def test_of_sampled_traces_the_newest_certify() -> None:
 
 
 def test_traces_of_a_former_teacher_are_dropped_where_the_config_says_so() -> None:
-    dropped = recent(TRACES, Config(teacher_change="drop"), TraceCutoffs(teacher=6_000))
+    dropped = recent_traces(TRACES, Config(teacher_change="drop"), TraceCutoffs(teacher=6_000))
     assert _seconds(dropped) == [6, 7, 8]
 
 
 def test_old_traces_of_a_label_that_has_changed_its_meaning_are_dropped_and_new_ones_are_not() -> None:
     old = [at(1, "refund"), at(2, "track"), at(3, "refund", "refund")]
     new = [at(5, "track", "refund"), at(6, "track", "refund"), at(7, "refund"), at(8, "track", "track")]
-    assert contradicted(new) == {"refund"}
+    assert without_contradicted(new) == {"refund"}
     train, certify = kept(old + new, TraceCutoffs(certify=5_000))
     assert (train, certify) == ([2, 5, 6, 7, 8], [5, 6, 7, 8])
     assert kept(old + new)[0] == [1, 2, 3, 5, 6, 7, 8], "without an alarm nothing is doubted"
 
 
 def test_one_contradiction_or_a_minority_of_them_is_no_change_of_meaning() -> None:
-    assert contradicted([at(1, "a", "b")]) == frozenset()
-    assert contradicted([at(1, "a", "b"), at(2, "b", "b")]) == frozenset()
-    assert contradicted([at(1, "a", "b"), at(2, "a", "b"), at(3, "b", "b")]) == {"b"}
+    assert without_contradicted([at(1, "a", "b")]) == frozenset()
+    assert without_contradicted([at(1, "a", "b"), at(2, "b", "b")]) == frozenset()
+    assert without_contradicted([at(1, "a", "b"), at(2, "a", "b"), at(3, "b", "b")]) == {"b"}

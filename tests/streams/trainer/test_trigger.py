@@ -8,7 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.config import Config, Refit
-from streams.trainer.trigger import RefitAsked, RefitAttempt, due, full, needed, requested
+from streams.trainer.trigger import (
+    RefitAsked,
+    RefitAttempt,
+    refit_due,
+    request_due,
+    traces_needed,
+    window_full,
+)
 
 _refits = st.builds(Refit, growth=st.floats(0, 2), at_least=st.integers(1, 500), quiet=st.floats(0, 100))
 _arrivals = st.lists(st.tuples(st.integers(0, 400), st.floats(0, 200)), max_size=60)
@@ -22,10 +29,10 @@ def test_every_refit_has_grown_enough_and_rested_enough_since_the_last(
     attempts = []
     for new, waited in arrivals:
         seen, now = seen + new, now + waited
-        if due(seen, attempt, config, now):
+        if refit_due(seen, attempt, config, now):
             attempt = RefitAttempt(seen, now, config)
             attempts.append(attempt)
-            assert not due(seen, attempt, config, now + 1000), "nothing new, nothing to do"
+            assert not refit_due(seen, attempt, config, now + 1000), "nothing new, nothing to do"
     assert all(one.seen >= refit.at_least for one in attempts)
     for before, after in itertools.pairwise(attempts):
         assert after.seen - before.seen >= max(refit.at_least, refit.growth * before.seen)
@@ -38,11 +45,11 @@ def test_every_refit_has_grown_enough_and_rested_enough_since_the_last(
 @given(_refits, st.integers(0, 10_000))
 def test_a_refit_is_due_as_soon_as_what_it_waits_for_is_there(refit: Refit, seen: int) -> None:
     config, attempt = Config(refit=refit), RefitAttempt(seen, 0.0, Config(refit=refit))
-    enough = seen + math.ceil(needed(seen, refit))
-    assert due(enough, attempt, config, refit.quiet)
-    assert not due(enough - 1, attempt, config, refit.quiet)
+    enough = seen + math.ceil(traces_needed(seen, refit))
+    assert refit_due(enough, attempt, config, refit.quiet)
+    assert not refit_due(enough - 1, attempt, config, refit.quiet)
     if refit.quiet:
-        assert not due(enough, attempt, config, math.nextafter(refit.quiet, 0.0))
+        assert not refit_due(enough, attempt, config, math.nextafter(refit.quiet, 0.0))
 
 
 @pytest.mark.parametrize(
@@ -63,39 +70,41 @@ def test_a_config_that_asks_for_more_is_tried_once_without_new_traces(
 ) -> None:
     before, after = Config(), Config(**change)
     attempt = RefitAttempt(1000, 0.0, before)
-    assert due(1000, attempt, after, 50.0) is at_once
-    assert not due(after.refit.at_least - 1, RefitAttempt(0, 0.0, before), after, 50.0), (
+    assert refit_due(1000, attempt, after, 50.0) is at_once
+    assert not refit_due(after.refit.at_least - 1, RefitAttempt(0, 0.0, before), after, 50.0), (
         "it is no less than a fit"
     )
-    assert not due(1000, RefitAttempt(1000, 0.0, after), after, 50.0)
-    assert not due(1000, attempt, after, after.refit.quiet / 2)
+    assert not refit_due(1000, RefitAttempt(1000, 0.0, after), after, 50.0)
+    assert not refit_due(1000, attempt, after, after.refit.quiet / 2)
 
 
 def test_growth_is_of_the_traces_that_the_last_fit_could_use() -> None:
     after_a_switch = RefitAttempt(seen=50_000, ended=0.0, config=Config(), traces=1_000)
-    assert not due(50_199, after_a_switch, Config(), 10.0)
-    assert due(50_200, after_a_switch, Config(), 10.0)
+    assert not refit_due(50_199, after_a_switch, Config(), 10.0)
+    assert refit_due(50_200, after_a_switch, Config(), 10.0)
 
 
 def test_a_requested_refit_waits_for_traces_that_may_certify_and_for_more_after_each_refusal() -> None:
     config, first = Config(refit=Refit(at_least=200, quiet=1.0)), RefitAttempt()
-    assert not requested(RefitAsked(7, 199), 5000, first, config, 50.0)
-    assert requested(RefitAsked(7, 200), 5000, first, config, 50.0)
+    assert not request_due(RefitAsked(7, 199), 5000, first, config, 50.0)
+    assert request_due(RefitAsked(7, 200), 5000, first, config, 50.0)
     refused = RefitAttempt(seen=5000, ended=50.0, config=config, traces=5000, tried=RefitAsked(7, 1000))
-    assert not requested(RefitAsked(7, 1199), 5000, refused, config, 60.0)
-    assert requested(RefitAsked(7, 1200), 5000, refused, config, 60.0)
-    assert not requested(RefitAsked(7, 1200), 5000, refused, config, 50.5)
-    assert requested(RefitAsked(9, 200), 5000, refused, config, 60.0), "after another alarm it begins anew"
+    assert not request_due(RefitAsked(7, 1199), 5000, refused, config, 60.0)
+    assert request_due(RefitAsked(7, 1200), 5000, refused, config, 60.0)
+    assert not request_due(RefitAsked(7, 1200), 5000, refused, config, 50.5)
+    assert request_due(RefitAsked(9, 200), 5000, refused, config, 60.0), "after another alarm it begins anew"
 
 
 def test_no_refit_waits_for_more_traces_than_the_calibration_window_lets_certify() -> None:
     config = Config(refit=Refit(at_least=200, calibration_window=120))
-    assert not requested(RefitAsked(7, 119), 5000, RefitAttempt(), config, 50.0)
-    assert requested(RefitAsked(7, 120), 5000, RefitAttempt(), config, 50.0)
+    assert not request_due(RefitAsked(7, 119), 5000, RefitAttempt(), config, 50.0)
+    assert request_due(RefitAsked(7, 120), 5000, RefitAttempt(), config, 50.0)
     refused = RefitAttempt(seen=5000, ended=0.0, config=config, traces=5000, tried=RefitAsked(7, 120))
-    assert full(5000, 120, config.refit)
-    assert full(100_000, 7, config.refit)
-    assert not full(99_999, 119, config.refit)
-    assert not requested(RefitAsked(7, 120, full=True), 5023, refused, config, 50.0), "the same ones, nearly"
-    assert requested(RefitAsked(7, 120, full=True), 5024, refused, config, 50.0)
-    assert not requested(RefitAsked(7, 120), 5024, refused, config, 50.0), "more of them may come yet"
+    assert window_full(5000, 120, config.refit)
+    assert window_full(100_000, 7, config.refit)
+    assert not window_full(99_999, 119, config.refit)
+    assert not request_due(RefitAsked(7, 120, full=True), 5023, refused, config, 50.0), (
+        "the same ones, nearly"
+    )
+    assert request_due(RefitAsked(7, 120, full=True), 5024, refused, config, 50.0)
+    assert not request_due(RefitAsked(7, 120), 5024, refused, config, 50.0), "more of them may come yet"

@@ -12,7 +12,14 @@ from models.fit import fit
 from models.manifest import LabelSource as Known
 from schemas.config import Config
 from schemas.messages import Guess, Teacher
-from streams.trainer.window import TraceWindow, encoder_of, teachers, training_set, usable, version_name
+from streams.trainer.window import (
+    TraceWindow,
+    encoder_of,
+    teachers,
+    training_set,
+    usable_traces,
+    version_name,
+)
 from tests.streams.building import trace
 
 VECTORS = Config(embedder="precomputed")
@@ -59,7 +66,7 @@ def test_a_text_task_learns_from_texts_whatever_else_the_traces_bring() -> None:
         trace("b", "no", text=None, features=packed(1)),
         trace("c", "no", text="", sampled=False, embedder="precomputed"),
     )
-    found = training_set(usable(window, Config()), Config())
+    found = training_set(usable_traces(window, Config()), Config())
     assert found.features.texts == ["hello", ""]
     assert (found.labels, found.sampled.tolist()) == (["yes", "no"], [True, False])
 
@@ -73,12 +80,12 @@ def test_a_vector_task_learns_from_its_embedder_s_vectors_of_one_length() -> Non
         trace("none", embedder="precomputed"),
         trace("b", "no", features=packed(3, 4), sampled=False, **given),
     )
-    found = training_set(usable(window, VECTORS), VECTORS)
+    found = training_set(usable_traces(window, VECTORS), VECTORS)
     assert found.features.embeddings is not None
     assert found.features.embeddings.tolist() == [[1, 2], [3, 4]], "the newest length counts"
     assert (found.labels, found.sampled.tolist()) == (["yes", "no"], [True, False])
     three = Config(embedder="precomputed", dimension=3)
-    assert [one.id for one in usable(window, three)] == ["old"], "unless the config names one"
+    assert [one.id for one in usable_traces(window, three)] == ["old"], "unless the config names one"
 
 
 def encoded(name: str, *numbers: float, **given: Any) -> Any:
@@ -98,7 +105,7 @@ def test_a_task_with_an_encoder_learns_from_the_vectors_of_the_newest_one_wherev
         trace("odd", embedder="what?", features=packed(5, 6)),
         encoded("b", 5, 6),
     )
-    found = usable(window, config)
+    found = usable_traces(window, config)
     assert [one.id for one in found] == ["moved", "a", "b"]
     assert encoder_of(found) == "m:2"
     training = training_set(found, config)
@@ -116,14 +123,14 @@ def test_a_task_that_reads_both_learns_from_traces_that_bring_both() -> None:
         trace("textless", embedder="precomputed", features=packed(1, 2), text=None),
         trace("bare", embedder="precomputed"),
     )
-    assert [one.id for one in usable(window, config)] == ["a"]
-    assert encoder_of(usable(window, config)) is None
+    assert [one.id for one in usable_traces(window, config)] == ["a"]
+    assert encoder_of(usable_traces(window, config)) is None
 
 
 @pytest.mark.parametrize("config", [Config(), VECTORS, Config(embedder="precomputed", dimension=3)])
 def test_a_window_without_anything_usable_is_a_refusal_of_the_fit_and_not_a_crash(config: Config) -> None:
     window = filled(trace("a", text=None, features=None))
-    training = training_set(usable(window, config), config)
+    training = training_set(usable_traces(window, config), config)
     with pytest.raises(TrainingError, match="no traces"):
         fit(training, task="t", version="v1", embedder=config.embedder)
 

@@ -3,7 +3,7 @@
 import pytest
 
 from streams.certify.evidence import AlarmEvidence, Counts
-from streams.versions.culprit import culprit
+from streams.versions.culprit import label_to_blame
 
 SOUND = Counts(100, 97)
 
@@ -26,4 +26,4 @@ def test_a_label_explains_an_alarm_alone_and_beyond_doubt_or_not_at_all(
     labels: dict[str, Counts], floor: float, expected: str | None
 ) -> None:
     evidence = AlarmEvidence(0.95, Counts(200, 150), labels=labels)
-    assert culprit(evidence, floor, 0.05) == expected
+    assert label_to_blame(evidence, floor, 0.05) == expected

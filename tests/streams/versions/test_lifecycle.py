@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from streams.errors import TransitionRefused
-from streams.versions.lifecycle import Transition, VersionStage, states
+from streams.versions.lifecycle import Transition, VersionStage, stages
 
 ALLOWED = {
     (None, "refused"), (None, "shadow"), (None, "canary"), (None, "live"),
@@ -41,4 +41,4 @@ def test_a_history_written_and_read_gives_the_newest_state_of_each_version() -> 
     ]
     read = [msgspec.json.decode(msgspec.json.encode(one), type=Transition) for one in moves]
     assert read == moves
-    assert states(read) == {"v1": VersionStage.RETIRED, "v2": VersionStage.SHADOW}
+    assert stages(read) == {"v1": VersionStage.RETIRED, "v2": VersionStage.SHADOW}

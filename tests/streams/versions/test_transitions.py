@@ -22,15 +22,15 @@ from streams.versions.serving_state import (
     plan_of,
 )
 from streams.versions.transitions import (
-    alarmed,
+    after_alarm,
+    alarm_concerns,
     close_breaker,
-    concerns,
-    concluded,
-    pinned,
-    published,
+    conclude_trial,
+    pin_version,
+    publish,
     put_live,
-    restorable,
-    unpinned,
+    restorable_versions,
+    unpin_version,
 )
 
 SHADOW, CANARY = PromotionPlan(VersionStage.SHADOW, 0.0, 100), PromotionPlan(VersionStage.CANARY, 0.1, 59)
@@ -59,13 +59,13 @@ def test_the_config_says_how_a_version_goes_live(promotion: str, plan: Promotion
 
 
 def test_what_passes_the_gate_goes_live_and_the_version_before_is_retired() -> None:
-    change = published(LIVE, "v2", 4, AT_ONCE, 0, "passed", 50)
+    change = publish(LIVE, "v2", 4, AT_ONCE, 0, "passed", 50)
     assert change.posture.active == ActiveVersion("v2", 4, 50)
     assert moves(change) == [("v1", VersionStage.LIVE, VersionStage.RETIRED), ("v2", None, VersionStage.LIVE)]
 
 
 def test_a_new_version_closes_the_breaker_for_itself_and_not_for_the_one_that_was_stopped() -> None:
-    change = published(STOPPED, "v2", 4, AT_ONCE, 0, "passed", 50)
+    change = publish(STOPPED, "v2", 4, AT_ONCE, 0, "passed", 50)
     breaker = change.posture.breaker
     assert not breaker.stops("v2")
     assert breaker.stops("v1"), "a worker that can't load v2 must not go on with v1"
@@ -74,33 +74,33 @@ def test_a_new_version_closes_the_breaker_for_itself_and_not_for_the_one_that_wa
 
 @pytest.mark.parametrize("plan", [SHADOW, CANARY])
 def test_a_version_on_trial_leaves_the_live_one_and_its_breaker_alone(plan: PromotionPlan) -> None:
-    change = published(STOPPED, "v2", 4, plan, 0, "passed", 50)
+    change = publish(STOPPED, "v2", 4, plan, 0, "passed", 50)
     assert change.posture == replace(STOPPED, candidate=Candidate("v2", plan, 4, 50))
     assert moves(change) == [("v2", None, plan.mode)]
 
 
 def test_the_newer_of_two_candidates_takes_the_place_of_the_older() -> None:
-    assert moves(published(ON_TRIAL, "v3", 4, CANARY, 0, "passed", 50)) == [
+    assert moves(publish(ON_TRIAL, "v3", 4, CANARY, 0, "passed", 50)) == [
         ("v2", VersionStage.SHADOW, VersionStage.RETIRED),
         ("v3", None, VersionStage.CANARY),
     ]
-    assert moves(published(ON_TRIAL, "v3", 4, AT_ONCE, 0, "passed", 50))[1:] == [
+    assert moves(publish(ON_TRIAL, "v3", 4, AT_ONCE, 0, "passed", 50))[1:] == [
         ("v2", VersionStage.SHADOW, VersionStage.RETIRED),
         ("v3", None, VersionStage.LIVE),
     ]
 
 
 def test_an_alarm_opens_the_breaker_and_a_second_call_changes_nothing() -> None:
-    change = alarmed(LIVE, "v1", None, 40, "alarm", 50)
+    change = after_alarm(LIVE, "v1", None, 40, "alarm", 50)
     assert change is not None
     after = change.posture
     assert (after.breaker.open, after.breaker.against, after.certify_from) == (True, ("v1",), 40)
     assert (after.active, moves(change)) == (LIVE.active, [])
-    assert alarmed(after, "v1", None, 60, "alarm", 70) is None
+    assert after_alarm(after, "v1", None, 60, "alarm", 70) is None
 
 
 def test_an_alarm_restores_a_certified_version_whose_breaker_is_closed() -> None:
-    change = alarmed(ON_TRIAL, "v1", "v0", 40, "alarm", 50)
+    change = after_alarm(ON_TRIAL, "v1", "v0", 40, "alarm", 50)
     assert change is not None
     after = change.posture
     assert after.active == ActiveVersion("v0", 2, 50)
@@ -111,11 +111,11 @@ def test_an_alarm_restores_a_certified_version_whose_breaker_is_closed() -> None
         ("v2", VersionStage.SHADOW, VersionStage.RETIRED),
         ("v0", VersionStage.RETIRED, VersionStage.LIVE),
     ]
-    assert alarmed(after, "v1", None, 40, "alarm", 50) is None
+    assert after_alarm(after, "v1", None, 40, "alarm", 50) is None
 
 
 def test_an_alarm_ends_the_trial_beside_the_version_that_falls() -> None:
-    change = alarmed(ON_TRIAL, "v1", None, 40, "alarm", 50)
+    change = after_alarm(ON_TRIAL, "v1", None, 40, "alarm", 50)
     assert moves(change) == [("v2", VersionStage.SHADOW, VersionStage.RETIRED)]
     assert change is not None
     assert change.posture.candidate is None
@@ -124,23 +124,23 @@ def test_an_alarm_ends_the_trial_beside_the_version_that_falls() -> None:
 def test_what_was_being_fitted_when_the_alarm_was_raised_does_not_close_the_breaker() -> None:
     stopped = replace(STOPPED, certify_from=40)
     with pytest.raises(TransitionRefused, match="while it was fitted"):
-        published(stopped, "v2", 4, AT_ONCE, 39, "passed", 50)
-    assert published(stopped, "v2", 4, AT_ONCE, 40, "passed", 50).posture.active == ActiveVersion("v2", 4, 50)
+        publish(stopped, "v2", 4, AT_ONCE, 39, "passed", 50)
+    assert publish(stopped, "v2", 4, AT_ONCE, 40, "passed", 50).posture.active == ActiveVersion("v2", 4, 50)
 
 
 def test_a_version_that_was_stopped_meanwhile_is_not_restored() -> None:
     stopped = replace(LIVE, breaker=Breaker(False, ("v0",), 20))
-    change = alarmed(stopped, "v1", "v0", 40, "alarm", 50)
+    change = after_alarm(stopped, "v1", "v0", 40, "alarm", 50)
     assert change is not None
     assert change.posture.breaker.open
 
 
 def test_the_alarm_of_a_canary_ends_its_trial_and_leaves_the_live_version() -> None:
-    change = alarmed(CANARYING, "v2", "v0", 40, "alarm", 50)
+    change = after_alarm(CANARYING, "v2", "v0", 40, "alarm", 50)
     assert change is not None
     assert change.posture == LIVE
     assert moves(change) == [("v2", VersionStage.CANARY, VersionStage.ROLLED_BACK)]
-    assert not concerns(ON_TRIAL, "v2"), "a version in shadow answers nothing"
+    assert not alarm_concerns(ON_TRIAL, "v2"), "a version in shadow answers nothing"
 
 
 @pytest.mark.parametrize(
@@ -161,46 +161,48 @@ def test_the_alarm_of_a_canary_ends_its_trial_and_leaves_the_live_version() -> N
 def test_a_trial_ends_by_an_exact_test_once_it_has_what_it_takes(
     trial: Counts, expected: list[tuple[str, VersionStage, VersionStage]]
 ) -> None:
-    change = concluded(ON_TRIAL, "v2", trial, 0.95, 0.05, 50)
+    change = conclude_trial(ON_TRIAL, "v2", trial, 0.95, 0.05, 50)
     assert (moves(change) if change else []) == expected
     if change is not None:
-        assert concluded(change.posture, "v2", trial, 0.95, 0.05, 60) is None
-    assert concluded(ON_TRIAL, "v3", trial, 0.95, 0.05, 50) is None
-    assert concluded(replace(ON_TRIAL, pin=Pin(1, "wait", "me")), "v2", trial, 0.95, 0.05, 50) is None
+        assert conclude_trial(change.posture, "v2", trial, 0.95, 0.05, 60) is None
+    assert conclude_trial(ON_TRIAL, "v3", trial, 0.95, 0.05, 50) is None
+    assert conclude_trial(replace(ON_TRIAL, pin=Pin(1, "wait", "me")), "v2", trial, 0.95, 0.05, 50) is None
 
 
 def test_a_promoted_candidate_closes_the_breaker() -> None:
-    change = concluded(replace(STOPPED, candidate=ON_TRIAL.candidate), "v2", Counts(100, 99), 0.95, 0.05, 50)
+    change = conclude_trial(
+        replace(STOPPED, candidate=ON_TRIAL.candidate), "v2", Counts(100, 99), 0.95, 0.05, 50
+    )
     assert change is not None
     assert not change.posture.breaker.stops("v2")
     assert change.posture.candidate is None
 
 
 def test_a_canary_that_fails_its_trial_is_rolled_back() -> None:
-    change = concluded(CANARYING, "v2", Counts(60, 40), 0.95, 0.05, 50)
+    change = conclude_trial(CANARYING, "v2", Counts(60, 40), 0.95, 0.05, 50)
     assert moves(change) == [("v2", VersionStage.CANARY, VersionStage.ROLLED_BACK)]
 
 
 def test_a_pin_makes_versions_wait_and_lifting_it_lets_the_one_that_waits_for_nothing_else_go_live() -> None:
-    held = pinned(LIVE, "me", "release", 20).posture
-    waiting = published(held, "v2", 4, AT_ONCE, 0, "passed", 50)
+    held = pin_version(LIVE, "me", "release", 20).posture
+    waiting = publish(held, "v2", 4, AT_ONCE, 0, "passed", 50)
     assert moves(waiting) == [("v2", None, VersionStage.SHADOW)]
-    freed = unpinned(waiting.posture, "me", "done", 60)
+    freed = unpin_version(waiting.posture, "me", "done", 60)
     assert moves(freed) == [
         ("v1", VersionStage.LIVE, VersionStage.RETIRED),
         ("v2", VersionStage.SHADOW, VersionStage.LIVE),
     ]
     assert freed.posture.pin is None
-    on_trial = unpinned(replace(ON_TRIAL, pin=held.pin), "me", "done", 60)
+    on_trial = unpin_version(replace(ON_TRIAL, pin=held.pin), "me", "done", 60)
     assert on_trial == ServingChange(ON_TRIAL)
     with pytest.raises(TransitionRefused, match="pinned already, by me: release"):
-        pinned(held, "you", "again", 30)
+        pin_version(held, "you", "again", 30)
     with pytest.raises(TransitionRefused, match="not pinned"):
-        unpinned(LIVE, "me", "again", 30)
+        unpin_version(LIVE, "me", "again", 30)
 
 
 def test_an_alarm_goes_through_a_pin() -> None:
-    change = alarmed(replace(LIVE, pin=Pin(1, "wait", "me")), "v1", "v0", 40, "alarm", 50)
+    change = after_alarm(replace(LIVE, pin=Pin(1, "wait", "me")), "v1", "v0", 40, "alarm", 50)
     assert change is not None
     assert change.posture.active == ActiveVersion("v0", 2, 50)
 
@@ -234,7 +236,7 @@ def test_versions_that_were_live_and_never_stopped_may_be_restored_newest_first(
         "v6": VersionStage.LIVE,
     }
     posture = replace(LIVE, active=ActiveVersion("v6", 1, 1), breaker=Breaker(False, ("v3",), 5))
-    assert restorable(posture, ["v1", "v2", "v3", "v4", "v5", "v6"], known) == ["v5", "v1"]
+    assert restorable_versions(posture, ["v1", "v2", "v3", "v4", "v5", "v6"], known) == ["v5", "v1"]
 
 
 @given(st.integers(0, 100))
@@ -246,5 +248,5 @@ def test_of_two_changes_of_the_breaker_the_later_looks_newer_whatever_the_clock(
 
 
 def test_moves_say_when_by_whom_and_why() -> None:
-    (move,) = published(replace(LIVE, active=None), "v1", 4, AT_ONCE, 0, "passed", 50).moves
+    (move,) = publish(replace(LIVE, active=None), "v1", 4, AT_ONCE, 0, "passed", 50).moves
     assert move == Transition("v1", None, VersionStage.LIVE, 50, "trainer", "passed")

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from infra.bench.drift.analysis import finding, sentences
+from infra.bench.drift.analysis import drift_figures, sentences
 from infra.bench.drift.finding import AnswerCounts, FirstAlarm, FirstCertificate, Recovery
 from infra.bench.drift.run import RunRecord
 from infra.bench.drift.scenarios import GOLD
@@ -61,7 +61,7 @@ ALARMED = record(
 
 
 def test_an_alarm_ends_what_the_version_of_before_answers_and_begins_the_recovery() -> None:
-    found = finding(STREAM, ALARMED)
+    found = drift_figures(STREAM, ALARMED)
     assert found.before == AnswerCounts(20, 15, 15, 0)
     assert found.exposed == AnswerCounts(asked=7, answered=7, agreed=1, unseen=7)
     assert found.after == AnswerCounts(asked=20, answered=15, agreed=9, unseen=15)
@@ -86,7 +86,7 @@ def test_without_an_alarm_a_version_that_took_over_ends_what_the_one_of_before_a
             told(EventKind.REFIT, 25, version="v2"),
         ),
     )
-    found = finding(STREAM, quiet)
+    found = drift_figures(STREAM, quiet)
     assert found.exposed == AnswerCounts(asked=10, answered=10, agreed=0, unseen=10)
     assert found.after == AnswerCounts(asked=20, answered=20, agreed=0, unseen=20)
     assert (found.certified, found.stood) == (FirstCertificate(requests=9, audits=9), False)
@@ -107,7 +107,7 @@ def test_a_certificate_of_before_the_drift_stands_until_it_is_lost_or_the_teache
     later: tuple[Event, ...], stands: bool
 ) -> None:
     before = told(EventKind.CERTIFIED, 9, version="v1", audits=9)
-    found = finding(STREAM, record((range(40), "a", "v1"), events=(before, *later)))
+    found = drift_figures(STREAM, record((range(40), "a", "v1"), events=(before, *later)))
     assert (found.stood, found.stands) == (True, stands)
 
 
@@ -118,7 +118,7 @@ def test_an_alarm_of_a_version_that_took_over_ends_what_counts_as_answered_befor
         (range(28, 40), "b", None),
         events=(told(EventKind.ALARM, 28, version="v2", recent_audits=6, recent_agreements=2),),
     )
-    found = finding(STREAM, late)
+    found = drift_figures(STREAM, late)
     assert (found.exposed.answered, found.replaced, found.recovery) == (8, 4, None)
 
 
@@ -128,13 +128,13 @@ def test_a_version_that_nobody_replaces_after_the_alarm_has_no_recovery() -> Non
         (range(24, 40), "b", None),
         events=(told(EventKind.ALARM, 24, version="v1", recent_audits=6, recent_agreements=2),),
     )
-    found = finding(STREAM, stopped)
+    found = drift_figures(STREAM, stopped)
     assert (found.exposed.answered, found.recovery, found.again) == (4, None, None)
     assert found.last.coverage == pytest.approx(24 / 40)
 
 
 def test_a_table_has_the_medians_of_the_runs_and_says_of_how_many_where_some_have_no_value() -> None:
-    alarmed = finding(STREAM, ALARMED)
+    alarmed = drift_figures(STREAM, ALARMED)
     silent = replace(alarmed, alarm=None, recovery=None, stood=False)
     table, figures = section(
         "new", [AuditsOnOff(alarmed, silent), AuditsOnOff(alarmed, silent), AuditsOnOff(silent, silent)]

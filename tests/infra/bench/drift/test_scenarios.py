@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from infra.bench.banking import Split
-from infra.bench.drift.measure import chosen
-from infra.bench.drift.scenarios import DRIFTS, GOLD, SWAPPED, UNSEEN, UPGRADED, folds
+from infra.bench.drift.measure import chosen_scenarios
+from infra.bench.drift.scenarios import DRIFTS, GOLD, SWAPPED, UNSEEN, UPGRADED, folded_intents
 from infra.bench.drift.stream import Stream, place_of, requests
 from infra.errors import MissingData
 from models.features import Features
@@ -67,16 +67,16 @@ def test_new_intents_never_come_before_the_drift_and_at_their_natural_share_afte
 def test_another_model_folds_intents_into_their_nearest_siblings_from_the_drift_on(data: Split) -> None:
     stream = DRIFTS["model"](data, 0, DRIFTED)
     assert (stream.teacher(DRIFTED - 1), stream.teacher(DRIFTED)) == (GOLD, UPGRADED)
-    pairs = folds(data, INTENTS // 2)
+    pairs = folded_intents(data, INTENTS // 2)
     assert pairs == {f"intent-{odd:02}": f"intent-{odd - 1:02}" for odd in range(1, INTENTS, 2)}
-    few = folds(data, 12)
+    few = folded_intents(data, 12)
     assert len(few) == 12
     expected = [few.get(label, label) for label in gold(stream, data)[DRIFTED:]]
     assert list(stream.said[DRIFTED:]) == expected
 
 
 def test_drifts_are_chosen_by_name_and_an_unknown_one_is_refused_with_those_that_there_are() -> None:
-    assert chosen(()) == ["swapped", "new", "model"]
-    assert chosen(("model", "swapped")) == ["swapped", "model"]
+    assert chosen_scenarios(()) == ["swapped", "new", "model"]
+    assert chosen_scenarios(("model", "swapped")) == ["swapped", "model"]
     with pytest.raises(MissingData, match=r"no drift is called 'slow': there are swapped, new, model"):
-        chosen(("slow",))
+        chosen_scenarios(("slow",))

@@ -8,7 +8,7 @@ from scipy.integrate import quad
 
 from infra.bench.guarantee import certificate
 from infra.bench.guarantee.alarm import AlarmStreams, wait
-from infra.bench.guarantee.audit_cost import spending
+from infra.bench.guarantee.audit_cost import audit_cost
 from infra.bench.guarantee.lives import SimulatedDrift, lives
 from infra.bench.guarantee.promise import Promise
 from models.certificate import Alarm, Certificate
@@ -94,7 +94,7 @@ def test_lives_go_through_refits_alarms_and_rollbacks_and_the_certificate_stays_
 
 
 def test_an_audit_rate_buys_time_with_calls() -> None:
-    found = spending(0.02, proof=160, alarm=80)
+    found = audit_cost(0.02, proof=160, alarm=80)
     assert found.audits == pytest.approx(16_000)
     assert found.saved == pytest.approx(0.784)
     assert (found.to_proof, found.to_alarm) == pytest.approx((0.24, 0.12))

@@ -6,7 +6,7 @@ import pytest
 
 from infra.bench.banking import Split
 from infra.bench.tracer import rival
-from infra.bench.tracer.rival import TracerFit, judged, tried
+from infra.bench.tracer.rival import TracerFit, fit_tracer, judge_tracer
 from infra.bench.trial import TARGETS
 from infra.errors import TracerUnavailable
 from models.features import Features
@@ -31,12 +31,12 @@ def _stand_in(folder: Path, fits: str) -> Path:
 
 def test_its_answers_are_judged_like_ours() -> None:
     fit = TracerFit(0.9, 1.0, "l2d", {"test": ["a", None, "a"]}, {})
-    found = judged(fit, SPLIT.labels)
+    found = judge_tracer(fit, SPLIT.labels)
     assert (found.certified, found.rows, found.answered, found.agreed) == (True, 3, 2, 1)
 
 
 def test_where_nothing_is_deployed_nothing_is_answered() -> None:
-    found = judged(TracerFit(0.9, 1.0, None, {}, {}), SPLIT.labels)
+    found = judge_tracer(TracerFit(0.9, 1.0, None, {}, {}), SPLIT.labels)
     assert (found.certified, found.rows, found.answered) == (False, 3, 0)
 
 
@@ -48,7 +48,7 @@ def test_a_job_gives_the_rows_and_takes_a_fit_for_each_target(
         " 'answers': {'test': [json.loads(row)['teacher'] for row in rows]}} for t in job['targets']]"
     )
     monkeypatch.setattr(rival, "_INSIDE", _stand_in(tmp_path, fits))
-    found = tried(Path(sys.executable), SPLIT, SPLIT)
+    found = fit_tracer(Path(sys.executable), SPLIT, SPLIT)
     assert [(outcome.target, outcome.agreed) for outcome in found.outcomes] == [(t, 3) for t in TARGETS]
     assert (found.seconds, found.memory) == (6.0, 12.5)
 
@@ -56,4 +56,4 @@ def test_a_job_gives_the_rows_and_takes_a_fit_for_each_target(
 def test_its_last_words_are_told_when_it_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rival, "_INSIDE", _stand_in(tmp_path, "1 / 0"))
     with pytest.raises(TracerUnavailable, match=r"failed on 3 traces:[\s\S]*ZeroDivisionError"):
-        tried(Path(sys.executable), SPLIT, SPLIT)
+        fit_tracer(Path(sys.executable), SPLIT, SPLIT)

@@ -9,7 +9,7 @@ from infra.bench.tracer.environment import NAME
 from infra.bench.trial import TARGETS, TargetOutcome, Trial
 from infra.bench.validity import draws
 from infra.bench.validity.counts import tables, tally
-from infra.bench.validity.draws import CLEAN, COIN, LEARNABLE, NOISY, SHUFFLED, DrawCell, drawn, learnable
+from infra.bench.validity.draws import CLEAN, COIN, LEARNABLE, NOISY, SHUFFLED, DrawCell, draw, learnable
 from infra.bench.validity.measure import measure
 from infra.bench.validity.results_log import Entry
 from models.features import Features
@@ -32,7 +32,7 @@ def test_draws_are_spread_over_corpora_teachers_and_sizes() -> None:
 
 def _labels(teacher: str) -> tuple[list[str], float]:
     """Labels to learn from, and how many of all are not the corpus' own."""
-    parts = drawn(DrawCell("any", teacher, 1_000, 7), POOL)
+    parts = draw(DrawCell("any", teacher, 1_000, 7), POOL)
     given = [pair for part in parts for pair in zip(part.rows.texts or [], part.labels, strict=True)]
     return parts[0].labels, sum("abcd"[int(row) % 4] != label for row, label in given) / len(given)
 
