@@ -2,8 +2,8 @@
 
 Counts are kept for each teacher that answered: another teacher makes another certificate. A certificate
 counts the audits below the lowest rate that its life may see (`models.certificate.in_thinned_sample`), which
-is fixed when it begins; where the operator goes below that, a new one begins. Each has a number of its own among all
-of its task, and spends the share of the error budget that goes with it.
+is fixed when it begins; where the operator goes below that, a new one begins. Each has a number of its
+own among all of its task, and spends the share of the error budget that goes with it.
 
 The alarm takes every audit once, whoever answers, in the order in which they are folded: with its reply, or
 as a disagreement when that is overdue. Where it is raised it starts anew at once, and what is kept says that
