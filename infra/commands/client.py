@@ -9,10 +9,9 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from infra.commands.writing import write_messages
 from infra.console.output import AsJson, line, note, result
 from infra.serve.servers import client_settings, default_task
-from infra.serve.topic_client import Reader
+from infra.serve.topic_client import Reader, write_messages
 from schemas.codec import LABEL, REQUEST
 from schemas.errors import InvalidMessage
 from schemas.messages import Label, Request

@@ -7,7 +7,6 @@ from typing import Annotated
 import msgspec
 import typer
 
-from infra.commands.writing import write_messages
 from infra.console.output import AsJson, line, result
 from infra.serve.policy_admin import (
     VersionInfo,
@@ -21,6 +20,7 @@ from infra.serve.policy_admin import (
     with_registry,
 )
 from infra.serve.servers import client_settings
+from infra.serve.topic_client import write_messages
 from models.manifest import Manifest
 from schemas.codec import EVENT
 from schemas.messages import Event, EventKind

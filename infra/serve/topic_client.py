@@ -1,7 +1,7 @@
-"""Reading topics from a command: to their end, or on and on."""
+"""Topics for commands: read one to its end or for a time, or write messages and wait for the broker."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from confluent_kafka import (
     OFFSET_BEGINNING,
@@ -13,7 +13,9 @@ from confluent_kafka import (
 )
 
 from streams.errors import KafkaFailed
-from streams.kafka.connect import open_reader
+from streams.kafka.batch import Outgoing
+from streams.kafka.connect import open_reader, open_writer
+from streams.kafka.delivery import deliver
 from streams.settings import Settings
 
 _PROMPTLY = 10.0
@@ -68,6 +70,15 @@ class Reader:
     def _end(self, topic: str, partition: int) -> int:
         end: int = self._consumer.get_watermark_offsets(TopicPartition(topic, partition), _PROMPTLY)[1]
         return end
+
+
+def write_messages(settings: Settings, outgoing: Iterable[Outgoing]) -> None:
+    """Produce, and wait until the broker has acknowledged every message.
+
+    Raises:
+        DeliveryFailed: it did not; says why.
+    """
+    deliver(open_writer(settings), outgoing)
 
 
 def _partitions(consumer: Consumer, topic: str) -> list[int]:

@@ -1,0 +1,37 @@
+"""topics: make the topics that are missing, and describe them."""
+
+from importlib.metadata import version
+
+import typer
+
+from infra.console.output import note, result
+from infra.serve.servers import client_settings
+from schemas.asyncapi import asyncapi
+from streams.kafka.topics import create_missing, topic_specs
+from streams.settings import load_settings
+
+commands = typer.Typer()
+
+topics = typer.Typer(help="Make and describe the topics.", no_args_is_help=True)
+commands.add_typer(topics, name="topics")
+
+
+@topics.command("create")
+def topics_create() -> None:
+    """Make the topics that are missing."""
+    made = create_missing(client_settings())
+    note(f"made {', '.join(made)}" if made else "all topics are there")
+
+
+@topics.command("describe")
+def topics_describe() -> None:
+    """Print the topics as they should be, a JSON object each."""
+    settings = client_settings()
+    for topic in topic_specs(settings.topics):
+        result({"name": topic.name, "partitions": settings.partitions, "options": topic.options})
+
+
+@topics.command("asyncapi")
+def topics_asyncapi() -> None:
+    """Print the AsyncAPI document of the topics and their messages, for clients in other languages."""
+    result(asyncapi(load_settings().topics, version("understudy")))

@@ -1,0 +1,29 @@
+"""The config topic for commands: the newest valid message of each key."""
+
+from infra.console.output import note
+from infra.serve.topic_client import Reader
+from schemas.config import Override
+from schemas.errors import InvalidConfig
+from streams.roles.config import read_config
+from streams.settings import Settings
+
+
+def read_overrides(settings: Settings) -> dict[str, Override]:
+    """What each key (a task, or `*`) sets; an invalid message is skipped with a note.
+
+    Raises:
+        KafkaFailed: the broker does not answer, or has no config topic.
+    """
+    reader = Reader(settings, settings.topics.config, from_start=True)
+    overrides: dict[str, Override] = {}
+    try:
+        for message in reader.to_end():
+            try:
+                task, override = read_config(message)
+            except InvalidConfig as error:
+                note(f"skipped an invalid config message: {error}")
+            else:
+                overrides[task] = override
+    finally:
+        reader.close()
+    return overrides
