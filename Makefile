@@ -8,10 +8,16 @@ PYTHON ?= $(firstword $(foreach name,python3 python3.14 python3.13 python3.12 py
 	$(name) -c 'import sys; sys.version_info >= (3, 11) and print("$(name)")' 2>/dev/null)))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test unit lint bench servers
+.PHONY: help setup demo test unit unit-newest lint bench servers
+
+# The newest Python that the pinned wheels exist for and that is on the PATH; the oldest is `requires-python`.
+NEWEST ?= $(firstword $(foreach name,python3.14 python3.13,$(shell \
+	$(name) -c 'import sys; print("$(name)")' 2>/dev/null)))
+# How many tests run at once: most of a test's time is spent waiting for a server.
+WORKERS ?= 2
 
 help: ## List these commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(INSTALLED) ## Make .venv with the pinned dependencies, unless it is up to date
 
@@ -19,10 +25,18 @@ demo: setup ## Watch it learn: embedded Kafka and Redis, a simulated teacher, a 
 	@$(BIN)/understudy demo $(ARGS)
 
 test: setup servers lint ## Lint, types, import direction, then every test on a real Kafka and Redis (ARGS="-k route")
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest -n $(WORKERS) --dist worksteal $(ARGS)
 
 unit: setup ## The tests that need no server (ARGS="-k route")
-	$(BIN)/pytest -m "not system" $(ARGS)
+	$(BIN)/pytest -n $(WORKERS) --dist worksteal -m "not system" $(ARGS)
+
+unit-newest: ## The same on the newest Python that the pinned wheels exist for; skipped where there is none
+ifeq ($(NEWEST),)
+	@echo "unit-newest: skipped: neither python3.14 nor python3.13 runs from the PATH." \
+		"Name another place with: make unit-newest NEWEST=/path/to/python3.14"
+else
+	$(MAKE) unit PYTHON=$(NEWEST) VENV=.venv-$(notdir $(NEWEST))
+endif
 
 lint: setup ## Style, types and import direction
 	$(BIN)/ruff check .

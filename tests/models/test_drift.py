@@ -1,6 +1,7 @@
 """Signals come where requests differ from the training traces, and hardly ever where they do not."""
 
 from functools import reduce
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -137,7 +138,7 @@ def test_few_requests_say_nothing(novel: int, rows: int) -> None:
 def test_windows_add_up_and_are_written_as_plain_numbers(trained: Reference) -> None:
     one, two = drawn(700, 7), drawn(900, 8)
 
-    def both(name: str) -> NDArray[np.float32]:
+    def both(name: str) -> NDArray[Any]:
         return np.concatenate([getattr(one, name), getattr(two, name)])
 
     together = trained.counted(both("scores"), both("novelty") > LIMIT, both("guesses"))

@@ -2,6 +2,7 @@
 
 import pickle
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -65,7 +66,7 @@ def test_what_can_not_be_learned_from_is_named(training: TrainingSet, embedder: 
 
 
 @pytest.mark.parametrize("options", [{"targets": ()}, {"targets": (1.0,)}, {"delta": 0.0}])
-def test_levels_outside_of_their_range_are_refused(options: dict[str, object]) -> None:
+def test_levels_outside_of_their_range_are_refused(options: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"target|delta"):
         attempt(everything(*draw_texts(100, 0)), **options)
 

@@ -128,7 +128,7 @@ def traces(outgoing: Sequence[Outgoing]) -> list[Trace]:
 def reasons(outgoing: Sequence[Outgoing]) -> list[str]:
     """Why messages became dead letters."""
     letters = to(outgoing, TOPICS.dead_letters)
-    return [str(dict(out.headers or [])["_dlq.errors.reason"], "utf-8") for out in letters]
+    return [_header_text(out, "_dlq.errors.reason") for out in letters]
 
 
 def deferral(name: str = "r1", **given: Any) -> Deferral:
@@ -157,3 +157,8 @@ def trace(name: str = "r1", label: str = "yes", **given: Any) -> Trace:
         "text": "hello",
     }
     return Trace(name, label=label, **fields | given)
+
+
+def _header_text(out: Outgoing, name: str) -> str:
+    value = dict(out.headers or [])[name]
+    return value.decode() if isinstance(value, bytes) else value

@@ -1,6 +1,7 @@
 """Audits: the client is answered once, the teacher's reply is one trace, and it is counted once."""
 
 import asyncio
+from functools import partial
 
 from schemas.codec import LABEL, TRACE
 from schemas.config import Config
@@ -46,9 +47,7 @@ def test_an_audit_is_one_label_one_trace_one_count_though_replies_repeat_and_cer
         traces.wait_for(REQUESTS)
     reply_again(deployment)
     for role, topic in (("learn", deployment.topics.replies), ("certify", deployment.topics.traces)):
-        wait_until(
-            lambda role=role, topic=topic: has_read_all(deployment, role, topic), 60, f"{role} has read all"
-        )
+        wait_until(partial(has_read_all, deployment, role, topic), 60, f"{role} has read all")
     deployment.stop()
     found = [TRACE.decode(message.value()) for message in everything(deployment, deployment.topics.traces)]
     told = [LABEL.decode(message.value()) for message in everything(deployment, deployment.topics.labels)]

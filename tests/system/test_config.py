@@ -1,6 +1,7 @@
 """Operators' config: in force within a second and without a refit, or answered by every problem it has."""
 
 from collections import Counter
+from typing import Any
 
 import pytest
 
@@ -106,7 +107,10 @@ def test_an_invalid_message_changes_nothing_and_one_event_names_all_its_problems
         routed.configure(TASK, paused=True)
         client.wait_for(Reason.OPERATOR)
         producer = routed.producer()
-        place = {"topic": routed.topics.config, "partition": partition_of_config(routed, TASK)}
+        place: dict[str, Any] = {
+            "topic": routed.topics.config,
+            "partition": partition_of_config(routed, TASK),
+        }
         producer.produce(**place, key=TASK, value=b'{"paused":false,"threshold":7,"refit":{"often":1}}')
         producer.produce(**place, key=OTHER, value=b'{"paused":true}')
         assert producer.flush(10) == 0

@@ -3,11 +3,12 @@
 import base64
 import json
 from collections import Counter
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pytest
-from confluent_kafka import Message, Producer
+from confluent_kafka import KafkaError, Message, Producer
 
 from schemas.codec import LABEL
 from schemas.messages import Request
@@ -18,7 +19,11 @@ from tests.system.topics import Inbox, decoded, everything
 TASK = "vectors"
 WIDTH = 3
 PARTITION = 2
-HEADERS = [("ce_type", b"question"), ("own", b"\x00\xff"), ("_dlq.errors.reason", b"of an earlier failure")]
+HEADERS: list[tuple[str, str | bytes | None]] = [
+    ("ce_type", b"question"),
+    ("own", b"\x00\xff"),
+    ("_dlq.errors.reason", b"of an earlier failure"),
+]
 TOO_LARGE_TO_DEFER = 1_031_000  # characters, which fit into a request and its dead letter
 
 
@@ -76,7 +81,7 @@ def test_bad_requests_are_dead_letters_and_the_good_ones_between_them_get_labels
         value, reason = BAD[what]
         letter = letters[offset]
         assert (letter.value(), letter.key()) == (value, what.encode()), what
-        assert letter.headers()[:2] == HEADERS[:2], what
+        assert list(letter.headers())[:2] == HEADERS[:2], what
         assert headers(letter) | {"reason": ""} == {
             "topic": deployment.topics.requests,
             "partition": str(PARTITION),
@@ -93,7 +98,7 @@ def test_what_is_too_large_even_for_a_dead_letter_leaves_one_without_its_bytes(
 ) -> None:
     deployment.worker("route")
     producer = Producer({"bootstrap.servers": deployment.kafka, "message.max.bytes": 1_100_000})
-    own = [("own", b"h" * bytes_of_header)]
+    own: list[tuple[str, str | bytes | None]] = [("own", b"h" * bytes_of_header)]
     size = 1_047_900 - bytes_of_header
     producer.produce(deployment.topics.requests, b"x" * size, b"large", headers=own, partition=PARTITION)
     producer.produce(deployment.topics.requests, b"small", b"small", partition=PARTITION)
@@ -111,7 +116,7 @@ def sent_between(deployment: Deployment, good: list[Request]) -> dict[str, str]:
     producer = Producer({"bootstrap.servers": deployment.kafka, "message.max.bytes": 1_100_000})
     sent: dict[str, str] = {}
 
-    def note(what: str, message: Message) -> None:
+    def note(what: str, _: KafkaError | None, message: Message) -> None:
         sent[str(message.offset())] = what
 
     for one, (what, (value, _)) in zip(good, BAD.items(), strict=False):
@@ -122,7 +127,7 @@ def sent_between(deployment: Deployment, good: list[Request]) -> dict[str, str]:
             what.encode(),
             partition=PARTITION,
             headers=HEADERS,
-            on_delivery=lambda _, message, what=what: note(what, message),
+            on_delivery=partial(note, what),
         )
     deployment.produce(producer, good[-1], partition=PARTITION)
     assert producer.flush(30) == 0
@@ -133,7 +138,7 @@ def headers(letter: Message) -> dict[str, str]:
     """What the dead letter says of the failure."""
     prefix = "_dlq.errors."
     return {
-        name.removeprefix(prefix): value.decode()
-        for name, value in letter.headers() or []
-        if name.startswith(prefix)
+        name.removeprefix(prefix): bytes(value).decode()
+        for name, value in dict(letter.headers() or []).items()
+        if name.startswith(prefix) and isinstance(value, bytes)
     }

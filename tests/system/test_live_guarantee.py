@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Collection, Sequence
+from functools import partial
 
 from schemas.codec import LABEL, TRACE
 from schemas.messages import Label, Reason, Trace
@@ -84,7 +85,7 @@ def test_a_label_that_the_teacher_gives_no_more_is_answered_no_more_and_the_othe
             # In turns, as traffic comes: answers from before a label is blocked may bring the version down.
             deployment.send(after[start : start + 10])
             enough = 0.9 * (len(before) + start)
-            wait_until(lambda enough=enough: finding(deployment).audits >= enough, 60, f"{enough} audits")
+            wait_until(partial(_has_audits, deployment, enough), 60, f"{enough} audits")
             if any(one.reason is Reason.BLOCKED_LABEL for one in labels.collect()):
                 break
         blocked = asked(deployment, lambda registry: registry.blocked(TASK, VERSION))
@@ -112,3 +113,7 @@ def audited(labels: Sequence[Label], ids: Collection[str]) -> float:
 
 def agrees(trace: Trace) -> bool:
     return trace.guess is not None and trace.guess.label == trace.label
+
+
+def _has_audits(deployment: Deployment, enough: float) -> bool:
+    return finding(deployment).audits >= enough

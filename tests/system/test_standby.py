@@ -111,7 +111,9 @@ def fitted(deployment: Deployment, version: str) -> Manifest:
 
 def published(deployment: Deployment, token: int) -> bool:
     """Whether a trainer with this token may publish."""
-    return asked(
-        deployment,
-        lambda registry: registry.publish(TASK, "late", 99, token, policy(TASK), unix_ms()),
+    return bool(
+        asked(
+            deployment,
+            lambda registry: registry.publish(TASK, "late", 99, token, policy(TASK), unix_ms()),
+        )
     )

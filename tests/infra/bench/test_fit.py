@@ -9,7 +9,7 @@ from infra.bench.banking import Split
 from infra.bench.request import BenchRequest
 from infra.bench.tracer import rival
 from infra.bench.tracer.environment import NAME
-from infra.bench.trial import TARGETS, TargetOutcome, Trial
+from infra.bench.trial import TARGETS, TargetOutcome, Trial, agreement, coverage, violations
 from infra.errors import MissingData, TracerUnavailable
 from tests.infra import parcels
 
@@ -22,13 +22,13 @@ def _trial(*answers: tuple[int, int]) -> Trial:
 
 def test_coverage_is_the_mean_of_the_draws_and_agreement_that_of_all_answers() -> None:
     trials = [_trial((80, 72), (0, 0), (0, 0)), _trial((20, 20), (10, 9), (0, 0))]
-    assert [fit.coverage(trials, target) for target in TARGETS] == [0.5, 0.05, 0.0]
-    assert [fit.agreement(trials, target) for target in TARGETS] == [0.92, 0.9, None]
+    assert [coverage(trials, target) for target in TARGETS] == [0.5, 0.05, 0.0]
+    assert [agreement(trials, target) for target in TARGETS] == [0.92, 0.9, None]
 
 
 def test_only_what_is_significantly_below_its_target_is_a_violation() -> None:
-    assert fit.violations([_trial((50, 44), (50, 46), (50, 47))]) == 0
-    assert fit.violations([_trial((50, 39), (50, 44), (0, 0))]) == 2
+    assert violations([_trial((50, 44), (50, 46), (50, 47))]) == 0
+    assert violations([_trial((50, 39), (50, 44), (0, 0))]) == 2
 
 
 def test_few_traces_are_measured_beside_all(small: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from infra.bench.kinds import KINDS
+from infra.bench.kinds import KINDS, Kind
 from infra.bench.route.corpus import corpus, made_up
 from infra.bench.route.measure import figures
 from infra.bench.route.meter import Mark, Pace
@@ -29,7 +29,7 @@ def test_each_reference_gets_a_rate_and_a_cost_beside_the_same_runs_of_the_worke
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
-def test_requests_repeat_the_rows_under_ids_of_their_own(kind: object) -> None:
+def test_requests_repeat_the_rows_under_ids_of_their_own(kind: Kind) -> None:
     data = made_up(traces=30, requests=20).requests
     found = [REQUEST.decode(REQUEST.encode(each)) for each in requests(kind, data, 45)]
     assert len({each.id for each in found}) == 45

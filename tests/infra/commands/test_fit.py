@@ -32,7 +32,7 @@ def test_the_installed_script_predicts_from_standard_input(policy: Path) -> None
 
 def test_the_installed_script_ends_with_1_when_it_refuses(tmp_path: Path) -> None:
     few = parcels.write(tmp_path / "few.jsonl", parcels.traces(20))
-    script = [SCRIPT, "fit", few, "--out", tmp_path / "policy", "--json"]
+    script: list[str | Path] = [SCRIPT, "fit", few, "--out", tmp_path / "policy", "--json"]
     ended = subprocess.run(script, capture_output=True, check=False)
     told = tmp_path / "policy" / "report.html"
     assert (ended.returncode, ended.stderr) == (1, f"why, in full: {told}\n".encode())

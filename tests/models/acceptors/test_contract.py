@@ -70,7 +70,7 @@ def test_its_scores_are_the_chances_of_agreement(made: Made) -> None:
 def test_its_graph_says_what_it_says(made: Made) -> None:
     evidence, _ = drawn(3000, 2)
     graph = Graph()
-    shape = ["n", LABELS]
+    shape: list[str | int] = ["n", LABELS]
     members = tuple(graph.input(f"member{i}", FLOAT, shape) for i in range(2))
     nodes = AcceptorFeatureNodes(
         graph.input("logits", FLOAT, shape), members, graph.input("novelty", FLOAT, ["n"])

@@ -30,7 +30,7 @@ def run(design: TextFeaturizer | VectorFeaturizer, model: Linear, features: Feat
         if features.texts is None
         else {"text": pad(encode(features.texts))}
     )
-    return session.run(["logits", "novelty"], feed)  # type: ignore[no-any-return]
+    return session.run(["logits", "novelty"], feed)
 
 
 def test_texts_become_the_tf_idf_that_is_defined() -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import onnxruntime
@@ -25,7 +26,7 @@ ROWS = 400
 class Subject:
     """A surrogate on the features that it reads; `close` is how near its graph comes to it."""
 
-    learn: Callable[[Featurizer, TrainingTargets], Surrogate]
+    learn: Callable[[Any, TrainingTargets], Surrogate]
     reads: str
     close: float
 

@@ -19,8 +19,8 @@ def lesson_of(
     """Labels with so many traces each, around directions of their own."""
     generator = np.random.default_rng(0)
     codes = np.repeat(np.arange(len(sizes)), sizes)
-    vectors = generator.standard_normal((len(sizes), WIDTH))[codes]
-    vectors = (vectors + 0.3 * generator.standard_normal(vectors.shape)).astype(np.float32)
+    directions = generator.standard_normal((len(sizes), WIDTH))[codes]
+    vectors = (directions + 0.3 * generator.standard_normal(directions.shape)).astype(np.float32)
     held = np.arange(len(codes)) % 3
     chosen = np.zeros(len(codes), dtype=np.bool_)
     design = VectorFeaturizer(vectors, codes, len(sizes), held)

@@ -78,7 +78,9 @@ def test_a_joint_of_two_stages_on_the_same_features_is_one_graph_that_says_the_s
     """A copy of the stage with other scores stands in for the residual one."""
     fitted = learned(residual=False)
     (first,) = fitted.joint.stages
-    second = replace(first, weights=tuple(weight / 3 for weight in first.weights), scores=first.scores / 2)
+    second = replace(
+        first, weights=tuple(weight / 3 for weight in first.weights), scores=first.scores / np.float32(2)
+    )
     joint = cascade.join_stages(first, second, 0.9, lazy=False)
     assert 0.1 < joint.first.mean() < 1
     np.testing.assert_array_equal(joint.scores[joint.first], first.scores[joint.first])

@@ -1,6 +1,6 @@
 """A source reads again exactly what did not become durable."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import pytest
 from confluent_kafka import Consumer, Message, TopicPartition
@@ -32,7 +32,7 @@ class Delivering(Delivery):
         self.fails = False
         self.committed: dict[int, int] = {}
 
-    def send(self, outgoing: Sequence[Outgoing]) -> None: ...
+    def send(self, outgoing: Iterable[Outgoing]) -> None: ...
 
     def commit(self, offsets: Sequence[TopicPartition]) -> None:
         if self.fails:
@@ -48,6 +48,7 @@ class Scripted(Source):
     """Settles batches at once: with no outputs, or by what `fails` says."""
 
     fails: Exception | None = None
+    _delivery: Delivering
 
     def _settled(self, _: Sequence[Message]) -> list[Outgoing]:
         if self.fails is not None:
@@ -64,18 +65,19 @@ def consumer() -> Iterator[Reading]:
 
 @pytest.fixture
 def source(consumer: Reading) -> Scripted:
+    delivery = Delivering()
     made = Scripted(
         "r",
         "x",
         BatchChannel.__new__(BatchChannel),
-        lambda: (consumer, Delivering()),
+        lambda: (consumer, delivery),
         dead_letters=DeadLetters("d", "r"),
         batch=10,
         commit_interval=100.0,
         drain=1.0,
         largest=1_000,
     )
-    made._consumer, made._delivery = made._connect()
+    made._consumer, made._delivery = consumer, delivery
     made._stopping.set()
     made._progress.gained([TopicPartition("x", 0), TopicPartition("x", 1)])
     return made

@@ -46,7 +46,7 @@ def routed(router: Router, *texts: str) -> list[Outgoing]:
 def reason(router: Router, text: str) -> Reason:
     """Why the one request was answered or deferred."""
     out = routed(router, text)
-    (found,) = {found.reason for found in [*labels(out), *deferrals(out)]}
+    (found,) = {label.reason for label in labels(out)} | {deferral.reason for deferral in deferrals(out)}
     return found
 
 

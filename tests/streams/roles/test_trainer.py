@@ -77,8 +77,9 @@ class Room:
 
     async def asked_twice(self, asked: int, same: int) -> None:
         """What certify would have found."""
-        found = {"asked_again": asked, "said_the_same": same}
-        await self._connection.redis.hset(self.keys.teacher("t"), mapping=found)
+        await self._connection.redis.hset(
+            self.keys.teacher("t"), mapping={"asked_again": asked, "said_the_same": same}
+        )
 
     async def taught_since(self, since: int) -> None:
         """What certify would have found of a teacher that is new."""

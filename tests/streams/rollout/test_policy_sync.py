@@ -269,4 +269,4 @@ async def test_that_a_version_is_certified_or_no_longer_arrives_at_the_next_look
     assert await worker.live.next() == "v1"
     for certified in (True, False):
         await worker.connection.redis.hset(worker.keys.audits("t", "v1"), "certified", int(certified))
-        await worker.until(lambda certified=certified: worker.live.task("t").certified is certified)
+        await worker.until(lambda: worker.live.task("t").certified is certified)  # noqa: B023 - awaited here

@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -66,7 +67,7 @@ def test_a_refit_is_due_as_soon_as_what_it_waits_for_is_there(refit: Refit, seen
     ],
 )
 def test_a_config_that_asks_for_more_is_tried_once_without_new_traces(
-    change: dict[str, object], at_once: bool
+    change: dict[str, Any], at_once: bool
 ) -> None:
     before, after = Config(), Config(**change)
     attempt = RefitAttempt(1000, 0.0, before)

@@ -1,7 +1,7 @@
 """Labels and events are made up: a request a second from 1,000 s on, answered half a second later."""
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -24,8 +24,14 @@ def at(place: int) -> int:
     return 1_000_000 + 1_000 * place
 
 
+def _close(seconds: float) -> Any:
+    """Equal to these seconds but for rounding."""
+    return pytest.approx(seconds)
+
+
 def labelled(place: int, label: str, version: str | None) -> Label:
-    source, reason = ("surrogate", Reason.ACCEPTED) if version else ("teacher", Reason.NO_POLICY)
+    reason = Reason.ACCEPTED if version else Reason.NO_POLICY
+    source: Literal["surrogate", "teacher"] = "surrogate" if version else "teacher"
     return Label(f"r{place}", TASK, label, source, reason, at(place), at(place) + 500, policy=version)
 
 
@@ -66,8 +72,8 @@ def test_an_alarm_ends_what_the_version_of_before_answers_and_begins_the_recover
     assert found.exposed == AnswerCounts(asked=7, answered=7, agreed=1, unseen=7)
     assert found.after == AnswerCounts(asked=20, answered=15, agreed=9, unseen=15)
     assert found.certified == FirstCertificate(requests=12, audits=9)
-    assert found.alarm == FirstAlarm(pytest.approx(6.999), 6, 2)
-    assert found.recovery == Recovery(pytest.approx(5.501), requests=6)
+    assert found.alarm == FirstAlarm(_close(6.999), 6, 2)
+    assert found.recovery == Recovery(_close(5.501), requests=6)
     assert found.again == FirstCertificate(requests=15, audits=4)
     assert (found.stood, found.stands) == (True, False)
     assert found.told[EventKind.LABEL_BLOCKED] == found.told[EventKind.PROMOTED] == 1

@@ -75,9 +75,9 @@ def test_a_run_keeps_its_fits_and_a_longer_one_goes_on_from_them(
     monkeypatch.setattr(draws, "UNLEARNABLE_SIZE", 200)
     out = tmp_path / "fits.jsonl"
     order = BenchRequest(str(small), only=("vectors",), tracer=False, draws=1, out=str(out))
-    measure.measure(order)
+    measure(order)
     first = out.read_text()
-    found = measure.measure(BenchRequest(str(small), only=("vectors",), tracer=False, draws=2, out=str(out)))
+    found = measure(BenchRequest(str(small), only=("vectors",), tracer=False, draws=2, out=str(out)))
     lines = [json.loads(line) for line in out.read_text().splitlines()]
     assert out.read_text().startswith(first)
     assert [line["cell"]["seed"] for line in lines] == [0, 0, 0, 1, 1, 1]
