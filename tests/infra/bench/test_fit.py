@@ -52,7 +52,7 @@ def test_tracer_is_given_the_same_rows_and_stands_beside(
     monkeypatch.setattr(fit, "SIZES", (300,))
     monkeypatch.setattr(fit, "DRAWS", 2)
     monkeypatch.setattr(fit, "tracer_if_wanted", lambda _: (Path(sys.executable), ()))
-    monkeypatch.setattr(rival, "tried", stand_in)
+    monkeypatch.setattr(rival, "fit_tracer", stand_in)
     found = fit.measure(BenchRequest(str(small), only=("vectors",), quick=True))
     beside = {figure.name: figure.reference_value for figure in found.figures if figure.reference == NAME}
     assert asked == [(600, 100), (300, 100), (300, 100)]
@@ -69,7 +69,7 @@ def test_where_tracer_fails_ours_are_reported_without_it(
 
     monkeypatch.setattr(fit, "SIZES", ())
     monkeypatch.setattr(fit, "tracer_if_wanted", lambda _: (Path(sys.executable), ()))
-    monkeypatch.setattr(rival, "tried", fails)
+    monkeypatch.setattr(rival, "fit_tracer", fails)
     found = fit.measure(BenchRequest(str(small), only=("vectors",), quick=True))
     assert found.notes == ("out of memory",)
     assert [row[0] for row in found.tables[0].rows] == ["vectors"]
