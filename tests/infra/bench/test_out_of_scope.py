@@ -38,7 +38,7 @@ def both(small: Path, tmp_path: Path) -> Path:
 def test_what_is_out_of_scope_is_deferred_and_what_is_in_it_answered(
     both: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(out_of_scope, "opened", lambda *_: Letters())
+    monkeypatch.setattr(out_of_scope, "open_encoder", lambda *_: Letters())
     found = out_of_scope.measure(BenchRequest(str(both), tracer=False))
     figures = {figure.name: figure for figure in found.figures}
     for kind in ("text", "vectors"):

@@ -25,7 +25,7 @@ def test_a_probe_without_a_prompt_is_refused() -> None:
 
 @pytest.mark.parametrize(
     ("vectors", "module", "package"),
-    [("model2vec:x", "static", "model2vec"), ("onnx:x", "onnx", "tokenizers")],
+    [("model2vec:x", "model2vec", "model2vec"), ("onnx:x", "onnx", "tokenizers")],
 )
 def test_a_missing_package_is_named_with_the_command_that_installs_it(
     monkeypatch: pytest.MonkeyPatch, vectors: str, module: str, package: str
