@@ -11,17 +11,27 @@ from models.artifact import Artifact
 from models.forecast.learning_curve import learning_curve, more_traces, point
 from models.gate import labels
 from models.gate.frontier import Sample, certify, refusal_reasons, too_few
-from models.manifest import LabelSource, Manifest, grid
+from models.manifest import LabelSource, grid
 from models.noise import contradictions
 from models.study import CurvePoint, Noise, RepeatCounts, Study
 from models.training.export import export
 from models.training.fit_stages import FittedStages, Progress, learn
 from models.training.options import Options
+from models.training.request import FitRequest, recipe
 from models.training.self_test import with_test_vectors
-from models.training.summary import FitOutcome, FitRequest, FitSummary, manifest_of, recipe, summary_of
-from models.training_set import TrainingSet, check_traces
+from models.training.summary import FitOutcome, FitSummary, manifest_of, summary_of
+from models.training_set import TrainingSet
 
-__all__ = ["Artifact", "FitResult", "FitSummary", "Options", "TrainingSet", "fit"]
+__all__ = [
+    "Artifact",
+    "FitRequest",
+    "FitResult",
+    "FitSummary",
+    "Options",
+    "TrainingSet",
+    "fit",
+    "fit_request",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,150 +62,135 @@ def fit(
     parent: Artifact | None = None,
     teachers: Sequence[LabelSource] = (),
     encoder: str | None = None,
-    twice: RepeatCounts | None = None,
+    repeats: RepeatCounts | None = None,
     options: Options | None = None,
     seed: int = 0,
     progress: Progress = lambda _share, _doing: None,
 ) -> FitResult:
-    """Learn a policy and certify it.
+    """Learn a policy and pass it through the gate.
 
     Args:
-        training: the traces.
-        task, version: for the manifest.
-        embedder: what the policy reads, in the grammar of `models.embedders.spec`.
-        targets: agreements wanted, in (0, 1); the policy is refused if none of them can be certified.
-        delta: chance of certifying a target that is not met, in (0, 1).
-        parent: a policy to start from: what it has chosen is taken over, but for a residual stage,
-            and nothing is searched again until the traces have doubled.
-        teachers: who gave the labels.
-        encoder: id of the encoder that made the vectors, where one did; the policy answers for no other.
-        twice: how often the teacher said the same when asked twice, where that was tried.
-        options: how far to search, and what is never answered; None for the usual.
-        seed: of folds, draws and sketches; the same traces and seed give the same policy, as long
-            as the budget decides nothing.
-        progress: told the share done, in [0, 1], and what is being done.
+        training, task, version, ...: see `models.training.request.FitRequest`; None stands for its default.
+        progress: called with the share done, in [0, 1], and what is being done.
 
     Raises:
-        TrainingError: see `models.training_set.check_traces`.
+        TrainingError, InvalidSpec, ValueError: see `FitRequest.check`.
         PolicyError: the parent's manifest can't be read.
-        InvalidSpec: `embedder` is not of the grammar.
-        ValueError: a target or delta outside (0, 1), or no target.
     """
-    started = time.perf_counter()
-    _check_levels(targets, delta)
-    check_traces(training, embedder)
-    order = FitRequest(
-        training=training,
-        names=tuple(sorted({str(label) for label in training.labels})),
-        task=task,
-        version=version,
-        embedder=embedder,
-        targets=tuple(sorted({round(target, 6) for target in targets})),
-        delta=delta,
-        ancestor=None if parent is None else Manifest.decode(parent.manifest),
-        teachers=tuple(teachers),
-        encoder=encoder,
-        twice=twice or RepeatCounts(),
-        options=options or Options(),
-        seed=seed,
-        started=started,
+    return fit_request(
+        FitRequest(
+            training=training,
+            task=task,
+            version=version,
+            embedder=embedder,
+            targets=targets,
+            delta=delta,
+            parent=parent,
+            teachers=teachers,
+            encoder=encoder,
+            repeats=repeats or RepeatCounts(),
+            options=options or Options(),
+            seed=seed,
+        ),
+        progress,
     )
-    hopeless = _hopeless(order)
+
+
+def fit_request(request: FitRequest, progress: Progress = lambda _share, _doing: None) -> FitResult:
+    """Learn the requested policy and pass it through the gate; arguments and errors as in `fit`."""
+    started = time.perf_counter()
+    request.check()
+    hopeless = _hopeless(request)
     if hopeless:
-        return FitResult(None, hopeless, summary_of(order, None, hopeless))
-    found = _found(order, progress)
-    certified = {point.target for point in found.points}
-    if not certified.intersection(order.targets):
-        return _refusal(order, found)
-    result = _policy(order, found)
+        return FitResult(None, hopeless, summary_of(request, None, hopeless, time.perf_counter() - started))
+    outcome = _outcome(request, started, progress)
+    passed = {point.target for point in outcome.points}
+    if not passed.intersection(request.targets):
+        return _refusal(request, outcome, started)
+    result = _policy(request, outcome, started)
     progress(1.0, "done")
     return result
 
 
-def _check_levels(targets: Sequence[float], delta: float) -> None:
-    if not targets:
-        raise ValueError("targets: at least one is needed")
-    for name, value in [("delta", delta), *(("target", target) for target in targets)]:
-        if not 0.0 < value < 1.0:
-            raise ValueError(f"{name}: {value} is not between 0 and 1")
-
-
-def _hopeless(order: FitRequest) -> tuple[str, ...]:
+def _hopeless(request: FitRequest) -> tuple[str, ...]:
     """Why there is no point in learning; empty if there may be."""
-    refused = too_few(int(np.sum(order.training.sampled)), order.targets, order.delta)
-    if len(order.names) < 2:
-        refused += (f"one label only ({order.names[0]!r}): nothing to tell apart until there is a second",)
+    refused = too_few(int(np.sum(request.training.sampled)), request.targets, request.delta)
+    if len(request.names) < 2:
+        refused += (f"one label only ({request.names[0]!r}): nothing to tell apart until there is a second",)
     return refused
 
 
-def _found(order: FitRequest, progress: Progress) -> FitOutcome:
+def _outcome(request: FitRequest, started: float, progress: Progress) -> FitOutcome:
     fitted = learn(
-        order.training,
-        order.names,
-        order.embedder,
-        order.targets,
-        order.options,
-        recipe=recipe(order),
-        seed=order.seed,
+        request.training,
+        request.names,
+        request.embedder,
+        request.targets,
+        request.options,
+        recipe=recipe(request),
+        seed=request.seed,
         progress=progress,
     )
     progress(0.8, "certifying")
-    points = certify(fitted.sample, grid(order.targets), order.delta)
-    asked = [point.threshold for point in points if point.target in order.targets]
-    seen = fitted.study(order.names)
+    points = certify(fitted.sample, grid(request.targets), request.delta)
+    asked = [point.threshold for point in points if point.target in request.targets]
+    seen = fitted.study(request.names)
     study = replace(
         seen,
-        accounts=labels.label_stats(seen, min(asked, default=None), fitted.why_blocked(order.names)),
-        noise=_noise(order, fitted),
-        curve=_curve(order, fitted, progress),
+        accounts=labels.label_stats(seen, min(asked, default=None), fitted.why_blocked(request.names)),
+        noise=_noise(request, fitted),
+        curve=_curve(request, fitted, started, progress),
     )
     return FitOutcome(fitted, points, study)
 
 
-def _noise(order: FitRequest, fitted: FittedStages) -> Noise | None:
-    measured = contradictions.measured_noise(order.twice)
+def _noise(request: FitRequest, fitted: FittedStages) -> Noise | None:
+    measured = contradictions.measured_noise(request.repeats)
     if measured is not None:
         return measured
     rows = np.flatnonzero(fitted.sampled)
     return contradictions.estimate_noise(
-        order.training.features.take(rows), fitted.lesson.codes[rows], len(order.names)
+        request.training.features.take(rows), fitted.lesson.codes[rows], len(request.names)
     )
 
 
-def _curve(order: FitRequest, fitted: FittedStages, progress: Progress) -> tuple[CurvePoint, ...]:
+def _curve(
+    request: FitRequest, fitted: FittedStages, started: float, progress: Progress
+) -> tuple[CurvePoint, ...]:
     """What parts of the traces would have certified, as far as there is time; none for a refit."""
-    if order.ancestor is not None or order.options.curve == 0.0:
+    if request.parent_manifest is not None or request.options.curve == 0.0:
         return ()
     progress(0.82, "learning curve")
 
     def at(rows: NDArray[np.int64]) -> Sample | None:
-        part = order.training.take(rows)
+        part = request.training.take(rows)
         names = tuple(sorted(set(part.labels)))
         if len(names) < 2 or not np.any(part.sampled):
             return None
-        quick = replace(order.options, surrogates=(), residual=False)
-        return learn(part, names, order.embedder, order.targets, quick, seed=order.seed).sample
+        quick = replace(request.options, surrogates=(), residual=False)
+        return learn(part, names, request.embedder, request.targets, quick, seed=request.seed).sample
 
-    seconds = order.options.curve * order.spent
+    seconds = request.options.curve * (time.perf_counter() - started)
     below = learning_curve(
-        at, len(order.training), order.targets, order.delta, seconds=seconds, seed=order.seed
+        at, len(request.training), request.targets, request.delta, seconds=seconds, seed=request.seed
     )
-    return (*below, point(len(order.training), fitted.sample, order.targets, order.delta))
+    return (*below, point(len(request.training), fitted.sample, request.targets, request.delta))
 
 
-def _refusal(order: FitRequest, found: FitOutcome) -> FitResult:
-    refused = list(refusal_reasons(found.fitted.sample, found.points, order.targets, order.delta))
-    for target in order.targets:
+def _refusal(request: FitRequest, found: FitOutcome, started: float) -> FitResult:
+    refused = list(refusal_reasons(found.fitted.sample, found.points, request.targets, request.delta))
+    for target in request.targets:
         refused += filter(None, [contradictions.noise_refusal(found.study.noise, target)])
-        more = more_traces(found.study.curve, target, order.delta, order.seed)
+        more = more_traces(found.study.curve, target, request.delta, request.seed)
         if more is not None:
             most = "many more" if more.most is None else f"{more.most:,}"
             refused.append(f"{target:g} may need {more.least:,} to {most} further traces, as the curve goes")
-    return FitResult(None, tuple(refused), summary_of(order, found, tuple(refused)), found.study)
+    summary = summary_of(request, found, tuple(refused), time.perf_counter() - started)
+    return FitResult(None, tuple(refused), summary, found.study)
 
 
-def _policy(order: FitRequest, found: FitOutcome) -> FitResult:
+def _policy(request: FitRequest, found: FitOutcome, started: float) -> FitResult:
     graph = export(found.fitted.joint)
-    summary = summary_of(order, found, None)
-    manifest = with_test_vectors(manifest_of(order, found, summary, graph), graph, order.seed)
+    summary = summary_of(request, found, None, time.perf_counter() - started)
+    manifest = with_test_vectors(manifest_of(request, found, summary, graph), graph, request.seed)
     return FitResult(Artifact(manifest.encode(), graph), (), summary, found.study)

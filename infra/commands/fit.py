@@ -26,7 +26,7 @@ from infra.files.reports import report_fit
 from infra.files.traces import read_traces, training_set
 from models.artifact import Artifact
 from models.embedders.spec import needs_text
-from models.fit import fit as fitted
+from models.fit import FitRequest, fit_request
 from schemas.messages import TaskName
 
 commands = typer.Typer()
@@ -70,8 +70,8 @@ def fit(
     encoder = encoder_of(reads, prompt, sorted({line.label for line in learned}))
     ancestor = None if parent is None else Artifact.read(parent)
     with progress_bar() as progress:
-        made = fitted(
-            training_set(learned, complete_vectors(given, reads, encoder, progress)),
+        request = FitRequest(
+            training=training_set(learned, complete_vectors(given, reads, encoder, progress)),
             task=task,
             version=time.strftime("v%Y%m%d-%H%M%S", time.gmtime()),
             embedder=reads,
@@ -79,8 +79,8 @@ def fit(
             delta=delta,
             parent=ancestor,
             encoder=encoder.id if encoder else None,
-            progress=progress,
         )
+        made = fit_request(request, progress)
     if made.artifact is not None:
         _write(made.artifact, out)
     told = report_fit(made, learned, out, task=task, targets=target, delta=delta, parent=ancestor)

@@ -1,4 +1,4 @@
-"""What a fit was asked for and what it found, as its summary and its manifest tell it."""
+"""A fit's outcome, and the summary and the manifest that are written of it."""
 
 import hashlib
 import platform
@@ -11,19 +11,13 @@ import onnx
 import onnxruntime
 import scipy
 
-from models.acceptors import top1
 from models.drift import drift_reference
-from models.manifest import FORMAT, FrontierPoint, LabelSource, Manifest, Member, point_for
-from models.study import RepeatCounts, Study
-from models.surrogates import linear
-from models.surrogates.zoo import ALWAYS
+from models.manifest import FORMAT, FrontierPoint, Manifest, Member, point_for
+from models.study import Study
 from models.training.fit_stages import FittedStages
-from models.training.options import Options
-from models.training.sweep import Recipe
-from models.training_set import TrainingSet
+from models.training.request import FitRequest, recipe
 
 LINEAGE = 20
-OUTGROWN = 2.0
 
 
 class FitSummary(msgspec.Struct, frozen=True):
@@ -57,31 +51,6 @@ class FitSummary(msgspec.Struct, frozen=True):
 
 
 @dataclass(frozen=True, slots=True)
-class FitRequest:
-    """What was asked for; see `fit`. `names` are the teacher's labels, sorted; `started` a clock reading."""
-
-    training: TrainingSet
-    names: tuple[str, ...]
-    task: str
-    version: str
-    embedder: str
-    targets: tuple[float, ...]
-    delta: float
-    ancestor: Manifest | None
-    teachers: tuple[LabelSource, ...]
-    encoder: str | None
-    twice: RepeatCounts
-    options: Options
-    seed: int
-    started: float
-
-    @property
-    def spent(self) -> float:
-        """Seconds since the fit began."""
-        return time.perf_counter() - self.started
-
-
-@dataclass(frozen=True, slots=True)
 class FitOutcome:
     """What the fit has come to, whether it is refused or not."""
 
@@ -90,26 +59,16 @@ class FitOutcome:
     study: Study
 
 
-def recipe(order: FitRequest) -> Recipe | None:
-    """What the parent has chosen, if it read the same features and has not been outgrown since."""
-    parent = order.ancestor
-    if parent is None or parent.embedder != order.embedder:
-        return None
-    if len(order.training) > OUTGROWN * parent.searched:
-        return None
-    strengths = {one.reads: one.strength for one in reversed(parent.members) if one.kind == linear.KIND}
-    extras = frozenset(one.kind for one in parent.members) - set(ALWAYS)
-    return Recipe(strengths, extras, parent.acceptor == top1.NAME)
-
-
-def summary_of(order: FitRequest, found: FitOutcome | None, refused: tuple[str, ...] | None) -> FitSummary:
+def summary_of(
+    request: FitRequest, found: FitOutcome | None, refused: tuple[str, ...] | None, seconds: float
+) -> FitSummary:
     fitted = None if found is None else found.fitted
     return FitSummary(
-        version=order.version,
-        traces=len(order.training),
-        sampled=int(np.sum(order.training.sampled)),
-        labels=len(order.names),
-        seconds=round(order.spent, 3),
+        version=request.version,
+        traces=len(request.training),
+        sampled=int(np.sum(request.training.sampled)),
+        labels=len(request.names),
+        seconds=round(seconds, 3),
         surrogate="none" if fitted is None else fitted.joint.name,
         acceptor="none" if fitted is None else fitted.joint.acceptor,
         accuracy=0.0 if fitted is None else float(fitted.agrees.mean()),
@@ -118,36 +77,38 @@ def summary_of(order: FitRequest, found: FitOutcome | None, refused: tuple[str, 
     )
 
 
-def manifest_of(order: FitRequest, found: FitOutcome, summary: FitSummary, graph: bytes) -> Manifest:
+def manifest_of(request: FitRequest, found: FitOutcome, summary: FitSummary, graph: bytes) -> Manifest:
     """The policy's account of itself, still without probes."""
-    parent, study = order.ancestor, found.study
+    parent, study = request.parent_manifest, found.study
     return Manifest(
         format=FORMAT,
-        task=order.task,
-        version=order.version,
-        labels=order.names,
-        embedder=order.embedder,
+        task=request.task,
+        version=request.version,
+        labels=request.names,
+        embedder=request.embedder,
         dimension=_dimension(found.fitted),
-        delta=order.delta,
+        delta=request.delta,
         frontier=summary.frontier,
         novelty_limit=study.novelty_limit,
-        blocked=tuple(name for name, barred in zip(order.names, found.fitted.blocked, strict=True) if barred),
+        blocked=tuple(
+            name for name, barred in zip(request.names, found.fitted.blocked, strict=True) if barred
+        ),
         traces=summary.traces,
         sampled=summary.sampled,
         certifying=int(study.certifying.sum()),
-        teachers=order.teachers,
+        teachers=tuple(request.teachers),
         parent=None if parent is None else parent.version,
         created_at=time.time_ns() // 1_000_000,
         libraries=_libraries(),
         sha256=hashlib.sha256(graph).hexdigest(),
         surrogate=summary.surrogate,
         acceptor=summary.acceptor,
-        searched=_searched(order, found.fitted),
+        searched=_searched(request, found.fitted),
         members=_members(found.fitted),
         accuracy=summary.accuracy,
         seconds=summary.seconds,
         probes=(),
-        encoder=order.encoder,
+        encoder=request.encoder,
         lineage=() if parent is None else (parent.version, *parent.lineage)[:LINEAGE],
         trials=study.trials,
         accounts=study.accounts,
@@ -162,11 +123,11 @@ def _dimension(fitted: FittedStages) -> int | None:
     return next((design.dimension for design in designs if design.dimension is not None), None)
 
 
-def _searched(order: FitRequest, fitted: FittedStages) -> int:
+def _searched(request: FitRequest, fitted: FittedStages) -> int:
     """With how many traces the choices were made that this policy rests on; 0 if none were."""
-    if order.ancestor is not None and recipe(order) is not None:
-        return order.ancestor.searched
-    return len(order.training) if fitted.lesson.choosers.any() else 0
+    if request.parent_manifest is not None and recipe(request) is not None:
+        return request.parent_manifest.searched
+    return len(request.training) if fitted.lesson.choosers.any() else 0
 
 
 def _members(fitted: FittedStages) -> tuple[Member, ...]:

@@ -1,40 +1,20 @@
-"""Fits in a process of their own, so that a fit neither stalls the stream nor keeps its memory.
+"""Runs each fit in a child process, so that a fit neither stalls the stream nor keeps its memory.
 
-One child waits with everything imported; it makes one fit and ends, and the next one starts. A child ends by
-itself when its parent has died, however that happened.
+One child waits with everything imported; it runs one fit and ends, and the next child starts. A child ends
+by itself when its parent has died, for any reason.
 """
 
 import asyncio
 import multiprocessing
 import os
 import threading
-from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 
-from models.fit import Artifact, FitResult, Options, TrainingSet, fit
-from models.manifest import LabelSource
-from models.study import RepeatCounts
+from models.fit import FitRequest, FitResult, fit_request
 from streams.errors import RefitFailed
 
 _SPAWN = multiprocessing.get_context("spawn")
 _POLITE = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """What one fit is told; see `models.fit.fit`."""
-
-    training: TrainingSet
-    task: str
-    version: str
-    embedder: str
-    targets: tuple[float, ...]
-    delta: float
-    parent: Artifact | None
-    teachers: tuple[LabelSource, ...]
-    encoder: str | None
-    twice: RepeatCounts
-    options: Options
 
 
 class FitProcess:
@@ -44,7 +24,7 @@ class FitProcess:
         self._stopped = False
         self._start()
 
-    async def fitted(self, job: Job, budget: float) -> FitResult:
+    async def fit(self, request: FitRequest, budget: float) -> FitResult:
         """The result of the fit.
 
         Args:
@@ -54,13 +34,15 @@ class FitProcess:
             RefitFailed: it took longer, or the child died.
         """
         try:
-            await asyncio.to_thread(self._pipe.send, job)
+            await asyncio.to_thread(self._pipe.send, request)
             if not await asyncio.to_thread(self._pipe.poll, budget):
-                raise RefitFailed(f"the fit of {job.task} took over {budget:.0f} s (config `refit.budget`)")
+                raise RefitFailed(
+                    f"the fit of {request.task} took over {budget:.0f} s (config `refit.budget`)"
+                )
             outcome = await asyncio.to_thread(self._pipe.recv)
         except (EOFError, OSError) as error:
             raise RefitFailed(
-                f"the process that fitted {job.task} died ({error!r}): out of memory?"
+                f"the fit's process died: out of memory? task={request.task} error={error!r}"
             ) from error
         finally:
             self._end()
@@ -91,30 +73,14 @@ def _child(pipe: Connection) -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
     os.nice(_POLITE)
     try:
-        job: Job = pipe.recv()
+        request: FitRequest = pipe.recv()
     except EOFError:  # the parent has died while there was nothing to fit
         return
     try:
-        outcome: FitResult | str = _made(job)
+        outcome: FitResult | str = fit_request(request)
     except Exception as error:  # noqa: BLE001 - the process's edge: the parent reports it
-        outcome = f"the fit of {job.task} failed: {type(error).__name__}: {error}"
+        outcome = f"fit failed: {type(error).__name__}: {error}, task={request.task}"
     pipe.send(outcome)
-
-
-def _made(job: Job) -> FitResult:
-    return fit(
-        job.training,
-        task=job.task,
-        version=job.version,
-        embedder=job.embedder,
-        targets=job.targets,
-        delta=job.delta,
-        parent=job.parent,
-        teachers=job.teachers,
-        encoder=job.encoder,
-        twice=job.twice,
-        options=job.options,
-    )
 
 
 def _end_with_parent() -> None:

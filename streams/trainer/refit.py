@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from models.artifact import Artifact
 from models.embedders.spec import needs_encoder
-from models.fit import FitResult, FitSummary, Options
+from models.fit import FitRequest, FitResult, FitSummary, Options
 from models.manifest import Manifest
 from schemas.errors import InvalidVector
 from schemas.messages import Event, Trace
@@ -33,7 +33,7 @@ from streams.trainer.events import (
     refit_started_event,
     refused_event,
 )
-from streams.trainer.fit_process import FitProcess, Job
+from streams.trainer.fit_process import FitProcess
 from streams.trainer.trace_selection import TraceCutoffs, recent_traces
 from streams.trainer.trigger import RefitAsked
 from streams.trainer.window import encoder_of, teachers, training_set, version_name
@@ -144,7 +144,7 @@ class RefitRunner:
         newest = max((trace.replied_at for trace in traces), default=0)
         self._announcer.tell(refit_started_event(task.name, version, len(traces), newest, unix_ms()))
         active = await self._registry.active(task.name)
-        job = Job(
+        request = FitRequest(
             training=await asyncio.to_thread(training_set, traces, config),
             task=task.name,
             version=version,
@@ -154,11 +154,11 @@ class RefitRunner:
             parent=await self._registry.fetch(task.name, active.version) if active else None,
             teachers=teachers(traces),
             encoder=encoder_of(traces) if needs_encoder(config.embedder) else None,
-            twice=await self._registry.asked_twice(task.name),
+            repeats=await self._registry.asked_twice(task.name),
             # What a report would show costs time that a stream waits for.
             options=Options(label_floor=config.label_floor, curve=0.0),
         )
-        return await self._refitter.fitted(job, config.refit.budget)
+        return await self._refitter.fit(request, config.refit.budget)
 
 
 def _released(order: RefitPlan, version: str, state: VersionStage, summary: FitSummary) -> Event:
