@@ -1,75 +1,129 @@
 """The command line: which commands there are, and how they end.
 
-Exit status 0 on success, 1 on a refusal or a finding, 2 on bad usage or input.
+Exit status 0 on success, 1 on a refusal or a finding, 2 on bad usage or input, 130 on Ctrl-C.
+
+A command's module is imported when it is called, by `import_by_name` and nowhere else: all of them take
+seconds and 250 MB, and `--help` needs none.
 """
 
 import sys
-from collections.abc import Sequence
 from importlib import import_module
-from typing import NoReturn
+from importlib.metadata import version
+from types import ModuleType
+from typing import Annotated, Any, NamedTuple, NoReturn
 
 import typer
+from typer.core import TyperCommand, TyperGroup
 
-from infra.console.output import note
-from infra.errors import InputError
-from infra.local.errors import LocalServerError
-from models.errors import ModelError
-from schemas.errors import SchemaError
-from streams.errors import InvalidSettings, StreamsError, TransitionRefused
+_INTERRUPTED = 130
+
+
+class _Entry(NamedTuple):
+    """A command's module in `infra.commands`, and its line in `--help`."""
+
+    module: str
+    summary: str
+
 
 _COMMANDS = {
-    "demo": "demo",
-    "up": "serve",
-    "worker": "serve",
-    "ask": "client",
-    "produce": "client",
-    "consume": "client",
-    "fit": "fit",
-    "predict": "predict",
-    "evaluate": "evaluate",
-    "report": "report",
-    "scan": "scan",
-    "status": "status",
-    "config": "config",
-    "topics": "topics",
-    "policies": "policies",
-    "bench": "bench",
+    "demo": _Entry(
+        "demo", "Run all roles with embedded Kafka and Redis, a simulated teacher and traffic, and watch."
+    ),
+    "up": _Entry("serve", "Run all roles in one process, on your own Kafka and Redis or on embedded ones."),
+    "worker": _Entry("serve", "Run some roles in this process, on your own Kafka and Redis."),
+    "ask": _Entry("client", "Send one request and wait for its label."),
+    "produce": _Entry("client", "Send requests from a file."),
+    "consume": _Entry("client", "Print messages of a topic, a line each."),
+    "fit": _Entry(
+        "fit", "Learn a policy from traces and certify it; refused, with reasons, when no target can be."
+    ),
+    "predict": _Entry(
+        "predict",
+        "Print what a policy makes of each request, an object a line, and whether it would answer it itself.",
+    ),
+    "evaluate": _Entry("evaluate", "Judge a policy on rows with the teacher's labels."),
+    "report": _Entry("report", "Print where the report of a policy is: a page to open in a browser."),
+    "scan": _Entry("scan", "Tell from past LLM calls what share could be answered without it."),
+    "status": _Entry(
+        "status",
+        "Show, for every task, the policy that answers, what audits say of it, and what is promised.",
+    ),
+    "config": _Entry("config", "Read and write the config topic."),
+    "topics": _Entry("topics", "Make and describe the topics."),
+    "policies": _Entry("policies", "List policy versions, and move them."),
+    "bench": _Entry("bench", "Measure, each figure beside a reference in the same run."),
 }
-"""Each command's module in `infra.commands`. Loading all of them takes seconds, and one command needs one."""
+"""The first sentence of each command's help; a test compares it with what the command's module says."""
 
 
-def command_line(words: Sequence[str]) -> typer.Typer:
-    """The command that the words begin with, or all of them where that is none."""
+class _LazyCommands(TyperGroup):
+    """Lists commands from the table, and imports the module of the one that is called."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.commands = {name: TyperCommand(name, help=entry.summary) for name, entry in _COMMANDS.items()}
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
+        """The command that is called, with its own options; raises UsageError where there is none."""
+        name, command, rest = super().resolve_command(ctx, args)
+        return name, command if name is None else load_command(name), rest
+
+
+def command_line() -> TyperGroup:
+    """All commands as one; a command's module is imported when it is called."""
     line = typer.Typer(
         name="understudy",
         help="Stands in for your LLM classifier on Kafka, and proves how often it agrees with it.",
+        cls=_LazyCommands,
         no_args_is_help=True,
         add_completion=False,
         pretty_exceptions_enable=False,
     )
-    line.callback()(_keep_names)
-    named = _COMMANDS.get(words[0]) if words else None
-    for module in [named] if named else dict.fromkeys(_COMMANDS.values()):
-        line.add_typer(import_module(f"infra.commands.{module}").commands)
-    return line
+    line.callback()(_common_options)
+    group = typer.main.get_command(line)
+    assert isinstance(group, TyperGroup)  # noqa: S101 - typer makes of a callback what `cls` says
+    return group
 
 
-def _keep_names() -> None:
-    """With a callback, typer asks for the command's name even where it has only one."""
+def load_command(name: str) -> Any:
+    """The command of that name, complete with options and help."""
+    commands = import_by_name(f"infra.commands.{_COMMANDS[name].module}").commands
+    return typer.main.get_group(commands).commands[name]
+
+
+def import_by_name(module: str) -> ModuleType:
+    """The one place where a module is imported later than at the top of a file: see above."""
+    return import_module(module)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"understudy {version('understudy')}")
+        raise typer.Exit
+
+
+def _common_options(
+    _version: Annotated[
+        bool,
+        typer.Option("--version", help="Print the version and exit.", callback=_print_version),
+    ] = False,
+) -> None:
+    """What comes before a command's name."""
 
 
 def main() -> NoReturn:
     """Run the command that the arguments name; ends the process."""
     try:
-        command_line(sys.argv[1:])()
-    except InvalidSettings as error:
-        note("\n".join(f"settings: {problem}" for problem in error.problems))
-    except TransitionRefused as error:
-        note(f"understudy: refused: {error}")
-        sys.exit(1)
-    except (SchemaError, ModelError, StreamsError, LocalServerError, InputError) as error:
-        note(f"understudy: {error}")
-    sys.exit(2)
+        command_line()()
+    except KeyboardInterrupt:
+        sys.exit(_INTERRUPTED)
+    except Exception as error:
+        failure = import_by_name("infra.failures").failure_of(error)
+        if failure is None:
+            raise
+        sys.stderr.write(failure.message + "\n")
+        sys.exit(failure.status)
+    sys.exit(0)
 
 
 if __name__ == "__main__":

@@ -19,7 +19,10 @@ def up(
         list[str], typer.Option(help="A role to leave out, e.g. `teacher` where you bring your own.")
     ] = [],  # noqa: B006 - typer copies it
 ) -> None:
-    """Run all roles in one process, on your Kafka and Redis or, without settings, on embedded ones."""
+    """Run all roles in one process, on your own Kafka and Redis or on embedded ones.
+
+    Embedded servers are for development: they keep nothing after the process ends.
+    """
     configure_logging()
     roles = _known([role for role in ROLES if role not in _known(without)])
     with servers(load_settings()) as (settings, embedded):
@@ -31,7 +34,7 @@ def up(
 def worker(
     roles: Annotated[list[str], typer.Argument(help=f"One or more of: {', '.join(ROLES)}.")],
 ) -> None:
-    """Run some roles in this process, on your Kafka and Redis. Start more of them to share the work."""
+    """Run some roles in this process, on your own Kafka and Redis. Start more workers to share the work."""
     configure_logging()
     settings = load_settings()
     create_missing(settings)
