@@ -116,7 +116,7 @@ class _WorkerAssembly:
             log.warning(
                 "the audit key is the public default: clients can tell what is audited (UNDERSTUDY_AUDIT_KEY)"
             )
-        router = route.Router(self._live, settings.topics, self._auditor())
+        router = route.RouteRole(self._live, settings.topics, self._auditor())
         route.install(self._app, self._source(route.STAGE, settings.topics.requests), router)
         refits = RefitQueue(self._connection, settings.keys, _unique_name(settings), settings.lease)
         self._app.services.append(DriftWatch(self._live, router.traffic, refits, self._announcer))

@@ -40,7 +40,7 @@ STAGE = "route"
 Arrival = tuple[Request, Message]
 
 
-class Router:
+class RouteRole:
     """Turns requests into labels and deferrals.
 
     Attributes:
@@ -189,7 +189,7 @@ def _deferral(
     )
 
 
-def install(app: App, channel: BatchChannel, router: Router) -> None:
+def install(app: App, channel: BatchChannel, router: RouteRole) -> None:
     """Register the agent."""
 
     @app.agent(channel, name=STAGE)

@@ -10,7 +10,7 @@ import pytest
 from schemas.config import parse_override
 from schemas.messages import Deferral, Guess, Label, Reason, Request
 from streams.kafka.batch import Outgoing
-from streams.roles.route import Router
+from streams.roles.route import RouteRole
 from streams.sampling import Sampler
 from streams.tasks import Tasks
 from tests.streams.building import (
@@ -26,24 +26,24 @@ from tests.streams.building import (
 NOW = 2000
 
 
-def router(policy: ScriptedPolicy | None = None, **config: Any) -> Router:
+def router(policy: ScriptedPolicy | None = None, **config: Any) -> RouteRole:
     """For task `t`; nothing is audited unless the config says so."""
     live = Tasks()
     if policy is not None:
         live.install("t", policy)
     live.configure("t", parse_override(json.dumps({"audit_rate": 0.0} | config).encode()))
-    return Router(live, TOPICS, Sampler(b"key"))
+    return RouteRole(live, TOPICS, Sampler(b"key"))
 
 
-def sent(router: Router, *requests: Request) -> list[Outgoing]:
+def sent(router: RouteRole, *requests: Request) -> list[Outgoing]:
     return asyncio.run(router.routed([message(request) for request in requests], NOW))
 
 
-def routed(router: Router, *texts: str) -> list[Outgoing]:
+def routed(router: RouteRole, *texts: str) -> list[Outgoing]:
     return sent(router, *(Request(f"r{number}", "t", text) for number, text in enumerate(texts)))
 
 
-def reason(router: Router, text: str) -> Reason:
+def reason(router: RouteRole, text: str) -> Reason:
     """Why the one request was answered or deferred."""
     out = routed(router, text)
     (found,) = {label.reason for label in labels(out)} | {deferral.reason for deferral in deferrals(out)}
@@ -159,7 +159,7 @@ def test_the_sample_does_not_depend_on_what_the_surrogate_makes_of_a_request() -
 def test_a_new_target_takes_effect_with_the_next_batch_and_without_a_refit() -> None:
     live = Tasks()
     live.install("t", ScriptedPolicy())
-    under_test = Router(live, TOPICS, Sampler(b"key"))
+    under_test = RouteRole(live, TOPICS, Sampler(b"key"))
     assert reason(under_test, "yes 0.6 0.1") == Reason.LOW_SCORE
     live.configure("t", {"target_agreement": 0.9})
     assert reason(under_test, "yes 0.6 0.1") == Reason.ACCEPTED

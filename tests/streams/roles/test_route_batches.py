@@ -15,7 +15,7 @@ from models.manifest import Manifest
 from models.policy import Policy
 from schemas.config import parse_override
 from schemas.messages import Reason, Request
-from streams.roles.route import Router
+from streams.roles.route import RouteRole
 from streams.sampling import Sampler
 from streams.tasks import Tasks
 from tests.streams.building import (
@@ -50,7 +50,7 @@ def live(vectors: Artifact | Policy | None = None, **vector_config: Any) -> Task
 
 def routed(live: Tasks, *values: Any) -> Any:
     messages = [message(value, offset=place, key=b"%d" % place) for place, value in enumerate(values)]
-    return asyncio.run(Router(live, TOPICS, Sampler(b"key")).routed(messages, NOW))
+    return asyncio.run(RouteRole(live, TOPICS, Sampler(b"key")).routed(messages, NOW))
 
 
 _texts = st.sampled_from(["yes 0.9 0.1", "no 0.1 0.1", "yes nan nan", "fail"])

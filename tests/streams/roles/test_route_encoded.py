@@ -13,7 +13,7 @@ from schemas.config import parse_override
 from schemas.messages import Reason, Request
 from streams.encoder_spec import EncoderSpec
 from streams.kafka.batch import Outgoing
-from streams.roles.route import Router
+from streams.roles.route import RouteRole
 from streams.routing import encoded_batch
 from streams.sampling import Sampler
 from streams.tasks import Tasks
@@ -49,7 +49,7 @@ class Room:
             self.live.install("t", ScriptedPolicy(**given))
         if embedder is not None:
             self.live.encode(EncoderSpec(SPEC), embedder)
-        self._router = Router(self.live, TOPICS, Sampler(b"key"))
+        self._router = RouteRole(self.live, TOPICS, Sampler(b"key"))
 
     async def sent(self, *texts: str | None, task: str = "t") -> list[Outgoing]:
         requests = [Request(f"r{at}", task, text, embedding=[1.0]) for at, text in enumerate(texts)]
