@@ -4,6 +4,7 @@ import re
 import shlex
 import shutil
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -17,7 +18,7 @@ READMES = sorted(
     path for path in ROOT.glob("**/README.md") if not {".venv", "vendor"}.intersection(path.parts)
 )
 OFFLINE = {"scan", "fit", "evaluate", "predict", "report"}
-CODECS: dict[str, Codec] = {
+CODECS: dict[str, Codec[Any]] = {
     "request": REQUEST,
     "label": LABEL,
     "deferral": DEFERRAL,
