@@ -34,16 +34,18 @@ _COMMANDS = {
     "ask": _Entry("client", "Send one request and wait for its label."),
     "produce": _Entry("client", "Send requests from a file."),
     "consume": _Entry("client", "Print messages of a topic, a line each."),
-    "fit": _Entry(
-        "fit", "Learn a policy from traces and certify it; refused, with reasons, when no target can be."
-    ),
+    "fit": _Entry("fit", "Learn a policy from traces, and test it at the gate."),
     "predict": _Entry(
         "predict",
-        "Print what a policy makes of each request, an object a line, and whether it would answer it itself.",
+        "Print a JSON object for each request: its id, row and text, and the policy's label for it.",
     ),
-    "evaluate": _Entry("evaluate", "Judge a policy on rows with the teacher's labels."),
+    "evaluate": _Entry(
+        "evaluate", "Measure coverage and agreement of a policy on rows with the teacher's labels."
+    ),
     "report": _Entry("report", "Print where the report of a policy is: a page to open in a browser."),
-    "scan": _Entry("scan", "Tell from past LLM calls what share could be answered without it."),
+    "scan": _Entry(
+        "scan", "Estimate from past LLM calls what share a surrogate could answer, and what that saves."
+    ),
     "status": _Entry(
         "status",
         "Show, for every task, the policy that answers, what audits say of it, and what is promised.",
@@ -78,6 +80,7 @@ def command_line() -> TyperGroup:
         no_args_is_help=True,
         add_completion=False,
         pretty_exceptions_enable=False,
+        rich_markup_mode=None,
     )
     line.callback()(_common_options)
     group = typer.main.get_command(line)
@@ -88,6 +91,7 @@ def command_line() -> TyperGroup:
 def load_command(name: str) -> Any:
     """The command of that name, complete with options and help."""
     commands = import_by_name(f"infra.commands.{_COMMANDS[name].module}").commands
+    commands.rich_markup_mode = None
     return typer.main.get_group(commands).commands[name]
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from infra.errors import MissingData
-from infra.files.traces import features, read_traces
+from infra.files.traces import read_traces
+from infra.files.vectors import features
 from models.features import Features
 
 _BESIDE = Path(__file__).parents[3] / "shared" / "data"

@@ -4,9 +4,9 @@ import time
 from pathlib import Path
 from typing import Annotated
 
-import msgspec
 import typer
 
+from infra.console.column_options import FORMATS, IdColumn, LabelColumn, TextColumn
 from infra.console.embedder_options import (
     EmbedderName,
     PromptFile,
@@ -15,63 +15,76 @@ from infra.console.embedder_options import (
     encoder_of,
     given_vectors,
 )
+from infra.console.examples import examples
 from infra.console.output import AsJson, note, result
-from infra.console.policy_options import Vectors
+from infra.console.policy_options import TaskName, Vectors
 from infra.console.progress import progress_bar
 from infra.console.tables import print_fit
 from infra.console.target_options import DELTA, TARGET, Delta, ManyTargets, Targets
 from infra.errors import UnusableOutput
+from infra.files.columns import Columns
 from infra.files.dedup import first_per_request
 from infra.files.reports import report_fit
 from infra.files.traces import read_traces, training_set
 from models.artifact import Artifact
 from models.embedders.spec import needs_text
 from models.fit import FitRequest, fit_request
-from schemas.messages import TaskName
 
 commands = typer.Typer()
 
-
-def _task(name: str) -> str:
-    try:
-        return msgspec.convert(name, TaskName)
-    except msgspec.ValidationError as error:
-        raise typer.BadParameter(f"`{name}` is no task's name: {error}") from error
-
-
-Traces = Annotated[
-    Path, typer.Argument(help='Traces, a line each: {"text", "label"[, "id", "sampled", "weight"]}.')
-]
+_EXAMPLES = examples(
+    "fit traces.jsonl --out policy",
+    "fit calls.csv --out policy --text-column body --label-column intent --target 0.9 0.95",
+    "fit traces.jsonl --out policy --embedder 'text>model2vec:FOLDER'",
+)
 
 
-@commands.command(cls=ManyTargets)
+@commands.command(cls=ManyTargets, epilog=_EXAMPLES)
 def fit(
-    traces: Traces,
+    traces: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FILE",
+            help=f"Traces, a text and a label each (and id, sampled, weight where known): {FORMATS}.",
+            allow_dash=True,
+        ),
+    ],
     out: Annotated[
-        Path, typer.Option(file_okay=False, help="Folder for policy.onnx, manifest.json, report.html.")
+        Path,
+        typer.Option(
+            metavar="DIR", file_okay=False, help="Folder for policy.onnx, manifest.json, report.html."
+        ),
     ],
     target: Targets = [TARGET],  # noqa: B006 - typer copies it
     delta: Delta = DELTA,
+    text_column: TextColumn = None,
+    label_column: LabelColumn = None,
+    id_column: IdColumn = None,
     embeddings: Vectors = None,
     embedder: EmbedderName = None,
     prompt: PromptFile = None,
-    parent: Annotated[Path | None, typer.Option(help="Folder of a policy to start from.")] = None,
-    task: Annotated[str, typer.Option(help="Whose policy it will be.", callback=_task)] = "default",
+    parent: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Folder of a policy to start from.")
+    ] = None,
+    task: TaskName = "default",
     json: AsJson = False,
 ) -> None:
-    """Learn a policy from traces and certify it; refused, with reasons, when no target can be."""
+    """Learn a policy from traces, and test it at the gate.
+
+    Where no target passes, the policy is refused with the reasons, and the exit status is 1.
+    """
     reads = embedder_named(embedder, embeddings)
-    lines = read_traces(traces, texts=needs_text(reads))
+    lines = read_traces(traces, Columns(text_column, label_column, id_column), texts=needs_text(reads))
     rows = first_per_request(lines)
     if len(rows) < len(lines):
         note(f"{len(lines) - len(rows):,} lines repeat a request (same id and text): left out")
-    learned = [lines[row] for row in rows.tolist()]
+    kept = [lines[row] for row in rows.tolist()]
     given = given_vectors(lines, traces, reads, embeddings).take(rows)
-    encoder = encoder_of(reads, prompt, sorted({line.label for line in learned}))
+    encoder = encoder_of(reads, prompt, sorted({line.label for line in kept}))
     ancestor = None if parent is None else Artifact.read(parent)
     with progress_bar() as progress:
         request = FitRequest(
-            training=training_set(learned, complete_vectors(given, reads, encoder, progress)),
+            training=training_set(kept, complete_vectors(given, reads, encoder, progress)),
             task=task,
             version=time.strftime("v%Y%m%d-%H%M%S", time.gmtime()),
             embedder=reads,
@@ -80,13 +93,13 @@ def fit(
             parent=ancestor,
             encoder=encoder.id if encoder else None,
         )
-        made = fit_request(request, progress)
-    if made.artifact is not None:
-        _write(made.artifact, out)
-    told = report_fit(made, learned, out, task=task, targets=target, delta=delta, parent=ancestor)
-    result(made.summary) if json else print_fit(made.summary, out)
-    if made.artifact is None:
-        note(f"why, in full: {told}")
+        fitted = fit_request(request, progress)
+    if fitted.artifact is not None:
+        _write(fitted.artifact, out)
+    page = report_fit(fitted, kept, out, task=task, targets=target, delta=delta, parent=ancestor)
+    result(fitted.summary) if json else print_fit(fitted.summary, out)
+    if fitted.artifact is None:
+        note(f"report of the refusal: {page}")
         raise typer.Exit(1)
 
 

@@ -5,10 +5,14 @@ from typing import Annotated
 
 import typer
 
+from infra.console.column_options import FORMATS, LabelColumn, TextColumn
 from infra.console.embedder_options import EmbedderName, PromptFile, read_by, read_for
+from infra.console.examples import examples
 from infra.console.output import line
+from infra.console.policy_options import PolicyFolder, Vectors
 from infra.console.target_options import TARGET, ManyTargets, Targets
 from infra.errors import InvalidFile
+from infra.files.columns import Columns
 from infra.files.reports import REPORT, report_rows
 from infra.files.traces import read_traces
 from models.embedders.spec import needs_text
@@ -18,16 +22,20 @@ from models.policy import Policy
 commands = typer.Typer()
 
 
-@commands.command(cls=ManyTargets)
+@commands.command(
+    cls=ManyTargets, epilog=examples("report policy", "report policy --traces test.jsonl --target 0.9")
+)
 def report(
-    policy: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a policy.")],
+    policy: PolicyFolder,
     traces: Annotated[
         Path | None,
-        typer.Option(help='Make it anew from these rows, a line each: {"text", "label"[, "sampled"]}.'),
+        typer.Option(
+            metavar="FILE", help=f"Write a new report about these rows, a text and a label each: {FORMATS}."
+        ),
     ] = None,
-    embeddings: Annotated[
-        Path | None, typer.Option(help="Their vectors in .npy format, where the policy reads vectors.")
-    ] = None,
+    text_column: TextColumn = None,
+    label_column: LabelColumn = None,
+    embeddings: Vectors = None,
     embedder: EmbedderName = None,
     prompt: PromptFile = None,
     target: Targets = [],  # noqa: B006 - typer copies it
@@ -40,11 +48,12 @@ def report(
         return
     opened = Policy.load(policy)
     reads = read_by(opened.manifest, embedder, embeddings)
-    lines = read_traces(traces, texts=needs_text(reads))
-    rows = read_for(opened.manifest, lines, traces, reads, embeddings, prompt)
-    line(str(report_rows(opened, rows, lines, policy, target or [_usual(opened.manifest)])))
+    lines = read_traces(traces, Columns(text_column, label_column), texts=needs_text(reads))
+    features = read_for(opened.manifest, lines, traces, reads, embeddings, prompt)
+    targets = target or [_default_target(opened.manifest)]
+    line(str(report_rows(opened, features, lines, policy, targets)))
 
 
-def _usual(manifest: Manifest) -> float:
-    """The usual target where it is certified, else the highest that is."""
+def _default_target(manifest: Manifest) -> float:
+    """The usual target where it passes the gate, else the highest that does."""
     return min(TARGET, max((point.target for point in manifest.frontier), default=TARGET))

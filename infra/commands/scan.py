@@ -1,4 +1,4 @@
-"""scan: what could be answered of the calls in a file, what that saves, and what it takes to prove it."""
+"""scan: what share of past LLM calls a surrogate could answer, and what that saves."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from infra.console.column_options import FORMATS, IdColumn, LabelColumn, TextColumn
 from infra.console.embedder_options import (
     EmbedderName,
     PromptFile,
@@ -14,17 +15,19 @@ from infra.console.embedder_options import (
     encoder_of,
     given_vectors,
 )
+from infra.console.examples import examples
 from infra.console.output import AsJson, note, result
+from infra.console.policy_options import Vectors
 from infra.console.progress import progress_bar
 from infra.console.scan_table import print_scan
 from infra.console.target_options import DELTA, Delta, ManyTargets, Targets, probability
-from infra.files.call_logs import Columns, read_calls
+from infra.files.columns import Columns
 from infra.files.dedup import first_per_request, without_copies
-from infra.files.traces import TraceLine, training_set
+from infra.files.traces import TraceLine, read_traces, training_set
 from models.embedders.spec import needs_text
 from models.features import Features
 from models.forecast.forecast import Assumptions
-from models.scan import scan as scanned
+from models.scan import scan as scan_traces
 
 commands = typer.Typer()
 
@@ -32,35 +35,46 @@ TARGETS = [0.90, 0.95, 0.98]
 REQUESTS_A_DAY, PRICE_A_CALL, AUDIT_RATE = 100_000.0, 0.001, 0.02
 
 
-@commands.command(cls=ManyTargets)
+@commands.command(
+    cls=ManyTargets,
+    epilog=examples(
+        "scan calls.csv",
+        "scan calls.jsonl --target 0.9 0.95 --requests-a-day 50000 --price-a-call 0.002",
+    ),
+)
 def scan(
     traces: Annotated[
         Path,
-        typer.Argument(help="Past LLM calls: JSON Lines, or CSV with a header row. A text and a label each."),
+        typer.Argument(
+            metavar="FILE", help=f"Past LLM calls, a text and a label each: {FORMATS}.", allow_dash=True
+        ),
     ],
     target: Targets = TARGETS,
     delta: Delta = DELTA,
-    embeddings: Annotated[
-        Path | None, typer.Option(help="float16 or float32 in .npy format, a row for each call.")
-    ] = None,
+    text_column: TextColumn = None,
+    label_column: LabelColumn = None,
+    id_column: IdColumn = None,
+    embeddings: Vectors = None,
     embedder: EmbedderName = None,
     prompt: PromptFile = None,
-    text_column: Annotated[
-        str | None, typer.Option(help="Where the text is, if not under a usual name.")
-    ] = None,
-    label_column: Annotated[str | None, typer.Option(help="Where the label is, likewise.")] = None,
-    requests_a_day: Annotated[float, typer.Option(min=1.0, help="Traffic.")] = REQUESTS_A_DAY,
+    requests_a_day: Annotated[
+        float, typer.Option(metavar="NUMBER", min=1.0, help="Requests a day.")
+    ] = REQUESTS_A_DAY,
     price_a_call: Annotated[
-        float, typer.Option(min=0.0, help="Of one answer of the LLM, in your currency.")
+        float, typer.Option(metavar="PRICE", min=0.0, help="Price of one LLM call, in your currency.")
     ] = PRICE_A_CALL,
     audit_rate: Annotated[
-        float, typer.Option(help="Share of requests that is audited.", callback=probability)
+        float,
+        typer.Option(metavar="SHARE", help="Share of requests that is audited.", callback=probability),
     ] = AUDIT_RATE,
     json: AsJson = False,
 ) -> None:
-    """Tell from past LLM calls what share could be answered without it. Exit status 1: nothing could."""
+    """Estimate from past LLM calls what share a surrogate could answer, and what that saves.
+
+    Exit status 1: no target passes the gate.
+    """
     reads = embedder_named(embedder, embeddings)
-    calls = read_calls(traces, Columns(text_column, label_column), texts=needs_text(reads))
+    calls = read_traces(traces, Columns(text_column, label_column, id_column), texts=needs_text(reads))
     rows = without_copies(calls)
     if len(rows) < len(calls):
         note(f"{len(calls) - len(rows):,} lines are copies of another (same id, text and label): left out")
@@ -68,21 +82,21 @@ def scan(
     given = given_vectors(calls, traces, reads, embeddings).take(rows)
     encoder = encoder_of(reads, prompt, sorted({call.label for call in kept}))
     with progress_bar() as progress:
-        made = complete_vectors(given, reads, encoder, progress)
-        found = scanned(
-            training_set(kept, _with_texts(made, kept)),
+        features = complete_vectors(given, reads, encoder, progress)
+        scanned = scan_traces(
+            training_set(kept, _with_texts(features, kept)),
             first_per_request(kept),
             embedder=reads,
             targets=target,
             assumptions=Assumptions(requests_a_day, price_a_call, audit_rate, delta),
             progress=progress,
         )
-    result(found) if json else print_scan(found)
-    if not any(prospect.coverage for prospect in found.targets):
+    result(scanned) if json else print_scan(scanned)
+    if not any(forecast.coverage for forecast in scanned.targets):
         raise typer.Exit(1)
 
 
-def _with_texts(made: Features, calls: Sequence[TraceLine]) -> Features:
-    """With the texts where each call has one, for repeats are told by them, whatever is learned from."""
+def _with_texts(features: Features, calls: Sequence[TraceLine]) -> Features:
+    """The features with the texts where each call has one: repeats of a request are found by its text."""
     texts = [call.text for call in calls if call.text is not None]
-    return Features(texts, made.embeddings) if len(texts) == len(calls) else made
+    return Features(texts, features.embeddings) if len(texts) == len(calls) else features

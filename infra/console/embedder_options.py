@@ -7,8 +7,9 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from infra.errors import InvalidFile
-from infra.files.traces import Line, content, features
+from infra.files.formats import content, decode_text
+from infra.files.traces import Line
+from infra.files.vectors import features
 from models.embedders.compatibility import check
 from models.embedders.contract import Embedder
 from models.embedders.loader import open_embedder
@@ -88,7 +89,9 @@ def encoder_of(spec: str, prompt: Path | None, labels: Sequence[str]) -> Embedde
         return None
     if split_spec(source)[0] != PROBE:
         return open_embedder(source)
-    return open_embedder(source, Prompt.of(DEFAULT if prompt is None else _text(prompt), labels))
+    return open_embedder(
+        source, Prompt.of(DEFAULT if prompt is None else decode_text(prompt, content(prompt)), labels)
+    )
 
 
 def given_vectors(lines: Sequence[Line], file: Path, spec: str, embeddings: Path | None) -> Features:
@@ -133,10 +136,3 @@ def read_for(
     encoder = encoder_of(spec, prompt, policy.labels)
     check(policy, encoder)
     return complete_vectors(given_vectors(lines, file, spec, embeddings), spec, encoder)
-
-
-def _text(file: Path) -> str:
-    try:
-        return content(file).decode()
-    except UnicodeDecodeError as error:
-        raise InvalidFile(f"{file}: not UTF-8: {error}") from error

@@ -1,12 +1,48 @@
-"""Arguments and options that commands about a policy share."""
+"""Arguments and options that name a policy, a task, a version, or vectors."""
 
 from pathlib import Path
 from typing import Annotated
 
+import msgspec
 import typer
+
+from schemas import messages
+from schemas.config import EVERY_TASK
+
+
+def task_name(name: str | None) -> str | None:
+    """The name itself. Raises BadParameter: no task can be called that."""
+    try:
+        return None if name is None else msgspec.convert(name, messages.TaskName)
+    except msgspec.ValidationError as error:
+        raise typer.BadParameter(
+            f"`{name}` can't be the name of a task: letters, digits, dot, dash and underscore are allowed, "
+            "at most 100 of them, a letter or digit first"
+        ) from error
+
+
+def task_or_all(name: str) -> str | None:
+    return name if name == EVERY_TASK else task_name(name)
+
 
 PolicyFolder = Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a policy.")]
 Vectors = Annotated[
     Path | None,
     typer.Option(metavar="FILE", help="Vectors in .npy format, float16 or float32, a row for each line."),
+]
+TaskName = Annotated[
+    str, typer.Option("--task", metavar="NAME", help="Task of the policy.", callback=task_name)
+]
+TaskArgument = Annotated[str, typer.Argument(metavar="TASK", help="A task.", callback=task_name)]
+TaskOrAll = Annotated[
+    str, typer.Argument(metavar="TASK", help="A task, or `*` for all tasks.", callback=task_or_all)
+]
+ClientTask = Annotated[
+    str | None,
+    typer.Option(
+        "--task",
+        metavar="NAME",
+        help="Task; by default that of a running demo, else `default`.",
+        callback=task_name,
+    ),
 ]

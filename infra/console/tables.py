@@ -1,4 +1,4 @@
-"""What fit and evaluate found, for people."""
+"""Tables of fit and evaluate for people."""
 
 from pathlib import Path
 
@@ -20,16 +20,16 @@ def print_fit(summary: FitSummary, folder: Path) -> None:
         line(f"{summary.version} is in {folder}")
 
 
-def print_evaluation(found: Evaluation) -> None:
-    line(f"{found.rows} rows, accuracy {found.accuracy:.3f}")
+def print_evaluation(evaluation: Evaluation) -> None:
+    line(f"{evaluation.rows} rows, accuracy {evaluation.accuracy:.3f}")
     line(f"{'target':>6}  {'threshold':>9}  {'coverage':>8}  {'agreement':>9}  95 % bounds")
-    for outcome in found.targets:
-        line(_told(outcome))
+    for outcome in evaluation.targets:
+        line(_row(outcome))
 
 
-def _told(outcome: TargetResult) -> str:
+def _row(outcome: TargetResult) -> str:
     if outcome.threshold is None or outcome.agreement is None:
-        why = "not certified" if outcome.threshold is None else "answers none"
+        why = "none passes" if outcome.threshold is None else "answers none"
         return f"{outcome.target:>6g}  {why:>9}"
     shown = f"{outcome.target:>6g}  {outcome.threshold:>9.4f}  {outcome.coverage:>8.3f}"
     agreement = f"{outcome.agreement:>9.4f}  {outcome.low:.4f} to {outcome.high:.4f}"

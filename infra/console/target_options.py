@@ -1,4 +1,4 @@
-"""How target agreements are given to a command: `--target 0.9 0.95`, or one `--target` for each."""
+"""Options for target agreements and other shares: `--target 0.9 0.95`, or one `--target` for each."""
 
 import re
 from typing import Annotated, Any
@@ -22,9 +22,14 @@ class ManyTargets(TyperCommand):
         return super().parse_args(ctx, spread)
 
 
+def percent_hint(value: float) -> str:
+    """`: did you mean 0.95?` for 95, and nothing for what can't be meant as a percentage."""
+    return f": did you mean {value / 100:g}?" if 1.0 < value < 100.0 else ""
+
+
 def probability(value: float) -> float:
     if not 0.0 < value < 1.0:
-        raise typer.BadParameter(f"{value} is not between 0 and 1")
+        raise typer.BadParameter(f"{value:g} is not between 0 and 1{percent_hint(value)}")
     return value
 
 
@@ -34,7 +39,24 @@ def probabilities(values: list[float]) -> list[float]:
 
 Targets = Annotated[
     list[float],
-    typer.Option("--target", help="Agreement with the teacher; several may follow.", callback=probabilities),
+    typer.Option(
+        "--target",
+        metavar="SHARE",
+        help="Least agreement with the teacher, such as 0.95; several may follow.",
+        callback=probabilities,
+    ),
 ]
-Target = Annotated[float, typer.Option(help="Agreement with the teacher.", callback=probability)]
-Delta = Annotated[float, typer.Option(help="Chance of certifying what does not hold.", callback=probability)]
+Target = Annotated[
+    float,
+    typer.Option(
+        metavar="SHARE", help="Least agreement with the teacher, such as 0.95.", callback=probability
+    ),
+]
+Delta = Annotated[
+    float,
+    typer.Option(
+        metavar="SHARE",
+        help="Probability, at most, that a target passes the gate though the agreement is below it.",
+        callback=probability,
+    ),
+]

@@ -1,4 +1,4 @@
-"""fit, predict and evaluate make the vectors themselves where an encoder is named, and take no other one."""
+"""fit, predict and evaluate make vectors with the encoder that is named, and refuse another one."""
 
 import json
 import shutil
@@ -18,9 +18,7 @@ def encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return static(tmp_path_factory.mktemp("encoder") / "static", words=PARCEL_WORDS)
 
 
-def test_a_policy_is_fitted_and_judged_with_vectors_made_on_the_way(
-    understudy: Run, files: Path, encoder: Path, tmp_path: Path
-) -> None:
+def test_an_encoder_makes_the_vectors(understudy: Run, files: Path, encoder: Path, tmp_path: Path) -> None:
     out, test = tmp_path / "policy", files / "test.jsonl"
     made = understudy(
         *(
@@ -53,20 +51,18 @@ def test_a_policy_is_fitted_and_judged_with_vectors_made_on_the_way(
     assert manifest["encoder"] in refused.err
 
 
-def heard(body: dict[str, Any]) -> Answer:
-    """Which words are in the text, after the labels."""
+def word_vectors(body: dict[str, Any]) -> Answer:
+    """An answer with a vector for each text: which of the words are in it."""
     texts = [text.partition(": ")[2] for text in body["input"]]
     rows = [[0.1, *(float(word in text) for word in PARCEL_WORDS.split())] for text in texts]
     return 200, {"data": [{"index": at, "embedding": row} for at, row in enumerate(rows)]}
 
 
-def test_a_probe_asks_with_the_prompt_it_is_given_and_another_prompt_is_another_encoder(
-    understudy: Run, files: Path, tmp_path: Path
-) -> None:
+def test_a_probe_uses_the_prompt_it_was_given(understudy: Run, files: Path, tmp_path: Path) -> None:
     prompt, out, test = tmp_path / "prompt.txt", tmp_path / "policy", files / "test.jsonl"
     prompt.write_text("One of {labels}: {text} ->")
     with EmbeddingServer() as server:
-        server.answer = heard
+        server.answer = word_vectors
         given = ["--embedder", f"probe:{server.url}#llm", "--target", "0.8"]
         assert understudy("fit", files / "train.jsonl", "--out", out, "--prompt", prompt, *given).status == 0
         asked = server.calls[-1]["input"][-1]
@@ -88,7 +84,7 @@ def test_a_probe_asks_with_the_prompt_it_is_given_and_another_prompt_is_another_
         (["--embedder", "probe:http://127.0.0.1:1/v1#m", "--prompt", "train.jsonl"], "must have {text} once"),
     ],
 )
-def test_what_does_not_fit_together_is_named_with_its_option(
+def test_options_that_clash_are_named(
     understudy: Run, files: Path, tmp_path: Path, given: list[str], says: str
 ) -> None:
     words = [files / word if word.startswith("train.") else word for word in given]
@@ -97,7 +93,7 @@ def test_what_does_not_fit_together_is_named_with_its_option(
     assert says in " ".join(ended.err.replace("│", " ").split())
 
 
-def test_a_policy_of_texts_can_not_be_given_an_encoder(understudy: Run, files: Path, policy: Path) -> None:
+def test_a_text_policy_takes_no_encoder(understudy: Run, files: Path, policy: Path) -> None:
     ended = understudy("predict", policy, files / "test.jsonl", "--embedder", "onnx:x")
     assert ended.status == 2
     assert "the policy reads `text`" in ended.err

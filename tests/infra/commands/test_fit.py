@@ -12,35 +12,17 @@ from tests.infra.commands.conftest import Run
 SCRIPT = Path(sys.executable).with_name("understudy")
 
 
-def test_the_installed_script_predicts_from_standard_input(policy: Path) -> None:
-    asked = b'{"text": "asap hello please where is my parcel", "id": "a"}\n\n{"text": "zzz qqq"}\n'
-    ended = subprocess.run([SCRIPT, "predict", policy], input=asked, capture_output=True, check=False)
-    assert (ended.returncode, ended.stderr) == (0, b"")
-    first, second = map(json.loads, ended.stdout.splitlines())
-    assert list(first) == ["id", "label", "score", "novelty", "handled", "reason"]
-    assert first["score"] > 0.5
-    assert first["novelty"] <= 1 < second["novelty"]
-    assert (first["id"], first["label"], first["handled"], first["reason"]) == (
-        "a",
-        "track",
-        True,
-        "accepted",
-    )
-    assert (second["id"], second["handled"], second["reason"]) == (None, False, "novel")
-    assert second["label"] in {"track", "refund", "address"}
-
-
-def test_the_installed_script_ends_with_1_when_it_refuses(tmp_path: Path) -> None:
+def test_a_refusal_ends_with_1(tmp_path: Path) -> None:
     few = parcels.write(tmp_path / "few.jsonl", parcels.traces(20))
     script: list[str | Path] = [SCRIPT, "fit", few, "--out", tmp_path / "policy", "--json"]
     ended = subprocess.run(script, capture_output=True, check=False)
     told = tmp_path / "policy" / "report.html"
-    assert (ended.returncode, ended.stderr) == (1, f"why, in full: {told}\n".encode())
+    assert (ended.returncode, ended.stderr) == (1, f"report of the refusal: {told}\n".encode())
     assert "20 sampled traces" in json.loads(ended.stdout)["refused"][0]
     assert list((tmp_path / "policy").iterdir()) == [told]
 
 
-def test_fit_writes_a_policy_that_evaluate_judges(understudy: Run, files: Path, tmp_path: Path) -> None:
+def test_fit_writes_a_policy_to_evaluate(understudy: Run, files: Path, tmp_path: Path) -> None:
     out = tmp_path / "made" / "policy"
     ended = understudy("fit", files / "train.jsonl", "--out", out, "--json")
     assert (ended.status, ended.err) == (0, "")
@@ -61,9 +43,7 @@ def test_fit_writes_a_policy_that_evaluate_judges(understudy: Run, files: Path, 
     assert not target["violation"]
 
 
-def test_vectors_are_learned_from_a_file_beside_the_traces(
-    understudy: Run, files: Path, tmp_path: Path
-) -> None:
+def test_fit_learns_from_vectors(understudy: Run, files: Path, tmp_path: Path) -> None:
     out, train, test = tmp_path / "policy", files / "train.npy", files / "test.npy"
     made = understudy("fit", files / "train.jsonl", "--embeddings", train, "--out", out, "--json")
     assert "logistic regression on vectors" in json.loads(made.out)["surrogate"]
@@ -83,16 +63,12 @@ def test_vectors_are_learned_from_a_file_beside_the_traces(
 
 
 @pytest.mark.parametrize("given", [["--target", "0.8", "0.875"], ["--target", "0.8", "--target=0.875"]])
-def test_several_targets_are_tried_however_they_are_written(
-    understudy: Run, files: Path, tmp_path: Path, given: list[str]
-) -> None:
+def test_several_targets_may_follow(understudy: Run, files: Path, tmp_path: Path, given: list[str]) -> None:
     made = understudy("fit", *given, files / "train.jsonl", "--out", tmp_path / "policy", "--json")
     assert 0.875 in [point["target"] for point in json.loads(made.out)["frontier"]]
 
 
-def test_a_refused_fit_tells_why_and_leaves_the_old_policy(
-    understudy: Run, own_policy: Path, tmp_path: Path
-) -> None:
+def test_a_refusal_leaves_the_old_policy(understudy: Run, own_policy: Path, tmp_path: Path) -> None:
     before = (own_policy / "manifest.json").read_bytes()
     few = parcels.write(tmp_path / "few.jsonl", parcels.traces(20))
     refused = understudy("fit", few, "--out", own_policy)
@@ -101,9 +77,7 @@ def test_a_refused_fit_tells_why_and_leaves_the_old_policy(
     assert (own_policy / "manifest.json").read_bytes() == before
 
 
-def test_only_sampled_traces_certify_and_weightless_ones_teach_nothing(
-    understudy: Run, tmp_path: Path
-) -> None:
+def test_only_sampled_traces_test_the_gate(understudy: Run, tmp_path: Path) -> None:
     wrong = [{**row, "label": "track", "sampled": False, "weight": 0} for row in parcels.traces(300, 1)]
     file = parcels.write(tmp_path / "mixed.jsonl", parcels.traces(500) + wrong)
     made = json.loads(understudy("fit", file, "--out", tmp_path / "policy", "--json").out)
@@ -118,38 +92,7 @@ def test_the_parent_is_named_in_the_child(understudy: Run, files: Path, policy: 
     assert json.loads((tmp_path / "child" / "manifest.json").read_text())["parent"] == parent
 
 
-def test_a_target_that_is_significantly_missed_ends_with_1(
-    understudy: Run, policy: Path, tmp_path: Path
-) -> None:
-    others = [{**row, "label": "something else"} for row in parcels.traces(100, 5)]
-    file = parcels.write(tmp_path / "drifted.jsonl", others)
-    judged = understudy("evaluate", policy, file, "--target", "0.9", "--json")
-    assert judged.status == 1
-    assert json.loads(judged.out)["targets"][0]["violation"] is True
-    assert "significantly below target" in understudy("evaluate", policy, file).out
-
-
-def test_what_is_not_certified_is_neither_answered_nor_counted(
-    understudy: Run, files: Path, policy: Path
-) -> None:
-    judged = understudy("evaluate", policy, files / "test.jsonl", "--target", "0.9999", "--json")
-    target = json.loads(judged.out)["targets"][0]
-    assert (target["threshold"], target["coverage"], target["agreement"]) == (None, 0, None)
-    told = understudy("predict", policy, files / "test.jsonl", "--target", "0.9999")
-    assert {json.loads(row)["reason"] for row in told.out.splitlines()} == {"uncertified"}
-    assert "nothing is certified" in told.err
-
-
-def test_prediction_and_evaluation_count_the_same(understudy: Run, files: Path, policy: Path) -> None:
-    told = understudy("predict", policy, files / "test.jsonl", "--target", "0.9")
-    handled = [json.loads(row)["handled"] for row in told.out.splitlines()]
-    judged = understudy("evaluate", policy, files / "test.jsonl", "--target", "0.9", "--json")
-    assert json.loads(judged.out)["targets"][0]["coverage"] == sum(handled) / len(handled)
-
-
-def test_bad_usage_and_damaged_policies_end_with_2(
-    understudy: Run, files: Path, own_policy: Path, tmp_path: Path
-) -> None:
+def test_bad_usage_ends_with_2(understudy: Run, files: Path, own_policy: Path, tmp_path: Path) -> None:
     train, out = files / "train.jsonl", tmp_path / "out"
     for wrong in (
         ["fit", train],
@@ -178,7 +121,7 @@ def test_bad_usage_and_damaged_policies_end_with_2(
     assert "SHA-256" in ended.err
 
 
-def test_a_request_that_is_there_many_times_counts_once(understudy: Run, tmp_path: Path) -> None:
+def test_copies_of_a_request_count_once(understudy: Run, tmp_path: Path) -> None:
     """Copies would prove what the surrogate has learned by heart."""
     rows = [{**row, "id": str(number)} for number, row in enumerate(parcels.traces(40))]
     file = parcels.write(tmp_path / "copies.jsonl", rows * 5)

@@ -72,7 +72,7 @@ def room(
         yield Room(made, understudy)
 
 
-def test_an_operator_rolls_back_closes_the_breaker_and_is_refused_what_is_gone(room: Room) -> None:
+def test_rollback_and_close_breaker(room: Room) -> None:
     for number in (1, 2, 3):
         room.publish(number)
     assert room.run("policies", "rollback", TASK, "--reason", "v3 is odd").status == 0
@@ -113,7 +113,7 @@ def test_an_operator_rolls_back_closes_the_breaker_and_is_refused_what_is_gone(r
     assert room.run("policies", "show", TASK, "v9").status == 1
 
 
-def test_a_pin_holds_versions_back_until_it_is_lifted_and_a_candidate_goes_live_by_hand(
+def test_pin_unpin_and_promote(
     room: Room,
 ) -> None:
     room.publish(1)

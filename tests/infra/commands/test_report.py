@@ -4,9 +4,7 @@ from tests.infra import parcels
 from tests.infra.commands.conftest import Run
 
 
-def test_a_report_is_found_beside_its_policy_and_missed_where_there_is_none(
-    understudy: Run, own_policy: Path
-) -> None:
+def test_the_report_is_beside_its_policy(understudy: Run, own_policy: Path) -> None:
     ended = understudy("report", own_policy)
     assert (ended.status, ended.out) == (0, f"{own_policy / 'report.html'}\n")
     assert "of requests can be answered" in (own_policy / "report.html").read_text()
@@ -16,7 +14,7 @@ def test_a_report_is_found_beside_its_policy_and_missed_where_there_is_none(
     assert "--traces" in ended.err
 
 
-def test_a_report_is_made_anew_from_other_rows(understudy: Run, files: Path, own_policy: Path) -> None:
+def test_a_report_about_other_rows(understudy: Run, files: Path, own_policy: Path) -> None:
     before = (own_policy / "report.html").read_text()
     ended = understudy("report", own_policy, "--traces", files / "test.jsonl", "--target", "0.9")
     assert (ended.status, ended.out) == (0, f"{own_policy / 'report.html'}\n")
@@ -30,9 +28,7 @@ def test_a_report_is_made_anew_from_other_rows(understudy: Run, files: Path, own
     assert understudy("report", own_policy, "--traces", files / "nothing.jsonl").status == 2
 
 
-def test_vectors_are_needed_where_the_policy_reads_them_and_texts_are_not(
-    understudy: Run, files: Path, tmp_path: Path
-) -> None:
+def test_a_report_of_vectors_needs_vectors(understudy: Run, files: Path, tmp_path: Path) -> None:
     train, out = (
         parcels.write(tmp_path / "bare.jsonl", [{"label": row["label"]} for row in parcels.traces(500)]),
         tmp_path,
@@ -44,9 +40,7 @@ def test_vectors_are_needed_where_the_policy_reads_them_and_texts_are_not(
     assert understudy("report", out, *given).status == 0
 
 
-def test_a_refusal_never_takes_the_place_of_the_report_of_the_policy_that_stays(
-    understudy: Run, own_policy: Path, tmp_path: Path
-) -> None:
+def test_a_refusal_keeps_the_policy_s_report(understudy: Run, own_policy: Path, tmp_path: Path) -> None:
     before = (own_policy / "report.html").read_bytes()
     few = parcels.write(tmp_path / "few.jsonl", parcels.traces(20))
     ended = understudy("fit", few, "--out", own_policy)

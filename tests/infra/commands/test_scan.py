@@ -16,7 +16,7 @@ def calls(file: Path, count: int = 500) -> Path:
     return file
 
 
-def test_a_csv_of_calls_is_told_what_it_can_have(understudy: Run, tmp_path: Path) -> None:
+def test_scan_forecasts_from_a_csv(understudy: Run, tmp_path: Path) -> None:
     file = calls(tmp_path / "calls.csv")
     ended = understudy("scan", file, "--requests-a-day", 1000, "--price-a-call", 0.5, "--json")
     assert (ended.status, ended.err) == (0, "")
@@ -35,14 +35,14 @@ def test_a_csv_of_calls_is_told_what_it_can_have(understudy: Run, tmp_path: Path
     assert "100,000 requests a day, 0.001 a call" in told.out
 
 
-def test_vectors_beside_the_calls_are_learned_from(understudy: Run, files: Path) -> None:
+def test_scan_learns_from_vectors(understudy: Run, files: Path) -> None:
     ended = understudy("scan", files / "train.jsonl", "--embeddings", files / "train.npy", "--json")
     found = json.loads(ended.out)
     assert "logistic regression on vectors" in found["surrogate"]
     assert found["noise"]["contradictions"] == 0
 
 
-def test_nothing_certifiable_ends_with_1_and_says_why(understudy: Run, tmp_path: Path) -> None:
+def test_nothing_that_passes_ends_with_1(understudy: Run, tmp_path: Path) -> None:
     shuffled = np.random.default_rng(0).permutation([row["label"] for row in parcels.traces(400)])
     rows = [{**row, "label": label} for row, label in zip(parcels.traces(400), shuffled, strict=True)]
     file = parcels.write(tmp_path / "shuffled.jsonl", rows)
@@ -52,7 +52,7 @@ def test_nothing_certifiable_ends_with_1_and_says_why(understudy: Run, tmp_path:
     assert "refused: 0.9 is above what any surrogate can reach" in ended.out
 
 
-def test_copies_are_left_out_and_contradictions_are_told_of(understudy: Run, tmp_path: Path) -> None:
+def test_copies_go_and_contradictions_count(understudy: Run, tmp_path: Path) -> None:
     rows = [{**row, "id": str(number)} for number, row in enumerate(parcels.traces(200))]
     others = [{**row, "label": "else"} for row in rows[:30]]
     ended = understudy("scan", parcels.write(tmp_path / "again.jsonl", rows + rows[:50] + others), "--json")
