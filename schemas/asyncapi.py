@@ -1,14 +1,16 @@
-"""The messages as documents for other languages, from the same types: JSON Schema 2020-12, AsyncAPI 3.0."""
+"""AsyncAPI 3.0 document and JSON Schemas (2020-12) of the messages, generated from their types."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 
 from schemas.config import Config
-from schemas.messages import Deferral, Event, Label, Reply, Request, Trace
+from schemas.events import DETAILS, Event, EventKind
+from schemas.messages import Deferral, Label, Reply, Request, Trace
 from schemas.names import Topics
 
-_MESSAGES = (Request, Label, Deferral, Reply, Trace, Event, Config)
+_MESSAGES: tuple[type[msgspec.Struct], ...] = (Request, Label, Deferral, Reply, Trace, Config)
 _DEFINITIONS = "#/components/schemas/{name}"
 
 
@@ -20,17 +22,23 @@ def json_schema(message: type[msgspec.Struct]) -> dict[str, Any]:
 def asyncapi(topics: Topics, version: str) -> dict[str, Any]:
     """The AsyncAPI 3.0 document of a deployment: its channels, what they carry, who writes and who reads.
 
+    The events channel carries one message for each kind of event, with the schema of that kind's details.
+
     Args:
         topics: names of the channels.
         version: of Understudy.
     """
-    _, schemas = msgspec.json.schema_components(_MESSAGES, ref_template=_DEFINITIONS)
-    channels = _channels(topics)
+    _, schemas = msgspec.json.schema_components(
+        (*_MESSAGES, Event, *DETAILS.values()), ref_template=_DEFINITIONS
+    )
+    payloads = _payloads()
     return {
         "asyncapi": "3.0.0",
         "info": {"title": "Understudy", "version": version, "license": {"name": "Apache-2.0"}},
         "defaultContentType": "application/json",
-        "channels": {name: _channel(address, message) for name, (address, message) in channels.items()},
+        "channels": {
+            name: _channel(address, messages) for name, (address, messages) in _channels(topics).items()
+        },
         "operations": {
             "request": _operation("receive", "requests", "Understudy classifies what clients send here."),
             "label": _operation("send", "labels", "Every request gets one label."),
@@ -41,30 +49,49 @@ def asyncapi(topics: Topics, version: str) -> dict[str, Any]:
             "tell": _operation("send", "events", "What happened."),
         },
         "components": {
-            "messages": {
-                message.__name__: {"payload": {"$ref": _DEFINITIONS.format(name=message.__name__)}}
-                for message in _MESSAGES
-            },
+            "messages": {name: {"payload": payload} for name, payload in payloads.items()},
             "schemas": schemas,
         },
     }
 
 
-def _channels(topics: Topics) -> dict[str, tuple[str, type[msgspec.Struct]]]:
+def _channels(topics: Topics) -> dict[str, tuple[str, Sequence[str]]]:
+    """Each channel's topic, and the names of the messages that it carries."""
     return {
-        "requests": (topics.requests, Request),
-        "labels": (topics.labels, Label),
-        "deferrals": (topics.deferrals, Deferral),
-        "replies": (topics.replies, Reply),
-        "traces": (topics.traces, Trace),
-        "config": (topics.config, Config),
-        "events": (topics.events, Event),
+        "requests": (topics.requests, ["Request"]),
+        "labels": (topics.labels, ["Label"]),
+        "deferrals": (topics.deferrals, ["Deferral"]),
+        "replies": (topics.replies, ["Reply"]),
+        "traces": (topics.traces, ["Trace"]),
+        "config": (topics.config, ["Config"]),
+        "events": (topics.events, [_event_name(kind) for kind in DETAILS]),
     }
 
 
-def _channel(address: str, message: type[msgspec.Struct]) -> dict[str, Any]:
-    name = message.__name__
-    return {"address": address, "messages": {name: {"$ref": f"#/components/messages/{name}"}}}
+def _payloads() -> dict[str, dict[str, Any]]:
+    """The schema of each message."""
+    plain = {message.__name__: _schema(message) for message in _MESSAGES}
+    events = {_event_name(kind): _event_payload(kind, details) for kind, details in DETAILS.items()}
+    return {**plain, **events}
+
+
+def _event_payload(kind: EventKind, details: type[msgspec.Struct]) -> dict[str, Any]:
+    """An event whose details are those of its kind."""
+    of_kind = {"properties": {"kind": {"const": kind.value}, "details": _schema(details)}}
+    return {"allOf": [_schema(Event), of_kind]}
+
+
+def _event_name(kind: EventKind) -> str:
+    return f"Event.{kind.value}"
+
+
+def _schema(message: type[msgspec.Struct]) -> dict[str, Any]:
+    return {"$ref": _DEFINITIONS.format(name=message.__name__)}
+
+
+def _channel(address: str, messages: Sequence[str]) -> dict[str, Any]:
+    references = {name: {"$ref": f"#/components/messages/{name}"} for name in messages}
+    return {"address": address, "messages": references}
 
 
 def _operation(action: str, channel: str, summary: str) -> dict[str, Any]:

@@ -5,7 +5,8 @@ from typing import Generic, TypeVar
 import msgspec
 
 from schemas.errors import InvalidMessage
-from schemas.messages import Deferral, Event, Label, Reply, Request, Trace
+from schemas.events import Event
+from schemas.messages import Deferral, Label, Reply, Request, Trace
 
 Message = TypeVar("Message", bound=msgspec.Struct)
 

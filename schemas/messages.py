@@ -5,11 +5,9 @@ type is refused with the field's name (`schemas.codec`). `None` stands for "not 
 Times are Unix milliseconds.
 """
 
-from collections.abc import Mapping
 from enum import StrEnum
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-import msgspec
 from msgspec import Meta, Struct
 
 RequestId = Annotated[str, Meta(min_length=1, max_length=256, description="the client's idempotency key")]
@@ -201,38 +199,3 @@ class Trace(Struct, frozen=True):
     shadow: Guess | None = None
     encoder: str | None = None
     first: Answer | None = None
-
-
-class EventKind(StrEnum):
-    REFIT = "refit"
-    PROMOTED = "promoted"
-    REFUSED = "refused"
-    ALARM = "alarm"
-    ROLLBACK = "rollback"
-    CERTIFIED = "certified"
-    CERTIFICATE_LOST = "certificate_lost"
-    TEACHER_CHANGED = "teacher_changed"
-    TEACHER_UNSTEADY = "teacher_unsteady"
-    DRIFT = "drift"
-    LABEL_BLOCKED = "label_blocked"
-    TRIAL = "trial"
-    BREAKER_CLOSED = "breaker_closed"
-    PINNED = "pinned"
-    UNPINNED = "unpinned"
-    CONFIG_APPLIED = "config_applied"
-    CONFIG_REJECTED = "config_rejected"
-
-
-class Event(Struct, frozen=True):
-    """Something that an operator may want to know. Topic `events`.
-
-    Attributes:
-        message: one sentence for people.
-        details: the same for programs.
-    """
-
-    kind: EventKind
-    task: str
-    at: Milliseconds
-    message: str
-    details: Mapping[str, Any] = msgspec.field(default_factory=dict)

@@ -23,12 +23,12 @@ from infra.serve.servers import client_settings
 from infra.serve.topic_client import write_messages
 from models.manifest import Manifest
 from schemas.codec import EVENT
-from schemas.messages import Event, EventKind
+from schemas.events import BreakerClosedDetails, Event, PinnedDetails, UnpinnedDetails
 from streams.clock import unix_ms
 from streams.kafka.batch import Outgoing
 from streams.settings import Settings
 from streams.state.registry import Registry
-from streams.versions.events import operator_event, transition_event
+from streams.versions.events import OperatorDetails, operator_event, transition_event
 from streams.versions.lifecycle import VersionStage
 from streams.versions.serving_state import ServingChange
 
@@ -42,9 +42,6 @@ Chosen = Annotated[str, typer.Argument(help="A version, such as v3.")]
 Reason = Annotated[str, typer.Option("--reason", help="Why; it is told and kept with the move.")]
 
 BY_HAND = "an operator's choice"
-PINNED = (EventKind.PINNED, "promotions are pinned")
-UNPINNED = (EventKind.UNPINNED, "promotions are free again")
-CLOSED = (EventKind.BREAKER_CLOSED, "the breaker is closed by hand")
 
 
 @policies.command("list")
@@ -90,47 +87,54 @@ def policies_rollback(
     reason: Reason = BY_HAND,
 ) -> None:
     """Put an older version live in place of the live one; closes the breaker."""
-    leaving = VersionStage.ROLLED_BACK
-    _move(task, lambda registry, now: go_live(registry, task, version, leaving, reason, now), reason)
+    _put_live(task, version, VersionStage.ROLLED_BACK, reason)
 
 
 @policies.command("promote")
 def policies_promote(task: Task, version: Chosen, reason: Reason = BY_HAND) -> None:
     """Put a version live, whatever its trial says by now; closes the breaker."""
-    leaving = VersionStage.RETIRED
-    _move(task, lambda registry, now: go_live(registry, task, version, leaving, reason, now), reason)
+    _put_live(task, version, VersionStage.RETIRED, reason)
 
 
 @policies.command("pin")
 def policies_pin(task: Task, reason: Reason = BY_HAND) -> None:
     """Let nothing be promoted by itself until `unpin`; an alarm still stops a version."""
-    _move(task, lambda registry, now: pin(registry, task, reason, now), reason, PINNED)
+    _move(task, lambda registry, now: pin(registry, task, reason, now), PinnedDetails(reason))
 
 
 @policies.command("unpin")
 def policies_unpin(task: Task, reason: Reason = BY_HAND) -> None:
     """Let versions be promoted again; one that has waited for nothing else goes live."""
-    _move(task, lambda registry, now: unpin(registry, task, reason, now), reason, UNPINNED)
+    _move(task, lambda registry, now: unpin(registry, task, reason, now), UnpinnedDetails(reason))
 
 
 @policies.command("close-breaker")
 def policies_close_breaker(task: Task, reason: Reason = BY_HAND) -> None:
     """Let the live version answer again after an alarm, without waiting for a new one."""
-    _move(task, lambda registry, now: close(registry, task, reason, now), reason)
+    _move(task, lambda registry, now: close(registry, task, reason, now), BreakerClosedDetails(reason))
+
+
+def _put_live(task: str, version: str | None, leaving: VersionStage, reason: str) -> None:
+    def decide(registry: Registry, now: int) -> Awaitable[ServingChange]:
+        return go_live(registry, task, version, leaving, reason, now)
+
+    _move(task, decide, BreakerClosedDetails(reason))
 
 
 def _move(
     task: str,
     make: Callable[[Registry, int], Awaitable[ServingChange]],
-    reason: str,
-    word: tuple[EventKind, str] = CLOSED,
+    details: OperatorDetails,
 ) -> None:
-    """Make a change, and tell of it: of the moves, and of the word that changes something without one."""
+    """Make a change and emit its events: of the moves, and of the command where that changes more than moves.
+
+    A version that goes live closes the breaker: that needs an event of its own only where no version moved.
+    """
     settings, now = client_settings(), unix_ms()
     change = with_registry(settings, lambda registry: make(registry, now))
     events = [transition_event(task, change, now)] if change.moves else []
-    if word is not CLOSED or not change.moves:
-        events.insert(0, operator_event(*word, task=task, reason=reason, at=now))
+    if not isinstance(details, BreakerClosedDetails) or not change.moves:
+        events.insert(0, operator_event(task, details, now))
     _tell(settings, events)
 
 

@@ -8,7 +8,8 @@ from collections import Counter, deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from schemas.messages import Event, EventKind, Label, Reply
+from schemas.events import Event, EventKind, PromotedDetails
+from schemas.messages import Label, Reply
 
 RECENT = 500
 HEADLINES = frozenset(
@@ -85,7 +86,7 @@ class Scoreboard:
         if event.kind in HEADLINES:
             self.headline = event
         if event.kind is EventKind.PROMOTED:
-            self.versions.append(str(event.details["version"]))
+            self.versions.append(PromotedDetails.of(event).version)
 
     def tick(self, second: int) -> None:
         """Note the coverage, once a second."""

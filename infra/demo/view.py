@@ -11,7 +11,7 @@ from rich.text import Text
 from infra.demo.drift import DRIFTED
 from infra.demo.scoreboard import PRICE_IN, PRICE_OUT, Scoreboard
 from infra.serve.status import TaskStatus
-from schemas.messages import EventKind
+from schemas.events import EventKind
 
 _BARS = " ▁▂▃▄▅▆▇█"
 _WIDTH = 60

@@ -56,6 +56,11 @@ class CertificateStatus:
     updated_at: int = 0
 
     @property
+    def without_reply(self) -> int:
+        """Audits that count as disagreements, since their reply is overdue or was given up."""
+        return self.overdue + self.lost
+
+    @property
     def stands(self) -> bool:
         """Whether this version may be returned to: it is certified, and never gave an alarm."""
         return self.certified and self.alarms == 0

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from msgspec.structs import replace
 
 from schemas.config import Config
-from schemas.messages import Event
+from schemas.events import Event, LabelBlockedDetails
 from streams.certify.consistency import Consistency
 from streams.certify.events import (
     certificate_lost_event,
@@ -147,7 +147,7 @@ def _concluded(
     finding = certificate_status(ledger, record.teacher, note.after, config, complete=complete, now=now)
     ledger, labels = _blocking(ledger, record.teacher, config)
     events = [
-        label_blocked_event(task, version, label, finding.labels[label], config, now) for label in labels
+        label_blocked_event(task, _blocked_details(version, label, finding, config), now) for label in labels
     ]
     if complete:
         ledger, told = _claiming(task, version, ledger, record, finding, now)
@@ -232,6 +232,22 @@ def _blocking(ledger: VersionState, teacher: str, config: Config) -> tuple[Versi
     if tally is None or not labels:
         return ledger, []
     return ledger.with_tally(teacher, replace(tally, blocked=(*tally.blocked, *labels))), labels
+
+
+def _blocked_details(
+    version: str, label: str, finding: CertificateStatus, config: Config
+) -> LabelBlockedDetails:
+    counts = finding.labels[label]
+    return LabelBlockedDetails(
+        version=version,
+        label=label,
+        cause="floor",
+        label_audits=counts.audits,
+        label_agreements=counts.agreements,
+        version_audits=finding.audits,
+        version_agreements=finding.agreements,
+        floor=config.label_floor,
+    )
 
 
 def _claiming(

@@ -12,8 +12,8 @@ from collections.abc import Collection
 from mode import Service
 
 from models.drift import Signal, drift_signals
+from schemas.events import DriftDetails, Event
 from streams.clock import unix_ms
-from streams.drift.account import drift_event
 from streams.drift.windows import ScoreWindow, ScoreWindows
 from streams.errors import StateUnavailable
 from streams.kafka.event_publisher import EventPublisher
@@ -77,3 +77,20 @@ class DriftWatch(Service):
                 await self._refits.ask(name, window.since, f"drift: {'; '.join(s.sentence for s in found)}")
             except StateUnavailable as error:
                 log.warning("no refit of task %s is asked for, though its traffic drifts: %s", name, error)
+
+
+def drift_event(task: str, window: ScoreWindow, signals: Collection[Signal], refits: bool, at: int) -> Event:
+    """Requests no longer look like what a version has learned from."""
+    refit = "A refit on traces from now on is requested" if refits else "No refit is requested"
+    message = (
+        f"{task}: traffic has drifted: of the last {window.counts.rows} requests that {window.version} has "
+        f"scored here, {'; '.join(signal.sentence for signal in signals)}. {refit}"
+    )
+    details = DriftDetails(
+        version=window.version,
+        requests=window.counts.rows,
+        since=window.since,
+        signals={signal.kind: signal.chance for signal in signals},
+        refit=refits,
+    )
+    return details.event(task, at, message)

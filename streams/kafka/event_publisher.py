@@ -6,7 +6,7 @@ from collections.abc import Callable
 from confluent_kafka import Producer
 
 from schemas.codec import EVENT
-from schemas.messages import Event
+from schemas.events import Event
 
 _PATIENCE = 5.0
 

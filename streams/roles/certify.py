@@ -24,7 +24,7 @@ from faust.types import StreamT
 from mode import Service
 
 from schemas.codec import DEFERRAL, TRACE
-from schemas.messages import Event, EventKind
+from schemas.events import Event, EventKind
 from schemas.names import Topics
 from streams.certify.evidence import OnAlarm
 from streams.certify.observations import (

@@ -18,7 +18,7 @@ from models.errors import InvalidSpec
 from schemas.codec import EVENT
 from schemas.config import EVERY_TASK, Override, parse_override, task_of
 from schemas.errors import InvalidConfig
-from schemas.messages import Event, EventKind
+from schemas.events import ConfigRejectedDetails, Event, config_applied_event
 from schemas.names import Topics
 from streams.clock import unix_ms
 from streams.kafka.batch import Batch, Outgoing
@@ -77,22 +77,11 @@ def answer(message: Message, now: int) -> Event:
         task, override = read_config(message)
     except InvalidConfig as error:
         key = (key_of(message) or b"").decode(errors="replace")
-        return Event(
-            kind=EventKind.CONFIG_REJECTED,
-            task=key,
-            at=now,
-            message=f"config for {key or 'no task'} changes nothing: {error}",
-            details={"problems": error.problems},
-        )
+        sentence = f"config for {key or 'no task'} was rejected and changes nothing: {error}"
+        return ConfigRejectedDetails(error.problems).event(key, now, sentence)
     whom = "all tasks" if task == EVERY_TASK else f"task {task}"
     what = f"sets {', '.join(sorted(override))}" if override else "puts the defaults back"
-    return Event(
-        kind=EventKind.CONFIG_APPLIED,
-        task=task,
-        at=now,
-        message=f"config for {whom} {what}",
-        details=dict(override),
-    )
+    return config_applied_event(task, now, f"config for {whom} {what}", override)
 
 
 def install_reader(app: App, channel: BatchChannel, live: Tasks) -> None:

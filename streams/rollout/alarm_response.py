@@ -12,6 +12,8 @@ is live. A call for a version that was stopped already changes nothing.
 import logging
 from collections.abc import Awaitable, Callable
 
+from schemas.events import LabelBlockedDetails
+from streams.certify.events import label_blocked_event
 from streams.certify.evidence import AlarmEvidence
 from streams.clock import unix_ms
 from streams.kafka.event_publisher import EventPublisher
@@ -19,7 +21,7 @@ from streams.state.refit_queue import RefitQueue
 from streams.state.registry import Registry
 from streams.tasks import Tasks
 from streams.versions.culprit import label_to_blame
-from streams.versions.events import alarm_event, version_label_blocked_event
+from streams.versions.events import alarm_event
 from streams.versions.lifecycle import stages
 from streams.versions.serving_state import ServingState
 from streams.versions.transitions import after_alarm, alarm_concerns, may_answer, restorable_versions
@@ -52,7 +54,8 @@ class AlarmResponse:
         if label is not None and label not in await self._registry.blocked(task, version):
             await self._refits.ask(task, _since(evidence), f"`{label}` is blocked: the teacher disagrees")
             await self._registry.block(task, version, label)
-            self._announcer.tell(version_label_blocked_event(task, version, label, evidence, unix_ms()))
+            details = _blocked_details(version, label, evidence, config.label_floor)
+            self._announcer.tell(label_blocked_event(task, details, unix_ms()))
             return True
         await self._stop(task, version, evidence, posture)
         return False
@@ -83,6 +86,21 @@ class AlarmResponse:
             if await self._stands(task, version):
                 return version
         return None
+
+
+def _blocked_details(version: str, label: str, evidence: AlarmEvidence, floor: float) -> LabelBlockedDetails:
+    counts = evidence.labels[label]
+    return LabelBlockedDetails(
+        version=version,
+        label=label,
+        cause="alarm",
+        label_audits=counts.audits,
+        label_agreements=counts.agreements,
+        version_audits=evidence.counts.audits,
+        version_agreements=evidence.counts.agreements,
+        floor=floor,
+        since=evidence.since,
+    )
 
 
 def _since(evidence: AlarmEvidence) -> int:

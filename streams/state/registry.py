@@ -16,7 +16,7 @@ from streams.state.serving_state import (
     read_posture,
     script_words,
 )
-from streams.versions.lifecycle import Transition, VersionStage
+from streams.versions.lifecycle import Transition
 from streams.versions.serving_state import AT_ONCE, ActiveVersion, PromotionPlan, ServingChange, ServingState
 from streams.versions.transitions import may_answer, publish
 
@@ -111,8 +111,8 @@ class Registry:
         now: int,
         plan: PromotionPlan = AT_ONCE,
         certify_from: int | None = None,
-    ) -> VersionStage | None:
-        """Store a policy that goes live or on trial: which of them, or None when `token` is outdated.
+    ) -> ServingChange | None:
+        """Store a policy that goes live or on trial, and say what has changed; None: `token` is outdated.
 
         Args:
             certify_from: Unix milliseconds; it was certified on no older traces. None: on new enough ones.
@@ -135,10 +135,9 @@ class Registry:
             return publish(found, version, token, plan, since, "it passed the offline gate", now)
 
         change = await self.change(task, decide, token, files)
-        if change is None:
-            return None
-        await self._drop_old(task, change.posture)
-        return change.moves[-1].after
+        if change is not None:
+            await self._drop_old(task, change.posture)
+        return change
 
     async def change(
         self, task: str, decide: Decide, token: int | None = None, further: Iterable[Command] = ()

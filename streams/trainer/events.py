@@ -1,40 +1,44 @@
-"""What is told of a refit. Times are Unix milliseconds."""
+"""Events about refits. Times are Unix milliseconds."""
 
 from collections.abc import Sequence
 
-from msgspec.structs import replace
-
 from models.fit import FitSummary
-from schemas.messages import Event, EventKind
+from schemas.events import Event, PromotedDetails, RefitDetails, RefusedDetails, TrialDetails
+from streams.versions.events import breaker_state, version_moves
 from streams.versions.lifecycle import VersionStage
-from streams.versions.serving_state import PromotionPlan
+from streams.versions.serving_state import PromotionPlan, ServingChange
 
 
 def refit_started_event(task: str, version: str, traces: int, newest: int, at: int) -> Event:
-    """A refit begins; `newest` is the time of the newest trace in it."""
-    message = f"{task}: fitting {version} on {traces} traces"
-    details = {"version": version, "traces": traces, "newest": newest}
-    return Event(EventKind.REFIT, task, at, message, details)
+    """A refit begins; `newest` is the time of the newest reply in its traces."""
+    details = RefitDetails(version, traces, newest)
+    return details.event(task, at, f"{task}: fitting {version} on {traces} traces")
 
 
-def promoted_event(task: str, target: float, summary: FitSummary, at: int) -> Event:
+def promoted_event(
+    task: str, target: float, summary: FitSummary, change: ServingChange, at: int, *, recovered: bool = False
+) -> Event:
+    """A version goes live after its fit.
+
+    Args:
+        target: agreement for which the expected coverage is named.
+        recovered: the breaker was open, and closes with this.
+    """
     message = (
         f"{task}: {summary.version} goes live, fitted on {summary.traces} traces in {summary.seconds:.1f} s; "
         f"it should answer {summary.coverage(target):.0%} at an agreement of {target:g}"
+        f"{'; the breaker is closed' if recovered else ''}"
     )
-    details = {
-        "version": summary.version,
-        "traces": summary.traces,
-        "accuracy": summary.accuracy,
-        "seconds": summary.seconds,
-        "coverage": {f"{point.target:g}": point.coverage for point in summary.frontier},
-    }
-    return Event(EventKind.PROMOTED, task, at, message, details)
-
-
-def recovered_event(promotion: Event) -> Event:
-    """A version that goes live after an alarm."""
-    return replace(promotion, message=f"{promotion.message}; the breaker is closed")
+    details = PromotedDetails(
+        version=summary.version,
+        moves=version_moves(change),
+        breaker=breaker_state(change),
+        traces=summary.traces,
+        accuracy=summary.accuracy,
+        seconds=summary.seconds,
+        coverage={f"{point.target:g}": point.coverage for point in summary.frontier},
+    )
+    return details.event(task, at, message)
 
 
 def on_trial_event(task: str, version: str, state: VersionStage, plan: PromotionPlan, at: int) -> Event:
@@ -43,10 +47,11 @@ def on_trial_event(task: str, version: str, state: VersionStage, plan: Promotion
         f"answers {plan.share:.0%} of the requests" if state is VersionStage.CANARY else "is scored in shadow"
     )
     until = f"until {plan.needs} of its answers are checked" if plan.needs else "until the pin is lifted"
-    details = {"version": version, "state": state, "share": plan.share, "needs": plan.needs}
-    return Event(EventKind.TRIAL, task, at, f"{task}: {version} {what} {until}", details)
+    details = TrialDetails(version, state, plan.share, plan.needs)
+    return details.event(task, at, f"{task}: {version} {what} {until}")
 
 
 def refused_event(task: str, version: str, reasons: Sequence[str], at: int) -> Event:
+    """A version does not go live."""
     message = f"{task}: {version} is refused: {'; '.join(reasons)}"
-    return Event(EventKind.REFUSED, task, at, message, {"version": version, "reasons": reasons})
+    return RefusedDetails(version, tuple(reasons)).event(task, at, message)

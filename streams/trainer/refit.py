@@ -19,7 +19,8 @@ from models.embedders.spec import needs_encoder
 from models.fit import FitRequest, FitResult, FitSummary, Options
 from models.manifest import Manifest
 from schemas.errors import InvalidVector
-from schemas.messages import Event, Trace
+from schemas.events import Event
+from schemas.messages import Trace
 from streams.clock import unix_ms
 from streams.errors import RefitFailed, TransitionRefused
 from streams.kafka.event_publisher import EventPublisher
@@ -29,7 +30,6 @@ from streams.trainer.champion import Champion, coverage_regression
 from streams.trainer.events import (
     on_trial_event,
     promoted_event,
-    recovered_event,
     refit_started_event,
     refused_event,
 )
@@ -38,7 +38,7 @@ from streams.trainer.trace_selection import TraceCutoffs, recent_traces
 from streams.trainer.trigger import RefitAsked
 from streams.trainer.window import encoder_of, teachers, training_set, version_name
 from streams.versions.lifecycle import Transition, VersionStage
-from streams.versions.serving_state import plan_of
+from streams.versions.serving_state import ServingChange, plan_of
 
 log = logging.getLogger(__name__)
 
@@ -96,14 +96,14 @@ class RefitRunner:
             reason = await self._poorer(order, result.summary)
             if reason is not None:
                 return RefitOutcome(await self._refused(task.name, version, [reason], token), True)
-            state = await self._published(order, result.artifact, version, serial, token)
+            change = await self._published(order, result.artifact, version, serial, token)
         except (RefitFailed, InvalidVector, TransitionRefused) as error:
             log.error("%s of task %s: %s", version, task.name, error)
             return RefitOutcome(await self._refused(task.name, version, [str(error)], token), False)
-        if state is None:
+        if change is None:
             event = refused_event(task.name, version, ["another trainer leads by now"], unix_ms())
             return RefitOutcome(event, False)
-        return RefitOutcome(_released(order, version, state, result.summary), True)
+        return RefitOutcome(_released(order, version, change, result.summary), True)
 
     async def _poorer(self, order: RefitPlan, summary: FitSummary) -> str | None:
         """Why the live version goes on in its place, if it does."""
@@ -126,7 +126,7 @@ class RefitRunner:
 
     async def _published(
         self, order: RefitPlan, artifact: Artifact, version: str, serial: int, token: int
-    ) -> VersionStage | None:
+    ) -> ServingChange | None:
         plan, since = plan_of(order.task.config), max(order.since.certify, order.since.teacher)
         return await self._registry.publish(
             order.task.name, version, serial, token, artifact, unix_ms(), plan, since
@@ -161,9 +161,8 @@ class RefitRunner:
         return await self._refitter.fit(request, config.refit.budget)
 
 
-def _released(order: RefitPlan, version: str, state: VersionStage, summary: FitSummary) -> Event:
-    task, config = order.task.name, order.task.config
+def _released(order: RefitPlan, version: str, change: ServingChange, summary: FitSummary) -> Event:
+    task, config, state = order.task.name, order.task.config, change.moves[-1].after
     if state is not VersionStage.LIVE:
         return on_trial_event(task, version, state, plan_of(config), unix_ms())
-    told = promoted_event(task, config.aim, summary, unix_ms())
-    return recovered_event(told) if order.stopped else told
+    return promoted_event(task, config.aim, summary, change, unix_ms(), recovered=order.stopped)

@@ -1,17 +1,27 @@
-"""What is told of a change: one sentence that says all of it, and the same for programs."""
+"""Events about changes of versions: one sentence that says all of it, and the details for programs."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from types import MappingProxyType
 
-import msgspec
-
-from schemas.messages import Event, EventKind
+from schemas.events import (
+    AlarmDetails,
+    BreakerClosedDetails,
+    BreakerState,
+    Event,
+    EventKind,
+    PinnedDetails,
+    PromotedDetails,
+    RefusedDetails,
+    RollbackDetails,
+    UnpinnedDetails,
+    VersionMove,
+)
 from streams.certify.evidence import AlarmEvidence
 from streams.versions.lifecycle import Transition, VersionStage
 from streams.versions.serving_state import ServingChange
 
-_BECOMES: Mapping[VersionStage, str] = MappingProxyType(
+_DESCRIPTIONS: Mapping[VersionStage, str] = MappingProxyType(
     {
         VersionStage.REFUSED: "is refused",
         VersionStage.SHADOW: "is scored in shadow",
@@ -22,72 +32,80 @@ _BECOMES: Mapping[VersionStage, str] = MappingProxyType(
     }
 )
 
+OperatorDetails = PinnedDetails | UnpinnedDetails | BreakerClosedDetails
+_COMMANDS: Mapping[EventKind, str] = MappingProxyType(
+    {
+        EventKind.PINNED: "promotions are pinned",
+        EventKind.UNPINNED: "promotions are free again",
+        EventKind.BREAKER_CLOSED: "an operator has closed the breaker",
+    }
+)
+
 
 def alarm_event(task: str, version: str, evidence: AlarmEvidence, change: ServingChange, at: int) -> Event:
-    """A version was stopped, and what answers in its place."""
-    counts, recent, posture = evidence.counts, evidence.recent, change.posture
-    since = datetime.fromtimestamp(posture.certify_from / 1000, UTC).isoformat(timespec="seconds")
-    asked = f"a refit is asked for, certified on traces since {since}"
+    """A version was stopped by its alarm; says what answers in its place."""
+    counts, recent, serving_state = evidence.counts, evidence.recent, change.posture
+    since = datetime.fromtimestamp(serving_state.certify_from / 1000, UTC).isoformat(timespec="seconds")
+    refit = f"a refit is requested, calibrated on traces since {since}"
     restored = next((move.version for move in change.moves if move.after is VersionStage.LIVE), None)
     if restored is not None:
-        instead = f"{restored}, whose own certificate stands, answers again, and {asked}"
-    elif posture.breaker.open:
-        instead = f"the breaker is open, everything goes to the teacher, and {asked}"
-    elif posture.active is None:
-        instead = f"which version is live is not known, what it answered goes to the teacher, and {asked}"
+        instead = f"{restored}, which is still certified, is restored, and {refit}"
+    elif serving_state.breaker.open:
+        instead = f"the breaker is open, everything is deferred to the teacher, and {refit}"
+    elif serving_state.active is None:
+        instead = f"Redis does not know a live version, requests are deferred to the teacher, and {refit}"
     else:
-        instead = "the live version answers its share"
+        instead = "the live version answers the canary's share"
     message = (
-        f"{task}: the teacher no longer agrees with {version} as promised ({recent.agreements} of the "
-        f"last {recent.audits} audits agree, the target is {evidence.target:g}), so {version} is stopped; "
+        f"{task}: agreement of {version} has fallen below the target ({recent.agreements} of the last "
+        f"{recent.audits} audits agree, the target is {evidence.target:g}), so {version} is stopped; "
         f"{instead}"
     )
-    details = {
-        "version": version,
-        "audits": counts.audits,
-        "agreements": counts.agreements,
-        "recent_audits": recent.audits,
-        "recent_agreements": recent.agreements,
-        "target": evidence.target,
-        "restored": restored,
-        "breaker": "open" if posture.breaker.open else "closed",
-        "certify_from": posture.certify_from,
-    }
-    return Event(EventKind.ALARM, task, at, message, details)
-
-
-def version_label_blocked_event(
-    task: str, version: str, label: str, evidence: AlarmEvidence, at: int
-) -> Event:
-    """One label explained the alarm."""
-    counts, own = evidence.counts, evidence.labels[label]
-    message = (
-        f"{task}: {version} answers `{label}` no more: on it {own.agreements} of {own.audits} audits agree, "
-        f"and the other labels agree as promised"
+    details = AlarmDetails(
+        version=version,
+        audits=counts.audits,
+        agreements=counts.agreements,
+        recent_audits=recent.audits,
+        recent_agreements=recent.agreements,
+        target=evidence.target,
+        restored=restored,
+        breaker=breaker_state(change),
+        certify_from=serving_state.certify_from,
     )
-    details = {"version": version, "label": label, "audits": counts.audits, "agreements": counts.agreements}
-    return Event(EventKind.LABEL_BLOCKED, task, at, message, details)
+    return details.event(task, at, message)
 
 
 def transition_event(task: str, change: ServingChange, at: int) -> Event:
-    """Versions went from one state to another."""
-    said = "; ".join(f"{move.version} {_BECOMES[move.after]}: {move.reason}" for move in change.moves)
-    details = {
-        "moves": [msgspec.to_builtins(move) for move in change.moves],
-        "breaker": "open" if change.posture.breaker.open else "closed",
-    }
-    return Event(_kind(change.moves[-1]), task, at, f"{task}: {said}", details)
+    """Versions went from one stage to another, without a fit: promoted, restored, refused or rolled back."""
+    last = change.moves[-1]
+    said = "; ".join(f"{move.version} {_DESCRIPTIONS[move.after]}: {move.reason}" for move in change.moves)
+    return _transition_details(last, change).event(task, at, f"{task}: {said}")
 
 
-def operator_event(kind: EventKind, what: str, task: str, reason: str, at: int) -> Event:
-    """An operator's word that moves no version."""
-    return Event(kind, task, at, f"{task}: {what}: {reason}", {"reason": reason})
+def operator_event(task: str, details: OperatorDetails, at: int) -> Event:
+    """An operator's command that may move no version."""
+    return details.event(task, at, f"{task}: {_COMMANDS[details.kind]}: {details.reason}")
 
 
-def _kind(move: Transition) -> EventKind:
-    if move.after is VersionStage.LIVE:
-        restored = move.before in (VersionStage.RETIRED, VersionStage.ROLLED_BACK)
-        return EventKind.ROLLBACK if restored else EventKind.PROMOTED
-    if move.after is VersionStage.REFUSED:
-        return EventKind.REFUSED
-    return EventKind.ROLLBACK if move.after is VersionStage.ROLLED_BACK else EventKind.TRIAL
+def version_moves(change: ServingChange) -> tuple[VersionMove, ...]:
+    """The transitions of a change, as events carry them."""
+    return tuple(
+        VersionMove(move.version, move.before, move.after, move.at, move.by, move.reason)
+        for move in change.moves
+    )
+
+
+def breaker_state(change: ServingChange) -> BreakerState:
+    """What the breaker is after a change."""
+    return "open" if change.posture.breaker.open else "closed"
+
+
+def _transition_details(
+    last: Transition, change: ServingChange
+) -> PromotedDetails | RefusedDetails | RollbackDetails:
+    if last.after is VersionStage.REFUSED:
+        return RefusedDetails(last.version, (last.reason,))
+    restored = last.version if last.after is VersionStage.LIVE else None
+    if restored is not None and last.before not in (VersionStage.RETIRED, VersionStage.ROLLED_BACK):
+        return PromotedDetails(restored, version_moves(change), breaker_state(change))
+    return RollbackDetails(restored, version_moves(change), breaker_state(change))

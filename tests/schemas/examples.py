@@ -6,19 +6,8 @@ import msgspec
 from hypothesis import strategies as st
 
 from schemas.codec import DEFERRAL, EVENT, LABEL, REPLY, REQUEST, TRACE, Codec
-from schemas.messages import (
-    Deferral,
-    Event,
-    EventKind,
-    Guess,
-    Label,
-    Reason,
-    Reply,
-    Request,
-    Teacher,
-    Trace,
-    Usage,
-)
+from schemas.events import Event, EventKind
+from schemas.messages import Deferral, Guess, Label, Reason, Reply, Request, Teacher, Trace, Usage
 
 REQUEST_EXAMPLE = Request("r1", "t", text="hello", embedding=b"\0\0\x80?", metadata={"a": "b"})
 GUESS_EXAMPLE = Guess("yes", 0.75, 0.5, "v1")

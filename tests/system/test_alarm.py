@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from schemas.codec import DEFERRAL, EVENT, LABEL
-from schemas.messages import Deferral, Event, EventKind, Label, Reason, Request
+from schemas.events import Event, EventKind
+from schemas.messages import Deferral, Label, Reason, Request
 from streams.state.audits import AuditStore
 from streams.versions.lifecycle import VersionStage
 from streams.versions.serving_state import PromotionPlan
@@ -92,7 +93,10 @@ def test_after_an_alarm_all_is_deferred_until_a_refit_on_recent_traces_answers_a
     assert not posture(deployment).breaker.stops("v2")
     assert states_of(deployment) == {"v1": VersionStage.ROLLED_BACK, "v2": VersionStage.LIVE}
     (alarm,) = told(deployment, EventKind.ALARM)
-    assert "the breaker is open, everything goes to the teacher, and a refit is asked for" in alarm.message
+    assert (
+        "the breaker is open, everything is deferred to the teacher, and a refit is requested"
+        in alarm.message
+    )
     deployment.stop()
 
 
@@ -118,7 +122,7 @@ def test_the_version_before_is_restored_while_its_own_certificate_stands(deploym
     assert states_of(deployment) == {"v1": VersionStage.LIVE, "v2": VersionStage.ROLLED_BACK}
     assert not posture(deployment).breaker.open
     (alarm,) = told(deployment, EventKind.ALARM)
-    assert "v1, whose own certificate stands, answers again" in alarm.message
+    assert "v1, which is still certified, is restored" in alarm.message
     deployment.stop()
 
 

@@ -11,7 +11,8 @@ from scipy.stats import binom
 
 from infra.harness.client import Conversation
 from schemas.codec import EVENT
-from schemas.messages import Event, EventKind, Label
+from schemas.events import Event, EventKind
+from schemas.messages import Label
 from tests.system.banking import TASK, Banking, banking
 from tests.system.deployment import Deployment, read_all, wait_until
 from tests.system.gold import GoldTeacher

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from schemas.codec import DEFERRAL, EVENT, LABEL
-from schemas.messages import Deferral, EventKind, Label, Reason, Request
+from schemas.events import EventKind
+from schemas.messages import Deferral, Label, Reason, Request
 from streams.clock import unix_ms
 from tests.system.deployment import Deployment, wait_until
 from tests.system.gold import GoldTeacher

@@ -4,7 +4,8 @@ import asyncio
 import random
 
 from schemas.codec import EVENT, LABEL
-from schemas.messages import Event, EventKind, Reason, Request
+from schemas.events import Event, EventKind
+from schemas.messages import Reason, Request
 from streams.state.connection import Connection
 from tests.system.deployment import Deployment, wait_until
 from tests.system.gold import GoldTeacher

@@ -1,7 +1,8 @@
 """The teacher is asked twice about a share of what is sampled: once counted, never answered, and told of."""
 
 from schemas.codec import EVENT, LABEL, TRACE
-from schemas.messages import Deferral, EventKind
+from schemas.events import EventKind
+from schemas.messages import Deferral
 from tests.system.deployment import Deployment, wait_until
 from tests.system.gold import GoldTeacher
 from tests.system.topics import Inbox, decoded, everything

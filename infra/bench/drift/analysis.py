@@ -10,7 +10,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from infra.bench.drift.finding import AnswerCounts, DriftFigures, FirstAlarm, FirstCertificate, Recovery
 from infra.bench.drift.run import AIM, RunRecord
 from infra.bench.drift.stream import Stream, place_of
-from schemas.messages import Event, EventKind, Label
+from schemas.events import (
+    AlarmDetails,
+    Event,
+    EventKind,
+    PromotedDetails,
+    RefitDetails,
+)
+from schemas.messages import Label
 
 LAST = 1_500
 
@@ -87,7 +94,7 @@ def _newest(labels: Sequence[Label]) -> str | None:
 
 def _exposed(run: _Run, live: str | None) -> Sequence[Label]:
     """Without what other versions answered meanwhile."""
-    stale = {live, None if run.stopped is None else run.stopped.details["version"]}
+    stale = {live, None if run.stopped is None else AlarmDetails.of(run.stopped).version}
     until = run.after[: 1 + max(_places(run.after, stale), default=-1)]
     return [label for label in until if label.source != "surrogate" or label.policy in stale]
 
@@ -118,12 +125,12 @@ def _stands(run: _Run, version: str | None, end: int | None) -> bool:
 
 
 def _alarm(run: _Run, event: Event) -> FirstAlarm:
-    details = event.details
-    return FirstAlarm((event.at - run.begun) / 1000, details["recent_audits"], details["recent_agreements"])
+    details = AlarmDetails.of(event)
+    return FirstAlarm((event.at - run.begun) / 1000, details.recent_audits, details.recent_agreements)
 
 
 def _recovery(run: _Run, since: int) -> Recovery | None:
-    versions = [event.details["version"] for event in run.told(EventKind.REFIT, since=since)]
+    versions = [RefitDetails.of(event).version for event in run.told(EventKind.REFIT, since=since)]
     places = _places(run.after, versions)
     if not places:
         return None
@@ -142,5 +149,5 @@ def _replaced(run: _Run, live: str | None) -> int | None:
 
 def _promised(run: _Run) -> Iterator[float]:
     """By each version that the trainer put live, newest first."""
-    coverage = [event.details.get("coverage") for event in run.told(EventKind.PROMOTED)]
+    coverage = [PromotedDetails.of(event).coverage for event in run.told(EventKind.PROMOTED)]
     return (each[f"{AIM:g}"] for each in reversed(coverage) if each is not None)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from schemas.messages import EventKind
+from schemas.events import EventKind
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from statistics import mean, median
 from infra.bench.drift.analysis import LAST
 from infra.bench.drift.finding import AnswerCounts, DriftFigures, FirstCertificate
 from infra.bench.tables import share
-from schemas.messages import EventKind
+from schemas.events import EventKind
 
 TELLING = (EventKind.ALARM, EventKind.DRIFT, EventKind.TEACHER_CHANGED, EventKind.LABEL_BLOCKED)
 """Events that tell of drift."""

@@ -23,7 +23,8 @@ from infra.harness.waiting import Stalled, wait_until
 from infra.serve.topic_client import Reader
 from schemas.codec import EVENT
 from schemas.config import Config
-from schemas.messages import Deferral, Event, Label, Reply
+from schemas.events import Event
+from schemas.messages import Deferral, Label, Reply
 from streams.settings import Settings
 
 TARGET, RESERVE, AUDIT_RATE = 0.9, 0.6, 0.2

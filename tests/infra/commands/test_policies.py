@@ -10,7 +10,7 @@ from typing import TypeVar
 import pytest
 
 from schemas.codec import EVENT
-from schemas.messages import Event, EventKind
+from schemas.events import Event, EventKind
 from streams.state.connection import Connection
 from streams.state.registry import Registry
 from streams.versions.lifecycle import VersionStage

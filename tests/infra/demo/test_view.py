@@ -7,7 +7,8 @@ from rich.console import Console
 from infra.demo import view
 from infra.demo.scoreboard import Scoreboard
 from infra.serve.status import TaskStatus
-from schemas.messages import Event, EventKind, Label, Reason
+from schemas.events import Event, EventKind
+from schemas.messages import Label, Reason
 
 STANDING = TaskStatus(
     task="demo",

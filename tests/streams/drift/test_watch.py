@@ -7,7 +7,7 @@ import pytest
 
 from models.features import Features
 from models.histograms import Counts, Reference
-from schemas.messages import Event, EventKind
+from schemas.events import Event, EventKind
 from streams.drift.watch import DriftWatch
 from streams.drift.windows import OF_A_BATCH, WINDOW, ScoreWindows
 from streams.errors import StateUnavailable

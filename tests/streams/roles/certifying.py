@@ -8,7 +8,8 @@ import msgspec
 from confluent_kafka import Message
 
 from schemas.config import parse_override
-from schemas.messages import Deferral, Event, Guess, Reason, Request, Teacher, Trace
+from schemas.events import Event
+from schemas.messages import Deferral, Guess, Reason, Request, Teacher, Trace
 from schemas.names import Keys
 from streams.certify.evidence import AlarmEvidence
 from streams.certify.observations import DEFERRALS, TRACES

@@ -4,7 +4,7 @@ import pytest
 
 from schemas.codec import EVENT
 from schemas.config import Config, Refit
-from schemas.messages import Event, EventKind
+from schemas.events import Event, EventKind
 from streams.roles.config import answer, apply_config
 from streams.tasks import Tasks
 from tests.streams.building import message

@@ -13,7 +13,8 @@ from confluent_kafka import Message
 
 from models.policy import Policy
 from schemas.config import parse_override
-from schemas.messages import Answer, Event, EventKind, Guess, Reason
+from schemas.events import Event, EventKind
+from schemas.messages import Answer, Guess, Reason
 from schemas.names import Keys
 from streams.kafka.event_publisher import EventPublisher
 from streams.roles.trainer import Trainer

@@ -6,7 +6,8 @@ import pytest
 
 from models.artifact import Artifact
 from schemas.config import parse_override
-from schemas.messages import Event, EventKind, Guess
+from schemas.events import Event, EventKind, LabelBlockedDetails
+from schemas.messages import Guess
 from schemas.names import Keys
 from streams.certify.evidence import AlarmEvidence, Counts
 from streams.kafka.event_publisher import EventPublisher
@@ -76,9 +77,9 @@ async def test_without_a_certified_version_the_breaker_opens_and_a_refit_is_aske
     (event,) = room.told.events
     assert event.kind == EventKind.ALARM
     assert event.message == (
-        "t: the teacher no longer agrees with v2 as promised (20 of the last 40 audits agree, the target is "
-        "0.95), so v2 is stopped; the breaker is open, everything goes to the teacher, and a refit is asked "
-        "for, certified on traces since 1970-01-01T00:00:05+00:00"
+        "t: agreement of v2 has fallen below the target (20 of the last 40 audits agree, the target is "
+        "0.95), so v2 is stopped; the breaker is open, everything is deferred to the teacher, and a refit is "
+        "requested, calibrated on traces since 1970-01-01T00:00:05+00:00"
     )
     await room.publish(3)
     assert not (await room.registry.posture("t")).breaker.stops("v3")
@@ -96,7 +97,7 @@ async def test_the_newest_version_whose_certificate_stands_is_restored(room: Roo
     posture = await room.registry.posture("t")
     assert posture.active is not None
     assert (posture.active.version, posture.breaker.open) == ("v2", False)
-    assert "v2, whose own certificate stands, answers again" in room.told.events[0].message
+    assert "v2, which is still certified, is restored" in room.told.events[0].message
     room.certified = {"v1", "v4"}
     await room.alarm("t", "v2", FALLEN)
     restored = (await room.registry.posture("t")).active
@@ -129,7 +130,7 @@ async def test_an_alarm_that_finds_the_registry_emptied_is_told_and_stops_its_ve
     assert posture.certify_from == 5_000, "what is fitted now is not certified on what came before"
     assert await room.asked() == 1
     (event,) = room.told.events
-    assert "which version is live is not known" in event.message
+    assert "Redis does not know a live version" in event.message
 
 
 async def test_a_label_that_explains_the_alarm_is_blocked_once_and_then_the_version_falls(room: Room) -> None:
@@ -139,7 +140,10 @@ async def test_a_label_that_explains_the_alarm_is_blocked_once_and_then_the_vers
     assert await room.alarm("t", "v1", evidence), "certify starts the alarm anew"
     assert await room.registry.blocked("t", "v1") == {"refund"}
     assert (await room.registry.posture("t")).breaker.open is False
-    assert room.told.events[0].kind == EventKind.LABEL_BLOCKED
+    blocked = LabelBlockedDetails.of(room.told.events[0])
+    assert (blocked.label, blocked.cause, blocked.since) == ("refund", "alarm", 5_000)
+    assert (blocked.label_audits, blocked.label_agreements) == (30, 5)
+    assert (blocked.version_audits, blocked.version_agreements) == (500, 470)
     assert not await room.alarm("t", "v1", evidence)
     assert (await room.registry.posture("t")).breaker.open, "blocked already, and it was not enough"
 
@@ -151,7 +155,7 @@ async def test_the_alarm_of_a_canary_ends_its_trial_and_asks_for_no_refit(room: 
     posture = await room.registry.posture("t")
     assert (posture.candidate, posture.breaker.open, await room.asked()) == (None, False, 0)
     assert await room.states() == {"v1": VersionStage.LIVE, "v2": VersionStage.ROLLED_BACK}
-    assert "the live version answers its share" in room.told.events[0].message
+    assert "the live version answers the canary's share" in room.told.events[0].message
 
 
 @pytest.mark.parametrize(("label", "after"), [("yes", VersionStage.LIVE), ("no", VersionStage.REFUSED)])

@@ -11,7 +11,19 @@ from infra.bench.drift.run import RunRecord
 from infra.bench.drift.scenarios import GOLD
 from infra.bench.drift.shown import AuditsOnOff, section
 from infra.bench.drift.stream import TASK, Stream
-from schemas.messages import Event, EventKind, Label, Reason
+from schemas.events import (
+    AlarmDetails,
+    CertificateLostDetails,
+    CertifiedDetails,
+    Event,
+    EventDetails,
+    EventKind,
+    LabelBlockedDetails,
+    PromotedDetails,
+    RefitDetails,
+    TeacherChangedDetails,
+)
+from schemas.messages import Label, Reason
 
 MANY, DRIFTED = 40, 20
 STREAM = Stream(
@@ -35,9 +47,36 @@ def labelled(place: int, label: str, version: str | None) -> Label:
     return Label(f"r{place}", TASK, label, source, reason, at(place), at(place) + 500, policy=version)
 
 
-def told(kind: EventKind, place: int, **details: Any) -> Event:
+def emitted(place: int, details: EventDetails) -> Event:
     """Just before this request is sent."""
-    return Event(kind, TASK, at(place) - 1, f"it is {kind}", details)
+    return details.event(TASK, at(place) - 1, f"it is {details.kind}")
+
+
+def refit(version: str) -> EventDetails:
+    return RefitDetails(version, traces=100, newest=0)
+
+
+def promoted(version: str, coverage: dict[str, float] | None = None) -> EventDetails:
+    return PromotedDetails(version, moves=(), breaker="closed", coverage=coverage)
+
+
+def certified(version: str, audits: int) -> EventDetails:
+    return CertifiedDetails(version, audits, audits, overdue=0, bound=0.95, target=0.95)
+
+
+def certificate_lost(version: str, audits: int) -> EventDetails:
+    return CertificateLostDetails(version, audits, 0, overdue=0, bound=0.5, target=0.95)
+
+
+def label_blocked(version: str, label: str) -> EventDetails:
+    return LabelBlockedDetails(version, label, "floor", 9, 1, 20, 12, floor=0.8)
+
+
+def alarm(version: str) -> EventDetails:
+    return AlarmDetails(version, 20, 10, 6, 2, 0.95, restored=None, breaker="open", certify_from=0)
+
+
+TEACHER_CHANGED = TeacherChangedDetails("new", "", since=0, model_before="old", prompt_before="")
 
 
 def record(*parts: tuple[range, str, str | None], events: tuple[Event, ...] = ()) -> RunRecord:
@@ -53,15 +92,15 @@ ALARMED = record(
     (range(27, 32), "b", None),
     (range(32, 40), "b", "v2"),
     events=(
-        told(EventKind.REFIT, 4, version="v1"),
-        told(EventKind.PROMOTED, 5, version="v1", coverage={"0.96": 0.7}),
-        told(EventKind.CERTIFIED, 12, version="v1", audits=9),
-        told(EventKind.LABEL_BLOCKED, 22, version="v1", label="a"),
-        told(EventKind.ALARM, 27, version="v1", recent_audits=6, recent_agreements=2),
-        told(EventKind.REFIT, 30, version="v2"),
-        told(EventKind.PROMOTED, 32, version="v2", coverage={"0.96": 0.8}),
-        told(EventKind.CERTIFIED, 36, version="v2", audits=4),
-        told(EventKind.CERTIFICATE_LOST, 38, version="v2", audits=5),
+        emitted(4, refit("v1")),
+        emitted(5, promoted("v1", {"0.96": 0.7})),
+        emitted(12, certified("v1", 9)),
+        emitted(22, label_blocked("v1", "a")),
+        emitted(27, alarm("v1")),
+        emitted(30, refit("v2")),
+        emitted(32, promoted("v2", {"0.96": 0.8})),
+        emitted(36, certified("v2", 4)),
+        emitted(38, certificate_lost("v2", 5)),
     ),
 )
 
@@ -86,10 +125,10 @@ def test_without_an_alarm_a_version_that_took_over_ends_what_the_one_of_before_a
         (range(30), "a", "v1"),
         (range(30, 40), "a", "v2"),
         events=(
-            told(EventKind.CERTIFIED, 9, version="v1", audits=9),
-            told(EventKind.CERTIFICATE_LOST, 15, version="v1", audits=11),
-            told(EventKind.ALARM, 18, version="v0", recent_audits=6, recent_agreements=2),
-            told(EventKind.REFIT, 25, version="v2"),
+            emitted(9, certified("v1", 9)),
+            emitted(15, certificate_lost("v1", 11)),
+            emitted(18, alarm("v0")),
+            emitted(25, refit("v2")),
         ),
     )
     found = drift_figures(STREAM, quiet)
@@ -103,16 +142,16 @@ def test_without_an_alarm_a_version_that_took_over_ends_what_the_one_of_before_a
     ("later", "stands"),
     [
         ((), True),
-        ((told(EventKind.TEACHER_CHANGED, 21),), False),
-        ((told(EventKind.TEACHER_CHANGED, 21), told(EventKind.CERTIFIED, 30, version="v1", audits=5)), True),
-        ((told(EventKind.CERTIFIED, 30, version="v0", audits=5),), True),
-        ((told(EventKind.CERTIFICATE_LOST, 30, version="v1", audits=5),), False),
+        ((emitted(21, TEACHER_CHANGED),), False),
+        ((emitted(21, TEACHER_CHANGED), emitted(30, certified("v1", 5))), True),
+        ((emitted(30, certified("v0", 5)),), True),
+        ((emitted(30, certificate_lost("v1", 5)),), False),
     ],
 )
 def test_a_certificate_of_before_the_drift_stands_until_it_is_lost_or_the_teacher_changes(
     later: tuple[Event, ...], stands: bool
 ) -> None:
-    before = told(EventKind.CERTIFIED, 9, version="v1", audits=9)
+    before = emitted(9, certified("v1", 9))
     found = drift_figures(STREAM, record((range(40), "a", "v1"), events=(before, *later)))
     assert (found.stood, found.stands) == (True, stands)
 
@@ -122,7 +161,7 @@ def test_an_alarm_of_a_version_that_took_over_ends_what_counts_as_answered_befor
         (range(24), "a", "v1"),
         (range(24, 28), "a", "v2"),
         (range(28, 40), "b", None),
-        events=(told(EventKind.ALARM, 28, version="v2", recent_audits=6, recent_agreements=2),),
+        events=(emitted(28, alarm("v2")),),
     )
     found = drift_figures(STREAM, late)
     assert (found.exposed.answered, found.replaced, found.recovery) == (8, 4, None)
@@ -132,7 +171,7 @@ def test_a_version_that_nobody_replaces_after_the_alarm_has_no_recovery() -> Non
     stopped = record(
         (range(24), "a", "v1"),
         (range(24, 40), "b", None),
-        events=(told(EventKind.ALARM, 24, version="v1", recent_audits=6, recent_agreements=2),),
+        events=(emitted(24, alarm("v1")),),
     )
     found = drift_figures(STREAM, stopped)
     assert (found.exposed.answered, found.recovery, found.again) == (4, None, None)

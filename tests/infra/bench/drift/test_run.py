@@ -4,7 +4,7 @@ from infra.bench.banking import read
 from infra.bench.drift.run import AUDIT_RATE, run
 from infra.bench.drift.scenarios import GOLD
 from infra.bench.drift.stream import Stream, place_of
-from schemas.messages import EventKind
+from schemas.events import EventKind
 from streams.settings import Settings
 
 

@@ -1,0 +1,358 @@
+"""Events for operators: one `EventKind`, and for each kind one Struct with the keys of its `details`.
+
+The Struct of a kind, and nothing else, makes its events: `PinnedDetails(reason).event(task, at, text)`.
+So all events of a kind carry the same keys, whichever role emits them; a key that does not apply holds null.
+`PinnedDetails.of(event)` reads them back. Times are Unix milliseconds; shares and agreements are in [0, 1].
+"""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Any, ClassVar, Literal, Self
+
+import msgspec
+from msgspec import Struct
+
+from schemas.config import Config, Override
+from schemas.errors import InvalidMessage
+from schemas.messages import Milliseconds
+
+BreakerState = Literal["open", "closed"]
+
+
+class EventKind(StrEnum):
+    REFIT = "refit"
+    PROMOTED = "promoted"
+    REFUSED = "refused"
+    ALARM = "alarm"
+    ROLLBACK = "rollback"
+    CERTIFIED = "certified"
+    CERTIFICATE_LOST = "certificate_lost"
+    TEACHER_CHANGED = "teacher_changed"
+    TEACHER_UNSTEADY = "teacher_unsteady"
+    DRIFT = "drift"
+    LABEL_BLOCKED = "label_blocked"
+    TRIAL = "trial"
+    BREAKER_CLOSED = "breaker_closed"
+    PINNED = "pinned"
+    UNPINNED = "unpinned"
+    CONFIG_APPLIED = "config_applied"
+    CONFIG_REJECTED = "config_rejected"
+
+
+class Event(Struct, frozen=True):
+    """Something that an operator may want to know. Topic `events`.
+
+    Attributes:
+        task: or `*` for an event about the config of all tasks.
+        message: one sentence for people.
+        details: the same for programs; the kind fixes the keys (`DETAILS`).
+    """
+
+    kind: EventKind
+    task: str
+    at: Milliseconds
+    message: str
+    details: Mapping[str, Any] = msgspec.field(default_factory=dict)
+
+
+class EventDetails(Struct, frozen=True):
+    """The details of one kind of event."""
+
+    kind: ClassVar[EventKind]
+
+    def event(self, task: str, at: int, message: str) -> Event:
+        """The event with these details.
+
+        Args:
+            message: one sentence for people.
+        """
+        return Event(self.kind, task, at, message, msgspec.to_builtins(self))
+
+    @classmethod
+    def of(cls, event: Event) -> Self:
+        """The details of an event that was read from the topic.
+
+        Raises:
+            InvalidMessage: the event is of another kind, or lacks a key, as one of an earlier release may.
+        """
+        if event.kind is not cls.kind:
+            raise InvalidMessage(f"Event: its kind is `{event.kind}`, and `{cls.kind}` was expected")
+        try:
+            return msgspec.convert(event.details, cls)
+        except msgspec.ValidationError as error:
+            raise InvalidMessage(f"Event: details of `{cls.kind}`: {error}") from error
+
+
+class RefitDetails(EventDetails, frozen=True):
+    """A refit has started.
+
+    Attributes:
+        version: that is being fitted.
+        traces: that it is fitted on; `newest` is the time of the newest reply among them, 0 without any.
+    """
+
+    kind = EventKind.REFIT
+    version: str
+    traces: int
+    newest: Milliseconds
+
+
+class VersionMove(Struct, frozen=True):
+    """A version went from one stage of its life to another.
+
+    Attributes:
+        before: `refused`, `shadow`, `canary`, `live`, `retired`, `rolled_back`; null for a new version.
+        after: one of the same.
+        by: the role, or `operator`.
+        reason: for people.
+    """
+
+    version: str
+    before: str | None
+    after: str
+    at: Milliseconds
+    by: str
+    reason: str
+
+
+class PromotedDetails(EventDetails, frozen=True):
+    """A version went live: after its fit, after its trial, or by an operator's command.
+
+    Attributes:
+        version: that answers now.
+        moves: all that changed with it, in order; the last is its own.
+        breaker: after the change.
+        traces: of the fit; with `accuracy`, `seconds` and `coverage` null where it was fitted earlier.
+        accuracy: share of all traces on which its out-of-fold guess equals the teacher's label.
+        seconds: that the fit took.
+        coverage: expected share of requests that it answers, by target agreement.
+    """
+
+    kind = EventKind.PROMOTED
+    version: str
+    moves: tuple[VersionMove, ...]
+    breaker: BreakerState
+    traces: int | None = None
+    accuracy: float | None = None
+    seconds: float | None = None
+    coverage: dict[str, float] | None = None
+
+
+class RefusedDetails(EventDetails, frozen=True):
+    """A version does not go live: its fit failed, the offline gate refused it, or its shadow trial failed."""
+
+    kind = EventKind.REFUSED
+    version: str
+    reasons: tuple[str, ...]
+
+
+class AlarmDetails(EventDetails, frozen=True):
+    """A version was stopped, since the teacher's agreement with it is below the target now.
+
+    Attributes:
+        audits, agreements: of the certificate's whole life.
+        recent_audits, recent_agreements: since the suspicion began; where that is not known, as above.
+        restored: the version that answers in its place; null where none does.
+        breaker: after the change.
+        certify_from: older traces do not calibrate what is fitted next.
+    """
+
+    kind = EventKind.ALARM
+    version: str
+    audits: int
+    agreements: int
+    recent_audits: int
+    recent_agreements: int
+    target: float
+    restored: str | None
+    breaker: BreakerState
+    certify_from: Milliseconds
+
+
+class RollbackDetails(EventDetails, frozen=True):
+    """An earlier version was restored, or a canary was taken back.
+
+    Attributes:
+        restored: the version that was restored; null where a canary was taken back.
+        moves: all that changed, in order.
+        breaker: after the change.
+    """
+
+    kind = EventKind.ROLLBACK
+    restored: str | None
+    moves: tuple[VersionMove, ...]
+    breaker: BreakerState
+
+
+class _CertificateDetails(EventDetails, frozen=True):
+    version: str
+    audits: int
+    agreements: int
+    overdue: int
+    bound: float
+    target: float
+
+
+class CertifiedDetails(_CertificateDetails, frozen=True):
+    """The audits of a version prove the target.
+
+    Attributes:
+        audits, agreements: that the certificate rests on.
+        overdue: audits without a reply, which count as disagreements.
+        bound: agreement that is proven.
+    """
+
+    kind = EventKind.CERTIFIED
+
+
+class CertificateLostDetails(_CertificateDetails, frozen=True):
+    """The audits of a version no longer prove the target; the keys are those of `certified`."""
+
+    kind = EventKind.CERTIFICATE_LOST
+
+
+class TeacherChangedDetails(EventDetails, frozen=True):
+    """The teacher's model or prompt has changed, so new certificates begin.
+
+    Attributes:
+        prompt: hash of the prompt template and label set.
+        since: time of the new teacher's first reply.
+    """
+
+    kind = EventKind.TEACHER_CHANGED
+    model: str
+    prompt: str
+    since: Milliseconds
+    model_before: str
+    prompt_before: str
+
+
+class TeacherUnsteadyDetails(EventDetails, frozen=True):
+    """The teacher contradicts itself so often that a surrogate which answers everything misses the target.
+
+    Attributes:
+        asked: requests that the teacher was asked about twice; on `same` of them it gave the same label.
+        ceiling: agreement that no surrogate which answers everything can exceed.
+    """
+
+    kind = EventKind.TEACHER_UNSTEADY
+    asked: int
+    same: int
+    ceiling: float
+    target: float
+
+
+class DriftDetails(EventDetails, frozen=True):
+    """Requests no longer look like the training traces.
+
+    Attributes:
+        version: that scored them.
+        requests: in the window, the first of them at `since`.
+        signals: `scores`, `novelty`, `labels`: the chance of such a difference without drift.
+        refit: whether a refit was requested.
+    """
+
+    kind = EventKind.DRIFT
+    version: str
+    requests: int
+    since: Milliseconds
+    signals: dict[str, float]
+    refit: bool
+
+
+class LabelBlockedDetails(EventDetails, frozen=True):
+    """A version no longer answers with one label: its audits prove its agreement to be below the floor.
+
+    Attributes:
+        cause: `alarm` where the label explains an alarm of the version, `floor` otherwise.
+        label_audits, label_agreements: of answers with this label; since `since` where that is known.
+        version_audits, version_agreements: of all labels, in the certificate's whole life.
+        floor: the config's `label_floor`.
+        since: time at which the suspicion began, where the cause is an alarm and that is known; else null.
+    """
+
+    kind = EventKind.LABEL_BLOCKED
+    version: str
+    label: str
+    cause: Literal["floor", "alarm"]
+    label_audits: int
+    label_agreements: int
+    version_audits: int
+    version_agreements: int
+    floor: float
+    since: Milliseconds | None = None
+
+
+class TrialDetails(EventDetails, frozen=True):
+    """A version that passed the offline gate is on trial.
+
+    Attributes:
+        state: `shadow` or `canary`.
+        share: of the requests that a canary answers.
+        needs: checked answers that the trial takes; 0 where it lasts until the pin is lifted.
+    """
+
+    kind = EventKind.TRIAL
+    version: str
+    state: str
+    share: float
+    needs: int
+
+
+class BreakerClosedDetails(EventDetails, frozen=True):
+    """An operator has closed the breaker."""
+
+    kind = EventKind.BREAKER_CLOSED
+    reason: str
+
+
+class PinnedDetails(EventDetails, frozen=True):
+    """An operator has pinned the task: no version is promoted."""
+
+    kind = EventKind.PINNED
+    reason: str
+
+
+class UnpinnedDetails(EventDetails, frozen=True):
+    """An operator has lifted the pin."""
+
+    kind = EventKind.UNPINNED
+    reason: str
+
+
+class ConfigRejectedDetails(EventDetails, frozen=True):
+    """A config message changes nothing; `problems` holds a sentence for each problem in it."""
+
+    kind = EventKind.CONFIG_REJECTED
+    problems: tuple[str, ...]
+
+
+def config_applied_event(task: str, at: int, message: str, override: Override) -> Event:
+    """A config message was applied. Its details are the fields that the message sets; null: the default."""
+    return Event(EventKind.CONFIG_APPLIED, task, at, message, dict(override))
+
+
+_STRUCTS: tuple[type[EventDetails], ...] = (
+    RefitDetails,
+    PromotedDetails,
+    RefusedDetails,
+    AlarmDetails,
+    RollbackDetails,
+    CertifiedDetails,
+    CertificateLostDetails,
+    TeacherChangedDetails,
+    TeacherUnsteadyDetails,
+    DriftDetails,
+    LabelBlockedDetails,
+    TrialDetails,
+    BreakerClosedDetails,
+    PinnedDetails,
+    UnpinnedDetails,
+    ConfigRejectedDetails,
+)
+
+DETAILS: Mapping[EventKind, type[Struct]] = MappingProxyType(
+    {**{details.kind: details for details in _STRUCTS}, EventKind.CONFIG_APPLIED: Config}
+)
+"""What `details` holds, by kind. Those of `config_applied` are the fields of `Config` that a message sets."""
