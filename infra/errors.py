@@ -4,6 +4,7 @@ InputError
 ├── InvalidFile       a file that is missing, or whose content is not what the command reads
 ├── UnusableOutput    a folder that can't be written to
 ├── MissingData       benchmark data that is not where it was looked for, or too little to measure on
+├── MissingLibrary    a Python package of an extra that a benchmark needs is not installed
 └── TracerUnavailable TRACER can't be installed, or fails; benchmarks go on without it
 """
 
@@ -22,6 +23,10 @@ class UnusableOutput(InputError):
 
 class MissingData(InputError):
     """Benchmark data that is not where it was looked for, or too little to measure on."""
+
+
+class MissingLibrary(InputError):
+    """A Python package that this command needs is not installed; names the extra that has it."""
 
 
 class TracerUnavailable(InputError):

@@ -1,8 +1,7 @@
-"""One benchmark in a process of its own: `python -m infra.bench NAME ORDER` prints its report as JSON.
+"""One benchmark in a process of its own: `python -m infra.bench NAME REQUEST` prints its report as JSON.
 
-So nothing else runs beside what is measured, and no other command waits for scikit-learn to be loaded.
-The order is JSON, see `infra.bench.request`. Exit status 2 where the data is missing or no good, or a server
-is not there.
+So nothing else runs next to what is measured, and no other command waits for scikit-learn to load.
+The request is JSON, see `infra.bench.request`. Exit status 2 where data, a library or a server is missing.
 """
 
 import sys
@@ -32,13 +31,13 @@ MEASURES = {
 }
 
 
-def main(name: str, order: str) -> int:
+def main(name: str, request: str) -> int:
     try:
-        found = MEASURES[name](msgspec.json.decode(order, type=BenchRequest))
+        report = MEASURES[name](msgspec.json.decode(request, type=BenchRequest))
     except (InputError, ModelError, StreamsError, LocalServerError) as error:
         sys.stderr.write(f"understudy: {error}\n")
         return 2
-    sys.stdout.write(msgspec.json.encode(found).decode() + "\n")
+    sys.stdout.write(msgspec.json.encode(report).decode() + "\n")
     return 0
 
 

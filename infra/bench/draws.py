@@ -1,4 +1,4 @@
-"""Rows drawn with a fixed seed: the same seed gives the same rows to every contestant, on every machine."""
+"""Draws of rows with a fixed seed: the same seed gives the same rows to every contestant and machine."""
 
 import random
 import string
@@ -6,45 +6,45 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from infra.bench.banking import Split
+from infra.bench.corpora import Split
 from models.features import Features
 
 STEP = 0.3
-"""Beside the vector's length: a cosine of .96 to the vector that it was."""
+"""Of a vector, relative to its length: leaves a cosine of .96 to the original."""
 TYPO_EVERY = 30
 
 
 def subsets(split: Split, size: int, count: int) -> list[Split]:
     """`count` uniform samples of `size` rows each, without replacement inside a sample."""
-    return [split.take(_order(len(split), seed)[:size]) for seed in range(count)]
+    return [split.take(_permutation(len(split), seed)[:size]) for seed in range(count)]
 
 
 def resampled(pool: Split, size: int, seed: int) -> tuple[Split, Split]:
     """A uniform sample of `size` rows to learn from, and all the others to judge on."""
-    order = _order(len(pool), seed)
-    return pool.take(order[:size]), pool.take(order[size:])
+    rows = _permutation(len(pool), seed)
+    return pool.take(rows[:size]), pool.take(rows[size:])
 
 
-def noisy(labels: Sequence[str], share: float, seed: int) -> list[str]:
-    """A teacher who errs: each label is replaced, with probability `share`, by any of the others."""
+def with_wrong_labels(labels: Sequence[str], share: float, seed: int) -> list[str]:
+    """Labels of a teacher who errs: each label is, with probability `share`, replaced by another."""
     numbers = np.random.default_rng([seed, 1])
     names = sorted(set(labels))
     place = {name: index for index, name in enumerate(names)}
-    errs = numbers.random(len(labels)) < share
+    wrong_rows = numbers.random(len(labels)) < share
     steps = numbers.integers(1, len(names), len(labels))
     return [
         names[(place[label] + step) % len(names)] if wrong else label
-        for label, wrong, step in zip(labels, errs.tolist(), steps.tolist(), strict=True)
+        for label, wrong, step in zip(labels, wrong_rows.tolist(), steps.tolist(), strict=True)
     ]
 
 
 def shuffled(labels: Sequence[str], seed: int) -> list[str]:
-    """The same labels on other rows, so that no row tells anything about its label."""
+    """The same labels on other rows, so that no row says anything about its label."""
     return [labels[row] for row in np.random.default_rng([seed, 2]).permutation(len(labels))]
 
 
-def coin(count: int, seed: int) -> list[str]:
-    """Two labels, one as likely as the other, whatever the row."""
+def coin_labels(count: int, seed: int) -> list[str]:
+    """Two labels, one as likely as the other, independent of the row."""
     return ["heads" if toss else "tails" for toss in np.random.default_rng([seed, 3]).random(count) < 0.5]
 
 
@@ -57,22 +57,22 @@ def grown(split: Split, size: int, seed: int) -> Split:
         steps = numbers.standard_normal(vectors.shape, dtype=np.float32) / np.sqrt(vectors.shape[1])
         vectors = vectors + STEP * np.linalg.norm(vectors, axis=1, keepdims=True) * steps
     if texts is not None:
-        typist = random.Random(seed)
-        texts = [mistyped(text, typist) for text in texts]
+        generator = random.Random(seed)
+        texts = [with_typing_errors(text, generator) for text in texts]
     return Split(Features(texts, vectors), drawn.labels)
 
 
-def mistyped(text: str, typist: random.Random) -> str:
+def with_typing_errors(text: str, generator: random.Random) -> str:
     """A letter in every `TYPO_EVERY`, but at least one, is left out, typed twice, or another one."""
     letters = list(text)
     for _ in range(max(1, len(letters) // TYPO_EVERY)):
-        place = typist.randrange(len(letters) or 1)
+        place = generator.randrange(len(letters) or 1)
         right = letters[place] if letters else ""
-        wrong = typist.choice(string.ascii_lowercase.replace(right or " ", ""))
-        letters[place : place + 1] = [typist.choice(["", right * 2, wrong])]
+        other = generator.choice(string.ascii_lowercase.replace(right or " ", ""))
+        letters[place : place + 1] = [generator.choice(["", right * 2, other])]
     return "".join(letters)
 
 
-def _order(rows: int, seed: int) -> list[int]:
-    order: list[int] = np.random.default_rng(seed).permutation(rows).tolist()
-    return order
+def _permutation(rows: int, seed: int) -> list[int]:
+    places: list[int] = np.random.default_rng(seed).permutation(rows).tolist()
+    return places

@@ -1,9 +1,10 @@
 """`bench fit`: how long a fit of Banking77 takes, and what its policy answers of the test split.
 
 The teacher is the gold label, the split the official one. TRACER is fitted on the same rows in the same run,
-once, for it takes minutes; it reads vectors only. Coverage of all traces also stands beside the best that any
-threshold on the same scores could have done. Few traces are uniform samples of the train split, the same for
-every contestant: their coverage is the mean, their agreement that of all answers, their violations the sum.
+once, for it takes minutes; it reads vectors only. Coverage of fits on all traces is also compared with the
+best that any threshold on the same scores could have done. Few traces are uniform samples of the train split,
+the same for every contestant: their coverage is the mean, their agreement that of all answers, their
+violations the sum.
 """
 
 import statistics
@@ -12,13 +13,12 @@ from functools import partial
 from pathlib import Path
 
 from infra.bench import whole
-from infra.bench.banking import Split, read
+from infra.bench.corpora import Split, read_banking77
 from infra.bench.draws import subsets
 from infra.bench.kinds import chosen_kinds
-from infra.bench.progress import print_progress
-from infra.bench.report import Figure, Report, figure, report
+from infra.bench.process import print_progress
+from infra.bench.report import Figure, Report, Table, figure, format_shares, report
 from infra.bench.request import BenchRequest
-from infra.bench.tables import Table, shares
 from infra.bench.tracer import rival
 from infra.bench.tracer.environment import NAME, none_if_it_fails, tracer_if_wanted
 from infra.bench.trial import TARGETS, Contestant, Trial, agreement, coverage, run_trial, violations
@@ -27,95 +27,102 @@ from infra.bench.whole import STOCK_ITERATIONS, KindResult
 SIZES = (1_500, 500)
 DRAWS = 5
 _STOCK = f"one scikit-learn fit, C given, {STOCK_ITERATIONS} iterations"
-Few = dict[int, list[Trial]]
-"""A contestant's trials by number of traces."""
+TrialsBySize = dict[int, list[Trial]]
+"""A contestant's trials on few traces, by number of traces."""
 
-_COLUMNS = ("coverage at .90/.95/.98", "agreement", "violations", "seconds", "MB")
+_COLUMNS = ("features", "coverage at .90/.95/.98", "agreement", "targets missed", "seconds", "MB")
 
 
-def measure(order: BenchRequest) -> Report:
-    """Raises InvalidFile, MissingData: see `infra.bench.banking.read`; or there is too little to fit on."""
-    train, test = read(Path(order.folder), "train"), read(Path(order.folder), "test")
-    python, absent = tracer_if_wanted(order.tracer)
-    kinds = chosen_kinds(order.only)
-    runs = None if order.quick else order.runs
+def measure(request: BenchRequest) -> Report:
+    """Raises InvalidFile, MissingData: see `read_banking77`; or there is too little to fit on."""
+    folder = Path(request.folder)
+    train, test = read_banking77(folder, "train"), read_banking77(folder, "test")
+    python, absence_notes = tracer_if_wanted(request.tracer)
+    kinds = chosen_kinds(request.only)
+    runs = None if request.quick else request.runs
     ours = {kind.name: whole.measure_kind(kind, train, test, runs) for kind in kinds}
-    few = {kind.name: _few(kind.name, partial(run_trial, kind), train, test) for kind in kinds}
-    theirs, failed = none_if_it_fails(lambda: None if python is None else _tracer(python, train, test))
-    they, few_of_theirs = theirs or ((), {})
-    if few_of_theirs:
-        few[NAME] = few_of_theirs
-    figures = [found for name, made in ours.items() for found in _of(name, made, they)]
-    figures += [found for size in _sizes(train) for found in _of_few(size, _at_size(few, size))]
-    tables = [_table(len(train), ours, they)]
-    tables += [_table_of_few(size, _at_size(few, size)) for size in _sizes(train)]
-    return report(figures, tables, (*absent, *failed))
+    few = {kind.name: _few_traces(kind.name, partial(run_trial, kind), train, test) for kind in kinds}
+    tracer_trials, failure_notes = none_if_it_fails(
+        lambda: None if python is None else _tracer(python, train, test)
+    )
+    tracer, few_of_tracer = tracer_trials or ((), {})
+    if few_of_tracer:
+        few[NAME] = few_of_tracer
+    sizes = _sizes(train)
+    figures = [each for name, result in ours.items() for each in _kind_figures(name, result, tracer)]
+    figures += [each for size in sizes for each in _few_figures(size, _at_size(few, size))]
+    tables = [_table(len(train), ours, tracer)]
+    tables += [_few_table(size, _at_size(few, size)) for size in sizes]
+    return report(figures, tables, (*absence_notes, *failure_notes))
 
 
 def _sizes(train: Split) -> list[int]:
     return [size for size in SIZES if size < len(train)]
 
 
-def _tracer(python: Path, train: Split, test: Split) -> tuple[tuple[Trial, ...], Few]:
+def _tracer(python: Path, train: Split, test: Split) -> tuple[tuple[Trial, ...], TrialsBySize]:
     """Its fit of all traces, and its fits of few. Raises TracerUnavailable: it fails on one of them."""
     contestant = partial(rival.fit_tracer, python)
-    return (_told(NAME, contestant, train, test),), _few(NAME, contestant, train, test)
+    return (_run(NAME, contestant, train, test),), _few_traces(NAME, contestant, train, test)
 
 
-def _few(name: str, contestant: Contestant, train: Split, test: Split) -> Few:
+def _few_traces(name: str, contestant: Contestant, train: Split, test: Split) -> TrialsBySize:
     return {
-        size: [_told(name, contestant, draw, test) for draw in subsets(train, size, DRAWS)]
+        size: [_run(name, contestant, draw, test) for draw in subsets(train, size, DRAWS)]
         for size in _sizes(train)
     }
 
 
-def _at_size(few: Mapping[str, Few], size: int) -> dict[str, list[Trial]]:
+def _at_size(few: Mapping[str, TrialsBySize], size: int) -> dict[str, list[Trial]]:
     return {name: trials[size] for name, trials in few.items()}
 
 
-def _told(name: str, contestant: Contestant, train: Split, test: Split) -> Trial:
+def _run(name: str, contestant: Contestant, train: Split, test: Split) -> Trial:
     print_progress(f"{name}: {len(train):,} traces")
     return contestant(train, test)
 
 
-def _of(name: str, made: KindResult, theirs: Sequence[Trial]) -> list[Figure]:
-    """Of all traces; what TRACER did with them may be missing."""
-    cold_s, memory = _seconds(made.cold), _memory(made.cold)
-    found = [figure(f"{name}: cold fit", cold_s, "s", _STOCK, made.stock)]
-    found += [figure(f"{name}: cold fit", cold_s, "s", NAME, _seconds(theirs))] if theirs else []
-    found += [figure(f"{name}: peak memory", memory, "MB", NAME, _memory(theirs))]
-    if made.warm:
-        found += [figure(f"{name}: warm fit", _seconds(made.warm), "s", "cold fit", cold_s)]
-    for target, best in zip(TARGETS, made.best, strict=True):
-        found += _at(f"{name}, {target:g}", target, best, made, theirs)
-    missed, reference = [violations([made.cold[0], *made.warm[:1]])], [violations(theirs)] if theirs else []
-    return [*found, figure(f"{name}: targets significantly missed", missed, "targets", NAME, reference)]
+def _kind_figures(name: str, result: KindResult, tracer: Sequence[Trial]) -> list[Figure]:
+    """Figures of fits on all traces; `tracer` may be empty."""
+    cold_s, memory = _seconds(result.cold), _memory(result.cold)
+    figures = [figure(f"{name}: cold fit", cold_s, "s", _STOCK, result.stock)]
+    figures += [figure(f"{name}: cold fit", cold_s, "s", NAME, _seconds(tracer))] if tracer else []
+    figures += [figure(f"{name}: peak memory", memory, "MB", NAME, _memory(tracer))]
+    if result.warm:
+        figures += [figure(f"{name}: warm fit", _seconds(result.warm), "s", "cold fit", cold_s)]
+    for target, best in zip(TARGETS, result.best, strict=True):
+        figures += _target_figures(f"{name}, {target:g}", target, best, result, tracer)
+    missed = [violations([result.cold[0], *result.warm[:1]])]
+    reference = [violations(tracer)] if tracer else []
+    return [*figures, figure(f"{name}: targets significantly missed", missed, "targets", NAME, reference)]
 
 
-def _at(name: str, target: float, best: float, made: KindResult, theirs: Sequence[Trial]) -> list[Figure]:
-    cold, agreed = [coverage(made.cold, target)], [agreement(made.cold, target) or 0.0]
-    found = [figure(f"{name}: coverage", cold, "share", "best threshold in hindsight", [best])]
-    if theirs:
-        found += [figure(f"{name}: coverage", cold, "share", NAME, [coverage(theirs, target)])]
-    if made.warm:
-        warm = [coverage(made.warm, target)]
-        found += [figure(f"{name}: coverage, warm fit", warm, "share", "cold fit", cold)]
-    return [*found, figure(f"{name}: agreement", agreed, "share", "target", [target])]
+def _target_figures(
+    name: str, target: float, best: float, result: KindResult, tracer: Sequence[Trial]
+) -> list[Figure]:
+    cold, agreed = [coverage(result.cold, target)], [agreement(result.cold, target) or 0.0]
+    figures = [figure(f"{name}: coverage", cold, "share", "best threshold in hindsight", [best])]
+    if tracer:
+        figures += [figure(f"{name}: coverage", cold, "share", NAME, [coverage(tracer, target)])]
+    if result.warm:
+        warm = [coverage(result.warm, target)]
+        figures += [figure(f"{name}: coverage, warm fit", warm, "share", "cold fit", cold)]
+    return [*figures, figure(f"{name}: agreement", agreed, "share", "target", [target])]
 
 
-def _of_few(size: int, trials: Mapping[str, Sequence[Trial]]) -> list[Figure]:
-    theirs = trials.get(NAME)
-    found = []
+def _few_figures(size: int, trials: Mapping[str, Sequence[Trial]]) -> list[Figure]:
+    tracer = trials.get(NAME)
+    figures = []
     for name in [name for name in trials if name != NAME]:
-        prefix, made = f"{name}, {size} traces", trials[name]
+        prefix, ours = f"{name}, {size} traces", trials[name]
         for target in TARGETS:
-            reference = [coverage(theirs, target)] if theirs else []
-            mean = [coverage(made, target)]
-            found += [figure(f"{prefix}, {target:g}: coverage", mean, "share", NAME, reference)]
-        reference = [violations(theirs)] if theirs else []
-        missed = [violations(made)]
-        found += [figure(f"{prefix}: targets significantly missed", missed, "targets", NAME, reference)]
-    return found
+            reference = [coverage(tracer, target)] if tracer else []
+            mean = [coverage(ours, target)]
+            figures += [figure(f"{prefix}, {target:g}: coverage", mean, "share", NAME, reference)]
+        reference = [violations(tracer)] if tracer else []
+        missed = [violations(ours)]
+        figures += [figure(f"{prefix}: targets significantly missed", missed, "targets", NAME, reference)]
+    return figures
 
 
 def _seconds(trials: Sequence[Trial]) -> list[float]:
@@ -126,27 +133,27 @@ def _memory(trials: Sequence[Trial]) -> list[float]:
     return [trial.memory for trial in trials if trial.memory is not None]
 
 
-def _table(traces: int, ours: Mapping[str, KindResult], theirs: Sequence[Trial]) -> Table:
-    runs: dict[str, Sequence[Trial]] = {name: made.cold for name, made in ours.items()}
-    runs |= {f"{name}, warm": made.warm for name, made in ours.items() if made.warm}
-    runs |= {NAME: theirs} if theirs else {}
-    rows = tuple(_row(name, made, made[:1]) for name, made in runs.items())
-    return Table(f"Banking77, {traces:,} traces, judged on the test split", ("features", *_COLUMNS), rows)
+def _table(traces: int, ours: Mapping[str, KindResult], tracer: Sequence[Trial]) -> Table:
+    runs: dict[str, Sequence[Trial]] = {name: result.cold for name, result in ours.items()}
+    runs |= {f"{name}, warm": result.warm for name, result in ours.items() if result.warm}
+    runs |= {NAME: tracer} if tracer else {}
+    rows = tuple(_row(name, trials, trials[:1]) for name, trials in runs.items())
+    return Table(f"Banking77, {traces:,} traces, judged on the test split", _COLUMNS, rows)
 
 
-def _table_of_few(size: int, trials: Mapping[str, Sequence[Trial]]) -> Table:
-    rows = tuple(_row(name, made, made) for name, made in trials.items())
-    return Table(f"Banking77, {size:,} traces, {DRAWS} draws", ("features", *_COLUMNS), rows)
+def _few_table(size: int, trials: Mapping[str, Sequence[Trial]]) -> Table:
+    rows = tuple(_row(name, each, each) for name, each in trials.items())
+    return Table(f"Banking77, {size:,} traces, mean of {DRAWS} draws", _COLUMNS, rows)
 
 
 def _row(name: str, runs: Sequence[Trial], judged: Sequence[Trial]) -> tuple[str, ...]:
     memory = _memory(runs)
-    certified = sum(outcome.certified for trial in judged for outcome in trial.outcomes)
+    passed = sum(outcome.passed for trial in judged for outcome in trial.outcomes)
     return (
         name,
-        shares([coverage(judged, target) for target in TARGETS]),
-        shares([agreement(judged, target) for target in TARGETS]),
-        f"{violations(judged)} of {certified}",
+        format_shares([coverage(judged, target) for target in TARGETS]),
+        format_shares([agreement(judged, target) for target in TARGETS]),
+        f"{violations(judged)} of {passed}",
         f"{statistics.median(_seconds(runs)):.1f}",
         f"{statistics.median(memory):.0f}" if memory else "-",
     )

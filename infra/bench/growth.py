@@ -1,23 +1,21 @@
-"""`bench growth`: seconds and memory of a fit as the traces grow in number, from nothing and from its parent.
+"""`bench growth`: seconds and memory of a fit as the traces grow in number, cold and warm.
 
-Rows are drawn from Banking77's train split with replacement. Each is given typing errors, and its vector a
-step aside, so that few are alike. Coverage is not told: rows so near to one another say nothing about it.
-A warm fit starts from the warm policy of the number before, as a stream's refits do. Each fit is made once,
-in a process of its own.
+Rows are drawn from Banking77's train split with replacement. Each text is given typing errors, and each
+vector a step aside, so that few are alike. Coverage is not reported: rows so near to one another say nothing
+about it. A warm fit starts from the warm policy of the next smaller number, as a stream's refits do. Each fit
+is made once, in a process of its own.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from infra.bench.banking import Split, read
+from infra.bench.corpora import Split, read_banking77
 from infra.bench.draws import grown
 from infra.bench.kinds import Kind, chosen_kinds
-from infra.bench.process import Measured, run_alone
-from infra.bench.progress import print_progress
-from infra.bench.report import Figure, Report, figure, report
+from infra.bench.process import Measured, print_progress, run_alone
+from infra.bench.report import Figure, Report, Table, figure, report
 from infra.bench.request import BenchRequest
-from infra.bench.tables import Table
 from infra.bench.trial import timed_fit
 from models.artifact import Artifact
 from models.fit import FitResult
@@ -40,26 +38,26 @@ class GrowthStep:
     warm_memory: float | None
 
 
-def measure(order: BenchRequest) -> Report:
-    """Raises InvalidFile, MissingData: see `infra.bench.banking.read`."""
-    train = read(Path(order.folder), "train")
-    sizes = [size for size in SIZES if size <= order.most]
-    found = {kind.name: _of(kind, train, sizes) for kind in chosen_kinds(order.only)}
-    figures = [each for name, steps in found.items() for each in _figures(name, steps)]
-    return report(figures, [_table(found)])
+def measure(request: BenchRequest) -> Report:
+    """Raises InvalidFile, MissingData: see `read_banking77`."""
+    train = read_banking77(Path(request.folder), "train")
+    sizes = [size for size in SIZES if size <= request.most]
+    steps = {kind.name: _measure_kind(kind, train, sizes) for kind in chosen_kinds(request.only)}
+    figures = [each for name, by_size in steps.items() for each in _figures(name, by_size)]
+    return report(figures, [_table(steps)])
 
 
-def _of(kind: Kind, train: Split, sizes: list[int]) -> dict[int, GrowthStep]:
-    found: dict[int, GrowthStep] = {}
+def _measure_kind(kind: Kind, train: Split, sizes: list[int]) -> dict[int, GrowthStep]:
+    steps: dict[int, GrowthStep] = {}
     parent: Artifact | None = None
     for size in sizes:
         rows = grown(Split(kind.rows(train), train.labels), size, size)
         cold = run_alone(timed_fit, kind, rows)
         print_progress(f"{kind.name}: {size:,} traces, cold in {cold.result.summary.seconds:.1f} s")
         warm = None if parent is None else run_alone(timed_fit, kind, rows, parent)
-        found[size] = _step(cold, warm)
+        steps[size] = _step(cold, warm)
         parent = (warm or cold).result.artifact
-    return found
+    return steps
 
 
 def _step(cold: Measured[FitResult], warm: Measured[FitResult] | None) -> GrowthStep:
@@ -72,25 +70,25 @@ def _step(cold: Measured[FitResult], warm: Measured[FitResult] | None) -> Growth
 
 
 def _figures(name: str, steps: Mapping[int, GrowthStep]) -> list[Figure]:
-    found, sizes = [], list(steps)
+    figures, sizes = [], list(steps)
     for size, step in steps.items():
         prefix = f"{name}, {size} traces"
-        found += [figure(f"{prefix}: cold fit", [step.cold], "s")]
-        found += [figure(f"{prefix}: peak memory", [step.cold_memory], "MB")]
+        figures += [figure(f"{prefix}: cold fit", [step.cold], "s")]
+        figures += [figure(f"{prefix}: peak memory", [step.cold_memory], "MB")]
         if step.warm is not None and step.warm_memory is not None:
-            found += [figure(f"{prefix}: warm fit", [step.warm], "s", "cold fit", [step.cold])]
+            figures += [figure(f"{prefix}: warm fit", [step.warm], "s", "cold fit", [step.cold])]
             memory = [step.warm_memory]
-            found += [figure(f"{prefix}: peak memory, warm", memory, "MB", "cold fit", [step.cold_memory])]
+            figures += [figure(f"{prefix}: peak memory, warm", memory, "MB", "cold fit", [step.cold_memory])]
     warm = {size: step.warm for size, step in steps.items() if step.warm}
     if len(warm) > 1:
         first, last = min(warm), max(sizes)
-        grew, linear = [warm[last] / warm[first]], [last / first]
+        growth, linear = [warm[last] / warm[first]], [last / first]
         span = f"{name}: warm fit, from {first} to {last} traces"
-        found += [figure(span, grew, "times", "linear", linear)]
-    return found
+        figures += [figure(span, growth, "times", "linear", linear)]
+    return figures
 
 
-def _table(found: Mapping[str, Mapping[int, GrowthStep]]) -> Table:
+def _table(steps: Mapping[str, Mapping[int, GrowthStep]]) -> Table:
     rows = tuple(
         (
             f"{name}, {size:,}",
@@ -99,7 +97,8 @@ def _table(found: Mapping[str, Mapping[int, GrowthStep]]) -> Table:
             "-" if step.warm is None else f"{step.warm:.1f}",
             "-" if step.warm_memory is None else f"{step.warm_memory:,.0f}",
         )
-        for name, steps in found.items()
-        for size, step in steps.items()
+        for name, by_size in steps.items()
+        for size, step in by_size.items()
     )
-    return Table("Growth", ("features, traces", "cold, s", "MB", "warm, s", "MB"), rows)
+    columns = ("features, traces", "cold fit, s", "cold fit, MB", "warm fit, s", "warm fit, MB")
+    return Table("Time and memory of a fit by number of traces", columns, rows)

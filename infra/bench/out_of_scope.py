@@ -1,11 +1,11 @@
-"""`bench scope`: requests of another service put to Banking77's policy, and what refusing them costs.
+"""`bench scope`: requests of another service put to Banking77's policy, and what deferring them costs.
 
-Snips asks for music, weather and restaurants; nothing of it is a question to a bank, so whatever is answered
-of it is answered wrongly. The gate against novelty is what defers it, and it defers some of a bank's own
-questions too: coverage of Banking77's test split stands beside what the same thresholds would answer without
-the gate. Vectors of both corpora come from one encoder, so that nothing is novel for its encoding; the stored
-ones of Banking77, of the same model unquantised, differ from these by a cosine of .99. TRACER has a gate of
-its own, and is asked with it, as it deploys it.
+Snips asks for music, weather and restaurants; nothing of it is a question to a bank, so each of its requests
+that is answered is answered wrongly. The gate against novelty defers them, and it defers some of a bank's own
+questions too: coverage of Banking77's test split is compared with what the same thresholds would answer
+without the gate. Vectors of both corpora come from one encoder, so that nothing is novel for its encoding;
+the stored ones of Banking77, of the same model unquantised, differ from these by a cosine of .99. TRACER has
+a gate of its own, and is asked with it, as it deploys it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,15 +15,12 @@ from pathlib import Path
 import numpy as np
 from msgspec.structs import replace
 
-from infra.bench.banking import Split, read
-from infra.bench.corpora import snips
+from infra.bench.corpora import MINILM, Split, embed_split, open_encoder, read_banking77, whole_snips
 from infra.bench.draws import subsets
-from infra.bench.encoded import MINILM, embed_split, open_encoder
 from infra.bench.kinds import Kind, chosen_kinds
-from infra.bench.progress import print_progress
-from infra.bench.report import Figure, Report, figure, report
+from infra.bench.process import print_progress
+from infra.bench.report import Figure, Report, Table, figure, format_shares, report
 from infra.bench.request import BenchRequest
-from infra.bench.tables import Table, shares
 from infra.bench.tracer import rival
 from infra.bench.tracer.environment import NAME, none_if_it_fails, tracer_if_wanted
 from infra.bench.trial import TARGETS, policy_of, timed_fit
@@ -37,7 +34,7 @@ from models.policy import Policy
 OUTSIDE = 3_000
 _INSIDE, _OUTSIDE = "inside", "outside"
 _UNGATED = "without the gate"
-_FINITE = float(np.finfo(np.float32).max)
+_NO_LIMIT = float(np.finfo(np.float32).max)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +52,7 @@ class AnsweredShares:
 class OutOfScopeResult:
     """Attributes:
     inside: rows of the corpus that the policy was fitted on, which it has not seen.
-    outside: rows of another.
+    outside: rows of another corpus.
     """
 
     inside: AnsweredShares
@@ -69,25 +66,27 @@ class _Rows:
     outside: Split
 
 
-def measure(order: BenchRequest) -> Report:
+def measure(request: BenchRequest) -> Report:
     """Raises:
     InvalidFile, MissingData: see `infra.bench.corpora`; or there is too little to fit on.
     EmbedderError: the encoder can't be used.
     """
-    rows, missing = _rows(Path(order.folder))
-    readable = [kind for kind in chosen_kinds(order.only) if kind.name == "text" or not missing]
-    found = {kind.name: _of(kind, rows) for kind in readable}
-    python, absent = tracer_if_wanted(order.tracer and not missing)
-    theirs, failed = none_if_it_fails(lambda: None if python is None else _of_tracer(python, rows))
-    figures = [each for name, scope in found.items() for each in _figures(name, scope, theirs)]
-    table = _table(found if theirs is None else {**found, NAME: theirs})
-    return report(figures, [table], (*missing, *absent, *failed))
+    rows, encoder_notes = _rows(Path(request.folder))
+    kinds = [kind for kind in chosen_kinds(request.only) if kind.name == "text" or not encoder_notes]
+    ours = {kind.name: _measure_kind(kind, rows) for kind in kinds}
+    python, absence_notes = tracer_if_wanted(request.tracer and not encoder_notes)
+    tracer, failure_notes = none_if_it_fails(
+        lambda: None if python is None else _measure_tracer(python, rows)
+    )
+    figures = [each for name, result in ours.items() for each in _figures(name, result, tracer)]
+    table = _table(ours if tracer is None else {**ours, NAME: tracer})
+    return report(figures, [table], (*encoder_notes, *absence_notes, *failure_notes))
 
 
 def answered_shares(artifact: Artifact, rows: Features, labels: Sequence[str]) -> AnsweredShares:
     """What the policy answers of these rows, and what it would if nothing were too novel for it."""
     manifest = Manifest.decode(artifact.manifest)
-    lifted = replace(manifest, novelty_limit=_FINITE).encode()
+    lifted = replace(manifest, novelty_limit=_NO_LIMIT).encode()
     gated, ungated = (
         evaluate(Policy.open(account, artifact.graph), rows, labels, TARGETS).targets
         for account in (artifact.manifest, lifted)
@@ -98,8 +97,9 @@ def answered_shares(artifact: Artifact, rows: Features, labels: Sequence[str]) -
 
 
 def _rows(folder: Path) -> tuple[_Rows, tuple[str, ...]]:
-    """With the encoder's vectors; without any, and a sentence about it, where there is no encoder."""
-    train, inside, pool = read(folder, "train"), read(folder, "test"), snips(folder).pool
+    """Rows with the encoder's vectors; without any, and a sentence about it, where there is no encoder."""
+    train, inside = read_banking77(folder, "train"), read_banking77(folder, "test")
+    pool = whole_snips(folder)
     (outside,) = subsets(pool, min(OUTSIDE, len(pool)), 1)
     try:
         encoder = open_encoder(MINILM, folder)
@@ -110,7 +110,7 @@ def _rows(folder: Path) -> tuple[_Rows, tuple[str, ...]]:
     return _Rows(*(embed_split(split, encoder) for split in (train, inside, outside))), ()
 
 
-def _of(kind: Kind, rows: _Rows) -> OutOfScopeResult:
+def _measure_kind(kind: Kind, rows: _Rows) -> OutOfScopeResult:
     print_progress(f"{kind.name}: {len(rows.train):,} traces")
     artifact = policy_of(timed_fit(kind, rows.train))
     inside, outside = (
@@ -119,7 +119,7 @@ def _of(kind: Kind, rows: _Rows) -> OutOfScopeResult:
     return OutOfScopeResult(inside, outside)
 
 
-def _of_tracer(python: Path, rows: _Rows) -> OutOfScopeResult:
+def _measure_tracer(python: Path, rows: _Rows) -> OutOfScopeResult:
     print_progress(f"{NAME}: {len(rows.train):,} traces, some minutes")
     fits = rival.ask(python, rows.train, {_INSIDE: rows.inside, _OUTSIDE: rows.outside}).fits
     inside = tuple(rival.judge_tracer(fit, rows.inside.labels, _INSIDE).coverage for fit in fits)
@@ -127,23 +127,24 @@ def _of_tracer(python: Path, rows: _Rows) -> OutOfScopeResult:
     return OutOfScopeResult(AnsweredShares(inside, None), AnsweredShares(outside, None))
 
 
-def _figures(name: str, scope: OutOfScopeResult, theirs: OutOfScopeResult | None) -> list[Figure]:
-    found = []
+def _figures(name: str, result: OutOfScopeResult, tracer: OutOfScopeResult | None) -> list[Figure]:
+    figures = []
     for place, target in enumerate(TARGETS):
         prefix = f"{name}, {target:g}"
-        outside, inside = [scope.outside.gated[place]], [scope.inside.gated[place]]
-        reference = [] if theirs is None else [theirs.outside.gated[place]]
-        found += [figure(f"{prefix}: handled out of scope", outside, "share", NAME, reference)]
-        ungated = [] if scope.inside.ungated is None else [scope.inside.ungated[place]]
-        found += [figure(f"{prefix}: coverage", inside, "share", _UNGATED, ungated)]
-    return found
+        outside, inside = [result.outside.gated[place]], [result.inside.gated[place]]
+        reference = [] if tracer is None else [tracer.outside.gated[place]]
+        figures += [figure(f"{prefix}: out of scope, answered", outside, "share", NAME, reference)]
+        ungated = [] if result.inside.ungated is None else [result.inside.ungated[place]]
+        figures += [figure(f"{prefix}: coverage", inside, "share", _UNGATED, ungated)]
+    return figures
 
 
-def _table(found: Mapping[str, OutOfScopeResult]) -> Table:
-    rows = tuple((name, *_cells(scope.inside), *_cells(scope.outside)) for name, scope in found.items())
-    columns = ("features", "coverage at .90/.95/.98", _UNGATED, "out of scope, handled", _UNGATED)
-    return Table("Snips put to the policy of Banking77", columns, rows)
+def _table(results: Mapping[str, OutOfScopeResult]) -> Table:
+    rows = tuple((name, *_cells(result.inside), *_cells(result.outside)) for name, result in results.items())
+    columns = ("features", "coverage at .90/.95/.98", _UNGATED, "out of scope, answered", _UNGATED)
+    return Table("Requests of Snips put to the policy of Banking77", columns, rows)
 
 
-def _cells(found: AnsweredShares) -> tuple[str, str]:
-    return shares(found.gated), "-" if found.ungated is None else shares(found.ungated)
+def _cells(shares: AnsweredShares) -> tuple[str, str]:
+    ungated = "-" if shares.ungated is None else format_shares(shares.ungated)
+    return format_shares(shares.gated), ungated

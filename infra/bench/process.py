@@ -1,4 +1,4 @@
-"""Work in a fresh process of its own, so that its peak memory is its own too."""
+"""Processes of a benchmark: work in a fresh one, so that its peak memory is its own; and progress."""
 
 import resource
 import sys
@@ -25,10 +25,10 @@ class Measured(Generic[Result]):
     memory: float
 
 
-def run_alone(work: Callable[..., Result], *given: Any) -> Measured[Result]:
-    """Call `work`, which can be pickled, with what is given; raises what it raises."""
+def run_alone(work: Callable[..., Result], *arguments: Any) -> Measured[Result]:
+    """Call `work`, which can be pickled, with these arguments in a new process; raises what it raises."""
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-        return pool.submit(_measured, work, given).result()
+        return pool.submit(_measure, work, arguments).result()
 
 
 def peak_memory() -> float:
@@ -44,6 +44,12 @@ def peak_memory() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
 
 
-def _measured(work: Callable[..., Result], given: tuple[Any, ...]) -> Measured[Result]:
-    result = work(*given)
+def print_progress(text: str) -> None:
+    """A line on standard error: standard output is for the report."""
+    sys.stderr.write(text + "\n")
+    sys.stderr.flush()
+
+
+def _measure(work: Callable[..., Result], arguments: tuple[Any, ...]) -> Measured[Result]:
+    result = work(*arguments)
     return Measured(result, peak_memory())

@@ -1,4 +1,7 @@
-"""What every benchmark reports: figures, each beside its reference, and the machine they hold for."""
+"""Figures and tables of a benchmark, each figure next to its reference, and the machine they hold for.
+
+Tables are aligned Markdown, so that a terminal and a README show the same.
+"""
 
 import os
 import platform
@@ -8,10 +11,20 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from infra.bench.tables import Table
-
 LEAST_RUNS = 3
 _PROCESSORS = Path("/proc/cpuinfo")
+
+
+class Table(Struct, frozen=True):
+    """Attributes:
+    title: what it shows, and on which rows.
+    columns: names, the first of them that of the rows.
+    rows: cells as they are shown, as many as there are columns.
+    """
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
 
 
 class Figure(Struct, frozen=True):
@@ -33,7 +46,7 @@ class Figure(Struct, frozen=True):
 
 
 class Report(Struct, frozen=True):
-    """What `understudy bench X --json` prints; people are shown the tables instead, where there are any.
+    """What `understudy bench X --json` prints; people see the tables instead, where there are any.
 
     Attributes:
         notes: sentences about what is missing.
@@ -70,7 +83,7 @@ def report(figures: Sequence[Figure], tables: Sequence[Table] = (), notes: Seque
     return Report(machine(), tuple(figures), tuple(tables), tuple(notes))
 
 
-def alternating(runs: int, *contestants: Callable[[], float]) -> list[list[float]]:
+def alternate(runs: int, *contestants: Callable[[], float]) -> list[list[float]]:
     """What each contestant measures in each run, [contestants][runs].
 
     They take turns, so that a machine that is busy for a while is busy for all of them.
@@ -84,6 +97,30 @@ def machine() -> str:
     count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     system = f"{platform.system()} {platform.machine()}, Python {platform.python_version()}"
     return f"{count} x {_processor()}, {system}"
+
+
+def table_lines(table: Table) -> list[str]:
+    """The table in Markdown: its first column to the left, the others to the right."""
+    widths = [max(map(len, column)) for column in zip(table.columns, *table.rows, strict=True)]
+    rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
+    return [table.title, "", *(_row_line(row, widths) for row in (table.columns, rule, *table.rows)), ""]
+
+
+def format_share(value: float | None) -> str:
+    """As coverage and agreement are written: three digits, no leading zero; a dash where there is none."""
+    if value is None:
+        return "-"
+    return f"{value:.3f}".removeprefix("0")
+
+
+def format_shares(values: Sequence[float | None]) -> str:
+    return "/".join(map(format_share, values))
+
+
+def _row_line(cells: Sequence[str], widths: Sequence[int]) -> str:
+    first = cells[0].ljust(widths[0])
+    others = [cell.rjust(width) for cell, width in zip(cells[1:], widths[1:], strict=True)]
+    return f"| {' | '.join([first, *others])} |"
 
 
 def _processor() -> str:

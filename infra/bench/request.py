@@ -1,4 +1,4 @@
-"""What a benchmark is asked for: one record that goes from the command to the process that measures."""
+"""Request for one benchmark: the record that goes from the command to the process that measures."""
 
 from msgspec import Struct
 
@@ -6,20 +6,20 @@ from infra.bench.report import LEAST_RUNS
 
 
 class BenchRequest(Struct, frozen=True):
-    """Each benchmark reads what concerns it.
+    """Options of a benchmark; each reads those that concern it.
 
     Attributes:
-        folder: with the data, see `infra.bench.banking`.
+        folder: with the data, see `infra.bench.corpora`.
         runs: how often a cost is measured; the median counts.
-        only: kinds to measure, by name; empty for all.
-        tracer: measure TRACER beside them.
+        only: kinds of policy or of drift to measure, by name; empty for all.
+        tracer: measure TRACER too.
         quick: one run, and only what needs no second fit of all traces.
-        streams: simulated ones.
+        streams: number of simulated ones.
         draws: resampled splits for every contestant, TRACER aside.
         tracer_draws: the first of them, on which TRACER is fitted too.
         workers: processes that fit at the same time.
-        most: traces that growth goes up to.
-        out: file that each fit is added to, and that a later run goes on from; None: nothing is kept.
+        most: largest number of traces in the growth benchmark.
+        out: file that each fit is added to, and that a later run continues from; None: nothing is kept.
     """
 
     folder: str = ""

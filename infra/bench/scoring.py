@@ -18,13 +18,11 @@ import numpy as np
 from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from infra.bench.banking import Split, read
-from infra.bench.kinds import Kind, chosen_kinds
-from infra.bench.progress import print_progress
-from infra.bench.report import Figure, Report, alternating, figure, report
+from infra.bench.corpora import Split, read_banking77
+from infra.bench.kinds import Kind, chosen_kinds, pipeline_rows
+from infra.bench.process import print_progress
+from infra.bench.report import Figure, Report, Table, alternate, figure, report
 from infra.bench.request import BenchRequest
-from infra.bench.stock import pipeline_rows
-from infra.bench.tables import Table
 from infra.bench.tracer import rival
 from infra.bench.tracer.environment import NAME, none_if_it_fails, tracer_if_wanted
 from infra.bench.trial import policy_of, timed_fit
@@ -37,6 +35,8 @@ LEAST_SECONDS = 0.2
 MOST_ROWS = 1024
 TRACER_TARGET = 0.90
 _STOCK = "scikit-learn pipeline"
+TracerCosts = Mapping[str, Mapping[int, Sequence[float]]]
+"""µs of CPU a row in each run, by gated or plain and by size of batch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,52 +50,53 @@ class ScoringCost:
 @dataclass(frozen=True, slots=True)
 class ScoringCosts:
     """Attributes:
-    made: surrogate and acceptor, in words.
-    at: by size of batch.
+    policy: surrogate and acceptor, in words.
+    by_batch: by size of batch.
     """
 
-    made: str
-    at: Mapping[int, ScoringCost]
+    policy: str
+    by_batch: Mapping[int, ScoringCost]
 
 
-def measure(order: BenchRequest) -> Report:
-    """Raises InvalidFile, MissingData: see `infra.bench.banking.read`; or there is too little to fit on."""
-    train, test = read(Path(order.folder), "train"), read(Path(order.folder), "test")
+def measure(request: BenchRequest) -> Report:
+    """Raises InvalidFile, MissingData: see `read_banking77`; or there is too little to fit on."""
+    folder, runs = Path(request.folder), request.runs
+    train, test = read_banking77(folder, "train"), read_banking77(folder, "test")
     mixed = np.random.default_rng(0).permutation(len(test))[:MOST_ROWS].tolist()
-    asked = test.take(mixed)
-    python, absent = tracer_if_wanted(order.tracer)
-    found = {kind.name: _of(kind, train, asked, order.runs) for kind in chosen_kinds(order.only)}
-    costs_of_theirs, failed = none_if_it_fails(
-        lambda: {} if python is None else _of_tracer(python, train, asked, order.runs)
+    rows = test.take(mixed)
+    python, absence_notes = tracer_if_wanted(request.tracer)
+    ours = {kind.name: _measure_kind(kind, train, rows, runs) for kind in chosen_kinds(request.only)}
+    tracer_costs, failure_notes = none_if_it_fails(
+        lambda: {} if python is None else _measure_tracer(python, train, rows, runs)
     )
-    theirs = costs_of_theirs or {}
-    figures = [each for name, costs in found.items() for each in _figures(name, costs, theirs)]
-    return report(figures, [_table(found, theirs)], (*absent, *failed))
+    tracer = tracer_costs or {}
+    figures = [each for name, costs in ours.items() for each in _figures(name, costs, tracer)]
+    return report(figures, [_table(ours, tracer)], (*absence_notes, *failure_notes))
 
 
-def _of(kind: Kind, train: Split, asked: Split, runs: int) -> ScoringCosts:
+def _measure_kind(kind: Kind, train: Split, rows: Split, runs: int) -> ScoringCosts:
     print_progress(f"{kind.name}: {len(train):,} traces, then {runs} runs of scoring")
     artifact = policy_of(timed_fit(kind, train))
     policy = Policy.open(artifact.manifest, artifact.graph)
     # Where its optimiser stops does not change what scoring costs.
     stock = kind.stock(train, STOCK_ITERATIONS)
-    made = f"{policy.manifest.surrogate}; {policy.manifest.acceptor}"
+    words = f"{policy.manifest.surrogate}; {policy.manifest.acceptor}"
     with threadpool_limits(1):
         return ScoringCosts(
-            made, {size: _at(policy, stock, kind.rows(asked), size, runs) for size in BATCHES}
+            words, {size: _measure_batch(policy, stock, kind.rows(rows), size, runs) for size in BATCHES}
         )
 
 
-def _at(policy: Policy, stock: Pipeline, rows: Features, size: int, runs: int) -> ScoringCost:
+def _measure_batch(policy: Policy, stock: Pipeline, rows: Features, size: int, runs: int) -> ScoringCost:
     places = range(len(rows))
     batches = [rows.take(places[begin : begin + size]) for begin in places[::size]]
-    ours = partial(_cost, policy.score, batches)
-    theirs = partial(_cost, stock.predict_proba, [pipeline_rows(batch) for batch in batches])
-    alternating(1, ours, theirs)
-    return ScoringCost(*alternating(runs, ours, theirs))
+    ours = partial(_row_cost, policy.score, batches)
+    reference = partial(_row_cost, stock.predict_proba, [pipeline_rows(batch) for batch in batches])
+    alternate(1, ours, reference)
+    return ScoringCost(*alternate(runs, ours, reference))
 
 
-def _cost(score: Callable[[Any], object], batches: Sequence[Any]) -> float:
+def _row_cost(score: Callable[[Any], object], batches: Sequence[Any]) -> float:
     """Microseconds of CPU a row, over as many passes as fill the least time."""
     rows, spent, started = 0, 0.0, time.process_time()
     while rows == 0 or spent < LEAST_SECONDS:
@@ -106,10 +107,10 @@ def _cost(score: Callable[[Any], object], batches: Sequence[Any]) -> float:
     return spent / rows * 1e6
 
 
-def _of_tracer(python: Path, train: Split, asked: Split, runs: int) -> dict[str, dict[int, list[float]]]:
+def _measure_tracer(python: Path, train: Split, rows: Split, runs: int) -> TracerCosts:
     """Its costs, gated and plain; nothing where it deploys nothing."""
     print_progress(f"{NAME}: {len(train):,} traces, then {runs} runs of scoring")
-    costs = rival.ask(python, train, {"test": asked}, (TRACER_TARGET,), runs).fits[0].costs
+    costs = rival.ask(python, train, {"test": rows}, (TRACER_TARGET,), runs).fits[0].costs
     if not costs:
         return {}
     return {
@@ -118,26 +119,27 @@ def _of_tracer(python: Path, train: Split, asked: Split, runs: int) -> dict[str,
     }
 
 
-def _figures(
-    name: str, costs: ScoringCosts, theirs: Mapping[str, Mapping[int, Sequence[float]]]
-) -> list[Figure]:
-    found = []
-    for size, cost in costs.at.items():
-        at = f"{name}, batch {size}"
-        found += [figure(at, cost.ours, "µs CPU/row", _STOCK, cost.stock)]
-        found += [figure(at, cost.ours, "µs CPU/row", rival, runs[size]) for rival, runs in theirs.items()]
-    return found
+def _figures(name: str, costs: ScoringCosts, tracer: TracerCosts) -> list[Figure]:
+    figures = []
+    for size, cost in costs.by_batch.items():
+        prefix = f"{name}, batch {size}"
+        figures += [figure(prefix, cost.ours, "µs CPU/row", _STOCK, cost.stock)]
+        figures += [
+            figure(prefix, cost.ours, "µs CPU/row", rival, runs[size]) for rival, runs in tracer.items()
+        ]
+    return figures
 
 
-def _table(found: Mapping[str, ScoringCosts], theirs: Mapping[str, Mapping[int, Sequence[float]]]) -> Table:
+def _table(ours: Mapping[str, ScoringCosts], tracer: TracerCosts) -> Table:
     rows = []
-    for name, costs in found.items():
-        rows.append((f"{name}: {costs.made}", *(_told(cost.ours) for cost in costs.at.values())))
-        rows.append((f"{name}: {_STOCK}", *(_told(cost.stock) for cost in costs.at.values())))
-    rows += [(name, *(_told(runs[size]) for size in BATCHES)) for name, runs in theirs.items()]
-    columns = ("µs of CPU a row", *(f"batch {size}" for size in BATCHES))
-    return Table("Scoring on one thread", columns, tuple(rows))
+    for name, costs in ours.items():
+        batches = costs.by_batch.values()
+        rows.append((f"{name}: {costs.policy}", *(_format_median(cost.ours) for cost in batches)))
+        rows.append((f"{name}: {_STOCK}", *(_format_median(cost.stock) for cost in batches)))
+    rows += [(name, *(_format_median(runs[size]) for size in BATCHES)) for name, runs in tracer.items()]
+    columns = ("features: policy", *(f"batch {size}" for size in BATCHES))
+    return Table("Scoring on one thread, µs of CPU a row", columns, tuple(rows))
 
 
-def _told(runs: Sequence[float]) -> str:
+def _format_median(runs: Sequence[float]) -> str:
     return f"{statistics.median(runs):,.1f}"

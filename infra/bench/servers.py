@@ -1,4 +1,4 @@
-"""The servers that a benchmark runs on: a real Kafka, the operator's or our own, and a Redis of our own."""
+"""Servers that a benchmark runs on: a real Kafka, the operator's or our own, and a Redis of our own."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -13,12 +13,12 @@ from streams.kafka.clients import admin_options
 from streams.settings import Settings, load_settings
 
 _PARTITIONS = 4
-_PROMPTLY = 15.0
+_TIMEOUT_S = 15.0
 
 
 @contextmanager
 def servers() -> Iterator[Settings]:
-    """Settings that lead there: exactly once, topics of 4 partitions, a data folder that is gone at the end.
+    """Settings that lead to these servers: exactly once, topics of 4 partitions, a temporary data folder.
 
     Raises:
         LocalServerError: a server does not start.
@@ -35,10 +35,10 @@ def servers() -> Iterator[Settings]:
 
 @contextmanager
 def topics_removed(settings: Settings) -> Iterator[None]:
-    """The topics of this prefix are gone at the end."""
+    """Delete the topics of this prefix at the end."""
     try:
         yield
     finally:
         admin = AdminClient(admin_options(settings))
-        for removed in admin.delete_topics(list(settings.topics.all())).values():
-            removed.result(_PROMPTLY)
+        for deletion in admin.delete_topics(list(settings.topics.all())).values():
+            deletion.result(_TIMEOUT_S)

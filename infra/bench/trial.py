@@ -1,13 +1,13 @@
-"""One fit, judged on rows that it has not seen: ours and TRACER's in the same terms."""
+"""Trials: one fit, judged on rows that it has not seen; ours and TRACER's in the same terms."""
 
 import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
-from msgspec import Struct
+from msgspec import Struct, field
 
-from infra.bench.banking import Split
+from infra.bench.corpora import Split
 from infra.bench.kinds import Kind
 from infra.errors import MissingData
 from models import binomial
@@ -25,12 +25,12 @@ class TargetOutcome(Struct, frozen=True):
 
     Attributes:
         target: agreement that was asked for.
-        certified: the fit found a way to answer at this target.
+        passed: the target passed the gate: the fit found a threshold for it. `certified` in JSON.
         rows, answered, agreed: rows judged, those answered, and those of them with the teacher's label.
     """
 
     target: float
-    certified: bool
+    passed: bool = field(name="certified")
     rows: int
     answered: int
     agreed: int
@@ -54,13 +54,14 @@ class Trial(Struct, frozen=True):
     """Attributes:
     outcomes: one a target.
     seconds: what the fit took, all targets together.
-    certified: targets certified, of all that the fit tried, which may be more than those judged.
+    passed: targets that passed the gate, of all that the fit tried, which may be more than those judged.
+        `certified` in JSON.
     memory: most that its process had in memory, MB; None where it had none of its own.
     """
 
     outcomes: tuple[TargetOutcome, ...]
     seconds: float
-    certified: int
+    passed: int = field(name="certified")
     memory: float | None = None
 
 
@@ -71,7 +72,7 @@ Contestant = Callable[[Split, Split], Trial]
 def timed_fit(kind: Kind, split: Split, parent: Artifact | None = None) -> FitResult:
     """A fit of these rows, all of them sampled; without its study, which is large."""
     training = TrainingSet(kind.rows(split), split.labels, np.ones(len(split), dtype=np.bool_))
-    made = fit(
+    result = fit(
         training,
         task="bench",
         version="v1",
@@ -80,51 +81,51 @@ def timed_fit(kind: Kind, split: Split, parent: Artifact | None = None) -> FitRe
         delta=DELTA,
         parent=parent,
     )
-    return replace(made, study=None)
+    return replace(result, study=None)
 
 
-def policy_of(made: FitResult) -> Artifact:
+def policy_of(result: FitResult) -> Artifact:
     """Raises MissingData: the fit is refused, so there is nothing to measure."""
-    if made.artifact is None:
-        raise MissingData(f"nothing to measure, for the fit is refused: {made.refused[0]}")
-    return made.artifact
+    if result.artifact is None:
+        raise MissingData(f"nothing to measure, because the fit is refused: {result.refused[0]}")
+    return result.artifact
 
 
 def judge(artifact: Artifact | None, kind: Kind, test: Split) -> tuple[TargetOutcome, ...]:
-    """What the policy answers of `test` at each target; nothing where there is none."""
+    """What the policy answers of `test` at each target; nothing where there is no policy."""
     if artifact is None:
         return tuple(TargetOutcome(target, False, len(test), 0, 0) for target in TARGETS)
     policy = Policy.open(artifact.manifest, artifact.graph)
-    found = evaluate(policy, kind.rows(test), test.labels, TARGETS)
+    evaluation = evaluate(policy, kind.rows(test), test.labels, TARGETS)
     outcomes = []
-    for result in found.targets:
-        answered = round(result.coverage * found.rows)
+    for result in evaluation.targets:
+        answered = round(result.coverage * evaluation.rows)
         agreed = round((result.agreement or 0.0) * answered)
         outcomes.append(
-            TargetOutcome(result.target, result.threshold is not None, found.rows, answered, agreed)
+            TargetOutcome(result.target, result.threshold is not None, evaluation.rows, answered, agreed)
         )
     return tuple(outcomes)
 
 
 def run_trial(kind: Kind, train: Split, test: Split) -> Trial:
-    """Ours; a `Contestant` once the kind is given."""
-    made = timed_fit(kind, train)
-    return Trial(judge(made.artifact, kind, test), made.summary.seconds, len(made.summary.frontier))
+    """A fit of ours; a `Contestant` once the kind is given."""
+    result = timed_fit(kind, train)
+    return Trial(judge(result.artifact, kind, test), result.summary.seconds, len(result.summary.frontier))
 
 
-def at(trials: Sequence[Trial], target: float) -> list[TargetOutcome]:
+def outcomes_at(trials: Sequence[Trial], target: float) -> list[TargetOutcome]:
     """The outcomes of all trials at one target."""
     return [outcome for trial in trials for outcome in trial.outcomes if outcome.target == target]
 
 
 def coverage(trials: Sequence[Trial], target: float) -> float:
-    """Mean; a fit that certifies nothing counts as one that answers nothing."""
-    return statistics.fmean(outcome.coverage for outcome in at(trials, target))
+    """Mean; a fit whose target does not pass the gate counts as one that answers nothing."""
+    return statistics.fmean(outcome.coverage for outcome in outcomes_at(trials, target))
 
 
 def agreement(trials: Sequence[Trial], target: float) -> float | None:
     """Share of all answers that agree; None where there are none."""
-    outcomes = at(trials, target)
+    outcomes = outcomes_at(trials, target)
     answered = sum(outcome.answered for outcome in outcomes)
     return sum(outcome.agreed for outcome in outcomes) / answered if answered else None
 

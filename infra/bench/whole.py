@@ -1,4 +1,4 @@
-"""A kind of policy on the whole train split: cold and warm fits, what they take, and what they answer.
+"""Fits of one kind of policy on the whole train split: cold, warm, and the best threshold in hindsight.
 
 Cold is a fit from nothing. Warm is the refit that a stream brings: the same traces, from a policy that was
 fitted on five sixths of them. Each fit has a process of its own.
@@ -7,14 +7,17 @@ fitted on five sixths of them. Each fit has a process of its own.
 import time
 from dataclasses import dataclass
 
-from infra.bench.banking import Split
+import numpy as np
+from numpy.typing import NDArray
+
+from infra.bench.corpora import Split
 from infra.bench.draws import subsets
-from infra.bench.hindsight import best_coverages
 from infra.bench.kinds import Kind
-from infra.bench.process import run_alone
-from infra.bench.progress import print_progress
+from infra.bench.process import print_progress, run_alone
 from infra.bench.trial import TARGETS, Trial, judge, policy_of, timed_fit
 from models.artifact import Artifact
+from models.gate.candidate_metrics import oracle_threshold
+from models.policy import Policy
 
 STOCK_ITERATIONS = 30
 
@@ -26,7 +29,7 @@ class KindResult:
     Attributes:
         cold, warm: a trial for each run, which differ in seconds and memory alone; warm may be empty.
         stock: seconds of a scikit-learn fit in each run; may be empty.
-        best: coverage of the cold policy in hindsight, at each target.
+        best: coverage of the cold policy at its best threshold in hindsight, for each target.
     """
 
     cold: tuple[Trial, ...]
@@ -36,7 +39,7 @@ class KindResult:
 
 
 def measure_kind(kind: Kind, train: Split, test: Split, runs: int | None) -> KindResult:
-    """So many runs; one cold fit where that is None.
+    """Measure the kind `runs` times; `runs` None makes one cold fit only.
 
     Cold, warm and scikit-learn take turns, so that a machine that is busy for a while is busy for all.
 
@@ -44,27 +47,51 @@ def measure_kind(kind: Kind, train: Split, test: Split, runs: int | None) -> Kin
         MissingData: a fit is refused.
     """
     print_progress(f"{kind.name}: {len(train):,} traces")
-    artifact, trial = _made(kind, train, test)
+    artifact, trial = _fit_alone(kind, train, test)
     cold, warm, stock = [trial], [], []
     if runs is not None:
         (part,) = subsets(train, len(train) * 5 // 6, 1)
-        parent, _ = _made(kind, part, test)
+        parent, _ = _fit_alone(kind, part, test)
         for run in range(runs):
-            cold += [_made(kind, train, test)[1]] if run else []
-            warm.append(_made(kind, train, test, parent)[1])
-            stock.append(_stock(kind, train))
+            cold += [_fit_alone(kind, train, test)[1]] if run else []
+            warm.append(_fit_alone(kind, train, test, parent)[1])
+            stock.append(_stock_seconds(kind, train))
             print_progress(f"{kind.name}: run {run + 1} of {runs}, warm in {warm[-1].seconds:.1f} s")
     return KindResult(tuple(cold), tuple(warm), tuple(stock), best_coverages(artifact, kind, test, TARGETS))
 
 
-def _made(kind: Kind, train: Split, test: Split, parent: Artifact | None = None) -> tuple[Artifact, Trial]:
-    found = run_alone(timed_fit, kind, train, parent)
-    artifact = policy_of(found.result)
-    summary, outcomes = found.result.summary, judge(artifact, kind, test)
-    return artifact, Trial(outcomes, summary.seconds, len(summary.frontier), found.memory)
+def best_coverages(
+    artifact: Artifact, kind: Kind, test: Split, targets: tuple[float, ...]
+) -> tuple[float, ...]:
+    """Coverage at the best threshold in hindsight of this policy on these rows, for each target."""
+    policy = Policy.open(artifact.manifest, artifact.graph)
+    scores = policy.score(kind.rows(test))
+    agrees = np.array(policy.manifest.labels)[scores.label] == np.array(test.labels)
+    return tuple(widest_coverage(scores.score, agrees, target) for target in targets)
 
 
-def _stock(kind: Kind, train: Split) -> float:
+def widest_coverage(scores: NDArray[np.float32], agrees: NDArray[np.bool_], target: float) -> float:
+    """Largest share of the rows that one threshold answers with at least `target` agreement, labels known.
+
+    Args:
+        scores, agrees: [n], rows that may be answered score above 0.
+    """
+    allowed = scores > 0
+    _, share = oracle_threshold(scores[allowed], agrees[allowed], target)
+    return round(share * int(allowed.sum())) / len(scores)
+
+
+def _fit_alone(
+    kind: Kind, train: Split, test: Split, parent: Artifact | None = None
+) -> tuple[Artifact, Trial]:
+    """A fit in a process of its own, and how its policy does on the test rows."""
+    measured = run_alone(timed_fit, kind, train, parent)
+    artifact = policy_of(measured.result)
+    summary, outcomes = measured.result.summary, judge(artifact, kind, test)
+    return artifact, Trial(outcomes, summary.seconds, len(summary.frontier), measured.memory)
+
+
+def _stock_seconds(kind: Kind, train: Split) -> float:
     started = time.perf_counter()
     kind.stock(train, STOCK_ITERATIONS)
     return time.perf_counter() - started

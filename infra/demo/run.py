@@ -12,10 +12,9 @@ from contextlib import ExitStack, suppress
 import msgspec
 from confluent_kafka import Producer
 
-from infra.demo.scoreboard import Scoreboard
+from infra.demo.scoreboard import Scoreboard, TopicWatcher
 from infra.demo.shop import Shop
 from infra.demo.simulated_teacher import SimulatedTeacher
-from infra.demo.watching import TopicWatcher
 from infra.serve.status import TaskStatus, task_status
 from schemas.codec import REQUEST
 from schemas.config import Override, merged

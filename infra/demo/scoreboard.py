@@ -4,12 +4,18 @@ The demo knows the right answer to every message it made up, so it can tell the 
 deployment only estimates from its audits.
 """
 
+import threading
+import time
 from collections import Counter, deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from infra.serve.topic_client import Reader
+from schemas.codec import EVENT, LABEL, REPLY
 from schemas.events import Event, EventKind, PromotedDetails
 from schemas.messages import Label, Reply
+from streams.kafka.message import as_bytes
+from streams.settings import Settings
 
 RECENT = 500
 HEADLINES = frozenset(
@@ -131,3 +137,45 @@ class Scoreboard:
             "alarms": self.alarms,
             "first_answer_s": self.first_answer,
         }
+
+
+class TopicWatcher:
+    """Keeps the scoreboard up to date between `start` and `stop`. The board is this thread's to write."""
+
+    def __init__(self, settings: Settings, board: Scoreboard) -> None:
+        topics = settings.topics
+        self._board = board
+        self._labels = Reader(settings, topics.labels, from_start=True)
+        self._replies = Reader(settings, topics.replies, from_start=True)
+        self._events = Reader(settings, topics.events, from_start=True)
+        self._stopping = threading.Event()
+        self._began = time.monotonic()
+        self._thread = threading.Thread(target=self._watch, name="demo-watcher", daemon=True)
+
+    def __enter__(self) -> "TopicWatcher":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stopping.set()
+        self._thread.join()
+        for reader in (self._labels, self._replies, self._events):
+            reader.close()
+
+    def _watch(self) -> None:
+        ticked = 0
+        while not self._stopping.is_set():
+            second = time.monotonic() - self._began
+            self._look(second)
+            if int(second) > ticked:
+                ticked = int(second)
+                self._board.tick(ticked)
+        self._look(time.monotonic() - self._began)
+
+    def _look(self, second: float) -> None:
+        for message in self._labels.next(0.1):
+            self._board.label(LABEL.decode(as_bytes(message.value())), second)
+        for message in self._replies.next(0.0):
+            self._board.reply(REPLY.decode(as_bytes(message.value())))
+        for message in self._events.next(0.0):
+            self._board.event(EVENT.decode(as_bytes(message.value())))

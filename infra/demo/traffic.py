@@ -11,9 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from infra.demo.ambiguous import TWO_IN_ONE, VAGUE
 from infra.demo.intents import INTENTS, Phrasings
-from infra.demo.phrasing import CLOSINGS, OPENINGS, SHORTHAND, SLOTS
+from infra.demo.phrasing import CLOSINGS, OPENINGS, SHORTHAND, SLOTS, TWO_IN_ONE, VAGUE
 
 LABELS: Final = tuple(INTENTS)
 

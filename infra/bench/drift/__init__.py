@@ -1,1 +1,1 @@
-"""What drift does to the whole system on a real Kafka and Redis, with audits and without them."""
+"""Effects of drift on the whole system, on a real Kafka and Redis, with audits and without them."""

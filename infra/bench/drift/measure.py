@@ -1,4 +1,4 @@
-"""`bench drift`: the whole system on Banking77, certified, then drifting in three ways; with audits, without.
+"""`bench drift`: the whole system on Banking77 in three kinds of drift, with audits and without.
 
 Each request is asked once, at a steady pace, on a real Kafka and Redis. Run by run the order of the rows, and
 which intents drift, are those of another seed.
@@ -7,13 +7,12 @@ which intents drift, are those of another seed.
 from collections.abc import Sequence
 from pathlib import Path
 
-from infra.bench.banking import Split, read
-from infra.bench.drift.analysis import drift_figures, sentences
-from infra.bench.drift.finding import DriftFigures
+from infra.bench.corpora import Split, whole_banking77
+from infra.bench.drift.analysis import DriftFigures, drift_figures, event_lines
+from infra.bench.drift.report import AuditsOnOff, section
 from infra.bench.drift.run import AUDIT_RATE, run
 from infra.bench.drift.scenarios import DRIFTS
-from infra.bench.drift.shown import AuditsOnOff, section
-from infra.bench.progress import print_progress
+from infra.bench.process import print_progress
 from infra.bench.report import Report, report
 from infra.bench.request import BenchRequest
 from infra.bench.servers import servers
@@ -24,22 +23,22 @@ DRIFTED = 5_500
 """Place of the first drifted request."""
 
 
-def measure(order: BenchRequest) -> Report:
+def measure(request: BenchRequest) -> Report:
     """Raises:
-    InvalidFile, MissingData: see `infra.bench.banking.read`; or there is no such drift.
-    LocalServerError, StreamsError: a server does not start, or the system does not get on.
+    InvalidFile, MissingData: see `whole_banking77`; or there is no such drift.
+    LocalServerError, StreamsError: a server does not start, or the system stalls.
     """
-    folder = Path(order.folder)
-    data, names = read(folder, "train").joined(read(folder, "test")), chosen_scenarios(order.only)
+    folder = Path(request.folder)
+    data, names = whole_banking77(folder), chosen_scenarios(request.only)
     with servers() as settings:
-        runs = range(1, order.runs + 1)
-        pairs = {name: [_pair(settings, data, name, seed) for seed in runs] for name in names}
-    sections = [section(name, found) for name, found in pairs.items()]
+        seeds = range(1, request.runs + 1)
+        pairs = {name: [_run_pair(settings, data, name, seed) for seed in seeds] for name in names}
+    sections = [section(name, runs) for name, runs in pairs.items()]
     return report([each for _, figures in sections for each in figures], [table for table, _ in sections])
 
 
 def chosen_scenarios(names: Sequence[str]) -> list[str]:
-    """The drifts of these names, all where there is none.
+    """The kinds of drift of these names; all where no name is given.
 
     Raises:
         MissingData: there is no such drift.
@@ -49,14 +48,14 @@ def chosen_scenarios(names: Sequence[str]) -> list[str]:
     return [name for name in DRIFTS if not names or name in names]
 
 
-def _pair(settings: Settings, data: Split, name: str, seed: int) -> AuditsOnOff:
+def _run_pair(settings: Settings, data: Split, name: str, seed: int) -> AuditsOnOff:
     stream = DRIFTS[name](data, seed, DRIFTED)
 
-    def measured(audits: str, rate: float) -> DriftFigures:
+    def run_with(audits: str, rate: float) -> DriftFigures:
         print_progress(f"{name}, run {seed}, audits {audits}:")
         record = run(settings, data, stream, rate)
-        for sentence in sentences(stream, record):
-            print_progress(f"  {sentence}")
+        for line in event_lines(stream, record):
+            print_progress(f"  {line}")
         return drift_figures(stream, record)
 
-    return AuditsOnOff(measured("on", AUDIT_RATE), measured("off", 0.0))
+    return AuditsOnOff(run_with("on", AUDIT_RATE), run_with("off", 0.0))

@@ -1,7 +1,7 @@
-"""One run of the whole system over one stream, exactly once: what its topics hold when all is answered.
+"""Run of the whole system over one stream, exactly once; its record is what the topics hold at the end.
 
 A worker routes, learns and certifies, another one trains; the teacher and the client are outside. The config
-is one that an operator might set, and stays as it is.
+is one that an operator might set, and does not change.
 """
 
 import time
@@ -13,8 +13,8 @@ from tempfile import TemporaryDirectory
 from types import MappingProxyType
 from typing import Any
 
-from infra.bench.banking import Split
-from infra.bench.drift.stream import TASK, Stream, place_of, requests
+from infra.bench.corpora import Split
+from infra.bench.drift.scenarios import TASK, Stream, place_of, stream_requests
 from infra.bench.servers import topics_removed
 from infra.harness.client import Conversation
 from infra.harness.deployment import Deployment, fresh_prefix
@@ -39,19 +39,19 @@ CONFIG: Mapping[str, Any] = MappingProxyType(
         "refit": {"at_least": 1_000, "growth": 3.0},
     }
 )
-"""A first version of 1,000 traces, and without cause no other until there are 3,000 more.
+"""A first version of 1,000 traces; without an alarm the next comes when there are 3,000 more.
 
-The stream is short: without the reserve it would not hold the audits that prove the promise.
+The stream is short: without the reserve it would not hold the audits that prove the target.
 """
 
-_ANSWERED = 120.0
-_QUIET = 2.0
-"""For the last audits to be folded; what is later still is left out."""
+_LABELS_TIMEOUT_S = 120.0
+_SETTLE_S = 2.0
+"""For the last audits to be folded; events that come later are left out."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunRecord:
-    """What the topics hold.
+    """Labels and events of one run, from its topics.
 
     Attributes:
         labels: one for each request.
@@ -64,14 +64,14 @@ class RunRecord:
 
 def run(servers: Settings, data: Split, stream: Stream, audit_rate: float) -> RunRecord:
     """Raises:
-    LocalServerError, StreamsError: the system does not start, or does not get on.
+    LocalServerError, StreamsError: the system does not start, or stalls.
     """
     with _deployed(servers) as deployment:
         deployment.configure(TASK, **CONFIG, audit_rate=audit_rate)
         deployment.worker("route", "learn", "certify")
         deployment.worker("trainer")
         with OutsideTeacher(deployment, lambda deferral: _reply(stream, deferral)):
-            labels = _asked(deployment, data, stream)
+            labels = _ask_all(deployment, data, stream)
         deployment.stop()
         return RunRecord(labels, _events(deployment))
 
@@ -89,27 +89,29 @@ def _deployed(servers: Settings) -> Iterator[Deployment]:
 
 def _reply(stream: Stream, deferral: Deferral) -> Reply:
     place = place_of(deferral.request.id)
-    return Reply(deferral, stream.said[place], stream.teacher(place))
+    return Reply(deferral, stream.answers[place], stream.teacher(place))
 
 
-def _asked(deployment: Deployment, data: Split, stream: Stream) -> tuple[Label, ...]:
-    """The labels of all requests, once what followed from them has had its time."""
+def _ask_all(deployment: Deployment, data: Split, stream: Stream) -> tuple[Label, ...]:
+    """Send all requests; returns their labels, once the events that follow have had time to come."""
     with closing(Conversation(deployment)) as conversation:
-        for _ in conversation.paced(list(requests(stream, data)), PACE):
+        for _ in conversation.paced(list(stream_requests(stream, data)), PACE):
             pass
         wait_until(
             lambda: not conversation.collect() and len(conversation.labels) >= len(stream),
-            _ANSWERED,
+            _LABELS_TIMEOUT_S,
             f"a label for each of {len(stream)} requests",
         )
-        time.sleep(_QUIET)
+        time.sleep(_SETTLE_S)
         conversation.collect()
         if len(conversation.labels) != len(stream):
-            raise Stalled(f"{len(conversation.labels)} labels came for {len(stream)} requests")
+            raise Stalled(
+                f"a request got several labels: {len(conversation.labels)} labels for {len(stream)} requests"
+            )
         return tuple(conversation.labels)
 
 
 def _events(deployment: Deployment) -> tuple[Event, ...]:
     with closing(Reader(deployment.settings, deployment.topics.events, from_start=True)) as reader:
-        found = [EVENT.decode(message.value()) for message in reader.to_end()]
-    return tuple(sorted((event for event in found if event.task == TASK), key=lambda event: event.at))
+        events = [EVENT.decode(message.value()) for message in reader.to_end()]
+    return tuple(sorted((event for event in events if event.task == TASK), key=lambda event: event.at))

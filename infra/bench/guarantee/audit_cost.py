@@ -1,14 +1,18 @@
-"""What audits cost and what they buy: for each audit rate, how long a proof takes and how long an alarm."""
+"""Cost of audits: for each audit rate, the teacher calls it takes, and the hours to certify and to alarm."""
 
 from dataclasses import dataclass
 
-from infra.bench.guarantee import certificate
-from infra.bench.guarantee.alarm import AlarmStreams
-from infra.bench.guarantee.alarming import FALLS, delay
-from infra.bench.guarantee.certifying import AUDITS, streams
+from infra.bench.guarantee.alarm import FALLS, AlarmStreams, alarm_delay
+from infra.bench.guarantee.certificate import (
+    AUDITS,
+    certificate_rule,
+    fewest_audits,
+    first_proof,
+    median_audits,
+    simulate_streams,
+)
 from infra.bench.guarantee.promise import Generator, Promise, Section, format_count
-from infra.bench.report import Figure, figure
-from infra.bench.tables import Table, share
+from infra.bench.report import Figure, Table, figure, format_share
 from models.certificate import budget_share
 
 REQUESTS, COVERAGE = 1_000_000, 0.8
@@ -36,36 +40,46 @@ class AuditCost:
 
 
 def audit_cost(rate: float, proof: float, alarm: float) -> AuditCost:
-    """Args:
-    proof, alarm: audits that they take.
+    """A day at this rate.
+
+    Args:
+        proof, alarm: audits that they take.
     """
     audits = REQUESTS * COVERAGE * rate
     return AuditCost(rate, audits, COVERAGE * (1.0 - rate), 24 * proof / audits, 24 * alarm / audits)
 
 
 def section(count: int, promise: Promise, generator: Generator) -> Section:
-    """From the medians of `count` streams."""
-    rule = certificate.fewest(certificate.certificate, promise.target, budget_share(promise.delta, 1), AUDITS)
-    proof = certificate.median(certificate.first_proof(streams(TRUTH, count, generator), rule))
-    alarm = delay(FALL, AlarmStreams.over(count, promise.target, promise.run_length), generator).median
-    found = [audit_cost(rate, proof, alarm) for rate in RATES]
+    """Table and figures from the medians of `count` streams."""
+    delta = budget_share(promise.delta, 1)
+    fewest = fewest_audits(certificate_rule, promise.target, delta, AUDITS)
+    proof = median_audits(first_proof(simulate_streams(TRUTH, count, generator), fewest))
+    streams = AlarmStreams.begin(count, promise.target, promise.run_length)
+    alarm = alarm_delay(FALL, streams, generator).median
+    costs = [audit_cost(rate, proof, alarm) for rate in RATES]
     title = (
-        f"A day of {REQUESTS:,} requests, {COVERAGE:.0%} of them answered. In the median a first version at "
-        f"{TRUTH:g} is certified for {promise.target:g} (delta {budget_share(promise.delta, 1):g}) after "
+        f"A day of {REQUESTS:,} requests, {COVERAGE:.0%} of them answered. In the median a first version of "
+        f"agreement {TRUTH:g} is certified for {promise.target:g} (delta {delta:g}) after "
         f"{format_count(proof)} audits, and a fall to {FALL:g} raises the alarm after {format_count(alarm)}"
     )
     columns = ("audit rate", "audits a day", "teacher not asked", "hours to certify", "hours to the alarm")
     rows = [
-        (f"{s.rate:.1%}", format_count(s.audits), share(s.saved), f"{s.to_proof:.2f}", f"{s.to_alarm:.2f}")
-        for s in found
+        (
+            f"{cost.rate:.1%}",
+            format_count(cost.audits),
+            format_share(cost.saved),
+            f"{cost.to_proof:.2f}",
+            f"{cost.to_alarm:.2f}",
+        )
+        for cost in costs
     ]
-    return Table(title, columns, tuple(rows)), [each for s in found for each in _figures(s)]
+    return Table(title, columns, tuple(rows)), [each for cost in costs for each in _figures(cost)]
 
 
-def _figures(s: AuditCost) -> list[Figure]:
+def _figures(cost: AuditCost) -> list[Figure]:
     return [
-        figure(f"audit rate {s.rate:.1%}: audits", [s.audits], "a day"),
-        figure(f"audit rate {s.rate:.1%}: teacher not asked", [s.saved], "share of requests"),
-        figure(f"audit rate {s.rate:.1%}: to certify", [s.to_proof], "hours"),
-        figure(f"audit rate {s.rate:.1%}: to the alarm", [s.to_alarm], "hours"),
+        figure(f"audit rate {cost.rate:.1%}: audits", [cost.audits], "a day"),
+        figure(f"audit rate {cost.rate:.1%}: teacher not asked", [cost.saved], "share of requests"),
+        figure(f"audit rate {cost.rate:.1%}: to certify", [cost.to_proof], "hours"),
+        figure(f"audit rate {cost.rate:.1%}: to the alarm", [cost.to_alarm], "hours"),
     ]

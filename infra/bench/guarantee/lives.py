@@ -1,19 +1,24 @@
-"""Whole lives of a task: refits, promotions, drift, alarms and rollbacks, by the system's own rules.
+"""Simulated lives of a task: refits, promotions, drift, alarms and rollbacks, by the system's own rules.
 
-What is asked: was a version ever shown as certified while the teacher agreed with less than the target of
+The question: was a version ever shown as certified while the teacher agreed with less than the target of
 what that version had answered? Versions share the error budget. An alarm restores the newest earlier version
-whose own certificate still stands, else a refit goes live. The gate is a bad one: half of what it lets
-through is a little below the target.
+that is still certified, else a refit goes live. The gate is a bad one: half of what passes it is a little
+below the target.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from infra.bench.guarantee import certificate
+from infra.bench.guarantee.certificate import (
+    CERTIFICATE,
+    Rule,
+    certificate_rule,
+    clopper_pearson_rule,
+    fewest_audits,
+)
 from infra.bench.guarantee.promise import Generator, Promise, Section
-from infra.bench.report import figure
-from infra.bench.tables import Table, share
+from infra.bench.report import Table, figure, format_share
 from models.certificate import Alarm, budget_share
 
 LIFE = 4000
@@ -23,7 +28,6 @@ RATE = 0.02
 WORSE, NEAR = 0.5, 0.2
 DEPTHS = (0.01, 0.15)
 
-CERTIFICATE = "certificate"
 HIGHEST = "the certificate's highest bound so far"
 PEEKED = "Clopper-Pearson at delta for each version"
 RULES = (CERTIFICATE, HIGHEST, PEEKED)
@@ -37,7 +41,7 @@ class SimulatedDrift:
     length: int
     depth: float
 
-    def harm(self, fitted: int, now: int) -> float:
+    def loss(self, fitted: int, now: int) -> float:
         if now < self.begin or fitted >= self.begin:
             return 0.0
         return self.depth * min(1.0, (now - self.begin + 1) / self.length)
@@ -45,7 +49,7 @@ class SimulatedDrift:
 
 @dataclass(slots=True)
 class SimulatedVersion:
-    """What a version has answered, and what is known of it.
+    """A version: what it has answered, and its audits.
 
     Attributes:
         number: 1 for the task's first.
@@ -53,7 +57,7 @@ class SimulatedVersion:
         first: its agreement before any drift.
         answered, agreements: its requests, and on how many the teacher agrees, asked or not.
         audits, misses: those of them that were asked about, and the disagreements among these.
-        once: its certificate has been shown before.
+        was_certified: it has been certified before.
     """
 
     number: int
@@ -64,43 +68,44 @@ class SimulatedVersion:
     agreements: int = 0
     audits: int = 0
     misses: int = 0
-    once: bool = False
+    was_certified: bool = False
 
     def answer(self, agreement: float, generator: Generator) -> None:
-        """Answer requests up to the next that is audited, that one too."""
-        unseen = int(generator.geometric(RATE)) - 1
+        """Answer requests up to and including the next one that is audited."""
+        unaudited = int(generator.geometric(RATE)) - 1
         agreed = bool(generator.random() < agreement)
-        self.answered += unseen + 1
-        self.agreements += int(generator.binomial(unseen, agreement)) + agreed
+        self.answered += unaudited + 1
+        self.agreements += int(generator.binomial(unaudited, agreement)) + agreed
         self.audits += 1
         self.misses += not agreed
         self.alarm = self.alarm.after(agreed)
 
-    def proven(self, proves: certificate.Proves, target: float, delta: float) -> bool:
-        rule = certificate.fewest(proves, target, delta, LIFE)
-        return self.misses < len(rule) and self.audits >= int(rule[self.misses])
+    def proves(self, rule: Rule, target: float, delta: float) -> bool:
+        """Whether its audits prove the target by this rule."""
+        fewest = fewest_audits(rule, target, delta, LIFE)
+        return self.misses < len(fewest) and self.audits >= int(fewest[self.misses])
 
-    def certified(self, promise: Promise) -> bool:
-        return self.proven(certificate.certificate, promise.target, budget_share(promise.delta, self.number))
+    def is_certified(self, promise: Promise) -> bool:
+        return self.proves(certificate_rule, promise.target, budget_share(promise.delta, self.number))
 
-    def shown(self, promise: Promise) -> list[str]:
+    def certifying_rules(self, promise: Promise) -> list[str]:
         """The rules by which it is certified just now."""
-        stands = self.certified(promise)
-        self.once |= stands
-        by = {
-            CERTIFICATE: stands,
-            HIGHEST: self.once,
-            PEEKED: self.proven(certificate.clopper_pearson, promise.target, promise.delta),
+        certified = self.is_certified(promise)
+        self.was_certified |= certified
+        by_rule = {
+            CERTIFICATE: certified,
+            HIGHEST: self.was_certified,
+            PEEKED: self.proves(clopper_pearson_rule, promise.target, promise.delta),
         }
-        return [rule for rule, shows in by.items() if shows]
+        return [rule for rule, certifies in by_rule.items() if certifies]
 
 
 class SimulatedTask:
     """One task, from its first version on.
 
     Attributes:
-        wrong: rules by which a version was shown as certified while it was below the target.
-        certified: audits after which the live version was shown with a certificate.
+        wrong: rules by which a version was certified while it was below the target.
+        certified: audits after which the live version was certified.
         versions, alarms, rollbacks: how many there were.
     """
 
@@ -110,47 +115,47 @@ class SimulatedTask:
         self._earlier: list[SimulatedVersion] = []
         self.wrong: set[str] = set()
         self.certified, self.versions, self.alarms, self.rollbacks = 0, 0, 0, 0
-        self._live = self._refitted(0)
+        self._live = self._refit(0)
 
-    def live(self) -> None:
-        """A life of `LIFE` audits."""
+    def run(self) -> None:
+        """Go through `LIFE` audits."""
         for now in range(LIFE):
             self._audit(now)
             if self._live.alarm.raised:
-                self._alarmed(now)
+                self._respond_to_alarm(now)
             elif self._generator.random() < 1 / TO_PROMOTION:
                 self._earlier.append(self._live)
-                self._live = self._refitted(now)
+                self._live = self._refit(now)
 
     def _audit(self, now: int) -> None:
         version = self._live
-        harm = sum(drift.harm(version.fitted, now) for drift in self._drifts)
-        version.answer(max(0.0, version.first - harm), self._generator)
-        shown = version.shown(self._promise)
-        self.certified += CERTIFICATE in shown
+        loss = sum(drift.loss(version.fitted, now) for drift in self._drifts)
+        version.answer(max(0.0, version.first - loss), self._generator)
+        rules = version.certifying_rules(self._promise)
+        self.certified += CERTIFICATE in rules
         if version.agreements < self._promise.target * version.answered:
-            self.wrong.update(shown)
+            self.wrong.update(rules)
 
-    def _alarmed(self, now: int) -> None:
+    def _respond_to_alarm(self, now: int) -> None:
         self.alarms += 1
         while self._earlier:
             version = self._earlier.pop()
-            if version.certified(self._promise):
+            if version.is_certified(self._promise):
                 version.alarm = Alarm.quiet(self._promise.target, self._promise.run_length)
                 self._live = version
                 self.rollbacks += 1
                 return
-        self._live = self._refitted(now)
+        self._live = self._refit(now)
 
-    def _refitted(self, now: int) -> SimulatedVersion:
+    def _refit(self, now: int) -> SimulatedVersion:
         """A new version; half of them are below the target from the start."""
         self.versions += 1
         promise, generator = self._promise, self._generator
-        slack = 1.0 - promise.target
+        room = 1.0 - promise.target
         worse = generator.random() < WORSE
-        room = generator.uniform(-NEAR * slack, 0.0) if worse else generator.uniform(0.0, 0.9 * slack)
+        above = generator.uniform(-NEAR * room, 0.0) if worse else generator.uniform(0.0, 0.9 * room)
         alarm = Alarm.quiet(promise.target, promise.run_length)
-        return SimulatedVersion(self.versions, now, promise.target + room, alarm)
+        return SimulatedVersion(self.versions, now, promise.target + above, alarm)
 
 
 def _drifts(generator: Generator) -> list[SimulatedDrift]:
@@ -162,17 +167,17 @@ def _drifts(generator: Generator) -> list[SimulatedDrift]:
     ]
 
 
-def lives(count: int, promise: Promise, generator: Generator) -> list[SimulatedTask]:
-    """So many lives, lived to their end."""
+def simulate_lives(count: int, promise: Promise, generator: Generator) -> list[SimulatedTask]:
+    """`count` tasks, each at the end of its life."""
     tasks = [SimulatedTask(promise, each) for each in generator.spawn(count)]
     for task in tasks:
-        task.live()
+        task.run()
     return tasks
 
 
 def section(count: int, promise: Promise, generator: Generator) -> Section:
-    """`count` lives, and by which rules they were shown what was not so."""
-    tasks = lives(count, promise, generator)
+    """Table and figures of `count` lives: the share in which each rule certified falsely."""
+    tasks = simulate_lives(count, promise, generator)
     wrong = {rule: sum(rule in task.wrong for task in tasks) / count for rule in RULES}
     versions, alarms, rollbacks = np.mean(
         [(each.versions, each.alarms, each.rollbacks) for each in tasks], axis=0
@@ -182,12 +187,12 @@ def section(count: int, promise: Promise, generator: Generator) -> Section:
         f"{versions:.1f} versions, {alarms:.1f} alarms, {rollbacks:.1f} rollbacks. Share of lives in which a "
         f"version was shown as certified while below {promise.target:g} (at most {promise.delta:g} may)"
     )
-    rows = tuple((rule, share(found)) for rule, found in wrong.items())
+    rows = tuple((rule, format_share(share)) for rule, share in wrong.items())
     name = "lives with a false certificate"
     figures = [
         figure(name, [wrong[CERTIFICATE]], "share", reference, [wrong[reference]])
         for reference in (HIGHEST, PEEKED)
     ]
-    shown = sum(each.certified for each in tasks) / (count * LIFE)
-    figures.append(figure("lives: audits after which a certificate stood", [shown], "share"))
-    return Table(title, ("shown by", "wrong"), rows), figures
+    certified = sum(each.certified for each in tasks) / (count * LIFE)
+    figures.append(figure("lives: audits after which the live version was certified", [certified], "share"))
+    return Table(title, ("certified by", "lives with a false certificate"), rows), figures

@@ -1,11 +1,10 @@
-"""What is promised in the simulations, and what each part of them finds out."""
+"""The promise that the simulations test, and the section of the report that each of them makes."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from infra.bench.report import Figure
-from infra.bench.tables import Table
+from infra.bench.report import Figure, Table
 
 Generator = np.random.Generator
 Section = tuple[Table, list[Figure]]
@@ -24,5 +23,5 @@ class Promise:
 
 
 def format_count(value: float) -> str:
-    """A count as it is written in a table; a dash where it was not reached."""
+    """A count as a table shows it; a dash where it was not reached."""
     return f"{value:,.0f}" if np.isfinite(value) else "-"

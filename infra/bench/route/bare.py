@@ -1,4 +1,4 @@
-"""The least that anyone can do: consume, produce the value, commit both in a transaction every 100 ms.
+"""Bare Kafka loop, the least that exactly once takes: consume, produce, commit both every 100 ms.
 
     python -m infra.bench.route.bare
 
@@ -29,15 +29,15 @@ def run(settings: Settings) -> None:
     consumer.subscribe([topic])
     while not stopping.is_set():
         producer.begin_transaction()
-        last = _passed_on(consumer, producer, settings.topics.labels)
+        last = _forward(consumer, producer, settings.topics.labels)
         offsets = [TopicPartition(topic, partition, offset + 1) for partition, offset in last.items()]
         producer.send_offsets_to_transaction(offsets, consumer.consumer_group_metadata())
         producer.commit_transaction()
     consumer.close()
 
 
-def _passed_on(consumer: Consumer, producer: Producer, output: str) -> dict[int, int]:
-    """Pass messages on for one commit interval; the last offset of each partition."""
+def _forward(consumer: Consumer, producer: Producer, output: str) -> dict[int, int]:
+    """Forward messages for one commit interval; returns the last offset of each partition."""
     last: dict[int, int] = {}
     until = time.monotonic() + _COMMIT_INTERVAL
     while time.monotonic() < until:

@@ -1,4 +1,4 @@
-"""Who is measured: a worker of ours, the bare loop, stock Faust; each a process of its own, one at a time."""
+"""Contestants: a worker of ours, the bare loop, stock Faust; each a process of its own, one at a time."""
 
 import os
 import subprocess
@@ -16,15 +16,15 @@ from infra.harness.worker import environment
 from streams.kafka.clients import admin_options
 from streams.settings import Settings
 
-_STOP = 30.0
-_PROMPTLY = 15.0
-_LAST_WORDS = 2_000
+_STOP_S = 30.0
+_TIMEOUT_S = 15.0
+_LOG_TAIL = 2_000
 
 
 @dataclass(frozen=True, slots=True)
 class Contestant:
     """Attributes:
-    name: in figures, and of its consumer group after the prefix.
+    name: in progress lines, and of its consumer group after the prefix.
     module: what `python -m` runs.
     arguments: given to it.
     """
@@ -39,29 +39,29 @@ BARE = Contestant("bare", "infra.bench.route.bare")
 STOCK_FAUST = Contestant("faust", "infra.bench.route.stock_faust")
 
 
-def pace(contestant: Contestant, settings: Settings, waiting: int) -> Pace:
-    """Start it on the prepared topics, measure it, stop it, and forget how far it came.
+def measure_pace(contestant: Contestant, settings: Settings, waiting: int) -> Pace:
+    """Start it on the prepared topics, measure it, stop it, and delete its consumer group.
 
     Args:
         waiting: requests in the topic.
 
     Raises:
-        Stalled: it ended or stood still; with its last words.
+        Stalled: it ended or committed nothing; with the end of its log.
     """
     group = f"{settings.prefix}.{contestant.name}"
     with tempfile.TemporaryFile() as log, _running(contestant, settings, log.fileno()) as process:
         meter = Meter(settings, settings.topics.requests, group, process)
         try:
-            measured = meter.pace(waiting)
+            pace = meter.pace(waiting)
         except Stalled as error:
             size = os.fstat(log.fileno()).st_size
-            words = os.pread(log.fileno(), _LAST_WORDS, max(0, size - _LAST_WORDS))
-            raise Stalled(f"{error}\n{words.decode(errors='replace')}") from error
+            tail = os.pread(log.fileno(), _LOG_TAIL, max(0, size - _LOG_TAIL))
+            raise Stalled(f"{error}\n{tail.decode(errors='replace')}") from error
         finally:
             meter.close()
     admin = AdminClient(admin_options(settings))
-    admin.delete_consumer_groups([group], request_timeout=_PROMPTLY)[group].result(_PROMPTLY)
-    return measured
+    admin.delete_consumer_groups([group], request_timeout=_TIMEOUT_S)[group].result(_TIMEOUT_S)
+    return pace
 
 
 @contextmanager
@@ -77,7 +77,7 @@ def _running(contestant: Contestant, settings: Settings, log: int) -> Iterator[s
     finally:
         process.terminate()
         try:
-            process.wait(_STOP)
+            process.wait(_STOP_S)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()

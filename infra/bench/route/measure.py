@@ -10,13 +10,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from infra.bench.kinds import KINDS, Kind
-from infra.bench.progress import print_progress
+from infra.bench.process import print_progress
 from infra.bench.report import Figure, Report, figure, report
 from infra.bench.request import BenchRequest
-from infra.bench.route.contestants import BARE, STOCK_FAUST, UNDERSTUDY, pace
-from infra.bench.route.corpus import RoutingCorpus, corpus
-from infra.bench.route.meter import Pace
-from infra.bench.route.workload import TARGET, prepare
+from infra.bench.route.contestants import BARE, STOCK_FAUST, UNDERSTUDY, measure_pace
+from infra.bench.route.meter import Pace, require_psutil
+from infra.bench.route.workload import TARGET, RoutingCorpus, prepare, routing_corpus
 from infra.bench.servers import servers, topics_removed
 from streams.settings import Settings
 
@@ -28,22 +27,24 @@ REFERENCES = {
 _MESSAGES = 400_000
 
 
-def measure(order: BenchRequest) -> Report:
+def measure(request: BenchRequest) -> Report:
     """Raises:
-    InvalidFile, MissingData: see `infra.bench.route.corpus` and `infra.bench.trial.policy_of`.
-    LocalServerError, StreamsError: a server does not start, or a contestant does not get on.
+    InvalidFile, MissingData: see `infra.bench.route.workload` and `infra.bench.trial.policy_of`.
+    MissingLibrary: psutil is not installed.
+    LocalServerError, StreamsError: a server does not start, or a contestant stalls.
     """
-    data = corpus(Path(order.folder))
+    require_psutil()
+    data = routing_corpus(Path(request.folder))
     with servers() as settings:
-        return report([found for kind in KINDS for found in _of(kind, settings, data, order.runs)])
+        return report([each for kind in KINDS for each in _measure_kind(kind, settings, data, request.runs)])
 
 
 def figures(kind: str, worker: Sequence[Pace], references: Mapping[str, Sequence[Pace]]) -> list[Figure]:
-    """Rate and CPU of the worker's runs, beside those of every reference, which are named by the keys."""
+    """Rate and CPU of the worker's runs next to those of every reference, which the keys name."""
     return [
-        found
+        each
         for reference, paces in references.items()
-        for found in (
+        for each in (
             figure(
                 f"{kind}: routed",
                 [pace.rate for pace in worker],
@@ -62,19 +63,19 @@ def figures(kind: str, worker: Sequence[Pace], references: Mapping[str, Sequence
     ]
 
 
-def _of(kind: Kind, servers: Settings, data: RoutingCorpus, runs: int) -> list[Figure]:
+def _measure_kind(kind: Kind, servers: Settings, data: RoutingCorpus, runs: int) -> list[Figure]:
     settings = servers.model_copy(update={"prefix": f"{servers.prefix}-bench-{secrets.token_hex(4)}"})
     contestants = (UNDERSTUDY, *REFERENCES)
     with topics_removed(settings):
-        answered = prepare(settings, kind, data, _MESSAGES)
+        coverage = prepare(settings, kind, data, _MESSAGES)
         paces: dict[str, list[Pace]] = {contestant.name: [] for contestant in contestants}
         for run in range(runs):
             for contestant in contestants:
-                found = pace(contestant, settings, _MESSAGES)
-                paces[contestant.name].append(found)
-                print_progress(f"{kind.name}, run {run + 1}, {contestant.name}: {found}")
+                pace = measure_pace(contestant, settings, _MESSAGES)
+                paces[contestant.name].append(pace)
+                print_progress(f"{kind.name}, run {run + 1}, {contestant.name}: {pace}")
     references = {name: paces[contestant.name] for contestant, name in REFERENCES.items()}
     return [
         *figures(kind.name, paces[UNDERSTUDY.name], references),
-        figure(f"{kind.name}: answered at {TARGET}, {data.name}", [answered], "share"),
+        figure(f"{kind.name}: answered at {TARGET}, {data.name}", [coverage], "share"),
     ]

@@ -1,7 +1,7 @@
-"""How fast a process works through a topic, seen from outside: its group's commits, and the CPU it has used.
+"""Meter of a process's pace through a topic, read from outside: its group's commits, and the CPU it has used.
 
-All contestants commit as they go, so one ruler fits all and none of them is slowed by measuring itself. CPU
-is that of the whole process, user and system, all threads.
+All contestants commit as they go, so one meter fits all and none of them is slowed by measuring itself. CPU
+is that of the whole process, user and system, all threads; psutil reads it, which the extra `bench` installs.
 """
 
 import subprocess
@@ -9,28 +9,33 @@ import time
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-import psutil  # type: ignore[import-untyped]
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
+from infra.errors import MissingLibrary
 from infra.harness.waiting import Stalled
 from streams.kafka.clients import consumer_options
 from streams.settings import Settings
 
+try:
+    import psutil  # type: ignore[import-untyped]
+except ModuleNotFoundError:
+    psutil = None
+
 WARM_UP: Final = 30_000
-"""Messages, or `WARM_UP_SECONDS` for those who are slow."""
+"""Messages before the measurement begins; slow contestants get `WARM_UP_SECONDS` instead."""
 WARM_UP_SECONDS: Final = 3.0
 LONGEST: Final = 5.0
-"""Seconds that a measurement lasts, or until all but a twentieth is done."""
+"""Seconds that a measurement lasts at most; it ends earlier when all but a twentieth is done."""
 
-_SETTLING: Final = (KafkaError.NOT_COORDINATOR, KafkaError.COORDINATOR_LOAD_IN_PROGRESS)
-"""A broker's answers about groups shortly after its start."""
-_LOOK = 0.02
-_START = 60.0
-_PROMPTLY = 10.0
+_STARTUP_ERRORS: Final = (KafkaError.NOT_COORDINATOR, KafkaError.COORDINATOR_LOAD_IN_PROGRESS)
+"""Errors that a broker returns about groups shortly after its start."""
+_POLL_S = 0.02
+_STALL_S = 60.0
+_TIMEOUT_S = 10.0
 
 
 class Mark(NamedTuple):
-    """How things stand: seconds on a steady clock, CPU seconds used so far, messages committed so far."""
+    """One reading: seconds on a steady clock, CPU seconds used so far, messages committed so far."""
 
     at: float
     cpu: float
@@ -53,18 +58,31 @@ class Pace:
         return cls(messages / (end.at - begin.at), (end.cpu - begin.cpu) / messages * 1e6)
 
 
+def require_psutil() -> None:
+    """Raises MissingLibrary: psutil is not installed."""
+    if psutil is None:
+        raise MissingLibrary(
+            "the package psutil is not installed, so CPU can't be measured: pip install 'understudy[bench]'"
+        )
+
+
 class Meter:
-    """Watches one process work through `topic` as the only member of `group`."""
+    """Measures one process that works through `topic` as the only member of `group`.
+
+    Raises:
+        MissingLibrary: psutil is not installed.
+    """
 
     def __init__(self, settings: Settings, topic: str, group: str, process: subprocess.Popen[bytes]) -> None:
-        # Uncommitted: a look never waits for the open transaction, and sees what is committed all the same.
+        require_psutil()
+        # Uncommitted: a reading never waits for the open transaction, and sees the commits all the same.
         self._consumer = Consumer(
             {**consumer_options(settings, group), "isolation.level": "read_uncommitted"}
         )
-        self._name = group
+        self._group = group
         self._process = process
         self._usage = psutil.Process(process.pid)
-        partitions = self._consumer.list_topics(topic, _PROMPTLY).topics[topic].partitions
+        partitions = self._consumer.list_topics(topic, _TIMEOUT_S).topics[topic].partitions
         self._partitions = [TopicPartition(topic, number) for number in partitions]
 
     def pace(self, waiting: int) -> Pace:
@@ -76,29 +94,29 @@ class Meter:
         Raises:
             Stalled: the process ended, or committed nothing for a minute.
         """
-        first = self._mark_at(1, _START)
-        begin = self._mark_at(first.messages + WARM_UP, WARM_UP_SECONDS)
-        end = self._mark_at(waiting - waiting // 20, LONGEST)
+        first = self._mark_after(1, _STALL_S)
+        begin = self._mark_after(first.messages + WARM_UP, WARM_UP_SECONDS)
+        end = self._mark_after(waiting - waiting // 20, LONGEST)
         if end.messages <= begin.messages:
-            raise Stalled(f"{self._name} committed nothing in {LONGEST:.0f} s")
+            raise Stalled(f"{self._group} committed nothing in {LONGEST:.0f} s")
         return Pace.between(begin, end)
 
     def close(self) -> None:
         self._consumer.close()
 
-    def _mark_at(self, messages: int, seconds: float) -> Mark:
-        """The first commit that reaches so many messages, or that comes after so many seconds."""
+    def _mark_after(self, messages: int, seconds: float) -> Mark:
+        """A reading at the first commit that reaches these messages, or that comes after these seconds."""
         until = time.monotonic() + seconds
         before = self._mark()
         while True:
-            time.sleep(_LOOK)
+            time.sleep(_POLL_S)
             mark = self._mark()
             if mark.messages > before.messages and (mark.messages >= messages or mark.at > until):
                 return mark
-            if mark.at > until + _START:
-                raise Stalled(f"{self._name} committed nothing for {_START:.0f} s")
+            if mark.at > until + _STALL_S:
+                raise Stalled(f"{self._group} committed nothing for {_STALL_S:.0f} s")
             if self._process.poll() is not None:
-                raise Stalled(f"{self._name} ended with status {self._process.returncode}")
+                raise Stalled(f"{self._group} ended with status {self._process.returncode}")
             before = mark
 
     def _mark(self) -> Mark:
@@ -108,9 +126,9 @@ class Meter:
 
     def _committed(self) -> int:
         try:
-            found = self._consumer.committed(self._partitions, _PROMPTLY)
+            offsets = self._consumer.committed(self._partitions, _TIMEOUT_S)
         except KafkaException as error:
-            if error.args[0].code() not in _SETTLING:
+            if error.args[0].code() not in _STARTUP_ERRORS:
                 raise
             return 0
-        return sum(max(0, at.offset) for at in found)
+        return sum(max(0, each.offset) for each in offsets)

@@ -1,4 +1,4 @@
-"""What a stock Faust agent does: take a batch from a topic, decoded from JSON, and send each on.
+"""Stock Faust agent: takes a batch from a topic, decoded from JSON, and sends each message on.
 
     python -m infra.bench.route.stock_faust
 

@@ -1,17 +1,25 @@
-"""The scene that every contestant finds: a topic full of requests, a config, and a published policy."""
+"""Workload that every contestant finds: a topic full of requests, a config, and a published policy.
+
+The requests are Banking77's where the folder has it, otherwise generated ones. The policy is fitted on one
+part of the data and the requests are drawn from the other, so that the share that is deferred is realistic.
+"""
 
 import asyncio
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import cycle, islice
+from pathlib import Path
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
-from infra.bench.banking import Split
+from infra.bench.corpora import BANKING77, Split, read_banking77
 from infra.bench.kinds import Kind
-from infra.bench.route.corpus import RoutingCorpus
 from infra.bench.trial import policy_of, timed_fit
+from infra.demo.traffic import Traffic
+from infra.errors import MissingData
 from models.artifact import Artifact
 from models.features import Features
 from models.policy import Policy
@@ -27,15 +35,58 @@ from streams.state.registry import Registry
 TASK = "bench"
 TARGET = 0.95
 
+_DIMENSION = 384
+_TRACES, _REQUESTS = 6_000, 3_000
+_NOISE = 0.13
+"""Per value, added to unit centroids: wide enough that some vectors lie between two of them."""
 _VERSION = "v1"
-_ON_THE_WAY = 100_000
-_PATIENCE = 60.0
+_MOST_IN_FLIGHT = 100_000
+_FLUSH_TIMEOUT_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class RoutingCorpus:
+    """Attributes:
+    name: of the data.
+    traces: what the policy is fitted on; texts and vectors of length 384.
+    requests: rows that are asked about; likewise.
+    """
+
+    name: str
+    traces: Split
+    requests: Split
+
+
+def routing_corpus(folder: Path) -> RoutingCorpus:
+    """Raises InvalidFile: Banking77 is there, and is not what it should be."""
+    try:
+        train, test = read_banking77(folder, "train"), read_banking77(folder, "test")
+    except MissingData:
+        return generated_corpus()
+    return RoutingCorpus(BANKING77, train, test)
+
+
+def generated_corpus(traces: int = _TRACES, requests: int = _REQUESTS) -> RoutingCorpus:
+    """The demo's messages, each with a vector near the centroid of its intent."""
+    traffic, numbers = Traffic(seed=1), np.random.default_rng(1)
+    drawn = [traffic.draw() for _ in range(traces + requests)]
+    labels = [utterance.intent for utterance in drawn]
+    names, index = np.unique(labels, return_inverse=True)
+    centroids = _unit_rows(numbers.normal(size=(len(names), _DIMENSION)))
+    vectors = _unit_rows(centroids[index] + numbers.normal(scale=_NOISE, size=(len(drawn), _DIMENSION)))
+    rows = Features([utterance.text for utterance in drawn], vectors.astype("<f4"))
+    first, second = range(traces), range(traces, traces + requests)
+    return RoutingCorpus(
+        "generated data",
+        Split(rows.take(first), labels[:traces]),
+        Split(rows.take(second), labels[traces:]),
+    )
 
 
 def prepare(settings: Settings, kind: Kind, data: RoutingCorpus, count: int) -> float:
-    """Make the topics, publish a policy, set the config, and produce `count` requests.
+    """Create the topics, publish a policy, set the config, and produce `count` requests.
 
-    Returns the share of them, in [0, 1], that the policy answers.
+    Returns the policy's coverage of them, in [0, 1].
 
     Raises:
         MissingData: too little data for a policy.
@@ -45,10 +96,10 @@ def prepare(settings: Settings, kind: Kind, data: RoutingCorpus, count: int) -> 
     artifact = policy_of(timed_fit(kind, data.traces))
     asyncio.run(_publish(settings, artifact))
     _produce(settings, kind, data, count)
-    return _answered(Policy.open(artifact.manifest, artifact.graph), kind.rows(data.requests))
+    return _coverage(Policy.open(artifact.manifest, artifact.graph), kind.rows(data.requests))
 
 
-def requests(kind: Kind, split: Split, count: int) -> Iterator[Request]:
+def repeat_requests(kind: Kind, split: Split, count: int) -> Iterator[Request]:
     """The rows of the split again and again, each time under a new id; with its vector, or its text alone."""
     rows = kind.rows(split)
     if rows.embeddings is not None:
@@ -64,15 +115,18 @@ def _produce(settings: Settings, kind: Kind, data: RoutingCorpus, count: int) ->
     producer = open_writer(settings)
     config = {"embedder": kind.embedder, "target_agreement": TARGET}
     producer.produce(settings.topics.config, msgspec.json.encode(config), TASK.encode())
-    for request in requests(kind, data.requests, count):
-        while len(producer) > _ON_THE_WAY:
+    for request in repeat_requests(kind, data.requests, count):
+        while len(producer) > _MOST_IN_FLIGHT:
             producer.poll(0.01)
         producer.produce(settings.topics.requests, REQUEST.encode(request), request.id.encode())
-    if left := producer.flush(_PATIENCE):
-        raise KafkaFailed(f"{left} of {count} requests did not reach the broker in {_PATIENCE:.0f} s")
+    if left := producer.flush(_FLUSH_TIMEOUT_S):
+        raise KafkaFailed(
+            f"could not produce the requests: {left} of {count} did not reach the broker in "
+            f"{_FLUSH_TIMEOUT_S:.0f} s"
+        )
 
 
-def _answered(policy: Policy, rows: Features) -> float:
+def _coverage(policy: Policy, rows: Features) -> float:
     scores, threshold = policy.score(rows), policy.manifest.threshold(TARGET)
     if threshold is None:
         return 0.0
@@ -87,3 +141,8 @@ async def _publish(settings: Settings, artifact: Artifact) -> None:
         await registry.publish(TASK, _VERSION, 1, 1, artifact, time.time_ns() // 1_000_000)
     finally:
         await connection.aclose()
+
+
+def _unit_rows(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    units: NDArray[np.float64] = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    return units

@@ -1,6 +1,6 @@
-"""TRACER is installed by pip, pinned, into a virtual environment of its own in the user's cache.
+"""Environment of TRACER: installed by pip, pinned, into a virtual environment in the user's cache.
 
-So that nothing of it is in our environment or in our process. The cache is keyed by the hash of the pins.
+Nothing of it is in our environment or in our process. The cache is keyed by the hash of the pins.
 """
 
 import hashlib
@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final, TypeVar
 
-from infra.bench.progress import print_progress
+from infra.bench.process import print_progress
 from infra.errors import TracerUnavailable
 from infra.local.cache import cache_folder
 
@@ -30,22 +30,22 @@ PINS: Final = (
 
 
 def tracer_python() -> Path:
-    """The interpreter of an environment that has TRACER, which is made if it is not there yet.
+    """The interpreter of an environment that has TRACER, which is created if it is not there yet.
 
     Raises:
         TracerUnavailable: pip could not install it; without a network it can't.
     """
     pins = hashlib.sha256(repr(PINS).encode()).hexdigest()
-    return _python(cache_folder(f"tracer-{pins[:12]}", _installed))
+    return _python(cache_folder(f"tracer-{pins[:12]}", _install))
 
 
 def tracer_if_wanted(wanted: bool) -> tuple[Path | None, tuple[str, ...]]:
-    """Its interpreter, or None; and a sentence for the report where it is wanted and can't be had."""
+    """Its interpreter, or None; and a sentence for the report where it is wanted and not available."""
     return none_if_it_fails(tracer_python) if wanted else (None, ())
 
 
 def none_if_it_fails(work: Callable[[], Result]) -> tuple[Result | None, tuple[str, ...]]:
-    """What the work gives, or None; and a sentence for the report where TRACER fails in it."""
+    """The result of the work, or None; and a sentence for the report where TRACER fails in it."""
     try:
         return work(), ()
     except TracerUnavailable as problem:
@@ -53,11 +53,11 @@ def none_if_it_fails(work: Callable[[], Result]) -> tuple[Result | None, tuple[s
         return None, (str(problem),)
 
 
-def _installed(workplace: Path) -> Path:
-    made = workplace / "environment"
-    _run(sys.executable, "-m", "venv", str(made))
-    _run(str(_python(made)), "-I", "-m", "pip", "install", "-q", "--disable-pip-version-check", *PINS)
-    return made
+def _install(workplace: Path) -> Path:
+    environment = workplace / "environment"
+    _run(sys.executable, "-m", "venv", str(environment))
+    _run(str(_python(environment)), "-I", "-m", "pip", "install", "-q", "--disable-pip-version-check", *PINS)
+    return environment
 
 
 def _python(environment: Path) -> Path:
@@ -67,7 +67,7 @@ def _python(environment: Path) -> Path:
 def _run(*command: str) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
-        said = (done.stdout + done.stderr).strip()[-500:]
+        output = (done.stdout + done.stderr).strip()[-500:]
         raise TracerUnavailable(
-            f"{NAME} is not beside these figures: it can't be installed; is there a network? pip says: {said}"
+            f"{NAME} could not be installed, so these figures lack it; is there a network? pip: {output}"
         )

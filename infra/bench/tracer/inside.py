@@ -1,4 +1,4 @@
-"""Runs in TRACER's own environment, as `python inside.py FOLDER`: fits TRACER and writes what it answers.
+"""Script for TRACER's own environment, `python inside.py FOLDER`: fits TRACER and writes its answers.
 
 The folder has `job.json`, `traces.jsonl`, `train.npy` (a vector for each trace), and `NAME.npy` for every
 name that the job asks about. Out comes `result.json`, see `infra.bench.tracer.rival`. TRACER is used as its
@@ -37,9 +37,9 @@ def _fit(folder: Path, job: dict[str, Any], target: float) -> dict[str, Any]:
     )
     vectors, artifact = np.load(folder / "train.npy"), folder / f"artifact-{target}"
     started = time.perf_counter()
-    made = tracer.fit(folder / "traces.jsonl", artifact, embeddings=vectors, config=config)
+    fitted = tracer.fit(folder / "traces.jsonl", artifact, embeddings=vectors, config=config)
     seconds = time.perf_counter() - started
-    method = made.manifest.selected_method
+    method = fitted.manifest.selected_method
     answers: dict[str, Any] = {}
     costs: dict[str, list[float]] = {}
     if method is not None:
@@ -55,17 +55,17 @@ def _costs(artifact: Path, rows: Any, runs: int) -> dict[str, list[float]]:
     routers = {"gated": tracer.load_router(artifact)}
     (artifact / "ood.json").unlink(missing_ok=True)
     routers["plain"] = tracer.load_router(artifact)
-    found: dict[str, list[float]] = {}
+    costs: dict[str, list[float]] = {}
     for _ in range(runs):
         for name, router in routers.items():
             for size in BATCHES:
                 batches = [rows[begin : begin + size] for begin in range(0, len(rows), size)]
-                ask = _single(router) if size == 1 else router.predict_batch
-                found.setdefault(f"{name}, batch {size}", []).append(_cost(ask, batches))
-    return found
+                ask = _ask_single(router) if size == 1 else router.predict_batch
+                costs.setdefault(f"{name}, batch {size}", []).append(_cost(ask, batches))
+    return costs
 
 
-def _single(router: Any) -> Callable[[Any], object]:
+def _ask_single(router: Any) -> Callable[[Any], object]:
     return lambda batch: router.predict(batch[0])
 
 
@@ -83,7 +83,7 @@ def _cost(ask: Callable[[Any], object], batches: list[Any]) -> float:
 
 
 def _peak_memory() -> float | None:
-    """Most that this process had in memory, in MB; None where the system does not tell."""
+    """Most that this process had in memory, in MB; None where the system does not say."""
     status = Path("/proc/self/status")
     if not status.is_file():
         return None

@@ -1,4 +1,4 @@
-"""TRACER as a contestant: the same rows go to it in files, and its answers are judged as ours are.
+"""TRACER as a contestant: it gets the same rows, in files, and its answers are judged as ours are.
 
 It reads vectors only. Each job is a process of its own in TRACER's environment.
 """
@@ -15,7 +15,7 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from infra.bench.banking import Split
+from infra.bench.corpora import Split
 from infra.bench.tracer.environment import NAME
 from infra.bench.trial import TARGETS, TargetOutcome, Trial
 from infra.errors import TracerUnavailable
@@ -34,8 +34,8 @@ class TracerFit(Struct, frozen=True):
 
     Attributes:
         target: agreement that was asked for.
-        seconds: what it took.
-        method: what it deployed; None if nothing.
+        seconds: that it took.
+        method: the one that it deployed; None if nothing.
         answers: by name of the questions, a label for each row that it answers, None for each that it defers.
         costs: µs of CPU a row, in each run, by `gated` or `plain` and size of batch.
     """
@@ -61,7 +61,7 @@ def fit_tracer(python: Path, train: Split, test: Split) -> Trial:
     """A `Contestant` once the interpreter is given. Raises TracerUnavailable: it fails on these rows."""
     reply = ask(python, train, {_JUDGED: test})
     outcomes = tuple(judge_tracer(fit, test.labels) for fit in reply.fits)
-    seconds, deployed = sum(fit.seconds for fit in reply.fits), sum(each.certified for each in outcomes)
+    seconds, deployed = sum(fit.seconds for fit in reply.fits), sum(each.passed for each in outcomes)
     return Trial(outcomes, seconds, deployed, reply.memory)
 
 
@@ -85,12 +85,12 @@ def ask(
 
     Args:
         python: interpreter of an environment that has it.
-        questions: rows by name; labels are not told.
+        questions: rows by name; it does not get their labels.
         runs: how often the cost of the first questions is measured, on one thread; 0: not at all.
         skip: surrogates that it is not to try, by its names; as its manual advises for many labels.
 
     Raises:
-        TracerUnavailable: it ends with an error; the message has its last words.
+        TracerUnavailable: it ends with an error; the message has the end of its output.
     """
     with tempfile.TemporaryDirectory(prefix="understudy-tracer-") as workplace:
         folder = Path(workplace)
@@ -120,5 +120,5 @@ def _write(folder: Path, train: Split, questions: Mapping[str, Split]) -> None:
 
 
 def _vectors(split: Split) -> NDArray[np.float32]:
-    assert split.rows.embeddings is not None  # noqa: S101 - it is only asked about splits that have vectors
+    assert split.rows.embeddings is not None  # noqa: S101 - callers pass only splits that have vectors
     return split.rows.embeddings

@@ -1,1 +1,1 @@
-"""Counts how often certified thresholds miss their target on rows that were not drawn."""
+"""Validity of the gate: how often a target that passed is missed on rows that were not drawn."""

@@ -1,18 +1,26 @@
-"""Counts over many fits: certificates, those that were missed, and how many might have been."""
+"""Counts over many fits: targets that passed the gate, those missed, and how many misses are allowed."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from infra.bench.report import Figure, figure
-from infra.bench.tables import Table, shares
+from infra.bench.report import Figure, Table, figure, format_shares
 from infra.bench.tracer.environment import NAME
-from infra.bench.trial import DELTA, TARGETS, Trial, at, coverage
+from infra.bench.trial import DELTA, TARGETS, Trial, coverage, outcomes_at
 from infra.bench.validity.draws import LEARNABLE, UNLEARNABLE
 from infra.bench.validity.results_log import Entry
 from models.evaluate import LEVEL
 
 _BOUND = "at most, on average"
-_COUNTS = ("fits", "coverage at .90/.95/.98", "missed at .90", ".95", ".98", "in all", "delta allows", _BOUND)
+_COLUMNS = (
+    "fits",
+    "coverage at .90/.95/.98",
+    "missed at .90",
+    ".95",
+    ".98",
+    "in all",
+    "delta allows",
+    _BOUND,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,89 +29,98 @@ class MissCounts:
 
     Attributes:
         fits: how many.
-        certified, missed: certificates at each target, and how many of them were significantly missed.
+        passed, missed: fits whose target passed the gate, at each target, and how many of them missed it
+            significantly.
     """
 
     fits: int
-    certified: tuple[int, ...]
+    passed: tuple[int, ...]
     missed: tuple[int, ...]
 
     @property
     def allowed(self) -> float:
-        """Wrong certificates that the promise allows, on average."""
-        return DELTA * self.fits * len(self.certified)
+        """Targets that may pass the gate wrongly, on average."""
+        return DELTA * self.fits * len(self.passed)
 
     @property
     def bound(self) -> float:
-        """What `missed` is on average at most: see `infra.bench.validity.measure`."""
-        return self.allowed + LEVEL * sum(self.certified)
+        """Bound on the average of `missed`: see `infra.bench.validity.measure`."""
+        return self.allowed + LEVEL * sum(self.passed)
 
 
-def tally(trials: Sequence[Trial]) -> MissCounts:
-    outcomes = [at(trials, target) for target in TARGETS]
+def count_misses(trials: Sequence[Trial]) -> MissCounts:
+    outcomes = [outcomes_at(trials, target) for target in TARGETS]
     return MissCounts(
         len(trials),
-        tuple(sum(outcome.certified for outcome in each) for each in outcomes),
+        tuple(sum(outcome.passed for outcome in each) for each in outcomes),
         tuple(sum(outcome.violation for outcome in each) for each in outcomes),
     )
 
 
 def figures(entries: Sequence[Entry]) -> list[Figure]:
-    """Of each contestant in all."""
-    found = []
-    for name, trials in _grouped(_of(entries, LEARNABLE), lambda entry: entry.contestant).items():
-        count = tally(trials)
+    """Figures of each contestant over all its fits."""
+    figures = []
+    for name, trials in _grouped(_with_teachers(entries, LEARNABLE), lambda entry: entry.contestant).items():
+        count = count_misses(trials)
         missed = [sum(count.missed)]
-        found += [figure(f"{name}: certificates missed", missed, "targets", _BOUND, [count.bound])]
-        found += [figure(f"{name}: certificates", [sum(count.certified)], "targets")]
-    for name, trials in _grouped(_of(entries, UNLEARNABLE), lambda entry: entry.contestant).items():
-        certified = sum(trial.certified > 0 for trial in trials)
-        found += [figure(f"{name}: fits that certify what can't be learned", [certified], "fits")]
-    return found
+        figures += [figure(f"{name}: passed targets missed", missed, "targets", _BOUND, [count.bound])]
+        figures += [figure(f"{name}: targets passed", [sum(count.passed)], "targets")]
+    for name, trials in _grouped(
+        _with_teachers(entries, UNLEARNABLE), lambda entry: entry.contestant
+    ).items():
+        passed = sum(trial.passed > 0 for trial in trials)
+        figures += [
+            figure(f"{name}: fits that pass a target on labels that can't be learned", [passed], "fits")
+        ]
+    return figures
 
 
 def tables(entries: Sequence[Entry]) -> list[Table]:
-    """Everything; what TRACER was fitted on, beside those who read vectors too; and what can't be learned."""
-    learnable = _of(entries, LEARNABLE)
-    theirs = {entry.cell for entry in learnable if entry.contestant == NAME}
+    """Tables of all draws; of those that TRACER was fitted on too; and of labels that can't be learned."""
+    learnable = _with_teachers(entries, LEARNABLE)
+    tracer_cells = {entry.cell for entry in learnable if entry.contestant == NAME}
     ours = [entry for entry in learnable if entry.contestant != NAME]
-    shared = [entry for entry in learnable if entry.cell in theirs]
+    shared = [entry for entry in learnable if entry.cell in tracer_cells]
     return [
-        _counts("Certificates that were significantly missed", ours),
-        *([_counts("On the draws that TRACER was fitted on", shared)] if shared else []),
-        _certified(_of(entries, UNLEARNABLE)),
+        _miss_table("Targets that passed the gate and were significantly missed", ours),
+        *([_miss_table("On the draws that TRACER was fitted on", shared)] if shared else []),
+        _unlearnable_table(_with_teachers(entries, UNLEARNABLE)),
     ]
 
 
-def _of(entries: Sequence[Entry], teachers: Iterable[str]) -> list[Entry]:
+def _with_teachers(entries: Sequence[Entry], teachers: Iterable[str]) -> list[Entry]:
     return [entry for entry in entries if entry.cell.teacher in teachers]
 
 
-def _counts(title: str, entries: Sequence[Entry]) -> Table:
+def _miss_table(title: str, entries: Sequence[Entry]) -> Table:
     groups = _grouped(entries, _group) | _grouped(entries, lambda entry: f"{entry.contestant}, all")
     rows = [(name, *_cells(trials)) for name, trials in sorted(groups.items())]
-    return Table(title, ("contestant, corpus, teacher", *_COUNTS), tuple(rows))
+    return Table(title, ("contestant, corpus, teacher", *_COLUMNS), tuple(rows))
 
 
 def _cells(trials: Sequence[Trial]) -> tuple[str, ...]:
-    count = tally(trials)
+    count = count_misses(trials)
     return (
         f"{count.fits:,}",
-        shares([coverage(trials, target) for target in TARGETS]),
-        *(f"{missed} of {n}" for missed, n in zip(count.missed, count.certified, strict=True)),
-        f"{sum(count.missed)} of {sum(count.certified)}",
+        format_shares([coverage(trials, target) for target in TARGETS]),
+        *(f"{missed} of {n}" for missed, n in zip(count.missed, count.passed, strict=True)),
+        f"{sum(count.missed)} of {sum(count.passed)}",
         f"{count.allowed:.1f}",
         f"{count.bound:.1f}",
     )
 
 
-def _certified(entries: Sequence[Entry]) -> Table:
+def _unlearnable_table(entries: Sequence[Entry]) -> Table:
     groups = _grouped(entries, _group)
     rows = tuple(
-        (name, f"{len(trials):,}", str(sum(trial.certified > 0 for trial in trials)))
+        (name, f"{len(trials):,}", str(sum(trial.passed > 0 for trial in trials)))
         for name, trials in sorted(groups.items())
     )
-    return Table("Labels that nobody can learn", ("contestant, teacher", "fits", "certified anything"), rows)
+    return Table(
+        "Labels that can't be learned",
+        ("contestant, corpus, teacher", "fits", "fits that passed a target"),
+        rows,
+    )
 
 
 def _group(entry: Entry) -> str:
@@ -111,7 +128,7 @@ def _group(entry: Entry) -> str:
 
 
 def _grouped(entries: Sequence[Entry], name: Callable[[Entry], str]) -> dict[str, list[Trial]]:
-    found: dict[str, list[Trial]] = {}
+    groups: dict[str, list[Trial]] = {}
     for entry in entries:
-        found.setdefault(name(entry), []).append(entry.trial)
-    return found
+        groups.setdefault(name(entry), []).append(entry.trial)
+    return groups

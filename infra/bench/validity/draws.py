@@ -1,4 +1,4 @@
-"""What validity is tried on: a corpus, a teacher, a number of traces, and for each seed one draw of rows."""
+"""Draws that validity is measured on: a corpus, a teacher, a number of traces, and a seed."""
 
 from collections.abc import Sequence
 from itertools import product
@@ -6,7 +6,7 @@ from itertools import product
 from msgspec import Struct
 
 from infra.bench import draws
-from infra.bench.banking import Split
+from infra.bench.corpora import Split
 
 CLEAN, NOISY, SHUFFLED, COIN = "gold labels", "8 % wrong", "shuffled labels", "a coin"
 NOISE = 0.08
@@ -20,7 +20,7 @@ class DrawCell(Struct, frozen=True):
 
     Attributes:
         corpus: name of it.
-        teacher: who gave the labels that are learned from and judged by.
+        teacher: who gave the labels, of the rows to learn from and of those to judge on.
         size: traces to learn from; all other rows are judged on.
         seed: of the draw.
     """
@@ -32,14 +32,14 @@ class DrawCell(Struct, frozen=True):
 
 
 def learnable(corpora: Sequence[str], count: int) -> list[DrawCell]:
-    """So many draws, spread evenly: corpora, teachers and sizes take turns."""
+    """`count` draws, spread evenly: corpora, teachers and sizes take turns."""
     kinds = list(product(SIZES, corpora, LEARNABLE))
     turns = (kinds[seed % len(kinds)] + (seed,) for seed in range(count))
     return [DrawCell(corpus, teacher, size, seed) for size, corpus, teacher, seed in turns]
 
 
 def unlearnable(corpus: str, count: int) -> list[DrawCell]:
-    """So many draws for each teacher whose labels have nothing to do with the rows."""
+    """`count` draws for each teacher whose labels have nothing to do with the rows."""
     return [
         DrawCell(corpus, teacher, UNLEARNABLE_SIZE, seed) for teacher in UNLEARNABLE for seed in range(count)
     ]
@@ -52,7 +52,7 @@ def draw(cell: DrawCell, pool: Split) -> tuple[Split, Split]:
 
 def _labels(cell: DrawCell, gold: list[str]) -> list[str]:
     if cell.teacher == NOISY:
-        return draws.noisy(gold, NOISE, cell.seed)
+        return draws.with_wrong_labels(gold, NOISE, cell.seed)
     if cell.teacher == SHUFFLED:
         return draws.shuffled(gold, cell.seed)
-    return draws.coin(len(gold), cell.seed) if cell.teacher == COIN else gold
+    return draws.coin_labels(len(gold), cell.seed) if cell.teacher == COIN else gold

@@ -1,21 +1,21 @@
-"""`bench validity`: how often what was certified turns out to be missed, over many resampled splits.
+"""`bench validity`: how often a target that passed the gate is missed on new rows, over many splits.
 
 A draw is a corpus, a teacher, a number of traces and a seed: a uniform sample to learn from, all other rows
 to judge on, the teacher's labels on both. The noisy teacher gives 8 % of all rows another label, so that no
-policy can agree with it on more than 92 %, and a certificate for more than that is wrong.
+policy can agree with it on more than 92 %, and a higher target passes wrongly.
 
-What may be expected. A fit certifies a target that its policy does not meet with probability at most delta,
-whatever the target. A policy that does meet it is called a violation with probability at most .05, for that
-is the level of the exact test on the finite rows that it is judged on. So over F fits, each judged at one
-target, with C certificates for it, the violations number on average at most
+What to expect. For any target, a fit lets it pass although its policy does not meet it with probability at
+most delta. A policy that does meet it is called a violation with probability at most .05, for that
+is the level of the exact test on the finite rows that it is entries on. So over F fits, each entries at one
+target, where it passes C times, the violations number on average at most
 
     delta F  +  .05 C
 
-and delta F of them are what the promise itself allows. Fits that share rows, and targets that share a fit,
-are not independent: the bound on the average stands all the same; one on the spread would not.
+and delta F of them are what the gate itself allows. Fits that share rows, and targets that share a fit,
+are not independent: the bound on the average holds all the same; one on the spread would not.
 
-Two teachers can't be learned from: the corpus' own labels, shuffled, and a coin. There, nothing is to be
-certified at any target from .80 up.
+Two teachers can't be learned from: the corpus' own labels, shuffled, and a coin. There, no target from
+.80 up should pass.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,11 +24,18 @@ from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 
-from infra.bench.banking import Split
-from infra.bench.corpora import BANKING77, SNIPS, banking77, snips
-from infra.bench.encoded import STATIC, embed_split, open_encoder
+from infra.bench.corpora import (
+    BANKING77,
+    SNIPS,
+    STATIC,
+    Split,
+    embed_split,
+    open_encoder,
+    whole_banking77,
+    whole_snips,
+)
 from infra.bench.kinds import chosen_kinds
-from infra.bench.progress import print_progress
+from infra.bench.process import print_progress
 from infra.bench.report import Report, report
 from infra.bench.request import BenchRequest
 from infra.bench.tracer import rival
@@ -40,65 +47,70 @@ from infra.bench.validity.results_log import Entry, ResultsLog, Task
 from infra.errors import MissingData, TracerUnavailable
 
 
-def measure(order: BenchRequest) -> Report:
+def measure(request: BenchRequest) -> Report:
     """Raises:
     InvalidFile, MissingData: see `infra.bench.corpora`; InvalidFile,
     UnusableOutput: `infra.bench.validity.results_log`.
     """
-    pools, notes = _pools(Path(order.folder))
-    python, missing = tracer_if_wanted(order.tracer)
+    pools, encoder_notes = _pools(Path(request.folder))
+    python, absence_notes = tracer_if_wanted(request.tracer)
     contestants: dict[str, Contestant] = {
-        kind.name: partial(run_trial, kind) for kind in chosen_kinds(order.only)
+        kind.name: partial(run_trial, kind) for kind in chosen_kinds(request.only)
     }
     ours = tuple(contestants)
     if python is not None:
         contestants[NAME] = partial(rival.fit_tracer, python)
-    wanted = tasks(ours, pools, order.draws, order.tracer_draws if python else 0)
-    ledger = ResultsLog(None if order.out is None else Path(order.out))
-    failed = _run([task for task in wanted if task not in ledger], contestants, pools, ledger, order.workers)
-    judged = ledger.of(wanted)
-    return report(figures(judged), tables(judged), (*notes, *missing, *failed))
+    all_tasks = tasks(ours, pools, request.draws, request.tracer_draws if python else 0)
+    log = ResultsLog(None if request.out is None else Path(request.out))
+    failed = _run_all(
+        [task for task in all_tasks if task not in log], contestants, pools, log, request.workers
+    )
+    entries = log.of(all_tasks)
+    return report(figures(entries), tables(entries), (*encoder_notes, *absence_notes, *failed))
 
 
 def tasks(ours: Sequence[str], pools: Mapping[str, Split], draws: int, tracer_draws: int) -> list[Task]:
-    """Everything to fit: each of ours on every draw whose corpus has what it reads, TRACER on the first.
+    """All fits: each kind of ours on every draw whose corpus has what it reads, TRACER on the first of them.
 
-    Of what can't be learned TRACER gets a tenth as many.
+    TRACER gets a tenth as many draws of labels that can't be learned.
     """
     cells = learnable(list(pools), draws)
-    fair = [cell for cell in cells if pools[cell.corpus].rows.embeddings is not None]
-    hopeless = unlearnable(BANKING77, draws)
-    found = [(name, cell) for cell in cells for name in ours if name == "text" or cell in fair]
-    found += [(name, cell) for cell in hopeless for name in ours]
-    rivals = [*fair[:tracer_draws], *(cell for cell in hopeless if cell.seed < tracer_draws // 10)]
-    return [*found, *((NAME, cell) for cell in rivals)]
+    with_vectors = [cell for cell in cells if pools[cell.corpus].rows.embeddings is not None]
+    unlearnable_cells = unlearnable(BANKING77, draws)
+    ours_tasks = [(name, cell) for cell in cells for name in ours if name == "text" or cell in with_vectors]
+    ours_tasks += [(name, cell) for cell in unlearnable_cells for name in ours]
+    tracer_cells = [
+        *with_vectors[:tracer_draws],
+        *(cell for cell in unlearnable_cells if cell.seed < tracer_draws // 10),
+    ]
+    return [*ours_tasks, *((NAME, cell) for cell in tracer_cells)]
 
 
 def _pools(folder: Path) -> tuple[dict[str, Split], tuple[str, ...]]:
-    """By name of the corpus; and what is missing, in words."""
-    found = {BANKING77: banking77(folder).pool}
+    """Rows by name of the corpus; and a sentence about what is missing."""
+    pools = {BANKING77: whole_banking77(folder)}
     try:
-        found[SNIPS] = snips(folder).pool
-        found[SNIPS] = embed_split(found[SNIPS], open_encoder(STATIC, folder))
+        pools[SNIPS] = whole_snips(folder)
+        pools[SNIPS] = embed_split(pools[SNIPS], open_encoder(STATIC, folder))
     except MissingData as problem:
         print_progress(str(problem))
-        return found, (str(problem),)
-    return found, ()
+        return pools, (str(problem),)
+    return pools, ()
 
 
-def _run(
+def _run_all(
     todo: Sequence[Task],
     contestants: Mapping[str, Contestant],
     pools: Mapping[str, Split],
-    ledger: ResultsLog,
+    log: ResultsLog,
     workers: int,
 ) -> tuple[str, ...]:
-    """Fit them all, and enter each as it is done. Returns a sentence for each failure of TRACER's."""
+    """Fit them all, and log each as it is done. Returns a sentence for each failure of TRACER's."""
     failed: list[str] = []
     executor = ProcessPoolExecutor(workers, get_context("spawn"))
     try:
         waiting = {
-            executor.submit(_tried, contestants[name], pools[cell.corpus], cell): (name, cell)
+            executor.submit(_run_task, contestants[name], pools[cell.corpus], cell): (name, cell)
             for name, cell in todo
         }
         for count, done in enumerate(as_completed(waiting), 1):
@@ -107,7 +119,7 @@ def _run(
                 f"{count:,} of {len(todo):,}: {name} on {cell.size:,} of {cell.corpus}, {cell.teacher}"
             )
             try:
-                ledger.add(Entry(name, cell, done.result()))
+                log.add(Entry(name, cell, done.result()))
             except TracerUnavailable as problem:
                 failed.append(str(problem))
     finally:
@@ -115,5 +127,5 @@ def _run(
     return tuple(failed)
 
 
-def _tried(contestant: Contestant, pool: Split, cell: DrawCell) -> Trial:
+def _run_task(contestant: Contestant, pool: Split, cell: DrawCell) -> Trial:
     return contestant(*draw(cell, pool))

@@ -1,4 +1,4 @@
-"""What was tried, a line a fit, so that a run that ends early is gone on with and not begun again."""
+"""Log of results, a line a fit, so that a run that ended early can be continued."""
 
 import os
 from collections.abc import Iterable
@@ -14,11 +14,11 @@ from infra.errors import InvalidFile, UnusableOutput
 _BEGINNING = b'{"contestant":'
 
 Task = tuple[str, DrawCell]
-"""Who fits what."""
+"""A contestant, and the draw that it is fitted on."""
 
 
 class Entry(Struct, frozen=True):
-    """One fit: who, on what, and what came of it."""
+    """One fit: the contestant, the draw, and the result."""
 
     contestant: str
     cell: DrawCell
@@ -33,8 +33,8 @@ class ResultsLog:
     """Entries, kept in memory and, where a file is given, in it too, each as soon as it is known.
 
     Raises:
-        InvalidFile: the file has something else in it.
-        UnusableOutput: it can't be read or written.
+        InvalidFile: the file holds something else.
+        UnusableOutput: it could not be read or written.
     """
 
     def __init__(self, file: Path | None) -> None:
@@ -56,33 +56,39 @@ class ResultsLog:
             with self._file.open("ab") as stream:
                 stream.write(msgspec.json.encode(entry) + b"\n")
         except OSError as error:
-            raise UnusableOutput(f"{self._file}: can't be written to: {error.strerror}") from error
+            raise UnusableOutput(
+                f"{self._file}: could not be written: {error.strerror}; name another file by --out"
+            ) from error
 
 
 def _read(file: Path) -> list[Entry]:
-    """The entries so far. What a run that was ended left of its last line is cut off, and tried again."""
+    """The entries so far. A last line that is incomplete is cut off; its fit is run again."""
     try:
         content = file.read_bytes() if file.exists() else b""
     except OSError as error:
-        raise UnusableOutput(f"{file}: can't be read: {error.strerror}") from error
+        raise UnusableOutput(
+            f"{file}: could not be read: {error.strerror}; name another file by --out"
+        ) from error
     *whole, rest = content.split(b"\n")
-    found = [_decoded(file, number, line) for number, line in enumerate(whole, 1)]
+    entries = [_decode_entry(file, number, line) for number, line in enumerate(whole, 1)]
     if rest:
         if not rest.startswith(_BEGINNING[: len(rest)]):
-            raise InvalidFile(f"{file}: is no list of fits; name another file by --out")
-        _cut(file, len(content) - len(rest))
-    return found
+            raise InvalidFile(f"{file}: is not a log of fits; name another file by --out")
+        _truncate(file, len(content) - len(rest))
+    return entries
 
 
-def _decoded(file: Path, number: int, line: bytes) -> Entry:
+def _decode_entry(file: Path, number: int, line: bytes) -> Entry:
     try:
         return msgspec.json.decode(line, type=Entry)
     except msgspec.DecodeError as error:
         raise InvalidFile(f"{file}, line {number}: {error}; name another file by --out") from error
 
 
-def _cut(file: Path, length: int) -> None:
+def _truncate(file: Path, length: int) -> None:
     try:
         os.truncate(file, length)
     except OSError as error:
-        raise UnusableOutput(f"{file}: can't be written to: {error.strerror}") from error
+        raise UnusableOutput(
+            f"{file}: could not be written: {error.strerror}; name another file by --out"
+        ) from error

@@ -1,5 +1,5 @@
 from infra.bench import draws
-from infra.bench.banking import Split
+from infra.bench.corpora import Split
 from models.features import Features
 
 ROWS = [f"row {number}" for number in range(1_000)]
@@ -11,7 +11,7 @@ def _texts(split: Split) -> list[str]:
     return list(split.rows.texts)
 
 
-def test_a_resampled_split_uses_each_row_once_and_keeps_its_label() -> None:
+def test_a_resampled_split_uses_each_row_once() -> None:
     train, test = draws.resampled(POOL, 600, 5)
     assert (len(train), len(test)) == (600, 400)
     assert sorted(_texts(train) + _texts(test)) == sorted(ROWS)
@@ -20,14 +20,14 @@ def test_a_resampled_split_uses_each_row_once_and_keeps_its_label() -> None:
             assert label == f"label {int(text.split()[1]) % 7}"
 
 
-def test_the_same_seed_draws_the_same_rows_and_another_seed_others() -> None:
+def test_the_seed_decides_the_rows() -> None:
     first, second = draws.subsets(POOL, 50, 2)
     assert _texts(first) == _texts(draws.subsets(POOL, 50, 1)[0])
     assert set(_texts(first)) != set(_texts(second))
 
 
-def test_a_noisy_teacher_errs_as_often_as_asked_and_towards_every_other_label() -> None:
-    noisy = draws.noisy(["a", "b", "c", "d"] * 5_000, 0.08, 1)
+def test_a_noisy_teacher_errs_at_the_asked_rate() -> None:
+    noisy = draws.with_wrong_labels(["a", "b", "c", "d"] * 5_000, 0.08, 1)
     wrong = [(i, label) for i, label in enumerate(noisy) if label != "abcd"[i % 4]]
     assert 0.07 < len(wrong) / len(noisy) < 0.09
     assert {(i % 4, label) for i, label in wrong} == {
@@ -35,11 +35,11 @@ def test_a_noisy_teacher_errs_as_often_as_asked_and_towards_every_other_label() 
     }
 
 
-def test_shuffling_keeps_how_often_each_label_comes_and_moves_them() -> None:
+def test_shuffling_keeps_the_label_counts() -> None:
     found = draws.shuffled(POOL.labels, 3)
     assert sorted(found) == sorted(POOL.labels)
     assert sum(a == b for a, b in zip(found, POOL.labels, strict=True)) < 250
 
 
 def test_a_coin_falls_both_ways() -> None:
-    assert 400 < draws.coin(1_000, 1).count("heads") < 600
+    assert 400 < draws.coin_labels(1_000, 1).count("heads") < 600

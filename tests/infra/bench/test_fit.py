@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from infra.bench import fit
-from infra.bench.banking import Split
+from infra.bench.corpora import Split
 from infra.bench.request import BenchRequest
 from infra.bench.tracer import rival
 from infra.bench.tracer.environment import NAME
@@ -20,18 +20,18 @@ def _trial(*answers: tuple[int, int]) -> Trial:
     return Trial(tuple(TargetOutcome(target, bool(n), 100, n, k) for target, (n, k) in given), 1.0, 3)
 
 
-def test_coverage_is_the_mean_of_the_draws_and_agreement_that_of_all_answers() -> None:
+def test_coverage_and_agreement_over_draws() -> None:
     trials = [_trial((80, 72), (0, 0), (0, 0)), _trial((20, 20), (10, 9), (0, 0))]
     assert [coverage(trials, target) for target in TARGETS] == [0.5, 0.05, 0.0]
     assert [agreement(trials, target) for target in TARGETS] == [0.92, 0.9, None]
 
 
-def test_only_what_is_significantly_below_its_target_is_a_violation() -> None:
+def test_only_a_significant_miss_is_a_violation() -> None:
     assert violations([_trial((50, 44), (50, 46), (50, 47))]) == 0
     assert violations([_trial((50, 39), (50, 44), (0, 0))]) == 2
 
 
-def test_few_traces_are_measured_beside_all(small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_few_traces_are_measured_too(small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fit, "SIZES", (300,))
     found = fit.measure(BenchRequest(str(small), only=("vectors",), tracer=False, quick=True))
     figures = {figure.name: figure for figure in found.figures}
@@ -40,9 +40,7 @@ def test_few_traces_are_measured_beside_all(small: Path, monkeypatch: pytest.Mon
     assert [table.rows[0][0] for table in found.tables] == ["vectors", "vectors"]
 
 
-def test_tracer_is_given_the_same_rows_and_stands_beside(
-    small: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_tracer_gets_the_same_rows(small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[tuple[int, int]] = []
 
     def stand_in(_: Path, train: Split, test: Split) -> Trial:
@@ -61,9 +59,7 @@ def test_tracer_is_given_the_same_rows_and_stands_beside(
     assert [table.rows[-1][0] for table in found.tables] == [NAME, NAME]
 
 
-def test_where_tracer_fails_ours_are_reported_without_it(
-    small: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_tracer_ours_are_reported(small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fails(*_: object) -> Trial:
         raise TracerUnavailable("out of memory")
 
@@ -86,6 +82,6 @@ def test_too_few_rows_are_missing_data(small: Path, tmp_path: Path) -> None:
         fit.measure(BenchRequest(str(tmp_path), tracer=False, quick=True))
 
 
-def test_a_kind_that_does_not_exist_is_named_with_those_that_do(small: Path) -> None:
+def test_an_unknown_kind_is_refused_with_the_known(small: Path) -> None:
     with pytest.raises(MissingData, match=r"'vector'.* text, vectors"):
         fit.measure(BenchRequest(str(small), only=("vector",), tracer=False))

@@ -35,20 +35,18 @@ def both(small: Path, tmp_path: Path) -> Path:
     return tmp_path / "data"
 
 
-def test_what_is_out_of_scope_is_deferred_and_what_is_in_it_answered(
-    both: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_out_of_scope_requests_are_deferred(both: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(out_of_scope, "open_encoder", lambda *_: Letters())
     found = out_of_scope.measure(BenchRequest(str(both), tracer=False))
     figures = {figure.name: figure for figure in found.figures}
     for kind in ("text", "vectors"):
-        assert figures[f"{kind}, 0.9: handled out of scope"].value == 0.0
+        assert figures[f"{kind}, 0.9: out of scope, answered"].value == 0.0
         coverage = figures[f"{kind}, 0.9: coverage"]
         assert coverage.reference == "without the gate"
         assert 0.8 < coverage.value <= (coverage.reference_value or 0.0)
 
 
-def test_without_the_encoder_text_is_measured_and_the_rest_named(
+def test_without_the_encoder_only_text_is_measured(
     both: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("UNDERSTUDY_TEST_ENCODERS", str(tmp_path))

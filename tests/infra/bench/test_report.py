@@ -2,10 +2,19 @@ import os
 import platform
 from pathlib import Path
 
-from infra.bench.report import Figure, alternating, figure, machine
+from infra.bench.report import (
+    Figure,
+    Table,
+    alternate,
+    figure,
+    format_share,
+    format_shares,
+    machine,
+    table_lines,
+)
 
 
-def test_a_figure_is_the_median_beside_the_median_of_its_reference() -> None:
+def test_a_figure_compares_medians() -> None:
     found = figure("fit", [3.0, 1.0, 2.00004], "s", "bare", [9.0, 8.0, 1.0])
     assert found == Figure("fit", 2.0, "s", "bare", 8.0, 0.25)
 
@@ -22,14 +31,32 @@ def test_contestants_take_turns() -> None:
         turns.append(name)
         return float(len(turns))
 
-    found = alternating(3, lambda: contestant("a"), lambda: contestant("b"))
+    found = alternate(3, lambda: contestant("a"), lambda: contestant("b"))
     assert turns == ["a", "b"] * 3
     assert found == [[1, 3, 5], [2, 4, 6]]
 
 
-def test_the_machine_is_described_without_its_name_or_its_paths() -> None:
+def test_the_machine_stays_anonymous() -> None:
     told = machine()
     assert platform.python_version() in told
     assert not platform.node() or platform.node() not in told
     assert str(Path.cwd()) not in told
     assert str(os.cpu_count()) in told or "x" in told
+
+
+def test_a_table_is_aligned_markdown() -> None:
+    table = Table("Speed", ("who", "rows/s"), (("text", "9"), ("vectors", "12,000")))
+    assert table_lines(table) == [
+        "Speed",
+        "",
+        "| who     | rows/s |",
+        "| ------- | -----: |",
+        "| text    |      9 |",
+        "| vectors | 12,000 |",
+        "",
+    ]
+
+
+def test_shares_have_three_digits_and_no_leading_zero() -> None:
+    assert format_shares([0.9514, 1.0, 0.0, None]) == ".951/1.000/.000/-"
+    assert format_share(0.0004) == ".000"

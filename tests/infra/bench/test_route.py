@@ -4,20 +4,22 @@ import numpy as np
 import pytest
 
 from infra.bench.kinds import KINDS, Kind
-from infra.bench.route.corpus import corpus, made_up
-from infra.bench.route.measure import figures
+from infra.bench.request import BenchRequest
+from infra.bench.route import meter
+from infra.bench.route.measure import figures, measure
 from infra.bench.route.meter import Mark, Pace
-from infra.bench.route.workload import requests
+from infra.bench.route.workload import generated_corpus, repeat_requests, routing_corpus
+from infra.errors import MissingLibrary
 from schemas.codec import REQUEST
 from schemas.vectors import vector
 
 
-def test_pace_counts_only_what_happened_between_two_marks() -> None:
+def test_pace_is_measured_between_two_marks() -> None:
     found = Pace.between(Mark(10.0, 2.0, 30_000), Mark(12.0, 3.5, 130_000))
     assert (found.rate, found.cpu) == (50_000.0, pytest.approx(15.0))
 
 
-def test_each_reference_gets_a_rate_and_a_cost_beside_the_same_runs_of_the_worker() -> None:
+def test_each_reference_has_a_rate_and_a_cost() -> None:
     worker = [Pace(90.0, 3.0), Pace(10.0, 9.0), Pace(60.0, 4.0)]
     found = figures("text", worker, {"bare": [Pace(120.0, 2.0)] * 3, "stock": [Pace(3.0, 400.0)] * 3})
     assert [(each.name, each.value, each.reference, each.ratio) for each in found] == [
@@ -29,9 +31,9 @@ def test_each_reference_gets_a_rate_and_a_cost_beside_the_same_runs_of_the_worke
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
-def test_requests_repeat_the_rows_under_ids_of_their_own(kind: Kind) -> None:
-    data = made_up(traces=30, requests=20).requests
-    found = [REQUEST.decode(REQUEST.encode(each)) for each in requests(kind, data, 45)]
+def test_repeated_rows_get_new_ids(kind: Kind) -> None:
+    data = generated_corpus(traces=30, requests=20).requests
+    found = [REQUEST.decode(REQUEST.encode(each)) for each in repeat_requests(kind, data, 45)]
     assert len({each.id for each in found}) == 45
     for each, row in zip(found, [*range(20), *range(20), *range(5)], strict=True):
         if kind.embedder == "text":
@@ -41,8 +43,14 @@ def test_requests_repeat_the_rows_under_ids_of_their_own(kind: Kind) -> None:
             np.testing.assert_array_equal(vector(each.embedding, 384), data.rows.embeddings[row])
 
 
-def test_without_banking77_the_data_is_made_up_and_says_so(tmp_path: Path) -> None:
-    found = corpus(tmp_path)
+def test_without_banking77_data_is_generated(tmp_path: Path) -> None:
+    found = routing_corpus(tmp_path)
     assert found.name == "generated data"
     assert len(found.traces.labels) == len(found.traces.rows)
     assert set(found.requests.labels) <= set(found.traces.labels)
+
+
+def test_without_psutil_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(meter, "psutil", None)
+    with pytest.raises(MissingLibrary, match=r"psutil .* pip install 'understudy\[bench\]'"):
+        measure(BenchRequest())

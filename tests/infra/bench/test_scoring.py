@@ -17,7 +17,7 @@ def _hastily(monkeypatch: pytest.MonkeyPatch) -> None:
 KINDS = ("text", "vectors", "text+vectors", "text>vectors")
 
 
-def test_each_kind_is_measured_at_each_batch_beside_the_reference(small: Path) -> None:
+def test_each_kind_is_measured_at_each_batch(small: Path) -> None:
     found = scoring.measure(BenchRequest(str(small), tracer=False)).figures
     names = [f"{kind}, batch {size}" for kind in KINDS for size in (1, 32, 256)]
     assert [figure.name for figure in found] == names
@@ -28,7 +28,7 @@ def test_each_kind_is_measured_at_each_batch_beside_the_reference(small: Path) -
         assert figure.ratio == pytest.approx(figure.value / figure.reference_value, rel=1e-3)
 
 
-def test_tracer_stands_beside_with_its_gate_and_without(small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tracer_is_measured_gated_and_plain(small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     costs = {f"{gate}, batch {size}": [float(size)] for gate in ("gated", "plain") for size in (1, 32, 256)}
     monkeypatch.setattr(scoring, "tracer_if_wanted", lambda _: (Path(sys.executable), ()))
     monkeypatch.setattr(rival, "ask", lambda *_: TracerReply((TracerFit(0.9, 1.0, "l2d", {}, costs),), None))

@@ -1,9 +1,9 @@
 import numpy as np
 
-from infra.bench.hindsight import widest_coverage
+from infra.bench.whole import widest_coverage
 
 
-def test_hindsight_finds_the_widest_threshold_that_keeps_the_target() -> None:
+def test_hindsight_finds_the_widest_threshold() -> None:
     scores = np.array([0.9, 0.8, 0.7, 0.6, 0.0], dtype=np.float32)
     agrees = np.array([True, False, True, True, True])
     assert widest_coverage(scores, agrees, 0.75) == 0.8

@@ -8,7 +8,7 @@ from tests.infra import parcels
 from tests.infra.commands.conftest import Run
 
 
-def test_bench_fit_reports_seconds_coverage_and_agreement(understudy: Run, tmp_path: Path) -> None:
+def test_bench_fit_reports_its_figures(understudy: Run, tmp_path: Path) -> None:
     for seed, (name, count) in enumerate({"train": 300, "test": 100}.items()):
         rows = parcels.traces(count, seed)
         parcels.write(tmp_path / f"banking77_{name}.jsonl", rows)
@@ -29,7 +29,7 @@ def test_bench_fit_reports_seconds_coverage_and_agreement(understudy: Run, tmp_p
         assert figures[f"{kind}: targets significantly missed"]["value"] == 0
 
 
-def test_absent_data_ends_with_2_and_says_where_it_was_looked_for(
+def test_absent_data_ends_with_2_and_says_where(
     understudy: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("UNDERSTUDY_TEST_DATA", str(tmp_path))
@@ -43,7 +43,7 @@ def test_fewer_than_three_runs_make_no_median(understudy: Run) -> None:
     assert understudy("bench", "fit", "--runs", "2").status == 2
 
 
-def test_bench_guarantee_simulates_the_claims_beside_their_references(understudy: Run) -> None:
+def test_bench_guarantee_compares_with_references(understudy: Run) -> None:
     ended = understudy("bench", "guarantee", "--streams", "20", "--json")
     assert ended.status == 0, ended.err
     figures = {figure["name"]: figure for figure in json.loads(ended.out)["figures"]}
@@ -58,7 +58,7 @@ def test_bench_guarantee_simulates_the_claims_beside_their_references(understudy
     assert figures["audit rate 2.0%: audits"]["value"] == 16_000
 
 
-def test_an_unknown_drift_ends_with_2_before_any_server_starts(understudy: Run, tmp_path: Path) -> None:
+def test_an_unknown_drift_starts_no_server(understudy: Run, tmp_path: Path) -> None:
     for seed, name in enumerate(("train", "test")):
         rows = parcels.traces(20, seed)
         parcels.write(tmp_path / f"banking77_{name}.jsonl", rows)

@@ -3,9 +3,9 @@
 import random
 from collections import Counter
 
-from infra.demo.ambiguous import TWO_IN_ONE, VAGUE
 from infra.demo.answers import Answers
 from infra.demo.intents import INTENTS
+from infra.demo.phrasing import TWO_IN_ONE, VAGUE
 from infra.demo.traffic import LABELS, Traffic
 
 

@@ -5,12 +5,17 @@ from typing import Any, Literal
 
 import pytest
 
-from infra.bench.drift.analysis import drift_figures, sentences
-from infra.bench.drift.finding import AnswerCounts, FirstAlarm, FirstCertificate, Recovery
+from infra.bench.drift.analysis import (
+    AnswerCounts,
+    FirstAlarm,
+    FirstCertificate,
+    Recovery,
+    drift_figures,
+    event_lines,
+)
+from infra.bench.drift.report import AuditsOnOff, section
 from infra.bench.drift.run import RunRecord
-from infra.bench.drift.scenarios import GOLD
-from infra.bench.drift.shown import AuditsOnOff, section
-from infra.bench.drift.stream import TASK, Stream
+from infra.bench.drift.scenarios import GOLD, TASK, Stream
 from schemas.events import (
     AlarmDetails,
     CertificateLostDetails,
@@ -105,22 +110,22 @@ ALARMED = record(
 )
 
 
-def test_an_alarm_ends_what_the_version_of_before_answers_and_begins_the_recovery() -> None:
+def test_an_alarm_begins_the_recovery() -> None:
     found = drift_figures(STREAM, ALARMED)
     assert found.before == AnswerCounts(20, 15, 15, 0)
     assert found.exposed == AnswerCounts(asked=7, answered=7, agreed=1, unseen=7)
     assert found.after == AnswerCounts(asked=20, answered=15, agreed=9, unseen=15)
-    assert found.certified == FirstCertificate(requests=12, audits=9)
+    assert found.first_certificate == FirstCertificate(requests=12, audits=9)
     assert found.alarm == FirstAlarm(_close(6.999), 6, 2)
     assert found.recovery == Recovery(_close(5.501), requests=6)
-    assert found.again == FirstCertificate(requests=15, audits=4)
-    assert (found.stood, found.stands) == (True, False)
-    assert found.told[EventKind.LABEL_BLOCKED] == found.told[EventKind.PROMOTED] == 1
+    assert found.new_certificate == FirstCertificate(requests=15, audits=4)
+    assert (found.certified_before, found.certified_at_end) == (True, False)
+    assert found.events[EventKind.LABEL_BLOCKED] == found.events[EventKind.PROMOTED] == 1
     assert (found.promised, found.replaced) == (0.8, None)
-    assert "+7.0 s it is alarm" in sentences(STREAM, ALARMED)
+    assert "+7.0 s it is alarm" in event_lines(STREAM, ALARMED)
 
 
-def test_without_an_alarm_a_version_that_took_over_ends_what_the_one_of_before_answers() -> None:
+def test_a_new_version_ends_the_exposure() -> None:
     quiet = record(
         (range(30), "a", "v1"),
         (range(30, 40), "a", "v2"),
@@ -134,8 +139,11 @@ def test_without_an_alarm_a_version_that_took_over_ends_what_the_one_of_before_a
     found = drift_figures(STREAM, quiet)
     assert found.exposed == AnswerCounts(asked=10, answered=10, agreed=0, unseen=10)
     assert found.after == AnswerCounts(asked=20, answered=20, agreed=0, unseen=20)
-    assert (found.certified, found.stood) == (FirstCertificate(requests=9, audits=9), False)
-    assert (found.alarm, found.recovery, found.again, found.replaced) == (None, None, None, 10)
+    assert (found.first_certificate, found.certified_before) == (
+        FirstCertificate(requests=9, audits=9),
+        False,
+    )
+    assert (found.alarm, found.recovery, found.new_certificate, found.replaced) == (None, None, None, 10)
 
 
 @pytest.mark.parametrize(
@@ -148,15 +156,13 @@ def test_without_an_alarm_a_version_that_took_over_ends_what_the_one_of_before_a
         ((emitted(30, certificate_lost("v1", 5)),), False),
     ],
 )
-def test_a_certificate_of_before_the_drift_stands_until_it_is_lost_or_the_teacher_changes(
-    later: tuple[Event, ...], stands: bool
-) -> None:
+def test_a_certificate_ends_by_loss_or_a_new_teacher(later: tuple[Event, ...], stands: bool) -> None:
     before = emitted(9, certified("v1", 9))
     found = drift_figures(STREAM, record((range(40), "a", "v1"), events=(before, *later)))
-    assert (found.stood, found.stands) == (True, stands)
+    assert (found.certified_before, found.certified_at_end) == (True, stands)
 
 
-def test_an_alarm_of_a_version_that_took_over_ends_what_counts_as_answered_before_it() -> None:
+def test_an_alarm_of_the_new_version_ends_exposure() -> None:
     late = record(
         (range(24), "a", "v1"),
         (range(24, 28), "a", "v2"),
@@ -167,20 +173,20 @@ def test_an_alarm_of_a_version_that_took_over_ends_what_counts_as_answered_befor
     assert (found.exposed.answered, found.replaced, found.recovery) == (8, 4, None)
 
 
-def test_a_version_that_nobody_replaces_after_the_alarm_has_no_recovery() -> None:
+def test_without_a_new_version_no_recovery() -> None:
     stopped = record(
         (range(24), "a", "v1"),
         (range(24, 40), "b", None),
         events=(emitted(24, alarm("v1")),),
     )
     found = drift_figures(STREAM, stopped)
-    assert (found.exposed.answered, found.recovery, found.again) == (4, None, None)
+    assert (found.exposed.answered, found.recovery, found.new_certificate) == (4, None, None)
     assert found.last.coverage == pytest.approx(24 / 40)
 
 
-def test_a_table_has_the_medians_of_the_runs_and_says_of_how_many_where_some_have_no_value() -> None:
+def test_the_table_shows_medians_and_their_runs() -> None:
     alarmed = drift_figures(STREAM, ALARMED)
-    silent = replace(alarmed, alarm=None, recovery=None, stood=False)
+    silent = replace(alarmed, alarm=None, recovery=None, certified_before=False)
     table, figures = section(
         "new", [AuditsOnOff(alarmed, silent), AuditsOnOff(alarmed, silent), AuditsOnOff(silent, silent)]
     )
@@ -189,6 +195,6 @@ def test_a_table_has_the_medians_of_the_runs_and_says_of_how_many_where_some_hav
     assert cells["drift to the alarm"] == ["7.0 s (2 of 3)", "-"]
     assert cells["certified when the drift begins"] == [".667", ".000"]
     by_name = {figure.name: figure for figure in figures}
-    answered = by_name["new: by the version of before: answered"]
+    answered = by_name["new: by the version from before the drift: answered"]
     assert (answered.value, answered.reference, answered.reference_value) == (7, "audits off", 7)
     assert by_name["new: drift to the alarm"].reference is None

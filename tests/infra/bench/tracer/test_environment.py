@@ -13,18 +13,14 @@ def empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_where_pip_finds_nothing_tracer_is_unavailable_and_nothing_stays_behind(
-    empty_cache: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_failed_install_leaves_nothing_behind(empty_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(environment, "PINS", ("--no-index", "tracer-llm==0.3.3"))
     with pytest.raises(TracerUnavailable, match="network"):
         environment.tracer_python()
     assert list(empty_cache.iterdir()) == []
 
 
-def test_without_tracer_a_benchmark_goes_on_and_its_report_says_so(
-    empty_cache: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_tracer_the_report_says_so(empty_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fails(*_command: str) -> None:
         raise TracerUnavailable("no network")
 

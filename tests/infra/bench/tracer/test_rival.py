@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from infra.bench.banking import Split
+from infra.bench.corpora import Split
 from infra.bench.tracer import rival
 from infra.bench.tracer.rival import TracerFit, fit_tracer, judge_tracer
 from infra.bench.trial import TARGETS
@@ -32,17 +32,15 @@ def _stand_in(folder: Path, fits: str) -> Path:
 def test_its_answers_are_judged_like_ours() -> None:
     fit = TracerFit(0.9, 1.0, "l2d", {"test": ["a", None, "a"]}, {})
     found = judge_tracer(fit, SPLIT.labels)
-    assert (found.certified, found.rows, found.answered, found.agreed) == (True, 3, 2, 1)
+    assert (found.passed, found.rows, found.answered, found.agreed) == (True, 3, 2, 1)
 
 
-def test_where_nothing_is_deployed_nothing_is_answered() -> None:
+def test_without_a_deployment_nothing_is_answered() -> None:
     found = judge_tracer(TracerFit(0.9, 1.0, None, {}, {}), SPLIT.labels)
-    assert (found.certified, found.rows, found.answered) == (False, 3, 0)
+    assert (found.passed, found.rows, found.answered) == (False, 3, 0)
 
 
-def test_a_job_gives_the_rows_and_takes_a_fit_for_each_target(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_job_makes_a_fit_for_each_target(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fits = (
         "[{'target': t, 'seconds': 2.0, 'method': 'rsb', 'costs': {},"
         " 'answers': {'test': [json.loads(row)['teacher'] for row in rows]}} for t in job['targets']]"
@@ -53,7 +51,7 @@ def test_a_job_gives_the_rows_and_takes_a_fit_for_each_target(
     assert (found.seconds, found.memory) == (6.0, 12.5)
 
 
-def test_its_last_words_are_told_when_it_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failure_shows_the_end_of_its_output(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rival, "_INSIDE", _stand_in(tmp_path, "1 / 0"))
     with pytest.raises(TracerUnavailable, match=r"failed on 3 traces:[\s\S]*ZeroDivisionError"):
         fit_tracer(Path(sys.executable), SPLIT, SPLIT)

@@ -3,12 +3,12 @@ from pathlib import Path
 
 import pytest
 
-from infra.bench.banking import Split
+from infra.bench.corpora import Split
 from infra.bench.request import BenchRequest
 from infra.bench.tracer.environment import NAME
 from infra.bench.trial import TARGETS, TargetOutcome, Trial
 from infra.bench.validity import draws
-from infra.bench.validity.counts import tables, tally
+from infra.bench.validity.counts import count_misses, tables
 from infra.bench.validity.draws import CLEAN, COIN, LEARNABLE, NOISY, SHUFFLED, DrawCell, draw, learnable
 from infra.bench.validity.measure import measure
 from infra.bench.validity.results_log import Entry
@@ -17,12 +17,12 @@ from models.features import Features
 POOL = Split(Features(texts=[str(number) for number in range(2_000)]), ["a", "b", "c", "d"] * 500)
 
 
-def _trial(*answers: tuple[int, int], certified: int = 3) -> Trial:
+def _trial(*answers: tuple[int, int], passed: int = 3) -> Trial:
     given = zip(TARGETS, answers, strict=True)
-    return Trial(tuple(TargetOutcome(target, n > 0, 100, n, k) for target, (n, k) in given), 1.0, certified)
+    return Trial(tuple(TargetOutcome(target, n > 0, 100, n, k) for target, (n, k) in given), 1.0, passed)
 
 
-def test_draws_are_spread_over_corpora_teachers_and_sizes() -> None:
+def test_draws_are_spread_evenly() -> None:
     found = learnable(["one", "two"], 40)
     kinds = [(cell.corpus, cell.teacher, cell.size) for cell in found]
     assert {kinds.count(kind) for kind in kinds} == {2}
@@ -37,27 +37,25 @@ def _labels(teacher: str) -> tuple[list[str], float]:
     return parts[0].labels, sum("abcd"[int(row) % 4] != label for row, label in given) / len(given)
 
 
-def test_a_teachers_errors_are_in_what_is_learned_and_in_what_is_judged() -> None:
+def test_a_teachers_errors_are_in_both_parts() -> None:
     assert _labels(CLEAN)[1] == 0.0
     assert 0.06 < _labels(NOISY)[1] < 0.10
     assert 0.70 < _labels(SHUFFLED)[1] < 0.80
     assert set(_labels(COIN)[0]) == {"heads", "tails"}
 
 
-def test_the_bound_is_what_delta_allows_and_what_the_test_itself_gets_wrong() -> None:
-    found = tally([_trial((50, 39), (50, 49), (0, 0)), _trial((50, 49), (50, 49), (50, 50))])
-    assert (found.fits, found.certified, found.missed) == (2, (2, 2, 1), (1, 0, 0))
+def test_the_bound_adds_delta_and_the_tests_level() -> None:
+    found = count_misses([_trial((50, 39), (50, 49), (0, 0)), _trial((50, 49), (50, 49), (50, 50))])
+    assert (found.fits, found.passed, found.missed) == (2, (2, 2, 1), (1, 0, 0))
     assert found.allowed == pytest.approx(0.05 * 2 * 3)
     assert found.bound == pytest.approx(found.allowed + 0.05 * 5)
 
 
-def test_tracer_stands_beside_ours_on_its_own_draws_only() -> None:
+def test_tracer_is_compared_on_its_own_draws() -> None:
     near, far = DrawCell("Snips", CLEAN, 500, 0), DrawCell("Snips", CLEAN, 500, 1)
     good, bad = _trial((50, 50), (50, 50), (50, 50)), _trial((50, 30), (50, 30), (50, 30))
     entries = [Entry("vectors", near, good), Entry("vectors", far, bad), Entry(NAME, near, bad)]
-    entries += [
-        Entry("vectors", DrawCell("Snips", COIN, 500, 0), _trial((0, 0), (0, 0), (0, 0), certified=1))
-    ]
+    entries += [Entry("vectors", DrawCell("Snips", COIN, 500, 0), _trial((0, 0), (0, 0), (0, 0), passed=1))]
     everything, beside, hopeless = tables(entries)
     in_all = list(everything.columns).index("in all")
     assert {row[0]: row[in_all] for row in everything.rows}["vectors, all"] == "3 of 6"
@@ -68,7 +66,7 @@ def test_tracer_stands_beside_ours_on_its_own_draws_only() -> None:
     assert hopeless.rows == (("vectors, Snips, a coin", "1", "1"),)
 
 
-def test_a_run_keeps_its_fits_and_a_longer_one_goes_on_from_them(
+def test_a_longer_run_continues_from_the_log(
     small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(draws, "SIZES", (300,))

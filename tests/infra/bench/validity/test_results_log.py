@@ -13,7 +13,7 @@ FIRST, SECOND = (
 )
 
 
-def test_what_was_tried_is_known_to_a_later_run(tmp_path: Path) -> None:
+def test_a_later_run_knows_the_logged_fits(tmp_path: Path) -> None:
     ledger = ResultsLog(tmp_path / "fits.jsonl")
     ledger.add(FIRST)
     again = ResultsLog(tmp_path / "fits.jsonl")
@@ -23,7 +23,7 @@ def test_what_was_tried_is_known_to_a_later_run(tmp_path: Path) -> None:
     assert ResultsLog(tmp_path / "fits.jsonl").of([SECOND.task, FIRST.task]) == [SECOND, FIRST]
 
 
-def test_a_line_that_was_cut_off_is_tried_again(tmp_path: Path) -> None:
+def test_an_incomplete_line_is_run_again(tmp_path: Path) -> None:
     file = tmp_path / "fits.jsonl"
     ledger = ResultsLog(file)
     ledger.add(FIRST)
@@ -35,7 +35,7 @@ def test_a_line_that_was_cut_off_is_tried_again(tmp_path: Path) -> None:
     assert ResultsLog(file).of([FIRST.task, SECOND.task]) == [FIRST, SECOND]
 
 
-def test_a_file_with_something_else_is_not_written_to(tmp_path: Path) -> None:
+def test_another_kind_of_file_is_not_written_to(tmp_path: Path) -> None:
     file = tmp_path / "notes.txt"
     for notes in ("buy milk\n", "buy milk"):
         file.write_text(notes)
@@ -44,7 +44,7 @@ def test_a_file_with_something_else_is_not_written_to(tmp_path: Path) -> None:
         assert file.read_text() == notes
 
 
-def test_without_a_file_nothing_is_kept_but_in_memory() -> None:
+def test_without_a_file_fits_stay_in_memory() -> None:
     ledger = ResultsLog(None)
     ledger.add(FIRST)
     assert FIRST.task in ledger
