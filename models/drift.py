@@ -19,7 +19,7 @@ from msgspec import Struct
 from numpy.typing import NDArray
 from scipy.stats import nchypergeom_fisher, ncx2
 
-from models.histograms import Counts, Reference, count_scores
+from models.histograms import Reference, ScoreHistograms, count_scores
 from models.study import Study
 
 BINS = 10
@@ -59,7 +59,7 @@ def drift_reference(study: Study) -> Reference:
 
 
 def drift_signals(
-    reference: Reference, observed: Counts, labels: Sequence[str], windows: float = WINDOWS
+    reference: Reference, observed: ScoreHistograms, labels: Sequence[str], windows: float = WINDOWS
 ) -> tuple[Signal, ...]:
     """What stands out in one window of requests; nothing where there are fewer than `FEWEST` on either side.
 
@@ -97,12 +97,12 @@ def _dense(rows: NDArray[np.float64]) -> NDArray[np.float64]:
     return columns[:, columns.sum(axis=0) > 0]
 
 
-def _chance_of_novelty(before: Counts, now: Counts) -> float:
+def _chance_of_novelty(before: ScoreHistograms, now: ScoreHistograms) -> float:
     novel, rows = before.novel + now.novel, before.rows + now.rows
     return float(nchypergeom_fisher.sf(now.novel - 1, rows, novel, now.rows, TOLERATED_ODDS))
 
 
-def _of_scores(reference: Reference, now: Counts) -> str:
+def _of_scores(reference: Reference, now: ScoreHistograms) -> str:
     """Told at the edge where the two distributions are farthest apart (Kolmogorov and Smirnov)."""
     below = np.cumsum(reference.counts.scores)[:-1] / reference.counts.rows
     below_now = np.cumsum(now.scores)[:-1] / now.rows
@@ -116,14 +116,14 @@ def _of_scores(reference: Reference, now: Counts) -> str:
     )
 
 
-def _of_novelty(before: Counts, now: Counts) -> str:
+def _of_novelty(before: ScoreHistograms, now: ScoreHistograms) -> str:
     return (
         f"{now.novel / now.rows:.1%} of the requests are unlike anything learned from, "
         f"where {before.novel / before.rows:.1%} were in training"
     )
 
 
-def _of_labels(before: Counts, now: Counts, labels: Sequence[str]) -> str:
+def _of_labels(before: ScoreHistograms, now: ScoreHistograms, labels: Sequence[str]) -> str:
     was = np.array(before.guesses) / before.rows
     share = np.array(now.guesses) / now.rows
     moved = np.argsort(-np.abs(share - was), kind="stable")[:_NAMED]

@@ -8,7 +8,7 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 
-class Counts(Struct, frozen=True):
+class ScoreHistograms(Struct, frozen=True):
     """What a version has scored in a while.
 
     Attributes:
@@ -25,9 +25,9 @@ class Counts(Struct, frozen=True):
     def rows(self) -> int:
         return sum(self.scores)
 
-    def plus(self, other: "Counts") -> "Counts":
+    def plus(self, other: "ScoreHistograms") -> "ScoreHistograms":
         """Both together; they are of one reference."""
-        return Counts(
+        return ScoreHistograms(
             tuple(one + two for one, two in zip(self.scores, other.scores, strict=True)),
             self.novel + other.novel,
             tuple(one + two for one, two in zip(self.guesses, other.guesses, strict=True)),
@@ -46,7 +46,7 @@ class Reference(Struct, frozen=True):
     """
 
     edges: tuple[float, ...]
-    counts: Counts
+    counts: ScoreHistograms
 
     def __post_init__(self) -> None:
         if len(self.counts.scores) != len(self.edges) + 1:
@@ -54,7 +54,7 @@ class Reference(Struct, frozen=True):
 
     def counted(
         self, scores: NDArray[np.float32], novel: NDArray[np.bool_], guesses: NDArray[np.int64]
-    ) -> Counts:
+    ) -> ScoreHistograms:
         """The histograms of m scored requests, all [m]; `guesses` index into the policy's labels."""
         return count_scores(np.array(self.edges), len(self.counts.guesses), scores, novel, guesses)
 
@@ -65,14 +65,14 @@ def count_scores(
     scores: NDArray[np.float32],
     novel: NDArray[np.bool_],
     guesses: NDArray[np.int64],
-) -> Counts:
+) -> ScoreHistograms:
     """Args:
     edges: between the bins of the scores, ascending.
     labels: how many there are.
     scores, novel, guesses: [m].
     """
     bins = np.bincount(np.searchsorted(edges, scores, side="right"), minlength=len(edges) + 1)
-    return Counts(
+    return ScoreHistograms(
         tuple(bins.tolist()),
         int(np.count_nonzero(novel)),
         tuple(np.bincount(guesses, minlength=labels).tolist()),

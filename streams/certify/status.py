@@ -16,13 +16,12 @@ import msgspec
 
 from models.certificate import Certificate, budget_share, lower_bound
 from schemas.config import Config
-from streams.certify.evidence import Counts
 from streams.certify.pending_audits import PendingAudits
 from streams.certify.version_state import CertificateCounts, VersionState
 
 _AGAIN = 0.2
 
-_LABELS = msgspec.json.Decoder(dict[str, Counts])
+_LABELS = msgspec.json.Decoder(dict[str, Certificate])
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +51,12 @@ class CertificateStatus:
     complete: bool = True
     alarm: float = 0.0
     alarms: int = 0
-    labels: Mapping[str, Counts] = field(default_factory=dict)
+    labels: Mapping[str, Certificate] = field(default_factory=dict)
     updated_at: int = 0
+
+    @property
+    def certificate(self) -> Certificate:
+        return Certificate(self.audits, self.agreements)
 
     @property
     def without_reply(self) -> int:
@@ -116,7 +119,7 @@ def refuted_labels(tally: CertificateCounts, config: Config) -> list[str]:
         for label, counts in tally.labels.items()
         if label not in tally.blocked
         and 0.0 < config.label_floor < 1.0
-        and Certificate(counts.audits, counts.agreements).refutes(config.label_floor, config.delta)
+        and counts.refutes(config.label_floor, config.delta)
     ]
 
 

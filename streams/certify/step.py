@@ -18,7 +18,7 @@ from streams.certify.events import (
     teacher_changed_event,
     teacher_unsteady_event,
 )
-from streams.certify.evidence import AlarmEvidence, Counts
+from streams.certify.evidence import AlarmEvidence
 from streams.certify.observations import AlarmAnswered, Observations, TraceSeen
 from streams.certify.pending_audits import PendingAudits, PendingUpdate, update_pending
 from streams.certify.status import CertificateStatus, certificate_status, refuted_labels
@@ -269,9 +269,8 @@ def _unanswered(ledger: VersionState, finding: CertificateStatus) -> tuple[int, 
     suspicion = ledger.suspicion
     if suspicion.raised <= ledger.handled:
         return None
-    counts = Counts(finding.audits, finding.agreements)
     last = suspicion.last
-    return suspicion.raised, AlarmEvidence(finding.target, counts, last.since, last.labels)
+    return suspicion.raised, AlarmEvidence(finding.target, finding.certificate, last.since, last.labels)
 
 
 def _differs(outcome: VersionChange, version: str, held: Snapshot) -> bool:

@@ -16,9 +16,9 @@ from collections.abc import Mapping
 from msgspec import Struct
 from msgspec.structs import replace
 
-from models.certificate import Alarm, Certificate, in_thinned_sample
+from models.alarm import Alarm
+from models.certificate import Certificate, in_thinned_sample
 from schemas.config import AUTO, Config
-from streams.certify.evidence import Counts
 from streams.certify.observations import AuditReply
 
 _TEACHERS = 8
@@ -41,7 +41,7 @@ class CertificateCounts(Struct, frozen=True):
     rate: float
     audits: int = 0
     agreements: int = 0
-    labels: Mapping[str, Counts] = {}
+    labels: Mapping[str, Certificate] = {}
     certified: bool = False
     lost: float = 0.0
     blocked: tuple[str, ...] = ()
@@ -60,14 +60,14 @@ class RaisedAlarm(Struct, frozen=True):
     """
 
     since: int | None = None
-    labels: Mapping[str, Counts] = {}
+    labels: Mapping[str, Certificate] = {}
 
 
 class AlarmState(Struct, frozen=True):
     """The alarm as it stands, and what a raised one is explained with.
 
     Attributes:
-        target, evidence: of the alarm (`models.certificate.Alarm`).
+        target, evidence: of the alarm (`models.alarm.Alarm`).
         drift: Page's statistic against twice the disagreements that the target allows; such a fall has most
             likely begun when it was last 0 (Page 1954).
         begun: that time, and the counts since then.
@@ -176,9 +176,9 @@ def _grown(suspicion: AlarmState, agreed: bool, label: str | None, at: int, conf
     return AlarmState(target, alarm.suspicion, drift, begun, suspicion.raised, suspicion.last)
 
 
-def _with_one(labels: Mapping[str, Counts], label: str, agreed: bool) -> dict[str, Counts]:
-    before = labels.get(label, Counts())
-    return {**labels, label: Counts(before.audits + 1, before.agreements + agreed)}
+def _with_one(labels: Mapping[str, Certificate], label: str, agreed: bool) -> dict[str, Certificate]:
+    before = labels.get(label, Certificate())
+    return {**labels, label: Certificate(before.audits + 1, before.agreements + agreed)}
 
 
 def _evidence(agreed: bool, target: float) -> float:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from models.histograms import Counts, Reference
+from models.histograms import Reference, ScoreHistograms
 from models.manifest import Manifest
 from schemas.messages import Guess
 from streams.routing.decisions import Decision
@@ -32,7 +32,7 @@ class ScoreWindow:
     version: str
     reference: Reference
     since: int
-    counts: Counts
+    counts: ScoreHistograms
 
     @property
     def full(self) -> bool:
@@ -74,7 +74,7 @@ class ScoreWindows:
         return found
 
 
-def _counted(manifest: Manifest, reference: Reference, judged: Sequence[Decision]) -> Counts:
+def _counted(manifest: Manifest, reference: Reference, judged: Sequence[Decision]) -> ScoreHistograms:
     """Those that this version has scored."""
     guesses = [each.guess for each in judged if each.guess and each.guess.policy == manifest.version]
     places = {label: place for place, label in enumerate(manifest.labels)}

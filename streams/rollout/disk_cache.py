@@ -11,7 +11,7 @@ import msgspec
 
 from models.artifact import Artifact
 from models.errors import PolicyError
-from streams.versions.serving_state import Breaker, Safeguards
+from streams.versions.breaker import Breaker, Safeguards
 
 log = logging.getLogger(__name__)
 

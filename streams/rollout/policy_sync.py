@@ -18,7 +18,8 @@ from streams.errors import StateUnavailable
 from streams.rollout.disk_cache import PolicyDiskCache
 from streams.state.registry import Registry
 from streams.tasks import CandidatePolicy, Tasks
-from streams.versions.serving_state import ActiveVersion, Candidate, Safeguards, ServingState
+from streams.versions.breaker import Safeguards
+from streams.versions.serving_state import ActiveVersion, Candidate, ServingState
 
 log = logging.getLogger(__name__)
 

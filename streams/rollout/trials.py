@@ -5,8 +5,8 @@ from collections.abc import Iterable
 
 from confluent_kafka import Message
 
+from models.certificate import Certificate
 from schemas.messages import Trace
-from streams.certify.evidence import Counts
 from streams.clock import unix_ms
 from streams.kafka.event_publisher import EventPublisher
 from streams.state.registry import Registry
@@ -49,7 +49,7 @@ class TrialJudge:
         for (task, version), checked in checked_answer(traces).items():
             await self._conclude(task, version, await self._trials.fold(task, version, checked))
 
-    async def _conclude(self, task: str, version: str, trial: Counts) -> None:
+    async def _conclude(self, task: str, version: str, trial: Certificate) -> None:
         config, now = self._live.task(task).config, unix_ms()
         change = await self._registry.change(
             task,

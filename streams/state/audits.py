@@ -17,7 +17,6 @@ from redis.asyncio.client import Pipeline
 
 from schemas.names import Keys
 from streams.certify import status as findings
-from streams.certify.evidence import Counts
 from streams.certify.pending_audits import MOST, PendingAudits
 from streams.certify.status import CertificateStatus
 from streams.certify.step import Snapshot, Step, VersionChange
@@ -120,10 +119,6 @@ class AuditStore:
     async def stands(self, task: str, version: str) -> bool:
         """Whether a version may be returned to."""
         return (await self.finding(task, version)).stands
-
-    async def counts(self, task: str, version: str) -> Counts:
-        finding = await self.finding(task, version)
-        return Counts(finding.audits, finding.agreements)
 
     def _ask(self, pipeline: Pipeline, task: str, version: str, requests: list[str], late: int) -> None:
         asked = self._keys.asked(task, version)

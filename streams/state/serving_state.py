@@ -11,11 +11,10 @@ from redis.asyncio import Redis
 from schemas.names import Keys
 from streams.errors import TransitionRefused
 from streams.state.connection import as_text
+from streams.versions.breaker import CLOSED, Breaker
 from streams.versions.lifecycle import Transition, VersionStage
 from streams.versions.serving_state import (
-    CLOSED,
     ActiveVersion,
-    Breaker,
     Candidate,
     Pin,
     PromotionPlan,

@@ -4,8 +4,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from models.certificate import Certificate
 from schemas.names import Keys
-from streams.certify.evidence import Counts
 from streams.state.connection import Connection
 
 
@@ -26,7 +26,7 @@ class TrialCounts:
         self._keys = keys
         self._fold = connection.script("trial_counts_fold")
 
-    async def fold(self, task: str, version: str, checked: Sequence[CheckedAnswer]) -> Counts:
+    async def fold(self, task: str, version: str, checked: Sequence[CheckedAnswer]) -> Certificate:
         """Count answers, those of one partition in order of offset; the counts after that."""
         parts: defaultdict[int, list[int]] = defaultdict(list)
         for one in checked:
@@ -35,4 +35,4 @@ class TrialCounts:
         with self._connection.reached():
             for partition, words in parts.items():
                 n, k = await self._fold([self._keys.trial(task, version)], [partition, *words])
-        return Counts(n, k)
+        return Certificate(n, k)

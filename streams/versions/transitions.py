@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from models.binomial import shortfall
-from streams.certify.evidence import Counts
+from models.certificate import Certificate
 from streams.errors import TransitionRefused
 from streams.versions.lifecycle import Transition, VersionStage
 from streams.versions.serving_state import (
@@ -114,7 +114,7 @@ def alarm_concerns(posture: ServingState, version: str) -> bool:
 
 
 def conclude_trial(
-    posture: ServingState, version: str, trial: Counts, target: float, delta: float, now: int
+    posture: ServingState, version: str, trial: Certificate, target: float, delta: float, now: int
 ) -> ServingChange | None:
     """What a trial comes to; None while it goes on, or a pin holds.
 

@@ -13,7 +13,7 @@ from scipy.stats import binom
 
 from models.drift import FEWEST, TOLERATED, TOLERATED_ODDS, drift_reference, drift_signals
 from models.features import Features
-from models.histograms import Counts, Reference
+from models.histograms import Reference, ScoreHistograms
 from models.policy import Policy
 from models.study import Study
 
@@ -49,7 +49,7 @@ def drawn(rows: int, seed: int, *, lean: float = 1.0, novel: float = 0.01, swap:
     )
 
 
-def seen(trained: Reference, requests: Study) -> Counts:
+def seen(trained: Reference, requests: Study) -> ScoreHistograms:
     return trained.counted(requests.scores, requests.novelty > LIMIT, requests.guesses)
 
 
@@ -103,9 +103,9 @@ def test_false_signals_at_the_edge_of_what_is_tolerated_are_as_rare_as_was_set()
     labels, bins = np.full(30, 1 / 30), np.full(10, 0.1)
     novel = 0.01, TOLERATED_ODDS * 0.01 / (0.99 + TOLERATED_ODDS * 0.01)
 
-    def counts(shift: float, novel: float) -> Counts:
+    def counts(shift: float, novel: float) -> ScoreHistograms:
         signs = np.tile([1 + shift, 1 - shift], 15)
-        return Counts(
+        return ScoreHistograms(
             tuple(generator.multinomial(rows, bins * signs[:10]).tolist()),
             int(generator.binomial(rows, novel)),
             tuple(generator.multinomial(rows, labels * signs).tolist()),
@@ -125,13 +125,13 @@ def test_false_signals_at_the_edge_of_what_is_tolerated_are_as_rare_as_was_set()
 
 def test_bins_that_the_edges_do_not_make_are_refused() -> None:
     with pytest.raises(ValueError, match="2 bins between 2 edges"):
-        Reference((0.1, 0.2), Counts((1, 2), 0, (3,)))
+        Reference((0.1, 0.2), ScoreHistograms((1, 2), 0, (3,)))
 
 
 @given(st.integers(0, 20), st.integers(0, 3000))
 def test_few_requests_say_nothing(novel: int, rows: int) -> None:
     trained = drift_reference(drawn(1000, 6))
-    few = Counts((0,) * 9 + (rows,), min(novel, rows), (rows,) + (0,) * 29)
+    few = ScoreHistograms((0,) * 9 + (rows,), min(novel, rows), (rows,) + (0,) * 29)
     assert bool(drift_signals(trained, few, LABELS)) == (rows >= FEWEST)
 
 
@@ -157,12 +157,12 @@ def test_a_policy_sees_no_drift_in_more_of_the_same_and_some_where_half_is_stran
     trained = manifest.reference
     assert trained is not None
 
-    def looked_at(*requests: Features) -> Counts:
+    def looked_at(*requests: Features) -> ScoreHistograms:
         counts = [
             trained.counted(scores.score, scores.novelty > manifest.novelty_limit, scores.label)
             for scores in map(policy.score, requests)
         ]
-        return reduce(Counts.plus, counts)
+        return reduce(ScoreHistograms.plus, counts)
 
     assert drift_signals(trained, looked_at(same), manifest.labels) == ()
     found = drift_signals(trained, looked_at(same.take(range(1000)), strange), manifest.labels)

@@ -3,10 +3,10 @@
 import asyncio
 from functools import partial
 
+from models.certificate import Certificate
 from schemas.codec import LABEL, TRACE
 from schemas.config import Config
 from schemas.messages import Guess, Reason, Trace
-from streams.certify.evidence import Counts
 from streams.certify.observations import observe_traces
 from streams.certify.status import CertificateStatus
 from streams.certify.step import Snapshot, step
@@ -58,7 +58,7 @@ def test_an_audit_is_one_label_one_trace_one_count_though_replies_repeat_and_cer
         trace.id for trace in audited
     }
     agreed = sum(trace.guess is not None and trace.guess.label == trace.label for trace in audited)
-    assert counts(deployment) == Counts(len(audited), agreed)
+    assert counts(deployment) == Certificate(len(audited), agreed)
     assert len(audited) > REQUESTS / 2
 
 
@@ -108,9 +108,9 @@ def reply_again(deployment: Deployment) -> None:
     assert producer.flush(10) == 0
 
 
-def counts(deployment: Deployment) -> Counts:
+def counts(deployment: Deployment) -> Certificate:
     found = finding(deployment)
-    return Counts(found.audits, found.agreements)
+    return Certificate(found.audits, found.agreements)
 
 
 def finding(deployment: Deployment) -> CertificateStatus:

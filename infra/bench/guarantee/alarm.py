@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from infra.bench.guarantee.promise import Generator, Promise, Section, format_count
 from infra.bench.report import Figure, Table, figure, format_share
-from models.certificate import likelihood_ratios
+from models.alarm import likelihood_ratios
 
 BEFORE, FALLS, HISTORY = 0.98, (0.90, 0.85, 0.80), 2_000
 ABOVE = 0.02

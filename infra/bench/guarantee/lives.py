@@ -19,7 +19,8 @@ from infra.bench.guarantee.certificate import (
 )
 from infra.bench.guarantee.promise import Generator, Promise, Section
 from infra.bench.report import Table, figure, format_share
-from models.certificate import Alarm, budget_share
+from models.alarm import Alarm
+from models.certificate import budget_share
 
 LIFE = 4000
 TO_PROMOTION, TO_DRIFT = 1200, 800

@@ -5,8 +5,8 @@ from collections.abc import Iterable
 
 from msgspec.structs import replace
 
+from models.certificate import Certificate
 from schemas.config import Config
-from streams.certify.evidence import Counts
 from streams.certify.observations import AuditReply
 from streams.certify.version_state import (
     CertificateCounts,
@@ -91,7 +91,7 @@ def test_a_certificate_counts_draws_below_the_rate_that_was_fixed_when_it_began(
     tally = CertificateCounts(1, 0.01)
     for number, draw in enumerate((0.0, 0.0099, 0.01, 0.5)):
         tally = with_audit(tally, audit(number, agreed=number > 0, label="no", draw=draw))
-    assert (tally.audits, tally.agreements, tally.labels) == (2, 1, {"no": Counts(2, 1)})
+    assert (tally.audits, tally.agreements, tally.labels) == (2, 1, {"no": Certificate(2, 1)})
 
 
 def test_a_certificate_goes_on_at_higher_rates_and_begins_anew_at_lower_ones() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from models.features import Features
-from models.histograms import Counts, Reference
+from models.histograms import Reference, ScoreHistograms
 from schemas.events import Event, EventKind
 from streams.drift.watch import DriftWatch
 from streams.drift.windows import OF_A_BATCH, WINDOW, ScoreWindows
@@ -15,7 +15,7 @@ from streams.routing.decisions import Decision, decide
 from streams.tasks import CandidatePolicy, Task, Tasks
 from tests.streams.building import ScriptedPolicy
 
-TRAINED = Reference((0.5, 0.8), Counts((300, 400, 300), 10, (500, 500)))
+TRAINED = Reference((0.5, 0.8), ScoreHistograms((300, 400, 300), 10, (500, 500)))
 FAMILIAR = ["no 0.3 0.1"] * 30 + ["no 0.6 0.1"] * 20 + ["yes 0.6 0.1"] * 20 + ["yes 0.9 0.1"] * 30
 STRANGE = ["no 0.3 0.9", "yes 0.4 0.9"]
 
@@ -127,7 +127,7 @@ def test_a_window_counts_what_the_live_version_scored_and_waits_when_it_is_full(
 def test_a_window_ends_with_its_policy_also_where_the_next_has_the_same_name() -> None:
     traffic, found = ScoreWindows(), live()
     traffic.count(found.task("t"), judged(found.task("t"), FAMILIAR), 5)
-    fewer_bins = Reference((0.5,), Counts((500, 500), 10, (500, 500)))
+    fewer_bins = Reference((0.5,), ScoreHistograms((500, 500), 10, (500, 500)))
     found.install("t", ScriptedPolicy(reference=fewer_bins))
     routed(traffic, found.task("t"), FAMILIAR, 10)
     (window,) = traffic.full().values()

@@ -7,7 +7,6 @@ import pytest
 from models.artifact import Artifact
 from models.certificate import Certificate, budget_share
 from schemas.messages import Guess
-from streams.certify.evidence import Counts
 from streams.errors import StateUnavailable
 from tests.streams.building import reasons, trace
 from tests.streams.roles.certifying import Deployment, asked, audit, audits
@@ -41,7 +40,7 @@ async def test_a_label_that_its_audits_refute_is_blocked_and_told_once(deploymen
         await certify.certified([deployment.traces.add(one) for one in given])
     assert await deployment.connection.redis.smembers(deployment.keys.blocked("t", "v1")) == {b"no"}
     assert deployment.events().count("label_blocked") == 1
-    assert (await deployment.finding()).labels == {"yes": Counts(41, 41), "no": Counts(20, 10)}
+    assert (await deployment.finding()).labels == {"yes": Certificate(41, 41), "no": Certificate(20, 10)}
 
 
 async def test_a_label_of_a_version_that_answers_no_more_is_blocked_without_a_word(
@@ -117,7 +116,7 @@ async def test_an_alarm_is_answered_before_anything_is_committed_and_until_then_
     await certify.certified(batch)
     assert len(deployment.alarms) == 3, "answered once, and not told again"
     task, version, evidence = deployment.alarms[-1]
-    assert (task, version, evidence.target, evidence.counts) == ("t", "v1", 0.95, Counts(90, 70))
+    assert (task, version, evidence.target, evidence.counts) == ("t", "v1", 0.95, Certificate(90, 70))
     assert evidence.labels["yes"].agreements < 0.7 * evidence.labels["yes"].audits, "since the fall"
     finding = await deployment.finding()
     assert finding.alarms >= 1

@@ -5,11 +5,12 @@ from dataclasses import replace
 import pytest
 
 from models.artifact import Artifact
+from models.certificate import Certificate
 from schemas.config import parse_override
 from schemas.events import Event, EventKind, LabelBlockedDetails
 from schemas.messages import Guess
 from schemas.names import Keys
-from streams.certify.evidence import AlarmEvidence, Counts
+from streams.certify.evidence import AlarmEvidence
 from streams.kafka.event_publisher import EventPublisher
 from streams.rollout.alarm_response import AlarmResponse
 from streams.rollout.trials import TrialJudge
@@ -22,7 +23,9 @@ from streams.versions.lifecycle import VersionStage, stages
 from streams.versions.serving_state import AT_ONCE, PromotionPlan
 from tests.streams.building import message, trace
 
-FALLEN = AlarmEvidence(0.95, Counts(200, 180), 5_000, {"a": Counts(20, 5), "b": Counts(20, 15)})
+FALLEN = AlarmEvidence(
+    0.95, Certificate(200, 180), 5_000, {"a": Certificate(20, 5), "b": Certificate(20, 15)}
+)
 
 
 class Told(EventPublisher):
@@ -135,8 +138,8 @@ async def test_an_alarm_that_finds_the_registry_emptied_is_told_and_stops_its_ve
 
 async def test_a_label_that_explains_the_alarm_is_blocked_once_and_then_the_version_falls(room: Room) -> None:
     await room.publish(1)
-    labels = {"refund": Counts(30, 5), "track": Counts(100, 98)}
-    evidence = AlarmEvidence(0.95, Counts(500, 470), 5_000, labels)
+    labels = {"refund": Certificate(30, 5), "track": Certificate(100, 98)}
+    evidence = AlarmEvidence(0.95, Certificate(500, 470), 5_000, labels)
     assert await room.alarm("t", "v1", evidence), "certify starts the alarm anew"
     assert await room.registry.blocked("t", "v1") == {"refund"}
     assert (await room.registry.posture("t")).breaker.open is False

@@ -10,10 +10,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec import structs
 
+from models.certificate import Certificate
 from schemas.config import Config
 from schemas.messages import Teacher
 from schemas.names import Keys
-from streams.certify.evidence import Counts
 from streams.certify.observations import AuditReply, AuditRequested, LogPosition, Observations, TraceSeen
 from streams.certify.status import CertificateStatus
 from streams.certify.step import step
@@ -155,14 +155,14 @@ async def test_of_workers_that_fold_at_once_each_fold_counts_and_none_twice(
 
     started_over = await asyncio.gather(*map(work, audits, parts), work(audits[0], parts[1]))
     assert sum(started_over) > 0, "they did get in each other's way"
-    assert await audits[0].counts("t", "v1") == Counts(90, 81)
+    assert (await audits[0].finding("t", "v1")).certificate == Certificate(90, 81)
 
 
 async def test_versions_and_tasks_are_kept_apart_and_the_oldest_of_many_versions_goes(
     connection: Connection, keys: Keys
 ) -> None:
     audits = AuditStore(connection, keys)
-    assert await audits.counts("t", "v1") == Counts(0, 0)
+    assert (await audits.finding("t", "v1")).certificate == Certificate(0, 0)
     await fold(
         audits,
         "t",
@@ -172,13 +172,15 @@ async def test_versions_and_tasks_are_kept_apart_and_the_oldest_of_many_versions
         audits, "t", Observations(answered=[trace(4, 2**40 + 2, True, version="v2"), trace(5, 2**40, True)])
     )
     await fold(audits, "u", Observations(asked=[deferral(1, 0)]))
-    found = [await audits.counts(*of) for of in (("t", "v1"), ("t", "v2"), ("u", "v1"))]
-    assert found == [Counts(3, 2), Counts(1, 1), Counts(0, 0)], "offsets beyond 32 bits are exact"
+    found = [(await audits.finding(*of)).certificate for of in (("t", "v1"), ("t", "v2"), ("u", "v1"))]
+    assert found == [Certificate(3, 2), Certificate(1, 1), Certificate(0, 0)], (
+        "offsets beyond 32 bits are exact"
+    )
     assert (await audits.finding("u", "v1")).pending == 1
     many = [trace(i, 2**41 + i, True, version=f"w{i:02}") for i in range(16)]
     await fold(audits, "t", Observations(answered=many))
-    assert await audits.counts("t", "v1") == Counts(0, 0)
-    assert await audits.counts("t", "w15") == Counts(1, 1)
+    assert (await audits.finding("t", "v1")).certificate == Certificate(0, 0)
+    assert (await audits.finding("t", "w15")).certificate == Certificate(1, 1)
     assert len((await audits.record("t")).versions) == 16
 
 

@@ -10,7 +10,7 @@ import pytest
 from infra.local.child import free_port
 from infra.local.embedded_redis import EmbeddedRedis
 from schemas.names import Keys
-from streams.certify.evidence import Counts
+from streams.certify.status import CertificateStatus
 from streams.certify.step import Snapshot, Step
 from streams.certify.task_state import TaskState
 from streams.errors import StateUnavailable
@@ -40,7 +40,7 @@ async def test_redis_gone_is_said_once_and_redis_back_is_said_once(caplog: pytes
     calls: list[Callable[[], Awaitable[object]]] = [
         lambda: replies.first([ReplyPosition("t", "a", 0, 1), ReplyPosition("t", "a", 0, 2)]),
         lambda: audits.write("t", AuditsRead("", Snapshot(), OffsetsRead()), Step(TaskState(), {})),
-        lambda: audits.counts("t", "v1"),
+        lambda: audits.finding("t", "v1"),
         lambda: leases.held("t"),
     ]
     for _ in range(2):  # the second server is a new one: it knows no keys and no scripts
@@ -49,7 +49,7 @@ async def test_redis_gone_is_said_once_and_redis_back_is_said_once(caplog: pytes
                 await call()
         assert said(caplog) == ["Redis is away"]
         with EmbeddedRedis(port):
-            assert [await call() for call in calls] == [[True, False], True, Counts(0, 0), 1]
+            assert [await call() for call in calls] == [[True, False], True, CertificateStatus(), 1]
             assert said(caplog) == ["Redis is back"]
     await connection.aclose()
 
@@ -59,7 +59,7 @@ async def test_a_redis_that_hangs_is_away() -> None:
         connection = Connection(server.url, socket_timeout=0.05, socket_connect_timeout=0.05)
         os.kill(server.pid, signal.SIGSTOP)
         with pytest.raises(StateUnavailable):
-            await AuditStore(connection, KEYS).counts("t", "v1")
+            await AuditStore(connection, KEYS).finding("t", "v1")
         await connection.aclose()
 
 

@@ -5,8 +5,8 @@ import secrets
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from models.certificate import Certificate
 from schemas.names import Keys
-from streams.certify.evidence import Counts
 from streams.state.connection import Connection
 from streams.state.trial_counts import CheckedAnswer, TrialCounts
 
@@ -26,5 +26,5 @@ async def test_replays_change_no_count(
         if end > begin:
             folded = max(folded, end)
             found = await trials.fold("t", version, checked[begin:end])
-            assert found == Counts(folded, sum(outcomes[:folded]))
+            assert found == Certificate(folded, sum(outcomes[:folded]))
     assert folded == len(checked)

@@ -2,28 +2,29 @@
 
 import pytest
 
-from streams.certify.evidence import AlarmEvidence, Counts
+from models.certificate import Certificate
+from streams.certify.evidence import AlarmEvidence
 from streams.versions.culprit import label_to_blame
 
-SOUND = Counts(100, 97)
+SOUND = Certificate(100, 97)
 
 
 @pytest.mark.parametrize(
     ("labels", "floor", "expected"),
     [
-        ({"bad": Counts(30, 5), "good": SOUND}, 0.8, "bad"),
-        ({"bad": Counts(30, 5), "good": SOUND}, 0.0, None),
-        ({"bad": Counts(30, 5), "good": SOUND}, 0.1, None),
-        ({"bad": Counts(3, 2), "good": SOUND}, 0.8, None),
-        ({"bad": Counts(30, 5), "worse": Counts(30, 2), "good": SOUND}, 0.8, None),
-        ({"bad": Counts(30, 5), "good": Counts(100, 90)}, 0.8, None),
-        ({"bad": Counts(30, 5), "good": Counts(20, 20)}, 0.8, None),
-        ({"bad": Counts(30, 5)}, 0.8, None),
+        ({"bad": Certificate(30, 5), "good": SOUND}, 0.8, "bad"),
+        ({"bad": Certificate(30, 5), "good": SOUND}, 0.0, None),
+        ({"bad": Certificate(30, 5), "good": SOUND}, 0.1, None),
+        ({"bad": Certificate(3, 2), "good": SOUND}, 0.8, None),
+        ({"bad": Certificate(30, 5), "worse": Certificate(30, 2), "good": SOUND}, 0.8, None),
+        ({"bad": Certificate(30, 5), "good": Certificate(100, 90)}, 0.8, None),
+        ({"bad": Certificate(30, 5), "good": Certificate(20, 20)}, 0.8, None),
+        ({"bad": Certificate(30, 5)}, 0.8, None),
         ({}, 0.8, None),
     ],
 )
 def test_a_label_explains_an_alarm_alone_and_beyond_doubt_or_not_at_all(
-    labels: dict[str, Counts], floor: float, expected: str | None
+    labels: dict[str, Certificate], floor: float, expected: str | None
 ) -> None:
-    evidence = AlarmEvidence(0.95, Counts(200, 150), labels=labels)
+    evidence = AlarmEvidence(0.95, Certificate(200, 150), labels=labels)
     assert label_to_blame(evidence, floor, 0.05) == expected

@@ -6,14 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from models.certificate import Certificate
 from schemas.config import Config
-from streams.certify.evidence import Counts
 from streams.errors import TransitionRefused
+from streams.versions.breaker import Breaker
 from streams.versions.lifecycle import Transition, VersionStage
 from streams.versions.serving_state import (
     AT_ONCE,
     ActiveVersion,
-    Breaker,
     Candidate,
     Pin,
     PromotionPlan,
@@ -146,20 +146,20 @@ def test_the_alarm_of_a_canary_ends_its_trial_and_leaves_the_live_version() -> N
 @pytest.mark.parametrize(
     ("trial", "expected"),
     [
-        (Counts(99, 99), []),
+        (Certificate(99, 99), []),
         (
-            Counts(100, 95),
+            Certificate(100, 95),
             [("v1", VersionStage.LIVE, VersionStage.RETIRED), ("v2", VersionStage.SHADOW, VersionStage.LIVE)],
         ),
         (
-            Counts(100, 91),
+            Certificate(100, 91),
             [("v1", VersionStage.LIVE, VersionStage.RETIRED), ("v2", VersionStage.SHADOW, VersionStage.LIVE)],
         ),
-        (Counts(100, 90), [("v2", VersionStage.SHADOW, VersionStage.REFUSED)]),
+        (Certificate(100, 90), [("v2", VersionStage.SHADOW, VersionStage.REFUSED)]),
     ],
 )
 def test_a_trial_ends_by_an_exact_test_once_it_has_what_it_takes(
-    trial: Counts, expected: list[tuple[str, VersionStage, VersionStage]]
+    trial: Certificate, expected: list[tuple[str, VersionStage, VersionStage]]
 ) -> None:
     change = conclude_trial(ON_TRIAL, "v2", trial, 0.95, 0.05, 50)
     assert (moves(change) if change else []) == expected
@@ -171,7 +171,7 @@ def test_a_trial_ends_by_an_exact_test_once_it_has_what_it_takes(
 
 def test_a_promoted_candidate_closes_the_breaker() -> None:
     change = conclude_trial(
-        replace(STOPPED, candidate=ON_TRIAL.candidate), "v2", Counts(100, 99), 0.95, 0.05, 50
+        replace(STOPPED, candidate=ON_TRIAL.candidate), "v2", Certificate(100, 99), 0.95, 0.05, 50
     )
     assert change is not None
     assert not change.posture.breaker.stops("v2")
@@ -179,7 +179,7 @@ def test_a_promoted_candidate_closes_the_breaker() -> None:
 
 
 def test_a_canary_that_fails_its_trial_is_rolled_back() -> None:
-    change = conclude_trial(CANARYING, "v2", Counts(60, 40), 0.95, 0.05, 50)
+    change = conclude_trial(CANARYING, "v2", Certificate(60, 40), 0.95, 0.05, 50)
     assert moves(change) == [("v2", VersionStage.CANARY, VersionStage.ROLLED_BACK)]
 
 

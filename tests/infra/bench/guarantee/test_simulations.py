@@ -11,7 +11,8 @@ from infra.bench.guarantee.alarm import AlarmStreams, run_until_alarm
 from infra.bench.guarantee.audit_cost import audit_cost
 from infra.bench.guarantee.lives import SimulatedDrift, simulate_lives
 from infra.bench.guarantee.promise import Promise
-from models.certificate import Alarm, Certificate
+from models.alarm import Alarm
+from models.certificate import Certificate
 
 
 def test_first_proof_matches_the_certificate() -> None:

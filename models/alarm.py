@@ -1,0 +1,126 @@
+"""Alarm of a policy version: has agreement with the teacher fallen below the target *now*?
+
+A mixture of Shiryaev-Roberts e-detectors (Shin, Ramdas and Rinaldo 2023) over audits in their order. Each
+audit can start a new suspicion, so a long good history does not delay the alarm. It claims nothing and spends
+nothing of the error budget: a false alarm costs money, and `run_length` says how often one may come. What
+audits prove about a version's whole life is the certificate's question: see `models.certificate`.
+
+Pure functions of immutable values: no clock, no I/O, no randomness. msgspec writes and reads them exactly.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+RUN_LENGTH = 10_000.0
+
+_ALTERNATIVES = 10
+_SLIGHT, _GROSS = 1.5, 8.0
+_ROUNDING = 1e-9
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """Evidence that agreement has fallen below `target`; an alarm that is raised stays raised.
+
+    A new `target` needs a new alarm (`quiet`): evidence against one target says nothing about another.
+    `run_length` may be replaced at any time. An audit that was folded in stays: an overdue one that was taken
+    for a disagreement is not taken back.
+
+    Attributes:
+        target: agreement that was promised, in (0, 1).
+        suspicion: Shiryaev-Roberts statistic for each of `alternatives(target)`, >= 0.
+        run_length: audits, at least and on average, to a false alarm while agreement is at least the target.
+
+    Raises:
+        ValueError: not one statistic for each alternative.
+    """
+
+    target: float
+    suspicion: tuple[float, ...]
+    run_length: float = RUN_LENGTH
+
+    def __post_init__(self) -> None:
+        if len(self.suspicion) != _ALTERNATIVES:
+            raise ValueError(
+                "alarm: wrong number of statistics, start from `Alarm.quiet`: "
+                f"{len(self.suspicion)} instead of {_ALTERNATIVES}"
+            )
+
+    @classmethod
+    def quiet(cls, target: float, run_length: float = RUN_LENGTH) -> "Alarm":
+        """The alarm before the first audit."""
+        return cls(target, (0.0,) * _ALTERNATIVES, run_length)
+
+    @property
+    def evidence(self) -> float:
+        """Mean of the statistics: without a fall it grows by at most 1 an audit, in expectation."""
+        return float(np.add.reduce(np.array(self.suspicion)) / _ALTERNATIVES)
+
+    @property
+    def level(self) -> float:
+        """How near the alarm is, on a logarithmic scale: 0.0 without suspicion, 1.0 when raised."""
+        share = float(np.log1p(self.evidence) / np.log1p(self.run_length))
+        return 1.0 if self.raised else share
+
+    @property
+    def raised(self) -> bool:
+        return _reaches(np.array(self.suspicion), self.run_length)
+
+    def after(self, agreed: bool) -> "Alarm":
+        return self.after_many((agreed,))
+
+    def after_many(self, agreed: Iterable[bool] | NDArray[np.bool_]) -> "Alarm":
+        """The alarm after these outcomes, in the order of the audits; as one by one, to the last bit."""
+        suspicion = np.array(self.suspicion)
+        hit, miss = likelihood_ratios(self.target)
+        for outcome in agreed:
+            if _reaches(suspicion, self.run_length):
+                break
+            suspicion = self._after_audit(suspicion + 1.0, hit if outcome else miss, miss, bool(outcome))
+        return replace(self, suspicion=tuple(suspicion.tolist()))
+
+    def _after_audit(
+        self, before: NDArray[np.float64], ratio: NDArray[np.float64], miss: NDArray[np.float64], agreed: bool
+    ) -> NDArray[np.float64]:
+        """The statistics after one more audit, without overshoot (Fischer and Ramdas 2024).
+
+        Where a disagreement would carry the evidence beyond the run length, the excess is of no use there.
+        It is credited to an agreement instead, weighted by the odds of the two at the target: the expectation
+        stays what it was, and a false alarm comes after `run_length` audits on average instead of later.
+        """
+        after = before * ratio
+        excess = float(before @ miss) - self.run_length * _ALTERNATIVES
+        if agreed and excess > 0.0:
+            total = float(np.add.reduce(after))
+            credited = total + excess * (1.0 - self.target) / self.target
+            after *= min(credited, self.run_length * _ALTERNATIVES) / total
+        return after
+
+
+def _reaches(suspicion: NDArray[np.float64], run_length: float) -> bool:
+    """Whether the statistics raise the alarm, also where rounding leaves them just short of that."""
+    return bool(np.add.reduce(suspicion) >= (1.0 - _ROUNDING) * run_length * _ALTERNATIVES)
+
+
+def alternatives(target: float) -> NDArray[np.float64]:
+    """Agreements that the alarm looks for, [alternatives], highest first.
+
+    Their disagreement is 1.5 to 8 times what the target allows, in equal ratios.
+    """
+    allowed = 1.0 - target
+    most = min(_GROSS * allowed, (1.0 + allowed) / 2)
+    least = min(_SLIGHT * allowed, (allowed + most) / 2)
+    return np.asarray(1.0 - np.geomspace(least, most, _ALTERNATIVES))
+
+
+@lru_cache(maxsize=64)
+def likelihood_ratios(target: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Likelihood ratios of each alternative to the target, for an agreement and for a disagreement."""
+    agreements = alternatives(target)
+    hit, miss = agreements / target, (1.0 - agreements) / (1.0 - target)
+    hit.flags.writeable = miss.flags.writeable = False
+    return hit, miss
