@@ -10,7 +10,15 @@
         evaluate(policy, Features(texts=others), their_labels)
 
 The names here import numpy, msgspec and onnxruntime only: what decides never loads what learns.
+
+ONNX Runtime reports its use to its maker, unless the environment forbids it before the first import: it
+writes a device ID and a queue of events to the user's cache. This package forbids it for the process and its
+children (`ORT_DISABLE_TELEMETRY=1`; 0 allows the reports). Import `models` before `onnxruntime`.
 """
+
+import os
+
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 from models.artifact import Artifact
 from models.errors import EmbedderError, InvalidSpec, ModelError, PolicyError, TrainingError
