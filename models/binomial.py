@@ -1,6 +1,5 @@
 """Exact binomial tails and bounds (Clopper and Pearson 1934): no approximation, at any count."""
 
-import numpy as np
 from scipy.special import betainc, betaincinv
 
 
@@ -27,8 +26,3 @@ def upper(agreements: int, trials: int, delta: float) -> float:
     return (
         1.0 if agreements == trials else float(betaincinv(agreements + 1, trials - agreements, 1.0 - delta))
     )
-
-
-def fewest_trials(target: float, delta: float) -> int:
-    """Trials that prove `target` at level delta if all of them agree."""
-    return int(np.ceil(np.log(delta) / np.log(target)))

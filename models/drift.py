@@ -17,9 +17,9 @@ from typing import Literal
 import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
-from scipy.stats import nchypergeom_fisher, ncx2
 
 from models.histograms import Reference, ScoreHistograms, count_scores
+from models.noncentral import chi_square_tail, hypergeometric_tail
 from models.study import Study
 
 BINS = 10
@@ -86,7 +86,7 @@ def _chance(before: Sequence[int], now: Sequence[int]) -> float:
     expected = totals * rows.sum(axis=0) / rows.sum()
     statistic = float(((rows - expected) ** 2 / expected).sum())
     freedom, size = rows.shape[1] - 1, float(totals.prod() / totals.sum())
-    return float(ncx2.sf(statistic, freedom, TOLERATED * size)) if freedom else 1.0
+    return chi_square_tail(statistic, freedom, TOLERATED * size) if freedom else 1.0
 
 
 def _dense(rows: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -99,7 +99,7 @@ def _dense(rows: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _chance_of_novelty(before: ScoreHistograms, now: ScoreHistograms) -> float:
     novel, rows = before.novel + now.novel, before.rows + now.rows
-    return float(nchypergeom_fisher.sf(now.novel - 1, rows, novel, now.rows, TOLERATED_ODDS))
+    return hypergeometric_tail(now.novel, rows, novel, now.rows, TOLERATED_ODDS)
 
 
 def _of_scores(reference: Reference, now: ScoreHistograms) -> str:

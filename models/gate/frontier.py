@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from models import binomial
 from models.gate import thresholds
 from models.manifest import FrontierPoint
+from models.sample_size import fewest_trials
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ def certify(sample: Sample, targets: Sequence[float], delta: float) -> tuple[Fro
 
 def too_few(sampled: int, targets: Sequence[float], delta: float) -> tuple[str, ...]:
     """Why no target can be certified with so few sampled traces, whatever is learned; empty if one may be."""
-    wanted = binomial.fewest_trials(min(targets), delta)
+    wanted = fewest_trials(min(targets), delta)
     if sampled >= wanted:
         return ()
     return (f"{sampled} sampled traces, {min(targets):g} needs {wanted} even if all agree: wait for more",)
@@ -65,7 +66,7 @@ def refusal_reasons(
 def _shown(sample: Sample, target: float, delta: float) -> str:
     """How near the most certain quarter of the sample comes to the target."""
     ranked = np.argsort(-np.where(sample.eligible, sample.scores, -1.0), kind="stable")
-    count = min(max(len(sample) // 4, binomial.fewest_trials(target, delta)), int(sample.eligible.sum()))
+    count = min(max(len(sample) // 4, fewest_trials(target, delta)), int(sample.eligible.sum()))
     agreements = int(sample.agrees[ranked[:count]].sum())
     low = binomial.lower(agreements, count, delta)
     return (

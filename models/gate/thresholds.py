@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models import binomial
+from models.sample_size import fewest_trials
 
 STEPS = 400
 STARTS = ((0.25, 0.5), (0.45, 0.5))
@@ -64,7 +65,7 @@ def widest_threshold(
 
 def _plan(ranked: NDArray[np.float32], rows: int, target: float, delta: float) -> list[tuple[int, float]]:
     """How many rows each test accepts, strictest first, and the budget that is laid on it."""
-    if len(ranked) < binomial.fewest_trials(target, delta):
+    if len(ranked) < fewest_trials(target, delta):
         return []
     starts = _starts(len(ranked), rows, target, delta)
     grid = np.linspace(starts[0][0], len(ranked), STEPS).astype(int)
@@ -80,7 +81,7 @@ def _starts(accepted: int, rows: int, target: float, delta: float) -> list[tuple
     A small sample has two: a late one for a high target, whose early ranks must not hold a single error, an
     early one for a stream whose head alone is good enough.
     """
-    least = binomial.fewest_trials(target, delta)
+    least = fewest_trials(target, delta)
     shares = AMPLE_STARTS if rows >= AMPLE * least else STARTS
     shortest = int(np.ceil(FEWEST * least))
     ranks = [min(max(int(share * rows), shortest), accepted) for share, _ in shares]

@@ -13,7 +13,7 @@ from streams.state.registry import Registry
 from streams.state.trial_counts import CheckedAnswer, TrialCounts
 from streams.tasks import Tasks
 from streams.versions.events import transition_event
-from streams.versions.transitions import conclude_trial
+from streams.versions.trial_outcome import conclude_trial
 
 Version = tuple[str, str]
 

@@ -1,6 +1,6 @@
 """The label to blame for an alarm: where one is, it alone is blocked, and the version is not stopped."""
 
-from models.binomial import fewest_trials
+from models.sample_size import fewest_trials
 from streams.certify.evidence import AlarmEvidence, total
 
 

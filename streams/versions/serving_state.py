@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from models.binomial import fewest_trials
+from models.sample_size import fewest_trials
 from schemas.config import Config
 from streams.versions.breaker import CLOSED, Breaker
 from streams.versions.lifecycle import Transition, VersionStage

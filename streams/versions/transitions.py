@@ -7,8 +7,6 @@ that it was decided on. So each decision may be repeated, and one that no longer
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from models.binomial import shortfall
-from models.certificate import Certificate
 from streams.errors import TransitionRefused
 from streams.versions.lifecycle import Transition, VersionStage
 from streams.versions.serving_state import (
@@ -46,7 +44,7 @@ def publish(
         plan, reason = PromotionPlan(VersionStage.SHADOW), f"{reason}; it waits for the pin to be lifted"
     arrived = Transition(version, None, plan.mode, now, TRAINER, reason)
     if plan.mode is VersionStage.LIVE:
-        return _live(posture, arrived, VersionStage.RETIRED, token)
+        return replace_live(posture, arrived, VersionStage.RETIRED, token)
     after = replace(posture, candidate=Candidate(version, plan, token, now))
     return ServingChange(after, (*_ended(posture, f"{version} takes its place", now), arrived))
 
@@ -85,7 +83,7 @@ def after_alarm(
         CERTIFY,
         f"{reason}; its own certificate stands",
     )
-    return _live(opened, arrived, VersionStage.ROLLED_BACK, posture.active.token)
+    return replace_live(opened, arrived, VersionStage.ROLLED_BACK, posture.active.token)
 
 
 def _stopped_elsewhere(
@@ -113,29 +111,6 @@ def alarm_concerns(posture: ServingState, version: str) -> bool:
     return answers and not posture.breaker.stops(version)
 
 
-def conclude_trial(
-    posture: ServingState, version: str, trial: Certificate, target: float, delta: float, now: int
-) -> ServingChange | None:
-    """What a trial comes to; None while it goes on, or a pin holds.
-
-    It is judged by an exact binomial test once it has all the answers that it takes: the candidate fails
-    where agreement at the target would give so few agreements with a probability below `delta`.
-    """
-    candidate = posture.candidate
-    if candidate is None or candidate.version != version or posture.pin is not None:
-        return None
-    if trial.audits < candidate.plan.needs:
-        return None
-    told = f"{trial.agreements} of {trial.audits} answers on trial agree"
-    mode = candidate.plan.mode
-    if shortfall(trial.agreements, trial.audits, target) < delta:
-        after = VersionStage.REFUSED if mode is VersionStage.SHADOW else VersionStage.ROLLED_BACK
-        failed = Transition(version, mode, after, now, CERTIFY, f"{told}: below {target:g}")
-        return ServingChange(replace(posture, candidate=None), (failed,))
-    passed = Transition(version, mode, VersionStage.LIVE, now, CERTIFY, f"{told}: not below {target:g}")
-    return _live(posture, passed, VersionStage.RETIRED, candidate.token)
-
-
 def put_live(
     posture: ServingState,
     version: str,
@@ -156,7 +131,9 @@ def put_live(
             raise TransitionRefused(f"{version} is live already")
         return close_breaker(posture, by, reason, now)
     token = posture.fence if active is None else active.token
-    return _live(posture, Transition(version, before, VersionStage.LIVE, now, by, reason), leaving, token)
+    return replace_live(
+        posture, Transition(version, before, VersionStage.LIVE, now, by, reason), leaving, token
+    )
 
 
 def close_breaker(posture: ServingState, by: str, reason: str, now: int) -> ServingChange:
@@ -192,7 +169,7 @@ def unpin_version(posture: ServingState, by: str, reason: str, now: int) -> Serv
     arrived = Transition(
         candidate.version, candidate.plan.mode, VersionStage.LIVE, now, by, f"the pin is lifted: {reason}"
     )
-    return _live(free, arrived, VersionStage.RETIRED, candidate.token)
+    return replace_live(free, arrived, VersionStage.RETIRED, candidate.token)
 
 
 def restorable_versions(
@@ -212,8 +189,15 @@ def restorable_versions(
     ]
 
 
-def _live(posture: ServingState, arrived: Transition, leaving: VersionStage, token: int) -> ServingChange:
-    """`arrived` takes the place of the live version and ends every trial; the breaker closes with it."""
+def replace_live(
+    posture: ServingState, arrived: Transition, leaving: VersionStage, token: int
+) -> ServingChange:
+    """`arrived` takes the place of the live version and ends every trial; the breaker closes with it.
+
+    Args:
+        leaving: what the live version becomes, unless an alarm has stopped it.
+        token: fencing token of the new live version.
+    """
     active, version, now = posture.active, arrived.version, arrived.at
     why, moves = f"{version} takes its place", list[Transition]()
     if active is not None and active.version != version:

@@ -10,6 +10,7 @@ from scipy.stats import binom
 
 from models import binomial
 from models.gate import thresholds
+from models.sample_size import fewest_trials
 
 Curve = Callable[[np.ndarray], np.ndarray]
 
@@ -98,7 +99,7 @@ def test_bounds_are_where_the_tails_reach_delta(agreements: int, misses: int) ->
 
 @pytest.mark.parametrize(("target", "delta", "wanted"), [(0.95, 0.05, 59), (0.98, 0.05, 149), (0.9, 0.1, 22)])
 def test_the_fewest_trials_are_just_enough(target: float, delta: float, wanted: int) -> None:
-    assert binomial.fewest_trials(target, delta) == wanted
+    assert fewest_trials(target, delta) == wanted
     assert (
         binomial.p_value(wanted, wanted, target) <= delta < binomial.p_value(wanted - 1, wanted - 1, target)
     )

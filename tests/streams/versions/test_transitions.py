@@ -25,13 +25,13 @@ from streams.versions.transitions import (
     after_alarm,
     alarm_concerns,
     close_breaker,
-    conclude_trial,
     pin_version,
     publish,
     put_live,
     restorable_versions,
     unpin_version,
 )
+from streams.versions.trial_outcome import conclude_trial
 
 SHADOW, CANARY = PromotionPlan(VersionStage.SHADOW, 0.0, 100), PromotionPlan(VersionStage.CANARY, 0.1, 59)
 LIVE = ServingState(count=3, fence=2, active=ActiveVersion("v1", 2, 10))

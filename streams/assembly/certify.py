@@ -1,0 +1,56 @@
+"""The certify role: folds audits into certificates and alarms, and acts on them."""
+
+from streams.assembly.parts import WorkerParts
+from streams.certify.observations import DEFERRALS, TRACES
+from streams.certify.topic_log import TopicLog
+from streams.clock import steady_ms
+from streams.kafka.connect import open_group_observer, open_reader
+from streams.kafka.topics import TopicIds
+from streams.roles import certify, config
+from streams.rollout.alarm_response import AlarmResponse
+from streams.rollout.trials import TrialJudge
+from streams.state.audits import AuditStore
+from streams.state.fold_offsets import FoldOffsets
+from streams.state.trial_counts import TrialCounts
+
+
+def add(parts: WorkerParts) -> None:
+    """Add the role's agents and services to the worker."""
+    topics, keys = parts.settings.topics, parts.settings.keys
+    audits = AuditStore(parts.connection, keys)
+    trial_counts = TrialCounts(parts.connection, keys)
+    topic_ids = TopicIds(parts.settings)
+    certifier = certify.AuditCertifier(
+        parts.tasks,
+        topics,
+        audits,
+        FoldOffsets(parts.connection, keys),
+        {
+            TRACES: _topic_log(parts, topic_ids, TRACES, topics.traces, certify.STAGE),
+            DEFERRALS: _topic_log(parts, topic_ids, DEFERRALS, topics.deferrals, certify.ASKED_STAGE),
+        },
+        parts.sampler,
+        parts.event_publisher,
+        AlarmResponse(parts.tasks, parts.registry, parts.refit_queue(), audits.stands, parts.event_publisher),
+        TrialJudge(parts.tasks, parts.registry, trial_counts, parts.event_publisher),
+        parts.registry.may_answer,
+        steady_ms,
+    )
+    parts.services.append(certifier)
+    traces = parts.source(certify.STAGE, topics.traces)
+    deferrals = parts.source(certify.ASKED_STAGE, topics.deferrals)
+    certify.install(parts.app, traces, deferrals, certifier)
+    config.install_events(parts.app, parts.source(config.STAGE, topics.config), topics)
+
+
+def _topic_log(parts: WorkerParts, topic_ids: TopicIds, stream: str, topic: str, role: str) -> TopicLog:
+    """A topic that certify folds, to be read again."""
+    settings = parts.settings
+    return TopicLog(
+        stream,
+        topic,
+        reader=lambda: open_reader(settings),
+        onlooker=lambda: open_group_observer(settings, role),
+        identify=lambda: topic_ids.of(topic),
+        batch=settings.batch,
+    )

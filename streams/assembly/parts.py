@@ -1,0 +1,113 @@
+"""The parts that roles share in one worker: its tasks, its connection to Redis, its sources and tails.
+
+Making them opens nothing; the services do that when they start.
+"""
+
+import os
+import secrets
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import faust
+from mode import Service, ServiceT
+
+from streams.kafka.channel import BatchChannel
+from streams.kafka.clients import largest_message
+from streams.kafka.connect import open_reader, open_role, open_writer
+from streams.kafka.dead_letters import DeadLetters
+from streams.kafka.event_publisher import EventPublisher
+from streams.kafka.source import Source
+from streams.kafka.tail import Tail
+from streams.sampling import Sampler
+from streams.settings import Settings
+from streams.slots import Slot
+from streams.state.connection import Connection
+from streams.state.refit_queue import RefitQueue
+from streams.state.registry import Registry
+from streams.tasks import Tasks
+
+
+class Closable(Protocol):
+    """A client that holds connections."""
+
+    async def aclose(self) -> None: ...
+
+
+@dataclass
+class WorkerParts:
+    """The parts of one worker.
+
+    Attributes:
+        services: started in this order once the agents run.
+        name: of this process, unique; it signs leases and refit requests.
+    """
+
+    app: faust.App
+    settings: Settings
+    services: list[ServiceT] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        settings = self.settings
+        self.tasks = Tasks()
+        self.connection = Connection(**{"url": "redis://127.0.0.1:6379/0", **settings.redis})
+        self.registry = Registry(self.connection, settings.keys, settings.policies_kept)
+        self.event_publisher = EventPublisher(lambda: open_writer(settings), settings.topics.events)
+        self.sampler = Sampler(settings.audit_key.get_secret_value().encode())
+        self.name = f"{settings.host}.{os.getpid()}.{secrets.token_hex(4)}"
+        self._slot = _SlotService(settings)
+        self.services += [self._slot, CloseService(self.connection, self.event_publisher)]
+
+    def refit_queue(self) -> RefitQueue:
+        return RefitQueue(self.connection, self.settings.keys, self.name, self.settings.lease)
+
+    def source(
+        self, role: str, topic: str, batch: int | None = None, commit_interval: float | None = None
+    ) -> BatchChannel:
+        """The channel of a source that is added to the services."""
+        settings, channel = self.settings, BatchChannel(self.app)
+        self.services.append(
+            Source(
+                role,
+                topic,
+                channel,
+                lambda: open_role(settings, role, self._slot.name),
+                dead_letters=DeadLetters(settings.topics.dead_letters, role),
+                batch=batch or settings.batch,
+                commit_interval=settings.commit_interval if commit_interval is None else commit_interval,
+                drain=settings.drain,
+                largest=largest_message(settings),
+            )
+        )
+        return channel
+
+    def tail(self, topic: str) -> BatchChannel:
+        """The channel of a whole topic's reader, which is added to the services."""
+        settings, channel = self.settings, BatchChannel(self.app)
+        self.services.append(Tail(topic, channel, lambda: open_reader(settings), batch=settings.batch))
+        return channel
+
+
+class CloseService(Service):
+    """Closes what the services started after it rely on, once these have stopped."""
+
+    def __init__(self, *resources: Closable) -> None:
+        super().__init__()
+        self._resources = resources
+
+    async def on_stop(self) -> None:
+        for resource in self._resources:
+            await resource.aclose()
+
+
+class _SlotService(Service):
+    """This worker's name among those of its roles, taken at start."""
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__()
+        self._settings = settings
+        self.name = settings.slot or ""
+
+    async def on_start(self) -> None:
+        if not self.name:
+            self._slot = Slot(self._settings.data / "slots" / self._settings.prefix)
+            self.name = f"{self._settings.host}.{self._slot.number}"

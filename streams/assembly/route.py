@@ -1,0 +1,28 @@
+"""The route role: encoders, policies from the registry, the router, and the watch for drift."""
+
+import logging
+
+from streams.assembly.parts import WorkerParts
+from streams.drift.watch import DriftWatch
+from streams.roles import route
+from streams.rollout.disk_cache import PolicyDiskCache
+from streams.rollout.policy_sync import PolicySync
+from streams.routing.encoder_pool import EncoderPool
+
+log = logging.getLogger(__name__)
+
+
+def add(parts: WorkerParts) -> None:
+    """Add the role's agent and services to the worker."""
+    settings = parts.settings
+    # Encoders start first; otherwise each policy whose encoder is not open yet logs an error.
+    parts.services.append(EncoderPool(parts.tasks))
+    cache = PolicyDiskCache(settings.data / "policies" / settings.prefix)
+    parts.services.append(PolicySync(parts.tasks, parts.registry, cache, settings.poll))
+    if settings.delivery == "exactly_once" and "audit_key" not in settings.model_fields_set:
+        log.warning(
+            "the audit key is the public default: clients can tell what is audited (UNDERSTUDY_AUDIT_KEY)"
+        )
+    router = route.RouteRole(parts.tasks, settings.topics, parts.sampler)
+    route.install(parts.app, parts.source(route.STAGE, settings.topics.requests), router)
+    parts.services.append(DriftWatch(parts.tasks, router.traffic, parts.refit_queue(), parts.event_publisher))

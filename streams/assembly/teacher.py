@@ -1,0 +1,20 @@
+"""The teacher role: asks the LLM about deferrals."""
+
+from streams.assembly.parts import CloseService, WorkerParts
+from streams.roles import teacher
+from streams.teacher.client import TeacherClient
+
+
+def add(parts: WorkerParts) -> None:
+    """Add the role's agent and services to the worker."""
+    settings, client = parts.settings, TeacherClient()
+    parts.services.append(CloseService(client))
+    role = teacher.TeacherRole(parts.tasks, settings.topics, client)
+    # A batch may take long: none waits in a transaction that another one has opened.
+    channel = parts.source(
+        teacher.STAGE,
+        settings.topics.deferrals,
+        batch=min(teacher.MOST, settings.batch),
+        commit_interval=0.0,
+    )
+    teacher.install(parts.app, channel, role)

@@ -1,0 +1,20 @@
+"""The trainer role: reads all traces, and refits policies under a lease."""
+
+from streams.assembly.parts import WorkerParts
+from streams.roles import trainer
+from streams.state.lease import Leases
+
+
+def add(parts: WorkerParts) -> None:
+    """Add the role's agent and services to the worker."""
+    settings = parts.settings
+    role = trainer.Trainer(
+        parts.tasks,
+        parts.registry,
+        Leases(parts.connection, settings.keys, parts.name, settings.lease),
+        parts.refit_queue(),
+        parts.event_publisher,
+        settings.lease,
+    )
+    trainer.install(parts.app, parts.tail(settings.topics.traces), role)
+    parts.services.append(role)

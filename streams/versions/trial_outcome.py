@@ -1,0 +1,32 @@
+"""The outcome of a trial: promote the candidate, or end it. Pure, like all transitions of versions."""
+
+from dataclasses import replace
+
+from models.binomial import shortfall
+from models.certificate import Certificate
+from streams.versions.lifecycle import Transition, VersionStage
+from streams.versions.serving_state import ServingChange, ServingState
+from streams.versions.transitions import CERTIFY, replace_live
+
+
+def conclude_trial(
+    posture: ServingState, version: str, trial: Certificate, target: float, delta: float, now: int
+) -> ServingChange | None:
+    """The outcome of a trial; None while it goes on, or a pin holds.
+
+    It is judged by an exact binomial test once it has all the answers that it takes: the candidate fails
+    where agreement at the target would give so few agreements with a probability below `delta`.
+    """
+    candidate = posture.candidate
+    if candidate is None or candidate.version != version or posture.pin is not None:
+        return None
+    if trial.audits < candidate.plan.needs:
+        return None
+    told = f"{trial.agreements} of {trial.audits} answers on trial agree"
+    mode = candidate.plan.mode
+    if shortfall(trial.agreements, trial.audits, target) < delta:
+        after = VersionStage.REFUSED if mode is VersionStage.SHADOW else VersionStage.ROLLED_BACK
+        failed = Transition(version, mode, after, now, CERTIFY, f"{told}: below {target:g}")
+        return ServingChange(replace(posture, candidate=None), (failed,))
+    passed = Transition(version, mode, VersionStage.LIVE, now, CERTIFY, f"{told}: not below {target:g}")
+    return replace_live(posture, passed, VersionStage.RETIRED, candidate.token)
