@@ -53,7 +53,7 @@ _COMMANDS = {
     "config": _Entry("config", "Read and write the config topic."),
     "topics": _Entry("topics", "Make and describe the topics."),
     "policies": _Entry("policies", "List policy versions, and move them."),
-    "bench": _Entry("bench", "Measure, each figure beside a reference in the same run."),
+    "bench": _Entry("bench", "Measure; each figure has a reference from the same run."),
 }
 """The first sentence of each command's help; a test compares it with what the command's module says."""
 
