@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 from models.artifact import Artifact
 from models.forecast.learning_curve import learning_curve, more_traces, point
 from models.gate import labels
-from models.gate.frontier import Sample, certify, refusal_reasons, too_few
+from models.gate.frontier import Sample, frontier_points, refusal_reasons, shortage_reasons
 from models.manifest import LabelSource, grid
 from models.noise import contradictions
 from models.study import CurvePoint, Noise, RepeatCounts, Study
 from models.training.export import export
-from models.training.fit_stages import FittedStages, Progress, learn
+from models.training.fit_stages import FittedStages, Progress, learn_stages
 from models.training.options import Options
 from models.training.request import FitRequest, recipe
 from models.training.self_test import with_test_vectors
@@ -114,14 +114,14 @@ def fit_request(request: FitRequest, progress: Progress = lambda _share, _doing:
 
 def _hopeless(request: FitRequest) -> tuple[str, ...]:
     """Why there is no point in learning; empty if there may be."""
-    refused = too_few(int(np.sum(request.training.sampled)), request.targets, request.delta)
+    refused = shortage_reasons(int(np.sum(request.training.sampled)), request.targets, request.delta)
     if len(request.names) < 2:
         refused += (f"one label only ({request.names[0]!r}): nothing to tell apart until there is a second",)
     return refused
 
 
 def _outcome(request: FitRequest, started: float, progress: Progress) -> FitOutcome:
-    fitted = learn(
+    fitted = learn_stages(
         request.training,
         request.names,
         request.embedder,
@@ -132,12 +132,12 @@ def _outcome(request: FitRequest, started: float, progress: Progress) -> FitOutc
         progress=progress,
     )
     progress(0.8, "certifying")
-    points = certify(fitted.sample, grid(request.targets), request.delta)
+    points = frontier_points(fitted.sample, grid(request.targets), request.delta)
     asked = [point.threshold for point in points if point.target in request.targets]
     seen = fitted.study(request.names)
     study = replace(
         seen,
-        accounts=labels.label_stats(seen, min(asked, default=None), fitted.why_blocked(request.names)),
+        label_stats=labels.label_stats(seen, min(asked, default=None), fitted.block_reasons(request.names)),
         noise=_noise(request, fitted),
         curve=_curve(request, fitted, started, progress),
     )
@@ -150,7 +150,7 @@ def _noise(request: FitRequest, fitted: FittedStages) -> Noise | None:
         return measured
     rows = np.flatnonzero(fitted.sampled)
     return contradictions.estimate_noise(
-        request.training.features.take(rows), fitted.lesson.codes[rows], len(request.names)
+        request.training.features.take(rows), fitted.training_targets.codes[rows], len(request.names)
     )
 
 
@@ -168,7 +168,7 @@ def _curve(
         if len(names) < 2 or not np.any(part.sampled):
             return None
         quick = replace(request.options, surrogates=(), residual=False)
-        return learn(part, names, request.embedder, request.targets, quick, seed=request.seed).sample
+        return learn_stages(part, names, request.embedder, request.targets, quick, seed=request.seed).sample
 
     seconds = request.options.curve * (time.perf_counter() - started)
     below = learning_curve(
@@ -190,7 +190,7 @@ def _refusal(request: FitRequest, found: FitOutcome, started: float) -> FitResul
 
 
 def _policy(request: FitRequest, found: FitOutcome, started: float) -> FitResult:
-    graph = export(found.fitted.joint)
+    graph = export(found.fitted.ensemble)
     summary = summary_of(request, found, None, time.perf_counter() - started)
     manifest = with_test_vectors(manifest_of(request, found, summary, graph), graph, request.seed)
     return FitResult(Artifact(manifest.encode(), graph), (), summary, found.study)

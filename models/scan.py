@@ -167,5 +167,5 @@ def _noise(traces: TrainingSet) -> Noise | None:
 
 
 def _sample(study: Study) -> Sample:
-    rows = study.certifying
+    rows = study.gate_rows
     return Sample(study.scores[rows], study.agrees[rows], study.eligible[rows])

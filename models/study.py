@@ -113,9 +113,9 @@ class Study:
         novelty: float32 [n], answered only where it is at most `novelty_limit`.
         eligible: bool [n], neither novel nor of a blocked label.
         sampled: bool [n], it belongs to a uniform sample of all traffic.
-        certifying: bool [n], the gate tested its thresholds on it; always sampled.
-        trials: what was tried, in order.
-        accounts: one for each label, in the order of `names`.
+        gate_rows: bool [n], the gate tested its thresholds on it; always sampled.
+        candidates: the models that were tried, in order.
+        label_stats: one for each label, in the order of `names`.
         curve: smallest number of traces first; empty where it was not asked for.
         noise: None where the traces have no repeated texts to tell it from.
     """
@@ -129,9 +129,9 @@ class Study:
     novelty_limit: float
     eligible: NDArray[np.bool_]
     sampled: NDArray[np.bool_]
-    certifying: NDArray[np.bool_]
-    trials: tuple[CandidateResult, ...] = ()
-    accounts: tuple[LabelStats, ...] = ()
+    gate_rows: NDArray[np.bool_]
+    candidates: tuple[CandidateResult, ...] = ()
+    label_stats: tuple[LabelStats, ...] = ()
     curve: tuple[CurvePoint, ...] = ()
     noise: Noise | None = None
 

@@ -1,1 +1,1 @@
-"""How sure a surrogate may be of its best label: one file a kind, one contract, one choice between them."""
+"""Acceptors: the probability that the teacher agrees with an answer, one file a kind."""

@@ -1,20 +1,18 @@
-"""LightGBM on the evidence. Deployed: the ensemble of the fold models, the mean of their probabilities."""
+"""LightGBM on the acceptor features. Deployed: the fold models, averaged over their probabilities."""
 
 from dataclasses import dataclass
 
 import lightgbm
 import numpy as np
 from numpy.typing import NDArray
-from onnxmltools import convert_lightgbm
-from onnxmltools.convert.common.data_types import FloatTensorType
 
-from models.acceptors.evidence import AcceptorFeatureNodes, AcceptorFeatures
+from models.acceptors.features import AcceptorFeatureNodes, AcceptorFeatures
 from models.graph.building import Graph
+from models.graph.converted import convert_booster, inline_classifier
 from models.surrogates.contract import Matrix, TrainingTargets
 
-NAME = "LightGBM on the evidence"
+NAME = "LightGBM on acceptor features"
 ROUNDS = 60
-OPSET = 15
 SETTINGS = {
     "objective": "binary",
     "num_leaves": 7,
@@ -29,37 +27,49 @@ SETTINGS = {
 
 @dataclass(frozen=True, slots=True)
 class BoostedAcceptor:
-    """Attributes:
-    models: one for each fold.
+    """The mean probability of the fold models.
+
+    Attributes:
+        models: one for each fold.
     """
 
     models: tuple[lightgbm.Booster, ...]
 
     name = NAME
 
-    def scores(self, evidence: AcceptorFeatures) -> NDArray[np.float32]:
-        columns = evidence.columns()
+    def scores(self, features: AcceptorFeatures) -> NDArray[np.float32]:
+        columns = features.columns()
         return np.asarray(
             np.mean([_scores(model, columns) for model in self.models], axis=0), dtype=np.float32
         )
 
     def write(self, graph: Graph, nodes: AcceptorFeatureNodes) -> str:
         columns = nodes.columns(graph)
-        each = [_write(graph, model, columns) for model in self.models]
+        each = [_write_booster(graph, model, columns) for model in self.models]
         return graph.add("Squeeze", graph.add("Mean", *each), graph.axes(1))
 
 
 def cross_fit(
-    evidence: AcceptorFeatures, agrees: NDArray[np.bool_], sampled: NDArray[np.bool_], lesson: TrainingTargets
+    features: AcceptorFeatures,
+    agrees: NDArray[np.bool_],
+    sampled: NDArray[np.bool_],
+    targets: TrainingTargets,
 ) -> tuple[BoostedAcceptor, NDArray[np.float32]]:
-    """The acceptor, and the score of each trace by the model of its fold, [n]."""
-    columns = evidence.columns()
+    """Fit one model a fold on the sampled traces outside of it.
+
+    Args:
+        agrees, sampled: bool [n].
+
+    Returns:
+        The acceptor, and the score of each trace by the model that has not learned from it, float32 [n].
+    """
+    columns = features.columns()
     scores, models = np.empty(len(columns), dtype=np.float32), []
-    for held in lesson.held:
-        rows = np.flatnonzero(~held & sampled)
+    for held_out in targets.held_out:
+        rows = np.flatnonzero(~held_out & sampled)
         data = lightgbm.Dataset(columns[rows], agrees[rows].astype(np.float32))
-        models.append(lightgbm.train(SETTINGS | {"seed": lesson.seed}, data, ROUNDS))
-        scores[held] = _scores(models[-1], columns[held])
+        models.append(lightgbm.train(SETTINGS | {"seed": targets.seed}, data, ROUNDS))
+        scores[held_out] = _scores(models[-1], columns[held_out])
     return BoostedAcceptor(tuple(models)), scores
 
 
@@ -67,10 +77,8 @@ def _scores(model: lightgbm.Booster, columns: Matrix) -> NDArray[np.float32]:
     return np.asarray(model.predict(columns), dtype=np.float32)
 
 
-def _write(graph: Graph, model: lightgbm.Booster, columns: str) -> str:
-    shape = FloatTensorType([None, model.num_feature()])
-    converted = convert_lightgbm(model, initial_types=[("columns", shape)], zipmap=False, target_opset=OPSET)
-    named = {converted.graph.input[0].name: columns}
-    shares = graph.inline(converted, named, converted.graph.output[1].name)
-    _, agreeing = graph.split("Split", shares, graph.axes(1, 1), outputs=2, axis=1)
-    return agreeing
+def _write_booster(graph: Graph, model: lightgbm.Booster, columns: str) -> str:
+    """Nodes of the probability of agreement, [n, 1]."""
+    probabilities = inline_classifier(graph, convert_booster(model), columns)
+    _, agreement = graph.split("Split", probabilities, graph.axes(1, 1), outputs=2, axis=1)
+    return agreement

@@ -1,16 +1,16 @@
-"""What every acceptor owes: the probability that the teacher agrees with the surrogate's answer."""
+"""The contract of acceptors: the probability that the teacher agrees with the surrogate's answer."""
 
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from models.acceptors.evidence import AcceptorFeatureNodes, AcceptorFeatures
+from models.acceptors.features import AcceptorFeatureNodes, AcceptorFeatures
 from models.graph.building import Graph
 
 
 class Acceptor(Protocol):
-    """One that is fitted.
+    """A fitted acceptor.
 
     Attributes:
         name: what it is, in words.
@@ -18,7 +18,7 @@ class Acceptor(Protocol):
 
     name: str
 
-    def scores(self, evidence: AcceptorFeatures) -> NDArray[np.float32]:
+    def scores(self, features: AcceptorFeatures) -> NDArray[np.float32]:
         """Float32 [n] in [0, 1]: what the graph says, in numpy."""
         ...
 

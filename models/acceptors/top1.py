@@ -1,9 +1,9 @@
-"""The surrogate's own best probability, calibrated: the acceptor that needs least and mostly wins.
+"""Top-1 acceptor: the surrogate's own best probability, calibrated. It needs fewest traces and mostly wins.
 
-The top-1 probability of the softmax at a temperature, put through beta calibration (Kull, Silva Filho and
+The top-1 probability of the softmax at a temperature goes through beta calibration (Kull, Silva Filho and
 Flach 2017) with slopes that can't be negative: the score never falls while the top-1 probability rises. Both
-are fitted on the traces that choose. Without any the temperature is 1, and the calibration, which can't
-change which answers come first, is fitted on the very traces that certify.
+are fitted on the selection traces. Without any the temperature is 1, and the calibration, which can't change
+the order of the answers, is fitted on the gate's own traces.
 """
 
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize, minimize_scalar
 from scipy.special import expit
 
-from models.acceptors.evidence import AcceptorFeatureNodes, AcceptorFeatures
+from models.acceptors.features import AcceptorFeatureNodes, AcceptorFeatures
 from models.graph.building import DOUBLE, FLOAT, Graph
 from models.surrogates.contract import Matrix
 from models.surrogates.logistic import log_loss
@@ -29,7 +29,7 @@ class TopOne:
     Attributes:
         temperature: > 0, divides the logits.
         hit, miss: slopes, >= 0.
-        intercept: any.
+        intercept: of the log odds.
     """
 
     temperature: float
@@ -39,11 +39,11 @@ class TopOne:
 
     name = NAME
 
-    def scores(self, evidence: AcceptorFeatures) -> NDArray[np.float32]:
-        return self.of_logits(evidence.logits)
+    def scores(self, features: AcceptorFeatures) -> NDArray[np.float32]:
+        return self.logit_scores(features.logits)
 
-    def of_logits(self, logits: Matrix) -> NDArray[np.float32]:
-        certain, doubt = _odds(logits, self.temperature)
+    def logit_scores(self, logits: Matrix) -> NDArray[np.float32]:
+        certain, doubt = _top_log_probabilities(logits, self.temperature)
         return expit(self.hit * certain - self.miss * doubt + self.intercept).astype(np.float32)  # type: ignore[no-any-return]
 
     def write(self, graph: Graph, nodes: AcceptorFeatureNodes) -> str:
@@ -63,37 +63,42 @@ class TopOne:
 
 
 def fit(
-    logits: Matrix, codes: NDArray[np.int64], choosers: NDArray[np.bool_], judges: NDArray[np.bool_]
+    logits: Matrix,
+    codes: NDArray[np.int64],
+    selection_rows: NDArray[np.bool_],
+    calibration_rows: NDArray[np.bool_],
 ) -> TopOne:
-    """Calibrate on out-of-fold logits [n, labels] of which the teacher said `codes` [n].
+    """Calibrate on out-of-fold logits [n, labels] of traces to which the teacher gave the labels `codes` [n].
 
     Args:
-        choosers: bool [n], they fit the temperature.
-        judges: bool [n], they fit the calibration; at least one.
+        selection_rows: bool [n], the temperature is fitted on these.
+        calibration_rows: bool [n], the calibration is fitted on these; at least one.
     """
     temperature = 1.0
-    if choosers.any():
-        temperature = float(np.exp(_best_log_temperature(logits[choosers], codes[choosers])))
-    certain, doubt = _odds(logits[judges], temperature)
-    agrees = logits[judges].argmax(axis=1) == codes[judges]
-    hit, miss, intercept = _beta(certain, doubt, agrees)
+    if selection_rows.any():
+        temperature = float(np.exp(_best_log_temperature(logits[selection_rows], codes[selection_rows])))
+    certain, doubt = _top_log_probabilities(logits[calibration_rows], temperature)
+    agrees = logits[calibration_rows].argmax(axis=1) == codes[calibration_rows]
+    hit, miss, intercept = _fit_calibration(certain, doubt, agrees)
     return TopOne(temperature, hit, miss, intercept)
 
 
 def _best_log_temperature(logits: NDArray[np.float32], codes: NDArray[np.int64]) -> float:
-    found = minimize_scalar(
+    fitted = minimize_scalar(
         lambda power: log_loss(logits / np.exp(power), codes),
         bounds=(-2.0, 2.0),
         method="bounded",
         options={"xatol": 1e-3},
     )
-    return float(found.x)
+    return float(fitted.x)
 
 
-def _odds(logits: Matrix, temperature: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Logs of the top-1 probability and of what is left, kept away from log 0; the arithmetic of the graph.
+def _top_log_probabilities(
+    logits: Matrix, temperature: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Logs of the top-1 probability and of the rest, kept away from log 0, with the arithmetic of the graph.
 
-    Many answers are as sure as can be, and have one score. It must be the same to the last bit there.
+    Many answers have the highest score there is: it must be the same in the graph to the last bit.
     """
     scaled = logits * np.float32(1.0 / temperature)
     total = np.exp(scaled - scaled.max(axis=1, keepdims=True)).astype(np.float64).sum(axis=1)
@@ -102,10 +107,13 @@ def _odds(logits: Matrix, temperature: float) -> tuple[NDArray[np.float64], NDAr
     return -whole, np.log(rest) - whole
 
 
-def _beta(
+def _fit_calibration(
     certain: NDArray[np.float64], doubt: NDArray[np.float64], agrees: NDArray[np.bool_]
 ) -> tuple[float, float, float]:
-    """Least log loss with a weak pull towards the identity (1, 1, 0), which few or one-sided rows stay at."""
+    """Slopes and intercept with the least log loss, pulled weakly towards the identity (1, 1, 0).
+
+    Few or one-sided rows leave it near the identity.
+    """
     sign = np.where(agrees, 1.0, -1.0)
     columns = np.stack([certain, -doubt, np.ones_like(certain)], axis=1)
     identity = np.array([1.0, 1.0, 0.0])
@@ -117,5 +125,5 @@ def _beta(
         return float(np.logaddexp(0.0, -margin).sum() + 0.5 * pull @ pull), gradient
 
     bounds = [(0.0, None), (0.0, None), (None, None)]
-    found = minimize(loss, identity, jac=True, method="L-BFGS-B", bounds=bounds)
-    return float(found.x[0]), float(found.x[1]), float(found.x[2])
+    fitted = minimize(loss, identity, jac=True, method="L-BFGS-B", bounds=bounds)
+    return float(fitted.x[0]), float(fitted.x[1]), float(fitted.x[2])

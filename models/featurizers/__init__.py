@@ -1,1 +1,1 @@
-"""Features as surrogates learn from them, and how the fitted weights become part of a graph."""
+"""Featurizers: the matrices that surrogates learn from, and the nodes that compute them in a graph."""

@@ -1,4 +1,4 @@
-"""What features owe the surrogates: a matrix to learn from, and the nodes that make it again in a graph."""
+"""The contract of featurizers: a matrix to learn from, and the nodes that compute it again in a graph."""
 
 from typing import Protocol
 
@@ -11,14 +11,14 @@ from models.graph.linear import Linear
 
 
 class Featurizer(Protocol):
-    """Features of the traces, ready to be learned from.
+    """Features of n traces, as surrogates learn from them.
 
     Attributes:
         kind: `text` or `vectors`.
         name: what is read, in words.
-        dimension: length of the vector that requests must bring, None for text.
+        dimension: length of the vector that a request must have, None for text.
         matrix: float32 [n, d].
-        novelty: float32 [n], of each row as if it had not been there.
+        novelty: float32 [n], of each row, computed without that row or without its fold.
     """
 
     kind: str
@@ -28,13 +28,13 @@ class Featurizer(Protocol):
     novelty: NDArray[np.float32]
 
     def transform(self, features: Features) -> NDArray[np.float32]:
-        """The matrix [m, d] of other rows: what the graph makes of them, in numpy."""
+        """The matrix [m, d] of other rows: what the graph computes, in numpy."""
         ...
 
     def write_linear(self, graph: Graph, model: Linear) -> str:
-        """Add the nodes of `model` from the input on; the name of its logits [n, labels]."""
+        """Add the nodes of `model`, from the graph's input on; the name of its logits, [n, labels]."""
         ...
 
     def write_novelty(self, graph: Graph) -> str:
-        """Add the nodes of novelty, after those of `write_linear`; their name, [n]."""
+        """Add the nodes of novelty, after those of `write_linear`; the name of the novelty, [n]."""
         ...

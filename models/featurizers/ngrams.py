@@ -1,9 +1,9 @@
-"""How a text becomes buckets of byte n-grams: the one definition that the graph and the fit share.
+"""Byte n-grams of a text, as buckets: the one definition that the graph and the fit share.
 
 A text is its UTF-8 bytes, at most `MAX_BYTES` of them, with `START` before and zeros after, which mark its
-beginning and end. At each byte start four n-grams, of 2, 3, 4 and 5 bytes, ASCII upper case folded to lower.
-An n-gram's bucket is a polynomial of its bytes modulo `BUCKETS`, one step a byte, so that each longer n-gram
-continues the shorter. Bucket 0 is the n-gram of zeros alone, which is padding and counts for nothing. Zeros
+beginning and end. At each byte four n-grams start, of 2, 3, 4 and 5 bytes; ASCII upper case becomes lower
+case. An n-gram's bucket is a polynomial of its bytes modulo `BUCKETS`, one step a byte, so that each longer
+n-gram continues the shorter one. Bucket 0 is the n-gram of zeros alone: padding, which is not counted. Zeros
 at the end of a text are therefore the same as none.
 
 All steps stay below 2**31, so that int32 is enough here and in the graph.
@@ -39,12 +39,12 @@ def pad(encoded: Sequence[bytes]) -> NDArray[np.uint8]:
 
 @dataclass(frozen=True, slots=True)
 class Windows:
-    """The n-grams of many texts, one column for each byte that starts some.
+    """N-grams of many texts, one column for each byte at which n-grams start.
 
     Attributes:
         buckets: int32 [4, p], by `ORDERS`.
-        ended: bool [4, p]: the n-gram reaches beyond the text's end mark, so a shorter one says it all.
-        owner: int64 [p], which text.
+        ended: bool [4, p]: the n-gram reaches beyond the text's end mark, so a shorter one says the same.
+        owner: int64 [p], index of the text.
         texts: how many there are.
     """
 

@@ -1,7 +1,7 @@
-"""How rows become inputs of a graph: texts of like length together, vectors as they come.
+"""Inputs of a graph, chunk by chunk: texts of similar length together, vectors in their order.
 
-The graph's work on a text is that of the longest in its chunk, so texts are sorted by length and cut where
-a chunk would grow too large. No row's result depends on which others are in its chunk.
+The graph pads each text to the longest in its chunk, so texts are sorted by length, and a chunk ends before
+it grows too large. No row's result depends on the other rows of its chunk.
 """
 
 from collections.abc import Iterator
@@ -20,13 +20,13 @@ VECTORS_AT_ONCE = 256
 
 Feed = dict[str, NDArray[Any]]
 Chunk = tuple[Any, Feed]
-"""The rows, as an index, and what the graph gets for them."""
+"""The rows, as an index, and the graph's inputs for them."""
 
 
 def of_texts(features: Features) -> Iterator[Chunk]:
     """Raises PolicyError: there are no texts."""
     if features.texts is None:
-        raise PolicyError("the policy reads texts; the features have none")
+        raise PolicyError("features without texts: the policy reads texts")
     encoded = encode(features.texts)
     if len(encoded) == 1:
         yield slice(None), {"text": pad(encoded)}
@@ -50,7 +50,7 @@ def of_vectors(features: Features, dimension: int) -> Iterator[Chunk]:
 
 
 def of_both(features: Features, dimension: int) -> Iterator[Chunk]:
-    """Raises PolicyError: as both."""
+    """Raises PolicyError: as `of_texts` and `of_vectors`."""
     vectors = matrix(features, dimension)
     for rows, feed in of_texts(features):
         yield rows, feed | {"embedding": vectors[rows]}
@@ -64,7 +64,7 @@ def matrix(features: Features, dimension: int) -> NDArray[np.float32]:
     """
     vectors = features.embeddings
     if vectors is None:
-        raise PolicyError("the policy reads vectors; the features have none")
+        raise PolicyError("features without embeddings: the policy reads vectors")
     if vectors.ndim != 2 or vectors.shape[1] != dimension:
-        raise PolicyError(f"embeddings: shape {list(vectors.shape)}, but the policy reads [n, {dimension}]")
+        raise PolicyError(f"embeddings have the wrong shape: {list(vectors.shape)}, must be [n, {dimension}]")
     return np.ascontiguousarray(vectors, dtype=np.float32)

@@ -1,4 +1,4 @@
-"""Vectors that requests bring, L2-normalised. Novelty: one minus the cosine to the nearest class centroid."""
+"""Vector features: embeddings, L2-normalised. Novelty: one minus the cosine to the nearest label centroid."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,13 +28,13 @@ class VectorFeaturizer:
         self._centroids = _centroids(self.matrix, codes, labels)
         self.novelty = np.empty(len(vectors), dtype=np.float32)
         for fold in range(int(folds.max()) + 1):
-            held = folds == fold
-            others = _centroids(self.matrix[~held], codes[~held], labels)
-            self.novelty[held] = 1 - (self.matrix[held] @ others.T).max(axis=1)
+            held_out = folds == fold
+            others = _centroids(self.matrix[~held_out], codes[~held_out], labels)
+            self.novelty[held_out] = 1 - (self.matrix[held_out] @ others.T).max(axis=1)
 
     def transform(self, features: Features) -> Matrix:
         if features.embeddings is None:
-            raise PolicyError("vectors are read, and the features have none")
+            raise PolicyError("features without embeddings: the policy reads vectors")
         return normalise(features.embeddings.astype(np.float32))
 
     def write_unit(self, graph: Graph) -> str:
@@ -69,7 +69,7 @@ def normalise(vectors: Matrix) -> Matrix:
 
 
 def _centroids(unit: Matrix, codes: NDArray[np.int64], labels: int) -> Matrix:
-    """Mean direction of each label that is there, [present, d]."""
+    """Mean direction of each label that has rows, [present, d]."""
     rows, ones = np.arange(len(codes)), np.ones(len(codes), dtype=np.float32)
     sums = sparse.csr_matrix((ones, (codes, rows)), shape=(labels, len(codes))) @ unit
     return normalise(sums[np.unique(codes)])

@@ -1,11 +1,11 @@
-"""Which n-grams are kept at fit time, and how a window finds the row of the longest one that it begins with.
+"""The vocabulary of a fit: the n-grams that it keeps, and the row of the longest one that starts a window.
 
-Rows: 0 is padding, 1 a window that begins with no kept n-gram, then the kept n-grams, short ones first. So
-the largest row among a window's four lookups is its longest kept n-gram, and one gather serves all four: a
-row stands for its n-gram and for every kept n-gram that begins it (its chain).
+Row 0 is padding, row 1 a window that starts with no kept n-gram; the kept n-grams follow, short ones first.
+So the largest row among a window's four lookups is its longest kept n-gram, and one gather serves all four: a
+row stands for its n-gram and for every kept n-gram that starts it (its chain).
 
-Where n-grams share a bucket, the one in more texts owns it, and the others are taken for it. The fit looks up
-exactly as the graph does, so both see the same features.
+Where n-grams share a bucket, the one in most texts owns it, and the others count as that one. The fit looks
+up exactly as the graph does, so both see the same features.
 """
 
 from dataclasses import dataclass
@@ -26,11 +26,11 @@ class Vocabulary:
     """The kept n-grams of a set of texts.
 
     Attributes:
-        table: int32 [BUCKETS], row of each bucket; UNKNOWN where nothing is kept, PADDING for bucket 0.
+        table: int32 [BUCKETS], row of each bucket; UNKNOWN where no n-gram is kept, PADDING for bucket 0.
         order: int64 [rows], bytes of each row's n-gram, 0 for the first two rows.
-        count: int64 [rows], in how many texts it is.
-        parent: int64 [rows], row of the longest kept n-gram that begins it, else UNKNOWN.
-        texts: how many texts there were.
+        count: int64 [rows], number of texts that have it.
+        parent: int64 [rows], row of the longest kept n-gram that starts it, else UNKNOWN.
+        texts: number of texts.
     """
 
     table: NDArray[np.int32]
@@ -53,7 +53,7 @@ class Vocabulary:
         return sparse.csr_matrix((ones, places), shape=(windows.texts, len(self)))
 
     def chain(self) -> sparse.csr_matrix:
-        """float32 [rows, rows], one where the column's n-gram is the row's own or begins it."""
+        """float32 [rows, rows], one where the column's n-gram is the row's own or starts it."""
         kept = np.arange(FIRST, len(self))
         at, above = [kept], [kept]
         rows, parents = kept, self.parent[kept]
@@ -67,12 +67,12 @@ class Vocabulary:
         return sparse.csr_matrix((ones, (flat, columns)), shape=(len(self), len(self)))
 
     def idf(self) -> NDArray[np.float32]:
-        """Inverse document frequency, smoothed, [rows]; 0 for the rows that are no n-grams."""
+        """Inverse document frequency, smoothed, [rows]; 0 for rows that are not n-grams."""
         weight = np.log((1 + self.texts) / (1 + self.count)) + 1
         return np.where(self.order > 0, weight, 0.0).astype(np.float32)
 
 
-def learn(windows: Windows) -> Vocabulary:
+def learn_vocabulary(windows: Windows) -> Vocabulary:
     """Keep the n-grams that at least `LEAST_TEXTS` texts have, at most `MOST_ROWS` of the commonest."""
     order, count = _owners(windows)
     kept = np.flatnonzero(count >= LEAST_TEXTS)
@@ -88,7 +88,7 @@ def learn(windows: Windows) -> Vocabulary:
 
 
 def _owners(windows: Windows) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """For each bucket the order of the n-gram that owns it, and in how many texts that is."""
+    """For each bucket the size of the n-gram that owns it, and the number of texts that have it."""
     best = np.zeros(BUCKETS, dtype=np.int64)
     order = np.zeros(BUCKETS, dtype=np.int64)
     for row, size in enumerate(ORDERS):
@@ -107,7 +107,7 @@ def _distinct(keys: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def _parents(windows: Windows, table: NDArray[np.int32], order: NDArray[np.int64]) -> NDArray[np.int64]:
-    """For each row the longest shorter n-gram kept at the first window that has it."""
+    """Parent of each row: the longest shorter n-gram kept at the first window with the row's n-gram."""
     parent = np.full(len(order), UNKNOWN, dtype=np.int64)
     found = table[windows.buckets].astype(np.int64)
     for row, size in enumerate(ORDERS):

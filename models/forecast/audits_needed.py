@@ -38,7 +38,7 @@ def median_audits(agreement: float, target: float, delta: float, seed: int = 0) 
 
 
 def _enough(misses: int, least: int, target: float, budget: float) -> int:
-    """Fewest audits, `least` or more, that certify with so many disagreements among them."""
+    """Fewest audits, `least` or more, that frontier_points with so many disagreements among them."""
 
     def certified(audits: int) -> bool:
         return Certificate(audits, audits - misses).certifies(target, budget)

@@ -1,7 +1,7 @@
 """What can be had at one target: coverage and how sure it is, what it saves, and what it takes to prove it.
 
-The interval of the coverage is a percentile bootstrap (Efron 1979) of the traces that certify, each resample
-gated anew: it holds the luck of the draw, not that of learning.
+The interval of the coverage is a percentile bootstrap (Efron 1979) of the traces that frontier_points, each
+resample gated anew: it holds the luck of the draw, not that of learning.
 """
 
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from models.forecast.audits_needed import median_audits
 from models.forecast.learning_curve import MoreTraces, coverage_with, more_traces
-from models.gate.frontier import Sample, certify, refusal_reasons
+from models.gate.frontier import Sample, frontier_points, refusal_reasons
 from models.manifest import FrontierPoint
 from models.noise import contradictions
 from models.study import CurvePoint, Noise
@@ -76,7 +76,7 @@ class ForecastInput:
 
     Attributes:
         sample: the certifying traces, scored.
-        frontier: what they certify.
+        frontier: what they frontier_points.
         curve: fewest traces first, the last with all of them.
         noise: how often the teacher contradicts itself.
     """
@@ -128,13 +128,13 @@ def saved_a_day(coverage: float, assumed: Assumptions) -> float:
 
 
 def _resampled(sample: Sample, target: float, delta: float, seed: int) -> tuple[float, float, float]:
-    """Interval of the coverage, and the share of resamples that certify."""
+    """Interval of the coverage, and the share of resamples that frontier_points."""
     generator = np.random.default_rng(seed)
     found = np.zeros(RESAMPLES)
     for number in range(RESAMPLES):
         rows = generator.integers(len(sample), size=len(sample))
         drawn = Sample(sample.scores[rows], sample.agrees[rows], sample.eligible[rows])
-        found[number] = next((point.coverage for point in certify(drawn, (target,), delta)), 0.0)
+        found[number] = next((point.coverage for point in frontier_points(drawn, (target,), delta)), 0.0)
     low, high = np.percentile(found, INTERVAL)
     return float(low), float(high), float((found > 0.0).mean())
 

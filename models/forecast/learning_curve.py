@@ -15,7 +15,7 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from models import binomial
-from models.gate.frontier import Sample, certify
+from models.gate.frontier import Sample, frontier_points
 from models.study import CurvePoint
 
 PARTS = (8, 4, 2)
@@ -52,7 +52,9 @@ def curve_name(target: float) -> str:
 def point(traces: int, sample: Sample, targets: Sequence[float], delta: float) -> CurvePoint:
     """What a sample, scored by models that learned from `traces`, certifies at each target, at `delta`."""
     coverage = {curve_name(target): 0.0 for target in targets}
-    coverage |= {curve_name(found.target): found.coverage for found in certify(sample, targets, delta)}
+    coverage |= {
+        curve_name(found.target): found.coverage for found in frontier_points(sample, targets, delta)
+    }
     ranked = np.argsort(-np.where(sample.eligible, sample.scores, -1.0), kind="stable")
     surest = ranked[: min(int(HEAD * len(sample)), int(sample.eligible.sum()))]
     return CurvePoint(traces, coverage, len(surest), int((~sample.agrees[surest]).sum()))
@@ -73,7 +75,7 @@ def learning_curve(
     Args:
         at: fits on these rows alone and scores the sampled ones of them out of fold; None where it can't.
         rows: how many traces there are.
-        targets, delta: as in `models.gate.frontier.certify`.
+        targets, delta: as in `models.gate.frontier.frontier_points`.
         seconds: no fit is begun that would, at twice the time of the one before, end later than this.
         seed: of the parts; each is a part of the next.
         clock: seconds that only rise.
@@ -122,8 +124,8 @@ def more_traces(
 def coverage_with(curve: Sequence[CurvePoint], target: float, traces: int) -> tuple[float, float] | None:
     """Coverage to expect with so many traces, lowest and highest of the fits that leave one point out.
 
-    The share that is deferred follows the power law. None with fewer than three points that certify the
-    target.
+    The share that is deferred follows the power law. None with fewer than three points that frontier_points
+    the target.
     """
     known = [(step.traces, 1.0 - step.coverage.get(curve_name(target), 0.0)) for step in curve]
     kept = np.array([(size, deferred) for size, deferred in known if deferred < 1.0], dtype=np.float64)

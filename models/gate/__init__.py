@@ -1,1 +1,1 @@
-"""What may be answered: thresholds that pass a test, the frontier of targets, and each label's account."""
+"""The gate: tests thresholds, gives the frontier of targets that pass, and counts label by label."""

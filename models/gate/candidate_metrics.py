@@ -1,38 +1,40 @@
-"""The account of one model that was tried: how it does on the traces that judge."""
+"""Metrics of a candidate: log loss, accuracy, and coverage at the oracle threshold."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 from models.study import CandidateResult
 
-TARGETS = (0.90, 0.95, 0.98)
+METRIC_TARGETS = (0.90, 0.95, 0.98)
 SMALLEST = 1e-6
 
 
 def losses(scores: NDArray[np.float32], agrees: NDArray[np.bool_]) -> NDArray[np.float64]:
     """Log loss of each score as the probability that the teacher agrees, [n]."""
-    right = np.where(agrees, scores, 1.0 - scores).astype(np.float64)
-    return np.asarray(-np.log(np.maximum(right, SMALLEST)))
+    likelihoods = np.where(agrees, scores, 1.0 - scores).astype(np.float64)
+    return np.asarray(-np.log(np.maximum(likelihoods, SMALLEST)))
 
 
 def oracle_threshold(
     scores: NDArray[np.float32], agrees: NDArray[np.bool_], target: float
 ) -> tuple[float, float]:
-    """The widest threshold whose answers agree at least so often, the labels known, and the share it answers.
+    """Oracle threshold: the lowest cut-off that reaches `target` on labelled rows, and its coverage.
 
     Args:
-        scores, agrees: [n].
+        scores: float32 [n].
+        agrees: bool [n].
+        target: agreement, in (0, 1).
 
     Returns:
-        (infinity, 0.0) where no threshold does.
+        (infinity, 0.0) if no threshold reaches it.
     """
     order = np.argsort(-scores, kind="stable")
     counts = np.arange(1, len(scores) + 1)
     last_of_tie = np.append(np.diff(scores[order]) != 0, True)
-    good = np.flatnonzero((np.cumsum(agrees[order]) >= target * counts) & last_of_tie)
-    if len(good) == 0:
+    reaching = np.flatnonzero((np.cumsum(agrees[order]) >= target * counts) & last_of_tie)
+    if len(reaching) == 0:
         return float("inf"), 0.0
-    return float(scores[order][good[-1]]), float(counts[good[-1]] / len(scores))
+    return float(scores[order][reaching[-1]]), float(counts[reaching[-1]] / len(scores))
 
 
 def candidate_result(
@@ -41,12 +43,17 @@ def candidate_result(
     family: str,
     agrees: NDArray[np.bool_] | None,
     scores: NDArray[np.float32] | None,
-    judges: NDArray[np.bool_],
+    rows: NDArray[np.bool_],
     *,
     seconds: float,
     outcome: str,
 ) -> CandidateResult:
-    """A trial; `agrees` and `scores` are [n], None for what was not learned; `judges` bool [n]."""
+    """The metrics of one candidate.
+
+    Args:
+        agrees, scores: [n]; None for a candidate that was not learned.
+        rows: bool [n], the traces that log loss and coverage are of.
+    """
     if agrees is None or scores is None:
         return CandidateResult(surrogate, acceptor, family, 0.0, 0.0, {}, round(seconds, 3), outcome)
     return CandidateResult(
@@ -54,8 +61,11 @@ def candidate_result(
         acceptor=acceptor,
         family=family,
         accuracy=float(agrees.mean()),
-        log_loss=float(losses(scores, agrees)[judges].mean()),
-        coverage={f"{goal:g}": oracle_threshold(scores[judges], agrees[judges], goal)[1] for goal in TARGETS},
+        log_loss=float(losses(scores, agrees)[rows].mean()),
+        coverage={
+            f"{target:g}": oracle_threshold(scores[rows], agrees[rows], target)[1]
+            for target in METRIC_TARGETS
+        },
         seconds=round(seconds, 3),
         outcome=outcome,
     )

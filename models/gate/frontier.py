@@ -1,4 +1,4 @@
-"""For which target agreements answering can be certified, at what threshold, and why not for the others."""
+"""The frontier: the target agreements that pass the gate, their thresholds, and reasons for the others."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from models.sample_size import fewest_trials
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """The sampled traces, scored out of fold.
+    """The gate traces, scored out of fold.
 
     Attributes:
         scores: float32 [n].
@@ -30,8 +30,18 @@ class Sample:
         return len(self.scores)
 
 
-def certify(sample: Sample, targets: Sequence[float], delta: float) -> tuple[FrontierPoint, ...]:
-    """The targets that can be certified, each at `delta`, in the order given."""
+def gate_sample(
+    scores: NDArray[np.float32],
+    agrees: NDArray[np.bool_],
+    eligible: NDArray[np.bool_],
+    rows: NDArray[np.bool_],
+) -> Sample:
+    """The sample of the gate, from n traces; all arguments are [n]."""
+    return Sample(scores[rows], agrees[rows], eligible[rows])
+
+
+def frontier_points(sample: Sample, targets: Sequence[float], delta: float) -> tuple[FrontierPoint, ...]:
+    """The points of the targets that pass the gate, each at `delta`, in the order given."""
     points = []
     for target in targets:
         passed = thresholds.widest_threshold(
@@ -43,33 +53,36 @@ def certify(sample: Sample, targets: Sequence[float], delta: float) -> tuple[Fro
     return tuple(points)
 
 
-def too_few(sampled: int, targets: Sequence[float], delta: float) -> tuple[str, ...]:
-    """Why no target can be certified with so few sampled traces, whatever is learned; empty if one may be."""
-    wanted = fewest_trials(min(targets), delta)
-    if sampled >= wanted:
+def shortage_reasons(sampled: int, targets: Sequence[float], delta: float) -> tuple[str, ...]:
+    """Why no target can pass with so few sampled traces, whatever is learned; empty if one may."""
+    needed = fewest_trials(min(targets), delta)
+    if sampled >= needed:
         return ()
-    return (f"{sampled} sampled traces, {min(targets):g} needs {wanted} even if all agree: wait for more",)
+    few = f"too few sampled traces: {sampled}; target {min(targets):g} needs {needed} even if all agree"
+    return (f"{few}: wait for more",)
 
 
 def refusal_reasons(
     sample: Sample, points: Sequence[FrontierPoint], targets: Sequence[float], delta: float
 ) -> tuple[str, ...]:
-    """A sentence for each asked target that was not certified, and what would help."""
-    certified = {point.target for point in points}
-    highest = max(certified, default=None)
-    helps = "no target from .80 up can be: more traces, or a clearer prompt for the teacher"
+    """A sentence for each asked target that did not pass, and what would help."""
+    passed = {point.target for point in points}
+    highest = max(passed, default=None)
+    advice = "no target from .80 up passes: wait for more traces, or make the teacher's prompt clearer"
     if highest is not None:
-        helps = f"{highest:g} can be: lower the target to that, or wait for more traces"
-    return tuple(f"{_shown(sample, target, delta)}; {helps}" for target in targets if target not in certified)
+        advice = f"{highest:g} passes: lower the target to that, or wait for more traces"
+    return tuple(
+        f"{_shortfall(sample, target, delta)}; {advice}" for target in targets if target not in passed
+    )
 
 
-def _shown(sample: Sample, target: float, delta: float) -> str:
-    """How near the most certain quarter of the sample comes to the target."""
+def _shortfall(sample: Sample, target: float, delta: float) -> str:
+    """How close the highest-scoring quarter of the sample comes to the target."""
     ranked = np.argsort(-np.where(sample.eligible, sample.scores, -1.0), kind="stable")
     count = min(max(len(sample) // 4, fewest_trials(target, delta)), int(sample.eligible.sum()))
     agreements = int(sample.agrees[ranked[:count]].sum())
     low = binomial.lower(agreements, count, delta)
     return (
-        f"{target:g} could not be certified: where the surrogate is surest, on {count:,} of {len(sample):,} "
-        f"sampled traces, it agrees with the teacher {agreements:,} times, which proves {low:.3f}"
+        f"target {target:g} did not pass the gate: on the {count:,} highest-scoring of {len(sample):,} "
+        f"sampled traces the surrogate agrees with the teacher {agreements:,} times, which proves {low:.3f}"
     )

@@ -1,1 +1,1 @@
-"""An ONNX graph while it is built, and while it runs."""
+"""ONNX graphs: building them, and opening them to run."""

@@ -1,4 +1,4 @@
-"""An ONNX graph under construction: nodes are added one by one and named as they come."""
+"""Builds an ONNX graph: nodes are added one by one and named in their order."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -16,7 +16,7 @@ class Graph:
     """Collects nodes, constants, inputs and outputs, then checks and serialises them.
 
     Args:
-        lazy: vectors come for some of the texts only, so they have rows of their own, `m` instead of `n`.
+        lazy: only some of the texts have vectors, whose number of rows is `m` then and not `n`.
     """
 
     def __init__(self, lazy: bool = False) -> None:
@@ -28,17 +28,18 @@ class Graph:
         self._opsets = {"": OPSET}
         self._kept: dict[str, str] = {}
 
-    def once(self, purpose: str, make: Callable[[], str]) -> str:
-        """The node that serves `purpose`: made the first time, the same one afterwards."""
+    def once(self, purpose: str, write: Callable[[], str]) -> str:
+        """The node for `purpose`: written at the first call, the same one afterwards."""
         if purpose not in self._kept:
-            self.keep(purpose, make())
+            self.keep(purpose, write())
         return self._kept[purpose]
 
     def keep(self, purpose: str, name: str) -> None:
-        """Remember a node that others will ask for by its purpose."""
+        """Remember the name of a node by its purpose."""
         self._kept[purpose] = name
 
     def kept(self, purpose: str) -> str:
+        """The name of a node that `keep` has remembered. Raises KeyError."""
         return self._kept[purpose]
 
     def input(self, name: str, kind: int, shape: Sequence[str | int]) -> str:
@@ -65,15 +66,15 @@ class Graph:
         return self.constant(np.array(values, dtype=np.int64))
 
     def add(self, operator: str, *inputs: str, **attributes: Any) -> str:
-        """Append a node with one output; its name."""
+        """Append a node with one output; the name of that output."""
         return self.split(operator, *inputs, outputs=1, **attributes)[0]
 
     def log(self, value: str) -> str:
-        """Natural logarithm, taken in double: vector units round by a row's place, which must not show."""
+        """Natural logarithm in double precision: in float32 it may depend on a row's place in its batch."""
         return self.add("Cast", self.add("Log", self.add("Cast", value, to=DOUBLE)), to=FLOAT)
 
     def split(self, operator: str, *inputs: str, outputs: int, **attributes: Any) -> list[str]:
-        """Append a node with several outputs; their names."""
+        """Append a node with several outputs; the names of those."""
         names = [f"{operator.lower()}{len(self._nodes)}_{i}" for i in range(outputs)]
         self._nodes.append(helper.make_node(operator, list(inputs), names, **attributes))
         return names
@@ -82,12 +83,12 @@ class Graph:
         """Append all nodes of another model.
 
         Args:
-            model: made by a converter; its names are changed so that they don't collide.
-            inputs: for each of its inputs, the node here that feeds it.
-            output: which of its outputs is wanted.
+            model: made by a converter; its names get a prefix so that they don't collide.
+            inputs: for each input of the model, the node of this graph that feeds it.
+            output: the output of the model to use.
 
         Returns:
-            The name of that output here.
+            The name of that output in this graph.
         """
         prefix = f"inlined{len(self._nodes)}_"
         named = dict(inputs)
@@ -118,5 +119,4 @@ class Graph:
 
 
 FLOAT, DOUBLE = TensorProto.FLOAT, TensorProto.DOUBLE
-BOOL = TensorProto.BOOL
 UINT8, INT32, INT64 = TensorProto.UINT8, TensorProto.INT32, TensorProto.INT64

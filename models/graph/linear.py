@@ -1,4 +1,4 @@
-"""A linear model: what logistic regression and its kin deploy."""
+"""A linear model: the form in which logistic regressions are deployed."""
 
 from dataclasses import dataclass
 
@@ -18,5 +18,5 @@ class Linear:
     weights: NDArray[np.float32]
     intercept: NDArray[np.float32]
 
-    def logits(self, design: NDArray[np.float32]) -> NDArray[np.float32]:
-        return np.asarray(design @ self.weights + self.intercept)
+    def logits(self, matrix: NDArray[np.float32]) -> NDArray[np.float32]:
+        return np.asarray(matrix @ self.weights + self.intercept)

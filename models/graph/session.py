@@ -1,4 +1,4 @@
-"""ONNX Runtime as this project uses it: one thread a session, on the CPU, and errors that can be named."""
+"""ONNX Runtime sessions: one thread each, on the CPU, with the errors that they raise."""
 
 import onnxruntime
 from onnxruntime.capi import onnxruntime_pybind11_state as failures
@@ -13,11 +13,11 @@ FAILURES = (
     failures.NotImplemented,
     failures.RuntimeException,
 )
-"""What opening or running a graph may raise."""
+"""Errors that opening or running a graph may raise."""
 
 
 def single_threaded(graph: bytes | str) -> onnxruntime.InferenceSession:
-    """A session for a graph, or for the file that holds it; raises one of `FAILURES`."""
+    """A session for a graph, or for the path of its file. Raises one of `FAILURES`."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 4

@@ -1,1 +1,1 @@
-"""How often a teacher contradicts itself, and what that means for those who are to agree with it."""
+"""Noise of the teacher: repeated requests, contradictions, and the ceiling of agreement."""

@@ -1,12 +1,12 @@
-"""Which traces ask the same thing twice, or nearly: disjoint pairs, found in about linear time.
+"""Repeated requests among traces, the same or nearly the same: disjoint pairs, in about linear time.
 
-The same: texts that differ in nothing but case, white space and sentence marks, or vectors that point the
-same way. Nearly: texts whose sets of 4-grams overlap by `ALIKE` (Jaccard), or vectors at a cosine of `NEAR`
-around their mean. 4-grams in more than a fifth of the texts belong to a template, not to what is asked, and
+The same: texts that differ only in case, white space and sentence marks, or vectors of the same direction.
+Nearly the same: texts whose sets of 4-grams overlap by `ALIKE` (Jaccard), or vectors at a cosine of `NEAR`
+around their mean. 4-grams in more than a fifth of the texts belong to a template, not to the question, and
 are left out. Candidates come from MinHash (Broder 1997) and random hyperplanes (Charikar 2002) in bands: rows
-with the same key in a band lie beside each other when sorted by it, and only neighbours are compared.
+with the same key in a band are next to each other when sorted by it, and only neighbours are compared.
 
-No label is looked at, and each trace is in one pair at most, so pairs are independent.
+No label is used, and each trace is in one pair at most, so pairs are independent.
 """
 
 import re
@@ -48,7 +48,7 @@ class Pairs:
 
     Attributes:
         first, second: int64 [pairs].
-        same: how many of them, at the beginning, are the same and not only nearly so.
+        same: the first `same` pairs are the same, the others nearly the same.
     """
 
     first: Rows
@@ -60,63 +60,63 @@ class Pairs:
 
 
 def repeated_pairs(features: Features) -> Pairs:
-    """The rows that are the same and, where those are fewer than `ENOUGH` pairs, those that nearly are.
+    """Pairs of rows that are the same and, if those are fewer than `ENOUGH`, pairs that are nearly the same.
 
     Texts are compared where there are texts, else vectors.
     """
     if features.texts is not None:
-        return _of_texts(features.texts)
+        return _text_pairs(features.texts)
     vectors = features.embeddings
     assert vectors is not None  # noqa: S101 - `Features` has one or the other
-    return _of_vectors(vectors) if len(vectors) else _joined(_NONE, _NONE)
+    return _vector_pairs(vectors) if len(vectors) else _as_pairs(_NONE, _NONE)
 
 
 def plain_text(text: str) -> str:
-    """Without case, sentence marks and superfluous white space; only stripped where nothing else is left."""
+    """The text without case, sentence marks and extra white space; only stripped if nothing would remain."""
     folded = unicodedata.normalize("NFKC", text).casefold()
     return _MARKS.sub(" ", _APOSTROPHES.sub("", folded)).strip() or folded.strip()
 
 
-def _of_texts(texts: Sequence[str]) -> Pairs:
-    said = [plain_text(text) for text in texts]
-    place = {text: number for number, text in enumerate(dict.fromkeys(said))}
-    group = np.array([place[text] for text in said], dtype=np.uint64)
-    free = np.ones(len(said), dtype=np.bool_)
-    same = _matched(group[None], free, lambda left, _right: np.ones(len(left), dtype=np.bool_))
+def _text_pairs(texts: Sequence[str]) -> Pairs:
+    plain = [plain_text(text) for text in texts]
+    place = {text: number for number, text in enumerate(dict.fromkeys(plain))}
+    group = np.array([place[text] for text in plain], dtype=np.uint64)
+    free = np.ones(len(plain), dtype=np.bool_)
+    same = _match(group[None], free, lambda left, _right: np.ones(len(left), dtype=np.bool_))
     if len(same) >= ENOUGH:
-        return _joined(same, _NONE)
-    rows = _short(said, free)
+        return _as_pairs(same, _NONE)
+    rows = _short_rows(plain, free)
     if len(rows) < 2:
-        return _joined(same, _NONE)
-    grams = _grams([said[row] for row in rows])
-    near = _matched(_signatures(grams), np.ones(len(rows), dtype=np.bool_), _overlapping(grams))
-    return _joined(same, rows[near])
+        return _as_pairs(same, _NONE)
+    grams = _grams([plain[row] for row in rows])
+    near = _match(_signatures(grams), np.ones(len(rows), dtype=np.bool_), _overlapping(grams))
+    return _as_pairs(same, rows[near])
 
 
-def _of_vectors(vectors: NDArray[np.float32]) -> Pairs:
+def _vector_pairs(vectors: NDArray[np.float32]) -> Pairs:
     around = normalise(vectors - vectors.mean(axis=0, dtype=np.float64).astype(np.float32))
     planes = np.random.default_rng(_SEED).standard_normal((vectors.shape[1], BANDS * PLANES))
     sides = (around @ planes.astype(np.float32) > 0).reshape(len(vectors), BANDS, PLANES)
     keys = (sides @ (1 << np.arange(PLANES))).T.astype(np.uint64)
     free = np.ones(len(vectors), dtype=np.bool_)
-    same = _matched(keys, free, _pointing(around, SAME))
-    near = _NONE if len(same) >= ENOUGH else _matched(keys, free, _pointing(around, NEAR))
-    return _joined(same, near)
+    same = _match(keys, free, _same_direction(around, SAME))
+    near = _NONE if len(same) >= ENOUGH else _match(keys, free, _same_direction(around, NEAR))
+    return _as_pairs(same, near)
 
 
-def _joined(same: Rows, near: Rows) -> Pairs:
+def _as_pairs(same: Rows, near: Rows) -> Pairs:
     every = np.concatenate([same, near])
     return Pairs(every[:, 0], every[:, 1], len(same))
 
 
-def _matched(keys: NDArray[np.uint64], free: NDArray[np.bool_], alike: Alike) -> Rows:
-    """Pairs [pairs, 2] of rows that share a key in some band and are alike; they are free no longer.
+def _match(keys: NDArray[np.uint64], free: NDArray[np.bool_], alike: Alike) -> Rows:
+    """Pairs [pairs, 2] of rows that share a key in some band and are alike; marks them as not free.
 
     Args:
         keys: [bands, n].
-        free: bool [n], rows that may be paired; changed.
+        free: bool [n], rows that may be paired; changed in place.
     """
-    found = [_NONE]
+    pairs = [_NONE]
     for band, key in enumerate(keys):
         rows = np.flatnonzero(free)
         order = rows[np.lexsort((keys[(band + 1) % len(keys), rows], key[rows]))]
@@ -126,25 +126,25 @@ def _matched(keys: NDArray[np.uint64], free: NDArray[np.bool_], alike: Alike) ->
         places = np.flatnonzero(even[:-1] & ~fresh[1:])
         left, right = order[places], order[places + 1]
         good = alike(left, right)
-        found.append(np.sort(np.stack([left[good], right[good]], axis=1), axis=1))
-        free[found[-1]] = False
-    return np.concatenate(found)
+        pairs.append(np.sort(np.stack([left[good], right[good]], axis=1), axis=1))
+        free[pairs[-1]] = False
+    return np.concatenate(pairs)
 
 
-def _short(said: Sequence[str], free: NDArray[np.bool_]) -> Rows:
+def _short_rows(plain: Sequence[str], free: NDArray[np.bool_]) -> Rows:
     """Free rows of at most `MOST_BYTES`, the first of each text, as many as `MOST_BYTES_IN_ALL` allow."""
-    first = {said[row]: row for row in np.flatnonzero(free)[::-1].tolist()}
+    first = {plain[row]: row for row in np.flatnonzero(free)[::-1].tolist()}
     sizes = [(row, len(text.encode("utf-8", "replace"))) for text, row in reversed(first.items())]
     kept = np.array([pair for pair in sizes if pair[1] <= MOST_BYTES], dtype=np.int64).reshape(-1, 2)
     return np.asarray(kept[np.cumsum(kept[:, 1]) <= MOST_BYTES_IN_ALL, 0])
 
 
 def _grams(texts: Sequence[str]) -> sparse.csr_matrix:
-    """Which 4-grams each text has, [texts, buckets], without those of templates; empty rows for few."""
-    found = windows(encode(texts))
+    """The 4-grams of each text, [texts, buckets], without those of templates; rows with few are empty."""
+    cells = windows(encode(texts))
     order = ORDERS.index(4)
-    whole = ~found.ended[order]
-    buckets, owner = found.buckets[order][whole], found.owner[whole]
+    whole = ~cells.ended[order]
+    buckets, owner = cells.buckets[order][whole], cells.owner[whole]
     shape = (len(texts), int(buckets.max(initial=0)) + 1)
     grams = sparse.csr_matrix((np.ones(len(owner), dtype=np.int32), (owner, buckets)), shape=shape)
     grams.data[:] = 1
@@ -157,7 +157,7 @@ def _grams(texts: Sequence[str]) -> sparse.csr_matrix:
 
 
 def _signatures(grams: sparse.csr_matrix) -> NDArray[np.uint64]:
-    """MinHash keys [bands, texts]; a text without 4-grams has keys of its own."""
+    """MinHash keys [bands, texts]; each text without 4-grams gets keys that no other has."""
     generator = np.random.default_rng(_SEED)
     filled = np.flatnonzero(grams.getnnz(axis=1))
     starts = grams.indptr[filled]
@@ -184,7 +184,7 @@ def _overlapping(grams: sparse.csr_matrix) -> Alike:
     return alike
 
 
-def _pointing(around: NDArray[np.float32], least: float) -> Alike:
+def _same_direction(around: NDArray[np.float32], least: float) -> Alike:
     def alike(left: Rows, right: Rows) -> NDArray[np.bool_]:
         return np.asarray(np.einsum("nd,nd->n", around[left], around[right]) >= least)
 

@@ -124,7 +124,7 @@ def content(subject: Subject) -> Content:
     told = (
         ()
         if study is None
-        else study.accounts or label_stats(study, threshold, dict.fromkeys(blocked, BLOCKED))
+        else study.label_stats or label_stats(study, threshold, dict.fromkeys(blocked, BLOCKED))
     )
     return Content(
         task=subject.task,
@@ -138,7 +138,7 @@ def content(subject: Subject) -> Content:
         teachers=None
         if manifest is None or not manifest.teachers
         else comparison_side(manifest).facts["Teachers"],
-        rows=0 if study is None else int(np.sum(study.certifying)),
+        rows=0 if study is None else int(np.sum(study.gate_rows)),
         flow=None if study is None else flow(study, threshold),
         frontier=frontier(study, summary.frontier, () if parent is None else parent.frontier),
         reliability=bins,
@@ -150,7 +150,7 @@ def content(subject: Subject) -> Content:
         has_texts=texts is not None,
         changes=None if parent is None or study is None else changes(parent, _side(subject)),
         curve=() if study is None else study.curve,
-        trials=() if study is None else study.trials,
+        trials=() if study is None else study.candidates,
         noise=None if study is None else study.noise,
         cost=None if point is None else cost(_choices(summary.frontier), point.target),
     )

@@ -28,7 +28,7 @@ class Flow(Struct, frozen=True):
 
 def flow(study: Study, threshold: float | None) -> Flow:
     """`threshold` None: refused, all to the teacher."""
-    decided, counted = decide(study, threshold), study.certifying
+    decided, counted = decide(study, threshold), study.gate_rows
     answered = decided.answered & counted
     return Flow(
         total=int(np.sum(counted)),

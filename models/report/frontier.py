@@ -42,14 +42,14 @@ def observed_line(study: Study) -> Line:
 
     Traces with equal scores are taken together, as a threshold takes them.
     """
-    counted = study.certifying & study.eligible
+    counted = study.gate_rows & study.eligible
     order = np.argsort(-study.scores[counted], kind="stable")
     ranked, hits = study.scores[counted][order], np.cumsum(study.agrees[counted][order])
     last = np.append(np.flatnonzero(np.diff(ranked)), len(ranked) - 1) if len(ranked) else np.array([], int)
     ends = last[last + 1 >= FEWEST]
     if len(ends) > POINTS:
         ends = ends[np.unique(np.linspace(0, len(ends) - 1, POINTS).astype(int))]
-    total = int(np.sum(study.certifying))
+    total = int(np.sum(study.gate_rows))
     return tuple(((end + 1) / total, float(hits[end] / (end + 1))) for end in ends.tolist())
 
 

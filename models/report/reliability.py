@@ -32,7 +32,7 @@ class Bin(Struct, frozen=True):
 
 def reliability(study: Study) -> tuple[Bin, ...]:
     """The bins that are not empty, lowest first; narrower where thresholds usually lie."""
-    scores, agrees = study.scores[study.certifying].astype(np.float64), study.agrees[study.certifying]
+    scores, agrees = study.scores[study.gate_rows].astype(np.float64), study.agrees[study.gate_rows]
     places = np.clip(np.searchsorted(EDGES, scores, side="right") - 1, 0, len(EDGES) - 2)
     return tuple(
         _bin(place, scores[places == place], agrees[places == place])

@@ -38,7 +38,7 @@ def rescore(policy: Policy, features: Features, labels: Sequence[str], sampled: 
         novelty_limit=manifest.novelty_limit,
         eligible=(scores.novelty <= manifest.novelty_limit) & ~policy.blocked[scores.label],
         sampled=sampled,
-        certifying=sampled,
+        gate_rows=sampled,
     )
 
 

@@ -1,1 +1,1 @@
-"""What learns to answer like the teacher: one file a kind, one contract, one list (`zoo`)."""
+"""Surrogates: models that learn to answer like the teacher, one file a kind; `zoo` lists them."""

@@ -5,14 +5,12 @@ from typing import Any
 
 import lightgbm
 import onnx
-from onnxmltools import convert_lightgbm
-from onnxmltools.convert.common.data_types import FloatTensorType
 
+from models.graph.converted import convert_booster
 from models.surrogates import refitted
 from models.surrogates.contract import Matrix
 
 KIND = "boosting"
-OPSET = 15
 ROUNDS = 60
 SETTINGS: dict[str, Any] = {
     "learning_rate": 0.1,
@@ -25,19 +23,15 @@ SETTINGS: dict[str, Any] = {
 }
 
 
-def _make(seed: int) -> lightgbm.LGBMClassifier:
+def _unfitted(seed: int) -> lightgbm.LGBMClassifier:
     return lightgbm.LGBMClassifier(n_estimators=ROUNDS, random_state=seed, **SETTINGS)
 
 
-def _convert(model: lightgbm.LGBMClassifier, example: Matrix) -> onnx.ModelProto:
-    named = [("unit", FloatTensorType([None, example.shape[1]]))]
-    converted: onnx.ModelProto = convert_lightgbm(
-        model.booster_, initial_types=named, zipmap=False, target_opset=OPSET
-    )
-    return converted
+def _convert(model: lightgbm.LGBMClassifier, _example: Matrix) -> onnx.ModelProto:
+    return convert_booster(model.booster_)
 
 
-METHOD = refitted.Method(KIND, f"LightGBM with {ROUNDS} rounds", _make, _convert, 1e-6)
+METHOD = refitted.RefitMethod(KIND, f"LightGBM with {ROUNDS} rounds", _unfitted, _convert, 1e-6)
 
 learn = partial(refitted.learn, METHOD)
 fold = partial(refitted.fold, METHOD)

@@ -1,4 +1,4 @@
-"""Multinomial logistic regression on a design. Deployed: the average of the fold models."""
+"""Multinomial logistic regression on the features. Deployed: the average of the fold models."""
 
 from collections.abc import Callable
 
@@ -11,35 +11,35 @@ KIND = "logistic"
 
 
 class LinearSurrogate:
-    """See `models.surrogates.contract.Surrogate`; for models that are averages of linear fold models."""
+    """A surrogate that is the average of linear fold models; see `models.surrogates.contract.Surrogate`."""
 
-    def __init__(self, kind: str, words: str, design: Featurizer, found: logistic.OutOfFold) -> None:
+    def __init__(self, kind: str, words: str, featurizer: Featurizer, fits: logistic.OutOfFold) -> None:
         self.kind = kind
-        self.reads = design.kind
-        self.name = f"{words} on {design.name}"
-        self.logits = found.logits
-        self.strength = found.strength
-        self.model = found.model
-        self._design = design
+        self.reads = featurizer.kind
+        self.name = f"{words} on {featurizer.name}"
+        self.logits = fits.logits
+        self.strength = fits.strength
+        self.model = fits.model
+        self._featurizer = featurizer
 
     def predict(self, matrix: Matrix) -> Matrix:
         return self.model.logits(matrix)
 
     def write(self, graph: Graph) -> str:
-        return self._design.write_linear(graph, self.model)
+        return self._featurizer.write_linear(graph, self.model)
 
 
 def learn(
-    design: Featurizer,
-    lesson: TrainingTargets,
+    featurizer: Featurizer,
+    targets: TrainingTargets,
     strength: float | None = None,
     progress: Callable[[float], None] = lambda _: None,
 ) -> LinearSurrogate:
-    """Fit every fold.
+    """Fit every fold, and average.
 
     Args:
-        strength: C, where it is known already; None to choose it on the choosers, or by the number of
-            traces where there are none.
+        strength: C, where it is known; None to choose it on the selection traces, or by the number of traces
+            where there are no selection traces.
     """
-    found = logistic.out_of_fold(design.matrix, lesson, strength, progress)
-    return LinearSurrogate(KIND, "logistic regression", design, found)
+    fits = logistic.out_of_fold(featurizer.matrix, targets, strength, progress)
+    return LinearSurrogate(KIND, "logistic regression", featurizer, fits)

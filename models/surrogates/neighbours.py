@@ -1,16 +1,17 @@
-"""What the nearest traces say: for each label a mixture of von Mises-Fisher kernels around its prototypes.
+"""Nearest neighbours: for each label a mixture of von Mises-Fisher kernels around its prototypes.
 
 The logit of a label is the log of the summed exp(concentration * (cosine - 1)) over its prototypes, each
 counting for as many traces as it stands for (Banerjee, Dhillon, Ghosh and Sra 2005, with one concentration
 for all). Prototypes are the traces themselves, or where a label has too many, the centres of a spherical
-k-means. The concentration follows from how near neighbours are, not from labels.
+k-means. The concentration follows from the distances between neighbours, not from labels.
 
-It is right where a straight boundary is wrong, so it does most in a pool with logistic regression: on the
-vectors of Banking77 the pool answers .958 / .858 at .95 / .98, logistic regression alone .938 / .818.
+It is right where a straight boundary is wrong, so it helps most in a pool with logistic regression: on the
+vectors of Banking77 the pool covers .958 / .858 at the targets .95 / .98, logistic regression
+alone .938 / .818.
 
-Cosines are products of small integers, which are exact, so a row's does not depend on its batch: prototypes
-have 7 bits, because products of 8 bits overflow on processors without VNNI. Deployed: prototypes of all
-traces, made as those of each fold were.
+Cosines are products of small integers, which are exact, so a row's result does not depend on its batch.
+Prototypes have 7 bits, because products of 8 bits overflow on processors without VNNI. Deployed: prototypes
+of all traces, made like those of each fold.
 """
 
 from concurrent.futures import ThreadPoolExecutor
@@ -26,10 +27,10 @@ from models.surrogates.contract import Matrix, TrainingTargets
 from models.surrogates.logistic import THREADS
 
 KIND = "neighbours"
-MOST = 4096
+MOST_PROTOTYPES = 4096
 NEARNESS = 8.0
 CONCENTRATIONS = (5.0, 160.0)
-LOOKED_AT = 1000
+DISTANCE_ROWS = 1000
 ROUNDS = 4
 BLOCK, WASTE = 8, 0.2
 SMALLEST = 1e-30
@@ -38,7 +39,7 @@ ZERO, QUERY_STEPS, PROTOTYPE_STEPS = 128, 127, 63
 
 @dataclass(frozen=True, slots=True)
 class Kernels:
-    """Prototypes in blocks of one label and one length; what fills a block up counts for nothing.
+    """Prototypes in blocks of one label and of equal length; padding rows have no weight.
 
     Attributes:
         prototypes: int8 [blocks * length, d].
@@ -58,7 +59,7 @@ class Kernels:
 
     @property
     def count(self) -> int:
-        """Prototypes that count."""
+        """Prototypes without the padding."""
         return int(np.isfinite(self.weights).sum())
 
     def logits(self, unit: Matrix) -> Matrix:
@@ -77,16 +78,16 @@ class Neighbours:
     kind = KIND
     reads = VectorFeaturizer.kind
 
-    def __init__(self, design: VectorFeaturizer, logits: Matrix, kernels: Kernels) -> None:
-        self.name = f"{kernels.count:,} neighbours on {design.name}"
+    def __init__(self, featurizer: VectorFeaturizer, logits: Matrix, kernels: Kernels) -> None:
+        self.name = f"{kernels.count:,} neighbours on {featurizer.name}"
         self.logits = logits
         self.strength = kernels.concentration
-        self._design = design
+        self._featurizer = featurizer
         self._kernels = kernels
 
     @property
     def prototypes(self) -> int:
-        """How many a row is compared with, those that count for nothing among them."""
+        """How many prototypes a row is compared with, padding included."""
         return len(self._kernels.prototypes)
 
     def predict(self, matrix: Matrix) -> Matrix:
@@ -94,7 +95,9 @@ class Neighbours:
 
     def write(self, graph: Graph) -> str:
         kernels = self._kernels
-        steps = graph.add("Mul", self._design.write_unit(graph), graph.number(QUERY_STEPS / kernels.reach))
+        steps = graph.add(
+            "Mul", self._featurizer.write_unit(graph), graph.number(QUERY_STEPS / kernels.reach)
+        )
         steps = graph.add("Add", graph.add("Round", steps), graph.number(ZERO))
         steps = graph.add("Clip", steps, graph.number(0.0), graph.number(ZERO + QUERY_STEPS))
         steps = graph.add("Cast", steps, to=UINT8)
@@ -111,48 +114,52 @@ class Neighbours:
         return graph.log(graph.add("Max", summed, graph.number(SMALLEST)))
 
 
-def learn(design: VectorFeaturizer, lesson: TrainingTargets) -> Neighbours:
+def learn(featurizer: VectorFeaturizer, targets: TrainingTargets) -> Neighbours:
     """Make the prototypes of every fold and of all traces."""
-    unit, concentration = design.matrix, _concentration(design.matrix, lesson.seed)
-    logits = np.empty((len(unit), lesson.labels), dtype=np.float32)
+    unit, concentration = featurizer.matrix, _concentration(featurizer.matrix, targets.seed)
+    logits = np.empty((len(unit), targets.labels), dtype=np.float32)
 
-    def fold(held: NDArray[np.bool_]) -> None:
-        logits[held] = _kernels(unit, lesson, lesson.learned(held), concentration).logits(unit[held])
+    def fold(held_out: NDArray[np.bool_]) -> None:
+        logits[held_out] = _kernels(unit, targets, targets.learning_rows(held_out), concentration).logits(
+            unit[held_out]
+        )
 
     # Many small products: a thread of its own for each fold does more than all threads for each product.
     with threadpool_limits(1), ThreadPoolExecutor(THREADS) as pool:
-        whole = pool.submit(_kernels, unit, lesson, np.arange(len(unit)), concentration)
-        list(pool.map(fold, lesson.held))
-    return Neighbours(design, logits, whole.result())
+        whole = pool.submit(_kernels, unit, targets, np.arange(len(unit)), concentration)
+        list(pool.map(fold, targets.held_out))
+    return Neighbours(featurizer, logits, whole.result())
 
 
 def _concentration(unit: Matrix, seed: int) -> float:
-    """So sharp that the nearest of a thousand traces counts for about exp(-NEARNESS / 2)."""
-    rows = np.random.default_rng(seed).permutation(len(unit))[:LOOKED_AT]
+    """The concentration that gives the nearest of a thousand traces a kernel of about exp(-NEARNESS / 2)."""
+    rows = np.random.default_rng(seed).permutation(len(unit))[:DISTANCE_ROWS]
     cosines = unit[rows] @ unit[rows].T
     np.fill_diagonal(cosines, -1.0)
     typical = max(1.0 - float(np.median(cosines.max(axis=1))), 1e-3)
     return float(np.clip(NEARNESS / typical, *CONCENTRATIONS))
 
 
-def _kernels(unit: Matrix, lesson: TrainingTargets, rows: NDArray[np.int64], concentration: float) -> Kernels:
-    generator = np.random.default_rng(lesson.seed)
-    most = max(1, MOST // lesson.labels)
-    weights = np.ones(len(unit), dtype=np.float32) if lesson.weights is None else lesson.weights
-    codes = lesson.codes[rows]
-    found: list[tuple[int, Matrix, Matrix]] = []
+def _kernels(
+    unit: Matrix, targets: TrainingTargets, rows: NDArray[np.int64], concentration: float
+) -> Kernels:
+    generator = np.random.default_rng(targets.seed)
+    most = max(1, MOST_PROTOTYPES // targets.labels)
+    weights = np.ones(len(unit), dtype=np.float32) if targets.weights is None else targets.weights
+    codes = targets.codes[rows]
+    by_label: list[tuple[int, Matrix, Matrix]] = []
     for label in np.unique(codes):
         own = rows[codes == label]
-        found.append((int(label), *_centres(unit[own], weights[own], most, generator)))
+        by_label.append((int(label), *_centres(unit[own], weights[own], most, generator)))
     reach = max(float(np.abs(unit).max()), 1e-6)
-    return _quantised(*_blocks(found, lesson.labels, unit.shape[1]), concentration, reach)
+    return _quantised(*_blocks(by_label, targets.labels, unit.shape[1]), concentration, reach)
 
 
 def _blocks(
-    found: list[tuple[int, Matrix, Matrix]], labels: int, dimension: int
+    by_label: list[tuple[int, Matrix, Matrix]], labels: int, dimension: int
 ) -> tuple[Matrix, Matrix, Matrix | None]:
-    """Centres and counts in blocks, and whose each block is: one for each label, unless that wastes much."""
-    sizes = [len(count) for _, _, count in found]
+    """Centres and counts in blocks, and the label of each block: one a label, unless that wastes much."""
+    sizes = [len(count) for _, _, count in by_label]
     length = max(sizes)
     in_blocks = BLOCK * sum(-(-size // BLOCK) for size in sizes)
     whole = length * labels <= max((1.0 + WASTE) * sum(sizes), in_blocks)
@@ -163,11 +170,11 @@ def _blocks(
     centres = np.zeros((blocks * length, dimension), dtype=np.float32)
     counts = np.zeros(blocks * length, dtype=np.float32)
     owners = np.zeros((blocks, labels), dtype=np.float32)
-    starts = [label for label, _, _ in found] if whole else [0, *np.cumsum(needed[:-1]).tolist()]
-    for start, many, (label, centre, count) in zip(starts, needed, found, strict=True):
+    starts = [label for label, _, _ in by_label] if whole else [0, *np.cumsum(needed[:-1]).tolist()]
+    for start, block_count, (label, centre, count) in zip(starts, needed, by_label, strict=True):
         first = start * length
         centres[first : first + len(count)], counts[first : first + len(count)] = centre, count
-        owners[start : start + many, label] = 1.0
+        owners[start : start + block_count, label] = 1.0
     return centres, counts.reshape(blocks, length), None if whole else owners
 
 
@@ -176,7 +183,7 @@ def _quantised(
 ) -> Kernels:
     largest = max(float(np.abs(centres).max()), 1e-6)
     steps = np.rint(centres * (PROTOTYPE_STEPS / largest)).astype(np.int8)
-    with np.errstate(divide="ignore"):  # of no traces
+    with np.errstate(divide="ignore"):  # log 0 of padding
         weights = np.log(counts) - np.float32(concentration)
     unit = reach / QUERY_STEPS * largest / PROTOTYPE_STEPS
     return Kernels(steps, weights, owners, concentration, reach, concentration * unit)
@@ -185,7 +192,7 @@ def _quantised(
 def _centres(
     unit: Matrix, weights: NDArray[np.floating], most: int, generator: np.random.Generator
 ) -> tuple[Matrix, Matrix]:
-    """At most so many directions that stand for the rows, and how many rows each stands for."""
+    """At most `most` directions that stand for the rows, and how many rows each stands for."""
     if len(unit) <= most:
         return unit, np.asarray(weights, dtype=np.float32)
     centres = unit[generator.choice(len(unit), most, replace=False)]

@@ -29,73 +29,81 @@ class Perceptron:
     reads = VectorFeaturizer.kind
     strength = 0.0
 
-    def __init__(self, design: VectorFeaturizer, logits: Matrix, models: list["_Network"]) -> None:
-        self.name = f"perceptron with {HIDDEN} hidden units on {design.name}"
+    def __init__(self, featurizer: VectorFeaturizer, logits: Matrix, models: list["_Network"]) -> None:
+        self.name = f"perceptron with {HIDDEN} hidden units on {featurizer.name}"
         self.logits = logits
-        self._design = design
+        self._featurizer = featurizer
         self._models = models
 
     def predict(self, matrix: Matrix) -> Matrix:
         return np.asarray(np.mean([model.predict(matrix) for model in self._models], axis=0))
 
     def write(self, graph: Graph) -> str:
-        unit = graph.add("Mul", self._design.write_unit(graph), graph.number(_scale(self._design.matrix)))
+        unit = graph.add(
+            "Mul", self._featurizer.write_unit(graph), graph.number(_scale(self._featurizer.matrix))
+        )
         each = [model.write(graph, unit) for model in self._models]
         return graph.add("Mean", *each)
 
 
 class _Network:
-    """One fold's weights; labels that it has not seen get no weight and a very low intercept."""
+    """Weights of one fold; labels that it has not seen get no weight and a very low intercept."""
 
     def __init__(self, model: MLPClassifier, labels: int) -> None:
-        (first, last), (self._below, above) = model.coefs_, model.intercepts_
+        (first, last), (below, above) = model.coefs_, model.intercepts_
         if len(model.classes_) == 2:  # scikit-learn keeps the second label's logit alone
             last, above = np.hstack([-last / 2, last / 2]), np.hstack([-above / 2, above / 2])
-        self._first = first.astype(np.float32)
-        self._last = np.zeros((len(last), labels), dtype=np.float32)
-        self._last[:, model.classes_] = last
-        self._above = np.full(labels, ABSENT, dtype=np.float32)
-        self._above[model.classes_] = above
-        self._below = self._below.astype(np.float32)
+        self._hidden_weights = first.astype(np.float32)
+        self._label_weights = np.zeros((len(last), labels), dtype=np.float32)
+        self._label_weights[:, model.classes_] = last
+        self._label_intercept = np.full(labels, ABSENT, dtype=np.float32)
+        self._label_intercept[model.classes_] = above
+        self._hidden_intercept = below.astype(np.float32)
 
     def predict(self, matrix: Matrix) -> Matrix:
-        hidden = np.maximum(matrix * np.float32(_scale(matrix)) @ self._first + self._below, 0)
-        return np.asarray(log_softmax(hidden @ self._last + self._above, axis=1))
+        hidden = np.maximum(
+            matrix * np.float32(_scale(matrix)) @ self._hidden_weights + self._hidden_intercept, 0
+        )
+        return np.asarray(log_softmax(hidden @ self._label_weights + self._label_intercept, axis=1))
 
     def write(self, graph: Graph, unit: str) -> str:
-        hidden = graph.add("Gemm", unit, graph.constant(self._first), graph.constant(self._below))
+        hidden = graph.add(
+            "Gemm", unit, graph.constant(self._hidden_weights), graph.constant(self._hidden_intercept)
+        )
         hidden = graph.add("Relu", hidden)
-        logits = graph.add("Gemm", hidden, graph.constant(self._last), graph.constant(self._above))
+        logits = graph.add(
+            "Gemm", hidden, graph.constant(self._label_weights), graph.constant(self._label_intercept)
+        )
         return graph.add("LogSoftmax", logits, axis=1)
 
 
-def learn(design: VectorFeaturizer, lesson: TrainingTargets) -> Perceptron:
-    logits = np.empty((len(design.matrix), lesson.labels), dtype=np.float32)
+def learn(featurizer: VectorFeaturizer, targets: TrainingTargets) -> Perceptron:
+    logits = np.empty((len(featurizer.matrix), targets.labels), dtype=np.float32)
     models = []
-    for held in lesson.held:
-        models.append(fold(design.matrix, lesson, lesson.learned(held)))
-        logits[held] = models[-1].predict(design.matrix[held])
-    return Perceptron(design, logits, models)
+    for held_out in targets.held_out:
+        models.append(fold(featurizer.matrix, targets, targets.learning_rows(held_out)))
+        logits[held_out] = models[-1].predict(featurizer.matrix[held_out])
+    return Perceptron(featurizer, logits, models)
 
 
-def fold(unit: Matrix, lesson: TrainingTargets, rows: NDArray[np.int64]) -> _Network:
-    """What is learned from these rows alone."""
+def fold(unit: Matrix, targets: TrainingTargets, rows: NDArray[np.int64]) -> _Network:
+    """Fit on these rows alone."""
     model = MLPClassifier(
         (HIDDEN,),
         alpha=DECAY,
         batch_size=min(128, len(rows)),
         learning_rate_init=RATE,
         max_iter=EPOCHS,
-        random_state=lesson.seed,
+        random_state=targets.seed,
     )
-    weights = None if lesson.weights is None else lesson.weights[rows]
+    weights = None if targets.weights is None else targets.weights[rows]
     with warnings.catch_warnings():
-        # It is stopped on purpose, long before it would stop by itself.
+        # EPOCHS stop it on purpose, long before it converges.
         warnings.simplefilter("ignore", ConvergenceWarning)
-        model.fit(unit[rows] * np.float32(_scale(unit)), lesson.codes[rows], sample_weight=weights)
-    return _Network(model, lesson.labels)
+        model.fit(unit[rows] * np.float32(_scale(unit)), targets.codes[rows], sample_weight=weights)
+    return _Network(model, targets.labels)
 
 
 def _scale(matrix: Matrix) -> float:
-    """Components of about one, which its initial weights are made for."""
+    """Factor that brings components to about one, which the initial weights are made for."""
     return float(np.sqrt(matrix.shape[1]))

@@ -1,6 +1,6 @@
-"""Surrogates that can be neither averaged nor kept for every fold. Deployed: a refit on all traces.
+"""Refitted surrogates: the fold models only score their folds; a refit on all traces is deployed.
 
-Such are ensembles of trees: each fold's are used to score it and thrown away.
+These are ensembles of trees, which can't be averaged and are too large to keep one for each fold.
 """
 
 from collections.abc import Callable
@@ -13,23 +13,24 @@ from numpy.typing import NDArray
 
 from models.featurizers.vectors import VectorFeaturizer
 from models.graph.building import Graph
-from models.surrogates.contract import Matrix, TrainingTargets, spread
+from models.graph.converted import inline_classifier
+from models.surrogates.contract import Matrix, TrainingTargets, with_absent_labels
 
 
 @dataclass(frozen=True, slots=True)
-class Method:
-    """What differs between them.
+class RefitMethod:
+    """A kind of refitted surrogate.
 
     Attributes:
-        kind, words: its name in the zoo, and what it is.
-        make: an unfitted classifier, given a seed; one that has `fit` and `predict_proba`.
-        convert: the fitted one as ONNX, given an example row; its second output are the probabilities.
-        smallest: probability that a logit is made of at least, > 0.
+        kind, words: its name in the zoo, and in words.
+        unfitted: makes an unfitted classifier from a seed; it has `fit` and `predict_proba`.
+        convert: the fitted classifier as ONNX, given an example row; its second output are the probabilities.
+        smallest: lower probabilities are raised to this before the logarithm, > 0.
     """
 
     kind: str
     words: str
-    make: Callable[[int], Any]
+    unfitted: Callable[[int], Any]
     convert: Callable[[Any, Matrix], onnx.ModelProto]
     smallest: float
 
@@ -38,14 +39,16 @@ class Method:
 class FittedModel:
     """A classifier that has learned from some of the traces."""
 
-    method: Method
+    method: RefitMethod
     model: Any
     labels: int
 
     def predict(self, matrix: Matrix) -> Matrix:
         """Logits [m, labels]."""
         shares = np.maximum(self.model.predict_proba(matrix), self.method.smallest)
-        return spread(np.log(shares), np.asarray(self.model.classes_, dtype=np.int64), self.labels)
+        return with_absent_labels(
+            np.log(shares), np.asarray(self.model.classes_, dtype=np.int64), self.labels
+        )
 
 
 class RefittedSurrogate:
@@ -54,11 +57,11 @@ class RefittedSurrogate:
     reads = VectorFeaturizer.kind
     strength = 0.0
 
-    def __init__(self, design: VectorFeaturizer, logits: Matrix, fitted: FittedModel) -> None:
+    def __init__(self, featurizer: VectorFeaturizer, logits: Matrix, fitted: FittedModel) -> None:
         self.kind = fitted.method.kind
-        self.name = f"{fitted.method.words} on {design.name}"
+        self.name = f"{fitted.method.words} on {featurizer.name}"
         self.logits = logits
-        self._design = design
+        self._featurizer = featurizer
         self._fitted = fitted
 
     def predict(self, matrix: Matrix) -> Matrix:
@@ -66,22 +69,23 @@ class RefittedSurrogate:
 
     def write(self, graph: Graph) -> str:
         method = self._fitted.method
-        model = method.convert(self._fitted.model, self._design.matrix[:1])
-        named = {model.graph.input[0].name: self._design.write_unit(graph)}
-        shares = graph.inline(model, named, model.graph.output[1].name)
+        model = method.convert(self._fitted.model, self._featurizer.matrix[:1])
+        shares = inline_classifier(graph, model, self._featurizer.write_unit(graph))
         return graph.log(graph.add("Max", shares, graph.number(method.smallest)))
 
 
-def learn(method: Method, design: VectorFeaturizer, lesson: TrainingTargets) -> RefittedSurrogate:
-    logits = np.empty((len(design.matrix), lesson.labels), dtype=np.float32)
-    for held in lesson.held:
-        part = fold(method, design.matrix, lesson, lesson.learned(held))
-        logits[held] = part.predict(design.matrix[held])
-    return RefittedSurrogate(design, logits, fold(method, design.matrix, lesson, np.arange(len(logits))))
+def learn(method: RefitMethod, featurizer: VectorFeaturizer, targets: TrainingTargets) -> RefittedSurrogate:
+    logits = np.empty((len(featurizer.matrix), targets.labels), dtype=np.float32)
+    for held_out in targets.held_out:
+        fitted = fold(method, featurizer.matrix, targets, targets.learning_rows(held_out))
+        logits[held_out] = fitted.predict(featurizer.matrix[held_out])
+    return RefittedSurrogate(
+        featurizer, logits, fold(method, featurizer.matrix, targets, np.arange(len(logits)))
+    )
 
 
-def fold(method: Method, unit: Matrix, lesson: TrainingTargets, rows: NDArray[np.int64]) -> FittedModel:
-    """What is learned from these rows alone."""
-    weights = None if lesson.weights is None else lesson.weights[rows]
-    model = method.make(lesson.seed).fit(unit[rows], lesson.codes[rows], sample_weight=weights)
-    return FittedModel(method, model, lesson.labels)
+def fold(method: RefitMethod, unit: Matrix, targets: TrainingTargets, rows: NDArray[np.int64]) -> FittedModel:
+    """Fit on these rows alone."""
+    weights = None if targets.weights is None else targets.weights[rows]
+    model = method.unfitted(targets.seed).fit(unit[rows], targets.codes[rows], sample_weight=weights)
+    return FittedModel(method, model, targets.labels)

@@ -16,19 +16,19 @@ KIND = "sgd"
 STRENGTH = 64.0
 
 
-def learn(design: Featurizer, lesson: TrainingTargets) -> LinearSurrogate:
-    logits = np.empty((len(lesson.codes), lesson.labels), dtype=np.float32)
+def learn(featurizer: Featurizer, targets: TrainingTargets) -> LinearSurrogate:
+    logits = np.empty((len(targets.codes), targets.labels), dtype=np.float32)
     models = []
-    for held in lesson.held:
-        models.append(_linear(design.matrix, lesson, lesson.learned(held)))
-        logits[held] = models[-1].logits(design.matrix[held])
+    for held_out in targets.held_out:
+        models.append(_linear(featurizer.matrix, targets, targets.learning_rows(held_out)))
+        logits[held_out] = models[-1].logits(featurizer.matrix[held_out])
     average = Linear(
         np.mean([model.weights for model in models], axis=0),
         np.mean([model.intercept for model in models], axis=0),
     )
-    loss = logistic.log_loss(logits, lesson.codes)
-    found = logistic.OutOfFold(logits, average, STRENGTH, loss)
-    return LinearSurrogate(KIND, "stochastic gradient descent", design, found)
+    loss = logistic.log_loss(logits, targets.codes)
+    fits = logistic.OutOfFold(logits, average, STRENGTH, loss)
+    return LinearSurrogate(KIND, "stochastic gradient descent", featurizer, fits)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,26 +39,26 @@ class _FittedSgd:
         return self.model.logits(matrix)
 
 
-def fold(unit: Matrix, lesson: TrainingTargets, rows: NDArray[np.int64]) -> _FittedSgd:
-    """What is learned from these rows alone."""
-    return _FittedSgd(_linear(unit, lesson, rows))
+def fold(unit: Matrix, targets: TrainingTargets, rows: NDArray[np.int64]) -> _FittedSgd:
+    """Fit on these rows alone."""
+    return _FittedSgd(_linear(unit, targets, rows))
 
 
-def _linear(matrix: Matrix, lesson: TrainingTargets, rows: NDArray[np.int64]) -> Linear:
+def _linear(matrix: Matrix, targets: TrainingTargets, rows: NDArray[np.int64]) -> Linear:
     model = SGDClassifier(
         loss="log_loss",
         alpha=1.0 / (STRENGTH * len(rows)),
         average=True,
         max_iter=30,
         tol=None,
-        random_state=lesson.seed,
+        random_state=targets.seed,
     )
-    weights = None if lesson.weights is None else lesson.weights[rows]
-    model.fit(matrix[rows], lesson.codes[rows], sample_weight=weights)
+    weights = None if targets.weights is None else targets.weights[rows]
+    model.fit(matrix[rows], targets.codes[rows], sample_weight=weights)
     signs = np.array([[-1.0], [1.0]]) if len(model.classes_) == 2 else np.ones((1, 1))
     whole = Linear(
-        np.zeros((matrix.shape[1], lesson.labels), dtype=np.float32),
-        np.full(lesson.labels, ABSENT, dtype=np.float32),
+        np.zeros((matrix.shape[1], targets.labels), dtype=np.float32),
+        np.full(targets.labels, ABSENT, dtype=np.float32),
     )
     whole.weights[:, model.classes_] = (signs * model.coef_).T
     whole.intercept[model.classes_] = (signs * model.intercept_[:, None])[:, 0]

@@ -1,7 +1,7 @@
-"""Which surrogates there are, what each reads, what it costs, and how much it counts before a label is seen.
+"""The list of surrogates: what each reads, what it costs, and its usual weight in a pool.
 
 Those with a usual weight are always learned. The others are tried on one fold while time is left, and learned
-in full only where that fold says that they can still win. `sgd` and `trees` are tried only by name.
+in full only where they improve the pool on that fold. `sgd` and `trees` are tried only if named.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,8 +16,8 @@ from models.surrogates import boosting, linear, neighbours, perceptron, sgd, tre
 from models.surrogates.contract import Matrix, Surrogate, TrainingTargets
 
 
-class Fold(Protocol):
-    """Learned from some of the traces."""
+class FoldModel(Protocol):
+    """A model fitted on some of the traces."""
 
     def predict(self, matrix: Matrix) -> Matrix:
         """Logits [m, labels] of rows of the matrix [m, d]."""
@@ -25,7 +25,7 @@ class Fold(Protocol):
 
 
 Learn = Callable[[VectorFeaturizer, TrainingTargets], Surrogate]
-FoldOf = Callable[[Matrix, TrainingTargets, NDArray[np.int64]], Fold]
+FitFold = Callable[[Matrix, TrainingTargets, NDArray[np.int64]], FoldModel]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,23 +34,23 @@ class Extra:
 
     Attributes:
         kind: its name.
-        learn: makes it from all traces, and scores them out of fold.
-        fold: makes it from some of them, to see whether the rest is worth while.
-        cost: seconds on one core for a thousand traces, ten labels and a hundred numbers a vector; times
-            more of each, in proportion, for all folds of a fit. Rough: it decides what is not even tried.
-        by_name: only where it is asked for.
+        learn: fits all folds, and scores every trace out of fold.
+        fold: fits one fold, to see whether the others are worth the time.
+        cost: seconds a fold, on one core, for 1,000 traces, 10 labels and vectors of length 100; it grows in
+            proportion to each (with fewer labels it stays). Rough: it only decides what is not tried at all.
+        by_name: tried only if named.
     """
 
     kind: str
     learn: Learn
-    fold: FoldOf
+    fold: FitFold
     cost: float
     by_name: bool = False
 
-    def seconds(self, lesson: TrainingTargets, width: int) -> float:
-        """What learning all folds would take, as far as the sizes tell."""
-        folds, traces = len(lesson.held), len(lesson.codes)
-        return self.cost * folds * traces / 1000 * max(lesson.labels / 10, 1.0) * width / 100
+    def seconds(self, targets: TrainingTargets, width: int) -> float:
+        """Estimated seconds to fit all folds on vectors of length `width`."""
+        folds, traces = len(targets.held_out), len(targets.codes)
+        return self.cost * folds * traces / 1000 * max(targets.labels / 10, 1.0) * width / 100
 
 
 ALWAYS = (linear.KIND, neighbours.KIND)
@@ -64,9 +64,9 @@ KINDS = (*ALWAYS, *(extra.kind for extra in EXTRAS))
 
 
 def usual_weights(members: Sequence[Surrogate]) -> tuple[float, ...]:
-    """How much each counts in a pool before any label has been looked at: what suited Banking77."""
-    lines = sum(member.kind == linear.KIND for member in members)
-    near = any(member.kind == neighbours.KIND for member in members)
-    share = {1: 0.6 if near else 1.0, 2: 0.35 if near else 0.5}
-    weights = {linear.KIND: share.get(lines, 1.0 / max(lines, 1)), neighbours.KIND: 0.35}
+    """Weights in a pool that no label decides; chosen on Banking77."""
+    linear_members = sum(member.kind == linear.KIND for member in members)
+    has_neighbours = any(member.kind == neighbours.KIND for member in members)
+    share = {1: 0.6 if has_neighbours else 1.0, 2: 0.35 if has_neighbours else 0.5}
+    weights = {linear.KIND: share.get(linear_members, 1.0 / max(linear_members, 1)), neighbours.KIND: 0.35}
     return tuple(weights.get(member.kind, 0.0) for member in members)

@@ -1,1 +1,1 @@
-"""From traces to stages that answer and to the graph of a policy: folds, sweep, pool, cascade, export."""
+"""Training: from traces to fitted stages and the graph of a policy: folds, sweep, pool, cascade, export."""

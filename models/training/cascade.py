@@ -1,12 +1,12 @@
-"""Two stages that answer as one: the first answers what it is sure of, the second all the rest.
+"""Cascades of two stages: the first decides the rows that it is sure of, the second decides the others.
 
 A row takes the first stage's label, score and novelty where its score reaches the hand-over and it is not
 novel there, else the second's. Both scores are probabilities that the teacher agrees, so one threshold serves
-both, and what is certified is the joint agreement. A second stage with other features is computed for the
-rest alone; one on the same features (a residual stage) has learned from the rest alone.
+both, and the gate tests the agreement of both together. A second stage with other features is computed only
+for the rows that are left; one on the same features (a residual stage) has learned only from such rows.
 
-Which of two answers of different stages comes first depends on both calibrations. Where no traces choose,
-these are fitted on traces that certify: three numbers a stage, the one thing that is.
+The order of two answers of different stages depends on both calibrations. Where there are no selection
+traces, these calibrations are fitted on the gate's traces: three numbers a stage, and nothing else is.
 """
 
 from collections.abc import Sequence
@@ -26,16 +26,16 @@ LOSS = 0.005
 
 @dataclass(frozen=True, slots=True)
 class Ensemble:
-    """One or two stages, and what they make of each of n traces out of fold.
+    """One or two stages, and their out-of-fold results for n traces.
 
     Attributes:
         stages: first one first.
-        handover: score from which on the first stage answers alone; None where it is the only one.
-        lazy: the second stage reads what the first does not, and is computed for the rest alone.
+        handover: lowest score at which the first stage decides alone; None if it is the only stage.
+        lazy: the second stage reads other features, and is computed only for the rows that are left.
         guesses, runners_up: int64 [n], first and second choice.
         scores: float32 [n].
         novelty: float32 [n], in units of the limit.
-        first: bool [n], the first stage's answer counts.
+        first: bool [n], the first stage decides.
     """
 
     stages: tuple[Stage, ...]
@@ -49,66 +49,80 @@ class Ensemble:
 
     @property
     def acceptor(self) -> str:
+        """Names of the stages' acceptors."""
         return " > ".join(dict.fromkeys(stage.acceptor.name for stage in self.stages))
 
     @property
     def name(self) -> str:
+        """Names of the stages' surrogates."""
         return " > ".join(stage.name for stage in self.stages)
 
 
 def single_stage(stage: Stage) -> Ensemble:
-    best, second = _two(stage)
-    every = np.ones(len(best), dtype=np.bool_)
-    return Ensemble((stage,), None, False, best, second, stage.scores, stage.novelty, every)
+    """An ensemble of one stage."""
+    best, second = _top_two_labels(stage)
+    all_rows = np.ones(len(best), dtype=np.bool_)
+    return Ensemble((stage,), None, False, best, second, stage.scores, stage.novelty, all_rows)
 
 
 def join_stages(first: Stage, second: Stage, handover: float, lazy: bool) -> Ensemble:
+    """An ensemble of two stages; arguments as the attributes of `Ensemble`."""
     done = (first.scores >= handover) & (first.novelty <= 1.0)
-    (best, runner), (other_best, other_runner) = _two(first), _two(second)
+    (best, runner_up), (other_best, other_runner_up) = _top_two_labels(first), _top_two_labels(second)
     return Ensemble(
         (first, second),
         handover,
         lazy,
         np.where(done, best, other_best),
-        np.where(done, runner, other_runner),
+        np.where(done, runner_up, other_runner_up),
         np.where(done, first.scores, second.scores),
         np.where(done, first.novelty, second.novelty),
         done,
     )
 
 
-def lowest_handover(first: Stage, second: Stage, lesson: TrainingTargets, targets: Sequence[float]) -> float:
-    """The lowest hand-over that costs hardly any coverage, so that the second stage sees as little as may be.
+def lowest_handover(
+    first: Stage, second: Stage, training_targets: TrainingTargets, targets: Sequence[float]
+) -> float:
+    """The lowest hand-over that costs hardly any coverage: the second stage then sees the fewest rows.
 
-    Chosen on the choosers: at no target may the share that a threshold could answer be more than half a point
-    below that of the best hand-over.
+    Chosen on the selection traces: at each target the coverage of the oracle threshold may be at most half a
+    point below that of the best hand-over.
     """
-    rows = np.flatnonzero(lesson.choosers)
+    rows = np.flatnonzero(training_targets.selection_rows)
     if len(rows) == 0:
         return USUAL_HANDOVER
-    tried = np.unique(np.quantile(first.scores[rows], QUANTILES))
-    shares = np.array(
-        [_shares(join_stages(first, second, float(one), True), lesson, targets) for one in tried]
+    candidates = np.unique(np.quantile(first.scores[rows], QUANTILES))
+    coverages = np.array(
+        [
+            _oracle_coverages(join_stages(first, second, float(handover), True), training_targets, targets)
+            for handover in candidates
+        ]
     )
-    enough = np.flatnonzero((shares >= shares.max(axis=0) - LOSS).all(axis=1))
-    return float(tried[enough[0]]) if len(enough) else float(tried[-1])
+    enough = np.flatnonzero((coverages >= coverages.max(axis=0) - LOSS).all(axis=1))
+    return float(candidates[enough[0]]) if len(enough) else float(candidates[-1])
 
 
-def better_ensemble(
-    one: Ensemble, other: Ensemble, lesson: TrainingTargets, targets: Sequence[float]
+def coverage_gain(
+    one: Ensemble, other: Ensemble, training_targets: TrainingTargets, targets: Sequence[float]
 ) -> float:
-    """By how much the choosers' mean coverage over the targets rises from `one` to `other`."""
-    return float(np.mean(_shares(other, lesson, targets)) - np.mean(_shares(one, lesson, targets)))
+    """Mean coverage over the targets, on the selection traces: how much it rises from `one` to `other`."""
+    return float(
+        np.mean(_oracle_coverages(other, training_targets, targets))
+        - np.mean(_oracle_coverages(one, training_targets, targets))
+    )
 
 
-def _shares(joint: Ensemble, lesson: TrainingTargets, targets: Sequence[float]) -> list[float]:
-    rows = np.flatnonzero(lesson.choosers)
-    agrees = joint.guesses[rows] == lesson.codes[rows]
-    scores = np.where(joint.novelty[rows] <= 1.0, joint.scores[rows], np.float32(-1.0))
+def _oracle_coverages(
+    ensemble: Ensemble, training_targets: TrainingTargets, targets: Sequence[float]
+) -> list[float]:
+    rows = np.flatnonzero(training_targets.selection_rows)
+    agrees = ensemble.guesses[rows] == training_targets.codes[rows]
+    scores = np.where(ensemble.novelty[rows] <= 1.0, ensemble.scores[rows], np.float32(-1.0))
     return [oracle_threshold(scores, agrees, target)[1] for target in targets]
 
 
-def _two(stage: Stage) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _top_two_labels(stage: Stage) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     if stage.logits.shape[1] < 2:
         zeros = np.zeros(len(stage.logits), dtype=np.int64)
         return zeros, zeros

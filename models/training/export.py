@@ -1,15 +1,16 @@
-"""From the fitted stages to the bytes of one graph.
+"""Exports the fitted stages as the bytes of one ONNX graph.
 
 A policy of one stage, or with a residual stage, has the outputs `label`, `score` and `novelty`, one of each
 for every row. A lazy cascade is run twice. First with all texts, no vectors and an empty `rest`: the outputs
-that begin with `first_` say what the first stage makes of each row, and whether that is the end of it. Then
-with the texts and vectors of the others, `rest` counting them: `label`, `score` and `novelty` are theirs.
+that begin with `first_` are the first stage's results, and `first_done` says whether they are final. Then
+with the texts and vectors of the other rows, and `rest` numbering them from 0: `label`, `score` and `novelty`
+are theirs.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from models.acceptors.evidence import AcceptorFeatureNodes
+from models.acceptors.features import AcceptorFeatureNodes
 from models.featurizers.contract import Featurizer
 from models.graph.building import FLOAT, INT64, UINT8, Graph
 from models.surrogates.contract import Surrogate
@@ -26,44 +27,46 @@ class _Outputs:
     novelty: str
 
 
-def export(joint: Ensemble) -> bytes:
-    """One ONNX graph that does what the stages do."""
-    graph = Graph(lazy=joint.lazy)
+def export(ensemble: Ensemble) -> bytes:
+    """One ONNX graph that computes what the stages compute."""
+    graph = Graph(lazy=ensemble.lazy)
     writer = _Writer(graph)
-    first = writer.stage(joint.stages[0], lambda node, _design: node)
+    first = writer.stage(ensemble.stages[0], lambda node, _kind: node)
     last = first
-    if joint.handover is not None:
-        last = _second(graph, writer, joint, first, joint.handover)
-    rows = "m" if joint.lazy else "n"
+    if ensemble.handover is not None:
+        last = _write_second(graph, writer, ensemble, first, ensemble.handover)
+    rows = "m" if ensemble.lazy else "n"
     graph.output("label", INT64, last.label, rows)
     graph.output("score", FLOAT, last.score, rows)
     graph.output("novelty", FLOAT, last.novelty, rows)
     return graph.serialise()
 
 
-def _second(graph: Graph, writer: "_Writer", joint: Ensemble, first: _Outputs, handover: float) -> _Outputs:
-    """Nodes of the second stage and of the choice between both."""
+def _write_second(
+    graph: Graph, writer: "_Writer", ensemble: Ensemble, first: _Outputs, handover: float
+) -> _Outputs:
+    """Add the nodes of the second stage and of the choice between both."""
     sure = graph.add("GreaterOrEqual", first.score, graph.number(handover))
     known = graph.add("LessOrEqual", first.novelty, graph.number(1.0))
     done = graph.add("And", sure, known)
-    if not joint.lazy:
-        second = writer.stage(joint.stages[1], lambda node, _design: node)
-        return _where(graph, done, first, second)
+    if not ensemble.lazy:
+        second = writer.stage(ensemble.stages[1], lambda node, _kind: node)
+        return _choose(graph, done, first, second)
     graph.output(f"{FIRST}label", INT64, first.label)
     graph.output(f"{FIRST}score", FLOAT, first.score)
     graph.output(f"{FIRST}novelty", FLOAT, first.novelty)
     graph.output(f"{FIRST}done", UINT8, graph.add("Cast", done, to=UINT8))
     rest = graph.input("rest", INT64, ["m"])
 
-    def pick(node: str, design: str) -> str:
-        return graph.add("Gather", node, rest, axis=0) if design == "text" else node
+    def pick(node: str, kind: str) -> str:
+        return graph.add("Gather", node, rest, axis=0) if kind == "text" else node
 
-    second = writer.stage(joint.stages[1], pick)
-    gone = _Outputs(*(pick(node, "text") for node in (first.label, first.score, first.novelty)))
-    return _where(graph, pick(done, "text"), gone, second)
+    second = writer.stage(ensemble.stages[1], pick)
+    left = _Outputs(*(pick(node, "text") for node in (first.label, first.score, first.novelty)))
+    return _choose(graph, pick(done, "text"), left, second)
 
 
-def _where(graph: Graph, done: str, first: _Outputs, second: _Outputs) -> _Outputs:
+def _choose(graph: Graph, done: str, first: _Outputs, second: _Outputs) -> _Outputs:
     return _Outputs(
         graph.add("Where", done, first.label, second.label),
         graph.add("Where", done, first.score, second.score),
@@ -72,17 +75,21 @@ def _where(graph: Graph, done: str, first: _Outputs, second: _Outputs) -> _Outpu
 
 
 class _Writer:
-    """Writes stages; what two of them share is written once."""
+    """Writes stages; nodes that two of them share are written once."""
 
     def __init__(self, graph: Graph) -> None:
         self._graph = graph
         self._written: dict[int, str] = {}
 
     def stage(self, stage: Stage, pick: Callable[[str, str], str]) -> _Outputs:
-        """Nodes of one stage; `pick` takes the rows that it is for from a node and its design's kind."""
+        """Add the nodes of one stage.
+
+        Args:
+            pick: adds a node that keeps only the stage's rows, given a node and the kind of its featurizer.
+        """
         graph = self._graph
         members = [
-            pick(self._once(member, lambda one=member: one.write(graph)), member.reads)  # type: ignore[misc]
+            pick(self._write_once(member, lambda part=member: part.write(graph)), member.reads)  # type: ignore[misc]
             for member in stage.members
         ]
         weighted = [
@@ -98,12 +105,12 @@ class _Writer:
     def _novelty(self, stage: Stage, pick: Callable[[str, str], str]) -> str:
         graph = self._graph
         scaled = []
-        for design, limit in zip(stage.designs, stage.limits, strict=True):
-            node = self._once(design, lambda one=design: one.write_novelty(graph))  # type: ignore[misc]
-            scaled.append(graph.add("Div", pick(node, design.kind), graph.number(limit)))
+        for featurizer, limit in zip(stage.featurizers, stage.limits, strict=True):
+            node = self._write_once(featurizer, lambda part=featurizer: part.write_novelty(graph))  # type: ignore[misc]
+            scaled.append(graph.add("Div", pick(node, featurizer.kind), graph.number(limit)))
         return graph.add("Max", *scaled)
 
-    def _once(self, part: Surrogate | Featurizer, write: Callable[[], str]) -> str:
+    def _write_once(self, part: Surrogate | Featurizer, write: Callable[[], str]) -> str:
         if id(part) not in self._written:
             self._written[id(part)] = write()
         return self._written[id(part)]

@@ -1,8 +1,8 @@
-"""What is learned from traces: stages, blocked labels, and the sample that they are certified on.
+"""Fits the stages of a policy and its blocked labels, and gives the sample that the gate tests.
 
-Whatever touches the promise (calibration, novelty limits, sample) sees sampled traces only, each scored by
-models that have not learned from it. What is chosen is chosen on traces that do not certify
-(`models.training.folds`).
+All that the guarantee rests on (calibration, novelty limits, the gate's sample) uses sampled traces only,
+each scored by models that have not learned from it. Choices are made on selection traces, which the gate does
+not use (`models.training.folds`).
 """
 
 from collections.abc import Callable, Sequence
@@ -18,7 +18,7 @@ from models.featurizers.contract import Featurizer
 from models.featurizers.text import TextFeaturizer
 from models.featurizers.vectors import VectorFeaturizer
 from models.gate.candidate_metrics import oracle_threshold
-from models.gate.frontier import Sample
+from models.gate.frontier import Sample, gate_sample
 from models.study import CandidateResult, Study
 from models.surrogates.contract import TrainingTargets
 from models.training import cascade, folds, stage
@@ -38,75 +38,81 @@ Learned = tuple[Ensemble, tuple[CandidateResult, ...]]
 
 @dataclass(frozen=True, slots=True)
 class FittedStages:
-    """Everything that a policy is made of.
+    """The parts of a policy, and what they were learned from.
 
     Attributes:
-        joint: its stages.
-        lesson: what they have learned.
-        sampled: bool [n], which traces are a uniform sample of all traffic.
-        few, poor: bool [labels], with too few traces to be answered; proven to agree too seldom.
-        trials: what was tried.
+        ensemble: the stages.
+        training_targets: of the n traces.
+        sampled: bool [n], the trace belongs to a uniform sample of all traffic.
+        rare_labels: bool [labels], blocked because they have too few traces.
+        poor_labels: bool [labels], blocked because their agreement is proven to be too low.
+        candidates: the models that were tried.
     """
 
-    joint: Ensemble
-    lesson: TrainingTargets
+    ensemble: Ensemble
+    training_targets: TrainingTargets
     sampled: NDArray[np.bool_]
-    few: NDArray[np.bool_]
-    poor: NDArray[np.bool_]
-    trials: tuple[CandidateResult, ...]
+    rare_labels: NDArray[np.bool_]
+    poor_labels: NDArray[np.bool_]
+    candidates: tuple[CandidateResult, ...]
 
     @property
     def blocked(self) -> NDArray[np.bool_]:
-        return self.few | self.poor
+        """bool [labels], never answered."""
+        return self.rare_labels | self.poor_labels
 
-    def why_blocked(self, names: tuple[str, ...]) -> dict[str, str]:
-        """The labels that are never answered, and why."""
-        poor = {names[code]: "agrees too seldom" for code in np.flatnonzero(self.poor)}
-        return poor | {names[code]: "too few traces" for code in np.flatnonzero(self.few)}
+    def block_reasons(self, names: tuple[str, ...]) -> dict[str, str]:
+        """The reason of each blocked label, by name."""
+        poor = {names[code]: "agreement too low" for code in np.flatnonzero(self.poor_labels)}
+        return poor | {names[code]: "too few traces" for code in np.flatnonzero(self.rare_labels)}
 
     @property
-    def certifying(self) -> NDArray[np.bool_]:
-        """bool [n], the traces that certify."""
-        return self.sampled & ~self.lesson.choosers
+    def gate_rows(self) -> NDArray[np.bool_]:
+        """bool [n], the traces on which the gate tests thresholds."""
+        return self.sampled & ~self.training_targets.selection_rows
 
     @property
     def agrees(self) -> NDArray[np.bool_]:
-        return np.asarray(self.joint.guesses == self.lesson.codes)
+        """bool [n], the guess is the teacher's label."""
+        return np.asarray(self.ensemble.guesses == self.training_targets.codes)
 
     @property
     def eligible(self) -> NDArray[np.bool_]:
         """bool [n], neither novel nor of a blocked label.
 
-        Whether a label has enough traces is counted without the trace itself: its own label must not decide
-        whether it certifies.
+        The trace itself does not count towards its label's traces: its own label must not decide whether it
+        is eligible.
         """
-        guesses, codes = self.joint.guesses, self.lesson.codes
-        others = np.bincount(codes, minlength=self.lesson.labels)[guesses] - self.agrees
-        return np.asarray((self.joint.novelty <= 1.0) & ~self.poor[guesses] & (others >= LEAST_TRACES))
+        guesses, codes = self.ensemble.guesses, self.training_targets.codes
+        others = np.bincount(codes, minlength=self.training_targets.labels)[guesses] - self.agrees
+        return np.asarray(
+            (self.ensemble.novelty <= 1.0) & ~self.poor_labels[guesses] & (others >= LEAST_TRACES)
+        )
 
     @property
     def sample(self) -> Sample:
-        rows = self.certifying
-        return Sample(self.joint.scores[rows], self.agrees[rows], self.eligible[rows])
+        """The gate traces, scored out of fold."""
+        return gate_sample(self.ensemble.scores, self.agrees, self.eligible, self.gate_rows)
 
     def study(self, names: tuple[str, ...]) -> Study:
-        joint = self.joint
+        """All traces as the stages score them; `names` are the sorted labels."""
+        ensemble = self.ensemble
         return Study(
             names=names,
-            codes=self.lesson.codes,
-            guesses=joint.guesses,
-            runners_up=joint.runners_up,
-            scores=joint.scores,
-            novelty=joint.novelty,
+            codes=self.training_targets.codes,
+            guesses=ensemble.guesses,
+            runners_up=ensemble.runners_up,
+            scores=ensemble.scores,
+            novelty=ensemble.novelty,
             novelty_limit=1.0,
             eligible=self.eligible,
             sampled=self.sampled,
-            certifying=self.certifying,
-            trials=self.trials,
+            gate_rows=self.gate_rows,
+            candidates=self.candidates,
         )
 
 
-def learn(
+def learn_stages(
     training: TrainingSet,
     names: tuple[str, ...],
     embedder: str,
@@ -120,55 +126,61 @@ def learn(
     """Learn all stages; arguments as in `models.fit.fit`, `names` the sorted labels.
 
     Args:
-        recipe: what the parent has chosen; None to search.
+        recipe: the parent's choices; None to search.
     """
-    lesson, sampled = _lesson(training, names, seed)
+    training_targets, sampled = _training_targets(training, names, seed)
     progress(0.0, "reading features")
-    designs = _designs(training, embedder, lesson)
-    recipe = recipe if lesson.choosers.any() else None
+    featurizers = _featurizers(training, embedder, training_targets)
+    recipe = recipe if training_targets.selection_rows.any() else None
     progress(0.25, "fitting out of fold")
-    joint, trials = _joint(embedder, designs, lesson, sampled, targets, options, recipe, progress)
-    few = np.bincount(lesson.codes, minlength=len(names)) < LEAST_TRACES
-    poor = _poor(joint, lesson, min(targets), options.label_floor)
-    return FittedStages(joint, lesson, sampled, few, poor, trials)
+    ensemble, candidates = _learn_ensemble(
+        embedder, featurizers, training_targets, sampled, targets, options, recipe, progress
+    )
+    rare = np.bincount(training_targets.codes, minlength=len(names)) < LEAST_TRACES
+    poor = _poor_labels(ensemble, training_targets, min(targets), options.label_floor)
+    return FittedStages(ensemble, training_targets, sampled, rare, poor, candidates)
 
 
-def _lesson(
+def _training_targets(
     training: TrainingSet, names: tuple[str, ...], seed: int
 ) -> tuple[TrainingTargets, NDArray[np.bool_]]:
-    place = {name: code for code, name in enumerate(names)}
-    codes = np.array([place[label] for label in training.labels], dtype=np.int64)
+    code_of = {name: code for code, name in enumerate(names)}
+    codes = np.array([code_of[label] for label in training.labels], dtype=np.int64)
     sampled = np.asarray(training.sampled, dtype=np.bool_)
-    held, choosers = (
+    held_out, selection_rows = (
         folds.assign_folds(codes, seed),
         folds.selection_rows(sampled, folds.keys(training.features)),
     )
     weights = training.weights
     if weights is not None:
         weights = weights / weights[weights > 0].mean()
-    return TrainingTargets(codes, len(names), held, weights, choosers, seed), sampled
+    return TrainingTargets(codes, len(names), held_out, weights, selection_rows, seed), sampled
 
 
-def _designs(training: TrainingSet, embedder: str, lesson: TrainingTargets) -> list[list[Featurizer]]:
-    """For each tier what it reads; what two tiers read is one design."""
-    made: dict[str, Featurizer] = {}
-    found = []
+def _featurizers(
+    training: TrainingSet, embedder: str, training_targets: TrainingTargets
+) -> list[list[Featurizer]]:
+    """Featurizers of each tier; tiers that read the same share one."""
+    by_kind: dict[str, Featurizer] = {}
+    by_tier = []
     for tier in tiers(embedder):
-        if tier.text and "text" not in made:
-            made["text"] = TextFeaturizer(training.features.texts or (), lesson.seed)
-        if tier.vectors is not None and "vectors" not in made:
+        if tier.text and "text" not in by_kind:
+            by_kind["text"] = TextFeaturizer(training.features.texts or (), training_targets.seed)
+        if tier.vectors is not None and "vectors" not in by_kind:
             vectors = training.features.embeddings
             assert vectors is not None  # noqa: S101 - `check` has refused anything else
-            made["vectors"] = VectorFeaturizer(vectors, lesson.codes, lesson.labels, lesson.folds)
-        wanted = [("text", tier.text), ("vectors", tier.vectors is not None)]
-        found.append([made[kind] for kind, reads in wanted if reads])
-    return found
+            by_kind["vectors"] = VectorFeaturizer(
+                vectors, training_targets.codes, training_targets.labels, training_targets.folds
+            )
+        reads = [("text", tier.text), ("vectors", tier.vectors is not None)]
+        by_tier.append([by_kind[kind] for kind, is_read in reads if is_read])
+    return by_tier
 
 
-def _joint(
+def _learn_ensemble(
     embedder: str,
-    designs: list[list[Featurizer]],
-    lesson: TrainingTargets,
+    featurizers: list[list[Featurizer]],
+    training_targets: TrainingTargets,
     sampled: NDArray[np.bool_],
     targets: Sequence[float],
     options: Options,
@@ -176,62 +188,78 @@ def _joint(
     progress: Progress,
 ) -> Learned:
 
-    def tell(share: float) -> None:
+    def report_share(share: float) -> None:
         progress(0.25 + 0.5 * share, "fitting out of fold")
 
-    family = "global" if len(designs) == 1 else "cascade"
-    sweep = Sweep(lesson, sampled, options, recipe, family, tell)
-    first = stage.learn(designs[0], sweep, family)
-    if len(designs) > 1:
-        second = stage.learn(designs[1], sweep, family)
-        handover = cascade.lowest_handover(first, second, lesson, targets)
-        return cascade.join_stages(first, second, handover, is_lazy(embedder)), tuple(sweep.trials)
-    joint = cascade.single_stage(first)
-    if not options.residual or recipe is not None or not lesson.choosers.any():
-        return joint, tuple(sweep.trials)
-    return _with_residual(joint, lesson, sampled, targets, options, sweep)
+    family = "global" if len(featurizers) == 1 else "cascade"
+    sweep = Sweep(training_targets, sampled, options, recipe, family, report_share)
+    first = stage.learn_stage(featurizers[0], sweep, family)
+    if len(featurizers) > 1:
+        second = stage.learn_stage(featurizers[1], sweep, family)
+        handover = cascade.lowest_handover(first, second, training_targets, targets)
+        return cascade.join_stages(first, second, handover, is_lazy(embedder)), tuple(sweep.candidates)
+    ensemble = cascade.single_stage(first)
+    if not options.residual or recipe is not None or not training_targets.selection_rows.any():
+        return ensemble, tuple(sweep.candidates)
+    return _with_residual(ensemble, training_targets, sampled, targets, options, sweep)
 
 
 def _with_residual(
-    joint: Ensemble,
-    lesson: TrainingTargets,
+    ensemble: Ensemble,
+    training_targets: TrainingTargets,
     sampled: NDArray[np.bool_],
     targets: Sequence[float],
     options: Options,
     sweep: Sweep,
 ) -> Learned:
-    """A second stage that learns from what the first would defer, if the choosers find that it helps."""
-    (first,) = joint.stages
-    rows = lesson.choosers
-    handover, _ = oracle_threshold(first.scores[rows], (first.guesses == lesson.codes)[rows], min(targets))
+    """Add a second stage that learns from what the first would defer, if the selection traces gain by it."""
+    (first,) = ensemble.stages
+    rows = training_targets.selection_rows
+    handover, _ = oracle_threshold(
+        first.scores[rows], (first.guesses == training_targets.codes)[rows], min(targets)
+    )
     deferred = (first.scores < handover) | (first.novelty > 1.0)
-    if int((deferred & lesson.choosers).sum()) * 10 < FEWEST_DEFERRED or not np.isfinite(handover):
-        return joint, tuple(sweep.trials)
-    weights = np.ones(len(deferred)) if lesson.weights is None else lesson.weights
-    rest = replace(lesson, weights=weights * deferred, choosers=lesson.choosers & deferred)
-    again = Sweep(rest, sampled & deferred, replace(options, surrogates=()), None, "residual")
-    second = stage.learn(first.designs, again, "residual", first.limits)
-    whole = cascade.join_stages(first, second, handover, lazy=False)
-    gain = cascade.better_ensemble(joint, whole, lesson, targets)
+    if int((deferred & training_targets.selection_rows).sum()) * 10 < FEWEST_DEFERRED or not np.isfinite(
+        handover
+    ):
+        return ensemble, tuple(sweep.candidates)
+    weights = np.ones(len(deferred)) if training_targets.weights is None else training_targets.weights
+    residual_targets = replace(
+        training_targets,
+        weights=weights * deferred,
+        selection_rows=training_targets.selection_rows & deferred,
+    )
+    residual_sweep = Sweep(
+        residual_targets, sampled & deferred, replace(options, surrogates=()), None, "residual"
+    )
+    second = stage.learn_stage(first.featurizers, residual_sweep, "residual", first.limits)
+    joined = cascade.join_stages(first, second, handover, lazy=False)
+    gain = cascade.coverage_gain(ensemble, joined, training_targets, targets)
     kept = gain >= RESIDUAL_GAIN
-    outcome = "chosen" if kept else f"no better: coverage changes by {gain:+.1%}"
-    (deployed,) = (trial for trial in again.trials if trial.outcome == stage.CHOSEN)
-    trials = (*sweep.trials, structs.replace(deployed, outcome=outcome))
-    return (whole if kept else joint), trials
+    outcome = "chosen" if kept else f"not better: coverage changes by {gain:+.1%}"
+    (deployed,) = (trial for trial in residual_sweep.candidates if trial.outcome == stage.CHOSEN)
+    candidates = (*sweep.candidates, structs.replace(deployed, outcome=outcome))
+    return (joined if kept else ensemble), candidates
 
 
-def _poor(joint: Ensemble, lesson: TrainingTargets, target: float, floor: float) -> NDArray[np.bool_]:
-    """bool [labels]: the choosers prove that its answers agree less often than the floor.
+def _poor_labels(
+    ensemble: Ensemble, training_targets: TrainingTargets, target: float, floor: float
+) -> NDArray[np.bool_]:
+    """bool [labels]: the selection traces prove that the label's agreement is below the floor.
 
-    Its answers are those above the threshold that would be right for the target on the choosers.
+    Counted are answers at or above the oracle threshold of the target on the selection traces.
     """
-    rows = np.flatnonzero(lesson.choosers)
-    poor = np.zeros(lesson.labels, dtype=np.bool_)
-    guesses, agrees = joint.guesses[rows], joint.guesses[rows] == lesson.codes[rows]
-    threshold, _ = oracle_threshold(joint.scores[rows], agrees, target) if len(rows) else (float("inf"), 0.0)
-    answered = joint.scores[rows] >= threshold
-    trials = np.bincount(guesses[answered], minlength=lesson.labels)
-    hits = np.bincount(guesses[answered & agrees], minlength=lesson.labels)
-    for label in np.flatnonzero(trials):
-        poor[label] = binomial.upper(int(hits[label]), int(trials[label]), LEVEL / lesson.labels) < floor
+    rows = np.flatnonzero(training_targets.selection_rows)
+    poor = np.zeros(training_targets.labels, dtype=np.bool_)
+    guesses, agrees = ensemble.guesses[rows], ensemble.guesses[rows] == training_targets.codes[rows]
+    threshold, _ = (
+        oracle_threshold(ensemble.scores[rows], agrees, target) if len(rows) else (float("inf"), 0.0)
+    )
+    answered = ensemble.scores[rows] >= threshold
+    candidates = np.bincount(guesses[answered], minlength=training_targets.labels)
+    hits = np.bincount(guesses[answered & agrees], minlength=training_targets.labels)
+    for label in np.flatnonzero(candidates):
+        poor[label] = (
+            binomial.upper(int(hits[label]), int(candidates[label]), LEVEL / training_targets.labels) < floor
+        )
     return poor

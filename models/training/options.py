@@ -1,4 +1,4 @@
-"""What a fit may be told beyond its traces, checked at once."""
+"""Options of a fit, checked when they are made."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,13 +10,13 @@ BUDGET = 12.0
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How far a fit goes.
+    """How far a fit searches, and which labels it blocks.
 
     Attributes:
         surrogates: kinds that may be tried, see `models.surrogates.zoo`; None for all but those that are
-            tried only by name. The ones that are always learned are learned whatever is named.
+            tried only if named. Some kinds are learned always, named or not.
         budget: seconds after which no further kind of surrogate is tried, > 0.
-        label_floor: a label whose answers prove to agree less often than this is never answered, in [0, 1].
+        label_floor: a label is blocked if its agreement is proven to be lower than this, in [0, 1].
         curve: how long the learning curve may take, as a share of what the fit took, >= 0; 0 for none.
         residual: also try a second surrogate that learns from what the first would defer.
 
@@ -33,15 +33,14 @@ class Options:
     def __post_init__(self) -> None:
         unknown = sorted(set(self.surrogates or ()) - set(KINDS))
         if unknown:
-            raise ValueError(
-                f"surrogates: no such kind as {', '.join(unknown)}; there are {', '.join(KINDS)}"
-            )
+            raise ValueError(f"surrogates: unknown kind {', '.join(unknown)}; choose from {', '.join(KINDS)}")
         if not self.budget > 0:
-            raise ValueError(f"budget: {self.budget} s is not above 0")
+            raise ValueError(f"budget: must be above 0 s, not {self.budget}")
         if not 0.0 <= self.label_floor <= 1.0:
-            raise ValueError(f"label_floor: {self.label_floor} is not between 0 and 1")
+            raise ValueError(f"label_floor: must be from 0 to 1, not {self.label_floor}")
         if not self.curve >= 0.0:
-            raise ValueError(f"curve: {self.curve} is below 0")
+            raise ValueError(f"curve: must be 0 or more, not {self.curve}")
 
     def allows(self, kind: str, by_name: bool) -> bool:
+        """Whether a kind may be tried; `by_name` if it is tried only if named."""
         return not by_name if self.surrogates is None else kind in self.surrogates

@@ -1,8 +1,8 @@
-"""Several surrogates that answer as one: a logarithmic opinion pool (Genest and Zidek 1986).
+"""Pools of surrogates: a logarithmic opinion pool (Genest and Zidek 1986) answers like one surrogate.
 
 The pooled logits are the weighted sum of the members' logits. The weights, none below zero, have the least
-log loss on the traces that may choose, pulled a little towards the usual ones; without such traces they are
-the usual ones. A member whose weight is next to nothing is left out.
+log loss on the selection traces, pulled a little towards the usual ones; without selection traces they are
+the usual ones. A member with a weight of almost zero is left out.
 """
 
 from collections.abc import Sequence
@@ -19,15 +19,17 @@ LEAST = 0.02
 
 
 def pool_opinions(logits: Sequence[Matrix], weights: Sequence[float]) -> Matrix:
-    """[n, labels] from each member's [n, labels]."""
+    """Pooled logits [n, labels] from each member's [n, labels]."""
     total = np.zeros_like(logits[0])
     for member, weight in zip(logits, weights, strict=True):
         total += np.float32(weight) * member
     return total
 
 
-def weights(logits: Sequence[Matrix], codes: NDArray[np.int64], usual: Sequence[float]) -> tuple[float, ...]:
-    """The weights with the least log loss on these rows.
+def pool_weights(
+    logits: Sequence[Matrix], codes: NDArray[np.int64], usual: Sequence[float]
+) -> tuple[float, ...]:
+    """The weights of the members with the least log loss on these rows, all >= 0.
 
     Args:
         logits: of each member, [m, labels], out of fold.
@@ -36,9 +38,9 @@ def weights(logits: Sequence[Matrix], codes: NDArray[np.int64], usual: Sequence[
     """
     if len(codes) == 0:
         return tuple(usual)
-    stack = np.stack([_centred(member) for member in logits]).astype(np.float64)
-    every, start = np.arange(len(codes)), np.array(usual, dtype=np.float64)
-    right = stack[:, every, codes]
+    stack = np.stack([_shifted(member) for member in logits]).astype(np.float64)
+    rows, start = np.arange(len(codes)), np.array(usual, dtype=np.float64)
+    right = stack[:, rows, codes]
 
     def loss(point: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         total = np.tensordot(point, stack, axes=1)
@@ -49,10 +51,10 @@ def weights(logits: Sequence[Matrix], codes: NDArray[np.int64], usual: Sequence[
         value = float(norm.sum() - point @ right.sum(axis=1)) + PULL / 2 * float(pull @ pull)
         return value, gradient + PULL * pull
 
-    found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=[(0.0, None)] * len(start))
-    kept = np.where(found.x < LEAST, 0.0, found.x)
+    fitted = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=[(0.0, None)] * len(start))
+    kept = np.where(fitted.x < LEAST, 0.0, fitted.x)
     return tuple(float(weight) for weight in (kept if kept.any() else start))
 
 
-def _centred(logits: Matrix) -> Matrix:
+def _shifted(logits: Matrix) -> Matrix:
     return np.asarray(logits - logits.max(axis=1, keepdims=True))

@@ -1,4 +1,4 @@
-"""Stored test vectors: made from labels and chance, never from traces, so that a manifest tells no secret."""
+"""Test vectors of a policy: made from label names and random numbers, so that no trace is in a manifest."""
 
 import numpy as np
 from msgspec.structs import replace
@@ -13,11 +13,11 @@ ROWS = 12
 
 
 def with_test_vectors(manifest: Manifest, graph: bytes, seed: int) -> Manifest:
-    """The manifest with probes and what `graph` makes of them; opens the policy to find out."""
+    """The manifest with test vectors and the results of `graph` for them; opens the policy to get these."""
     policy = Policy.open(manifest.encode(), graph)
     inputs = _inputs(manifest, seed)
     scores = policy.score(inputs)
-    probes = tuple(
+    test_vectors = tuple(
         TestVector(
             label=int(scores.label[row]),
             score=float(scores.score[row]),
@@ -27,7 +27,7 @@ def with_test_vectors(manifest: Manifest, graph: bytes, seed: int) -> Manifest:
         )
         for row in range(len(inputs))
     )
-    return replace(manifest, probes=probes)
+    return replace(manifest, probes=test_vectors)
 
 
 def _inputs(manifest: Manifest, seed: int) -> Features:
@@ -39,12 +39,12 @@ def _inputs(manifest: Manifest, seed: int) -> Features:
 
 
 def _texts(manifest: Manifest) -> list[str]:
-    """Names of labels, read as texts, and the odd ends of what a text can be."""
+    """Names of labels, an empty text, one of a single emoji, and a long one."""
     named = [label.replace("_", " ") for label in manifest.labels[:ROWS]]
     return [*named, "", "\N{GRINNING FACE}", " ".join(named)]
 
 
 def _vectors(dimension: int, count: int, seed: int) -> NDArray[np.float32]:
-    """Random directions, and no direction at all."""
+    """Random directions, and a vector of zeros."""
     drawn = np.random.default_rng(seed).standard_normal((count, dimension), dtype=np.float32)
     return np.vstack([drawn, np.zeros((1, dimension), dtype=np.float32)])

@@ -1,4 +1,4 @@
-"""One stage of a policy: features, the surrogates that read them, their pool, an acceptor, and novelty."""
+"""Stages of a policy: featurizers, the surrogates that read them, their pool, an acceptor, and novelty."""
 
 import time
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from models.acceptors import choice
 from models.acceptors.contract import Acceptor
-from models.acceptors.evidence import AcceptorFeatures
+from models.acceptors.features import AcceptorFeatures
 from models.featurizers.contract import Featurizer
 from models.gate.candidate_metrics import candidate_result
 from models.surrogates.contract import Matrix, Surrogate
@@ -23,20 +23,21 @@ CHOSEN = "chosen"
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """Everything that one stage decides by, and what it makes of each trace out of fold.
+    """The parts of one stage, and its out-of-fold results for n traces.
 
     Attributes:
-        designs: what it reads.
-        members: the pool.
+        featurizers: of the features that it reads.
+        members: of the pool.
         weights: of the members, > 0.
-        limits: for each design its largest novelty, > 0; all of them together defer one sampled trace in 200.
+        limits: for each featurizer the largest novelty that is answered, > 0; all limits together defer one
+            sampled trace in 200.
         acceptor: fitted.
         logits: float32 [n, labels], of the pool.
         scores: float32 [n], in [0, 1].
-        novelty: float32 [n], the largest of the designs', each in units of its limit.
+        novelty: float32 [n], the largest of the featurizers', each in units of its limit.
     """
 
-    designs: tuple[Featurizer, ...]
+    featurizers: tuple[Featurizer, ...]
     members: tuple[Surrogate, ...]
     weights: tuple[float, ...]
     limits: tuple[float, ...]
@@ -47,51 +48,53 @@ class Stage:
 
     @property
     def name(self) -> str:
-        """The members, heaviest first."""
+        """Names of the members, heaviest first."""
         ranked = sorted(zip(self.weights, self.members, strict=True), key=lambda pair: -pair[0])
         return " + ".join(member.name for _, member in ranked)
 
     @property
     def guesses(self) -> NDArray[np.int64]:
+        """int64 [n], the label with the highest logit."""
         return np.asarray(self.logits.argmax(axis=1))
 
 
-def learn(
-    designs: Sequence[Featurizer],
+def learn_stage(
+    featurizers: Sequence[Featurizer],
     sweep: Sweep,
     family: str = "global",
     limits: tuple[float, ...] | None = None,
 ) -> Stage:
-    """Learn a stage that reads these designs; what was tried goes into the sweep's account.
+    """Learn a stage that reads these features; adds the tried acceptors to the sweep's candidates.
 
     Args:
-        limits: of the designs' novelty, where an earlier stage has set them.
+        family: as in `CandidateResult`.
+        limits: of the featurizers' novelty, where an earlier stage has set them.
     """
-    lesson, sampled = sweep.lesson, sweep.sampled
-    members, weights = sweep.pool(designs)
+    targets, sampled = sweep.targets, sweep.sampled
+    members, weights = sweep.pool(featurizers)
     logits = pool.pool_opinions([member.logits for member in members], weights)
     if limits is None:
-        limits = tuple(_limit(design, sampled, NOVEL / len(designs)) for design in designs)
-    scaled = [design.novelty / limit for design, limit in zip(designs, limits, strict=True)]
+        limits = tuple(_limit(featurizer, sampled, NOVEL / len(featurizers)) for featurizer in featurizers)
+    scaled = [featurizer.novelty / limit for featurizer, limit in zip(featurizers, limits, strict=True)]
     novelty = np.max(scaled, axis=0).astype(np.float32)
-    evidence = AcceptorFeatures(logits, tuple(member.logits for member in members), novelty)
+    features = AcceptorFeatures(logits, tuple(member.logits for member in members), novelty)
     started = time.perf_counter()
-    plain = sweep.recipe is not None and sweep.recipe.top1
-    found = choice.candidates(evidence, lesson, sampled, plain)
-    agrees = logits.argmax(axis=1) == lesson.codes
-    best = choice.best_acceptor(found, agrees, lesson.choosers)
-    stage = Stage(tuple(designs), members, weights, limits, best.acceptor, logits, best.scores, novelty)
-    seconds = (time.perf_counter() - started) / len(found)
-    for candidate in found:
+    only_top1 = sweep.recipe is not None and sweep.recipe.top1
+    ranked = choice.candidates(features, targets, sampled, only_top1)
+    agrees = logits.argmax(axis=1) == targets.codes
+    best = choice.best_acceptor(ranked, agrees, targets.selection_rows)
+    stage = Stage(tuple(featurizers), members, weights, limits, best.acceptor, logits, best.scores, novelty)
+    seconds = (time.perf_counter() - started) / len(ranked)
+    for candidate in ranked:
         outcome = CHOSEN if candidate is best else "not clearly better than top-1"
-        sweep.trials.append(
+        sweep.candidates.append(
             candidate_result(
                 stage.name,
                 candidate.acceptor.name,
                 family,
                 agrees,
                 candidate.scores,
-                sweep.judges,
+                sweep.scoring_rows,
                 seconds=seconds,
                 outcome=outcome,
             )
@@ -99,6 +102,6 @@ def learn(
     return stage
 
 
-def _limit(design: Featurizer, sampled: NDArray[np.bool_], share: float) -> float:
-    """The novelty that this share of the sampled traces exceeds."""
-    return max(float(np.quantile(design.novelty[sampled], 1.0 - share)), LEAST_LIMIT)
+def _limit(featurizer: Featurizer, sampled: NDArray[np.bool_], share: float) -> float:
+    """The novelty that this share of the sampled traces exceeds, at least `LEAST_LIMIT`."""
+    return max(float(np.quantile(featurizer.novelty[sampled], 1.0 - share)), LEAST_LIMIT)

@@ -69,8 +69,8 @@ def summary_of(
         sampled=int(np.sum(request.training.sampled)),
         labels=len(request.names),
         seconds=round(seconds, 3),
-        surrogate="none" if fitted is None else fitted.joint.name,
-        acceptor="none" if fitted is None else fitted.joint.acceptor,
+        surrogate="none" if fitted is None else fitted.ensemble.name,
+        acceptor="none" if fitted is None else fitted.ensemble.acceptor,
         accuracy=0.0 if fitted is None else float(fitted.agrees.mean()),
         frontier=() if found is None else found.points,
         refused=refused,
@@ -95,7 +95,7 @@ def manifest_of(request: FitRequest, found: FitOutcome, summary: FitSummary, gra
         ),
         traces=summary.traces,
         sampled=summary.sampled,
-        certifying=int(study.certifying.sum()),
+        certifying=int(study.gate_rows.sum()),
         teachers=tuple(request.teachers),
         parent=None if parent is None else parent.version,
         created_at=time.time_ns() // 1_000_000,
@@ -110,8 +110,8 @@ def manifest_of(request: FitRequest, found: FitOutcome, summary: FitSummary, gra
         probes=(),
         encoder=request.encoder,
         lineage=() if parent is None else (parent.version, *parent.lineage)[:LINEAGE],
-        trials=study.trials,
-        accounts=study.accounts,
+        trials=study.candidates,
+        accounts=study.label_stats,
         curve=study.curve,
         noise=study.noise,
         reference=drift_reference(study),
@@ -119,21 +119,23 @@ def manifest_of(request: FitRequest, found: FitOutcome, summary: FitSummary, gra
 
 
 def _dimension(fitted: FittedStages) -> int | None:
-    designs = (design for stage in fitted.joint.stages for design in stage.designs)
-    return next((design.dimension for design in designs if design.dimension is not None), None)
+    featurizers = (featurizer for stage in fitted.ensemble.stages for featurizer in stage.featurizers)
+    return next(
+        (featurizer.dimension for featurizer in featurizers if featurizer.dimension is not None), None
+    )
 
 
 def _searched(request: FitRequest, fitted: FittedStages) -> int:
     """With how many traces the choices were made that this policy rests on; 0 if none were."""
     if request.parent_manifest is not None and recipe(request) is not None:
         return request.parent_manifest.searched
-    return len(request.training) if fitted.lesson.choosers.any() else 0
+    return len(request.training) if fitted.training_targets.selection_rows.any() else 0
 
 
 def _members(fitted: FittedStages) -> tuple[Member, ...]:
     return tuple(
         Member(place, member.kind, member.reads, weight, member.strength)
-        for place, stage in enumerate(fitted.joint.stages)
+        for place, stage in enumerate(fitted.ensemble.stages)
         for member, weight in zip(stage.members, stage.weights, strict=True)
     )
 

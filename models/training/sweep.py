@@ -1,13 +1,14 @@
-"""Which surrogates are learned, how far the search for more goes, and the account of what was tried.
+"""The sweep over surrogates: learns the cheap ones, tries the others, and records every candidate.
 
 Cheap surrogates are always learned. The others are tried on one fold while the budget lasts, and learned in
-full only where that fold says that the pool gets better by them. What an earlier fit has chosen is taken as
-it is, and nothing else is tried.
+full only where they improve the pool on that fold. With the recipe of an earlier fit its choices are taken
+over, and nothing else is tried.
 """
 
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,12 +32,12 @@ Learn = Callable[[], Surrogate]
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """What an earlier fit has chosen.
+    """The choices of an earlier fit.
 
     Attributes:
-        strengths: C of the logistic regression on each kind of design.
+        strengths: C of the logistic regression, by kind of featurizer.
         extras: kinds of surrogates beyond those that are always learned.
-        top1: its acceptor was the plain one.
+        top1: it has chosen the top-1 acceptor.
     """
 
     strengths: dict[str, float]
@@ -48,127 +49,151 @@ class Sweep:
     """Learns one surrogate after another, each once.
 
     Args:
-        lesson, sampled: what there is to learn; bool [n], which traces are a uniform sample of all traffic.
+        targets: of the n traces.
+        sampled: bool [n], the trace belongs to a uniform sample of all traffic.
         options: budget and kinds.
         recipe: of an earlier fit, or None to search.
-        family: for the account.
-        progress: told the share done, in [0, 1].
+        family: as in `CandidateResult`.
+        progress: called with the share done, in [0, 1].
 
     Attributes:
-        trials: the account, in order.
+        candidates: all that were tried, in order.
     """
 
     def __init__(
         self,
-        lesson: TrainingTargets,
+        targets: TrainingTargets,
         sampled: NDArray[np.bool_],
         options: Options,
         recipe: Recipe | None = None,
         family: str = "global",
         progress: Callable[[float], None] = lambda _: None,
     ) -> None:
-        self.trials: list[CandidateResult] = []
-        self.lesson, self.sampled, self.recipe = lesson, sampled, recipe
+        self.candidates: list[CandidateResult] = []
+        self.targets, self.sampled, self.recipe = targets, sampled, recipe
         self._options, self._family, self._progress = options, family, progress
         self._learned: dict[tuple[str, str], Surrogate] = {}
         self._started = time.perf_counter()
 
-    def pool(self, designs: Sequence[Featurizer]) -> tuple[tuple[Surrogate, ...], tuple[float, ...]]:
-        """The members of a pool on these designs, and their weights, all above zero."""
-        found: list[Surrogate] = []
-        for design in designs:
-            found += self._usual(design)
-        for design in designs:
-            if isinstance(design, VectorFeaturizer):
-                found += self._extras(design, found)
-        weights = self._weights(found)
+    def pool(self, featurizers: Sequence[Featurizer]) -> tuple[tuple[Surrogate, ...], tuple[float, ...]]:
+        """The members of a pool on these featurizers, and their weights, all above zero."""
+        members: list[Surrogate] = []
+        for featurizer in featurizers:
+            members += self._usual_members(featurizer)
+        for featurizer in featurizers:
+            if isinstance(featurizer, VectorFeaturizer):
+                members += self._extra_members(featurizer, members)
+        weights = self._weights(members)
         kept = [place for place, weight in enumerate(weights) if weight > 0.0]
-        return tuple(found[place] for place in kept), tuple(weights[place] for place in kept)
+        return tuple(members[place] for place in kept), tuple(weights[place] for place in kept)
 
-    def _usual(self, design: Featurizer) -> list[Surrogate]:
-        strength = None if self.recipe is None else self.recipe.strengths.get(design.kind)
-        learned = [
-            self._once(
-                design, linear.KIND, lambda: linear.learn(design, self.lesson, strength, self._progress)
+    def _usual_members(self, featurizer: Featurizer) -> list[Surrogate]:
+        strength = None if self.recipe is None else self.recipe.strengths.get(featurizer.kind)
+        members: list[Surrogate] = [
+            self._learn_once(
+                featurizer,
+                linear.KIND,
+                lambda: linear.learn(featurizer, self.targets, strength, self._progress),
             )
         ]
-        if isinstance(design, VectorFeaturizer):
-            near = self._once(design, neighbours.KIND, lambda: neighbours.learn(design, self.lesson))
-            learned.append(near)
-        return learned
-
-    def _extras(self, design: VectorFeaturizer, members: list[Surrogate]) -> list[Surrogate]:
-        found: list[Surrogate] = []
-        for extra in EXTRAS:
-            if self._wanted(extra, design, [*members, *found]):
-                found.append(
-                    self._once(design, extra.kind, lambda kind=extra: kind.learn(design, self.lesson))  # type: ignore[misc]
+        if isinstance(featurizer, VectorFeaturizer):
+            members.append(
+                self._learn_once(
+                    featurizer, neighbours.KIND, lambda: neighbours.learn(featurizer, self.targets)
                 )
-        return found
+            )
+        return members
 
-    def _once(self, design: Featurizer, kind: str, learn: Learn) -> Surrogate:
-        key = (design.kind, kind)
+    def _extra_members(self, featurizer: VectorFeaturizer, members: list[Surrogate]) -> list[Surrogate]:
+        extras: list[Surrogate] = []
+        for extra in EXTRAS:
+            if self._is_worth_learning(extra, featurizer, [*members, *extras]):
+                learn = partial(extra.learn, featurizer, self.targets)
+                extras.append(self._learn_once(featurizer, extra.kind, learn))
+        return extras
+
+    def _learn_once(self, featurizer: Featurizer, kind: str, learn: Learn) -> Surrogate:
+        key = (featurizer.kind, kind)
         if key not in self._learned:
             started = time.perf_counter()
-            self._learned[key] = found = learn()
-            self._tell(found.name, found.logits, time.perf_counter() - started, "learned")
+            self._learned[key] = surrogate = learn()
+            self._record(surrogate.name, surrogate.logits, time.perf_counter() - started, "learned")
         return self._learned[key]
 
-    def _wanted(self, extra: Extra, design: VectorFeaturizer, members: list[Surrogate]) -> bool:
-        """Whether to learn it in full; what speaks against it goes into the account."""
+    def _is_worth_learning(
+        self, extra: Extra, featurizer: VectorFeaturizer, members: list[Surrogate]
+    ) -> bool:
+        """Whether to learn it in full; records a candidate with the reason if not."""
         if self.recipe is not None:
             return extra.kind in self.recipe.extras
-        if not self._options.allows(extra.kind, extra.by_name) or not self.lesson.choosers.any():
+        if not self._options.allows(extra.kind, extra.by_name) or not self.targets.selection_rows.any():
             return False
-        if any(len(np.unique(self.lesson.codes[self.lesson.learned(held)])) < 2 for held in self.lesson.held):
+        if any(
+            len(np.unique(self.targets.codes[self.targets.learning_rows(held_out)])) < 2
+            for held_out in self.targets.held_out
+        ):
             return False
         left = self._options.budget - (time.perf_counter() - self._started)
-        cost = extra.seconds(self.lesson, design.matrix.shape[1])
+        cost = extra.seconds(self.targets, featurizer.matrix.shape[1])
         if cost > left:
-            self._tell(
-                extra.kind, None, 0.0, f"not tried: it takes about {cost:.0f} s, {max(left, 0):.0f} are left"
+            outcome = (
+                f"not tried: needs about {cost:.0f} s of a budget of which {max(left, 0):.0f} s are left"
             )
+            self._record(extra.kind, None, 0.0, outcome)
             return False
         started = time.perf_counter()
-        gain = self._gain(extra, design, members)
+        gain = self._gain(extra, featurizer, members)
         if gain < GAIN:
             spent = time.perf_counter() - started
-            self._tell(extra.kind, None, spent, f"lost on one fold: log loss falls by {gain:.2%}")
+            self._record(
+                extra.kind, None, spent, f"not learned: on one fold log loss falls by {gain:.2%} only"
+            )
         return gain >= GAIN
 
-    def _gain(self, extra: Extra, design: VectorFeaturizer, members: list[Surrogate]) -> float:
-        """By which share the pool's log loss on the choosers of one fold falls with it."""
-        held = self.lesson.held[0]
-        rows = np.flatnonzero(held & self.lesson.choosers)
+    def _gain(self, extra: Extra, featurizer: VectorFeaturizer, members: list[Surrogate]) -> float:
+        """Share by which the pool's log loss falls with it, on the selection traces of one fold."""
+        held_out = self.targets.held_out[0]
+        rows = np.flatnonzero(held_out & self.targets.selection_rows)
         if len(rows) == 0:
             return 0.0
-        codes = self.lesson.codes[rows]
-        said = [member.logits[rows] for member in members]
-        fold = extra.fold(design.matrix, self.lesson, self.lesson.learned(held))
-        more = [*said, fold.predict(design.matrix[rows])]
+        codes = self.targets.codes[rows]
+        logits = [member.logits[rows] for member in members]
+        fold = extra.fold(featurizer.matrix, self.targets, self.targets.learning_rows(held_out))
+        with_extra = [*logits, fold.predict(featurizer.matrix[rows])]
         usual = usual_weights(members)
-        before = log_loss(pool.pool_opinions(said, pool.weights(said, codes, usual)), codes)
-        after = log_loss(pool.pool_opinions(more, pool.weights(more, codes, (*usual, 0.0))), codes)
+        before = log_loss(pool.pool_opinions(logits, pool.pool_weights(logits, codes, usual)), codes)
+        after = log_loss(
+            pool.pool_opinions(with_extra, pool.pool_weights(with_extra, codes, (*usual, 0.0))), codes
+        )
         return 1.0 - after / before if before > 0.0 else 0.0
 
     def _weights(self, members: Sequence[Surrogate]) -> tuple[float, ...]:
-        rows = np.flatnonzero(self.lesson.choosers)
-        said = [member.logits[rows] for member in members]
-        return pool.weights(said, self.lesson.codes[rows], usual_weights(members))
+        rows = np.flatnonzero(self.targets.selection_rows)
+        logits = [member.logits[rows] for member in members]
+        return pool.pool_weights(logits, self.targets.codes[rows], usual_weights(members))
 
-    def _tell(self, name: str, logits: Matrix | None, seconds: float, outcome: str) -> None:
+    def _record(self, name: str, logits: Matrix | None, seconds: float, outcome: str) -> None:
         scores = None
         if logits is not None:
-            lesson = self.lesson
-            scores = top1.fit(logits, lesson.codes, lesson.choosers, self.judges).of_logits(logits)
-        agrees = None if logits is None else logits.argmax(axis=1) == self.lesson.codes
-        self.trials.append(
+            targets = self.targets
+            scores = top1.fit(logits, targets.codes, targets.selection_rows, self.scoring_rows).logit_scores(
+                logits
+            )
+        agrees = None if logits is None else logits.argmax(axis=1) == self.targets.codes
+        self.candidates.append(
             candidate_result(
-                name, top1.NAME, self._family, agrees, scores, self.judges, seconds=seconds, outcome=outcome
+                name,
+                top1.NAME,
+                self._family,
+                agrees,
+                scores,
+                self.scoring_rows,
+                seconds=seconds,
+                outcome=outcome,
             )
         )
 
     @property
-    def judges(self) -> NDArray[np.bool_]:
-        """bool [n], the traces that the account judges by."""
-        return self.lesson.choosers if self.lesson.choosers.any() else self.sampled
+    def scoring_rows(self) -> NDArray[np.bool_]:
+        """bool [n], the traces on which candidates are compared."""
+        return self.targets.selection_rows if self.targets.selection_rows.any() else self.sampled

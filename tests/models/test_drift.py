@@ -45,7 +45,7 @@ def drawn(rows: int, seed: int, *, lean: float = 1.0, novel: float = 0.01, swap:
         novelty_limit=LIMIT,
         eligible=novelty <= LIMIT,
         sampled=np.ones(rows, dtype=np.bool_),
-        certifying=np.ones(rows, dtype=np.bool_),
+        gate_rows=np.ones(rows, dtype=np.bool_),
     )
 
 

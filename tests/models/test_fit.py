@@ -81,7 +81,9 @@ def test_too_few_sampled_traces_are_refused_with_how_many_are_needed() -> None:
     features, labels = draw_texts(300, 0)
     result = attempt(TrainingSet(features, labels, np.arange(300) < 40))
     assert result.artifact is None
-    assert result.refused == ("40 sampled traces, 0.95 needs 59 even if all agree: wait for more",)
+    assert result.refused == (
+        "too few sampled traces: 40; target 0.95 needs 59 even if all agree: wait for more",
+    )
 
 
 def test_labels_by_chance_certify_nothing(embedder: str) -> None:

@@ -83,7 +83,7 @@ def test_the_manifest_counts_what_certified_and_tells_what_was_tried(
 ) -> None:
     manifest = policy.manifest
     assert result.study is not None
-    assert manifest.certifying == result.study.certifying.sum() == 900
+    assert manifest.certifying == result.study.gate_rows.sum() == 900
     assert {trial.outcome for trial in manifest.trials} >= {"learned", "chosen"}
     assert [account.label for account in manifest.accounts] == list(manifest.labels)
     assert sum(account.traces for account in manifest.accounts) == 900

@@ -52,7 +52,7 @@ def test_saving_and_days_follow_from_the_assumptions(found: Scan) -> None:
 def test_a_target_out_of_reach_is_refused_and_the_others_are_not(found: Scan) -> None:
     out = found.targets[1]
     assert (out.coverage, out.saved_a_day, out.agreement, out.audits) == (0.0, 0.0, None, None)
-    assert "0.999 could not be certified" in out.refused[0]
+    assert "target 0.999 did not pass the gate" in out.refused[0]
     assert found.targets[0].refused == ()
 
 
@@ -88,5 +88,5 @@ def test_other_answers_to_the_same_request_tell_of_the_teacher_and_nothing_else(
 def test_what_can_not_be_learned_at_all_is_refused_for_every_target() -> None:
     few = scanned(everything(Features(texts=["a", "b"] * 10), ["x", "y"] * 10), 0.9, 0.95)
     assert [prospect.coverage for prospect in few.targets] == [0.0, 0.0]
-    assert all("20 sampled traces" in prospect.refused[0] for prospect in few.targets)
+    assert all("too few sampled traces: 20" in prospect.refused[0] for prospect in few.targets)
     assert (few.curve, few.surrogate) == ((), "none")

@@ -102,9 +102,9 @@ def test_an_empty_file_teaches_nothing(command: Callable[..., Ended], tmp_path: 
     [
         ({"label": "same"}, "one label only ('same')"),
         ({"sampled": False}, "0 sampled traces"),
-        ({"text": "\U0001f600"}, "could not be certified"),
-        ({"text": "\0\0"}, "could not be certified"),
-        ({"text": ""}, "could not be certified"),
+        ({"text": "\U0001f600"}, "did not pass the gate"),
+        ({"text": "\0\0"}, "did not pass the gate"),
+        ({"text": ""}, "did not pass the gate"),
     ],
 )
 def test_poor_traces_are_refused_with_the_reason(

@@ -48,8 +48,8 @@ def test_nothing_that_passes_ends_with_1(understudy: Run, tmp_path: Path) -> Non
     file = parcels.write(tmp_path / "shuffled.jsonl", rows)
     ended = understudy("scan", file, "--target", "0.9")
     assert ended.status == 1
-    assert "refused: 0.9 could not be certified" in ended.out
-    assert "refused: 0.9 is above what any surrogate can reach" in ended.out
+    assert "refused: target 0.9 did not pass the gate" in ended.out
+    assert "refused: target 0.9 is above what any surrogate can reach" in ended.out
 
 
 def test_copies_go_and_contradictions_count(understudy: Run, tmp_path: Path) -> None:

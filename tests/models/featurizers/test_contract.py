@@ -20,10 +20,10 @@ def line(width: int) -> Linear:
     return Linear(weights, generator.standard_normal(len(VERBS), dtype=np.float32))
 
 
-def run(design: TextFeaturizer | VectorFeaturizer, model: Linear, features: Features) -> list[np.ndarray]:
+def run(featurizer: TextFeaturizer | VectorFeaturizer, model: Linear, features: Features) -> list[np.ndarray]:
     graph = Graph()
-    graph.output("logits", FLOAT, design.write_linear(graph, model))
-    graph.output("novelty", FLOAT, design.write_novelty(graph))
+    graph.output("logits", FLOAT, featurizer.write_linear(graph, model))
+    graph.output("novelty", FLOAT, featurizer.write_novelty(graph))
     session = onnxruntime.InferenceSession(graph.serialise())
     feed = (
         {"embedding": features.embeddings}
@@ -35,29 +35,29 @@ def run(design: TextFeaturizer | VectorFeaturizer, model: Linear, features: Feat
 
 def test_texts_become_the_tf_idf_that_is_defined() -> None:
     """In float64, by sparse products, without the graph's table of sums."""
-    design = TextFeaturizer(draw_texts(900, 0)[0].texts or [], 0)
+    featurizer = TextFeaturizer(draw_texts(900, 0)[0].texts or [], 0)
     features = Features(texts=[*(draw_texts(3000, 5)[0].texts or []), *ODD_TEXTS])
-    model = line(design.matrix.shape[1])
-    logits, novelty = run(design, model, features)
+    model = line(featurizer.matrix.shape[1])
+    logits, novelty = run(featurizer, model, features)
     cells = windows(encode(features.texts or []))
-    counts = design.vocabulary.counts(cells).astype(np.float64)
-    tfidf = counts @ design.vocabulary.chain() @ sparse.diags(design.vocabulary.idf())
-    squares = counts @ (design.vocabulary.chain() @ design.vocabulary.idf() ** 2.0)
-    matrix = (tfidf @ design._basis) / np.sqrt(np.maximum(squares, 1e-6))[:, None]
-    np.testing.assert_allclose(design.transform(features), matrix, atol=1e-4)
+    counts = featurizer.vocabulary.counts(cells).astype(np.float64)
+    tfidf = counts @ featurizer.vocabulary.chain() @ sparse.diags(featurizer.vocabulary.idf())
+    squares = counts @ (featurizer.vocabulary.chain() @ featurizer.vocabulary.idf() ** 2.0)
+    matrix = (tfidf @ featurizer._basis) / np.sqrt(np.maximum(squares, 1e-6))[:, None]
+    np.testing.assert_allclose(featurizer.transform(features), matrix, atol=1e-4)
     np.testing.assert_allclose(logits, matrix @ model.weights + model.intercept, atol=2e-3)
-    longest = design.vocabulary.order[design.vocabulary.rows(cells)]
+    longest = featurizer.vocabulary.order[featurizer.vocabulary.rows(cells)]
     known = np.bincount(cells.owner, weights=longest, minlength=len(features))
     there = np.bincount(cells.owner, weights=cells.buckets.any(axis=0), minlength=len(features))
     np.testing.assert_allclose(novelty, 1 - known / (5 * np.maximum(there, 1)), atol=1e-5)
 
 
 def test_the_novelty_of_texts_needs_no_surrogate_that_reads_them() -> None:
-    design = TextFeaturizer(draw_texts(300, 0)[0].texts or [], 0)
+    featurizer = TextFeaturizer(draw_texts(300, 0)[0].texts or [], 0)
     features = draw_texts(200, 5)[0]
-    beside = run(design, line(design.matrix.shape[1]), features)[1]
+    beside = run(featurizer, line(featurizer.matrix.shape[1]), features)[1]
     graph = Graph()
-    graph.output("novelty", FLOAT, design.write_novelty(graph))
+    graph.output("novelty", FLOAT, featurizer.write_novelty(graph))
     session = onnxruntime.InferenceSession(graph.serialise())
     (alone,) = session.run(["novelty"], {"text": pad(encode(features.texts or []))})
     np.testing.assert_array_equal(alone, beside)
@@ -67,14 +67,14 @@ def test_vectors_become_directions_and_their_distance_to_the_nearest_centroid() 
     drawn, labels = draw_vectors(900, 0)
     assert drawn.embeddings is not None
     codes = np.array([sorted(VERBS).index(label) for label in labels])
-    design = VectorFeaturizer(drawn.embeddings, codes, len(VERBS), np.arange(900) % 5)
+    featurizer = VectorFeaturizer(drawn.embeddings, codes, len(VERBS), np.arange(900) % 5)
     features = draw_vectors(3000, 5)[0]
     assert features.embeddings is not None
-    model = line(design.matrix.shape[1])
-    logits, novelty = run(design, model, features)
+    model = line(featurizer.matrix.shape[1])
+    logits, novelty = run(featurizer, model, features)
     unit = normalise(features.embeddings)
-    np.testing.assert_allclose(design.transform(features), unit, atol=1e-6)
+    np.testing.assert_allclose(featurizer.transform(features), unit, atol=1e-6)
     np.testing.assert_allclose(logits, unit @ model.weights + model.intercept, atol=1e-4)
-    means = [design.matrix[codes == code].mean(axis=0) for code in range(len(VERBS))]
+    means = [featurizer.matrix[codes == code].mean(axis=0) for code in range(len(VERBS))]
     centroids = normalise(np.array(means))
     np.testing.assert_allclose(novelty, 1 - (unit @ centroids.T).max(axis=1), atol=1e-5)

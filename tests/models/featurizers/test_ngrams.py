@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.featurizers.ngrams import BUCKETS, MAX_BYTES, MULTIPLIER, START, encode, pad, windows
-from models.featurizers.vocabulary import FIRST, LEAST_TEXTS, UNKNOWN, learn
+from models.featurizers.vocabulary import FIRST, LEAST_TEXTS, UNKNOWN, learn_vocabulary
 
 
 def by_hand(gram: bytes) -> int:
@@ -40,7 +40,7 @@ def test_long_texts_are_cut_and_lone_surrogates_replaced() -> None:
 def test_only_n_grams_of_enough_texts_are_kept() -> None:
     texts = [b"abc"] * LEAST_TEXTS + [b"xyz"] * (LEAST_TEXTS - 1)
     cells = windows(texts)
-    voc = learn(cells)
+    voc = learn_vocabulary(cells)
     rows = voc.rows(cells)
     assert (rows[cells.owner < LEAST_TEXTS] >= FIRST).all()
     assert (rows[cells.owner >= LEAST_TEXTS] == UNKNOWN).all()
@@ -48,7 +48,7 @@ def test_only_n_grams_of_enough_texts_are_kept() -> None:
 
 def test_a_chain_holds_every_kept_n_gram_that_begins_the_longest() -> None:
     cells = windows([b"abcdef"] * LEAST_TEXTS + [b"abcx"] * LEAST_TEXTS)
-    voc = learn(cells)
+    voc = learn_vocabulary(cells)
     chain = voc.chain().toarray()
     found = voc.table[cells.buckets]
     longest = voc.rows(cells)
@@ -59,6 +59,6 @@ def test_a_chain_holds_every_kept_n_gram_that_begins_the_longest() -> None:
 
 
 def test_nothing_is_kept_of_nothing() -> None:
-    voc = learn(windows([b"", b"\0\0"]))
+    voc = learn_vocabulary(windows([b"", b"\0\0"]))
     assert len(voc) == FIRST
     assert voc.chain().nnz == 0

@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 
 from models.forecast.learning_curve import FARTHEST, coverage_with, learning_curve, more_traces, point
-from models.gate.frontier import Sample, certify
+from models.gate.frontier import Sample, frontier_points
 from models.study import CurvePoint
 
 TARGETS = (0.9, 0.95, 0.98)
@@ -41,7 +41,7 @@ def test_each_point_is_a_fit_on_half_as_many_of_the_same_traces() -> None:
     assert set(asked[0]) < set(asked[1]) < set(asked[2]) < set(range(4001))
     assert curve[1] == point(1000, sample(1000, 0.1, 1000), TARGETS, 0.05)
     assert (curve[1].surest, set(curve[1].coverage)) == (250, {"0.9", "0.95", "0.98"})
-    certified = certify(sample(2000, 0.1, 2000), (0.9,), 0.05)
+    certified = frontier_points(sample(2000, 0.1, 2000), (0.9,), 0.05)
     assert curve[2].coverage["0.9"] == certified[0].coverage > 0.5
 
 

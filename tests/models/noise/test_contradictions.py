@@ -46,7 +46,7 @@ def test_a_teacher_who_errs_in_eight_of_a_hundred_has_a_ceiling_of_ninety_two(se
     assert found.low < 0.92 < found.high < 0.95
     told = noise_refusal(found, 0.95)
     assert told is not None
-    assert told.startswith("0.95 is above what any surrogate can reach")
+    assert told.startswith("target 0.95 is above what any surrogate can reach")
     assert noise_refusal(found, 0.9) is None
 
 

@@ -39,7 +39,7 @@ def study(
         novelty_limit=LIMIT,
         eligible=~barred,
         sampled=sampled,
-        certifying=sampled,
+        gate_rows=sampled,
         **more,
     )
 
@@ -117,11 +117,11 @@ def complete(hostile: str = "where is my parcel") -> Subject:
         agrees,
         novel=(1, 2),
         blocked=(3,),
-        trials=(
+        candidates=(
             CandidateResult("SGD", "top-1", "global", 0.7, 0.5, {"0.9": 0.4}, 1.0, "log loss 0.5"),
             CandidateResult(hostile, "top-1", "global", 0.8, 0.4, {"0.9": 0.75, "0.95": 0.5}, 2.0, "chosen"),
         ),
-        accounts=(
+        label_stats=(
             LabelStats("address", 4, 0, 0, 0.0, 1.0, blocked="too few traces"),
             LabelStats("refund", 30, 20, 19, 0.751, 0.999, confused_with=hostile),
             LabelStats(hostile, 66, 40, 40, 0.912, 1.0),

@@ -138,7 +138,7 @@ def test_each_label_is_accounted_for_by_what_is_guessed_and_the_teacher_says_ins
 
 def test_of_very_many_labels_those_with_most_traces_are_shown() -> None:
     accounts = tuple(LabelStats(f"label {place}", place, 0, 0, 0.0, 1.0) for place in range(1200))
-    told = content(subject(study([0.9], [True], accounts=accounts), None))
+    told = content(subject(study([0.9], [True], label_stats=accounts), None))
     assert (told.all_labels, len(told.labels)) == (1200, 1000)
     assert [each.traces for each in told.labels[:2]] == [1199, 1198]
 

@@ -57,13 +57,13 @@ def taught(
     features, known = drawn(subject.reads, ROWS, 1)
     codes = known if codes is None else codes
     held = np.arange(ROWS) % 3 if held is None else held
-    lesson = TrainingTargets(codes, labels, held, None, np.zeros(ROWS, dtype=np.bool_), 0)
+    targets = TrainingTargets(codes, labels, held, None, np.zeros(ROWS, dtype=np.bool_), 0)
     if features.texts is not None:
-        design: Featurizer = TextFeaturizer(features.texts, 0)
+        featurizer: Featurizer = TextFeaturizer(features.texts, 0)
     else:
         assert features.embeddings is not None
-        design = VectorFeaturizer(features.embeddings, codes, labels, held)
-    return subject.learn(design, lesson), design, codes
+        featurizer = VectorFeaturizer(features.embeddings, codes, labels, held)
+    return subject.learn(featurizer, targets), featurizer, codes
 
 
 @pytest.fixture(params=SUBJECTS)
@@ -72,9 +72,9 @@ def subject(request: pytest.FixtureRequest) -> Subject:
 
 
 def test_its_graph_says_what_it_says_on_thousands_of_rows(subject: Subject) -> None:
-    surrogate, design, _ = taught(subject)
+    surrogate, featurizer, _ = taught(subject)
     features, _ = drawn(subject.reads, 3000, 7)
-    expected = surrogate.predict(design.transform(features))
+    expected = surrogate.predict(featurizer.transform(features))
     graph = Graph()
     graph.output("logits", FLOAT, graph.add("Identity", surrogate.write(graph)))
     session = onnxruntime.InferenceSession(graph.serialise())
@@ -92,14 +92,14 @@ def test_its_graph_says_what_it_says_on_thousands_of_rows(subject: Subject) -> N
 
 
 def test_it_learns_and_is_judged_by_what_it_has_not_seen(subject: Subject) -> None:
-    surrogate, design, codes = taught(subject)
+    surrogate, featurizer, codes = taught(subject)
     assert surrogate.logits.shape == (ROWS, len(VERBS))
     assert surrogate.logits.dtype == np.float32
     assert (surrogate.logits.argmax(axis=1) == codes).mean() > 0.7
     chance = np.random.default_rng(3).integers(len(VERBS), size=ROWS)
-    fooled, design, _ = taught(subject, codes=chance)
+    fooled, featurizer, _ = taught(subject, codes=chance)
     assert abs((fooled.logits.argmax(axis=1) == chance).mean() - 1 / len(VERBS)) < 0.1
-    assert (fooled.predict(design.matrix).argmax(axis=1) == chance).mean() > 0.3
+    assert (fooled.predict(featurizer.matrix).argmax(axis=1) == chance).mean() > 0.3
 
 
 def test_the_seed_decides_all(subject: Subject) -> None:
@@ -120,8 +120,8 @@ def test_a_label_that_a_fold_has_never_seen_is_not_its_guess(subject: Subject) -
 
 def test_two_labels_are_told_apart(subject: Subject) -> None:
     two = (drawn(subject.reads, ROWS, 1)[1] > 2).astype(np.int64)
-    surrogate, design, _ = taught(subject, codes=two, labels=2)
+    surrogate, featurizer, _ = taught(subject, codes=two, labels=2)
     assert (surrogate.logits.argmax(axis=1) == two).mean() > 0.8
-    said = surrogate.predict(design.matrix)
+    said = surrogate.predict(featurizer.matrix)
     assert said.shape == (ROWS, 2)
     assert (said.argmax(axis=1) == two).mean() > 0.85

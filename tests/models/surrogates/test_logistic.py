@@ -13,25 +13,25 @@ from models.training import folds
 def blobs(rows: int, seed: int = 0) -> tuple[np.ndarray, TrainingTargets]:
     generator = np.random.default_rng(seed)
     codes = generator.integers(4, size=rows)
-    design = np.eye(4, 12)[codes] + generator.standard_normal((rows, 12)) * 0.6
+    matrix = np.eye(4, 12)[codes] + generator.standard_normal((rows, 12)) * 0.6
     everyone = np.ones(rows, dtype=np.bool_)
-    return design.astype(np.float32), TrainingTargets(
+    return matrix.astype(np.float32), TrainingTargets(
         codes, 4, folds.assign_folds(codes, 0), None, everyone, 0
     )
 
 
 def test_a_fold_model_is_the_minimum_that_scikit_learn_finds() -> None:
-    design, lesson = blobs(600)
+    matrix, targets = blobs(600)
     weights = np.random.default_rng(1).uniform(0.5, 2.0, 600)
     held = np.arange(600) % 3
-    problem = logistic._problem(design, replace(lesson, weights=weights, folds=held))
-    mine = problem.design @ logistic._fold(problem, 4.0, 0, None)
+    problem = logistic._problem(matrix, replace(targets, weights=weights, folds=held))
+    mine = problem.matrix @ logistic._fold(problem, 4.0, 0, None)
     kept = held != 0
     scaled = weights[kept] / weights.mean()
     reference = LogisticRegression(C=4.0, tol=1e-8, max_iter=2000).fit(
-        design[kept], lesson.codes[kept], scaled
+        matrix[kept], targets.codes[kept], scaled
     )
-    theirs = reference.predict_log_proba(design)
+    theirs = reference.predict_log_proba(matrix)
     ours = mine - np.logaddexp.reduce(mine, axis=1, keepdims=True)
     assert np.abs(np.exp(ours) - np.exp(theirs)).max() < 0.02
 
@@ -39,31 +39,31 @@ def test_a_fold_model_is_the_minimum_that_scikit_learn_finds() -> None:
 def test_no_row_is_scored_by_a_model_that_learned_from_it() -> None:
     """With labels by chance, out-of-fold agreement is that of guessing; in-sample it would be far above."""
     generator = np.random.default_rng(0)
-    design = generator.standard_normal((400, 200)).astype(np.float32)
+    matrix = generator.standard_normal((400, 200)).astype(np.float32)
     codes = generator.integers(2, size=400)
-    lesson = TrainingTargets(codes, 2, folds.assign_folds(codes, 0), None, np.zeros(400, dtype=np.bool_), 0)
-    found = logistic.out_of_fold(design, lesson)
+    targets = TrainingTargets(codes, 2, folds.assign_folds(codes, 0), None, np.zeros(400, dtype=np.bool_), 0)
+    found = logistic.out_of_fold(matrix, targets)
     assert abs((found.logits.argmax(axis=1) == codes).mean() - 0.5) < 0.1
-    assert (found.model.logits(design).argmax(axis=1) == codes).mean() > 0.7
+    assert (found.model.logits(matrix).argmax(axis=1) == codes).mean() > 0.7
 
 
 def test_the_chosen_strength_is_no_worse_than_its_neighbours() -> None:
-    design, lesson = blobs(900)
-    chosen = logistic.out_of_fold(design, lesson)
+    matrix, targets = blobs(900)
+    chosen = logistic.out_of_fold(matrix, targets)
     for factor in (1 / logistic.STEP, logistic.STEP):
-        other = logistic.out_of_fold(design, lesson, strength=chosen.strength * factor)
+        other = logistic.out_of_fold(matrix, targets, strength=chosen.strength * factor)
         assert chosen.log_loss < other.log_loss + 0.01
 
 
 def test_only_the_choosers_choose() -> None:
     """Labels of the others are turned into noise where they are held out: the strength stays the same."""
-    design, lesson = blobs(900)
-    none = replace(lesson, choosers=np.zeros(900, dtype=np.bool_))
-    assert logistic.out_of_fold(design, none).strength == logistic.usual_strength(900)
-    few = replace(lesson, choosers=np.arange(900) < 300)
-    problem = logistic._problem(design, few)
-    spoilt = replace(problem, codes=np.where(few.choosers, problem.codes, (problem.codes + 1) % 4))
-    asked = [np.flatnonzero((problem.folds == judge) & problem.choosers) for judge in range(6)]
+    matrix, targets = blobs(900)
+    none = replace(targets, selection_rows=np.zeros(900, dtype=np.bool_))
+    assert logistic.out_of_fold(matrix, none).strength == logistic.usual_strength(900)
+    few = replace(targets, selection_rows=np.arange(900) < 300)
+    problem = logistic._problem(matrix, few)
+    spoilt = replace(problem, codes=np.where(few.selection_rows, problem.codes, (problem.codes + 1) % 4))
+    asked = [np.flatnonzero((problem.folds == judge) & problem.selection_rows) for judge in range(6)]
     assert all((problem.codes[rows] == spoilt.codes[rows]).all() for rows in asked)
 
 

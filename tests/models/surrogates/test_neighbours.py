@@ -13,7 +13,7 @@ from models.surrogates.contract import TrainingTargets
 WIDTH = 16
 
 
-def lesson_of(
+def targets_of(
     sizes: list[int], weights: NDArray[np.float64] | None = None
 ) -> tuple[VectorFeaturizer, TrainingTargets]:
     """Labels with so many traces each, around directions of their own."""
@@ -23,18 +23,18 @@ def lesson_of(
     vectors = (directions + 0.3 * generator.standard_normal(directions.shape)).astype(np.float32)
     held = np.arange(len(codes)) % 3
     chosen = np.zeros(len(codes), dtype=np.bool_)
-    design = VectorFeaturizer(vectors, codes, len(sizes), held)
-    return design, TrainingTargets(codes, len(sizes), held, weights, chosen, 0)
+    featurizer = VectorFeaturizer(vectors, codes, len(sizes), held)
+    return featurizer, TrainingTargets(codes, len(sizes), held, weights, chosen, 0)
 
 
 def slowly(
-    design: VectorFeaturizer, lesson: TrainingTargets, concentration: float, rows: NDArray[np.float32]
+    featurizer: VectorFeaturizer, targets: TrainingTargets, concentration: float, rows: NDArray[np.float32]
 ) -> np.ndarray:
     """The sum over all traces, without blocks or small integers; for labels with few traces."""
-    near = np.exp(concentration * (rows @ design.matrix.T - 1.0))
-    if lesson.weights is not None:
-        near = near * lesson.weights
-    return np.log(np.maximum(near @ np.eye(lesson.labels)[lesson.codes], neighbours.SMALLEST))
+    near = np.exp(concentration * (rows @ featurizer.matrix.T - 1.0))
+    if targets.weights is not None:
+        near = near * targets.weights
+    return np.log(np.maximum(near @ np.eye(targets.labels)[targets.codes], neighbours.SMALLEST))
 
 
 @pytest.mark.parametrize(
@@ -43,16 +43,16 @@ def slowly(
     ids=["even", "nearly even", "one label has most", "some have none"],
 )
 def test_the_graph_gives_the_sum_over_all_traces_for_equal_and_unequal_labels(sizes: list[int]) -> None:
-    design, lesson = lesson_of(sizes)
-    found = neighbours.learn(design, lesson)
+    featurizer, targets = targets_of(sizes)
+    found = neighbours.learn(featurizer, targets)
     generator = np.random.default_rng(1)
-    rows = generator.choice(design.matrix, 200) + 0.03 * generator.standard_normal((200, WIDTH))
+    rows = generator.choice(featurizer.matrix, 200) + 0.03 * generator.standard_normal((200, WIDTH))
     rows = rows.astype(np.float32)
     graph = Graph()
     graph.output("logits", FLOAT, graph.add("Identity", found.write(graph)))
     session = onnxruntime.InferenceSession(graph.serialise())
     (logits,) = session.run(["logits"], {"embedding": rows})
-    expected = slowly(design, lesson, found.strength, rows / np.linalg.norm(rows, axis=1, keepdims=True))
+    expected = slowly(featurizer, targets, found.strength, rows / np.linalg.norm(rows, axis=1, keepdims=True))
     near = expected > -6.0
     assert near.any(axis=1).mean() > 0.5
     assert np.abs(logits - expected)[near].max() < 2.0, "small integers cost some of it"
@@ -63,20 +63,20 @@ def test_the_graph_gives_the_sum_over_all_traces_for_equal_and_unequal_labels(si
 
 
 def test_labels_of_unequal_size_are_not_filled_up_to_the_largest() -> None:
-    design, lesson = lesson_of([400, *[3] * 60])
-    found = neighbours.learn(design, lesson)
+    featurizer, targets = targets_of([400, *[3] * 60])
+    found = neighbours.learn(featurizer, targets)
     written = found.prototypes
     assert written <= 1.2 * 400 + 60 * neighbours.BLOCK
-    assert found.name.startswith(f"{min(400, neighbours.MOST // 61) + 180:,} neighbours")
+    assert found.name.startswith(f"{min(400, neighbours.MOST_PROTOTYPES // 61) + 180:,} neighbours")
 
 
 def test_traces_without_weight_count_for_nothing() -> None:
     sizes = [30] * 6
     weights = np.ones(180)
     weights[:30] = 0.0
-    design, lesson = lesson_of(sizes, weights)
-    found = neighbours.learn(design, lesson)
-    said = found.predict(design.matrix)
+    featurizer, targets = targets_of(sizes, weights)
+    found = neighbours.learn(featurizer, targets)
+    said = found.predict(featurizer.matrix)
     assert np.isfinite(said).all()
     np.testing.assert_allclose(said[:, 0], np.log(neighbours.SMALLEST), rtol=1e-6)
-    assert (said[30:].argmax(axis=1) == lesson.codes[30:]).all()
+    assert (said[30:].argmax(axis=1) == targets.codes[30:]).all()

@@ -64,48 +64,56 @@ def learned(residual: bool) -> fit_stages.FittedStages:
     features = Features(embeddings=drawn.embeddings + 1.5 * noise)
     training = TrainingSet(features, labels, np.ones(5200, dtype=np.bool_))
     options = Options(surrogates=(), residual=residual)
-    return fit_stages.learn(training, tuple(sorted(VERBS)), "precomputed", (0.95,), options)
+    return fit_stages.learn_stages(training, tuple(sorted(VERBS)), "precomputed", (0.95,), options)
 
 
 def test_a_residual_stage_is_tried_and_deployed_only_where_the_choosers_gain_by_it() -> None:
     fitted = learned(residual=True)
-    (trial,) = [trial for trial in fitted.trials if trial.family == "residual"]
-    assert (trial.outcome == "chosen") == (len(fitted.joint.stages) == 2)
-    assert not [trial for trial in learned(residual=False).trials if trial.family == "residual"]
+    (trial,) = [trial for trial in fitted.candidates if trial.family == "residual"]
+    assert (trial.outcome == "chosen") == (len(fitted.ensemble.stages) == 2)
+    assert not [trial for trial in learned(residual=False).candidates if trial.family == "residual"]
 
 
 def test_a_joint_of_two_stages_on_the_same_features_is_one_graph_that_says_the_same() -> None:
     """A copy of the stage with other scores stands in for the residual one."""
     fitted = learned(residual=False)
-    (first,) = fitted.joint.stages
+    (first,) = fitted.ensemble.stages
     second = replace(
         first, weights=tuple(weight / 3 for weight in first.weights), scores=first.scores / np.float32(2)
     )
-    joint = cascade.join_stages(first, second, 0.9, lazy=False)
-    assert 0.1 < joint.first.mean() < 1
-    np.testing.assert_array_equal(joint.scores[joint.first], first.scores[joint.first])
-    np.testing.assert_array_equal(joint.scores[~joint.first], second.scores[~joint.first])
-    outputs = [item.name for item in single_threaded(export(joint)).get_outputs()]
+    ensemble = cascade.join_stages(first, second, 0.9, lazy=False)
+    assert 0.1 < ensemble.first.mean() < 1
+    np.testing.assert_array_equal(ensemble.scores[ensemble.first], first.scores[ensemble.first])
+    np.testing.assert_array_equal(ensemble.scores[~ensemble.first], second.scores[~ensemble.first])
+    outputs = [item.name for item in single_threaded(export(ensemble)).get_outputs()]
     assert outputs == ["label", "score", "novelty"]
 
 
 def test_the_hand_over_costs_the_choosers_hardly_any_coverage() -> None:
     fitted = learned(residual=False)
-    (stage,) = fitted.joint.stages
+    (stage,) = fitted.ensemble.stages
     worse = replace(stage, scores=np.sqrt(stage.scores))
-    handover = cascade.lowest_handover(worse, stage, fitted.lesson, (0.9,))
+    handover = cascade.lowest_handover(worse, stage, fitted.training_targets, (0.9,))
     best = max(
-        cascade.better_ensemble(
-            cascade.single_stage(stage), cascade.join_stages(worse, stage, tried, True), fitted.lesson, (0.9,)
+        cascade.coverage_gain(
+            cascade.single_stage(stage),
+            cascade.join_stages(worse, stage, tried, True),
+            fitted.training_targets,
+            (0.9,),
         )
         for tried in (handover, 0.99)
     )
     found = cascade.join_stages(worse, stage, handover, True)
     assert (
-        cascade.better_ensemble(cascade.single_stage(stage), found, fitted.lesson, (0.9,))
+        cascade.coverage_gain(cascade.single_stage(stage), found, fitted.training_targets, (0.9,))
         >= best - cascade.LOSS
     )
     nobody = TrainingTargets(
-        fitted.lesson.codes, 6, fitted.lesson.folds, None, np.zeros(5200, dtype=np.bool_), 0
+        fitted.training_targets.codes,
+        6,
+        fitted.training_targets.folds,
+        None,
+        np.zeros(5200, dtype=np.bool_),
+        0,
     )
     assert cascade.lowest_handover(worse, stage, nobody, (0.9,)) == cascade.USUAL_HANDOVER

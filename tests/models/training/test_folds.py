@@ -1,4 +1,4 @@
-"""Folds are even; choosers are drawn by chance, from the sampled alone, and only where there are enough."""
+"""Folds are even; selection traces are drawn by a hash from enough sampled traces, and from no others."""
 
 import numpy as np
 
