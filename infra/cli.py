@@ -32,8 +32,8 @@ _COMMANDS = {
     "up": _Entry("serve", "Run all roles in one process, on your own Kafka and Redis or on embedded ones."),
     "worker": _Entry("serve", "Run some roles in this process, on your own Kafka and Redis."),
     "ask": _Entry("client", "Send one request and wait for its label."),
-    "produce": _Entry("client", "Send requests from a file."),
-    "consume": _Entry("client", "Print messages of a topic, a line each."),
+    "produce": _Entry("client", "Send requests from a file or a pipe."),
+    "consume": _Entry("client", "Print messages of a topic, a JSON object a line."),
     "fit": _Entry("fit", "Learn a policy from traces, and test it at the gate."),
     "predict": _Entry(
         "predict",

@@ -1,100 +1,176 @@
-"""ask, produce, consume: one's own requests through the topics."""
+"""ask, produce, consume: requests and messages of a client, through the topics."""
 
-import sys
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
-import msgspec
 import typer
 
+from infra.console.column_options import FORMATS, IdColumn, TextColumn
+from infra.console.examples import examples
+from infra.console.message_lines import dead_letter_line, label_sentence, message_line
 from infra.console.output import AsJson, line, note, result
+from infra.console.policy_options import ClientTask
+from infra.errors import InvalidFile
+from infra.files.client_requests import read_client_requests
+from infra.files.columns import Columns
+from infra.files.formats import STANDARD_INPUT
+from infra.serve.label_join import joined_labels, requests_by_id
+from infra.serve.request_sender import IdListing, RequestSender, request_message
 from infra.serve.servers import client_settings, default_task
 from infra.serve.topic_client import Reader, write_messages
-from schemas.codec import LABEL, REQUEST
-from schemas.errors import InvalidMessage
+from schemas.codec import LABEL
 from schemas.messages import Label, Request
-from streams.kafka.batch import Outgoing
 from streams.kafka.message import as_bytes
 from streams.settings import Settings
 
 commands = typer.Typer()
 
-Task = Annotated[str | None, typer.Option(help="Task; by default that of a running demo, else `default`.")]
 
-
-@commands.command()
+@commands.command(
+    epilog=examples("ask 'where is my parcel?'", "ask 'where is my parcel?' --task shop --json")
+)
 def ask(
-    text: Annotated[str, typer.Argument(help="What to classify.")],
-    task: Task = None,
-    timeout: Annotated[float, typer.Option(help="Seconds to wait for the label.")] = 60.0,
+    text: Annotated[str, typer.Argument(metavar="TEXT", help="Text to classify.")],
+    task: ClientTask = None,
+    timeout: Annotated[float, typer.Option(metavar="SECONDS", help="Longest wait for the label.")] = 60.0,
     json: AsJson = False,
 ) -> None:
-    """Send one request and wait for its label."""
+    """Send one request and wait for its label. Exit status 1: there is no label."""
     settings = client_settings()
     request = Request(id=f"ask-{uuid.uuid4()}", task=task or default_task(settings), text=text)
-    reader = Reader(settings, settings.topics.labels, from_start=False)
+    reader = Reader(settings, settings.topics.labels)
     try:
-        _send(settings, [request])
-        found = _answer(reader, request.id, timeout)
+        write_messages(settings, [request_message(settings, request)])
+        label = _label_of(reader, request.id, timeout)
     finally:
         reader.close()
-    if found is None:
+    if label is None:
         note(f"no label within {timeout:.0f} s: is a worker running, and does it have a teacher?")
         raise typer.Exit(1)
-    result(found) if json else line(_told(found))
-    if found.label is None:
+    result(label) if json else line(label_sentence(label))
+    if label.label is None:
         raise typer.Exit(1)
 
 
-@commands.command()
+@commands.command(
+    epilog=examples(
+        "produce requests.jsonl --task shop --ids sent.jsonl",
+        "produce tickets.csv --text-column body --rate 50",
+        "produce - < requests.jsonl",
+    )
+)
 def produce(
     file: Annotated[
         Path,
-        typer.Argument(help="Requests, a JSON object a line; `-` for standard input.", allow_dash=True),
+        typer.Argument(
+            metavar="FILE",
+            help=f"Requests, a text each (and id, task where known): {FORMATS}.",
+            allow_dash=True,
+        ),
     ],
-    task: Task = None,
+    task: ClientTask = None,
+    text_column: TextColumn = None,
+    id_column: IdColumn = None,
+    ids: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Write id, row and text of each request there, a JSON object a line; `-` prints them.",
+            allow_dash=True,
+        ),
+    ] = None,
+    rate: Annotated[
+        float | None, typer.Option(metavar="NUMBER", min=0.001, help="Requests a second, at most.")
+    ] = None,
 ) -> None:
-    """Send requests from a file. `id` and `task` are filled in where a line has none."""
+    """Send requests from a file or a pipe.
+
+    A request without an id gets one. A file is checked before anything is sent; JSON Lines from a pipe are
+    sent line by line, as they come.
+    """
     settings = client_settings()
-    requests = list(_requests(file, task or default_task(settings)))
-    _send(settings, requests)
-    note(f"{len(requests)} requests sent to {settings.topics.requests}")
+    requests = read_client_requests(
+        file, Columns(text_column, None, id_column), task or default_task(settings)
+    )
+    if file != STANDARD_INPUT:
+        requests = iter(list(requests))
+    with ExitStack() as stack:
+        listing = None if ids is None else IdListing(ids, stack)
+        sending = RequestSender(settings, requests, rate, listing)
+        write_messages(settings, sending.outgoing())
+    if sending.problem is not None:
+        raise InvalidFile(f"{sending.problem}; the {sending.sent} requests before it were sent")
+    note(f"{sending.sent} requests sent to {settings.topics.requests}")
+    if sending.without_id and ids is None:
+        note(f"{sending.without_id} had no id and got one; --ids FILE writes the ids down")
 
 
-@commands.command()
+@commands.command(
+    epilog=examples(
+        "consume labels",
+        "consume labels --join sent.jsonl",
+        "consume events --from-start --no-follow",
+        "consume dead-letters --from-start",
+    )
+)
 def consume(
-    topic: Annotated[str, typer.Argument(help="labels, deferrals, events, ... or a topic's whole name.")],
+    topic: Annotated[
+        str,
+        typer.Argument(
+            metavar="TOPIC",
+            help="requests, labels, deferrals, replies, traces, config, events or dead-letters.",
+        ),
+    ],
     from_start: Annotated[
-        bool, typer.Option(help="From the oldest message; else from the next one.")
-    ] = False,
-    most: Annotated[int | None, typer.Option("--max", help="Stop after so many.")] = None,
-    follow: Annotated[bool, typer.Option(help="Go on at the end of the topic.")] = True,
+        bool | None,
+        typer.Option(help="Begin with the oldest message, not with the next one; --join does so anyway."),
+    ] = None,
+    most: Annotated[
+        int | None, typer.Option("--max", metavar="NUMBER", min=1, help="Stop after so many messages.")
+    ] = None,
+    follow: Annotated[bool, typer.Option(help="Wait for further messages at the end of the topic.")] = True,
+    join: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Requests with ids, such as `produce --ids` writes: print only their labels, each with row "
+            "and text of its request, and stop once all have one.",
+        ),
+    ] = None,
+    text_column: TextColumn = None,
+    id_column: IdColumn = None,
 ) -> None:
-    """Print messages of a topic, a line each."""
+    """Print messages of a topic, a JSON object a line.
+
+    A dead letter is printed with the reason why the message could not be processed.
+    """
     settings = client_settings()
-    reader = Reader(settings, _full_name(settings, topic), from_start=from_start)
+    name = _full_name(settings, topic)
+    requests = None if join is None else requests_by_id(join, Columns(text_column, None, id_column))
+    if requests is not None and name != settings.topics.labels:
+        raise typer.BadParameter("labels are joined, so the topic must be `labels`", param_hint="--join")
+    reader = Reader(settings, name, from_start=requests is not None if from_start is None else from_start)
     try:
         messages = reader.until(float("inf")) if follow else reader.to_end()
-        for count, message in enumerate(messages, 1):
-            line((as_bytes(message.value()) or b"null").decode(errors="replace"))
-            if count == most:
-                break
+        if requests is not None:
+            lines = joined_labels(messages, requests)
+        elif name == settings.topics.dead_letters:
+            lines = map(dead_letter_line, messages)
+        else:
+            lines = map(message_line, messages)
+        _print(lines, most)
     except KeyboardInterrupt:
         note("stopped")
     finally:
         reader.close()
+    if requests:
+        note(f"{len(requests)} requests have no label yet")
 
 
-def _send(settings: Settings, requests: list[Request]) -> None:
-    topic = settings.topics.requests
-    write_messages(
-        settings, (Outgoing(topic, request.id.encode(), REQUEST.encode(request)) for request in requests)
-    )
-
-
-def _answer(reader: Reader, request: str, timeout: float) -> Label | None:
+def _label_of(reader: Reader, request: str, timeout: float) -> Label | None:
     for message in reader.until(timeout):
         label = LABEL.decode(as_bytes(message.value()))
         if label.id == request:
@@ -102,31 +178,11 @@ def _answer(reader: Reader, request: str, timeout: float) -> Label | None:
     return None
 
 
-def _told(label: Label) -> str:
-    if label.label is None:
-        return f"no label: {label.error}"
-    took = f"{label.labelled_at - label.requested_at} ms"
-    if label.source == "surrogate":
-        score = (
-            f"score {label.score:.3f} >= {label.threshold:.3f}, " if label.score and label.threshold else ""
-        )
-        return f"{label.label}  (surrogate {label.policy}, {score}{took})"
-    return f"{label.label}  (teacher, {label.reason}, {took})"
-
-
-def _requests(file: Path, task: str) -> Iterator[Request]:
-    with sys.stdin.buffer if str(file) == "-" else file.open("rb") as lines:
-        for number, raw in enumerate(lines, 1):
-            if raw.strip():
-                yield _request(raw, task, f"{file}, line {number}")
-
-
-def _request(raw: bytes, task: str, place: str) -> Request:
-    try:
-        fields: dict[str, Any] = msgspec.json.decode(raw, type=dict[str, Any])
-        return REQUEST.decode(msgspec.json.encode({"id": str(uuid.uuid4()), "task": task, **fields}))
-    except (msgspec.DecodeError, RecursionError, InvalidMessage) as error:
-        raise InvalidMessage(f"{place}: {error}") from error
+def _print(lines: Iterable[str], most: int | None) -> None:
+    for count, text in enumerate(lines, 1):
+        line(text)
+        if count == most:
+            return
 
 
 def _full_name(settings: Settings, name: str) -> str:

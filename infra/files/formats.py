@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from enum import StrEnum
 from importlib import import_module
 from importlib.util import find_spec
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -74,7 +75,32 @@ def read_records(file: Path, header_score: HeaderScore) -> Iterator[PlacedRecord
     Raises:
         InvalidFile: the file can't be read, or is not of its format; names the place.
     """
-    raw = content(file)
+    return _records_in(file, content(file), header_score)
+
+
+def stream_records(header_score: HeaderScore) -> Iterator[PlacedRecord]:
+    """The records on standard input: of JSON Lines each as soon as its line is there, else all at the end.
+
+    Raises:
+        InvalidFile: as `read_records`.
+    """
+    lines = iter(sys.stdin.buffer)
+    head = list(_until_content(lines))
+    start = b"".join(head).removeprefix(codecs.BOM_UTF8)
+    if start.lstrip().startswith(b"{"):
+        return json_records(STANDARD_INPUT, chain(start.splitlines(), lines))
+    return _records_in(STANDARD_INPUT, start + b"".join(lines), header_score)
+
+
+def _until_content(lines: Iterator[bytes]) -> Iterator[bytes]:
+    """The lines up to the first that is not blank."""
+    for line in lines:
+        yield line
+        if line.removeprefix(codecs.BOM_UTF8).strip():
+            return
+
+
+def _records_in(file: Path, raw: bytes, header_score: HeaderScore) -> Iterator[PlacedRecord]:
     match format_of(file, raw):
         case Format.CSV:
             return _csv_records(file, decode_text(file, raw), header_score)
@@ -84,7 +110,6 @@ def read_records(file: Path, header_score: HeaderScore) -> Iterator[PlacedRecord
             decode_text(file, raw)
             return _array_records(file, raw)
         case Format.JSON_LINES:
-            decode_text(file, raw)
             return json_records(file, raw.splitlines())
 
 
@@ -115,12 +140,12 @@ def format_of(file: Path, raw: bytes) -> Format:
     )
 
 
-def decode_text(file: Path, raw: bytes) -> str:
+def decode_text(file: Path, raw: bytes, first_line: int = 1) -> str:
     """The text in UTF-8 bytes. Raises InvalidFile, naming line and column of the first bad byte."""
     try:
         return raw.decode("utf-8")
     except UnicodeDecodeError as error:
-        line = raw.count(b"\n", 0, error.start) + 1
+        line = raw.count(b"\n", 0, error.start) + first_line
         begin = raw.rfind(b"\n", 0, error.start) + 1
         column = len(raw[begin : error.start].decode("utf-8")) + 1
         raise InvalidFile(
@@ -134,6 +159,7 @@ def json_records(file: Path, lines: Iterable[bytes]) -> Iterator[PlacedRecord]:
     for number, line in enumerate(lines, 1):
         if line.strip():
             place = f"line {number}"
+            decode_text(file, line, number)
             yield PlacedRecord(place, _json_object(f"{file}, {place}", line), typed=True)
 
 

@@ -22,16 +22,17 @@ _PROMPTLY = 10.0
 
 
 class Reader:
-    """All partitions of a topic.
+    """Reads all partitions of a topic.
 
     Args:
-        from_start: from the oldest message, else from what is written next.
+        from_start: from the oldest message, else from the next one that is written.
+        newest: from so many messages before the end of each partition; in place of `from_start`.
 
     Raises:
         KafkaFailed: the broker does not answer, or has no such topic.
     """
 
-    def __init__(self, settings: Settings, topic: str, *, from_start: bool) -> None:
+    def __init__(self, settings: Settings, topic: str, *, from_start: bool = False, newest: int = 0) -> None:
         self._consumer = open_reader(settings)
         partitions = _partitions(self._consumer, topic)
         self._unfinished = set(partitions)
@@ -39,22 +40,25 @@ class Reader:
             start = [TopicPartition(topic, number, OFFSET_BEGINNING) for number in partitions]
         else:
             # Pinned now: Kafka's own `end` is looked up later, and would skip what is written meanwhile.
-            start = [TopicPartition(topic, number, self._end(topic, number)) for number in partitions]
+            start = [
+                TopicPartition(topic, number, self._before_end(topic, number, newest))
+                for number in partitions
+            ]
         self._consumer.assign(start)
 
     def to_end(self) -> Iterator[Message]:
-        """What is there until the end is reached."""
+        """The messages up to the end of the topic."""
         while self._unfinished:
             yield from self.next(0.5)
 
     def until(self, seconds: float) -> Iterator[Message]:
-        """What comes within so many seconds."""
+        """The messages that come within so many seconds."""
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:
             yield from self.next(min(left, 0.5))
 
     def next(self, seconds: float) -> Iterator[Message]:
-        """What is there now, waiting at most so long for it."""
+        """The messages that are there now, waiting at most `seconds` for one."""
         for message in self._consumer.consume(1000, 0.0) or self._consumer.consume(1, seconds):
             error = message.error()
             if error is None:
@@ -67,9 +71,9 @@ class Reader:
     def close(self) -> None:
         self._consumer.close()
 
-    def _end(self, topic: str, partition: int) -> int:
-        end: int = self._consumer.get_watermark_offsets(TopicPartition(topic, partition), _PROMPTLY)[1]
-        return end
+    def _before_end(self, topic: str, partition: int, newest: int) -> int:
+        oldest, end = self._consumer.get_watermark_offsets(TopicPartition(topic, partition), _PROMPTLY)
+        return max(int(oldest), int(end) - newest)
 
 
 def write_messages(settings: Settings, outgoing: Iterable[Outgoing]) -> None:

@@ -2,7 +2,7 @@
 
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +10,10 @@ import numpy as np
 import pytest
 
 from infra.cli import command_line, main
+from infra.harness.deployment import fresh_prefix
+from infra.local.embedded_kafka import EmbeddedKafka
+from streams.kafka.topics import trigger_auto_create
+from streams.settings import Settings, load_settings
 from tests.infra import parcels
 
 
@@ -61,3 +65,25 @@ def policy(files: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def own_policy(policy: Path, tmp_path: Path) -> Path:
     """A copy of it, to be changed."""
     return Path(shutil.copytree(policy, tmp_path / "own_policy"))
+
+
+@pytest.fixture(scope="session")
+def embedded_kafka() -> Iterator[str]:
+    with EmbeddedKafka() as broker:
+        yield broker.bootstrap_servers
+
+
+@pytest.fixture
+def settings(embedded_kafka: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """Settings that commands have too: topics under a fresh prefix, on an embedded broker."""
+    variables = {
+        "KAFKA__BOOTSTRAP_SERVERS": embedded_kafka,
+        "CONSUMER__GROUP_PROTOCOL": "consumer",
+        "PREFIX": fresh_prefix("commands"),
+        "DATA": str(tmp_path / "data"),
+    }
+    for name, value in variables.items():
+        monkeypatch.setenv(f"UNDERSTUDY_{name}", value)
+    loaded = load_settings()
+    trigger_auto_create(loaded)
+    return loaded

@@ -1,5 +1,7 @@
 """Files are read whatever their format, and what is wrong is named with its place."""
 
+import os
+import sys
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -81,6 +83,17 @@ def test_a_false_name_is_told(tmp_path: Path, name: str, content: str | bytes, s
 def test_a_bad_byte_is_named_by_line_and_column(tmp_path: Path, name: str, content: bytes) -> None:
     with pytest.raises(InvalidFile, match=rf"{name}, line 3, column 3: not UTF-8 .*0xff"):
         read_traces(written(tmp_path, content, name), texts=True)
+
+
+def test_a_pipe_gives_each_line_as_it_comes(monkeypatch: pytest.MonkeyPatch) -> None:
+    reading, writing = os.pipe()
+    with os.fdopen(reading) as stdin, os.fdopen(writing, "wb", buffering=0) as feed:
+        monkeypatch.setattr(sys, "stdin", stdin)
+        feed.write(b'\n{"text": "a"}\n')
+        records = formats.stream_records(len)
+        assert next(records).record == {"text": "a"}
+        feed.write(b'{"text": "b"}\n')
+        assert next(records)[:2] == ("line 3", {"text": "b"})
 
 
 def test_array_errors_name_item_or_line(tmp_path: Path) -> None:
