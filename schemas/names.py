@@ -91,7 +91,7 @@ class Keys:
         """Hash: version, token, since."""
         return f"{self.prefix}:{{{task}}}:active"
 
-    def posture(self, task: str) -> str:
+    def serving_state(self, task: str) -> str:
         """Counter: how often what routes the task has changed; every change is made against one count."""
         return f"{self.prefix}:{{{task}}}:posture"
 

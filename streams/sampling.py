@@ -29,13 +29,13 @@ class Sampler:
         digest.update(request.encode())
         return (int.from_bytes(digest.digest(), "little") >> _SPARE) / _RANGE
 
-    def draws(self, request: str, rate: float) -> bool:
+    def selects(self, request: str, rate: float) -> bool:
         """Whether the request is in the sample; true of a share `rate`, in [0, 1], of all ids."""
         return self.draw(request) < rate
 
-    def repeats(self, request: str, rate: float) -> bool:
+    def selects_repeat(self, request: str, rate: float) -> bool:
         """The same with a number that has nothing to do with the request's other one."""
-        return self.draws(f"repeat\0{request}", rate)
+        return self.selects(f"repeat\0{request}", rate)
 
 
 def audit_rate(config: Config, certified: bool) -> float:

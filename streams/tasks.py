@@ -165,7 +165,7 @@ class Tasks:
         """
         return self._tasks.get(name) or self._made(name)
 
-    def served(self) -> set[str]:
+    def with_policy(self) -> set[str]:
         """The tasks that have a policy."""
         return set(self._policies)
 
@@ -173,12 +173,12 @@ class Tasks:
         """The installed policy, whether or not the config lets it answer."""
         return self._policies.get(name)
 
-    def encodings(self) -> frozenset[EncoderSpec]:
+    def encoder_specs(self) -> frozenset[EncoderSpec]:
         """The encoders that tasks ask for, also tasks that nobody has configured."""
         configs = [config_of(EVERY_TASK, self._overrides), *(task.config for task in self._tasks.values())]
         return frozenset(asked for asked in map(encoder_spec, configs) if asked is not None)
 
-    def unsuited(self) -> dict[str, str]:
+    def unsuitable(self) -> dict[str, str]:
         """The tasks that can't have an answer because of their config or encoder, and why."""
         found = {}
         for name, task in self._tasks.items():
@@ -203,11 +203,11 @@ class Tasks:
         for name in list(self._tasks) if key == EVERY_TASK else [key]:
             self._tasks[name] = self._made(name)
 
-    def install(self, name: str, policy: Policy) -> None:
+    def set_policy(self, name: str, policy: Policy) -> None:
         self._policies[name] = policy
         self._tasks[name] = self._made(name)
 
-    def encode(self, encoding: EncoderSpec, embedder: Embedder | None) -> None:
+    def set_encoder(self, encoding: EncoderSpec, embedder: Embedder | None) -> None:
         """Use an encoder for what asks for it, or none."""
         if embedder is None:
             self._encoders.pop(encoding, None)
@@ -216,17 +216,17 @@ class Tasks:
         for name in self._tasks:
             self._tasks[name] = self._made(name)
 
-    def close(self, embedder: Embedder) -> None:
+    def drop_encoder(self, embedder: Embedder) -> None:
         """Stop using an encoder that has failed."""
         for encoding in [asked for asked, opened in self._encoders.items() if opened is embedder]:
-            self.encode(encoding, None)
+            self.set_encoder(encoding, None)
 
-    def guard(self, name: str, safeguards: Safeguards) -> None:
+    def set_safeguards(self, name: str, safeguards: Safeguards) -> None:
         """Whatever stops answers from now on."""
         self._safeguards[name] = safeguards
         self._tasks[name] = self._made(name)
 
-    def certify(self, name: str, version: str | None) -> None:
+    def set_certified(self, name: str, version: str | None) -> None:
         """The version of a task that is certified, if one is known to be."""
         if self._certified.get(name) == version:
             return
@@ -235,12 +235,12 @@ class Tasks:
             self._certified[name] = version
         self._tasks[name] = self._made(name)
 
-    def doubt(self) -> None:
+    def forget_certificates(self) -> None:
         """It can't be told any more what is certified."""
         for name in list(self._certified):
-            self.certify(name, None)
+            self.set_certified(name, None)
 
-    def try_out(self, name: str, trial: CandidatePolicy | None) -> None:
+    def set_candidate(self, name: str, trial: CandidatePolicy | None) -> None:
         """Score a policy beside the live one, or no longer."""
         if trial is None:
             self._trials.pop(name, None)

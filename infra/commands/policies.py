@@ -74,7 +74,7 @@ def policies_show(task: Task, version: Chosen) -> None:
             "version": version,
             "manifest": {name: value for name, value in manifest.items() if name != "probes"},
             "history": of_version(known.history, version),
-            "blocked": sorted(await registry.blocked(task, version)),
+            "blocked": sorted(await registry.blocked_labels(task, version)),
         }
 
     result(with_registry(client_settings(), found))

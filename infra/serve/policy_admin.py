@@ -44,7 +44,7 @@ class VersionCatalog:
         kept: versions whose files are there, oldest first.
     """
 
-    posture: ServingState
+    serving_state: ServingState
     history: tuple[Transition, ...]
     kept: tuple[str, ...]
 
@@ -101,8 +101,8 @@ def with_registry(settings: Settings, question: Callable[[Registry], Awaitable[F
 
 async def version_catalog(registry: Registry, task: str) -> VersionCatalog:
     """The task's versions at one moment."""
-    posture, history = await registry.posture(task), await registry.history(task)
-    return VersionCatalog(posture, tuple(history), tuple(await registry.kept(task)))
+    serving_state, history = await registry.serving_state(task), await registry.history(task)
+    return VersionCatalog(serving_state, tuple(history), tuple(await registry.kept_versions(task)))
 
 
 async def list_versions(registry: Registry, task: str) -> list[VersionInfo]:
@@ -135,21 +135,21 @@ async def go_live(
     found.check(chosen)
     before = found.state(chosen)
     return await _made(
-        registry, task, lambda posture: put_live(posture, chosen, before, leaving, OPERATOR, reason, now)
+        registry, task, lambda state: put_live(state, chosen, before, leaving, OPERATOR, reason, now)
     )
 
 
 async def pin(registry: Registry, task: str, reason: str, now: int) -> ServingChange:
-    return await _made(registry, task, lambda posture: pin_version(posture, OPERATOR, reason, now))
+    return await _made(registry, task, lambda state: pin_version(state, OPERATOR, reason, now))
 
 
 async def unpin(registry: Registry, task: str, reason: str, now: int) -> ServingChange:
-    return await _made(registry, task, lambda posture: unpin_version(posture, OPERATOR, reason, now))
+    return await _made(registry, task, lambda state: unpin_version(state, OPERATOR, reason, now))
 
 
 async def close(registry: Registry, task: str, reason: str, now: int) -> ServingChange:
     """Close the breaker by hand."""
-    return await _made(registry, task, lambda posture: close_breaker(posture, OPERATOR, reason, now))
+    return await _made(registry, task, lambda state: close_breaker(state, OPERATOR, reason, now))
 
 
 async def _made(

@@ -97,14 +97,14 @@ class _StatusReader:
 
     async def standing(self, task: str, config: Config) -> TaskStatus | None:
         """How one task stands; None while it has no policy."""
-        posture = await self.registry.posture(task)
-        active = posture.active
+        serving_state = await self.registry.serving_state(task)
+        active = serving_state.active
         raw = await self.registry.manifest(task, active.version) if active else None
         if active is None or raw is None:
             return None
         manifest = Manifest.decode(raw)
-        finding = await self._audits.finding(task, active.version)
-        twice = await self.registry.asked_twice(task)
+        finding = await self._audits.status(task, active.version)
+        twice = await self.registry.repeat_counts(task)
         return TaskStatus(
             task=task,
             version=active.version,
@@ -120,9 +120,9 @@ class _StatusReader:
             certified=finding.certified,
             complete=finding.complete,
             alarm=finding.alarm,
-            breaker=posture.breaker.reason if posture.breaker.stops(active.version) else None,
-            candidate=_on_trial(posture.candidate),
-            pinned=posture.pin.reason if posture.pin else None,
+            breaker=serving_state.breaker.reason if serving_state.breaker.stops(active.version) else None,
+            candidate=_on_trial(serving_state.candidate),
+            pinned=serving_state.pin.reason if serving_state.pin else None,
             asked_again=twice.asked,
             said_the_same=twice.same,
             ceiling=ceiling_upper_bound(twice, config.delta),

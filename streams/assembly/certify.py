@@ -31,7 +31,9 @@ def add(parts: WorkerParts) -> None:
         },
         parts.sampler,
         parts.event_publisher,
-        AlarmResponse(parts.tasks, parts.registry, parts.refit_queue(), audits.stands, parts.event_publisher),
+        AlarmResponse(
+            parts.tasks, parts.registry, parts.refit_queue(), audits.is_restorable, parts.event_publisher
+        ),
         TrialJudge(parts.tasks, parts.registry, trial_counts, parts.event_publisher),
         parts.registry.may_answer,
         steady_ms,

@@ -64,7 +64,7 @@ class CertificateStatus:
         return self.overdue + self.lost
 
     @property
-    def stands(self) -> bool:
+    def is_restorable(self) -> bool:
         """Whether this version may be returned to: it is certified, and never gave an alarm."""
         return self.certified and self.alarms == 0
 

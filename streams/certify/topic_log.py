@@ -48,7 +48,7 @@ class TopicLog:
         self._identify = identify
         self._identity: str | None = None
 
-    async def recognise(self) -> None:
+    async def check_identity(self) -> None:
         """Learn which topic it is, or see that it is still the same.
 
         Raises:

@@ -30,13 +30,13 @@ class DriftWatch(Service):
     """Beside a router, whose `traffic` it looks at."""
 
     def __init__(
-        self, live: Tasks, traffic: ScoreWindows, refits: RefitQueue, announcer: EventPublisher
+        self, live: Tasks, traffic: ScoreWindows, refits: RefitQueue, event_publisher: EventPublisher
     ) -> None:
         super().__init__()
         self._live = live
         self._traffic = traffic
         self._refits = refits
-        self._announcer = announcer
+        self._event_publisher = event_publisher
         self._told: dict[str, tuple[str, frozenset[str]]] = {}
 
     async def on_start(self) -> None:
@@ -71,10 +71,12 @@ class DriftWatch(Service):
         config = self._live.task(name).config
         # Without audits nothing could ever certify the refit, which would be waited for in vain.
         asks = config.refit.on_drift and audit_rate(config, certified=True) > 0.0
-        self._announcer.tell(drift_event(name, window, found, asks, unix_ms()))
+        self._event_publisher.publish(drift_event(name, window, found, asks, unix_ms()))
         if asks:
             try:
-                await self._refits.ask(name, window.since, f"drift: {'; '.join(s.sentence for s in found)}")
+                await self._refits.request(
+                    name, window.since, f"drift: {'; '.join(s.sentence for s in found)}"
+                )
             except StateUnavailable as error:
                 log.warning("no refit of task %s is asked for, though its traffic drifts: %s", name, error)
 

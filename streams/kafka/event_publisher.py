@@ -23,7 +23,7 @@ class EventPublisher:
         self._topic = topic
         self._producer: Producer | None = None
 
-    def tell(self, event: Event) -> None:
+    def publish(self, event: Event) -> None:
         producer = self._producer = self._producer or self._connect()
         producer.produce(self._topic, EVENT.encode(event), event.task.encode())
         producer.poll(0)

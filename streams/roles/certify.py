@@ -81,7 +81,7 @@ class AuditCertifier(Service):
         marks: FoldOffsets,
         logs: Mapping[str, TopicLog],
         auditor: Sampler,
-        announcer: EventPublisher,
+        event_publisher: EventPublisher,
         on_alarm: OnAlarm,
         candidates: TrialJudge,
         may_answer: Callable[[str, str], Awaitable[bool]],
@@ -93,7 +93,7 @@ class AuditCertifier(Service):
         self._marks = marks
         self._logs = logs
         self._auditor = auditor
-        self._announcer = announcer
+        self._event_publisher = event_publisher
         self._on_alarm = on_alarm
         self._candidates = candidates
         self._may_answer = may_answer
@@ -104,8 +104,8 @@ class AuditCertifier(Service):
 
     async def on_start(self) -> None:
         for one in self._logs.values():
-            await one.recognise()
-            self._marks.know(await one.committed())
+            await one.check_identity()
+            self._marks.remember(await one.committed())
         self.add_future(self._watch())
         self.add_future(self._watch_topics())
 
@@ -143,10 +143,10 @@ class AuditCertifier(Service):
             KafkaFailed: a topic can't be read again.
         """
         known = self._marks.known
-        await self._regain(await self._marks.folded(), known)
+        await self._regain(await self._marks.read(), known)
         self._seen |= await self._audits.tasks()
         for task in sorted(self._seen):
-            await self._fold(task, Observations(), (await self._audits.record(task)).versions)
+            await self._fold(task, Observations(), (await self._audits.task_state(task)).versions)
 
     async def _watch(self) -> None:
         while not self.should_stop:
@@ -162,12 +162,12 @@ class AuditCertifier(Service):
         while not self.should_stop:
             await self.sleep(_RECOGNISE)
             try:
-                await self._recognise()
+                await self._check_topics()
             except StateUnavailable as error:
                 if not self.should_stop:
                     log.warning("certify goes on without knowing: %s", error)
 
-    async def _recognise(self) -> None:
+    async def _check_topics(self) -> None:
         """See that the topics are still those that were read so far; the process ends where they are not.
 
         Raises:
@@ -175,7 +175,7 @@ class AuditCertifier(Service):
         """
         try:
             for one in self._logs.values():
-                await one.recognise()
+                await one.check_identity()
         except TopicReplaced as error:
             log.critical("certify can't go on: %s", error)
             await self.crash(error)
@@ -193,14 +193,14 @@ class AuditCertifier(Service):
             known = self._marks.known
             reading = await self._audits.read(task, ids, now - round(config.audit_overdue * 1000))
             marks, folded = self._marks, reading.folded
-            if not marks.ours(folded) if rebuilding else marks.lost(folded, known):
+            if not marks.holds_claim(folded) if rebuilding else marks.has_lost(folded, known):
                 raise StateUnavailable("Redis has lost what certify had folded")
             names = {stream: one.name for stream, one in self._logs.items()}
             if foreign_positions(reading.held.record, names):
-                await self._recognise()
+                await self._check_topics()
                 log.warning("what was folded of task %s is of topics that are gone: begun anew", task)
-                if await self._audits.begin_anew(task, reading):
-                    await self._marks.forget()
+                if await self._audits.reset(task, reading):
+                    await self._marks.reset()
                 continue
             held = replace(reading.held, record=adopt_positions(reading.held.record, names))
             complete = folded.rebuilding is None
@@ -213,7 +213,7 @@ class AuditCertifier(Service):
     async def _tell(self, task: str, outcome: Step, *, rebuilding: bool) -> None:
         for event in outcome.events:
             if await self._matters(task, event):
-                self._announcer.tell(event)
+                self._event_publisher.publish(event)
         handled = {}
         for version, (raised, evidence) in outcome.alarms.items():
             excused = await self._on_alarm(task, version, evidence)
@@ -238,13 +238,13 @@ class AuditCertifier(Service):
         idle = claim is None or self._clock() - since >= _PATIENCE
         if (
             idle
-            and (claim is not None or self._marks.lost(folded, known))
-            and await self._marks.begin(folded)
+            and (claim is not None or self._marks.has_lost(folded, known))
+            and await self._marks.begin_rebuild(folded)
         ):
             try:
                 await self._rebuild(folded.positions)
             finally:
-                self._marks.give_up()
+                self._marks.abandon_rebuild()
 
     async def _rebuild(self, positions: Mapping[str, int]) -> None:
         """Fold again what stands between what Redis knows and the ends of the topics: first the traces, so
@@ -254,10 +254,10 @@ class AuditCertifier(Service):
         for stream, one in self._logs.items():
             async with aclosing(one.since(positions, reached)) as batches:
                 async for messages in batches:
-                    await self._marks.go_on()
+                    await self._marks.renew_claim()
                     for task, news in self._news(stream, messages).items():
                         await self._fold(task, news, rebuilding=True)
-        await self._marks.finish(reached)
+        await self._marks.finish_rebuild(reached)
         log.warning("what Redis had lost is folded again")
 
     def _news(self, stream: str, messages: Sequence[Message]) -> dict[str, Observations]:

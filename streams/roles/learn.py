@@ -154,7 +154,7 @@ class ReplyRecorder:
         """Whether the teacher is asked again."""
         request, once = deferral.request, deferral.first is None
         rate = self._live.task(request.task).config.repeat_rate
-        return once and deferral.sampled and self._auditor.repeats(request.id, rate)
+        return once and deferral.sampled and self._auditor.selects_repeat(request.id, rate)
 
 
 def _place(reply: Reply, message: Message) -> ReplyPosition:

@@ -100,12 +100,12 @@ class RouteRole:
         group: Iterable[Arrival],
     ) -> tuple[list[Decision], BatchVectors | None]:
         """The verdicts on texts whose vectors have to be made, and the vectors where that worked."""
-        audited = [self._auditor.draws(request.id, task.audit_rate) for request, _ in group]
+        audited = [self._auditor.selects(request.id, task.audit_rate) for request, _ in group]
         try:
             return await decide_encoded(task, embedder, texts, allotted, audited)
         except EmbedderError as error:
             log.error("%d requests of task %s are deferred: %s", len(texts), task.name, error)
-        self._live.close(embedder)
+        self._live.drop_encoder(embedder)
         return decide(task, None, len(texts), allotted), None
 
     def _allotted(self, task: Task, group: Iterable[Arrival]) -> list[bool]:
@@ -114,7 +114,7 @@ class RouteRole:
         if canary is None or canary.share <= 0.0:
             return []
         salted = f"canary\0{canary.version}\0"
-        return [self._auditor.draws(salted + request.id, canary.share) for request, _ in group]
+        return [self._auditor.selects(salted + request.id, canary.share) for request, _ in group]
 
     def _sound(self, task: Task, group: Iterable[Arrival]) -> tuple[list[Arrival], list[Outgoing]]:
         sound, refused = [], []
@@ -133,7 +133,7 @@ class RouteRole:
         request, message = arrival
         key, headers, at = key_of(message), copied_headers(message), time_of(message)
         inclusion = task.audit_rate
-        audited = self._auditor.draws(request.id, inclusion)
+        audited = self._auditor.selects(request.id, inclusion)
         outgoing = []
         answered = verdict.reason is Reason.ACCEPTED
         if answered:

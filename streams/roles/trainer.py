@@ -60,7 +60,7 @@ class Trainer(Service):
         registry: Registry,
         leases: Leases,
         refits: RefitQueue,
-        announcer: EventPublisher,
+        event_publisher: EventPublisher,
         lease: float,
     ) -> None:
         super().__init__()
@@ -68,7 +68,7 @@ class Trainer(Service):
         self._registry = registry
         self._leases = leases
         self._refits = refits
-        self._announcer = announcer
+        self._event_publisher = event_publisher
         self._lease = lease
         self._windows: dict[str, TraceWindow] = {}
         self._attempts: dict[str, RefitAttempt] = {}
@@ -91,7 +91,7 @@ class Trainer(Service):
             window.add(trace, self._live.task(trace.task).config.refit.window)
 
     async def on_start(self) -> None:
-        self._releases = RefitRunner(self._registry, self._announcer)
+        self._releases = RefitRunner(self._registry, self._event_publisher)
         self.add_future(self._elect())
         self.add_future(self._watch())
 
@@ -112,7 +112,7 @@ class Trainer(Service):
             await self.sleep(self._lease / 3)
 
     async def _hold(self, name: str) -> None:
-        token = await self._leases.held(name)
+        token = await self._leases.acquire(name)
         if token is None:
             self._tokens.pop(name, None)
         elif self._tokens.get(name) != token:
@@ -142,7 +142,7 @@ class Trainer(Service):
     async def _hear(self) -> None:
         """Learn who has asked for refits of the tasks that this trainer leads."""
         try:
-            waiting = await self._refits.waiting(set(self._tokens))
+            waiting = await self._refits.pending(set(self._tokens))
         except StateUnavailable:
             return
         self._asked = {}
@@ -176,18 +176,20 @@ class Trainer(Service):
         come: of few traces comes a version that answers little, and is taken for what the alarm has asked
         for; or none, and the next attempt is far.
         """
-        posture = await self._registry.posture(task.name)
+        serving_state = await self._registry.serving_state(task.name)
         teacher = await self._registry.teacher_since(task.name)
-        stopped = posture.breaker.open
+        stopped = serving_state.breaker.open
         if asked:
-            since = TraceCutoffs(max([posture.certify_from, *(request.since for request in asked)]), teacher)
+            since = TraceCutoffs(
+                max([serving_state.certify_from, *(request.since for request in asked)]), teacher
+            )
             window, fresh = self._windows[task.name], certifying_traces(traces, task.config, since)
             tried = RefitAsked(since.certify, fresh, window_full(len(window), fresh, task.config.refit))
             if request_due(tried, window.seen, self._attempts[task.name], task.config, time.monotonic()):
                 return RefitPlan(task, traces, since, stopped, tried)
-        since = TraceCutoffs(posture.certify_from, teacher)
+        since = TraceCutoffs(serving_state.certify_from, teacher)
         more = stopped or audit_rate(task.config, certified=True) > 0.0
-        if not grown or posture.candidate is not None or (more and too_few(traces, task.config, since)):
+        if not grown or serving_state.candidate is not None or (more and too_few(traces, task.config, since)):
             return None
         return RefitPlan(task, traces, since, stopped)
 
@@ -195,9 +197,9 @@ class Trainer(Service):
         name = order.task.name
         serial = max(await self._registry.next_serial(name), self._windows[name].serial + 1)
         event, settled = await self._releases.made(order, serial, self._tokens[name])
-        self._announcer.tell(event)
+        self._event_publisher.publish(event)
         if settled:
-            await self._refits.answered(one for one in asked if one.since <= order.since.certify)
+            await self._refits.acknowledge(one for one in asked if one.since <= order.since.certify)
 
 
 def install(app: App, channel: BatchChannel, trainer: Trainer) -> None:

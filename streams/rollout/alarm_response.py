@@ -36,53 +36,62 @@ class AlarmResponse:
     """Called by certify; see `streams.certify.evidence.OnAlarm`."""
 
     def __init__(
-        self, live: Tasks, registry: Registry, refits: RefitQueue, stands: Stands, announcer: EventPublisher
+        self,
+        live: Tasks,
+        registry: Registry,
+        refits: RefitQueue,
+        stands: Stands,
+        event_publisher: EventPublisher,
     ) -> None:
         self._live = live
         self._registry = registry
         self._refits = refits
         self._stands = stands
-        self._announcer = announcer
+        self._event_publisher = event_publisher
 
     async def __call__(self, task: str, version: str, evidence: AlarmEvidence) -> bool:
-        posture = await self._registry.posture(task)
-        if not alarm_concerns(posture, version):
-            await self._stop(task, version, evidence, posture)
+        serving_state = await self._registry.serving_state(task)
+        if not alarm_concerns(serving_state, version):
+            await self._stop(task, version, evidence, serving_state)
             return False
         config = self._live.task(task).config
         label = label_to_blame(evidence, config.label_floor, config.delta)
-        if label is not None and label not in await self._registry.blocked(task, version):
-            await self._refits.ask(task, _since(evidence), f"`{label}` is blocked: the teacher disagrees")
-            await self._registry.block(task, version, label)
+        if label is not None and label not in await self._registry.blocked_labels(task, version):
+            await self._refits.request(task, _since(evidence), f"`{label}` is blocked: the teacher disagrees")
+            await self._registry.block_label(task, version, label)
             details = _blocked_details(version, label, evidence, config.label_floor)
-            self._announcer.tell(label_blocked_event(task, details, unix_ms()))
+            self._event_publisher.publish(label_blocked_event(task, details, unix_ms()))
             return True
-        await self._stop(task, version, evidence, posture)
+        await self._stop(task, version, evidence, serving_state)
         return False
 
-    async def _stop(self, task: str, version: str, evidence: AlarmEvidence, posture: ServingState) -> None:
+    async def _stop(
+        self, task: str, version: str, evidence: AlarmEvidence, serving_state: ServingState
+    ) -> None:
         now, since = unix_ms(), _since(evidence)
         recent, target = evidence.recent, evidence.target
         reason = f"alarm: {recent.agreements} of the last {recent.audits} audits agree, target {target:g}"
-        restored = await self._restorable(task, posture)
-        if may_answer(posture, version) and (posture.active is None or posture.active.version == version):
-            await self._refits.ask(task, since, reason)
+        restored = await self._restorable(task, serving_state)
+        if may_answer(serving_state, version) and (
+            serving_state.active is None or serving_state.active.version == version
+        ):
+            await self._refits.request(task, since, reason)
         change = await self._registry.change(
             task, lambda found: after_alarm(found, version, restored, since, reason, now)
         )
         if change is None:
             return
-        if may_answer(posture, version):
-            self._announcer.tell(alarm_event(task, version, evidence, change, now))
+        if may_answer(serving_state, version):
+            self._event_publisher.publish(alarm_event(task, version, evidence, change, now))
         else:
             log.warning(
                 "%s of task %s is not live, and stopped wherever it still answers: %s", version, task, reason
             )
 
-    async def _restorable(self, task: str, posture: ServingState) -> str | None:
-        kept = await self._registry.kept(task)
+    async def _restorable(self, task: str, serving_state: ServingState) -> str | None:
+        kept = await self._registry.kept_versions(task)
         known = stages(await self._registry.history(task))
-        for version in restorable_versions(posture, kept, known):
+        for version in restorable_versions(serving_state, kept, known):
             if await self._stands(task, version):
                 return version
         return None

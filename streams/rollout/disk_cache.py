@@ -46,7 +46,7 @@ class PolicyDiskCache:
                 if other.is_dir() and other.name != version:
                     shutil.rmtree(other, ignore_errors=True)
 
-    def save_guards(self, task: str, guards: Safeguards) -> None:
+    def save_safeguards(self, task: str, guards: Safeguards) -> None:
         """Keep what stops the task's answers; a worker that lags behind another does not undo its breaker.
 
         Raises:
@@ -57,11 +57,11 @@ class PolicyDiskCache:
             newest = guards.after(_guards(path)) if path.exists() else guards
             _write(path, msgspec.json.encode(newest))
 
-    def guards(self) -> dict[str, Safeguards]:
+    def safeguards(self) -> dict[str, Safeguards]:
         """What stops each task's answers; what can't be read stops them."""
         return {path.parent.name: _guards(path) for path in self._directory.glob(f"*/{_GUARDS}")}
 
-    def all(self) -> dict[str, Artifact]:
+    def policies(self) -> dict[str, Artifact]:
         """The active policy of every task, unverified; what can't be read is left out, and logged."""
         found = {}
         for pointer in self._directory.glob(f"*/{_ACTIVE}"):

@@ -42,9 +42,9 @@ class PolicySync(Service):
         self._tried: dict[str, Candidate] = {}
 
     async def on_start(self) -> None:
-        for task, guards in self._copies.guards().items():
-            self._live.guard(task, guards)
-        for task, artifact in self._copies.all().items():
+        for task, guards in self._copies.safeguards().items():
+            self._live.set_safeguards(task, guards)
+        for task, artifact in self._copies.policies().items():
             policy = await self._opened(task, artifact)
             if policy is not None:
                 self._install(task, policy)
@@ -75,30 +75,32 @@ class PolicySync(Service):
     async def _refresh(self) -> None:
         async with self._turn:
             try:
-                for task in await self._registry.tasks() | self._live.served():
+                for task in await self._registry.tasks() | self._live.with_policy():
                     await self._follow(task)
             except StateUnavailable as error:
                 log.debug("policies stay as they are: %s", error)
-                self._live.doubt()
+                self._live.forget_certificates()
 
     async def _follow(self, task: str) -> None:
-        posture = await self._registry.posture(task)
-        await self._guard(task, posture)
-        if posture.active is None and posture.candidate is None:
+        serving_state = await self._registry.serving_state(task)
+        await self._guard(task, serving_state)
+        if serving_state.active is None and serving_state.candidate is None:
             return  # a Redis that was emptied: what this process knows holds until a version is published
-        await self._follow_active(task, posture.active)
+        await self._follow_active(task, serving_state.active)
         await self._follow_certificate(task)
-        await self._follow_candidate(task, posture.candidate)
+        await self._follow_candidate(task, serving_state.candidate)
 
-    async def _guard(self, task: str, posture: ServingState) -> None:
+    async def _guard(self, task: str, serving_state: ServingState) -> None:
         installed, known = self._live.policy(task), self._live.safeguards(task)
-        versions = {one.version for one in (posture.active, posture.candidate) if one is not None}
+        versions = {one.version for one in (serving_state.active, serving_state.candidate) if one is not None}
         if installed is not None:
             versions.add(installed.manifest.version)
         versions |= known.blocked.keys()
-        blocked = {version: await self._registry.blocked(task, version) for version in sorted(versions)}
-        breaker = posture.breaker
-        # A Redis that was emptied, if only since the posture was read, takes nothing back, and may add to it.
+        blocked = {
+            version: await self._registry.blocked_labels(task, version) for version in sorted(versions)
+        }
+        breaker = serving_state.breaker
+        # A Redis emptied since the serving state was read takes nothing back, and may add to it.
         if await self._registry.active(task) is None:
             breaker = breaker.joined(known.breaker)
             blocked = {one: labels | known.blocked.get(one, frozenset()) for one, labels in blocked.items()}
@@ -106,12 +108,12 @@ class PolicySync(Service):
         guards = Safeguards(breaker, found).after(known)
         if guards == known:
             return
-        self._live.guard(task, guards)
+        self._live.set_safeguards(task, guards)
         if guards.breaker.open != known.breaker.open:
             told = f"is open: {guards.breaker.reason}" if guards.breaker.open else "is closed"
             log.warning("the breaker of task %s %s", task, told)
         try:
-            await asyncio.to_thread(self._copies.save_guards, task, guards)
+            await asyncio.to_thread(self._copies.save_safeguards, task, guards)
         except OSError as error:
             log.error("no copy of the breaker of task %s, should Redis be away at a start: %s", task, error)
 
@@ -129,19 +131,19 @@ class PolicySync(Service):
     async def _follow_certificate(self, task: str) -> None:
         installed = self._live.policy(task)
         version = installed.manifest.version if installed else None
-        certified = version is not None and await self._registry.certified(task, version)
-        self._live.certify(task, version if certified else None)
+        certified = version is not None and await self._registry.is_certified(task, version)
+        self._live.set_certified(task, version if certified else None)
 
     async def _follow_candidate(self, task: str, candidate: Candidate | None) -> None:
         if candidate == self._tried.get(task):
             return
         if candidate is None:
-            self._live.try_out(task, None)
+            self._live.set_candidate(task, None)
             del self._tried[task]
             log.info("task %s has nothing on trial any more", task)
             return
         policy = await self._opened(task, await self._registry.fetch(task, candidate.version))
-        self._live.try_out(task, CandidatePolicy(policy, candidate.plan.share) if policy else None)
+        self._live.set_candidate(task, CandidatePolicy(policy, candidate.plan.share) if policy else None)
         self._tried[task] = candidate
         if policy is not None:
             log.info("task %s has %s on trial, in %s", task, candidate.version, candidate.plan.mode)
@@ -162,5 +164,5 @@ class PolicySync(Service):
             return None
 
     def _install(self, task: str, policy: Policy) -> None:
-        self._live.install(task, policy)
+        self._live.set_policy(task, policy)
         log.info("task %s is served by %s", task, policy.manifest.version)

@@ -33,12 +33,12 @@ class TrialJudge:
     """Called by certify with each batch of traces; one that it has seen before changes nothing."""
 
     def __init__(
-        self, live: Tasks, registry: Registry, trials: TrialCounts, announcer: EventPublisher
+        self, live: Tasks, registry: Registry, trials: TrialCounts, event_publisher: EventPublisher
     ) -> None:
         self._live = live
         self._registry = registry
         self._trials = trials
-        self._announcer = announcer
+        self._event_publisher = event_publisher
 
     async def judge(self, traces: Iterable[tuple[Trace, Message]]) -> None:
         """Count the answers, and conclude the trials that they complete.
@@ -56,4 +56,4 @@ class TrialJudge:
             lambda found: conclude_trial(found, version, trial, config.target_agreement, config.delta, now),
         )
         if change is not None:
-            self._announcer.tell(transition_event(task, change, now))
+            self._event_publisher.publish(transition_event(task, change, now))

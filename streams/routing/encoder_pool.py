@@ -53,7 +53,7 @@ class EncoderPool(Service):
         self._told: dict[str, str] = {}
 
     async def on_start(self) -> None:
-        wanted = self._live.encodings()
+        wanted = self._live.encoder_specs()
         self._opening.update(wanted)
         await asyncio.gather(*map(self._open, wanted))
         self.add_future(self._watch())
@@ -61,9 +61,9 @@ class EncoderPool(Service):
     async def _watch(self) -> None:
         while not self.should_stop:
             self._tell()
-            wanted = self._live.encodings()
+            wanted = self._live.encoder_specs()
             for unwanted in self._live.encoders.keys() - wanted:
-                self._live.encode(unwanted, None)
+                self._live.set_encoder(unwanted, None)
             for encoding in wanted - self._live.encoders.keys() - self._opening:
                 if self._due(encoding):
                     self._opening.add(encoding)
@@ -88,7 +88,7 @@ class EncoderPool(Service):
     def _opened(self, encoding: EncoderSpec, last: OpenAttempt | None, embedder: Embedder) -> None:
         flaps = last is not None and time.monotonic() - last.at < _STEADY
         self._attempts[encoding] = OpenAttempt(time.monotonic(), last.failures + 1 if last and flaps else 0)
-        self._live.encode(encoding, embedder)
+        self._live.set_encoder(encoding, embedder)
         log.info("%s is open: %s, %d numbers", encoding.vectors, embedder.id, embedder.dimension)
 
     def _failed(self, encoding: EncoderSpec, last: OpenAttempt | None, problem: str) -> None:
@@ -99,7 +99,7 @@ class EncoderPool(Service):
 
     def _tell(self) -> None:
         """Which policies can't answer here, and why."""
-        unsuited = self._live.unsuited()
+        unsuited = self._live.unsuitable()
         for task, problem in unsuited.items():
             if self._told.get(task) != problem:
                 log.error("task %s: %s; everything is deferred", task, problem)

@@ -61,11 +61,11 @@ class AuditStore:
 
     async def tasks(self) -> set[str]:
         """The tasks that have a policy."""
-        with self._connection.reached() as redis:
+        with self._connection.client() as redis:
             return {as_text(name) for name in await redis.smembers(self._keys.tasks)}
 
-    async def record(self, task: str) -> TaskState:
-        with self._connection.reached() as redis:
+    async def task_state(self, task: str) -> TaskState:
+        with self._connection.client() as redis:
             raw = await redis.hget(self._keys.certify(task), "record")
         return _decoded(_RECORD, raw) or TaskState()
 
@@ -77,7 +77,7 @@ class AuditStore:
             late: noted until this time, Unix milliseconds, is overdue.
         """
         keys, wanted = self._keys, {version: list(requests) for version, requests in ids.items()}
-        with self._connection.reached() as redis:
+        with self._connection.client() as redis:
             async with redis.pipeline(transaction=False) as pipeline:
                 pipeline.hmget(keys.certify(task), "revision", "record")
                 for version, requests in wanted.items():
@@ -102,23 +102,23 @@ class AuditStore:
             arguments += [len(command), *command]
         touched = dict.fromkeys(str(command[1]) for command in commands if command[0] != "PUBLISH")
         record = self._keys.certify(task)
-        with self._connection.reached():
+        with self._connection.client():
             return bool(await self._fold([record, *(key for key in touched if key != record)], arguments))
 
-    async def begin_anew(self, task: str, reading: AuditsRead) -> bool:
+    async def reset(self, task: str, reading: AuditsRead) -> bool:
         """Give up what was folded of a task; False where somebody else has written since it was read."""
         record = reading.held.record
         return await self.write(task, reading, Step(reset_state(record), {}, record.versions, announced=True))
 
-    async def finding(self, task: str, version: str) -> CertificateStatus:
+    async def status(self, task: str, version: str) -> CertificateStatus:
         """What the audits of a version say; nothing of one without audits."""
-        with self._connection.reached() as redis:
+        with self._connection.client() as redis:
             fields = await redis.hgetall(self._keys.audits(task, version))
         return findings.decode_status({as_text(name): as_text(value) for name, value in fields.items()})
 
-    async def stands(self, task: str, version: str) -> bool:
+    async def is_restorable(self, task: str, version: str) -> bool:
         """Whether a version may be returned to."""
-        return (await self.finding(task, version)).stands
+        return (await self.status(task, version)).is_restorable
 
     def _ask(self, pipeline: Pipeline, task: str, version: str, requests: list[str], late: int) -> None:
         asked = self._keys.asked(task, version)

@@ -40,7 +40,7 @@ class Connection:
         self._there = True
 
     @contextmanager
-    def reached(self) -> Iterator[Redis]:
+    def client(self) -> Iterator[Redis]:
         """The client, for one exchange.
 
         Raises:

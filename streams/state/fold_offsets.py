@@ -49,7 +49,7 @@ class FoldOffsets:
         self._known: dict[str, int] = {}
         self._ours: str | None = None
 
-    def know(self, positions: Mapping[str, int]) -> None:
+    def remember(self, positions: Mapping[str, int]) -> None:
         """So far, at least, everything was folded."""
         for log, at in positions.items():
             self._known[log] = max(at, self._known.get(log, 0))
@@ -60,19 +60,19 @@ class FoldOffsets:
         return dict(self._known)
 
     @staticmethod
-    def lost(folded: OffsetsRead, known: Mapping[str, int]) -> bool:
+    def has_lost(folded: OffsetsRead, known: Mapping[str, int]) -> bool:
         """Whether what Redis says is less than what was known before it was asked.
 
         Before, because others of this process fold on while Redis answers.
         """
         return any(folded.positions.get(log, 0) < at for log, at in known.items())
 
-    def ours(self, folded: OffsetsRead) -> bool:
+    def holds_claim(self, folded: OffsetsRead) -> bool:
         """Whether the claim to read again what was lost is this worker's."""
         return self._ours is not None and folded.rebuilding == self._ours
 
-    async def folded(self) -> OffsetsRead:
-        with self._connection.reached() as redis:
+    async def read(self) -> OffsetsRead:
+        with self._connection.client() as redis:
             return OffsetsRead.of(await redis.hgetall(self._keys.folded))
 
     async def advance(self, positions: Mapping[str, int]) -> None:
@@ -84,27 +84,27 @@ class FoldOffsets:
         arguments: list[str | int] = []
         for log, at in positions.items():
             arguments += [log, self._known.get(log, 0), at]
-        with self._connection.reached():
+        with self._connection.client():
             noted = await self._advance([self._keys.folded], arguments)
         if not noted:
             raise StateUnavailable("Redis has lost what certify had folded")
-        self.know(positions)
+        self.remember(positions)
 
-    async def forget(self) -> None:
+    async def reset(self) -> None:
         """Have everything read again: whoever knew how far it was folded finds that Redis has lost it."""
-        with self._connection.reached() as redis:
+        with self._connection.client() as redis:
             logs = [as_text(name) for name in await redis.hkeys(self._keys.folded)]
             if positions := [log for log in logs if log != _REBUILDING]:
                 await redis.hdel(self._keys.folded, *positions)
 
-    async def begin(self, folded: OffsetsRead) -> bool:
+    async def begin_rebuild(self, folded: OffsetsRead) -> bool:
         """Claim the reading again, in place of whoever had the claim in `folded`; False if it has changed."""
         claim = f"{secrets.token_hex(8)}:0"
         if await self._claimed(folded.rebuilding, claim):
             self._ours = claim
         return self._ours is not None
 
-    async def go_on(self) -> None:
+    async def renew_claim(self) -> None:
         """Show that this worker is alive.
 
         Raises:
@@ -116,7 +116,7 @@ class FoldOffsets:
             raise StateUnavailable("Redis has lost again what certify had begun to fold again")
         self._ours = claim
 
-    async def finish(self, positions: Mapping[str, int]) -> None:
+    async def finish_rebuild(self, positions: Mapping[str, int]) -> None:
         """Note that everything before these is folded again, and give the claim back.
 
         Raises:
@@ -125,9 +125,9 @@ class FoldOffsets:
         if not await self._claimed(self._ours, "", positions):
             raise StateUnavailable("Redis has lost again what certify had just folded again")
         self._ours = None
-        self.know(positions)
+        self.remember(positions)
 
-    def give_up(self) -> None:
+    def abandon_rebuild(self) -> None:
         """The reading again has failed: somebody begins anew once the claim has stood still for a while."""
         self._ours = None
 
@@ -135,5 +135,5 @@ class FoldOffsets:
         self, before: str | None, claim: str, positions: Mapping[str, int] | None = None
     ) -> bool:
         words = [word for mark in (positions or {}).items() for word in mark]
-        with self._connection.reached():
+        with self._connection.client():
             return bool(await self._claim([self._keys.folded], [before or "", claim, *words]))

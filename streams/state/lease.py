@@ -25,13 +25,13 @@ class Leases:
         self._renew = connection.script("lease_renew")
         self._tokens: dict[str, int] = {}
 
-    async def held(self, task: str) -> int | None:
+    async def acquire(self, task: str) -> int | None:
         """The fencing token while the lease is ours, taking or prolonging it; None while it is another's.
 
         Raises:
             StateUnavailable: whose it is can't be told.
         """
-        with self._connection.reached():
+        with self._connection.client():
             lease = self._keys.trainer(task)
             if task in self._tokens and await self._renew([lease], [self._owner, self._milliseconds]):
                 return self._tokens[task]
@@ -45,7 +45,7 @@ class Leases:
 
     async def release(self) -> None:
         """Give all leases back, so that a standby need not wait for their expiry."""
-        with self._connection.reached():
+        with self._connection.client():
             for task in list(self._tokens):
                 await self._renew([self._keys.trainer(task)], [self._owner, 0])
                 del self._tokens[task]

@@ -52,23 +52,23 @@ class RefitQueue:
         self._idle = round(seconds * 1000)
         self._joined = False
 
-    async def ask(self, task: str, since: int, reason: str) -> None:
+    async def request(self, task: str, since: int, reason: str) -> None:
         """Ask for a refit; asking twice does no harm, since one refit answers all requests of its task."""
         fields: dict[Any, Any] = {"task": task, "since": since, "reason": reason}
-        with self._connection.reached() as redis:
+        with self._connection.client() as redis:
             await redis.xadd(self._keys.refits, fields, maxlen=_MOST, approximate=True)
 
-    async def waiting(self, led: Collection[str]) -> list[RefitRequest]:
+    async def pending(self, led: Collection[str]) -> list[RefitRequest]:
         """All requests for the tasks that this trainer leads; others are handed to who leads theirs."""
-        with self._connection.reached() as redis:
+        with self._connection.client() as redis:
             pending = await self._pending(redis)
         return [request for request in pending if request.task in led]
 
-    async def answered(self, requests: Iterable[RefitRequest]) -> None:
+    async def acknowledge(self, requests: Iterable[RefitRequest]) -> None:
         """Their refit has published a version, or found none better than the live one: they are done with."""
         entries = [request.entry for request in requests]
         if entries:
-            with self._connection.reached() as redis:
+            with self._connection.client() as redis:
                 await redis.xack(self._keys.refits, GROUP, *entries)
                 await redis.xdel(self._keys.refits, *entries)
 

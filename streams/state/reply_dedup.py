@@ -38,7 +38,7 @@ class ReplyDedup:
         Raises:
             StateUnavailable: that can't be told.
         """
-        with self._connection.reached() as redis:
+        with self._connection.client() as redis:
             async with redis.pipeline(transaction=False) as pipeline:
                 for place in places:
                     key = self._keys.replied(place.task, place.request, place.question)

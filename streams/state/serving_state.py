@@ -45,7 +45,7 @@ def script_words(
     keys: Keys, task: str, count: int, token: int | None, commands: Sequence[Command]
 ) -> tuple[list[str], list[Word]]:
     """KEYS and ARGV of `change.lua`."""
-    named = [keys.posture(task), keys.fence(task)]
+    named = [keys.serving_state(task), keys.fence(task)]
     words: list[Word] = [count, "" if token is None else token]
     for command in commands:
         if command.key not in named:
@@ -56,7 +56,7 @@ def script_words(
 
 def commands_for(keys: Keys, task: str, before: ServingState, change: ServingChange) -> list[Command]:
     """What makes the change; parts that stay the same are not written."""
-    after = change.posture
+    after = change.serving_state
     parts: dict[str, tuple[dict[str, Word], dict[str, Word]]] = {
         keys.active(task): (_of_active(before.active), _of_active(after.active)),
         keys.candidate(task): (_of_candidate(before.candidate), _of_candidate(after.candidate)),
@@ -84,10 +84,10 @@ def history_entries(keys: Keys, task: str, moves: Sequence[Transition]) -> list[
     ]
 
 
-async def read_posture(redis: Redis, keys: Keys, task: str) -> ServingState:
-    """The posture at one moment."""
+async def read_serving_state(redis: Redis, keys: Keys, task: str) -> ServingState:
+    """The serving state at one moment."""
     async with redis.pipeline(transaction=True) as pipeline:
-        pipeline.mget(keys.posture(task), keys.fence(task))
+        pipeline.mget(keys.serving_state(task), keys.fence(task))
         for key in (keys.active, keys.candidate, keys.breaker, keys.pinned, keys.recency):
             pipeline.hgetall(key(task))
         (count, fence), *hashes = await pipeline.execute()

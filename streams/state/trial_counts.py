@@ -32,7 +32,7 @@ class TrialCounts:
         for one in checked:
             parts[one.partition] += [one.offset, int(one.agreed)]
         n, k = 0, 0
-        with self._connection.reached():
+        with self._connection.client():
             for partition, words in parts.items():
                 n, k = await self._fold([self._keys.trial(task, version)], [partition, *words])
         return Certificate(n, k)

@@ -75,9 +75,9 @@ class RefitOutcome(NamedTuple):
 class RefitRunner:
     """Makes one at a time, until it is stopped."""
 
-    def __init__(self, registry: Registry, announcer: EventPublisher) -> None:
+    def __init__(self, registry: Registry, event_publisher: EventPublisher) -> None:
         self._registry = registry
-        self._announcer = announcer
+        self._event_publisher = event_publisher
         self._refitter = FitProcess()
 
     def stop(self) -> None:
@@ -120,7 +120,7 @@ class RefitRunner:
             threshold(manifest, config),
             max(since.certify, since.teacher, active.since),
             config.target_agreement,
-            await self._registry.blocked(task, active.version),
+            await self._registry.blocked_labels(task, active.version),
         )
         return coverage_regression(summary.coverage(config.aim), live, order.traces)
 
@@ -142,7 +142,7 @@ class RefitRunner:
         task, config = order.task, order.task.config
         traces = await asyncio.to_thread(recent_traces, order.traces, config, order.since)
         newest = max((trace.replied_at for trace in traces), default=0)
-        self._announcer.tell(refit_started_event(task.name, version, len(traces), newest, unix_ms()))
+        self._event_publisher.publish(refit_started_event(task.name, version, len(traces), newest, unix_ms()))
         active = await self._registry.active(task.name)
         request = FitRequest(
             training=await asyncio.to_thread(training_set, traces, config),
@@ -154,7 +154,7 @@ class RefitRunner:
             parent=await self._registry.fetch(task.name, active.version) if active else None,
             teachers=teachers(traces),
             encoder=encoder_of(traces) if needs_encoder(config.embedder) else None,
-            repeats=await self._registry.asked_twice(task.name),
+            repeats=await self._registry.repeat_counts(task.name),
             # What a report would show costs time that a stream waits for.
             options=Options(label_floor=config.label_floor, curve=0.0),
         )

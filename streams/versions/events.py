@@ -44,7 +44,7 @@ _COMMANDS: Mapping[EventKind, str] = MappingProxyType(
 
 def alarm_event(task: str, version: str, evidence: AlarmEvidence, change: ServingChange, at: int) -> Event:
     """A version was stopped by its alarm; says what answers in its place."""
-    counts, recent, serving_state = evidence.counts, evidence.recent, change.posture
+    counts, recent, serving_state = evidence.counts, evidence.recent, change.serving_state
     since = datetime.fromtimestamp(serving_state.certify_from / 1000, UTC).isoformat(timespec="seconds")
     refit = f"a refit is requested, calibrated on traces since {since}"
     restored = next((move.version for move in change.moves if move.after is VersionStage.LIVE), None)
@@ -97,7 +97,7 @@ def version_moves(change: ServingChange) -> tuple[VersionMove, ...]:
 
 def breaker_state(change: ServingChange) -> BreakerState:
     """What the breaker is after a change."""
-    return "open" if change.posture.breaker.open else "closed"
+    return "open" if change.serving_state.breaker.open else "closed"
 
 
 def _transition_details(

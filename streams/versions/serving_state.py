@@ -84,9 +84,9 @@ class ServingState:
 
 @dataclass(frozen=True, slots=True)
 class ServingChange:
-    """A decision: the posture as it is to be, and the moves that lead there."""
+    """A decision: the serving state as it is to be, and the transitions that lead there."""
 
-    posture: ServingState
+    serving_state: ServingState
     moves: tuple[Transition, ...] = ()
 
 

@@ -10,15 +10,15 @@ from streams.versions.transitions import CERTIFY, replace_live
 
 
 def conclude_trial(
-    posture: ServingState, version: str, trial: Certificate, target: float, delta: float, now: int
+    serving_state: ServingState, version: str, trial: Certificate, target: float, delta: float, now: int
 ) -> ServingChange | None:
     """The outcome of a trial; None while it goes on, or a pin holds.
 
     It is judged by an exact binomial test once it has all the answers that it takes: the candidate fails
     where agreement at the target would give so few agreements with a probability below `delta`.
     """
-    candidate = posture.candidate
-    if candidate is None or candidate.version != version or posture.pin is not None:
+    candidate = serving_state.candidate
+    if candidate is None or candidate.version != version or serving_state.pin is not None:
         return None
     if trial.audits < candidate.plan.needs:
         return None
@@ -27,6 +27,6 @@ def conclude_trial(
     if shortfall(trial.agreements, trial.audits, target) < delta:
         after = VersionStage.REFUSED if mode is VersionStage.SHADOW else VersionStage.ROLLED_BACK
         failed = Transition(version, mode, after, now, CERTIFY, f"{told}: below {target:g}")
-        return ServingChange(replace(posture, candidate=None), (failed,))
+        return ServingChange(replace(serving_state, candidate=None), (failed,))
     passed = Transition(version, mode, VersionStage.LIVE, now, CERTIFY, f"{told}: not below {target:g}")
-    return replace_live(posture, passed, VersionStage.RETIRED, candidate.token)
+    return replace_live(serving_state, passed, VersionStage.RETIRED, candidate.token)

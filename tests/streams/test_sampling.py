@@ -20,32 +20,32 @@ def test_a_request_audited_at_one_rate_is_audited_at_every_higher_one(
 ) -> None:
     low, high = sorted([one, other])
     auditor = Sampler(key)
-    assert auditor.draws(request, high) >= auditor.draws(request, low)
-    assert auditor.draws(request, 1.0)
-    assert not auditor.draws(request, 0.0)
-    assert Sampler(key).draws(request, one) == auditor.draws(request, one), "another worker decides alike"
-    assert auditor.draws(request, one) == (auditor.draw(request) < one)
+    assert auditor.selects(request, high) >= auditor.selects(request, low)
+    assert auditor.selects(request, 1.0)
+    assert not auditor.selects(request, 0.0)
+    assert Sampler(key).selects(request, one) == auditor.selects(request, one), "another worker decides alike"
+    assert auditor.selects(request, one) == (auditor.draw(request) < one)
 
 
 def test_each_rate_draws_its_share_in_every_stretch_of_ids() -> None:
     auditor, alpha = Sampler(b"secret"), 1e-6
     for rate, part in itertools.product((0.001, 0.02, 0.3, 0.97), (IDS, IDS[::7], IDS[-5_000:])):
-        drawn = sum(auditor.draws(request, rate) for request in part)
+        drawn = sum(auditor.selects(request, rate) for request in part)
         low, high = binom.ppf([alpha / 2, 1 - alpha / 2], len(part), rate)
         assert low <= drawn <= high, (rate, len(part))
 
 
 def test_another_key_draws_an_independent_sample() -> None:
     ours, theirs = Sampler(b"ours"), Sampler(b"theirs")
-    both = sum(ours.draws(request, 0.3) and theirs.draws(request, 0.3) for request in IDS)
+    both = sum(ours.selects(request, 0.3) and theirs.selects(request, 0.3) for request in IDS)
     low, high = binom.ppf([5e-7, 1 - 5e-7], len(IDS), 0.09)
     assert low <= both <= high
 
 
 def test_what_is_asked_twice_is_drawn_without_regard_to_what_is_audited() -> None:
     auditor = Sampler(b"secret")
-    audited = [request for request in IDS if auditor.draws(request, 0.3)]
-    both = sum(auditor.repeats(request, 0.3) for request in audited)
+    audited = [request for request in IDS if auditor.selects(request, 0.3)]
+    both = sum(auditor.selects_repeat(request, 0.3) for request in audited)
     low, high = binom.ppf([5e-7, 1 - 5e-7], len(audited), 0.3)
     assert low <= both <= high
 

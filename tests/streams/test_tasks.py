@@ -81,7 +81,7 @@ def test_the_dimension_is_the_configured_one_or_the_policy_s() -> None:
 def test_config_and_policies_meet_in_whichever_order_they_come() -> None:
     live, installed = Tasks(), ScriptedPolicy()
     assert live.task("t") == Task("t", Config(), None, None)
-    live.install("t", installed)
+    live.set_policy("t", installed)
     before = live.task("t")
     configure(live, "*", target_agreement=0.9)
     configure(live, "u", paused=True)
@@ -113,59 +113,59 @@ def test_a_policy_answers_for_no_encoder_but_its_own(
     given: dict[str, Any], embedder: ScriptedEmbedder | None, says: str | None
 ) -> None:
     live, installed = Tasks(), ScriptedPolicy(**BOUND | given)
-    live.install("t", installed)
+    live.set_policy("t", installed)
     configure(live, "t", embedder="model2vec:/m", threshold=0.0)
-    live.encode(STATIC, embedder)
+    live.set_encoder(STATIC, embedder)
     assert (live.task("t").policy is installed) is (says is None)
     assert live.task("t").answers_nothing is (says is not None)
-    assert (says or "") in live.unsuited().get("t", "")
+    assert (says or "") in live.unsuitable().get("t", "")
 
 
 def test_a_configured_dimension_that_the_encoder_does_not_have_is_told_before_there_is_a_policy() -> None:
     live = Tasks()
     configure(live, "t", embedder="model2vec:/m", dimension=4)
-    live.encode(STATIC, ScriptedEmbedder())
-    assert live.unsuited() == {"t": "the config says `dimension` 4, and scripted:1 makes 3"}
+    live.set_encoder(STATIC, ScriptedEmbedder())
+    assert live.unsuitable() == {"t": "the config says `dimension` 4, and scripted:1 makes 3"}
 
 
 def test_an_encoder_that_has_failed_takes_its_policies_with_it_until_it_is_back() -> None:
     live, embedder = Tasks(), ScriptedEmbedder()
     configure(live, "*", embedder="text>model2vec:/m")
-    live.install("t", ScriptedPolicy(**BOUND | {"embedder": "text>model2vec:/m"}))
-    live.install("u", ScriptedPolicy())
+    live.set_policy("t", ScriptedPolicy(**BOUND | {"embedder": "text>model2vec:/m"}))
+    live.set_policy("u", ScriptedPolicy())
     configure(live, "u", embedder="text")
-    live.encode(STATIC, embedder)
+    live.set_encoder(STATIC, embedder)
     assert live.task("t").policy is not None
-    live.close(embedder)
+    live.drop_encoder(embedder)
     assert (live.task("t").policy, live.task("u").policy is not None) == (None, True)
-    live.encode(STATIC, ScriptedEmbedder())
+    live.set_encoder(STATIC, ScriptedEmbedder())
     assert live.task("t").policy is not None
 
 
 def test_the_encoders_asked_for_are_those_of_all_tasks_and_a_probe_asks_what_the_teacher_is_asked() -> None:
     live = Tasks()
-    assert live.encodings() == frozenset()
+    assert live.encoder_specs() == frozenset()
     configure(live, "*", embedder="model2vec:/m")
     configure(live, "t", embedder="text+model2vec:/m")
     configure(live, "u", embedder="precomputed")
     told = {"prompt": "One of:\n{labels}", "labels": ["a", "b"]}
     configure(live, "v", embedder="probe:http://h/v1#m", teacher=told)
     prompt = Prompt("One of:\na\nb\n\nMessage: ", "\nLabel:")
-    assert live.encodings() == {STATIC, EncoderSpec("probe:http://h/v1#m", prompt)}
+    assert live.encoder_specs() == {STATIC, EncoderSpec("probe:http://h/v1#m", prompt)}
 
 
 def test_an_automatic_rate_is_high_unless_the_version_that_answers_is_known_to_be_certified() -> None:
     live = Tasks()
     configure(live, "t", audit_rate="auto", audit_low=0.01, audit_high=0.2)
     rates = []
-    live.install("t", ScriptedPolicy(version="v1"))
+    live.set_policy("t", ScriptedPolicy(version="v1"))
     for version in (None, "v2", "v1"):
-        live.certify("t", version)
+        live.set_certified("t", version)
         rates.append(live.task("t").audit_rate)
-    live.install("t", ScriptedPolicy(version="v2"))
+    live.set_policy("t", ScriptedPolicy(version="v2"))
     rates.append(live.task("t").audit_rate)
-    live.certify("t", "v2")
+    live.set_certified("t", "v2")
     rates.append(live.task("t").audit_rate)
-    live.doubt()
+    live.forget_certificates()
     rates.append(live.task("t").audit_rate)
     assert rates == [0.2, 0.2, 0.01, 0.2, 0.01, 0.2]

@@ -13,7 +13,7 @@ from streams.versions.serving_state import PromotionPlan
 from tests.system.deployment import Deployment, wait_until
 from tests.system.gold import GoldTeacher
 from tests.system.topics import Inbox, decoded
-from tests.system.versions import add, connected, live, posture, states_of
+from tests.system.versions import add, connected, live, serving_state, states_of
 from tests.system.wishes import LABELS, TASK, VERSION, answers, publish, wishes
 
 SHADOW, CANARY = PromotionPlan(VersionStage.SHADOW, 0.0, 50), PromotionPlan(VersionStage.CANARY, 0.5, 100)
@@ -84,13 +84,13 @@ def test_after_an_alarm_all_is_deferred_until_a_refit_on_recent_traces_answers_a
         worker.wait_until_it_says("is served by v1")
         assert by(sent.send(before[300:]), "v1")
         drifted = iter(after)
-        sent.send_until(lambda _: posture(deployment).breaker.open, drifted)
+        sent.send_until(lambda _: serving_state(deployment).breaker.open, drifted)
         worker.wait_until_it_says("the breaker of task wishes is open")
         assert not by(sent.send([next(drifted) for _ in range(BATCH)]), "v1")
         labels = sent.send_until(lambda labels: len(by(labels, "v2")) > BATCH / 2, drifted)
         assert sum(now[label.id] == label.label for label in by(labels, "v2")) >= 0.9 * len(by(labels, "v2"))
         assert_deferred_and_sampled(deferrals.wait_for(500 + BATCH))
-    assert not posture(deployment).breaker.stops("v2")
+    assert not serving_state(deployment).breaker.stops("v2")
     assert states_of(deployment) == {"v1": VersionStage.ROLLED_BACK, "v2": VersionStage.LIVE}
     (alarm,) = told(deployment, EventKind.ALARM)
     assert (
@@ -120,7 +120,7 @@ def test_the_version_before_is_restored_while_its_own_certificate_stands(deploym
         wait_until(lambda: worker.told().count("is served by v1") == 2, 30, "v1 to serve again")
         assert len(by(sent.send(requests[200:300]), VERSION)) > 50
     assert states_of(deployment) == {"v1": VersionStage.LIVE, "v2": VersionStage.ROLLED_BACK}
-    assert not posture(deployment).breaker.open
+    assert not serving_state(deployment).breaker.open
     (alarm,) = told(deployment, EventKind.ALARM)
     assert "v1, which is still certified, is restored" in alarm.message
     deployment.stop()
@@ -128,7 +128,7 @@ def test_the_version_before_is_restored_while_its_own_certificate_stands(deploym
 
 def stands(deployment: Deployment, version: str) -> bool:
     return connected(
-        deployment, lambda connection: AuditStore(connection, deployment.keys).stands(TASK, version)
+        deployment, lambda connection: AuditStore(connection, deployment.keys).is_restorable(TASK, version)
     )
 
 

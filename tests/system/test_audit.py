@@ -117,7 +117,7 @@ def finding(deployment: Deployment) -> CertificateStatus:
     async def read() -> CertificateStatus:
         connection = Connection(deployment.redis)
         try:
-            return await AuditStore(connection, deployment.keys).finding(TASK, VERSION)
+            return await AuditStore(connection, deployment.keys).status(TASK, VERSION)
         finally:
             await connection.aclose()
 

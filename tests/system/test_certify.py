@@ -195,7 +195,7 @@ def _not_in_part(found: CertificateStatus, audits: int) -> bool:
 async def _finding(deployment: Deployment) -> CertificateStatus:
     connection = Connection(deployment.redis)
     try:
-        return await AuditStore(connection, deployment.keys).finding(TASK, VERSION)
+        return await AuditStore(connection, deployment.keys).status(TASK, VERSION)
     finally:
         await connection.aclose()
 

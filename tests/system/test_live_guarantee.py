@@ -12,7 +12,7 @@ from streams.state.audits import AuditStore
 from tests.system.deployment import Deployment, wait_until
 from tests.system.gold import GoldTeacher
 from tests.system.topics import Inbox, decoded
-from tests.system.versions import asked, connected, posture
+from tests.system.versions import asked, connected, serving_state
 from tests.system.wishes import LABELS, TASK, VERSION, answers, publish, wishes
 
 LOW, HIGH = 0.25, 1.0
@@ -88,7 +88,7 @@ def test_a_label_that_the_teacher_gives_no_more_is_answered_no_more_and_the_othe
             wait_until(partial(_has_audits, deployment, enough), 60, f"{enough} audits")
             if any(one.reason is Reason.BLOCKED_LABEL for one in labels.collect()):
                 break
-        blocked = asked(deployment, lambda registry: registry.blocked(TASK, VERSION))
+        blocked = asked(deployment, lambda registry: registry.blocked_labels(TASK, VERSION))
         assert blocked == {GONE}
         deployment.send(later)
         ids = {one.id for one in later}
@@ -97,12 +97,12 @@ def test_a_label_that_the_teacher_gives_no_more_is_answered_no_more_and_the_othe
     deferred = {one.reason for one in found if meant_by[one.id] == GONE}
     assert deferred == {Reason.BLOCKED_LABEL}
     assert {one.label for one in found if one.source == "surrogate"} == set(LABELS) - {GONE}
-    assert not posture(deployment).breaker.open, "one label explains it"
+    assert not serving_state(deployment).breaker.open, "one label explains it"
     deployment.stop()
 
 
 def finding(deployment: Deployment) -> CertificateStatus:
-    return connected(deployment, lambda one: AuditStore(one, deployment.keys).finding(TASK, VERSION))
+    return connected(deployment, lambda one: AuditStore(one, deployment.keys).status(TASK, VERSION))
 
 
 def audited(labels: Sequence[Label], ids: Collection[str]) -> float:

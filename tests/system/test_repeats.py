@@ -57,5 +57,5 @@ def test_a_teacher_that_contradicts_itself_is_told_of_and_every_request_still_ha
 
 
 def twice(deployment: Deployment) -> tuple[int, int]:
-    found = asked(deployment, lambda registry: registry.asked_twice(TASK))
+    found = asked(deployment, lambda registry: registry.repeat_counts(TASK))
     return found.asked, found.same

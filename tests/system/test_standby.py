@@ -65,7 +65,7 @@ def ask_for_refit(deployment: Deployment) -> None:
 
     async def ask(connection: Connection) -> None:
         refits = RefitQueue(connection, deployment.keys, "certify", 60.0)
-        await refits.ask(TASK, unix_ms(), "alarm")
+        await refits.request(TASK, unix_ms(), "alarm")
 
     connected(deployment, ask)
 

@@ -52,6 +52,6 @@ def counted(deployment: Deployment) -> dict[str, int]:
 
     async def count(connection: Connection) -> dict[str, int]:
         audits = AuditStore(connection, deployment.keys)
-        return {version: (await audits.finding(TASK, version)).audits for version in ("v1", "v2")}
+        return {version: (await audits.status(TASK, version)).audits for version in ("v1", "v2")}
 
     return connected(deployment, count)

@@ -63,13 +63,13 @@ def stop(deployment: Deployment, version: str) -> None:
     )
 
 
-def posture(deployment: Deployment) -> ServingState:
-    return asked(deployment, lambda registry: registry.posture(TASK))
+def serving_state(deployment: Deployment) -> ServingState:
+    return asked(deployment, lambda registry: registry.serving_state(TASK))
 
 
 def live(deployment: Deployment) -> str | None:
     """The version that is live."""
-    active = posture(deployment).active
+    active = serving_state(deployment).active
     return active.version if active else None
 
 

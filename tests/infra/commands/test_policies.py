@@ -38,8 +38,8 @@ class Room:
             lambda registry: registry.publish(TASK, f"v{number}", number, 0, made, 1000 + number, plan)
         )
 
-    def posture(self) -> ServingState:
-        return self.asked(lambda registry: registry.posture(TASK))
+    def serving_state(self) -> ServingState:
+        return self.asked(lambda registry: registry.serving_state(TASK))
 
     def asked(self, question: Callable[[Registry], Awaitable[Answer]]) -> Answer:
         async def ask() -> Answer:
@@ -76,9 +76,9 @@ def test_rollback_and_close_breaker(room: Room) -> None:
     for number in (1, 2, 3):
         room.publish(number)
     assert room.run("policies", "rollback", TASK, "--reason", "v3 is odd").status == 0
-    posture = room.posture()
-    assert posture.active is not None
-    assert posture.active.version == "v2"
+    serving_state = room.serving_state()
+    assert serving_state.active is not None
+    assert serving_state.active.version == "v2"
     assert room.states() == {"v1": "retired", "v2": "live", "v3": "rolled_back"}
     for version, why in (
         ("v1", "files of v1 are gone"),
@@ -94,7 +94,7 @@ def test_rollback_and_close_breaker(room: Room) -> None:
     )
     assert "breaker open: alarm" in room.run("status").out
     assert room.run("policies", "close-breaker", TASK, "--reason", "the teacher was wrong").status == 0
-    assert not room.posture().breaker.stops("v2")
+    assert not room.serving_state().breaker.stops("v2")
     assert room.run("policies", "close-breaker", TASK).status == 1
     assert [(event.kind, event.task) for event in room.events()] == [
         (EventKind.ROLLBACK, TASK),

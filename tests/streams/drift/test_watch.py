@@ -28,10 +28,10 @@ class Told:
         self.asked: list[tuple[str, int, str]] = []
         self._away = away
 
-    def tell(self, event: Event) -> None:
+    def publish(self, event: Event) -> None:
         self.events.append(event)
 
-    async def ask(self, task: str, since: int, reason: str) -> None:
+    async def request(self, task: str, since: int, reason: str) -> None:
         if self._away:
             raise StateUnavailable("Redis is away")
         self.asked.append((task, since, reason))
@@ -43,7 +43,7 @@ def policy(version: str = "v1") -> ScriptedPolicy:
 
 def live(*, on_drift: bool = True, audit_rate: float = 0.02) -> Tasks:
     found = Tasks()
-    found.install("t", policy())
+    found.set_policy("t", policy())
     found.configure("t", {"refit": {"on_drift": on_drift}, "audit_rate": audit_rate})
     return found
 
@@ -91,7 +91,7 @@ def test_drift_is_told_once_for_a_version_and_asks_for_a_refit_on_traces_from_th
 def test_a_new_version_is_told_of_anew() -> None:
     told, found = Told(), live()
     watched(told, found, STRANGE)
-    found.install("t", policy("v2"))
+    found.set_policy("t", policy("v2"))
     watched(told, found, STRANGE)
     assert [event.details["version"] for event in told.events] == ["v1", "v2"]
 
@@ -111,7 +111,7 @@ def test_it_is_told_also_where_no_refit_is_wanted_or_would_be_certified_or_can_b
 
 def test_a_window_counts_what_the_live_version_scored_and_waits_when_it_is_full() -> None:
     traffic, found = ScoreWindows(), live()
-    found.try_out("t", CandidatePolicy(policy("v2"), 0.5))
+    found.set_candidate("t", CandidatePolicy(policy("v2"), 0.5))
     task = found.task("t")
     traffic.count(task, judged(task, ["yes 0.9 0.1", "no 0.3 0.9"], [True, False]), 5)
     assert traffic.full() == {}
@@ -128,7 +128,7 @@ def test_a_window_ends_with_its_policy_also_where_the_next_has_the_same_name() -
     traffic, found = ScoreWindows(), live()
     traffic.count(found.task("t"), judged(found.task("t"), FAMILIAR), 5)
     fewer_bins = Reference((0.5,), ScoreHistograms((500, 500), 10, (500, 500)))
-    found.install("t", ScriptedPolicy(reference=fewer_bins))
+    found.set_policy("t", ScriptedPolicy(reference=fewer_bins))
     routed(traffic, found.task("t"), FAMILIAR, 10)
     (window,) = traffic.full().values()
     assert (window.since, window.counts.rows, len(window.counts.scores)) == (10, WINDOW, 2)
@@ -136,7 +136,7 @@ def test_a_window_ends_with_its_policy_also_where_the_next_has_the_same_name() -
 
 def test_a_policy_that_keeps_no_reference_is_not_watched() -> None:
     traffic, found = ScoreWindows(), Tasks()
-    found.install("t", ScriptedPolicy())
+    found.set_policy("t", ScriptedPolicy())
     routed(traffic, found.task("t"), STRANGE)
     assert traffic.full() == {}
 

@@ -74,7 +74,7 @@ class Told(EventPublisher):
     def __init__(self) -> None:
         self.events: list[Event] = []
 
-    def tell(self, event: Event) -> None:
+    def publish(self, event: Event) -> None:
         self.events.append(event)
 
 
@@ -106,8 +106,8 @@ class Deployment:
         """One that has just started."""
         marks = FoldOffsets(self.connection, self.keys)
         for topic in (self.traces, self.deferrals):
-            await topic.recognise()
-            marks.know(await topic.committed())
+            await topic.check_identity()
+            marks.remember(await topic.committed())
         return AuditCertifier(
             self.live,
             TOPICS,
@@ -132,8 +132,8 @@ class Deployment:
     def configure(self, **fields: Any) -> None:
         self.live.configure("t", parse_override(msgspec.json.encode(fields)))
 
-    async def finding(self, version: str = "v1") -> CertificateStatus:
-        return await AuditStore(self.connection, self.keys).finding("t", version)
+    async def status(self, version: str = "v1") -> CertificateStatus:
+        return await AuditStore(self.connection, self.keys).status("t", version)
 
     def events(self) -> list[str]:
         """Kinds of the events since the last call."""

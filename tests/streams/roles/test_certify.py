@@ -19,7 +19,7 @@ async def test_only_sampled_audits_of_an_answer_count(deployment: Deployment) ->
         guess = Guess("yes", 0.9, 0.1, f"v{number}") if answered else None
         one = deployment.traces.add(trace(f"r{number}", audit=audited, sampled=sampled, guess=guess))
         assert await certify.certified([one]) == []
-        assert (await deployment.finding(f"v{number}")).audits == int(all(given))
+        assert (await deployment.status(f"v{number}")).audits == int(all(given))
 
 
 async def test_a_trace_that_can_not_be_read_is_a_dead_letter_and_the_others_count(
@@ -29,7 +29,7 @@ async def test_a_trace_that_can_not_be_read_is_a_dead_letter_and_the_others_coun
     batch = [deployment.traces.add(b"{}"), deployment.traces.add(audit("r1"))]
     assert len(reasons(await certify.certified(batch))) == 1
     await certify.asked([deployment.deferrals.add(b"{}"), deployment.deferrals.add(asked("r2"))])
-    finding = await deployment.finding()
+    finding = await deployment.status()
     assert (finding.audits, finding.pending) == (1, 1)
 
 
@@ -40,7 +40,7 @@ async def test_a_label_that_its_audits_refute_is_blocked_and_told_once(deploymen
         await certify.certified([deployment.traces.add(one) for one in given])
     assert await deployment.connection.redis.smembers(deployment.keys.blocked("t", "v1")) == {b"no"}
     assert deployment.events().count("label_blocked") == 1
-    assert (await deployment.finding()).labels == {"yes": Certificate(41, 41), "no": Certificate(20, 10)}
+    assert (await deployment.status()).labels == {"yes": Certificate(41, 41), "no": Certificate(20, 10)}
 
 
 async def test_a_label_of_a_version_that_answers_no_more_is_blocked_without_a_word(
@@ -53,26 +53,26 @@ async def test_a_label_of_a_version_that_answers_no_more_is_blocked_without_a_wo
     for version, told in (("v1", 0), ("v2", 1)):
         given = audits(20, version, range(20), label="no", version=version)
         await certify.certified([deployment.traces.add(one) for one in given])
-        assert await deployment.registry.blocked("t", version) == {"no"}
+        assert await deployment.registry.blocked_labels("t", version) == {"no"}
         assert deployment.events().count("label_blocked") == told
 
 
 async def test_the_claim_follows_the_config_and_the_bound_does_not(deployment: Deployment) -> None:
     certify = await deployment.certifier()
     await certify.certified([deployment.traces.add(one) for one in audits(400)])
-    first = await deployment.finding()
+    first = await deployment.status()
     assert first.certified
     assert first.bound > 0.98
     for target, certified, told in ((0.999, False, ["certificate_lost"]), (0.9, True, ["certified"])):
         deployment.events()
         deployment.configure(audit_rate=1.0, target_agreement=target)
         await certify.look()
-        finding = await deployment.finding()
+        finding = await deployment.status()
         assert (finding.certified, finding.bound, finding.audits) == (certified, first.bound, 400)
         assert deployment.events() == told
     deployment.configure(audit_rate=1.0, target_agreement=0.9, delta=1e-12)
     await certify.look()
-    stricter = await deployment.finding()
+    stricter = await deployment.status()
     assert stricter.audits == 400
     assert 0.9 < stricter.bound < first.bound, "less chance of error proves less, from the same counts"
 
@@ -85,7 +85,7 @@ async def test_a_claim_that_was_lost_is_made_again_only_with_some_room(deploymen
         for number in itertools.count():
             one = audit(f"{certified}{agreed}{number}", agreed=agreed)
             await certify.certified([deployment.traces.add(one)])
-            finding = await deployment.finding()
+            finding = await deployment.status()
             if finding.certified is certified:
                 return Certificate(finding.audits, finding.agreements)
         raise AssertionError
@@ -118,9 +118,9 @@ async def test_an_alarm_is_answered_before_anything_is_committed_and_until_then_
     task, version, evidence = deployment.alarms[-1]
     assert (task, version, evidence.target, evidence.counts) == ("t", "v1", 0.95, Certificate(90, 70))
     assert evidence.labels["yes"].agreements < 0.7 * evidence.labels["yes"].audits, "since the fall"
-    finding = await deployment.finding()
+    finding = await deployment.status()
     assert finding.alarms >= 1
-    assert not finding.stands
+    assert not finding.is_restorable
 
 
 async def test_an_alarm_that_was_answered_by_blocking_a_label_does_not_speak_against_the_version(
@@ -130,19 +130,19 @@ async def test_an_alarm_that_was_answered_by_blocking_a_label_does_not_speak_aga
     deployment.answers = [True]
     fall = [*audits(300, "good"), *audits(12, "bad", range(12), label="no"), *audits(600, "later")]
     await certify.certified([deployment.traces.add(one) for one in fall])
-    finding = await deployment.finding()
-    assert (finding.alarms, finding.certified, finding.stands) == (0, True, True)
+    finding = await deployment.status()
+    assert (finding.alarms, finding.certified, finding.is_restorable) == (0, True, True)
 
 
 async def test_audits_above_the_lowest_rate_inform_the_alarm_alone(deployment: Deployment) -> None:
     deployment.configure(audit_rate="auto", audit_low=0.25, audit_high=1.0)
     certify = await deployment.certifier()
     await certify.certified([deployment.traces.add(one) for one in audits(400)])
-    finding = await deployment.finding()
+    finding = await deployment.status()
     assert 60 < finding.audits < 140
     low = [audit(f"late{number}", inclusion=0.1) for number in range(400)]
     await certify.certified([deployment.traces.add(one) for one in low])
-    lower = await deployment.finding()
+    lower = await deployment.status()
     assert lower.audits < 80, "a rate below what was allowed begins a new certificate"
     assert lower.bound < finding.bound
 
@@ -156,7 +156,7 @@ async def test_a_request_that_a_client_repeats_counts_once_for_each_version_that
     for batch in (same[:5], same[5:], [other, other], [audit("s")]):
         await certify.certified([deployment.traces.add(one) for one in batch])
     await certify.asked([deployment.deferrals.add(asked("r")) for _ in range(3)])
-    findings = [await deployment.finding(version) for version in ("v1", "v2")]
+    findings = [await deployment.status(version) for version in ("v1", "v2")]
     counts = [(found.audits, found.agreements, found.pending) for found in findings]
     assert counts == [(2, 2, 0), (1, 1, 0)]
     assert deployment.alarms == [], "the alarm, too, takes each once"
@@ -164,7 +164,7 @@ async def test_a_request_that_a_client_repeats_counts_once_for_each_version_that
     again = await deployment.certifier()
     await deployment.restore({})
     await again.look()
-    assert (await deployment.finding()).audits == 2, "also when all is read again"
+    assert (await deployment.status()).audits == 2, "also when all is read again"
 
 
 async def test_which_of_deferral_and_trace_is_read_first_does_not_matter(deployment: Deployment) -> None:
@@ -173,7 +173,7 @@ async def test_which_of_deferral_and_trace_is_read_first_does_not_matter(deploym
     again = deployment.deferrals.add(asked("r1"))
     await certify.certified([reply])
     await certify.asked([question, again])
-    finding = await deployment.finding()
+    finding = await deployment.status()
     assert (finding.audits, finding.pending) == (1, 0)
 
 
@@ -183,5 +183,5 @@ async def test_versions_that_answer_side_by_side_are_charged_with_their_own_answ
     certify = await deployment.certifier()
     both = [audit(f"r{number}", version=f"v{number % 2}", agreed=number % 4 != 0) for number in range(80)]
     await certify.certified([deployment.traces.add(one, number % 2) for number, one in enumerate(both)])
-    found = [await deployment.finding(version) for version in ("v0", "v1")]
+    found = [await deployment.status(version) for version in ("v0", "v1")]
     assert [(finding.audits, finding.agreements) for finding in found] == [(40, 20), (40, 40)]

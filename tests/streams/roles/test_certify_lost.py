@@ -24,18 +24,18 @@ async def test_topics_that_get_an_identity_are_the_same_and_topics_of_another_on
     named = await deployment.certifier()
     await named.certified(batch)
     await named.asked([asked_for])
-    finding = await deployment.finding()
+    finding = await deployment.status()
     assert (finding.audits, finding.pending) == (100, 1), "the same messages, under a name by now"
     old = deployment.traces
     deployment.renamed("b")
     other = await deployment.certifier()
     await other.certified(batch[:60])
-    finding = await deployment.finding()
+    finding = await deployment.status()
     assert (finding.audits, finding.pending) == (60, 0), "what the topic holds now, and nothing besides"
     old.identity = "b"
     with pytest.raises(StateUnavailable):
         await named.certified(batch)
-    assert (await deployment.finding()).audits == 60, "whoever still reads the old topic changes nothing"
+    assert (await deployment.status()).audits == 60, "whoever still reads the old topic changes nothing"
 
 
 async def test_where_one_topic_is_made_again_the_other_one_is_read_again_and_the_teacher_is_known(
@@ -59,7 +59,7 @@ async def test_where_one_topic_is_made_again_the_other_one_is_read_again_and_the
         with contextlib.suppress(StateUnavailable):
             await after.look()
     await after.look()
-    finding = await deployment.finding()
+    finding = await deployment.status()
     assert (finding.audits, finding.pending, finding.complete) == (10, 0, True)
     registry = Registry(deployment.connection, deployment.keys, 5)
     assert await registry.teacher_since("t") == 900_000
@@ -76,7 +76,7 @@ async def test_redis_that_is_emptied_is_noticed_and_what_it_held_is_read_again(
     for batch in batches:
         await certify.certified(batch)
     await certify.asked([deployment.deferrals.add(asked(name)) for name in ("p0-7", "lost")])
-    before = await deployment.finding()
+    before = await deployment.status()
     assert before.certified
     await deployment.restore({})
     with pytest.raises(StateUnavailable):
@@ -84,11 +84,11 @@ async def test_redis_that_is_emptied_is_noticed_and_what_it_held_is_read_again(
     seen: list[bool] = []
 
     async def look() -> None:
-        seen.append((await deployment.finding()).certified)
+        seen.append((await deployment.status()).certified)
 
     deployment.traces.between.append(look)
     await certify.look()
-    after = await deployment.finding()
+    after = await deployment.status()
     assert len(seen) > 50
     assert not any(seen), "nothing is claimed from a part"
     assert (after.audits, after.agreements, after.pending, after.certified) == (201, 199, 1, True)
@@ -114,7 +114,7 @@ async def test_redis_that_is_emptied_while_it_is_made_whole_is_made_whole_again(
         for one in (certify, other):
             with contextlib.suppress(StateUnavailable):
                 await one.look()
-    finding = await deployment.finding()
+    finding = await deployment.status()
     assert left[0] < 0
     assert (finding.audits, finding.pending, finding.complete) == (60, 1, True)
 
@@ -133,11 +133,11 @@ async def test_a_worker_that_dies_while_it_reads_again_is_replaced_once_it_stand
     successor = await deployment.certifier()
     for _ in range(2):
         await successor.look()
-        half_way = await deployment.finding()
+        half_way = await deployment.status()
         assert (half_way.complete, half_way.audits < 60) == (False, True)
         deployment.now += 5_500
     await successor.look()
-    finding = await deployment.finding()
+    finding = await deployment.status()
     assert (finding.complete, finding.audits) == (True, 60)
 
 
@@ -160,7 +160,7 @@ async def test_redis_that_is_set_back_is_brought_forward_and_nothing_counts_twic
         await certify.certified(third)
     await certify.look()
     await certify.certified(third)
-    finding = await deployment.finding()
+    finding = await deployment.status()
     assert (finding.audits, finding.pending, finding.complete) == (150, 1, True)
 
 
@@ -168,17 +168,17 @@ async def test_what_is_folded_while_redis_answers_is_not_taken_for_lost(
     deployment: Deployment, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     certify = await deployment.certifier()
-    asked_redis = FoldOffsets.folded
+    asked_redis = FoldOffsets.read
 
     async def overtaken(marks: FoldOffsets) -> OffsetsRead:
         answer = await asked_redis(marks)
         await certify.certified([deployment.traces.add(audit("meanwhile"))])
         return answer
 
-    monkeypatch.setattr(FoldOffsets, "folded", overtaken)
+    monkeypatch.setattr(FoldOffsets, "read", overtaken)
     await certify.look()
     assert "lost" not in caplog.text
-    assert (await deployment.finding()).audits == 1
+    assert (await deployment.status()).audits == 1
 
 
 async def test_a_certifier_that_was_killed_anywhere_counts_what_it_is_given_again_once(
@@ -188,7 +188,7 @@ async def test_a_certifier_that_was_killed_anywhere_counts_what_it_is_given_agai
     for size in (10, 20, 30):
         await (await deployment.certifier()).certified(batch[:size])
         await (await deployment.certifier()).certified(batch[:size])
-    finding = await deployment.finding()
+    finding = await deployment.status()
     assert (finding.audits, finding.agreements) == (30, 29)
 
 

@@ -15,20 +15,20 @@ async def test_another_teacher_makes_another_certificate_with_a_budget_of_its_ow
 ) -> None:
     certify = await deployment.certifier()
     await certify.certified([deployment.traces.add(one) for one in audits(300)])
-    before = await deployment.finding()
+    before = await deployment.status()
     deployment.events()
     other = Teacher("model", "another prompt")
     await certify.certified(
         [deployment.traces.add(one) for one in audits(300, "s", teacher=other, replied_at=900_000)]
     )
-    after = await deployment.finding()
+    after = await deployment.status()
     assert (before.audits, after.audits) == (300, 300)
     assert 0.0 < after.bound < before.bound, "the second certificate spends a smaller share of delta"
     assert sorted(deployment.events()) == ["certified", "teacher_changed"]
     shown = await deployment.connection.redis.hgetall(deployment.keys.teacher("t"))
     assert shown == {b"model": b"model", b"prompt": b"another prompt", b"since": b"900000"}
     await certify.certified([deployment.traces.add(audit("late", replied_at=800_000))])
-    assert (await deployment.finding()).audits == 300, "an older reply of the first is no change back"
+    assert (await deployment.status()).audits == 300, "an older reply of the first is no change back"
     assert deployment.events() == []
 
 
@@ -48,8 +48,8 @@ async def test_second_answers_count_for_the_teacher_alone_and_once_and_a_ceiling
     await certify.look()
     assert deployment.events() == ["teacher_unsteady"], "once, however often it is read and looked at"
     registry = Registry(deployment.connection, deployment.keys, 5)
-    assert await registry.asked_twice("t") == RepeatCounts(200, 150)
-    assert (await deployment.finding()).audits == 0
+    assert await registry.repeat_counts("t") == RepeatCounts(200, 150)
+    assert (await deployment.status()).audits == 0
     deployment.configure(audit_rate=1.0, target_agreement=0.5)
     await certify.look()
     assert deployment.events() == [], "half of the answers can be foretold"
@@ -59,7 +59,7 @@ async def test_second_answers_count_for_the_teacher_alone_and_once_and_a_ceiling
         trace("t", teacher=other, first=Answer("no", TEACHER)),
     ]
     await certify.certified([deployment.traces.add(one) for one in news])
-    assert await registry.asked_twice("t") == RepeatCounts(0, 0), "nothing is known of another teacher"
+    assert await registry.repeat_counts("t") == RepeatCounts(0, 0), "nothing is known of another teacher"
 
 
 async def test_a_steady_teacher_has_no_ceiling_worth_telling(deployment: Deployment) -> None:
@@ -74,19 +74,19 @@ async def test_overdue_audits_count_as_disagreements_until_their_replies_come(de
     certify = await deployment.certifier()
     await certify.certified([deployment.traces.add(one) for one in audits(300)])
     await certify.asked([deployment.deferrals.add(asked(f"s{number}")) for number in range(9)])
-    fresh = await deployment.finding()
+    fresh = await deployment.status()
     deployment.now += 61_000
     await certify.look()
-    silent = await deployment.finding()
+    silent = await deployment.status()
     assert (fresh.pending, fresh.overdue, fresh.certified) == (9, 0, True)
     assert (silent.pending, silent.overdue, silent.certified) == (9, 9, False)
     assert silent.bound < fresh.bound
     replies = [audit(f"s{number}") for number in (4, 1, 1, 0, 2)]
     await certify.certified([deployment.traces.add(one) for one in replies])
-    late = await deployment.finding()
+    late = await deployment.status()
     assert (late.audits, late.pending, late.overdue) == (304, 5, 5), "one came twice"
     await certify.certified([deployment.traces.add(audit(f"s{number}")) for number in (3, 5, 6, 7, 8)])
-    settled = await deployment.finding()
+    settled = await deployment.status()
     assert (settled.pending, settled.overdue, settled.certified) == (0, 0, True)
     assert deployment.events() == ["certified", "certificate_lost", "certified"]
 
@@ -110,8 +110,8 @@ async def test_no_clock_but_certify_s_makes_an_audit_overdue(deployment: Deploym
     future = audit("r1", requested_at=90 * year, replied_at=90 * year)
     await certify.certified([deployment.traces.add(future), deployment.traces.add(audit("r2"))])
     await certify.look()
-    finding = await deployment.finding()
+    finding = await deployment.status()
     assert (finding.audits, finding.pending, finding.overdue) == (2, 3, 0)
     deployment.now -= year
     await certify.look()
-    assert (await deployment.finding()).overdue == 0
+    assert (await deployment.status()).overdue == 0

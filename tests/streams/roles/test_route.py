@@ -30,7 +30,7 @@ def router(policy: ScriptedPolicy | None = None, **config: Any) -> RouteRole:
     """For task `t`; nothing is audited unless the config says so."""
     live = Tasks()
     if policy is not None:
-        live.install("t", policy)
+        live.set_policy("t", policy)
     live.configure("t", parse_override(json.dumps({"audit_rate": 0.0} | config).encode()))
     return RouteRole(live, TOPICS, Sampler(b"key"))
 
@@ -158,7 +158,7 @@ def test_the_sample_does_not_depend_on_what_the_surrogate_makes_of_a_request() -
 
 def test_a_new_target_takes_effect_with_the_next_batch_and_without_a_refit() -> None:
     live = Tasks()
-    live.install("t", ScriptedPolicy())
+    live.set_policy("t", ScriptedPolicy())
     under_test = RouteRole(live, TOPICS, Sampler(b"key"))
     assert reason(under_test, "yes 0.6 0.1") == Reason.LOW_SCORE
     live.configure("t", {"target_agreement": 0.9})

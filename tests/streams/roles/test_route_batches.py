@@ -37,11 +37,11 @@ VECTORS = {"embedder": "precomputed"}
 def live(vectors: Artifact | Policy | None = None, **vector_config: Any) -> Tasks:
     """Task `text` has a scripted policy, `vector` a real one, `paused` and any other answer nothing."""
     found = Tasks()
-    found.install("text", ScriptedPolicy())
+    found.set_policy("text", ScriptedPolicy())
     if isinstance(vectors, Artifact):
         vectors = Policy.open(vectors.manifest, vectors.graph)
     if vectors is not None:
-        found.install("vector", vectors)
+        found.set_policy("vector", vectors)
     found.configure("paused", {"paused": True})
     found.configure("vector", parse_override(json.dumps(VECTORS | vector_config).encode()))
     found.configure("*", {"audit_rate": 0.5})

@@ -43,12 +43,12 @@ class Room:
         self.live = Tasks()
         self.live.configure("*", parse_override(msgspec.json.encode({"audit_rate": audit_rate})))
         self.live.configure("t", parse_override(msgspec.json.encode({"embedder": spec})))
-        self.live.install("text", ScriptedPolicy())
+        self.live.set_policy("text", ScriptedPolicy())
         if policy:
             given: dict[str, Any] = {"embedder": spec, "dimension": 3, "encoder": "scripted:1"}
-            self.live.install("t", ScriptedPolicy(**given))
+            self.live.set_policy("t", ScriptedPolicy(**given))
         if embedder is not None:
-            self.live.encode(EncoderSpec(SPEC), embedder)
+            self.live.set_encoder(EncoderSpec(SPEC), embedder)
         self._router = RouteRole(self.live, TOPICS, Sampler(b"key"))
 
     async def sent(self, *texts: str | None, task: str = "t") -> list[Outgoing]:

@@ -35,7 +35,7 @@ class Told(EventPublisher):
     def __init__(self) -> None:
         self.events: asyncio.Queue[Event] = asyncio.Queue()
 
-    def tell(self, event: Event) -> None:
+    def publish(self, event: Event) -> None:
         self.events.put_nowait(event)
 
     async def next(self) -> Event:
@@ -50,8 +50,8 @@ class Watched(Registry):
         super().__init__(*given)
         self._looked = asyncio.Event()
 
-    async def posture(self, task: str) -> ServingState:
-        found = await super().posture(task)
+    async def serving_state(self, task: str) -> ServingState:
+        found = await super().serving_state(task)
         self._looked.set()
         return found
 
@@ -175,7 +175,7 @@ async def test_a_refit_that_would_answer_less_than_a_version_that_does_well_is_r
     threshold = Policy.open(found.manifest, found.graph).manifest.threshold(0.9)
     later = active.since + 1_000
     leader.learn(half_unlearnable(500, threshold, later))
-    await room.refits.ask("t", later, "drift")
+    await room.refits.request("t", later, "drift")
     assert (await told.next()).kind is EventKind.REFIT
     refused = await told.next()
     assert refused.kind is EventKind.REFUSED
@@ -203,14 +203,14 @@ async def test_a_version_goes_on_trial_where_the_config_says_so_and_what_is_refu
     room.configure(embedder="precomputed", promotion="shadow:50")
     trainer, told = await room.trainer(vectors(300))
     assert [(await told.next()).kind for _ in range(2)] == [EventKind.REFIT, EventKind.TRIAL]
-    posture = await room.registry.posture("t")
-    assert posture.active is None
-    assert posture.candidate is not None
-    assert (posture.candidate.version, posture.candidate.plan.needs) == ("v1", 50)
+    serving_state = await room.registry.serving_state("t")
+    assert serving_state.active is None
+    assert serving_state.candidate is not None
+    assert (serving_state.candidate.version, serving_state.candidate.plan.needs) == ("v1", 50)
     room.configure(embedder="precomputed", target_agreement=0.999)
     given = {"embedder": "precomputed", "features": b"\0\0\x80?" * 4, "replied_at": 2**45}
     trainer.learn([message(trace(f"new{number}", "yes", **given)) for number in range(250)])
-    await room.refits.ask("t", 2**45, "alarm")
+    await room.refits.request("t", 2**45, "alarm")
     begin, refusal = await told.next(), await told.next()
     assert (begin.details["traces"], refusal.kind) == (550, EventKind.REFUSED)
     history = await room.registry.history("t")
@@ -218,7 +218,7 @@ async def test_a_version_goes_on_trial_where_the_config_says_so_and_what_is_refu
         ("v1", VersionStage.SHADOW),
         ("v2", VersionStage.REFUSED),
     ]
-    assert (await room.registry.posture("t")).candidate == posture.candidate
+    assert (await room.registry.serving_state("t")).candidate == serving_state.candidate
 
 
 @pytest.mark.parametrize("what", ["alarm", "another teacher"])

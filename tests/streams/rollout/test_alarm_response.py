@@ -32,7 +32,7 @@ class Told(EventPublisher):
     def __init__(self) -> None:
         self.events: list[Event] = []
 
-    def tell(self, event: Event) -> None:
+    def publish(self, event: Event) -> None:
         self.events.append(event)
 
 
@@ -55,7 +55,7 @@ class Room:
         assert await self.registry.publish("t", f"v{number}", number, 0, found, 1000 + number, plan)
 
     async def asked(self) -> int:
-        return len(await self.refits.waiting(["t"]))
+        return len(await self.refits.pending(["t"]))
 
     async def states(self) -> dict[str, VersionStage]:
         return stages(await self.registry.history("t"))
@@ -74,8 +74,12 @@ async def test_without_a_certified_version_the_breaker_opens_and_a_refit_is_aske
     await room.publish(7, PromotionPlan(VersionStage.SHADOW, 0.0, 20))
     for _ in range(2):
         assert not await room.alarm("t", "v2", FALLEN)
-    posture = await room.registry.posture("t")
-    assert (posture.breaker.open, posture.breaker.against, posture.certify_from) == (True, ("v2",), 5_000)
+    serving_state = await room.registry.serving_state("t")
+    assert (serving_state.breaker.open, serving_state.breaker.against, serving_state.certify_from) == (
+        True,
+        ("v2",),
+        5_000,
+    )
     assert await room.asked() == 1
     (event,) = room.told.events
     assert event.kind == EventKind.ALARM
@@ -85,7 +89,7 @@ async def test_without_a_certified_version_the_breaker_opens_and_a_refit_is_aske
         "requested, calibrated on traces since 1970-01-01T00:00:05+00:00"
     )
     await room.publish(3)
-    assert not (await room.registry.posture("t")).breaker.stops("v3")
+    assert not (await room.registry.serving_state("t")).breaker.stops("v3")
     found = await room.states()
     assert found.pop("v7") is VersionStage.RETIRED, "its trial was about what was before"
     assert found == {"v1": VersionStage.RETIRED, "v2": VersionStage.ROLLED_BACK, "v3": VersionStage.LIVE}
@@ -97,13 +101,13 @@ async def test_the_newest_version_whose_certificate_stands_is_restored(room: Roo
     room.certified = {"v1", "v2"}
     await room.alarm("t", "v4", FALLEN)
     await room.alarm("t", "v4", FALLEN)
-    posture = await room.registry.posture("t")
-    assert posture.active is not None
-    assert (posture.active.version, posture.breaker.open) == ("v2", False)
+    serving_state = await room.registry.serving_state("t")
+    assert serving_state.active is not None
+    assert (serving_state.active.version, serving_state.breaker.open) == ("v2", False)
     assert "v2, which is still certified, is restored" in room.told.events[0].message
     room.certified = {"v1", "v4"}
     await room.alarm("t", "v2", FALLEN)
-    restored = (await room.registry.posture("t")).active
+    restored = (await room.registry.serving_state("t")).active
     assert restored is not None
     assert restored.version == "v1", "v4 was stopped by its own alarm, and is not returned to"
     assert len(room.told.events) == 2
@@ -114,12 +118,12 @@ async def test_an_alarm_of_a_version_that_is_not_live_stops_it_where_it_still_an
 ) -> None:
     await room.publish(1)
     await room.publish(2)
-    before = await room.registry.posture("t")
+    before = await room.registry.serving_state("t")
     for _ in range(2):
         assert not await room.alarm("t", "v1", FALLEN)
-    posture = await room.registry.posture("t")
-    assert (posture.breaker.stops("v1"), posture.breaker.stops("v2")) == (True, False)
-    assert posture == replace(before, count=before.count + 1, breaker=posture.breaker)
+    serving_state = await room.registry.serving_state("t")
+    assert (serving_state.breaker.stops("v1"), serving_state.breaker.stops("v2")) == (True, False)
+    assert serving_state == replace(before, count=before.count + 1, breaker=serving_state.breaker)
     assert (room.told.events, await room.asked()) == ([], 0)
 
 
@@ -128,9 +132,9 @@ async def test_an_alarm_that_finds_the_registry_emptied_is_told_and_stops_its_ve
 ) -> None:
     for _ in range(2):
         assert not await room.alarm("t", "v1", FALLEN)
-    posture = await room.registry.posture("t")
-    assert (posture.breaker.stops("v1"), posture.breaker.open) == (True, False)
-    assert posture.certify_from == 5_000, "what is fitted now is not certified on what came before"
+    serving_state = await room.registry.serving_state("t")
+    assert (serving_state.breaker.stops("v1"), serving_state.breaker.open) == (True, False)
+    assert serving_state.certify_from == 5_000, "what is fitted now is not certified on what came before"
     assert await room.asked() == 1
     (event,) = room.told.events
     assert "Redis does not know a live version" in event.message
@@ -141,22 +145,22 @@ async def test_a_label_that_explains_the_alarm_is_blocked_once_and_then_the_vers
     labels = {"refund": Certificate(30, 5), "track": Certificate(100, 98)}
     evidence = AlarmEvidence(0.95, Certificate(500, 470), 5_000, labels)
     assert await room.alarm("t", "v1", evidence), "certify starts the alarm anew"
-    assert await room.registry.blocked("t", "v1") == {"refund"}
-    assert (await room.registry.posture("t")).breaker.open is False
+    assert await room.registry.blocked_labels("t", "v1") == {"refund"}
+    assert (await room.registry.serving_state("t")).breaker.open is False
     blocked = LabelBlockedDetails.of(room.told.events[0])
     assert (blocked.label, blocked.cause, blocked.since) == ("refund", "alarm", 5_000)
     assert (blocked.label_audits, blocked.label_agreements) == (30, 5)
     assert (blocked.version_audits, blocked.version_agreements) == (500, 470)
     assert not await room.alarm("t", "v1", evidence)
-    assert (await room.registry.posture("t")).breaker.open, "blocked already, and it was not enough"
+    assert (await room.registry.serving_state("t")).breaker.open, "blocked already, and it was not enough"
 
 
 async def test_the_alarm_of_a_canary_ends_its_trial_and_asks_for_no_refit(room: Room) -> None:
     await room.publish(1)
     await room.publish(2, PromotionPlan(VersionStage.CANARY, 0.1, 59))
     await room.alarm("t", "v2", FALLEN)
-    posture = await room.registry.posture("t")
-    assert (posture.candidate, posture.breaker.open, await room.asked()) == (None, False, 0)
+    serving_state = await room.registry.serving_state("t")
+    assert (serving_state.candidate, serving_state.breaker.open, await room.asked()) == (None, False, 0)
     assert await room.states() == {"v1": VersionStage.LIVE, "v2": VersionStage.ROLLED_BACK}
     assert "the live version answers the canary's share" in room.told.events[0].message
 
@@ -174,10 +178,10 @@ async def test_a_trial_is_concluded_by_the_traces_that_complete_it_and_not_again
         traces.append((one, message(one, offset=number)))
     unsampled = trace("x", "no", shadow=shadow, sampled=False)
     await room.candidates.judge([*traces[:19], (unsampled, message(unsampled, offset=50))])
-    assert (await room.registry.posture("t")).candidate is not None
+    assert (await room.registry.serving_state("t")).candidate is not None
     for _ in range(2):
         await room.candidates.judge(traces)
     assert (await room.states())["v2"] is after
-    assert (await room.registry.posture("t")).candidate is None
+    assert (await room.registry.serving_state("t")).candidate is None
     (event,) = room.told.events
     assert event.kind == (EventKind.PROMOTED if after is VersionStage.LIVE else EventKind.REFUSED)

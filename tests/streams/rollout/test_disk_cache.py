@@ -15,11 +15,11 @@ OLD, NEW = Artifact(b"old manifest", b"old graph"), Artifact(b"new manifest", b"
 
 def test_the_active_copy_is_read_and_older_versions_are_gone(tmp_path: Path) -> None:
     copies = PolicyDiskCache(tmp_path / "policies")
-    assert copies.all() == {}
+    assert copies.policies() == {}
     copies.save("t", "v1", OLD)
     copies.save("t", "v2", NEW)
     copies.save("u", "v1", OLD)
-    assert PolicyDiskCache(tmp_path / "policies").all() == {"t": NEW, "u": OLD}
+    assert PolicyDiskCache(tmp_path / "policies").policies() == {"t": NEW, "u": OLD}
     assert not (tmp_path / "policies" / "t" / "v1").exists()
 
 
@@ -29,9 +29,9 @@ def test_a_write_that_was_cut_short_leaves_the_old_copy(tmp_path: Path) -> None:
     (tmp_path / "t" / "v2").mkdir()
     (tmp_path / "t" / "v2" / f"{GRAPH}.part").write_bytes(b"new gr")
     (tmp_path / "t" / "active.part").write_text("v2")
-    assert copies.all() == {"t": OLD}
+    assert copies.policies() == {"t": OLD}
     copies.save("t", "v2", NEW)
-    assert copies.all() == {"t": NEW}
+    assert copies.policies() == {"t": NEW}
 
 
 @pytest.mark.parametrize("pointer", [b"", b"v9", b"\xff\xfe", b"v\0"])
@@ -42,7 +42,7 @@ def test_a_copy_whose_pointer_is_damaged_is_left_out_and_the_others_are_read(
     copies.save("t", "v1", OLD)
     copies.save("u", "v1", NEW)
     (tmp_path / "t" / "active").write_bytes(pointer)
-    assert copies.all() == {"u": NEW}
+    assert copies.policies() == {"u": NEW}
     assert [record.levelno for record in caplog.records] == [logging.WARNING]
 
 
@@ -51,7 +51,7 @@ def test_a_copy_without_one_of_its_files_is_left_out(tmp_path: Path, name: str) 
     copies = PolicyDiskCache(tmp_path)
     copies.save("t", "v1", OLD)
     (tmp_path / "t" / "v1" / name).unlink()
-    assert copies.all() == {}
+    assert copies.policies() == {}
 
 
 def _save_often(directory: Path) -> None:
@@ -68,7 +68,7 @@ def test_workers_of_a_host_may_save_at_the_same_time(tmp_path: Path) -> None:
     for worker in workers:
         worker.join()
     assert [worker.exitcode for worker in workers] == [0, 0]
-    assert PolicyDiskCache(tmp_path).all() == {"t": NEW}
+    assert PolicyDiskCache(tmp_path).policies() == {"t": NEW}
 
 
 def test_an_open_breaker_and_blocked_labels_outlive_the_process_and_a_worker_that_lags(
@@ -77,22 +77,22 @@ def test_an_open_breaker_and_blocked_labels_outlive_the_process_and_a_worker_tha
     copies = PolicyDiskCache(tmp_path)
     opened = Safeguards(Breaker(True, ("v1",), 10, "alarm", "certify"), {"v1": frozenset({"refund"})})
     copies.save("t", "v1", OLD)
-    copies.save_guards("t", opened)
-    copies.save_guards("t", Safeguards(Breaker(False, (), 9)))
-    assert PolicyDiskCache(tmp_path).guards()["t"].breaker == opened.breaker
-    copies.save_guards("t", opened)
+    copies.save_safeguards("t", opened)
+    copies.save_safeguards("t", Safeguards(Breaker(False, (), 9)))
+    assert PolicyDiskCache(tmp_path).safeguards()["t"].breaker == opened.breaker
+    copies.save_safeguards("t", opened)
     copies.save("t", "v2", NEW)
-    assert PolicyDiskCache(tmp_path).guards() == {"t": opened}
+    assert PolicyDiskCache(tmp_path).safeguards() == {"t": opened}
     closed = Safeguards(Breaker(False, ("v1",), 11))
-    copies.save_guards("t", closed)
-    assert PolicyDiskCache(tmp_path).guards() == {"t": closed}
+    copies.save_safeguards("t", closed)
+    assert PolicyDiskCache(tmp_path).safeguards() == {"t": closed}
 
 
 def test_a_breaker_whose_copy_is_damaged_is_open_until_redis_knows_better(tmp_path: Path) -> None:
     copies = PolicyDiskCache(tmp_path)
-    copies.save_guards("t", Safeguards(Breaker(False, (), 10)))
+    copies.save_safeguards("t", Safeguards(Breaker(False, (), 10)))
     (tmp_path / "t" / "safeguards.json").write_bytes(b'{"breaker": {"open": fal')
-    (damaged,) = copies.guards().values()
+    (damaged,) = copies.safeguards().values()
     assert damaged.breaker.open
     assert not Safeguards(Breaker(False, (), 10)).after(damaged).breaker.open
     assert Safeguards().after(damaged).breaker.open

@@ -32,8 +32,8 @@ class Watched(Tasks):
         super().__init__()
         self.installed: asyncio.Queue[str] = asyncio.Queue()
 
-    def install(self, name: str, policy: Policy) -> None:
-        super().install(name, policy)
+    def set_policy(self, name: str, policy: Policy) -> None:
+        super().set_policy(name, policy)
         self.installed.put_nowait(policy.manifest.version)
 
     async def next(self) -> str:
@@ -178,7 +178,7 @@ async def test_a_breaker_takes_effect_and_outlives_a_restart_without_redis_until
     assert await worker.live.next() == "v1"
     await worker.alarm("v1")
     await worker.until(lambda: worker.live.task("t").breaker.stops("v1"))
-    await worker.until(lambda: PolicyDiskCache(tmp_path).guards()["t"].breaker.open)
+    await worker.until(lambda: PolicyDiskCache(tmp_path).safeguards()["t"].breaker.open)
     alone = Worker(f"redis://127.0.0.1:{free_port()}/0", PolicyDiskCache(tmp_path), stack)
     await alone.start()
     assert alone.live.policy("t") is not None
@@ -198,13 +198,13 @@ async def test_a_redis_that_was_emptied_or_restored_from_before_the_alarm_closes
     await worker.publish(artifact)
     await worker.start()
     await worker.live.next()
-    before = await worker.registry.posture("t")
+    before = await worker.registry.serving_state("t")
     await worker.alarm("v1")
     await worker.until(lambda: worker.live.task("t").breaker.open)
-    for key in (worker.keys.breaker("t"), worker.keys.posture("t")):
+    for key in (worker.keys.breaker("t"), worker.keys.serving_state("t")):
         await worker.connection.redis.delete(key)
-    assert (await worker.registry.posture("t")).active == before.active
-    await worker.registry.block("t", "v1", "yes")
+    assert (await worker.registry.serving_state("t")).active == before.active
+    await worker.registry.block_label("t", "v1", "yes")
     await worker.until(lambda: bool(worker.live.safeguards("t").blocked))
     assert worker.live.task("t").breaker.open
     await worker.publish(version(artifact, "v2"))
@@ -223,7 +223,7 @@ async def test_an_alarm_after_redis_was_emptied_stops_what_a_worker_still_answer
     await worker.publish(version(artifact, "v2"), PromotionPlan(VersionStage.CANARY, 0.25, 59))
     await worker.until(lambda: worker.live.task("t").candidate is not None)
     for one in ("v1", "v2"):
-        await worker.registry.block("t", one, "yes")
+        await worker.registry.block_label("t", one, "yes")
     await worker.until(lambda: len(worker.live.safeguards("t").blocked) == 2)
     emptied = [key async for key in worker.connection.redis.scan_iter(f"{worker.keys.prefix}:*")]
     await worker.connection.redis.delete(*emptied)
@@ -236,7 +236,7 @@ async def test_an_alarm_after_redis_was_emptied_stops_what_a_worker_still_answer
     assert candidate is not None, "it goes on answering its share"
     assert candidate.blocked == frozenset({"yes"})
     assert worker.live.safeguards("t").blocked == dict.fromkeys(["v1", "v2"], frozenset({"yes"}))
-    await worker.until(lambda: worker.copies.guards()["t"].breaker.against == ("v0", "v1"))
+    await worker.until(lambda: worker.copies.safeguards()["t"].breaker.against == ("v0", "v1"))
 
 
 async def test_a_candidate_is_scored_while_it_is_on_trial_and_blocked_labels_are_followed(
@@ -252,7 +252,7 @@ async def test_a_candidate_is_scored_while_it_is_on_trial_and_blocked_labels_are
     candidate = worker.live.task("t").candidate
     assert candidate is not None
     assert (candidate.version, candidate.share) == ("v2", 0.25)
-    await worker.registry.block("t", "v2", "yes")
+    await worker.registry.block_label("t", "v2", "yes")
     await worker.until(lambda: worker.live.safeguards("t").blocked == {"v2": frozenset({"yes"})})
     await worker.alarm("v2")
     await worker.until(lambda: worker.live.task("t").candidate is None)

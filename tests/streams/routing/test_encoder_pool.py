@@ -85,7 +85,7 @@ async def test_one_that_has_failed_at_work_is_opened_again(
     configure(live, f"model2vec:{static(tmp_path)}")
     await happens(lambda: bool(live.encoders))
     (first,) = live.encoders.values()
-    live.close(first)
+    live.drop_encoder(first)
     await happens(lambda: bool(live.encoders))
     (second,) = live.encoders.values()
     assert second is not first
@@ -97,6 +97,6 @@ async def test_a_policy_of_another_encoder_is_named_when_it_is_loaded(
 ) -> None:
     spec = f"model2vec:{static(tmp_path)}"
     configure(live, spec)
-    live.install("t", ScriptedPolicy(embedder=spec, dimension=WIDTH, encoder="model2vec:other"))
+    live.set_policy("t", ScriptedPolicy(embedder=spec, dimension=WIDTH, encoder="model2vec:other"))
     await happens(lambda: "policy v1 reads vectors of model2vec:other" in caplog.text)
     assert live.task("t").policy is None

@@ -132,7 +132,7 @@ async def test_counts_and_what_is_awaited_do_not_depend_on_the_order_of_partitio
     audits, task = AuditStore(connection, keys), secrets.token_hex(8)
     await read_in_pieces(audits, task, log, data)
     answered = {one.audit.request: one.audit for part in log.traces for one in part if one.audit}
-    finding = await audits.finding(task, "v1")
+    finding = await audits.status(task, "v1")
     assert finding.audits == len(answered)
     assert finding.agreements == sum(audit.agreed for audit in answered.values())
     assert finding.pending == len({one.request for one in log.deferrals} - answered.keys())
@@ -155,14 +155,14 @@ async def test_of_workers_that_fold_at_once_each_fold_counts_and_none_twice(
 
     started_over = await asyncio.gather(*map(work, audits, parts), work(audits[0], parts[1]))
     assert sum(started_over) > 0, "they did get in each other's way"
-    assert (await audits[0].finding("t", "v1")).certificate == Certificate(90, 81)
+    assert (await audits[0].status("t", "v1")).certificate == Certificate(90, 81)
 
 
 async def test_versions_and_tasks_are_kept_apart_and_the_oldest_of_many_versions_goes(
     connection: Connection, keys: Keys
 ) -> None:
     audits = AuditStore(connection, keys)
-    assert (await audits.finding("t", "v1")).certificate == Certificate(0, 0)
+    assert (await audits.status("t", "v1")).certificate == Certificate(0, 0)
     await fold(
         audits,
         "t",
@@ -172,16 +172,16 @@ async def test_versions_and_tasks_are_kept_apart_and_the_oldest_of_many_versions
         audits, "t", Observations(answered=[trace(4, 2**40 + 2, True, version="v2"), trace(5, 2**40, True)])
     )
     await fold(audits, "u", Observations(asked=[deferral(1, 0)]))
-    found = [(await audits.finding(*of)).certificate for of in (("t", "v1"), ("t", "v2"), ("u", "v1"))]
+    found = [(await audits.status(*of)).certificate for of in (("t", "v1"), ("t", "v2"), ("u", "v1"))]
     assert found == [Certificate(3, 2), Certificate(1, 1), Certificate(0, 0)], (
         "offsets beyond 32 bits are exact"
     )
-    assert (await audits.finding("u", "v1")).pending == 1
+    assert (await audits.status("u", "v1")).pending == 1
     many = [trace(i, 2**41 + i, True, version=f"w{i:02}") for i in range(16)]
     await fold(audits, "t", Observations(answered=many))
-    assert (await audits.finding("t", "v1")).certificate == Certificate(0, 0)
-    assert (await audits.finding("t", "w15")).certificate == Certificate(1, 1)
-    assert len((await audits.record("t")).versions) == 16
+    assert (await audits.status("t", "v1")).certificate == Certificate(0, 0)
+    assert (await audits.status("t", "w15")).certificate == Certificate(1, 1)
+    assert len((await audits.task_state("t")).versions) == 16
 
 
 async def test_nothing_is_folded_on_top_of_what_somebody_else_has_written(

@@ -40,8 +40,8 @@ async def test_redis_gone_is_said_once_and_redis_back_is_said_once(caplog: pytes
     calls: list[Callable[[], Awaitable[object]]] = [
         lambda: replies.first([ReplyPosition("t", "a", 0, 1), ReplyPosition("t", "a", 0, 2)]),
         lambda: audits.write("t", AuditsRead("", Snapshot(), OffsetsRead()), Step(TaskState(), {})),
-        lambda: audits.finding("t", "v1"),
-        lambda: leases.held("t"),
+        lambda: audits.status("t", "v1"),
+        lambda: leases.acquire("t"),
     ]
     for _ in range(2):  # the second server is a new one: it knows no keys and no scripts
         for call in calls:
@@ -59,7 +59,7 @@ async def test_a_redis_that_hangs_is_away() -> None:
         connection = Connection(server.url, socket_timeout=0.05, socket_connect_timeout=0.05)
         os.kill(server.pid, signal.SIGSTOP)
         with pytest.raises(StateUnavailable):
-            await AuditStore(connection, KEYS).finding("t", "v1")
+            await AuditStore(connection, KEYS).status("t", "v1")
         await connection.aclose()
 
 

@@ -28,55 +28,57 @@ async def expire(connection: Connection, keys: Keys, task: str) -> None:
 
 async def test_of_many_that_ask_at_once_one_holds_the_lease(connection: Connection, keys: Keys) -> None:
     candidates = [Leases(connection, keys, f"trainer {number}", SECONDS) for number in range(8)]
-    tokens = await asyncio.gather(*(candidate.held("t") for candidate in candidates))
+    tokens = await asyncio.gather(*(candidate.acquire("t") for candidate in candidates))
     assert sorted(token is not None for token in tokens) == [False] * 7 + [True]
-    assert await asyncio.gather(*(candidate.held("t") for candidate in candidates)) == tokens, "it stays so"
+    assert await asyncio.gather(*(candidate.acquire("t") for candidate in candidates)) == tokens, (
+        "it stays so"
+    )
 
 
 async def test_a_lease_ends_by_itself_and_each_renewal_puts_the_end_off(
     connection: Connection, keys: Keys, mine: Leases
 ) -> None:
-    await mine.held("t")
+    await mine.acquire("t")
     await connection.redis.pexpire(keys.trainer("t"), 20_000)
-    await mine.held("t")
+    await mine.acquire("t")
     assert 20_000 < await connection.redis.pttl(keys.trainer("t")) <= SECONDS * 1000
 
 
 async def test_an_expired_lease_is_taken_over_with_a_higher_token(
     connection: Connection, keys: Keys, mine: Leases, theirs: Leases
 ) -> None:
-    first = await mine.held("t")
+    first = await mine.acquire("t")
     assert first is not None
     await expire(connection, keys, "t")
-    second = await theirs.held("t")
+    second = await theirs.acquire("t")
     assert second is not None
     assert second > first
-    assert await mine.held("t") is None, "the one that was paused learns that it no longer leads"
+    assert await mine.acquire("t") is None, "the one that was paused learns that it no longer leads"
 
 
 async def test_an_own_lease_that_expired_is_a_new_one_with_a_new_token(
     connection: Connection, keys: Keys, mine: Leases
 ) -> None:
-    first = await mine.held("t")
+    first = await mine.acquire("t")
     await expire(connection, keys, "t")
     assert first is not None
-    assert await mine.held("t") == first + 1
+    assert await mine.acquire("t") == first + 1
 
 
 async def test_a_released_lease_is_free_at_once_and_one_of_another_is_left_alone(
     connection: Connection, keys: Keys, mine: Leases, theirs: Leases
 ) -> None:
-    await mine.held("a")
-    await mine.held("b")
+    await mine.acquire("a")
+    await mine.acquire("b")
     await expire(connection, keys, "b")
-    kept = await theirs.held("b")
+    kept = await theirs.acquire("b")
     await mine.release()
-    assert await theirs.held("a") is not None
-    assert await theirs.held("b") == kept
+    assert await theirs.acquire("a") is not None
+    assert await theirs.acquire("b") == kept
 
 
 async def test_tasks_are_led_independently(mine: Leases, theirs: Leases) -> None:
-    assert await mine.held("a") is not None
-    assert await theirs.held("b") is not None
-    assert await mine.held("b") is None
-    assert await theirs.held("a") is None
+    assert await mine.acquire("a") is not None
+    assert await theirs.acquire("b") is not None
+    assert await mine.acquire("b") is None
+    assert await theirs.acquire("a") is None

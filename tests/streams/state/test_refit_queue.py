@@ -15,7 +15,7 @@ def trainer(
 
 
 async def reasons(refits: RefitQueue, *led: str) -> list[str]:
-    return [request.reason for request in await refits.waiting(led)]
+    return [request.reason for request in await refits.pending(led)]
 
 
 async def pending(connection: Connection, keys: Keys) -> int:
@@ -26,13 +26,13 @@ async def test_a_request_waits_until_it_is_answered_and_asking_needs_no_trainer(
     connection: Connection, keys: Keys
 ) -> None:
     refits, leases = trainer(connection, keys, "a")
-    await refits.ask("t", 7, "alarm")
-    await leases.held("t")
+    await refits.request("t", 7, "alarm")
+    await leases.acquire("t")
     for _ in range(2):
-        (request,) = await refits.waiting(["t"])
+        (request,) = await refits.pending(["t"])
         assert (request.task, request.since, request.reason) == ("t", 7, "alarm")
     assert await reasons(refits, "u") == []
-    await refits.answered([request])
+    await refits.acknowledge([request])
     assert await reasons(refits, "t") == []
     assert await connection.redis.xlen(keys.refits) == 0
 
@@ -42,18 +42,18 @@ async def test_it_goes_to_the_trainer_that_leads_whoever_has_read_it(
     connection: Connection, keys: Keys, leader: str
 ) -> None:
     trainers = {name: trainer(connection, keys, name) for name in ("a", "b")}
-    await trainers[leader][1].held("t")
-    await trainers["a"][0].ask("t", 7, "alarm")
+    await trainers[leader][1].acquire("t")
+    await trainers["a"][0].request("t", 7, "alarm")
     for name, (refits, _) in trainers.items():
-        await refits.waiting(["t"] if name == leader else [])
+        await refits.pending(["t"] if name == leader else [])
     assert await reasons(trainers[leader][0], "t") == ["alarm"]
     assert await pending(connection, keys) == 1, "one trainer has it"
 
 
 async def test_what_a_dead_trainer_had_read_is_taken_over(connection: Connection, keys: Keys) -> None:
     dead, lease = trainer(connection, keys, "dead")
-    await lease.held("t")
-    await dead.ask("t", 7, "alarm")
+    await lease.acquire("t")
+    await dead.request("t", 7, "alarm")
     assert await reasons(dead, "t") == ["alarm"]
     await lease.release()
     patient, (heir, its_lease) = (
@@ -61,7 +61,7 @@ async def test_what_a_dead_trainer_had_read_is_taken_over(connection: Connection
         trainer(connection, keys, "heir", 0.0),
     )
     assert await reasons(patient, "t") == [], "it may be at work still"
-    await its_lease.held("t")
+    await its_lease.acquire("t")
     assert await reasons(heir, "t") == ["alarm"]
 
 
@@ -70,5 +70,5 @@ async def test_a_redis_that_was_emptied_takes_requests_again(connection: Connect
     assert await reasons(refits, "t") == []
     await connection.redis.delete(keys.refits)
     assert await reasons(refits, "t") == []
-    await refits.ask("t", 7, "alarm")
+    await refits.request("t", 7, "alarm")
     assert await reasons(refits, "t") == ["alarm"]

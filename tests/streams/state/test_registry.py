@@ -23,7 +23,7 @@ def registry(connection: Connection, keys: Keys) -> Registry:
 
 @pytest.fixture
 async def token(connection: Connection, keys: Keys) -> int:
-    token = await Leases(connection, keys, "leader", 60.0).held("t")
+    token = await Leases(connection, keys, "leader", 60.0).acquire("t")
     assert token is not None
     return token
 
@@ -55,7 +55,7 @@ async def test_a_stale_token_publishes_nothing(
 ) -> None:
     assert await publish(registry, 1, token)
     await connection.redis.pexpire(keys.trainer("t"), 0)
-    newer = await Leases(connection, keys, "new leader", 60.0).held("t")
+    newer = await Leases(connection, keys, "new leader", 60.0).acquire("t")
     assert newer is not None
     assert not await publish(registry, 2, token), "refused before the new leader has published anything"
     assert await publish(registry, 2, newer)

@@ -1,4 +1,4 @@
-"""Each decision on a posture: what it changes, what it leaves, and that it changes nothing twice."""
+"""Each decision on a serving state: what it changes, what it leaves, and that it changes nothing twice."""
 
 from dataclasses import replace
 
@@ -60,13 +60,13 @@ def test_the_config_says_how_a_version_goes_live(promotion: str, plan: Promotion
 
 def test_what_passes_the_gate_goes_live_and_the_version_before_is_retired() -> None:
     change = publish(LIVE, "v2", 4, AT_ONCE, 0, "passed", 50)
-    assert change.posture.active == ActiveVersion("v2", 4, 50)
+    assert change.serving_state.active == ActiveVersion("v2", 4, 50)
     assert moves(change) == [("v1", VersionStage.LIVE, VersionStage.RETIRED), ("v2", None, VersionStage.LIVE)]
 
 
 def test_a_new_version_closes_the_breaker_for_itself_and_not_for_the_one_that_was_stopped() -> None:
     change = publish(STOPPED, "v2", 4, AT_ONCE, 0, "passed", 50)
-    breaker = change.posture.breaker
+    breaker = change.serving_state.breaker
     assert not breaker.stops("v2")
     assert breaker.stops("v1"), "a worker that can't load v2 must not go on with v1"
     assert moves(change)[0] == ("v1", VersionStage.LIVE, VersionStage.ROLLED_BACK)
@@ -75,7 +75,7 @@ def test_a_new_version_closes_the_breaker_for_itself_and_not_for_the_one_that_wa
 @pytest.mark.parametrize("plan", [SHADOW, CANARY])
 def test_a_version_on_trial_leaves_the_live_one_and_its_breaker_alone(plan: PromotionPlan) -> None:
     change = publish(STOPPED, "v2", 4, plan, 0, "passed", 50)
-    assert change.posture == replace(STOPPED, candidate=Candidate("v2", plan, 4, 50))
+    assert change.serving_state == replace(STOPPED, candidate=Candidate("v2", plan, 4, 50))
     assert moves(change) == [("v2", None, plan.mode)]
 
 
@@ -93,7 +93,7 @@ def test_the_newer_of_two_candidates_takes_the_place_of_the_older() -> None:
 def test_an_alarm_opens_the_breaker_and_a_second_call_changes_nothing() -> None:
     change = after_alarm(LIVE, "v1", None, 40, "alarm", 50)
     assert change is not None
-    after = change.posture
+    after = change.serving_state
     assert (after.breaker.open, after.breaker.against, after.certify_from) == (True, ("v1",), 40)
     assert (after.active, moves(change)) == (LIVE.active, [])
     assert after_alarm(after, "v1", None, 60, "alarm", 70) is None
@@ -102,7 +102,7 @@ def test_an_alarm_opens_the_breaker_and_a_second_call_changes_nothing() -> None:
 def test_an_alarm_restores_a_certified_version_whose_breaker_is_closed() -> None:
     change = after_alarm(ON_TRIAL, "v1", "v0", 40, "alarm", 50)
     assert change is not None
-    after = change.posture
+    after = change.serving_state
     assert after.active == ActiveVersion("v0", 2, 50)
     assert (after.breaker.open, after.breaker.stops("v0"), after.breaker.stops("v1")) == (False, False, True)
     assert after.candidate is None
@@ -118,27 +118,29 @@ def test_an_alarm_ends_the_trial_beside_the_version_that_falls() -> None:
     change = after_alarm(ON_TRIAL, "v1", None, 40, "alarm", 50)
     assert moves(change) == [("v2", VersionStage.SHADOW, VersionStage.RETIRED)]
     assert change is not None
-    assert change.posture.candidate is None
+    assert change.serving_state.candidate is None
 
 
 def test_what_was_being_fitted_when_the_alarm_was_raised_does_not_close_the_breaker() -> None:
     stopped = replace(STOPPED, certify_from=40)
     with pytest.raises(TransitionRefused, match="while it was fitted"):
         publish(stopped, "v2", 4, AT_ONCE, 39, "passed", 50)
-    assert publish(stopped, "v2", 4, AT_ONCE, 40, "passed", 50).posture.active == ActiveVersion("v2", 4, 50)
+    assert publish(stopped, "v2", 4, AT_ONCE, 40, "passed", 50).serving_state.active == ActiveVersion(
+        "v2", 4, 50
+    )
 
 
 def test_a_version_that_was_stopped_meanwhile_is_not_restored() -> None:
     stopped = replace(LIVE, breaker=Breaker(False, ("v0",), 20))
     change = after_alarm(stopped, "v1", "v0", 40, "alarm", 50)
     assert change is not None
-    assert change.posture.breaker.open
+    assert change.serving_state.breaker.open
 
 
 def test_the_alarm_of_a_canary_ends_its_trial_and_leaves_the_live_version() -> None:
     change = after_alarm(CANARYING, "v2", "v0", 40, "alarm", 50)
     assert change is not None
-    assert change.posture == LIVE
+    assert change.serving_state == LIVE
     assert moves(change) == [("v2", VersionStage.CANARY, VersionStage.ROLLED_BACK)]
     assert not alarm_concerns(ON_TRIAL, "v2"), "a version in shadow answers nothing"
 
@@ -164,7 +166,7 @@ def test_a_trial_ends_by_an_exact_test_once_it_has_what_it_takes(
     change = conclude_trial(ON_TRIAL, "v2", trial, 0.95, 0.05, 50)
     assert (moves(change) if change else []) == expected
     if change is not None:
-        assert conclude_trial(change.posture, "v2", trial, 0.95, 0.05, 60) is None
+        assert conclude_trial(change.serving_state, "v2", trial, 0.95, 0.05, 60) is None
     assert conclude_trial(ON_TRIAL, "v3", trial, 0.95, 0.05, 50) is None
     assert conclude_trial(replace(ON_TRIAL, pin=Pin(1, "wait", "me")), "v2", trial, 0.95, 0.05, 50) is None
 
@@ -174,8 +176,8 @@ def test_a_promoted_candidate_closes_the_breaker() -> None:
         replace(STOPPED, candidate=ON_TRIAL.candidate), "v2", Certificate(100, 99), 0.95, 0.05, 50
     )
     assert change is not None
-    assert not change.posture.breaker.stops("v2")
-    assert change.posture.candidate is None
+    assert not change.serving_state.breaker.stops("v2")
+    assert change.serving_state.candidate is None
 
 
 def test_a_canary_that_fails_its_trial_is_rolled_back() -> None:
@@ -184,15 +186,15 @@ def test_a_canary_that_fails_its_trial_is_rolled_back() -> None:
 
 
 def test_a_pin_makes_versions_wait_and_lifting_it_lets_the_one_that_waits_for_nothing_else_go_live() -> None:
-    held = pin_version(LIVE, "me", "release", 20).posture
+    held = pin_version(LIVE, "me", "release", 20).serving_state
     waiting = publish(held, "v2", 4, AT_ONCE, 0, "passed", 50)
     assert moves(waiting) == [("v2", None, VersionStage.SHADOW)]
-    freed = unpin_version(waiting.posture, "me", "done", 60)
+    freed = unpin_version(waiting.serving_state, "me", "done", 60)
     assert moves(freed) == [
         ("v1", VersionStage.LIVE, VersionStage.RETIRED),
         ("v2", VersionStage.SHADOW, VersionStage.LIVE),
     ]
-    assert freed.posture.pin is None
+    assert freed.serving_state.pin is None
     on_trial = unpin_version(replace(ON_TRIAL, pin=held.pin), "me", "done", 60)
     assert on_trial == ServingChange(ON_TRIAL)
     with pytest.raises(TransitionRefused, match="pinned already, by me: release"):
@@ -204,14 +206,14 @@ def test_a_pin_makes_versions_wait_and_lifting_it_lets_the_one_that_waits_for_no
 def test_an_alarm_goes_through_a_pin() -> None:
     change = after_alarm(replace(LIVE, pin=Pin(1, "wait", "me")), "v1", "v0", 40, "alarm", 50)
     assert change is not None
-    assert change.posture.active == ActiveVersion("v0", 2, 50)
+    assert change.serving_state.active == ActiveVersion("v0", 2, 50)
 
 
 def test_an_operator_rolls_back_to_a_stopped_version_and_it_answers_again() -> None:
     stopped = replace(STOPPED, active=ActiveVersion("v2", 2, 40), breaker=Breaker(True, ("v1", "v2"), 50))
     change = put_live(stopped, "v1", VersionStage.ROLLED_BACK, VersionStage.ROLLED_BACK, "me", "better", 60)
-    assert not change.posture.breaker.stops("v1")
-    assert change.posture.breaker.stops("v2")
+    assert not change.serving_state.breaker.stops("v1")
+    assert change.serving_state.breaker.stops("v2")
     assert moves(change) == [
         ("v2", VersionStage.LIVE, VersionStage.ROLLED_BACK),
         ("v1", VersionStage.ROLLED_BACK, VersionStage.LIVE),
@@ -220,10 +222,10 @@ def test_an_operator_rolls_back_to_a_stopped_version_and_it_answers_again() -> N
 
 def test_an_operator_promotes_a_candidate_or_closes_the_breaker_of_the_live_version() -> None:
     change = put_live(ON_TRIAL, "v2", VersionStage.SHADOW, VersionStage.RETIRED, "me", "sure", 60)
-    assert (change.posture.active, change.posture.candidate) == (ActiveVersion("v2", 2, 60), None)
+    assert (change.serving_state.active, change.serving_state.candidate) == (ActiveVersion("v2", 2, 60), None)
     closed = put_live(STOPPED, "v1", VersionStage.LIVE, VersionStage.RETIRED, "me", "sure", 60)
     assert closed == close_breaker(STOPPED, "me", "sure", 60)
-    assert not closed.posture.breaker.stops("v1")
+    assert not closed.serving_state.breaker.stops("v1")
     with pytest.raises(TransitionRefused, match="v1 is live already"):
         put_live(LIVE, "v1", VersionStage.LIVE, VersionStage.RETIRED, "me", "sure", 60)
     with pytest.raises(TransitionRefused, match="closed already"):
@@ -235,8 +237,8 @@ def test_versions_that_were_live_and_never_stopped_may_be_restored_newest_first(
         "v2": VersionStage.ROLLED_BACK,
         "v6": VersionStage.LIVE,
     }
-    posture = replace(LIVE, active=ActiveVersion("v6", 1, 1), breaker=Breaker(False, ("v3",), 5))
-    assert restorable_versions(posture, ["v1", "v2", "v3", "v4", "v5", "v6"], known) == ["v5", "v1"]
+    serving_state = replace(LIVE, active=ActiveVersion("v6", 1, 1), breaker=Breaker(False, ("v3",), 5))
+    assert restorable_versions(serving_state, ["v1", "v2", "v3", "v4", "v5", "v6"], known) == ["v5", "v1"]
 
 
 @given(st.integers(0, 100))
