@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from infra.console.column_options import FORMATS, IdColumn, LabelColumn, TextColumn
+from infra.console.currency_option import Currency
 from infra.console.embedder_options import (
     EmbedderName,
     PromptFile,
@@ -29,6 +30,7 @@ from infra.files.traces import read_traces, training_set
 from models.artifact import Artifact
 from models.embedders.spec import needs_text
 from models.fit import FitRequest, fit_request
+from models.money import CURRENCY
 
 commands = typer.Typer()
 
@@ -67,6 +69,7 @@ def fit(
         Path | None, typer.Option(metavar="DIR", help="Folder of a policy to start from.")
     ] = None,
     task: TaskName = "default",
+    currency: Currency = CURRENCY,
     json: AsJson = False,
 ) -> None:
     """Learn a policy from traces, and test it at the gate.
@@ -96,7 +99,9 @@ def fit(
         fitted = fit_request(request, progress)
     if fitted.artifact is not None:
         _write(fitted.artifact, out)
-    page = report_fit(fitted, kept, out, task=task, targets=target, delta=delta, parent=ancestor)
+    page = report_fit(
+        fitted, kept, out, task=task, targets=target, delta=delta, parent=ancestor, currency=currency
+    )
     result(fitted.summary) if json else print_fit(fitted.summary, out)
     if fitted.artifact is None:
         note(f"report of the refusal: {page}")

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from infra.console.column_options import FORMATS, LabelColumn, TextColumn
+from infra.console.currency_option import Currency
 from infra.console.embedder_options import EmbedderName, PromptFile, read_by, read_for
 from infra.console.examples import examples
 from infra.console.output import line
@@ -17,6 +18,7 @@ from infra.files.reports import REPORT, report_rows
 from infra.files.traces import read_traces
 from models.embedders.spec import needs_text
 from models.manifest import Manifest
+from models.money import CURRENCY
 from models.policy import Policy
 
 commands = typer.Typer()
@@ -39,6 +41,7 @@ def report(
     embedder: EmbedderName = None,
     prompt: PromptFile = None,
     target: Targets = [],  # noqa: B006 - typer copies it
+    currency: Currency = CURRENCY,
 ) -> None:
     """Print where the report of a policy is: a page to open in a browser."""
     if traces is None:
@@ -51,7 +54,7 @@ def report(
     lines = read_traces(traces, Columns(text_column, label_column), texts=needs_text(reads))
     features = read_for(opened.manifest, lines, traces, reads, embeddings, prompt)
     targets = target or [_default_target(opened.manifest)]
-    line(str(report_rows(opened, features, lines, policy, targets)))
+    line(str(report_rows(opened, features, lines, policy, targets, currency)))
 
 
 def _default_target(manifest: Manifest) -> float:

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from infra.console.column_options import FORMATS, IdColumn, LabelColumn, TextColumn
+from infra.console.currency_option import Currency
 from infra.console.embedder_options import (
     EmbedderName,
     PromptFile,
@@ -27,6 +28,7 @@ from infra.files.traces import TraceLine, read_traces, training_set
 from models.embedders.spec import needs_text
 from models.features import Features
 from models.forecast.forecast import Assumptions
+from models.money import CURRENCY
 from models.scan import scan as scan_traces
 
 commands = typer.Typer()
@@ -61,12 +63,13 @@ def scan(
         float, typer.Option(metavar="NUMBER", min=1.0, help="Requests a day.")
     ] = REQUESTS_A_DAY,
     price_a_call: Annotated[
-        float, typer.Option(metavar="PRICE", min=0.0, help="Price of one LLM call, in your currency.")
+        float, typer.Option(metavar="PRICE", min=0.0, help="Price of one LLM call.")
     ] = PRICE_A_CALL,
     audit_rate: Annotated[
         float,
         typer.Option(metavar="SHARE", help="Share of requests that is audited.", callback=probability),
     ] = AUDIT_RATE,
+    currency: Currency = CURRENCY,
     json: AsJson = False,
 ) -> None:
     """Estimate from past LLM calls what share a surrogate could answer, and what that saves.
@@ -91,7 +94,7 @@ def scan(
             assumptions=Assumptions(requests_a_day, price_a_call, audit_rate, delta),
             progress=progress,
         )
-    result(scanned) if json else print_scan(scanned)
+    result(scanned) if json else print_scan(scanned, currency)
     if not any(forecast.coverage for forecast in scanned.targets):
         raise typer.Exit(1)
 

@@ -7,18 +7,19 @@ from rich.table import Table
 
 from models.forecast.forecast import Assumptions, Forecast
 from models.forecast.learning_curve import MoreTraces
+from models.money import currency_prefix, format_money
 from models.scan import Scan
 
 UNKNOWN = "?"
 NARROWEST = 80
 
 
-def print_scan(found: Scan) -> None:
+def print_scan(found: Scan, currency: str) -> None:
     console = Console(highlight=False, width=max(NARROWEST, Console().width))
     for sentence in _opening(found):
         console.print(sentence, markup=False, soft_wrap=True)
-    console.print(_table(found))
-    for sentence in (*_hindrances(found), *_growth(found), *_basis(found.assumptions)):
+    console.print(_table(found, currency))
+    for sentence in (*_hindrances(found), *_growth(found), *_basis(found.assumptions, currency)):
         console.print(sentence, markup=False, soft_wrap=True)
 
 
@@ -38,17 +39,17 @@ def _opening(found: Scan) -> Iterator[str]:
         )
 
 
-def _table(found: Scan) -> Table:
+def _table(found: Scan, currency: str) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading in ("target", "answered", "95 % bounds", "agrees", "at 2x traces", "audits", "days"):
         table.add_column(heading, justify="right")
     table.add_column("saved/day", justify="right")
     for prospect in found.targets:
-        table.add_row(*_row(prospect))
+        table.add_row(*_row(prospect, currency))
     return table
 
 
-def _row(found: Forecast) -> tuple[str, ...]:
+def _row(found: Forecast, currency: str) -> tuple[str, ...]:
     if not found.coverage:
         return f"{found.target:g}", "none", f"{found.low:.2f}-{found.high:.2f}", *["-"] * 5
     return (
@@ -59,7 +60,7 @@ def _row(found: Forecast) -> tuple[str, ...]:
         UNKNOWN if found.doubled is None else "{:.2f}-{:.2f}".format(*found.doubled),
         UNKNOWN if found.audits is None else f"{found.audits:,}",
         UNKNOWN if found.days is None else f"{found.days:.1f}",
-        f"{found.saved_a_day:,.2f}",
+        format_money(found.saved_a_day, currency),
     )
 
 
@@ -88,9 +89,10 @@ def _growth(found: Scan) -> Iterator[str]:
         yield f"  {target.target:g}: {', '.join(steps)}"
 
 
-def _basis(assumed: Assumptions) -> Iterator[str]:
+def _basis(assumed: Assumptions, currency: str) -> Iterator[str]:
     yield (
-        f"assumed: {assumed.requests_a_day:,g} requests a day, {assumed.price_a_call:g} a call, "
+        f"assumed: {assumed.requests_a_day:,g} requests a day, "
+        f"{currency_prefix(currency)}{assumed.price_a_call:g} a call, "
         f"{assumed.audit_rate:g} of them audited, delta {assumed.delta:g}; the surrogate costs nothing"
     )
     yield (

@@ -1,4 +1,4 @@
-"""Reports as files: beside the policy that they are about, never in the place of another version's."""
+"""Reports as files: each in the folder of its policy, never in the place of another version's."""
 
 import time
 from collections.abc import Sequence
@@ -28,14 +28,16 @@ def report_fit(
     targets: Sequence[float],
     delta: float,
     parent: Artifact | None,
+    currency: str,
 ) -> Path:
-    """Write what a fit found out into `folder`: `report.html`.
+    """Write the report of a fit into `folder`: `report.html`.
 
     Where a fit was refused and the folder holds a policy, that one keeps its report; the refusal's is
     `refused.html`.
 
     Args:
         lines: the traces that were learned from, in their order.
+        currency: sign or code before amounts of money.
 
     Raises:
         UnusableOutput: the folder can't be written to.
@@ -51,15 +53,21 @@ def report_fit(
         parent=None if parent is None else Manifest.decode(parent.manifest),
         made_at=_now() if manifest is None else manifest.created_at,
         task=task,
+        currency=currency,
     )
     stays = manifest is None and (folder / MANIFEST).exists()
     return _write(render(subject), folder, REFUSED if stays else REPORT)
 
 
 def report_rows(
-    policy: Policy, rows: Features, lines: Sequence[TraceLine], folder: Path, targets: Sequence[float]
+    policy: Policy,
+    rows: Features,
+    lines: Sequence[TraceLine],
+    folder: Path,
+    targets: Sequence[float],
+    currency: str,
 ) -> Path:
-    """Write what the policy in `folder` makes of these rows into its `report.html`.
+    """Write a report about these rows into the `report.html` of the policy in `folder`.
 
     Raises:
         PolicyError: the features are not the ones it reads.
@@ -78,6 +86,7 @@ def report_rows(
         made_at=_now(),
         task=manifest.task,
         rescored=True,
+        currency=currency,
     )
     return _write(render(subject), folder, REPORT)
 

@@ -1,4 +1,4 @@
-"""What a version does otherwise than its parent."""
+"""Changes of a version against its parent."""
 
 from msgspec import Struct
 
@@ -6,7 +6,7 @@ from models.manifest import FrontierPoint, Manifest
 
 
 class TargetChange(Struct, frozen=True):
-    """Coverage at one target; None where it is not certified."""
+    """Coverage at one target; None where the target did not pass the gate."""
 
     target: float
     before: float | None
@@ -14,7 +14,7 @@ class TargetChange(Struct, frozen=True):
 
 
 class Fact(Struct, frozen=True):
-    """Something that both versions have."""
+    """A property that both versions have, with another value."""
 
     name: str
     before: str
@@ -22,12 +22,12 @@ class Fact(Struct, frozen=True):
 
 
 class Changes(Struct, frozen=True):
-    """The parent beside the version.
+    """Differences between the parent and the version.
 
     Attributes:
         parent: the parent's name.
-        targets: those that either certified, highest first.
-        facts: whichever differ.
+        targets: those that passed the gate in either, highest first.
+        facts: those that differ.
         added, lost: labels that only the version, only the parent knows.
         blocked, freed: labels that are blocked only in the version, only in the parent.
     """
@@ -42,11 +42,11 @@ class Changes(Struct, frozen=True):
 
 
 class Side(Struct, frozen=True):
-    """What is compared; a refused fit has this much too.
+    """One side of the comparison; a refused fit has one too.
 
     Attributes:
         labels, blocked, frontier: as in the manifest.
-        facts: what else there is to compare, in words, by name.
+        facts: other properties, in words, by name.
     """
 
     labels: tuple[str, ...]
@@ -89,7 +89,7 @@ def figures(surrogate: str, acceptor: str, traces: int, sampled: int, accuracy: 
         "Acceptor": acceptor,
         "Traces": f"{traces:,}",
         "Sampled traces": f"{sampled:,}",
-        "Agreement on all traces": f"{accuracy * 100:.1f} %",
+        "Accuracy on all traces": f"{accuracy * 100:.1f} %",
     }
 
 

@@ -2,10 +2,11 @@
 // change: dark or light, wide or narrow, screen or paper.
 "use strict";
 
-const told = JSON.parse(document.getElementById("figures").textContent);
+const figures = JSON.parse(document.getElementById("figures").textContent);
 const PAPER = 680;
 const NARROW = 560;
 const THIN = 0.08;
+const TREND = 3;
 const shown = new Map();
 
 function percent(share, digits = 1) {
@@ -64,38 +65,39 @@ function tooltip(colour) {
   };
 }
 
-// Where requests go: [reason, how many, where to, colour], those that there are.
+// Where requests go: [reason, how many, where to, colour, percentage], those that there are.
 function ways(colour) {
-  const { total, answered, low_score, novel, blocked, certified } = told.flow;
+  const { total, answered, low_score, novel, blocked, certified } = figures.flow;
+  const parts = figures.flow_parts;
   const there = [
-    ["certain enough", answered, "answered here", colour.surrogate],
-    ["score too low", low_score, "asked of the teacher", colour.teacher],
-    ["novel", novel, "asked of the teacher", colour.novel],
-    ["label blocked", blocked, "asked of the teacher", colour.blocked],
+    ["certain enough", answered, "answered", colour.surrogate, parts.answered],
+    ["score too low", low_score, "deferred", colour.teacher, parts.low_score],
+    ["novel", novel, "deferred", colour.novel, parts.novel],
+    ["label blocked", blocked, "deferred", colour.blocked, parts.blocked],
   ];
-  const none = [["nothing certified", total, "asked of the teacher", colour.teacher]];
+  const none = [["no target passed", total, "deferred", colour.teacher, percent(1)]];
   return (certified ? there : none).filter(([, number]) => number > 0);
 }
 
-// Nodes of the same diagram: [name, how many, colour].
+// Nodes of the same diagram: [name, how many, colour, percentage].
 function stations(colour, there) {
-  const ends = [["answered here", colour.surrogate], ["asked of the teacher", colour.teacher]];
+  const { here, teacher } = figures.flow_parts;
+  const ends = [["answered", colour.surrogate, here], ["deferred", colour.teacher, teacher]];
   const reach = (end) => there.reduce((sum, [, number, to]) => sum + (to === end ? number : 0), 0);
   return [
-    ["requests", told.flow.total, colour.soft],
-    ...there.map(([name, number, , tint]) => [name, number, tint]),
-    ...ends.map(([end, tint]) => [end, reach(end), tint]).filter(([, number]) => number > 0),
+    ["requests", figures.flow.total, colour.soft, percent(1)],
+    ...there.map(([name, number, , tint, share]) => [name, number, tint, share]),
+    ...ends.map(([end, tint, share]) => [end, reach(end), tint, share]).filter(([, number]) => number > 0),
   ];
 }
 
 function flow(colour, width) {
-  const total = told.flow.total;
+  const total = figures.flow.total;
   const there = ways(colour);
   const nodes = stations(colour, there);
-  const counts = new Map(nodes.map(([name, number]) => [name, number]));
+  const shares = new Map(nodes.map(([name, , , share]) => [name, share]));
   const narrow = width < NARROW;
   const isEnd = (name) => there.some(([, , end]) => end === name);
-  const broken = (name) => isEnd(name) ? name.replace(/ (here|the)/, "\n$1") : name;
   const said = (value) => value.toLocaleString("en") + " of " + total.toLocaleString("en") + ", " + percent(value / total);
   return {
     animation: false,
@@ -109,7 +111,7 @@ function flow(colour, width) {
       lineStyle: { color: "target", opacity: 0.35, curveness: 0.5 },
       label: {
         color: colour.ink, fontSize: narrow ? 11 : 13, lineHeight: narrow ? 14 : 17, distance: 7,
-        formatter: ({ name }) => (narrow ? broken(name) + "\n" : name + "  ") + percent(counts.get(name) / total),
+        formatter: ({ name }) => (narrow ? name + "\n" : name + "  ") + shares.get(name),
       },
       data: nodes.map(([name, number, color]) => ({
         name,
@@ -138,39 +140,39 @@ function from(colour, threshold) {
   };
 }
 
-function met({ value }) {
+function frontierTip({ value }) {
   return percent(value[0]) + " answered<br>" + percent(value[1]) + " agreement";
 }
 
 function regions(colour) {
-  const { observed, certified, parent } = told.frontier;
+  const { observed, certified, parent } = figures.frontier;
   const line = (name, color, data, options) => ({
     name, data, type: "line", showSymbol: false, tooltip: { show: false }, itemStyle: { color }, ...options,
   });
   return [
-    line("certified", colour.surrogate, certified, {
+    line("passed the gate", colour.surrogate, certified, {
       lineStyle: { color: colour.surrogate, width: 1 },
       areaStyle: { color: colour.surrogate, opacity: 0.16, origin: "start" },
     }),
-    line("parent, certified", colour.novel, parent, { lineStyle: { color: colour.novel, type: "dotted", width: 2 } }),
+    line("parent, passed", colour.novel, parent, { lineStyle: { color: colour.novel, type: "dotted", width: 2 } }),
     line("observed", colour.ink, observed, {
       symbol: "circle", symbolSize: 7, showSymbol: true, itemStyle: { color: colour.ink, opacity: 0 },
       emphasis: { itemStyle: { opacity: 1 } }, lineStyle: { color: colour.ink, width: 2, opacity: 1 },
-      tooltip: { formatter: met },
+      tooltip: { formatter: frontierTip },
     }),
   ].filter(({ data }) => data.length);
 }
 
 function ceiling(colour) {
-  const said = "Answering everything: " + percent(told.ceiling) + " agreement at most<br>(estimate)";
+  const said = "Answering everything: " + percent(figures.ceiling) + " agreement at most<br>(estimate)";
   return {
-    name: "teacher's own ceiling", type: "line", data: [[1, told.ceiling]], symbol: "diamond", symbolSize: 11, z: 4,
+    name: "teacher's own ceiling", type: "line", data: [[1, figures.ceiling]], symbol: "diamond", symbolSize: 11, z: 4,
     clip: false, itemStyle: { color: colour.teacher }, tooltip: { formatter: () => said },
   };
 }
 
 function chosen(colour) {
-  const { coverage, target } = told.point;
+  const { coverage, target } = figures.point;
   const right = coverage > 0.5;
   return {
     name: "chosen", type: "line", data: [[coverage, target]], symbol: "circle", symbolSize: 13, z: 5,
@@ -180,7 +182,7 @@ function chosen(colour) {
       color: colour.ink, fontSize: 13, fontWeight: 600, backgroundColor: colour.raised, padding: [3, 6], borderRadius: 4,
       formatter: percent(coverage) + " at " + level(target),
     },
-    tooltip: { formatter: met },
+    tooltip: { formatter: frontierTip },
   };
 }
 
@@ -188,8 +190,8 @@ function frontier(colour, width) {
   const lines = regions(colour);
   const lowest = Math.min(...lines.flatMap(({ data }) => data.map(([, agreement]) => agreement)));
   const floor = Math.max(0, Math.floor(lowest * 20 - 0.2) / 20);
-  const named = told.ceiling === null ? lines : [...lines, ceiling(colour)];
-  const series = told.point === null ? named : [...named, chosen(colour)];
+  const named = figures.ceiling === null ? lines : [...lines, ceiling(colour)];
+  const series = figures.point === null ? named : [...named, chosen(colour)];
   const legend = named.map(({ name }) => ({
     name, icon: name.startsWith("teacher") ? "diamond" : "roundRect", itemStyle: { opacity: 1 },
   }));
@@ -202,7 +204,7 @@ function bars(colour) {
   return {
     type: "custom",
     silent: true,
-    data: told.reliability.map(({ score, low, high }) => [score, low, high]),
+    data: figures.reliability.map(({ score, low, high }) => [score, low, high]),
     encode: { x: 0, y: [1, 2] },
     renderItem: (_, api) => {
       const [x, bottom] = api.coord([api.value(0), api.value(1)]);
@@ -215,12 +217,12 @@ function bars(colour) {
 }
 
 function dots(colour) {
-  const most = Math.max(...told.reliability.map(({ rows }) => rows));
+  const most = Math.max(...figures.reliability.map(({ rows }) => rows));
   const said = ({ score, agreement, low, high, rows }) => "score " + percent(score) + "<br>agreement " + percent(agreement) +
     " (" + percent(low) + " to " + percent(high) + ")<br>" + rows.toLocaleString("en") + " traces";
   return {
     type: "line", z: 4, lineStyle: { width: 0 }, symbol: "circle", itemStyle: { color: colour.surrogate },
-    data: told.reliability.map((bin) => ({
+    data: figures.reliability.map((bin) => ({
       bin, value: [bin.score, bin.agreement], symbolSize: 6 + 12 * Math.sqrt(bin.rows / most),
     })),
     tooltip: { formatter: ({ data }) => said(data.bin) },
@@ -231,19 +233,22 @@ function reliability(colour) {
   const diagonal = {
     type: "line", data: [[0, 0], [1, 1]], symbol: "none", silent: true, tooltip: { show: false },
     lineStyle: { color: colour.soft, type: "dashed", width: 1 },
-    markLine: told.point === null ? undefined : from(colour, told.point.threshold),
+    markLine: figures.point === null ? undefined : from(colour, figures.point.threshold),
   };
   return frame(colour, [diagonal, bars(colour), dots(colour)], share(colour, "score", { min: 0, max: 1 }),
     share(colour, "observed agreement", { min: 0, max: 1 }), []);
 }
 
+// Points where fits were made; a line joins them only where there are enough to show a trend.
 function curve(colour) {
+  const joined = figures.curve.length >= TREND;
   const tints = [colour.surrogate, colour.teacher, colour.novel, colour.blocked, colour.ink];
-  const targets = Object.keys(told.curve[told.curve.length - 1].coverage);
+  const targets = Object.keys(figures.curve[figures.curve.length - 1].coverage);
   const series = targets.map((name, place) => ({
-    name: "at " + level(Number(name)), type: "line", symbol: "circle", symbolSize: 7,
-    itemStyle: { color: tints[place % tints.length] }, lineStyle: { color: tints[place % tints.length], width: 2 },
-    data: told.curve.map(({ traces, coverage }) => [traces, coverage[name] ?? 0]),
+    name: "at " + level(Number(name)), type: "line", symbol: "circle", symbolSize: 10,
+    itemStyle: { color: tints[place % tints.length] },
+    lineStyle: { color: tints[place % tints.length], width: joined ? 1 : 0, type: "dashed" },
+    data: figures.curve.map(({ traces, coverage }) => [traces, coverage[name] ?? 0]),
     tooltip: { formatter: ({ value }) => value[0].toLocaleString("en") + " traces<br>" + percent(value[1]) + " answered" },
   }));
   const traces = axis(colour, "traces", { min: 0 });

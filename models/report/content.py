@@ -1,4 +1,4 @@
-"""What a report says, in figures and examples; `models.report.page` gives it its looks."""
+"""Content of a report, in figures and examples; `models.report.page` lays it out."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,9 +9,11 @@ from msgspec import Struct
 from models.fit import FitSummary
 from models.gate.labels import label_stats
 from models.manifest import FrontierPoint, Manifest, point_for
+from models.money import CURRENCY
 from models.report.boundary import BoundaryPair, boundary
 from models.report.changes import Changes, Side, changes, comparison_side, figures
 from models.report.cost import Choice, Cost, cost
+from models.report.disagreements import disagreements_csv
 from models.report.examples import Group, groups
 from models.report.flow import Flow, flow
 from models.report.frontier import Frontier, frontier
@@ -19,8 +21,6 @@ from models.report.reliability import Bin, calibration_error, reliability
 from models.study import CandidateResult, CurvePoint, LabelStats, Noise, Study
 
 MOST_LABELS = 1000
-
-
 BLOCKED = "the policy never answers it"
 
 
@@ -31,13 +31,14 @@ class Subject:
     Attributes:
         summary: of the fit.
         study: its traces, scored; None where nothing was learned.
-        texts: [n] theirs, in the same order; None where only vectors are known.
+        texts: [n] of these traces, in the same order; None where only vectors are known.
         targets: agreements that were asked for.
-        delta: chance of error that each target was certified with.
-        manifest: the policy's own account; None when refused.
-        parent: that of the version it started from.
+        delta: chance of error that each target was tested with at the gate.
+        manifest: of the policy; None when refused.
+        parent: manifest of the version that the fit started from.
         made_at: Unix milliseconds.
         task: whose policy it is.
+        currency: a sign or a word before amounts of money.
         rescored: the study is of rows that the finished policy was given, not of a fit's own traces out of
             fold.
 
@@ -55,6 +56,7 @@ class Subject:
     made_at: int
     task: str
     rescored: bool = False
+    currency: str = CURRENCY
 
     def __post_init__(self) -> None:
         if self.study is not None and self.texts is not None and len(self.study) != len(self.texts):
@@ -62,25 +64,29 @@ class Subject:
 
 
 class RequestedTarget(Struct, frozen=True):
-    """A target that was asked for, and the point that serves it; None where none was certified."""
+    """A target that was asked for, and the point that serves it; None where none passed the gate."""
 
     target: float
     point: FrontierPoint | None
 
 
 class Content(Struct, frozen=True):
-    """All that a page shows; an empty tuple or None where there is nothing to show.
+    """Everything that a page shows; an empty tuple or None where there is nothing to show.
 
     Attributes:
         task, summary, made_at, delta, rescored: as in `Subject`.
-        point: what is shown throughout: the lowest target that was asked for and certified.
+        point: the one shown throughout: of the lowest target that was asked for and passed the gate.
         asked: all targets that were asked for, lowest first.
         features: id of the embedder, None when refused.
         teachers: who gave the labels, in words.
-        rows: traces that the figures below are about.
+        rows: traces that the figures are about.
         flow, frontier, reliability, calibration_error, labels, pairs, examples, changes, curve, trials,
-            noise, cost: a section each; `labels` has at most 1,000, those with most traces.
+            noise, cost: a section each; `labels` has at most 1,000, the worst first.
+        below_target: labels whose agreement is significantly below the target: the upper of the exact 95 %
+            bounds is.
         all_labels: how many there are.
+        disagreements: how many traces have another label than the surrogate's.
+        disagreements_csv: these, see `models.report.disagreements`.
         has_texts: there are texts to show examples of.
     """
 
@@ -99,7 +105,10 @@ class Content(Struct, frozen=True):
     reliability: tuple[Bin, ...]
     calibration_error: float
     labels: tuple[LabelStats, ...]
+    below_target: frozenset[str]
     all_labels: int
+    disagreements: int
+    disagreements_csv: str | None
     pairs: tuple[BoundaryPair, ...]
     examples: tuple[Group, ...]
     has_texts: bool
@@ -121,11 +130,12 @@ def content(subject: Subject) -> Content:
     bins = () if study is None else reliability(study)
     parent = subject.parent
     blocked = () if manifest is None else manifest.blocked
-    told = (
+    stats = (
         ()
         if study is None
         else study.label_stats or label_stats(study, threshold, dict.fromkeys(blocked, BLOCKED))
     )
+    below_target = frozenset(each.label for each in stats if point and _is_below(each, point.target))
     return Content(
         task=subject.task,
         summary=summary,
@@ -143,8 +153,11 @@ def content(subject: Subject) -> Content:
         frontier=frontier(study, summary.frontier, () if parent is None else parent.frontier),
         reliability=bins,
         calibration_error=calibration_error(bins),
-        labels=_largest(told),
-        all_labels=len(told),
+        labels=_worst_first(stats, below_target),
+        below_target=below_target,
+        all_labels=len(stats),
+        disagreements=0 if study is None else int(np.sum(~study.agrees)),
+        disagreements_csv=None if study is None else disagreements_csv(study, texts, threshold),
         pairs=_pairs(study, texts, threshold),
         examples=() if study is None or texts is None else groups(study, texts, threshold),
         has_texts=texts is not None,
@@ -152,7 +165,7 @@ def content(subject: Subject) -> Content:
         curve=() if study is None else study.curve,
         trials=() if study is None else study.candidates,
         noise=None if study is None else study.noise,
-        cost=None if point is None else cost(_choices(summary.frontier), point.target),
+        cost=None if point is None else cost(_choices(summary.frontier), point.target, subject.currency),
     )
 
 
@@ -164,8 +177,18 @@ def _pairs(
     return boundary(study, texts, threshold)
 
 
-def _largest(labels: Sequence[LabelStats]) -> tuple[LabelStats, ...]:
-    return tuple(sorted(labels, key=lambda each: -each.traces)[:MOST_LABELS])
+def _is_below(label: LabelStats, target: float) -> bool:
+    return bool(label.answered) and label.high < target
+
+
+def _worst_first(labels: Sequence[LabelStats], below_target: frozenset[str]) -> tuple[LabelStats, ...]:
+    """Those significantly below the target, then by agreement, then those never answered by their traces."""
+
+    def rank(each: LabelStats) -> tuple[bool, bool, float, int]:
+        agreement = each.agreements / each.answered if each.answered else 1.0
+        return each.label not in below_target, not each.answered, agreement, -each.traces
+
+    return tuple(sorted(labels, key=rank)[:MOST_LABELS])
 
 
 def _choices(points: Sequence[FrontierPoint]) -> tuple[Choice, ...]:
@@ -173,7 +196,7 @@ def _choices(points: Sequence[FrontierPoint]) -> tuple[Choice, ...]:
 
 
 def _side(subject: Subject) -> Side:
-    """This version, as far as it came."""
+    """The version that was fitted, or what a refused fit has of it."""
     if subject.manifest is not None:
         return comparison_side(subject.manifest)
     summary, study = subject.summary, subject.study

@@ -1,4 +1,4 @@
-"""What answering locally saves, with every assumption in sight."""
+"""Cost that the surrogate saves, with every assumption in sight."""
 
 from msgspec import Struct
 
@@ -11,8 +11,8 @@ class Saving(Struct, frozen=True):
     """A day of traffic.
 
     Attributes:
-        answered: requests that the teacher is not asked for an answer.
-        audits: of those, requests that it is asked all the same, to keep watch.
+        answered: requests that the surrogate answers.
+        audits: of those, requests that the teacher is asked all the same, to check the answers.
         money: saved, in the currency of the price.
     """
 
@@ -22,7 +22,7 @@ class Saving(Struct, frozen=True):
 
 
 class Choice(Struct, frozen=True):
-    """A certified target, and what share of the requests is answered at it."""
+    """A target that passed the gate, and the coverage at it."""
 
     target: float
     coverage: float
@@ -33,11 +33,12 @@ class Cost(Struct, frozen=True):
 
     Attributes:
         requests: a day.
-        price: of one of the teacher's answers.
+        price: of one of the teacher's answers, in `currency`.
         audit_rate: share of the answered requests that is put to the teacher too.
-        choices: certified targets, highest first.
+        choices: targets that passed the gate, highest first.
         target: the one shown first.
         saving: a day of it.
+        currency: a sign or a word before amounts.
     """
 
     requests: int
@@ -46,6 +47,7 @@ class Cost(Struct, frozen=True):
     choices: tuple[Choice, ...]
     target: float
     saving: Saving
+    currency: str
 
 
 def saving(coverage: float, requests: float, price: float, audit_rate: float) -> Saving:
@@ -55,8 +57,9 @@ def saving(coverage: float, requests: float, price: float, audit_rate: float) ->
     return Saving(answered, audits, (answered - audits) * price)
 
 
-def cost(choices: tuple[Choice, ...], target: float) -> Cost:
+def cost(choices: tuple[Choice, ...], target: float, currency: str) -> Cost:
     """`target` is one of the choices'."""
     coverage = next(choice.coverage for choice in choices if choice.target == target)
     ranked = tuple(sorted(choices, key=lambda choice: -choice.target))
-    return Cost(REQUESTS, PRICE, AUDIT_RATE, ranked, target, saving(coverage, REQUESTS, PRICE, AUDIT_RATE))
+    money = saving(coverage, REQUESTS, PRICE, AUDIT_RATE)
+    return Cost(REQUESTS, PRICE, AUDIT_RATE, ranked, target, money, currency)

@@ -1,4 +1,4 @@
-"""What becomes of each trace at one threshold, in the order in which a router looks for a reason to defer."""
+"""Decision on each trace at one threshold, in the order in which a router looks for a reason to defer."""
 
 from dataclasses import dataclass
 

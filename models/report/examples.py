@@ -1,4 +1,4 @@
-"""Traces worth reading: the surest, the least sure, what was answered wrongly, what was deferred and why."""
+"""Examples worth reading: the most and the least certain traces, disagreements, and deferrals by reason."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -75,19 +75,19 @@ def _kinds(
     study: Study, decided: Decisions, refused: bool
 ) -> Iterator[tuple[str, NDArray[np.bool_], NDArray[Any]]]:
     """Title, which traces, and what to sort them by, smallest first."""
-    surest = -study.scores
+    most_certain = -study.scores
     wrong = ~study.agrees
-    yield "Answered, most certain", decided.answered, surest
+    yield "Answered, most certain", decided.answered, most_certain
     yield "Answered, least certain", decided.answered, study.scores
-    yield "Answered, and the teacher says otherwise", decided.answered & wrong, surest
+    yield "Answered, and the teacher says otherwise", decided.answered & wrong, most_certain
     if refused:
-        yield "Most certain, and the teacher says otherwise", decided.low_score & wrong, surest
-        yield "Most certain", decided.low_score & ~wrong, surest
+        yield "Most certain, and the teacher says otherwise", decided.low_score & wrong, most_certain
+        yield "Most certain", decided.low_score & ~wrong, most_certain
     else:
-        yield "Deferred, though nearly certain enough", decided.low_score, surest
+        yield "Deferred, though nearly certain enough", decided.low_score, most_certain
     yield "Deferred, least certain", decided.low_score, study.scores
     yield "Deferred as novel", decided.novel, -study.novelty
-    yield "Deferred, its label is blocked", decided.blocked, surest
+    yield "Deferred, its label is blocked", decided.blocked, most_certain
 
 
 def _first(mask: NDArray[np.bool_], order: NDArray[Any], texts: Sequence[str]) -> list[int]:

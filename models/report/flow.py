@@ -1,4 +1,4 @@
-"""Where requests go: what share the surrogate answers, and why the rest is put to the teacher."""
+"""Flow of requests: the share that the surrogate answers, and why it defers the others to the teacher."""
 
 import numpy as np
 from msgspec import Struct
@@ -14,7 +14,7 @@ class Flow(Struct, frozen=True):
         total: all of them.
         answered, agreements: answered by the surrogate; on how many of those the teacher agrees.
         low_score, novel, blocked: deferred, by reason.
-        certified: there is a policy; without one everything is deferred because there is none.
+        certified: a threshold passed the gate; without one everything is deferred.
     """
 
     total: int
@@ -24,6 +24,11 @@ class Flow(Struct, frozen=True):
     novel: int
     blocked: int
     certified: bool
+
+    @property
+    def parts(self) -> tuple[int, int, int, int]:
+        """Answered, and deferred by reason; `total` in all."""
+        return self.answered, self.low_score, self.novel, self.blocked
 
 
 def flow(study: Study, threshold: float | None) -> Flow:

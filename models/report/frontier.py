@@ -1,4 +1,4 @@
-"""Coverage against agreement: what was observed out of fold, and the region below which it is certified."""
+"""Frontier of coverage and agreement: observed out of fold, and the region that passed the gate."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -19,10 +19,10 @@ class Frontier(Struct, frozen=True):
     """Lines of (coverage, agreement), both in [0, 1], by rising coverage.
 
     Attributes:
-        observed: share of agreements among the surest traces that make up this coverage.
-        certified: corners of the steps below which agreement is certified; empty where nothing is.
+        observed: share of agreements among the most certain traces that make up this coverage.
+        certified: corners of the steps below which targets passed the gate; empty where none did.
         parent: the same of the parent version.
-        points: the certified targets.
+        points: the targets that passed the gate.
     """
 
     observed: Line
@@ -38,7 +38,7 @@ def frontier(
 
 
 def observed_line(study: Study) -> Line:
-    """Agreement of the surest traces of the tested sample, for coverages from that of 20 traces up.
+    """Agreement of the most certain traces of the tested sample, for coverages from that of 20 traces up.
 
     Traces with equal scores are taken together, as a threshold takes them.
     """

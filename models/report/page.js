@@ -1,11 +1,11 @@
-// The label table's search and sort, and the cost that follows its assumptions.
+// Search and sort of the label table, download of the disagreements, and the cost for the entered assumptions.
 
 const labels = document.getElementById("label-table");
 const collator = new Intl.Collator("en", { numeric: true });
 
 function cell(row, column) {
-  const found = row.cells[column];
-  return found.dataset.value ?? found.textContent.trim();
+  const { dataset, textContent } = row.cells[column];
+  return dataset.value ?? textContent.trim();
 }
 
 function sort(heading) {
@@ -25,12 +25,12 @@ function sort(heading) {
 }
 
 function search(words) {
-  let left = 0;
+  let matches = 0;
   for (const row of labels.tBodies[0].rows) {
     row.hidden = !row.textContent.toLowerCase().includes(words.trim().toLowerCase());
-    left += row.hidden ? 0 : 1;
+    matches += row.hidden ? 0 : 1;
   }
-  document.getElementById("label-count").value = left.toLocaleString("en") + (left === 1 ? " label" : " labels");
+  document.getElementById("label-count").value = matches.toLocaleString("en") + (matches === 1 ? " label" : " labels");
 }
 
 if (labels !== null) {
@@ -43,7 +43,7 @@ if (labels !== null) {
 
 function money(amount, digits) {
   const shown = Math.abs(amount).toLocaleString("en", { minimumFractionDigits: digits, maximumFractionDigits: digits });
-  return (amount < 0 ? "−$" : "$") + shown;
+  return (amount < 0 ? "−" : "") + figures.currency + shown;
 }
 
 function bill() {
@@ -61,7 +61,21 @@ function bill() {
   say("audits", Math.round(audits).toLocaleString("en"));
 }
 
-if (told.cost !== null) {
+function save(name, text) {
+  // A spreadsheet takes the mark at the beginning as a sign for UTF-8.
+  const address = URL.createObjectURL(new Blob(["\ufeff", text], { type: "text/csv" }));
+  const link = Object.assign(document.createElement("a"), { href: address, download: name });
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(address), 60000);
+}
+
+const disagreements = document.getElementById("disagreements");
+if (disagreements !== null) {
+  document.getElementById("disagreements-save").addEventListener("click",
+    () => save("disagreements.csv", JSON.parse(disagreements.textContent)));
+}
+
+if (figures.cost !== null) {
   const form = document.getElementById("cost-form");
   form.addEventListener("input", bill);
   form.addEventListener("change", bill);

@@ -1,6 +1,6 @@
-"""How a report looks: one HTML file that loads nothing, and runs no script but its own.
+"""Page of a report: one HTML file that loads nothing, and runs no script but its own.
 
-Texts and labels are whatever somebody once typed. They reach the page escaped and never as a script's source;
+Texts and labels are untrusted input. They reach the page escaped and never as a script's source;
 the page's policy (CSP) names its own scripts by their hashes and forbids every connection.
 """
 
@@ -14,26 +14,31 @@ import msgspec
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from models.money import currency_prefix, format_money
+from models.report.breakdown import percentages
 from models.report.content import Content
+from models.report.disagreements import MOST
 from models.report.examples import LONGEST_LABEL, shorten
+from models.report.flow import Flow
 
 _FOLDER = Path(__file__).parent
 _CHARTS, _OWN = "vendor/echarts.js", ("charts.js", "page.js")
 SPACE = "\N{NO-BREAK SPACE}"
 
 
-def page(told: Content) -> str:
+def page(content: Content) -> str:
     """A whole HTML document."""
     scripts = [_source(_CHARTS), "\n".join(_source(name) for name in _OWN)]
     return (
         _environment()
         .get_template("page.html.jinja")
         .render(
-            told=told,
-            figures=_figures(told),
+            content=content,
+            figures=_figures(content),
             style=Markup(_source("page.css")),  # noqa: S704 - ours
             scripts=[Markup(script) for script in scripts],  # noqa: S704 - ours and the vendored library
             policy=_policy(scripts),
+            most_disagreements=MOST,
         )
     )
 
@@ -69,7 +74,7 @@ def label(name: str) -> str:
 
 
 def breakable(name: str) -> Markup:
-    """Where a browser may break a label's words."""
+    """A label with marks where a browser may break it."""
     return Markup(escape(name).replace("_", Markup("_<wbr>")))  # noqa: S704 - escaped the line before
 
 
@@ -80,7 +85,7 @@ def score(value: float) -> str:
 
 
 def place(share: float) -> float:
-    """Where a share lies on a scale from .5 to 1, in percent of its length."""
+    """Place of a share on a scale from .5 to 1, in percent of its length."""
     return round(min(max((share - 0.5) * 200.0, 0.0), 100.0), 1)
 
 
@@ -92,23 +97,32 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    filters = (percent, target, count, moment, label, breakable, score, place)
+    filters = (percent, target, count, moment, label, breakable, score, place, percentages, format_money)
     environment.filters |= {each.__name__: each for each in filters}
     return environment
 
 
-def _figures(told: Content) -> dict[str, Any]:
-    """What the charts draw: numbers, and no text of a trace, which a tooltip might take for markup."""
+def _figures(content: Content) -> dict[str, Any]:
+    """Figures for the charts: numbers, and no text of a trace, which a tooltip could take for markup."""
     return {
-        "flow": msgspec.to_builtins(told.flow),
-        "frontier": msgspec.to_builtins(told.frontier),
-        "point": msgspec.to_builtins(told.point),
-        "reliability": msgspec.to_builtins(told.reliability),
-        "curve": msgspec.to_builtins(told.curve),
-        "asked": [each.target for each in told.asked],
-        "ceiling": None if told.noise is None else told.noise.ceiling,
-        "cost": msgspec.to_builtins(told.cost),
+        "flow": msgspec.to_builtins(content.flow),
+        "flow_parts": None if content.flow is None else _flow_parts(content.flow),
+        "frontier": msgspec.to_builtins(content.frontier),
+        "point": msgspec.to_builtins(content.point),
+        "reliability": msgspec.to_builtins(content.reliability),
+        "curve": msgspec.to_builtins(content.curve),
+        "asked": [each.target for each in content.asked],
+        "ceiling": None if content.noise is None else content.noise.ceiling,
+        "cost": msgspec.to_builtins(content.cost),
+        "currency": None if content.cost is None else currency_prefix(content.cost.currency),
     }
+
+
+def _flow_parts(flow: Flow) -> dict[str, str]:
+    """Percentages of the parts and of the two ends, which sum to 100 each."""
+    parts = dict(zip(("answered", "low_score", "novel", "blocked"), percentages(flow.parts), strict=True))
+    deferred = flow.total - flow.answered
+    return parts | dict(zip(("here", "teacher"), percentages((flow.answered, deferred)), strict=True))
 
 
 def _source(name: str) -> str:

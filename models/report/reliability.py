@@ -1,4 +1,4 @@
-"""Whether scores mean what they say: the score as a probability against the agreement that was observed."""
+"""Reliability of scores: the score as a probability against the agreement that was observed."""
 
 import numpy as np
 from msgspec import Struct
@@ -11,7 +11,7 @@ LEVEL = 0.05
 
 
 class Bin(Struct, frozen=True):
-    """Tested traces with like scores.
+    """Tested traces with similar scores.
 
     Attributes:
         begin, end: scores from, and up to.

@@ -1,4 +1,4 @@
-"""A study of rows that a finished policy is given: the view of a fit's own, but perhaps of learned rows."""
+"""Study of rows that a finished policy is given; it may have learned from them."""
 
 from collections.abc import Sequence
 
@@ -43,7 +43,7 @@ def rescore(policy: Policy, features: Features, labels: Sequence[str], sampled: 
 
 
 def summary_of(manifest: Manifest) -> FitSummary:
-    """What the fit said, as far as the policy remembers it."""
+    """Summary of the fit, as far as the manifest records it."""
     return FitSummary(
         version=manifest.version,
         traces=manifest.traces,

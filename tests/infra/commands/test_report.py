@@ -1,5 +1,7 @@
 from pathlib import Path
 
+import pytest
+
 from tests.infra import parcels
 from tests.infra.commands.conftest import Run
 
@@ -24,7 +26,7 @@ def test_a_report_about_other_rows(understudy: Run, files: Path, own_policy: Pat
     assert (
         understudy("report", own_policy, "--traces", files / "test.jsonl", "--target", "0.9999").status == 0
     )
-    assert "Nothing is certified at this target" in (own_policy / "report.html").read_text()
+    assert "This target did not pass the gate" in (own_policy / "report.html").read_text()
     assert understudy("report", own_policy, "--traces", files / "nothing.jsonl").status == 2
 
 
@@ -34,7 +36,7 @@ def test_a_report_of_vectors_needs_vectors(understudy: Run, files: Path, tmp_pat
         tmp_path,
     )
     assert understudy("fit", train, "--embeddings", files / "train.npy", "--out", out).status == 0
-    assert "only their vectors" in (out / "report.html").read_text()
+    assert "Only the vectors of these traces are known" in (out / "report.html").read_text()
     assert understudy("report", out, "--traces", files / "test.jsonl").status == 2
     given = "--traces", files / "test.jsonl", "--embeddings", files / "test.npy"
     assert understudy("report", out, *given).status == 0
@@ -48,3 +50,14 @@ def test_a_refusal_keeps_the_policy_s_report(understudy: Run, own_policy: Path, 
     assert str(own_policy / "refused.html") in ended.err
     assert (own_policy / "report.html").read_bytes() == before
     assert "20 sampled traces" in (own_policy / "refused.html").read_text()
+
+
+def test_a_report_shows_the_chosen_currency(
+    understudy: Run, files: Path, own_policy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = ("report", own_policy, "--traces", files / "test.jsonl", "--target", "0.9")
+    assert understudy(*rows, "--currency", "EUR").status == 0
+    assert "Price of a teacher's answer, EUR" in (own_policy / "report.html").read_text()
+    monkeypatch.setenv("UNDERSTUDY_CURRENCY", "£")
+    assert understudy(*rows).status == 0
+    assert "Price of a teacher's answer, £" in (own_policy / "report.html").read_text()

@@ -32,7 +32,10 @@ def test_scan_forecasts_from_a_csv(understudy: Run, tmp_path: Path) -> None:
     told = understudy("scan", file, "--target", 0.9)
     assert told.status == 0
     assert "saved/day" in told.out
-    assert "100,000 requests a day, 0.001 a call" in told.out
+    assert "100,000 requests a day, $0.001 a call" in told.out
+    euros = understudy("scan", file, "--target", 0.9, "--currency", "EUR")
+    assert "EUR\xa00.001 a call" in euros.out
+    assert "$" not in euros.out
 
 
 def test_scan_learns_from_vectors(understudy: Run, files: Path) -> None:

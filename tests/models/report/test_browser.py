@@ -1,5 +1,6 @@
 """A report as a reader meets it, in headless Chromium."""
 
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 
@@ -9,7 +10,8 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import Select
 
-from models.report import render
+from models.report import content, render
+from models.study import CurvePoint, LabelStats
 
 from .subjects import complete
 from .test_page import HOSTILE
@@ -28,7 +30,7 @@ def shown_labels(page: Chrome) -> list[str]:
     return [row.find_element(By.TAG_NAME, "th").text for row in rows if row.is_displayed()]
 
 
-def test_it_draws_its_charts_without_an_error_or_a_connection(opened: Chrome) -> None:
+def test_charts_need_no_connection(opened: Chrome) -> None:
     for chart in ("flow-chart", "frontier-chart", "reliability-chart", "curve-chart"):
         assert len(opened.find_elements(By.CSS_SELECTOR, f"#{chart} svg path")) > 3, chart
     assert opened.get_log("browser") == []
@@ -71,16 +73,69 @@ def test_the_saving_follows_the_assumptions(opened: Chrome) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_it_is_readable_in_both_schemes_and_on_a_phone(opened: Chrome, scheme: str) -> None:
+def test_it_is_readable_in_both_schemes(opened: Chrome, scheme: str) -> None:
     feature = {"name": "prefers-color-scheme", "value": scheme}
     opened.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [feature]})
     inks = "ink", "soft", "surrogate", "teacher", "novel", "blocked", "good", "bad"
     for ink, paper in product(inks, ("paper", "raised", "sunken")):
         assert contrast(colour(opened, ink), colour(opened, paper)) >= 4.5, (ink, paper)
-    size = {"width": 390, "height": 800, "deviceScaleFactor": 1, "mobile": True}
+
+
+@pytest.mark.parametrize("width", [390, 500, 1200])
+def test_no_table_is_cut_off(opened: Chrome, width: int) -> None:
+    size = {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": width < 600}
     opened.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
-    assert opened.execute_script("return document.documentElement.scrollWidth") == 390
+    opened.execute_script("document.querySelectorAll('details').forEach((each) => { each.open = true; })")
+    assert opened.execute_script("return document.documentElement.scrollWidth") <= width
+    if width >= 500:
+        script = (
+            "return [...document.querySelectorAll('.scroll')].filter((each) => each.scrollWidth > "
+            "each.clientWidth).map((each) => each.getAttribute('aria-label'))"
+        )
+        assert opened.execute_script(script) == []
     opened.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+@pytest.mark.parametrize(("points", "joined"), [(2, False), (3, True)])
+def test_two_points_of_a_curve_are_not_joined(
+    browser: Chrome, tmp_path: Path, points: int, joined: bool
+) -> None:
+    curve = tuple(CurvePoint(100 * place, {"0.9": 0.25 * place}) for place in range(1, points + 1))
+    report = complete()
+    assert report.study is not None
+    file = tmp_path / "report.html"
+    file.write_text(render(replace(report, study=replace(report.study, curve=curve))), encoding="utf-8")
+    browser.get(file.as_uri())
+    series = browser.execute_script("return shown.get('curve-chart').getOption().series")
+    assert [len(each["data"]) for each in series] == [points]
+    assert series[0]["showSymbol"] is not False
+    assert series[0]["symbolSize"] > 0
+    assert (series[0]["lineStyle"]["width"] > 0) == joined
+
+
+def test_disagreements_are_saved_as_csv(opened: Chrome) -> None:
+    opened.execute_script(
+        "URL.createObjectURL = (blob) => { window.saved = blob; return '#saved'; };"
+        "HTMLAnchorElement.prototype.click = function () { window.savedAs = this.download; };"
+    )
+    opened.find_element(By.ID, "disagreements-save").click()
+    text = opened.execute_async_script("window.saved.text().then(arguments[0])")
+    assert opened.execute_script("return window.savedAs") == "disagreements.csv"
+    report = content(complete(HOSTILE))
+    assert report.disagreements == 9
+    assert text == report.disagreements_csv
+
+
+def test_the_worst_label_is_marked(opened: Chrome, tmp_path: Path) -> None:
+    accounts = (LabelStats("fine", 50, 50, 50, 0.92, 1.0), LabelStats("poor", 50, 50, 25, 0.35, 0.65))
+    file = tmp_path / "marked.html"
+    report = complete()
+    assert report.study is not None
+    page = render(replace(report, study=replace(report.study, accounts=accounts)))
+    file.write_text(page, encoding="utf-8")
+    opened.get(file.as_uri())
+    assert shown_labels(opened) == ["poor\nbelow target", "fine"]
+    assert len(opened.find_elements(By.CSS_SELECTOR, "tr.below")) == 1
 
 
 def colour(page: Chrome, name: str) -> list[int]:

@@ -1,9 +1,13 @@
-"""What a report says is what can be counted by hand."""
+"""Figures of a report are those that can be counted by hand."""
 
+import csv
+import io
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from models import binomial
 from models.evaluate import evaluate
@@ -12,9 +16,11 @@ from models.manifest import FrontierPoint, LabelSource
 from models.policy import Policy
 from models.report import content
 from models.report.boundary import boundary
+from models.report.breakdown import TENTHS, apportion, percentages
 from models.report.changes import Fact, TargetChange, changes, comparison_side
 from models.report.cost import Saving, saving
 from models.report.decisions import decide
+from models.report.disagreements import COLUMNS, disagreements_csv
 from models.report.examples import groups, shorten
 from models.report.flow import flow
 from models.report.frontier import observed_line, steps
@@ -34,7 +40,7 @@ EIGHT = study(
 )
 
 
-def test_each_sampled_trace_goes_one_way_and_a_refused_fit_sends_all_to_the_teacher() -> None:
+def test_each_sampled_trace_goes_one_way() -> None:
     found = flow(EIGHT, 0.7)
     assert (found.total, found.answered, found.agreements) == (7, 3, 2)
     assert (found.low_score, found.novel, found.blocked) == (1, 2, 1)
@@ -43,20 +49,20 @@ def test_each_sampled_trace_goes_one_way_and_a_refused_fit_sends_all_to_the_teac
     assert not decide(EIGHT, None).answered.any()
 
 
-def test_the_observed_line_takes_equal_scores_together_and_starts_with_twenty_traces() -> None:
+def test_the_observed_line_takes_ties_together() -> None:
     scores = [0.9] * 15 + [0.8] * 10 + [0.7] * 15
     agrees = [True] * 20 + [False] * 20
     assert observed_line(study(scores, agrees)) == ((25 / 40, 20 / 25), (1.0, 20 / 40))
     assert observed_line(study([0.9] * 3, [True] * 3)) == ()
 
 
-def test_the_certified_region_steps_down_at_the_coverage_of_each_target() -> None:
+def test_the_region_steps_down_at_each_target() -> None:
     points = (point(0.8, 0.9), point(0.85, 0.5), point(0.9, 0.6), point(0.95, 0.4))
     assert steps(points) == ((0.0, 0.95), (0.4, 0.95), (0.4, 0.9), (0.6, 0.9), (0.6, 0.8), (0.9, 0.8))
     assert steps(()) == ()
 
 
-def test_scores_are_judged_by_what_was_observed_with_exact_bounds() -> None:
+def test_reliability_has_exact_bounds() -> None:
     low, high = reliability(study([0.11, 0.19, 0.99, 1.0, 1.0], [False, True, True, True, True]))
     assert (low.begin, low.end, low.rows, low.agreement) == (0.1, 0.2, 2, 0.5)
     assert low.score == pytest.approx(0.15)
@@ -66,17 +72,17 @@ def test_scores_are_judged_by_what_was_observed_with_exact_bounds() -> None:
     assert error == pytest.approx((2 * 0.35 + 3 * (1 - 2.99 / 3)) / 5, abs=1e-6)
 
 
-def test_pairs_at_the_threshold_are_alike_but_not_the_same_and_take_each_trace_once() -> None:
+def test_boundary_pairs_are_similar_not_equal() -> None:
     texts = ["where is my parcel", "give me a refund", "Where is  my parcel", "where is my parcel now", " "]
     pairs = boundary(study([0.9, 0.8, 0.4, 0.3, 0.2], [True] * 5), texts, 0.5)
     read = [(pair.answered.text, pair.deferred.text) for pair in pairs]
     assert read[0] == ("where is my parcel", "where is my parcel now")
     assert len(read) == len({answered for answered, _ in read}) == len({text for _, text in read})
-    assert all(0 < pair.likeness <= 1.0001 for pair in pairs)
+    assert all(0 < pair.similarity <= 1.0001 for pair in pairs)
     assert boundary(study([0.9], [True]), ["alone"], 0.5) == ()
 
 
-def test_examples_show_the_surest_first_and_no_text_twice() -> None:
+def test_examples_show_no_text_twice() -> None:
     texts = ["a", "a", "c", "d", "e", "f", "g", "h"]
     found = {group.title: group for group in groups(EIGHT, texts, 0.7)}
     surest = found["Answered, most certain"]
@@ -90,7 +96,7 @@ def test_examples_show_the_surest_first_and_no_text_twice() -> None:
     assert not [title for title in refused if title.startswith("Answered")]
 
 
-def test_long_texts_are_cut_and_what_html_can_not_hold_is_replaced() -> None:
+def test_long_and_broken_texts_are_shortened() -> None:
     assert shorten("x" * 100_000, 10) == "x" * 9 + "…"
     assert shorten("\ud800\0ok", 10) == "?\ufffdok"
 
@@ -109,11 +115,11 @@ def test_a_version_is_compared_with_its_parent() -> None:
     assert (found.added, found.lost, found.blocked, found.freed) == (("c",), ("a",), ("c",), ("a",))
 
 
-def test_audits_are_paid_for_out_of_what_answering_saves() -> None:
+def test_audits_lower_the_saving() -> None:
     assert saving(0.5, 1000, 0.01, 0.02) == Saving(answered=500, audits=10, money=4.9)
 
 
-def test_the_lowest_target_that_was_asked_for_and_certified_is_shown() -> None:
+def test_the_lowest_passed_target_is_shown() -> None:
     frontier = (point(0.9, 0.75), point(0.96, 0.5, 0.8))
     told = content(subject(EIGHT, None, summary=summary(frontier=frontier), targets=(0.99, 0.95)))
     assert told.point == FrontierPoint(0.96, 0.8, 0.5, 0.96)
@@ -125,7 +131,7 @@ def test_the_lowest_target_that_was_asked_for_and_certified_is_shown() -> None:
     assert refused.frontier.points
 
 
-def test_each_label_is_accounted_for_by_what_is_guessed_and_the_teacher_says_instead() -> None:
+def test_label_stats_count_what_is_guessed() -> None:
     address, refund, track = label_stats(EIGHT, 0.7, {"address": "why"})
     assert (address.traces, address.answered, address.blocked) == (0, 0, "why")
     assert (refund.traces, refund.answered, refund.agreements, refund.confused_with) == (0, 1, 0, "track")
@@ -136,7 +142,7 @@ def test_each_label_is_accounted_for_by_what_is_guessed_and_the_teacher_says_ins
     assert label_stats(mixed, None, {})[2].confused_with == "address"
 
 
-def test_of_very_many_labels_those_with_most_traces_are_shown() -> None:
+def test_of_unanswered_labels_the_largest_are_shown() -> None:
     accounts = tuple(LabelStats(f"label {place}", place, 0, 0, 0.0, 1.0) for place in range(1200))
     told = content(subject(study([0.9], [True], label_stats=accounts), None))
     assert (told.all_labels, len(told.labels)) == (1200, 1000)
@@ -148,17 +154,17 @@ def test_texts_of_other_traces_are_refused() -> None:
         subject(EIGHT, ["alone"])
 
 
-def test_every_section_of_a_complete_report_has_something_to_show() -> None:
+def test_a_complete_report_fills_every_section() -> None:
     told = content(complete())
     for section in ("flow", "frontier", "reliability", "labels", "pairs", "examples", "changes", "curve"):
         assert getattr(told, section), section
     assert told.trials
     assert told.noise
     assert told.cost
-    assert [each.traces for each in told.labels] == [66, 30, 4]
+    assert [each.traces for each in told.labels] == [30, 66, 4]
 
 
-def test_rows_given_afterwards_are_counted_as_evaluate_counts_them(embedder: str, policy: Policy) -> None:
+def test_rescored_rows_are_counted_as_by_evaluate(embedder: str, policy: Policy) -> None:
     features, labels = DRAWS[embedder](300, 7)
     labels[0] = "never heard of"
     judged = evaluate(policy, features, labels, [0.9]).targets[0]
@@ -166,3 +172,60 @@ def test_rows_given_afterwards_are_counted_as_evaluate_counts_them(embedder: str
     counted = flow(found, judged.threshold)
     assert counted.answered / counted.total == judged.coverage
     assert counted.agreements / counted.answered == judged.agreement
+
+
+@given(st.lists(st.integers(0, 10**7), min_size=1, max_size=12).filter(any))
+def test_parts_of_a_breakdown_sum_to_the_whole(counts: list[int]) -> None:
+    parts = apportion(counts)
+    assert sum(parts) == TENTHS
+    for part, count in zip(parts, counts, strict=True):
+        assert abs(part - TENTHS * count / sum(counts)) < 1
+
+
+def test_percentages_sum_to_100() -> None:
+    thirds = percentages([1, 1, 1])
+    assert thirds == ["33.4\xa0%", "33.3\xa0%", "33.3\xa0%"]
+    assert percentages([99_999, 1, 0]) == [">99.9\xa0%", "<0.1\xa0%", "0.0\xa0%"]
+    assert percentages([7]) == ["100.0\xa0%"]
+    assert percentages([0, 0]) == ["0.0\xa0%", "0.0\xa0%"]
+
+
+def test_the_worst_labels_come_first() -> None:
+    accounts = (
+        LabelStats("good", 100, 100, 99, 0.945, 0.999),
+        LabelStats("never answered", 500, 0, 0, 0.0, 1.0),
+        LabelStats("few", 3, 2, 0, 0.0, 0.842),
+        LabelStats("bad", 80, 80, 40, 0.386, 0.614),
+        LabelStats("unlucky", 9, 4, 1, 0.006, 0.95),
+    )
+    told = content(subject(study([0.9], [True], accounts=accounts), None))
+    assert told.point is not None
+    assert told.point.target == 0.9
+    assert told.below_target == {"few", "bad"}
+    assert [each.label for each in told.labels] == ["few", "bad", "unlucky", "good", "never answered"]
+    refused = subject(study([0.9], [True], accounts=accounts), None, summary=summary(refused=("no",)))
+    assert content(refused).below_target == set()
+
+
+def test_all_disagreements_are_in_the_csv() -> None:
+    texts = ["a", "b", '=SUM(1,"2")', "d\ne", "f", "g", "h", "i"]
+    scored = study([0.9, 0.8, 0.7, 0.6, 0.5, 0.4], [False, True, False, False, False, False], novel=(4,))
+    rows = list(csv.reader(io.StringIO(disagreements_csv(scored, texts[:6], 0.7))))
+    assert rows == [
+        list(COLUMNS),
+        ["1", "a", "track", "refund", "0.9000", "answered"],
+        ["3", """'=SUM(1,"2")""", "track", "refund", "0.7000", "answered"],
+        ["4", "d\ne", "track", "refund", "0.6000", "deferred: low score"],
+        ["5", "f", "track", "refund", "0.5000", "deferred: novel"],
+        ["6", "g", "track", "refund", "0.4000", "deferred: low score"],
+    ]
+    blocked = replace(scored, eligible=np.zeros(6, dtype=np.bool_), novelty=scored.novelty - 0.2)
+    (_, first, *_) = csv.reader(io.StringIO(disagreements_csv(blocked, None, None)))
+    assert (first[1], first[-1]) == ("", "deferred: label blocked")
+
+
+def test_as_many_disagreements_are_told_as_listed() -> None:
+    told = content(complete())
+    assert told.disagreements_csv is not None
+    rows = list(csv.reader(io.StringIO(told.disagreements_csv)))
+    assert len(rows) - 1 == told.disagreements == 9
