@@ -127,11 +127,11 @@ def test_disagreements_are_saved_as_csv(opened: Chrome) -> None:
 
 
 def test_the_worst_label_is_marked(opened: Chrome, tmp_path: Path) -> None:
-    accounts = (LabelStats("fine", 50, 50, 50, 0.92, 1.0), LabelStats("poor", 50, 50, 25, 0.35, 0.65))
+    stats = (LabelStats("fine", 50, 50, 50, 0.92, 1.0), LabelStats("poor", 50, 50, 25, 0.35, 0.65))
     file = tmp_path / "marked.html"
     report = complete()
     assert report.study is not None
-    page = render(replace(report, study=replace(report.study, accounts=accounts)))
+    page = render(replace(report, study=replace(report.study, label_stats=stats)))
     file.write_text(page, encoding="utf-8")
     opened.get(file.as_uri())
     assert shown_labels(opened) == ["poor\nbelow target", "fine"]

@@ -143,8 +143,8 @@ def test_label_stats_count_what_is_guessed() -> None:
 
 
 def test_of_unanswered_labels_the_largest_are_shown() -> None:
-    accounts = tuple(LabelStats(f"label {place}", place, 0, 0, 0.0, 1.0) for place in range(1200))
-    told = content(subject(study([0.9], [True], label_stats=accounts), None))
+    stats = tuple(LabelStats(f"label {place}", place, 0, 0, 0.0, 1.0) for place in range(1200))
+    told = content(subject(study([0.9], [True], label_stats=stats), None))
     assert (told.all_labels, len(told.labels)) == (1200, 1000)
     assert [each.traces for each in told.labels[:2]] == [1199, 1198]
 
@@ -191,19 +191,19 @@ def test_percentages_sum_to_100() -> None:
 
 
 def test_the_worst_labels_come_first() -> None:
-    accounts = (
+    stats = (
         LabelStats("good", 100, 100, 99, 0.945, 0.999),
         LabelStats("never answered", 500, 0, 0, 0.0, 1.0),
         LabelStats("few", 3, 2, 0, 0.0, 0.842),
         LabelStats("bad", 80, 80, 40, 0.386, 0.614),
         LabelStats("unlucky", 9, 4, 1, 0.006, 0.95),
     )
-    told = content(subject(study([0.9], [True], accounts=accounts), None))
+    told = content(subject(study([0.9], [True], label_stats=stats), None))
     assert told.point is not None
     assert told.point.target == 0.9
     assert told.below_target == {"few", "bad"}
     assert [each.label for each in told.labels] == ["few", "bad", "unlucky", "good", "never answered"]
-    refused = subject(study([0.9], [True], accounts=accounts), None, summary=summary(refused=("no",)))
+    refused = subject(study([0.9], [True], label_stats=stats), None, summary=summary(refused=("no",)))
     assert content(refused).below_target == set()
 
 
