@@ -15,25 +15,32 @@ from typing import Annotated, Any, NamedTuple, NoReturn
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from infra.extras import Extra, require_extra
+
 _INTERRUPTED = 130
 
 
 class _Entry(NamedTuple):
-    """A command's module in `infra.commands`, and its line in `--help`."""
+    """A command's module in `infra.commands`, its line in `--help`, and the extra that it needs."""
 
     module: str
     summary: str
+    extra: Extra | None = None
 
 
 _COMMANDS = {
     "demo": _Entry(
-        "demo", "Run all roles with embedded Kafka and Redis, a simulated teacher and traffic, and watch."
+        "demo",
+        "Run all roles with embedded Kafka and Redis, a simulated teacher and traffic, and watch.",
+        "embedded",
     ),
-    "up": _Entry("serve", "Run all roles in one process, on your own Kafka and Redis or on embedded ones."),
-    "worker": _Entry("serve", "Run some roles in this process, on your own Kafka and Redis."),
-    "ask": _Entry("client", "Send one request and wait for its label."),
-    "produce": _Entry("client", "Send requests from a file or a pipe."),
-    "consume": _Entry("client", "Print messages of a topic, a JSON object a line."),
+    "up": _Entry(
+        "serve", "Run all roles in one process, on your own Kafka and Redis or on embedded ones.", "stream"
+    ),
+    "worker": _Entry("serve", "Run some roles in this process, on your own Kafka and Redis.", "stream"),
+    "ask": _Entry("client", "Send one request and wait for its label.", "stream"),
+    "produce": _Entry("client", "Send requests from a file or a pipe.", "stream"),
+    "consume": _Entry("client", "Print messages of a topic, a JSON object a line.", "stream"),
     "fit": _Entry("fit", "Learn a policy from traces, and test it at the gate."),
     "predict": _Entry(
         "predict",
@@ -49,11 +56,12 @@ _COMMANDS = {
     "status": _Entry(
         "status",
         "Show, for every task, the policy that answers, what audits say of it, and what is promised.",
+        "stream",
     ),
-    "config": _Entry("config", "Read and write the config topic."),
-    "topics": _Entry("topics", "Make and describe the topics."),
-    "policies": _Entry("policies", "List policy versions, and move them."),
-    "bench": _Entry("bench", "Measure; each figure has a reference from the same run."),
+    "config": _Entry("config", "Read and write the config topic.", "stream"),
+    "topics": _Entry("topics", "Make and describe the topics.", "stream"),
+    "policies": _Entry("policies", "List policy versions, and move them.", "stream"),
+    "bench": _Entry("bench", "Measure; each figure has a reference from the same run.", "bench"),
 }
 """The first sentence of each command's help; a test compares it with what the command's module says."""
 
@@ -89,8 +97,15 @@ def command_line() -> TyperGroup:
 
 
 def load_command(name: str) -> Any:
-    """The command of that name, complete with options and help."""
-    commands = import_by_name(f"infra.commands.{_COMMANDS[name].module}").commands
+    """The command of that name, complete with options and help.
+
+    Raises:
+        MissingLibrary: a package that it needs is not installed.
+    """
+    entry = _COMMANDS[name]
+    if entry.extra is not None:
+        require_extra(name, entry.extra)
+    commands = import_by_name(f"infra.commands.{entry.module}").commands
     commands.rich_markup_mode = None
     return typer.main.get_group(commands).commands[name]
 

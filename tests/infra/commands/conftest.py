@@ -1,43 +1,18 @@
-"""The command line as a user has it, in this process: arguments in; exit status, output and errors out."""
+"""Files and policies for the commands that read them."""
 
 import shutil
-import sys
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from infra.cli import command_line, main
+from infra.cli import command_line
 from infra.harness.deployment import fresh_prefix
 from infra.local.embedded_kafka import EmbeddedKafka
 from streams.kafka.topics import trigger_auto_create
 from streams.settings import Settings, load_settings
 from tests.infra import parcels
-
-
-@dataclass(frozen=True, slots=True)
-class Ended:
-    status: int
-    out: str
-    err: str
-
-
-Run = Callable[..., Ended]
-
-
-@pytest.fixture
-def understudy(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Run:
-    def run(*arguments: object) -> Ended:
-        monkeypatch.setattr(sys, "argv", ["understudy", *map(str, arguments)])
-        capfd.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            main()
-        out, err = capfd.readouterr()
-        return Ended(int(ended.value.code or 0), out, err)
-
-    return run
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ import pytest
 from models.manifest import FORMAT
 from models.training_set import WIDEST
 from tests.infra import parcels
-from tests.infra.commands.conftest import Ended, Run
+from tests.infra.conftest import Ended, Run
 
 Rows = list[dict[str, Any]]
 COMMANDS = ("fit", "scan", "evaluate", "predict")

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from tests.infra import parcels
-from tests.infra.commands.conftest import Run
+from tests.infra.conftest import Run
 
 
 def test_bench_fit_reports_its_figures(understudy: Run, tmp_path: Path) -> None:

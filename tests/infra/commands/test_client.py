@@ -15,7 +15,7 @@ from schemas.messages import Label, Reason, Request
 from streams.kafka.batch import Outgoing
 from streams.kafka.message import Headers, as_bytes
 from streams.settings import Settings
-from tests.infra.commands.conftest import Run
+from tests.infra.conftest import Run
 
 
 def sent(settings: Settings) -> list[Request]:

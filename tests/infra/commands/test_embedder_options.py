@@ -9,8 +9,7 @@ import pytest
 
 from tests.embeddings import Answer, EmbeddingServer
 from tests.encoders import PARCEL_WORDS, static
-
-from .conftest import Run
+from tests.infra.conftest import Run
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,7 @@ import json
 from pathlib import Path
 
 from tests.infra import parcels
-from tests.infra.commands.conftest import Run
+from tests.infra.conftest import Run
 
 
 def test_a_missed_target_ends_with_1(understudy: Run, policy: Path, tmp_path: Path) -> None:

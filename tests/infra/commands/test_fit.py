@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tests.infra import parcels
-from tests.infra.commands.conftest import Run
+from tests.infra.conftest import Run
 
 SCRIPT = Path(sys.executable).with_name("understudy")
 

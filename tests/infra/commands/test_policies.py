@@ -16,7 +16,7 @@ from streams.state.registry import Registry
 from streams.versions.lifecycle import VersionStage
 from streams.versions.serving_state import AT_ONCE, PromotionPlan, ServingState
 from streams.versions.transitions import after_alarm
-from tests.infra.commands.conftest import Run
+from tests.infra.conftest import Run
 from tests.system.deployment import Deployment
 from tests.system.topics import everything
 from tests.system.wishes import policy

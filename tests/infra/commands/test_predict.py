@@ -3,7 +3,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.infra.commands.conftest import Run
+from tests.infra.conftest import Run
 
 SCRIPT = Path(sys.executable).with_name("understudy")
 

@@ -11,7 +11,7 @@ import pytest
 
 from schemas.codec import DEFERRAL, EVENT, LABEL, REPLY, REQUEST, TRACE, Codec
 from schemas.config import merged, parse_override
-from tests.infra.commands.conftest import Run
+from tests.infra.conftest import Run
 
 ROOT = Path(__file__).parents[3]
 READMES = sorted(

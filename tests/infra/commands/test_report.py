@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from tests.infra import parcels
-from tests.infra.commands.conftest import Run
+from tests.infra.conftest import Run
 
 
 def test_the_report_is_beside_its_policy(understudy: Run, own_policy: Path) -> None:
