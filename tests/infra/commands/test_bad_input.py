@@ -101,7 +101,7 @@ def test_an_empty_file_teaches_nothing(command: Callable[..., Ended], tmp_path: 
     ("change", "says"),
     [
         ({"label": "same"}, "one label only ('same')"),
-        ({"sampled": False}, "0 sampled traces"),
+        ({"sampled": False}, "too few sampled traces: 0"),
         ({"text": "\U0001f600"}, "did not pass the gate"),
         ({"text": "\0\0"}, "did not pass the gate"),
         ({"text": ""}, "did not pass the gate"),
@@ -175,7 +175,7 @@ def test_vectors_of_another_width_are_refused(understudy: Run, files: Path, tmp_
     for name in ("predict", "evaluate"):
         ended = understudy(name, tmp_path / "p", files / "test.jsonl", "--embeddings", tmp_path / "wide.npy")
         assert ended.status == 2
-        assert f"reads [n, {parcels.WIDTH}]" in ended.err
+        assert f"must be [n, {parcels.WIDTH}]" in ended.err
 
 
 def test_a_request_with_two_labels_counts_once(command: Callable[..., Ended], tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ def test_a_refusal_ends_with_1(tmp_path: Path) -> None:
     ended = subprocess.run(script, capture_output=True, check=False)
     told = tmp_path / "policy" / "report.html"
     assert (ended.returncode, ended.stderr) == (1, f"report of the refusal: {told}\n".encode())
-    assert "20 sampled traces" in json.loads(ended.stdout)["refused"][0]
+    assert "too few sampled traces: 20" in json.loads(ended.stdout)["refused"][0]
     assert list((tmp_path / "policy").iterdir()) == [told]
 
 
@@ -73,7 +73,7 @@ def test_a_refusal_leaves_the_old_policy(understudy: Run, own_policy: Path, tmp_
     few = parcels.write(tmp_path / "few.jsonl", parcels.traces(20))
     refused = understudy("fit", few, "--out", own_policy)
     assert refused.status == 1
-    assert refused.out.count("refused: 20 sampled traces") == 1
+    assert refused.out.count("refused: too few sampled traces: 20") == 1
     assert (own_policy / "manifest.json").read_bytes() == before
 
 
@@ -128,4 +128,4 @@ def test_copies_of_a_request_count_once(understudy: Run, tmp_path: Path) -> None
     ended = understudy("fit", file, "--out", tmp_path / "policy", "--json")
     assert ended.status == 1
     assert "160 lines repeat a request" in ended.err
-    assert json.loads(ended.out)["refused"][0].startswith("40 sampled traces")
+    assert json.loads(ended.out)["refused"][0].startswith("too few sampled traces: 40")

@@ -49,7 +49,7 @@ def test_a_refusal_keeps_the_policy_s_report(understudy: Run, own_policy: Path, 
     assert ended.status == 1
     assert str(own_policy / "refused.html") in ended.err
     assert (own_policy / "report.html").read_bytes() == before
-    assert "20 sampled traces" in (own_policy / "refused.html").read_text()
+    assert "too few sampled traces: 20" in (own_policy / "refused.html").read_text()
 
 
 def test_a_report_shows_the_chosen_currency(
