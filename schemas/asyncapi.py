@@ -7,10 +7,10 @@ import msgspec
 
 from schemas.config import Config
 from schemas.events import DETAILS, Event, EventKind
-from schemas.messages import Deferral, Label, Reply, Request, Trace
+from schemas.messages import Deferral, Forgotten, Label, Reply, Request, Trace
 from schemas.names import Topics
 
-_MESSAGES: tuple[type[msgspec.Struct], ...] = (Request, Label, Deferral, Reply, Trace, Config)
+_MESSAGES: tuple[type[msgspec.Struct], ...] = (Request, Label, Deferral, Reply, Trace, Config, Forgotten)
 _DEFINITIONS = "#/components/schemas/{name}"
 
 
@@ -47,6 +47,7 @@ def asyncapi(topics: Topics, version: str) -> dict[str, Any]:
             "trace": _operation("send", "traces", "The training log."),
             "configure": _operation("receive", "config", "What operators tune, keyed by task or `*`."),
             "tell": _operation("send", "events", "What happened."),
+            "forget": _operation("receive", "forgotten", "Requests whose texts must not be used any more."),
         },
         "components": {
             "messages": {name: {"payload": payload} for name, payload in payloads.items()},
@@ -65,6 +66,7 @@ def _channels(topics: Topics) -> dict[str, tuple[str, Sequence[str]]]:
         "traces": (topics.traces, ["Trace"]),
         "config": (topics.config, ["Config"]),
         "events": (topics.events, [_event_name(kind) for kind in DETAILS]),
+        "forgotten": (topics.forgotten, ["Forgotten"]),
     }
 
 

@@ -6,7 +6,7 @@ import msgspec
 
 from schemas.errors import InvalidMessage
 from schemas.events import Event
-from schemas.messages import Deferral, Label, Reply, Request, Trace
+from schemas.messages import Deferral, Forgotten, Label, Reply, Request, Trace
 
 Message = TypeVar("Message", bound=msgspec.Struct)
 
@@ -39,3 +39,4 @@ DEFERRAL = Codec(Deferral)
 REPLY = Codec(Reply)
 TRACE = Codec(Trace)
 EVENT = Codec(Event)
+FORGOTTEN = Codec(Forgotten)

@@ -199,3 +199,17 @@ class Trace(Struct, frozen=True):
     shadow: Guess | None = None
     encoder: str | None = None
     first: Answer | None = None
+
+
+class Forgotten(Struct, frozen=True):
+    """Requests whose texts no role may use any more. Topic `forgotten`, kept by key.
+
+    Attributes:
+        at: those that were requested by then.
+        request: SHA-256, in hexadecimal, of the task's name, a zero byte and the request's id; None for all
+            requests of the task.
+    """
+
+    task: TaskName
+    at: Milliseconds
+    request: Annotated[str, Meta(pattern="^[0-9a-f]{64}$")] | None = None

@@ -43,6 +43,11 @@ class Topics:
     def dead_letters(self) -> str:
         return f"{self.prefix}.dead-letters"
 
+    @property
+    def forgotten(self) -> str:
+        """Which requests must not be used any more; kept by key."""
+        return f"{self.prefix}.forgotten"
+
     def all(self) -> tuple[str, ...]:
         return (
             self.requests,
@@ -53,6 +58,7 @@ class Topics:
             self.config,
             self.events,
             self.dead_letters,
+            self.forgotten,
         )
 
 

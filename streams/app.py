@@ -20,6 +20,8 @@ from streams.gc_tuning import freeze_startup_objects
 from streams.roles import config
 from streams.settings import ROLES, Role, Settings, load_settings
 
+_HONOUR_FORGOTTEN: frozenset[Role] = frozenset({"route", "learn", "trainer"})
+
 
 class NoKafkaBoot(BootStrategy):
     """Faust's own Kafka clients and web server stay off: the sources move the bytes."""
@@ -43,6 +45,8 @@ class Understudy(faust.App):
         self.services = parts.services
         config.install_reader(self, parts.tail(settings.topics.config), parts.tasks)
         wanted = frozenset(roles)
+        if wanted & _HONOUR_FORGOTTEN:
+            parts.read_forgotten()
         for role in ROLES:
             if role in wanted:
                 _assembly(role)(parts)

@@ -8,6 +8,7 @@ StreamsError
 │   ├── DeliveryFatal          the producer is fenced by a newer worker, or broken
 │   └── TopicReplaced          a topic was deleted and made again while it was read
 ├── OutputTooLarge             a message that Kafka would not take
+├── MaskFailed                 a text that the operator's function did not mask: it is not used
 ├── RefitFailed                a refit ended without a result
 ├── MoveRefused                a policy version may not become what is asked
 └── TeacherError               the teacher gave no label for a deferral
@@ -54,6 +55,10 @@ class TopicReplaced(KafkaFailed):
 
 class OutputTooLarge(StreamsError):
     """A message that is larger than the producer's `message.max.bytes`."""
+
+
+class MaskFailed(StreamsError):
+    """The operator's function did not mask a text; the message does not quote it."""
 
 
 class RefitFailed(StreamsError):

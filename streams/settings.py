@@ -58,6 +58,10 @@ class Settings(BaseSettings):
     lease: seconds that a dead trainer's lease outlives it.
     reply_memory: seconds for which a second reply to a request is recognised.
     policies_kept: versions of a task's policy that the registry keeps.
+    mask: `module:function`, a function from text to text that `route` applies before anything else is done
+        with a text (`streams.privacy.mask`); the same for all workers. None writes texts as they come.
+    traces_retention: days for which `traces` keeps the texts, at least; None for ever. Applied when the topic
+        is created, and by `understudy topics create` to one that is there.
     partitions, replication: of topics that are created.
     topic_ids: ask the broker for the identity of topics, so that one which was deleted and made again is
         known to be another; the same for all workers. Off for brokers that do not answer that.
@@ -82,6 +86,8 @@ class Settings(BaseSettings):
     lease: Annotated[float, Field(ge=1, le=3600)] = 6.0
     reply_memory: Annotated[int, Field(ge=60)] = 7 * 24 * 3600
     policies_kept: Annotated[int, Field(ge=2)] = 5
+    mask: Annotated[str, Field(pattern=r"^\w+(\.\w+)*:\w+$")] | None = None
+    traces_retention: Annotated[float, Field(ge=1, le=36_500)] | None = None
     partitions: Annotated[int, Field(ge=1)] = 4
     replication: Annotated[int, Field(ge=-1)] = -1
     topic_ids: bool = True

@@ -248,6 +248,23 @@ class Tasks:
             self._trials[name] = trial
         self._tasks[name] = self._made(name)
 
+    def drop_policies(self, name: str, at: int) -> bool:
+        """Drop the task's policies and what stops them, if they were fitted by `at` (Unix milliseconds).
+
+        Returns:
+            Whether there was a policy to drop.
+        """
+        trial, live = self._trials.get(name), self._policies.get(name)
+        if trial is not None and trial.policy.manifest.created_at <= at:
+            self.set_candidate(name, None)
+        if live is None or live.manifest.created_at > at:
+            return False
+        del self._policies[name]
+        self._safeguards.pop(name, None)
+        self._certified.pop(name, None)
+        self._tasks[name] = self._made(name)
+        return True
+
     def _made(self, name: str) -> Task:
         config = config_of(name, self._overrides)
         encoding = encoder_spec(config)

@@ -7,6 +7,7 @@ import typer
 from infra.console.output import note, result
 from infra.serve.servers import client_settings
 from schemas.asyncapi import asyncapi
+from streams.kafka.retention import apply_traces_retention
 from streams.kafka.topics import create_missing, topic_specs
 from streams.settings import load_settings
 
@@ -18,16 +19,19 @@ commands.add_typer(topics, name="topics")
 
 @topics.command("create")
 def topics_create() -> None:
-    """Make the topics that are missing."""
-    made = create_missing(client_settings())
+    """Make the topics that are missing, and set how long `traces` is kept if the settings say so."""
+    settings = client_settings()
+    made = create_missing(settings)
     note(f"made {', '.join(made)}" if made else "all topics are there")
+    if settings.topics.traces not in made and apply_traces_retention(settings):
+        note(f"{settings.topics.traces} keeps messages for {settings.traces_retention:g} days from now on")
 
 
 @topics.command("describe")
 def topics_describe() -> None:
     """Print the topics as they should be, a JSON object each."""
     settings = client_settings()
-    for topic in topic_specs(settings.topics):
+    for topic in topic_specs(settings):
         result({"name": topic.name, "partitions": settings.partitions, "options": topic.options})
 
 

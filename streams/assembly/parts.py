@@ -18,6 +18,8 @@ from streams.kafka.dead_letters import DeadLetters
 from streams.kafka.event_publisher import EventPublisher
 from streams.kafka.source import Source
 from streams.kafka.tail import Tail
+from streams.privacy.forgotten import ForgottenRequests
+from streams.roles import forget
 from streams.sampling import Sampler
 from streams.settings import Settings
 from streams.slots import Slot
@@ -40,6 +42,8 @@ class WorkerParts:
     Attributes:
         services: started in this order once the agents run.
         name: of this process, unique; it signs leases and refit requests.
+        forgotten: the requests that are to be forgotten.
+        on_forgotten: who else is called with each record of the topic `forgotten`.
     """
 
     app: faust.App
@@ -54,14 +58,25 @@ class WorkerParts:
         self.event_publisher = EventPublisher(lambda: open_writer(settings), settings.topics.events)
         self.sampler = Sampler(settings.audit_key.get_secret_value().encode())
         self.name = f"{settings.host}.{os.getpid()}.{secrets.token_hex(4)}"
+        self.forgotten = ForgottenRequests()
+        self.on_forgotten: list[forget.Listener] = [self.forgotten.add]
         self._slot = _SlotService(settings)
         self.services += [self._slot, CloseService(self.connection, self.event_publisher)]
 
     def refit_queue(self) -> RefitQueue:
         return RefitQueue(self.connection, self.settings.keys, self.name, self.settings.lease)
 
+    def read_forgotten(self) -> None:
+        """Read the topic `forgotten` to its end, before what is added after this starts."""
+        forget.install(self.app, self.tail(self.settings.topics.forgotten), self.on_forgotten)
+
     def source(
-        self, role: str, topic: str, batch: int | None = None, commit_interval: float | None = None
+        self,
+        role: str,
+        topic: str,
+        batch: int | None = None,
+        commit_interval: float | None = None,
+        dead_letters: DeadLetters | None = None,
     ) -> BatchChannel:
         """The channel of a source that is added to the services."""
         settings, channel = self.settings, BatchChannel(self.app)
@@ -71,7 +86,7 @@ class WorkerParts:
                 topic,
                 channel,
                 lambda: open_role(settings, role, self._slot.name),
-                dead_letters=DeadLetters(settings.topics.dead_letters, role),
+                dead_letters=dead_letters or DeadLetters(settings.topics.dead_letters, role),
                 batch=batch or settings.batch,
                 commit_interval=settings.commit_interval if commit_interval is None else commit_interval,
                 drain=settings.drain,

@@ -4,10 +4,14 @@ import logging
 
 from streams.assembly.parts import WorkerParts
 from streams.drift.watch import DriftWatch
+from streams.kafka.dead_letters import DeadLetters
+from streams.privacy.mask import MaskedIntake, load_mask
 from streams.roles import route
 from streams.rollout.disk_cache import PolicyDiskCache
+from streams.rollout.policy_remover import PolicyRemover
 from streams.rollout.policy_sync import PolicySync
 from streams.routing.encoder_pool import EncoderPool
+from streams.settings import Settings
 
 log = logging.getLogger(__name__)
 
@@ -18,11 +22,22 @@ def add(parts: WorkerParts) -> None:
     # Encoders start first; otherwise each policy whose encoder is not open yet logs an error.
     parts.services.append(EncoderPool(parts.tasks))
     cache = PolicyDiskCache(settings.data / "policies" / settings.prefix)
+    parts.on_forgotten.append(PolicyRemover(parts.tasks, cache).forget)
     parts.services.append(PolicySync(parts.tasks, parts.registry, cache, settings.poll))
     if settings.delivery == "exactly_once" and "audit_key" not in settings.model_fields_set:
         log.warning(
             "the audit key is the public default: clients can tell what is audited (UNDERSTUDY_AUDIT_KEY)"
         )
-    router = route.RouteRole(parts.tasks, settings.topics, parts.sampler)
-    route.install(parts.app, parts.source(route.STAGE, settings.topics.requests), router)
+    intake = _intake(settings)
+    router = route.RouteRole(parts.tasks, settings.topics, parts.sampler, intake)
+    source = parts.source(route.STAGE, settings.topics.requests, dead_letters=intake)
+    route.install(parts.app, source, router)
     parts.services.append(DriftWatch(parts.tasks, router.traffic, parts.refit_queue(), parts.event_publisher))
+
+
+def _intake(settings: Settings) -> DeadLetters:
+    """Reads requests: as they come, or masked."""
+    topic = settings.topics.dead_letters
+    if settings.mask is None:
+        return DeadLetters(topic, route.STAGE)
+    return MaskedIntake(topic, route.STAGE, load_mask(settings.mask))

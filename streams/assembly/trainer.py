@@ -15,6 +15,8 @@ def add(parts: WorkerParts) -> None:
         parts.refit_queue(),
         parts.event_publisher,
         settings.lease,
+        parts.forgotten,
     )
+    parts.on_forgotten.append(role.forget)
     trainer.install(parts.app, parts.tail(settings.topics.traces), role)
     parts.services.append(role)

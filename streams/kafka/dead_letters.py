@@ -48,6 +48,10 @@ class DeadLetters:
         ]
         return Outgoing(self._topic, as_bytes(message.key()), as_bytes(message.value()), headers)
 
+    def failure(self, message: Message, error: Exception) -> Outgoing:
+        """The dead letter of a message that a role failed on."""
+        return self.letter(message, f"{type(error).__name__}: {error}")
+
     def fitting(self, outgoing: list[Outgoing], most: int) -> list[Outgoing]:
         """The same messages, of dead letters that are too large only what fits.
 

@@ -167,8 +167,7 @@ class Source(Service):
                 log.exception("%s failed on a batch of %d: trying each alone", self.role, len(messages))
                 return [out for message in messages for out in self._handled([message])]
             log.exception("%s can't process %s", self.role, _place(messages[0]))
-            reason = f"{type(error).__name__}: {error}"
-            return self._dead_letters.fitting([self._dead_letters.letter(messages[0], reason)], self._largest)
+            return self._dead_letters.fitting([self._dead_letters.failure(messages[0], error)], self._largest)
 
     def _settled(self, messages: Sequence[Message]) -> list[Outgoing]:
         batch = Batch(messages)

@@ -1,19 +1,19 @@
 """The topics as they should be on the broker, and making those that are missing."""
 
+from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import cached_property
 
-from confluent_kafka import KafkaException, TopicCollection
+from confluent_kafka import KafkaError, KafkaException, TopicCollection
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
-from schemas.names import Topics
 from streams.errors import KafkaFailed
 from streams.kafka.clients import admin_options
+from streams.kafka.retention import DAY, RETENTION, traces_options
 from streams.settings import Settings
 
 _PROMPTLY = 15.0
-_DAY = 24 * 3600 * 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +28,11 @@ class TopicSpec:
     options: dict[str, str]
 
 
-def topic_specs(topics: Topics) -> list[TopicSpec]:
-    """All topics. Traces are the source of truth and are kept; config is kept by key."""
-    kept = {topics.traces: {"retention.ms": "-1"}, topics.config: {"cleanup.policy": "compact"}}
-    week = {"retention.ms": str(7 * _DAY)}
+def topic_specs(settings: Settings) -> list[TopicSpec]:
+    """All topics. Traces are the source of truth and are kept, by default for ever; two are kept by key."""
+    topics, by_key = settings.topics, {"cleanup.policy": "compact"}
+    kept = {topics.traces: traces_options(settings), topics.config: by_key, topics.forgotten: by_key}
+    week = {RETENTION: str(7 * DAY)}
     return [TopicSpec(name, kept.get(name, week)) for name in topics.all()]
 
 
@@ -44,7 +45,7 @@ def create_missing(settings: Settings) -> list[str]:
     admin = AdminClient(admin_options(settings))
     try:
         present = admin.list_topics(timeout=_PROMPTLY).topics
-        missing = [topic for topic in topic_specs(settings.topics) if topic.name not in present]
+        missing = [topic for topic in topic_specs(settings) if topic.name not in present]
         if not missing:
             return []
         futures = admin.create_topics(
@@ -54,11 +55,20 @@ def create_missing(settings: Settings) -> list[str]:
             ],
             request_timeout=_PROMPTLY,
         )
-        for future in futures.values():
-            future.result()
+        return [name for name, future in futures.items() if _made(future)]
     except KafkaException as error:
         raise KafkaFailed(f"topics could not be made: {error.args[0].str()}") from error
-    return [topic.name for topic in missing]
+
+
+def _made(future: Future[None]) -> bool:
+    """Whether we have made the topic; another process may have been faster."""
+    try:
+        future.result()
+    except KafkaException as error:
+        if error.args[0].code() == KafkaError.TOPIC_ALREADY_EXISTS:
+            return False
+        raise
+    return True
 
 
 class TopicIds:

@@ -25,6 +25,7 @@ from streams.kafka.batch import Batch, Outgoing
 from streams.kafka.channel import BatchChannel
 from streams.kafka.dead_letters import DeadLetters
 from streams.kafka.message import copied_headers, key_of, time_of
+from streams.privacy.forgotten import ForgottenRequests
 from streams.sampling import Sampler
 from streams.state.reply_dedup import ReplyDedup, ReplyPosition
 from streams.tasks import Tasks
@@ -103,13 +104,22 @@ class ReplyRecorder:
 
     Args:
         auditor: decides which.
+        forgotten: whose texts and vectors are not to be written.
     """
 
-    def __init__(self, live: Tasks, topics: Topics, auditor: Sampler, replies: ReplyDedup) -> None:
+    def __init__(
+        self,
+        live: Tasks,
+        topics: Topics,
+        auditor: Sampler,
+        replies: ReplyDedup,
+        forgotten: ForgottenRequests | None = None,
+    ) -> None:
         self._live = live
         self._topics = topics
         self._auditor = auditor
         self._replies = replies
+        self._forgotten = forgotten or ForgottenRequests()
         self._dead_letters = DeadLetters(topics.dead_letters, STAGE)
 
     async def learned(self, messages: Sequence[Message], now: int) -> list[Outgoing]:
@@ -144,8 +154,11 @@ class ReplyRecorder:
             outgoing.append(self._dead_letters.letter(message, reply.error or "no label"))
         else:
             trace = trace_of(reply, reply.label, time_of(message))
+            forgotten = self._forgotten.covers_trace(trace)
+            if forgotten:
+                trace = replace(trace, text=None, features=None)
             outgoing.append(Outgoing(self._topics.traces, key, TRACE.encode(trace), headers))
-            if self._repeats(deferral):
+            if not forgotten and self._repeats(deferral):
                 again = repeat_deferral(reply, reply.label)
                 outgoing.append(Outgoing(self._topics.deferrals, key, DEFERRAL.encode(again), headers))
         return outgoing

@@ -49,13 +49,16 @@ class RouteRole:
     Args:
         live: the tasks as they stand at each batch.
         auditor: decides which requests are audited.
+        intake: reads the requests, and writes the dead letters of those that are refused.
     """
 
-    def __init__(self, live: Tasks, topics: Topics, auditor: Sampler) -> None:
+    def __init__(
+        self, live: Tasks, topics: Topics, auditor: Sampler, intake: DeadLetters | None = None
+    ) -> None:
         self._live = live
         self._labels, self._deferrals = topics.labels, topics.deferrals
         self._auditor = auditor
-        self._dead_letters = DeadLetters(topics.dead_letters, STAGE)
+        self._dead_letters = intake or DeadLetters(topics.dead_letters, STAGE)
         self.traffic = ScoreWindows()
 
     async def routed(self, messages: Iterable[Message], now: int) -> list[Outgoing]:

@@ -23,13 +23,14 @@ from mode import Service
 from models.embedders.spec import TEXT
 from schemas.codec import TRACE
 from schemas.errors import SchemaError
-from schemas.messages import Trace
+from schemas.messages import Forgotten, Trace
 from schemas.vectors import vector
 from streams.errors import StateUnavailable
 from streams.kafka.batch import Batch
 from streams.kafka.channel import BatchChannel
 from streams.kafka.event_publisher import EventPublisher
 from streams.kafka.message import as_bytes
+from streams.privacy.forgotten import ForgottenRequests
 from streams.sampling import audit_rate
 from streams.state.lease import Leases
 from streams.state.refit_queue import RefitQueue, RefitRequest
@@ -52,6 +53,7 @@ class Trainer(Service):
 
     Args:
         lease: seconds that a lease lasts; it is renewed three times in that.
+        forgotten: whose traces no fit may use; filled by somebody else, who calls `forget` after that.
     """
 
     def __init__(
@@ -62,6 +64,7 @@ class Trainer(Service):
         refits: RefitQueue,
         event_publisher: EventPublisher,
         lease: float,
+        forgotten: ForgottenRequests | None = None,
     ) -> None:
         super().__init__()
         self._live = live
@@ -70,6 +73,7 @@ class Trainer(Service):
         self._refits = refits
         self._event_publisher = event_publisher
         self._lease = lease
+        self._forgotten = forgotten or ForgottenRequests()
         self._windows: dict[str, TraceWindow] = {}
         self._attempts: dict[str, RefitAttempt] = {}
         self._tokens: dict[str, int] = {}
@@ -80,7 +84,7 @@ class Trainer(Service):
         for message in messages:
             try:
                 trace = TRACE.decode(as_bytes(message.value()))
-                if trace.first is not None:
+                if trace.first is not None or self._forgotten.covers_trace(trace):
                     continue
                 if trace.embedder != TEXT and trace.features is not None:
                     vector(trace.features, None)
@@ -89,6 +93,13 @@ class Trainer(Service):
                 continue
             window = self._windows.setdefault(trace.task, TraceWindow())
             window.add(trace, self._live.task(trace.task).config.refit.window)
+
+    def forget(self, forgotten: Forgotten) -> None:
+        """Drop the task's traces that are to be forgotten; the fits from now on do without them."""
+        window = self._windows.get(forgotten.task)
+        dropped = window.discard(self._forgotten.covers_trace) if window else 0
+        if dropped:
+            log.info("task %s: dropped forgotten traces from the window, traces=%d", forgotten.task, dropped)
 
     async def on_start(self) -> None:
         self._releases = RefitRunner(self._registry, self._event_publisher)

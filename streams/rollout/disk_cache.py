@@ -11,6 +11,7 @@ import msgspec
 
 from models.artifact import Artifact
 from models.errors import PolicyError
+from models.manifest import Manifest
 from streams.versions.breaker import Breaker, Safeguards
 
 log = logging.getLogger(__name__)
@@ -57,6 +58,26 @@ class PolicyDiskCache:
             newest = guards.after(_guards(path)) if path.exists() else guards
             _write(path, msgspec.json.encode(newest))
 
+    def remove(self, task: str, at: int) -> None:
+        """Remove the copies of a task's policies, and of what stops them, if they were fitted by `at`.
+
+        Args:
+            at: Unix milliseconds. A policy whose time can't be read is removed too.
+
+        Raises:
+            OSError: the disk does not let go of them.
+        """
+        if not (self._directory / task).is_dir():
+            return
+        with self._locked(task) as folder:
+            if any(_fitted_at(place) > at for place in folder.iterdir() if place.is_dir()):
+                return
+            for place in folder.iterdir():
+                if place.is_dir():
+                    shutil.rmtree(place)
+                elif place.name != _LOCK:
+                    place.unlink()
+
     def safeguards(self) -> dict[str, Safeguards]:
         """What stops each task's answers; what can't be read stops them."""
         return {path.parent.name: _guards(path) for path in self._directory.glob(f"*/{_GUARDS}")}
@@ -78,6 +99,14 @@ class PolicyDiskCache:
         with (folder / _LOCK).open("ab") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield folder
+
+
+def _fitted_at(folder: Path) -> int:
+    """Unix milliseconds; 0 where it can't be read."""
+    try:
+        return Manifest.decode(Artifact.read(folder).manifest).created_at
+    except (OSError, PolicyError):
+        return 0
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -1,7 +1,7 @@
 """The traces that a task's next refit may use: the newest ones, each request once."""
 
 from collections import Counter, deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -46,6 +46,15 @@ class TraceWindow:
         self.seen += 1
         while len(self._traces) > most:
             self._ids.discard(self._traces.popleft().id)
+
+    def discard(self, covers: Callable[[Trace], bool]) -> int:
+        """Drop the traces that `covers` says yes to; how many. They still count as seen."""
+        kept = [trace for trace in self._traces if not covers(trace)]
+        dropped = len(self._traces) - len(kept)
+        if dropped:
+            self._traces = deque(kept)
+            self._ids = {trace.id for trace in kept}
+        return dropped
 
     def seen_since(self, time: int) -> int:
         """How many were replied to after `time`, Unix milliseconds."""

@@ -5,9 +5,9 @@ from typing import Any
 import msgspec
 from hypothesis import strategies as st
 
-from schemas.codec import DEFERRAL, EVENT, LABEL, REPLY, REQUEST, TRACE, Codec
+from schemas.codec import DEFERRAL, EVENT, FORGOTTEN, LABEL, REPLY, REQUEST, TRACE, Codec
 from schemas.events import Event, EventKind
-from schemas.messages import Deferral, Guess, Label, Reason, Reply, Request, Teacher, Trace, Usage
+from schemas.messages import Deferral, Forgotten, Guess, Label, Reason, Reply, Request, Teacher, Trace, Usage
 
 REQUEST_EXAMPLE = Request("r1", "t", text="hello", embedding=b"\0\0\x80?", metadata={"a": "b"})
 GUESS_EXAMPLE = Guess("yes", 0.75, 0.5, "v1")
@@ -103,6 +103,12 @@ DRAWN: dict[Codec[Any], st.SearchStrategy[msgspec.Struct]] = {
         teacher=_maybe(_teachers),
         shadow=_maybe(_guesses),
         encoder=_maybe(_text),
+    ),
+    FORGOTTEN: st.builds(
+        Forgotten,
+        task=_task,
+        at=_time,
+        request=_maybe(st.from_regex("[0-9a-f]{64}", fullmatch=True)),
     ),
     EVENT: st.builds(
         Event,

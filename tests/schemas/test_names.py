@@ -36,7 +36,7 @@ def test_all_topics_are_distinct_and_stand_under_the_prefix(prefix: str) -> None
         getattr(topics, name) for name, _ in inspect.getmembers(Topics, lambda a: isinstance(a, property))
     }
     assert set(topics.all()) == named
-    assert len(topics.all()) == len(named) == 8
+    assert len(topics.all()) == len(named) == 9
     assert all(name.startswith(f"{prefix}.") for name in named)
 
 

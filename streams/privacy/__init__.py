@@ -1,0 +1,1 @@
+"""Customers' texts: masked before they are written, and not used once they are to be forgotten."""
