@@ -254,4 +254,4 @@ async def test_without_audits_growth_is_tried_all_the_same_and_the_refusal_says_
     await told.next()
     refusal = await told.next()
     assert refusal.kind is EventKind.REFUSED
-    assert "0 sampled traces" in refusal.message
+    assert "too few sampled traces: 0" in refusal.message
