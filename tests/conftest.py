@@ -7,7 +7,7 @@
 
 A test that asks for one of the servers, or that lives in `tests/system`, is marked `system`. Where a
 server can't run, such tests are skipped with the reason, and fail with it where `CI` is set. There,
-hypothesis draws the same examples every time: what it finds anew is found where somebody can look at it.
+hypothesis draws the same examples every time: a new failure is found where somebody can look at it.
 """
 
 import os

@@ -68,7 +68,7 @@ def by(labels: Sequence[Label], version: str | None) -> list[Label]:
     return [label for label in labels if label.source == "surrogate" and label.policy == version]
 
 
-def test_after_an_alarm_all_is_deferred_until_a_refit_on_recent_traces_answers_as_the_teacher_does_now(
+def test_an_alarm_defers_all_until_a_refit(
     deployment: Deployment,
 ) -> None:
     refit = {"growth": 100.0, "at_least": 200}
@@ -106,7 +106,7 @@ def assert_deferred_and_sampled(deferrals: Sequence[Deferral]) -> None:
     assert all(one.sampled and not one.audit for one in stopped)
 
 
-def test_the_version_before_is_restored_while_its_own_certificate_stands(deployment: Deployment) -> None:
+def test_a_certified_version_is_restored(deployment: Deployment) -> None:
     deployment.configure(TASK, target_agreement=0.9, audit_rate=1.0, alarm_run_length=100.0, label_floor=0.0)
     requests = wishes(300 + BATCH * MANY, "restored")
     publish(deployment)
@@ -132,7 +132,7 @@ def stands(deployment: Deployment, version: str) -> bool:
     )
 
 
-def test_versions_on_trial_are_promoted_or_refused_by_what_the_teacher_says_of_their_answers(
+def test_trials_end_by_the_teachers_answers(
     deployment: Deployment,
 ) -> None:
     deployment.configure(TASK, audit_rate=1.0)

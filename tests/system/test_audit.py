@@ -22,9 +22,10 @@ REQUESTS = 300
 BACKLOG = 2_000
 
 
-def test_an_audit_is_one_label_one_trace_one_count_though_replies_repeat_and_certify_is_killed(
+def test_an_audit_counts_once(
     deployment: Deployment,
 ) -> None:
+    """One label, one trace and one count, though replies repeat and certify is killed."""
     publish(deployment)
     deployment.configure(TASK, audit_rate=1.0, repeat_rate=0.0)
     requests = wishes(REQUESTS, "audited")
@@ -62,9 +63,10 @@ def test_an_audit_is_one_label_one_trace_one_count_though_replies_repeat_and_cer
     assert len(audited) > REQUESTS / 2
 
 
-def test_traces_that_a_killed_certify_had_counted_but_not_committed_are_not_counted_again(
+def test_a_killed_certify_counts_nothing_twice(
     deployment: Deployment,
 ) -> None:
+    """It had counted these traces, and not committed their offsets."""
     deployment.configure(TASK, audit_rate=1.0)
     audits = [trace(number) for number in range(BACKLOG)]
     producer = deployment.producer()

@@ -25,9 +25,8 @@ CHANCE = 0.001
 
 
 @pytest.mark.parametrize("embedder", ["text", "precomputed"])
-def test_every_request_gets_one_label_and_coverage_grows_within_the_promise(
-    deployment: Deployment, data_dir: Path, embedder: str
-) -> None:
+def test_coverage_grows_within_the_promise(deployment: Deployment, data_dir: Path, embedder: str) -> None:
+    """And every request gets one label."""
     stream = banking(data_dir, vectors=embedder == "precomputed")
     deployment.configure(TASK, embedder=embedder, target_agreement=TARGET)
     deployment.worker("route", "learn", "certify")
@@ -43,9 +42,8 @@ def test_every_request_gets_one_label_and_coverage_grows_within_the_promise(
     assert_kept(figures)
 
 
-def test_nothing_is_lost_or_doubled_when_a_router_and_the_leading_trainer_are_killed(
-    deployment: Deployment, data_dir: Path
-) -> None:
+def test_nothing_is_lost_or_doubled_by_kill_9(deployment: Deployment, data_dir: Path) -> None:
+    """A router and the leading trainer are killed."""
     stream = banking(data_dir, vectors=True)
     deployment.configure(TASK, embedder="precomputed", target_agreement=TARGET)
     deployment.worker("learn", "certify")

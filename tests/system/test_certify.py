@@ -78,7 +78,7 @@ def wait_for(
     return seen[-1]
 
 
-def test_replies_that_are_lost_late_doubled_or_out_of_order_count_as_what_they_are(
+def test_late_lost_and_doubled_replies_count_right(
     deployment: Deployment,
 ) -> None:
     deployment.configure(TASK, audit_rate=1.0, audit_overdue=1.0, alarm_run_length=1e6)
@@ -103,7 +103,7 @@ def test_replies_that_are_lost_late_doubled_or_out_of_order_count_as_what_they_a
     deployment.stop()
 
 
-def test_a_topic_that_was_deleted_and_made_again_is_counted_from_its_beginning(
+def test_a_recreated_topic_is_counted_from_its_start(
     deployment: Deployment,
 ) -> None:
     deployment.configure(TASK, audit_rate=1.0)
@@ -122,9 +122,10 @@ def test_a_topic_that_was_deleted_and_made_again_is_counted_from_its_beginning(
     deployment.stop()
 
 
-def test_redis_that_was_emptied_or_set_back_is_made_whole_and_nothing_is_claimed_from_a_part(
+def test_a_lost_redis_is_rebuilt_from_the_topics(
     deployment: Deployment,
 ) -> None:
+    """It was emptied or set back to an old snapshot; until it is whole nothing is certified."""
     deployment.configure(TASK, audit_rate=1.0)
     produce(deployment, deployment.topics.traces, [TRACE.encode(trace(number)) for number in range(400)])
     asked = [DEFERRAL.encode(deferral(number)) for number in (7, 1000, 1001)]
@@ -156,7 +157,7 @@ def test_redis_that_was_emptied_or_set_back_is_made_whole_and_nothing_is_claimed
     deployment.stop()
 
 
-def test_another_promise_another_delta_and_another_teacher_take_effect_while_it_runs(
+def test_target_delta_and_teacher_change_live(
     deployment: Deployment,
 ) -> None:
     publish(deployment)
@@ -175,8 +176,8 @@ def test_another_promise_another_delta_and_another_teacher_take_effect_while_it_
         second = Teacher("model", "second prompt")
         changed = [TRACE.encode(trace(number, "track", second, 2)) for number in range(1000, 1003)]
         produce(deployment, deployment.topics.traces, changed)
-        anew = wait_for(deployment, "a certificate of its own", lambda found: found.audits == 3)
-        assert not anew.certified
+        restarted = wait_for(deployment, "a certificate of its own", lambda found: found.audits == 3)
+        assert not restarted.certified
         (standing,) = task_statuses(deployment.settings, {})
         assert (standing.version, standing.audits, standing.certified) == (VERSION, 3, False)
         assert f"{standing.bound:.1%}: not certified" in deployment.run("status").stdout

@@ -35,7 +35,7 @@ class Client:
             inbox.__exit__(None, None, None)
 
     def fate(self, task: str = TASK) -> Reason:
-        """What becomes of a request now."""
+        """How a request is decided now."""
         self._asked += 1
         name = f"question{self._asked}-"
         self._deployment.send(wishes(1, name, task))
@@ -52,7 +52,7 @@ class Client:
         return found[0]
 
     def wait_for(self, reason: Reason, task: str = TASK) -> None:
-        """Ask until this is what becomes of a request."""
+        """Ask until a request is decided like this."""
         wait_until(lambda: self.fate(task) is reason, 15, f"{reason} for {task}")
 
 
@@ -66,9 +66,10 @@ def routed(deployment: Deployment) -> Deployment:
     return deployment
 
 
-def test_a_config_message_changes_the_routing_within_a_second_and_without_a_refit(
+def test_config_changes_routing_within_a_second(
     deployment: Deployment,
 ) -> None:
+    """Without a refit."""
     publish(deployment)
     deployment.worker("route", "learn", "certify")
     asked = wishes(60, "config")
@@ -89,7 +90,7 @@ def test_a_config_message_changes_the_routing_within_a_second_and_without_a_refi
     deployment.stop()
 
 
-def test_a_task_s_own_config_is_over_that_for_all(routed: Deployment) -> None:
+def test_a_task_s_config_overrides_that_for_all(routed: Deployment) -> None:
     with Client(routed) as client:
         assert (client.fate(), client.fate(OTHER)) == (Reason.ACCEPTED, Reason.ACCEPTED)
         routed.configure(TASK, paused=False)
@@ -100,7 +101,8 @@ def test_a_task_s_own_config_is_over_that_for_all(routed: Deployment) -> None:
         client.wait_for(Reason.UNCERTIFIED, OTHER)
 
 
-def test_an_invalid_message_changes_nothing_and_one_event_names_all_its_problems(routed: Deployment) -> None:
+def test_an_invalid_config_changes_nothing(routed: Deployment) -> None:
+    """One event names all of its problems."""
     with (
         Client(routed) as client,
         Inbox(routed, routed.topics.events, decoded(EVENT)) as events,

@@ -57,9 +57,10 @@ BAD = {
 }
 
 
-def test_bad_requests_are_dead_letters_and_the_good_ones_between_them_get_labels(
+def test_bad_requests_do_not_stop_good_ones(
     deployment: Deployment,
 ) -> None:
+    """The bad ones are dead letters."""
     good = [
         Request(id=f"good{number}", task=TASK, embedding=[1.0, 2.0, 3.0]) for number in range(len(BAD) + 1)
     ]
@@ -93,9 +94,7 @@ def test_bad_requests_are_dead_letters_and_the_good_ones_between_them_get_labels
 
 
 @pytest.mark.parametrize("bytes_of_header", [0, 30_000])
-def test_what_is_too_large_even_for_a_dead_letter_leaves_one_without_its_bytes(
-    deployment: Deployment, bytes_of_header: int
-) -> None:
+def test_a_letter_too_large_leaves_its_bytes_out(deployment: Deployment, bytes_of_header: int) -> None:
     deployment.worker("route")
     producer = Producer({"bootstrap.servers": deployment.kafka, "message.max.bytes": 1_100_000})
     own: list[tuple[str, str | bytes | None]] = [("own", b"h" * bytes_of_header)]

@@ -15,7 +15,8 @@ from tests.system.wishes import TASK, VERSION, answers, publish, wishes
 SENT = 1_200
 
 
-def test_new_traffic_is_told_and_refitted_for_while_what_is_known_is_answered(deployment: Deployment) -> None:
+def test_new_traffic_is_reported_and_refitted(deployment: Deployment) -> None:
+    """Known traffic is answered meanwhile."""
     publish(deployment)
     deployment.configure(TASK, audit_rate=0.3, refit={"at_least": 200})
     deployment.worker("route", "learn", UNDERSTUDY_BATCH="200")
@@ -26,7 +27,7 @@ def test_new_traffic_is_told_and_refitted_for_while_what_is_known_is_answered(de
         Inbox(deployment, deployment.topics.labels, decoded(LABEL)) as labels,
     ):
         deployment.send(mixed(known, strange()))
-        wait_until(lambda: drift(events) != [], 60.0, "drift is told")
+        wait_until(lambda: drift(events) != [], 60.0, "a drift event")
         (told,) = drift(events)
         assert told.details["version"] == VERSION
         assert "novelty" in told.details["signals"]

@@ -1,4 +1,4 @@
-"""`understudy up` without settings: a Kafka and a Redis of its own, for whoever wants to look around."""
+"""`understudy up` without settings: an embedded Kafka and Redis, to look around."""
 
 import json
 import os
@@ -71,7 +71,7 @@ def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
         running.process.wait()
 
 
-def test_ask_finds_it_and_is_told_what_the_teacher_lacks(up: Up) -> None:
+def test_ask_finds_up_and_names_a_missing_teacher(up: Up) -> None:
     asked = up.run("ask", "where is my parcel?", "--json")
     label = json.loads(asked.stdout)
     assert asked.returncode == 1
@@ -79,7 +79,8 @@ def test_ask_finds_it_and_is_told_what_the_teacher_lacks(up: Up) -> None:
     assert "teacher.url" in label["error"]
 
 
-def test_requests_from_a_file_and_from_any_kafka_client_come_back_as_labels(up: Up) -> None:
+def test_requests_come_back_as_labels(up: Up) -> None:
+    """From a file, and from any Kafka client."""
     sent = up.run("produce", "-", "--task", "any", text='{"id": "by-file", "text": "one"}\n{"text": "two"}\n')
     assert sent.returncode == 0, sent.stderr
     assert "all topics are there" in up.run("topics", "create").stderr
@@ -99,7 +100,7 @@ def test_a_bad_line_of_a_pipe_is_named(up: Up) -> None:
     assert "`$.text`" in sent.stderr
 
 
-def test_config_is_set_field_by_field_and_a_bad_one_is_refused_before_it_is_sent(up: Up) -> None:
+def test_config_set_refuses_a_bad_field(up: Up) -> None:
     assert up.run("config", "set", "shop", "target_agreement=0.9", "teacher.model=small").returncode == 0
     assert (
         up.run("config", "set", "shop", "audit_rate=0.1", "teacher.url=http://127.0.0.1:9/v1").returncode == 0
@@ -114,12 +115,12 @@ def test_config_is_set_field_by_field_and_a_bad_one_is_refused_before_it_is_sent
     assert up.lines("status", "--json")[0]["tasks"] == []
 
 
-def test_it_ends_in_good_order_and_takes_its_servers_with_it(tmp_path: Path) -> None:
+def test_up_stops_its_servers_when_it_ends(tmp_path: Path) -> None:
     assert_ended(Up(tmp_path), signal.SIGINT)
 
 
 def assert_ended(up: Up, by: signal.Signals) -> None:
-    """It goes when it is told to, says so with status 0, and nothing listens where its Redis did."""
+    """It ends when asked to, with status 0, and its Redis no longer listens."""
     port = int(up.address("Redis").rsplit(":", 1)[1].split("/")[0])
     up.process.send_signal(by)
     assert up.process.wait(60) == 0, up.log

@@ -21,9 +21,10 @@ def encoder(tmp_path: Path) -> Path:
     return static(tmp_path / "encoder", words=PARCEL_WORDS)
 
 
-def test_texts_are_learned_from_and_answered_by_vectors_and_without_the_encoder_deferred(
+def test_without_its_encoder_texts_are_deferred(
     deployment: Deployment, encoder: Path, tmp_path: Path
 ) -> None:
+    """With it they are learned from, and answered, by vectors."""
     spec = f"model2vec:{encoder}"
     deployment.configure(TASK, embedder=spec, target_agreement=0.9, refit={"at_least": 300})
     deployment.worker("learn", "trainer")

@@ -12,7 +12,7 @@ from tests.system.topics import Inbox, decoded
 from tests.system.wishes import publish, wishes
 
 
-def test_faust_runs_the_roles_of_the_settings_without_a_web_server(deployment: Deployment) -> None:
+def test_faust_runs_the_roles_without_a_web_server(deployment: Deployment) -> None:
     publish(deployment)
     log = deployment.folder / "faust.log"
     with log.open("wb") as written:

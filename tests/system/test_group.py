@@ -1,4 +1,4 @@
-"""Workers of a role share the partitions, hand them over, and fence whoever takes the same slot."""
+"""Workers of a role share the partitions, hand them over, and fence the one that had the same slot."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -10,9 +10,10 @@ from tests.system.topics import everything, has_read_all
 from tests.system.wishes import publish, wishes
 
 
-def test_two_routers_share_the_partitions_and_one_takes_over_when_the_other_stops(
+def test_two_routers_share_the_partitions(
     deployment: Deployment,
 ) -> None:
+    """One takes over when the other stops."""
     serve(deployment)
     first, second = deployment.worker("route"), deployment.worker("route")
     for router in (first, second):
@@ -26,7 +27,7 @@ def test_two_routers_share_the_partitions_and_one_takes_over_when_the_other_stop
     deployment.stop()
 
 
-def test_a_worker_that_takes_a_slot_fences_the_one_that_had_it(deployment: Deployment) -> None:
+def test_a_worker_fences_its_predecessor(deployment: Deployment) -> None:
     serve(deployment)
     deployment.environment = {"UNDERSTUDY_SLOT": "a"}
     old = deployment.worker("route")

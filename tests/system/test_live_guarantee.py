@@ -20,9 +20,10 @@ BEFORE, AFTER = 900, 400
 GONE = "refund"
 
 
-def test_an_automatic_rate_audits_less_once_certified_and_one_sample_certifies_throughout(
+def test_an_automatic_rate_falls_once_certified(
     deployment: Deployment,
 ) -> None:
+    """One sample certifies throughout."""
     publish(deployment)
     deployment.configure(TASK, audit_rate="auto", audit_low=LOW, audit_high=HIGH, repeat_rate=0.0)
     requests = wishes(BEFORE + AFTER, "auto")
@@ -61,9 +62,10 @@ def test_an_automatic_rate_audits_less_once_certified_and_one_sample_certifies_t
     deployment.stop()
 
 
-def test_a_label_that_the_teacher_gives_no_more_is_answered_no_more_and_the_others_go_on(
+def test_a_label_given_no_more_is_answered_no_more(
     deployment: Deployment,
 ) -> None:
+    """The other labels go on."""
     publish(deployment)
     deployment.configure(TASK, audit_rate=1.0, repeat_rate=0.0)
     drawn = wishes(3_000, "gone")

@@ -34,7 +34,8 @@ def alone(kafka: str, tmp_path: Path, port: int) -> Iterator[Deployment]:
         yield made
 
 
-def test_routing_goes_on_learning_waits_and_both_resume(alone: Deployment, port: int) -> None:
+def test_routing_goes_on_without_redis(alone: Deployment, port: int) -> None:
+    """Learning waits, and resumes."""
     before, during = wishes(100, "before"), wishes(200, "during")
     with (
         Inbox(alone, alone.topics.labels, decoded(LABEL)) as labels,
@@ -62,9 +63,7 @@ def test_routing_goes_on_learning_waits_and_both_resume(alone: Deployment, port:
         assert worker.told().count(AWAY) == 1, worker.told()
 
 
-def test_a_router_that_starts_while_redis_is_away_keeps_the_breaker_open(
-    alone: Deployment, port: int
-) -> None:
+def test_a_router_started_without_redis_keeps_the_breaker(alone: Deployment, port: int) -> None:
     requests = wishes(90, "breaker")
     with (
         Inbox(alone, alone.topics.labels, decoded(LABEL)) as labels,

@@ -1,4 +1,4 @@
-"""The teacher is asked twice about a share of what is sampled: once counted, never answered, and told of."""
+"""The teacher is asked twice about a share of what is sampled: counted once, never answered, and reported."""
 
 from schemas.codec import EVENT, LABEL, TRACE
 from schemas.events import EventKind
@@ -21,9 +21,10 @@ class Forgetful(GoldTeacher):
         return super().says(deferral)
 
 
-def test_a_teacher_that_contradicts_itself_is_told_of_and_every_request_still_has_one_label_and_one_trace(
+def test_an_unsteady_teacher_is_reported(
     deployment: Deployment,
 ) -> None:
+    """Every request still has one label and one trace."""
     deployment.configure(TASK, repeat_rate=1.0, audit_rate=1.0)
     requests = wishes(REQUESTS, "twice")
     learn = deployment.worker("learn")

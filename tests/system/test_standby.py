@@ -15,9 +15,10 @@ from tests.system.wishes import TASK, meant, policy, wishes
 LEADS = "leads task"
 
 
-def test_the_standby_publishes_after_the_leader_was_killed_and_outdates_its_token(
+def test_the_standby_takes_over_from_a_killed_leader(
     deployment: Deployment,
 ) -> None:
+    """It publishes, and the leader's fencing token is out of date."""
     deployment.environment = {"UNDERSTUDY_LEASE": "3"}
     trainers = [deployment.worker("trainer"), deployment.worker("trainer")]
     teach(deployment, 300, "first")
@@ -37,7 +38,7 @@ def test_the_standby_publishes_after_the_leader_was_killed_and_outdates_its_toke
     assert before <= 300 < after, "its window was full"
 
 
-def test_a_refit_that_was_asked_for_outlives_the_trainer_that_had_read_the_request(
+def test_a_requested_refit_outlives_its_trainer(
     deployment: Deployment,
 ) -> None:
     deployment.environment = {"UNDERSTUDY_LEASE": "2"}

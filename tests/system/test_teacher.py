@@ -15,7 +15,7 @@ WELL = TeacherBehaviour(latency=0.0, wrong=0.0, throttled=0.0, failing=0.0)
 RETRY_AFTER_MS = 1_000.0
 
 
-def test_every_deferral_is_answered_though_the_endpoint_turns_calls_away(deployment: Deployment) -> None:
+def test_refused_calls_are_repeated_until_answered(deployment: Deployment) -> None:
     asked = wishes(120, "asked")
     with SimulatedTeacher(meant, LABELS, UNWELL) as teacher:
         teaching = {
@@ -40,9 +40,10 @@ def test_every_deferral_is_answered_though_the_endpoint_turns_calls_away(deploym
     assert {reply.teacher.model for reply in replies if reply.teacher} == {"simulated"}
 
 
-def test_a_teacher_that_has_failed_for_good_is_one_error_label_and_one_dead_letter_a_request(
+def test_a_failed_teacher_is_one_error_label(
     deployment: Deployment,
 ) -> None:
+    """And one dead letter for each request."""
     nobody = {"url": f"http://127.0.0.1:{free_port()}/v1", "model": "gone", "labels": LABELS, "retries": 1}
     deployment.configure("failing", teacher=nobody)
     failing, unconfigured = wishes(20, "failing", "failing"), wishes(20, "unconfigured", "unconfigured")

@@ -15,9 +15,10 @@ from tests.system.wishes import TASK, answers, publish, wishes
 COUNT = 400
 
 
-def test_while_two_versions_are_live_on_two_workers_nothing_is_counted_for_the_wrong_one(
+def test_audits_count_for_the_version_that_answered(
     deployment: Deployment,
 ) -> None:
+    """While two versions are live on two workers."""
     deployment.configure(TASK, audit_rate=1.0, repeat_rate=0.0)
     publish(deployment)
     leading = deployment.worker("route")
