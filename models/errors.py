@@ -2,7 +2,8 @@
 
 ModelError
 ├── PolicyError      a policy that can't be used: damaged, too new, not what its manifest says, wrong features
-├── TrainingError    traces that nothing can be learned from: none, of unequal length, not finite
+├── TrainingError    traces that nothing can be learned from: unreadable, none, of unequal length, not finite
+├── FitRefused       no target passed the gate, and the policy was asked for
 └── EmbedderError    an encoder that can't be opened, or that failed on texts
     ├── TextRefused  an encoder that takes others does not take this text
     └── InvalidSpec  an `embedder` that is not in the grammar
@@ -19,6 +20,18 @@ class PolicyError(ModelError):
 
 class TrainingError(ModelError):
     """Traces that nothing can be learned from; says what is wrong with which of them."""
+
+
+class FitRefused(ModelError):
+    """No target passed the gate, so there is no policy.
+
+    Attributes:
+        reasons: why, and what would help; a sentence each.
+    """
+
+    def __init__(self, reasons: tuple[str, ...]) -> None:
+        super().__init__(f"the fit was refused, there is no policy: {'; '.join(reasons)}")
+        self.reasons = reasons
 
 
 class EmbedderError(ModelError):

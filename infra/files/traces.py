@@ -3,7 +3,7 @@
 What is wrong is named with its file and place.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, TypeVar
 
@@ -13,7 +13,7 @@ from msgspec import Meta, Struct
 
 from infra.errors import InvalidFile
 from infra.files.columns import USUAL, Columns, WantedColumns, pick_fields
-from infra.files.formats import read_records
+from infra.files.formats import PlacedRecord, read_records
 from models.features import Features
 from models.training_set import TrainingSet
 
@@ -73,10 +73,23 @@ def training_set(lines: Sequence[TraceLine], rows: Features) -> TrainingSet:
     )
 
 
+def trace_lines(
+    records: Iterable[PlacedRecord], file: Path, columns: Columns = USUAL, *, texts: bool
+) -> list[TraceLine]:
+    """The traces that records hold; `file` is where they come from, the rest as of `read_traces`."""
+    return _lines(records, file, TraceLine, WantedColumns(columns, texts, label=True))
+
+
 def _read(file: Path, kind: type[Line], wanted: WantedColumns) -> list[Line]:
+    return _lines(read_records(file, wanted.count), file, kind, wanted)
+
+
+def _lines(
+    records: Iterable[PlacedRecord], file: Path, kind: type[Line], wanted: WantedColumns
+) -> list[Line]:
     lines: list[Line] = []
     sources: dict[str, str] = {}
-    for place, record, typed in read_records(file, wanted.count):
+    for place, record, typed in records:
         sources = sources or wanted.sources(file, list(record))
         try:
             line = msgspec.convert(pick_fields(record, sources), kind, strict=typed)

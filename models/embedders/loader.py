@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.embedders.contract import Embedder, check_rows
-from models.embedders.prompt import Prompt
-from models.embedders.spec import ENDPOINT, MODEL2VEC, ONNX, PROBE, split_spec
+from models.embedders.prompt import DEFAULT, Prompt
+from models.embedders.spec import ENDPOINT, MODEL2VEC, ONNX, PROBE, needs_encoder, split_spec, vectors_of
 from models.errors import EmbedderError
 
 Opening = Callable[[Any, str, Prompt | None], Embedder]
@@ -74,6 +74,24 @@ def open_embedder(vectors: str, prompt: Prompt | None = None) -> Embedder:
         raise EmbedderError(
             f"`{vectors}` can't be opened ({_told(error)}): is it what `{kind}:` reads, and whole?"
         ) from error
+
+
+def encoder_for(spec: str, labels: Sequence[str], template: str | None = None) -> Embedder | None:
+    """Open the encoder that a whole `embedder` names; None where it needs none.
+
+    Args:
+        labels: of the task, for the prompt of a probe.
+        template: that prompt, with `{text}` and, if it likes, `{labels}` in it; None for the usual.
+
+    Raises:
+        EmbedderError: as `open_embedder`, or the template has not exactly one `{text}`.
+        InvalidSpec: `spec` is not in the grammar.
+    """
+    vectors = vectors_of(spec)
+    if vectors is None or not needs_encoder(spec):
+        return None
+    is_probe = split_spec(vectors)[0] == PROBE
+    return open_embedder(vectors, Prompt.of(template or DEFAULT, labels) if is_probe else None)
 
 
 def _told(error: Exception) -> str:
