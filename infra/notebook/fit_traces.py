@@ -23,6 +23,7 @@ from models.errors import FitRefused
 from models.features import Features
 from models.fit import FitRequest, FitResult, FitSummary, Options, fit_request
 from models.gate.frontier import Sample, refusal_reasons
+from models.money import CURRENCY
 from models.policy import Policy
 
 AT_ONCE = 1000
@@ -69,7 +70,7 @@ class Fit:
         study = self.result.study
         if not self.passed or study is None:
             return self.result.refused
-        rows = study.certifying
+        rows = study.gate_rows
         sample = Sample(study.scores[rows], study.agrees[rows], study.eligible[rows])
         return refusal_reasons(sample, self.summary.frontier, self.request.targets, self.request.delta)
 
@@ -198,6 +199,7 @@ def _write(request: FitRequest, result: FitResult, lines: Sequence[TraceLine], d
         targets=request.targets,
         delta=request.delta,
         parent=request.parent,
+        currency=CURRENCY,
     )
 
 

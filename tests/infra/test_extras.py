@@ -31,7 +31,8 @@ class Absent:
 sys.meta_path.insert(0, Absent())
 for name in sys.argv[1:]:
     load_command(name)
-import infra.failures, models.fit, models.scan, models.evaluate
+import infra.failures, infra.notebook.fit_traces, models.router.router
+import models.evaluate, models.fit, models.scan
 """
 
 

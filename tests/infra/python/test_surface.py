@@ -11,8 +11,8 @@ from models.errors import ModelError
 
 ROOT = Path(__file__).parents[3]
 NAMES = """
-EmbedderError FallbackError Fit FitRefused InvalidAnswer InvalidSpec ModelError Options PartlyAnswered PolicyError
-Prediction Router TextRefused TrainingError fit per_text
+EmbedderError FallbackError Fit FitRefused InvalidAnswer InvalidSpec ModelError Options PartlyAnswered
+PolicyError Prediction Router TextRefused TrainingError fit per_text
 """
 SERVERS = ("faust", "confluent_kafka", "redis", "openai", "typer", "pydantic")
 LEARNS = ("sklearn", "scipy", "lightgbm", "onnx", "skl2onnx")
