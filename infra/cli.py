@@ -55,7 +55,7 @@ _COMMANDS = {
     ),
     "status": _Entry(
         "status",
-        "Show, for every task, the policy that answers, what audits say of it, and what is promised.",
+        "Show for every task what answers, its traffic and certificate, and what to do next.",
         "stream",
     ),
     "config": _Entry("config", "Read and write the config topic.", "stream"),

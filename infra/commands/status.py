@@ -1,63 +1,77 @@
-"""status: how each task is doing."""
+"""status: each task's policy, traffic and certificate, and what to do next."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from typing import Annotated, Any
 
 import typer
 
+from infra.console.examples import examples
 from infra.console.output import AsJson, line, result
+from infra.console.status_lines import backlog_sentence, task_lines, without_policy_lines
 from infra.serve.config_topic import read_overrides
+from infra.serve.missing_policy import MissingPolicy, missing_policies
 from infra.serve.servers import client_settings
 from infra.serve.status import TaskStatus, task_statuses
+from infra.serve.traffic import Backlog, TaskTraffic, read_backlog, read_refusals, read_traffic
+from schemas.config import config_of
+from streams.clock import unix_ms
 
 commands = typer.Typer()
 
-# Chance brings the alarm up to there every now and then.
-_WORTH_TELLING = 0.5
 
-
-@commands.command()
-def status(json: AsJson = False) -> None:
-    """Show, for every task, the policy that answers, what audits say of it, and what is promised."""
+@commands.command(epilog=examples("status", "status --price-a-call 0.002", "status --json"))
+def status(
+    price_a_call: Annotated[
+        float | None,
+        typer.Option(
+            metavar="PRICE", min=0.0, help="Price of one LLM call, in your currency, to show what is saved."
+        ),
+    ] = None,
+    json: AsJson = False,
+) -> None:
+    """Show for every task what answers, its traffic and certificate, and what to do next."""
     settings = client_settings()
-    found = task_statuses(settings, read_overrides(settings))
+    overrides = read_overrides(settings)
+    statuses = task_statuses(settings, overrides)
+    traffic = read_traffic(settings, unix_ms())
+    backlog = read_backlog(settings)
+    missing = missing_policies({one.task for one in statuses}, overrides, traffic, read_refusals(settings))
     if json:
-        result({"tasks": found})
-    elif not found:
-        line("no task has a policy yet")
-    for standing in [] if json else found:
-        line(_told(standing))
+        result(_report(statuses, missing, traffic, backlog))
+        return
+    for one in statuses:
+        delta = config_of(one.task, overrides).delta
+        _print(task_lines(one, traffic.get(one.task), price_a_call, delta))
+    for task in missing:
+        _print(without_policy_lines(task.task, task.reason, traffic.get(task.task), task.next_step))
+    if not statuses and not missing:
+        line("no task yet: `understudy ask TEXT` sends a first request")
+    line(backlog_sentence(backlog))
 
 
-def _told(standing: TaskStatus) -> str:
-    further = [
-        f"{standing.pending} replies are awaited" if standing.pending else "",
-        f"{standing.overdue} overdue ones count as disagreements" if standing.overdue else "",
-        f"the alarm stands at {standing.alarm:.0%}" if standing.alarm > _WORTH_TELLING else "",
-        f"breaker open: {standing.breaker}" if standing.breaker else "",
-        f"on trial: {standing.candidate}" if standing.candidate else "",
-        f"pinned: {standing.pinned}" if standing.pinned else "",
-        _steadiness(standing),
-    ]
-    told = (
-        f"{standing.task}: {standing.version} since {standing.since}, fitted on {standing.traces} traces, "
-        f"threshold {standing.threshold} for agreement {standing.target}; "
-        f"{standing.agreements} of {standing.audits} audits agree, which proves {standing.bound:.1%}: "
-        f"{_claim(standing)}"
-    )
-    return "; ".join([told, *filter(None, further)])
+def _print(lines: Iterator[str]) -> None:
+    for text in lines:
+        line(text)
 
 
-def _claim(standing: TaskStatus) -> str:
-    if standing.certified:
-        return "certified"
-    if not standing.complete:
-        return "not certified while lost counts are read again"
-    near = standing.bound > standing.target and standing.audits > 0
-    return "not certified again yet, so near the target" if near else "not certified"
+def _report(
+    statuses: Sequence[TaskStatus],
+    missing: Sequence[MissingPolicy],
+    traffic: Mapping[str, TaskTraffic],
+    backlog: Backlog,
+) -> dict[str, Any]:
+    return {
+        "tasks": [asdict(one) | {"traffic": _traffic(traffic.get(one.task))} for one in statuses],
+        "without_policy": [
+            {"task": one.task, "reason": one.reason, "traffic": _traffic(traffic.get(one.task))}
+            for one in missing
+        ],
+        "backlog": backlog,
+    }
 
 
-def _steadiness(standing: TaskStatus) -> str:
-    if not standing.asked_again:
-        return ""
-    return (
-        f"asked the same twice, the teacher said the same {standing.said_the_same} of {standing.asked_again} "
-        f"times: answering everything, no surrogate can agree with more than {standing.ceiling:.1%}"
-    )
+def _traffic(traffic: TaskTraffic | None) -> dict[str, Any] | None:
+    if traffic is None:
+        return None
+    return asdict(traffic) | {"rate": traffic.rate, "coverage": traffic.coverage}

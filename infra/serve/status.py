@@ -1,4 +1,4 @@
-"""How each task stands, read from Redis and the config: for `status` and the live view."""
+"""Status of each task, read from Redis and the config: for `status` and the view of the demo."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -6,9 +6,11 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Self
 
+from infra.serve.expected_coverage import config_mismatch, expected_coverage
 from models.manifest import Manifest
 from models.noise.ceiling import ceiling_upper_bound
 from schemas.config import Config, Override, config_of
+from streams.sampling import audit_rate
 from streams.settings import Settings
 from streams.state.audits import AuditStore
 from streams.state.connection import Connection
@@ -21,17 +23,26 @@ from streams.versions.serving_state import Candidate
 class TaskStatus:
     """Attributes:
     since: Unix milliseconds at which the version went live.
-    threshold: certified for the target, or set by the operator; None where nothing is.
-    audits, agreements: that its certificate rests on.
-    pending: audits whose reply is awaited; of these `overdue`, which count as disagreements.
-    bound: agreement that these prove, in [0, 1); `certified` where it clears the target. Nothing is while
-        counts that were lost are read again: they are not `complete` then.
-    alarm: how near the alarm is, from 0 to 1, where it is raised.
+    traces: that it was fitted on.
+    target: agreement that is promised, in (0, 1).
+    threshold: least score that is answered; passed the gate, or set by hand. None where neither.
+    audits, agreements: that the certificate rests on.
+    pending: audits without a reply yet; of these, `overdue` ones count as disagreements.
+    bound: agreement that the audits prove, in [0, 1).
+    certified: the bound clears the target. False while counts that were lost are read again.
+    complete: False while they are.
+    alarm: level of the alarm, from 0 to 1, where it is raised.
     breaker: why nothing is answered; None while it is closed.
-    candidate: what is on trial, and how: `v3 in shadow`.
-    pinned: why nothing is promoted; None where promotions are free.
+    candidate: the version on trial, and how: `v3 in shadow`.
+    pinned: why no version is promoted; None where promotions are free.
     asked_again: requests about which the teacher was asked twice; on `said_the_same` it repeated itself.
-    ceiling: what no surrogate that answers all requests can agree with more often, in [0, 1].
+    ceiling: upper bound of the agreement of any surrogate that answers all requests, in [0, 1].
+    by_hand: the threshold was set by hand.
+    paused: everything is deferred, as the config says.
+    audit_rate: share of the requests that is audited, in [0, 1].
+    expected_coverage: share of the requests that it should answer, as the fit has seen them; None where the
+        policy can't say.
+    unsuitable: why the version can't answer under this config; None where it can.
     """
 
     task: str
@@ -54,6 +65,11 @@ class TaskStatus:
     asked_again: int
     said_the_same: int
     ceiling: float
+    by_hand: bool = False
+    paused: bool = False
+    audit_rate: float = 0.0
+    expected_coverage: float | None = None
+    unsuitable: str | None = None
 
 
 def task_statuses(settings: Settings, overrides: Mapping[str, Override]) -> list[TaskStatus]:
@@ -62,27 +78,27 @@ def task_statuses(settings: Settings, overrides: Mapping[str, Override]) -> list
     Raises:
         StateUnavailable: Redis is away.
     """
-    return asyncio.run(_standings(settings, overrides))
+    return asyncio.run(_statuses(settings, overrides))
 
 
-async def _standings(settings: Settings, overrides: Mapping[str, Override]) -> list[TaskStatus]:
-    async with _StatusReader(settings) as shelf:
-        tasks = sorted(await shelf.registry.tasks())
-        found = [await shelf.standing(task, config_of(task, overrides)) for task in tasks]
-    return [one for one in found if one is not None]
+async def _statuses(settings: Settings, overrides: Mapping[str, Override]) -> list[TaskStatus]:
+    async with _StatusReader(settings) as reader:
+        tasks = sorted(await reader.registry.tasks())
+        statuses = [await reader.status_of(task, config_of(task, overrides)) for task in tasks]
+    return [status for status in statuses if status is not None]
 
 
 @asynccontextmanager
 async def task_status(
     settings: Settings, task: str, config: Config
 ) -> AsyncIterator[Callable[[], Awaitable[TaskStatus | None]]]:
-    """A function that looks at one task, for as long as the context lasts."""
-    async with _StatusReader(settings) as shelf:
-        yield lambda: shelf.standing(task, config)
+    """A function that reads the status of one task, for as long as the context lasts."""
+    async with _StatusReader(settings) as reader:
+        yield lambda: reader.status_of(task, config)
 
 
 class _StatusReader:
-    """The registry and the audits, on a connection of their own."""
+    """Reads registry and audits over a Redis connection of its own."""
 
     def __init__(self, settings: Settings) -> None:
         self._connection = Connection(**settings.redis)
@@ -95,15 +111,15 @@ class _StatusReader:
     async def __aexit__(self, *_: object) -> None:
         await self._connection.aclose()
 
-    async def standing(self, task: str, config: Config) -> TaskStatus | None:
-        """How one task stands; None while it has no policy."""
+    async def status_of(self, task: str, config: Config) -> TaskStatus | None:
+        """The status of one task; None while it has no policy."""
         serving_state = await self.registry.serving_state(task)
         active = serving_state.active
         raw = await self.registry.manifest(task, active.version) if active else None
         if active is None or raw is None:
             return None
         manifest = Manifest.decode(raw)
-        finding = await self._audits.status(task, active.version)
+        certificate = await self._audits.status(task, active.version)
         twice = await self.registry.repeat_counts(task)
         return TaskStatus(
             task=task,
@@ -112,20 +128,25 @@ class _StatusReader:
             traces=manifest.traces,
             target=config.target_agreement,
             threshold=threshold(manifest, config),
-            audits=finding.audits,
-            agreements=finding.agreements,
-            pending=finding.pending,
-            overdue=finding.overdue + finding.lost,
-            bound=finding.bound,
-            certified=finding.certified,
-            complete=finding.complete,
-            alarm=finding.alarm,
+            audits=certificate.audits,
+            agreements=certificate.agreements,
+            pending=certificate.pending,
+            overdue=certificate.overdue + certificate.lost,
+            bound=certificate.bound,
+            certified=certificate.certified,
+            complete=certificate.complete,
+            alarm=certificate.alarm,
             breaker=serving_state.breaker.reason if serving_state.breaker.stops(active.version) else None,
             candidate=_on_trial(serving_state.candidate),
             pinned=serving_state.pin.reason if serving_state.pin else None,
             asked_again=twice.asked,
             said_the_same=twice.same,
             ceiling=ceiling_upper_bound(twice, config.delta),
+            by_hand=config.threshold is not None,
+            paused=config.paused,
+            audit_rate=audit_rate(config, certificate.certified),
+            expected_coverage=expected_coverage(manifest, config),
+            unsuitable=config_mismatch(manifest, config),
         )
 
 

@@ -34,7 +34,7 @@ class Reader:
 
     def __init__(self, settings: Settings, topic: str, *, from_start: bool = False, newest: int = 0) -> None:
         self._consumer = open_reader(settings)
-        partitions = _partitions(self._consumer, topic)
+        partitions = partitions_of(self._consumer, topic)
         self._unfinished = set(partitions)
         if from_start:
             start = [TopicPartition(topic, number, OFFSET_BEGINNING) for number in partitions]
@@ -85,7 +85,7 @@ def write_messages(settings: Settings, outgoing: Iterable[Outgoing]) -> None:
     deliver(open_writer(settings), outgoing)
 
 
-def _partitions(consumer: Consumer, topic: str) -> list[int]:
+def partitions_of(consumer: Consumer, topic: str) -> list[int]:
     try:
         metadata = consumer.list_topics(topic, timeout=_PROMPTLY).topics[topic]
     except KafkaException as error:

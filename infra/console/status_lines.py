@@ -1,0 +1,157 @@
+"""Lines of `status` for people: what answers, traffic, money, certificate, and what to do next."""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from infra.serve.status import TaskStatus
+from infra.serve.traffic import Backlog, TaskTraffic
+from models.forecast.audits_needed import median_audits
+
+# Chance alone brings the alarm up to there every now and then.
+_NOTABLE_ALARM = 0.5
+
+
+def local_time(at: int) -> str:
+    """Unix milliseconds as a person reads them: local time, ISO 8601, with the offset."""
+    return datetime.fromtimestamp(at / 1000).astimezone().isoformat(sep=" ", timespec="seconds")
+
+
+def task_lines(
+    status: TaskStatus, traffic: TaskTraffic | None, price_a_call: float | None, delta: float
+) -> Iterator[str]:
+    """A task with a policy: its name, then a line for each thing that matters."""
+    yield status.task
+    yield _entry("answers", _answers(status))
+    yield _entry("traffic", traffic_sentence(traffic))
+    if price_a_call is not None and traffic is not None:
+        saved = traffic.saved_a_day(price_a_call)
+        yield _entry("money", f"about {saved:,.2f} saved a day at {price_a_call:g} a call and at this rate")
+    yield _entry("certificate", certificate_sentence(status))
+    for sentence in _further(status):
+        yield _entry("", sentence)
+    yield _entry("next", next_step(status, traffic, delta))
+
+
+def without_policy_lines(
+    task: str, reason: str, traffic: TaskTraffic | None, next_step: str
+) -> Iterator[str]:
+    yield task
+    yield _entry("answers", f"the teacher answers everything: {reason}")
+    yield _entry("traffic", traffic_sentence(traffic))
+    yield _entry("next", next_step)
+
+
+def backlog_sentence(backlog: Backlog) -> str:
+    waiting = (
+        f"{_waiting(backlog.requests)} requests wait for `route`, "
+        f"{_waiting(backlog.deferrals)} deferrals for `teacher`"
+    )
+    never = [
+        role for role, count in (("route", backlog.requests), ("teacher", backlog.deferrals)) if count is None
+    ]
+    unknown = f" (unknown: no worker with the role {' or '.join(never)} has read yet)" if never else ""
+    return f"backlog: {waiting}{unknown}"
+
+
+def traffic_sentence(traffic: TaskTraffic | None) -> str:
+    """Requests, rate, coverage and errors of the last minutes."""
+    if traffic is None or traffic.coverage is None:
+        return "no labels in the last minutes"
+    errors = f"{traffic.errors:,} errors" if traffic.errors else "no errors"
+    last = f", the last: {traffic.last_error}" if traffic.last_error else ""
+    return (
+        f"{traffic.labels:,} labels in the last {traffic.seconds:,.0f} s ({traffic.rate:.3g} a second); "
+        f"coverage {traffic.coverage:.1%}; {errors}{last}"
+    )
+
+
+def certificate_sentence(status: TaskStatus) -> str:
+    """What audits prove, and whether that is what is promised."""
+    if not status.complete:
+        return "not certified while lost audit counts are read again"
+    if not status.audits:
+        return f"not certified: no audits yet; the target is {status.target:.1%}"
+    proof = (
+        f"{status.agreements:,} of {status.audits:,} audits agree, which proves an agreement of at least "
+        f"{status.bound:.1%}; the target is {status.target:.1%}"
+    )
+    if status.certified:
+        return f"certified: {proof}"
+    if status.bound > status.target:
+        return f"not certified: {proof}, but a lost certificate must clear it by a margin"
+    return f"not certified yet: {proof}"
+
+
+def next_step(status: TaskStatus, traffic: TaskTraffic | None, delta: float) -> str:
+    """The one thing that an operator may want to do now."""
+    task = status.task
+    if status.paused:
+        return f"`understudy config set {task} paused=false` lets it answer again"
+    if status.breaker is not None:
+        return (
+            "a refit on newer traces closes the breaker; where the alarm was wrong, "
+            f"`understudy policies close-breaker {task}` does"
+        )
+    if status.unsuitable is not None:
+        return f"{status.unsuitable}: wait for a refit, or put the config back"
+    if traffic is not None and traffic.last_error is not None:
+        return "see why the teacher fails (the last error above)"
+    if status.threshold is None:
+        return "no threshold passes the gate at the target: wait for more traces, or lower `target_agreement`"
+    if status.audit_rate <= 0.0:
+        return f"nothing is audited, so nothing is certified: `understudy config set {task} audit_rate=0.02`"
+    if status.certified:
+        return "nothing"
+    return _audits_ahead(status, delta)
+
+
+def _audits_ahead(status: TaskStatus, delta: float) -> str:
+    agreement = status.agreements / status.audits if status.audits else None
+    needed = None if agreement is None else median_audits(agreement, status.target, delta)
+    if needed is None or needed <= status.audits:
+        return "nothing: wait for more audits"
+    return (
+        f"nothing: wait for audits; at this agreement half of all versions are certified by audit {needed:,}"
+    )
+
+
+def _answers(status: TaskStatus) -> str:
+    since = f"{status.version} since {local_time(status.since)}, fitted on {status.traces:,} traces"
+    if status.paused:
+        return f"{since}; paused: the teacher answers everything"
+    if status.threshold is None:
+        return f"{since}; no threshold passes the gate at {status.target:g}: the teacher answers everything"
+    origin = "set by hand" if status.by_hand else "passed the gate"
+    expected = status.expected_coverage
+    coverage = "" if expected is None else f"; expected coverage {expected:.0%}"
+    return f"{since}; threshold {status.threshold:.4f} ({origin}){coverage}"
+
+
+def _further(status: TaskStatus) -> Iterator[str]:
+    if status.pending:
+        overdue = f"; {status.overdue:,} overdue ones count as disagreements" if status.overdue else ""
+        yield f"{status.pending:,} audits have no reply yet{overdue}"
+    elif status.overdue:
+        yield f"{status.overdue:,} audits without a reply count as disagreements"
+    if status.alarm > _NOTABLE_ALARM:
+        yield f"the alarm is at {status.alarm:.0%} of the level at which it is raised"
+    if status.breaker is not None:
+        yield f"breaker open: {status.breaker}"
+    if status.candidate is not None:
+        yield f"on trial: {status.candidate}"
+    if status.pinned is not None:
+        yield f"pinned: {status.pinned}"
+    if status.asked_again:
+        yield (
+            f"asked the same twice, the teacher gave the same label {status.said_the_same:,} of "
+            f"{status.asked_again:,} times: a surrogate that answers everything can't agree with more than "
+            f"{status.ceiling:.1%}"
+        )
+
+
+def _waiting(count: int | None) -> str:
+    return "?" if count is None else f"{count:,}"
+
+
+def _entry(name: str, text: str) -> str:
+    return f"  {name:<12}{text}"

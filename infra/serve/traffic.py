@@ -1,0 +1,156 @@
+"""Recent traffic, read from Kafka: labels of each task in the last minutes, and messages that still wait."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from confluent_kafka import Consumer, KafkaException, TopicPartition
+
+from infra.serve.topic_client import Reader, partitions_of
+from schemas.codec import EVENT, LABEL
+from schemas.errors import InvalidMessage
+from schemas.messages import Label
+from streams.kafka.connect import open_group_observer
+from streams.kafka.message import as_bytes
+from streams.settings import Settings
+
+WINDOW = 600.0
+_NEWEST = 2_000
+_PROMPTLY = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class TaskTraffic:
+    """Labels of one task in the last minutes.
+
+    Attributes:
+        seconds: that were looked back, > 0.
+        labels: in that time.
+        answered: of these, by the surrogate.
+        audited: of the answered ones, those that the teacher is asked about too.
+        errors: labels that say that the teacher failed.
+        last_error: the newest of them.
+    """
+
+    seconds: float
+    labels: int
+    answered: int
+    audited: int
+    errors: int
+    last_error: str | None = None
+
+    @property
+    def rate(self) -> float:
+        """Labels a second."""
+        return self.labels / self.seconds
+
+    @property
+    def coverage(self) -> float | None:
+        """Share of the requests that the surrogate answered; None where there were none."""
+        return self.answered / self.labels if self.labels else None
+
+    def saved_a_day(self, price_a_call: float) -> float:
+        """Calls that were not made, at their price, over a day at this rate."""
+        return (self.answered - self.audited) / self.seconds * 86_400 * price_a_call
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """Messages that nobody has read yet; None where no worker of that role has ever read the topic.
+
+    Attributes:
+        requests: for the role `route`.
+        deferrals: for the role `teacher`.
+    """
+
+    requests: int | None
+    deferrals: int | None
+
+
+def read_traffic(settings: Settings, now: int) -> dict[str, TaskTraffic]:
+    """The traffic of each task that had labels lately. `now` in Unix milliseconds. Raises KafkaFailed."""
+    reader = Reader(settings, settings.topics.labels, newest=_NEWEST)
+    partitions: dict[int, list[Label]] = {}
+    try:
+        for message in reader.to_end():
+            try:
+                label = LABEL.decode(as_bytes(message.value()))
+            except InvalidMessage:
+                continue
+            partitions.setdefault(int(message.partition() or 0), []).append(label)
+    finally:
+        reader.close()
+    return traffic_of(partitions.values(), now)
+
+
+def traffic_of(partitions: Iterable[list[Label]], now: int) -> dict[str, TaskTraffic]:
+    """The traffic of each task, given the newest labels of each partition, oldest first."""
+    partitions = list(partitions)
+    # A partition that is cut off reaches back no further than its first label: nor may the count of others.
+    cut = [labels[0].labelled_at for labels in partitions if len(labels) >= _NEWEST]
+    begin = max([now - int(WINDOW * 1000), *cut])
+    recent: dict[str, list[Label]] = {}
+    for labels in partitions:
+        for label in labels:
+            if label.labelled_at >= begin:
+                recent.setdefault(label.task, []).append(label)
+    seconds = max(1.0, (now - begin) / 1000)
+    return {task: _task_traffic(labels, seconds) for task, labels in recent.items()}
+
+
+def read_refusals(settings: Settings) -> dict[str, str]:
+    """Message of each task's newest event about a refit, where that was refused. Raises KafkaFailed."""
+    reader = Reader(settings, settings.topics.events, newest=_NEWEST)
+    newest: dict[str, tuple[int, bool, str]] = {}
+    try:
+        for message in reader.to_end():
+            try:
+                event = EVENT.decode(as_bytes(message.value()))
+            except InvalidMessage:
+                continue
+            about = (event.at, event.kind == "refused", event.message)
+            if event.kind in ("refused", "promoted", "trial") and about >= newest.get(event.task, about):
+                newest[event.task] = about
+    finally:
+        reader.close()
+    return {task: text for task, (_, refused, text) in newest.items() if refused}
+
+
+def read_backlog(settings: Settings) -> Backlog:
+    """Messages that wait for `route` and for `teacher`. Raises KafkaFailed."""
+    topics = settings.topics
+    return Backlog(_lag(settings, "route", topics.requests), _lag(settings, "teacher", topics.deferrals))
+
+
+def _task_traffic(labels: list[Label], seconds: float) -> TaskTraffic:
+    sources = Counter(label.source for label in labels)
+    failed = [label for label in labels if label.source == "error"]
+    return TaskTraffic(
+        seconds=seconds,
+        labels=len(labels),
+        answered=sources["surrogate"],
+        audited=sum(label.source == "surrogate" and label.audited for label in labels),
+        errors=len(failed),
+        last_error=max(failed, key=lambda label: label.labelled_at).error if failed else None,
+    )
+
+
+def _lag(settings: Settings, role: str, topic: str) -> int | None:
+    consumer = open_group_observer(settings, role)
+    try:
+        places = [TopicPartition(topic, number) for number in partitions_of(consumer, topic)]
+        committed = {place.partition: place.offset for place in consumer.committed(places, _PROMPTLY)}
+        if all(offset < 0 for offset in committed.values()):
+            return None
+        return sum(_unread(settings, consumer, place, committed[place.partition]) for place in places)
+    except KafkaException:
+        return None
+    finally:
+        consumer.close()
+
+
+def _unread(settings: Settings, consumer: Consumer, place: TopicPartition, committed: int) -> int:
+    oldest, end = consumer.get_watermark_offsets(place, _PROMPTLY)
+    unread = int(end) - max(int(oldest), committed)
+    # The end of a transaction takes an offset too, and nobody reads it.
+    return 0 if unread <= 1 and settings.delivery == "exactly_once" else unread

@@ -1,0 +1,32 @@
+"""status on embedded servers: tasks without a policy, backlog, and no traceback where nothing runs."""
+
+import json
+
+import pytest
+
+from infra.serve.topic_client import write_messages
+from schemas.codec import LABEL
+from schemas.messages import Label, Reason
+from streams.clock import unix_ms
+from streams.kafka.batch import Outgoing
+from streams.settings import Settings
+from tests.infra.conftest import Run
+
+
+def test_status_lists_tasks_without_a_policy(
+    understudy: Run, settings: Settings, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("UNDERSTUDY_REDIS__URL", redis_url)
+    assert "no task yet" in understudy("status").out
+    now = unix_ms()
+    label = Label("r", "shop", "track", "teacher", Reason.NO_POLICY, now, now)
+    write_messages(settings, [Outgoing(settings.topics.labels, b"k", LABEL.encode(label))])
+    shown = understudy("status")
+    assert shown.status == 0, shown.err
+    assert "shop\n  answers     the teacher answers everything: traces are collected" in shown.out
+    assert "1 labels in the last" in shown.out
+    assert "backlog: ? requests wait for `route`" in shown.out
+    found = json.loads(understudy("status", "--json").out)
+    assert (found["tasks"], [one["task"] for one in found["without_policy"]]) == ([], ["shop"])
+    assert found["without_policy"][0]["traffic"]["coverage"] == 0
+    assert found["backlog"] == {"requests": None, "deferrals": None}

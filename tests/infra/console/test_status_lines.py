@@ -1,0 +1,105 @@
+"""Lines of status name the state, what audits prove, and one thing to do next."""
+
+from dataclasses import replace
+from datetime import datetime
+
+import pytest
+
+from infra.console.status_lines import (
+    backlog_sentence,
+    certificate_sentence,
+    local_time,
+    next_step,
+    task_lines,
+)
+from infra.serve.status import TaskStatus
+from infra.serve.traffic import Backlog, TaskTraffic
+
+STATUS = TaskStatus(
+    task="shop",
+    version="v7",
+    since=1_700_000_000_000,
+    traces=1_200,
+    target=0.9,
+    threshold=0.7,
+    audits=400,
+    agreements=390,
+    pending=0,
+    overdue=0,
+    bound=0.953,
+    certified=True,
+    complete=True,
+    alarm=0.0,
+    breaker=None,
+    candidate=None,
+    pinned=None,
+    asked_again=0,
+    said_the_same=0,
+    ceiling=1.0,
+    audit_rate=0.02,
+    expected_coverage=0.62,
+)
+TRAFFIC = TaskTraffic(seconds=600, labels=1_200, answered=600, audited=12, errors=0)
+
+
+def test_status_says_what_matters() -> None:
+    lines = list(task_lines(STATUS, TRAFFIC, price_a_call=0.001, delta=0.05))
+    assert lines == [
+        "shop",
+        (
+            f"  answers     v7 since {local_time(STATUS.since)}, fitted on 1,200 traces; "
+            "threshold 0.7000 (passed the gate); expected coverage 62%"
+        ),
+        "  traffic     1,200 labels in the last 600 s (2 a second); coverage 50.0%; no errors",
+        "  money       about 84.67 saved a day at 0.001 a call and at this rate",
+        (
+            "  certificate certified: 390 of 400 audits agree, which proves an agreement of at least 95.3%; "
+            "the target is 90.0%"
+        ),
+        "  next        nothing",
+    ]
+
+
+def test_dates_are_local_and_iso() -> None:
+    shown = local_time(1_700_000_000_000)
+    assert datetime.fromisoformat(shown).timestamp() == 1_700_000_000
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"certified": False, "audits": 0, "agreements": 0, "bound": 0.0}, "not certified: no audits yet"),
+        ({"certified": False, "bound": 0.8}, "not certified yet: 390 of 400 audits agree"),
+        ({"certified": False}, "but a lost certificate must clear it by a margin"),
+        ({"certified": False, "complete": False}, "not certified while lost audit counts are read again"),
+    ],
+)
+def test_the_certificate_is_one_sentence(change: dict[str, object], says: str) -> None:
+    sentence = certificate_sentence(replace(STATUS, **change))  # type: ignore[arg-type]
+    assert says in sentence
+    assert sentence.startswith("not certified")
+
+
+@pytest.mark.parametrize(
+    ("change", "traffic", "says"),
+    [
+        ({"paused": True}, TRAFFIC, "understudy config set shop paused=false"),
+        ({"breaker": "alarm"}, TRAFFIC, "understudy policies close-breaker shop"),
+        ({"unsuitable": "policy v7 reads `text`"}, TRAFFIC, "policy v7 reads `text`: wait for a refit"),
+        ({}, replace(TRAFFIC, errors=1, last_error="401"), "see why the teacher fails"),
+        ({"threshold": None}, TRAFFIC, "no threshold passes the gate"),
+        ({"audit_rate": 0.0}, TRAFFIC, "understudy config set shop audit_rate=0.02"),
+        ({"certified": False, "audits": 20, "agreements": 20}, None, "certified by audit "),
+        ({"certified": False, "audits": 20, "agreements": 10}, None, "nothing: wait for more audits"),
+        ({}, None, "nothing"),
+    ],
+)
+def test_one_next_step(change: dict[str, object], traffic: TaskTraffic | None, says: str) -> None:
+    assert says in next_step(replace(STATUS, **change), traffic, 0.05)  # type: ignore[arg-type]
+
+
+def test_an_unread_topic_is_unknown() -> None:
+    assert backlog_sentence(Backlog(1_500, None)) == (
+        "backlog: 1,500 requests wait for `route`, ? deferrals for `teacher` "
+        "(unknown: no worker with the role teacher has read yet)"
+    )

@@ -1,0 +1,22 @@
+from infra.serve.missing_policy import missing_policies
+from infra.serve.traffic import TaskTraffic
+
+FAILS = TaskTraffic(
+    seconds=60, labels=3, answered=0, audited=0, errors=3, last_error="teacher.url is not set"
+)
+WORKS = TaskTraffic(seconds=60, labels=3, answered=0, audited=0, errors=0)
+
+
+def test_a_task_without_a_policy_has_a_reason() -> None:
+    found = missing_policies(
+        {"has-one"},
+        {"*": {"refit": {"at_least": 300}}, "idle": {}, "has-one": {}},
+        {"fails": FAILS, "works": WORKS, "refused": WORKS, "has-one": WORKS},
+        {"refused": "refused: v1 is refused: 20 sampled traces"},
+    )
+    reasons = {one.task: one.reason for one in found}
+    assert list(reasons) == ["fails", "idle", "refused", "works"]
+    assert "teacher.url is not set" in reasons["fails"]
+    assert reasons["idle"] == "no requests in the last minutes"
+    assert "20 sampled traces" in reasons["refused"]
+    assert "at least 300" in reasons["works"]

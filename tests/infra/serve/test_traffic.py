@@ -1,0 +1,36 @@
+"""Traffic is counted from labels; a partition that is cut off shortens the time that is looked back."""
+
+from typing import Literal
+
+import pytest
+
+from infra.serve import traffic
+from infra.serve.traffic import traffic_of
+from schemas.messages import Label, Reason
+
+NOW = 10_000_000
+
+
+def label(
+    seconds_ago: float, source: Literal["surrogate", "teacher", "error"] = "teacher", task: str = "shop"
+) -> Label:
+    at = NOW - int(seconds_ago * 1000)
+    error = f"failed {seconds_ago} s ago" if source == "error" else None
+    return Label("r", task, None, source, Reason.ACCEPTED, at, at, audited=seconds_ago == 5, error=error)
+
+
+def test_traffic_counts_each_task_s_labels() -> None:
+    shop = [label(700), label(9, "error"), label(8, "error"), label(5, "surrogate"), label(4, "surrogate")]
+    found = traffic_of([shop, [label(3, task="toys"), label(2)]], NOW)
+    assert set(found) == {"shop", "toys"}
+    counts = found["shop"]
+    assert (counts.labels, counts.answered, counts.audited, counts.errors) == (5, 2, 1, 2)
+    assert counts.last_error == "failed 8 s ago"
+    assert (counts.seconds, counts.rate, counts.coverage) == (600, 5 / 600, 0.4)
+    assert counts.saved_a_day(0.5) == pytest.approx(1 / 600 * 86_400 * 0.5)
+
+
+def test_a_full_partition_shortens_the_window(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(traffic, "_NEWEST", 2)
+    counts = traffic_of([[label(20), label(10)], [label(100)]], NOW)["shop"]
+    assert (counts.seconds, counts.labels) == (20, 2)
