@@ -1,1 +1,1 @@
-"""What the certify role is made of: what messages say of audits, what is kept of it, and what follows."""
+"""Certify: folds audits into certificates and alarms. Pure, but for reading topics again."""

@@ -1,13 +1,13 @@
-"""How often the teacher gives its first answer again when it is asked twice: what is kept, and what follows.
+"""Consistency of the teacher: how often it gives its first answer again when it is asked twice.
 
 No certificate rests on it. It explains: with a teacher that contradicts itself no surrogate that answers
-everything can agree more often than a ceiling allows (`models.noise.ceiling`). It is looked at after every
-answer, so what is said of it holds at every moment, as a certificate does.
+everything can agree more often than a ceiling allows (`models.noise.ceiling`). The counts are looked at after
+every answer, so what they prove holds at every moment, as a certificate does.
 """
 
 from collections.abc import Iterable, Mapping
 
-from msgspec import Struct
+from msgspec import Struct, field
 from msgspec.structs import replace
 
 from models.certificate import Certificate
@@ -19,17 +19,19 @@ _TEACHERS = 8
 
 
 class Consistency(Struct, frozen=True):
-    """Attributes:
-    asked: requests that the teacher was asked about twice; on `same` of them it said the same.
-    told: the target that was last said to be out of reach; 0.0 where none was.
+    """Counts of one teacher's repeated answers.
+
+    Attributes:
+        asked: requests that the teacher was asked about twice; on `same` of them it gave the same label.
+        announced: the target that the last event called out of reach; 0.0 before the first event.
     """
 
     asked: int = 0
     same: int = 0
-    told: float = 0.0
+    announced: float = field(default=0.0, name="told")
 
     def ceiling(self, delta: float) -> float:
-        """What no surrogate that answers all requests can agree with more often, at level `delta`."""
+        """Agreement that no surrogate which answers all requests can exceed, at level `delta`."""
         return ceiling_upper_bound(RepeatCounts(self.asked, self.same), delta)
 
     def puts_out_of_reach(self, config: Config) -> bool:
@@ -41,12 +43,13 @@ class Consistency(Struct, frozen=True):
 def count_repeats(
     before: Mapping[str, Consistency], answers: Iterable[tuple[str, bool]]
 ) -> Mapping[str, Consistency]:
-    """With further answers to second questions: who gave them, and whether they were the first ones again.
+    """The counts with further repeated answers; of more than eight teachers the first are dropped.
 
-    Of many teachers those that came first are dropped.
+    Args:
+        answers: the teacher's name, and whether it gave its first answer again.
     """
-    found = dict(before)
+    after = dict(before)
     for teacher, same in answers:
-        one = found.get(teacher, Consistency())
-        found[teacher] = replace(one, asked=one.asked + 1, same=one.same + same)
-    return dict(list(found.items())[-_TEACHERS:])
+        counts = after.get(teacher, Consistency())
+        after[teacher] = replace(counts, asked=counts.asked + 1, same=counts.same + same)
+    return dict(list(after.items())[-_TEACHERS:])

@@ -1,4 +1,4 @@
-"""Evidence of an alarm: why a version's agreement is held to be below the target now, and who acts on it."""
+"""Evidence of an alarm: why a version's agreement is held to be below the target, and who acts on it."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""What traces and deferrals say of audits, task by task, each with where it stood in its topic."""
+"""Observations of audits: what traces and deferrals say, by task, each with its position in its topic."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,12 +13,14 @@ TRACES = "traces"
 DEFERRALS = "deferrals"
 
 NOBODY = Teacher("")
-"""Who answered where the reply does not say."""
+"""The teacher of a reply that names none."""
 
 
 class LogPosition(NamedTuple):
-    """Attributes:
-    log: the partition that it stood in: the log's name and a number, as `traces:3`.
+    """Where a message stood.
+
+    Attributes:
+        log: the partition: the log's name and a number, as `traces:3`.
     """
 
     log: str
@@ -28,7 +30,7 @@ class LogPosition(NamedTuple):
 class AuditRequested(NamedTuple):
     """An audit that the teacher was asked for."""
 
-    place: LogPosition
+    position: LogPosition
     version: str
     request: str
     requested_at: int
@@ -38,11 +40,11 @@ class AuditReply(NamedTuple):
     """An audit that the teacher has answered.
 
     Attributes:
-        label: what the surrogate answered.
-        agreed: the teacher gave the same.
+        requested_at, replied_at: Unix milliseconds.
+        label: the surrogate's answer.
+        agreed: the teacher gave the same label.
         draw: of the request, in [0, 1); it was audited because this is below `rate`.
-        rate: audit rate that was in force, in [0, 1]; None where that was not written down.
-        replied_at: Unix milliseconds, by the time of the reply.
+        rate: audit rate that was in force, in [0, 1]; None where the trace does not say.
     """
 
     request: str
@@ -55,13 +57,14 @@ class AuditReply(NamedTuple):
 
 
 class TraceSeen(NamedTuple):
-    """A trace: who answered, and what it says of the version that had answered before.
+    """A trace: which teacher answered, and which version's answer it audits.
 
     Attributes:
-        same: whether the teacher gave its first answer again, where it was asked for the second time.
+        version, audit: None where the trace is no audit.
+        same: whether the teacher gave its first answer again; None where it was asked once only.
     """
 
-    place: LogPosition
+    position: LogPosition
     teacher: Teacher
     replied_at: int
     version: str | None
@@ -70,9 +73,11 @@ class TraceSeen(NamedTuple):
 
 
 class AlarmAnswered(NamedTuple):
-    """Attributes:
-    alarms: of a version that were answered by now.
-    excused: the newest were answered by blocking a label.
+    """Alarms of a version that were answered.
+
+    Attributes:
+        alarms: how many, so far.
+        excused: the newest were answered by blocking a label.
     """
 
     alarms: int
@@ -81,35 +86,40 @@ class AlarmAnswered(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Observations:
-    """What a batch says of one task, in order within each partition; or which alarms of which versions were
-    answered."""
+    """What a batch says about one task, in order within each partition; or which alarms were answered.
+
+    Attributes:
+        asked: audits that the teacher was asked for.
+        answered: traces, audits among them.
+        alarms_answered: by version.
+    """
 
     asked: Sequence[AuditRequested] = ()
     answered: Sequence[TraceSeen] = ()
-    handled: Mapping[str, AlarmAnswered] = field(default_factory=dict)
+    alarms_answered: Mapping[str, AlarmAnswered] = field(default_factory=dict)
 
     @property
     def versions(self) -> set[str]:
-        """The versions that it says something of."""
+        """The versions that are named."""
         return set(self.requests)
 
     @property
     def requests(self) -> dict[str, list[str]]:
-        """The requests that it says something of, for each version."""
-        found: dict[str, list[str]] = {version: [] for version in self.handled}
-        for asked in self.asked:
-            found.setdefault(asked.version, []).append(asked.request)
-        for one in self.answered:
-            if one.version is not None and one.audit is not None:
-                found.setdefault(one.version, []).append(one.audit.request)
-        return found
+        """The audited requests of each version."""
+        requests: dict[str, list[str]] = {version: [] for version in self.alarms_answered}
+        for audit in self.asked:
+            requests.setdefault(audit.version, []).append(audit.request)
+        for trace in self.answered:
+            if trace.version is not None and trace.audit is not None:
+                requests.setdefault(trace.version, []).append(trace.audit.request)
+        return requests
 
 
 def observe_traces(
-    traces: Iterable[tuple[Trace, Message]], auditor: Sampler, log: str = TRACES
+    traces: Iterable[tuple[Trace, Message]], sampler: Sampler, log: str = TRACES
 ) -> dict[str, Observations]:
-    """What traces say. An audit is of a request in the uniform sample that the surrogate had answered."""
-    found: dict[str, list[TraceSeen]] = {}
+    """What traces say, by task. An audit is about a sampled request that the surrogate had answered."""
+    seen: dict[str, list[TraceSeen]] = {}
     for trace, message in traces:
         audit = version = None
         if trace.audit and trace.sampled and trace.guess is not None:
@@ -120,42 +130,42 @@ def observe_traces(
                 replied_at=trace.replied_at,
                 label=label,
                 agreed=label == trace.label,
-                draw=auditor.draw(trace.id),
+                draw=sampler.draw(trace.id),
                 rate=trace.inclusion,
             )
-        teacher, place = trace.teacher or NOBODY, _place(log, message)
-        answered = TraceSeen(place, teacher, trace.replied_at, version, audit, _same(trace))
-        found.setdefault(trace.task, []).append(answered)
-    return {task: Observations(answered=answered) for task, answered in found.items()}
+        teacher, position = trace.teacher or NOBODY, _position(log, message)
+        answered = TraceSeen(position, teacher, trace.replied_at, version, audit, _same(trace))
+        seen.setdefault(trace.task, []).append(answered)
+    return {task: Observations(answered=answered) for task, answered in seen.items()}
 
 
 def observe_deferrals(
     deferrals: Iterable[tuple[Deferral, Message]], log: str = DEFERRALS
 ) -> dict[str, Observations]:
-    """What deferrals say: which audits were asked for."""
-    found: dict[str, list[AuditRequested]] = {}
+    """What deferrals say, by task: which audits the teacher was asked for."""
+    seen: dict[str, list[AuditRequested]] = {}
     for deferral, message in deferrals:
         if deferral.audit and deferral.sampled and deferral.guess is not None:
-            place, version = _place(log, message), deferral.guess.policy
-            asked = AuditRequested(place, version, deferral.request.id, deferral.requested_at)
-            found.setdefault(deferral.request.task, []).append(asked)
-    return {task: Observations(asked=asked) for task, asked in found.items()}
+            position, version = _position(log, message), deferral.guess.policy
+            asked = AuditRequested(position, version, deferral.request.id, deferral.requested_at)
+            seen.setdefault(deferral.request.task, []).append(asked)
+    return {task: Observations(asked=asked) for task, asked in seen.items()}
 
 
 def end_offsets(log: str, messages: Iterable[Message]) -> dict[str, int]:
-    """The next offset to read, for each partition that the messages are from."""
-    found: dict[str, int] = {}
+    """The next offset to read, for each partition of the messages."""
+    ends: dict[str, int] = {}
     for message in messages:
-        partition, offset = _place(log, message)
-        found[partition] = max(found.get(partition, 0), offset + 1)
-    return found
+        partition, offset = _position(log, message)
+        ends[partition] = max(ends.get(partition, 0), offset + 1)
+    return ends
 
 
 def _same(trace: Trace) -> bool | None:
-    """Nothing is said where another teacher had answered the first time."""
+    """Whether the teacher repeated its first answer; None also where another teacher gave the first one."""
     first = trace.first
     return None if first is None or first.teacher != trace.teacher else first.label == trace.label
 
 
-def _place(log: str, message: Message) -> LogPosition:
+def _position(log: str, message: Message) -> LogPosition:
     return LogPosition(f"{log}:{message.partition() or 0}", message.offset() or 0)

@@ -1,13 +1,13 @@
-"""Which audits are waited for. Deferrals say what was asked, traces what was answered, in any order.
+"""Pending audits of a version: deferrals say what was asked, traces what was answered, in any order.
 
-For each version there is a sorted set of request ids. One that is waited for has the time at which it was
-noted, by certify's own clock: no clock of a client or router can make an audit overdue. One that was
-answered stays for a while, below zero, by the time of its request: whichever of the two messages comes
-second, or comes again, changes nothing.
+For each version there is a sorted set of request ids. A pending audit has the time at which it was noted, by
+certify's own clock: no clock of a client or router can make an audit overdue. An answered audit stays for a
+while, below zero, by the time of its request: whichever of the two messages comes second, or comes again,
+changes nothing.
 
-The set is bounded. What is waited for beyond that is given up, the longest first, and counts as a
-disagreement for ever. Of what was answered the newest are remembered; a deferral from before
-(`VersionState.horizon`), read for the first time after so many answers, is taken for answered.
+The set is bounded. Pending audits beyond the bound are given up, the oldest first, and count as disagreements
+for ever. Of the answered ones the newest are remembered; a deferral from before that (`VersionState.horizon`)
+which is read for the first time counts as answered.
 """
 
 from collections.abc import Iterable, Mapping
@@ -23,14 +23,14 @@ MOST = 100_000
 
 @dataclass(frozen=True, slots=True)
 class PendingAudits:
-    """What stands in the set of one version.
+    """The set of one version.
 
     Attributes:
-        pending: audits that are waited for; of these `overdue` for too long.
+        pending: audits without a reply; of these `overdue` for too long.
         answered: audits that are remembered as answered.
-        surplus: requested at, of the newest of these that is over `MOST`, Unix milliseconds; None where
+        surplus: Unix milliseconds at which the newest answered audit over `MOST` was requested; None where
             there are fewer.
-        scores: of those ids that are asked about.
+        scores: of the ids that were looked up.
     """
 
     pending: int = 0
@@ -42,13 +42,13 @@ class PendingAudits:
 
 @dataclass(frozen=True, slots=True)
 class PendingUpdate:
-    """What is to be done to the set, in this order.
+    """Changes to the set, in this order.
 
     Attributes:
-        forgotten: answered ones to drop, those with ranks from `MOST`; `surplus` is the newest of them.
+        forgotten: answered audits to drop, those with ranks from `MOST`; `surplus` is the newest of them.
         scores: ids to put in.
-        given_up: waited-for ones to drop, those that have waited longest.
-        after: the set then.
+        given_up: pending audits to drop, the oldest ones.
+        after: the set after that.
     """
 
     forgotten: int
@@ -57,40 +57,41 @@ class PendingUpdate:
     given_up: int
     after: PendingAudits
 
-    def ledger(self, before: VersionState) -> VersionState:
-        """The ledger with what the set no longer says."""
+    def applied_to(self, before: VersionState) -> VersionState:
+        """The version's state with what the set no longer holds."""
         horizon = before.horizon if self.surplus is None else max(before.horizon, self.surplus)
         return replace(before, lost=before.lost + self.given_up, horizon=horizon)
 
 
 def update_pending(
-    awaited: PendingAudits,
+    before: PendingAudits,
     asked: Iterable[AuditRequested],
     answered: Iterable[AuditReply],
     horizon: int,
     now: int,
     late: int,
 ) -> PendingUpdate:
-    """What becomes of the set.
+    """The changes that follow from audits which were asked and answered.
 
     Args:
         horizon: see `VersionState`.
         now: Unix milliseconds.
-        late: noted until this time, Unix milliseconds, is overdue.
+        late: Unix milliseconds; an audit that was noted until then is overdue.
     """
     scores: dict[str, float] = {}
-    pending, overdue, remembered = awaited.pending, awaited.overdue, min(awaited.answered, MOST)
-    for one in asked:
-        if one.request not in awaited.scores and one.request not in scores and one.requested_at > horizon:
-            scores[one.request] = float(now)
+    pending, overdue, remembered = before.pending, before.overdue, min(before.answered, MOST)
+    for audit in asked:
+        known = audit.request in before.scores or audit.request in scores
+        if not known and audit.requested_at > horizon:
+            scores[audit.request] = float(now)
             pending += 1
-    for audit in answered:
-        before = scores.get(audit.request, awaited.scores.get(audit.request))
-        if before is None or before > 0.0:
-            pending -= before is not None
-            overdue -= before is not None and before <= late
+    for reply in answered:
+        noted = scores.get(reply.request, before.scores.get(reply.request))
+        if noted is None or noted > 0.0:
+            pending -= noted is not None
+            overdue -= noted is not None and noted <= late
             remembered += 1
-            scores[audit.request] = -audit.requested_at - 1.0
+            scores[reply.request] = -reply.requested_at - 1.0
     given_up = max(0, pending - MOST)
     after = PendingAudits(pending - given_up, max(0, overdue - given_up), remembered)
-    return PendingUpdate(max(0, awaited.answered - MOST), awaited.surplus, scores, given_up, after)
+    return PendingUpdate(max(0, before.answered - MOST), before.surplus, scores, given_up, after)

@@ -1,10 +1,10 @@
-"""What a version's ledger says of it, under the config as it is now: what people and other roles are shown.
+"""Status of a version's certificate, under the config as it is now: what people and other roles are shown.
 
-The bound and the claim follow from the counts as they stand. So another target or another delta changes them
-at once, and neither changes a count. Overdue and lost audits count as disagreements.
+The bound and `certified` follow from the counts as they stand. So another target or another delta changes
+them at once, and neither changes a count. Overdue and lost audits count as disagreements.
 
-Near the target a claim would come and go with every other audit. So one that was lost to replies is made
-again only when the counts would prove it at a fifth of its share of delta: never more is claimed than is
+Near the target a certificate would come and go with every other audit. So one that was lost to replies comes
+back only when the counts would prove it at a fifth of its share of delta: never more is certified than is
 proven, and where a certificate changed 8 times in 5,000 audits (agreement .97, target .95, mean of 200) it
 changes 3 times.
 """
@@ -26,18 +26,20 @@ _LABELS = msgspec.json.Decoder(dict[str, Certificate])
 
 @dataclass(frozen=True, slots=True)
 class CertificateStatus:
-    """Attributes:
-    audits, agreements: that the certificate rests on, under the teacher that answers now.
-    pending: audits whose reply is awaited; of these `overdue` for too long.
-    lost: audits that are no longer waited for.
-    bound: agreement that is proven, in [0, 1).
-    target: in force.
-    certified: whether the bound clears it; False while what was counted is not complete.
-    complete: False while counts that Redis has lost are being read again.
-    alarm: level of the alarm, from 0 to 1, where it is raised.
-    alarms: raised so far; those that were answered by blocking a label are left out.
-    labels: counts for each label that the surrogate gave.
-    updated_at: Unix milliseconds of the last change.
+    """What the audits of a version say.
+
+    Attributes:
+        audits, agreements: that the certificate rests on, under the teacher that answers now.
+        pending: audits without a reply; of these `overdue` for too long.
+        lost: audits whose reply is no longer waited for.
+        bound: agreement that is proven, in [0, 1).
+        target: in force.
+        certified: the bound is above the target, and all counts are complete.
+        complete: False while counts that Redis has lost are being rebuilt.
+        alarm: level of the alarm, from 0 to 1, where it is raised.
+        alarms: raised so far, without those that were answered by blocking a label.
+        labels: counts for each label that the surrogate gave.
+        updated_at: Unix milliseconds of the last change.
     """
 
     audits: int = 0
@@ -56,6 +58,7 @@ class CertificateStatus:
 
     @property
     def certificate(self) -> Certificate:
+        """The counts as a certificate; overdue and lost audits are left out."""
         return Certificate(self.audits, self.agreements)
 
     @property
@@ -65,7 +68,7 @@ class CertificateStatus:
 
     @property
     def is_restorable(self) -> bool:
-        """Whether this version may be returned to: it is certified, and never gave an alarm."""
+        """Whether this version may be restored: it is certified, and never raised an alarm."""
         return self.certified and self.alarms == 0
 
     def says_the_same(self, other: "CertificateStatus | None") -> bool:
@@ -74,76 +77,82 @@ class CertificateStatus:
 
 
 def certificate_status(
-    ledger: VersionState, teacher: str, awaited: PendingAudits, config: Config, *, complete: bool, now: int
+    version_state: VersionState,
+    teacher: str,
+    pending: PendingAudits,
+    config: Config,
+    *,
+    complete: bool,
+    now: int,
 ) -> CertificateStatus:
-    """What the ledger says.
+    """The status that follows from the version's state.
 
     Args:
-        teacher: that answers now.
-        complete: nothing that should be counted is missing.
+        teacher: name of the one that answers now.
+        complete: no count is missing.
         now: Unix milliseconds.
     """
-    tally = ledger.tallies.get(teacher)
-    delta = budget_share(config.delta, tally.number) if tally else 0.0
-    counts = tally.certificate if tally else Certificate()
-    surely = counts.counting_overdue(awaited.overdue + ledger.lost)
+    counts, target = version_state.certificates.get(teacher), config.target_agreement
+    delta = budget_share(config.delta, counts.number) if counts else 0.0
+    replied = counts.certificate if counts else Certificate()
+    proven = replied.counting_overdue(pending.overdue + version_state.lost)
     return CertificateStatus(
-        audits=counts.audits,
-        agreements=counts.agreements,
-        pending=awaited.pending,
-        overdue=awaited.overdue,
-        lost=ledger.lost,
-        bound=lower_bound(surely, delta) if tally else 0.0,
-        target=config.target_agreement,
-        certified=complete and tally is not None and _claims(tally, surely, config.target_agreement, delta),
+        audits=replied.audits,
+        agreements=replied.agreements,
+        pending=pending.pending,
+        overdue=pending.overdue,
+        lost=version_state.lost,
+        bound=lower_bound(proven, delta) if counts else 0.0,
+        target=target,
+        certified=complete and counts is not None and _is_certified(counts, proven, target, delta),
         complete=complete,
-        alarm=ledger.suspicion.alarm(config).level,
-        alarms=ledger.suspicion.raised - ledger.excused,
-        labels=tally.labels if tally else {},
+        alarm=version_state.alarm_state.alarm(config).level,
+        alarms=version_state.alarm_state.raised - version_state.excused,
+        labels=counts.labels if counts else {},
         updated_at=now,
     )
 
 
-def _claims(tally: CertificateCounts, counts: Certificate, target: float, delta: float) -> bool:
-    again = tally.lost == target and not tally.certified
-    return counts.certifies(target, delta * _AGAIN if again else delta)
+def _is_certified(counts: CertificateCounts, proven: Certificate, target: float, delta: float) -> bool:
+    again = counts.lost == target and not counts.certified
+    return proven.certifies(target, delta * _AGAIN if again else delta)
 
 
-def refuted_labels(tally: CertificateCounts, config: Config) -> list[str]:
+def refuted_labels(counts: CertificateCounts, config: Config) -> list[str]:
     """Labels whose own audits prove them to be below the floor, and that are not blocked yet.
 
     Each is proven at delta: one that is blocked by mistake costs calls of the teacher, and no agreement.
     """
+    if not 0.0 < config.label_floor < 1.0:
+        return []
     return [
         label
-        for label, counts in tally.labels.items()
-        if label not in tally.blocked
-        and 0.0 < config.label_floor < 1.0
-        and counts.refutes(config.label_floor, config.delta)
+        for label, audits in counts.labels.items()
+        if label not in counts.blocked and audits.refutes(config.label_floor, config.delta)
     ]
 
 
-def encode_status(finding: CertificateStatus) -> dict[str, str]:
-    """The finding as fields of a hash: numbers as numbers, yes and no as 1 and 0."""
+def encode_status(status: CertificateStatus) -> dict[str, str]:
+    """The status as fields of a Redis hash: numbers in decimal, yes and no as 1 and 0."""
     return {
-        "n": str(finding.audits),
-        "k": str(finding.agreements),
-        "pending": str(finding.pending),
-        "overdue": str(finding.overdue),
-        "lost": str(finding.lost),
-        "bound": repr(finding.bound),
-        "target": repr(finding.target),
-        "certified": str(int(finding.certified)),
-        "complete": str(int(finding.complete)),
-        "alarm": repr(finding.alarm),
-        "alarms": str(finding.alarms),
-        "labels": msgspec.json.encode(finding.labels).decode(),
-        "updated_at": str(finding.updated_at),
+        "n": str(status.audits),
+        "k": str(status.agreements),
+        "pending": str(status.pending),
+        "overdue": str(status.overdue),
+        "lost": str(status.lost),
+        "bound": repr(status.bound),
+        "target": repr(status.target),
+        "certified": str(int(status.certified)),
+        "complete": str(int(status.complete)),
+        "alarm": repr(status.alarm),
+        "alarms": str(status.alarms),
+        "labels": msgspec.json.encode(status.labels).decode(),
+        "updated_at": str(status.updated_at),
     }
 
 
 def decode_status(fields: Mapping[str, str]) -> CertificateStatus:
-    """The finding in such a hash; of an empty one, that of a version without audits."""
+    """The status in such a hash; an empty hash is that of a version without audits."""
     return CertificateStatus(
         audits=int(fields.get("n", 0)),
         agreements=int(fields.get("k", 0)),

@@ -1,33 +1,34 @@
-"""One turn of certify for one task: from what is held and what is new to what is held then, and what is told.
+"""Step of certify for one task: from the snapshot and new observations to what is written and emitted.
 
-Pure: `streams.state.audits` reads what is held, and writes what follows from it all at once or not at all.
+Pure: `streams.state.audits` reads the snapshot, and writes the outcome of the step all at once or not at all.
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from msgspec.structs import replace
 
 from schemas.config import Config
-from schemas.events import Event, LabelBlockedDetails
-from streams.certify.consistency import Consistency
-from streams.certify.events import (
-    certificate_lost_event,
-    certified_event,
-    label_blocked_event,
-    teacher_changed_event,
-    teacher_unsteady_event,
+from schemas.events import Event
+from streams.certify.announcements import (
+    announce_certificate,
+    announce_inconsistency,
+    announce_teacher,
+    block_labels,
+    floor_event,
 )
+from streams.certify.consistency import Consistency
 from streams.certify.evidence import AlarmEvidence
-from streams.certify.observations import AlarmAnswered, Observations, TraceSeen
+from streams.certify.observations import AlarmAnswered, AuditReply, Observations, TraceSeen
 from streams.certify.pending_audits import PendingAudits, PendingUpdate, update_pending
-from streams.certify.status import CertificateStatus, certificate_status, refuted_labels
+from streams.certify.status import CertificateStatus, certificate_status
 from streams.certify.task_state import (
     CurrentTeacher,
     TaskState,
     advanced,
-    name,
     only_new,
+    teacher_name,
     with_repeats,
     with_teacher,
     with_versions,
@@ -42,270 +43,246 @@ from streams.certify.version_state import (
     with_reply,
 )
 
-_SETTLED = 60_000
-"""Milliseconds between two tellings of a change of teacher: two may take turns while one is replaced."""
-
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """What Redis holds of a task, of some of its versions, under one revision."""
+    """What Redis holds of a task, and of some of its versions, under one revision."""
 
-    record: TaskState = field(default_factory=TaskState)
-    ledgers: Mapping[str, VersionState] = field(default_factory=dict)
-    findings: Mapping[str, CertificateStatus] = field(default_factory=dict)
-    awaited: Mapping[str, PendingAudits] = field(default_factory=dict)
+    task_state: TaskState = field(default_factory=TaskState)
+    version_states: Mapping[str, VersionState] = field(default_factory=dict)
+    statuses: Mapping[str, CertificateStatus] = field(default_factory=dict)
+    pending_audits: Mapping[str, PendingAudits] = field(default_factory=dict)
+
+    def version_state(self, version: str) -> VersionState:
+        return self.version_states.get(version, VersionState())
+
+    def pending(self, version: str) -> PendingAudits:
+        return self.pending_audits.get(version, PendingAudits())
 
 
 @dataclass(frozen=True, slots=True)
 class VersionChange:
-    """What becomes of one version.
+    """What changes of one version.
 
     Attributes:
         blocked: labels that are blocked from now on.
     """
 
-    ledger: VersionState
-    noted: PendingUpdate
-    finding: CertificateStatus
+    version_state: VersionState
+    pending_update: PendingUpdate
+    status: CertificateStatus
     blocked: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """Attributes:
-    versions: those of which something changes.
-    dropped: whose ledgers are over the limit.
-    teacher: to be shown as the one that answers now, where that changes; and its `steadiness` likewise.
-    alarms: of each version that has raised some which nobody has answered: how many it has raised so far.
-    announced: routing depends on something that changes.
+    """The outcome of a step.
+
+    Attributes:
+        versions: those of which something changes.
+        dropped: versions over the limit, whose state is deleted.
+        teacher: to be shown as the one that answers now, where that changes; its `consistency` likewise.
+        alarms: for each version with unanswered alarms, how many it has raised so far, and why the newest.
+        announced: routing depends on something that changes.
     """
 
-    record: TaskState
+    task_state: TaskState
     versions: Mapping[str, VersionChange]
     dropped: tuple[str, ...] = ()
     teacher: CurrentTeacher | None = None
-    steadiness: Consistency | None = None
+    consistency: Consistency | None = None
     events: tuple[Event, ...] = ()
     alarms: Mapping[str, tuple[int, AlarmEvidence]] = field(default_factory=dict)
     announced: bool = False
 
-    def changes(self, held: Snapshot) -> bool:
+    def changes(self, snapshot: Snapshot) -> bool:
         """Whether anything is to be written."""
-        return bool(self.versions) or self.record != held.record
+        return bool(self.versions) or self.task_state != snapshot.task_state
 
 
-def step(task: str, held: Snapshot, news: Observations, config: Config, now: int, *, complete: bool) -> Step:
-    """What follows from the news, and from the time and the config, which may have changed without any.
+class _Moment(NamedTuple):
+    """What a step is taken under: the config, the time, and whether all counts are complete."""
+
+    task: str
+    config: Config
+    now: int
+    complete: bool
+
+    @property
+    def late(self) -> int:
+        """Audits that were noted until this time are overdue."""
+        return self.now - round(self.config.audit_overdue * 1000)
+
+
+def step(
+    task: str, snapshot: Snapshot, observations: Observations, config: Config, now: int, *, complete: bool
+) -> Step:
+    """What follows from the observations, and from the time and the config, which change without any.
 
     Args:
-        held: with all versions that the news are of, or that are looked at.
+        snapshot: with all versions that the observations name, or that are looked at.
         now: Unix milliseconds.
-        complete: nothing that should be counted is missing; until then nothing is claimed, and no event told.
+        complete: no count is missing. Until then no version is certified and no certificate event emitted.
     """
-    news = only_new(news, held.record)
-    record, dropped = with_versions(advanced(held.record, news), sorted(news.versions))
-    record = with_repeats(with_teacher(record, news.answered, now), news.answered)
-    late = now - round(config.audit_overdue * 1000)
-    before = _silenced(held, now, config) if complete else held.ledgers
-    record, ledgers = _audited(record, before, held.awaited, news.answered, late, config)
+    moment = _Moment(task, config, now, complete)
+    new = only_new(observations, snapshot.task_state)
+    task_state, dropped = with_versions(advanced(snapshot.task_state, new), sorted(new.versions))
+    task_state = with_repeats(with_teacher(task_state, new.answered, now), new.answered)
+    task_state, version_states = _fold_audits(task_state, snapshot, new.answered, moment)
     versions: dict[str, VersionChange] = {}
     alarms: dict[str, tuple[int, AlarmEvidence]] = {}
     events: list[Event] = []
-    for version in sorted(news.versions | ledgers.keys()):
-        note = _noted(version, held, news, now, late)
-        ledger = _acknowledged(note.ledger(ledgers.get(version, VersionState())), news.handled.get(version))
-        if record.teacher in ledger.tallies:
-            record, ledger = _tallied(record, ledger, record.teacher, lowest_rate(config))
-        outcome, told = _concluded(task, version, ledger, note, record, config, now, complete=complete)
-        events += told
-        if (raised := _unanswered(outcome.ledger, outcome.finding)) is not None:
+    for version in sorted(new.versions | version_states.keys()):
+        update = _pending_update(version, snapshot, new, moment)
+        version_state = update.applied_to(version_states.get(version, VersionState()))
+        version_state = _with_answered_alarms(version_state, new.alarms_answered.get(version))
+        if task_state.teacher in version_state.certificates:
+            task_state, version_state = _with_compatible_certificate(
+                task_state, version_state, task_state.teacher, lowest_rate(config)
+            )
+        change, emitted = _conclude(version, version_state, update, task_state.teacher, moment)
+        events += emitted
+        if (raised := _unanswered_alarms(change)) is not None:
             alarms[version] = raised
-        if _differs(outcome, version, held):
-            versions[version] = outcome
-    record, teacher, told = _introducing(task, record, now)
-    events += told
+        if _differs(change, version, snapshot):
+            versions[version] = change
+    task_state, teacher, emitted = announce_teacher(task, task_state, now)
+    events += emitted
     if complete:
-        record, told = _explaining(task, record, config, now)
-        events += told
-    steadiness = record.steadiness if record.steadiness != held.record.steadiness else None
-    announced = any(_matters(outcome, held.findings.get(version)) for version, outcome in versions.items())
-    return Step(record, versions, dropped, teacher, steadiness, tuple(events), alarms, announced)
-
-
-def _concluded(
-    task: str,
-    version: str,
-    ledger: VersionState,
-    note: PendingUpdate,
-    record: TaskState,
-    config: Config,
-    now: int,
-    *,
-    complete: bool,
-) -> tuple[VersionChange, list[Event]]:
-    """What the counts of a version say by now, and what is told of it."""
-    finding = certificate_status(ledger, record.teacher, note.after, config, complete=complete, now=now)
-    ledger, labels = _blocking(ledger, record.teacher, config)
-    events = [
-        label_blocked_event(task, _blocked_details(version, label, finding, config), now) for label in labels
-    ]
-    if complete:
-        ledger, told = _claiming(task, version, ledger, record, finding, now)
-        events += told
-    return VersionChange(ledger, note, finding, tuple(labels)), events
-
-
-def _silenced(held: Snapshot, now: int, config: Config) -> dict[str, VersionState]:
-    """The ledgers once the alarms have taken what is overdue."""
-    return {
-        version: with_overdue(ledger, held.awaited.get(version, PendingAudits()).overdue, now, config)
-        for version, ledger in held.ledgers.items()
-    }
-
-
-def _noted(version: str, held: Snapshot, news: Observations, now: int, late: int) -> PendingUpdate:
-    """What the version waits for, with what is new."""
-    return update_pending(
-        held.awaited.get(version, PendingAudits()),
-        [one for one in news.asked if one.version == version],
-        [one.audit for one in news.answered if one.version == version and one.audit is not None],
-        held.ledgers.get(version, VersionState()).horizon,
-        now,
-        late,
+        task_state, emitted = announce_inconsistency(task, task_state, config, now)
+        events += emitted
+    return Step(
+        task_state,
+        versions,
+        dropped,
+        teacher,
+        _changed_consistency(snapshot.task_state, task_state),
+        tuple(events),
+        alarms,
+        any(_affects_routing(change, snapshot.statuses.get(name)) for name, change in versions.items()),
     )
 
 
-def _audited(
-    record: TaskState,
-    before: Mapping[str, VersionState],
-    awaited: Mapping[str, PendingAudits],
-    answered: Iterable[TraceSeen],
-    late: int,
-    config: Config,
+def _fold_audits(
+    task_state: TaskState, snapshot: Snapshot, answered: Iterable[TraceSeen], moment: _Moment
 ) -> tuple[TaskState, dict[str, VersionState]]:
-    """The ledgers with the audits, one after the other; of one request a version's first answer counts.
+    """The states after the audits, one after the other; of one request a version's first answer counts.
 
     Requests of one id are audited all or none. Counted each time, they would not be the uniform sample that
     a certificate rests on.
     """
-    ledgers, lowest, counted_now = dict(before), lowest_rate(config), set[tuple[str, str]]()
-    for one in answered:
-        audit, version, teacher = one.audit, one.version, name(one.teacher)
+    version_states = _with_overdue_audits(snapshot, moment)
+    counted: set[tuple[str, str]] = set()
+    for trace in answered:
+        audit, version = trace.audit, trace.version
         if audit is None or version is None:
             continue
-        known = awaited.get(version, PendingAudits()).scores.get(audit.request, 0.0)
-        if known < 0.0 or (version, audit.request) in counted_now:
+        noted = snapshot.pending(version).scores.get(audit.request, 0.0)
+        if noted < 0.0 or (version, audit.request) in counted:
             continue
-        counted_now.add((version, audit.request))
-        rate = lowest if audit.rate is None else min(lowest, audit.rate)
-        record, ledger = _tallied(record, ledgers.get(version, VersionState()), teacher, rate)
-        ledger = ledger.with_tally(teacher, with_audit(ledger.tallies[teacher], audit))
-        ledgers[version] = with_reply(ledger, audit, config, overdue=0.0 < known <= late)
-    return record, ledgers
+        counted.add((version, audit.request))
+        task_state, version_state = _count_audit(
+            task_state,
+            version_states.get(version, VersionState()),
+            teacher_name(trace.teacher),
+            audit,
+            moment.config,
+        )
+        overdue = 0.0 < noted <= moment.late
+        version_states[version] = with_reply(version_state, audit, moment.config, overdue=overdue)
+    return task_state, version_states
 
 
-def _tallied(
-    record: TaskState, ledger: VersionState, teacher: str, rate: float
+def _with_overdue_audits(snapshot: Snapshot, moment: _Moment) -> dict[str, VersionState]:
+    """The states once the alarms have taken the overdue audits; unchanged while counts are incomplete."""
+    if not moment.complete:
+        return dict(snapshot.version_states)
+    return {
+        version: with_overdue(version_state, snapshot.pending(version).overdue, moment.now, moment.config)
+        for version, version_state in snapshot.version_states.items()
+    }
+
+
+def _count_audit(
+    task_state: TaskState, version_state: VersionState, teacher: str, audit: AuditReply, config: Config
 ) -> tuple[TaskState, VersionState]:
-    """With a tally of the teacher that suits the audit rate: a new one gets the task's next number."""
-    tally = ledger.tallies.get(teacher)
-    if tally is not None and rate_is_compatible(tally, rate):
-        return record, ledger
-    if tally is not None and tally.audits == 0:
-        return record, ledger.with_tally(teacher, replace(tally, rate=rate))
-    record = replace(record, certificates=record.certificates + 1)
-    blocked_before = tally.blocked if tally else ()
-    new = CertificateCounts(record.certificates, rate, blocked=blocked_before)
-    return record, ledger.with_tally(teacher, new)
+    """The states with the audit counted for the certificate."""
+    lowest = lowest_rate(config)
+    rate = lowest if audit.rate is None else min(lowest, audit.rate)
+    task_state, version_state = _with_compatible_certificate(task_state, version_state, teacher, rate)
+    counts = with_audit(version_state.certificates[teacher], audit)
+    return task_state, version_state.with_certificate(teacher, counts)
 
 
-def _acknowledged(ledger: VersionState, handled: AlarmAnswered | None) -> VersionState:
-    if handled is None or handled.alarms <= ledger.handled:
-        return ledger
-    excused = ledger.excused + (handled.alarms - ledger.handled if handled.excused else 0)
-    return replace(ledger, handled=handled.alarms, excused=excused)
+def _with_compatible_certificate(
+    task_state: TaskState, version_state: VersionState, teacher: str, rate: float
+) -> tuple[TaskState, VersionState]:
+    """The states with a certificate that allows the audit rate; a new one gets the task's next number."""
+    counts = version_state.certificates.get(teacher)
+    if counts is not None and rate_is_compatible(counts, rate):
+        return task_state, version_state
+    if counts is not None and counts.audits == 0:
+        return task_state, version_state.with_certificate(teacher, replace(counts, rate=rate))
+    task_state = replace(task_state, certificates=task_state.certificates + 1)
+    blocked_before = counts.blocked if counts else ()
+    new = CertificateCounts(task_state.certificates, rate, blocked=blocked_before)
+    return task_state, version_state.with_certificate(teacher, new)
 
 
-def _blocking(ledger: VersionState, teacher: str, config: Config) -> tuple[VersionState, list[str]]:
-    tally = ledger.tallies.get(teacher)
-    labels = refuted_labels(tally, config) if tally else []
-    if tally is None or not labels:
-        return ledger, []
-    return ledger.with_tally(teacher, replace(tally, blocked=(*tally.blocked, *labels))), labels
-
-
-def _blocked_details(
-    version: str, label: str, finding: CertificateStatus, config: Config
-) -> LabelBlockedDetails:
-    counts = finding.labels[label]
-    return LabelBlockedDetails(
-        version=version,
-        label=label,
-        cause="floor",
-        label_audits=counts.audits,
-        label_agreements=counts.agreements,
-        version_audits=finding.audits,
-        version_agreements=finding.agreements,
-        floor=config.label_floor,
+def _pending_update(version: str, snapshot: Snapshot, new: Observations, moment: _Moment) -> PendingUpdate:
+    return update_pending(
+        snapshot.pending(version),
+        [audit for audit in new.asked if audit.version == version],
+        [trace.audit for trace in new.answered if trace.version == version and trace.audit is not None],
+        snapshot.version_state(version).horizon,
+        moment.now,
+        moment.late,
     )
 
 
-def _claiming(
-    task: str, version: str, ledger: VersionState, record: TaskState, finding: CertificateStatus, now: int
-) -> tuple[VersionState, list[Event]]:
-    """Tell when the claim can be made for the first time, or no longer."""
-    tally = ledger.tallies.get(record.teacher)
-    if tally is None or tally.certified == finding.certified:
-        return ledger, []
-    tell = certified_event if finding.certified else certificate_lost_event
-    by_replies = not finding.certified and finding.overdue + finding.lost == 0
-    lost = finding.target if by_replies else tally.lost
-    ledger = ledger.with_tally(record.teacher, replace(tally, certified=finding.certified, lost=lost))
-    return ledger, [tell(task, version, finding, now)]
+def _with_answered_alarms(version_state: VersionState, answered: AlarmAnswered | None) -> VersionState:
+    if answered is None or answered.alarms <= version_state.answered_alarms:
+        return version_state
+    newly = answered.alarms - version_state.answered_alarms
+    excused = version_state.excused + (newly if answered.excused else 0)
+    return replace(version_state, answered_alarms=answered.alarms, excused=excused)
 
 
-def _unanswered(ledger: VersionState, finding: CertificateStatus) -> tuple[int, AlarmEvidence] | None:
-    """How many alarms were raised, and why the newest was, if nobody has answered that one."""
-    suspicion = ledger.suspicion
-    if suspicion.raised <= ledger.handled:
+def _conclude(
+    version: str, version_state: VersionState, update: PendingUpdate, teacher: str, moment: _Moment
+) -> tuple[VersionChange, list[Event]]:
+    """What the counts of a version say now, and the events of it."""
+    task, config, now, complete = moment
+    status = certificate_status(version_state, teacher, update.after, config, complete=complete, now=now)
+    version_state, labels = block_labels(version_state, teacher, config)
+    events = [floor_event(task, version, label, status, config, now) for label in labels]
+    if complete:
+        version_state, emitted = announce_certificate(task, version, version_state, teacher, status, now)
+        events += emitted
+    return VersionChange(version_state, update, status, tuple(labels)), events
+
+
+def _unanswered_alarms(change: VersionChange) -> tuple[int, AlarmEvidence] | None:
+    """How many alarms were raised, and why the newest, unless all of them were answered."""
+    alarm_state, status = change.version_state.alarm_state, change.status
+    if alarm_state.raised <= change.version_state.answered_alarms:
         return None
-    last = suspicion.last
-    return suspicion.raised, AlarmEvidence(finding.target, finding.certificate, last.since, last.labels)
+    last = alarm_state.last
+    return alarm_state.raised, AlarmEvidence(status.target, status.certificate, last.since, last.labels)
 
 
-def _differs(outcome: VersionChange, version: str, held: Snapshot) -> bool:
+def _differs(change: VersionChange, version: str, snapshot: Snapshot) -> bool:
     return (
-        bool(outcome.noted.scores)
-        or outcome.ledger != held.ledgers.get(version)
-        or not outcome.finding.says_the_same(held.findings.get(version))
+        bool(change.pending_update.scores)
+        or change.version_state != snapshot.version_states.get(version)
+        or not change.status.says_the_same(snapshot.statuses.get(version))
     )
 
 
-def _matters(outcome: VersionChange, before: CertificateStatus | None) -> bool:
+def _affects_routing(change: VersionChange, before: CertificateStatus | None) -> bool:
     was_certified = before is not None and before.certified
-    return bool(outcome.blocked) or outcome.finding.certified != was_certified
+    return bool(change.blocked) or change.status.certified != was_certified
 
 
-def _introducing(
-    task: str, record: TaskState, now: int
-) -> tuple[TaskState, CurrentTeacher | None, list[Event]]:
-    """Tell who the teacher is, when that has changed."""
-    current = record.answering
-    if current is None or current.teacher == current.told:
-        return record, None, []
-    if 0 <= now - current.told_at < _SETTLED:
-        return record, None, []
-    told = replace(current, told=current.teacher)
-    if current.told is None:
-        return replace(record, answering=told), told, []
-    told = replace(told, told_at=now)
-    return replace(record, answering=told), told, [teacher_changed_event(task, current.told, told, now)]
-
-
-def _explaining(task: str, record: TaskState, config: Config, now: int) -> tuple[TaskState, list[Event]]:
-    """Tell when the teacher turns out to contradict itself so often that the target is out of reach."""
-    found = record.steadiness
-    if found.told == config.target_agreement or not found.puts_out_of_reach(config):
-        return record, []
-    told = {**record.consistency, record.teacher: replace(found, told=config.target_agreement)}
-    return replace(record, consistency=told), [teacher_unsteady_event(task, found, config, now)]
+def _changed_consistency(before: TaskState, after: TaskState) -> Consistency | None:
+    return after.current_consistency if after.current_consistency != before.current_consistency else None

@@ -1,8 +1,8 @@
-"""What certify knows of a task as a whole: how far it is folded, its certificates, and who its teacher is."""
+"""State of a task in certify: how far its topics are folded, its certificates, and its current teacher."""
 
 from collections.abc import Iterable, Mapping
 
-from msgspec import Struct
+from msgspec import Struct, field
 from msgspec.structs import replace
 
 from schemas.messages import Teacher
@@ -17,119 +17,123 @@ class CurrentTeacher(Struct, frozen=True):
 
     Attributes:
         since: Unix milliseconds, by the time of its first reply; 0 for the task's first teacher.
-        latest: by that of its newest reply.
-        told: the teacher that operators were last told of, and when.
+        latest: Unix milliseconds, by the time of its newest reply.
+        announced: the teacher that the last event named; None before the first teacher.
+        announced_at: Unix milliseconds of that event; 0 before the first one.
     """
 
     teacher: Teacher
     since: int
     latest: int
-    told: Teacher | None = None
-    told_at: int = 0
+    announced: Teacher | None = field(default=None, name="told")
+    announced_at: int = field(default=0, name="told_at")
 
 
 class TaskState(Struct, frozen=True):
-    """Attributes:
-    positions: the next offset to fold, for each partition (`streams.certify.observations.LogPosition`).
-    certificates: begun so far.
-    versions: those that have a ledger, in the order of their first audits.
-    answering: None before the first trace.
-    consistency: of each teacher that was asked something twice, by its name.
+    """All that certify keeps of a task as a whole.
+
+    Attributes:
+        positions: the next offset to fold, for each partition (`streams.certify.observations.LogPosition`).
+        certificates: how many have begun so far.
+        versions: those that have a state, in the order of their first audits.
+        current_teacher: None before the first trace.
+        consistency: of each teacher that was asked something twice, by its name.
     """
 
     positions: Mapping[str, int] = {}
     certificates: int = 0
     versions: tuple[str, ...] = ()
-    answering: CurrentTeacher | None = None
+    current_teacher: CurrentTeacher | None = field(default=None, name="answering")
     consistency: Mapping[str, Consistency] = {}
 
     @property
     def teacher(self) -> str:
         """The name of the teacher whose certificate is shown."""
-        return name(self.answering.teacher) if self.answering else ""
+        return teacher_name(self.current_teacher.teacher) if self.current_teacher else ""
 
     @property
-    def steadiness(self) -> Consistency:
-        """Of the teacher that answers now."""
+    def current_consistency(self) -> Consistency:
+        """Consistency of the current teacher."""
         return self.consistency.get(self.teacher, Consistency())
 
 
-def name(teacher: Teacher) -> str:
-    """A teacher's name among the tallies."""
+def teacher_name(teacher: Teacher) -> str:
+    """The name under which a teacher's certificates are kept."""
     return f"{teacher.model} {teacher.prompt}"
 
 
-def foreign_positions(record: TaskState, logs: Mapping[str, str]) -> bool:
-    """Whether it was folded from other topics than those that are read now.
+def foreign_positions(task_state: TaskState, logs: Mapping[str, str]) -> bool:
+    """Whether the state was folded from other topics than those that are read now.
 
     Args:
         logs: names by stream, e.g. `traces` to `traces@id`; a name without identity may be any topic's.
     """
-    return any(_name(log) not in (_stream(log), logs[_stream(log)]) for log in record.positions)
+    return any(_name(log) not in (_stream(log), logs[_stream(log)]) for log in task_state.positions)
 
 
-def adopt_positions(record: TaskState, logs: Mapping[str, str]) -> TaskState:
-    """The record with its positions under the names of now; of one that is not foreign."""
+def adopt_positions(task_state: TaskState, logs: Mapping[str, str]) -> TaskState:
+    """The state with its positions under the present names; none of them may be foreign."""
     positions: dict[str, int] = {}
-    for log, at in record.positions.items():
-        now = f"{logs[_stream(log)]}{log.removeprefix(_name(log))}"
-        positions[now] = max(at, positions.get(now, 0))
-    return replace(record, positions=positions)
+    for log, offset in task_state.positions.items():
+        present = f"{logs[_stream(log)]}{log.removeprefix(_name(log))}"
+        positions[present] = max(offset, positions.get(present, 0))
+    return replace(task_state, positions=positions)
 
 
-def reset_state(record: TaskState) -> TaskState:
-    """The record of one that has folded nothing; what certificates have spent stays spent, and who answers is
-    known."""
-    return TaskState(certificates=record.certificates, answering=record.answering)
+def reset_state(task_state: TaskState) -> TaskState:
+    """The state of a task of which nothing is folded; numbers of certificates and the teacher are kept."""
+    return TaskState(certificates=task_state.certificates, current_teacher=task_state.current_teacher)
 
 
-def only_new(news: Observations, record: TaskState) -> Observations:
-    """The news without what was folded before."""
-    asked = [one for one in news.asked if not _read(one.place, record)]
-    answered = [one for one in news.answered if not _read(one.place, record)]
-    return Observations(asked, answered, news.handled)
+def only_new(observations: Observations, task_state: TaskState) -> Observations:
+    """The observations that were not folded before."""
+    asked = [audit for audit in observations.asked if not _folded(audit.position, task_state)]
+    answered = [trace for trace in observations.answered if not _folded(trace.position, task_state)]
+    return Observations(asked, answered, observations.alarms_answered)
 
 
-def advanced(record: TaskState, news: Observations) -> TaskState:
-    """The record once the news are folded."""
-    positions = dict(record.positions)
-    for place in (*(one.place for one in news.asked), *(one.place for one in news.answered)):
-        positions[place.log] = max(positions.get(place.log, 0), place.offset + 1)
-    return replace(record, positions=positions)
+def advanced(task_state: TaskState, observations: Observations) -> TaskState:
+    """The state with its positions behind the observations."""
+    positions = dict(task_state.positions)
+    audits, traces = observations.asked, observations.answered
+    for log, offset in (*(audit.position for audit in audits), *(trace.position for trace in traces)):
+        positions[log] = max(positions.get(log, 0), offset + 1)
+    return replace(task_state, positions=positions)
 
 
-def with_versions(record: TaskState, versions: Iterable[str]) -> tuple[TaskState, tuple[str, ...]]:
-    """The record with these versions among those that have a ledger, and the oldest over the limit."""
-    new = [version for version in versions if version not in record.versions]
-    every = (*record.versions, *new)
-    return replace(record, versions=every[-_VERSIONS:]), every[:-_VERSIONS]
+def with_versions(task_state: TaskState, versions: Iterable[str]) -> tuple[TaskState, tuple[str, ...]]:
+    """The state with these versions, and the oldest versions, which are over the limit now."""
+    new = [version for version in versions if version not in task_state.versions]
+    every = (*task_state.versions, *new)
+    return replace(task_state, versions=every[-_VERSIONS:]), every[:-_VERSIONS]
 
 
-def with_teacher(record: TaskState, traces: Iterable[TraceSeen], now: int) -> TaskState:
-    """The record with the teacher that gave the newest reply. Replies from the future count as from now."""
-    current = record.answering
+def with_teacher(task_state: TaskState, traces: Iterable[TraceSeen], now: int) -> TaskState:
+    """The state with the teacher of the newest reply; replies from the future count as from now."""
+    current = task_state.current_teacher
     for trace in traces:
         at = min(trace.replied_at, now)
-        if current is None or (trace.teacher != current.teacher and at >= current.latest):
-            told = (current.told, current.told_at) if current else (None, 0)
-            current = CurrentTeacher(trace.teacher, at if current else 0, at, *told)
+        if current is None:
+            current = CurrentTeacher(trace.teacher, 0, at)
         elif trace.teacher == current.teacher:
             current = replace(current, latest=max(at, current.latest))
-    return replace(record, answering=current)
+        elif at >= current.latest:
+            current = replace(current, teacher=trace.teacher, since=at, latest=at)
+    return replace(task_state, current_teacher=current)
 
 
-def with_repeats(record: TaskState, traces: Iterable[TraceSeen]) -> TaskState:
-    """The record with the answers to second questions."""
-    answers = [(name(one.teacher), one.same) for one in traces if one.same is not None]
-    return replace(record, consistency=count_repeats(record.consistency, answers))
+def with_repeats(task_state: TaskState, traces: Iterable[TraceSeen]) -> TaskState:
+    """The state with the answers to questions that were asked for the second time."""
+    answers = [(teacher_name(trace.teacher), trace.same) for trace in traces if trace.same is not None]
+    return replace(task_state, consistency=count_repeats(task_state.consistency, answers))
 
 
-def _read(place: LogPosition, record: TaskState) -> bool:
-    return place.offset < record.positions.get(place.log, 0)
+def _folded(position: LogPosition, task_state: TaskState) -> bool:
+    return position.offset < task_state.positions.get(position.log, 0)
 
 
 def _name(log: str) -> str:
-    """Of the log that a partition belongs to."""
+    """Name of the log that a partition belongs to."""
     return log.rpartition(":")[0]
 
 

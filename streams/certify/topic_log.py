@@ -1,10 +1,9 @@
-"""The two logs that certify folds: which they are, read again from where Redis stands, and how far they were
-committed.
+"""Topic logs of certify: traces and deferrals, re-read from where Redis stands, and their committed offsets.
 
-Offsets are noted under the log's name, which holds the topic's identity: offsets of a topic that was deleted
-say nothing of one that has its name now. What was folded is given up then, and both logs are read from their
-beginnings: they are the source of truth. Whoever has read from the old one may still hold messages of it, so
-a process that sees the change ends, and the next one begins with the new name.
+Offsets are noted under the log's name, which holds the topic's ID: offsets of a deleted topic say nothing
+about a new one of the same name. Then the counts are reset, and both topics are re-read from the start: they
+are the source of truth. A process that has read from the old topic may still hold messages of it, so a
+process that sees the change ends, and the next one begins with the new name.
 """
 
 import asyncio
@@ -18,17 +17,17 @@ from streams.kafka.replay import committed_offsets, replay
 
 
 class TopicLog:
-    """One of the two.
+    """One of the two topics.
 
     Attributes:
-        name: `traces`, or `traces@` and the topic's identity, once that is known.
+        name: `traces`, or `traces@` and the topic's ID once that is known.
 
     Args:
         stream: `traces` or `deferrals`.
-        identify: the topic's identity, empty where it has none.
         reader: opens a consumer that is in no group.
-        onlooker: opens a consumer that can be asked how far the role has committed.
-        batch: messages at once, at most.
+        onlooker: opens a consumer that reads the role's committed offsets.
+        identify: returns the topic's ID, empty where it has none.
+        batch: most messages at once.
     """
 
     def __init__(
@@ -49,45 +48,44 @@ class TopicLog:
         self._identity: str | None = None
 
     async def check_identity(self) -> None:
-        """Learn which topic it is, or see that it is still the same.
+        """Look up the topic's ID, and check that it is still the same.
 
         Raises:
             KafkaFailed: the broker does not say.
-            TopicReplaced: it is another one by now.
+            TopicReplaced: the topic has another ID now.
         """
         identity = await asyncio.to_thread(self._identify)
         if self._identity not in (None, identity):
             raise TopicReplaced(
-                f"{self.topic} was deleted and made again: this process ends, as what it still holds is of "
-                "the old one; start it again, and what the new one holds is counted, from its beginning"
+                "topic was deleted and made again, so this process ends, since it may hold messages of the "
+                f"old topic; restart it, and the new topic is counted from its start: {self.topic}"
             )
         self._identity = identity
         self.name = f"{self.stream}@{identity}" if identity else self.stream
 
     async def committed(self) -> dict[str, int]:
-        """The next offset of each partition, as `traces:3`, with the log's name.
+        """The committed offset of each partition, by the log's name and number, as `traces:3`.
 
         Raises:
             KafkaFailed: the topic can't be read.
         """
-        found = await asyncio.to_thread(committed_offsets, self._onlooker, self.topic)
-        return {f"{self.name}:{partition}": offset for partition, offset in found.items()}
+        offsets = await asyncio.to_thread(committed_offsets, self._onlooker, self.topic)
+        return {f"{self.name}:{partition}": offset for partition, offset in offsets.items()}
 
     async def since(
         self, positions: Mapping[str, int], ends: dict[str, int]
     ) -> AsyncGenerator[list[Message], None]:
-        """All messages from these positions on, to the end.
+        """All messages from these positions to the end.
 
         Args:
-            ends: filled in with the end of each partition, once all are reached.
+            ends: filled in with the end offset of each partition, once all are reached.
 
         Raises:
             KafkaFailed: the topic can't be read.
         """
         prefix = f"{self.name}:"
-        starts = {
-            int(log.removeprefix(prefix)): at for log, at in positions.items() if log.startswith(prefix)
-        }
+        mine = {log: offset for log, offset in positions.items() if log.startswith(prefix)}
+        starts = {int(log.removeprefix(prefix)): offset for log, offset in mine.items()}
         reached: dict[int, int] = {}
         async with aclosing(replay(self._reader, self.topic, starts, reached, self.batch)) as batches:
             async for messages in batches:

@@ -1,19 +1,20 @@
-"""What is kept of one version's audits, and how an audit changes it. Nothing here follows from the rest.
+"""State of one version's audits: the counts of its certificates and its alarm, and how an audit changes them.
 
 Counts are kept for each teacher that answered: another teacher makes another certificate. A certificate
 counts the audits below the lowest rate that its life may see (`models.certificate.in_thinned_sample`), which
-is fixed when it begins; where the operator goes below that, a new one begins. Each has a number of its
-own among all of its task, and spends the share of the error budget that goes with it.
+is fixed when the certificate begins; where the operator sets a lower rate, a new one begins. Each certificate
+has a number of its own within its task, and spends the share of the error budget that goes with the number.
 
-The alarm takes every audit once, whoever answers, in the order in which they are folded: with its reply, or
-as a disagreement when that is overdue. Where it is raised it starts anew at once, and what is kept says that
-it was: so the state depends neither on where batches begin and end, nor on when somebody answers the alarm.
+The alarm takes every audit once, whichever teacher answers, in the order in which audits are folded: with its
+reply, or as a disagreement once it is overdue. A raised alarm starts again at once, and the state remembers
+that it was raised. So the state depends neither on where batches begin and end, nor on when the alarm is
+answered.
 """
 
 import math
 from collections.abc import Mapping
 
-from msgspec import Struct
+from msgspec import Struct, field
 from msgspec.structs import replace
 
 from models.alarm import Alarm
@@ -29,11 +30,12 @@ class CertificateCounts(Struct, frozen=True):
     """The counts that one certificate rests on.
 
     Attributes:
-        number: of this certificate among those of its task, from 1.
-        rate: lowest audit rate that its life may see, in [0, 1].
-        audits, agreements: of the draws below `rate`.
+        number: of this certificate within its task, from 1.
+        rate: lowest audit rate that the certificate's life may see, in [0, 1].
+        audits, agreements: of the requests whose draw is below `rate`.
         labels: the same, for each label that the surrogate gave.
-        certified: whether it was, when that was last told; and the target for which replies have `lost` it.
+        certified: as the last event said.
+        lost: target for which replies have lost the certificate; 0.0 where none have.
         blocked: labels that these counts have blocked.
     """
 
@@ -55,8 +57,8 @@ class RaisedAlarm(Struct, frozen=True):
     """An alarm that was raised.
 
     Attributes:
-        since: Unix milliseconds at which the fall has likely begun; None where no audit says.
-        labels: counts since then.
+        since: Unix milliseconds at which the fall has most likely begun; None where no audit says.
+        labels: counts since then, for each label that the surrogate gave.
     """
 
     since: int | None = None
@@ -64,7 +66,7 @@ class RaisedAlarm(Struct, frozen=True):
 
 
 class AlarmState(Struct, frozen=True):
-    """The alarm as it stands, and what a raised one is explained with.
+    """The alarm as it stands, and the counts that explain a raised one.
 
     Attributes:
         target, evidence: of the alarm (`models.alarm.Alarm`).
@@ -83,41 +85,42 @@ class AlarmState(Struct, frozen=True):
     last: RaisedAlarm = RaisedAlarm()
 
     def alarm(self, config: Config) -> Alarm:
-        """The alarm as it stands. Another target starts it anew, another run length does not.
+        """The alarm as it stands. Another target starts it again, another run length does not.
 
-        So does evidence of another form, which an earlier release may have left.
+        Evidence of another form, which an earlier release may have left, starts it again too.
         """
-        target, length = config.target_agreement, config.alarm_run_length
-        quiet = Alarm.quiet(target, length)
-        known = self.target == target and len(self.evidence) == len(quiet.suspicion)
-        return Alarm(target, self.evidence, length) if known else quiet
+        target, run_length = config.target_agreement, config.alarm_run_length
+        quiet = Alarm.quiet(target, run_length)
+        usable = self.target == target and len(self.evidence) == len(quiet.suspicion)
+        return Alarm(target, self.evidence, run_length) if usable else quiet
 
 
 class VersionState(Struct, frozen=True):
-    """All that is kept of one version.
+    """All that certify keeps of one version.
 
     Attributes:
-        tallies: by teacher.
-        handled: alarms that were answered; of these `excused` by blocking a label.
-        silent: audits among those waited for that the alarm has taken for disagreements.
-        lost: audits that are no longer waited for; they count as disagreements for ever.
-        horizon: Unix milliseconds; which of the audits requested until then were answered is forgotten.
+        certificates: counts by teacher.
+        alarm_state: of all teachers together.
+        answered_alarms: raised alarms that were answered; of these `excused` by blocking a label.
+        assumed: overdue audits that the alarm has taken for disagreements and that are still pending.
+        lost: audits that are no longer pending; they count as disagreements for ever.
+        horizon: Unix milliseconds; of audits requested until then it is forgotten which were answered.
     """
 
-    tallies: Mapping[str, CertificateCounts] = {}
-    suspicion: AlarmState = AlarmState()
-    handled: int = 0
+    certificates: Mapping[str, CertificateCounts] = field(default_factory=dict, name="tallies")
+    alarm_state: AlarmState = field(default=AlarmState(), name="suspicion")
+    answered_alarms: int = field(default=0, name="handled")
     excused: int = 0
-    silent: int = 0
+    assumed: int = field(default=0, name="silent")
     lost: int = 0
     horizon: int = -1
 
-    def with_tally(self, teacher: str, tally: CertificateCounts) -> "VersionState":
-        """With the tally of a teacher; of many teachers the ones that came first are dropped."""
-        if teacher in self.tallies or len(self.tallies) < _TEACHERS:
-            return replace(self, tallies={**self.tallies, teacher: tally})
-        kept_ones = list(self.tallies.items())[1:]
-        return replace(self, tallies={**dict(kept_ones), teacher: tally})
+    def with_certificate(self, teacher: str, counts: CertificateCounts) -> "VersionState":
+        """The state with a teacher's counts; of more than eight teachers the first is dropped."""
+        if teacher in self.certificates or len(self.certificates) < _TEACHERS:
+            return replace(self, certificates={**self.certificates, teacher: counts})
+        newest = list(self.certificates.items())[1:]
+        return replace(self, certificates={**dict(newest), teacher: counts})
 
 
 def lowest_rate(config: Config) -> float:
@@ -125,63 +128,69 @@ def lowest_rate(config: Config) -> float:
     return config.audit_rate if config.audit_rate != AUTO else min(config.audit_low, config.audit_high)
 
 
-def rate_is_compatible(tally: CertificateCounts, rate: float) -> bool:
+def rate_is_compatible(counts: CertificateCounts, rate: float) -> bool:
     """Whether the certificate may go on where the audit rate is `rate`, in [0, 1], or higher."""
-    return rate >= tally.rate and (tally.audits > 0 or rate == tally.rate)
+    return rate >= counts.rate and (counts.audits > 0 or rate == counts.rate)
 
 
-def with_audit(tally: CertificateCounts, audit: AuditReply) -> CertificateCounts:
-    """The tally with an audit, if that is part of its sample."""
-    if not in_thinned_sample(audit.draw, tally.rate):
-        return tally
+def with_audit(counts: CertificateCounts, audit: AuditReply) -> CertificateCounts:
+    """The counts with an audit, if it is part of the certificate's sample."""
+    if not in_thinned_sample(audit.draw, counts.rate):
+        return counts
     return replace(
-        tally,
-        audits=tally.audits + 1,
-        agreements=tally.agreements + audit.agreed,
-        labels=_with_one(tally.labels, audit.label, audit.agreed),
+        counts,
+        audits=counts.audits + 1,
+        agreements=counts.agreements + audit.agreed,
+        labels=_with_label(counts.labels, audit.label, audit.agreed),
     )
 
 
-def with_overdue(ledger: VersionState, overdue: int, now: int, config: Config) -> VersionState:
-    """The ledger once so many audits are overdue: the alarm takes those that it has not taken yet.
+def with_overdue(version_state: VersionState, overdue: int, now: int, config: Config) -> VersionState:
+    """The state when `overdue` pending audits are overdue: the alarm takes those that it has not taken yet.
 
     Their replies, when they come, are not for the alarm any more (`with_reply`).
     """
-    suspicion = ledger.suspicion
-    for _ in range(overdue - ledger.silent):
-        suspicion = _grown(suspicion, False, None, now, config)
-    return replace(ledger, suspicion=suspicion, silent=overdue)
+    alarm_state = version_state.alarm_state
+    for _ in range(overdue - version_state.assumed):
+        alarm_state = _with_outcome(alarm_state, False, None, now, config)
+    return replace(version_state, alarm_state=alarm_state, assumed=overdue)
 
 
-def with_reply(ledger: VersionState, audit: AuditReply, config: Config, *, overdue: bool) -> VersionState:
-    """The ledger with the alarm after the reply to an audit, which may be one that it has taken already."""
-    if overdue and ledger.silent > 0:
-        return replace(ledger, silent=ledger.silent - 1)
-    suspicion = _grown(ledger.suspicion, audit.agreed, audit.label, audit.replied_at, config)
-    return replace(ledger, suspicion=suspicion)
+def with_reply(
+    version_state: VersionState, audit: AuditReply, config: Config, *, overdue: bool
+) -> VersionState:
+    """The state after the reply to an audit, which the alarm takes unless it has taken it as overdue."""
+    if overdue and version_state.assumed > 0:
+        return replace(version_state, assumed=version_state.assumed - 1)
+    before = version_state.alarm_state
+    return replace(
+        version_state,
+        alarm_state=_with_outcome(before, audit.agreed, audit.label, audit.replied_at, config),
+    )
 
 
-def _grown(suspicion: AlarmState, agreed: bool, label: str | None, at: int, config: Config) -> AlarmState:
-    target, alarm = config.target_agreement, suspicion.alarm(config).after(agreed)
-    anew = suspicion.target != target
-    drift = max(0.0, (0.0 if anew else suspicion.drift) + _evidence(agreed, target))
+def _with_outcome(before: AlarmState, agreed: bool, label: str | None, at: int, config: Config) -> AlarmState:
+    """The alarm after one audit: its label where it was answered, None where it is overdue."""
+    target, alarm = config.target_agreement, before.alarm(config).after(agreed)
+    restarts = before.target != target
+    drift = max(0.0, (0.0 if restarts else before.drift) + _log_ratio(agreed, target))
     begun = RaisedAlarm(at)
     if drift > 0.0:
-        before = RaisedAlarm() if anew else suspicion.begun
-        labels = before.labels if label is None else _with_one(before.labels, label, agreed)
-        begun = RaisedAlarm(at if before.since is None else before.since, labels)
+        earlier = RaisedAlarm() if restarts else before.begun
+        labels = earlier.labels if label is None else _with_label(earlier.labels, label, agreed)
+        begun = RaisedAlarm(at if earlier.since is None else earlier.since, labels)
     if alarm.raised:
-        quiet = Alarm.quiet(target).suspicion
-        return AlarmState(target, quiet, raised=suspicion.raised + 1, last=begun)
-    return AlarmState(target, alarm.suspicion, drift, begun, suspicion.raised, suspicion.last)
+        return AlarmState(target, Alarm.quiet(target).suspicion, raised=before.raised + 1, last=begun)
+    return AlarmState(target, alarm.suspicion, drift, begun, before.raised, before.last)
 
 
-def _with_one(labels: Mapping[str, Certificate], label: str, agreed: bool) -> dict[str, Certificate]:
+def _with_label(labels: Mapping[str, Certificate], label: str, agreed: bool) -> dict[str, Certificate]:
     before = labels.get(label, Certificate())
     return {**labels, label: Certificate(before.audits + 1, before.agreements + agreed)}
 
 
-def _evidence(agreed: bool, target: float) -> float:
+def _log_ratio(agreed: bool, target: float) -> float:
+    """Log likelihood ratio of a severe fall to the target, for one audit."""
     allowed = 1.0 - target
     severe = min(_SEVERE * allowed, (1.0 + allowed) / 2)
     return math.log((1.0 - severe) / target) if agreed else math.log(severe / allowed)

@@ -1,16 +1,16 @@
-"""certify: what audits prove of each policy version, whether agreement has fallen now, and whom to tell.
+"""Certify role: folds audits into certificates and alarms, and acts on what follows from them.
 
 Reads traces and deferrals; writes to Redis, and events. The steps of a batch, in this order:
 
-    1. for each task: read what is held, fold what is new into it, write all of it at once, or start over
-    2. tell what follows: events, and alarms to whoever answers them
+    1. for each task: read the snapshot, fold the new observations into it, write all of it at once or retry
+    2. emit events, and have alarms answered
     3. judge the candidates whose answers the traces check
     4. note how far the partitions are folded; then the source commits
 
-Killed between any two of them, the batch is read again: what was folded is not folded again, and an alarm
-that nobody has answered is told again. Once a second every task has a turn without news, for the time and
-the config change things too; then whoever finds that Redis has lost something reads it again from the
-topics, and until that is done nothing is claimed.
+Killed between any two of them, the batch is read again: a trace that was folded is not folded again, and an
+alarm that was not answered is raised again. Once a second every task has a step without observations, since
+the time and the config change things too; then a worker which finds that Redis has lost counts rebuilds them
+from the topics, and until that is done no version is certified.
 """
 
 import logging
@@ -24,7 +24,7 @@ from faust.types import StreamT
 from mode import Service
 
 from schemas.codec import DEFERRAL, TRACE
-from schemas.events import Event, EventKind
+from schemas.events import Event, EventKind, LabelBlockedDetails
 from schemas.names import Topics
 from streams.certify.evidence import OnAlarm
 from streams.certify.observations import (
@@ -56,46 +56,46 @@ STAGE = "certify"
 ASKED_STAGE = "certify-asked"
 
 _LOOK = 1.0
-_RECOGNISE = 5.0
+_CHECK_TOPICS = 5.0
 _ATTEMPTS = 20
 _PATIENCE = 10_000
-"""Milliseconds for which the claim to read something again may stand still."""
+"""Milliseconds after which a claim to rebuild that is not renewed is taken over."""
 
 
 class AuditCertifier(Service):
-    """Folds audits into what Redis holds.
+    """Folds audits into the state that Redis holds.
 
     Args:
-        logs: traces and deferrals, to be read again.
+        topic_logs: traces and deferrals, to be re-read.
         on_alarm: answers alarms.
-        candidates: judges what is on trial.
-        may_answer: of a task and a version, whether that may answer requests.
+        trial_judge: judges candidate versions on trial.
+        may_answer: whether a version, given after its task, may answer requests.
         clock: Unix milliseconds, without jumps.
     """
 
     def __init__(
         self,
-        live: Tasks,
+        tasks: Tasks,
         topics: Topics,
         audits: AuditStore,
-        marks: FoldOffsets,
-        logs: Mapping[str, TopicLog],
-        auditor: Sampler,
+        offsets: FoldOffsets,
+        topic_logs: Mapping[str, TopicLog],
+        sampler: Sampler,
         event_publisher: EventPublisher,
         on_alarm: OnAlarm,
-        candidates: TrialJudge,
+        trial_judge: TrialJudge,
         may_answer: Callable[[str, str], Awaitable[bool]],
         clock: Callable[[], int],
     ) -> None:
         super().__init__()
-        self._live = live
+        self._live_tasks = tasks
         self._audits = audits
-        self._marks = marks
-        self._logs = logs
-        self._auditor = auditor
+        self._offsets = offsets
+        self._topic_logs = topic_logs
+        self._sampler = sampler
         self._event_publisher = event_publisher
         self._on_alarm = on_alarm
-        self._candidates = candidates
+        self._trial_judge = trial_judge
         self._may_answer = may_answer
         self._clock = clock
         self._dead_letters = DeadLetters(topics.dead_letters, STAGE)
@@ -103,47 +103,47 @@ class AuditCertifier(Service):
         self._claim: tuple[str | None, int] = (None, 0)
 
     async def on_start(self) -> None:
-        for one in self._logs.values():
-            await one.check_identity()
-            self._marks.remember(await one.committed())
+        for topic_log in self._topic_logs.values():
+            await topic_log.check_identity()
+            self._offsets.remember(await topic_log.committed())
         self.add_future(self._watch())
         self.add_future(self._watch_topics())
 
-    async def certified(self, messages: Sequence[Message]) -> list[Outgoing]:
+    async def fold_traces(self, messages: Sequence[Message]) -> list[Outgoing]:
         """Fold the audits in a batch of traces.
 
         Raises:
             StateUnavailable: Redis is away, or has lost what was folded; the batch is to be read again.
         """
         traces, outgoing = self._dead_letters.decoded(TRACE, messages)
-        log_name = self._logs[TRACES].name
-        for task, news in observe_traces(traces, self._auditor, log_name).items():
-            await self._fold(task, news)
-        await self._candidates.judge(traces)
-        await self._marks.advance(end_offsets(log_name, messages))
+        log_name = self._topic_logs[TRACES].name
+        for task, observations in observe_traces(traces, self._sampler, log_name).items():
+            await self._fold(task, observations)
+        await self._trial_judge.judge(traces)
+        await self._offsets.advance(end_offsets(log_name, messages))
         return outgoing
 
-    async def asked(self, messages: Sequence[Message]) -> None:
-        """Note the audits that a batch of deferrals asks for. What can't be read is the teacher's to refuse.
+    async def fold_deferrals(self, messages: Sequence[Message]) -> None:
+        """Note the audits that a batch of deferrals asks for. The teacher role refuses what can't be read.
 
         Raises:
-            StateUnavailable: as in `certified`.
+            StateUnavailable: as in `fold_traces`.
         """
         deferrals, _ = self._dead_letters.decoded(DEFERRAL, messages)
-        log_name = self._logs[DEFERRALS].name
-        for task, news in observe_deferrals(deferrals, log_name).items():
-            await self._fold(task, news)
-        await self._marks.advance(end_offsets(log_name, messages))
+        log_name = self._topic_logs[DEFERRALS].name
+        for task, observations in observe_deferrals(deferrals, log_name).items():
+            await self._fold(task, observations)
+        await self._offsets.advance(end_offsets(log_name, messages))
 
     async def look(self) -> None:
-        """Give every task a turn without news, after reading again what Redis has lost.
+        """Take a step without observations for every task, after rebuilding what Redis has lost.
 
         Raises:
             StateUnavailable: Redis is away.
-            KafkaFailed: a topic can't be read again.
+            KafkaFailed: a topic can't be re-read.
         """
-        known = self._marks.known
-        await self._regain(await self._marks.read(), known)
+        known = self._offsets.known
+        await self._rebuild_if_lost(await self._offsets.read(), known)
         self._seen |= await self._audits.tasks()
         for task in sorted(self._seen):
             await self._fold(task, Observations(), (await self._audits.task_state(task)).versions)
@@ -153,132 +153,144 @@ class AuditCertifier(Service):
             try:
                 await self.look()
             except StateUnavailable as error:
-                log.debug("certify waits: %s", error)
+                log.debug("certify waits for Redis: %s", error)
             except KafkaFailed as error:
-                log.warning("certify can't read again what Redis has lost: %s", error)
+                log.warning(
+                    "certify: could not re-read a topic to rebuild lost counts, will retry: %s", error
+                )
             await self.sleep(_LOOK)
 
     async def _watch_topics(self) -> None:
         while not self.should_stop:
-            await self.sleep(_RECOGNISE)
+            await self.sleep(_CHECK_TOPICS)
             try:
                 await self._check_topics()
             except StateUnavailable as error:
                 if not self.should_stop:
-                    log.warning("certify goes on without knowing: %s", error)
+                    log.warning("certify: could not check topic IDs, continuing: %s", error)
 
     async def _check_topics(self) -> None:
-        """See that the topics are still those that were read so far; the process ends where they are not.
+        """Check that the topics are still those that were read so far; else the process ends.
 
         Raises:
-            StateUnavailable: they are not, or that can't be told.
+            StateUnavailable: a topic was replaced, or the broker does not say.
         """
         try:
-            for one in self._logs.values():
-                await one.check_identity()
+            for topic_log in self._topic_logs.values():
+                await topic_log.check_identity()
         except TopicReplaced as error:
-            log.critical("certify can't go on: %s", error)
+            log.critical("certify stops: %s", error)
             await self.crash(error)
-            raise StateUnavailable("this process ends") from error
+            raise StateUnavailable("certify stops: a topic was replaced") from error
         except KafkaFailed as error:
-            raise StateUnavailable(f"whether its topics are still the same: {error}") from error
+            raise StateUnavailable(str(error)) from error
 
     async def _fold(
-        self, task: str, news: Observations, versions: Sequence[str] = (), *, rebuilding: bool = False
+        self, task: str, observations: Observations, versions: Sequence[str] = (), *, rebuilding: bool = False
     ) -> None:
         self._seen.add(task)
-        config, ids = self._live.task(task).config, {**dict.fromkeys(versions, ()), **news.requests}
+        config = self._live_tasks.task(task).config
+        ids = {**dict.fromkeys(versions, ()), **observations.requests}
         for _ in range(_ATTEMPTS):
             now = self._clock()
-            known = self._marks.known
+            known = self._offsets.known
             reading = await self._audits.read(task, ids, now - round(config.audit_overdue * 1000))
-            marks, folded = self._marks, reading.folded
-            if not marks.holds_claim(folded) if rebuilding else marks.has_lost(folded, known):
-                raise StateUnavailable("Redis has lost what certify had folded")
-            names = {stream: one.name for stream, one in self._logs.items()}
-            if foreign_positions(reading.held.record, names):
+            offsets, folded = self._offsets, reading.folded
+            if not offsets.holds_claim(folded) if rebuilding else offsets.has_lost(folded, known):
+                raise StateUnavailable("Redis has lost audit counts; certify rebuilds them")
+            names = {stream: topic_log.name for stream, topic_log in self._topic_logs.items()}
+            if foreign_positions(reading.snapshot.task_state, names):
                 await self._check_topics()
-                log.warning("what was folded of task %s is of topics that are gone: begun anew", task)
+                log.warning(
+                    "audit counts came from a deleted topic; counts reset, re-reading topics from the start: "
+                    "task=%s",
+                    task,
+                )
                 if await self._audits.reset(task, reading):
-                    await self._marks.reset()
+                    await self._offsets.reset()
                 continue
-            held = replace(reading.held, record=adopt_positions(reading.held.record, names))
+            snapshot = replace(
+                reading.snapshot, task_state=adopt_positions(reading.snapshot.task_state, names)
+            )
             complete = folded.rebuilding is None
-            outcome = step(task, held, news, config, now, complete=complete)
-            if not outcome.changes(reading.held) or await self._audits.write(task, reading, outcome):
-                await self._tell(task, outcome, rebuilding=rebuilding)
+            outcome = step(task, snapshot, observations, config, now, complete=complete)
+            if not outcome.changes(reading.snapshot) or await self._audits.write(task, reading, outcome):
+                await self._act_on(task, outcome, rebuilding=rebuilding)
                 return
-        raise StateUnavailable(f"others keep changing what is held of task {task}")
+        raise StateUnavailable(f"other workers keep changing the audit state: task={task}")
 
-    async def _tell(self, task: str, outcome: Step, *, rebuilding: bool) -> None:
+    async def _act_on(self, task: str, outcome: Step, *, rebuilding: bool) -> None:
+        """Emit the events of a step, have its alarms answered, and remember that they were."""
         for event in outcome.events:
-            if await self._matters(task, event):
+            if await self._is_of_interest(task, event):
                 self._event_publisher.publish(event)
-        handled = {}
+        answered = {}
         for version, (raised, evidence) in outcome.alarms.items():
             excused = await self._on_alarm(task, version, evidence)
-            handled[version] = AlarmAnswered(raised, excused)
-        if handled:
-            await self._fold(task, Observations(handled=handled), rebuilding=rebuilding)
+            answered[version] = AlarmAnswered(raised, excused)
+        if answered:
+            await self._fold(task, Observations(alarms_answered=answered), rebuilding=rebuilding)
 
-    async def _matters(self, task: str, event: Event) -> bool:
-        """Nobody need hear that a version which is stopped answers one label less."""
+    async def _is_of_interest(self, task: str, event: Event) -> bool:
+        """False for a blocked label of a version that is stopped anyway."""
         if event.kind is not EventKind.LABEL_BLOCKED:
             return True
         try:
-            return await self._may_answer(task, str(event.details["version"]))
-        except StateUnavailable:  # rather a word too many: it is not told again
-            return True
+            return await self._may_answer(task, LabelBlockedDetails.of(event).version)
+        except StateUnavailable:
+            return True  # Redis is down: emit the event anyway; it will not be emitted later
 
-    async def _regain(self, folded: OffsetsRead, known: Mapping[str, int]) -> None:
-        """Read again what Redis has lost, if it has, and nobody else is at it."""
+    async def _rebuild_if_lost(self, folded: OffsetsRead, known: Mapping[str, int]) -> None:
+        """Rebuild what Redis has lost, unless another worker does."""
         claim, since = self._claim
         if folded.rebuilding != claim:
             self._claim = claim, since = folded.rebuilding, self._clock()
         idle = claim is None or self._clock() - since >= _PATIENCE
         if (
             idle
-            and (claim is not None or self._marks.has_lost(folded, known))
-            and await self._marks.begin_rebuild(folded)
+            and (claim is not None or self._offsets.has_lost(folded, known))
+            and await self._offsets.begin_rebuild(folded)
         ):
             try:
                 await self._rebuild(folded.positions)
             finally:
-                self._marks.abandon_rebuild()
+                self._offsets.abandon_rebuild()
 
     async def _rebuild(self, positions: Mapping[str, int]) -> None:
-        """Fold again what stands between what Redis knows and the ends of the topics: first the traces, so
-        that a deferral which was answered since is known to be."""
-        log.warning("Redis has lost what certify had folded: reading it again from the topics")
-        reached: dict[str, int] = {}
-        for stream, one in self._logs.items():
-            async with aclosing(one.since(positions, reached)) as batches:
-                async for messages in batches:
-                    await self._marks.renew_claim()
-                    for task, news in self._news(stream, messages).items():
-                        await self._fold(task, news, rebuilding=True)
-        await self._marks.finish_rebuild(reached)
-        log.warning("what Redis had lost is folded again")
+        """Fold the topics again, from where Redis stands to their ends.
 
-    def _news(self, stream: str, messages: Sequence[Message]) -> dict[str, Observations]:
+        Traces first, so that a deferral which was answered since then is known to be.
+        """
+        log.warning("Redis has lost audit counts: rebuilding them from the topics")
+        reached: dict[str, int] = {}
+        for stream, topic_log in self._topic_logs.items():
+            async with aclosing(topic_log.since(positions, reached)) as batches:
+                async for messages in batches:
+                    await self._offsets.renew_claim()
+                    for task, observations in self._observe(stream, messages).items():
+                        await self._fold(task, observations, rebuilding=True)
+        await self._offsets.finish_rebuild(reached)
+        log.warning("audit counts are rebuilt")
+
+    def _observe(self, stream: str, messages: Sequence[Message]) -> dict[str, Observations]:
         if stream == TRACES:
             traces, _ = self._dead_letters.decoded(TRACE, messages)
-            return observe_traces(traces, self._auditor, self._logs[TRACES].name)
+            return observe_traces(traces, self._sampler, self._topic_logs[TRACES].name)
         deferrals, _ = self._dead_letters.decoded(DEFERRAL, messages)
-        return observe_deferrals(deferrals, self._logs[DEFERRALS].name)
+        return observe_deferrals(deferrals, self._topic_logs[DEFERRALS].name)
 
 
 def install(app: App, traces: BatchChannel, deferrals: BatchChannel, certifier: AuditCertifier) -> None:
-    """Register the agents."""
+    """Register the two agents of the role."""
 
     @app.agent(traces, name=STAGE)
     async def certify(batches: StreamT[Batch]) -> None:
         async for batch in batches:
             with batch.settled() as outgoing:
-                outgoing.extend(await certifier.certified(batch.messages))
+                outgoing.extend(await certifier.fold_traces(batch.messages))
 
     @app.agent(deferrals, name=ASKED_STAGE)
     async def certify_asked(batches: StreamT[Batch]) -> None:
         async for batch in batches:
             with batch.settled():
-                await certifier.asked(batch.messages)
+                await certifier.fold_deferrals(batch.messages)

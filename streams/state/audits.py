@@ -1,9 +1,9 @@
-"""What certify keeps in Redis: read under a revision, written back all at once if that is still the
-revision.
+"""Store of what certify keeps in Redis: read under a revision, written back if the revision is still the
+same.
 
-All keys of a task change in one script, which compares the revision first: counts, alarm, what is waited
-for, what is shown, and how far each partition is folded. So a trace is folded once, however often it is
-read, by whichever worker; and of two workers that fold at the same time one is told to read again.
+All keys of a task change in one script, which compares the revision first: counts, alarm, pending audits,
+what is shown, and how far each partition is folded. So a trace is folded once, however often it is read, and
+by whichever worker; and of two workers that fold at the same time one has to read again.
 """
 
 import logging
@@ -16,9 +16,8 @@ import msgspec
 from redis.asyncio.client import Pipeline
 
 from schemas.names import Keys
-from streams.certify import status as findings
 from streams.certify.pending_audits import MOST, PendingAudits
-from streams.certify.status import CertificateStatus
+from streams.certify.status import CertificateStatus, decode_status, encode_status
 from streams.certify.step import Snapshot, Step, VersionChange
 from streams.certify.task_state import TaskState, reset_state
 from streams.certify.version_state import VersionState
@@ -29,12 +28,13 @@ from streams.state.fold_offsets import OffsetsRead
 log = logging.getLogger(__name__)
 
 _AT_ONCE = 1_000
+_REPLIES = 6
 
-_LEDGER = msgspec.json.Decoder(VersionState)
-_RECORD = msgspec.json.Decoder(TaskState)
+_VERSION_STATE = msgspec.json.Decoder(VersionState)
+_TASK_STATE = msgspec.json.Decoder(TaskState)
 
 Command = tuple[str | bytes | float, ...]
-Kept = TypeVar("Kept")
+Decoded = TypeVar("Decoded")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +42,12 @@ class AuditsRead:
     """What was read, in this order.
 
     Attributes:
-        revision: of all that is held; empty before the first.
+        revision: of the snapshot; empty before the first.
         folded: how far each partition is folded, for all tasks.
     """
 
     revision: str
-    held: Snapshot
+    snapshot: Snapshot
     folded: OffsetsRead
 
 
@@ -67,60 +67,64 @@ class AuditStore:
     async def task_state(self, task: str) -> TaskState:
         with self._connection.client() as redis:
             raw = await redis.hget(self._keys.certify(task), "record")
-        return _decoded(_RECORD, raw) or TaskState()
+        return _decode(_TASK_STATE, raw) or TaskState()
 
     async def read(self, task: str, ids: Mapping[str, Iterable[str]], late: int) -> AuditsRead:
-        """What is held of a task.
+        """The snapshot of a task.
 
         Args:
-            ids: the versions to read, and for each the requests that may be waited for.
-            late: noted until this time, Unix milliseconds, is overdue.
+            ids: the versions to read, and for each the requests to look up among its audits.
+            late: Unix milliseconds; an audit that was noted until then is overdue.
         """
-        keys, wanted = self._keys, {version: list(requests) for version, requests in ids.items()}
+        keys, lookups = self._keys, {version: list(requests) for version, requests in ids.items()}
         with self._connection.client() as redis:
             async with redis.pipeline(transaction=False) as pipeline:
                 pipeline.hmget(keys.certify(task), "revision", "record")
-                for version, requests in wanted.items():
-                    self._ask(pipeline, task, version, requests, late)
-                # Last: a Redis that was emptied or set back before the record was read shows it here.
+                for version, requests in lookups.items():
+                    self._read_version(pipeline, task, version, requests, late)
+                # Last: a Redis that was emptied or set back before the task's state was read shows it here.
                 pipeline.hgetall(keys.folded)
-                (revision, raw), *rest, folded = await pipeline.execute()
-        versions = list(_versions(wanted, rest))
-        held = Snapshot(
-            record=_decoded(_RECORD, raw) or TaskState(),
-            ledgers={version: ledger for version, ledger, _, _ in versions if ledger},
-            findings={version: finding for version, _, finding, _ in versions if finding},
-            awaited={version: awaited for version, _, _, awaited in versions},
+                (revision, raw), *replies, folded = await pipeline.execute()
+        versions = list(_versions(lookups, replies))
+        snapshot = Snapshot(
+            task_state=_decode(_TASK_STATE, raw) or TaskState(),
+            version_states={version: state for version, state, _, _ in versions if state},
+            statuses={version: status for version, _, status, _ in versions if status},
+            pending_audits={version: pending for version, _, _, pending in versions},
         )
-        return AuditsRead(as_text(revision or b""), held, OffsetsRead.of(folded))
+        return AuditsRead(as_text(revision or b""), snapshot, OffsetsRead.of(folded))
 
-    async def write(self, task: str, reading: AuditsRead, turn: Step) -> bool:
-        """Make a turn's outcome what is held; False where somebody else has written since it was read."""
-        commands = list(self._commands(task, turn))
+    async def write(self, task: str, reading: AuditsRead, outcome: Step) -> bool:
+        """Write the outcome of a step; False where another worker has written since the snapshot."""
+        commands = list(self._commands(task, outcome))
         arguments: list[str | bytes | float] = [reading.revision, secrets.token_hex(8)]
         for command in commands:
             arguments += [len(command), *command]
         touched = dict.fromkeys(str(command[1]) for command in commands if command[0] != "PUBLISH")
-        record = self._keys.certify(task)
+        first = self._keys.certify(task)
         with self._connection.client():
-            return bool(await self._fold([record, *(key for key in touched if key != record)], arguments))
+            return bool(await self._fold([first, *(key for key in touched if key != first)], arguments))
 
     async def reset(self, task: str, reading: AuditsRead) -> bool:
-        """Give up what was folded of a task; False where somebody else has written since it was read."""
-        record = reading.held.record
-        return await self.write(task, reading, Step(reset_state(record), {}, record.versions, announced=True))
+        """Reset the counts of a task; False where another worker has written since the snapshot."""
+        before = reading.snapshot.task_state
+        outcome = Step(reset_state(before), {}, before.versions, announced=True)
+        return await self.write(task, reading, outcome)
 
     async def status(self, task: str, version: str) -> CertificateStatus:
-        """What the audits of a version say; nothing of one without audits."""
+        """What the audits of a version say; zeros for one without audits."""
         with self._connection.client() as redis:
             fields = await redis.hgetall(self._keys.audits(task, version))
-        return findings.decode_status({as_text(name): as_text(value) for name, value in fields.items()})
+        return decode_status({as_text(name): as_text(value) for name, value in fields.items()})
 
     async def is_restorable(self, task: str, version: str) -> bool:
-        """Whether a version may be returned to."""
+        """Whether a version may be restored."""
         return (await self.status(task, version)).is_restorable
 
-    def _ask(self, pipeline: Pipeline, task: str, version: str, requests: list[str], late: int) -> None:
+    def _read_version(
+        self, pipeline: Pipeline, task: str, version: str, requests: list[str], late: int
+    ) -> None:
+        """As many commands as `_REPLIES`."""
         asked = self._keys.asked(task, version)
         pipeline.hgetall(self._keys.audits(task, version))
         pipeline.zcount(asked, "(0", "+inf")
@@ -130,66 +134,73 @@ class AuditStore:
         # At least one id, which no request has: the command takes no empty list.
         pipeline.zmscore(asked, ["", *requests])
 
-    def _commands(self, task: str, turn: Step) -> Iterable[Command]:
+    def _commands(self, task: str, outcome: Step) -> Iterable[Command]:
         keys = self._keys
-        yield "HSET", keys.certify(task), "record", msgspec.json.encode(turn.record)
-        for version, outcome in turn.versions.items():
-            yield from self._of_version(task, version, outcome)
-        for version in turn.dropped:
+        yield "HSET", keys.certify(task), "record", msgspec.json.encode(outcome.task_state)
+        for version, change in outcome.versions.items():
+            yield from self._version_commands(task, version, change)
+        for version in outcome.dropped:
             yield "DEL", keys.audits(task, version), keys.asked(task, version)
-        if turn.announced:
+        if outcome.announced:
             yield "PUBLISH", keys.changes, task
-        if turn.teacher is not None:
-            who = turn.teacher.teacher
-            since = str(turn.teacher.since)
-            yield "HSET", keys.teacher(task), "model", who.model, "prompt", who.prompt, "since", since
-        if turn.steadiness is not None:
-            asked, same = str(turn.steadiness.asked), str(turn.steadiness.same)
+        if outcome.teacher is not None:
+            teacher, since = outcome.teacher.teacher, str(outcome.teacher.since)
+            fields = ("model", teacher.model, "prompt", teacher.prompt, "since", since)
+            yield "HSET", keys.teacher(task), *fields
+        if outcome.consistency is not None:
+            asked, same = str(outcome.consistency.asked), str(outcome.consistency.same)
             yield "HSET", keys.teacher(task), "asked_again", asked, "said_the_same", same
 
-    def _of_version(self, task: str, version: str, outcome: VersionChange) -> Iterable[Command]:
-        keys, noted = self._keys, outcome.noted
-        shown = [word for item in findings.encode_status(outcome.finding).items() for word in item]
-        ledger = msgspec.json.encode(outcome.ledger)
-        yield "HSET", keys.audits(task, version), "ledger", ledger, *shown
+    def _version_commands(self, task: str, version: str, change: VersionChange) -> Iterable[Command]:
+        keys, update = self._keys, change.pending_update
+        shown = [word for item in encode_status(change.status).items() for word in item]
+        encoded = msgspec.json.encode(change.version_state)
+        yield "HSET", keys.audits(task, version), "ledger", encoded, *shown
         asked = keys.asked(task, version)
-        if noted.forgotten:
-            yield "ZREMRANGEBYRANK", asked, MOST, MOST + noted.forgotten - 1
-        scores = [(score, request) for request, score in noted.scores.items()]
+        if update.forgotten:
+            yield "ZREMRANGEBYRANK", asked, MOST, MOST + update.forgotten - 1
+        scores = [(score, request) for request, score in update.scores.items()]
         for start in range(0, len(scores), _AT_ONCE):
             yield "ZADD", asked, *(word for pair in scores[start : start + _AT_ONCE] for word in pair)
-        if noted.given_up:
-            first = noted.after.answered
-            yield "ZREMRANGEBYRANK", asked, first, first + noted.given_up - 1
-        if outcome.blocked:
-            yield "SADD", keys.blocked(task, version), *outcome.blocked
+        if update.given_up:
+            first = update.after.answered
+            yield "ZREMRANGEBYRANK", asked, first, first + update.given_up - 1
+        if change.blocked:
+            yield "SADD", keys.blocked(task, version), *change.blocked
 
 
 def _versions(
-    wanted: Mapping[str, list[str]], replies: list[Any]
+    lookups: Mapping[str, list[str]], replies: list[Any]
 ) -> Iterable[tuple[str, VersionState | None, CertificateStatus | None, PendingAudits]]:
-    """What was replied of each version."""
-    for at, (version, requests) in enumerate(wanted.items()):
-        fields, pending, overdue, answered, surplus, scores = replies[6 * at : 6 * at + 6]
+    """Each version with its state, its status and its pending audits, from Redis' replies."""
+    for place, (version, requests) in enumerate(lookups.items()):
+        own = replies[_REPLIES * place : _REPLIES * (place + 1)]
+        fields, pending, overdue, answered, surplus, scores = own
         shown = {as_text(name): value for name, value in fields.items()}
         raw = shown.pop("ledger", None)
-        awaited = PendingAudits(
+        pending_audits = PendingAudits(
             pending=pending,
             overdue=overdue,
             answered=answered,
             surplus=round(-surplus[0][1]) - 1 if surplus and answered > MOST else None,
-            scores={one: score for one, score in zip(requests, scores[1:], strict=True) if score is not None},
+            scores={
+                request: score
+                for request, score in zip(requests, scores[1:], strict=True)
+                if score is not None
+            },
         )
-        finding = (
-            findings.decode_status({name: as_text(value) for name, value in shown.items()}) if raw else None
-        )
-        yield version, _decoded(_LEDGER, raw), finding, awaited
+        texts = {name: as_text(value) for name, value in shown.items()}
+        yield version, _decode(_VERSION_STATE, raw), decode_status(texts) if raw else None, pending_audits
 
 
-def _decoded(decoder: "msgspec.json.Decoder[Kept]", raw: bytes | str | None) -> Kept | None:
-    """Raises StateUnavailable where somebody else has written: nothing may be folded on top of that."""
+def _decode(decoder: "msgspec.json.Decoder[Decoded]", raw: bytes | str | None) -> Decoded | None:
+    """Raises StateUnavailable where the value was overwritten: nothing may be folded on top of that."""
     try:
         return decoder.decode(raw) if raw else None
     except msgspec.DecodeError as error:
-        log.error("what certify keeps in Redis was overwritten (%s): delete it, and `folded`", error)
-        raise StateUnavailable(f"what certify keeps in Redis can't be read: {error}") from error
+        log.error(
+            "audit state in Redis is unreadable, so certify waits; delete the task's `certify` and "
+            "`audits` keys, and `folded`: %s",
+            error,
+        )
+        raise StateUnavailable(f"audit state in Redis is unreadable: {error}") from error

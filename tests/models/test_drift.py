@@ -58,7 +58,7 @@ def trained() -> Reference:
     return drift_reference(drawn(3000, 1))
 
 
-def test_the_reference_counts_the_sampled_traces_in_tenths() -> None:
+def test_the_reference_counts_sampled_traces() -> None:
     study = drawn(4000, 2)
     study.sampled[:1000] = False
     found = drift_reference(study)
@@ -84,7 +84,7 @@ def test_scores_that_are_all_alike_share_a_bin() -> None:
         ({"swap": 0.25}, "labels", "label 00 0."),
     ],
 )
-def test_each_kind_of_drift_is_told_by_its_own_signal(
+def test_each_kind_of_drift_has_its_signal(
     trained: Reference, change: dict[str, float], kind: str, told: str
 ) -> None:
     found = drift_signals(trained, seen(trained, drawn(2000, 4, **change)), LABELS)
@@ -92,12 +92,12 @@ def test_each_kind_of_drift_is_told_by_its_own_signal(
     assert told in found[0].sentence
 
 
-def test_slight_differences_are_tolerated_however_many_requests_show_them(trained: Reference) -> None:
+def test_slight_differences_are_tolerated(trained: Reference) -> None:
     many = drawn(200_000, 5, lean=0.9, novel=0.013, swap=0.01)
     assert drift_signals(trained, seen(trained, many), LABELS) == ()
 
 
-def test_false_signals_at_the_edge_of_what_is_tolerated_are_as_rare_as_was_set() -> None:
+def test_false_signals_are_as_rare_as_was_set() -> None:
     looks, windows, rows = 600, 10.0, 2000
     generator = np.random.default_rng(9)
     labels, bins = np.full(30, 1 / 30), np.full(10, 0.1)
@@ -135,7 +135,7 @@ def test_few_requests_say_nothing(novel: int, rows: int) -> None:
     assert bool(drift_signals(trained, few, LABELS)) == (rows >= FEWEST)
 
 
-def test_windows_add_up_and_are_written_as_plain_numbers(trained: Reference) -> None:
+def test_windows_add_up(trained: Reference) -> None:
     one, two = drawn(700, 7), drawn(900, 8)
 
     def both(name: str) -> NDArray[Any]:
@@ -146,7 +146,7 @@ def test_windows_add_up_and_are_written_as_plain_numbers(trained: Reference) -> 
     assert msgspec.json.decode(msgspec.json.encode(trained), type=Reference) == trained
 
 
-def test_a_policy_sees_no_drift_in_more_of_the_same_and_some_where_half_is_strange(policy: Policy) -> None:
+def test_a_policy_sees_drift_where_half_is_strange(policy: Policy) -> None:
     manifest = policy.manifest
     same = DRAWS[manifest.embedder](2000, 5)[0]
     vectors = np.random.default_rng(6).standard_normal((1000, WIDTH)).astype(np.float32)

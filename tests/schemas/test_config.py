@@ -16,7 +16,7 @@ def parsed(**fields: Any) -> Any:
     return parse_override(json.dumps(fields).encode())
 
 
-def test_every_problem_of_a_message_is_named_by_its_field() -> None:
+def test_every_problem_is_named_by_its_field() -> None:
     fields = {
         "target_agreement": 1.0,
         "audit_rate": "often",
@@ -48,7 +48,7 @@ def test_a_tombstone_sets_nothing() -> None:
     assert merged(NOTHING) == Config()
 
 
-def test_the_task_s_message_lies_over_the_one_for_all_field_by_field() -> None:
+def test_a_task_s_fields_override_those_for_all() -> None:
     overrides = {
         "*": parsed(audit_rate=0.5, paused=True, refit={"growth": 0.5, "at_least": 7}),
         "parcels": parsed(paused=False, refit={"at_least": 9}),
@@ -59,7 +59,7 @@ def test_the_task_s_message_lies_over_the_one_for_all_field_by_field() -> None:
     )
 
 
-def test_a_null_puts_the_default_back_whatever_is_below_it() -> None:
+def test_a_null_restores_the_default() -> None:
     below = parsed(audit_rate=0.5, threshold=0.3, refit={"growth": 0.5, "at_least": 7}, teacher={"url": "u"})
     above = parsed(audit_rate=None, threshold=None, refit={"growth": None}, teacher=None)
     assert merged(below, above) == Config(refit=Refit(at_least=7))
@@ -81,7 +81,7 @@ _overrides = st.fixed_dictionaries(
 
 
 @given(st.lists(_overrides, max_size=4))
-def test_a_valid_override_never_makes_an_invalid_config_and_the_last_word_counts(
+def test_valid_overrides_make_a_valid_config(
     overrides: list[Any],
 ) -> None:
     config = merged(*overrides)
@@ -116,7 +116,7 @@ def test_a_key_that_is_no_task_is_a_problem(key: bytes | None) -> None:
     "promotion",
     ["gate", "shadow:1", "shadow:500", "canary:0.1", "canary:.05", "canary:0.10", "canary:1", "canary:1.0"],
 )
-def test_a_version_goes_live_after_the_gate_or_a_trial_of_some_answers_or_a_share(promotion: str) -> None:
+def test_valid_promotions_are_accepted(promotion: str) -> None:
     assert merged(parsed(promotion=promotion)).promotion == promotion
 
 
@@ -135,6 +135,6 @@ def test_a_version_goes_live_after_the_gate_or_a_trial_of_some_answers_or_a_shar
         "canary:5%",
     ],
 )
-def test_a_promotion_that_says_nothing_of_the_kind_is_named(promotion: str) -> None:
+def test_an_invalid_promotion_is_named(promotion: str) -> None:
     with pytest.raises(InvalidConfig, match="`promotion`"):
         parsed(promotion=promotion)

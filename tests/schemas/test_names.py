@@ -23,14 +23,14 @@ def keys_of(keys: Keys, task: str, other: str) -> list[str]:
 
 
 @given(_prefix, _task, st.text(min_size=1, max_size=20))
-def test_all_keys_of_a_task_are_distinct_and_share_a_cluster_slot(prefix: str, task: str, other: str) -> None:
+def test_a_task_s_keys_share_a_cluster_slot(prefix: str, task: str, other: str) -> None:
     keys = keys_of(Keys(prefix), task, other)
     assert len(set(keys)) == len(keys) >= 8
     assert {key_slot(key.encode()) for key in keys} == {key_slot(task.encode())}
 
 
 @given(_prefix)
-def test_all_topics_are_distinct_and_stand_under_the_prefix(prefix: str) -> None:
+def test_all_topics_are_distinct_and_prefixed(prefix: str) -> None:
     topics = Topics(prefix)
     named = {
         getattr(topics, name) for name, _ in inspect.getmembers(Topics, lambda a: isinstance(a, property))

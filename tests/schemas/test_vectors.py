@@ -36,18 +36,18 @@ def test_base64_and_list_are_the_same_vector(numbers: list[float]) -> None:
         (b"\0" * 13, "13 bytes are not a whole number of float32"),
     ],
 )
-def test_a_vector_of_another_length_is_refused_with_both_lengths(wire: Wire, reason: str) -> None:
+def test_a_wrong_length_is_refused_with_both_lengths(wire: Wire, reason: str) -> None:
     with pytest.raises(InvalidVector, match=reason):
         vector(wire, 3)
 
 
-def test_a_vector_without_values_is_refused_even_where_no_length_is_known() -> None:
+def test_an_empty_vector_is_refused() -> None:
     with pytest.raises(InvalidVector, match="at least 1"):
         vector([], None)
 
 
 @given(_vectors, st.sampled_from([float("nan"), float("inf"), float("-inf")]), st.data())
-def test_a_value_that_is_not_finite_is_refused_by_its_place(
+def test_a_value_not_finite_is_refused_by_its_place(
     numbers: list[float], broken: float, data: st.DataObject
 ) -> None:
     place = data.draw(st.integers(0, len(numbers) - 1))
@@ -57,13 +57,13 @@ def test_a_value_that_is_not_finite_is_refused_by_its_place(
             vector(wire, None)
 
 
-def test_a_number_too_large_for_float32_is_refused_by_its_place() -> None:
+def test_a_float32_overflow_is_refused_by_its_place() -> None:
     with pytest.raises(InvalidVector, match="value 1 "):
         vector([0.0, 1e39], 2)
 
 
 @given(st.lists(st.one_of(st.lists(_any, max_size=4), st.lists(_any, max_size=4).map(spelt)), max_size=6))
-def test_the_fast_path_gives_what_the_slow_path_gives_or_nothing(wires: list[Wire]) -> None:
+def test_the_fast_path_equals_the_slow_path(wires: list[Wire]) -> None:
     def rows() -> list[bytes] | None:
         try:
             return [vector(wire, 3).tobytes() for wire in wires]

@@ -15,9 +15,7 @@ _rate = st.floats(0, 1)
 
 
 @given(st.binary(max_size=100), _text, _rate, _rate)
-def test_a_request_audited_at_one_rate_is_audited_at_every_higher_one(
-    key: bytes, request: str, one: float, other: float
-) -> None:
+def test_a_higher_rate_audits_the_same_and_more(key: bytes, request: str, one: float, other: float) -> None:
     low, high = sorted([one, other])
     auditor = Sampler(key)
     assert auditor.selects(request, high) >= auditor.selects(request, low)
@@ -27,7 +25,7 @@ def test_a_request_audited_at_one_rate_is_audited_at_every_higher_one(
     assert auditor.selects(request, one) == (auditor.draw(request) < one)
 
 
-def test_each_rate_draws_its_share_in_every_stretch_of_ids() -> None:
+def test_each_rate_selects_its_share() -> None:
     auditor, alpha = Sampler(b"secret"), 1e-6
     for rate, part in itertools.product((0.001, 0.02, 0.3, 0.97), (IDS, IDS[::7], IDS[-5_000:])):
         drawn = sum(auditor.selects(request, rate) for request in part)
@@ -42,7 +40,7 @@ def test_another_key_draws_an_independent_sample() -> None:
     assert low <= both <= high
 
 
-def test_what_is_asked_twice_is_drawn_without_regard_to_what_is_audited() -> None:
+def test_repeats_are_independent_of_audits() -> None:
     auditor = Sampler(b"secret")
     audited = [request for request in IDS if auditor.selects(request, 0.3)]
     both = sum(auditor.selects_repeat(request, 0.3) for request in audited)
@@ -51,9 +49,7 @@ def test_what_is_asked_twice_is_drawn_without_regard_to_what_is_audited() -> Non
 
 
 @given(_rate, _rate, _rate)
-def test_an_automatic_rate_is_the_high_bound_until_the_version_is_certified_and_never_leaves_the_bounds(
-    low: float, high: float, fixed: float
-) -> None:
+def test_an_automatic_rate_stays_in_its_bounds(low: float, high: float, fixed: float) -> None:
     auto = Config(audit_rate="auto", audit_low=low, audit_high=high)
     assert audit_rate(auto, certified=False) == high
     assert audit_rate(auto, certified=True) == min(low, high)

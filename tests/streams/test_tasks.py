@@ -36,9 +36,7 @@ def configure(live: Tasks, key: str, **fields: Any) -> None:
         (Config(target_agreement=0.99, threshold=0.0), 0.0),
     ],
 )
-def test_the_threshold_is_the_operator_s_or_the_one_certified_for_at_least_what_is_asked(
-    config: Config, expected: float | None
-) -> None:
+def test_the_operator_s_threshold_comes_first(config: Config, expected: float | None) -> None:
     assert threshold(manifest(), config) == expected
 
 
@@ -53,7 +51,7 @@ def test_the_threshold_is_the_operator_s_or_the_one_certified_for_at_least_what_
         ("precomputed", 3, Config(embedder="precomputed", dimension=4), False),
     ],
 )
-def test_a_policy_for_other_features_is_no_policy_whatever_the_operator_s_threshold(
+def test_a_policy_for_other_features_is_unsuitable(
     embedder: str, dimension: int | None, config: Config, expected: bool
 ) -> None:
     installed = ScriptedPolicy(embedder=embedder, dimension=dimension)
@@ -64,21 +62,21 @@ def test_a_policy_for_other_features_is_no_policy_whatever_the_operator_s_thresh
     assert task.answers_nothing is not expected
 
 
-def test_a_task_answers_nothing_while_paused_uncertified_or_without_policy() -> None:
+def test_when_a_task_answers_nothing() -> None:
     assert not Task.of("t", Config(), ScriptedPolicy()).answers_nothing
     assert Task.of("t", Config(paused=True), ScriptedPolicy()).answers_nothing
     assert Task.of("t", Config(target_agreement=0.99), ScriptedPolicy()).answers_nothing
     assert Task.of("t", Config(threshold=0.1), None).answers_nothing
 
 
-def test_the_dimension_is_the_configured_one_or_the_policy_s() -> None:
+def test_the_dimension_is_the_config_s_or_policy_s() -> None:
     installed = ScriptedPolicy(embedder="precomputed", dimension=3)
     assert Task.of("t", Config(embedder="precomputed"), installed).dimension == 3
     assert Task.of("t", Config(embedder="precomputed", dimension=4), installed).dimension == 4
     assert Task.of("t", Config(embedder="precomputed"), None).dimension is None
 
 
-def test_config_and_policies_meet_in_whichever_order_they_come() -> None:
+def test_config_and_policies_come_in_any_order() -> None:
     live, installed = Tasks(), ScriptedPolicy()
     assert live.task("t") == Task("t", Config(), None, None)
     live.set_policy("t", installed)
@@ -121,14 +119,14 @@ def test_a_policy_answers_for_no_encoder_but_its_own(
     assert (says or "") in live.unsuitable().get("t", "")
 
 
-def test_a_configured_dimension_that_the_encoder_does_not_have_is_told_before_there_is_a_policy() -> None:
+def test_a_wrong_dimension_is_named_without_a_policy() -> None:
     live = Tasks()
     configure(live, "t", embedder="model2vec:/m", dimension=4)
     live.set_encoder(STATIC, ScriptedEmbedder())
     assert live.unsuitable() == {"t": "the config says `dimension` 4, and scripted:1 makes 3"}
 
 
-def test_an_encoder_that_has_failed_takes_its_policies_with_it_until_it_is_back() -> None:
+def test_policies_fail_with_their_encoder() -> None:
     live, embedder = Tasks(), ScriptedEmbedder()
     configure(live, "*", embedder="text>model2vec:/m")
     live.set_policy("t", ScriptedPolicy(**BOUND | {"embedder": "text>model2vec:/m"}))
@@ -142,7 +140,7 @@ def test_an_encoder_that_has_failed_takes_its_policies_with_it_until_it_is_back(
     assert live.task("t").policy is not None
 
 
-def test_the_encoders_asked_for_are_those_of_all_tasks_and_a_probe_asks_what_the_teacher_is_asked() -> None:
+def test_the_encoders_of_all_tasks_are_named() -> None:
     live = Tasks()
     assert live.encoder_specs() == frozenset()
     configure(live, "*", embedder="model2vec:/m")
@@ -154,7 +152,7 @@ def test_the_encoders_asked_for_are_those_of_all_tasks_and_a_probe_asks_what_the
     assert live.encoder_specs() == {STATIC, EncoderSpec("probe:http://h/v1#m", prompt)}
 
 
-def test_an_automatic_rate_is_high_unless_the_version_that_answers_is_known_to_be_certified() -> None:
+def test_an_automatic_rate_is_high_until_certified() -> None:
     live = Tasks()
     configure(live, "t", audit_rate="auto", audit_low=0.01, audit_high=0.2)
     rates = []

@@ -88,9 +88,9 @@ def test_a_killed_certify_counts_nothing_twice(
         [(TRACE.decode(message.value()), message) for message in messages], Sampler(b"")
     )[TASK]
     outcome = step(TASK, Snapshot(), at_once, Config(audit_rate=1.0), 0, complete=True)
-    found = finding(deployment)
+    found = status(deployment)
     assert (found.audits, found.agreements) == (BACKLOG, BACKLOG // 2)
-    assert found.says_the_same(outcome.versions[VERSION].finding), "the alarm's state to the last bit"
+    assert found.says_the_same(outcome.versions[VERSION].status), "the alarm's state to the last bit"
 
 
 def trace(number: int) -> Trace:
@@ -111,11 +111,11 @@ def reply_again(deployment: Deployment) -> None:
 
 
 def counts(deployment: Deployment) -> Certificate:
-    found = finding(deployment)
+    found = status(deployment)
     return Certificate(found.audits, found.agreements)
 
 
-def finding(deployment: Deployment) -> CertificateStatus:
+def status(deployment: Deployment) -> CertificateStatus:
     async def read() -> CertificateStatus:
         connection = Connection(deployment.redis)
         try:

@@ -56,18 +56,18 @@ def produce(deployment: Deployment, topic: str, values: Sequence[bytes]) -> None
     assert producer.flush(30) == 0
 
 
-def finding(deployment: Deployment) -> CertificateStatus:
+def status(deployment: Deployment) -> CertificateStatus:
     return asyncio.run(_finding(deployment))
 
 
 def wait_for(
     deployment: Deployment, what: str, happened: Callable[[CertificateStatus], bool]
 ) -> CertificateStatus:
-    """The finding once it is as it should be."""
+    """The status once it is as it should be."""
     seen: list[CertificateStatus] = []
 
     def looked() -> bool:
-        seen.append(finding(deployment))
+        seen.append(status(deployment))
         return happened(seen[-1])
 
     try:

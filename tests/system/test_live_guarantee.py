@@ -30,9 +30,9 @@ def test_an_automatic_rate_falls_once_certified(
     early, late = requests[:BEFORE], requests[BEFORE:]
     deployment.worker("route").wait_until_it_says(f"is served by {VERSION}")
     deployment.worker("learn", "certify")
-    auditor = Sampler(deployment.settings.audit_key.get_secret_value().encode())
+    sampler = Sampler(deployment.settings.audit_key.get_secret_value().encode())
     # Requests that are audited at the high rate alone, to see when the router has come down from it.
-    probes = [one for one in wishes(400, "probe") if auditor.draw(one.id) >= LOW]
+    probes = [one for one in wishes(400, "probe") if sampler.draw(one.id) >= LOW]
     with (
         GoldTeacher(deployment, answers([*requests, *probes])),
         Inbox(deployment, deployment.topics.labels, decoded(LABEL)) as labels,
@@ -40,7 +40,7 @@ def test_an_automatic_rate_falls_once_certified(
     ):
         deployment.send(early)
         labels.wait_for(BEFORE)
-        wait_until(lambda: finding(deployment).certified, 60, "a certificate")
+        wait_until(lambda: status(deployment).certified, 60, "a certificate")
 
         def came_down() -> bool:
             deployment.send([probes.pop()])
@@ -54,11 +54,11 @@ def test_an_automatic_rate_falls_once_certified(
     assert audited(labels.all, {one.id for one in early}) == HIGH
     assert LOW - 0.1 < audited(labels.all, {one.id for one in late}) < LOW + 0.1
     assert {one.inclusion for one in traces.all} == {LOW, HIGH}
-    assert all(auditor.draw(one.id) < (one.inclusion or 0.0) for one in traces.all if one.audit)
-    sample = [one for one in traces.all if one.audit and auditor.draw(one.id) < LOW]
+    assert all(sampler.draw(one.id) < (one.inclusion or 0.0) for one in traces.all if one.audit)
+    sample = [one for one in traces.all if one.audit and sampler.draw(one.id) < LOW]
     agreed = sum(map(agrees, sample))
-    wait_until(lambda: finding(deployment).audits == len(sample), 60, f"{len(sample)} audits that count")
-    assert (finding(deployment).agreements, finding(deployment).certified) == (agreed, True)
+    wait_until(lambda: status(deployment).audits == len(sample), 60, f"{len(sample)} audits that count")
+    assert (status(deployment).agreements, status(deployment).certified) == (agreed, True)
     deployment.stop()
 
 
@@ -82,7 +82,7 @@ def test_a_label_given_no_more_is_answered_no_more(
         Inbox(deployment, deployment.topics.labels, decoded(LABEL)) as labels,
     ):
         deployment.send(before)
-        wait_until(lambda: finding(deployment).certified, 60, "a certificate")
+        wait_until(lambda: status(deployment).certified, 60, "a certificate")
         for start in range(0, len(after), 10):
             # In turns, as traffic comes: answers from before a label is blocked may bring the version down.
             deployment.send(after[start : start + 10])
@@ -103,7 +103,7 @@ def test_a_label_given_no_more_is_answered_no_more(
     deployment.stop()
 
 
-def finding(deployment: Deployment) -> CertificateStatus:
+def status(deployment: Deployment) -> CertificateStatus:
     return connected(deployment, lambda one: AuditStore(one, deployment.keys).status(TASK, VERSION))
 
 
@@ -118,4 +118,4 @@ def agrees(trace: Trace) -> bool:
 
 
 def _has_audits(deployment: Deployment, enough: float) -> bool:
-    return finding(deployment).audits >= enough
+    return status(deployment).audits >= enough

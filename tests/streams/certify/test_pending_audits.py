@@ -38,32 +38,37 @@ def kept(scores: Sequence[tuple[str, float]]) -> PendingAudits:
     )
 
 
-def test_more_than_the_limit_are_given_up_and_are_disagreements_from_then_on() -> None:
+def test_audits_over_the_limit_are_given_up() -> None:
     full = kept([(f"r{at}", 500.0 + at) for at in range(MOST)])
     note = update_pending(full, asked(100, 101, 3), [], -1, 2_000, NOW)
     assert (note.given_up, note.after.pending, note.after.overdue) == (2, MOST, MOST - 2)
     assert note.scores == {"r100": 2_000.0, "r101": 2_000.0}, "one that is waited for keeps its time"
-    ledger = note.ledger(VersionState(tallies={"": CertificateCounts(1, 1.0, 100, 100)}, lost=1))
-    assert ledger.lost == 3
+    version_state = note.applied_to(
+        VersionState(certificates={"": CertificateCounts(1, 1.0, 100, 100)}, lost=1)
+    )
+    assert version_state.lost == 3
     given_up, none = (
         certificate_status(one, "", PendingAudits(), Config(), complete=True, now=NOW)
-        for one in (ledger, VersionState(tallies=ledger.tallies))
+        for one in (
+            version_state,
+            VersionState(certificates=version_state.certificates),
+        )
     )
     assert (given_up.audits, given_up.lost) == (100, 3)
     assert given_up.bound < none.bound
 
 
-def test_of_more_answers_than_are_remembered_the_oldest_are_forgotten_and_not_waited_for_again() -> None:
+def test_the_oldest_answers_are_forgotten() -> None:
     over = kept([(f"r{at}", -at - 1.0) for at in range(MOST + 3)])
     note = update_pending(over, [], answered(50), -1, NOW, 0)
     assert (note.forgotten, note.after.answered) == (3, MOST + 1)
-    horizon = note.ledger(VersionState()).horizon
+    horizon = note.applied_to(VersionState()).horizon
     assert horizon == 2, "r0, r1 and r2 are forgotten"
     later = update_pending(kept([]), asked(0, 2, 3), [], horizon, NOW, 0)
     assert set(later.scores) == {"r3"}
 
 
-def test_an_answer_ends_the_waiting_once_and_comes_before_or_after_its_question() -> None:
+def test_an_answer_ends_the_waiting_once() -> None:
     waiting = kept([("r1", 900.0), ("r2", NOW + 5.0)])
     first = update_pending(waiting, [], answered(1, 1, 7), -1, NOW, NOW)
     assert (first.after.pending, first.after.overdue, first.after.answered) == (1, 0, 2)

@@ -76,7 +76,7 @@ def test_traffic_as_it_was_is_nothing_to_tell() -> None:
     assert (told.events, told.asked) == ([], [])
 
 
-def test_drift_is_told_once_for_a_version_and_asks_for_a_refit_on_traces_from_then_on() -> None:
+def test_drift_makes_one_event_and_requests_a_refit() -> None:
     told = Told()
     watched(told, live(), FAMILIAR, STRANGE, STRANGE)
     (event,) = told.events
@@ -99,9 +99,7 @@ def test_a_new_version_is_told_of_anew() -> None:
 @pytest.mark.parametrize(
     ("found", "away"), [(live(on_drift=False), False), (live(audit_rate=0.0), False), (live(), True)]
 )
-def test_it_is_told_also_where_no_refit_is_wanted_or_would_be_certified_or_can_be_asked_for(
-    found: Tasks, away: bool
-) -> None:
+def test_drift_without_a_refit_makes_an_event_too(found: Tasks, away: bool) -> None:
     told = Told(away=away)
     watched(told, found, STRANGE)
     (event,) = told.events
@@ -109,7 +107,7 @@ def test_it_is_told_also_where_no_refit_is_wanted_or_would_be_certified_or_can_b
     assert told.asked == []
 
 
-def test_a_window_counts_what_the_live_version_scored_and_waits_when_it_is_full() -> None:
+def test_a_window_counts_live_scores_until_full() -> None:
     traffic, found = ScoreWindows(), live()
     found.set_candidate("t", CandidatePolicy(policy("v2"), 0.5))
     task = found.task("t")
@@ -124,7 +122,7 @@ def test_a_window_counts_what_the_live_version_scored_and_waits_when_it_is_full(
     assert traffic.full() == {}
 
 
-def test_a_window_ends_with_its_policy_also_where_the_next_has_the_same_name() -> None:
+def test_a_window_ends_with_its_policy() -> None:
     traffic, found = ScoreWindows(), live()
     traffic.count(found.task("t"), judged(found.task("t"), FAMILIAR), 5)
     fewer_bins = Reference((0.5,), ScoreHistograms((500, 500), 10, (500, 500)))
@@ -134,14 +132,14 @@ def test_a_window_ends_with_its_policy_also_where_the_next_has_the_same_name() -
     assert (window.since, window.counts.rows, len(window.counts.scores)) == (10, WINDOW, 2)
 
 
-def test_a_policy_that_keeps_no_reference_is_not_watched() -> None:
+def test_a_policy_without_reference_is_not_watched() -> None:
     traffic, found = ScoreWindows(), Tasks()
     found.set_policy("t", ScriptedPolicy())
     routed(traffic, found.task("t"), STRANGE)
     assert traffic.full() == {}
 
 
-def test_no_more_of_a_batch_is_counted_than_its_share() -> None:
+def test_a_batch_counts_its_share_at_most() -> None:
     traffic, task = ScoreWindows(), live().task("t")
     traffic.count(task, judged(task, FAMILIAR * 100), 0)
     assert traffic.full() == {}

@@ -56,16 +56,16 @@ class Topic(TopicLog):
     async def since(
         self, positions: Mapping[str, int], ends: dict[str, int]
     ) -> AsyncGenerator[list[Message], None]:
-        def place(one: Message) -> str:
+        def position(one: Message) -> str:
             return f"{self.stream}:{one.partition()}"
 
-        left = [one for one in self.messages if (one.offset() or 0) >= positions.get(place(one), 0)]
+        left = [one for one in self.messages if (one.offset() or 0) >= positions.get(position(one), 0)]
         for start in range(0, len(left), self.batch):
             yield left[start : start + self.batch]
             for look in self.between:
                 await look()
         for one in self.messages:
-            ends[place(one)] = max(ends.get(place(one), 0), (one.offset() or 0) + 2)
+            ends[position(one)] = max(ends.get(position(one), 0), (one.offset() or 0) + 2)
 
 
 class Told(EventPublisher):
@@ -104,15 +104,15 @@ class Deployment:
 
     async def certifier(self) -> AuditCertifier:
         """One that has just started."""
-        marks = FoldOffsets(self.connection, self.keys)
+        offsets = FoldOffsets(self.connection, self.keys)
         for topic in (self.traces, self.deferrals):
             await topic.check_identity()
-            marks.remember(await topic.committed())
+            offsets.remember(await topic.committed())
         return AuditCertifier(
             self.live,
             TOPICS,
             AuditStore(self.connection, self.keys),
-            marks,
+            offsets,
             {TRACES: self.traces, DEFERRALS: self.deferrals},
             AUDITOR,
             self.told,

@@ -10,15 +10,15 @@ from tests.streams.building import trace
 from tests.streams.roles.certifying import TEACHER, Deployment, asked, audit, audits
 
 
-async def test_another_teacher_makes_another_certificate_with_a_budget_of_its_own(
+async def test_another_teacher_has_its_own_certificate(
     deployment: Deployment,
 ) -> None:
     certify = await deployment.certifier()
-    await certify.certified([deployment.traces.add(one) for one in audits(300)])
+    await certify.fold_traces([deployment.traces.add(one) for one in audits(300)])
     before = await deployment.status()
     deployment.events()
     other = Teacher("model", "another prompt")
-    await certify.certified(
+    await certify.fold_traces(
         [deployment.traces.add(one) for one in audits(300, "s", teacher=other, replied_at=900_000)]
     )
     after = await deployment.status()
@@ -27,7 +27,7 @@ async def test_another_teacher_makes_another_certificate_with_a_budget_of_its_ow
     assert sorted(deployment.events()) == ["certified", "teacher_changed"]
     shown = await deployment.connection.redis.hgetall(deployment.keys.teacher("t"))
     assert shown == {b"model": b"model", b"prompt": b"another prompt", b"since": b"900000"}
-    await certify.certified([deployment.traces.add(audit("late", replied_at=800_000))])
+    await certify.fold_traces([deployment.traces.add(audit("late", replied_at=800_000))])
     assert (await deployment.status()).audits == 300, "an older reply of the first is no change back"
     assert deployment.events() == []
 
@@ -37,14 +37,14 @@ def second(request: str, label: str, **given: Any) -> Trace:
     return trace(request, label=label, teacher=TEACHER, first=Answer("yes", TEACHER), **given)
 
 
-async def test_second_answers_count_for_the_teacher_alone_and_once_and_a_ceiling_below_the_target_is_told(
+async def test_a_ceiling_below_the_target_makes_an_event(
     deployment: Deployment,
 ) -> None:
     certify = await deployment.certifier()
     said = [second(f"r{number}", "no" if number % 4 == 0 else "yes") for number in range(200)]
     batch = [deployment.traces.add(one) for one in said]
     for _ in range(2):
-        await (await deployment.certifier()).certified(batch)
+        await (await deployment.certifier()).fold_traces(batch)
     await certify.look()
     assert deployment.events() == ["teacher_unsteady"], "once, however often it is read and looked at"
     registry = Registry(deployment.connection, deployment.keys, 5)
@@ -54,26 +54,26 @@ async def test_second_answers_count_for_the_teacher_alone_and_once_and_a_ceiling
     await certify.look()
     assert deployment.events() == [], "half of the answers can be foretold"
     other = Teacher("another")
-    news = [
+    observations = [
         audit("s", teacher=other, replied_at=900_000),
         trace("t", teacher=other, first=Answer("no", TEACHER)),
     ]
-    await certify.certified([deployment.traces.add(one) for one in news])
+    await certify.fold_traces([deployment.traces.add(one) for one in observations])
     assert await registry.repeat_counts("t") == RepeatCounts(0, 0), "nothing is known of another teacher"
 
 
-async def test_a_steady_teacher_has_no_ceiling_worth_telling(deployment: Deployment) -> None:
+async def test_a_consistent_teacher_makes_no_event(deployment: Deployment) -> None:
     certify = await deployment.certifier()
-    await certify.certified([deployment.traces.add(second(f"r{number}", "yes")) for number in range(500)])
+    await certify.fold_traces([deployment.traces.add(second(f"r{number}", "yes")) for number in range(500)])
     assert deployment.events() == []
     assert Consistency(500, 500).ceiling(0.05) > 0.999
 
 
-async def test_overdue_audits_count_as_disagreements_until_their_replies_come(deployment: Deployment) -> None:
+async def test_overdue_audits_count_as_disagreements(deployment: Deployment) -> None:
     deployment.configure(audit_rate=1.0, audit_overdue=60.0, alarm_run_length=1e9)
     certify = await deployment.certifier()
-    await certify.certified([deployment.traces.add(one) for one in audits(300)])
-    await certify.asked([deployment.deferrals.add(asked(f"s{number}")) for number in range(9)])
+    await certify.fold_traces([deployment.traces.add(one) for one in audits(300)])
+    await certify.fold_deferrals([deployment.deferrals.add(asked(f"s{number}")) for number in range(9)])
     fresh = await deployment.status()
     deployment.now += 61_000
     await certify.look()
@@ -82,19 +82,19 @@ async def test_overdue_audits_count_as_disagreements_until_their_replies_come(de
     assert (silent.pending, silent.overdue, silent.certified) == (9, 9, False)
     assert silent.bound < fresh.bound
     replies = [audit(f"s{number}") for number in (4, 1, 1, 0, 2)]
-    await certify.certified([deployment.traces.add(one) for one in replies])
+    await certify.fold_traces([deployment.traces.add(one) for one in replies])
     late = await deployment.status()
     assert (late.audits, late.pending, late.overdue) == (304, 5, 5), "one came twice"
-    await certify.certified([deployment.traces.add(audit(f"s{number}")) for number in (3, 5, 6, 7, 8)])
+    await certify.fold_traces([deployment.traces.add(audit(f"s{number}")) for number in (3, 5, 6, 7, 8)])
     settled = await deployment.status()
     assert (settled.pending, settled.overdue, settled.certified) == (0, 0, True)
     assert deployment.events() == ["certified", "certificate_lost", "certified"]
 
 
-async def test_a_teacher_that_stays_silent_raises_the_alarm_once(deployment: Deployment) -> None:
+async def test_a_silent_teacher_raises_the_alarm_once(deployment: Deployment) -> None:
     deployment.configure(audit_rate=1.0, audit_overdue=60.0)
     certify = await deployment.certifier()
-    await certify.asked([deployment.deferrals.add(asked(f"s{number}")) for number in range(30)])
+    await certify.fold_deferrals([deployment.deferrals.add(asked(f"s{number}")) for number in range(30)])
     assert deployment.alarms == []
     deployment.now += 61_000
     for _ in range(3):
@@ -102,16 +102,16 @@ async def test_a_teacher_that_stays_silent_raises_the_alarm_once(deployment: Dep
     assert len(deployment.alarms) == 1
 
 
-async def test_no_clock_but_certify_s_makes_an_audit_overdue(deployment: Deployment) -> None:
+async def test_only_certify_s_clock_makes_audits_overdue(deployment: Deployment) -> None:
     certify = await deployment.certifier()
     year = 365 * 24 * 3600 * 1000
     jumps = [deployment.deferrals.add(asked(f"s{at}", requested_at=at)) for at in (0, year, 80 * year)]
-    await certify.asked(jumps)
+    await certify.fold_deferrals(jumps)
     future = audit("r1", requested_at=90 * year, replied_at=90 * year)
-    await certify.certified([deployment.traces.add(future), deployment.traces.add(audit("r2"))])
+    await certify.fold_traces([deployment.traces.add(future), deployment.traces.add(audit("r2"))])
     await certify.look()
-    finding = await deployment.status()
-    assert (finding.audits, finding.pending, finding.overdue) == (2, 3, 0)
+    status = await deployment.status()
+    assert (status.audits, status.pending, status.overdue) == (2, 3, 0)
     deployment.now -= year
     await certify.look()
     assert (await deployment.status()).overdue == 0

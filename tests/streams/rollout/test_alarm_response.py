@@ -66,7 +66,7 @@ def room(connection: Connection, keys: Keys) -> Room:
     return Room(connection, keys)
 
 
-async def test_without_a_certified_version_the_breaker_opens_and_a_refit_is_asked_for_once(
+async def test_the_breaker_opens_and_a_refit_is_requested(
     room: Room,
 ) -> None:
     await room.publish(1)
@@ -95,7 +95,7 @@ async def test_without_a_certified_version_the_breaker_opens_and_a_refit_is_aske
     assert found == {"v1": VersionStage.RETIRED, "v2": VersionStage.ROLLED_BACK, "v3": VersionStage.LIVE}
 
 
-async def test_the_newest_version_whose_certificate_stands_is_restored(room: Room) -> None:
+async def test_the_newest_certified_version_is_restored(room: Room) -> None:
     for number in (1, 2, 3, 4):
         await room.publish(number)
     room.certified = {"v1", "v2"}
@@ -113,7 +113,7 @@ async def test_the_newest_version_whose_certificate_stands_is_restored(room: Roo
     assert len(room.told.events) == 2
 
 
-async def test_an_alarm_of_a_version_that_is_not_live_stops_it_where_it_still_answers_and_nothing_else(
+async def test_a_version_that_is_not_live_is_stopped(
     room: Room,
 ) -> None:
     await room.publish(1)
@@ -127,7 +127,7 @@ async def test_an_alarm_of_a_version_that_is_not_live_stops_it_where_it_still_an
     assert (room.told.events, await room.asked()) == ([], 0)
 
 
-async def test_an_alarm_that_finds_the_registry_emptied_is_told_and_stops_its_version_all_the_same(
+async def test_an_alarm_works_on_an_emptied_registry(
     room: Room,
 ) -> None:
     for _ in range(2):
@@ -140,7 +140,7 @@ async def test_an_alarm_that_finds_the_registry_emptied_is_told_and_stops_its_ve
     assert "Redis does not know a live version" in event.message
 
 
-async def test_a_label_that_explains_the_alarm_is_blocked_once_and_then_the_version_falls(room: Room) -> None:
+async def test_a_label_is_blocked_once_then_the_version(room: Room) -> None:
     await room.publish(1)
     labels = {"refund": Certificate(30, 5), "track": Certificate(100, 98)}
     evidence = AlarmEvidence(0.95, Certificate(500, 470), 5_000, labels)
@@ -155,7 +155,7 @@ async def test_a_label_that_explains_the_alarm_is_blocked_once_and_then_the_vers
     assert (await room.registry.serving_state("t")).breaker.open, "blocked already, and it was not enough"
 
 
-async def test_the_alarm_of_a_canary_ends_its_trial_and_asks_for_no_refit(room: Room) -> None:
+async def test_a_canary_s_alarm_requests_no_refit(room: Room) -> None:
     await room.publish(1)
     await room.publish(2, PromotionPlan(VersionStage.CANARY, 0.1, 59))
     await room.alarm("t", "v2", FALLEN)
@@ -166,9 +166,7 @@ async def test_the_alarm_of_a_canary_ends_its_trial_and_asks_for_no_refit(room: 
 
 
 @pytest.mark.parametrize(("label", "after"), [("yes", VersionStage.LIVE), ("no", VersionStage.REFUSED)])
-async def test_a_trial_is_concluded_by_the_traces_that_complete_it_and_not_again_when_they_are_reread(
-    room: Room, label: str, after: VersionStage
-) -> None:
+async def test_a_trial_is_concluded_once(room: Room, label: str, after: VersionStage) -> None:
     await room.publish(1)
     await room.publish(2, PromotionPlan(VersionStage.SHADOW, 0.0, 20))
     room.live.configure("t", parse_override(b'{"target_agreement": 0.8}'))

@@ -13,7 +13,7 @@ from streams.versions.breaker import Breaker, Safeguards
 OLD, NEW = Artifact(b"old manifest", b"old graph"), Artifact(b"new manifest", b"new graph")
 
 
-def test_the_active_copy_is_read_and_older_versions_are_gone(tmp_path: Path) -> None:
+def test_the_active_policy_is_read_back(tmp_path: Path) -> None:
     copies = PolicyDiskCache(tmp_path / "policies")
     assert copies.policies() == {}
     copies.save("t", "v1", OLD)
@@ -23,7 +23,7 @@ def test_the_active_copy_is_read_and_older_versions_are_gone(tmp_path: Path) -> 
     assert not (tmp_path / "policies" / "t" / "v1").exists()
 
 
-def test_a_write_that_was_cut_short_leaves_the_old_copy(tmp_path: Path) -> None:
+def test_a_write_cut_short_leaves_the_old_copy(tmp_path: Path) -> None:
     copies = PolicyDiskCache(tmp_path)
     copies.save("t", "v1", OLD)
     (tmp_path / "t" / "v2").mkdir()
@@ -35,9 +35,7 @@ def test_a_write_that_was_cut_short_leaves_the_old_copy(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("pointer", [b"", b"v9", b"\xff\xfe", b"v\0"])
-def test_a_copy_whose_pointer_is_damaged_is_left_out_and_the_others_are_read(
-    tmp_path: Path, pointer: bytes, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_damaged_copy_is_left_out(tmp_path: Path, pointer: bytes, caplog: pytest.LogCaptureFixture) -> None:
     copies = PolicyDiskCache(tmp_path)
     copies.save("t", "v1", OLD)
     copies.save("u", "v1", NEW)
@@ -71,7 +69,7 @@ def test_workers_of_a_host_may_save_at_the_same_time(tmp_path: Path) -> None:
     assert PolicyDiskCache(tmp_path).policies() == {"t": NEW}
 
 
-def test_an_open_breaker_and_blocked_labels_outlive_the_process_and_a_worker_that_lags(
+def test_safeguards_outlive_the_process(
     tmp_path: Path,
 ) -> None:
     copies = PolicyDiskCache(tmp_path)
@@ -88,7 +86,7 @@ def test_an_open_breaker_and_blocked_labels_outlive_the_process_and_a_worker_tha
     assert PolicyDiskCache(tmp_path).safeguards() == {"t": closed}
 
 
-def test_a_breaker_whose_copy_is_damaged_is_open_until_redis_knows_better(tmp_path: Path) -> None:
+def test_a_damaged_breaker_copy_is_open(tmp_path: Path) -> None:
     copies = PolicyDiskCache(tmp_path)
     copies.save_safeguards("t", Safeguards(Breaker(False, (), 10)))
     (tmp_path / "t" / "safeguards.json").write_bytes(b'{"breaker": {"open": fal')

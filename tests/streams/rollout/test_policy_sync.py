@@ -89,7 +89,7 @@ def garbled(artifact: Artifact) -> Artifact:
     return Artifact(artifact.manifest, artifact.graph[:-9] + b"\xff" + artifact.graph[-8:])
 
 
-async def test_new_versions_are_swapped_in_and_a_garbled_one_never_is(
+async def test_a_garbled_version_is_never_installed(
     redis_url: str,
     stack: AsyncExitStack,
     artifact: Artifact,
@@ -108,7 +108,7 @@ async def test_new_versions_are_swapped_in_and_a_garbled_one_never_is(
         assert "SHA-256" in record.getMessage() or record.levelno < logging.ERROR
 
 
-async def test_an_announced_version_is_taken_without_waiting_for_the_next_look(
+async def test_an_announced_version_is_taken_at_once(
     redis_url: str, stack: AsyncExitStack, artifact: Artifact, tmp_path: Path
 ) -> None:
     worker = Worker(redis_url, PolicyDiskCache(tmp_path), stack)
@@ -129,7 +129,7 @@ class Stubborn(Registry):
             yield None
 
 
-async def test_a_stop_ends_even_where_a_cancellation_gets_lost(redis_url: str, tmp_path: Path) -> None:
+async def test_it_stops_also_where_a_cancellation_is_lost(redis_url: str, tmp_path: Path) -> None:
     connection = Connection(redis_url)
     watch = PolicySync(Tasks(), Stubborn(connection, Keys("x"), 5), PolicyDiskCache(tmp_path), 3600.0)
     await watch.start()
@@ -137,7 +137,7 @@ async def test_a_stop_ends_even_where_a_cancellation_gets_lost(redis_url: str, t
     await connection.aclose()
 
 
-async def test_without_redis_a_worker_starts_from_its_copies_and_leaves_damaged_ones_out(
+async def test_without_redis_it_starts_from_disk(
     stack: AsyncExitStack, artifact: Artifact, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     copies = PolicyDiskCache(tmp_path)
@@ -152,7 +152,7 @@ async def test_without_redis_a_worker_starts_from_its_copies_and_leaves_damaged_
         assert f"a policy of task {task} is not used" in caplog.text
 
 
-async def test_a_copy_that_the_disk_does_not_take_is_said_and_the_worker_goes_on(
+async def test_a_full_disk_is_logged_and_it_goes_on(
     redis_url: str,
     stack: AsyncExitStack,
     artifact: Artifact,
@@ -169,7 +169,7 @@ async def test_a_copy_that_the_disk_does_not_take_is_said_and_the_worker_goes_on
     assert "no copy of v1 of task t" in caplog.text
 
 
-async def test_a_breaker_takes_effect_and_outlives_a_restart_without_redis_until_a_newer_version_is_loaded(
+async def test_a_breaker_outlives_a_restart(
     redis_url: str, stack: AsyncExitStack, artifact: Artifact, tmp_path: Path
 ) -> None:
     worker = Worker(redis_url, PolicyDiskCache(tmp_path), stack)
@@ -191,7 +191,7 @@ async def test_a_breaker_takes_effect_and_outlives_a_restart_without_redis_until
     assert not worker.live.task("t").breaker.stops("v3")
 
 
-async def test_a_redis_that_was_emptied_or_restored_from_before_the_alarm_closes_no_breaker(
+async def test_an_emptied_redis_closes_no_breaker(
     redis_url: str, stack: AsyncExitStack, artifact: Artifact, tmp_path: Path
 ) -> None:
     worker = Worker(redis_url, PolicyDiskCache(tmp_path), stack, poll=0.01)
@@ -212,7 +212,7 @@ async def test_a_redis_that_was_emptied_or_restored_from_before_the_alarm_closes
     await worker.until(lambda: not worker.live.task("t").breaker.open)
 
 
-async def test_an_alarm_after_redis_was_emptied_stops_what_a_worker_still_answers_with(
+async def test_an_alarm_on_an_emptied_redis_stops_answers(
     redis_url: str, stack: AsyncExitStack, artifact: Artifact, tmp_path: Path
 ) -> None:
     worker = Worker(redis_url, PolicyDiskCache(tmp_path), stack, poll=0.01)
@@ -239,7 +239,7 @@ async def test_an_alarm_after_redis_was_emptied_stops_what_a_worker_still_answer
     await worker.until(lambda: worker.copies.safeguards()["t"].breaker.against == ("v0", "v1"))
 
 
-async def test_a_candidate_is_scored_while_it_is_on_trial_and_blocked_labels_are_followed(
+async def test_candidates_and_blocked_labels_are_followed(
     redis_url: str, stack: AsyncExitStack, artifact: Artifact, tmp_path: Path
 ) -> None:
     worker = Worker(redis_url, PolicyDiskCache(tmp_path), stack)
@@ -259,7 +259,7 @@ async def test_a_candidate_is_scored_while_it_is_on_trial_and_blocked_labels_are
     assert not worker.live.task("t").breaker.stops("v1")
 
 
-async def test_that_a_version_is_certified_or_no_longer_arrives_at_the_next_look(
+async def test_certificates_are_followed(
     redis_url: str, stack: AsyncExitStack, artifact: Artifact, tmp_path: Path
 ) -> None:
     worker = Worker(redis_url, PolicyDiskCache(tmp_path), stack, poll=0.01)

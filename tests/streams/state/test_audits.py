@@ -1,4 +1,4 @@
-"""A trace is folded once and an audit awaited once, however topics are cut into batches and read again."""
+"""A trace is folded once, and an audit pends once, however topics are cut into batches and read again."""
 
 import asyncio
 import secrets
@@ -37,29 +37,30 @@ def deferral(request: int, offset: int, version: str = "v1") -> AuditRequested:
 
 
 async def fold(
-    audits: AuditStore, task: str, news: Observations, *, versions: Sequence[str] = (), now: int = NOW
+    audits: AuditStore, task: str, observations: Observations, *, versions: Sequence[str] = (), now: int = NOW
 ) -> int:
     """Fold as the role does; how often it had to start over."""
-    ids = {**dict.fromkeys(versions, ()), **news.requests}
+    ids = {**dict.fromkeys(versions, ()), **observations.requests}
     for attempt in range(100):
         reading = await audits.read(task, ids, now - 10_000)
-        outcome = step(task, reading.held, news, CONFIG, now, complete=True)
-        if not outcome.changes(reading.held) or await audits.write(task, reading, outcome):
+        outcome = step(task, reading.snapshot, observations, CONFIG, now, complete=True)
+        if not outcome.changes(reading.snapshot) or await audits.write(task, reading, outcome):
             return attempt
     raise AssertionError("somebody else was always first")
 
 
-async def held(audits: AuditStore, task: str) -> tuple[VersionState, CertificateStatus]:
+async def snapshot(audits: AuditStore, task: str) -> tuple[VersionState, CertificateStatus]:
     """What is kept and what is shown of v1, without what depends on when somebody looked."""
-    reading = (await audits.read(task, {"v1": ()}, 0)).held
-    ledger, finding = (
-        reading.ledgers.get("v1", VersionState()),
-        reading.findings.get("v1", CertificateStatus()),
+    reading = (await audits.read(task, {"v1": ()}, 0)).snapshot
+    version_state, status = (
+        reading.version_states.get("v1", VersionState()),
+        reading.statuses.get("v1", CertificateStatus()),
     )
-    tallies = {
-        who: structs.replace(tally, blocked=(), certified=False) for who, tally in ledger.tallies.items()
+    certificates = {
+        who: structs.replace(counts, blocked=(), certified=False)
+        for who, counts in version_state.certificates.items()
     }
-    return structs.replace(ledger, tallies=tallies), replace(finding, updated_at=0)
+    return structs.replace(version_state, certificates=certificates), replace(status, updated_at=0)
 
 
 @dataclass(frozen=True)
@@ -86,13 +87,13 @@ def logs(draw: st.DrawFn, partitions: int) -> Logs:
         offset = (len(at) + 1) * gaps[where[request]]
         at.append(trace(request, offset, draw(st.booleans()), where[request]))
     asked = draw(st.lists(st.integers(0, 60), max_size=25))
-    return Logs(traces, [deferral(request, place * gaps[-1]) for place, request in enumerate(asked)])
+    return Logs(traces, [deferral(request, position * gaps[-1]) for position, request in enumerate(asked)])
 
 
 async def read_in_pieces(audits: AuditStore, task: str, log: Logs, data: st.DataObject) -> None:
-    """Every partition to its end, in batches that may go back to any place before."""
+    """Every partition to its end, in batches that may go back to any position before."""
     at = [0] * len(log.parts)
-    while any(place < len(part) for place, part in zip(at, log.parts, strict=True)):
+    while any(position < len(part) for position, part in zip(at, log.parts, strict=True)):
         which = data.draw(st.sampled_from([i for i, part in enumerate(log.parts) if at[i] < len(part)]))
         part = log.parts[which]
         start = data.draw(st.integers(0, at[which]))
@@ -115,33 +116,31 @@ async def read_at_once(audits: AuditStore, task: str, log: Logs) -> None:
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25)
 @given(logs(partitions=1), st.data())
-async def test_any_cut_and_replay_of_one_partition_ends_in_the_same_state_to_the_last_bit(
+async def test_any_cut_and_replay_ends_in_the_same_state(
     connection: Connection, keys: Keys, log: Logs, data: st.DataObject
 ) -> None:
     audits, pieces, whole = AuditStore(connection, keys), secrets.token_hex(8), secrets.token_hex(8)
     await read_in_pieces(audits, pieces, log, data)
     await read_at_once(audits, whole, log)
-    assert await held(audits, pieces) == await held(audits, whole)
+    assert await snapshot(audits, pieces) == await snapshot(audits, whole)
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25)
 @given(logs(partitions=3), st.data())
-async def test_counts_and_what_is_awaited_do_not_depend_on_the_order_of_partitions(
+async def test_the_order_of_partitions_does_not_matter(
     connection: Connection, keys: Keys, log: Logs, data: st.DataObject
 ) -> None:
     audits, task = AuditStore(connection, keys), secrets.token_hex(8)
     await read_in_pieces(audits, task, log, data)
     answered = {one.audit.request: one.audit for part in log.traces for one in part if one.audit}
-    finding = await audits.status(task, "v1")
-    assert finding.audits == len(answered)
-    assert finding.agreements == sum(audit.agreed for audit in answered.values())
-    assert finding.pending == len({one.request for one in log.deferrals} - answered.keys())
-    assert sum(counts.audits for counts in finding.labels.values()) == len(answered)
+    status = await audits.status(task, "v1")
+    assert status.audits == len(answered)
+    assert status.agreements == sum(audit.agreed for audit in answered.values())
+    assert status.pending == len({one.request for one in log.deferrals} - answered.keys())
+    assert sum(counts.audits for counts in status.labels.values()) == len(answered)
 
 
-async def test_of_workers_that_fold_at_once_each_fold_counts_and_none_twice(
-    connection: Connection, keys: Keys
-) -> None:
+async def test_concurrent_folds_each_count_once(connection: Connection, keys: Keys) -> None:
     audits = [AuditStore(connection, keys) for _ in range(3)]
     parts = [[trace(100 * p + i, i, i % 10 != 0, partition=p) for i in range(30)] for p in range(3)]
 
@@ -158,9 +157,7 @@ async def test_of_workers_that_fold_at_once_each_fold_counts_and_none_twice(
     assert (await audits[0].status("t", "v1")).certificate == Certificate(90, 81)
 
 
-async def test_versions_and_tasks_are_kept_apart_and_the_oldest_of_many_versions_goes(
-    connection: Connection, keys: Keys
-) -> None:
+async def test_versions_and_tasks_are_kept_apart(connection: Connection, keys: Keys) -> None:
     audits = AuditStore(connection, keys)
     assert (await audits.status("t", "v1")).certificate == Certificate(0, 0)
     await fold(
@@ -184,12 +181,12 @@ async def test_versions_and_tasks_are_kept_apart_and_the_oldest_of_many_versions
     assert len((await audits.task_state("t")).versions) == 16
 
 
-async def test_nothing_is_folded_on_top_of_what_somebody_else_has_written(
+async def test_nothing_is_folded_on_overwritten_state(
     connection: Connection, keys: Keys, caplog: pytest.LogCaptureFixture
 ) -> None:
     audits = AuditStore(connection, keys)
     await fold(audits, "t", Observations(answered=[trace(1, 0, True)]))
     await connection.redis.hset(keys.audits("t", "v1"), "ledger", b'{"tallies": 3}')
-    with pytest.raises(StateUnavailable, match="can't be read"):
+    with pytest.raises(StateUnavailable, match="unreadable"):
         await fold(audits, "t", Observations(answered=[trace(2, 1, True)]))
     assert "was overwritten" in caplog.text

@@ -32,7 +32,7 @@ def said(caplog: pytest.LogCaptureFixture) -> list[str]:
     return words
 
 
-async def test_redis_gone_is_said_once_and_redis_back_is_said_once(caplog: pytest.LogCaptureFixture) -> None:
+async def test_redis_gone_and_back_are_each_logged_once(caplog: pytest.LogCaptureFixture) -> None:
     port = free_port()
     connection = Connection(f"redis://127.0.0.1:{port}/0")
     replies, audits = ReplyDedup(connection, KEYS, 600), AuditStore(connection, KEYS)
@@ -64,7 +64,7 @@ async def test_a_redis_that_hangs_is_away() -> None:
 
 
 @pytest.mark.parametrize("refusal", [("maxmemory", "1"), ("min-replicas-to-write", "1")])
-async def test_a_redis_that_refuses_to_write_is_away_and_no_message_s_fault(refusal: tuple[str, str]) -> None:
+async def test_a_redis_that_refuses_writes_is_away(refusal: tuple[str, str]) -> None:
     with EmbeddedRedis() as server:
         connection = Connection(server.url)
         replies, reply = ReplyDedup(connection, KEYS, 600), [ReplyPosition("t", "a", 0, 1)]

@@ -8,9 +8,7 @@ from streams.state.connection import Connection
 from streams.state.fold_offsets import FoldOffsets, OffsetsRead
 
 
-async def test_marks_move_forward_only_and_a_worker_that_is_behind_takes_nothing_back(
-    connection: Connection, keys: Keys
-) -> None:
+async def test_offsets_move_forward_only(connection: Connection, keys: Keys) -> None:
     one, other = FoldOffsets(connection, keys), FoldOffsets(connection, keys)
     await one.advance({"traces:0": 5, "traces:1": 2})
     await other.advance({"traces:0": 3, "traces:1": 4})
@@ -38,9 +36,7 @@ async def test_lost_marks_are_noticed_and_not_written_over(
     await marks.advance({"traces:0": 7})
 
 
-async def test_one_worker_at_a_time_reads_again_and_its_claim_changes_while_it_lives(
-    connection: Connection, keys: Keys
-) -> None:
+async def test_one_worker_at_a_time_rebuilds(connection: Connection, keys: Keys) -> None:
     one, other = FoldOffsets(connection, keys), FoldOffsets(connection, keys)
     nobody = await one.read()
     assert await one.begin_rebuild(nobody)
@@ -58,9 +54,7 @@ async def test_one_worker_at_a_time_reads_again_and_its_claim_changes_while_it_l
 
 
 @pytest.mark.parametrize("emptied", [True, False])
-async def test_what_is_lost_while_it_is_read_again_is_not_taken_for_regained(
-    connection: Connection, keys: Keys, emptied: bool
-) -> None:
+async def test_a_loss_during_a_rebuild_is_noticed(connection: Connection, keys: Keys, emptied: bool) -> None:
     marks = FoldOffsets(connection, keys)
     assert await marks.begin_rebuild(await marks.read())
     snapshot = await connection.redis.dump(keys.folded)
@@ -73,7 +67,7 @@ async def test_what_is_lost_while_it_is_read_again_is_not_taken_for_regained(
         await marks.finish_rebuild({"traces:0": 9})
 
 
-async def test_what_kafka_has_committed_is_known_from_the_start(connection: Connection, keys: Keys) -> None:
+async def test_committed_offsets_are_known_from_the_start(connection: Connection, keys: Keys) -> None:
     marks = FoldOffsets(connection, keys)
     marks.remember({"deferrals:2": 10})
     assert marks.has_lost(OffsetsRead(), marks.known)

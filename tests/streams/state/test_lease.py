@@ -26,7 +26,7 @@ async def expire(connection: Connection, keys: Keys, task: str) -> None:
     assert await connection.redis.pexpire(keys.trainer(task), 0)
 
 
-async def test_of_many_that_ask_at_once_one_holds_the_lease(connection: Connection, keys: Keys) -> None:
+async def test_one_of_many_gets_the_lease(connection: Connection, keys: Keys) -> None:
     candidates = [Leases(connection, keys, f"trainer {number}", SECONDS) for number in range(8)]
     tokens = await asyncio.gather(*(candidate.acquire("t") for candidate in candidates))
     assert sorted(token is not None for token in tokens) == [False] * 7 + [True]
@@ -35,16 +35,14 @@ async def test_of_many_that_ask_at_once_one_holds_the_lease(connection: Connecti
     )
 
 
-async def test_a_lease_ends_by_itself_and_each_renewal_puts_the_end_off(
-    connection: Connection, keys: Keys, mine: Leases
-) -> None:
+async def test_each_renewal_puts_the_end_off(connection: Connection, keys: Keys, mine: Leases) -> None:
     await mine.acquire("t")
     await connection.redis.pexpire(keys.trainer("t"), 20_000)
     await mine.acquire("t")
     assert 20_000 < await connection.redis.pttl(keys.trainer("t")) <= SECONDS * 1000
 
 
-async def test_an_expired_lease_is_taken_over_with_a_higher_token(
+async def test_an_expired_lease_gets_a_higher_token(
     connection: Connection, keys: Keys, mine: Leases, theirs: Leases
 ) -> None:
     first = await mine.acquire("t")
@@ -56,7 +54,7 @@ async def test_an_expired_lease_is_taken_over_with_a_higher_token(
     assert await mine.acquire("t") is None, "the one that was paused learns that it no longer leads"
 
 
-async def test_an_own_lease_that_expired_is_a_new_one_with_a_new_token(
+async def test_an_own_expired_lease_gets_a_new_token(
     connection: Connection, keys: Keys, mine: Leases
 ) -> None:
     first = await mine.acquire("t")
@@ -65,7 +63,7 @@ async def test_an_own_lease_that_expired_is_a_new_one_with_a_new_token(
     assert await mine.acquire("t") == first + 1
 
 
-async def test_a_released_lease_is_free_at_once_and_one_of_another_is_left_alone(
+async def test_a_released_lease_is_free_at_once(
     connection: Connection, keys: Keys, mine: Leases, theirs: Leases
 ) -> None:
     await mine.acquire("a")

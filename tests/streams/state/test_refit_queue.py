@@ -22,9 +22,7 @@ async def pending(connection: Connection, keys: Keys) -> int:
     return int((await connection.redis.xpending(keys.refits, GROUP))["pending"])
 
 
-async def test_a_request_waits_until_it_is_answered_and_asking_needs_no_trainer(
-    connection: Connection, keys: Keys
-) -> None:
+async def test_a_request_waits_until_it_is_answered(connection: Connection, keys: Keys) -> None:
     refits, leases = trainer(connection, keys, "a")
     await refits.request("t", 7, "alarm")
     await leases.acquire("t")
@@ -38,9 +36,7 @@ async def test_a_request_waits_until_it_is_answered_and_asking_needs_no_trainer(
 
 
 @pytest.mark.parametrize("leader", ["a", "b"])
-async def test_it_goes_to_the_trainer_that_leads_whoever_has_read_it(
-    connection: Connection, keys: Keys, leader: str
-) -> None:
+async def test_it_goes_to_the_trainer_that_leads(connection: Connection, keys: Keys, leader: str) -> None:
     trainers = {name: trainer(connection, keys, name) for name in ("a", "b")}
     await trainers[leader][1].acquire("t")
     await trainers["a"][0].request("t", 7, "alarm")
@@ -65,7 +61,7 @@ async def test_what_a_dead_trainer_had_read_is_taken_over(connection: Connection
     assert await reasons(heir, "t") == ["alarm"]
 
 
-async def test_a_redis_that_was_emptied_takes_requests_again(connection: Connection, keys: Keys) -> None:
+async def test_an_emptied_redis_takes_requests_again(connection: Connection, keys: Keys) -> None:
     refits, _ = trainer(connection, keys, "a")
     assert await reasons(refits, "t") == []
     await connection.redis.delete(keys.refits)

@@ -39,7 +39,7 @@ async def publish(registry: Registry, number: int, token: int) -> bool:
     return change is not None
 
 
-async def test_what_was_published_is_active_and_fetched_byte_for_byte(registry: Registry, token: int) -> None:
+async def test_a_published_policy_is_active_and_fetched(registry: Registry, token: int) -> None:
     assert await registry.active("t") is None
     assert await registry.next_serial("t") == 1
     assert await publish(registry, 1, token)
@@ -65,7 +65,7 @@ async def test_a_stale_token_publishes_nothing(
     assert await registry.next_serial("t") == 3
 
 
-async def test_of_two_that_publish_at_once_the_newer_leader_is_active(
+async def test_the_newer_leader_publishes(
     connection: Connection, keys: Keys, registry: Registry, token: int
 ) -> None:
     await connection.redis.incr(keys.fence("t"))
@@ -76,7 +76,7 @@ async def test_of_two_that_publish_at_once_the_newer_leader_is_active(
     assert active.token == token + 1
 
 
-async def test_versions_beyond_those_kept_are_dropped_oldest_first(
+async def test_the_oldest_versions_are_dropped(
     connection: Connection, keys: Keys, registry: Registry, token: int
 ) -> None:
     for number in range(1, 13):  # v10 sorts before v9 as text

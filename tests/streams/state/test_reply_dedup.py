@@ -21,7 +21,7 @@ _places = st.builds(
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.lists(_places, max_size=6), max_size=4))
-async def test_a_reply_counts_when_it_is_the_first_or_the_first_again(
+async def test_the_first_reply_counts_also_when_redelivered(
     connection: Connection, keys: Keys, batches: list[list[ReplyPosition]]
 ) -> None:
     replies = ReplyDedup(connection, Keys(f"{keys.prefix}-{secrets.token_hex(8)}"), 600)

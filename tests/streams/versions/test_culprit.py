@@ -23,7 +23,7 @@ SOUND = Certificate(100, 97)
         ({}, 0.8, None),
     ],
 )
-def test_a_label_explains_an_alarm_alone_and_beyond_doubt_or_not_at_all(
+def test_one_label_explains_an_alarm_or_none_does(
     labels: dict[str, Certificate], floor: float, expected: str | None
 ) -> None:
     evidence = AlarmEvidence(0.95, Certificate(200, 150), labels=labels)

@@ -58,13 +58,13 @@ def test_the_config_says_how_a_version_goes_live(promotion: str, plan: Promotion
     assert plan_of(Config(promotion=promotion)) == plan
 
 
-def test_what_passes_the_gate_goes_live_and_the_version_before_is_retired() -> None:
+def test_a_version_that_passes_goes_live() -> None:
     change = publish(LIVE, "v2", 4, AT_ONCE, 0, "passed", 50)
     assert change.serving_state.active == ActiveVersion("v2", 4, 50)
     assert moves(change) == [("v1", VersionStage.LIVE, VersionStage.RETIRED), ("v2", None, VersionStage.LIVE)]
 
 
-def test_a_new_version_closes_the_breaker_for_itself_and_not_for_the_one_that_was_stopped() -> None:
+def test_a_new_version_closes_the_breaker_for_itself() -> None:
     change = publish(STOPPED, "v2", 4, AT_ONCE, 0, "passed", 50)
     breaker = change.serving_state.breaker
     assert not breaker.stops("v2")
@@ -73,13 +73,13 @@ def test_a_new_version_closes_the_breaker_for_itself_and_not_for_the_one_that_wa
 
 
 @pytest.mark.parametrize("plan", [SHADOW, CANARY])
-def test_a_version_on_trial_leaves_the_live_one_and_its_breaker_alone(plan: PromotionPlan) -> None:
+def test_a_candidate_leaves_the_live_version_alone(plan: PromotionPlan) -> None:
     change = publish(STOPPED, "v2", 4, plan, 0, "passed", 50)
     assert change.serving_state == replace(STOPPED, candidate=Candidate("v2", plan, 4, 50))
     assert moves(change) == [("v2", None, plan.mode)]
 
 
-def test_the_newer_of_two_candidates_takes_the_place_of_the_older() -> None:
+def test_a_newer_candidate_replaces_the_older() -> None:
     assert moves(publish(ON_TRIAL, "v3", 4, CANARY, 0, "passed", 50)) == [
         ("v2", VersionStage.SHADOW, VersionStage.RETIRED),
         ("v3", None, VersionStage.CANARY),
@@ -90,7 +90,7 @@ def test_the_newer_of_two_candidates_takes_the_place_of_the_older() -> None:
     ]
 
 
-def test_an_alarm_opens_the_breaker_and_a_second_call_changes_nothing() -> None:
+def test_an_alarm_opens_the_breaker_once() -> None:
     change = after_alarm(LIVE, "v1", None, 40, "alarm", 50)
     assert change is not None
     after = change.serving_state
@@ -99,7 +99,7 @@ def test_an_alarm_opens_the_breaker_and_a_second_call_changes_nothing() -> None:
     assert after_alarm(after, "v1", None, 60, "alarm", 70) is None
 
 
-def test_an_alarm_restores_a_certified_version_whose_breaker_is_closed() -> None:
+def test_an_alarm_restores_a_certified_version() -> None:
     change = after_alarm(ON_TRIAL, "v1", "v0", 40, "alarm", 50)
     assert change is not None
     after = change.serving_state
@@ -114,14 +114,14 @@ def test_an_alarm_restores_a_certified_version_whose_breaker_is_closed() -> None
     assert after_alarm(after, "v1", None, 40, "alarm", 50) is None
 
 
-def test_an_alarm_ends_the_trial_beside_the_version_that_falls() -> None:
+def test_an_alarm_ends_a_trial_in_progress() -> None:
     change = after_alarm(ON_TRIAL, "v1", None, 40, "alarm", 50)
     assert moves(change) == [("v2", VersionStage.SHADOW, VersionStage.RETIRED)]
     assert change is not None
     assert change.serving_state.candidate is None
 
 
-def test_what_was_being_fitted_when_the_alarm_was_raised_does_not_close_the_breaker() -> None:
+def test_a_fit_from_before_the_alarm_is_refused() -> None:
     stopped = replace(STOPPED, certify_from=40)
     with pytest.raises(TransitionRefused, match="while it was fitted"):
         publish(stopped, "v2", 4, AT_ONCE, 39, "passed", 50)
@@ -130,14 +130,14 @@ def test_what_was_being_fitted_when_the_alarm_was_raised_does_not_close_the_brea
     )
 
 
-def test_a_version_that_was_stopped_meanwhile_is_not_restored() -> None:
+def test_a_stopped_version_is_not_restored() -> None:
     stopped = replace(LIVE, breaker=Breaker(False, ("v0",), 20))
     change = after_alarm(stopped, "v1", "v0", 40, "alarm", 50)
     assert change is not None
     assert change.serving_state.breaker.open
 
 
-def test_the_alarm_of_a_canary_ends_its_trial_and_leaves_the_live_version() -> None:
+def test_a_canary_s_alarm_leaves_the_live_version() -> None:
     change = after_alarm(CANARYING, "v2", "v0", 40, "alarm", 50)
     assert change is not None
     assert change.serving_state == LIVE
@@ -160,7 +160,7 @@ def test_the_alarm_of_a_canary_ends_its_trial_and_leaves_the_live_version() -> N
         (Certificate(100, 90), [("v2", VersionStage.SHADOW, VersionStage.REFUSED)]),
     ],
 )
-def test_a_trial_ends_by_an_exact_test_once_it_has_what_it_takes(
+def test_a_complete_trial_ends_by_an_exact_test(
     trial: Certificate, expected: list[tuple[str, VersionStage, VersionStage]]
 ) -> None:
     change = conclude_trial(ON_TRIAL, "v2", trial, 0.95, 0.05, 50)
@@ -180,12 +180,12 @@ def test_a_promoted_candidate_closes_the_breaker() -> None:
     assert change.serving_state.candidate is None
 
 
-def test_a_canary_that_fails_its_trial_is_rolled_back() -> None:
+def test_a_failed_canary_is_rolled_back() -> None:
     change = conclude_trial(CANARYING, "v2", Certificate(60, 40), 0.95, 0.05, 50)
     assert moves(change) == [("v2", VersionStage.CANARY, VersionStage.ROLLED_BACK)]
 
 
-def test_a_pin_makes_versions_wait_and_lifting_it_lets_the_one_that_waits_for_nothing_else_go_live() -> None:
+def test_a_pin_makes_versions_wait() -> None:
     held = pin_version(LIVE, "me", "release", 20).serving_state
     waiting = publish(held, "v2", 4, AT_ONCE, 0, "passed", 50)
     assert moves(waiting) == [("v2", None, VersionStage.SHADOW)]
@@ -209,7 +209,7 @@ def test_an_alarm_goes_through_a_pin() -> None:
     assert change.serving_state.active == ActiveVersion("v0", 2, 50)
 
 
-def test_an_operator_rolls_back_to_a_stopped_version_and_it_answers_again() -> None:
+def test_an_operator_restores_a_stopped_version() -> None:
     stopped = replace(STOPPED, active=ActiveVersion("v2", 2, 40), breaker=Breaker(True, ("v1", "v2"), 50))
     change = put_live(stopped, "v1", VersionStage.ROLLED_BACK, VersionStage.ROLLED_BACK, "me", "better", 60)
     assert not change.serving_state.breaker.stops("v1")
@@ -220,7 +220,7 @@ def test_an_operator_rolls_back_to_a_stopped_version_and_it_answers_again() -> N
     ]
 
 
-def test_an_operator_promotes_a_candidate_or_closes_the_breaker_of_the_live_version() -> None:
+def test_an_operator_promotes_a_candidate() -> None:
     change = put_live(ON_TRIAL, "v2", VersionStage.SHADOW, VersionStage.RETIRED, "me", "sure", 60)
     assert (change.serving_state.active, change.serving_state.candidate) == (ActiveVersion("v2", 2, 60), None)
     closed = put_live(STOPPED, "v1", VersionStage.LIVE, VersionStage.RETIRED, "me", "sure", 60)
@@ -232,7 +232,7 @@ def test_an_operator_promotes_a_candidate_or_closes_the_breaker_of_the_live_vers
         close_breaker(LIVE, "me", "sure", 60)
 
 
-def test_versions_that_were_live_and_never_stopped_may_be_restored_newest_first() -> None:
+def test_restorable_versions_come_newest_first() -> None:
     known = dict.fromkeys(("v1", "v3", "v5"), VersionStage.RETIRED) | {
         "v2": VersionStage.ROLLED_BACK,
         "v6": VersionStage.LIVE,
@@ -242,7 +242,7 @@ def test_versions_that_were_live_and_never_stopped_may_be_restored_newest_first(
 
 
 @given(st.integers(0, 100))
-def test_of_two_changes_of_the_breaker_the_later_looks_newer_whatever_the_clock(now: int) -> None:
+def test_a_later_breaker_change_looks_newer(now: int) -> None:
     opened = Breaker().opened("v1", 50, "alarm", "certify")
     closed = opened.closed("v1", now, "sure", "me")
     assert closed.since > opened.since

@@ -1,0 +1,100 @@
+"""Announcements of certify: events, each with the state that remembers it, so that it is emitted once.
+
+Labels blocked by the floor, certificates gained and lost, a change of teacher, a teacher that contradicts
+itself. Times are Unix milliseconds.
+"""
+
+from msgspec.structs import replace
+
+from schemas.config import Config
+from schemas.events import Event, LabelBlockedDetails
+from streams.certify.events import (
+    certificate_lost_event,
+    certified_event,
+    label_blocked_event,
+    teacher_changed_event,
+    teacher_unsteady_event,
+)
+from streams.certify.status import CertificateStatus, refuted_labels
+from streams.certify.task_state import CurrentTeacher, TaskState
+from streams.certify.version_state import VersionState
+
+_SETTLED = 60_000
+"""Milliseconds between two events about a change of teacher: two may take turns while one is replaced."""
+
+
+def block_labels(version_state: VersionState, teacher: str, config: Config) -> tuple[VersionState, list[str]]:
+    """Blocks the labels that their own audits prove to be below the floor; returns the new ones."""
+    counts = version_state.certificates.get(teacher)
+    labels = refuted_labels(counts, config) if counts else []
+    if counts is None or not labels:
+        return version_state, []
+    after = replace(counts, blocked=(*counts.blocked, *labels))
+    return version_state.with_certificate(teacher, after), labels
+
+
+def floor_event(
+    task: str, version: str, label: str, status: CertificateStatus, config: Config, now: int
+) -> Event:
+    """A label was blocked, since its audits prove less than the floor."""
+    counts = status.labels[label]
+    details = LabelBlockedDetails(
+        version=version,
+        label=label,
+        cause="floor",
+        label_audits=counts.audits,
+        label_agreements=counts.agreements,
+        version_audits=status.audits,
+        version_agreements=status.agreements,
+        floor=config.label_floor,
+    )
+    return label_blocked_event(task, details, now)
+
+
+def announce_certificate(
+    task: str, version: str, version_state: VersionState, teacher: str, status: CertificateStatus, now: int
+) -> tuple[VersionState, list[Event]]:
+    """Announces that the version is certified now, or no longer."""
+    counts = version_state.certificates.get(teacher)
+    if counts is None or counts.certified == status.certified:
+        return version_state, []
+    lost_to_replies = not status.certified and status.without_reply == 0
+    after = replace(
+        counts, certified=status.certified, lost=status.target if lost_to_replies else counts.lost
+    )
+    make_event = certified_event if status.certified else certificate_lost_event
+    return version_state.with_certificate(teacher, after), [make_event(task, version, status, now)]
+
+
+def announce_teacher(
+    task: str, task_state: TaskState, now: int
+) -> tuple[TaskState, CurrentTeacher | None, list[Event]]:
+    """Announces another teacher; the first one is remembered without an event.
+
+    Returns:
+        The task's state, the teacher where that is another one, and the events.
+    """
+    current = task_state.current_teacher
+    if current is None or current.teacher == current.announced:
+        return task_state, None, []
+    if 0 <= now - current.announced_at < _SETTLED:
+        return task_state, None, []
+    before, after = current.announced, replace(current, announced=current.teacher)
+    if before is None:
+        return replace(task_state, current_teacher=after), after, []
+    after = replace(after, announced_at=now)
+    event = teacher_changed_event(task, before, after, now)
+    return replace(task_state, current_teacher=after), after, [event]
+
+
+def announce_inconsistency(
+    task: str, task_state: TaskState, config: Config, now: int
+) -> tuple[TaskState, list[Event]]:
+    """Announces, once for each target, that the teacher contradicts itself too often to reach it."""
+    consistency = task_state.current_consistency
+    if consistency.announced == config.target_agreement or not consistency.puts_out_of_reach(config):
+        return task_state, []
+    after = replace(consistency, announced=config.target_agreement)
+    consistencies = {**task_state.consistency, task_state.teacher: after}
+    event = teacher_unsteady_event(task, consistency, config, now)
+    return replace(task_state, consistency=consistencies), [event]
