@@ -61,6 +61,11 @@ _COMMANDS = {
     "config": _Entry("config", "Read and write the config topic.", "stream"),
     "topics": _Entry("topics", "Make and describe the topics.", "stream"),
     "policies": _Entry("policies", "List policy versions, and move them.", "stream"),
+    "forget": _Entry(
+        "forget",
+        "Forget a request or a task: no refit uses its texts any more; says what is left and until when.",
+        "stream",
+    ),
     "bench": _Entry("bench", "Measure; each figure has a reference from the same run.", "bench"),
 }
 """The first sentence of each command's help; a test compares it with what the command's module says."""

@@ -133,6 +133,10 @@ class Keys:
         """Counter: the highest fencing token handed out."""
         return f"{self.prefix}:{{{task}}}:fence"
 
+    def every(self, task: str) -> str:
+        """Pattern of all keys of a task, and of no other: neither a prefix nor a task has a `*` in it."""
+        return f"{self.prefix}:{{{task}}}:*"
+
     @property
     def folded(self) -> str:
         """Hash: `traces:<partition>`, `deferrals:<partition>`: the next offset that certify will fold; and

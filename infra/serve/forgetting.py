@@ -1,0 +1,137 @@
+"""Forgets a request or a task: what is told to the workers, removed from Redis, and cut off in Kafka.
+
+The steps, in this order:
+
+    1. write to the topic `forgotten`: from then on no refit uses the texts
+    2. one request: ask for a refit without it. A task: remove all that Redis keeps of it, and write again
+       what step 1 wrote, for a router that has read Redis in between
+    3. look through the topics; cut off the start of `traces` where nothing else stands there
+
+What a topic holds beside what is kept can't be taken out of it: the broker removes it with its segment files.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+from infra.serve.text_search import Sought, TopicFinding, cut_off, search, text_topics
+from infra.serve.topic_client import write_messages
+from models.manifest import Manifest
+from schemas.codec import FORGOTTEN
+from schemas.messages import Forgotten
+from streams.kafka.batch import Outgoing
+from streams.privacy.forgotten import forgotten_request
+from streams.settings import Settings
+from streams.state.connection import Connection
+from streams.state.refit_queue import RefitQueue
+from streams.state.registry import Registry
+from streams.state.task_removal import remove_task
+
+Answer = TypeVar("Answer")
+
+_REASON = "a request is to be forgotten"
+
+
+@dataclass(frozen=True, slots=True)
+class ForgetReport:
+    """What was done, and what stays.
+
+    Attributes:
+        at: Unix milliseconds; requests that were made by then are forgotten.
+        topics: those that hold texts.
+        redis_keys: that were removed.
+        policies: versions that may have been fitted with the request, as (task, version).
+        refits: tasks of which a refit was asked for.
+    """
+
+    at: int
+    topics: list[TopicFinding]
+    redis_keys: int = 0
+    policies: tuple[tuple[str, str], ...] = ()
+    refits: tuple[str, ...] = ()
+
+
+def forget_task(settings: Settings, task: str, at: int) -> ForgetReport:
+    """Forget a task, as far as it was used by `at`.
+
+    Raises:
+        DeliveryFailed, KafkaFailed, StateUnavailable: a step failed; do it again, that does no harm.
+    """
+    marker = [Forgotten(task, at)]
+    _publish(settings, marker)
+    removed = _connected(settings, lambda connection: remove_task(connection, settings.keys, task))
+    _publish(settings, marker)
+    return ForgetReport(at, _topics(settings, Sought(None, task, at)), removed)
+
+
+def forget_request(settings: Settings, request: str, task: str | None, at: int) -> ForgetReport:
+    """Forget one request, in one task or in every one. Raises like `forget_task`."""
+    known = (
+        {task} if task else _connected(settings, lambda connection: _registry(settings, connection).tasks())
+    )
+    _publish(settings, (forgotten_request(name, request, at) for name in sorted(known)))
+    topics = _topics(settings, Sought(request, task, at))
+    found = set().union(*(finding.tasks for finding in topics))
+    _publish(settings, (forgotten_request(name, request, at) for name in sorted(found - known)))
+    learned = next(one.tasks for one in topics if one.topic == settings.topics.traces)
+    policies, refits = _connected(
+        settings, lambda connection: _ask_for_refits(settings, connection, learned, at)
+    )
+    return replace(ForgetReport(at, topics), policies=policies, refits=refits)
+
+
+def _publish(settings: Settings, records: Iterable[Forgotten]) -> None:
+    write_messages(
+        settings,
+        [
+            Outgoing(
+                settings.topics.forgotten, f"{one.task}:{one.request or '*'}".encode(), FORGOTTEN.encode(one)
+            )
+            for one in records
+        ],
+    )
+
+
+def _topics(settings: Settings, sought: Sought) -> list[TopicFinding]:
+    """What the topics hold, after the start of `traces` is cut off."""
+    findings = []
+    for topic in text_topics(settings.topics):
+        finding, cuts = search(settings, topic, sought)
+        # Roles read the other topics from where they are: nothing is taken away under them.
+        if topic != settings.topics.traces or not cut_off(settings, topic, cuts):
+            finding.removed = 0
+        findings.append(finding)
+    return findings
+
+
+async def _ask_for_refits(
+    settings: Settings, connection: Connection, tasks: Iterable[str], at: int
+) -> tuple[tuple[tuple[str, str], ...], tuple[str, ...]]:
+    """The versions that may have been fitted with the request, and the tasks whose refit was asked for."""
+    registry, policies, asked = _registry(settings, connection), [], []
+    queue = RefitQueue(connection, settings.keys, "forget", settings.lease)
+    for task in sorted(tasks):
+        for version in await registry.kept_versions(task):
+            raw = await registry.manifest(task, version)
+            if raw is not None and Manifest.decode(raw).created_at <= at:
+                policies.append((task, version))
+        if await registry.active(task) is not None:
+            await queue.request(task, 0, _REASON)
+            asked.append(task)
+    return tuple(policies), tuple(asked)
+
+
+def _registry(settings: Settings, connection: Connection) -> Registry:
+    return Registry(connection, settings.keys, settings.policies_kept)
+
+
+def _connected(settings: Settings, question: Callable[[Connection], Awaitable[Answer]]) -> Answer:
+    async def ask() -> Answer:
+        connection = Connection(**settings.redis)
+        try:
+            return await question(connection)
+        finally:
+            await connection.aclose()
+
+    return asyncio.run(ask())

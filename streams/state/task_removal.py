@@ -1,0 +1,43 @@
+"""Removes all that Redis keeps of a task that is to be forgotten."""
+
+from typing import Any
+
+from redis.asyncio import Redis
+
+from schemas.names import Keys
+from streams.state.connection import Connection, as_text
+from streams.state.refit_queue import GROUP
+
+_AT_ONCE = 500
+
+
+async def remove_task(connection: Connection, keys: Keys, task: str) -> int:
+    """Remove the task's policies, audits, history and leases; how many keys.
+
+    Two counters stay, one higher: the fencing token, so that a fit which is under way can't publish, and the
+    count of changes, so that none which was decided on before is made.
+
+    Raises:
+        StateUnavailable: Redis is away.
+    """
+    counters = {keys.fence(task), keys.serving_state(task)}
+    with connection.client() as redis:
+        for counter in sorted(counters):
+            await redis.incr(counter)
+        found = redis.scan_iter(match=keys.every(task), count=_AT_ONCE)
+        names = [name async for name in found if as_text(name) not in counters]
+        for first in range(0, len(names), _AT_ONCE):
+            await redis.delete(*names[first : first + _AT_ONCE])
+        await redis.srem(keys.tasks, task)
+        await _remove_requests(redis, keys, task)
+        await redis.publish(keys.changes, task)
+    return len(names)
+
+
+async def _remove_requests(redis: Redis, keys: Keys, task: str) -> None:
+    """Remove the refits that were asked for."""
+    entries: Any = await redis.xrange(keys.refits)
+    asked = [entry for entry, fields in entries if as_text(fields[b"task"]) == task]
+    if asked:
+        await redis.xack(keys.refits, GROUP, *asked)  # first: a pending entry without fields can't be read
+        await redis.xdel(keys.refits, *asked)
