@@ -3,62 +3,66 @@
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-import msgspec
 import typer
 
-from infra.console.output import result
+from infra.console.config_fields import check_override, fields_help, parse_assignments
+from infra.console.examples import examples
+from infra.console.output import note, result
+from infra.console.policy_options import TaskOrAll
+from infra.serve.config_effects import changed_fields, coverage_effects, live_manifests, lost_guarantees
 from infra.serve.config_topic import read_overrides
 from infra.serve.servers import client_settings
 from infra.serve.topic_client import write_messages
-from schemas.config import EVERY_TASK, NOTHING, Override, config_of, task_of
+from schemas.config import EVERY_TASK, NOTHING, Override, config_of
+from streams.errors import StateUnavailable
 from streams.kafka.batch import Outgoing
-from streams.roles.config import parse_message
+from streams.settings import Settings
 
 commands = typer.Typer()
 
-config = typer.Typer(help="Read and write the config topic.", no_args_is_help=True)
+config = typer.Typer(help="Read and write the config topic.", epilog=fields_help(), no_args_is_help=True)
 commands.add_typer(config, name="config")
 
-TaskOrAll = Annotated[str, typer.Argument(help="A task, or `*` for all.")]
 
-
-@config.command("get")
+@config.command("get", epilog=examples("config get shop", "config get"))
 def config_get(task: TaskOrAll = EVERY_TASK) -> None:
     """Print the config of a task as it is in force, as JSON."""
     overrides = read_overrides(client_settings())
     result(config_of(task, overrides))
 
 
-@config.command("set")
+@config.command(
+    "set",
+    epilog=examples(
+        "config set shop target_agreement=0.95 teacher.model=small",
+        "config set shop teacher.labels=track,refund,address",
+        "config set shop teacher.labels=@labels.txt teacher.prompt=@prompt.txt",
+        "config set shop threshold=null",
+        "config --help    # lists the fields",
+    ),
+)
 def config_set(
     task: TaskOrAll,
     assignments: Annotated[
-        list[str], typer.Argument(help="`field=value` or `teacher.url=value`; null puts the default back.")
+        list[str],
+        typer.Argument(
+            metavar="FIELD=VALUE...",
+            help="A list is `a,b` or `@FILE` with an entry a line; a text may be `@FILE` too; null puts the "
+            "default back.",
+        ),
     ],
 ) -> None:
-    """Change fields of a task's config; the others stay as they were set."""
-    task_of(task)
+    """Change fields of a task's config; the others stay as they were set.
+
+    Prints the fields that are set for the task as JSON, and on standard error what that changes.
+    """
     settings = client_settings()
-    before = read_overrides(settings).get(task, NOTHING)
-    override = _changed(before, _assigned(assignments))
-    raw = msgspec.json.encode(override)
-    parse_message(raw)
+    before = read_overrides(settings)
+    override = _changed(before.get(task, NOTHING), parse_assignments(assignments))
+    raw = check_override(override)
     write_messages(settings, [Outgoing(settings.topics.config, task.encode(), raw)])
     result(override)
-
-
-def _assigned(assignments: list[str]) -> dict[str, Any]:
-    fields: dict[str, Any] = {}
-    for assignment in assignments:
-        name, equals, value = assignment.partition("=")
-        if not equals:
-            raise typer.BadParameter(f"{assignment}: expected field=value")
-        *outer, last = name.split(".")
-        place = fields
-        for part in outer:
-            place = place.setdefault(part, {})
-        place[last] = _value(value)
-    return fields
+    _print_effects(settings, task, before, {**before, task: override})
 
 
 def _changed(before: Override, fields: Override) -> dict[str, Any]:
@@ -70,9 +74,17 @@ def _changed(before: Override, fields: Override) -> dict[str, Any]:
     }
 
 
-def _value(text: str) -> Any:
-    """JSON where it is JSON, else the text itself."""
+def _print_effects(
+    settings: Settings, task: str, before: Mapping[str, Override], after: Mapping[str, Override]
+) -> None:
+    changes = changed_fields(config_of(task, before), config_of(task, after))
+    for change in changes or ["nothing changes"]:
+        note(change)
     try:
-        return msgspec.json.decode(text)
-    except msgspec.DecodeError:
-        return text
+        for sentence in coverage_effects(live_manifests(settings, task), before, after):
+            note(sentence)
+    except StateUnavailable as error:
+        note(f"which share of the requests is answered now is not known: {error}")
+    known = set(lost_guarantees(config_of(task, before)))
+    for sentence in lost_guarantees(config_of(task, after)):
+        note(f"{'still: ' if sentence in known else 'warning: '}{sentence}")
