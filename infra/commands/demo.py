@@ -1,4 +1,4 @@
-"""demo: everything at once on this machine, to watch it learn."""
+"""`understudy demo`: all roles on this machine with simulated customers, to watch it learn."""
 
 import logging
 from typing import Annotated
@@ -17,18 +17,25 @@ from streams.settings import Settings, load_settings
 
 commands = typer.Typer()
 
-_EVERY = 5
+_LINE_EVERY_S = 5
 _TRY = "understudy ask 'where is my parcel?'"
 
 
 @commands.command()
 def demo(
-    seconds: Annotated[float, typer.Option(help="Stop after so long; by default at Ctrl-C.")] = float("inf"),
+    seconds: Annotated[float, typer.Option(help="Stop after this time; by default at Ctrl-C.")] = float(
+        "inf"
+    ),
     plain: Annotated[bool, typer.Option("--plain", help="Lines instead of a live view, for pipes.")] = False,
-    drift: Annotated[bool, typer.Option("--drift", help="Let the teacher's answers drift midway.")] = False,
+    drift: Annotated[
+        bool, typer.Option("--drift", help="Let the teacher's answers drift on the way.")
+    ] = False,
     json: AsJson = False,
 ) -> None:
-    """Run all roles with embedded Kafka and Redis, a simulated teacher and traffic, and watch."""
+    """Run all roles with embedded Kafka and Redis, a simulated teacher and traffic, and watch.
+
+    At the end no more requests are sent, and each that was sent gets its label.
+    """
     configure_logging(logging.WARNING)
     with servers(_embedded_only(load_settings()), TASK) as (settings, embedded):
         where = f"Kafka {embedded.kafka}, Redis {embedded.redis}; in another terminal: {_TRY}"
@@ -44,24 +51,24 @@ def _embedded_only(settings: Settings) -> Settings:
 
 
 def _lines(settings: Settings, seconds: float, drift: bool) -> Scoreboard:
-    told, headline = -_EVERY, None
+    last_line, headline = -_LINE_EVERY_S, None
 
-    def shown(board: Scoreboard, standing: TaskStatus | None, second: int) -> None:
-        nonlocal told, headline
+    def show(board: Scoreboard, status: TaskStatus | None, second: int) -> None:
+        nonlocal last_line, headline
         if board.headline is not None and board.headline is not headline:
             headline = board.headline
             note(headline.message)
-        if second >= told + _EVERY:
-            told = second
-            note(view.line(board, standing, second))
+        if second >= last_line + _LINE_EVERY_S:
+            last_line = second
+            note(view.line(board, status, second))
 
-    return play(settings, seconds, shown, drift=drift)
+    return play(settings, seconds, show, drift=drift)
 
 
 def _live(settings: Settings, seconds: float, where: str, drift: bool) -> Scoreboard:
     with Live(screen=False, refresh_per_second=4) as live:
 
-        def shown(board: Scoreboard, standing: TaskStatus | None, second: int) -> None:
-            live.update(view.screen(board, standing, second, where))
+        def show(board: Scoreboard, status: TaskStatus | None, second: int) -> None:
+            live.update(view.screen(board, status, second, where))
 
-        return play(settings, seconds, shown, drift=drift)
+        return play(settings, seconds, show, drift=drift)

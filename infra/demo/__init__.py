@@ -1,1 +1,1 @@
-"""What the demo needs beside the real thing: traffic to classify and a teacher to learn from."""
+"""Demo: simulated customers and a simulated teacher for the real system, and a scoreboard to watch."""

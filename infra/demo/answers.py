@@ -1,7 +1,7 @@
-"""What the demo's teacher knows: the intent of every message it has been told about, and a guess for others.
+"""Answers of the demo's teacher: the intent of every message that the demo made up, and a guess for others.
 
-Somebody else's message (`understudy ask "where is my parcel?"`) gets the intent of the phrasing that it
-shares most with: words and letter trigrams, each weighted by how few phrasings have it.
+A message of a user (`understudy ask "where is my parcel?"`) gets the intent of the most similar phrasing:
+by common words and letter trigrams, each weighted by how few phrasings have it.
 """
 
 import math
@@ -13,13 +13,13 @@ from typing import Final
 from infra.demo.intents import INTENTS, Phrasings
 from infra.demo.traffic import Utterance
 
-_REMEMBERED: Final = 200_000
+_MOST: Final = 200_000
 _MARKUP = re.compile(r"\{\w+\}|[\[\]|]")
 _WORD = re.compile(r"\w+")
 
 
 class Answers:
-    """Remembers the newest 200,000 messages; a text that comes again keeps the intent it had first."""
+    """Intents of the newest 200,000 messages; a text that comes again keeps the intent it had first."""
 
     def __init__(self, intents: Mapping[str, Phrasings] = INTENTS) -> None:
         self._known: dict[str, str] = {}
@@ -28,15 +28,15 @@ class Answers:
             for intent, phrasings in intents.items()
             for template in phrasings.usual + phrasings.rare
         )
-        found_in = Counter(feature for _, features in self._phrasings for feature in features)
+        phrasing_counts = Counter(feature for _, features in self._phrasings for feature in features)
         self._weight = {
-            feature: math.log(len(self._phrasings) / count) for feature, count in found_in.items()
+            feature: math.log(len(self._phrasings) / count) for feature, count in phrasing_counts.items()
         }
 
     def remember(self, utterance: Utterance) -> None:
-        """Know the intent of this message from now on."""
+        """Store the intent of this message."""
         self._known.setdefault(utterance.text, utterance.intent)
-        if len(self._known) > _REMEMBERED:
+        if len(self._known) > _MOST:
             del self._known[next(iter(self._known))]
 
     def label(self, text: str) -> str:
@@ -47,13 +47,13 @@ class Answers:
         features = _features(text)
         return max(self._phrasings, key=lambda phrasing: self._overlap(features, phrasing[1]))[0]
 
-    def _overlap(self, ours: frozenset[str], theirs: frozenset[str]) -> float:
-        """Cosine between the two, up to a factor that is the same for every phrasing."""
-        shared = sum(self._weight[feature] ** 2 for feature in ours & theirs)
-        return shared / math.sqrt(sum(self._weight[feature] ** 2 for feature in theirs))
+    def _overlap(self, features: frozenset[str], phrasing: frozenset[str]) -> float:
+        """Cosine of the two, up to a factor that is the same for every phrasing."""
+        shared = sum(self._weight[feature] ** 2 for feature in features & phrasing)
+        return shared / math.sqrt(sum(self._weight[feature] ** 2 for feature in phrasing))
 
 
 def _features(text: str) -> frozenset[str]:
     words = _WORD.findall(text.lower())
-    trigrams = (f" {word} "[at : at + 3] for word in words for at in range(len(word)))
+    trigrams = (f" {word} "[start : start + 3] for word in words for start in range(len(word)))
     return frozenset([*trigrams, *words])

@@ -1,6 +1,6 @@
-"""The demo's drift: two intents change their meaning, and four appear that nobody has asked about before.
+"""Drift of the demo: two intents change their meaning, and four new ones appear.
 
-The teacher's name and prompt stay as they are, so only audits can tell that its answers have changed.
+The teacher's name and prompt stay as they are, so only audits can show that its answers have changed.
 """
 
 from collections.abc import Mapping
@@ -9,17 +9,17 @@ from typing import Final
 
 from infra.demo.intents import Phrasings
 
-MEANS: Final[Mapping[str, str]] = MappingProxyType(
+NEW_MEANINGS: Final[Mapping[str, str]] = MappingProxyType(
     {"order_status": "delivery_delay", "return_item": "exchange_item"}
 )
-"""What the teacher calls an intent from then on: one desk for all parcels, one for all that comes back."""
+"""Old intent -> what the teacher answers for it from then on."""
 
-DRIFTED: Final = "Two intents have changed their meaning and four new ones have appeared"
+DRIFT_MESSAGE: Final = "Two intents have changed their meaning and four new ones have appeared"
 
-NEWCOMERS: Final = 0.15
+NEW_SHARE: Final = 0.15
 """Share of the messages that have one of the new intents."""
 
-APPEARS: Final[dict[str, Phrasings]] = {
+NEW_INTENTS: Final[dict[str, Phrasings]] = {
     "product_recall": Phrasings(
         (
             "is my {item} [part of|affected by] the recall",

@@ -1,7 +1,7 @@
-"""What the demo's customers want: 24 intents of an online shop, most frequent first.
+"""Intents of the demo's customers: 24 of an online shop, most frequent first.
 
-`[a|b|]` stands for one of the alternatives, `{item}` for a word of `words.SLOTS`. Every intent has usual
-phrasings and rare ones; the rare ones borrow the vocabulary of other intents, as people do.
+`[a|b|]` stands for one of the alternatives, `{item}` for a word of `phrasing.SLOTS`. Every intent has usual
+phrasings and rare ones; the rare ones borrow words of other intents, as people do.
 """
 
 from dataclasses import dataclass
@@ -10,11 +10,11 @@ from typing import Final
 
 @dataclass(frozen=True, slots=True)
 class Phrasings:
-    """How an intent is put into words.
+    """Phrasings of one intent.
 
     Attributes:
-        usual: what most people say, the commonest first.
-        rare: what few people say; harder, because its words point elsewhere.
+        usual: those of most people, the most frequent first.
+        rare: those of few people; harder, because their words point to other intents.
     """
 
     usual: tuple[str, ...]

@@ -1,4 +1,7 @@
-"""The words of the demo's customers: what fills a template's slots, and how people dress a sentence."""
+"""Phrasing of the demo's messages: words for a template's slots, openings, closings, and hard templates.
+
+The hard templates have one right answer each, and only a small cue shows which.
+"""
 
 from typing import Final
 
@@ -47,6 +50,7 @@ TWO_IN_ONE: Final[tuple[tuple[str, str], ...]] = (
     ("{first}... no wait, forget that. {second}", "second"),
     ("{first}. not about what I wrote before, which was: {second}", "first"),
 )
+"""Templates with two wishes, and which of them the customer wants answered: `first` or `second`."""
 
 VAGUE: Final[tuple[tuple[str, str], ...]] = (
     ("it still hasn't [come|arrived], the {parcel} I mean", "delivery_delay"),
@@ -77,3 +81,4 @@ VAGUE: Final[tuple[tuple[str, str], ...]] = (
     ("what about my {parcel}", "order_status"),
     ("and the {item}?", "order_status"),
 )
+"""Templates that name hardly anything: a word or two decide between intents."""

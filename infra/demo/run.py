@@ -1,13 +1,14 @@
-"""The demo: the real roles on embedded servers, a simulated teacher behind real HTTP, and customers who ask.
+"""Run of the demo: the real roles on embedded servers, a simulated teacher behind real HTTP, and customers.
 
 Nothing of the running system is simulated but the customers and the LLM.
 """
 
 import asyncio
 import math
+import signal
 import time
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 
 import msgspec
 from confluent_kafka import Producer
@@ -26,7 +27,11 @@ from streams.settings import ROLES, Settings
 
 TASK = "demo"
 PACE = 100.0
-_LOOK = 0.5
+"""Requests a second."""
+DRAIN_SECONDS = 60.0
+"""For the last requests to get their labels; their teacher may have to be asked again."""
+
+_REFRESH_S = 0.5
 _STEADY: Override = {"audit_rate": 0.05}
 # Two minutes have to hold what takes a busy task a day. A target well below what the surrogate reaches is
 # proved in seconds. One version before drift and one after: each needs time to be certified, and an earlier
@@ -36,102 +41,131 @@ _DRIFTING: Override = {
     "target_agreement": 0.85,
     "refit": {"at_least": 1000, "growth": 4.0},
 }
-_STRIKES = 0.45
-_STRIKES_AT_LATEST = 50.0
+_CERTIFIED_S = 10.0
+"""Seconds that a version has been certified when drift strikes; without a certificate it strikes later."""
+_STRIKE_SHARE = 0.5
+_STRIKE_LATEST_S = 90.0
 
-Shown = Callable[[Scoreboard, TaskStatus | None, int], None]
+Show = Callable[[Scoreboard, TaskStatus | None, int], None]
 
 
-def play(settings: Settings, seconds: float, shown: Shown, *, drift: bool = False) -> Scoreboard:
-    """Run for so many seconds, or until interrupted.
+def play(settings: Settings, seconds: float, show: Show, *, drift: bool = False) -> Scoreboard:
+    """Run for these seconds or until Ctrl-C, then wait until each request has its label.
+
+    A second Ctrl-C, or `DRAIN_SECONDS`, ends the waiting.
 
     Args:
         settings: lead to servers that are running.
-        shown: called twice a second with the state of things.
-        drift: let drift strike, a little before half of the time is over.
+        show: called twice a second with the scoreboard, the task's status and the second.
+        drift: let drift strike once a version is certified, or at half of the time, or after 90 s.
 
     Raises:
         KafkaFailed: a worker broke.
     """
-    truth: dict[str, str] = {}
     shop = Shop(drifts=drift)
-    strikes = min(_STRIKES * seconds, _STRIKES_AT_LATEST) if drift else math.inf
+    strike_latest = min(_STRIKE_SHARE * seconds, _STRIKE_LATEST_S) if drift else math.inf
     with ExitStack() as stack:
         teacher = stack.enter_context(SimulatedTeacher(shop.label, shop.labels))
         config = _config(teacher.url, shop.labels, drift=drift)
-        board = Scoreboard(truth, merged(config).target_agreement)
-        _configure(settings, config)
+        board = Scoreboard({}, merged(config).target_agreement)
+        _write_config(settings, config)
         stack.enter_context(TopicWatcher(settings, board))
         with suppress(KeyboardInterrupt):
-            asyncio.run(_DemoRun(settings, config, board, shop, truth, shown).run(seconds, strikes))
+            asyncio.run(_DemoRun(settings, config, board, shop, show).run(seconds, strike_latest))
     return board
 
 
 class _DemoRun:
     def __init__(
-        self,
-        settings: Settings,
-        config: Override,
-        board: Scoreboard,
-        shop: Shop,
-        truth: dict[str, str],
-        shown: Shown,
+        self, settings: Settings, config: Override, board: Scoreboard, shop: Shop, show: Show
     ) -> None:
         self._settings = settings
         self._config = config
         self._board = board
         self._shop = shop
-        self._truth = truth
-        self._shown = shown
+        self._show = show
+        self._interrupted = False
+        self._certified_at: float | None = None
 
-    async def run(self, seconds: float, strikes: float) -> None:
+    async def run(self, seconds: float, strike_latest: float) -> None:
         app = create_app(self._settings, ROLES)
         await app.start()
         try:
-            async with asyncio.TaskGroup() as tasks:
-                customers = tasks.create_task(self._ask(strikes))
-                await self._look(seconds)
-                customers.cancel()
+            with self._first_interrupt():
+                async with asyncio.TaskGroup() as tasks:
+                    customers = tasks.create_task(self._send_requests(strike_latest))
+                    await self._watch(seconds, customers)
             if app.crashed:
                 raise KafkaFailed("a worker of the demo broke, see the log above")
         finally:
             await app.stop()
 
-    async def _ask(self, strikes: float) -> None:
-        """Customers, at a steady pace; drift strikes after so many seconds."""
+    @contextmanager
+    def _first_interrupt(self) -> Iterator[None]:
+        """The first Ctrl-C ends the sending of requests; the next one is a KeyboardInterrupt, as usual."""
+        loop = asyncio.get_running_loop()
+
+        def interrupt() -> None:
+            self._interrupted = True
+            loop.remove_signal_handler(signal.SIGINT)
+
+        loop.add_signal_handler(signal.SIGINT, interrupt)
+        try:
+            yield
+        finally:
+            loop.remove_signal_handler(signal.SIGINT)
+
+    async def _watch(self, seconds: float, customers: asyncio.Task[None]) -> None:
+        """Show the state until the time is over, then until each request has its label."""
+        began = time.monotonic()
+        async with task_status(self._settings, TASK, merged(self._config)) as status:
+            while (second := time.monotonic() - began) < seconds and not self._interrupted:
+                self._show(self._board, await status(), int(second))
+                await asyncio.sleep(_REFRESH_S)
+            customers.cancel()
+            await asyncio.wait([customers])
+            end = time.monotonic() + DRAIN_SECONDS
+            while self._board.unlabelled and time.monotonic() < end:
+                self._show(self._board, await status(), int(time.monotonic() - began))
+                await asyncio.sleep(_REFRESH_S)
+
+    async def _send_requests(self, strike_latest: float) -> None:
+        """Send the customers' requests at a steady pace; drift strikes at its time."""
         producer = open_writer(self._settings)
         began = time.monotonic()
-        while True:
-            second = time.monotonic() - began
-            if second >= strikes and self._board.struck is None:
-                self._shop.strike()
-                self._board.struck = int(second)
-            while self._board.sent < int(second * PACE):
-                self._send(producer)
-            producer.poll(0)
-            await asyncio.sleep(0.02)
+        try:
+            while True:
+                second = time.monotonic() - began
+                if self._board.drift_second is None and self._drift_is_due(second, strike_latest):
+                    self._shop.strike()
+                    self._board.drift_second = int(second)
+                while self._board.sent < int(second * PACE):
+                    self._send(producer)
+                producer.poll(0)
+                await asyncio.sleep(0.02)
+        finally:
+            producer.flush(10.0)
+
+    def _drift_is_due(self, second: float, strike_latest: float) -> bool:
+        if self._board.certified and self._certified_at is None:
+            self._certified_at = second
+        certified_at = math.inf if self._certified_at is None else self._certified_at
+        return second >= min(strike_latest, certified_at + _CERTIFIED_S) and strike_latest < math.inf
 
     def _send(self, producer: Producer) -> None:
         utterance = self._shop.draw()
         request = Request(id=f"demo-{self._board.sent}", task=TASK, text=utterance.text)
-        self._truth[request.id] = utterance.intent
+        self._board.unlabelled[request.id] = utterance.intent
         producer.produce(self._settings.topics.requests, REQUEST.encode(request), request.id.encode())
         self._board.sent += 1
 
-    async def _look(self, seconds: float) -> None:
-        began = time.monotonic()
-        async with task_status(self._settings, TASK, merged(self._config)) as look:
-            while (second := time.monotonic() - began) < seconds:
-                self._shown(self._board, await look(), int(second))
-                await asyncio.sleep(_LOOK)
-
 
 def _config(url: str, labels: Sequence[str], *, drift: bool) -> Override:
-    taught = {"url": url, "model": "simulated", "labels": labels, "concurrency": 64}
-    return {"teacher": taught, **(_DRIFTING if drift else _STEADY)}
+    teacher = {"url": url, "model": "simulated", "labels": labels, "concurrency": 64}
+    return {"teacher": teacher, **(_DRIFTING if drift else _STEADY)}
 
 
-def _configure(settings: Settings, config: Override) -> None:
+def _write_config(settings: Settings, config: Override) -> None:
     producer = open_writer(settings)
     producer.produce(settings.topics.config, msgspec.json.encode(config), TASK.encode())
     producer.flush(10.0)

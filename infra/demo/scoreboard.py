@@ -1,13 +1,12 @@
-"""What the demo has seen: counts folded from the topics, as any client or operator could count them.
+"""Scoreboard of the demo: counts read from the topics, as any client or operator could count them.
 
-The demo knows the right answer to every message it made up, so it can tell the true agreement, which a real
-deployment only estimates from its audits.
+The demo knows the right answer to every message that it generates, so it shows the true agreement, which a
+real deployment only estimates from its audits.
 """
 
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from infra.serve.topic_client import Reader
@@ -33,24 +32,25 @@ PRICE_IN, PRICE_OUT = 2.50, 10.00
 
 @dataclass
 class Scoreboard:
-    """Counts since the start.
+    """Counts since the start, of the demo's own requests: those of `understudy ask` are left out.
 
     Attributes:
-        truth: the teacher's label for each request, by id, when it was sent.
+        unlabelled: the teacher's label, when it was sent, of each request that has no label yet, by id.
         target: agreement that was asked for, in (0, 1).
         sent: requests produced.
-        labels: labels by source.
+        labels: labels by source; the first of each request counts.
         agreed: surrogate labels that are the true intent.
-        errors: error messages of labels without a class.
         first_answer: seconds to the first label by the surrogate.
         coverage: (second, share answered by the surrogate among the newest `RECENT` labels).
         events: the newest, oldest first.
-        versions: policies that went live.
+        versions: versions that went live.
+        refits, alarms: how many there were.
         headline: the newest event of a kind in `HEADLINES`.
-        struck: second at which drift began; None before.
+        certified: a version has been certified.
+        drift_second: second at which drift began; None before.
     """
 
-    truth: Mapping[str, str]
+    unlabelled: dict[str, str]
     target: float
     sent: int = 0
     labels: Counter[str] = field(default_factory=Counter)
@@ -62,44 +62,52 @@ class Scoreboard:
     refits: int = 0
     alarms: int = 0
     headline: Event | None = None
-    struck: int | None = None
+    certified: bool = False
+    drift_second: int | None = None
     _recent: deque[bool] = field(default_factory=lambda: deque(maxlen=RECENT))
     _agreeing: deque[bool] = field(default_factory=lambda: deque(maxlen=RECENT))
     _calls: int = 0
     _cost: float = 0.0
 
-    def label(self, label: Label, second: float) -> None:
+    def count_label(self, label: Label, second: float) -> None:
+        """Count the first label of a request of the demo's own."""
+        right = self.unlabelled.get(label.id)
+        if right is None:
+            return
         self.labels[label.source] += 1
         by_surrogate = label.source == "surrogate"
         self._recent.append(by_surrogate)
         if by_surrogate:
-            agrees = self.truth.get(label.id, label.label) == label.label
+            agrees = right == label.label
             self.agreed += agrees
             self._agreeing.append(agrees)
             if self.first_answer is None:
                 self.first_answer = second
+        # Last, so that all counts are complete when no request is left.
+        del self.unlabelled[label.id]
 
-    def reply(self, reply: Reply) -> None:
+    def count_reply(self, reply: Reply) -> None:
         if reply.usage is not None:
             self._calls += 1
             tokens = reply.usage
             self._cost += (tokens.prompt_tokens * PRICE_IN + tokens.completion_tokens * PRICE_OUT) / 1e6
 
-    def event(self, event: Event) -> None:
+    def count_event(self, event: Event) -> None:
         self.events.append(event)
         self.refits += event.kind is EventKind.REFIT
         self.alarms += event.kind is EventKind.ALARM
+        self.certified |= event.kind is EventKind.CERTIFIED
         if event.kind in HEADLINES:
             self.headline = event
         if event.kind is EventKind.PROMOTED:
             self.versions.append(PromotedDetails.of(event).version)
 
-    def tick(self, second: int) -> None:
-        """Note the coverage, once a second."""
-        self.coverage.append((second, self.covered))
+    def record_coverage(self, second: int) -> None:
+        """Record the coverage of now, once a second."""
+        self.coverage.append((second, self.coverage_now))
 
     @property
-    def covered(self) -> float:
+    def coverage_now(self) -> float:
         """Share of the newest labels that the surrogate gave, in [0, 1]."""
         return sum(self._recent) / len(self._recent) if self._recent else 0.0
 
@@ -122,11 +130,11 @@ class Scoreboard:
     @property
     def saved(self) -> float:
         """US dollars that the surrogate's answers would have cost at the mean price, less audits."""
-        a_call = self._cost / self._calls if self._calls else 0.0
-        return max(0.0, sum(self.labels.values()) - self._calls) * a_call
+        price = self._cost / self._calls if self._calls else 0.0
+        return max(0.0, sum(self.labels.values()) - self._calls) * price
 
     def summary(self) -> dict[str, object]:
-        """What `understudy demo --json` prints."""
+        """The object that `understudy demo --json` prints."""
         return {
             "requests": self.sent,
             "labels": {source: self.labels[source] for source in ("surrogate", "teacher", "error")},
@@ -140,7 +148,10 @@ class Scoreboard:
 
 
 class TopicWatcher:
-    """Keeps the scoreboard up to date between `start` and `stop`. The board is this thread's to write."""
+    """Reads the topics into the scoreboard, in a thread of its own, between `enter` and `exit`.
+
+    Only this thread writes labels, replies, events and coverage of the board.
+    """
 
     def __init__(self, settings: Settings, board: Scoreboard) -> None:
         topics = settings.topics
@@ -149,7 +160,7 @@ class TopicWatcher:
         self._replies = Reader(settings, topics.replies, from_start=True)
         self._events = Reader(settings, topics.events, from_start=True)
         self._stopping = threading.Event()
-        self._began = time.monotonic()
+        self._started = time.monotonic()
         self._thread = threading.Thread(target=self._watch, name="demo-watcher", daemon=True)
 
     def __enter__(self) -> "TopicWatcher":
@@ -163,19 +174,19 @@ class TopicWatcher:
             reader.close()
 
     def _watch(self) -> None:
-        ticked = 0
+        recorded = 0
         while not self._stopping.is_set():
-            second = time.monotonic() - self._began
-            self._look(second)
-            if int(second) > ticked:
-                ticked = int(second)
-                self._board.tick(ticked)
-        self._look(time.monotonic() - self._began)
+            second = time.monotonic() - self._started
+            self._read(second)
+            if int(second) > recorded:
+                recorded = int(second)
+                self._board.record_coverage(recorded)
+        self._read(time.monotonic() - self._started)
 
-    def _look(self, second: float) -> None:
+    def _read(self, second: float) -> None:
         for message in self._labels.next(0.1):
-            self._board.label(LABEL.decode(as_bytes(message.value())), second)
+            self._board.count_label(LABEL.decode(as_bytes(message.value())), second)
         for message in self._replies.next(0.0):
-            self._board.reply(REPLY.decode(as_bytes(message.value())))
+            self._board.count_reply(REPLY.decode(as_bytes(message.value())))
         for message in self._events.next(0.0):
-            self._board.event(EVENT.decode(as_bytes(message.value())))
+            self._board.count_event(EVENT.decode(as_bytes(message.value())))

@@ -1,7 +1,7 @@
-"""A stand-in for an LLM behind a real OpenAI-compatible endpoint on loopback: slow, and not always there.
+"""Simulated LLM behind a real OpenAI-compatible endpoint on loopback: slow, and sometimes failing.
 
-It takes time like a model, is wrong now and then, and turns some calls away with 429 or 500, so that the
-client's waiting and retrying are the real thing. Token counts are estimated at four characters each.
+It takes time like a model, is wrong now and then, and refuses some calls with 429 or 500, so that the client
+really waits and retries. Token counts are estimated at four characters each.
 """
 
 import asyncio
@@ -28,13 +28,13 @@ _CHARACTERS_A_TOKEN = 4
 
 @dataclass(frozen=True, slots=True)
 class TeacherBehaviour:
-    """How the teacher behaves.
+    """Speed and faults of the teacher.
 
     Attributes:
         latency: median seconds for an answer; log-normal, >= 0.
         spread: standard deviation of the logarithm of the latency, >= 0.
         wrong: share of answers with a label drawn at random, 0..1.
-        throttled: share of calls turned away with 429 and `Retry-After: 1`, 0..1.
+        throttled: share of calls refused with 429 and `Retry-After: 1`, 0..1.
         failing: share of calls that end in a 500, 0..1.
     """
 
@@ -61,7 +61,7 @@ class _Question(Struct):
 
 
 class SimulatedTeacher:
-    """A teacher that is running; ask it from any process on this machine.
+    """A running teacher; any process on this machine can ask it.
 
     Attributes:
         url: base URL of its API, `http://127.0.0.1:<port>/v1`.
@@ -71,19 +71,19 @@ class SimulatedTeacher:
         self,
         answer: Callable[[str], str],
         labels: Sequence[str],
-        manners: TeacherBehaviour | None = None,
+        behaviour: TeacherBehaviour | None = None,
         seed: int = 0,
     ) -> None:
         """Serve `answer`, a function of the last user message, called from the server's thread.
 
         Args:
-            labels: what a wrong answer is drawn from.
-            manners: how slow, wrong and unreliable it is.
+            labels: a wrong answer is one of them.
+            behaviour: its speed and faults.
             seed: of latencies, wrong answers and failures, in the order in which calls arrive.
         """
         self._answer = answer
         self._labels = tuple(labels)
-        self._manners = manners or TeacherBehaviour()
+        self._behaviour = behaviour or TeacherBehaviour()
         self._random = random.Random(seed)
         listening = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{listening.getsockname()[1]}/v1"
@@ -98,7 +98,7 @@ class SimulatedTeacher:
         self._thread.start()
 
     def stop(self) -> None:
-        """Finish what is being answered, for at most a second, and end."""
+        """Finish the calls in progress, for at most a second, and end."""
         self._server.should_exit = True
         self._thread.join()
 
@@ -113,44 +113,44 @@ class SimulatedTeacher:
     async def _completion(self, request: Request) -> Response:
         try:
             question = msgspec.json.decode(await request.body(), type=_Question)
-        except msgspec.DecodeError as problem:
-            return _refused(400, f"not a chat completion request: {problem}")
-        asked = [message.content for message in question.messages if message.role == "user"]
-        if not asked:
-            return _refused(400, "`messages` has none of role `user`")
-        return await self._reply(question, asked[-1])
+        except msgspec.DecodeError as error:
+            return _error(400, f"not a chat completion request: {error}")
+        contents = [message.content for message in question.messages if message.role == "user"]
+        if not contents:
+            return _error(400, "`messages` has none of role `user`")
+        return await self._reply(question, contents[-1])
 
-    async def _reply(self, question: _Question, asked: str) -> Response:
-        fate = self._random.random()
-        if fate < self._manners.throttled:
-            return _refused(429, "slow down", {"Retry-After": "1"})
-        await asyncio.sleep(self._random.lognormvariate(0, self._manners.spread) * self._manners.latency)
-        if fate < self._manners.throttled + self._manners.failing:
-            return _refused(500, "the model is not well")
-        return _json(_completion(question, self._said(question, asked)))
+    async def _reply(self, question: _Question, text: str) -> Response:
+        chance = self._random.random()
+        if chance < self._behaviour.throttled:
+            return _error(429, "slow down", {"Retry-After": "1"})
+        await asyncio.sleep(self._random.lognormvariate(0, self._behaviour.spread) * self._behaviour.latency)
+        if chance < self._behaviour.throttled + self._behaviour.failing:
+            return _error(500, "the model has failed")
+        return _json(_completion(question, self._answer_text(question, text)))
 
-    def _said(self, question: _Question, asked: str) -> str:
-        wrong = self._random.random() < self._manners.wrong
-        label = self._random.choice(self._labels) if wrong else self._answer(asked)
+    def _answer_text(self, question: _Question, text: str) -> str:
+        wrong = self._random.random() < self._behaviour.wrong
+        label = self._random.choice(self._labels) if wrong else self._answer(text)
         structured = question.response_format and question.response_format.type == "json_schema"
         return msgspec.json.encode({"label": label}).decode() if structured else label
 
 
-def _completion(question: _Question, said: str) -> dict[str, object]:
+def _completion(question: _Question, answer: str) -> dict[str, object]:
     prompt = sum(_tokens(message.content) for message in question.messages)
-    answer = _tokens(said)
+    completion = _tokens(answer)
     return {
         "id": f"chatcmpl-{time.time_ns():x}",
         "object": "chat.completion",
         "created": int(time.time()),
         "model": question.model,
         "choices": [
-            {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": said}},
+            {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": answer}},
         ],
         "usage": {
             "prompt_tokens": prompt,
-            "completion_tokens": answer,
-            "total_tokens": prompt + answer,
+            "completion_tokens": completion,
+            "total_tokens": prompt + completion,
         },
     }
 
@@ -159,7 +159,7 @@ def _tokens(text: str) -> int:
     return math.ceil(len(text) / _CHARACTERS_A_TOKEN)
 
 
-def _refused(status: int, why: str, headers: dict[str, str] | None = None) -> Response:
+def _error(status: int, why: str, headers: dict[str, str] | None = None) -> Response:
     kind = "invalid_request_error" if status == 400 else "server_error"
     return _json({"error": {"message": why, "type": kind, "param": None, "code": None}}, status, headers)
 

@@ -1,8 +1,8 @@
-"""The demo's customers: an endless, repeatable stream of messages to an online shop, each with one intent.
+"""Traffic of the demo: an endless, repeatable stream of messages to an online shop, each with one intent.
 
 Frequencies are skewed twice, between intents and between the phrasings of one, so that a learner gets the
-bulk quickly and the long tail slowly. On top come openings and closings, shorthand, typing errors, careless
-casing, and a share of messages that are hard on purpose (`ambiguous`).
+bulk quickly and the long tail slowly. Added are openings and closings, shorthand, typing errors, careless
+casing, and a share of messages that are hard on purpose (`phrasing.TWO_IN_ONE`, `phrasing.VAGUE`).
 """
 
 import random
@@ -37,7 +37,7 @@ class Utterance:
 class Traffic:
     """Draws messages with some intents, most frequent first; the same seed gives the same in the same order.
 
-    The vague ones among them have intents of `INTENTS`, whatever is drawn from.
+    The vague ones among them have intents of `INTENTS` in any case.
     """
 
     def __init__(self, seed: int = 0, intents: Mapping[str, Phrasings] = INTENTS) -> None:
@@ -47,21 +47,21 @@ class Traffic:
     def draw(self) -> Utterance:
         """The next message."""
         plain = self._plain()
-        return Utterance(_tidied(self._careless(self._dressed(plain.text))), plain.intent)
+        return Utterance(_normalise_spaces(self._make_careless(self._decorate(plain.text))), plain.intent)
 
     def _plain(self) -> Utterance:
         kind = self._random.random()
         if kind < _VAGUE:
-            return Utterance(*self._filled_pair(self._random.choice(VAGUE)))
+            return Utterance(*self._fill_pair(self._random.choice(VAGUE)))
         if kind < _VAGUE + _TWO_IN_ONE:
             return self._two_in_one()
         return self._single(rare=kind > 1 - _RARE)
 
     def _single(self, *, rare: bool = False) -> Utterance:
-        intent = self._skewed(tuple(self._intents))
+        intent = self._draw_skewed(tuple(self._intents))
         phrasings = self._intents[intent]
-        template = self._random.choice(phrasings.rare) if rare else self._skewed(phrasings.usual)
-        return Utterance(self._filled(template), intent)
+        template = self._random.choice(phrasings.rare) if rare else self._draw_skewed(phrasings.usual)
+        return Utterance(self._fill(template), intent)
 
     def _two_in_one(self) -> Utterance:
         first, second = self._single(), self._single()
@@ -69,42 +69,42 @@ class Traffic:
         text = template.format(first=first.text, second=second.text)
         return Utterance(text, (first if meant == "first" else second).intent)
 
-    def _filled_pair(self, pair: tuple[str, str]) -> tuple[str, str]:
-        return self._filled(pair[0]), pair[1]
+    def _fill_pair(self, pair: tuple[str, str]) -> tuple[str, str]:
+        return self._fill(pair[0]), pair[1]
 
-    def _filled(self, template: str) -> str:
-        chosen = _ALTERNATIVES.sub(lambda found: self._random.choice(found[1].split("|")), template)
-        return _SLOT.sub(lambda found: self._random.choice(SLOTS[found[1]]), chosen)
+    def _fill(self, template: str) -> str:
+        chosen = _ALTERNATIVES.sub(lambda match: self._random.choice(match[1].split("|")), template)
+        return _SLOT.sub(lambda match: self._random.choice(SLOTS[match[1]]), chosen)
 
-    def _skewed(self, choices: tuple[str, ...]) -> str:
+    def _draw_skewed(self, choices: tuple[str, ...]) -> str:
         weights = [(rank + 1) ** -_SKEW for rank in range(len(choices))]
         return self._random.choices(choices, weights)[0]
 
     def _happens(self, probability: float) -> bool:
         return self._random.random() < probability
 
-    def _dressed(self, text: str) -> str:
+    def _decorate(self, text: str) -> str:
         if self._happens(_OPENING):
             text = self._random.choice(OPENINGS) + text
         if self._happens(_CLOSING):
-            text += self._filled(self._random.choice(CLOSINGS))
+            text += self._fill(self._random.choice(CLOSINGS))
         return text
 
-    def _careless(self, text: str) -> str:
+    def _make_careless(self, text: str) -> str:
         if self._happens(_SHORTHAND):
             text = " ".join(SHORTHAND.get(word, word) for word in text.split(" "))
         while self._happens(_TYPING):
-            text = self._mistyped(text)
+            text = self._mistype(text)
         if self._happens(_CARELESS):
             text = text.lower() if self._happens(0.9) else text.upper()
         return text
 
-    def _mistyped(self, text: str) -> str:
+    def _mistype(self, text: str) -> str:
         """One typing error: two letters swapped, one lost, one doubled, or one space forgotten."""
         at = self._random.randrange(len(text) - 1)
         before, one, two, after = text[:at], text[at], text[at + 1], text[at + 2 :]
         return before + self._random.choice((two + one, one, one + one + two, (one + two).strip())) + after
 
 
-def _tidied(text: str) -> str:
+def _normalise_spaces(text: str) -> str:
     return " ".join(text.split())

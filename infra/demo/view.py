@@ -1,4 +1,4 @@
-"""The demo on a terminal: a scoreboard drawn with rich, or a plain line for pipes."""
+"""View of the demo on a terminal: the scoreboard drawn with rich, or a plain line for pipes."""
 
 import time
 from itertools import pairwise
@@ -8,7 +8,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from infra.demo.drift import DRIFTED
+from infra.demo.drift import DRIFT_MESSAGE
 from infra.demo.scoreboard import PRICE_IN, PRICE_OUT, Scoreboard
 from infra.serve.status import TaskStatus
 from schemas.events import EventKind
@@ -25,19 +25,19 @@ _COLOURS = {
 }
 
 
-def screen(board: Scoreboard, standing: TaskStatus | None, second: int, where: str) -> RenderableType:
-    """Everything at a glance.
+def screen(board: Scoreboard, status: TaskStatus | None, second: int, where: str) -> RenderableType:
+    """The whole scoreboard.
 
     Args:
-        standing: of the demo's task; None while it has no policy.
-        where: how to reach the demo from another terminal.
+        status: of the demo's task; None while it has no policy.
+        where: addresses of the demo's servers, and a command for another terminal.
     """
     return Panel(
         Group(
-            _numbers(board, standing),
-            _climb(board),
+            _figures(board, status),
+            _coverage_bars(board),
             _headline(board),
-            _story(board),
+            _event_lines(board),
             Text(where, style="dim"),
         ),
         title=f"Understudy demo, second {second}",
@@ -45,88 +45,92 @@ def screen(board: Scoreboard, standing: TaskStatus | None, second: int, where: s
     )
 
 
-def line(board: Scoreboard, standing: TaskStatus | None, second: int) -> str:
+def line(board: Scoreboard, status: TaskStatus | None, second: int) -> str:
     """The same in one line."""
-    version = standing.version if standing else "no policy yet"
+    version = status.version if status else "no policy yet"
     return (
-        f"{second:4d} s  requests {board.sent}  coverage {board.covered:.0%}  "
-        f"agreement {_share(board.agreement)}, now {_share(board.agreement_now)}  "
-        f"errors {board.labels['error']}  refits {board.refits}  {version}  {_proved(standing)}  "
-        f"breaker {_breaker(standing)}  saved ${board.saved:.4f}"
+        f"{second:4d} s  requests {board.sent}  coverage {board.coverage_now:.0%}  "
+        f"agreement {_format_share(board.agreement)}, now {_format_share(board.agreement_now)}  "
+        f"errors {board.labels['error']}  refits {board.refits}  {version}  {_certificate(status)}  "
+        f"breaker {_breaker(status)}  saved ${board.saved:.4f}"
     )
 
 
-def _numbers(board: Scoreboard, standing: TaskStatus | None) -> Table:
+def _figures(board: Scoreboard, status: TaskStatus | None) -> Table:
     table = Table.grid(padding=(0, 3))
     labels = board.labels
     table.add_row(
-        _figure("requests", f"{board.sent:,}"),
-        _figure("by the surrogate", f"{labels['surrogate']:,}", "green"),
-        _figure("by the teacher", f"{labels['teacher']:,}", "yellow"),
-        _figure("errors", f"{labels['error']:,}", "red" if labels["error"] else "dim"),
+        _cell("requests", f"{board.sent:,}"),
+        _cell("answered by the surrogate", f"{labels['surrogate']:,}", "green"),
+        _cell("deferred to the teacher", f"{labels['teacher']:,}", "yellow"),
+        _cell("errors", f"{labels['error']:,}", "red" if labels["error"] else "dim"),
     )
     table.add_row(
-        _figure("coverage now", f"{board.covered:.0%}", "bold green"),
-        _figure(
-            "agreement", f"{_share(board.agreement)} (target {standing.target:.0%})" if standing else "-"
+        _cell("coverage now", f"{board.coverage_now:.0%}", "bold green"),
+        _cell(
+            "agreement", f"{_format_share(board.agreement)} (target {status.target:.0%})" if status else "-"
         ),
-        _figure("audits agree", f"{standing.agreements} of {standing.audits}" if standing else "-"),
-        _figure("policy", f"{standing.version}, {standing.traces:,} traces" if standing else "none yet"),
+        _cell("audits agree", f"{status.agreements} of {status.audits}" if status else "-"),
+        _cell("policy", f"{status.version}, {status.traces:,} traces" if status else "none yet"),
     )
     table.add_row(
-        _figure("agreement now", _share(board.agreement_now)),
-        _figure(
-            "proved by audits", _proved(standing), "bold green" if standing and standing.certified else "bold"
+        _cell("agreement now", _format_share(board.agreement_now)),
+        _cell(
+            "agreement proven by audits",
+            _certificate(status),
+            "bold green" if status and status.certified else "bold",
         ),
-        _figure("breaker", _breaker(standing), "bold red" if standing and standing.breaker else "bold"),
-        _figure("alarms", f"{board.alarms}", "bold red" if board.alarms else "dim"),
+        _cell("breaker", _breaker(status), "bold red" if status and status.breaker else "bold"),
+        _cell("alarms", f"{board.alarms}", "bold red" if board.alarms else "dim"),
     )
     table.add_row(
-        _figure("spent on the teacher", f"${board.spent:.4f}"),
-        _figure("saved", f"${board.saved:.4f}", "bold green"),
-        _figure("at", f"${PRICE_IN:g} in, ${PRICE_OUT:g} out a million tokens", "dim"),
-        _figure("refits", f"{board.refits}, {len(board.versions)} went live"),
+        _cell("spent on the teacher", f"${board.spent:.4f}"),
+        _cell("saved", f"${board.saved:.4f}", "bold green"),
+        _cell("assumed price of a million tokens", f"${PRICE_IN:g} in, ${PRICE_OUT:g} out", "dim"),
+        _cell("refits", f"{board.refits}; {len(board.versions)} versions went live"),
     )
     return table
 
 
-def _figure(name: str, value: str, style: str = "bold") -> Text:
+def _cell(name: str, value: str, style: str = "bold") -> Text:
     return Text.assemble((f"{name}\n", "dim"), (value, style))
 
 
-def _proved(standing: TaskStatus | None) -> str:
-    if standing is None or not standing.audits:
+def _certificate(status: TaskStatus | None) -> str:
+    if status is None or not status.audits:
         return "nothing yet"
-    return f"{'certified, ' if standing.certified else ''}at least {standing.bound:.1%}"
+    return f"at least {status.bound:.1%}, {'certified' if status.certified else 'not certified'}"
 
 
-def _breaker(standing: TaskStatus | None) -> str:
-    return "open" if standing and standing.breaker else "closed"
+def _breaker(status: TaskStatus | None) -> str:
+    return "open" if status and status.breaker else "closed"
 
 
-def _climb(board: Scoreboard) -> Text:
-    """Coverage over time, a column a step."""
+def _coverage_bars(board: Scoreboard) -> Text:
+    """Coverage over time as bars, each the mean of a step."""
     shares = [share for _, share in board.coverage]
     step = max(1, -(-len(shares) // _WIDTH))
     edges = [*range(0, len(shares), step), len(shares)]
     means = [sum(shares[begin:end]) / (end - begin) for begin, end in pairwise(edges)]
     bars = "".join(_BARS[round(mean * (len(_BARS) - 1))] for mean in means)
     return Text.assemble(
-        ("\ncoverage  ", "dim"), (bars.ljust(_WIDTH), "green"), (f" {board.covered:.0%}\n", "bold")
+        ("\ncoverage  ", "dim"), (bars.ljust(_WIDTH), "green"), (f" {board.coverage_now:.0%}\n", "bold")
     )
 
 
 def _headline(board: Scoreboard) -> Text:
-    """The sentence that says what happened, in full, after the drift that led to it."""
-    said = Text("")
-    if board.struck is not None:
-        said.append(f"{DRIFTED} at second {board.struck}; nobody has told Understudy.\n", "magenta")
+    """Message of the newest important event, in full, below the drift that the demo has begun."""
+    text = Text("")
+    if board.drift_second is not None:
+        text.append(
+            f"{DRIFT_MESSAGE} at second {board.drift_second}; Understudy gets no notice.\n", "magenta"
+        )
     if board.headline is not None:
-        said.append(f"{board.headline.message}\n", _COLOURS.get(board.headline.kind, "bold"))
-    return said
+        text.append(f"{board.headline.message}\n", _COLOURS.get(board.headline.kind, "bold"))
+    return text
 
 
-def _story(board: Scoreboard) -> Group:
+def _event_lines(board: Scoreboard) -> Group:
     return Group(
         *(
             Text(
@@ -141,5 +145,5 @@ def _story(board: Scoreboard) -> Group:
     )
 
 
-def _share(share: float | None) -> str:
+def _format_share(share: float | None) -> str:
     return "-" if share is None else f"{share:.1%}"

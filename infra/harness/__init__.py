@@ -1,4 +1,1 @@
-"""Understudy as its users run it: worker processes on a real Kafka and Redis; a client and a teacher outside.
-
-Benchmarks and system tests run the same.
-"""
+"""Harness for benchmarks and system tests: workers on a real Kafka and Redis, a client, a teacher."""

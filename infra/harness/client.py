@@ -1,4 +1,4 @@
-"""A client: requests at a steady pace, and their labels as they arrive."""
+"""Client of a deployment: sends requests at a steady pace and collects their labels."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -18,7 +18,7 @@ class Conversation:
         self._consumer = deployment.consumer(deployment.topics.labels)
 
     def paced(self, requests: Sequence[Request], per_second: float) -> Iterator[int]:
-        """Send; yields how many were sent so far, about fifty times a second."""
+        """Send the requests; yields how many were sent so far, about fifty times a second."""
         began, sent = time.monotonic(), 0
         while sent < len(requests):
             until = min(len(requests), int((time.monotonic() - began) * per_second) + 1)
@@ -30,7 +30,7 @@ class Conversation:
             yield sent
 
     def collect(self) -> bool:
-        """Take in labels that have arrived; whether there were any."""
+        """Collect the labels that have arrived; returns whether there were any."""
         before = len(self.labels)
         self.labels.extend(LABEL.decode(message.value()) for message in messages(self._consumer))
         return len(self.labels) > before

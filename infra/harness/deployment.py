@@ -1,4 +1,4 @@
-"""A deployment under a prefix of its own: its topics, its config, the workers that run."""
+"""Deployment under a prefix of its own: its topics, its config, its workers."""
 
 import subprocess
 import sys
@@ -18,11 +18,11 @@ from streams.kafka.topics import create_missing
 from streams.settings import Settings
 
 _READY = "is ready"
-_PROMPTLY = 10.0
+_TIMEOUT_S = 10.0
 
 
 def fresh_prefix(name: str) -> str:
-    """One that nobody has used, and that begins with the name."""
+    """A new prefix that begins with the name."""
     return f"{name}-{uuid.uuid4().hex[:8]}"
 
 
@@ -62,17 +62,17 @@ class Deployment:
         create_missing(self.settings)
 
     def variables(self) -> dict[str, str]:
-        """The environment of a process that is to work on this deployment."""
+        """Environment of a process that works on this deployment."""
         return environment(self.settings) | self.environment
 
     def process(self, *arguments: str, **variables: str) -> Worker:
         """Start a Python module with its arguments; `variables` go on top of the environment."""
         log = self.folder / f"worker-{len(self.workers)}.log"
-        with log.open("wb") as written:
+        with log.open("wb") as output:
             process = subprocess.Popen(
                 [sys.executable, "-m", *arguments],
                 env={**self.variables(), **variables},
-                stdout=written,
+                stdout=output,
                 stderr=subprocess.STDOUT,
             )
         worker = Worker(process, log)
@@ -80,7 +80,7 @@ class Deployment:
         return worker
 
     def worker(self, *roles: str, **variables: str) -> Worker:
-        """Start a worker and wait until its sources read."""
+        """Start a worker and wait until it is ready."""
         worker = self.process("infra.cli", "worker", *roles, **variables)
         worker.wait_until_it_says(_READY)
         return worker
@@ -88,8 +88,8 @@ class Deployment:
     def configure(self, task: str, **fields: object) -> None:
         producer = self.producer()
         producer.produce(self.topics.config, msgspec.json.encode(fields), task.encode())
-        if producer.flush(_PROMPTLY):
-            raise Stalled(f"the config of {task} did not reach the broker in {_PROMPTLY:.0f} s")
+        if producer.flush(_TIMEOUT_S):
+            raise Stalled(f"the config did not reach the broker in {_TIMEOUT_S:.0f} s: task={task}")
 
     def producer(self) -> Producer:
         return Producer({"bootstrap.servers": self.kafka, "linger.ms": 5})
@@ -113,24 +113,24 @@ class Deployment:
         """Stop every worker.
 
         Raises:
-            Stalled: one does not stop in good order.
+            Stalled: one does not stop with exit status 0.
         """
         for worker in self.workers:
             if worker.runs and worker.stop() != 0:
-                raise worker.failed("did not stop in good order")
+                raise worker.failed("did not stop with exit status 0")
 
     def close(self) -> None:
-        """Kill what a failure left running."""
+        """Kill the workers that still run after a failure."""
         for worker in self.workers:
             if worker.runs:
                 worker.kill()
 
 
 def messages(consumer: Consumer) -> Iterator[Message]:
-    """What there is now.
+    """The messages that have arrived.
 
     Raises:
-        KafkaFailed: the topic can't be read.
+        KafkaFailed: the topic could not be read.
     """
     for message in consumer.consume(1000, 0.05):
         error = message.error()

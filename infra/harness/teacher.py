@@ -1,4 +1,4 @@
-"""A teacher as users bring their own: it reads deferrals and writes replies."""
+"""Teacher outside the deployment, as users bring their own: reads deferrals and writes replies."""
 
 import threading
 from collections.abc import Callable

@@ -1,25 +1,28 @@
-"""Waiting for what other processes do, and giving up."""
+"""Waiting for other processes, with a time limit."""
 
 import time
 from collections.abc import Callable
 
 from streams.errors import StreamsError
 
-_LOOK = 0.02
+_POLL_S = 0.02
 
 
 class Stalled(StreamsError):
-    """Something that was waited for did not happen; says what."""
+    """An awaited condition did not come true in time; the message names it."""
 
 
-def wait_until(happened: Callable[[], bool], seconds: float, what: str) -> None:
-    """Look until it has happened.
+def wait_until(condition: Callable[[], bool], seconds: float, what: str) -> None:
+    """Wait until the condition is true.
+
+    Args:
+        what: the condition in words, for the error.
 
     Raises:
-        Stalled: it takes longer; with `what`.
+        Stalled: it is not true within these seconds.
     """
     end = time.monotonic() + seconds
-    while not happened():
+    while not condition():
         if time.monotonic() > end:
-            raise Stalled(f"not within {seconds:.0f} s: {what}")
-        time.sleep(_LOOK)
+            raise Stalled(f"did not happen within {seconds:.0f} s: {what}")
+        time.sleep(_POLL_S)

@@ -1,4 +1,4 @@
-"""One process of a deployment, and what leads it to the deployment's servers."""
+"""Worker process of a deployment, and the environment that connects it to the servers."""
 
 import os
 import signal
@@ -9,12 +9,12 @@ from pathlib import Path
 from infra.harness.waiting import Stalled, wait_until
 from streams.settings import Settings
 
-_LAST_WORDS = 4_000
-_STOP = 60.0
+_LOG_TAIL = 4_000
+_STOP_S = 60.0
 
 
 def environment(settings: Settings) -> dict[str, str]:
-    """The variables that lead a process of this project, started anywhere, to these servers."""
+    """Variables that connect a process of this project to these servers."""
     return {
         **os.environ,
         "PYTHONPATH": str(Path(__file__).parents[2]),
@@ -28,7 +28,7 @@ def environment(settings: Settings) -> dict[str, str]:
 
 @dataclass
 class Worker:
-    """One process; `log` holds what it wrote."""
+    """One process; `log` is the file of its output."""
 
     process: subprocess.Popen[bytes]
     log: Path
@@ -43,24 +43,28 @@ class Worker:
         self.process.wait()
 
     def stop(self) -> int:
-        """End it in good order; its exit status."""
+        """Stop it by SIGTERM; returns its exit status."""
         if self.runs:
             self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(_STOP)
+        return self.process.wait(_STOP_S)
 
     def wrote(self, text: str) -> bool:
         return text in self.told()
 
     def told(self) -> str:
-        """All that it wrote so far."""
+        """Its output so far."""
         return self.log.read_text(errors="replace")
 
     def wait_until_it_says(self, text: str, seconds: float = 60.0) -> None:
-        """Raises Stalled: it does not, or it ends before; with its last words."""
+        """Wait for this text in its output.
+
+        Raises:
+            Stalled: the text does not come in time, or the worker ends before; with the end of its log.
+        """
         wait_until(lambda: self.wrote(text) or not self.runs, seconds, f"{text}: {self.log}")
         if not self.wrote(text):
             raise self.failed(f"ended before it said `{text}`")
 
     def failed(self, how: str) -> Stalled:
-        """What to raise of it: how it failed, and its last words."""
-        return Stalled(f"a worker {how}:\n{self.told()[-_LAST_WORDS:]}")
+        """The error to raise: how the worker failed, and the end of its log."""
+        return Stalled(f"a worker {how}:\n{self.told()[-_LOG_TAIL:]}")

@@ -1,4 +1,4 @@
-"""The simulated teacher is an OpenAI-compatible endpoint over real HTTP, good and bad manners included."""
+"""The simulated teacher is an OpenAI-compatible endpoint over real HTTP, faults included."""
 
 from collections.abc import Iterator
 
@@ -27,7 +27,7 @@ def client() -> Iterator[OpenAI]:
         yield connected
 
 
-def test_the_last_user_message_is_answered_and_tokens_are_counted(client: OpenAI) -> None:
+def test_the_last_user_message_is_answered(client: OpenAI) -> None:
     completion = client.chat.completions.create(
         model="simulated",
         messages=[
@@ -58,15 +58,15 @@ def test_a_question_without_a_user_is_refused(client: OpenAI) -> None:
 
 
 @pytest.mark.parametrize(
-    ("manners", "error"),
+    ("behaviour", "error"),
     [
         (TeacherBehaviour(latency=0.0, throttled=1.0), openai.RateLimitError),
         (TeacherBehaviour(latency=0.0, throttled=0.0, failing=1.0), openai.InternalServerError),
     ],
 )
-def test_bad_manners_are_http_errors(manners: TeacherBehaviour, error: type[openai.APIStatusError]) -> None:
+def test_faults_are_http_errors(behaviour: TeacherBehaviour, error: type[openai.APIStatusError]) -> None:
     with (
-        SimulatedTeacher(lambda _: "yes", LABELS, manners) as teacher,
+        SimulatedTeacher(lambda _: "yes", LABELS, behaviour) as teacher,
         OpenAI(base_url=teacher.url, api_key="none", max_retries=0) as client,
         pytest.raises(error) as refused,
     ):
@@ -74,7 +74,7 @@ def test_bad_manners_are_http_errors(manners: TeacherBehaviour, error: type[open
     assert ("retry-after" in refused.value.response.headers) == (error is openai.RateLimitError)
 
 
-def test_wrong_answers_are_as_frequent_as_asked_for() -> None:
+def test_a_teacher_can_always_be_wrong() -> None:
     always_wrong = TeacherBehaviour(latency=0.0, wrong=1.0, throttled=0.0, failing=0.0)
     with (
         SimulatedTeacher(lambda _: "right", ("wrong",), always_wrong) as teacher,

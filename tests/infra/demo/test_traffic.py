@@ -26,7 +26,7 @@ def test_traffic_is_varied_and_skewed() -> None:
     assert counts.most_common(1)[0][1] > 5 * min(counts.values())
 
 
-def test_every_message_is_clean_text_with_nothing_left_to_fill() -> None:
+def test_every_message_is_clean_text() -> None:
     traffic = Traffic(1)
     for _ in range(5_000):
         text = traffic.draw().text
@@ -40,7 +40,7 @@ def test_hard_messages_name_intents_that_exist() -> None:
     assert {meant for _, meant in TWO_IN_ONE} == {"first", "second"}
 
 
-def test_the_teacher_remembers_what_it_was_told_and_guesses_the_rest() -> None:
+def test_the_teacher_remembers_and_guesses() -> None:
     traffic, answers = Traffic(2), Answers()
     drawn = [traffic.draw() for _ in range(300)]
     guessed = sum(answers.label(utterance.text) == utterance.intent for utterance in drawn)
@@ -58,7 +58,7 @@ def test_a_text_that_comes_again_keeps_its_intent() -> None:
     assert answers.label(utterance.text) == utterance.intent
 
 
-def test_what_people_type_themselves_gets_a_sensible_intent() -> None:
+def test_other_texts_get_a_sensible_intent() -> None:
     label = Answers().label
     assert label("where is my parcel?") == "order_status"
     assert label("I want my money back") == "refund_status"
