@@ -22,7 +22,7 @@ def fit_text(request: FitRequest, summary: FitSummary, reasons: Sequence[str], d
     if passed and directory is not None:
         lines.append(f"written to {directory}")
     if reasons:
-        lines += ["why targets did not pass:", *(f"  - {reason}" for reason in reasons)]
+        lines += ["reasons:", *(f"  - {reason}" for reason in reasons)]
     return "\n".join(lines)
 
 

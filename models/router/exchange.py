@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from models.router.errors import PartlyAnswered
 from models.router.loaded_policy import RowDecision
 from models.router.prediction import Prediction
 from models.router.query import Query
@@ -118,3 +119,19 @@ class Exchange:
             policy=self.policy,
             embedding=None if query.vector is None else query.vector.astype("<f4").tobytes(),
         )
+
+
+def single_prediction(outcome: Outcome) -> Prediction:
+    """The prediction; raises what the fallback raised instead."""
+    if isinstance(outcome, BaseException):
+        raise outcome
+    return outcome
+
+
+def all_predictions(outcomes: Sequence[Outcome]) -> list[Prediction]:
+    """The predictions. Raises PartlyAnswered: one of the outcomes is an error."""
+    errors = {place: error for place, error in enumerate(outcomes) if isinstance(error, BaseException)}
+    if not errors:
+        return [outcome for outcome in outcomes if isinstance(outcome, Prediction)]
+    kept = [outcome if isinstance(outcome, Prediction) else None for outcome in outcomes]
+    raise PartlyAnswered(kept, errors) from next(iter(errors.values()))

@@ -1,8 +1,10 @@
 """Decides each query by a policy: answer it, or defer it with a reason. In doubt, defer."""
 
 import logging
+import os
 from collections.abc import Sequence
-from typing import NamedTuple
+from pathlib import Path
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +20,16 @@ from models.router.prediction import DecisionReason
 from models.router.query import Query
 
 log = logging.getLogger(__name__)
+
+
+class HasPolicy(Protocol):
+    """Anything with a policy in it, as what `fit` returns."""
+
+    @property
+    def policy(self) -> Policy: ...
+
+
+PolicySource = str | os.PathLike[str] | Policy | HasPolicy | None
 
 
 class RowDecision(NamedTuple):
@@ -149,3 +161,17 @@ def load_policy(policy: Policy, target: float, prompt: str | None = None) -> Loa
             ",".join(passing) or "none",
         )
     return loaded
+
+
+def open_policy(policy: PolicySource) -> Policy | None:
+    """The policy itself; None for None.
+
+    Raises:
+        PolicyError: there is no usable policy in the directory.
+        FitRefused: the fit had no policy.
+    """
+    if policy is None or isinstance(policy, Policy):
+        return policy
+    if isinstance(policy, str | os.PathLike):
+        return Policy.load(Path(policy))
+    return policy.policy

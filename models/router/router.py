@@ -8,18 +8,15 @@ import time
 import weakref
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from types import TracebackType
-from typing import Protocol, Self, overload
+from typing import Self, overload
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from models.policy import Policy
-from models.router.errors import PartlyAnswered
-from models.router.exchange import Exchange, Outcome
+from models.router.exchange import Exchange, Outcome, all_predictions, single_prediction
 from models.router.fallback import Ask, FallbackCaller, PerText
-from models.router.loaded_policy import LoadedPolicy, RowDecision, load_policy
+from models.router.loaded_policy import LoadedPolicy, PolicySource, RowDecision, load_policy, open_policy
 from models.router.micro_batching import MicroBatcher, Waiting
 from models.router.prediction import Prediction
 from models.router.query import Query, queries_of
@@ -28,14 +25,6 @@ from models.router.trace_log import TraceLog
 log = logging.getLogger(__name__)
 
 
-class HasPolicy(Protocol):
-    """Anything with a policy in it, as what `fit` returns."""
-
-    @property
-    def policy(self) -> Policy: ...
-
-
-PolicySource = str | os.PathLike[str] | Policy | HasPolicy | None
 Batcher = MicroBatcher[Query, Prediction]
 
 
@@ -101,7 +90,7 @@ class Router:
         Raises:
             PolicyError, FitRefused, EmbedderError: it can't be used; the router keeps the one that it has.
         """
-        opened = _open(policy)
+        opened = open_policy(policy)
         self._serving = None if opened is None else load_policy(opened, self._target, self._prompt)
 
     @overload
@@ -147,8 +136,8 @@ class Router:
         """
         if isinstance(texts, str):
             (outcome,) = self._predict(self._single(texts, embeddings, ids), fallback)
-            return _prediction(outcome)
-        return _predictions(self._predict(self._many(texts, embeddings, ids), fallback))
+            return single_prediction(outcome)
+        return all_predictions(self._predict(self._many(texts, embeddings, ids), fallback))
 
     @overload
     async def apredict(  # type: ignore[overload-overlap]  # likewise
@@ -181,7 +170,7 @@ class Router:
             (query,) = self._single(texts, embeddings, ids)
             return await batcher.submit(query)
         queries = self._many(texts, embeddings, ids)
-        return _predictions(await asyncio.gather(*map(batcher.submit, queries), return_exceptions=True))
+        return all_predictions(await asyncio.gather(*map(batcher.submit, queries), return_exceptions=True))
 
     async def aclose(self) -> None:
         """Wait for calls under way in this event loop, audits among them, and close."""
@@ -289,14 +278,6 @@ class Router:
             entry.resolve(outcome)
 
 
-def _open(policy: PolicySource) -> Policy | None:
-    if policy is None or isinstance(policy, Policy):
-        return policy
-    if isinstance(policy, str | os.PathLike):
-        return Policy.load(Path(policy))
-    return policy.policy
-
-
 def _check_ranges(target: float, audit_rate: float, max_batch: int, max_wait: float) -> None:
     if not 0.0 < target < 1.0:
         raise ValueError(f"target: {target} is not between 0 and 1")
@@ -306,18 +287,3 @@ def _check_ranges(target: float, audit_rate: float, max_batch: int, max_wait: fl
         raise ValueError(f"max_batch: {max_batch} is below 1")
     if not max_wait >= 0.0:
         raise ValueError(f"max_wait: {max_wait} s is below 0")
-
-
-def _prediction(outcome: Outcome) -> Prediction:
-    if isinstance(outcome, BaseException):
-        raise outcome
-    return outcome
-
-
-def _predictions(outcomes: Sequence[Outcome]) -> list[Prediction]:
-    """Raises PartlyAnswered: one of them is an error."""
-    errors = {place: error for place, error in enumerate(outcomes) if isinstance(error, BaseException)}
-    if not errors:
-        return [outcome for outcome in outcomes if isinstance(outcome, Prediction)]
-    kept = [outcome if isinstance(outcome, Prediction) else None for outcome in outcomes]
-    raise PartlyAnswered(kept, errors) from next(iter(errors.values()))
