@@ -4,6 +4,7 @@ StreamsError
 ├── InvalidSettings            settings with problems, every one of them named
 ├── StateUnavailable           Redis is away, or an agent is stopping: wait and try again
 ├── DeliveryFailed             outputs or offsets did not become durable: abort and try again
+│   └── CommitRefused          the consumer group does not know this member: abort and rejoin
 ├── KafkaFailed                a Kafka client is broken for good: this process must end
 │   ├── DeliveryFatal          the producer is fenced by a newer worker, or broken
 │   └── TopicReplaced          a topic was deleted and made again while it was read
@@ -39,6 +40,10 @@ class StateUnavailable(StreamsError):
 
 class DeliveryFailed(StreamsError):
     """Outputs or offsets did not become durable; nothing of them counts."""
+
+
+class CommitRefused(DeliveryFailed):
+    """The consumer group does not know this member, or not any more: its partitions may have other owners."""
 
 
 class KafkaFailed(StreamsError):

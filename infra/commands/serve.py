@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from infra.console.output import note
-from infra.serve.servers import Embedded, servers
+from infra.serve.servers import Embedded, client_settings, servers
 from infra.serve.worker import configure_logging, run
 from streams.kafka.topics import create_missing
 from streams.settings import ROLES, Role, load_settings
@@ -34,9 +34,12 @@ def up(
 def worker(
     roles: Annotated[list[str], typer.Argument(help=f"One or more of: {', '.join(ROLES)}.")],
 ) -> None:
-    """Run some roles in this process, on your own Kafka and Redis. Start more workers to share the work."""
+    """Run some roles in this process, on your own Kafka and Redis or on those of a running `understudy up`.
+
+    Start more workers to share the work.
+    """
     configure_logging()
-    settings = load_settings()
+    settings = client_settings()
     create_missing(settings)
     run(settings, _known(roles))
 

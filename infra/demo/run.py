@@ -22,7 +22,7 @@ from schemas.config import Override, merged
 from schemas.messages import Request
 from streams.app import create_app
 from streams.errors import KafkaFailed
-from streams.kafka.connect import open_writer
+from streams.kafka.clients import open_writer
 from streams.settings import ROLES, Settings
 
 TASK = "demo"

@@ -107,7 +107,7 @@ def _running(settings: Settings) -> Embedded | None:
         os.kill(found.pid, 0)
     except (FileNotFoundError, ProcessLookupError):
         return None
-    kafka = found.kafka if _BOOTSTRAP not in settings.kafka else None
+    kafka = found.kafka if settings.kafka.get(_BOOTSTRAP, found.kafka) == found.kafka else None
     redis = found.redis if "url" not in settings.redis else None
     return replace(found, kafka=kafka, redis=redis)
 

@@ -14,7 +14,7 @@ from confluent_kafka import (
 
 from streams.errors import KafkaFailed
 from streams.kafka.batch import Outgoing
-from streams.kafka.connect import open_reader, open_writer
+from streams.kafka.clients import open_reader, open_writer
 from streams.kafka.delivery import deliver
 from streams.settings import Settings
 

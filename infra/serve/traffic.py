@@ -10,7 +10,7 @@ from infra.serve.topic_client import Reader, partitions_of
 from schemas.codec import EVENT, LABEL
 from schemas.errors import InvalidMessage
 from schemas.messages import Label
-from streams.kafka.connect import open_group_observer
+from streams.kafka.clients import open_group_observer
 from streams.kafka.message import as_bytes
 from streams.settings import Settings
 

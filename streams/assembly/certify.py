@@ -4,7 +4,7 @@ from streams.assembly.parts import WorkerParts
 from streams.certify.observations import DEFERRALS, TRACES
 from streams.certify.topic_log import TopicLog
 from streams.clock import steady_ms
-from streams.kafka.connect import open_group_observer, open_reader
+from streams.kafka.clients import open_group_observer, open_reader
 from streams.kafka.topics import TopicIds
 from streams.roles import certify, config
 from streams.rollout.alarm_response import AlarmResponse

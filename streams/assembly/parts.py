@@ -12,8 +12,7 @@ import faust
 from mode import Service, ServiceT
 
 from streams.kafka.channel import BatchChannel
-from streams.kafka.clients import largest_message
-from streams.kafka.connect import open_reader, open_role, open_writer
+from streams.kafka.clients import largest_message, open_reader, open_role, open_writer
 from streams.kafka.dead_letters import DeadLetters
 from streams.kafka.event_publisher import EventPublisher
 from streams.kafka.source import Source
@@ -90,7 +89,7 @@ class WorkerParts:
                 batch=batch or settings.batch,
                 commit_interval=settings.commit_interval if commit_interval is None else commit_interval,
                 drain=settings.drain,
-                largest=largest_message(settings),
+                max_bytes=largest_message(settings),
             )
         )
         return channel

@@ -1,10 +1,11 @@
-"""Options of our Kafka clients: the user's own on top, ours where they matter to delivery on top of those."""
+"""Opens Kafka clients. Their options: the user's over our defaults, and over both what delivery needs."""
 
 import logging
 from typing import Any
 
-from confluent_kafka import KafkaError
+from confluent_kafka import Consumer, KafkaError, Producer
 
+from streams.kafka.delivery import AtLeastOnce, Delivery, ExactlyOnce
 from streams.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -13,6 +14,9 @@ Options = dict[str, Any]
 
 # What Kafka's own format takes of a message's size, with room to spare.
 _FRAME = 1_000
+
+# Longer than any batch of the teacher may take (`streams.teacher.client`).
+_PATIENT: dict[str, Options] = {"teacher": {"max.poll.interval.ms": 1_800_000}}
 
 _CLASSIC_GROUP: Options = {
     "partition.assignment.strategy": "cooperative-sticky",
@@ -76,6 +80,39 @@ def transactional_options(settings: Settings, transactional_id: str) -> Options:
 
 def admin_options(settings: Settings) -> Options:
     return _common(settings)
+
+
+def open_role(settings: Settings, role: str, slot: str) -> tuple[Consumer, Delivery]:
+    """The consumer of a role's group, and what delivers its outputs.
+
+    Args:
+        slot: this worker among those of the role.
+
+    Raises:
+        DeliveryFailed, DeliveryFatal: the broker grants no transactions to this worker.
+    """
+    name = f"{settings.prefix}.{role}"
+    consumer = Consumer(consumer_options(settings, name) | _PATIENT.get(role, {}))
+    if settings.delivery == "at_least_once":
+        return consumer, AtLeastOnce(consumer, Producer(producer_options(settings)))
+    transactional_id = f"{name}.{slot}"
+    producer = Producer(transactional_options(settings, transactional_id))
+    return consumer, ExactlyOnce(consumer, producer, transactional_id)
+
+
+def open_reader(settings: Settings) -> Consumer:
+    """A consumer that is in no group."""
+    return Consumer(reader_options(settings))
+
+
+def open_group_observer(settings: Settings, role: str) -> Consumer:
+    """A consumer that can be asked how far a role's group has read. It must not subscribe to anything."""
+    return Consumer(consumer_options(settings, f"{settings.prefix}.{role}"))
+
+
+def open_writer(settings: Settings) -> Producer:
+    """A producer of single messages."""
+    return Producer(producer_options(settings))
 
 
 def _new_protocol(settings: Settings) -> bool:

@@ -1,12 +1,13 @@
-"""How outputs and offsets become durable together: in a transaction, or offsets after delivery reports.
+"""Makes outputs and offsets durable together: in a transaction, or offsets after delivery reports.
 
 Both are used from the source's thread alone, in this order, again and again:
 
     send*  ->  commit        outputs of one or more batches, then their offsets
     send*  ->  abort         nothing of them counts; the source rewinds
 
-`DeliveryFailed` from `send` or `commit` means: abort, rewind, try again. `DeliveryFatal` means that this
-process must end: the producer is fenced by a newer worker of the same slot, or broken for good.
+`DeliveryFailed` from `send` or `commit` means: abort, rewind, try again; its kind `CommitRefused` means:
+abort, rejoin the group. `DeliveryFatal` means that this process must end: a newer worker of the same slot has
+fenced it, or the producer is broken permanently.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -14,11 +15,15 @@ from typing import Protocol
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 
-from streams.errors import DeliveryFailed, DeliveryFatal
+from streams.errors import CommitRefused, DeliveryFailed, DeliveryFatal
 from streams.kafka.batch import Outgoing
 
 FENCED = frozenset(
     {KafkaError._FENCED, KafkaError.PRODUCER_FENCED, KafkaError.INVALID_PRODUCER_EPOCH, KafkaError._FATAL}
+)
+# The group does not know this member, or only an older generation of it.
+_NOT_A_MEMBER = frozenset(
+    {KafkaError.UNKNOWN_MEMBER_ID, KafkaError.ILLEGAL_GENERATION, KafkaError.FENCED_MEMBER_EPOCH}
 )
 _COMMIT_ATTEMPTS = 5
 _PROMPTLY = 30.0
@@ -81,7 +86,7 @@ class ExactlyOnce:
             try:
                 self._retried(lambda: self._producer.abort_transaction(_PROMPTLY))
             except DeliveryFailed as error:
-                raise DeliveryFatal(f"what was sent could not be taken back: {error}") from error
+                raise DeliveryFatal(f"transaction could not be aborted: {error}") from error
             self._open = False
 
     def close(self) -> None:
@@ -100,12 +105,24 @@ class ExactlyOnce:
 
     def _failure(self, error: KafkaException) -> DeliveryFailed | DeliveryFatal:
         reason: KafkaError = error.args[0]
+        if (refusal := _refusal(reason)) is not None:
+            return refusal
         if reason.code() in FENCED or reason.fatal():
             return DeliveryFatal(
-                f"the producer {self._id!r} can't go on: {reason.str()}. If another worker took this slot, "
-                "give each its own (UNDERSTUDY_SLOT)"
+                f"producer fenced or broken: {reason.str()}. If another worker took its slot, give each "
+                f"worker its own (UNDERSTUDY_SLOT). transactional.id={self._id!r}"
             )
-        return DeliveryFailed(f"transaction of {self._id!r}: {reason.str()}")
+        return DeliveryFailed(f"transaction failed: {reason.str()}, transactional.id={self._id!r}")
+
+
+def _refusal(reason: KafkaError) -> CommitRefused | DeliveryFatal | None:
+    """The error where the consumer group refuses this member; None for any other reason."""
+    if reason.code() == KafkaError.FENCED_INSTANCE_ID:
+        return DeliveryFatal(
+            f"commit refused: {reason.str()}. Another worker has the same `group.instance.id`: "
+            "give each its own"
+        )
+    return CommitRefused(f"commit refused: {reason.str()}") if reason.code() in _NOT_A_MEMBER else None
 
 
 def deliver(producer: Producer, outgoing: Iterable[Outgoing]) -> None:
@@ -119,7 +136,7 @@ def deliver(producer: Producer, outgoing: Iterable[Outgoing]) -> None:
     try:
         _produce(producer, outgoing, on_delivery=reported)
     except KafkaException as error:
-        raise DeliveryFailed(f"Kafka takes no messages: {error.args[0].str()}") from error
+        raise DeliveryFailed(f"messages were not taken: {error.args[0].str()}") from error
     left = producer.flush(_PROMPTLY)
     if failures or left:
         reason = failures[0].str() if failures else f"no answer within {_PROMPTLY:.0f} s"
@@ -147,13 +164,15 @@ class AtLeastOnce:
             raise DeliveryFailed(f"outputs were not acknowledged within {_PROMPTLY:.0f} s")
         if self._failures:
             if self._failures[0].fatal():
-                raise DeliveryFatal(f"the producer is broken for good: {self._failures[0].str()}")
+                raise DeliveryFatal(f"the producer is broken permanently: {self._failures[0].str()}")
             raise DeliveryFailed(f"an output was not delivered: {self._failures[0].str()}")
         if offsets:
             try:
                 self._consumer.commit(offsets=list(offsets), asynchronous=False)
             except KafkaException as error:
-                raise DeliveryFailed(f"offsets were not committed: {error.args[0].str()}") from error
+                reason: KafkaError = error.args[0]
+                failure = DeliveryFailed(f"offsets were not committed: {reason.str()}")
+                raise (_refusal(reason) or failure) from error
 
     def abort(self) -> None:
         self._producer.purge()

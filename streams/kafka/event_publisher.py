@@ -1,4 +1,4 @@
-"""Events for operators, from whoever has something to say."""
+"""Publishes events for operators on the events topic."""
 
 import asyncio
 from collections.abc import Callable
@@ -12,23 +12,23 @@ _PATIENCE = 5.0
 
 
 class EventPublisher:
-    """Writes to the events topic. Events are told once, best effort; nothing depends on them.
+    """Writes to the events topic: each event once, best effort; nothing depends on it.
 
     Args:
-        connect: opens the producer, at the first event.
+        open_producer: called at the first event.
     """
 
-    def __init__(self, connect: Callable[[], Producer], topic: str) -> None:
-        self._connect = connect
+    def __init__(self, open_producer: Callable[[], Producer], topic: str) -> None:
+        self._open_producer = open_producer
         self._topic = topic
         self._producer: Producer | None = None
 
     def publish(self, event: Event) -> None:
-        producer = self._producer = self._producer or self._connect()
+        producer = self._producer = self._producer or self._open_producer()
         producer.produce(self._topic, EVENT.encode(event), event.task.encode())
         producer.poll(0)
 
     async def aclose(self) -> None:
-        """Wait, briefly, until what was told has arrived."""
+        """Wait, briefly, until the events have arrived."""
         if self._producer is not None:
             await asyncio.to_thread(self._producer.flush, _PATIENCE)

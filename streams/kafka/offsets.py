@@ -1,4 +1,4 @@
-"""Which partitions are ours, and how far they were read since the last commit."""
+"""Tracks which partitions this worker owns, and the offsets it has processed since the last commit."""
 
 from collections.abc import Iterable, Sequence
 
@@ -27,8 +27,13 @@ class OffsetTracker:
             self._first.pop(at.partition, None)
             self._next.pop(at.partition, None)
 
-    def ours(self, messages: Sequence[Message]) -> list[Message]:
-        """Those of partitions that are still ours: a rebalance may happen while messages are consumed."""
+    def drop_all(self) -> None:
+        """Own no partition any more, and forget what is pending."""
+        self._owned.clear()
+        self.committed()
+
+    def owned(self, messages: Sequence[Message]) -> list[Message]:
+        """The messages of owned partitions: a rebalance may happen while messages are consumed."""
         return [message for message in messages if message.partition() in self._owned]
 
     def processed(self, messages: Iterable[Message]) -> None:

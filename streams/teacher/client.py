@@ -2,7 +2,7 @@
 
 What goes wrong with the teacher is the reply's `error`. An ask waits for a free slot for at most `PATIENCE`
 seconds and then takes at most `DEADLINE`; the consumer of deferrals is given more time than both together
-(`streams.kafka.connect`): a batch whose asks are started together is over before Kafka loses its patience.
+(`streams.kafka.clients`): a batch whose asks are started together is over before Kafka loses its patience.
 """
 
 import asyncio

@@ -9,7 +9,7 @@ from models.embedders.prompt import Prompt
 from schemas.config import Config, parse_override
 from streams.encoder_spec import EncoderSpec
 from streams.tasks import Task, Tasks, threshold, unsuitable_reason
-from tests.streams.building import ScriptedEmbedder, ScriptedPolicy, manifest
+from tests.streams.fakes import ScriptedEmbedder, ScriptedPolicy, manifest
 
 STATIC = EncoderSpec("model2vec:/m")
 BOUND: dict[str, Any] = {"embedder": "model2vec:/m", "dimension": 3, "encoder": "scripted:1"}

@@ -43,6 +43,15 @@ class Up:
         assert found, self.log
         return found[1]
 
+    def start(self, *words: str, log: Path) -> subprocess.Popen[bytes]:
+        with log.open("wb") as output:
+            return subprocess.Popen(
+                [sys.executable, "-m", "infra.cli", *words],
+                env=self._environment,
+                stdout=output,
+                stderr=output,
+            )
+
     def run(self, *words: str, text: str = "") -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [sys.executable, "-m", "infra.cli", *words],
@@ -113,6 +122,21 @@ def test_config_set_refuses_a_bad_field(up: Up) -> None:
     assert "`delta`" in refused.stderr
     assert "`speed`" in refused.stderr
     assert up.lines("status", "--json")[0]["tasks"] == []
+
+
+def test_a_second_worker_shares_the_broker(up: Up, tmp_path: Path) -> None:
+    log = tmp_path / "worker.log"
+    with up.start("worker", "route", log=log) as worker:
+        try:
+            wait_until(lambda: "assigned: role=route partitions=" in log.read_text(), 60, "a share")
+            for number in range(6):
+                asked = up.run("ask", "where is my parcel?", "--task", f"shared-{number}", "--json")
+                assert json.loads(asked.stdout)["source"] == "error"
+            labels = up.lines("consume", "labels", "--from-start", "--no-follow")
+        finally:
+            worker.terminate()
+    shared = [str(label["id"]) for label in labels if str(label["task"]).startswith("shared-")]
+    assert len(shared) == len(set(shared)) == 6, "each has one label"
 
 
 def test_up_stops_its_servers_when_it_ends(tmp_path: Path) -> None:

@@ -17,11 +17,11 @@ def test_two_routers_share_the_partitions(
     serve(deployment)
     first, second = deployment.worker("route"), deployment.worker("route")
     for router in (first, second):
-        router.wait_until_it_says("route gains")
+        router.wait_until_it_says("partitions assigned: role=route")
     before, after = wishes(300, "before"), wishes(300, "after")
     deployment.send(before)
     assert first.stop() == 0, first.told()
-    assert "route gives up" in first.told()
+    assert "partitions revoked: role=route" in first.told()
     deployment.send(after)
     assert_routed_once(deployment, before + after)
     deployment.stop()

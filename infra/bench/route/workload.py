@@ -26,7 +26,7 @@ from models.policy import Policy
 from schemas.codec import REQUEST
 from schemas.messages import Request
 from streams.errors import KafkaFailed
-from streams.kafka.connect import open_writer
+from streams.kafka.clients import open_writer
 from streams.kafka.topics import create_missing
 from streams.settings import Settings
 from streams.state.connection import Connection

@@ -13,7 +13,7 @@ from streams.drift.windows import OF_A_BATCH, WINDOW, ScoreWindows
 from streams.errors import StateUnavailable
 from streams.routing.decisions import Decision, decide
 from streams.tasks import CandidatePolicy, Task, Tasks
-from tests.streams.building import ScriptedPolicy
+from tests.streams.fakes import ScriptedPolicy
 
 TRAINED = Reference((0.5, 0.8), ScoreHistograms((300, 400, 300), 10, (500, 500)))
 FAMILIAR = ["no 0.3 0.1"] * 30 + ["no 0.6 0.1"] * 20 + ["yes 0.6 0.1"] * 20 + ["yes 0.9 0.1"] * 30

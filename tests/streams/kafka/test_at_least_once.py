@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 from confluent_kafka import KafkaError, TopicPartition
 
-from streams.errors import DeliveryFailed, DeliveryFatal
+from streams.errors import CommitRefused, DeliveryFailed, DeliveryFatal
 from streams.kafka.batch import Outgoing
 from streams.kafka.delivery import AtLeastOnce
-from tests.streams.kafka.scripted import Broker, Consumer, Producer, error
+from tests.streams.fakes import FakeBroker, FakeConsumer, FakeProducer, error
 
 OUT, LOST = Outgoing("x.labels", b"key", b"value"), Outgoing("x.gone", b"key", b"value")
 AT = [TopicPartition("x.requests", 0, 8)]
@@ -17,9 +17,9 @@ DELIVERED = ["produce x.labels", "flush", "commit [8]"]
 
 class Room:
     def __init__(self) -> None:
-        self.broker = Broker()
-        self.producer = Producer(self.broker)
-        clients: tuple[Any, Any] = Consumer(self.broker), self.producer
+        self.broker = FakeBroker()
+        self.producer = FakeProducer(self.broker)
+        clients: tuple[Any, Any] = FakeConsumer(self.broker), self.producer
         self.delivery = AtLeastOnce(*clients)
 
     def deliver(self, *outgoing: Outgoing) -> list[str]:
@@ -69,10 +69,21 @@ def test_what_an_abort_purges_is_no_failure_of_the_next_batch(room: Room) -> Non
     assert room.deliver(OUT) == DELIVERED
 
 
-def test_offsets_that_the_group_refuses_are_a_failure_to_try_again(room: Room) -> None:
-    room.broker.failures["commit [8]"] = [error(KafkaError.ILLEGAL_GENERATION)]
-    with pytest.raises(DeliveryFailed, match="offsets were not committed: what the broker said"):
+@pytest.mark.parametrize(
+    ("code", "failure", "match"),
+    [
+        (KafkaError.UNKNOWN_MEMBER_ID, CommitRefused, "commit refused: what the broker said"),
+        (KafkaError.ILLEGAL_GENERATION, CommitRefused, "commit refused"),
+        (KafkaError.FENCED_MEMBER_EPOCH, CommitRefused, "commit refused"),
+        (KafkaError.FENCED_INSTANCE_ID, DeliveryFatal, r"`group\.instance\.id`: give each its own"),
+        (KafkaError.REQUEST_TIMED_OUT, DeliveryFailed, "offsets were not committed: what the broker said"),
+    ],
+)
+def test_a_refused_commit_says_why(room: Room, code: int, failure: type[Exception], match: str) -> None:
+    room.broker.failures["commit [8]"] = [error(code)]
+    with pytest.raises(failure, match=match) as caught:
         room.deliver(OUT)
+    assert caught.type is failure
     room.delivery.abort()
     room.broker.taken()
     assert room.deliver(OUT) == DELIVERED

@@ -10,7 +10,7 @@ import pytest
 from streams.errors import StateUnavailable
 from streams.kafka.batch import Batch, Outgoing
 from streams.kafka.channel import BatchChannel
-from tests.streams.building import message
+from tests.streams.fakes import message
 
 OUT = Outgoing("x.labels", b"key", b"value")
 

@@ -11,7 +11,7 @@ from schemas.messages import Request
 from streams.errors import OutputTooLarge
 from streams.kafka.batch import Outgoing
 from streams.kafka.dead_letters import DeadLetters
-from tests.streams.building import HEADERS, message
+from tests.streams.fakes import HEADERS, message
 
 MOST = 20_000
 LETTERS = DeadLetters("x.dead-letters", "route")

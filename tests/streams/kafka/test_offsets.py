@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule
 
 from streams.kafka.offsets import OffsetTracker
-from tests.streams.building import message
+from tests.streams.fakes import message
 
 PARTITIONS = st.integers(0, 3)
 
@@ -17,7 +17,7 @@ class Reading(RuleBasedStateMachine):
 
     @initialize()
     def begin(self) -> None:
-        self.progress = OffsetTracker("x")
+        self.offsets = OffsetTracker("x")
         self.owned = set[int]()
         self.committed = dict.fromkeys(range(4), 0)
         self.at = dict.fromkeys(range(4), 0)
@@ -25,7 +25,7 @@ class Reading(RuleBasedStateMachine):
     @rule(partitions=st.sets(PARTITIONS))
     def gain(self, partitions: set[int]) -> None:
         new = partitions - self.owned
-        self.progress.gained(TopicPartition("x", partition) for partition in new)
+        self.offsets.gained(TopicPartition("x", partition) for partition in new)
         self.at |= {partition: self.committed[partition] for partition in new}
         self.owned |= new
 
@@ -34,45 +34,45 @@ class Reading(RuleBasedStateMachine):
         """Revoked, after a commit; or lost, without one."""
         if commits:
             self.commit()
-        self.progress.gave_up(TopicPartition("x", partition) for partition in partitions)
+        self.offsets.gave_up(TopicPartition("x", partition) for partition in partitions)
         self.owned -= partitions
 
     @rule(counts=st.dictionaries(PARTITIONS, st.integers(1, 5)))
     def process(self, counts: dict[int, int]) -> None:
-        """A batch from some partitions, those that are ours no more among them."""
+        """A batch from some partitions, those that are owned no more among them."""
         messages = [
             message(b"", partition=partition, offset=self.at[partition] + place)
             for partition, count in counts.items()
             for place in range(count)
         ]
-        ours = self.progress.ours(messages)
-        assert [one for one in messages if one.partition() in self.owned] == ours
-        self.progress.processed(ours)
+        owned = self.offsets.owned(messages)
+        assert [one for one in messages if one.partition() in self.owned] == owned
+        self.offsets.processed(owned)
         for partition in counts.keys() & self.owned:
             self.at[partition] += counts[partition]
 
     @rule()
     def commit(self) -> None:
-        for at in self.progress.to_commit():
+        for at in self.offsets.to_commit():
             assert at.topic == "x"
             self.committed[at.partition] = at.offset
-        self.progress.committed()
+        self.offsets.committed()
         assert all(self.committed[partition] == self.at[partition] for partition in self.owned)
 
     @rule()
     def abort(self) -> None:
         """Rewind; whatever the consumer is not told to seek stays where it is."""
-        for at in self.progress.to_rewind():
+        for at in self.offsets.to_rewind():
             self.at[at.partition] = at.offset
-        self.progress.committed()
+        self.offsets.committed()
         assert all(self.committed[partition] == self.at[partition] for partition in self.owned)
 
     @invariant()
     def nothing_is_pending_for_others(self) -> None:
-        pending = {at.partition for at in self.progress.to_commit()}
-        assert pending == {at.partition for at in self.progress.to_rewind()}
+        pending = {at.partition for at in self.offsets.to_commit()}
+        assert pending == {at.partition for at in self.offsets.to_rewind()}
         assert pending == {one for one in self.owned if self.at[one] != self.committed[one]}
-        assert self.progress.pending == bool(pending)
+        assert self.offsets.pending == bool(pending)
 
 
 TestReading = Reading.TestCase

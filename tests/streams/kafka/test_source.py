@@ -1,17 +1,18 @@
 """A source reads again exactly what did not become durable."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 import pytest
-from confluent_kafka import Consumer, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 
-from streams.errors import DeliveryFailed, StateUnavailable
+from streams.errors import DeliveryFailed, KafkaFailed, StateUnavailable
 from streams.kafka.batch import Outgoing
 from streams.kafka.channel import BatchChannel
 from streams.kafka.dead_letters import DeadLetters
-from streams.kafka.delivery import Delivery
+from streams.kafka.delivery import AtLeastOnce, Delivery
 from streams.kafka.source import Source
-from tests.streams.building import message
+from tests.streams.fakes import FakeBroker, FakeConsumer, FakeProducer, error, message
 
 
 class Reading(Consumer):
@@ -50,7 +51,7 @@ class Scripted(Source):
     fails: Exception | None = None
     _delivery: Delivering
 
-    def _settled(self, _: Sequence[Message]) -> list[Outgoing]:
+    def _agent_outputs(self, _: Sequence[Message]) -> list[Outgoing]:
         if self.fails is not None:
             raise self.fails
         return []
@@ -66,7 +67,7 @@ def consumer() -> Iterator[Reading]:
 @pytest.fixture
 def source(consumer: Reading) -> Scripted:
     delivery = Delivering()
-    made = Scripted(
+    opened = Scripted(
         "r",
         "x",
         BatchChannel.__new__(BatchChannel),
@@ -75,21 +76,19 @@ def source(consumer: Reading) -> Scripted:
         batch=10,
         commit_interval=100.0,
         drain=1.0,
-        largest=1_000,
+        max_bytes=1_000,
     )
-    made._consumer, made._delivery = consumer, delivery
-    made._stopping.set()
-    made._progress.gained([TopicPartition("x", 0), TopicPartition("x", 1)])
-    return made
+    opened._consumer, opened._delivery = consumer, delivery
+    opened._stopping.set()
+    opened._offsets.gained([TopicPartition("x", 0), TopicPartition("x", 1)])
+    return opened
 
 
 def batch(partition: int, *offsets: int) -> list[Message]:
     return [message(b"", partition=partition, offset=offset) for offset in offsets]
 
 
-def test_a_batch_that_waits_for_state_is_read_again_and_what_came_before_it_is_committed(
-    source: Scripted, consumer: Reading
-) -> None:
+def test_a_batch_without_state_is_read_again(source: Scripted, consumer: Reading) -> None:
     source._process(batch(0, 0, 1, 2))
     source.fails = StateUnavailable("away")
     source._process(batch(0, 3, 4) + batch(1, 7))
@@ -97,9 +96,7 @@ def test_a_batch_that_waits_for_state_is_read_again_and_what_came_before_it_is_c
     assert consumer.reads_on == {0: 3, 1: 7}
 
 
-def test_what_came_before_it_is_read_again_too_where_its_commit_fails(
-    source: Scripted, consumer: Reading
-) -> None:
+def test_so_are_earlier_ones_if_their_commit_fails(source: Scripted, consumer: Reading) -> None:
     source._process(batch(0, 0, 1, 2))
     source.fails = StateUnavailable("away")
     source._delivery.fails = True
@@ -108,7 +105,7 @@ def test_what_came_before_it_is_read_again_too_where_its_commit_fails(
     assert consumer.reads_on == {0: 0, 1: 7}
 
 
-def test_a_failed_commit_reads_all_since_the_last_one_again(source: Scripted, consumer: Reading) -> None:
+def test_a_failed_commit_rewinds_to_the_last_one(source: Scripted, consumer: Reading) -> None:
     source._process(batch(0, 5) + batch(1, 2))
     source._commit()
     source._process(batch(0, 6))
@@ -119,11 +116,98 @@ def test_a_failed_commit_reads_all_since_the_last_one_again(source: Scripted, co
     assert consumer.reads_on == {0: 6}
 
 
-def test_a_message_that_fails_alone_is_a_dead_letter_and_its_partition_goes_on(source: Scripted) -> None:
+def test_a_failing_message_is_a_dead_letter(source: Scripted) -> None:
     source.fails = ValueError("a defect")
-    [first, second] = source._handled(batch(0, 8, 9))
+    [first, second] = source._outputs_of(batch(0, 8, 9))
     assert (first.topic, second.topic) == ("d", "d")
     assert (
         dict(first.headers or [])["_dlq.errors.reason"],
         dict(first.headers or [])["_dlq.errors.offset"],
     ) == (b"ValueError: a defect", b"8")
+
+
+class Group:
+    """A source whose group answers each commit of offset 1 with the next of `answers`, None for success."""
+
+    def __init__(self, *answers: Exception | None) -> None:
+        self.broker = FakeBroker()
+        self.answers = list(answers)
+        self.members = 0
+        self.source = ScriptedMember(
+            "r",
+            "x",
+            BatchChannel.__new__(BatchChannel),
+            self.open_clients,
+            dead_letters=DeadLetters("d", "r"),
+            batch=10,
+            commit_interval=100.0,
+            drain=1.0,
+            max_bytes=1_000,
+        )
+
+    def open_clients(self) -> tuple[Any, Any]:
+        self.members += 1
+        consumer: Any = FakeConsumer(self.broker)
+        consumer.subscribe = lambda *_, on_assign, **__: on_assign(consumer, [TopicPartition("x", 0)])
+        self.broker.messages = [batch(0, 0)]
+        answer = self.answers.pop(0)
+        self.broker.failures["commit [1]"] = [] if answer is None else [answer]
+        if not self.answers:
+            self.source.rounds = 2
+        return consumer, AtLeastOnce(consumer, FakeProducer(self.broker))  # type: ignore[arg-type]
+
+    def taken(self, call: str) -> int:
+        return self.broker.calls.count(call)
+
+
+class ScriptedMember(Source):
+    """Produces an output a batch, waits for nothing, and stops after `rounds` where that is set."""
+
+    rounds = -1
+
+    def _agent_outputs(self, _: Sequence[Message]) -> list[Outgoing]:
+        return [Outgoing("out", b"", b"")]
+
+    def _run_round(self) -> None:
+        super()._run_round()
+        self.rounds -= 1
+        if self.rounds == 0:
+            self._stopping.set()
+
+
+@pytest.fixture
+def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("streams.kafka.source._BACK_OFF", 0.0)
+
+
+def run(group: Group) -> None:
+    while not group.source._stopping.is_set():
+        group.source._consume_as_member()
+
+
+REFUSED = error(KafkaError.UNKNOWN_MEMBER_ID)
+
+
+@pytest.mark.usefixtures("no_waiting")
+def test_a_refused_member_rejoins() -> None:
+    group = Group(REFUSED, None)
+    run(group)
+    assert (group.members, group.taken("close")) == (2, 2)
+    assert (group.taken("produce out"), group.taken("commit [1]")) == (2, 2), (
+        "read again once, by the new member"
+    )
+
+
+@pytest.mark.usefixtures("no_waiting")
+def test_a_member_refused_again_and_again_ends() -> None:
+    group = Group(*[REFUSED] * 10)
+    with pytest.raises(KafkaFailed, match=r"3 times in a row, .*`group\.protocol`\. role=r topic=x"):
+        run(group)
+    assert (group.members, group.taken("produce out"), group.taken("close")) == (3, 3, 3)
+
+
+@pytest.mark.usefixtures("no_waiting")
+def test_a_commit_resets_the_count_of_refusals() -> None:
+    group = Group(REFUSED, REFUSED, None)
+    run(group)
+    assert (group.members, group.source._refusals) == (3, 0)

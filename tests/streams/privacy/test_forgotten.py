@@ -18,7 +18,7 @@ from streams.sampling import Sampler
 from streams.state.reply_dedup import ReplyDedup, ReplyPosition
 from streams.tasks import CandidatePolicy, Tasks
 from streams.trainer.window import TraceWindow
-from tests.streams.building import TOPICS, ScriptedPolicy, labels, message, trace, traces
+from tests.streams.fakes import TOPICS, ScriptedPolicy, labels, message, trace, traces
 
 
 def forgotten(*records: Forgotten) -> ForgottenRequests:

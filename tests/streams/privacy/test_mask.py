@@ -16,7 +16,7 @@ from streams.roles.route import STAGE, RouteRole
 from streams.sampling import Sampler
 from streams.settings import load_settings
 from streams.tasks import Tasks
-from tests.streams.building import TOPICS, ScriptedPolicy, deferrals, labels, message, reasons, to
+from tests.streams.fakes import TOPICS, ScriptedPolicy, deferrals, labels, message, reasons, to
 
 CARD = "4111111111111111"
 TEXT = f"yes 0.9 0.1 {CARD}"

@@ -8,14 +8,12 @@ import msgspec
 from confluent_kafka import Message
 
 from schemas.config import parse_override
-from schemas.events import Event
 from schemas.messages import Deferral, Guess, Reason, Request, Teacher, Trace
 from schemas.names import Keys
 from streams.certify.evidence import AlarmEvidence
 from streams.certify.observations import DEFERRALS, TRACES
 from streams.certify.status import CertificateStatus
 from streams.certify.topic_log import TopicLog
-from streams.kafka.event_publisher import EventPublisher
 from streams.roles.certify import AuditCertifier
 from streams.rollout.trials import TrialJudge
 from streams.sampling import Sampler
@@ -25,7 +23,7 @@ from streams.state.fold_offsets import FoldOffsets
 from streams.state.registry import Registry
 from streams.state.trial_counts import TrialCounts
 from streams.tasks import Tasks
-from tests.streams.building import TOPICS, message
+from tests.streams.fakes import TOPICS, PublishedEvents, message
 
 KEY = b"secret"
 AUDITOR = Sampler(KEY)
@@ -68,16 +66,6 @@ class Topic(TopicLog):
             ends[position(one)] = max(ends.get(position(one), 0), (one.offset() or 0) + 2)
 
 
-class Told(EventPublisher):
-    """Remembers events."""
-
-    def __init__(self) -> None:
-        self.events: list[Event] = []
-
-    def publish(self, event: Event) -> None:
-        self.events.append(event)
-
-
 @dataclass
 class Deployment:
     """Two topics, one Redis, and as many certifiers as a test starts.
@@ -92,7 +80,7 @@ class Deployment:
     keys: Keys
     traces: Topic = field(default_factory=lambda: Topic(TRACES))
     deferrals: Topic = field(default_factory=lambda: Topic(DEFERRALS))
-    told: Told = field(default_factory=Told)
+    told: PublishedEvents = field(default_factory=PublishedEvents)
     live: Tasks = field(default_factory=Tasks)
     now: int = 1_000_000
     alarms: list[tuple[str, str, AlarmEvidence]] = field(default_factory=list)

@@ -8,7 +8,7 @@ from models.artifact import Artifact
 from models.certificate import Certificate, budget_share
 from schemas.messages import Guess
 from streams.errors import StateUnavailable
-from tests.streams.building import reasons, trace
+from tests.streams.fakes import reasons, trace
 from tests.streams.roles.certifying import Deployment, asked, audit, audits
 
 

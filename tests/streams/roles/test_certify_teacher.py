@@ -6,7 +6,7 @@ from models.study import RepeatCounts
 from schemas.messages import Answer, Teacher, Trace
 from streams.certify.consistency import Consistency
 from streams.state.registry import Registry
-from tests.streams.building import trace
+from tests.streams.fakes import trace
 from tests.streams.roles.certifying import TEACHER, Deployment, asked, audit, audits
 
 

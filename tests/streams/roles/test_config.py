@@ -7,7 +7,7 @@ from schemas.config import Config, Refit
 from schemas.events import Event, EventKind
 from streams.roles.config import answer, apply_config
 from streams.tasks import Tasks
-from tests.streams.building import message
+from tests.streams.fakes import message
 
 AT = 77
 

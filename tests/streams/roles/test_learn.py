@@ -14,7 +14,7 @@ from streams.roles.learn import ReplyRecorder
 from streams.sampling import Sampler
 from streams.state.reply_dedup import ReplyDedup, ReplyPosition
 from streams.tasks import Tasks
-from tests.streams.building import (
+from tests.streams.fakes import (
     CARRIED,
     TOPICS,
     deferral,

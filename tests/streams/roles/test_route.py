@@ -13,7 +13,7 @@ from streams.kafka.batch import Outgoing
 from streams.roles.route import RouteRole
 from streams.sampling import Sampler
 from streams.tasks import Tasks
-from tests.streams.building import (
+from tests.streams.fakes import (
     CARRIED,
     TOPICS,
     ScriptedPolicy,

@@ -18,7 +18,7 @@ from schemas.messages import Reason, Request
 from streams.roles.route import RouteRole
 from streams.sampling import Sampler
 from streams.tasks import Tasks
-from tests.streams.building import (
+from tests.streams.fakes import (
     CARRIED,
     HEADERS,
     TOPICS,

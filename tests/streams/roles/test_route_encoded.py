@@ -17,7 +17,7 @@ from streams.roles.route import RouteRole
 from streams.routing import encoded_batch
 from streams.sampling import Sampler
 from streams.tasks import Tasks
-from tests.streams.building import (
+from tests.streams.fakes import (
     TOPICS,
     ScriptedEmbedder,
     ScriptedPolicy,

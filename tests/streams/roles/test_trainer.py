@@ -13,10 +13,9 @@ from confluent_kafka import Message
 
 from models.policy import Policy
 from schemas.config import parse_override
-from schemas.events import Event, EventKind
+from schemas.events import EventKind
 from schemas.messages import Answer, Guess, Reason
 from schemas.names import Keys
-from streams.kafka.event_publisher import EventPublisher
 from streams.roles.trainer import Trainer
 from streams.state.connection import Connection
 from streams.state.lease import Leases
@@ -26,21 +25,7 @@ from streams.tasks import Tasks
 from streams.versions.lifecycle import VersionStage
 from streams.versions.serving_state import ServingState
 from streams.versions.transitions import after_alarm
-from tests.streams.building import message, trace
-
-
-class Told(EventPublisher):
-    """Keeps what it is told for the test to wait for."""
-
-    def __init__(self) -> None:
-        self.events: asyncio.Queue[Event] = asyncio.Queue()
-
-    def publish(self, event: Event) -> None:
-        self.events.put_nowait(event)
-
-    async def next(self) -> Event:
-        """The next event; an error, not an endless wait, where there will be none."""
-        return await asyncio.wait_for(self.events.get(), 30)
+from tests.streams.fakes import PublishedEvents, message, trace
 
 
 class Watched(Registry):
@@ -86,9 +71,9 @@ class Room:
         """What certify would have found of a teacher that is new."""
         await self._connection.redis.hset(self.keys.teacher("t"), mapping={"since": since})
 
-    async def trainer(self, traces: list[Message]) -> tuple[Trainer, Told]:
+    async def trainer(self, traces: list[Message]) -> tuple[Trainer, PublishedEvents]:
         """One that has read `traces`, and runs."""
-        told, lease = Told(), 1.0
+        told, lease = PublishedEvents(), 1.0
         name = secrets.token_hex(4)
         leases = Leases(self._connection, self.keys, name, lease)
         refits = RefitQueue(self._connection, self.keys, name, lease)
@@ -157,7 +142,7 @@ async def test_what_passes_is_published_and_a_standby_goes_on_when_the_leader_st
     room.configure(embedder="precomputed", target_agreement=0.96)
     events = [await told.next() for _ in range(2)]
     assert [event.details["version"] for event in events] == ["v2", "v2"]
-    assert heard.events.empty()
+    assert heard.is_empty()
     await leader.stop()
     given = {"embedder": "precomputed", "features": b"\0\0\x80?" * 4, "replied_at": 2**45}
     standby.learn([message(trace(f"new{number}", "yes", **given)) for number in range(400)])

@@ -7,11 +7,10 @@ import pytest
 from models.artifact import Artifact
 from models.certificate import Certificate
 from schemas.config import parse_override
-from schemas.events import Event, EventKind, LabelBlockedDetails
+from schemas.events import EventKind, LabelBlockedDetails
 from schemas.messages import Guess
 from schemas.names import Keys
 from streams.certify.evidence import AlarmEvidence
-from streams.kafka.event_publisher import EventPublisher
 from streams.rollout.alarm_response import AlarmResponse
 from streams.rollout.trials import TrialJudge
 from streams.state.connection import Connection
@@ -21,26 +20,18 @@ from streams.state.trial_counts import TrialCounts
 from streams.tasks import Tasks
 from streams.versions.lifecycle import VersionStage, stages
 from streams.versions.serving_state import AT_ONCE, PromotionPlan
-from tests.streams.building import message, trace
+from tests.streams.fakes import PublishedEvents, message, trace
 
 FALLEN = AlarmEvidence(
     0.95, Certificate(200, 180), 5_000, {"a": Certificate(20, 5), "b": Certificate(20, 15)}
 )
 
 
-class Told(EventPublisher):
-    def __init__(self) -> None:
-        self.events: list[Event] = []
-
-    def publish(self, event: Event) -> None:
-        self.events.append(event)
-
-
 class Room:
     """Task `t` with versions v1, v2, ..., the last of which is live."""
 
     def __init__(self, connection: Connection, keys: Keys) -> None:
-        self.live, self.told = Tasks(), Told()
+        self.live, self.told = Tasks(), PublishedEvents()
         self.registry = Registry(connection, keys, 5)
         self.refits = RefitQueue(connection, keys, "me", 3600.0)
         self.certified: set[str] = set()

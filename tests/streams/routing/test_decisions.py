@@ -11,7 +11,7 @@ from schemas.messages import Guess, Reason
 from streams.routing.decisions import Decision, decide
 from streams.tasks import CandidatePolicy, Task
 from streams.versions.breaker import Breaker, Safeguards
-from tests.streams.building import ScriptedPolicy
+from tests.streams.fakes import ScriptedPolicy
 
 LIVE, CANDIDATE = (
     ScriptedPolicy(),

@@ -15,7 +15,7 @@ from streams.routing import encoder_pool
 from streams.routing.encoder_pool import EncoderPool
 from streams.tasks import Tasks
 from tests.encoders import WIDTH, static
-from tests.streams.building import ScriptedPolicy
+from tests.streams.fakes import ScriptedPolicy
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import pytest
 
 from schemas.messages import Guess, Reason, Trace
 from streams.trainer.champion import Champion, coverage_regression
-from tests.streams.building import trace
+from tests.streams.fakes import trace
 
 LIVE = Champion("v1", 0.7, since=1_000, target=0.9)
 

@@ -12,7 +12,7 @@ from streams.trainer.trace_selection import (
     recent_traces,
     without_contradicted,
 )
-from tests.streams.building import trace
+from tests.streams.fakes import trace
 
 
 def at(second: int, label: str = "yes", guess: str | None = None, **given: Any) -> Trace:

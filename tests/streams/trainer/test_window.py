@@ -20,7 +20,7 @@ from streams.trainer.window import (
     usable_traces,
     version_name,
 )
-from tests.streams.building import trace
+from tests.streams.fakes import trace
 
 VECTORS = Config(embedder="precomputed")
 

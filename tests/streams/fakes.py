@@ -1,11 +1,12 @@
-"""Messages as the broker delivers them, and a policy that says what a test scripts."""
+"""Fakes for the tests of streams: messages, a policy, an encoder, published events, a broker's clients."""
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
 import numpy as np
-from confluent_kafka import Message
+from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 from numpy.typing import NDArray
 
 from models.errors import EmbedderError, PolicyError, TextRefused
@@ -13,9 +14,11 @@ from models.features import Features
 from models.manifest import FORMAT, FrontierPoint, Manifest
 from models.policy import Embed, Policy, Scores
 from schemas.codec import DEFERRAL, LABEL, TRACE
+from schemas.events import Event
 from schemas.messages import Deferral, Guess, Label, Reason, Request, Trace
 from schemas.names import Topics
 from streams.kafka.batch import Outgoing
+from streams.kafka.event_publisher import EventPublisher
 
 TOPICS = Topics("x")
 LABELS = ("no", "yes")
@@ -109,6 +112,26 @@ class ScriptedPolicy(Policy):
         )
 
 
+class PublishedEvents(EventPublisher):
+    """Keeps events, and lets a test wait for the next one."""
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+        self._waiting: asyncio.Queue[Event] = asyncio.Queue()
+
+    def publish(self, event: Event) -> None:
+        self.events.append(event)
+        self._waiting.put_nowait(event)
+
+    async def next(self) -> Event:
+        """The next event; an error, not an endless wait, where there will be none."""
+        return await asyncio.wait_for(self._waiting.get(), 30)
+
+    def is_empty(self) -> bool:
+        """No event waits for `next`."""
+        return self._waiting.empty()
+
+
 def to(outgoing: Sequence[Outgoing], topic: str) -> list[Outgoing]:
     return [out for out in outgoing if out.topic == topic]
 
@@ -162,3 +185,102 @@ def trace(name: str = "r1", label: str = "yes", **given: Any) -> Trace:
 def _header_text(out: Outgoing, name: str) -> str:
     value = dict(out.headers or [])[name]
     return value.decode() if isinstance(value, bytes) else value
+
+
+def error(code: int, **flags: bool) -> KafkaException:
+    return KafkaException(KafkaError(code, "what the broker said", **flags))
+
+
+class FakeBroker:
+    """What both clients have called, in order, and the failures that are to come, by call.
+
+    Attributes:
+        messages: batches that the consumer has not consumed yet.
+    """
+
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+        self.messages: list[list[Message]] = []
+        self.failures: dict[str, list[Exception]] = {}
+
+    def called(self, call: str) -> None:
+        self.calls.append(call)
+        if self.failures.get(call):
+            raise self.failures[call].pop(0)
+
+    def taken(self) -> list[str]:
+        """The calls since the last look."""
+        calls, self.calls = self.calls, []
+        return calls
+
+
+class FakeProducer:
+    """Reports deliveries at `flush`, those of `undelivered` topics with an error."""
+
+    def __init__(self, broker: FakeBroker) -> None:
+        self.broker = broker
+        self.undelivered: dict[str, KafkaError] = {}
+        self.left = 0
+        self._reports: list[Callable[[], None]] = []
+
+    def produce(self, topic: str, _value: Any, _key: Any, on_delivery: Any = None, **_: Any) -> None:
+        self.broker.called(f"produce {topic}")
+        if on_delivery is not None:
+            self._reports.append(lambda: on_delivery(self.undelivered.get(topic), None))
+
+    def flush(self, _timeout: float) -> int:
+        self.broker.called("flush")
+        while self._reports:
+            self._reports.pop(0)()
+        return self.left
+
+    def poll(self, timeout: float) -> None:
+        if timeout:
+            self.broker.called("poll")
+
+    def purge(self) -> None:
+        self.broker.called("purge")
+
+    def init_transactions(self, _timeout: float) -> None:
+        self.broker.called("init")
+
+    def begin_transaction(self) -> None:
+        self.broker.called("begin")
+
+    def send_offsets_to_transaction(
+        self, offsets: Sequence[TopicPartition], group: Any, _timeout: float
+    ) -> None:
+        self.broker.called(f"offsets {[at.offset for at in offsets]} of {group}")
+
+    def commit_transaction(self, _timeout: float) -> None:
+        self.broker.called("commit")
+
+    def abort_transaction(self, _timeout: float) -> None:
+        self.broker.called("abort")
+
+
+class FakeConsumer:
+    """A member of a group; each `consume` returns the next batch of the broker's messages."""
+
+    def __init__(self, broker: FakeBroker) -> None:
+        self.broker = broker
+
+    def consumer_group_metadata(self) -> str:
+        return "generation 7"
+
+    def subscribe(self, topics: Sequence[str], **_: Any) -> None:
+        self.broker.called(f"subscribe {topics}")
+
+    def consume(self, _count: int, _timeout: float) -> list[Message]:
+        self.broker.called("consume")
+        return self.broker.messages.pop(0) if self.broker.messages else []
+
+    def seek(self, at: TopicPartition) -> None:
+        self.broker.called(f"seek {at.offset}")
+
+    def close(self) -> None:
+        self.broker.called("close")
+
+    def commit(self, offsets: Sequence[TopicPartition], asynchronous: bool) -> None:
+        assert not asynchronous
+        self.broker.called(f"commit {[at.offset for at in offsets]}")

@@ -1,0 +1,165 @@
+"""A source whose group refuses its commits rejoins, or ends; it never repeats the same outputs for ever."""
+
+import asyncio
+import secrets
+import socket
+import struct
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Literal
+
+import pytest
+from confluent_kafka import Consumer, Message, Producer
+
+from infra.harness.waiting import wait_until
+from infra.local.embedded_kafka import CLIENT_SETTINGS, EmbeddedKafka
+from streams.errors import KafkaFailed
+from streams.kafka.batch import Outgoing
+from streams.kafka.channel import BatchChannel
+from streams.kafka.clients import consumer_options, largest_message, open_role
+from streams.kafka.dead_letters import DeadLetters
+from streams.kafka.message import as_bytes
+from streams.kafka.source import Source
+from streams.kafka.topics import create_missing, trigger_auto_create
+from streams.settings import Settings
+
+_LEAVE_GROUP = 13
+
+
+class CopyingSource(Source):
+    """Copies requests to the labels topic, and keeps the error that ends it."""
+
+    failure: BaseException | None = None
+    member = ""
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(
+            "copy",
+            settings.topics.requests,
+            BatchChannel.__new__(BatchChannel),
+            lambda: open_role(settings, "copy", "a"),
+            dead_letters=DeadLetters(settings.topics.dead_letters, "copy"),
+            batch=100,
+            commit_interval=0.1,
+            drain=5.0,
+            max_bytes=largest_message(settings),
+        )
+        self._output_topic = settings.topics.labels
+        self.opened = 0
+
+    def _agent_outputs(self, messages: Sequence[Message]) -> list[Outgoing]:
+        self.member = self._consumer.memberid()
+        return [Outgoing(self._output_topic, None, as_bytes(message.value())) for message in messages]
+
+    def _consume_as_member(self) -> None:
+        self.opened += 1
+        super()._consume_as_member()
+
+    async def crash(self, reason: BaseException) -> None:
+        self.failure = reason
+
+
+async def until(condition: Callable[[], bool], what: str) -> None:
+    await asyncio.to_thread(wait_until, condition, 60, what)
+
+
+def send(settings: Settings, values: Sequence[bytes]) -> None:
+    producer = Producer({"bootstrap.servers": settings.kafka["bootstrap.servers"]})
+    for value in values:
+        producer.produce(settings.topics.requests, value)
+    assert producer.flush(30) == 0
+
+
+class Copies:
+    """How often each request was copied."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._consumer = Consumer(
+            consumer_options(settings, f"{settings.prefix}.test") | {"group.protocol": "classic"}
+        )
+        self._consumer.subscribe([settings.topics.labels])
+        self.counts: Counter[bytes] = Counter()
+
+    def holds(self, values: Sequence[bytes]) -> bool:
+        for message in self._consumer.consume(1000, 0.1):
+            if message.error() is None:
+                self.counts[as_bytes(message.value()) or b""] += 1
+        return set(values) <= set(self.counts)
+
+    def close(self) -> None:
+        self._consumer.close()
+
+
+def remove_member(settings: Settings, group: str, member: str) -> None:
+    """Make the broker forget a member, which does not know that, as after a pause that was too long."""
+
+    def text(value: str) -> bytes:
+        return struct.pack(">h", len(value)) + value.encode()
+
+    host, port = str(settings.kafka["bootstrap.servers"]).split(":")
+    request = struct.pack(">hhi", _LEAVE_GROUP, 2, 7) + text("test") + text(group) + text(member)
+    with socket.create_connection((host, int(port)), 10) as connection:
+        connection.sendall(struct.pack(">i", len(request)) + request)
+        answer = connection.recv(100)
+    assert struct.unpack(">iiih", answer) == (10, 7, 0, 0)
+
+
+@pytest.mark.parametrize("delivery", ["at_least_once", "exactly_once"])
+async def test_a_forgotten_member_rejoins(
+    kafka: str, delivery: Literal["at_least_once", "exactly_once"]
+) -> None:
+    settings = Settings(
+        kafka={"bootstrap.servers": kafka},
+        # The consumer learns nothing from its heartbeats here: only its commit is refused.
+        consumer={"heartbeat.interval.ms": 20_000, "session.timeout.ms": 40_000},
+        prefix=f"test-{secrets.token_hex(4)}",
+        delivery=delivery,
+    )
+    await asyncio.to_thread(create_missing, settings)
+    source, copies = CopyingSource(settings), Copies(settings)
+    before, after = ([b"%s %d" % (name, n) for n in range(100)] for name in (b"before", b"after"))
+    await source.start()
+    try:
+        send(settings, before)
+        await until(lambda: copies.holds(before), "the first copies")
+        await until(lambda: not source._offsets.pending, "their commit")
+        remove_member(settings, f"{settings.prefix}.copy", source.member)
+        send(settings, after)
+        await until(lambda: copies.holds(before + after), "the other copies")
+    finally:
+        await source.stop()
+        copies.close()
+    assert source.failure is None
+    assert source.opened == 2
+    most = 1 if delivery == "exactly_once" else 2
+    assert max(copies.counts.values()) <= most
+
+
+async def test_a_group_of_two_protocols_ends_the_first() -> None:
+    with EmbeddedKafka() as broker:
+        settings = Settings(
+            kafka={"bootstrap.servers": broker.bootstrap_servers},
+            consumer=CLIENT_SETTINGS,
+            prefix="t",
+            delivery="at_least_once",
+        )
+        trigger_auto_create(settings)
+        source, copies = CopyingSource(settings), Copies(settings)
+        classic = settings.model_copy(update={"consumer": {}})
+        other, _ = open_role(classic, "copy", "b")
+        await source.start()
+        try:
+            send(settings, [b"first"])
+            await until(lambda: copies.holds([b"first"]), "a first copy")
+            other.subscribe([settings.topics.requests])
+            other.consume(1, 1.0)
+            send(settings, [b"second"])
+            await until(lambda: copies.holds([b"second"]) and source.failure is not None, "the end")
+        finally:
+            await source.stop()
+            copies.holds([])
+            copies.close()
+            other.close()
+    assert isinstance(source.failure, KafkaFailed)
+    assert "`group.protocol`" in str(source.failure)
+    assert copies.counts[b"second"] <= 3
