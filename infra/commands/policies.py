@@ -1,13 +1,15 @@
-"""policies: the versions of a task, and what an operator does with them. Every move is told as an event."""
+"""policies: list the versions of a task, and move them; each move emits an event."""
 
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
 from typing import Annotated
 
 import msgspec
 import typer
 
+from infra.console.examples import examples
 from infra.console.output import AsJson, line, result
+from infra.console.policy_options import TaskArgument
+from infra.console.status_lines import local_time
 from infra.serve.policy_admin import (
     VersionInfo,
     close,
@@ -37,80 +39,86 @@ commands = typer.Typer()
 policies = typer.Typer(help="List policy versions, and move them.", no_args_is_help=True)
 commands.add_typer(policies, name="policies")
 
-Task = Annotated[str, typer.Argument(help="A task.")]
-Chosen = Annotated[str, typer.Argument(help="A version, such as v3.")]
-Reason = Annotated[str, typer.Option("--reason", help="Why; it is told and kept with the move.")]
+Chosen = Annotated[str, typer.Argument(metavar="VERSION", help="A version, such as v3.")]
+Reason = Annotated[
+    str, typer.Option("--reason", metavar="TEXT", help="Why; kept with the move, and shown in its event.")
+]
 
 BY_HAND = "an operator's choice"
 
 
-@policies.command("list")
-def policies_list(task: Task, json: AsJson = False) -> None:
+@policies.command("list", epilog=examples("policies list shop", "policies list shop --json"))
+def policies_list(task: TaskArgument, json: AsJson = False) -> None:
     """Show the versions of a task, their states, and whether they can go live again."""
     settings = client_settings()
-    found = with_registry(settings, lambda registry: list_versions(registry, task))
+    versions = with_registry(settings, lambda registry: list_versions(registry, task))
     if json:
-        result({"task": task, "versions": found})
-    elif not found:
+        result({"task": task, "versions": versions})
+        return
+    for version in versions:
+        line(_version_line(version))
+    if not versions:
         line(f"{task} has no policy yet")
-    for version in [] if json else found:
-        line(_told(version))
 
 
-@policies.command("show")
-def policies_show(task: Task, version: Chosen) -> None:
-    """Print what a version says of itself, and all that has become of it, as JSON."""
+@policies.command("show", epilog=examples("policies show shop v3"))
+def policies_show(task: TaskArgument, version: Chosen) -> None:
+    """Print manifest, history and blocked labels of a version as JSON."""
 
-    async def found(registry: Registry) -> dict[str, object]:
-        known = await version_catalog(registry, task)
+    async def read(registry: Registry) -> dict[str, object]:
+        catalog = await version_catalog(registry, task)
         raw = await registry.manifest(task, version)
         if raw is None:
-            moves = of_version(known.history, version)
+            moves = of_version(catalog.history, version)
             if not moves:
-                known.check(version)
+                catalog.check(version)
             return {"version": version, "manifest": None, "history": moves, "blocked": []}
         manifest = msgspec.to_builtins(Manifest.decode(raw))
         return {
             "version": version,
             "manifest": {name: value for name, value in manifest.items() if name != "probes"},
-            "history": of_version(known.history, version),
+            "history": of_version(catalog.history, version),
             "blocked": sorted(await registry.blocked_labels(task, version)),
         }
 
-    result(with_registry(client_settings(), found))
+    result(with_registry(client_settings(), read))
 
 
-@policies.command("rollback")
+@policies.command(
+    "rollback", epilog=examples("policies rollback shop --reason 'v4 is odd'", "policies rollback shop v2")
+)
 def policies_rollback(
-    task: Task,
-    version: Annotated[str | None, typer.Argument(help="By default the one that was live before.")] = None,
+    task: TaskArgument,
+    version: Annotated[
+        str | None, typer.Argument(metavar="VERSION", help="By default the one that was live before.")
+    ] = None,
     reason: Reason = BY_HAND,
 ) -> None:
     """Put an older version live in place of the live one; closes the breaker."""
     _put_live(task, version, VersionStage.ROLLED_BACK, reason)
 
 
-@policies.command("promote")
-def policies_promote(task: Task, version: Chosen, reason: Reason = BY_HAND) -> None:
-    """Put a version live, whatever its trial says by now; closes the breaker."""
+@policies.command("promote", epilog=examples("policies promote shop v3"))
+def policies_promote(task: TaskArgument, version: Chosen, reason: Reason = BY_HAND) -> None:
+    """Put a version live without waiting for its trial; closes the breaker."""
     _put_live(task, version, VersionStage.RETIRED, reason)
 
 
-@policies.command("pin")
-def policies_pin(task: Task, reason: Reason = BY_HAND) -> None:
-    """Let nothing be promoted by itself until `unpin`; an alarm still stops a version."""
+@policies.command("pin", epilog=examples("policies pin shop --reason release"))
+def policies_pin(task: TaskArgument, reason: Reason = BY_HAND) -> None:
+    """Stop automatic promotions until `unpin`; an alarm still stops a version."""
     _move(task, lambda registry, now: pin(registry, task, reason, now), PinnedDetails(reason))
 
 
-@policies.command("unpin")
-def policies_unpin(task: Task, reason: Reason = BY_HAND) -> None:
-    """Let versions be promoted again; one that has waited for nothing else goes live."""
+@policies.command("unpin", epilog=examples("policies unpin shop"))
+def policies_unpin(task: TaskArgument, reason: Reason = BY_HAND) -> None:
+    """Allow automatic promotions again; a version that waits for nothing else goes live."""
     _move(task, lambda registry, now: unpin(registry, task, reason, now), UnpinnedDetails(reason))
 
 
-@policies.command("close-breaker")
-def policies_close_breaker(task: Task, reason: Reason = BY_HAND) -> None:
-    """Let the live version answer again after an alarm, without waiting for a new one."""
+@policies.command("close-breaker", epilog=examples("policies close-breaker shop"))
+def policies_close_breaker(task: TaskArgument, reason: Reason = BY_HAND) -> None:
+    """Let the live version answer again after an alarm, without waiting for a new version."""
     _move(task, lambda registry, now: close(registry, task, reason, now), BreakerClosedDetails(reason))
 
 
@@ -135,22 +143,18 @@ def _move(
     events = [transition_event(task, change, now)] if change.moves else []
     if not isinstance(details, BreakerClosedDetails) or not change.moves:
         events.insert(0, operator_event(task, details, now))
-    _tell(settings, events)
+    _emit(settings, events)
 
 
-def _tell(settings: Settings, events: list[Event]) -> None:
+def _emit(settings: Settings, events: list[Event]) -> None:
     topic = settings.topics.events
     write_messages(settings, [Outgoing(topic, event.task.encode(), EVENT.encode(event)) for event in events])
     for event in events:
         line(event.message)
 
 
-def _told(version: VersionInfo) -> str:
+def _version_line(version: VersionInfo) -> str:
     state = version.state.replace("_", " ") if version.state else "unknown"
-    fitted = "its files were dropped" if version.traces is None else f"fitted on {version.traces} traces"
-    since = "" if version.since is None else f" since {_time(version.since)} ({version.reason})"
+    fitted = "its files were dropped" if version.traces is None else f"fitted on {version.traces:,} traces"
+    since = "" if version.since is None else f" since {local_time(version.since)} ({version.reason})"
     return f"{version.version}: {state}{since}, {fitted}"
-
-
-def _time(at: int) -> str:
-    return datetime.fromtimestamp(at / 1000, UTC).isoformat(timespec="seconds")

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from infra.console.currency_option import Currency
 from infra.console.examples import examples
 from infra.console.output import AsJson, line, result
 from infra.console.status_lines import backlog_sentence, task_lines, without_policy_lines
@@ -14,6 +15,7 @@ from infra.serve.missing_policy import MissingPolicy, missing_policies
 from infra.serve.servers import client_settings
 from infra.serve.status import TaskStatus, task_statuses
 from infra.serve.traffic import Backlog, TaskTraffic, read_backlog, read_refusals, read_traffic
+from models.money import CURRENCY
 from schemas.config import config_of
 from streams.clock import unix_ms
 
@@ -28,6 +30,7 @@ def status(
             metavar="PRICE", min=0.0, help="Price of one LLM call, in your currency, to show what is saved."
         ),
     ] = None,
+    currency: Currency = CURRENCY,
     json: AsJson = False,
 ) -> None:
     """Show for every task what answers, its traffic and certificate, and what to do next."""
@@ -42,7 +45,7 @@ def status(
         return
     for one in statuses:
         delta = config_of(one.task, overrides).delta
-        _print(task_lines(one, traffic.get(one.task), price_a_call, delta))
+        _print(task_lines(one, traffic.get(one.task), price_a_call, currency, delta))
     for task in missing:
         _print(without_policy_lines(task.task, task.reason, traffic.get(task.task), task.next_step))
     if not statuses and not missing:

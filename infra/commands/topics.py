@@ -4,6 +4,7 @@ from importlib.metadata import version
 
 import typer
 
+from infra.console.examples import examples
 from infra.console.output import note, result
 from infra.serve.servers import client_settings
 from schemas.asyncapi import asyncapi
@@ -17,17 +18,17 @@ topics = typer.Typer(help="Make and describe the topics.", no_args_is_help=True)
 commands.add_typer(topics, name="topics")
 
 
-@topics.command("create")
+@topics.command("create", epilog=examples("topics create"))
 def topics_create() -> None:
     """Make the topics that are missing, and set how long `traces` is kept if the settings say so."""
     settings = client_settings()
-    made = create_missing(settings)
-    note(f"made {', '.join(made)}" if made else "all topics are there")
-    if settings.topics.traces not in made and apply_traces_retention(settings):
+    created = create_missing(settings)
+    note(f"created {', '.join(created)}" if created else "all topics are there")
+    if settings.topics.traces not in created and apply_traces_retention(settings):
         note(f"{settings.topics.traces} keeps messages for {settings.traces_retention:g} days from now on")
 
 
-@topics.command("describe")
+@topics.command("describe", epilog=examples("topics describe"))
 def topics_describe() -> None:
     """Print the topics as they should be, a JSON object each."""
     settings = client_settings()
@@ -35,7 +36,7 @@ def topics_describe() -> None:
         result({"name": topic.name, "partitions": settings.partitions, "options": topic.options})
 
 
-@topics.command("asyncapi")
+@topics.command("asyncapi", epilog=examples("topics asyncapi > asyncapi.json"))
 def topics_asyncapi() -> None:
     """Print the AsyncAPI document of the topics and their messages, for clients in other languages."""
     result(asyncapi(load_settings().topics, version("understudy")))

@@ -1,1 +1,1 @@
-"""What commands share in front of a person: output, progress, tables, groups of options."""
+"""Output, progress, tables and groups of options that commands share."""

@@ -1,4 +1,4 @@
-"""What a command reads of its lines: texts, vectors from a file, or vectors that an encoder makes of them."""
+"""Options for features: texts, vectors from a file, or vectors that an encoder makes of the texts."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -33,17 +33,21 @@ AT_ONCE = 1000
 EmbedderName = Annotated[
     str | None,
     typer.Option(
-        help="What is read: text, precomputed (needs --embeddings), model2vec:FOLDER, onnx:FOLDER, "
-        "endpoint:URL#MODEL, probe:URL#MODEL; text+... for both, text>... for one after the other."
+        metavar="SPEC",
+        help="Features to read: text, precomputed (needs --embeddings), model2vec:FOLDER, onnx:FOLDER, "
+        "endpoint:URL#MODEL, probe:URL#MODEL; text+... for both, text>... for one after the other.",
     ),
 ]
 PromptFile = Annotated[
-    Path | None, typer.Option(help="What a probe asks: a text with {text} and, if it likes, {labels} in it.")
+    Path | None,
+    typer.Option(
+        metavar="FILE", help="Prompt of a probe: a text with {text} in it, and {labels} where you like."
+    ),
 ]
 
 
 def embedder_named(embedder: str | None, embeddings: Path | None) -> str:
-    """What to read; by default the vectors where there are any, else the texts.
+    """The features to read; by default the vectors where there are any, else the texts.
 
     Raises:
         BadParameter: it is not in the grammar, or does not go with the file of vectors or its absence.
@@ -62,7 +66,7 @@ def embedder_named(embedder: str | None, embeddings: Path | None) -> str:
 
 
 def read_by(policy: Manifest, embedder: str | None, embeddings: Path | None) -> str:
-    """What to read for a policy: what it was fitted on, its encoder where `embedder` says that it is now.
+    """The features to read for a policy: those of its fit, from the encoder at `embedder` where one is given.
 
     Raises:
         BadParameter: as `embedder_named`, or the policy reads something else.
@@ -95,7 +99,7 @@ def encoder_of(spec: str, prompt: Path | None, labels: Sequence[str]) -> Embedde
 
 
 def given_vectors(lines: Sequence[Line], file: Path, spec: str, embeddings: Path | None) -> Features:
-    """What the files hold of it: vectors, texts or both. Raises InvalidFile."""
+    """The features that the files hold: vectors, texts or both. Raises InvalidFile."""
     found = features(lines, file, embeddings)
     if found.embeddings is None or not reads_text(spec):
         return found
@@ -108,7 +112,7 @@ def complete_vectors(
     encoder: Embedder | None,
     progress: Callable[[float, str], None] = lambda _share, _doing: None,
 ) -> Features:
-    """The same with the vectors that an encoder makes of the texts. Raises EmbedderError."""
+    """The features with the vectors that an encoder makes of the texts. Raises EmbedderError."""
     if encoder is None or given.texts is None:
         return given
     parts = []
@@ -127,7 +131,7 @@ def read_for(
     embeddings: Path | None,
     prompt: Path | None,
 ) -> Features:
-    """What a policy scores of the lines.
+    """The features of the lines that a policy scores.
 
     Raises:
         PolicyError: the encoder is not the one that the policy was fitted with.

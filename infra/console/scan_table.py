@@ -1,4 +1,4 @@
-"""What scan found, for people: a table of targets, then what it rests on."""
+"""Table of scan for people: a row for each target, then the reasons and the assumptions."""
 
 from collections.abc import Iterator
 
@@ -14,77 +14,75 @@ UNKNOWN = "?"
 NARROWEST = 80
 
 
-def print_scan(found: Scan, currency: str) -> None:
+def print_scan(scan: Scan, currency: str) -> None:
     console = Console(highlight=False, width=max(NARROWEST, Console().width))
-    for sentence in _opening(found):
+    for sentence in _opening(scan):
         console.print(sentence, markup=False, soft_wrap=True)
-    console.print(_table(found, currency))
-    for sentence in (*_hindrances(found), *_growth(found), *_basis(found.assumptions, currency)):
+    console.print(_table(scan, currency))
+    for sentence in (*_refusals(scan), *_growth(scan), *_basis(scan.assumptions, currency)):
         console.print(sentence, markup=False, soft_wrap=True)
 
 
-def _opening(found: Scan) -> Iterator[str]:
-    again = found.traces - found.requests
-    asked = f", {again:,} of them to a request that was answered otherwise before" if again else ""
-    yield f"{found.traces:,} answers{asked}; {found.sampled:,} sampled requests, {found.labels:,} labels"
-    yield f"{found.surrogate}, agrees on {found.accuracy:.3f} of all out of fold; {found.seconds:.1f} s"
-    noise = found.noise
+def _opening(scan: Scan) -> Iterator[str]:
+    again = scan.traces - scan.requests
+    asked = f", {again:,} of them to a request that had another label before" if again else ""
+    yield f"{scan.traces:,} answers{asked}; {scan.sampled:,} sampled requests, {scan.labels:,} labels"
+    yield f"{scan.surrogate}, accuracy {scan.accuracy:.3f} out of fold; {scan.seconds:.1f} s"
+    noise = scan.noise
     if noise is None:
-        yield "too few requests are repeated to tell how steady the teacher is"
+        yield "too few requests are repeated to estimate how often the teacher contradicts itself"
     else:
         yield (
             f"asked the same or nearly the same, the teacher gave two labels in {noise.contradictions:,} of "
-            f"{noise.pairs:,} cases: about {noise.ceiling:.3f} of its answers can be foretold, "
-            f"{noise.high:.3f} at most"
+            f"{noise.pairs:,} cases: no surrogate that answers everything agrees with more than about "
+            f"{noise.ceiling:.3f}, {noise.high:.3f} at most"
         )
 
 
-def _table(found: Scan, currency: str) -> Table:
+def _table(scan: Scan, currency: str) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("target", "answered", "95 % bounds", "agrees", "at 2x traces", "audits", "days"):
+    for heading in ("target", "coverage", "95 % bounds", "agreement", "at 2x traces", "audits", "days"):
         table.add_column(heading, justify="right")
     table.add_column("saved/day", justify="right")
-    for prospect in found.targets:
-        table.add_row(*_row(prospect, currency))
+    for forecast in scan.targets:
+        table.add_row(*_row(forecast, currency))
     return table
 
 
-def _row(found: Forecast, currency: str) -> tuple[str, ...]:
-    if not found.coverage:
-        return f"{found.target:g}", "none", f"{found.low:.2f}-{found.high:.2f}", *["-"] * 5
+def _row(forecast: Forecast, currency: str) -> tuple[str, ...]:
+    if not forecast.coverage:
+        return f"{forecast.target:g}", "none", f"{forecast.low:.2f}-{forecast.high:.2f}", *["-"] * 5
     return (
-        f"{found.target:g}",
-        f"{found.coverage:.3f}",
-        f"{found.low:.2f}-{found.high:.2f}",
-        "-" if found.agreement is None else f"{found.agreement:.3f}",
-        UNKNOWN if found.doubled is None else "{:.2f}-{:.2f}".format(*found.doubled),
-        UNKNOWN if found.audits is None else f"{found.audits:,}",
-        UNKNOWN if found.days is None else f"{found.days:.1f}",
-        format_money(found.saved_a_day, currency),
+        f"{forecast.target:g}",
+        f"{forecast.coverage:.3f}",
+        f"{forecast.low:.2f}-{forecast.high:.2f}",
+        "-" if forecast.agreement is None else f"{forecast.agreement:.3f}",
+        UNKNOWN if forecast.doubled is None else "{:.2f}-{:.2f}".format(*forecast.doubled),
+        UNKNOWN if forecast.audits is None else f"{forecast.audits:,}",
+        UNKNOWN if forecast.days is None else f"{forecast.days:.1f}",
+        format_money(forecast.saved_a_day, currency),
     )
 
 
-def _hindrances(found: Scan) -> Iterator[str]:
-    for prospect in found.targets:
-        yield from (f"refused: {reason}" for reason in prospect.refused)
-        if prospect.more is not None:
-            yield f"         {_help(prospect.more)}"
+def _refusals(scan: Scan) -> Iterator[str]:
+    for forecast in scan.targets:
+        yield from (f"refused: {reason}" for reason in forecast.refused)
+        if forecast.more is not None:
+            yield f"         {_help(forecast.more)}"
 
 
 def _help(more: MoreTraces) -> str:
-    most = "no end that can be told" if more.most is None else f"{more.most:,}"
-    return (
-        f"more traces that it would take if errors go on falling as they did: from {more.least:,} to {most}"
-    )
+    most = "an unknown number" if more.most is None else f"{more.most:,}"
+    return f"estimate if errors keep falling as they did: {more.least:,} to {most} more traces"
 
 
-def _growth(found: Scan) -> Iterator[str]:
-    if len(found.curve) < 2:
+def _growth(scan: Scan) -> Iterator[str]:
+    if len(scan.curve) < 2:
         return
-    yield "answered by number of traces:"
-    for target in found.targets:
+    yield "coverage by number of traces:"
+    for target in scan.targets:
         steps = (
-            f"{part.coverage.get(f'{target.target:g}', 0.0):.2f} of {part.traces:,}" for part in found.curve
+            f"{part.coverage.get(f'{target.target:g}', 0.0):.2f} of {part.traces:,}" for part in scan.curve
         )
         yield f"  {target.target:g}: {', '.join(steps)}"
 
@@ -96,6 +94,6 @@ def _basis(assumed: Assumptions, currency: str) -> Iterator[str]:
         f"{assumed.audit_rate:g} of them audited, delta {assumed.delta:g}; the surrogate costs nothing"
     )
     yield (
-        "agreement is with the teacher, on average, on traffic like the sampled requests; after so many "
-        f"audits half of such policies are proven live; {UNKNOWN} can't be told"
+        "agreement is with the teacher, on average, on traffic like the sampled requests; after that many "
+        f"audits half of such policies are certified; {UNKNOWN} is not known"
     )

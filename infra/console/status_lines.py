@@ -6,6 +6,7 @@ from datetime import datetime
 from infra.serve.status import TaskStatus
 from infra.serve.traffic import Backlog, TaskTraffic
 from models.forecast.audits_needed import median_audits
+from models.money import currency_prefix, format_money
 
 # Chance alone brings the alarm up to there every now and then.
 _NOTABLE_ALARM = 0.5
@@ -17,15 +18,16 @@ def local_time(at: int) -> str:
 
 
 def task_lines(
-    status: TaskStatus, traffic: TaskTraffic | None, price_a_call: float | None, delta: float
+    status: TaskStatus, traffic: TaskTraffic | None, price_a_call: float | None, currency: str, delta: float
 ) -> Iterator[str]:
     """A task with a policy: its name, then a line for each thing that matters."""
     yield status.task
     yield _entry("answers", _answers(status))
     yield _entry("traffic", traffic_sentence(traffic))
     if price_a_call is not None and traffic is not None:
-        saved = traffic.saved_a_day(price_a_call)
-        yield _entry("money", f"about {saved:,.2f} saved a day at {price_a_call:g} a call and at this rate")
+        saved = format_money(traffic.saved_a_day(price_a_call), currency)
+        price = f"{currency_prefix(currency)}{price_a_call:g}"
+        yield _entry("money", f"about {saved} saved a day at {price} a call and at this rate")
     yield _entry("certificate", certificate_sentence(status))
     for sentence in _further(status):
         yield _entry("", sentence)

@@ -9,7 +9,7 @@ from models.fit import FitSummary
 
 def print_fit(summary: FitSummary, folder: Path) -> None:
     """`folder` is where the policy is, if there is one."""
-    line(f"{summary.traces} traces ({summary.sampled} sampled), {summary.labels} labels")
+    line(f"{summary.traces:,} traces ({summary.sampled:,} sampled), {summary.labels} labels")
     line(f"{summary.surrogate}, accuracy {summary.accuracy:.3f} out of fold, {summary.seconds:.1f} s")
     for reason in summary.refused or ():
         line(f"refused: {reason}")
@@ -21,7 +21,7 @@ def print_fit(summary: FitSummary, folder: Path) -> None:
 
 
 def print_evaluation(evaluation: Evaluation) -> None:
-    line(f"{evaluation.rows} rows, accuracy {evaluation.accuracy:.3f}")
+    line(f"{evaluation.rows:,} rows, accuracy {evaluation.accuracy:.3f}")
     line(f"{'target':>6}  {'threshold':>9}  {'coverage':>8}  {'agreement':>9}  95 % bounds")
     for outcome in evaluation.targets:
         line(_row(outcome))

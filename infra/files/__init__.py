@@ -1,1 +1,1 @@
-"""The files that people bring and take away: traces, call logs, reports."""
+"""Files that users bring and take away: traces, requests, vectors, reports."""

@@ -1,9 +1,9 @@
-"""A request counts once, however often it is in the file.
+"""Deduplication: a request counts once, however often it is in the file.
 
 Lines with the same id and the same text (or, without texts, the same id) are one request. A line that repeats
 its label too is a copy: left in, it would be scored by a model that has learned from it, and counted as
 evidence of agreement as often as it was copied. Lines with other labels are the teacher contradicting itself.
-That tells how steady the teacher is; the first of them stands for the request in everything else.
+They show how often it does so; the first of them stands for the request in everything else.
 """
 
 from collections.abc import Hashable, Iterable, Sequence
@@ -15,12 +15,12 @@ from infra.files.traces import TraceLine
 
 
 def without_copies(lines: Sequence[TraceLine]) -> NDArray[np.int64]:
-    """Places of the lines that are no copies of an earlier one."""
+    """Indices of the lines that are no copies of an earlier one."""
     return _first((*_request(line, place), line.label) for place, line in enumerate(lines))
 
 
 def first_per_request(lines: Sequence[TraceLine]) -> NDArray[np.int64]:
-    """Places of the first line of each request."""
+    """Indices of the first line of each request."""
     return _first(_request(line, place) for place, line in enumerate(lines))
 
 

@@ -1,4 +1,4 @@
-"""The versions of a task as operators see them, and what they may do with them."""
+"""Versions of a task for operators: list them, put one live, pin, unpin, close the breaker."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -14,7 +14,7 @@ from streams.versions.lifecycle import Transition, VersionStage, stages
 from streams.versions.serving_state import ServingChange, ServingState
 from streams.versions.transitions import close_breaker, pin_version, put_live, unpin_version
 
-Found = TypeVar("Found")
+Result = TypeVar("Result")
 
 OPERATOR = "operator"
 
@@ -23,8 +23,9 @@ OPERATOR = "operator"
 class VersionInfo:
     """Attributes:
     state: None where the history does not reach back to it.
-    kept: its files are there, so that it can go live again.
-    since, reason: of its last move; Unix milliseconds.
+    kept: its files are in Redis, so that it can go live again.
+    since: Unix milliseconds of its last move.
+    reason: of that move.
     traces: that it was fitted on; None where its files were dropped.
     """
 
@@ -38,10 +39,10 @@ class VersionInfo:
 
 @dataclass(frozen=True, slots=True)
 class VersionCatalog:
-    """All that is known of a task's versions.
+    """The versions of a task at one moment.
 
     Attributes:
-        kept: versions whose files are there, oldest first.
+        kept: versions whose files are in Redis, oldest first.
     """
 
     serving_state: ServingState
@@ -50,17 +51,17 @@ class VersionCatalog:
 
     @property
     def names(self) -> list[str]:
-        """Every version that is known, in the order in which they came up."""
+        """Every version in history or kept, oldest first."""
         return list(dict.fromkeys([*(move.version for move in self.history), *self.kept]))
 
     def state(self, version: str) -> VersionStage | None:
         return stages(self.history).get(version)
 
-    def before(self) -> str:
+    def rollback_target(self) -> str:
         """The version to roll back to where none is named: the newest that was live before and is kept.
 
         Raises:
-            MoveRefused: there is none.
+            TransitionRefused: there is none.
         """
         retired = [version for version in self.kept if self.state(version) is VersionStage.RETIRED]
         if not retired:
@@ -68,28 +69,28 @@ class VersionCatalog:
         return retired[-1]
 
     def check(self, version: str) -> None:
-        """Raises MoveRefused: the version can't go live, since it is not known or its files are gone."""
+        """Raises TransitionRefused: the version is not known, or its files are gone."""
         if version in self.kept:
             return
         if version in self.names:
             raise TransitionRefused(
-                f"the files of {version} are gone: it was refused at the gate, or dropped since (setting "
-                f"`policies_kept`); {self._choice()}"
+                f"the files of {version} are gone: it did not pass the gate, or was dropped since "
+                f"(setting `policies_kept`); {self._choice()}"
             )
         raise TransitionRefused(f"there is no version {version}; {self._choice()}")
 
     def _choice(self) -> str:
-        return f"kept are {', '.join(self.kept)}" if self.kept else "none is kept"
+        return f"kept are {', '.join(self.kept)}" if self.kept else "no version is kept"
 
 
-def with_registry(settings: Settings, question: Callable[[Registry], Awaitable[Found]]) -> Found:
-    """What the registry answers.
+def with_registry(settings: Settings, question: Callable[[Registry], Awaitable[Result]]) -> Result:
+    """The result of `question`, on a Redis connection of its own.
 
     Raises:
         StateUnavailable: Redis is away.
     """
 
-    async def ask() -> Found:
+    async def ask() -> Result:
         connection = Connection(**settings.redis)
         try:
             return await question(Registry(connection, settings.keys, settings.policies_kept))
@@ -107,18 +108,18 @@ async def version_catalog(registry: Registry, task: str) -> VersionCatalog:
 
 async def list_versions(registry: Registry, task: str) -> list[VersionInfo]:
     """The versions of a task, oldest first."""
-    found = await version_catalog(registry, task)
-    last = {move.version: move for move in found.history}
+    catalog = await version_catalog(registry, task)
+    last = {move.version: move for move in catalog.history}
     return [
         VersionInfo(
             name,
             move.after if (move := last.get(name)) else None,
-            name in found.kept,
+            name in catalog.kept,
             move.at if move else None,
             move.reason if move else None,
             await _traces(registry, task, name),
         )
-        for name in found.names
+        for name in catalog.names
     ]
 
 
@@ -128,31 +129,33 @@ async def go_live(
     """Put a version live; without a name, the one that was live before.
 
     Raises:
-        MoveRefused: says why not.
+        TransitionRefused: says why not.
     """
-    found = await version_catalog(registry, task)
-    chosen = version or found.before()
-    found.check(chosen)
-    before = found.state(chosen)
-    return await _made(
+    catalog = await version_catalog(registry, task)
+    chosen = version or catalog.rollback_target()
+    catalog.check(chosen)
+    before = catalog.state(chosen)
+    return await _change(
         registry, task, lambda state: put_live(state, chosen, before, leaving, OPERATOR, reason, now)
     )
 
 
 async def pin(registry: Registry, task: str, reason: str, now: int) -> ServingChange:
-    return await _made(registry, task, lambda state: pin_version(state, OPERATOR, reason, now))
+    """Stop automatic promotions. Raises TransitionRefused."""
+    return await _change(registry, task, lambda state: pin_version(state, OPERATOR, reason, now))
 
 
 async def unpin(registry: Registry, task: str, reason: str, now: int) -> ServingChange:
-    return await _made(registry, task, lambda state: unpin_version(state, OPERATOR, reason, now))
+    """Allow automatic promotions again. Raises TransitionRefused."""
+    return await _change(registry, task, lambda state: unpin_version(state, OPERATOR, reason, now))
 
 
 async def close(registry: Registry, task: str, reason: str, now: int) -> ServingChange:
-    """Close the breaker by hand."""
-    return await _made(registry, task, lambda state: close_breaker(state, OPERATOR, reason, now))
+    """Close the breaker by hand. Raises TransitionRefused."""
+    return await _change(registry, task, lambda state: close_breaker(state, OPERATOR, reason, now))
 
 
-async def _made(
+async def _change(
     registry: Registry, task: str, decide: Callable[[ServingState], ServingChange]
 ) -> ServingChange:
     if task not in await registry.tasks():
@@ -169,4 +172,5 @@ async def _traces(registry: Registry, task: str, version: str) -> int | None:
 
 
 def of_version(history: Sequence[Transition], version: str) -> list[Transition]:
+    """The moves of one version."""
     return [move for move in history if move.version == version]

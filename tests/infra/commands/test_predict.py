@@ -58,7 +58,10 @@ def test_a_percentage_is_told_from_a_share(understudy: Run, policy: Path) -> Non
 
 
 def test_help_ends_with_examples(understudy: Run) -> None:
-    for command in ("fit", "predict", "evaluate", "report", "scan"):
-        shown = understudy(command, "--help").out
-        assert f"Examples:\n    understudy {command} " in shown
-        assert "bool" not in shown
+    commands = ["fit", "predict", "evaluate", "report", "scan", "ask", "produce", "consume", "status"]
+    commands += ["config get", "config set", "topics create", "topics describe", "topics asyncapi"]
+    commands += [f"policies {name}" for name in ("list", "show", "rollback", "promote", "pin", "unpin")]
+    for command in commands:
+        shown = understudy(*command.split(), "--help").out
+        assert f"Examples:\n    understudy {command}" in shown
+        assert "<bool>" not in shown

@@ -43,7 +43,7 @@ TRAFFIC = TaskTraffic(seconds=600, labels=1_200, answered=600, audited=12, error
 
 
 def test_status_says_what_matters() -> None:
-    lines = list(task_lines(STATUS, TRAFFIC, price_a_call=0.001, delta=0.05))
+    lines = list(task_lines(STATUS, TRAFFIC, price_a_call=0.001, currency="€", delta=0.05))
     assert lines == [
         "shop",
         (
@@ -51,7 +51,7 @@ def test_status_says_what_matters() -> None:
             "threshold 0.7000 (passed the gate); expected coverage 62%"
         ),
         "  traffic     1,200 labels in the last 600 s (2 a second); coverage 50.0%; no errors",
-        "  money       about 84.67 saved a day at 0.001 a call and at this rate",
+        "  money       about €84.67 saved a day at €0.001 a call and at this rate",
         (
             "  certificate certified: 390 of 400 audits agree, which proves an agreement of at least 95.3%; "
             "the target is 90.0%"
