@@ -1,4 +1,4 @@
-"""A policy as it travels: the bytes of `policy.onnx` and of `manifest.json`. Never a pickle."""
+"""The artifact of a policy: the bytes of `policy.onnx` and of `manifest.json`. Never a pickle."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +11,7 @@ MANIFEST = "manifest.json"
 
 @dataclass(frozen=True, slots=True)
 class Artifact:
-    """Both files of a policy, unverified: `Policy.open` checks them.
+    """Both files of a policy, not verified: `Policy.open` checks them.
 
     Attributes:
         manifest: UTF-8 JSON, see `models.manifest`.
@@ -22,7 +22,7 @@ class Artifact:
     graph: bytes
 
     def write(self, directory: Path) -> None:
-        """Write both files into `directory`, which is made if need be; the manifest last."""
+        """Write both files into `directory`, the manifest last; creates the directory if there is none."""
         directory.mkdir(parents=True, exist_ok=True)
         for name, content in ((GRAPH, self.graph), (MANIFEST, self.manifest)):
             part = directory / f"{name}.part"
@@ -35,4 +35,4 @@ class Artifact:
         try:
             return cls((directory / MANIFEST).read_bytes(), (directory / GRAPH).read_bytes())
         except OSError as error:
-            raise PolicyError(f"no policy in {directory}: {error}") from error
+            raise PolicyError(f"policy files missing or not readable in {directory}: {error}") from error

@@ -4,15 +4,15 @@ from scipy.special import betainc, betaincinv
 
 
 def p_value(agreements: int, trials: int, target: float) -> float:
-    """Chance of at least so many agreements in `trials` if each came with probability `target`.
+    """Chance of this many agreements or more in `trials` if each has probability `target`.
 
-    Small values speak against "agreement is at most the target". 1.0 without trials.
+    A small value is evidence against "agreement is at most the target". 1.0 without trials.
     """
     return 1.0 if agreements == 0 else float(betainc(agreements, trials - agreements + 1, target))
 
 
 def shortfall(agreements: int, trials: int, target: float) -> float:
-    """Chance of at most so many agreements at `target`: small values say that agreement is below it."""
+    """Chance of this many agreements or fewer at `target`: a small value is evidence of a lower agreement."""
     return 1.0 if agreements == trials else float(1.0 - betainc(agreements + 1, trials - agreements, target))
 
 

@@ -1,25 +1,25 @@
-"""What can be wrong with a policy or with what one is learned from.
+"""Errors of models: policies, traces and encoders that can't be used.
 
 ModelError
-├── PolicyError      a policy that can't be used: damaged, too new, not what its manifest says, wrong features
-├── TrainingError    traces that nothing can be learned from: unreadable, none, of unequal length, not finite
+├── PolicyError      a policy can't be used: damaged, too new, not as its manifest says, wrong features
+├── TrainingError    traces can't be learned from: unreadable, none, of unequal lengths, not finite
 ├── FitRefused       no target passed the gate, and the policy was asked for
-└── EmbedderError    an encoder that can't be opened, or that failed on texts
-    ├── TextRefused  an encoder that takes others does not take this text
-    └── InvalidSpec  an `embedder` that is not in the grammar
+└── EmbedderError    an encoder can't be opened, or failed on texts
+    ├── TextRefused  an encoder refuses this text, though it takes others
+    └── InvalidSpec  an `embedder` is not in the grammar
 """
 
 
 class ModelError(Exception):
-    """Anything that models/ refuses."""
+    """Parent of all errors of models."""
 
 
 class PolicyError(ModelError):
-    """A policy that can't be used, or features it can't read; says which check failed. Defer."""
+    """A policy can't be used, or can't read the features; says which check failed. Defer the requests."""
 
 
 class TrainingError(ModelError):
-    """Traces that nothing can be learned from; says what is wrong with which of them."""
+    """Traces can't be learned from; says what is wrong with which of them."""
 
 
 class FitRefused(ModelError):
@@ -35,18 +35,18 @@ class FitRefused(ModelError):
 
 
 class EmbedderError(ModelError):
-    """An encoder that can't be opened, or that failed on texts; says which, and what to do. Defer."""
+    """An encoder can't be opened, or failed on texts; says which one and what to do. Defer the requests."""
 
 
 class TextRefused(EmbedderError):
-    """A text among those given is one that the encoder does not take; others it may."""
+    """The encoder refuses one of the given texts; it may take the others."""
 
 
 class InvalidSpec(EmbedderError):
-    """An `embedder` that is not in the grammar of `models.embedders.spec`.
+    """An `embedder` is not in the grammar of `models.embedders.spec`.
 
     Attributes:
-        problems: all of them, a sentence each.
+        problems: every problem, a sentence each.
     """
 
     def __init__(self, spec: str, problems: tuple[str, ...]) -> None:

@@ -1,4 +1,4 @@
-"""How a policy does on labelled rows: coverage and agreement at each target, with exact bounds."""
+"""Evaluates a policy on labelled rows: coverage and agreement at each target, with exact bounds."""
 
 from collections.abc import Sequence
 
@@ -13,13 +13,13 @@ LEVEL = 0.05
 
 
 class TargetResult(msgspec.Struct, frozen=True):
-    """One target.
+    """The result at one target.
 
     Attributes:
         target: agreement that was asked for.
-        threshold: certified threshold, None where nothing is certified: all rows are deferred.
-        coverage: share of the rows that the policy answers itself.
-        agreement: share of the answered rows on which it gives the label; None if it answers none.
+        threshold: that passed the gate for it; None if none did: all rows are deferred.
+        coverage: share of the rows that the surrogate answers.
+        agreement: share of the answered rows on which it gives the row's label; None if it answers none.
         low, high: exact two-sided 95 % bounds of the agreement.
         violation: the agreement is significantly below target (one-sided exact p < .05).
     """
@@ -37,8 +37,8 @@ class Evaluation(msgspec.Struct, frozen=True):
     """What `understudy evaluate --json` prints.
 
     Attributes:
-        rows: how many were given.
-        accuracy: share of all rows on which the surrogate's label is the given one.
+        rows: number of rows.
+        accuracy: share of all rows on which the surrogate's guess is the row's label.
     """
 
     rows: int
@@ -49,24 +49,27 @@ class Evaluation(msgspec.Struct, frozen=True):
 def evaluate(
     policy: Policy, features: Features, labels: Sequence[str], targets: Sequence[float] | None = None
 ) -> Evaluation:
-    """Score the rows and compare with `labels`; labels that the policy does not know count as disagreement.
+    """Score the rows and compare with `labels`; a label that the policy does not know counts as disagreement.
 
     Args:
-        targets: None for those of the policy's frontier.
+        labels: [n], one for each row of features.
+        targets: agreements, in (0, 1); None for those of the policy's frontier.
 
     Raises:
-        PolicyError: the features are not the ones this policy reads.
+        PolicyError: the features are not those that this policy reads.
         ValueError: labels and features differ in length.
     """
     if len(labels) != len(features):
-        raise ValueError(f"{len(features)} rows of features but {len(labels)} labels")
+        raise ValueError(
+            f"features and labels must have the same length: {len(features)} rows, {len(labels)} labels"
+        )
     manifest = policy.manifest
     scores = policy.score(features)
     agrees = np.array(manifest.labels, dtype=object)[scores.label] == np.array(labels, dtype=object)
     eligible = (scores.novelty <= manifest.novelty_limit) & ~policy.blocked[scores.label]
-    asked = [point.target for point in manifest.frontier] if targets is None else targets
+    requested = [point.target for point in manifest.frontier] if targets is None else targets
     results = []
-    for target in asked:
+    for target in requested:
         threshold = manifest.threshold(target)
         answered = eligible & (scores.score >= (2.0 if threshold is None else threshold))
         hits, trials = int(agrees[answered].sum()), int(answered.sum())

@@ -1,4 +1,4 @@
-"""What a policy reads of a request: its text, its vector, or both, row by row."""
+"""Features of requests: a text, a vector, or both, row by row."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, slots=True)
 class Features:
-    """Rows in one order.
+    """Texts, vectors or both of n requests.
 
     Attributes:
         texts: n texts, or None.
@@ -24,10 +24,11 @@ class Features:
 
     def __post_init__(self) -> None:
         if self.texts is None and self.embeddings is None:
-            raise ValueError("features need texts, embeddings or both")
+            raise ValueError("features must have texts, embeddings or both")
         if self.texts is not None and self.embeddings is not None and len(self.texts) != len(self.embeddings):
             raise ValueError(
-                f"{len(self.texts)} texts but {len(self.embeddings)} embeddings: rows must match"
+                f"texts and embeddings must have the same length: {len(self.texts)} texts, "
+                f"{len(self.embeddings)} embeddings"
             )
 
     def __len__(self) -> int:

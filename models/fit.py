@@ -1,4 +1,4 @@
-"""From traces to a certified policy, or to the reasons why there is none."""
+"""Fits a policy to traces and passes it through the gate, or gives the reasons for a refusal."""
 
 import time
 from collections.abc import Sequence
@@ -36,13 +36,13 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class FitResult:
-    """A policy, or the reasons why there is none.
+    """A policy, or the reasons for a refusal.
 
     Attributes:
-        artifact: None when refused.
-        refused: reasons; empty when at least one of the asked targets was certified.
-        summary: the figures either way.
-        study: what was found out about each trace; None where there was no point in learning.
+        artifact: None if refused.
+        refused: reasons; empty if at least one of the requested targets passed the gate.
+        summary: figures of the fit, refused or not.
+        study: results for each trace; None if nothing was fitted.
     """
 
     artifact: Artifact | None
@@ -100,9 +100,9 @@ def fit_request(request: FitRequest, progress: Progress = lambda _share, _doing:
     """Learn the requested policy and pass it through the gate; arguments and errors as in `fit`."""
     started = time.perf_counter()
     request.check()
-    hopeless = _hopeless(request)
-    if hopeless:
-        return FitResult(None, hopeless, summary_of(request, None, hopeless, time.perf_counter() - started))
+    refused = _early_refusal(request)
+    if refused:
+        return FitResult(None, refused, summary_of(request, None, refused, time.perf_counter() - started))
     outcome = _outcome(request, started, progress)
     passed = {point.target for point in outcome.points}
     if not passed.intersection(request.targets):
@@ -112,11 +112,11 @@ def fit_request(request: FitRequest, progress: Progress = lambda _share, _doing:
     return result
 
 
-def _hopeless(request: FitRequest) -> tuple[str, ...]:
-    """Why there is no point in learning; empty if there may be."""
+def _early_refusal(request: FitRequest) -> tuple[str, ...]:
+    """Why no policy can pass whatever is learned; empty if one may."""
     refused = shortage_reasons(int(np.sum(request.training.sampled)), request.targets, request.delta)
     if len(request.names) < 2:
-        refused += (f"one label only ({request.names[0]!r}): nothing to tell apart until there is a second",)
+        refused += (f"one label only, {request.names[0]!r}: wait until the teacher has given a second",)
     return refused
 
 
@@ -131,13 +131,15 @@ def _outcome(request: FitRequest, started: float, progress: Progress) -> FitOutc
         seed=request.seed,
         progress=progress,
     )
-    progress(0.8, "certifying")
+    progress(0.8, "gate")
     points = frontier_points(fitted.sample, grid(request.targets), request.delta)
-    asked = [point.threshold for point in points if point.target in request.targets]
-    seen = fitted.study(request.names)
+    thresholds = [point.threshold for point in points if point.target in request.targets]
+    scored = fitted.study(request.names)
     study = replace(
-        seen,
-        label_stats=labels.label_stats(seen, min(asked, default=None), fitted.block_reasons(request.names)),
+        scored,
+        label_stats=labels.label_stats(
+            scored, min(thresholds, default=None), fitted.block_reasons(request.names)
+        ),
         noise=_noise(request, fitted),
         curve=_curve(request, fitted, started, progress),
     )
@@ -157,7 +159,7 @@ def _noise(request: FitRequest, fitted: FittedStages) -> Noise | None:
 def _curve(
     request: FitRequest, fitted: FittedStages, started: float, progress: Progress
 ) -> tuple[CurvePoint, ...]:
-    """What parts of the traces would have certified, as far as there is time; none for a refit."""
+    """Learning curve on parts of the traces, as far as time allows; empty for a refit from a parent."""
     if request.parent_manifest is not None or request.options.curve == 0.0:
         return ()
     progress(0.82, "learning curve")
@@ -171,26 +173,28 @@ def _curve(
         return learn_stages(part, names, request.embedder, request.targets, quick, seed=request.seed).sample
 
     seconds = request.options.curve * (time.perf_counter() - started)
-    below = learning_curve(
+    parts = learning_curve(
         at, len(request.training), request.targets, request.delta, seconds=seconds, seed=request.seed
     )
-    return (*below, point(len(request.training), fitted.sample, request.targets, request.delta))
+    return (*parts, point(len(request.training), fitted.sample, request.targets, request.delta))
 
 
-def _refusal(request: FitRequest, found: FitOutcome, started: float) -> FitResult:
-    refused = list(refusal_reasons(found.fitted.sample, found.points, request.targets, request.delta))
+def _refusal(request: FitRequest, outcome: FitOutcome, started: float) -> FitResult:
+    refused = list(refusal_reasons(outcome.fitted.sample, outcome.points, request.targets, request.delta))
     for target in request.targets:
-        refused += filter(None, [contradictions.noise_refusal(found.study.noise, target)])
-        more = more_traces(found.study.curve, target, request.delta, request.seed)
+        refused += filter(None, [contradictions.noise_refusal(outcome.study.noise, target)])
+        more = more_traces(outcome.study.curve, target, request.delta, request.seed)
         if more is not None:
             most = "many more" if more.most is None else f"{more.most:,}"
-            refused.append(f"{target:g} may need {more.least:,} to {most} further traces, as the curve goes")
-    summary = summary_of(request, found, tuple(refused), time.perf_counter() - started)
-    return FitResult(None, tuple(refused), summary, found.study)
+            refused.append(
+                f"target {target:g} may need {more.least:,} to {most} further traces, by the learning curve"
+            )
+    summary = summary_of(request, outcome, tuple(refused), time.perf_counter() - started)
+    return FitResult(None, tuple(refused), summary, outcome.study)
 
 
-def _policy(request: FitRequest, found: FitOutcome, started: float) -> FitResult:
-    graph = export(found.fitted.ensemble)
-    summary = summary_of(request, found, None, time.perf_counter() - started)
-    manifest = with_test_vectors(manifest_of(request, found, summary, graph), graph, request.seed)
-    return FitResult(Artifact(manifest.encode(), graph), (), summary, found.study)
+def _policy(request: FitRequest, outcome: FitOutcome, started: float) -> FitResult:
+    graph = export(outcome.fitted.ensemble)
+    summary = summary_of(request, outcome, None, time.perf_counter() - started)
+    manifest = with_test_vectors(manifest_of(request, outcome, summary, graph), graph, request.seed)
+    return FitResult(Artifact(manifest.encode(), graph), (), summary, outcome.study)

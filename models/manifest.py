@@ -1,4 +1,4 @@
-"""What a policy says about itself: a JSON file that pins the graph by its hash."""
+"""The manifest of a policy: a JSON file that describes it and pins its graph by hash."""
 
 import hashlib
 from collections.abc import Sequence
@@ -18,13 +18,13 @@ Share = Annotated[float, Meta(ge=0.0, le=1.0)]
 
 
 class FrontierPoint(Struct, frozen=True):
-    """A target agreement that was certified.
+    """A target agreement that passed the gate.
 
     Attributes:
-        target: agreement with the teacher that is promised.
-        threshold: smallest score that may be answered.
-        coverage: share of the sampled traces that it answers.
-        low: exact lower bound, at the manifest's delta, of the agreement on them.
+        target: agreement with the teacher.
+        threshold: lowest score that may be answered.
+        coverage: share of the gate's traces that it answers.
+        low: exact lower bound, at the manifest's delta, of the agreement on the answered ones.
     """
 
     target: Share
@@ -34,7 +34,7 @@ class FrontierPoint(Struct, frozen=True):
 
 
 class LabelSource(Struct, frozen=True):
-    """Who gave the labels: model name and hash of the prompt."""
+    """A teacher that gave labels: model name and hash of the prompt."""
 
     model: str
     prompt: str | None = None
@@ -48,7 +48,7 @@ class Member(Struct, frozen=True):
         kind: its name in `models.surrogates.zoo`.
         reads: `text` or `vectors`.
         weight: in the pool, > 0.
-        strength: what regularises it; 0.0 where it has no such thing.
+        strength: its regularisation; 0.0 where it has none.
     """
 
     stage: int
@@ -59,10 +59,10 @@ class Member(Struct, frozen=True):
 
 
 class TestVector(Struct, frozen=True):
-    """A stored input and what the graph made of it when it was written.
+    """A stored input and the graph's result for it when the policy was made.
 
     Attributes:
-        text: the text, for graphs that read one.
+        text: for graphs that read one.
         embedding: little-endian float32, for graphs that read a vector.
         label: index into the manifest's labels.
         score: in [0, 1].
@@ -77,40 +77,41 @@ class TestVector(Struct, frozen=True):
 
 
 class Manifest(Struct, frozen=True):
-    """The policy's own account.
+    """Description of a policy, sealed against changes.
 
     Attributes:
         format: version of this file's layout; newer ones than `FORMAT` are refused.
-        task, version: whose policy it is, and its name.
-        labels: what it can answer, in the order of the graph's label output.
+        task, version: of the policy.
+        labels: that it can answer with, in the order of the graph's label output.
         embedder: the features it reads, in the grammar of `models.embedders.spec`; `text` for the text alone.
         dimension: length of the vector it reads, None for text.
-        delta: chance of error that each point of the frontier was certified with.
-        frontier: certified targets, lowest first.
+        delta: chance of error with which each point of the frontier passed the gate.
+        frontier: targets that passed the gate, lowest first.
         novelty_limit: rows with a novelty above it are deferred; 1.0, since novelty comes in its units.
         blocked: labels that are never answered.
-        traces, sampled: how many it learned from, how many of those were a uniform sample.
-        certifying: how many of the sampled ones the gate has tested its thresholds on.
-        teachers: who gave the labels.
-        parent: version that the fit started from.
+        traces, sampled: number of traces that it learned from, and of those in a uniform sample of all
+            traffic.
+        certifying: number of sampled traces on which the gate tested thresholds.
+        teachers: that gave the labels.
+        parent: version that the fit started from; None without one.
         created_at: Unix milliseconds.
-        libraries: versions it was made with.
+        libraries: versions of the libraries that made it.
         sha256: of the graph, in hexadecimal.
-        surrogate, acceptor: what they are, in words.
-        searched: with how many traces its surrogates, C and acceptor were chosen, by itself or an ancestor
-            whose choices it took over; 0 where nothing was chosen by labels.
-        members: the pools, stage by stage.
-        accuracy: out-of-fold share of all traces on which the surrogate agrees with the teacher.
-        seconds: what the fit took.
-        probes: stored test vectors, checked at every load.
-        encoder: id of the encoder that made the vectors; None where none did.
-        reference: what the sampled traces looked like when scored; None where that was not kept.
-        lineage: versions that it descends from, the parent first.
-        trials: what was tried, what it scored, what it cost.
-        accounts: how the surrogate does label by label.
-        curve: what could be certified with fewer traces; empty where that was not looked at.
-        noise: how often the teacher contradicts itself; None where the traces can't tell.
-        seal: SHA-256 of this file's own content with an empty seal; made and checked by the codec below.
+        surrogate, acceptor: in words.
+        searched: number of traces with which its surrogates, C and acceptor were chosen, by this fit or by an
+            ancestor whose choices it took over; 0 if no label decided a choice.
+        members: of the pools, stage by stage.
+        accuracy: share of all traces on which the surrogate's guess is the teacher's label, out of fold.
+        seconds: that the fit took.
+        probes: test vectors, checked at every load.
+        encoder: id of the encoder that made the vectors; None without one.
+        reference: histograms of the sampled traces' scores; None if they were not kept.
+        lineage: ancestors, the parent first.
+        trials: the models that were tried, with their scores and seconds.
+        accounts: statistics of each label.
+        curve: coverage with fewer traces; empty if it was not measured.
+        noise: how often the teacher contradicts itself; None if the traces can't tell.
+        seal: SHA-256 of this file's own content with an empty seal; made by `encode`, checked by `decode`.
     """
 
     format: int
@@ -148,9 +149,9 @@ class Manifest(Struct, frozen=True):
     seal: str = ""
 
     def threshold(self, target: float) -> float | None:
-        """The certified threshold of the smallest target in the frontier that is at least `target`.
+        """The threshold of the smallest target in the frontier that is at least `target`.
 
-        None when nothing at or above it was certified: defer everything.
+        None if no such target passed the gate: defer everything.
         """
         point = point_for(self.frontier, target)
         return point.threshold if point else None
@@ -168,15 +169,17 @@ class Manifest(Struct, frozen=True):
         try:
             version = msgspec.json.decode(raw, type=_Versioned).format
             if version > FORMAT:
-                raise PolicyError(f"manifest: format {version} is newer than {FORMAT}, the newest known here")
+                raise PolicyError(
+                    f"manifest: format {version} is newer than {FORMAT}, the newest that is supported here"
+                )
             if version < FORMAT:
-                raise PolicyError(f"manifest: format {version} is older than {FORMAT}: fit the policy anew")
+                raise PolicyError(f"manifest: format {version} is older than {FORMAT}: fit the policy again")
             manifest = msgspec.json.decode(raw, type=cls)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise PolicyError(f"manifest: {error}") from error
         if manifest.seal != manifest._digest():
             raise PolicyError(
-                "manifest: its content is not what its seal says; it was changed after it was made"
+                "manifest: seal does not match the content: the file was changed after it was made"
             )
         return manifest
 
@@ -192,7 +195,7 @@ def point_for(frontier: Sequence[FrontierPoint], target: float) -> FrontierPoint
 
 
 def grid(asked: Sequence[float] = ()) -> tuple[float, ...]:
-    """Targets that every fit tries: .80 to .99 in steps of .01, and those asked for; lowest first."""
+    """Targets that every fit tests: .80 to .99 in steps of .01, and the requested ones; lowest first."""
     return tuple(
         sorted({round(percent / 100, 2) for percent in range(80, 100)} | {round(t, 6) for t in asked})
     )

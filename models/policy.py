@@ -1,8 +1,8 @@
-"""A policy that decides: the graph in a single-threaded session, opened only if everything about it checks.
+"""Policies that score requests: a graph in a single-threaded session, opened only if every check passes.
 
-Opening verifies the manifest's layout, the graph's hash, the graph's inputs and every stored test vector.
-Scoring never accepts what it can't score: where novelty or score is not a number, the novelty is infinite and
-the score 0.
+Opening verifies the manifest's layout, the graph's hash, the graph's inputs and every test vector. A row
+that can't be scored is never accepted: if novelty or score is not a number, the novelty is infinite and the
+score 0.
 """
 
 import hashlib
@@ -32,12 +32,12 @@ Embed = Callable[[NDArray[np.int64]], NDArray[np.float32]]
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """What the surrogate makes of n rows.
+    """Labels, scores and novelty of n rows.
 
     Attributes:
         label: int64 [n], index into the manifest's labels.
         score: float32 [n], in [0, 1]: probability that the teacher agrees.
-        novelty: float32 [n], to be compared with the manifest's limit; infinite if it can't be told.
+        novelty: float32 [n], compared with the manifest's limit; infinite if it can't be computed.
     """
 
     label: NDArray[np.int64]
@@ -45,23 +45,23 @@ class Scores:
     novelty: NDArray[np.float32]
 
 
-class _Unscored:
-    """Scores that fill up; what is never put, or is not a number, is infinitely novel and scores 0."""
+class _ScoreBuffer:
+    """Scores, filled in chunk by chunk; rows without finite results get infinite novelty and score 0."""
 
     def __init__(self, rows: int) -> None:
         self._label = np.zeros(rows, dtype=np.int64)
         self._score = np.zeros(rows, dtype=np.float32)
         self._novelty = np.full(rows, np.inf, dtype=np.float32)
 
-    def put(self, rows: Any, found: Sequence[NDArray[Any]]) -> None:
-        self._label[rows], self._score[rows], self._novelty[rows] = found
+    def put(self, rows: Any, results: Sequence[NDArray[Any]]) -> None:
+        self._label[rows], self._score[rows], self._novelty[rows] = results
 
     def checked(self, labels: int) -> Scores:
-        named = (self._label >= 0) & (self._label < labels)
-        unknown = ~(np.isfinite(self._score) & np.isfinite(self._novelty) & named)
-        np.copyto(self._label, 0, where=unknown)
-        np.copyto(self._novelty, np.inf, where=unknown)
-        np.copyto(self._score, 0.0, where=unknown)
+        known = (self._label >= 0) & (self._label < labels)
+        unscored = ~(np.isfinite(self._score) & np.isfinite(self._novelty) & known)
+        np.copyto(self._label, 0, where=unscored)
+        np.copyto(self._novelty, np.inf, where=unscored)
+        np.copyto(self._score, 0.0, where=unscored)
         return Scores(self._label, self._score, self._novelty)
 
 
@@ -69,8 +69,8 @@ class Policy:
     """One version of a task's policy, ready to score.
 
     Attributes:
-        manifest: its own account.
-        blocked: bool [labels], those that are never answered.
+        manifest: its description.
+        blocked: bool [labels], never answered.
     """
 
     def __init__(self, manifest: Manifest, session: onnxruntime.InferenceSession) -> None:
@@ -84,20 +84,20 @@ class Policy:
 
     @classmethod
     def open(cls, manifest: bytes, graph: bytes) -> "Policy":
-        """Verify, load and probe.
+        """Verify the files, load the graph and check the test vectors.
 
         Raises:
-            PolicyError: anything about it is not as it should be; the message says what.
+            PolicyError: a check failed; the message says which.
         """
-        account = Manifest.decode(manifest)
-        found = hashlib.sha256(graph).hexdigest()
-        if found != account.sha256:
+        decoded = Manifest.decode(manifest)
+        digest = hashlib.sha256(graph).hexdigest()
+        if digest != decoded.sha256:
             raise PolicyError(
-                f"graph: SHA-256 is {found}, the manifest says {account.sha256}: one was changed"
+                f"graph: SHA-256 is {digest}, the manifest says {decoded.sha256}: one was changed"
             )
-        policy = cls(account, _session(graph))
-        policy._check_ports()
-        policy._check_probes()
+        policy = cls(decoded, _open_session(graph))
+        policy._check_inputs_and_outputs()
+        policy._check_test_vectors()
         return policy
 
     @classmethod
@@ -107,17 +107,17 @@ class Policy:
         return cls.open(artifact.manifest, artifact.graph)
 
     def score(self, features: Features, embed: Embed | None = None) -> Scores:
-        """Label, score and novelty of each row; no row's depend on the others.
+        """Label, score and novelty of each row, which do not depend on the other rows.
 
         Args:
-            embed: makes the vectors [m, d] of these m rows. A cascade whose first stage reads the text alone
-                asks for those that go on to the second, once at most; where it is None, or for other
-                policies, the features have all vectors.
+            embed: makes the vectors [m, d] of the m rows with these places. A cascade whose first stage reads
+                the text alone calls it at most once, for the rows of the second stage. If it is None, and for
+                other policies, the features must have all vectors.
 
         Raises:
-            PolicyError: the features are not the ones this policy reads.
+            PolicyError: the features are not those that this policy reads.
         """
-        scores = _Unscored(len(features))
+        scores = _ScoreBuffer(len(features))
         if self._lazy:
             self._score_lazily(features, embed, scores)
         else:
@@ -125,17 +125,17 @@ class Policy:
                 scores.put(rows, self._run(OUTPUTS, feed))
         return scores.checked(len(self.manifest.labels))
 
-    def _score_lazily(self, features: Features, embed: Embed | None, scores: "_Unscored") -> None:
-        """The first stage for all rows, then both for those that it leaves open."""
+    def _score_lazily(self, features: Features, embed: Embed | None, scores: "_ScoreBuffer") -> None:
+        """Run the first stage on all rows, then both stages on the rows that it does not decide."""
         dimension = self.manifest.dimension or 0
-        nothing: onnx_inputs.Feed = {
+        no_vectors: onnx_inputs.Feed = {
             "embedding": np.zeros((0, dimension), np.float32),
             "rest": np.zeros(0, np.int64),
         }
         done = np.zeros(len(features), dtype=np.bool_)
         for rows, feed in onnx_inputs.of_texts(features):
-            *found, done[rows] = self._run(FIRST_OUTPUTS, feed | nothing)
-            scores.put(rows, found)
+            *results, done[rows] = self._run(FIRST_OUTPUTS, feed | no_vectors)
+            scores.put(rows, results)
         rest = np.flatnonzero(~done)
         if len(rest) == 0:
             return
@@ -143,14 +143,14 @@ class Policy:
         if features.embeddings is None and embed is not None:
             left = Features(left.texts, embed(rest))
         for rows, feed in onnx_inputs.of_both(left, dimension):
-            counted = np.arange(len(feed["text"]))
-            scores.put(rest[rows], self._run(OUTPUTS, feed | {"rest": counted}))
+            numbers = np.arange(len(feed["text"]))
+            scores.put(rest[rows], self._run(OUTPUTS, feed | {"rest": numbers}))
 
     def _run(self, outputs: Sequence[str], feed: onnx_inputs.Feed) -> list[NDArray[Any]]:
         try:
             return self._session.run(outputs, feed)  # type: ignore[no-any-return]
         except FAILURES as error:
-            raise PolicyError(f"graph of {self.manifest.version}: {error}") from error
+            raise PolicyError(f"graph failed, policy {self.manifest.version}: {error}") from error
 
     def _chunks(self, features: Features) -> Iterator[onnx_inputs.Chunk]:
         dimension = self.manifest.dimension
@@ -162,44 +162,47 @@ class Policy:
             else onnx_inputs.of_vectors(features, dimension)
         )
 
-    def _check_ports(self) -> None:
-        made = [item.name for item in self._session.get_outputs()]
-        wanted = [*OUTPUTS, *(FIRST_OUTPUTS if self._lazy else ())]
-        if sorted(made) != sorted(wanted):
-            raise PolicyError(f"graph: makes {made}, must make {wanted}")
+    def _check_inputs_and_outputs(self) -> None:
+        outputs = [item.name for item in self._session.get_outputs()]
+        expected = [*OUTPUTS, *(FIRST_OUTPUTS if self._lazy else ())]
+        if sorted(outputs) != sorted(expected):
+            raise PolicyError(f"graph: outputs are {outputs}, must be {expected}")
         reads = (self._reads_text, self.manifest.dimension is not None, self._lazy)
-        inputs = [name for name, read in zip(("text", "embedding", "rest"), reads, strict=True) if read]
-        found = [item.name for item in self._session.get_inputs()]
-        if sorted(found) != sorted(inputs):
-            raise PolicyError(f"graph: reads {found}, the manifest says it reads {inputs}")
+        expected = [name for name, read in zip(("text", "embedding", "rest"), reads, strict=True) if read]
+        inputs = [item.name for item in self._session.get_inputs()]
+        if sorted(inputs) != sorted(expected):
+            raise PolicyError(f"graph: inputs are {inputs}, must be {expected} by the manifest")
 
-    def _check_probes(self) -> None:
-        for number, probe in enumerate(self.manifest.probes):
-            scores = self.score(_features(probe, number))
-            found = (int(scores.label[0]), float(scores.score[0]), float(scores.novelty[0]))
-            if not _agrees(found, probe):
-                wanted = (probe.label, probe.score, probe.novelty)
-                raise PolicyError(f"probe {number}: the graph gives {found}, the manifest says {wanted}")
+    def _check_test_vectors(self) -> None:
+        for number, vector in enumerate(self.manifest.probes):
+            scores = self.score(_test_features(vector, number))
+            result = (int(scores.label[0]), float(scores.score[0]), float(scores.novelty[0]))
+            if not _matches(result, vector):
+                expected = (vector.label, vector.score, vector.novelty)
+                raise PolicyError(f"test vector {number}: the graph gives {result}, must give {expected}")
 
 
-def _agrees(found: tuple[int, float, float], probe: TestVector) -> bool:
+def _matches(result: tuple[int, float, float], vector: TestVector) -> bool:
+    label, score, novelty = result
     return (
-        found[0] == probe.label
-        and abs(found[1] - probe.score) <= TOLERANCE
-        and abs(found[2] - probe.novelty) <= TOLERANCE * max(1.0, abs(probe.novelty))
+        label == vector.label
+        and abs(score - vector.score) <= TOLERANCE
+        and abs(novelty - vector.novelty) <= TOLERANCE * max(1.0, abs(vector.novelty))
     )
 
 
-def _features(probe: TestVector, number: int) -> Features:
-    texts = None if probe.text is None else [probe.text]
-    if (texts is None and probe.embedding is None) or len(probe.embedding or b"") % 4:
-        raise PolicyError(f"manifest: probe {number} has neither a text nor a vector of float32")
-    vectors = None if probe.embedding is None else np.frombuffer(probe.embedding, dtype="<f4").reshape(1, -1)
+def _test_features(vector: TestVector, number: int) -> Features:
+    texts = None if vector.text is None else [vector.text]
+    if (texts is None and vector.embedding is None) or len(vector.embedding or b"") % 4:
+        raise PolicyError(f"manifest: test vector {number} has neither a text nor a vector of float32")
+    vectors = None
+    if vector.embedding is not None:
+        vectors = np.frombuffer(vector.embedding, dtype="<f4").reshape(1, -1)
     return Features(texts, vectors)
 
 
-def _session(graph: bytes) -> onnxruntime.InferenceSession:
+def _open_session(graph: bytes) -> onnxruntime.InferenceSession:
     try:
         return single_threaded(graph)
     except FAILURES as error:
-        raise PolicyError(f"graph: not an ONNX model that this runtime can load: {error}") from error
+        raise PolicyError(f"graph: ONNX Runtime can't load it: {error}") from error

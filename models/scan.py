@@ -1,4 +1,4 @@
-"""The day-one answer to a file of past LLM calls. It promises nothing; policies of `models.fit` do."""
+"""Scan of past LLM calls: estimates of what a surrogate could answer. It guarantees nothing; a fit does."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 from models.fit import FitResult, Options, fit
 from models.forecast.forecast import METHOD, Assumptions, Forecast, ForecastInput, forecast
 from models.forecast.learning_curve import curve_name, learning_curve, point
-from models.gate.frontier import Sample
+from models.gate.frontier import Sample, gate_sample
 from models.noise import contradictions
 from models.study import CurvePoint, Noise, Study
 from models.training_set import TrainingSet
 
 PATIENCE = 30.0
-"""Seconds that a learning curve may take beyond what the fit took."""
+"""Seconds that the learning curve may take beyond the time of the fit."""
 
 Progress = Callable[[float, str], None]
 
@@ -27,18 +27,18 @@ class Scan(Struct, frozen=True):
     """What `understudy scan --json` prints.
 
     Attributes:
-        traces: answers of the teacher, without copies of the same one.
-        requests: distinct requests among them, each of which counts once; what the fit learns from.
-        sampled: how many requests belong to a uniform sample of all traffic.
-        labels: how many labels the teacher gave.
-        noise: how often the teacher contradicts itself; None where too few traces repeat.
-        surrogate: what was fitted, in words; `none` if nothing was.
-        accuracy: out-of-fold share of all requests on which it agrees with the teacher.
-        targets: one for each that was asked for, lowest first.
-        curve: what fewer traces certify, fewest first, the last with all of them.
-        interval: how each target's `low` and `high` were found.
-        assumptions: what the file can't tell.
-        seconds: what the scan took.
+        traces: number of the teacher's answers, without copies.
+        requests: number of distinct requests among them; the fit learns from each once.
+        sampled: number of requests that belong to a uniform sample of all traffic.
+        labels: number of labels that the teacher gave.
+        noise: how often the teacher contradicts itself; None if too few requests repeat.
+        surrogate: that was fitted, in words; `none` if none was.
+        accuracy: share of all requests on which its guess is the teacher's label, out of fold.
+        targets: a forecast for each requested target, lowest first.
+        curve: coverage with fewer traces, fewest first, the last point with all of them.
+        interval: the method of each target's `low` and `high`.
+        assumptions: that the file can't tell.
+        seconds: that the scan took.
     """
 
     traces: int
@@ -56,8 +56,8 @@ class Scan(Struct, frozen=True):
 
 
 @dataclass(frozen=True, slots=True)
-class _Wanted:
-    """What every fit of a scan has in common."""
+class _FitSettings:
+    """Settings that all fits of a scan share."""
 
     embedder: str
     targets: tuple[float, ...]
@@ -80,7 +80,7 @@ class _Wanted:
 
 def scan(
     traces: TrainingSet,
-    once: NDArray[np.int64],
+    request_rows: NDArray[np.int64],
     *,
     embedder: str,
     targets: Sequence[float],
@@ -88,37 +88,38 @@ def scan(
     seed: int = 0,
     progress: Progress = lambda _share, _doing: None,
 ) -> Scan:
-    """Fit, on all traces and on parts of them, and read off what can be had.
+    """Fit on all traces and on parts of them, and forecast each target.
 
     Args:
-        traces: all answers of the teacher, also several to one request: they tell how steady it is.
-        once: int64, places of traces with each request once: only they are learned from and certify.
+        traces: all answers of the teacher; several answers to one request show its noise.
+        request_rows: int64, rows of traces with each request once: learning and gate use only these.
         embedder: as in `models.fit.fit`.
-        targets: agreements wanted, in (0, 1).
+        targets: agreements, in (0, 1).
+        assumptions: of the forecasts.
         seed: of folds, parts and resamples.
-        progress: told the share done, in [0, 1], and what is being done.
+        progress: called with the share done, in [0, 1], and what is being done.
 
     Raises:
         TrainingError: see `models.training_set.check_traces`.
         ValueError: see `models.fit.fit`.
     """
     started = time.perf_counter()
-    requests = traces.take(once)
-    wanted = _Wanted(embedder, tuple(sorted(set(targets))), assumptions.delta, seed)
-    made = wanted.fit(requests, lambda share, doing: progress(0.5 * share, doing))
+    requests = traces.take(request_rows)
+    settings = _FitSettings(embedder, tuple(sorted(set(targets))), assumptions.delta, seed)
+    result = settings.fit(requests, lambda share, doing: progress(0.5 * share, doing))
     progress(0.5, "learning curve")
-    curve = _curve(wanted, requests, made, time.perf_counter() - started)
-    progress(0.9, "weighing")
-    steadiness = _noise(traces)
+    curve = _curve(settings, requests, result, time.perf_counter() - started)
+    progress(0.9, "forecasts")
+    noise = _teacher_noise(traces)
     return Scan(
         traces=len(traces),
         requests=len(requests),
-        sampled=made.summary.sampled,
-        labels=made.summary.labels,
-        noise=steadiness,
-        surrogate=made.summary.surrogate,
-        accuracy=made.summary.accuracy,
-        targets=_prospects(wanted, made, curve, steadiness, assumptions),
+        sampled=result.summary.sampled,
+        labels=result.summary.labels,
+        noise=noise,
+        surrogate=result.summary.surrogate,
+        accuracy=result.summary.accuracy,
+        targets=_forecasts(settings, result, curve, noise, assumptions),
         curve=curve,
         interval=METHOD,
         assumptions=assumptions,
@@ -126,39 +127,41 @@ def scan(
     )
 
 
-def _prospects(
-    wanted: _Wanted,
-    made: FitResult,
+def _forecasts(
+    settings: _FitSettings,
+    result: FitResult,
     curve: tuple[CurvePoint, ...],
-    steadiness: Noise | None,
+    noise: Noise | None,
     assumptions: Assumptions,
 ) -> tuple[Forecast, ...]:
-    if made.study is None:
-        return tuple(Forecast(target, refused=made.refused) for target in wanted.targets)
-    outlook = ForecastInput(_sample(made.study), made.summary.frontier, curve, steadiness)
-    return tuple(forecast(outlook, target, assumptions, wanted.seed) for target in wanted.targets)
+    if result.study is None:
+        return tuple(Forecast(target, refused=result.refused) for target in settings.targets)
+    inputs = ForecastInput(_sample(result.study), result.summary.frontier, curve, noise)
+    return tuple(forecast(inputs, target, assumptions, settings.seed) for target in settings.targets)
 
 
-def _curve(wanted: _Wanted, requests: TrainingSet, made: FitResult, seconds: float) -> tuple[CurvePoint, ...]:
-    """Takes `seconds` and half a minute at most; empty where nothing was fitted."""
-    if made.study is None:
+def _curve(
+    settings: _FitSettings, requests: TrainingSet, result: FitResult, seconds: float
+) -> tuple[CurvePoint, ...]:
+    """Takes at most `seconds` and half a minute; empty if nothing was fitted."""
+    if result.study is None:
         return ()
 
     def at(rows: NDArray[np.int64]) -> Sample | None:
-        study = wanted.fit(requests.take(rows)).study
+        study = settings.fit(requests.take(rows)).study
         return None if study is None else _sample(study)
 
-    parts = made.study.curve or learning_curve(
-        at, len(requests), wanted.targets, wanted.delta, seconds=seconds + PATIENCE, seed=wanted.seed
+    parts = result.study.curve or learning_curve(
+        at, len(requests), settings.targets, settings.delta, seconds=seconds + PATIENCE, seed=settings.seed
     )
-    last = point(len(requests), _sample(made.study), wanted.targets, wanted.delta)
-    certified = {curve_name(found.target): found.coverage for found in made.summary.frontier}
-    shown = {target: certified.get(target, 0.0) for target in last.coverage}
-    return *(part for part in parts if part.traces < len(requests)), replace(last, coverage=shown)
+    last = point(len(requests), _sample(result.study), settings.targets, settings.delta)
+    passed = {curve_name(reached.target): reached.coverage for reached in result.summary.frontier}
+    coverage = {target: passed.get(target, 0.0) for target in last.coverage}
+    return *(part for part in parts if part.traces < len(requests)), replace(last, coverage=coverage)
 
 
-def _noise(traces: TrainingSet) -> Noise | None:
-    """From the sampled traces: what was deferred is harder for the teacher too."""
+def _teacher_noise(traces: TrainingSet) -> Noise | None:
+    """Noise on the sampled traces: deferred requests are harder for the teacher too."""
     names, codes = np.unique(np.array(traces.labels, dtype=object), return_inverse=True)
     sampled = np.flatnonzero(traces.sampled)
     return contradictions.estimate_noise(
@@ -167,5 +170,4 @@ def _noise(traces: TrainingSet) -> Noise | None:
 
 
 def _sample(study: Study) -> Sample:
-    rows = study.gate_rows
-    return Sample(study.scores[rows], study.agrees[rows], study.eligible[rows])
+    return gate_sample(study.scores, study.agrees, study.eligible, study.gate_rows)

@@ -1,6 +1,7 @@
-"""What a fit has found out about its traces, each scored by models that have not learned from it.
+"""The study of a fit: its traces, each scored by models that have not learned from it, and statistics of
+them.
 
-The report draws it, `scan` sums it up; the manifest keeps what is not about single traces.
+The report shows it, `scan` sums it up; the manifest keeps the parts that are not about single traces.
 """
 
 from dataclasses import dataclass
@@ -11,16 +12,17 @@ from numpy.typing import NDArray
 
 
 class CandidateResult(Struct, frozen=True):
-    """One surrogate and acceptor that were tried.
+    """A surrogate with an acceptor that was tried.
 
     Attributes:
-        surrogate, acceptor: what they are, in words.
+        surrogate, acceptor: in words.
         family: `global` (one surrogate, one gate), `residual` or `cascade`.
-        accuracy: out-of-fold share of all traces on which the surrogate agrees with the teacher.
-        log_loss: of the score as a probability that the teacher agrees, on the traces that choose.
-        coverage: share of those traces that a threshold would answer, by target as `0.95`.
-        seconds: what it cost.
-        outcome: `chosen`, or why not, in words.
+        accuracy: share of all traces on which the surrogate's guess is the teacher's label, out of fold.
+        log_loss: of the score as the probability that the teacher agrees, on the selection traces, or on all
+            sampled traces where there are no selection traces.
+        coverage: share of those traces that the oracle threshold answers, by target as `0.95`.
+        seconds: that it took.
+        outcome: `chosen`, `learned`, or why it was not chosen, in words.
     """
 
     surrogate: str
@@ -34,16 +36,16 @@ class CandidateResult(Struct, frozen=True):
 
 
 class LabelStats(Struct, frozen=True):
-    """How the surrogate does where it guesses one label, at the lowest certified target that was asked for.
+    """Statistics of one label, at the lowest requested target that passed the gate.
 
     Attributes:
-        label: the teacher's name for it.
-        traces: how many the teacher gave it.
-        answered: certifying traces that would be answered with it.
-        agreements: on how many of those the teacher agrees.
+        label: its name.
+        traces: number of traces to which the teacher gave it.
+        answered: gate traces that would be answered with it.
+        agreements: answered ones on which the teacher agrees.
         low, high: exact two-sided 95 % bounds of the agreement.
-        blocked: why it is never answered, in words; None where it may be.
-        confused_with: the label that the teacher gives most often instead; None where it never does.
+        blocked: why the surrogate never answers with it, in words; None if it may.
+        confused_with: the label that the teacher gives most often instead; None if it never does.
     """
 
     label: str
@@ -57,12 +59,12 @@ class LabelStats(Struct, frozen=True):
 
 
 class CurvePoint(Struct, frozen=True):
-    """What could be certified with fewer traces.
+    """A point of the learning curve: what passes the gate with fewer traces.
 
     Attributes:
-        traces: how many were learned from.
-        coverage: share of the traffic that could be answered, by target as `0.95`; 0.0 where nothing could.
-        surest, misses: the quarter of the sampled traces that score best, and how many of them disagree.
+        traces: number of traces learned from.
+        coverage: share of the requests that would be answered, by target as `0.95`; 0.0 if it did not pass.
+        surest, misses: size of the highest-scoring quarter of the sampled traces, and its disagreements.
     """
 
     traces: int
@@ -72,10 +74,11 @@ class CurvePoint(Struct, frozen=True):
 
 
 class RepeatCounts(Struct, frozen=True):
-    """What came of asking the teacher the same on purpose twice.
+    """Counts of requests that the teacher was asked twice on purpose.
 
     Attributes:
-        asked: such requests; on `same` of them it said the same.
+        asked: number of such requests.
+        same: number on which both labels were the same.
     """
 
     asked: int = 0
@@ -83,14 +86,14 @@ class RepeatCounts(Struct, frozen=True):
 
 
 class Noise(Struct, frozen=True):
-    """How often the teacher contradicts itself on texts that are the same or nearly so.
+    """How often the teacher contradicts itself on requests that are the same or nearly the same.
 
     Attributes:
         pairs: such pairs of answers.
-        contradictions: how many of them have two labels.
-        ceiling: estimated highest agreement that any surrogate can reach.
+        contradictions: pairs with two different labels.
+        ceiling: estimate of the highest agreement that any surrogate can reach.
         low, high: 95 % bounds of the ceiling.
-        asked: the teacher was asked the same on purpose; else it is told from traces that happen to be alike.
+        asked: the teacher was asked twice on purpose; else traces that happen to be alike were compared.
     """
 
     pairs: int
@@ -103,21 +106,21 @@ class Noise(Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Study:
-    """All n traces of a fit, in their order, as the surrogate sees them out of fold.
+    """All n traces of a fit, in their order, scored out of fold.
 
     Attributes:
         names: the teacher's labels, sorted; codes index into them.
         codes: int64 [n], the teacher's label.
         guesses, runners_up: int64 [n], the surrogate's first and second choice.
         scores: float32 [n], in [0, 1], probability that the teacher agrees with the guess.
-        novelty: float32 [n], answered only where it is at most `novelty_limit`.
+        novelty: float32 [n]; a row is answered only if it is at most `novelty_limit`.
         eligible: bool [n], neither novel nor of a blocked label.
         sampled: bool [n], it belongs to a uniform sample of all traffic.
         gate_rows: bool [n], the gate tested its thresholds on it; always sampled.
         candidates: the models that were tried, in order.
         label_stats: one for each label, in the order of `names`.
-        curve: smallest number of traces first; empty where it was not asked for.
-        noise: None where the traces have no repeated texts to tell it from.
+        curve: smallest number of traces first; empty if it was not measured.
+        noise: None if too few requests repeat.
     """
 
     names: tuple[str, ...]

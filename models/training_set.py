@@ -1,4 +1,4 @@
-"""What a fit learns from, checked before anything is computed."""
+"""Training sets: the traces that a fit learns from, and the checks before it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,22 +11,23 @@ from models.errors import TrainingError
 from models.features import Features
 
 HEAVIEST = 1e100
-"""Weight of a trace: what keeps their sum finite."""
+"""Largest weight of a trace: it keeps their sum finite."""
 
 WIDEST = 8192
-"""Length of vectors: a fit holds a few square matrices of this size, half a gigabyte each."""
+"""Largest length of vectors: a fit holds a few square matrices of this size, half a gigabyte each."""
 MOST_TIERS = 2
 
 
 @dataclass(frozen=True, slots=True)
 class TrainingSet:
-    """Traces: requests and what the teacher answered.
+    """Traces: n requests and the teacher's labels.
 
     Attributes:
         features: n rows.
-        labels: [n] the teacher's labels.
-        sampled: bool [n], it belongs to a uniform sample of all traffic; only these calibrate and certify.
-        weights: float64 [n], >= 0: how much a trace counts in learning (not in calibration). None: all alike.
+        labels: [n], the teacher's labels.
+        sampled: bool [n], the trace belongs to a uniform sample of all traffic; calibration and gate use only
+            these.
+        weights: float64 [n], >= 0: of the traces in learning (not in calibration); None for equal weights.
     """
 
     features: Features
@@ -45,40 +46,38 @@ class TrainingSet:
 
 
 def check_traces(training: TrainingSet, embedder: str) -> None:
-    """Whether these traces can be learned from.
+    """Refuse traces that can't be learned from.
 
     Raises:
         InvalidSpec: `embedder` is not of the grammar of `models.embedders.spec`.
-        TrainingError: no traces, unequal lengths, what `embedder` reads is missing or not finite, or it is a
-            cascade of more than two tiers.
+        TrainingError: no traces, unequal lengths, features that `embedder` reads are missing or not finite,
+            or it is a cascade of more than two tiers.
     """
     rows = len(training)
     if rows == 0:
-        raise TrainingError("no traces: nothing can be learned from an empty set")
+        raise TrainingError("no traces: the training set is empty")
     weights = training.weights
     columns = {"features": len(training.features), "sampled": len(training.sampled)}
     for name, length in (columns | ({} if weights is None else {"weights": len(weights)})).items():
         if length != rows:
-            raise TrainingError(f"{name}: {length} rows, but there are {rows} labels")
+            raise TrainingError(f"{name}: {length} rows, must be {rows}, one for each label")
     if weights is not None and not (((weights >= 0) & (weights <= HEAVIEST)).all() and weights.any()):
-        raise TrainingError(f"weights: must be from 0 to {HEAVIEST:g}, and not all zero")
+        raise TrainingError(f"weights: must be from 0 to {HEAVIEST:g}, not all of them 0")
     if len(tiers(embedder)) > MOST_TIERS:
-        raise TrainingError(f"embedder `{embedder}`: a cascade has {MOST_TIERS} tiers at most")
+        raise TrainingError(f"embedder `{embedder}`: a cascade must have at most {MOST_TIERS} tiers")
     if reads_text(embedder) and training.features.texts is None:
-        raise TrainingError(f"embedder `{embedder}` needs texts, and the traces have none")
+        raise TrainingError(f"traces without texts: embedder `{embedder}` reads texts")
     if vectors_of(embedder) is not None:
         _check_vectors(training.features.embeddings, embedder)
 
 
 def _check_vectors(vectors: NDArray[np.float32] | None, embedder: str) -> None:
     if vectors is None:
-        raise TrainingError(f"embedder `{embedder}` needs embeddings, and the traces have none")
+        raise TrainingError(f"traces without embeddings: embedder `{embedder}` reads embeddings")
     if vectors.ndim != 2 or vectors.shape[1] == 0:
-        raise TrainingError(f"embeddings: shape {list(vectors.shape)}, must be [rows, width]")
+        raise TrainingError(f"embeddings: shape is {list(vectors.shape)}, must be [rows, length]")
     if vectors.shape[1] > WIDEST:
-        raise TrainingError(
-            f"embeddings: {vectors.shape[1]:,} wide; {WIDEST:,} is the widest that can be learned"
-        )
+        raise TrainingError(f"embeddings: length is {vectors.shape[1]:,}, must be at most {WIDEST:,}")
     broken = np.flatnonzero(~np.isfinite(vectors).all(axis=1))
     if len(broken):
         raise TrainingError(f"embeddings: row {broken[0]} is not finite ({len(broken)} such rows)")

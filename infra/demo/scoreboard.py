@@ -10,6 +10,7 @@ from collections import Counter, deque
 from dataclasses import dataclass, field
 
 from infra.serve.topic_client import Reader
+from models.savings import saved_cost
 from schemas.codec import EVENT, LABEL, REPLY
 from schemas.events import Event, EventKind, PromotedDetails
 from schemas.messages import Label, Reply
@@ -131,7 +132,7 @@ class Scoreboard:
     def saved(self) -> float:
         """US dollars that the surrogate's answers would have cost at the mean price, less audits."""
         price = self._cost / self._calls if self._calls else 0.0
-        return max(0.0, sum(self.labels.values()) - self._calls) * price
+        return saved_cost(sum(self.labels.values()), self._calls, price)
 
     def summary(self) -> dict[str, object]:
         """The object that `understudy demo --json` prints."""

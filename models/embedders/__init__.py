@@ -1,1 +1,1 @@
-"""What turns texts into vectors: one small interface, one file an encoder, and the grammar of their names."""
+"""Embedders: encoders that turn texts into vectors, one file a kind, and the grammar of their names."""

@@ -1,4 +1,4 @@
-"""A policy answers for the encoder that its vectors came from, and for no other."""
+"""Checks that a policy gets vectors of the encoder that it was fitted with, and of no other."""
 
 from models.embedders.contract import Embedder
 from models.embedders.spec import needs_encoder
@@ -7,30 +7,28 @@ from models.manifest import Manifest
 
 
 def mismatch_reason(manifest: Manifest, embedder: Embedder | None) -> str | None:
-    """Why the policy can't be used with this encoder; None where it can.
+    """Why the policy can't be used with this encoder; None if it can.
 
     Args:
-        embedder: the one that is open; None where none is.
+        embedder: the open encoder; None if none is open.
 
     Raises:
         InvalidSpec: the manifest's `embedder` is not in the grammar.
     """
     if not needs_encoder(manifest.embedder):
         return None
-    policy = (
-        f"policy {manifest.version} reads vectors of {manifest.encoder or 'an encoder that it does not name'}"
-    )
+    policy = f"policy {manifest.version} reads vectors of {manifest.encoder or 'an encoder without a name'}"
     if embedder is None:
-        return f"{policy}, and no encoder is open"
+        return f"{policy}, but no encoder is open"
     if embedder.id != manifest.encoder:
-        return f"{policy}, and `{manifest.embedder}` is {embedder.id} here"
+        return f"{policy}, but `{manifest.embedder}` is {embedder.id} here"
     if embedder.dimension != manifest.dimension:
-        return f"{policy} with {manifest.dimension} numbers, and here they have {embedder.dimension}"
+        return f"{policy} of length {manifest.dimension}, but here their length is {embedder.dimension}"
     return None
 
 
 def check(manifest: Manifest, embedder: Embedder | None) -> None:
     """Raises PolicyError: see `mismatch_reason`."""
-    problem = mismatch_reason(manifest, embedder)
-    if problem is not None:
-        raise PolicyError(f"{problem}: give it that encoder, or fit it anew with this one")
+    reason = mismatch_reason(manifest, embedder)
+    if reason is not None:
+        raise PolicyError(f"{reason}: use that encoder, or fit the policy again with this one")

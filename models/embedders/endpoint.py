@@ -1,12 +1,12 @@
 """`endpoint:` and `probe:`: vectors from a server with OpenAI's `/v1/embeddings`.
 
-The `openai` client does the waiting and repeating: after a lost connection, a timeout or a status of 408,
-409, 429 or 5xx it tries again with exponential backoff and jitter, or when `Retry-After` says. What comes
-back counts only if it is whole: one vector a text, of one length, all finite.
+The `openai` client waits and retries: after a lost connection, a timeout or a status of 408, 409, 429 or 5xx
+it tries again with exponential backoff and jitter, or after the time in `Retry-After`. A response is used
+only if it is complete: one vector a text, all of the same length, all finite.
 
-A server that refuses a batch is asked for its halves, so that one text can't spoil its neighbours; a text
-that is refused alone is cut to half its length until it fits. A probe's text is cut inside the prompt, whose
-end, which it reads, always arrives.
+If the server refuses a batch, its halves are sent, so that one text can't make the others fail; a text that
+is refused alone is cut to half its length until it fits. A probe's text is cut inside the prompt: the end of
+the prompt, which the probe reads, is always sent.
 """
 
 import os
@@ -27,7 +27,7 @@ from models.embedders.spec import ENDPOINT, PROBE
 from models.errors import EmbedderError, TextRefused
 
 KEY = "EMBEDDINGS_API_KEY"
-"""Environment variable that holds the key; servers that need none are sent a stand-in."""
+"""Environment variable that holds the key; servers that need none get a placeholder."""
 
 TEXTS_AT_ONCE = 64
 PROMPTS_AT_ONCE = 8
@@ -36,7 +36,7 @@ CALLS_AT_ONCE = 4
 TIMEOUT = 20.0
 RETRIES = 2
 SHORTEST = 64
-"""Characters; a text that is refused at this length is not refused for its length."""
+"""Characters; a text of this length or less is not refused for its length."""
 
 _REFUSED = (400, 413, 422)
 _DETAIL = 300
@@ -44,23 +44,23 @@ Vectors = NDArray[np.float32]
 
 
 class EndpointEmbedder:
-    """A model behind an address.
+    """An encoder behind an HTTP address.
 
     Args:
         address: base URL of the API with the model as its fragment: `http://localhost:8080/v1#model`.
-        rendered: what is sent for a text.
+        render: gives the text to send for a text.
         name: see `Embedder.id`.
-        at_once: texts in a call, at most.
+        at_once: most texts in a call.
 
     Raises:
-        EmbedderError: it can't be asked for the vector of a first text.
+        EmbedderError: the server gives no vector for a first text.
     """
 
-    def __init__(self, address: str, rendered: Callable[[str], str], name: str, at_once: int) -> None:
+    def __init__(self, address: str, render: Callable[[str], str], name: str, at_once: int) -> None:
         url, self._model = urldefrag(address)
         self.id = name
         self._whose = f"{name} at {urlsplit(url).hostname}"
-        self._rendered = rendered
+        self._render = render
         self._at_once = at_once
         self._client = openai.OpenAI(
             base_url=url, api_key=os.environ.get(KEY) or "none", timeout=TIMEOUT, max_retries=RETRIES
@@ -70,14 +70,14 @@ class EndpointEmbedder:
 
     @classmethod
     def open(cls, address: str) -> "EndpointEmbedder":
-        """Sends texts as they are; an empty one, which some servers refuse, as a space."""
+        """An encoder that is sent texts unchanged; an empty one, which some servers refuse, as a space."""
         return cls(
             address, lambda text: text or " ", f"{ENDPOINT}:{urldefrag(address).fragment}", TEXTS_AT_ONCE
         )
 
     @classmethod
-    def probing(cls, address: str, prompt: Prompt) -> "EndpointEmbedder":
-        """Sends the prompt with the text in it, to a server that pools the last token."""
+    def open_probe(cls, address: str, prompt: Prompt) -> "EndpointEmbedder":
+        """An encoder that is sent the prompt with the text in it; its server pools the last token."""
         name = f"{PROBE}:{urldefrag(address).fragment}@{prompt.hash}"
         return cls(address, prompt.around, name, PROMPTS_AT_ONCE)
 
@@ -89,37 +89,37 @@ class EndpointEmbedder:
 
     def _vectors(self, texts: list[str], dimension: int | None) -> Vectors:
         try:
-            return self._asked(texts, dimension)
+            return self._request(texts, dimension)
         except openai.APIStatusError as error:
             if error.status_code not in _REFUSED:
-                raise EmbedderError(f"{self._whose}: {_described(error)}") from error
+                raise EmbedderError(f"{self._whose}: {_error_sentence(error)}") from error
             if len(texts) == 1 and len(texts[0]) <= SHORTEST:
-                raise TextRefused(f"{self._whose}: refuses a text: {_described(error)}") from error
+                raise TextRefused(f"{self._whose}: text refused: {_error_sentence(error)}") from error
         except openai.OpenAIError as error:
-            raise EmbedderError(f"{self._whose}: {_described(error)}") from error
+            raise EmbedderError(f"{self._whose}: {_error_sentence(error)}") from error
         if len(texts) == 1:
             return self._vectors([texts[0][: len(texts[0]) // 2]], dimension)
         half = len(texts) // 2
         return np.concatenate([self._vectors(part, dimension) for part in (texts[:half], texts[half:])])
 
-    def _asked(self, texts: list[str], dimension: int | None) -> Vectors:
+    def _request(self, texts: list[str], dimension: int | None) -> Vectors:
         response = self._client.embeddings.with_raw_response.create(
-            model=self._model, input=[self._rendered(text) for text in texts], encoding_format="float"
+            model=self._model, input=[self._render(text) for text in texts], encoding_format="float"
         )
         try:
             items = msgspec.json.decode(response.content, type=_EmbeddingsResponse).data
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise EmbedderError(
-                f"{self._whose}: what came is no list of embeddings ({error}): the address has to be "
-                "the API's base URL, which often ends in /v1"
+                f"{self._whose}: response is not a list of embeddings ({error}): the address must be the "
+                "API's base URL, which often ends in /v1"
             ) from error
         if sorted(item.index for item in items) != list(range(len(texts))):
             raise EmbedderError(
-                f"{self._whose}: {len(items)} embeddings came for {len(texts)} texts, not one each"
+                f"{self._whose}: response has {len(items)} embeddings for {len(texts)} texts, not one each"
             )
         rows = [item.embedding for item in sorted(items, key=lambda item: item.index)]
         if len(set(map(len, rows))) != 1:
-            raise EmbedderError(f"{self._whose}: embeddings of different lengths came")
+            raise EmbedderError(f"{self._whose}: response has embeddings of different lengths")
         return check_rows(np.array(rows, dtype=np.float64), len(texts), dimension, self._whose)
 
 
@@ -133,7 +133,7 @@ class _EmbeddingsResponse(msgspec.Struct):
 
 
 def _batches(texts: Sequence[str], at_once: int) -> Iterator[list[str]]:
-    """In order, each small enough for one call."""
+    """Batches of texts in order, each small enough for one call."""
     batch: list[str] = []
     characters = 0
     for text in texts:
@@ -146,15 +146,16 @@ def _batches(texts: Sequence[str], at_once: int) -> Iterator[list[str]]:
         yield batch
 
 
-def _described(error: openai.OpenAIError) -> str:
-    """One line: what happened, then the advice."""
+def _error_sentence(error: openai.OpenAIError) -> str:
+    """One line: what failed, then what to do."""
     match error:
         case openai.APITimeoutError():
-            return f"no answer within {TIMEOUT:g} s, tried {RETRIES + 1} times: is it overloaded?"
-        case openai.APIConnectionError():
             return (
-                f"no connection ({_cut(str(error.__cause__ or error))}): check the address and that it is up"
+                f"no response within {TIMEOUT:g} s, tried {RETRIES + 1} times: the server may be overloaded"
             )
+        case openai.APIConnectionError():
+            cause = _cut(str(error.__cause__ or error))
+            return f"no connection ({cause}): check the address and that the server is up"
         case openai.APIStatusError(status_code=401 | 403):
             return f"HTTP {error.status_code} ({_cut(error.message)}): check the key in {KEY}"
         case openai.APIStatusError(status_code=404):

@@ -1,4 +1,4 @@
-"""An encoder on disk is known by the content of its files, wherever they lie."""
+"""Fingerprint of an encoder on disk: a hash of its files' content, independent of their place."""
 
 import hashlib
 from collections.abc import Sequence
@@ -8,18 +8,18 @@ _DIGITS = 32
 
 
 def fingerprint(folder: Path, names: Sequence[str]) -> str:
-    """The first 128 bits, in hexadecimal, of a SHA-256 over those of the files that are there.
+    """The first 128 bits, in hexadecimal, of a SHA-256 over the named files that exist.
 
     Args:
-        names: paths in the folder; their names count, the folder's does not.
+        names: paths in the folder; they are part of the hash, the folder's path is not.
 
     Raises:
         OSError: one of them can't be read.
     """
-    account = hashlib.sha256()
+    digest = hashlib.sha256()
     for name in sorted(names):
         file = folder / name
         if file.is_file():
             with file.open("rb") as content:
-                account.update(f"{name}\0{hashlib.file_digest(content, 'sha256').hexdigest()}\n".encode())
-    return account.hexdigest()[:_DIGITS]
+                digest.update(f"{name}\0{hashlib.file_digest(content, 'sha256').hexdigest()}\n".encode())
+    return digest.hexdigest()[:_DIGITS]

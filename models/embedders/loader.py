@@ -1,4 +1,4 @@
-"""Opens what makes a policy's vectors; the packages of a kind are loaded when one of it is asked for."""
+"""Opens encoders; the packages of a kind are loaded when the first of its encoders is opened."""
 
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
@@ -12,25 +12,25 @@ from models.embedders.prompt import DEFAULT, Prompt
 from models.embedders.spec import ENDPOINT, MODEL2VEC, ONNX, PROBE, needs_encoder, split_spec, vectors_of
 from models.errors import EmbedderError
 
-Opening = Callable[[Any, str, Prompt | None], Embedder]
+Open = Callable[[Any, str, Prompt | None], Embedder]
 
 
-def _probe(module: Any, place: str, prompt: Prompt | None) -> Embedder:
+def _open_probe(module: Any, place: str, prompt: Prompt | None) -> Embedder:
     if prompt is None:
-        raise EmbedderError("a probe needs its prompt: the classification prompt with the text in it")
-    return module.EndpointEmbedder.probing(place, prompt)  # type: ignore[no-any-return]
+        raise EmbedderError("probe without a prompt: give the classification prompt with the text in it")
+    return module.EndpointEmbedder.open_probe(place, prompt)  # type: ignore[no-any-return]
 
 
-_KINDS: Mapping[str, tuple[str, Opening]] = {
+_KINDS: Mapping[str, tuple[str, Open]] = {
     MODEL2VEC: ("model2vec", lambda module, place, _: module.StaticEmbedder.open(place)),
     ONNX: ("onnx", lambda module, place, _: module.OnnxEmbedder.open(place)),
     ENDPOINT: ("endpoint", lambda module, place, _: module.EndpointEmbedder.open(place)),
-    PROBE: ("endpoint", _probe),
+    PROBE: ("endpoint", _open_probe),
 }
 
 
 class CheckedEmbedder:
-    """An encoder as its users have it: it keeps what the interface promises, whatever its library does."""
+    """An encoder whose vectors are checked, so that it keeps the contract whatever its library does."""
 
     def __init__(self, encoder: Embedder) -> None:
         self.id = encoder.id
@@ -41,47 +41,46 @@ class CheckedEmbedder:
         """See `Embedder.embed`. Lone surrogates, which have no UTF-8, count as question marks."""
         if not texts:
             return np.empty((0, self.dimension), dtype=np.float32)
-        read = [text.encode("utf-8", "replace").decode() for text in texts]
+        readable = [text.encode("utf-8", "replace").decode() for text in texts]
         try:
-            rows = self._encoder.embed(read)
+            rows = self._encoder.embed(readable)
         except EmbedderError:
             raise
         except Exception as error:  # tokenizers raises nothing narrower
-            raise EmbedderError(f"{self.id} failed on {len(texts)} texts ({_told(error)})") from error
+            raise EmbedderError(f"{self.id} failed on {len(texts)} texts ({_error_text(error)})") from error
         return check_rows(rows, len(texts), self.dimension, self.id)
 
 
 def open_embedder(vectors: str, prompt: Prompt | None = None) -> Embedder:
-    """Load or reach an encoder, and try it.
+    """Load an encoder, or connect to it, and try it on a text.
 
     Args:
-        vectors: one that needs an encoder, as `models.embedders.spec.vectors_of` gives it.
+        vectors: spec of an encoder, as `models.embedders.spec.vectors_of` gives it.
         prompt: of a probe.
 
     Raises:
-        EmbedderError: there is no such encoder, a package is missing, it can't be read or reached, or it does
-            not make vectors.
+        EmbedderError: there is no such encoder, a package is missing, it can't be read or reached, or it
+            makes no vectors.
     """
     kind, place = split_spec(vectors)
     if kind not in _KINDS:
-        raise EmbedderError(f"`{vectors}` is no encoder; there are {', '.join(_KINDS)}")
-    module, opening = _KINDS[kind]
+        raise EmbedderError(f"`{vectors}` is not an encoder; choose from {', '.join(_KINDS)}")
+    module, open_kind = _KINDS[kind]
     try:
-        return CheckedEmbedder(opening(_module(module), place, prompt))
+        return CheckedEmbedder(open_kind(_import_kind(module), place, prompt))
     except EmbedderError as error:
-        raise EmbedderError(f"`{vectors}` can't be used: {error}") from error
-    except Exception as error:  # nor does safetensors
-        raise EmbedderError(
-            f"`{vectors}` can't be opened ({_told(error)}): is it what `{kind}:` reads, and whole?"
-        ) from error
+        raise EmbedderError(f"`{vectors}` can't be opened: {error}") from error
+    except Exception as error:  # safetensors raises nothing narrower either
+        advice = f"check that it is complete and of kind `{kind}`"
+        raise EmbedderError(f"`{vectors}` can't be opened ({_error_text(error)}): {advice}") from error
 
 
 def encoder_for(spec: str, labels: Sequence[str], template: str | None = None) -> Embedder | None:
-    """Open the encoder that a whole `embedder` names; None where it needs none.
+    """Open the encoder that a whole `embedder` names; None if it needs none.
 
     Args:
         labels: of the task, for the prompt of a probe.
-        template: that prompt, with `{text}` and, if it likes, `{labels}` in it; None for the usual.
+        template: that prompt, with `{text}` and optionally `{labels}` in it; None for the usual.
 
     Raises:
         EmbedderError: as `open_embedder`, or the template has not exactly one `{text}`.
@@ -94,14 +93,14 @@ def encoder_for(spec: str, labels: Sequence[str], template: str | None = None) -
     return open_embedder(vectors, Prompt.of(template or DEFAULT, labels) if is_probe else None)
 
 
-def _told(error: Exception) -> str:
+def _error_text(error: Exception) -> str:
     return f"{type(error).__name__}: {error}"
 
 
-def _module(name: str) -> Any:
+def _import_kind(name: str) -> Any:
     try:
         return import_module(f"models.embedders.{name}")
     except ModuleNotFoundError as error:
         raise EmbedderError(
-            f"the package {error.name} is not installed: pip install 'understudy[encoders]'"
+            f"package {error.name} is not installed: pip install 'understudy[encoders]'"
         ) from error

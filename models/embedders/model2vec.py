@@ -1,8 +1,8 @@
 """`model2vec:`: static embeddings, a mean over a table's rows; fast, and the same to the last bit anywhere.
 
-The format and the library are Minishlab's Model2Vec: it reads the folders and hub repositories that people
-have, in its own layout and in that of sentence-transformers. A place that is no folder is a repository on the
-hub, with `@revision` where one is meant; what the hub's cache holds is not fetched again.
+Format and library are Minishlab's Model2Vec. It reads folders and hub repositories in its own layout and in
+that of sentence-transformers. A place that is not a folder is a repository on the hub, with an optional
+`@revision`; files in the hub's cache are not downloaded again.
 """
 
 import threading
@@ -29,35 +29,37 @@ _FILES = (
 
 
 class StaticEmbedder:
-    """A table of token vectors and its tokenizer."""
+    """An encoder of a table of token vectors and its tokenizer."""
 
     def __init__(self, model: StaticModel, name: str) -> None:
         self.id = name
         self.dimension = int(model.dim)
         self._model = model
-        self._turn = threading.Lock()
+        self._lock = threading.Lock()
 
     @classmethod
     def open(cls, place: str) -> "StaticEmbedder":
-        """Load it from a folder or, by way of its cache, from the hub.
+        """Load it from a folder or, through its cache, from the hub.
 
         Raises:
-            EmbedderError: it is not a folder, and the hub does not have it or can't be asked.
+            EmbedderError: it is not a folder, and it can't be downloaded from the hub.
         """
-        folder = Path(place) if Path(place).is_dir() else _fetched(place)
+        folder = Path(place) if Path(place).is_dir() else _download(place)
         model = StaticModel.from_pretrained(folder)
         return cls(model, f"{MODEL2VEC}:{fingerprint(folder, _FILES)}")
 
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """See `Embedder.embed`. A text without a known token is zeros."""
-        with self._turn:  # each call sets the tokenizer's truncation anew
+        with self._lock:  # each call sets the tokenizer's truncation again
             rows = self._model.encode(list(texts), use_multiprocessing=False)
         return np.asarray(rows, dtype=np.float32)
 
 
-def _fetched(place: str) -> Path:
+def _download(place: str) -> Path:
     repository, _, revision = place.partition("@")
     try:
         return Path(snapshot_download(repository, revision=revision or None, allow_patterns=list(_FILES)))
     except (OSError, ValueError) as error:
-        raise EmbedderError(f"there is no such folder, and it can't be had from the hub: {error}") from error
+        raise EmbedderError(
+            f"'{place}' is not a folder and could not be downloaded from the hub: {error}"
+        ) from error

@@ -1,10 +1,10 @@
 """`onnx:`: a sentence encoder exported to ONNX, with its `tokenizer.json`, in a single-threaded session.
 
 Inputs are `input_ids`, `attention_mask` and, where the graph has it, `token_type_ids`. An output [n, d] is
-taken as it is, one [n, t, d] as token states whose mean over the mask is taken; neither is normalised here.
+taken as it is; of token states [n, t, d] the mean over the mask is taken. Neither is normalised here.
 
-Texts are batched by length, so that little is padding. A graph that quantises activations as it runs
-finds one scale for a whole batch: a row would depend on its neighbours, so there each text runs alone.
+Texts are batched by length, so that there is little padding. A graph that quantises activations at run time
+chooses one scale for a whole batch, and a row would depend on the others: there each text runs alone.
 """
 
 from collections.abc import Iterator, Sequence
@@ -25,19 +25,19 @@ GRAPHS = ("model.onnx", "onnx/model.onnx")
 TEXTS_AT_ONCE = 32
 TOKENS_AT_ONCE = 2048
 CHARACTERS_A_TOKEN = 32
-"""Of a text so many are read for each token that the encoder takes: few texts have more, none needs them."""
+"""Characters that are read for each token that the encoder takes; few texts have more a token."""
 
 _TOKENIZER = "tokenizer.json"
 _SETTINGS = "tokenizer_config.json"
 _LONGEST = 512
 _INPUTS = ("input_ids", "attention_mask", "token_type_ids")
 _OUTPUTS = ("sentence_embedding", "embedding", "last_hidden_state", "token_embeddings")
-# Names of all operators that choose a scale at run time begin so; a graph spells them out.
+# The names of all operators that choose a scale at run time start like this; a graph's file contains them.
 _QUANTISES = b"DynamicQuantize"
 
 
 class OnnxEmbedder:
-    """A graph and its tokenizer."""
+    """An encoder of an ONNX graph and its tokenizer."""
 
     def __init__(
         self,
@@ -51,10 +51,10 @@ class OnnxEmbedder:
         self.id = name
         self._session = session
         self._tokenizer = tokenizer
-        self._types = {port.name: _integer(port.type) for port in session.get_inputs()}
-        self._output = _output([port.name for port in session.get_outputs()])
+        self._types = {port.name: _input_dtype(port.type) for port in session.get_inputs()}
+        self._output = _choose_output([port.name for port in session.get_outputs()])
         self._at_once = 1 if alone else TEXTS_AT_ONCE
-        self._longest = CHARACTERS_A_TOKEN * longest
+        self._most_characters = CHARACTERS_A_TOKEN * longest
         self.dimension = self._run(tokenizer.encode_batch(["a text"])).shape[1]
 
     @classmethod
@@ -62,17 +62,19 @@ class OnnxEmbedder:
         """Load it from a folder and try it on a text.
 
         Raises:
-            EmbedderError: files are missing, or the graph wants or makes something else.
+            EmbedderError: files are missing, or the graph has other inputs or outputs.
         """
         folder = Path(place)
         graph = next((folder / name for name in GRAPHS if (folder / name).is_file()), None)
         if graph is None or not (folder / _TOKENIZER).is_file():
-            raise EmbedderError(f"{folder}: there must be {_TOKENIZER} and {' or '.join(GRAPHS)}")
+            raise EmbedderError(
+                f"{folder}: files are missing: must have {_TOKENIZER} and {' or '.join(GRAPHS)}"
+            )
         content = graph.read_bytes()
         session = single_threaded(str(graph))
         unknown = {port.name for port in session.get_inputs()}.difference(_INPUTS)
         if unknown:
-            raise EmbedderError(f"{graph}: has inputs {sorted(unknown)}; only {list(_INPUTS)} can be given")
+            raise EmbedderError(f"{graph}: has unknown inputs {sorted(unknown)}; known are {list(_INPUTS)}")
         files = [str(graph.relative_to(folder)), f"{graph.relative_to(folder)}_data", _TOKENIZER, _SETTINGS]
         name = f"{ONNX}:{fingerprint(folder, files)}"
         tokenizer, longest = _tokenizer(folder)
@@ -81,65 +83,69 @@ class OnnxEmbedder:
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """See `Embedder.embed`."""
         rows = np.empty((len(texts), self.dimension), dtype=np.float32)
-        encoded = self._tokenizer.encode_batch([text[: self._longest] for text in texts])
-        for chosen in self._batches(encoded):
-            rows[chosen] = self._run([encoded[row] for row in chosen])
+        encoded = self._tokenizer.encode_batch([text[: self._most_characters] for text in texts])
+        for batch in self._batches(encoded):
+            rows[batch] = self._run([encoded[row] for row in batch])
         return rows
 
     def _batches(self, encoded: Sequence[Encoding]) -> Iterator[list[int]]:
-        """Rows of like length together, longest first."""
-        order = sorted(range(len(encoded)), key=lambda row: -len(encoded[row]))
+        """Rows in batches of similar length, longest first."""
+        ranking = sorted(range(len(encoded)), key=lambda row: -len(encoded[row]))
         begin = 0
-        while begin < len(order):
-            longest = max(1, len(encoded[order[begin]]))
+        while begin < len(ranking):
+            longest = max(1, len(encoded[ranking[begin]]))
             end = begin + max(1, min(self._at_once, TOKENS_AT_ONCE // longest))
-            yield order[begin:end]
+            yield ranking[begin:end]
             begin = end
 
     def _run(self, encoded: Sequence[Encoding]) -> NDArray[np.float32]:
-        """One vector a text, whatever its length or value."""
-        width = max(1, *(len(one) for one in encoded))
+        """One vector for each text, of any length, not checked."""
+        width = max(1, *(len(encoding) for encoding in encoded))
         columns = {"input_ids": "ids", "attention_mask": "attention_mask", "token_type_ids": "type_ids"}
         feed = {
-            name: _padded([getattr(one, columns[name]) for one in encoded], width, kind)
+            name: _padded([getattr(encoding, columns[name]) for encoding in encoded], width, kind)
             for name, kind in self._types.items()
         }
         try:
             (states,) = self._session.run([self._output], feed)
         except FAILURES as error:
-            raise EmbedderError(f"{self.id}: the graph failed on {len(encoded)} texts: {error}") from error
-        mask = _padded([one.attention_mask for one in encoded], width, np.dtype(np.int64))
+            raise EmbedderError(f"{self.id}: graph failed on {len(encoded)} texts: {error}") from error
+        mask = _padded([encoding.attention_mask for encoding in encoded], width, np.dtype(np.int64))
         return _pooled(np.asarray(states, dtype=np.float32), mask, self.id)
 
 
 def _tokenizer(folder: Path) -> tuple[Tokenizer, int]:
-    """Not padded, that is done here; and the most tokens of a text, by its own settings."""
+    """The tokenizer without padding, which is done here, and the most tokens of a text, by its settings."""
     tokenizer = Tokenizer.from_file(str(folder / _TOKENIZER))
     tokenizer.no_padding()
     if tokenizer.truncation is not None:
         return tokenizer, int(tokenizer.truncation["max_length"])
     settings = folder / _SETTINGS
-    known = msgspec.json.decode(settings.read_bytes(), type=_Limit) if settings.is_file() else _Limit()
-    longest = int(min(known.model_max_length, _LONGEST))
+    limit = (
+        msgspec.json.decode(settings.read_bytes(), type=_TokenizerLimit)
+        if settings.is_file()
+        else _TokenizerLimit()
+    )
+    longest = int(min(limit.model_max_length, _LONGEST))
     tokenizer.enable_truncation(longest)
     return tokenizer, longest
 
 
-class _Limit(msgspec.Struct):
+class _TokenizerLimit(msgspec.Struct):
     model_max_length: float = _LONGEST
 
 
-def _integer(named: str) -> np.dtype[np.generic]:
+def _input_dtype(named: str) -> np.dtype[np.generic]:
     return np.dtype(np.int32 if named == "tensor(int32)" else np.int64)
 
 
-def _output(names: Sequence[str]) -> str:
-    """Sentence vectors where the graph makes them, else the first thing it makes."""
+def _choose_output(names: Sequence[str]) -> str:
+    """The output with sentence vectors, if the graph has one, else its first output."""
     return next((name for name in _OUTPUTS if name in names), names[0])
 
 
 def _padded(values: Sequence[Sequence[int]], width: int, kind: np.dtype[np.generic]) -> NDArray[np.generic]:
-    """[n, width], zeros to the right; where the mask is zero, values don't matter."""
+    """Values [n, width], padded with zeros at the right, where the mask is zero too."""
     table = np.zeros((len(values), width), dtype=kind)
     for row, given in zip(table, values, strict=True):
         row[: len(given)] = given
@@ -148,8 +154,8 @@ def _padded(values: Sequence[Sequence[int]], width: int, kind: np.dtype[np.gener
 
 def _pooled(states: NDArray[np.float32], mask: NDArray[np.generic], whose: str) -> NDArray[np.float32]:
     if states.ndim not in (2, 3) or len(states) != len(mask):
-        made = f"{list(states.shape)} of {len(mask)} texts"
-        raise EmbedderError(f"{whose}: the graph makes {made}; [n, d] or [n, t, d] is needed")
+        shape = f"{list(states.shape)} of {len(mask)} texts"
+        raise EmbedderError(f"{whose}: graph output is {shape}, must be [n, d] or [n, t, d]")
     if states.ndim == 2:
         return states
     weight = mask[:, :, None].astype(np.float32)

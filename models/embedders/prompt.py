@@ -1,7 +1,7 @@
-"""The classification prompt that a probe reads an LLM by: what stands before the text, and what stands after.
+"""The classification prompt of a probe: the part before the text, and the part after it.
 
-The prompt ends where the LLM would begin to answer, so the hidden state there holds its decision. It is part
-of the embedder's id: another prompt is another embedder.
+The prompt ends where the LLM would start its answer, so the hidden state there holds its decision. A hash of
+the prompt is part of the encoder's id: another prompt is another encoder.
 """
 
 import hashlib
@@ -22,31 +22,32 @@ _DIGITS = 16
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """Texts go between its two halves, as they are."""
+    """A prompt in two halves; a text goes between them, unchanged."""
 
     before: str
     after: str
 
     @classmethod
     def of(cls, template: str, labels: Sequence[str]) -> "Prompt":
-        """A template with `{text}` once, and `{labels}` where the labels go, one a line; other braces stay.
+        """The prompt of a template with `{text}` once, and `{labels}` for the labels, one a line; other
+        braces stay.
 
         Raises:
             EmbedderError: there is not exactly one `{text}`.
         """
         halves = template.split(TEXT)
         if len(halves) != 2:
-            raise EmbedderError(
-                f"the prompt of a probe must have {TEXT} once; it has it {len(halves) - 1} times"
-            )
+            raise EmbedderError(f"prompt of a probe must have {TEXT} once, not {len(halves) - 1} times")
         before, after = (half.replace(LABELS, "\n".join(labels)) for half in halves)
         return cls(before, after)
 
     @classmethod
     def instructed(cls, instruction: str, labels: Sequence[str]) -> "Prompt":
-        """What a teacher is told, `{labels}` filled in, then the text, then the place for its answer."""
-        told = instruction.replace(LABELS, "\n".join(labels))
-        return cls(f"{told}\n\nMessage: ", _AFTER)
+        """The prompt of an instruction, with `{labels}` filled in, then the text, then the answer's
+        place.
+        """
+        filled = instruction.replace(LABELS, "\n".join(labels))
+        return cls(f"{filled}\n\nMessage: ", _AFTER)
 
     @property
     def hash(self) -> str:

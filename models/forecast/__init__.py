@@ -1,1 +1,1 @@
-"""What more traces and more audits would bring."""
+"""Forecasts from traces: coverage, savings, audits, and what more traces would change."""

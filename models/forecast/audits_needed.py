@@ -1,4 +1,4 @@
-"""How many audits it takes, as a rule, until a policy's certificate stands."""
+"""Audits needed until a policy is certified: the median over simulated versions."""
 
 import numpy as np
 
@@ -14,31 +14,32 @@ def median_audits(agreement: float, target: float, delta: float, seed: int = 0) 
 
     Args:
         agreement: of the answers with the teacher, in [0, 1].
-        target: agreement to be proven while live, in (0, 1).
-        delta: the task's error budget, of which its first version spends its share.
+        target: agreement to be proven by live audits, in (0, 1).
+        delta: the task's error budget; its first version spends a share of it.
 
     Returns:
-        None where half of them are not certified within `MOST_MISSES` disagreements.
+        None if half of them are not certified within `MOST_MISSES` disagreements.
     """
     if agreement <= target:
         return None
     generator, budget = np.random.default_rng(seed), budget_share(delta, 1)
-    missed = np.zeros(STREAMS, dtype=np.int64)
-    done: list[int] = []
-    enough = 1
+    next_miss = np.zeros(STREAMS, dtype=np.int64)
+    audits: list[int] = []
+    needed = 1
     for misses in range(MOST_MISSES):
-        enough = _enough(misses, enough, target, budget)
-        since, missed = missed, missed + generator.geometric(max(1.0 - agreement, 1e-12), len(missed))
-        certified = missed > enough
-        done += np.maximum(enough, since[certified]).tolist()
-        missed = missed[~certified]
-        if len(done) > STREAMS // 2:
-            return sorted(done)[STREAMS // 2]
+        needed = _fewest_audits(misses, needed, target, budget)
+        last_miss = next_miss
+        next_miss = last_miss + generator.geometric(max(1.0 - agreement, 1e-12), len(last_miss))
+        certified = next_miss > needed
+        audits += np.maximum(needed, last_miss[certified]).tolist()
+        next_miss = next_miss[~certified]
+        if len(audits) > STREAMS // 2:
+            return sorted(audits)[STREAMS // 2]
     return None
 
 
-def _enough(misses: int, least: int, target: float, budget: float) -> int:
-    """Fewest audits, `least` or more, that frontier_points with so many disagreements among them."""
+def _fewest_audits(misses: int, least: int, target: float, budget: float) -> int:
+    """Fewest audits, `least` or more, that certify with this number of disagreements among them."""
 
     def certified(audits: int) -> bool:
         return Certificate(audits, audits - misses).certifies(target, budget)

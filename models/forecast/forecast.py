@@ -1,7 +1,7 @@
-"""What can be had at one target: coverage and how sure it is, what it saves, and what it takes to prove it.
+"""Forecast at one target: coverage with its interval, savings, and the audits that certify it.
 
-The interval of the coverage is a percentile bootstrap (Efron 1979) of the traces that frontier_points, each
-resample gated anew: it holds the luck of the draw, not that of learning.
+The interval of the coverage is a percentile bootstrap (Efron 1979) of the gate traces; each
+resample goes through the gate. It covers the chance in drawing traces, not the chance in learning.
 """
 
 from dataclasses import dataclass
@@ -15,22 +15,23 @@ from models.forecast.learning_curve import MoreTraces, coverage_with, more_trace
 from models.gate.frontier import Sample, frontier_points, refusal_reasons
 from models.manifest import FrontierPoint
 from models.noise import contradictions
+from models.savings import saved_cost
 from models.study import CurvePoint, Noise
 
 RESAMPLES = 200
 INTERVAL = (2.5, 97.5)
-SAME = 1e-6
-METHOD = f"percentile bootstrap of the certifying traces, {RESAMPLES} resamples, 95 %"
+SAME_TARGET = 1e-6
+METHOD = f"percentile bootstrap of the gate's traces, {RESAMPLES} resamples, 95 %"
 
 
 class Assumptions(Struct, frozen=True):
-    """What traces can't tell.
+    """Assumptions of a forecast, which traces can't tell.
 
     Attributes:
         requests_a_day: traffic, > 0.
         price_a_call: of one answer of the teacher, >= 0, in any currency.
-        audit_rate: share of all requests that the teacher answers whatever the surrogate says, in (0, 1].
-        delta: chance of certifying what does not hold, in (0, 1).
+        audit_rate: share of all requests that the teacher labels too, for audits, in (0, 1].
+        delta: chance that a target passes, or is certified, though it does not hold, in (0, 1).
     """
 
     requests_a_day: float
@@ -40,20 +41,20 @@ class Assumptions(Struct, frozen=True):
 
 
 class Forecast(Struct, frozen=True):
-    """What can be had at one target.
+    """The forecast at one target.
 
     Attributes:
-        target: agreement with the teacher that is wanted.
-        coverage: share of the traffic that could be answered; 0.0 if the target can't be certified.
+        target: agreement with the teacher.
+        coverage: share of the requests that would be answered; 0.0 if the target does not pass the gate.
         low, high: 95 % interval of the coverage.
-        certified: share of the resamples in which the target was certified at all.
-        agreement: estimated agreement on what would be answered; None if nothing would.
-        audits: after so many, half of all first policies like this are proven live; None if it can't be told.
-        days: that those audits take.
+        certified: share of the resamples in which the target passes the gate. (The name is that of the JSON.)
+        agreement: estimated agreement on the answered requests; None if none would be answered.
+        audits: after which half of all first policies like this are certified live; None if unknown.
+        days: that those audits take; None if unknown.
         saved_a_day: in the currency of the price; answered requests that are audited save nothing.
-        doubled: coverage to expect with twice the traces, lowest and highest; None if the curve can't tell.
-        more: how many more traces a refused target would need; None if the curve can't tell.
-        refused: why it can't be certified, in words; empty if it can.
+        doubled: expected coverage with twice the traces, lowest and highest; None if the curve can't tell.
+        more: further traces that a refused target would need; None if the curve can't tell.
+        refused: why the target does not pass, in words; empty if it passes.
     """
 
     target: float
@@ -72,13 +73,13 @@ class Forecast(Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class ForecastInput:
-    """What prospects are read from.
+    """What a forecast is computed from.
 
     Attributes:
-        sample: the certifying traces, scored.
-        frontier: what they frontier_points.
-        curve: fewest traces first, the last with all of them.
-        noise: how often the teacher contradicts itself.
+        sample: the gate traces, scored.
+        frontier: targets that pass on them.
+        curve: fewest traces first, the last point with all of them.
+        noise: how often the teacher contradicts itself; None if unknown.
     """
 
     sample: Sample
@@ -87,59 +88,66 @@ class ForecastInput:
     noise: Noise | None
 
 
-def forecast(outlook: ForecastInput, target: float, assumed: Assumptions, seed: int) -> Forecast:
-    """At `target`, in (0, 1); `seed` draws the resamples."""
-    low, high, certified = _resampled(outlook.sample, target, assumed.delta, seed)
-    known = Forecast(target, low=low, high=high, certified=certified)
-    reached = next((point for point in outlook.frontier if abs(point.target - target) < SAME), None)
-    if reached is None:
-        return _refused(known, outlook, assumed, seed)
-    return _certified(known, outlook, reached, assumed, seed)
+def forecast(inputs: ForecastInput, target: float, assumptions: Assumptions, seed: int) -> Forecast:
+    """The forecast at `target`, in (0, 1); `seed` draws the resamples."""
+    low, high, certified = _coverage_interval(inputs.sample, target, assumptions.delta, seed)
+    partial = Forecast(target, low=low, high=high, certified=certified)
+    passed = next((point for point in inputs.frontier if abs(point.target - target) < SAME_TARGET), None)
+    if passed is None:
+        return _refused_forecast(partial, inputs, assumptions, seed)
+    return _passed_forecast(partial, inputs, passed, assumptions, seed)
 
 
-def _refused(known: Forecast, outlook: ForecastInput, assumed: Assumptions, seed: int) -> Forecast:
-    refused = refusal_reasons(outlook.sample, outlook.frontier, [known.target], assumed.delta)
-    unsteady = contradictions.noise_refusal(outlook.noise, known.target)
-    if unsteady is not None:
-        return replace(known, refused=(*refused, unsteady))
-    return replace(known, refused=refused, more=more_traces(outlook.curve, known.target, assumed.delta, seed))
-
-
-def _certified(
-    known: Forecast, outlook: ForecastInput, reached: FrontierPoint, assumed: Assumptions, seed: int
+def _refused_forecast(
+    partial: Forecast, inputs: ForecastInput, assumptions: Assumptions, seed: int
 ) -> Forecast:
-    agreement = _agreement(outlook.sample, reached.threshold)
-    audits = median_audits(agreement, known.target, assumed.delta, seed)
-    a_day = assumed.requests_a_day * assumed.audit_rate * reached.coverage
+    refused = refusal_reasons(inputs.sample, inputs.frontier, [partial.target], assumptions.delta)
+    noise_reason = contradictions.noise_refusal(inputs.noise, partial.target)
+    if noise_reason is not None:
+        return replace(partial, refused=(*refused, noise_reason))
     return replace(
-        known,
-        coverage=reached.coverage,
-        agreement=agreement,
-        audits=audits,
-        days=None if audits is None else audits / a_day,
-        saved_a_day=saved_a_day(reached.coverage, assumed),
-        doubled=coverage_with(outlook.curve, known.target, 2 * outlook.curve[-1].traces),
+        partial, refused=refused, more=more_traces(inputs.curve, partial.target, assumptions.delta, seed)
     )
 
 
-def saved_a_day(coverage: float, assumed: Assumptions) -> float:
-    """A day's calls that need not be made, at their price; the surrogate's own cost is not in it."""
-    return assumed.requests_a_day * assumed.price_a_call * coverage * (1.0 - assumed.audit_rate)
+def _passed_forecast(
+    partial: Forecast, inputs: ForecastInput, passed: FrontierPoint, assumptions: Assumptions, seed: int
+) -> Forecast:
+    agreement = _smoothed_agreement(inputs.sample, passed.threshold)
+    audits = median_audits(agreement, partial.target, assumptions.delta, seed)
+    audits_a_day = assumptions.requests_a_day * assumptions.audit_rate * passed.coverage
+    return replace(
+        partial,
+        coverage=passed.coverage,
+        agreement=agreement,
+        audits=audits,
+        days=None if audits is None else audits / audits_a_day,
+        saved_a_day=saved_a_day(passed.coverage, assumptions),
+        doubled=coverage_with(inputs.curve, partial.target, 2 * inputs.curve[-1].traces),
+    )
 
 
-def _resampled(sample: Sample, target: float, delta: float, seed: int) -> tuple[float, float, float]:
-    """Interval of the coverage, and the share of resamples that frontier_points."""
+def saved_a_day(coverage: float, assumptions: Assumptions) -> float:
+    """Price of a day's calls that need not be made; the surrogate's own cost is not counted."""
+    answered = assumptions.requests_a_day * coverage
+    return saved_cost(answered, answered * assumptions.audit_rate, assumptions.price_a_call)
+
+
+def _coverage_interval(sample: Sample, target: float, delta: float, seed: int) -> tuple[float, float, float]:
+    """Interval of the coverage, and the share of resamples that pass the gate."""
     generator = np.random.default_rng(seed)
-    found = np.zeros(RESAMPLES)
+    coverages = np.zeros(RESAMPLES)
     for number in range(RESAMPLES):
         rows = generator.integers(len(sample), size=len(sample))
-        drawn = Sample(sample.scores[rows], sample.agrees[rows], sample.eligible[rows])
-        found[number] = next((point.coverage for point in frontier_points(drawn, (target,), delta)), 0.0)
-    low, high = np.percentile(found, INTERVAL)
-    return float(low), float(high), float((found > 0.0).mean())
+        resample = Sample(sample.scores[rows], sample.agrees[rows], sample.eligible[rows])
+        coverages[number] = next(
+            (point.coverage for point in frontier_points(resample, (target,), delta)), 0.0
+        )
+    low, high = np.percentile(coverages, INTERVAL)
+    return float(low), float(high), float((coverages > 0.0).mean())
 
 
-def _agreement(sample: Sample, threshold: float) -> float:
-    """On what the threshold answers; one half counts as a disagreement, so that few can't seem perfect."""
+def _smoothed_agreement(sample: Sample, threshold: float) -> float:
+    """Agreement on the answered rows, half a disagreement added, so that few rows can't seem perfect."""
     answered = sample.eligible & (sample.scores >= threshold)
     return float((sample.agrees[answered].sum() + 0.5) / (answered.sum() + 1.0))

@@ -2,6 +2,8 @@
 
 from msgspec import Struct
 
+from models.savings import saved_cost
+
 REQUESTS = 100_000
 PRICE = 0.001
 AUDIT_RATE = 0.02
@@ -54,7 +56,7 @@ def saving(coverage: float, requests: float, price: float, audit_rate: float) ->
     """A deferred request costs what it cost before; an audited one is answered, and paid for."""
     answered = coverage * requests
     audits = answered * audit_rate
-    return Saving(answered, audits, (answered - audits) * price)
+    return Saving(answered, audits, saved_cost(answered, audits, price))
 
 
 def cost(choices: tuple[Choice, ...], target: float, currency: str) -> Cost:

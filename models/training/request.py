@@ -1,4 +1,4 @@
-"""A fit's request: the traces, the targets, and what the policy is to be called and to read."""
+"""The request of a fit: traces, targets, the policy's name and the features that it reads."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -19,22 +19,22 @@ OUTGROWN = 2.0
 
 @dataclass(frozen=True, kw_only=True)
 class FitRequest:
-    """What one fit needs to know. It may be sent to another process as it is.
+    """All arguments of one fit. It can be sent to another process as it is.
 
     Attributes:
         training: the traces.
         task, version: for the manifest.
-        embedder: what the policy reads, in the grammar of `models.embedders.spec`.
-        targets: agreements wanted, in (0, 1); the policy is refused if none of them passes the gate.
-        delta: chance of passing a target that is not met, in (0, 1).
-        parent: a policy to start from: what it has chosen is taken over, but for a residual stage,
-            and nothing is searched again until the traces have doubled.
-        teachers: who gave the labels.
-        encoder: id of the encoder that made the vectors, where one did; the policy answers for no other.
-        repeats: how often the teacher said the same when asked twice, where that was tried.
-        options: how far to search, and what is never answered.
+        embedder: features that the policy reads, in the grammar of `models.embedders.spec`.
+        targets: agreements, in (0, 1); the policy is refused if none of them passes the gate.
+        delta: chance that a target passes though it does not hold, in (0, 1).
+        parent: a policy to start from: its choices, except a residual stage, are taken over, and nothing is
+            searched again until the traces have doubled.
+        teachers: that gave the labels.
+        encoder: id of the encoder that made the vectors; None without one. The policy works with no other.
+        repeats: counts of requests that the teacher was asked twice on purpose.
+        options: how far to search, and which labels to block.
         seed: of folds, draws and sketches; the same traces and seed give the same policy, as long
-            as the budget decides nothing.
+            as the budget cuts nothing off.
     """
 
     training: TrainingSet
@@ -65,7 +65,7 @@ class FitRequest:
         return None if self.parent is None else Manifest.decode(self.parent.manifest)
 
     def check(self) -> None:
-        """Refuse what can't be fitted.
+        """Refuse arguments that can't be used.
 
         Raises:
             TrainingError: see `models.training_set.check_traces`.
@@ -73,20 +73,22 @@ class FitRequest:
             ValueError: a target or delta outside (0, 1), or no target.
         """
         if not self.targets:
-            raise ValueError("targets: at least one is needed")
+            raise ValueError("targets: must have at least one")
         for name, value in [("delta", self.delta), *(("target", target) for target in self.targets)]:
             if not 0.0 < value < 1.0:
-                raise ValueError(f"{name}: {value} is not between 0 and 1")
+                raise ValueError(f"{name}: must be between 0 and 1, not {value}")
         check_traces(self.training, self.embedder)
 
 
 def recipe(request: FitRequest) -> Recipe | None:
-    """What the parent has chosen, if it read the same features and has not been outgrown since."""
+    """The parent's choices; None if it reads other features or the traces have doubled since its search."""
     parent = request.parent_manifest
     if parent is None or parent.embedder != request.embedder:
         return None
     if len(request.training) > OUTGROWN * parent.searched:
         return None
-    strengths = {one.reads: one.strength for one in reversed(parent.members) if one.kind == linear.KIND}
-    extras = frozenset(one.kind for one in parent.members) - set(ALWAYS)
+    strengths = {
+        member.reads: member.strength for member in reversed(parent.members) if member.kind == linear.KIND
+    }
+    extras = frozenset(member.kind for member in parent.members) - set(ALWAYS)
     return Recipe(strengths, extras, parent.acceptor == top1.NAME)

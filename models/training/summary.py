@@ -1,4 +1,4 @@
-"""A fit's outcome, and the summary and the manifest that are written of it."""
+"""The outcome of a fit, and its summary and manifest."""
 
 import hashlib
 import platform
@@ -24,13 +24,14 @@ class FitSummary(msgspec.Struct, frozen=True):
     """What `understudy fit --json` prints.
 
     Attributes:
-        version: name of the policy, made or refused.
-        traces, sampled, labels: how many traces, how many of them a uniform sample, how many labels.
-        seconds: what the fit took.
-        surrogate, acceptor: what they are, in words; `none` if nothing was fitted.
-        accuracy: out-of-fold share of all traces on which the surrogate agrees; 0.0 if nothing was fitted.
-        frontier: all targets that could be certified, lowest first.
-        refused: None, or why there is no policy.
+        version: name of the policy, refused or not.
+        traces, sampled, labels: number of traces, of those in a uniform sample of all traffic, and of labels.
+        seconds: that the fit took.
+        surrogate, acceptor: in words; `none` if nothing was fitted.
+        accuracy: share of all traces on which the surrogate's guess is the teacher's label, out of fold; 0.0
+            if nothing was fitted.
+        frontier: all targets that passed the gate, lowest first.
+        refused: reasons; None if there is a policy.
     """
 
     version: str
@@ -45,14 +46,14 @@ class FitSummary(msgspec.Struct, frozen=True):
     refused: tuple[str, ...] | None
 
     def coverage(self, target: float) -> float:
-        """Share of the requests that it should answer at this target; 0.0 where that is not certified."""
+        """Share of the requests that it answers at this target; 0.0 if no target at or above it passed."""
         point = point_for(self.frontier, target)
         return point.coverage if point else 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class FitOutcome:
-    """What the fit has come to, whether it is refused or not."""
+    """The result of learning and of the gate, before a policy is made or refused."""
 
     fitted: FittedStages
     points: tuple[FrontierPoint, ...]
@@ -60,9 +61,10 @@ class FitOutcome:
 
 
 def summary_of(
-    request: FitRequest, found: FitOutcome | None, refused: tuple[str, ...] | None, seconds: float
+    request: FitRequest, outcome: FitOutcome | None, refused: tuple[str, ...] | None, seconds: float
 ) -> FitSummary:
-    fitted = None if found is None else found.fitted
+    """The summary; `outcome` is None if nothing was fitted."""
+    fitted = None if outcome is None else outcome.fitted
     return FitSummary(
         version=request.version,
         traces=len(request.training),
@@ -72,26 +74,26 @@ def summary_of(
         surrogate="none" if fitted is None else fitted.ensemble.name,
         acceptor="none" if fitted is None else fitted.ensemble.acceptor,
         accuracy=0.0 if fitted is None else float(fitted.agrees.mean()),
-        frontier=() if found is None else found.points,
+        frontier=() if outcome is None else outcome.points,
         refused=refused,
     )
 
 
-def manifest_of(request: FitRequest, found: FitOutcome, summary: FitSummary, graph: bytes) -> Manifest:
-    """The policy's account of itself, still without probes."""
-    parent, study = request.parent_manifest, found.study
+def manifest_of(request: FitRequest, outcome: FitOutcome, summary: FitSummary, graph: bytes) -> Manifest:
+    """The manifest of the policy, without test vectors."""
+    parent, study = request.parent_manifest, outcome.study
     return Manifest(
         format=FORMAT,
         task=request.task,
         version=request.version,
         labels=request.names,
         embedder=request.embedder,
-        dimension=_dimension(found.fitted),
+        dimension=_dimension(outcome.fitted),
         delta=request.delta,
         frontier=summary.frontier,
         novelty_limit=study.novelty_limit,
         blocked=tuple(
-            name for name, barred in zip(request.names, found.fitted.blocked, strict=True) if barred
+            name for name, blocked in zip(request.names, outcome.fitted.blocked, strict=True) if blocked
         ),
         traces=summary.traces,
         sampled=summary.sampled,
@@ -103,8 +105,8 @@ def manifest_of(request: FitRequest, found: FitOutcome, summary: FitSummary, gra
         sha256=hashlib.sha256(graph).hexdigest(),
         surrogate=summary.surrogate,
         acceptor=summary.acceptor,
-        searched=_searched(request, found.fitted),
-        members=_members(found.fitted),
+        searched=_searched(request, outcome.fitted),
+        members=_members(outcome.fitted),
         accuracy=summary.accuracy,
         seconds=summary.seconds,
         probes=(),
@@ -126,7 +128,7 @@ def _dimension(fitted: FittedStages) -> int | None:
 
 
 def _searched(request: FitRequest, fitted: FittedStages) -> int:
-    """With how many traces the choices were made that this policy rests on; 0 if none were."""
+    """Number of traces with which the policy's choices were made; 0 if no label decided a choice."""
     if request.parent_manifest is not None and recipe(request) is not None:
         return request.parent_manifest.searched
     return len(request.training) if fitted.training_targets.selection_rows.any() else 0

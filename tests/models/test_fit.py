@@ -38,18 +38,18 @@ def broken(rows: int, width: int, value: float) -> Features:
         (everything(Features(texts=[]), []), "text", "empty"),
         (everything(Features(texts=["a"]), ["x", "y"]), "text", "features: 1 rows"),
         (TrainingSet(Features(texts=["a"]), ["x"], np.ones(2, dtype=np.bool_)), "text", "sampled: 2 rows"),
-        (everything(broken(4, 3, 1.0), list("xyxy")), "text", "needs texts"),
-        (everything(broken(4, 3, 1.0), list("xyxy")), "text>precomputed", "needs texts"),
-        (everything(Features(texts=["a"]), ["x"]), "text+precomputed", "needs embeddings"),
+        (everything(broken(4, 3, 1.0), list("xyxy")), "text", "without texts"),
+        (everything(broken(4, 3, 1.0), list("xyxy")), "text>precomputed", "without texts"),
+        (everything(Features(texts=["a"]), ["x"]), "text+precomputed", "without embeddings"),
         (
             everything(Features(["a"], np.ones((1, 2), np.float32)), ["x"]),
             "text>precomputed>text+precomputed",
             "2 tiers",
         ),
-        (everything(Features(texts=["a"]), ["x"]), "precomputed", "needs embeddings"),
+        (everything(Features(texts=["a"]), ["x"]), "precomputed", "without embeddings"),
         (everything(broken(4, 3, np.nan), list("xyxy")), "precomputed", "row 2 is not finite"),
         (everything(broken(4, 3, np.inf), list("xyxy")), "precomputed", "row 2 is not finite"),
-        (everything(broken(4, WIDEST + 1, 1.0), list("xyxy")), "precomputed", "widest"),
+        (everything(broken(4, WIDEST + 1, 1.0), list("xyxy")), "precomputed", "length is 8,193"),
         *(
             (
                 TrainingSet(Features(texts=["a"]), ["x"], np.ones(1, dtype=np.bool_), weights),
@@ -74,7 +74,7 @@ def test_levels_outside_of_their_range_are_refused(options: dict[str, Any]) -> N
 def test_one_label_alone_is_refused() -> None:
     result = attempt(everything(Features(texts=["hello"] * 200), ["greeting"] * 200))
     assert result.artifact is None
-    assert "one label only ('greeting')" in result.refused[0]
+    assert "one label only, 'greeting'" in result.refused[0]
 
 
 def test_too_few_sampled_traces_are_refused_with_how_many_are_needed() -> None:

@@ -95,13 +95,13 @@ def test_a_graph_that_is_none_is_refused(artifact: Artifact) -> None:
 def test_a_graph_that_scores_otherwise_than_it_did_is_refused(artifact: Artifact) -> None:
     probes = Manifest.decode(artifact.manifest).probes
     other = replace(probes[1], score=1.0 - probes[1].score)
-    with pytest.raises(PolicyError, match="probe 1"):
+    with pytest.raises(PolicyError, match="test vector 1"):
         opened(changed(artifact, probes=(probes[0], other)))
 
 
 def test_a_graph_for_other_features_is_refused(artifact: Artifact) -> None:
     other = None if Manifest.decode(artifact.manifest).dimension else WIDTH
-    with pytest.raises(PolicyError, match="reads"):
+    with pytest.raises(PolicyError, match="inputs are"):
         opened(changed(artifact, dimension=other))
 
 

@@ -46,8 +46,8 @@ def test_without_its_encoder_texts_are_deferred(
         assert router.stop() == 0
         away = encoder.rename(tmp_path / "away")
         router = deployment.worker("route")
-        assert router.wrote(f"`{spec}` can't be used")
-        router.wait_until_it_says("and no encoder is open; everything is deferred")
+        assert router.wrote(f"`{spec}` can't be opened")
+        router.wait_until_it_says("but no encoder is open; everything is deferred")
         deployment.send(later)
         assert by_surrogate(labels, len(later)) == 0
         assert {label.reason for label in labels.all[-len(later) :]} == {Reason.NO_POLICY}

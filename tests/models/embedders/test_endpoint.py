@@ -48,7 +48,7 @@ def test_a_text_that_is_too_long_is_cut_until_it_fits_and_leaves_its_neighbours_
 
 def test_a_probe_s_text_is_cut_inside_its_prompt(server: EmbeddingServer) -> None:
     prompt = Prompt.of("Yes or no? {text}\nAnswer:", ())
-    rows = EndpointEmbedder.probing(f"{server.url}#llm", prompt).embed(["x" * 2 * LONGEST, "fine"])
+    rows = EndpointEmbedder.open_probe(f"{server.url}#llm", prompt).embed(["x" * 2 * LONGEST, "fine"])
     cut = f"Yes or no? {'x' * (LONGEST // 2)}\nAnswer:"
     np.testing.assert_allclose(rows, [vector(cut), vector("Yes or no? fine\nAnswer:")], atol=1e-6)
 
@@ -73,13 +73,13 @@ def items(*rows: list[float], start: int = 0) -> dict[str, Any]:
         ((401, {"error": {"message": "no"}}), f"check the key in {KEY}"),
         ((404, {}), "which often ends in /v1, and the model"),
         ((400, {"error": {"message": "never"}}), "HTTP 400"),
-        ((200, b"<html>"), "no list of embeddings"),
-        ((200, {"data": [{"embedding": [1.0]}]}), "no list of embeddings"),
-        ((200, items()), "0 embeddings came for 2 texts"),
-        ((200, items([1.0] * 8, [1.0] * 8, start=1)), "2 embeddings came for 2 texts, not one each"),
+        ((200, b"<html>"), "not a list of embeddings"),
+        ((200, {"data": [{"embedding": [1.0]}]}), "not a list of embeddings"),
+        ((200, items()), "0 embeddings for 2 texts"),
+        ((200, items([1.0] * 8, [1.0] * 8, start=1)), "2 embeddings for 2 texts, not one each"),
         ((200, items([1.0] * 8, [1.0] * 7)), "different lengths"),
-        ((200, items([1.0] * 7, [1.0] * 7)), "shape [2, 7] where [2, 8] were due"),
-        ((200, items([1.0] * 8, [1e39] * 8)), "text 1 has a number that is not finite"),
+        ((200, items([1.0] * 7, [1.0] * 7)), "shape [2, 7], must be [2, 8]"),
+        ((200, items([1.0] * 8, [1e39] * 8)), "the vector of text 1 is not finite"),
     ],
 )
 def test_what_is_not_whole_is_an_error_that_says_what_to_do(
@@ -96,7 +96,7 @@ def test_what_is_not_whole_is_an_error_that_says_what_to_do(
 def test_a_text_that_is_refused_whatever_its_length_is_told_from_a_failure(server: EmbeddingServer) -> None:
     embedder = opened(server)
     server.answer = lambda body: (422, {}) if any("bad" in text for text in body["input"]) else fitting(body)
-    with pytest.raises(TextRefused, match="refuses a text: HTTP 422"):
+    with pytest.raises(TextRefused, match="text refused: HTTP 422"):
         embedder.embed(["fine", "bad" * 100])
     assert embedder.embed(["fine"]).shape == (1, embedder.dimension)
 

@@ -14,12 +14,12 @@ from models.errors import EmbedderError
 
 @pytest.mark.parametrize("vectors", ["precomputed", "text", "bert:x"])
 def test_what_is_no_encoder_is_not_opened(vectors: str) -> None:
-    with pytest.raises(EmbedderError, match=f"`{vectors}` is no encoder"):
+    with pytest.raises(EmbedderError, match=f"`{vectors}` is not an encoder"):
         open_embedder(vectors)
 
 
 def test_a_probe_without_a_prompt_is_refused() -> None:
-    with pytest.raises(EmbedderError, match="needs its prompt"):
+    with pytest.raises(EmbedderError, match="without a prompt"):
         open_embedder("probe:http://127.0.0.1:1/v1#m")
 
 
@@ -73,11 +73,11 @@ class Faulty:
     [
         (Exception("no unknown token"), "faulty:1 failed on 1 texts (Exception: no unknown token)"),
         (EmbedderError("its own words"), "its own words"),
-        (np.zeros((2, 2)), "shape [2, 2] where [1, 2] were due"),
-        (np.zeros((1, 3)), "shape [1, 3] where [1, 2] were due"),
-        (np.zeros(2), "shape [2] where [1, 2] were due"),
-        (np.array([[0, np.nan]]), "text 0 has a number that is not finite"),
-        (np.array([[0, 1e39]]), "text 0 has a number that is not finite"),
+        (np.zeros((2, 2)), "shape [2, 2], must be [1, 2]"),
+        (np.zeros((1, 3)), "shape [1, 3], must be [1, 2]"),
+        (np.zeros(2), "shape [2], must be [1, 2]"),
+        (np.array([[0, np.nan]]), "the vector of text 0 is not finite"),
+        (np.array([[0, 1e39]]), "the vector of text 0 is not finite"),
     ],
 )
 def test_whatever_an_encoder_does_no_row_is_made_up(rows: Any, says: str) -> None:
