@@ -6,10 +6,9 @@ from scipy import sparse
 
 from models.errors import PolicyError
 from models.features import Features
+from models.featurizers.unit_vectors import SMALLEST, normalise
 from models.graph.building import FLOAT, Graph
 from models.graph.linear import Linear
-
-SMALLEST = 1e-12
 
 Matrix = NDArray[np.float32]
 
@@ -60,12 +59,6 @@ def _unit(graph: Graph, dimension: int) -> str:
     length = graph.add("Max", graph.add("Sqrt", squares), graph.number(SMALLEST))
     graph.keep("length", length)
     return graph.add("Div", vector, length)
-
-
-def normalise(vectors: Matrix) -> Matrix:
-    """Rows of length one; a row of zeros stays."""
-    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return np.asarray(vectors / np.maximum(norms, np.float32(SMALLEST)))
 
 
 def _centroids(unit: Matrix, codes: NDArray[np.int64], labels: int) -> Matrix:

@@ -20,7 +20,7 @@ from scipy import sparse
 
 from models.features import Features
 from models.featurizers.ngrams import ORDERS, encode, windows
-from models.featurizers.vectors import normalise
+from models.featurizers.unit_vectors import normalise
 
 ALIKE = 0.8
 NEAR, SAME = 0.98, 0.9999

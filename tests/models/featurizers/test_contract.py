@@ -7,7 +7,8 @@ from scipy import sparse
 from models.features import Features
 from models.featurizers.ngrams import encode, pad, windows
 from models.featurizers.text import TextFeaturizer
-from models.featurizers.vectors import VectorFeaturizer, normalise
+from models.featurizers.unit_vectors import normalise
+from models.featurizers.vectors import VectorFeaturizer
 from models.graph.building import FLOAT, Graph
 from models.graph.linear import Linear
 

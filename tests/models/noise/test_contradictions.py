@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from models.features import Features
-from models.featurizers.vectors import normalise
+from models.featurizers.unit_vectors import normalise
 from models.noise.contradictions import estimate_noise, measured_noise, noise_refusal
 from models.noise.repeats import plain_text, repeated_pairs
 from models.study import RepeatCounts
