@@ -129,7 +129,7 @@ def consume(
         typer.Option(help="Begin with the oldest message, not with the next one; --join does so anyway."),
     ] = None,
     most: Annotated[
-        int | None, typer.Option("--max", metavar="NUMBER", min=1, help="Stop after so many messages.")
+        int | None, typer.Option("--max", metavar="NUMBER", min=1, help="Stop after this number of messages.")
     ] = None,
     follow: Annotated[bool, typer.Option(help="Wait for further messages at the end of the topic.")] = True,
     join: Annotated[

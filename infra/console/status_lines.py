@@ -112,9 +112,7 @@ def _audits_ahead(status: TaskStatus, delta: float) -> str:
     needed = None if agreement is None else median_audits(agreement, status.target, delta)
     if needed is None or needed <= status.audits:
         return "nothing: wait for more audits"
-    return (
-        f"nothing: wait for audits; at this agreement half of all versions are certified by audit {needed:,}"
-    )
+    return f"nothing: wait; at this agreement, half of all versions are certified after {needed:,} audits"
 
 
 def _answers(status: TaskStatus) -> str:

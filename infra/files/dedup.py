@@ -25,7 +25,7 @@ def first_per_request(lines: Sequence[TraceLine]) -> NDArray[np.int64]:
 
 
 def _request(line: TraceLine, place: int) -> tuple[Hashable, ...]:
-    """A line without an id is a request of its own."""
+    """A line without an id counts as a separate request."""
     return (place,) if line.id is None else (str(line.id), line.text, "")
 
 

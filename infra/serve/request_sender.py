@@ -1,4 +1,4 @@
-"""Sends requests one by one, at most so many a second, and writes down their ids."""
+"""Sends requests one by one, at a limited rate, and writes down their ids."""
 
 import time
 from collections.abc import Iterable, Iterator

@@ -26,7 +26,7 @@ class Reader:
 
     Args:
         from_start: from the oldest message, else from the next one that is written.
-        newest: from so many messages before the end of each partition; in place of `from_start`.
+        newest: in place of `from_start`, this number of messages before the end of each partition.
 
     Raises:
         KafkaFailed: the broker does not answer, or has no such topic.
@@ -52,7 +52,7 @@ class Reader:
             yield from self.next(0.5)
 
     def until(self, seconds: float) -> Iterator[Message]:
-        """The messages that come within so many seconds."""
+        """The messages that come within this number of seconds."""
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:
             yield from self.next(min(left, 0.5))

@@ -24,7 +24,7 @@ class TaskTraffic:
     """Labels of one task in the last minutes.
 
     Attributes:
-        seconds: that were looked back, > 0.
+        seconds: since the first label of any task in that time, at least 1.
         labels: in that time.
         answered: of these, by the surrogate.
         audited: of the answered ones, those that the teacher is asked about too.
@@ -94,7 +94,9 @@ def traffic_of(partitions: Iterable[list[Label]], now: int) -> dict[str, TaskTra
         for label in labels:
             if label.labelled_at >= begin:
                 recent.setdefault(label.task, []).append(label)
-    seconds = max(1.0, (now - begin) / 1000)
+    # A deployment may be younger than the window: the time without any label at its begin does not count.
+    first = min((label.labelled_at for labels in recent.values() for label in labels), default=now)
+    seconds = max(1.0, (now - first) / 1000)
     return {task: _task_traffic(labels, seconds) for task, labels in recent.items()}
 
 

@@ -89,7 +89,7 @@ def test_the_certificate_is_one_sentence(change: dict[str, object], says: str) -
         ({}, replace(TRAFFIC, errors=1, last_error="401"), "see why the teacher fails"),
         ({"threshold": None}, TRAFFIC, "no threshold passes the gate"),
         ({"audit_rate": 0.0}, TRAFFIC, "understudy config set shop audit_rate=0.02"),
-        ({"certified": False, "audits": 20, "agreements": 20}, None, "certified by audit "),
+        ({"certified": False, "audits": 20, "agreements": 20}, None, "are certified after "),
         ({"certified": False, "audits": 20, "agreements": 10}, None, "nothing: wait for more audits"),
         ({}, None, "nothing"),
     ],

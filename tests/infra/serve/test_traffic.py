@@ -26,8 +26,8 @@ def test_traffic_counts_each_task_s_labels() -> None:
     counts = found["shop"]
     assert (counts.labels, counts.answered, counts.audited, counts.errors) == (5, 2, 1, 2)
     assert counts.last_error == "failed 8 s ago"
-    assert (counts.seconds, counts.rate, counts.coverage) == (600, 5 / 600, 0.4)
-    assert counts.saved_a_day(0.5) == pytest.approx(1 / 600 * 86_400 * 0.5)
+    assert (counts.seconds, counts.rate, counts.coverage) == (9, 5 / 9, 0.4)
+    assert counts.saved_a_day(0.5) == pytest.approx(1 / 9 * 86_400 * 0.5)
 
 
 def test_a_full_partition_shortens_the_window(monkeypatch: pytest.MonkeyPatch) -> None:
