@@ -1,12 +1,12 @@
-"""What follows from an alarm, in this order, so that a process that dies in between leaves nothing undone:
+"""Response to an alarm, in this order, so that a process that dies in between leaves nothing undone:
 
-    1. a refit is asked for; asked twice is answered once
-    2. where one label explains the alarm, that label is blocked, and the version goes on
-    3. otherwise the version is stopped, and another one restored or the breaker opened, in one script
-    4. an event says all of it
+    1. a refit is requested; two requests are answered by one refit
+    2. where one label explains the alarm, the label is blocked, and the version goes on answering
+    3. otherwise the version is stopped, and another one is restored or the breaker opens, in one script
+    4. an event says all of this
 
-A version that is not live is only stopped, wherever it may still answer; an event tells of it where no other
-is live. A call for a version that was stopped already changes nothing.
+A version that is not live is only stopped, at workers where it may still answer; this makes an event where no
+other version is live. A call for a version that was stopped already changes nothing.
 """
 
 import logging
@@ -28,8 +28,8 @@ from streams.versions.transitions import after_alarm, alarm_concerns, may_answer
 
 log = logging.getLogger(__name__)
 
-Stands = Callable[[str, str], Awaitable[bool]]
-"""Of a task and a version: whether its own certificate proves what is promised, with no alarm against it."""
+IsRestorable = Callable[[str, str], Awaitable[bool]]
+"""Of a task and a version: whether the version is certified, and has never raised an alarm."""
 
 
 class AlarmResponse:
@@ -37,16 +37,16 @@ class AlarmResponse:
 
     def __init__(
         self,
-        live: Tasks,
+        tasks: Tasks,
         registry: Registry,
         refits: RefitQueue,
-        stands: Stands,
+        is_restorable: IsRestorable,
         event_publisher: EventPublisher,
     ) -> None:
-        self._live = live
+        self._live_tasks = tasks
         self._registry = registry
         self._refits = refits
-        self._stands = stands
+        self._is_restorable = is_restorable
         self._event_publisher = event_publisher
 
     async def __call__(self, task: str, version: str, evidence: AlarmEvidence) -> bool:
@@ -54,10 +54,11 @@ class AlarmResponse:
         if not alarm_concerns(serving_state, version):
             await self._stop(task, version, evidence, serving_state)
             return False
-        config = self._live.task(task).config
+        config = self._live_tasks.task(task).config
         label = label_to_blame(evidence, config.label_floor, config.delta)
         if label is not None and label not in await self._registry.blocked_labels(task, version):
-            await self._refits.request(task, _since(evidence), f"`{label}` is blocked: the teacher disagrees")
+            reason = f"label `{label}` was blocked: the teacher disagrees"
+            await self._refits.request(task, _since(evidence), reason)
             await self._registry.block_label(task, version, label)
             details = _blocked_details(version, label, evidence, config.label_floor)
             self._event_publisher.publish(label_blocked_event(task, details, unix_ms()))
@@ -77,7 +78,7 @@ class AlarmResponse:
         ):
             await self._refits.request(task, since, reason)
         change = await self._registry.change(
-            task, lambda found: after_alarm(found, version, restored, since, reason, now)
+            task, lambda state: after_alarm(state, version, restored, since, reason, now)
         )
         if change is None:
             return
@@ -85,14 +86,17 @@ class AlarmResponse:
             self._event_publisher.publish(alarm_event(task, version, evidence, change, now))
         else:
             log.warning(
-                "%s of task %s is not live, and stopped wherever it still answers: %s", version, task, reason
+                "stopped a version that is not live, where a worker may still use it: task=%s version=%s: %s",
+                task,
+                version,
+                reason,
             )
 
     async def _restorable(self, task: str, serving_state: ServingState) -> str | None:
-        kept = await self._registry.kept_versions(task)
+        versions = await self._registry.kept_versions(task)
         known = stages(await self._registry.history(task))
-        for version in restorable_versions(serving_state, kept, known):
-            if await self._stands(task, version):
+        for version in restorable_versions(serving_state, versions, known):
+            if await self._is_restorable(task, version):
                 return version
         return None
 
@@ -113,5 +117,5 @@ def _blocked_details(version: str, label: str, evidence: AlarmEvidence, floor: f
 
 
 def _since(evidence: AlarmEvidence) -> int:
-    """Unix milliseconds from which on traces certify what comes next."""
+    """Unix milliseconds; traces from then on calibrate the next version."""
     return unix_ms() if evidence.since is None else evidence.since

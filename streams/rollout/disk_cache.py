@@ -1,4 +1,4 @@
-"""Copies of the live policies and of what stops them on disk, so that a worker starts while Redis is away."""
+"""Disk cache of the live policies and their safeguards, so that a worker can start while Redis is away."""
 
 import fcntl
 import logging
@@ -18,10 +18,10 @@ log = logging.getLogger(__name__)
 
 _ACTIVE = "active"
 _LOCK = "lock"
-_GUARDS = "safeguards.json"
+_SAFEGUARDS = "safeguards.json"
 
-# Newer than a breaker that was never touched: what can't be read stops everything until Redis knows better.
-_UNREADABLE = Safeguards(Breaker(open=True, since=1, reason="the copy of the breaker can't be read"))
+# Newer than a breaker that never changed: an unreadable copy stops all answers until Redis says otherwise.
+_UNREADABLE = Safeguards(Breaker(open=True, since=1, reason="the breaker's copy on disk is unreadable"))
 
 
 class PolicyDiskCache:
@@ -47,15 +47,15 @@ class PolicyDiskCache:
                 if other.is_dir() and other.name != version:
                     shutil.rmtree(other, ignore_errors=True)
 
-    def save_safeguards(self, task: str, guards: Safeguards) -> None:
-        """Keep what stops the task's answers; a worker that lags behind another does not undo its breaker.
+    def save_safeguards(self, task: str, safeguards: Safeguards) -> None:
+        """Keep the task's safeguards; a worker that lags behind does not undo a newer breaker.
 
         Raises:
             OSError: the disk does not take it.
         """
         with self._locked(task) as folder:
-            path = folder / _GUARDS
-            newest = guards.after(_guards(path)) if path.exists() else guards
+            path = folder / _SAFEGUARDS
+            newest = safeguards.after(_read_safeguards(path)) if path.exists() else safeguards
             _write(path, msgspec.json.encode(newest))
 
     def remove(self, task: str, at: int) -> None:
@@ -79,18 +79,18 @@ class PolicyDiskCache:
                     place.unlink()
 
     def safeguards(self) -> dict[str, Safeguards]:
-        """What stops each task's answers; what can't be read stops them."""
-        return {path.parent.name: _guards(path) for path in self._directory.glob(f"*/{_GUARDS}")}
+        """The safeguards of each task; an unreadable copy stops all answers."""
+        return {path.parent.name: _read_safeguards(path) for path in self._directory.glob(f"*/{_SAFEGUARDS}")}
 
     def policies(self) -> dict[str, Artifact]:
-        """The active policy of every task, unverified; what can't be read is left out, and logged."""
-        found = {}
+        """The active policy of every task, unverified; an unreadable one is left out, and logged."""
+        policies = {}
         for pointer in self._directory.glob(f"*/{_ACTIVE}"):
             try:
-                found[pointer.parent.name] = Artifact.read(pointer.parent / pointer.read_text())
+                policies[pointer.parent.name] = Artifact.read(pointer.parent / pointer.read_text())
             except (OSError, ValueError, PolicyError) as error:
-                log.warning("the copy of a policy is left out: %s", error)
-        return found
+                log.warning("policy copy on disk is unreadable, skipped: %s", error)
+        return policies
 
     @contextmanager
     def _locked(self, task: str) -> Iterator[Path]:
@@ -115,9 +115,13 @@ def _write(path: Path, content: bytes) -> None:
     part.replace(path)
 
 
-def _guards(path: Path) -> Safeguards:
+def _read_safeguards(path: Path) -> Safeguards:
     try:
         return msgspec.json.decode(path.read_bytes(), type=Safeguards)
     except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        log.warning("%s can't be read, so nothing is answered until Redis says otherwise: %s", path, error)
+        log.warning(
+            "breaker copy on disk is unreadable, so everything is deferred until Redis is read: %s: %s",
+            path,
+            error,
+        )
         return _UNREADABLE

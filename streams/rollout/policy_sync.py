@@ -1,8 +1,8 @@
-"""Keeps this process's policies, and what stops them, those of the registry.
+"""Policy sync: keeps the policies and safeguards of this process equal to those in the registry.
 
 A new policy is fetched, verified and tried on its test vectors before the one reference is swapped; until
-then, and whenever any of that fails, the old one serves, unless the breaker stops it. What stops answers
-takes effect first, and stays while Redis is away. Redis announces changes; we poll all the same.
+then, and whenever any of that fails, the old one serves, unless the breaker stops it. Safeguards take effect
+first, and stay while Redis is away. Redis announces changes; we poll all the same.
 """
 
 import asyncio
@@ -18,46 +18,46 @@ from streams.errors import StateUnavailable
 from streams.rollout.disk_cache import PolicyDiskCache
 from streams.state.registry import Registry
 from streams.tasks import CandidatePolicy, Tasks
-from streams.versions.breaker import Safeguards
+from streams.versions.breaker import Breaker, Safeguards
 from streams.versions.serving_state import ActiveVersion, Candidate, ServingState
 
 log = logging.getLogger(__name__)
 
 
 class PolicySync(Service):
-    """Installs policies into `live`, first from disk, then as the registry changes.
+    """Installs policies into `tasks`, first from disk, then as the registry changes.
 
     Args:
         poll: seconds between looks at the registry.
     """
 
-    def __init__(self, live: Tasks, registry: Registry, copies: PolicyDiskCache, poll: float) -> None:
+    def __init__(self, tasks: Tasks, registry: Registry, disk_cache: PolicyDiskCache, poll: float) -> None:
         super().__init__()
-        self._live = live
+        self._live_tasks = tasks
         self._registry = registry
-        self._copies = copies
+        self._disk_cache = disk_cache
         self._poll = poll
-        self._turn = asyncio.Lock()
-        self._seen: dict[str, ActiveVersion] = {}
-        self._tried: dict[str, Candidate] = {}
+        self._lock = asyncio.Lock()
+        self._installed: dict[str, ActiveVersion] = {}
+        self._candidates: dict[str, Candidate] = {}
 
     async def on_start(self) -> None:
-        for task, guards in self._copies.safeguards().items():
-            self._live.set_safeguards(task, guards)
-        for task, artifact in self._copies.policies().items():
-            policy = await self._opened(task, artifact)
+        for task, safeguards in self._disk_cache.safeguards().items():
+            self._live_tasks.set_safeguards(task, safeguards)
+        for task, artifact in self._disk_cache.policies().items():
+            policy = await self._open(task, artifact)
             if policy is not None:
                 self._install(task, policy)
         await self._refresh()
-        self.add_future(self._polled())
-        self.add_future(self._told())
+        self.add_future(self._poll_registry())
+        self.add_future(self._follow_changes())
 
-    async def _polled(self) -> None:
+    async def _poll_registry(self) -> None:
         while not self.should_stop:
             await self.sleep(self._poll)
             await self._refresh()
 
-    async def _told(self) -> None:
+    async def _follow_changes(self) -> None:
         while not self.should_stop:
             try:
                 await self._listen()
@@ -73,25 +73,25 @@ class PolicySync(Service):
                     await self._refresh()
 
     async def _refresh(self) -> None:
-        async with self._turn:
+        async with self._lock:
             try:
-                for task in await self._registry.tasks() | self._live.with_policy():
+                for task in await self._registry.tasks() | self._live_tasks.with_policy():
                     await self._follow(task)
             except StateUnavailable as error:
-                log.debug("policies stay as they are: %s", error)
-                self._live.forget_certificates()
+                log.debug("policies stay as they are while Redis is away: %s", error)
+                self._live_tasks.forget_certificates()
 
     async def _follow(self, task: str) -> None:
         serving_state = await self._registry.serving_state(task)
-        await self._guard(task, serving_state)
+        await self._follow_safeguards(task, serving_state)
         if serving_state.active is None and serving_state.candidate is None:
             return  # a Redis that was emptied: what this process knows holds until a version is published
         await self._follow_active(task, serving_state.active)
         await self._follow_certificate(task)
         await self._follow_candidate(task, serving_state.candidate)
 
-    async def _guard(self, task: str, serving_state: ServingState) -> None:
-        installed, known = self._live.policy(task), self._live.safeguards(task)
+    async def _follow_safeguards(self, task: str, serving_state: ServingState) -> None:
+        installed, known = self._live_tasks.policy(task), self._live_tasks.safeguards(task)
         versions = {one.version for one in (serving_state.active, serving_state.candidate) if one is not None}
         if installed is not None:
             versions.add(installed.manifest.version)
@@ -104,65 +104,82 @@ class PolicySync(Service):
         if await self._registry.active(task) is None:
             breaker = breaker.joined(known.breaker)
             blocked = {one: labels | known.blocked.get(one, frozenset()) for one, labels in blocked.items()}
-        found = {version: labels for version, labels in blocked.items() if labels}
-        guards = Safeguards(breaker, found).after(known)
-        if guards == known:
+        labels_blocked = {version: labels for version, labels in blocked.items() if labels}
+        safeguards = Safeguards(breaker, labels_blocked).after(known)
+        if safeguards == known:
             return
-        self._live.set_safeguards(task, guards)
-        if guards.breaker.open != known.breaker.open:
-            told = f"is open: {guards.breaker.reason}" if guards.breaker.open else "is closed"
-            log.warning("the breaker of task %s %s", task, told)
+        self._live_tasks.set_safeguards(task, safeguards)
+        if safeguards.breaker.open != known.breaker.open:
+            _log_breaker(task, safeguards.breaker)
         try:
-            await asyncio.to_thread(self._copies.save_safeguards, task, guards)
+            await asyncio.to_thread(self._disk_cache.save_safeguards, task, safeguards)
         except OSError as error:
-            log.error("no copy of the breaker of task %s, should Redis be away at a start: %s", task, error)
+            log.error(
+                "could not copy the breaker to disk, a start without Redis misses it: task=%s: %s",
+                task,
+                error,
+            )
 
     async def _follow_active(self, task: str, active: ActiveVersion | None) -> None:
         # Not the version's name alone: a Redis that was emptied starts again at the same names.
-        if active is None or self._seen.get(task) == active:
+        if active is None or self._installed.get(task) == active:
             return
         artifact = await self._registry.fetch(task, active.version)
-        policy = await self._opened(task, artifact)
+        policy = await self._open(task, artifact)
         if artifact is not None and policy is not None:
             self._install(task, policy)
             await self._save(task, active.version, artifact)
-        self._seen[task] = active
+        self._installed[task] = active
 
     async def _follow_certificate(self, task: str) -> None:
-        installed = self._live.policy(task)
+        installed = self._live_tasks.policy(task)
         version = installed.manifest.version if installed else None
         certified = version is not None and await self._registry.is_certified(task, version)
-        self._live.set_certified(task, version if certified else None)
+        self._live_tasks.set_certified(task, version if certified else None)
 
     async def _follow_candidate(self, task: str, candidate: Candidate | None) -> None:
-        if candidate == self._tried.get(task):
+        if candidate == self._candidates.get(task):
             return
         if candidate is None:
-            self._live.set_candidate(task, None)
-            del self._tried[task]
-            log.info("task %s has nothing on trial any more", task)
+            self._live_tasks.set_candidate(task, None)
+            del self._candidates[task]
+            log.info("trial ended: task=%s", task)
             return
-        policy = await self._opened(task, await self._registry.fetch(task, candidate.version))
-        self._live.set_candidate(task, CandidatePolicy(policy, candidate.plan.share) if policy else None)
-        self._tried[task] = candidate
+        policy = await self._open(task, await self._registry.fetch(task, candidate.version))
+        tried = CandidatePolicy(policy, candidate.plan.share) if policy else None
+        self._live_tasks.set_candidate(task, tried)
+        self._candidates[task] = candidate
         if policy is not None:
-            log.info("task %s has %s on trial, in %s", task, candidate.version, candidate.plan.mode)
+            mode, version = candidate.plan.mode, candidate.version
+            log.info("trial started: task=%s version=%s mode=%s", task, version, mode)
 
     async def _save(self, task: str, version: str, artifact: Artifact) -> None:
         try:
-            await asyncio.to_thread(self._copies.save, task, version, artifact)
+            await asyncio.to_thread(self._disk_cache.save, task, version, artifact)
         except OSError as error:
-            log.error("no copy of %s of task %s, so no start without Redis: %s", version, task, error)
+            log.error(
+                "could not copy a policy to disk, a start without Redis misses it: task=%s version=%s: %s",
+                task,
+                version,
+                error,
+            )
 
-    async def _opened(self, task: str, artifact: Artifact | None) -> Policy | None:
+    async def _open(self, task: str, artifact: Artifact | None) -> Policy | None:
         if artifact is None:
             return None
         try:
             return await asyncio.to_thread(Policy.open, artifact.manifest, artifact.graph)
         except PolicyError as error:
-            log.error("a policy of task %s is not used: %s", task, error)
+            log.error("policy not used: task=%s: %s", task, error)
             return None
 
     def _install(self, task: str, policy: Policy) -> None:
-        self._live.set_policy(task, policy)
-        log.info("task %s is served by %s", task, policy.manifest.version)
+        self._live_tasks.set_policy(task, policy)
+        log.info("policy installed: version=%s task=%s", policy.manifest.version, task)
+
+
+def _log_breaker(task: str, breaker: Breaker) -> None:
+    if breaker.open:
+        log.warning("breaker opened, everything is deferred: task=%s: %s", task, breaker.reason)
+    else:
+        log.warning("breaker closed: task=%s", task)

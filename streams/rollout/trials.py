@@ -1,4 +1,4 @@
-"""Judges what is on trial: counts what the teacher says of its answers, and promotes or ends it."""
+"""Trials of candidate versions: counts the teacher's verdict on their answers, and promotes or ends them."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -18,26 +18,26 @@ from streams.versions.trial_outcome import conclude_trial
 Version = tuple[str, str]
 
 
-def checked_answer(traces: Iterable[tuple[Trace, Message]]) -> dict[Version, list[CheckedAnswer]]:
-    """What the teacher has said of candidates' answers, for each (task, policy version)."""
-    found: defaultdict[Version, list[CheckedAnswer]] = defaultdict(list)
+def checked_answers(traces: Iterable[tuple[Trace, Message]]) -> dict[Version, list[CheckedAnswer]]:
+    """The answers of candidates that the teacher has checked, for each (task, policy version)."""
+    checked: defaultdict[Version, list[CheckedAnswer]] = defaultdict(list)
     for trace, message in traces:
         if trace.sampled and trace.shadow is not None:
             agreed = trace.shadow.label == trace.label
-            place = CheckedAnswer(message.partition() or 0, message.offset() or 0, agreed)
-            found[trace.task, trace.shadow.policy].append(place)
-    return dict(found)
+            answer = CheckedAnswer(message.partition() or 0, message.offset() or 0, agreed)
+            checked[trace.task, trace.shadow.policy].append(answer)
+    return dict(checked)
 
 
 class TrialJudge:
-    """Called by certify with each batch of traces; one that it has seen before changes nothing."""
+    """Judges candidates by each batch of traces; a batch that it has seen before changes nothing."""
 
     def __init__(
-        self, live: Tasks, registry: Registry, trials: TrialCounts, event_publisher: EventPublisher
+        self, tasks: Tasks, registry: Registry, trial_counts: TrialCounts, event_publisher: EventPublisher
     ) -> None:
-        self._live = live
+        self._live_tasks = tasks
         self._registry = registry
-        self._trials = trials
+        self._trial_counts = trial_counts
         self._event_publisher = event_publisher
 
     async def judge(self, traces: Iterable[tuple[Trace, Message]]) -> None:
@@ -46,14 +46,14 @@ class TrialJudge:
         Raises:
             StateUnavailable: Redis is away; the batch is to be read again.
         """
-        for (task, version), checked in checked_answer(traces).items():
-            await self._conclude(task, version, await self._trials.fold(task, version, checked))
+        for (task, version), checked in checked_answers(traces).items():
+            await self._conclude(task, version, await self._trial_counts.fold(task, version, checked))
 
     async def _conclude(self, task: str, version: str, trial: Certificate) -> None:
-        config, now = self._live.task(task).config, unix_ms()
+        config, now = self._live_tasks.task(task).config, unix_ms()
         change = await self._registry.change(
             task,
-            lambda found: conclude_trial(found, version, trial, config.target_agreement, config.delta, now),
+            lambda state: conclude_trial(state, version, trial, config.target_agreement, config.delta, now),
         )
         if change is not None:
             self._event_publisher.publish(transition_event(task, change, now))

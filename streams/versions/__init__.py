@@ -1,1 +1,3 @@
-"""What becomes of policy versions: their states, what decides on them, and what follows from an alarm."""
+"""Policy versions: their stages, what decides on them, and what follows from an alarm. Pure."""
+
+"""Policy versions: their stages, what decides on them, and what follows from an alarm. Pure."""

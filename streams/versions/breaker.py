@@ -9,13 +9,13 @@ _REMEMBERED = 16
 
 @dataclass(frozen=True, slots=True)
 class Breaker:
-    """What stops a task's answers.
+    """The breaker of a task.
 
     Attributes:
         open: everything is deferred.
         against: versions that an alarm has stopped, oldest first. They are stopped also while the breaker is
             closed: a worker that could not load what came after them must not go on with them.
-        since: Unix milliseconds at which it changed last; of two accounts the newer one holds.
+        since: Unix milliseconds at which it changed last; of two copies the newer one holds.
         reason, by: for people.
     """
 
@@ -30,28 +30,29 @@ class Breaker:
         return self.open or version in self.against
 
     def opened(self, against: str, since: int, reason: str, by: str) -> "Breaker":
+        """The breaker open, with `against` stopped."""
         return replace(self.stopping(against, since), open=True, reason=reason, by=by)
 
     def stopping(self, version: str, since: int) -> "Breaker":
-        """With `version` stopped, and for the others as it was."""
+        """The breaker with `version` stopped, and as it was for the others."""
         remembered = (*self._without(version), version)[-_REMEMBERED:]
         return replace(self, against=remembered, since=self._later(since))
 
     def joined(self, known: "Breaker") -> "Breaker":
-        """With all that `known` stops as well."""
+        """The breaker that stops what either of the two stops."""
         stopped = dict.fromkeys((*known.against, *self.against))
         since = max(self.since, known.since)
         return replace(self, open=self.open or known.open, against=tuple(stopped)[-_REMEMBERED:], since=since)
 
     def closed(self, version: str | None, since: int, reason: str, by: str) -> "Breaker":
-        """With `version` free to answer."""
+        """The breaker closed, with `version` free to answer."""
         return Breaker(False, self._without(version), self._later(since), reason, by)
 
     def _without(self, version: str | None) -> tuple[str, ...]:
         return tuple(other for other in self.against if other != version)
 
     def _later(self, now: int) -> int:
-        """A clock that went back must not make a change look older than what it changes."""
+        """At least one millisecond later, also where the clock went back: a change must look newer."""
         return max(now, self.since + 1)
 
 
@@ -60,11 +61,11 @@ CLOSED = Breaker()
 
 @dataclass(frozen=True, slots=True)
 class Safeguards:
-    """What stops answers: of all versions, or of one version those with some labels."""
+    """The breaker of a task, and the labels that each version may not answer with."""
 
     breaker: Breaker = CLOSED
     blocked: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
     def after(self, known: "Safeguards") -> "Safeguards":
-        """These, save where the breaker that was `known` is newer: a Redis restored from an old snapshot."""
+        """These, but with the `known` breaker where that is newer: Redis may come from an old snapshot."""
         return self if self.breaker.since >= known.breaker.since else replace(self, breaker=known.breaker)

@@ -1,4 +1,4 @@
-"""The life of a policy version: which states there are, and from which a version may move to which.
+"""Lifecycle of a policy version: its stages, and the transitions that are allowed between them.
 
 fitted ──► refused                       by the offline gate
    ├─────► shadow ──► live               scored beside the live version; refused where its trial fails
@@ -43,10 +43,10 @@ ALLOWED: Mapping[VersionStage | None, frozenset[VersionStage]] = MappingProxyTyp
 
 
 class Transition(Struct, frozen=True):
-    """A version goes from one state to another.
+    """A version goes from one stage to another.
 
     Attributes:
-        before: None for a version of which nothing is known yet.
+        before: None for a new version.
         at: Unix milliseconds.
         by: the role, or `operator`.
         reason: for people.
@@ -66,5 +66,5 @@ class Transition(Struct, frozen=True):
 
 
 def stages(history: Iterable[Transition]) -> dict[str, VersionStage]:
-    """The state of each version, after moves that are in order."""
-    return {move.version: move.after for move in history}
+    """The stage of each version, after transitions that are in order."""
+    return {transition.version: transition.after for transition in history}

@@ -1,4 +1,4 @@
-"""What routes a task: the live version, the one on trial, the breaker and the pin, changed as one."""
+"""Serving state of a task: the live version, the candidate, the breaker and the pin, changed as one."""
 
 from dataclasses import dataclass
 
@@ -10,10 +10,11 @@ from streams.versions.lifecycle import Transition, VersionStage
 
 @dataclass(frozen=True, slots=True)
 class ActiveVersion:
-    """Attributes:
-    version: of the policy that routes.
-    token: the newest fencing token under which a version has gone live.
-    since: Unix milliseconds.
+    """The live version.
+
+    Attributes:
+        token: the newest fencing token under which a version has gone live.
+        since: Unix milliseconds.
     """
 
     version: str
@@ -28,7 +29,7 @@ class PromotionPlan:
     Attributes:
         mode: `LIVE` at once, else `SHADOW` or `CANARY`.
         share: of the requests that a canary answers, in [0, 1].
-        needs: checked answers that its trial takes.
+        needs: checked answers that the trial takes.
     """
 
     mode: VersionStage = VersionStage.LIVE
@@ -41,7 +42,7 @@ AT_ONCE = PromotionPlan()
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A version on trial beside the live one.
+    """A version on trial, next to the live one.
 
     Attributes:
         token: fencing token of the trainer that published it.
@@ -56,7 +57,7 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Pin:
-    """Nothing is promoted until an operator lifts it; `since` in Unix milliseconds."""
+    """An operator's pin: nothing is promoted until it is lifted; `since` in Unix milliseconds."""
 
     since: int
     reason: str
@@ -65,12 +66,12 @@ class Pin:
 
 @dataclass(frozen=True, slots=True)
 class ServingState:
-    """A task as Redis has it.
+    """The serving state as Redis has it.
 
     Attributes:
         count: of the changes so far; a change is made against the count that it was decided on.
         fence: newest fencing token handed out.
-        certify_from: Unix milliseconds; older traces do not certify, since an alarm has spoken against them.
+        certify_from: Unix milliseconds; older traces do not calibrate, since an alarm contradicts them.
     """
 
     count: int = 0
@@ -91,7 +92,7 @@ class ServingChange:
 
 
 def plan_of(config: Config) -> PromotionPlan:
-    """What the task's `promotion` asks of a version that passed the offline gate.
+    """The plan that the config's `promotion` makes for a version that passed the offline gate.
 
     A canary's trial takes as many answers as prove the target where all of them agree.
     """

@@ -1,7 +1,8 @@
-"""What is decided about a task's versions: each function takes the state as it is and gives the one to be.
+"""Decisions about a task's versions: each function takes the serving state and returns the change to make.
 
-Nothing here reads or writes: `streams.state.registry` makes a change only if the state is still the one
-that it was decided on. So each decision may be repeated, and one that no longer applies changes nothing.
+Nothing here reads or writes: `streams.state.registry` makes a change only if the serving state is still the
+one that the change was decided on. So each decision may be repeated, and one that no longer applies changes
+nothing.
 """
 
 from collections.abc import Mapping, Sequence
@@ -33,13 +34,13 @@ def publish(
     """A version that passed the offline gate goes live or on trial; while a pin holds, it waits in shadow.
 
     Args:
-        certify_from: Unix milliseconds; it was certified on no older traces.
+        certify_from: Unix milliseconds; the gate has used no older traces to calibrate it.
 
     Raises:
-        MoveRefused: an alarm has spoken against such traces since.
+        TransitionRefused: an alarm has contradicted such traces since.
     """
     if certify_from < state.certify_from:
-        raise TransitionRefused("an alarm was raised while it was fitted, against the traces that certify it")
+        raise TransitionRefused("an alarm during the fit contradicts the traces that calibrate the version")
     if state.pin is not None and plan.mode is VersionStage.LIVE:
         plan, reason = PromotionPlan(VersionStage.SHADOW), f"{reason}; it waits for the pin to be lifted"
     arrived = Transition(version, None, plan.mode, now, TRAINER, reason)
@@ -52,15 +53,15 @@ def publish(
 def after_alarm(
     state: ServingState, version: str, restored: str | None, certify_from: int, reason: str, now: int
 ) -> ServingChange | None:
-    """A version's alarm was raised: it answers no more. None where it answers no more already.
+    """Stops a version whose alarm was raised; None where it is stopped already.
 
-    What is on trial beside a live version that falls ends with it: its trial, too, is about what was before.
-    A version that is not live may still answer at a worker that could not load what came after it, and where
-    the registry was emptied at all of them: it alone is stopped then, and nothing else changes.
+    When a live version is stopped, a trial in progress ends: it, too, is about the traffic from before. A
+    version that is not live may still answer at a worker that could not load a later one, and at all workers
+    where the registry was emptied: then that version alone is stopped, and nothing else changes.
 
     Args:
-        restored: a version whose own certificate stands, to take its place; without one the breaker opens.
-        certify_from: Unix milliseconds; traces before it do not certify what comes next.
+        restored: a certified version to take its place; without one the breaker opens.
+        certify_from: Unix milliseconds; older traces do not calibrate the next version.
     """
     if not alarm_concerns(state, version):
         return _stopped_elsewhere(state, version, certify_from, now)
@@ -81,7 +82,7 @@ def after_alarm(
         VersionStage.LIVE,
         now,
         CERTIFY,
-        f"{reason}; its own certificate stands",
+        f"{reason}; it is still certified",
     )
     return replace_live(opened, arrived, VersionStage.ROLLED_BACK, state.active.token)
 
@@ -98,13 +99,13 @@ def _stopped_elsewhere(
 
 
 def may_answer(state: ServingState, version: str) -> bool:
-    """Whether a version answers requests, or does for all that an emptied registry knows."""
+    """Whether a version answers requests, or may do so while an emptied registry knows no better."""
     forgotten = state.active is None and not state.breaker.stops(version)
     return forgotten or alarm_concerns(state, version)
 
 
 def alarm_concerns(state: ServingState, version: str) -> bool:
-    """Whether a version answers requests, so that its alarm changes more than its own state."""
+    """Whether a version answers requests, so that its alarm changes more than its own stage."""
     if state.candidate is not None and state.candidate.version == version:
         return state.candidate.plan.mode is VersionStage.CANARY
     answers = state.active is not None and state.active.version == version
@@ -120,10 +121,10 @@ def put_live(
     reason: str,
     now: int,
 ) -> ServingChange:
-    """An operator's word: `version` goes live, the breaker closes, and the live one becomes `leaving`.
+    """An operator's command: `version` goes live, the breaker closes, and the live one becomes `leaving`.
 
     Raises:
-        MoveRefused: it is live and answers, or its state does not allow it.
+        TransitionRefused: it is live and answers, or its stage does not allow it.
     """
     active = state.active
     if active is not None and active.version == version:
@@ -137,10 +138,10 @@ def put_live(
 
 
 def close_breaker(state: ServingState, by: str, reason: str, now: int) -> ServingChange:
-    """An operator's word: the live version answers again.
+    """An operator's command: the live version answers again.
 
     Raises:
-        MoveRefused: nothing stops it.
+        TransitionRefused: nothing stops it.
     """
     version = None if state.active is None else state.active.version
     if not state.breaker.stops(version):
@@ -149,17 +150,17 @@ def close_breaker(state: ServingState, by: str, reason: str, now: int) -> Servin
 
 
 def pin_version(state: ServingState, by: str, reason: str, now: int) -> ServingChange:
-    """Nothing is promoted from now on; raises MoveRefused: so it is already."""
+    """Nothing is promoted from now on; raises TransitionRefused where the task is pinned already."""
     if state.pin is not None:
         raise TransitionRefused(f"promotions are pinned already, by {state.pin.by}: {state.pin.reason}")
     return ServingChange(replace(state, pin=Pin(now, reason, by)))
 
 
 def unpin_version(state: ServingState, by: str, reason: str, now: int) -> ServingChange:
-    """Promotions are free again, and one that has waited for nothing else goes live.
+    """Promotions are free again, and a candidate that has waited for the pin alone goes live.
 
     Raises:
-        MoveRefused: there is no pin.
+        TransitionRefused: there is no pin.
     """
     if state.pin is None:
         raise TransitionRefused("promotions are not pinned")
@@ -173,19 +174,19 @@ def unpin_version(state: ServingState, by: str, reason: str, now: int) -> Servin
 
 
 def restorable_versions(
-    state: ServingState, kept: Sequence[str], states: Mapping[str, VersionStage]
+    state: ServingState, kept: Sequence[str], stages: Mapping[str, VersionStage]
 ) -> list[str]:
     """The versions that were live before and were never stopped, newest first.
 
     Args:
         kept: versions whose files are there, oldest first.
-        states: that each version is in, where that is known.
+        stages: of each version, where that is known.
     """
     against = state.breaker.against
     return [
         version
         for version in reversed(kept)
-        if states.get(version) is VersionStage.RETIRED and version not in against
+        if stages.get(version) is VersionStage.RETIRED and version not in against
     ]
 
 

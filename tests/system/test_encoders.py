@@ -39,7 +39,7 @@ def test_without_its_encoder_texts_are_deferred(
         labels.wait_for(len(taught))
         brought = {(one.encoder, len(one.features or b"")) for one in traces.wait_for(len(taught))}
         assert brought == {(open_embedder(spec).id, 4 * WIDTH)}
-        router.wait_until_it_says(f"task {TASK} is served by v1")
+        router.wait_until_it_says(f"policy installed: version=v1 task={TASK}")
         deployment.send(asked)
         assert by_surrogate(labels, len(asked)) > len(asked) / 2
 

@@ -52,7 +52,7 @@ def test_routing_goes_on_without_redis(alone: Deployment, port: int) -> None:
         labels.wait_for(len(before) + len(during) - deferred)
         assert {label.source for label in labels.all[len(before) :]} == {"surrogate"}
         late = alone.worker("route")
-        assert late.wrote("is served by v1"), "a worker that starts now takes its copy from disk"
+        assert late.wrote("policy installed: version=v1"), "a worker that starts now takes its copy from disk"
         with EmbeddedRedis(port):
             labels.wait_for(len(before) + len(during))
             learning.wait_until_it_says(BACK)
@@ -76,11 +76,11 @@ def test_a_router_started_without_redis_keeps_the_breaker(alone: Deployment, por
             alone.send(requests[:30])
             labels.wait_for(20)
             stop(alone, VERSION)
-            router.wait_until_it_says("the breaker of task wishes is open")
+            router.wait_until_it_says("breaker opened, everything is deferred: task=wishes")
             assert router.stop() == 0
         before, answered = len(deferrals.collect()), len(labels.collect())
         late = alone.worker("route")
-        assert late.wrote("is served by v1"), "the policy is there, and stopped"
+        assert late.wrote("policy installed: version=v1"), "the policy is there, and stopped"
         alone.send(requests[30:60])
         deferrals.wait_for(before + 30)
         with EmbeddedRedis(port):  # a new one, which knows of no breaker

@@ -149,7 +149,7 @@ async def test_without_redis_it_starts_from_disk(
     assert worker.live.policy("sound") is not None
     assert worker.live.policy("garbled") is worker.live.policy("truncated") is None
     for task in ("garbled", "truncated"):
-        assert f"a policy of task {task} is not used" in caplog.text
+        assert f"policy not used: task={task}" in caplog.text
 
 
 async def test_a_full_disk_is_logged_and_it_goes_on(
@@ -166,7 +166,9 @@ async def test_a_full_disk_is_logged_and_it_goes_on(
     assert await worker.live.next() == "v1"
     await worker.publish(version(artifact, "v2"))
     assert await worker.live.next() == "v2"
-    assert "no copy of v1 of task t" in caplog.text
+    assert (
+        "could not copy a policy to disk, a start without Redis misses it: task=t version=v1" in caplog.text
+    )
 
 
 async def test_a_breaker_outlives_a_restart(

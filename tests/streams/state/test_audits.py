@@ -189,4 +189,4 @@ async def test_nothing_is_folded_on_overwritten_state(
     await connection.redis.hset(keys.audits("t", "v1"), "ledger", b'{"tallies": 3}')
     with pytest.raises(StateUnavailable, match="unreadable"):
         await fold(audits, "t", Observations(answered=[trace(2, 1, True)]))
-    assert "was overwritten" in caplog.text
+    assert "audit state in Redis is unreadable, so certify waits" in caplog.text

@@ -123,7 +123,7 @@ def test_an_alarm_ends_a_trial_in_progress() -> None:
 
 def test_a_fit_from_before_the_alarm_is_refused() -> None:
     stopped = replace(STOPPED, certify_from=40)
-    with pytest.raises(TransitionRefused, match="while it was fitted"):
+    with pytest.raises(TransitionRefused, match="alarm during the fit"):
         publish(stopped, "v2", 4, AT_ONCE, 39, "passed", 50)
     assert publish(stopped, "v2", 4, AT_ONCE, 40, "passed", 50).serving_state.active == ActiveVersion(
         "v2", 4, 50
