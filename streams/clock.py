@@ -1,4 +1,4 @@
-"""The time, in the unit of every message."""
+"""Clocks in Unix milliseconds, the unit of every message."""
 
 import time
 
@@ -9,7 +9,7 @@ def unix_ms() -> int:
 
 
 def steady_ms() -> int:
-    """Unix milliseconds as the system's clock had them at the start, and what has gone by since.
+    """Unix milliseconds of the system's clock at the start, plus the monotonic time since then.
 
     For durations that outlive the process: while it runs, no change of the clock moves them.
     """

@@ -1,4 +1,4 @@
-"""Which encoder a task's config asks for, so that the texts of its requests become vectors."""
+"""Encoder spec: which encoder a task's config names, to turn the texts of its requests into vectors."""
 
 from dataclasses import dataclass
 
@@ -12,8 +12,8 @@ class EncoderSpec:
     """An encoder that a process may have open.
 
     Attributes:
-        vectors: what it is and where, e.g. `model2vec:/models/static`.
-        prompt: what a probe asks; None for any other.
+        vectors: its kind and place, e.g. `model2vec:/models/static`.
+        prompt: of a probe; None for any other encoder.
     """
 
     vectors: str
@@ -21,9 +21,9 @@ class EncoderSpec:
 
 
 def encoder_spec(config: Config) -> EncoderSpec | None:
-    """The encoder that the config asks for; None where requests bring all that is read.
+    """The encoder that the config names; None where requests bring all that a policy reads.
 
-    A probe asks what the task's teacher is asked: its prompt with its labels.
+    A probe's prompt is that of the task's teacher, with its labels.
 
     Raises:
         InvalidSpec: see `models.embedders.spec`.

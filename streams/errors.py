@@ -1,4 +1,4 @@
-"""What can go wrong in the running system; every message says what, where and what to do.
+"""Errors of the running system; every message says what failed, where, and what to do.
 
 StreamsError
 ├── InvalidSettings            settings with problems, every one of them named
@@ -11,7 +11,7 @@ StreamsError
 ├── OutputTooLarge             a message that Kafka would not take
 ├── MaskFailed                 a text that the operator's function did not mask: it is not used
 ├── RefitFailed                a refit ended without a result
-├── MoveRefused                a policy version may not become what is asked
+├── TransitionRefused          a policy version may not go to the stage that is asked for
 └── TeacherError               the teacher gave no label for a deferral
     ├── TeacherMisconfigured   a setting is missing or can't be right; names it
     ├── NothingToAsk           the deferral has no text to ask about
@@ -23,7 +23,7 @@ from collections.abc import Sequence
 
 
 class StreamsError(Exception):
-    """Anything of ours that can go wrong in the running system."""
+    """Any error of the running system."""
 
 
 class InvalidSettings(StreamsError):
@@ -47,7 +47,7 @@ class CommitRefused(DeliveryFailed):
 
 
 class KafkaFailed(StreamsError):
-    """A Kafka client is broken for good; only a new process can go on."""
+    """A Kafka client can't recover; only a new process can go on."""
 
 
 class DeliveryFatal(KafkaFailed):
@@ -71,7 +71,7 @@ class RefitFailed(StreamsError):
 
 
 class TransitionRefused(StreamsError):
-    """A policy version may not become what is asked; says what it is now."""
+    """A policy version may not go to the stage that is asked for; says its stage now."""
 
 
 class TeacherError(StreamsError):
@@ -87,7 +87,7 @@ class NothingToAsk(TeacherError):
 
 
 class UnreadableAnswer(TeacherError):
-    """The model spoke, but what it said is not one label of the set; quotes it."""
+    """The model's answer is not one label of the set; quotes it."""
 
 
 class TeacherFailed(TeacherError):

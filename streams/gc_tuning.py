@@ -1,4 +1,4 @@
-"""Python's cycle collector, set for batches.
+"""Garbage collector of Python, tuned for batches.
 
 A batch makes tens of thousands of objects, none of them in a cycle, and drops them all together. With
 Python's defaults the collector looks through them, and through all that was loaded at the start, again and
@@ -12,7 +12,7 @@ _YOUNG = 100_000
 
 
 def freeze_startup_objects() -> None:
-    """Leave what is loaded by now out of every later collection, and collect seldom. For after the start."""
+    """Leave the objects loaded so far out of later collections; collect seldom. Call it after the start."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(_YOUNG, *gc.get_threshold()[1:])

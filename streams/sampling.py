@@ -1,7 +1,7 @@
-"""Which requests are audited, and which the teacher is asked about twice: a keyed hash of the id decides, so
-that a redelivered request is decided alike.
+"""Sampling of requests, for audits and for repeated questions: a keyed hash of the id decides, so that a
+redelivered request is decided alike.
 
-Without the key nobody can tell, or choose, which of their requests are looked at twice.
+Without the key nobody can know, or choose, which of their requests are audited.
 """
 
 import hashlib
@@ -14,7 +14,7 @@ _RANGE = 1 << 53
 
 
 class Sampler:
-    """Draws a uniform sample of ids.
+    """Selects a uniform sample of ids.
 
     Args:
         key: secret shared by all workers, at most 64 bytes are used.
@@ -34,7 +34,7 @@ class Sampler:
         return self.draw(request) < rate
 
     def selects_repeat(self, request: str, rate: float) -> bool:
-        """The same with a number that has nothing to do with the request's other one."""
+        """Whether the teacher is asked twice; independent of `selects`."""
         return self.selects(f"repeat\0{request}", rate)
 
 
@@ -42,7 +42,7 @@ def audit_rate(config: Config, certified: bool) -> float:
     """Share of requests that are audited, in [0, 1].
 
     Args:
-        certified: the version that answers is.
+        certified: whether the live version is certified.
     """
     if config.audit_rate != AUTO:
         return config.audit_rate

@@ -1,7 +1,7 @@
-"""What a process knows right now: each task's config and policies. Readers see one whole state or the next.
+"""Tasks of a process: each one's config, policies and breaker, as they are now.
 
 A `Task` never changes; `Tasks` swaps the reference when a config message, a new policy, another breaker or an
-encoder arrives.
+encoder arrives. So readers see one whole state or the next.
 """
 
 from collections.abc import Mapping
@@ -20,11 +20,11 @@ from streams.versions.breaker import CLOSED, Breaker, Safeguards
 
 @dataclass(frozen=True, slots=True)
 class ServingPolicy:
-    """A policy as it may answer.
+    """A policy with the threshold and the limits under which it may answer.
 
     Attributes:
-        threshold: least score that is answered; None where nothing is certified for the target.
-        blocked: labels that it may not answer for what audits proved, beside those that its manifest blocks.
+        threshold: least score that is answered; None where no threshold has passed the gate for the target.
+        blocked: labels that audits have blocked, in addition to those that its manifest blocks.
         share: of the requests that it decides, in [0, 1].
     """
 
@@ -40,7 +40,7 @@ class ServingPolicy:
 
 @dataclass(frozen=True, slots=True)
 class CandidatePolicy:
-    """A policy that is tried, and the share of the requests that it decides, in [0, 1]."""
+    """A policy on trial, and the share of the requests that it decides, in [0, 1]."""
 
     policy: Policy
     share: float
@@ -48,13 +48,13 @@ class CandidatePolicy:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One task as it stands.
+    """One task as it is now.
 
     Attributes:
-        live: what may answer for it; None until there is one for the configured embedder.
-        candidate: what is on trial beside it.
-        embedder: the open encoder that it asks for; None where it asks for none or that is not open.
-        certified: the live version is, as far as is known now.
+        live: the policy that may answer; None until there is one for the configured embedder.
+        candidate: the policy on trial.
+        embedder: the encoder that the config names; None where it names none, or while it is not open.
+        certified: whether the live version is certified, as far as is known now.
     """
 
     name: str
@@ -71,19 +71,19 @@ class Task:
         name: str,
         config: Config,
         policy: Policy | None,
-        trial: CandidatePolicy | None = None,
-        guards: Safeguards | None = None,
+        tried: CandidatePolicy | None = None,
+        safeguards: Safeguards | None = None,
         embedder: Embedder | None = None,
         certified: str | None = None,
     ) -> "Task":
-        """The task with those of the policies that suit its config and its encoder."""
-        guards = guards or Safeguards()
-        live = _surrogate(CandidatePolicy(policy, 1.0), config, guards, embedder) if policy else None
-        candidate = _surrogate(trial, config, guards, embedder) if trial else None
-        if live and candidate and not _read_alike(live, candidate):
+        """The task with those of the policies that are suitable for its config and its encoder."""
+        safeguards = safeguards or Safeguards()
+        live = _serving_policy(CandidatePolicy(policy, 1.0), config, safeguards, embedder) if policy else None
+        candidate = _serving_policy(tried, config, safeguards, embedder) if tried else None
+        if live and candidate and not _same_features(live, candidate):
             candidate = None
         proven = live is not None and live.version == certified
-        return cls(name, config, live, candidate, guards.breaker, embedder, proven)
+        return cls(name, config, live, candidate, safeguards.breaker, embedder, proven)
 
     @property
     def policy(self) -> Policy | None:
@@ -109,12 +109,12 @@ class Task:
         """True while all of the task's traffic goes to the teacher, whatever the request."""
         return self.config.paused or not any(map(self._answers, (self.live, self.candidate)))
 
-    def _answers(self, surrogate: ServingPolicy | None) -> bool:
+    def _answers(self, policy: ServingPolicy | None) -> bool:
         return (
-            surrogate is not None
-            and surrogate.share > 0.0
-            and surrogate.threshold is not None
-            and not self.breaker.stops(surrogate.version)
+            policy is not None
+            and policy.share > 0.0
+            and policy.threshold is not None
+            and not self.breaker.stops(policy.version)
         )
 
 
@@ -133,7 +133,7 @@ def unsuitable_reason(manifest: Manifest, config: Config, embedder: Embedder | N
 
 
 def threshold(manifest: Manifest | None, config: Config) -> float | None:
-    """The operator's threshold, else the one certified for the aim at the configured delta or less."""
+    """The operator's threshold, else the one that passed the gate for the aim, at delta or less."""
     if config.threshold is not None:
         return config.threshold
     if manifest is None or manifest.delta > config.delta:
@@ -147,7 +147,7 @@ class Tasks:
     def __init__(self) -> None:
         self._overrides: dict[str, Override] = {}
         self._policies: dict[str, Policy] = {}
-        self._trials: dict[str, CandidatePolicy] = {}
+        self._candidates: dict[str, CandidatePolicy] = {}
         self._safeguards: dict[str, Safeguards] = {}
         self._certified: dict[str, str] = {}
         self._encoders: dict[EncoderSpec, Embedder] = {}
@@ -155,15 +155,15 @@ class Tasks:
 
     @property
     def encoders(self) -> Mapping[EncoderSpec, Embedder]:
-        """Those that are open."""
+        """The encoders that are open."""
         return MappingProxyType(self._encoders)
 
     def task(self, name: str) -> Task:
-        """The task as it stands; one that nobody has configured has the defaults and no policy.
+        """The task as it is now; one that nobody has configured has the defaults and no policy.
 
         Such a task is not remembered: clients may send any name.
         """
-        return self._tasks.get(name) or self._made(name)
+        return self._tasks.get(name) or self._build_task(name)
 
     def with_policy(self) -> set[str]:
         """The tasks that have a policy."""
@@ -174,7 +174,7 @@ class Tasks:
         return self._policies.get(name)
 
     def encoder_specs(self) -> frozenset[EncoderSpec]:
-        """The encoders that tasks ask for, also tasks that nobody has configured."""
+        """The encoders that the configs name, also that of tasks which nobody has configured."""
         configs = [config_of(EVERY_TASK, self._overrides), *(task.config for task in self._tasks.values())]
         return frozenset(asked for asked in map(encoder_spec, configs) if asked is not None)
 
@@ -201,52 +201,52 @@ class Tasks:
         """Lay a config message over the defaults, for one task or (`*`) for all."""
         self._overrides[key] = override
         for name in list(self._tasks) if key == EVERY_TASK else [key]:
-            self._tasks[name] = self._made(name)
+            self._tasks[name] = self._build_task(name)
 
     def set_policy(self, name: str, policy: Policy) -> None:
         self._policies[name] = policy
-        self._tasks[name] = self._made(name)
+        self._tasks[name] = self._build_task(name)
 
-    def set_encoder(self, encoding: EncoderSpec, embedder: Embedder | None) -> None:
-        """Use an encoder for what asks for it, or none."""
+    def set_encoder(self, spec: EncoderSpec, embedder: Embedder | None) -> None:
+        """Use an open encoder for the tasks that name it; None: it is not open."""
         if embedder is None:
-            self._encoders.pop(encoding, None)
+            self._encoders.pop(spec, None)
         else:
-            self._encoders[encoding] = embedder
+            self._encoders[spec] = embedder
         for name in self._tasks:
-            self._tasks[name] = self._made(name)
+            self._tasks[name] = self._build_task(name)
 
     def drop_encoder(self, embedder: Embedder) -> None:
         """Stop using an encoder that has failed."""
-        for encoding in [asked for asked, opened in self._encoders.items() if opened is embedder]:
-            self.set_encoder(encoding, None)
+        for spec in [asked for asked, opened in self._encoders.items() if opened is embedder]:
+            self.set_encoder(spec, None)
 
     def set_safeguards(self, name: str, safeguards: Safeguards) -> None:
-        """Whatever stops answers from now on."""
+        """Use these safeguards from now on."""
         self._safeguards[name] = safeguards
-        self._tasks[name] = self._made(name)
+        self._tasks[name] = self._build_task(name)
 
     def set_certified(self, name: str, version: str | None) -> None:
-        """The version of a task that is certified, if one is known to be."""
+        """Note which version of a task is certified, if one is."""
         if self._certified.get(name) == version:
             return
         self._certified.pop(name, None)
         if version is not None:
             self._certified[name] = version
-        self._tasks[name] = self._made(name)
+        self._tasks[name] = self._build_task(name)
 
     def forget_certificates(self) -> None:
-        """It can't be told any more what is certified."""
+        """Take no version for certified any more, since Redis does not say."""
         for name in list(self._certified):
             self.set_certified(name, None)
 
-    def set_candidate(self, name: str, trial: CandidatePolicy | None) -> None:
-        """Score a policy beside the live one, or no longer."""
-        if trial is None:
-            self._trials.pop(name, None)
+    def set_candidate(self, name: str, tried: CandidatePolicy | None) -> None:
+        """Score a policy next to the live one; None: no longer."""
+        if tried is None:
+            self._candidates.pop(name, None)
         else:
-            self._trials[name] = trial
-        self._tasks[name] = self._made(name)
+            self._candidates[name] = tried
+        self._tasks[name] = self._build_task(name)
 
     def drop_policies(self, name: str, at: int) -> bool:
         """Drop the task's policies and what stops them, if they were fitted by `at` (Unix milliseconds).
@@ -254,41 +254,41 @@ class Tasks:
         Returns:
             Whether there was a policy to drop.
         """
-        trial, live = self._trials.get(name), self._policies.get(name)
-        if trial is not None and trial.policy.manifest.created_at <= at:
+        tried, live = self._candidates.get(name), self._policies.get(name)
+        if tried is not None and tried.policy.manifest.created_at <= at:
             self.set_candidate(name, None)
         if live is None or live.manifest.created_at > at:
             return False
         del self._policies[name]
         self._safeguards.pop(name, None)
         self._certified.pop(name, None)
-        self._tasks[name] = self._made(name)
+        self._tasks[name] = self._build_task(name)
         return True
 
-    def _made(self, name: str) -> Task:
+    def _build_task(self, name: str) -> Task:
         config = config_of(name, self._overrides)
-        encoding = encoder_spec(config)
+        spec = encoder_spec(config)
         return Task.of(
             name,
             config,
             self._policies.get(name),
-            self._trials.get(name),
+            self._candidates.get(name),
             self._safeguards.get(name),
-            self._encoders.get(encoding) if encoding else None,
+            self._encoders.get(spec) if spec else None,
             self._certified.get(name),
         )
 
 
-def _surrogate(
-    trial: CandidatePolicy, config: Config, guards: Safeguards, embedder: Embedder | None
+def _serving_policy(
+    tried: CandidatePolicy, config: Config, safeguards: Safeguards, embedder: Embedder | None
 ) -> ServingPolicy | None:
-    manifest = trial.policy.manifest
+    manifest = tried.policy.manifest
     if unsuitable_reason(manifest, config, embedder) is not None:
         return None
-    blocked = guards.blocked.get(manifest.version, frozenset())
-    return ServingPolicy(trial.policy, threshold(manifest, config), blocked, trial.share)
+    blocked = safeguards.blocked.get(manifest.version, frozenset())
+    return ServingPolicy(tried.policy, threshold(manifest, config), blocked, tried.share)
 
 
-def _read_alike(live: ServingPolicy, candidate: ServingPolicy) -> bool:
-    """Whether both score the same features: vectors of one length, where they read vectors."""
+def _same_features(live: ServingPolicy, candidate: ServingPolicy) -> bool:
+    """Whether both read the same features: vectors of one length, where they read vectors."""
     return live.policy.manifest.dimension == candidate.policy.manifest.dimension

@@ -1,1 +1,3 @@
-"""How requests differ from those learned from, as far as that shows without a teacher."""
+"""Drift: how requests differ from the training traces, as far as that shows without a teacher."""
+
+"""Drift: how requests differ from the training traces, as far as that shows without a teacher."""

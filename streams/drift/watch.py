@@ -1,8 +1,8 @@
-"""Looks at full windows of requests: says how they differ from the training traces, and asks for a refit.
+"""Drift watch: compares full windows of requests with the training traces, and requests a refit.
 
-Each kind of signal is told once for a version, by each process that sees it. A refit that is asked for is
-certified on traces from the window on, like one after an alarm. Nothing is loosened, and nothing is stopped:
-only audits say whether the teacher still agrees.
+Each process makes one event for each kind of signal and version. A refit that is requested is calibrated on
+traces from the window on, like one after an alarm. Drift loosens nothing, and stops nothing: only audits say
+whether the teacher still agrees.
 """
 
 import asyncio
@@ -27,17 +27,17 @@ _LOOK = 2.0
 
 
 class DriftWatch(Service):
-    """Beside a router, whose `traffic` it looks at."""
+    """Runs next to a router, whose `windows` it looks at."""
 
     def __init__(
-        self, live: Tasks, traffic: ScoreWindows, refits: RefitQueue, event_publisher: EventPublisher
+        self, tasks: Tasks, windows: ScoreWindows, refits: RefitQueue, event_publisher: EventPublisher
     ) -> None:
         super().__init__()
-        self._live = live
-        self._traffic = traffic
+        self._live_tasks = tasks
+        self._windows = windows
         self._refits = refits
         self._event_publisher = event_publisher
-        self._told: dict[str, tuple[str, frozenset[str]]] = {}
+        self._reported: dict[str, tuple[str, frozenset[str]]] = {}
 
     async def on_start(self) -> None:
         self.add_future(self._watch())
@@ -49,36 +49,36 @@ class DriftWatch(Service):
 
     async def look(self) -> None:
         """Look at all windows that are full."""
-        for name, window in self._traffic.full().items():
-            fresh = self._untold(name, window.version, await self._signals(name, window))
+        for name, window in self._windows.full().items():
+            fresh = self._unreported(name, window.version, await self._signals(name, window))
             if fresh:
-                await self._tell(name, window, fresh)
+                await self._report(name, window, fresh)
 
     async def _signals(self, name: str, window: ScoreWindow) -> tuple[Signal, ...]:
-        policy = self._live.task(name).policy
+        policy = self._live_tasks.task(name).policy
         if policy is None or policy.manifest.reference is not window.reference:
             return ()
         return await asyncio.to_thread(drift_signals, window.reference, window.counts, policy.manifest.labels)
 
-    def _untold(self, name: str, version: str, found: Collection[Signal]) -> list[Signal]:
-        before, kinds = self._told.get(name, (version, frozenset[str]()))
+    def _unreported(self, name: str, version: str, signals: Collection[Signal]) -> list[Signal]:
+        before, kinds = self._reported.get(name, (version, frozenset[str]()))
         known = kinds if before == version else frozenset[str]()
-        fresh = [signal for signal in found if signal.kind not in known]
-        self._told[name] = version, known | {signal.kind for signal in fresh}
+        fresh = [signal for signal in signals if signal.kind not in known]
+        self._reported[name] = version, known | {signal.kind for signal in fresh}
         return fresh
 
-    async def _tell(self, name: str, window: ScoreWindow, found: Collection[Signal]) -> None:
-        config = self._live.task(name).config
-        # Without audits nothing could ever certify the refit, which would be waited for in vain.
-        asks = config.refit.on_drift and audit_rate(config, certified=True) > 0.0
-        self._event_publisher.publish(drift_event(name, window, found, asks, unix_ms()))
-        if asks:
+    async def _report(self, name: str, window: ScoreWindow, signals: Collection[Signal]) -> None:
+        config = self._live_tasks.task(name).config
+        # Without audits no sampled trace would ever calibrate the refit.
+        refits = config.refit.on_drift and audit_rate(config, certified=True) > 0.0
+        self._event_publisher.publish(drift_event(name, window, signals, refits, unix_ms()))
+        if refits:
             try:
                 await self._refits.request(
-                    name, window.since, f"drift: {'; '.join(s.sentence for s in found)}"
+                    name, window.since, f"drift: {'; '.join(signal.sentence for signal in signals)}"
                 )
             except StateUnavailable as error:
-                log.warning("no refit of task %s is asked for, though its traffic drifts: %s", name, error)
+                log.warning("could not request a refit, though traffic drifts: task=%s: %s", name, error)
 
 
 def drift_event(task: str, window: ScoreWindow, signals: Collection[Signal], refits: bool, at: int) -> Event:

@@ -1,7 +1,7 @@
-"""What requests look like beside the traces that the live version was certified on, window by window.
+"""Score windows: histograms of the requests that the live version has scored, to compare with its training.
 
-Counted as they are judged, in this process, from all traffic and without a teacher. Counting changes no
-answer, and what is counted twice (a batch that is routed again) or lost (a restart) does no harm.
+They count decisions in this process, from all traffic and without a teacher. Counting changes no answer, and
+a request that is counted twice (a batch that is routed again) or lost (a restart) does no harm.
 """
 
 from collections.abc import Sequence
@@ -17,16 +17,18 @@ from streams.tasks import Task
 
 WINDOW = 2_000
 OF_A_BATCH = 200
-"""Requests of a batch that are counted: their places in it say nothing of them; counting takes time."""
+"""Requests of a batch that are counted, the first ones: their order says nothing, and counting takes time."""
 
 
 @dataclass(frozen=True, slots=True)
 class ScoreWindow:
-    """Attributes:
-    version: that scored the requests.
-    reference: what its traces looked like.
-    since: Unix milliseconds of the first request.
-    counts: of the requests.
+    """The requests of one window.
+
+    Attributes:
+        version: that scored the requests.
+        reference: histograms of its training traces.
+        since: Unix milliseconds of the first request.
+        counts: histograms of the requests.
     """
 
     version: str
@@ -45,8 +47,8 @@ class ScoreWindows:
     def __init__(self) -> None:
         self._windows: dict[str, ScoreWindow] = {}
 
-    def count(self, task: Task, judged: Sequence[Decision], now: int) -> None:
-        """Put what the live version has scored into the task's window, unless that waits to be looked at.
+    def count(self, task: Task, decisions: Sequence[Decision], now: int) -> None:
+        """Count what the live version has scored in the task's window, unless the window is full.
 
         Args:
             now: Unix milliseconds.
@@ -55,36 +57,36 @@ class ScoreWindows:
         if manifest is None or manifest.reference is None:
             return
         window = self._windows.get(task.name)
-        # Not the version's name: a registry that was lost may give it to another policy.
+        # Not the version's name: a registry that was lost may give the name to another policy.
         if window is not None and window.reference is not manifest.reference:
             window = None
         if window is not None and window.full:
             return
-        counts = _counted(manifest, manifest.reference, judged[:OF_A_BATCH])
+        counts = _histograms(manifest, manifest.reference, decisions[:OF_A_BATCH])
         if counts.rows:
             since = window.since if window else now
             counts = window.counts.plus(counts) if window else counts
             self._windows[task.name] = ScoreWindow(manifest.version, manifest.reference, since, counts)
 
     def full(self) -> dict[str, ScoreWindow]:
-        """The windows that are full, by task; each begins anew."""
-        found = {name: window for name, window in self._windows.items() if window.full}
-        for name in found:
+        """Take the windows that are full, by task; a new one begins for each."""
+        full = {name: window for name, window in self._windows.items() if window.full}
+        for name in full:
             del self._windows[name]
-        return found
+        return full
 
 
-def _counted(manifest: Manifest, reference: Reference, judged: Sequence[Decision]) -> ScoreHistograms:
-    """Those that this version has scored."""
-    guesses = [each.guess for each in judged if each.guess and each.guess.policy == manifest.version]
+def _histograms(manifest: Manifest, reference: Reference, decisions: Sequence[Decision]) -> ScoreHistograms:
+    """Histograms of the decisions that this version has scored."""
+    guesses = [each.guess for each in decisions if each.guess and each.guess.policy == manifest.version]
     places = {label: place for place, label in enumerate(manifest.labels)}
     return reference.counted(
         np.array([guess.score for guess in guesses], dtype=np.float32),
-        np.array([_novel(guess, manifest.novelty_limit) for guess in guesses], dtype=np.bool_),
+        np.array([_is_novel(guess, manifest.novelty_limit) for guess in guesses], dtype=np.bool_),
         np.array([places[guess.label] for guess in guesses], dtype=np.int64),
     )
 
 
-def _novel(guess: Guess, limit: float) -> bool:
-    """As the verdict has it: what is not a number within the limit is beyond it."""
+def _is_novel(guess: Guess, limit: float) -> bool:
+    """As routing decides: whatever is not a number within the limit is beyond it."""
     return guess.novelty is None or not guess.novelty <= limit
