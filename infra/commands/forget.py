@@ -111,7 +111,7 @@ def _told(finding: TopicFinding) -> str:
             "`understudy topics create`"
         )
     else:
-        until = "the broker does not say for how long; the embedded one keeps them until it ends"
+        until = "the broker does not say for how long (the embedded one: until it stops)"
     return f"{finding.topic}: {removed}{left} left, {until}{unsure}"
 
 

@@ -5,7 +5,7 @@ from concurrent.futures import TimeoutError as Overdue
 from dataclasses import dataclass, field
 
 import msgspec
-from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import KafkaException, Message, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from infra.serve.topic_client import Reader
@@ -13,10 +13,10 @@ from schemas.names import Topics
 from streams.errors import KafkaFailed
 from streams.kafka.clients import admin_options
 from streams.kafka.message import as_bytes, time_of
-from streams.kafka.retention import read_retention
+from streams.kafka.retention import NOT_ANSWERED, read_retention
 from streams.settings import Settings
 
-_PROMPTLY = 15.0
+_PROMPTLY = 10.0
 
 
 def text_topics(topics: Topics) -> list[str]:
@@ -137,7 +137,7 @@ def cut_off(settings: Settings, topic: str, cuts: dict[int, int]) -> bool:
     """Let the broker drop the messages before these offsets, partition by partition.
 
     Returns:
-        Whether it can do that; librdkafka's broker in memory can't.
+        Whether it has done that; librdkafka's broker in memory can't.
 
     Raises:
         KafkaFailed: it refuses, or can't be reached.
@@ -145,14 +145,14 @@ def cut_off(settings: Settings, topic: str, cuts: dict[int, int]) -> bool:
     places = [TopicPartition(topic, partition, offset) for partition, offset in cuts.items()]
     try:
         admin = AdminClient(admin_options(settings))
-        for future in admin.delete_records(places).values() if places else ():
-            future.result(_PROMPTLY)
+        for future in admin.delete_records(places, request_timeout=_PROMPTLY).values() if places else ():
+            future.result(2 * _PROMPTLY)
     except KafkaException as error:
-        if error.args[0].code() == KafkaError._UNSUPPORTED_FEATURE:
+        if error.args[0].code() in NOT_ANSWERED:
             return False
         raise KafkaFailed(f"messages of {topic} could not be removed: {error.args[0].str()}") from error
-    except Overdue as error:
-        raise KafkaFailed(f"messages of {topic} could not be removed in {_PROMPTLY:.0f} s") from error
+    except Overdue:
+        return False
     return True
 
 

@@ -19,7 +19,12 @@ from streams.settings import Settings
 
 RETENTION, SEGMENT = "retention.ms", "segment.ms"
 DAY = 24 * 3600 * 1000
-_PROMPTLY = 15.0
+_PROMPTLY = 5.0
+
+NOT_ANSWERED = frozenset(
+    {KafkaError._UNSUPPORTED_FEATURE, KafkaError._TIMED_OUT, KafkaError.REQUEST_TIMED_OUT}
+)
+"""How a broker that has no such request answers an admin client."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,23 +58,27 @@ def traces_options(settings: Settings) -> dict[str, str]:
 
 
 def read_retention(settings: Settings, topic: str) -> Retention | None:
-    """What the broker does with a topic; None where it does not say (librdkafka's broker in memory).
+    """What the broker does with a topic; None where it does not say, as librdkafka's broker in memory.
 
     Raises:
-        KafkaFailed: it can't be reached, or there is no such topic.
+        KafkaFailed: there is no such topic, or the broker refuses.
     """
     admin = AdminClient(admin_options(settings))
     resource = ConfigResource(ResourceType.TOPIC, topic)
     try:
-        entries = admin.describe_configs([resource], request_timeout=_PROMPTLY)[resource].result(_PROMPTLY)
+        entries = admin.describe_configs([resource], request_timeout=_PROMPTLY)[resource].result(
+            2 * _PROMPTLY
+        )
         kept, segment = (int(entries[name].value) for name in (RETENTION, SEGMENT))
     except KafkaException as error:
-        if error.args[0].code() == KafkaError._UNSUPPORTED_FEATURE:
+        if error.args[0].code() in NOT_ANSWERED:
             return None
         raise KafkaFailed(
             f"the broker does not say how long it keeps {topic}: {error.args[0].str()}"
         ) from error
-    except (Overdue, KeyError, TypeError, ValueError) as error:
+    except Overdue:
+        return None
+    except (KeyError, TypeError, ValueError) as error:
         raise KafkaFailed(f"the broker does not say how long it keeps {topic}: {error!r}") from error
     return Retention(None if kept < 0 else kept, segment)
 

@@ -24,6 +24,7 @@ CHANCE = 0.001
 """Of failing a run that keeps the promise. Coverage depends on the machine: it is asked for loosely."""
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("embedder", ["text", "precomputed"])
 def test_coverage_grows_within_the_promise(deployment: Deployment, data_dir: Path, embedder: str) -> None:
     """And every request gets one label."""
