@@ -110,3 +110,14 @@ def test_the_first_example_is_a_request() -> None:
     request, label = body.strip().splitlines()
     assert REQUEST.decode(request.encode()).text == "I was charged twice"
     assert msgspec.json.decode(label)["label"] == "billing"
+
+
+def test_the_python_example_runs(files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(files / "train.jsonl", "traces.jsonl")
+    ((_, body),) = blocks(ROOT / "README.md", "python")
+    names: dict[str, Any] = {}
+    exec(compile(body, "README.md", "exec"), names)  # noqa: S102 - our own README
+    assert names["policy"].passed
+    with names["router"] as router:
+        assert router.predict(["where is my parcel?"])[0].label
