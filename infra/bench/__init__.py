@@ -1,1 +1,1 @@
-"""Measuring: every figure beside a reference that is measured in the same run, on the same machine."""
+"""Benchmarks: each figure has a reference that is measured in the same run, on the same machine."""

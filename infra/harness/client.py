@@ -17,7 +17,7 @@ class Conversation:
         self._producer = deployment.producer()
         self._consumer = deployment.consumer(deployment.topics.labels)
 
-    def paced(self, requests: Sequence[Request], per_second: float) -> Iterator[int]:
+    def send_paced(self, requests: Sequence[Request], per_second: float) -> Iterator[int]:
         """Send the requests; yields how many were sent so far, about fifty times a second."""
         began, sent = time.monotonic(), 0
         while sent < len(requests):

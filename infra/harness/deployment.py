@@ -82,7 +82,7 @@ class Deployment:
     def worker(self, *roles: str, **variables: str) -> Worker:
         """Start a worker and wait until it is ready."""
         worker = self.process("infra.cli", "worker", *roles, **variables)
-        worker.wait_until_it_says(_READY)
+        worker.wait_for_text(_READY)
         return worker
 
     def configure(self, task: str, **fields: object) -> None:

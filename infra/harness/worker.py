@@ -48,23 +48,23 @@ class Worker:
             self.process.send_signal(signal.SIGTERM)
         return self.process.wait(_STOP_S)
 
-    def wrote(self, text: str) -> bool:
-        return text in self.told()
+    def has_written(self, text: str) -> bool:
+        return text in self.output()
 
-    def told(self) -> str:
+    def output(self) -> str:
         """Its output so far."""
         return self.log.read_text(errors="replace")
 
-    def wait_until_it_says(self, text: str, seconds: float = 60.0) -> None:
+    def wait_for_text(self, text: str, seconds: float = 60.0) -> None:
         """Wait for this text in its output.
 
         Raises:
             Stalled: the text does not come in time, or the worker ends before; with the end of its log.
         """
-        wait_until(lambda: self.wrote(text) or not self.runs, seconds, f"{text}: {self.log}")
-        if not self.wrote(text):
+        wait_until(lambda: self.has_written(text) or not self.runs, seconds, f"{text}: {self.log}")
+        if not self.has_written(text):
             raise self.failed(f"ended before it said `{text}`")
 
     def failed(self, how: str) -> Stalled:
         """The error to raise: how the worker failed, and the end of its log."""
-        return Stalled(f"a worker {how}:\n{self.told()[-_LOG_TAIL:]}")
+        return Stalled(f"a worker {how}:\n{self.output()[-_LOG_TAIL:]}")

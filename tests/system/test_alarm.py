@@ -81,11 +81,11 @@ def test_an_alarm_defers_all_until_a_refit(
         Inbox(deployment, deployment.topics.deferrals, decoded(DEFERRAL)) as deferrals,
     ):
         sent.send(before[:300])
-        worker.wait_until_it_says("policy installed: version=v1")
+        worker.wait_for_text("policy installed: version=v1")
         assert by(sent.send(before[300:]), "v1")
         drifted = iter(after)
         sent.send_until(lambda _: serving_state(deployment).breaker.open, drifted)
-        worker.wait_until_it_says("breaker opened, everything is deferred: task=wishes")
+        worker.wait_for_text("breaker opened, everything is deferred: task=wishes")
         assert not by(sent.send([next(drifted) for _ in range(BATCH)]), "v1")
         labels = sent.send_until(lambda labels: len(by(labels, "v2")) > BATCH / 2, drifted)
         assert sum(now[label.id] == label.label for label in by(labels, "v2")) >= 0.9 * len(by(labels, "v2"))
@@ -115,9 +115,11 @@ def test_a_certified_version_is_restored(deployment: Deployment) -> None:
         sent.send(requests[:200])
         wait_until(lambda: stands(deployment, VERSION), 60, "a certificate of v1")
         add(deployment, 2, labels=(*LABELS[1:], LABELS[0]))
-        worker.wait_until_it_says("policy installed: version=v2")
+        worker.wait_for_text("policy installed: version=v2")
         sent.send_until(lambda _: live(deployment) == VERSION, iter(requests[300:]))
-        wait_until(lambda: worker.told().count("policy installed: version=v1") == 2, 30, "v1 to serve again")
+        wait_until(
+            lambda: worker.output().count("policy installed: version=v1") == 2, 30, "v1 to serve again"
+        )
         assert len(by(sent.send(requests[200:300]), VERSION)) > 50
     assert states_of(deployment) == {"v1": VersionStage.LIVE, "v2": VersionStage.ROLLED_BACK}
     assert not serving_state(deployment).breaker.open
@@ -141,18 +143,18 @@ def test_trials_end_by_the_teachers_answers(
     worker = deployment.worker("route", "learn", "certify")
     with street(deployment, answers(wishes(BATCH * MANY, "tried"))) as sent:
         add(deployment, 2, SHADOW)
-        worker.wait_until_it_says("has v2 on trial")
+        worker.wait_for_text("has v2 on trial")
         assert by(sent.send([next(requests) for _ in range(BATCH)]), "v1")
         sent.send_until(lambda _: states_of(deployment)["v2"] is VersionStage.LIVE, requests)
-        worker.wait_until_it_says("policy installed: version=v2")
+        worker.wait_for_text("policy installed: version=v2")
         add(deployment, 3, CANARY)
-        worker.wait_until_it_says("has v3 on trial")
+        worker.wait_for_text("has v3 on trial")
         shared = sent.send([next(requests) for _ in range(BATCH)])
         assert by(shared, "v2")
         assert by(shared, "v3")
         sent.send_until(lambda _: states_of(deployment)["v3"] is VersionStage.LIVE, requests)
         add(deployment, 4, SHADOW, (*LABELS[1:], LABELS[0]))
-        worker.wait_until_it_says("has v4 on trial")
+        worker.wait_for_text("has v4 on trial")
         answered = sent.send_until(lambda _: states_of(deployment)["v4"] is VersionStage.REFUSED, requests)
         assert not by(answered, "v4")
     assert live(deployment) == "v3"

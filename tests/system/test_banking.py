@@ -34,7 +34,7 @@ def test_coverage_grows_within_the_promise(deployment: Deployment, data_dir: Pat
     deployment.worker("trainer")
     conversation = Conversation(deployment)
     with GoldTeacher(deployment, stream.gold):
-        for _ in conversation.paced(stream.requests, PACE):
+        for _ in conversation.send_paced(stream.requests, PACE):
             pass
         finish(conversation, stream)
     deployment.stop()
@@ -52,7 +52,7 @@ def test_nothing_is_lost_or_doubled_by_kill_9(deployment: Deployment, data_dir: 
     leader, _standby = deployment.worker("trainer"), deployment.worker("trainer")
     conversation = Conversation(deployment)
     with GoldTeacher(deployment, stream.gold):
-        for sent in conversation.paced(stream.requests, PACE):
+        for sent in conversation.send_paced(stream.requests, PACE):
             if sent > 3_000 and leader.process.poll() is None:
                 leader.kill()
                 routers[0].kill()

@@ -115,7 +115,7 @@ def test_a_recreated_topic_is_counted_from_its_start(
     wait_until(lambda: bool(create_missing(deployment.settings)), 60, "the topic to be gone and made again")
     wait_until(lambda: not certify.runs, 60, f"the end of the worker, see {certify.log}")
     assert certify.process.returncode == 1
-    assert "was deleted and made again" in certify.told()
+    assert "was deleted and made again" in certify.output()
     produce(deployment, deployment.topics.traces, [TRACE.encode(trace(number)) for number in range(400, 500)])
     deployment.worker("certify")
     wait_for(deployment, "the new topic's audits", lambda found: found.audits == 100)

@@ -39,21 +39,21 @@ def test_without_its_encoder_texts_are_deferred(
         labels.wait_for(len(taught))
         brought = {(one.encoder, len(one.features or b"")) for one in traces.wait_for(len(taught))}
         assert brought == {(open_embedder(spec).id, 4 * WIDTH)}
-        router.wait_until_it_says(f"policy installed: version=v1 task={TASK}")
+        router.wait_for_text(f"policy installed: version=v1 task={TASK}")
         deployment.send(asked)
         assert by_surrogate(labels, len(asked)) > len(asked) / 2
 
         assert router.stop() == 0
         away = encoder.rename(tmp_path / "away")
         router = deployment.worker("route")
-        assert router.wrote(f"`{spec}` can't be opened")
-        router.wait_until_it_says("but no encoder is open; everything is deferred")
+        assert router.has_written(f"`{spec}` can't be opened")
+        router.wait_for_text("but no encoder is open; everything is deferred")
         deployment.send(later)
         assert by_surrogate(labels, len(later)) == 0
         assert {label.reason for label in labels.all[-len(later) :]} == {Reason.NO_POLICY}
 
         away.rename(encoder)
-        router.wait_until_it_says(f"{spec} is open")
+        router.wait_for_text(f"{spec} is open")
         deployment.send(last)
         assert by_surrogate(labels, len(last)) > len(last) / 2
     deployment.stop()

@@ -27,8 +27,8 @@ def test_faust_runs_the_roles_without_a_web_server(deployment: Deployment) -> No
     deployment.send(wishes(50))
     with Inbox(deployment, deployment.topics.labels, decoded(LABEL)) as labels:
         wait_until(lambda: bool(labels.collect()) or process.poll() is not None, 60, f"a label, see {log}")
-    assert process.poll() is None, worker.told()
+    assert process.poll() is None, worker.output()
     assert {label.source for label in labels.all} == {"surrogate"}
     with socket.socket() as web:
         assert web.connect_ex(("127.0.0.1", 6066)) != 0
-    assert worker.stop() == 0, worker.told()
+    assert worker.stop() == 0, worker.output()

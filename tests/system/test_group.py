@@ -17,11 +17,11 @@ def test_two_routers_share_the_partitions(
     serve(deployment)
     first, second = deployment.worker("route"), deployment.worker("route")
     for router in (first, second):
-        router.wait_until_it_says("partitions assigned: role=route")
+        router.wait_for_text("partitions assigned: role=route")
     before, after = wishes(300, "before"), wishes(300, "after")
     deployment.send(before)
-    assert first.stop() == 0, first.told()
-    assert "partitions revoked: role=route" in first.told()
+    assert first.stop() == 0, first.output()
+    assert "partitions revoked: role=route" in first.output()
     deployment.send(after)
     assert_routed_once(deployment, before + after)
     deployment.stop()
@@ -45,7 +45,7 @@ def test_a_worker_fences_its_predecessor(deployment: Deployment) -> None:
 
     wait_until(fenced, 60, f"the end of the one that had it, see {old.log}")
     assert old.process.returncode == 1
-    assert "UNDERSTUDY_SLOT" in old.told()
+    assert "UNDERSTUDY_SLOT" in old.output()
     assert_routed_once(deployment, sent)
     assert new.stop() == 0
 

@@ -28,7 +28,7 @@ def test_an_automatic_rate_falls_once_certified(
     deployment.configure(TASK, audit_rate="auto", audit_low=LOW, audit_high=HIGH, repeat_rate=0.0)
     requests = wishes(BEFORE + AFTER, "auto")
     early, late = requests[:BEFORE], requests[BEFORE:]
-    deployment.worker("route").wait_until_it_says(f"policy installed: version={VERSION}")
+    deployment.worker("route").wait_for_text(f"policy installed: version={VERSION}")
     deployment.worker("learn", "certify")
     sampler = Sampler(deployment.settings.audit_key.get_secret_value().encode())
     # Requests that are audited at the high rate alone, to see when the router has come down from it.
@@ -75,7 +75,7 @@ def test_a_label_given_no_more_is_answered_no_more(
     requests = [one for first in rare for one in (first, *itertools.islice(others, 9))]
     before, after, later = requests[:300], requests[300:700], requests[700:]
     renamed = {one.id: "money back" for one in (*after, *later) if meant_by[one.id] == GONE}
-    deployment.worker("route").wait_until_it_says(f"policy installed: version={VERSION}")
+    deployment.worker("route").wait_for_text(f"policy installed: version={VERSION}")
     deployment.worker("learn", "certify")
     with (
         GoldTeacher(deployment, meant_by | renamed),

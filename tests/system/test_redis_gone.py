@@ -47,20 +47,22 @@ def test_routing_goes_on_without_redis(alone: Deployment, port: int) -> None:
             alone.send(before)
             labels.wait_for(len(before))
         alone.send(during)
-        learning.wait_until_it_says(AWAY)
+        learning.wait_for_text(AWAY)
         deferred = len(during) // 4
         labels.wait_for(len(before) + len(during) - deferred)
         assert {label.source for label in labels.all[len(before) :]} == {"surrogate"}
         late = alone.worker("route")
-        assert late.wrote("policy installed: version=v1"), "a worker that starts now takes its copy from disk"
+        assert late.has_written("policy installed: version=v1"), (
+            "a worker that starts now takes its copy from disk"
+        )
         with EmbeddedRedis(port):
             labels.wait_for(len(before) + len(during))
-            learning.wait_until_it_says(BACK)
+            learning.wait_for_text(BACK)
             alone.stop()
     found = [LABEL.decode(message.value()) for message in everything(alone, alone.topics.labels)]
     assert Counter(label.id for label in found) == Counter(request.id for request in before + during)
     for worker in (router, learning):
-        assert worker.told().count(AWAY) == 1, worker.told()
+        assert worker.output().count(AWAY) == 1, worker.output()
 
 
 def test_a_router_started_without_redis_keeps_the_breaker(alone: Deployment, port: int) -> None:
@@ -76,15 +78,15 @@ def test_a_router_started_without_redis_keeps_the_breaker(alone: Deployment, por
             alone.send(requests[:30])
             labels.wait_for(20)
             stop(alone, VERSION)
-            router.wait_until_it_says("breaker opened, everything is deferred: task=wishes")
+            router.wait_for_text("breaker opened, everything is deferred: task=wishes")
             assert router.stop() == 0
         before, answered = len(deferrals.collect()), len(labels.collect())
         late = alone.worker("route")
-        assert late.wrote("policy installed: version=v1"), "the policy is there, and stopped"
+        assert late.has_written("policy installed: version=v1"), "the policy is there, and stopped"
         alone.send(requests[30:60])
         deferrals.wait_for(before + 30)
         with EmbeddedRedis(port):  # a new one, which knows of no breaker
-            late.wait_until_it_says(BACK)
+            late.wait_for_text(BACK)
             alone.send(requests[60:])
             deferrals.wait_for(before + 60)
             alone.stop()

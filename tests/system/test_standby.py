@@ -54,7 +54,7 @@ def test_a_requested_refit_outlives_its_trainer(
     wait_until(lambda: pending(deployment) == 0, 60, "the standby to answer the request")
     second = active(deployment)
     assert second is not None
-    assert (second.version, standby.wrote(LEADS)) == ("v2", True)
+    assert (second.version, standby.has_written(LEADS)) == ("v2", True)
     manifest = fitted(deployment, "v2")
     assert manifest.traces > 300
     assert 200 <= manifest.sampled <= 250, "traces from before the request train, and do not certify"
@@ -94,8 +94,8 @@ def teach(deployment: Deployment, count: int, name: str) -> None:
 
 def led_by(trainers: list[Worker]) -> tuple[Worker, Worker]:
     """The one that leads, then the other."""
-    leader, standby = sorted(trainers, key=lambda trainer: not trainer.wrote(LEADS))
-    assert not standby.wrote(LEADS)
+    leader, standby = sorted(trainers, key=lambda trainer: not trainer.has_written(LEADS))
+    assert not standby.has_written(LEADS)
     return leader, standby
 
 

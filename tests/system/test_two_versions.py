@@ -22,13 +22,13 @@ def test_audits_count_for_the_version_that_answered(
     deployment.configure(TASK, audit_rate=1.0, repeat_rate=0.0)
     publish(deployment)
     leading = deployment.worker("route")
-    leading.wait_until_it_says("policy installed: version=v1")
+    leading.wait_for_text("policy installed: version=v1")
     away = f"redis://127.0.0.1:{free_port()}/0"
     behind = deployment.worker("route", UNDERSTUDY_REDIS__URL=away)
-    assert behind.wrote("policy installed: version=v1"), "from the copy that the other one made"
+    assert behind.has_written("policy installed: version=v1"), "from the copy that the other one made"
     add(deployment, 2)
-    leading.wait_until_it_says("policy installed: version=v2")
-    wait_until(lambda: behind.wrote("gains"), 60, "the second worker to get partitions")
+    leading.wait_for_text("policy installed: version=v2")
+    wait_until(lambda: behind.has_written("gains"), 60, "the second worker to get partitions")
     requests = wishes(COUNT, "two")
     deployment.worker("learn", "certify")
     with (

@@ -95,7 +95,7 @@ def _reply(stream: Stream, deferral: Deferral) -> Reply:
 def _ask_all(deployment: Deployment, data: Split, stream: Stream) -> tuple[Label, ...]:
     """Send all requests; returns their labels, once the events that follow have had time to come."""
     with closing(Conversation(deployment)) as conversation:
-        for _ in conversation.paced(list(stream_requests(stream, data)), PACE):
+        for _ in conversation.send_paced(list(stream_requests(stream, data)), PACE):
             pass
         wait_until(
             lambda: not conversation.collect() and len(conversation.labels) >= len(stream),

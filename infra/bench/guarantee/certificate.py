@@ -19,7 +19,7 @@ from models import binomial
 from models.certificate import Certificate
 
 Rule = Callable[[int, int, float, float], bool]
-"""Whether these audits, of which so many agree, prove the target at this delta."""
+"""(audits, agreements, target, delta) -> whether they prove the target."""
 Counts = NDArray[np.int64]
 Streams = Sequence[NDArray[np.bool_]]
 """Whether the teacher agrees, in blocks [streams, audits]."""

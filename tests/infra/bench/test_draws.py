@@ -36,9 +36,9 @@ def test_a_noisy_teacher_errs_at_the_asked_rate() -> None:
 
 
 def test_shuffling_keeps_the_label_counts() -> None:
-    found = draws.shuffled(POOL.labels, 3)
-    assert sorted(found) == sorted(POOL.labels)
-    assert sum(a == b for a, b in zip(found, POOL.labels, strict=True)) < 250
+    result = draws.shuffled(POOL.labels, 3)
+    assert sorted(result) == sorted(POOL.labels)
+    assert sum(a == b for a, b in zip(result, POOL.labels, strict=True)) < 250
 
 
 def test_a_coin_falls_both_ways() -> None:

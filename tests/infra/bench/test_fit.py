@@ -33,11 +33,11 @@ def test_only_a_significant_miss_is_a_violation() -> None:
 
 def test_few_traces_are_measured_too(small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fit, "SIZES", (300,))
-    found = fit.measure(BenchRequest(str(small), only=("vectors",), tracer=False, quick=True))
-    figures = {figure.name: figure for figure in found.figures}
+    result = fit.measure(BenchRequest(str(small), only=("vectors",), tracer=False, quick=True))
+    figures = {figure.name: figure for figure in result.figures}
     assert figures["vectors, 300 traces, 0.9: coverage"].value > 0.5
     assert figures["vectors: peak memory"].value > 50
-    assert [table.rows[0][0] for table in found.tables] == ["vectors", "vectors"]
+    assert [table.rows[0][0] for table in result.tables] == ["vectors", "vectors"]
 
 
 def test_tracer_gets_the_same_rows(small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -51,12 +51,12 @@ def test_tracer_gets_the_same_rows(small: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(fit, "DRAWS", 2)
     monkeypatch.setattr(fit, "tracer_if_wanted", lambda _: (Path(sys.executable), ()))
     monkeypatch.setattr(rival, "fit_tracer", stand_in)
-    found = fit.measure(BenchRequest(str(small), only=("vectors",), quick=True))
-    beside = {figure.name: figure.reference_value for figure in found.figures if figure.reference == NAME}
+    result = fit.measure(BenchRequest(str(small), only=("vectors",), quick=True))
+    beside = {figure.name: figure.reference_value for figure in result.figures if figure.reference == NAME}
     assert asked == [(600, 100), (300, 100), (300, 100)]
     assert beside["vectors, 0.95: coverage"] == 0.4
     assert beside["vectors, 300 traces: targets significantly missed"] == 2
-    assert [table.rows[-1][0] for table in found.tables] == [NAME, NAME]
+    assert [table.rows[-1][0] for table in result.tables] == [NAME, NAME]
 
 
 def test_without_tracer_ours_are_reported(small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -66,10 +66,10 @@ def test_without_tracer_ours_are_reported(small: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(fit, "SIZES", ())
     monkeypatch.setattr(fit, "tracer_if_wanted", lambda _: (Path(sys.executable), ()))
     monkeypatch.setattr(rival, "fit_tracer", fails)
-    found = fit.measure(BenchRequest(str(small), only=("vectors",), quick=True))
-    assert found.notes == ("out of memory",)
-    assert [row[0] for row in found.tables[0].rows] == ["vectors"]
-    assert not any(figure.reference == NAME for figure in found.figures)
+    result = fit.measure(BenchRequest(str(small), only=("vectors",), quick=True))
+    assert result.notes == ("out of memory",)
+    assert [row[0] for row in result.tables[0].rows] == ["vectors"]
+    assert not any(figure.reference == NAME for figure in result.figures)
 
 
 def test_too_few_rows_are_missing_data(small: Path, tmp_path: Path) -> None:

@@ -26,9 +26,9 @@ def test_grown_rows_are_near_their_originals(small: Path) -> None:
 
 def test_growth_is_measured_cold_and_warm(small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(growth, "SIZES", (300, 600, 900, 5_000))
-    found = growth.measure(BenchRequest(str(small), only=("vectors",), most=1_000))
-    assert [row[0] for row in found.tables[0].rows] == ["vectors, 300", "vectors, 600", "vectors, 900"]
-    figures = {figure.name: figure for figure in found.figures}
+    result = growth.measure(BenchRequest(str(small), only=("vectors",), most=1_000))
+    assert [row[0] for row in result.tables[0].rows] == ["vectors, 300", "vectors, 600", "vectors, 900"]
+    figures = {figure.name: figure for figure in result.figures}
     assert figures["vectors, 900 traces: warm fit"].reference_value == (
         figures["vectors, 900 traces: cold fit"].value
     )

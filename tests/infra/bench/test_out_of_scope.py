@@ -37,8 +37,8 @@ def both(small: Path, tmp_path: Path) -> Path:
 
 def test_out_of_scope_requests_are_deferred(both: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(out_of_scope, "open_encoder", lambda *_: Letters())
-    found = out_of_scope.measure(BenchRequest(str(both), tracer=False))
-    figures = {figure.name: figure for figure in found.figures}
+    result = out_of_scope.measure(BenchRequest(str(both), tracer=False))
+    figures = {figure.name: figure for figure in result.figures}
     for kind in ("text", "vectors"):
         assert figures[f"{kind}, 0.9: out of scope, answered"].value == 0.0
         coverage = figures[f"{kind}, 0.9: coverage"]
@@ -50,6 +50,6 @@ def test_without_the_encoder_only_text_is_measured(
     both: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("UNDERSTUDY_TEST_ENCODERS", str(tmp_path))
-    found = out_of_scope.measure(BenchRequest(str(both), tracer=True))
-    assert [row[0] for row in found.tables[0].rows] == ["text"]
-    assert any("no minilm-int8 in" in note for note in found.notes)
+    result = out_of_scope.measure(BenchRequest(str(both), tracer=True))
+    assert [row[0] for row in result.tables[0].rows] == ["text"]
+    assert any("no minilm-int8 in" in note for note in result.notes)

@@ -15,8 +15,8 @@ from infra.bench.report import (
 
 
 def test_a_figure_compares_medians() -> None:
-    found = figure("fit", [3.0, 1.0, 2.00004], "s", "bare", [9.0, 8.0, 1.0])
-    assert found == Figure("fit", 2.0, "s", "bare", 8.0, 0.25)
+    result = figure("fit", [3.0, 1.0, 2.00004], "s", "bare", [9.0, 8.0, 1.0])
+    assert result == Figure("fit", 2.0, "s", "bare", 8.0, 0.25)
 
 
 def test_without_a_reference_there_is_no_ratio() -> None:
@@ -31,17 +31,17 @@ def test_contestants_take_turns() -> None:
         turns.append(name)
         return float(len(turns))
 
-    found = alternate(3, lambda: contestant("a"), lambda: contestant("b"))
+    result = alternate(3, lambda: contestant("a"), lambda: contestant("b"))
     assert turns == ["a", "b"] * 3
-    assert found == [[1, 3, 5], [2, 4, 6]]
+    assert result == [[1, 3, 5], [2, 4, 6]]
 
 
 def test_the_machine_stays_anonymous() -> None:
-    told = machine()
-    assert platform.python_version() in told
-    assert not platform.node() or platform.node() not in told
-    assert str(Path.cwd()) not in told
-    assert str(os.cpu_count()) in told or "x" in told
+    output = machine()
+    assert platform.python_version() in output
+    assert not platform.node() or platform.node() not in output
+    assert str(Path.cwd()) not in output
+    assert str(os.cpu_count()) in output or "x" in output
 
 
 def test_a_table_is_aligned_markdown() -> None:
@@ -57,6 +57,6 @@ def test_a_table_is_aligned_markdown() -> None:
     ]
 
 
-def test_shares_have_three_digits_and_no_leading_zero() -> None:
+def test_shares_have_three_digits() -> None:
     assert format_shares([0.9514, 1.0, 0.0, None]) == ".951/1.000/.000/-"
     assert format_share(0.0004) == ".000"

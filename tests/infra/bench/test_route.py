@@ -15,14 +15,14 @@ from schemas.vectors import vector
 
 
 def test_pace_is_measured_between_two_marks() -> None:
-    found = Pace.between(Mark(10.0, 2.0, 30_000), Mark(12.0, 3.5, 130_000))
-    assert (found.rate, found.cpu) == (50_000.0, pytest.approx(15.0))
+    result = Pace.between(Mark(10.0, 2.0, 30_000), Mark(12.0, 3.5, 130_000))
+    assert (result.rate, result.cpu) == (50_000.0, pytest.approx(15.0))
 
 
 def test_each_reference_has_a_rate_and_a_cost() -> None:
     worker = [Pace(90.0, 3.0), Pace(10.0, 9.0), Pace(60.0, 4.0)]
-    found = figures("text", worker, {"bare": [Pace(120.0, 2.0)] * 3, "stock": [Pace(3.0, 400.0)] * 3})
-    assert [(each.name, each.value, each.reference, each.ratio) for each in found] == [
+    result = figures("text", worker, {"bare": [Pace(120.0, 2.0)] * 3, "stock": [Pace(3.0, 400.0)] * 3})
+    assert [(each.name, each.value, each.reference, each.ratio) for each in result] == [
         ("text: routed", 60.0, "bare", 0.5),
         ("text: cost", 4.0, "bare", 2.0),
         ("text: routed", 60.0, "stock", 20.0),
@@ -33,9 +33,9 @@ def test_each_reference_has_a_rate_and_a_cost() -> None:
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
 def test_repeated_rows_get_new_ids(kind: Kind) -> None:
     data = generated_corpus(traces=30, requests=20).requests
-    found = [REQUEST.decode(REQUEST.encode(each)) for each in repeat_requests(kind, data, 45)]
-    assert len({each.id for each in found}) == 45
-    for each, row in zip(found, [*range(20), *range(20), *range(5)], strict=True):
+    result = [REQUEST.decode(REQUEST.encode(each)) for each in repeat_requests(kind, data, 45)]
+    assert len({each.id for each in result}) == 45
+    for each, row in zip(result, [*range(20), *range(20), *range(5)], strict=True):
         if kind.embedder == "text":
             assert (each.text, each.embedding) == (data.rows.texts[row], None)
         else:
@@ -44,10 +44,10 @@ def test_repeated_rows_get_new_ids(kind: Kind) -> None:
 
 
 def test_without_banking77_data_is_generated(tmp_path: Path) -> None:
-    found = routing_corpus(tmp_path)
-    assert found.name == "generated data"
-    assert len(found.traces.labels) == len(found.traces.rows)
-    assert set(found.requests.labels) <= set(found.traces.labels)
+    result = routing_corpus(tmp_path)
+    assert result.name == "generated data"
+    assert len(result.traces.labels) == len(result.traces.rows)
+    assert set(result.requests.labels) <= set(result.traces.labels)
 
 
 def test_without_psutil_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

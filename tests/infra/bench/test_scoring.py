@@ -18,10 +18,10 @@ KINDS = ("text", "vectors", "text+vectors", "text>vectors")
 
 
 def test_each_kind_is_measured_at_each_batch(small: Path) -> None:
-    found = scoring.measure(BenchRequest(str(small), tracer=False)).figures
+    result = scoring.measure(BenchRequest(str(small), tracer=False)).figures
     names = [f"{kind}, batch {size}" for kind in KINDS for size in (1, 32, 256)]
-    assert [figure.name for figure in found] == names
-    for figure in found:
+    assert [figure.name for figure in result] == names
+    for figure in result:
         assert figure.unit == "µs CPU/row"
         assert figure.value > 0
         assert figure.reference_value is not None
@@ -32,8 +32,8 @@ def test_tracer_is_measured_gated_and_plain(small: Path, monkeypatch: pytest.Mon
     costs = {f"{gate}, batch {size}": [float(size)] for gate in ("gated", "plain") for size in (1, 32, 256)}
     monkeypatch.setattr(scoring, "tracer_if_wanted", lambda _: (Path(sys.executable), ()))
     monkeypatch.setattr(rival, "ask", lambda *_: TracerReply((TracerFit(0.9, 1.0, "l2d", {}, costs),), None))
-    found = scoring.measure(BenchRequest(str(small), only=("vectors",)))
-    beside = {(figure.name, figure.reference): figure.reference_value for figure in found.figures}
+    result = scoring.measure(BenchRequest(str(small), only=("vectors",)))
+    beside = {(figure.name, figure.reference): figure.reference_value for figure in result.figures}
     assert beside["vectors, batch 32", "TRACER 0.3.3, gated"] == 32.0
     assert beside["vectors, batch 256", "TRACER 0.3.3, plain"] == 256.0
-    assert found.tables[0].rows[-1] == ("TRACER 0.3.3, plain", "1.0", "32.0", "256.0")
+    assert result.tables[0].rows[-1] == ("TRACER 0.3.3, plain", "1.0", "32.0", "256.0")

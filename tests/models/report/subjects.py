@@ -96,7 +96,7 @@ def summary(**changed: Any) -> FitSummary:
 
 
 def subject(studied: Study | None, texts: Sequence[str] | None, **changed: Any) -> Subject:
-    told = {
+    fields = {
         "summary": summary(),
         "targets": (0.9, 0.95),
         "delta": 0.05,
@@ -105,7 +105,7 @@ def subject(studied: Study | None, texts: Sequence[str] | None, **changed: Any) 
         "made_at": 1_764_000_000_000,
         "task": "parcels",
     }
-    return Subject(study=studied, texts=texts, **(told | changed))  # type: ignore[arg-type]
+    return Subject(study=studied, texts=texts, **(fields | changed))  # type: ignore[arg-type]
 
 
 def complete(hostile: str = "where is my parcel") -> Subject:

@@ -41,9 +41,9 @@ EIGHT = study(
 
 
 def test_each_sampled_trace_goes_one_way() -> None:
-    found = flow(EIGHT, 0.7)
-    assert (found.total, found.answered, found.agreements) == (7, 3, 2)
-    assert (found.low_score, found.novel, found.blocked) == (1, 2, 1)
+    result = flow(EIGHT, 0.7)
+    assert (result.total, result.answered, result.agreements) == (7, 3, 2)
+    assert (result.low_score, result.novel, result.blocked) == (1, 2, 1)
     refused = flow(EIGHT, None)
     assert (refused.total, refused.answered, refused.certified) == (7, 0, False)
     assert not decide(EIGHT, None).answered.any()
@@ -84,13 +84,13 @@ def test_boundary_pairs_are_similar_not_equal() -> None:
 
 def test_examples_show_no_text_twice() -> None:
     texts = ["a", "a", "c", "d", "e", "f", "g", "h"]
-    found = {group.title: group for group in groups(EIGHT, texts, 0.7)}
-    surest = found["Answered, most certain"]
+    result = {group.title: group for group in groups(EIGHT, texts, 0.7)}
+    surest = result["Answered, most certain"]
     assert surest.rows == 4
     assert [one.text for one in surest.examples] == ["h", "a", "c"]
-    assert [one.text for one in found["Answered, and the teacher says otherwise"].examples] == ["c"]
-    assert [one.text for one in found["Deferred as novel"].examples] == ["f", "g"]
-    assert [one.text for one in found["Deferred, its label is blocked"].examples] == ["e"]
+    assert [one.text for one in result["Answered, and the teacher says otherwise"].examples] == ["c"]
+    assert [one.text for one in result["Deferred as novel"].examples] == ["f", "g"]
+    assert [one.text for one in result["Deferred, its label is blocked"].examples] == ["e"]
     refused = {group.title for group in groups(EIGHT, texts, None)}
     assert "Most certain, and the teacher says otherwise" in refused
     assert not [title for title in refused if title.startswith("Answered")]
@@ -106,13 +106,13 @@ def test_a_version_is_compared_with_its_parent() -> None:
     after = manifest(
         "v2", labels=("b", "c"), blocked=("c",), teachers=(LabelSource("gpt", "0123456789"),), traces=100
     )
-    found = changes(parent, comparison_side(after))
-    assert found.targets == (TargetChange(0.95, None, 0.5), TargetChange(0.9, 0.25, 0.75))
-    assert found.facts == (
+    result = changes(parent, comparison_side(after))
+    assert result.targets == (TargetChange(0.95, None, 0.5), TargetChange(0.9, 0.25, 0.75))
+    assert result.facts == (
         Fact("Traces", "50", "100"),
         Fact("Teachers", "not recorded", "gpt (prompt 01234567)"),
     )
-    assert (found.added, found.lost, found.blocked, found.freed) == (("c",), ("a",), ("c",), ("a",))
+    assert (result.added, result.lost, result.blocked, result.freed) == (("c",), ("a",), ("c",), ("a",))
 
 
 def test_audits_lower_the_saving() -> None:
@@ -121,11 +121,11 @@ def test_audits_lower_the_saving() -> None:
 
 def test_the_lowest_passed_target_is_shown() -> None:
     frontier = (point(0.9, 0.75), point(0.96, 0.5, 0.8))
-    told = content(subject(EIGHT, None, summary=summary(frontier=frontier), targets=(0.99, 0.95)))
-    assert told.point == FrontierPoint(0.96, 0.8, 0.5, 0.96)
-    assert [(each.target, each.point is None) for each in told.asked] == [(0.95, False), (0.99, True)]
-    assert told.cost is not None
-    assert (told.cost.target, told.cost.saving.answered) == (0.96, 50_000)
+    page_content = content(subject(EIGHT, None, summary=summary(frontier=frontier), targets=(0.99, 0.95)))
+    assert page_content.point == FrontierPoint(0.96, 0.8, 0.5, 0.96)
+    assert [(each.target, each.point is None) for each in page_content.asked] == [(0.95, False), (0.99, True)]
+    assert page_content.cost is not None
+    assert (page_content.cost.target, page_content.cost.saving.answered) == (0.96, 50_000)
     refused = content(subject(EIGHT, None, summary=summary(refused=("no",)), manifest=None, targets=(0.99,)))
     assert (refused.point, refused.cost, refused.pairs, refused.examples) == (None, None, (), ())
     assert refused.frontier.points
@@ -144,9 +144,9 @@ def test_label_stats_count_what_is_guessed() -> None:
 
 def test_of_unanswered_labels_the_largest_are_shown() -> None:
     stats = tuple(LabelStats(f"label {place}", place, 0, 0, 0.0, 1.0) for place in range(1200))
-    told = content(subject(study([0.9], [True], label_stats=stats), None))
-    assert (told.all_labels, len(told.labels)) == (1200, 1000)
-    assert [each.traces for each in told.labels[:2]] == [1199, 1198]
+    page_content = content(subject(study([0.9], [True], label_stats=stats), None))
+    assert (page_content.all_labels, len(page_content.labels)) == (1200, 1000)
+    assert [each.traces for each in page_content.labels[:2]] == [1199, 1198]
 
 
 def test_texts_of_other_traces_are_refused() -> None:
@@ -155,21 +155,21 @@ def test_texts_of_other_traces_are_refused() -> None:
 
 
 def test_a_complete_report_fills_every_section() -> None:
-    told = content(complete())
+    page_content = content(complete())
     for section in ("flow", "frontier", "reliability", "labels", "pairs", "examples", "changes", "curve"):
-        assert getattr(told, section), section
-    assert told.trials
-    assert told.noise
-    assert told.cost
-    assert [each.traces for each in told.labels] == [30, 66, 4]
+        assert getattr(page_content, section), section
+    assert page_content.trials
+    assert page_content.noise
+    assert page_content.cost
+    assert [each.traces for each in page_content.labels] == [30, 66, 4]
 
 
 def test_rescored_rows_are_counted_as_by_evaluate(embedder: str, policy: Policy) -> None:
     features, labels = DRAWS[embedder](300, 7)
     labels[0] = "never heard of"
     judged = evaluate(policy, features, labels, [0.9]).targets[0]
-    found = rescore(policy, features, labels, np.ones(300, dtype=np.bool_))
-    counted = flow(found, judged.threshold)
+    result = rescore(policy, features, labels, np.ones(300, dtype=np.bool_))
+    counted = flow(result, judged.threshold)
     assert counted.answered / counted.total == judged.coverage
     assert counted.agreements / counted.answered == judged.agreement
 
@@ -198,11 +198,11 @@ def test_the_worst_labels_come_first() -> None:
         LabelStats("bad", 80, 80, 40, 0.386, 0.614),
         LabelStats("unlucky", 9, 4, 1, 0.006, 0.95),
     )
-    told = content(subject(study([0.9], [True], label_stats=stats), None))
-    assert told.point is not None
-    assert told.point.target == 0.9
-    assert told.below_target == {"few", "bad"}
-    assert [each.label for each in told.labels] == ["few", "bad", "unlucky", "good", "never answered"]
+    page_content = content(subject(study([0.9], [True], label_stats=stats), None))
+    assert page_content.point is not None
+    assert page_content.point.target == 0.9
+    assert page_content.below_target == {"few", "bad"}
+    assert [each.label for each in page_content.labels] == ["few", "bad", "unlucky", "good", "never answered"]
     refused = subject(study([0.9], [True], label_stats=stats), None, summary=summary(refused=("no",)))
     assert content(refused).below_target == set()
 
@@ -225,7 +225,7 @@ def test_all_disagreements_are_in_the_csv() -> None:
 
 
 def test_as_many_disagreements_are_told_as_listed() -> None:
-    told = content(complete())
-    assert told.disagreements_csv is not None
-    rows = list(csv.reader(io.StringIO(told.disagreements_csv)))
-    assert len(rows) - 1 == told.disagreements == 9
+    page_content = content(complete())
+    assert page_content.disagreements_csv is not None
+    rows = list(csv.reader(io.StringIO(page_content.disagreements_csv)))
+    assert len(rows) - 1 == page_content.disagreements == 9

@@ -116,8 +116,8 @@ def test_a_rescored_report_omits_the_fit() -> None:
 
 def test_a_refused_fit_says_why() -> None:
     why = "20 sampled traces, 0.95 needs 59 <even> if all agree"
-    told = summary(frontier=(), refused=(why,), surrogate="none", accuracy=0.0)
-    page = Page(render(subject(None, ["a"], summary=told, manifest=None)))
+    page_content = summary(frontier=(), refused=(why,), surrogate="none", accuracy=0.0)
+    page = Page(render(subject(None, ["a"], summary=page_content, manifest=None)))
     assert why in page.text
     assert "Nothing was learned" in page.text
     assert "What the gate says" not in page.text
@@ -147,7 +147,7 @@ def test_the_currency_is_the_chosen_one_everywhere(currency: str, year: str) -> 
     assert ("$" in page.text) == (currency == "$")
 
 
-def test_percentages_of_a_breakdown_sum_to_100_on_the_page() -> None:
+def test_the_page_s_breakdown_sums_to_100() -> None:
     texts = re.findall(r'<li class="\w+">[a-z ]+ ([\d.]+)\xa0%</li>', render(complete()))
     assert len(texts) == 4
     assert round(sum(map(float, texts)), 1) == 100.0

@@ -111,17 +111,17 @@ ALARMED = record(
 
 
 def test_an_alarm_begins_the_recovery() -> None:
-    found = drift_figures(STREAM, ALARMED)
-    assert found.before == AnswerCounts(20, 15, 15, 0)
-    assert found.exposed == AnswerCounts(asked=7, answered=7, agreed=1, unseen=7)
-    assert found.after == AnswerCounts(asked=20, answered=15, agreed=9, unseen=15)
-    assert found.first_certificate == FirstCertificate(requests=12, audits=9)
-    assert found.alarm == FirstAlarm(_close(6.999), 6, 2)
-    assert found.recovery == Recovery(_close(5.501), requests=6)
-    assert found.new_certificate == FirstCertificate(requests=15, audits=4)
-    assert (found.certified_before, found.certified_at_end) == (True, False)
-    assert found.events[EventKind.LABEL_BLOCKED] == found.events[EventKind.PROMOTED] == 1
-    assert (found.promised, found.replaced) == (0.8, None)
+    result = drift_figures(STREAM, ALARMED)
+    assert result.before == AnswerCounts(20, 15, 15, 0)
+    assert result.exposed == AnswerCounts(asked=7, answered=7, agreed=1, unseen=7)
+    assert result.after == AnswerCounts(asked=20, answered=15, agreed=9, unseen=15)
+    assert result.first_certificate == FirstCertificate(requests=12, audits=9)
+    assert result.alarm == FirstAlarm(_close(6.999), 6, 2)
+    assert result.recovery == Recovery(_close(5.501), requests=6)
+    assert result.new_certificate == FirstCertificate(requests=15, audits=4)
+    assert (result.certified_before, result.certified_at_end) == (True, False)
+    assert result.events[EventKind.LABEL_BLOCKED] == result.events[EventKind.PROMOTED] == 1
+    assert (result.promised, result.replaced) == (0.8, None)
     assert "+7.0 s it is alarm" in event_lines(STREAM, ALARMED)
 
 
@@ -136,14 +136,14 @@ def test_a_new_version_ends_the_exposure() -> None:
             emitted(25, refit("v2")),
         ),
     )
-    found = drift_figures(STREAM, quiet)
-    assert found.exposed == AnswerCounts(asked=10, answered=10, agreed=0, unseen=10)
-    assert found.after == AnswerCounts(asked=20, answered=20, agreed=0, unseen=20)
-    assert (found.first_certificate, found.certified_before) == (
+    result = drift_figures(STREAM, quiet)
+    assert result.exposed == AnswerCounts(asked=10, answered=10, agreed=0, unseen=10)
+    assert result.after == AnswerCounts(asked=20, answered=20, agreed=0, unseen=20)
+    assert (result.first_certificate, result.certified_before) == (
         FirstCertificate(requests=9, audits=9),
         False,
     )
-    assert (found.alarm, found.recovery, found.new_certificate, found.replaced) == (None, None, None, 10)
+    assert (result.alarm, result.recovery, result.new_certificate, result.replaced) == (None, None, None, 10)
 
 
 @pytest.mark.parametrize(
@@ -158,8 +158,8 @@ def test_a_new_version_ends_the_exposure() -> None:
 )
 def test_a_certificate_ends_by_loss_or_a_new_teacher(later: tuple[Event, ...], stands: bool) -> None:
     before = emitted(9, certified("v1", 9))
-    found = drift_figures(STREAM, record((range(40), "a", "v1"), events=(before, *later)))
-    assert (found.certified_before, found.certified_at_end) == (True, stands)
+    result = drift_figures(STREAM, record((range(40), "a", "v1"), events=(before, *later)))
+    assert (result.certified_before, result.certified_at_end) == (True, stands)
 
 
 def test_an_alarm_of_the_new_version_ends_exposure() -> None:
@@ -169,8 +169,8 @@ def test_an_alarm_of_the_new_version_ends_exposure() -> None:
         (range(28, 40), "b", None),
         events=(emitted(28, alarm("v2")),),
     )
-    found = drift_figures(STREAM, late)
-    assert (found.exposed.answered, found.replaced, found.recovery) == (8, 4, None)
+    result = drift_figures(STREAM, late)
+    assert (result.exposed.answered, result.replaced, result.recovery) == (8, 4, None)
 
 
 def test_without_a_new_version_no_recovery() -> None:
@@ -179,9 +179,9 @@ def test_without_a_new_version_no_recovery() -> None:
         (range(24, 40), "b", None),
         events=(emitted(24, alarm("v1")),),
     )
-    found = drift_figures(STREAM, stopped)
-    assert (found.exposed.answered, found.recovery, found.new_certificate) == (4, None, None)
-    assert found.last.coverage == pytest.approx(24 / 40)
+    result = drift_figures(STREAM, stopped)
+    assert (result.exposed.answered, result.recovery, result.new_certificate) == (4, None, None)
+    assert result.last.coverage == pytest.approx(24 / 40)
 
 
 def test_the_table_shows_medians_and_their_runs() -> None:

@@ -18,13 +18,15 @@ from models.certificate import Certificate
 def test_first_proof_matches_the_certificate() -> None:
     streams = np.random.default_rng(0).random((20, 400)) < 0.97
     rule = certificate.fewest_audits(certificate.certificate_rule, 0.9, 0.05, 400)
-    for agreed, found in zip(streams, certificate.first_proof([streams[:7], streams[7:]], rule), strict=True):
+    for agreed, result in zip(
+        streams, certificate.first_proof([streams[:7], streams[7:]], rule), strict=True
+    ):
         plain = [
             number
             for number in range(1, 401)
             if Certificate(number, int(agreed[:number].sum())).certifies(0.9, 0.05)
         ]
-        assert found == (plain[0] if plain else certificate.NEVER)
+        assert result == (plain[0] if plain else certificate.NEVER)
 
 
 def test_certified_share_counts_from_the_first_proof() -> None:
@@ -94,7 +96,7 @@ def test_lives_never_certify_falsely() -> None:
 
 
 def test_a_higher_audit_rate_saves_hours() -> None:
-    found = audit_cost(0.02, proof=160, alarm=80)
-    assert found.audits == pytest.approx(16_000)
-    assert found.saved == pytest.approx(0.784)
-    assert (found.to_proof, found.to_alarm) == pytest.approx((0.24, 0.12))
+    result = audit_cost(0.02, proof=160, alarm=80)
+    assert result.audits == pytest.approx(16_000)
+    assert result.saved == pytest.approx(0.784)
+    assert (result.to_proof, result.to_alarm) == pytest.approx((0.24, 0.12))

@@ -23,11 +23,11 @@ def _trial(*answers: tuple[int, int], passed: int = 3) -> Trial:
 
 
 def test_draws_are_spread_evenly() -> None:
-    found = learnable(["one", "two"], 40)
-    kinds = [(cell.corpus, cell.teacher, cell.size) for cell in found]
+    result = learnable(["one", "two"], 40)
+    kinds = [(cell.corpus, cell.teacher, cell.size) for cell in result]
     assert {kinds.count(kind) for kind in kinds} == {2}
-    assert len(set(found)) == 40
-    assert found[:20] == learnable(["one", "two"], 20)
+    assert len(set(result)) == 40
+    assert result[:20] == learnable(["one", "two"], 20)
 
 
 def _labels(teacher: str) -> tuple[list[str], float]:
@@ -45,10 +45,10 @@ def test_a_teachers_errors_are_in_both_parts() -> None:
 
 
 def test_the_bound_adds_delta_and_the_tests_level() -> None:
-    found = count_misses([_trial((50, 39), (50, 49), (0, 0)), _trial((50, 49), (50, 49), (50, 50))])
-    assert (found.fits, found.passed, found.missed) == (2, (2, 2, 1), (1, 0, 0))
-    assert found.allowed == pytest.approx(0.05 * 2 * 3)
-    assert found.bound == pytest.approx(found.allowed + 0.05 * 5)
+    result = count_misses([_trial((50, 39), (50, 49), (0, 0)), _trial((50, 49), (50, 49), (50, 50))])
+    assert (result.fits, result.passed, result.missed) == (2, (2, 2, 1), (1, 0, 0))
+    assert result.allowed == pytest.approx(0.05 * 2 * 3)
+    assert result.bound == pytest.approx(result.allowed + 0.05 * 5)
 
 
 def test_tracer_is_compared_on_its_own_draws() -> None:
@@ -72,13 +72,13 @@ def test_a_longer_run_continues_from_the_log(
     monkeypatch.setattr(draws, "SIZES", (300,))
     monkeypatch.setattr(draws, "UNLEARNABLE_SIZE", 200)
     out = tmp_path / "fits.jsonl"
-    order = BenchRequest(str(small), only=("vectors",), tracer=False, draws=1, out=str(out))
-    measure(order)
+    request = BenchRequest(str(small), only=("vectors",), tracer=False, draws=1, out=str(out))
+    measure(request)
     first = out.read_text()
-    found = measure(BenchRequest(str(small), only=("vectors",), tracer=False, draws=2, out=str(out)))
+    result = measure(BenchRequest(str(small), only=("vectors",), tracer=False, draws=2, out=str(out)))
     lines = [json.loads(line) for line in out.read_text().splitlines()]
     assert out.read_text().startswith(first)
     assert [line["cell"]["seed"] for line in lines] == [0, 0, 0, 1, 1, 1]
     assert {line["cell"]["teacher"] for line in lines} == {*LEARNABLE, SHUFFLED, COIN}
-    assert any("snips_train.jsonl is not in" in note for note in found.notes)
-    assert {row[2] for row in found.tables[-1].rows} == {"0"}
+    assert any("snips_train.jsonl is not in" in note for note in result.notes)
+    assert {row[2] for row in result.tables[-1].rows} == {"0"}
