@@ -117,7 +117,8 @@ def test_a_certified_version_is_restored(deployment: Deployment) -> None:
         add(deployment, 2, labels=(*LABELS[1:], LABELS[0]))
         worker.wait_for_text("policy installed: version=v2")
         sent.send_until(lambda _: live(deployment) == VERSION, iter(requests[300:]))
-        wait_until(
+        installed = "policy installed: version=v1"
+        wait_until(lambda: worker.output().count(installed) == 2, 30, "v1 to serve again")
             lambda: worker.output().count("policy installed: version=v1") == 2, 30, "v1 to serve again"
         )
         assert len(by(sent.send(requests[200:300]), VERSION)) > 50
