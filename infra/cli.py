@@ -37,7 +37,11 @@ _COMMANDS = {
     "up": _Entry(
         "serve", "Run all roles in one process, on your own Kafka and Redis or on embedded ones.", "stream"
     ),
-    "worker": _Entry("serve", "Run some roles in this process, on your own Kafka and Redis.", "stream"),
+    "worker": _Entry(
+        "serve",
+        "Run some roles in this process, on your own Kafka and Redis or on those of a running `understudy up`.",
+        "stream",
+    ),
     "ask": _Entry("client", "Send one request and wait for its label.", "stream"),
     "produce": _Entry("client", "Send requests from a file or a pipe.", "stream"),
     "consume": _Entry("client", "Print messages of a topic, a JSON object a line.", "stream"),
