@@ -119,8 +119,6 @@ def test_a_certified_version_is_restored(deployment: Deployment) -> None:
         sent.send_until(lambda _: live(deployment) == VERSION, iter(requests[300:]))
         installed = "policy installed: version=v1"
         wait_until(lambda: worker.output().count(installed) == 2, 30, "v1 to serve again")
-            lambda: worker.output().count("policy installed: version=v1") == 2, 30, "v1 to serve again"
-        )
         assert len(by(sent.send(requests[200:300]), VERSION)) > 50
     assert states_of(deployment) == {"v1": VersionStage.LIVE, "v2": VersionStage.ROLLED_BACK}
     assert not serving_state(deployment).breaker.open
