@@ -39,7 +39,8 @@ _COMMANDS = {
     ),
     "worker": _Entry(
         "serve",
-        "Run some roles in this process, on your own Kafka and Redis or on those of a running `understudy up`.",
+        "Run some roles in this process, on your own Kafka and Redis or on those of a running "
+        "`understudy up`.",
         "stream",
     ),
     "ask": _Entry("client", "Send one request and wait for its label.", "stream"),
