@@ -5,7 +5,7 @@ StreamsError
 ├── StateUnavailable           Redis is away, or an agent is stopping: wait and try again
 ├── DeliveryFailed             outputs or offsets did not become durable: abort and try again
 │   └── CommitRefused          the consumer group does not know this member: abort and rejoin
-├── KafkaFailed                a Kafka client is broken for good: this process must end
+├── KafkaFailed                a Kafka client can't recover: this process must end
 │   ├── DeliveryFatal          the producer is fenced by a newer worker, or broken
 │   └── TopicReplaced          a topic was deleted and made again while it was read
 ├── OutputTooLarge             a message that Kafka would not take

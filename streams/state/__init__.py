@@ -1,1 +1,3 @@
-"""What the workers share through Redis."""
+"""State that the workers share through Redis."""
+
+"""State that the workers share through Redis."""

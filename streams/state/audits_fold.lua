@@ -1,6 +1,6 @@
--- Do all that follows from a task's audits, unless the task has changed since it was read: 1, or 0 then.
--- The record holds how far each partition is folded; a new revision, and a fold, comes with each change of it.
--- KEYS: the task's record, then every other key that a command names.
+-- Write the outcome of a step of certify: 1; or 0 where the task has changed since it was read.
+-- The task's state holds how far each partition is folded; each change brings a new revision.
+-- KEYS: the task's state, then every other key that a command names.
 -- ARGV: the revision that was read, the new one, then the commands, each led by its number of words.
 if (redis.call('HGET', KEYS[1], 'revision') or '') ~= ARGV[1] then
   return 0

@@ -1,4 +1,4 @@
-"""The connection to Redis; while it is away calls raise `StateUnavailable`, and the log says so once."""
+"""Connection to Redis; while Redis is away calls raise `StateUnavailable`, and the log says so once."""
 
 import logging
 from collections.abc import Iterator
@@ -16,13 +16,13 @@ from streams.errors import StateUnavailable
 
 log = logging.getLogger(__name__)
 
-# Whatever Redis refuses (out of memory, no replicas, no permission), no message of ours is to blame for it:
-# all wait until an operator has helped, and none may become a dead letter.
+# Where Redis refuses (out of memory, no replicas, no permission), no message is to blame: all messages wait
+# until an operator has helped, and none may become a dead letter.
 _AWAY = (exceptions.RedisError, OSError)
 
 
 class Connection:
-    """A redis-py client that knows whether Redis is there.
+    """A redis-py client that remembers whether Redis answered last.
 
     Args:
         url: e.g. `redis://localhost:6379/0`, `rediss://...` for TLS.
@@ -30,14 +30,14 @@ class Connection:
     """
 
     def __init__(self, url: str, **options: Any) -> None:
-        patience = {
+        defaults = {
             "socket_connect_timeout": 2.0,
             "socket_timeout": 5.0,
             "health_check_interval": 15,
             "retry": Retry(ExponentialBackoff(cap=0.2, base=0.02), 2),
         }
-        self.redis: Redis = Redis.from_url(url, **{**patience, **options, "decode_responses": False})
-        self._there = True
+        self.redis: Redis = Redis.from_url(url, **{**defaults, **options, "decode_responses": False})
+        self._available = True
 
     @contextmanager
     def client(self) -> Iterator[Redis]:
@@ -49,18 +49,18 @@ class Connection:
         try:
             yield self.redis
         except _AWAY as error:
-            if self._there:
+            if self._available:
                 log.warning(
                     "Redis is away (%s): routing goes on with the last policies, learning waits", error
                 )
-            self._there = False
-            raise StateUnavailable(f"Redis is of no use for now: {error}") from error
-        if not self._there:
+            self._available = False
+            raise StateUnavailable(f"Redis request failed, will retry: {error}") from error
+        if not self._available:
             log.warning("Redis is back")
-        self._there = True
+        self._available = True
 
     def script(self, name: str) -> AsyncScript:
-        """The Lua script `<name>.lua` beside this file."""
+        """The Lua script `<name>.lua` in this folder."""
         source = files(__package__).joinpath(f"{name}.lua").read_text()
         return self.redis.register_script(source)
 
@@ -69,5 +69,5 @@ class Connection:
 
 
 def as_text(value: Any) -> str:
-    """Redis speaks bytes here, whatever redis-py's types allow."""
+    """The text of a reply: Redis answers with bytes here, whatever redis-py's types allow."""
     return value.decode() if isinstance(value, bytes) else str(value)

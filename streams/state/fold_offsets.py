@@ -1,9 +1,9 @@
-"""How far certify has folded each partition, and whether Redis still knows.
+"""Fold offsets: how far certify has folded each partition, and whether Redis still knows.
 
 Certify writes to Redis before it commits to Kafka, so Redis never knows less than what was committed, or than
-what this process has written itself. Where it does, it was emptied, or set back to an older state, and what
-lies between is read again by one worker. That one's claim changes with everything that it reads: so the
-others see that it is alive, and it sees itself if Redis is emptied or set back once more meanwhile.
+what this process has written itself. Where it does, it was emptied, or set back to an older state, and one
+worker re-reads what lies between. That worker's claim changes with every batch that it reads: so the others
+see that it is alive, and it sees itself if Redis is emptied or set back once more meanwhile.
 """
 
 import secrets
@@ -24,7 +24,7 @@ class OffsetsRead:
 
     Attributes:
         positions: the next offset to fold of each partition, as `traces:3`, for all tasks.
-        rebuilding: claim of the worker that reads again what was lost; None while nothing is.
+        rebuilding: claim of the worker that rebuilds what was lost; None while none does.
     """
 
     positions: Mapping[str, int] = field(default_factory=dict)
@@ -50,13 +50,13 @@ class FoldOffsets:
         self._ours: str | None = None
 
     def remember(self, positions: Mapping[str, int]) -> None:
-        """So far, at least, everything was folded."""
+        """Remember that everything before these positions was folded."""
         for log, at in positions.items():
             self._known[log] = max(at, self._known.get(log, 0))
 
     @property
     def known(self) -> dict[str, int]:
-        """How far everything was folded, at least, at this moment."""
+        """How far everything was folded at least, as of now."""
         return dict(self._known)
 
     @staticmethod
@@ -68,7 +68,7 @@ class FoldOffsets:
         return any(folded.positions.get(log, 0) < at for log, at in known.items())
 
     def holds_claim(self, folded: OffsetsRead) -> bool:
-        """Whether the claim to read again what was lost is this worker's."""
+        """Whether this worker holds the claim to rebuild."""
         return self._ours is not None and folded.rebuilding == self._ours
 
     async def read(self) -> OffsetsRead:
@@ -87,18 +87,18 @@ class FoldOffsets:
         with self._connection.client():
             noted = await self._advance([self._keys.folded], arguments)
         if not noted:
-            raise StateUnavailable("Redis has lost what certify had folded")
+            raise StateUnavailable("Redis has lost audit counts; certify rebuilds them")
         self.remember(positions)
 
     async def reset(self) -> None:
-        """Have everything read again: whoever knew how far it was folded finds that Redis has lost it."""
+        """Forget all positions: the workers then find that Redis has lost them, and one rebuilds."""
         with self._connection.client() as redis:
             logs = [as_text(name) for name in await redis.hkeys(self._keys.folded)]
             if positions := [log for log in logs if log != _REBUILDING]:
                 await redis.hdel(self._keys.folded, *positions)
 
     async def begin_rebuild(self, folded: OffsetsRead) -> bool:
-        """Claim the reading again, in place of whoever had the claim in `folded`; False if it has changed."""
+        """Claim the rebuild, in place of the claim in `folded`; False if that has changed."""
         claim = f"{secrets.token_hex(8)}:0"
         if await self._claimed(folded.rebuilding, claim):
             self._ours = claim
@@ -113,22 +113,24 @@ class FoldOffsets:
         name, count = (self._ours or ":0").split(":")
         claim = f"{name}:{int(count) + 1}"
         if not await self._claimed(self._ours, claim):
-            raise StateUnavailable("Redis has lost again what certify had begun to fold again")
+            raise StateUnavailable("Redis has lost audit counts during a rebuild; certify starts it again")
         self._ours = claim
 
     async def finish_rebuild(self, positions: Mapping[str, int]) -> None:
-        """Note that everything before these is folded again, and give the claim back.
+        """Note that everything before these positions is folded again, and give the claim back.
 
         Raises:
-            StateUnavailable: as for `go_on`.
+            StateUnavailable: as for `renew_claim`.
         """
         if not await self._claimed(self._ours, "", positions):
-            raise StateUnavailable("Redis has lost again what certify had just folded again")
+            raise StateUnavailable(
+                "Redis has lost audit counts at the end of a rebuild; certify starts it again"
+            )
         self._ours = None
         self.remember(positions)
 
     def abandon_rebuild(self) -> None:
-        """The reading again has failed: somebody begins anew once the claim has stood still for a while."""
+        """Give up a failed rebuild: a worker starts it again once the claim is not renewed for a while."""
         self._ours = None
 
     async def _claimed(

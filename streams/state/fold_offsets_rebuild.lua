@@ -1,4 +1,4 @@
--- Change whose it is to read again what was lost, unless that has changed meanwhile: 1, or 0 then.
+-- Change the claim to rebuild lost counts: 1; or 0 where the claim has changed meanwhile.
 -- KEYS: folded. ARGV: the claim that stands, the new one or nothing, then partitions and how far each is folded.
 if (redis.call('HGET', KEYS[1], 'rebuilding') or '') ~= ARGV[1] then
   return 0

@@ -1,4 +1,4 @@
-"""One trainer a task: a lease in Redis, and a fencing token that outdates whoever held it before.
+"""Leases: one trainer a task, through a key in Redis and a fencing token that outdates earlier holders.
 
 A holder that was paused past the expiry may still believe in its lease; that does no harm, since a policy is
 published only with the newest token (`streams.state.registry`).
@@ -26,10 +26,10 @@ class Leases:
         self._tokens: dict[str, int] = {}
 
     async def acquire(self, task: str) -> int | None:
-        """The fencing token while the lease is ours, taking or prolonging it; None while it is another's.
+        """Take or prolong the lease: its fencing token, or None while another process holds it.
 
         Raises:
-            StateUnavailable: whose it is can't be told.
+            StateUnavailable: Redis does not say who holds it.
         """
         with self._connection.client():
             lease = self._keys.trainer(task)

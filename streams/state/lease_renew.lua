@@ -1,4 +1,4 @@
--- Prolong the lease while it is still the owner's: 1, or 0 when it was lost.
+-- Prolong the lease: 1; or 0 where another owner holds it by now.
 -- KEYS: lease. ARGV: owner, milliseconds (0 gives it back).
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then
   return 0

@@ -1,7 +1,7 @@
-"""Refits that something has asked for: a Redis stream that one trainer of the group answers.
+"""Queue of requested refits: a Redis stream that one trainer of the group answers.
 
 A request stays pending until its refit has published something. It goes to the trainer that leads its task,
-whoever of the group has read it; one whose reader died is taken over.
+whichever of the group has read it; a request whose reader died is taken over.
 """
 
 import logging
@@ -53,19 +53,19 @@ class RefitQueue:
         self._joined = False
 
     async def request(self, task: str, since: int, reason: str) -> None:
-        """Ask for a refit; asking twice does no harm, since one refit answers all requests of its task."""
+        """Request a refit; a second request does no harm: one refit answers all requests of its task."""
         fields: dict[Any, Any] = {"task": task, "since": since, "reason": reason}
         with self._connection.client() as redis:
             await redis.xadd(self._keys.refits, fields, maxlen=_MOST, approximate=True)
 
     async def pending(self, led: Collection[str]) -> list[RefitRequest]:
-        """All requests for the tasks that this trainer leads; others are handed to who leads theirs."""
+        """All requests for the tasks that this trainer leads; others are handed to their leaders."""
         with self._connection.client() as redis:
             pending = await self._pending(redis)
         return [request for request in pending if request.task in led]
 
     async def acknowledge(self, requests: Iterable[RefitRequest]) -> None:
-        """Their refit has published a version, or found none better than the live one: they are done with."""
+        """Remove requests whose refit has published a version, or found none better than the live one."""
         entries = [request.entry for request in requests]
         if entries:
             with self._connection.client() as redis:

@@ -1,4 +1,4 @@
-"""The registry of policies: every task's versions, which one is live, and all that has become of them.
+"""Registry of policies: every task's versions, which one is live, and the history of each.
 
 What routes a task is changed by one script, and only if it is still what the change was decided on.
 """
@@ -118,7 +118,7 @@ class Registry:
             certify_from: Unix milliseconds; it was certified on no older traces. None: on new enough ones.
 
         Raises:
-            MoveRefused: an alarm has been raised against the traces that certify it.
+            TransitionRefused: an alarm contradicts the traces that calibrate it.
         """
         keys = self._keys
         files = [
@@ -166,7 +166,7 @@ class Registry:
         await self.change(task, lambda state: ServingChange(state, (move,)), token)
 
     async def block_label(self, task: str, version: str, label: str) -> None:
-        """Let the version answer with this label no more."""
+        """Block the label, so that the version no longer answers with it."""
         command = Command("SADD", self._keys.blocked(task, version), (label,))
         await self.change(task, ServingChange, None, [command])
 

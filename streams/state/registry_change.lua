@@ -1,5 +1,5 @@
--- Change what routes a task, unless it has changed since it was read, or the trainer's token is outdated:
--- 1, 0 when it has changed, -1 when the token is refused.
+-- Change the serving state of a task: 1; 0 where it has changed since it was read; -1 where the trainer's
+-- fencing token is outdated.
 -- KEYS: the count of changes, the fence, then those that the commands work on.
 -- ARGV: the count as it was read, the token or nothing, then for each command how many words follow, its name,
 -- the place of its key in KEYS, and the rest of its words.

@@ -1,4 +1,4 @@
-"""Which reply to a request is the first. Later ones are dropped; the first one, redelivered, is not."""
+"""Deduplication of replies: the first reply to a request counts, also redelivered; later ones are dropped."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -36,7 +36,7 @@ class ReplyDedup:
         """For each reply, whether it is the one that counts.
 
         Raises:
-            StateUnavailable: that can't be told.
+            StateUnavailable: Redis does not say.
         """
         with self._connection.client() as redis:
             async with redis.pipeline(transaction=False) as pipeline:

@@ -1,4 +1,4 @@
-"""Postures as Redis keeps them: how they are read, and the commands that a change comes to."""
+"""Serving states in Redis: how they are read, and the commands that make a change."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -44,7 +44,7 @@ class Command:
 def script_words(
     keys: Keys, task: str, count: int, token: int | None, commands: Sequence[Command]
 ) -> tuple[list[str], list[Word]]:
-    """KEYS and ARGV of `change.lua`."""
+    """KEYS and ARGV of `registry_change.lua`."""
     named = [keys.serving_state(task), keys.fence(task)]
     words: list[Word] = [count, "" if token is None else token]
     for command in commands:
@@ -110,7 +110,7 @@ async def read_history(redis: Redis, keys: Keys, task: str) -> list[Transition]:
         try:
             found.append(msgspec.json.decode(raw, type=Transition))
         except (msgspec.DecodeError, TransitionRefused) as error:
-            log.warning("a move in the history of task %s is left out: %s", task, error)
+            log.warning("history entry is unreadable, skipped: task=%s: %s", task, error)
     return found
 
 
@@ -162,7 +162,7 @@ def _of_breaker(breaker: Breaker) -> dict[str, Word]:
 
 
 def _breaker(fields: Fields) -> Breaker:
-    """Whatever is not plainly closed is open."""
+    """The breaker; one that is not plainly closed is open."""
     if not fields:
         return CLOSED
     return Breaker(

@@ -1,4 +1,4 @@
-"""Counts of what candidates would have answered, or have. A trace counts once, however often it is read."""
+"""Trial counts: checked answers of candidate versions. A trace counts once, however often it is read."""
 
 from collections import defaultdict
 from collections.abc import Sequence

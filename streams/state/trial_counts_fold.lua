@@ -1,4 +1,4 @@
--- Count what the teacher said of a candidate's answers, unless those traces were counted before: n, k.
+-- Count a candidate's checked answers, each trace once: n answers, k of which agree.
 -- KEYS: trial. ARGV: partition, then for each answer, in order: the trace's offset, 1 if the labels agreed.
 local field, key = 'offset:' .. ARGV[1], KEYS[1]
 local upto = tonumber(redis.call('HGET', key, field) or '-1')
