@@ -1,11 +1,15 @@
-"""route: answer each request from the live policy, or hand it to the teacher.
+"""route: answer each request from the live policy, or defer it to the teacher.
 
-Reads requests; writes labels, deferrals and dead letters. The agent at the bottom is the only part that
-knows Faust; everything above it is a function of its arguments. What becomes of a request is decided in
-`streams.routing.decisions`.
+Reads requests; writes labels, deferrals and dead letters. Only the agent at the bottom knows Faust. The
+requests of a batch go through four steps, task by task:
 
-Where an encoder makes the vectors, they travel with the deferrals. An encoder that fails is closed: what it
-was asked for is deferred, and so is the rest until it has been opened again (`streams.routing.encoder_pool`).
+    validate   requests that the task's embedder can't use become dead letters
+    features   texts or vectors, a row a request
+    decide     answer or defer, with a reason (`streams.routing.decisions`); may wait for an encoder
+    emit       labels and deferrals; answers are withdrawn if the task has changed meanwhile
+
+Where an encoder makes the vectors, they travel with the deferrals. An encoder that fails is closed: the texts
+of the batch are deferred, and so are later ones until it is open again (`streams.routing.encoder_pool`).
 """
 
 import logging
@@ -16,8 +20,8 @@ from confluent_kafka import Message
 from faust import App
 from faust.types import StreamT
 
-from models.embedders.contract import Embedder
 from models.errors import EmbedderError
+from models.features import Features
 from schemas.codec import DEFERRAL, LABEL, REQUEST
 from schemas.messages import Deferral, Label, Reason, Request
 from schemas.names import Topics
@@ -27,7 +31,7 @@ from streams.kafka.batch import Batch, Outgoing
 from streams.kafka.channel import BatchChannel
 from streams.kafka.dead_letters import DeadLetters
 from streams.kafka.message import copied_headers, key_of, time_of
-from streams.routing.decisions import Decision, decide
+from streams.routing.decisions import Decision, decide, withdraw_stale
 from streams.routing.encoded_batch import decide_encoded
 from streams.routing.features import BatchVectors, feature_error, request_features
 from streams.sampling import Sampler
@@ -44,122 +48,132 @@ class RouteRole:
     """Turns requests into labels and deferrals.
 
     Attributes:
-        traffic: what the requests look like.
+        traffic: windows of the scores that the live versions gave.
 
     Args:
-        live: the tasks as they stand at each batch.
-        auditor: decides which requests are audited.
-        intake: reads the requests, and writes the dead letters of those that are refused.
+        tasks: read at each batch, and again before its outputs are made.
+        sampler: decides which requests are audited.
+        intake: decodes the requests, and makes the dead letters of those that are refused.
     """
 
     def __init__(
-        self, live: Tasks, topics: Topics, auditor: Sampler, intake: DeadLetters | None = None
+        self, tasks: Tasks, topics: Topics, sampler: Sampler, intake: DeadLetters | None = None
     ) -> None:
-        self._live = live
+        self._tasks = tasks
         self._labels, self._deferrals = topics.labels, topics.deferrals
-        self._auditor = auditor
+        self._sampler = sampler
         self._dead_letters = intake or DeadLetters(topics.dead_letters, STAGE)
         self.traffic = ScoreWindows()
 
-    async def routed(self, messages: Iterable[Message], now: int) -> list[Outgoing]:
-        """All that a batch of requests causes.
+    async def route_batch(self, messages: Iterable[Message], now: int) -> list[Outgoing]:
+        """The outputs of a batch of requests: labels, deferrals and dead letters.
 
         Args:
             now: Unix milliseconds.
         """
-        arrived, outgoing = self._dead_letters.decoded(REQUEST, messages)
+        arrivals, outputs = self._dead_letters.decoded(REQUEST, messages)
         by_task: defaultdict[str, list[Arrival]] = defaultdict(list)
-        for arrival in arrived:
+        for arrival in arrivals:
             by_task[arrival[0].task].append(arrival)
         for name, group in by_task.items():
-            outgoing += await self._answers(self._live.task(name), group, now)
-        return outgoing
+            outputs += await self._route_task(self._tasks.task(name), group, now)
+        return outputs
 
-    async def _answers(self, task: Task, group: list[Arrival], now: int) -> list[Outgoing]:
-        outgoing: list[Outgoing] = []
-        rows = request_features([request for request, _ in group], task)
-        if rows is None:
-            group, outgoing = self._sound(task, group)
-            rows = request_features([request for request, _ in group], task)
-        allotted, vectors = self._allotted(task, group), None
-        if rows is not None and rows.texts is not None and task.embedder is not None:
-            found, vectors = await self._encoded(task, task.embedder, rows.texts, allotted, group)
-            now_stands = self._live.task(task.name)
-            if vectors is not None and now_stands != task:  # a breaker that has opened holds for these too
-                return outgoing + await self._answers(now_stands, group, now)
-        else:
-            found = decide(task, rows, len(group), allotted)
-        self.traffic.count(task, found, now)
-        for place, (arrival, verdict) in enumerate(zip(group, found, strict=True)):
-            outgoing += self._answer(task, arrival, verdict, now, vectors.packed(place) if vectors else None)
-        return outgoing
+    async def _route_task(self, task: Task, arrivals: list[Arrival], now: int) -> list[Outgoing]:
+        """Validate, read features, decide, emit: each step once, by one state of the task."""
+        valid, rows, dead_letters = self._validate(task, arrivals)
+        decisions, vectors = await self._decide(task, valid, rows)
+        return dead_letters + self._emit(task, valid, decisions, vectors, now)
 
-    async def _encoded(
-        self,
-        task: Task,
-        embedder: Embedder,
-        texts: Sequence[str],
-        allotted: Sequence[bool],
-        group: Iterable[Arrival],
+    def _validate(
+        self, task: Task, arrivals: list[Arrival]
+    ) -> tuple[list[Arrival], Features | None, list[Outgoing]]:
+        """The requests that the task's embedder can use, their features, and dead letters for the others."""
+        rows = request_features([request for request, _ in arrivals], task)
+        if rows is not None:  # the usual case: no request is looked at alone
+            return arrivals, rows, []
+        valid, dead_letters = [], []
+        for arrival in arrivals:
+            reason = feature_error(arrival[0], task)
+            if reason is None:
+                valid.append(arrival)
+            else:
+                dead_letters.append(self._dead_letters.letter(arrival[1], reason))
+        return valid, request_features([request for request, _ in valid], task), dead_letters
+
+    async def _decide(
+        self, task: Task, arrivals: Sequence[Arrival], rows: Features | None
     ) -> tuple[list[Decision], BatchVectors | None]:
-        """The verdicts on texts whose vectors have to be made, and the vectors where that worked."""
-        audited = [self._auditor.selects(request.id, task.audit_rate) for request, _ in group]
+        """A decision for each request, and the vectors where an encoder has made them."""
+        by_canary = self._canary_mask(task, arrivals)
+        if rows is None or rows.texts is None or task.embedder is None:
+            return decide(task, rows, len(arrivals), by_canary), None
+        audited = [self._sampler.selects(request.id, task.audit_rate) for request, _ in arrivals]
         try:
-            return await decide_encoded(task, embedder, texts, allotted, audited)
+            return await decide_encoded(task, task.embedder, rows.texts, by_canary, audited)
         except EmbedderError as error:
-            log.error("%d requests of task %s are deferred: %s", len(texts), task.name, error)
-        self._live.drop_encoder(embedder)
-        return decide(task, None, len(texts), allotted), None
+            log.error(
+                "encoder failed, requests deferred: %s, task=%s requests=%d", error, task.name, len(audited)
+            )
+        self._tasks.drop_encoder(task.embedder)
+        return decide(task, None, len(arrivals), by_canary), None
 
-    def _allotted(self, task: Task, group: Iterable[Arrival]) -> list[bool]:
+    def _canary_mask(self, task: Task, arrivals: Iterable[Arrival]) -> list[bool]:
         """Which requests a canary decides: another keyed hash of their ids than that of the audits."""
         canary = task.candidate
         if canary is None or canary.share <= 0.0:
             return []
-        salted = f"canary\0{canary.version}\0"
-        return [self._auditor.selects(salted + request.id, canary.share) for request, _ in group]
+        salt = f"canary\0{canary.version}\0"
+        return [self._sampler.selects(salt + request.id, canary.share) for request, _ in arrivals]
 
-    def _sound(self, task: Task, group: Iterable[Arrival]) -> tuple[list[Arrival], list[Outgoing]]:
-        sound, refused = [], []
-        for request, message in group:
-            reason = feature_error(request, task)
-            if reason is None:
-                sound.append((request, message))
-            else:
-                refused.append(self._dead_letters.letter(message, reason))
-        return sound, refused
-
-    def _answer(
-        self, task: Task, arrival: Arrival, verdict: Decision, now: int, features: bytes | None
+    def _emit(
+        self,
+        task: Task,
+        arrivals: Sequence[Arrival],
+        decisions: list[Decision],
+        vectors: BatchVectors | None,
+        now: int,
     ) -> list[Outgoing]:
-        """The messages that one request causes: a label, a deferral, or both when it is audited."""
+        """The outputs of decided requests, by the task's state now: a breaker may have opened meanwhile."""
+        decisions = withdraw_stale(decisions, task, self._tasks.task(task.name))
+        self.traffic.count(task, decisions, now)
+        outputs: list[Outgoing] = []
+        for row, (arrival, decision) in enumerate(zip(arrivals, decisions, strict=True)):
+            vector = vectors.packed(row) if vectors else None
+            outputs += self._outputs_of(task, arrival, decision, now, vector)
+        return outputs
+
+    def _outputs_of(
+        self, task: Task, arrival: Arrival, decision: Decision, now: int, features: bytes | None
+    ) -> list[Outgoing]:
+        """The outputs of one request: a label, a deferral, or both when it is audited."""
         request, message = arrival
-        key, headers, at = key_of(message), copied_headers(message), time_of(message)
+        key, headers, requested_at = key_of(message), copied_headers(message), time_of(message)
         inclusion = task.audit_rate
-        audited = self._auditor.selects(request.id, inclusion)
-        outgoing = []
-        answered = verdict.reason is Reason.ACCEPTED
+        audited = self._sampler.selects(request.id, inclusion)
+        outputs = []
+        answered = decision.reason is Reason.ACCEPTED
         if answered:
-            label = _label(request, verdict, audited, at, now)
-            outgoing.append(Outgoing(self._labels, key, LABEL.encode(label), headers))
+            label = _label(request, decision, audited, requested_at, now)
+            outputs.append(Outgoing(self._labels, key, LABEL.encode(label), headers))
         if audited or not answered:
-            deferral = _deferral(request, verdict, task, audited, inclusion, at, features)
-            outgoing.append(Outgoing(self._deferrals, key, DEFERRAL.encode(deferral), headers))
-        return outgoing
+            deferral = _deferral(request, decision, task, audited, inclusion, requested_at, features)
+            outputs.append(Outgoing(self._deferrals, key, DEFERRAL.encode(deferral), headers))
+        return outputs
 
 
-def _label(request: Request, verdict: Decision, audited: bool, at: int, now: int) -> Label:
-    guess = verdict.guess
+def _label(request: Request, decision: Decision, audited: bool, requested_at: int, now: int) -> Label:
+    guess = decision.guess
     return Label(
         id=request.id,
         task=request.task,
         label=guess.label if guess else None,
         source="surrogate",
-        reason=verdict.reason,
-        requested_at=at,
+        reason=decision.reason,
+        requested_at=requested_at,
         labelled_at=now,
         score=guess.score if guess else None,
-        threshold=verdict.threshold,
+        threshold=decision.threshold,
         policy=guess.policy if guess else None,
         audited=audited,
         metadata=request.metadata,
@@ -168,25 +182,25 @@ def _label(request: Request, verdict: Decision, audited: bool, at: int, now: int
 
 def _deferral(
     request: Request,
-    verdict: Decision,
+    decision: Decision,
     task: Task,
     audited: bool,
     inclusion: float,
-    at: int,
+    requested_at: int,
     features: bytes | None,
 ) -> Deferral:
-    answered, sampled = verdict.reason is Reason.ACCEPTED, audited or task.answers_nothing
+    answered, sampled = decision.reason is Reason.ACCEPTED, audited or task.answers_nothing
     return Deferral(
         request=request,
-        reason=Reason.AUDIT if answered else verdict.reason,
+        reason=Reason.AUDIT if answered else decision.reason,
         audit=answered,
         sampled=sampled,
         embedder=task.config.embedder,
-        requested_at=at,
-        guess=verdict.guess,
-        threshold=verdict.threshold,
+        requested_at=requested_at,
+        guess=decision.guess,
+        threshold=decision.threshold,
         inclusion=inclusion,
-        shadow=verdict.shadow if sampled else None,
+        shadow=decision.shadow if sampled else None,
         features=features,
         encoder=task.embedder.id if task.embedder and features else None,
     )
@@ -199,4 +213,4 @@ def install(app: App, channel: BatchChannel, router: RouteRole) -> None:
     async def route(batches: StreamT[Batch]) -> None:
         async for batch in batches:
             with batch.settled() as outgoing:
-                outgoing.extend(await router.routed(batch.messages, unix_ms()))
+                outgoing.extend(await router.route_batch(batch.messages, unix_ms()))

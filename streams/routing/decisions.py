@@ -1,7 +1,7 @@
-"""What becomes of a request: answered, or deferred and why. Whatever argues for deferring wins.
+"""Decides each request: answer it, or defer it with a reason. In doubt, defer.
 
 The order of the checks is the contract: an operator's pause, the breaker, no policy, no threshold, novelty, a
-blocked label, a low score. What is not a number argues for deferring.
+blocked label, a low score. A score or novelty that is not a number defers.
 """
 
 import logging
@@ -22,11 +22,11 @@ log = logging.getLogger(__name__)
 
 
 Opinion = tuple[Reason, Guess | None]
-"""What one surrogate would do with a request, and its guess where it made one."""
+"""Whether one surrogate would answer a request, or why not; and its guess, where it made one."""
 
 
 class Decision(NamedTuple):
-    """What becomes of a request.
+    """Answers a request (reason `accepted`), or defers it.
 
     Attributes:
         guess, threshold: of the surrogate that decided.
@@ -43,48 +43,77 @@ def decide(
     task: Task,
     rows: Features | None,
     count: int,
-    allotted: Sequence[bool] = (),
+    by_canary: Sequence[bool] = (),
     embed: Embed | None = None,
 ) -> list[Decision]:
-    """Score the requests of one task together; no row's verdict depends on its neighbours.
+    """Decide the requests of one task together; no row's decision depends on its neighbours.
 
     Args:
-        rows: what the surrogates read, a row a request; None where that is not known.
+        rows: features, a row a request; None where there are none.
         count: how many requests there are.
-        allotted: for each request whether a canary decides; empty where none does.
+        by_canary: for each request whether the canary decides; empty where there is no canary.
         embed: makes the vectors of some rows, for a policy that asks for them; see `Policy.score`.
     """
-    live = task.live
-    stopped = _stopped(task, live)
+    live, candidate = task.live, task.candidate
+    stop_reason = _stop_reason(task, live)
     threshold = live.threshold if live else None
-    opinions_of_live = _asked(task, live, rows, count, embed)
-    if task.candidate is None:
-        return [Decision(stopped or reason, guess, threshold) for reason, guess in opinions_of_live]
-    tried = _stopped(task, task.candidate)
+    opinions = _opinions(task, live, rows, count, embed)
+    if candidate is None:
+        return [Decision(stop_reason or reason, guess, threshold) for reason, guess in opinions]
+    candidate_stop_reason = _stop_reason(task, candidate)
     return [
         Decision(
-            tried or second if by_canary else stopped or first,
-            other_guess if by_canary else guess,
-            task.candidate.threshold if by_canary else threshold,
-            other_guess if second is Reason.ACCEPTED else None,
+            candidate_stop_reason or second_reason if canary else stop_reason or reason,
+            second_guess if canary else guess,
+            candidate.threshold if canary else threshold,
+            second_guess if second_reason is Reason.ACCEPTED else None,
         )
-        for (first, guess), (second, other_guess), by_canary in zip(
-            opinions_of_live,
-            _asked(task, task.candidate, rows, count, embed),
-            allotted or repeat(False, count),
+        for (reason, guess), (second_reason, second_guess), canary in zip(
+            opinions,
+            _opinions(task, candidate, rows, count, embed),
+            by_canary or repeat(False, count),
             strict=True,
         )
     ]
 
 
-def _stopped(task: Task, surrogate: ServingPolicy | None) -> Reason | None:
-    """Why nothing that this surrogate says is an answer, whatever it says."""
+def withdraw_stale(decisions: list[Decision], decided_on: Task, task: Task) -> list[Decision]:
+    """The decisions that still hold: answers of a task that has changed since are deferred.
+
+    Args:
+        decided_on: the task's state that the decisions were made on.
+        task: its state now.
+
+    Returns:
+        The same decisions; where config, policies, blocked labels or breaker have changed, each accepted one
+        as `operator` if the task is paused by now, else as `breaker_open`.
+    """
+    if task is decided_on or _decides_alike(task, decided_on):
+        return decisions
+    reason = Reason.OPERATOR if task.config.paused else Reason.BREAKER_OPEN
+    return [
+        decision._replace(reason=reason) if decision.reason is Reason.ACCEPTED else decision
+        for decision in decisions
+    ]
+
+
+def _decides_alike(task: Task, other: Task) -> bool:
+    return (task.config, task.live, task.candidate, task.breaker) == (
+        other.config,
+        other.live,
+        other.candidate,
+        other.breaker,
+    )
+
+
+def _stop_reason(task: Task, surrogate: ServingPolicy | None) -> Reason | None:
+    """The reason to defer whatever this surrogate says; None where it may answer."""
     if task.config.paused:
         return Reason.OPERATOR
     return Reason.BREAKER_OPEN if task.breaker.stops(surrogate.version if surrogate else None) else None
 
 
-def _asked(
+def _opinions(
     task: Task, surrogate: ServingPolicy | None, rows: Features | None, count: int, embed: Embed | None
 ) -> list[Opinion]:
     if surrogate is None or rows is None:
@@ -92,35 +121,35 @@ def _asked(
     try:
         scores = surrogate.policy.score(rows, embed)
     except PolicyError:
-        log.exception("policy %s of task %s failed: deferring", surrogate.version, task.name)
+        log.exception("policy failed, requests deferred: task=%s version=%s", task.name, surrogate.version)
         return [(Reason.UNCERTIFIED, None)] * count
     return guesses(surrogate, scores)
 
 
 def guesses(surrogate: ServingPolicy, scores: Scores) -> list[Opinion]:
-    """What the surrogate would do with each row that it has scored."""
+    """The surrogate's opinion of each row that it has scored."""
     manifest = surrogate.policy.manifest
     familiar = (scores.novelty <= manifest.novelty_limit).tolist()
     blocked = _blocked(surrogate)[scores.label].tolist()
     labels = [manifest.labels[index] for index in scores.label.tolist()]
     return [
         (
-            _reason(surrogate.threshold, known, barred, score),
+            _reason(surrogate.threshold, is_familiar, is_blocked, score),
             Guess(label=label, score=score, novelty=novelty, policy=manifest.version),
         )
-        for label, score, novelty, known, barred in zip(
+        for label, score, novelty, is_familiar, is_blocked in zip(
             labels, scores.score.tolist(), scores.novelty.tolist(), familiar, blocked, strict=True
         )
     ]
 
 
 def _blocked(surrogate: ServingPolicy) -> NDArray[np.bool_]:
-    """Bool [labels]: not to be answered, for what the fit found or for what audits have proved since."""
+    """Bool [labels]: blocked by the fit, or by audits since."""
     policy: Policy = surrogate.policy
     if not surrogate.blocked:
         return policy.blocked
-    proved = np.array([label in surrogate.blocked for label in policy.manifest.labels], dtype=np.bool_)
-    return policy.blocked | proved
+    by_audits = np.array([label in surrogate.blocked for label in policy.manifest.labels], dtype=np.bool_)
+    return policy.blocked | by_audits
 
 
 def _reason(threshold: float | None, familiar: bool, blocked: bool, score: float) -> Reason:

@@ -1,7 +1,7 @@
-"""Keeps the encoders open that this process's tasks ask for, off the event loop.
+"""Encoders of this process's tasks: opens them off the event loop, and closes those no task needs.
 
-Until an encoder is open, and whenever it has failed, its tasks defer everything; it is tried again after a
-pause that doubles. What is told of it is told once, not at every try or message.
+Until an encoder is open, and after it has failed, its tasks defer everything; it is tried again after a pause
+that doubles. Each problem is logged once, not at every try or message.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ from streams.tasks import Tasks
 
 log = logging.getLogger(__name__)
 
-_LOOK = 0.2
+_POLL = 0.2
 _STEADY = 60.0
 
 
@@ -43,32 +43,32 @@ class OpenAttempt:
 
 
 class EncoderPool(Service):
-    """Opens encoders into `live`, and closes those that no task asks for any longer."""
+    """Opens the encoders that the tasks' configs name, and closes those that no config names any more."""
 
-    def __init__(self, live: Tasks) -> None:
+    def __init__(self, tasks: Tasks) -> None:
         super().__init__()
-        self._live = live
+        self._live_tasks = tasks
         self._attempts: dict[EncoderSpec, OpenAttempt] = {}
         self._opening: set[EncoderSpec] = set()
-        self._told: dict[str, str] = {}
+        self._logged: dict[str, str] = {}
 
     async def on_start(self) -> None:
-        wanted = self._live.encoder_specs()
+        wanted = self._live_tasks.encoder_specs()
         self._opening.update(wanted)
         await asyncio.gather(*map(self._open, wanted))
         self.add_future(self._watch())
 
     async def _watch(self) -> None:
         while not self.should_stop:
-            self._tell()
-            wanted = self._live.encoder_specs()
-            for unwanted in self._live.encoders.keys() - wanted:
-                self._live.set_encoder(unwanted, None)
-            for encoding in wanted - self._live.encoders.keys() - self._opening:
+            self._log_unsuitable()
+            wanted = self._live_tasks.encoder_specs()
+            for unwanted in self._live_tasks.encoders.keys() - wanted:
+                self._live_tasks.set_encoder(unwanted, None)
+            for encoding in wanted - self._live_tasks.encoders.keys() - self._opening:
                 if self._due(encoding):
                     self._opening.add(encoding)
                     self.add_future(self._open(encoding))
-            await self.sleep(_LOOK)
+            await self.sleep(_POLL)
 
     def _due(self, encoding: EncoderSpec) -> bool:
         last = self._attempts.get(encoding)
@@ -88,19 +88,21 @@ class EncoderPool(Service):
     def _opened(self, encoding: EncoderSpec, last: OpenAttempt | None, embedder: Embedder) -> None:
         flaps = last is not None and time.monotonic() - last.at < _STEADY
         self._attempts[encoding] = OpenAttempt(time.monotonic(), last.failures + 1 if last and flaps else 0)
-        self._live.set_encoder(encoding, embedder)
-        log.info("%s is open: %s, %d numbers", encoding.vectors, embedder.id, embedder.dimension)
+        self._live_tasks.set_encoder(encoding, embedder)
+        log.info(
+            "encoder is open: spec=%s id=%s dimension=%d", encoding.vectors, embedder.id, embedder.dimension
+        )
 
     def _failed(self, encoding: EncoderSpec, last: OpenAttempt | None, problem: str) -> None:
         if last is None or last.problem != problem:
-            log.error("%s; its tasks defer everything until it works", problem)
+            log.error("encoder failed to open, its tasks defer everything until it opens: %s", problem)
         failures = last.failures + 1 if last else 0
         self._attempts[encoding] = OpenAttempt(time.monotonic(), failures, problem)
 
-    def _tell(self) -> None:
-        """Which policies can't answer here, and why."""
-        unsuited = self._live.unsuitable()
+    def _log_unsuitable(self) -> None:
+        """Log which tasks can have no answer here, and why."""
+        unsuited = self._live_tasks.unsuitable()
         for task, problem in unsuited.items():
-            if self._told.get(task) != problem:
-                log.error("task %s: %s; everything is deferred", task, problem)
-        self._told = unsuited
+            if self._logged.get(task) != problem:
+                log.error("everything is deferred: %s, task=%s", problem, task)
+        self._logged = unsuited

@@ -1,4 +1,4 @@
-"""What a policy scores of a request: its text, the vector that it brings, or one made of the text."""
+"""Features of requests: their texts, the vectors that they bring, or vectors made of the texts."""
 
 from collections.abc import Sequence
 
@@ -15,7 +15,7 @@ from streams.tasks import Task
 
 
 def feature_error(request: Request, task: Task) -> str | None:
-    """Why the task's embedder can do nothing with the request; None where it can."""
+    """Why the task's embedder can't use the request; None where it can."""
     spec = task.config.embedder
     if needs_text(spec) and request.text is None:
         return f"text: task {task.name} is classified by its text"
@@ -31,9 +31,9 @@ def feature_error(request: Request, task: Task) -> str | None:
 
 
 def request_features(requests: Sequence[Request], task: Task) -> Features | None:
-    """What the requests bring of what the policy scores, a row a request; None where one brings too little.
+    """The features that the requests bring, a row a request; None where one of them lacks some.
 
-    Where an encoder makes the vectors, these are the texts that it makes them of.
+    Where an encoder makes the vectors, these are the texts that it encodes.
     """
     spec = task.config.embedder
     texts = [request.text for request in requests if request.text is not None] if needs_text(spec) else None
@@ -49,49 +49,49 @@ def request_features(requests: Sequence[Request], task: Task) -> Features | None
 
 
 class BatchVectors:
-    """Those of a batch's texts: each made when it is first asked for, and kept, so that nobody embeds twice.
+    """The vectors of a batch's texts: each is made when it is first needed, and kept.
 
     Attributes:
         texts: those of the batch, in order.
-        encoder: id of what makes the vectors.
+        encoder: id of the encoder.
     """
 
     def __init__(self, texts: Sequence[str], embedder: Embedder) -> None:
         self.texts = texts
         self.encoder = embedder.id
         self._embedder = embedder
-        self._rows = np.empty((len(texts), embedder.dimension), dtype=np.float32)
-        self._made = np.zeros(len(texts), dtype=np.bool_)
-        self._refused = np.zeros(len(texts), dtype=np.bool_)
+        self._vectors = np.empty((len(texts), embedder.dimension), dtype=np.float32)
+        self._is_made = np.zeros(len(texts), dtype=np.bool_)
+        self._is_refused = np.zeros(len(texts), dtype=np.bool_)
 
-    def embed(self, places: Sequence[int]) -> NDArray[np.float32]:
-        """Float32 [places, d]. Raises EmbedderError."""
-        chosen = np.asarray(places, dtype=np.int64)
-        missing = chosen[~self._made[chosen]]
+    def embed(self, rows: Sequence[int]) -> NDArray[np.float32]:
+        """Float32 [rows, d]. Raises EmbedderError."""
+        wanted = np.asarray(rows, dtype=np.int64)
+        missing = wanted[~self._is_made[wanted]]
         if len(missing):
-            self._rows[missing] = self._embedder.embed([self.texts[place] for place in missing.tolist()])
-            self._made[missing] = True
-        return self._rows[chosen]
+            self._vectors[missing] = self._embedder.embed([self.texts[row] for row in missing.tolist()])
+            self._is_made[missing] = True
+        return self._vectors[wanted]
 
-    def refuse(self, place: int) -> None:
-        """The encoder makes none of this text."""
-        self._refused[place] = True
+    def refuse(self, row: int) -> None:
+        """Note that the encoder refuses this text."""
+        self._is_refused[row] = True
 
-    def refused(self, places: range) -> int:
-        """Of how many of them the encoder makes none."""
-        return int(np.count_nonzero(self._refused[places.start : places.stop]))
+    def refused_count(self, rows: range) -> int:
+        """How many of them the encoder refuses."""
+        return int(np.count_nonzero(self._is_refused[rows.start : rows.stop]))
 
-    def packed(self, place: int) -> bytes | None:
-        """One of them as it travels; None where nobody has asked for it."""
-        return self._rows[place].astype("<f4").tobytes() if self._made[place] else None
+    def packed(self, row: int) -> bytes | None:
+        """One vector as bytes of little-endian float32; None where it was not made."""
+        return self._vectors[row].astype("<f4").tobytes() if self._is_made[row] else None
 
 
-def encode_features(task: Task, vectors: BatchVectors, places: Sequence[int]) -> Features:
-    """What the policy scores of some of the texts; the texts alone where it asks for vectors by itself.
+def encode_features(task: Task, vectors: BatchVectors, rows: Sequence[int]) -> Features:
+    """The features of some of the texts; the texts alone where the policy asks for vectors itself.
 
     Raises:
         EmbedderError: the encoder failed.
     """
     spec = task.config.embedder
-    texts = [vectors.texts[place] for place in places] if reads_text(spec) else None
-    return Features(texts, None if is_lazy(spec) else vectors.embed(places))
+    texts = [vectors.texts[row] for row in rows] if reads_text(spec) else None
+    return Features(texts, None if is_lazy(spec) else vectors.embed(rows))

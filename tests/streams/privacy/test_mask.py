@@ -39,7 +39,7 @@ def route(mask: Mask, *values: object, audit_rate: float = 0.0) -> list[Outgoing
     tasks.set_policy("t", ScriptedPolicy())
     tasks.configure("t", parse_override(json.dumps({"audit_rate": audit_rate}).encode()))
     role = RouteRole(tasks, TOPICS, Sampler(b"key"), MaskedIntake(TOPICS.dead_letters, STAGE, mask))
-    return asyncio.run(role.routed([message(value) for value in values], 2000))
+    return asyncio.run(role.route_batch([message(value) for value in values], 2000))
 
 
 def everything(outgoing: list[Outgoing]) -> bytes:

@@ -36,7 +36,7 @@ def router(policy: ScriptedPolicy | None = None, **config: Any) -> RouteRole:
 
 
 def sent(router: RouteRole, *requests: Request) -> list[Outgoing]:
-    return asyncio.run(router.routed([message(request) for request in requests], NOW))
+    return asyncio.run(router.route_batch([message(request) for request in requests], NOW))
 
 
 def routed(router: RouteRole, *texts: str) -> list[Outgoing]:
@@ -112,7 +112,7 @@ def test_a_policy_that_fails_defers_every_request_without_a_guess(caplog: pytest
     out = routed(router(ScriptedPolicy(), threshold=0.0), "yes 0.9 0.1", "fail", "yes 0.9 0.1")
     assert [(found.reason, found.guess) for found in deferrals(out)] == [(Reason.UNCERTIFIED, None)] * 3
     assert len(out) == 3
-    assert "policy v1 of task t failed" in caplog.text
+    assert "policy failed, requests deferred: task=t version=v1" in caplog.text
 
 
 @pytest.mark.parametrize(

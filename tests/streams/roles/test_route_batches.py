@@ -50,7 +50,7 @@ def live(vectors: Artifact | Policy | None = None, **vector_config: Any) -> Task
 
 def routed(live: Tasks, *values: Any) -> Any:
     messages = [message(value, offset=place, key=b"%d" % place) for place, value in enumerate(values)]
-    return asyncio.run(RouteRole(live, TOPICS, Sampler(b"key")).routed(messages, NOW))
+    return asyncio.run(RouteRole(live, TOPICS, Sampler(b"key")).route_batch(messages, NOW))
 
 
 _texts = st.sampled_from(["yes 0.9 0.1", "no 0.1 0.1", "yes nan nan", "fail"])

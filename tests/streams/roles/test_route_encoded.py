@@ -1,7 +1,7 @@
 """An encoder makes a vector of each text once, for all who need it; one that fails answers nothing."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -17,6 +17,7 @@ from streams.roles.route import RouteRole
 from streams.routing import encoded_batch
 from streams.sampling import Sampler
 from streams.tasks import Tasks
+from streams.versions.breaker import Breaker, Safeguards
 from tests.streams.fakes import (
     TOPICS,
     ScriptedEmbedder,
@@ -40,23 +41,23 @@ class Room:
         spec: str = SPEC,
         audit_rate: float = 0.0,
     ) -> None:
-        self.live = Tasks()
-        self.live.configure("*", parse_override(msgspec.json.encode({"audit_rate": audit_rate})))
-        self.live.configure("t", parse_override(msgspec.json.encode({"embedder": spec})))
-        self.live.set_policy("text", ScriptedPolicy())
+        self.tasks = Tasks()
+        self.tasks.configure("*", parse_override(msgspec.json.encode({"audit_rate": audit_rate})))
+        self.tasks.configure("t", parse_override(msgspec.json.encode({"embedder": spec})))
+        self.tasks.set_policy("text", ScriptedPolicy())
         if policy:
             given: dict[str, Any] = {"embedder": spec, "dimension": 3, "encoder": "scripted:1"}
-            self.live.set_policy("t", ScriptedPolicy(**given))
+            self.tasks.set_policy("t", ScriptedPolicy(**given))
         if embedder is not None:
-            self.live.set_encoder(EncoderSpec(SPEC), embedder)
-        self._router = RouteRole(self.live, TOPICS, Sampler(b"key"))
+            self.tasks.set_encoder(EncoderSpec(SPEC), embedder)
+        self._router = RouteRole(self.tasks, TOPICS, Sampler(b"key"))
 
     async def sent(self, *texts: str | None, task: str = "t") -> list[Outgoing]:
         requests = [Request(f"r{at}", task, text, embedding=[1.0]) for at, text in enumerate(texts)]
-        return await self._router.routed([message(request) for request in requests], 2000)
+        return await self._router.route_batch([message(request) for request in requests], 2000)
 
 
-async def test_texts_are_encoded_once_and_their_vectors_go_to_the_teacher_with_the_encoder_s_name() -> None:
+async def test_vectors_are_made_once_and_deferred_too() -> None:
     embedder = ScriptedEmbedder()
     out = await Room(embedder).sent("yes 0.75 0.25", "no 0.25 0.25", None)
     assert embedder.texts == ["yes 0.75 0.25", "no 0.25 0.25"]
@@ -68,7 +69,7 @@ async def test_texts_are_encoded_once_and_their_vectors_go_to_the_teacher_with_t
     assert reasons(out) == ["text: task t is classified by its text"]
 
 
-async def test_a_cascade_encodes_what_its_first_stage_leaves_open_and_what_becomes_a_trace() -> None:
+async def test_a_cascade_encodes_what_becomes_a_trace() -> None:
     sure, open_one = "yes 0.75 0.25", "no 0.25 0.25"
     embedder = ScriptedEmbedder()
     out = await Room(embedder, spec=f"text>{SPEC}").sent(sure, open_one)
@@ -84,21 +85,21 @@ async def test_a_cascade_encodes_what_its_first_stage_leaves_open_and_what_becom
     ]
 
 
-async def test_before_the_first_policy_vectors_are_made_for_the_traces() -> None:
+async def test_vectors_are_made_before_a_first_policy() -> None:
     out = await Room(ScriptedEmbedder(), policy=False).sent("yes 0.75 0.25")
     (found,) = deferrals(out)
     assert (found.reason, found.encoder) == (Reason.NO_POLICY, "scripted:1")
     assert found.features is not None
 
 
-async def test_without_its_encoder_a_task_defers_everything_and_others_go_on() -> None:
+async def test_a_task_without_its_encoder_defers() -> None:
     room = Room()
     (found,) = deferrals(await room.sent("yes 0.75 0.25"))
     assert (found.reason, found.features, found.encoder) == (Reason.NO_POLICY, None, None)
     assert len(labels(await room.sent("yes 0.75 0.25", task="text"))) == 1
 
 
-async def test_an_encoder_that_fails_is_closed_and_is_told_of_once(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_failed_encoder_is_closed_logged_once(caplog: pytest.LogCaptureFixture) -> None:
     embedder = ScriptedEmbedder()
     room = Room(embedder)
     first = deferrals(await room.sent("yes 0.75 0.25", "broken", "yes 0.75 0.25"))
@@ -107,7 +108,7 @@ async def test_an_encoder_that_fails_is_closed_and_is_told_of_once(caplog: pytes
     assert later.reason == Reason.NO_POLICY
     assert len(embedder.texts) == 3, "it is not asked again"
     (told,) = caplog.messages
-    assert told == "3 requests of task t are deferred: scripted:1: no"
+    assert told == "encoder failed, requests deferred: scripted:1: no, task=t requests=3"
 
 
 class Slow(ScriptedEmbedder):
@@ -116,7 +117,7 @@ class Slow(ScriptedEmbedder):
         return super().embed(texts)
 
 
-async def test_an_encoder_that_takes_too_long_defers_as_one_that_fails(
+async def test_a_slow_encoder_is_a_failed_one(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(encoded_batch, "LIMIT", 0.01)
@@ -124,10 +125,10 @@ async def test_an_encoder_that_takes_too_long_defers_as_one_that_fails(
     (found,) = deferrals(await room.sent("yes 0.75 0.25"))
     assert (found.reason, found.features) == (Reason.UNCERTIFIED, None)
     assert "made no vectors of 1 texts" in caplog.text
-    assert room.live.task("t").embedder is None
+    assert room.tasks.task("t").embedder is None
 
 
-async def test_texts_that_there_is_no_time_for_are_deferred_and_the_encoder_goes_on(
+async def test_texts_without_time_are_deferred(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(encoded_batch, "LAST_START", 0.1)
@@ -139,27 +140,29 @@ async def test_texts_that_there_is_no_time_for_are_deferred_and_the_encoder_goes
         (Reason.UNCERTIFIED, None, None)
     }
     assert len(rest) == 100 - encoded_batch.FIRST_PART
-    assert "had no time for 68 of 100 texts" in caplog.text
-    assert room.live.task("t").embedder is not None
+    assert "ran out of time, texts are deferred: encoder=scripted:1 deferred=68 texts=100" in caplog.text
+    assert room.tasks.task("t").embedder is not None
 
 
-async def test_a_text_that_the_encoder_refuses_is_deferred_alone(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_refused_text_is_deferred_alone(caplog: pytest.LogCaptureFixture) -> None:
     room = Room(ScriptedEmbedder())
     out = await room.sent(*["yes 0.75 0.25"] * 20, "refused", *["yes 0.75 0.25"] * 20)
     assert len(labels(out)) == 40
     assert [(found.request.id, found.reason) for found in deferrals(out)] == [("r20", Reason.UNCERTIFIED)]
-    assert caplog.messages == ["scripted:1 refuses 1 of 41 texts: they are deferred"]
-    assert room.live.task("t").embedder is not None
+    assert caplog.messages == [
+        "encoder refused texts, they are deferred: encoder=scripted:1 refused=1 texts=41"
+    ]
+    assert room.tasks.task("t").embedder is not None
 
 
-async def test_an_encoder_that_refuses_everything_has_failed() -> None:
+async def test_an_encoder_refusing_all_has_failed() -> None:
     room = Room(ScriptedEmbedder())
     out = await room.sent(*["refused"] * 40)
     assert {found.reason for found in deferrals(out)} == {Reason.UNCERTIFIED}
-    assert room.live.task("t").embedder is None
+    assert room.tasks.task("t").embedder is None
 
 
-async def test_many_texts_have_the_verdicts_and_vectors_that_each_has_alone() -> None:
+async def test_decisions_do_not_depend_on_neighbours() -> None:
     texts = [f"yes {0.5 + number / 1024} 0.25" for number in range(300)]
     room = Room(ScriptedEmbedder())
     together = await room.sent(*texts)
@@ -170,20 +173,50 @@ async def test_many_texts_have_the_verdicts_and_vectors_that_each_has_alone() ->
         assert np.frombuffer(deferral.features or b"", "<f4")[1] == score
 
 
-class Pausing(ScriptedEmbedder):
-    """While it is at work for the first time, the operator pauses its task."""
+class Interrupted(ScriptedEmbedder):
+    """While it encodes for the first time, something changes."""
 
-    live: Tasks
+    def __init__(self, change: Callable[[], None]) -> None:
+        super().__init__()
+        self._change = change
 
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        self.live.configure("t", {"embedder": SPEC, "paused": True})
+        self._change()
         return super().embed(texts)
 
 
-async def test_what_has_changed_while_texts_were_encoded_holds_for_them_too() -> None:
-    embedder = Pausing()
-    room = Room(embedder)
-    embedder.live = room.live
-    out = await room.sent("yes 0.75 0.25", None)
-    assert [(found.reason, found.encoder) for found in deferrals(out)] == [(Reason.OPERATOR, "scripted:1")]
-    assert len(out) == 2, "the request without a text is one dead letter"
+async def interrupted(change: Callable[[Tasks], None], **given: Any) -> tuple[Interrupted, list[Outgoing]]:
+    """What becomes of an acceptable, an unsure and a textless request when the task changes meanwhile."""
+    room = Room(**given)
+    embedder = Interrupted(lambda: change(room.tasks))
+    room.tasks.set_encoder(EncoderSpec(SPEC), embedder)
+    return embedder, await room.sent("yes 0.75 0.25", "no 0.25 0.25", None)
+
+
+async def test_a_breaker_opened_while_encoding_defers() -> None:
+    stop = Safeguards(Breaker(open=True, since=1, reason="an alarm"))
+    embedder, out = await interrupted(lambda tasks: tasks.set_safeguards("t", stop))
+    assert [(found.reason, found.encoder) for found in deferrals(out)] == [
+        (Reason.BREAKER_OPEN, "scripted:1"),
+        (Reason.LOW_SCORE, "scripted:1"),
+    ]
+    assert len(out) == 3, "the request without a text is one dead letter"
+    assert len(embedder.texts) == 2, "nothing is encoded twice"
+
+
+async def test_a_pause_while_encoding_defers() -> None:
+    paused = {"embedder": SPEC, "paused": True}
+    _, out = await interrupted(lambda tasks: tasks.configure("t", paused))
+    assert [found.reason for found in deferrals(out)] == [Reason.OPERATOR, Reason.LOW_SCORE]
+
+
+async def test_a_withdrawn_answer_is_no_audit() -> None:
+    stop = Safeguards(Breaker(open=True, since=1, reason="an alarm"))
+    _, out = await interrupted(lambda tasks: tasks.set_safeguards("t", stop), audit_rate=1.0)
+    assert labels(out) == []
+    assert [(found.audit, found.sampled) for found in deferrals(out)] == [(False, True)] * 2
+
+
+async def test_a_new_certificate_withdraws_nothing() -> None:
+    _, out = await interrupted(lambda tasks: tasks.set_certified("t", "v1"))
+    assert [label.id for label in labels(out)] == ["r0"]

@@ -25,7 +25,7 @@ def live() -> Tasks:
 
 @pytest.fixture
 async def running(live: Tasks, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[EncoderPool]:
-    monkeypatch.setattr(encoder_pool, "_LOOK", 0.01)
+    monkeypatch.setattr(encoder_pool, "_POLL", 0.01)
     monkeypatch.setattr(encoder_pool.OpenAttempt, "pause", lambda _attempt: 0.01)
     service = EncoderPool(live)
     await service.start()
