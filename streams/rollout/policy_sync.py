@@ -151,7 +151,7 @@ class PolicySync(Service):
         self._candidates[task] = candidate
         if policy is not None:
             mode, version = candidate.plan.mode, candidate.version
-            log.info("trial started: task=%s version=%s mode=%s", task, version, mode)
+            log.info("trial started: version=%s task=%s mode=%s", version, task, mode)
 
     async def _save(self, task: str, version: str, artifact: Artifact) -> None:
         try:
