@@ -6,13 +6,13 @@ from typing import Annotated
 import typer
 from rich.live import Live
 
+from infra.console.logs import configure_logging
 from infra.console.output import AsJson, note, result
 from infra.demo import view
 from infra.demo.run import TASK, play
 from infra.demo.scoreboard import Scoreboard
-from infra.serve.servers import servers
+from infra.serve.servers import embedded_servers
 from infra.serve.status import TaskStatus
-from infra.serve.worker import configure_logging
 from streams.settings import Settings, load_settings
 
 commands = typer.Typer()
@@ -37,7 +37,7 @@ def demo(
     At the end no more requests are sent, and each that was sent gets its label.
     """
     configure_logging(logging.WARNING)
-    with servers(_embedded_only(load_settings()), TASK) as (settings, embedded):
+    with embedded_servers(_without_servers(load_settings()), TASK) as (settings, embedded):
         where = f"Kafka {embedded.kafka}, Redis {embedded.redis}; in another terminal: {_TRY}"
         note(where)
         board = _lines(settings, seconds, drift) if plain or json else _live(settings, seconds, where, drift)
@@ -45,7 +45,7 @@ def demo(
         result(board.summary())
 
 
-def _embedded_only(settings: Settings) -> Settings:
+def _without_servers(settings: Settings) -> Settings:
     """The demo never touches a configured Kafka or Redis."""
     return settings.model_copy(update={"kafka": {}, "redis": {}})
 

@@ -4,11 +4,14 @@ from typing import Annotated
 
 import typer
 
+from infra.console.logs import configure_logging
 from infra.console.output import note
-from infra.serve.servers import Embedded, client_settings, servers
-from infra.serve.worker import configure_logging, run
+from infra.serve.servers import Embedded, running_settings, servers
+from infra.serve.worker import run
+from schemas.urls import masked_url
+from streams.kafka.clients import check_options
 from streams.kafka.topics import create_missing
-from streams.settings import ROLES, Role, load_settings
+from streams.settings import ROLES, Role, Settings, load_settings
 
 commands = typer.Typer()
 
@@ -26,7 +29,7 @@ def up(
     configure_logging()
     roles = _known([role for role in ROLES if role not in _known(without)])
     with servers(load_settings()) as (settings, embedded):
-        note(_where(embedded, str(settings.kafka["bootstrap.servers"]), settings.redis["url"]))
+        note(_addresses(settings, embedded))
         run(settings, roles)
 
 
@@ -39,9 +42,10 @@ def worker(
     Start more workers to share the work.
     """
     configure_logging()
-    settings = client_settings()
+    known, settings = _known(roles), running_settings()
+    check_options(settings)
     create_missing(settings)
-    run(settings, _known(roles))
+    run(settings, known)
 
 
 def _known(names: list[str]) -> list[Role]:
@@ -51,8 +55,7 @@ def _known(names: list[str]) -> list[Role]:
     return [role for role in ROLES if role in names]
 
 
-def _where(embedded: Embedded, kafka: str, redis: str) -> str:
-    return (
-        f"Kafka: {kafka}{' (embedded: in memory, for development only)' if embedded.kafka else ''}\n"
-        f"Redis: {redis}{' (embedded)' if embedded.redis else ''}"
-    )
+def _addresses(settings: Settings, embedded: Embedded | None) -> str:
+    kafka, redis = str(settings.kafka["bootstrap.servers"]), str(settings.redis["url"])
+    kind = " (embedded: in memory, for development only)" if embedded else ""
+    return f"Kafka: {masked_url(kafka)}{kind}\nRedis: {masked_url(redis)}{kind}"

@@ -8,8 +8,7 @@ for the first members of a group is switched off.
 import shutil
 import subprocess
 from pathlib import Path
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
@@ -17,6 +16,7 @@ from confluent_kafka.admin import AdminClient
 from infra.local.child import Child, free_port, fresh_directory
 from infra.local.errors import NotReady, ProgramMissing
 from infra.local.kafka_jars import kafka_jars, program
+from infra.local.server import LocalServer
 
 _CLUSTER: Final = "UnderstudyLocalKafka0A"
 _JVM: Final = ("-Xmx512m", "-XX:+UseSerialGC")
@@ -24,7 +24,7 @@ _START_SECONDS = 60.0
 _INTERNAL_PARTITIONS: Final = 4
 
 
-class ApacheKafka:
+class ApacheKafka(LocalServer):
     """A broker that is running.
 
     Attributes:
@@ -63,14 +63,6 @@ class ApacheKafka:
     def stop(self) -> None:
         """End the broker and remove its data."""
         self._child.stop()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
 
 
 def _format(tool: list[str], settings: Path) -> None:

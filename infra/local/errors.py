@@ -3,7 +3,8 @@
 LocalServerError
 ├── ProgramMissing    a program that has to be installed first
 ├── DownloadFailed    Apache Kafka's jars could not be fetched
-└── NotReady          the server ended, or did not answer in time
+├── NotReady          the server ended, or did not answer in time
+└── AlreadyRunning    another process has embedded servers under the same name
 """
 
 
@@ -21,3 +22,7 @@ class DownloadFailed(LocalServerError):
 
 class NotReady(LocalServerError):
     """The server ended or did not answer in time; carries its last words."""
+
+
+class AlreadyRunning(LocalServerError):
+    """Another process has embedded servers under the same name; says which, and how to run a second one."""

@@ -5,10 +5,10 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+from infra.serve.servers import redis_connection
 from models.manifest import Manifest
 from streams.errors import TransitionRefused
 from streams.settings import Settings
-from streams.state.connection import Connection
 from streams.state.registry import Registry
 from streams.versions.lifecycle import Transition, VersionStage, stages
 from streams.versions.serving_state import ServingChange, ServingState
@@ -91,11 +91,8 @@ def with_registry(settings: Settings, question: Callable[[Registry], Awaitable[R
     """
 
     async def ask() -> Result:
-        connection = Connection(**settings.redis)
-        try:
+        async with redis_connection(settings) as connection:
             return await question(Registry(connection, settings.keys, settings.policies_kept))
-        finally:
-            await connection.aclose()
 
     return asyncio.run(ask())
 

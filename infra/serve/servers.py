@@ -1,88 +1,133 @@
-"""The Kafka and Redis that a command works with: those of the settings, or embedded ones of its own.
+"""The Kafka and Redis that a command works with: those of the settings, or embedded ones.
 
 Embedded servers write down where they listen, so that `understudy ask` in another terminal finds them.
 """
 
 import json
+import logging
 import os
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass, replace
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack, asynccontextmanager, contextmanager
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from infra.console.logs import configure_logging
 from infra.local.embedded_kafka import CLIENT_SETTINGS, EmbeddedKafka
 from infra.local.embedded_redis import EmbeddedRedis
+from infra.local.errors import AlreadyRunning
+from streams.errors import InvalidSettings, StateUnavailable
+from streams.kafka.clients import check_options
 from streams.kafka.topics import create_missing, trigger_auto_create
-from streams.settings import Settings, load_settings
+from streams.settings import PREFIX, Settings, load_settings
+from streams.state.connection import Connection
 
 DEFAULT_TASK = "default"
 
 _BOOTSTRAP = "bootstrap.servers"
+_KAFKA_VARIABLE, _REDIS_VARIABLE = f"{PREFIX}KAFKA__BOOTSTRAP_SERVERS", f"{PREFIX}REDIS__URL"
+_HALF = (
+    "{given} is set and {missing} is not: an embedded server would forget at its end what your own server "
+    "relies on. Set both, or neither to try embedded ones"
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Embedded:
-    """Where this process's own servers listen.
+    """Where a process's embedded servers listen.
 
     Attributes:
-        pid: of the process that has them.
-        kafka, redis: None where the settings name one.
-    task: what is meant where a command names no task.
+        pid: of that process.
+        kafka: bootstrap servers.
+        redis: URL.
+        task: what is meant where a command names no task.
     """
 
     pid: int
-    kafka: str | None
-    redis: str | None
+    kafka: str
+    redis: str
     task: str = DEFAULT_TASK
 
 
 @contextmanager
-def servers(settings: Settings, task: str = DEFAULT_TASK) -> Iterator[tuple[Settings, Embedded]]:
-    """The settings completed with embedded servers for what they leave out; topics are there.
+def servers(settings: Settings) -> Iterator[tuple[Settings, Embedded | None]]:
+    """The configured servers, with all topics; where the settings name none, embedded ones.
 
     Raises:
-        LocalServerError: an embedded server does not start.
-        KafkaFailed: the operator's broker can't be reached or refuses to make the topics.
+        InvalidSettings: one of Kafka and Redis is configured and the other is not, or an option is refused.
+        LocalServerError: an embedded server does not start, or another process has some already.
+        KafkaFailed: the configured broker can't be reached or refuses to make the topics.
     """
+    kafka, redis = _BOOTSTRAP in settings.kafka, "url" in settings.redis
+    if kafka != redis:
+        given, missing = (_KAFKA_VARIABLE, _REDIS_VARIABLE) if kafka else (_REDIS_VARIABLE, _KAFKA_VARIABLE)
+        raise InvalidSettings([_HALF.format(given=given, missing=missing)])
+    if kafka:
+        check_options(settings)
+        create_missing(settings)
+        yield settings, None
+    else:
+        with embedded_servers(settings) as pair:
+            yield pair
+
+
+@contextmanager
+def embedded_servers(settings: Settings, task: str = DEFAULT_TASK) -> Iterator[tuple[Settings, Embedded]]:
+    """An embedded Kafka with all topics and an embedded Redis, and settings that lead to them.
+
+    Args:
+        settings: name neither Kafka nor Redis; their other options stay.
+        task: what clients mean where they name none.
+
+    Raises:
+        InvalidSettings: an option is refused.
+        LocalServerError: a server does not start, or another process has embedded ones under this prefix.
+    """
+    note = _note(settings)
+    _refuse_second(note)
     with ExitStack() as stack:
-        kafka = redis = None
-        if _BOOTSTRAP not in settings.kafka:
-            kafka = stack.enter_context(EmbeddedKafka()).bootstrap_servers
-        if "url" not in settings.redis:
-            redis = stack.enter_context(EmbeddedRedis()).url
-        note = _note(settings)
-        if redis:
-            # Copies of policies that a Redis of an earlier run held would be taken for live ones.
-            data = stack.enter_context(TemporaryDirectory(prefix="understudy-"))
-            settings = settings.model_copy(update={"data": Path(data)})
+        kafka = stack.enter_context(EmbeddedKafka()).bootstrap_servers
+        redis = stack.enter_context(EmbeddedRedis()).url
+        # Copies of policies that a Redis of an earlier run held would be taken for live ones.
+        data = stack.enter_context(TemporaryDirectory(prefix="understudy-"))
         embedded = Embedded(os.getpid(), kafka, redis, task)
-        completed = uses_embedded(settings, embedded)
-        trigger_auto_create(completed) if kafka else create_missing(completed)
-        if kafka or redis:
-            stack.enter_context(_announced(note, embedded))
+        completed = uses_embedded(settings, embedded).model_copy(update={"data": Path(data)})
+        check_options(completed)
+        trigger_auto_create(completed)
+        stack.enter_context(_announced(note, embedded))
         yield completed, embedded
 
 
 def uses_embedded(settings: Settings, embedded: Embedded) -> Settings:
-    """Settings that lead to the embedded servers where they name none."""
-    changes: dict[str, object] = {}
-    if embedded.kafka:
-        changes["kafka"] = {**settings.kafka, _BOOTSTRAP: embedded.kafka}
-        changes["consumer"] = {**settings.consumer, **CLIENT_SETTINGS}
-        changes["delivery"] = "at_least_once"
-        changes["topic_ids"] = False
-    if embedded.redis:
-        changes["redis"] = {**settings.redis, "url": embedded.redis}
+    """Settings that lead to embedded servers."""
+    changes: dict[str, object] = {
+        "kafka": {**settings.kafka, _BOOTSTRAP: embedded.kafka},
+        "consumer": {**settings.consumer, **CLIENT_SETTINGS},
+        "delivery": "at_least_once",
+        "topic_ids": False,
+        "redis": {**settings.redis, "url": embedded.redis},
+    }
     return settings.model_copy(update=changes)
 
 
-def client_settings() -> Settings:
-    """Settings of a command that works on what another process runs: a configured Kafka, or the one embedded
-    in a running `understudy up` or `understudy demo` of this user."""
+def running_settings() -> Settings:
+    """Settings of a process that works with what another one runs.
+
+    That is the configured Kafka and Redis or, without such settings, those embedded in a running
+    `understudy up` or `understudy demo` of this user.
+    """
     settings = load_settings()
     found = _running(settings)
     return uses_embedded(settings, found) if found else settings
+
+
+def client_settings() -> Settings:
+    """Settings of a command that reads or writes what workers run, as `running_settings`.
+
+    What libraries log is left out: the command says itself what fails.
+    """
+    configure_logging(logging.ERROR)
+    return running_settings()
 
 
 def default_task(settings: Settings) -> str:
@@ -91,10 +136,48 @@ def default_task(settings: Settings) -> str:
     return found.task if found else DEFAULT_TASK
 
 
+@asynccontextmanager
+async def redis_connection(settings: Settings) -> AsyncIterator[Connection]:
+    """A connection to Redis for one command.
+
+    Raises:
+        InvalidSettings: redis-py refuses an option.
+        StateUnavailable: Redis does not answer; says what to do.
+    """
+    connection = Connection(**settings.redis)
+    try:
+        yield connection
+    except StateUnavailable as error:
+        raise StateUnavailable(
+            f"Redis does not answer ({error.__cause__}): is `understudy up` running, or "
+            f"{_REDIS_VARIABLE} set?"
+        ) from error
+    finally:
+        await connection.aclose()
+
+
+def _refuse_second(note: Path) -> None:
+    """Raises AlreadyRunning: a living process has embedded servers under this note."""
+    found = _read(note)
+    if found is not None:
+        raise AlreadyRunning(
+            f"embedded servers run already, in process {found.pid} (`understudy up` or `demo`): Kafka "
+            f"{found.kafka}, Redis {found.redis}. Stop it (`kill {found.pid}`), or run this one under "
+            f"another name: {PREFIX}PREFIX=second"
+        )
+
+
 @contextmanager
 def _announced(note: Path, embedded: Embedded) -> Iterator[None]:
+    """Keep a note of the servers while they run. Raises AlreadyRunning: another process was faster."""
     note.parent.mkdir(parents=True, exist_ok=True)
-    note.write_text(json.dumps(asdict(embedded)))
+    _refuse_second(note)
+    note.unlink(missing_ok=True)  # of a process that was killed
+    try:
+        with note.open("x") as file:
+            file.write(json.dumps(asdict(embedded)))
+    except FileExistsError as error:
+        raise AlreadyRunning(f"another process has just started embedded servers, see {note}") from error
     try:
         yield
     finally:
@@ -102,14 +185,22 @@ def _announced(note: Path, embedded: Embedded) -> Iterator[None]:
 
 
 def _running(settings: Settings) -> Embedded | None:
-    try:
-        found = Embedded(**json.loads(_note(settings).read_text()))
-        os.kill(found.pid, 0)
-    except (FileNotFoundError, ProcessLookupError):
+    """The running embedded servers, unless the settings name others."""
+    found = _read(_note(settings))
+    if found is None:
         return None
-    kafka = found.kafka if settings.kafka.get(_BOOTSTRAP, found.kafka) == found.kafka else None
-    redis = found.redis if "url" not in settings.redis else None
-    return replace(found, kafka=kafka, redis=redis)
+    kafka, redis = settings.kafka.get(_BOOTSTRAP, found.kafka), settings.redis.get("url", found.redis)
+    return found if (kafka, redis) == (found.kafka, found.redis) else None
+
+
+def _read(note: Path) -> Embedded | None:
+    """What the note says, if its process lives."""
+    try:
+        found = Embedded(**json.loads(note.read_text()))
+        os.kill(found.pid, 0)
+    except (FileNotFoundError, ProcessLookupError, PermissionError, ValueError, TypeError):
+        return None
+    return found
 
 
 def _note(settings: Settings) -> Path:

@@ -4,9 +4,9 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Self
 
 from infra.serve.expected_coverage import config_mismatch, expected_coverage
+from infra.serve.servers import redis_connection
 from models.manifest import Manifest
 from models.noise.ceiling import ceiling_upper_bound
 from schemas.config import Config, Override, config_of
@@ -82,7 +82,8 @@ def task_statuses(settings: Settings, overrides: Mapping[str, Override]) -> list
 
 
 async def _statuses(settings: Settings, overrides: Mapping[str, Override]) -> list[TaskStatus]:
-    async with _StatusReader(settings) as reader:
+    async with redis_connection(settings) as connection:
+        reader = _StatusReader(connection, settings)
         tasks = sorted(await reader.registry.tasks())
         statuses = [await reader.status_of(task, config_of(task, overrides)) for task in tasks]
     return [status for status in statuses if status is not None]
@@ -93,23 +94,17 @@ async def task_status(
     settings: Settings, task: str, config: Config
 ) -> AsyncIterator[Callable[[], Awaitable[TaskStatus | None]]]:
     """A function that reads the status of one task, for as long as the context lasts."""
-    async with _StatusReader(settings) as reader:
+    async with redis_connection(settings) as connection:
+        reader = _StatusReader(connection, settings)
         yield lambda: reader.status_of(task, config)
 
 
 class _StatusReader:
-    """Reads registry and audits over a Redis connection of its own."""
+    """Reads registry and audits over one Redis connection."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._connection = Connection(**settings.redis)
-        self.registry = Registry(self._connection, settings.keys, settings.policies_kept)
-        self._audits = AuditStore(self._connection, settings.keys)
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self._connection.aclose()
+    def __init__(self, connection: Connection, settings: Settings) -> None:
+        self.registry = Registry(connection, settings.keys, settings.policies_kept)
+        self._audits = AuditStore(connection, settings.keys)
 
     async def status_of(self, task: str, config: Config) -> TaskStatus | None:
         """The status of one task; None while it has no policy."""

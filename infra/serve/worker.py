@@ -29,17 +29,3 @@ class _FaustWorker(faust.Worker):
 
     async def on_startup_finished(self) -> None:
         log.info("the worker is ready")
-
-
-def configure_logging(level: int = logging.INFO) -> None:
-    """Lines on standard error: time, level, where, what."""
-    logging.basicConfig(level=level, format="%(asctime)s %(levelname)-7s %(name)s: %(message)s")
-    for noisy in ("faust", "mode", "aiokafka", "httpx"):
-        logging.getLogger(noisy).setLevel(max(level, logging.WARNING))
-    for handler in logging.getLogger().handlers:
-        handler.addFilter(_not_a_service_chart)
-
-
-def _not_a_service_chart(record: logging.LogRecord) -> bool:
-    """Leave out the line that mode writes whenever any service starts or stops."""
-    return not (record.levelno <= logging.INFO and str(record.msg).startswith("[^"))

@@ -52,7 +52,7 @@ class WorkerParts:
     def __post_init__(self) -> None:
         settings = self.settings
         self.tasks = Tasks()
-        self.connection = Connection(**{"url": "redis://127.0.0.1:6379/0", **settings.redis})
+        self.connection = Connection(**settings.redis)
         self.registry = Registry(self.connection, settings.keys, settings.policies_kept)
         self.event_publisher = EventPublisher(lambda: open_writer(settings), settings.topics.events)
         self.sampler = Sampler(settings.audit_key.get_secret_value().encode())

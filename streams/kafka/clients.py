@@ -1,16 +1,17 @@
 """Opens Kafka clients. Their options: the user's over our defaults, and over both what delivery needs."""
 
-import logging
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
-from confluent_kafka import Consumer, KafkaError, Producer
+from confluent_kafka import Consumer, KafkaException, Producer
 
+from streams.errors import InvalidSettings
+from streams.kafka.client_log import LOGGER, log_error
 from streams.kafka.delivery import AtLeastOnce, Delivery, ExactlyOnce
 from streams.settings import Settings
 
-log = logging.getLogger(__name__)
-
 Options = dict[str, Any]
+Client = TypeVar("Client")
 
 # What Kafka's own format takes of a message's size, with room to spare.
 _FRAME = 1_000
@@ -90,29 +91,54 @@ def open_role(settings: Settings, role: str, slot: str) -> tuple[Consumer, Deliv
 
     Raises:
         DeliveryFailed, DeliveryFatal: the broker grants no transactions to this worker.
+        InvalidSettings: librdkafka refuses an option.
     """
     name = f"{settings.prefix}.{role}"
-    consumer = Consumer(consumer_options(settings, name) | _PATIENT.get(role, {}))
+    consumer = open_client(Consumer, consumer_options(settings, name) | _PATIENT.get(role, {}))
     if settings.delivery == "at_least_once":
-        return consumer, AtLeastOnce(consumer, Producer(producer_options(settings)))
+        return consumer, AtLeastOnce(consumer, open_client(Producer, producer_options(settings)))
     transactional_id = f"{name}.{slot}"
-    producer = Producer(transactional_options(settings, transactional_id))
+    producer = open_client(Producer, transactional_options(settings, transactional_id))
     return consumer, ExactlyOnce(consumer, producer, transactional_id)
 
 
 def open_reader(settings: Settings) -> Consumer:
     """A consumer that is in no group."""
-    return Consumer(reader_options(settings))
+    return open_client(Consumer, reader_options(settings))
 
 
 def open_group_observer(settings: Settings, role: str) -> Consumer:
     """A consumer that can be asked how far a role's group has read. It must not subscribe to anything."""
-    return Consumer(consumer_options(settings, f"{settings.prefix}.{role}"))
+    return open_client(Consumer, consumer_options(settings, f"{settings.prefix}.{role}"))
 
 
 def open_writer(settings: Settings) -> Producer:
     """A producer of single messages."""
-    return Producer(producer_options(settings))
+    return open_client(Producer, producer_options(settings))
+
+
+def check_options(settings: Settings) -> None:
+    """Open and close each kind of client, so that an option that librdkafka refuses shows at the start.
+
+    Raises:
+        InvalidSettings: names the option.
+    """
+    open_client(Consumer, consumer_options(settings, f"{settings.prefix}.check")).close()
+    open_client(Producer, producer_options(settings)).close()
+
+
+def open_client(kind: Callable[[Options], Client], options: Options) -> Client:
+    """A client with these options; nothing is connected yet.
+
+    Raises:
+        InvalidSettings: librdkafka knows no such option, or refuses its value.
+    """
+    try:
+        return kind(options)
+    except KafkaException as error:
+        raise InvalidSettings([f"Kafka client option refused: {error.args[0].str()}"]) from error
+    except (TypeError, ValueError) as error:
+        raise InvalidSettings([f"Kafka client option refused: {error}"]) from error
 
 
 def _new_protocol(settings: Settings) -> bool:
@@ -125,11 +151,7 @@ def _common(settings: Settings) -> Options:
         "bootstrap.servers": "127.0.0.1:9092",
         "client.id": "understudy",
         "log.connection.close": False,
-        "logger": logging.getLogger("librdkafka"),
-        "error_cb": _on_error,
+        "logger": LOGGER,
+        "error_cb": log_error,
         **settings.kafka,
     }
-
-
-def _on_error(error: KafkaError) -> None:
-    log.warning("kafka: %s", error)

@@ -9,7 +9,7 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
 from streams.errors import KafkaFailed
-from streams.kafka.clients import admin_options
+from streams.kafka.clients import admin_options, open_client
 from streams.kafka.retention import DAY, RETENTION, traces_options
 from streams.settings import Settings
 
@@ -42,7 +42,7 @@ def create_missing(settings: Settings) -> list[str]:
     Raises:
         KafkaFailed: the broker can't be reached, or refuses.
     """
-    admin = AdminClient(admin_options(settings))
+    admin = open_client(AdminClient, admin_options(settings))
     try:
         present = admin.list_topics(timeout=_PROMPTLY).topics
         missing = [topic for topic in topic_specs(settings) if topic.name not in present]
@@ -95,11 +95,11 @@ class TopicIds:
 
     @cached_property
     def _admin(self) -> AdminClient:
-        return AdminClient(admin_options(self._settings))
+        return open_client(AdminClient, admin_options(self._settings))
 
 
 def trigger_auto_create(settings: Settings) -> None:
     """Bring the topics into being on a broker that makes them when they are first asked for."""
-    admin = AdminClient(admin_options(settings))
+    admin = open_client(AdminClient, admin_options(settings))
     for name in settings.topics.all():
         admin.list_topics(name, timeout=_PROMPTLY)

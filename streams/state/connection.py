@@ -12,9 +12,15 @@ from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialBackoff
 from redis.commands.core import AsyncScript
 
-from streams.errors import StateUnavailable
+from streams.errors import InvalidSettings, StateUnavailable
 
 log = logging.getLogger(__name__)
+
+DEFAULT_URL = "redis://127.0.0.1:6379/0"
+_BAD_URL = (
+    "`redis__url` (UNDERSTUDY_REDIS__URL): expected redis://[user:password@]host[:port][/database], "
+    "or rediss:// for TLS, or unix://path"
+)
 
 # Where Redis refuses (out of memory, no replicas, no permission), no message is to blame: all messages wait
 # until an operator has helped, and none may become a dead letter.
@@ -27,16 +33,27 @@ class Connection:
     Args:
         url: e.g. `redis://localhost:6379/0`, `rediss://...` for TLS.
         options: further keywords of redis-py's client, such as `username`, `password`, `ssl_ca_certs`.
+
+    Raises:
+        InvalidSettings: redis-py refuses the URL or an option.
     """
 
-    def __init__(self, url: str, **options: Any) -> None:
+    def __init__(self, url: str = DEFAULT_URL, **options: Any) -> None:
         defaults = {
             "socket_connect_timeout": 2.0,
             "socket_timeout": 5.0,
             "health_check_interval": 15,
             "retry": Retry(ExponentialBackoff(cap=0.2, base=0.02), 2),
         }
-        self.redis: Redis = Redis.from_url(url, **{**defaults, **options, "decode_responses": False})
+        try:
+            self.redis: Redis = Redis.from_url(str(url), **{**defaults, **options, "decode_responses": False})
+            # Options are checked when a connection is made, not before; this one is not opened.
+            self.redis.connection_pool.make_connection()  # type: ignore[no-untyped-call]
+        except ValueError as error:
+            # The error may quote a part of the URL, so of its password: it is not repeated.
+            raise InvalidSettings([_BAD_URL]) from error
+        except TypeError as error:
+            raise InvalidSettings([f"Redis client option refused (UNDERSTUDY_REDIS__*): {error}"]) from error
         self._available = True
 
     @contextmanager

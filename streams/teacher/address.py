@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from schemas.config import TeacherConfig
+from schemas.urls import masked_url
 from streams.errors import TeacherMisconfigured
 from streams.teacher.answer import quote
 
@@ -45,7 +46,7 @@ def address_of(config: TeacherConfig) -> Address:
         )
     if not _is_http(config.url):
         raise TeacherMisconfigured(
-            f"`teacher.url`: {quote(config.url)} is no URL that can be asked, e.g. http://localhost:8000/v1"
+            f"`teacher.url`: {quote(masked_url(config.url))} is no URL that can be asked, e.g. http://localhost:8000/v1"
         )
     return Address(config.url, config.model)
 

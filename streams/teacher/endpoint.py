@@ -18,6 +18,7 @@ from openai.types.shared_params import ResponseFormatJSONSchema
 
 from schemas.config import TeacherConfig
 from schemas.messages import Usage
+from schemas.urls import masked_url
 from streams.errors import TeacherFailed, TeacherMisconfigured
 from streams.teacher.address import Address, api_key
 from streams.teacher.answer import quote
@@ -110,7 +111,9 @@ def _connected(address: Address, config: TeacherConfig, key: str) -> openai.Asyn
             base_url=address.url, api_key=key, timeout=config.timeout, max_retries=config.retries
         )
     except httpx2.InvalidURL as error:
-        raise TeacherMisconfigured(f"`teacher.url`: {quote(address.url)} is no URL: {error}") from error
+        raise TeacherMisconfigured(
+            f"`teacher.url`: {quote(masked_url(address.url))} is no URL: {error}"
+        ) from error
 
 
 async def _posted(

@@ -1,0 +1,29 @@
+"""No secret of a URL is printed."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas.urls import masked_url
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("redis://localhost:6379/0", "redis://localhost:6379/0"),
+        ("redis://:pa:ss@h:6379/0", "redis://:***@h:6379/0"),
+        ("rediss://me:p/a@s@h/1", "rediss://me:***@h/1"),
+        ("https://token@api.example/v1", "https://***@api.example/v1"),
+        ("redis://h/0?password=x&db=2", "redis://h/0?password=***&db=2"),
+        ("https://h/v1?api_key=x#m", "https://h/v1?api_key=***#m"),
+        ("unix:///tmp/redis.sock", "unix:///tmp/redis.sock"),
+        ("broker:9092,other:9092", "broker:9092,other:9092"),
+    ],
+)
+def test_secrets_are_masked(url: str, shown: str) -> None:
+    assert masked_url(url) == shown
+
+
+@given(st.text(st.characters(codec="utf-8", exclude_categories=("Z", "C")), min_size=1))
+def test_no_password_gets_through(password: str) -> None:
+    assert masked_url(f"redis://user:{password}@host:6379/0") == "redis://user:***@host:6379/0"
