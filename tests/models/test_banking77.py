@@ -1,4 +1,4 @@
-"""On public utterances: what is certified holds on the test split, and coverage is what was measured."""
+"""Public utterances: targets that pass hold on the test split, with the measured coverage."""
 
 from pathlib import Path
 
@@ -25,7 +25,7 @@ def rows(data: Path, split: str, embedder: str) -> tuple[Features, list[str]]:
 
 
 @pytest.mark.parametrize(("embedder", "coverage"), [("text", 0.70), ("precomputed", 0.80)])
-def test_a_policy_from_4000_traces_keeps_its_promise(data_dir: Path, embedder: str, coverage: float) -> None:
+def test_a_policy_of_4000_traces_keeps_its_target(data_dir: Path, embedder: str, coverage: float) -> None:
     features, labels = rows(data_dir, "train", embedder)
     chosen = np.random.default_rng(0).permutation(len(labels))[:TRACES]
     training = TrainingSet(

@@ -1,4 +1,4 @@
-"""Coverage and agreement are counted as a user would count them by hand."""
+"""Coverage and agreement of an evaluation equal those counted by hand."""
 
 import msgspec
 import numpy as np
@@ -25,22 +25,20 @@ def test_it_counts_as_by_hand(embedder: str, policy: Policy) -> None:
     assert found.low < found.agreement < found.high
 
 
-def test_an_uncertified_target_answers_nothing(embedder: str, policy: Policy) -> None:
+def test_a_target_that_did_not_pass_answers_nothing(embedder: str, policy: Policy) -> None:
     features, labels = DRAWS[embedder](50, 11)
     found = evaluate(policy, features, labels, [0.9999]).targets[0]
     assert (found.threshold, found.coverage, found.agreement, found.violation) == (None, 0.0, None, False)
 
 
-def test_labels_that_it_never_heard_of_are_disagreement_and_show_as_violation(
-    embedder: str, policy: Policy
-) -> None:
+def test_unknown_labels_are_disagreements(embedder: str, policy: Policy) -> None:
     features, _ = DRAWS[embedder](500, 11)
     evaluation = evaluate(policy, features, ["unheard of"] * 500)
     assert evaluation.accuracy == 0.0
     assert all(target.violation for target in evaluation.targets)
 
 
-def test_its_json_has_the_keys_that_scripts_rely_on(embedder: str, policy: Policy) -> None:
+def test_an_evaluation_keeps_its_json_keys(embedder: str, policy: Policy) -> None:
     features, labels = DRAWS[embedder](50, 11)
     found = msgspec.json.decode(msgspec.json.encode(evaluate(policy, features, labels)))
     assert set(found) == {"rows", "accuracy", "targets"}

@@ -1,4 +1,4 @@
-"""A fit refuses what can't be learned or proven, and says why; the rest it survives."""
+"""A fit refuses unusable traces and unproven targets with reasons, and handles odd input."""
 
 import pickle
 from collections.abc import Sequence
@@ -60,13 +60,13 @@ def broken(rows: int, width: int, value: float) -> Features:
         ),
     ],
 )
-def test_what_can_not_be_learned_from_is_named(training: TrainingSet, embedder: str, says: str) -> None:
+def test_unusable_traces_are_named(training: TrainingSet, embedder: str, says: str) -> None:
     with pytest.raises(TrainingError, match=says):
         attempt(training, embedder)
 
 
 @pytest.mark.parametrize("options", [{"targets": ()}, {"targets": (1.0,)}, {"delta": 0.0}])
-def test_levels_outside_of_their_range_are_refused(options: dict[str, Any]) -> None:
+def test_levels_out_of_range_are_refused(options: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"target|delta"):
         attempt(everything(*draw_texts(100, 0)), **options)
 
@@ -77,7 +77,7 @@ def test_one_label_alone_is_refused() -> None:
     assert "one label only, 'greeting'" in result.refused[0]
 
 
-def test_too_few_sampled_traces_are_refused_with_how_many_are_needed() -> None:
+def test_too_few_sampled_traces_are_refused() -> None:
     features, labels = draw_texts(300, 0)
     result = attempt(TrainingSet(features, labels, np.arange(300) < 40))
     assert result.artifact is None
@@ -86,7 +86,7 @@ def test_too_few_sampled_traces_are_refused_with_how_many_are_needed() -> None:
     )
 
 
-def test_labels_by_chance_certify_nothing(embedder: str) -> None:
+def test_random_labels_pass_no_target(embedder: str) -> None:
     features, labels = DRAWS[embedder](800, 3)
     shuffled = np.random.default_rng(1).permutation(labels).tolist()
     result = attempt(everything(features, shuffled), embedder, targets=(0.8, 0.95))
@@ -96,14 +96,14 @@ def test_labels_by_chance_certify_nothing(embedder: str) -> None:
     assert result.summary.refused == result.refused
 
 
-def test_an_unreachable_target_is_refused_with_the_one_that_can_be_reached() -> None:
+def test_a_refusal_names_a_target_that_passes() -> None:
     result = learned("text", targets=(0.99,))
     assert result.artifact is None
     assert "lower the target" in result.refused[0]
     assert result.summary.frontier
 
 
-def test_labels_with_too_few_traces_are_never_answered(embedder: str) -> None:
+def test_labels_with_too_few_traces_are_blocked(embedder: str) -> None:
     features, labels = DRAWS[embedder](900, 0)
     rare = ["once", "twice", "twice", *labels[3:]]
     result = attempt(everything(features, rare), embedder, targets=(0.9,))
@@ -113,7 +113,7 @@ def test_labels_with_too_few_traces_are_never_answered(embedder: str) -> None:
     assert [policy.manifest.labels[code] for code in np.flatnonzero(policy.blocked)] == ["once", "twice"]
 
 
-def test_only_sampled_traces_make_the_promise() -> None:
+def test_the_gate_uses_sampled_traces_only() -> None:
     """Traces that were not sampled are mislabelled: they may spoil learning, but never count as evidence."""
     features, labels = draw_vectors(1500, 0)
     sampled = np.arange(1500) < 900
@@ -129,23 +129,23 @@ def test_only_sampled_traces_make_the_promise() -> None:
     "texts",
     [[""] * 120, ["\0"] * 120, ["\U0001f600", "\U0001f4a5"] * 60, [f"{i}" * 50_000 for i in range(3)] * 40],
 )
-def test_odd_texts_are_survived(texts: list[str]) -> None:
+def test_odd_texts_do_not_fail(texts: list[str]) -> None:
     result = attempt(everything(Features(texts=texts), ["yes", "no"] * 60), targets=(0.9,))
     assert result.refused or result.artifact is not None
 
 
-def test_vectors_that_are_all_the_same_are_survived() -> None:
+def test_equal_vectors_do_not_fail() -> None:
     result = attempt(everything(broken(200, 4, 1.0), ["yes", "no"] * 100), "precomputed")
     assert result.artifact is None
 
 
-def test_the_summary_has_the_keys_that_scripts_rely_on(result: FitResult) -> None:
+def test_the_summary_keeps_its_json_keys(result: FitResult) -> None:
     keys = set(msgspec.json.decode(msgspec.json.encode(result.summary)))
     wanted = "version traces sampled labels seconds surrogate acceptor accuracy frontier refused"
     assert keys == set(wanted.split())
 
 
-def test_the_manifest_keeps_who_taught_it_and_no_trace() -> None:
+def test_the_manifest_has_teachers_and_no_trace() -> None:
     features, labels = draw_texts(900, 0)
     result = attempt(everything(features, labels), targets=(0.9,), teachers=(LabelSource("m", "abc"),))
     assert result.artifact is not None
@@ -154,7 +154,7 @@ def test_the_manifest_keeps_who_taught_it_and_no_trace() -> None:
     assert not set(features.texts or ()) & {probe.text for probe in manifest.probes}
 
 
-def test_it_travels_between_processes_and_tells_how_far_it_is() -> None:
+def test_a_fit_can_be_pickled_and_reports_progress() -> None:
     heard: list[float] = []
     training = pickle.loads(pickle.dumps(everything(*draw_vectors(900, 0))))  # noqa: S301 - made here
     result = attempt(
@@ -165,7 +165,7 @@ def test_it_travels_between_processes_and_tells_how_far_it_is() -> None:
     assert heard[-1] == 1.0
 
 
-def test_the_manifest_names_the_encoder_that_the_policy_is_bound_to(results: dict[str, FitResult]) -> None:
+def test_the_manifest_names_the_encoder(results: dict[str, FitResult]) -> None:
     artifact = learned("precomputed", rows=400, targets=(0.8,), encoder="static@1").artifact
     assert artifact is not None
     assert Manifest.decode(artifact.manifest).encoder == "static@1"

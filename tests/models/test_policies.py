@@ -1,4 +1,4 @@
-"""What a policy of any features promises: rows are independent, the seed decides all, the promise holds."""
+"""Policies on all features: rows are independent, the seed decides the graph, targets hold."""
 
 import numpy as np
 
@@ -21,7 +21,7 @@ def oddly(features: Features) -> Features:
     return Features([*features.texts, *ODD_TEXTS], vectors)
 
 
-def test_a_row_does_not_depend_on_the_rows_it_is_scored_with(embedder: str, policy: Policy) -> None:
+def test_a_row_does_not_depend_on_its_batch(embedder: str, policy: Policy) -> None:
     features = oddly(DRAWS[embedder](700, 6)[0])
     together = policy.score(features)
     order = np.random.default_rng(0).permutation(len(features))
@@ -36,7 +36,7 @@ def test_a_row_does_not_depend_on_the_rows_it_is_scored_with(embedder: str, poli
         np.testing.assert_allclose([getattr(one, field)[0] for one in alone], whole, rtol=0, atol=tolerance)
 
 
-def test_the_same_traces_and_seed_give_the_same_graph(embedder: str, result: FitResult) -> None:
+def test_the_seed_decides_the_graph(embedder: str, result: FitResult) -> None:
     again = learned(embedder)
     other = learned(embedder, seed=1)
     assert result.artifact is not None
@@ -47,7 +47,7 @@ def test_the_same_traces_and_seed_give_the_same_graph(embedder: str, result: Fit
     assert other.artifact.graph != result.artifact.graph
 
 
-def test_a_refit_from_its_parent_is_as_good_and_names_it(embedder: str, result: FitResult) -> None:
+def test_a_refit_is_as_good_as_its_parent(embedder: str, result: FitResult) -> None:
     fresh = learned(embedder, rows=1100, version="v2")
     warm = learned(embedder, rows=1100, version="v2", parent=result.artifact)
     assert warm.artifact is not None
@@ -78,9 +78,7 @@ def test_novel_rows_are_told_from_familiar_ones(embedder: str, policy: Policy) -
     assert (policy.score(strange).novelty > limit).mean() > 0.7
 
 
-def test_the_manifest_counts_what_certified_and_tells_what_was_tried(
-    embedder: str, result: FitResult, policy: Policy
-) -> None:
+def test_the_manifest_lists_candidates(embedder: str, result: FitResult, policy: Policy) -> None:
     manifest = policy.manifest
     assert result.study is not None
     assert manifest.certifying == result.study.gate_rows.sum() == 900

@@ -1,4 +1,4 @@
-"""A policy opens only if everything about it checks, and never makes something of nothing."""
+"""A policy opens only if every check passes, and never accepts a row that it can't score."""
 
 import hashlib
 import subprocess
@@ -73,26 +73,26 @@ def test_a_changed_threshold_is_noticed(artifact: Artifact) -> None:
         Manifest.decode(msgspec.json.encode(account))
 
 
-def test_a_newer_layout_is_refused_before_anything_else(artifact: Artifact) -> None:
+def test_a_newer_format_is_refused_first(artifact: Artifact) -> None:
     newer = msgspec.json.encode({"format": FORMAT + 1, "surprise": True})
     with pytest.raises(PolicyError, match="newer"):
         Policy.open(newer, artifact.graph)
 
 
 @pytest.mark.parametrize("raw", [b"", b"{}", b"[]", b"\xff\xfe", b'{"format": 1}'])
-def test_what_is_no_manifest_is_refused(raw: bytes) -> None:
+def test_other_bytes_are_no_manifest(raw: bytes) -> None:
     with pytest.raises(PolicyError, match="manifest"):
         Manifest.decode(raw)
 
 
-def test_a_graph_that_is_none_is_refused(artifact: Artifact) -> None:
+def test_other_bytes_are_no_graph(artifact: Artifact) -> None:
     junk = b"not a graph"
     lying = changed(artifact, sha256=hashlib.sha256(junk).hexdigest())
     with pytest.raises(PolicyError, match="ONNX"):
         Policy.open(lying.manifest, junk)
 
 
-def test_a_graph_that_scores_otherwise_than_it_did_is_refused(artifact: Artifact) -> None:
+def test_a_graph_must_match_its_test_vectors(artifact: Artifact) -> None:
     probes = Manifest.decode(artifact.manifest).probes
     other = replace(probes[1], score=1.0 - probes[1].score)
     with pytest.raises(PolicyError, match="test vector 1"):
@@ -105,7 +105,7 @@ def test_a_graph_for_other_features_is_refused(artifact: Artifact) -> None:
         opened(changed(artifact, dimension=other))
 
 
-def test_features_that_it_does_not_read_are_refused(policy: Policy) -> None:
+def test_wrong_features_are_refused(policy: Policy) -> None:
     if "text" in policy.manifest.embedder:
         with pytest.raises(PolicyError, match="reads texts"):
             policy.score(Features(embeddings=np.zeros((1, WIDTH), dtype=np.float32)))
@@ -116,7 +116,7 @@ def test_features_that_it_does_not_read_are_refused(policy: Policy) -> None:
             policy.score(Features(["hello"], np.zeros((1, WIDTH + 1), dtype=np.float32)))
 
 
-def test_a_vector_that_is_not_finite_is_never_accepted(results: dict[str, FitResult]) -> None:
+def test_a_vector_that_is_not_finite_is_deferred(results: dict[str, FitResult]) -> None:
     artifact = results["precomputed"].artifact
     assert artifact is not None
     policy = opened(artifact)
@@ -133,7 +133,7 @@ def test_no_rows_give_no_scores(embedder: str, policy: Policy) -> None:
     assert len(policy.score(nothing).label) == 0
 
 
-def test_a_target_takes_the_threshold_of_the_next_certified_one(artifact: Artifact) -> None:
+def test_a_target_takes_the_next_threshold(artifact: Artifact) -> None:
     points = tuple(
         FrontierPoint(target, threshold, 0.5, target) for target, threshold in [(0.9, 0.7), (0.95, 0.8)]
     )

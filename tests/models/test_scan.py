@@ -1,4 +1,4 @@
-"""A scan says what a fit would certify, how sure that is, and what would help."""
+"""A scan gives what a fit would pass, its interval, and what would help."""
 
 import numpy as np
 import pytest
@@ -29,7 +29,7 @@ def found() -> Scan:
     return scanned(everything(*draw_vectors(ROWS, 0)), 0.9, 0.999, embedder="precomputed")
 
 
-def test_coverage_is_what_the_fit_certifies_and_its_interval_holds_it(found: Scan) -> None:
+def test_coverage_is_that_of_the_fit(found: Scan) -> None:
     result = learned("precomputed", ROWS, targets=(0.9, 0.999))
     point = next(point for point in result.summary.frontier if point.target == 0.9)
     prospect = found.targets[0]
@@ -41,7 +41,7 @@ def test_coverage_is_what_the_fit_certifies_and_its_interval_holds_it(found: Sca
     assert (found.requests, found.sampled, found.labels) == (ROWS, ROWS, len(VERBS))
 
 
-def test_saving_and_days_follow_from_the_assumptions(found: Scan) -> None:
+def test_savings_follow_from_the_assumptions(found: Scan) -> None:
     prospect = found.targets[0]
     assert prospect.saved_a_day == pytest.approx(1000 * 0.01 * prospect.coverage * 0.9)
     assert saved_a_day(0.5, ASSUMED) == pytest.approx(4.5)
@@ -49,19 +49,19 @@ def test_saving_and_days_follow_from_the_assumptions(found: Scan) -> None:
     assert prospect.days == pytest.approx(prospect.audits / (1000 * 0.1 * prospect.coverage))
 
 
-def test_a_target_out_of_reach_is_refused_and_the_others_are_not(found: Scan) -> None:
+def test_only_a_target_out_of_reach_is_refused(found: Scan) -> None:
     out = found.targets[1]
     assert (out.coverage, out.saved_a_day, out.agreement, out.audits) == (0.0, 0.0, None, None)
     assert "target 0.999 did not pass the gate" in out.refused[0]
     assert found.targets[0].refused == ()
 
 
-def test_the_curve_ends_with_what_all_traces_certify(found: Scan) -> None:
+def test_the_curve_ends_with_all_traces(found: Scan) -> None:
     assert [part.traces for part in found.curve] == [200, 400, 800, 1600]
     assert found.curve[-1].coverage == {"0.9": found.targets[0].coverage, "0.999": 0.0}
 
 
-def test_a_teacher_who_contradicts_himself_is_named_as_the_reason() -> None:
+def test_a_noisy_teacher_is_given_as_the_reason() -> None:
     """Every request is asked twice, and one answer in eight is drawn by lot."""
     features, labels = draw_texts(700, 0)
     generator = np.random.default_rng(0)
@@ -73,7 +73,7 @@ def test_a_teacher_who_contradicts_himself_is_named_as_the_reason() -> None:
     assert found.targets[0].more is None
 
 
-def test_other_answers_to_the_same_request_tell_of_the_teacher_and_nothing_else() -> None:
+def test_repeated_answers_only_show_noise() -> None:
     features, labels = draw_texts(300, 0)
     assert len({plain_text(text) for text in features.texts or ()}) == 300
     doubled = everything(features.take([*range(300), *range(60)]), [*labels, *["other"] * 60])
@@ -85,7 +85,7 @@ def test_other_answers_to_the_same_request_tell_of_the_teacher_and_nothing_else(
     assert found.targets[0].coverage == alone.targets[0].coverage
 
 
-def test_what_can_not_be_learned_at_all_is_refused_for_every_target() -> None:
+def test_too_few_traces_refuse_every_target() -> None:
     few = scanned(everything(Features(texts=["a", "b"] * 10), ["x", "y"] * 10), 0.9, 0.95)
     assert [prospect.coverage for prospect in few.targets] == [0.0, 0.0]
     assert all("too few sampled traces: 20" in prospect.refused[0] for prospect in few.targets)

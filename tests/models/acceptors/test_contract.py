@@ -1,4 +1,4 @@
-"""What every acceptor promises: probabilities that are true, and a graph that says the same."""
+"""The contract of acceptors: scores are probabilities of agreement, and the graph gives the same scores."""
 
 from collections.abc import Callable
 
@@ -72,7 +72,7 @@ def test_its_scores_are_the_chances_of_agreement(made: Made) -> None:
         assert abs(scores[inside].mean() - agrees[inside].mean()) < 0.06
 
 
-def test_its_graph_says_what_it_says(made: Made) -> None:
+def test_its_graph_gives_the_same_scores(made: Made) -> None:
     features, _ = drawn(3000, 2)
     graph = Graph()
     shape: list[str | int] = ["n", LABELS]
@@ -89,7 +89,7 @@ def test_its_graph_says_what_it_says(made: Made) -> None:
     assert (np.abs(scores - made[0].scores(features)) < 1e-4).mean() > 0.998
 
 
-def test_top1_never_changes_which_answer_comes_first() -> None:
+def test_top1_keeps_the_order_of_answers() -> None:
     features, codes = drawn(4000, 0)
     made = top1.fit(features.logits, codes, np.ones(4000, dtype=np.bool_), np.ones(4000, dtype=np.bool_))
     scores = made.scores(features)
@@ -98,7 +98,7 @@ def test_top1_never_changes_which_answer_comes_first() -> None:
     assert (np.diff(certain) > -1e-4).all()
 
 
-def test_top1_without_choosers_leaves_the_order_to_no_label() -> None:
+def test_top1_without_selection_keeps_temperature_1() -> None:
     features, codes = drawn(2000, 0)
     nobody, everybody = np.zeros(2000, dtype=np.bool_), np.ones(2000, dtype=np.bool_)
     first = top1.fit(features.logits, codes, nobody, everybody)
@@ -106,14 +106,14 @@ def test_top1_without_choosers_leaves_the_order_to_no_label() -> None:
     assert first.temperature == other.temperature == 1.0
 
 
-def test_calibration_survives_a_sample_without_disagreement() -> None:
+def test_calibration_works_without_disagreements() -> None:
     logits = np.array([[5.0, 0.0], [0.0, 4.0], [3.0, 0.0]], dtype=np.float32)
     everybody = np.ones(3, dtype=np.bool_)
     scores = top1.fit(logits, np.array([0, 1, 0]), everybody, everybody).logit_scores(logits)
     assert ((scores > 0.5) & (scores <= 1.0)).all()
 
 
-def test_another_acceptor_is_chosen_only_where_it_is_clearly_better() -> None:
+def test_another_acceptor_must_be_clearly_better() -> None:
     """In the second stream the novelty tells who agrees, which top-1 can't see."""
     features, codes = drawn(4000, 0)
     selection_rows = np.arange(4000) % 4 == 0
@@ -128,7 +128,7 @@ def test_another_acceptor_is_chosen_only_where_it_is_clearly_better() -> None:
     assert better.acceptor.name != top1.NAME
 
 
-def test_without_choosers_nothing_is_chosen() -> None:
+def test_without_selection_traces_top1_is_deployed() -> None:
     features, codes = drawn(500, 0)
     found = choice.candidates(features, targets_of(codes), np.ones(500, dtype=np.bool_))
     assert [one.acceptor.name for one in found] == [top1.NAME]

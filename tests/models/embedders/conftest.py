@@ -1,4 +1,4 @@
-"""Each encoder once: tiny ones that are made here, and real ones where they are there."""
+"""Fixtures of every encoder: tiny ones that are made here, and real ones if they are installed."""
 
 import os
 from collections.abc import Callable, Iterator

@@ -1,4 +1,4 @@
-"""What every encoder promises, whichever it is."""
+"""The contract of encoders, for every kind."""
 
 import numpy as np
 from hypothesis import HealthCheck, given, settings
@@ -40,7 +40,7 @@ def test_a_row_depends_on_its_text_alone(embedder: Embedder, texts: list[str]) -
     assert_same(together(embedder, texts[::-1])[::-1], rows)
 
 
-def test_texts_of_any_kind_and_length_have_vectors(embedder: Embedder) -> None:
+def test_any_text_has_a_vector(embedder: Embedder) -> None:
     texts = [*ODD, "block my card"] * 3
     rows = together(embedder, texts)
     assert_same(rows[: len(ODD) + 1], rows[len(ODD) + 1 : 2 * (len(ODD) + 1)])
@@ -48,7 +48,7 @@ def test_texts_of_any_kind_and_length_have_vectors(embedder: Embedder) -> None:
     assert together(embedder, []).shape[0] == 0
 
 
-def test_two_that_are_opened_alike_are_alike(embedder: Embedder, vectors: str) -> None:
+def test_opening_twice_gives_the_same_encoder(embedder: Embedder, vectors: str) -> None:
     again = open_embedder(vectors, PROMPT)
     texts = ["block my card", "find the parcel, please", ""]
     assert (again.id, again.dimension) == (embedder.id, embedder.dimension)
@@ -61,6 +61,6 @@ def test_the_id_says_what_it_is_and_not_where(embedder: Embedder, vectors: str) 
     assert place.partition("#")[0] not in embedder.id
 
 
-def test_what_differs_in_a_word_differs_in_its_vector(embedder: Embedder) -> None:
+def test_another_word_changes_the_vector(embedder: Embedder) -> None:
     one, other = together(embedder, ["block my card", "block my account"])
     assert np.linalg.norm(one - other) > 1e-3

@@ -1,4 +1,4 @@
-"""A server's answer counts when it is whole; what may pass is tried again, what is refused is made less."""
+"""Encoders behind HTTP: incomplete responses are errors, failures are retried, refused texts are cut."""
 
 from typing import Any
 
@@ -25,7 +25,7 @@ def opened(server: EmbeddingServer) -> EndpointEmbedder:
     return found
 
 
-def test_texts_go_in_batches_and_come_back_in_order_whatever_order_the_server_keeps(
+def test_batches_keep_the_order_of_texts(
     server: EmbeddingServer,
 ) -> None:
     embedder = opened(server)
@@ -38,7 +38,7 @@ def test_texts_go_in_batches_and_come_back_in_order_whatever_order_the_server_ke
     assert all(sum(map(len, call["input"])) <= CHARACTERS_AT_ONCE for call in server.calls)
 
 
-def test_a_text_that_is_too_long_is_cut_until_it_fits_and_leaves_its_neighbours_alone(
+def test_only_a_text_that_is_too_long_is_cut(
     server: EmbeddingServer,
 ) -> None:
     rows = opened(server).embed(["short", "x" * 4 * LONGEST, "", "other"])
@@ -82,9 +82,7 @@ def items(*rows: list[float], start: int = 0) -> dict[str, Any]:
         ((200, items([1.0] * 8, [1e39] * 8)), "the vector of text 1 is not finite"),
     ],
 )
-def test_what_is_not_whole_is_an_error_that_says_what_to_do(
-    server: EmbeddingServer, answer: Answer, says: str
-) -> None:
+def test_an_incomplete_response_is_an_error(server: EmbeddingServer, answer: Answer, says: str) -> None:
     embedder = opened(server)
     server.answer = lambda _body: answer
     with pytest.raises(EmbedderError) as failed:
@@ -93,7 +91,7 @@ def test_what_is_not_whole_is_an_error_that_says_what_to_do(
     assert "small at 127.0.0.1" in str(failed.value)
 
 
-def test_a_text_that_is_refused_whatever_its_length_is_told_from_a_failure(server: EmbeddingServer) -> None:
+def test_a_refused_text_is_not_a_failure(server: EmbeddingServer) -> None:
     embedder = opened(server)
     server.answer = lambda body: (422, {}) if any("bad" in text for text in body["input"]) else fitting(body)
     with pytest.raises(TextRefused, match="text refused: HTTP 422"):
@@ -107,6 +105,6 @@ def test_the_key_comes_from_the_environment(server: EmbeddingServer, monkeypatch
     assert server.keys == ["Bearer secret"]
 
 
-def test_a_server_that_is_not_there_is_named_when_it_is_opened() -> None:
+def test_an_unreachable_server_is_named() -> None:
     with pytest.raises(EmbedderError, match=r"no connection .*check the address"):
         open_embedder("endpoint:http://127.0.0.1:1/v1#small")

@@ -1,4 +1,4 @@
-"""Encoders on disk: what they compute, how they are known, and how what is wrong with them is named."""
+"""Encoders on disk: what they compute, their ids, and the errors of damaged files."""
 
 import json
 import shutil
@@ -18,7 +18,7 @@ from models.errors import EmbedderError
 from tests.encoders import sentences, static
 
 
-def test_a_static_vector_is_the_mean_of_its_tokens_of_length_one(tmp_path: Path) -> None:
+def test_a_static_vector_is_the_mean_of_its_tokens(tmp_path: Path) -> None:
     folder = static(tmp_path)
     table = load_file(folder / "model.safetensors")["embeddings"]
     known = Tokenizer.from_file(str(folder / "tokenizer.json"))
@@ -37,9 +37,7 @@ def test_token_states_are_averaged_over_the_mask(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("make", [static, sentences])
-def test_an_encoder_is_known_by_its_content_wherever_it_lies(
-    tmp_path: Path, make: Callable[[Path], Path]
-) -> None:
+def test_the_id_follows_from_the_files_content(tmp_path: Path, make: Callable[[Path], Path]) -> None:
     kind = "model2vec" if make is static else "onnx"
     first = open_embedder(f"{kind}:{make(tmp_path / 'here')}").id
     shutil.copytree(tmp_path / "here", tmp_path / "there")
@@ -50,7 +48,7 @@ def test_an_encoder_is_known_by_its_content_wherever_it_lies(
     assert open_embedder(f"{kind}:{tmp_path / 'there'}").id != first
 
 
-def test_a_text_is_cut_where_the_tokenizer_s_settings_say(tmp_path: Path) -> None:
+def test_the_tokenizer_settings_cut_a_text(tmp_path: Path) -> None:
     folder = sentences(tmp_path)
     (folder / "tokenizer_config.json").write_text(json.dumps({"model_max_length": 2}))
     first, cut = open_embedder(f"onnx:{folder}").embed(["block my", "block my card and all the rest"])
@@ -75,7 +73,7 @@ def test_a_hub_id_is_read_from_the_hub_s_cache(tmp_path: Path, monkeypatch: pyte
         open_embedder("model2vec:maker/other")
 
 
-def test_a_graph_that_makes_something_else_is_refused(tmp_path: Path) -> None:
+def test_a_graph_without_vectors_is_refused(tmp_path: Path) -> None:
     folder = sentences(tmp_path)
     graph = onnx.load(folder / "model.onnx")
     graph.graph.node.append(helper.make_node("ReduceSum", ["states", "middle"], ["all"], keepdims=0))
@@ -107,7 +105,7 @@ def _garbled(file: Path) -> None:
         ("onnx", sentences, lambda folder: _garbled(folder / "tokenizer.json"), "is complete and of kind"),
     ],
 )
-def test_a_damaged_encoder_is_an_error_that_names_it(
+def test_a_damaged_encoder_is_named(
     tmp_path: Path,
     kind: str,
     make: Callable[[Path], Path],

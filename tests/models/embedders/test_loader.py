@@ -1,4 +1,4 @@
-"""What keeps an encoder from being opened is said with what to do about it."""
+"""Errors of opening an encoder name the problem and the remedy."""
 
 import sys
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from models.errors import EmbedderError
 
 
 @pytest.mark.parametrize("vectors", ["precomputed", "text", "bert:x"])
-def test_what_is_no_encoder_is_not_opened(vectors: str) -> None:
+def test_a_spec_without_encoder_is_refused(vectors: str) -> None:
     with pytest.raises(EmbedderError, match=f"`{vectors}` is not an encoder"):
         open_embedder(vectors)
 
@@ -27,7 +27,7 @@ def test_a_probe_without_a_prompt_is_refused() -> None:
     ("vectors", "module", "package"),
     [("model2vec:x", "model2vec", "model2vec"), ("onnx:x", "onnx", "tokenizers")],
 )
-def test_a_missing_package_is_named_with_the_command_that_installs_it(
+def test_a_missing_package_is_named(
     monkeypatch: pytest.MonkeyPatch, vectors: str, module: str, package: str
 ) -> None:
     monkeypatch.delitem(sys.modules, f"models.embedders.{module}", raising=False)
@@ -44,12 +44,12 @@ def test_a_prompt_has_the_text_once(template: str) -> None:
         Prompt.of(template, ())
 
 
-def test_a_prompt_s_braces_other_than_its_own_stay_and_texts_fill_nothing_in() -> None:
+def test_other_braces_of_a_prompt_stay() -> None:
     prompt = Prompt.of("{labels} {x}: {text}", ("a", "b {text}"))
     assert prompt.around("{labels} {text}") == "a\nb {text} {x}: {labels} {text}"
 
 
-def test_prompts_with_other_words_on_either_side_have_other_hashes() -> None:
+def test_other_prompts_have_other_hashes() -> None:
     prompts = [Prompt("a", "b"), Prompt("ab", ""), Prompt("", "ab"), Prompt.instructed("a", ())]
     assert len({prompt.hash for prompt in prompts}) == len(prompts)
 
@@ -80,7 +80,7 @@ class Faulty:
         (np.array([[0, 1e39]]), "the vector of text 0 is not finite"),
     ],
 )
-def test_whatever_an_encoder_does_no_row_is_made_up(rows: Any, says: str) -> None:
+def test_wrong_rows_of_an_encoder_are_errors(rows: Any, says: str) -> None:
     with pytest.raises(EmbedderError) as failed:
         CheckedEmbedder(Faulty(rows)).embed(["a"])
     assert says in str(failed.value)

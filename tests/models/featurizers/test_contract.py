@@ -1,4 +1,4 @@
-"""Features in the graph are those of the definitions, on thousands of rows and the oddest of texts."""
+"""The contract of featurizers: the graph computes the defined features, also of odd texts."""
 
 import numpy as np
 import onnxruntime
@@ -34,7 +34,7 @@ def run(featurizer: TextFeaturizer | VectorFeaturizer, model: Linear, features: 
     return session.run(["logits", "novelty"], feed)
 
 
-def test_texts_become_the_tf_idf_that_is_defined() -> None:
+def test_texts_become_their_tf_idf() -> None:
     """In float64, by sparse products, without the graph's table of sums."""
     featurizer = TextFeaturizer(draw_texts(900, 0)[0].texts or [], 0)
     features = Features(texts=[*(draw_texts(3000, 5)[0].texts or []), *ODD_TEXTS])
@@ -53,7 +53,7 @@ def test_texts_become_the_tf_idf_that_is_defined() -> None:
     np.testing.assert_allclose(novelty, 1 - known / (5 * np.maximum(there, 1)), atol=1e-5)
 
 
-def test_the_novelty_of_texts_needs_no_surrogate_that_reads_them() -> None:
+def test_text_novelty_needs_no_text_surrogate() -> None:
     featurizer = TextFeaturizer(draw_texts(300, 0)[0].texts or [], 0)
     features = draw_texts(200, 5)[0]
     beside = run(featurizer, line(featurizer.matrix.shape[1]), features)[1]
@@ -64,7 +64,7 @@ def test_the_novelty_of_texts_needs_no_surrogate_that_reads_them() -> None:
     np.testing.assert_array_equal(alone, beside)
 
 
-def test_vectors_become_directions_and_their_distance_to_the_nearest_centroid() -> None:
+def test_vectors_become_directions_and_novelty() -> None:
     drawn, labels = draw_vectors(900, 0)
     assert drawn.embeddings is not None
     codes = np.array([sorted(VERBS).index(label) for label in labels])

@@ -1,4 +1,4 @@
-"""Buckets and rows: case is folded, ends are marked, padding is nothing, chains lead to shorter n-grams."""
+"""N-grams: case is folded, ends are marked, padding is not counted, chains lead to shorter n-grams."""
 
 import numpy as np
 from hypothesis import given
@@ -33,7 +33,7 @@ def test_padding_keeps_every_byte(texts: list[str]) -> None:
     assert [row.tobytes().rstrip(b"\0") for row in padded] == [text.rstrip(b"\0") for text in encoded]
 
 
-def test_long_texts_are_cut_and_lone_surrogates_replaced() -> None:
+def test_long_texts_are_cut() -> None:
     assert encode(["x" * 100_000, "\ud800"]) == [b"x" * MAX_BYTES, b"?"]
 
 
@@ -46,7 +46,7 @@ def test_only_n_grams_of_enough_texts_are_kept() -> None:
     assert (rows[cells.owner >= LEAST_TEXTS] == UNKNOWN).all()
 
 
-def test_a_chain_holds_every_kept_n_gram_that_begins_the_longest() -> None:
+def test_a_chain_holds_all_kept_prefixes() -> None:
     cells = windows([b"abcdef"] * LEAST_TEXTS + [b"abcx"] * LEAST_TEXTS)
     voc = learn_vocabulary(cells)
     chain = voc.chain().toarray()

@@ -1,4 +1,4 @@
-"""The learning curve measures parts of the traces, and what it foretells comes true where its law holds."""
+"""The learning curve is measured on parts of the traces, and its estimates hold where its law holds."""
 
 import numpy as np
 import pytest
@@ -29,7 +29,7 @@ def steps(slope: float, sizes: tuple[int, ...], error: float = 0.02, seed: int =
     return made
 
 
-def test_each_point_is_a_fit_on_half_as_many_of_the_same_traces() -> None:
+def test_each_point_has_half_the_traces_of_the_next() -> None:
     asked: list[NDArray[np.int64]] = []
 
     def at(rows: NDArray[np.int64]) -> Sample:
@@ -45,7 +45,7 @@ def test_each_point_is_a_fit_on_half_as_many_of_the_same_traces() -> None:
     assert curve[2].coverage["0.9"] == certified[0].coverage > 0.5
 
 
-def test_no_fit_is_begun_that_would_outlast_the_budget() -> None:
+def test_fits_beyond_the_time_budget_are_skipped() -> None:
     now = 0.0
 
     def at(rows: NDArray[np.int64]) -> Sample:
@@ -63,7 +63,7 @@ def test_no_fit_is_begun_that_would_outlast_the_budget() -> None:
     assert sizes(7.1) == [500, 1000, 2000]
 
 
-def test_parts_that_can_not_be_fitted_or_are_tiny_make_no_point() -> None:
+def test_parts_that_can_not_be_fitted_make_no_point() -> None:
     assert learning_curve(lambda _rows: None, 4000, TARGETS, 0.05, seconds=60.0) == ()
     curve = learning_curve(lambda rows: sample(len(rows), 0.1, 0), 200, TARGETS, 0.05, seconds=60.0)
     assert [step.traces for step in curve] == [100]
@@ -76,13 +76,13 @@ def test_errors_that_do_not_fall_promise_nothing() -> None:
     assert more_traces([], 0.9) is None
 
 
-def test_where_the_quarter_would_prove_it_already_nothing_more_is_needed() -> None:
+def test_a_proven_target_needs_no_more_traces() -> None:
     found = more_traces(steps(0.3, (1000, 2000, 4000, 8000), 0.001), 0.95)
     assert found is not None
     assert (found.least, found.most) == (0, 0)
 
 
-def test_what_is_told_covers_what_it_takes() -> None:
+def test_the_range_covers_the_true_number() -> None:
     """Of 60 curves by the law itself, the true number lies in the range about as often as is claimed."""
     slope, error, sizes, target = 0.4, 0.016, (1250, 2500, 5000, 10000), 0.985
     needed = next(

@@ -1,4 +1,4 @@
-"""The gate certifies what is not so with a chance of at most delta, whatever the scores look like."""
+"""The gate passes thresholds below the target with a chance of at most delta, for any scores."""
 
 from collections.abc import Callable
 
@@ -32,7 +32,7 @@ def agreement(curve: Curve, threshold: float, coarse: bool) -> float:
 
 @pytest.mark.parametrize("coarse", [False, True], ids=["fine", "ties"])
 @pytest.mark.parametrize("name", CURVES)
-def test_false_certificates_are_as_rare_as_promised(name: str, coarse: bool) -> None:
+def test_false_passes_are_as_rare_as_promised(name: str, coarse: bool) -> None:
     curve, rows = CURVES[name]
     generator = np.random.default_rng(7)
     target, delta, rounds, wrong = 0.9, 0.1, 1000, 0

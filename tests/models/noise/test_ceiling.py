@@ -8,9 +8,7 @@ from models.noise.ceiling import ceiling
 
 
 @given(st.lists(st.floats(0.001, 1.0), min_size=2, max_size=6), st.integers(0, 5))
-def test_no_surrogate_agrees_with_a_teacher_more_than_the_bound_says(
-    chances: list[float], unused: int
-) -> None:
+def test_no_surrogate_exceeds_the_ceiling(chances: list[float], unused: int) -> None:
     p = np.array(chances) / sum(chances)
     differ = float(1 - (p**2).sum())
     labels = len(p) + unused
@@ -19,9 +17,7 @@ def test_no_surrogate_agrees_with_a_teacher_more_than_the_bound_says(
 
 
 @given(st.floats(0.0, 1.0), st.floats(0.0, 1.0), st.integers(2, 100) | st.none())
-def test_the_bound_is_concave_so_that_it_holds_for_texts_of_unequal_noise(
-    one: float, other: float, labels: int | None
-) -> None:
+def test_the_ceiling_is_concave(one: float, other: float, labels: int | None) -> None:
     most = 1 - 1 / labels if labels else 1.0
     mean = (ceiling(one * most, labels) + ceiling(other * most, labels)) / 2
     assert mean <= ceiling((one + other) / 2 * most, labels) + 1e-9

@@ -1,4 +1,4 @@
-"""The ceiling that a teacher's contradictions set: never too low, and near the truth where texts repeat."""
+"""The ceiling from a teacher's contradictions is never too low, and near the truth where texts repeat."""
 
 from pathlib import Path
 
@@ -37,7 +37,7 @@ def stream(seed: int) -> tuple[list[str], NDArray[np.int64]]:
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_a_teacher_who_errs_in_eight_of_a_hundred_has_a_ceiling_of_ninety_two(seed: int) -> None:
+def test_eight_percent_errors_give_a_ceiling_of_92(seed: int) -> None:
     texts, right = stream(seed)
     found = estimate_noise(Features(texts=texts), noisy(right, 0.08, seed), LABELS)
     assert found is not None
@@ -50,7 +50,7 @@ def test_a_teacher_who_errs_in_eight_of_a_hundred_has_a_ceiling_of_ninety_two(se
     assert noise_refusal(found, 0.9) is None
 
 
-def test_a_teacher_who_never_contradicts_himself_has_no_ceiling() -> None:
+def test_a_steady_teacher_has_no_ceiling() -> None:
     texts, right = stream(0)
     found = estimate_noise(Features(texts=texts), right, LABELS)
     assert found is not None
@@ -66,13 +66,13 @@ def test_too_few_pairs_say_nothing() -> None:
     assert noise_refusal(None, 0.99) is None
 
 
-def test_questions_in_one_template_are_not_taken_for_the_same() -> None:
+def test_questions_in_one_template_differ() -> None:
     opening = "you are a careful clerk; say which department this customer wants to be put through to: "
     texts = [opening + text for text in sentences(1000, 1)]
     assert estimate_noise(Features(texts=texts), np.arange(1000) % LABELS, LABELS) is None
 
 
-def test_typos_make_nearly_the_same_and_other_words_do_not() -> None:
+def test_typos_make_pairs_and_other_words_do_not() -> None:
     first = sentences(300, 2)
     typos = [text[:20] + "7" + text[21:] for text in first[:150]]
     drawn = zip(first[150:], sentences(150, 3), strict=True)
@@ -84,7 +84,7 @@ def test_typos_make_nearly_the_same_and_other_words_do_not() -> None:
     assert len(matched) > 100
 
 
-def test_vectors_that_point_nearly_the_same_way_are_pairs() -> None:
+def test_vectors_of_nearly_one_direction_are_pairs() -> None:
     generator = np.random.default_rng(0)
     shared, own = generator.standard_normal(64), generator.standard_normal((400, 64))
     vectors = (5 * shared + own).astype(np.float32)
@@ -98,7 +98,7 @@ def test_vectors_that_point_nearly_the_same_way_are_pairs() -> None:
 
 
 @pytest.mark.parametrize("texts", [[], [""], ["a"] * 3, ["\0"] * 9, ["x" * 100_000] * 5, ["?!", "!", ""]])
-def test_odd_texts_are_survived(texts: list[str]) -> None:
+def test_odd_texts_do_not_fail(texts: list[str]) -> None:
     found = repeated_pairs(Features(texts=texts))
     rows = np.concatenate([found.first, found.second]).tolist()
     assert len(set(rows)) == len(rows) <= len(texts)
@@ -116,11 +116,11 @@ def test_odd_texts_are_survived(texts: list[str]) -> None:
         ("?", "!", False),
     ],
 )
-def test_case_space_and_sentence_marks_make_no_other_question(one: str, other: str, same: bool) -> None:
+def test_case_and_sentence_marks_do_not_matter(one: str, other: str, same: bool) -> None:
     assert (plain_text(one) == plain_text(other)) is same
 
 
-def test_what_was_asked_twice_on_purpose_is_told_as_such_and_from_as_many_answers() -> None:
+def test_noise_is_measured_on_purpose() -> None:
     found = measured_noise(RepeatCounts(500, 410))
     assert found is not None
     assert (found.pairs, found.contradictions, found.asked) == (500, 90, True)
@@ -132,7 +132,7 @@ def test_what_was_asked_twice_on_purpose_is_told_as_such_and_from_as_many_answer
 
 
 @pytest.mark.parametrize("name", ["banking77", "snips"])
-def test_texts_that_are_only_nearly_the_same_refuse_no_high_target(data_dir: Path, name: str) -> None:
+def test_public_texts_refuse_no_high_target(data_dir: Path, name: str) -> None:
     lines = (data_dir / f"{name}_train.jsonl").read_bytes().splitlines()
     texts, labels = zip(
         *((row["text"], row["label"]) for row in map(msgspec.json.decode, lines)), strict=True

@@ -1,4 +1,4 @@
-"""What every surrogate promises: no trace is judged by what has learned from it, and the graph is the fit."""
+"""The contract of surrogates: scores are out of fold, and the graph gives the same logits."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -71,7 +71,7 @@ def subject(request: pytest.FixtureRequest) -> Subject:
     return SUBJECTS[request.param]
 
 
-def test_its_graph_says_what_it_says_on_thousands_of_rows(subject: Subject) -> None:
+def test_its_graph_gives_the_same_logits(subject: Subject) -> None:
     surrogate, featurizer, _ = taught(subject)
     features, _ = drawn(subject.reads, 3000, 7)
     expected = surrogate.predict(featurizer.transform(features))
@@ -91,7 +91,7 @@ def test_its_graph_says_what_it_says_on_thousands_of_rows(subject: Subject) -> N
     assert (logits.argmax(axis=1) == expected.argmax(axis=1)).mean() > 0.998
 
 
-def test_it_learns_and_is_judged_by_what_it_has_not_seen(subject: Subject) -> None:
+def test_it_learns_and_is_scored_out_of_fold(subject: Subject) -> None:
     surrogate, featurizer, codes = taught(subject)
     assert surrogate.logits.shape == (ROWS, len(VERBS))
     assert surrogate.logits.dtype == np.float32
@@ -108,7 +108,7 @@ def test_the_seed_decides_all(subject: Subject) -> None:
     assert (first.kind, first.name, first.reads) == (second.kind, second.name, subject.reads)
 
 
-def test_a_label_that_a_fold_has_never_seen_is_not_its_guess(subject: Subject) -> None:
+def test_a_fold_never_guesses_an_unseen_label(subject: Subject) -> None:
     """Fold 0 holds out all traces of one label, so nothing there can be guessed to have it."""
     _, codes = drawn(subject.reads, ROWS, 1)
     lone = codes[0]

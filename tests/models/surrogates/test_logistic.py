@@ -1,8 +1,9 @@
-"""The regression finds the minimum that it should, at the strength that it should."""
+"""The logistic regression finds the right minimum at the right strength."""
 
 from dataclasses import replace
 
 import numpy as np
+import pytest
 from sklearn.linear_model import LogisticRegression
 
 from models.surrogates import logistic
@@ -20,7 +21,7 @@ def blobs(rows: int, seed: int = 0) -> tuple[np.ndarray, TrainingTargets]:
     )
 
 
-def test_a_fold_model_is_the_minimum_that_scikit_learn_finds() -> None:
+def test_a_fold_model_equals_that_of_scikit_learn() -> None:
     matrix, targets = blobs(600)
     weights = np.random.default_rng(1).uniform(0.5, 2.0, 600)
     held = np.arange(600) % 3
@@ -36,7 +37,7 @@ def test_a_fold_model_is_the_minimum_that_scikit_learn_finds() -> None:
     assert np.abs(np.exp(ours) - np.exp(theirs)).max() < 0.02
 
 
-def test_no_row_is_scored_by_a_model_that_learned_from_it() -> None:
+def test_no_model_scores_what_it_learned_from() -> None:
     """With labels by chance, out-of-fold agreement is that of guessing; in-sample it would be far above."""
     generator = np.random.default_rng(0)
     matrix = generator.standard_normal((400, 200)).astype(np.float32)
@@ -47,7 +48,7 @@ def test_no_row_is_scored_by_a_model_that_learned_from_it() -> None:
     assert (found.model.logits(matrix).argmax(axis=1) == codes).mean() > 0.7
 
 
-def test_the_chosen_strength_is_no_worse_than_its_neighbours() -> None:
+def test_the_chosen_strength_beats_its_neighbours() -> None:
     matrix, targets = blobs(900)
     chosen = logistic.out_of_fold(matrix, targets)
     for factor in (1 / logistic.STEP, logistic.STEP):
@@ -55,19 +56,32 @@ def test_the_chosen_strength_is_no_worse_than_its_neighbours() -> None:
         assert chosen.log_loss < other.log_loss + 0.01
 
 
-def test_only_the_choosers_choose() -> None:
-    """Labels of the others are turned into noise where they are held out: the strength stays the same."""
+def test_the_usual_strength_needs_no_selection_traces() -> None:
     matrix, targets = blobs(900)
     none = replace(targets, selection_rows=np.zeros(900, dtype=np.bool_))
     assert logistic.out_of_fold(matrix, none).strength == logistic.usual_strength(900)
+
+
+def test_only_selection_traces_choose(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All losses but the last, which is reported, are of held-out selection traces."""
+    matrix, targets = blobs(900)
     few = replace(targets, selection_rows=np.arange(900) < 300)
-    problem = logistic._problem(matrix, few)
-    spoilt = replace(problem, codes=np.where(few.selection_rows, problem.codes, (problem.codes + 1) % 4))
-    asked = [np.flatnonzero((problem.folds == judge) & problem.selection_rows) for judge in range(6)]
-    assert all((problem.codes[rows] == spoilt.codes[rows]).all() for rows in asked)
+    scored: list[np.ndarray] = []
+    log_loss = logistic.log_loss
+
+    def recorded(logits: np.ndarray, codes: np.ndarray) -> float:
+        scored.append(codes)
+        return log_loss(logits, codes)
+
+    monkeypatch.setattr(logistic, "log_loss", recorded)
+    logistic.out_of_fold(matrix, few)
+    judged = [few.codes[(few.folds == fold) & few.selection_rows] for fold in range(6)]
+    assert len(scored) > 2
+    for codes in scored[:-1]:
+        np.testing.assert_array_equal(codes, np.concatenate(judged))
 
 
-def test_the_usual_strength_is_a_step_of_the_search_and_rises_as_traces_get_fewer() -> None:
+def test_the_usual_strength_rises_with_fewer_traces() -> None:
     found = [logistic.usual_strength(rows) for rows in (100_000, 10_000, 1500, 500, 50)]
     assert found == sorted(found)
     assert found[1:4] == [64.0, 256.0, 1024.0]

@@ -1,4 +1,4 @@
-"""Kernels are the sum that they are said to be, however unequal the labels, and hardly larger than needed."""
+"""Neighbours: the graph gives the sum over all kernels, also for labels of unequal size."""
 
 import numpy as np
 import onnxruntime
@@ -42,7 +42,7 @@ def slowly(
     [[20] * 12, [20, 19, 18] * 4, [120, *[3] * 30], [100, 0, 3, 0, 50, 1]],
     ids=["even", "nearly even", "one label has most", "some have none"],
 )
-def test_the_graph_gives_the_sum_over_all_traces_for_equal_and_unequal_labels(sizes: list[int]) -> None:
+def test_the_graph_gives_the_sum_over_all_traces(sizes: list[int]) -> None:
     featurizer, targets = targets_of(sizes)
     found = neighbours.learn(featurizer, targets)
     generator = np.random.default_rng(1)
@@ -62,7 +62,7 @@ def test_the_graph_gives_the_sum_over_all_traces_for_equal_and_unequal_labels(si
     np.testing.assert_allclose(alone, logits, rtol=1e-6, atol=1e-6)
 
 
-def test_labels_of_unequal_size_are_not_filled_up_to_the_largest() -> None:
+def test_small_labels_are_not_padded_to_the_largest() -> None:
     featurizer, targets = targets_of([400, *[3] * 60])
     found = neighbours.learn(featurizer, targets)
     written = found.prototypes
@@ -70,7 +70,7 @@ def test_labels_of_unequal_size_are_not_filled_up_to_the_largest() -> None:
     assert found.name.startswith(f"{min(400, neighbours.MOST_PROTOTYPES // 61) + 180:,} neighbours")
 
 
-def test_traces_without_weight_count_for_nothing() -> None:
+def test_traces_without_weight_do_not_count() -> None:
     sizes = [30] * 6
     weights = np.ones(180)
     weights[:30] = 0.0

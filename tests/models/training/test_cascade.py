@@ -1,4 +1,4 @@
-"""Two stages answer as one, and the second is computed for what the first leaves open, and no more."""
+"""Cascades: two stages answer as one, and the second gets only the rows that the first leaves."""
 
 from dataclasses import replace
 
@@ -23,7 +23,7 @@ def lazy(results: dict[str, FitResult]) -> Policy:
     return Policy.open(artifact.manifest, artifact.graph)
 
 
-def test_vectors_are_asked_for_once_and_only_for_what_the_first_stage_leaves_open(lazy: Policy) -> None:
+def test_vectors_are_made_for_the_second_stage_only(lazy: Policy) -> None:
     features, _ = draw_both(600, 11)
     vectors, asked = features.embeddings, []
     assert vectors is not None
@@ -43,7 +43,7 @@ def test_vectors_are_asked_for_once_and_only_for_what_the_first_stage_leaves_ope
     np.testing.assert_array_equal(lazy.score(Features(features.texts, other)).score, whole.score)
 
 
-def test_the_second_stage_answers_what_the_first_can_not_read(lazy: Policy) -> None:
+def test_the_second_stage_answers_mute_texts(lazy: Policy) -> None:
     """The text says nothing here, and the vector all."""
     features, labels = draw_both(300, 12)
     mute = Features(["?"] * 300, features.embeddings)
@@ -67,14 +67,14 @@ def learned(residual: bool) -> fit_stages.FittedStages:
     return fit_stages.learn_stages(training, tuple(sorted(VERBS)), "precomputed", (0.95,), options)
 
 
-def test_a_residual_stage_is_tried_and_deployed_only_where_the_choosers_gain_by_it() -> None:
+def test_a_residual_stage_must_gain_coverage() -> None:
     fitted = learned(residual=True)
     (trial,) = [trial for trial in fitted.candidates if trial.family == "residual"]
     assert (trial.outcome == "chosen") == (len(fitted.ensemble.stages) == 2)
     assert not [trial for trial in learned(residual=False).candidates if trial.family == "residual"]
 
 
-def test_a_joint_of_two_stages_on_the_same_features_is_one_graph_that_says_the_same() -> None:
+def test_two_stages_become_one_graph() -> None:
     """A copy of the stage with other scores stands in for the residual one."""
     fitted = learned(residual=False)
     (first,) = fitted.ensemble.stages
@@ -89,7 +89,7 @@ def test_a_joint_of_two_stages_on_the_same_features_is_one_graph_that_says_the_s
     assert outputs == ["label", "score", "novelty"]
 
 
-def test_the_hand_over_costs_the_choosers_hardly_any_coverage() -> None:
+def test_the_hand_over_costs_hardly_any_coverage() -> None:
     fitted = learned(residual=False)
     (stage,) = fitted.ensemble.stages
     worse = replace(stage, scores=np.sqrt(stage.scores))

@@ -15,7 +15,7 @@ def test_folds_spread_every_label_evenly() -> None:
     assert (counts == 2).all()
 
 
-def test_choosers_are_a_tenth_of_the_sampled_and_none_of_the_others() -> None:
+def test_a_tenth_of_the_sampled_select() -> None:
     sampled = np.arange(20_000) % 2 == 0
     chosen = folds.selection_rows(sampled, KEYS)
     assert 900 < chosen.sum() < 1100
@@ -23,7 +23,7 @@ def test_choosers_are_a_tenth_of_the_sampled_and_none_of_the_others() -> None:
     assert abs(np.flatnonzero(chosen).mean() / 20_000 - 0.5) < 0.05
 
 
-def test_what_chose_once_chooses_in_every_later_fit() -> None:
+def test_selection_traces_stay_the_same_in_a_refit() -> None:
     sampled = np.ones(20_000, dtype=np.bool_)
     early = folds.selection_rows(sampled[:6000], KEYS[:6000])
     np.testing.assert_array_equal(early, folds.selection_rows(sampled, KEYS)[:6000])
@@ -33,7 +33,7 @@ def test_what_chose_once_chooses_in_every_later_fit() -> None:
     assert ((keys >= 0) & (keys < 1)).all()
 
 
-def test_few_sampled_traces_all_certify() -> None:
+def test_few_sampled_traces_are_all_gate_traces() -> None:
     sampled = np.arange(20_000) < folds.AMPLE - 1
     assert not folds.selection_rows(sampled, KEYS).any()
     sampled[folds.AMPLE - 1] = True
