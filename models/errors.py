@@ -43,7 +43,7 @@ class TextRefused(EmbedderError):
 
 
 class InvalidSpec(EmbedderError):
-    """An `embedder` is not in the grammar of `models.embedders.spec`.
+    """An `embedder` is not in the grammar of `models.embedders.kinds`.
 
     Attributes:
         problems: every problem, a sentence each.

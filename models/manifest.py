@@ -83,7 +83,7 @@ class Manifest(Struct, frozen=True):
         format: version of this file's layout; newer ones than `FORMAT` are refused.
         task, version: of the policy.
         labels: that it can answer with, in the order of the graph's label output.
-        embedder: the features it reads, in the grammar of `models.embedders.spec`; `text` for the text alone.
+        embedder: the features it reads, as `models.embedders.kinds` writes them; `text` for text alone.
         dimension: length of the vector it reads, None for text.
         delta: chance of error with which each point of the frontier passed the gate.
         frontier: targets that passed the gate, lowest first.

@@ -16,7 +16,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from models.artifact import Artifact
-from models.embedders.spec import is_lazy, reads_text
+from models.embedders.kinds import is_lazy, reads_text
 from models.errors import PolicyError
 from models.features import Features
 from models.featurizers import onnx_inputs

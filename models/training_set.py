@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from models.embedders.spec import reads_text, tiers, vectors_of
+from models.embedders.kinds import reads_text, tiers, vectors_of
 from models.errors import TrainingError
 from models.features import Features
 
@@ -49,7 +49,7 @@ def check_traces(training: TrainingSet, embedder: str) -> None:
     """Refuse traces that can't be learned from.
 
     Raises:
-        InvalidSpec: `embedder` is not of the grammar of `models.embedders.spec`.
+        InvalidSpec: `embedder` is not of the grammar of `models.embedders.kinds`.
         TrainingError: no traces, unequal lengths, features that `embedder` reads are missing or not finite,
             or it is a cascade of more than two tiers.
     """

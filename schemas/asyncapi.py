@@ -8,7 +8,7 @@ import msgspec
 from schemas.config import Config
 from schemas.events import DETAILS, Event, EventKind
 from schemas.messages import Deferral, Forgotten, Label, Reply, Request, Trace
-from schemas.names import Topics
+from schemas.topics import Topics
 
 _MESSAGES: tuple[type[msgspec.Struct], ...] = (Request, Label, Deferral, Reply, Trace, Config, Forgotten)
 _DEFINITIONS = "#/components/schemas/{name}"

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
+from models.embedders.kinds import PROBE, needs_encoder, split_spec, vectors_of
 from models.embedders.prompt import Prompt
-from models.embedders.spec import PROBE, needs_encoder, split_spec, vectors_of
 from schemas.config import Config
 
 
@@ -26,7 +26,7 @@ def encoder_spec(config: Config) -> EncoderSpec | None:
     A probe's prompt is that of the task's teacher, with its labels.
 
     Raises:
-        InvalidSpec: see `models.embedders.spec`.
+        InvalidSpec: see `models.embedders.kinds`.
     """
     vectors = vectors_of(config.embedder)
     if vectors is None or not needs_encoder(config.embedder):

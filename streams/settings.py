@@ -25,7 +25,8 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-from schemas.names import DEFAULT_PREFIX, Keys, Topics
+from schemas.redis_keys import Keys
+from schemas.topics import DEFAULT_PREFIX, Topics
 from streams.errors import InvalidSettings
 
 PREFIX = "UNDERSTUDY_"

@@ -15,7 +15,7 @@ from models.policy import Policy
 from schemas.config import EVERY_TASK, Config, Override, config_of
 from streams.encoder_spec import EncoderSpec, encoder_spec
 from streams.sampling import audit_rate
-from streams.versions.breaker import CLOSED, Breaker, Safeguards
+from streams.versions.breaker_state import CLOSED, Breaker, Safeguards
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from infra.console.tables import print_evaluation
 from infra.console.target_options import ManyTargets, Targets
 from infra.files.columns import Columns
 from infra.files.traces import read_traces
-from models.embedders.spec import needs_text
+from models.embedders.kinds import needs_text
 from models.evaluate import evaluate as evaluate_policy
 from models.manifest import grid
 from models.policy import Policy

@@ -28,7 +28,7 @@ from infra.files.dedup import first_per_request
 from infra.files.reports import report_fit
 from infra.files.traces import read_traces, training_set
 from models.artifact import Artifact
-from models.embedders.spec import needs_text
+from models.embedders.kinds import needs_text
 from models.fit import FitRequest, fit_request
 from models.money import CURRENCY
 

@@ -16,7 +16,7 @@ from infra.console.target_options import TARGET, Target
 from infra.files.columns import Columns
 from infra.files.formats import STANDARD_INPUT
 from infra.files.traces import RequestLine, read_requests
-from models.embedders.spec import needs_text
+from models.embedders.kinds import needs_text
 from models.features import Features
 from models.policy import Policy
 from schemas.messages import Reason

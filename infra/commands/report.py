@@ -16,7 +16,7 @@ from infra.errors import InvalidFile
 from infra.files.columns import Columns
 from infra.files.reports import REPORT, report_rows
 from infra.files.traces import read_traces
-from models.embedders.spec import needs_text
+from models.embedders.kinds import needs_text
 from models.manifest import Manifest
 from models.money import CURRENCY
 from models.policy import Policy

@@ -25,7 +25,7 @@ from infra.console.target_options import DELTA, Delta, ManyTargets, Targets, pro
 from infra.files.columns import Columns
 from infra.files.dedup import first_per_request, without_copies
 from infra.files.traces import TraceLine, read_traces, training_set
-from models.embedders.spec import needs_text
+from models.embedders.kinds import needs_text
 from models.features import Features
 from models.forecast.forecast import Assumptions
 from models.money import CURRENCY

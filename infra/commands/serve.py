@@ -10,7 +10,7 @@ from infra.serve.servers import Embedded, running_settings, servers
 from infra.serve.worker import run
 from schemas.urls import masked_url
 from streams.kafka.clients import check_options
-from streams.kafka.topics import create_missing
+from streams.kafka.topic_admin import create_missing
 from streams.settings import ROLES, Role, Settings, load_settings
 
 commands = typer.Typer()

@@ -9,7 +9,7 @@ from infra.console.output import note, result
 from infra.serve.servers import client_settings
 from schemas.asyncapi import asyncapi
 from streams.kafka.retention import apply_traces_retention
-from streams.kafka.topics import create_missing, topic_specs
+from streams.kafka.topic_admin import create_missing, topic_specs
 from streams.settings import load_settings
 
 commands = typer.Typer()

@@ -12,9 +12,7 @@ from infra.files.traces import Line
 from infra.files.vectors import features
 from models.embedders.compatibility import check
 from models.embedders.contract import Embedder
-from models.embedders.loader import open_embedder
-from models.embedders.prompt import DEFAULT, Prompt
-from models.embedders.spec import (
+from models.embedders.kinds import (
     PRECOMPUTED,
     PROBE,
     TEXT,
@@ -24,6 +22,8 @@ from models.embedders.spec import (
     tiers,
     vectors_of,
 )
+from models.embedders.loader import open_embedder
+from models.embedders.prompt import DEFAULT, Prompt
 from models.errors import InvalidSpec
 from models.features import Features
 from models.manifest import Manifest

@@ -12,9 +12,10 @@ from confluent_kafka import Consumer, Message, Producer
 
 from infra.harness.waiting import Stalled
 from infra.harness.worker import Worker, environment
-from schemas.names import Keys, Topics
+from schemas.redis_keys import Keys
+from schemas.topics import Topics
 from streams.errors import KafkaFailed
-from streams.kafka.topics import create_missing
+from streams.kafka.topic_admin import create_missing
 from streams.settings import Settings
 
 _READY = "is ready"

@@ -17,8 +17,8 @@ from infra.notebook.fit_view import fit_text
 from infra.notebook.trace_tables import trace_table
 from models.artifact import Artifact
 from models.embedders.contract import Embedder
+from models.embedders.kinds import PRECOMPUTED, TEXT, needs_text, reads_text, vectors_of
 from models.embedders.loader import encoder_for
-from models.embedders.spec import PRECOMPUTED, TEXT, needs_text, reads_text, vectors_of
 from models.errors import FitRefused
 from models.features import Features
 from models.fit import FitRequest, FitResult, FitSummary, Options, fit_request

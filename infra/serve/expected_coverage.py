@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from models.embedders.spec import needs_encoder
+from models.embedders.kinds import needs_encoder
 from models.manifest import Manifest, point_for
 from schemas.config import Config
 from streams.tasks import unsuitable_reason

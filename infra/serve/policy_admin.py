@@ -11,8 +11,8 @@ from streams.errors import TransitionRefused
 from streams.settings import Settings
 from streams.state.registry import Registry
 from streams.versions.lifecycle import Transition, VersionStage, stages
+from streams.versions.operator_commands import close_breaker, pin_version, put_live, unpin_version
 from streams.versions.serving_state import ServingChange, ServingState
-from streams.versions.transitions import close_breaker, pin_version, put_live, unpin_version
 
 Result = TypeVar("Result")
 

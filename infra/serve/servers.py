@@ -18,7 +18,7 @@ from infra.local.embedded_redis import EmbeddedRedis
 from infra.local.errors import AlreadyRunning
 from streams.errors import InvalidSettings, StateUnavailable
 from streams.kafka.clients import check_options
-from streams.kafka.topics import create_missing, trigger_auto_create
+from streams.kafka.topic_admin import create_missing, trigger_auto_create
 from streams.settings import PREFIX, Settings, load_settings
 from streams.state.connection import Connection
 

@@ -9,7 +9,7 @@ from confluent_kafka import KafkaException, Message, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from infra.serve.topic_client import Reader
-from schemas.names import Topics
+from schemas.topics import Topics
 from streams.errors import KafkaFailed
 from streams.kafka.clients import admin_options
 from streams.kafka.message import as_bytes, time_of

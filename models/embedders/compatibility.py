@@ -1,7 +1,7 @@
 """Checks that a policy gets vectors of the encoder that it was fitted with, and of no other."""
 
 from models.embedders.contract import Embedder
-from models.embedders.spec import needs_encoder
+from models.embedders.kinds import needs_encoder
 from models.errors import PolicyError
 from models.manifest import Manifest
 

@@ -22,8 +22,8 @@ from msgspec import Meta
 from numpy.typing import NDArray
 
 from models.embedders.contract import check_rows
+from models.embedders.kinds import ENDPOINT, PROBE
 from models.embedders.prompt import Prompt
-from models.embedders.spec import ENDPOINT, PROBE
 from models.errors import EmbedderError, TextRefused
 
 KEY = "EMBEDDINGS_API_KEY"

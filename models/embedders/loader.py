@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.embedders.contract import Embedder, check_rows
+from models.embedders.kinds import ENDPOINT, MODEL2VEC, ONNX, PROBE, needs_encoder, split_spec, vectors_of
 from models.embedders.prompt import DEFAULT, Prompt
-from models.embedders.spec import ENDPOINT, MODEL2VEC, ONNX, PROBE, needs_encoder, split_spec, vectors_of
 from models.errors import EmbedderError
 
 Open = Callable[[Any, str, Prompt | None], Embedder]
@@ -55,7 +55,7 @@ def open_embedder(vectors: str, prompt: Prompt | None = None) -> Embedder:
     """Load an encoder, or connect to it, and try it on a text.
 
     Args:
-        vectors: spec of an encoder, as `models.embedders.spec.vectors_of` gives it.
+        vectors: spec of an encoder, as `models.embedders.kinds.vectors_of` gives it.
         prompt: of a probe.
 
     Raises:

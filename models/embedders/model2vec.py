@@ -15,7 +15,7 @@ from model2vec import StaticModel
 from numpy.typing import NDArray
 
 from models.embedders.fingerprint import fingerprint
-from models.embedders.spec import MODEL2VEC
+from models.embedders.kinds import MODEL2VEC
 from models.errors import EmbedderError
 
 _FILES = (

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from tokenizers import Encoding, Tokenizer
 
 from models.embedders.fingerprint import fingerprint
-from models.embedders.spec import ONNX
+from models.embedders.kinds import ONNX
 from models.errors import EmbedderError
 from models.graph.session import FAILURES, single_threaded
 

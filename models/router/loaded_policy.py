@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from models.embedders.compatibility import check
 from models.embedders.contract import Embedder
+from models.embedders.kinds import PRECOMPUTED, is_lazy, needs_text, reads_text, vectors_of
 from models.embedders.loader import encoder_for
-from models.embedders.spec import PRECOMPUTED, is_lazy, needs_text, reads_text, vectors_of
 from models.errors import EmbedderError, PolicyError, TextRefused
 from models.features import Features
 from models.policy import Policy, Scores

@@ -13,7 +13,7 @@ from msgspec import structs
 from numpy.typing import NDArray
 
 from models import binomial
-from models.embedders.spec import is_lazy, tiers
+from models.embedders.kinds import is_lazy, tiers
 from models.featurizers.contract import Featurizer
 from models.featurizers.text import TextFeaturizer
 from models.featurizers.vectors import VectorFeaturizer

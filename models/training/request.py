@@ -24,7 +24,7 @@ class FitRequest:
     Attributes:
         training: the traces.
         task, version: for the manifest.
-        embedder: features that the policy reads, in the grammar of `models.embedders.spec`.
+        embedder: features that the policy reads, in the grammar of `models.embedders.kinds`.
         targets: agreements, in (0, 1); the policy is refused if none of them passes the gate.
         delta: chance that a target passes though it does not hold, in (0, 1).
         parent: a policy to start from: its choices, except a residual stage, are taken over, and nothing is

@@ -4,7 +4,7 @@ import numpy as np
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
-from models.embedders.spec import reads_text
+from models.embedders.kinds import reads_text
 from models.features import Features
 from models.manifest import Manifest, TestVector
 from models.policy import Policy

@@ -5,7 +5,7 @@ from streams.certify.observations import DEFERRALS, TRACES
 from streams.certify.topic_log import TopicLog
 from streams.clock import steady_ms
 from streams.kafka.clients import open_group_observer, open_reader
-from streams.kafka.topics import TopicIds
+from streams.kafka.topic_admin import TopicIds
 from streams.roles import certify, config
 from streams.rollout.alarm_response import AlarmResponse
 from streams.rollout.trials import TrialJudge

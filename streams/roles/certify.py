@@ -25,7 +25,7 @@ from mode import Service
 
 from schemas.codec import DEFERRAL, TRACE
 from schemas.events import Event, EventKind, LabelBlockedDetails
-from schemas.names import Topics
+from schemas.topics import Topics
 from streams.certify.evidence import OnAlarm
 from streams.certify.observations import (
     DEFERRALS,

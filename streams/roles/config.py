@@ -13,13 +13,13 @@ from confluent_kafka import Message
 from faust import App
 from faust.types import StreamT
 
-from models.embedders.spec import tiers
+from models.embedders.kinds import tiers
 from models.errors import InvalidSpec
 from schemas.codec import EVENT
 from schemas.config import EVERY_TASK, Override, parse_override, task_of
 from schemas.errors import InvalidConfig
 from schemas.events import ConfigRejectedDetails, Event, config_applied_event
-from schemas.names import Topics
+from schemas.topics import Topics
 from streams.clock import unix_ms
 from streams.kafka.batch import Batch, Outgoing
 from streams.kafka.channel import BatchChannel

@@ -18,7 +18,7 @@ from msgspec.structs import replace
 
 from schemas.codec import DEFERRAL, LABEL, REPLY, TRACE
 from schemas.messages import Answer, Deferral, Label, Reason, Reply, Trace
-from schemas.names import Topics
+from schemas.topics import Topics
 from schemas.vectors import packed
 from streams.clock import unix_ms
 from streams.kafka.batch import Batch, Outgoing

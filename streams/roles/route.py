@@ -24,7 +24,7 @@ from models.errors import EmbedderError
 from models.features import Features
 from schemas.codec import DEFERRAL, LABEL, REQUEST
 from schemas.messages import Deferral, Label, Reason, Request
-from schemas.names import Topics
+from schemas.topics import Topics
 from streams.clock import unix_ms
 from streams.drift.windows import ScoreWindows
 from streams.kafka.batch import Batch, Outgoing

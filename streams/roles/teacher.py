@@ -12,7 +12,7 @@ from faust import App
 from faust.types import StreamT
 
 from schemas.codec import DEFERRAL, REPLY
-from schemas.names import Topics
+from schemas.topics import Topics
 from streams.kafka.batch import Batch, Outgoing
 from streams.kafka.channel import BatchChannel
 from streams.kafka.dead_letters import DeadLetters

@@ -20,7 +20,7 @@ from faust import App
 from faust.types import StreamT
 from mode import Service
 
-from models.embedders.spec import TEXT
+from models.embedders.kinds import TEXT
 from schemas.codec import TRACE
 from schemas.errors import SchemaError
 from schemas.messages import Forgotten, Trace

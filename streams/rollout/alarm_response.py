@@ -20,11 +20,11 @@ from streams.kafka.event_publisher import EventPublisher
 from streams.state.refit_queue import RefitQueue
 from streams.state.registry import Registry
 from streams.tasks import Tasks
+from streams.versions.breaker import after_alarm, alarm_concerns, may_answer, restorable_versions
 from streams.versions.culprit import label_to_blame
 from streams.versions.events import alarm_event
 from streams.versions.lifecycle import stages
 from streams.versions.serving_state import ServingState
-from streams.versions.transitions import after_alarm, alarm_concerns, may_answer, restorable_versions
 
 log = logging.getLogger(__name__)
 

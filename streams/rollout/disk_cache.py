@@ -12,7 +12,7 @@ import msgspec
 from models.artifact import Artifact
 from models.errors import PolicyError
 from models.manifest import Manifest
-from streams.versions.breaker import Breaker, Safeguards
+from streams.versions.breaker_state import Breaker, Safeguards
 
 log = logging.getLogger(__name__)
 

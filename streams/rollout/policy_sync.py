@@ -18,7 +18,7 @@ from streams.errors import StateUnavailable
 from streams.rollout.disk_cache import PolicyDiskCache
 from streams.state.registry import Registry
 from streams.tasks import CandidatePolicy, Tasks
-from streams.versions.breaker import Breaker, Safeguards
+from streams.versions.breaker_state import Breaker, Safeguards
 from streams.versions.serving_state import ActiveVersion, Candidate, ServingState
 
 log = logging.getLogger(__name__)

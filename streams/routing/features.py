@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.embedders.contract import Embedder
-from models.embedders.spec import PRECOMPUTED, is_lazy, needs_text, reads_text, vectors_of
+from models.embedders.kinds import PRECOMPUTED, is_lazy, needs_text, reads_text, vectors_of
 from models.features import Features
 from schemas.errors import InvalidVector
 from schemas.messages import Request

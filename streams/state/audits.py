@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import msgspec
 from redis.asyncio.client import Pipeline
 
-from schemas.names import Keys
+from schemas.redis_keys import Keys
 from streams.certify.pending_audits import MOST, PendingAudits
 from streams.certify.status import CertificateStatus, decode_status, encode_status
 from streams.certify.step import Snapshot, Step, VersionChange

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from schemas.names import Keys
+from schemas.redis_keys import Keys
 from streams.errors import StateUnavailable
 from streams.state.connection import Connection, as_text
 

@@ -4,7 +4,7 @@ A holder that was paused past the expiry may still believe in its lease; that do
 published only with the newest token (`streams.state.registry`).
 """
 
-from schemas.names import Keys
+from schemas.redis_keys import Keys
 from streams.state.connection import Connection
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
-from schemas.names import Keys
+from schemas.redis_keys import Keys
 from streams.state.connection import Connection, as_text
 
 log = logging.getLogger(__name__)

@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Callable, Iterable
 
 from models.artifact import Artifact
 from models.study import RepeatCounts
-from schemas.names import Keys
+from schemas.redis_keys import Keys
 from streams.state.connection import Connection, as_text
 from streams.state.serving_state import (
     Command,
@@ -16,9 +16,11 @@ from streams.state.serving_state import (
     read_serving_state,
     script_words,
 )
+from streams.versions.breaker import may_answer
 from streams.versions.lifecycle import Transition
-from streams.versions.serving_state import AT_ONCE, ActiveVersion, PromotionPlan, ServingChange, ServingState
-from streams.versions.transitions import may_answer, publish
+from streams.versions.promotion import AT_ONCE, PromotionPlan
+from streams.versions.serving_state import ActiveVersion, ServingChange, ServingState
+from streams.versions.transitions import publish
 
 _LISTEN = 1.0
 _MADE, _OUTDATED = 1, -1

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from schemas.names import Keys
+from schemas.redis_keys import Keys
 from streams.state.connection import Connection
 
 

@@ -8,19 +8,13 @@ from typing import Any
 import msgspec
 from redis.asyncio import Redis
 
-from schemas.names import Keys
+from schemas.redis_keys import Keys
 from streams.errors import TransitionRefused
 from streams.state.connection import as_text
-from streams.versions.breaker import CLOSED, Breaker
+from streams.versions.breaker_state import CLOSED, Breaker
 from streams.versions.lifecycle import Transition, VersionStage
-from streams.versions.serving_state import (
-    ActiveVersion,
-    Candidate,
-    Pin,
-    PromotionPlan,
-    ServingChange,
-    ServingState,
-)
+from streams.versions.promotion import PromotionPlan
+from streams.versions.serving_state import ActiveVersion, Candidate, Pin, ServingChange, ServingState
 
 log = logging.getLogger(__name__)
 

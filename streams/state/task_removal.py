@@ -4,7 +4,7 @@ from typing import Any
 
 from redis.asyncio import Redis
 
-from schemas.names import Keys
+from schemas.redis_keys import Keys
 from streams.state.connection import Connection, as_text
 from streams.state.refit_queue import GROUP
 

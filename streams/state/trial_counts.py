@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from models.certificate import Certificate
-from schemas.names import Keys
+from schemas.redis_keys import Keys
 from streams.state.connection import Connection
 
 

@@ -18,7 +18,7 @@ from schemas.messages import Deferral, Reply, Teacher, Usage
 from streams.errors import TeacherError, UnreadableAnswer
 from streams.teacher.address import address_of
 from streams.teacher.answer import parse_answer
-from streams.teacher.endpoint import Endpoints, ModelOutput
+from streams.teacher.calls import Endpoints, ModelOutput
 from streams.teacher.failures import is_overdue
 from streams.teacher.prompt import messages, prompt_hash, with_reminder
 

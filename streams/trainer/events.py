@@ -6,7 +6,8 @@ from models.fit import FitSummary
 from schemas.events import Event, PromotedDetails, RefitDetails, RefusedDetails, TrialDetails
 from streams.versions.events import breaker_state, version_moves
 from streams.versions.lifecycle import VersionStage
-from streams.versions.serving_state import PromotionPlan, ServingChange
+from streams.versions.promotion import PromotionPlan
+from streams.versions.serving_state import ServingChange
 
 
 def refit_started_event(task: str, version: str, traces: int, newest: int, at: int) -> Event:

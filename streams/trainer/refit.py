@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from models.artifact import Artifact
-from models.embedders.spec import needs_encoder
+from models.embedders.kinds import needs_encoder
 from models.fit import FitRequest, FitResult, FitSummary, Options
 from models.manifest import Manifest
 from schemas.errors import InvalidVector
@@ -38,7 +38,8 @@ from streams.trainer.trace_selection import TraceCutoffs, recent_traces
 from streams.trainer.trigger import RefitAsked
 from streams.trainer.window import encoder_of, teachers, training_set, version_name
 from streams.versions.lifecycle import Transition, VersionStage
-from streams.versions.serving_state import ServingChange, plan_of
+from streams.versions.promotion import plan_of
+from streams.versions.serving_state import ServingChange
 
 log = logging.getLogger(__name__)
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from models.embedders.spec import reads_text, vectors_of
+from models.embedders.kinds import reads_text, vectors_of
 from models.errors import InvalidSpec
 from models.features import Features
 from models.fit import TrainingSet

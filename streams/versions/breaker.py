@@ -1,71 +1,92 @@
-"""Breaker of a task: stops all answers, or those of single versions. Safeguards add the blocked labels."""
+"""Decides what an alarm stops: the breaker opens, or a certified version takes over; and who may answer then.
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+Pure, like `streams.versions.transitions`.
+"""
 
-# The versions that the breaker remembers; more than a registry commonly keeps.
-_REMEMBERED = 16
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from streams.versions.lifecycle import Transition, VersionStage
+from streams.versions.serving_state import ServingChange, ServingState
+from streams.versions.transitions import CERTIFY, replace_live, trial_end
 
 
-@dataclass(frozen=True, slots=True)
-class Breaker:
-    """The breaker of a task.
+def after_alarm(
+    state: ServingState, version: str, restored: str | None, certify_from: int, reason: str, now: int
+) -> ServingChange | None:
+    """Stops a version whose alarm was raised; None where it is stopped already.
 
-    Attributes:
-        open: everything is deferred.
-        against: versions that an alarm has stopped, oldest first. They are stopped also while the breaker is
-            closed: a worker that could not load what came after them must not go on with them.
-        since: Unix milliseconds at which it changed last; of two copies the newer one holds.
-        reason, by: for people.
+    When a live version is stopped, a trial in progress ends: it, too, is about the traffic from before. A
+    version that is not live may still answer at a worker that could not load a later one, and at all workers
+    where the registry was emptied: then that version alone is stopped, and nothing else changes.
+
+    Args:
+        restored: a certified version to take its place; without one the breaker opens.
+        certify_from: Unix milliseconds; older traces do not calibrate the next version.
     """
-
-    open: bool = False
-    against: tuple[str, ...] = ()
-    since: int = 0
-    reason: str = ""
-    by: str = ""
-
-    def stops(self, version: str | None) -> bool:
-        """Whether `version` may not answer now."""
-        return self.open or version in self.against
-
-    def opened(self, against: str, since: int, reason: str, by: str) -> "Breaker":
-        """The breaker open, with `against` stopped."""
-        return replace(self.stopping(against, since), open=True, reason=reason, by=by)
-
-    def stopping(self, version: str, since: int) -> "Breaker":
-        """The breaker with `version` stopped, and as it was for the others."""
-        remembered = (*self._without(version), version)[-_REMEMBERED:]
-        return replace(self, against=remembered, since=self._later(since))
-
-    def joined(self, known: "Breaker") -> "Breaker":
-        """The breaker that stops what either of the two stops."""
-        stopped = dict.fromkeys((*known.against, *self.against))
-        since = max(self.since, known.since)
-        return replace(self, open=self.open or known.open, against=tuple(stopped)[-_REMEMBERED:], since=since)
-
-    def closed(self, version: str | None, since: int, reason: str, by: str) -> "Breaker":
-        """The breaker closed, with `version` free to answer."""
-        return Breaker(False, self._without(version), self._later(since), reason, by)
-
-    def _without(self, version: str | None) -> tuple[str, ...]:
-        return tuple(other for other in self.against if other != version)
-
-    def _later(self, now: int) -> int:
-        """At least one millisecond later, also where the clock went back: a change must look newer."""
-        return max(now, self.since + 1)
+    if not alarm_concerns(state, version):
+        return _stopped_elsewhere(state, version, certify_from, now)
+    candidate = state.candidate
+    if candidate is not None and candidate.version == version:
+        fallen = Transition(version, candidate.plan.mode, VersionStage.ROLLED_BACK, now, CERTIFY, reason)
+        return ServingChange(replace(state, candidate=None), (fallen,))
+    opened = replace(
+        state,
+        breaker=state.breaker.opened(version, now, reason, CERTIFY),
+        certify_from=max(state.certify_from, certify_from),
+    )
+    if restored is None or state.active is None or restored in state.breaker.against:
+        return ServingChange(
+            replace(opened, candidate=None), trial_end(state, f"the alarm of {version}", now)
+        )
+    arrived = Transition(
+        restored,
+        VersionStage.RETIRED,
+        VersionStage.LIVE,
+        now,
+        CERTIFY,
+        f"{reason}; it is still certified",
+    )
+    return replace_live(opened, arrived, VersionStage.ROLLED_BACK, state.active.token)
 
 
-CLOSED = Breaker()
+def _stopped_elsewhere(
+    state: ServingState, version: str, certify_from: int, now: int
+) -> ServingChange | None:
+    on_trial = state.candidate is not None and state.candidate.version == version
+    if on_trial or state.breaker.stops(version):
+        return None
+    since = state.certify_from if state.active else max(state.certify_from, certify_from)
+    breaker = state.breaker.stopping(version, now)
+    return ServingChange(replace(state, breaker=breaker, certify_from=since))
 
 
-@dataclass(frozen=True, slots=True)
-class Safeguards:
-    """The breaker of a task, and the labels that each version may not answer with."""
+def may_answer(state: ServingState, version: str) -> bool:
+    """Whether a version answers requests, or may do so while an emptied registry knows no better."""
+    forgotten = state.active is None and not state.breaker.stops(version)
+    return forgotten or alarm_concerns(state, version)
 
-    breaker: Breaker = CLOSED
-    blocked: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
-    def after(self, known: "Safeguards") -> "Safeguards":
-        """These, but with the `known` breaker where that is newer: Redis may come from an old snapshot."""
-        return self if self.breaker.since >= known.breaker.since else replace(self, breaker=known.breaker)
+def alarm_concerns(state: ServingState, version: str) -> bool:
+    """Whether a version answers requests, so that its alarm changes more than its own stage."""
+    if state.candidate is not None and state.candidate.version == version:
+        return state.candidate.plan.mode is VersionStage.CANARY
+    answers = state.active is not None and state.active.version == version
+    return answers and not state.breaker.stops(version)
+
+
+def restorable_versions(
+    state: ServingState, kept: Sequence[str], stages: Mapping[str, VersionStage]
+) -> list[str]:
+    """The versions that were live before and were never stopped, newest first.
+
+    Args:
+        kept: versions whose files are there, oldest first.
+        stages: of each version, where that is known.
+    """
+    against = state.breaker.against
+    return [
+        version
+        for version in reversed(kept)
+        if stages.get(version) is VersionStage.RETIRED and version not in against
+    ]

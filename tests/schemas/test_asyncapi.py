@@ -7,7 +7,7 @@ import msgspec
 
 from schemas.asyncapi import asyncapi, json_schema
 from schemas.messages import Deferral, Request
-from schemas.names import Topics
+from schemas.topics import Topics
 
 
 def references(node: Any) -> Iterator[str]:

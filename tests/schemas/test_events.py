@@ -22,7 +22,7 @@ from schemas.events import (
     VersionMove,
     config_applied_event,
 )
-from schemas.names import Topics
+from schemas.topics import Topics
 
 ROOT = Path(__file__).parents[2]
 MOVE = VersionMove("v2", "retired", "live", 7, "operator", "a reason")

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from redis.crc import key_slot
 
-from schemas.names import Keys, Topics
+from schemas.redis_keys import Keys
+from schemas.topics import Topics
 
 _task = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", fullmatch=True)
 _prefix = st.from_regex(r"[A-Za-z0-9._-]{1,20}", fullmatch=True)

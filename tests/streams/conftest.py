@@ -13,7 +13,7 @@ from hypothesis import settings
 from models.artifact import Artifact
 from models.features import Features
 from models.fit import TrainingSet, fit
-from schemas.names import Keys
+from schemas.redis_keys import Keys
 from streams.state.connection import Connection
 
 settings.register_profile("untimed", deadline=None, max_examples=60)

@@ -16,7 +16,7 @@ from models.policy import Embed, Policy, Scores
 from schemas.codec import DEFERRAL, LABEL, TRACE
 from schemas.events import Event
 from schemas.messages import Deferral, Guess, Label, Reason, Request, Trace
-from schemas.names import Topics
+from schemas.topics import Topics
 from streams.kafka.batch import Outgoing
 from streams.kafka.event_publisher import EventPublisher
 

@@ -9,7 +9,7 @@ from schemas.events import Event, EventKind
 from schemas.messages import Deferral, Label, Reason, Request
 from streams.state.audits import AuditStore
 from streams.versions.lifecycle import VersionStage
-from streams.versions.serving_state import PromotionPlan
+from streams.versions.promotion import PromotionPlan
 from tests.system.deployment import Deployment, wait_until
 from tests.system.gold import GoldTeacher
 from tests.system.topics import Inbox, decoded

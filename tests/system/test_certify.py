@@ -11,7 +11,7 @@ from infra.serve.status import task_statuses
 from schemas.codec import DEFERRAL, EVENT, REPLY, TRACE
 from schemas.messages import Deferral, Guess, Reason, Reply, Request, Teacher, Trace
 from streams.certify.status import CertificateStatus
-from streams.kafka.topics import create_missing
+from streams.kafka.topic_admin import create_missing
 from streams.state.audits import AuditStore
 from streams.state.connection import Connection
 from tests.system.deployment import Deployment, wait_until

@@ -11,9 +11,10 @@ from models.manifest import Manifest
 from streams.clock import unix_ms
 from streams.state.connection import Connection
 from streams.state.registry import Registry
+from streams.versions.breaker import after_alarm
 from streams.versions.lifecycle import VersionStage, stages
-from streams.versions.serving_state import AT_ONCE, PromotionPlan, ServingState
-from streams.versions.transitions import after_alarm
+from streams.versions.promotion import AT_ONCE, PromotionPlan
+from streams.versions.serving_state import ServingState
 from tests.system.deployment import Deployment
 from tests.system.wishes import TASK, policy
 

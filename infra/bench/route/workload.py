@@ -27,7 +27,7 @@ from schemas.codec import REQUEST
 from schemas.messages import Request
 from streams.errors import KafkaFailed
 from streams.kafka.clients import open_writer
-from streams.kafka.topics import create_missing
+from streams.kafka.topic_admin import create_missing
 from streams.settings import Settings
 from streams.state.connection import Connection
 from streams.state.registry import Registry

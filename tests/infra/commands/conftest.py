@@ -10,7 +10,7 @@ import pytest
 from infra.cli import command_line
 from infra.harness.deployment import fresh_prefix
 from infra.local.embedded_kafka import EmbeddedKafka
-from streams.kafka.topics import trigger_auto_create
+from streams.kafka.topic_admin import trigger_auto_create
 from streams.settings import Settings, load_settings
 from tests.infra import parcels
 

@@ -13,9 +13,10 @@ from schemas.codec import EVENT
 from schemas.events import Event, EventKind
 from streams.state.connection import Connection
 from streams.state.registry import Registry
+from streams.versions.breaker import after_alarm
 from streams.versions.lifecycle import VersionStage
-from streams.versions.serving_state import AT_ONCE, PromotionPlan, ServingState
-from streams.versions.transitions import after_alarm
+from streams.versions.promotion import AT_ONCE, PromotionPlan
+from streams.versions.serving_state import ServingState
 from tests.infra.conftest import Run
 from tests.system.deployment import Deployment
 from tests.system.topics import everything

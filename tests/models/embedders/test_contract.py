@@ -5,8 +5,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from models.embedders.contract import Embedder
+from models.embedders.kinds import split_spec
 from models.embedders.loader import open_embedder
-from models.embedders.spec import split_spec
 
 from .conftest import PROMPT
 

@@ -20,7 +20,7 @@ from streams.kafka.clients import consumer_options, largest_message, open_role
 from streams.kafka.dead_letters import DeadLetters
 from streams.kafka.message import as_bytes
 from streams.kafka.source import Source
-from streams.kafka.topics import create_missing, trigger_auto_create
+from streams.kafka.topic_admin import create_missing, trigger_auto_create
 from streams.settings import Settings
 
 _LEAVE_GROUP = 13

@@ -12,7 +12,7 @@ from infra.harness.waiting import wait_until
 from infra.harness.worker import environment
 from streams.errors import KafkaFailed
 from streams.kafka.retention import DAY, Retention, apply_traces_retention, read_retention
-from streams.kafka.topics import create_missing, topic_specs
+from streams.kafka.topic_admin import create_missing, topic_specs
 from streams.settings import Settings
 
 

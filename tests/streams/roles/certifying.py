@@ -9,7 +9,7 @@ from confluent_kafka import Message
 
 from schemas.config import parse_override
 from schemas.messages import Deferral, Guess, Reason, Request, Teacher, Trace
-from schemas.names import Keys
+from schemas.redis_keys import Keys
 from streams.certify.evidence import AlarmEvidence
 from streams.certify.observations import DEFERRALS, TRACES
 from streams.certify.status import CertificateStatus

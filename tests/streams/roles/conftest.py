@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from schemas.names import Keys
+from schemas.redis_keys import Keys
 from streams.state.connection import Connection
 from tests.streams.roles.certifying import Deployment
 

@@ -17,7 +17,7 @@ from streams.roles.route import RouteRole
 from streams.routing import encoded_batch
 from streams.sampling import Sampler
 from streams.tasks import Tasks
-from streams.versions.breaker import Breaker, Safeguards
+from streams.versions.breaker_state import Breaker, Safeguards
 from tests.streams.fakes import (
     TOPICS,
     ScriptedEmbedder,

@@ -15,16 +15,16 @@ from models.policy import Policy
 from schemas.config import parse_override
 from schemas.events import EventKind
 from schemas.messages import Answer, Guess, Reason
-from schemas.names import Keys
+from schemas.redis_keys import Keys
 from streams.roles.trainer import Trainer
 from streams.state.connection import Connection
 from streams.state.lease import Leases
 from streams.state.refit_queue import RefitQueue
 from streams.state.registry import Registry
 from streams.tasks import Tasks
+from streams.versions.breaker import after_alarm
 from streams.versions.lifecycle import VersionStage
 from streams.versions.serving_state import ServingState
-from streams.versions.transitions import after_alarm
 from tests.streams.fakes import PublishedEvents, message, trace
 
 

@@ -9,7 +9,7 @@ from models.certificate import Certificate
 from schemas.config import parse_override
 from schemas.events import EventKind, LabelBlockedDetails
 from schemas.messages import Guess
-from schemas.names import Keys
+from schemas.redis_keys import Keys
 from streams.certify.evidence import AlarmEvidence
 from streams.rollout.alarm_response import AlarmResponse
 from streams.rollout.trials import TrialJudge
@@ -19,7 +19,7 @@ from streams.state.registry import Registry
 from streams.state.trial_counts import TrialCounts
 from streams.tasks import Tasks
 from streams.versions.lifecycle import VersionStage, stages
-from streams.versions.serving_state import AT_ONCE, PromotionPlan
+from streams.versions.promotion import AT_ONCE, PromotionPlan
 from tests.streams.fakes import PublishedEvents, message, trace
 
 FALLEN = AlarmEvidence(

@@ -8,7 +8,7 @@ import pytest
 
 from models.artifact import GRAPH, MANIFEST, Artifact
 from streams.rollout.disk_cache import PolicyDiskCache
-from streams.versions.breaker import Breaker, Safeguards
+from streams.versions.breaker_state import Breaker, Safeguards
 
 OLD, NEW = Artifact(b"old manifest", b"old graph"), Artifact(b"new manifest", b"new graph")
 

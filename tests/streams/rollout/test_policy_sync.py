@@ -14,15 +14,15 @@ from infra.local.child import free_port
 from models.artifact import Artifact
 from models.manifest import Manifest
 from models.policy import Policy
-from schemas.names import Keys
+from schemas.redis_keys import Keys
 from streams.rollout.disk_cache import PolicyDiskCache
 from streams.rollout.policy_sync import PolicySync
 from streams.state.connection import Connection
 from streams.state.registry import Registry
 from streams.tasks import Tasks
+from streams.versions.breaker import after_alarm
 from streams.versions.lifecycle import VersionStage
-from streams.versions.serving_state import AT_ONCE, PromotionPlan
-from streams.versions.transitions import after_alarm
+from streams.versions.promotion import AT_ONCE, PromotionPlan
 
 
 class Watched(Tasks):

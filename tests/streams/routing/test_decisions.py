@@ -10,7 +10,7 @@ from schemas.config import Config
 from schemas.messages import Guess, Reason
 from streams.routing.decisions import Decision, decide
 from streams.tasks import CandidatePolicy, Task
-from streams.versions.breaker import Breaker, Safeguards
+from streams.versions.breaker_state import Breaker, Safeguards
 from tests.streams.fakes import ScriptedPolicy
 
 LIVE, CANDIDATE = (

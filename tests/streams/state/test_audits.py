@@ -13,7 +13,7 @@ from msgspec import structs
 from models.certificate import Certificate
 from schemas.config import Config
 from schemas.messages import Teacher
-from schemas.names import Keys
+from schemas.redis_keys import Keys
 from streams.certify.observations import AuditReply, AuditRequested, LogPosition, Observations, TraceSeen
 from streams.certify.status import CertificateStatus
 from streams.certify.step import step

@@ -9,7 +9,7 @@ import pytest
 
 from infra.local.child import free_port
 from infra.local.embedded_redis import EmbeddedRedis
-from schemas.names import Keys
+from schemas.redis_keys import Keys
 from streams.certify.status import CertificateStatus
 from streams.certify.step import Snapshot, Step
 from streams.certify.task_state import TaskState

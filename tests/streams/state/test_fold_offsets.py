@@ -2,7 +2,7 @@
 
 import pytest
 
-from schemas.names import Keys
+from schemas.redis_keys import Keys
 from streams.errors import StateUnavailable
 from streams.state.connection import Connection
 from streams.state.fold_offsets import FoldOffsets, OffsetsRead

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from schemas.names import Keys
+from schemas.redis_keys import Keys
 from streams.state.connection import Connection
 from streams.state.lease import Leases
 

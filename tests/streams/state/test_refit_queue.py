@@ -2,7 +2,7 @@
 
 import pytest
 
-from schemas.names import Keys
+from schemas.redis_keys import Keys
 from streams.state.connection import Connection
 from streams.state.lease import Leases
 from streams.state.refit_queue import GROUP, RefitQueue

@@ -6,7 +6,7 @@ from contextlib import aclosing
 import pytest
 
 from models.artifact import Artifact
-from schemas.names import Keys
+from schemas.redis_keys import Keys
 from streams.state.connection import Connection
 from streams.state.lease import Leases
 from streams.state.registry import Registry

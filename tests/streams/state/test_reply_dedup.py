@@ -5,7 +5,7 @@ import secrets
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from schemas.names import Keys
+from schemas.redis_keys import Keys
 from streams.state.connection import Connection
 from streams.state.reply_dedup import ReplyDedup, ReplyPosition
 

@@ -6,7 +6,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from models.certificate import Certificate
-from schemas.names import Keys
+from schemas.redis_keys import Keys
 from streams.state.connection import Connection
 from streams.state.trial_counts import CheckedAnswer, TrialCounts
 

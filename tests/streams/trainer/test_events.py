@@ -6,7 +6,8 @@ from schemas.codec import EVENT
 from schemas.events import Event, EventKind, PromotedDetails, VersionMove
 from streams.trainer.events import on_trial_event, promoted_event, refit_started_event, refused_event
 from streams.versions.lifecycle import Transition, VersionStage
-from streams.versions.serving_state import PromotionPlan, ServingChange, ServingState
+from streams.versions.promotion import PromotionPlan
+from streams.versions.serving_state import ServingChange, ServingState
 
 FRONTIER = (FrontierPoint(0.9, 0.2, 0.8, 0.91), FrontierPoint(0.95, 0.5, 0.6, 0.96))
 SUMMARY = FitSummary(

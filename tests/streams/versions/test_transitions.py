@@ -9,28 +9,13 @@ from hypothesis import strategies as st
 from models.certificate import Certificate
 from schemas.config import Config
 from streams.errors import TransitionRefused
-from streams.versions.breaker import Breaker
+from streams.versions.breaker import after_alarm, alarm_concerns, restorable_versions
+from streams.versions.breaker_state import Breaker
 from streams.versions.lifecycle import Transition, VersionStage
-from streams.versions.serving_state import (
-    AT_ONCE,
-    ActiveVersion,
-    Candidate,
-    Pin,
-    PromotionPlan,
-    ServingChange,
-    ServingState,
-    plan_of,
-)
-from streams.versions.transitions import (
-    after_alarm,
-    alarm_concerns,
-    close_breaker,
-    pin_version,
-    publish,
-    put_live,
-    restorable_versions,
-    unpin_version,
-)
+from streams.versions.operator_commands import close_breaker, pin_version, put_live, unpin_version
+from streams.versions.promotion import AT_ONCE, PromotionPlan, plan_of
+from streams.versions.serving_state import ActiveVersion, Candidate, Pin, ServingChange, ServingState
+from streams.versions.transitions import publish
 from streams.versions.trial_outcome import conclude_trial
 
 SHADOW, CANARY = PromotionPlan(VersionStage.SHADOW, 0.0, 100), PromotionPlan(VersionStage.CANARY, 0.1, 59)

@@ -1,6 +1,6 @@
 import pytest
 
-from models.embedders.spec import Reads, needs_encoder, needs_text, reads_text, tiers, vectors_of
+from models.embedders.kinds import Reads, needs_encoder, needs_text, reads_text, tiers, vectors_of
 from models.errors import InvalidSpec
 
 URL = "http://127.0.0.1:8080/v1#qwen"

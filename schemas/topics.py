@@ -1,0 +1,62 @@
+"""Names of the topics."""
+
+from dataclasses import dataclass
+
+DEFAULT_PREFIX = "understudy"
+
+
+@dataclass(frozen=True, slots=True)
+class Topics:
+    """Kafka topic names under one prefix."""
+
+    prefix: str = DEFAULT_PREFIX
+
+    @property
+    def requests(self) -> str:
+        return f"{self.prefix}.requests"
+
+    @property
+    def labels(self) -> str:
+        return f"{self.prefix}.labels"
+
+    @property
+    def deferrals(self) -> str:
+        return f"{self.prefix}.deferrals"
+
+    @property
+    def replies(self) -> str:
+        return f"{self.prefix}.replies"
+
+    @property
+    def traces(self) -> str:
+        return f"{self.prefix}.traces"
+
+    @property
+    def config(self) -> str:
+        return f"{self.prefix}.config"
+
+    @property
+    def events(self) -> str:
+        return f"{self.prefix}.events"
+
+    @property
+    def dead_letters(self) -> str:
+        return f"{self.prefix}.dead-letters"
+
+    @property
+    def forgotten(self) -> str:
+        """Which requests must not be used any more; kept by key."""
+        return f"{self.prefix}.forgotten"
+
+    def all(self) -> tuple[str, ...]:
+        return (
+            self.requests,
+            self.labels,
+            self.deferrals,
+            self.replies,
+            self.traces,
+            self.config,
+            self.events,
+            self.dead_letters,
+            self.forgotten,
+        )
