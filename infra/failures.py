@@ -24,4 +24,6 @@ def failure_of(error: Exception) -> Failure | None:
         return Failure("\n".join(f"settings: {problem}" for problem in error.problems), 2)
     if isinstance(error, TransitionRefused):
         return Failure(f"understudy: refused: {error}", 1)
+    if isinstance(error, OSError) and error.filename is not None:
+        return Failure(f"understudy: {error.filename}: {error.strerror}", 2)
     return Failure(f"understudy: {error}", 2) if isinstance(error, _EXPECTED) else None

@@ -50,6 +50,7 @@ def test_the_version_is_that_of_the_package(capfd: pytest.CaptureFixture[str]) -
         (StreamsError("Kafka is away"), 2, "understudy: Kafka is away\n"),
         (TransitionRefused("v1 is live"), 1, "understudy: refused: v1 is live\n"),
         (InvalidSettings(["one", "two"]), 2, "settings: one\nsettings: two\n"),
+        (PermissionError(13, "Permission denied", "a/b"), 2, "understudy: a/b: Permission denied\n"),
         (KeyboardInterrupt(), 130, ""),
     ],
 )
