@@ -25,9 +25,7 @@ class Artifact:
         """Write both files into `directory`, the manifest last; creates the directory if there is none."""
         directory.mkdir(parents=True, exist_ok=True)
         for name, content in ((GRAPH, self.graph), (MANIFEST, self.manifest)):
-            part = directory / f"{name}.part"
-            part.write_bytes(content)
-            part.replace(directory / name)
+            write_atomically(directory / name, content)
 
     @classmethod
     def read(cls, directory: Path) -> "Artifact":
@@ -36,3 +34,14 @@ class Artifact:
             return cls((directory / MANIFEST).read_bytes(), (directory / GRAPH).read_bytes())
         except OSError as error:
             raise PolicyError(f"policy files missing or not readable in {directory}: {error}") from error
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write a file that readers see whole: as it was before, or with all of `content`.
+
+    Raises:
+        OSError: the file system does not take it.
+    """
+    part = path.with_name(f"{path.name}.part")
+    part.write_bytes(content)
+    part.replace(path)

@@ -8,7 +8,7 @@ import numpy as np
 
 from infra.errors import UnusableOutput
 from infra.files.traces import TraceLine
-from models.artifact import MANIFEST, Artifact
+from models.artifact import MANIFEST, Artifact, write_atomically
 from models.features import Features
 from models.fit import FitResult
 from models.manifest import Manifest
@@ -101,11 +101,10 @@ def _now() -> int:
 
 
 def _write(page: str, folder: Path, name: str) -> Path:
-    file, part = folder / name, folder / f"{name}.part"
+    file = folder / name
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        part.write_text(page, encoding="utf-8")
-        part.replace(file)
+        write_atomically(file, page.encode())
     except OSError as error:
         raise UnusableOutput(f"{folder}: can't be written to: {error.strerror}") from error
     return file

@@ -5,9 +5,7 @@ from collections.abc import Iterable, Iterator
 
 from confluent_kafka import (
     OFFSET_BEGINNING,
-    Consumer,
     KafkaError,
-    KafkaException,
     Message,
     TopicPartition,
 )
@@ -16,6 +14,7 @@ from streams.errors import KafkaFailed
 from streams.kafka.batch import Outgoing
 from streams.kafka.clients import open_reader, open_writer
 from streams.kafka.delivery import deliver
+from streams.kafka.partitions import partitions_of
 from streams.settings import Settings
 
 _PROMPTLY = 10.0
@@ -83,16 +82,3 @@ def write_messages(settings: Settings, outgoing: Iterable[Outgoing]) -> None:
         DeliveryFailed: it did not; says why.
     """
     deliver(open_writer(settings), outgoing)
-
-
-def partitions_of(consumer: Consumer, topic: str) -> list[int]:
-    try:
-        metadata = consumer.list_topics(topic, timeout=_PROMPTLY).topics[topic]
-    except KafkaException as error:
-        raise KafkaFailed(
-            f"Kafka does not answer ({error.args[0].str()}): is `understudy up` running, or "
-            "UNDERSTUDY_KAFKA__BOOTSTRAP_SERVERS set?"
-        ) from error
-    if metadata.error is not None:
-        raise KafkaFailed(f"topic {topic}: {metadata.error.str()}: `understudy topics create` makes it")
-    return list(metadata.partitions)

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
-from infra.serve.topic_client import Reader, partitions_of
+from infra.serve.topic_client import Reader
 from schemas.codec import EVENT, LABEL
 from schemas.errors import InvalidMessage
 from schemas.messages import Label
 from streams.kafka.clients import open_group_observer
 from streams.kafka.message import as_bytes
+from streams.kafka.partitions import partitions_of
 from streams.settings import Settings
 
 WINDOW = 600.0

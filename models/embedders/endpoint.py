@@ -21,6 +21,7 @@ import openai
 from msgspec import Meta
 from numpy.typing import NDArray
 
+from models.api_failures import FailureAdvice, describe_failure
 from models.embedders.contract import check_rows
 from models.embedders.kinds import ENDPOINT, PROBE
 from models.embedders.prompt import Prompt
@@ -39,7 +40,19 @@ SHORTEST = 64
 """Characters; a text of this length or less is not refused for its length."""
 
 _REFUSED = (400, 413, 422)
-_DETAIL = 300
+_ADVICE = FailureAdvice(
+    timeout=TIMEOUT,
+    retries=RETRIES,
+    timed_out="the server may be overloaded",
+    unreachable="check the address and that the server is up",
+    unauthorized=f"check the key in {KEY}",
+    not_found="check the address, which often ends in /v1, and the model",
+    rate_limited="raise the server's quota, or encode fewer texts at a time",
+    conflict="look at the server's log",
+    server_error="look at the server's log",
+    rejected="check the model and the length of the texts",
+    other="check the address and the server",
+)
 Vectors = NDArray[np.float32]
 
 
@@ -91,12 +104,13 @@ class EndpointEmbedder:
         try:
             return self._request(texts, dimension)
         except openai.APIStatusError as error:
+            failure = describe_failure(error, _ADVICE)
             if error.status_code not in _REFUSED:
-                raise EmbedderError(f"{self._whose}: {_error_sentence(error)}") from error
+                raise EmbedderError(f"{self._whose}: {failure}") from error
             if len(texts) == 1 and len(texts[0]) <= SHORTEST:
-                raise TextRefused(f"{self._whose}: text refused: {_error_sentence(error)}") from error
+                raise TextRefused(f"{self._whose}: text refused: {failure}") from error
         except openai.OpenAIError as error:
-            raise EmbedderError(f"{self._whose}: {_error_sentence(error)}") from error
+            raise EmbedderError(f"{self._whose}: {describe_failure(error, _ADVICE)}") from error
         if len(texts) == 1:
             return self._vectors([texts[0][: len(texts[0]) // 2]], dimension)
         half = len(texts) // 2
@@ -144,30 +158,3 @@ def _batches(texts: Sequence[str], at_once: int) -> Iterator[list[str]]:
         characters += len(text)
     if batch:
         yield batch
-
-
-def _error_sentence(error: openai.OpenAIError) -> str:
-    """One line: what failed, then what to do."""
-    match error:
-        case openai.APITimeoutError():
-            return (
-                f"no response within {TIMEOUT:g} s, tried {RETRIES + 1} times: the server may be overloaded"
-            )
-        case openai.APIConnectionError():
-            cause = _cut(str(error.__cause__ or error))
-            return f"no connection ({cause}): check the address and that the server is up"
-        case openai.APIStatusError(status_code=401 | 403):
-            return f"HTTP {error.status_code} ({_cut(error.message)}): check the key in {KEY}"
-        case openai.APIStatusError(status_code=404):
-            return (
-                f"HTTP 404 ({_cut(error.message)}): check the address, which often ends in /v1, and the model"
-            )
-        case openai.APIStatusError():
-            return f"HTTP {error.status_code} ({_cut(error.message)}), tried up to {RETRIES + 1} times"
-        case _:
-            return _cut(str(error))
-
-
-def _cut(text: str) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= _DETAIL else f"{line[:_DETAIL]}…"

@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, Callable, Mapping
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from streams.errors import KafkaFailed
+from streams.kafka.partitions import partitions_of
 
 _PROMPTLY = 15.0
 _PATIENCE = 0.5
@@ -26,7 +27,7 @@ async def replay(
     """
     consumer = connect()
     try:
-        open_ones = set(await asyncio.to_thread(_partitions, consumer, topic))
+        open_ones = set(await asyncio.to_thread(partitions_of, consumer, topic))
         consumer.assign([TopicPartition(topic, at, starts.get(at, 0)) for at in open_ones])
         while open_ones - ends.keys():
             consumed = await asyncio.to_thread(consumer.consume, batch, _PATIENCE)
@@ -48,24 +49,13 @@ def committed_offsets(connect: Callable[[], Consumer], topic: str) -> dict[int, 
     """
     consumer = connect()
     try:
-        wanted = [TopicPartition(topic, at) for at in _partitions(consumer, topic)]
+        wanted = [TopicPartition(topic, at) for at in partitions_of(consumer, topic)]
         found = consumer.committed(wanted, _PROMPTLY)
     except KafkaException as error:
         raise KafkaFailed(f"how far {topic} was read can't be told: {error.args[0].str()}") from error
     finally:
         consumer.close()
     return {at.partition: at.offset for at in found if at.offset >= 0}
-
-
-def _partitions(consumer: Consumer, topic: str) -> list[int]:
-    try:
-        metadata = consumer.list_topics(topic, timeout=_PROMPTLY).topics[topic]
-    except KafkaException as error:
-        raise KafkaFailed(f"{topic} can't be read: {error.args[0].str()}") from error
-    if metadata.error is not None:
-        reason = metadata.error.str()
-        raise KafkaFailed(f"{topic} can't be read: {reason}; `understudy topics create` makes it")
-    return sorted(metadata.partitions)
 
 
 def _note(message: Message, topic: str, ends: dict[int, int]) -> None:

@@ -18,6 +18,7 @@ from mode import Service
 from streams.errors import KafkaFailed, StateUnavailable
 from streams.kafka.batch import Batch
 from streams.kafka.channel import BatchChannel
+from streams.kafka.partitions import partitions_of
 
 log = logging.getLogger(__name__)
 
@@ -77,11 +78,7 @@ class Tail(Service):
 
     def _join_partitions(self, consumer: Consumer) -> None:
         """Read those partitions that are not read yet: all at start, later ones that were added."""
-        metadata = consumer.list_topics(self.topic, timeout=_PROMPTLY).topics[self.topic]
-        if metadata.error is not None:
-            reason = metadata.error.str()
-            raise KafkaFailed(f"{self.topic} can't be read: {reason}; `understudy topics create` makes it")
-        added = metadata.partitions.keys() - self._read
+        added = set(partitions_of(consumer, self.topic)) - self._read
         if added:
             consumer.incremental_assign([TopicPartition(self.topic, at, OFFSET_BEGINNING) for at in added])
         self._behind |= added - self._read

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from models.artifact import Artifact
+from models.artifact import Artifact, write_atomically
 from models.errors import PolicyError
 from models.manifest import Manifest
 from streams.versions.breaker_state import Breaker, Safeguards
@@ -42,7 +42,7 @@ class PolicyDiskCache:
         """
         with self._locked(task) as folder:
             artifact.write(folder / version)
-            _write(folder / _ACTIVE, version.encode())
+            write_atomically(folder / _ACTIVE, version.encode())
             for other in folder.iterdir():
                 if other.is_dir() and other.name != version:
                     shutil.rmtree(other, ignore_errors=True)
@@ -56,7 +56,7 @@ class PolicyDiskCache:
         with self._locked(task) as folder:
             path = folder / _SAFEGUARDS
             newest = safeguards.after(_read_safeguards(path)) if path.exists() else safeguards
-            _write(path, msgspec.json.encode(newest))
+            write_atomically(path, msgspec.json.encode(newest))
 
     def remove(self, task: str, at: int) -> None:
         """Remove the copies of a task's policies, and of what stops them, if they were fitted by `at`.
@@ -107,12 +107,6 @@ def _fitted_at(folder: Path) -> int:
         return Manifest.decode(Artifact.read(folder).manifest).created_at
     except (OSError, PolicyError):
         return 0
-
-
-def _write(path: Path, content: bytes) -> None:
-    part = path.with_suffix(".part")
-    part.write_bytes(content)
-    part.replace(path)
 
 
 def _read_safeguards(path: Path) -> Safeguards:

@@ -22,7 +22,7 @@ from schemas.urls import masked_url
 from streams.errors import TeacherFailed, TeacherMisconfigured
 from streams.teacher.address import Address, api_key
 from streams.teacher.answer import quote
-from streams.teacher.failures import describe_failure
+from streams.teacher.failures import call_failure
 from streams.teacher.prompt import Messages, answer_format
 
 _log = logging.getLogger(__name__)
@@ -54,7 +54,7 @@ class Endpoints:
         try:
             return _parsed(await self._asked(client, address, messages, config), address)
         except (openai.OpenAIError, UnicodeError) as error:
-            raise TeacherFailed(f"{address}: {describe_failure(error, config)}") from error
+            raise TeacherFailed(f"{address}: {call_failure(error, config)}") from error
 
     async def aclose(self) -> None:
         """Close every connection."""

@@ -19,7 +19,7 @@ from streams.errors import TeacherError, UnreadableAnswer
 from streams.teacher.address import address_of
 from streams.teacher.answer import parse_answer
 from streams.teacher.calls import Endpoints, ModelOutput
-from streams.teacher.failures import is_overdue
+from streams.teacher.failures import overdue_failure
 from streams.teacher.prompt import messages, prompt_hash, with_reminder
 
 DEADLINE = 120.0
@@ -59,7 +59,7 @@ class TeacherClient:
         except TimeoutError:
             asked = spent.milliseconds() is not None
             limit = self._deadline if asked else self._patience
-            error = is_overdue(limit if asked else 0.0, limit, config)
+            error = overdue_failure(limit if asked else 0.0, limit, config)
         except TeacherError as failure:
             error = str(failure)
         return Reply(

@@ -11,7 +11,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from schemas.config import TeacherConfig
 from schemas.messages import Deferral, Reason, Reply, Request, Usage
 from streams.teacher.client import TeacherClient
-from streams.teacher.failures import is_overdue
+from streams.teacher.failures import overdue_failure
 from streams.teacher.prompt import answer_format, prompt_hash
 
 ENVIRON = {"TEACHER_KEY": " sk-secret\n"}
@@ -125,7 +125,7 @@ async def test_silence_ends_at_the_timeout_and_all_of_it_at_the_deadline(
 def test_an_overdue_answer_tells_waiting_for_a_slot_from_waiting_for_the_endpoint(
     config: TeacherConfig,
 ) -> None:
-    assert "120 s, 90.0 s of them spent waiting for one of 16 slots" in is_overdue(30.0, 120.0, config)
+    assert "120 s, 90.0 s of them spent waiting for one of 16 slots" in overdue_failure(30.0, 120.0, config)
 
 
 @pytest.mark.parametrize("status", [400, 404, 422, 500])
