@@ -42,7 +42,7 @@ def _without_servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]
         patch.setenv("UNDERSTUDY_REDIS__URL", "redis://127.0.0.1:1/0")
         patch.setenv("UNDERSTUDY_KAFKA__BOOTSTRAP_SERVERS", "127.0.0.1:1")
         patch.setattr("streams.kafka.clients.open_client", no_kafka)
-        patch.setattr("streams.kafka.topics.open_client", no_kafka)
+        patch.setattr("streams.kafka.topic_admin.open_client", no_kafka)
         patch.setattr("infra.serve.servers.EmbeddedKafka", no_server)
         patch.setattr(
             "infra.commands.bench.subprocess.run", lambda *_, **__: subprocess.CompletedProcess([], 2, b"")
