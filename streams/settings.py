@@ -1,4 +1,4 @@
-"""What a process is told at start: where Kafka and Redis are, and how it is to work with them.
+"""Settings of a process, read at start: where Kafka and Redis are, and how to work with them.
 
 Read from `UNDERSTUDY_*` variables (`__` goes a level down), then from the TOML file that
 `UNDERSTUDY_SETTINGS` names. Everything under `kafka` is handed to librdkafka, underscores as dots:

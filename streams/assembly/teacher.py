@@ -14,7 +14,7 @@ def add(parts: WorkerParts) -> None:
     channel = parts.source(
         teacher.STAGE,
         settings.topics.deferrals,
-        batch=min(teacher.MOST, settings.batch),
+        batch=min(teacher.MAX_BATCH, settings.batch),
         commit_interval=0.0,
     )
     teacher.install(parts.app, channel, role)

@@ -1,8 +1,8 @@
-"""A batch: messages on their way in, what they cause on the way out, settled exactly once.
+"""A batch: consumed messages and the outputs that an agent makes of them, settled exactly once.
 
-The source's thread hands a batch to the role's agent and waits in `outcome`; the agent settles it. The
-agent's body is where a role meets the unexpected, so `settled` is the one place that catches everything:
-the source decides what becomes of the messages (`streams.kafka.source`).
+The source's thread hands a batch to the role's agent and waits in `outcome`; the agent settles it. `settled`
+is the one place that catches every error of an agent: the source decides what to do with the messages then
+(`streams.kafka.source`).
 """
 
 from collections.abc import Iterator, Sequence
@@ -37,7 +37,7 @@ class Batch:
 
     @contextmanager
     def settled(self) -> Iterator[list[Outgoing]]:
-        """Collects what the messages cause; whatever happens inside, the source is told."""
+        """Collects the outputs; hands them, or the error that was raised inside, to the source."""
         outgoing: list[Outgoing] = []
         try:
             yield outgoing
@@ -50,7 +50,7 @@ class Batch:
             self._outcome.set_result(outgoing)
 
     def outcome(self, abandoned: Event) -> list[Outgoing]:
-        """What the messages caused; blocks until the agent has settled the batch, and raises what it raised.
+        """The outputs; blocks until the agent has settled the batch, and raises the error that it raised.
 
         Raises:
             StateUnavailable: `abandoned` was set before that.

@@ -1,6 +1,6 @@
 """Dead letters: the original bytes, key and headers, and headers that say where it failed and why.
 
-What would be too large for Kafka even so is left out of the letter; it stands where the headers say.
+A message that is too large for its letter is left out of it; the headers say where it is.
 """
 
 from collections.abc import Iterable
@@ -18,14 +18,14 @@ from streams.kafka.message import Headers, as_bytes, headers_of
 PREFIX = "_dlq.errors."
 _LONGEST_REASON = 2_000
 _LONGEST_KEY = 4_000
-# Other messages stay so far below the limit, so that the letter of one that does not has room to say so.
+# Other outputs must stay this far below the limit: a letter about a larger one needs room for its headers.
 _ROOM = 8_000
 
 Record = TypeVar("Record", bound=msgspec.Struct)
 
 
 class DeadLetters:
-    """Where one stage sends what it can't process.
+    """Makes the dead letters of one stage: of messages that it can't process.
 
     Args:
         topic: of the dead letters.
@@ -52,30 +52,30 @@ class DeadLetters:
         """The dead letter of a message that a role failed on."""
         return self.letter(message, f"{type(error).__name__}: {error}")
 
-    def fitting(self, outgoing: list[Outgoing], most: int) -> list[Outgoing]:
-        """The same messages, of dead letters that are too large only what fits.
+    def fitting(self, outgoing: list[Outgoing], max_bytes: int) -> list[Outgoing]:
+        """The same messages; dead letters that are too large are cut to what fits.
 
         Args:
-            most: bytes of a message's value, key and headers.
+            max_bytes: bytes of a message's value, key and headers.
 
         Raises:
             OutputTooLarge: another message is too large.
         """
-        return [out if _size(out) <= most - _ROOM else self._cut(out, most) for out in outgoing]
+        return [out if _size(out) <= max_bytes - _ROOM else self._cut(out, max_bytes) for out in outgoing]
 
-    def _cut(self, large: Outgoing, most: int) -> Outgoing:
-        if large.topic != self._topic:
+    def _cut(self, output: Outgoing, max_bytes: int) -> Outgoing:
+        if output.topic != self._topic:
             raise OutputTooLarge(
-                f"a message of {_size(large)} bytes for {large.topic} is over the producer's "
-                f"`message.max.bytes`, which leaves {most - _ROOM} for value, key and headers"
+                f"a message of {_size(output)} bytes for {output.topic} is over the producer's "
+                f"`message.max.bytes`, which leaves {max_bytes - _ROOM} for value, key and headers"
             )
-        if _size(large) <= most:
-            return large
-        ours = dict(header for header in large.headers or [] if header[0].startswith(PREFIX))
+        if _size(output) <= max_bytes:
+            return output
+        ours = dict(header for header in output.headers or [] if header[0].startswith(PREFIX))
         reason = as_bytes(ours[f"{PREFIX}reason"]) or b""
         ours[f"{PREFIX}reason"] = reason + b" (and it is too large to be repeated here)"
-        key = large.key if len(large.key or b"") <= _LONGEST_KEY else None
-        return Outgoing(large.topic, key, None, list(ours.items()))
+        key = output.key if len(output.key or b"") <= _LONGEST_KEY else None
+        return Outgoing(output.topic, key, None, list(ours.items()))
 
     def decoded(
         self, codec: Codec[Record], messages: Iterable[Message]

@@ -1,4 +1,4 @@
-"""Reads a topic again, from given offsets to what is its end; and tells how far a group has read one."""
+"""Re-reads a topic from given offsets to its end, and looks up the offsets that a group has committed."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping
@@ -27,13 +27,13 @@ async def replay(
     """
     consumer = connect()
     try:
-        open_ones = set(await asyncio.to_thread(partitions_of, consumer, topic))
-        consumer.assign([TopicPartition(topic, at, starts.get(at, 0)) for at in open_ones])
-        while open_ones - ends.keys():
+        numbers = set(await asyncio.to_thread(partitions_of, consumer, topic))
+        consumer.assign([TopicPartition(topic, at, starts.get(at, 0)) for at in numbers])
+        while numbers - ends.keys():
             consumed = await asyncio.to_thread(consumer.consume, batch, _PATIENCE)
             yield [message for message in consumed if message.error() is None]
             for message in consumed:
-                _note(message, topic, ends)
+                _note_end(message, topic, ends)
     finally:
         await asyncio.to_thread(consumer.close)
 
@@ -49,20 +49,20 @@ def committed_offsets(connect: Callable[[], Consumer], topic: str) -> dict[int, 
     """
     consumer = connect()
     try:
-        wanted = [TopicPartition(topic, at) for at in partitions_of(consumer, topic)]
-        found = consumer.committed(wanted, _PROMPTLY)
+        positions = [TopicPartition(topic, at) for at in partitions_of(consumer, topic)]
+        committed = consumer.committed(positions, _PROMPTLY)
     except KafkaException as error:
-        raise KafkaFailed(f"how far {topic} was read can't be told: {error.args[0].str()}") from error
+        raise KafkaFailed(f"committed offsets can't be read: {error.args[0].str()}, topic={topic}") from error
     finally:
         consumer.close()
-    return {at.partition: at.offset for at in found if at.offset >= 0}
+    return {at.partition: at.offset for at in committed if at.offset >= 0}
 
 
-def _note(message: Message, topic: str, ends: dict[int, int]) -> None:
+def _note_end(message: Message, topic: str, ends: dict[int, int]) -> None:
     error = message.error()
     if error is None:
         return
     if error.code() == KafkaError._PARTITION_EOF:
         ends[message.partition() or 0] = message.offset() or 0
     elif error.fatal():
-        raise KafkaFailed(f"{topic} can't be read again: {error.str()}")
+        raise KafkaFailed(f"topic can't be re-read: {error.str()}, topic={topic}")

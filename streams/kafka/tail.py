@@ -1,7 +1,7 @@
-"""A tail: one thread that reads a whole topic from its start, in no group, and goes on reading.
+"""A tail: one thread that reads a whole topic from its start, in no group, and keeps reading.
 
 For logs that every process needs in full: the config, and a trainer's traces. Nothing is committed; a restart
-reads the log again. The agent at the other end of the channel causes no messages.
+reads the log again. The agent at the other end of the channel makes no outputs.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ _NEW_PARTITIONS = 60.0
 
 
 class Tail(Service):
-    """Feeds `channel` with all of `topic`. It has started when all that stood there has been handed over."""
+    """Feeds `channel` with all of `topic`. It has started once the messages that were there are handed on."""
 
     def __init__(
         self,
@@ -64,17 +64,17 @@ class Tail(Service):
             with closing(self._connect()) as consumer:
                 self._follow(consumer)
         except Exception as error:  # noqa: BLE001 - the thread's edge: without it the app must not go on
-            log.critical("the reader of %s can't go on: %s", self.topic, error)
+            log.critical("topic reader failed, the worker ends: topic=%s: %s", self.topic, error)
             asyncio.run_coroutine_threadsafe(self.crash(error), self._event_loop)
 
     def _follow(self, consumer: Consumer) -> None:
         self._join_partitions(consumer)
-        looked_at = time.monotonic()
+        joined_at = time.monotonic()
         while not self._stopping.is_set():
             self._hand_over(consumer.consume(self._batch, _IDLE))
-            if time.monotonic() - looked_at > _NEW_PARTITIONS:
+            if time.monotonic() - joined_at > _NEW_PARTITIONS:
                 self._join_partitions(consumer)
-                looked_at = time.monotonic()
+                joined_at = time.monotonic()
 
     def _join_partitions(self, consumer: Consumer) -> None:
         """Read those partitions that are not read yet: all at start, later ones that were added."""
@@ -87,7 +87,7 @@ class Tail(Service):
     def _hand_over(self, consumed: list[Message]) -> None:
         messages = [message for message in consumed if message.error() is None]
         if messages:
-            self._settled(Batch(messages))
+            self._offer(Batch(messages))
         for message in consumed:
             error = message.error()
             if error is not None:
@@ -103,11 +103,11 @@ class Tail(Service):
         else:
             log.warning("%s: %s", self.topic, error.str())
 
-    def _settled(self, batch: Batch) -> None:
+    def _offer(self, batch: Batch) -> None:
         self._event_loop.call_soon_threadsafe(self.channel.offer, batch)
         try:
             batch.outcome(self._stopping)
         except StateUnavailable as error:
             log.debug("%s: %s", self.topic, error)
         except Exception:
-            log.exception("a batch of %s was not understood and is skipped", self.topic)
+            log.exception("skipped a batch: agent raised, topic=%s", self.topic)

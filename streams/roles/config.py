@@ -1,7 +1,7 @@
-"""config: what operators say. Every process applies it; one process answers it with an event.
+"""config: apply the operators' config messages in every process; in one, answer each with an event.
 
 Two agents. `config` reads the whole config topic, in every process, and changes what the process does.
-`config-events` is a member of a group, beside `certify`: it judges each message once and writes an event that
+`config-events` is a member of a group, beside `certify`: it checks each message once and writes an event that
 says what was applied, or names every problem of a message that changes nothing.
 """
 
@@ -62,17 +62,17 @@ def read_config(message: Message) -> tuple[str, Override]:
     return task, parse_message(as_bytes(message.value()))
 
 
-def apply_config(messages: Iterable[Message], live: Tasks) -> None:
+def apply_config(messages: Iterable[Message], tasks: Tasks) -> None:
     """Lay each valid message over the defaults; an invalid one changes nothing."""
     for message in messages:
         try:
-            live.configure(*read_config(message))
+            tasks.configure(*read_config(message))
         except InvalidConfig as error:
-            log.warning("a config message is ignored: %s", error)
+            log.warning("config message ignored: %s", error)
 
 
-def answer(message: Message, now: int) -> Event:
-    """The event that says what became of a config message."""
+def answer_event(message: Message, now: int) -> Event:
+    """The event that says what a config message has changed, or why it was rejected."""
     try:
         task, override = read_config(message)
     except InvalidConfig as error:
@@ -84,14 +84,14 @@ def answer(message: Message, now: int) -> Event:
     return config_applied_event(task, now, f"config for {whom} {what}", override)
 
 
-def install_reader(app: App, channel: BatchChannel, live: Tasks) -> None:
+def install_reader(app: App, channel: BatchChannel, tasks: Tasks) -> None:
     """Register the agent that applies config in this process."""
 
     @app.agent(channel, name=READER)
     async def config(batches: StreamT[Batch]) -> None:
         async for batch in batches:
             with batch.settled():
-                apply_config(batch.messages, live)
+                apply_config(batch.messages, tasks)
 
 
 def install_events(app: App, channel: BatchChannel, topics: Topics) -> None:
@@ -103,5 +103,5 @@ def install_events(app: App, channel: BatchChannel, topics: Topics) -> None:
             with batch.settled() as outgoing:
                 at = unix_ms()
                 for message in batch.messages:
-                    event = EVENT.encode(answer(message, at))
+                    event = EVENT.encode(answer_event(message, at))
                     outgoing.append(Outgoing(topics.events, key_of(message), event))

@@ -1,11 +1,11 @@
-"""learn: answer the client with the teacher's label, and keep the answer as a trace.
+"""learn: answer the client with the teacher's label, and record it as a trace.
 
 Reads replies; writes labels, traces, deferrals and dead letters. Only the first reply to a question counts;
 it counts again when it is redelivered, so that a transaction that was aborted can be repeated.
 
-Of the sampled requests a share goes back to the teacher at once, with its first answer: what it says the
-second time is a trace that shows how often it contradicts itself, and no label. Where it fails the second
-time, nothing is missing.
+A share of the sampled requests goes back to the teacher at once, with its first answer: the second answer
+becomes a trace that shows how often the teacher contradicts itself, and no label. A second answer that fails
+is not missed.
 """
 
 import logging
@@ -80,7 +80,7 @@ def trace_of(reply: Reply, label: str, replied_at: int) -> Trace:
 
 
 def repeat_deferral(reply: Reply, label: str) -> Deferral:
-    """The same request for the teacher once more. What the surrogate makes of it plays no part."""
+    """The same request for the teacher once more. The surrogate's guess is left out."""
     return replace(
         reply.deferral,
         reason=Reason.REPEAT,
@@ -103,74 +103,78 @@ class ReplyRecorder:
     """Turns replies into labels and traces, and some into a second question.
 
     Args:
-        auditor: decides which.
-        forgotten: whose texts and vectors are not to be written.
+        sampler: decides which.
+        forgotten: requests whose texts and vectors must not be written.
     """
 
     def __init__(
         self,
-        live: Tasks,
+        tasks: Tasks,
         topics: Topics,
-        auditor: Sampler,
+        sampler: Sampler,
         replies: ReplyDedup,
         forgotten: ForgottenRequests | None = None,
     ) -> None:
-        self._live = live
+        self._tasks = tasks
         self._topics = topics
-        self._auditor = auditor
+        self._sampler = sampler
         self._replies = replies
         self._forgotten = forgotten or ForgottenRequests()
         self._dead_letters = DeadLetters(topics.dead_letters, STAGE)
 
-    async def learned(self, messages: Sequence[Message], now: int) -> list[Outgoing]:
-        """All that a batch of replies causes.
+    async def record_batch(self, messages: Sequence[Message], now: int) -> list[Outgoing]:
+        """The outputs of a batch of replies: labels, traces, second questions and dead letters.
 
         Args:
             now: Unix milliseconds.
 
         Raises:
-            StateUnavailable: which replies are the first can't be told now.
+            StateUnavailable: Redis can't say now which replies are the first.
         """
-        replies, outgoing = self._dead_letters.decoded(REPLY, messages)
-        first = await self._replies.first([_place(reply, message) for reply, message in replies])
+        replies, outputs = self._dead_letters.decoded(REPLY, messages)
+        first = await self._replies.first([_position(reply, message) for reply, message in replies])
         for (reply, message), counts in zip(replies, first, strict=True):
             if counts:
-                outgoing += self._outcome(reply, message, now)
-        return outgoing
+                outputs += self._outputs_of(reply, message, now)
+        return outputs
 
-    def _outcome(self, reply: Reply, message: Message, now: int) -> list[Outgoing]:
+    def _outputs_of(self, reply: Reply, message: Message, now: int) -> list[Outgoing]:
         key, headers, deferral = key_of(message), copied_headers(message), reply.deferral
         if deferral.first is None and deferral.reason is Reason.REPEAT:
             return [
                 self._dead_letters.letter(message, "the deferral is not echoed whole: `first` is missing")
             ]
         if deferral.first is not None and reply.label is None:
-            log.info("asked about %s again, the teacher failed: %s", deferral.request.id, reply.error)
+            log.info(
+                "teacher failed on a repeated question, ignored: %s, request=%s",
+                reply.error,
+                deferral.request.id,
+            )
             return []
-        outgoing = []
+        outputs = []
         if not deferral.audit and deferral.first is None:
-            outgoing.append(Outgoing(self._topics.labels, key, LABEL.encode(label_of(reply, now)), headers))
+            outputs.append(Outgoing(self._topics.labels, key, LABEL.encode(label_of(reply, now)), headers))
         if reply.label is None:
-            outgoing.append(self._dead_letters.letter(message, reply.error or "no label"))
+            outputs.append(self._dead_letters.letter(message, reply.error or "no label"))
         else:
             trace = trace_of(reply, reply.label, time_of(message))
             forgotten = self._forgotten.covers_trace(trace)
             if forgotten:
                 trace = replace(trace, text=None, features=None)
-            outgoing.append(Outgoing(self._topics.traces, key, TRACE.encode(trace), headers))
-            if not forgotten and self._repeats(deferral):
+            outputs.append(Outgoing(self._topics.traces, key, TRACE.encode(trace), headers))
+            if not forgotten and self._is_repeated(deferral):
                 again = repeat_deferral(reply, reply.label)
-                outgoing.append(Outgoing(self._topics.deferrals, key, DEFERRAL.encode(again), headers))
-        return outgoing
+                outputs.append(Outgoing(self._topics.deferrals, key, DEFERRAL.encode(again), headers))
+        return outputs
 
-    def _repeats(self, deferral: Deferral) -> bool:
+    def _is_repeated(self, deferral: Deferral) -> bool:
         """Whether the teacher is asked again."""
         request, once = deferral.request, deferral.first is None
-        rate = self._live.task(request.task).config.repeat_rate
-        return once and deferral.sampled and self._auditor.selects_repeat(request.id, rate)
+        rate = self._tasks.task(request.task).config.repeat_rate
+        return once and deferral.sampled and self._sampler.selects_repeat(request.id, rate)
 
 
-def _place(reply: Reply, message: Message) -> ReplyPosition:
+def _position(reply: Reply, message: Message) -> ReplyPosition:
     request, question = reply.deferral.request, _question(reply.deferral)
     return ReplyPosition(request.task, request.id, message.partition() or 0, message.offset() or 0, question)
 
@@ -182,11 +186,11 @@ def _question(deferral: Deferral) -> str:
     return f"-audit-{deferral.guess.policy}" if deferral.audit and deferral.guess else ""
 
 
-def install(app: App, channel: BatchChannel, learner: ReplyRecorder) -> None:
+def install(app: App, channel: BatchChannel, recorder: ReplyRecorder) -> None:
     """Register the agent."""
 
     @app.agent(channel, name=STAGE)
     async def learn(batches: StreamT[Batch]) -> None:
         async for batch in batches:
-            with batch.settled() as outgoing:
-                outgoing.extend(await learner.learned(batch.messages, unix_ms()))
+            with batch.settled() as outputs:
+                outputs.extend(await recorder.record_batch(batch.messages, unix_ms()))

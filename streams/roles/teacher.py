@@ -1,7 +1,7 @@
-"""teacher: ask the LLM what the surrogate could not or may not answer alone.
+"""teacher: ask the LLM about each deferral.
 
 Reads deferrals; writes replies. Every deferral gets a reply, which holds a label, or says why there is none.
-What can't be read is a dead letter.
+A message that can't be decoded becomes a dead letter.
 """
 
 import asyncio
@@ -22,39 +22,39 @@ from streams.teacher.client import TeacherClient
 
 STAGE = "teacher"
 
-# All asks of a batch are over within the asker's deadline, so a batch holds no more than fit into it.
-MOST = 128
+# All calls of a batch end within the client's deadline, so a batch holds no more than fit into it.
+MAX_BATCH = 128
 
 
 class TeacherRole:
     """Turns deferrals into replies, a batch at a time, as many at once as the task's config allows."""
 
-    def __init__(self, live: Tasks, topics: Topics, asker: TeacherClient) -> None:
-        self._live = live
+    def __init__(self, tasks: Tasks, topics: Topics, client: TeacherClient) -> None:
+        self._tasks = tasks
         self._topics = topics
-        self._asker = asker
+        self._client = client
         self._dead_letters = DeadLetters(topics.dead_letters, STAGE)
 
-    async def replied(self, messages: Sequence[Message]) -> list[Outgoing]:
-        """All that a batch of deferrals causes."""
-        deferrals, outgoing = self._dead_letters.decoded(DEFERRAL, messages)
+    async def answer_batch(self, messages: Sequence[Message]) -> list[Outgoing]:
+        """The outputs of a batch of deferrals: replies and dead letters."""
+        deferrals, outputs = self._dead_letters.decoded(DEFERRAL, messages)
         replies = await asyncio.gather(
             *(
-                self._asker.ask(deferral, self._live.task(deferral.request.task).config.teacher)
+                self._client.ask(deferral, self._tasks.task(deferral.request.task).config.teacher)
                 for deferral, _ in deferrals
             )
         )
         for reply, (_, message) in zip(replies, deferrals, strict=True):
             value = REPLY.encode(reply)
-            outgoing.append(Outgoing(self._topics.replies, key_of(message), value, copied_headers(message)))
-        return outgoing
+            outputs.append(Outgoing(self._topics.replies, key_of(message), value, copied_headers(message)))
+        return outputs
 
 
-def install(app: App, channel: BatchChannel, desk: TeacherRole) -> None:
+def install(app: App, channel: BatchChannel, role: TeacherRole) -> None:
     """Register the agent."""
 
     @app.agent(channel, name=STAGE)
     async def teacher(batches: StreamT[Batch]) -> None:
         async for batch in batches:
-            with batch.settled() as outgoing:
-                outgoing.extend(await desk.replied(batch.messages))
+            with batch.settled() as outputs:
+                outputs.extend(await role.answer_batch(batch.messages))

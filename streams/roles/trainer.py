@@ -1,14 +1,14 @@
-"""trainer: learn from the traces, one refit at a time, and publish what passes the gate.
+"""trainer: refit policies on the traces, one refit at a time, and publish those that pass the gate.
 
 Reads all traces, in every trainer, so that a standby can take over at once; one of them, elected per task
 through Redis, refits. The steps of a refit, in this order:
 
-    1. the trigger says it is due, or somebody has asked for it, and the lease is ours
+    1. the trigger says it is due, or a refit was requested, and this trainer holds the lease
     2. fit and publish, or refuse (`streams.trainer.refit`)
-    3. tell; requests are answered once something is published, or nothing better than what is live was found
+    3. emit the event; a request is done once a version is published, or none better than the live one found
 
-While a version is on trial no other is fitted unless somebody asks: a trial that is replaced again and again
-comes to no end.
+While a version is on trial no other is fitted unless a refit is requested: a trial that is replaced again and
+again never ends.
 """
 
 import logging
@@ -44,8 +44,8 @@ from streams.trainer.window import TraceWindow, usable_traces
 log = logging.getLogger(__name__)
 
 STAGE = "trainer"
-_LOOK = 0.1
-_HEAR = 0.5
+_CHECK = 0.1
+_READ_REQUESTS = 0.5
 
 
 class Trainer(Service):
@@ -58,7 +58,7 @@ class Trainer(Service):
 
     def __init__(
         self,
-        live: Tasks,
+        tasks: Tasks,
         registry: Registry,
         leases: Leases,
         refits: RefitQueue,
@@ -67,7 +67,7 @@ class Trainer(Service):
         forgotten: ForgottenRequests | None = None,
     ) -> None:
         super().__init__()
-        self._live = live
+        self._live_tasks = tasks
         self._registry = registry
         self._leases = leases
         self._refits = refits
@@ -77,9 +77,9 @@ class Trainer(Service):
         self._windows: dict[str, TraceWindow] = {}
         self._attempts: dict[str, RefitAttempt] = {}
         self._tokens: dict[str, int] = {}
-        self._asked: dict[str, list[RefitRequest]] = {}
+        self._requests: dict[str, list[RefitRequest]] = {}
 
-    def learn(self, messages: Iterable[Message]) -> None:
+    def add_traces(self, messages: Iterable[Message]) -> None:
         """Put traces into the windows of their tasks; one that no fit can use is left out."""
         for message in messages:
             try:
@@ -89,10 +89,10 @@ class Trainer(Service):
                 if trace.embedder != TEXT and trace.features is not None:
                     vector(trace.features, None)
             except SchemaError as error:
-                log.warning("a trace is ignored: %s", error)
+                log.warning("trace ignored: %s", error)
                 continue
             window = self._windows.setdefault(trace.task, TraceWindow())
-            window.add(trace, self._live.task(trace.task).config.refit.window)
+            window.add(trace, self._live_tasks.task(trace.task).config.refit.window)
 
     def forget(self, forgotten: Forgotten) -> None:
         """Drop the task's traces that are to be forgotten; the fits from now on do without them."""
@@ -102,16 +102,16 @@ class Trainer(Service):
             log.info("task %s: dropped forgotten traces from the window, traces=%d", forgotten.task, dropped)
 
     async def on_start(self) -> None:
-        self._releases = RefitRunner(self._registry, self._event_publisher)
+        self._refit_runner = RefitRunner(self._registry, self._event_publisher)
         self.add_future(self._elect())
         self.add_future(self._watch())
 
     async def on_stop(self) -> None:
-        self._releases.stop()
+        self._refit_runner.stop()
         try:
             await self._leases.release()
         except StateUnavailable as error:
-            log.info("leases are left to expire: %s", error)
+            log.info("leases not released, they expire: %s", error)
 
     async def _elect(self) -> None:
         while not self.should_stop:
@@ -127,90 +127,92 @@ class Trainer(Service):
         if token is None:
             self._tokens.pop(name, None)
         elif self._tokens.get(name) != token:
-            log.info("this trainer leads task %s with token %d", name, token)
-            self._attempts[name] = await self._inherited(name)
+            log.info("trainer holds the lease: task=%s token=%d", name, token)
+            self._attempts[name] = await self._attempt_before(name)
             self._tokens[name] = token
 
-    async def _inherited(self, name: str) -> RefitAttempt:
+    async def _attempt_before(self, name: str) -> RefitAttempt:
         """The last attempt as far as a new leader can know it: what the active policy had seen."""
         active = await self._registry.active(name)
         window = self._windows[name]
         return RefitAttempt(seen=window.seen - window.seen_since(active.since)) if active else RefitAttempt()
 
     async def _watch(self) -> None:
-        heard = float("-inf")
+        read_at = float("-inf")
         while not self.should_stop:
-            hear = time.monotonic() - heard > _HEAR
-            if hear:
-                heard = time.monotonic()
-                await self._hear()
+            read_requests = time.monotonic() - read_at > _READ_REQUESTS
+            if read_requests:
+                read_at = time.monotonic()
+                await self._read_requests()
             for name in list(self._tokens):
-                # A request waits for traces that may certify; they are counted each time it is heard.
-                if hear or name not in self._asked:
-                    await self._look(self._live.task(name), self._windows[name])
-            await self.sleep(_LOOK)
+                # A request waits for traces that may certify; they are counted each time requests are read.
+                if read_requests or name not in self._requests:
+                    await self._check(self._live_tasks.task(name), self._windows[name])
+            await self.sleep(_CHECK)
 
-    async def _hear(self) -> None:
-        """Learn who has asked for refits of the tasks that this trainer leads."""
+    async def _read_requests(self) -> None:
+        """Read the requested refits of the tasks whose lease this trainer holds."""
         try:
             waiting = await self._refits.pending(set(self._tokens))
         except StateUnavailable:
             return
-        self._asked = {}
+        self._requests = {}
         for request in waiting:
-            self._asked.setdefault(request.task, []).append(request)
+            self._requests.setdefault(request.task, []).append(request)
 
-    async def _look(self, task: Task, window: TraceWindow) -> None:
-        asked, attempt = self._asked.get(task.name, []), self._attempts[task.name]
+    async def _check(self, task: Task, window: TraceWindow) -> None:
+        requests, attempt = self._requests.get(task.name, []), self._attempts[task.name]
         grown = refit_due(window.seen, attempt, task.config, time.monotonic())
-        if not asked and not grown:
+        if not requests and not grown:
             return
         seen, traces = window.seen, usable_traces(window, task.config)
         if len(traces) < task.config.refit.at_least:
             return
         try:
-            order = await self._ordered(task, traces, asked, grown=grown)
-            if order is None:
+            plan = await self._plan(task, traces, requests, grown=grown)
+            if plan is None:
                 return
-            await self._refit(order, asked)
+            await self._refit(plan, requests)
         except StateUnavailable:
             return
-        ended, tried = time.monotonic(), order.tried or attempt.tried
-        self._attempts[task.name] = RefitAttempt(seen, ended, task.config, len(traces), tried)
+        ended, asked = time.monotonic(), plan.asked or attempt.asked
+        self._attempts[task.name] = RefitAttempt(seen, ended, task.config, len(traces), asked)
 
-    async def _ordered(
-        self, task: Task, traces: list[Trace], asked: list[RefitRequest], *, grown: bool
+    async def _plan(
+        self, task: Task, traces: list[Trace], requests: list[RefitRequest], *, grown: bool
     ) -> RefitPlan | None:
-        """What to fit: for those who have asked, where enough may certify, or else because enough is new.
+        """The refit that is due: requested, with enough traces that may certify, or for enough new traces.
 
-        After an alarm or a change of teacher also the latter waits until enough may certify, if more are to
-        come: of few traces comes a version that answers little, and is taken for what the alarm has asked
-        for; or none, and the next attempt is far.
+        After an alarm or a change of teacher also the latter waits until enough traces may certify, if more
+        are to come: few traces give a version that answers little and ends the alarm's request, or none at
+        all and a long wait for the next attempt.
         """
         serving_state = await self._registry.serving_state(task.name)
         teacher = await self._registry.teacher_since(task.name)
         stopped = serving_state.breaker.open
-        if asked:
+        if requests:
             since = TraceCutoffs(
-                max([serving_state.certify_from, *(request.since for request in asked)]), teacher
+                max([serving_state.certify_from, *(request.since for request in requests)]), teacher
             )
             window, fresh = self._windows[task.name], certifying_traces(traces, task.config, since)
-            tried = RefitAsked(since.certify, fresh, window_full(len(window), fresh, task.config.refit))
-            if request_due(tried, window.seen, self._attempts[task.name], task.config, time.monotonic()):
-                return RefitPlan(task, traces, since, stopped, tried)
+            asked = RefitAsked(since.certify, fresh, window_full(len(window), fresh, task.config.refit))
+            if request_due(asked, window.seen, self._attempts[task.name], task.config, time.monotonic()):
+                return RefitPlan(task, traces, since, stopped, asked)
         since = TraceCutoffs(serving_state.certify_from, teacher)
         more = stopped or audit_rate(task.config, certified=True) > 0.0
         if not grown or serving_state.candidate is not None or (more and too_few(traces, task.config, since)):
             return None
         return RefitPlan(task, traces, since, stopped)
 
-    async def _refit(self, order: RefitPlan, asked: Iterable[RefitRequest]) -> None:
-        name = order.task.name
+    async def _refit(self, plan: RefitPlan, requests: Iterable[RefitRequest]) -> None:
+        name = plan.task.name
         serial = max(await self._registry.next_serial(name), self._windows[name].serial + 1)
-        event, settled = await self._releases.made(order, serial, self._tokens[name])
+        event, is_done = await self._refit_runner.run(plan, serial, self._tokens[name])
         self._event_publisher.publish(event)
-        if settled:
-            await self._refits.acknowledge(one for one in asked if one.since <= order.since.certify)
+        if is_done:
+            await self._refits.acknowledge(
+                request for request in requests if request.since <= plan.since.certify
+            )
 
 
 def install(app: App, channel: BatchChannel, trainer: Trainer) -> None:
@@ -220,4 +222,4 @@ def install(app: App, channel: BatchChannel, trainer: Trainer) -> None:
     async def traces(batches: StreamT[Batch]) -> None:
         async for batch in batches:
             with batch.settled():
-                trainer.learn(batch.messages)
+                trainer.add_traces(batch.messages)

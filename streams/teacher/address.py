@@ -1,4 +1,4 @@
-"""Where the teacher is and with which key it may be asked; everything else is a `TeacherMisconfigured`."""
+"""Reads the teacher's URL, model and API key from its config, or raises `TeacherMisconfigured`."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

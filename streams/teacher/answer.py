@@ -1,4 +1,4 @@
-"""What the model said becomes a label of the set, or an error: never a guess.
+"""Parses the model's answer: a label of the set, or an error; never a guess.
 
 A label is recognised as it stands, or else in wrapping that models put around it (white space, quotes, a code
 fence, a trailing period), or else whatever the case of its letters. The first of these that fits any label

@@ -1,8 +1,8 @@
-"""Asks the teacher about a deferral and always comes back with a reply, in bounded time.
+"""Asks the teacher about a deferral and always returns a reply, in bounded time.
 
-What goes wrong with the teacher is the reply's `error`. An ask waits for a free slot for at most `PATIENCE`
+A failure of the teacher is the reply's `error`. An ask waits for a free slot for at most `PATIENCE`
 seconds and then takes at most `DEADLINE`; the consumer of deferrals is given more time than both together
-(`streams.kafka.clients`): a batch whose asks are started together is over before Kafka loses its patience.
+(`streams.kafka.clients`): a batch whose asks start together ends before `max.poll.interval.ms` is over.
 """
 
 import asyncio
@@ -52,12 +52,12 @@ class TeacherClient:
         At most `config.concurrency` asks of a task are under way at once; after that setting has changed,
         those already under way come on top. An answer that is no label is asked for once more.
         """
-        spent = _CallCost()
+        cost = _CallCost()
         label, error = None, None
         try:
-            label = await self._label(deferral, config, spent)
+            label = await self._label(deferral, config, cost)
         except TimeoutError:
-            asked = spent.milliseconds() is not None
+            asked = cost.milliseconds() is not None
             limit = self._deadline if asked else self._patience
             error = overdue_failure(limit if asked else 0.0, limit, config)
         except TeacherError as failure:
@@ -66,8 +66,8 @@ class TeacherClient:
             deferral=deferral,
             label=label,
             teacher=Teacher(config.model, prompt_hash(config)) if config.model else None,
-            usage=spent.usage,
-            latency_ms=spent.milliseconds(),
+            usage=cost.usage,
+            latency_ms=cost.milliseconds(),
             error=error,
         )
 
@@ -86,22 +86,22 @@ class TeacherClient:
     ) -> None:
         await self.aclose()
 
-    async def _label(self, deferral: Deferral, config: TeacherConfig, spent: "_CallCost") -> str:
+    async def _label(self, deferral: Deferral, config: TeacherConfig, cost: "_CallCost") -> str:
         address = address_of(config)
         question = messages(deferral.request.text, config)
         slot = self._slot(deferral.request.task, config.concurrency)
         async with asyncio.timeout(self._patience):
             await slot.acquire()
         try:
-            spent.begin()
+            cost.begin()
             async with asyncio.timeout(self._deadline):
-                said = spent.on(await self._endpoints.complete(address, question, config))
+                output = cost.add(await self._endpoints.complete(address, question, config))
                 try:
-                    return parse_answer(said, config.labels)
+                    return parse_answer(output, config.labels)
                 except UnreadableAnswer:
-                    again = with_reminder(question, said, config.labels)
-                said = spent.on(await self._endpoints.complete(address, again, config))
-                return _read_at_last(said, config)
+                    again = with_reminder(question, output, config.labels)
+                output = cost.add(await self._endpoints.complete(address, again, config))
+                return _parse_second_answer(output, config)
         finally:
             slot.release()
 
@@ -115,7 +115,7 @@ class TeacherClient:
 
 
 class _CallCost:
-    """What one ask has cost so far."""
+    """Tokens and time that one ask has cost so far."""
 
     def __init__(self) -> None:
         self.usage: Usage | None = None
@@ -124,24 +124,24 @@ class _CallCost:
     def begin(self) -> None:
         self._begun = time.perf_counter()
 
-    def on(self, said: ModelOutput) -> str:
+    def add(self, output: ModelOutput) -> str:
         """Add an answer's tokens; its text."""
-        if said.usage is not None:
+        if output.usage is not None:
             before = self.usage or Usage()
             self.usage = Usage(
-                before.prompt_tokens + said.usage.prompt_tokens,
-                before.completion_tokens + said.usage.completion_tokens,
+                before.prompt_tokens + output.usage.prompt_tokens,
+                before.completion_tokens + output.usage.completion_tokens,
             )
-        return said.text
+        return output.text
 
     def milliseconds(self) -> float | None:
         """Since a slot was free; None if none was."""
         return None if self._begun is None else (time.perf_counter() - self._begun) * 1000.0
 
 
-def _read_at_last(said: str, config: TeacherConfig) -> str:
+def _parse_second_answer(output: str, config: TeacherConfig) -> str:
     try:
-        return parse_answer(said, config.labels)
+        return parse_answer(output, config.labels)
     except UnreadableAnswer as error:
         raise UnreadableAnswer(
             f"{error}, and that twice: make `teacher.prompt` say more clearly what may be answered, "

@@ -1,7 +1,7 @@
-"""Whether a candidate is worth its going live: not where it would answer less than a version that does well.
+"""Compares a candidate with the live version: one that would answer less than a good live version is refused.
 
 A refit on few recent traces may pass the gate and still answer little. While nothing speaks against the live
-version, it goes on, and the candidate is refused; more traces make a better one. What the live version
+version, it stays live, and the candidate is refused; more traces make a better one. What the live version
 answers is counted on the traces of the uniform sample that it has scored at its threshold of today. Where its
 answers agreed less often than is promised, or too few were audited to tell, any candidate that has passed the
 gate is welcome. That is an estimate, and proves nothing: certificate and alarm watch over the live version.
@@ -56,14 +56,14 @@ class Champion:
 
 def coverage_regression(coverage: float, live: Champion, traces: Iterable[Trace]) -> str | None:
     """Why a candidate that would answer this share of the requests is not worth it; None where it is."""
-    told = [trace for trace in traces if live.decided(trace)]
-    answered = [trace for trace in told if live.answers(trace)]
+    decided = [trace for trace in traces if live.decided(trace)]
+    answered = [trace for trace in decided if live.answers(trace)]
     agreed = sum(trace.guess is not None and trace.guess.label == trace.label for trace in answered)
     if len(answered) < FEWEST_AUDITS or agreed < live.target * len(answered):
         return None
-    if coverage >= binomial.lower(len(answered), len(told), LEVEL):
+    if coverage >= binomial.lower(len(answered), len(decided), LEVEL):
         return None
     return (
         f"it would answer {coverage:.1%} of the requests, and {live.version} answers {len(answered)} of "
-        f"{len(told)} sampled ones, {agreed} of them like the teacher: {live.version} goes on"
+        f"{len(decided)} sampled ones, {agreed} of them like the teacher: {live.version} goes on"
     )

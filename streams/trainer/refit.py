@@ -1,11 +1,11 @@
-"""One refit, from what is to be fitted to what is told of it; whoever asks for it holds the task's lease.
+"""Runs one refit, from its plan to its event; the caller holds the task's lease.
 
-The steps, in this order:
+The steps, in this plan:
 
     1. fit in a child process, starting from the active policy
-    2. refuse what would answer less than an active policy that does well
-    3. publish with the fencing token, live or on trial: whoever has lost the lease meanwhile is refused
-    4. say so: promoted, on trial, or refused and why
+    2. refuse a candidate that would answer less than an active policy that does well
+    3. publish with the fencing token, live or on trial: refused if the lease was lost meanwhile
+    4. return the event: promoted, on trial, or refused and why
 """
 
 import asyncio
@@ -48,68 +48,70 @@ _BY = "trainer"
 
 @dataclass(frozen=True, slots=True)
 class RefitPlan:
-    """What is to be fitted.
+    """A refit that is due.
 
     Attributes:
         traces: those that the task's embedder can use, oldest first.
-        stopped: the breaker was open when it was decided on.
-        tried: where somebody has asked for it.
+        stopped: the breaker was open when it became due.
+        asked: the request, where there was one.
     """
 
     task: Task
     traces: list[Trace]
     since: TraceCutoffs
     stopped: bool
-    tried: RefitAsked | None = None
+    asked: RefitAsked | None = None
 
 
 class RefitOutcome(NamedTuple):
     """Attributes:
-    event: what is to be told: promoted, on trial, or refused.
-    settled: whoever has asked for the refit need not ask again: a version came of it, or none is needed.
+    event: to publish: promoted, on trial, or refused.
+    is_done: the request for the refit is done: a version was published, or none is needed.
     """
 
     event: Event
-    settled: bool
+    is_done: bool
 
 
 class RefitRunner:
-    """Makes one at a time, until it is stopped."""
+    """Runs one refit at a time, until it is stopped."""
 
     def __init__(self, registry: Registry, event_publisher: EventPublisher) -> None:
         self._registry = registry
         self._event_publisher = event_publisher
-        self._refitter = FitProcess()
+        self._fit_process = FitProcess()
 
     def stop(self) -> None:
-        """End the refit that is under way, and make no more."""
-        self._refitter.stop()
+        """End the refit that is under way, and start no more."""
+        self._fit_process.stop()
 
-    async def made(self, order: RefitPlan, serial: int, token: int) -> RefitOutcome:
-        """Raises:
-        StateUnavailable: Redis is away.
+    async def run(self, plan: RefitPlan, serial: int, token: int) -> RefitOutcome:
+        """Fit, publish or refuse.
+
+        Raises:
+            StateUnavailable: Redis is not available.
         """
-        version, task = version_name(serial), order.task
+        version, task = version_name(serial), plan.task
         try:
-            result = await self._fitted(order, version)
+            result = await self._fit(plan, version)
             if result.artifact is None:
-                return RefitOutcome(await self._refused(task.name, version, result.refused, token), False)
-            reason = await self._poorer(order, result.summary)
+                return RefitOutcome(await self._refuse(task.name, version, result.refused, token), False)
+            reason = await self._regression(plan, result.summary)
             if reason is not None:
-                return RefitOutcome(await self._refused(task.name, version, [reason], token), True)
-            change = await self._published(order, result.artifact, version, serial, token)
+                return RefitOutcome(await self._refuse(task.name, version, [reason], token), True)
+            change = await self._publish(plan, result.artifact, version, serial, token)
         except (RefitFailed, InvalidVector, TransitionRefused) as error:
-            log.error("%s of task %s: %s", version, task.name, error)
-            return RefitOutcome(await self._refused(task.name, version, [str(error)], token), False)
+            log.error("refit failed: %s, task=%s version=%s", error, task.name, version)
+            return RefitOutcome(await self._refuse(task.name, version, [str(error)], token), False)
         if change is None:
-            event = refused_event(task.name, version, ["another trainer leads by now"], unix_ms())
+            event = refused_event(task.name, version, ["another trainer holds the lease by now"], unix_ms())
             return RefitOutcome(event, False)
-        return RefitOutcome(_released(order, version, change, result.summary), True)
+        return RefitOutcome(_outcome_event(plan, version, change, result.summary), True)
 
-    async def _poorer(self, order: RefitPlan, summary: FitSummary) -> str | None:
-        """Why the live version goes on in its place, if it does."""
-        task, config, since = order.task.name, order.task.config, order.since
-        active = None if order.stopped else await self._registry.active(task)
+    async def _regression(self, plan: RefitPlan, summary: FitSummary) -> str | None:
+        """Why the live version stays live instead; None where it does not."""
+        task, config, since = plan.task.name, plan.task.config, plan.since
+        active = None if plan.stopped else await self._registry.active(task)
         raw = await self._registry.manifest(task, active.version) if active else None
         if active is None or raw is None or config.threshold is not None:
             return None
@@ -123,25 +125,25 @@ class RefitRunner:
             config.target_agreement,
             await self._registry.blocked_labels(task, active.version),
         )
-        return coverage_regression(summary.coverage(config.aim), live, order.traces)
+        return coverage_regression(summary.coverage(config.aim), live, plan.traces)
 
-    async def _published(
-        self, order: RefitPlan, artifact: Artifact, version: str, serial: int, token: int
+    async def _publish(
+        self, plan: RefitPlan, artifact: Artifact, version: str, serial: int, token: int
     ) -> ServingChange | None:
-        plan, since = plan_of(order.task.config), max(order.since.certify, order.since.teacher)
+        promotion, since = plan_of(plan.task.config), max(plan.since.certify, plan.since.teacher)
         return await self._registry.publish(
-            order.task.name, version, serial, token, artifact, unix_ms(), plan, since
+            plan.task.name, version, serial, token, artifact, unix_ms(), promotion, since
         )
 
-    async def _refused(self, name: str, version: str, reasons: Sequence[str], token: int) -> Event:
+    async def _refuse(self, name: str, version: str, reasons: Sequence[str], token: int) -> Event:
         now = unix_ms()
         move = Transition(version, None, VersionStage.REFUSED, now, _BY, "; ".join(reasons))
         await self._registry.refuse(name, move, token)
         return refused_event(name, version, reasons, now)
 
-    async def _fitted(self, order: RefitPlan, version: str) -> FitResult:
-        task, config = order.task, order.task.config
-        traces = await asyncio.to_thread(recent_traces, order.traces, config, order.since)
+    async def _fit(self, plan: RefitPlan, version: str) -> FitResult:
+        task, config = plan.task, plan.task.config
+        traces = await asyncio.to_thread(recent_traces, plan.traces, config, plan.since)
         newest = max((trace.replied_at for trace in traces), default=0)
         self._event_publisher.publish(refit_started_event(task.name, version, len(traces), newest, unix_ms()))
         active = await self._registry.active(task.name)
@@ -159,11 +161,11 @@ class RefitRunner:
             # What a report would show costs time that a stream waits for.
             options=Options(label_floor=config.label_floor, curve=0.0),
         )
-        return await self._refitter.fit(request, config.refit.budget)
+        return await self._fit_process.fit(request, config.refit.budget)
 
 
-def _released(order: RefitPlan, version: str, change: ServingChange, summary: FitSummary) -> Event:
-    task, config, state = order.task.name, order.task.config, change.moves[-1].after
+def _outcome_event(plan: RefitPlan, version: str, change: ServingChange, summary: FitSummary) -> Event:
+    task, config, state = plan.task.name, plan.task.config, change.moves[-1].after
     if state is not VersionStage.LIVE:
         return on_trial_event(task, version, state, plan_of(config), unix_ms())
-    return promoted_event(task, config.aim, summary, change, unix_ms(), recovered=order.stopped)
+    return promoted_event(task, config.aim, summary, change, unix_ms(), recovered=plan.stopped)

@@ -1,4 +1,4 @@
-"""Which traces a refit may use, and which of them may certify: old traces do not vouch for new traffic.
+"""Selects the traces that train, and those that may certify: old traces prove nothing of new traffic.
 
 After an alarm only traces since the suspicion began certify, and after a change of teacher only those of the
 new one. Older traces still train, save those that the new ones contradict.

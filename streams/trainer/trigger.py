@@ -1,4 +1,4 @@
-"""When to refit: enough new traces, or a request and enough that may certify; and a pause since the last."""
+"""Decides when to refit: with enough new traces, or on request with enough that may certify."""
 
 from dataclasses import dataclass
 
@@ -9,12 +9,12 @@ _AGAIN = 1.2
 
 @dataclass(frozen=True, slots=True)
 class RefitAsked:
-    """A refit that somebody has asked for.
+    """A requested refit, and the traces there are for it.
 
     Attributes:
         since: Unix milliseconds; older traces may not certify.
         certifying: traces that may.
-        full: a window is full, so that there will hardly be more of them.
+        full: a window is full, so hardly more of them can come.
     """
 
     since: int
@@ -29,16 +29,16 @@ class RefitAttempt:
     Attributes:
         seen: traces that the trainer had seen when it began.
         ended: monotonic seconds.
-        config: what it was made for.
+        config: that it was fitted for.
         traces: those that it could use; None for as many as seen.
-        tried: the last one that was asked for.
+        asked: the last requested refit.
     """
 
     seen: int = 0
     ended: float = float("-inf")
     config: Config | None = None
     traces: int | None = None
-    tried: RefitAsked | None = None
+    asked: RefitAsked | None = None
 
 
 def refit_due(seen: int, attempt: RefitAttempt, config: Config, now: float) -> bool:
@@ -55,24 +55,24 @@ def refit_due(seen: int, attempt: RefitAttempt, config: Config, now: float) -> b
     return seen - attempt.seen >= traces_needed(had, config.refit)
 
 
-def request_due(now_there: RefitAsked, seen: int, attempt: RefitAttempt, config: Config, now: float) -> bool:
-    """Whether to refit now that somebody has asked for it.
+def request_due(request: RefitAsked, seen: int, attempt: RefitAttempt, config: Config, now: float) -> bool:
+    """Whether to run the requested refit now.
 
     It takes enough traces that may certify, and a fifth more than the last attempt on traces since the same
-    time had: further looks at the same ones would only invite errors. Where a window is full, as many other
-    traces must have come instead.
+    time had: each further test of the same traces only adds a chance of error. Where a window is full, that
+    number of other traces must have come instead.
     """
     if now - attempt.ended < config.refit.quiet:
         return False
-    before = attempt.tried
-    had = before.certifying if before is not None and before.since == now_there.since else 0
-    more = now_there.certifying >= had * _AGAIN
-    others = now_there.full and seen - attempt.seen >= had * (_AGAIN - 1.0)
-    return enough_traces(now_there.certifying, config.refit) and (more or others)
+    before = attempt.asked
+    had = before.certifying if before is not None and before.since == request.since else 0
+    more = request.certifying >= had * _AGAIN
+    others = request.full and seen - attempt.seen >= had * (_AGAIN - 1.0)
+    return enough_traces(request.certifying, config.refit) and (more or others)
 
 
 def enough_traces(certifying: int, refit: Refit) -> bool:
-    """Whether so many traces that may certify are worth a fit: `at_least`, or all that the window holds."""
+    """Whether this number of traces that may certify is worth a fit: `at_least`, or a full window."""
     window = refit.at_least if refit.calibration_window is None else refit.calibration_window
     return certifying >= min(refit.at_least, window)
 
@@ -83,7 +83,7 @@ def window_full(held: int, certifying: int, refit: Refit) -> bool:
 
 
 def traces_needed(traces: int, refit: Refit) -> float:
-    """How many new traces the next refit waits for after one that had so many."""
+    """How many new traces the next refit waits for, after one that had `traces`."""
     return max(refit.growth * traces, refit.at_least)
 
 

@@ -86,7 +86,7 @@ def usable_traces(window: TraceWindow, config: Config) -> list[Trace]:
 
 
 def _alike(traces: list[Trace], source: str) -> list[Trace]:
-    """Those whose vectors come from this source, and from the same encoder as its newest ones."""
+    """The traces whose vectors come from this source, and from the same encoder as its newest ones."""
     ours = [trace for trace in traces if _source(trace) == source]
     newest = encoder_of(ours)
     return ours if newest is None else [trace for trace in traces if trace.encoder == newest]
@@ -105,7 +105,7 @@ def encoder_of(traces: list[Trace]) -> str | None:
 
 
 def training_set(traces: list[Trace], config: Config) -> TrainingSet:
-    """What the fit gets to see of the traces, in their order.
+    """The training set of the traces, in their order.
 
     Raises:
         InvalidVector: a trace's features hold a value that is not finite.
@@ -119,6 +119,6 @@ def training_set(traces: list[Trace], config: Config) -> TrainingSet:
 
 
 def teachers(traces: list[Trace]) -> tuple[LabelSource, ...]:
-    """Whose answers the traces hold, in order of appearance."""
+    """The teachers whose labels the traces hold, in order of appearance."""
     known = dict.fromkeys(trace.teacher for trace in traces if trace.teacher is not None)
     return tuple(LabelSource(teacher.model, teacher.prompt) for teacher in known)

@@ -25,9 +25,7 @@ def file(environment: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     return path
 
 
-def test_kafka_options_reach_librdkafka_by_their_names_with_dots(
-    environment: pytest.MonkeyPatch, file: Path
-) -> None:
+def test_kafka_options_get_dots(environment: pytest.MonkeyPatch, file: Path) -> None:
     file.write_text(
         '[kafka]\nsecurity.protocol = "SASL_SSL"\nsasl_mechanism = "PLAIN"\n"sasl.username" = "u"\n'
         "[consumer]\nfetch.min.bytes = 7\n"
@@ -45,9 +43,7 @@ def test_kafka_options_reach_librdkafka_by_their_names_with_dots(
     assert consumer_options(settings, "g").items() >= {**settings.kafka, "fetch.min.bytes": 7}.items()
 
 
-def test_the_environment_wins_over_the_file_option_by_option(
-    environment: pytest.MonkeyPatch, file: Path
-) -> None:
+def test_the_environment_overrides_the_file(environment: pytest.MonkeyPatch, file: Path) -> None:
     file.write_text('batch = 7\nprefix = "file"\n[kafka]\nbootstrap.servers = "file:1"\nclient.id = "file"\n')
     environment.setenv("UNDERSTUDY_KAFKA__BOOTSTRAP_SERVERS", "environment:1")
     environment.setenv("UNDERSTUDY_PREFIX", "environment")
@@ -58,9 +54,7 @@ def test_the_environment_wins_over_the_file_option_by_option(
     assert settings.keys.tasks.startswith("environment:")
 
 
-def test_every_problem_is_said_at_once_with_the_name_that_sets_it(
-    environment: pytest.MonkeyPatch, file: Path
-) -> None:
+def test_every_problem_is_named_at_once(environment: pytest.MonkeyPatch, file: Path) -> None:
     file.write_text('colour = "red"\nlease = 0\n')
     environment.setenv("UNDERSTUDY_BATCH", "many")
     environment.setenv("UNDERSTUDY_DELIVERY", "twice")
@@ -90,15 +84,13 @@ def test_what_can_not_be_read_is_a_problem_too(
 
 
 @pytest.mark.parametrize("content", [b"batch = = 7", b'prefix = "\xff"'])
-def test_a_file_that_is_no_toml_is_a_problem_with_its_path(file: Path, content: bytes) -> None:
+def test_an_invalid_file_is_named(file: Path, content: bytes) -> None:
     file.write_bytes(content)
     with pytest.raises(InvalidSettings, match=r"understudy\.toml is not TOML"):
         load_settings()
 
 
-def test_roles_stand_in_the_environment_with_commas_and_in_the_file_as_a_list(
-    environment: pytest.MonkeyPatch, file: Path
-) -> None:
+def test_roles_are_a_list_or_have_commas(environment: pytest.MonkeyPatch, file: Path) -> None:
     file.write_text('roles = ["learn"]')
     assert load_settings().roles == ("learn",)
     environment.setenv("UNDERSTUDY_ROLES", "route, trainer")
@@ -106,13 +98,13 @@ def test_roles_stand_in_the_environment_with_commas_and_in_the_file_as_a_list(
     assert Settings.model_fields["roles"].default == ROLES
 
 
-def test_what_kubernetes_sets_for_our_services_is_no_setting(environment: pytest.MonkeyPatch) -> None:
+def test_kubernetes_variables_are_no_settings(environment: pytest.MonkeyPatch) -> None:
     for name in ("SERVICE_HOST", "GATEWAY_SERVICE_PORT_HTTP", "PORT", "PORT_80_TCP_ADDR"):
         environment.setenv(f"UNDERSTUDY_{name}", "10.0.0.1")
     assert load_settings().prefix == "understudy"
 
 
-def test_what_delivery_rests_on_can_not_be_switched_off(environment: pytest.MonkeyPatch) -> None:
+def test_delivery_options_can_not_be_changed(environment: pytest.MonkeyPatch) -> None:
     settings = load_settings(
         kafka={"enable.idempotence": False, "isolation.level": "read_uncommitted"},
         consumer={"enable.auto.commit": True, "enable.auto.offset.store": True, "session.timeout.ms": 9000},
@@ -127,7 +119,7 @@ def test_what_delivery_rests_on_can_not_be_switched_off(environment: pytest.Monk
     assert (transactional["transactional.id"], transactional["transaction.timeout.ms"]) == ("ours", 5)
 
 
-def test_the_new_group_protocol_gets_none_of_the_classic_one_s_options(
+def test_the_new_protocol_gets_no_classic_options(
     environment: pytest.MonkeyPatch,
 ) -> None:
     options = consumer_options(load_settings(kafka={"group.protocol": "consumer"}), "group")

@@ -16,7 +16,7 @@ sys.stdin.read()
 """
 
 
-def test_a_slot_is_free_again_when_its_owner_is_killed(tmp_path: Path) -> None:
+def test_a_slot_is_free_when_its_owner_dies(tmp_path: Path) -> None:
     slots = tmp_path / "slots" / "x"
     command = [sys.executable, "-c", _OWNER, str(slots)]
     first = Slot(slots)

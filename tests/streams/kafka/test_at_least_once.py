@@ -40,7 +40,7 @@ def test_offsets_follow_the_delivery_reports(room: Room) -> None:
 
 
 @pytest.mark.parametrize("flags", [{}, {"fatal": True}])
-def test_one_output_that_was_not_delivered_holds_all_offsets_back(room: Room, flags: dict[str, bool]) -> None:
+def test_an_undelivered_output_holds_all_offsets(room: Room, flags: dict[str, bool]) -> None:
     room.producer.undelivered["x.gone"] = KafkaError(KafkaError._MSG_TIMED_OUT, "too late", **flags)
     with pytest.raises(DeliveryFatal if flags else DeliveryFailed, match="too late"):
         room.deliver(OUT, LOST, OUT)
@@ -53,14 +53,14 @@ def test_one_output_that_was_not_delivered_holds_all_offsets_back(room: Room, fl
     assert room.deliver(OUT) == DELIVERED
 
 
-def test_reports_that_do_not_come_hold_the_offsets_back(room: Room) -> None:
+def test_missing_reports_hold_the_offsets(room: Room) -> None:
     room.producer.left = 1
     with pytest.raises(DeliveryFailed, match="not acknowledged"):
         room.deliver(OUT)
     assert room.broker.taken() == DELIVERED[:2]
 
 
-def test_what_an_abort_purges_is_no_failure_of_the_next_batch(room: Room) -> None:
+def test_a_purged_output_is_no_later_failure(room: Room) -> None:
     room.producer.undelivered["x.labels"] = KafkaError(KafkaError._PURGE_QUEUE)
     room.delivery.send([OUT])
     room.delivery.abort()

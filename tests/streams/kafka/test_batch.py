@@ -25,7 +25,7 @@ def waited(batch: Batch, abandoned: Event | None = None) -> "Future[list[Outgoin
         return thread.submit(batch.outcome, abandoned or Event())
 
 
-def test_what_the_agent_collects_is_what_the_source_gets() -> None:
+def test_the_source_gets_what_the_agent_collects() -> None:
     settled = batch()
     with settled.settled() as outgoing:
         outgoing.append(OUT)
@@ -35,7 +35,7 @@ def test_what_the_agent_collects_is_what_the_source_gets() -> None:
     assert waited(settled).result() == [OUT]
 
 
-def test_a_failing_agent_goes_on_and_the_source_gets_its_error_and_nothing_it_had_collected() -> None:
+def test_the_source_gets_the_agent_s_error() -> None:
     settled, error = batch(), ValueError("no")
     with settled.settled() as outgoing:
         outgoing.append(OUT)
@@ -43,7 +43,7 @@ def test_a_failing_agent_goes_on_and_the_source_gets_its_error_and_nothing_it_ha
     assert waited(settled).exception() is error
 
 
-async def test_a_cancelled_agent_is_cancelled_and_the_batch_is_to_be_read_again() -> None:
+async def test_a_cancelled_agent_s_batch_is_read_again() -> None:
     settled, inside = batch(), asyncio.Event()
 
     async def agent() -> None:
@@ -61,7 +61,7 @@ async def test_a_cancelled_agent_is_cancelled_and_the_batch_is_to_be_read_again(
         waited(settled).result()
 
 
-def test_a_source_that_stops_waits_no_longer_and_a_late_answer_disturbs_nobody() -> None:
+def test_a_stopping_source_waits_no_longer() -> None:
     late, abandoned = batch(), Event()
     abandoned.set()
     with pytest.raises(StateUnavailable, match="in time"):
@@ -71,7 +71,7 @@ def test_a_source_that_stops_waits_no_longer_and_a_late_answer_disturbs_nobody()
     assert waited(late, abandoned).result() == [OUT], "an answer that is there counts, even then"
 
 
-async def test_batches_wait_for_the_agent_whatever_faust_does_to_its_own_queues() -> None:
+async def test_batches_survive_faust_s_flow_control() -> None:
     app = faust.App("test", web_enabled=False)
     channel, first, second = BatchChannel(app), batch(), batch()
     channel.offer(first)

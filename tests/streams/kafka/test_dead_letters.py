@@ -21,7 +21,7 @@ _headers = st.lists(st.tuples(st.sampled_from(["a", "ce_id"]), st.none() | st.bi
 @given(
     st.none() | st.binary(max_size=20), st.none() | st.binary(max_size=200), _headers, st.text(max_size=50)
 )
-def test_bytes_key_and_headers_stay_and_the_place_and_the_reason_are_added(
+def test_a_letter_keeps_the_message_and_adds_why(
     key: bytes | None, value: bytes | None, headers: list[tuple[str, bytes | None]], reason: str
 ) -> None:
     came = message(value, topic="x.requests", partition=2, offset=7, key=key, headers=headers)
@@ -38,7 +38,7 @@ def test_bytes_key_and_headers_stay_and_the_place_and_the_reason_are_added(
     ]
 
 
-def test_a_message_that_fails_again_says_where_it_failed_last_and_only_that() -> None:
+def test_a_letter_names_only_the_last_failure() -> None:
     first = LETTERS.letter(message(b"v", offset=7), "first")
     again = message(first.value, offset=9, headers=first.headers)
     second = DeadLetters("x.dead-letters", "learn").letter(again, "second")
@@ -48,7 +48,7 @@ def test_a_message_that_fails_again_says_where_it_failed_last_and_only_that() ->
     assert (said["_dlq.errors.stage"], said["_dlq.errors.reason"]) == (b"learn", b"second")
 
 
-def test_what_can_be_read_keeps_its_message_and_what_can_not_is_a_letter() -> None:
+def test_undecodable_messages_become_letters() -> None:
     sent = [message(Request("a", "t", "x")), message(None), message(b"{"), message(Request("b", "t", "x"))]
     records, letters = LETTERS.decoded(REQUEST, sent)
     assert [(record.id, kept) for record, kept in records] == [("a", sent[0]), ("b", sent[3])]
@@ -64,9 +64,7 @@ def size(out: Outgoing) -> int:
 @given(
     st.integers(0, 30_000), st.integers(0, 30_000), st.integers(0, 30_000), st.sampled_from(["e", "\u20ac"])
 )
-def test_a_letter_always_fits_and_is_cut_only_where_it_must_be(
-    key: int, value: int, reason: int, character: str
-) -> None:
+def test_a_letter_is_cut_only_if_too_large(key: int, value: int, reason: int, character: str) -> None:
     came = message(b"v" * value, key=b"k" * key, offset=7, headers=[])
     whole = LETTERS.letter(came, character * reason)
     (fitting,) = LETTERS.fitting([whole], MOST)
@@ -80,7 +78,7 @@ def test_a_letter_always_fits_and_is_cut_only_where_it_must_be(
         assert b"too large to be repeated" in said["_dlq.errors.reason"]
 
 
-def test_another_output_that_is_too_large_is_an_error_that_names_its_size_and_topic() -> None:
+def test_an_output_too_large_names_size_and_topic() -> None:
     fits, large = Outgoing("x.labels", b"k", b"v"), Outgoing("x.labels", b"k", b"v" * MOST, [("ab", b"c")])
     assert LETTERS.fitting([fits], MOST) == [fits]
     with pytest.raises(OutputTooLarge, match=rf"{MOST + 4} bytes for x\.labels"):

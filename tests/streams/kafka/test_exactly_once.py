@@ -28,9 +28,7 @@ def delivery(broker: FakeBroker) -> Any:
     return opened
 
 
-def test_all_batches_since_the_last_commit_share_a_transaction_with_their_offsets(
-    broker: FakeBroker, delivery: ExactlyOnce
-) -> None:
+def test_batches_share_one_transaction(broker: FakeBroker, delivery: ExactlyOnce) -> None:
     delivery.send([OUT, OUT])
     delivery.send([OUT])
     delivery.commit(AT)
@@ -40,9 +38,7 @@ def test_all_batches_since_the_last_commit_share_a_transaction_with_their_offset
     assert broker.taken() == WHOLE
 
 
-def test_a_batch_without_outputs_is_committed_and_offsets_of_no_batch_are_not(
-    broker: FakeBroker, delivery: ExactlyOnce
-) -> None:
+def test_a_batch_without_outputs_is_committed(broker: FakeBroker, delivery: ExactlyOnce) -> None:
     delivery.commit([])
     delivery.abort()
     delivery.close()
@@ -56,7 +52,7 @@ def test_a_batch_without_outputs_is_committed_and_offsets_of_no_batch_are_not(
 
 @pytest.mark.parametrize("failing", WHOLE)
 @pytest.mark.parametrize("flags", [{}, {"txn_requires_abort": True}])
-def test_after_a_failure_anywhere_an_abort_clears_the_way_for_the_next_transaction(
+def test_an_abort_clears_any_failure(
     broker: FakeBroker, delivery: ExactlyOnce, failing: str, flags: dict[str, bool]
 ) -> None:
     broker.failures[failing] = [error(KafkaError.REQUEST_TIMED_OUT, **flags)]
@@ -70,7 +66,7 @@ def test_after_a_failure_anywhere_an_abort_clears_the_way_for_the_next_transacti
 
 
 @pytest.mark.parametrize("failing", ["begin", *WHOLE[2:]])
-def test_what_may_pass_is_tried_again_as_it_is_but_not_for_ever(
+def test_retriable_calls_are_repeated_for_a_while(
     broker: FakeBroker, delivery: ExactlyOnce, failing: str
 ) -> None:
     passing = error(KafkaError._TIMED_OUT, retriable=True)
@@ -93,7 +89,7 @@ def test_what_may_pass_is_tried_again_as_it_is_but_not_for_ever(
         (KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED, {"fatal": True}),
     ],
 )
-def test_a_producer_that_is_fenced_or_broken_is_fatal_and_the_error_says_what_to_do(
+def test_a_fenced_producer_is_fatal(
     broker: FakeBroker, delivery: ExactlyOnce, failing: str, code: int, flags: dict[str, bool]
 ) -> None:
     broker.failures[failing] = [error(code, **flags)]
@@ -101,7 +97,7 @@ def test_a_producer_that_is_fenced_or_broken_is_fatal_and_the_error_says_what_to
         deliver(delivery)
 
 
-def test_a_transactional_id_that_is_refused_is_fatal_at_once(broker: FakeBroker) -> None:
+def test_a_refused_transactional_id_is_fatal(broker: FakeBroker) -> None:
     clients: tuple[Any, Any] = FakeConsumer(broker), FakeProducer(broker)
     broker.failures["init"] = [error(KafkaError._FATAL, fatal=True)]
     with pytest.raises(DeliveryFatal):
@@ -125,9 +121,7 @@ def test_closing_aborts_what_is_open(broker: FakeBroker, delivery: ExactlyOnce) 
     assert broker.taken() == [*WHOLE[:2], "abort"]
 
 
-def test_a_full_queue_is_waited_for_and_the_message_is_sent_once(
-    broker: FakeBroker, delivery: ExactlyOnce
-) -> None:
+def test_a_full_queue_delays_and_sends_once(broker: FakeBroker, delivery: ExactlyOnce) -> None:
     broker.failures["produce x.labels"] = [BufferError(), BufferError()]
     delivery.send([OUT])
     assert broker.taken() == ["begin", *["produce x.labels", "poll"] * 2, "produce x.labels"]

@@ -43,7 +43,7 @@ def test_traces_are_kept_for_ever_by_default(kafka: str) -> None:
     assert not apply_traces_retention(default)
 
 
-def test_new_traces_get_the_retention_of_the_settings(kafka: str) -> None:
+def test_new_traces_get_the_set_retention(kafka: str) -> None:
     monthly = settings(kafka, fresh_prefix("retention"), traces_retention=30)
     create_missing(monthly)
     assert kept(monthly) == Retention(30 * DAY, DAY)

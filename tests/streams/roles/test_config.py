@@ -5,7 +5,7 @@ import pytest
 from schemas.codec import EVENT
 from schemas.config import Config, Refit
 from schemas.events import Event, EventKind
-from streams.roles.config import answer, apply_config
+from streams.roles.config import answer_event, apply_config
 from streams.tasks import Tasks
 from tests.streams.fakes import message
 
@@ -14,10 +14,10 @@ AT = 77
 
 def answered(value: bytes | None, key: bytes | None = b"t") -> Event:
     """The event as it is read from its topic."""
-    return EVENT.decode(EVENT.encode(answer(message(value, key=key), AT)))
+    return EVENT.decode(EVENT.encode(answer_event(message(value, key=key), AT)))
 
 
-def test_what_was_applied_is_told_with_its_fields() -> None:
+def test_applied_config_names_its_fields() -> None:
     event = answered(b'{"paused": true, "audit_rate": null, "refit": {"growth": 0.5}}')
     assert (event.kind, event.task, event.at) == (EventKind.CONFIG_APPLIED, "t", AT)
     assert event.message == "config for task t sets audit_rate, paused, refit"
@@ -42,9 +42,7 @@ def test_what_was_applied_is_told_with_its_fields() -> None:
         (b"\xff", b"{}", ["key"]),
     ],
 )
-def test_what_changes_nothing_is_answered_with_every_problem(
-    key: bytes | None, value: bytes, named: list[str]
-) -> None:
+def test_rejected_config_names_every_problem(key: bytes | None, value: bytes, named: list[str]) -> None:
     event = answered(value, key)
     assert event.kind == EventKind.CONFIG_REJECTED
     assert "changes nothing" in event.message
@@ -55,7 +53,7 @@ def test_what_changes_nothing_is_answered_with_every_problem(
         assert problem in event.message
 
 
-def test_an_invalid_message_changes_nothing_and_those_beside_it_are_applied() -> None:
+def test_an_invalid_config_changes_nothing() -> None:
     live = Tasks()
     valid = [message(b'{"paused": true}', key=b"*"), message(b'{"refit": {"growth": 1.5}}', key=b"t")]
     broken = [

@@ -47,9 +47,9 @@ def learner(**config: Any) -> ReplyRecorder:
     return ReplyRecorder(live, TOPICS, Sampler(b"key"), Remembered())
 
 
-async def test_a_teacher_s_label_answers_the_client_and_becomes_a_trace() -> None:
+async def test_a_reply_becomes_a_label_and_a_trace() -> None:
     asked = deferral(features=b"\0\0\x80?", encoder="m:1")
-    out = await learner().learned([message(Reply(asked, "no", TEACHER))], NOW)
+    out = await learner().record_batch([message(Reply(asked, "no", TEACHER))], NOW)
     common: dict[str, Any] = {
         "id": "r1",
         "task": "t",
@@ -78,26 +78,26 @@ async def test_a_teacher_s_label_answers_the_client_and_becomes_a_trace() -> Non
     assert [(found.key, found.headers) for found in out] == [(b"key", CARRIED)] * 2
 
 
-async def test_an_audit_s_reply_makes_a_trace_and_no_second_label() -> None:
+async def test_an_audit_reply_becomes_a_trace_alone() -> None:
     shadow = Guess("yes", 0.75, 0.25, "v2")
     asked = deferral(audit=True, reason=Reason.AUDIT, inclusion=0.02, shadow=shadow)
     reply = Reply(asked, "no", TEACHER)
-    out = await learner().learned([message(reply)], NOW)
+    out = await learner().record_batch([message(reply)], NOW)
     (trace,) = traces(out)
     assert (trace.audit, trace.sampled, trace.label, trace.reason) == (True, True, "no", Reason.AUDIT)
     assert (trace.inclusion, trace.shadow) == (0.02, shadow)
     assert len(out) == 1
 
 
-async def test_a_failed_teacher_gives_an_error_label_and_a_dead_letter_but_no_trace() -> None:
+async def test_a_failed_reply_becomes_no_trace() -> None:
     reply = Reply(deferral(), error="no answer in 30 s")
-    out = await learner().learned([message(reply)], NOW)
+    out = await learner().record_batch([message(reply)], NOW)
     (label,) = labels(out)
     assert (label.label, label.source, label.error) == (None, "error", "no answer in 30 s")
     assert reasons(out) == ["no answer in 30 s"]
     assert traces(out) == []
     failed_audit = message(Reply(deferral("r2", audit=True), error="gone"))
-    out = await learner().learned([failed_audit], NOW)
+    out = await learner().record_batch([failed_audit], NOW)
     assert (reasons(out), len(out)) == (["gone"], 1), "the client of an audit has its answer already"
 
 
@@ -110,29 +110,29 @@ async def test_traces_keep_the_vector_however_it_came() -> None:
         deferral("text"),
     ]
     messages = [message(Reply(one, "no"), offset=place) for place, one in enumerate(asked)]
-    out = await learner().learned(messages, NOW)
+    out = await learner().record_batch(messages, NOW)
     assert [trace.features for trace in traces(out)] == [packed, packed, packed, None]
 
 
-async def test_a_sampled_request_is_asked_about_once_more_and_what_comes_of_it_is_a_trace_alone() -> None:
+async def test_a_repeated_question_becomes_a_trace_alone() -> None:
     under_test = learner(repeat_rate=1.0)
     asked = deferral(audit=True, reason=Reason.AUDIT, shadow=Guess("yes", 0.75, 0.25, "v2"))
-    out = await under_test.learned([message(Reply(asked, "no", TEACHER))], NOW)
+    out = await under_test.record_batch([message(Reply(asked, "no", TEACHER))], NOW)
     (again,) = deferrals(out)
     assert (again.request, again.first, again.reason) == (asked.request, Answer("no", TEACHER), Reason.REPEAT)
     assert not again.audit
     assert not again.sampled
     assert (again.guess, again.shadow) == (None, None), "nothing here counts for a version"
     second = message(Reply(again, "yes", TEACHER), offset=7)
-    out = await under_test.learned([second], NOW)
+    out = await under_test.record_batch([second], NOW)
     (trace,) = traces(out)
     assert (trace.label, trace.first, trace.sampled) == ("yes", Answer("no", TEACHER), False)
     assert len(out) == 1, "no label, and no third question"
-    assert await under_test.learned([second], NOW) == out, "a redelivered one counts again"
-    assert await under_test.learned([message(Reply(again, "maybe", TEACHER), offset=8)], NOW) == []
+    assert await under_test.record_batch([second], NOW) == out, "a redelivered one counts again"
+    assert await under_test.record_batch([message(Reply(again, "maybe", TEACHER), offset=8)], NOW) == []
 
 
-async def test_a_request_that_is_sent_anew_is_audited_although_the_teacher_had_answered_it_once() -> None:
+async def test_a_request_sent_again_is_audited_again() -> None:
     under_test = learner()
     asked = [
         deferral(),
@@ -141,33 +141,33 @@ async def test_a_request_that_is_sent_anew_is_audited_although_the_teacher_had_a
         deferral(),
     ]
     messages = [message(Reply(one, "no", TEACHER), offset=place) for place, one in enumerate(asked)]
-    out = await under_test.learned(messages, NOW)
+    out = await under_test.record_batch(messages, NOW)
     assert [trace.audit for trace in traces(out)] == [False, True, True]
     assert len(labels(out)) == 1, "an audit is no answer, and the same question has one answer"
 
 
-async def test_a_second_question_that_fails_or_comes_back_in_part_is_no_label() -> None:
+async def test_a_failed_repeat_is_no_label() -> None:
     under_test = learner(repeat_rate=1.0)
-    out = await under_test.learned([message(Reply(deferral(), "no", TEACHER))], NOW)
+    out = await under_test.record_batch([message(Reply(deferral(), "no", TEACHER))], NOW)
     (again,) = deferrals(out)
     failed = message(Reply(again, error="no answer in 30 s"), offset=7)
-    assert await under_test.learned([failed], NOW) == []
-    (other,) = deferrals(await under_test.learned([message(Reply(deferral("r2"), "no"), offset=8)], NOW))
+    assert await under_test.record_batch([failed], NOW) == []
+    (other,) = deferrals(await under_test.record_batch([message(Reply(deferral("r2"), "no"), offset=8)], NOW))
     cut = msgspec.structs.replace(other, first=None)
-    out = await under_test.learned([message(Reply(cut, "no"), offset=9)], NOW)
+    out = await under_test.record_batch([message(Reply(cut, "no"), offset=9)], NOW)
     assert reasons(out) == ["the deferral is not echoed whole: `first` is missing"]
     assert len(out) == 1
 
 
-async def test_only_what_is_sampled_is_asked_about_twice_and_only_a_share_of_it() -> None:
+async def test_only_a_share_of_the_sample_is_repeated() -> None:
     under_test = learner(repeat_rate=0.25)
     asked = [deferral(f"r{place}", sampled=place % 2 == 0) for place in range(2_000)]
     messages = [message(Reply(one, "no", TEACHER), offset=place) for place, one in enumerate(asked)]
-    again: list[Deferral] = deferrals(await under_test.learned(messages, NOW))
+    again: list[Deferral] = deferrals(await under_test.record_batch(messages, NOW))
     assert all(int(one.request.id[1:]) % 2 == 0 for one in again)
     assert 200 < len(again) < 300
     failed = [message(Reply(one, error="gone"), offset=5_000) for one in [deferral("x", sampled=True)]]
-    assert deferrals(await learner(repeat_rate=1.0).learned(failed, NOW)) == []
+    assert deferrals(await learner(repeat_rate=1.0).record_batch(failed, NOW)) == []
 
 
 _replies = st.builds(
@@ -181,16 +181,16 @@ _replies = st.builds(
 
 
 @given(st.lists(st.tuples(_replies | st.just(b"{}"), st.booleans()), max_size=12))
-async def test_each_request_gets_one_label_however_often_it_is_replied_to_and_batches_are_repeated(
+async def test_each_request_gets_one_label(
     sent: list[tuple[Reply | bytes, bool]],
 ) -> None:
     under_test = learner()
     batches = [[message(reply, offset=place)] for place, (reply, _) in enumerate(sent)]
     out = []
     for batch, (_, aborted) in zip(batches, sent, strict=True):
-        found = await under_test.learned(batch, NOW)
+        found = await under_test.record_batch(batch, NOW)
         if aborted:  # the transaction did not commit: the batch is read again
-            assert await under_test.learned(batch, NOW) == found
+            assert await under_test.record_batch(batch, NOW) == found
         out += found
     firsts = dict[tuple[str, bool], Reply]()
     for reply, _ in sent:

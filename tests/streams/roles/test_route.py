@@ -50,7 +50,7 @@ def reason(router: RouteRole, text: str) -> Reason:
     return found
 
 
-def test_an_accepted_request_is_answered_with_all_that_the_client_should_know() -> None:
+def test_an_accepted_request_gets_a_full_label() -> None:
     request = Request("r", "t", "yes 0.75 0.5", metadata={"a": "b"})
     (out,) = sent(router(ScriptedPolicy()), request)
     assert labels([out]) == [
@@ -59,7 +59,7 @@ def test_an_accepted_request_is_answered_with_all_that_the_client_should_know() 
     assert (out.key, out.headers) == (b"key", CARRIED)
 
 
-def test_a_deferred_request_brings_the_teacher_all_that_is_known_of_it() -> None:
+def test_a_deferral_carries_the_guess() -> None:
     request = Request("r", "t", "yes 0.25 0.5", metadata={"a": "b"})
     (out,) = sent(router(ScriptedPolicy(), audit_rate=0.0), request)
     guess = Guess("yes", 0.25, 0.5, "v1")
@@ -70,7 +70,7 @@ def test_a_deferred_request_brings_the_teacher_all_that_is_known_of_it() -> None
     assert (out.key, out.headers) == (b"key", CARRIED)
 
 
-def test_of_all_that_argues_for_deferring_the_first_in_the_contract_s_order_is_the_reason() -> None:
+def test_the_first_reason_in_order_counts() -> None:
     for paused, uncertified, novel, blocked, low in itertools.product([True, False], repeat=5):
         policy = ScriptedPolicy(blocked=("no",))
         target = 0.99 if uncertified else 0.95
@@ -87,7 +87,7 @@ def test_of_all_that_argues_for_deferring_the_first_in_the_contract_s_order_is_t
         assert reason(router(policy, paused=paused, target_agreement=target), text) == expected
 
 
-def test_score_and_novelty_at_the_limit_are_good_enough_and_just_beyond_are_not() -> None:
+def test_limits_are_inclusive() -> None:
     policy = ScriptedPolicy()
     assert reason(router(policy, threshold=0.75), "yes 0.75 0.5") == Reason.ACCEPTED
     assert reason(router(policy, threshold=0.75), "yes 0.7499999 0.5") == Reason.LOW_SCORE
@@ -99,16 +99,14 @@ def test_score_and_novelty_at_the_limit_are_good_enough_and_just_beyond_are_not(
     ("text", "expected"),
     [("yes nan 0.1", Reason.LOW_SCORE), ("yes 0.9 nan", Reason.NOVEL), ("yes 0.9 inf", Reason.NOVEL)],
 )
-def test_what_is_not_a_number_defers_whatever_the_threshold(
-    text: str, expected: Reason, config: dict[str, Any]
-) -> None:
+def test_nan_defers_at_any_threshold(text: str, expected: Reason, config: dict[str, Any]) -> None:
     live = router(ScriptedPolicy(), **config)
     (out,) = routed(live, text)
     assert out.topic == TOPICS.deferrals
     assert json.loads(out.value or b"")["reason"] == expected
 
 
-def test_a_policy_that_fails_defers_every_request_without_a_guess(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_failing_policy_defers_without_a_guess(caplog: pytest.LogCaptureFixture) -> None:
     out = routed(router(ScriptedPolicy(), threshold=0.0), "yes 0.9 0.1", "fail", "yes 0.9 0.1")
     assert [(found.reason, found.guess) for found in deferrals(out)] == [(Reason.UNCERTIFIED, None)] * 3
     assert len(out) == 3
@@ -126,14 +124,14 @@ def test_a_policy_that_fails_defers_every_request_without_a_guess(caplog: pytest
         (ScriptedPolicy(), {"delta": 0.01}, Reason.UNCERTIFIED),
     ],
 )
-def test_while_nothing_is_answered_everything_is_deferred_and_a_sample(
+def test_all_is_sampled_while_nothing_is_answered(
     policy: ScriptedPolicy | None, config: dict[str, Any], expected: Reason
 ) -> None:
     found = deferrals(routed(router(policy, **config), "yes 0.9 0.1", "no 0.1 0.9"))
     assert [(one.reason, one.sampled, one.audit) for one in found] == [(expected, True, False)] * 2
 
 
-def test_an_audited_answer_is_given_at_once_and_a_copy_goes_to_the_teacher() -> None:
+def test_an_audited_answer_is_also_deferred() -> None:
     out = routed(router(ScriptedPolicy(), audit_rate=1.0), "yes 0.9 0.1")
     (label,), (copy,) = labels(out), deferrals(out)
     assert (label.label, label.audited, label.reason) == ("yes", True, Reason.ACCEPTED)
@@ -142,12 +140,12 @@ def test_an_audited_answer_is_given_at_once_and_a_copy_goes_to_the_teacher() -> 
     assert (copy.guess.label, copy.guess.policy, copy.threshold) == ("yes", "v1", 0.7)
 
 
-def test_an_audited_request_that_is_deferred_anyway_is_one_deferral_and_part_of_the_sample() -> None:
+def test_an_audited_deferral_is_one_sampled_message() -> None:
     (found,) = deferrals(routed(router(ScriptedPolicy(), audit_rate=1.0), "yes 0.1 0.1"))
     assert (found.audit, found.sampled, found.reason) == (False, True, Reason.LOW_SCORE)
 
 
-def test_the_sample_does_not_depend_on_what_the_surrogate_makes_of_a_request() -> None:
+def test_the_sample_ignores_the_decision() -> None:
     live = router(ScriptedPolicy(), audit_rate=0.5)
     sure, unsure = (routed(live, *[text] * 200) for text in ("yes 0.9 0.1", "yes 0.1 0.1"))
     audited = {found.request.id for found in deferrals(sure)}
@@ -156,7 +154,7 @@ def test_the_sample_does_not_depend_on_what_the_surrogate_makes_of_a_request() -
     assert 0 < len(audited) < 200
 
 
-def test_a_new_target_takes_effect_with_the_next_batch_and_without_a_refit() -> None:
+def test_a_new_target_needs_no_refit() -> None:
     live = Tasks()
     live.set_policy("t", ScriptedPolicy())
     under_test = RouteRole(live, TOPICS, Sampler(b"key"))

@@ -67,9 +67,7 @@ _values = _requests | st.sampled_from([None, b"", b"{}", b'{"id": "a", "task": "
 
 
 @given(st.lists(_values, max_size=12))
-def test_each_message_causes_one_label_or_deferral_or_dead_letter(
-    artifact: Artifact, values: list[Any]
-) -> None:
+def test_each_message_has_one_outcome(artifact: Artifact, values: list[Any]) -> None:
     out = routed(live(artifact), *values)
     audits = [found for found in to(out, TOPICS.deferrals) if json.loads(found.value)["audit"]]
     once = [found for found in out if found not in audits]
@@ -79,7 +77,7 @@ def test_each_message_causes_one_label_or_deferral_or_dead_letter(
     assert all(found.headers == CARRIED for found in out if found.topic != TOPICS.dead_letters)
 
 
-def test_vectors_out_of_order_become_dead_letters_and_the_rest_goes_on(artifact: Artifact) -> None:
+def test_invalid_vectors_become_dead_letters(artifact: Artifact) -> None:
     good = np.array([1, 0, 0, 0], "<f4").tobytes()
     values = [
         Request("good", "vector", embedding=good),
@@ -107,7 +105,7 @@ def test_vectors_out_of_order_become_dead_letters_and_the_rest_goes_on(artifact:
     assert (letter.key, letter.value) == (b"3", message(values[3]).value())
 
 
-def test_before_the_first_policy_any_sound_vector_goes_to_the_teacher_and_others_do_not() -> None:
+def test_before_a_policy_valid_vectors_are_deferred() -> None:
     values = [Request("a", "vector", embedding=[1.0]), Request("b", "vector", embedding=[1.0, 2.0])]
     broken = Request("c", "vector", embedding=np.array([np.inf], "<f4").tobytes())
     out = routed(live(), *values, broken)
@@ -119,14 +117,14 @@ def test_before_the_first_policy_any_sound_vector_goes_to_the_teacher_and_others
     assert len(reasons(routed(live(dimension=2), *values))) == 1, "a configured dimension counts at once"
 
 
-def test_one_task_s_failing_policy_does_not_touch_another_s(artifact: Artifact) -> None:
+def test_a_failing_policy_touches_its_task_alone(artifact: Artifact) -> None:
     out = routed(
         live(artifact), Request("a", "text", "fail"), Request("b", "vector", embedding=[1.0, 0, 0, 0])
     )
     assert [label.id for label in labels(out)] == ["b"]
 
 
-def test_what_becomes_of_a_request_does_not_depend_on_its_batch(artifact: Artifact) -> None:
+def test_a_decision_does_not_depend_on_the_batch(artifact: Artifact) -> None:
     vectors = np.random.default_rng(3).normal(size=(300, 4)).astype(np.float32)
     requests = [Request(f"r{n}", "vector", embedding=row.tobytes()) for n, row in enumerate(vectors)]
     there, out = live(artifact), Counter[bytes]()
@@ -137,7 +135,7 @@ def test_what_becomes_of_a_request_does_not_depend_on_its_batch(artifact: Artifa
     assert together == out
 
 
-def test_a_vector_that_overflows_in_the_graph_is_not_answered_even_where_everything_is(
+def test_an_overflowing_vector_is_never_answered(
     artifact: Artifact,
 ) -> None:
     manifest = replace(Manifest.decode(artifact.manifest), novelty_limit=1e6)

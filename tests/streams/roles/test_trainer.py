@@ -78,7 +78,7 @@ class Room:
         leases = Leases(self._connection, self.keys, name, lease)
         refits = RefitQueue(self._connection, self.keys, name, lease)
         trainer = Trainer(self.live, self.registry, leases, refits, told, lease)
-        trainer.learn(traces)
+        trainer.add_traces(traces)
         await trainer.start()
         self._stack.push_async_callback(trainer.stop)
         return trainer, told
@@ -123,7 +123,7 @@ def half_unlearnable(count: int, threshold: float | None, at: int) -> list[Messa
     return found
 
 
-async def test_what_passes_is_published_and_a_standby_goes_on_when_the_leader_stops(room: Room) -> None:
+async def test_a_standby_takes_over_from_the_leader(room: Room) -> None:
     room.configure(embedder="precomputed")
     broken = trace("broken", embedder="precomputed", features=np.array([np.nan] * 4, "<f4").tobytes())
     again = trace("r1", "yes", embedder="precomputed", first=Answer("no"))
@@ -145,11 +145,11 @@ async def test_what_passes_is_published_and_a_standby_goes_on_when_the_leader_st
     assert heard.is_empty()
     await leader.stop()
     given = {"embedder": "precomputed", "features": b"\0\0\x80?" * 4, "replied_at": 2**45}
-    standby.learn([message(trace(f"new{number}", "yes", **given)) for number in range(400)])
+    standby.add_traces([message(trace(f"new{number}", "yes", **given)) for number in range(400)])
     assert (await heard.next()).details["version"] == "v3"
 
 
-async def test_a_refit_that_would_answer_less_than_a_version_that_does_well_is_refused(room: Room) -> None:
+async def test_a_refit_with_less_coverage_is_refused(room: Room) -> None:
     room.configure(embedder="precomputed", target_agreement=0.9)
     leader, told = await room.trainer(vectors(300))
     assert [(await told.next()).kind for _ in range(2)] == [EventKind.REFIT, EventKind.PROMOTED]
@@ -159,7 +159,7 @@ async def test_a_refit_that_would_answer_less_than_a_version_that_does_well_is_r
     assert found is not None
     threshold = Policy.open(found.manifest, found.graph).manifest.threshold(0.9)
     later = active.since + 1_000
-    leader.learn(half_unlearnable(500, threshold, later))
+    leader.add_traces(half_unlearnable(500, threshold, later))
     await room.refits.request("t", later, "drift")
     assert (await told.next()).kind is EventKind.REFIT
     refused = await told.next()
@@ -170,7 +170,7 @@ async def test_a_refit_that_would_answer_less_than_a_version_that_does_well_is_r
     assert (await room.registry.active("t")) == active
 
 
-async def test_traces_without_the_configured_features_start_no_refit_and_delay_none(
+async def test_unusable_traces_start_no_refit(
     room: Room,
 ) -> None:
     room.configure(embedder="precomputed")
@@ -182,7 +182,7 @@ async def test_traces_without_the_configured_features_start_no_refit_and_delay_n
     assert first.details["traces"] == 300
 
 
-async def test_a_version_goes_on_trial_where_the_config_says_so_and_what_is_refused_is_remembered(
+async def test_a_version_goes_on_trial_if_configured(
     room: Room,
 ) -> None:
     room.configure(embedder="precomputed", promotion="shadow:50")
@@ -194,7 +194,7 @@ async def test_a_version_goes_on_trial_where_the_config_says_so_and_what_is_refu
     assert (serving_state.candidate.version, serving_state.candidate.plan.needs) == ("v1", 50)
     room.configure(embedder="precomputed", target_agreement=0.999)
     given = {"embedder": "precomputed", "features": b"\0\0\x80?" * 4, "replied_at": 2**45}
-    trainer.learn([message(trace(f"new{number}", "yes", **given)) for number in range(250)])
+    trainer.add_traces([message(trace(f"new{number}", "yes", **given)) for number in range(250)])
     await room.refits.request("t", 2**45, "alarm")
     begin, refusal = await told.next(), await told.next()
     assert (begin.details["traces"], refusal.kind) == (550, EventKind.REFUSED)
@@ -207,9 +207,7 @@ async def test_a_version_goes_on_trial_where_the_config_says_so_and_what_is_refu
 
 
 @pytest.mark.parametrize("what", ["alarm", "another teacher"])
-async def test_growth_brings_no_version_while_only_few_traces_may_certify_since_something_changed(
-    room: Room, what: str
-) -> None:
+async def test_growth_waits_for_traces_that_may_certify(room: Room, what: str) -> None:
     room.configure(embedder="precomputed", refit={"at_least": 200, "quiet": 0.0})
     trainer, told = await room.trainer(vectors(300))
     assert [(await told.next()).kind for _ in range(2)] == [EventKind.REFIT, EventKind.PROMOTED]
@@ -221,13 +219,13 @@ async def test_growth_brings_no_version_while_only_few_traces_may_certify_since_
     given = {"embedder": "precomputed", "features": b"\0\0\x80?" * 4}
     times = [*[since - 1] * 150, *[since] * 200]
     fresh = [message(trace(f"new{at}", "yes", **given, replied_at=time)) for at, time in enumerate(times)]
-    trainer.learn(fresh[:-1])
+    trainer.add_traces(fresh[:-1])
     await room.registry.looked_twice()
-    trainer.learn(fresh[-1:])
+    trainer.add_traces(fresh[-1:])
     assert (await told.next()).details["traces"] == 300 + len(fresh)
 
 
-async def test_without_audits_growth_is_tried_all_the_same_and_the_refusal_says_what_is_missing(
+async def test_without_audits_growth_is_refused_with_a_reason(
     room: Room,
 ) -> None:
     room.configure(embedder="precomputed", audit_rate=0.0)
@@ -235,7 +233,7 @@ async def test_without_audits_growth_is_tried_all_the_same_and_the_refusal_says_
     assert [(await told.next()).kind for _ in range(2)] == [EventKind.REFIT, EventKind.PROMOTED]
     await room.taught_since(2**45)
     given = {"embedder": "precomputed", "features": b"\0\0\x80?" * 4, "sampled": False}
-    trainer.learn([message(trace(f"new{at}", "yes", **given, replied_at=2**45)) for at in range(250)])
+    trainer.add_traces([message(trace(f"new{at}", "yes", **given, replied_at=2**45)) for at in range(250)])
     await told.next()
     refusal = await told.next()
     assert refusal.kind is EventKind.REFUSED

@@ -46,9 +46,7 @@ def judged(task: Task, text: str = "yes 0.75 0.25", *, by_canary: bool = False) 
         (Breaker(False, ("v1",), 5), Reason.BREAKER_OPEN),
     ],
 )
-def test_the_breaker_stops_all_versions_while_open_and_those_it_was_opened_against_for_good(
-    breaker: Breaker, expected: Reason
-) -> None:
+def test_a_closed_breaker_still_stops_its_version(breaker: Breaker, expected: Reason) -> None:
     stopped = task(breaker=breaker)
     assert judged(stopped) == Decision(expected, YES, 0.5)
     assert stopped.answers_nothing is (expected is Reason.BREAKER_OPEN)
@@ -58,12 +56,12 @@ def test_the_breaker_stops_all_versions_while_open_and_those_it_was_opened_again
     )
 
 
-def test_an_open_breaker_is_the_reason_also_where_there_is_no_policy() -> None:
+def test_an_open_breaker_comes_before_no_policy() -> None:
     nothing = Task.of("t", Config(), None, None, Safeguards(Breaker(True, (), 5)))
     assert judged(nothing) == Decision(Reason.BREAKER_OPEN, None, None)
 
 
-def test_a_label_that_audits_have_blocked_is_blocked_for_that_version_alone() -> None:
+def test_a_label_is_blocked_for_one_version() -> None:
     assert judged(task(v1="yes")).reason is Reason.BLOCKED_LABEL
     assert judged(task(v1="yes"), "no 0.75 0.25").reason is Reason.ACCEPTED
     assert judged(task(v1="no")).reason is Reason.ACCEPTED
@@ -74,7 +72,7 @@ def test_a_label_that_audits_have_blocked_is_blocked_for_that_version_alone() ->
 
 
 @pytest.mark.parametrize("share", [0.0, 0.5])
-def test_what_a_candidate_would_have_answered_is_told_beside_the_live_policy_s_verdict(share: float) -> None:
+def test_a_shadow_guess_goes_with_the_decision(share: float) -> None:
     assert judged(task(share)) == Decision(Reason.ACCEPTED, YES, 0.5, replace_policy(YES))
     assert judged(task(share), "yes 0.25 0.25").shadow is None, "it would have deferred"
     assert judged(task(share), "yes 0.75 0.75").shadow is None
@@ -85,7 +83,7 @@ def replace_policy(guess: Guess) -> Guess:
     return Guess(guess.label, guess.score, guess.novelty, "v2")
 
 
-def test_what_is_allotted_to_a_canary_is_decided_by_it_at_its_own_threshold() -> None:
+def test_a_canary_decides_at_its_own_threshold() -> None:
     strict = task(0.5, config=Config(target_agreement=0.95))
     assert judged(strict) == Decision(Reason.ACCEPTED, YES, 0.7)
     assert judged(strict, by_canary=True) == Decision(Reason.UNCERTIFIED, replace_policy(YES), None)
@@ -94,7 +92,7 @@ def test_what_is_allotted_to_a_canary_is_decided_by_it_at_its_own_threshold() ->
     )
 
 
-def test_a_canary_answers_while_its_live_version_is_stopped_and_not_while_the_breaker_is_open() -> None:
+def test_a_canary_answers_if_only_live_is_stopped() -> None:
     against = task(0.5, Breaker(False, ("v1",), 5))
     assert judged(against).reason is Reason.BREAKER_OPEN
     assert judged(against, by_canary=True).reason is Reason.ACCEPTED
@@ -105,7 +103,7 @@ def test_a_canary_answers_while_its_live_version_is_stopped_and_not_while_the_br
     assert opened.answers_nothing
 
 
-def test_a_candidate_alone_is_scored_and_one_that_fails_defers_only_what_it_decides() -> None:
+def test_a_failing_candidate_defers_only_its_share() -> None:
     alone = Task.of("t", TARGET_9, None, CandidatePolicy(CANDIDATE, 0.0))
     assert judged(alone) == Decision(Reason.NO_POLICY, None, None, replace_policy(YES))
     assert alone.answers_nothing
@@ -119,14 +117,14 @@ class Failing(ScriptedPolicy):
         return super().score(Features(texts=["fail"]))
 
 
-def test_a_candidate_that_reads_other_vectors_is_not_tried() -> None:
+def test_a_candidate_of_other_vectors_is_dropped() -> None:
     config = Config(embedder="precomputed")
     three, four = (ScriptedPolicy(embedder="precomputed", dimension=width) for width in (3, 4))
     assert Task.of("t", config, three, CandidatePolicy(four, 1.0)).candidate is None
     assert Task.of("t", config, three, CandidatePolicy(three, 1.0)).candidate is not None
 
 
-def test_of_two_accounts_of_the_breaker_the_newer_holds() -> None:
+def test_the_newer_breaker_state_holds() -> None:
     known = Safeguards(Breaker(True, ("v1",), 10), {"v1": frozenset({"a"})})
     snapshot, closed = Safeguards(Breaker(False, (), 9)), Safeguards(Breaker(False, (), 10))
     assert snapshot.after(known) == Safeguards(known.breaker)

@@ -45,7 +45,7 @@ def configure(live: Tasks, spec: str) -> None:
     live.configure("t", parse_override(b'{"embedder": "%s"}' % spec.encode()))
 
 
-async def test_an_encoder_is_open_when_its_tasks_are_ready_to_start(live: Tasks, tmp_path: Path) -> None:
+async def test_an_encoder_is_open_at_start(live: Tasks, tmp_path: Path) -> None:
     configure(live, f"model2vec:{static(tmp_path)}")
     service = EncoderPool(live)
     await service.start()
@@ -55,7 +55,7 @@ async def test_an_encoder_is_open_when_its_tasks_are_ready_to_start(live: Tasks,
     await service.stop()
 
 
-async def test_a_missing_encoder_is_told_of_once_and_opened_when_it_is_there(
+async def test_a_missing_encoder_is_logged_once_then_opened(
     live: Tasks,
     running: EncoderPool,
     tmp_path: Path,
@@ -79,9 +79,7 @@ async def test_a_missing_encoder_is_told_of_once_and_opened_when_it_is_there(
     await happens(lambda: not live.encoders)
 
 
-async def test_one_that_has_failed_at_work_is_opened_again(
-    live: Tasks, running: EncoderPool, tmp_path: Path
-) -> None:
+async def test_a_failed_encoder_is_opened_again(live: Tasks, running: EncoderPool, tmp_path: Path) -> None:
     configure(live, f"model2vec:{static(tmp_path)}")
     await happens(lambda: bool(live.encoders))
     (first,) = live.encoders.values()
@@ -92,7 +90,7 @@ async def test_one_that_has_failed_at_work_is_opened_again(
     assert second.id == first.id
 
 
-async def test_a_policy_of_another_encoder_is_named_when_it_is_loaded(
+async def test_a_policy_of_another_encoder_is_logged(
     live: Tasks, running: EncoderPool, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     spec = f"model2vec:{static(tmp_path)}"

@@ -55,7 +55,7 @@ def test_anything_else_is_refused(said: str) -> None:
 
 
 @pytest.mark.parametrize("said", ENDLESS, ids=range(len(ENDLESS)))
-def test_endless_nesting_is_refused_like_anything_else(said: str) -> None:
+def test_endless_nesting_is_refused(said: str) -> None:
     with pytest.raises(UnreadableAnswer):
         parse_answer(said, INTENTS)
 
@@ -68,7 +68,7 @@ def test_what_was_said_is_quoted_but_not_at_length() -> None:
     assert len(str(refused.value)) < 200
 
 
-def test_case_decides_between_labels_that_differ_in_nothing_else() -> None:
+def test_case_tells_like_labels_apart() -> None:
     both = ("Apple", "apple")
     assert parse_answer("'apple'.", both) == "apple"
     with pytest.raises(UnreadableAnswer, match="fits 2"):
@@ -84,14 +84,14 @@ def test_nothing_outside_the_set_ever_comes_out(said: str, label_set: list[str])
 
 
 @given(labels, st.data())
-def test_every_label_is_told_from_the_others_as_it_stands(label_set: list[str], data: st.DataObject) -> None:
+def test_every_label_is_found_as_it_is(label_set: list[str], data: st.DataObject) -> None:
     label = data.draw(st.sampled_from(label_set))
     assert parse_answer(label, label_set) == label
     assert parse_answer(json.dumps({"label": label}), label_set) == label
 
 
 @given(labels, st.lists(wrapping, max_size=5), fences, st.booleans(), st.data())
-def test_every_label_survives_wrapping_and_another_case(
+def test_every_label_survives_wrapping(
     label_set: list[str], wrappings: list[str], fence: str, shouted: bool, data: st.DataObject
 ) -> None:
     distinct = {label.strip(WRAPPING_CHARACTERS).casefold() for label in label_set}
@@ -120,6 +120,6 @@ def test_without_a_set_the_label_comes_out_bare() -> None:
 
 
 @pytest.mark.parametrize("said", ["...", '""', "a\nb", "x" * 257, '{"intent": "a"}', '{"label": " "}'])
-def test_without_a_set_long_or_empty_or_structured_talk_is_no_label(said: str) -> None:
+def test_without_a_set_long_answers_are_no_label(said: str) -> None:
     with pytest.raises(UnreadableAnswer):
         parse_answer(said, ())

@@ -48,7 +48,7 @@ def failed(reply: Reply, *parts: str) -> bool:
     return reply.label is None and all(part in (reply.error or "") for part in parts)
 
 
-async def test_a_label_comes_with_who_gave_it_and_what_it_cost(
+async def test_a_label_comes_with_teacher_and_cost(
     asker: TeacherClient, config: TeacherConfig, endpoint: Any
 ) -> None:
     endpoint.answers = [endpoint.said('{"label": "refund"}', prompt_tokens=70, completion_tokens=5)]
@@ -66,7 +66,7 @@ async def test_a_label_comes_with_who_gave_it_and_what_it_cost(
     assert (body["model"], body["temperature"], endpoint.keys) == ("m", 0.0, ["sk-secret"])
 
 
-async def test_a_busy_endpoint_is_asked_again_when_it_says_and_a_broken_one_after_growing_pauses(
+async def test_retries_wait_as_told_or_ever_longer(
     asker: TeacherClient,
     config: TeacherConfig,
     endpoint: Any,
@@ -92,7 +92,7 @@ async def test_a_busy_endpoint_is_asked_again_when_it_says_and_a_broken_one_afte
         (500, "tried up to 3 times"),
     ],
 )
-async def test_what_fails_for_good_is_told_with_what_to_do(
+async def test_a_failure_says_what_to_do(
     asker: TeacherClient,
     config: TeacherConfig,
     endpoint: Any,
@@ -107,7 +107,7 @@ async def test_what_fails_for_good_is_told_with_what_to_do(
     assert len(naps) == (2 if status in (429, 500) else 0)
 
 
-async def test_silence_ends_at_the_timeout_and_all_of_it_at_the_deadline(
+async def test_silence_ends_at_the_deadline(
     asker: TeacherClient, config: TeacherConfig, endpoint: Any, naps: list[float]
 ) -> None:
     endpoint.answers = [endpoint.silence]
@@ -122,14 +122,14 @@ async def test_silence_ends_at_the_timeout_and_all_of_it_at_the_deadline(
         assert failed(reply, endpoint.url, "no answer within 0.2 s", "one of 1 slots", "`teacher.retries`")
 
 
-def test_an_overdue_answer_tells_waiting_for_a_slot_from_waiting_for_the_endpoint(
+def test_an_overdue_answer_names_the_wait_for_a_slot(
     config: TeacherConfig,
 ) -> None:
     assert "120 s, 90.0 s of them spent waiting for one of 16 slots" in overdue_failure(30.0, 120.0, config)
 
 
 @pytest.mark.parametrize("status", [400, 404, 422, 500])
-async def test_an_endpoint_without_structured_output_is_asked_plainly_from_then_on(
+async def test_unstructured_endpoints_are_remembered(
     asker: TeacherClient,
     config: TeacherConfig,
     endpoint: Any,
@@ -147,7 +147,7 @@ async def test_an_endpoint_without_structured_output_is_asked_plainly_from_then_
     assert ["response_format" in body for body in endpoint.bodies] == [True, False, False]
 
 
-async def test_a_refusal_for_another_reason_does_not_end_structured_output(
+async def test_other_refusals_keep_structured_output(
     asker: TeacherClient, config: TeacherConfig, endpoint: Any
 ) -> None:
     endpoint.answers = [
@@ -160,7 +160,7 @@ async def test_a_refusal_for_another_reason_does_not_end_structured_output(
     assert ["response_format" in body for body in endpoint.bodies] == [True, False, True]
 
 
-async def test_an_unreadable_answer_is_asked_for_once_more_and_both_are_paid_for(
+async def test_an_unreadable_answer_is_asked_for_twice(
     asker: TeacherClient, config: TeacherConfig, endpoint: Any
 ) -> None:
     endpoint.answers = [endpoint.said("Let me think"), endpoint.said("refund")]
@@ -175,14 +175,14 @@ async def test_an_unreadable_answer_is_asked_for_once_more_and_both_are_paid_for
 
 
 @pytest.mark.parametrize("body", NO_COMPLETIONS, ids=range(len(NO_COMPLETIONS)))
-async def test_what_is_no_chat_completion_is_told_as_that(
+async def test_other_responses_are_no_completion(
     asker: TeacherClient, config: TeacherConfig, endpoint: Any, body: Response
 ) -> None:
     endpoint.answers = [body]
     assert failed(await asker.ask(deferral(), config), "not a chat completion", "`teacher.url`")
 
 
-async def test_never_more_than_the_allowed_calls_of_a_task_are_under_way(
+async def test_calls_of_a_task_are_limited(
     asker: TeacherClient, config: TeacherConfig, endpoint: Any
 ) -> None:
     under_way, peak, full = 0, 0, asyncio.Event()
@@ -232,14 +232,14 @@ async def test_a_setting_that_can_not_work_is_named(
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:1/v1", f"http://{'a' * 64}.invalid/v1"])
-async def test_nobody_at_the_address_is_an_error_that_names_it(
+async def test_an_unreachable_address_is_named(
     asker: TeacherClient, config: TeacherConfig, naps: list[float], url: str
 ) -> None:
     reply = await asker.ask(deferral(), msgspec.structs.replace(config, url=url))
     assert failed(reply, f"teacher m at {url}", "`teacher.url`")
 
 
-async def test_a_key_is_made_up_only_where_none_is_set_and_a_password_in_the_url_stays_secret(
+async def test_a_key_is_made_up_only_if_none_is_set(
     asker: TeacherClient, config: TeacherConfig, endpoint: Any
 ) -> None:
     endpoint.answers = [endpoint.said("refund"), endpoint.refused(400, "no")]
@@ -252,7 +252,7 @@ async def test_a_key_is_made_up_only_where_none_is_set_and_a_password_in_the_url
     assert "hidden" not in (reply.error or "")
 
 
-async def test_a_deferral_without_text_is_an_error_and_not_asked(
+async def test_a_deferral_without_text_is_an_error(
     asker: TeacherClient, config: TeacherConfig, endpoint: Any
 ) -> None:
     assert failed(await asker.ask(deferral(text=None), config), "no `text`")

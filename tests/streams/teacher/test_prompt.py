@@ -10,7 +10,7 @@ from streams.teacher.prompt import answer_format, messages, prompt_hash, with_re
 CONFIG = TeacherConfig(labels=("refund", "{labels}", "refund"), prompt='Say {"a": {0}} or {b}:\n{labels}\n{}')
 
 
-def test_labels_replace_their_placeholder_once_and_every_other_brace_survives() -> None:
+def test_only_the_placeholder_is_replaced() -> None:
     system, user = messages("a {labels} b", CONFIG)
     assert system["content"] == 'Say {"a": {0}} or {b}:\nrefund\n{labels}\n{}'
     assert user == {"role": "user", "content": "a {labels} b"}
@@ -27,7 +27,7 @@ def test_a_prompt_that_lists_labels_needs_some() -> None:
     assert messages("hello", TeacherConfig(prompt="In one word."))[0]["content"] == "In one word."
 
 
-def test_the_hash_follows_template_and_labels_and_nothing_else() -> None:
+def test_the_hash_is_of_template_and_labels() -> None:
     hashed = prompt_hash(CONFIG)
     assert len(hashed) == 12
     assert int(hashed, 16) >= 0
@@ -41,7 +41,7 @@ def test_the_hash_follows_template_and_labels_and_nothing_else() -> None:
     assert len({hashed, *map(prompt_hash, told_otherwise)}) == 4
 
 
-def test_the_answer_is_one_of_the_labels_wherever_there_are_labels() -> None:
+def test_the_format_lists_the_labels() -> None:
     assert answer_format(()) is None
     structure = answer_format(CONFIG.labels)
     assert structure is not None
@@ -54,7 +54,7 @@ def test_the_answer_is_one_of_the_labels_wherever_there_are_labels() -> None:
     }
 
 
-def test_a_reminder_repeats_the_question_the_answer_and_the_labels() -> None:
+def test_a_reminder_repeats_question_and_labels() -> None:
     asked = messages("hello", CONFIG)
     spoken, reminder = with_reminder(asked, "no idea", CONFIG.labels)[2:]
     assert spoken == {"role": "assistant", "content": "no idea"}

@@ -55,13 +55,11 @@ def seen(answered: int, deferred: int, disagreements: int = 0, **given: Any) -> 
         "what the breaker deferred says nothing of the version",
     ],
 )
-def test_only_a_version_that_does_well_and_answers_clearly_more_goes_on(
-    coverage: float, traces: list[Trace], worth: bool
-) -> None:
+def test_only_a_good_champion_stays_live(coverage: float, traces: list[Trace], worth: bool) -> None:
     assert (coverage_regression(coverage, LIVE, traces) is None) is worth
 
 
-def test_what_was_blocked_since_is_not_answered_any_more() -> None:
+def test_a_champion_does_not_answer_blocked_labels() -> None:
     without = replace(LIVE, blocked=frozenset({"yes"}))
     assert coverage_regression(0.4, without, seen(160, 40)) is None
 

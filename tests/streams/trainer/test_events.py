@@ -48,12 +48,12 @@ def test_a_promotion_says_the_expected_coverage() -> None:
     )
 
 
-def test_a_promotion_names_the_next_target_that_passed() -> None:
+def test_a_promotion_names_the_next_target() -> None:
     assert "80% at an agreement of 0.85" in promoted_event("t", 0.85, SUMMARY, CHANGE, 9).message
     assert "0% at an agreement of 0.99" in promoted_event("t", 0.99, SUMMARY, CHANGE, 9).message
 
 
-def test_a_promotion_after_an_alarm_closes_the_breaker() -> None:
+def test_a_promotion_closes_the_breaker() -> None:
     plain = promoted_event("t", 0.95, SUMMARY, CHANGE, 9)
     recovered = promoted_event("t", 0.95, SUMMARY, CHANGE, 9, recovered=True)
     assert recovered.message == f"{plain.message}; the breaker is closed"

@@ -23,9 +23,7 @@ _arrivals = st.lists(st.tuples(st.integers(0, 400), st.floats(0, 200)), max_size
 
 
 @given(_refits, _arrivals)
-def test_every_refit_has_grown_enough_and_rested_enough_since_the_last(
-    refit: Refit, arrivals: list[tuple[int, float]]
-) -> None:
+def test_a_refit_needs_growth_and_a_pause(refit: Refit, arrivals: list[tuple[int, float]]) -> None:
     config, attempt, seen, now = Config(refit=refit), RefitAttempt(), 0, 0.0
     attempts = []
     for new, waited in arrivals:
@@ -44,7 +42,7 @@ def test_every_refit_has_grown_enough_and_rested_enough_since_the_last(
 
 
 @given(_refits, st.integers(0, 10_000))
-def test_a_refit_is_due_as_soon_as_what_it_waits_for_is_there(refit: Refit, seen: int) -> None:
+def test_a_refit_is_due_at_once(refit: Refit, seen: int) -> None:
     config, attempt = Config(refit=refit), RefitAttempt(seen, 0.0, Config(refit=refit))
     enough = seen + math.ceil(traces_needed(seen, refit))
     assert refit_due(enough, attempt, config, refit.quiet)
@@ -66,9 +64,7 @@ def test_a_refit_is_due_as_soon_as_what_it_waits_for_is_there(refit: Refit, seen
         ({"audit_rate": 0.5, "paused": True, "threshold": 0.3}, False),
     ],
 )
-def test_a_config_that_asks_for_more_is_tried_once_without_new_traces(
-    change: dict[str, Any], at_once: bool
-) -> None:
+def test_a_stricter_config_is_tried_once(change: dict[str, Any], at_once: bool) -> None:
     before, after = Config(), Config(**change)
     attempt = RefitAttempt(1000, 0.0, before)
     assert refit_due(1000, attempt, after, 50.0) is at_once
@@ -79,28 +75,28 @@ def test_a_config_that_asks_for_more_is_tried_once_without_new_traces(
     assert not refit_due(1000, attempt, after, after.refit.quiet / 2)
 
 
-def test_growth_is_of_the_traces_that_the_last_fit_could_use() -> None:
+def test_growth_counts_usable_traces() -> None:
     after_a_switch = RefitAttempt(seen=50_000, ended=0.0, config=Config(), traces=1_000)
     assert not refit_due(50_199, after_a_switch, Config(), 10.0)
     assert refit_due(50_200, after_a_switch, Config(), 10.0)
 
 
-def test_a_requested_refit_waits_for_traces_that_may_certify_and_for_more_after_each_refusal() -> None:
+def test_a_requested_refit_waits_for_certifying_traces() -> None:
     config, first = Config(refit=Refit(at_least=200, quiet=1.0)), RefitAttempt()
     assert not request_due(RefitAsked(7, 199), 5000, first, config, 50.0)
     assert request_due(RefitAsked(7, 200), 5000, first, config, 50.0)
-    refused = RefitAttempt(seen=5000, ended=50.0, config=config, traces=5000, tried=RefitAsked(7, 1000))
+    refused = RefitAttempt(seen=5000, ended=50.0, config=config, traces=5000, asked=RefitAsked(7, 1000))
     assert not request_due(RefitAsked(7, 1199), 5000, refused, config, 60.0)
     assert request_due(RefitAsked(7, 1200), 5000, refused, config, 60.0)
     assert not request_due(RefitAsked(7, 1200), 5000, refused, config, 50.5)
     assert request_due(RefitAsked(9, 200), 5000, refused, config, 60.0), "after another alarm it begins anew"
 
 
-def test_no_refit_waits_for_more_traces_than_the_calibration_window_lets_certify() -> None:
+def test_no_refit_waits_beyond_the_window() -> None:
     config = Config(refit=Refit(at_least=200, calibration_window=120))
     assert not request_due(RefitAsked(7, 119), 5000, RefitAttempt(), config, 50.0)
     assert request_due(RefitAsked(7, 120), 5000, RefitAttempt(), config, 50.0)
-    refused = RefitAttempt(seen=5000, ended=0.0, config=config, traces=5000, tried=RefitAsked(7, 120))
+    refused = RefitAttempt(seen=5000, ended=0.0, config=config, traces=5000, asked=RefitAsked(7, 120))
     assert window_full(5000, 120, config.refit)
     assert window_full(100_000, 7, config.refit)
     assert not window_full(99_999, 119, config.refit)

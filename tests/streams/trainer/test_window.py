@@ -37,9 +37,7 @@ def filled(*traces: Any) -> TraceWindow:
 
 
 @given(st.lists(st.integers(0, 9), max_size=60), st.integers(1, 8))
-def test_the_window_holds_the_newest_distinct_requests_and_counts_what_it_has_dropped(
-    arrived: list[int], most: int
-) -> None:
+def test_a_window_holds_the_newest_requests(arrived: list[int], most: int) -> None:
     window, model, seen = TraceWindow(), list[str](), 0
     for number in arrived:
         window.add(trace(f"r{number}"), most)
@@ -49,18 +47,18 @@ def test_the_window_holds_the_newest_distinct_requests_and_counts_what_it_has_dr
     assert (len(window), window.seen) == (len(model), seen)
 
 
-def test_a_smaller_window_takes_effect_with_the_next_trace() -> None:
+def test_a_smaller_window_applies_at_the_next_trace() -> None:
     window = filled(*(trace(f"r{number}") for number in range(10)))
     window.add(trace("new"), 3)
     assert [one.id for one in window] == ["r8", "r9", "new"]
 
 
-def test_a_new_leader_counts_what_came_after_the_live_policy() -> None:
+def test_a_new_leader_counts_newer_traces() -> None:
     window = filled(*(trace(f"r{at}", replied_at=at) for at in range(10)))
     assert [window.seen_since(at) for at in (-1, 4, 8, 9)] == [10, 5, 1, 0]
 
 
-def test_a_text_task_learns_from_texts_whatever_else_the_traces_bring() -> None:
+def test_a_text_task_uses_all_texts() -> None:
     window = filled(
         trace("a", "yes", features=packed(np.nan)),
         trace("b", "no", text=None, features=packed(1)),
@@ -71,7 +69,7 @@ def test_a_text_task_learns_from_texts_whatever_else_the_traces_bring() -> None:
     assert (found.labels, found.sampled.tolist()) == (["yes", "no"], [True, False])
 
 
-def test_a_vector_task_learns_from_its_embedder_s_vectors_of_one_length() -> None:
+def test_a_vector_task_uses_vectors_of_one_length() -> None:
     given: dict[str, Any] = {"embedder": "precomputed", "text": None}
     window = filled(
         trace("old", features=packed(1, 2, 3), **given),
@@ -93,7 +91,7 @@ def encoded(name: str, *numbers: float, **given: Any) -> Any:
     return trace(name, **fields | given)
 
 
-def test_a_task_with_an_encoder_learns_from_the_vectors_of_the_newest_one_wherever_it_lay() -> None:
+def test_an_encoder_task_uses_the_newest_encoder() -> None:
     config = Config(embedder="text>model2vec:/m")
     window = filled(
         encoded("moved", 7, 8, embedder="model2vec:/elsewhere"),
@@ -116,7 +114,7 @@ def test_a_task_with_an_encoder_learns_from_the_vectors_of_the_newest_one_wherev
     assert alone.features.texts is None
 
 
-def test_a_task_that_reads_both_learns_from_traces_that_bring_both() -> None:
+def test_a_task_of_both_uses_traces_with_both() -> None:
     config = Config(embedder="text+precomputed")
     window = filled(
         trace("a", embedder="precomputed", features=packed(1, 2)),
@@ -128,14 +126,14 @@ def test_a_task_that_reads_both_learns_from_traces_that_bring_both() -> None:
 
 
 @pytest.mark.parametrize("config", [Config(), VECTORS, Config(embedder="precomputed", dimension=3)])
-def test_a_window_without_anything_usable_is_a_refusal_of_the_fit_and_not_a_crash(config: Config) -> None:
+def test_a_window_without_usable_traces_is_refused(config: Config) -> None:
     window = filled(trace("a", text=None, features=None))
     training = training_set(usable_traces(window, config), config)
     with pytest.raises(TrainingError, match="no traces"):
         fit(training, task="t", version="v1", embedder=config.embedder)
 
 
-def test_teachers_are_named_once_in_order_of_appearance() -> None:
+def test_teachers_are_named_once() -> None:
     window = filled(
         trace("a", teacher=Teacher("m", "1")),
         trace("b", teacher=None),
@@ -145,7 +143,7 @@ def test_teachers_are_named_once_in_order_of_appearance() -> None:
     assert teachers(list(window)) == (Known("m", "1"), Known("m", "2"))
 
 
-def test_the_highest_version_that_any_trace_names_is_known_also_when_the_trace_is_dropped() -> None:
+def test_the_highest_version_outlives_its_trace() -> None:
     window = TraceWindow()
     named = [
         Guess("yes", 0.9, 0.0, "v3"),
