@@ -1,13 +1,14 @@
 """Small tasks to learn: texts from templates, vectors from clusters, and the policies fitted on them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from models.features import Features
-from models.fit import FitResult, TrainingSet, fit
+from models.fit import FitResult, Options, TrainingSet, fit
 from models.policy import Policy
 
 VERBS = ("block", "order", "activate", "find", "replace", "return")
@@ -76,10 +77,23 @@ DRAWS: dict[str, Draw] = {
 
 
 def learned(embedder: str, rows: int = 900, seed: int = 0, **options: object) -> FitResult:
+    """A fit without a learning curve, which would be more fits."""
     features, labels = DRAWS[embedder](rows, seed)
     training = TrainingSet(features, labels, np.ones(rows, dtype=np.bool_))
-    settings = {"task": "intents", "version": "v1", "targets": (0.9,)} | options
+    settings = {
+        "task": "intents",
+        "version": "v1",
+        "targets": (0.9,),
+        "options": Options(curve=0.0),
+    } | options
     return fit(training, embedder=embedder, **settings)  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> Iterator[None]:
+    """Matrices this small are slower on more threads, by a multiple where the tests share a machine."""
+    with threadpool_limits(1):
+        yield
 
 
 @pytest.fixture(scope="session", params=sorted(DRAWS))
