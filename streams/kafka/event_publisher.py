@@ -1,12 +1,15 @@
-"""Publishes events for operators on the events topic."""
+"""Publishes events for operators on the events topic, and logs them."""
 
 import asyncio
+import logging
 from collections.abc import Callable
 
 from confluent_kafka import Producer
 
 from schemas.codec import EVENT
 from schemas.events import Event
+
+log = logging.getLogger(__name__)
 
 _PATIENCE = 5.0
 
@@ -24,6 +27,7 @@ class EventPublisher:
         self._producer: Producer | None = None
 
     def publish(self, event: Event) -> None:
+        log.info("event: %s kind=%s task=%s", event.message, event.kind, event.task)
         producer = self._producer = self._producer or self._open_producer()
         producer.produce(self._topic, EVENT.encode(event), event.task.encode())
         producer.poll(0)
