@@ -1,4 +1,4 @@
-"""What a message carries beside its value: the key, the time, and the headers that follow a request."""
+"""Key, time and headers of a Kafka message, and the headers that follow a request to its label."""
 
 from confluent_kafka import Message
 

@@ -99,7 +99,7 @@ class Tail(Service):
         if error.code() == KafkaError._PARTITION_EOF:
             self._behind.discard(partition)
         elif error.fatal():
-            raise KafkaFailed(f"the reader of {self.topic} failed: {error.str()}")
+            raise KafkaFailed(f"topic reader failed: {error.str()}, topic={self.topic}")
         else:
             log.warning("%s: %s", self.topic, error.str())
 

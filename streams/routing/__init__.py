@@ -1,1 +1,1 @@
-"""What becomes of a request: its features, the encoders that make them, and the verdict."""
+"""Routing: features of requests, the encoders that make them, and the decision to answer or defer."""

@@ -1,7 +1,7 @@
-"""What the teacher is told: a pure function of the text and the task's teacher settings.
+"""The teacher's prompt: a pure function of the text and the task's teacher settings.
 
-The hash of what it is told, apart from the text, is half of the teacher's identity (the model is the other):
-a prompt that changes is a teacher that changes.
+The hash of the prompt without the text is half of the teacher's identity (the model is the other half): a
+changed prompt is a changed teacher.
 """
 
 from collections.abc import Sequence

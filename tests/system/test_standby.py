@@ -12,7 +12,7 @@ from tests.system.deployment import Deployment, wait_until
 from tests.system.versions import asked, connected
 from tests.system.wishes import TASK, meant, policy, wishes
 
-LEADS = "leads task"
+LEADS = "trainer holds the lease"
 
 
 def test_the_standby_takes_over_from_a_killed_leader(

@@ -28,7 +28,7 @@ def test_audits_count_for_the_version_that_answered(
     assert behind.has_written("policy installed: version=v1"), "from the copy that the other one made"
     add(deployment, 2)
     leading.wait_for_text("policy installed: version=v2")
-    wait_until(lambda: behind.has_written("gains"), 60, "the second worker to get partitions")
+    wait_until(lambda: behind.has_written("partitions assigned"), 60, "the second worker to get partitions")
     requests = wishes(COUNT, "two")
     deployment.worker("learn", "certify")
     with (
