@@ -257,13 +257,16 @@ class Tasks:
         tried, live = self._candidates.get(name), self._policies.get(name)
         if tried is not None and tried.policy.manifest.created_at <= at:
             self.set_candidate(name, None)
-        if live is None or live.manifest.created_at > at:
+        if live is not None and live.manifest.created_at > at:
             return False
-        del self._policies[name]
-        self._safeguards.pop(name, None)
+        dropped = self._policies.pop(name, None) is not None
         self._certified.pop(name, None)
-        self._tasks[name] = self._build_task(name)
-        return True
+        # Also where no policy is left to drop: Redis may have given the safeguards back in between.
+        if name not in self._candidates:
+            self._safeguards.pop(name, None)
+        if name in self._tasks:
+            self._tasks[name] = self._build_task(name)
+        return dropped
 
     def _build_task(self, name: str) -> Task:
         config = config_of(name, self._overrides)

@@ -5,7 +5,8 @@ surrogate, the encoder, `deferrals`, the teacher, `replies`, `traces`, and so th
 to `requests` stays as it is there, until that topic's retention is over.
 
 It fails closed. A request whose text can't be masked is a dead letter. With a mask, no dead letter of
-`route` repeats what the client sent; its headers say where that stands in `requests`.
+`route` repeats the value that the client sent; its headers say where that stands in `requests`. Ids, keys,
+headers and metadata are passed on as they come.
 """
 
 from collections.abc import Callable, Iterable

@@ -1,12 +1,13 @@
 """route: answer each request from the live policy, or defer it to the teacher.
 
 Reads requests; writes labels, deferrals and dead letters. Only the agent at the bottom knows Faust. The
-requests of a batch go through four steps, task by task:
+requests of a batch go through four steps, each task by itself:
 
     validate   requests that the task's embedder can't use become dead letters
     features   texts or vectors, a row a request
     decide     answer or defer, with a reason (`streams.routing.decisions`); may wait for an encoder
-    emit       labels and deferrals; answers are withdrawn if the task has changed meanwhile
+    emit       labels and deferrals, once all tasks are decided; answers are withdrawn if the task has
+               changed meanwhile
 
 Where an encoder makes the vectors, they travel with the deferrals. An encoder that fails is closed: the texts
 of the batch are deferred, and so are later ones until it is open again (`streams.routing.encoder_pool`).
@@ -75,15 +76,16 @@ class RouteRole:
         by_task: defaultdict[str, list[Arrival]] = defaultdict(list)
         for arrival in arrivals:
             by_task[arrival[0].task].append(arrival)
+        decided = []
         for name, group in by_task.items():
-            outputs += await self._route_task(self._tasks.task(name), group, now)
+            task = self._tasks.task(name)
+            valid, rows, dead_letters = self._validate(task, group)
+            outputs += dead_letters
+            decided.append((task, valid, *await self._decide(task, valid, rows)))
+        # Only now: while one task waited for its encoder, the breaker of another may have opened.
+        for task, valid, decisions, vectors in decided:
+            outputs += self._emit(task, valid, decisions, vectors, now)
         return outputs
-
-    async def _route_task(self, task: Task, arrivals: list[Arrival], now: int) -> list[Outgoing]:
-        """Validate, read features, decide, emit: each step once, by one state of the task."""
-        valid, rows, dead_letters = self._validate(task, arrivals)
-        decisions, vectors = await self._decide(task, valid, rows)
-        return dead_letters + self._emit(task, valid, decisions, vectors, now)
 
     def _validate(
         self, task: Task, arrivals: list[Arrival]

@@ -80,11 +80,18 @@ class Trainer(Service):
         self._requests: dict[str, list[RefitRequest]] = {}
 
     def add_traces(self, messages: Iterable[Message]) -> None:
-        """Put traces into the windows of their tasks; one that no fit can use is left out."""
+        """Put traces into the windows of their tasks; one that no fit can use is left out.
+
+        Of a forgotten one the versions that it names count all the same: certify may fold its audit again, so
+        no new version may take the name.
+        """
         for message in messages:
             try:
                 trace = TRACE.decode(as_bytes(message.value()))
-                if trace.first is not None or self._forgotten.covers_trace(trace):
+                if self._forgotten.covers_trace(trace):
+                    self._windows.setdefault(trace.task, TraceWindow()).note_versions(trace)
+                    continue
+                if trace.first is not None:
                     continue
                 if trace.embedder != TEXT and trace.features is not None:
                     vector(trace.features, None)

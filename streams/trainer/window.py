@@ -38,7 +38,7 @@ class TraceWindow:
 
     def add(self, trace: Trace, most: int) -> None:
         """Add a trace, unless its request is in the window already, and drop what is over `most`."""
-        self.serial = max(self.serial, _serial(trace.guess), _serial(trace.shadow))
+        self.note_versions(trace)
         if trace.id in self._ids:
             return
         self._ids.add(trace.id)
@@ -46,6 +46,10 @@ class TraceWindow:
         self.seen += 1
         while len(self._traces) > most:
             self._ids.discard(self._traces.popleft().id)
+
+    def note_versions(self, trace: Trace) -> None:
+        """Raise `serial` to the versions that a trace names, also where its text may not be used."""
+        self.serial = max(self.serial, _serial(trace.guess), _serial(trace.shadow))
 
     def discard(self, covers: Callable[[Trace], bool]) -> int:
         """Drop the traces that `covers` says yes to; how many. They still count as seen."""

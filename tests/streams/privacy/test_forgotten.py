@@ -8,17 +8,24 @@ import msgspec
 
 from models.artifact import Artifact
 from models.manifest import Manifest
-from schemas.messages import Forgotten
+from schemas.messages import Forgotten, Guess
+from schemas.redis_keys import Keys
 from streams.privacy.forgotten import ForgottenRequests, forgotten_request
 from streams.roles.forget import read_forgotten
 from streams.roles.learn import ReplyRecorder
+from streams.roles.trainer import Trainer
 from streams.rollout.disk_cache import PolicyDiskCache
 from streams.rollout.policy_remover import PolicyRemover
 from streams.sampling import Sampler
+from streams.state.connection import Connection
+from streams.state.lease import Leases
+from streams.state.refit_queue import RefitQueue
+from streams.state.registry import Registry
 from streams.state.reply_dedup import ReplyDedup, ReplyPosition
 from streams.tasks import CandidatePolicy, Tasks
 from streams.trainer.window import TraceWindow
-from tests.streams.fakes import TOPICS, ScriptedPolicy, labels, message, trace, traces
+from streams.versions.breaker_state import Breaker, Safeguards
+from tests.streams.fakes import TOPICS, PublishedEvents, ScriptedPolicy, labels, message, trace, traces
 
 
 def forgotten(*records: Forgotten) -> ForgottenRequests:
@@ -66,6 +73,23 @@ def test_a_window_drops_what_is_forgotten() -> None:
     window.add(trace("r1", requested_at=9), most=10)
     assert [one.id for one in window] == ["r0", "r2", "r1"]
     assert window.seen == 5
+
+
+def test_forgotten_versions_keep_their_names() -> None:
+    connection, keys = Connection(), Keys("x")
+    trainer = Trainer(
+        Tasks(),
+        Registry(connection, keys, 5),
+        Leases(connection, keys, "one", 60.0),
+        RefitQueue(connection, keys, "one", 60.0),
+        PublishedEvents(),
+        60.0,
+        forgotten(Forgotten("t", at=10)),
+    )
+    audited = trace("r1", requested_at=9, guess=Guess("yes", 0.9, 0.1, "v7"))
+    trainer.add_traces([message(audited), message(trace("r2", requested_at=11))])
+    window = trainer._windows["t"]
+    assert (window.serial, [one.id for one in window]) == (7, ["r2"])
 
 
 class EveryFirst(ReplyDedup):
@@ -126,6 +150,26 @@ def test_a_policy_that_was_fitted_later_stays(artifact: Artifact, tmp_path: Path
     PolicyRemover(tasks, cache).forget(Forgotten("t", at=10))
     assert tasks.with_policy() == {"t"}
     assert cache.policies().keys() == {"t"}
+
+
+def test_a_forgotten_task_keeps_no_open_breaker(tmp_path: Path) -> None:
+    tasks = Tasks()
+    remover = PolicyRemover(tasks, PolicyDiskCache(tmp_path))
+    tasks.set_policy("t", ScriptedPolicy(created_at=10))
+    remover.forget(Forgotten("t", at=10))
+    # Between the two records of one `forget` the router may read Redis, which still holds the breaker.
+    tasks.set_safeguards("t", Safeguards(Breaker(open=True, since=9, reason="an alarm")))
+    remover.forget(Forgotten("t", at=10))
+    assert not tasks.safeguards("t").breaker.open
+
+
+def test_a_later_policy_keeps_its_breaker(tmp_path: Path) -> None:
+    tasks = Tasks()
+    remover = PolicyRemover(tasks, PolicyDiskCache(tmp_path))
+    tasks.set_candidate("t", CandidatePolicy(ScriptedPolicy(version="v2", created_at=11), 0.5))
+    tasks.set_safeguards("t", Safeguards(Breaker(open=True, since=9, reason="an alarm")))
+    remover.forget(Forgotten("t", at=10))
+    assert tasks.safeguards("t").breaker.open
 
 
 def test_one_request_leaves_the_policy_in_place(artifact: Artifact, tmp_path: Path) -> None:

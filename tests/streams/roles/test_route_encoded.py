@@ -53,7 +53,11 @@ class Room:
         self._router = RouteRole(self.tasks, TOPICS, Sampler(b"key"))
 
     async def sent(self, *texts: str | None, task: str = "t") -> list[Outgoing]:
-        requests = [Request(f"r{at}", task, text, embedding=[1.0]) for at, text in enumerate(texts)]
+        return await self.send(
+            *(Request(f"r{at}", task, text, embedding=[1.0]) for at, text in enumerate(texts))
+        )
+
+    async def send(self, *requests: Request) -> list[Outgoing]:
         return await self._router.route_batch([message(request) for request in requests], 2000)
 
 
@@ -220,3 +224,13 @@ async def test_a_withdrawn_answer_is_no_audit() -> None:
 async def test_a_new_certificate_withdraws_nothing() -> None:
     _, out = await interrupted(lambda tasks: tasks.set_certified("t", "v1"))
     assert [label.id for label in labels(out)] == ["r0"]
+
+
+async def test_a_breaker_opened_for_another_task_holds() -> None:
+    room = Room()
+    stop = Safeguards(Breaker(open=True, since=1, reason="an alarm"))
+    embedder = Interrupted(lambda: room.tasks.set_safeguards("text", stop))
+    room.tasks.set_encoder(EncoderSpec(SPEC), embedder)
+    out = await room.send(Request("first", "text", "yes 0.75 0.25"), Request("slow", "t", "yes 0.75 0.25"))
+    assert [label.id for label in labels(out)] == ["slow"]
+    assert [(found.request.id, found.reason) for found in deferrals(out)] == [("first", Reason.BREAKER_OPEN)]
