@@ -20,7 +20,7 @@ from infra.extras import Extra, require_extra
 _INTERRUPTED = 130
 
 
-class _Entry(NamedTuple):
+class _CommandEntry(NamedTuple):
     """A command's module in `infra.commands`, its line in `--help`, and the extra that it needs."""
 
     module: str
@@ -29,49 +29,49 @@ class _Entry(NamedTuple):
 
 
 _COMMANDS = {
-    "demo": _Entry(
+    "demo": _CommandEntry(
         "demo",
         "Run all roles with embedded Kafka and Redis, a simulated teacher and traffic, and watch.",
         "embedded",
     ),
-    "up": _Entry(
+    "up": _CommandEntry(
         "serve", "Run all roles in one process, on your own Kafka and Redis or on embedded ones.", "stream"
     ),
-    "worker": _Entry(
+    "worker": _CommandEntry(
         "serve",
         "Run some roles in this process, on your own Kafka and Redis or on those of a running "
         "`understudy up`.",
         "stream",
     ),
-    "ask": _Entry("client", "Send one request and wait for its label.", "stream"),
-    "produce": _Entry("client", "Send requests from a file or a pipe.", "stream"),
-    "consume": _Entry("client", "Print messages of a topic, a JSON object a line.", "stream"),
-    "fit": _Entry("fit", "Learn a policy from traces, and test it at the gate."),
-    "predict": _Entry(
+    "ask": _CommandEntry("client", "Send one request and wait for its label.", "stream"),
+    "produce": _CommandEntry("client", "Send requests from a file or a pipe.", "stream"),
+    "consume": _CommandEntry("client", "Print messages of a topic, a JSON object a line.", "stream"),
+    "fit": _CommandEntry("fit", "Learn a policy from traces, and test it at the gate."),
+    "predict": _CommandEntry(
         "predict",
         "Print a JSON object for each request: its id, row and text, and the policy's label for it.",
     ),
-    "evaluate": _Entry(
+    "evaluate": _CommandEntry(
         "evaluate", "Measure coverage and agreement of a policy on rows with the teacher's labels."
     ),
-    "report": _Entry("report", "Print where the report of a policy is: a page to open in a browser."),
-    "scan": _Entry(
+    "report": _CommandEntry("report", "Print where the report of a policy is: a page to open in a browser."),
+    "scan": _CommandEntry(
         "scan", "Estimate from past LLM calls what share a surrogate could answer, and what that saves."
     ),
-    "status": _Entry(
+    "status": _CommandEntry(
         "status",
         "Show for every task what answers, its traffic and certificate, and what to do next.",
         "stream",
     ),
-    "config": _Entry("config", "Read and write the config topic.", "stream"),
-    "topics": _Entry("topics", "Make and describe the topics.", "stream"),
-    "policies": _Entry("policies", "List policy versions, and move them.", "stream"),
-    "forget": _Entry(
+    "config": _CommandEntry("config", "Read and write the config topic.", "stream"),
+    "topics": _CommandEntry("topics", "Make and describe the topics.", "stream"),
+    "policies": _CommandEntry("policies", "List policy versions, and move them.", "stream"),
+    "forget": _CommandEntry(
         "forget",
         "Forget a request or a task: no refit uses its texts any more; says what is left and until when.",
         "stream",
     ),
-    "bench": _Entry("bench", "Measure; each figure has a reference from the same run.", "bench"),
+    "bench": _CommandEntry("bench", "Measure; each figure has a reference from the same run.", "bench"),
 }
 """The first sentence of each command's help; a test compares it with what the command's module says."""
 

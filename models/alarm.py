@@ -1,9 +1,10 @@
 """Alarm of a policy version: has agreement with the teacher fallen below the target *now*?
 
-A mixture of Shiryaev-Roberts e-detectors (Shin, Ramdas and Rinaldo 2023) over audits in their order. Each
-audit can start a new suspicion, so a long good history does not delay the alarm. It claims nothing and spends
-nothing of the error budget: a false alarm costs money, and `run_length` says how often one may come. What
-audits prove about a version's whole life is the certificate's question: see `models.certificate`.
+It is a mixture of Shiryaev-Roberts e-detectors (Shin, Ramdas and Rinaldo 2023) over audits in their order.
+Each audit can start a new suspicion, so a long good history does not delay the alarm. The alarm proves
+nothing, and spends nothing of the error budget. A false alarm costs money; `run_length` says how often one
+may come. What audits prove about a version's whole life is the certificate's question: see
+`models.certificate`.
 
 Pure functions of immutable values: no clock, no I/O, no randomness. msgspec writes and reads them exactly.
 """
@@ -24,19 +25,20 @@ _ROUNDING = 1e-9
 
 @dataclass(frozen=True, slots=True)
 class Alarm:
-    """Evidence that agreement has fallen below `target`; an alarm that is raised stays raised.
+    """Evidence that agreement has fallen below `target`. A raised alarm stays raised.
 
     A new `target` needs a new alarm (`quiet`): evidence against one target says nothing about another.
-    `run_length` may be replaced at any time. An audit that was folded in stays: an overdue one that was taken
-    for a disagreement is not taken back.
+    `run_length` may be replaced at any time. An audit is never taken out again, not even an overdue one that
+    counted as a disagreement.
 
     Attributes:
-        target: agreement that was promised, in (0, 1).
+        target: agreement that is required, in (0, 1).
         suspicion: Shiryaev-Roberts statistic for each of `alternatives(target)`, >= 0.
-        run_length: audits, at least and on average, to a false alarm while agreement is at least the target.
+        run_length: audits until a false alarm, at least and on average, while agreement is at the target or
+            above.
 
     Raises:
-        ValueError: not one statistic for each alternative.
+        ValueError: the number of statistics is not the number of alternatives.
     """
 
     target: float
@@ -57,12 +59,12 @@ class Alarm:
 
     @property
     def evidence(self) -> float:
-        """Mean of the statistics: without a fall it grows by at most 1 an audit, in expectation."""
+        """Mean of the statistics; unless agreement falls, it grows by at most 1 an audit, in expectation."""
         return float(np.add.reduce(np.array(self.suspicion)) / _ALTERNATIVES)
 
     @property
     def level(self) -> float:
-        """How near the alarm is, on a logarithmic scale: 0.0 without suspicion, 1.0 when raised."""
+        """Level of suspicion on a logarithmic scale: 0.0 without any, 1.0 when the alarm is raised."""
         share = float(np.log1p(self.evidence) / np.log1p(self.run_length))
         return 1.0 if self.raised else share
 
@@ -71,10 +73,11 @@ class Alarm:
         return _reaches(np.array(self.suspicion), self.run_length)
 
     def after(self, agreed: bool) -> "Alarm":
+        """The alarm after one more audit."""
         return self.after_many((agreed,))
 
     def after_many(self, agreed: Iterable[bool] | NDArray[np.bool_]) -> "Alarm":
-        """The alarm after these outcomes, in the order of the audits; as one by one, to the last bit."""
+        """The alarm after these audits, in their order; the same to the last bit as one by one."""
         suspicion = np.array(self.suspicion)
         hit, miss = likelihood_ratios(self.target)
         for outcome in agreed:
@@ -88,9 +91,9 @@ class Alarm:
     ) -> NDArray[np.float64]:
         """The statistics after one more audit, without overshoot (Fischer and Ramdas 2024).
 
-        Where a disagreement would carry the evidence beyond the run length, the excess is of no use there.
-        It is credited to an agreement instead, weighted by the odds of the two at the target: the expectation
-        stays what it was, and a false alarm comes after `run_length` audits on average instead of later.
+        Where a disagreement would raise the evidence beyond the run length, the excess is wasted. It is
+        credited to an agreement instead, weighted by the odds of the two at the target. The expectation stays
+        the same, and a false alarm comes after `run_length` audits on average, not later.
         """
         after = before * ratio
         excess = float(before @ miss) - self.run_length * _ALTERNATIVES
@@ -102,7 +105,7 @@ class Alarm:
 
 
 def _reaches(suspicion: NDArray[np.float64], run_length: float) -> bool:
-    """Whether the statistics raise the alarm, also where rounding leaves them just short of that."""
+    """Whether the statistics raise the alarm; they do also where only rounding keeps them below its level."""
     return bool(np.add.reduce(suspicion) >= (1.0 - _ROUNDING) * run_length * _ALTERNATIVES)
 
 

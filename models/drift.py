@@ -1,14 +1,16 @@
-"""How today's requests differ from those that a policy was learned from: signals that need no teacher.
+"""Drift signals: how current requests differ from a policy's training traces. They need no teacher.
 
-They say why agreement may be falling, sooner than audits can, and may bring a refit forward. They prove
-nothing about agreement, and never loosen anything. Three histograms that a router keeps cheaply are compared
-with the same histograms of the training traces: scores, requests beyond the novelty limit, labels guessed.
+A signal can show why agreement may be falling, earlier than audits can, and it can start a refit earlier. It
+proves nothing about agreement, and it never allows more answers. A router keeps three histograms, at little
+cost: scores, requests beyond the novelty limit, and guessed labels. They are compared with the same
+histograms of the training traces.
 
-A difference that is always there is no drift: the tests allow for a slight one, and ask whether there is
-more. Scores and labels: Pearson's statistic of the two rows of counts against a noncentral chi-square, for a
+A slight difference is always there, so the tests ask whether the difference is larger than a tolerated one.
+Scores and labels: Pearson's statistic of the two rows of counts, against a noncentral chi-square for a
 difference of `TOLERATED`, in the scale of the population stability index. Novelty: the exact conditional test
-of the odds ratio (Fisher's noncentral hypergeometric) against `TOLERATED_ODDS`. Each gets a third of the
-chance of error of a look (Bonferroni): in the mean at most one look at a new window in `windows` is false.
+of the odds ratio (Fisher's noncentral hypergeometric) against `TOLERATED_ODDS`. Each of the three tests gets
+a third of a window's chance of error (Bonferroni), so on average at most one of `windows` windows gives a
+false signal.
 """
 
 from collections.abc import Sequence
@@ -38,8 +40,8 @@ class Signal(Struct, frozen=True):
     """One way in which requests differ from the training traces.
 
     Attributes:
-        kind: which histogram.
-        chance: of such a difference, at most, if there were none beyond what is tolerated.
+        kind: the histogram that differs.
+        chance: probability of such a difference, at most, if the true one were within the tolerated.
         sentence: what has changed, with figures.
     """
 
@@ -49,7 +51,7 @@ class Signal(Struct, frozen=True):
 
 
 def drift_reference(study: Study) -> Reference:
-    """From the sampled traces; scores in bins of about a tenth of them each, fewer where many are alike."""
+    """The reference of a fit: its sampled traces, with scores in at most `BINS` bins of equal counts."""
     rows = np.flatnonzero(study.sampled)
     scores = study.scores[rows].astype(np.float64)
     edges = np.unique(np.quantile(scores, np.arange(1, BINS) / BINS)) if len(rows) else scores
@@ -61,27 +63,29 @@ def drift_reference(study: Study) -> Reference:
 def drift_signals(
     reference: Reference, observed: ScoreHistograms, labels: Sequence[str], windows: float = WINDOWS
 ) -> tuple[Signal, ...]:
-    """What stands out in one window of requests; nothing where there are fewer than `FEWEST` on either side.
+    """Signals of drift in one window; none if the window or the reference has fewer than `FEWEST` requests.
 
     Args:
-        observed: of a window that no earlier look has seen.
-        labels: of the policy, in its order.
-        windows: looks, in the mean and at least, to a false signal.
+        observed: histograms of a window, of requests that were in no earlier one.
+        labels: the policy's labels, in its order.
+        windows: windows until a false signal, at least and on average.
     """
     before = reference.counts
     if min(before.rows, observed.rows) < FEWEST:
         return ()
-    found = (
-        Signal("scores", _chance(before.scores, observed.scores), _of_scores(reference, observed)),
-        Signal("novelty", _chance_of_novelty(before, observed), _of_novelty(before, observed)),
-        Signal("labels", _chance(before.guesses, observed.guesses), _of_labels(before, observed, labels)),
+    signals = (
+        Signal("scores", _chance(before.scores, observed.scores), _scores_sentence(reference, observed)),
+        Signal("novelty", _novelty_chance(before, observed), _novelty_sentence(before, observed)),
+        Signal(
+            "labels", _chance(before.guesses, observed.guesses), _labels_sentence(before, observed, labels)
+        ),
     )
-    return tuple(signal for signal in found if signal.chance <= 1.0 / (windows * _KINDS))
+    return tuple(signal for signal in signals if signal.chance <= 1.0 / (windows * _KINDS))
 
 
 def _chance(before: Sequence[int], now: Sequence[int]) -> float:
-    """Of rows of counts that differ so much, where those behind them differ by `TOLERATED` at most."""
-    rows = _dense(np.array([before, now], dtype=np.float64))
+    """Probability that rows of counts differ this much, where the true ones differ by `TOLERATED` at most."""
+    rows = _merge_rare_columns(np.array([before, now], dtype=np.float64))
     totals = rows.sum(axis=1, keepdims=True)
     expected = totals * rows.sum(axis=0) / rows.sum()
     statistic = float(((rows - expected) ** 2 / expected).sum())
@@ -89,43 +93,43 @@ def _chance(before: Sequence[int], now: Sequence[int]) -> float:
     return chi_square_tail(statistic, freedom, TOLERATED * size) if freedom else 1.0
 
 
-def _dense(rows: NDArray[np.float64]) -> NDArray[np.float64]:
-    """With the columns that are too rare for the chi-square law as one, [2, columns]."""
+def _merge_rare_columns(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The counts with all columns that are too rare for the chi-square law merged into one, [2, columns]."""
     shares = rows.sum(axis=1).min() / rows.sum()
     rare = rows.sum(axis=0) * shares < _LEAST_EXPECTED
     columns = np.column_stack([rows[:, ~rare], rows[:, rare].sum(axis=1)])
     return columns[:, columns.sum(axis=0) > 0]
 
 
-def _chance_of_novelty(before: ScoreHistograms, now: ScoreHistograms) -> float:
+def _novelty_chance(before: ScoreHistograms, now: ScoreHistograms) -> float:
     novel, rows = before.novel + now.novel, before.rows + now.rows
     return hypergeometric_tail(now.novel, rows, novel, now.rows, TOLERATED_ODDS)
 
 
-def _of_scores(reference: Reference, now: ScoreHistograms) -> str:
-    """Told at the edge where the two distributions are farthest apart (Kolmogorov and Smirnov)."""
+def _scores_sentence(reference: Reference, now: ScoreHistograms) -> str:
+    """The sentence names the edge where the two distributions differ most (Kolmogorov and Smirnov)."""
     below = np.cumsum(reference.counts.scores)[:-1] / reference.counts.rows
     below_now = np.cumsum(now.scores)[:-1] / now.rows
     if not len(below):
-        return "scores are as they were"
+        return "scores have not changed"
     place = int(np.argmax(np.abs(below_now - below)))
     lean = "lower" if below_now[place] > below[place] else "higher"
     return (
         f"scores are {lean} than in training: {below_now[place]:.1%} are below "
-        f"{reference.edges[place]:.3f}, where {below[place]:.1%} were"
+        f"{reference.edges[place]:.3f}, compared with {below[place]:.1%} in training"
     )
 
 
-def _of_novelty(before: ScoreHistograms, now: ScoreHistograms) -> str:
+def _novelty_sentence(before: ScoreHistograms, now: ScoreHistograms) -> str:
     return (
-        f"{now.novel / now.rows:.1%} of the requests are unlike anything learned from, "
-        f"where {before.novel / before.rows:.1%} were in training"
+        f"{now.novel / now.rows:.1%} of the requests are beyond the novelty limit, "
+        f"compared with {before.novel / before.rows:.1%} in training"
     )
 
 
-def _of_labels(before: ScoreHistograms, now: ScoreHistograms, labels: Sequence[str]) -> str:
+def _labels_sentence(before: ScoreHistograms, now: ScoreHistograms, labels: Sequence[str]) -> str:
     was = np.array(before.guesses) / before.rows
     share = np.array(now.guesses) / now.rows
     moved = np.argsort(-np.abs(share - was), kind="stable")[:_NAMED]
-    told = [f"{labels[label]} {was[label]:.1%} to {share[label]:.1%}" for label in moved]
-    return f"guesses are of other labels than in training: {', '.join(told)}"
+    changes = [f"{labels[label]} {was[label]:.1%} to {share[label]:.1%}" for label in moved]
+    return f"labels are guessed more or less often than in training: {', '.join(changes)}"

@@ -1,6 +1,6 @@
-"""Histograms of what a policy scores: cheap enough to keep of all traffic, and without a teacher.
+"""Score histograms of a policy, cheap enough to keep for all traffic; they need no teacher.
 
-A manifest keeps those of the traces that the policy was certified on; `models.drift` compares.
+A manifest keeps the histograms of the policy's sampled training traces; `models.drift` compares with them.
 """
 
 import numpy as np
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 
 class ScoreHistograms(Struct, frozen=True):
-    """What a version has scored in a while.
+    """Histograms of the requests that a version has scored in one period.
 
     Attributes:
         scores: requests with a score in each bin.
@@ -26,7 +26,7 @@ class ScoreHistograms(Struct, frozen=True):
         return sum(self.scores)
 
     def plus(self, other: "ScoreHistograms") -> "ScoreHistograms":
-        """Both together; they are of one reference."""
+        """The sum of both; both must have the bins of the same reference."""
         return ScoreHistograms(
             tuple(one + two for one, two in zip(self.scores, other.scores, strict=True)),
             self.novel + other.novel,
@@ -35,14 +35,14 @@ class ScoreHistograms(Struct, frozen=True):
 
 
 class Reference(Struct, frozen=True):
-    """What the sampled traces of a fit looked like, scored out of fold.
+    """Histograms of the sampled traces of a fit, scored out of fold.
 
     Attributes:
-        edges: scores between the bins, ascending, in [0, 1]; one less than there are bins.
-        counts: of the sampled traces.
+        edges: scores between two bins, ascending, in [0, 1]; one fewer than there are bins.
+        counts: the histograms.
 
     Raises:
-        ValueError: not as many bins as the edges make.
+        ValueError: the number of bins does not fit the number of edges.
     """
 
     edges: tuple[float, ...]
@@ -50,9 +50,12 @@ class Reference(Struct, frozen=True):
 
     def __post_init__(self) -> None:
         if len(self.counts.scores) != len(self.edges) + 1:
-            raise ValueError(f"reference: {len(self.counts.scores)} bins between {len(self.edges)} edges")
+            raise ValueError(
+                f"reference: expected one more bin than edges, got {len(self.counts.scores)} bins "
+                f"for {len(self.edges)} edges"
+            )
 
-    def counted(
+    def count(
         self, scores: NDArray[np.float32], novel: NDArray[np.bool_], guesses: NDArray[np.int64]
     ) -> ScoreHistograms:
         """The histograms of m scored requests, all [m]; `guesses` index into the policy's labels."""
@@ -66,10 +69,12 @@ def count_scores(
     novel: NDArray[np.bool_],
     guesses: NDArray[np.int64],
 ) -> ScoreHistograms:
-    """Args:
-    edges: between the bins of the scores, ascending.
-    labels: how many there are.
-    scores, novel, guesses: [m].
+    """The histograms of m scored requests.
+
+    Args:
+        edges: scores between two bins, ascending.
+        labels: number of labels of the policy.
+        scores, novel, guesses: all [m]; `guesses` index into the policy's labels.
     """
     bins = np.bincount(np.searchsorted(edges, scores, side="right"), minlength=len(edges) + 1)
     return ScoreHistograms(

@@ -1,4 +1,4 @@
-"""Bytes to messages and back; what can't be read is refused with the name of the field."""
+"""Codecs: bytes to messages and back. A message that can't be decoded is refused with the field's name."""
 
 from typing import Generic, TypeVar
 

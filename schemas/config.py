@@ -1,8 +1,8 @@
-"""What operators tune, per task or for all (`*`): read from the config topic, merged over the defaults.
+"""Config of a task: the settings that operators change while the system runs, through the config topic.
 
-A config message is a JSON object with any of the fields of `Config`. The one keyed by the task is laid over
-the one keyed `*`, and both over the defaults below. A null puts the default back. A message with a problem
-changes nothing; every problem in it is named (`InvalidConfig`).
+A config message is a JSON object with any of the fields of `Config`. Its key is a task, or `*` for all tasks.
+A task's own message overrides the one for all tasks, and both override the defaults below. A null restores
+the default. A message with a problem changes nothing, and `InvalidConfig` names every problem in it.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -29,14 +29,16 @@ class Refit(Struct, frozen=True, forbid_unknown_fields=True):
     """When the trainer refits.
 
     Attributes:
-        growth: new traces since the last attempt, as a share of the traces it had.
-        at_least: and at least so many.
-        quiet: seconds that must have passed since the last attempt ended.
-        window: newest traces that a fit may use.
-        calibration_window: newest sampled traces that may certify; older ones only train. None: all.
-        max_age: seconds, before the newest trace, from which on a trace is no longer used; None: any age.
-        budget: seconds that a fit may take.
-        on_drift: refit, on traces from then on, when requests no longer look like those learned from.
+        growth: new traces that start a refit, as a share of the traces that the last refit could use.
+        at_least: smallest number of new traces that starts a refit, whatever `growth` says.
+        quiet: seconds to wait after a refit has ended before the next one may start.
+        window: number of traces that a fit may use, the newest ones.
+        calibration_window: number of sampled traces that may calibrate the score and test thresholds at the
+            gate, the newest ones; older ones only train. None: all of the window.
+        max_age: greatest age of a trace that a fit may use, in seconds before the newest trace; None: any.
+        budget: seconds that a fit may take; one that takes longer is stopped.
+        on_drift: whether drift requests a refit. Only traces from the drift on calibrate it and test its
+            thresholds.
     """
 
     growth: Annotated[float, Meta(ge=0.0)] = 0.2
@@ -50,18 +52,18 @@ class Refit(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class TeacherConfig(Struct, frozen=True, forbid_unknown_fields=True):
-    """How the built-in teacher asks.
+    """Settings of the built-in teacher.
 
     Attributes:
         url: base URL of an OpenAI-compatible API, e.g. `http://localhost:8000/v1`.
-        model: model name sent to it.
+        model: name of the model, as the API knows it.
         key_env: name of the environment variable that holds the API key.
-        prompt: system prompt; `{labels}` becomes the label set, one a line.
-        labels: the only answers allowed; empty allows any short answer.
-        concurrency: calls under way at once, per worker.
-        timeout: seconds for one call.
-        retries: further attempts after a failure that may pass.
-        temperature: sampling temperature.
+        prompt: system prompt; `{labels}` in it is replaced by the labels, one a line.
+        labels: answers that are allowed; if there are none, any short answer is allowed.
+        concurrency: calls that a worker makes at the same time.
+        timeout: seconds that one call may take.
+        retries: number of further attempts after a temporary failure.
+        temperature: sampling temperature of the model.
     """
 
     url: str | None = None
@@ -81,33 +83,41 @@ class Config(Struct, frozen=True):
     """Settings of one task.
 
     Attributes:
-        target_agreement: least share of locally answered requests on which the teacher must agree.
-        delta: probability with which a certified claim may be wrong. Changed while a version is live it
-            changes at once what the same audits prove, and no count: a smaller one may take a certificate
-            back, a larger one may give it. The promise is for a delta chosen without a look at the counts. A
-            policy that was fitted with a larger delta answers nothing until a refit has passed at the new.
-        reserve: share of the allowed disagreements that the gate leaves unused: fewer requests are answered,
-            and audits prove the promise sooner. With .4 it aims at .97 where .95 is promised.
-        audit_rate: share of all requests that the teacher answers whatever the surrogate says; `auto` for
-            `audit_high` until the live version has been certified, and `audit_low` from then on.
-        audit_low, audit_high: the bounds of `auto`.
-        audit_overdue: seconds after which an audit without a reply counts as a disagreement until it comes.
-            More than a teacher may take: one that is away for longer opens the breaker.
-        repeat_rate: share of the sampled requests about which the teacher is asked a second time, to see how
-            often it contradicts itself. A cache before the teacher makes it look steadier than it is.
-        alarm_run_length: audits, at least, on average, between false alarms at an agreement on target.
-        label_floor: a label whose audits prove its agreement to be below this is deferred; 0 blocks none.
-        teacher_change: whether refits `keep` or `drop` the traces of a teacher that was changed.
-        threshold: acceptor threshold set by hand in place of the certified one; None for the certified one.
-        paused: defer everything.
-        embedder: what turns a request into features: `text`; `precomputed` for a vector that it brings; or
-            an encoder of its text: `model2vec:FOLDER`, `onnx:FOLDER`, `endpoint:URL#MODEL`,
-            `probe:URL#MODEL`. `text+...` reads both; `text>...` reads the vector only of what the text
-            leaves open.
-        dimension: length of the vectors; None for that of the live policy.
-        promotion: how a version that passed the offline gate goes live: `gate` at once; `shadow:N` after
-            N would-be answers that the teacher has checked; `canary:SHARE` after it has answered that
-            share of the requests without falling below the target.
+        target_agreement: lowest agreement that is acceptable: the share of the requests answered by the
+            surrogate for which the teacher gives the same label.
+        delta: highest probability that a certified claim is wrong; also, that a threshold passes the gate
+            although it misses the target. If it is changed while a version is live, the audits are kept
+            and judged by the new value at once, so a certificate may be lost or gained. The guarantee holds
+            for a delta that is chosen without looking at the audits. A policy that was fitted with a larger
+            delta answers nothing until a refit passes the gate with the new one.
+        reserve: share of the allowed disagreements that the gate leaves unused. A larger reserve lets the
+            surrogate answer fewer requests, and audits prove the target sooner. With `target_agreement` .95
+            and `reserve` .4 a threshold has to pass the gate at .97.
+        audit_rate: share of all requests that the teacher labels even if the surrogate answers; or `auto`:
+            `audit_high` until the live version is certified, and `audit_low` from then on.
+        audit_low: audit rate of `auto` once the live version is certified.
+        audit_high: audit rate of `auto` until the live version is certified.
+        audit_overdue: seconds after which an audit without a reply counts as a disagreement, until its reply
+            comes. Set it above the longest teacher outage that you accept: a longer one can open the breaker.
+        repeat_rate: share of the sampled requests that the teacher labels a second time, to measure how often
+            it contradicts itself. A cache in front of the teacher hides its contradictions.
+        alarm_run_length: number of audits between two false alarms, at least and on average, while agreement
+            is at least the target.
+        label_floor: lowest acceptable agreement of one label. The surrogate stops answering with a label once
+            audits prove that the label's agreement is below this; 0 blocks no label.
+        teacher_change: whether refits `keep` or `drop` the earlier traces when the teacher changes.
+        threshold: score from which on the surrogate answers, set by hand; it has not passed the gate. None:
+            the threshold that passed the gate.
+        paused: whether all requests of the task go to the teacher.
+        embedder: what the features of a request are made of. `text`: its text; `precomputed`: a vector that
+            it brings; `model2vec:FOLDER`, `onnx:FOLDER`, `endpoint:URL#MODEL` or `probe:URL#MODEL`: a vector
+            that this encoder makes of its text. `text+...` reads the text and the vector; `text>...` reads
+            the vector only where the text alone does not suffice for an answer.
+        dimension: length of the vectors; None: that of the live policy.
+        promotion: how a version that passed the gate goes live. `gate`: at once. `shadow:N`: after a trial
+            in which the teacher checks N answers that it would have given. `canary:SHARE`: after a trial in
+            which it answers that share of the requests, until enough answers are checked. A version whose
+            checked answers show that its agreement is below the target does not go live.
     """
 
     target_agreement: Probability = 0.95
@@ -131,7 +141,7 @@ class Config(Struct, frozen=True):
 
     @property
     def aim(self) -> float:
-        """The agreement that thresholds are certified for before a version goes live."""
+        """The target at which a threshold has to pass the gate: `target_agreement` with the `reserve`."""
         return round(1.0 - (1.0 - self.target_agreement) * (1.0 - self.reserve), 6)
 
 
@@ -140,16 +150,16 @@ NOTHING: Override = MappingProxyType({})
 
 
 def task_of(key: str | bytes | None) -> str:
-    """The task that a config message is for, from its key; `*` stands for all.
+    """The task of a config message, which is its key; `*` stands for all tasks.
 
     Raises:
-        InvalidConfig: the key is no task's name.
+        InvalidConfig: the key is not a valid name of a task.
     """
     name = key.decode(errors="replace") if isinstance(key, bytes) else key or ""
     try:
         return name if name == EVERY_TASK else msgspec.convert(name, TaskName)
     except msgspec.ValidationError as error:
-        raise InvalidConfig([f"key: `{name}` is neither a task's name nor `*`"]) from error
+        raise InvalidConfig([f"key of the message: expected a task's name or `*`, got `{name}`"]) from error
 
 
 def parse_override(
@@ -158,10 +168,10 @@ def parse_override(
     """The fields that one config message sets; a tombstone (no value) sets none.
 
     Args:
-        further: names problems of the fields that can't be known here.
+        further: checks the fields once more, and returns a sentence for each problem that it finds.
 
     Raises:
-        InvalidConfig: with every problem, each named by its field.
+        InvalidConfig: with all problems, each with the name of its field.
     """
     if raw is None:
         return NOTHING
@@ -176,7 +186,7 @@ def parse_override(
 
 
 def merged(*overrides: Override) -> Config:
-    """Overrides laid over the defaults, later ones over earlier ones, nested fields one by one."""
+    """The config with these overrides of the defaults; a later override wins, field by nested field."""
     fields: dict[str, Any] = {}
     for override in overrides:
         fields = laid_over(fields, override)
@@ -189,7 +199,7 @@ def config_of(task: str, overrides: Mapping[str, Override]) -> Config:
 
 
 def laid_over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields of both, those of `above` where both have one; a null takes the field out."""
+    """The fields of both; where both have a field, that of `above`. A null in `above` removes the field."""
     result = dict(below)
     for name, value in above.items():
         if value is None:
@@ -202,18 +212,19 @@ def laid_over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, A
 
 
 def _problems(fields: Mapping[str, Any], record: type[Struct], path: str) -> list[str]:
-    found = []
+    problems = []
     known = {field.name: field for field in msgspec.structs.fields(record)}
     for name, value in fields.items():
         if name not in known:
-            found.append(f"`{path}{name}`: there is no such setting; there are {', '.join(sorted(known))}")
+            names = ", ".join(sorted(known))
+            problems.append(f"`{path}{name}`: there is no such setting; expected one of {names}")
         elif value is None:
             continue
         elif _is_record(known[name].type) and isinstance(value, Mapping):
-            found.extend(_problems(value, known[name].type, f"{path}{name}."))
+            problems.extend(_problems(value, known[name].type, f"{path}{name}."))
         else:
-            found.extend(_problem(value, known[name].type, f"{path}{name}"))
-    return found
+            problems.extend(_problem(value, known[name].type, f"{path}{name}"))
+    return problems
 
 
 def _problem(value: Any, expected: Any, name: str) -> list[str]:

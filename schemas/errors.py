@@ -1,24 +1,24 @@
-"""What can be wrong with a message.
+"""Errors of messages.
 
 SchemaError
-├── InvalidMessage    bytes that are not the message they should be
+├── InvalidMessage    bytes that are not a message of the expected type
 ├── InvalidVector     an embedding of the wrong length, or with a value that is not finite
-└── InvalidConfig     an operator's config with one or more problems, every one of them named
+└── InvalidConfig     an operator's config with one or more problems, all of them named
 """
 
 from collections.abc import Sequence
 
 
 class SchemaError(ValueError):
-    """Anything wrong with what came over the wire."""
+    """A message, vector or config that can't be used."""
 
 
 class InvalidMessage(SchemaError):
-    """Bytes that are not the message they should be; names the message and the field."""
+    """Bytes that are not a message of the expected type; names the message and the field."""
 
 
 class InvalidVector(SchemaError):
-    """An embedding that can't be used; says its length or the place of the bad value."""
+    """An embedding that can't be used; names its length or the index of the bad value."""
 
 
 class InvalidConfig(SchemaError):

@@ -1,8 +1,8 @@
-"""The messages on the topics: frozen records, JSON on the wire, one object a message.
+"""Messages on the topics: frozen records, each a JSON object in one Kafka message.
 
-Fields that we don't know are ignored, so newer producers may send more. What is missing or of the wrong
-type is refused with the field's name (`schemas.codec`). `None` stands for "not known" or "does not apply".
-Times are Unix milliseconds.
+Unknown fields are ignored, so newer producers may send more. A message that lacks a required field, or has
+one of the wrong type, is refused with the field's name (`schemas.codec`). `None` means "not known" or "does
+not apply". Times are Unix milliseconds.
 """
 
 from enum import StrEnum
@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 RequestId = Annotated[str, Meta(min_length=1, max_length=256, description="the client's idempotency key")]
-# `$` alone would let a line break stand at the end.
+# `$` alone would allow a line break at the end.
 TaskName = Annotated[
     str,
     Meta(
@@ -27,7 +27,7 @@ Inclusion = Annotated[float, Meta(ge=0.0, le=1.0, description="probability of an
 
 
 class Reason(StrEnum):
-    """Why a request was answered by the surrogate (`ACCEPTED`) or handed to the teacher (the others)."""
+    """Why the surrogate answered a request (`ACCEPTED`), or why the teacher had to (all others)."""
 
     ACCEPTED = "accepted"
     LOW_SCORE = "low_score"
@@ -57,13 +57,13 @@ class Request(Struct, frozen=True):
 
 
 class Guess(Struct, frozen=True):
-    """What the surrogate would have answered.
+    """Guess of the surrogate: the label that it would give, whether or not it may answer.
 
     Attributes:
         score: probability, in [0, 1], that the teacher agrees.
-        novelty: distance from what the policy was fitted on; its scale is the policy's own. JSON has no
-            infinity: a request that is infinitely far from everything arrives with None.
-        policy: version of the policy that guessed.
+        novelty: distance from the traces that the policy was fitted on, in the policy's own scale. None where
+            the distance is infinite, because JSON has no infinity.
+        policy: version of the policy that made the guess.
     """
 
     label: str
@@ -78,11 +78,11 @@ class Label(Struct, frozen=True):
     Attributes:
         label: the class, or None where `source` is `error`.
         reason: why the surrogate answered, or why the teacher had to.
-        score, threshold, policy: of the surrogate's guess, where one was made.
-        audited: the surrogate answered and the teacher is asked too, to check it.
+        score, threshold, policy: those of the surrogate's guess; None without a guess.
+        audited: whether the teacher also labels the request, to check the surrogate's answer.
         error: what failed, where `source` is `error`.
         requested_at: the broker's time of the request.
-        labelled_at: when this answer was decided.
+        labelled_at: time at which this answer was decided.
     """
 
     id: RequestId
@@ -101,10 +101,10 @@ class Label(Struct, frozen=True):
 
 
 class Teacher(Struct, frozen=True):
-    """Who answered: a change of either is a change of teacher.
+    """Identity of the teacher: another model or another prompt is another teacher.
 
     Attributes:
-        prompt: hash of the prompt template and label set.
+        prompt: hash of the prompt template and the labels.
     """
 
     model: str
@@ -112,26 +112,26 @@ class Teacher(Struct, frozen=True):
 
 
 class Answer(Struct, frozen=True):
-    """What the teacher has said of a request that it is asked about once more."""
+    """The teacher's first answer to a request that it labels a second time."""
 
     label: str
     teacher: Teacher | None = None
 
 
 class Deferral(Struct, frozen=True):
-    """A request for the teacher. Topic `deferrals`; any consumer that answers on `replies` is a teacher.
+    """A request that the teacher has to label. Topic `deferrals`; whatever answers on `replies` is a teacher.
 
     Attributes:
-        audit: the surrogate has answered already; the reply only checks it.
-        sampled: part of a uniform sample of the task's traffic.
-        embedder: what turns the request into features, e.g. `text` or `precomputed`.
-        encoder: id of the encoder that made `features`; None where none did.
-        features: float32 vector, so that nobody embeds twice; None where the request itself
-            is the features (its text, or the vector that it brought).
-        inclusion: probability with which any request was audited when this one was.
-        shadow: what a candidate beside the live policy would have answered, on a sampled request;
-            None where there is no candidate or it would have deferred.
-        first: what the teacher has answered already, where it is asked the same once more: only to see how
+        audit: whether the surrogate has answered already; the reply then only checks its answer.
+        sampled: whether the request belongs to a uniform sample of the task's traffic.
+        embedder: the config's `embedder`, e.g. `text` or `precomputed`.
+        encoder: id of the encoder that made `features`; None where no encoder did.
+        features: float32 vector that an encoder made, so that no role has to make it again; None where the
+            features are the request's own text or vector.
+        inclusion: probability, at that time, that a request was audited.
+        shadow: guess with which a candidate would have answered a sampled request; None where there is no
+            candidate, or it would have deferred.
+        first: the teacher's first answer, where it labels the request a second time, only to measure how
             often it contradicts itself.
     """
 
@@ -173,12 +173,12 @@ class Reply(Struct, frozen=True):
 
 
 class Trace(Struct, frozen=True):
-    """What the teacher said of one request. Topic `traces`: the training log and the source of truth.
+    """One request with the teacher's label. Topic `traces`: the training log and the source of truth.
 
     Attributes:
-        inclusion: probability with which any request was audited when this one was.
-        encoder: id of the encoder that made `features`; None where none did.
-        first: as in `Deferral`. A trace that has it stands for no request: it neither trains nor certifies.
+        inclusion: probability, at that time, that a request was audited.
+        encoder: id of the encoder that made `features`; None where no encoder did.
+        first: as in `Deferral`. A trace with a `first` answer is a repeat: it neither trains nor certifies.
     """
 
     id: RequestId
@@ -202,10 +202,10 @@ class Trace(Struct, frozen=True):
 
 
 class Forgotten(Struct, frozen=True):
-    """Requests whose texts no role may use any more. Topic `forgotten`, kept by key.
+    """Requests whose texts no role may use any more. Topic `forgotten`, compacted by key.
 
     Attributes:
-        at: those that were requested by then.
+        at: the newest request time that is to be forgotten; later requests are not.
         request: SHA-256, in hexadecimal, of the task's name, a zero byte and the request's id; None for all
             requests of the task.
     """

@@ -7,7 +7,7 @@ from schemas.topics import DEFAULT_PREFIX
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """Redis keys. A task's name stands in braces, so that a cluster keeps its keys on one node."""
+    """Redis keys. A task's name is in braces, so that a cluster keeps all keys of the task on one node."""
 
     prefix: str = DEFAULT_PREFIX
 
@@ -18,12 +18,12 @@ class Keys:
 
     @property
     def changes(self) -> str:
-        """Pub/sub channel: the task whose policy or breaker has changed."""
+        """Pub/sub channel: name of each task whose policy or breaker has changed."""
         return f"{self.prefix}:changes"
 
     @property
     def refits(self) -> str:
-        """Stream: refits that something has asked for; consumer group `trainers`."""
+        """Stream: requested refits; consumer group `trainers`."""
         return f"{self.prefix}:refits"
 
     def policies(self, task: str) -> str:
@@ -41,35 +41,35 @@ class Keys:
         return f"{self.prefix}:{{{task}}}:active"
 
     def serving_state(self, task: str) -> str:
-        """Counter: how often what routes the task has changed; every change is made against one count."""
+        """Counter: changes of the serving state. A change is made only if the count has not changed since."""
         return f"{self.prefix}:{{{task}}}:posture"
 
     def candidate(self, task: str) -> str:
-        """Hash: version, mode, token, since and what its trial needs; none while nothing is on trial."""
+        """Hash: version, mode, token, since and length of the trial; absent while no version is on trial."""
         return f"{self.prefix}:{{{task}}}:candidate"
 
     def breaker(self, task: str) -> str:
-        """Hash: state (open or closed), reason, since, by, and the versions that it was opened against."""
+        """Hash: state (open or closed), reason, since, by, and the versions that it stops."""
         return f"{self.prefix}:{{{task}}}:breaker"
 
     def pinned(self, task: str) -> str:
-        """Hash: by whom, since and why nothing is promoted; none where promotions are free."""
+        """Hash: by, since and reason of the pin; absent where versions may be promoted."""
         return f"{self.prefix}:{{{task}}}:pinned"
 
     def history(self, task: str) -> str:
-        """List: every move of a version from one state to another, oldest first, as JSON."""
+        """List: transitions of versions from one stage to another, oldest first, as JSON."""
         return f"{self.prefix}:{{{task}}}:history"
 
     def recency(self, task: str) -> str:
-        """Hash: `since`, Unix milliseconds before which no trace may certify."""
+        """Hash: `since`, Unix milliseconds; older traces neither calibrate a fit nor test its thresholds."""
         return f"{self.prefix}:{{{task}}}:recency"
 
     def trial(self, task: str, version: str) -> str:
-        """Hash: n, k and `offset:<partition>` of what a candidate would have answered, or has."""
+        """Hash: checked answers of a candidate (n), agreements among them (k), `offset:<partition>`."""
         return f"{self.prefix}:{{{task}}}:trial:{version}"
 
     def trainer(self, task: str) -> str:
-        """Lease of the task's trainer: its owner, with expiry."""
+        """Lease of the task's trainer: the owner's name, with expiry."""
         return f"{self.prefix}:{{{task}}}:trainer"
 
     def fence(self, task: str) -> str:
@@ -77,40 +77,40 @@ class Keys:
         return f"{self.prefix}:{{{task}}}:fence"
 
     def every(self, task: str) -> str:
-        """Pattern of all keys of a task, and of no other: neither a prefix nor a task has a `*` in it."""
+        """Pattern of all keys of one task: neither the prefix nor a task contains `*`."""
         return f"{self.prefix}:{{{task}}}:*"
 
     @property
     def folded(self) -> str:
-        """Hash: `traces:<partition>`, `deferrals:<partition>`: the next offset that certify will fold; and
-        `rebuilding`, while it reads again what Redis has lost, and nothing may be claimed."""
+        """Hash: `traces:<partition>` and `deferrals:<partition>`, the next offset that certify will fold; and
+        `rebuilding`, while certify rebuilds lost counts, when no certificate may be shown."""
         return f"{self.prefix}:folded"
 
     def certify(self, task: str) -> str:
-        """Hash: what certify knows of the task as a whole, and the revision of all that it keeps of it."""
+        """Hash: certify's state of the task as a whole, and the revision of all its state of the task."""
         return f"{self.prefix}:{{{task}}}:certify"
 
     def audits(self, task: str, version: str) -> str:
-        """Hash: what the audits of a version say, field by field, and the state that it follows from."""
+        """Hash: status of a version's certificate, field by field, and the counts that it follows from."""
         return f"{self.prefix}:{{{task}}}:audits:{version}"
 
     def asked(self, task: str, version: str) -> str:
-        """Sorted set of audited requests: those awaited by the time noted, those answered below zero."""
+        """Sorted set of audited requests, each with its time, or below zero once the reply has come."""
         return f"{self.prefix}:{{{task}}}:asked:{version}"
 
     def blocked(self, task: str, version: str) -> str:
-        """Set of the labels that a version may not answer, for what its audits proved."""
+        """Set of the labels that a version may not answer with."""
         return f"{self.prefix}:{{{task}}}:blocked:{version}"
 
     def teacher(self, task: str) -> str:
-        """Hash: model, prompt and since (Unix milliseconds) of the teacher that answers now; and how often it
-        was `asked_again`, and `said_the_same`."""
+        """Hash: model, prompt and since (Unix milliseconds) of the current teacher; how many requests it
+        labelled a second time (`asked_again`), and how many of them the same (`said_the_same`)."""
         return f"{self.prefix}:{{{task}}}:teacher"
 
     def replied(self, task: str, request: str, question: str = "") -> str:
-        """Where the reply to this request stood, with expiry.
+        """Partition and offset of the first reply to a request, with expiry.
 
         Args:
-            question: what the teacher was asked, where that was not for the label: see `Place`.
+            question: empty for the label; otherwise which other question was asked: see `ReplyPosition`.
         """
         return f"{self.prefix}:{{{task}}}:replied{question}:{request}"

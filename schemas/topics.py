@@ -45,7 +45,7 @@ class Topics:
 
     @property
     def forgotten(self) -> str:
-        """Which requests must not be used any more; kept by key."""
+        """Requests that must not be used any more; compacted by key."""
         return f"{self.prefix}.forgotten"
 
     def all(self) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Embeddings off the wire: base64 of little-endian float32, or a list of numbers; every value finite."""
+"""Embeddings in messages: base64 of little-endian float32, or a list of numbers; every value finite."""
 
 from collections.abc import Sequence
 
@@ -15,7 +15,7 @@ def vector(wire: Wire, dimension: int | None) -> NDArray[np.float32]:
     """One embedding, float32 [d].
 
     Args:
-        dimension: the length that it must have, where that is known.
+        dimension: the length that it must have; None: any.
 
     Raises:
         InvalidVector: not whole float32 values, another length, or a value that is not finite.
@@ -25,7 +25,7 @@ def vector(wire: Wire, dimension: int | None) -> NDArray[np.float32]:
     values = np.frombuffer(wire, _FLOAT) if isinstance(wire, bytes) else _narrowed(wire)
     if len(values) == 0 or (dimension is not None and len(values) != dimension):
         raise InvalidVector(
-            f"embedding: {len(values)} values, where the task has {dimension or 'at least 1'}"
+            f"embedding: {len(values)} values, but the task needs {dimension or 'at least 1'}"
         )
     finite = np.isfinite(values)
     if not finite.all():
@@ -34,9 +34,9 @@ def vector(wire: Wire, dimension: int | None) -> NDArray[np.float32]:
 
 
 def matrix(wires: Sequence[Wire], dimension: int) -> NDArray[np.float32] | None:
-    """All embeddings at once, float32 [n, dimension]; None where one is not in order.
+    """All embeddings at once, float32 [n, dimension]; None if one of them is invalid.
 
-    The fast path for many vectors; `vector` then tells which one it is, and why.
+    This is the fast path for many vectors; `vector` then says which one is invalid, and why.
     """
     values = [packed(wire) for wire in wires]
     if set(map(len, values)) - {dimension * _FLOAT.itemsize}:
@@ -51,5 +51,5 @@ def packed(wire: Wire) -> bytes:
 
 
 def _narrowed(numbers: list[float]) -> NDArray[np.float32]:
-    with np.errstate(over="ignore"):  # too large for float32 becomes infinite, and is refused as such
+    with np.errstate(over="ignore"):  # a value too large for float32 becomes infinite, and is refused later
         return np.asarray(numbers, _FLOAT)

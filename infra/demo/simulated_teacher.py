@@ -50,14 +50,14 @@ class _ChatMessage(Struct):
     content: str
 
 
-class _Format(Struct):
+class _ResponseFormat(Struct):
     type: str
 
 
 class _Question(Struct):
     model: str
     messages: list[_ChatMessage]
-    response_format: _Format | UnsetType | None = UNSET
+    response_format: _ResponseFormat | UnsetType | None = UNSET
 
 
 class SimulatedTeacher:

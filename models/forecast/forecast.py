@@ -15,7 +15,7 @@ from models.forecast.learning_curve import MoreTraces, coverage_with, more_trace
 from models.gate.frontier import Sample, frontier_points, refusal_reasons
 from models.manifest import FrontierPoint
 from models.noise import contradictions
-from models.savings import saved_cost
+from models.savings import saving
 from models.study import CurvePoint, Noise
 
 RESAMPLES = 200
@@ -115,22 +115,18 @@ def _passed_forecast(
 ) -> Forecast:
     agreement = _smoothed_agreement(inputs.sample, passed.threshold)
     audits = median_audits(agreement, partial.target, assumptions.delta, seed)
-    audits_a_day = assumptions.requests_a_day * assumptions.audit_rate * passed.coverage
+    day = saving(
+        passed.coverage, assumptions.requests_a_day, assumptions.price_a_call, assumptions.audit_rate
+    )
     return replace(
         partial,
         coverage=passed.coverage,
         agreement=agreement,
         audits=audits,
-        days=None if audits is None else audits / audits_a_day,
-        saved_a_day=saved_a_day(passed.coverage, assumptions),
+        days=None if audits is None else audits / day.audits,
+        saved_a_day=day.money,
         doubled=coverage_with(inputs.curve, partial.target, 2 * inputs.curve[-1].traces),
     )
-
-
-def saved_a_day(coverage: float, assumptions: Assumptions) -> float:
-    """Price of a day's calls that need not be made; the surrogate's own cost is not counted."""
-    answered = assumptions.requests_a_day * coverage
-    return saved_cost(answered, answered * assumptions.audit_rate, assumptions.price_a_call)
 
 
 def _coverage_interval(sample: Sample, target: float, delta: float, seed: int) -> tuple[float, float, float]:

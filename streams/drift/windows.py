@@ -80,7 +80,7 @@ def _histograms(manifest: Manifest, reference: Reference, decisions: Sequence[De
     """Histograms of the decisions that this version has scored."""
     guesses = [each.guess for each in decisions if each.guess and each.guess.policy == manifest.version]
     places = {label: place for place, label in enumerate(manifest.labels)}
-    return reference.counted(
+    return reference.count(
         np.array([guess.score for guess in guesses], dtype=np.float32),
         np.array([_is_novel(guess, manifest.novelty_limit) for guess in guesses], dtype=np.bool_),
         np.array([places[guess.label] for guess in guesses], dtype=np.int64),

@@ -91,7 +91,7 @@ class _AnswerMessage(Struct):
     refusal: str | None = None
 
 
-class _Choice(Struct):
+class _AnswerChoice(Struct):
     message: _AnswerMessage
 
 
@@ -101,7 +101,7 @@ class _Tokens(Struct):
 
 
 class _Completion(Struct):
-    choices: Annotated[list[_Choice], Meta(min_length=1)]
+    choices: Annotated[list[_AnswerChoice], Meta(min_length=1)]
     usage: _Tokens | None = None
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from models.features import Features
-from models.forecast.forecast import Assumptions, saved_a_day
+from models.forecast.forecast import Assumptions
 from models.noise.repeats import plain_text
 from models.scan import Scan, scan
 from models.training_set import TrainingSet
@@ -44,7 +44,6 @@ def test_coverage_is_that_of_the_fit(found: Scan) -> None:
 def test_savings_follow_from_the_assumptions(found: Scan) -> None:
     prospect = found.targets[0]
     assert prospect.saved_a_day == pytest.approx(1000 * 0.01 * prospect.coverage * 0.9)
-    assert saved_a_day(0.5, ASSUMED) == pytest.approx(4.5)
     assert prospect.audits is not None
     assert prospect.days == pytest.approx(prospect.audits / (1000 * 0.1 * prospect.coverage))
 

@@ -1,4 +1,4 @@
-"""Operators are told every problem at once, and layers of config are laid over each other field by field."""
+"""A config message is refused with all its problems, and overrides are merged field by field."""
 
 import json
 from typing import Any
@@ -108,7 +108,7 @@ def test_the_key_says_which_task(key: bytes | str, task: str) -> None:
 
 @pytest.mark.parametrize("key", [None, b"", b"**", b"two words", b"\xff", b"line\n"])
 def test_a_key_that_is_no_task_is_a_problem(key: bytes | None) -> None:
-    with pytest.raises(InvalidConfig, match="neither a task's name nor"):
+    with pytest.raises(InvalidConfig, match="expected a task's name or"):
         task_of(key)
 
 

@@ -29,8 +29,8 @@ def test_base64_and_list_are_the_same_vector(numbers: list[float]) -> None:
 @pytest.mark.parametrize(
     ("wire", "reason"),
     [
-        ([1.0, 2.0], "2 values, where the task has 3"),
-        (spelt([1.0] * 4), "4 values, where the task has 3"),
+        ([1.0, 2.0], "2 values, but the task needs 3"),
+        (spelt([1.0] * 4), "4 values, but the task needs 3"),
         (b"", "0 values"),
         ([], "0 values"),
         (b"\0" * 13, "13 bytes are not a whole number of float32"),

@@ -46,7 +46,7 @@ BAD = {
         request(embedding=None, text="hello"),
         "vectors that requests bring",
     ),
-    "a vector too short": (request(embedding=base64_of(1, 2)), "2 values, where the task has 3"),
+    "a vector too short": (request(embedding=base64_of(1, 2)), "2 values, but the task needs 3"),
     "not a number in a vector": (request(embedding=base64_of(1, float("nan"), 3)), "value 1 is not a finite"),
     "no value": (None, "no value"),
     "a deferral too large": (

@@ -31,7 +31,7 @@ def test_new_traffic_is_reported_and_refitted(deployment: Deployment) -> None:
         (told,) = drift(events)
         assert told.details["version"] == VERSION
         assert "novelty" in told.details["signals"]
-        assert "are unlike anything learned from" in told.message
+        assert "are beyond the novelty limit" in told.message
         wait_until(lambda: waiting(deployment) == 1, 10.0, "a refit is asked for")
 
         labelled = labels.wait_for(2 * SENT)

@@ -7,7 +7,7 @@ from infra.bench.report import Figure, Table, figure, format_shares
 from infra.bench.tracer.environment import NAME
 from infra.bench.trial import DELTA, TARGETS, Trial, coverage, outcomes_at
 from infra.bench.validity.draws import LEARNABLE, UNLEARNABLE
-from infra.bench.validity.results_log import Entry
+from infra.bench.validity.results_log import FitRow
 from models.evaluate import LEVEL
 
 _BOUND = "at most, on average"
@@ -57,7 +57,7 @@ def count_misses(trials: Sequence[Trial]) -> MissCounts:
     )
 
 
-def figures(entries: Sequence[Entry]) -> list[Figure]:
+def figures(entries: Sequence[FitRow]) -> list[Figure]:
     """Figures of each contestant over all its fits."""
     figures = []
     for name, trials in _grouped(_with_teachers(entries, LEARNABLE), lambda entry: entry.contestant).items():
@@ -75,7 +75,7 @@ def figures(entries: Sequence[Entry]) -> list[Figure]:
     return figures
 
 
-def tables(entries: Sequence[Entry]) -> list[Table]:
+def tables(entries: Sequence[FitRow]) -> list[Table]:
     """Tables of all draws; of those that TRACER was fitted on too; and of labels that can't be learned."""
     learnable = _with_teachers(entries, LEARNABLE)
     tracer_cells = {entry.cell for entry in learnable if entry.contestant == NAME}
@@ -88,11 +88,11 @@ def tables(entries: Sequence[Entry]) -> list[Table]:
     ]
 
 
-def _with_teachers(entries: Sequence[Entry], teachers: Iterable[str]) -> list[Entry]:
+def _with_teachers(entries: Sequence[FitRow], teachers: Iterable[str]) -> list[FitRow]:
     return [entry for entry in entries if entry.cell.teacher in teachers]
 
 
-def _miss_table(title: str, entries: Sequence[Entry]) -> Table:
+def _miss_table(title: str, entries: Sequence[FitRow]) -> Table:
     groups = _grouped(entries, _group) | _grouped(entries, lambda entry: f"{entry.contestant}, all")
     rows = [(name, *_cells(trials)) for name, trials in sorted(groups.items())]
     return Table(title, ("contestant, corpus, teacher", *_COLUMNS), tuple(rows))
@@ -110,7 +110,7 @@ def _cells(trials: Sequence[Trial]) -> tuple[str, ...]:
     )
 
 
-def _unlearnable_table(entries: Sequence[Entry]) -> Table:
+def _unlearnable_table(entries: Sequence[FitRow]) -> Table:
     groups = _grouped(entries, _group)
     rows = tuple(
         (name, f"{len(trials):,}", str(sum(trial.passed > 0 for trial in trials)))
@@ -123,11 +123,11 @@ def _unlearnable_table(entries: Sequence[Entry]) -> Table:
     )
 
 
-def _group(entry: Entry) -> str:
+def _group(entry: FitRow) -> str:
     return f"{entry.contestant}, {entry.cell.corpus}, {entry.cell.teacher}"
 
 
-def _grouped(entries: Sequence[Entry], name: Callable[[Entry], str]) -> dict[str, list[Trial]]:
+def _grouped(entries: Sequence[FitRow], name: Callable[[FitRow], str]) -> dict[str, list[Trial]]:
     groups: dict[str, list[Trial]] = {}
     for entry in entries:
         groups.setdefault(name(entry), []).append(entry.trial)

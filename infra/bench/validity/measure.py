@@ -43,7 +43,7 @@ from infra.bench.tracer.environment import NAME, tracer_if_wanted
 from infra.bench.trial import Contestant, Trial, run_trial
 from infra.bench.validity.counts import figures, tables
 from infra.bench.validity.draws import DrawCell, draw, learnable, unlearnable
-from infra.bench.validity.results_log import Entry, ResultsLog, Task
+from infra.bench.validity.results_log import FitRow, ResultsLog, Task
 from infra.errors import MissingData, TracerUnavailable
 
 
@@ -119,7 +119,7 @@ def _run_all(
                 f"{count:,} of {len(todo):,}: {name} on {cell.size:,} of {cell.corpus}, {cell.teacher}"
             )
             try:
-                log.add(Entry(name, cell, done.result()))
+                log.add(FitRow(name, cell, done.result()))
             except TracerUnavailable as problem:
                 failed.append(str(problem))
     finally:

@@ -17,7 +17,7 @@ Task = tuple[str, DrawCell]
 """A contestant, and the draw that it is fitted on."""
 
 
-class Entry(Struct, frozen=True):
+class FitRow(Struct, frozen=True):
     """One fit: the contestant, the draw, and the result."""
 
     contestant: str
@@ -44,11 +44,11 @@ class ResultsLog:
     def __contains__(self, task: Task) -> bool:
         return task in self._entries
 
-    def of(self, tasks: Iterable[Task]) -> list[Entry]:
+    def of(self, tasks: Iterable[Task]) -> list[FitRow]:
         """The entries of those tasks that are done."""
         return [self._entries[task] for task in tasks if task in self._entries]
 
-    def add(self, entry: Entry) -> None:
+    def add(self, entry: FitRow) -> None:
         self._entries[entry.task] = entry
         if self._file is None:
             return
@@ -61,7 +61,7 @@ class ResultsLog:
             ) from error
 
 
-def _read(file: Path) -> list[Entry]:
+def _read(file: Path) -> list[FitRow]:
     """The entries so far. A last line that is incomplete is cut off; its fit is run again."""
     try:
         content = file.read_bytes() if file.exists() else b""
@@ -78,9 +78,9 @@ def _read(file: Path) -> list[Entry]:
     return entries
 
 
-def _decode_entry(file: Path, number: int, line: bytes) -> Entry:
+def _decode_entry(file: Path, number: int, line: bytes) -> FitRow:
     try:
-        return msgspec.json.decode(line, type=Entry)
+        return msgspec.json.decode(line, type=FitRow)
     except msgspec.DecodeError as error:
         raise InvalidFile(f"{file}, line {number}: {error}; name another file by --out") from error
 

@@ -18,7 +18,6 @@ from models.report import content
 from models.report.boundary import boundary
 from models.report.breakdown import TENTHS, apportion, percentages
 from models.report.changes import Fact, TargetChange, changes, comparison_side
-from models.report.cost import Saving, saving
 from models.report.decisions import decide
 from models.report.disagreements import COLUMNS, disagreements_csv
 from models.report.examples import groups, shorten
@@ -113,10 +112,6 @@ def test_a_version_is_compared_with_its_parent() -> None:
         Fact("Teachers", "not recorded", "gpt (prompt 01234567)"),
     )
     assert (result.added, result.lost, result.blocked, result.freed) == (("c",), ("a",), ("c",), ("a",))
-
-
-def test_audits_lower_the_saving() -> None:
-    assert saving(0.5, 1000, 0.01, 0.02) == Saving(answered=500, audits=10, money=4.9)
 
 
 def test_the_lowest_passed_target_is_shown() -> None:

@@ -82,7 +82,7 @@ def test_drift_makes_one_event_and_requests_a_refit() -> None:
     (event,) = told.events
     assert event.kind is EventKind.DRIFT
     assert set(event.details["signals"]) == {"scores", "novelty"}
-    assert "100.0% of the requests are unlike anything learned from, where 1.0% were" in event.message
+    assert "100.0% of the requests are beyond the novelty limit, compared with 1.0%" in event.message
     ((task, since, reason),) = told.asked
     assert (task, since) == ("t", 1000)
     assert reason.startswith("drift: scores are lower")

@@ -93,7 +93,7 @@ def test_invalid_vectors_become_dead_letters(artifact: Artifact) -> None:
     out = routed(live(artifact), *values)
     assert {label.id: label.label for label in labels(out)} == {"good": "yes", "list": "yes", "other": "yes"}
     assert reasons(out) == [
-        "embedding: 3 values, where the task has 4",
+        "embedding: 3 values, but the task needs 4",
         "embedding: 13 bytes are not a whole number of float32 values",
         "embedding: value 2 is not a finite float32",
         "embedding: value 1 is not a finite float32",

@@ -11,7 +11,7 @@ from infra.bench.validity import draws
 from infra.bench.validity.counts import count_misses, tables
 from infra.bench.validity.draws import CLEAN, COIN, LEARNABLE, NOISY, SHUFFLED, DrawCell, draw, learnable
 from infra.bench.validity.measure import measure
-from infra.bench.validity.results_log import Entry
+from infra.bench.validity.results_log import FitRow
 from models.features import Features
 
 POOL = Split(Features(texts=[str(number) for number in range(2_000)]), ["a", "b", "c", "d"] * 500)
@@ -54,8 +54,8 @@ def test_the_bound_adds_delta_and_the_tests_level() -> None:
 def test_tracer_is_compared_on_its_own_draws() -> None:
     near, far = DrawCell("Snips", CLEAN, 500, 0), DrawCell("Snips", CLEAN, 500, 1)
     good, bad = _trial((50, 50), (50, 50), (50, 50)), _trial((50, 30), (50, 30), (50, 30))
-    entries = [Entry("vectors", near, good), Entry("vectors", far, bad), Entry(NAME, near, bad)]
-    entries += [Entry("vectors", DrawCell("Snips", COIN, 500, 0), _trial((0, 0), (0, 0), (0, 0), passed=1))]
+    entries = [FitRow("vectors", near, good), FitRow("vectors", far, bad), FitRow(NAME, near, bad)]
+    entries += [FitRow("vectors", DrawCell("Snips", COIN, 500, 0), _trial((0, 0), (0, 0), (0, 0), passed=1))]
     everything, beside, hopeless = tables(entries)
     in_all = list(everything.columns).index("in all")
     assert {row[0]: row[in_all] for row in everything.rows}["vectors, all"] == "3 of 6"

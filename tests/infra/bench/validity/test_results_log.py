@@ -4,11 +4,11 @@ import pytest
 
 from infra.bench.trial import TargetOutcome, Trial
 from infra.bench.validity.draws import CLEAN, DrawCell
-from infra.bench.validity.results_log import Entry, ResultsLog
+from infra.bench.validity.results_log import FitRow, ResultsLog
 from infra.errors import InvalidFile
 
 FIRST, SECOND = (
-    Entry("text", DrawCell("Snips", CLEAN, 500, seed), Trial((TargetOutcome(0.9, True, 10, 5, 4),), 1.5, 3))
+    FitRow("text", DrawCell("Snips", CLEAN, 500, seed), Trial((TargetOutcome(0.9, True, 10, 5, 4),), 1.5, 3))
     for seed in (0, 1)
 )
 
