@@ -1,6 +1,6 @@
 """Columns of a file of traces or requests: found by their usual names, or named by the user."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -73,7 +73,7 @@ def find_column(header: Sequence[str], given: str | None, usual: Sequence[str]) 
     return next((places[name] for name in usual if name in places), None)
 
 
-def pick_fields(record: Record, sources: dict[str, str]) -> Record:
+def pick_fields(record: Record, sources: Mapping[str, str]) -> Record:
     """The fields of a record under our names; an empty cell is left out, save in text and label."""
     values = {name: record[column] for name, column in sources.items() if column in record}
     return {name: value for name, value in values.items() if value != "" or name in {"text", "label"}}

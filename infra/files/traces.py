@@ -3,8 +3,9 @@
 What is wrong is named with its file and place.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, TypeVar
 
 import msgspec
@@ -74,10 +75,15 @@ def training_set(lines: Sequence[TraceLine], rows: Features) -> TrainingSet:
 
 
 def trace_lines(
-    records: Iterable[PlacedRecord], file: Path, columns: Columns = USUAL, *, texts: bool
+    records: Sequence[PlacedRecord], file: Path, columns: Columns = USUAL, *, texts: bool
 ) -> list[TraceLine]:
-    """The traces that records hold; `file` is where they come from, the rest as of `read_traces`."""
-    return _lines(records, file, TraceLine, WantedColumns(columns, texts, label=True))
+    """The traces that records hold; `file` is where they come from, the rest as of `read_traces`.
+
+    Columns are looked for in all records: the first one may lack a cell.
+    """
+    wanted = WantedColumns(columns, texts, label=True)
+    header = list(dict.fromkeys(name for _, record, _ in records for name in record))
+    return _lines(records, file, TraceLine, wanted, wanted.sources(file, header) if records else {})
 
 
 def _read(file: Path, kind: type[Line], wanted: WantedColumns) -> list[Line]:
@@ -85,10 +91,16 @@ def _read(file: Path, kind: type[Line], wanted: WantedColumns) -> list[Line]:
 
 
 def _lines(
-    records: Iterable[PlacedRecord], file: Path, kind: type[Line], wanted: WantedColumns
+    records: Iterable[PlacedRecord],
+    file: Path,
+    kind: type[Line],
+    wanted: WantedColumns,
+    sources: Mapping[str, str] = MappingProxyType({}),
 ) -> list[Line]:
+    """Args:
+    sources: the column of each field; empty to find them in the first record.
+    """
     lines: list[Line] = []
-    sources: dict[str, str] = {}
     for place, record, typed in records:
         sources = sources or wanted.sources(file, list(record))
         try:

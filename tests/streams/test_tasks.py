@@ -102,8 +102,8 @@ def test_config_and_policies_come_in_any_order() -> None:
         ({}, ScriptedEmbedder(), None),
         ({}, ScriptedEmbedder("scripted:2"), "is scripted:2 here"),
         ({}, None, "no encoder is open"),
-        ({"encoder": None}, ScriptedEmbedder(), "does not name"),
-        ({"dimension": 4}, ScriptedEmbedder(), "here they have 3"),
+        ({"encoder": None}, ScriptedEmbedder(), "an encoder without a name"),
+        ({"dimension": 4}, ScriptedEmbedder(), "here their length is 3"),
         ({"embedder": "onnx:/m"}, ScriptedEmbedder(), "the config says `model2vec:/m`"),
     ],
 )

@@ -76,6 +76,17 @@ def test_sampled_and_weight_are_taken_where_given() -> None:
     assert [line.weight for line in found] == [1.0, 2.0, 1.0, 0.0]
 
 
+def test_a_first_row_may_lack_a_cell() -> None:
+    rows: list[dict[str, Any]] = [
+        {"prompt": "p", "text": "a", "label": "x", "Sampled": None},
+        {"prompt": "p", "text": "b", "label": "x", "Sampled": False},
+    ]
+    assert [line.sampled for line in read(rows).lines] == [True, False]
+    rows[0]["text"] = None
+    with pytest.raises(TrainingError, match="row 1: no `text`"):
+        read(rows)
+
+
 def test_sampled_may_be_given_beside_the_traces() -> None:
     found = read(TEXTS, LABELS, sampled=np.array([1, 0, 0, 1], dtype=np.bool_)).lines
     assert [line.sampled for line in found] == [True, False, False, True]
