@@ -11,6 +11,7 @@ import typer
 from infra.bench.corpora import data_folder, likely_folder
 from infra.bench.report import LEAST_RUNS, Figure, Report, table_lines
 from infra.bench.request import BenchRequest
+from infra.console.examples import examples
 from infra.console.output import AsJson, line, note, result
 
 commands = typer.Typer()
@@ -25,7 +26,7 @@ Tracer = Annotated[bool, typer.Option(help="Measure TRACER too, in an environmen
 Only = Annotated[list[str], typer.Option(help="Kind of policy to measure; may be given several times.")]
 
 
-@bench.command()
+@bench.command(epilog=examples("bench policy", "bench policy --json"))
 def policy(
     data: Data = None,
     runs: Runs = 5,
@@ -37,7 +38,7 @@ def policy(
     show(_run("policy", BenchRequest(str(data_folder(data)), runs, tuple(only), tracer)), json)
 
 
-@bench.command()
+@bench.command(epilog=examples("bench fit", "bench fit --json"))
 def fit(
     data: Data = None,
     runs: Runs = LEAST_RUNS,
@@ -50,7 +51,7 @@ def fit(
     show(_run("fit", BenchRequest(str(data_folder(data)), runs, tuple(only), tracer, quick)), json)
 
 
-@bench.command()
+@bench.command(epilog=examples("bench scope", "bench scope --json"))
 def scope(
     data: Data = None,
     only: Only = [],  # noqa: B006 - typer copies it
@@ -61,7 +62,7 @@ def scope(
     show(_run("scope", BenchRequest(str(data_folder(data)), only=tuple(only), tracer=tracer)), json)
 
 
-@bench.command()
+@bench.command(epilog=examples("bench growth", "bench growth --json"))
 def growth(
     data: Data = None,
     most: Annotated[int, typer.Option(min=1_000, help="Largest number of traces.")] = 100_000,
@@ -72,7 +73,7 @@ def growth(
     show(_run("growth", BenchRequest(str(data_folder(data)), only=tuple(only), most=most)), json)
 
 
-@bench.command()
+@bench.command(epilog=examples("bench validity", "bench validity --json"))
 def validity(
     data: Data = None,
     fits: Annotated[int, typer.Option(min=1, help="Draws that each kind of policy is fitted on.")] = 100,
@@ -98,14 +99,14 @@ def validity(
     show(_run("validity", request), json)
 
 
-@bench.command()
+@bench.command(epilog=examples("bench route", "bench route --json"))
 def route(data: Data = None, runs: Runs = LEAST_RUNS, json: AsJson = False) -> None:
     """Throughput of a routing worker on a real Kafka, compared with a bare loop and stock Faust."""
     folder = likely_folder(None) if data is None else data_folder(data)
     show(_run("route", BenchRequest(str(folder), runs)), json)
 
 
-@bench.command()
+@bench.command(epilog=examples("bench guarantee", "bench guarantee --json"))
 def guarantee(
     streams: Annotated[
         int, typer.Option(min=10, help="Simulated streams; and a tenth as many lives of a task.")
@@ -116,7 +117,7 @@ def guarantee(
     show(_run("guarantee", BenchRequest(streams=streams)), json)
 
 
-@bench.command()
+@bench.command(epilog=examples("bench drift", "bench drift --json"))
 def drift(
     data: Data = None,
     runs: Annotated[

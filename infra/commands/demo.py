@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 from rich.live import Live
 
+from infra.console.examples import examples
 from infra.console.logs import configure_logging
 from infra.console.output import AsJson, note, result
 from infra.demo import view
@@ -21,7 +22,7 @@ _LINE_EVERY_S = 5
 _TRY = "understudy ask 'where is my parcel?'"
 
 
-@commands.command()
+@commands.command(epilog=examples("demo", "demo --drift --seconds 120", "demo --seconds 60 --json"))
 def demo(
     seconds: Annotated[float, typer.Option(help="Stop after this time; by default at Ctrl-C.")] = float(
         "inf"

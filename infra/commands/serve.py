@@ -4,8 +4,10 @@ from typing import Annotated
 
 import typer
 
+from infra.console.examples import examples
 from infra.console.logs import configure_logging
 from infra.console.output import note
+from infra.serve.progress import ProgressLog
 from infra.serve.servers import Embedded, running_settings, servers
 from infra.serve.worker import run
 from schemas.urls import masked_url
@@ -16,7 +18,7 @@ from streams.settings import ROLES, Role, Settings, load_settings
 commands = typer.Typer()
 
 
-@commands.command()
+@commands.command(epilog=examples("up", "up --without teacher"))
 def up(
     without: Annotated[
         list[str], typer.Option(help="A role to leave out, e.g. `teacher` where you bring your own.")
@@ -30,10 +32,11 @@ def up(
     roles = _known([role for role in ROLES if role not in _known(without)])
     with servers(load_settings()) as (settings, embedded):
         note(_addresses(settings, embedded))
-        run(settings, roles)
+        with ProgressLog(settings):
+            run(settings, roles)
 
 
-@commands.command()
+@commands.command(epilog=examples("worker route", "worker teacher learn"))
 def worker(
     roles: Annotated[list[str], typer.Argument(help=f"One or more of: {', '.join(ROLES)}.")],
 ) -> None:

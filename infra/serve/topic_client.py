@@ -1,7 +1,7 @@
 """Topics for commands: read one to its end or for a time, or write messages and wait for the broker."""
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from confluent_kafka import (
     OFFSET_BEGINNING,
@@ -50,10 +50,10 @@ class Reader:
         while self._unfinished:
             yield from self.next(0.5)
 
-    def until(self, seconds: float) -> Iterator[Message]:
-        """The messages that come within this number of seconds."""
+    def until(self, seconds: float, stopped: Callable[[], bool] = lambda: False) -> Iterator[Message]:
+        """The messages that come within this number of seconds, or until `stopped` says so."""
         end = time.monotonic() + seconds
-        while (left := end - time.monotonic()) > 0:
+        while (left := end - time.monotonic()) > 0 and not stopped():
             yield from self.next(min(left, 0.5))
 
     def next(self, seconds: float) -> Iterator[Message]:

@@ -1,7 +1,6 @@
 """Files and policies for the commands that read them."""
 
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +8,6 @@ import pytest
 
 from infra.cli import command_line
 from infra.harness.deployment import fresh_prefix
-from infra.local.embedded_kafka import EmbeddedKafka
 from streams.kafka.topic_admin import trigger_auto_create
 from streams.settings import Settings, load_settings
 from tests.infra import parcels
@@ -40,12 +38,6 @@ def policy(files: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def own_policy(policy: Path, tmp_path: Path) -> Path:
     """A copy of it, to be changed."""
     return Path(shutil.copytree(policy, tmp_path / "own_policy"))
-
-
-@pytest.fixture(scope="session")
-def embedded_kafka() -> Iterator[str]:
-    with EmbeddedKafka() as broker:
-        yield broker.bootstrap_servers
 
 
 @pytest.fixture
