@@ -27,8 +27,10 @@ demo: setup ## Watch it learn: embedded Kafka and Redis, a simulated teacher, a 
 	@$(BIN)/understudy demo $(ARGS)
 
 test: setup servers lint ## Lint, types, import direction, then every test on a real Kafka and Redis (ARGS="-k route")
-	$(BIN)/pytest -n $(WORKERS) --dist worksteal -m "not alone" $(ARGS) || test $$? = $(NONE_SELECTED)
-	$(BIN)/pytest -m alone $(ARGS) || test $$? = $(NONE_SELECTED)
+	@status=0; \
+	$(BIN)/pytest -n $(WORKERS) --dist worksteal -m "not alone" $(ARGS) || status=$$?; \
+	test $$status = 0 -o $$status = $(NONE_SELECTED) || exit $$status; \
+	$(BIN)/pytest -m alone $(ARGS) || test $$? = $(NONE_SELECTED) -a $$status = 0
 
 unit: setup ## The tests that need no server (ARGS="-k route")
 	$(BIN)/pytest -n $(WORKERS) --dist worksteal -m "not system" $(ARGS)
