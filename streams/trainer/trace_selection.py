@@ -37,7 +37,7 @@ def recent_traces(traces: Sequence[Trace], config: Config, since: TraceCutoffs) 
     """
     begin = max(since.certify, since.teacher)
     fresh = [trace for trace in traces if trace.replied_at >= begin]
-    outdated = without_contradicted(fresh) if begin else frozenset()
+    outdated = contradicted_labels(fresh) if begin else frozenset()
     oldest = _oldest(traces, config, since)
     kept = [trace for trace in traces if trace.replied_at >= (begin if trace.label in outdated else oldest)]
     certify = {trace.id for trace in _certifying(kept, config, begin)}
@@ -46,7 +46,7 @@ def recent_traces(traces: Sequence[Trace], config: Config, since: TraceCutoffs) 
     ]
 
 
-def without_contradicted(traces: Sequence[Trace]) -> frozenset[str]:
+def contradicted_labels(traces: Sequence[Trace]) -> frozenset[str]:
     """Labels that the teacher gives no more where a surrogate guesses them, in most of the traces.
 
     They have changed their meaning; what was learned of them before does not hold. It is a choice of what to

@@ -9,8 +9,8 @@ from schemas.messages import Guess, Trace
 from streams.trainer.trace_selection import (
     TraceCutoffs,
     certifying_traces,
+    contradicted_labels,
     recent_traces,
-    without_contradicted,
 )
 from tests.streams.fakes import trace
 
@@ -67,13 +67,13 @@ def test_a_former_teacher_s_traces_are_dropped() -> None:
 def test_old_traces_of_a_changed_label_are_dropped() -> None:
     old = [at(1, "refund"), at(2, "track"), at(3, "refund", "refund")]
     new = [at(5, "track", "refund"), at(6, "track", "refund"), at(7, "refund"), at(8, "track", "track")]
-    assert without_contradicted(new) == {"refund"}
+    assert contradicted_labels(new) == {"refund"}
     train, certify = kept(old + new, TraceCutoffs(certify=5_000))
     assert (train, certify) == ([2, 5, 6, 7, 8], [5, 6, 7, 8])
     assert kept(old + new)[0] == [1, 2, 3, 5, 6, 7, 8], "without an alarm nothing is doubted"
 
 
 def test_few_contradictions_change_no_label() -> None:
-    assert without_contradicted([at(1, "a", "b")]) == frozenset()
-    assert without_contradicted([at(1, "a", "b"), at(2, "b", "b")]) == frozenset()
-    assert without_contradicted([at(1, "a", "b"), at(2, "a", "b"), at(3, "b", "b")]) == {"b"}
+    assert contradicted_labels([at(1, "a", "b")]) == frozenset()
+    assert contradicted_labels([at(1, "a", "b"), at(2, "b", "b")]) == frozenset()
+    assert contradicted_labels([at(1, "a", "b"), at(2, "a", "b"), at(3, "b", "b")]) == {"b"}
