@@ -53,7 +53,7 @@ def test_without_its_encoder_texts_are_deferred(
         assert {label.reason for label in labels.all[-len(later) :]} == {Reason.NO_POLICY}
 
         away.rename(encoder)
-        router.wait_for_text(f"{spec} is open")
+        router.wait_for_text(f"encoder is open: spec={spec} ")
         deployment.send(last)
         assert by_surrogate(labels, len(last)) > len(last) / 2
     deployment.stop()

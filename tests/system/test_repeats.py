@@ -54,7 +54,7 @@ def test_an_unsteady_teacher_is_reported(
     events = [EVENT.decode(message.value()) for message in everything(deployment, deployment.topics.events)]
     (unsteady,) = [event for event in events if event.kind is EventKind.TEACHER_UNSTEADY]
     assert unsteady.details["ceiling"] < 0.95 == unsteady.details["target"]
-    assert f"the teacher said the same {REQUESTS - REQUESTS // 3} of {REQUESTS} times" in status.stdout
+    assert f"the teacher gave the same label {REQUESTS - REQUESTS // 3} of {REQUESTS} times" in status.stdout
 
 
 def twice(deployment: Deployment) -> tuple[int, int]:
