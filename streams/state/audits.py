@@ -1,9 +1,8 @@
-"""Store of what certify keeps in Redis: read under a revision, written back if the revision is still the
-same.
+"""Audit store: certify's state in Redis, written only if its revision is still the one that was read.
 
-All keys of a task change in one script, which compares the revision first: counts, alarm, pending audits,
-what is shown, and how far each partition is folded. So a trace is folded once, however often it is read, and
-by whichever worker; and of two workers that fold at the same time one has to read again.
+One script changes all keys of a task and compares the revision first: counts, alarm, pending audits, status,
+and how far each partition is folded. So a trace is folded once, however many workers read it, and however
+often. If two workers fold at the same time, one of them has to read again.
 """
 
 import logging
@@ -39,10 +38,10 @@ Decoded = TypeVar("Decoded")
 
 @dataclass(frozen=True, slots=True)
 class AuditsRead:
-    """What was read, in this order.
+    """State that was read from Redis, the snapshot before the offsets.
 
     Attributes:
-        revision: of the snapshot; empty before the first.
+        revision: revision of the snapshot; empty before the first write.
         folded: how far each partition is folded, for all tasks.
     """
 
@@ -73,8 +72,8 @@ class AuditStore:
         """The snapshot of a task.
 
         Args:
-            ids: the versions to read, and for each the requests to look up among its audits.
-            late: Unix milliseconds; an audit that was noted until then is overdue.
+            ids: the versions to read, and for each of them the requests to look up among its audits.
+            late: Unix milliseconds; a pending audit that was requested by then is overdue.
         """
         keys, lookups = self._keys, {version: list(requests) for version, requests in ids.items()}
         with self._connection.client() as redis:
@@ -82,7 +81,7 @@ class AuditStore:
                 pipeline.hmget(keys.certify(task), "revision", "record")
                 for version, requests in lookups.items():
                     self._read_version(pipeline, task, version, requests, late)
-                # Last: a Redis that was emptied or set back before the task's state was read shows it here.
+                # Last, so that these offsets show if Redis lost data before the task's state was read.
                 pipeline.hgetall(keys.folded)
                 (revision, raw), *replies, folded = await pipeline.execute()
         versions = list(_versions(lookups, replies))
@@ -112,7 +111,7 @@ class AuditStore:
         return await self.write(task, reading, outcome)
 
     async def status(self, task: str, version: str) -> CertificateStatus:
-        """What the audits of a version say; zeros for one without audits."""
+        """The status of a version's certificate; zeros for a version without audits."""
         with self._connection.client() as redis:
             fields = await redis.hgetall(self._keys.audits(task, version))
         return decode_status({as_text(name): as_text(value) for name, value in fields.items()})
@@ -124,7 +123,7 @@ class AuditStore:
     def _read_version(
         self, pipeline: Pipeline, task: str, version: str, requests: list[str], late: int
     ) -> None:
-        """As many commands as `_REPLIES`."""
+        """Queue the commands that read one version; there are `_REPLIES` of them."""
         asked = self._keys.asked(task, version)
         pipeline.hgetall(self._keys.audits(task, version))
         pipeline.zcount(asked, "(0", "+inf")
@@ -194,13 +193,13 @@ def _versions(
 
 
 def _decode(decoder: "msgspec.json.Decoder[Decoded]", raw: bytes | str | None) -> Decoded | None:
-    """Raises StateUnavailable where the value was overwritten: nothing may be folded on top of that."""
+    """The value, or None without one. Raises StateUnavailable if it is unreadable: nothing may be folded."""
     try:
         return decoder.decode(raw) if raw else None
     except msgspec.DecodeError as error:
         log.error(
-            "audit state in Redis is unreadable, so certify waits; delete the task's `certify` and "
-            "`audits` keys, and `folded`: %s",
+            "audit state in Redis is unreadable, so certify waits; to rebuild it from the topics, delete the "
+            "task's `certify` and `audits` keys, and `folded`: %s",
             error,
         )
         raise StateUnavailable(f"audit state in Redis is unreadable: {error}") from error

@@ -1,4 +1,4 @@
-"""Connection to Redis; while Redis is away calls raise `StateUnavailable`, and the log says so once."""
+"""Connection to Redis. While Redis can't be used, calls raise `StateUnavailable`; the log says so once."""
 
 import logging
 from collections.abc import Iterator
@@ -22,13 +22,13 @@ _BAD_URL = (
     "or rediss:// for TLS, or unix://path"
 )
 
-# Where Redis refuses (out of memory, no replicas, no permission), no message is to blame: all messages wait
-# until an operator has helped, and none may become a dead letter.
+# If Redis refuses a command (out of memory, no replicas, no permission), the cause is not a message. All
+# messages wait until an operator has repaired Redis; none may become a dead letter.
 _AWAY = (exceptions.RedisError, OSError)
 
 
 class Connection:
-    """A redis-py client that remembers whether Redis answered last.
+    """A redis-py client that logs when Redis fails, and when it answers again.
 
     Args:
         url: e.g. `redis://localhost:6379/0`, `rediss://...` for TLS.
@@ -47,10 +47,10 @@ class Connection:
         }
         try:
             self.redis: Redis = Redis.from_url(str(url), **{**defaults, **options, "decode_responses": False})
-            # Options are checked when a connection is made, not before; this one is not opened.
+            # redis-py checks options when it makes a connection; this one is never opened.
             self.redis.connection_pool.make_connection()  # type: ignore[no-untyped-call]
         except ValueError as error:
-            # The error may quote a part of the URL, so of its password: it is not repeated.
+            # The error may quote a part of the URL and its password, so it is not repeated.
             raise InvalidSettings([_BAD_URL]) from error
         except TypeError as error:
             raise InvalidSettings([f"Redis client option refused (UNDERSTUDY_REDIS__*): {error}"]) from error
@@ -58,7 +58,7 @@ class Connection:
 
     @contextmanager
     def client(self) -> Iterator[Redis]:
-        """The client, for one exchange.
+        """The client, for one or more commands.
 
         Raises:
             StateUnavailable: Redis did not answer, or refused.
@@ -68,7 +68,8 @@ class Connection:
         except _AWAY as error:
             if self._available:
                 log.warning(
-                    "Redis is away (%s): routing goes on with the last policies, learning waits", error
+                    "Redis is away, routing continues with the last policies, learning waits: %s",
+                    error,
                 )
             self._available = False
             raise StateUnavailable(f"Redis request failed, will retry: {error}") from error
@@ -86,5 +87,5 @@ class Connection:
 
 
 def as_text(value: Any) -> str:
-    """The text of a reply: Redis answers with bytes here, whatever redis-py's types allow."""
+    """The text of a reply. Redis replies with bytes here, although redis-py's types allow more."""
     return value.decode() if isinstance(value, bytes) else str(value)

@@ -1,9 +1,10 @@
-"""Fold offsets: how far certify has folded each partition, and whether Redis still knows.
+"""Fold offsets: how far certify has folded each partition, and whether Redis has lost some of it.
 
-Certify writes to Redis before it commits to Kafka, so Redis never knows less than what was committed, or than
-what this process has written itself. Where it does, it was emptied, or set back to an older state, and one
-worker re-reads what lies between. That worker's claim changes with every batch that it reads: so the others
-see that it is alive, and it sees itself if Redis is emptied or set back once more meanwhile.
+Certify writes to Redis before it commits to Kafka. So the offsets in Redis are never behind those committed
+to Kafka, or those that this process has written. If they are, Redis was emptied, or restored from an older
+state, and one worker rebuilds the lost counts from the topics. That worker holds a claim, which changes with
+every batch that it reads. The other workers see from it that the worker is alive, and the worker itself sees
+from it if Redis loses data again.
 """
 
 import secrets
@@ -20,11 +21,11 @@ _REBUILDING = "rebuilding"
 
 @dataclass(frozen=True, slots=True)
 class OffsetsRead:
-    """What Redis says.
+    """Fold offsets as Redis holds them.
 
     Attributes:
-        positions: the next offset to fold of each partition, as `traces:3`, for all tasks.
-        rebuilding: claim of the worker that rebuilds what was lost; None while none does.
+        positions: the next offset to fold, by partition (`traces:3`), for all tasks.
+        rebuilding: claim of the worker that rebuilds lost counts; None if no worker does.
     """
 
     positions: Mapping[str, int] = field(default_factory=dict)
@@ -32,14 +33,14 @@ class OffsetsRead:
 
     @classmethod
     def of(cls, fields: Mapping[Any, Any]) -> "OffsetsRead":
-        """What the hash says."""
+        """The offsets in these fields of the hash."""
         texts = {as_text(name): as_text(value) for name, value in fields.items()}
         rebuilding = texts.pop(_REBUILDING, None)
         return cls({log: int(at) for log, at in texts.items()}, rebuilding)
 
 
 class FoldOffsets:
-    """Every method that asks Redis raises `StateUnavailable` while it is away."""
+    """Fold offsets in Redis. Methods that use Redis raise `StateUnavailable` while it can't be used."""
 
     def __init__(self, connection: Connection, keys: Keys) -> None:
         self._connection = connection
@@ -50,20 +51,20 @@ class FoldOffsets:
         self._ours: str | None = None
 
     def remember(self, positions: Mapping[str, int]) -> None:
-        """Remember that everything before these positions was folded."""
+        """Remember in this process that everything before these positions is folded."""
         for log, at in positions.items():
             self._known[log] = max(at, self._known.get(log, 0))
 
     @property
     def known(self) -> dict[str, int]:
-        """How far everything was folded at least, as of now."""
+        """Positions up to which this process knows that everything is folded, by partition."""
         return dict(self._known)
 
     @staticmethod
     def has_lost(folded: OffsetsRead, known: Mapping[str, int]) -> bool:
-        """Whether what Redis says is less than what was known before it was asked.
+        """Whether Redis holds a lower position than one in `known`.
 
-        Before, because others of this process fold on while Redis answers.
+        `known` must be taken before Redis is read, because other tasks of this process continue to fold.
         """
         return any(folded.positions.get(log, 0) < at for log, at in known.items())
 
@@ -76,39 +77,39 @@ class FoldOffsets:
             return OffsetsRead.of(await redis.hgetall(self._keys.folded))
 
     async def advance(self, positions: Mapping[str, int]) -> None:
-        """Note that everything before these was folded.
+        """Write to Redis that everything before these positions is folded.
 
         Raises:
-            StateUnavailable: also where Redis has lost what was noted before.
+            StateUnavailable: also if Redis has lost an earlier position.
         """
         arguments: list[str | int] = []
         for log, at in positions.items():
             arguments += [log, self._known.get(log, 0), at]
         with self._connection.client():
-            noted = await self._advance([self._keys.folded], arguments)
-        if not noted:
+            is_written = await self._advance([self._keys.folded], arguments)
+        if not is_written:
             raise StateUnavailable("Redis has lost audit counts; certify rebuilds them")
         self.remember(positions)
 
     async def reset(self) -> None:
-        """Forget all positions: the workers then find that Redis has lost them, and one rebuilds."""
+        """Delete all positions from Redis, so that one worker rebuilds all counts from the topics."""
         with self._connection.client() as redis:
             logs = [as_text(name) for name in await redis.hkeys(self._keys.folded)]
             if positions := [log for log in logs if log != _REBUILDING]:
                 await redis.hdel(self._keys.folded, *positions)
 
     async def begin_rebuild(self, folded: OffsetsRead) -> bool:
-        """Claim the rebuild, in place of the claim in `folded`; False if that has changed."""
+        """Take the claim to rebuild; False if another worker has changed it since `folded` was read."""
         claim = f"{secrets.token_hex(8)}:0"
         if await self._claimed(folded.rebuilding, claim):
             self._ours = claim
         return self._ours is not None
 
     async def renew_claim(self) -> None:
-        """Show that this worker is alive.
+        """Renew the claim, to show that this worker is alive.
 
         Raises:
-            StateUnavailable: also where the claim was lost, and with it what was folded under it.
+            StateUnavailable: also if Redis has lost the claim, and so possibly what was rebuilt under it.
         """
         name, count = (self._ours or ":0").split(":")
         claim = f"{name}:{int(count) + 1}"
@@ -117,7 +118,7 @@ class FoldOffsets:
         self._ours = claim
 
     async def finish_rebuild(self, positions: Mapping[str, int]) -> None:
-        """Note that everything before these positions is folded again, and give the claim back.
+        """Write that everything before these positions is folded again, and give the claim back.
 
         Raises:
             StateUnavailable: as for `renew_claim`.
@@ -130,7 +131,7 @@ class FoldOffsets:
         self.remember(positions)
 
     def abandon_rebuild(self) -> None:
-        """Give up a failed rebuild: a worker starts it again once the claim is not renewed for a while."""
+        """Give up a rebuild that failed. A worker starts it again if the claim is not renewed for a while."""
         self._ours = None
 
     async def _claimed(

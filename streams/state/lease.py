@@ -1,7 +1,7 @@
 """Leases: one trainer a task, through a key in Redis and a fencing token that outdates earlier holders.
 
-A holder that was paused past the expiry may still believe in its lease; that does no harm, since a policy is
-published only with the newest token (`streams.state.registry`).
+A process that was paused beyond the expiry may still believe that it holds the lease. That does no harm,
+because only the newest token can publish a policy (`streams.state.registry`).
 """
 
 from schemas.redis_keys import Keys
@@ -12,8 +12,8 @@ class Leases:
     """Leases of one process.
 
     Args:
-        owner: name of this process, unique among all.
-        seconds: how long a lease outlives its last renewal.
+        owner: name of this process, unique among all processes.
+        seconds: time from the last renewal of a lease to its expiry.
     """
 
     def __init__(self, connection: Connection, keys: Keys, owner: str, seconds: float) -> None:
@@ -26,10 +26,10 @@ class Leases:
         self._tokens: dict[str, int] = {}
 
     async def acquire(self, task: str) -> int | None:
-        """Take or prolong the lease: its fencing token, or None while another process holds it.
+        """Take or renew the lease. Returns its fencing token, or None while another process holds the lease.
 
         Raises:
-            StateUnavailable: Redis does not say who holds it.
+            StateUnavailable: Redis can't be used.
         """
         with self._connection.client():
             lease = self._keys.trainer(task)

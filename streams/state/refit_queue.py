@@ -1,7 +1,7 @@
-"""Queue of requested refits: a Redis stream that one trainer of the group answers.
+"""Queue of requested refits: a Redis stream that the trainers read as one consumer group.
 
-A request stays pending until its refit has published something. It goes to the trainer that leads its task,
-whichever of the group has read it; a request whose reader died is taken over.
+A request stays pending until its refit has settled it. Whichever trainer has read a request hands it to the
+trainer that leads its task. If a trainer dies, another one takes over its requests.
 """
 
 import logging
@@ -19,16 +19,18 @@ log = logging.getLogger(__name__)
 
 GROUP = "trainers"
 _AT_ONCE = 100
-# Far more than there are tasks with a reason at any time.
+# Far more requests than there are at any time.
 _MOST = 10_000
 
 
 @dataclass(frozen=True, slots=True)
 class RefitRequest:
-    """Attributes:
-    entry: its id in the stream.
-    since: Unix milliseconds; traces from then on are to certify.
-    reason: for people.
+    """A requested refit.
+
+    Attributes:
+        entry: id of the request in the stream.
+        since: Unix milliseconds; only traces from then on calibrate the refit and test its thresholds.
+        reason: one sentence for people.
     """
 
     entry: str
@@ -38,11 +40,11 @@ class RefitRequest:
 
 
 class RefitQueue:
-    """The stream as one trainer sees it. Every method raises `StateUnavailable` while Redis is away.
+    """The stream as one trainer sees it. Every method raises `StateUnavailable` while Redis can't be used.
 
     Args:
-        owner: name of this process, unique among all, as in its leases.
-        seconds: how long a request of a trainer that died waits for another one.
+        owner: name of this process, the same as in its leases.
+        seconds: idle time after which another trainer takes over a request.
     """
 
     def __init__(self, connection: Connection, keys: Keys, owner: str, seconds: float) -> None:
@@ -53,19 +55,19 @@ class RefitQueue:
         self._joined = False
 
     async def request(self, task: str, since: int, reason: str) -> None:
-        """Request a refit; a second request does no harm: one refit answers all requests of its task."""
+        """Request a refit. Further requests do no harm: one refit answers all requests of its task."""
         fields: dict[Any, Any] = {"task": task, "since": since, "reason": reason}
         with self._connection.client() as redis:
             await redis.xadd(self._keys.refits, fields, maxlen=_MOST, approximate=True)
 
-    async def pending(self, led: Collection[str]) -> list[RefitRequest]:
-        """All requests for the tasks that this trainer leads; others are handed to their leaders."""
+    async def pending(self, tasks: Collection[str]) -> list[RefitRequest]:
+        """The requests for the tasks that this trainer leads. Other requests are handed to their leaders."""
         with self._connection.client() as redis:
             pending = await self._pending(redis)
-        return [request for request in pending if request.task in led]
+        return [request for request in pending if request.task in tasks]
 
     async def acknowledge(self, requests: Iterable[RefitRequest]) -> None:
-        """Remove requests whose refit has published a version, or found none better than the live one."""
+        """Remove requests that a refit has settled: it published a version, or none is needed."""
         entries = [request.entry for request in requests]
         if entries:
             with self._connection.client() as redis:
@@ -80,17 +82,17 @@ class RefitQueue:
                 self._joined = True
             await redis.xautoclaim(stream, GROUP, self._owner, self._idle, "0-0", count=_AT_ONCE)
             await redis.xreadgroup(GROUP, self._owner, {stream: ">"}, count=_AT_ONCE)
-            found: Any = await redis.xreadgroup(GROUP, self._owner, {stream: "0"}, count=_AT_ONCE)
+            streams: Any = await redis.xreadgroup(GROUP, self._owner, {stream: "0"}, count=_AT_ONCE)
         except ResponseError as error:
             if not str(error).startswith("NOGROUP"):
                 raise
-            self._joined = False  # a Redis that was emptied
+            self._joined = False  # Redis was emptied
             return []
-        requests = [_request(as_text(entry), fields) for _, entries in found for entry, fields in entries]
-        return [request for request in requests if not await self._handed_on(redis, request)]
+        requests = [_request(as_text(entry), fields) for _, entries in streams for entry, fields in entries]
+        return [request for request in requests if not await self._hand_on(redis, request)]
 
-    async def _handed_on(self, redis: Redis, request: RefitRequest) -> bool:
-        """Give the request to another trainer, where that one leads its task."""
+    async def _hand_on(self, redis: Redis, request: RefitRequest) -> bool:
+        """Hand the request to the trainer that leads its task; False if this one does, or none."""
         leader = await redis.get(self._keys.trainer(request.task))
         if leader is None or as_text(leader) == self._owner:
             return False

@@ -1,6 +1,6 @@
-"""Registry of policies: every task's versions, which one is live, and the history of each.
+"""Registry of policies: the versions of each task, its serving state, and its history.
 
-What routes a task is changed by one script, and only if it is still what the change was decided on.
+One script changes the serving state, and only if it is still the one that the change was decided on.
 """
 
 from collections.abc import AsyncGenerator, Callable, Iterable
@@ -23,13 +23,13 @@ from streams.versions.serving_state import ActiveVersion, ServingChange, Serving
 from streams.versions.transitions import publish
 
 _LISTEN = 1.0
-_MADE, _OUTDATED = 1, -1
+_CHANGED, _OUTDATED = 1, -1
 
 Decide = Callable[[ServingState], ServingChange | None]
 
 
 class Registry:
-    """Policies in Redis. Every method raises `StateUnavailable` while Redis is away."""
+    """Policies in Redis. Every method raises `StateUnavailable` while Redis can't be used."""
 
     def __init__(self, connection: Connection, keys: Keys, kept: int) -> None:
         self._connection = connection
@@ -42,7 +42,7 @@ class Registry:
             return {as_text(name) for name in await redis.smembers(self._keys.tasks)}
 
     async def serving_state(self, task: str) -> ServingState:
-        """What routes the task now."""
+        """The task's serving state: live version, candidate, breaker, pin."""
         with self._connection.client() as redis:
             return await read_serving_state(redis, self._keys, task)
 
@@ -50,42 +50,42 @@ class Registry:
         return (await self.serving_state(task)).active
 
     async def may_answer(self, task: str, version: str) -> bool:
-        """Whether a version answers requests, or does for all that is known."""
+        """Whether a version may answer requests now."""
         return may_answer(await self.serving_state(task), version)
 
     async def history(self, task: str) -> list[Transition]:
-        """The newest moves of the task's versions, in order."""
+        """The newest transitions of the task's versions, oldest first."""
         with self._connection.client() as redis:
             return await read_history(redis, self._keys, task)
 
     async def kept_versions(self, task: str) -> list[str]:
-        """The versions whose files are there, oldest first."""
+        """The versions whose files are kept, oldest first."""
         with self._connection.client() as redis:
             return [as_text(name) for name in await redis.zrange(self._keys.policies(task), 0, -1)]
 
     async def blocked_labels(self, task: str, version: str) -> frozenset[str]:
-        """Labels that the version may not answer, for what its audits proved."""
+        """Labels that the version may not answer with."""
         with self._connection.client() as redis:
             return frozenset(map(as_text, await redis.smembers(self._keys.blocked(task, version))))
 
     async def is_certified(self, task: str, version: str) -> bool:
-        """Whether audits prove of the version what is promised."""
+        """Whether the version is certified: its audits prove the target."""
         with self._connection.client() as redis:
             return bool(await redis.hget(self._keys.audits(task, version), "certified") == b"1")
 
     async def teacher_since(self, task: str) -> int:
-        """Unix milliseconds since when the teacher is who it is now; 0 where it has never changed."""
+        """Time of the current teacher's first reply, Unix milliseconds; 0 if it has never changed."""
         with self._connection.client() as redis:
             return int(await redis.hget(self._keys.teacher(task), "since") or 0)
 
     async def repeat_counts(self, task: str) -> RepeatCounts:
-        """How often the teacher that answers now said the same when it was asked the same again."""
+        """How many requests the current teacher labelled a second time, and how many of them the same."""
         with self._connection.client() as redis:
             asked, same = await redis.hmget(self._keys.teacher(task), "asked_again", "said_the_same")
         return RepeatCounts(int(asked or 0), int(same or 0))
 
     async def fetch(self, task: str, version: str) -> Artifact | None:
-        """The policy as it was published; not verified here: `Policy.open` does that."""
+        """The policy as it was published, or None. `Policy.open` verifies it."""
         with self._connection.client() as redis:
             stored = await redis.mget(self._keys.manifest(task, version), self._keys.graph(task, version))
         manifest, graph = stored
@@ -98,7 +98,7 @@ class Registry:
         return stored if isinstance(stored, bytes) else None
 
     async def next_serial(self, task: str) -> int:
-        """One more than the newest version's, counted from 1. Only the lease's holder may rely on it."""
+        """The serial number of the next version, from 1. Only the holder of the task's lease may use it."""
         with self._connection.client() as redis:
             newest = await redis.zrange(self._keys.policies(task), -1, -1, withscores=True)
         return int(newest[0][1]) + 1 if newest else 1
@@ -114,13 +114,14 @@ class Registry:
         plan: PromotionPlan = AT_ONCE,
         certify_from: int | None = None,
     ) -> ServingChange | None:
-        """Store a policy that goes live or on trial, and say what has changed; None: `token` is outdated.
+        """Store a policy that goes live or on trial. Returns the change, or None if `token` is outdated.
 
         Args:
-            certify_from: Unix milliseconds; it was certified on no older traces. None: on new enough ones.
+            certify_from: Unix milliseconds; no older trace calibrated it or tested its thresholds. None: no
+                trace was too old.
 
         Raises:
-            TransitionRefused: an alarm contradicts the traces that calibrate it.
+            TransitionRefused: an alarm since then contradicts the traces that calibrate the policy.
         """
         keys = self._keys
         files = [
@@ -129,12 +130,12 @@ class Registry:
             Command("ZADD", keys.policies(task), (serial, version)),
         ]
         with self._connection.client() as redis:
-            # First: a worker finds no policy for a task in the set, and looks again; never the reverse.
+            # First: workers look again for a policy that is missing, but only if its task is in the set.
             await redis.sadd(keys.tasks, task)
 
-        def decide(found: ServingState) -> ServingChange:
-            since = found.certify_from if certify_from is None else certify_from
-            return publish(found, version, token, plan, since, "it passed the offline gate", now)
+        def decide(state: ServingState) -> ServingChange:
+            since = state.certify_from if certify_from is None else certify_from
+            return publish(state, version, token, plan, since, "it passed the offline gate", now)
 
         change = await self.change(task, decide, token, files)
         if change is not None:
@@ -144,12 +145,12 @@ class Registry:
     async def change(
         self, task: str, decide: Decide, token: int | None = None, further: Iterable[Command] = ()
     ) -> ServingChange | None:
-        """Make the change that is decided on the serving state as it is; None where nothing is to be changed.
+        """Change the serving state. Returns the change, or None if nothing is changed.
 
         Args:
-            decide: called again when the serving_state has changed meanwhile.
-            token: fencing token; where it is outdated, nothing is changed.
-            further: made together with the change.
+            decide: the change for a serving state; called again if the state has changed in the meantime.
+            token: fencing token; if it is outdated, nothing is changed.
+            further: commands that are executed together with the change.
         """
         while True:
             before = await self.serving_state(task)
@@ -157,14 +158,14 @@ class Registry:
             if change is None:
                 return None
             commands = [*further, *commands_for(self._keys, task, before, change)]
-            made = await self._made(task, before.count, token, commands)
-            if made == _MADE:
+            outcome = await self._execute(task, before.count, token, commands)
+            if outcome == _CHANGED:
                 return change
-            if made == _OUTDATED:
+            if outcome == _OUTDATED:
                 return None
 
     async def refuse(self, task: str, move: Transition, token: int) -> None:
-        """Remember a version that did not pass the offline gate."""
+        """Add a version that was refused to the task's history."""
         await self.change(task, lambda state: ServingChange(state, (move,)), token)
 
     async def block_label(self, task: str, version: str, label: str) -> None:
@@ -172,18 +173,18 @@ class Registry:
         command = Command("SADD", self._keys.blocked(task, version), (label,))
         await self.change(task, ServingChange, None, [command])
 
-    async def _made(self, task: str, count: int, token: int | None, commands: list[Command]) -> int:
+    async def _execute(self, task: str, count: int, token: int | None, commands: list[Command]) -> int:
         with self._connection.client() as redis:
-            made = int(await self._change(*script_words(self._keys, task, count, token, commands)))
-            if made == _MADE:
+            outcome = int(await self._change(*script_words(self._keys, task, count, token, commands)))
+            if outcome == _CHANGED:
                 await redis.publish(self._keys.changes, task)
-        return made
+        return outcome
 
     async def changes(self) -> AsyncGenerator[str | None, None]:
-        """Tasks whose policy changes, as they are announced; None for each second without.
+        """Names of tasks whose serving state changes, as announced; None after each second without one.
 
-        Announcements may be missed: poll as well. A cancellation may get lost in redis-py, so whoever listens
-        has to look for themselves whether to go on.
+        An announcement may be missed, so poll as well. redis-py may lose a cancellation, so the caller has to
+        check whether to continue.
         """
         with self._connection.client() as redis:
             async with redis.pubsub(ignore_subscribe_messages=True) as subscription:
@@ -193,8 +194,9 @@ class Registry:
                     yield None if message is None else as_text(message["data"])
 
     async def _drop_old(self, task: str, serving_state: ServingState) -> None:
-        """Drop the files of the oldest versions; never of one that answers or is on trial."""
-        needed = {one.version for one in (serving_state.active, serving_state.candidate) if one is not None}
+        """Delete the files of the oldest versions, except those of the live version and the candidate."""
+        versions = serving_state.active, serving_state.candidate
+        needed = {entry.version for entry in versions if entry is not None}
         keys = self._keys
         with self._connection.client() as redis:
             for name in await redis.zrange(keys.policies(task), 0, -self._kept - 1):

@@ -1,4 +1,4 @@
-"""Deduplication of replies: the first reply to a request counts, also redelivered; later ones are dropped."""
+"""Deduplication of replies: only the first reply to a request counts, also if it is delivered again."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -8,12 +8,12 @@ from streams.state.connection import Connection
 
 
 class ReplyPosition(NamedTuple):
-    """Where a reply stands, and what it replies to.
+    """Position of a reply in its topic, and the request and question that it answers.
 
     Attributes:
-        question: what the teacher was asked about the request: empty for its label, else `-audit-v3` whether
-            v3 was right, `-repeat` the same again. A client may send a request anew, which is then for
-            another version to answer: its reply is one of its own.
+        question: empty for the label of a deferred request, `-audit-v3` for an audit of version v3, `-repeat`
+            for a second label. A client may send a request again, and another version may answer it then; the
+            reply to that audit counts too.
     """
 
     task: str
@@ -24,7 +24,7 @@ class ReplyPosition(NamedTuple):
 
 
 class ReplyDedup:
-    """Remembers, for `memory` seconds, where the reply to each request stood."""
+    """Remembers for `memory` seconds the position of the first reply to each request."""
 
     def __init__(self, connection: Connection, keys: Keys, memory: int) -> None:
         self._connection = connection
@@ -33,10 +33,10 @@ class ReplyDedup:
         self._claim = connection.script("reply_dedup_claim")
 
     async def first(self, places: Sequence[ReplyPosition]) -> list[bool]:
-        """For each reply, whether it is the one that counts.
+        """For each reply, whether it is the first.
 
         Raises:
-            StateUnavailable: Redis does not say.
+            StateUnavailable: Redis can't be used.
         """
         with self._connection.client() as redis:
             async with redis.pipeline(transaction=False) as pipeline:

@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 Word = str | int | float | bytes
 Fields = Mapping[str, str]
 
-# The newest moves are kept.
+# How many of the newest transitions are kept.
 _HISTORY = 500
 _OPEN, _CLOSED = "open", "closed"
 
@@ -49,7 +49,7 @@ def script_words(
 
 
 def commands_for(keys: Keys, task: str, before: ServingState, change: ServingChange) -> list[Command]:
-    """What makes the change; parts that stay the same are not written."""
+    """The commands that make the change; parts that stay the same are not written."""
     after = change.serving_state
     parts: dict[str, tuple[dict[str, Word], dict[str, Word]]] = {
         keys.active(task): (_of_active(before.active), _of_active(after.active)),
@@ -58,17 +58,17 @@ def commands_for(keys: Keys, task: str, before: ServingState, change: ServingCha
         keys.pinned(task): (_of_pin(before.pin), _of_pin(after.pin)),
         keys.recency(task): ({"since": before.certify_from}, {"since": after.certify_from}),
     }
-    found = []
+    commands = []
     for key, (was, fields) in parts.items():
         if was != fields:
-            found.append(Command("DEL", key))
+            commands.append(Command("DEL", key))
         if was != fields and fields:
-            found.append(Command("HSET", key, tuple(word for field in fields.items() for word in field)))
-    return found + history_entries(keys, task, change.moves)
+            commands.append(Command("HSET", key, tuple(word for field in fields.items() for word in field)))
+    return commands + history_entries(keys, task, change.moves)
 
 
 def history_entries(keys: Keys, task: str, moves: Sequence[Transition]) -> list[Command]:
-    """Puts moves at the end of the task's history."""
+    """The commands that append transitions to the task's history."""
     if not moves:
         return []
     history = keys.history(task)
@@ -79,7 +79,7 @@ def history_entries(keys: Keys, task: str, moves: Sequence[Transition]) -> list[
 
 
 async def read_serving_state(redis: Redis, keys: Keys, task: str) -> ServingState:
-    """The serving state at one moment."""
+    """The serving state, all its parts as of one moment."""
     async with redis.pipeline(transaction=True) as pipeline:
         pipeline.mget(keys.serving_state(task), keys.fence(task))
         for key in (keys.active, keys.candidate, keys.breaker, keys.pinned, keys.recency):
@@ -98,14 +98,14 @@ async def read_serving_state(redis: Redis, keys: Keys, task: str) -> ServingStat
 
 
 async def read_history(redis: Redis, keys: Keys, task: str) -> list[Transition]:
-    """The moves that are remembered, oldest first; what can't be read is left out, and logged."""
-    found = []
+    """The transitions that are kept, oldest first; an unreadable one is skipped and logged."""
+    transitions = []
     for raw in await redis.lrange(keys.history(task), 0, -1):
         try:
-            found.append(msgspec.json.decode(raw, type=Transition))
+            transitions.append(msgspec.json.decode(raw, type=Transition))
         except (msgspec.DecodeError, TransitionRefused) as error:
             log.warning("history entry is unreadable, skipped: task=%s: %s", task, error)
-    return found
+    return transitions
 
 
 def _texts(stored: Mapping[Any, Any]) -> dict[str, str]:
@@ -156,7 +156,7 @@ def _of_breaker(breaker: Breaker) -> dict[str, Word]:
 
 
 def _breaker(fields: Fields) -> Breaker:
-    """The breaker; one that is not plainly closed is open."""
+    """The breaker; it is open unless Redis says that it is closed."""
     if not fields:
         return CLOSED
     return Breaker(

@@ -1,4 +1,4 @@
-"""Removes all that Redis keeps of a task that is to be forgotten."""
+"""Removes from Redis the state of a task that is to be forgotten."""
 
 from typing import Any
 
@@ -12,20 +12,20 @@ _AT_ONCE = 500
 
 
 async def remove_task(connection: Connection, keys: Keys, task: str) -> int:
-    """Remove the task's policies, audits, history and leases; how many keys.
+    """Remove the task's policies, audits, history and leases. Returns the number of keys removed.
 
-    Two counters stay, one higher: the fencing token, so that a fit which is under way can't publish, and the
-    count of changes, so that none which was decided on before is made.
+    Two counters stay, and are raised by one: the fencing token, so that a running fit can't publish, and the
+    count of changes, so that a change decided on before this can't be made.
 
     Raises:
-        StateUnavailable: Redis is away.
+        StateUnavailable: Redis can't be used.
     """
     counters = {keys.fence(task), keys.serving_state(task)}
     with connection.client() as redis:
         for counter in sorted(counters):
             await redis.incr(counter)
-        found = redis.scan_iter(match=keys.every(task), count=_AT_ONCE)
-        names = [name async for name in found if as_text(name) not in counters]
+        matching = redis.scan_iter(match=keys.every(task), count=_AT_ONCE)
+        names = [name async for name in matching if as_text(name) not in counters]
         for first in range(0, len(names), _AT_ONCE):
             await redis.delete(*names[first : first + _AT_ONCE])
         await redis.srem(keys.tasks, task)
@@ -35,7 +35,7 @@ async def remove_task(connection: Connection, keys: Keys, task: str) -> int:
 
 
 async def _remove_requests(redis: Redis, keys: Keys, task: str) -> None:
-    """Remove the refits that were asked for."""
+    """Remove the requested refits of the task."""
     entries: Any = await redis.xrange(keys.refits)
     asked = [entry for entry, fields in entries if as_text(fields[b"task"]) == task]
     if asked:

@@ -1,4 +1,4 @@
-"""Trial counts: checked answers of candidate versions. A trace counts once, however often it is read."""
+"""Trial counts: a candidate's checked answers, and how many agree. A trace that is read again counts once."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from streams.state.connection import Connection
 
 @dataclass(frozen=True, slots=True)
 class CheckedAnswer:
-    """One answer that the teacher has checked: where its trace stands, and whether the labels agreed."""
+    """A candidate's answer that the teacher checked: position of its trace, and whether the labels agreed."""
 
     partition: int
     offset: int
@@ -19,18 +19,18 @@ class CheckedAnswer:
 
 
 class TrialCounts:
-    """Trial counts in Redis. Every method raises `StateUnavailable` while Redis is away."""
+    """Trial counts in Redis. Every method raises `StateUnavailable` while Redis can't be used."""
 
     def __init__(self, connection: Connection, keys: Keys) -> None:
         self._connection = connection
         self._keys = keys
         self._fold = connection.script("trial_counts_fold")
 
-    async def fold(self, task: str, version: str, checked: Sequence[CheckedAnswer]) -> Certificate:
-        """Count answers, those of one partition in order of offset; the counts after that."""
+    async def fold(self, task: str, version: str, answers: Sequence[CheckedAnswer]) -> Certificate:
+        """Count answers, and return the new counts. The answers of one partition are in order of offset."""
         parts: defaultdict[int, list[int]] = defaultdict(list)
-        for one in checked:
-            parts[one.partition] += [one.offset, int(one.agreed)]
+        for answer in answers:
+            parts[answer.partition] += [answer.offset, int(answer.agreed)]
         n, k = 0, 0
         with self._connection.client():
             for partition, words in parts.items():
