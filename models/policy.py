@@ -56,7 +56,7 @@ class _ScoreBuffer:
     def put(self, rows: Any, results: Sequence[NDArray[Any]]) -> None:
         self._label[rows], self._score[rows], self._novelty[rows] = results
 
-    def checked(self, labels: int) -> Scores:
+    def check(self, labels: int) -> Scores:
         known = (self._label >= 0) & (self._label < labels)
         unscored = ~(np.isfinite(self._score) & np.isfinite(self._novelty) & known)
         np.copyto(self._label, 0, where=unscored)
@@ -123,7 +123,7 @@ class Policy:
         else:
             for rows, feed in self._chunks(features):
                 scores.put(rows, self._run(OUTPUTS, feed))
-        return scores.checked(len(self.manifest.labels))
+        return scores.check(len(self.manifest.labels))
 
     def _score_lazily(self, features: Features, embed: Embed | None, scores: "_ScoreBuffer") -> None:
         """Run the first stage on all rows, then both stages on the rows that it does not decide."""

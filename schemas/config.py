@@ -185,29 +185,29 @@ def parse_override(
     return MappingProxyType(fields)
 
 
-def merged(*overrides: Override) -> Config:
+def merge_overrides(*overrides: Override) -> Config:
     """The config with these overrides of the defaults; a later override wins, field by nested field."""
     fields: dict[str, Any] = {}
     for override in overrides:
-        fields = laid_over(fields, override)
+        fields = overlay(fields, override)
     return msgspec.convert(fields, Config)
 
 
 def config_of(task: str, overrides: Mapping[str, Override]) -> Config:
     """The config of a task, given the newest message for each key."""
-    return merged(overrides.get(EVERY_TASK, NOTHING), overrides.get(task, NOTHING))
+    return merge_overrides(overrides.get(EVERY_TASK, NOTHING), overrides.get(task, NOTHING))
 
 
-def laid_over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+def overlay(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
     """The fields of both; where both have a field, that of `above`. A null in `above` removes the field."""
     result = dict(below)
     for name, value in above.items():
         if value is None:
             result.pop(name, None)
         elif isinstance(value, Mapping) and isinstance(result.get(name), Mapping):
-            result[name] = laid_over(result[name], value)
+            result[name] = overlay(result[name], value)
         else:
-            result[name] = laid_over({}, value) if isinstance(value, Mapping) else value
+            result[name] = overlay({}, value) if isinstance(value, Mapping) else value
     return result
 
 

@@ -11,7 +11,7 @@ Wire = bytes | list[float]
 _FLOAT = np.dtype("<f4")
 
 
-def vector(wire: Wire, dimension: int | None) -> NDArray[np.float32]:
+def decode_vector(wire: Wire, dimension: int | None) -> NDArray[np.float32]:
     """One embedding, float32 [d].
 
     Args:
@@ -22,7 +22,7 @@ def vector(wire: Wire, dimension: int | None) -> NDArray[np.float32]:
     """
     if isinstance(wire, bytes) and len(wire) % _FLOAT.itemsize:
         raise InvalidVector(f"embedding: {len(wire)} bytes are not a whole number of float32 values")
-    values = np.frombuffer(wire, _FLOAT) if isinstance(wire, bytes) else _narrowed(wire)
+    values = np.frombuffer(wire, _FLOAT) if isinstance(wire, bytes) else _to_float32(wire)
     if len(values) == 0 or (dimension is not None and len(values) != dimension):
         raise InvalidVector(
             f"embedding: {len(values)} values, but the task needs {dimension or 'at least 1'}"
@@ -33,23 +33,23 @@ def vector(wire: Wire, dimension: int | None) -> NDArray[np.float32]:
     return values
 
 
-def matrix(wires: Sequence[Wire], dimension: int) -> NDArray[np.float32] | None:
+def decode_matrix(wires: Sequence[Wire], dimension: int) -> NDArray[np.float32] | None:
     """All embeddings at once, float32 [n, dimension]; None if one of them is invalid.
 
-    This is the fast path for many vectors; `vector` then says which one is invalid, and why.
+    This is the fast path for many vectors; `decode_vector` then says which one is invalid, and why.
     """
-    values = [packed(wire) for wire in wires]
+    values = [vector_bytes(wire) for wire in wires]
     if set(map(len, values)) - {dimension * _FLOAT.itemsize}:
         return None
     rows = np.frombuffer(b"".join(values), _FLOAT).reshape(len(values), dimension)
     return rows if np.isfinite(rows).all() else None
 
 
-def packed(wire: Wire) -> bytes:
+def vector_bytes(wire: Wire) -> bytes:
     """The embedding as little-endian float32 bytes."""
-    return wire if isinstance(wire, bytes) else _narrowed(wire).tobytes()
+    return wire if isinstance(wire, bytes) else _to_float32(wire).tobytes()
 
 
-def _narrowed(numbers: list[float]) -> NDArray[np.float32]:
+def _to_float32(numbers: list[float]) -> NDArray[np.float32]:
     with np.errstate(over="ignore"):  # a value too large for float32 becomes infinite, and is refused later
         return np.asarray(numbers, _FLOAT)

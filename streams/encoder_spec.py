@@ -33,4 +33,4 @@ def encoder_spec(config: Config) -> EncoderSpec | None:
         return None
     if split_spec(vectors)[0] != PROBE:
         return EncoderSpec(vectors)
-    return EncoderSpec(vectors, Prompt.instructed(config.teacher.prompt, config.teacher.labels))
+    return EncoderSpec(vectors, Prompt.from_instruction(config.teacher.prompt, config.teacher.labels))

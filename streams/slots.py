@@ -19,14 +19,14 @@ class Slot:
     def __init__(self, directory: Path) -> None:
         directory.mkdir(parents=True, exist_ok=True)
         self._file, self.number = next(
-            (file, number) for number in itertools.count() if (file := _locked(directory / f"{number}.lock"))
+            (file, number) for number in itertools.count() if (file := _lock(directory / f"{number}.lock"))
         )
 
     def release(self) -> None:
         self._file.close()
 
 
-def _locked(path: Path) -> IO[bytes] | None:
+def _lock(path: Path) -> IO[bytes] | None:
     file = path.open("ab")
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

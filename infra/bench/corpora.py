@@ -39,7 +39,7 @@ class Split:
         """The rows at these places, in this order."""
         return Split(self.rows.take(rows), [self.labels[row] for row in rows])
 
-    def joined(self, other: "Split") -> "Split":
+    def concat(self, other: "Split") -> "Split":
         """These rows, then those; texts or vectors that one of them lacks are left out."""
         texts, vectors = (self.rows.texts, other.rows.texts), (self.rows.embeddings, other.rows.embeddings)
         rows = Features(
@@ -90,7 +90,7 @@ def read_banking77(folder: Path, split: str) -> Split:
 
 def whole_banking77(folder: Path) -> Split:
     """Its train and test rows together. Raises InvalidFile, MissingData: see `read_banking77`."""
-    return read_banking77(folder, "train").joined(read_banking77(folder, "test"))
+    return read_banking77(folder, "train").concat(read_banking77(folder, "test"))
 
 
 def whole_snips(folder: Path) -> Split:

@@ -19,7 +19,7 @@ def subsets(split: Split, size: int, count: int) -> list[Split]:
     return [split.take(_permutation(len(split), seed)[:size]) for seed in range(count)]
 
 
-def resampled(pool: Split, size: int, seed: int) -> tuple[Split, Split]:
+def split_sample(pool: Split, size: int, seed: int) -> tuple[Split, Split]:
     """A uniform sample of `size` rows to learn from, and all the others to judge on."""
     rows = _permutation(len(pool), seed)
     return pool.take(rows[:size]), pool.take(rows[size:])
@@ -38,7 +38,7 @@ def with_wrong_labels(labels: Sequence[str], share: float, seed: int) -> list[st
     ]
 
 
-def shuffled(labels: Sequence[str], seed: int) -> list[str]:
+def shuffle_labels(labels: Sequence[str], seed: int) -> list[str]:
     """The same labels on other rows, so that no row says anything about its label."""
     return [labels[row] for row in np.random.default_rng([seed, 2]).permutation(len(labels))]
 

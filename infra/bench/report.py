@@ -73,10 +73,10 @@ def figure(
     """
     value = statistics.median(values)
     if reference is None or not reference_values:
-        return Figure(name, _rounded(value), unit)
+        return Figure(name, _round(value), unit)
     other = statistics.median(reference_values)
-    ratio = _rounded(value / other) if other else None
-    return Figure(name, _rounded(value), unit, reference, _rounded(other), ratio)
+    ratio = _round(value / other) if other else None
+    return Figure(name, _round(value), unit, reference, _round(other), ratio)
 
 
 def report(figures: Sequence[Figure], tables: Sequence[Table] = (), notes: Sequence[str] = ()) -> Report:
@@ -132,5 +132,5 @@ def _processor() -> str:
     return platform.processor() or "processor"
 
 
-def _rounded(value: float) -> float:
+def _round(value: float) -> float:
     return float(f"{value:.4g}")

@@ -58,18 +58,18 @@ def config_set(
     """
     settings = client_settings()
     before = read_overrides(settings)
-    override = _changed(before.get(task, NOTHING), parse_assignments(assignments))
+    override = _merge_fields(before.get(task, NOTHING), parse_assignments(assignments))
     raw = check_override(override)
     write_messages(settings, [Outgoing(settings.topics.config, task.encode(), raw)])
     result(override)
     _print_effects(settings, task, before, {**before, task: override})
 
 
-def _changed(before: Override, fields: Override) -> dict[str, Any]:
+def _merge_fields(before: Override, fields: Override) -> dict[str, Any]:
     """The fields of both; a null stays, since it puts back a default that `*` may have changed."""
     both = {name: (before.get(name), value) for name, value in fields.items()}
     return {**before} | {
-        name: _changed(was, value) if isinstance(was, Mapping) and isinstance(value, Mapping) else value
+        name: _merge_fields(was, value) if isinstance(was, Mapping) and isinstance(value, Mapping) else value
         for name, (was, value) in both.items()
     }
 

@@ -41,7 +41,9 @@ def demo(
     with embedded_servers(_without_servers(load_settings()), TASK) as (settings, embedded):
         where = f"Kafka {embedded.kafka}, Redis {embedded.redis}; in another terminal: {_TRY}"
         note(where)
-        board = _lines(settings, seconds, drift) if plain or json else _live(settings, seconds, where, drift)
+        board = (
+            _lines(settings, seconds, drift) if plain or json else _live_view(settings, seconds, where, drift)
+        )
     if json:
         result(board.summary())
 
@@ -66,7 +68,7 @@ def _lines(settings: Settings, seconds: float, drift: bool) -> Scoreboard:
     return play(settings, seconds, show, drift=drift)
 
 
-def _live(settings: Settings, seconds: float, where: str, drift: bool) -> Scoreboard:
+def _live_view(settings: Settings, seconds: float, where: str, drift: bool) -> Scoreboard:
     with Live(screen=False, refresh_per_second=4) as live:
 
         def show(board: Scoreboard, status: TaskStatus | None, second: int) -> None:

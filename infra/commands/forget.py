@@ -84,7 +84,7 @@ def _sentences(report: ForgetReport, request: str | None, task: str | None) -> I
     )
     yield f"{whom}: what was asked by {_time(report.at)} is forgotten; no refit uses its text any more"
     for finding in report.topics:
-        yield _told(finding)
+        yield _finding_sentence(finding)
     if request is None:
         yield (
             f"Redis: {report.redis_keys} keys of the task are removed; routers drop its policy from memory "
@@ -97,7 +97,7 @@ def _sentences(report: ForgetReport, request: str | None, task: str | None) -> I
     yield _ELSEWHERE
 
 
-def _told(finding: TopicFinding) -> str:
+def _finding_sentence(finding: TopicFinding) -> str:
     unsure = f"; {finding.unreadable} messages can't be read and may hold it" if finding.unreadable else ""
     left = finding.messages - finding.removed
     removed = f"{finding.removed} messages removed, " if finding.removed else ""

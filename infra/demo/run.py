@@ -18,7 +18,7 @@ from infra.demo.shop import Shop
 from infra.demo.simulated_teacher import SimulatedTeacher
 from infra.serve.status import TaskStatus, task_status
 from schemas.codec import REQUEST
-from schemas.config import Override, merged
+from schemas.config import Override, merge_overrides
 from schemas.messages import Request
 from streams.app import create_app
 from streams.errors import KafkaFailed
@@ -67,7 +67,7 @@ def play(settings: Settings, seconds: float, show: Show, *, drift: bool = False)
     with ExitStack() as stack:
         teacher = stack.enter_context(SimulatedTeacher(shop.label, shop.labels))
         config = _config(teacher.url, shop.labels, drift=drift)
-        board = Scoreboard({}, merged(config).target_agreement)
+        board = Scoreboard({}, merge_overrides(config).target_agreement)
         _write_config(settings, config)
         stack.enter_context(TopicWatcher(settings, board))
         with suppress(KeyboardInterrupt):
@@ -118,7 +118,7 @@ class _DemoRun:
     async def _watch(self, seconds: float, customers: asyncio.Task[None]) -> None:
         """Show the state until the time is over, then until each request has its label."""
         began = time.monotonic()
-        async with task_status(self._settings, TASK, merged(self._config)) as status:
+        async with task_status(self._settings, TASK, merge_overrides(self._config)) as status:
             while (second := time.monotonic() - began) < seconds and not self._interrupted:
                 self._show(self._board, await status(), int(second))
                 await asyncio.sleep(_REFRESH_S)

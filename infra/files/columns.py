@@ -51,7 +51,7 @@ class WantedColumns:
             if column is None and (given is not None or needed):
                 wanted = f"`{given}`" if given else f"any of {', '.join(usual)}"
                 raise InvalidFile(
-                    f"{file}: no column for the {field} ({wanted}) among {_listed(header)}; "
+                    f"{file}: no column for the {field} ({wanted}) among {_column_list(header)}; "
                     f"name it with --{field}-column"
                 )
             sources[field] = column or field
@@ -79,6 +79,6 @@ def pick_fields(record: Record, sources: Mapping[str, str]) -> Record:
     return {name: value for name, value in values.items() if value != "" or name in {"text", "label"}}
 
 
-def _listed(header: Sequence[str]) -> str:
+def _column_list(header: Sequence[str]) -> str:
     more = f" and {len(header) - _SHOWN:,} more" if len(header) > _SHOWN else ""
     return ", ".join(f"`{name[:40]}`" for name in header[:_SHOWN]) + more

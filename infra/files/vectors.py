@@ -21,7 +21,7 @@ def read_vectors(file: Path) -> NDArray[np.float32]:
     Raises:
         InvalidFile: it can't be read, is not such an array, or has a number that is not finite.
     """
-    stored = _stored(file)
+    stored = _map_array(file)
     if stored.dtype.kind != "f":
         raise InvalidFile(f"{file}: holds {stored.dtype}; vectors must be float16 or float32")
     if stored.ndim != 2 or stored.shape[1] == 0:
@@ -50,7 +50,7 @@ def features(lines: Sequence[Line], file: Path, embeddings: Path | None) -> Feat
     return Features(embeddings=vectors)
 
 
-def _stored(file: Path) -> NDArray[Any]:
+def _map_array(file: Path) -> NDArray[Any]:
     """The array on disk, not yet read into memory."""
     try:
         stored = np.load(file, mmap_mode="r", allow_pickle=False)

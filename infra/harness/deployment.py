@@ -118,7 +118,7 @@ class Deployment:
         """
         for worker in self.workers:
             if worker.runs and worker.stop() != 0:
-                raise worker.failed("did not stop with exit status 0")
+                raise worker.failure("did not stop with exit status 0")
 
     def close(self) -> None:
         """Kill the workers that still run after a failure."""

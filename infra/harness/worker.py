@@ -63,8 +63,8 @@ class Worker:
         """
         wait_until(lambda: self.has_written(text) or not self.runs, seconds, f"{text}: {self.log}")
         if not self.has_written(text):
-            raise self.failed(f"ended before it said `{text}`")
+            raise self.failure(f"ended before it said `{text}`")
 
-    def failed(self, how: str) -> Stalled:
+    def failure(self, how: str) -> Stalled:
         """The error to raise: how the worker failed, and the end of its log."""
         return Stalled(f"a worker {how}:\n{self.output()[-_LOG_TAIL:]}")

@@ -157,7 +157,7 @@ def fit(
         raise ValueError(
             f"embedder `{reads}` and embeddings do not go together: it reads {source or 'no vectors'}"
         )
-    directory = _made(out)
+    directory = _make_directory(out)
     table = trace_table(
         traces,
         labels,
@@ -203,7 +203,7 @@ def _write(request: FitRequest, result: FitResult, lines: Sequence[TraceLine], d
     )
 
 
-def _made(out: str | os.PathLike[str] | None) -> Path | None:
+def _make_directory(out: str | os.PathLike[str] | None) -> Path | None:
     """Made before the fit, so that a directory that can't be made costs no fit."""
     if out is None:
         return None

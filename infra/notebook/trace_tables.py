@@ -96,7 +96,7 @@ def _of_lists(texts: Any, labels: Iterable[str]) -> list[PlacedRecord]:
     given = [None] * len(wanted) if texts is None else _values(texts)
     if len(given) != len(wanted):
         raise TrainingError(f"labels: {len(wanted):,}, but there are {len(given):,} texts")
-    return _placed({"text": text, "label": label} for text, label in zip(given, wanted, strict=True))
+    return _placed_records({"text": text, "label": label} for text, label in zip(given, wanted, strict=True))
 
 
 def _records(data: Any, columns: Columns, texts: bool) -> tuple[list[PlacedRecord], str]:
@@ -116,7 +116,7 @@ def _records(data: Any, columns: Columns, texts: bool) -> tuple[list[PlacedRecor
         raise TypeError("texts without labels: fit(texts, labels)")
     if strange is not None:
         raise TypeError(f"rows of {type(strange).__name__} given; a fit takes {_KINDS}")
-    return _placed(_named_labels(dict(row), data) for row in rows), "data"
+    return _placed_records(_named_labels(dict(row), data) for row in rows), "data"
 
 
 _KINDS = "the path of a file, a data frame, a list of dicts, or texts and labels"
@@ -127,7 +127,7 @@ def _of_columns(names: Sequence[str], column: Callable[[str], Any]) -> list[Plac
     if len({len(cells) for cells in values}) > 1:
         lengths = ", ".join(f"{name}: {len(cells):,}" for name, cells in zip(names, values, strict=True))
         raise TrainingError(f"columns differ in length: {lengths}; of a data set, give one split")
-    return _placed(dict(zip(names, cells, strict=True)) for cells in zip(*values, strict=True))
+    return _placed_records(dict(zip(names, cells, strict=True)) for cells in zip(*values, strict=True))
 
 
 def _values(column: Any) -> list[Any]:
@@ -138,7 +138,7 @@ def _values(column: Any) -> list[Any]:
     return list(column)
 
 
-def _placed(rows: Iterable[Mapping[str, Any]]) -> list[PlacedRecord]:
+def _placed_records(rows: Iterable[Mapping[str, Any]]) -> list[PlacedRecord]:
     """Rows as the reader of files gives them; a cell without a value is left out, counted from 1."""
     return [
         PlacedRecord(

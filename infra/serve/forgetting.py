@@ -60,7 +60,7 @@ def forget_task(settings: Settings, task: str, at: int) -> ForgetReport:
     """
     marker = [Forgotten(task, at)]
     _publish(settings, marker)
-    removed = _connected(settings, lambda connection: remove_task(connection, settings.keys, task))
+    removed = _with_redis(settings, lambda connection: remove_task(connection, settings.keys, task))
     _publish(settings, marker)
     return ForgetReport(at, _topics(settings, Sought(None, task, at)), removed)
 
@@ -68,14 +68,14 @@ def forget_task(settings: Settings, task: str, at: int) -> ForgetReport:
 def forget_request(settings: Settings, request: str, task: str | None, at: int) -> ForgetReport:
     """Forget one request, in one task or in every one. Raises like `forget_task`."""
     known = (
-        {task} if task else _connected(settings, lambda connection: _registry(settings, connection).tasks())
+        {task} if task else _with_redis(settings, lambda connection: _registry(settings, connection).tasks())
     )
     _publish(settings, (forgotten_request(name, request, at) for name in sorted(known)))
     topics = _topics(settings, Sought(request, task, at))
     found = set().union(*(finding.tasks for finding in topics))
     _publish(settings, (forgotten_request(name, request, at) for name in sorted(found - known)))
     learned = next(one.tasks for one in topics if one.topic == settings.topics.traces)
-    policies, refits = _connected(
+    policies, refits = _with_redis(
         settings, lambda connection: _ask_for_refits(settings, connection, learned, at)
     )
     return replace(ForgetReport(at, topics), policies=policies, refits=refits)
@@ -126,7 +126,7 @@ def _registry(settings: Settings, connection: Connection) -> Registry:
     return Registry(connection, settings.keys, settings.policies_kept)
 
 
-def _connected(settings: Settings, question: Callable[[Connection], Awaitable[Answer]]) -> Answer:
+def _with_redis(settings: Settings, question: Callable[[Connection], Awaitable[Answer]]) -> Answer:
     async def ask() -> Answer:
         connection = Connection(**settings.redis)
         try:

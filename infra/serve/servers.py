@@ -94,7 +94,7 @@ def embedded_servers(settings: Settings, task: str = DEFAULT_TASK) -> Iterator[t
         completed = uses_embedded(settings, embedded).model_copy(update={"data": Path(data)})
         check_options(completed)
         trigger_auto_create(completed)
-        stack.enter_context(_announced(note, embedded))
+        stack.enter_context(_announce(note, embedded))
         yield completed, embedded
 
 
@@ -168,7 +168,7 @@ def _refuse_second(note: Path) -> None:
 
 
 @contextmanager
-def _announced(note: Path, embedded: Embedded) -> Iterator[None]:
+def _announce(note: Path, embedded: Embedded) -> Iterator[None]:
     """Keep a note of the servers while they run. Raises AlreadyRunning: another process was faster."""
     note.parent.mkdir(parents=True, exist_ok=True)
     _refuse_second(note)

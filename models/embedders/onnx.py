@@ -103,15 +103,15 @@ class OnnxEmbedder:
         width = max(1, *(len(encoding) for encoding in encoded))
         columns = {"input_ids": "ids", "attention_mask": "attention_mask", "token_type_ids": "type_ids"}
         feed = {
-            name: _padded([getattr(encoding, columns[name]) for encoding in encoded], width, kind)
+            name: _pad([getattr(encoding, columns[name]) for encoding in encoded], width, kind)
             for name, kind in self._types.items()
         }
         try:
             (states,) = self._session.run([self._output], feed)
         except FAILURES as error:
             raise EmbedderError(f"{self.id}: graph failed on {len(encoded)} texts: {error}") from error
-        mask = _padded([encoding.attention_mask for encoding in encoded], width, np.dtype(np.int64))
-        return _pooled(np.asarray(states, dtype=np.float32), mask, self.id)
+        mask = _pad([encoding.attention_mask for encoding in encoded], width, np.dtype(np.int64))
+        return _pool(np.asarray(states, dtype=np.float32), mask, self.id)
 
 
 def _tokenizer(folder: Path) -> tuple[Tokenizer, int]:
@@ -144,7 +144,7 @@ def _choose_output(names: Sequence[str]) -> str:
     return next((name for name in _OUTPUTS if name in names), names[0])
 
 
-def _padded(values: Sequence[Sequence[int]], width: int, kind: np.dtype[np.generic]) -> NDArray[np.generic]:
+def _pad(values: Sequence[Sequence[int]], width: int, kind: np.dtype[np.generic]) -> NDArray[np.generic]:
     """Values [n, width], padded with zeros at the right, where the mask is zero too."""
     table = np.zeros((len(values), width), dtype=kind)
     for row, given in zip(table, values, strict=True):
@@ -152,7 +152,7 @@ def _padded(values: Sequence[Sequence[int]], width: int, kind: np.dtype[np.gener
     return table
 
 
-def _pooled(states: NDArray[np.float32], mask: NDArray[np.generic], whose: str) -> NDArray[np.float32]:
+def _pool(states: NDArray[np.float32], mask: NDArray[np.generic], whose: str) -> NDArray[np.float32]:
     if states.ndim not in (2, 3) or len(states) != len(mask):
         shape = f"{list(states.shape)} of {len(mask)} texts"
         raise EmbedderError(f"{whose}: graph output is {shape}, must be [n, d] or [n, t, d]")

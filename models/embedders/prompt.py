@@ -42,7 +42,7 @@ class Prompt:
         return cls(before, after)
 
     @classmethod
-    def instructed(cls, instruction: str, labels: Sequence[str]) -> "Prompt":
+    def from_instruction(cls, instruction: str, labels: Sequence[str]) -> "Prompt":
         """The prompt of an instruction, with `{labels}` filled in, then the text, then the answer's
         place.
         """

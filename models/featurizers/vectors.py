@@ -48,7 +48,7 @@ class VectorFeaturizer:
         near = graph.add("MatMul", self.write_unit(graph), graph.constant(self._centroids.T.copy()))
         nearest = graph.add("ReduceMax", near, graph.axes(1), keepdims=0)
         # A length that overflows makes a direction of zeros: its difference from itself is not a number.
-        length = graph.add("Squeeze", graph.kept("length"), graph.axes(1))
+        length = graph.add("Squeeze", graph.kept_name("length"), graph.axes(1))
         far = graph.add("Sub", graph.number(1.0), nearest)
         return graph.add("Add", far, graph.add("Sub", length, length))
 

@@ -38,7 +38,7 @@ class Graph:
         """Remember the name of a node by its purpose."""
         self._kept[purpose] = name
 
-    def kept(self, purpose: str) -> str:
+    def kept_name(self, purpose: str) -> str:
         """The name of a node that `keep` has remembered. Raises KeyError."""
         return self._kept[purpose]
 

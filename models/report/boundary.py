@@ -60,11 +60,11 @@ def _similarities(above: list[str], below: list[str]) -> NDArray[np.float64]:
     words = TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 4), sublinear_tf=True)
     features = words.fit_transform([text[:LONGEST] for text in above + below])
     similarity: NDArray[np.float64] = (features[: len(above)] @ features[len(above) :].T).toarray()
-    upper, lower = (np.array([_normalised(text) for text in side], dtype=object) for side in (above, below))
+    upper, lower = (np.array([_normalise(text) for text in side], dtype=object) for side in (above, below))
     return np.where(upper[:, None] == lower[None, :], -1.0, similarity)
 
 
-def _normalised(text: str) -> str:
+def _normalise(text: str) -> str:
     return " ".join(text[:LONGEST].casefold().split())
 
 

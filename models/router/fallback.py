@@ -98,7 +98,7 @@ class FallbackCaller:
         """What the fallback returns, or the exception that it raises."""
         try:
             answer = self._ask(argument)
-            return self._loop.run(_awaited(answer)) if inspect.isawaitable(answer) else answer
+            return self._loop.run(_await_answer(answer)) if inspect.isawaitable(answer) else answer
         except StopIteration as error:  # which no future can carry
             return FallbackError(f"the fallback raised StopIteration: {error}")
         except Exception as error:  # noqa: BLE001 - the edge of foreign code: the callers of these texts get it
@@ -118,7 +118,7 @@ def _is_async(ask: Ask) -> bool:
     return inspect.iscoroutinefunction(ask) or inspect.iscoroutinefunction(getattr(ask, "__call__", None))  # noqa: B004
 
 
-async def _awaited(answer: Any) -> Any:
+async def _await_answer(answer: Any) -> Any:
     return await answer
 
 

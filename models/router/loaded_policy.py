@@ -73,7 +73,7 @@ class LoadedPolicy:
                 self.manifest.embedder,
                 self.manifest.dimension,
             )
-        for place, decision in zip(places, self._scored([queries[place] for place in places]), strict=True):
+        for place, decision in zip(places, self._score([queries[place] for place in places]), strict=True):
             decisions[place] = decision
         return decisions
 
@@ -87,14 +87,14 @@ class LoadedPolicy:
             vector is not None and len(vector) == self.manifest.dimension and bool(np.isfinite(vector).all())
         )
 
-    def _scored(self, queries: Sequence[Query]) -> list[RowDecision]:
+    def _score(self, queries: Sequence[Query]) -> list[RowDecision]:
         if not queries:
             return []
         try:
             return self._decisions(self._scores(queries))
         except TextRefused as error:
             if len(queries) > 1:
-                return [self._scored([query])[0] for query in queries]
+                return [self._score([query])[0] for query in queries]
             log.warning("query deferred: the encoder refused its text; id=%s: %s", queries[0].id, error)
         except (PolicyError, EmbedderError) as error:
             log.error(

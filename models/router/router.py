@@ -221,7 +221,7 @@ class Router:
         return queries_of(texts, embeddings, ids, self._selects)
 
     def _predict(self, queries: Sequence[Query], fallback: Ask | PerText | None) -> list[Outcome]:
-        exchange = self._decided(queries)
+        exchange = self._decide(queries)
         if fallback is None:
             return self._finish(exchange, self._fallback)
         caller = FallbackCaller(fallback)
@@ -230,7 +230,7 @@ class Router:
         finally:
             caller.close()
 
-    def _decided(self, queries: Sequence[Query]) -> Exchange:
+    def _decide(self, queries: Sequence[Query]) -> Exchange:
         serving = self._serving
         decisions = [RowDecision("no_policy")] * len(queries) if serving is None else serving.decide(queries)
         answers_some = serving is not None and serving.threshold is not None
@@ -244,9 +244,9 @@ class Router:
     def _finish(self, exchange: Exchange, fallback: FallbackCaller | None) -> list[Outcome]:
         places = [] if fallback is None else exchange.places_to_ask
         answers = fallback.ask(exchange.items(places)) if fallback is not None and places else []
-        return self._recorded(exchange, dict(zip(places, answers, strict=True)))
+        return self._record(exchange, dict(zip(places, answers, strict=True)))
 
-    def _recorded(self, exchange: Exchange, answers: dict[int, str | BaseException]) -> list[Outcome]:
+    def _record(self, exchange: Exchange, answers: dict[int, str | BaseException]) -> list[Outcome]:
         if self._traces is not None:
             self._traces.append(exchange.traces(answers, time.time_ns() // 1_000_000))
         for place in exchange.failed_audits(answers):
@@ -266,14 +266,14 @@ class Router:
 
     async def _answer_batch(self, batch: list[Waiting[Query, Prediction]]) -> None:
         loop = asyncio.get_running_loop()
-        exchange = await loop.run_in_executor(self._scoring, self._decided, [entry.item for entry in batch])
+        exchange = await loop.run_in_executor(self._scoring, self._decide, [entry.item for entry in batch])
         audited = self._fallback is not None
         places = exchange.places_to_ask if self._fallback is not None else []
         for place in exchange.accepted:
             batch[place].resolve(exchange.surrogate_prediction(place, audited))
         answers = await self._fallback.ask_async(exchange.items(places)) if self._fallback and places else []
         for entry, outcome in zip(
-            batch, self._recorded(exchange, dict(zip(places, answers, strict=True))), strict=True
+            batch, self._record(exchange, dict(zip(places, answers, strict=True))), strict=True
         ):
             entry.resolve(outcome)
 

@@ -23,7 +23,7 @@ SETTINGS: dict[str, Any] = {
 }
 
 
-def _unfitted(seed: int) -> lightgbm.LGBMClassifier:
+def _new_model(seed: int) -> lightgbm.LGBMClassifier:
     return lightgbm.LGBMClassifier(n_estimators=ROUNDS, random_state=seed, **SETTINGS)
 
 
@@ -31,7 +31,7 @@ def _convert(model: lightgbm.LGBMClassifier, _example: Matrix) -> onnx.ModelProt
     return convert_booster(model.booster_)
 
 
-METHOD = refitted.RefitMethod(KIND, f"LightGBM with {ROUNDS} rounds", _unfitted, _convert, 1e-6)
+METHOD = refitted.RefitMethod(KIND, f"LightGBM with {ROUNDS} rounds", _new_model, _convert, 1e-6)
 
 learn = partial(refitted.learn, METHOD)
 fold = partial(refitted.fold, METHOD)

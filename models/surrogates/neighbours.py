@@ -152,7 +152,7 @@ def _kernels(
         own = rows[codes == label]
         by_label.append((int(label), *_centres(unit[own], weights[own], most, generator)))
     reach = max(float(np.abs(unit).max()), 1e-6)
-    return _quantised(*_blocks(by_label, targets.labels, unit.shape[1]), concentration, reach)
+    return _quantise(*_blocks(by_label, targets.labels, unit.shape[1]), concentration, reach)
 
 
 def _blocks(
@@ -178,7 +178,7 @@ def _blocks(
     return centres, counts.reshape(blocks, length), None if whole else owners
 
 
-def _quantised(
+def _quantise(
     centres: Matrix, counts: Matrix, owners: Matrix | None, concentration: float, reach: float
 ) -> Kernels:
     largest = max(float(np.abs(centres).max()), 1e-6)

@@ -14,7 +14,7 @@ KIND = "trees"
 TREES = 200
 
 
-def _unfitted(seed: int) -> ExtraTreesClassifier:
+def _new_model(seed: int) -> ExtraTreesClassifier:
     return ExtraTreesClassifier(TREES, min_samples_leaf=2, random_state=seed)
 
 
@@ -23,7 +23,7 @@ def _convert(model: ExtraTreesClassifier, example: Matrix) -> onnx.ModelProto:
     return converted
 
 
-METHOD = refitted.RefitMethod(KIND, f"{TREES} extremely randomised trees", _unfitted, _convert, 1e-3)
+METHOD = refitted.RefitMethod(KIND, f"{TREES} extremely randomised trees", _new_model, _convert, 1e-3)
 
 learn = partial(refitted.learn, METHOD)
 fold = partial(refitted.fold, METHOD)

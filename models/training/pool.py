@@ -38,7 +38,7 @@ def pool_weights(
     """
     if len(codes) == 0:
         return tuple(usual)
-    stack = np.stack([_shifted(member) for member in logits]).astype(np.float64)
+    stack = np.stack([_shift_to_zero(member) for member in logits]).astype(np.float64)
     rows, start = np.arange(len(codes)), np.array(usual, dtype=np.float64)
     right = stack[:, rows, codes]
 
@@ -56,5 +56,5 @@ def pool_weights(
     return tuple(float(weight) for weight in (kept if kept.any() else start))
 
 
-def _shifted(logits: Matrix) -> Matrix:
+def _shift_to_zero(logits: Matrix) -> Matrix:
     return np.asarray(logits - logits.max(axis=1, keepdims=True))

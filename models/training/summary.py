@@ -105,7 +105,7 @@ def manifest_of(request: FitRequest, outcome: FitOutcome, summary: FitSummary, g
         sha256=hashlib.sha256(graph).hexdigest(),
         surrogate=summary.surrogate,
         acceptor=summary.acceptor,
-        searched=_searched(request, outcome.fitted),
+        searched=_searched_traces(request, outcome.fitted),
         members=_members(outcome.fitted),
         accuracy=summary.accuracy,
         seconds=summary.seconds,
@@ -127,7 +127,7 @@ def _dimension(fitted: FittedStages) -> int | None:
     )
 
 
-def _searched(request: FitRequest, fitted: FittedStages) -> int:
+def _searched_traces(request: FitRequest, fitted: FittedStages) -> int:
     """Number of traces with which the policy's choices were made; 0 if no label decided a choice."""
     if request.parent_manifest is not None and recipe(request) is not None:
         return request.parent_manifest.searched

@@ -26,7 +26,7 @@ from streams.certify.status import CertificateStatus, certificate_status
 from streams.certify.task_state import (
     CurrentTeacher,
     TaskState,
-    advanced,
+    advance_positions,
     only_new,
     teacher_name,
     with_repeats,
@@ -126,7 +126,7 @@ def step(
     """
     moment = _Moment(task, config, now, complete)
     new = only_new(observations, snapshot.task_state)
-    task_state, dropped = with_versions(advanced(snapshot.task_state, new), sorted(new.versions))
+    task_state, dropped = with_versions(advance_positions(snapshot.task_state, new), sorted(new.versions))
     task_state = with_repeats(with_teacher(task_state, new.answered, now), new.answered)
     task_state, version_states = _fold_audits(task_state, snapshot, new.answered, moment)
     versions: dict[str, VersionChange] = {}

@@ -87,12 +87,12 @@ def reset_state(task_state: TaskState) -> TaskState:
 
 def only_new(observations: Observations, task_state: TaskState) -> Observations:
     """The observations that were not folded before."""
-    asked = [audit for audit in observations.asked if not _folded(audit.position, task_state)]
-    answered = [trace for trace in observations.answered if not _folded(trace.position, task_state)]
+    asked = [audit for audit in observations.asked if not _is_folded(audit.position, task_state)]
+    answered = [trace for trace in observations.answered if not _is_folded(trace.position, task_state)]
     return Observations(asked, answered, observations.alarms_answered)
 
 
-def advanced(task_state: TaskState, observations: Observations) -> TaskState:
+def advance_positions(task_state: TaskState, observations: Observations) -> TaskState:
     """The state with its positions behind the observations."""
     positions = dict(task_state.positions)
     audits, traces = observations.asked, observations.answered
@@ -128,7 +128,7 @@ def with_repeats(task_state: TaskState, traces: Iterable[TraceSeen]) -> TaskStat
     return replace(task_state, consistency=count_repeats(task_state.consistency, answers))
 
 
-def _folded(position: LogPosition, task_state: TaskState) -> bool:
+def _is_folded(position: LogPosition, task_state: TaskState) -> bool:
     return position.offset < task_state.positions.get(position.log, 0)
 
 

@@ -1,6 +1,6 @@
 """A batch: consumed messages and the outputs that an agent makes of them, settled exactly once.
 
-The source's thread hands a batch to the role's agent and waits in `outcome`; the agent settles it. `settled`
+The source's thread hands a batch to the role's agent and waits in `outcome`; the agent settles it. `settle`
 is the one place that catches every error of an agent: the source decides what to do with the messages then
 (`streams.kafka.source`).
 """
@@ -36,7 +36,7 @@ class Batch:
         self._outcome: Future[list[Outgoing]] = Future()
 
     @contextmanager
-    def settled(self) -> Iterator[list[Outgoing]]:
+    def settle(self) -> Iterator[list[Outgoing]]:
         """Collects the outputs; hands them, or the error that was raised inside, to the source."""
         outgoing: list[Outgoing] = []
         try:

@@ -77,7 +77,7 @@ class DeadLetters:
         key = output.key if len(output.key or b"") <= _LONGEST_KEY else None
         return Outgoing(output.topic, key, None, list(ours.items()))
 
-    def decoded(
+    def decode_all(
         self, codec: Codec[Record], messages: Iterable[Message]
     ) -> tuple[list[tuple[Record, Message]], list[Outgoing]]:
         """The records in the messages, each with its message, and a dead letter for each that holds none."""

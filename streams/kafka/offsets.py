@@ -18,10 +18,10 @@ class OffsetTracker:
     def pending(self) -> bool:
         return bool(self._next)
 
-    def gained(self, partitions: Iterable[TopicPartition]) -> None:
+    def add(self, partitions: Iterable[TopicPartition]) -> None:
         self._owned.update(at.partition for at in partitions)
 
-    def gave_up(self, partitions: Iterable[TopicPartition]) -> None:
+    def remove(self, partitions: Iterable[TopicPartition]) -> None:
         for at in partitions:
             self._owned.discard(at.partition)
             self._first.pop(at.partition, None)
@@ -30,20 +30,20 @@ class OffsetTracker:
     def drop_all(self) -> None:
         """Own no partition any more, and forget what is pending."""
         self._owned.clear()
-        self.committed()
+        self.mark_committed()
 
-    def owned(self, messages: Sequence[Message]) -> list[Message]:
+    def only_owned(self, messages: Sequence[Message]) -> list[Message]:
         """The messages of owned partitions: a rebalance may happen while messages are consumed."""
         return [message for message in messages if message.partition() in self._owned]
 
-    def processed(self, messages: Iterable[Message]) -> None:
+    def mark_processed(self, messages: Iterable[Message]) -> None:
         for message in messages:
             partition, offset = message.partition(), message.offset()
             if partition is not None and offset is not None:
                 self._first.setdefault(partition, offset)
                 self._next[partition] = offset + 1
 
-    def committed(self) -> None:
+    def mark_committed(self) -> None:
         self._first.clear()
         self._next.clear()
 

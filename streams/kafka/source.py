@@ -132,7 +132,7 @@ class Source(Service):
                     self._run_round()
                 self._commit()
             finally:  # after a failure, leaving the group must not commit what was not delivered
-                self._offsets.committed()
+                self._offsets.mark_committed()
 
     def _run_round(self) -> None:
         messages = self._consume(self._batch, 0.0)
@@ -154,18 +154,18 @@ class Source(Service):
                 raise KafkaFailed(f"consumer failed: {error.str()}, topic={self.topic}")
             else:
                 log.warning("consumer error: %s, role=%s topic=%s", error.str(), self.role, self.topic)
-        return self._offsets.owned(messages) if self._is_member else []
+        return self._offsets.only_owned(messages) if self._is_member else []
 
     def _process(self, messages: Sequence[Message]) -> None:
         try:
             self._delivery.send(self._outputs_of(messages))
-            self._offsets.processed(messages)
+            self._offsets.mark_processed(messages)
         except StateUnavailable as error:
             log.debug("batch waits, will retry: role=%s: %s", self.role, error)
             self._put_back(messages)
             self._stopping.wait(_BACK_OFF)
         except DeliveryFailed as error:
-            self._offsets.processed(messages)
+            self._offsets.mark_processed(messages)
             self._start_over(error)
 
     def _outputs_of(self, messages: Sequence[Message]) -> list[Outgoing]:
@@ -200,10 +200,10 @@ class Source(Service):
         """Commit what was pending before these messages; they, and it where that fails, are read again."""
         try:
             self._commit_pending()
-            self._offsets.processed(messages)
+            self._offsets.mark_processed(messages)
             self._rewind()
         except DeliveryFailed as error:
-            self._offsets.processed(messages)
+            self._offsets.mark_processed(messages)
             self._start_over(error)
 
     def _commit(self) -> None:
@@ -216,7 +216,7 @@ class Source(Service):
     def _commit_pending(self) -> None:
         if self._offsets.pending:
             self._delivery.commit(self._offsets.to_commit())
-            self._offsets.committed()
+            self._offsets.mark_committed()
             self._refusals = 0
 
     def _start_over(self, error: DeliveryFailed) -> None:
@@ -249,24 +249,24 @@ class Source(Service):
     def _rewind(self) -> None:
         for position in self._offsets.to_rewind():
             self._consumer.seek(position)
-        self._offsets.committed()
+        self._offsets.mark_committed()
 
     def _on_assign(self, _: Consumer, partitions: list[TopicPartition]) -> None:
         log.info("partitions assigned: role=%s partitions=%s", self.role, _numbers(partitions))
-        self._offsets.gained(partitions)
+        self._offsets.add(partitions)
 
     def _on_revoke(self, _: Consumer, partitions: list[TopicPartition]) -> None:
         log.info("partitions revoked: role=%s partitions=%s", self.role, _numbers(partitions))
         try:
             self._commit_pending()
-            self._offsets.gave_up(partitions)
+            self._offsets.remove(partitions)
         except DeliveryFailed as error:
-            self._offsets.gave_up(partitions)
+            self._offsets.remove(partitions)
             self._start_over(error)
 
     def _on_lost(self, _: Consumer, partitions: list[TopicPartition]) -> None:
         log.warning("partitions lost: role=%s partitions=%s", self.role, _numbers(partitions))
-        self._offsets.gave_up(partitions)
+        self._offsets.remove(partitions)
         self._delivery.abort()
         self._rewind()
 

@@ -55,12 +55,12 @@ def create_missing(settings: Settings) -> list[str]:
             ],
             request_timeout=_PROMPTLY,
         )
-        return [name for name, future in futures.items() if _made(future)]
+        return [name for name, future in futures.items() if _was_created(future)]
     except KafkaException as error:
         raise KafkaFailed(f"topics could not be made: {error.args[0].str()}") from error
 
 
-def _made(future: Future[None]) -> bool:
+def _was_created(future: Future[None]) -> bool:
     """Whether we have made the topic; another process may have been faster."""
     try:
         future.result()

@@ -75,19 +75,19 @@ class MaskedIntake(DeadLetters):
         """The dead letter of a message that a role failed on, with the type of the error alone."""
         return self.letter(message, type(error).__name__)
 
-    def decoded(
+    def decode_all(
         self, codec: Codec[Record], messages: Iterable[Message]
     ) -> tuple[list[tuple[Record, Message]], list[Outgoing]]:
-        records, letters = super().decoded(codec, messages)
+        records, letters = super().decode_all(codec, messages)
         masked = []
         for record, message in records:
             try:
-                masked.append((self._masked(record), message))
+                masked.append((self._mask_record(record), message))
             except MaskFailed as error:
                 letters.append(self.letter(message, f"the text can't be masked: {error}"))
         return masked, letters
 
-    def _masked(self, record: Record) -> Record:
+    def _mask_record(self, record: Record) -> Record:
         if not isinstance(record, Request) or record.text is None:
             return record
         return replace(record, text=mask_text(self._mask, record.text))

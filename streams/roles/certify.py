@@ -115,7 +115,7 @@ class AuditCertifier(Service):
         Raises:
             StateUnavailable: Redis is away, or has lost what was folded; the batch is to be read again.
         """
-        traces, outgoing = self._dead_letters.decoded(TRACE, messages)
+        traces, outgoing = self._dead_letters.decode_all(TRACE, messages)
         log_name = self._topic_logs[TRACES].name
         for task, observations in observe_traces(traces, self._sampler, log_name).items():
             await self._fold(task, observations)
@@ -129,7 +129,7 @@ class AuditCertifier(Service):
         Raises:
             StateUnavailable: as in `fold_traces`.
         """
-        deferrals, _ = self._dead_letters.decoded(DEFERRAL, messages)
+        deferrals, _ = self._dead_letters.decode_all(DEFERRAL, messages)
         log_name = self._topic_logs[DEFERRALS].name
         for task, observations in observe_deferrals(deferrals, log_name).items():
             await self._fold(task, observations)
@@ -274,9 +274,9 @@ class AuditCertifier(Service):
 
     def _observe(self, stream: str, messages: Sequence[Message]) -> dict[str, Observations]:
         if stream == TRACES:
-            traces, _ = self._dead_letters.decoded(TRACE, messages)
+            traces, _ = self._dead_letters.decode_all(TRACE, messages)
             return observe_traces(traces, self._sampler, self._topic_logs[TRACES].name)
-        deferrals, _ = self._dead_letters.decoded(DEFERRAL, messages)
+        deferrals, _ = self._dead_letters.decode_all(DEFERRAL, messages)
         return observe_deferrals(deferrals, self._topic_logs[DEFERRALS].name)
 
 
@@ -286,11 +286,11 @@ def install(app: App, traces: BatchChannel, deferrals: BatchChannel, certifier: 
     @app.agent(traces, name=STAGE)
     async def certify(batches: StreamT[Batch]) -> None:
         async for batch in batches:
-            with batch.settled() as outgoing:
+            with batch.settle() as outgoing:
                 outgoing.extend(await certifier.fold_traces(batch.messages))
 
     @app.agent(deferrals, name=ASKED_STAGE)
     async def certify_asked(batches: StreamT[Batch]) -> None:
         async for batch in batches:
-            with batch.settled():
+            with batch.settle():
                 await certifier.fold_deferrals(batch.messages)

@@ -90,7 +90,7 @@ def install_reader(app: App, channel: BatchChannel, tasks: Tasks) -> None:
     @app.agent(channel, name=READER)
     async def config(batches: StreamT[Batch]) -> None:
         async for batch in batches:
-            with batch.settled():
+            with batch.settle():
                 apply_config(batch.messages, tasks)
 
 
@@ -100,7 +100,7 @@ def install_events(app: App, channel: BatchChannel, topics: Topics) -> None:
     @app.agent(channel, name=STAGE)
     async def config_events(batches: StreamT[Batch]) -> None:
         async for batch in batches:
-            with batch.settled() as outgoing:
+            with batch.settle() as outgoing:
                 at = unix_ms()
                 for message in batch.messages:
                     event = EVENT.encode(answer_event(message, at))

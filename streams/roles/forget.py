@@ -45,7 +45,7 @@ def install(app: App, channel: BatchChannel, listeners: Sequence[Listener]) -> N
     @app.agent(channel, name=READER)
     async def forgotten(batches: StreamT[Batch]) -> None:
         async for batch in batches:
-            with batch.settled():
+            with batch.settle():
                 for record in read_forgotten(batch.messages):
                     for listener in listeners:
                         listener(record)

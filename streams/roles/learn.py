@@ -19,7 +19,7 @@ from msgspec.structs import replace
 from schemas.codec import DEFERRAL, LABEL, REPLY, TRACE
 from schemas.messages import Answer, Deferral, Label, Reason, Reply, Trace
 from schemas.topics import Topics
-from schemas.vectors import packed
+from schemas.vectors import vector_bytes
 from streams.clock import unix_ms
 from streams.kafka.batch import Batch, Outgoing
 from streams.kafka.channel import BatchChannel
@@ -96,7 +96,7 @@ def repeat_deferral(reply: Reply, label: str) -> Deferral:
 def _features(deferral: Deferral) -> bytes | None:
     if deferral.features is not None:
         return deferral.features
-    return None if deferral.request.embedding is None else packed(deferral.request.embedding)
+    return None if deferral.request.embedding is None else vector_bytes(deferral.request.embedding)
 
 
 class ReplyRecorder:
@@ -131,7 +131,7 @@ class ReplyRecorder:
         Raises:
             StateUnavailable: Redis can't say now which replies are the first.
         """
-        replies, outputs = self._dead_letters.decoded(REPLY, messages)
+        replies, outputs = self._dead_letters.decode_all(REPLY, messages)
         first = await self._replies.first([_position(reply, message) for reply, message in replies])
         for (reply, message), counts in zip(replies, first, strict=True):
             if counts:
@@ -192,5 +192,5 @@ def install(app: App, channel: BatchChannel, recorder: ReplyRecorder) -> None:
     @app.agent(channel, name=STAGE)
     async def learn(batches: StreamT[Batch]) -> None:
         async for batch in batches:
-            with batch.settled() as outputs:
+            with batch.settle() as outputs:
                 outputs.extend(await recorder.record_batch(batch.messages, unix_ms()))

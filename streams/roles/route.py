@@ -72,7 +72,7 @@ class RouteRole:
         Args:
             now: Unix milliseconds.
         """
-        arrivals, outputs = self._dead_letters.decoded(REQUEST, messages)
+        arrivals, outputs = self._dead_letters.decode_all(REQUEST, messages)
         by_task: defaultdict[str, list[Arrival]] = defaultdict(list)
         for arrival in arrivals:
             by_task[arrival[0].task].append(arrival)
@@ -141,7 +141,7 @@ class RouteRole:
         self.traffic.count(task, decisions, now)
         outputs: list[Outgoing] = []
         for row, (arrival, decision) in enumerate(zip(arrivals, decisions, strict=True)):
-            vector = vectors.packed(row) if vectors else None
+            vector = vectors.vector_bytes(row) if vectors else None
             outputs += self._outputs_of(task, arrival, decision, now, vector)
         return outputs
 
@@ -214,5 +214,5 @@ def install(app: App, channel: BatchChannel, router: RouteRole) -> None:
     @app.agent(channel, name=STAGE)
     async def route(batches: StreamT[Batch]) -> None:
         async for batch in batches:
-            with batch.settled() as outgoing:
+            with batch.settle() as outgoing:
                 outgoing.extend(await router.route_batch(batch.messages, unix_ms()))

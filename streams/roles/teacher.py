@@ -37,7 +37,7 @@ class TeacherRole:
 
     async def answer_batch(self, messages: Sequence[Message]) -> list[Outgoing]:
         """The outputs of a batch of deferrals: replies and dead letters."""
-        deferrals, outputs = self._dead_letters.decoded(DEFERRAL, messages)
+        deferrals, outputs = self._dead_letters.decode_all(DEFERRAL, messages)
         replies = await asyncio.gather(
             *(
                 self._client.ask(deferral, self._tasks.task(deferral.request.task).config.teacher)
@@ -56,5 +56,5 @@ def install(app: App, channel: BatchChannel, role: TeacherRole) -> None:
     @app.agent(channel, name=STAGE)
     async def teacher(batches: StreamT[Batch]) -> None:
         async for batch in batches:
-            with batch.settled() as outputs:
+            with batch.settle() as outputs:
                 outputs.extend(await role.answer_batch(batch.messages))

@@ -24,7 +24,7 @@ from models.embedders.kinds import TEXT
 from schemas.codec import TRACE
 from schemas.errors import SchemaError
 from schemas.messages import Forgotten, Trace
-from schemas.vectors import vector
+from schemas.vectors import decode_vector
 from streams.errors import StateUnavailable
 from streams.kafka.batch import Batch
 from streams.kafka.channel import BatchChannel
@@ -94,7 +94,7 @@ class Trainer(Service):
                 if trace.first is not None:
                     continue
                 if trace.embedder != TEXT and trace.features is not None:
-                    vector(trace.features, None)
+                    decode_vector(trace.features, None)
             except SchemaError as error:
                 log.warning("trace ignored: %s", error)
                 continue
@@ -228,5 +228,5 @@ def install(app: App, channel: BatchChannel, trainer: Trainer) -> None:
     @app.agent(channel, name=STAGE)
     async def traces(batches: StreamT[Batch]) -> None:
         async for batch in batches:
-            with batch.settled():
+            with batch.settle():
                 trainer.add_traces(batch.messages)

@@ -40,7 +40,7 @@ class PolicyDiskCache:
         Raises:
             OSError: the disk does not take it.
         """
-        with self._locked(task) as folder:
+        with self._lock(task) as folder:
             artifact.write(folder / version)
             write_atomically(folder / _ACTIVE, version.encode())
             for other in folder.iterdir():
@@ -53,7 +53,7 @@ class PolicyDiskCache:
         Raises:
             OSError: the disk does not take it.
         """
-        with self._locked(task) as folder:
+        with self._lock(task) as folder:
             path = folder / _SAFEGUARDS
             newest = safeguards.after(_read_safeguards(path)) if path.exists() else safeguards
             write_atomically(path, msgspec.json.encode(newest))
@@ -69,7 +69,7 @@ class PolicyDiskCache:
         """
         if not (self._directory / task).is_dir():
             return
-        with self._locked(task) as folder:
+        with self._lock(task) as folder:
             if any(_fitted_at(place) > at for place in folder.iterdir() if place.is_dir()):
                 return
             for place in folder.iterdir():
@@ -93,7 +93,7 @@ class PolicyDiskCache:
         return policies
 
     @contextmanager
-    def _locked(self, task: str) -> Iterator[Path]:
+    def _lock(self, task: str) -> Iterator[Path]:
         folder = self._directory / task
         folder.mkdir(parents=True, exist_ok=True)
         with (folder / _LOCK).open("ab") as lock:

@@ -102,7 +102,7 @@ class PolicySync(Service):
         breaker = serving_state.breaker
         # A Redis emptied since the serving state was read takes nothing back, and may add to it.
         if await self._registry.active(task) is None:
-            breaker = breaker.joined(known.breaker)
+            breaker = breaker.merge(known.breaker)
             blocked = {one: labels | known.blocked.get(one, frozenset()) for one, labels in blocked.items()}
         labels_blocked = {version: labels for version, labels in blocked.items() if labels}
         safeguards = Safeguards(breaker, labels_blocked).after(known)

@@ -130,7 +130,7 @@ def guesses(surrogate: ServingPolicy, scores: Scores) -> list[Opinion]:
     """The surrogate's opinion of each row that it has scored."""
     manifest = surrogate.policy.manifest
     familiar = (scores.novelty <= manifest.novelty_limit).tolist()
-    blocked = _blocked(surrogate)[scores.label].tolist()
+    blocked = _blocked_mask(surrogate)[scores.label].tolist()
     labels = [manifest.labels[index] for index in scores.label.tolist()]
     return [
         (
@@ -143,7 +143,7 @@ def guesses(surrogate: ServingPolicy, scores: Scores) -> list[Opinion]:
     ]
 
 
-def _blocked(surrogate: ServingPolicy) -> NDArray[np.bool_]:
+def _blocked_mask(surrogate: ServingPolicy) -> NDArray[np.bool_]:
     """Bool [labels]: blocked by the fit, or by audits since."""
     policy: Policy = surrogate.policy
     if not surrogate.blocked:

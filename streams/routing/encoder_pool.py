@@ -79,13 +79,13 @@ class EncoderPool(Service):
         try:
             embedder = await asyncio.to_thread(open_embedder, encoding.vectors, encoding.prompt)
         except EmbedderError as error:
-            self._failed(encoding, last, str(error))
+            self._on_failure(encoding, last, str(error))
         else:
-            self._opened(encoding, last, embedder)
+            self._on_open(encoding, last, embedder)
         finally:
             self._opening.discard(encoding)
 
-    def _opened(self, encoding: EncoderSpec, last: OpenAttempt | None, embedder: Embedder) -> None:
+    def _on_open(self, encoding: EncoderSpec, last: OpenAttempt | None, embedder: Embedder) -> None:
         flaps = last is not None and time.monotonic() - last.at < _STEADY
         self._attempts[encoding] = OpenAttempt(time.monotonic(), last.failures + 1 if last and flaps else 0)
         self._live_tasks.set_encoder(encoding, embedder)
@@ -93,7 +93,7 @@ class EncoderPool(Service):
             "encoder is open: spec=%s id=%s dimension=%d", encoding.vectors, embedder.id, embedder.dimension
         )
 
-    def _failed(self, encoding: EncoderSpec, last: OpenAttempt | None, problem: str) -> None:
+    def _on_failure(self, encoding: EncoderSpec, last: OpenAttempt | None, problem: str) -> None:
         if last is None or last.problem != problem:
             log.error("encoder failed to open, its tasks defer everything until it opens: %s", problem)
         failures = last.failures + 1 if last else 0

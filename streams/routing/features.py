@@ -10,7 +10,7 @@ from models.embedders.kinds import PRECOMPUTED, is_lazy, needs_text, reads_text,
 from models.features import Features
 from schemas.errors import InvalidVector
 from schemas.messages import Request
-from schemas.vectors import Wire, matrix, vector
+from schemas.vectors import Wire, decode_matrix, decode_vector
 from streams.tasks import Task
 
 
@@ -24,7 +24,7 @@ def feature_error(request: Request, task: Task) -> str | None:
     if request.embedding is None:
         return f"embedding: task {task.name} is classified by vectors that requests bring"
     try:
-        vector(request.embedding, task.dimension)
+        decode_vector(request.embedding, task.dimension)
     except InvalidVector as error:
         return str(error)
     return None
@@ -44,7 +44,7 @@ def request_features(requests: Sequence[Request], task: Task) -> Features | None
     vectors: list[Wire] = [request.embedding for request in requests if request.embedding is not None]
     if task.dimension is None or len(vectors) != len(requests):
         return None
-    rows = matrix(vectors, task.dimension)
+    rows = decode_matrix(vectors, task.dimension)
     return None if rows is None else Features(texts, rows)
 
 
@@ -81,7 +81,7 @@ class BatchVectors:
         """How many of them the encoder refuses."""
         return int(np.count_nonzero(self._is_refused[rows.start : rows.stop]))
 
-    def packed(self, row: int) -> bytes | None:
+    def vector_bytes(self, row: int) -> bytes | None:
         """One vector as bytes of little-endian float32; None where it was not made."""
         return self._vectors[row].astype("<f4").tobytes() if self._is_made[row] else None
 

@@ -101,7 +101,7 @@ class FoldOffsets:
     async def begin_rebuild(self, folded: OffsetsRead) -> bool:
         """Take the claim to rebuild; False if another worker has changed it since `folded` was read."""
         claim = f"{secrets.token_hex(8)}:0"
-        if await self._claimed(folded.rebuilding, claim):
+        if await self._exchange_claim(folded.rebuilding, claim):
             self._ours = claim
         return self._ours is not None
 
@@ -113,7 +113,7 @@ class FoldOffsets:
         """
         name, count = (self._ours or ":0").split(":")
         claim = f"{name}:{int(count) + 1}"
-        if not await self._claimed(self._ours, claim):
+        if not await self._exchange_claim(self._ours, claim):
             raise StateUnavailable("Redis has lost audit counts during a rebuild; certify starts it again")
         self._ours = claim
 
@@ -123,7 +123,7 @@ class FoldOffsets:
         Raises:
             StateUnavailable: as for `renew_claim`.
         """
-        if not await self._claimed(self._ours, "", positions):
+        if not await self._exchange_claim(self._ours, "", positions):
             raise StateUnavailable(
                 "Redis has lost audit counts at the end of a rebuild; certify starts it again"
             )
@@ -134,7 +134,7 @@ class FoldOffsets:
         """Give up a rebuild that failed. A worker starts it again if the claim is not renewed for a while."""
         self._ours = None
 
-    async def _claimed(
+    async def _exchange_claim(
         self, before: str | None, claim: str, positions: Mapping[str, int] | None = None
     ) -> bool:
         words = [word for mark in (positions or {}).items() for word in mark]

@@ -38,9 +38,9 @@ def parse_answer(said: str, labels: Sequence[str]) -> str:
         raise UnreadableAnswer(f"the model said {quote(said)}, {len(said)} characters where a label was due")
     if said in labels:
         return said
-    structured = _structured(said)
+    structured = _label_in_json(said)
     answer = said if structured is None else structured
-    return _chosen(answer, labels, said) if labels else _short(_bare(answer), said)
+    return _matching_label(answer, labels, said) if labels else _short(_unwrap(answer), said)
 
 
 def quote(said: str) -> str:
@@ -49,7 +49,7 @@ def quote(said: str) -> str:
     return repr(cut)
 
 
-def _chosen(answer: str, labels: Sequence[str], said: str) -> str:
+def _matching_label(answer: str, labels: Sequence[str], said: str) -> str:
     for form in _FORMS:
         meant = form(answer)
         fitting = {label for label in labels if form(label) == meant}
@@ -69,9 +69,9 @@ def _short(answer: str, said: str) -> str:
     return answer
 
 
-def _structured(said: str) -> str | None:
+def _label_in_json(said: str) -> str | None:
     """The label inside `{"label": ...}`, fenced or not; None where that is not what was said."""
-    content = _unfenced(said.strip())
+    content = _strip_fence(said.strip())
     if not content.startswith("{"):
         return None
     try:
@@ -80,14 +80,14 @@ def _structured(said: str) -> str | None:
         return None
 
 
-def _bare(text: str) -> str:
+def _unwrap(text: str) -> str:
     """The text without its wrapping, layer by layer, as long as something remains."""
-    while (inner := _peeled(text)) != text:
+    while (inner := _unwrap_once(text)) != text:
         text = inner
     return text
 
 
-def _peeled(text: str) -> str:
+def _unwrap_once(text: str) -> str:
     """The text without its outermost layer; the text itself if it has none, or nothing would remain."""
     for layer in _LAYERS:
         inner = layer(text)
@@ -96,26 +96,26 @@ def _peeled(text: str) -> str:
     return text
 
 
-def _folded(text: str) -> str:
-    return _bare(text).casefold()
+def _unwrap_and_lower(text: str) -> str:
+    return _unwrap(text).casefold()
 
 
 def _as_it_is(text: str) -> str:
     return text
 
 
-def _unfenced(text: str) -> str:
+def _strip_fence(text: str) -> str:
     fenced = _FENCE.fullmatch(text)
     return fenced[1].strip() if fenced else text
 
 
-def _unquoted(text: str) -> str:
+def _strip_quotes(text: str) -> str:
     return text[1:-1] if len(text) > 1 and text[0] + text[-1] in _QUOTES else text
 
 
-def _unended(text: str) -> str:
+def _strip_full_stop(text: str) -> str:
     return text.removesuffix(".")
 
 
-_LAYERS: tuple[Callable[[str], str], ...] = (str.strip, _unfenced, _unquoted, _unended)
-_FORMS: tuple[Callable[[str], str], ...] = (_as_it_is, _bare, _folded)
+_LAYERS: tuple[Callable[[str], str], ...] = (str.strip, _strip_fence, _strip_quotes, _strip_full_stop)
+_FORMS: tuple[Callable[[str], str], ...] = (_as_it_is, _unwrap, _unwrap_and_lower)

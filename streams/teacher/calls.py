@@ -52,7 +52,7 @@ class Endpoints:
         """
         client = self._client(address, config)
         try:
-            return _parsed(await self._asked(client, address, messages, config), address)
+            return _parse_completion(await self._ask(client, address, messages, config), address)
         except (openai.OpenAIError, UnicodeError) as error:
             raise TeacherFailed(f"{address}: {call_failure(error, config)}") from error
 
@@ -66,21 +66,21 @@ class Endpoints:
     def _client(self, address: Address, config: TeacherConfig) -> openai.AsyncOpenAI:
         key = (address.url, config.key_env, config.timeout, config.retries)
         if key not in self._clients:
-            self._clients[key] = _connected(address, config, api_key(address, config, self._environ))
+            self._clients[key] = _openai_client(address, config, api_key(address, config, self._environ))
         return self._clients[key]
 
-    async def _asked(
+    async def _ask(
         self, client: openai.AsyncOpenAI, address: Address, messages: Messages, config: TeacherConfig
     ) -> bytes:
         structure = answer_format(config.labels)
         if structure is None or address in self._unstructured:
-            return await _posted(client, messages, config, None)
+            return await _post(client, messages, config, None)
         try:
-            return await _posted(client, messages, config, structure)
+            return await _post(client, messages, config, structure)
         except openai.APIStatusError as error:
             if not _may_reject_structure(error):
                 raise
-        body = await _posted(client, messages, config, None)
+        body = await _post(client, messages, config, None)
         self._unstructured.add(address)
         _log.info("%s has no structured output; its answers are parsed as plain text", address)
         return body
@@ -105,7 +105,7 @@ class _Completion(Struct):
     usage: _Tokens | None = None
 
 
-def _connected(address: Address, config: TeacherConfig, key: str) -> openai.AsyncOpenAI:
+def _openai_client(address: Address, config: TeacherConfig, key: str) -> openai.AsyncOpenAI:
     try:
         return openai.AsyncOpenAI(
             base_url=address.url, api_key=key, timeout=config.timeout, max_retries=config.retries
@@ -116,7 +116,7 @@ def _connected(address: Address, config: TeacherConfig, key: str) -> openai.Asyn
         ) from error
 
 
-async def _posted(
+async def _post(
     client: openai.AsyncOpenAI,
     messages: Messages,
     config: TeacherConfig,
@@ -131,7 +131,7 @@ async def _posted(
     return response.content
 
 
-def _parsed(body: bytes, address: Address) -> ModelOutput:
+def _parse_completion(body: bytes, address: Address) -> ModelOutput:
     try:
         completion = msgspec.json.decode(body, type=_Completion)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:

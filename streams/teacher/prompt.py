@@ -38,7 +38,7 @@ def messages(text: str | None, config: TeacherConfig) -> Messages:
             f"or for free answers a prompt without {LABELS}"
         )
     return (
-        {"role": "system", "content": config.prompt.replace(LABELS, _listed(config.labels))},
+        {"role": "system", "content": config.prompt.replace(LABELS, _as_lines(config.labels))},
         {"role": "user", "content": text},
     )
 
@@ -46,7 +46,7 @@ def messages(text: str | None, config: TeacherConfig) -> Messages:
 def with_reminder(asked: Messages, said: str, labels: Sequence[str]) -> Messages:
     """The same question once more, after an answer that was no label."""
     rule = (
-        f"Answer with exactly one of these labels, letter for letter, and nothing else:\n{_listed(labels)}"
+        f"Answer with exactly one of these labels, letter for letter, and nothing else:\n{_as_lines(labels)}"
         if labels
         else "Answer with one short label on a single line and nothing else."
     )
@@ -74,7 +74,7 @@ def answer_format(labels: Sequence[str]) -> ResponseFormatJSONSchema | None:
     return {"type": "json_schema", "json_schema": {"name": "answer", "strict": True, "schema": schema}}
 
 
-def _listed(labels: Sequence[str]) -> str:
+def _as_lines(labels: Sequence[str]) -> str:
     return "\n".join(_distinct(labels))
 
 

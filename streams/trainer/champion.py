@@ -37,7 +37,7 @@ class Champion:
     target: float
     blocked: frozenset[str] = frozenset()
 
-    def decided(self, trace: Trace) -> bool:
+    def has_decided(self, trace: Trace) -> bool:
         """Whether it was for this version, as it is today, to answer or to defer this sampled request."""
         guess = trace.guess
         return (
@@ -56,7 +56,7 @@ class Champion:
 
 def coverage_regression(coverage: float, live: Champion, traces: Iterable[Trace]) -> str | None:
     """Why a candidate that would answer this share of the requests is not worth it; None where it is."""
-    decided = [trace for trace in traces if live.decided(trace)]
+    decided = [trace for trace in traces if live.has_decided(trace)]
     answered = [trace for trace in decided if live.answers(trace)]
     agreed = sum(trace.guess is not None and trace.guess.label == trace.label for trace in answered)
     if len(answered) < FEWEST_AUDITS or agreed < live.target * len(answered):

@@ -12,7 +12,7 @@ from models.fit import TrainingSet
 from models.manifest import LabelSource
 from schemas.config import Config
 from schemas.messages import Guess, Trace
-from schemas.vectors import vector
+from schemas.vectors import decode_vector
 
 
 class TraceWindow:
@@ -116,7 +116,7 @@ def training_set(traces: list[Trace], config: Config) -> TrainingSet:
     """
     spec = config.embedder
     texts = [trace.text or "" for trace in traces] if reads_text(spec) else None
-    rows = [vector(trace.features or b"", None) for trace in traces] if vectors_of(spec) else None
+    rows = [decode_vector(trace.features or b"", None) for trace in traces] if vectors_of(spec) else None
     features = Features(texts, None if rows is None else np.array(rows, dtype=np.float32))
     sampled = np.array([trace.sampled for trace in traces], dtype=np.bool_)
     return TrainingSet(features=features, labels=[trace.label for trace in traces], sampled=sampled)

@@ -38,7 +38,7 @@ class Breaker:
         remembered = (*self._without(version), version)[-_REMEMBERED:]
         return replace(self, against=remembered, since=self._later(since))
 
-    def joined(self, known: "Breaker") -> "Breaker":
+    def merge(self, known: "Breaker") -> "Breaker":
         """The breaker that stops what either of the two stops."""
         stopped = dict.fromkeys((*known.against, *self.against))
         since = max(self.since, known.since)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.config import NOTHING, Config, Refit, config_of, merged, parse_override, task_of
+from schemas.config import NOTHING, Config, Refit, config_of, merge_overrides, parse_override, task_of
 from schemas.errors import InvalidConfig
 
 
@@ -45,7 +45,7 @@ def test_what_is_no_json_object_is_one_problem(raw: bytes) -> None:
 
 def test_a_tombstone_sets_nothing() -> None:
     assert parse_override(None) == NOTHING
-    assert merged(NOTHING) == Config()
+    assert merge_overrides(NOTHING) == Config()
 
 
 def test_a_task_s_fields_override_those_for_all() -> None:
@@ -62,8 +62,8 @@ def test_a_task_s_fields_override_those_for_all() -> None:
 def test_a_null_restores_the_default() -> None:
     below = parsed(audit_rate=0.5, threshold=0.3, refit={"growth": 0.5, "at_least": 7}, teacher={"url": "u"})
     above = parsed(audit_rate=None, threshold=None, refit={"growth": None}, teacher=None)
-    assert merged(below, above) == Config(refit=Refit(at_least=7))
-    assert merged(above) == Config()
+    assert merge_overrides(below, above) == Config(refit=Refit(at_least=7))
+    assert merge_overrides(above) == Config()
 
 
 _VALUES: dict[str, st.SearchStrategy[Any]] = {
@@ -84,7 +84,7 @@ _overrides = st.fixed_dictionaries(
 def test_valid_overrides_make_a_valid_config(
     overrides: list[Any],
 ) -> None:
-    config = merged(*overrides)
+    config = merge_overrides(*overrides)
     assert msgspec.convert(msgspec.to_builtins(config), Config) == config
     for name in ("target_agreement", "audit_rate", "threshold", "paused"):
         said = [override[name] for override in overrides if name in override]
@@ -117,7 +117,7 @@ def test_a_key_that_is_no_task_is_a_problem(key: bytes | None) -> None:
     ["gate", "shadow:1", "shadow:500", "canary:0.1", "canary:.05", "canary:0.10", "canary:1", "canary:1.0"],
 )
 def test_valid_promotions_are_accepted(promotion: str) -> None:
-    assert merged(parsed(promotion=promotion)).promotion == promotion
+    assert merge_overrides(parsed(promotion=promotion)).promotion == promotion
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.errors import InvalidVector
-from schemas.vectors import Wire, matrix, packed, vector
+from schemas.vectors import Wire, decode_matrix, decode_vector, vector_bytes
 
 _narrow = st.floats(width=32, allow_nan=False, allow_infinity=False)
 _any = st.floats(width=32)
@@ -21,9 +21,11 @@ def spelt(numbers: list[float]) -> bytes:
 
 @given(_vectors)
 def test_base64_and_list_are_the_same_vector(numbers: list[float]) -> None:
-    from_bytes, from_list = vector(spelt(numbers), len(numbers)), vector(numbers, None)
+    from_bytes, from_list = decode_vector(spelt(numbers), len(numbers)), decode_vector(numbers, None)
     assert from_bytes.dtype == from_list.dtype == np.float32
-    assert from_bytes.tobytes() == from_list.tobytes() == packed(numbers) == packed(spelt(numbers))
+    assert (
+        from_bytes.tobytes() == from_list.tobytes() == vector_bytes(numbers) == vector_bytes(spelt(numbers))
+    )
 
 
 @pytest.mark.parametrize(
@@ -38,12 +40,12 @@ def test_base64_and_list_are_the_same_vector(numbers: list[float]) -> None:
 )
 def test_a_wrong_length_is_refused_with_both_lengths(wire: Wire, reason: str) -> None:
     with pytest.raises(InvalidVector, match=reason):
-        vector(wire, 3)
+        decode_vector(wire, 3)
 
 
 def test_an_empty_vector_is_refused() -> None:
     with pytest.raises(InvalidVector, match="at least 1"):
-        vector([], None)
+        decode_vector([], None)
 
 
 @given(_vectors, st.sampled_from([float("nan"), float("inf"), float("-inf")]), st.data())
@@ -54,23 +56,23 @@ def test_a_value_not_finite_is_refused_by_its_place(
     numbers = [*numbers[:place], broken, *numbers[place:]]
     for wire in (numbers, spelt(numbers)):
         with pytest.raises(InvalidVector, match=re.escape(f"value {place} is not a finite")):
-            vector(wire, None)
+            decode_vector(wire, None)
 
 
 def test_a_float32_overflow_is_refused_by_its_place() -> None:
     with pytest.raises(InvalidVector, match="value 1 "):
-        vector([0.0, 1e39], 2)
+        decode_vector([0.0, 1e39], 2)
 
 
 @given(st.lists(st.one_of(st.lists(_any, max_size=4), st.lists(_any, max_size=4).map(spelt)), max_size=6))
 def test_the_fast_path_equals_the_slow_path(wires: list[Wire]) -> None:
     def rows() -> list[bytes] | None:
         try:
-            return [vector(wire, 3).tobytes() for wire in wires]
+            return [decode_vector(wire, 3).tobytes() for wire in wires]
         except InvalidVector:
             return None
 
-    fast, slow = matrix(wires, 3), rows()
+    fast, slow = decode_matrix(wires, 3), rows()
     assert (fast is not None) == (slow is not None)
     if fast is not None:
         assert fast.shape == (len(wires), 3)

@@ -66,7 +66,7 @@ def run(servers: Settings, data: Split, stream: Stream, audit_rate: float) -> Ru
     """Raises:
     LocalServerError, StreamsError: the system does not start, or stalls.
     """
-    with _deployed(servers) as deployment:
+    with _deploy(servers) as deployment:
         deployment.configure(TASK, **CONFIG, audit_rate=audit_rate)
         deployment.worker("route", "learn", "certify")
         deployment.worker("trainer")
@@ -77,7 +77,7 @@ def run(servers: Settings, data: Split, stream: Stream, audit_rate: float) -> Ru
 
 
 @contextmanager
-def _deployed(servers: Settings) -> Iterator[Deployment]:
+def _deploy(servers: Settings) -> Iterator[Deployment]:
     with TemporaryDirectory(prefix="understudy-bench-") as folder:
         kafka, redis = str(servers.kafka["bootstrap.servers"]), str(servers.redis["url"])
         prefix = fresh_prefix(f"{servers.prefix}-drift")

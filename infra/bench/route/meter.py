@@ -120,11 +120,11 @@ class Meter:
             before = mark
 
     def _mark(self) -> Mark:
-        committed = self._committed()
+        committed = self._committed_offset()
         used = self._usage.cpu_times()
         return Mark(time.monotonic(), used.user + used.system, committed)
 
-    def _committed(self) -> int:
+    def _committed_offset(self) -> int:
         try:
             offsets = self._consumer.committed(self._partitions, _TIMEOUT_S)
         except KafkaException as error:

@@ -60,12 +60,12 @@ def count_misses(trials: Sequence[Trial]) -> MissCounts:
 def figures(entries: Sequence[FitRow]) -> list[Figure]:
     """Figures of each contestant over all its fits."""
     figures = []
-    for name, trials in _grouped(_with_teachers(entries, LEARNABLE), lambda entry: entry.contestant).items():
+    for name, trials in _by_name(_with_teachers(entries, LEARNABLE), lambda entry: entry.contestant).items():
         count = count_misses(trials)
         missed = [sum(count.missed)]
         figures += [figure(f"{name}: passed targets missed", missed, "targets", _BOUND, [count.bound])]
         figures += [figure(f"{name}: targets passed", [sum(count.passed)], "targets")]
-    for name, trials in _grouped(
+    for name, trials in _by_name(
         _with_teachers(entries, UNLEARNABLE), lambda entry: entry.contestant
     ).items():
         passed = sum(trial.passed > 0 for trial in trials)
@@ -93,7 +93,7 @@ def _with_teachers(entries: Sequence[FitRow], teachers: Iterable[str]) -> list[F
 
 
 def _miss_table(title: str, entries: Sequence[FitRow]) -> Table:
-    groups = _grouped(entries, _group) | _grouped(entries, lambda entry: f"{entry.contestant}, all")
+    groups = _by_name(entries, _group) | _by_name(entries, lambda entry: f"{entry.contestant}, all")
     rows = [(name, *_cells(trials)) for name, trials in sorted(groups.items())]
     return Table(title, ("contestant, corpus, teacher", *_COLUMNS), tuple(rows))
 
@@ -111,7 +111,7 @@ def _cells(trials: Sequence[Trial]) -> tuple[str, ...]:
 
 
 def _unlearnable_table(entries: Sequence[FitRow]) -> Table:
-    groups = _grouped(entries, _group)
+    groups = _by_name(entries, _group)
     rows = tuple(
         (name, f"{len(trials):,}", str(sum(trial.passed > 0 for trial in trials)))
         for name, trials in sorted(groups.items())
@@ -127,7 +127,7 @@ def _group(entry: FitRow) -> str:
     return f"{entry.contestant}, {entry.cell.corpus}, {entry.cell.teacher}"
 
 
-def _grouped(entries: Sequence[FitRow], name: Callable[[FitRow], str]) -> dict[str, list[Trial]]:
+def _by_name(entries: Sequence[FitRow], name: Callable[[FitRow], str]) -> dict[str, list[Trial]]:
     groups: dict[str, list[Trial]] = {}
     for entry in entries:
         groups.setdefault(name(entry), []).append(entry.trial)

@@ -47,12 +47,12 @@ def unlearnable(corpus: str, count: int) -> list[DrawCell]:
 
 def draw(cell: DrawCell, pool: Split) -> tuple[Split, Split]:
     """Rows of the corpus to learn from and rows to judge on, with this teacher's labels on both."""
-    return draws.resampled(Split(pool.rows, _labels(cell, pool.labels)), cell.size, cell.seed)
+    return draws.split_sample(Split(pool.rows, _labels(cell, pool.labels)), cell.size, cell.seed)
 
 
 def _labels(cell: DrawCell, gold: list[str]) -> list[str]:
     if cell.teacher == NOISY:
         return draws.with_wrong_labels(gold, NOISE, cell.seed)
     if cell.teacher == SHUFFLED:
-        return draws.shuffled(gold, cell.seed)
+        return draws.shuffle_labels(gold, cell.seed)
     return draws.coin_labels(len(gold), cell.seed) if cell.teacher == COIN else gold

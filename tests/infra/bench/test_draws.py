@@ -12,7 +12,7 @@ def _texts(split: Split) -> list[str]:
 
 
 def test_a_resampled_split_uses_each_row_once() -> None:
-    train, test = draws.resampled(POOL, 600, 5)
+    train, test = draws.split_sample(POOL, 600, 5)
     assert (len(train), len(test)) == (600, 400)
     assert sorted(_texts(train) + _texts(test)) == sorted(ROWS)
     for part in (train, test):
@@ -36,7 +36,7 @@ def test_a_noisy_teacher_errs_at_the_asked_rate() -> None:
 
 
 def test_shuffling_keeps_the_label_counts() -> None:
-    result = draws.shuffled(POOL.labels, 3)
+    result = draws.shuffle_labels(POOL.labels, 3)
     assert sorted(result) == sorted(POOL.labels)
     assert sum(a == b for a, b in zip(result, POOL.labels, strict=True)) < 250
 

@@ -11,7 +11,7 @@ from infra.bench.route.meter import Mark, Pace
 from infra.bench.route.workload import generated_corpus, repeat_requests, routing_corpus
 from infra.errors import MissingLibrary
 from schemas.codec import REQUEST
-from schemas.vectors import vector
+from schemas.vectors import decode_vector
 
 
 def test_pace_is_measured_between_two_marks() -> None:
@@ -40,7 +40,7 @@ def test_repeated_rows_get_new_ids(kind: Kind) -> None:
             assert (each.text, each.embedding) == (data.rows.texts[row], None)
         else:
             assert each.text is None
-            np.testing.assert_array_equal(vector(each.embedding, 384), data.rows.embeddings[row])
+            np.testing.assert_array_equal(decode_vector(each.embedding, 384), data.rows.embeddings[row])
 
 
 def test_without_banking77_data_is_generated(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from schemas.codec import DEFERRAL, EVENT, LABEL, REPLY, REQUEST, TRACE, Codec
-from schemas.config import merged, parse_override
+from schemas.config import merge_overrides, parse_override
 from tests.infra.conftest import Run
 
 ROOT = Path(__file__).parents[3]
@@ -102,7 +102,7 @@ def test_example_messages_decode() -> None:
     assert set(examples) == {*CODECS, "config"}
     for name, codec in CODECS.items():
         assert codec.decode(examples[name].encode())
-    assert merged(parse_override(examples["config"].encode())).target_agreement == 0.97
+    assert merge_overrides(parse_override(examples["config"].encode())).target_agreement == 0.97
 
 
 def test_the_first_example_is_a_request() -> None:

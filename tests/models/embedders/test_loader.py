@@ -50,7 +50,7 @@ def test_other_braces_of_a_prompt_stay() -> None:
 
 
 def test_other_prompts_have_other_hashes() -> None:
-    prompts = [Prompt("a", "b"), Prompt("ab", ""), Prompt("", "ab"), Prompt.instructed("a", ())]
+    prompts = [Prompt("a", "b"), Prompt("ab", ""), Prompt("", "ab"), Prompt.from_instruction("a", ())]
     assert len({prompt.hash for prompt in prompts}) == len(prompts)
 
 

@@ -27,17 +27,17 @@ def waited(batch: Batch, abandoned: Event | None = None) -> "Future[list[Outgoin
 
 def test_the_source_gets_what_the_agent_collects() -> None:
     settled = batch()
-    with settled.settled() as outgoing:
+    with settled.settle() as outgoing:
         outgoing.append(OUT)
     assert waited(settled).result() == [OUT]
-    with pytest.raises(InvalidStateError), settled.settled():
+    with pytest.raises(InvalidStateError), settled.settle():
         pass  # a batch that is settled can't be settled again
     assert waited(settled).result() == [OUT]
 
 
 def test_the_source_gets_the_agent_s_error() -> None:
     settled, error = batch(), ValueError("no")
-    with settled.settled() as outgoing:
+    with settled.settle() as outgoing:
         outgoing.append(OUT)
         raise error
     assert waited(settled).exception() is error
@@ -47,7 +47,7 @@ async def test_a_cancelled_agent_s_batch_is_read_again() -> None:
     settled, inside = batch(), asyncio.Event()
 
     async def agent() -> None:
-        with settled.settled() as outgoing:
+        with settled.settle() as outgoing:
             outgoing.append(OUT)
             inside.set()
             await asyncio.Event().wait()
@@ -66,7 +66,7 @@ def test_a_stopping_source_waits_no_longer() -> None:
     abandoned.set()
     with pytest.raises(StateUnavailable, match="in time"):
         waited(late, abandoned).result()
-    with late.settled() as outgoing:
+    with late.settle() as outgoing:
         outgoing.append(OUT)
     assert waited(late, abandoned).result() == [OUT], "an answer that is there counts, even then"
 

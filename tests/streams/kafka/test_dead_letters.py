@@ -50,7 +50,7 @@ def test_a_letter_names_only_the_last_failure() -> None:
 
 def test_undecodable_messages_become_letters() -> None:
     sent = [message(Request("a", "t", "x")), message(None), message(b"{"), message(Request("b", "t", "x"))]
-    records, letters = LETTERS.decoded(REQUEST, sent)
+    records, letters = LETTERS.decode_all(REQUEST, sent)
     assert [(record.id, kept) for record, kept in records] == [("a", sent[0]), ("b", sent[3])]
     assert [letter.value for letter in letters] == [None, b"{"]
 

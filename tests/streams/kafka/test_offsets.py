@@ -25,7 +25,7 @@ class Reading(RuleBasedStateMachine):
     @rule(partitions=st.sets(PARTITIONS))
     def gain(self, partitions: set[int]) -> None:
         new = partitions - self.owned
-        self.offsets.gained(TopicPartition("x", partition) for partition in new)
+        self.offsets.add(TopicPartition("x", partition) for partition in new)
         self.at |= {partition: self.committed[partition] for partition in new}
         self.owned |= new
 
@@ -34,7 +34,7 @@ class Reading(RuleBasedStateMachine):
         """Revoked, after a commit; or lost, without one."""
         if commits:
             self.commit()
-        self.offsets.gave_up(TopicPartition("x", partition) for partition in partitions)
+        self.offsets.remove(TopicPartition("x", partition) for partition in partitions)
         self.owned -= partitions
 
     @rule(counts=st.dictionaries(PARTITIONS, st.integers(1, 5)))
@@ -45,9 +45,9 @@ class Reading(RuleBasedStateMachine):
             for partition, count in counts.items()
             for place in range(count)
         ]
-        owned = self.offsets.owned(messages)
+        owned = self.offsets.only_owned(messages)
         assert [one for one in messages if one.partition() in self.owned] == owned
-        self.offsets.processed(owned)
+        self.offsets.mark_processed(owned)
         for partition in counts.keys() & self.owned:
             self.at[partition] += counts[partition]
 
@@ -56,7 +56,7 @@ class Reading(RuleBasedStateMachine):
         for at in self.offsets.to_commit():
             assert at.topic == "x"
             self.committed[at.partition] = at.offset
-        self.offsets.committed()
+        self.offsets.mark_committed()
         assert all(self.committed[partition] == self.at[partition] for partition in self.owned)
 
     @rule()
@@ -64,7 +64,7 @@ class Reading(RuleBasedStateMachine):
         """Rewind; whatever the consumer is not told to seek stays where it is."""
         for at in self.offsets.to_rewind():
             self.at[at.partition] = at.offset
-        self.offsets.committed()
+        self.offsets.mark_committed()
         assert all(self.committed[partition] == self.at[partition] for partition in self.owned)
 
     @invariant()

@@ -80,7 +80,7 @@ def source(consumer: Reading) -> Scripted:
     )
     opened._consumer, opened._delivery = consumer, delivery
     opened._stopping.set()
-    opened._offsets.gained([TopicPartition("x", 0), TopicPartition("x", 1)])
+    opened._offsets.add([TopicPartition("x", 0), TopicPartition("x", 1)])
     return opened
 
 

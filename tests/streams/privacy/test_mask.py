@@ -91,7 +91,7 @@ def test_a_role_that_fails_tells_the_type_alone() -> None:
 
 
 def test_a_request_without_a_text_passes() -> None:
-    records, letters = MaskedIntake(TOPICS.dead_letters, STAGE, break_down).decoded(
+    records, letters = MaskedIntake(TOPICS.dead_letters, STAGE, break_down).decode_all(
         REQUEST, [message(Request("r", "t", embedding=[1.0]))]
     )
     assert [record.id for record, _ in records] == ["r"]

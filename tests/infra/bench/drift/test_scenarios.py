@@ -18,7 +18,7 @@ from infra.bench.drift.scenarios import (
 )
 from infra.errors import MissingData
 from models.features import Features
-from schemas.vectors import vector
+from schemas.vectors import decode_vector
 
 INTENTS, EACH, DRIFTED = 40, 30, 500
 
@@ -49,7 +49,7 @@ def test_each_row_is_asked_once_in_seeded_order(name: str, data: Split) -> None:
     sent = list(stream_requests(stream, data))
     assert [place_of(request.id) for request in sent] == list(range(len(stream)))
     assert sent[7].text == f"text {stream.rows[7]}"
-    np.testing.assert_array_equal(vector(sent[7].embedding, 2), data.rows.embeddings[stream.rows[7]])
+    np.testing.assert_array_equal(decode_vector(sent[7].embedding, 2), data.rows.embeddings[stream.rows[7]])
 
 
 def test_a_swap_exchanges_twenty_intents_in_pairs(data: Split) -> None:
