@@ -1,4 +1,4 @@
-"""The command line: which commands there are, and how they end.
+"""Command line: the list of commands, and how they end.
 
 Exit status 0 on success, 1 on a refusal or a finding, 2 on bad usage or input, 130 on Ctrl-C.
 

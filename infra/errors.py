@@ -1,4 +1,4 @@
-"""What a command is given and can't use. Every message says what, where and what to do.
+"""Errors of a command's input and output. Every message says what failed, where, and what to do.
 
 InputError
 ├── InvalidFile       a file that is missing, or whose content is not what the command reads

@@ -1,5 +1,4 @@
-"""The study of a fit: its traces, each scored by models that have not learned from it, and statistics of
-them.
+"""Study of a fit: its traces with out-of-fold scores, and statistics of them.
 
 The report shows it, `scan` sums it up; the manifest keeps the parts that are not about single traces.
 """

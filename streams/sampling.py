@@ -1,7 +1,7 @@
-"""Sampling of requests, for audits and for repeated questions: a keyed hash of the id decides, so that a
-redelivered request is decided alike.
+"""Sampling of requests for audits and repeats, by a keyed hash of the id, so that it can be repeated.
 
-Without the key nobody can know, or choose, which of their requests are audited.
+A request that is delivered again gets the same decision. Without the key, nobody can know or choose which
+requests are audited.
 """
 
 import hashlib

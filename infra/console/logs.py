@@ -1,4 +1,4 @@
-"""What the log of a process shows: lines on standard error, of our own modules above all."""
+"""Log of a process: lines on standard error, mostly of our own modules."""
 
 import logging
 

@@ -1,4 +1,4 @@
-"""A server process never outlives the process that started it, not even when that one is killed with SIGKILL.
+"""Child process of a server: it ends with the process that started it, even if that is killed with SIGKILL.
 
 The server runs under a few lines of shell that hold the reading end of a pipe. When we stop it, or when
 we die in whatever way, the pipe closes and the shell ends the server and removes its directory. That

@@ -1,4 +1,4 @@
-"""What can go wrong with a server on this machine.
+"""Errors of servers on this machine.
 
 LocalServerError
 ├── ProgramMissing    a program that has to be installed first

@@ -1,7 +1,7 @@
-"""Apache Kafka's jars come from Maven once and stay in the user's cache.
+"""Jars of Apache Kafka: fetched from Maven once, and kept in the user's cache.
 
-What to fetch is `pom.xml` beside this file. The cache is keyed by the hash of that file, so changing a
-version fetches anew.
+`pom.xml`, in the folder of this file, lists what to fetch. The cache is keyed by the hash of that file, so a
+changed version is fetched again.
 """
 
 import hashlib

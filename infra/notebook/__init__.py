@@ -1,1 +1,1 @@
-"""What notebooks call: fits from data in any form, and results that show themselves."""
+"""Interface for notebooks: fits from data in any form, and results that show themselves."""

@@ -1,13 +1,13 @@
-"""Forgets a request or a task: what is told to the workers, removed from Redis, and cut off in Kafka.
+"""Forgets a request or a task: in the workers, in Redis, and as far as possible in Kafka.
 
 The steps, in this order:
 
     1. write to the topic `forgotten`: from then on no refit uses the texts
     2. one request: ask for a refit without it. A task: remove all that Redis keeps of it, and write again
        what step 1 wrote, for a router that has read Redis in between
-    3. look through the topics; cut off the start of `traces` where nothing else stands there
+    3. look through the topics; delete the start of `traces` if it holds nothing else
 
-What a topic holds beside what is kept can't be taken out of it: the broker removes it with its segment files.
+A message can't be removed from the middle of a topic: the broker deletes it later, with its segment file.
 """
 
 import asyncio

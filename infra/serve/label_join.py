@@ -21,7 +21,7 @@ def requests_by_id(file: Path, columns: Columns) -> dict[str, ClientRequest]:
     requests = {}
     for one in read_client_requests(file, columns, "any"):
         if not one.has_own_id:
-            raise InvalidFile(f"{file}, row {one.row}: no id, by which its label is found")
+            raise InvalidFile(f"{file}, row {one.row}: no id; labels are matched by id")
         requests[one.request.id] = one
     return requests
 

@@ -58,29 +58,29 @@ class VersionCatalog:
         return stages(self.history).get(version)
 
     def rollback_target(self) -> str:
-        """The version to roll back to where none is named: the newest that was live before and is kept.
+        """The version to roll back to if the operator names none: the newest kept one that was live before.
 
         Raises:
-            TransitionRefused: there is none.
+            TransitionRefused: there is no such version.
         """
         retired = [version for version in self.kept if self.state(version) is VersionStage.RETIRED]
         if not retired:
-            raise TransitionRefused("no version that was live before is kept; name one of " + self._choice())
+            raise TransitionRefused(f"no kept version was live before; name one; {self._kept_list()}")
         return retired[-1]
 
     def check(self, version: str) -> None:
-        """Raises TransitionRefused: the version is not known, or its files are gone."""
+        """Raises TransitionRefused: the version is unknown, or its files are not kept."""
         if version in self.kept:
             return
         if version in self.names:
             raise TransitionRefused(
-                f"the files of {version} are gone: it did not pass the gate, or was dropped since "
-                f"(setting `policies_kept`); {self._choice()}"
+                f"the files of {version} are gone: it did not pass the gate, or was too old to keep "
+                f"(setting `policies_kept`); {self._kept_list()}"
             )
-        raise TransitionRefused(f"there is no version {version}; {self._choice()}")
+        raise TransitionRefused(f"there is no version {version}; {self._kept_list()}")
 
-    def _choice(self) -> str:
-        return f"kept are {', '.join(self.kept)}" if self.kept else "no version is kept"
+    def _kept_list(self) -> str:
+        return f"kept versions: {', '.join(self.kept) or 'none'}"
 
 
 def with_registry(settings: Settings, question: Callable[[Registry], Awaitable[Result]]) -> Result:

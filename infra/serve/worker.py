@@ -1,6 +1,6 @@
-"""Runs a Faust worker of some roles until it is told to stop, or breaks.
+"""Runs a Faust worker of some roles until it is stopped or fails.
 
-SIGTERM and SIGINT end it in good order. A worker that can't go on ends with status 1: let a supervisor
+SIGTERM and SIGINT stop it in good order. A worker that can't continue ends with status 1; a supervisor should
 restart it.
 """
 

@@ -43,9 +43,7 @@ class Prompt:
 
     @classmethod
     def from_instruction(cls, instruction: str, labels: Sequence[str]) -> "Prompt":
-        """The prompt of an instruction, with `{labels}` filled in, then the text, then the answer's
-        place.
-        """
+        """The prompt: the instruction with `{labels}` filled in, the text, and the start of the answer."""
         filled = instruction.replace(LABELS, "\n".join(labels))
         return cls(f"{filled}\n\nMessage: ", _AFTER)
 

@@ -122,7 +122,7 @@ def more_traces(
 
 
 def coverage_with(curve: Sequence[CurvePoint], target: float, traces: int) -> tuple[float, float] | None:
-    """Coverage to expect with so many traces, lowest and highest of the fits that leave one point out.
+    """Expected coverage with this many traces, lowest and highest of the fits that leave one point out.
 
     The share that is deferred follows the power law. None with fewer than three points that frontier_points
     the target.

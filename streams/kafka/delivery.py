@@ -136,7 +136,7 @@ def deliver(producer: Producer, outgoing: Iterable[Outgoing]) -> None:
     try:
         _produce(producer, outgoing, on_delivery=reported)
     except KafkaException as error:
-        raise DeliveryFailed(f"messages were not taken: {error.args[0].str()}") from error
+        raise DeliveryFailed(f"the producer did not accept messages: {error.args[0].str()}") from error
     left = producer.flush(_PROMPTLY)
     if failures or left:
         reason = failures[0].str() if failures else f"no answer within {_PROMPTLY:.0f} s"
@@ -144,7 +144,7 @@ def deliver(producer: Producer, outgoing: Iterable[Outgoing]) -> None:
 
 
 class AtLeastOnce:
-    """Offsets are committed once every delivery report has come back. After a failure outputs may repeat."""
+    """Commits offsets once all delivery reports have come. After a failure outputs may be written twice."""
 
     def __init__(self, consumer: Consumer, producer: Producer) -> None:
         self._consumer = consumer
@@ -157,7 +157,7 @@ class AtLeastOnce:
         except KafkaException as error:
             reason = error.args[0]
             failure = DeliveryFatal if reason.fatal() else DeliveryFailed
-            raise failure(f"an output was not taken: {reason.str()}") from error
+            raise failure(f"the producer did not accept an output: {reason.str()}") from error
 
     def commit(self, offsets: Sequence[TopicPartition]) -> None:
         if self._producer.flush(_PROMPTLY):

@@ -1,4 +1,4 @@
-"""How long the broker keeps what stands in a topic.
+"""Retention of a topic: how long the broker keeps its messages, and setting it for `traces`.
 
 Kafka deletes whole segment files: one goes once its newest message is older than `retention.ms`, and a new
 one is begun each `segment.ms` (a week, unless somebody says otherwise). So a message may stand in a topic for
@@ -74,12 +74,12 @@ def read_retention(settings: Settings, topic: str) -> Retention | None:
         if error.args[0].code() in NOT_ANSWERED:
             return None
         raise KafkaFailed(
-            f"the broker does not say how long it keeps {topic}: {error.args[0].str()}"
+            f"could not read the retention of a topic: {error.args[0].str()}, topic={topic}"
         ) from error
     except Overdue:
         return None
     except (KeyError, TypeError, ValueError) as error:
-        raise KafkaFailed(f"the broker does not say how long it keeps {topic}: {error!r}") from error
+        raise KafkaFailed(f"could not read the retention of a topic: {error!r}, topic={topic}") from error
     return Retention(None if kept < 0 else kept, segment)
 
 
@@ -107,5 +107,7 @@ def apply_traces_retention(settings: Settings) -> bool:
     try:
         admin.incremental_alter_configs([resource], request_timeout=_PROMPTLY)[resource].result(_PROMPTLY)
     except (KafkaException, Overdue) as error:
-        raise KafkaFailed(f"the retention of {settings.topics.traces} could not be set: {error}") from error
+        raise KafkaFailed(
+            f"could not set the retention of a topic: {error}, topic={settings.topics.traces}"
+        ) from error
     return True

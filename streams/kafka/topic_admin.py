@@ -1,4 +1,4 @@
-"""The topics as they should be on the broker, and making those that are missing."""
+"""Creates the topics that are missing, with the options that each needs, and reads topic ids."""
 
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -57,11 +57,11 @@ def create_missing(settings: Settings) -> list[str]:
         )
         return [name for name, future in futures.items() if _was_created(future)]
     except KafkaException as error:
-        raise KafkaFailed(f"topics could not be made: {error.args[0].str()}") from error
+        raise KafkaFailed(f"could not create topics: {error.args[0].str()}") from error
 
 
 def _was_created(future: Future[None]) -> bool:
-    """Whether we have made the topic; another process may have been faster."""
+    """Whether this process has created the topic; another one may have been faster."""
     try:
         future.result()
     except KafkaException as error:
@@ -90,7 +90,7 @@ class TopicIds:
         try:
             found = self._admin.describe_topics(TopicCollection([topic]))[topic].result(_PROMPTLY).topic_id
         except (KafkaException, TimeoutError) as error:
-            raise KafkaFailed(f"the broker does not say which topic {topic} is: {error}") from error
+            raise KafkaFailed(f"could not read the id of a topic: {error}, topic={topic}") from error
         return str(found) if found.get_most_significant_bits() or found.get_least_significant_bits() else ""
 
     @cached_property

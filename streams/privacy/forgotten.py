@@ -1,4 +1,4 @@
-"""The requests to forget: no role trains on their texts or writes these to `traces` again.
+"""Requests to forget: no role trains on their texts, or writes these to `traces` again.
 
 The topic `forgotten` names them. Its records outlive the traces, and are read from the start by every worker,
 so that a request stays forgotten whatever happens to Redis or to a trainer.

@@ -35,7 +35,7 @@ def read_forgotten(messages: Iterable[Message]) -> list[Forgotten]:
         try:
             records.append(FORGOTTEN.decode(as_bytes(message.value())))
         except InvalidMessage as error:
-            log.error("skipped a record of the topic `forgotten`, nothing is forgotten by it: %s", error)
+            log.error("record of the topic `forgotten` skipped, it forgets nothing: %s", error)
     return records
 
 

@@ -106,7 +106,7 @@ class Trainer(Service):
         window = self._windows.get(forgotten.task)
         dropped = window.discard(self._forgotten.covers_trace) if window else 0
         if dropped:
-            log.info("task %s: dropped forgotten traces from the window, traces=%d", forgotten.task, dropped)
+            log.info("forgotten traces dropped from the window: task=%s traces=%d", forgotten.task, dropped)
 
     async def on_start(self) -> None:
         self._refit_runner = RefitRunner(self._registry, self._event_publisher)

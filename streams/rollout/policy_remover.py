@@ -21,8 +21,8 @@ class PolicyRemover:
         if forgotten.request is not None:
             return
         if self._tasks.drop_policies(forgotten.task, forgotten.at):
-            log.info("task %s: its policy is removed, since the task is to be forgotten", forgotten.task)
+            log.info("policy removed, because the task is to be forgotten: task=%s", forgotten.task)
         try:
             self._copies.remove(forgotten.task, forgotten.at)
         except OSError as error:
-            log.error("task %s: its policy could not be removed from disk: %s", forgotten.task, error)
+            log.error("policy could not be removed from disk: task=%s: %s", forgotten.task, error)

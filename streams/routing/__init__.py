@@ -1,1 +1,1 @@
-"""Routing: features of requests, the encoders that make them, and the decision to answer or defer."""
+"""Routing of a request: its features, the encoders that make vectors, and the decision."""

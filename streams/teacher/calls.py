@@ -1,9 +1,9 @@
-"""One question to an OpenAI-compatible endpoint: what was said and what it cost, or `TeacherFailed`.
+"""Calls an OpenAI-compatible endpoint once: the model's output and its cost, or `TeacherFailed`.
 
 The `openai` client does the waiting and repeating: after a lost connection, a timeout or a status of 408,
 409, 429 or 5xx it waits with exponential backoff and jitter, or as long as `Retry-After` says (at most two
-minutes). Structured output is asked for wherever there is a label set. An endpoint that rejects it is asked
-again without, and once that has worked, its model is asked without from then on.
+minutes). Structured output is requested if there is a label set. An endpoint that rejects it is called
+again without, and if that works, its model is always called without from then on.
 """
 
 import logging
@@ -82,7 +82,7 @@ class Endpoints:
                 raise
         body = await _post(client, messages, config, None)
         self._unstructured.add(address)
-        _log.info("%s has no structured output; its answers are parsed as plain text", address)
+        _log.info("endpoint has no structured output, its answers are parsed as plain text: %s", address)
         return body
 
 
@@ -112,7 +112,7 @@ def _openai_client(address: Address, config: TeacherConfig, key: str) -> openai.
         )
     except httpx2.InvalidURL as error:
         raise TeacherMisconfigured(
-            f"`teacher.url`: {quote(masked_url(address.url))} is no URL: {error}"
+            f"`teacher.url`: {quote(masked_url(address.url))} is not a URL: {error}"
         ) from error
 
 
@@ -136,7 +136,7 @@ def _parse_completion(body: bytes, address: Address) -> ModelOutput:
         completion = msgspec.json.decode(body, type=_Completion)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise TeacherFailed(
-            f"{address}: what came is not a chat completion ({error}): "
+            f"{address}: the reply is not a chat completion ({error}): "
             f"{quote(body.decode(errors='replace'))}; "
             "`teacher.url` has to be the API's base URL, which often ends in /v1"
         ) from error

@@ -1,4 +1,4 @@
-"""The traces that a task's next refit may use: the newest ones, each request once."""
+"""Window of the traces that a task's next refit may use: the newest ones, each request once."""
 
 from collections import Counter, deque
 from collections.abc import Callable, Iterator

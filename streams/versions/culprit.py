@@ -1,4 +1,4 @@
-"""The label to blame for an alarm: where one is, it alone is blocked, and the version is not stopped."""
+"""Label to blame for an alarm: if there is one, it alone is blocked, and the version is not stopped."""
 
 from models.sample_size import fewest_trials
 from streams.certify.evidence import AlarmEvidence, total

@@ -1,4 +1,4 @@
-"""How a version that passed the gate goes live: at once, after a shadow trial, or after a canary."""
+"""Plan of a promotion: a version that passed the gate goes live at once, or after a shadow or canary."""
 
 from dataclasses import dataclass
 
@@ -9,12 +9,12 @@ from streams.versions.lifecycle import VersionStage
 
 @dataclass(frozen=True, slots=True)
 class PromotionPlan:
-    """How a version that passed the offline gate goes live.
+    """Plan for a version that passed the gate: live at once, or on trial first.
 
     Attributes:
         mode: `LIVE` at once, else `SHADOW` or `CANARY`.
-        share: of the requests that a canary answers, in [0, 1].
-        needs: checked answers that the trial takes.
+        share: share of the requests that a canary answers, in [0, 1].
+        needs: number of checked answers after which the trial ends.
     """
 
     mode: VersionStage = VersionStage.LIVE
@@ -28,7 +28,7 @@ AT_ONCE = PromotionPlan()
 def plan_of(config: Config) -> PromotionPlan:
     """The plan that the config's `promotion` makes for a version that passed the offline gate.
 
-    A canary's trial takes as many answers as prove the target where all of them agree.
+    A canary's trial needs as many answers as would prove the target if all of them agreed.
     """
     mode, _, amount = config.promotion.partition(":")
     if mode == VersionStage.SHADOW:

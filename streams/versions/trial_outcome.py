@@ -1,4 +1,4 @@
-"""The outcome of a trial: promote the candidate, or end it. Pure, like all transitions of versions."""
+"""Outcome of a trial: promote the candidate, or end it. Pure, like all transitions of versions."""
 
 from dataclasses import replace
 
@@ -12,21 +12,21 @@ from streams.versions.transitions import CERTIFY, replace_live
 def conclude_trial(
     serving_state: ServingState, version: str, trial: Certificate, target: float, delta: float, now: int
 ) -> ServingChange | None:
-    """The outcome of a trial; None while it goes on, or a pin holds.
+    """The change that ends a trial; None while it lacks checked answers, or the task is pinned.
 
-    It is judged by an exact binomial test once it has all the answers that it takes: the candidate fails
-    where agreement at the target would give so few agreements with a probability below `delta`.
+    An exact binomial test decides once there are as many checked answers as the trial needs: the candidate
+    fails if an agreement at the target would give this few agreements with a probability below `delta`.
     """
     candidate = serving_state.candidate
     if candidate is None or candidate.version != version or serving_state.pin is not None:
         return None
     if trial.audits < candidate.plan.needs:
         return None
-    told = f"{trial.agreements} of {trial.audits} answers on trial agree"
+    result = f"{trial.agreements} of {trial.audits} answers on trial agree"
     mode = candidate.plan.mode
     if shortfall(trial.agreements, trial.audits, target) < delta:
         after = VersionStage.REFUSED if mode is VersionStage.SHADOW else VersionStage.ROLLED_BACK
-        failed = Transition(version, mode, after, now, CERTIFY, f"{told}: below {target:g}")
+        failed = Transition(version, mode, after, now, CERTIFY, f"{result}: below {target:g}")
         return ServingChange(replace(serving_state, candidate=None), (failed,))
-    passed = Transition(version, mode, VersionStage.LIVE, now, CERTIFY, f"{told}: not below {target:g}")
+    passed = Transition(version, mode, VersionStage.LIVE, now, CERTIFY, f"{result}: not below {target:g}")
     return replace_live(serving_state, passed, VersionStage.RETIRED, candidate.token)

@@ -1,4 +1,4 @@
-"""Whatever arguments a command is given, it ends with a status and a message, never with a traceback."""
+"""With any arguments a command ends with a status and a message, never with a traceback."""
 
 import io
 import os

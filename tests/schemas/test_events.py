@@ -1,6 +1,7 @@
 """Every kind of event has one Struct of details, and events are made by nothing else."""
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -42,6 +43,18 @@ def test_every_kind_has_its_details() -> None:
     own = {kind: details for kind, details in DETAILS.items() if issubclass(details, EventDetails)}
     assert all(details.kind is kind for kind, details in own.items())
     assert len(own) == len(EventKind) - 1
+
+
+def test_the_readme_lists_the_keys_of_each_kind() -> None:
+    table = (ROOT / "schemas" / "README.md").read_text().partition("keys of `details` |")[2].partition("\n\n")
+    cells = (line.split("|")[1:-1] for line in table[0].splitlines())
+    rows = [
+        (re.findall(r"`(\w+)`", row[0]), re.findall(r"`(\w+)`", row[2])) for row in cells if len(row) == 3
+    ]
+    listed = {kind: keys for kinds, keys in rows for kind in kinds}
+    assert listed.pop(EventKind.CONFIG_APPLIED) == []
+    own = {kind: details for kind, details in DETAILS.items() if kind is not EventKind.CONFIG_APPLIED}
+    assert listed == {kind: list(details.__struct_fields__) for kind, details in own.items()}
 
 
 def test_details_survive_the_wire() -> None:

@@ -60,6 +60,6 @@ def test_without_its_encoder_texts_are_deferred(
 
 
 def by_surrogate(labels: Inbox[Label], count: int) -> int:
-    """How many of so many more labels are the surrogate's."""
+    """How many of the next labels are the surrogate's."""
     before = len(labels.all)
     return sum(label.source == "surrogate" for label in labels.wait_for(before + count)[before:])

@@ -127,7 +127,7 @@ def test_a_forgotten_task_is_gone_and_others_stay(deployment: Deployment) -> Non
         assert {label.task for label in labels.wait_for(2)} <= {TASK, OTHER}
         answered(deployment, labels, TASK, "yes")
         report = forget(deployment, "--task", TASK, status=1)
-        wait_until(lambda: router.has_written("its policy is removed"), 30, "the router to drop the policy")
+        wait_until(lambda: router.has_written("policy removed, because"), 30, "the router to drop the policy")
         refuses(deployment, TASK, "after")
         answered(deployment, labels, OTHER, "still")
         router.stop()

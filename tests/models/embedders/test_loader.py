@@ -55,7 +55,7 @@ def test_other_prompts_have_other_hashes() -> None:
 
 
 class Faulty:
-    """Does what it is told to do."""
+    """Does what its arguments say."""
 
     id, dimension = "faulty:1", 2
 

@@ -16,7 +16,7 @@ WIDTH = 16
 def targets_of(
     sizes: list[int], weights: NDArray[np.float64] | None = None
 ) -> tuple[VectorFeaturizer, TrainingTargets]:
-    """Labels with so many traces each, around directions of their own."""
+    """Labels with this many traces each, around directions of their own."""
     generator = np.random.default_rng(0)
     codes = np.repeat(np.arange(len(sizes)), sizes)
     directions = generator.standard_normal((len(sizes), WIDTH))[codes]

@@ -1,4 +1,4 @@
-"""Traffic that no longer looks like the training traces is told once, and asks for a refit; answers stay."""
+"""Drift makes one event and requests a refit; it changes no answer."""
 
 import asyncio
 from typing import Any

@@ -67,7 +67,7 @@ def test_present_traces_get_it_with_topics_create(kafka: str) -> None:
 
 
 def test_a_missing_topic_is_said_to_be_missing(kafka: str) -> None:
-    with pytest.raises(KafkaFailed, match="does not say how long it keeps"):
+    with pytest.raises(KafkaFailed, match="could not read the retention"):
         read_retention(settings(kafka, fresh_prefix("retention")), "no-such-topic")
 
 

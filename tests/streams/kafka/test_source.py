@@ -16,7 +16,7 @@ from tests.streams.fakes import FakeBroker, FakeConsumer, FakeProducer, error, m
 
 
 class Reading(Consumer):
-    """Remembers where it was told to read on."""
+    """Remembers the offsets that it has to continue from."""
 
     def __init__(self) -> None:
         super().__init__({"group.id": "g", "bootstrap.servers": ""})
@@ -27,7 +27,7 @@ class Reading(Consumer):
 
 
 class Delivering(Delivery):
-    """Commits, unless it is told to fail."""
+    """Commits, or fails if the test says so."""
 
     def __init__(self) -> None:
         self.fails = False

@@ -72,7 +72,7 @@ class Deployment:
 
     Attributes:
         now: Unix milliseconds.
-        alarms: what the operator was told.
+        alarms: the alarms that were raised.
         answers: what the next alarms are answered with: whether a label was blocked, or an error.
     """
 

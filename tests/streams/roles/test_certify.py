@@ -1,4 +1,4 @@
-"""Audits of the version that answered count once, and nothing else; what follows is told, and acted on."""
+"""Audits of the version that answered count once, and nothing else; events and alarms follow."""
 
 import itertools
 

@@ -1,4 +1,4 @@
-"""What Redis or a topic has lost is read again, and nothing counts twice, whoever dies meanwhile."""
+"""What Redis or a topic has lost is read again, and nothing counts twice, also if a worker dies."""
 
 import asyncio
 import contextlib
@@ -35,7 +35,7 @@ async def test_topics_of_another_id_are_counted_again(
     old.identity = "b"
     with pytest.raises(StateUnavailable):
         await named.fold_traces(batch)
-    assert (await deployment.status()).audits == 60, "whoever still reads the old topic changes nothing"
+    assert (await deployment.status()).audits == 60, "a worker that reads the old topic changes nothing"
 
 
 async def test_one_replaced_topic_resets_both(

@@ -1,4 +1,4 @@
-"""Whatever argues for deferring wins, in the order of the contract; audits go beside the answer."""
+"""In doubt a request is deferred, in the order of the checks; an audit does not delay the answer."""
 
 import asyncio
 import itertools

@@ -190,7 +190,7 @@ class Interrupted(ScriptedEmbedder):
 
 
 async def interrupted(change: Callable[[Tasks], None], **given: Any) -> tuple[Interrupted, list[Outgoing]]:
-    """What becomes of an acceptable, an unsure and a textless request when the task changes meanwhile."""
+    """Decisions on an acceptable, an unsure and a textless request when the task changes meanwhile."""
     room = Room(**given)
     embedder = Interrupted(lambda: change(room.tasks))
     room.tasks.set_encoder(EncoderSpec(SPEC), embedder)

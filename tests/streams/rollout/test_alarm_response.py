@@ -1,4 +1,4 @@
-"""What follows from an alarm, on a real Redis: once, whoever calls how often, and told in one sentence."""
+"""Response to an alarm, on a real Redis: made once, however often it is called, with one event."""
 
 from dataclasses import replace
 
@@ -135,7 +135,7 @@ async def test_a_label_is_blocked_once_then_the_version(room: Room) -> None:
     await room.publish(1)
     labels = {"refund": Certificate(30, 5), "track": Certificate(100, 98)}
     evidence = AlarmEvidence(0.95, Certificate(500, 470), 5_000, labels)
-    assert await room.alarm("t", "v1", evidence), "certify starts the alarm anew"
+    assert await room.alarm("t", "v1", evidence), "certify starts a new alarm"
     assert await room.registry.blocked_labels("t", "v1") == {"refund"}
     assert (await room.registry.serving_state("t")).breaker.open is False
     blocked = LabelBlockedDetails.of(room.told.events[0])

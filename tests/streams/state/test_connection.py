@@ -1,4 +1,4 @@
-"""While Redis is away callers are told to wait, the log says so once, and nothing has to be restarted."""
+"""While Redis is away callers have to wait, the log says so once, and nothing has to be restarted."""
 
 import logging
 import os

@@ -1,4 +1,4 @@
-"""Redis that knows less than it was told has lost something; nobody papers over that."""
+"""Redis has lost counts if its offsets are behind those of a worker; then they are rebuilt."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""One trainer leads a task at a time, and whoever led before holds an outdated token."""
+"""One trainer leads a task at a time, and the token of an earlier leader is outdated."""
 
 import asyncio
 

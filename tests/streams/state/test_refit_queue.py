@@ -1,4 +1,4 @@
-"""A request for a refit reaches the trainer that leads its task, and outlives whoever had read it."""
+"""A request for a refit reaches the trainer that leads its task, and is not lost if its reader dies."""
 
 import pytest
 

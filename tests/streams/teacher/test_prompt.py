@@ -1,4 +1,4 @@
-"""What the teacher is told, and what makes it another teacher."""
+"""The teacher's prompt, and the changes that make another teacher."""
 
 import msgspec
 import pytest

@@ -89,7 +89,7 @@ def test_a_requested_refit_waits_for_certifying_traces() -> None:
     assert not request_due(RefitAsked(7, 1199), 5000, refused, config, 60.0)
     assert request_due(RefitAsked(7, 1200), 5000, refused, config, 60.0)
     assert not request_due(RefitAsked(7, 1200), 5000, refused, config, 50.5)
-    assert request_due(RefitAsked(9, 200), 5000, refused, config, 60.0), "after another alarm it begins anew"
+    assert request_due(RefitAsked(9, 200), 5000, refused, config, 60.0), "another alarm starts a new count"
 
 
 def test_no_refit_waits_beyond_the_window() -> None:
