@@ -88,10 +88,10 @@ class TopicIds:
         if not self._settings.topic_ids:
             return ""
         try:
-            found = self._admin.describe_topics(TopicCollection([topic]))[topic].result(_PROMPTLY).topic_id
+            uuid = self._admin.describe_topics(TopicCollection([topic]))[topic].result(_PROMPTLY).topic_id
         except (KafkaException, TimeoutError) as error:
             raise KafkaFailed(f"could not read the id of a topic: {error}, topic={topic}") from error
-        return str(found) if found.get_most_significant_bits() or found.get_least_significant_bits() else ""
+        return str(uuid) if uuid.get_most_significant_bits() or uuid.get_least_significant_bits() else ""
 
     @cached_property
     def _admin(self) -> AdminClient:

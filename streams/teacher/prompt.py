@@ -57,8 +57,8 @@ def with_reminder(asked: Messages, said: str, labels: Sequence[str]) -> Messages
 
 def prompt_hash(config: TeacherConfig) -> str:
     """12 hex digits over the prompt template and the labels in their order, and over nothing else."""
-    told = msgspec.json.encode((config.prompt, _distinct(config.labels)))
-    return sha256(told).hexdigest()[:_HASH_DIGITS]
+    identity = msgspec.json.encode((config.prompt, _distinct(config.labels)))
+    return sha256(identity).hexdigest()[:_HASH_DIGITS]
 
 
 def answer_format(labels: Sequence[str]) -> ResponseFormatJSONSchema | None:

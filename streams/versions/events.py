@@ -78,8 +78,8 @@ def alarm_event(task: str, version: str, evidence: AlarmEvidence, change: Servin
 def transition_event(task: str, change: ServingChange, at: int) -> Event:
     """Versions went from one stage to another, without a fit: promoted, restored, refused or rolled back."""
     last = change.moves[-1]
-    said = "; ".join(f"{move.version} {_DESCRIPTIONS[move.after]}: {move.reason}" for move in change.moves)
-    return _transition_details(last, change).event(task, at, f"{task}: {said}")
+    moves = "; ".join(f"{move.version} {_DESCRIPTIONS[move.after]}: {move.reason}" for move in change.moves)
+    return _transition_details(last, change).event(task, at, f"{task}: {moves}")
 
 
 def operator_event(task: str, details: OperatorDetails, at: int) -> Event:
