@@ -103,6 +103,10 @@ def produce(
         write_messages(settings, sending.outgoing())
     if sending.problem is not None:
         raise InvalidFile(f"{sending.problem}; the {sending.sent} requests before it were sent")
+    if not sending.sent:
+        raise InvalidFile(
+            f'{file}: no request in it; expected {{"text": "..."}} a line, or CSV below a header'
+        )
     note(f"{sending.sent} requests sent to {settings.topics.requests}")
     if sending.without_id and ids is None:
         note(f"{sending.without_id} had no id and got one; --ids FILE writes the ids down")

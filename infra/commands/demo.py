@@ -1,6 +1,7 @@
 """`understudy demo`: all roles on this machine with simulated customers, to watch it learn."""
 
 import logging
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
@@ -8,7 +9,7 @@ from rich.live import Live
 
 from infra.console.examples import examples
 from infra.console.logs import configure_logging
-from infra.console.output import AsJson, note, result
+from infra.console.output import AsJson, line, note, result
 from infra.demo import view
 from infra.demo.run import TASK, play
 from infra.demo.scoreboard import Scoreboard
@@ -42,7 +43,9 @@ def demo(
         where = f"Kafka {embedded.kafka}, Redis {embedded.redis}; in another terminal: {_TRY}"
         note(where)
         board = (
-            _lines(settings, seconds, drift) if plain or json else _live_view(settings, seconds, where, drift)
+            _lines(settings, seconds, note if json else line, drift)
+            if plain or json
+            else _live_view(settings, seconds, where, drift)
         )
     if json:
         result(board.summary())
@@ -53,17 +56,20 @@ def _without_servers(settings: Settings) -> Settings:
     return settings.model_copy(update={"kafka": {}, "redis": {}})
 
 
-def _lines(settings: Settings, seconds: float, drift: bool) -> Scoreboard:
-    last_line, headline = -_LINE_EVERY_S, None
+def _lines(settings: Settings, seconds: float, say: Callable[[str], None], drift: bool) -> Scoreboard:
+    last_line, headline, waits = -_LINE_EVERY_S, None, False
 
     def show(board: Scoreboard, status: TaskStatus | None, second: int) -> None:
-        nonlocal last_line, headline
+        nonlocal last_line, headline, waits
+        if second >= seconds and not waits:
+            waits = True
+            say(f"no more requests are sent; {len(board.unlabelled):,} wait for their labels")
         if board.headline is not None and board.headline is not headline:
             headline = board.headline
-            note(headline.message)
+            say(headline.message)
         if second >= last_line + _LINE_EVERY_S:
             last_line = second
-            note(view.line(board, status, second))
+            say(view.line(board, status, second))
 
     return play(settings, seconds, show, drift=drift)
 

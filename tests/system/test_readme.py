@@ -46,10 +46,10 @@ def test_the_commands_for_own_kafka_run(deployment: Deployment, tmp_path: Path) 
         produce = [str(requests) if word == requests.name else word for word in commands[2]]
         done = deployment.run(*produce)
         assert done.returncode == 0, done.stderr
-        done = deployment.run(*commands[3], "--from-start", "--max", "2")
+        done = deployment.run(*commands[3], "--max", "2")
         labels = [json.loads(line) for line in done.stdout.splitlines()]
         assert sorted(label["label"] for label in labels) == ["billing", "bug"], (labels, up.output)
         done = deployment.run(*commands[4])
         assert (done.returncode, "tickets" in done.stdout) == (0, True), done.stderr
-        done = deployment.run(*commands[5], "--from-start", "--max", "1")
+        done = deployment.run(*commands[5], "--max", "1")
         assert json.loads(done.stdout)["task"] == "tickets"

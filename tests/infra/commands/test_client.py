@@ -79,6 +79,17 @@ def test_of_a_bad_file_nothing_is_sent(
     assert sent(settings) == []
 
 
+@pytest.mark.parametrize("given", [b"hello\n", b"text,label\n", b""])
+def test_a_pipe_without_a_request_is_refused(
+    understudy: Run, settings: Settings, monkeypatch: pytest.MonkeyPatch, given: bytes
+) -> None:
+    pipe(monkeypatch, given)
+    ended = understudy("produce", "-")
+    assert ended.status == 2
+    assert "-: no request in it; expected" in ended.err
+    assert sent(settings) == []
+
+
 def test_an_impossible_task_is_refused_first(understudy: Run, settings: Settings) -> None:
     for command in (["ask", "hello"], ["produce", "-"]):
         ended = understudy(*command, "--task", "my shop")
