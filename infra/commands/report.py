@@ -44,6 +44,8 @@ def report(
     currency: Currency = CURRENCY,
 ) -> None:
     """Print where the report of a policy is: a page to open in a browser."""
+    if not policy.is_dir():
+        raise InvalidFile(f"{policy}: there is no such folder")
     if traces is None:
         if not (policy / REPORT).is_file():
             raise InvalidFile(f"{policy}: has no {REPORT}; --traces FILE makes one from labelled rows")

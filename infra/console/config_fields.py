@@ -85,7 +85,10 @@ def _field_lines(record: type[Struct], path: str) -> Iterator[str]:
             continue
         yield f"  {path}{field.name}={msgspec.json.encode(field.default).decode()}"
         yield from textwrap.wrap(
-            described.get(field.name, ""), _WIDTH, initial_indent=" " * 6, subsequent_indent=" " * 6
+            described.get(field.name, "").replace("None:", "null:"),
+            _WIDTH,
+            initial_indent=" " * 6,
+            subsequent_indent=" " * 6,
         )
 
 

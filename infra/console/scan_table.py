@@ -82,7 +82,7 @@ def _growth(scan: Scan) -> Iterator[str]:
     yield "coverage by number of traces:"
     for target in scan.targets:
         steps = (
-            f"{part.coverage.get(f'{target.target:g}', 0.0):.2f} of {part.traces:,}" for part in scan.curve
+            f"{part.coverage.get(f'{target.target:g}', 0.0):.2f} after {part.traces:,}" for part in scan.curve
         )
         yield f"  {target.target:g}: {', '.join(steps)}"
 

@@ -144,9 +144,15 @@ def _further(status: TaskStatus) -> Iterator[str]:
     if status.asked_again:
         yield (
             f"asked the same twice, the teacher gave the same label {status.said_the_same:,} of "
-            f"{status.asked_again:,} times: a surrogate that answers everything can't agree with more than "
-            f"{status.ceiling:.1%}"
+            f"{status.asked_again:,} times{_ceiling(status.ceiling)}"
         )
+
+
+def _ceiling(ceiling: float) -> str:
+    """What follows from a teacher that contradicts itself; of one that does not, nothing."""
+    if ceiling >= 0.9995:
+        return ""
+    return f": a surrogate that answers everything can't agree with more than {ceiling:.1%}"
 
 
 def _waiting(count: int | None) -> str:

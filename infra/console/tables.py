@@ -10,7 +10,8 @@ from models.fit import FitSummary
 def print_fit(summary: FitSummary, folder: Path) -> None:
     """`folder` is where the policy is, if there is one."""
     line(f"{summary.traces:,} traces ({summary.sampled:,} sampled), {summary.labels} labels")
-    line(f"{summary.surrogate}, accuracy {summary.accuracy:.3f} out of fold, {summary.seconds:.1f} s")
+    if summary.surrogate != "none":
+        line(f"{summary.surrogate}, accuracy {summary.accuracy:.3f} out of fold, {summary.seconds:.1f} s")
     for reason in summary.refused or ():
         line(f"refused: {reason}")
     if summary.refused is None:
