@@ -20,9 +20,9 @@ _INTERVAL_S = 10.0
 def progress_line(labels: Counter[str], seconds: float) -> str:
     """One line about the labels of an interval, counted by their source."""
     total = labels.total()
-    errors = f", {labels['error']:,} errors" if labels["error"] else ""
+    errors = f", errors: {labels['error']:,}" if labels["error"] else ""
     return (
-        f"{total:,} labels in {seconds:g} s: {labels['surrogate'] / total:.0%} by the surrogate, "
+        f"labels in {seconds:g} s: {total:,}, {labels['surrogate'] / total:.0%} by the surrogate, "
         f"{labels['teacher'] / total:.0%} by the teacher{errors}"
     )
 

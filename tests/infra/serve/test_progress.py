@@ -15,7 +15,7 @@ from streams.settings import Settings
 
 def test_a_line_has_each_source() -> None:
     line = progress_line(Counter(surrogate=75, teacher=24, error=1), 10.0)
-    assert line == "100 labels in 10 s: 75% by the surrogate, 24% by the teacher, 1 errors"
+    assert line == "labels in 10 s: 100, 75% by the surrogate, 24% by the teacher, errors: 1"
     assert "errors" not in progress_line(Counter(surrogate=3), 10.0)
 
 
