@@ -29,9 +29,10 @@ STORY = (
     "goes live",
     "certified",
     "the breaker is open, everything is deferred to the teacher",
-    "breaker open",
     "; the breaker is closed",
 )
+STATE = "breaker open"
+"""In the lines of state. It may come before the event, which goes over Kafka."""
 
 
 def run_demo(data: Path, *options: str, until: Callable[[str], bool]) -> tuple[Mapping[str, Any], str]:
@@ -88,3 +89,4 @@ def test_a_refit_brings_coverage_back_after_drift(tmp_path: Path) -> None:
     assert summary["agreement"] > summary["target"]
     places = [output.index(part) for part in STORY]
     assert places == sorted(places)
+    assert places[1] < output.index(STATE) < places[-1]
