@@ -135,7 +135,7 @@ def test_a_forgotten_task_is_gone_and_others_stay(deployment: Deployment) -> Non
         refuses(deployment, TASK, "restarted")
         answered(deployment, labels, OTHER, "restarted-other")
         publish(deployment)
-        answered(deployment, labels, TASK, "begun-anew")
+        answered(deployment, labels, TASK, "published-again")
     assert held(report, deployment.topics.traces) == (10, 8)
     left = [TRACE.decode(message.value()) for message in everything(deployment, deployment.topics.traces)]
     assert sorted(one.id for one in left) == ["late0", "late1", "o0"]

@@ -12,33 +12,9 @@ from infra.console.status_lines import (
     next_step,
     task_lines,
 )
-from infra.serve.status import TaskStatus
 from infra.serve.traffic import Backlog, TaskTraffic
+from tests.infra.statuses import STATUS
 
-STATUS = TaskStatus(
-    task="shop",
-    version="v7",
-    since=1_700_000_000_000,
-    traces=1_200,
-    target=0.9,
-    threshold=0.7,
-    audits=400,
-    agreements=390,
-    pending=0,
-    overdue=0,
-    bound=0.953,
-    certified=True,
-    complete=True,
-    alarm=0.0,
-    breaker=None,
-    candidate=None,
-    pinned=None,
-    asked_again=0,
-    said_the_same=0,
-    ceiling=1.0,
-    audit_rate=0.02,
-    expected_coverage=0.62,
-)
 TRAFFIC = TaskTraffic(seconds=600, labels=1_200, answered=600, audited=12, errors=0)
 
 

@@ -1,6 +1,7 @@
 """The live view shows what audits prove, whether the breaker is open, and the newest headline."""
 
 import io
+from dataclasses import replace
 
 from rich.console import Console
 
@@ -9,28 +10,14 @@ from infra.demo.scoreboard import Scoreboard
 from infra.serve.status import TaskStatus
 from schemas.events import Event, EventKind
 from schemas.messages import Label, Reason
+from tests.infra import statuses
 
-STATUS = TaskStatus(
+STATUS = replace(
+    statuses.STATUS,
     task="demo",
     version="v3",
     since=0,
-    traces=1_200,
-    target=0.9,
-    threshold=0.7,
-    audits=400,
-    agreements=390,
-    pending=0,
-    overdue=0,
-    bound=0.953,
-    certified=True,
-    complete=True,
-    alarm=0.0,
     breaker="alarm: 8 of the last 20 audits agree",
-    candidate=None,
-    pinned=None,
-    asked_again=0,
-    said_the_same=0,
-    ceiling=1.0,
 )
 SENTENCE = "; ".join(f"this is part {part} of what has happened" for part in range(8))
 
