@@ -5,7 +5,7 @@ InputError
 ├── UnusableOutput    a folder that can't be written to
 ├── MissingData       benchmark data that is not where it was looked for, or too little to measure on
 ├── MissingLibrary    a Python package of an extra that a benchmark needs is not installed
-└── TracerUnavailable TRACER can't be installed, or fails; benchmarks go on without it
+└── RivalUnavailable  a library that benchmarks compare with can't be installed, or fails; they go on without
 """
 
 
@@ -29,5 +29,5 @@ class MissingLibrary(InputError):
     """A Python package that this command needs is not installed; names the extra that has it."""
 
 
-class TracerUnavailable(InputError):
-    """TRACER, which benchmarks are compared with, can't be installed or fails; they go on without it."""
+class RivalUnavailable(InputError):
+    """A library that benchmarks compare with can't be installed or fails; they go on without it."""

@@ -61,7 +61,7 @@ def _sizes(train: Split) -> list[int]:
 
 
 def _tracer(python: Path, train: Split, test: Split) -> tuple[tuple[Trial, ...], TrialsBySize]:
-    """Its fit of all traces, and its fits of few. Raises TracerUnavailable: it fails on one of them."""
+    """Its fit of all traces, and its fits of few. Raises RivalUnavailable: it fails on one of them."""
     contestant = partial(rival.fit_tracer, python)
     return (_run(NAME, contestant, train, test),), _few_traces(NAME, contestant, train, test)
 

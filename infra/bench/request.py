@@ -15,11 +15,16 @@ class BenchRequest(Struct, frozen=True):
         tracer: measure TRACER too.
         quick: one run, and only what needs no second fit of all traces.
         streams: number of simulated ones.
-        draws: resampled splits for every contestant, TRACER aside.
+        draws: resampled splits, or orders of rows, for every contestant of ours in each cell.
         tracer_draws: the first of them, on which TRACER is fitted too.
+        noisy_draws: the same for teachers who err or whose labels can't be learned.
+        sizes: numbers of traces, one a cell; empty for the benchmark's own.
+        repeated: shares of the rows that are sent twice, one a cell; empty for the benchmark's own.
+        snips: measure on Snips too.
         workers: processes that fit at the same time.
         most: largest number of traces in the growth benchmark.
         out: file that each fit is added to, and that a later run continues from; None: nothing is kept.
+        beside: such a file of another release, shown next to this one's figures; None: nothing.
     """
 
     folder: str = ""
@@ -28,8 +33,13 @@ class BenchRequest(Struct, frozen=True):
     tracer: bool = True
     quick: bool = False
     streams: int = 2000
-    draws: int = 100
-    tracer_draws: int = 20
+    draws: int = 40
+    tracer_draws: int = 0
+    noisy_draws: int = 0
+    sizes: tuple[int, ...] = ()
+    repeated: tuple[float, ...] = ()
+    snips: bool = False
     workers: int = 1
     most: int = 100_000
     out: str | None = None
+    beside: str | None = None

@@ -13,7 +13,7 @@ from infra.errors import MissingData
 from models import binomial
 from models.artifact import Artifact
 from models.evaluate import LEVEL, evaluate
-from models.fit import FitResult, TrainingSet, fit
+from models.fit import FitResult, Options, TrainingSet, fit
 from models.policy import Policy
 
 TARGETS = (0.90, 0.95, 0.98)
@@ -45,6 +45,11 @@ class TargetOutcome(Struct, frozen=True):
         return self.agreed / self.answered if self.answered else None
 
     @property
+    def missed(self) -> bool:
+        """The target passed, and agreement on the answered rows is below it."""
+        return self.passed and self.agreed < self.target * self.answered - 1e-9
+
+    @property
     def violation(self) -> bool:
         """Agreement is significantly below target, as `models.evaluate` has it: exact p < .05."""
         return binomial.shortfall(self.agreed, self.answered, self.target) < LEVEL
@@ -69,7 +74,13 @@ Contestant = Callable[[Split, Split], Trial]
 """Fits on the first split and is judged on the second."""
 
 
-def timed_fit(kind: Kind, split: Split, parent: Artifact | None = None) -> FitResult:
+def timed_fit(
+    kind: Kind,
+    split: Split,
+    parent: Artifact | None = None,
+    targets: Sequence[float] = TARGETS,
+    options: Options | None = None,
+) -> FitResult:
     """A fit of these rows, all of them sampled; without its study, which is large."""
     training = TrainingSet(kind.rows(split), split.labels, np.ones(len(split), dtype=np.bool_))
     result = fit(
@@ -77,9 +88,10 @@ def timed_fit(kind: Kind, split: Split, parent: Artifact | None = None) -> FitRe
         task="bench",
         version="v1",
         embedder=kind.embedder,
-        targets=TARGETS,
+        targets=targets,
         delta=DELTA,
         parent=parent,
+        options=options,
     )
     return replace(result, study=None)
 
@@ -91,12 +103,14 @@ def policy_of(result: FitResult) -> Artifact:
     return result.artifact
 
 
-def judge(artifact: Artifact | None, kind: Kind, test: Split) -> tuple[TargetOutcome, ...]:
+def judge(
+    artifact: Artifact | None, kind: Kind, test: Split, targets: Sequence[float] = TARGETS
+) -> tuple[TargetOutcome, ...]:
     """What the policy answers of `test` at each target; nothing where there is no policy."""
     if artifact is None:
-        return tuple(TargetOutcome(target, False, len(test), 0, 0) for target in TARGETS)
+        return tuple(TargetOutcome(target, False, len(test), 0, 0) for target in targets)
     policy = Policy.open(artifact.manifest, artifact.graph)
-    evaluation = evaluate(policy, kind.rows(test), test.labels, TARGETS)
+    evaluation = evaluate(policy, kind.rows(test), test.labels, targets)
     outcomes = []
     for result in evaluation.targets:
         answered = round(result.coverage * evaluation.rows)

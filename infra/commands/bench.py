@@ -25,6 +25,12 @@ Runs = Annotated[int, typer.Option(min=LEAST_RUNS, help="Number of runs; medians
 Tracer = Annotated[bool, typer.Option(help="Measure TRACER too, in an environment of its own.")]
 Only = Annotated[list[str], typer.Option(help="Kind of policy to measure; may be given several times.")]
 
+Sizes = Annotated[
+    list[int], typer.Option(min=2, help="Number of traces to fit on; may be given several times.")
+]
+Workers = Annotated[int, typer.Option(min=1, help="Processes that fit at the same time.")]
+Out = Annotated[Path | None, typer.Option(help="Keep each fit in this file, and continue from it.")]
+
 
 @bench.command(epilog=examples("bench policy", "bench policy --json"))
 def policy(
@@ -73,28 +79,41 @@ def growth(
     show(_run("growth", BenchRequest(str(data_folder(data)), only=tuple(only), most=most)), json)
 
 
-@bench.command(epilog=examples("bench validity", "bench validity --json"))
+@bench.command(epilog=examples("bench validity", "bench validity --traces 500 --repeated 0.5 --workers 2"))
 def validity(
     data: Data = None,
-    fits: Annotated[int, typer.Option(min=1, help="Draws that each kind of policy is fitted on.")] = 100,
-    tracer_fits: Annotated[int, typer.Option(min=0, help="How many of them TRACER is fitted on too.")] = 20,
-    workers: Annotated[int, typer.Option(min=1, help="Processes that fit at the same time.")] = 1,
-    out: Annotated[
-        Path | None, typer.Option(help="Keep each fit in this file, and continue from it.")
+    draws: Annotated[int, typer.Option(min=0, help="Draws in each cell.")] = 40,
+    noisy_draws: Annotated[
+        int, typer.Option(min=0, help="Draws with each teacher who errs or can't be learned.")
+    ] = 5,
+    tracer_draws: Annotated[int, typer.Option(min=0, help="Draws of each size for TRACER too.")] = 0,
+    traces: Sizes = [],  # noqa: B006 - typer copies it
+    repeated: Annotated[
+        list[float],
+        typer.Option(min=0, max=1, help="Share of texts sent twice; may be given several times."),
+    ] = [],  # noqa: B006 - typer copies it
+    snips: Annotated[bool, typer.Option("--snips", help="Measure on Snips too.")] = False,
+    workers: Workers = 1,
+    out: Out = None,
+    beside: Annotated[
+        Path | None, typer.Option(help="Show the figures of this file, which another release has kept, too.")
     ] = None,
     only: Only = [],  # noqa: B006 - typer copies it
-    tracer: Tracer = True,
     json: AsJson = False,
 ) -> None:
-    """How often a target that passed the gate is missed on new rows, over many splits."""
+    """How often a target that passed the gate is missed on new rows, over many draws."""
     request = BenchRequest(
         str(data_folder(data)),
         only=tuple(only),
-        tracer=tracer and tracer_fits > 0,
-        draws=fits,
-        tracer_draws=tracer_fits,
+        draws=draws,
+        tracer_draws=tracer_draws,
+        noisy_draws=noisy_draws,
+        sizes=tuple(traces),
+        repeated=tuple(repeated),
+        snips=snips,
         workers=workers,
         out=None if out is None else str(out),
+        beside=None if beside is None else str(beside),
     )
     show(_run("validity", request), json)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from infra.bench.process import print_progress
-from infra.errors import TracerUnavailable
+from infra.errors import RivalUnavailable
 from infra.local.cache import cache_folder
 
 Result = TypeVar("Result")
@@ -33,7 +33,7 @@ def tracer_python() -> Path:
     """The interpreter of an environment that has TRACER, which is created if it is not there yet.
 
     Raises:
-        TracerUnavailable: pip could not install it; without a network it can't.
+        RivalUnavailable: pip could not install it; without a network it can't.
     """
     pins = hashlib.sha256(repr(PINS).encode()).hexdigest()
     return _python(cache_folder(f"tracer-{pins[:12]}", _install))
@@ -48,7 +48,7 @@ def none_if_it_fails(work: Callable[[], Result]) -> tuple[Result | None, tuple[s
     """The result of the work, or None; and a sentence for the report where TRACER fails in it."""
     try:
         return work(), ()
-    except TracerUnavailable as problem:
+    except RivalUnavailable as problem:
         print_progress(str(problem))
         return None, (str(problem),)
 
@@ -68,6 +68,6 @@ def _run(*command: str) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         output = (done.stdout + done.stderr).strip()[-500:]
-        raise TracerUnavailable(
+        raise RivalUnavailable(
             f"{NAME} could not be installed, so these figures lack it; is there a network? pip: {output}"
         )

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from infra.bench.corpora import Split
 from infra.bench.tracer.environment import NAME
 from infra.bench.trial import TARGETS, TargetOutcome, Trial
-from infra.errors import TracerUnavailable
+from infra.errors import RivalUnavailable
 
 SLOW = ("gbt",)
 """Gradient boosting, which TRACER itself leaves out above 4,000 rows. It grows a tree a label a round: with
@@ -58,7 +58,7 @@ class TracerReply(Struct, frozen=True):
 
 
 def fit_tracer(python: Path, train: Split, test: Split) -> Trial:
-    """A `Contestant` once the interpreter is given. Raises TracerUnavailable: it fails on these rows."""
+    """A `Contestant` once the interpreter is given. Raises RivalUnavailable: it fails on these rows."""
     reply = ask(python, train, {_JUDGED: test})
     outcomes = tuple(judge_tracer(fit, test.labels) for fit in reply.fits)
     seconds, deployed = sum(fit.seconds for fit in reply.fits), sum(each.passed for each in outcomes)
@@ -90,7 +90,7 @@ def ask(
         skip: surrogates that it is not to try, by its names; as its manual advises for many labels.
 
     Raises:
-        TracerUnavailable: it ends with an error; the message has the end of its output.
+        RivalUnavailable: it ends with an error; the message has the end of its output.
     """
     with tempfile.TemporaryDirectory(prefix="understudy-tracer-") as workplace:
         folder = Path(workplace)
@@ -103,7 +103,7 @@ def ask(
             command, capture_output=True, text=True, check=False, env={**os.environ, **one_thread}
         )
         if done.returncode:
-            raise TracerUnavailable(f"{NAME} failed on {len(train)} traces: {done.stderr.strip()[-500:]}")
+            raise RivalUnavailable(f"{NAME} failed on {len(train)} traces: {done.stderr.strip()[-500:]}")
         return msgspec.json.decode((folder / "result.json").read_bytes(), type=TracerReply)
 
 

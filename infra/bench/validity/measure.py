@@ -1,27 +1,26 @@
-"""`bench validity`: how often a target that passed the gate is missed on new rows, over many splits.
+"""`bench validity`: how often a target that passed the gate is missed on new rows, over many draws.
 
-A draw is a corpus, a teacher, a number of traces and a seed: a uniform sample to learn from, all other rows
-to judge on, the teacher's labels on both. The noisy teacher gives 8 % of all rows another label, so that no
-policy can agree with it on more than 92 %, and a higher target passes wrongly.
+A draw is a corpus, a teacher, a number of traces, a share of repeats and a seed: a uniform sample to learn
+from, other rows to judge on, the teacher's labels on both. A row that is sent twice is there twice, as under
+another id, and never among those judged. One fit tests all targets.
 
-What to expect. For any target, a fit lets it pass although its policy does not meet it with probability at
-most delta. A policy that does meet it is called a violation with probability at most .05, for that
-is the level of the exact test on the finite rows that it is entries on. So over F fits, each entries at one
-target, where it passes C times, the violations number on average at most
+A target is missed where it passed the gate and agreement on the answered rows that are judged is below it.
+The gate promises that for any target this happens in at most delta of all fits, were agreement known exactly;
+here it is an estimate from some thousand rows. So each policy is also put behind a gate that tests thresholds
+on as many fresh rows, and judged on the same rows: what an ideal gate shows in this measure.
+
+A miss is significant where the exact test of `models.evaluate` rejects, at the level .05. Over F fits, each
+counted at one target, where it passes C times, the significant misses number on average at most
 
     delta F  +  .05 C
 
-and delta F of them are what the gate itself allows. Fits that share rows, and targets that share a fit,
-are not independent: the bound on the average holds all the same; one on the spread would not.
-
+The noisy teacher gives 8 % of all rows another label, so that no policy can agree with it on more than 92 %.
 Two teachers can't be learned from: the corpus' own labels, shuffled, and a coin. There, no target from
 .80 up should pass.
 """
 
-from collections.abc import Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 
 from infra.bench.corpora import (
@@ -34,98 +33,77 @@ from infra.bench.corpora import (
     whole_banking77,
     whole_snips,
 )
-from infra.bench.kinds import chosen_kinds
-from infra.bench.process import print_progress
+from infra.bench.kinds import KINDS, chosen_kinds
+from infra.bench.logged_fits import Work, run_fits
 from infra.bench.report import Report, report
 from infra.bench.request import BenchRequest
+from infra.bench.results_log import DrawCell, FitRow, ResultsLog, Task
 from infra.bench.tracer import rival
 from infra.bench.tracer.environment import NAME, tracer_if_wanted
-from infra.bench.trial import Contestant, Trial, run_trial
 from infra.bench.validity.counts import figures, tables
-from infra.bench.validity.draws import DrawCell, draw, learnable, unlearnable
-from infra.bench.validity.results_log import FitRow, ResultsLog, Task
-from infra.errors import MissingData, TracerUnavailable
+from infra.bench.validity.draws import REPEATED, SIZES, learnable, unlearnable
+from infra.bench.validity.fits import FitResults, fit_kind, fit_rival
+from infra.errors import MissingData
+
+FitDraw = Callable[[Split, DrawCell], FitResults]
+"""Fits a contestant on a draw from the pool."""
 
 
 def measure(request: BenchRequest) -> Report:
     """Raises:
-    InvalidFile, MissingData: see `infra.bench.corpora`; InvalidFile,
-    UnusableOutput: `infra.bench.validity.results_log`.
+    InvalidFile, MissingData: see `infra.bench.corpora`, or a draw needs more rows than there are;
+    InvalidFile, UnusableOutput: `infra.bench.results_log`.
     """
-    pools, encoder_notes = _pools(Path(request.folder))
-    python, absence_notes = tracer_if_wanted(request.tracer)
-    contestants: dict[str, Contestant] = {
-        kind.name: partial(run_trial, kind) for kind in chosen_kinds(request.only)
-    }
-    ours = tuple(contestants)
+    pools = _pools(Path(request.folder), request.snips)
+    python, absence_notes = tracer_if_wanted(request.tracer and request.tracer_draws > 0)
+    kinds = chosen_kinds(request.only or [kind.name for kind in KINDS])
+    contestants: dict[str, FitDraw] = {kind.name: partial(fit_kind, kind) for kind in kinds}
+    all_tasks = tasks(list(contestants), list(pools), request, python is not None)
     if python is not None:
-        contestants[NAME] = partial(rival.fit_tracer, python)
-    all_tasks = tasks(ours, pools, request.draws, request.tracer_draws if python else 0)
+        contestants[NAME] = partial(fit_rival, partial(rival.fit_tracer, python))
+    _check_draws(all_tasks, pools)
+
+    def works(task: Task) -> Work:
+        name, cell = task
+        return partial(_fit_row, contestants[name], pools[cell.corpus])
+
     log = ResultsLog(None if request.out is None else Path(request.out))
-    failed = _run_all(
-        [task for task in all_tasks if task not in log], contestants, pools, log, request.workers
-    )
+    beside = ResultsLog(None if request.beside is None else Path(request.beside))
+    failed = run_fits(all_tasks, works, log, request.workers)
     entries = log.of(all_tasks)
-    return report(figures(entries), tables(entries), (*encoder_notes, *absence_notes, *failed))
+    before = beside.matching(all_tasks)
+    return report(figures(entries), tables(entries, before), (*absence_notes, *failed))
 
 
-def tasks(ours: Sequence[str], pools: Mapping[str, Split], draws: int, tracer_draws: int) -> list[Task]:
-    """All fits: each kind of ours on every draw whose corpus has what it reads, TRACER on the first of them.
-
-    TRACER gets a tenth as many draws of labels that can't be learned.
-    """
-    cells = learnable(list(pools), draws)
-    with_vectors = [cell for cell in cells if pools[cell.corpus].rows.embeddings is not None]
-    unlearnable_cells = unlearnable(BANKING77, draws)
-    ours_tasks = [(name, cell) for cell in cells for name in ours if name == "text" or cell in with_vectors]
-    ours_tasks += [(name, cell) for cell in unlearnable_cells for name in ours]
-    tracer_cells = [
-        *with_vectors[:tracer_draws],
-        *(cell for cell in unlearnable_cells if cell.seed < tracer_draws // 10),
-    ]
-    return [*ours_tasks, *((NAME, cell) for cell in tracer_cells)]
+def tasks(ours: Sequence[str], corpora: Sequence[str], request: BenchRequest, tracer: bool) -> list[Task]:
+    """All fits of the request; TRACER on the first draws of each size, without repeats."""
+    sizes, repeated = request.sizes or SIZES, request.repeated or REPEATED
+    cells = learnable(corpora, sizes, repeated, request.draws, request.noisy_draws)
+    cells += unlearnable(BANKING77, request.noisy_draws)
+    result = [(name, cell) for cell in cells for name in ours]
+    if tracer:
+        result += [(NAME, cell) for cell in learnable(corpora, sizes, (0.0,), request.tracer_draws, 0)]
+    return result
 
 
-def _pools(folder: Path) -> tuple[dict[str, Split], tuple[str, ...]]:
-    """Rows by name of the corpus; and a sentence about what is missing."""
+def _pools(folder: Path, snips: bool) -> dict[str, Split]:
+    """Rows by name of the corpus."""
     pools = {BANKING77: whole_banking77(folder)}
-    try:
-        pools[SNIPS] = whole_snips(folder)
-        pools[SNIPS] = embed_split(pools[SNIPS], open_encoder(STATIC, folder))
-    except MissingData as problem:
-        print_progress(str(problem))
-        return pools, (str(problem),)
-    return pools, ()
+    if snips:
+        pools[SNIPS] = embed_split(whole_snips(folder), open_encoder(STATIC, folder))
+    return pools
 
 
-def _run_all(
-    todo: Sequence[Task],
-    contestants: Mapping[str, Contestant],
-    pools: Mapping[str, Split],
-    log: ResultsLog,
-    workers: int,
-) -> tuple[str, ...]:
-    """Fit them all, and log each as it is done. Returns a sentence for each failure of TRACER's."""
-    failed: list[str] = []
-    executor = ProcessPoolExecutor(workers, get_context("spawn"))
-    try:
-        waiting = {
-            executor.submit(_run_task, contestants[name], pools[cell.corpus], cell): (name, cell)
-            for name, cell in todo
-        }
-        for count, done in enumerate(as_completed(waiting), 1):
-            name, cell = waiting[done]
-            print_progress(
-                f"{count:,} of {len(todo):,}: {name} on {cell.size:,} of {cell.corpus}, {cell.teacher}"
+def _check_draws(all_tasks: Sequence[Task], pools: Mapping[str, Split]) -> None:
+    for _, cell in all_tasks:
+        if cell.size + 2 > len(pools[cell.corpus]):
+            raise MissingData(
+                f"{cell.corpus} has {len(pools[cell.corpus]):,} rows, too few to draw {cell.size:,} traces "
+                "and to judge on others: name smaller sizes by --traces"
             )
-            try:
-                log.add(FitRow(name, cell, done.result()))
-            except TracerUnavailable as problem:
-                failed.append(str(problem))
-    finally:
-        executor.shutdown(cancel_futures=True)
-    return tuple(failed)
 
 
-def _run_task(contestant: Contestant, pool: Split, cell: DrawCell) -> Trial:
-    return contestant(*draw(cell, pool))
+def _fit_row(fit_draw: FitDraw, pool: Split, task: Task) -> FitRow:
+    name, cell = task
+    trial, fresh = fit_draw(pool, cell)
+    return FitRow(name, cell, trial, fresh)

@@ -10,7 +10,7 @@ from infra.bench.request import BenchRequest
 from infra.bench.tracer import rival
 from infra.bench.tracer.environment import NAME
 from infra.bench.trial import TARGETS, TargetOutcome, Trial, agreement, coverage, violations
-from infra.errors import MissingData, TracerUnavailable
+from infra.errors import MissingData, RivalUnavailable
 from tests.infra import parcels
 
 
@@ -61,7 +61,7 @@ def test_tracer_gets_the_same_rows(small: Path, monkeypatch: pytest.MonkeyPatch)
 
 def test_without_tracer_ours_are_reported(small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fails(*_: object) -> Trial:
-        raise TracerUnavailable("out of memory")
+        raise RivalUnavailable("out of memory")
 
     monkeypatch.setattr(fit, "SIZES", ())
     monkeypatch.setattr(fit, "tracer_if_wanted", lambda _: (Path(sys.executable), ()))

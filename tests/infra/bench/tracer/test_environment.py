@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from infra.bench.tracer import environment
-from infra.errors import TracerUnavailable
+from infra.errors import RivalUnavailable
 from infra.local import cache
 
 
@@ -15,14 +15,14 @@ def empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_a_failed_install_leaves_nothing_behind(empty_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(environment, "PINS", ("--no-index", "tracer-llm==0.3.3"))
-    with pytest.raises(TracerUnavailable, match="network"):
+    with pytest.raises(RivalUnavailable, match="network"):
         environment.tracer_python()
     assert list(empty_cache.iterdir()) == []
 
 
 def test_without_tracer_the_report_says_so(empty_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fails(*_command: str) -> None:
-        raise TracerUnavailable("no network")
+        raise RivalUnavailable("no network")
 
     monkeypatch.setattr(environment, "_run", fails)
     python, notes = environment.tracer_if_wanted(True)

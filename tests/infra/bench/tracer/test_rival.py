@@ -8,7 +8,7 @@ from infra.bench.corpora import Split
 from infra.bench.tracer import rival
 from infra.bench.tracer.rival import TracerFit, fit_tracer, judge_tracer
 from infra.bench.trial import TARGETS
-from infra.errors import TracerUnavailable
+from infra.errors import RivalUnavailable
 from models.features import Features
 
 SPLIT = Split(Features(["one", "two", "three"], np.eye(3, dtype=np.float32)), ["a", "b", "b"])
@@ -53,5 +53,5 @@ def test_a_job_makes_a_fit_for_each_target(tmp_path: Path, monkeypatch: pytest.M
 
 def test_a_failure_shows_the_end_of_its_output(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rival, "_INSIDE", _stand_in(tmp_path, "1 / 0"))
-    with pytest.raises(TracerUnavailable, match=r"failed on 3 traces:[\s\S]*ZeroDivisionError"):
+    with pytest.raises(RivalUnavailable, match=r"failed on 3 traces:[\s\S]*ZeroDivisionError"):
         fit_tracer(Path(sys.executable), SPLIT, SPLIT)

@@ -6,23 +6,54 @@ from pathlib import Path
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
-from infra.bench.trial import Trial
-from infra.bench.validity.draws import DrawCell
+from infra.bench.trial import TargetOutcome, Trial
 from infra.errors import InvalidFile, UnusableOutput
 
 _BEGINNING = b'{"contestant":'
+
+CLEAN = "gold labels"
+
+
+class DrawCell(Struct, frozen=True):
+    """One draw; equal cells have equal rows and labels.
+
+    Attributes:
+        corpus: name of it.
+        teacher: who gave the labels, of the rows to learn from and of those to judge on.
+        size: traces to learn from, repeats included.
+        repeated: share of the distinct rows that were sent twice, in [0, 1].
+        seed: of the draw.
+    """
+
+    corpus: str
+    teacher: str
+    size: int
+    repeated: float = 0.0
+    seed: int = 0
+
 
 Task = tuple[str, DrawCell]
 """A contestant, and the draw that it is fitted on."""
 
 
 class FitRow(Struct, frozen=True):
-    """One fit: the contestant, the draw, and the result."""
+    """One fit.
+
+    Attributes:
+        contestant, cell: who was fitted, and on which draw.
+        trial: its result.
+        fresh: results of the same policy behind a gate that tested thresholds on fresh rows; empty where
+            there was none.
+        seconds: of the whole, judging included.
+    """
 
     contestant: str
     cell: DrawCell
     trial: Trial
+    fresh: tuple[TargetOutcome, ...] = ()
+    seconds: float = 0.0
 
     @property
     def task(self) -> Task:
@@ -47,6 +78,13 @@ class ResultsLog:
     def of(self, tasks: Iterable[Task]) -> list[FitRow]:
         """The entries of those tasks that are done."""
         return [self._entries[task] for task in tasks if task in self._entries]
+
+    def matching(self, tasks: Iterable[Task]) -> list[FitRow]:
+        """The entries whose contestant and draw, its seed aside, are among those of the tasks."""
+        kinds = {(name, replace(cell, seed=0)) for name, cell in tasks}
+        return [
+            entry for (name, cell), entry in self._entries.items() if (name, replace(cell, seed=0)) in kinds
+        ]
 
     def add(self, entry: FitRow) -> None:
         self._entries[entry.task] = entry
