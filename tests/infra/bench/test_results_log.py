@@ -1,14 +1,16 @@
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
+from infra.bench.results_log import CLEAN, DrawCell, FitRow, ResultsLog
 from infra.bench.trial import TargetOutcome, Trial
-from infra.bench.validity.draws import CLEAN, DrawCell
-from infra.bench.validity.results_log import FitRow, ResultsLog
 from infra.errors import InvalidFile
 
 FIRST, SECOND = (
-    FitRow("text", DrawCell("Snips", CLEAN, 500, seed), Trial((TargetOutcome(0.9, True, 10, 5, 4),), 1.5, 3))
+    FitRow(
+        "text", DrawCell("Snips", CLEAN, 500, seed=seed), Trial((TargetOutcome(0.9, True, 10, 5, 4),), 1.5, 3)
+    )
     for seed in (0, 1)
 )
 
@@ -48,3 +50,19 @@ def test_without_a_file_fits_stay_in_memory() -> None:
     ledger = ResultsLog(None)
     ledger.add(FIRST)
     assert FIRST.task in ledger
+
+
+def test_a_log_without_repeats_is_read(tmp_path: Path) -> None:
+    file = tmp_path / "fits.jsonl"
+    ResultsLog(file).add(FIRST)
+    file.write_text(file.read_text().replace('"repeated":0.0,', "").replace(',"fresh":[],"seconds":0.0', ""))
+    assert ResultsLog(file).of([FIRST.task]) == [FIRST]
+
+
+def test_other_seeds_of_the_same_cells_match() -> None:
+    log = ResultsLog(None)
+    log.add(FIRST)
+    log.add(SECOND)
+    larger = FitRow("text", replace(FIRST.cell, size=900), FIRST.trial)
+    log.add(larger)
+    assert log.matching([SECOND.task]) == [FIRST, SECOND]
