@@ -35,6 +35,8 @@ class Refit(Struct, frozen=True, forbid_unknown_fields=True):
         window: number of traces that a fit may use, the newest ones.
         calibration_window: number of sampled traces that may calibrate the score and test thresholds at the
             gate, the newest ones; older ones only train. None: all of the window.
+        calibration_age: greatest age of a trace that may do that, in seconds before the newest trace; None:
+            any. Where too few are that young, a refit waits for more.
         max_age: greatest age of a trace that a fit may use, in seconds before the newest trace; None: any.
         budget: seconds that a fit may take; one that takes longer is stopped.
         on_drift: whether drift requests a refit. Only traces from the drift on calibrate it and test its
@@ -45,7 +47,8 @@ class Refit(Struct, frozen=True, forbid_unknown_fields=True):
     at_least: Annotated[int, Meta(ge=1)] = 200
     quiet: Seconds = 1.0
     window: Annotated[int, Meta(ge=100)] = 100_000
-    calibration_window: Annotated[int, Meta(ge=50)] | None = None
+    calibration_window: Annotated[int, Meta(ge=50)] | None = 20_000
+    calibration_age: Annotated[float, Meta(gt=0.0)] | None = 30 * 86_400.0
     max_age: Annotated[float, Meta(gt=0.0)] | None = None
     budget: Annotated[float, Meta(gt=0.0)] = 600.0
     on_drift: bool = True
@@ -95,6 +98,11 @@ class Config(Struct, frozen=True):
             and `reserve` .4 a threshold has to pass the gate at .97.
         audit_rate: share of all requests that the teacher labels even if the surrogate answers; or `auto`:
             `audit_high` until the live version is certified, and `audit_low` from then on.
+        audit_early: share of all requests that the teacher labels while fewer than `audit_enough` traces may
+            certify the next refit, where that is more than `audit_rate`. 0: `audit_rate` from the start.
+        audit_enough: sampled traces from which on `audit_rate` alone decides. No more than this number of
+            calls of the teacher is spent on `audit_early`, and again only once traces are too old to certify
+            or an alarm, drift or another teacher has ruled them out.
         audit_low: audit rate of `auto` once the live version is certified.
         audit_high: audit rate of `auto` until the live version is certified.
         audit_overdue: seconds after which an audit without a reply counts as a disagreement, until its reply
@@ -124,6 +132,8 @@ class Config(Struct, frozen=True):
     delta: Probability = 0.05
     reserve: Annotated[float, Meta(ge=0.0, le=0.9)] = 0.0
     audit_rate: Share | Literal["auto"] = 0.02
+    audit_early: Share = 0.2
+    audit_enough: Annotated[int, Meta(ge=0)] = 4000
     audit_low: Share = 0.01
     audit_high: Share = 0.05
     audit_overdue: Annotated[float, Meta(gt=0.0)] = 3600.0

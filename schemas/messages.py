@@ -23,7 +23,7 @@ Embedding = Annotated[
     bytes | list[float], Meta(description="little-endian float32 in base64, or a list of numbers; all finite")
 ]
 Milliseconds = Annotated[int, Meta(ge=0, description="Unix time in milliseconds")]
-Inclusion = Annotated[float, Meta(ge=0.0, le=1.0, description="probability of an audit")]
+Inclusion = Annotated[float, Meta(ge=0.0, le=1.0, description="probability of becoming a sampled trace")]
 
 
 class Reason(StrEnum):
@@ -128,7 +128,8 @@ class Deferral(Struct, frozen=True):
         encoder: id of the encoder that made `features`; None where no encoder did.
         features: float32 vector that an encoder made, so that no role has to make it again; None where the
             features are the request's own text or vector.
-        inclusion: probability, at that time, that a request was audited.
+        inclusion: probability, at that time, that a request became a sampled trace: 1 while nothing is answered,
+            else the audit rate. Older messages hold the audit rate in both cases.
         shadow: guess with which a candidate would have answered a sampled request; None where there is no
             candidate, or it would have deferred.
         first: the teacher's first answer, where it labels the request a second time, only to measure how
@@ -176,7 +177,7 @@ class Trace(Struct, frozen=True):
     """One request with the teacher's label. Topic `traces`: the training log and the source of truth.
 
     Attributes:
-        inclusion: probability, at that time, that a request was audited.
+        inclusion: as in `Deferral`.
         encoder: id of the encoder that made `features`; None where no encoder did.
         first: as in `Deferral`. A trace with a `first` answer is a repeat: it neither trains nor certifies.
     """

@@ -72,6 +72,11 @@ class Keys:
         """Lease of the task's trainer: the owner's name, with expiry."""
         return f"{self.prefix}:{{{task}}}:trainer"
 
+    def certifying(self, task: str) -> str:
+        """Number of sampled traces that the task's next refit may certify on, with expiry: the trainer that
+        leads the task renews it."""
+        return f"{self.prefix}:{{{task}}}:certifying"
+
     def fence(self, task: str) -> str:
         """Counter: the highest fencing token handed out."""
         return f"{self.prefix}:{{{task}}}:fence"

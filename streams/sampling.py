@@ -1,10 +1,13 @@
-"""Sampling of requests for audits and repeats, by a keyed hash of the id, so that it can be repeated.
+"""Sampling of requests for audits and repeats, by a keyed hash of the id, and the rate at which it is done.
 
-A request that is delivered again gets the same decision. Without the key, nobody can know or choose which
-requests are audited.
+A request that is delivered again gets the same decision, unless the rate has changed. Without the key, nobody
+can know or choose which requests are audited.
 """
 
 import hashlib
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NamedTuple
 
 from schemas.config import AUTO, Config
 
@@ -38,12 +41,61 @@ class Sampler:
         return self.selects(f"repeat\0{request}", rate)
 
 
-def audit_rate(config: Config, certified: bool) -> float:
-    """Share of requests that are audited, in [0, 1].
+class RateReason(StrEnum):
+    """Why the audit rate is what it is."""
 
-    Args:
-        certified: whether the live version is certified.
+    CONFIGURED = "configured"
+    UNCERTIFIED = "uncertified"
+    CERTIFIED = "certified"
+    FEW_TRACES = "few_traces"
+
+
+class AuditRate(NamedTuple):
+    """Attributes:
+    rate: share of all requests that is sampled, in [0, 1].
+    reason: why.
     """
+
+    rate: float
+    reason: RateReason
+
+
+@dataclass(frozen=True, slots=True)
+class SamplingState:
+    """What the audit rate depends on, besides the config.
+
+    Attributes:
+        certified: whether the live version is certified.
+        certifying: sampled traces that the next refit may certify on; None where it is not known.
+    """
+
+    certified: bool = False
+    certifying: int | None = None
+
+
+UNKNOWN = SamplingState()
+
+
+def audit_rate(config: Config, state: SamplingState) -> AuditRate:
+    """The audit rate in force: the highest for which there is a reason, and 0 where the config's own is 0.
+
+    The gate can't tell a good threshold from a bad one by few sampled traces, so it sets a high one and the
+    surrogate answers less than it could. Until `audit_enough` traces certify, `audit_early` of the requests
+    are sampled. That costs at most that many further calls of the teacher, as each sampled request becomes a
+    trace. Where the number of traces is not known, the config's own rate applies.
+    """
+    configured = _configured_rate(config, state)
+    if configured.rate <= 0.0:
+        return configured
+    reasons = [configured]
+    if state.certifying is not None and state.certifying < config.audit_enough:
+        reasons.append(AuditRate(config.audit_early, RateReason.FEW_TRACES))
+    return max(reasons, key=lambda reason: reason.rate)
+
+
+def _configured_rate(config: Config, state: SamplingState) -> AuditRate:
     if config.audit_rate != AUTO:
-        return config.audit_rate
-    return min(config.audit_low, config.audit_high) if certified else config.audit_high
+        return AuditRate(config.audit_rate, RateReason.CONFIGURED)
+    if state.certified:
+        return AuditRate(min(config.audit_low, config.audit_high), RateReason.CERTIFIED)
+    return AuditRate(config.audit_high, RateReason.UNCERTIFIED)

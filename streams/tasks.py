@@ -14,7 +14,7 @@ from models.manifest import Manifest
 from models.policy import Policy
 from schemas.config import EVERY_TASK, Config, Override, config_of
 from streams.encoder_spec import EncoderSpec, encoder_spec
-from streams.sampling import audit_rate
+from streams.sampling import UNKNOWN, SamplingState, audit_rate
 from streams.versions.breaker_state import CLOSED, Breaker, Safeguards
 
 
@@ -54,7 +54,7 @@ class Task:
         live: the policy that may answer; None until there is one for the configured embedder.
         candidate: the policy on trial.
         embedder: the encoder that the config names; None where it names none, or while it is not open.
-        certified: whether the live version is certified, as far as is known now.
+        sampling: what the audit rate depends on, as far as is known now.
     """
 
     name: str
@@ -63,7 +63,7 @@ class Task:
     candidate: ServingPolicy | None = None
     breaker: Breaker = CLOSED
     embedder: Embedder | None = None
-    certified: bool = False
+    sampling: SamplingState = UNKNOWN
 
     @classmethod
     def of(
@@ -75,15 +75,21 @@ class Task:
         safeguards: Safeguards | None = None,
         embedder: Embedder | None = None,
         certified: str | None = None,
+        certifying: int | None = None,
     ) -> "Task":
-        """The task with those of the policies that are suitable for its config and its encoder."""
+        """The task with those of the policies that are suitable for its config and its encoder.
+
+        Args:
+            certified: the version that is certified, if one is.
+            certifying: sampled traces that the next refit may certify on; None where it is not known.
+        """
         safeguards = safeguards or Safeguards()
         live = _serving_policy(CandidatePolicy(policy, 1.0), config, safeguards, embedder) if policy else None
         candidate = _serving_policy(tried, config, safeguards, embedder) if tried else None
         if live and candidate and not _same_features(live, candidate):
             candidate = None
-        proven = live is not None and live.version == certified
-        return cls(name, config, live, candidate, safeguards.breaker, embedder, proven)
+        sampling = SamplingState(live is not None and live.version == certified, certifying)
+        return cls(name, config, live, candidate, safeguards.breaker, embedder, sampling)
 
     @property
     def policy(self) -> Policy | None:
@@ -96,7 +102,12 @@ class Task:
     @property
     def audit_rate(self) -> float:
         """Share of requests that are audited now, in [0, 1]."""
-        return audit_rate(self.config, self.certified)
+        return audit_rate(self.config, self.sampling).rate
+
+    @property
+    def inclusion(self) -> float:
+        """Probability, in (0, 1], that a request becomes a sampled trace: 1 while nothing is answered."""
+        return 1.0 if self.answers_nothing else self.audit_rate
 
     @property
     def dimension(self) -> int | None:
@@ -150,6 +161,7 @@ class Tasks:
         self._candidates: dict[str, CandidatePolicy] = {}
         self._safeguards: dict[str, Safeguards] = {}
         self._certified: dict[str, str] = {}
+        self._certifying: dict[str, int] = {}
         self._encoders: dict[EncoderSpec, Embedder] = {}
         self._tasks: dict[str, Task] = {}
 
@@ -235,10 +247,21 @@ class Tasks:
             self._certified[name] = version
         self._tasks[name] = self._build_task(name)
 
-    def forget_certificates(self) -> None:
-        """Take no version for certified any more, since Redis does not say."""
+    def set_certifying(self, name: str, traces: int | None) -> None:
+        """Note how many sampled traces the task's next refit may certify on; None: not known."""
+        if self._certifying.get(name) == traces:
+            return
+        self._certifying.pop(name, None)
+        if traces is not None:
+            self._certifying[name] = traces
+        self._tasks[name] = self._build_task(name)
+
+    def forget_sampling_states(self) -> None:
+        """Take no version for certified and no number of traces for known, since Redis does not say."""
         for name in list(self._certified):
             self.set_certified(name, None)
+        for name in list(self._certifying):
+            self.set_certifying(name, None)
 
     def set_candidate(self, name: str, tried: CandidatePolicy | None) -> None:
         """Score a policy next to the live one; None: no longer."""
@@ -261,6 +284,7 @@ class Tasks:
             return False
         dropped = self._policies.pop(name, None) is not None
         self._certified.pop(name, None)
+        self._certifying.pop(name, None)
         # Also where no policy is left to drop: Redis may have given the safeguards back in between.
         if name not in self._candidates:
             self._safeguards.pop(name, None)
@@ -279,6 +303,7 @@ class Tasks:
             self._safeguards.get(name),
             self._encoders.get(spec) if spec else None,
             self._certified.get(name),
+            self._certifying.get(name),
         )
 
 

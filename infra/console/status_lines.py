@@ -7,9 +7,17 @@ from infra.serve.status import TaskStatus
 from infra.serve.traffic import Backlog, TaskTraffic
 from models.forecast.audits_needed import median_audits
 from models.money import currency_prefix, format_money
+from streams.sampling import RateReason
 
 # Chance alone brings the alarm up to there every now and then.
 _NOTABLE_ALARM = 0.5
+
+_REASONS = {
+    RateReason.CONFIGURED: "as configured",
+    RateReason.UNCERTIFIED: "until the version is certified",
+    RateReason.CERTIFIED: "since the version is certified",
+    RateReason.FEW_TRACES: "until",
+}
 
 
 def local_time(at: int) -> str:
@@ -29,6 +37,7 @@ def task_lines(
         price = f"{currency_prefix(currency)}{price_a_call:g}"
         yield _entry("money", f"about {saved} saved a day at {price} a call and at this rate")
     yield _entry("certificate", certificate_sentence(status))
+    yield _entry("audits", audit_sentence(status))
     for sentence in _further(status):
         yield _entry("", sentence)
     yield _entry("next", next_step(status, traffic, delta))
@@ -82,6 +91,19 @@ def certificate_sentence(status: TaskStatus) -> str:
     if status.bound > status.target:
         return f"not certified: {proof}, but a lost certificate must clear it by a margin"
     return f"not certified yet: {proof}"
+
+
+def audit_sentence(status: TaskStatus) -> str:
+    """The audit rate in force and why; and how many traces may certify the next refit, where few may."""
+    certifying = status.certifying
+    sentence = f"{status.audit_rate:g} of the requests, {_REASONS[status.audit_reason]}"
+    if certifying is None:
+        return f"{sentence}; no trainer says how many traces may certify a refit"
+    if status.audit_reason is RateReason.FEW_TRACES:
+        sentence += f" {status.enough:,} traces may certify a refit ({certifying:,} now)"
+    if certifying < status.needed:
+        sentence += f"; a refit waits until {status.needed:,} traces may certify it"
+    return sentence
 
 
 def next_step(status: TaskStatus, traffic: TaskTraffic | None, delta: float) -> str:

@@ -9,7 +9,7 @@ from infra.serve.expected_coverage import expected_coverage
 from infra.serve.policy_admin import with_registry
 from models.manifest import Manifest
 from schemas.config import EVERY_TASK, Config, Override, config_of
-from streams.sampling import audit_rate
+from streams.sampling import SamplingState, audit_rate
 from streams.settings import Settings
 from streams.state.registry import Registry
 
@@ -55,9 +55,10 @@ def coverage_effects(
 
 def lost_guarantees(config: Config) -> Iterator[str]:
     """A sentence for each guarantee that a setting takes away."""
-    if max(audit_rate(config, certified=False), audit_rate(config, certified=True)) <= 0.0:
+    uncertified, certified = (audit_rate(config, SamplingState(known)).rate for known in (False, True))
+    if max(uncertified, certified) <= 0.0:
         yield "nothing is audited: no version gets a certificate, and no alarm stops one that disagrees"
-    elif audit_rate(config, certified=True) <= 0.0:
+    elif certified <= 0.0:
         yield "nothing is audited once a version is certified: no alarm stops it when it disagrees later"
     if config.threshold is not None:
         yield (

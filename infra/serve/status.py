@@ -10,12 +10,13 @@ from infra.serve.servers import redis_connection
 from models.manifest import Manifest
 from models.noise.ceiling import ceiling_upper_bound
 from schemas.config import Config, Override, config_of
-from streams.sampling import audit_rate
+from streams.sampling import RateReason, SamplingState, audit_rate
 from streams.settings import Settings
 from streams.state.audits import AuditStore
 from streams.state.connection import Connection
 from streams.state.registry import Registry
 from streams.tasks import threshold
+from streams.trainer.trigger import fewest_certifying
 from streams.versions.serving_state import Candidate
 
 
@@ -40,6 +41,10 @@ class TaskStatus:
     by_hand: the threshold was set by hand.
     paused: everything is deferred, as the config says.
     audit_rate: share of the requests that is audited, in [0, 1].
+    audit_reason: why this share.
+    certifying: sampled traces that the next refit may certify on; None where no trainer says so now.
+    enough: of these, from which on the config's `audit_rate` alone decides.
+    needed: of these, below which a refit waits.
     expected_coverage: share of the requests that it should answer, as the fit has seen them; None where the
         policy can't say.
     unsuitable: why the version can't answer under this config; None where it can.
@@ -68,6 +73,10 @@ class TaskStatus:
     by_hand: bool = False
     paused: bool = False
     audit_rate: float = 0.0
+    audit_reason: RateReason = RateReason.CONFIGURED
+    certifying: int | None = None
+    enough: int = 0
+    needed: int = 0
     expected_coverage: float | None = None
     unsuitable: str | None = None
 
@@ -116,6 +125,8 @@ class _StatusReader:
         manifest = Manifest.decode(raw)
         certificate = await self._audits.status(task, active.version)
         twice = await self.registry.repeat_counts(task)
+        certifying = await self.registry.certifying_traces(task)
+        rate = audit_rate(config, SamplingState(certificate.certified, certifying))
         return TaskStatus(
             task=task,
             version=active.version,
@@ -139,7 +150,11 @@ class _StatusReader:
             ceiling=ceiling_upper_bound(twice, config.delta),
             by_hand=config.threshold is not None,
             paused=config.paused,
-            audit_rate=audit_rate(config, certificate.certified),
+            audit_rate=rate.rate,
+            audit_reason=rate.reason,
+            certifying=certifying,
+            enough=config.audit_enough,
+            needed=fewest_certifying(config.refit),
             expected_coverage=expected_coverage(manifest, config),
             unsuitable=config_mismatch(manifest, config),
         )

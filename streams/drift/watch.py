@@ -17,7 +17,7 @@ from streams.clock import unix_ms
 from streams.drift.windows import ScoreWindow, ScoreWindows
 from streams.errors import StateUnavailable
 from streams.kafka.event_publisher import EventPublisher
-from streams.sampling import audit_rate
+from streams.sampling import SamplingState, audit_rate
 from streams.state.refit_queue import RefitQueue
 from streams.tasks import Tasks
 
@@ -70,7 +70,7 @@ class DriftWatch(Service):
     async def _report(self, name: str, window: ScoreWindow, signals: Collection[Signal]) -> None:
         config = self._live_tasks.task(name).config
         # Without audits no sampled trace would ever calibrate the refit.
-        refits = config.refit.on_drift and audit_rate(config, certified=True) > 0.0
+        refits = config.refit.on_drift and audit_rate(config, SamplingState(certified=True)).rate > 0.0
         self._event_publisher.publish(drift_event(name, window, signals, refits, unix_ms()))
         if refits:
             try:

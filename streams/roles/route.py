@@ -151,15 +151,14 @@ class RouteRole:
         """The outputs of one request: a label, a deferral, or both when it is audited."""
         request, message = arrival
         key, headers, requested_at = key_of(message), copied_headers(message), time_of(message)
-        inclusion = task.audit_rate
-        audited = self._sampler.selects(request.id, inclusion)
+        audited = self._sampler.selects(request.id, task.audit_rate)
         outputs = []
         answered = decision.reason is Reason.ACCEPTED
         if answered:
             label = _label(request, decision, audited, requested_at, now)
             outputs.append(Outgoing(self._labels, key, LABEL.encode(label), headers))
         if audited or not answered:
-            deferral = _deferral(request, decision, task, audited, inclusion, requested_at, features)
+            deferral = _deferral(request, decision, task, audited, requested_at, features)
             outputs.append(Outgoing(self._deferrals, key, DEFERRAL.encode(deferral), headers))
         return outputs
 
@@ -187,7 +186,6 @@ def _deferral(
     decision: Decision,
     task: Task,
     audited: bool,
-    inclusion: float,
     requested_at: int,
     features: bytes | None,
 ) -> Deferral:
@@ -201,7 +199,7 @@ def _deferral(
         requested_at=requested_at,
         guess=decision.guess,
         threshold=decision.threshold,
-        inclusion=inclusion,
+        inclusion=task.inclusion,
         shadow=decision.shadow if sampled else None,
         features=features,
         encoder=task.embedder.id if task.embedder and features else None,

@@ -31,7 +31,7 @@ from streams.kafka.channel import BatchChannel
 from streams.kafka.event_publisher import EventPublisher
 from streams.kafka.message import as_bytes
 from streams.privacy.forgotten import ForgottenRequests
-from streams.sampling import audit_rate
+from streams.sampling import SamplingState, audit_rate
 from streams.state.lease import Leases
 from streams.state.refit_queue import RefitQueue, RefitRequest
 from streams.state.registry import Registry
@@ -40,12 +40,14 @@ from streams.trainer.refit import RefitPlan, RefitRunner
 from streams.trainer.trace_selection import TraceCutoffs, certifying_traces, too_few
 from streams.trainer.trigger import RefitAsked, RefitAttempt, refit_due, request_due, window_full
 from streams.trainer.window import TraceWindow, usable_traces
+from streams.versions.serving_state import ServingState
 
 log = logging.getLogger(__name__)
 
 STAGE = "trainer"
 _CHECK = 0.1
 _READ_REQUESTS = 0.5
+_COUNT = 5.0
 
 
 class Trainer(Service):
@@ -112,6 +114,7 @@ class Trainer(Service):
         self._refit_runner = RefitRunner(self._registry, self._event_publisher)
         self.add_future(self._elect())
         self.add_future(self._watch())
+        self.add_future(self._count())
 
     async def on_stop(self) -> None:
         self._refit_runner.stop()
@@ -157,6 +160,25 @@ class Trainer(Service):
                     await self._check(self._live_tasks.task(name), self._windows[name])
             await self.sleep(_CHECK)
 
+    async def _count(self) -> None:
+        """Count the traces that the next refits may certify on: the audit rate depends on them."""
+        while not self.should_stop:
+            for name in list(self._tokens):
+                try:
+                    await self._count_certifying(self._live_tasks.task(name), self._windows[name])
+                except StateUnavailable as error:
+                    log.debug("certifying traces not counted, will retry: task=%s: %s", name, error)
+            await self.sleep(_COUNT)
+
+    async def _count_certifying(self, task: Task, window: TraceWindow) -> None:
+        serving_state = await self._registry.serving_state(task.name)
+        since = TraceCutoffs(
+            _certify_from(serving_state, self._requests.get(task.name, ())),
+            await self._registry.teacher_since(task.name),
+        )
+        traces = usable_traces(window, task.config)
+        await self._registry.set_certifying_traces(task.name, certifying_traces(traces, task.config, since))
+
     async def _read_requests(self) -> None:
         """Read the requested refits of the tasks whose lease this trainer holds."""
         try:
@@ -190,23 +212,21 @@ class Trainer(Service):
     ) -> RefitPlan | None:
         """The refit that is due: requested, with enough traces that may certify, or for enough new traces.
 
-        After an alarm or a change of teacher also the latter waits until enough traces may certify, if more
-        are to come: few traces give a version that answers little and ends the alarm's request, or none at
-        all and a long wait for the next attempt.
+        The latter waits until enough traces may certify, if others are too old, or ruled out by an alarm or a
+        change of teacher, and if more are to come: few traces give a version that answers little and ends the
+        alarm's request, or none at all and a long wait for the next attempt.
         """
         serving_state = await self._registry.serving_state(task.name)
         teacher = await self._registry.teacher_since(task.name)
         stopped = serving_state.breaker.open
         if requests:
-            since = TraceCutoffs(
-                max([serving_state.certify_from, *(request.since for request in requests)]), teacher
-            )
+            since = TraceCutoffs(_certify_from(serving_state, requests), teacher)
             window, fresh = self._windows[task.name], certifying_traces(traces, task.config, since)
             asked = RefitAsked(since.certify, fresh, window_full(len(window), fresh, task.config.refit))
             if request_due(asked, window.seen, self._attempts[task.name], task.config, time.monotonic()):
                 return RefitPlan(task, traces, since, stopped, asked)
         since = TraceCutoffs(serving_state.certify_from, teacher)
-        more = stopped or audit_rate(task.config, certified=True) > 0.0
+        more = stopped or audit_rate(task.config, SamplingState(certified=True)).rate > 0.0
         if not grown or serving_state.candidate is not None or (more and too_few(traces, task.config, since)):
             return None
         return RefitPlan(task, traces, since, stopped)
@@ -220,6 +240,11 @@ class Trainer(Service):
             await self._refits.acknowledge(
                 request for request in requests if request.since <= plan.since.certify
             )
+
+
+def _certify_from(serving_state: ServingState, requests: Iterable[RefitRequest]) -> int:
+    """Unix milliseconds; no older trace may certify a refit that answers these requests."""
+    return max([serving_state.certify_from, *(request.since for request in requests)])
 
 
 def install(app: App, channel: BatchChannel, trainer: Trainer) -> None:

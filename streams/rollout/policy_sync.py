@@ -79,7 +79,7 @@ class PolicySync(Service):
                     await self._follow(task)
             except StateUnavailable as error:
                 log.debug("policies stay as they are while Redis is away: %s", error)
-                self._live_tasks.forget_certificates()
+                self._live_tasks.forget_sampling_states()
 
     async def _follow(self, task: str) -> None:
         serving_state = await self._registry.serving_state(task)
@@ -87,7 +87,7 @@ class PolicySync(Service):
         if serving_state.active is None and serving_state.candidate is None:
             return  # a Redis that was emptied: what this process knows holds until a version is published
         await self._follow_active(task, serving_state.active)
-        await self._follow_certificate(task)
+        await self._follow_sampling_state(task)
         await self._follow_candidate(task, serving_state.candidate)
 
     async def _follow_safeguards(self, task: str, serving_state: ServingState) -> None:
@@ -131,11 +131,12 @@ class PolicySync(Service):
             await self._save(task, active.version, artifact)
         self._installed[task] = active
 
-    async def _follow_certificate(self, task: str) -> None:
+    async def _follow_sampling_state(self, task: str) -> None:
         installed = self._live_tasks.policy(task)
         version = installed.manifest.version if installed else None
         certified = version is not None and await self._registry.is_certified(task, version)
         self._live_tasks.set_certified(task, version if certified else None)
+        self._live_tasks.set_certifying(task, await self._registry.certifying_traces(task))
 
     async def _follow_candidate(self, task: str, candidate: Candidate | None) -> None:
         if candidate == self._candidates.get(task):

@@ -22,6 +22,7 @@ from streams.versions.promotion import AT_ONCE, PromotionPlan
 from streams.versions.serving_state import ActiveVersion, ServingChange, ServingState
 from streams.versions.transitions import publish
 
+CERTIFYING_HOLDS = 60
 _LISTEN = 1.0
 _CHANGED, _OUTDATED = 1, -1
 
@@ -72,6 +73,17 @@ class Registry:
         """Whether the version is certified: its audits prove the target."""
         with self._connection.client() as redis:
             return bool(await redis.hget(self._keys.audits(task, version), "certified") == b"1")
+
+    async def certifying_traces(self, task: str) -> int | None:
+        """How many sampled traces the next refit may certify on; None where no trainer says so now."""
+        with self._connection.client() as redis:
+            traces = await redis.get(self._keys.certifying(task))
+        return None if traces is None else int(traces)
+
+    async def set_certifying_traces(self, task: str, traces: int) -> None:
+        """Note that number; it holds for `CERTIFYING_HOLDS` seconds."""
+        with self._connection.client() as redis:
+            await redis.set(self._keys.certifying(task), traces, ex=CERTIFYING_HOLDS)
 
     async def teacher_since(self, task: str) -> int:
         """Time of the current teacher's first reply, Unix milliseconds; 0 if it has never changed."""

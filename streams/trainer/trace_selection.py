@@ -1,7 +1,8 @@
 """Selects the traces that train, and those that may certify: old traces prove nothing of new traffic.
 
 After an alarm only traces since the suspicion began certify, and after a change of teacher only those of the
-new one. Older traces still train, save those that the new ones contradict.
+new one. Of these the newest certify, up to a number and an age, and those drawn since a policy defers, once
+they suffice. Older traces still train, save those that the new ones contradict.
 """
 
 from collections import Counter
@@ -13,6 +14,9 @@ from msgspec.structs import replace
 from schemas.config import Config
 from schemas.messages import Trace
 from streams.trainer.trigger import enough_traces
+
+SUFFICIENT = 3000
+"""Sampled traces drawn since a policy defers from which on no older ones certify."""
 
 # Guesses of a label that have to be contradicted before it counts as outdated.
 _AT_LEAST = 2
@@ -67,20 +71,46 @@ def certifying_traces(traces: Sequence[Trace], config: Config, since: TraceCutof
 
 
 def too_few(traces: Sequence[Trace], config: Config, since: TraceCutoffs) -> bool:
-    """Whether after an alarm or a change of teacher fewer traces may certify than a refit takes."""
-    changed = max(since.certify, since.teacher) > 0
-    return changed and not enough_traces(certifying_traces(traces, config, since), config.refit)
+    """Whether fewer traces may certify than a refit takes, because others are too old or ruled out.
+
+    Others are too old for `calibration_age`; or an alarm, drift or another teacher has ruled them out.
+    """
+    fresh = certifying_traces(traces, config, since)
+    ruled_out = max(since.certify, since.teacher) > 0 or fresh < sum(trace.sampled for trace in traces)
+    return ruled_out and not enough_traces(fresh, config.refit)
 
 
 def _certifying(traces: Sequence[Trace], config: Config, begin: int) -> list[Trace]:
+    limits = config.refit
+    ages = limits.calibration_age, limits.max_age
+    begin = max(begin, *(_not_before(traces, age) for age in ages))
     fresh = [trace for trace in traces if trace.sampled and trace.replied_at >= begin]
-    most = config.refit.calibration_window
-    return fresh if most is None else fresh[-most:]
+    drawn = _drawn_since_policy(traces, fresh)
+    chosen = drawn if len(drawn) >= SUFFICIENT else fresh
+    return chosen if limits.calibration_window is None else chosen[-limits.calibration_window :]
+
+
+def _drawn_since_policy(traces: Sequence[Trace], sampled: Sequence[Trace]) -> list[Trace]:
+    """The sampled traces that were requested since a policy defers: since the oldest one that is not sampled.
+
+    A trace that is not sampled is there because a policy found it hard, and what it finds hard follows from
+    the traces that it was fitted on. So the training traces were chosen by the labels of the cold start: a
+    trace of the cold start, held out, is tested by models that its own label has helped to choose rows for.
+    A new request had no part in that choice, nor had the rows drawn since. Those are also drawn from the
+    traffic of today, at rates that a policy's answers do not change, and the cold start may be long ago.
+    """
+    since = min((trace.requested_at for trace in traces if not trace.sampled), default=None)
+    return [] if since is None else [trace for trace in sampled if trace.requested_at >= since]
 
 
 def _oldest(traces: Sequence[Trace], config: Config, since: TraceCutoffs) -> int:
     """The time before which a trace is not used at all."""
-    age = config.refit.max_age
-    newest = max((trace.replied_at for trace in traces), default=0)
-    oldest = 0 if age is None else newest - round(age * 1000)
+    oldest = _not_before(traces, config.refit.max_age)
     return max(oldest, since.teacher) if config.teacher_change == "drop" else oldest
+
+
+def _not_before(traces: Sequence[Trace], age: float | None) -> int:
+    """The time of reply, Unix milliseconds, `age` seconds before the newest; 0 for any age."""
+    if age is None:
+        return 0
+    return max((trace.replied_at for trace in traces), default=0) - round(age * 1000)

@@ -72,9 +72,14 @@ def request_due(request: RefitAsked, seen: int, attempt: RefitAttempt, config: C
 
 
 def enough_traces(certifying: int, refit: Refit) -> bool:
-    """Whether this number of traces that may certify is worth a fit: `at_least`, or a full window."""
+    """Whether this number of traces that may certify is worth a fit."""
+    return certifying >= fewest_certifying(refit)
+
+
+def fewest_certifying(refit: Refit) -> int:
+    """The fewest traces that may certify which are worth a fit: `at_least`, or a full window."""
     window = refit.at_least if refit.calibration_window is None else refit.calibration_window
-    return certifying >= min(refit.at_least, window)
+    return min(refit.at_least, window)
 
 
 def window_full(held: int, certifying: int, refit: Refit) -> bool:

@@ -24,5 +24,8 @@ STATUS = TaskStatus(
     said_the_same=0,
     ceiling=1.0,
     audit_rate=0.02,
+    certifying=5_000,
+    enough=4_000,
+    needed=200,
     expected_coverage=0.62,
 )

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy.stats import binom
 
 from schemas.config import Config
-from streams.sampling import Sampler, audit_rate
+from streams.sampling import UNKNOWN, RateReason, Sampler, SamplingState, audit_rate
 
 IDS = [f"request-{number}" for number in range(20_000)]
 _text = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
@@ -48,10 +48,36 @@ def test_repeats_are_independent_of_audits() -> None:
     assert low <= both <= high
 
 
+def rate(config: Config, certified: bool = False, certifying: int | None = None) -> float:
+    return audit_rate(config, SamplingState(certified, certifying)).rate
+
+
 @given(_rate, _rate, _rate)
 def test_an_automatic_rate_stays_in_its_bounds(low: float, high: float, fixed: float) -> None:
     auto = Config(audit_rate="auto", audit_low=low, audit_high=high)
-    assert audit_rate(auto, certified=False) == high
-    assert audit_rate(auto, certified=True) == min(low, high)
+    assert rate(auto) == high
+    assert rate(auto, certified=True) == min(low, high)
     fixed_rate = Config(audit_rate=fixed)
-    assert audit_rate(fixed_rate, certified=False) == audit_rate(fixed_rate, certified=True) == fixed
+    assert rate(fixed_rate) == rate(fixed_rate, certified=True) == fixed
+
+
+@given(_rate, _rate, st.integers(0, 10_000), st.integers(0, 10_000), st.booleans())
+def test_the_early_rate_holds_until_enough_traces_certify(
+    fixed: float, early: float, enough: int, certifying: int, certified: bool
+) -> None:
+    config = Config(audit_rate=fixed, audit_early=early, audit_enough=enough)
+    expected = max(fixed, early) if certifying < enough and fixed > 0.0 else fixed
+    assert rate(config, certified, certifying) == expected
+    assert rate(config, certified) == fixed, "where the number is not known"
+
+
+def test_a_rate_comes_with_its_reason() -> None:
+    auto = Config(audit_rate="auto", audit_high=0.05, audit_early=0.2, audit_enough=100)
+    states = [SamplingState(False, 99), SamplingState(True, 99), SamplingState(True, 100), UNKNOWN]
+    assert [audit_rate(auto, state) for state in states] == [
+        (0.2, RateReason.FEW_TRACES),
+        (0.2, RateReason.FEW_TRACES),
+        (0.01, RateReason.CERTIFIED),
+        (0.05, RateReason.UNCERTIFIED),
+    ]
+    assert audit_rate(Config(), SamplingState(False, 4_000)) == (0.02, RateReason.CONFIGURED)

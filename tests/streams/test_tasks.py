@@ -164,6 +164,22 @@ def test_an_automatic_rate_is_high_until_certified() -> None:
     rates.append(live.task("t").audit_rate)
     live.set_certified("t", "v2")
     rates.append(live.task("t").audit_rate)
-    live.forget_certificates()
+    live.forget_sampling_states()
     rates.append(live.task("t").audit_rate)
     assert rates == [0.2, 0.2, 0.01, 0.2, 0.01, 0.2]
+
+
+def test_more_is_sampled_until_enough_traces_certify() -> None:
+    live = Tasks()
+    configure(live, "t", audit_rate=0.1, audit_early=0.3, audit_enough=500)
+    assert live.task("t").inclusion == 1.0, "without a policy everything is sampled"
+    live.set_policy("t", ScriptedPolicy(version="v1"))
+    rates = []
+    for certifying in (None, 499, 500, 3):
+        live.set_certifying("t", certifying)
+        rates.append(live.task("t").inclusion)
+    live.forget_sampling_states()
+    rates.append(live.task("t").inclusion)
+    assert rates == [0.1, 0.3, 0.1, 0.3, 0.1]
+    configure(live, "t", paused=True)
+    assert (live.task("t").audit_rate, live.task("t").inclusion) == (0.02, 1.0)

@@ -6,6 +6,7 @@ from datetime import datetime
 import pytest
 
 from infra.console.status_lines import (
+    audit_sentence,
     backlog_sentence,
     certificate_sentence,
     local_time,
@@ -13,6 +14,7 @@ from infra.console.status_lines import (
     task_lines,
 )
 from infra.serve.traffic import Backlog, TaskTraffic
+from streams.sampling import RateReason
 from tests.infra.statuses import STATUS
 
 TRAFFIC = TaskTraffic(seconds=600, labels=1_200, answered=600, audited=12, errors=0)
@@ -32,8 +34,31 @@ def test_status_says_what_matters() -> None:
             "  certificate certified: 390 of 400 audits agree, which proves an agreement of at least 95.3%; "
             "the target is 90.0%"
         ),
+        "  audits      0.02 of the requests, as configured",
         "  next        nothing",
     ]
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (
+            {"audit_rate": 0.05, "audit_reason": RateReason.UNCERTIFIED},
+            "0.05 of the requests, until the version",
+        ),
+        (
+            {"audit_rate": 0.2, "audit_reason": RateReason.FEW_TRACES, "certifying": 1_234},
+            "0.2 of the requests, until 4,000 traces may certify a refit (1,234 now)",
+        ),
+        (
+            {"certifying": 120},
+            "0.02 of the requests, as configured; a refit waits until 200 traces may certify it",
+        ),
+        ({"certifying": None}, "as configured; no trainer says how many traces may certify a refit"),
+    ],
+)
+def test_the_audit_rate_comes_with_its_reason(change: dict[str, object], says: str) -> None:
+    assert says in audit_sentence(replace(STATUS, **change))  # type: ignore[arg-type]
 
 
 def test_dates_are_local_and_iso() -> None:

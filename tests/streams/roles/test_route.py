@@ -128,7 +128,8 @@ def test_all_is_sampled_while_nothing_is_answered(
     policy: ScriptedPolicy | None, config: dict[str, Any], expected: Reason
 ) -> None:
     found = deferrals(routed(router(policy, **config), "yes 0.9 0.1", "no 0.1 0.9"))
-    assert [(one.reason, one.sampled, one.audit) for one in found] == [(expected, True, False)] * 2
+    got = [(one.reason, one.sampled, one.audit, one.inclusion) for one in found]
+    assert got == [(expected, True, False, 1.0)] * 2
 
 
 def test_an_audited_answer_is_also_deferred() -> None:

@@ -34,11 +34,16 @@ class Watched(Registry):
     def __init__(self, *given: Any) -> None:
         super().__init__(*given)
         self._looked = asyncio.Event()
+        self.counted = asyncio.Event()
 
     async def serving_state(self, task: str) -> ServingState:
         found = await super().serving_state(task)
         self._looked.set()
         return found
+
+    async def set_certifying_traces(self, task: str, traces: int) -> None:
+        await super().set_certifying_traces(task, traces)
+        self.counted.set()
 
     async def looked_twice(self) -> None:
         """The first look may have begun before."""
@@ -238,3 +243,10 @@ async def test_without_audits_growth_is_refused_with_a_reason(
     refusal = await told.next()
     assert refusal.kind is EventKind.REFUSED
     assert "too few sampled traces: 0" in refusal.message
+
+
+async def test_the_leader_counts_the_traces_that_may_certify(room: Room) -> None:
+    room.configure(embedder="precomputed", refit={"at_least": 1_000, "calibration_window": 70})
+    await room.trainer(vectors(90))
+    await asyncio.wait_for(room.registry.counted.wait(), 30)
+    assert await room.registry.certifying_traces("t") == 70

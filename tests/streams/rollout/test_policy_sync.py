@@ -261,7 +261,7 @@ async def test_candidates_and_blocked_labels_are_followed(
     assert not worker.live.task("t").breaker.stops("v1")
 
 
-async def test_certificates_are_followed(
+async def test_what_the_audit_rate_depends_on_is_followed(
     redis_url: str, stack: AsyncExitStack, artifact: Artifact, tmp_path: Path
 ) -> None:
     worker = Worker(redis_url, PolicyDiskCache(tmp_path), stack, poll=0.01)
@@ -271,4 +271,8 @@ async def test_certificates_are_followed(
     assert await worker.live.next() == "v1"
     for certified in (True, False):
         await worker.connection.redis.hset(worker.keys.audits("t", "v1"), "certified", int(certified))
-        await worker.until(lambda: worker.live.task("t").certified is certified)  # noqa: B023 - awaited here
+        await worker.until(lambda: worker.live.task("t").sampling.certified is certified)  # noqa: B023 - awaited
+    await worker.registry.set_certifying_traces("t", 17)
+    await worker.until(lambda: worker.live.task("t").sampling.certifying == 17)
+    await worker.connection.redis.delete(worker.keys.certifying("t"))
+    await worker.until(lambda: worker.live.task("t").sampling.certifying is None)

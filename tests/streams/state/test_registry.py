@@ -9,7 +9,7 @@ from models.artifact import Artifact
 from schemas.redis_keys import Keys
 from streams.state.connection import Connection
 from streams.state.lease import Leases
-from streams.state.registry import Registry
+from streams.state.registry import CERTIFYING_HOLDS, Registry
 from streams.versions.lifecycle import VersionStage
 from streams.versions.serving_state import ActiveVersion
 
@@ -100,3 +100,12 @@ async def test_a_published_policy_is_announced(
         assert not announced.done()
     assert await publish(registry, 1, token)
     assert await announced == "t"
+
+
+async def test_the_number_of_certifying_traces_expires(
+    connection: Connection, keys: Keys, registry: Registry
+) -> None:
+    assert await registry.certifying_traces("t") is None
+    await registry.set_certifying_traces("t", 0)
+    assert await registry.certifying_traces("t") == 0
+    assert 0 < await connection.redis.ttl(keys.certifying("t")) <= CERTIFYING_HOLDS

@@ -7,10 +7,12 @@ import pytest
 from schemas.config import Config, Refit
 from schemas.messages import Guess, Trace
 from streams.trainer.trace_selection import (
+    SUFFICIENT,
     TraceCutoffs,
     certifying_traces,
     contradicted_labels,
     recent_traces,
+    too_few,
 )
 from tests.streams.fakes import trace
 
@@ -43,6 +45,8 @@ TRACES = [at(second, sampled=second % 2 == 0) for second in range(1, 9)]
     [
         (TraceCutoffs(), {}, [1, 2, 3, 4, 5, 6, 7, 8], [2, 4, 6, 8]),
         (TraceCutoffs(), {"max_age": 3.0}, [5, 6, 7, 8], [6, 8]),
+        (TraceCutoffs(), {"calibration_age": 3.0}, [1, 2, 3, 4, 5, 6, 7, 8], [6, 8]),
+        (TraceCutoffs(), {"calibration_age": 3.0, "max_age": 1.0}, [7, 8], [8]),
         (TraceCutoffs(certify=4_000), {}, [1, 2, 3, 4, 5, 6, 7, 8], [4, 6, 8]),
         (TraceCutoffs(certify=3_000, teacher=6_000), {}, [1, 2, 3, 4, 5, 6, 7, 8], [6, 8]),
         (TraceCutoffs(certify=99_000), {}, [1, 2, 3, 4, 5, 6, 7, 8], []),
@@ -57,6 +61,29 @@ def test_old_traces_only_train_or_are_dropped(
 def test_of_sampled_traces_the_newest_certify() -> None:
     many = [at(second) for second in range(1, 101)]
     assert kept(many, calibration_window=60) == (list(range(1, 101)), list(range(41, 101)))
+
+
+def drawn_at(second: int, **given: Any) -> Trace:
+    return at(second, requested_at=second * 1000, **given)
+
+
+def test_the_cold_start_certifies_until_enough_is_drawn_since() -> None:
+    cold = [drawn_at(second) for second in range(1, 51)]
+    deferred = [drawn_at(51, sampled=False)]
+    drawn = [drawn_at(second) for second in range(52, 52 + SUFFICIENT)]
+    everything = [*cold, *deferred, *drawn]
+    assert kept(everything[:-1])[1] == _seconds([*cold, *drawn[:-1]])
+    assert kept(everything) == (_seconds(everything), _seconds(drawn))
+    assert kept([*cold, *drawn])[1] == _seconds([*cold, *drawn]), "without a policy there is no cold start"
+
+
+def test_a_refit_waits_where_others_are_too_old() -> None:
+    traces = [at(second) for second in range(1, 301)]
+    young = Config(refit=Refit(at_least=200, calibration_age=150.0))
+    assert too_few(traces, young, EVER)
+    assert not too_few(traces, Config(refit=Refit(at_least=200, calibration_age=250.0)), EVER)
+    assert not too_few(traces[-150:], young, EVER), "nothing is too old: the gate says what is missing"
+    assert too_few(traces[-150:], young, TraceCutoffs(certify=1))
 
 
 def test_a_former_teacher_s_traces_are_dropped() -> None:
