@@ -128,8 +128,8 @@ class Deferral(Struct, frozen=True):
         encoder: id of the encoder that made `features`; None where no encoder did.
         features: float32 vector that an encoder made, so that no role has to make it again; None where the
             features are the request's own text or vector.
-        inclusion: probability, at that time, that a request became a sampled trace: 1 while nothing is answered,
-            else the audit rate. Older messages hold the audit rate in both cases.
+        inclusion: probability, at that time, that a request became a sampled trace: 1 while nothing is
+            answered, else the audit rate. Older messages hold the audit rate in both cases.
         shadow: guess with which a candidate would have answered a sampled request; None where there is no
             candidate, or it would have deferred.
         first: the teacher's first answer, where it labels the request a second time, only to measure how
