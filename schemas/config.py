@@ -100,9 +100,9 @@ class Config(Struct, frozen=True):
             `audit_high` until the live version is certified, and `audit_low` from then on.
         audit_early: share of all requests that the teacher labels while fewer than `audit_enough` traces may
             certify the next refit, where that is more than `audit_rate`. 0: `audit_rate` from the start.
-        audit_enough: sampled traces from which on `audit_rate` alone decides. No more than this number of
-            calls of the teacher is spent on `audit_early`, and again only once traces are too old to certify
-            or an alarm, drift or another teacher has ruled them out.
+        audit_enough: sampled traces from which on `audit_rate` alone decides. So about this many calls of the
+            teacher are spent on `audit_early`, and again only once traces are too old to certify or an alarm,
+            drift or another teacher has ruled them out.
         audit_low: audit rate of `auto` once the live version is certified.
         audit_high: audit rate of `auto` until the live version is certified.
         audit_overdue: seconds after which an audit without a reply counts as a disagreement, until its reply

@@ -66,7 +66,8 @@ class SamplingState:
 
     Attributes:
         certified: whether the live version is certified.
-        certifying: sampled traces that the next refit may certify on; None where it is not known.
+        certifying: sampled traces that the next refit may certify on, and audits that wait for their reply;
+            None where it is not known.
     """
 
     certified: bool = False
@@ -81,7 +82,7 @@ def audit_rate(config: Config, state: SamplingState) -> AuditRate:
 
     The gate can't tell a good threshold from a bad one by few sampled traces, so it sets a high one and the
     surrogate answers less than it could. Until `audit_enough` traces certify, `audit_early` of the requests
-    are sampled. That costs at most that many further calls of the teacher, as each sampled request becomes a
+    are sampled. That costs about that many further calls of the teacher, as each sampled request becomes a
     trace. Where the number of traces is not known, the config's own rate applies.
     """
     configured = _configured_rate(config, state)

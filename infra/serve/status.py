@@ -10,7 +10,7 @@ from infra.serve.servers import redis_connection
 from models.manifest import Manifest
 from models.noise.ceiling import ceiling_upper_bound
 from schemas.config import Config, Override, config_of
-from streams.sampling import RateReason, SamplingState, audit_rate
+from streams.sampling import RateReason, audit_rate
 from streams.settings import Settings
 from streams.state.audits import AuditStore
 from streams.state.connection import Connection
@@ -125,8 +125,7 @@ class _StatusReader:
         manifest = Manifest.decode(raw)
         certificate = await self._audits.status(task, active.version)
         twice = await self.registry.repeat_counts(task)
-        certifying = await self.registry.certifying_traces(task)
-        rate = audit_rate(config, SamplingState(certificate.certified, certifying))
+        rate = audit_rate(config, await self.registry.sampling_state(task, active.version))
         return TaskStatus(
             task=task,
             version=active.version,
@@ -152,7 +151,7 @@ class _StatusReader:
             paused=config.paused,
             audit_rate=rate.rate,
             audit_reason=rate.reason,
-            certifying=certifying,
+            certifying=await self.registry.certifying_traces(task),
             enough=config.audit_enough,
             needed=fewest_certifying(config.refit),
             expected_coverage=expected_coverage(manifest, config),

@@ -47,7 +47,7 @@ log = logging.getLogger(__name__)
 STAGE = "trainer"
 _CHECK = 0.1
 _READ_REQUESTS = 0.5
-_COUNT = 5.0
+_COUNT = 3.0
 
 
 class Trainer(Service):

@@ -134,9 +134,9 @@ class PolicySync(Service):
     async def _follow_sampling_state(self, task: str) -> None:
         installed = self._live_tasks.policy(task)
         version = installed.manifest.version if installed else None
-        certified = version is not None and await self._registry.is_certified(task, version)
-        self._live_tasks.set_certified(task, version if certified else None)
-        self._live_tasks.set_certifying(task, await self._registry.certifying_traces(task))
+        state = await self._registry.sampling_state(task, version)
+        self._live_tasks.set_certified(task, version if state.certified else None)
+        self._live_tasks.set_certifying(task, state.certifying)
 
     async def _follow_candidate(self, task: str, candidate: Candidate | None) -> None:
         if candidate == self._candidates.get(task):

@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator, Callable, Iterable
 from models.artifact import Artifact
 from models.study import RepeatCounts
 from schemas.redis_keys import Keys
+from streams.sampling import SamplingState
 from streams.state.connection import Connection, as_text
 from streams.state.serving_state import (
     Command,
@@ -69,10 +70,19 @@ class Registry:
         with self._connection.client() as redis:
             return frozenset(map(as_text, await redis.smembers(self._keys.blocked(task, version))))
 
-    async def is_certified(self, task: str, version: str) -> bool:
-        """Whether the version is certified: its audits prove the target."""
+    async def sampling_state(self, task: str, version: str | None) -> SamplingState:
+        """What the task's audit rate depends on; `version` is the live one.
+
+        Audits that wait for their reply count as traces, so that a slow teacher is not asked for more of them
+        than are needed.
+        """
         with self._connection.client() as redis:
-            return bool(await redis.hget(self._keys.audits(task, version), "certified") == b"1")
+            certifying = await self.certifying_traces(task)
+            if version is None:
+                return SamplingState(certifying=certifying)
+            certified, pending = await redis.hmget(self._keys.audits(task, version), "certified", "pending")
+        expected = None if certifying is None else certifying + int(pending or 0)
+        return SamplingState(certified == b"1", expected)
 
     async def certifying_traces(self, task: str) -> int | None:
         """How many sampled traces the next refit may certify on; None where no trainer says so now."""

@@ -2,6 +2,7 @@
 
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 
 import numpy as np
 
@@ -91,14 +92,15 @@ def usable_traces(window: TraceWindow, config: Config) -> list[Trace]:
 
 def _alike(traces: list[Trace], source: str) -> list[Trace]:
     """The traces whose vectors come from this source, and from the same encoder as its newest ones."""
-    ours = [trace for trace in traces if _source(trace) == source]
+    ours = [trace for trace in traces if _source(trace.embedder) == source]
     newest = encoder_of(ours)
     return ours if newest is None else [trace for trace in traces if trace.encoder == newest]
 
 
-def _source(trace: Trace) -> str | None:
+@lru_cache
+def _source(embedder: str) -> str | None:
     try:
-        return vectors_of(trace.embedder)
+        return vectors_of(embedder)
     except InvalidSpec:
         return None
 

@@ -274,5 +274,7 @@ async def test_what_the_audit_rate_depends_on_is_followed(
         await worker.until(lambda: worker.live.task("t").sampling.certified is certified)  # noqa: B023 - awaited
     await worker.registry.set_certifying_traces("t", 17)
     await worker.until(lambda: worker.live.task("t").sampling.certifying == 17)
+    await worker.connection.redis.hset(worker.keys.audits("t", "v1"), "pending", 5)
+    await worker.until(lambda: worker.live.task("t").sampling.certifying == 22)
     await worker.connection.redis.delete(worker.keys.certifying("t"))
     await worker.until(lambda: worker.live.task("t").sampling.certifying is None)
