@@ -16,6 +16,7 @@ from tests.system.versions import asked, connected, serving_state
 from tests.system.wishes import LABELS, TASK, VERSION, answers, publish, wishes
 
 LOW, HIGH = 0.25, 1.0
+ENOUGH = 300
 BEFORE, AFTER = 900, 400
 GONE = "refund"
 
@@ -59,6 +60,33 @@ def test_an_automatic_rate_falls_once_certified(
     agreed = sum(map(agrees, sample))
     wait_until(lambda: status(deployment).audits == len(sample), 60, f"{len(sample)} audits that count")
     assert (status(deployment).agreements, status(deployment).certified) == (agreed, True)
+    deployment.stop()
+
+
+def test_sampling_falls_once_enough_traces_certify(deployment: Deployment) -> None:
+    """Before the trainer has counted any, the configured rate applies."""
+    publish(deployment)
+    refit = {"at_least": 100_000}
+    deployment.configure(
+        TASK, audit_rate=LOW, audit_early=HIGH, audit_enough=ENOUGH, repeat_rate=0.0, refit=refit
+    )
+    requests = wishes(6_000, "need")
+    unsent = list(requests)
+    deployment.worker("route").wait_for_text(f"policy installed: version={VERSION}")
+    deployment.worker("learn", "certify", "trainer")
+    with (
+        GoldTeacher(deployment, answers(requests)),
+        Inbox(deployment, deployment.topics.traces, decoded(TRACE)) as traces,
+    ):
+
+        def newest_inclusion() -> float | None:
+            deployment.send([unsent.pop() for _ in range(10)])
+            newest = max(traces.collect(), key=lambda one: one.requested_at, default=None)
+            return newest.inclusion if newest else None
+
+        wait_until(lambda: newest_inclusion() == HIGH, 60, "the early rate")
+        wait_until(lambda: newest_inclusion() == LOW, 60, "the configured rate")
+        wait_until(lambda: sum(one.sampled for one in traces.collect()) >= ENOUGH, 60, "enough traces")
     deployment.stop()
 
 
