@@ -34,7 +34,7 @@ from streams.trainer.events import (
     refused_event,
 )
 from streams.trainer.fit_process import FitProcess
-from streams.trainer.trace_selection import TraceCutoffs, recent_traces
+from streams.trainer.trace_selection import TraceCutoffs, exclusion_reasons, recent_traces
 from streams.trainer.trigger import RefitAsked
 from streams.trainer.window import encoder_of, teachers, training_set, version_name
 from streams.versions.lifecycle import Transition, VersionStage
@@ -95,7 +95,8 @@ class RefitRunner:
         try:
             result = await self._fit(plan, version)
             if result.artifact is None:
-                return RefitOutcome(await self._refuse(task.name, version, result.refused, token), False)
+                reasons = (*result.refused, *exclusion_reasons(plan.traces, task.config, plan.since))
+                return RefitOutcome(await self._refuse(task.name, version, reasons, token), False)
             reason = await self._regression(plan, result.summary)
             if reason is not None:
                 return RefitOutcome(await self._refuse(task.name, version, [reason], token), True)

@@ -70,6 +70,20 @@ def certifying_traces(traces: Sequence[Trace], config: Config, since: TraceCutof
     return len(_certifying(traces, config, max(since.certify, since.teacher)))
 
 
+def exclusion_reasons(traces: Sequence[Trace], config: Config, since: TraceCutoffs) -> tuple[str, ...]:
+    """A sentence on the sampled traces that may not certify; empty where all may."""
+    sampled = sum(trace.sampled for trace in traces)
+    excluded = sampled - certifying_traces(traces, config, since)
+    if not excluded:
+        return ()
+    reason = (
+        f"{excluded:,} of {sampled:,} sampled traces only train: they are too old (`refit.calibration_age`, "
+        "`refit.max_age`), not among the newest `refit.calibration_window`, drawn before a policy deferred, "
+        "or from before an alarm, drift or another teacher"
+    )
+    return (reason,)
+
+
 def too_few(traces: Sequence[Trace], config: Config, since: TraceCutoffs) -> bool:
     """Whether fewer traces may certify than a refit takes, because others are too old or ruled out.
 

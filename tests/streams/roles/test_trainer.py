@@ -243,6 +243,7 @@ async def test_without_audits_growth_is_refused_with_a_reason(
     refusal = await told.next()
     assert refusal.kind is EventKind.REFUSED
     assert "too few sampled traces: 0" in refusal.message
+    assert "300 of 300 sampled traces only train" in refusal.message
 
 
 async def test_the_leader_counts_the_traces_that_may_certify(room: Room) -> None:

@@ -11,6 +11,7 @@ from streams.trainer.trace_selection import (
     TraceCutoffs,
     certifying_traces,
     contradicted_labels,
+    exclusion_reasons,
     recent_traces,
     too_few,
 )
@@ -84,6 +85,12 @@ def test_a_refit_waits_where_others_are_too_old() -> None:
     assert not too_few(traces, Config(refit=Refit(at_least=200, calibration_age=250.0)), EVER)
     assert not too_few(traces[-150:], young, EVER), "nothing is too old: the gate says what is missing"
     assert too_few(traces[-150:], young, TraceCutoffs(certify=1))
+
+
+def test_a_refusal_names_the_traces_that_only_train() -> None:
+    assert exclusion_reasons(TRACES, Config(), EVER) == ()
+    (reason,) = exclusion_reasons(TRACES, Config(refit=Refit(calibration_age=3.0)), EVER)
+    assert reason.startswith("2 of 4 sampled traces only train")
 
 
 def test_a_former_teacher_s_traces_are_dropped() -> None:
