@@ -20,6 +20,7 @@ from models.training.options import Options
 from models.training.request import FitRequest, recipe
 from models.training.self_test import with_test_vectors
 from models.training.summary import FitOutcome, FitSummary, manifest_of, summary_of
+from models.training.time_order import time_dependence
 from models.training_set import TrainingSet
 
 __all__ = [
@@ -114,7 +115,13 @@ def fit_request(request: FitRequest, progress: Progress = lambda _share, _doing:
 
 def _early_refusal(request: FitRequest) -> tuple[str, ...]:
     """Why no policy can pass whatever is learned; empty if one may."""
-    refused = shortage_reasons(int(np.sum(request.training.sampled)), request.targets, request.delta)
+    sampled, dependence = (
+        int(np.sum(request.training.sampled)),
+        time_dependence(request.training, request.seed),
+    )
+    refused = shortage_reasons(dependence.count_as(sampled), request.targets, request.delta)
+    if refused and dependence.found:
+        refused += (dependence.sentence(sampled),)
     if len(request.names) < 2:
         refused += (f"one label only, {request.names[0]!r}: wait until the teacher has given a second",)
     return refused
@@ -165,7 +172,7 @@ def _curve(
     progress(0.82, "learning curve")
 
     def at(rows: NDArray[np.int64]) -> Sample | None:
-        part = request.training.take(rows)
+        part = request.training.take(np.sort(rows))
         names = tuple(sorted(set(part.labels)))
         if len(names) < 2 or not np.any(part.sampled):
             return None
@@ -189,6 +196,8 @@ def _refusal(request: FitRequest, outcome: FitOutcome, started: float) -> FitRes
             refused.append(
                 f"target {target:g} may need {more.least:,} to {most} further traces, by the learning curve"
             )
+    if outcome.fitted.dependence.found:
+        refused.append(outcome.fitted.dependence.sentence(int(outcome.fitted.sampled.sum())))
     summary = summary_of(request, outcome, tuple(refused), time.perf_counter() - started)
     return FitResult(None, tuple(refused), summary, outcome.study)
 

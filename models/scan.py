@@ -148,7 +148,7 @@ def _curve(
         return ()
 
     def at(rows: NDArray[np.int64]) -> Sample | None:
-        study = settings.fit(requests.take(rows)).study
+        study = settings.fit(requests.take(np.sort(rows))).study
         return None if study is None else _sample(study)
 
     parts = result.study.curve or learning_curve(

@@ -28,21 +28,25 @@ class TrainingSet:
         sampled: bool [n], the trace belongs to a uniform sample of all traffic; calibration and gate use only
             these.
         weights: float64 [n], >= 0: of the traces in learning (not in calibration); None for equal weights.
+        ordered: the traces are in the order of time, oldest first, which the gate then looks at
+            (`models.gate.exchangeability`); False where their order says nothing.
     """
 
     features: Features
     labels: Sequence[str]
     sampled: NDArray[np.bool_]
     weights: NDArray[np.float64] | None = None
+    ordered: bool = False
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def take(self, rows: NDArray[np.int64]) -> "TrainingSet":
-        """The traces at these places, in this order."""
+        """The traces at these places, in this order; it is one of time if the places ascend."""
         weights = None if self.weights is None else self.weights[rows]
         labels = [self.labels[row] for row in rows.tolist()]
-        return TrainingSet(self.features.take(rows), labels, self.sampled[rows], weights)
+        ordered = self.ordered and bool((np.diff(rows) > 0).all())
+        return TrainingSet(self.features.take(rows), labels, self.sampled[rows], weights, ordered)
 
 
 def check_traces(training: TrainingSet, embedder: str) -> None:

@@ -17,6 +17,7 @@ from infra.console.embedder_options import (
     given_vectors,
 )
 from infra.console.examples import examples
+from infra.console.order_option import Order, TraceOrder
 from infra.console.output import AsJson, note, result
 from infra.console.policy_options import TaskName, Vectors
 from infra.console.progress import progress_bar
@@ -62,6 +63,7 @@ def fit(
     text_column: TextColumn = None,
     label_column: LabelColumn = None,
     id_column: IdColumn = None,
+    order: TraceOrder = Order.TIME,
     embeddings: Vectors = None,
     embedder: EmbedderName = None,
     prompt: PromptFile = None,
@@ -87,7 +89,9 @@ def fit(
     ancestor = None if parent is None else Artifact.read(parent)
     with progress_bar() as progress:
         request = FitRequest(
-            training=training_set(kept, complete_vectors(given, reads, encoder, progress)),
+            training=training_set(
+                kept, complete_vectors(given, reads, encoder, progress), ordered=order is Order.TIME
+            ),
             task=task,
             version=time.strftime("v%Y%m%d-%H%M%S", time.gmtime()),
             embedder=reads,

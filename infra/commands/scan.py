@@ -17,6 +17,7 @@ from infra.console.embedder_options import (
     given_vectors,
 )
 from infra.console.examples import examples
+from infra.console.order_option import Order, TraceOrder
 from infra.console.output import AsJson, note, result
 from infra.console.policy_options import Vectors
 from infra.console.progress import progress_bar
@@ -56,6 +57,7 @@ def scan(
     text_column: TextColumn = None,
     label_column: LabelColumn = None,
     id_column: IdColumn = None,
+    order: TraceOrder = Order.TIME,
     embeddings: Vectors = None,
     embedder: EmbedderName = None,
     prompt: PromptFile = None,
@@ -87,7 +89,7 @@ def scan(
     with progress_bar() as progress:
         features = complete_vectors(given, reads, encoder, progress)
         scanned = scan_traces(
-            training_set(kept, _with_texts(features, kept)),
+            training_set(kept, _with_texts(features, kept), ordered=order is Order.TIME),
             first_per_request(kept),
             embedder=reads,
             targets=target,

@@ -64,13 +64,14 @@ def read_requests(file: Path, columns: Columns = USUAL, *, texts: bool) -> list[
     return _read(file, RequestLine, WantedColumns(columns, texts, label=False))
 
 
-def training_set(lines: Sequence[TraceLine], rows: Features) -> TrainingSet:
-    """The training set of these lines; `rows` are their features."""
+def training_set(lines: Sequence[TraceLine], rows: Features, *, ordered: bool) -> TrainingSet:
+    """The training set of these lines; `rows` are their features; `ordered`: oldest first."""
     return TrainingSet(
         rows,
         [line.label for line in lines],
         np.array([line.sampled for line in lines], dtype=np.bool_),
         np.array([line.weight for line in lines], dtype=np.float64),
+        ordered,
     )
 
 

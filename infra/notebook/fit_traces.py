@@ -71,7 +71,8 @@ class Fit:
         if not self.passed or study is None:
             return self.result.refused
         rows = study.gate_rows
-        sample = Sample(study.scores[rows], study.agrees[rows], study.eligible[rows])
+        ordered = self.request.training.ordered
+        sample = Sample(study.scores[rows], study.agrees[rows], study.eligible[rows], ordered)
         return refusal_reasons(sample, self.summary.frontier, self.request.targets, self.request.delta)
 
     @property
@@ -107,6 +108,7 @@ def fit(
     delta: float = 0.05,
     out: str | os.PathLike[str] | None = None,
     sampled: Iterable[bool] | None = None,
+    ordered: bool = True,
     text_column: str | None = None,
     label_column: str | None = None,
     id_column: str | None = None,
@@ -131,6 +133,8 @@ def fit(
         out: directory for the policy and `report.html`; made if need be.
         sampled: which traces belong to a uniform sample of all traffic, which alone the gate tests on. None
             for the column `sampled`; without one, all traces.
+        ordered: the traces are oldest first. Traces whose labels depend on time, such as traces sorted by
+            label, then count for less or do not pass; False where their order says nothing.
         text_column, label_column, id_column: names of columns; None to find the usual ones.
         embedder: what the policy reads, as `text`, `precomputed`, `text+precomputed`, `model2vec:FOLDER`.
             None for the vectors where they are given, else the text.
@@ -170,8 +174,9 @@ def fit(
     lines = [table.lines[row] for row in rows.tolist()]
     vectors = None if table.vectors is None else table.vectors[rows]
     encoder = encoder_for(reads, sorted({line.label for line in lines}), prompt)
+    features = _features([line.text or "" for line in lines], vectors, reads, encoder)
     request = FitRequest(
-        training=training_set(lines, _features([line.text or "" for line in lines], vectors, reads, encoder)),
+        training=training_set(lines, features, ordered=ordered),
         task=task,
         version=version or time.strftime("v%Y%m%d-%H%M%S", time.gmtime()),
         embedder=reads,

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from models import binomial
 from models.gate import thresholds
+from models.gate.exchangeability import newest_counts, refuted_lately
 from models.manifest import FrontierPoint
 from models.sample_size import fewest_trials
 
@@ -20,14 +21,22 @@ class Sample:
         scores: float32 [n].
         agrees: bool [n], the surrogate's label is the teacher's.
         eligible: bool [n], neither novel nor of a blocked label: what a threshold may answer.
+        ordered: the traces are in the order of time, oldest first, so that the newest are tested alone too.
+        newcomers: share of the newest traces whose labels were hardly there before, in [0, 1].
     """
 
     scores: NDArray[np.float32]
     agrees: NDArray[np.bool_]
     eligible: NDArray[np.bool_]
+    ordered: bool = False
+    newcomers: float = 0.0
 
     def __len__(self) -> int:
         return len(self.scores)
+
+    def answered(self, threshold: float) -> NDArray[np.bool_]:
+        """bool [n], what this threshold answers."""
+        return np.asarray(self.eligible & (self.scores >= threshold))
 
 
 def gate_sample(
@@ -35,22 +44,35 @@ def gate_sample(
     agrees: NDArray[np.bool_],
     eligible: NDArray[np.bool_],
     rows: NDArray[np.bool_],
+    *,
+    ordered: bool = False,
+    newcomers: float = 0.0,
 ) -> Sample:
-    """The sample of the gate, from n traces; all arguments are [n]."""
-    return Sample(scores[rows], agrees[rows], eligible[rows])
+    """The sample of the gate, from n traces; all arrays are [n]."""
+    return Sample(scores[rows], agrees[rows], eligible[rows], ordered, newcomers)
 
 
 def frontier_points(sample: Sample, targets: Sequence[float], delta: float) -> tuple[FrontierPoint, ...]:
     """The points of the targets that pass the gate, each at `delta`, in the order given."""
     points = []
     for target in targets:
-        passed = thresholds.widest_threshold(
-            sample.scores[sample.eligible], sample.agrees[sample.eligible], len(sample), target, delta
-        )
-        if passed is not None:
+        passed = _widest_threshold(sample, target, delta)
+        if passed is not None and not _has_changed(sample, passed.threshold, target):
             low = binomial.lower(passed.agreements, passed.accepted, delta)
             points.append(FrontierPoint(target, passed.threshold, passed.accepted / len(sample), low))
     return tuple(points)
+
+
+def _widest_threshold(sample: Sample, target: float, delta: float) -> thresholds.PassedThreshold | None:
+    return thresholds.widest_threshold(
+        sample.scores[sample.eligible], sample.agrees[sample.eligible], len(sample), target, delta
+    )
+
+
+def _has_changed(sample: Sample, threshold: float, target: float) -> bool:
+    """Whether the newest traces speak against the target, although all traces together pass."""
+    refuted = sample.ordered and refuted_lately(sample.answered(threshold), sample.agrees, target)
+    return refuted or sample.newcomers > 1.0 - target
 
 
 def shortage_reasons(sampled: int, targets: Sequence[float], delta: float) -> tuple[str, ...]:
@@ -77,7 +99,10 @@ def refusal_reasons(
 
 
 def _shortfall(sample: Sample, target: float, delta: float) -> str:
-    """How close the highest-scoring quarter of the sample comes to the target."""
+    """How close the highest-scoring quarter of the sample, or its newest fifth, comes to the target."""
+    passed = _widest_threshold(sample, target, delta)
+    if passed is not None:
+        return f"{_change(sample, passed.threshold, target)}: what came last differs from what came before"
     ranked = np.argsort(-np.where(sample.eligible, sample.scores, -1.0), kind="stable")
     count = min(max(len(sample) // 4, fewest_trials(target, delta)), int(sample.eligible.sum()))
     agreements = int(sample.agrees[ranked[:count]].sum())
@@ -86,3 +111,15 @@ def _shortfall(sample: Sample, target: float, delta: float) -> str:
         f"target {target:g} did not pass the gate: on the {count:,} highest-scoring of {len(sample):,} "
         f"sampled traces the surrogate agrees with the teacher {agreements:,} times, which proves {low:.3f}"
     )
+
+
+def _change(sample: Sample, threshold: float, target: float) -> str:
+    """What of the newest traces speaks against the target."""
+    passes = f"target {target:g} did not pass the gate: it would on all {len(sample):,} sampled traces, but"
+    if sample.newcomers > 1.0 - target:
+        return (
+            f"{passes} {sample.newcomers:.1%} of the newest fifth have labels that were hardly there before, "
+            f"and the target allows {1.0 - target:.1%} disagreements"
+        )
+    trials, hits = newest_counts(sample.answered(threshold), sample.agrees)
+    return f"{passes} the teacher agrees with only {hits:,} of the {trials:,} answers to the newest fifth"

@@ -18,6 +18,7 @@ from models.featurizers.contract import Featurizer
 from models.featurizers.text import TextFeaturizer
 from models.featurizers.vectors import VectorFeaturizer
 from models.gate.candidate_metrics import oracle_threshold
+from models.gate.exchangeability import INDEPENDENT, TimeDependence
 from models.gate.frontier import Sample, gate_sample
 from models.study import CandidateResult, Study
 from models.surrogates.contract import TrainingTargets
@@ -25,6 +26,7 @@ from models.training import cascade, folds, stage
 from models.training.cascade import Ensemble
 from models.training.options import Options
 from models.training.sweep import Recipe, Sweep
+from models.training.time_order import blocks_of_time, time_dependence
 from models.training_set import TrainingSet
 
 LEAST_TRACES = 3
@@ -47,6 +49,8 @@ class FittedStages:
         rare_labels: bool [labels], blocked because they have too few traces.
         poor_labels: bool [labels], blocked because their agreement is proven to be too low.
         candidates: the models that were tried.
+        ordered, dependence: the traces are in the order of time, and how the labels of the sampled ones
+            depend on it.
     """
 
     ensemble: Ensemble
@@ -55,6 +59,8 @@ class FittedStages:
     rare_labels: NDArray[np.bool_]
     poor_labels: NDArray[np.bool_]
     candidates: tuple[CandidateResult, ...]
+    ordered: bool = False
+    dependence: TimeDependence = INDEPENDENT
 
     @property
     def blocked(self) -> NDArray[np.bool_]:
@@ -69,7 +75,7 @@ class FittedStages:
     @property
     def gate_rows(self) -> NDArray[np.bool_]:
         """bool [n], the traces on which the gate tests thresholds."""
-        return self.sampled & ~self.training_targets.selection_rows
+        return self.dependence.independent(self.sampled & ~self.training_targets.selection_rows)
 
     @property
     def agrees(self) -> NDArray[np.bool_]:
@@ -92,7 +98,14 @@ class FittedStages:
     @property
     def sample(self) -> Sample:
         """The gate traces, scored out of fold."""
-        return gate_sample(self.ensemble.scores, self.agrees, self.eligible, self.gate_rows)
+        return gate_sample(
+            self.ensemble.scores,
+            self.agrees,
+            self.eligible,
+            self.gate_rows,
+            ordered=self.ordered,
+            newcomers=self.dependence.newcomers,
+        )
 
     def study(self, names: tuple[str, ...]) -> Study:
         """All traces as the stages score them; `names` are the sorted labels."""
@@ -128,7 +141,8 @@ def learn_stages(
     Args:
         recipe: the parent's choices; None to search.
     """
-    training_targets, sampled = _training_targets(training, names, seed)
+    dependence = time_dependence(training, seed)
+    training_targets, sampled = _training_targets(training, names, dependence, seed)
     progress(0.0, "reading features")
     featurizers = _featurizers(training, embedder, training_targets)
     recipe = recipe if training_targets.selection_rows.any() else None
@@ -138,11 +152,13 @@ def learn_stages(
     )
     rare = np.bincount(training_targets.codes, minlength=len(names)) < LEAST_TRACES
     poor = _poor_labels(ensemble, training_targets, min(targets), options.label_floor)
-    return FittedStages(ensemble, training_targets, sampled, rare, poor, candidates)
+    return FittedStages(
+        ensemble, training_targets, sampled, rare, poor, candidates, training.ordered, dependence
+    )
 
 
 def _training_targets(
-    training: TrainingSet, names: tuple[str, ...], seed: int
+    training: TrainingSet, names: tuple[str, ...], dependence: TimeDependence, seed: int
 ) -> tuple[TrainingTargets, NDArray[np.bool_]]:
     code_of = {name: code for code, name in enumerate(names)}
     codes = np.array([code_of[label] for label in training.labels], dtype=np.int64)
@@ -151,6 +167,8 @@ def _training_targets(
         folds.assign_folds(codes, seed),
         folds.selection_rows(sampled, folds.keys(training.features)),
     )
+    if dependence.found:
+        held_out = blocks_of_time(folds.keys(training.features), int(held_out.max()) + 1)
     weights = training.weights
     if weights is not None:
         weights = weights / weights[weights > 0].mean()

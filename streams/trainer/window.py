@@ -111,17 +111,19 @@ def encoder_of(traces: list[Trace]) -> str | None:
 
 
 def training_set(traces: list[Trace], config: Config) -> TrainingSet:
-    """The training set of the traces, in their order.
+    """The training set of the traces, in the order in which they were requested.
+
+    Traces are read from several partitions, and slow replies come late: the gate looks at the order of time.
 
     Raises:
         InvalidVector: a trace's features hold a value that is not finite.
     """
-    spec = config.embedder
+    spec, traces = config.embedder, sorted(traces, key=lambda trace: trace.requested_at)
     texts = [trace.text or "" for trace in traces] if reads_text(spec) else None
     rows = [decode_vector(trace.features or b"", None) for trace in traces] if vectors_of(spec) else None
     features = Features(texts, None if rows is None else np.array(rows, dtype=np.float32))
     sampled = np.array([trace.sampled for trace in traces], dtype=np.bool_)
-    return TrainingSet(features=features, labels=[trace.label for trace in traces], sampled=sampled)
+    return TrainingSet(features, [trace.label for trace in traces], sampled, ordered=True)
 
 
 def teachers(traces: list[Trace]) -> tuple[LabelSource, ...]:
