@@ -36,6 +36,7 @@ from streams.state.lease import Leases
 from streams.state.refit_queue import RefitQueue, RefitRequest
 from streams.state.registry import Registry
 from streams.tasks import Task, Tasks
+from streams.trainer.audit_evidence import refuted_promise
 from streams.trainer.refit import RefitPlan, RefitRunner
 from streams.trainer.trace_selection import TraceCutoffs, certifying_traces, too_few
 from streams.trainer.trigger import RefitAsked, RefitAttempt, refit_due, request_due, window_full
@@ -80,6 +81,7 @@ class Trainer(Service):
         self._attempts: dict[str, RefitAttempt] = {}
         self._tokens: dict[str, int] = {}
         self._requests: dict[str, list[RefitRequest]] = {}
+        self._refuted: dict[str, str] = {}
 
     def add_traces(self, messages: Iterable[Message]) -> None:
         """Put traces into the windows of their tasks; one that no fit can use is left out.
@@ -172,11 +174,11 @@ class Trainer(Service):
 
     async def _count_certifying(self, task: Task, window: TraceWindow) -> None:
         serving_state = await self._registry.serving_state(task.name)
-        since = TraceCutoffs(
-            _certify_from(serving_state, self._requests.get(task.name, ())),
-            await self._registry.teacher_since(task.name),
-        )
+        teacher = await self._registry.teacher_since(task.name)
         traces = usable_traces(window, task.config)
+        refuted = self._refuted_since(task, traces, max(serving_state.certify_from, teacher))
+        requested = _certify_from(serving_state, self._requests.get(task.name, ()))
+        since = TraceCutoffs(max(refuted, requested), teacher)
         await self._registry.set_certifying_traces(task.name, certifying_traces(traces, task.config, since))
 
     async def _read_requests(self) -> None:
@@ -212,24 +214,48 @@ class Trainer(Service):
     ) -> RefitPlan | None:
         """The refit that is due: requested, with enough traces that may certify, or for enough new traces.
 
-        The latter waits until enough traces may certify, if others are too old, or ruled out by an alarm or a
-        change of teacher, and if more are to come: few traces give a version that answers little and ends the
-        alarm's request, or none at all and a long wait for the next attempt.
+        The latter waits until enough traces may certify, if others are too old, or ruled out by an alarm, a
+        change of teacher or audits that refute them, and if more are to come: few traces give a version that
+        answers little and ends the alarm's request, or none at all and a long wait for the next attempt.
         """
         serving_state = await self._registry.serving_state(task.name)
         teacher = await self._registry.teacher_since(task.name)
+        refuted = self._refuted_since(task, traces, max(serving_state.certify_from, teacher))
         stopped = serving_state.breaker.open
         if requests:
-            since = TraceCutoffs(_certify_from(serving_state, requests), teacher)
+            since = TraceCutoffs(max(refuted, _certify_from(serving_state, requests)), teacher)
             window, fresh = self._windows[task.name], certifying_traces(traces, task.config, since)
             asked = RefitAsked(since.certify, fresh, window_full(len(window), fresh, task.config.refit))
             if request_due(asked, window.seen, self._attempts[task.name], task.config, time.monotonic()):
                 return RefitPlan(task, traces, since, stopped, asked)
-        since = TraceCutoffs(serving_state.certify_from, teacher)
+        since = TraceCutoffs(max(refuted, serving_state.certify_from), teacher)
         more = stopped or audit_rate(task.config, SamplingState(certified=True)).rate > 0.0
         if not grown or serving_state.candidate is not None or (more and too_few(traces, task.config, since)):
             return None
         return RefitPlan(task, traces, since, stopped)
+
+    def _refuted_since(self, task: Task, traces: list[Trace], since: int) -> int:
+        """Unix milliseconds; audits have refuted the older traces, which may not certify. 0 if none have.
+
+        Args:
+            since: audits before this are answered for already.
+        """
+        refuted = refuted_promise(traces, task.config, since)
+        if refuted is None:
+            self._refuted.pop(task.name, None)
+            return 0
+        if self._refuted.get(task.name) != refuted.version:
+            self._refuted[task.name] = refuted.version
+            log.warning(
+                "audits refute the target, so only traces since then certify the next version: task=%s "
+                "version=%s audits=%d agreements=%d target=%g",
+                task.name,
+                refuted.version,
+                refuted.counts.audits,
+                refuted.counts.agreements,
+                task.config.target_agreement,
+            )
+        return refuted.since
 
     async def _refit(self, plan: RefitPlan, requests: Iterable[RefitRequest]) -> None:
         name = plan.task.name

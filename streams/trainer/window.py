@@ -71,10 +71,14 @@ def version_name(serial: int) -> str:
     return f"v{serial}"
 
 
-def _serial(guess: Guess | None) -> int:
-    """Of the version that guessed; 0 where none did, or its name is not one of ours."""
-    number = guess.policy.removeprefix("v") if guess else ""
+def version_serial(version: str) -> int:
+    """The serial number in a version's name; 0 where the name is not one of ours."""
+    number = version.removeprefix("v")
     return int(number) if number.isascii() and number.isdigit() else 0
+
+
+def _serial(guess: Guess | None) -> int:
+    return version_serial(guess.policy) if guess else 0
 
 
 def usable_traces(window: TraceWindow, config: Config) -> list[Trace]:

@@ -251,3 +251,39 @@ async def test_the_leader_counts_the_traces_that_may_certify(room: Room) -> None
     await room.trainer(vectors(90))
     await asyncio.wait_for(room.registry.counted.wait(), 30)
     assert await room.registry.certifying_traces("t") == 70
+
+
+async def test_refuted_traces_certify_no_successor(room: Room) -> None:
+    """A sorted stream: v1 knows two labels, and what comes next has another."""
+    room.configure(embedder="precomputed", target_agreement=0.9, refit={"at_least": 200, "quiet": 0.0})
+    trainer, told = await room.trainer(vectors(300))
+    assert [(await told.next()).kind for _ in range(2)] == [EventKind.REFIT, EventKind.PROMOTED]
+    trainer.add_traces(sorted_later(250, audited=40))
+    await room.registry.looked_twice()
+    active = await room.registry.active("t")
+    assert active is not None
+    assert active.version == "v1"
+    assert told.is_empty(), "growth alone would have been enough for a refit"
+    trainer.add_traces(sorted_later(200, audited=200, begin=250))
+    refit = await told.next()
+    outdated = 150
+    assert (refit.kind, refit.details["traces"]) == (EventKind.REFIT, 300 - outdated + 450)
+
+
+def sorted_later(count: int, audited: int, begin: int = 0) -> list[Message]:
+    """Traces of v1, the first `audited` of them sampled: it answers yes, the teacher says maybe."""
+    found = []
+    for number in range(begin, begin + count):
+        is_audit = number - begin < audited
+        given: dict[str, Any] = {
+            "embedder": "precomputed",
+            "features": (np.eye(4)[2] + 0.01 * number).astype("<f4").tobytes(),
+            "guess": Guess("yes", 0.99, 0.1, "v1"),
+            "audit": is_audit,
+            "sampled": is_audit,
+            "reason": Reason.AUDIT if is_audit else Reason.LOW_SCORE,
+            "requested_at": 2_000 + number,
+            "replied_at": 2_000 + number,
+        }
+        found.append(message(trace(f"later{number}", "maybe", **given), offset=2_000 + number))
+    return found
