@@ -8,11 +8,13 @@ histograms of the training traces.
 A slight difference is always there, so the tests ask whether the difference is larger than a tolerated one.
 Scores and labels: Pearson's statistic of the two rows of counts, against a noncentral chi-square for a
 difference of `TOLERATED`, in the scale of the population stability index. Novelty: the exact conditional test
-of the odds ratio (Fisher's noncentral hypergeometric) against `TOLERATED_ODDS`. Each of the three tests gets
-a third of a window's chance of error (Bonferroni), so on average at most one of `windows` windows gives a
-false signal.
+of the odds ratio (Fisher's noncentral hypergeometric) against `TOLERATED_ODDS`. Coverage: Chernoff's bound of
+the binomial tail beyond what the fit promised at the threshold in force, by `TOLERATED_SHARE`. Each of the
+four tests gets a fourth of a window's chance of error (Bonferroni), so on average at most one of `windows`
+windows gives a false signal.
 """
 
+import math
 from collections.abc import Sequence
 from typing import Literal
 
@@ -26,14 +28,14 @@ from models.study import Study
 
 BINS = 10
 FEWEST = 500
-TOLERATED, TOLERATED_ODDS = 0.1, 2.0
+TOLERATED, TOLERATED_ODDS, TOLERATED_SHARE = 0.1, 2.0, 0.05
 WINDOWS = 1000
 
-_KINDS = 3
+_KINDS = 4
 _LEAST_EXPECTED = 5.0
 _NAMED = 3
 
-Kind = Literal["scores", "novelty", "labels"]
+Kind = Literal["scores", "novelty", "labels", "coverage"]
 
 
 class Signal(Struct, frozen=True):
@@ -81,6 +83,31 @@ def drift_signals(
         ),
     )
     return tuple(signal for signal in signals if signal.chance <= 1.0 / (windows * _KINDS))
+
+
+def coverage_signal(answered: int, requests: int, promised: float, windows: float = WINDOWS) -> Signal | None:
+    """The signal that a version answers far more or less than its fit has promised; None if it does not.
+
+    Args:
+        answered: of the requests that were for the version to decide.
+        promised: coverage at the threshold in force, in [0, 1].
+        windows: as in `drift_signals`.
+    """
+    if requests < FEWEST:
+        return None
+    share = answered / requests
+    nearest = min(max(share, promised - TOLERATED_SHARE), promised + TOLERATED_SHARE)
+    chance = min(1.0, 2.0 * math.exp(-requests * _divergence(share, nearest)))
+    sentence = f"the surrogate answers {share:.1%} of the requests, and its fit promised {promised:.1%}"
+    return Signal("coverage", chance, sentence) if chance <= 1.0 / (windows * _KINDS) else None
+
+
+def _divergence(share: float, other: float) -> float:
+    """Of a coin that falls with `share` from one with `other` (Kullback and Leibler); may be infinite."""
+    terms = ((share, other), (1.0 - share, 1.0 - other))
+    if any(one > 0.0 and two <= 0.0 for one, two in terms):
+        return math.inf
+    return sum(one * math.log(one / two) for one, two in terms if one > 0.0)
 
 
 def _chance(before: Sequence[int], now: Sequence[int]) -> float:

@@ -24,6 +24,7 @@ class EventKind(StrEnum):
     REFIT = "refit"
     PROMOTED = "promoted"
     REFUSED = "refused"
+    PROMISE_MISSED = "promise_missed"
     ALARM = "alarm"
     ROLLBACK = "rollback"
     CERTIFIED = "certified"
@@ -147,6 +148,26 @@ class RefusedDetails(EventDetails, frozen=True):
     reasons: tuple[str, ...]
 
 
+class PromiseMissedDetails(EventDetails, frozen=True):
+    """The audits of all answers since a version began prove that they agree less than is promised.
+
+    Attributes:
+        version: the first of those that have answered since then.
+        audits, agreements: of all answers since then.
+        high: agreement that they prove not to be exceeded.
+        target: agreement that was promised.
+        certify_from: until answers are good again, older traces certify no version.
+    """
+
+    kind = EventKind.PROMISE_MISSED
+    version: str
+    audits: int
+    agreements: int
+    high: float
+    target: float
+    certify_from: Milliseconds
+
+
 class AlarmDetails(EventDetails, frozen=True):
     """A version was stopped, since the teacher's agreement with it is below the target now.
 
@@ -249,7 +270,7 @@ class DriftDetails(EventDetails, frozen=True):
     Attributes:
         version: that scored them.
         requests: in the window, the first of them at `since`.
-        signals: `scores`, `novelty`, `labels`: the chance of such a difference without drift.
+        signals: `scores`, `novelty`, `labels`, `coverage`: the chance of such a difference without drift.
         refit: whether a refit was requested.
     """
 
@@ -337,6 +358,7 @@ _STRUCTS: tuple[type[EventDetails], ...] = (
     RefitDetails,
     PromotedDetails,
     RefusedDetails,
+    PromiseMissedDetails,
     AlarmDetails,
     RollbackDetails,
     CertifiedDetails,

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from infra.serve.status import TaskStatus
 from infra.serve.traffic import Backlog, TaskTraffic
+from models.drift import coverage_signal
 from models.forecast.audits_needed import median_audits
 from models.money import currency_prefix, format_money
 from streams.sampling import RateReason
@@ -38,7 +39,7 @@ def task_lines(
         yield _entry("money", f"about {saved} saved a day at {price} a call and at this rate")
     yield _entry("certificate", certificate_sentence(status))
     yield _entry("audits", audit_sentence(status))
-    for sentence in _further(status):
+    for sentence in (*_missed_promises(status, traffic), *_further(status)):
         yield _entry("", sentence)
     yield _entry("next", next_step(status, traffic, delta))
 
@@ -147,6 +148,22 @@ def _answers(status: TaskStatus) -> str:
     expected = status.expected_coverage
     coverage = "" if expected is None else f"; expected coverage {expected:.0%}"
     return f"{since}; threshold {status.threshold:.4f} ({origin}){coverage}"
+
+
+def _missed_promises(status: TaskStatus, traffic: TaskTraffic | None) -> Iterator[str]:
+    """What is far from what the fit has promised; nothing while that may be chance."""
+    if status.high < status.target:
+        yield (
+            f"promise missed: {status.agreements:,} of {status.audits:,} audits agree, which proves at most "
+            f"{status.high:.1%}; the target is {status.target:.1%}"
+        )
+    if traffic is None or status.expected_coverage is None or status.since > traffic.since:
+        return
+    if status.paused or status.breaker is not None:
+        return
+    signal = coverage_signal(traffic.answered, traffic.labels, status.expected_coverage)
+    if signal is not None:
+        yield f"promise missed: of the last {traffic.labels:,} requests, {signal.sentence}"
 
 
 def _further(status: TaskStatus) -> Iterator[str]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from infra.serve.expected_coverage import config_mismatch, expected_coverage
 from infra.serve.servers import redis_connection
+from models.certificate import upper_bound
 from models.manifest import Manifest
 from models.noise.ceiling import ceiling_upper_bound
 from schemas.config import Config, Override, config_of
@@ -47,6 +48,7 @@ class TaskStatus:
     needed: of these, below which a refit waits.
     expected_coverage: share of the requests that it should answer, as the fit has seen them; None where the
         policy can't say.
+    high: agreement that the audits prove not to be exceeded, in (0, 1].
     unsuitable: why the version can't answer under this config; None where it can.
     """
 
@@ -79,6 +81,7 @@ class TaskStatus:
     needed: int = 0
     expected_coverage: float | None = None
     unsuitable: str | None = None
+    high: float = 1.0
 
 
 def task_statuses(settings: Settings, overrides: Mapping[str, Override]) -> list[TaskStatus]:
@@ -156,6 +159,7 @@ class _StatusReader:
             needed=fewest_certifying(config.refit),
             expected_coverage=expected_coverage(manifest, config),
             unsuitable=config_mismatch(manifest, config),
+            high=upper_bound(certificate.certificate, config.delta),
         )
 
 

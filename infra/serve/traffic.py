@@ -31,6 +31,7 @@ class TaskTraffic:
         audited: of the answered ones, those that the teacher is asked about too.
         errors: labels that say that the teacher failed.
         last_error: the newest of them.
+        since: Unix milliseconds of the first of the task's labels.
     """
 
     seconds: float
@@ -39,6 +40,7 @@ class TaskTraffic:
     audited: int
     errors: int
     last_error: str | None = None
+    since: int = 0
 
     @property
     def rate(self) -> float:
@@ -135,6 +137,7 @@ def _task_traffic(labels: list[Label], seconds: float) -> TaskTraffic:
         audited=sum(label.source == "surrogate" and label.audited for label in labels),
         errors=len(failed),
         last_error=max(failed, key=lambda label: label.labelled_at).error if failed else None,
+        since=min(label.labelled_at for label in labels),
     )
 
 

@@ -11,7 +11,8 @@ from collections.abc import Collection
 
 from mode import Service
 
-from models.drift import Signal, drift_signals
+from models.drift import Signal, coverage_signal, drift_signals
+from models.manifest import Manifest
 from schemas.events import DriftDetails, Event
 from streams.clock import unix_ms
 from streams.drift.windows import ScoreWindow, ScoreWindows
@@ -58,7 +59,19 @@ class DriftWatch(Service):
         policy = self._live_tasks.task(name).policy
         if policy is None or policy.manifest.reference is not window.reference:
             return ()
-        return await asyncio.to_thread(drift_signals, window.reference, window.counts, policy.manifest.labels)
+        signals = await asyncio.to_thread(
+            drift_signals, window.reference, window.counts, policy.manifest.labels
+        )
+        return (*signals, *self._coverage_signals(name, window, policy.manifest))
+
+    def _coverage_signals(self, name: str, window: ScoreWindow, manifest: Manifest) -> list[Signal]:
+        """None for a threshold set by hand, or once audits have blocked a label: no fit has promised that."""
+        live = self._live_tasks.task(name).live
+        points = [point for point in manifest.frontier if point.threshold == window.threshold]
+        if live is None or live.blocked or not points:
+            return []
+        signal = coverage_signal(window.answered, window.decided, points[0].coverage)
+        return [signal] if signal else []
 
     def _unreported(self, name: str, version: str, signals: Collection[Signal]) -> list[Signal]:
         before, kinds = self._reported.get(name, (version, frozenset[str]()))

@@ -4,6 +4,7 @@ They count decisions in this process, from all traffic and without a teacher. Co
 a request that is counted twice (a batch that is routed again) or lost (a restart) does no harm.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,13 +12,16 @@ import numpy as np
 
 from models.histograms import Reference, ScoreHistograms
 from models.manifest import Manifest
-from schemas.messages import Guess
+from schemas.messages import Guess, Reason
 from streams.routing.decisions import Decision
 from streams.tasks import Task
 
 WINDOW = 2_000
 OF_A_BATCH = 200
 """Requests of a batch that are counted, the first ones: their order says nothing, and counting takes time."""
+
+_ITS_OWN = (Reason.ACCEPTED, Reason.LOW_SCORE, Reason.NOVEL, Reason.BLOCKED_LABEL)
+"""Why a request was answered or deferred, where that was for the version to say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +33,17 @@ class ScoreWindow:
         reference: histograms of its training traces.
         since: Unix milliseconds of the first request.
         counts: histograms of the requests.
+        threshold: in force when they were decided.
+        decided, answered: of the requests, those that were for the version to decide, and that it answered.
     """
 
     version: str
     reference: Reference
     since: int
     counts: ScoreHistograms
+    threshold: float | None = None
+    decided: int = 0
+    answered: int = 0
 
     @property
     def full(self) -> bool:
@@ -60,13 +69,27 @@ class ScoreWindows:
         # Not the version's name: a registry that was lost may give the name to another policy.
         if window is not None and window.reference is not manifest.reference:
             window = None
+        # Another threshold answers another share.
+        if window is not None and window.threshold != task.threshold:
+            window = None
         if window is not None and window.full:
             return
         counts = _histograms(manifest, manifest.reference, decisions[:OF_A_BATCH])
         if counts.rows:
             since = window.since if window else now
             counts = window.counts.plus(counts) if window else counts
-            self._windows[task.name] = ScoreWindow(manifest.version, manifest.reference, since, counts)
+            reasons = Counter(
+                each.reason for each in decisions[:OF_A_BATCH] if each.threshold == task.threshold
+            )
+            self._windows[task.name] = ScoreWindow(
+                manifest.version,
+                manifest.reference,
+                since,
+                counts,
+                task.threshold,
+                sum(reasons[reason] for reason in _ITS_OWN) + (window.decided if window else 0),
+                reasons[Reason.ACCEPTED] + (window.answered if window else 0),
+            )
 
     def full(self) -> dict[str, ScoreWindow]:
         """Take the windows that are full, by task; a new one begins for each."""

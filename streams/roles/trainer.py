@@ -25,6 +25,7 @@ from schemas.codec import TRACE
 from schemas.errors import SchemaError
 from schemas.messages import Forgotten, Trace
 from schemas.vectors import decode_vector
+from streams.clock import unix_ms
 from streams.errors import StateUnavailable
 from streams.kafka.batch import Batch
 from streams.kafka.channel import BatchChannel
@@ -37,6 +38,7 @@ from streams.state.refit_queue import RefitQueue, RefitRequest
 from streams.state.registry import Registry
 from streams.tasks import Task, Tasks
 from streams.trainer.audit_evidence import refuted_promise
+from streams.trainer.events import promise_missed_event
 from streams.trainer.refit import RefitPlan, RefitRunner
 from streams.trainer.trace_selection import TraceCutoffs, certifying_traces, too_few
 from streams.trainer.trigger import RefitAsked, RefitAttempt, refit_due, request_due, window_full
@@ -246,15 +248,8 @@ class Trainer(Service):
             return 0
         if self._refuted.get(task.name) != refuted.version:
             self._refuted[task.name] = refuted.version
-            log.warning(
-                "audits refute the target, so only traces since then certify the next version: task=%s "
-                "version=%s audits=%d agreements=%d target=%g",
-                task.name,
-                refuted.version,
-                refuted.counts.audits,
-                refuted.counts.agreements,
-                task.config.target_agreement,
-            )
+            target = task.config.target_agreement
+            self._event_publisher.publish(promise_missed_event(task.name, refuted, target, unix_ms()))
         return refuted.since
 
     async def _refit(self, plan: RefitPlan, requests: Iterable[RefitRequest]) -> None:

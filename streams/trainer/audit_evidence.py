@@ -11,7 +11,7 @@ looked at. What they say follows from the current counts: where later versions a
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from models.certificate import Certificate, budget_share
+from models.certificate import Certificate, budget_share, upper_bound
 from schemas.config import Config
 from schemas.messages import Trace
 from streams.trainer.window import version_serial
@@ -25,11 +25,13 @@ class RefutedPromise:
         version: since it began, answers have missed the target.
         since: Unix milliseconds of its first reply; older traces have certified it.
         counts: audits since then.
+        high: agreement that they prove not to be exceeded.
     """
 
     version: str
     since: int
     counts: Certificate
+    high: float
 
 
 def refuted_promise(traces: Iterable[Trace], config: Config, since: int) -> RefutedPromise | None:
@@ -55,5 +57,5 @@ def refuted_promise(traces: Iterable[Trace], config: Config, since: int) -> Refu
         pooled = Certificate(pooled.audits + counts.audits, pooled.agreements + counts.agreements)
         share = budget_share(config.delta, max(1, version_serial(version)))
         if pooled.refutes(config.target_agreement, share):
-            return RefutedPromise(version, begun[version], pooled)
+            return RefutedPromise(version, begun[version], pooled, upper_bound(pooled, share))
     return None

@@ -3,7 +3,15 @@
 from collections.abc import Sequence
 
 from models.fit import FitSummary
-from schemas.events import Event, PromotedDetails, RefitDetails, RefusedDetails, TrialDetails
+from schemas.events import (
+    Event,
+    PromiseMissedDetails,
+    PromotedDetails,
+    RefitDetails,
+    RefusedDetails,
+    TrialDetails,
+)
+from streams.trainer.audit_evidence import RefutedPromise
 from streams.versions.events import breaker_state, version_moves
 from streams.versions.lifecycle import VersionStage
 from streams.versions.promotion import PromotionPlan
@@ -56,3 +64,22 @@ def refused_event(task: str, version: str, reasons: Sequence[str], at: int) -> E
     """A version does not go live."""
     message = f"{task}: {version} is refused: {'; '.join(reasons)}"
     return RefusedDetails(version, tuple(reasons)).event(task, at, message)
+
+
+def promise_missed_event(task: str, refuted: RefutedPromise, target: float, at: int) -> Event:
+    """Audits prove that the answers agree less than is promised."""
+    counts = refuted.counts
+    message = (
+        f"{task}: answers since {refuted.version} began agree less than promised: {counts.agreements:,} of "
+        f"{counts.audits:,} audits agree, which proves at most {refuted.high:.1%}, and the target is "
+        f"{target:.1%}. Until answers are good again, only traces since then certify a version"
+    )
+    details = PromiseMissedDetails(
+        version=refuted.version,
+        audits=counts.audits,
+        agreements=counts.agreements,
+        high=refuted.high,
+        target=target,
+        certify_from=refuted.since,
+    )
+    return details.event(task, at, message)

@@ -11,7 +11,15 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.stats import binom
 
-from models.drift import FEWEST, TOLERATED, TOLERATED_ODDS, drift_reference, drift_signals
+from models.drift import (
+    FEWEST,
+    TOLERATED,
+    TOLERATED_ODDS,
+    TOLERATED_SHARE,
+    coverage_signal,
+    drift_reference,
+    drift_signals,
+)
 from models.features import Features
 from models.histograms import Reference, ScoreHistograms
 from models.policy import Policy
@@ -171,3 +179,25 @@ def test_a_policy_sees_drift_where_half_is_strange(policy: Policy) -> None:
     assert drift_signals(trained, looked_at(same), manifest.labels) == ()
     found = drift_signals(trained, looked_at(same.take(range(1000)), strange), manifest.labels)
     assert "novelty" in {signal.kind for signal in found}
+
+
+@given(st.integers(FEWEST, 5_000), st.floats(0.0, 1.0), st.sampled_from([-1.0, 1.0]))
+def test_coverage_within_the_tolerance_is_seldom_a_signal(
+    requests: int, promised: float, side: float
+) -> None:
+    """The farthest tolerated coverage: all counts that give a signal have a chance of 1 in 4,000 at most."""
+    true = min(1.0, max(0.0, promised + side * TOLERATED_SHARE))
+    counts = np.arange(requests + 1)
+    chances = binom.pmf(counts, requests, true)
+    likely = counts[chances > 1e-9]
+    signals = [coverage_signal(int(count), requests, promised) is not None for count in likely]
+    assert chances[likely][signals].sum() <= 1.0 / 4_000
+
+
+def test_coverage_far_from_the_promise_is_a_signal() -> None:
+    signal = coverage_signal(1_100, 2_000, 0.91)
+    assert signal is not None
+    assert signal.sentence == "the surrogate answers 55.0% of the requests, and its fit promised 91.0%"
+    assert coverage_signal(1_780, 2_000, 0.91) is None
+    assert coverage_signal(0, FEWEST - 1, 0.91) is None
+    assert coverage_signal(2_000, 2_000, 0.5) is not None

@@ -104,3 +104,20 @@ def test_an_unread_topic_is_unknown() -> None:
         "backlog: 1,500 requests wait for `route`, ? deferrals for `teacher` "
         "(unknown: no worker with the role teacher has read yet)"
     )
+
+
+def test_missed_promises_are_named_with_both_numbers() -> None:
+    missed = replace(STATUS, certified=False, bound=0.7, audits=400, agreements=310, high=0.84)
+    traffic = replace(TRAFFIC, answered=120, since=STATUS.since)
+    text = "\n".join(task_lines(missed, traffic, None, "€", 0.05))
+    assert "promise missed: 310 of 400 audits agree, which proves at most 84.0%; the target is 90.0%" in text
+    assert (
+        "promise missed: of the last 1,200 requests, the surrogate answers 10.0% of the requests, and its "
+        "fit promised 62.0%"
+    ) in text
+    for status, labels in (
+        (STATUS, replace(TRAFFIC, answered=720, since=STATUS.since)),
+        (replace(STATUS, since=STATUS.since + 1), traffic),
+        (replace(STATUS, paused=True), traffic),
+    ):
+        assert "promise missed" not in "\n".join(task_lines(status, labels, None, "€", 0.05))

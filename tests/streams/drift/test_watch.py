@@ -7,6 +7,7 @@ import pytest
 
 from models.features import Features
 from models.histograms import Reference, ScoreHistograms
+from models.manifest import FrontierPoint
 from schemas.events import Event, EventKind
 from streams.drift.watch import DriftWatch
 from streams.drift.windows import OF_A_BATCH, WINDOW, ScoreWindows
@@ -37,8 +38,10 @@ class Told:
         self.asked.append((task, since, reason))
 
 
-def policy(version: str = "v1") -> ScriptedPolicy:
-    return ScriptedPolicy(version=version, reference=TRAINED)
+def policy(version: str = "v1", coverage: float = 0.3) -> ScriptedPolicy:
+    return ScriptedPolicy(
+        version=version, reference=TRAINED, frontier=(FrontierPoint(0.95, 0.7, coverage, 0.96),)
+    )
 
 
 def live(*, on_drift: bool = True, audit_rate: float = 0.02) -> Tasks:
@@ -81,11 +84,32 @@ def test_drift_makes_one_event_and_requests_a_refit() -> None:
     watched(told, live(), FAMILIAR, STRANGE, STRANGE)
     (event,) = told.events
     assert event.kind is EventKind.DRIFT
-    assert set(event.details["signals"]) == {"scores", "novelty"}
+    assert set(event.details["signals"]) == {"scores", "novelty", "coverage"}
     assert "100.0% of the requests are beyond the novelty limit, compared with 1.0%" in event.message
     ((task, since, reason),) = told.asked
     assert (task, since) == ("t", 1000)
     assert reason.startswith("drift: scores are lower")
+
+
+def test_coverage_far_from_the_promise_is_told_with_both() -> None:
+    told, found = Told(), live()
+    found.set_policy("t", policy(coverage=0.9))
+    watched(told, found, FAMILIAR)
+    (event,) = told.events
+    assert set(event.details["signals"]) == {"coverage"}
+    assert "answers 30.0% of the requests, and its fit promised 90.0%" in event.message
+
+
+@pytest.mark.parametrize("override", [{"threshold": 0.2}, {"paused": True}, {"target_agreement": 0.9}])
+def test_other_answers_than_the_promised_ones_are_no_sign(override: dict[str, object]) -> None:
+    """A threshold set by hand, a pause, or a target that the fit has no point for: nothing was promised."""
+    told, found = Told(), live()
+    found.set_policy("t", policy(coverage=0.9))
+    found.configure("t", override)
+    if "target_agreement" in override:
+        found.set_policy("t", policy(coverage=0.3))
+    watched(told, found, FAMILIAR)
+    assert told.events == []
 
 
 def test_a_new_version_is_told_of_anew() -> None:

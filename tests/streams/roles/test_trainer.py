@@ -259,6 +259,9 @@ async def test_refuted_traces_certify_no_successor(room: Room) -> None:
     trainer, told = await room.trainer(vectors(300))
     assert [(await told.next()).kind for _ in range(2)] == [EventKind.REFIT, EventKind.PROMOTED]
     trainer.add_traces(sorted_later(250, audited=40))
+    missed = await told.next()
+    assert (missed.kind, missed.details["version"]) == (EventKind.PROMISE_MISSED, "v1")
+    assert "0 of 40 audits agree" in missed.message
     await room.registry.looked_twice()
     active = await room.registry.active("t")
     assert active is not None
