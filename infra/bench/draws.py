@@ -19,12 +19,6 @@ def subsets(split: Split, size: int, count: int) -> list[Split]:
     return [split.take(_permutation(len(split), seed)[:size]) for seed in range(count)]
 
 
-def split_sample(pool: Split, size: int, seed: int) -> tuple[Split, Split]:
-    """A uniform sample of `size` rows to learn from, and all the others to judge on."""
-    rows = _permutation(len(pool), seed)
-    return pool.take(rows[:size]), pool.take(rows[size:])
-
-
 def with_wrong_labels(labels: Sequence[str], share: float, seed: int) -> list[str]:
     """Labels of a teacher who errs: each label is, with probability `share`, replaced by another."""
     numbers = np.random.default_rng([seed, 1])

@@ -1,127 +1,178 @@
-"""`bench fit`: how long a fit of Banking77 takes, and what its policy answers of the test split.
+"""`bench fit`: what policies answer of Banking77's test split, and how long their fits take.
 
-The teacher is the gold label, the split the official one. TRACER is fitted on the same rows in the same run,
-once, for it takes minutes; it reads vectors only. Coverage of fits on all traces is also compared with the
-best that any threshold on the same scores could have done. Few traces are uniform samples of the train split,
-the same for every contestant: their coverage is the mean, their agreement that of all answers, their
-violations the sum.
+The teacher is the gold label, the split the official one. Each contestant is fitted on several orders of the
+train split and on uniform samples of it, the same for all: coverage is the mean, agreement that of all
+answers, violations the sum, seconds and memory the median. A fit has a process of its own. Other libraries
+get the same rows: TRACER vectors, shad0wllm texts, and both fit once for each target.
+
+Then fits on all traces are timed cold and warm next to scikit-learn, and their coverage is compared with the
+best that any threshold on the same scores could have done; `quick` leaves this out.
 """
 
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
+import numpy as np
+
 from infra.bench import whole
 from infra.bench.corpora import Split, read_banking77
-from infra.bench.draws import subsets
-from infra.bench.kinds import chosen_kinds
-from infra.bench.process import print_progress
+from infra.bench.kinds import Kind, chosen_kinds
+from infra.bench.logged_fits import Work, run_fits
+from infra.bench.process import peak_memory
 from infra.bench.report import Figure, Report, Table, figure, format_shares, report
 from infra.bench.request import BenchRequest
-from infra.bench.tracer import rival
-from infra.bench.tracer.environment import NAME, none_if_it_fails, tracer_if_wanted
-from infra.bench.trial import TARGETS, Contestant, Trial, agreement, coverage, run_trial, violations
+from infra.bench.results_log import CLEAN, DrawCell, FitRow, ResultsLog, Task
+from infra.bench.rival_library import RivalLibrary
+from infra.bench.shad0wllm.environment import SHAD0WLLM
+from infra.bench.shad0wllm.rival import fit_shad0wllm
+from infra.bench.tracer.environment import TRACER
+from infra.bench.tracer.rival import fit_tracer
+from infra.bench.trial import (
+    TARGETS,
+    Contestant,
+    Trial,
+    agreement,
+    coverage,
+    judge,
+    timed_fit,
+    violations,
+)
 from infra.bench.whole import STOCK_ITERATIONS, KindResult
+from infra.errors import MissingData
 
-SIZES = (1_500, 500)
-DRAWS = 5
+FEW = (1_500, 500)
+CORPUS = "Banking77, train split"
+RIVALS: tuple[tuple[RivalLibrary, Callable[[Path, Split, Split], Trial]], ...] = (
+    (TRACER, fit_tracer),
+    (SHAD0WLLM, fit_shad0wllm),
+)
 _STOCK = f"one scikit-learn fit, C given, {STOCK_ITERATIONS} iterations"
-TrialsBySize = dict[int, list[Trial]]
-"""A contestant's trials on few traces, by number of traces."""
-
 _COLUMNS = ("features", "coverage at .90/.95/.98", "agreement", "targets missed", "seconds", "MB")
+Trials = Mapping[str, Sequence[Trial]]
+"""By contestant."""
 
 
 def measure(request: BenchRequest) -> Report:
     """Raises InvalidFile, MissingData: see `read_banking77`; or there is too little to fit on."""
     folder = Path(request.folder)
     train, test = read_banking77(folder, "train"), read_banking77(folder, "test")
-    python, absence_notes = tracer_if_wanted(request.tracer)
+    sizes = _sizes(train, request.sizes)
     kinds = chosen_kinds(request.only)
-    runs = None if request.quick else request.runs
-    ours = {kind.name: whole.measure_kind(kind, train, test, runs) for kind in kinds}
-    few = {kind.name: _few_traces(kind.name, partial(run_trial, kind), train, test) for kind in kinds}
-    tracer_trials, failure_notes = none_if_it_fails(
-        lambda: None if python is None else _tracer(python, train, test)
-    )
-    tracer, few_of_tracer = tracer_trials or ((), {})
-    if few_of_tracer:
-        few[NAME] = few_of_tracer
-    sizes = _sizes(train)
-    figures = [each for name, result in ours.items() for each in _kind_figures(name, result, tracer)]
-    figures += [each for size in sizes for each in _few_figures(size, _at_size(few, size))]
-    tables = [_table(len(train), ours, tracer)]
-    tables += [_few_table(size, _at_size(few, size)) for size in sizes]
+    contestants: dict[str, Contestant] = {kind.name: partial(_fit_ours, kind) for kind in kinds}
+    rivals, absence_notes = _rivals(request)
+    tasks = [
+        (name, DrawCell(CORPUS, CLEAN, size, seed=seed))
+        for seed in range(max(request.draws, request.rival_draws))
+        for size in sizes
+        for name in (*contestants, *rivals)
+        if seed < (request.rival_draws if name in rivals else request.draws)
+    ]
+    contestants |= rivals
+
+    def works(task: Task) -> Work:
+        name, cell = task
+        return partial(_fit_row, contestants[name], train.take(drawn_rows(cell, len(train))), test)
+
+    log = ResultsLog(None if request.out is None else Path(request.out))
+    failure_notes = run_fits(tasks, works, log, request.workers, alone=True)
+    by_size = {size: _trials(log, tasks, size) for size in sizes}
+    figures = [each for size, trials in by_size.items() for each in _draw_figures(size, trials, rivals)]
+    tables = [_draws_table(size, trials) for size, trials in by_size.items()]
+    if not request.quick and len(train) in sizes:
+        timed = {kind.name: whole.measure_kind(kind, train, test, request.runs) for kind in kinds}
+        figures += [each for name, result in timed.items() for each in _kind_figures(name, result)]
+        tables.append(_timed_table(len(train), timed))
     return report(figures, tables, (*absence_notes, *failure_notes))
 
 
-def _sizes(train: Split) -> list[int]:
-    return [size for size in SIZES if size < len(train)]
+def drawn_rows(cell: DrawCell, rows: int) -> list[int]:
+    """The traces of this draw; of all rows it is an order."""
+    places: list[int] = np.random.default_rng(cell.seed).permutation(rows)[: cell.size].tolist()
+    return places
 
 
-def _tracer(python: Path, train: Split, test: Split) -> tuple[tuple[Trial, ...], TrialsBySize]:
-    """Its fit of all traces, and its fits of few. Raises RivalUnavailable: it fails on one of them."""
-    contestant = partial(rival.fit_tracer, python)
-    return (_run(NAME, contestant, train, test),), _few_traces(NAME, contestant, train, test)
+def _sizes(train: Split, asked: Sequence[int]) -> list[int]:
+    """Raises MissingData: the split has fewer rows than asked for."""
+    if asked and max(asked) > len(train):
+        raise MissingData(f"the train split has {len(train):,} rows: name at most so many by --traces")
+    return list(asked) or [len(train), *(size for size in FEW if size < len(train))]
 
 
-def _few_traces(name: str, contestant: Contestant, train: Split, test: Split) -> TrialsBySize:
-    return {
-        size: [_run(name, contestant, draw, test) for draw in subsets(train, size, DRAWS)]
-        for size in _sizes(train)
-    }
+def _rivals(request: BenchRequest) -> tuple[dict[str, Contestant], tuple[str, ...]]:
+    """The other libraries that are wanted and can be installed; and a sentence for each that can't."""
+    contestants: dict[str, Contestant] = {}
+    notes: tuple[str, ...] = ()
+    for library, fit in RIVALS:
+        wanted = request.rival_draws > 0 and library.name not in request.without
+        python, absence = library.interpreter_if_wanted(wanted)
+        notes += absence
+        if python is not None:
+            contestants[library.name] = partial(fit, python)
+    return contestants, notes
 
 
-def _at_size(few: Mapping[str, TrialsBySize], size: int) -> dict[str, list[Trial]]:
-    return {name: trials[size] for name, trials in few.items()}
+def _fit_ours(kind: Kind, train: Split, test: Split) -> Trial:
+    result = timed_fit(kind, train)
+    memory = peak_memory()
+    summary = result.summary
+    return Trial(judge(result.artifact, kind, test), summary.seconds, len(summary.frontier), memory)
 
 
-def _run(name: str, contestant: Contestant, train: Split, test: Split) -> Trial:
-    print_progress(f"{name}: {len(train):,} traces")
-    return contestant(train, test)
+def _fit_row(contestant: Contestant, train: Split, test: Split, task: Task) -> FitRow:
+    name, cell = task
+    return FitRow(name, cell, contestant(train, test))
 
 
-def _kind_figures(name: str, result: KindResult, tracer: Sequence[Trial]) -> list[Figure]:
-    """Figures of fits on all traces; `tracer` may be empty."""
-    cold_s, memory = _seconds(result.cold), _memory(result.cold)
-    figures = [figure(f"{name}: cold fit", cold_s, "s", _STOCK, result.stock)]
-    figures += [figure(f"{name}: cold fit", cold_s, "s", NAME, _seconds(tracer))] if tracer else []
-    figures += [figure(f"{name}: peak memory", memory, "MB", NAME, _memory(tracer))]
-    if result.warm:
-        figures += [figure(f"{name}: warm fit", _seconds(result.warm), "s", "cold fit", cold_s)]
-    for target, best in zip(TARGETS, result.best, strict=True):
-        figures += _target_figures(f"{name}, {target:g}", target, best, result, tracer)
-    missed = [violations([result.cold[0], *result.warm[:1]])]
-    reference = [violations(tracer)] if tracer else []
-    return [*figures, figure(f"{name}: targets significantly missed", missed, "targets", NAME, reference)]
+def _trials(log: ResultsLog, tasks: Sequence[Task], size: int) -> dict[str, list[Trial]]:
+    trials: dict[str, list[Trial]] = {}
+    for row in log.of(task for task in tasks if task[1].size == size):
+        trials.setdefault(row.contestant, []).append(row.trial)
+    return trials
 
 
-def _target_figures(
-    name: str, target: float, best: float, result: KindResult, tracer: Sequence[Trial]
-) -> list[Figure]:
-    cold, agreed = [coverage(result.cold, target)], [agreement(result.cold, target) or 0.0]
-    figures = [figure(f"{name}: coverage", cold, "share", "best threshold in hindsight", [best])]
-    if tracer:
-        figures += [figure(f"{name}: coverage", cold, "share", NAME, [coverage(tracer, target)])]
-    if result.warm:
-        warm = [coverage(result.warm, target)]
-        figures += [figure(f"{name}: coverage, warm fit", warm, "share", "cold fit", cold)]
-    return [*figures, figure(f"{name}: agreement", agreed, "share", "target", [target])]
-
-
-def _few_figures(size: int, trials: Mapping[str, Sequence[Trial]]) -> list[Figure]:
-    tracer = trials.get(NAME)
+def _draw_figures(size: int, trials: Trials, rivals: Mapping[str, Contestant]) -> list[Figure]:
+    """Figures of ours, next to each rival's."""
     figures = []
-    for name in [name for name in trials if name != NAME]:
+    for name in [name for name in trials if name not in rivals]:
         prefix, ours = f"{name}, {size} traces", trials[name]
         for target in TARGETS:
-            reference = [coverage(tracer, target)] if tracer else []
-            mean = [coverage(ours, target)]
-            figures += [figure(f"{prefix}, {target:g}: coverage", mean, "share", NAME, reference)]
-        reference = [violations(tracer)] if tracer else []
-        missed = [violations(ours)]
-        figures += [figure(f"{prefix}: targets significantly missed", missed, "targets", NAME, reference)]
+            mean, agreed = [coverage(ours, target)], agreement(ours, target)
+            figures += _beside(f"{prefix}, {target:g}: coverage", mean, "share", trials, rivals, target)
+            if agreed is not None:
+                figures += [figure(f"{prefix}, {target:g}: agreement", [agreed], "share", "target", [target])]
+        figures += [figure(f"{prefix}: targets significantly missed", [violations(ours)], "targets")]
+        figures += [figure(f"{prefix}: fit", _seconds(ours), "s")]
+        figures += [figure(f"{prefix}: peak memory", _memory(ours), "MB")] if _memory(ours) else []
+    return figures
+
+
+def _beside(
+    name: str,
+    values: Sequence[float],
+    unit: str,
+    trials: Trials,
+    rivals: Mapping[str, Contestant],
+    target: float,
+) -> list[Figure]:
+    there = [rival for rival in rivals if rival in trials]
+    if not there:
+        return [figure(name, values, unit)]
+    return [figure(name, values, unit, rival, [coverage(trials[rival], target)]) for rival in there]
+
+
+def _kind_figures(name: str, result: KindResult) -> list[Figure]:
+    """Figures of fits on all traces, timed."""
+    cold_s, memory = _seconds(result.cold), _memory(result.cold)
+    figures = [figure(f"{name}: cold fit", cold_s, "s", _STOCK, result.stock)]
+    figures += [figure(f"{name}: peak memory", memory, "MB")]
+    figures += [figure(f"{name}: warm fit", _seconds(result.warm), "s", "cold fit", cold_s)]
+    for target, best in zip(TARGETS, result.best, strict=True):
+        cold, warm = [coverage(result.cold, target)], [coverage(result.warm, target)]
+        hindsight = "best threshold in hindsight"
+        figures += [figure(f"{name}, {target:g}: coverage", cold, "share", hindsight, [best])]
+        figures += [figure(f"{name}, {target:g}: coverage, warm fit", warm, "share", "cold fit", cold)]
     return figures
 
 
@@ -133,17 +184,18 @@ def _memory(trials: Sequence[Trial]) -> list[float]:
     return [trial.memory for trial in trials if trial.memory is not None]
 
 
-def _table(traces: int, ours: Mapping[str, KindResult], tracer: Sequence[Trial]) -> Table:
-    runs: dict[str, Sequence[Trial]] = {name: result.cold for name, result in ours.items()}
-    runs |= {f"{name}, warm": result.warm for name, result in ours.items() if result.warm}
-    runs |= {NAME: tracer} if tracer else {}
+def _timed_table(traces: int, timed: Mapping[str, KindResult]) -> Table:
+    runs: dict[str, Sequence[Trial]] = {}
+    for name, result in timed.items():
+        runs |= {f"{name}, cold": result.cold, f"{name}, warm": result.warm}
     rows = tuple(_row(name, trials, trials[:1]) for name, trials in runs.items())
-    return Table(f"Banking77, {traces:,} traces, judged on the test split", _COLUMNS, rows)
+    return Table(f"Banking77, {traces:,} traces in the split's order, cold and from a parent", _COLUMNS, rows)
 
 
-def _few_table(size: int, trials: Mapping[str, Sequence[Trial]]) -> Table:
+def _draws_table(size: int, trials: Trials) -> Table:
     rows = tuple(_row(name, each, each) for name, each in trials.items())
-    return Table(f"Banking77, {size:,} traces, mean of {DRAWS} draws", _COLUMNS, rows)
+    most = max((len(each) for each in trials.values()), default=0)
+    return Table(f"Banking77, {size:,} traces, mean of {most} orders of rows", _COLUMNS, rows)
 
 
 def _row(name: str, runs: Sequence[Trial], judged: Sequence[Trial]) -> tuple[str, ...]:

@@ -13,10 +13,11 @@ class BenchRequest(Struct, frozen=True):
         runs: how often a cost is measured; the median counts.
         only: kinds of policy or of drift to measure, by name; empty for all.
         tracer: measure TRACER too.
-        quick: one run, and only what needs no second fit of all traces.
+        quick: leave out what only times fits.
         streams: number of simulated ones.
         draws: resampled splits, or orders of rows, for every contestant of ours in each cell.
-        tracer_draws: the first of them, on which TRACER is fitted too.
+        rival_draws: the first of them, on which other libraries are fitted too.
+        without: names of other libraries to leave out.
         noisy_draws: the same for teachers who err or whose labels can't be learned.
         sizes: numbers of traces, one a cell; empty for the benchmark's own.
         repeated: shares of the rows that are sent twice, one a cell; empty for the benchmark's own.
@@ -34,7 +35,8 @@ class BenchRequest(Struct, frozen=True):
     quick: bool = False
     streams: int = 2000
     draws: int = 40
-    tracer_draws: int = 0
+    rival_draws: int = 0
+    without: tuple[str, ...] = ()
     noisy_draws: int = 0
     sizes: tuple[int, ...] = ()
     repeated: tuple[float, ...] = ()

@@ -23,8 +23,9 @@ from infra.bench.kinds import Kind, chosen_kinds, pipeline_rows
 from infra.bench.process import print_progress
 from infra.bench.report import Figure, Report, Table, alternate, figure, report
 from infra.bench.request import BenchRequest
+from infra.bench.rival_library import none_if_it_fails
 from infra.bench.tracer import rival
-from infra.bench.tracer.environment import NAME, none_if_it_fails, tracer_if_wanted
+from infra.bench.tracer.environment import NAME, TRACER
 from infra.bench.trial import policy_of, timed_fit
 from models.features import Features
 from models.policy import Policy
@@ -64,7 +65,7 @@ def measure(request: BenchRequest) -> Report:
     train, test = read_banking77(folder, "train"), read_banking77(folder, "test")
     mixed = np.random.default_rng(0).permutation(len(test))[:MOST_ROWS].tolist()
     rows = test.take(mixed)
-    python, absence_notes = tracer_if_wanted(request.tracer)
+    python, absence_notes = TRACER.interpreter_if_wanted(request.tracer)
     ours = {kind.name: _measure_kind(kind, train, rows, runs) for kind in chosen_kinds(request.only)}
     tracer_costs, failure_notes = none_if_it_fails(
         lambda: {} if python is None else _measure_tracer(python, train, rows, runs)

@@ -121,12 +121,6 @@ def judge(
     return tuple(outcomes)
 
 
-def run_trial(kind: Kind, train: Split, test: Split) -> Trial:
-    """A fit of ours; a `Contestant` once the kind is given."""
-    result = timed_fit(kind, train)
-    return Trial(judge(result.artifact, kind, test), result.summary.seconds, len(result.summary.frontier))
-
-
 def outcomes_at(trials: Sequence[Trial], target: float) -> list[TargetOutcome]:
     """The outcomes of all trials at one target."""
     return [outcome for trial in trials for outcome in trial.outcomes if outcome.target == target]

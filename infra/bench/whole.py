@@ -27,8 +27,8 @@ class KindResult:
     """One kind, measured.
 
     Attributes:
-        cold, warm: a trial for each run, which differ in seconds and memory alone; warm may be empty.
-        stock: seconds of a scikit-learn fit in each run; may be empty.
+        cold, warm: a trial for each run, which differ in seconds and memory alone.
+        stock: seconds of a scikit-learn fit in each run.
         best: coverage of the cold policy at its best threshold in hindsight, for each target.
     """
 
@@ -38,8 +38,8 @@ class KindResult:
     best: tuple[float, ...]
 
 
-def measure_kind(kind: Kind, train: Split, test: Split, runs: int | None) -> KindResult:
-    """Measure the kind `runs` times; `runs` None makes one cold fit only.
+def measure_kind(kind: Kind, train: Split, test: Split, runs: int) -> KindResult:
+    """Measure the kind `runs` times, at least once.
 
     Cold, warm and scikit-learn take turns, so that a machine that is busy for a while is busy for all.
 
@@ -47,17 +47,16 @@ def measure_kind(kind: Kind, train: Split, test: Split, runs: int | None) -> Kin
         MissingData: a fit is refused.
     """
     print_progress(f"{kind.name}: {len(train):,} traces")
-    artifact, trial = _fit_alone(kind, train, test)
-    cold, warm, stock = [trial], [], []
-    if runs is not None:
-        (part,) = subsets(train, len(train) * 5 // 6, 1)
-        parent, _ = _fit_alone(kind, part, test)
-        for run in range(runs):
-            cold += [_fit_alone(kind, train, test)[1]] if run else []
-            warm.append(_fit_alone(kind, train, test, parent)[1])
-            stock.append(_stock_seconds(kind, train))
-            print_progress(f"{kind.name}: run {run + 1} of {runs}, warm in {warm[-1].seconds:.1f} s")
-    return KindResult(tuple(cold), tuple(warm), tuple(stock), best_coverages(artifact, kind, test, TARGETS))
+    (part,) = subsets(train, len(train) * 5 // 6, 1)
+    parent, _ = _fit_alone(kind, part, test)
+    fits, warm, stock = [], [], []
+    for run in range(runs):
+        fits.append(_fit_alone(kind, train, test))
+        warm.append(_fit_alone(kind, train, test, parent)[1])
+        stock.append(_stock_seconds(kind, train))
+        print_progress(f"{kind.name}: run {run + 1} of {runs}, warm in {warm[-1].seconds:.1f} s")
+    best = best_coverages(fits[0][0], kind, test, TARGETS)
+    return KindResult(tuple(trial for _, trial in fits), tuple(warm), tuple(stock), best)
 
 
 def best_coverages(

@@ -11,6 +11,8 @@ import typer
 from infra.bench.corpora import data_folder, likely_folder
 from infra.bench.report import LEAST_RUNS, Figure, Report, table_lines
 from infra.bench.request import BenchRequest
+from infra.bench.shad0wllm.environment import NAME as SHAD0WLLM_NAME
+from infra.bench.tracer.environment import NAME as TRACER_NAME
 from infra.console.examples import examples
 from infra.console.output import AsJson, line, note, result
 
@@ -44,17 +46,42 @@ def policy(
     show(_run("policy", BenchRequest(str(data_folder(data)), runs, tuple(only), tracer)), json)
 
 
-@bench.command(epilog=examples("bench fit", "bench fit --json"))
+@bench.command(epilog=examples("bench fit --quick", "bench fit --traces 500 --only text --rival-orders 0"))
 def fit(
     data: Data = None,
+    orders: Annotated[int, typer.Option(min=1, help="Orders of rows; their mean is shown.")] = 5,
+    rival_orders: Annotated[
+        int, typer.Option(min=0, help="Orders that other libraries are fitted on too; 0 for none.")
+    ] = 5,
+    traces: Sizes = [],  # noqa: B006 - typer copies it
     runs: Runs = LEAST_RUNS,
     only: Only = [],  # noqa: B006 - typer copies it
     tracer: Tracer = True,
-    quick: Annotated[bool, typer.Option("--quick", help="One cold fit of all traces, none warm.")] = False,
+    shad0wllm: Annotated[
+        bool, typer.Option(help="Measure shad0wllm too, in an environment of its own, with torch.")
+    ] = True,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Leave out the timing of cold and warm fits.")
+    ] = False,
+    workers: Workers = 1,
+    out: Out = None,
     json: AsJson = False,
 ) -> None:
-    """Time of a fit of Banking77, and coverage with many and with few traces."""
-    show(_run("fit", BenchRequest(str(data_folder(data)), runs, tuple(only), tracer, quick)), json)
+    """Coverage and time of fits of Banking77, with many and with few traces."""
+    wanted = {TRACER_NAME: tracer, SHAD0WLLM_NAME: shad0wllm}
+    request = BenchRequest(
+        str(data_folder(data)),
+        runs,
+        tuple(only),
+        quick=quick,
+        draws=orders,
+        rival_draws=rival_orders,
+        without=tuple(name for name, is_wanted in wanted.items() if not is_wanted),
+        sizes=tuple(traces),
+        workers=workers,
+        out=None if out is None else str(out),
+    )
+    show(_run("fit", request), json)
 
 
 @bench.command(epilog=examples("bench scope", "bench scope --json"))
@@ -106,7 +133,7 @@ def validity(
         str(data_folder(data)),
         only=tuple(only),
         draws=draws,
-        tracer_draws=tracer_draws,
+        rival_draws=tracer_draws,
         noisy_draws=noisy_draws,
         sizes=tuple(traces),
         repeated=tuple(repeated),

@@ -4,8 +4,6 @@ It reads vectors only. Each job is a process of its own in TRACER's environment.
 """
 
 import json
-import os
-import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,9 +14,8 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from infra.bench.corpora import Split
-from infra.bench.tracer.environment import NAME
+from infra.bench.tracer.environment import TRACER
 from infra.bench.trial import TARGETS, TargetOutcome, Trial
-from infra.errors import RivalUnavailable
 
 SLOW = ("gbt",)
 """Gradient boosting, which TRACER itself leaves out above 4,000 rows. It grows a tree a label a round: with
@@ -98,12 +95,7 @@ def ask(
         (folder / "job.json").write_text(json.dumps(job))
         _write(folder, train, questions)
         one_thread = dict.fromkeys(_THREADS, "1") if runs else {}
-        command = [str(python), "-I", str(_INSIDE), str(folder)]
-        done = subprocess.run(
-            command, capture_output=True, text=True, check=False, env={**os.environ, **one_thread}
-        )
-        if done.returncode:
-            raise RivalUnavailable(f"{NAME} failed on {len(train)} traces: {done.stderr.strip()[-500:]}")
+        TRACER.run_script(python, _INSIDE, folder, len(train), one_thread)
         return msgspec.json.decode((folder / "result.json").read_bytes(), type=TracerReply)
 
 

@@ -39,7 +39,7 @@ from infra.bench.report import Report, report
 from infra.bench.request import BenchRequest
 from infra.bench.results_log import DrawCell, FitRow, ResultsLog, Task
 from infra.bench.tracer import rival
-from infra.bench.tracer.environment import NAME, tracer_if_wanted
+from infra.bench.tracer.environment import NAME, TRACER
 from infra.bench.validity.counts import figures, tables
 from infra.bench.validity.draws import REPEATED, SIZES, learnable, unlearnable
 from infra.bench.validity.fits import FitResults, fit_kind, fit_rival
@@ -55,7 +55,7 @@ def measure(request: BenchRequest) -> Report:
     InvalidFile, UnusableOutput: `infra.bench.results_log`.
     """
     pools = _pools(Path(request.folder), request.snips)
-    python, absence_notes = tracer_if_wanted(request.tracer and request.tracer_draws > 0)
+    python, absence_notes = TRACER.interpreter_if_wanted(request.tracer and request.rival_draws > 0)
     kinds = chosen_kinds(request.only or [kind.name for kind in KINDS])
     contestants: dict[str, FitDraw] = {kind.name: partial(fit_kind, kind) for kind in kinds}
     all_tasks = tasks(list(contestants), list(pools), request, python is not None)
@@ -82,7 +82,7 @@ def tasks(ours: Sequence[str], corpora: Sequence[str], request: BenchRequest, tr
     cells += unlearnable(BANKING77, request.noisy_draws)
     result = [(name, cell) for cell in cells for name in ours]
     if tracer:
-        result += [(NAME, cell) for cell in learnable(corpora, sizes, (0.0,), request.tracer_draws, 0)]
+        result += [(NAME, cell) for cell in learnable(corpora, sizes, (0.0,), request.rival_draws, 0)]
     return result
 
 

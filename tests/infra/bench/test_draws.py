@@ -11,15 +11,6 @@ def _texts(split: Split) -> list[str]:
     return list(split.rows.texts)
 
 
-def test_a_resampled_split_uses_each_row_once() -> None:
-    train, test = draws.split_sample(POOL, 600, 5)
-    assert (len(train), len(test)) == (600, 400)
-    assert sorted(_texts(train) + _texts(test)) == sorted(ROWS)
-    for part in (train, test):
-        for text, label in zip(_texts(part), part.labels, strict=True):
-            assert label == f"label {int(text.split()[1]) % 7}"
-
-
 def test_the_seed_decides_the_rows() -> None:
     first, second = draws.subsets(POOL, 50, 2)
     assert _texts(first) == _texts(draws.subsets(POOL, 50, 1)[0])

@@ -8,6 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from infra.bench import out_of_scope
+from infra.bench.corpora import read_banking77
 from infra.bench.request import BenchRequest
 from tests.infra import parcels
 
@@ -44,6 +45,8 @@ def test_out_of_scope_requests_are_deferred(both: Path, monkeypatch: pytest.Monk
         coverage = figures[f"{kind}, 0.9: coverage"]
         assert coverage.reference == "without the gate"
         assert 0.8 < coverage.value <= (coverage.reference_value or 0.0)
+        assert 0.0 <= figures[f"{kind}, labels held out, 0.9: out of scope, answered"].value <= 1.0
+    assert len(result.tables) == 2
 
 
 def test_without_the_encoder_only_text_is_measured(
@@ -53,3 +56,12 @@ def test_without_the_encoder_only_text_is_measured(
     result = out_of_scope.measure(BenchRequest(str(both), tracer=True))
     assert [row[0] for row in result.tables[0].rows] == ["text"]
     assert any("no minilm-int8 in" in note for note in result.notes)
+
+
+def test_labels_held_out_are_outside(small: Path) -> None:
+    train, test = read_banking77(small, "train"), read_banking77(small, "test")
+    rows = out_of_scope.held_out_rows(train, test, 15)
+    inside, outside = set(rows.inside.labels), set(rows.outside.labels)
+    assert (len(inside), len(outside)) == (2, 1)
+    assert set(rows.train.labels) == inside
+    assert len(rows.inside) + len(rows.outside) == len(test)

@@ -5,6 +5,7 @@ import pytest
 
 from infra.bench import scoring
 from infra.bench.request import BenchRequest
+from infra.bench.rival_library import RivalLibrary
 from infra.bench.tracer import rival
 from infra.bench.tracer.rival import TracerFit, TracerReply
 
@@ -30,7 +31,7 @@ def test_each_kind_is_measured_at_each_batch(small: Path) -> None:
 
 def test_tracer_is_measured_gated_and_plain(small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     costs = {f"{gate}, batch {size}": [float(size)] for gate in ("gated", "plain") for size in (1, 32, 256)}
-    monkeypatch.setattr(scoring, "tracer_if_wanted", lambda _: (Path(sys.executable), ()))
+    monkeypatch.setattr(RivalLibrary, "interpreter_if_wanted", lambda *_: (Path(sys.executable), ()))
     monkeypatch.setattr(rival, "ask", lambda *_: TracerReply((TracerFit(0.9, 1.0, "l2d", {}, costs),), None))
     result = scoring.measure(BenchRequest(str(small), only=("vectors",)))
     beside = {(figure.name, figure.reference): figure.reference_value for figure in result.figures}
