@@ -29,6 +29,8 @@ class EventKind(StrEnum):
     ROLLBACK = "rollback"
     CERTIFIED = "certified"
     CERTIFICATE_LOST = "certificate_lost"
+    SERVICE_CERTIFIED = "service_certified"
+    SERVICE_CERTIFICATE_LOST = "service_certificate_lost"
     TEACHER_CHANGED = "teacher_changed"
     TEACHER_UNSTEADY = "teacher_unsteady"
     DRIFT = "drift"
@@ -213,6 +215,7 @@ class _CertificateDetails(EventDetails, frozen=True):
     overdue: int
     bound: float
     target: float
+    until: Milliseconds = 0
 
 
 class CertifiedDetails(_CertificateDetails, frozen=True):
@@ -220,8 +223,10 @@ class CertifiedDetails(_CertificateDetails, frozen=True):
 
     Attributes:
         audits, agreements: that the certificate rests on.
-        overdue: audits without a reply, which count as disagreements.
-        bound: agreement that is proven.
+        overdue: audits without a reply among those asked until then, which count as disagreements.
+        bound: agreement that is proven: of the version's answers so far, each weighted with the audit rate
+            at its time. While that rate is constant, it is the plain average.
+        until: the proof is about answers up to then; 0 where that is not known.
     """
 
     kind = EventKind.CERTIFIED
@@ -231,6 +236,32 @@ class CertificateLostDetails(_CertificateDetails, frozen=True):
     """The audits of a version no longer prove the target; the keys are those of `certified`."""
 
     kind = EventKind.CERTIFICATE_LOST
+
+
+class _ServiceCertificateDetails(EventDetails, frozen=True):
+    audits: int
+    agreements: int
+    overdue: int
+    bound: float
+    target: float
+    until: Milliseconds = 0
+
+
+class ServiceCertifiedDetails(_ServiceCertificateDetails, frozen=True):
+    """The audits of all versions together prove the target, under the teacher that answers now.
+
+    Attributes:
+        audits, agreements, overdue, until: as for `certified`, of all versions through all refits.
+        bound: agreement that is proven: of all answers so far, each weighted with the audit rate at its time.
+    """
+
+    kind = EventKind.SERVICE_CERTIFIED
+
+
+class ServiceCertificateLostDetails(_ServiceCertificateDetails, frozen=True):
+    """The audits of all versions no longer prove the target; the keys are those of `service_certified`."""
+
+    kind = EventKind.SERVICE_CERTIFICATE_LOST
 
 
 class TeacherChangedDetails(EventDetails, frozen=True):
@@ -283,7 +314,11 @@ class DriftDetails(EventDetails, frozen=True):
 
 
 class LabelBlockedDetails(EventDetails, frozen=True):
-    """A version no longer answers with one label: its audits prove its agreement to be below the floor.
+    """A version no longer answers with one label.
+
+    Its audits prove its agreement to be below the floor; or, where the cause is an alarm, its audits since
+    the suspicion began are so far below the floor that they explain the alarm. That is no proof at level
+    delta, since the same audits chose the moment.
 
     Attributes:
         cause: `alarm` where the label explains an alarm of the version, `floor` otherwise.
@@ -363,6 +398,8 @@ _STRUCTS: tuple[type[EventDetails], ...] = (
     RollbackDetails,
     CertifiedDetails,
     CertificateLostDetails,
+    ServiceCertifiedDetails,
+    ServiceCertificateLostDetails,
     TeacherChangedDetails,
     TeacherUnsteadyDetails,
     DriftDetails,

@@ -99,6 +99,10 @@ class Keys:
         """Hash: status of a version's certificate, field by field, and the counts that it follows from."""
         return f"{self.prefix}:{{{task}}}:audits:{version}"
 
+    def service(self, task: str) -> str:
+        """Hash: status of the certificate of all versions together, field by field."""
+        return f"{self.prefix}:{{{task}}}:service"
+
     def asked(self, task: str, version: str) -> str:
         """Sorted set of audited requests, each with its time, or below zero once the reply has come."""
         return f"{self.prefix}:{{{task}}}:asked:{version}"

@@ -29,7 +29,6 @@ def add(parts: WorkerParts) -> None:
             TRACES: _topic_log(parts, topic_ids, TRACES, topics.traces, certify.STAGE),
             DEFERRALS: _topic_log(parts, topic_ids, DEFERRALS, topics.deferrals, certify.ASKED_STAGE),
         },
-        parts.sampler,
         parts.event_publisher,
         AlarmResponse(
             parts.tasks, parts.registry, parts.refit_queue(), audits.is_restorable, parts.event_publisher

@@ -12,9 +12,12 @@ from streams.certify.events import (
     certificate_lost_event,
     certified_event,
     label_blocked_event,
+    service_certificate_lost_event,
+    service_certified_event,
     teacher_changed_event,
     teacher_unsteady_event,
 )
+from streams.certify.service_state import ServiceState
 from streams.certify.status import CertificateStatus, refuted_labels
 from streams.certify.task_state import CurrentTeacher, TaskState
 from streams.certify.version_state import VersionState
@@ -56,14 +59,31 @@ def announce_certificate(
 ) -> tuple[VersionState, list[Event]]:
     """Announces that the version is certified now, or no longer."""
     counts = version_state.certificates.get(teacher)
-    if counts is None or counts.certified == status.certified:
+    if counts is None:
         return version_state, []
-    lost_to_replies = not status.certified and status.without_reply == 0
-    after = replace(
-        counts, certified=status.certified, lost=status.target if lost_to_replies else counts.lost
-    )
+    if status.certified:
+        counts = replace(counts, proof=status.proof)
+        version_state = version_state.with_certificate(teacher, counts)
+    if counts.certified == status.certified:
+        return version_state, []
+    after = replace(counts, certified=status.certified, lost=_lost_target(counts.lost, status))
     make_event = certified_event if status.certified else certificate_lost_event
     return version_state.with_certificate(teacher, after), [make_event(task, version, status, now)]
+
+
+def announce_service(
+    task: str, service: ServiceState, teacher: str, status: CertificateStatus, now: int
+) -> tuple[ServiceState, list[Event]]:
+    """Announces that the service is certified now, all versions together, or no longer."""
+    counts = service.counts(teacher)
+    if status.certified:
+        counts = replace(counts, proof=status.proof)
+        service = service.with_counts(teacher, counts)
+    if counts.certified == status.certified:
+        return service, []
+    after = replace(counts, certified=status.certified, lost=_lost_target(counts.lost, status))
+    make_event = service_certified_event if status.certified else service_certificate_lost_event
+    return service.with_counts(teacher, after), [make_event(task, status, now)]
 
 
 def announce_teacher(
@@ -98,3 +118,9 @@ def announce_inconsistency(
     consistencies = {**task_state.consistency, task_state.teacher: after}
     event = teacher_unsteady_event(task, consistency, config, now)
     return replace(task_state, consistency=consistencies), [event]
+
+
+def _lost_target(before: float, status: CertificateStatus) -> float:
+    """The target for which replies have lost a certificate; missing replies lose it for none."""
+    lost_to_replies = not status.certified and status.without_reply == 0
+    return status.target if lost_to_replies else before

@@ -3,12 +3,16 @@
 Times are Unix milliseconds.
 """
 
+from datetime import UTC, datetime
+
 from schemas.config import Config
 from schemas.events import (
     CertificateLostDetails,
     CertifiedDetails,
     Event,
     LabelBlockedDetails,
+    ServiceCertificateLostDetails,
+    ServiceCertifiedDetails,
     TeacherChangedDetails,
     TeacherUnsteadyDetails,
 )
@@ -17,21 +21,15 @@ from streams.certify.consistency import Consistency
 from streams.certify.status import CertificateStatus
 from streams.certify.task_state import CurrentTeacher
 
+_WEIGHTED = ", each weighted with the audit rate at its time"
+
 
 def certified_event(task: str, version: str, status: CertificateStatus, at: int) -> Event:
     message = (
         f"{task}: {version} is certified: {_counts(status)} prove that the teacher agrees with at least "
-        f"{status.bound:.2%} of its answers; the target is {status.target:.1%}"
+        f"{status.bound:.2%} of its answers{_until(status)}{_WEIGHTED}; the target is {status.target:.1%}"
     )
-    details = CertifiedDetails(
-        version,
-        status.audits,
-        status.agreements,
-        status.without_reply,
-        status.bound,
-        status.target,
-    )
-    return details.event(task, at, message)
+    return CertifiedDetails(version, *_figures(status)).event(task, at, message)
 
 
 def certificate_lost_event(task: str, version: str, status: CertificateStatus, at: int) -> Event:
@@ -39,15 +37,24 @@ def certificate_lost_event(task: str, version: str, status: CertificateStatus, a
         f"{task}: {version} is no longer certified: {_counts(status)} prove an agreement of only "
         f"{status.bound:.2%}; the target is {status.target:.1%}"
     )
-    details = CertificateLostDetails(
-        version,
-        status.audits,
-        status.agreements,
-        status.without_reply,
-        status.bound,
-        status.target,
+    return CertificateLostDetails(version, *_figures(status)).event(task, at, message)
+
+
+def service_certified_event(task: str, status: CertificateStatus, at: int) -> Event:
+    message = (
+        f"{task}: the service is certified, all versions together: {_counts(status)} prove that the teacher "
+        f"agrees with at least {status.bound:.2%} of all answers{_until(status)}{_WEIGHTED}; the target is "
+        f"{status.target:.1%}"
     )
-    return details.event(task, at, message)
+    return ServiceCertifiedDetails(*_figures(status)).event(task, at, message)
+
+
+def service_certificate_lost_event(task: str, status: CertificateStatus, at: int) -> Event:
+    message = (
+        f"{task}: the service is no longer certified, all versions together: {_counts(status)} prove an "
+        f"agreement of only {status.bound:.2%}; the target is {status.target:.1%}"
+    )
+    return ServiceCertificateLostDetails(*_figures(status)).event(task, at, message)
 
 
 def label_blocked_event(task: str, blocked: LabelBlockedDetails, at: int) -> Event:
@@ -89,9 +96,27 @@ def teacher_unsteady_event(task: str, consistency: Consistency, config: Config, 
     return details.event(task, at, message)
 
 
+def _figures(status: CertificateStatus) -> tuple[int, int, int, float, float, int]:
+    """What the details of all certificate events begin or end with."""
+    return (
+        status.proven_audits,
+        status.proven_agreements,
+        status.unanswered,
+        status.bound,
+        status.target,
+        status.until,
+    )
+
+
 def _counts(status: CertificateStatus) -> str:
-    replied = f"{status.agreements} agreements in {status.audits} audits"
-    return f"{replied} and {status.without_reply} without a reply" if status.without_reply else replied
+    replied = f"{status.proven_agreements} agreements in {status.proven_audits} audits"
+    return f"{replied} and {status.unanswered} without a reply" if status.unanswered else replied
+
+
+def _until(status: CertificateStatus) -> str:
+    if not status.until:
+        return ""
+    return f" until {datetime.fromtimestamp(status.until / 1000, UTC).isoformat(timespec='seconds')}"
 
 
 def _description(teacher: Teacher) -> str:

@@ -7,7 +7,6 @@ from typing import NamedTuple
 from confluent_kafka import Message
 
 from schemas.messages import Deferral, Teacher, Trace
-from streams.sampling import Sampler
 
 TRACES = "traces"
 DEFERRALS = "deferrals"
@@ -43,8 +42,6 @@ class AuditReply(NamedTuple):
         requested_at, replied_at: Unix milliseconds.
         label: the surrogate's answer.
         agreed: the teacher gave the same label.
-        draw: of the request, in [0, 1); it was audited because this is below `rate`.
-        rate: audit rate that was in force, in [0, 1]; None where the trace does not say.
     """
 
     request: str
@@ -52,8 +49,6 @@ class AuditReply(NamedTuple):
     replied_at: int
     label: str
     agreed: bool
-    draw: float
-    rate: float | None
 
 
 class TraceSeen(NamedTuple):
@@ -115,9 +110,7 @@ class Observations:
         return requests
 
 
-def observe_traces(
-    traces: Iterable[tuple[Trace, Message]], sampler: Sampler, log: str = TRACES
-) -> dict[str, Observations]:
+def observe_traces(traces: Iterable[tuple[Trace, Message]], log: str = TRACES) -> dict[str, Observations]:
     """What traces say, by task. An audit is about a sampled request that the surrogate had answered."""
     seen: dict[str, list[TraceSeen]] = {}
     for trace, message in traces:
@@ -130,8 +123,6 @@ def observe_traces(
                 replied_at=trace.replied_at,
                 label=label,
                 agreed=label == trace.label,
-                draw=sampler.draw(trace.id),
-                rate=trace.inclusion,
             )
         teacher, position = trace.teacher or NOBODY, _position(log, message)
         answered = TraceSeen(position, teacher, trace.replied_at, version, audit, _same(trace))

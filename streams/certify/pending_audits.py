@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from msgspec.structs import replace
 
 from streams.certify.observations import AuditReply, AuditRequested
-from streams.certify.version_state import VersionState
+from streams.certify.version_state import VersionState, with_audits_given_up
 
 MOST = 100_000
 
@@ -60,7 +60,7 @@ class PendingUpdate:
     def applied_to(self, before: VersionState) -> VersionState:
         """The version's state with what the set no longer holds."""
         horizon = before.horizon if self.surplus is None else max(before.horizon, self.surplus)
-        return replace(before, lost=before.lost + self.given_up, horizon=horizon)
+        return replace(with_audits_given_up(before, self.given_up), horizon=horizon)
 
 
 def update_pending(

@@ -1,7 +1,13 @@
-"""Status of a version's certificate, under the config as it is now: what people and other roles are shown.
+"""Status of a certificate, under the config as it is now: what people and other roles are shown.
 
 The bound and `certified` follow from the counts as they stand. So another target or another delta changes
-them at once, and neither changes a count. Overdue and lost audits count as disagreements.
+them at once, and neither changes a count.
+
+A certificate must be valid, and it must be true still. Valid: it rests on all audits that were asked until
+some moment, those without a reply as disagreements; of a few such moments the best is taken, and shown. True
+still: the replies so far must prove the target as well, with the overdue and lost audits as disagreements. So
+a fall is not hidden behind an older moment. The claim is about the average over the answers until the moment
+that is shown, each weighted with the audit rate at its time.
 
 Near the target a certificate would come and go with every other audit. So one that was lost to replies comes
 back only when the counts would prove it at a fifth of its share of delta: never more is certified than is
@@ -9,14 +15,17 @@ proven, and where a certificate changed 8 times in 5,000 audits (agreement .97, 
 changes 3 times.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 import msgspec
 
 from models.certificate import Certificate, budget_share, lower_bound
 from schemas.config import Config
+from streams.certify.asking_order import Prefix, best_prefix, prefix_ends, prefixes
 from streams.certify.pending_audits import PendingAudits
+from streams.certify.service_state import ServiceCounts, ServiceState
 from streams.certify.version_state import CertificateCounts, VersionState
 
 _AGAIN = 0.2
@@ -26,13 +35,15 @@ _LABELS = msgspec.json.Decoder(dict[str, Certificate])
 
 @dataclass(frozen=True, slots=True)
 class CertificateStatus:
-    """What the audits of a version say.
+    """What the audits of a version say, or those of all versions together.
 
     Attributes:
-        audits, agreements: that the certificate rests on, under the teacher that answers now.
+        audits, agreements: replies so far, of the teacher that answers now.
         pending: audits without a reply; of these `overdue` for too long.
         lost: audits whose reply is no longer waited for.
         bound: agreement that is proven, in [0, 1).
+        until: Unix milliseconds; the bound is about answers up to then. 0 where no audit was noted.
+        proven_audits, proven_agreements: replies that it rests on, and `unanswered` audits as disagreements.
         target: in force.
         certified: the bound is above the target, and all counts are complete.
         complete: False while counts that Redis has lost are being rebuilt.
@@ -48,6 +59,10 @@ class CertificateStatus:
     overdue: int = 0
     lost: int = 0
     bound: float = 0.0
+    until: int = 0
+    proven_audits: int = 0
+    proven_agreements: int = 0
+    unanswered: int = 0
     target: float = 0.0
     certified: bool = False
     complete: bool = True
@@ -58,12 +73,17 @@ class CertificateStatus:
 
     @property
     def certificate(self) -> Certificate:
-        """The counts as a certificate; overdue and lost audits are left out."""
+        """The replies so far as a certificate."""
         return Certificate(self.audits, self.agreements)
 
     @property
+    def proof(self) -> Prefix:
+        """The prefix that the bound rests on."""
+        return Prefix(self.until, Certificate(self.proven_audits, self.proven_agreements), self.unanswered)
+
+    @property
     def without_reply(self) -> int:
-        """Audits that count as disagreements, since their reply is overdue or was given up."""
+        """Audits whose reply is overdue or was given up."""
         return self.overdue + self.lost
 
     @property
@@ -76,6 +96,32 @@ class CertificateStatus:
         return other is not None and self == replace(other, updated_at=self.updated_at)
 
 
+class _Proof(NamedTuple):
+    """What counts prove.
+
+    Attributes:
+        prefix: the best one.
+        so_far: the replies so far.
+        delta: share of the error budget that they may spend.
+        bound: agreement that both prove, in [0, 1).
+    """
+
+    prefix: Prefix
+    so_far: Certificate
+    delta: float
+    bound: float
+
+    def certifies(self, target: float, certified: bool, lost: float) -> bool:
+        """Whether both prove the target.
+
+        Args:
+            certified: so far.
+            lost: target for which replies have lost the certificate.
+        """
+        delta = self.delta * _AGAIN if lost == target and not certified else self.delta
+        return self.prefix.counts.certifies(target, delta) and self.so_far.certifies(target, delta)
+
+
 def certificate_status(
     version_state: VersionState,
     teacher: str,
@@ -85,43 +131,104 @@ def certificate_status(
     complete: bool,
     now: int,
 ) -> CertificateStatus:
-    """The status that follows from the version's state.
+    """The status of a version that follows from its state.
 
     Args:
         teacher: name of the one that answers now.
         complete: no count is missing.
         now: Unix milliseconds.
     """
-    counts, target = version_state.certificates.get(teacher), config.target_agreement
-    delta = budget_share(config.delta, counts.number) if counts else 0.0
-    replied = counts.certificate if counts else Certificate()
-    proven = replied.counting_overdue(pending.overdue + version_state.lost)
-    return CertificateStatus(
-        audits=replied.audits,
-        agreements=replied.agreements,
+    replies, target = version_state.replies(teacher), config.target_agreement
+    status = CertificateStatus(
+        audits=replies.audits,
+        agreements=replies.agreements,
         pending=pending.pending,
         overdue=pending.overdue,
         lost=version_state.lost,
-        bound=lower_bound(proven, delta) if counts else 0.0,
         target=target,
-        certified=complete and counts is not None and _is_certified(counts, proven, target, delta),
         complete=complete,
         alarm=version_state.alarm_state.alarm(config).level,
         alarms=version_state.alarm_state.raised - version_state.excused,
-        labels=counts.labels if counts else {},
         updated_at=now,
+    )
+    counts = version_state.certificates.get(teacher)
+    if counts is None:
+        return status
+    proof = _best_proof(
+        [*_prefixes(version_state, counts, pending, config, now), *_last_proof(counts, config, now)],
+        replies.counting_unanswered(status.without_reply),
+        budget_share(config.delta, counts.number),
+    )
+    certified = complete and proof.certifies(target, counts.certified, counts.lost)
+    return replace(_with_proof(status, proof, version_state.asked_at, certified), labels=counts.labels)
+
+
+def service_status(
+    service: ServiceState, teacher: str, config: Config, *, complete: bool, now: int
+) -> CertificateStatus:
+    """The status of the service's certificate, which spends the whole delta; arguments as for a version."""
+    counts, target = service.counts(teacher), config.target_agreement
+    candidates = service.prefixes(teacher, prefix_ends(now, round(config.audit_overdue * 1000)), now)
+    pending, overdue = candidates[0].unanswered, candidates[-1].unanswered
+    proof = _best_proof(
+        [*candidates, *_last_proof(counts, config, now)],
+        counts.certificate.counting_unanswered(overdue),
+        config.delta,
+    )
+    status = CertificateStatus(
+        audits=counts.audits,
+        agreements=counts.agreements,
+        pending=pending,
+        overdue=overdue,
+        target=target,
+        complete=complete,
+        updated_at=now,
+    )
+    certified = complete and proof.certifies(target, counts.certified, counts.lost)
+    return _with_proof(status, proof, service.asked_at, certified)
+
+
+def _best_proof(candidates: Iterable[Prefix], so_far: Certificate, delta: float) -> _Proof:
+    prefix, bound = best_prefix(candidates, delta)
+    return _Proof(prefix, so_far, delta, min(bound, lower_bound(so_far, delta)))
+
+
+def _last_proof(counts: CertificateCounts | ServiceCounts, config: Config, now: int) -> list[Prefix]:
+    """The prefix that has certified last, unless it is older than all others."""
+    oldest = prefix_ends(now, round(config.audit_overdue * 1000))[-1]
+    return [counts.proof] if counts.proof is not None and counts.proof.until >= oldest else []
+
+
+def _prefixes(
+    version_state: VersionState, counts: CertificateCounts, pending: PendingAudits, config: Config, now: int
+) -> list[Prefix]:
+    """The version's prefixes. Audits of unknown age have no reply in any of them."""
+    waiting, ends = version_state.waiting, prefix_ends(now, round(config.audit_overdue * 1000))
+    ageless = max(0, pending.pending - sum(waiting.values())) + version_state.lost
+    found = prefixes(counts.certificate, counts.recent, waiting, ends, now)
+    return [one._replace(unanswered=one.unanswered + ageless) for one in found]
+
+
+def _with_proof(
+    status: CertificateStatus, proof: _Proof, asked_at: int, certified: bool
+) -> CertificateStatus:
+    prefix = proof.prefix
+    return replace(
+        status,
+        bound=proof.bound,
+        until=min(prefix.until, asked_at),
+        proven_audits=prefix.replied.audits,
+        proven_agreements=prefix.replied.agreements,
+        unanswered=prefix.unanswered,
+        certified=certified,
     )
 
 
-def _is_certified(counts: CertificateCounts, proven: Certificate, target: float, delta: float) -> bool:
-    again = counts.lost == target and not counts.certified
-    return proven.certifies(target, delta * _AGAIN if again else delta)
-
-
 def refuted_labels(counts: CertificateCounts, config: Config) -> list[str]:
-    """Labels whose own audits prove them to be below the floor, and that are not blocked yet.
+    """Labels whose own replies so far prove them to be below the floor, and that are not blocked yet.
 
-    Each is proven at delta: one that is blocked by mistake costs calls of the teacher, and no agreement.
+    Each label is tested at delta: one that is blocked by mistake costs calls of the teacher, and no
+    agreement.
     """
     if not 0.0 < config.label_floor < 1.0:
         return []
@@ -141,6 +248,10 @@ def encode_status(status: CertificateStatus) -> dict[str, str]:
         "overdue": str(status.overdue),
         "lost": str(status.lost),
         "bound": repr(status.bound),
+        "until": str(status.until),
+        "proven_n": str(status.proven_audits),
+        "proven_k": str(status.proven_agreements),
+        "unanswered": str(status.unanswered),
         "target": repr(status.target),
         "certified": str(int(status.certified)),
         "complete": str(int(status.complete)),
@@ -160,6 +271,10 @@ def decode_status(fields: Mapping[str, str]) -> CertificateStatus:
         overdue=int(fields.get("overdue", 0)),
         lost=int(fields.get("lost", 0)),
         bound=float(fields.get("bound", 0.0)),
+        until=int(fields.get("until", 0)),
+        proven_audits=int(fields.get("proven_n", 0)),
+        proven_agreements=int(fields.get("proven_k", 0)),
+        unanswered=int(fields.get("unanswered", 0)),
         target=float(fields.get("target", 0.0)),
         certified=fields.get("certified") == "1",
         complete=fields.get("complete", "1") == "1",

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from schemas.messages import Teacher
 from streams.certify.consistency import Consistency, count_repeats
 from streams.certify.observations import LogPosition, Observations, TraceSeen
+from streams.certify.service_state import ServiceState
 
 _VERSIONS = 16
 
@@ -38,6 +39,7 @@ class TaskState(Struct, frozen=True):
         versions: those that have a state, in the order of their first audits.
         current_teacher: None before the first trace.
         consistency: of each teacher that was asked something twice, by its name.
+        service: tallies of the service's certificate; None before the first step of this release.
     """
 
     positions: Mapping[str, int] = {}
@@ -45,6 +47,7 @@ class TaskState(Struct, frozen=True):
     versions: tuple[str, ...] = ()
     current_teacher: CurrentTeacher | None = field(default=None, name="answering")
     consistency: Mapping[str, Consistency] = {}
+    service: ServiceState | None = None
 
     @property
     def teacher(self) -> str:
@@ -82,7 +85,11 @@ def adopt_positions(task_state: TaskState, logs: Mapping[str, str]) -> TaskState
 
 def reset_state(task_state: TaskState) -> TaskState:
     """The state of a task of which nothing is folded; numbers of certificates and the teacher are kept."""
-    return TaskState(certificates=task_state.certificates, current_teacher=task_state.current_teacher)
+    return TaskState(
+        certificates=task_state.certificates,
+        current_teacher=task_state.current_teacher,
+        service=ServiceState(),
+    )
 
 
 def only_new(observations: Observations, task_state: TaskState) -> Observations:

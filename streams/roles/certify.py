@@ -45,7 +45,6 @@ from streams.kafka.channel import BatchChannel
 from streams.kafka.dead_letters import DeadLetters
 from streams.kafka.event_publisher import EventPublisher
 from streams.rollout.trials import TrialJudge
-from streams.sampling import Sampler
 from streams.state.audits import AuditStore
 from streams.state.fold_offsets import FoldOffsets, OffsetsRead
 from streams.tasks import Tasks
@@ -80,7 +79,6 @@ class AuditCertifier(Service):
         audits: AuditStore,
         offsets: FoldOffsets,
         topic_logs: Mapping[str, TopicLog],
-        sampler: Sampler,
         event_publisher: EventPublisher,
         on_alarm: OnAlarm,
         trial_judge: TrialJudge,
@@ -92,7 +90,6 @@ class AuditCertifier(Service):
         self._audits = audits
         self._offsets = offsets
         self._topic_logs = topic_logs
-        self._sampler = sampler
         self._event_publisher = event_publisher
         self._on_alarm = on_alarm
         self._trial_judge = trial_judge
@@ -117,7 +114,7 @@ class AuditCertifier(Service):
         """
         traces, outgoing = self._dead_letters.decode_all(TRACE, messages)
         log_name = self._topic_logs[TRACES].name
-        for task, observations in observe_traces(traces, self._sampler, log_name).items():
+        for task, observations in observe_traces(traces, log_name).items():
             await self._fold(task, observations)
         await self._trial_judge.judge(traces)
         await self._offsets.advance(end_offsets(log_name, messages))
@@ -275,7 +272,7 @@ class AuditCertifier(Service):
     def _observe(self, stream: str, messages: Sequence[Message]) -> dict[str, Observations]:
         if stream == TRACES:
             traces, _ = self._dead_letters.decode_all(TRACE, messages)
-            return observe_traces(traces, self._sampler, self._topic_logs[TRACES].name)
+            return observe_traces(traces, self._topic_logs[TRACES].name)
         deferrals, _ = self._dead_letters.decode_all(DEFERRAL, messages)
         return observe_deferrals(deferrals, self._topic_logs[DEFERRALS].name)
 

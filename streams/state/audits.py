@@ -16,8 +16,9 @@ from redis.asyncio.client import Pipeline
 
 from schemas.redis_keys import Keys
 from streams.certify.pending_audits import MOST, PendingAudits
+from streams.certify.snapshot import Snapshot
 from streams.certify.status import CertificateStatus, decode_status, encode_status
-from streams.certify.step import Snapshot, Step, VersionChange
+from streams.certify.step import Step, VersionChange
 from streams.certify.task_state import TaskState, reset_state
 from streams.certify.version_state import VersionState
 from streams.errors import StateUnavailable
@@ -79,17 +80,19 @@ class AuditStore:
         with self._connection.client() as redis:
             async with redis.pipeline(transaction=False) as pipeline:
                 pipeline.hmget(keys.certify(task), "revision", "record")
+                pipeline.hgetall(keys.service(task))
                 for version, requests in lookups.items():
                     self._read_version(pipeline, task, version, requests, late)
                 # Last, so that these offsets show if Redis lost data before the task's state was read.
                 pipeline.hgetall(keys.folded)
-                (revision, raw), *replies, folded = await pipeline.execute()
+                (revision, raw), service, *replies, folded = await pipeline.execute()
         versions = list(_versions(lookups, replies))
         snapshot = Snapshot(
             task_state=_decode(_TASK_STATE, raw) or TaskState(),
             version_states={version: state for version, state, _, _ in versions if state},
             statuses={version: status for version, _, status, _ in versions if status},
             pending_audits={version: pending for version, _, _, pending in versions},
+            service_status=decode_status(_texts(service)) if service else None,
         )
         return AuditsRead(as_text(revision or b""), snapshot, OffsetsRead.of(folded))
 
@@ -113,8 +116,12 @@ class AuditStore:
     async def status(self, task: str, version: str) -> CertificateStatus:
         """The status of a version's certificate; zeros for a version without audits."""
         with self._connection.client() as redis:
-            fields = await redis.hgetall(self._keys.audits(task, version))
-        return decode_status({as_text(name): as_text(value) for name, value in fields.items()})
+            return decode_status(_texts(await redis.hgetall(self._keys.audits(task, version))))
+
+    async def service_status(self, task: str) -> CertificateStatus:
+        """The status of the service's certificate; zeros for a task without audits."""
+        with self._connection.client() as redis:
+            return decode_status(_texts(await redis.hgetall(self._keys.service(task))))
 
     async def is_restorable(self, task: str, version: str) -> bool:
         """Whether a version may be restored."""
@@ -140,6 +147,8 @@ class AuditStore:
             yield from self._version_commands(task, version, change)
         for version in outcome.dropped:
             yield "DEL", keys.audits(task, version), keys.asked(task, version)
+        if outcome.service is not None:
+            yield "HSET", keys.service(task), *_words(encode_status(outcome.service))
         if outcome.announced:
             yield "PUBLISH", keys.changes, task
         if outcome.teacher is not None:
@@ -152,7 +161,7 @@ class AuditStore:
 
     def _version_commands(self, task: str, version: str, change: VersionChange) -> Iterable[Command]:
         keys, update = self._keys, change.pending_update
-        shown = [word for item in encode_status(change.status).items() for word in item]
+        shown = _words(encode_status(change.status))
         encoded = msgspec.json.encode(change.version_state)
         yield "HSET", keys.audits(task, version), "ledger", encoded, *shown
         asked = keys.asked(task, version)
@@ -190,6 +199,14 @@ def _versions(
         )
         texts = {name: as_text(value) for name, value in shown.items()}
         yield version, _decode(_VERSION_STATE, raw), decode_status(texts) if raw else None, pending_audits
+
+
+def _words(fields: Mapping[str, str]) -> list[str]:
+    return [word for item in fields.items() for word in item]
+
+
+def _texts(stored: Mapping[Any, Any]) -> dict[str, str]:
+    return {as_text(name): as_text(value) for name, value in stored.items()}
 
 
 def _decode(decoder: "msgspec.json.Decoder[Decoded]", raw: bytes | str | None) -> Decoded | None:

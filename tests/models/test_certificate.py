@@ -13,7 +13,6 @@ from models import binomial
 from models.certificate import (
     Certificate,
     budget_share,
-    in_thinned_sample,
     log_evidence,
     lower_bound,
 )
@@ -141,18 +140,18 @@ def test_a_label_wrong_half_the_time_is_refuted() -> None:
 
 
 @given(HITS, MISSES, st.integers(0, 50), st.data())
-def test_overdue_audits_prove_no_more_than_replies(
+def test_missing_replies_prove_no_more_than_replies(
     hits: int, misses: int, overdue: int, data: st.DataObject
 ) -> None:
-    assumed = counted(hits, misses).counting_overdue(overdue)
+    assumed = counted(hits, misses).counting_unanswered(overdue)
     agreements = data.draw(st.integers(0, overdue))
     replied = counted(hits + agreements, misses + overdue - agreements)
     assert lower_bound(assumed, DELTA) <= lower_bound(replied, DELTA)
 
 
-def test_without_overdue_audits_too_much_is_proven() -> None:
+def test_without_missing_replies_too_much_is_proven() -> None:
     assert Certificate(100, 100).certifies(0.95, DELTA)
-    assert not Certificate(100, 100).counting_overdue(8).certifies(0.95, DELTA)
+    assert not Certificate(100, 100).counting_unanswered(8).certifies(0.95, DELTA)
 
 
 def test_a_proof_is_lost_when_agreement_falls() -> None:
@@ -164,11 +163,6 @@ def test_a_proof_is_lost_when_agreement_falls() -> None:
 def test_all_versions_together_spend_delta(delta: float, versions: int) -> None:
     total = sum(budget_share(delta, number) for number in range(1, versions + 1))
     assert total == pytest.approx(delta * versions / (versions + 1))
-
-
-@given(st.floats(0, 1, exclude_max=True), st.floats(0, 1), st.floats(0, 1))
-def test_the_thinned_sample_was_audited_at_each_rate(draw: float, one: float, other: float) -> None:
-    assert in_thinned_sample(draw, min(one, other)) == (draw < one and draw < other)
 
 
 @pytest.mark.parametrize(("audits", "agreements"), [(10, 11), (10, -1), (-1, -1)])

@@ -8,9 +8,10 @@ from schemas.codec import LABEL, TRACE
 from schemas.config import Config
 from schemas.messages import Guess, Reason, Trace
 from streams.certify.observations import observe_traces
+from streams.certify.snapshot import Snapshot
 from streams.certify.status import CertificateStatus
-from streams.certify.step import Snapshot, step
-from streams.sampling import Sampler
+from streams.certify.step import step
+from streams.clock import unix_ms
 from streams.state.audits import AuditStore
 from streams.state.connection import Connection
 from tests.system.deployment import Deployment, wait_until
@@ -84,10 +85,8 @@ def test_a_killed_certify_counts_nothing_twice(
         lambda: has_read_all(deployment, "certify", deployment.topics.traces), 60, "certify has read all"
     )
     messages = everything(deployment, deployment.topics.traces)
-    at_once = observe_traces(
-        [(TRACE.decode(message.value()), message) for message in messages], Sampler(b"")
-    )[TASK]
-    outcome = step(TASK, Snapshot(), at_once, Config(audit_rate=1.0), 0, complete=True)
+    at_once = observe_traces([(TRACE.decode(message.value()), message) for message in messages])[TASK]
+    outcome = step(TASK, Snapshot(), at_once, Config(audit_rate=1.0), unix_ms(), complete=True)
     found = status(deployment)
     assert (found.audits, found.agreements) == (BACKLOG, BACKLOG // 2)
     assert found.says_the_same(outcome.versions[VERSION].status), "the alarm's state to the last bit"

@@ -25,7 +25,7 @@ def asked(*requests: int) -> list[AuditRequested]:
 
 
 def answered(*requests: int) -> list[AuditReply]:
-    return [AuditReply(f"r{one}", one, one, "yes", agreed=True, draw=0.0, rate=None) for one in requests]
+    return [AuditReply(f"r{one}", one, one, "yes", agreed=True) for one in requests]
 
 
 def kept(scores: Sequence[tuple[str, float]]) -> PendingAudits:
@@ -43,9 +43,7 @@ def test_audits_over_the_limit_are_given_up() -> None:
     note = update_pending(full, asked(100, 101, 3), [], -1, 2_000, NOW)
     assert (note.given_up, note.after.pending, note.after.overdue) == (2, MOST, MOST - 2)
     assert note.scores == {"r100": 2_000.0, "r101": 2_000.0}, "one that is waited for keeps its time"
-    version_state = note.applied_to(
-        VersionState(certificates={"": CertificateCounts(1, 1.0, 100, 100)}, lost=1)
-    )
+    version_state = note.applied_to(VersionState(certificates={"": CertificateCounts(1, 100, 100)}, lost=1))
     assert version_state.lost == 3
     given_up, none = (
         certificate_status(one, "", PendingAudits(), Config(), complete=True, now=NOW)

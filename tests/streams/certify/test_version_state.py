@@ -8,30 +8,37 @@ from msgspec.structs import replace
 
 from models.certificate import Certificate
 from schemas.config import Config
+from streams.certify.alarm_state import PATIENCE
 from streams.certify.consistency import Consistency
 from streams.certify.observations import AuditReply
+from streams.certify.service_state import ServiceCounts, ServiceState
 from streams.certify.task_state import CurrentTeacher, TaskState
 from streams.certify.version_state import (
     CertificateCounts,
     VersionState,
-    lowest_rate,
-    rate_is_compatible,
-    with_audit,
+    with_audit_asked,
+    with_outcome,
+    with_outcomes_taken,
     with_overdue,
-    with_reply,
 )
 
 CONFIG = Config()
 
 
-def audit(at: int, *, agreed: bool = True, label: str = "yes", draw: float = 0.0) -> AuditReply:
-    return AuditReply(f"r{at}", at, at, label, agreed, draw, 0.02)
+def audit(at: int, *, agreed: bool = True, label: str = "yes") -> AuditReply:
+    return AuditReply(f"r{at}", at, at, label, agreed)
 
 
-def after(audits: Iterable[AuditReply], config: Config = CONFIG) -> VersionState:
+def with_reply(version_state: VersionState, one: AuditReply, *, overdue: bool = False) -> VersionState:
+    """The state once the alarm has taken the outcome of an audit before which none is missing."""
+    now = one.replied_at + PATIENCE
+    return with_outcomes_taken(with_outcome(version_state, one, 0, now, overdue=overdue), now, CONFIG)
+
+
+def after(audits: Iterable[AuditReply]) -> VersionState:
     version_state = VersionState()
     for one in audits:
-        version_state = with_reply(version_state, one, config, overdue=False)
+        version_state = with_reply(version_state, one)
     return version_state
 
 
@@ -41,7 +48,7 @@ def test_a_raised_alarm_names_time_and_label() -> None:
     version_state = after(good)
     assert version_state.alarm_state.raised == 0
     for one in fall:
-        version_state = with_reply(version_state, one, CONFIG, overdue=False)
+        version_state = with_reply(version_state, one)
         if version_state.alarm_state.raised:
             break
     told = version_state.alarm_state.last
@@ -66,7 +73,7 @@ def test_the_alarm_takes_an_overdue_audit_once() -> None:
     disagreed = after([*(audit(at) for at in range(20)), *(audit(99, agreed=False) for _ in range(2))])
     assert taken.alarm_state.evidence == disagreed.alarm_state.evidence
     for agreed in (True, False):
-        replied = with_reply(taken, audit(5, agreed=agreed), CONFIG, overdue=True)
+        replied = with_reply(taken, audit(5, agreed=agreed), overdue=True)
         assert replied == replace(taken, assumed=1)
 
 
@@ -75,7 +82,7 @@ def test_a_few_missing_replies_are_no_alarm() -> None:
     for at, silent in zip(range(5000), itertools.count(), strict=False):
         overdue = silent // 100
         version_state = with_overdue(version_state, overdue, at, CONFIG)
-        version_state = with_reply(version_state, audit(at, agreed=at % 50 != 0), CONFIG, overdue=False)
+        version_state = with_reply(version_state, audit(at, agreed=at % 50 != 0))
     assert (version_state.assumed, version_state.alarm_state.raised) == (49, 0)
 
 
@@ -90,35 +97,53 @@ def test_another_target_starts_the_alarm_again() -> None:
     assert replace(alarm_state, evidence=(1.0,)).alarm(CONFIG).evidence == 0.0, "left by an earlier release"
 
 
-def test_a_certificate_counts_draws_below_its_rate() -> None:
-    counts = CertificateCounts(1, 0.01)
-    for number, draw in enumerate((0.0, 0.0099, 0.01, 0.5)):
-        counts = with_audit(counts, audit(number, agreed=number > 0, label="no", draw=draw))
-    assert (counts.audits, counts.agreements, counts.labels) == (2, 1, {"no": Certificate(2, 1)})
+def test_outcomes_wait_for_those_asked_before() -> None:
+    version_state, second = VersionState(), 1_000
+    for at in (0, second, 2 * second):
+        version_state = with_audit_asked(version_state, PATIENCE + at)
+    late, early = audit(2, agreed=False), audit(3)
+    now = PATIENCE + 2 * second
+    answered = replace(version_state, waiting={PATIENCE: 1, PATIENCE + second: 1})
+    waiting = with_outcomes_taken(with_outcome(answered, early, now, now, overdue=False), now, CONFIG)
+    assert (waiting.outcomes[0].request, waiting.alarm_state.evidence) == ("r3", ())
+    first_still_missing = replace(waiting, waiting={PATIENCE: 1})
+    both = with_outcome(first_still_missing, late, PATIENCE + second, now, overdue=False)
+    assert len(with_outcomes_taken(both, now, CONFIG).outcomes) == 2
+    passed_over = with_outcomes_taken(both, now + PATIENCE, CONFIG)
+    assert passed_over.outcomes == ()
+    assert passed_over.alarm_state.evidence == after([late, early]).alarm_state.evidence, "as they were asked"
 
 
-def test_a_lower_rate_begins_a_new_certificate() -> None:
-    begun, empty = CertificateCounts(1, 0.02, audits=1), CertificateCounts(1, 0.02)
-    assert [rate_is_compatible(begun, rate) for rate in (0.01, 0.02, 0.05)] == [False, True, True]
-    assert [rate_is_compatible(empty, rate) for rate in (0.01, 0.02, 0.05)] == [False, True, False]
-    assert lowest_rate(Config(audit_rate=0.3)) == 0.3
-    assert lowest_rate(Config(audit_rate="auto", audit_low=0.02, audit_high=0.2)) == 0.02
+def test_counts_of_an_earlier_release_go_on() -> None:
+    stored = (
+        b'{"tallies":{"m p":{"number":3,"rate":0.01,"audits":40,"agreements":39,"labels":{},"certified":true,'
+        b'"lost":0.0,"blocked":[]}},"suspicion":{},"handled":0,"excused":0,"silent":1,"lost":2,"horizon":5}'
+    )
+    counts = msgspec.json.decode(stored, type=VersionState).certificates["m p"]
+    more = counts.with_reply(audit(1), 9_000, 10_000, 0)
+    assert (more.number, more.certificate, more.certified) == (3, Certificate(41, 40), True)
+    assert more.recent == {9_000: (1, 1)}
 
 
 def test_of_many_teachers_the_first_are_dropped() -> None:
     version_state = VersionState()
     for number in range(20):
-        version_state = version_state.with_certificate(
-            f"teacher {number % 12}", CertificateCounts(number, 1.0)
-        )
+        version_state = version_state.with_certificate(f"teacher {number % 12}", CertificateCounts(number))
     assert list(version_state.certificates) == [f"teacher {number % 12}" for number in range(12, 20)]
 
 
 def test_field_names_in_redis_are_stable() -> None:
     names = {field.encode_name for field in msgspec.structs.fields(VersionState)}
-    assert names == {"tallies", "suspicion", "handled", "excused", "silent", "lost", "horizon"}
+    assert names == {
+        *("tallies", "suspicion", "handled", "excused", "silent", "lost", "horizon"),
+        *("waiting", "asked_at", "early", "outcomes"),
+    }
     names = {field.encode_name for field in msgspec.structs.fields(TaskState)}
-    assert names == {"positions", "certificates", "versions", "answering", "consistency"}
+    assert names == {"positions", "certificates", "versions", "answering", "consistency", "service"}
     names = {field.encode_name for field in msgspec.structs.fields(CurrentTeacher)}
     assert names == {"teacher", "since", "latest", "told", "told_at"}
     assert {field.encode_name for field in msgspec.structs.fields(Consistency)} == {"asked", "same", "told"}
+    names = {field.encode_name for field in msgspec.structs.fields(ServiceState)}
+    assert names == {"begun", "waiting", "asked_at", "teachers"}
+    names = {field.encode_name for field in msgspec.structs.fields(ServiceCounts)}
+    assert names == {"since", "waived", "audits", "agreements", "recent", "certified", "lost", "proof"}

@@ -16,7 +16,6 @@ from streams.certify.status import CertificateStatus
 from streams.certify.topic_log import TopicLog
 from streams.roles.certify import AuditCertifier
 from streams.rollout.trials import TrialJudge
-from streams.sampling import Sampler
 from streams.state.audits import AuditStore
 from streams.state.connection import Connection
 from streams.state.fold_offsets import FoldOffsets
@@ -26,7 +25,7 @@ from streams.tasks import Tasks
 from tests.streams.fakes import TOPICS, PublishedEvents, message
 
 KEY = b"secret"
-AUDITOR = Sampler(KEY)
+
 TEACHER = Teacher("model", "prompt")
 PARTITIONS = 2
 
@@ -82,7 +81,7 @@ class Deployment:
     deferrals: Topic = field(default_factory=lambda: Topic(DEFERRALS))
     told: PublishedEvents = field(default_factory=PublishedEvents)
     live: Tasks = field(default_factory=Tasks)
-    now: int = 1_000_000
+    now: int = 10_000_000
     alarms: list[tuple[str, str, AlarmEvidence]] = field(default_factory=list)
     answers: list[bool | Exception] = field(default_factory=list)
 
@@ -102,7 +101,6 @@ class Deployment:
             AuditStore(self.connection, self.keys),
             offsets,
             {TRACES: self.traces, DEFERRALS: self.deferrals},
-            AUDITOR,
             self.told,
             self.on_alarm,
             TrialJudge(self.live, self.registry, TrialCounts(self.connection, self.keys), self.told),
@@ -123,11 +121,14 @@ class Deployment:
     async def status(self, version: str = "v1") -> CertificateStatus:
         return await AuditStore(self.connection, self.keys).status("t", version)
 
+    async def service_status(self) -> CertificateStatus:
+        return await AuditStore(self.connection, self.keys).service_status("t")
+
     def events(self) -> list[str]:
-        """Kinds of the events since the last call."""
+        """Kinds of the events since the last call, without those of the service's certificate."""
         kinds = [event.kind.value for event in self.told.events]
         self.told.events.clear()
-        return kinds
+        return [kind for kind in kinds if not kind.startswith("service_")]
 
     def renamed(self, identity: str, streams: Sequence[str] = (TRACES, DEFERRALS)) -> None:
         """From now on the broker knows these topics by this; for processes that start from now on."""

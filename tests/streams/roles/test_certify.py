@@ -2,11 +2,12 @@
 
 import itertools
 
+import msgspec
 import pytest
 
 from models.artifact import Artifact
 from models.certificate import Certificate, budget_share
-from schemas.messages import Guess
+from schemas.messages import Guess, Teacher
 from streams.errors import StateUnavailable
 from tests.streams.fakes import reasons, trace
 from tests.streams.roles.certifying import Deployment, asked, audit, audits
@@ -134,17 +135,93 @@ async def test_an_excused_alarm_leaves_the_version(
     assert (status.alarms, status.certified, status.is_restorable) == (0, True, True)
 
 
-async def test_audits_over_the_lowest_rate_feed_the_alarm(deployment: Deployment) -> None:
-    deployment.configure(audit_rate="auto", audit_low=0.25, audit_high=1.0)
+async def test_audits_count_whatever_the_rate_was(deployment: Deployment) -> None:
     certify = await deployment.certifier()
-    await certify.fold_traces([deployment.traces.add(one) for one in audits(400)])
+    for number, rate in enumerate(("auto", 0.01, 0.5)):
+        deployment.configure(audit_rate=rate)
+        given = [audit(f"{number}-{one}", inclusion=0.1 * number) for one in range(100)]
+        await certify.fold_traces([deployment.traces.add(one) for one in given])
+        assert (await deployment.status()).audits == 100 * (number + 1)
+    assert deployment.events() == ["certified"], "one certificate, and it never began again"
+
+
+async def test_unanswered_audits_count_until_they_are_answered(deployment: Deployment) -> None:
+    certify = await deployment.certifier()
+    for second in range(400):
+        deployment.now += 1_000
+        await certify.fold_deferrals([deployment.deferrals.add(asked(f"r{second}"))])
+        if second % 10:  # the others are answered a little later than anybody looks
+            await certify.fold_traces([deployment.traces.add(audit(f"r{second}"))])
     status = await deployment.status()
-    assert 60 < status.audits < 140
-    low = [audit(f"late{number}", inclusion=0.1) for number in range(400)]
-    await certify.fold_traces([deployment.traces.add(one) for one in low])
-    lower = await deployment.status()
-    assert lower.audits < 80, "a rate below what was allowed begins a new certificate"
-    assert lower.bound < status.bound
+    assert (status.audits, status.agreements, status.pending) == (360, 360, 40)
+    assert not status.certified, "at 10 in 100, the missing replies are too many"
+    assert 0.8 < status.bound < 0.9
+    late = [audit(f"r{second}") for second in range(0, 400, 10)]
+    await certify.fold_traces([deployment.traces.add(one) for one in late])
+    status = await deployment.status()
+    assert (status.certified, status.unanswered, status.until) == (True, 0, deployment.now)
+
+
+async def test_a_reply_read_early_waits_for_its_deferral(deployment: Deployment) -> None:
+    certify = await deployment.certifier()
+    given = [audit(f"r{number}", requested_at=deployment.now) for number in range(300)]
+    await certify.fold_traces([deployment.traces.add(one) for one in given])
+    early = await deployment.status()
+    assert (early.audits, early.proven_audits, early.certified) == (300, 0, False)
+    questions = [deployment.deferrals.add(asked(f"r{number}")) for number in range(250)]
+    await certify.fold_deferrals(questions)
+    status = await deployment.status()
+    assert (status.audits, status.proven_audits, status.pending, status.certified) == (300, 250, 0, True)
+    deployment.now += 3_600_000
+    await certify.look()
+    await certify.fold_deferrals([deployment.deferrals.add(asked("other"))])
+    assert (await deployment.status()).proven_audits == 300, "a deferral an hour late is not waited for"
+
+
+async def test_the_service_counts_all_versions_once(deployment: Deployment) -> None:
+    certify = await deployment.certifier()
+    for number in range(3):
+        given = audits(50, f"v{number}-", version=f"v{number}")
+        questions = [deployment.deferrals.add(asked(f"v{number}-{one}", f"v{number}")) for one in range(50)]
+        await certify.fold_deferrals(questions)
+        await certify.fold_traces([deployment.traces.add(one) for one in given])
+    service = await deployment.service_status()
+    assert (service.audits, service.agreements, service.pending, service.certified) == (150, 150, 0, True)
+    assert not any([(await deployment.status(f"v{number}")).certified for number in range(3)])
+    assert [event.kind.value for event in deployment.told.events] == ["service_certified"]
+    await certify.fold_deferrals([deployment.deferrals.add(asked(f"s{one}", "v1")) for one in range(20)])
+    assert (await deployment.service_status()).pending == 20
+    await deployment.connection.redis.delete(deployment.keys.service("t"))
+    other = Teacher("another")
+    new = [audit(f"s{one}", version="v1", teacher=other, replied_at=9_900_000) for one in range(15)]
+    await certify.fold_traces([deployment.traces.add(one) for one in new])
+    service = await deployment.service_status()
+    assert (service.audits, service.pending) == (0, 0), "asked before this teacher answered: not its own"
+    deployment.now += 10
+    await certify.fold_deferrals([deployment.deferrals.add(asked(f"t{one}", "v2")) for one in range(30)])
+    more = [audit(f"t{one}", version="v2", teacher=other, replied_at=9_900_001) for one in range(25)]
+    await certify.fold_traces([deployment.traces.add(one) for one in more])
+    service = await deployment.service_status()
+    assert (service.audits, service.agreements, service.pending) == (25, 25, 5)
+
+
+async def test_a_task_of_an_earlier_release_begins_its_service(deployment: Deployment) -> None:
+    certify = await deployment.certifier()
+    await certify.fold_deferrals([deployment.deferrals.add(asked(f"r{one}")) for one in range(50)])
+    await certify.fold_traces([deployment.traces.add(one) for one in audits(40)])
+    key = deployment.keys.certify("t")
+    state = msgspec.json.decode(await deployment.connection.redis.hget(key, "record"))
+    del state["service"]
+    await deployment.connection.redis.hset(key, "record", msgspec.json.encode(state))
+    deployment.now += 1_000
+    await certify.fold_traces([deployment.traces.add(audit(f"r{one}")) for one in range(40, 50)])
+    assert (await deployment.status()).audits == 50
+    assert (await deployment.service_status()).audits == 0, "asked before it began"
+    deployment.now += 1_000
+    await certify.fold_deferrals([deployment.deferrals.add(asked(f"n{one}")) for one in range(5)])
+    await certify.fold_traces([deployment.traces.add(audit(f"n{one}")) for one in range(4)])
+    service = await deployment.service_status()
+    assert (service.audits, service.pending) == (4, 1)
 
 
 async def test_a_repeated_request_counts_once_a_version(

@@ -10,8 +10,9 @@ import pytest
 from infra.local.child import free_port
 from infra.local.embedded_redis import EmbeddedRedis
 from schemas.redis_keys import Keys
+from streams.certify.snapshot import Snapshot
 from streams.certify.status import CertificateStatus
-from streams.certify.step import Snapshot, Step
+from streams.certify.step import Step
 from streams.certify.task_state import TaskState
 from streams.errors import StateUnavailable
 from streams.state.audits import AuditsRead, AuditStore
