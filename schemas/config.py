@@ -97,7 +97,9 @@ class Config(Struct, frozen=True):
             surrogate answer fewer requests, and audits prove the target sooner. With `target_agreement` .95
             and `reserve` .4 a threshold has to pass the gate at .97.
         audit_rate: share of all requests that the teacher labels even if the surrogate answers; or `auto`:
-            `audit_high` until the live version is certified, and `audit_low` from then on.
+            `audit_high` until the live version is certified, and `audit_low` from then on. It follows the
+            version, not the service: a new version is the one that may be bad. All audits count at any rate;
+            certificates are about the average over the answers, each weighted with the rate at its time.
         audit_early: share of all requests that the teacher labels while fewer than `audit_enough` traces may
             certify the next refit, where that is more than `audit_rate`. 0: `audit_rate` from the start.
         audit_enough: sampled traces from which on `audit_rate` alone decides. So about this many calls of the
@@ -105,8 +107,9 @@ class Config(Struct, frozen=True):
             drift or another teacher has ruled them out.
         audit_low: audit rate of `auto` once the live version is certified.
         audit_high: audit rate of `auto` until the live version is certified.
-        audit_overdue: seconds after which an audit without a reply counts as a disagreement, until its reply
-            comes. Set it above the longest teacher outage that you accept: a longer one can open the breaker.
+        audit_overdue: seconds after which an audit without a reply counts as a disagreement, for certificates
+            and for the alarm, until its reply comes. Set it above the longest teacher outage that you accept:
+            a longer one can open the breaker.
         repeat_rate: share of the sampled requests that the teacher labels a second time, to measure how often
             it contradicts itself. A cache in front of the teacher hides its contradictions.
         alarm_run_length: number of audits between two false alarms, at least and on average, while agreement

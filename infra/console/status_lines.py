@@ -12,6 +12,7 @@ from streams.sampling import RateReason
 
 # Chance alone brings the alarm up to there every now and then.
 _NOTABLE_ALARM = 0.5
+_AVERAGE = "(averages in which each answer weighs as much as the audit rate at its time)"
 
 _REASONS = {
     RateReason.CONFIGURED: "as configured",
@@ -38,6 +39,9 @@ def task_lines(
         price = f"{currency_prefix(currency)}{price_a_call:g}"
         yield _entry("money", f"about {saved} saved a day at {price} a call and at this rate")
     yield _entry("certificate", certificate_sentence(status))
+    yield _entry("service", service_sentence(status))
+    if status.audits:
+        yield _entry("", _AVERAGE)
     yield _entry("audits", audit_sentence(status))
     for sentence in (*_missed_promises(status, traffic), *_further(status)):
         yield _entry("", sentence)
@@ -85,7 +89,8 @@ def certificate_sentence(status: TaskStatus) -> str:
         return f"not certified: no audits yet; the target is {status.target:.1%}"
     proof = (
         f"{status.agreements:,} of {status.audits:,} audits agree, which proves an agreement of at least "
-        f"{status.bound:.1%}; the target is {status.target:.1%}"
+        f"{status.bound:.1%} of what {status.version} has answered{_until(status.until)}; the target is "
+        f"{status.target:.1%}"
     )
     if status.certified:
         return f"certified: {proof}"
@@ -105,6 +110,20 @@ def audit_sentence(status: TaskStatus) -> str:
     if certifying < status.needed:
         sentence += f"; a refit waits until {status.needed:,} traces may certify it"
     return sentence
+
+
+def service_sentence(status: TaskStatus) -> str:
+    """What the audits of all versions together prove."""
+    service = status.service
+    if not status.complete:
+        return "not certified while lost audit counts are read again"
+    if not service.audits:
+        return "not certified: no audits yet"
+    certified = "certified" if service.certified else "not certified"
+    return (
+        f"{certified}: {service.agreements:,} of {service.audits:,} audits of all versions agree, which "
+        f"proves an agreement of at least {service.bound:.1%} of all answers{_until(service.until)}"
+    )
 
 
 def next_step(status: TaskStatus, traffic: TaskTraffic | None, delta: float) -> str:
@@ -128,6 +147,10 @@ def next_step(status: TaskStatus, traffic: TaskTraffic | None, delta: float) -> 
     if status.certified:
         return "nothing"
     return _audits_ahead(status, delta)
+
+
+def _until(at: int) -> str:
+    return f" until {local_time(at)}" if at else ""
 
 
 def _audits_ahead(status: TaskStatus, delta: float) -> str:

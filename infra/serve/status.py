@@ -22,15 +22,37 @@ from streams.versions.serving_state import Candidate
 
 
 @dataclass(frozen=True, slots=True)
+class ServiceCertificate:
+    """What the audits of all versions together prove; it spends `delta` once, through all refits.
+
+    Attributes:
+        audits, agreements: replies so far, of the teacher that answers now.
+        pending: audits without a reply yet.
+        bound: agreement that they prove, in [0, 1): of all answers up to `until`, each weighted with the
+            audit rate at its time.
+        until: Unix milliseconds; 0 where that is not known.
+        certified: the bound clears the target.
+    """
+
+    audits: int = 0
+    agreements: int = 0
+    pending: int = 0
+    bound: float = 0.0
+    until: int = 0
+    certified: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class TaskStatus:
     """Attributes:
     since: Unix milliseconds at which the version went live.
     traces: that it was fitted on.
     target: agreement that is promised, in (0, 1).
     threshold: least score that is answered; passed the gate, or set by hand. None where neither.
-    audits, agreements: that the certificate rests on.
+    audits, agreements: replies so far to audits of this version.
     pending: audits without a reply yet; of these, `overdue` ones count as disagreements.
-    bound: agreement that the audits prove, in [0, 1).
+    bound: agreement that the audits prove, in [0, 1): of the version's answers up to `until`, each weighted
+        with the audit rate at its time. While that rate is constant, it is the plain average.
     certified: the bound clears the target. False while counts that were lost are read again.
     complete: False while they are.
     alarm: level of the alarm, from 0 to 1, where it is raised.
@@ -50,6 +72,8 @@ class TaskStatus:
         policy can't say.
     high: agreement that the audits prove not to be exceeded, in (0, 1].
     unsuitable: why the version can't answer under this config; None where it can.
+    until: Unix milliseconds; 0 where that is not known.
+    service: the certificate of all versions together.
     """
 
     task: str
@@ -82,6 +106,8 @@ class TaskStatus:
     expected_coverage: float | None = None
     unsuitable: str | None = None
     high: float = 1.0
+    until: int = 0
+    service: ServiceCertificate = ServiceCertificate()
 
 
 def task_statuses(settings: Settings, overrides: Mapping[str, Override]) -> list[TaskStatus]:
@@ -127,6 +153,7 @@ class _StatusReader:
             return None
         manifest = Manifest.decode(raw)
         certificate = await self._audits.status(task, active.version)
+        service = await self._audits.service_status(task)
         twice = await self.registry.repeat_counts(task)
         rate = audit_rate(config, await self.registry.sampling_state(task, active.version))
         return TaskStatus(
@@ -160,6 +187,15 @@ class _StatusReader:
             expected_coverage=expected_coverage(manifest, config),
             unsuitable=config_mismatch(manifest, config),
             high=upper_bound(certificate.certificate, config.delta),
+            until=certificate.until,
+            service=ServiceCertificate(
+                service.audits,
+                service.agreements,
+                service.pending,
+                service.bound,
+                service.until,
+                service.certified,
+            ),
         )
 
 

@@ -9,7 +9,7 @@ multiple of the one before; what is older than the longest lag is kept as one nu
 and buckets of any two moments merge into those of a later one.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from models.certificate import Certificate, lower_bound
@@ -24,6 +24,7 @@ OLDER = 0
 _WIDTHS = ((30_000, 1_000), (300_000, 10_000), (1_800_000, 60_000), (7_200_000, 300_000))
 _WIDEST = 3_600_000
 _LAGS = (10_000, 60_000, 300_000, 1_800_000)
+_NOTHING = 1e-9
 _LONGEST = 7 * 24 * 3_600_000
 
 
@@ -122,13 +123,13 @@ def prefixes(
     return [every, *(_prefix(total, replied, waiting, end) for end in ends)]
 
 
-def best_prefix(candidates: Iterable[Prefix], delta: float) -> tuple[Prefix, float]:
+def best_prefix(candidates: Sequence[Prefix], delta: float) -> tuple[Prefix, float]:
     """The prefix that proves most at level `delta`, of equal ones the first, and what it proves."""
-    bounds: dict[Certificate, tuple[Prefix, float]] = {}
-    for one in candidates:
-        if one.counts not in bounds:
-            bounds[one.counts] = one, lower_bound(one.counts, delta)
-    return max(bounds.values(), key=lambda found: found[1])
+    best, bound = candidates[0], lower_bound(candidates[0].counts, delta)
+    for one in candidates[1:]:
+        if one.counts != best.counts and one.counts.certifies(bound + _NOTHING, delta):
+            best, bound = one, lower_bound(one.counts, delta)
+    return best, bound
 
 
 def frontier(waiting: Waiting, since: int) -> int | None:

@@ -7,13 +7,15 @@ from streams.certify.evidence import AlarmEvidence, total
 def label_to_blame(evidence: AlarmEvidence, floor: float, delta: float) -> str | None:
     """The label that explains the alarm; None where none does, and the version is to be stopped.
 
-    The label's own audits prove its agreement to be below `floor`, with `delta` shared by all labels, and the
-    audits of all other labels agree as often as the target asks and are many enough to say so. That is no
-    proof that the other labels reach the target: after the block the alarm starts again and watches them.
+    The label's own audits since the suspicion began would refute an agreement of `floor`, and the audits of
+    all other labels agree as often as the target asks and are many enough to say so. This is a rule of
+    thumb, no proof: the same audits chose the moment at which the counts begin, so a label may be blocked
+    wrongly more often than `delta`. That costs calls of the teacher, and no agreement. After the block the
+    alarm starts again and watches the other labels.
 
     Args:
         floor: agreement in [0, 1]; 0 blocks no label.
-        delta: chance of blocking a label wrongly.
+        delta: level of the refutation, shared by all labels.
     """
     if floor <= 0.0 or not evidence.labels:
         return None

@@ -31,9 +31,14 @@ def test_status_says_what_matters() -> None:
         "  traffic     1,200 labels in the last 600 s (2 a second); coverage 50.0%; no errors",
         "  money       about €84.67 saved a day at €0.001 a call and at this rate",
         (
-            "  certificate certified: 390 of 400 audits agree, which proves an agreement of at least 95.3%; "
-            "the target is 90.0%"
+            "  certificate certified: 390 of 400 audits agree, which proves an agreement of at least 95.3% "
+            f"of what v7 has answered until {local_time(STATUS.until)}; the target is 90.0%"
         ),
+        (
+            "  service     certified: 1,170 of 1,200 audits of all versions agree, which proves an agreement "
+            f"of at least 96.2% of all answers until {local_time(STATUS.service.until)}"
+        ),
+        "              (averages in which each answer weighs as much as the audit rate at its time)",
         "  audits      0.02 of the requests, as configured",
         "  next        nothing",
     ]
