@@ -5,7 +5,15 @@ Random numbers come from a fixed seed: the figures do not depend on the machine.
 
 import numpy as np
 
-from infra.bench.guarantee import alarm, audit_cost, certificate, lives
+from infra.bench.guarantee import (
+    alarm,
+    audit_cost,
+    audit_rates,
+    certificate,
+    lives,
+    service,
+    slow_replies,
+)
 from infra.bench.guarantee.promise import Promise
 from infra.bench.report import Report, report
 from infra.bench.request import BenchRequest
@@ -22,6 +30,9 @@ def measure(request: BenchRequest) -> Report:
         alarm.section(request.streams, promise, generator),
         lives.section(max(1, request.streams // STREAMS_A_LIFE), promise, generator),
         audit_cost.section(request.streams, promise, generator),
+        service.section(request.streams, promise, generator),
+        audit_rates.section(request.streams, promise, generator),
+        slow_replies.section(request.streams, promise, generator),
     ]
     figures = [figure for _, figures in sections for figure in figures]
     return report(figures, [table for table, _ in sections])
