@@ -17,7 +17,7 @@ from infra.bench.report import Figure, Table, figure, format_share
 AUDITS = 3_000
 TRUE = 0.98
 LOW, MIDDLE, HIGH = 0.01, 0.02, 0.05
-HALF = AUDITS // 10
+FEW = AUDITS // 10
 
 Rate = Callable[[int, NDArray[np.bool_]], NDArray[np.float64]]
 """(number of the audit, whether each stream is certified) -> audit rate of each stream."""
@@ -32,19 +32,20 @@ def _automatic(_number: int, certified: NDArray[np.bool_]) -> NDArray[np.float64
 
 
 def _raised(number: int, certified: NDArray[np.bool_]) -> NDArray[np.float64]:
-    return np.full(len(certified), LOW if number < HALF else HIGH)
+    return np.full(len(certified), LOW if number < FEW else HIGH)
 
 
 def _lowered(number: int, certified: NDArray[np.bool_]) -> NDArray[np.float64]:
-    return np.full(len(certified), HIGH if number < HALF else LOW)
+    return np.full(len(certified), HIGH if number < FEW else LOW)
 
 
-RATES: Mapping[str, Rate] = {
-    f"{MIDDLE:.0%} throughout": _constant,
-    f"auto, {HIGH:.0%} until certified, then {LOW:.0%}": _automatic,
-    f"raised from {LOW:.0%} to {HIGH:.0%} after {HALF} audits": _raised,
-    f"lowered from {HIGH:.0%} to {LOW:.0%} after {HALF} audits": _lowered,
+RATES: Mapping[str, tuple[Rate, float]] = {
+    f"{MIDDLE:.0%} throughout": (_constant, MIDDLE),
+    f"auto, {HIGH:.0%} until certified, then {LOW:.0%}": (_automatic, LOW),
+    f"raised from {LOW:.0%} to {HIGH:.0%} after {FEW} audits": (_raised, LOW),
+    f"lowered from {HIGH:.0%} to {LOW:.0%} after {FEW} audits": (_lowered, LOW),
 }
+"""Ways to set the rate, and the lowest rate of each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +63,13 @@ class RateResult:
     thinned: NDArray[np.int64]
 
 
-def simulate(rate: Rate, agreement: float, count: int, promise: Promise, generator: Generator) -> RateResult:
-    """`count` streams of `AUDITS` audits at one mean agreement, which goes up and down every 500 requests."""
+def simulate(name: str, agreement: float, count: int, promise: Promise, generator: Generator) -> RateResult:
+    """`count` streams of `AUDITS` audits at one mean agreement, which goes up and down every 500 requests.
+
+    Args:
+        name: one of `RATES`.
+    """
+    rate, lowest = RATES[name]
     fewest = fewest_audits(certificate_rule, promise.target, promise.delta, AUDITS)
     answered, misses, kept, kept_misses = (np.zeros(count, dtype=np.int64) for _ in range(4))
     weight, weighted = np.zeros(count), np.zeros(count)
@@ -79,7 +85,7 @@ def simulate(rate: Rate, agreement: float, count: int, promise: Promise, generat
         weighted += rates * (generator.binomial(unaudited, chance) + agreed)
         answered += unaudited + 1
         misses += ~agreed
-        drawn = generator.random(count) < LOW / rates
+        drawn = generator.random(count) < lowest / rates
         kept += drawn
         kept_misses += drawn & ~agreed
         certified = is_proven(fewest, np.full(count, number), misses)
@@ -93,9 +99,9 @@ def simulate(rate: Rate, agreement: float, count: int, promise: Promise, generat
 def section(count: int, promise: Promise, generator: Generator) -> Section:
     """Table and figures of `count` streams for each way to set the rate."""
     rows, figures = [], list[Figure]()
-    for name, rate in RATES.items():
-        false = float(simulate(rate, promise.target, count, promise, generator).wrong.mean())
-        true = simulate(rate, TRUE, count, promise, generator)
+    for name in RATES:
+        false = float(simulate(name, promise.target, count, promise, generator).wrong.mean())
+        true = simulate(name, TRUE, count, promise, generator)
         both = [median_audits(true.requests), median_audits(true.thinned)]
         rows.append((name, format_share(false), *map(format_count, both)))
         figures.append(figure(f"audit rate {name}: certified falsely", [false], "share of streams"))
