@@ -183,9 +183,10 @@ def test_target_delta_and_teacher_change_live(
         shown = deployment.run("status").stdout
         assert "not certified yet: " in shown
         assert f"an agreement of at least {standing.bound:.1%}" in shown
-        told = events.wait_for(6)
+        told = events.wait_for(9)
     kinds = Counter(event.kind.value for event in told if event.kind.value != "config_applied")
-    assert kinds == {"certified": 2, "certificate_lost": 1, "teacher_changed": 1}
+    service = {"service_certified": 2, "service_certificate_lost": 1}
+    assert kinds == {"certified": 2, "certificate_lost": 1, "teacher_changed": 1, **service}
     deployment.stop()
 
 
