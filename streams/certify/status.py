@@ -190,7 +190,8 @@ def service_status(
 
 def _best_proof(candidates: Sequence[Prefix], so_far: Certificate, delta: float) -> _Proof:
     prefix, bound = best_prefix(candidates, delta)
-    return _Proof(prefix, so_far, delta, min(bound, lower_bound(so_far, delta)))
+    proves_as_much = bound > 0.0 and so_far.certifies(bound, delta)
+    return _Proof(prefix, so_far, delta, bound if proves_as_much else min(bound, lower_bound(so_far, delta)))
 
 
 def _last_proof(counts: CertificateCounts | ServiceCounts, config: Config, now: int) -> list[Prefix]:
