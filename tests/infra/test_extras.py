@@ -100,8 +100,8 @@ def test_streams_needs_its_extra() -> None:
 
 
 def test_infra_needs_nothing_undeclared() -> None:
-    # TRACER and pyarrow are optional, and used only where they are found.
-    optional = {"tracer", "pyarrow"}
+    # The rivals and pyarrow are optional, and used only where they are found.
+    optional = {"tracer", "shad0w", "pyarrow"}
     assert {entry for entry in undeclared(imports("infra"), "bench") if entry[1] not in optional} == set()
 
 
