@@ -2,7 +2,7 @@
 
 A version is live because traces from before have certified it. Where the audits of its answers prove that it
 agrees less than is promised, those traces can't certify its successor either. Counted are the audits of all
-answers since a version began, whoever answered: a successor that goes live does not wipe out what is known.
+answers since a version began, whichever version answered, so a new live version does not erase the evidence.
 Each version is the start of one such count, an e-process (`models.certificate`) with a share of delta, so
 that all of them together give a wrong result with a probability of at most delta, however often they are
 looked at. What they say follows from the current counts: where later versions answer well, it is over.
