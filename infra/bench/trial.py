@@ -55,6 +55,15 @@ class TargetOutcome(Struct, frozen=True):
         return binomial.shortfall(self.agreed, self.answered, self.target) < LEVEL
 
 
+def judge_answers(
+    target: float, passed: bool, answers: Sequence[str | None], labels: Sequence[str]
+) -> TargetOutcome:
+    """The outcome of answers against the teacher's labels; an answer is None where the row is deferred."""
+    answered = sum(answer is not None for answer in answers)
+    agreed = sum(answer == label for answer, label in zip(answers, labels, strict=True))
+    return TargetOutcome(target, passed, len(labels), answered, agreed)
+
+
 class Trial(Struct, frozen=True):
     """Attributes:
     outcomes: one a target.

@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from infra.bench.corpora import Split
 from infra.bench.shad0wllm.environment import SHAD0WLLM
-from infra.bench.trial import DELTA, TARGETS, TargetOutcome, Trial
+from infra.bench.trial import DELTA, TARGETS, TargetOutcome, Trial, judge_answers
 
 _INSIDE = Path(__file__).with_name("inside.py")
 _QUESTION = "label"
@@ -66,6 +66,4 @@ def fit_shad0wllm(python: Path, train: Split, test: Split, targets: Sequence[flo
 
 
 def _judge(fit: Shad0wFit, labels: Sequence[str]) -> TargetOutcome:
-    answered = sum(answer is not None for answer in fit.answers)
-    agreed = sum(answer == label for answer, label in zip(fit.answers, labels, strict=True))
-    return TargetOutcome(fit.target, fit.certified, len(labels), answered, agreed)
+    return judge_answers(fit.target, fit.certified, fit.answers, labels)

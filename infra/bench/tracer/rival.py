@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from infra.bench.corpora import Split
 from infra.bench.tracer.environment import TRACER
-from infra.bench.trial import TARGETS, TargetOutcome, Trial
+from infra.bench.trial import TARGETS, TargetOutcome, Trial, judge_answers
 
 SLOW = ("gbt",)
 """Gradient boosting, which TRACER itself leaves out above 4,000 rows. It grows a tree a label a round: with
@@ -65,9 +65,7 @@ def fit_tracer(python: Path, train: Split, test: Split) -> Trial:
 def judge_tracer(fit: TracerFit, labels: Sequence[str], name: str = _JUDGED) -> TargetOutcome:
     """Its answers to the questions of that name against the teacher's labels."""
     answers = fit.answers.get(name) or [None] * len(labels)
-    answered = sum(answer is not None for answer in answers)
-    agreed = sum(answer == label for answer, label in zip(answers, labels, strict=True))
-    return TargetOutcome(fit.target, fit.method is not None, len(labels), answered, agreed)
+    return judge_answers(fit.target, fit.method is not None, answers, labels)
 
 
 def ask(
