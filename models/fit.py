@@ -20,7 +20,6 @@ from models.training.options import Options
 from models.training.request import FitRequest, recipe
 from models.training.self_test import with_test_vectors
 from models.training.summary import FitOutcome, FitSummary, manifest_of, summary_of
-from models.training.time_order import time_dependence
 from models.training_set import TrainingSet
 
 __all__ = [
@@ -115,10 +114,7 @@ def fit_request(request: FitRequest, progress: Progress = lambda _share, _doing:
 
 def _early_refusal(request: FitRequest) -> tuple[str, ...]:
     """Why no policy can pass whatever is learned; empty if one may."""
-    sampled, dependence = (
-        int(np.sum(request.training.sampled)),
-        time_dependence(request.training, request.seed),
-    )
+    sampled, dependence = int(np.sum(request.training.sampled)), request.dependence
     refused = shortage_reasons(dependence.count_as(sampled), request.targets, request.delta)
     if refused and dependence.found:
         refused += (dependence.sentence(sampled),)
@@ -135,6 +131,7 @@ def _outcome(request: FitRequest, started: float, progress: Progress) -> FitOutc
         request.targets,
         request.options,
         recipe=recipe(request),
+        dependence=request.dependence,
         seed=request.seed,
         progress=progress,
     )

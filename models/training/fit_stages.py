@@ -133,6 +133,7 @@ def learn_stages(
     options: Options,
     *,
     recipe: Recipe | None = None,
+    dependence: TimeDependence | None = None,
     seed: int = 0,
     progress: Progress = lambda _share, _doing: None,
 ) -> FittedStages:
@@ -140,8 +141,9 @@ def learn_stages(
 
     Args:
         recipe: the parent's choices; None to search.
+        dependence: of the labels on time; None to test the traces for it.
     """
-    dependence = time_dependence(training, seed)
+    dependence = dependence or time_dependence(training, seed)
     training_targets, sampled = _training_targets(training, names, dependence, seed)
     progress(0.0, "reading features")
     featurizers = _featurizers(training, embedder, training_targets)

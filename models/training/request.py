@@ -6,12 +6,14 @@ from functools import cached_property
 
 from models.acceptors import top1
 from models.artifact import Artifact
+from models.gate.exchangeability import TimeDependence
 from models.manifest import LabelSource, Manifest
 from models.study import RepeatCounts
 from models.surrogates import linear
 from models.surrogates.zoo import ALWAYS
 from models.training.options import Options
 from models.training.sweep import Recipe
+from models.training.time_order import time_dependence
 from models.training_set import TrainingSet, check_traces
 
 OUTGROWN = 2.0
@@ -58,6 +60,11 @@ class FitRequest:
     def names(self) -> tuple[str, ...]:
         """The teacher's labels, sorted."""
         return tuple(sorted({str(label) for label in self.training.labels}))
+
+    @cached_property
+    def dependence(self) -> TimeDependence:
+        """How the labels of the sampled traces depend on time."""
+        return time_dependence(self.training, self.seed)
 
     @cached_property
     def parent_manifest(self) -> Manifest | None:
