@@ -4,6 +4,8 @@ Labels blocked by the floor, certificates gained and lost, a change of teacher, 
 itself. Times are Unix milliseconds.
 """
 
+from typing import TypeVar
+
 from msgspec.structs import replace
 
 from schemas.config import Config
@@ -17,10 +19,12 @@ from streams.certify.events import (
     teacher_changed_event,
     teacher_unsteady_event,
 )
-from streams.certify.service_state import ServiceState
+from streams.certify.service_state import ServiceCounts, ServiceState
 from streams.certify.status import CertificateStatus, refuted_labels
 from streams.certify.task_state import CurrentTeacher, TaskState
-from streams.certify.version_state import VersionState
+from streams.certify.version_state import CertificateCounts, VersionState
+
+Counts = TypeVar("Counts", CertificateCounts, ServiceCounts)
 
 _SETTLED = 60_000
 """Milliseconds between two events about a change of teacher: two may take turns while one is replaced."""
@@ -61,14 +65,13 @@ def announce_certificate(
     counts = version_state.certificates.get(teacher)
     if counts is None:
         return version_state, []
-    if status.certified:
-        counts = replace(counts, proof=status.proof)
-        version_state = version_state.with_certificate(teacher, counts)
+    after = _with_status(counts, status)
+    if after != counts:
+        version_state = version_state.with_certificate(teacher, after)
     if counts.certified == status.certified:
         return version_state, []
-    after = replace(counts, certified=status.certified, lost=_lost_target(counts.lost, status))
     make_event = certified_event if status.certified else certificate_lost_event
-    return version_state.with_certificate(teacher, after), [make_event(task, version, status, now)]
+    return version_state, [make_event(task, version, status, now)]
 
 
 def announce_service(
@@ -76,14 +79,13 @@ def announce_service(
 ) -> tuple[ServiceState, list[Event]]:
     """Announces that the service is certified now, all versions together, or no longer."""
     counts = service.counts(teacher)
-    if status.certified:
-        counts = replace(counts, proof=status.proof)
-        service = service.with_counts(teacher, counts)
+    after = _with_status(counts, status)
+    if after != counts:
+        service = service.with_counts(teacher, after)
     if counts.certified == status.certified:
         return service, []
-    after = replace(counts, certified=status.certified, lost=_lost_target(counts.lost, status))
     make_event = service_certified_event if status.certified else service_certificate_lost_event
-    return service.with_counts(teacher, after), [make_event(task, status, now)]
+    return service, [make_event(task, status, now)]
 
 
 def announce_teacher(
@@ -120,7 +122,9 @@ def announce_inconsistency(
     return replace(task_state, consistency=consistencies), [event]
 
 
-def _lost_target(before: float, status: CertificateStatus) -> float:
-    """The target for which replies have lost a certificate; missing replies lose it for none."""
-    lost_to_replies = not status.certified and status.without_reply == 0
-    return status.target if lost_to_replies else before
+def _with_status(counts: Counts, status: CertificateStatus) -> Counts:
+    """The counts once the status is announced. Missing replies lose a certificate for no target."""
+    if status.certified:
+        return replace(counts, certified=True, proof=status.proof)
+    lost_to_replies = counts.certified and status.without_reply == 0
+    return replace(counts, certified=False, lost=status.target if lost_to_replies else counts.lost)
