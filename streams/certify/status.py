@@ -154,8 +154,9 @@ def certificate_status(
     counts = version_state.certificates.get(teacher)
     if counts is None:
         return status
+    ends = _prefix_ends(config, now)
     proof = _best_proof(
-        [*_prefixes(version_state, counts, pending, config, now), *_last_proof(counts, config, now)],
+        [*_prefixes(version_state, counts, pending, ends, now), *_last_proof(counts, ends)],
         replies.counting_unanswered(status.without_reply),
         budget_share(config.delta, counts.number),
     )
@@ -168,10 +169,11 @@ def service_status(
 ) -> CertificateStatus:
     """The status of the service's certificate, which spends the whole delta; arguments as for a version."""
     counts, target = service.counts(teacher), config.target_agreement
-    candidates = service.prefixes(teacher, prefix_ends(now, round(config.audit_overdue * 1000)), now)
+    ends = _prefix_ends(config, now)
+    candidates = service.prefixes(teacher, ends, now)
     pending, overdue = candidates[0].unanswered, candidates[-1].unanswered
     proof = _best_proof(
-        [*candidates, *_last_proof(counts, config, now)],
+        [*candidates, *_last_proof(counts, ends)],
         counts.certificate.counting_unanswered(overdue),
         config.delta,
     )
@@ -194,17 +196,24 @@ def _best_proof(candidates: Sequence[Prefix], so_far: Certificate, delta: float)
     return _Proof(prefix, so_far, delta, bound if proves_as_much else min(bound, lower_bound(so_far, delta)))
 
 
-def _last_proof(counts: CertificateCounts | ServiceCounts, config: Config, now: int) -> list[Prefix]:
-    """The prefix that has certified last, unless it is older than all others."""
-    oldest = prefix_ends(now, round(config.audit_overdue * 1000))[-1]
-    return [counts.proof] if counts.proof is not None and counts.proof.until >= oldest else []
+def _prefix_ends(config: Config, now: int) -> tuple[int, ...]:
+    return prefix_ends(now, round(config.audit_overdue * 1000))
+
+
+def _last_proof(counts: CertificateCounts | ServiceCounts, ends: tuple[int, ...]) -> list[Prefix]:
+    """The prefix that has certified last, unless it is older than all others, which end at `ends`."""
+    return [counts.proof] if counts.proof is not None and counts.proof.until >= ends[-1] else []
 
 
 def _prefixes(
-    version_state: VersionState, counts: CertificateCounts, pending: PendingAudits, config: Config, now: int
+    version_state: VersionState,
+    counts: CertificateCounts,
+    pending: PendingAudits,
+    ends: tuple[int, ...],
+    now: int,
 ) -> list[Prefix]:
     """The version's prefixes. Audits of unknown age have no reply in any of them."""
-    waiting, ends = version_state.waiting, prefix_ends(now, round(config.audit_overdue * 1000))
+    waiting = version_state.waiting
     ageless = max(0, pending.pending - sum(waiting.values())) + version_state.lost
     found = prefixes(counts.certificate, counts.recent, waiting, ends, now)
     return [one._replace(unanswered=one.unanswered + ageless) for one in found]
