@@ -114,8 +114,8 @@ def test_a_label_given_no_more_is_answered_no_more(
         for start in range(0, len(after), 10):
             # In turns, as traffic comes: answers from before a label is blocked may bring the version down.
             deployment.send(after[start : start + 10])
-            enough = 0.9 * (len(before) + start)
-            wait_until(partial(_has_audits, deployment, enough), 60, f"{enough} audits")
+            asked_before = len(before) + start
+            wait_until(partial(_has_audits, deployment, asked_before), 60, f"{asked_before} audits")
             if any(one.reason is Reason.BLOCKED_LABEL for one in labels.collect()):
                 break
         blocked = asked(deployment, lambda registry: registry.blocked_labels(TASK, VERSION))
