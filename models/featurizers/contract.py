@@ -18,6 +18,8 @@ class Featurizer(Protocol):
         name: what is read, in words.
         dimension: length of the vector that a request must have, None for text.
         matrix: float32 [n, d].
+        held_out: float32 [n, d], each row as if its own content had not been there when the features were
+            chosen: what a model that has not learned from the row must be given.
         novelty: float32 [n], of each row, computed without that row or without its fold.
     """
 
@@ -25,6 +27,7 @@ class Featurizer(Protocol):
     name: str
     dimension: int | None
     matrix: NDArray[np.float32]
+    held_out: NDArray[np.float32]
     novelty: NDArray[np.float32]
 
     def transform(self, features: Features) -> NDArray[np.float32]:

@@ -5,6 +5,9 @@ idf over all windows of the text. Surrogates learn in the span of 1,024 random m
 sketch, Clarkson and Woodruff 2013), which no label decides; with fewer traces nothing is left out.
 At 10,003 traces of Banking77 256 directions give a test accuracy of .887, 512 of .898, 1,024 of .908.
 
+An n-gram is kept if three contents have it, so a text's own n-grams are known more often than a new text's. A
+model that has not learned from a text is therefore given the text without the n-grams that it kept alive.
+
 Novelty is one minus the mean length of the longest known n-gram at each byte, as a share of 5 bytes.
 
 The graph sums one row of weights per byte of text. All columns are rounded to a grid on which float32 sums of
@@ -20,7 +23,7 @@ from scipy import sparse
 from models.errors import PolicyError
 from models.features import Features
 from models.featurizers.ngrams import BUCKETS, FOLD, MAX_BYTES, MULTIPLIER, ORDERS, START, encode, windows
-from models.featurizers.vocabulary import FIRST, LEAST_TEXTS, Vocabulary, learn_vocabulary
+from models.featurizers.vocabulary import FIRST, Vocabulary, learn_vocabulary
 from models.graph.building import INT32, UINT8, Graph
 from models.graph.linear import Linear
 
@@ -36,24 +39,27 @@ class TextFeaturizer:
     kind = "text"
     dimension: int | None = None
 
-    def __init__(self, texts: Sequence[str], seed: int, rank: int = RANK) -> None:
+    def __init__(
+        self, texts: Sequence[str], seed: int, contents: NDArray[np.int64] | None = None, rank: int = RANK
+    ) -> None:
         cells = windows(encode(texts))
-        self.vocabulary = learn_vocabulary(cells)
+        contents = np.arange(len(texts)) if contents is None else contents
+        self.vocabulary = learn_vocabulary(cells, contents)
         self.name = f"{len(self.vocabulary) - FIRST:,} byte n-grams"
         self._chain = self.vocabulary.chain()
         self._idf = self.vocabulary.idf()
         self._counts = self.vocabulary.counts(cells)
         self._scale = self._scales(self._counts)
-        self.novelty = self._held_out_novelty()
         self._basis = self._sketch(min(rank, *self._counts.shape), np.random.default_rng(seed))
-        self.matrix = self._times_tfidf(self._basis)
+        self.matrix = self._matrix_of(self._counts)
+        left = self._counts @ _moved_to(self.vocabulary.without_one())
+        self.held_out = self._matrix_of(left)
+        self.novelty = self._novelty_of(left)
 
     def transform(self, features: Features) -> Matrix:
         if features.texts is None:
             raise PolicyError("features without texts: the policy reads texts")
-        counts = self.vocabulary.counts(windows(encode(features.texts)))
-        tfidf = counts @ (self._chain @ (self._idf[:, None] * self._basis))
-        return np.asarray(tfidf * self._scales(counts), dtype=np.float32)
+        return self._matrix_of(self.vocabulary.counts(windows(encode(features.texts))))
 
     def write_linear(self, graph: Graph, model: Linear) -> str:
         """One gather a byte: the weights of its n-grams, and the columns for norm and novelty."""
@@ -92,9 +98,10 @@ class TextFeaturizer:
         squares = counts @ (self._chain @ self._idf**2)
         return np.asarray(1.0 / np.sqrt(np.maximum(squares, 1e-6)), dtype=np.float32)[:, None]
 
-    def _times_tfidf(self, right: Matrix) -> Matrix:
-        """The tf-idf of all texts times `right`, [texts, k], without making the former."""
-        return np.asarray(self._counts @ (self._chain @ (self._idf[:, None] * right)) * self._scale)
+    def _matrix_of(self, counts: sparse.csr_matrix) -> Matrix:
+        """The tf-idf of texts times the basis, [texts, k], without making the former."""
+        tfidf = counts @ (self._chain @ (self._idf[:, None] * self._basis))
+        return np.asarray(tfidf * self._scales(counts), dtype=np.float32)
 
     def _sketch(self, rank: int, generator: np.random.Generator) -> Matrix:
         """Orthonormal directions, [rows of the vocabulary, <= rank].
@@ -108,16 +115,17 @@ class TextFeaturizer:
         mixtures = (self._counts.T @ sparse.csr_matrix((signs, places), shape=(texts, rank))).toarray()
         return _orthonormal(self._idf[:, None] * (self._chain.T @ mixtures))
 
-    def _held_out_novelty(self) -> Matrix:
-        """Novelty of each text to the vocabulary without it: n-grams of too few other texts are unknown."""
-        voc = self.vocabulary
-        depth = voc.order.copy()
-        for size in ORDERS:
-            lost = (voc.order == size) & (voc.count == LEAST_TEXTS)
-            depth[lost] = depth[voc.parent[lost]]
-        known = self._counts @ depth.astype(np.float32)
-        windows_each = self._counts[:, 1:].sum(axis=1).A1
+    def _novelty_of(self, counts: sparse.csr_matrix) -> Matrix:
+        """One minus the mean length of the longest known n-gram at each byte, as a share, [texts]."""
+        known = counts @ self.vocabulary.order.astype(np.float32)
+        windows_each = counts[:, 1:].sum(axis=1).A1
         return np.asarray(1.0 - known / (ORDERS[-1] * np.maximum(windows_each, 1.0)), dtype=np.float32)
+
+
+def _moved_to(rows: NDArray[np.int64]) -> sparse.csr_matrix:
+    """float32 [n, n] that moves the count of each row to the row given for it."""
+    places = (np.arange(len(rows)), rows)
+    return sparse.csr_matrix((np.ones(len(rows), dtype=np.float32), places), shape=(len(rows), len(rows)))
 
 
 def _known_share(graph: Graph, depth: str, count: str) -> str:

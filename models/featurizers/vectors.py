@@ -24,6 +24,7 @@ class VectorFeaturizer:
         self.name = "vectors"
         self.dimension: int | None = vectors.shape[1]
         self.matrix = normalise(vectors.astype(np.float32))
+        self.held_out = self.matrix
         self._centroids = _centroids(self.matrix, codes, labels)
         self.novelty = np.empty(len(vectors), dtype=np.float32)
         for fold in range(int(folds.max()) + 1):

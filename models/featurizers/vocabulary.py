@@ -16,7 +16,7 @@ from scipy import sparse
 
 from models.featurizers.ngrams import BUCKETS, ORDERS, Windows
 
-LEAST_TEXTS = 3
+LEAST_CONTENTS = 3
 MOST_ROWS = 65_536
 PADDING, UNKNOWN, FIRST = 0, 1, 2
 
@@ -28,16 +28,16 @@ class Vocabulary:
     Attributes:
         table: int32 [BUCKETS], row of each bucket; UNKNOWN where no n-gram is kept, PADDING for bucket 0.
         order: int64 [rows], bytes of each row's n-gram, 0 for the first two rows.
-        count: int64 [rows], number of texts that have it.
+        count: int64 [rows], number of contents that have it.
         parent: int64 [rows], row of the longest kept n-gram that starts it, else UNKNOWN.
-        texts: number of texts.
+        contents: number of contents.
     """
 
     table: NDArray[np.int32]
     order: NDArray[np.int64]
     count: NDArray[np.int64]
     parent: NDArray[np.int64]
-    texts: int
+    contents: int
 
     def __len__(self) -> int:
         return len(self.order)
@@ -51,6 +51,18 @@ class Vocabulary:
         ones = np.ones(len(windows.owner), dtype=np.float32)
         places = (windows.owner.astype(np.int32), self.rows(windows))
         return sparse.csr_matrix((ones, places), shape=(windows.texts, len(self)))
+
+    def without_one(self) -> NDArray[np.int64]:
+        """For each row the row that is left in a vocabulary with one content less, which had the n-gram.
+
+        That is the row itself, or the longest n-gram that starts it and that enough other contents have.
+        """
+        left = np.arange(len(self))
+        lost = (self.order > 0) & (self.count <= LEAST_CONTENTS)
+        for size in ORDERS:
+            rows = np.flatnonzero(lost & (self.order == size))
+            left[rows] = left[self.parent[rows]]
+        return left
 
     def chain(self) -> sparse.csr_matrix:
         """float32 [rows, rows], one where the column's n-gram is the row's own or starts it."""
@@ -68,14 +80,18 @@ class Vocabulary:
 
     def idf(self) -> NDArray[np.float32]:
         """Inverse document frequency, smoothed, [rows]; 0 for rows that are not n-grams."""
-        weight = np.log((1 + self.texts) / (1 + self.count)) + 1
+        weight = np.log((1 + self.contents) / (1 + self.count)) + 1
         return np.where(self.order > 0, weight, 0.0).astype(np.float32)
 
 
-def learn_vocabulary(windows: Windows) -> Vocabulary:
-    """Keep the n-grams that at least `LEAST_TEXTS` texts have, at most `MOST_ROWS` of the commonest."""
-    order, count = _owners(windows)
-    kept = np.flatnonzero(count >= LEAST_TEXTS)
+def learn_vocabulary(windows: Windows, contents: NDArray[np.int64]) -> Vocabulary:
+    """Keep the n-grams that at least `LEAST_CONTENTS` contents have, at most `MOST_ROWS` of the commonest.
+
+    Args:
+        contents: int64 [texts], from 0, equal for texts that say the same.
+    """
+    order, count = _owners(windows, contents)
+    kept = np.flatnonzero(count >= LEAST_CONTENTS)
     if len(kept) > MOST_ROWS:
         kept = kept[np.argsort(-count[kept], kind="stable")[:MOST_ROWS]]
     kept = kept[np.lexsort((kept, order[kept]))]
@@ -84,15 +100,15 @@ def learn_vocabulary(windows: Windows) -> Vocabulary:
     table[0] = PADDING
     orders = np.concatenate([[0, 0], order[kept]])
     counts = np.concatenate([[0, 0], count[kept]])
-    return Vocabulary(table, orders, counts, _parents(windows, table, orders), windows.texts)
+    return Vocabulary(table, orders, counts, _parents(windows, table, orders), len(np.unique(contents)))
 
 
-def _owners(windows: Windows) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """For each bucket the size of the n-gram that owns it, and the number of texts that have it."""
+def _owners(windows: Windows, contents: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """For each bucket the size of the n-gram that owns it, and the number of contents that have it."""
     best = np.zeros(BUCKETS, dtype=np.int64)
     order = np.zeros(BUCKETS, dtype=np.int64)
     for row, size in enumerate(ORDERS):
-        keys = windows.owner * BUCKETS + windows.buckets[row]
+        keys = contents[windows.owner] * BUCKETS + windows.buckets[row]
         keys = keys[~windows.ended[row]]
         count = np.bincount(_distinct(keys) % BUCKETS, minlength=BUCKETS)
         order[count > best] = size

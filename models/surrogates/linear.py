@@ -41,5 +41,5 @@ def learn(
         strength: C, where it is known; None to choose it on the selection traces, or by the number of traces
             where there are no selection traces.
     """
-    fits = logistic.out_of_fold(featurizer.matrix, targets, strength, progress)
+    fits = logistic.out_of_fold(featurizer.matrix, featurizer.held_out, targets, strength, progress)
     return LinearSurrogate(KIND, "logistic regression", featurizer, fits)

@@ -55,9 +55,10 @@ class OutOfFold:
 
 @dataclass(frozen=True, slots=True)
 class _Problem:
-    """What all folds share: the rotated matrix (with a column of ones last), targets and weights."""
+    """What all folds share: the rotated matrices (with a column of ones last), targets and weights."""
 
     matrix: Matrix
+    held_out: Matrix
     rotation: Matrix
     spectrum: NDArray[np.float64]
     codes: NDArray[np.int64]
@@ -81,6 +82,7 @@ def usual_strength(rows: int) -> float:
 
 def out_of_fold(
     matrix: Matrix,
+    held_out: Matrix,
     targets: TrainingTargets,
     strength: float | None = None,
     progress: Callable[[float], None] = lambda _: None,
@@ -88,12 +90,13 @@ def out_of_fold(
     """Fit every fold at one C, and average.
 
     Args:
-        matrix: float32 [n, d].
+        matrix: float32 [n, d], that a fold learns from.
+        held_out: float32 [n, d], that a row is scored by; see `models.featurizers.contract`.
         targets: of the n rows.
         strength: C where it is known; None to choose it.
         progress: called with the share that is done, in [0, 1].
     """
-    problem = _problem(matrix, targets)
+    problem = _problem(matrix, held_out, targets)
     count = int(problem.folds.max()) + 1
     started: dict[int, Matrix] = {}
     with threadpool_limits(1), ThreadPoolExecutor(THREADS) as pool:
@@ -106,8 +109,8 @@ def out_of_fold(
     progress(1.0)
     logits = np.empty((len(matrix), problem.labels), dtype=np.float32)
     for fold, model in enumerate(models):
-        held_out = problem.folds == fold
-        logits[held_out] = problem.matrix[held_out] @ model
+        rows = problem.folds == fold
+        logits[rows] = problem.held_out[rows] @ model
     average = np.mean(models, axis=0)
     final = Linear(problem.rotation @ average[:-1], average[-1])
     return OutOfFold(logits, final, chosen, log_loss(logits, problem.codes))
@@ -118,15 +121,17 @@ def log_loss(logits: NDArray[np.floating], codes: NDArray[np.int64]) -> float:
     return float(np.mean(logsumexp(logits, axis=1) - logits[np.arange(len(codes)), codes]))
 
 
-def _problem(matrix: Matrix, targets: TrainingTargets) -> _Problem:
+def _problem(matrix: Matrix, held_out: Matrix, targets: TrainingTargets) -> _Problem:
     moments = (matrix.T @ matrix).astype(np.float64) / len(matrix)
     spectrum, rotation = np.linalg.eigh(moments)
     rotation = rotation.astype(np.float32)
     ones = np.ones((len(matrix), 1), dtype=np.float32)
+    rotated = np.hstack([matrix @ rotation, ones])
     weights = np.ones(len(matrix)) if targets.weights is None else targets.weights
     relative = weights / weights[weights > 0].mean()
     return _Problem(
-        np.hstack([matrix @ rotation, ones]),
+        rotated,
+        rotated if held_out is matrix else np.hstack([held_out @ rotation, ones]),
         rotation,
         np.append(np.maximum(spectrum, 0.0), 1.0),
         targets.codes,
@@ -151,7 +156,7 @@ def _choose(problem: _Problem, strength: float, pool: ThreadPoolExecutor) -> tup
     def fit(candidate: float, models: dict[int, Matrix]) -> tuple[float, dict[int, Matrix]]:
         fitted = pool.map(partial(_fold, problem, candidate), some_folds, map(models.get, some_folds))
         models = dict(zip(some_folds, fitted, strict=True))
-        logits = [problem.matrix[rows] @ models[fold] for fold, rows in rows_of.items()]
+        logits = [problem.held_out[rows] @ models[fold] for fold, rows in rows_of.items()]
         return log_loss(np.concatenate(logits), codes), models
 
     best, (loss, models) = strength, fit(strength, {})

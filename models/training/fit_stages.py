@@ -22,7 +22,7 @@ from models.gate.exchangeability import INDEPENDENT, TimeDependence
 from models.gate.frontier import Sample, gate_sample
 from models.study import CandidateResult, Study
 from models.surrogates.contract import TrainingTargets
-from models.training import cascade, folds, stage
+from models.training import cascade, contents, folds, stage
 from models.training.cascade import Ensemble
 from models.training.options import Options
 from models.training.sweep import Recipe, Sweep
@@ -46,6 +46,7 @@ class FittedStages:
         ensemble: the stages.
         training_targets: of the n traces.
         sampled: bool [n], the trace belongs to a uniform sample of all traffic.
+        contents: int64 [n], equal for traces that say the same (`models.training.contents`).
         rare_labels: bool [labels], blocked because they have too few traces.
         poor_labels: bool [labels], blocked because their agreement is proven to be too low.
         candidates: the models that were tried.
@@ -56,6 +57,7 @@ class FittedStages:
     ensemble: Ensemble
     training_targets: TrainingTargets
     sampled: NDArray[np.bool_]
+    contents: NDArray[np.int64]
     rare_labels: NDArray[np.bool_]
     poor_labels: NDArray[np.bool_]
     candidates: tuple[CandidateResult, ...]
@@ -74,8 +76,11 @@ class FittedStages:
 
     @property
     def gate_rows(self) -> NDArray[np.bool_]:
-        """bool [n], the traces on which the gate tests thresholds."""
-        return self.dependence.independent(self.sampled & ~self.training_targets.selection_rows)
+        """bool [n], the traces on which the gate tests thresholds: one of each content."""
+        candidates = self.sampled & ~self.training_targets.selection_rows
+        return self.dependence.independent(
+            folds.one_of_each(candidates, self.contents, self.training_targets.seed)
+        )
 
     @property
     def agrees(self) -> NDArray[np.bool_]:
@@ -144,9 +149,10 @@ def learn_stages(
         dependence: of the labels on time; None to test the traces for it.
     """
     dependence = dependence or time_dependence(training, seed)
-    training_targets, sampled = _training_targets(training, names, dependence, seed)
     progress(0.0, "reading features")
-    featurizers = _featurizers(training, embedder, training_targets)
+    content_of_rows = contents.content_of_rows(training.features, seed)
+    training_targets, sampled = _training_targets(training, names, content_of_rows, dependence, seed)
+    featurizers = _featurizers(training, embedder, training_targets, content_of_rows)
     recipe = recipe if training_targets.selection_rows.any() else None
     progress(0.25, "fitting out of fold")
     ensemble, candidates = _learn_ensemble(
@@ -155,22 +161,34 @@ def learn_stages(
     rare = np.bincount(training_targets.codes, minlength=len(names)) < LEAST_TRACES
     poor = _poor_labels(ensemble, training_targets, min(targets), options.label_floor)
     return FittedStages(
-        ensemble, training_targets, sampled, rare, poor, candidates, training.ordered, dependence
+        ensemble,
+        training_targets,
+        sampled,
+        content_of_rows,
+        rare,
+        poor,
+        candidates,
+        training.ordered,
+        dependence,
     )
 
 
 def _training_targets(
-    training: TrainingSet, names: tuple[str, ...], dependence: TimeDependence, seed: int
+    training: TrainingSet,
+    names: tuple[str, ...],
+    content_of_rows: NDArray[np.int64],
+    dependence: TimeDependence,
+    seed: int,
 ) -> tuple[TrainingTargets, NDArray[np.bool_]]:
     code_of = {name: code for code, name in enumerate(names)}
     codes = np.array([code_of[label] for label in training.labels], dtype=np.int64)
     sampled = np.asarray(training.sampled, dtype=np.bool_)
-    held_out, selection_rows = (
-        folds.assign_folds(codes, seed),
-        folds.selection_rows(sampled, folds.keys(training.features)),
-    )
+    groups = content_of_rows if content_of_rows.any() else np.arange(len(codes))  # a fold needs another one
     if dependence.found:
-        held_out = blocks_of_time(folds.keys(training.features), int(held_out.max()) + 1)
+        held_out = blocks_of_time(groups, folds.fold_count(len(codes)))
+    else:
+        held_out = folds.assign_folds(groups, seed)
+    selection_rows = folds.selection_rows(sampled, folds.keys(training.features), content_of_rows)
     weights = training.weights
     if weights is not None:
         weights = weights / weights[weights > 0].mean()
@@ -178,14 +196,19 @@ def _training_targets(
 
 
 def _featurizers(
-    training: TrainingSet, embedder: str, training_targets: TrainingTargets
+    training: TrainingSet,
+    embedder: str,
+    training_targets: TrainingTargets,
+    content_of_rows: NDArray[np.int64],
 ) -> list[list[Featurizer]]:
     """Featurizers of each tier; tiers that read the same share one."""
     by_kind: dict[str, Featurizer] = {}
     by_tier = []
     for tier in tiers(embedder):
         if tier.text and "text" not in by_kind:
-            by_kind["text"] = TextFeaturizer(training.features.texts or (), training_targets.seed)
+            by_kind["text"] = TextFeaturizer(
+                training.features.texts or (), training_targets.seed, content_of_rows
+            )
         if tier.vectors is not None and "vectors" not in by_kind:
             vectors = training.features.embeddings
             assert vectors is not None  # noqa: S101 - `check` has refused anything else

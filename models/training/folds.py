@@ -1,11 +1,14 @@
 """Folds, selection traces and gate traces: no trace tests what its own label has taught or chosen.
 
-Every trace is scored by models that have not seen its label (folds). Where there are enough sampled traces, a
-tenth of them become selection traces: C, pool weights, temperature, calibration, acceptor, hand-over and
-blocked labels are decided on those alone. The other sampled traces are the gate traces, on which the gate
-tests thresholds. So a longer search can't make a threshold pass. With fewer sampled traces, setting some
-apart would cost more than the choices gain: then no label decides anything that changes the order of one
-stage's answers, and all sampled traces are gate traces.
+Every trace is scored by models that have not seen its label (folds). Folds are random: they must not be even
+in each label, for a label's other traces would then be there whenever one of them is held out, and a new
+request has no such promise. The rows of one content (`models.training.contents`) share a fold.
+
+Where there are enough sampled traces, a tenth of them become selection traces: C, pool weights, temperature,
+calibration, acceptor, hand-over and blocked labels are decided on those alone. The other sampled traces, one
+of each content, are the gate traces, on which the gate tests thresholds. So a longer search can't make a
+threshold pass. With fewer sampled traces, setting some apart would cost more than the choices gain: then no
+label decides anything that changes the order of one stage's answers, and all sampled traces are gate traces.
 """
 
 import hashlib
@@ -15,25 +18,26 @@ from numpy.typing import NDArray
 
 from models.features import Features
 
-FEW = 3000
-MANY_FOLDS, FOLDS = 20, 5
+FEWEST_FOLDS, MOST_FOLDS = 10, 60
+FOLD_WORK = 60_000
 AMPLE = 5000
 SELECTION_SHARE = 0.1
 
+Rows = NDArray[np.int64]
 
-def assign_folds(codes: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
-    """Fold of each row, [n]: each label spread evenly over the folds, 20 of them for few rows, else 5.
 
-    With few traces the fold models must come close to a model of all traces: at 1,500 traces of Banking77 the
-    coverage at the target .95 is .76 with 20 folds, .73 with 5.
-    """
-    folds = min(MANY_FOLDS if len(codes) < FEW else FOLDS, len(codes))
-    generator = np.random.default_rng(seed)
-    shuffled = generator.permutation(len(codes))
-    order = shuffled[np.argsort(codes[shuffled], kind="stable")]
-    fold = np.empty(len(codes), dtype=np.int64)
-    fold[order] = np.arange(len(codes)) % folds
-    return fold
+def fold_count(rows: int) -> int:
+    """Number of folds: many where rows are few, since a fold model must come close to a model of all rows."""
+    return min(int(np.clip(round(FOLD_WORK / rows), FEWEST_FOLDS, MOST_FOLDS)), rows)
+
+
+def assign_folds(contents: Rows, seed: int) -> Rows:
+    """Fold of each row, int64 [n]: contents in random order, cut into folds of about equal size."""
+    order = np.random.default_rng(seed).permutation(int(contents.max()) + 1)
+    sizes = np.bincount(contents)[order]
+    fold = np.empty(len(order), dtype=np.int64)
+    fold[order] = (np.cumsum(sizes) - sizes) * fold_count(len(contents)) // len(contents)
+    return np.asarray(np.unique(fold[contents], return_inverse=True)[1], dtype=np.int64)
 
 
 def keys(features: Features) -> NDArray[np.float64]:
@@ -47,10 +51,23 @@ def keys(features: Features) -> NDArray[np.float64]:
     return np.frombuffer(digests, dtype="<u8") / 2.0**64
 
 
-def selection_rows(sampled: NDArray[np.bool_], keys: NDArray[np.float64]) -> NDArray[np.bool_]:
+def selection_rows(
+    sampled: NDArray[np.bool_], keys: NDArray[np.float64], contents: Rows
+) -> NDArray[np.bool_]:
     """The selection traces, bool [n]: about a tenth of the sampled ones, none if those are fewer than
     `AMPLE`.
 
     The content decides, so a selection trace of a parent is not a gate trace of its child.
     """
-    return np.asarray(sampled & (keys < SELECTION_SHARE) & (sampled.sum() >= AMPLE))
+    lowest = np.ones(int(contents.max()) + 1)
+    np.minimum.at(lowest, contents, keys)
+    return np.asarray(sampled & (lowest[contents] < SELECTION_SHARE) & (sampled.sum() >= AMPLE))
+
+
+def one_of_each(rows: NDArray[np.bool_], contents: Rows, seed: int) -> NDArray[np.bool_]:
+    """One of `rows` for each content that has any, drawn at random, bool [n]."""
+    shuffled = np.random.default_rng(seed).permutation(np.flatnonzero(rows))
+    _, first = np.unique(contents[shuffled], return_index=True)
+    drawn = np.zeros(len(rows), dtype=np.bool_)
+    drawn[shuffled[first]] = True
+    return drawn

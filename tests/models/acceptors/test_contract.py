@@ -34,7 +34,7 @@ def targets_of(codes: np.ndarray, selection_rows: np.ndarray | None = None) -> T
     return TrainingTargets(
         codes,
         LABELS,
-        folds.assign_folds(codes, 0),
+        folds.assign_folds(np.arange(len(codes)), 0),
         None,
         nobody if selection_rows is None else selection_rows,
         0,

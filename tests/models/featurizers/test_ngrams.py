@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.featurizers.ngrams import BUCKETS, MAX_BYTES, MULTIPLIER, START, encode, pad, windows
-from models.featurizers.vocabulary import FIRST, LEAST_TEXTS, UNKNOWN, learn_vocabulary
+from models.featurizers.vocabulary import FIRST, LEAST_CONTENTS, UNKNOWN, learn_vocabulary
 
 
 def by_hand(gram: bytes) -> int:
@@ -38,17 +38,17 @@ def test_long_texts_are_cut() -> None:
 
 
 def test_only_n_grams_of_enough_texts_are_kept() -> None:
-    texts = [b"abc"] * LEAST_TEXTS + [b"xyz"] * (LEAST_TEXTS - 1)
+    texts = [b"abc"] * LEAST_CONTENTS + [b"xyz"] * (LEAST_CONTENTS - 1)
     cells = windows(texts)
-    voc = learn_vocabulary(cells)
+    voc = learn_vocabulary(cells, np.arange(cells.texts))
     rows = voc.rows(cells)
-    assert (rows[cells.owner < LEAST_TEXTS] >= FIRST).all()
-    assert (rows[cells.owner >= LEAST_TEXTS] == UNKNOWN).all()
+    assert (rows[cells.owner < LEAST_CONTENTS] >= FIRST).all()
+    assert (rows[cells.owner >= LEAST_CONTENTS] == UNKNOWN).all()
 
 
 def test_a_chain_holds_all_kept_prefixes() -> None:
-    cells = windows([b"abcdef"] * LEAST_TEXTS + [b"abcx"] * LEAST_TEXTS)
-    voc = learn_vocabulary(cells)
+    cells = windows([b"abcdef"] * LEAST_CONTENTS + [b"abcx"] * LEAST_CONTENTS)
+    voc = learn_vocabulary(cells, np.arange(cells.texts))
     chain = voc.chain().toarray()
     found = voc.table[cells.buckets]
     longest = voc.rows(cells)
@@ -59,6 +59,6 @@ def test_a_chain_holds_all_kept_prefixes() -> None:
 
 
 def test_nothing_is_kept_of_nothing() -> None:
-    voc = learn_vocabulary(windows([b"", b"\0\0"]))
+    voc = learn_vocabulary(windows([b"", b"\0\0"]), np.arange(2))
     assert len(voc) == FIRST
     assert voc.chain().nnz == 0

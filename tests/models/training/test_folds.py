@@ -1,4 +1,4 @@
-"""Folds are even; selection traces are drawn by a hash from enough sampled traces, and from no others."""
+"""Folds are random and keep a content together; selection traces are drawn by a hash, gate traces once."""
 
 import numpy as np
 
@@ -6,27 +6,57 @@ from models.features import Features
 from models.training import folds
 
 KEYS = folds.keys(Features(texts=[f"trace {n}" for n in range(20_000)]))
+ALONE = np.arange(20_000)
 
 
-def test_folds_spread_every_label_evenly() -> None:
-    codes = np.repeat(np.arange(5), 40)
-    fold = folds.assign_folds(codes, 3)
-    counts = np.array([[np.sum((codes == code) & (fold == f)) for f in range(20)] for code in range(5)])
-    assert (counts == 2).all()
+def test_folds_are_even_and_know_no_label() -> None:
+    fold = folds.assign_folds(np.arange(1_500), 3)
+    assert fold.max() + 1 == folds.fold_count(1_500) == 40
+    assert set(np.bincount(fold)) <= {37, 38}
+    codes = np.repeat(np.arange(5), 300)
+    held_out = np.array([np.bincount(codes[fold == number], minlength=5) for number in range(40)])
+    assert held_out.std() > 1.5, "a label spread evenly would leave no spread"
+
+
+def test_few_rows_have_many_folds() -> None:
+    assert [folds.fold_count(rows) for rows in (5, 500, 4_000, 100_000)] == [5, 60, 15, 10]
+
+
+def test_rows_of_one_content_share_a_fold() -> None:
+    contents = np.random.default_rng(0).integers(0, 300, 900)
+    contents = np.unique(contents, return_inverse=True)[1].astype(np.int64)
+    fold = folds.assign_folds(contents, 1)
+    for content in range(contents.max() + 1):
+        assert len(set(fold[contents == content])) == 1
+
+
+def test_the_gate_counts_a_content_once() -> None:
+    contents = np.array([0, 0, 1, 2, 2, 2, 3])
+    rows = np.array([True, True, True, False, True, True, False])
+    drawn = folds.one_of_each(rows, contents, 0)
+    assert not (drawn & ~rows).any()
+    assert sorted(contents[drawn]) == [0, 1, 2]
 
 
 def test_a_tenth_of_the_sampled_select() -> None:
     sampled = np.arange(20_000) % 2 == 0
-    chosen = folds.selection_rows(sampled, KEYS)
+    chosen = folds.selection_rows(sampled, KEYS, ALONE)
     assert 900 < chosen.sum() < 1100
     assert not (chosen & ~sampled).any()
     assert abs(np.flatnonzero(chosen).mean() / 20_000 - 0.5) < 0.05
 
 
+def test_no_content_both_selects_and_tests() -> None:
+    contents = np.arange(20_000) // 2
+    chosen = folds.selection_rows(np.ones(20_000, dtype=np.bool_), KEYS, contents)
+    assert (chosen[::2] == chosen[1::2]).all()
+    assert chosen.any()
+
+
 def test_selection_traces_stay_the_same_in_a_refit() -> None:
     sampled = np.ones(20_000, dtype=np.bool_)
-    early = folds.selection_rows(sampled[:6000], KEYS[:6000])
-    np.testing.assert_array_equal(early, folds.selection_rows(sampled, KEYS)[:6000])
+    early = folds.selection_rows(sampled[:6000], KEYS[:6000], ALONE[:6000])
+    np.testing.assert_array_equal(early, folds.selection_rows(sampled, KEYS, ALONE)[:6000])
     vectors = np.random.default_rng(0).standard_normal((50, 4)).astype(np.float32)
     keys = folds.keys(Features(embeddings=vectors))
     np.testing.assert_array_equal(keys[::-1], folds.keys(Features(embeddings=vectors[::-1])))
@@ -35,6 +65,6 @@ def test_selection_traces_stay_the_same_in_a_refit() -> None:
 
 def test_few_sampled_traces_are_all_gate_traces() -> None:
     sampled = np.arange(20_000) < folds.AMPLE - 1
-    assert not folds.selection_rows(sampled, KEYS).any()
+    assert not folds.selection_rows(sampled, KEYS, ALONE).any()
     sampled[folds.AMPLE - 1] = True
-    assert folds.selection_rows(sampled, KEYS).sum() > 400
+    assert folds.selection_rows(sampled, KEYS, ALONE).sum() > 400

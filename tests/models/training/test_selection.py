@@ -21,7 +21,9 @@ def wrong(choose_on_all: bool) -> int:
     for _ in range(ROUNDS):
         scores = generator.random((MODELS, ROWS)).astype(np.float32)
         agrees = generator.random((MODELS, ROWS)) < TARGET - 0.002
-        selection_rows = folds.selection_rows(np.ones(ROWS, dtype=np.bool_), generator.random(ROWS))
+        selection_rows = folds.selection_rows(
+            np.ones(ROWS, dtype=np.bool_), generator.random(ROWS), np.arange(ROWS)
+        )
         judges = ~selection_rows if choose_on_all else selection_rows
         looks = [accepted(scores[m, judges], agrees[m, judges]) for m in range(MODELS)]
         best = int(np.argmax(looks))
