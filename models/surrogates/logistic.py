@@ -4,11 +4,14 @@ Minimises the weighted mean of the log loss plus |W|^2 / (2 C n), the intercept 
 matrix is rotated and scaled once so that the problem is well conditioned, which changes the path and not the
 minimum. C is the one with the least out-of-fold log loss on the selection traces. Without selection traces
 it follows from the number of traces: the best C on Banking77 is 64 at 10,000, 256 at 1,500, about 500 at 500.
+
+Many folds are fitted in blocks: each starts from a model that has learned from no row of its block, which
+halves the seconds.
 """
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -25,6 +28,8 @@ STRENGTHS = (1.0 / 16, 4096.0)
 STEP = 4.0
 SELECTION_SHARE = 3
 """One fold in three is fitted to choose C."""
+BLOCK = 8
+"""Folds that share a start."""
 THREADS = 2
 ITERATIONS = 100
 TOLERANCE = 5e-5
@@ -104,6 +109,8 @@ def out_of_fold(
         if strength is None and targets.selection_rows.any():
             chosen, started = _choose(problem, chosen, pool)
         progress(0.5)
+        if count >= 2 * BLOCK:
+            started = _block_models(problem, chosen, count, pool)
         each = range(count)
         models = list(pool.map(partial(_fold, problem, chosen), each, map(started.get, each)))
     progress(1.0)
@@ -170,6 +177,16 @@ def _choose(problem: _Problem, strength: float, pool: ThreadPoolExecutor) -> tup
         if best != origin:
             break
     return best, models
+
+
+def _block_models(
+    problem: _Problem, strength: float, count: int, pool: ThreadPoolExecutor
+) -> dict[int, Matrix]:
+    """For each fold a model that has not learned from its block of folds."""
+    block = np.arange(count) * (count // BLOCK) // count
+    of_rows = replace(problem, folds=block[problem.folds])
+    models = list(pool.map(lambda each: _fold(of_rows, strength, each, None), range(count // BLOCK)))
+    return {fold: models[block[fold]] for fold in range(count)}
 
 
 def _fold(problem: _Problem, strength: float, fold: int, start: Matrix | None) -> Matrix:
