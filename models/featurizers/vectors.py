@@ -1,4 +1,9 @@
-"""Vector features: embeddings, L2-normalised. Novelty: one minus the cosine to the nearest label centroid."""
+"""Vector features: embeddings, L2-normalised. Novelty: one minus the cosine to the nearest label centroid.
+
+A centroid is the mean direction of its label's traces, each counting by its weight.
+"""
+
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -6,6 +11,7 @@ from scipy import sparse
 
 from models.errors import PolicyError
 from models.features import Features
+from models.featurizers.row_blocks import row_blocks
 from models.featurizers.unit_vectors import SMALLEST, normalise
 from models.graph.building import FLOAT, Graph
 from models.graph.linear import Linear
@@ -19,18 +25,25 @@ class VectorFeaturizer:
     kind = "vectors"
 
     def __init__(
-        self, vectors: Matrix, codes: NDArray[np.int64], labels: int, folds: NDArray[np.int64]
+        self,
+        vectors: Matrix,
+        codes: NDArray[np.int64],
+        labels: int,
+        folds: NDArray[np.int64],
+        weights: NDArray[np.float64] | None = None,
     ) -> None:
         self.name = "vectors"
         self.dimension: int | None = vectors.shape[1]
-        self.matrix = normalise(vectors.astype(np.float32))
+        self.matrix = normalise(vectors.astype(np.float32, copy=False))
         self.held_out = self.matrix
-        self._centroids = _centroids(self.matrix, codes, labels)
+        weighted = _WeightedRows(self.matrix, codes, np.ones(len(codes)) if weights is None else weights)
+        everything = weighted.sums(np.arange(len(codes)), labels)
+        self._centroids = everything.centroids()
         self.novelty = np.empty(len(vectors), dtype=np.float32)
         for fold in range(int(folds.max()) + 1):
-            held_out = folds == fold
-            others = _centroids(self.matrix[~held_out], codes[~held_out], labels)
-            self.novelty[held_out] = 1 - (self.matrix[held_out] @ others.T).max(axis=1)
+            held_out = np.flatnonzero(folds == fold)
+            others = everything.without(weighted.sums(held_out, labels)).centroids()
+            _set_novelty(self.novelty, self.matrix, held_out, others)
 
     def transform(self, features: Features) -> Matrix:
         if features.embeddings is None:
@@ -62,8 +75,47 @@ def _unit(graph: Graph, dimension: int) -> str:
     return graph.add("Div", vector, length)
 
 
-def _centroids(unit: Matrix, codes: NDArray[np.int64], labels: int) -> Matrix:
-    """Mean direction of each label that has rows, [present, d]."""
-    rows, ones = np.arange(len(codes)), np.ones(len(codes), dtype=np.float32)
-    sums = sparse.csr_matrix((ones, (codes, rows)), shape=(labels, len(codes))) @ unit
-    return normalise(sums[np.unique(codes)])
+@dataclass(frozen=True, slots=True)
+class _LabelSums:
+    """Sums over rows, for each label.
+
+    Attributes:
+        vectors: float64 [labels, d], weighted.
+        counts: int64 [labels], of rows that have a weight.
+    """
+
+    vectors: NDArray[np.float64]
+    counts: NDArray[np.int64]
+
+    def without(self, part: "_LabelSums") -> "_LabelSums":
+        """Sums over the rows that are not among those of `part`."""
+        return _LabelSums(self.vectors - part.vectors, self.counts - part.counts)
+
+    def centroids(self) -> Matrix:
+        """Mean direction of each label that has rows, [present, d]."""
+        return normalise(self.vectors[self.counts > 0].astype(np.float32))
+
+
+@dataclass(frozen=True, slots=True)
+class _WeightedRows:
+    unit: Matrix
+    codes: NDArray[np.int64]
+    weights: NDArray[np.float64]
+
+    def sums(self, rows: NDArray[np.int64], labels: int) -> _LabelSums:
+        """Sums over `rows`, without a copy of all of them."""
+        vectors = np.zeros((labels, self.unit.shape[1]))
+        for block in row_blocks(len(rows), 3 * self.unit.shape[1]):
+            taken = rows[block]
+            places = (self.codes[taken], np.arange(len(taken)))
+            members = sparse.csr_matrix((self.weights[taken], places), shape=(labels, len(taken)))
+            vectors += members @ self.unit[taken].astype(np.float64)
+        weighted = rows[self.weights[rows] > 0.0]
+        return _LabelSums(vectors, np.bincount(self.codes[weighted], minlength=labels))
+
+
+def _set_novelty(novelty: Matrix, unit: Matrix, rows: NDArray[np.int64], centroids: Matrix) -> None:
+    """Set the novelty of `rows`: one minus the cosine to the nearest centroid, 1.0 if there is none."""
+    for block in row_blocks(len(rows), unit.shape[1] + max(1, len(centroids))):
+        near = unit[rows[block]] @ centroids.T
+        novelty[rows[block]] = 1 - near.max(axis=1, initial=-1.0) if len(centroids) else 1.0

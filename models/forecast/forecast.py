@@ -1,7 +1,9 @@
 """Forecast at one target: coverage with its interval, savings, and the audits that certify it.
 
-The interval of the coverage is a percentile bootstrap (Efron 1979) of the gate traces; each
-resample goes through the gate. It covers the chance in drawing traces, not the chance in learning.
+The interval of the coverage is a percentile bootstrap (Efron 1979) of the gate traces; each resample goes
+through the gate. A trace that is drawn several times stands for several requests of about its score, so its
+copies get scores of their own: ties would forbid every threshold between them. The interval covers the chance
+in drawing traces, not the chance in learning.
 """
 
 from dataclasses import dataclass
@@ -9,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from msgspec import Struct
 from msgspec.structs import replace
+from numpy.typing import NDArray
 
 from models.forecast.audits_needed import median_audits
 from models.forecast.learning_curve import MoreTraces, coverage_with, more_traces
@@ -135,12 +138,27 @@ def _coverage_interval(sample: Sample, target: float, delta: float, seed: int) -
     coverages = np.zeros(RESAMPLES)
     for number in range(RESAMPLES):
         rows = generator.integers(len(sample), size=len(sample))
-        resample = Sample(sample.scores[rows], sample.agrees[rows], sample.eligible[rows])
+        scores = _scores_of_draws(sample.scores, rows, generator)
+        resample = Sample(scores, sample.agrees[rows], sample.eligible[rows])
         coverages[number] = next(
             (point.coverage for point in frontier_points(resample, (target,), delta)), 0.0
         )
     low, high = np.percentile(coverages, INTERVAL)
     return float(low), float(high), float((coverages > 0.0).mean())
+
+
+def _scores_of_draws(
+    scores: NDArray[np.float32], rows: NDArray[np.int64], generator: np.random.Generator
+) -> NDArray[np.float32]:
+    """Scores of the drawn rows, float32 [m]: copies of one row differ, rows that tie still tie.
+
+    They are ranks, since the gate looks at the order of scores alone; copies of a row are in random order.
+    """
+    _, place, count = np.unique(scores, return_inverse=True, return_counts=True)
+    drawn = place[rows]
+    between = np.where(count[drawn] > 1, 0.0, generator.random(len(rows)))
+    _, ranks = np.unique(drawn + between, return_inverse=True)
+    return np.asarray(ranks, dtype=np.float32)
 
 
 def _smoothed_agreement(sample: Sample, threshold: float) -> float:

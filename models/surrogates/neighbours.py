@@ -1,9 +1,10 @@
 """Nearest neighbours: for each label a mixture of von Mises-Fisher kernels around its prototypes.
 
 The logit of a label is the log of the summed exp(concentration * (cosine - 1)) over its prototypes, each
-counting for as many traces as it stands for (Banerjee, Dhillon, Ghosh and Sra 2005, with one concentration
-for all). Prototypes are the traces themselves, or where a label has too many, the centres of a spherical
-k-means. The concentration follows from the distances between neighbours, not from labels.
+counting for the weight of the traces that it stands for (Banerjee, Dhillon, Ghosh and Sra 2005, with one
+concentration for all). Prototypes are the traces themselves, or where a label has too many, the centres of a
+spherical k-means of weighted traces. The concentration follows from the distances between neighbours, not
+from labels.
 
 It is right where a straight boundary is wrong, so it helps most in a pool with logistic regression: on the
 vectors of Banking77 the pool covers .958 / .858 at the targets .95 / .98, logistic regression
@@ -19,8 +20,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
+from models.featurizers.row_blocks import row_blocks
 from models.featurizers.vectors import VectorFeaturizer
 from models.graph.building import FLOAT, UINT8, Graph
 from models.surrogates.contract import Matrix, TrainingTargets
@@ -43,7 +46,7 @@ class Kernels:
 
     Attributes:
         prototypes: int8 [blocks * length, d].
-        weights: float32 [blocks, length], log of the traces that each stands for, less the concentration.
+        weights: float32 [blocks, length], log of the traces' weight that each stands for, less the concentration.
         owners: float32 [blocks, labels], one where the block is of the label; None for one block a label.
         concentration: of every kernel.
         reach: largest component that a query may have; what is larger is cut.
@@ -58,16 +61,30 @@ class Kernels:
     sharpness: float
 
     @property
+    def labels(self) -> int:
+        return len(self.weights) if self.owners is None else self.owners.shape[1]
+
+    @property
     def count(self) -> int:
         """Prototypes without the padding."""
         return int(np.isfinite(self.weights).sum())
 
     def logits(self, unit: Matrix) -> Matrix:
         """[m, labels] for vectors of length one, [m, d]."""
+        transposed = self.prototypes.T.astype(np.float32)
+        parts = [
+            self._logits_of_block(unit[block], transposed)
+            for block in row_blocks(len(unit), 2 * len(self.prototypes) + unit.shape[1])
+        ]
+        return np.concatenate(parts) if parts else np.empty((0, self.labels), dtype=np.float32)
+
+    def _logits_of_block(self, unit: Matrix, transposed: Matrix) -> Matrix:
         steps = np.rint(unit * np.float32(QUERY_STEPS / self.reach))
-        steps = np.clip(steps, -ZERO, QUERY_STEPS)
-        products = (steps @ self.prototypes.T.astype(np.float32)).reshape(-1, *self.weights.shape)
-        near = np.exp(products * np.float32(self.sharpness) + self.weights).sum(axis=2)
+        products = np.clip(steps, -ZERO, QUERY_STEPS) @ transposed
+        exponents = products.reshape(-1, *self.weights.shape)
+        exponents *= np.float32(self.sharpness)
+        exponents += self.weights
+        near = np.exp(exponents, out=exponents).sum(axis=2)
         summed = near if self.owners is None else near @ self.owners
         return np.asarray(np.log(np.maximum(summed, np.float32(SMALLEST))))
 
@@ -120,9 +137,10 @@ def learn(featurizer: VectorFeaturizer, targets: TrainingTargets) -> Neighbours:
     logits = np.empty((len(unit), targets.labels), dtype=np.float32)
 
     def fold(held_out: NDArray[np.bool_]) -> None:
-        logits[held_out] = _kernels(unit, targets, targets.learning_rows(held_out), concentration).logits(
-            unit[held_out]
-        )
+        kernels = _kernels(unit, targets, targets.learning_rows(held_out), concentration)
+        rows = np.flatnonzero(held_out)
+        for block in row_blocks(len(rows), unit.shape[1]):
+            logits[rows[block]] = kernels.logits(unit[rows[block]])
 
     # Many small products: a thread of its own for each fold does more than all threads for each product.
     with threadpool_limits(1), ThreadPoolExecutor(THREADS) as pool:
@@ -150,7 +168,7 @@ def _kernels(
     by_label: list[tuple[int, Matrix, Matrix]] = []
     for label in np.unique(codes):
         own = rows[codes == label]
-        by_label.append((int(label), *_centres(unit[own], weights[own], most, generator)))
+        by_label.append((int(label), *_centres(unit, own, weights[own], most, generator)))
     reach = max(float(np.abs(unit).max()), 1e-6)
     return _quantise(*_blocks(by_label, targets.labels, unit.shape[1]), concentration, reach)
 
@@ -190,17 +208,33 @@ def _quantise(
 
 
 def _centres(
-    unit: Matrix, weights: NDArray[np.floating], most: int, generator: np.random.Generator
+    unit: Matrix,
+    rows: NDArray[np.int64],
+    weights: NDArray[np.floating],
+    most: int,
+    generator: np.random.Generator,
 ) -> tuple[Matrix, Matrix]:
-    """At most `most` directions that stand for the rows, and how many rows each stands for."""
-    if len(unit) <= most:
-        return unit, np.asarray(weights, dtype=np.float32)
-    centres = unit[generator.choice(len(unit), most, replace=False)]
+    """At most `most` directions that stand for the rows, and the weight of the rows that each stands for."""
+    if len(rows) <= most:
+        return unit[rows], np.asarray(weights, dtype=np.float32)
+    centres = unit[generator.choice(rows, most, replace=False)]
     for _ in range(ROUNDS):
-        nearest = (unit @ centres.T).argmax(axis=1)
-        sums = (nearest == np.arange(most)[:, None]).astype(np.float32) @ unit
+        sums, _ = _clusters(unit, rows, weights, centres)
         lengths = np.linalg.norm(sums, axis=1, keepdims=True)
-        centres = np.where(lengths > 0, sums / np.maximum(lengths, 1e-12), centres)
-    nearest = (unit @ centres.T).argmax(axis=1)
-    counts = np.bincount(nearest, weights=weights, minlength=most)
-    return centres.astype(np.float32), counts.astype(np.float32)
+        centres = np.where(lengths > 0, sums / np.maximum(lengths, 1e-12), centres).astype(np.float32)
+    return centres, _clusters(unit, rows, weights, centres)[1].astype(np.float32)
+
+
+def _clusters(
+    unit: Matrix, rows: NDArray[np.int64], weights: NDArray[np.floating], centres: Matrix
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Weighted sums of the rows that are nearest to each centre, [centres, d], and their weights."""
+    sums, counts = np.zeros(centres.shape), np.zeros(len(centres))
+    for block in row_blocks(len(rows), len(centres) + 3 * unit.shape[1]):
+        vectors = unit[rows[block]]
+        nearest = (vectors @ centres.T).argmax(axis=1)
+        places = (nearest, np.arange(len(vectors)))
+        members = sparse.csr_matrix((weights[block], places), shape=(len(centres), len(vectors)))
+        sums += members @ vectors.astype(np.float64)
+        counts += np.bincount(nearest, weights=weights[block], minlength=len(centres))
+    return sums, counts

@@ -20,6 +20,7 @@ from scipy.sparse.csgraph import connected_components
 
 from models.features import Features
 from models.featurizers.ngrams import encode, windows
+from models.featurizers.row_blocks import row_blocks
 from models.featurizers.unit_vectors import normalise
 
 SAME = 0.85
@@ -94,7 +95,10 @@ def _near_vectors(unit: NDArray[np.float32], seed: int) -> tuple[Rows, Rows]:
     tables = ((unit @ plane > 0.0) @ powers for plane in planes)
 
     def alike(first: Rows, second: Rows) -> NDArray[np.bool_]:
-        return np.asarray(np.einsum("nd,nd->n", unit[first], unit[second]) >= NEAR)
+        near = np.empty(len(first), dtype=np.bool_)
+        for block in row_blocks(len(first), 2 * unit.shape[1]):
+            near[block] = np.einsum("nd,nd->n", unit[first[block]], unit[second[block]]) >= NEAR
+        return near
 
     return _candidates(tables, alike)
 

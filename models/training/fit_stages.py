@@ -213,7 +213,11 @@ def _featurizers(
             vectors = training.features.embeddings
             assert vectors is not None  # noqa: S101 - `check` has refused anything else
             by_kind["vectors"] = VectorFeaturizer(
-                vectors, training_targets.codes, training_targets.labels, training_targets.folds
+                vectors,
+                training_targets.codes,
+                training_targets.labels,
+                training_targets.folds,
+                training_targets.weights,
             )
         reads = [("text", tier.text), ("vectors", tier.vectors is not None)]
         by_tier.append([by_kind[kind] for kind, is_read in reads if is_read])

@@ -2,9 +2,11 @@
 
 import numpy as np
 import onnxruntime
+import pytest
 from scipy import sparse
 
 from models.features import Features
+from models.featurizers import row_blocks
 from models.featurizers.ngrams import encode, pad, windows
 from models.featurizers.text import TextFeaturizer
 from models.featurizers.unit_vectors import normalise
@@ -79,3 +81,27 @@ def test_vectors_become_directions_and_novelty() -> None:
     means = [featurizer.matrix[codes == code].mean(axis=0) for code in range(len(VERBS))]
     centroids = normalise(np.array(means))
     np.testing.assert_allclose(novelty, 1 - (unit @ centroids.T).max(axis=1), atol=1e-5)
+
+
+def test_vectors_of_a_fold_are_far_from_what_only_it_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The novelty of a row, from weighted centroids that its fold has no part in; block by block."""
+    monkeypatch.setattr(row_blocks, "BLOCK_NUMBERS", 100)
+    generator = np.random.default_rng(0)
+    vectors = generator.standard_normal((90, 8)).astype(np.float32)
+    codes, folds, weights = (
+        np.arange(90) % 4,
+        np.arange(90) % 7,
+        generator.integers(0, 4, 90).astype(np.float64),
+    )
+    codes[folds == 2] = 4
+    weights[codes == 3] = 0.0
+    found = VectorFeaturizer(vectors, codes, 5, folds, weights)
+    unit = normalise(vectors)
+    for row in range(90):
+        others = folds != folds[row]
+        present = [code for code in range(5) if weights[others & (codes == code)].any()]
+        assert (4 in present) == (folds[row] != 2)
+        assert 3 not in present
+        means = [weights[others & (codes == code)] @ unit[others & (codes == code)] for code in present]
+        near = normalise(np.array(means, dtype=np.float32)) @ unit[row]
+        np.testing.assert_allclose(found.novelty[row], 1 - near.max(), atol=1e-5)

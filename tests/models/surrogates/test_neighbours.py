@@ -1,10 +1,14 @@
 """Neighbours: the graph gives the sum over all kernels, also for labels of unequal size."""
 
+import tracemalloc
+
 import numpy as np
 import onnxruntime
 import pytest
 from numpy.typing import NDArray
 
+from models.featurizers import row_blocks
+from models.featurizers.unit_vectors import normalise
 from models.featurizers.vectors import VectorFeaturizer
 from models.graph.building import FLOAT, Graph
 from models.surrogates import neighbours
@@ -80,3 +84,30 @@ def test_traces_without_weight_do_not_count() -> None:
     assert np.isfinite(said).all()
     np.testing.assert_allclose(said[:, 0], np.log(neighbours.SMALLEST), rtol=1e-6)
     assert (said[30:].argmax(axis=1) == targets.codes[30:]).all()
+
+
+def test_a_trace_of_weight_three_counts_as_three_traces(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(neighbours, "MOST_PROTOTYPES", 2)
+    monkeypatch.setattr(neighbours, "CONCENTRATIONS", (20.0, 20.0))
+    rows = normalise(np.random.default_rng(0).standard_normal((60, WIDTH), dtype=np.float32))
+    weights = np.where(np.arange(60) < 20, 3.0, 1.0)
+    again = np.repeat(np.arange(60), weights.astype(int))
+    found = []
+    for vectors, counts in ((rows, weights), (rows[again], None)):
+        codes, held = np.arange(len(vectors)) * 0, np.zeros(len(vectors), dtype=np.int64)
+        codes[-1] = 1
+        targets = TrainingTargets(codes, 2, held, counts, codes > 1, 0)
+        found.append(neighbours.learn(VectorFeaturizer(vectors, codes, 2, held, counts), targets))
+    np.testing.assert_allclose(found[0].predict(rows), found[1].predict(rows), atol=0.05)
+
+
+def test_memory_does_not_grow_with_rows_times_prototypes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(row_blocks, "BLOCK_NUMBERS", 1 << 20)
+    featurizer, targets = targets_of([15_000, 15_000])
+    tracemalloc.start()
+    try:
+        neighbours.learn(featurizer, targets)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 100e6, "15,000 rows beside 2,048 prototypes are 123 MB, for each thread"
