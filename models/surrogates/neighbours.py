@@ -46,7 +46,7 @@ class Kernels:
 
     Attributes:
         prototypes: int8 [blocks * length, d].
-        weights: float32 [blocks, length], log of the traces' weight that each stands for, less the concentration.
+        weights: float32 [blocks, length], log of the weight that each stands for, less the concentration.
         owners: float32 [blocks, labels], one where the block is of the label; None for one block a label.
         concentration: of every kernel.
         reach: largest component that a query may have; what is larger is cut.
