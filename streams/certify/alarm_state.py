@@ -89,6 +89,10 @@ class AlarmState(Struct, frozen=True):
         usable = self.target == target and len(self.evidence) == len(quiet.suspicion)
         return Alarm(target, self.evidence, run_length) if usable else quiet
 
+    def restarted(self) -> "AlarmState":
+        """The state as after an alarm: without evidence."""
+        return AlarmState(raised=self.raised, last=self.last)
+
     def after(self, outcomes: Iterable[Outcome], config: Config) -> "AlarmState":
         """The state after these outcomes, one after the other."""
         after = self

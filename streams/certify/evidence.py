@@ -41,8 +41,8 @@ def total(counts: Iterable[Certificate]) -> Certificate:
 class OnAlarm(Protocol):
     """Called after each fold that leaves a version's alarm raised; calling it again changes nothing."""
 
-    async def __call__(self, task: str, version: str, evidence: AlarmEvidence) -> bool:
-        """True where one label was blocked instead of stopping the version: the alarm then starts again.
+    async def __call__(self, task: str, version: str, evidence: AlarmEvidence) -> str | None:
+        """The label that is blocked instead of stopping the version; None where the version is stopped.
 
         Raises:
             StateUnavailable: nothing was changed; the batch is to be read again.

@@ -72,11 +72,11 @@ class AlarmAnswered(NamedTuple):
 
     Attributes:
         alarms: how many, so far.
-        excused: the newest were answered by blocking a label.
+        blocked: the label that is blocked as the answer to the newest; None where the version is stopped.
     """
 
     alarms: int
-    excused: bool
+    blocked: str | None
 
 
 @dataclass(frozen=True, slots=True)

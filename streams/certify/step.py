@@ -21,7 +21,7 @@ from streams.certify.announcements import (
 from streams.certify.consistency import Consistency
 from streams.certify.evidence import AlarmEvidence
 from streams.certify.fold import AuditFold
-from streams.certify.observations import AlarmAnswered, Observations
+from streams.certify.observations import Observations
 from streams.certify.pending_audits import PendingUpdate, update_pending
 from streams.certify.service_state import ServiceState
 from streams.certify.snapshot import Moment, Snapshot
@@ -35,7 +35,7 @@ from streams.certify.task_state import (
     with_teacher,
     with_versions,
 )
-from streams.certify.version_state import VersionState, with_outcomes_taken
+from streams.certify.version_state import VersionState, with_alarms_answered, with_outcomes_taken
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +106,9 @@ def step(
     for version in sorted(new.versions | version_states.keys()):
         update = _pending_update(version, snapshot, new, moment)
         version_state = update.applied_to(version_states.get(version, VersionState()))
+        if (answered := new.alarms_answered.get(version)) is not None:
+            version_state = with_alarms_answered(version_state, answered)
         version_state = with_outcomes_taken(version_state, now, config)
-        version_state = _with_answered_alarms(version_state, new.alarms_answered.get(version))
         change, emitted = _conclude(version, version_state, update, task_state.teacher, moment)
         events += emitted
         if (raised := _unanswered_alarms(change)) is not None:
@@ -143,14 +144,6 @@ def _pending_update(version: str, snapshot: Snapshot, new: Observations, moment:
         moment.now,
         moment.late,
     )
-
-
-def _with_answered_alarms(version_state: VersionState, answered: AlarmAnswered | None) -> VersionState:
-    if answered is None or answered.alarms <= version_state.answered_alarms:
-        return version_state
-    newly = answered.alarms - version_state.answered_alarms
-    excused = version_state.excused + (newly if answered.excused else 0)
-    return replace(version_state, answered_alarms=answered.alarms, excused=excused)
 
 
 def _conclude(

@@ -32,7 +32,7 @@ from streams.certify.asking_order import (
     with_given_up,
     with_reply_counted,
 )
-from streams.certify.observations import AuditReply
+from streams.certify.observations import AlarmAnswered, AuditReply
 
 _TEACHERS = 8
 
@@ -96,6 +96,7 @@ class VersionState(Struct, frozen=True):
         certificates: counts by teacher.
         alarm_state: of all teachers together.
         answered_alarms: raised alarms that were answered; of these `excused` by blocking a label.
+        alarm_blocked: the labels that were blocked so.
         assumed: overdue audits that the alarm has taken for disagreements and that are still pending.
         lost: audits that are no longer pending; they count as disagreements for ever.
         horizon: Unix milliseconds; of audits requested until then it is forgotten which were answered.
@@ -116,6 +117,13 @@ class VersionState(Struct, frozen=True):
     asked_at: int = 0
     early: Mapping[str, EarlyReply] = {}
     outcomes: tuple[Outcome, ...] = ()
+    alarm_blocked: tuple[str, ...] = ()
+
+    @property
+    def blocked_labels(self) -> frozenset[str]:
+        """Labels that are not answered any more: blocked by the floor, or by an alarm."""
+        by_floor = (counts.blocked for counts in self.certificates.values())
+        return frozenset(self.alarm_blocked).union(*by_floor)
 
     def replies(self, teacher: str) -> Certificate:
         """Counts of all replies by a teacher, the early ones among them."""
@@ -179,9 +187,34 @@ def with_outcome(
 
 
 def with_outcomes_taken(version_state: VersionState, now: int, config: Config) -> VersionState:
-    """The state once the alarm has taken all outcomes whose turn it is."""
+    """The state once the alarm has taken all outcomes whose turn it is.
+
+    It leaves out those of blocked labels: they are of answers from before the block, and say nothing about
+    the answers that are still given.
+    """
     if not version_state.outcomes:
         return version_state
     due, left = ready(version_state.outcomes, frontier(version_state.waiting, now - PATIENCE))
-    alarm_state = version_state.alarm_state.after(due, config)
+    blocked = version_state.blocked_labels
+    given = [outcome for outcome in due if outcome.label not in blocked]
+    alarm_state = version_state.alarm_state.after(given, config)
     return replace(version_state, alarm_state=alarm_state, outcomes=left)
+
+
+def with_alarms_answered(version_state: VersionState, answered: AlarmAnswered) -> VersionState:
+    """The state once alarms were answered. Where a label was blocked, the alarm starts again.
+
+    What it has taken since it was raised may be of that label.
+    """
+    newly = answered.alarms - version_state.answered_alarms
+    if newly <= 0:
+        return version_state
+    after = replace(version_state, answered_alarms=answered.alarms)
+    if answered.blocked is None:
+        return after
+    return replace(
+        after,
+        excused=after.excused + newly,
+        alarm_blocked=tuple(dict.fromkeys((*after.alarm_blocked, answered.blocked))),
+        alarm_state=after.alarm_state.restarted(),
+    )

@@ -223,8 +223,8 @@ class AuditCertifier(Service):
                 self._event_publisher.publish(event)
         answered = {}
         for version, (raised, evidence) in outcome.alarms.items():
-            excused = await self._on_alarm(task, version, evidence)
-            answered[version] = AlarmAnswered(raised, excused)
+            blocked = await self._on_alarm(task, version, evidence)
+            answered[version] = AlarmAnswered(raised, blocked)
         if answered:
             await self._fold(task, Observations(alarms_answered=answered), rebuilding=rebuilding)
 

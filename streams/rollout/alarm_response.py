@@ -49,22 +49,29 @@ class AlarmResponse:
         self._is_restorable = is_restorable
         self._event_publisher = event_publisher
 
-    async def __call__(self, task: str, version: str, evidence: AlarmEvidence) -> bool:
+    async def __call__(self, task: str, version: str, evidence: AlarmEvidence) -> str | None:
         serving_state = await self._registry.serving_state(task)
         if not alarm_concerns(serving_state, version):
             await self._stop(task, version, evidence, serving_state)
-            return False
+            return None
         config = self._live_tasks.task(task).config
         label = label_to_blame(evidence, config.label_floor, config.delta)
-        if label is not None and label not in await self._registry.blocked_labels(task, version):
-            reason = f"label `{label}` was blocked: the teacher disagrees"
-            await self._refits.request(task, _since(evidence), reason)
-            await self._registry.block_label(task, version, label)
-            details = _blocked_details(version, label, evidence, config.label_floor)
-            self._event_publisher.publish(label_blocked_event(task, details, unix_ms()))
-            return True
-        await self._stop(task, version, evidence, serving_state)
-        return False
+        if label is None:
+            await self._stop(task, version, evidence, serving_state)
+            return None
+        # Blocked already: certify may have ended before it remembered the answer.
+        if label not in await self._registry.blocked_labels(task, version):
+            await self._block(task, version, label, evidence, config.label_floor)
+        return label
+
+    async def _block(
+        self, task: str, version: str, label: str, evidence: AlarmEvidence, floor: float
+    ) -> None:
+        reason = f"label `{label}` was blocked: the teacher disagrees"
+        await self._refits.request(task, _since(evidence), reason)
+        await self._registry.block_label(task, version, label)
+        details = _blocked_details(version, label, evidence, floor)
+        self._event_publisher.publish(label_blocked_event(task, details, unix_ms()))
 
     async def _stop(
         self, task: str, version: str, evidence: AlarmEvidence, serving_state: ServingState

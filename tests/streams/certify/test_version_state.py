@@ -114,6 +114,17 @@ def test_outcomes_wait_for_those_asked_before() -> None:
     assert passed_over.alarm_state.evidence == after([late, early]).alarm_state.evidence, "as they were asked"
 
 
+def test_a_label_below_the_floor_is_no_alarm() -> None:
+    counts = CertificateCounts(1, blocked=("no",))
+    version_state = VersionState().with_certificate("m p", counts)
+    for at in range(50):
+        version_state = with_reply(version_state, audit(at, agreed=False, label="no"))
+    assert version_state.alarm_state.raised == 0
+    for at in range(50):
+        version_state = with_reply(version_state, audit(at, agreed=False))
+    assert version_state.alarm_state.raised > 0
+
+
 def test_counts_of_an_earlier_release_go_on() -> None:
     stored = (
         b'{"tallies":{"m p":{"number":3,"rate":0.01,"audits":40,"agreements":39,"labels":{},"certified":true,'
@@ -136,7 +147,7 @@ def test_field_names_in_redis_are_stable() -> None:
     names = {field.encode_name for field in msgspec.structs.fields(VersionState)}
     assert names == {
         *("tallies", "suspicion", "handled", "excused", "silent", "lost", "horizon"),
-        *("waiting", "asked_at", "early", "outcomes"),
+        *("waiting", "asked_at", "early", "outcomes", "alarm_blocked"),
     }
     names = {field.encode_name for field in msgspec.structs.fields(TaskState)}
     assert names == {"positions", "certificates", "versions", "answering", "consistency", "service"}

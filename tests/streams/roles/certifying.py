@@ -72,7 +72,7 @@ class Deployment:
     Attributes:
         now: Unix milliseconds.
         alarms: the alarms that were raised.
-        answers: what the next alarms are answered with: whether a label was blocked, or an error.
+        answers: what the next alarms are answered with: the label that is blocked, None, or an error.
     """
 
     connection: Connection
@@ -83,7 +83,7 @@ class Deployment:
     live: Tasks = field(default_factory=Tasks)
     now: int = 10_000_000
     alarms: list[tuple[str, str, AlarmEvidence]] = field(default_factory=list)
-    answers: list[bool | Exception] = field(default_factory=list)
+    answers: list[str | Exception | None] = field(default_factory=list)
 
     @property
     def registry(self) -> Registry:
@@ -108,9 +108,9 @@ class Deployment:
             lambda: self.now,
         )
 
-    async def on_alarm(self, task: str, version: str, evidence: AlarmEvidence) -> bool:
+    async def on_alarm(self, task: str, version: str, evidence: AlarmEvidence) -> str | None:
         self.alarms.append((task, version, evidence))
-        answer = self.answers.pop(0) if self.answers else False
+        answer = self.answers.pop(0) if self.answers else None
         if isinstance(answer, Exception):
             raise answer
         return answer

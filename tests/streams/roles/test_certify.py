@@ -106,7 +106,7 @@ async def test_an_alarm_is_answered_before_the_commit(
     deployment: Deployment,
 ) -> None:
     certify = await deployment.certifier()
-    deployment.answers = [StateUnavailable("away"), StateUnavailable("away"), False]
+    deployment.answers = [StateUnavailable("away"), StateUnavailable("away"), None]
     fall = [*audits(50, "good"), *audits(40, "bad", range(0, 40, 2))]
     batch = [deployment.traces.add(one) for one in fall]
     with pytest.raises(StateUnavailable):
@@ -128,11 +128,34 @@ async def test_an_excused_alarm_leaves_the_version(
     deployment: Deployment,
 ) -> None:
     certify = await deployment.certifier()
-    deployment.answers = [True]
+    deployment.answers = ["no"]
     fall = [*audits(300, "good"), *audits(12, "bad", range(12), label="no"), *audits(600, "later")]
     await certify.fold_traces([deployment.traces.add(one) for one in fall])
     status = await deployment.status()
     assert (status.alarms, status.certified, status.is_restorable) == (0, True, True)
+
+
+async def test_answers_before_a_block_raise_no_alarm(deployment: Deployment) -> None:
+    deployment.configure(audit_rate=1.0, label_floor=0.0)
+    certify = await deployment.certifier()
+    deployment.answers = ["no"]
+    good, fall, slow = audits(300, "good"), audits(12, "bad", range(12), label="no"), audits(1, "slow")
+    held = audits(40, "held", range(40), label="no")
+    for given in ([*good, *fall], slow, held):
+        await certify.fold_deferrals([deployment.deferrals.add(asked(one.id)) for one in given])
+        deployment.now += 2_000
+    await certify.fold_traces([deployment.traces.add(one) for one in held])
+    assert deployment.alarms == [], "they wait for the slow one"
+    await certify.fold_traces([deployment.traces.add(one) for one in [*good, *fall]])
+    assert len(deployment.alarms) == 1
+    assert (await deployment.status()).alarm == 0.0, "it starts again, without the rest of the fall"
+    await certify.fold_traces([deployment.traces.add(one) for one in slow])
+    assert len(deployment.alarms) == 1
+    status = await deployment.status()
+    assert (status.audits, status.agreements) == (353, 301), "the certificate counts them all"
+    others = audits(12, "others", range(12))
+    await certify.fold_traces([deployment.traces.add(one) for one in others])
+    assert len(deployment.alarms) == 2, "the other labels are watched"
 
 
 async def test_audits_count_whatever_the_rate_was(deployment: Deployment) -> None:
