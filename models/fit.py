@@ -43,12 +43,14 @@ class FitResult:
         refused: reasons; empty if at least one of the requested targets passed the gate.
         summary: figures of the fit, refused or not.
         study: results for each trace; None if nothing was fitted.
+        sample: what the gate tested; None if nothing was fitted.
     """
 
     artifact: Artifact | None
     refused: tuple[str, ...]
     summary: FitSummary
     study: Study | None = field(default=None, compare=False)
+    sample: Sample | None = field(default=None, compare=False)
 
 
 def fit(
@@ -195,12 +197,26 @@ def _refusal(request: FitRequest, outcome: FitOutcome, started: float) -> FitRes
             )
     if outcome.fitted.dependence.found:
         refused.append(outcome.fitted.dependence.sentence(int(outcome.fitted.sampled.sum())))
+    refused += _repeats_reasons(outcome.fitted)
     summary = summary_of(request, outcome, tuple(refused), time.perf_counter() - started)
-    return FitResult(None, tuple(refused), summary, outcome.study)
+    return FitResult(None, tuple(refused), summary, outcome.study, outcome.fitted.sample)
+
+
+def _repeats_reasons(fitted: FittedStages) -> tuple[str, ...]:
+    """A sentence on sampled traces that count once, if they would be a tenth more otherwise."""
+    copies = fitted.sample.copies
+    if copies is None or copies.sum() <= 1.1 * len(copies) or fitted.dependence.found:
+        return ()
+    reason = (
+        f"{copies.sum():,} sampled traces hold {len(copies):,} different contents, each counted once: wait "
+        "for more, or, where texts recur in the traffic, fit with `--recurring` or set `refit.recurring`"
+    )
+    return (reason,)
 
 
 def _policy(request: FitRequest, outcome: FitOutcome, started: float) -> FitResult:
     graph = export(outcome.fitted.ensemble)
     summary = summary_of(request, outcome, None, time.perf_counter() - started)
     manifest = with_test_vectors(manifest_of(request, outcome, summary, graph), graph, request.seed)
-    return FitResult(Artifact(manifest.encode(), graph), (), summary, outcome.study)
+    artifact = Artifact(manifest.encode(), graph)
+    return FitResult(artifact, (), summary, outcome.study, outcome.fitted.sample)

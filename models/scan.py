@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from models.fit import FitResult, Options, fit
 from models.forecast.forecast import METHOD, Assumptions, Forecast, ForecastInput, forecast
 from models.forecast.learning_curve import curve_name, learning_curve, point
-from models.gate.frontier import Sample, gate_sample
+from models.gate.frontier import Sample
 from models.noise import contradictions
-from models.study import CurvePoint, Noise, Study
+from models.study import CurvePoint, Noise
 from models.training_set import TrainingSet
 
 PATIENCE = 30.0
@@ -29,6 +29,7 @@ class Scan(Struct, frozen=True):
     Attributes:
         traces: number of the teacher's answers, without copies.
         requests: number of distinct requests among them; the fit learns from each once.
+        repeated: share of the requests that say what an earlier one said, under another id.
         sampled: number of requests that belong to a uniform sample of all traffic.
         labels: number of labels that the teacher gave.
         noise: how often the teacher contradicts itself; None if too few requests repeat.
@@ -43,6 +44,7 @@ class Scan(Struct, frozen=True):
 
     traces: int
     requests: int
+    repeated: float
     sampled: int
     labels: int
     noise: Noise | None
@@ -62,6 +64,7 @@ class _FitSettings:
     embedder: str
     targets: tuple[float, ...]
     delta: float
+    recurring: bool
     seed: int
 
     def fit(self, traces: TrainingSet, progress: Progress = lambda _share, _doing: None) -> FitResult:
@@ -72,7 +75,7 @@ class _FitSettings:
             embedder=self.embedder,
             targets=self.targets,
             delta=self.delta,
-            options=Options(curve=0.0),
+            options=Options(curve=0.0, recurring=self.recurring),
             seed=self.seed,
             progress=progress,
         )
@@ -85,6 +88,7 @@ def scan(
     embedder: str,
     targets: Sequence[float],
     assumptions: Assumptions,
+    recurring: bool = False,
     seed: int = 0,
     progress: Progress = lambda _share, _doing: None,
 ) -> Scan:
@@ -96,6 +100,7 @@ def scan(
         embedder: as in `models.fit.fit`.
         targets: agreements, in (0, 1).
         assumptions: of the forecasts.
+        recurring: as in `models.training.options.Options`.
         seed: of folds, parts and resamples.
         progress: called with the share done, in [0, 1], and what is being done.
 
@@ -105,7 +110,7 @@ def scan(
     """
     started = time.perf_counter()
     requests = traces.take(request_rows)
-    settings = _FitSettings(embedder, tuple(sorted(set(targets))), assumptions.delta, seed)
+    settings = _FitSettings(embedder, tuple(sorted(set(targets))), assumptions.delta, recurring, seed)
     result = settings.fit(requests, lambda share, doing: progress(0.5 * share, doing))
     progress(0.5, "learning curve")
     curve = _curve(settings, requests, result, time.perf_counter() - started)
@@ -114,6 +119,7 @@ def scan(
     return Scan(
         traces=len(traces),
         requests=len(requests),
+        repeated=result.summary.repeated,
         sampled=result.summary.sampled,
         labels=result.summary.labels,
         noise=noise,
@@ -134,9 +140,9 @@ def _forecasts(
     noise: Noise | None,
     assumptions: Assumptions,
 ) -> tuple[Forecast, ...]:
-    if result.study is None:
+    if result.sample is None:
         return tuple(Forecast(target, refused=result.refused) for target in settings.targets)
-    inputs = ForecastInput(_sample(result.study), result.summary.frontier, curve, noise)
+    inputs = ForecastInput(result.sample, result.summary.frontier, curve, noise)
     return tuple(forecast(inputs, target, assumptions, settings.seed) for target in settings.targets)
 
 
@@ -144,17 +150,16 @@ def _curve(
     settings: _FitSettings, requests: TrainingSet, result: FitResult, seconds: float
 ) -> tuple[CurvePoint, ...]:
     """Takes at most `seconds` and half a minute; empty if nothing was fitted."""
-    if result.study is None:
+    if result.study is None or result.sample is None:
         return ()
 
     def at(rows: NDArray[np.int64]) -> Sample | None:
-        study = settings.fit(requests.take(np.sort(rows))).study
-        return None if study is None else _sample(study)
+        return settings.fit(requests.take(np.sort(rows))).sample
 
     parts = result.study.curve or learning_curve(
         at, len(requests), settings.targets, settings.delta, seconds=seconds + PATIENCE, seed=settings.seed
     )
-    last = point(len(requests), _sample(result.study), settings.targets, settings.delta)
+    last = point(len(requests), result.sample, settings.targets, settings.delta)
     passed = {curve_name(reached.target): reached.coverage for reached in result.summary.frontier}
     coverage = {target: passed.get(target, 0.0) for target in last.coverage}
     return *(part for part in parts if part.traces < len(requests)), replace(last, coverage=coverage)
@@ -167,7 +172,3 @@ def _teacher_noise(traces: TrainingSet) -> Noise | None:
     return contradictions.estimate_noise(
         traces.features.take(sampled), codes[sampled].astype(np.int64), len(names)
     )
-
-
-def _sample(study: Study) -> Sample:
-    return gate_sample(study.scores, study.agrees, study.eligible, study.gate_rows)

@@ -37,6 +37,8 @@ class Refit(Struct, frozen=True, forbid_unknown_fields=True):
             gate, the newest ones; older ones only train. None: all of the window.
         calibration_age: greatest age of a trace that may do that, in seconds before the newest trace; None:
             any. Where too few are that young, a refit waits for more.
+        recurring: repeated texts are requests of their own and come again as often, so each counts at the
+            gate. Else a text counts once: retries and calls that are logged twice prove nothing.
         max_age: greatest age of a trace that a fit may use, in seconds before the newest trace; None: any.
         budget: seconds that a fit may take; one that takes longer is stopped.
         on_drift: whether drift requests a refit. Only traces from the drift on calibrate it and test its
@@ -49,6 +51,7 @@ class Refit(Struct, frozen=True, forbid_unknown_fields=True):
     window: Annotated[int, Meta(ge=100)] = 100_000
     calibration_window: Annotated[int, Meta(ge=50)] | None = 20_000
     calibration_age: Annotated[float, Meta(gt=0.0)] | None = 30 * 86_400.0
+    recurring: bool = False
     max_age: Annotated[float, Meta(gt=0.0)] | None = None
     budget: Annotated[float, Meta(gt=0.0)] = 600.0
     on_drift: bool = True

@@ -21,6 +21,7 @@ from infra.console.order_option import Order, TraceOrder
 from infra.console.output import AsJson, note, result
 from infra.console.policy_options import TaskName, Vectors
 from infra.console.progress import progress_bar
+from infra.console.repeats_option import Recurring
 from infra.console.tables import print_fit
 from infra.console.target_options import DELTA, TARGET, Delta, ManyTargets, Targets
 from infra.errors import UnusableOutput
@@ -30,7 +31,7 @@ from infra.files.reports import report_fit
 from infra.files.traces import read_traces, training_set
 from models.artifact import Artifact
 from models.embedders.kinds import needs_text
-from models.fit import FitRequest, fit_request
+from models.fit import FitRequest, Options, fit_request
 from models.money import CURRENCY
 
 commands = typer.Typer()
@@ -64,6 +65,7 @@ def fit(
     label_column: LabelColumn = None,
     id_column: IdColumn = None,
     order: TraceOrder = Order.TIME,
+    recurring: Recurring = False,
     embeddings: Vectors = None,
     embedder: EmbedderName = None,
     prompt: PromptFile = None,
@@ -99,6 +101,7 @@ def fit(
             delta=delta,
             parent=ancestor,
             encoder=encoder.id if encoder else None,
+            options=Options(recurring=recurring),
         )
         fitted = fit_request(request, progress)
     if fitted.artifact is not None:

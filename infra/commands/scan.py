@@ -1,6 +1,5 @@
 """scan: what share of past LLM calls a surrogate could answer, and what that saves."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -21,13 +20,13 @@ from infra.console.order_option import Order, TraceOrder
 from infra.console.output import AsJson, note, result
 from infra.console.policy_options import Vectors
 from infra.console.progress import progress_bar
+from infra.console.repeats_option import Recurring
 from infra.console.scan_table import print_scan
 from infra.console.target_options import DELTA, Delta, ManyTargets, Targets, probability
 from infra.files.columns import Columns
 from infra.files.dedup import first_per_request, without_copies
-from infra.files.traces import TraceLine, read_traces, training_set
+from infra.files.traces import read_traces, training_set
 from models.embedders.kinds import needs_text
-from models.features import Features
 from models.forecast.forecast import Assumptions
 from models.money import CURRENCY
 from models.scan import scan as scan_traces
@@ -58,6 +57,7 @@ def scan(
     label_column: LabelColumn = None,
     id_column: IdColumn = None,
     order: TraceOrder = Order.TIME,
+    recurring: Recurring = False,
     embeddings: Vectors = None,
     embedder: EmbedderName = None,
     prompt: PromptFile = None,
@@ -89,19 +89,14 @@ def scan(
     with progress_bar() as progress:
         features = complete_vectors(given, reads, encoder, progress)
         scanned = scan_traces(
-            training_set(kept, _with_texts(features, kept), ordered=order is Order.TIME),
+            training_set(kept, features, ordered=order is Order.TIME),
             first_per_request(kept),
             embedder=reads,
             targets=target,
+            recurring=recurring,
             assumptions=Assumptions(requests_a_day, price_a_call, audit_rate, delta),
             progress=progress,
         )
     result(scanned) if json else print_scan(scanned, currency)
     if not any(forecast.coverage for forecast in scanned.targets):
         raise typer.Exit(1)
-
-
-def _with_texts(features: Features, calls: Sequence[TraceLine]) -> Features:
-    """The features with the texts where each call has one: repeats of a request are found by its text."""
-    texts = [call.text for call in calls if call.text is not None]
-    return Features(texts, features.embeddings) if len(texts) == len(calls) else features

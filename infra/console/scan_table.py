@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from rich.console import Console
 from rich.table import Table
 
+from infra.console.tables import repeats_sentence
 from models.forecast.forecast import Assumptions, Forecast
 from models.forecast.learning_curve import MoreTraces
 from models.money import currency_prefix, format_money
@@ -27,6 +28,8 @@ def _opening(scan: Scan) -> Iterator[str]:
     again = scan.traces - scan.requests
     asked = f", {again:,} of them to a request that had another label before" if again else ""
     yield f"{scan.traces:,} answers{asked}; {scan.sampled:,} sampled requests, {scan.labels:,} labels"
+    if scan.repeated:
+        yield repeats_sentence(scan.repeated)
     yield f"{scan.surrogate}, accuracy {scan.accuracy:.3f} out of fold; {scan.seconds:.1f} s"
     noise = scan.noise
     if noise is None:

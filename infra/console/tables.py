@@ -10,6 +10,8 @@ from models.fit import FitSummary
 def print_fit(summary: FitSummary, folder: Path) -> None:
     """`folder` is where the policy is, if there is one."""
     line(f"{summary.traces:,} traces ({summary.sampled:,} sampled), {summary.labels} labels")
+    if summary.repeated:
+        line(repeats_sentence(summary.repeated))
     if summary.surrogate != "none":
         line(f"{summary.surrogate}, accuracy {summary.accuracy:.3f} out of fold, {summary.seconds:.1f} s")
     for reason in summary.refused or ():
@@ -19,6 +21,11 @@ def print_fit(summary: FitSummary, folder: Path) -> None:
         for point in summary.frontier:
             line(f"{point.target:>6g}  {point.threshold:>9.4f}  {point.coverage:>8.3f}  {point.low:>8.4f}")
         line(f"{summary.version} is in {folder}")
+
+
+def repeats_sentence(share: float) -> str:
+    """What the gate does where this share of the traces repeats others."""
+    return f"{share:.1%} say what an earlier one said: the gate counts a text once (see `--recurring`)"
 
 
 def print_evaluation(evaluation: Evaluation) -> None:

@@ -65,9 +65,13 @@ def read_requests(file: Path, columns: Columns = USUAL, *, texts: bool) -> list[
 
 
 def training_set(lines: Sequence[TraceLine], rows: Features, *, ordered: bool) -> TrainingSet:
-    """The training set of these lines; `rows` are their features; `ordered`: oldest first."""
+    """The training set of these lines; `rows` are their features; `ordered`: oldest first.
+
+    The texts are there if each line has one, whatever the policy reads: repeats are found by them.
+    """
+    texts = [line.text for line in lines if line.text is not None]
     return TrainingSet(
-        rows,
+        Features(texts, rows.embeddings) if len(texts) == len(lines) else rows,
         [line.label for line in lines],
         np.array([line.sampled for line in lines], dtype=np.bool_),
         np.array([line.weight for line in lines], dtype=np.float64),

@@ -22,7 +22,7 @@ from models.embedders.loader import encoder_for
 from models.errors import FitRefused
 from models.features import Features
 from models.fit import FitRequest, FitResult, FitSummary, Options, fit_request
-from models.gate.frontier import Sample, refusal_reasons
+from models.gate.frontier import refusal_reasons
 from models.money import CURRENCY
 from models.policy import Policy
 
@@ -67,12 +67,9 @@ class Fit:
     @property
     def reasons(self) -> tuple[str, ...]:
         """Why targets did not pass, and what would help; empty where all passed."""
-        study = self.result.study
-        if not self.passed or study is None:
+        sample = self.result.sample
+        if not self.passed or sample is None:
             return self.result.refused
-        rows = study.gate_rows
-        ordered = self.request.training.ordered
-        sample = Sample(study.scores[rows], study.agrees[rows], study.eligible[rows], ordered)
         return refusal_reasons(sample, self.summary.frontier, self.request.targets, self.request.delta)
 
     @property

@@ -6,6 +6,7 @@ copies get scores of their own: ties would forbid every threshold between them. 
 in drawing traces, not the chance in learning.
 """
 
+import dataclasses
 from dataclasses import dataclass
 
 import numpy as np
@@ -139,7 +140,7 @@ def _coverage_interval(sample: Sample, target: float, delta: float, seed: int) -
     for number in range(RESAMPLES):
         rows = generator.integers(len(sample), size=len(sample))
         scores = _scores_of_draws(sample.scores, rows, generator)
-        resample = Sample(scores, sample.agrees[rows], sample.eligible[rows])
+        resample = dataclasses.replace(sample.take(rows), scores=scores)
         coverages[number] = next(
             (point.coverage for point in frontier_points(resample, (target,), delta)), 0.0
         )

@@ -23,6 +23,7 @@ class Sample:
         eligible: bool [n], neither novel nor of a blocked label: what a threshold may answer.
         ordered: the traces are in the order of time, oldest first, so that the newest are tested alone too.
         newcomers: share of the newest traces whose labels were hardly there before, in [0, 1].
+        copies: int64 [n], how many sampled traces say the same as this one, which stands for them; None: one.
     """
 
     scores: NDArray[np.float32]
@@ -30,6 +31,7 @@ class Sample:
     eligible: NDArray[np.bool_]
     ordered: bool = False
     newcomers: float = 0.0
+    copies: NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         return len(self.scores)
@@ -38,6 +40,21 @@ class Sample:
         """bool [n], what this threshold answers."""
         return np.asarray(self.eligible & (self.scores >= threshold))
 
+    def coverage(self, threshold: float) -> float:
+        """Share of the traces, with their copies, that this threshold answers."""
+        return float(np.average(self.answered(threshold), weights=self.copies))
+
+    def agreement(self, threshold: float) -> float:
+        """Share of the answers of this threshold, with their copies, that agree; it must answer some."""
+        answered = self.answered(threshold)
+        weights = None if self.copies is None else self.copies[answered]
+        return float(np.average(self.agrees[answered], weights=weights))
+
+    def take(self, rows: NDArray[np.int64]) -> "Sample":
+        """These traces, in an order that says nothing."""
+        copies = None if self.copies is None else self.copies[rows]
+        return Sample(self.scores[rows], self.agrees[rows], self.eligible[rows], copies=copies)
+
 
 def gate_sample(
     scores: NDArray[np.float32],
@@ -45,11 +62,13 @@ def gate_sample(
     eligible: NDArray[np.bool_],
     rows: NDArray[np.bool_],
     *,
+    copies: NDArray[np.int64] | None = None,
     ordered: bool = False,
     newcomers: float = 0.0,
 ) -> Sample:
     """The sample of the gate, from n traces; all arrays are [n]."""
-    return Sample(scores[rows], agrees[rows], eligible[rows], ordered, newcomers)
+    copies = None if copies is None else copies[rows]
+    return Sample(scores[rows], agrees[rows], eligible[rows], ordered, newcomers, copies)
 
 
 def frontier_points(sample: Sample, targets: Sequence[float], delta: float) -> tuple[FrontierPoint, ...]:
@@ -57,9 +76,9 @@ def frontier_points(sample: Sample, targets: Sequence[float], delta: float) -> t
     points = []
     for target in targets:
         passed = _widest_threshold(sample, target, delta)
-        if passed is not None and not _has_changed(sample, passed.threshold, target):
+        if passed is not None and not _is_refuted(sample, passed.threshold, target):
             low = binomial.lower(passed.agreements, passed.accepted, delta)
-            points.append(FrontierPoint(target, passed.threshold, passed.accepted / len(sample), low))
+            points.append(FrontierPoint(target, passed.threshold, sample.coverage(passed.threshold), low))
     return tuple(points)
 
 
@@ -69,8 +88,10 @@ def _widest_threshold(sample: Sample, target: float, delta: float) -> thresholds
     )
 
 
-def _has_changed(sample: Sample, threshold: float, target: float) -> bool:
-    """Whether the newest traces speak against the target, although all traces together pass."""
+def _is_refuted(sample: Sample, threshold: float, target: float) -> bool:
+    """Whether copies or the newest traces speak against the target, although the traces themselves pass."""
+    if sample.agreement(threshold) < target:
+        return True
     refuted = sample.ordered and refuted_lately(sample.answered(threshold), sample.agrees, target)
     return refuted or sample.newcomers > 1.0 - target
 
@@ -102,7 +123,7 @@ def _shortfall(sample: Sample, target: float, delta: float) -> str:
     """How close the highest-scoring quarter of the sample, or its newest fifth, comes to the target."""
     passed = _widest_threshold(sample, target, delta)
     if passed is not None:
-        return f"{_change(sample, passed.threshold, target)}: what came last differs from what came before"
+        return _refutation(sample, passed.threshold, target)
     ranked = np.argsort(-np.where(sample.eligible, sample.scores, -1.0), kind="stable")
     count = min(max(len(sample) // 4, fewest_trials(target, delta)), int(sample.eligible.sum()))
     agreements = int(sample.agrees[ranked[:count]].sum())
@@ -113,13 +134,21 @@ def _shortfall(sample: Sample, target: float, delta: float) -> str:
     )
 
 
-def _change(sample: Sample, threshold: float, target: float) -> str:
-    """What of the newest traces speaks against the target."""
+def _refutation(sample: Sample, threshold: float, target: float) -> str:
+    """What speaks against the target, although the traces themselves pass."""
     passes = f"target {target:g} did not pass the gate: it would on all {len(sample):,} sampled traces, but"
+    agreement = sample.agreement(threshold)
+    if agreement < target:
+        return (
+            f"{passes} with their copies the teacher agrees with {agreement:.1%} of the answers: it does so "
+            "less often where texts repeat"
+        )
+    differs = "what came last differs from what came before"
     if sample.newcomers > 1.0 - target:
         return (
             f"{passes} {sample.newcomers:.1%} of the newest fifth have labels that were hardly there before, "
-            f"and the target allows {1.0 - target:.1%} disagreements"
+            f"and the target allows {1.0 - target:.1%} disagreements: {differs}"
         )
     trials, hits = newest_counts(sample.answered(threshold), sample.agrees)
-    return f"{passes} the teacher agrees with only {hits:,} of the {trials:,} answers to the newest fifth"
+    newest = f"the {trials:,} answers to the newest fifth"
+    return f"{passes} the teacher agrees with only {hits:,} of {newest}: {differs}"

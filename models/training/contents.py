@@ -6,8 +6,9 @@ and the gate counts a content once.
 
 Texts say the same if their letters do, whatever their case, spaces, punctuation and digits; or if at least
 `SAME` of their three-letter sequences are the same (MinHash, Broder 1997). Vectors say the same if their
-cosine is at least `NEAR`. Candidates are found by locality-sensitive hashing, in time that grows with the
-number of rows: a near-duplicate may be overlooked, an exact one never is.
+cosine around their mean is at least `NEAR` (random hyperplanes, Charikar 2002). Candidates are found by
+locality-sensitive hashing, in time that grows with the number of rows: a near-duplicate may be overlooked, an
+exact one never is.
 """
 
 import re
@@ -24,7 +25,7 @@ from models.featurizers.row_blocks import row_blocks
 from models.featurizers.unit_vectors import normalise
 
 SAME = 0.85
-NEAR = 0.99
+NEAR = 0.98
 TRIGRAMS = 1
 HASHES, BAND = 32, 4
 TABLES, BITS = 12, 14
@@ -42,23 +43,30 @@ def content_of_rows(features: Features, seed: int = 0) -> Rows:
     """
     rows = len(features)
     if features.texts is not None:
-        plain = [plain_text(text) for text in features.texts]
+        plain = [letters_of(text) for text in features.texts]
         return _joined(rows, _same_key(plain), _near_texts(plain, seed))
     vectors = features.embeddings
     if vectors is None:
         return np.arange(rows)
-    unit = normalise(vectors.astype(np.float32))
-    return _joined(rows, _same_key([row.tobytes() for row in unit]), _near_vectors(unit, seed))
+    around = normalise(vectors - vectors.mean(axis=0, dtype=np.float64).astype(np.float32))
+    return _joined(rows, _same_key([row.tobytes() for row in vectors]), _near_vectors(around, seed))
 
 
-def plain_text(text: str) -> str:
+def letters_of(text: str) -> str:
     """The letters of a text in lower case, with one space for all else; the text itself if it has none."""
     return _PUNCTUATION.sub(" ", text.casefold()).strip() or text
 
 
-def repeated_share(contents: Rows) -> float:
-    """Share of the rows that repeat the content of another row, in [0, 1)."""
-    return 1.0 - len(np.unique(contents)) / len(contents)
+def later_copies(contents: Rows) -> NDArray[np.bool_]:
+    """bool [n]: the row says what an earlier row has said."""
+    later = np.ones(len(contents), dtype=np.bool_)
+    later[np.unique(contents, return_index=True)[1]] = False
+    return later
+
+
+def copies(contents: Rows, rows: NDArray[np.bool_]) -> Rows:
+    """For each row, int64 [n], how many of `rows`, bool [n], say the same."""
+    return np.bincount(contents[rows], minlength=int(contents.max()) + 1)[contents]
 
 
 def _joined(rows: int, *pairs: tuple[Rows, Rows]) -> Rows:

@@ -47,6 +47,7 @@ class FittedStages:
         training_targets: of the n traces.
         sampled: bool [n], the trace belongs to a uniform sample of all traffic.
         contents: int64 [n], equal for traces that say the same (`models.training.contents`).
+        recurring: the gate counts each trace of a content, not one of them.
         rare_labels: bool [labels], blocked because they have too few traces.
         poor_labels: bool [labels], blocked because their agreement is proven to be too low.
         candidates: the models that were tried.
@@ -58,6 +59,7 @@ class FittedStages:
     training_targets: TrainingTargets
     sampled: NDArray[np.bool_]
     contents: NDArray[np.int64]
+    recurring: bool
     rare_labels: NDArray[np.bool_]
     poor_labels: NDArray[np.bool_]
     candidates: tuple[CandidateResult, ...]
@@ -76,11 +78,15 @@ class FittedStages:
 
     @property
     def gate_rows(self) -> NDArray[np.bool_]:
-        """bool [n], the traces on which the gate tests thresholds: one of each content."""
-        candidates = self.sampled & ~self.training_targets.selection_rows
-        return self.dependence.independent(
-            folds.one_of_each(candidates, self.contents, self.training_targets.seed)
-        )
+        """bool [n], the traces on which the gate tests thresholds."""
+        rows = self._candidates
+        if not self.recurring:
+            rows = folds.one_of_each(rows, self.contents, self.training_targets.seed)
+        return self.dependence.independent(rows)
+
+    @property
+    def _candidates(self) -> NDArray[np.bool_]:
+        return self.sampled & ~self.training_targets.selection_rows
 
     @property
     def agrees(self) -> NDArray[np.bool_]:
@@ -108,6 +114,7 @@ class FittedStages:
             self.agrees,
             self.eligible,
             self.gate_rows,
+            copies=None if self.recurring else contents.copies(self.contents, self._candidates),
             ordered=self.ordered,
             newcomers=self.dependence.newcomers,
         )
@@ -151,7 +158,10 @@ def learn_stages(
     dependence = dependence or time_dependence(training, seed)
     progress(0.0, "reading features")
     content_of_rows = contents.content_of_rows(training.features, seed)
-    training_targets, sampled = _training_targets(training, names, content_of_rows, dependence, seed)
+    recurring = options.recurring and not dependence.found
+    training_targets, sampled = _training_targets(
+        training, names, content_of_rows, dependence, recurring, seed
+    )
     featurizers = _featurizers(training, embedder, training_targets, content_of_rows)
     recipe = recipe if training_targets.selection_rows.any() else None
     progress(0.25, "fitting out of fold")
@@ -165,6 +175,7 @@ def learn_stages(
         training_targets,
         sampled,
         content_of_rows,
+        recurring,
         rare,
         poor,
         candidates,
@@ -178,6 +189,7 @@ def _training_targets(
     names: tuple[str, ...],
     content_of_rows: NDArray[np.int64],
     dependence: TimeDependence,
+    recurring: bool,
     seed: int,
 ) -> tuple[TrainingTargets, NDArray[np.bool_]]:
     code_of = {name: code for code, name in enumerate(names)}
@@ -190,6 +202,10 @@ def _training_targets(
         held_out = folds.assign_folds(groups, seed)
     selection_rows = folds.selection_rows(sampled, folds.keys(training.features), content_of_rows)
     weights = training.weights
+    if recurring:
+        later = contents.later_copies(groups)
+        held_out = folds.moved_on(held_out, later)
+        weights = (np.ones(len(codes)) if weights is None else weights) * ~later
     if weights is not None:
         weights = weights / weights[weights > 0].mean()
     return TrainingTargets(codes, len(names), held_out, weights, selection_rows, seed), sampled

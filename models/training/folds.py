@@ -2,7 +2,13 @@
 
 Every trace is scored by models that have not seen its label (folds). Folds are random: they must not be even
 in each label, for a label's other traces would then be there whenever one of them is held out, and a new
-request has no such promise. The rows of one content (`models.training.contents`) share a fold.
+request has no such promise. The rows of one content (`models.training.contents`) share a fold, and the gate
+counts one of them: copies that depend on each other, such as retries, prove nothing more.
+
+Where copies are requests of their own, and recur as often in the future (`Options.recurring`), each is
+counted as it came. The first row of a content is scored by models that have not learned from the content; a
+later one is not learned from, and is scored by models that have learned from the first, just as a request
+that recurs. Then rows are independent draws, and a threshold's agreements are binomial as before.
 
 Where there are enough sampled traces, a tenth of them become selection traces: C, pool weights, temperature,
 calibration, acceptor, hand-over and blocked labels are decided on those alone. The other sampled traces, one
@@ -38,6 +44,11 @@ def assign_folds(contents: Rows, seed: int) -> Rows:
     fold = np.empty(len(order), dtype=np.int64)
     fold[order] = (np.cumsum(sizes) - sizes) * fold_count(len(contents)) // len(contents)
     return np.asarray(np.unique(fold[contents], return_inverse=True)[1], dtype=np.int64)
+
+
+def moved_on(folds: Rows, later: NDArray[np.bool_]) -> Rows:
+    """Folds, int64 [n], of which the rows in `later`, bool [n], are held out with the next fold."""
+    return np.where(later, (folds + 1) % (int(folds.max()) + 1), folds)
 
 
 def keys(features: Features) -> NDArray[np.float64]:

@@ -19,6 +19,9 @@ class Options:
         label_floor: a label is blocked if its agreement is proven to be lower than this, in [0, 1].
         curve: how long the learning curve may take, as a share of what the fit took, >= 0; 0 for none.
         residual: also try a second surrogate that learns from what the first would defer.
+        recurring: repeated texts are requests of their own, which come again as often: the gate counts each,
+            scored by models that have learned from earlier ones (`models.training.folds`). Where repeats
+            depend on each other, such as retries, or a call that is logged twice, the gate would be wrong.
 
     Raises:
         ValueError: one of them is out of range, or there is no such surrogate.
@@ -29,6 +32,7 @@ class Options:
     label_floor: float = 0.8
     curve: float = 0.3
     residual: bool = True
+    recurring: bool = False
 
     def __post_init__(self) -> None:
         unknown = sorted(set(self.surrogates or ()) - set(KINDS))

@@ -14,6 +14,7 @@ import scipy
 from models.drift import drift_reference
 from models.manifest import FORMAT, FrontierPoint, Manifest, Member, point_for
 from models.study import Study
+from models.training.contents import later_copies
 from models.training.fit_stages import FittedStages
 from models.training.request import FitRequest, recipe
 
@@ -32,6 +33,7 @@ class FitSummary(msgspec.Struct, frozen=True):
             if nothing was fitted.
         frontier: all targets that passed the gate, lowest first.
         refused: reasons; None if there is a policy.
+        repeated: share of the traces that say what an earlier one said, under whatever id.
     """
 
     version: str
@@ -44,6 +46,7 @@ class FitSummary(msgspec.Struct, frozen=True):
     accuracy: float
     frontier: tuple[FrontierPoint, ...]
     refused: tuple[str, ...] | None
+    repeated: float = 0.0
 
     def coverage(self, target: float) -> float:
         """Share of the requests that it answers at this target; 0.0 if no target at or above it passed."""
@@ -76,6 +79,7 @@ def summary_of(
         accuracy=0.0 if fitted is None else float(fitted.agrees.mean()),
         frontier=() if outcome is None else outcome.points,
         refused=refused,
+        repeated=0.0 if fitted is None else float(later_copies(fitted.contents).mean()),
     )
 
 

@@ -160,7 +160,7 @@ class RefitRunner:
             encoder=encoder_of(traces) if needs_encoder(config.embedder) else None,
             repeats=await self._registry.repeat_counts(task.name),
             # What a report would show costs time that a stream waits for.
-            options=Options(label_floor=config.label_floor, curve=0.0),
+            options=Options(label_floor=config.label_floor, curve=0.0, recurring=config.refit.recurring),
         )
         return await self._fit_process.fit(request, config.refit.budget)
 

@@ -118,14 +118,18 @@ def training_set(traces: list[Trace], config: Config) -> TrainingSet:
     """The training set of the traces, in the order in which they were requested.
 
     Traces are read from several partitions, and slow replies come late: the gate looks at the order of time.
+    The texts are there if each trace has one, whatever the policy reads: repeats are found by them.
 
     Raises:
         InvalidVector: a trace's features hold a value that is not finite.
     """
     spec, traces = config.embedder, sorted(traces, key=lambda trace: trace.requested_at)
-    texts = [trace.text or "" for trace in traces] if reads_text(spec) else None
+    known = [trace.text for trace in traces if trace.text is not None]
     rows = [decode_vector(trace.features or b"", None) for trace in traces] if vectors_of(spec) else None
-    features = Features(texts, None if rows is None else np.array(rows, dtype=np.float32))
+    features = Features(
+        known if len(known) == len(traces) else None,
+        None if rows is None else np.array(rows, dtype=np.float32),
+    )
     sampled = np.array([trace.sampled for trace in traces], dtype=np.bool_)
     return TrainingSet(features, [trace.label for trace in traces], sampled, ordered=True)
 

@@ -141,7 +141,7 @@ def test_equal_vectors_do_not_fail() -> None:
 
 def test_the_summary_keeps_its_json_keys(result: FitResult) -> None:
     keys = set(msgspec.json.decode(msgspec.json.encode(result.summary)))
-    wanted = "version traces sampled labels seconds surrogate acceptor accuracy frontier refused"
+    wanted = "version traces sampled labels seconds surrogate acceptor accuracy frontier refused repeated"
     assert keys == set(wanted.split())
 
 

@@ -19,17 +19,19 @@ def test_bench_fit_reports_its_figures(understudy: Run, tmp_path: Path) -> None:
         "name", "value", "unit", "reference", "reference_value", "ratio",
     }  # fmt: skip
     assert vectors["vectors: warm fit"]["reference_value"] == vectors["vectors: cold fit"]["value"]
+    assert vectors["vectors, 0.95: coverage"]["value"] > 0.5
     figures = vectors | fit_report(understudy, tmp_path, "text", "--quick")
     for kind in ("text", "vectors"):
         for target in ("0.9", "0.95"):
-            assert figures[f"{kind}, {target}: coverage"]["value"] > 0.5
-            assert figures[f"{kind}, {target}: agreement"]["ratio"] >= 1
-        assert figures[f"{kind}: targets significantly missed"]["value"] == 0
+            assert figures[f"{kind}, 300 traces, {target}: coverage"]["value"] > 0.5
+            assert figures[f"{kind}, 300 traces, {target}: agreement"]["ratio"] >= 1
+        assert figures[f"{kind}, 300 traces: targets significantly missed"]["value"] == 0
 
 
 def fit_report(understudy: Run, data: Path, kind: str, *options: str) -> dict[str, Any]:
     """Figures by name of `bench fit` for one kind of policy."""
-    ended = understudy("bench", "fit", "--data", data, "--only", kind, "--no-tracer", "--json", *options)
+    options += ("--orders", "1", "--rival-orders", "0", "--json")
+    ended = understudy("bench", "fit", "--data", data, "--only", kind, *options)
     assert ended.status == 0, ended.err
     report = json.loads(ended.out)
     assert set(report) == {"machine", "figures", "tables", "notes"}

@@ -27,7 +27,7 @@ def test_fit_writes_a_policy_to_evaluate(understudy: Run, files: Path, tmp_path:
     ended = understudy("fit", files / "train.jsonl", "--out", out, "--json")
     assert (ended.status, ended.err) == (0, "")
     made = json.loads(ended.out)
-    keys = "version traces sampled labels seconds surrogate acceptor accuracy frontier refused"
+    keys = "version traces sampled labels seconds surrogate acceptor accuracy frontier refused repeated"
     assert set(made) == set(keys.split())
     assert (made["traces"], made["sampled"], made["labels"], made["refused"]) == (500, 500, 3, None)
     assert set(made["frontier"][0]) == {"target", "threshold", "coverage", "low"}

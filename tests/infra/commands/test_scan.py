@@ -6,7 +6,10 @@ import numpy as np
 from tests.infra import parcels
 from tests.infra.conftest import Run
 
-KEYS = "traces requests sampled labels noise surrogate accuracy targets curve interval assumptions seconds"
+KEYS = (
+    "traces requests repeated sampled labels noise surrogate accuracy targets curve interval assumptions"
+    " seconds"
+)
 TARGET_KEYS = "target coverage low high certified agreement audits days saved_a_day doubled more refused"
 
 

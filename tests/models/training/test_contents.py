@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.features import Features
-from models.training.contents import content_of_rows, repeated_share
+from models.training.contents import content_of_rows, later_copies
 
 TEXTS = [
     "Where is my parcel? It should have come on Monday already",
@@ -22,7 +22,7 @@ def test_case_digits_and_typing_errors_make_no_content() -> None:
     assert contents[0] == contents[1] == contents[2]
     assert contents[4] == contents[5]
     assert len(set(contents)) == 3
-    assert repeated_share(contents) == 0.5
+    assert later_copies(contents).mean() == 0.5
 
 
 def test_near_vectors_are_one_content_and_others_not() -> None:

@@ -111,7 +111,7 @@ def test_an_encoder_task_uses_the_newest_encoder() -> None:
     assert training.features.embeddings is not None
     assert training.features.embeddings.tolist() == [[7, 8], [3, 4], [5, 6]]
     alone = training_set(found, Config(embedder="model2vec:/m"))
-    assert alone.features.texts is None
+    assert alone.features.texts == ["hello"] * 3
 
 
 def test_a_task_of_both_uses_traces_with_both() -> None:
