@@ -1,5 +1,7 @@
 """Drift signals: how current requests differ from a policy's training traces. They need no teacher.
 
+(The one that needs a teacher, and has it for all that is deferred, is in `models.deferrals`.)
+
 A signal can show why agreement may be falling, earlier than audits can, and it can start a refit earlier. It
 proves nothing about agreement, and it never allows more answers. A router keeps three histograms, at little
 cost: scores, requests beyond the novelty limit, and guessed labels. They are compared with the same
@@ -35,7 +37,7 @@ _KINDS = 4
 _LEAST_EXPECTED = 5.0
 _NAMED = 3
 
-Kind = Literal["scores", "novelty", "labels", "coverage"]
+Kind = Literal["scores", "novelty", "labels", "coverage", "deferrals"]
 
 
 class Signal(Struct, frozen=True):

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from models.artifact import Artifact
 from models.forecast.learning_curve import learning_curve, more_traces, point
 from models.gate import labels
+from models.gate.deferred_shift import with_deferred_shifts
 from models.gate.frontier import Sample, frontier_points, refusal_reasons, shortage_reasons
 from models.manifest import LabelSource, grid
 from models.noise import contradictions
@@ -138,7 +139,9 @@ def _outcome(request: FitRequest, started: float, progress: Progress) -> FitOutc
         progress=progress,
     )
     progress(0.8, "gate")
-    points = frontier_points(fitted.sample, grid(request.targets), request.delta)
+    points = with_deferred_shifts(
+        frontier_points(fitted.sample, grid(request.targets), request.delta), fitted.sample
+    )
     thresholds = [point.threshold for point in points if point.target in request.targets]
     scored = fitted.study(request.names)
     study = replace(

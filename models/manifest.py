@@ -25,12 +25,15 @@ class FrontierPoint(Struct, frozen=True):
         threshold: lowest score that may be answered.
         coverage: share of the gate's traces that it answers.
         low: exact lower bound, at the manifest's delta, of the agreement on the answered ones.
+        deferred_shift: of the log-odds of scores under the threshold, which makes of them a cautious
+            expectation of agreement (`models.deferrals`); None where an earlier release did not note it.
     """
 
     target: Share
     threshold: Share
     coverage: Share
     low: Share
+    deferred_shift: float | None = None
 
 
 class LabelSource(Struct, frozen=True):

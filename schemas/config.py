@@ -117,6 +117,10 @@ class Config(Struct, frozen=True):
             it contradicts itself. A cache in front of the teacher hides its contradictions.
         alarm_run_length: number of audits between two false alarms, at least and on average, while agreement
             is at least the target.
+        deferral_drift: whether deferred requests are watched. Where the teacher agrees with their guesses
+            less often than their scores say, an event of kind `drift` says so, a refit is requested (if
+            `refit.on_drift`), and `audit_early` of the requests are audited for up to 1,000 audits. It stops
+            no answer.
         label_floor: lowest acceptable agreement of one label. The surrogate stops answering with a label once
             audits prove that the label's agreement is below this; 0 blocks no label.
         teacher_change: whether refits `keep` or `drop` the earlier traces when the teacher changes.
@@ -145,6 +149,7 @@ class Config(Struct, frozen=True):
     audit_overdue: Annotated[float, Meta(gt=0.0)] = 3600.0
     repeat_rate: Share = 0.02
     alarm_run_length: Annotated[float, Meta(ge=100.0)] = 10_000.0
+    deferral_drift: bool = True
     label_floor: Share = 0.8
     teacher_change: Literal["keep", "drop"] = "keep"
     threshold: Share | None = None

@@ -296,12 +296,14 @@ class TeacherUnsteadyDetails(EventDetails, frozen=True):
 
 
 class DriftDetails(EventDetails, frozen=True):
-    """Requests no longer look like the training traces.
+    """Requests no longer look like the training traces, or the teacher no longer agrees as scores say.
 
     Attributes:
         version: that scored them.
         requests: in the window, the first of them at `since`.
-        signals: `scores`, `novelty`, `labels`, `coverage`: the chance of such a difference without drift.
+        signals: `scores`, `novelty`, `labels`, `coverage`, `deferrals`: the chance of such a difference
+            without drift, at most. `deferrals` is about deferred requests alone, since the teacher began to
+            agree with fewer of their guesses than expected.
         refit: whether a refit was requested.
     """
 

@@ -25,6 +25,8 @@ Embedding = Annotated[
 Milliseconds = Annotated[int, Meta(ge=0, description="Unix time in milliseconds")]
 Inclusion = Annotated[float, Meta(ge=0.0, le=1.0, description="probability of becoming a sampled trace")]
 
+Probability = Annotated[float, Meta(ge=0.0, le=1.0)]
+
 
 class Reason(StrEnum):
     """Why the surrogate answered a request (`ACCEPTED`), or why the teacher had to (all others)."""
@@ -134,6 +136,8 @@ class Deferral(Struct, frozen=True):
             candidate, or it would have deferred.
         first: the teacher's first answer, where it labels the request a second time, only to measure how
             often it contradicts itself.
+        expected: of a guess that was deferred for its low score, the probability that the teacher agrees, as
+            the fit cautiously expects it; None for all other deferrals, and where the fit does not say.
     """
 
     request: Request
@@ -149,6 +153,7 @@ class Deferral(Struct, frozen=True):
     shadow: Guess | None = None
     encoder: str | None = None
     first: Answer | None = None
+    expected: Probability | None = None
 
 
 class Usage(Struct, frozen=True):
@@ -180,6 +185,7 @@ class Trace(Struct, frozen=True):
         inclusion: as in `Deferral`.
         encoder: id of the encoder that made `features`; None where no encoder did.
         first: as in `Deferral`. A trace with a `first` answer is a repeat: it neither trains nor certifies.
+        expected: as in `Deferral`.
     """
 
     id: RequestId
@@ -200,6 +206,7 @@ class Trace(Struct, frozen=True):
     shadow: Guess | None = None
     encoder: str | None = None
     first: Answer | None = None
+    expected: Probability | None = None
 
 
 class Forgotten(Struct, frozen=True):

@@ -48,6 +48,7 @@ class RateReason(StrEnum):
     UNCERTIFIED = "uncertified"
     CERTIFIED = "certified"
     FEW_TRACES = "few_traces"
+    DRIFT = "drift"
 
 
 class AuditRate(NamedTuple):
@@ -68,10 +69,13 @@ class SamplingState:
         certified: whether the live version is certified.
         certifying: sampled traces that the next refit may certify on, and audits that wait for their reply;
             None where it is not known.
+        drifting: whether deferred requests agree with the live version less than expected, and not enough
+            audits have been made since.
     """
 
     certified: bool = False
     certifying: int | None = None
+    drifting: bool = False
 
 
 UNKNOWN = SamplingState()
@@ -83,7 +87,8 @@ def audit_rate(config: Config, state: SamplingState) -> AuditRate:
     The gate can't tell a good threshold from a bad one by few sampled traces, so it sets a high one and the
     surrogate answers less than it could. Until `audit_enough` traces certify, `audit_early` of the requests
     are sampled. That costs about that many further calls of the teacher, as each sampled request becomes a
-    trace. Where the number of traces is not known, the config's own rate applies.
+    trace. Where the number of traces is not known, the config's own rate applies. It is the same share while
+    deferred requests say that the teacher may have changed: audits alone tell whether the answers suffer.
     """
     configured = _configured_rate(config, state)
     if configured.rate <= 0.0:
@@ -91,6 +96,8 @@ def audit_rate(config: Config, state: SamplingState) -> AuditRate:
     reasons = [configured]
     if state.certifying is not None and state.certifying < config.audit_enough:
         reasons.append(AuditRate(config.audit_early, RateReason.FEW_TRACES))
+    if state.drifting and config.deferral_drift:
+        reasons.append(AuditRate(config.audit_early, RateReason.DRIFT))
     return max(reasons, key=lambda reason: reason.rate)
 
 

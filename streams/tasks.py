@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from models.deferrals import shift_at
 from models.embedders.compatibility import mismatch_reason
 from models.embedders.contract import Embedder
 from models.manifest import Manifest
@@ -26,12 +27,14 @@ class ServingPolicy:
         threshold: least score that is answered; None where no threshold has passed the gate for the target.
         blocked: labels that audits have blocked, in addition to those that its manifest blocks.
         share: of the requests that it decides, in [0, 1].
+        deferred_shift: of the log-odds of scores under the threshold (`models.deferrals`); None if unknown.
     """
 
     policy: Policy
     threshold: float | None
     blocked: frozenset[str] = frozenset()
     share: float = 1.0
+    deferred_shift: float | None = None
 
     @property
     def version(self) -> str:
@@ -76,19 +79,26 @@ class Task:
         embedder: Embedder | None = None,
         certified: str | None = None,
         certifying: int | None = None,
+        drifting: str | None = None,
     ) -> "Task":
         """The task with those of the policies that are suitable for its config and its encoder.
 
         Args:
             certified: the version that is certified, if one is.
             certifying: sampled traces that the next refit may certify on; None where it is not known.
+            drifting: the version whose deferrals ask for more audits, if one does.
         """
         safeguards = safeguards or Safeguards()
         live = _serving_policy(CandidatePolicy(policy, 1.0), config, safeguards, embedder) if policy else None
         candidate = _serving_policy(tried, config, safeguards, embedder) if tried else None
         if live and candidate and not _same_features(live, candidate):
             candidate = None
-        sampling = SamplingState(live is not None and live.version == certified, certifying)
+        version = live.version if live else None
+        sampling = SamplingState(
+            version is not None and version == certified,
+            certifying,
+            drifting=version is not None and version == drifting,
+        )
         return cls(name, config, live, candidate, safeguards.breaker, embedder, sampling)
 
     @property
@@ -162,6 +172,7 @@ class Tasks:
         self._safeguards: dict[str, Safeguards] = {}
         self._certified: dict[str, str] = {}
         self._certifying: dict[str, int] = {}
+        self._drifting: dict[str, str] = {}
         self._encoders: dict[EncoderSpec, Embedder] = {}
         self._tasks: dict[str, Task] = {}
 
@@ -256,8 +267,20 @@ class Tasks:
             self._certifying[name] = traces
         self._tasks[name] = self._build_task(name)
 
+    def set_drifting(self, name: str, version: str | None) -> None:
+        """Note which version of a task has deferrals that ask for more audits, if one has."""
+        if self._drifting.get(name) == version:
+            return
+        self._drifting.pop(name, None)
+        if version is not None:
+            self._drifting[name] = version
+        self._tasks[name] = self._build_task(name)
+
     def forget_sampling_states(self) -> None:
-        """Take no version for certified and no number of traces for known, since Redis does not say."""
+        """Take no version for certified and no number of traces for known, since Redis does not say.
+
+        What asks for more audits holds.
+        """
         for name in list(self._certified):
             self.set_certified(name, None)
         for name in list(self._certifying):
@@ -285,6 +308,7 @@ class Tasks:
         dropped = self._policies.pop(name, None) is not None
         self._certified.pop(name, None)
         self._certifying.pop(name, None)
+        self._drifting.pop(name, None)
         # Also where no policy is left to drop: Redis may have given the safeguards back in between.
         if name not in self._candidates:
             self._safeguards.pop(name, None)
@@ -304,6 +328,7 @@ class Tasks:
             self._encoders.get(spec) if spec else None,
             self._certified.get(name),
             self._certifying.get(name),
+            self._drifting.get(name),
         )
 
 
@@ -314,7 +339,9 @@ def _serving_policy(
     if unsuitable_reason(manifest, config, embedder) is not None:
         return None
     blocked = safeguards.blocked.get(manifest.version, frozenset())
-    return ServingPolicy(tried.policy, threshold(manifest, config), blocked, tried.share)
+    least = threshold(manifest, config)
+    shift = None if least is None else shift_at(manifest.frontier, least)
+    return ServingPolicy(tried.policy, least, blocked, tried.share, shift)
 
 
 def _same_features(live: ServingPolicy, candidate: ServingPolicy) -> bool:

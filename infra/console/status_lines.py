@@ -19,6 +19,7 @@ _REASONS = {
     RateReason.UNCERTIFIED: "until the version is certified",
     RateReason.CERTIFIED: "since the version is certified",
     RateReason.FEW_TRACES: "until",
+    RateReason.DRIFT: "since the teacher agrees with deferred guesses less than expected",
 }
 
 

@@ -4,6 +4,7 @@ from streams.assembly.parts import WorkerParts
 from streams.certify.observations import DEFERRALS, TRACES
 from streams.certify.topic_log import TopicLog
 from streams.clock import steady_ms
+from streams.drift.deferrals import DeferralReport
 from streams.kafka.clients import open_group_observer, open_reader
 from streams.kafka.topic_admin import TopicIds
 from streams.roles import certify, config
@@ -33,6 +34,7 @@ def add(parts: WorkerParts) -> None:
         AlarmResponse(
             parts.tasks, parts.registry, parts.refit_queue(), audits.is_restorable, parts.event_publisher
         ),
+        DeferralReport(parts.tasks, parts.registry, parts.refit_queue(), parts.event_publisher),
         TrialJudge(parts.tasks, parts.registry, trial_counts, parts.event_publisher),
         parts.registry.may_answer,
         steady_ms,

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from models.certificate import Certificate
+from streams.certify.deferral_state import DeferralState
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,15 @@ def total(counts: Iterable[Certificate]) -> Certificate:
     """The counts of all of them together."""
     every = tuple(counts)
     return Certificate(sum(one.audits for one in every), sum(one.agreements for one in every))
+
+
+class OnDeferralDrift(Protocol):
+    """Called after each fold that leaves drift of a version's deferrals unreported; again does no harm."""
+
+    async def __call__(self, task: str, version: str, state: DeferralState) -> None:
+        """Raises:
+        StateUnavailable: nothing was reported; the batch is to be read again.
+        """
 
 
 class OnAlarm(Protocol):

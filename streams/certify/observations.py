@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from confluent_kafka import Message
 
-from schemas.messages import Deferral, Teacher, Trace
+from schemas.messages import Deferral, Reason, Teacher, Trace
 
 TRACES = "traces"
 DEFERRALS = "deferrals"
@@ -51,11 +51,28 @@ class AuditReply(NamedTuple):
     agreed: bool
 
 
-class TraceSeen(NamedTuple):
-    """A trace: which teacher answered, and which version's answer it audits.
+class DeferredGuess(NamedTuple):
+    """A guess that was deferred for its low score.
 
     Attributes:
-        version, audit: None where the trace is no audit.
+        expected: probability with which the teacher was expected to agree.
+        agreed: the teacher gave the same label.
+        replied_at: Unix milliseconds.
+    """
+
+    label: str
+    score: float
+    expected: float
+    agreed: bool
+    replied_at: int
+
+
+class TraceSeen(NamedTuple):
+    """A trace: which teacher answered, and which version's answer or deferred guess it tests.
+
+    Attributes:
+        version: that answered, or guessed; None where the trace is neither an audit nor such a deferral.
+        audit: None where the trace is no audit.
         same: whether the teacher gave its first answer again; None where it was asked once only.
     """
 
@@ -65,6 +82,7 @@ class TraceSeen(NamedTuple):
     version: str | None
     audit: AuditReply | None
     same: bool | None = None
+    deferred: DeferredGuess | None = None
 
 
 class AlarmAnswered(NamedTuple):
@@ -87,11 +105,13 @@ class Observations:
         asked: audits that the teacher was asked for.
         answered: traces, audits among them.
         alarms_answered: by version.
+        deferrals_reported: versions of which was reported that their deferrals agree less than expected.
     """
 
     asked: Sequence[AuditRequested] = ()
     answered: Sequence[TraceSeen] = ()
     alarms_answered: Mapping[str, AlarmAnswered] = field(default_factory=dict)
+    deferrals_reported: frozenset[str] = frozenset()
 
     @property
     def versions(self) -> set[str]:
@@ -102,11 +122,13 @@ class Observations:
     def requests(self) -> dict[str, list[str]]:
         """The audited requests of each version."""
         requests: dict[str, list[str]] = {version: [] for version in self.alarms_answered}
+        requests |= {version: [] for version in self.deferrals_reported}
         for audit in self.asked:
             requests.setdefault(audit.version, []).append(audit.request)
         for trace in self.answered:
-            if trace.version is not None and trace.audit is not None:
-                requests.setdefault(trace.version, []).append(trace.audit.request)
+            if trace.version is not None:
+                audited = [] if trace.audit is None else [trace.audit.request]
+                requests.setdefault(trace.version, []).extend(audited)
         return requests
 
 
@@ -124,8 +146,11 @@ def observe_traces(traces: Iterable[tuple[Trace, Message]], log: str = TRACES) -
                 label=label,
                 agreed=label == trace.label,
             )
+        deferred = _deferred_guess(trace)
+        if deferred is not None and trace.guess is not None:
+            version = trace.guess.policy
         teacher, position = trace.teacher or NOBODY, _position(log, message)
-        answered = TraceSeen(position, teacher, trace.replied_at, version, audit, _same(trace))
+        answered = TraceSeen(position, teacher, trace.replied_at, version, audit, _same(trace), deferred)
         seen.setdefault(trace.task, []).append(answered)
     return {task: Observations(answered=answered) for task, answered in seen.items()}
 
@@ -156,6 +181,13 @@ def _same(trace: Trace) -> bool | None:
     """Whether the teacher repeated its first answer; None also where another teacher gave the first one."""
     first = trace.first
     return None if first is None or first.teacher != trace.teacher else first.label == trace.label
+
+
+def _deferred_guess(trace: Trace) -> DeferredGuess | None:
+    guess, expected = trace.guess, trace.expected
+    if trace.reason is not Reason.LOW_SCORE or guess is None or expected is None:
+        return None
+    return DeferredGuess(guess.label, guess.score, expected, guess.label == trace.label, trace.replied_at)
 
 
 def _position(log: str, message: Message) -> LogPosition:

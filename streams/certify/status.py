@@ -49,6 +49,7 @@ class CertificateStatus:
         complete: False while counts that Redis has lost are being rebuilt.
         alarm: level of the alarm, from 0 to 1, where it is raised.
         alarms: raised so far, without those that were answered by blocking a label.
+        drifting: deferred requests agree less than expected, and few audits were made since.
         labels: counts for each label that the surrogate gave.
         updated_at: Unix milliseconds of the last change.
     """
@@ -68,6 +69,7 @@ class CertificateStatus:
     complete: bool = True
     alarm: float = 0.0
     alarms: int = 0
+    drifting: bool = False
     labels: Mapping[str, Certificate] = field(default_factory=dict)
     updated_at: int = 0
 
@@ -149,6 +151,7 @@ def certificate_status(
         complete=complete,
         alarm=version_state.alarm_state.alarm(config).level,
         alarms=version_state.alarm_state.raised - version_state.excused,
+        drifting=config.deferral_drift and version_state.deferrals.asks_for_audits,
         updated_at=now,
     )
     counts = version_state.certificates.get(teacher)
@@ -267,6 +270,7 @@ def encode_status(status: CertificateStatus) -> dict[str, str]:
         "complete": str(int(status.complete)),
         "alarm": repr(status.alarm),
         "alarms": str(status.alarms),
+        "drifting": str(int(status.drifting)),
         "labels": msgspec.json.encode(status.labels).decode(),
         "updated_at": str(status.updated_at),
     }
@@ -290,6 +294,7 @@ def decode_status(fields: Mapping[str, str]) -> CertificateStatus:
         complete=fields.get("complete", "1") == "1",
         alarm=float(fields.get("alarm", 0.0)),
         alarms=int(fields.get("alarms", 0)),
+        drifting=fields.get("drifting") == "1",
         labels=_LABELS.decode(fields.get("labels", "{}")),
         updated_at=int(fields.get("updated_at", 0)),
     )

@@ -19,6 +19,7 @@ from streams.certify.announcements import (
     floor_event,
 )
 from streams.certify.consistency import Consistency
+from streams.certify.deferral_state import DeferralState
 from streams.certify.evidence import AlarmEvidence
 from streams.certify.fold import AuditFold
 from streams.certify.observations import Observations
@@ -62,6 +63,7 @@ class Step:
         teacher: to be shown as the one that answers now, where that changes; its `consistency` likewise.
         service: status of the service's certificate, where that changes.
         alarms: for each version with unanswered alarms, how many it has raised so far, and why the newest.
+        deferral_drifts: versions whose deferrals agree less than expected, where that is not reported yet.
         announced: routing depends on something that changes.
     """
 
@@ -73,6 +75,7 @@ class Step:
     service: CertificateStatus | None = None
     events: tuple[Event, ...] = ()
     alarms: Mapping[str, tuple[int, AlarmEvidence]] = field(default_factory=dict)
+    deferral_drifts: Mapping[str, DeferralState] = field(default_factory=dict)
     announced: bool = False
 
     def changes(self, snapshot: Snapshot) -> bool:
@@ -102,6 +105,7 @@ def step(
     task_state, version_states = fold.task_state, fold.version_states
     versions: dict[str, VersionChange] = {}
     alarms: dict[str, tuple[int, AlarmEvidence]] = {}
+    deferral_drifts: dict[str, DeferralState] = {}
     events: list[Event] = []
     for version in sorted(new.versions | version_states.keys()):
         update = _pending_update(version, snapshot, new, moment)
@@ -109,10 +113,14 @@ def step(
         if (answered := new.alarms_answered.get(version)) is not None:
             version_state = with_alarms_answered(version_state, answered)
         version_state = with_outcomes_taken(version_state, now, config)
+        if config.deferral_drift:
+            version_state = _with_deferrals(version, version_state, new)
         change, emitted = _conclude(version, version_state, update, task_state.teacher, moment)
         events += emitted
         if (raised := _unanswered_alarms(change)) is not None:
             alarms[version] = raised
+        if config.deferral_drift and version_state.deferrals.is_unreported:
+            deferral_drifts[version] = version_state.deferrals
         if _differs(change, version, snapshot):
             versions[version] = change
     task_state, service, emitted = _conclude_service(task_state, snapshot, moment)
@@ -131,6 +139,7 @@ def step(
         service,
         tuple(events),
         alarms,
+        deferral_drifts,
         any(_affects_routing(change, snapshot.statuses.get(name)) for name, change in versions.items()),
     )
 
@@ -144,6 +153,17 @@ def _pending_update(version: str, snapshot: Snapshot, new: Observations, moment:
         moment.now,
         moment.late,
     )
+
+
+def _with_deferrals(version: str, version_state: VersionState, new: Observations) -> VersionState:
+    """The state with the deferred guesses of this version that the teacher has labelled."""
+    own = [trace for trace in new.answered if trace.version == version]
+    guesses = [trace.deferred for trace in own if trace.deferred is not None]
+    audits = sum(trace.audit is not None for trace in own)
+    deferrals = version_state.deferrals.after(guesses, audits)
+    if version in new.deferrals_reported:
+        deferrals = replace(deferrals, reported=True)
+    return replace(version_state, deferrals=deferrals)
 
 
 def _conclude(
@@ -191,8 +211,9 @@ def _differs(change: VersionChange, version: str, snapshot: Snapshot) -> bool:
 
 
 def _affects_routing(change: VersionChange, before: CertificateStatus | None) -> bool:
-    was_certified = before is not None and before.certified
-    return bool(change.blocked) or change.status.certified != was_certified
+    was_certified, was_drifting = (False, False) if before is None else (before.certified, before.drifting)
+    changed = change.status.certified != was_certified or change.status.drifting != was_drifting
+    return bool(change.blocked) or changed
 
 
 def _changed_consistency(before: TaskState, after: TaskState) -> Consistency | None:

@@ -1,5 +1,6 @@
 """State of a task in certify: how far its topics are folded, its certificates, and its current teacher."""
 
+import dataclasses
 from collections.abc import Iterable, Mapping
 
 from msgspec import Struct, field
@@ -96,7 +97,7 @@ def only_new(observations: Observations, task_state: TaskState) -> Observations:
     """The observations that were not folded before."""
     asked = [audit for audit in observations.asked if not _is_folded(audit.position, task_state)]
     answered = [trace for trace in observations.answered if not _is_folded(trace.position, task_state)]
-    return Observations(asked, answered, observations.alarms_answered)
+    return dataclasses.replace(observations, asked=asked, answered=answered)
 
 
 def advance_positions(task_state: TaskState, observations: Observations) -> TaskState:

@@ -32,6 +32,7 @@ from streams.certify.asking_order import (
     with_given_up,
     with_reply_counted,
 )
+from streams.certify.deferral_state import DeferralState
 from streams.certify.observations import AlarmAnswered, AuditReply
 
 _TEACHERS = 8
@@ -104,6 +105,7 @@ class VersionState(Struct, frozen=True):
         asked_at: Unix milliseconds at which the newest audit was noted; 0 before the first.
         early: replies that wait for their deferral, by request.
         outcomes: those that the alarm has not taken yet.
+        deferrals: whether deferred requests agree less than expected.
     """
 
     certificates: Mapping[str, CertificateCounts] = field(default_factory=dict, name="tallies")
@@ -118,6 +120,7 @@ class VersionState(Struct, frozen=True):
     early: Mapping[str, EarlyReply] = {}
     outcomes: tuple[Outcome, ...] = ()
     alarm_blocked: tuple[str, ...] = ()
+    deferrals: DeferralState = DeferralState()
 
     @property
     def blocked_labels(self) -> frozenset[str]:

@@ -15,10 +15,10 @@ from models.drift import Signal, coverage_signal, drift_signals
 from models.manifest import Manifest
 from schemas.events import DriftDetails, Event
 from streams.clock import unix_ms
+from streams.drift.deferrals import requests_refit
 from streams.drift.windows import ScoreWindow, ScoreWindows
 from streams.errors import StateUnavailable
 from streams.kafka.event_publisher import EventPublisher
-from streams.sampling import SamplingState, audit_rate
 from streams.state.refit_queue import RefitQueue
 from streams.tasks import Tasks
 
@@ -82,8 +82,7 @@ class DriftWatch(Service):
 
     async def _report(self, name: str, window: ScoreWindow, signals: Collection[Signal]) -> None:
         config = self._live_tasks.task(name).config
-        # Without audits no sampled trace would ever calibrate the refit.
-        refits = config.refit.on_drift and audit_rate(config, SamplingState(certified=True)).rate > 0.0
+        refits = requests_refit(config)
         self._event_publisher.publish(drift_event(name, window, signals, refits, unix_ms()))
         if refits:
             try:

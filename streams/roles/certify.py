@@ -3,14 +3,14 @@
 Reads traces and deferrals; writes to Redis, and events. The steps of a batch, in this order:
 
     1. for each task: read the snapshot, fold the new observations into it, write all of it at once or retry
-    2. emit events, and have alarms answered
+    2. emit events, have alarms answered, and have drift of deferred requests reported
     3. judge the candidates whose answers the traces check
     4. note how far the partitions are folded; then the source commits
 
 Killed between any two of them, the batch is read again: a trace that was folded is not folded again, and an
-alarm that was not answered is raised again. Once a second every task has a step without observations, since
-the time and the config change things too; then a worker which finds that Redis has lost counts rebuilds them
-from the topics, and until that is done no version is certified.
+alarm that was not answered, or drift that was not reported, is acted on then. Once a second every task has a
+step without observations, since the time and the config change things too; then a worker which finds that
+Redis has lost counts rebuilds them from the topics, and until that is done no version is certified.
 """
 
 import logging
@@ -26,7 +26,7 @@ from mode import Service
 from schemas.codec import DEFERRAL, TRACE
 from schemas.events import Event, EventKind, LabelBlockedDetails
 from schemas.topics import Topics
-from streams.certify.evidence import OnAlarm
+from streams.certify.evidence import OnAlarm, OnDeferralDrift
 from streams.certify.observations import (
     DEFERRALS,
     TRACES,
@@ -67,6 +67,7 @@ class AuditCertifier(Service):
     Args:
         topic_logs: traces and deferrals, to be re-read.
         on_alarm: answers alarms.
+        on_deferral_drift: reports that deferred requests of a version agree less than expected.
         trial_judge: judges candidate versions on trial.
         may_answer: whether a version, given after its task, may answer requests.
         clock: Unix milliseconds, without jumps.
@@ -81,6 +82,7 @@ class AuditCertifier(Service):
         topic_logs: Mapping[str, TopicLog],
         event_publisher: EventPublisher,
         on_alarm: OnAlarm,
+        on_deferral_drift: OnDeferralDrift,
         trial_judge: TrialJudge,
         may_answer: Callable[[str, str], Awaitable[bool]],
         clock: Callable[[], int],
@@ -92,6 +94,7 @@ class AuditCertifier(Service):
         self._topic_logs = topic_logs
         self._event_publisher = event_publisher
         self._on_alarm = on_alarm
+        self._on_deferral_drift = on_deferral_drift
         self._trial_judge = trial_judge
         self._may_answer = may_answer
         self._clock = clock
@@ -217,7 +220,7 @@ class AuditCertifier(Service):
         raise StateUnavailable(f"other workers keep changing the audit state: task={task}")
 
     async def _act_on(self, task: str, outcome: Step, *, rebuilding: bool) -> None:
-        """Emit the events of a step, have its alarms answered, and remember that they were."""
+        """Emit the events of a step, have its alarms answered and drift reported, and remember that."""
         for event in outcome.events:
             if await self._is_of_interest(task, event):
                 self._event_publisher.publish(event)
@@ -225,8 +228,12 @@ class AuditCertifier(Service):
         for version, (raised, evidence) in outcome.alarms.items():
             blocked = await self._on_alarm(task, version, evidence)
             answered[version] = AlarmAnswered(raised, blocked)
-        if answered:
-            await self._fold(task, Observations(alarms_answered=answered), rebuilding=rebuilding)
+        for version, state in outcome.deferral_drifts.items():
+            await self._on_deferral_drift(task, version, state)
+        reported = frozenset(outcome.deferral_drifts)
+        if answered or reported:
+            acted = Observations(alarms_answered=answered, deferrals_reported=reported)
+            await self._fold(task, acted, rebuilding=rebuilding)
 
     async def _is_of_interest(self, task: str, event: Event) -> bool:
         """False for a blocked label of a version that is stopped anyway."""

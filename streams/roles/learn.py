@@ -76,6 +76,7 @@ def trace_of(reply: Reply, label: str, replied_at: int) -> Trace:
         shadow=deferral.shadow,
         encoder=deferral.encoder,
         first=deferral.first,
+        expected=deferral.expected,
     )
 
 
@@ -89,6 +90,7 @@ def repeat_deferral(reply: Reply, label: str) -> Deferral:
         guess=None,
         threshold=None,
         shadow=None,
+        expected=None,
         first=Answer(label, reply.teacher),
     )
 

@@ -32,7 +32,7 @@ from streams.kafka.batch import Batch, Outgoing
 from streams.kafka.channel import BatchChannel
 from streams.kafka.dead_letters import DeadLetters
 from streams.kafka.message import copied_headers, key_of, time_of
-from streams.routing.decisions import Decision, decide, withdraw_stale
+from streams.routing.decisions import Decision, decide, expected_agreement_of, withdraw_stale
 from streams.routing.encoded_batch import decide_encoded
 from streams.routing.features import BatchVectors, feature_error, request_features
 from streams.sampling import Sampler
@@ -203,6 +203,7 @@ def _deferral(
         shadow=decision.shadow if sampled else None,
         features=features,
         encoder=task.embedder.id if task.embedder and features else None,
+        expected=expected_agreement_of(task, decision),
     )
 
 

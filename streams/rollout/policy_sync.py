@@ -137,6 +137,7 @@ class PolicySync(Service):
         state = await self._registry.sampling_state(task, version)
         self._live_tasks.set_certified(task, version if state.certified else None)
         self._live_tasks.set_certifying(task, state.certifying)
+        self._live_tasks.set_drifting(task, version if state.drifting else None)
 
     async def _follow_candidate(self, task: str, candidate: Candidate | None) -> None:
         if candidate == self._candidates.get(task):

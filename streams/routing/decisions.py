@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from models.deferrals import expected_agreement
 from models.errors import PolicyError
 from models.features import Features
 from models.policy import Embed, Policy, Scores
@@ -95,6 +96,20 @@ def withdraw_stale(decisions: list[Decision], decided_on: Task, task: Task) -> l
         decision._replace(reason=reason) if decision.reason is Reason.ACCEPTED else decision
         for decision in decisions
     ]
+
+
+def expected_agreement_of(task: Task, decision: Decision) -> float | None:
+    """Probability with which the teacher agrees with a guess of too low a score; None for all else.
+
+    None also where the fit has not said how such scores are to be read (`models.deferrals`).
+    """
+    guess = decision.guess
+    if decision.reason is not Reason.LOW_SCORE or guess is None:
+        return None
+    for surrogate in (task.live, task.candidate):
+        if surrogate and surrogate.version == guess.policy and surrogate.deferred_shift is not None:
+            return expected_agreement(guess.score, surrogate.deferred_shift)
+    return None
 
 
 def _decides_alike(task: Task, other: Task) -> bool:

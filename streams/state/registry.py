@@ -80,9 +80,11 @@ class Registry:
             certifying = await self.certifying_traces(task)
             if version is None:
                 return SamplingState(certifying=certifying)
-            certified, pending = await redis.hmget(self._keys.audits(task, version), "certified", "pending")
+            certified, pending, drifting = await redis.hmget(
+                self._keys.audits(task, version), "certified", "pending", "drifting"
+            )
         expected = None if certifying is None else certifying + int(pending or 0)
-        return SamplingState(certified == b"1", expected)
+        return SamplingState(certified == b"1", expected, drifting == b"1")
 
     async def certifying_traces(self, task: str) -> int | None:
         """How many sampled traces the next refit may certify on; None where no trainer says so now."""

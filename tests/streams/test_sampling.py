@@ -52,6 +52,14 @@ def rate(config: Config, certified: bool = False, certifying: int | None = None)
     return audit_rate(config, SamplingState(certified, certifying)).rate
 
 
+def test_drift_of_deferrals_raises_the_rate() -> None:
+    drifting = SamplingState(certifying=10_000, drifting=True)
+    assert audit_rate(Config(), drifting) == (0.2, RateReason.DRIFT)
+    assert audit_rate(Config(audit_early=0.0), drifting) == (0.02, RateReason.CONFIGURED)
+    assert audit_rate(Config(audit_rate=0.0), drifting).rate == 0.0
+    assert audit_rate(Config(deferral_drift=False), drifting).rate == 0.02
+
+
 @given(_rate, _rate, _rate)
 def test_an_automatic_rate_stays_in_its_bounds(low: float, high: float, fixed: float) -> None:
     auto = Config(audit_rate="auto", audit_low=low, audit_high=high)

@@ -10,15 +10,18 @@ from confluent_kafka import Message
 from schemas.config import parse_override
 from schemas.messages import Deferral, Guess, Reason, Request, Teacher, Trace
 from schemas.redis_keys import Keys
+from streams.certify.deferral_state import DeferralState
 from streams.certify.evidence import AlarmEvidence
 from streams.certify.observations import DEFERRALS, TRACES
 from streams.certify.status import CertificateStatus
 from streams.certify.topic_log import TopicLog
+from streams.drift.deferrals import DeferralReport
 from streams.roles.certify import AuditCertifier
 from streams.rollout.trials import TrialJudge
 from streams.state.audits import AuditStore
 from streams.state.connection import Connection
 from streams.state.fold_offsets import FoldOffsets
+from streams.state.refit_queue import RefitQueue
 from streams.state.registry import Registry
 from streams.state.trial_counts import TrialCounts
 from streams.tasks import Tasks
@@ -103,10 +106,15 @@ class Deployment:
             {TRACES: self.traces, DEFERRALS: self.deferrals},
             self.told,
             self.on_alarm,
+            self.on_deferral_drift,
             TrialJudge(self.live, self.registry, TrialCounts(self.connection, self.keys), self.told),
             self.registry.may_answer,
             lambda: self.now,
         )
+
+    async def on_deferral_drift(self, task: str, version: str, state: DeferralState) -> None:
+        refits = RefitQueue(self.connection, self.keys, "test", 60.0)
+        await DeferralReport(self.live, self.registry, refits, self.told)(task, version, state)
 
     async def on_alarm(self, task: str, version: str, evidence: AlarmEvidence) -> str | None:
         self.alarms.append((task, version, evidence))
