@@ -147,7 +147,7 @@ def test_field_names_in_redis_are_stable() -> None:
     names = {field.encode_name for field in msgspec.structs.fields(VersionState)}
     assert names == {
         *("tallies", "suspicion", "handled", "excused", "silent", "lost", "horizon"),
-        *("waiting", "asked_at", "early", "outcomes", "alarm_blocked"),
+        *("waiting", "asked_at", "early", "outcomes", "alarm_blocked", "deferrals"),
     }
     names = {field.encode_name for field in msgspec.structs.fields(TaskState)}
     assert names == {"positions", "certificates", "versions", "answering", "consistency", "service"}
