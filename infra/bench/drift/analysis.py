@@ -10,11 +10,20 @@ from dataclasses import dataclass
 
 from infra.bench.drift.run import AIM, RunRecord
 from infra.bench.drift.scenarios import Stream, place_of
-from schemas.events import AlarmDetails, Event, EventKind, PromotedDetails, RefitDetails
+from schemas.events import AlarmDetails, DriftDetails, Event, EventKind, PromotedDetails, RefitDetails
 from schemas.messages import Label
 
 LAST = 1_500
 """Requests just before the drift, and as many at the end of the stream, whose figures are shown."""
+
+REPORTS = (
+    EventKind.ALARM,
+    EventKind.DRIFT,
+    EventKind.TEACHER_CHANGED,
+    EventKind.LABEL_BLOCKED,
+    EventKind.PROMISE_MISSED,
+)
+"""Events that report drift."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +91,21 @@ class Recovery:
 
 
 @dataclass(frozen=True, slots=True)
+class Reports:
+    """Requests sent from the first drifted one until the drift was reported; None where it was not.
+
+    Attributes:
+        first: until the first event that reports drift in any way.
+        deferrals: until the one about deferred requests.
+        alarm: until the alarm.
+    """
+
+    first: int | None
+    deferrals: int | None
+    alarm: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class DriftFigures:
     """All that is read from one run.
 
@@ -98,6 +122,8 @@ class DriftFigures:
             the drift began and at the end.
         events: number of events since the drift began, by kind.
         promised: coverage that the newest version that went live had in the gate.
+        reports: when the drift was reported.
+        audits: answers from the first drifted request on that were audited.
     """
 
     before: AnswerCounts
@@ -113,6 +139,8 @@ class DriftFigures:
     certified_at_end: bool
     events: Mapping[EventKind, int]
     promised: float | None
+    reports: Reports
+    audits: int
 
 
 class _Run:
@@ -173,6 +201,8 @@ def drift_figures(stream: Stream, record: RunRecord) -> DriftFigures:
         certified_at_end=_is_certified(run, final, None),
         events=Counter(event.kind for event in run.events if event.at >= run.drift_at),
         promised=next(_promised_coverages(run), None),
+        reports=_reports(run),
+        audits=sum(label.audited for label in run.after),
     )
 
 
@@ -226,6 +256,21 @@ def _is_certified(run: _Run, version: str | None, end: int | None) -> bool:
 def _first_alarm(run: _Run, event: Event) -> FirstAlarm:
     details = AlarmDetails.of(event)
     return FirstAlarm((event.at - run.drift_at) / 1000, details.recent_audits, details.recent_agreements)
+
+
+def _reports(run: _Run) -> Reports:
+    events = list(run.events_of(*REPORTS, since=run.drift_at))
+
+    def requests_until(reports: Iterable[Event]) -> int | None:
+        first = next(iter(reports), None)
+        return None if first is None else run.requests_between(run.drift_at, first.at)
+
+    drifts = [event for event in events if event.kind is EventKind.DRIFT]
+    return Reports(
+        requests_until(events),
+        requests_until(event for event in drifts if "deferrals" in DriftDetails.of(event).signals),
+        requests_until(event for event in events if event.kind is EventKind.ALARM),
+    )
 
 
 def _recovery(run: _Run, since: int) -> Recovery | None:

@@ -1,5 +1,7 @@
 """`bench drift`: the whole system on Banking77 in three kinds of drift, with audits and without.
 
+Once more at the default audit rate, where deferred requests are watched and where they are not.
+
 Each request is asked once, at a steady pace, on a real Kafka and Redis. Run by run the order of the rows, and
 which intents drift, are those of another seed.
 """
@@ -9,8 +11,8 @@ from pathlib import Path
 
 from infra.bench.corpora import Split, whole_banking77
 from infra.bench.drift.analysis import DriftFigures, drift_figures, event_lines
-from infra.bench.drift.report import AuditsOnOff, section
-from infra.bench.drift.run import AUDIT_RATE, run
+from infra.bench.drift.report import AUDITS, DEFERRALS, Comparison, RunPair, Side, section
+from infra.bench.drift.run import run
 from infra.bench.drift.scenarios import DRIFTS
 from infra.bench.process import print_progress
 from infra.bench.report import Report, report
@@ -32,8 +34,12 @@ def measure(request: BenchRequest) -> Report:
     data, names = whole_banking77(folder), chosen_scenarios(request.only)
     with servers() as settings:
         seeds = range(1, request.runs + 1)
-        pairs = {name: [_run_pair(settings, data, name, seed) for seed in seeds] for name in names}
-    sections = [section(name, runs) for name, runs in pairs.items()]
+        results = {
+            (name, comparison): [_run_pair(settings, data, name, seed, comparison) for seed in seeds]
+            for name in names
+            for comparison in (AUDITS, DEFERRALS)
+        }
+    sections = [section(name, comparison, runs) for (name, comparison), runs in results.items()]
     return report([each for _, figures in sections for each in figures], [table for table, _ in sections])
 
 
@@ -48,14 +54,14 @@ def chosen_scenarios(names: Sequence[str]) -> list[str]:
     return [name for name in DRIFTS if not names or name in names]
 
 
-def _run_pair(settings: Settings, data: Split, name: str, seed: int) -> AuditsOnOff:
+def _run_pair(settings: Settings, data: Split, name: str, seed: int, comparison: Comparison) -> RunPair:
     stream = DRIFTS[name](data, seed, DRIFTED)
 
-    def run_with(audits: str, rate: float) -> DriftFigures:
-        print_progress(f"{name}, run {seed}, audits {audits}:")
-        record = run(settings, data, stream, rate)
+    def run_with(side: Side) -> DriftFigures:
+        print_progress(f"{name}, run {seed}, {side.name}:")
+        record = run(settings, data, stream, side.config)
         for line in event_lines(stream, record):
             print_progress(f"  {line}")
         return drift_figures(stream, record)
 
-    return AuditsOnOff(run_with("on", AUDIT_RATE), run_with("off", 0.0))
+    return RunPair(run_with(comparison.one), run_with(comparison.other))

@@ -1,22 +1,27 @@
-"""Report of the drift benchmark: a table for each kind of drift, audits on and off; medians of the runs."""
+"""Report of the drift benchmark: a table for each kind of drift and comparison; medians of the runs."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import mean, median
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from infra.bench.drift.analysis import LAST, AnswerCounts, DriftFigures, FirstCertificate
-from infra.bench.drift.run import AIM, AUDIT_RATE, TARGET
+from infra.bench.drift.analysis import LAST, REPORTS, AnswerCounts, DriftFigures, FirstCertificate
+from infra.bench.drift.run import (
+    AIM,
+    AUDIT_RATE,
+    DEFAULT_RATE,
+    FEW_AUDITS,
+    TARGET,
+    UNWATCHED,
+    WITH_AUDITS,
+    WITHOUT_AUDITS,
+)
 from infra.bench.drift.scenarios import FOLDED, SWAPPED, UNSEEN
 from infra.bench.report import Figure, Table, figure, format_share
 from schemas.events import EventKind
 
-COUNTED_EVENTS = (EventKind.ALARM, EventKind.DRIFT, EventKind.TEACHER_CHANGED, EventKind.LABEL_BLOCKED)
-"""Events that report drift."""
-
 Section = tuple[Table, list[Figure]]
 
-_ON, _OFF = "audits on", "audits off"
 _TITLES = {
     "swapped": f"The teacher exchanges the labels of {SWAPPED} intents",
     "new": f"{UNSEEN} intents appear that never came before",
@@ -24,11 +29,38 @@ _TITLES = {
 }
 
 
-class AuditsOnOff(NamedTuple):
-    """Figures of one run: the same stream with audits and without."""
+@dataclass(frozen=True, slots=True)
+class Side:
+    """A system under comparison: its name in the tables, and fields of its config."""
 
-    on: DriftFigures
-    off: DriftFigures
+    name: str
+    config: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Comparison:
+    """Two systems on the same stream, and their audit rate in words."""
+
+    one: Side
+    other: Side
+    rate: str
+
+
+AUDITS = Comparison(
+    Side("audits on", WITH_AUDITS), Side("audits off", WITHOUT_AUDITS), f"audit rate {AUDIT_RATE:g}"
+)
+DEFERRALS = Comparison(
+    Side("deferrals watched", FEW_AUDITS),
+    Side("deferrals not watched", UNWATCHED),
+    f"audit rate {DEFAULT_RATE:g} from the start",
+)
+
+
+class RunPair(NamedTuple):
+    """Figures of one run: the same stream with the one system and with the other."""
+
+    one: DriftFigures
+    other: DriftFigures
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,16 +79,16 @@ class Row:
     typical: Callable[[Sequence[float]], float] = median
 
 
-def section(name: str, pairs: Sequence[AuditsOnOff]) -> Section:
-    """Table and figures of one kind of drift, all of its runs."""
-    on, off = [pair.on for pair in pairs], [pair.off for pair in pairs]
+def section(name: str, comparison: Comparison, pairs: Sequence[RunPair]) -> Section:
+    """Table and figures of one kind of drift and one comparison, all of its runs."""
+    one, other = [pair.one for pair in pairs], [pair.other for pair in pairs]
     title = (
-        f"{_TITLES[name]}. Target {TARGET:g}, gate at {AIM:g}, audit rate {AUDIT_RATE:g}; "
+        f"{_TITLES[name]}. Target {TARGET:g}, gate at {AIM:g}, {comparison.rate}; "
         f"{len(pairs)} run(s), medians of those that have a value"
     )
-    cells = tuple((row.name, _cell(row, on), _cell(row, off)) for row in rows())
-    figures = [each for row in rows() for each in _figures(name, row, on, off)]
-    return Table(title, (name, _ON, _OFF), cells), figures
+    cells = tuple((row.name, _cell(row, one), _cell(row, other)) for row in rows())
+    figures = [each for row in rows() for each in _figures(name, comparison, row, one, other)]
+    return Table(title, (name, comparison.one.name, comparison.other.name), cells), figures
 
 
 def rows() -> list[Row]:
@@ -82,7 +114,7 @@ def rows() -> list[Row]:
         ),
         *_certificate_rows("certified again", lambda run: run.new_certificate),
         *_gate_rows(),
-        *(_event_row(kind) for kind in COUNTED_EVENTS),
+        *(_event_row(kind) for kind in REPORTS),
     ]
 
 
@@ -123,6 +155,12 @@ def _drift_rows() -> Iterator[Row]:
     yield Row(
         "of which agree", "audits", lambda run: run.alarm.agreements if run.alarm else None, _format_count
     )
+    yield Row("drift to the alarm, requests", "requests", lambda run: run.reports.alarm, _format_count)
+    yield Row(
+        "drift to the report of deferrals", "requests", lambda run: run.reports.deferrals, _format_count
+    )
+    yield Row("drift to the first report", "requests", lambda run: run.reports.first, _format_count)
+    yield Row("audits after the drift", "audits", lambda run: run.audits, _format_count)
     yield Row("replaced without an alarm, after", "requests", lambda run: run.replaced, _format_count)
 
 
@@ -172,12 +210,23 @@ def _cell(row: Row, runs: Sequence[DriftFigures]) -> str:
     return f"{row.format(row.typical(values))}{some}"
 
 
-def _figures(name: str, row: Row, on: Sequence[DriftFigures], off: Sequence[DriftFigures]) -> list[Figure]:
-    values, off_values = _values(row, on), _values(row, off)
-    reference = [row.typical(off_values)] if off_values else []
+def _figures(
+    name: str,
+    comparison: Comparison,
+    row: Row,
+    one: Sequence[DriftFigures],
+    other: Sequence[DriftFigures],
+) -> list[Figure]:
+    """The one system's figure, with that of the other as its reference."""
+    values, other_values = _values(row, one), _values(row, other)
+    reference = [row.typical(other_values)] if other_values else []
+    prefix = name if comparison is AUDITS else f"{name}, {comparison.rate}"
     if values:
-        return [figure(f"{name}: {row.name}", [row.typical(values)], row.unit, _OFF, reference)]
-    return [figure(f"{name}, {_OFF}: {row.name}", reference, row.unit)] if reference else []
+        typical = [row.typical(values)]
+        return [figure(f"{prefix}: {row.name}", typical, row.unit, comparison.other.name, reference)]
+    if not reference:
+        return []
+    return [figure(f"{prefix}, {comparison.other.name}: {row.name}", reference, row.unit)]
 
 
 def _values(row: Row, runs: Sequence[DriftFigures]) -> list[float]:

@@ -28,6 +28,7 @@ from schemas.messages import Deferral, Label, Reply
 from streams.settings import Settings
 
 TARGET, RESERVE, AUDIT_RATE = 0.9, 0.6, 0.2
+DEFAULT_RATE = float(Config().audit_rate)
 AIM = Config(target_agreement=TARGET, reserve=RESERVE).aim
 PACE = 225.0
 """Requests a second."""
@@ -43,6 +44,12 @@ CONFIG: Mapping[str, Any] = MappingProxyType(
 
 The stream is short: without the reserve it would not hold the audits that prove the target.
 """
+
+WITH_AUDITS: Mapping[str, Any] = MappingProxyType({"audit_rate": AUDIT_RATE})
+WITHOUT_AUDITS: Mapping[str, Any] = MappingProxyType({"audit_rate": 0.0})
+FEW_AUDITS: Mapping[str, Any] = MappingProxyType({"audit_rate": DEFAULT_RATE, "audit_enough": 0})
+"""The default audit rate from the start, without the early audits that would fill so short a stream."""
+UNWATCHED: Mapping[str, Any] = MappingProxyType({**FEW_AUDITS, "deferral_drift": False})
 
 _LABELS_TIMEOUT_S = 120.0
 _SETTLE_S = 2.0
@@ -62,12 +69,15 @@ class RunRecord:
     events: tuple[Event, ...]
 
 
-def run(servers: Settings, data: Split, stream: Stream, audit_rate: float) -> RunRecord:
-    """Raises:
+def run(servers: Settings, data: Split, stream: Stream, config: Mapping[str, Any]) -> RunRecord:
+    """Args:
+        config: further fields of the task's config.
+
+    Raises:
     LocalServerError, StreamsError: the system does not start, or stalls.
     """
     with _deploy(servers) as deployment:
-        deployment.configure(TASK, **CONFIG, audit_rate=audit_rate)
+        deployment.configure(TASK, **CONFIG, **config)
         deployment.worker("route", "learn", "certify")
         deployment.worker("trainer")
         with OutsideTeacher(deployment, lambda deferral: _reply(stream, deferral)):

@@ -13,7 +13,7 @@ from infra.bench.drift.analysis import (
     drift_figures,
     event_lines,
 )
-from infra.bench.drift.report import AuditsOnOff, section
+from infra.bench.drift.report import AUDITS, RunPair, section
 from infra.bench.drift.run import RunRecord
 from infra.bench.drift.scenarios import GOLD, TASK, Stream
 from schemas.events import (
@@ -188,7 +188,7 @@ def test_the_table_shows_medians_and_their_runs() -> None:
     alarmed = drift_figures(STREAM, ALARMED)
     silent = replace(alarmed, alarm=None, recovery=None, certified_before=False)
     table, figures = section(
-        "new", [AuditsOnOff(alarmed, silent), AuditsOnOff(alarmed, silent), AuditsOnOff(silent, silent)]
+        "new", AUDITS, [RunPair(alarmed, silent), RunPair(alarmed, silent), RunPair(silent, silent)]
     )
     assert table.columns == ("new", "audits on", "audits off")
     cells = {name: others for name, *others in table.rows}
