@@ -23,7 +23,7 @@ from dataclasses import dataclass, replace
 
 from models.manifest import FrontierPoint
 
-RUN_LENGTH = 20_000.0
+RUN_LENGTH = 50_000.0
 FACTORS = (2.0, 4.0)
 LEAST, MOST = 0.02, 0.98
 """Expectations are cut to these: none is so certain that one outcome decides."""

@@ -5,7 +5,9 @@ Scores are calibrated on all traces, and the gate tests those above a threshold.
 by what the gate's traces say of the scores under it, less one standard error.
 
 Chosen by simulation on Banking77: 14 fits on 1,500 and 5,000 traces, text and vectors, thresholds that answer
-.7 and .9. One false crossing came in 91,252 deferred requests; without the standard error one in 11,406.
+.7 and .9, 1,095,020 deferred requests in random orders. The detector crossed falsely 2 times; 60 times with
+the most likely shift, 41 times without any. After an exchange of 20 of 77 labels it crossed within 216
+(vectors) and 505 requests (text) of a stream of which .7 is answered, with 5,000 traces; medians.
 """
 
 import math

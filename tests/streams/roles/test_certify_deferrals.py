@@ -4,6 +4,7 @@ import msgspec
 import pytest
 
 from models.artifact import Artifact
+from models.deferrals import RUN_LENGTH
 from schemas.events import DriftDetails
 from schemas.messages import Guess, Reason, Trace
 from streams.errors import StateUnavailable
@@ -58,7 +59,7 @@ async def test_drift_of_deferrals_is_reported_once(deployment: Deployment) -> No
     (event,) = deployment.told.events
     details = DriftDetails.of(event)
     assert (details.version, details.since, details.refit) == ("v1", 1_200, True)
-    assert details.signals["deferrals"] == (REQUESTS + details.requests) / 20_000
+    assert details.signals["deferrals"] == (REQUESTS + details.requests) / RUN_LENGTH
     assert "the teacher agrees with 0.0% of the guesses, and at least 70.0% were expected" in event.message
     assert await refits(deployment) == [b"1200"]
     assert (await deployment.registry.sampling_state("t", "v1")).drifting

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from models.deferrals import expected_agreement
+from models.manifest import FrontierPoint
 from schemas.config import parse_override
 from schemas.messages import Deferral, Guess, Label, Reason, Request
 from streams.kafka.batch import Outgoing
@@ -68,6 +70,21 @@ def test_a_deferral_carries_the_guess() -> None:
         request, Reason.LOW_SCORE, False, False, "text", 1000, guess=guess, threshold=0.7, inclusion=0.0
     )
     assert (out.key, out.headers) == (b"key", CARRIED)
+
+
+def test_a_low_score_carries_what_the_fit_expects() -> None:
+    """Of both thresholds the fit has said something; the one that is in force counts."""
+    points = (FrontierPoint(0.9, 0.5, 0.8, 0.91, 0.3), FrontierPoint(0.95, 0.7, 0.6, 0.96, -0.5))
+    fitted, old = ScriptedPolicy(frontier=points), ScriptedPolicy()
+    texts = ["yes 0.25 0.1", "yes 0.25 0.9", "yes 0.9 0.1"]
+    found = deferrals(routed(router(fitted, audit_rate=1.0), *texts))
+    assert [each.reason for each in found] == [Reason.LOW_SCORE, Reason.NOVEL, Reason.AUDIT]
+    assert [each.expected for each in found] == [expected_agreement(0.25, -0.5), None, None]
+    for threshold, shift in ((0.52, 0.3), (0.69, -0.5)):
+        (by_hand,) = deferrals(routed(router(fitted, threshold=threshold), texts[0]))
+        assert by_hand.expected == expected_agreement(0.25, shift)
+    (unknown,) = deferrals(routed(router(old), texts[0]))
+    assert unknown.expected is None
 
 
 def test_the_first_reason_in_order_counts() -> None:
