@@ -37,7 +37,7 @@ _KINDS = 4
 _LEAST_EXPECTED = 5.0
 _NAMED = 3
 
-Kind = Literal["scores", "novelty", "labels", "coverage", "deferrals"]
+Kind = Literal["scores", "novelty", "labels", "coverage"]
 
 
 class Signal(Struct, frozen=True):

@@ -51,7 +51,8 @@ class DeferralState(Struct, frozen=True):
         fall: Page's statistic against the first factor; a fall has most likely begun when it was last 0
             (Page 1954).
         begun: counts since then.
-        recent: hashes of the last guesses: one that repeats among them comes from the same text.
+        recent: hashes of the last guesses: an equal one comes from a repeated text and does not count, since
+            copies of one text agree or disagree together.
         raised: whether the signal is raised.
         reported: whether the event is out and the refit requested.
         audits: replies to audits since it was raised.
@@ -88,8 +89,8 @@ class DeferralState(Struct, frozen=True):
 
     def after_one(self, guess: DeferredGuess) -> "DeferralState":
         """The state after one more deferred request; unchanged once raised, or where its text repeats."""
-        text = zlib.crc32(repr((guess.label, guess.score)).encode())
-        if self.raised or text in self.recent:
+        content = zlib.crc32(repr((guess.label, guess.score, guess.novelty)).encode())
+        if self.raised or content in self.recent:
             return self
         # Evidence of another form, which another release may have left, starts again.
         usable = len(self.suspicion) == len(FACTORS)
@@ -103,6 +104,6 @@ class DeferralState(Struct, frozen=True):
             requests=self.requests + 1,
             fall=fall,
             begun=self.begun.plus(guess) if fall > 0.0 else DeferralCounts(),
-            recent=(*self.recent, text)[-_REMEMBERED:],
+            recent=(*self.recent, content)[-_REMEMBERED:],
             raised=detector.raised,
         )

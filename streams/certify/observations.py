@@ -55,6 +55,7 @@ class DeferredGuess(NamedTuple):
     """A guess that was deferred for its low score.
 
     Attributes:
+        label, score, novelty: of the guess; equal texts have equal ones.
         expected: probability with which the teacher was expected to agree.
         agreed: the teacher gave the same label.
         replied_at: Unix milliseconds.
@@ -62,6 +63,7 @@ class DeferredGuess(NamedTuple):
 
     label: str
     score: float
+    novelty: float | None
     expected: float
     agreed: bool
     replied_at: int
@@ -187,7 +189,8 @@ def _deferred_guess(trace: Trace) -> DeferredGuess | None:
     guess, expected = trace.guess, trace.expected
     if trace.reason is not Reason.LOW_SCORE or guess is None or expected is None:
         return None
-    return DeferredGuess(guess.label, guess.score, expected, guess.label == trace.label, trace.replied_at)
+    agreed = guess.label == trace.label
+    return DeferredGuess(guess.label, guess.score, guess.novelty, expected, agreed, trace.replied_at)
 
 
 def _position(log: str, message: Message) -> LogPosition:

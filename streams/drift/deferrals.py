@@ -4,6 +4,8 @@ Certify calls it, which sees the teacher's labels: once for each version, not fo
 does not answer any more is left alone. Nothing is stopped: only audits say whether the answers still agree.
 """
 
+import asyncio
+
 from schemas.config import Config
 from schemas.events import DriftDetails, Event
 from streams.certify.deferral_state import DeferralState
@@ -25,8 +27,18 @@ class DeferralReport:
         self._registry = registry
         self._refits = refits
         self._event_publisher = event_publisher
+        self._reported: set[tuple[str, str, int]] = set()
+        self._lock = asyncio.Lock()
 
     async def __call__(self, task: str, version: str, state: DeferralState) -> None:
+        drift = task, version, state.begun.since
+        # Folds of this process may find the same drift at the same time.
+        async with self._lock:
+            if drift not in self._reported:
+                await self._report(task, version, state)
+                self._reported.add(drift)
+
+    async def _report(self, task: str, version: str, state: DeferralState) -> None:
         config = self._live_tasks.task(task).config
         if not config.deferral_drift or not await self._registry.may_answer(task, version):
             return

@@ -6,9 +6,9 @@ from streams.certify.deferral_state import AUDITS, DeferralState
 from streams.certify.observations import DeferredGuess
 
 
-def guesses(count: int, *, agreed: bool, begin: int = 0, step: int = 1) -> list[DeferredGuess]:
+def guesses(count: int, *, agreed: bool, begin: int = 0) -> list[DeferredGuess]:
     places = range(begin, begin + count)
-    return [DeferredGuess("yes", 0.6 + 1e-6 * step * place, 0.7, agreed, 1_000 + place) for place in places]
+    return [DeferredGuess("yes", 0.6 + 1e-6 * place, 0.0, 0.7, agreed, 1_000 + place) for place in places]
 
 
 def test_a_repeated_text_counts_once() -> None:

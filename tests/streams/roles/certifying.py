@@ -87,6 +87,7 @@ class Deployment:
     now: int = 10_000_000
     alarms: list[tuple[str, str, AlarmEvidence]] = field(default_factory=list)
     answers: list[str | Exception | None] = field(default_factory=list)
+    report: DeferralReport | None = None
 
     @property
     def registry(self) -> Registry:
@@ -113,8 +114,10 @@ class Deployment:
         )
 
     async def on_deferral_drift(self, task: str, version: str, state: DeferralState) -> None:
-        refits = RefitQueue(self.connection, self.keys, "test", 60.0)
-        await DeferralReport(self.live, self.registry, refits, self.told)(task, version, state)
+        if self.report is None:
+            refits = RefitQueue(self.connection, self.keys, "test", 60.0)
+            self.report = DeferralReport(self.live, self.registry, refits, self.told)
+        await self.report(task, version, state)
 
     async def on_alarm(self, task: str, version: str, evidence: AlarmEvidence) -> str | None:
         self.alarms.append((task, version, evidence))

@@ -1,5 +1,7 @@
 """Deferred requests that agree less than expected ask for a refit and for audits, once, and stop nothing."""
 
+import asyncio
+
 import msgspec
 import pytest
 
@@ -7,6 +9,7 @@ from models.artifact import Artifact
 from models.deferrals import RUN_LENGTH
 from schemas.events import DriftDetails
 from schemas.messages import Guess, Reason, Trace
+from streams.certify.deferral_state import DeferralCounts, DeferralState
 from streams.errors import StateUnavailable
 from tests.streams.roles.certifying import TEACHER, Deployment, audits
 
@@ -68,6 +71,13 @@ async def test_drift_of_deferrals_is_reported_once(deployment: Deployment) -> No
     assert (await deployment.status()).alarms == 0
     await certify.fold_traces([deployment.traces.add(one) for one in audits(1_000)])
     assert not (await deployment.registry.sampling_state("t", "v1")).drifting, "audits have told by now"
+
+
+async def test_folds_at_the_same_time_report_once(deployment: Deployment) -> None:
+    await publish(deployment, "v1")
+    found = DeferralState(begun=DeferralCounts(1_000, 40, 10, 28.0), raised=True)
+    await asyncio.gather(*(deployment.on_deferral_drift("t", "v1", found) for _ in range(3)))
+    assert len(await refits(deployment)) == len(deployment.told.events) == 1
 
 
 async def test_a_report_that_failed_is_made_again(

@@ -10,6 +10,7 @@ from infra.bench.drift.analysis import (
     FirstAlarm,
     FirstCertificate,
     Recovery,
+    Reports,
     drift_figures,
     event_lines,
 )
@@ -20,6 +21,7 @@ from schemas.events import (
     AlarmDetails,
     CertificateLostDetails,
     CertifiedDetails,
+    DriftDetails,
     Event,
     EventDetails,
     EventKind,
@@ -123,6 +125,18 @@ def test_an_alarm_begins_the_recovery() -> None:
     assert result.events[EventKind.LABEL_BLOCKED] == result.events[EventKind.PROMOTED] == 1
     assert (result.promised, result.replaced) == (0.8, None)
     assert "+7.0 s it is alarm" in event_lines(STREAM, ALARMED)
+
+
+def test_reports_are_counted_in_requests_since_the_drift() -> None:
+    def drift(signal: str) -> EventDetails:
+        return DriftDetails("v1", 100, 0, {signal: 0.01}, True)
+
+    early, late = emitted(19, drift("deferrals")), emitted(28, drift("deferrals"))
+    events = (early, emitted(24, drift("scores")), late, emitted(31, alarm("v1")))
+    result = drift_figures(STREAM, record((range(40), "a", "v1"), events=events))
+    assert result.reports == Reports(first=3, deferrals=7, alarm=10)
+    silent = drift_figures(STREAM, record((range(40), "a", "v1"), events=(early,)))
+    assert silent.reports == Reports(None, None, None)
 
 
 def test_a_new_version_ends_the_exposure() -> None:

@@ -1,0 +1,70 @@
+"""The teacher changes without a word: deferred requests say so, and get a refit and more audits."""
+
+import asyncio
+
+from schemas.codec import DEFERRAL, EVENT
+from schemas.events import DriftDetails, EventKind
+from schemas.messages import Request
+from streams.state.connection import Connection
+from streams.state.registry import Registry
+from tests.system.deployment import Deployment, wait_until
+from tests.system.gold import GoldTeacher
+from tests.system.topics import Inbox, decoded
+from tests.system.wishes import LABELS, TASK, VERSION, meant, publish, wishes
+
+BEFORE, AFTER = 300, 300
+
+
+def test_a_changed_teacher_shows_in_deferred_requests(deployment: Deployment) -> None:
+    """Every request is deferred for its score, so that no audit can tell."""
+    publish(deployment)
+    deployment.configure(TASK, threshold=1.0, audit_rate=0.02, audit_enough=0)
+    deployment.worker("route", "learn", "certify", UNDERSTUDY_BATCH="50")
+    before, after = wishes(BEFORE, "before"), wishes(AFTER, "after")
+    said = {one.id: meant(one.text) for one in before} | {one.id: other(one) for one in after}
+    with (
+        GoldTeacher(deployment, said),
+        Inbox(deployment, deployment.topics.events, decoded(EVENT)) as events,
+        Inbox(deployment, deployment.topics.deferrals, decoded(DEFERRAL)) as deferrals,
+    ):
+        deployment.send(before)
+        assert all(deferral.expected is not None for deferral in deferrals.wait_for(BEFORE))
+        assert not is_drifting(deployment)
+        deployment.send(after)
+        wait_until(lambda: is_drifting(deployment), 60.0, "drift of the deferrals")
+        deferrals.wait_for(BEFORE + AFTER)
+        (told,) = [event for event in events.collect() if event.kind is EventKind.DRIFT]
+        details = DriftDetails.of(told)
+        assert (details.version, list(details.signals), details.refit) == (VERSION, ["deferrals"], True)
+        assert refits(deployment) == 1
+    deployment.stop()
+
+
+def other(request: Request) -> str:
+    """What the teacher says of it from now on."""
+    return LABELS[(LABELS.index(meant(request.text)) + 1) % len(LABELS)]
+
+
+def is_drifting(deployment: Deployment) -> bool:
+    async def read() -> bool:
+        connection = Connection(deployment.redis)
+        try:
+            state = await Registry(connection, deployment.keys, 5).sampling_state(TASK, VERSION)
+            return state.drifting
+        finally:
+            await connection.aclose()
+
+    return asyncio.run(read())
+
+
+def refits(deployment: Deployment) -> int:
+    """Refits that are requested and not answered."""
+
+    async def length() -> int:
+        connection = Connection(deployment.redis)
+        try:
+            return int(await connection.redis.xlen(deployment.keys.refits))
+        finally:
+            await connection.aclose()
+
+    return asyncio.run(length())
