@@ -216,21 +216,21 @@ class Trainer(Service):
     ) -> RefitPlan | None:
         """The refit that is due: requested, with enough traces that may certify, or for enough new traces.
 
-        The latter waits until enough traces may certify, if others are too old, or ruled out by an alarm, a
-        change of teacher or audits that refute them, and if more are to come: few traces give a version that
-        answers little and ends the alarm's request, or none at all and a long wait for the next attempt.
+        The latter waits until enough traces may certify, if others are too old, or ruled out by an alarm,
+        drift, a change of teacher or audits that refute them, and if more are to come: few traces give a
+        version that answers little and ends the alarm's request, or none at all and a long wait for the next
+        attempt. A request that is not due yet says already which traces may certify.
         """
         serving_state = await self._registry.serving_state(task.name)
         teacher = await self._registry.teacher_since(task.name)
         refuted = self._refuted_since(task, traces, max(serving_state.certify_from, teacher))
         stopped = serving_state.breaker.open
+        since = TraceCutoffs(max(refuted, _certify_from(serving_state, requests)), teacher)
         if requests:
-            since = TraceCutoffs(max(refuted, _certify_from(serving_state, requests)), teacher)
             window, fresh = self._windows[task.name], certifying_traces(traces, task.config, since)
             asked = RefitAsked(since.certify, fresh, window_full(len(window), fresh, task.config.refit))
             if request_due(asked, window.seen, self._attempts[task.name], task.config, time.monotonic()):
                 return RefitPlan(task, traces, since, stopped, asked)
-        since = TraceCutoffs(max(refuted, serving_state.certify_from), teacher)
         more = stopped or audit_rate(task.config, SamplingState(certified=True)).rate > 0.0
         if not grown or serving_state.candidate is not None or (more and too_few(traces, task.config, since)):
             return None

@@ -211,7 +211,7 @@ async def test_a_version_goes_on_trial_if_configured(
     assert (await room.registry.serving_state("t")).candidate == serving_state.candidate
 
 
-@pytest.mark.parametrize("what", ["alarm", "another teacher"])
+@pytest.mark.parametrize("what", ["alarm", "drift", "another teacher"])
 async def test_growth_waits_for_traces_that_may_certify(room: Room, what: str) -> None:
     room.configure(embedder="precomputed", refit={"at_least": 200, "quiet": 0.0})
     trainer, told = await room.trainer(vectors(300))
@@ -219,6 +219,9 @@ async def test_growth_waits_for_traces_that_may_certify(room: Room, what: str) -
     since = 2**45
     if what == "alarm":
         await room.registry.change("t", lambda found: after_alarm(found, "v1", None, since, "alarm", 1))
+    elif what == "drift":
+        await room.refits.request("t", since, "drift")
+        await room.registry.looked_twice()
     else:
         await room.taught_since(since)
     given = {"embedder": "precomputed", "features": b"\0\0\x80?" * 4}
