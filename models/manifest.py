@@ -109,6 +109,8 @@ class Manifest(Struct, frozen=True):
         probes: test vectors, checked at every load.
         encoder: id of the encoder that made the vectors; None without one.
         reference: histograms of the sampled traces' scores; None if they were not kept.
+        offered: labels that the teacher could give to the traces, also those that it never gave; None where
+            that is not known.
         lineage: ancestors, the parent first.
         trials: the models that were tried, with their scores and seconds.
         accounts: statistics of each label.
@@ -144,6 +146,7 @@ class Manifest(Struct, frozen=True):
     probes: tuple[TestVector, ...]
     encoder: str | None = None
     reference: Reference | None = None
+    offered: tuple[str, ...] | None = None
     lineage: tuple[str, ...] = ()
     trials: tuple[CandidateResult, ...] = ()
     accounts: tuple[LabelStats, ...] = ()

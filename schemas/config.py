@@ -20,6 +20,7 @@ EVERY_TASK = "*"
 Share = Annotated[float, Meta(ge=0.0, le=1.0)]
 Probability = Annotated[float, Meta(gt=0.0, lt=1.0)]
 Seconds = Annotated[float, Meta(ge=0.0)]
+LabelName = Annotated[str, Meta(min_length=1, max_length=256)]
 AUTO: Literal["auto"] = "auto"
 
 PROMOTION = r"^(gate|shadow:[1-9][0-9]{0,6}|canary:(0?\.(?=0*[1-9])[0-9]{1,6}|1(\.0+)?))$(?!\n)"
@@ -65,7 +66,12 @@ class TeacherConfig(Struct, frozen=True, forbid_unknown_fields=True):
         model: name of the model, as the API knows it.
         key_env: name of the environment variable that holds the API key.
         prompt: system prompt; `{labels}` in it is replaced by the labels, one a line.
-        labels: answers that are allowed; if there are none, any short answer is allowed.
+        labels: answers that are allowed; if there are none, any short answer is allowed. They may change
+            while a version is live. A label that is taken out is not answered any more and trains nothing.
+            For one that is added see `label_added`. Both make another teacher, and so another certificate.
+        labels_renamed: new names of labels, by their old ones. Traces, policies, blocked labels and
+            certificates are kept, and clients get the new name at once. Write it into `labels` in the same
+            message. An old name must not be a label any more, nor the new name of another one.
         concurrency: calls that a worker makes at the same time.
         timeout: seconds that one call may take.
         retries: number of further attempts after a temporary failure.
@@ -78,7 +84,8 @@ class TeacherConfig(Struct, frozen=True, forbid_unknown_fields=True):
     prompt: str = (
         "Classify the user's message. Answer with exactly one of these labels and nothing else:\n{labels}"
     )
-    labels: tuple[Annotated[str, Meta(min_length=1, max_length=256)], ...] = ()
+    labels: tuple[LabelName, ...] = ()
+    labels_renamed: dict[LabelName, LabelName] = {}
     concurrency: Annotated[int, Meta(ge=1, le=1024)] = 16
     timeout: Annotated[float, Meta(gt=0.0, le=120.0)] = 30.0
     retries: Annotated[int, Meta(ge=0, le=10)] = 4
@@ -123,6 +130,11 @@ class Config(Struct, frozen=True):
             no answer.
         label_floor: lowest acceptable agreement of one label. The surrogate stops answering with a label once
             audits prove that the label's agreement is below this; 0 blocks no label.
+        label_added: what happens while `teacher.labels` has a label that the live version can't know, because
+            it was added after the version's traces. Nothing is certified until a refit whose traces hold the
+            label has gone live. `audit`: it goes on answering, and more requests are audited. `defer`:
+            it answers nothing. A rare label would then cost all savings until the teacher gives it, so the
+            default is `audit`.
         teacher_change: whether refits `keep` or `drop` the earlier traces when the teacher changes.
         threshold: score from which on the surrogate answers, set by hand; it has not passed the gate. None:
             the threshold that passed the gate.
@@ -151,6 +163,7 @@ class Config(Struct, frozen=True):
     alarm_run_length: Annotated[float, Meta(ge=100.0)] = 10_000.0
     deferral_drift: bool = True
     label_floor: Share = 0.8
+    label_added: Literal["audit", "defer"] = "audit"
     teacher_change: Literal["keep", "drop"] = "keep"
     threshold: Share | None = None
     paused: bool = False
@@ -200,7 +213,7 @@ def parse_override(
         fields = msgspec.json.decode(raw, type=dict[str, Any])
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InvalidConfig([f"not a JSON object: {error}"]) from error
-    problems = [*_problems(fields, Config, ""), *further(fields)]
+    problems = [*_problems(fields, Config, ""), *_renaming_problems(fields.get("teacher")), *further(fields)]
     if problems:
         raise InvalidConfig(problems)
     return MappingProxyType(fields)
@@ -254,6 +267,27 @@ def _problem(value: Any, expected: Any, name: str) -> list[str]:
     except msgspec.ValidationError as error:
         return [f"`{name}`: {error}"]
     return []
+
+
+def _renaming_problems(teacher: Any) -> list[str]:
+    """A sentence for each old name in `teacher.labels_renamed` that would still be in use."""
+    fields = teacher if isinstance(teacher, Mapping) else {}
+    renamed, labels = fields.get("labels_renamed"), fields.get("labels")
+    if not isinstance(renamed, Mapping):
+        return []
+    new = [name for name in renamed.values() if isinstance(name, str)]
+    listed = labels if isinstance(labels, list) else []
+    return [
+        f"`teacher.labels_renamed`: `{old}` is an old name, so it can't be the new name of another label; "
+        "give each old name the newest one"
+        for old in renamed
+        if old in new
+    ] + [
+        f"`teacher.labels_renamed`: `{old}` is an old name, so it can't be in `teacher.labels`; put "
+        f"`{renamed[old]}` there"
+        for old in renamed
+        if old in listed
+    ]
 
 
 def _is_record(expected: Any) -> bool:

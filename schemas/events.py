@@ -35,6 +35,7 @@ class EventKind(StrEnum):
     TEACHER_UNSTEADY = "teacher_unsteady"
     DRIFT = "drift"
     LABEL_BLOCKED = "label_blocked"
+    LABELS_CHANGED = "labels_changed"
     TRIAL = "trial"
     BREAKER_CLOSED = "breaker_closed"
     PINNED = "pinned"
@@ -342,6 +343,23 @@ class LabelBlockedDetails(EventDetails, frozen=True):
     since: Milliseconds | None = None
 
 
+class LabelsChangedDetails(EventDetails, frozen=True):
+    """The teacher's labels have changed.
+
+    Attributes:
+        added: labels that the live version can't know; its claim is suspended until a refit has learned them.
+        removed: labels that are not answered any more.
+        renamed: new names by old ones.
+        label_added: the config's setting: `audit` or `defer`.
+    """
+
+    kind = EventKind.LABELS_CHANGED
+    added: tuple[str, ...]
+    removed: tuple[str, ...]
+    renamed: dict[str, str]
+    label_added: str
+
+
 class TrialDetails(EventDetails, frozen=True):
     """A version that passed the offline gate is on trial.
 
@@ -406,6 +424,7 @@ _STRUCTS: tuple[type[EventDetails], ...] = (
     TeacherUnsteadyDetails,
     DriftDetails,
     LabelBlockedDetails,
+    LabelsChangedDetails,
     TrialDetails,
     BreakerClosedDetails,
     PinnedDetails,

@@ -35,6 +35,8 @@ class Reason(StrEnum):
     LOW_SCORE = "low_score"
     NOVEL = "novel"
     BLOCKED_LABEL = "blocked_label"
+    REMOVED_LABEL = "removed_label"
+    NEW_LABEL = "new_label"
     NO_POLICY = "no_policy"
     UNCERTIFIED = "uncertified"
     BREAKER_OPEN = "breaker_open"
@@ -106,7 +108,7 @@ class Teacher(Struct, frozen=True):
     """Identity of the teacher: another model or another prompt is another teacher.
 
     Attributes:
-        prompt: hash of the prompt template and the labels.
+        prompt: hash of the prompt template and the labels; a renamed label counts under its first name.
     """
 
     model: str

@@ -49,6 +49,7 @@ class RateReason(StrEnum):
     CERTIFIED = "certified"
     FEW_TRACES = "few_traces"
     DRIFT = "drift"
+    NEW_LABELS = "new_labels"
 
 
 class AuditRate(NamedTuple):
@@ -71,11 +72,13 @@ class SamplingState:
             None where it is not known.
         drifting: whether deferred requests agree with the live version less than expected, and not enough
             audits have been made since.
+        new_labels: whether the teacher may give labels that the live version can't know.
     """
 
     certified: bool = False
     certifying: int | None = None
     drifting: bool = False
+    new_labels: bool = False
 
 
 UNKNOWN = SamplingState()
@@ -88,12 +91,15 @@ def audit_rate(config: Config, state: SamplingState) -> AuditRate:
     surrogate answers less than it could. Until `audit_enough` traces certify, `audit_early` of the requests
     are sampled. That costs about that many further calls of the teacher, as each sampled request becomes a
     trace. Where the number of traces is not known, the config's own rate applies. It is the same share while
-    deferred requests say that the teacher may have changed: audits alone tell whether the answers suffer.
+    deferred requests say that the teacher may have changed: audits alone tell whether the answers suffer; and
+    while labels are new, so that a refit soon has traces that hold them.
     """
     configured = _configured_rate(config, state)
     if configured.rate <= 0.0:
         return configured
     reasons = [configured]
+    if state.new_labels:
+        reasons.append(AuditRate(config.audit_early, RateReason.NEW_LABELS))
     if state.certifying is not None and state.certifying < config.audit_enough:
         reasons.append(AuditRate(config.audit_early, RateReason.FEW_TRACES))
     if state.drifting and config.deferral_drift:

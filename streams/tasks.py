@@ -15,6 +15,7 @@ from models.manifest import Manifest
 from models.policy import Policy
 from schemas.config import EVERY_TASK, Config, Override, config_of
 from streams.encoder_spec import EncoderSpec, encoder_spec
+from streams.label_set import LabelSet, known_labels
 from streams.sampling import UNKNOWN, SamplingState, audit_rate
 from streams.versions.breaker_state import CLOSED, Breaker, Safeguards
 
@@ -25,16 +26,24 @@ class ServingPolicy:
 
     Attributes:
         threshold: least score that is answered; None where no threshold has passed the gate for the target.
+        labels: that it answers with, by their names of today, in the order of the graph's label output.
         blocked: labels that audits have blocked, in addition to those that its manifest blocks.
         share: of the requests that it decides, in [0, 1].
         deferred_shift: of the log-odds of scores under the threshold (`models.deferrals`); None if unknown.
+        removed: labels that it may not answer, since the teacher may not give them any more.
+        new_labels: labels that the teacher may give and that the policy can't know.
+        waits_for_labels: it may answer nothing, because of `new_labels`.
     """
 
     policy: Policy
     threshold: float | None
+    labels: tuple[str, ...]
     blocked: frozenset[str] = frozenset()
     share: float = 1.0
     deferred_shift: float | None = None
+    removed: frozenset[str] = frozenset()
+    new_labels: tuple[str, ...] = ()
+    waits_for_labels: bool = False
 
     @property
     def version(self) -> str:
@@ -93,11 +102,12 @@ class Task:
         candidate = _serving_policy(tried, config, safeguards, embedder) if tried else None
         if live and candidate and not _same_features(live, candidate):
             candidate = None
-        version = live.version if live else None
+        proven = live is not None and live.version == certified and not live.new_labels
         sampling = SamplingState(
-            version is not None and version == certified,
+            proven,
             certifying,
-            drifting=version is not None and version == drifting,
+            drifting=live is not None and live.version == drifting,
+            new_labels=live is not None and bool(live.new_labels),
         )
         return cls(name, config, live, candidate, safeguards.breaker, embedder, sampling)
 
@@ -135,6 +145,7 @@ class Task:
             policy is not None
             and policy.share > 0.0
             and policy.threshold is not None
+            and not policy.waits_for_labels
             and not self.breaker.stops(policy.version)
         )
 
@@ -338,10 +349,20 @@ def _serving_policy(
     manifest = tried.policy.manifest
     if unsuitable_reason(manifest, config, embedder) is not None:
         return None
-    blocked = safeguards.blocked.get(manifest.version, frozenset())
-    least = threshold(manifest, config)
-    shift = None if least is None else shift_at(manifest.frontier, least)
-    return ServingPolicy(tried.policy, least, blocked, tried.share, shift)
+    blocked, label_set = safeguards.blocked.get(manifest.version, frozenset()), LabelSet.of(config.teacher)
+    labels, least = tuple(map(label_set.current, manifest.labels)), threshold(manifest, config)
+    new_labels = label_set.new_to(known_labels(manifest))
+    return ServingPolicy(
+        tried.policy,
+        least,
+        labels,
+        blocked=frozenset(map(label_set.current, blocked)),
+        share=tried.share,
+        deferred_shift=None if least is None else shift_at(manifest.frontier, least),
+        removed=label_set.removed_of(manifest),
+        new_labels=new_labels,
+        waits_for_labels=bool(new_labels) and config.label_added == "defer",
+    )
 
 
 def _same_features(live: ServingPolicy, candidate: ServingPolicy) -> bool:

@@ -67,7 +67,7 @@ def _predictions(
     policy: Policy, lines: list[RequestLine], features: Features, threshold: float | None
 ) -> Iterator[dict[str, Any]]:
     """Decided as a worker decides, at this threshold."""
-    decided = guesses(ServingPolicy(policy, threshold), policy.score(features))
+    decided = guesses(ServingPolicy(policy, threshold, policy.manifest.labels), policy.score(features))
     for row, (line, (reason, guess)) in enumerate(zip(lines, decided, strict=True), 1):
         fields = {} if guess is None else msgspec.structs.asdict(guess)
         yield {

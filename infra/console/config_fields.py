@@ -83,7 +83,8 @@ def _field_lines(record: type[Struct], path: str) -> Iterator[str]:
         if isinstance(field.type, type) and issubclass(field.type, Struct):
             yield from _field_lines(field.type, f"{path}{field.name}.")
             continue
-        yield f"  {path}{field.name}={msgspec.json.encode(field.default).decode()}"
+        default = field.default if field.default_factory is msgspec.NODEFAULT else field.default_factory()
+        yield f"  {path}{field.name}={msgspec.json.encode(default).decode()}"
         yield from textwrap.wrap(
             described.get(field.name, "").replace("None:", "null:"),
             _WIDTH,

@@ -12,6 +12,7 @@ from streams.sampling import RateReason
 
 # Chance alone brings the alarm up to there every now and then.
 _NOTABLE_ALARM = 0.5
+_LABELS = 5
 _AVERAGE = "(averages in which each answer weighs as much as the audit rate at its time)"
 
 _REASONS = {
@@ -20,6 +21,7 @@ _REASONS = {
     RateReason.CERTIFIED: "since the version is certified",
     RateReason.FEW_TRACES: "until",
     RateReason.DRIFT: "since the teacher agrees with deferred guesses less than expected",
+    RateReason.NEW_LABELS: "until a refit has learned the new labels",
 }
 
 
@@ -86,6 +88,8 @@ def certificate_sentence(status: TaskStatus) -> str:
     """What audits prove, and whether that is what is promised."""
     if not status.complete:
         return "not certified while lost audit counts are read again"
+    if status.new_labels:
+        return f"suspended: labels that {status.version} can't know were added: {_named(status.new_labels)}"
     if not status.audits:
         return f"not certified: no audits yet; the target is {status.target:.1%}"
     proof = (
@@ -143,6 +147,8 @@ def next_step(status: TaskStatus, traffic: TaskTraffic | None, delta: float) -> 
         return "see why the teacher fails (the last error above)"
     if status.threshold is None:
         return "no threshold passes the gate at the target: wait for more traces, or lower `target_agreement`"
+    if status.new_labels:
+        return "nothing: wait until traces hold the new labels, then a refit learns them"
     if status.audit_rate <= 0.0:
         return f"nothing is audited, so nothing is certified: `understudy config set {task} audit_rate=0.02`"
     if status.certified:
@@ -196,6 +202,8 @@ def _further(status: TaskStatus) -> Iterator[str]:
         yield f"{status.pending:,} audits have no reply yet{overdue}"
     elif status.overdue:
         yield f"{status.overdue:,} audits without a reply count as disagreements"
+    if status.removed_labels:
+        yield f"not answered any more, since the teacher may not give them: {_named(status.removed_labels)}"
     if status.alarm > _NOTABLE_ALARM:
         yield f"the alarm is at {status.alarm:.0%} of the level at which it is raised"
     if status.breaker is not None:
@@ -216,6 +224,12 @@ def _ceiling(ceiling: float) -> str:
     if ceiling >= 0.9995:
         return ""
     return f": a surrogate that answers everything can't agree with more than {ceiling:.1%}"
+
+
+def _named(labels: tuple[str, ...]) -> str:
+    """The first labels, and how many more there are."""
+    more = f" and {len(labels) - _LABELS} more" if len(labels) > _LABELS else ""
+    return ", ".join(labels[:_LABELS]) + more
 
 
 def _waiting(count: int | None) -> str:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from infra.serve.expected_coverage import config_mismatch, expected_coverage
 from infra.serve.servers import redis_connection
@@ -11,6 +11,7 @@ from models.certificate import upper_bound
 from models.manifest import Manifest
 from models.noise.ceiling import ceiling_upper_bound
 from schemas.config import Config, Override, config_of
+from streams.label_set import LabelSet, known_labels
 from streams.sampling import RateReason, audit_rate
 from streams.settings import Settings
 from streams.state.audits import AuditStore
@@ -71,6 +72,8 @@ class TaskStatus:
     expected_coverage: share of the requests that it should answer, as the fit has seen them; None where the
         policy can't say.
     high: agreement that the audits prove not to be exceeded, in (0, 1].
+    new_labels: labels that it can't know; nothing is certified until a refit has learned them.
+    removed_labels: labels that it is not allowed to answer any more.
     unsuitable: why the version can't answer under this config; None where it can.
     until: Unix milliseconds; 0 where that is not known.
     service: the certificate of all versions together.
@@ -104,6 +107,8 @@ class TaskStatus:
     enough: int = 0
     needed: int = 0
     expected_coverage: float | None = None
+    new_labels: tuple[str, ...] = ()
+    removed_labels: tuple[str, ...] = ()
     unsuitable: str | None = None
     high: float = 1.0
     until: int = 0
@@ -153,9 +158,12 @@ class _StatusReader:
             return None
         manifest = Manifest.decode(raw)
         certificate = await self._audits.status(task, active.version)
+        labels = LabelSet.of(config.teacher)
+        new_labels = labels.new_to(known_labels(manifest))
         service = await self._audits.service_status(task)
         twice = await self.registry.repeat_counts(task)
-        rate = audit_rate(config, await self.registry.sampling_state(task, active.version))
+        state = await self.registry.sampling_state(task, active.version)
+        rate = audit_rate(config, replace(state, new_labels=bool(new_labels)))
         return TaskStatus(
             task=task,
             version=active.version,
@@ -185,6 +193,8 @@ class _StatusReader:
             enough=config.audit_enough,
             needed=fewest_certifying(config.refit),
             expected_coverage=expected_coverage(manifest, config),
+            new_labels=new_labels,
+            removed_labels=tuple(sorted(labels.removed_of(manifest))),
             unsuitable=config_mismatch(manifest, config),
             high=upper_bound(certificate.certificate, config.delta),
             until=certificate.until,

@@ -33,6 +33,7 @@ class FitRequest:
             searched again until the traces have doubled.
         teachers: that gave the labels.
         encoder: id of the encoder that made the vectors; None without one. The policy works with no other.
+        offered: labels that the teacher could give to the traces; None where that is not known.
         repeats: counts of requests that the teacher was asked twice on purpose.
         options: how far to search, and which labels to block.
         seed: of folds, draws and sketches; the same traces and seed give the same policy, as long
@@ -48,6 +49,7 @@ class FitRequest:
     parent: Artifact | None = None
     teachers: Sequence[LabelSource] = ()
     encoder: str | None = None
+    offered: tuple[str, ...] | None = None
     repeats: RepeatCounts = field(default_factory=RepeatCounts)
     options: Options = field(default_factory=Options)
     seed: int = 0

@@ -121,6 +121,7 @@ def manifest_of(request: FitRequest, outcome: FitOutcome, summary: FitSummary, g
         curve=study.curve,
         noise=study.noise,
         reference=drift_reference(study),
+        offered=request.offered,
     )
 
 

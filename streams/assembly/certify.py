@@ -12,6 +12,7 @@ from streams.rollout.alarm_response import AlarmResponse
 from streams.rollout.trials import TrialJudge
 from streams.state.audits import AuditStore
 from streams.state.fold_offsets import FoldOffsets
+from streams.state.known_labels import KnownLabels
 from streams.state.trial_counts import TrialCounts
 
 
@@ -37,6 +38,7 @@ def add(parts: WorkerParts) -> None:
         DeferralReport(parts.tasks, parts.registry, parts.refit_queue(), parts.event_publisher),
         TrialJudge(parts.tasks, parts.registry, trial_counts, parts.event_publisher),
         parts.registry.may_answer,
+        KnownLabels(parts.registry),
         steady_ms,
     )
     parts.services.append(certifier)

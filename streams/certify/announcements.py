@@ -1,7 +1,7 @@
 """Announcements of certify: events, each with the state that remembers it, so that it is emitted once.
 
-Labels blocked by the floor, certificates gained and lost, a change of teacher, a teacher that contradicts
-itself. Times are Unix milliseconds.
+Labels blocked by the floor, certificates gained and lost, a change of teacher or of its labels, a teacher
+that contradicts itself. Times are Unix milliseconds.
 """
 
 from typing import TypeVar
@@ -14,6 +14,7 @@ from streams.certify.events import (
     certificate_lost_event,
     certified_event,
     label_blocked_event,
+    labels_changed_event,
     service_certificate_lost_event,
     service_certified_event,
     teacher_changed_event,
@@ -21,13 +22,14 @@ from streams.certify.events import (
 )
 from streams.certify.service_state import ServiceCounts, ServiceState
 from streams.certify.status import CertificateStatus, refuted_labels
-from streams.certify.task_state import CurrentTeacher, TaskState
+from streams.certify.task_state import AnnouncedLabels, CurrentTeacher, TaskState
 from streams.certify.version_state import CertificateCounts, VersionState
+from streams.label_set import LabelSet
 
 Counts = TypeVar("Counts", CertificateCounts, ServiceCounts)
 
 _SETTLED = 60_000
-"""Milliseconds between two events about a change of teacher: two may take turns while one is replaced."""
+"""Milliseconds between two events about a change of teacher or labels: two may take turns for a while."""
 
 
 def block_labels(version_state: VersionState, teacher: str, config: Config) -> tuple[VersionState, list[str]]:
@@ -109,6 +111,22 @@ def announce_teacher(
     return replace(task_state, current_teacher=after), after, [event]
 
 
+def announce_labels(
+    task: str, task_state: TaskState, config: Config, now: int
+) -> tuple[TaskState, list[Event]]:
+    """Announces that the teacher's labels have changed; the first ones are remembered without an event."""
+    labels, before = LabelSet.of(config.teacher), task_state.labels
+    if before is None:
+        return replace(task_state, labels=AnnouncedLabels(labels.names, labels.renamed)), []
+    if (before.names, before.renamed) == (labels.names, labels.renamed):
+        return task_state, []
+    # Two workers may read the config at different times.
+    if 0 <= now - before.at < _SETTLED:
+        return task_state, []
+    after = AnnouncedLabels(labels.names, labels.renamed, now)
+    return replace(task_state, labels=after), [labels_changed_event(task, before, labels, config, now)]
+
+
 def announce_inconsistency(
     task: str, task_state: TaskState, config: Config, now: int
 ) -> tuple[TaskState, list[Event]]:
@@ -123,8 +141,8 @@ def announce_inconsistency(
 
 
 def _with_status(counts: Counts, status: CertificateStatus) -> Counts:
-    """The counts once the status is announced. Missing replies lose a certificate for no target."""
+    """The counts once the status is announced. Missing replies or new labels lose it for no target."""
     if status.certified:
         return replace(counts, certified=True, proof=status.proof)
-    lost_to_replies = counts.certified and status.without_reply == 0
+    lost_to_replies = counts.certified and status.without_reply == 0 and not status.new_labels
     return replace(counts, certified=False, lost=status.target if lost_to_replies else counts.lost)

@@ -11,6 +11,7 @@ from schemas.events import (
     CertifiedDetails,
     Event,
     LabelBlockedDetails,
+    LabelsChangedDetails,
     ServiceCertificateLostDetails,
     ServiceCertifiedDetails,
     TeacherChangedDetails,
@@ -19,7 +20,8 @@ from schemas.events import (
 from schemas.messages import Teacher
 from streams.certify.consistency import Consistency
 from streams.certify.status import CertificateStatus
-from streams.certify.task_state import CurrentTeacher
+from streams.certify.task_state import AnnouncedLabels, CurrentTeacher
+from streams.label_set import LabelSet
 
 _WEIGHTED = ", each weighted with the audit rate at its time"
 
@@ -33,10 +35,7 @@ def certified_event(task: str, version: str, status: CertificateStatus, at: int)
 
 
 def certificate_lost_event(task: str, version: str, status: CertificateStatus, at: int) -> Event:
-    message = (
-        f"{task}: {version} is no longer certified: {_counts(status)} prove an agreement of only "
-        f"{status.bound:.2%}; the target is {status.target:.1%}"
-    )
+    message = f"{task}: {version} is no longer certified: {_why_lost(status)}"
     return CertificateLostDetails(version, *_figures(status)).event(task, at, message)
 
 
@@ -50,10 +49,7 @@ def service_certified_event(task: str, status: CertificateStatus, at: int) -> Ev
 
 
 def service_certificate_lost_event(task: str, status: CertificateStatus, at: int) -> Event:
-    message = (
-        f"{task}: the service is no longer certified, all versions together: {_counts(status)} prove an "
-        f"agreement of only {status.bound:.2%}; the target is {status.target:.1%}"
-    )
+    message = f"{task}: the service is no longer certified, all versions together: {_why_lost(status)}"
     return ServiceCertificateLostDetails(*_figures(status)).event(task, at, message)
 
 
@@ -84,6 +80,30 @@ def teacher_changed_event(task: str, before: Teacher, now: CurrentTeacher, at: i
     return details.event(task, at, message)
 
 
+def labels_changed_event(
+    task: str, before: AnnouncedLabels, labels: LabelSet, config: Config, at: int
+) -> Event:
+    names_before = [labels.current(label) for label in before.names]
+    added = tuple(label for label in labels.names if names_before and label not in names_before)
+    removed = tuple(label for label in names_before if labels.names and label not in labels.names)
+    renamed = {old: new for old, new in labels.renamed.items() if before.renamed.get(old) != new}
+    waits = "everything is deferred" if config.label_added == "defer" else "more requests are audited"
+    parts = []
+    if renamed:
+        names = ", ".join(f"`{old}` to `{new}`" for old, new in renamed.items())
+        parts.append(f"{names} renamed: traces, policy and certificate are kept")
+    if removed:
+        parts.append(f"{_names(removed)} removed: not answered any more")
+    if added:
+        parts.append(
+            f"{_names(added)} added: the live version can't know what is new, so it has no certificate and "
+            f"{waits} until a refit has learned from traces that hold it"
+        )
+    message = f"{task}: the teacher's labels have changed: {'; '.join(parts) or 'any label is allowed now'}"
+    details = LabelsChangedDetails(added, removed, renamed, config.label_added)
+    return details.event(task, at, message)
+
+
 def teacher_unsteady_event(task: str, consistency: Consistency, config: Config, at: int) -> Event:
     ceiling, asked = consistency.ceiling(config.delta), consistency.asked
     message = (
@@ -96,6 +116,10 @@ def teacher_unsteady_event(task: str, consistency: Consistency, config: Config, 
     return details.event(task, at, message)
 
 
+def _names(labels: tuple[str, ...]) -> str:
+    return ", ".join(f"`{label}`" for label in labels)
+
+
 def _figures(status: CertificateStatus) -> tuple[int, int, int, float, float, int]:
     """What the details of all certificate events begin or end with."""
     return (
@@ -105,6 +129,14 @@ def _figures(status: CertificateStatus) -> tuple[int, int, int, float, float, in
         status.bound,
         status.target,
         status.until,
+    )
+
+
+def _why_lost(status: CertificateStatus) -> str:
+    if status.new_labels:
+        return f"{_names(status.new_labels)} can't be known to it until a refit has learned what is new"
+    return (
+        f"{_counts(status)} prove an agreement of only {status.bound:.2%}; the target is {status.target:.1%}"
     )
 
 

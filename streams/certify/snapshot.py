@@ -18,6 +18,7 @@ class Snapshot:
 
     Attributes:
         service_status: as it is shown; None before the first.
+        new_labels: labels that a version can't know, by version; `new_to_live`: those of the live version.
     """
 
     task_state: TaskState = field(default_factory=TaskState)
@@ -25,6 +26,8 @@ class Snapshot:
     statuses: Mapping[str, CertificateStatus] = field(default_factory=dict)
     pending_audits: Mapping[str, PendingAudits] = field(default_factory=dict)
     service_status: CertificateStatus | None = None
+    new_labels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    new_to_live: tuple[str, ...] = ()
 
     def version_state(self, version: str) -> VersionState:
         return self.version_states.get(version, VersionState())

@@ -31,6 +31,7 @@ from streams.certify.version_state import CertificateCounts, VersionState
 _AGAIN = 0.2
 
 _LABELS = msgspec.json.Decoder(dict[str, Certificate])
+_NAMES = msgspec.json.Decoder(tuple[str, ...])
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,9 @@ class CertificateStatus:
         until: Unix milliseconds; the bound is about answers up to then. 0 where no audit was noted.
         proven_audits, proven_agreements: replies that it rests on, and `unanswered` audits as disagreements.
         target: in force.
-        certified: the bound is above the target, and all counts are complete.
+        certified: the bound is above the target, all counts are complete, and no label is new.
+        new_labels: labels that the live version can't know, or the one that this is about; the claim is
+            suspended until a refit has learned them.
         complete: False while counts that Redis has lost are being rebuilt.
         alarm: level of the alarm, from 0 to 1, where it is raised.
         alarms: raised so far, without those that were answered by blocking a label.
@@ -66,6 +69,7 @@ class CertificateStatus:
     unanswered: int = 0
     target: float = 0.0
     certified: bool = False
+    new_labels: tuple[str, ...] = ()
     complete: bool = True
     alarm: float = 0.0
     alarms: int = 0
@@ -92,6 +96,10 @@ class CertificateStatus:
     def is_restorable(self) -> bool:
         """Whether this version may be restored: it is certified, and never raised an alarm."""
         return self.certified and self.alarms == 0
+
+    def suspended_by(self, new_labels: tuple[str, ...]) -> "CertificateStatus":
+        """The status where these labels can't be known: without a claim if there are any."""
+        return replace(self, certified=self.certified and not new_labels, new_labels=new_labels)
 
     def says_the_same(self, other: "CertificateStatus | None") -> bool:
         """Whether the other differs in its time only."""
@@ -267,6 +275,7 @@ def encode_status(status: CertificateStatus) -> dict[str, str]:
         "unanswered": str(status.unanswered),
         "target": repr(status.target),
         "certified": str(int(status.certified)),
+        "new_labels": msgspec.json.encode(status.new_labels).decode(),
         "complete": str(int(status.complete)),
         "alarm": repr(status.alarm),
         "alarms": str(status.alarms),
@@ -291,6 +300,7 @@ def decode_status(fields: Mapping[str, str]) -> CertificateStatus:
         unanswered=int(fields.get("unanswered", 0)),
         target=float(fields.get("target", 0.0)),
         certified=fields.get("certified") == "1",
+        new_labels=_NAMES.decode(fields.get("new_labels", "[]")),
         complete=fields.get("complete", "1") == "1",
         alarm=float(fields.get("alarm", 0.0)),
         alarms=int(fields.get("alarms", 0)),

@@ -3,6 +3,7 @@
 Pure: `streams.state.audits` reads the snapshot, and writes the outcome of the step all at once or not at all.
 """
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -13,6 +14,7 @@ from schemas.events import Event
 from streams.certify.announcements import (
     announce_certificate,
     announce_inconsistency,
+    announce_labels,
     announce_service,
     announce_teacher,
     block_labels,
@@ -22,6 +24,7 @@ from streams.certify.consistency import Consistency
 from streams.certify.deferral_state import DeferralState
 from streams.certify.evidence import AlarmEvidence
 from streams.certify.fold import AuditFold
+from streams.certify.label_names import with_current_names
 from streams.certify.observations import Observations
 from streams.certify.pending_audits import PendingUpdate, update_pending
 from streams.certify.service_state import ServiceState
@@ -37,6 +40,7 @@ from streams.certify.task_state import (
     with_versions,
 )
 from streams.certify.version_state import VersionState, with_alarms_answered, with_outcomes_taken
+from streams.label_set import LabelSet
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +98,7 @@ def step(
         complete: no count is missing. Until then no version is certified and no certificate event emitted.
     """
     moment = Moment(task, config, now, complete)
+    snapshot = _with_current_names(snapshot, LabelSet.of(config.teacher))
     new = only_new(observations, snapshot.task_state)
     task_state, dropped = with_versions(advance_positions(snapshot.task_state, new), sorted(new.versions))
     fold = AuditFold(
@@ -115,7 +120,7 @@ def step(
         version_state = with_outcomes_taken(version_state, now, config)
         if config.deferral_drift:
             version_state = _with_deferrals(version, version_state, new)
-        change, emitted = _conclude(version, version_state, update, task_state.teacher, moment)
+        change, emitted = _conclude(version, version_state, update, task_state.teacher, snapshot, moment)
         events += emitted
         if (raised := _unanswered_alarms(change)) is not None:
             alarms[version] = raised
@@ -126,6 +131,8 @@ def step(
     task_state, service, emitted = _conclude_service(task_state, snapshot, moment)
     events += emitted
     task_state, teacher, emitted = announce_teacher(task, task_state, now)
+    events += emitted
+    task_state, emitted = announce_labels(task, task_state, config, now)
     events += emitted
     if complete:
         task_state, emitted = announce_inconsistency(task, task_state, config, now)
@@ -142,6 +149,14 @@ def step(
         deferral_drifts,
         any(_affects_routing(change, snapshot.statuses.get(name)) for name, change in versions.items()),
     )
+
+
+def _with_current_names(snapshot: Snapshot, labels: LabelSet) -> Snapshot:
+    version_states = {
+        version: with_current_names(version_state, labels)
+        for version, version_state in snapshot.version_states.items()
+    }
+    return dataclasses.replace(snapshot, version_states=version_states)
 
 
 def _pending_update(version: str, snapshot: Snapshot, new: Observations, moment: Moment) -> PendingUpdate:
@@ -167,11 +182,17 @@ def _with_deferrals(version: str, version_state: VersionState, new: Observations
 
 
 def _conclude(
-    version: str, version_state: VersionState, update: PendingUpdate, teacher: str, moment: Moment
+    version: str,
+    version_state: VersionState,
+    update: PendingUpdate,
+    teacher: str,
+    snapshot: Snapshot,
+    moment: Moment,
 ) -> tuple[VersionChange, list[Event]]:
     """What the counts of a version say now, and the events of it."""
     task, config, now, complete = moment.task, moment.config, moment.now, moment.complete
     status = certificate_status(version_state, teacher, update.after, config, complete=complete, now=now)
+    status = status.suspended_by(snapshot.new_labels.get(version, ()))
     version_state, labels = block_labels(version_state, teacher, config)
     events = [floor_event(task, version, label, status, config, now) for label in labels]
     if complete:
@@ -186,6 +207,7 @@ def _conclude_service(
     """What the counts of all versions say now: the status where that changes, and the events of it."""
     service, teacher = task_state.service or ServiceState(), task_state.teacher
     status = service_status(service, teacher, moment.config, complete=moment.complete, now=moment.now)
+    status = status.suspended_by(snapshot.new_to_live)
     events: list[Event] = []
     if moment.complete:
         service, events = announce_service(moment.task, service, teacher, status, moment.now)

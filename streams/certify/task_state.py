@@ -31,6 +31,20 @@ class CurrentTeacher(Struct, frozen=True):
     announced_at: int = field(default=0, name="told_at")
 
 
+class AnnouncedLabels(Struct, frozen=True):
+    """The teacher's labels as the last event named them.
+
+    Attributes:
+        names: by their names of then; empty for any.
+        renamed: new names by old ones.
+        at: Unix milliseconds of that event; 0 before the first one.
+    """
+
+    names: tuple[str, ...]
+    renamed: Mapping[str, str] = {}
+    at: int = 0
+
+
 class TaskState(Struct, frozen=True):
     """All that certify keeps of a task as a whole.
 
@@ -41,6 +55,7 @@ class TaskState(Struct, frozen=True):
         current_teacher: None before the first trace.
         consistency: of each teacher that was asked something twice, by its name.
         service: tallies of the service's certificate; None before the first step of this release.
+        labels: None before the first look at them.
     """
 
     positions: Mapping[str, int] = {}
@@ -49,6 +64,7 @@ class TaskState(Struct, frozen=True):
     current_teacher: CurrentTeacher | None = field(default=None, name="answering")
     consistency: Mapping[str, Consistency] = {}
     service: ServiceState | None = None
+    labels: AnnouncedLabels | None = None
 
     @property
     def teacher(self) -> str:
@@ -85,11 +101,12 @@ def adopt_positions(task_state: TaskState, logs: Mapping[str, str]) -> TaskState
 
 
 def reset_state(task_state: TaskState) -> TaskState:
-    """The state of a task of which nothing is folded; numbers of certificates and the teacher are kept."""
+    """The state of a task of which nothing is folded, with its number of certificates, teacher and labels."""
     return TaskState(
         certificates=task_state.certificates,
         current_teacher=task_state.current_teacher,
         service=ServiceState(),
+        labels=task_state.labels,
     )
 
 

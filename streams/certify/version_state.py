@@ -34,6 +34,7 @@ from streams.certify.asking_order import (
 )
 from streams.certify.deferral_state import DeferralState
 from streams.certify.observations import AlarmAnswered, AuditReply
+from streams.label_set import LabelSet
 
 _TEACHERS = 8
 
@@ -192,14 +193,18 @@ def with_outcome(
 def with_outcomes_taken(version_state: VersionState, now: int, config: Config) -> VersionState:
     """The state once the alarm has taken all outcomes whose turn it is.
 
-    It leaves out those of blocked labels: they are of answers from before the block, and say nothing about
-    the answers that are still given.
+    It leaves out those of labels that are blocked, or removed from the teacher's: they are of answers from
+    before that, and say nothing about the answers that are still given.
     """
     if not version_state.outcomes:
         return version_state
     due, left = ready(version_state.outcomes, frontier(version_state.waiting, now - PATIENCE))
-    blocked = version_state.blocked_labels
-    given = [outcome for outcome in due if outcome.label not in blocked]
+    blocked, labels = version_state.blocked_labels, LabelSet.of(config.teacher)
+    given = [
+        outcome
+        for outcome in due
+        if outcome.label is None or (outcome.label not in blocked and labels.allows(outcome.label))
+    ]
     alarm_state = version_state.alarm_state.after(given, config)
     return replace(version_state, alarm_state=alarm_state, outcomes=left)
 

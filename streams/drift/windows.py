@@ -11,10 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from models.histograms import Reference, ScoreHistograms
-from models.manifest import Manifest
 from schemas.messages import Guess, Reason
 from streams.routing.decisions import Decision
-from streams.tasks import Task
+from streams.tasks import ServingPolicy, Task
 
 WINDOW = 2_000
 OF_A_BATCH = 200
@@ -62,19 +61,20 @@ class ScoreWindows:
         Args:
             now: Unix milliseconds.
         """
-        manifest = task.policy.manifest if task.policy else None
-        if manifest is None or manifest.reference is None:
+        live = task.live
+        if live is None or live.policy.manifest.reference is None:
             return
+        manifest, reference = live.policy.manifest, live.policy.manifest.reference
         window = self._windows.get(task.name)
         # Not the version's name: a registry that was lost may give the name to another policy.
-        if window is not None and window.reference is not manifest.reference:
+        if window is not None and window.reference is not reference:
             window = None
         # Another threshold answers another share.
         if window is not None and window.threshold != task.threshold:
             window = None
         if window is not None and window.full:
             return
-        counts = _histograms(manifest, manifest.reference, decisions[:OF_A_BATCH])
+        counts = _histograms(live, reference, decisions[:OF_A_BATCH])
         if counts.rows:
             since = window.since if window else now
             counts = window.counts.plus(counts) if window else counts
@@ -83,7 +83,7 @@ class ScoreWindows:
             )
             self._windows[task.name] = ScoreWindow(
                 manifest.version,
-                manifest.reference,
+                reference,
                 since,
                 counts,
                 task.threshold,
@@ -99,10 +99,11 @@ class ScoreWindows:
         return full
 
 
-def _histograms(manifest: Manifest, reference: Reference, decisions: Sequence[Decision]) -> ScoreHistograms:
+def _histograms(live: ServingPolicy, reference: Reference, decisions: Sequence[Decision]) -> ScoreHistograms:
     """Histograms of the decisions that this version has scored."""
+    manifest = live.policy.manifest
     guesses = [each.guess for each in decisions if each.guess and each.guess.policy == manifest.version]
-    places = {label: place for place, label in enumerate(manifest.labels)}
+    places = {label: place for place, label in enumerate(live.labels)}
     return reference.count(
         np.array([guess.score for guess in guesses], dtype=np.float32),
         np.array([_is_novel(guess, manifest.novelty_limit) for guess in guesses], dtype=np.bool_),

@@ -14,7 +14,7 @@ Redis has lost counts rebuilds them from the topics, and until that is done no v
 """
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 
@@ -25,6 +25,7 @@ from mode import Service
 
 from schemas.codec import DEFERRAL, TRACE
 from schemas.events import Event, EventKind, LabelBlockedDetails
+from schemas.messages import Trace
 from schemas.topics import Topics
 from streams.certify.evidence import OnAlarm, OnDeferralDrift
 from streams.certify.observations import (
@@ -44,9 +45,11 @@ from streams.kafka.batch import Batch, Outgoing
 from streams.kafka.channel import BatchChannel
 from streams.kafka.dead_letters import DeadLetters
 from streams.kafka.event_publisher import EventPublisher
+from streams.label_set import LabelSet
 from streams.rollout.trials import TrialJudge
 from streams.state.audits import AuditStore
 from streams.state.fold_offsets import FoldOffsets, OffsetsRead
+from streams.state.known_labels import KnownLabels
 from streams.tasks import Tasks
 
 log = logging.getLogger(__name__)
@@ -70,6 +73,7 @@ class AuditCertifier(Service):
         on_deferral_drift: reports that deferred requests of a version agree less than expected.
         trial_judge: judges candidate versions on trial.
         may_answer: whether a version, given after its task, may answer requests.
+        known_labels: which labels a version can't know.
         clock: Unix milliseconds, without jumps.
     """
 
@@ -85,6 +89,7 @@ class AuditCertifier(Service):
         on_deferral_drift: OnDeferralDrift,
         trial_judge: TrialJudge,
         may_answer: Callable[[str, str], Awaitable[bool]],
+        known_labels: KnownLabels,
         clock: Callable[[], int],
     ) -> None:
         super().__init__()
@@ -97,6 +102,7 @@ class AuditCertifier(Service):
         self._on_deferral_drift = on_deferral_drift
         self._trial_judge = trial_judge
         self._may_answer = may_answer
+        self._known_labels = known_labels
         self._clock = clock
         self._dead_letters = DeadLetters(topics.dead_letters, STAGE)
         self._seen: set[str] = set()
@@ -115,7 +121,8 @@ class AuditCertifier(Service):
         Raises:
             StateUnavailable: Redis is away, or has lost what was folded; the batch is to be read again.
         """
-        traces, outgoing = self._dead_letters.decode_all(TRACE, messages)
+        decoded, outgoing = self._dead_letters.decode_all(TRACE, messages)
+        traces = self._with_current_labels(decoded)
         log_name = self._topic_logs[TRACES].name
         for task, observations in observe_traces(traces, log_name).items():
             await self._fold(task, observations)
@@ -210,7 +217,12 @@ class AuditCertifier(Service):
                     await self._offsets.reset()
                 continue
             snapshot = replace(
-                reading.snapshot, task_state=adopt_positions(reading.snapshot.task_state, names)
+                reading.snapshot,
+                task_state=adopt_positions(reading.snapshot.task_state, names),
+                new_labels={
+                    version: await self._known_labels.new_to(task, version, config) for version in ids
+                },
+                new_to_live=await self._known_labels.new_to_live(task, config),
             )
             complete = folded.rebuilding is None
             outcome = step(task, snapshot, observations, config, now, complete=complete)
@@ -278,10 +290,19 @@ class AuditCertifier(Service):
 
     def _observe(self, stream: str, messages: Sequence[Message]) -> dict[str, Observations]:
         if stream == TRACES:
-            traces, _ = self._dead_letters.decode_all(TRACE, messages)
-            return observe_traces(traces, self._topic_logs[TRACES].name)
+            decoded, _ = self._dead_letters.decode_all(TRACE, messages)
+            return observe_traces(self._with_current_labels(decoded), self._topic_logs[TRACES].name)
         deferrals, _ = self._dead_letters.decode_all(DEFERRAL, messages)
         return observe_deferrals(deferrals, self._topic_logs[DEFERRALS].name)
+
+    def _with_current_labels(self, traces: Iterable[tuple[Trace, Message]]) -> list[tuple[Trace, Message]]:
+        """The traces with the names of today, so that a renamed label is compared with its new name."""
+        traces = list(traces)
+        labels = {
+            task: LabelSet.of(self._live_tasks.task(task).config.teacher)
+            for task in {trace.task for trace, _ in traces}
+        }
+        return [(labels[trace.task].current_trace(trace), message) for trace, message in traces]
 
 
 def install(app: App, traces: BatchChannel, deferrals: BatchChannel, certifier: AuditCertifier) -> None:

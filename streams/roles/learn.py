@@ -9,7 +9,7 @@ is not missed.
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from confluent_kafka import Message
 from faust import App
@@ -35,13 +35,17 @@ log = logging.getLogger(__name__)
 STAGE = "learn"
 
 
-def label_of(reply: Reply, now: int) -> Label:
-    """The client's answer: the teacher's label, or an error."""
+def label_of(reply: Reply, now: int, renamed: Mapping[str, str]) -> Label:
+    """The client's answer: the teacher's label by its name of today, or an error.
+
+    Args:
+        renamed: new names of labels, by their old ones.
+    """
     deferral = reply.deferral
     return Label(
         id=deferral.request.id,
         task=deferral.request.task,
-        label=reply.label,
+        label=None if reply.label is None else renamed.get(reply.label, reply.label),
         source="teacher" if reply.error is None else "error",
         reason=deferral.reason,
         requested_at=deferral.requested_at,
@@ -155,7 +159,9 @@ class ReplyRecorder:
             return []
         outputs = []
         if not deferral.audit and deferral.first is None:
-            outputs.append(Outgoing(self._topics.labels, key, LABEL.encode(label_of(reply, now)), headers))
+            renamed = self._tasks.task(deferral.request.task).config.teacher.labels_renamed
+            label = label_of(reply, now, renamed)
+            outputs.append(Outgoing(self._topics.labels, key, LABEL.encode(label), headers))
         if reply.label is None:
             outputs.append(self._dead_letters.letter(message, reply.error or "no label"))
         else:

@@ -31,8 +31,10 @@ from streams.kafka.batch import Batch
 from streams.kafka.channel import BatchChannel
 from streams.kafka.event_publisher import EventPublisher
 from streams.kafka.message import as_bytes
+from streams.label_set import LabelSet
 from streams.privacy.forgotten import ForgottenRequests
 from streams.sampling import SamplingState, audit_rate
+from streams.state.known_labels import KnownLabels
 from streams.state.lease import Leases
 from streams.state.refit_queue import RefitQueue, RefitRequest
 from streams.state.registry import Registry
@@ -40,8 +42,16 @@ from streams.tasks import Task, Tasks
 from streams.trainer.audit_evidence import refuted_promise
 from streams.trainer.events import promise_missed_event
 from streams.trainer.refit import RefitPlan, RefitRunner
+from streams.trainer.trace_labels import label_count
 from streams.trainer.trace_selection import TraceCutoffs, certifying_traces, too_few
-from streams.trainer.trigger import RefitAsked, RefitAttempt, refit_due, request_due, window_full
+from streams.trainer.trigger import (
+    RefitAsked,
+    RefitAttempt,
+    labels_due,
+    refit_due,
+    request_due,
+    window_full,
+)
 from streams.trainer.window import TraceWindow, usable_traces
 from streams.versions.serving_state import ServingState
 
@@ -84,6 +94,8 @@ class Trainer(Service):
         self._tokens: dict[str, int] = {}
         self._requests: dict[str, list[RefitRequest]] = {}
         self._refuted: dict[str, str] = {}
+        self._known_labels = KnownLabels(registry)
+        self._unlisted: set[tuple[str, str]] = set()
 
     def add_traces(self, messages: Iterable[Message]) -> None:
         """Put traces into the windows of their tasks; one that no fit can use is left out.
@@ -104,8 +116,21 @@ class Trainer(Service):
             except SchemaError as error:
                 log.warning("trace ignored: %s", error)
                 continue
-            window = self._windows.setdefault(trace.task, TraceWindow())
-            window.add(trace, self._live_tasks.task(trace.task).config.refit.window)
+            config = self._live_tasks.task(trace.task).config
+            self._log_unlisted(trace, LabelSet.of(config.teacher))
+            self._windows.setdefault(trace.task, TraceWindow()).add(trace, config.refit.window)
+
+    def _log_unlisted(self, trace: Trace, labels: LabelSet) -> None:
+        """Log once for each label that a fit leaves its traces out."""
+        place = (trace.task, trace.label)
+        if labels.allows(trace.label) or place in self._unlisted:
+            return
+        self._unlisted.add(place)
+        log.warning(
+            "label is not in `teacher.labels`: its traces do not train, and older traces do not certify: "
+            "task=%s label=%s",
+            *place,
+        )
 
     def forget(self, forgotten: Forgotten) -> None:
         """Drop the task's traces that are to be forgotten; the fits from now on do without them."""
@@ -161,7 +186,8 @@ class Trainer(Service):
             for name in list(self._tokens):
                 # A request waits for traces that may certify; they are counted each time requests are read.
                 if read_requests or name not in self._requests:
-                    await self._check(self._live_tasks.task(name), self._windows[name])
+                    task, window = self._live_tasks.task(name), self._windows[name]
+                    await self._check(task, window, look_for_labels=read_requests)
             await self.sleep(_CHECK)
 
     async def _count(self) -> None:
@@ -193,9 +219,11 @@ class Trainer(Service):
         for request in waiting:
             self._requests.setdefault(request.task, []).append(request)
 
-    async def _check(self, task: Task, window: TraceWindow) -> None:
+    async def _check(self, task: Task, window: TraceWindow, *, look_for_labels: bool) -> None:
         requests, attempt = self._requests.get(task.name, []), self._attempts[task.name]
         grown = refit_due(window.seen, attempt, task.config, time.monotonic())
+        of_new_labels = await self._new_label_traces(task, window) if look_for_labels else 0
+        grown = grown or labels_due(of_new_labels, attempt, task.config, time.monotonic())
         if not requests and not grown:
             return
         seen, traces = window.seen, usable_traces(window, task.config)
@@ -209,7 +237,18 @@ class Trainer(Service):
         except StateUnavailable:
             return
         ended, asked = time.monotonic(), plan.asked or attempt.asked
-        self._attempts[task.name] = RefitAttempt(seen, ended, task.config, len(traces), asked)
+        of_new_labels = max(of_new_labels, attempt.new_labels)
+        self._attempts[task.name] = RefitAttempt(seen, ended, task.config, len(traces), asked, of_new_labels)
+
+    async def _new_label_traces(self, task: Task, window: TraceWindow) -> int:
+        """How many traces hold a label that the live version can't know; 0 also while Redis is away."""
+        if not task.config.teacher.labels:
+            return 0
+        try:
+            new = frozenset(await self._known_labels.new_to_live(task.name, task.config))
+        except StateUnavailable:
+            return 0
+        return label_count(window, LabelSet.of(task.config.teacher), new)
 
     async def _plan(
         self, task: Task, traces: list[Trace], requests: list[RefitRequest], *, grown: bool

@@ -17,6 +17,7 @@ from streams.certify.events import label_blocked_event
 from streams.certify.evidence import AlarmEvidence
 from streams.clock import unix_ms
 from streams.kafka.event_publisher import EventPublisher
+from streams.label_set import LabelSet
 from streams.state.refit_queue import RefitQueue
 from streams.state.registry import Registry
 from streams.tasks import Tasks
@@ -59,8 +60,9 @@ class AlarmResponse:
         if label is None:
             await self._stop(task, version, evidence, serving_state)
             return None
+        blocked = await self._registry.blocked_labels(task, version)
         # Blocked already: certify may have ended before it remembered the answer.
-        if label not in await self._registry.blocked_labels(task, version):
+        if label not in map(LabelSet.of(config.teacher).current, blocked):
             await self._block(task, version, label, evidence, config.label_floor)
         return label
 

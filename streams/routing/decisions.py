@@ -1,7 +1,8 @@
 """Decides each request: answer it, or defer it with a reason. In doubt, defer.
 
-The order of the checks is the contract: an operator's pause, the breaker, no policy, no threshold, novelty, a
-blocked label, a low score. A score or novelty that is not a number defers.
+The order of the checks is the contract: an operator's pause, the breaker, a new label, no policy, no
+threshold, novelty, a removed label, a blocked label, a low score. A score or novelty that is not a number
+defers.
 """
 
 import logging
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from models.deferrals import expected_agreement
 from models.errors import PolicyError
 from models.features import Features
-from models.policy import Embed, Policy, Scores
+from models.policy import Embed, Scores
 from schemas.messages import Guess, Reason
 from streams.tasks import ServingPolicy, Task
 
@@ -125,7 +126,9 @@ def _stop_reason(task: Task, surrogate: ServingPolicy | None) -> Reason | None:
     """The reason to defer whatever this surrogate says; None where it may answer."""
     if task.config.paused:
         return Reason.OPERATOR
-    return Reason.BREAKER_OPEN if task.breaker.stops(surrogate.version if surrogate else None) else None
+    if task.breaker.stops(surrogate.version if surrogate else None):
+        return Reason.BREAKER_OPEN
+    return Reason.NEW_LABEL if surrogate is not None and surrogate.waits_for_labels else None
 
 
 def _opinions(
@@ -145,33 +148,37 @@ def guesses(surrogate: ServingPolicy, scores: Scores) -> list[Opinion]:
     """The surrogate's opinion of each row that it has scored."""
     manifest = surrogate.policy.manifest
     familiar = (scores.novelty <= manifest.novelty_limit).tolist()
-    blocked = _blocked_mask(surrogate)[scores.label].tolist()
-    labels = [manifest.labels[index] for index in scores.label.tolist()]
+    blocked = _mask(surrogate, surrogate.blocked, surrogate.policy.blocked)[scores.label].tolist()
+    removed = _mask(surrogate, surrogate.removed)[scores.label].tolist()
+    labels = [surrogate.labels[index] for index in scores.label.tolist()]
     return [
         (
-            _reason(surrogate.threshold, is_familiar, is_blocked, score),
+            _reason(surrogate.threshold, is_familiar, is_removed, is_blocked, score),
             Guess(label=label, score=score, novelty=novelty, policy=manifest.version),
         )
-        for label, score, novelty, is_familiar, is_blocked in zip(
-            labels, scores.score.tolist(), scores.novelty.tolist(), familiar, blocked, strict=True
+        for label, score, novelty, is_familiar, is_removed, is_blocked in zip(
+            labels, scores.score.tolist(), scores.novelty.tolist(), familiar, removed, blocked, strict=True
         )
     ]
 
 
-def _blocked_mask(surrogate: ServingPolicy) -> NDArray[np.bool_]:
-    """Bool [labels]: blocked by the fit, or by audits since."""
-    policy: Policy = surrogate.policy
-    if not surrogate.blocked:
-        return policy.blocked
-    by_audits = np.array([label in surrogate.blocked for label in policy.manifest.labels], dtype=np.bool_)
-    return policy.blocked | by_audits
+def _mask(
+    surrogate: ServingPolicy, named: frozenset[str], also: NDArray[np.bool_] | None = None
+) -> NDArray[np.bool_]:
+    """Bool [labels]: the label is one of those named, or in `also`."""
+    if not named:
+        return np.zeros(len(surrogate.labels), dtype=np.bool_) if also is None else also
+    mask = np.array([label in named for label in surrogate.labels], dtype=np.bool_)
+    return mask if also is None else mask | also
 
 
-def _reason(threshold: float | None, familiar: bool, blocked: bool, score: float) -> Reason:
+def _reason(threshold: float | None, familiar: bool, removed: bool, blocked: bool, score: float) -> Reason:
     if threshold is None:
         return Reason.UNCERTIFIED
     if not familiar:
         return Reason.NOVEL
+    if removed:
+        return Reason.REMOVED_LABEL
     if blocked:
         return Reason.BLOCKED_LABEL
     return Reason.ACCEPTED if score >= threshold else Reason.LOW_SCORE

@@ -20,7 +20,8 @@ from streams.teacher.address import address_of
 from streams.teacher.answer import parse_answer
 from streams.teacher.calls import Endpoints, ModelOutput
 from streams.teacher.failures import overdue_failure
-from streams.teacher.prompt import messages, prompt_hash, with_reminder
+from streams.teacher.prompt import messages, with_reminder
+from streams.teacher.prompt_hash import prompt_hash
 
 DEADLINE = 120.0
 PATIENCE = 900.0

@@ -1,13 +1,7 @@
-"""The teacher's prompt: a pure function of the text and the task's teacher settings.
-
-The hash of the prompt without the text is half of the teacher's identity (the model is the other half): a
-changed prompt is a changed teacher.
-"""
+"""The teacher's prompt: a pure function of the text and the task's teacher settings."""
 
 from collections.abc import Sequence
-from hashlib import sha256
 
-import msgspec
 from openai.types.chat import ChatCompletionMessageParam
 from openai.types.shared_params import ResponseFormatJSONSchema
 
@@ -15,7 +9,6 @@ from schemas.config import TeacherConfig
 from streams.errors import NothingToAsk, TeacherMisconfigured
 
 LABELS = "{labels}"
-_HASH_DIGITS = 12
 
 Messages = tuple[ChatCompletionMessageParam, ...]
 
@@ -53,12 +46,6 @@ def with_reminder(asked: Messages, said: str, labels: Sequence[str]) -> Messages
     reminder: Messages = ({"role": "user", "content": f"That is not an answer that can be used. {rule}"},)
     spoken: Messages = ({"role": "assistant", "content": said},) if said.strip() else ()
     return (*asked, *spoken, *reminder)
-
-
-def prompt_hash(config: TeacherConfig) -> str:
-    """12 hex digits over the prompt template and the labels in their order, and over nothing else."""
-    identity = msgspec.json.encode((config.prompt, _distinct(config.labels)))
-    return sha256(identity).hexdigest()[:_HASH_DIGITS]
 
 
 def answer_format(labels: Sequence[str]) -> ResponseFormatJSONSchema | None:

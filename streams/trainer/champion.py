@@ -16,7 +16,9 @@ from schemas.messages import Reason, Trace
 FEWEST_AUDITS = 100
 LEVEL = 0.05
 
-_ITS_OWN = frozenset({Reason.AUDIT, Reason.LOW_SCORE, Reason.NOVEL, Reason.BLOCKED_LABEL})
+_ITS_OWN = frozenset(
+    {Reason.AUDIT, Reason.LOW_SCORE, Reason.NOVEL, Reason.BLOCKED_LABEL, Reason.REMOVED_LABEL}
+)
 """Why a request was answered or deferred, where that was for the version to say."""
 
 

@@ -18,14 +18,17 @@ from models.artifact import Artifact
 from models.embedders.kinds import needs_encoder
 from models.fit import FitRequest, FitResult, FitSummary, Options
 from models.manifest import Manifest
+from schemas.config import Config
 from schemas.errors import InvalidVector
 from schemas.events import Event
 from schemas.messages import Trace
 from streams.clock import unix_ms
 from streams.errors import RefitFailed, TransitionRefused
 from streams.kafka.event_publisher import EventPublisher
+from streams.label_set import LabelSet, known_labels
 from streams.state.registry import Registry
 from streams.tasks import Task, threshold, unsuitable_reason
+from streams.teacher.prompt_hash import prompt_hash
 from streams.trainer.champion import Champion, coverage_regression
 from streams.trainer.events import (
     on_trial_event,
@@ -44,6 +47,9 @@ from streams.versions.serving_state import ServingChange
 log = logging.getLogger(__name__)
 
 _BY = "trainer"
+
+_NEVER_GIVEN = 3000
+"""Sampled traces to none of which a label was given: its share is below .001, at a level of .05."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,15 +122,17 @@ class RefitRunner:
         raw = await self._registry.manifest(task, active.version) if active else None
         if active is None or raw is None or config.threshold is not None:
             return None
-        manifest = Manifest.decode(raw)
-        if unsuitable_reason(manifest, config) is not None:
+        manifest, labels = Manifest.decode(raw), LabelSet.of(config.teacher)
+        # A version that can't know a label is not worth keeping, however well it does on the others.
+        if unsuitable_reason(manifest, config) is not None or labels.new_to(known_labels(manifest)):
             return None
+        blocked = await self._registry.blocked_labels(task, active.version)
         live = Champion(
             active.version,
             threshold(manifest, config),
             max(since.certify, since.teacher, active.since),
             config.target_agreement,
-            await self._registry.blocked_labels(task, active.version),
+            frozenset(map(labels.current, blocked)) | labels.removed_of(manifest),
         )
         return coverage_regression(summary.coverage(config.aim), live, plan.traces)
 
@@ -148,6 +156,7 @@ class RefitRunner:
         newest = max((trace.replied_at for trace in traces), default=0)
         self._event_publisher.publish(refit_started_event(task.name, version, len(traces), newest, unix_ms()))
         active = await self._registry.active(task.name)
+        parent = await self._registry.fetch(task.name, active.version) if active else None
         request = FitRequest(
             training=await asyncio.to_thread(training_set, traces, config),
             task=task.name,
@@ -155,7 +164,8 @@ class RefitRunner:
             embedder=config.embedder,
             targets=(config.aim,),
             delta=config.delta,
-            parent=await self._registry.fetch(task.name, active.version) if active else None,
+            parent=parent,
+            offered=_offered_labels(parent, traces, config),
             teachers=teachers(traces),
             encoder=encoder_of(traces) if needs_encoder(config.embedder) else None,
             repeats=await self._registry.repeat_counts(task.name),
@@ -163,6 +173,27 @@ class RefitRunner:
             options=Options(label_floor=config.label_floor, curve=0.0, recurring=config.refit.recurring),
         )
         return await self._fit_process.fit(request, config.refit.budget)
+
+
+def _offered_labels(
+    parent: Artifact | None, traces: Sequence[Trace], config: Config
+) -> tuple[str, ...] | None:
+    """The labels that the teacher could give to the traces; None where the config lists none.
+
+    One that the parent can't know is among them if a trace holds it, or if many sampled ones could have.
+    """
+    labels = LabelSet.of(config.teacher)
+    if not labels.names:
+        return None
+    asked = prompt_hash(config.teacher)
+    could = sum(
+        trace.sampled and trace.teacher is not None and trace.teacher.prompt == asked for trace in traces
+    )
+    if parent is None or could >= _NEVER_GIVEN:
+        return labels.names
+    new = set(labels.new_to(known_labels(Manifest.decode(parent.manifest))))
+    new -= {labels.current(trace.label) for trace in traces}
+    return tuple(label for label in labels.names if label not in new)
 
 
 def _outcome_event(plan: RefitPlan, version: str, change: ServingChange, summary: FitSummary) -> Event:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from schemas.config import Config, Refit
 
 _AGAIN = 1.2
+_FEWEST = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,7 @@ class RefitAttempt:
         config: that it was fitted for.
         traces: those that it could use; None for as many as seen.
         asked: the last requested refit.
+        new_labels: traces with a label that was new to the live version.
     """
 
     seen: int = 0
@@ -39,6 +41,7 @@ class RefitAttempt:
     config: Config | None = None
     traces: int | None = None
     asked: RefitAsked | None = None
+    new_labels: int = 0
 
 
 def refit_due(seen: int, attempt: RefitAttempt, config: Config, now: float) -> bool:
@@ -69,6 +72,16 @@ def request_due(request: RefitAsked, seen: int, attempt: RefitAttempt, config: C
     more = request.certifying >= had * _AGAIN
     others = request.full and seen - attempt.seen >= had * (_AGAIN - 1.0)
     return enough_traces(request.certifying, config.refit) and (more or others)
+
+
+def labels_due(traces: int, attempt: RefitAttempt, config: Config, now: float) -> bool:
+    """Whether to refit now, since traces hold a label that is new to the live version.
+
+    Args:
+        traces: with such a label; a fifth more than the last attempt had, and at least `_FEWEST`.
+    """
+    needed = max(_FEWEST, attempt.new_labels * _AGAIN)
+    return now - attempt.ended >= config.refit.quiet and traces >= needed
 
 
 def enough_traces(certifying: int, refit: Refit) -> bool:

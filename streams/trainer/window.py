@@ -14,6 +14,8 @@ from models.manifest import LabelSource
 from schemas.config import Config
 from schemas.messages import Guess, Trace
 from schemas.vectors import decode_vector
+from streams.label_set import LabelSet
+from streams.trainer.trace_labels import with_current_labels
 
 
 class TraceWindow:
@@ -82,9 +84,13 @@ def _serial(guess: Guess | None) -> int:
 
 
 def usable_traces(window: TraceWindow, config: Config) -> list[Trace]:
-    """The traces that bring all that the task's embedder reads: a text, a vector like the others, or both."""
+    """The traces that bring all that the task's embedder reads: a text, a vector like the others, or both.
+
+    Their labels are those of today; see `with_current_labels`.
+    """
     spec = config.embedder
-    brought = [trace for trace in window if trace.text is not None or not reads_text(spec)]
+    traces = with_current_labels(window, LabelSet.of(config.teacher))
+    brought = [trace for trace in traces if trace.text is not None or not reads_text(spec)]
     source = vectors_of(spec)
     if source is None:
         return brought

@@ -138,3 +138,15 @@ def test_valid_promotions_are_accepted(promotion: str) -> None:
 def test_an_invalid_promotion_is_named(promotion: str) -> None:
     with pytest.raises(InvalidConfig, match="`promotion`"):
         parsed(promotion=promotion)
+
+
+def test_an_old_name_is_no_label_any_more() -> None:
+    good = {"labels": ["ja", "no"], "labels_renamed": {"yes": "ja"}}
+    assert config_of("t", {"t": parsed(teacher=good)}).teacher.labels_renamed == {"yes": "ja"}
+    for teacher, says in (
+        ({"labels": ["yes", "no"], "labels_renamed": {"yes": "ja"}}, "put `ja` there"),
+        ({"labels_renamed": {"yes": "ja", "ja": "da"}}, "give each old name the newest one"),
+        ({"labels_renamed": {"yes": ""}}, "labels_renamed"),
+    ):
+        with pytest.raises(InvalidConfig, match=says):
+            parsed(teacher=teacher)

@@ -88,4 +88,7 @@ def test_a_rate_comes_with_its_reason() -> None:
         (0.01, RateReason.CERTIFIED),
         (0.05, RateReason.UNCERTIFIED),
     ]
+    assert audit_rate(auto, SamplingState(True, 100, new_labels=True)) == (0.2, RateReason.NEW_LABELS)
+    assert audit_rate(Config(audit_rate=0.0), SamplingState(new_labels=True)).rate == 0.0
+    assert audit_rate(Config(audit_rate=0.3), SamplingState(new_labels=True)).rate == 0.3
     assert audit_rate(Config(), SamplingState(False, 4_000)) == (0.02, RateReason.CONFIGURED)

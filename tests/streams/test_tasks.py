@@ -183,3 +183,19 @@ def test_more_is_sampled_until_enough_traces_certify() -> None:
     assert rates == [0.1, 0.3, 0.1, 0.3, 0.1]
     configure(live, "t", paused=True)
     assert (live.task("t").audit_rate, live.task("t").inclusion) == (0.02, 1.0)
+
+
+def test_a_new_label_raises_the_audit_rate() -> None:
+    live = Tasks()
+    live.set_policy("t", ScriptedPolicy(offered=("no", "yes")))
+    live.set_certified("t", "v1")
+    live.set_certifying("t", 100_000)
+    rates = {"audit_rate": "auto", "audit_low": 0.01, "audit_high": 0.05, "audit_early": 0.2}
+    for labels, rate in ((["no", "yes"], 0.01), (["no", "yes", "added"], 0.2), (["no", "yes"], 0.01)):
+        configure(live, "t", **rates, teacher={"labels": labels})
+        assert live.task("t").audit_rate == rate
+        assert not live.task("t").answers_nothing
+    configure(live, "t", **rates, teacher={"labels": ["no", "yes", "added"]}, label_added="defer")
+    assert (live.task("t").answers_nothing, live.task("t").inclusion) == (True, 1.0)
+    live.set_policy("t", ScriptedPolicy(version="v2", offered=("no", "yes", "added")))
+    assert (live.task("t").answers_nothing, live.task("t").audit_rate) == (False, 0.05)

@@ -59,6 +59,10 @@ def test_status_says_what_matters() -> None:
             {"certifying": 120},
             "0.02 of the requests, as configured; a refit waits until 200 traces may certify it",
         ),
+        (
+            {"audit_rate": 0.2, "audit_reason": RateReason.NEW_LABELS},
+            "0.2 of the requests, until a refit has learned the new labels",
+        ),
         ({"certifying": None}, "as configured; no trainer says how many traces may certify a refit"),
     ],
 )
@@ -94,6 +98,7 @@ def test_the_certificate_is_one_sentence(change: dict[str, object], says: str) -
         ({"unsuitable": "policy v7 reads `text`"}, TRAFFIC, "policy v7 reads `text`: wait for a refit"),
         ({}, replace(TRAFFIC, errors=1, last_error="401"), "see why the teacher fails"),
         ({"threshold": None}, TRAFFIC, "no threshold passes the gate"),
+        ({"new_labels": ("added",)}, TRAFFIC, "nothing: wait until traces hold the new labels"),
         ({"audit_rate": 0.0}, TRAFFIC, "understudy config set shop audit_rate=0.02"),
         ({"certified": False, "audits": 20, "agreements": 20}, None, "are certified after "),
         ({"certified": False, "audits": 20, "agreements": 10}, None, "nothing: wait for more audits"),
@@ -126,3 +131,12 @@ def test_missed_promises_are_named_with_both_numbers() -> None:
         (replace(STATUS, paused=True), traffic),
     ):
         assert "promise missed" not in "\n".join(task_lines(status, labels, None, "€", 0.05))
+
+
+def test_changed_labels_are_named() -> None:
+    labels = tuple(f"l{number}" for number in range(7))
+    status = replace(STATUS, certified=False, new_labels=("added",), removed_labels=labels)
+    assert certificate_sentence(status) == "suspended: labels that v7 can't know were added: added"
+    lines = list(task_lines(status, TRAFFIC, None, "USD", 0.05))
+    (removed,) = [line for line in lines if "the teacher may not give them" in line]
+    assert removed.endswith(": l0, l1, l2, l3, l4 and 2 more")

@@ -150,7 +150,7 @@ def test_field_names_in_redis_are_stable() -> None:
         *("waiting", "asked_at", "early", "outcomes", "alarm_blocked", "deferrals"),
     }
     names = {field.encode_name for field in msgspec.structs.fields(TaskState)}
-    assert names == {"positions", "certificates", "versions", "answering", "consistency", "service"}
+    assert names == {"positions", "certificates", "versions", "answering", "consistency", "service", "labels"}
     names = {field.encode_name for field in msgspec.structs.fields(CurrentTeacher)}
     assert names == {"teacher", "since", "latest", "told", "told_at"}
     assert {field.encode_name for field in msgspec.structs.fields(Consistency)} == {"asked", "same", "told"}

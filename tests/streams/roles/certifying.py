@@ -21,6 +21,7 @@ from streams.rollout.trials import TrialJudge
 from streams.state.audits import AuditStore
 from streams.state.connection import Connection
 from streams.state.fold_offsets import FoldOffsets
+from streams.state.known_labels import KnownLabels
 from streams.state.refit_queue import RefitQueue
 from streams.state.registry import Registry
 from streams.state.trial_counts import TrialCounts
@@ -110,6 +111,7 @@ class Deployment:
             self.on_deferral_drift,
             TrialJudge(self.live, self.registry, TrialCounts(self.connection, self.keys), self.told),
             self.registry.may_answer,
+            KnownLabels(self.registry),
             lambda: self.now,
         )
 

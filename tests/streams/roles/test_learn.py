@@ -78,6 +78,13 @@ async def test_a_reply_becomes_a_label_and_a_trace() -> None:
     assert [(found.key, found.headers) for found in out] == [(b"key", CARRIED)] * 2
 
 
+async def test_a_client_gets_a_renamed_label_by_its_new_name() -> None:
+    renamed = learner(teacher={"labels_renamed": {"no": "nein"}})
+    out = await renamed.record_batch([message(Reply(deferral(), "no", TEACHER))], NOW)
+    assert [label.label for label in labels(out)] == ["nein"]
+    assert [trace.label for trace in traces(out)] == ["no"], "as the teacher has said it"
+
+
 async def test_an_audit_reply_becomes_a_trace_alone() -> None:
     shadow = Guess("yes", 0.75, 0.25, "v2")
     asked = deferral(audit=True, reason=Reason.AUDIT, inclusion=0.02, shadow=shadow)

@@ -1,12 +1,13 @@
 """The breaker stops versions, audits block labels, and a candidate is scored beside the live policy."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from models.features import Features
 from models.policy import Embed, Scores
-from schemas.config import Config
+from schemas.config import Config, TeacherConfig
 from schemas.messages import Guess, Reason
 from streams.routing.decisions import Decision, decide
 from streams.tasks import CandidatePolicy, Task
@@ -129,3 +130,25 @@ def test_the_newer_breaker_state_holds() -> None:
     snapshot, closed = Safeguards(Breaker(False, (), 9)), Safeguards(Breaker(False, (), 10))
     assert snapshot.after(known) == Safeguards(known.breaker)
     assert closed.after(known) == closed
+
+
+def test_changed_labels_are_followed_at_once() -> None:
+    def reason(text: str, **teacher: Any) -> Decision:
+        config = Config(target_agreement=0.9, label_added="defer", teacher=TeacherConfig(**teacher))
+        return judged(Task.of("t", config, ScriptedPolicy(offered=("no", "yes"))), text)
+
+    yes, no = "yes 0.75 0.25", "no 0.75 0.25"
+    assert [reason(text, labels=("yes",)).reason for text in (yes, no)] == [
+        Reason.ACCEPTED,
+        Reason.REMOVED_LABEL,
+    ]
+    assert reason(yes, labels=("no", "yes", "added")) == Decision(Reason.NEW_LABEL, YES, 0.5)
+    renamed = {"labels": ("ja", "no"), "labels_renamed": {"yes": "ja"}}
+    assert reason(yes, **renamed) == Decision(Reason.ACCEPTED, Guess("ja", 0.75, 0.25, "v1"), 0.5)
+    assert reason(no, **renamed).reason is Reason.ACCEPTED
+
+
+def test_a_block_outlives_a_new_name() -> None:
+    config = Config(target_agreement=0.9, teacher=TeacherConfig(labels_renamed={"yes": "ja"}))
+    assert judged(task(config=config, v1="yes")).reason is Reason.BLOCKED_LABEL
+    assert judged(task(config=config, v1="ja")).reason is Reason.BLOCKED_LABEL

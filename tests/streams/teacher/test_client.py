@@ -12,7 +12,8 @@ from schemas.config import TeacherConfig
 from schemas.messages import Deferral, Reason, Reply, Request, Usage
 from streams.teacher.client import TeacherClient
 from streams.teacher.failures import overdue_failure
-from streams.teacher.prompt import answer_format, prompt_hash
+from streams.teacher.prompt import answer_format
+from streams.teacher.prompt_hash import prompt_hash
 
 ENVIRON = {"TEACHER_KEY": " sk-secret\n"}
 

@@ -5,7 +5,8 @@ import pytest
 
 from schemas.config import TeacherConfig
 from streams.errors import NothingToAsk, TeacherMisconfigured
-from streams.teacher.prompt import answer_format, messages, prompt_hash, with_reminder
+from streams.teacher.prompt import answer_format, messages, with_reminder
+from streams.teacher.prompt_hash import prompt_hash
 
 CONFIG = TeacherConfig(labels=("refund", "{labels}", "refund"), prompt='Say {"a": {0}} or {b}:\n{labels}\n{}')
 

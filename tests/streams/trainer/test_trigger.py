@@ -12,6 +12,7 @@ from schemas.config import Config, Refit
 from streams.trainer.trigger import (
     RefitAsked,
     RefitAttempt,
+    labels_due,
     refit_due,
     request_due,
     traces_needed,
@@ -105,3 +106,18 @@ def test_no_refit_waits_beyond_the_window() -> None:
     )
     assert request_due(RefitAsked(7, 120, full=True), 5024, refused, config, 50.0)
     assert not request_due(RefitAsked(7, 120), 5024, refused, config, 50.0), "more of them may come yet"
+
+
+@pytest.mark.parametrize(
+    ("traces", "before", "waited", "due"),
+    [
+        (4, 0, 60.0, False),
+        (5, 0, 60.0, True),
+        (5, 0, 59.0, False),
+        (11, 10, 60.0, False),
+        (12, 10, 60.0, True),
+    ],
+)
+def test_a_new_label_is_learned_soon(traces: int, before: int, waited: float, due: bool) -> None:
+    attempt = RefitAttempt(ended=0.0, new_labels=before)
+    assert labels_due(traces, attempt, Config(refit=Refit(quiet=60.0)), waited) is due
