@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from models.acceptors.features import AcceptorFeatureNodes
 from models.featurizers.contract import Featurizer
 from models.graph.building import FLOAT, INT64, UINT8, Graph
+from models.novelty.outsiders import OutsiderScore
 from models.surrogates.contract import Surrogate
 from models.training.cascade import Ensemble
 from models.training.stage import Stage
@@ -50,7 +51,7 @@ def _write_second(
     known = graph.add("LessOrEqual", first.novelty, graph.number(1.0))
     done = graph.add("And", sure, known)
     if not ensemble.lazy:
-        second = writer.stage(ensemble.stages[1], lambda node, _kind: node)
+        second = writer.stage(ensemble.stages[1], lambda node, _kind: node, first.novelty)
         return _choose(graph, done, first, second)
     graph.output(f"{FIRST}label", INT64, first.label)
     graph.output(f"{FIRST}score", FLOAT, first.score)
@@ -81,11 +82,12 @@ class _Writer:
         self._graph = graph
         self._written: dict[int, str] = {}
 
-    def stage(self, stage: Stage, pick: Callable[[str, str], str]) -> _Outputs:
+    def stage(self, stage: Stage, pick: Callable[[str, str], str], before: str = "") -> _Outputs:
         """Add the nodes of one stage.
 
         Args:
             pick: adds a node that keeps only the stage's rows, given a node and the kind of its featurizer.
+            before: the novelty of the stage before, which a residual stage takes over.
         """
         graph = self._graph
         members = [
@@ -97,14 +99,16 @@ class _Writer:
             for node, weight in zip(members, stage.weights, strict=True)
         ]
         logits = graph.add("Sum", *weighted)
-        novelty = self._novelty(stage, pick)
+        novelty = before if stage.outsiders is None else self._novelty(stage, stage.outsiders, logits, pick)
         nodes = AcceptorFeatureNodes(logits, tuple(members), novelty)
         label = graph.add("ArgMax", logits, axis=1, keepdims=0)
         return _Outputs(label, stage.acceptor.write(graph, nodes), novelty)
 
-    def _novelty(self, stage: Stage, pick: Callable[[str, str], str]) -> str:
+    def _novelty(
+        self, stage: Stage, outsiders: OutsiderScore, logits: str, pick: Callable[[str, str], str]
+    ) -> str:
         graph = self._graph
-        scaled = []
+        scaled = [outsiders.write(graph, logits)]
         for featurizer, limit in zip(stage.featurizers, stage.limits, strict=True):
             node = self._write_once(featurizer, lambda part=featurizer: part.write_novelty(graph))  # type: ignore[misc]
             scaled.append(graph.add("Div", pick(node, featurizer.kind), graph.number(limit)))

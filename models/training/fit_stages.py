@@ -295,7 +295,7 @@ def _with_residual(
     residual_sweep = Sweep(
         residual_targets, sampled & deferred, replace(options, surrogates=()), None, "residual"
     )
-    second = stage.learn_stage(first.featurizers, residual_sweep, "residual", first.limits)
+    second = stage.learn_stage(first.featurizers, residual_sweep, "residual", first)
     joined = cascade.join_stages(first, second, handover, lazy=False)
     gain = cascade.coverage_gain(ensemble, joined, training_targets, targets)
     kept = gain >= RESIDUAL_GAIN
