@@ -68,10 +68,12 @@ class TeacherConfig(Struct, frozen=True, forbid_unknown_fields=True):
         prompt: system prompt; `{labels}` in it is replaced by the labels, one a line.
         labels: answers that are allowed; if there are none, any short answer is allowed. They may change
             while a version is live. A label that is taken out is not answered any more and trains nothing.
-            For one that is added see `label_added`. Both make another teacher, and so another certificate.
+            For one that is added see `label_added`. Both make another teacher of the built-in one, and so
+            another certificate.
         labels_renamed: new names of labels, by their old ones. Traces, policies, blocked labels and
             certificates are kept, and clients get the new name at once. Write it into `labels` in the same
-            message. An old name must not be a label any more, nor the new name of another one.
+            message, and keep the entry as long as traces or versions hold the old name. An old name must not
+            be a label any more, nor the new name of another one. Of several old names the first one first.
         concurrency: calls that a worker makes at the same time.
         timeout: seconds that one call may take.
         retries: number of further attempts after a temporary failure.
@@ -131,10 +133,11 @@ class Config(Struct, frozen=True):
         label_floor: lowest acceptable agreement of one label. The surrogate stops answering with a label once
             audits prove that the label's agreement is below this; 0 blocks no label.
         label_added: what happens while `teacher.labels` has a label that the live version can't know, because
-            it was added after the version's traces. Nothing is certified until a refit whose traces hold the
-            label has gone live. `audit`: it goes on answering, and more requests are audited. `defer`:
-            it answers nothing. A rare label would then cost all savings until the teacher gives it, so the
-            default is `audit`.
+            it was added after the version's traces. Nothing is certified until a refit has gone live that has
+            seen the label: its traces hold it, or the built-in teacher could have given it to 3,000 sampled
+            ones. `audit`: the version goes on answering, and `audit_early` of the requests are audited where
+            that is more than the rate in force. `defer`: it answers nothing. A rare label would then cost all
+            savings until the teacher gives it, so the default is `audit`.
         teacher_change: whether refits `keep` or `drop` the earlier traces when the teacher changes.
         threshold: score from which on the surrogate answers, set by hand; it has not passed the gate. None:
             the threshold that passed the gate.

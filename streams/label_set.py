@@ -7,9 +7,10 @@ renaming applies to it:
   traces neither train nor certify. Traces from before the last of them do not certify either: a sample
   without them is no sample of the traffic. The prompt is another one, so it is another teacher with another
   certificate.
-- A label that is **added** is new to a version as long as the version's traces do not hold it. Until such a
-  version is live, nothing is certified, and more is audited or everything deferred (`label_added`). This is
-  another teacher, too.
+- A label that is **added** is new to a version whose fit has not seen it (`streams.trainer.trace_labels`).
+  Until another version is live, nothing is certified, and more is audited or everything deferred
+  (`label_added`). This is another teacher, too. To a version that does not say what its teacher could give,
+  as those of earlier releases, no label is new.
 - A label that is **renamed** (`teacher.labels_renamed`) keeps its meaning, so traces, policy and certificate
   are kept: everything that holds the old name is read as if it held the new one. The teacher's identity is
   made of the first name of each label. Two labels that get one name make another teacher, with fewer labels.

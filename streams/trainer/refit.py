@@ -18,7 +18,6 @@ from models.artifact import Artifact
 from models.embedders.kinds import needs_encoder
 from models.fit import FitRequest, FitResult, FitSummary, Options
 from models.manifest import Manifest
-from schemas.config import Config
 from schemas.errors import InvalidVector
 from schemas.events import Event
 from schemas.messages import Trace
@@ -28,7 +27,6 @@ from streams.kafka.event_publisher import EventPublisher
 from streams.label_set import LabelSet, known_labels
 from streams.state.registry import Registry
 from streams.tasks import Task, threshold, unsuitable_reason
-from streams.teacher.prompt_hash import prompt_hash
 from streams.trainer.champion import Champion, coverage_regression
 from streams.trainer.events import (
     on_trial_event,
@@ -37,6 +35,7 @@ from streams.trainer.events import (
     refused_event,
 )
 from streams.trainer.fit_process import FitProcess
+from streams.trainer.trace_labels import offered_labels
 from streams.trainer.trace_selection import TraceCutoffs, exclusion_reasons, recent_traces
 from streams.trainer.trigger import RefitAsked
 from streams.trainer.window import encoder_of, teachers, training_set, version_name
@@ -47,9 +46,6 @@ from streams.versions.serving_state import ServingChange
 log = logging.getLogger(__name__)
 
 _BY = "trainer"
-
-_NEVER_GIVEN = 3000
-"""Sampled traces to none of which a label was given: its share is below .001, at a level of .05."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +153,7 @@ class RefitRunner:
         self._event_publisher.publish(refit_started_event(task.name, version, len(traces), newest, unix_ms()))
         active = await self._registry.active(task.name)
         parent = await self._registry.fetch(task.name, active.version) if active else None
+        known = known_labels(Manifest.decode(parent.manifest)) if parent else None
         request = FitRequest(
             training=await asyncio.to_thread(training_set, traces, config),
             task=task.name,
@@ -165,7 +162,7 @@ class RefitRunner:
             targets=(config.aim,),
             delta=config.delta,
             parent=parent,
-            offered=_offered_labels(parent, traces, config),
+            offered=offered_labels(known, traces, config.teacher),
             teachers=teachers(traces),
             encoder=encoder_of(traces) if needs_encoder(config.embedder) else None,
             repeats=await self._registry.repeat_counts(task.name),
@@ -173,27 +170,6 @@ class RefitRunner:
             options=Options(label_floor=config.label_floor, curve=0.0, recurring=config.refit.recurring),
         )
         return await self._fit_process.fit(request, config.refit.budget)
-
-
-def _offered_labels(
-    parent: Artifact | None, traces: Sequence[Trace], config: Config
-) -> tuple[str, ...] | None:
-    """The labels that the teacher could give to the traces; None where the config lists none.
-
-    One that the parent can't know is among them if a trace holds it, or if many sampled ones could have.
-    """
-    labels = LabelSet.of(config.teacher)
-    if not labels.names:
-        return None
-    asked = prompt_hash(config.teacher)
-    could = sum(
-        trace.sampled and trace.teacher is not None and trace.teacher.prompt == asked for trace in traces
-    )
-    if parent is None or could >= _NEVER_GIVEN:
-        return labels.names
-    new = set(labels.new_to(known_labels(Manifest.decode(parent.manifest))))
-    new -= {labels.current(trace.label) for trace in traces}
-    return tuple(label for label in labels.names if label not in new)
 
 
 def _outcome_event(plan: RefitPlan, version: str, change: ServingChange, summary: FitSummary) -> Event:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from confluent_kafka import Message
 
+from models.manifest import Manifest
 from models.policy import Policy
 from schemas.config import parse_override
 from schemas.events import EventKind
@@ -293,3 +294,24 @@ def sorted_later(count: int, audited: int, begin: int = 0) -> list[Message]:
         }
         found.append(message(trace(f"later{number}", "maybe", **given), offset=2_000 + number))
     return found
+
+
+async def test_a_new_label_is_refitted_for_at_once(room: Room) -> None:
+    def configure(*labels: str) -> None:
+        room.configure(embedder="precomputed", teacher={"labels": labels}, refit={"quiet": 0.0})
+
+    configure("no", "yes", "never")
+    trainer, told = await room.trainer(vectors(300))
+    assert [(await told.next()).kind for _ in range(2)] == [EventKind.REFIT, EventKind.PROMOTED]
+    raw = await room.registry.manifest("t", "v1")
+    assert raw is not None
+    assert Manifest.decode(raw).offered == ("no", "yes", "never")
+    configure("no", "yes", "never", "added")
+    numbers = np.array([0, 0, 1, 0], dtype="<f4").tobytes()
+    given: dict[str, Any] = {"embedder": "precomputed", "features": numbers, "text": None}
+    trainer.add_traces([message(trace(f"new{at}", "added", **given), offset=1_000 + at) for at in range(4)])
+    await room.registry.looked_twice()
+    assert told.is_empty(), "few may be a mistake"
+    trainer.add_traces([message(trace("new4", "added", **given), offset=1_004)])
+    refit = await told.next()
+    assert (refit.kind, refit.details["traces"]) == (EventKind.REFIT, 305)

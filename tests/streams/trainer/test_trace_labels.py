@@ -1,8 +1,12 @@
 """Traces with a removed label neither train nor certify, and those before them only train."""
 
+import pytest
+
 from schemas.config import TeacherConfig
+from schemas.messages import Teacher
 from streams.label_set import LabelSet
-from streams.trainer.trace_labels import label_count, with_current_labels
+from streams.teacher.prompt_hash import prompt_hash
+from streams.trainer.trace_labels import NEVER_GIVEN, label_count, offered_labels, with_current_labels
 from tests.streams.fakes import trace
 
 
@@ -30,3 +34,17 @@ def test_a_renamed_label_trains_under_its_new_name() -> None:
         ("ja", True),
     ]
     assert label_count(traces, labels, {"ja"}) == 2
+
+
+@pytest.mark.parametrize(
+    ("label", "asked", "knows"),
+    [("added", 0, True), ("yes", 0, False), ("yes", NEVER_GIVEN - 1, False), ("yes", NEVER_GIVEN, True)],
+)
+def test_a_fit_knows_what_was_given_or_could_be(label: str, asked: int, knows: bool) -> None:
+    config = TeacherConfig(labels=("no", "yes", "added"))
+    before, today = Teacher("m", "before"), Teacher("m", prompt_hash(config))
+    traces = [*[trace(teacher=today)] * asked, *[trace(label=label, teacher=before)] * NEVER_GIVEN]
+    known = offered_labels({"no", "yes"}, traces, config)
+    assert known == (("no", "yes", "added") if knows else ("no", "yes"))
+    assert offered_labels(None, traces, config) == config.labels, "where nothing says otherwise"
+    assert offered_labels({"no", "yes"}, traces, TeacherConfig()) is None
