@@ -54,7 +54,7 @@ def prefix_ends(now: int, overdue: int) -> tuple[int, ...]:
         overdue: milliseconds after which an audit is overdue.
     """
     longest = min(overdue, _LONGEST)
-    return tuple(_aligned(now - lag, now) for lag in (*(lag for lag in _LAGS if lag < longest), longest))
+    return tuple(_start(now - lag, now) for lag in (*(lag for lag in _LAGS if lag < longest), longest))
 
 
 def with_asked(waiting: Waiting, now: int) -> Waiting:
@@ -145,17 +145,15 @@ def _prefix(total: Certificate, replied: Replied, waiting: Waiting, end: int) ->
     return Prefix(end, Certificate(audits, agreements), unanswered)
 
 
-def _start(asked: int, now: int) -> int:
-    width = _width(now - asked)
-    return asked // width * width
+def _start(moment: int, now: int) -> int:
+    """Start of the bucket that the moment is in: a multiple of the width that goes with the start's own age.
 
-
-def _aligned(moment: int, now: int) -> int:
-    """The last moment up to `moment` at which a bucket begins, also in the widths of a little later."""
-    width = _width(now - moment)
-    start = moment // width * width
-    wider = _width(now - start)
-    return start // wider * wider
+    Of the moment's age, the start would depend on when buckets were merged.
+    """
+    start = moment
+    while remainder := start % _width(now - start):
+        start -= remainder
+    return start
 
 
 def _width(age: int) -> int:
