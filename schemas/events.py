@@ -347,8 +347,9 @@ class LabelsChangedDetails(EventDetails, frozen=True):
     """The teacher's labels have changed.
 
     Attributes:
-        added: labels that the live version can't know; its claim is suspended until a refit has learned them.
-        removed: labels that are not answered any more.
+        added: labels that may be given from now on. For those that the live version can't know, the claim is
+            suspended until a refit has seen them.
+        removed: labels that may not be given any more.
         renamed: new names by old ones.
         label_added: the config's setting: `audit` or `defer`.
     """

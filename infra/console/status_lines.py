@@ -124,7 +124,7 @@ def service_sentence(status: TaskStatus) -> str:
         return "not certified while lost audit counts are read again"
     if not service.audits:
         return "not certified: no audits yet"
-    certified = "certified" if service.certified else "not certified"
+    certified = "certified" if service.certified else "suspended" if status.new_labels else "not certified"
     return (
         f"{certified}: {service.agreements:,} of {service.audits:,} audits of all versions agree, which "
         f"proves an agreement of at least {service.bound:.1%} of all answers{_until(service.until)}"

@@ -112,9 +112,13 @@ def announce_teacher(
 
 
 def announce_labels(
-    task: str, task_state: TaskState, config: Config, now: int
+    task: str, task_state: TaskState, config: Config, new_to_live: tuple[str, ...], now: int
 ) -> tuple[TaskState, list[Event]]:
-    """Announces that the teacher's labels have changed; the first ones are remembered without an event."""
+    """Announces that the teacher's labels have changed; the first ones are remembered without an event.
+
+    Args:
+        new_to_live: labels that the live version can't know.
+    """
     labels, before = LabelSet.of(config.teacher), task_state.labels
     if before is None:
         return replace(task_state, labels=AnnouncedLabels(labels.names, labels.renamed)), []
@@ -124,7 +128,8 @@ def announce_labels(
     if 0 <= now - before.at < _SETTLED:
         return task_state, []
     after = AnnouncedLabels(labels.names, labels.renamed, now)
-    return replace(task_state, labels=after), [labels_changed_event(task, before, labels, config, now)]
+    event = labels_changed_event(task, before, labels, new_to_live, config, now)
+    return replace(task_state, labels=after), [event]
 
 
 def announce_inconsistency(

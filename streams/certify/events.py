@@ -81,8 +81,16 @@ def teacher_changed_event(task: str, before: Teacher, now: CurrentTeacher, at: i
 
 
 def labels_changed_event(
-    task: str, before: AnnouncedLabels, labels: LabelSet, config: Config, at: int
+    task: str,
+    before: AnnouncedLabels,
+    labels: LabelSet,
+    new_to_live: tuple[str, ...],
+    config: Config,
+    at: int,
 ) -> Event:
+    """Args:
+    new_to_live: labels that the live version can't know.
+    """
     names_before = [labels.current(label) for label in before.names]
     added = tuple(label for label in labels.names if names_before and label not in names_before)
     removed = tuple(label for label in names_before if labels.names and label not in labels.names)
@@ -95,9 +103,11 @@ def labels_changed_event(
     if removed:
         parts.append(f"{_names(removed)} removed: not answered any more")
     if added:
+        parts.append(f"{_names(added)} added")
+    if new_to_live:
         parts.append(
-            f"{_names(added)} added: the live version can't know what is new, so it has no certificate and "
-            f"{waits} until a refit has learned from traces that hold it"
+            f"the live version can't know {_names(new_to_live)}, so nothing is certified and {waits} until a "
+            "refit has seen what is new"
         )
     message = f"{task}: the teacher's labels have changed: {'; '.join(parts) or 'any label is allowed now'}"
     details = LabelsChangedDetails(added, removed, renamed, config.label_added)

@@ -132,7 +132,7 @@ def step(
     events += emitted
     task_state, teacher, emitted = announce_teacher(task, task_state, now)
     events += emitted
-    task_state, emitted = announce_labels(task, task_state, config, now)
+    task_state, emitted = announce_labels(task, task_state, config, snapshot.new_to_live, now)
     events += emitted
     if complete:
         task_state, emitted = announce_inconsistency(task, task_state, config, now)

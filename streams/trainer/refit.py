@@ -99,7 +99,7 @@ class RefitRunner:
             if result.artifact is None:
                 reasons = (*result.refused, *exclusion_reasons(plan.traces, task.config, plan.since))
                 return RefitOutcome(await self._refuse(task.name, version, reasons, token), False)
-            reason = await self._regression(plan, result.summary)
+            reason = await self._regression(plan, result.summary, Manifest.decode(result.artifact.manifest))
             if reason is not None:
                 return RefitOutcome(await self._refuse(task.name, version, [reason], token), True)
             change = await self._publish(plan, result.artifact, version, serial, token)
@@ -111,7 +111,7 @@ class RefitRunner:
             return RefitOutcome(event, False)
         return RefitOutcome(_outcome_event(plan, version, change, result.summary), True)
 
-    async def _regression(self, plan: RefitPlan, summary: FitSummary) -> str | None:
+    async def _regression(self, plan: RefitPlan, summary: FitSummary, candidate: Manifest) -> str | None:
         """Why the live version stays live instead; None where it does not."""
         task, config, since = plan.task.name, plan.task.config, plan.since
         active = None if plan.stopped else await self._registry.active(task)
@@ -119,8 +119,9 @@ class RefitRunner:
         if active is None or raw is None or config.threshold is not None:
             return None
         manifest, labels = Manifest.decode(raw), LabelSet.of(config.teacher)
-        # A version that can't know a label is not worth keeping, however well it does on the others.
-        if unsuitable_reason(manifest, config) is not None or labels.new_to(known_labels(manifest)):
+        new_to_live, new_to_candidate = (labels.new_to(known_labels(one)) for one in (manifest, candidate))
+        # A version that knows more labels is worth more, however well the live one does on the others.
+        if unsuitable_reason(manifest, config) is not None or set(new_to_live) > set(new_to_candidate):
             return None
         blocked = await self._registry.blocked_labels(task, active.version)
         live = Champion(

@@ -11,6 +11,7 @@ from infra.console.status_lines import (
     certificate_sentence,
     local_time,
     next_step,
+    service_sentence,
     task_lines,
 )
 from infra.serve.traffic import Backlog, TaskTraffic
@@ -137,6 +138,8 @@ def test_changed_labels_are_named() -> None:
     labels = tuple(f"l{number}" for number in range(7))
     status = replace(STATUS, certified=False, new_labels=("added",), removed_labels=labels)
     assert certificate_sentence(status) == "suspended: labels that v7 can't know were added: added"
+    service = replace(STATUS.service, certified=False)
+    assert service_sentence(replace(status, service=service)).startswith("suspended: 1,170 of 1,200 audits")
     lines = list(task_lines(status, TRAFFIC, None, "USD", 0.05))
     (removed,) = [line for line in lines if "the teacher may not give them" in line]
     assert removed.endswith(": l0, l1, l2, l3, l4 and 2 more")
