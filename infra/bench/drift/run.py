@@ -47,8 +47,16 @@ The stream is short: without the reserve it would not hold the audits that prove
 
 WITH_AUDITS: Mapping[str, Any] = MappingProxyType({"audit_rate": AUDIT_RATE})
 WITHOUT_AUDITS: Mapping[str, Any] = MappingProxyType({"audit_rate": 0.0})
-FEW_AUDITS: Mapping[str, Any] = MappingProxyType({"audit_rate": DEFAULT_RATE, "audit_enough": 0})
-"""The default audit rate from the start, without the early audits that would fill so short a stream."""
+FEW_AUDITS: Mapping[str, Any] = MappingProxyType(
+    {
+        "audit_rate": DEFAULT_RATE,
+        "audit_enough": 0,
+        "refit": {"at_least": 1_000, "growth": 100.0},
+    }
+)
+"""The default audit rate from the start, without the early audits that would fill so short a stream, and no
+refit but the first and requested ones: growth would refit just when the drift begins.
+"""
 UNWATCHED: Mapping[str, Any] = MappingProxyType({**FEW_AUDITS, "deferral_drift": False})
 
 _LABELS_TIMEOUT_S = 120.0
@@ -77,7 +85,7 @@ def run(servers: Settings, data: Split, stream: Stream, config: Mapping[str, Any
     LocalServerError, StreamsError: the system does not start, or stalls.
     """
     with _deploy(servers) as deployment:
-        deployment.configure(TASK, **CONFIG, **config)
+        deployment.configure(TASK, **{**CONFIG, **config})
         deployment.worker("route", "learn", "certify")
         deployment.worker("trainer")
         with OutsideTeacher(deployment, lambda deferral: _reply(stream, deferral)):
