@@ -3,7 +3,7 @@
 import asyncio
 
 from schemas.codec import DEFERRAL, EVENT
-from schemas.events import DriftDetails, EventKind
+from schemas.events import DriftDetails, Event, EventKind
 from schemas.messages import Request
 from streams.state.connection import Connection
 from streams.state.registry import Registry
@@ -33,11 +33,16 @@ def test_a_changed_teacher_shows_in_deferred_requests(deployment: Deployment) ->
         deployment.send(after)
         wait_until(lambda: is_drifting(deployment), 60.0, "drift of the deferrals")
         deferrals.wait_for(BEFORE + AFTER)
-        (told,) = [event for event in events.collect() if event.kind is EventKind.DRIFT]
+        wait_until(lambda: drifts(events) != [], 30.0, "a drift event")
+        (told,) = drifts(events)
         details = DriftDetails.of(told)
         assert (details.version, list(details.signals), details.refit) == (VERSION, ["deferrals"], True)
         assert refits(deployment) == 1
     deployment.stop()
+
+
+def drifts(events: Inbox[Event]) -> list[Event]:
+    return [event for event in events.collect() if event.kind is EventKind.DRIFT]
 
 
 def other(request: Request) -> str:
