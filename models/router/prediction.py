@@ -9,7 +9,7 @@ DecisionReason = Literal[
 """Why the surrogate answers (`accepted`) or defers.
 
 - `low_score`: the score is below the threshold.
-- `novel`: the request is unlike anything in the traces.
+- `novel`: the request is unlike anything in the traces, or no label suits it.
 - `blocked_label`: the surrogate's label is never answered.
 - `uncertified`: no threshold of the policy passed the gate at this target.
 - `no_policy`: the router has none.

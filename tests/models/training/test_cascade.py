@@ -78,15 +78,17 @@ def test_two_stages_become_one_graph() -> None:
     """A copy of the stage with other scores stands in for the residual one."""
     fitted = learned(residual=False)
     (first,) = fitted.ensemble.stages
-    second = replace(
-        first, weights=tuple(weight / 3 for weight in first.weights), scores=first.scores / np.float32(2)
-    )
+    weaker = tuple(weight / 3 for weight in first.weights)
+    second = replace(first, outsiders=None, weights=weaker, scores=first.scores / np.float32(2))
     ensemble = cascade.join_stages(first, second, 0.9, lazy=False)
     assert 0.1 < ensemble.first.mean() < 1
     np.testing.assert_array_equal(ensemble.scores[ensemble.first], first.scores[ensemble.first])
     np.testing.assert_array_equal(ensemble.scores[~ensemble.first], second.scores[~ensemble.first])
-    outputs = [item.name for item in single_threaded(export(ensemble)).get_outputs()]
-    assert outputs == ["label", "score", "novelty"]
+    joined, alone = (single_threaded(export(one)) for one in (ensemble, cascade.single_stage(first)))
+    assert [item.name for item in joined.get_outputs()] == ["label", "score", "novelty"]
+    feed = {"embedding": draw_vectors(500, 5)[0].embeddings}
+    (of_first,) = alone.run(["novelty"], feed)
+    np.testing.assert_array_equal(joined.run(["novelty"], feed)[0], of_first)
 
 
 def test_the_hand_over_costs_hardly_any_coverage() -> None:
