@@ -5,7 +5,7 @@ teacher's probability of giving that label. Deployed is the average or the ensem
 where neither is possible, a refit on all traces (each surrogate says which).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -37,6 +37,16 @@ class TrainingTargets:
     weights: NDArray[np.float64] | None
     selection_rows: NDArray[np.bool_]
     seed: int
+
+    def of(self, rows: slice) -> "TrainingTargets":
+        """Those of these traces alone."""
+        return replace(
+            self,
+            codes=self.codes[rows],
+            folds=self.folds[rows],
+            weights=None if self.weights is None else self.weights[rows],
+            selection_rows=self.selection_rows[rows],
+        )
 
     @property
     def held_out(self) -> list[NDArray[np.bool_]]:

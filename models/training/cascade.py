@@ -10,7 +10,7 @@ traces, these calibrations are fitted on the gate's traces: three numbers a stag
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,6 +46,17 @@ class Ensemble:
     scores: NDArray[np.float32]
     novelty: NDArray[np.float32]
     first: NDArray[np.bool_]
+
+    def of(self, rows: slice) -> "Ensemble":
+        """With the results of these traces alone."""
+        return replace(
+            self,
+            guesses=self.guesses[rows],
+            runners_up=self.runners_up[rows],
+            scores=self.scores[rows],
+            novelty=self.novelty[rows],
+            first=self.first[rows],
+        )
 
     @property
     def acceptor(self) -> str:

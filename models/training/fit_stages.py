@@ -22,7 +22,7 @@ from models.gate.exchangeability import INDEPENDENT, TimeDependence
 from models.gate.frontier import Sample, gate_sample
 from models.study import CandidateResult, Study
 from models.surrogates.contract import TrainingTargets
-from models.training import cascade, contents, folds, stage
+from models.training import cascade, contents, folds, label_names, stage
 from models.training.cascade import Ensemble
 from models.training.options import Options
 from models.training.sweep import Recipe, Sweep
@@ -157,24 +157,28 @@ def learn_stages(
     """
     dependence = dependence or time_dependence(training, seed)
     progress(0.0, "reading features")
+    traces, training = len(training), label_names.with_names(training, names, embedder)
     content_of_rows = contents.content_of_rows(training.features, seed)
     recurring = options.recurring and not dependence.found
     training_targets, sampled = _training_targets(
         training, names, content_of_rows, dependence, recurring, seed
     )
     featurizers = _featurizers(training, embedder, training_targets, content_of_rows)
+    training_targets = label_names.without_useless_names(training_targets, featurizers[0][0], traces)
     recipe = recipe if training_targets.selection_rows.any() else None
     progress(0.25, "fitting out of fold")
     ensemble, candidates = _learn_ensemble(
         embedder, featurizers, training_targets, sampled, targets, options, recipe, progress
     )
+    rows = slice(traces)
+    ensemble, training_targets = ensemble.of(rows), training_targets.of(rows)
     rare = np.bincount(training_targets.codes, minlength=len(names)) < LEAST_TRACES
     poor = _poor_labels(ensemble, training_targets, min(targets), options.label_floor)
     return FittedStages(
         ensemble,
         training_targets,
-        sampled,
-        content_of_rows,
+        sampled[rows],
+        content_of_rows[rows],
         recurring,
         rare,
         poor,
