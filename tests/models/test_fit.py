@@ -82,7 +82,7 @@ def test_too_few_sampled_traces_are_refused() -> None:
     result = attempt(TrainingSet(features, labels, np.arange(300) < 40))
     assert result.artifact is None
     assert result.refused == (
-        "too few sampled traces: 40; target 0.95 needs 59 even if all agree: wait for more",
+        "too few sampled traces: 40; target 0.95 needs 63 even if all agree: wait for more",
     )
 
 

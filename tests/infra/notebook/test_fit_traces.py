@@ -80,7 +80,7 @@ def test_a_refusal_says_why(tmp_path: Path) -> None:
 
 def test_too_few_traces_are_refused_with_the_number_needed() -> None:
     refused = understudy.fit(["a", "b"], ["x", "y"])
-    assert "too few sampled traces: 2; target 0.95 needs 59" in repr(refused)
+    assert "too few sampled traces: 2; target 0.95 needs 63" in repr(refused)
 
 
 def test_unsampled_traces_can_pass_no_gate(texts: list[str], labels: list[str]) -> None:
