@@ -20,9 +20,14 @@ ORDERS = (2, 3, 4, 5)
 BUCKETS = 1 << 20
 MULTIPLIER = 2039
 START = 2
+CROSSING, INSIDE, ENDING, STARTING, WHOLE = range(5)
 
 FOLD: NDArray[np.int32] = np.arange(256, dtype=np.int32)
 FOLD[ord("A") : ord("Z") + 1] += 32
+_GAPS = np.zeros(256, dtype=np.bool_)
+_GAPS[[0, START, *b" \t\n\r"]] = True
+_ENDS = _GAPS.copy()
+_ENDS[[*b"?.,"]] = True
 
 
 def encode(texts: Sequence[str]) -> list[bytes]:
@@ -43,12 +48,15 @@ class Windows:
 
     Attributes:
         buckets: int32 [4, p], by `ORDERS`.
+        place: int8 [4, p], where the n-gram lies: `CROSSING` a gap between words, or a `WHOLE` word with the
+            gaps around it, or with the gap before (`STARTING`) or after (`ENDING`), else `INSIDE` a word.
         ended: bool [4, p]: the n-gram reaches beyond the text's end mark, so a shorter one says the same.
         owner: int64 [p], index of the text.
         texts: how many there are.
     """
 
     buckets: NDArray[np.int32]
+    place: NDArray[np.int8]
     ended: NDArray[np.bool_]
     owner: NDArray[np.int64]
     texts: int
@@ -66,12 +74,18 @@ def windows(encoded: Sequence[bytes]) -> Windows:
     return Windows(*_hash(codes, starts), owner, len(encoded))
 
 
-def _hash(codes: NDArray[np.int32], starts: NDArray[np.int64]) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
+def _hash(
+    codes: NDArray[np.int32], starts: NDArray[np.int64]
+) -> tuple[NDArray[np.int32], NDArray[np.int8], NDArray[np.bool_]]:
     buckets = np.empty((len(ORDERS), len(starts)), dtype=np.int32)
+    place = np.empty(buckets.shape, dtype=np.int8)
     ended = np.empty(buckets.shape, dtype=np.bool_)
+    opens, crosses = _GAPS[codes[starts]], np.zeros(len(starts), dtype=np.bool_)
     bucket, last = codes[starts], codes[starts]
     for row, order in enumerate(ORDERS):
         code = codes[starts + order - 1]
         bucket = (bucket * np.int32(MULTIPLIER) + code) & np.int32(BUCKETS - 1)
+        place[row] = np.where(crosses, CROSSING, INSIDE + 2 * opens + _ENDS[code])
+        crosses = crosses | _GAPS[code]
         buckets[row], ended[row], last = bucket, (last == 0) & (code == 0), code
-    return buckets, ended
+    return buckets, place, ended

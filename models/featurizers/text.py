@@ -1,9 +1,11 @@
 """Text features: tf-idf of byte n-grams, sketched for learning, complete again in the graph.
 
-A text's value of an n-gram is its count times its idf, divided by the square root of the summed squares of
-idf over all windows of the text. Surrogates learn in the span of 1,024 random mixtures of the texts (a sparse
-sketch, Clarkson and Woodruff 2013), which no label decides; with fewer traces nothing is left out.
-At 10,003 traces of Banking77 256 directions give a test accuracy of .887, 512 of .898, 1,024 of .908.
+A text's value of an n-gram is its count times its weight, divided by the square root of the summed squares of
+weights over all windows of the text. The weight is a damped idf, higher for whole words and their beginnings
+and lower for n-grams that cross a gap between words. Logistic regression learns in the span of 1,024 random
+mixtures of the texts (a sparse sketch, Clarkson and Woodruff 2013), which no label decides; with fewer traces
+nothing is left out. At 10,003 traces of Banking77, with idf alone as weight, 256 directions give a test
+accuracy of .887, 512 of .898, 1,024 of .908.
 
 An n-gram is kept if three contents have it, so a text's own n-grams are known more often than a new text's. A
 model that has not learned from a text is therefore given the text without the n-grams that it kept alive.
@@ -52,18 +54,40 @@ class TextFeaturizer:
         self._scale = self._scales(self._counts)
         self._basis = self._sketch(min(rank, *self._counts.shape), np.random.default_rng(seed))
         self.matrix = self._matrix_of(self._counts)
-        left = self._counts @ _moved_to(self.vocabulary.without_one())
-        self.held_out = self._matrix_of(left)
-        self.novelty = self._novelty_of(left)
+        self._left = self._counts @ _moved_to(self.vocabulary.without_one())
+        self.held_out = self._matrix_of(self._left)
+        self.novelty = self._novelty_of(self._left)
 
     def transform(self, features: Features) -> Matrix:
         if features.texts is None:
             raise PolicyError("features without texts: the policy reads texts")
         return self._matrix_of(self.vocabulary.counts(windows(encode(features.texts))))
 
+    def terms(self) -> sparse.csr_matrix:
+        """The whole tf-idf of the traces, [n, rows of the vocabulary]."""
+        return self._terms_of(self._counts)
+
+    def held_out_terms(self) -> sparse.csr_matrix:
+        """As `terms`, each trace as in `held_out`."""
+        return self._terms_of(self._left)
+
+    def transform_terms(self, features: Features) -> sparse.csr_matrix:
+        """The whole tf-idf of other texts."""
+        return self._terms_of(self.vocabulary.counts(windows(encode(features.texts or ()))))
+
+    def over_terms(self, model: Linear) -> Linear:
+        """The same model on `terms` instead of `matrix`."""
+        return Linear(self._basis @ model.weights, model.intercept)
+
     def write_linear(self, graph: Graph, model: Linear) -> str:
-        """One gather a byte: the weights of its n-grams, and the columns for norm and novelty."""
-        own = self._chain @ (self._idf[:, None] * (self._basis @ model.weights))
+        return self.write_terms(graph, self.over_terms(model))
+
+    def write_terms(self, graph: Graph, model: Linear) -> str:
+        """Nodes of a model on `terms`.
+
+        One gather a byte: the weights of its n-grams, and the columns for norm and novelty.
+        """
+        own = self._chain @ (self._idf[:, None] * model.weights)
         squares = self._chain @ self._idf**2
         sums = self._write_sums(graph, np.column_stack([own, squares, *self._known_columns()]))
         sizes = graph.axes(model.weights.shape[1], 1, 1, 1)
@@ -102,6 +126,10 @@ class TextFeaturizer:
         """The tf-idf of texts times the basis, [texts, k], without making the former."""
         tfidf = counts @ (self._chain @ (self._idf[:, None] * self._basis))
         return np.asarray(tfidf * self._scales(counts), dtype=np.float32)
+
+    def _terms_of(self, counts: sparse.csr_matrix) -> sparse.csr_matrix:
+        scaled = sparse.diags(self._scales(counts)[:, 0]) @ (counts @ self._chain)
+        return (scaled @ sparse.diags(self._idf)).tocsr().astype(np.float32)
 
     def _sketch(self, rank: int, generator: np.random.Generator) -> Matrix:
         """Orthonormal directions, [rows of the vocabulary, <= rank].
@@ -169,5 +197,5 @@ def _write_rows(graph: Graph, vocabulary: Vocabulary) -> str:
 def _exactly_summable(columns: Matrix) -> Matrix:
     """Columns rounded to multiples of a power of two, so that sums of MAX_BYTES + 1 rows fit in 24 bits."""
     largest = np.maximum(np.abs(columns).max(axis=0), 1e-30)
-    unit = 2.0 ** np.ceil(np.log2(largest * (MAX_BYTES + 1) / 2**23))
+    unit = 2.0 ** np.ceil(np.log2(largest * (MAX_BYTES + 1) / (2**24 - MAX_BYTES)))
     return np.asarray(np.round(columns / unit) * unit, dtype=np.float32)

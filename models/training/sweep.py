@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 
 from models.acceptors import top1
 from models.featurizers.contract import Featurizer
+from models.featurizers.text import TextFeaturizer
 from models.featurizers.vectors import VectorFeaturizer
 from models.gate.candidate_metrics import candidate_result
 from models.study import CandidateResult
-from models.surrogates import linear, neighbours
+from models.surrogates import linear, neighbours, text_linear
 from models.surrogates.contract import Matrix, Surrogate, TrainingTargets
 from models.surrogates.logistic import log_loss
 from models.surrogates.zoo import EXTRAS, Extra, usual_weights
@@ -89,13 +90,13 @@ class Sweep:
 
     def _usual_members(self, featurizer: Featurizer) -> list[Surrogate]:
         strength = None if self.recipe is None else self.recipe.strengths.get(featurizer.kind)
-        members: list[Surrogate] = [
-            self._learn_once(
-                featurizer,
-                linear.KIND,
-                lambda: linear.learn(featurizer, self.targets, strength, self._progress),
-            )
-        ]
+
+        def learn_linear() -> Surrogate:
+            if isinstance(featurizer, TextFeaturizer):
+                return text_linear.learn(featurizer, self.targets, strength, self._progress)
+            return linear.learn(featurizer, self.targets, strength, self._progress)
+
+        members = [self._learn_once(featurizer, linear.KIND, learn_linear)]
         if isinstance(featurizer, VectorFeaturizer):
             members.append(
                 self._learn_once(

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from models.featurizers.ngrams import encode, pad
 from models.featurizers.text import TextFeaturizer
 from models.featurizers.vectors import VectorFeaturizer
 from models.graph.building import FLOAT, Graph
-from models.surrogates import boosting, linear, neighbours, perceptron, sgd, trees
+from models.surrogates import boosting, linear, neighbours, perceptron, sgd, text_linear, trees
 from models.surrogates.contract import Surrogate, TrainingTargets
 
 from ..conftest import VERBS, draw_texts, draw_vectors
@@ -33,7 +33,8 @@ class Subject:
 
 
 SUBJECTS = {
-    "logistic on text": Subject(linear.learn, "text", 1e-3),
+    "logistic on text": Subject(linear.learn, "text", 3e-3),
+    "logistic and fastText": Subject(partial(text_linear.learn, fewest=0), "text", 2e-3),
     "logistic on vectors": Subject(linear.learn, "vectors", 1e-4),
     "neighbours": Subject(neighbours.learn, "vectors", 1e-3),
     "perceptron": Subject(perceptron.learn, "vectors", 1e-4),
@@ -67,6 +68,14 @@ def taught(
     return subject.learn(featurizer, targets), featurizer, codes
 
 
+def matrix_of(surrogate: Surrogate, featurizer: Featurizer, features: Features) -> Any:
+    """What the surrogate predicts from."""
+    if isinstance(surrogate, text_linear.TextLinear):
+        assert isinstance(featurizer, TextFeaturizer)
+        return featurizer.transform_terms(features)
+    return featurizer.transform(features)
+
+
 @cache
 def usual(subject: Subject) -> tuple[Surrogate, Featurizer, np.ndarray]:
     """Learned once for all tests that change nothing about it."""
@@ -81,7 +90,7 @@ def subject(request: pytest.FixtureRequest) -> Subject:
 def test_its_graph_gives_the_same_logits(subject: Subject) -> None:
     surrogate, featurizer, _ = usual(subject)
     features, _ = drawn(subject.reads, 3000, 7)
-    expected = surrogate.predict(featurizer.transform(features))
+    expected = surrogate.predict(matrix_of(surrogate, featurizer, features))
     graph = Graph()
     graph.output("logits", FLOAT, graph.add("Identity", surrogate.write(graph)))
     session = onnxruntime.InferenceSession(graph.serialise())
@@ -106,7 +115,8 @@ def test_it_learns_and_is_scored_out_of_fold(subject: Subject) -> None:
     chance = np.random.default_rng(3).integers(len(VERBS), size=ROWS)
     fooled, featurizer, _ = taught(subject, codes=chance)
     assert abs((fooled.logits.argmax(axis=1) == chance).mean() - 1 / len(VERBS)) < 0.1
-    assert (fooled.predict(featurizer.matrix).argmax(axis=1) == chance).mean() > 0.3
+    read = matrix_of(fooled, featurizer, drawn(subject.reads, ROWS, 1)[0])
+    assert (fooled.predict(read).argmax(axis=1) == chance).mean() > 0.3
 
 
 def test_the_seed_decides_all(subject: Subject) -> None:
@@ -129,6 +139,6 @@ def test_two_labels_are_told_apart(subject: Subject) -> None:
     two = (drawn(subject.reads, ROWS, 1)[1] > 2).astype(np.int64)
     surrogate, featurizer, _ = taught(subject, codes=two, labels=2)
     assert (surrogate.logits.argmax(axis=1) == two).mean() > 0.8
-    said = surrogate.predict(featurizer.matrix)
+    said = surrogate.predict(matrix_of(surrogate, featurizer, drawn(subject.reads, ROWS, 1)[0]))
     assert said.shape == (ROWS, 2)
     assert (said.argmax(axis=1) == two).mean() > 0.85

@@ -1,0 +1,142 @@
+"""fastText on n-grams: a low-rank linear softmax model, learned with dropout (Joulin et al. 2017).
+
+Each n-gram has a vector of `HIDDEN` numbers, a text is their sum weighted by tf-idf, and a linear layer gives
+the logits. While it learns, half of a text's n-grams are left out at random, so it can't lean on few of them.
+Nothing between the layers is curved: a model is linear in the n-grams, and fold models can be averaged.
+
+Learned by Adam, whose moments are those of the n-grams in the batch alone. A row is scored by a model that
+has not learned from its fold. Folds are joined into `MOST_MODELS` at most, which learn from less and not from
+more than the fold models of other surrogates.
+"""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+from models.featurizers.text import TextFeaturizer
+from models.graph.linear import Linear
+from models.surrogates.contract import ABSENT, Matrix, TrainingTargets
+
+HIDDEN = 64
+DROPOUT = 0.5
+BATCH = 128
+RATE = 0.01
+SCALE = 16.0
+DEVIATION = 0.05
+"""Standard deviation of the first vectors."""
+EPOCH_ROWS = 40_000
+EPOCHS = (4, 25)
+MOST_MODELS = 10
+THREADS = 2
+DECAY = (0.9, 0.999)
+SMALLEST = 1e-6
+
+
+@dataclass(frozen=True, slots=True)
+class OutOfFold:
+    """Logits of each row by the model that has not learned from it, and the average model, on `terms`."""
+
+    logits: Matrix
+    model: Linear
+
+
+def out_of_fold(featurizer: TextFeaturizer, targets: TrainingTargets) -> OutOfFold:
+    """Fit every group of folds, and average."""
+    terms, held_out_terms = featurizer.terms(), featurizer.held_out_terms()
+    count = int(targets.folds.max()) + 1
+    models = min(count, MOST_MODELS)
+    group = (np.arange(count) * models // count)[targets.folds]
+    learning = [
+        np.flatnonzero(group != each) if models > 1 else np.arange(len(group)) for each in range(models)
+    ]
+    with threadpool_limits(1), ThreadPoolExecutor(THREADS) as pool:
+        fitted = list(
+            pool.map(lambda each: fit(terms, targets, learning[each], targets.seed + each), range(models))
+        )
+    logits = np.empty((len(group), targets.labels), dtype=np.float32)
+    for each, model in enumerate(fitted):
+        logits[group == each] = model.logits(held_out_terms[group == each])
+        absent = np.bincount(targets.codes[learning[each]], minlength=targets.labels) == 0
+        logits[np.ix_(group == each, absent)] = ABSENT
+    average = Linear(
+        np.mean([model.weights for model in fitted], axis=0),
+        np.mean([model.intercept for model in fitted], axis=0),
+    )
+    return OutOfFold(logits, average)
+
+
+def fit(terms: sparse.csr_matrix, targets: TrainingTargets, rows: NDArray[np.int64], seed: int) -> Linear:
+    """A model on terms, [n, v], learned from these rows alone."""
+    network = _Network(terms.shape[1], targets.labels, np.random.default_rng(seed))
+    weights = np.ones(len(terms.indptr) - 1) if targets.weights is None else targets.weights
+    rows = rows[weights[rows] > 0]
+    epochs = int(np.clip(round(EPOCH_ROWS / max(len(rows), 1)), *EPOCHS))
+    steps = epochs * -(-len(rows) // BATCH)
+    relative = (weights / weights[rows].mean()).astype(np.float32) if len(rows) else weights
+    scaled = terms * np.float32(SCALE)
+    step = 0
+    for _ in range(epochs):
+        order = network.generator.permutation(rows)
+        for first in range(0, len(order), BATCH):
+            batch = order[first : first + BATCH]
+            rate = RATE * 0.5 * (1 + np.cos(np.pi * step / steps))
+            step += 1
+            network.learn(scaled[batch], targets.codes[batch], relative[batch], rate, step)
+    return network.linear()
+
+
+class _Network:
+    """Vectors of n-grams, the layer above them, and Adam's moments of each."""
+
+    def __init__(self, terms: int, labels: int, generator: np.random.Generator) -> None:
+        self.generator = generator
+        vectors = generator.standard_normal((terms, HIDDEN), dtype=np.float32) * np.float32(DEVIATION)
+        above = generator.standard_normal((HIDDEN, labels), dtype=np.float32) / np.float32(np.sqrt(HIDDEN))
+        self._vectors, self._above = _Adam(vectors), _Adam(above)
+        self._intercept = _Adam(np.zeros((1, labels), dtype=np.float32))
+
+    def learn(
+        self, batch: sparse.csr_matrix, codes: NDArray[np.int64], weights: Matrix, rate: float, step: int
+    ) -> None:
+        """One step on the rows of a batch, [b, terms]."""
+        met, inverse = np.unique(batch.indices, return_inverse=True)
+        kept = self.generator.random(batch.nnz, dtype=np.float32) > DROPOUT
+        values = batch.data * kept * np.float32(1 / (1 - DROPOUT))
+        seen = sparse.csr_matrix((values, inverse.astype(np.int32), batch.indptr), (len(codes), len(met)))
+        vectors, above = self._vectors.values[met], self._above.values
+        hidden = seen @ vectors
+        share = hidden @ above + self._intercept.values
+        share -= share.max(axis=1, keepdims=True)
+        np.exp(share, out=share)
+        share /= share.sum(axis=1, keepdims=True)
+        share[np.arange(len(codes)), codes] -= 1.0
+        share *= (weights / np.float32(len(codes)))[:, None]
+        below = seen.T @ (share @ above.T)
+        self._above.move(slice(None), hidden.T @ share, rate, step)
+        self._intercept.move(slice(None), share.sum(axis=0, keepdims=True), rate, step)
+        self._vectors.move(met, below, rate, step)
+
+    def linear(self) -> Linear:
+        weights = np.float32(SCALE) * (self._vectors.values @ self._above.values)
+        return Linear(weights, self._intercept.values[0])
+
+
+class _Adam:
+    """Numbers that Adam moves (Kingma and Ba 2015), [rows, k], a choice of rows at a time."""
+
+    def __init__(self, values: Matrix) -> None:
+        self.values = values
+        self._mean, self._square = np.zeros_like(values), np.zeros_like(values)
+
+    def move(self, rows: NDArray[np.int64] | slice, gradient: Matrix, rate: float, step: int) -> None:
+        fast, slow = DECAY
+        mean, square = self._mean[rows], self._square[rows]
+        mean = mean + np.float32(1 - fast) * (gradient - mean)
+        square = square + np.float32(1 - slow) * (gradient * gradient - square)
+        self._mean[rows], self._square[rows] = mean, square
+        size = np.sqrt(square * np.float32(1 / (1 - slow**step))) + np.float32(SMALLEST)
+        self.values[rows] -= mean * np.float32(rate / (1 - fast**step)) / size
