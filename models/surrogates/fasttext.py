@@ -28,7 +28,7 @@ RATE = 0.01
 SCALE = 16.0
 DEVIATION = 0.05
 """Standard deviation of the first vectors."""
-EPOCH_ROWS = 40_000
+EPOCH_ROWS = 24_000
 EPOCHS = (4, 25)
 MOST_MODELS = 10
 THREADS = 2
@@ -133,10 +133,17 @@ class _Adam:
         self._mean, self._square = np.zeros_like(values), np.zeros_like(values)
 
     def move(self, rows: NDArray[np.int64] | slice, gradient: Matrix, rate: float, step: int) -> None:
+        """Move these rows against the gradient, which is overwritten."""
         fast, slow = DECAY
-        mean, square = self._mean[rows], self._square[rows]
-        mean = mean + np.float32(1 - fast) * (gradient - mean)
-        square = square + np.float32(1 - slow) * (gradient * gradient - square)
+        mean, square = self._mean[rows] * np.float32(fast), self._square[rows] * np.float32(slow)
+        mean += np.float32(1 - fast) * gradient
+        gradient *= gradient
+        gradient *= np.float32(1 - slow)
+        square += gradient
         self._mean[rows], self._square[rows] = mean, square
-        size = np.sqrt(square * np.float32(1 / (1 - slow**step))) + np.float32(SMALLEST)
-        self.values[rows] -= mean * np.float32(rate / (1 - fast**step)) / size
+        square *= np.float32(1 / (1 - slow**step))
+        np.sqrt(square, out=square)
+        square += np.float32(SMALLEST)
+        mean *= np.float32(rate / (1 - fast**step))
+        mean /= square
+        self.values[rows] -= mean
