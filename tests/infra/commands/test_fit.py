@@ -30,7 +30,7 @@ def test_fit_writes_a_policy_to_evaluate(understudy: Run, files: Path, tmp_path:
     keys = "version traces sampled labels seconds surrogate acceptor accuracy frontier refused repeated"
     assert set(made) == set(keys.split())
     assert (made["traces"], made["sampled"], made["labels"], made["refused"]) == (500, 500, 3, None)
-    assert set(made["frontier"][0]) == {"target", "threshold", "coverage", "low"}
+    assert set(made["frontier"][0]) == {"target", "threshold", "coverage", "low", "deferred_shift"}
     assert {file.name for file in out.iterdir()} == {"policy.onnx", "manifest.json", "report.html"}
 
     found = json.loads(understudy("evaluate", out, files / "test.jsonl", "--json").out)

@@ -28,7 +28,7 @@ def test_case_digits_and_typing_errors_make_no_content() -> None:
 def test_near_vectors_are_one_content_and_others_not() -> None:
     generator = np.random.default_rng(0)
     vectors = generator.standard_normal((400, 64)).astype(np.float32)
-    moved = vectors + 0.02 * generator.standard_normal(vectors.shape).astype(np.float32)
+    moved = vectors + 0.005 * generator.standard_normal(vectors.shape).astype(np.float32)
     contents = content_of_rows(Features(embeddings=np.concatenate([vectors, moved])))
     np.testing.assert_array_equal(contents[:400], contents[400:])
     assert len(set(contents)) == 400

@@ -117,6 +117,7 @@ def half_unlearnable(count: int, threshold: float | None, at: int) -> list[Messa
         where = np.eye(4)[number // 2 % 2] if number % 2 else np.eye(4)[:2].sum(axis=0)
         numbers = random.normal(scale=0.1, size=4) + where
         given: dict[str, Any] = {
+            "text": None,
             "embedder": "precomputed",
             "features": numbers.astype("<f4").tobytes(),
             "guess": Guess(label, 0.9, 0.1, "v1"),
