@@ -5,8 +5,8 @@ a fold learns from tells its label; a new request has no such help. So the rows 
 and the gate counts a content once.
 
 Texts say the same if their letters do, whatever their case, spaces, punctuation and digits; or if at least
-`SAME` of their three-letter sequences are the same (MinHash, Broder 1997). Where there is no text, vectors say
-the same if their cosine around their mean is at least `NEAR` (random hyperplanes, Charikar 2002). That is
+`SAME` of their three-letter sequences are the same (MinHash, Broder 1997). Where there is no text, vectors
+say the same if their cosine around their mean is at least `NEAR` (random hyperplanes, Charikar 2002). That is
 near 1: vectors of few dimensions would else form chains that join different requests. Candidates are found by
 locality-sensitive hashing, in time that grows with the number of rows: a near-duplicate may be overlooked, an
 exact one never is.
