@@ -207,12 +207,13 @@ def _refusal(request: FitRequest, outcome: FitOutcome, started: float) -> FitRes
 
 def _repeats_reasons(fitted: FittedStages) -> tuple[str, ...]:
     """A sentence on sampled traces that count once, if they would be a tenth more otherwise."""
-    copies = fitted.sample.copies
-    if copies is None or copies.sum() <= 1.1 * len(copies) or fitted.dependence.found:
+    sample = fitted.sample
+    if sample.traffic is None or len(sample.traffic) <= 1.1 * len(sample) or fitted.dependence.found:
         return ()
     reason = (
-        f"{copies.sum():,} sampled traces hold {len(copies):,} different contents, each counted once: wait "
-        "for more, or, where texts recur in the traffic, fit with `--recurring` or set `refit.recurring`"
+        f"{len(sample.traffic):,} sampled traces hold {len(sample):,} different contents, each counted once: "
+        "wait for more; or, where texts come again by themselves, not as retries or doubled lines, fit with "
+        "`--recurring` or set `refit.recurring`"
     )
     return (reason,)
 

@@ -63,7 +63,9 @@ class Vocabulary:
         That is the row itself, or the longest n-gram that starts it and that enough other contents have.
         """
         left = np.arange(len(self))
-        lost = (self.order > 0) & (self.count <= LEAST_CONTENTS)
+        cut = len(self) >= FIRST + MOST_ROWS
+        least = int(self.count[FIRST:].min()) if cut else LEAST_CONTENTS
+        lost = (self.order > 0) & (self.count <= least)
         for size in ORDERS:
             rows = np.flatnonzero(lost & (self.order == size))
             left[rows] = left[self.parent[rows]]

@@ -29,7 +29,8 @@ class Sample:
         eligible: bool [n], neither novel nor of a blocked label: what a threshold may answer.
         ordered: the traces are in the order of time, oldest first, so that the newest are tested alone too.
         newcomers: share of the newest traces whose labels were hardly there before, in [0, 1].
-        copies: int64 [n], how many sampled traces say the same as this one, which stands for them; None: one.
+        traffic: all sampled traces that could have been drawn, copies of the same text among them; None where
+            each of them is in the sample.
     """
 
     scores: NDArray[np.float32]
@@ -37,7 +38,7 @@ class Sample:
     eligible: NDArray[np.bool_]
     ordered: bool = False
     newcomers: float = 0.0
-    copies: NDArray[np.int64] | None = None
+    traffic: "Sample | None" = None
 
     def __len__(self) -> int:
         return len(self.scores)
@@ -47,19 +48,17 @@ class Sample:
         return np.asarray(self.eligible & (self.scores >= threshold))
 
     def coverage(self, threshold: float) -> float:
-        """Share of the traces, with their copies, that this threshold answers."""
-        return float(np.average(self.answered(threshold), weights=self.copies))
+        """Share of the traffic that this threshold answers."""
+        return float((self.traffic or self).answered(threshold).mean())
 
     def agreement(self, threshold: float) -> float:
-        """Share of the answers of this threshold, with their copies, that agree; it must answer some."""
-        answered = self.answered(threshold)
-        weights = None if self.copies is None else self.copies[answered]
-        return float(np.average(self.agrees[answered], weights=weights))
+        """Share of the answers of this threshold to the traffic that agree; it must answer some."""
+        whole = self.traffic or self
+        return float(whole.agrees[whole.answered(threshold)].mean())
 
     def take(self, rows: NDArray[np.int64]) -> "Sample":
-        """These traces, in an order that says nothing."""
-        copies = None if self.copies is None else self.copies[rows]
-        return Sample(self.scores[rows], self.agrees[rows], self.eligible[rows], copies=copies)
+        """These traces, in an order that says nothing, without the traffic."""
+        return Sample(self.scores[rows], self.agrees[rows], self.eligible[rows])
 
 
 def gate_sample(
@@ -68,13 +67,12 @@ def gate_sample(
     eligible: NDArray[np.bool_],
     rows: NDArray[np.bool_],
     *,
-    copies: NDArray[np.int64] | None = None,
+    traffic: Sample | None = None,
     ordered: bool = False,
     newcomers: float = 0.0,
 ) -> Sample:
     """The sample of the gate, from n traces; all arrays are [n]."""
-    copies = None if copies is None else copies[rows]
-    return Sample(scores[rows], agrees[rows], eligible[rows], ordered, newcomers, copies)
+    return Sample(scores[rows], agrees[rows], eligible[rows], ordered, newcomers, traffic)
 
 
 def frontier_points(sample: Sample, targets: Sequence[float], delta: float) -> tuple[FrontierPoint, ...]:
@@ -146,8 +144,8 @@ def _refutation(sample: Sample, threshold: float, target: float) -> str:
     agreement = sample.agreement(threshold)
     if agreement < target:
         return (
-            f"{passes} with their copies the teacher agrees with {agreement:.1%} of the answers: it does so "
-            "less often where texts repeat"
+            f"{passes} with all copies of their texts the teacher agrees with {agreement:.1%} of the answers: "
+            "it does so less often where texts repeat"
         )
     differs = "what came last differs from what came before"
     if sample.newcomers > 1.0 - target:

@@ -16,7 +16,7 @@ from models.graph.linear import Linear
 from models.surrogates import fasttext, linear, logistic
 from models.surrogates.contract import Matrix, TrainingTargets
 
-FEWEST = 1000
+FEWEST = 3000
 LOGISTIC_TIME = 0.4
 """Share of the time that logistic regression takes, for the progress that is shown."""
 
@@ -27,7 +27,7 @@ class TextLinear:
     kind = linear.KIND
 
     def __init__(
-        self, featurizer: TextFeaturizer, fits: logistic.OutOfFold, beside: fasttext.OutOfFold
+        self, featurizer: TextFeaturizer, fits: logistic.OutOfFold, beside: fasttext.FastTextFits
     ) -> None:
         self.reads = featurizer.kind
         self.name = f"logistic regression and fastText on {featurizer.name}"

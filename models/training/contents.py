@@ -27,6 +27,7 @@ from models.featurizers.unit_vectors import normalise
 
 SAME = 0.85
 NEAR = 0.9999
+ALIKE = 0.9
 TRIGRAMS = 1
 HASHES, BAND = 32, 4
 TABLES, BITS = 12, 14
@@ -37,16 +38,24 @@ Rows = NDArray[np.int64]
 _PUNCTUATION = re.compile(r"[\W\d_]+")
 
 
-def content_of_rows(features: Features, seed: int = 0) -> Rows:
+def content_of_rows(features: Features, seed: int = 0, *, text_is_read: bool = True) -> Rows:
     """The content of each row, int64 [n]: a number from 0, equal for rows that say the same.
 
     Texts decide where there are any, else vectors.
+
+    Args:
+        text_is_read: the policy reads the text. If not, the text may be a title or a constant, so rows with
+            the same text say the same only if their vectors are near too.
     """
-    rows = len(features)
+    rows, vectors = len(features), features.embeddings
     if features.texts is not None:
         plain = [letters_of(text) for text in features.texts]
-        return _joined(rows, _same_key(plain), _near_texts(plain, seed))
-    vectors = features.embeddings
+        pairs = [_same_key(plain), _near_texts(plain, seed)]
+        if not text_is_read and vectors is not None:
+            unit = normalise(vectors.astype(np.float32))
+            pairs = [_in_one_direction(unit, *each) for each in pairs]
+            pairs.append(_same_key([row.tobytes() for row in vectors]))
+        return _joined(rows, *pairs)
     if vectors is None:
         return np.arange(rows)
     around = normalise(vectors - vectors.mean(axis=0, dtype=np.float64).astype(np.float32))
@@ -65,11 +74,6 @@ def later_copies(contents: Rows) -> NDArray[np.bool_]:
     return later
 
 
-def copies(contents: Rows, rows: NDArray[np.bool_]) -> Rows:
-    """For each row, int64 [n], how many of `rows`, bool [n], say the same."""
-    return np.bincount(contents[rows], minlength=int(contents.max()) + 1)[contents]
-
-
 def _joined(rows: int, *pairs: tuple[Rows, Rows]) -> Rows:
     """Contents from pairs of rows that say the same, and all that follows from them."""
     first, second = (np.concatenate(each) for each in zip(*pairs, strict=True))
@@ -82,6 +86,14 @@ def _same_key(keys: Sequence[object]) -> tuple[Rows, Rows]:
     first: dict[object, int] = {}
     firsts = [first.setdefault(key, row) for row, key in enumerate(keys)]
     return np.arange(len(keys)), np.array(firsts, dtype=np.int64)
+
+
+def _in_one_direction(unit: NDArray[np.float32], first: Rows, second: Rows) -> tuple[Rows, Rows]:
+    """The pairs of rows whose vectors of length one, [n, d], are near."""
+    near = np.empty(len(first), dtype=np.bool_)
+    for block in row_blocks(len(first), 2 * unit.shape[1]):
+        near[block] = np.einsum("nd,nd->n", unit[first[block]], unit[second[block]]) >= ALIKE
+    return first[near], second[near]
 
 
 def _near_texts(plain: Sequence[str], seed: int) -> tuple[Rows, Rows]:

@@ -13,7 +13,7 @@ from msgspec import structs
 from numpy.typing import NDArray
 
 from models import binomial
-from models.embedders.kinds import is_lazy, tiers
+from models.embedders.kinds import is_lazy, reads_text, tiers
 from models.featurizers.contract import Featurizer
 from models.featurizers.text import TextFeaturizer
 from models.featurizers.vectors import VectorFeaturizer
@@ -25,7 +25,7 @@ from models.surrogates.contract import TrainingTargets
 from models.training import cascade, contents, folds, label_names, stage
 from models.training.cascade import Ensemble
 from models.training.options import Options
-from models.training.sweep import Recipe, Sweep
+from models.training.sweep import RESIDUAL, Recipe, Sweep
 from models.training.time_order import blocks_of_time, time_dependence
 from models.training_set import TrainingSet
 
@@ -89,6 +89,10 @@ class FittedStages:
         return self.sampled & ~self.training_targets.selection_rows
 
     @property
+    def _traffic(self) -> Sample:
+        return gate_sample(self.ensemble.scores, self.agrees, self.eligible, self._candidates)
+
+    @property
     def agrees(self) -> NDArray[np.bool_]:
         """bool [n], the guess is the teacher's label."""
         return np.asarray(self.ensemble.guesses == self.training_targets.codes)
@@ -114,7 +118,7 @@ class FittedStages:
             self.agrees,
             self.eligible,
             self.gate_rows,
-            copies=None if self.recurring else contents.copies(self.contents, self._candidates),
+            traffic=None if self.recurring else self._traffic,
             ordered=self.ordered,
             newcomers=self.dependence.newcomers,
         )
@@ -158,7 +162,7 @@ def learn_stages(
     dependence = dependence or time_dependence(training, seed)
     progress(0.0, "reading features")
     traces, training = len(training), label_names.with_names(training, names, embedder)
-    content_of_rows = contents.content_of_rows(training.features, seed)
+    content_of_rows = contents.content_of_rows(training.features, seed, text_is_read=reads_text(embedder))
     recurring = options.recurring and not dependence.found
     training_targets, sampled = _training_targets(
         training, names, content_of_rows, dependence, recurring, seed
@@ -204,7 +208,10 @@ def _training_targets(
         held_out = blocks_of_time(groups, folds.fold_count(len(codes)))
     else:
         held_out = folds.assign_folds(groups, seed)
-    selection_rows = folds.selection_rows(sampled, folds.keys(training.features), content_of_rows)
+    keys = folds.keys(training.features)
+    if recurring:  # rows are independent draws, so a row and not a content is drawn
+        content_of_rows, keys = np.arange(len(codes)), folds.keys_of_copies(keys, content_of_rows)
+    selection_rows = folds.selection_rows(sampled, keys, content_of_rows)
     weights = training.weights
     if recurring:
         later = contents.later_copies(groups)
@@ -297,9 +304,9 @@ def _with_residual(
         selection_rows=training_targets.selection_rows & deferred,
     )
     residual_sweep = Sweep(
-        residual_targets, sampled & deferred, replace(options, surrogates=()), None, "residual"
+        residual_targets, sampled & deferred, replace(options, surrogates=()), None, RESIDUAL
     )
-    second = stage.learn_stage(first.featurizers, residual_sweep, "residual", first)
+    second = stage.learn_stage(first.featurizers, residual_sweep, RESIDUAL, first)
     joined = cascade.join_stages(first, second, handover, lazy=False)
     gain = cascade.coverage_gain(ensemble, joined, training_targets, targets)
     kept = gain >= RESIDUAL_GAIN

@@ -28,6 +28,7 @@ FEWEST_FOLDS, MOST_FOLDS = 10, 60
 FOLD_WORK = 60_000
 AMPLE = 5000
 SELECTION_SHARE = 0.1
+GOLDEN = (5**0.5 - 1) / 2
 
 Rows = NDArray[np.int64]
 
@@ -60,6 +61,15 @@ def keys(features: Features) -> NDArray[np.float64]:
         content = [] if vectors is None else [row.tobytes() for row in vectors]
     digests = b"".join(hashlib.blake2b(row, digest_size=8).digest() for row in content)
     return np.frombuffer(digests, dtype="<u8") / 2.0**64
+
+
+def keys_of_copies(keys: NDArray[np.float64], contents: Rows) -> NDArray[np.float64]:
+    """Keys in [0, 1), [n], that differ among the rows of one content: by the number of rows before it."""
+    order = np.argsort(contents, kind="stable")
+    begins = np.flatnonzero(np.diff(contents[order], prepend=-1))
+    place = np.empty(len(keys), dtype=np.int64)
+    place[order] = np.arange(len(keys)) - np.repeat(begins, np.diff(np.append(begins, len(keys))))
+    return np.asarray((keys + place * GOLDEN) % 1.0)
 
 
 def selection_rows(

@@ -6,7 +6,10 @@ raises the accuracy of text policies by five points and more; with thousands of 
 Opaque names such as `label 17` would cost two points, so names must first show that they speak of their
 labels. Each fold judges by the traces that it learns from: the name that is most similar to a trace must be
 that of its label more often than chance explains (Cohen's kappa 1960). The names are used if they pass in
-every fold, so whether a trace's own label counts makes no difference.
+every fold: that one choice rests on all labels, and is the same for all traces.
+
+A name is held out with its label's traces where a single fold has them all: of a label that nobody has seen,
+nobody knows the name.
 """
 
 import re
@@ -51,11 +54,26 @@ def with_names(training: TrainingSet, names: tuple[str, ...], embedder: str) -> 
 
 def without_useless_names(targets: TrainingTargets, featurizer: Featurizer, traces: int) -> TrainingTargets:
     """The targets; names, in the rows after the first `traces`, have no weight unless they are of use."""
-    if len(targets.codes) == traces or _names_pass(targets, featurizer.matrix, traces):
+    if len(targets.codes) == traces:
+        return targets
+    targets = replace(targets, folds=_folds_with_names(targets, traces))
+    if _names_pass(targets, featurizer.matrix, traces):
         return targets
     weights = np.ones(len(targets.codes)) if targets.weights is None else targets.weights.copy()
     weights[traces:] = 0.0
     return replace(targets, weights=weights)
+
+
+def _folds_with_names(targets: TrainingTargets, traces: int) -> NDArray[np.int64]:
+    """The folds, each name in that of its label's traces if they are all in one."""
+    codes, folds = targets.codes[:traces], targets.folds[:traces]
+    lowest = np.full(targets.labels, folds.max() + 1)
+    highest = np.full(targets.labels, -1)
+    np.minimum.at(lowest, codes, folds)
+    np.maximum.at(highest, codes, folds)
+    names = targets.codes[traces:]
+    own = np.where(lowest[names] == highest[names], lowest[names], targets.folds[traces:])
+    return np.append(folds, own)
 
 
 def _names_pass(targets: TrainingTargets, matrix: NDArray[np.float32], traces: int) -> bool:

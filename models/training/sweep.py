@@ -27,6 +27,8 @@ from models.training import pool
 from models.training.options import Options
 
 GAIN = 0.01
+RESIDUAL = "residual"
+"""Family of a stage that learns from what the first defers: seldom kept, so it learns the cheap way."""
 
 Learn = Callable[[], Surrogate]
 
@@ -92,7 +94,7 @@ class Sweep:
         strength = None if self.recipe is None else self.recipe.strengths.get(featurizer.kind)
 
         def learn_linear() -> Surrogate:
-            if isinstance(featurizer, TextFeaturizer):
+            if isinstance(featurizer, TextFeaturizer) and self._family != RESIDUAL:
                 return text_linear.learn(featurizer, self.targets, strength, self._progress)
             return linear.learn(featurizer, self.targets, strength, self._progress)
 

@@ -5,26 +5,30 @@ import numpy as np
 from models.gate.frontier import Sample, frontier_points, refusal_reasons
 
 TARGETS = (0.9,)
+EVERY = np.ones(500, dtype=np.bool_)
+SCORES = np.linspace(1.0, 0.5, 500, dtype=np.float32)
+AGREES = np.arange(500) < 490
 
 
-def sample(copies: np.ndarray | None) -> Sample:
-    """500 contents of equal eligibility, of which the last ten disagree and score lowest."""
-    scores = np.linspace(1.0, 0.5, 500, dtype=np.float32)
-    agrees = np.arange(500) < 490
-    return Sample(scores, agrees, np.ones(500, dtype=np.bool_), copies=copies)
+def sample(disagreeing_copies: int) -> Sample:
+    """500 contents, and more copies of the first, with which the teacher disagrees."""
+    copies = disagreeing_copies
+    traffic = Sample(
+        np.append(SCORES, np.ones(copies, dtype=np.float32)),
+        np.append(AGREES, np.zeros(copies, dtype=np.bool_)),
+        np.append(EVERY, np.ones(copies, dtype=np.bool_)),
+    )
+    return Sample(SCORES, AGREES, EVERY, traffic=traffic)
 
 
 def test_copies_that_disagree_refuse_a_target() -> None:
-    copies = np.where(np.arange(500) < 490, 1, 100)
-    assert frontier_points(sample(None), TARGETS, 0.05)
-    assert frontier_points(sample(np.ones(500, dtype=np.int64)), TARGETS, 0.05)
-    assert not frontier_points(sample(copies), TARGETS, 0.05)
-    (reason,) = refusal_reasons(sample(copies), (), TARGETS, 0.05)
-    assert "with their copies the teacher agrees with 32.9% of the answers" in reason
+    assert frontier_points(Sample(SCORES, AGREES, EVERY), TARGETS, 0.05)
+    assert frontier_points(sample(20), TARGETS, 0.05)
+    assert not frontier_points(sample(500), TARGETS, 0.05)
+    (reason,) = refusal_reasons(sample(500), (), TARGETS, 0.05)
+    assert "with all copies of their texts the teacher agrees with 49.0% of the answers" in reason
 
 
 def test_coverage_counts_copies() -> None:
-    counted = sample(np.where(np.arange(500) < 250, 3, 1))
-    assert counted.coverage(0.75) == 0.75
-    assert sample(None).coverage(0.75) == 0.5
-    assert counted.take(np.arange(250)).coverage(0.75) == 1.0
+    assert Sample(SCORES, AGREES, EVERY).coverage(0.75) == 0.5
+    assert sample(500).coverage(0.75) == 0.75

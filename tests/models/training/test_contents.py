@@ -42,3 +42,12 @@ def test_a_text_sent_twice_is_always_found(texts: list[str]) -> None:
 
 def test_rows_without_features_are_alone() -> None:
     assert content_of_rows(Features(texts=["", "", "?"])).tolist() == [0, 0, 1]
+
+
+def test_a_title_that_all_share_is_no_content_of_vectors() -> None:
+    vectors = np.random.default_rng(0).standard_normal((50, 16)).astype(np.float32)
+    titled = Features(["a form"] * 100, np.concatenate([vectors, vectors]))
+    assert not content_of_rows(titled).any()
+    contents = content_of_rows(titled, text_is_read=False)
+    np.testing.assert_array_equal(contents[:50], contents[50:])
+    assert len(set(contents)) > 40

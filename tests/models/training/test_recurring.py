@@ -6,7 +6,7 @@ import pytest
 from models.features import Features
 from models.fit import FitResult, Options, fit
 from models.training import folds
-from models.training.contents import copies, later_copies
+from models.training.contents import later_copies
 from models.training_set import TrainingSet
 
 CONTENTS, COPIES = 300, 4
@@ -51,7 +51,9 @@ def test_a_later_copy_is_never_held_out_with_the_first() -> None:
     assert set(moved) == set(held_out)
 
 
-def test_copies_are_counted_among_the_given_rows() -> None:
+def test_copies_have_keys_of_their_own() -> None:
     contents = np.array([0, 1, 0, 2, 0])
-    rows = np.array([True, True, True, False, False])
-    assert copies(contents, rows).tolist() == [2, 1, 2, 0, 2]
+    keys = folds.keys_of_copies(np.array([0.2, 0.5, 0.2, 0.7, 0.2]), contents)
+    assert len(set(keys)) == 5
+    np.testing.assert_array_equal(keys[[0, 1, 3]], [0.2, 0.5, 0.7])
+    assert ((keys >= 0) & (keys < 1)).all()
