@@ -144,8 +144,8 @@ def _refutation(sample: Sample, threshold: float, target: float) -> str:
     agreement = sample.agreement(threshold)
     if agreement < target:
         return (
-            f"{passes} with all copies of their texts the teacher agrees with {agreement:.1%} of the answers, "
-            "less often than where each text counts once"
+            f"{passes} with all copies of their texts the teacher agrees with {agreement:.1%} of the "
+            "answers, less often than where each text counts once"
         )
     differs = "what came last differs from what came before"
     if sample.newcomers > 1.0 - target:
