@@ -10,7 +10,7 @@ renaming applies to it:
 - A label that is **added** is new to a version whose fit has not seen it (`streams.trainer.trace_labels`).
   Until another version is live, nothing is certified, and more is audited or everything deferred
   (`label_added`). This is another teacher, too. To a version that does not say what its teacher could give,
-  as those of earlier releases, no label is new.
+  as those of earlier releases and those that `fit` makes from a file, no label is new.
 - A label that is **renamed** (`teacher.labels_renamed`) keeps its meaning, so traces, policy and certificate
   are kept: everything that holds the old name is read as if it held the new one. The teacher's identity is
   made of the first name of each label. Two labels that get one name make another teacher, with fewer labels.

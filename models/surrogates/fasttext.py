@@ -76,7 +76,7 @@ def _absent(targets: TrainingTargets, rows: NDArray[np.int64]) -> NDArray[np.boo
 
 def fit(terms: sparse.csr_matrix, targets: TrainingTargets, rows: NDArray[np.int64], seed: int) -> Linear:
     """A model on terms, [n, v], learned from these rows alone."""
-    network = _Network(terms.shape[1], targets.labels, np.random.default_rng(seed))
+    network = _LowRankNetwork(terms.shape[1], targets.labels, np.random.default_rng(seed))
     weights = np.ones(len(terms.indptr) - 1) if targets.weights is None else targets.weights
     rows = rows[weights[rows] > 0]
     epochs = int(np.clip(round(EPOCH_ROWS / max(len(rows), 1)), *EPOCHS))
@@ -94,7 +94,7 @@ def fit(terms: sparse.csr_matrix, targets: TrainingTargets, rows: NDArray[np.int
     return network.linear()
 
 
-class _Network:
+class _LowRankNetwork:
     """Vectors of n-grams, the layer above them, and Adam's moments of each."""
 
     def __init__(self, terms: int, labels: int, generator: np.random.Generator) -> None:

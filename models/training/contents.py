@@ -54,7 +54,7 @@ def content_of_rows(features: Features, seed: int = 0, *, text_is_read: bool = T
         if not text_is_read and vectors is not None:
             unit = normalise(vectors.astype(np.float32))
             pairs = [_in_one_direction(unit, *each) for each in pairs]
-            pairs.append(_same_key([row.tobytes() for row in vectors]))
+            pairs.append(_same_key([(text, row.tobytes()) for text, row in zip(plain, vectors, strict=True)]))
         return _joined(rows, *pairs)
     if vectors is None:
         return np.arange(rows)

@@ -88,8 +88,10 @@ def labels_changed_event(
     config: Config,
     at: int,
 ) -> Event:
-    """Args:
-    new_to_live: labels that the live version can't know.
+    """What has changed since labels were announced last.
+
+    Args:
+        new_to_live: labels that the live version can't know.
     """
     names_before = [labels.current(label) for label in before.names]
     added = tuple(label for label in labels.names if names_before and label not in names_before)

@@ -67,8 +67,8 @@ def test_an_audit_counts_once(
 def test_a_killed_certify_counts_nothing_twice(
     deployment: Deployment,
 ) -> None:
-    """It had counted these traces, and not committed their offsets."""
-    deployment.configure(TASK, audit_rate=1.0)
+    """It had counted these traces, and not committed their offsets. A blocked label would leave the alarm."""
+    deployment.configure(TASK, audit_rate=1.0, label_floor=0.0)
     audits = [trace(number) for number in range(BACKLOG)]
     producer = deployment.producer()
     for audit in audits:
@@ -86,7 +86,9 @@ def test_a_killed_certify_counts_nothing_twice(
     )
     messages = everything(deployment, deployment.topics.traces)
     at_once = observe_traces([(TRACE.decode(message.value()), message) for message in messages])[TASK]
-    outcome = step(TASK, Snapshot(), at_once, Config(audit_rate=1.0), unix_ms(), complete=True)
+    outcome = step(
+        TASK, Snapshot(), at_once, Config(audit_rate=1.0, label_floor=0.0), unix_ms(), complete=True
+    )
     found = status(deployment)
     assert (found.audits, found.agreements) == (BACKLOG, BACKLOG // 2)
     assert found.says_the_same(outcome.versions[VERSION].status), "the alarm's state to the last bit"

@@ -1,8 +1,9 @@
 """While Redis is away routing goes on with what it has, learning waits, and nothing is lost."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,8 @@ import pytest
 from infra.local.child import free_port
 from infra.local.embedded_redis import EmbeddedRedis
 from schemas.codec import DEFERRAL, LABEL
-from schemas.messages import Reason
-from tests.system.deployment import Deployment
+from schemas.messages import Deferral, Reason, Request
+from tests.system.deployment import Deployment, wait_until
 from tests.system.gold import GoldTeacher
 from tests.system.topics import Inbox, decoded, everything
 from tests.system.versions import stop
@@ -80,16 +81,22 @@ def test_a_router_started_without_redis_keeps_the_breaker(alone: Deployment, por
             stop(alone, VERSION)
             router.wait_for_text("breaker opened, everything is deferred: task=wishes")
             assert router.stop() == 0
-        before, answered = len(deferrals.collect()), len(labels.collect())
+        answered = len(labels.collect())
         late = alone.worker("route")
         assert late.has_written("policy installed: version=v1"), "the policy is there, and stopped"
         alone.send(requests[30:60])
-        deferrals.wait_for(before + 30)
+        wait_until(partial(_deferred_all, deferrals, requests[30:60]), 60, "deferrals without Redis")
         with EmbeddedRedis(port):  # a new one, which knows of no breaker
             late.wait_for_text(BACK)
             alone.send(requests[60:])
-            deferrals.wait_for(before + 60)
+            wait_until(partial(_deferred_all, deferrals, requests[60:]), 60, "deferrals with a new Redis")
             alone.stop()
-        assert {one.reason for one in deferrals.all[before:]} == {Reason.BREAKER_OPEN}
-        assert all(one.sampled for one in deferrals.all[before:])
+        late_ids = {one.id for one in requests[30:]}
+        found = [one for one in deferrals.all if one.request.id in late_ids]
+        assert {one.reason for one in found} == {Reason.BREAKER_OPEN}
+        assert all(one.sampled for one in found)
         assert len(labels.collect()) == answered
+
+
+def _deferred_all(deferrals: Inbox[Deferral], requests: Sequence[Request]) -> bool:
+    return {one.id for one in requests} <= {one.request.id for one in deferrals.collect()}
