@@ -16,7 +16,8 @@ from models.manifest import LabelSource, grid
 from models.noise import contradictions
 from models.study import CurvePoint, Noise, RepeatCounts, Study
 from models.training.export import export
-from models.training.fit_stages import FittedStages, Progress, learn_stages
+from models.training.fit_stages import Progress, learn_stages
+from models.training.fitted_stages import FittedStages
 from models.training.options import Options
 from models.training.request import FitRequest, recipe
 from models.training.self_test import with_test_vectors

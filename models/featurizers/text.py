@@ -53,15 +53,16 @@ class TextFeaturizer:
         self._counts = self.vocabulary.counts(cells)
         self._scale = self._scales(self._counts)
         self._basis = self._sketch(min(rank, *self._counts.shape), np.random.default_rng(seed))
-        self.matrix = self._matrix_of(self._counts)
         self._left = self._counts @ _moved_to(self.vocabulary.without_one())
-        self.held_out = self._matrix_of(self._left)
+        directions = self._directions()
+        self.matrix = self._matrix_of(self._counts, directions)
+        self.held_out = self._matrix_of(self._left, directions)
         self.novelty = self._novelty_of(self._left)
 
     def transform(self, features: Features) -> Matrix:
         if features.texts is None:
             raise PolicyError("features without texts: the policy reads texts")
-        return self._matrix_of(self.vocabulary.counts(windows(encode(features.texts))))
+        return self._matrix_of(self.vocabulary.counts(windows(encode(features.texts))), self._directions())
 
     def terms(self) -> sparse.csr_matrix:
         """The whole tf-idf of the traces, [n, rows of the vocabulary]."""
@@ -122,10 +123,13 @@ class TextFeaturizer:
         squares = counts @ (self._chain @ self._idf**2)
         return np.asarray(1.0 / np.sqrt(np.maximum(squares, 1e-6)), dtype=np.float32)[:, None]
 
-    def _matrix_of(self, counts: sparse.csr_matrix) -> Matrix:
+    def _directions(self) -> Matrix:
+        """What a window of each row of the vocabulary adds to a row of the matrix, before its scale."""
+        return np.asarray(self._chain @ (self._idf[:, None] * self._basis))
+
+    def _matrix_of(self, counts: sparse.csr_matrix, directions: Matrix) -> Matrix:
         """The tf-idf of texts times the basis, [texts, k], without making the former."""
-        tfidf = counts @ (self._chain @ (self._idf[:, None] * self._basis))
-        return np.asarray(tfidf * self._scales(counts), dtype=np.float32)
+        return np.asarray((counts @ directions) * self._scales(counts), dtype=np.float32)
 
     def _terms_of(self, counts: sparse.csr_matrix) -> sparse.csr_matrix:
         scaled = sparse.diags(self._scales(counts)[:, 0]) @ (counts @ self._chain)

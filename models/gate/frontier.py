@@ -86,9 +86,14 @@ def frontier_points(sample: Sample, targets: Sequence[float], delta: float) -> t
     return tuple(points)
 
 
+def _level(delta: float) -> float:
+    """The level of a target's tests."""
+    return SPENT * delta
+
+
 def _widest_threshold(sample: Sample, target: float, delta: float) -> thresholds.PassedThreshold | None:
     return thresholds.widest_threshold(
-        sample.scores[sample.eligible], sample.agrees[sample.eligible], len(sample), target, SPENT * delta
+        sample.scores[sample.eligible], sample.agrees[sample.eligible], len(sample), target, _level(delta)
     )
 
 
@@ -102,7 +107,7 @@ def _is_refuted(sample: Sample, threshold: float, target: float) -> bool:
 
 def shortage_reasons(sampled: int, targets: Sequence[float], delta: float) -> tuple[str, ...]:
     """Why no target can pass with so few sampled traces, whatever is learned; empty if one may."""
-    needed = fewest_trials(min(targets), SPENT * delta)
+    needed = fewest_trials(min(targets), _level(delta))
     if sampled >= needed:
         return ()
     few = f"too few sampled traces: {sampled}; target {min(targets):g} needs {needed} even if all agree"
@@ -129,9 +134,9 @@ def _shortfall(sample: Sample, target: float, delta: float) -> str:
     if passed is not None:
         return _refutation(sample, passed.threshold, target)
     ranked = np.argsort(-np.where(sample.eligible, sample.scores, -1.0), kind="stable")
-    count = min(max(len(sample) // 4, fewest_trials(target, SPENT * delta)), int(sample.eligible.sum()))
+    count = min(max(len(sample) // 4, fewest_trials(target, _level(delta))), int(sample.eligible.sum()))
     agreements = int(sample.agrees[ranked[:count]].sum())
-    low = binomial.lower(agreements, count, SPENT * delta)
+    low = binomial.lower(agreements, count, _level(delta))
     return (
         f"target {target:g} did not pass the gate: on the {count:,} highest-scoring of {len(sample):,} "
         f"sampled traces the surrogate agrees with the teacher {agreements:,} times, which proves {low:.3f}"

@@ -53,7 +53,8 @@ def content_of_rows(features: Features, seed: int = 0, *, text_is_read: bool = T
         pairs = [_same_key(plain), _near_texts(plain, seed)]
         if not text_is_read and vectors is not None:
             unit = normalise(vectors.astype(np.float32))
-            pairs = [_in_one_direction(unit, *each) for each in pairs]
+            near = [_are_near(unit, *each, ALIKE) for each in pairs]
+            pairs = [(first[kept], second[kept]) for (first, second), kept in zip(pairs, near, strict=True)]
             pairs.append(_same_key([(text, row.tobytes()) for text, row in zip(plain, vectors, strict=True)]))
         return _joined(rows, *pairs)
     if vectors is None:
@@ -88,12 +89,12 @@ def _same_key(keys: Sequence[object]) -> tuple[Rows, Rows]:
     return np.arange(len(keys)), np.array(firsts, dtype=np.int64)
 
 
-def _in_one_direction(unit: NDArray[np.float32], first: Rows, second: Rows) -> tuple[Rows, Rows]:
-    """The pairs of rows whose vectors of length one, [n, d], are near."""
+def _are_near(unit: NDArray[np.float32], first: Rows, second: Rows, least: float) -> NDArray[np.bool_]:
+    """For each pair of rows, bool [pairs]: the cosine of their vectors of length one is at least `least`."""
     near = np.empty(len(first), dtype=np.bool_)
     for block in row_blocks(len(first), 2 * unit.shape[1]):
-        near[block] = np.einsum("nd,nd->n", unit[first[block]], unit[second[block]]) >= ALIKE
-    return first[near], second[near]
+        near[block] = np.einsum("nd,nd->n", unit[first[block]], unit[second[block]]) >= least
+    return near
 
 
 def _near_texts(plain: Sequence[str], seed: int) -> tuple[Rows, Rows]:
@@ -115,13 +116,7 @@ def _near_vectors(unit: NDArray[np.float32], seed: int) -> tuple[Rows, Rows]:
     planes = (generator.standard_normal((unit.shape[1], BITS)).astype(np.float32) for _ in range(TABLES))
     tables = ((unit @ plane > 0.0) @ powers for plane in planes)
 
-    def alike(first: Rows, second: Rows) -> NDArray[np.bool_]:
-        near = np.empty(len(first), dtype=np.bool_)
-        for block in row_blocks(len(first), 2 * unit.shape[1]):
-            near[block] = np.einsum("nd,nd->n", unit[first[block]], unit[second[block]]) >= NEAR
-        return near
-
-    return _candidates(tables, alike)
+    return _candidates(tables, lambda first, second: _are_near(unit, first, second, NEAR))
 
 
 def _candidates(

@@ -1,4 +1,4 @@
-"""Fits the stages of a policy and its blocked labels, and gives the sample that the gate tests.
+"""Fits the stages of a policy, and finds the labels that it blocks.
 
 All that the guarantee rests on (calibration, novelty limits, the gate's sample) uses sampled traces only,
 each scored by models that have not learned from it. Choices are made on selection traces, which the gate does
@@ -6,7 +6,7 @@ not use (`models.training.folds`).
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from msgspec import structs
@@ -18,127 +18,23 @@ from models.featurizers.contract import Featurizer
 from models.featurizers.text import TextFeaturizer
 from models.featurizers.vectors import VectorFeaturizer
 from models.gate.candidate_metrics import oracle_threshold
-from models.gate.exchangeability import INDEPENDENT, TimeDependence
-from models.gate.frontier import Sample, gate_sample
-from models.study import CandidateResult, Study
+from models.gate.exchangeability import TimeDependence
+from models.study import CandidateResult
 from models.surrogates.contract import TrainingTargets
 from models.training import cascade, contents, folds, label_names, stage
 from models.training.cascade import Ensemble
+from models.training.fitted_stages import LEAST_TRACES, FittedStages
 from models.training.options import Options
 from models.training.sweep import RESIDUAL, Recipe, Sweep
 from models.training.time_order import blocks_of_time, time_dependence
 from models.training_set import TrainingSet
 
-LEAST_TRACES = 3
 LEVEL = 0.05
 RESIDUAL_GAIN = 0.003
 FEWEST_DEFERRED = 500
 
 Progress = Callable[[float, str], None]
 Learned = tuple[Ensemble, tuple[CandidateResult, ...]]
-
-
-@dataclass(frozen=True, slots=True)
-class FittedStages:
-    """The parts of a policy, and what they were learned from.
-
-    Attributes:
-        ensemble: the stages.
-        training_targets: of the n traces.
-        sampled: bool [n], the trace belongs to a uniform sample of all traffic.
-        contents: int64 [n], equal for traces that say the same (`models.training.contents`).
-        recurring: the gate counts each trace of a content, not one of them.
-        rare_labels: bool [labels], blocked because they have too few traces.
-        poor_labels: bool [labels], blocked because their agreement is proven to be too low.
-        candidates: the models that were tried.
-        ordered, dependence: the traces are in the order of time, and how the labels of the sampled ones
-            depend on it.
-    """
-
-    ensemble: Ensemble
-    training_targets: TrainingTargets
-    sampled: NDArray[np.bool_]
-    contents: NDArray[np.int64]
-    recurring: bool
-    rare_labels: NDArray[np.bool_]
-    poor_labels: NDArray[np.bool_]
-    candidates: tuple[CandidateResult, ...]
-    ordered: bool = False
-    dependence: TimeDependence = INDEPENDENT
-
-    @property
-    def blocked(self) -> NDArray[np.bool_]:
-        """bool [labels], never answered."""
-        return self.rare_labels | self.poor_labels
-
-    def block_reasons(self, names: tuple[str, ...]) -> dict[str, str]:
-        """The reason of each blocked label, by name."""
-        poor = {names[code]: "agreement too low" for code in np.flatnonzero(self.poor_labels)}
-        return poor | {names[code]: "too few traces" for code in np.flatnonzero(self.rare_labels)}
-
-    @property
-    def gate_rows(self) -> NDArray[np.bool_]:
-        """bool [n], the traces on which the gate tests thresholds."""
-        rows = self._candidates
-        if not self.recurring:
-            rows = folds.one_of_each(rows, self.contents, self.training_targets.seed)
-        return self.dependence.independent(rows)
-
-    @property
-    def _candidates(self) -> NDArray[np.bool_]:
-        return self.sampled & ~self.training_targets.selection_rows
-
-    @property
-    def _traffic(self) -> Sample:
-        return gate_sample(self.ensemble.scores, self.agrees, self.eligible, self._candidates)
-
-    @property
-    def agrees(self) -> NDArray[np.bool_]:
-        """bool [n], the guess is the teacher's label."""
-        return np.asarray(self.ensemble.guesses == self.training_targets.codes)
-
-    @property
-    def eligible(self) -> NDArray[np.bool_]:
-        """bool [n], neither novel nor of a blocked label.
-
-        The trace itself does not count towards its label's traces: its own label must not decide whether it
-        is eligible.
-        """
-        guesses, codes = self.ensemble.guesses, self.training_targets.codes
-        others = np.bincount(codes, minlength=self.training_targets.labels)[guesses] - self.agrees
-        return np.asarray(
-            (self.ensemble.novelty <= 1.0) & ~self.poor_labels[guesses] & (others >= LEAST_TRACES)
-        )
-
-    @property
-    def sample(self) -> Sample:
-        """The gate traces, scored out of fold."""
-        return gate_sample(
-            self.ensemble.scores,
-            self.agrees,
-            self.eligible,
-            self.gate_rows,
-            traffic=None if self.recurring else self._traffic,
-            ordered=self.ordered,
-            newcomers=self.dependence.newcomers,
-        )
-
-    def study(self, names: tuple[str, ...]) -> Study:
-        """All traces as the stages score them; `names` are the sorted labels."""
-        ensemble = self.ensemble
-        return Study(
-            names=names,
-            codes=self.training_targets.codes,
-            guesses=ensemble.guesses,
-            runners_up=ensemble.runners_up,
-            scores=ensemble.scores,
-            novelty=ensemble.novelty,
-            novelty_limit=1.0,
-            eligible=self.eligible,
-            sampled=self.sampled,
-            gate_rows=self.gate_rows,
-            candidates=self.candidates,
-        )
 
 
 def learn_stages(
@@ -168,7 +64,7 @@ def learn_stages(
         training, names, content_of_rows, dependence, recurring, seed
     )
     featurizers = _featurizers(training, embedder, training_targets, content_of_rows)
-    training_targets = label_names.without_useless_names(training_targets, featurizers[0][0], traces)
+    training_targets = label_names.targets_with_names(training_targets, featurizers[0][0], traces)
     recipe = recipe if training_targets.selection_rows.any() else None
     progress(0.25, "fitting out of fold")
     ensemble, candidates = _learn_ensemble(

@@ -52,8 +52,11 @@ def with_names(training: TrainingSet, names: tuple[str, ...], embedder: str) -> 
     )
 
 
-def without_useless_names(targets: TrainingTargets, featurizer: Featurizer, traces: int) -> TrainingTargets:
-    """The targets; names, in the rows after the first `traces`, have no weight unless they are of use."""
+def targets_with_names(targets: TrainingTargets, featurizer: Featurizer, traces: int) -> TrainingTargets:
+    """The targets with the folds and weights of the names, which are the rows after the first `traces`.
+
+    Names have no weight unless they speak of their labels.
+    """
     if len(targets.codes) == traces:
         return targets
     targets = replace(targets, folds=_folds_with_names(targets, traces))

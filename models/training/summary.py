@@ -15,7 +15,7 @@ from models.drift import drift_reference
 from models.manifest import FORMAT, FrontierPoint, Manifest, Member, point_for
 from models.study import Study
 from models.training.contents import later_copies
-from models.training.fit_stages import FittedStages
+from models.training.fitted_stages import FittedStages
 from models.training.request import FitRequest, recipe
 
 LINEAGE = 20

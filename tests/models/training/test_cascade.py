@@ -12,6 +12,7 @@ from models.policy import Policy
 from models.surrogates.contract import TrainingTargets
 from models.training import cascade, fit_stages
 from models.training.export import export
+from models.training.fitted_stages import FittedStages
 from models.training.options import Options
 from tests.models.conftest import VERBS, draw_both, draw_vectors
 
@@ -56,7 +57,7 @@ def test_the_second_stage_answers_mute_texts(lazy: Policy) -> None:
     assert (said == np.array(labels))[answered].mean() > 0.85
 
 
-def learned(residual: bool) -> fit_stages.FittedStages:
+def learned(residual: bool) -> FittedStages:
     """From clusters that overlap a good deal, so that much is left to a second stage."""
     drawn, labels = draw_vectors(5200, 3)
     assert drawn.embeddings is not None

@@ -46,7 +46,7 @@ def test_names_train_and_never_certify() -> None:
     assert (training.features.texts or ())[200:] == ["card arrival", "exchange rate", "lost card"]
     assert training.sampled.sum() == 200
     assert not training.sampled[200:].any()
-    weighed = label_names.without_useless_names(
+    weighed = label_names.targets_with_names(
         targets(training), TextFeaturizer(training.features.texts or (), 0), 200
     )
     assert weighed.weights is not None
@@ -56,7 +56,7 @@ def test_names_train_and_never_certify() -> None:
 def test_names_that_say_nothing_have_no_weight() -> None:
     training = label_names.with_names(traces(200), NAMES, "text")
     texts = [*(training.features.texts or ())[:200], "lost card", "card arrival", "exchange rate"]
-    weighed = label_names.without_useless_names(targets(training), TextFeaturizer(texts, 0), 200)
+    weighed = label_names.targets_with_names(targets(training), TextFeaturizer(texts, 0), 200)
     assert weighed.weights is not None
     assert not weighed.weights[200:].any()
     assert (weighed.weights[:200] > 0).all()
