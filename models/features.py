@@ -1,10 +1,17 @@
 """Features of requests: a text, a vector, or both, row by row."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+
+def known_texts(texts: Iterable[str | None]) -> list[str] | None:
+    """The texts if each row has one, else None."""
+    every = list(texts)
+    known = [text for text in every if text is not None]
+    return known if len(known) == len(every) else None
 
 
 @dataclass(frozen=True, slots=True)

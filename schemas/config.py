@@ -13,11 +13,10 @@ import msgspec
 from msgspec import Meta, Struct
 
 from schemas.errors import InvalidConfig
-from schemas.messages import TaskName
+from schemas.messages import Share, TaskName
 
 EVERY_TASK = "*"
 
-Share = Annotated[float, Meta(ge=0.0, le=1.0)]
 Probability = Annotated[float, Meta(gt=0.0, lt=1.0)]
 Seconds = Annotated[float, Meta(ge=0.0)]
 LabelName = Annotated[str, Meta(min_length=1, max_length=256)]

@@ -25,7 +25,7 @@ Embedding = Annotated[
 Milliseconds = Annotated[int, Meta(ge=0, description="Unix time in milliseconds")]
 Inclusion = Annotated[float, Meta(ge=0.0, le=1.0, description="probability of becoming a sampled trace")]
 
-Probability = Annotated[float, Meta(ge=0.0, le=1.0)]
+Share = Annotated[float, Meta(ge=0.0, le=1.0)]
 
 
 class Reason(StrEnum):
@@ -155,7 +155,7 @@ class Deferral(Struct, frozen=True):
     shadow: Guess | None = None
     encoder: str | None = None
     first: Answer | None = None
-    expected: Probability | None = None
+    expected: Share | None = None
 
 
 class Usage(Struct, frozen=True):
@@ -208,7 +208,7 @@ class Trace(Struct, frozen=True):
     shadow: Guess | None = None
     encoder: str | None = None
     first: Answer | None = None
-    expected: Probability | None = None
+    expected: Share | None = None
 
 
 class Forgotten(Struct, frozen=True):

@@ -7,6 +7,7 @@ encoder arrives. So readers see one whole state or the next.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import TypeVar
 
 from models.deferrals import shift_at
 from models.embedders.compatibility import mismatch_reason
@@ -173,6 +174,9 @@ def threshold(manifest: Manifest | None, config: Config) -> float | None:
     return manifest.threshold(config.aim)
 
 
+Known = TypeVar("Known", str, int)
+
+
 class Tasks:
     """All tasks of a process. Used on the event loop only."""
 
@@ -262,29 +266,23 @@ class Tasks:
 
     def set_certified(self, name: str, version: str | None) -> None:
         """Note which version of a task is certified, if one is."""
-        if self._certified.get(name) == version:
-            return
-        self._certified.pop(name, None)
-        if version is not None:
-            self._certified[name] = version
-        self._tasks[name] = self._build_task(name)
+        self._note(self._certified, name, version)
 
     def set_certifying(self, name: str, traces: int | None) -> None:
         """Note how many sampled traces the task's next refit may certify on; None: not known."""
-        if self._certifying.get(name) == traces:
-            return
-        self._certifying.pop(name, None)
-        if traces is not None:
-            self._certifying[name] = traces
-        self._tasks[name] = self._build_task(name)
+        self._note(self._certifying, name, traces)
 
     def set_drifting(self, name: str, version: str | None) -> None:
         """Note which version of a task has deferrals that ask for more audits, if one has."""
-        if self._drifting.get(name) == version:
+        self._note(self._drifting, name, version)
+
+    def _note(self, known: dict[str, Known], name: str, value: Known | None) -> None:
+        """Note a value of a task, None for none, and build the task anew if that changes it."""
+        if known.get(name) == value:
             return
-        self._drifting.pop(name, None)
-        if version is not None:
-            self._drifting[name] = version
+        known.pop(name, None)
+        if value is not None:
+            known[name] = value
         self._tasks[name] = self._build_task(name)
 
     def forget_sampling_states(self) -> None:

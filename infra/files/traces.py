@@ -15,7 +15,7 @@ from msgspec import Meta, Struct
 from infra.errors import InvalidFile
 from infra.files.columns import USUAL, Columns, WantedColumns, pick_fields
 from infra.files.formats import PlacedRecord, read_records
-from models.features import Features
+from models.features import Features, known_texts
 from models.training_set import TrainingSet
 
 
@@ -69,9 +69,9 @@ def training_set(lines: Sequence[TraceLine], rows: Features, *, ordered: bool) -
 
     The texts are there if each line has one, whatever the policy reads: repeats are found by them.
     """
-    texts = [line.text for line in lines if line.text is not None]
+    texts = known_texts(line.text for line in lines)
     return TrainingSet(
-        Features(texts, rows.embeddings) if len(texts) == len(lines) else rows,
+        rows if texts is None else Features(texts, rows.embeddings),
         [line.label for line in lines],
         np.array([line.sampled for line in lines], dtype=np.bool_),
         np.array([line.weight for line in lines], dtype=np.float64),

@@ -103,6 +103,7 @@ class Trainer(Service):
         Of a forgotten one the versions that it names count all the same: certify may fold its audit again, so
         no new version may take the name.
         """
+        label_sets: dict[str, LabelSet] = {}
         for message in messages:
             try:
                 trace = TRACE.decode(as_bytes(message.value()))
@@ -117,7 +118,9 @@ class Trainer(Service):
                 log.warning("trace ignored: %s", error)
                 continue
             config = self._live_tasks.task(trace.task).config
-            self._log_unlisted(trace, LabelSet.of(config.teacher))
+            if trace.task not in label_sets:
+                label_sets[trace.task] = LabelSet.of(config.teacher)
+            self._log_unlisted(trace, label_sets[trace.task])
             self._windows.setdefault(trace.task, TraceWindow()).add(trace, config.refit.window)
 
     def _log_unlisted(self, trace: Trace, labels: LabelSet) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 
 from models.embedders.kinds import reads_text, vectors_of
 from models.errors import InvalidSpec
-from models.features import Features
+from models.features import Features, known_texts
 from models.fit import TrainingSet
 from models.manifest import LabelSource
 from schemas.config import Config
@@ -130,10 +130,9 @@ def training_set(traces: list[Trace], config: Config) -> TrainingSet:
         InvalidVector: a trace's features hold a value that is not finite.
     """
     spec, traces = config.embedder, sorted(traces, key=lambda trace: trace.requested_at)
-    known = [trace.text for trace in traces if trace.text is not None]
     rows = [decode_vector(trace.features or b"", None) for trace in traces] if vectors_of(spec) else None
     features = Features(
-        known if len(known) == len(traces) else None,
+        known_texts(trace.text for trace in traces),
         None if rows is None else np.array(rows, dtype=np.float32),
     )
     sampled = np.array([trace.sampled for trace in traces], dtype=np.bool_)

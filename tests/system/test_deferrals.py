@@ -1,15 +1,12 @@
 """The teacher changes without a word: deferred requests say so, and get a refit and more audits."""
 
-import asyncio
-
 from schemas.codec import DEFERRAL, EVENT
 from schemas.events import DriftDetails, Event, EventKind
 from schemas.messages import Reason, Request
-from streams.state.connection import Connection
-from streams.state.registry import Registry
 from tests.system.deployment import Deployment, wait_until
 from tests.system.gold import GoldTeacher
 from tests.system.topics import Inbox, decoded
+from tests.system.versions import asked, requested_refits
 from tests.system.wishes import LABELS, TASK, VERSION, meant, publish, wishes
 
 BEFORE, AFTER = 300, 300
@@ -39,7 +36,7 @@ def test_a_changed_teacher_shows_in_deferred_requests(deployment: Deployment) ->
         (told,) = drifts(events)
         details = DriftDetails.of(told)
         assert (details.version, list(details.signals), details.refit) == (VERSION, ["deferrals"], True)
-        assert refits(deployment) == 1
+        assert requested_refits(deployment) == 1
     deployment.stop()
 
 
@@ -53,25 +50,4 @@ def other(request: Request) -> str:
 
 
 def is_drifting(deployment: Deployment) -> bool:
-    async def read() -> bool:
-        connection = Connection(deployment.redis)
-        try:
-            state = await Registry(connection, deployment.keys, 5).sampling_state(TASK, VERSION)
-            return state.drifting
-        finally:
-            await connection.aclose()
-
-    return asyncio.run(read())
-
-
-def refits(deployment: Deployment) -> int:
-    """Refits that are requested and not answered."""
-
-    async def length() -> int:
-        connection = Connection(deployment.redis)
-        try:
-            return int(await connection.redis.xlen(deployment.keys.refits))
-        finally:
-            await connection.aclose()
-
-    return asyncio.run(length())
+    return asked(deployment, lambda registry: registry.sampling_state(TASK, VERSION)).drifting

@@ -1,15 +1,14 @@
 """Traffic changes: routers say so and why before any audit can, go on answering, and get a refit."""
 
-import asyncio
 import random
 
 from schemas.codec import EVENT, LABEL
 from schemas.events import Event, EventKind
 from schemas.messages import Reason, Request
-from streams.state.connection import Connection
 from tests.system.deployment import Deployment, wait_until
 from tests.system.gold import GoldTeacher
 from tests.system.topics import Inbox, decoded
+from tests.system.versions import requested_refits
 from tests.system.wishes import TASK, VERSION, answers, publish, wishes
 
 SENT = 1_200
@@ -32,7 +31,7 @@ def test_new_traffic_is_reported_and_refitted(deployment: Deployment) -> None:
         assert told.details["version"] == VERSION
         assert "novelty" in told.details["signals"]
         assert "are beyond the novelty limit" in told.message
-        wait_until(lambda: waiting(deployment) == 1, 10.0, "a refit is asked for")
+        wait_until(lambda: requested_refits(deployment) == 1, 10.0, "a refit is asked for")
 
         labelled = labels.wait_for(2 * SENT)
         answered = [label for label in labelled if label.reason is Reason.ACCEPTED]
@@ -40,7 +39,7 @@ def test_new_traffic_is_reported_and_refitted(deployment: Deployment) -> None:
         assert {label.policy for label in answered} == {VERSION}
 
         deployment.worker("trainer")
-        wait_until(lambda: waiting(deployment) == 0, 120.0, "the refit that was asked for")
+        wait_until(lambda: requested_refits(deployment) == 0, 120.0, "the refit that was asked for")
         promoted = [event for event in events.collect() if event.kind is EventKind.PROMOTED]
         assert promoted
         assert len(drift(events)) == 1
@@ -65,16 +64,3 @@ def mixed(*requests: list[Request]) -> list[Request]:
 
 def drift(events: Inbox[Event]) -> list[Event]:
     return [event for event in events.collect() if event.kind is EventKind.DRIFT]
-
-
-def waiting(deployment: Deployment) -> int:
-    """Refits that are asked for and not answered."""
-
-    async def length() -> int:
-        connection = Connection(deployment.redis)
-        try:
-            return int(await connection.redis.xlen(deployment.keys.refits))
-        finally:
-            await connection.aclose()
-
-    return asyncio.run(length())

@@ -26,6 +26,11 @@ def asked(deployment: Deployment, question: Callable[[Registry], Awaitable[Answe
     return connected(deployment, lambda connection: question(Registry(connection, deployment.keys, kept=5)))
 
 
+def requested_refits(deployment: Deployment) -> int:
+    """Refits that are requested and not answered."""
+    return connected(deployment, lambda connection: connection.redis.xlen(deployment.keys.refits))
+
+
 def connected(deployment: Deployment, question: Callable[[Connection], Awaitable[Answer]]) -> Answer:
     """What is found out on a connection of its own."""
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from infra.bench.corpora import Split, whole_banking77
 from infra.bench.drift.analysis import DriftFigures, drift_figures, event_lines
-from infra.bench.drift.report import AUDITS, DEFERRALS, Comparison, RunPair, Side, section
+from infra.bench.drift.report import AUDITS, DEFERRALS, Comparison, RunPair, Variant, section
 from infra.bench.drift.run import run
 from infra.bench.drift.scenarios import DRIFTS
 from infra.bench.process import print_progress
@@ -57,9 +57,9 @@ def chosen_scenarios(names: Sequence[str]) -> list[str]:
 def _run_pair(settings: Settings, data: Split, name: str, seed: int, comparison: Comparison) -> RunPair:
     stream = DRIFTS[name](data, seed, DRIFTED)
 
-    def run_with(side: Side) -> DriftFigures:
-        print_progress(f"{name}, run {seed}, {side.name}:")
-        record = run(settings, data, stream, side.config)
+    def run_with(variant: Variant) -> DriftFigures:
+        print_progress(f"{name}, run {seed}, {variant.name}:")
+        record = run(settings, data, stream, variant.config)
         for line in event_lines(stream, record):
             print_progress(f"  {line}")
         return drift_figures(stream, record)

@@ -30,7 +30,7 @@ _TITLES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Side:
+class Variant:
     """A system under comparison: its name in the tables, and fields of its config."""
 
     name: str
@@ -41,17 +41,17 @@ class Side:
 class Comparison:
     """Two systems on the same stream, and their audit rate in words."""
 
-    one: Side
-    other: Side
+    one: Variant
+    other: Variant
     rate: str
 
 
 AUDITS = Comparison(
-    Side("audits on", WITH_AUDITS), Side("audits off", WITHOUT_AUDITS), f"audit rate {AUDIT_RATE:g}"
+    Variant("audits on", WITH_AUDITS), Variant("audits off", WITHOUT_AUDITS), f"audit rate {AUDIT_RATE:g}"
 )
 DEFERRALS = Comparison(
-    Side("deferrals watched", FEW_AUDITS),
-    Side("deferrals not watched", UNWATCHED),
+    Variant("deferrals watched", FEW_AUDITS),
+    Variant("deferrals not watched", UNWATCHED),
     f"audit rate {DEFAULT_RATE:g} from the start",
 )
 
