@@ -4,6 +4,7 @@ import json
 import os
 import time
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,11 +17,14 @@ from schemas.messages import Label
 from tests.system.banking import TASK, Banking, banking
 from tests.system.deployment import Deployment, read_all, wait_until
 from tests.system.gold import GoldTeacher
+from tests.system.versions import asked
 
 TARGET = 0.95
 PACE = {"text": 100.0, "precomputed": 200.0}
 """Requests a second: fits on text take longer, and the stream should see several."""
 LAST = 2_000
+WAIT_AT = 6_000
+"""Requests after which the stream waits for a version, for machines on which fits are slow."""
 CHANCE = 0.001
 """Of failing a run that keeps the promise. Coverage depends on the machine: it is asked for loosely."""
 
@@ -35,7 +39,7 @@ def test_coverage_grows_within_the_promise(deployment: Deployment, data_dir: Pat
     deployment.worker("trainer")
     conversation = Conversation(deployment)
     with GoldTeacher(deployment, stream.gold):
-        for _ in conversation.send_paced(stream.requests, PACE[embedder]):
+        for _ in paced(deployment, conversation, stream, PACE[embedder]):
             pass
         finish(conversation, stream)
     deployment.stop()
@@ -53,7 +57,7 @@ def test_nothing_is_lost_or_doubled_by_kill_9(deployment: Deployment, data_dir: 
     leader, _standby = deployment.worker("trainer"), deployment.worker("trainer")
     conversation = Conversation(deployment)
     with GoldTeacher(deployment, stream.gold):
-        for sent in conversation.send_paced(stream.requests, PACE["precomputed"]):
+        for sent in paced(deployment, conversation, stream, PACE["precomputed"]):
             if sent > 3_000 and leader.process.poll() is None:
                 leader.kill()
                 routers[0].kill()
@@ -63,6 +67,21 @@ def test_nothing_is_lost_or_doubled_by_kill_9(deployment: Deployment, data_dir: 
     figures = measured(deployment, stream, conversation.labels)
     report("banking-killed", figures)
     assert_kept(figures)
+
+
+def paced(
+    deployment: Deployment, conversation: Conversation, stream: Banking, per_second: float
+) -> Iterator[int]:
+    """Send all requests, the last of them when a version is live; yields how many were sent so far."""
+    yield from conversation.send_paced(stream.requests[:WAIT_AT], per_second)
+
+    def is_live() -> bool:
+        conversation.collect()
+        return asked(deployment, lambda registry: registry.active(TASK)) is not None
+
+    wait_until(is_live, 240, "a version that is live")
+    for sent in conversation.send_paced(stream.requests[WAIT_AT:], per_second):
+        yield WAIT_AT + sent
 
 
 def finish(conversation: Conversation, stream: Banking) -> None:

@@ -71,8 +71,8 @@ def test_changed_labels_are_followed_while_live(deployment: Deployment) -> None:
 def test_a_new_label_suspends_the_claim_until_a_refit(deployment: Deployment) -> None:
     publish(deployment)
     rates: dict[str, Any] = {"audit_rate": LOW, "audit_early": 1.0, "audit_enough": 0}
-    refit = {"at_least": 200, "growth": 0.1, "quiet": 1.0}
-    configure(deployment, list(LABELS), refit={**refit, "at_least": 100_000}, **rates)
+    never = {"at_least": 100_000, "growth": 0.1, "quiet": 1.0}
+    configure(deployment, list(LABELS), refit=never, **rates)
     before = wishes(1_200, "before")
     unsent = with_complaints(6_000)
     meant = answers(before) | {one.id: meaning(one) for one in unsent}
@@ -85,7 +85,7 @@ def test_a_new_label_suspends_the_claim_until_a_refit(deployment: Deployment) ->
         deployment.send(before)
         wait_until(lambda: status(deployment).certified, 60, "a certificate")
         assert service(deployment).certified
-        configure(deployment, [*LABELS, ADDED], refit=refit, **rates)
+        configure(deployment, [*LABELS, ADDED], refit=never, **rates)
         wait_until(lambda: status(deployment).new_labels == (ADDED,), 60, "a new label")
         assert not status(deployment).certified
         assert not service(deployment).certified
@@ -100,6 +100,8 @@ def test_a_new_label_suspends_the_claim_until_a_refit(deployment: Deployment) ->
             return bool(answered) and all(one.audited for one in answered)
 
         wait_until(everything_is_audited, 60, "the higher rate")
+
+        configure(deployment, [*LABELS, ADDED], refit={**never, "at_least": 200}, **rates)
 
         def learned() -> bool:
             sent = [unsent.pop() for _ in range(100)]
