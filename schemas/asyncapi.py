@@ -41,7 +41,9 @@ def asyncapi(topics: Topics, version: str) -> dict[str, Any]:
         },
         "operations": {
             "request": _operation("receive", "requests", "Understudy classifies what clients send here."),
-            "label": _operation("send", "labels", "Every request gets one label."),
+            "label": _operation(
+                "send", "labels", "Every request gets one label, or an error, which a label may replace."
+            ),
             "defer": _operation("send", "deferrals", "What the teacher is asked: read it to bring your own."),
             "reply": _operation("receive", "replies", "The teacher's answers."),
             "trace": _operation("send", "traces", "The training log."),

@@ -77,7 +77,10 @@ class Guess(Struct, frozen=True):
 
 
 class Label(Struct, frozen=True):
-    """The one answer to a request. Topic `labels`, read by clients.
+    """The answer to a request. Topic `labels`, read by clients.
+
+    A request has one answer, with one exception: an error may be followed by a label for the same id. The
+    label counts then, wherever it stands.
 
     Attributes:
         label: the class, or None where `source` is `error`.
@@ -87,6 +90,7 @@ class Label(Struct, frozen=True):
         error: what failed, where `source` is `error`.
         requested_at: the broker's time of the request.
         labelled_at: time at which this answer was decided.
+        supersedes: this label of the teacher replaces an error that was sent before for the same id.
     """
 
     id: RequestId
@@ -102,6 +106,7 @@ class Label(Struct, frozen=True):
     audited: bool = False
     error: str | None = None
     metadata: dict[str, str] = {}
+    supersedes: bool = False
 
 
 class Teacher(Struct, frozen=True):

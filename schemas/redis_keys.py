@@ -117,9 +117,23 @@ class Keys:
         return f"{self.prefix}:{{{task}}}:teacher"
 
     def replied(self, task: str, request: str, question: str = "") -> str:
-        """Partition and offset of the first reply to a request, with expiry.
+        """Partition and offset of the first reply with a label, with expiry.
+
+        Earlier releases wrote that of an error there, too.
 
         Args:
             question: empty for the label; otherwise which other question was asked: see `ReplyPosition`.
         """
         return f"{self.prefix}:{{{task}}}:replied{question}:{request}"
+
+    def failed(self, task: str, request: str, question: str = "") -> str:
+        """Says, with expiry, that an error was sent for a request; `question` as in `replied`."""
+        return f"{self.prefix}:{{{task}}}:failed{question}:{request}"
+
+    def failed_attempt(self, task: str, request: str, question: str, attempt: int) -> str:
+        """Partition and offset of the error of one attempt, with expiry; `question` as in `replied`.
+
+        Args:
+            attempt: the broker's time of the request, Unix milliseconds.
+        """
+        return f"{self.prefix}:{{{task}}}:failed{question}@{attempt}:{request}"

@@ -29,13 +29,18 @@ def requests_by_id(file: Path, columns: Columns) -> dict[str, ClientRequest]:
 def joined_labels(messages: Iterable[Message], requests: dict[str, ClientRequest]) -> Iterator[str]:
     """Labels of the requests as JSON, each with row and text; ends when every request has its label.
 
+    A label that follows the error of its request is there, too.
+
     Args:
-        requests: by id; a request is taken out when its label is there.
+        requests: by id; a request is taken out when its label or error is there.
     """
+    failed: dict[str, ClientRequest] = {}
     for message in messages:
         label = _label_in(message)
-        one = None if label is None else requests.pop(label.id, None)
-        if one is not None:
+        one = None if label is None else requests.pop(label.id, None) or failed.pop(label.id, None)
+        if label is not None and one is not None:
+            if label.source == "error":
+                failed[label.id] = one
             entry = {"row": one.row, "text": one.request.text, **msgspec.to_builtins(label)}
             yield msgspec.json.encode(entry).decode()
         if not requests:

@@ -1,7 +1,9 @@
 """learn: answer the client with the teacher's label, and record it as a trace.
 
-Reads replies; writes labels, traces, deferrals and dead letters. Only the first reply to a question counts;
-it counts again when it is redelivered, so that a transaction that was aborted can be repeated.
+Reads replies; writes labels, traces, deferrals and dead letters. Only the first label for a question counts.
+An error claims nothing: a later label still counts, and says that it supersedes the error
+(`streams.state.reply_dedup`). A reply that counts does so again when it is redelivered, so that a transaction
+that was aborted can be repeated.
 
 A share of the sampled requests goes back to the teacher at once, with its first answer: the second answer
 becomes a trace that shows how often the teacher contradicts itself, and no label. A second answer that fails
@@ -27,7 +29,7 @@ from streams.kafka.dead_letters import DeadLetters
 from streams.kafka.message import copied_headers, key_of, time_of
 from streams.privacy.forgotten import ForgottenRequests
 from streams.sampling import Sampler
-from streams.state.reply_dedup import ReplyDedup, ReplyPosition
+from streams.state.reply_dedup import Claim, ReplyDedup, ReplyPosition
 from streams.tasks import Tasks
 
 log = logging.getLogger(__name__)
@@ -35,11 +37,12 @@ log = logging.getLogger(__name__)
 STAGE = "learn"
 
 
-def label_of(reply: Reply, now: int, renamed: Mapping[str, str]) -> Label:
+def label_of(reply: Reply, now: int, renamed: Mapping[str, str], supersedes: bool = False) -> Label:
     """The client's answer: the teacher's label by its name of today, or an error.
 
     Args:
         renamed: new names of labels, by their old ones.
+        supersedes: an error was sent before.
     """
     deferral = reply.deferral
     return Label(
@@ -55,6 +58,7 @@ def label_of(reply: Reply, now: int, renamed: Mapping[str, str]) -> Label:
         policy=deferral.guess.policy if deferral.guess else None,
         error=reply.error,
         metadata=deferral.request.metadata,
+        supersedes=supersedes,
     )
 
 
@@ -135,16 +139,19 @@ class ReplyRecorder:
             now: Unix milliseconds.
 
         Raises:
-            StateUnavailable: Redis can't say now which replies are the first.
+            StateUnavailable: Redis can't say now which replies count.
         """
         replies, outputs = self._dead_letters.decode_all(REPLY, messages)
-        first = await self._replies.first([_position(reply, message) for reply, message in replies])
-        for (reply, message), counts in zip(replies, first, strict=True):
-            if counts:
-                outputs += self._outputs_of(reply, message, now)
+        places = [_position(reply, message) for reply, message in replies]
+        claims = await self._replies.claim(places)
+        for (reply, message), place, claim in zip(replies, places, claims, strict=True):
+            if claim is Claim.REFUSED:
+                log.debug("dropped a reply, because another one counts: %s", place)
+            else:
+                outputs += self._outputs_of(reply, message, now, claim is Claim.SUPERSEDES)
         return outputs
 
-    def _outputs_of(self, reply: Reply, message: Message, now: int) -> list[Outgoing]:
+    def _outputs_of(self, reply: Reply, message: Message, now: int, supersedes: bool) -> list[Outgoing]:
         key, headers, deferral = key_of(message), copied_headers(message), reply.deferral
         if deferral.first is None and deferral.reason is Reason.REPEAT:
             return [
@@ -160,7 +167,7 @@ class ReplyRecorder:
         outputs = []
         if not deferral.audit and deferral.first is None:
             renamed = self._tasks.task(deferral.request.task).config.teacher.labels_renamed
-            label = label_of(reply, now, renamed)
+            label = label_of(reply, now, renamed, supersedes)
             outputs.append(Outgoing(self._topics.labels, key, LABEL.encode(label), headers))
         if reply.label is None:
             outputs.append(self._dead_letters.letter(message, reply.error or "no label"))
@@ -183,8 +190,16 @@ class ReplyRecorder:
 
 
 def _position(reply: Reply, message: Message) -> ReplyPosition:
-    request, question = reply.deferral.request, _question(reply.deferral)
-    return ReplyPosition(request.task, request.id, message.partition() or 0, message.offset() or 0, question)
+    deferral, request = reply.deferral, reply.deferral.request
+    return ReplyPosition(
+        request.task,
+        request.id,
+        message.partition() or 0,
+        message.offset() or 0,
+        attempt=deferral.requested_at,
+        failed=reply.label is None,
+        question=_question(deferral),
+    )
 
 
 def _question(deferral: Deferral) -> str:

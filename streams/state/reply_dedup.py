@@ -1,16 +1,32 @@
-"""Deduplication of replies: only the first reply to a request counts, also if it is delivered again."""
+"""Deduplication of replies: which of several replies to a question count, also when they are delivered again.
+
+The first reply with a label counts, and no other label after it. An error claims nothing against a later
+label: it counts unless a label, or another error of the same attempt, came before it. An attempt is one
+request message of the client, named by its time; a client that sends an id again makes another one.
+"""
 
 from collections.abc import Sequence
+from enum import IntEnum
 from typing import NamedTuple
 
 from schemas.redis_keys import Keys
 from streams.state.connection import Connection
 
 
+class Claim(IntEnum):
+    """Whether a reply counts: not at all, as the first, or as the label after one or more errors."""
+
+    REFUSED = 0
+    FIRST = 1
+    SUPERSEDES = 2
+
+
 class ReplyPosition(NamedTuple):
     """Position of a reply in its topic, and the request and question that it answers.
 
     Attributes:
+        attempt: the broker's time of the request, Unix milliseconds.
+        failed: the reply holds an error.
         question: empty for the label of a deferred request, `-audit-v3` for an audit of version v3, `-repeat`
             for a second label. A client may send a request again, and another version may answer it then; the
             reply to that audit counts too.
@@ -20,11 +36,13 @@ class ReplyPosition(NamedTuple):
     request: str
     partition: int
     offset: int
+    attempt: int = 0
+    failed: bool = False
     question: str = ""
 
 
 class ReplyDedup:
-    """Remembers for `memory` seconds the position of the first reply to each request."""
+    """Remembers for `memory` seconds the positions of the replies that count."""
 
     def __init__(self, connection: Connection, keys: Keys, memory: int) -> None:
         self._connection = connection
@@ -32,8 +50,8 @@ class ReplyDedup:
         self._memory = memory
         self._claim = connection.script("reply_dedup_claim")
 
-    async def first(self, places: Sequence[ReplyPosition]) -> list[bool]:
-        """For each reply, whether it is the first.
+    async def claim(self, places: Sequence[ReplyPosition]) -> list[Claim]:
+        """For each reply, whether it counts; the same again when it is redelivered.
 
         Raises:
             StateUnavailable: Redis can't be used.
@@ -41,7 +59,15 @@ class ReplyDedup:
         with self._connection.client() as redis:
             async with redis.pipeline(transaction=False) as pipeline:
                 for place in places:
-                    key = self._keys.replied(place.task, place.request, place.question)
                     where = f"{place.partition}:{place.offset}"
-                    await self._claim([key], [where, self._memory], client=pipeline)
-                return [bool(first) for first in await pipeline.execute()]
+                    kind = "error" if place.failed else "label"
+                    await self._claim(self._names(place), [where, self._memory, kind], client=pipeline)
+                return [Claim(int(claim)) for claim in await pipeline.execute()]
+
+    def _names(self, place: ReplyPosition) -> list[str]:
+        about = (place.task, place.request, place.question)
+        return [
+            self._keys.replied(*about),
+            self._keys.failed(*about),
+            self._keys.failed_attempt(*about, place.attempt),
+        ]

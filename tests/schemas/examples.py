@@ -84,6 +84,7 @@ DRAWN: dict[Codec[Any], st.SearchStrategy[msgspec.Struct]] = {
         audited=st.booleans(),
         error=_maybe(_text),
         metadata=_metadata,
+        supersedes=st.booleans(),
     ),
     DEFERRAL: _deferrals,
     REPLY: st.builds(Reply, label=_name, **_replied) | st.builds(Reply, error=_text, **_replied),

@@ -19,6 +19,7 @@ from schemas.messages import Deferral, Guess, Label, Reason, Request, Trace
 from schemas.topics import Topics
 from streams.kafka.batch import Outgoing
 from streams.kafka.event_publisher import EventPublisher
+from streams.state.reply_dedup import Claim, ReplyDedup, ReplyPosition
 
 TOPICS = Topics("x")
 LABELS = ("no", "yes")
@@ -130,6 +131,27 @@ class PublishedEvents(EventPublisher):
     def is_empty(self) -> bool:
         """No event waits for `next`."""
         return self._waiting.empty()
+
+
+class RememberedReplies(ReplyDedup):
+    """What Redis would remember, in dicts: by question the first label, and by attempt the first error."""
+
+    def __init__(self) -> None:
+        self._labels: dict[tuple[str, str, str], tuple[ReplyPosition, Claim]] = {}
+        self._errors: dict[tuple[str, str, str], dict[int, ReplyPosition]] = {}
+
+    async def claim(self, places: Sequence[ReplyPosition]) -> list[Claim]:
+        return [self._claim_of(place) for place in places]
+
+    def _claim_of(self, place: ReplyPosition) -> Claim:
+        asked = (place.task, place.request, place.question)
+        errors = self._errors.setdefault(asked, {})
+        if place.failed:
+            if asked not in self._labels:
+                errors.setdefault(place.attempt, place)
+            return Claim.FIRST if errors.get(place.attempt) == place else Claim.REFUSED
+        first, claim = self._labels.setdefault(asked, (place, Claim.SUPERSEDES if errors else Claim.FIRST))
+        return claim if first == place else Claim.REFUSED
 
 
 def to(outgoing: Sequence[Outgoing], topic: str) -> list[Outgoing]:

@@ -16,7 +16,7 @@ from streams.state.audits import AuditStore
 from streams.state.connection import Connection
 from tests.system.deployment import Deployment, wait_until
 from tests.system.gold import GoldTeacher
-from tests.system.topics import Inbox, committed, decoded, everything, has_read_all
+from tests.system.topics import Inbox, committed, decoded, everything, has_read_all, reply_again
 from tests.system.wishes import TASK, VERSION, answers, publish, wishes
 
 REQUESTS = 300
@@ -101,14 +101,6 @@ def trace(number: int) -> Trace:
     return Trace(
         f"t{number}", TASK, label, Reason.AUDIT, True, True, "text", 0, 1, "where is it?", guess=guess
     )
-
-
-def reply_again(deployment: Deployment) -> None:
-    """Produce every reply a second time."""
-    producer = deployment.producer()
-    for message in everything(deployment, deployment.topics.replies):
-        producer.produce(deployment.topics.replies, message.value(), message.key())
-    assert producer.flush(10) == 0
 
 
 def counts(deployment: Deployment) -> Certificate:

@@ -84,3 +84,11 @@ def committed(deployment: Deployment, role: str, topic: str, partition: int) -> 
         return offset
     finally:
         consumer.close()
+
+
+def reply_again(deployment: Deployment) -> None:
+    """Produce every reply a second time, as a teacher does that was killed before it committed."""
+    producer = deployment.producer()
+    for message in everything(deployment, deployment.topics.replies):
+        producer.produce(deployment.topics.replies, message.value(), message.key())
+    assert producer.flush(30) == 0

@@ -1,7 +1,6 @@
 """What is to be forgotten stays forgotten; everything else, and what comes later, is used as before."""
 
 import asyncio
-from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
@@ -21,11 +20,19 @@ from streams.state.connection import Connection
 from streams.state.lease import Leases
 from streams.state.refit_queue import RefitQueue
 from streams.state.registry import Registry
-from streams.state.reply_dedup import ReplyDedup, ReplyPosition
 from streams.tasks import CandidatePolicy, Tasks
 from streams.trainer.window import TraceWindow
 from streams.versions.breaker_state import Breaker, Safeguards
-from tests.streams.fakes import TOPICS, PublishedEvents, ScriptedPolicy, labels, message, trace, traces
+from tests.streams.fakes import (
+    TOPICS,
+    PublishedEvents,
+    RememberedReplies,
+    ScriptedPolicy,
+    labels,
+    message,
+    trace,
+    traces,
+)
 
 
 def forgotten(*records: Forgotten) -> ForgottenRequests:
@@ -92,15 +99,6 @@ def test_forgotten_versions_keep_their_names() -> None:
     assert (window.serial, [one.id for one in window]) == (7, ["r2"])
 
 
-class EveryFirst(ReplyDedup):
-    """Takes each reply for the first to its request."""
-
-    def __init__(self) -> None: ...
-
-    async def first(self, positions: Sequence[ReplyPosition]) -> list[bool]:
-        return [True] * len(positions)
-
-
 def test_a_late_reply_leaves_no_text_in_traces() -> None:
     reply = {
         "deferral": {
@@ -116,7 +114,7 @@ def test_a_late_reply_leaves_no_text_in_traces() -> None:
         "label": "no",
     }
     record = forgotten(forgotten_request("t", "r1", at=10))
-    recorder = ReplyRecorder(Tasks(), TOPICS, Sampler(b"key"), EveryFirst(), record)
+    recorder = ReplyRecorder(Tasks(), TOPICS, Sampler(b"key"), RememberedReplies(), record)
     out = asyncio.run(recorder.record_batch([message(reply)], 20))
     (written,) = traces(out)
     assert (written.text, written.features) == (None, None)

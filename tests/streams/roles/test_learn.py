@@ -1,10 +1,10 @@
 """Each request gets one label from its first reply; audits and errors leave no second one."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -12,11 +12,11 @@ from schemas.config import parse_override
 from schemas.messages import Answer, Deferral, Guess, Label, Reason, Reply, Request, Teacher, Trace
 from streams.roles.learn import ReplyRecorder
 from streams.sampling import Sampler
-from streams.state.reply_dedup import ReplyDedup, ReplyPosition
 from streams.tasks import Tasks
 from tests.streams.fakes import (
     CARRIED,
     TOPICS,
+    RememberedReplies,
     deferral,
     deferrals,
     labels,
@@ -30,21 +30,10 @@ NOW = 9000
 TEACHER = Teacher("m", "hash")
 
 
-class Remembered(ReplyDedup):
-    """What Redis would remember, in a dict."""
-
-    def __init__(self) -> None:
-        self.seen: dict[tuple[str, str, str], ReplyPosition] = {}
-
-    async def first(self, places: Sequence[ReplyPosition]) -> list[bool]:
-        asked = [(place.task, place.request, place.question) for place in places]
-        return [self.seen.setdefault(key, place) == place for key, place in zip(asked, places, strict=True)]
-
-
 def learner(**config: Any) -> ReplyRecorder:
     live = Tasks()
     live.configure("t", parse_override(msgspec.json.encode({"repeat_rate": 0.0, **config})))
-    return ReplyRecorder(live, TOPICS, Sampler(b"key"), Remembered())
+    return ReplyRecorder(live, TOPICS, Sampler(b"key"), RememberedReplies())
 
 
 async def test_a_reply_becomes_a_label_and_a_trace() -> None:
@@ -177,20 +166,62 @@ async def test_only_a_share_of_the_sample_is_repeated() -> None:
     assert deferrals(await learner(repeat_rate=1.0).record_batch(failed, NOW)) == []
 
 
+async def test_an_error_claims_nothing_against_a_label() -> None:
+    """The teacher was away: the client sends the id again, twice, and the second time it is answered."""
+    under_test = learner()
+    sent = [
+        Reply(deferral(requested_at=5), error="away"),
+        Reply(deferral(requested_at=5), error="away, and asked by another worker"),
+        Reply(deferral(requested_at=7), error="still away"),
+        Reply(deferral(requested_at=9), "no", TEACHER),
+        Reply(deferral(requested_at=9), "yes", TEACHER),
+        Reply(deferral(requested_at=11), error="away again"),
+    ]
+    messages = [message(reply, offset=place) for place, reply in enumerate(sent)]
+    out = await under_test.record_batch(messages, NOW)
+    found = [(label.error or label.label, label.supersedes) for label in labels(out)]
+    assert found == [("away", False), ("still away", False), ("no", True)]
+    assert reasons(out) == ["away", "still away"]
+    assert [trace.label for trace in traces(out)] == ["no"]
+    assert await under_test.record_batch(messages[3:], NOW) == out[4:], "its transaction was aborted"
+
+
+async def test_a_refused_reply_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    under_test = learner()
+    with caplog.at_level("DEBUG", "streams.roles.learn"):
+        await under_test.record_batch(
+            [message(Reply(deferral(), "no"), offset=place) for place in (1, 2)], NOW
+        )
+    (record,) = caplog.records
+    assert "request='r1'" in record.getMessage()
+    assert "offset=2" in record.getMessage()
+
+
+async def test_an_audit_is_answered_after_an_error() -> None:
+    under_test = learner()
+    asked = deferral(audit=True, reason=Reason.AUDIT)
+    failed = await under_test.record_batch([message(Reply(asked, error="away"), offset=1)], NOW)
+    out = await under_test.record_batch([message(Reply(asked, "no", TEACHER), offset=2)], NOW)
+    assert (labels(failed), labels(out)) == ([], [])
+    assert [trace.label for trace in traces(out)] == ["no"]
+
+
 _replies = st.builds(
-    lambda request, audit, label: Reply(
-        deferral(request, audit=audit), label=label, error=None if label else "failed"
+    lambda request, audit, attempt, label: Reply(
+        deferral(request, audit=audit, requested_at=attempt), label=label, error=None if label else "failed"
     ),
-    st.sampled_from(["a", "b", "c"]),
+    st.sampled_from(["a", "b"]),
     st.booleans(),
+    st.sampled_from([5, 7]),
     st.sampled_from(["yes", None]),
 )
 
 
-@given(st.lists(st.tuples(_replies | st.just(b"{}"), st.booleans()), max_size=12))
+@given(st.lists(st.tuples(_replies | st.just(b"{}"), st.booleans()), max_size=16))
 async def test_each_request_gets_one_label(
     sent: list[tuple[Reply | bytes, bool]],
 ) -> None:
+    """And each attempt one error at most, none after the label."""
     under_test = learner()
     batches = [[message(reply, offset=place)] for place, (reply, _) in enumerate(sent)]
     out = []
@@ -199,13 +230,21 @@ async def test_each_request_gets_one_label(
         if aborted:  # the transaction did not commit: the batch is read again
             assert await under_test.record_batch(batch, NOW) == found
         out += found
-    firsts = dict[tuple[str, bool], Reply]()
-    for reply, _ in sent:
-        if isinstance(reply, Reply):
-            firsts.setdefault((reply.deferral.request.id, reply.deferral.audit), reply)
-    asked = [request for request, audit in firsts if not audit]
-    assert sorted(label.id for label in labels(out)) == sorted(asked)
-    learned = [request for (request, _), reply in firsts.items() if reply.label]
-    assert sorted(trace.id for trace in traces(out)) == sorted(learned)
+    labelled, failed = set[tuple[str, bool]](), set[tuple[str, bool, int]]()
+    expected = []
+    for reply in [reply for reply, _ in sent if isinstance(reply, Reply)]:
+        asked = (reply.deferral.request.id, reply.deferral.audit)
+        attempt = (*asked, reply.deferral.requested_at)
+        if asked in labelled or (reply.label is None and attempt in failed):
+            continue
+        if reply.label is None:
+            failed.add(attempt)
+        else:
+            labelled.add(asked)
+        if not reply.deferral.audit:
+            after = any(one[:2] == asked for one in failed)
+            expected.append((asked[0], reply.label, reply.label is not None and after))
+    assert [(label.id, label.label, label.supersedes) for label in labels(out)] == expected
+    assert sorted(trace.id for trace in traces(out)) == sorted(request for request, _ in labelled)
     unread = sum(reply == b"{}" for reply, _ in sent)
-    assert len(to(out, TOPICS.dead_letters)) == unread + len(firsts) - len(learned)
+    assert len(to(out, TOPICS.dead_letters)) == unread + len(failed)

@@ -19,7 +19,7 @@ from streams.state.audits import AuditsRead, AuditStore
 from streams.state.connection import Connection
 from streams.state.fold_offsets import OffsetsRead
 from streams.state.lease import Leases
-from streams.state.reply_dedup import ReplyDedup, ReplyPosition
+from streams.state.reply_dedup import Claim, ReplyDedup, ReplyPosition
 
 pytestmark = pytest.mark.system
 
@@ -39,7 +39,7 @@ async def test_redis_gone_and_back_are_each_logged_once(caplog: pytest.LogCaptur
     replies, audits = ReplyDedup(connection, KEYS, 600), AuditStore(connection, KEYS)
     leases = Leases(connection, KEYS, "me", 60.0)
     calls: list[Callable[[], Awaitable[object]]] = [
-        lambda: replies.first([ReplyPosition("t", "a", 0, 1), ReplyPosition("t", "a", 0, 2)]),
+        lambda: replies.claim([ReplyPosition("t", "a", 0, 1), ReplyPosition("t", "a", 0, 2)]),
         lambda: audits.write("t", AuditsRead("", Snapshot(), OffsetsRead()), Step(TaskState(), {})),
         lambda: audits.status("t", "v1"),
         lambda: leases.acquire("t"),
@@ -50,7 +50,12 @@ async def test_redis_gone_and_back_are_each_logged_once(caplog: pytest.LogCaptur
                 await call()
         assert said(caplog) == ["Redis is away"]
         with EmbeddedRedis(port):
-            assert [await call() for call in calls] == [[True, False], True, CertificateStatus(), 1]
+            assert [await call() for call in calls] == [
+                [Claim.FIRST, Claim.REFUSED],
+                True,
+                CertificateStatus(),
+                1,
+            ]
             assert said(caplog) == ["Redis is back"]
     await connection.aclose()
 
@@ -71,7 +76,7 @@ async def test_a_redis_that_refuses_writes_is_away(refusal: tuple[str, str]) -> 
         replies, reply = ReplyDedup(connection, KEYS, 600), [ReplyPosition("t", "a", 0, 1)]
         await connection.redis.config_set(*refusal)
         with pytest.raises(StateUnavailable):
-            await replies.first(reply)
+            await replies.claim(reply)
         await connection.redis.config_set(refusal[0], "0")
-        assert await replies.first(reply) == [True]
+        assert await replies.claim(reply) == [Claim.FIRST]
         await connection.aclose()
