@@ -7,10 +7,19 @@ import msgspec
 
 from schemas.config import Config
 from schemas.events import DETAILS, Event, EventKind
-from schemas.messages import Deferral, Forgotten, Label, Reply, Request, Trace
+from schemas.messages import AuditFailure, Deferral, Forgotten, Label, Reply, Request, Trace
 from schemas.topics import Topics
 
-_MESSAGES: tuple[type[msgspec.Struct], ...] = (Request, Label, Deferral, Reply, Trace, Config, Forgotten)
+_MESSAGES: tuple[type[msgspec.Struct], ...] = (
+    Request,
+    Label,
+    Deferral,
+    Reply,
+    Trace,
+    AuditFailure,
+    Config,
+    Forgotten,
+)
 _DEFINITIONS = "#/components/schemas/{name}"
 
 
@@ -47,6 +56,7 @@ def asyncapi(topics: Topics, version: str) -> dict[str, Any]:
             "defer": _operation("send", "deferrals", "What the teacher is asked: read it to bring your own."),
             "reply": _operation("receive", "replies", "The teacher's answers."),
             "trace": _operation("send", "traces", "The training log."),
+            "fail": _operation("send", "audit-failures", "Audits that the teacher has refused to answer."),
             "configure": _operation("receive", "config", "What operators tune, keyed by task or `*`."),
             "tell": _operation("send", "events", "What happened."),
             "forget": _operation("receive", "forgotten", "Requests whose texts must not be used any more."),
@@ -66,6 +76,7 @@ def _channels(topics: Topics) -> dict[str, tuple[str, Sequence[str]]]:
         "deferrals": (topics.deferrals, ["Deferral"]),
         "replies": (topics.replies, ["Reply"]),
         "traces": (topics.traces, ["Trace"]),
+        "audit-failures": (topics.audit_failures, ["AuditFailure"]),
         "config": (topics.config, ["Config"]),
         "events": (topics.events, [_event_name(kind) for kind in DETAILS]),
         "forgotten": (topics.forgotten, ["Forgotten"]),

@@ -6,7 +6,7 @@ import msgspec
 
 from schemas.errors import InvalidMessage
 from schemas.events import Event
-from schemas.messages import Deferral, Forgotten, Label, Reply, Request, Trace
+from schemas.messages import AuditFailure, Deferral, Forgotten, Label, Reply, Request, Trace
 
 Message = TypeVar("Message", bound=msgspec.Struct)
 
@@ -38,5 +38,6 @@ LABEL = Codec(Label)
 DEFERRAL = Codec(Deferral)
 REPLY = Codec(Reply)
 TRACE = Codec(Trace)
+AUDIT_FAILURE = Codec(AuditFailure)
 EVENT = Codec(Event)
 FORGOTTEN = Codec(Forgotten)

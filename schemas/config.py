@@ -73,6 +73,10 @@ class TeacherConfig(Struct, frozen=True, forbid_unknown_fields=True):
             certificates are kept, and clients get the new name at once. Write it into `labels` in the same
             message, and keep the entry as long as traces or versions hold the old name. An old name must not
             be a label any more, nor the new name of another one. Of several old names the first one first.
+        group: consumer group of a teacher of your own. Where it is named, certify reads how far the group has
+            committed, and an audit that it has passed by without a reply counts as silent (`alarm_silence`).
+            None: that of the built-in teacher where `url` is set; else a missing reply is never held to be
+            the teacher's silence.
         concurrency: calls that a worker makes at the same time.
         timeout: seconds that one call may take.
         retries: number of further attempts after a temporary failure.
@@ -87,6 +91,7 @@ class TeacherConfig(Struct, frozen=True, forbid_unknown_fields=True):
     )
     labels: tuple[LabelName, ...] = ()
     labels_renamed: dict[LabelName, LabelName] = {}
+    group: Annotated[str, Meta(min_length=1, max_length=249)] | None = None
     concurrency: Annotated[int, Meta(ge=1, le=1024)] = 16
     timeout: Annotated[float, Meta(gt=0.0, le=120.0)] = 30.0
     retries: Annotated[int, Meta(ge=0, le=10)] = 4
@@ -118,9 +123,12 @@ class Config(Struct, frozen=True):
             drift or another teacher has ruled them out.
         audit_low: audit rate of `auto` once the live version is certified.
         audit_high: audit rate of `auto` until the live version is certified.
-        audit_overdue: seconds after which an audit without a reply counts as a disagreement, for certificates
-            and for the alarm, until its reply comes. Set it above the longest teacher outage that you accept:
-            a longer one can open the breaker.
+        audit_overdue: seconds after which an audit without a reply counts against the claim that the replies
+            so far still prove the target, until its reply comes. So a teacher that is away for longer may
+            suspend certificates. It raises no alarm by that.
+        alarm_silence: share of the audits that may stay without a label, because the teacher failed on them
+            or passed them by, before the alarm counts what is more as disagreements. Up to that share they
+            are left out of the alarm. 0: all of them count; 1: none does.
         repeat_rate: share of the sampled requests that the teacher labels a second time, to measure how often
             it contradicts itself. A cache in front of the teacher hides its contradictions.
         alarm_run_length: number of audits between two false alarms, at least and on average, while agreement
@@ -161,6 +169,7 @@ class Config(Struct, frozen=True):
     audit_low: Share = 0.01
     audit_high: Share = 0.05
     audit_overdue: Annotated[float, Meta(gt=0.0)] = 3600.0
+    alarm_silence: Share = 0.1
     repeat_rate: Share = 0.02
     alarm_run_length: Annotated[float, Meta(ge=100.0)] = 10_000.0
     deferral_drift: bool = True

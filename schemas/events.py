@@ -26,6 +26,7 @@ class EventKind(StrEnum):
     REFUSED = "refused"
     PROMISE_MISSED = "promise_missed"
     ALARM = "alarm"
+    AUDITS_FAILED = "audits_failed"
     ROLLBACK = "rollback"
     CERTIFIED = "certified"
     CERTIFICATE_LOST = "certificate_lost"
@@ -175,6 +176,9 @@ class AlarmDetails(EventDetails, frozen=True):
     """A version was stopped, since the teacher's agreement with it is below the target now.
 
     Attributes:
+        cause: `agreement`; `silence` where too many of its audits have no label (`alarm_silence`): then it
+            may agree as often as before, and nobody knows.
+        unanswered: audits without a label since the suspicion began, where the cause is `silence`; else 0.
         audits, agreements: of the certificate's whole life.
         recent_audits, recent_agreements: since the suspicion began; where that is not known, as above.
         restored: the version that answers in its place; null where none does.
@@ -192,6 +196,23 @@ class AlarmDetails(EventDetails, frozen=True):
     restored: str | None
     breaker: BreakerState
     certify_from: Milliseconds
+    cause: Literal["agreement", "silence"] = "agreement"
+    unanswered: int = 0
+
+
+class AuditsFailedDetails(EventDetails, frozen=True):
+    """The teacher has failed on audits of a version: emitted for the first, the tenth, the hundredth, ...
+
+    Attributes:
+        failed: audits that have an error instead of a label now, of the `audits` that were asked for.
+        error: of the newest of them.
+    """
+
+    kind = EventKind.AUDITS_FAILED
+    version: str
+    failed: int
+    audits: int
+    error: str
 
 
 class RollbackDetails(EventDetails, frozen=True):
@@ -217,6 +238,8 @@ class _CertificateDetails(EventDetails, frozen=True):
     bound: float
     target: float
     until: Milliseconds = 0
+    failed: int = 0
+    suspended: str | None = None
 
 
 class CertifiedDetails(_CertificateDetails, frozen=True):
@@ -224,17 +247,24 @@ class CertifiedDetails(_CertificateDetails, frozen=True):
 
     Attributes:
         audits, agreements: that the certificate rests on.
-        overdue: audits without a reply among those asked until then, which count as disagreements.
+        overdue: audits without a label among those asked until then, which count as disagreements.
         bound: agreement that is proven: of the version's answers so far, each weighted with the audit rate
             at its time. While that rate is constant, it is the plain average.
         until: the proof is about answers up to then; 0 where that is not known.
+        failed: audits so far to which the teacher gave an error.
+        suspended: null.
     """
 
     kind = EventKind.CERTIFIED
 
 
 class CertificateLostDetails(_CertificateDetails, frozen=True):
-    """The audits of a version no longer prove the target; the keys are those of `certified`."""
+    """The audits of a version no longer prove the target; the keys are those of `certified`.
+
+    Attributes:
+        suspended: why, where the replies prove the target, and only audits without a label prevent the claim;
+            else null.
+    """
 
     kind = EventKind.CERTIFICATE_LOST
 
@@ -246,6 +276,8 @@ class _ServiceCertificateDetails(EventDetails, frozen=True):
     bound: float
     target: float
     until: Milliseconds = 0
+    failed: int = 0
+    suspended: str | None = None
 
 
 class ServiceCertifiedDetails(_ServiceCertificateDetails, frozen=True):
@@ -416,6 +448,7 @@ _STRUCTS: tuple[type[EventDetails], ...] = (
     RefusedDetails,
     PromiseMissedDetails,
     AlarmDetails,
+    AuditsFailedDetails,
     RollbackDetails,
     CertifiedDetails,
     CertificateLostDetails,

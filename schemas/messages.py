@@ -216,6 +216,24 @@ class Trace(Struct, frozen=True):
     expected: Share | None = None
 
 
+class AuditFailure(Struct, frozen=True):
+    """An audit to which the teacher gave no label but an error. Topic `audit-failures`; it holds no text.
+
+    Attributes:
+        policy: version whose answer was to be checked.
+        failed_at: the broker's time of the teacher's reply.
+        error: what failed, in one line of at most 300 characters.
+    """
+
+    id: RequestId
+    task: TaskName
+    policy: str
+    requested_at: Milliseconds
+    failed_at: Milliseconds
+    error: str
+    teacher: Teacher | None = None
+
+
 class Forgotten(Struct, frozen=True):
     """Requests whose texts no role may use any more. Topic `forgotten`, compacted by key.
 

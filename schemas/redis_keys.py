@@ -87,7 +87,7 @@ class Keys:
 
     @property
     def folded(self) -> str:
-        """Hash: `traces:<partition>` and `deferrals:<partition>`, the next offset that certify will fold; and
+        """Hash: `traces:<partition>` and the like, the next offset that certify will fold of each topic; and
         `rebuilding`, while certify rebuilds lost counts, when no certificate may be shown."""
         return f"{self.prefix}:folded"
 
@@ -104,7 +104,8 @@ class Keys:
         return f"{self.prefix}:{{{task}}}:service"
 
     def asked(self, task: str, version: str) -> str:
-        """Sorted set of audited requests, each with its time, or below zero once the reply has come."""
+        """Sorted set of audited requests, each with its time; plus 1e15 once the teacher has failed on it, or
+        below zero once its reply has come."""
         return f"{self.prefix}:{{{task}}}:asked:{version}"
 
     def blocked(self, task: str, version: str) -> str:

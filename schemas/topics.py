@@ -32,6 +32,11 @@ class Topics:
         return f"{self.prefix}.traces"
 
     @property
+    def audit_failures(self) -> str:
+        """Audits that the teacher has refused to answer."""
+        return f"{self.prefix}.audit-failures"
+
+    @property
     def config(self) -> str:
         return f"{self.prefix}.config"
 
@@ -55,6 +60,7 @@ class Topics:
             self.deferrals,
             self.replies,
             self.traces,
+            self.audit_failures,
             self.config,
             self.events,
             self.dead_letters,

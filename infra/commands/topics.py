@@ -20,12 +20,13 @@ commands.add_typer(topics, name="topics")
 
 @topics.command("create", epilog=examples("topics create"))
 def topics_create() -> None:
-    """Make the topics that are missing, and set how long `traces` is kept if the settings say so."""
+    """Make the topics that are missing, and set how long traces are kept if the settings say so."""
     settings = client_settings()
     created = create_missing(settings)
     note(f"created {', '.join(created)}" if created else "all topics are there")
-    if settings.topics.traces not in created and apply_traces_retention(settings):
-        note(f"{settings.topics.traces} keeps messages for {settings.traces_retention:g} days from now on")
+    for topic in (settings.topics.traces, settings.topics.audit_failures):
+        if topic not in created and apply_traces_retention(settings, topic):
+            note(f"{topic} keeps messages for {settings.traces_retention:g} days from now on")
 
 
 @topics.command("describe", epilog=examples("topics describe"))

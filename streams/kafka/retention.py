@@ -83,8 +83,11 @@ def read_retention(settings: Settings, topic: str) -> Retention | None:
     return Retention(None if kept < 0 else kept, segment)
 
 
-def apply_traces_retention(settings: Settings) -> bool:
-    """Set the retention of a `traces` topic that is there, if the settings name one and it has another.
+def apply_traces_retention(settings: Settings, topic: str) -> bool:
+    """Set the retention of traces for a topic that is there, if the settings name one and it has another.
+
+    Args:
+        topic: `traces`, or `audit-failures`, which is kept as long.
 
     Returns:
         Whether it was changed.
@@ -95,19 +98,17 @@ def apply_traces_retention(settings: Settings) -> bool:
     if settings.traces_retention is None:
         return False
     wanted = traces_options(settings)
-    found = read_retention(settings, settings.topics.traces)
+    found = read_retention(settings, topic)
     if found is not None and {RETENTION: str(found.kept), SEGMENT: str(found.segment)} == wanted:
         return False
     entries = [
         ConfigEntry(name, value, incremental_operation=AlterConfigOpType.SET)
         for name, value in wanted.items()
     ]
-    resource = ConfigResource(ResourceType.TOPIC, settings.topics.traces, incremental_configs=entries)
+    resource = ConfigResource(ResourceType.TOPIC, topic, incremental_configs=entries)
     admin = AdminClient(admin_options(settings))
     try:
         admin.incremental_alter_configs([resource], request_timeout=_PROMPTLY)[resource].result(_PROMPTLY)
     except (KafkaException, Overdue) as error:
-        raise KafkaFailed(
-            f"could not set the retention of a topic: {error}, topic={settings.topics.traces}"
-        ) from error
+        raise KafkaFailed(f"could not set the retention of a topic: {error}, topic={topic}") from error
     return True

@@ -29,9 +29,14 @@ class TopicSpec:
 
 
 def topic_specs(settings: Settings) -> list[TopicSpec]:
-    """All topics. Traces are the source of truth and are kept, by default for ever; two are kept by key."""
+    """All topics. Traces and failed audits are the source of truth and are kept; two are kept by key."""
     topics, by_key = settings.topics, {"cleanup.policy": "compact"}
-    kept = {topics.traces: traces_options(settings), topics.config: by_key, topics.forgotten: by_key}
+    kept = {
+        topics.traces: traces_options(settings),
+        topics.audit_failures: traces_options(settings),
+        topics.config: by_key,
+        topics.forgotten: by_key,
+    }
     week = {RETENTION: str(7 * DAY)}
     return [TopicSpec(name, kept.get(name, week)) for name in topics.all()]
 

@@ -1,7 +1,7 @@
 """learn: answer the client with the teacher's label, and record it as a trace.
 
-Reads replies; writes labels, traces, deferrals and dead letters. Only the first label for a question counts.
-An error claims nothing: a later label still counts, and says that it supersedes the error
+Reads replies; writes labels, traces, failed audits, deferrals and dead letters. Only the first label for a
+question counts. An error claims nothing: a later label still counts, and says that it supersedes the error
 (`streams.state.reply_dedup`). A reply that counts does so again when it is redelivered, so that a transaction
 that was aborted can be repeated.
 
@@ -11,6 +11,7 @@ is not missed.
 """
 
 import logging
+import re
 from collections.abc import Mapping, Sequence
 
 from confluent_kafka import Message
@@ -18,8 +19,8 @@ from faust import App
 from faust.types import StreamT
 from msgspec.structs import replace
 
-from schemas.codec import DEFERRAL, LABEL, REPLY, TRACE
-from schemas.messages import Answer, Deferral, Label, Reason, Reply, Trace
+from schemas.codec import AUDIT_FAILURE, DEFERRAL, LABEL, REPLY, TRACE
+from schemas.messages import Answer, AuditFailure, Deferral, Label, Reason, Reply, Trace
 from schemas.topics import Topics
 from schemas.vectors import vector_bytes
 from streams.clock import unix_ms
@@ -35,6 +36,10 @@ from streams.tasks import Tasks
 log = logging.getLogger(__name__)
 
 STAGE = "learn"
+
+_LONGEST_ERROR = 300
+_QUOTED = re.compile(r"'.*'|\".*\"")
+"""What the model said may repeat the request."""
 
 
 def label_of(reply: Reply, now: int, renamed: Mapping[str, str], supersedes: bool = False) -> Label:
@@ -85,6 +90,18 @@ def trace_of(reply: Reply, label: str, replied_at: int) -> Trace:
         encoder=deferral.encoder,
         first=deferral.first,
         expected=deferral.expected,
+    )
+
+
+def audit_failure_of(reply: Reply, failed_at: int) -> AuditFailure | None:
+    """The record of an audit that would certify and got an error; None of any other reply."""
+    deferral, guess = reply.deferral, reply.deferral.guess
+    if reply.error is None or guess is None or not (deferral.audit and deferral.sampled):
+        return None
+    line = _QUOTED.sub("'…'", next(iter(reply.error.splitlines()), ""))[:_LONGEST_ERROR]
+    request = deferral.request
+    return AuditFailure(
+        request.id, request.task, guess.policy, deferral.requested_at, failed_at, line, reply.teacher
     )
 
 
@@ -171,6 +188,9 @@ class ReplyRecorder:
             outputs.append(Outgoing(self._topics.labels, key, LABEL.encode(label), headers))
         if reply.label is None:
             outputs.append(self._dead_letters.letter(message, reply.error or "no label"))
+            if (failure := audit_failure_of(reply, time_of(message))) is not None:
+                value = AUDIT_FAILURE.encode(failure)
+                outputs.append(Outgoing(self._topics.audit_failures, key, value, headers))
         else:
             trace = trace_of(reply, reply.label, time_of(message))
             forgotten = self._forgotten.covers_trace(trace)

@@ -5,9 +5,21 @@ from typing import Any
 import msgspec
 from hypothesis import strategies as st
 
-from schemas.codec import DEFERRAL, EVENT, FORGOTTEN, LABEL, REPLY, REQUEST, TRACE, Codec
+from schemas.codec import AUDIT_FAILURE, DEFERRAL, EVENT, FORGOTTEN, LABEL, REPLY, REQUEST, TRACE, Codec
 from schemas.events import Event, EventKind
-from schemas.messages import Deferral, Forgotten, Guess, Label, Reason, Reply, Request, Teacher, Trace, Usage
+from schemas.messages import (
+    AuditFailure,
+    Deferral,
+    Forgotten,
+    Guess,
+    Label,
+    Reason,
+    Reply,
+    Request,
+    Teacher,
+    Trace,
+    Usage,
+)
 
 REQUEST_EXAMPLE = Request("r1", "t", text="hello", embedding=b"\0\0\x80?", metadata={"a": "b"})
 GUESS_EXAMPLE = Guess("yes", 0.75, 0.5, "v1")
@@ -21,6 +33,7 @@ EXAMPLES: list[tuple[Codec[Any], msgspec.Struct]] = [
     (DEFERRAL, DEFERRAL_EXAMPLE),
     (REPLY, Reply(DEFERRAL_EXAMPLE, "yes", Teacher("m", "hash"), Usage(3, 1), 12.5)),
     (TRACE, Trace("r1", "t", "yes", Reason.AUDIT, True, True, "text", 5, 6, "hello", None, GUESS_EXAMPLE)),
+    (AUDIT_FAILURE, AuditFailure("r1", "t", "v1", 5, 6, "refused", Teacher("m", "hash"))),
     (EVENT, Event(EventKind.REFIT, "t", 7, "a sentence", {"version": "v1"})),
 ]
 
@@ -104,6 +117,16 @@ DRAWN: dict[Codec[Any], st.SearchStrategy[msgspec.Struct]] = {
         teacher=_maybe(_teachers),
         shadow=_maybe(_guesses),
         encoder=_maybe(_text),
+    ),
+    AUDIT_FAILURE: st.builds(
+        AuditFailure,
+        id=_name,
+        task=_task,
+        policy=_text,
+        requested_at=_time,
+        failed_at=_time,
+        error=_text,
+        teacher=_maybe(_teachers),
     ),
     FORGOTTEN: st.builds(
         Forgotten,

@@ -40,7 +40,7 @@ def test_traces_are_kept_for_ever_by_default(kafka: str) -> None:
     assert found is not None
     assert found.kept is None
     assert found.latest_removal(written_at=5) is None
-    assert not apply_traces_retention(default)
+    assert not apply_traces_retention(default, default.topics.traces)
 
 
 def test_new_traces_get_the_set_retention(kafka: str) -> None:
@@ -48,7 +48,7 @@ def test_new_traces_get_the_set_retention(kafka: str) -> None:
     create_missing(monthly)
     assert kept(monthly) == Retention(30 * DAY, DAY)
     assert kept(monthly).latest_removal(written_at=5) == 5 + 31 * DAY
-    assert not apply_traces_retention(monthly)
+    assert not apply_traces_retention(monthly, monthly.topics.traces)
 
 
 def test_present_traces_get_it_with_topics_create(kafka: str) -> None:
@@ -59,7 +59,9 @@ def test_present_traces_get_it_with_topics_create(kafka: str) -> None:
     weekly = settings(kafka, prefix, traces_retention=7)
     command = [sys.executable, "-m", "infra.cli", "topics", "create"]
     variables = {**environment(weekly), "UNDERSTUDY_TRACES_RETENTION": "7"}
-    for said in (f"{prefix}.traces keeps messages for 7 days from now on\n", ""):
+    topics = (weekly.topics.traces, weekly.topics.audit_failures)
+    applied = "".join(f"{topic} keeps messages for 7 days from now on\n" for topic in topics)
+    for said in (applied, ""):
         ended = subprocess.run(command, env=variables, capture_output=True, text=True, check=True)
         assert ended.stderr == f"all topics are there\n{said}"
     assert kept(weekly) == Retention(7 * DAY, DAY)

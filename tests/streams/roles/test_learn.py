@@ -8,8 +8,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from schemas.codec import AUDIT_FAILURE
 from schemas.config import parse_override
-from schemas.messages import Answer, Deferral, Guess, Label, Reason, Reply, Request, Teacher, Trace
+from schemas.messages import (
+    Answer,
+    AuditFailure,
+    Deferral,
+    Guess,
+    Label,
+    Reason,
+    Reply,
+    Request,
+    Teacher,
+    Trace,
+)
 from streams.roles.learn import ReplyRecorder
 from streams.sampling import Sampler
 from streams.tasks import Tasks
@@ -94,7 +106,17 @@ async def test_a_failed_reply_becomes_no_trace() -> None:
     assert traces(out) == []
     failed_audit = message(Reply(deferral("r2", audit=True), error="gone"))
     out = await learner().record_batch([failed_audit], NOW)
-    assert (reasons(out), len(out)) == (["gone"], 1), "the client of an audit has its answer already"
+    assert (reasons(out), len(out)) == (["gone"], 2), "the client of an audit has its answer already"
+
+
+async def test_a_failed_audit_is_recorded_without_its_text() -> None:
+    failed = Reply(deferral(audit=True), teacher=TEACHER, error="the model said 'my secret', no label\nmore")
+    out = await learner().record_batch([message(failed)], NOW)
+    (record,) = [AUDIT_FAILURE.decode(one.value) for one in to(out, TOPICS.audit_failures)]
+    assert record == AuditFailure("r1", "t", "v1", 5, 1000, "the model said '…', no label", TEACHER)
+    assert len(reasons(out)) == 1
+    unsampled = message(Reply(deferral("r2", audit=True, sampled=False), error="gone"))
+    assert not to(await learner().record_batch([unsampled], NOW), TOPICS.audit_failures)
 
 
 async def test_traces_keep_the_vector_however_it_came() -> None:
