@@ -28,6 +28,9 @@ def json_schema(message: type[msgspec.Struct]) -> dict[str, Any]:
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **msgspec.json.schema(message)}
 
 
+_AUDITS = "What the teacher is asked although no client waits: read it too to bring your own teacher."
+
+
 def asyncapi(topics: Topics, version: str) -> dict[str, Any]:
     """The AsyncAPI 3.0 document of a deployment: its channels, what they carry, who writes and who reads.
 
@@ -54,6 +57,7 @@ def asyncapi(topics: Topics, version: str) -> dict[str, Any]:
                 "send", "labels", "Every request gets one label, or an error, which a label may replace."
             ),
             "defer": _operation("send", "deferrals", "What the teacher is asked: read it to bring your own."),
+            **({"audit": _operation("send", "audits", _AUDITS)} if topics.audit_lane else {}),
             "reply": _operation("receive", "replies", "The teacher's answers."),
             "trace": _operation("send", "traces", "The training log."),
             "fail": _operation("send", "audit-failures", "Audits that the teacher has refused to answer."),
@@ -74,6 +78,7 @@ def _channels(topics: Topics) -> dict[str, tuple[str, Sequence[str]]]:
         "requests": (topics.requests, ["Request"]),
         "labels": (topics.labels, ["Label"]),
         "deferrals": (topics.deferrals, ["Deferral"]),
+        **({"audits": (topics.audits, ["Deferral"])} if topics.audit_lane else {}),
         "replies": (topics.replies, ["Reply"]),
         "traces": (topics.traces, ["Trace"]),
         "audit-failures": (topics.audit_failures, ["AuditFailure"]),

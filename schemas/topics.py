@@ -7,9 +7,15 @@ DEFAULT_PREFIX = "understudy"
 
 @dataclass(frozen=True, slots=True)
 class Topics:
-    """Kafka topic names under one prefix."""
+    """Kafka topic names under one prefix.
+
+    Attributes:
+        audit_lane: whether questions that no client waits for have a topic of their own, so that they neither
+            wait for deferred requests nor delay them.
+    """
 
     prefix: str = DEFAULT_PREFIX
+    audit_lane: bool = True
 
     @property
     def requests(self) -> str:
@@ -22,6 +28,11 @@ class Topics:
     @property
     def deferrals(self) -> str:
         return f"{self.prefix}.deferrals"
+
+    @property
+    def audits(self) -> str:
+        """What the teacher is asked although no client waits: audits and second questions."""
+        return f"{self.prefix}.audits" if self.audit_lane else self.deferrals
 
     @property
     def replies(self) -> str:
@@ -58,6 +69,7 @@ class Topics:
             self.requests,
             self.labels,
             self.deferrals,
+            *((self.audits,) if self.audit_lane else ()),
             self.replies,
             self.traces,
             self.audit_failures,

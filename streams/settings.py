@@ -63,6 +63,8 @@ class Settings(BaseSettings):
         with a text (`streams.privacy.mask`); the same for all workers. None writes texts as they come.
     traces_retention: days for which `traces` keeps the texts, at least; None for ever. Applied when the topic
         is created, and by `understudy topics create` to one that is there.
+    audit_lane: audits and second questions go to a topic of their own, `audits`. Off for a teacher of one's
+        own that reads `deferrals` alone. The same for all workers.
     partitions, replication: of topics that are created.
     topic_ids: ask the broker for the identity of topics, so that one which was deleted and made again is
         known to be another; the same for all workers. Off for brokers that do not answer that.
@@ -91,6 +93,7 @@ class Settings(BaseSettings):
     traces_retention: Annotated[float, Field(ge=1, le=36_500)] | None = None
     partitions: Annotated[int, Field(ge=1)] = 4
     replication: Annotated[int, Field(ge=-1)] = -1
+    audit_lane: bool = True
     topic_ids: bool = True
     roles: Annotated[tuple[Role, ...], NoDecode] = ROLES
 
@@ -119,7 +122,7 @@ class Settings(BaseSettings):
 
     @property
     def topics(self) -> Topics:
-        return Topics(self.prefix)
+        return Topics(self.prefix, self.audit_lane)
 
     @property
     def keys(self) -> Keys:

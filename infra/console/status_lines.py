@@ -61,13 +61,12 @@ def without_policy_lines(
 
 
 def backlog_sentence(backlog: Backlog) -> str:
+    asked = None if backlog.audits is None else backlog.deferrals
     waiting = (
         f"{_waiting(backlog.requests)} requests wait for `route`, "
-        f"{_waiting(backlog.deferrals)} deferrals for `teacher`"
+        f"{_waiting(backlog.deferrals)} deferrals and {_waiting(backlog.audits)} audits for `teacher`"
     )
-    never = [
-        role for role, count in (("route", backlog.requests), ("teacher", backlog.deferrals)) if count is None
-    ]
+    never = [role for role, count in (("route", backlog.requests), ("teacher", asked)) if count is None]
     unknown = f" (unknown: no worker with the role {' or '.join(never)} has read yet)" if never else ""
     return f"backlog: {waiting}{unknown}"
 

@@ -95,19 +95,19 @@ class Deployment:
     def producer(self) -> Producer:
         return Producer({"bootstrap.servers": self.kafka, "linger.ms": 5})
 
-    def consumer(self, topic: str, group: str | None = None) -> Consumer:
-        """Reads the whole topic, committed messages only; in a group of its own where none is named."""
+    def consumer(self, *topics: str) -> Consumer:
+        """Reads whole topics, committed messages only, in a group of its own."""
         consumer = Consumer(
             {
                 "bootstrap.servers": self.kafka,
-                "group.id": group or fresh_prefix(f"{self.prefix}.reader"),
+                "group.id": fresh_prefix(f"{self.prefix}.reader"),
                 "auto.offset.reset": "earliest",
                 "isolation.level": "read_committed",
                 "enable.auto.commit": False,
                 "fetch.queue.backoff.ms": 5,
             }
         )
-        consumer.subscribe([topic])
+        consumer.subscribe(list(topics))
         return consumer
 
     def stop(self) -> None:

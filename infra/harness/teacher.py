@@ -1,4 +1,4 @@
-"""Teacher outside the deployment, as users bring their own: reads deferrals and writes replies."""
+"""Teacher outside the deployment, as users bring their own: reads what is asked, and writes replies."""
 
 import threading
 from collections.abc import Callable
@@ -31,7 +31,8 @@ class OutsideTeacher:
         self._thread.join()
 
     def _teach(self) -> None:
-        consumer = self._deployment.consumer(self._deployment.topics.deferrals)
+        topics = self._deployment.topics
+        consumer = self._deployment.consumer(topics.deferrals, topics.audits)
         producer = self._deployment.producer()
         while not self._stopping.is_set():
             for message in messages(consumer):

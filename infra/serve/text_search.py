@@ -21,7 +21,8 @@ _PROMPTLY = 10.0
 
 def text_topics(topics: Topics) -> list[str]:
     """The topics whose messages hold texts."""
-    return [topics.requests, topics.deferrals, topics.replies, topics.traces, topics.dead_letters]
+    asked = [topics.deferrals, topics.audits] if topics.audit_lane else [topics.deferrals]
+    return [topics.requests, *asked, topics.replies, topics.traces, topics.dead_letters]
 
 
 @dataclass(frozen=True, slots=True)

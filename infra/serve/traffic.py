@@ -63,11 +63,12 @@ class Backlog:
 
     Attributes:
         requests: for the role `route`.
-        deferrals: for the role `teacher`.
+        deferrals, audits: for the role `teacher`; no audits where they stand among the deferrals.
     """
 
     requests: int | None
     deferrals: int | None
+    audits: int | None = 0
 
 
 def read_traffic(settings: Settings, now: int) -> dict[str, TaskTraffic]:
@@ -124,7 +125,11 @@ def read_refusals(settings: Settings) -> dict[str, str]:
 def read_backlog(settings: Settings) -> Backlog:
     """Messages that wait for `route` and for `teacher`. Raises KafkaFailed."""
     topics = settings.topics
-    return Backlog(_lag(settings, "route", topics.requests), _lag(settings, "teacher", topics.deferrals))
+    return Backlog(
+        requests=_lag(settings, "route", topics.requests),
+        deferrals=_lag(settings, "teacher", topics.deferrals),
+        audits=_lag(settings, "teacher-audits", topics.audits) if topics.audit_lane else 0,
+    )
 
 
 def _task_traffic(labels: list[Label], seconds: float) -> TaskTraffic:

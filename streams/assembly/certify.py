@@ -1,7 +1,7 @@
 """The certify role: folds audits into certificates and alarms, and acts on them."""
 
 from streams.assembly.parts import WorkerParts
-from streams.certify.observations import DEFERRALS, TRACES
+from streams.certify.observations import AUDITS, DEFERRALS, TRACES
 from streams.certify.topic_log import TopicLog
 from streams.clock import steady_ms
 from streams.drift.deferrals import DeferralReport
@@ -22,6 +22,7 @@ def add(parts: WorkerParts) -> None:
     audits = AuditStore(parts.connection, keys)
     trial_counts = TrialCounts(parts.connection, keys)
     topic_ids = TopicIds(parts.settings)
+    asked = {DEFERRALS: topics.deferrals, **({AUDITS: topics.audits} if topics.audit_lane else {})}
     certifier = certify.AuditCertifier(
         parts.tasks,
         topics,
@@ -29,7 +30,10 @@ def add(parts: WorkerParts) -> None:
         FoldOffsets(parts.connection, keys),
         {
             TRACES: _topic_log(parts, topic_ids, TRACES, topics.traces, certify.STAGE),
-            DEFERRALS: _topic_log(parts, topic_ids, DEFERRALS, topics.deferrals, certify.ASKED_STAGE),
+            **{
+                stream: _topic_log(parts, topic_ids, stream, topic, certify.ASKED_STAGES[stream])
+                for stream, topic in asked.items()
+            },
         },
         parts.event_publisher,
         AlarmResponse(
@@ -42,9 +46,10 @@ def add(parts: WorkerParts) -> None:
         steady_ms,
     )
     parts.services.append(certifier)
-    traces = parts.source(certify.STAGE, topics.traces)
-    deferrals = parts.source(certify.ASKED_STAGE, topics.deferrals)
-    certify.install(parts.app, traces, deferrals, certifier)
+    certify.install_traces(parts.app, parts.source(certify.STAGE, topics.traces), certifier)
+    for stream, topic in asked.items():
+        channel = parts.source(certify.ASKED_STAGES[stream], topic)
+        certify.install_asked(parts.app, channel, certifier, stream)
     config.install_events(parts.app, parts.source(config.STAGE, topics.config), topics)
 
 

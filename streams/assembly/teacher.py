@@ -10,11 +10,12 @@ def add(parts: WorkerParts) -> None:
     settings, client = parts.settings, TeacherClient()
     parts.services.append(CloseService(client))
     role = teacher.TeacherRole(parts.tasks, settings.topics, client)
-    # A batch may take long: none waits in a transaction that another one has opened.
-    channel = parts.source(
-        teacher.STAGE,
-        settings.topics.deferrals,
-        batch=min(teacher.MAX_BATCH, settings.batch),
-        commit_interval=0.0,
-    )
-    teacher.install(parts.app, channel, role)
+    lanes = {teacher.STAGE: settings.topics.deferrals}
+    if settings.audit_lane:
+        lanes[teacher.AUDITS_STAGE] = settings.topics.audits
+    for stage, topic in lanes.items():
+        # A batch may take long: none waits in a transaction that another one has opened.
+        channel = parts.source(
+            stage, topic, batch=min(teacher.MAX_BATCH, settings.batch), commit_interval=0.0
+        )
+        teacher.install(parts.app, channel, role, stage)

@@ -10,6 +10,7 @@ from schemas.messages import Deferral, Reason, Teacher, Trace
 
 TRACES = "traces"
 DEFERRALS = "deferrals"
+AUDITS = "audits"
 
 NOBODY = Teacher("")
 """The teacher of a reply that names none."""

@@ -17,7 +17,9 @@ Client = TypeVar("Client")
 _FRAME = 1_000
 
 # Longer than any batch of the teacher may take (`streams.teacher.client`).
-_PATIENT: dict[str, Options] = {"teacher": {"max.poll.interval.ms": 1_800_000}}
+_PATIENT: dict[str, Options] = {
+    role: {"max.poll.interval.ms": 1_800_000} for role in ("teacher", "teacher-audits")
+}
 
 _CLASSIC_GROUP: Options = {
     "partition.assignment.strategy": "cooperative-sticky",

@@ -1,6 +1,6 @@
 """Certify role: folds audits into certificates and alarms, and acts on what follows from them.
 
-Reads traces and deferrals; writes to Redis, and events. The steps of a batch, in this order:
+Reads traces, audits and deferrals; writes to Redis, and events. The steps of a batch, in this order:
 
     1. for each task: read the snapshot, fold the new observations into it, write all of it at once or retry
     2. emit events, have alarms answered, and have drift of deferred requests reported
@@ -29,6 +29,7 @@ from schemas.messages import Trace
 from schemas.topics import Topics
 from streams.certify.evidence import OnAlarm, OnDeferralDrift
 from streams.certify.observations import (
+    AUDITS,
     DEFERRALS,
     TRACES,
     AlarmAnswered,
@@ -56,6 +57,8 @@ log = logging.getLogger(__name__)
 
 STAGE = "certify"
 ASKED_STAGE = "certify-asked"
+AUDITS_STAGE = "certify-audits"
+ASKED_STAGES = {AUDITS: AUDITS_STAGE, DEFERRALS: ASKED_STAGE}
 
 _LOOK = 1.0
 _CHECK_TOPICS = 5.0
@@ -68,7 +71,7 @@ class AuditCertifier(Service):
     """Folds audits into the state that Redis holds.
 
     Args:
-        topic_logs: traces and deferrals, to be re-read.
+        topic_logs: traces and what the teacher is asked, to be re-read.
         on_alarm: answers alarms.
         on_deferral_drift: reports that deferred requests of a version agree less than expected.
         trial_judge: judges candidate versions on trial.
@@ -130,14 +133,17 @@ class AuditCertifier(Service):
         await self._offsets.advance(end_offsets(log_name, messages))
         return outgoing
 
-    async def fold_deferrals(self, messages: Sequence[Message]) -> None:
-        """Note the audits that a batch of deferrals asks for. The teacher role refuses what can't be read.
+    async def fold_deferrals(self, messages: Sequence[Message], stream: str = DEFERRALS) -> None:
+        """Note the audits that a batch asks for. The teacher role refuses what can't be read.
+
+        Args:
+            stream: `audits`, or `deferrals`, where audits are without a lane of their own.
 
         Raises:
             StateUnavailable: as in `fold_traces`.
         """
         deferrals, _ = self._dead_letters.decode_all(DEFERRAL, messages)
-        log_name = self._topic_logs[DEFERRALS].name
+        log_name = self._topic_logs[stream].name
         for task, observations in observe_deferrals(deferrals, log_name).items():
             await self._fold(task, observations)
         await self._offsets.advance(end_offsets(log_name, messages))
@@ -293,7 +299,7 @@ class AuditCertifier(Service):
             decoded, _ = self._dead_letters.decode_all(TRACE, messages)
             return observe_traces(self._with_current_labels(decoded), self._topic_logs[TRACES].name)
         deferrals, _ = self._dead_letters.decode_all(DEFERRAL, messages)
-        return observe_deferrals(deferrals, self._topic_logs[DEFERRALS].name)
+        return observe_deferrals(deferrals, self._topic_logs[stream].name)
 
     def _with_current_labels(self, traces: Iterable[tuple[Trace, Message]]) -> list[tuple[Trace, Message]]:
         """The traces with the names of today, so that a renamed label is compared with its new name."""
@@ -305,17 +311,21 @@ class AuditCertifier(Service):
         return [(labels[trace.task].current_trace(trace), message) for trace, message in traces]
 
 
-def install(app: App, traces: BatchChannel, deferrals: BatchChannel, certifier: AuditCertifier) -> None:
-    """Register the two agents of the role."""
+def install_traces(app: App, channel: BatchChannel, certifier: AuditCertifier) -> None:
+    """Register the agent that reads traces."""
 
-    @app.agent(traces, name=STAGE)
+    @app.agent(channel, name=STAGE)
     async def certify(batches: StreamT[Batch]) -> None:
         async for batch in batches:
             with batch.settle() as outgoing:
                 outgoing.extend(await certifier.fold_traces(batch.messages))
 
-    @app.agent(deferrals, name=ASKED_STAGE)
+
+def install_asked(app: App, channel: BatchChannel, certifier: AuditCertifier, stream: str) -> None:
+    """Register the agent that reads what the teacher is asked, from one of `ASKED_STAGES`."""
+
+    @app.agent(channel, name=ASKED_STAGES[stream])
     async def certify_asked(batches: StreamT[Batch]) -> None:
         async for batch in batches:
             with batch.settle():
-                await certifier.fold_deferrals(batch.messages)
+                await certifier.fold_deferrals(batch.messages, stream)

@@ -1,6 +1,6 @@
 """learn: answer the client with the teacher's label, and record it as a trace.
 
-Reads replies; writes labels, traces, failed audits, deferrals and dead letters. Only the first label for a
+Reads replies; writes labels, traces, audits, failed audits and dead letters. Only the first label for a
 question counts. An error claims nothing: a later label still counts, and says that it supersedes the error
 (`streams.state.reply_dedup`). A reply that counts does so again when it is redelivered, so that a transaction
 that was aborted can be repeated.
@@ -199,7 +199,7 @@ class ReplyRecorder:
             outputs.append(Outgoing(self._topics.traces, key, TRACE.encode(trace), headers))
             if not forgotten and self._is_repeated(deferral):
                 again = repeat_deferral(reply, reply.label)
-                outputs.append(Outgoing(self._topics.deferrals, key, DEFERRAL.encode(again), headers))
+                outputs.append(Outgoing(self._topics.audits, key, DEFERRAL.encode(again), headers))
         return outputs
 
     def _is_repeated(self, deferral: Deferral) -> bool:

@@ -1,7 +1,7 @@
 """route: answer each request from the live policy, or defer it to the teacher.
 
-Reads requests; writes labels, deferrals and dead letters. Only the agent at the bottom knows Faust. The
-requests of a batch go through four steps, each task by itself:
+Reads requests; writes labels, deferrals, audits and dead letters. Only the agent at the bottom knows Faust.
+The requests of a batch go through four steps, each task by itself:
 
     validate   requests that the task's embedder can't use become dead letters
     features   texts or vectors, a row a request
@@ -61,7 +61,7 @@ class RouteRole:
         self, tasks: Tasks, topics: Topics, sampler: Sampler, intake: DeadLetters | None = None
     ) -> None:
         self._tasks = tasks
-        self._labels, self._deferrals = topics.labels, topics.deferrals
+        self._topics = topics
         self._sampler = sampler
         self._dead_letters = intake or DeadLetters(topics.dead_letters, STAGE)
         self.traffic = ScoreWindows()
@@ -156,10 +156,11 @@ class RouteRole:
         answered = decision.reason is Reason.ACCEPTED
         if answered:
             label = _label(request, decision, audited, requested_at, now)
-            outputs.append(Outgoing(self._labels, key, LABEL.encode(label), headers))
+            outputs.append(Outgoing(self._topics.labels, key, LABEL.encode(label), headers))
         if audited or not answered:
             deferral = _deferral(request, decision, task, audited, requested_at, features)
-            outputs.append(Outgoing(self._deferrals, key, DEFERRAL.encode(deferral), headers))
+            topic = self._topics.audits if answered else self._topics.deferrals
+            outputs.append(Outgoing(topic, key, DEFERRAL.encode(deferral), headers))
         return outputs
 
 

@@ -21,6 +21,7 @@ from streams.tasks import Tasks
 from streams.teacher.client import TeacherClient
 
 STAGE = "teacher"
+AUDITS_STAGE = "teacher-audits"
 
 # All calls of a batch end within the client's deadline, so a batch holds no more than fit into it.
 MAX_BATCH = 128
@@ -50,10 +51,10 @@ class TeacherRole:
         return outputs
 
 
-def install(app: App, channel: BatchChannel, role: TeacherRole) -> None:
-    """Register the agent."""
+def install(app: App, channel: BatchChannel, role: TeacherRole, stage: str) -> None:
+    """Register the agent of one lane."""
 
-    @app.agent(channel, name=STAGE)
+    @app.agent(channel, name=stage)
     async def teacher(batches: StreamT[Batch]) -> None:
         async for batch in batches:
             with batch.settle() as outputs:

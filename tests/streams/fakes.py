@@ -154,8 +154,8 @@ class RememberedReplies(ReplyDedup):
         return claim if first == place else Claim.REFUSED
 
 
-def to(outgoing: Sequence[Outgoing], topic: str) -> list[Outgoing]:
-    return [out for out in outgoing if out.topic == topic]
+def to(outgoing: Sequence[Outgoing], *topics: str) -> list[Outgoing]:
+    return [out for out in outgoing if out.topic in topics]
 
 
 def labels(outgoing: Sequence[Outgoing]) -> list[Label]:
@@ -163,7 +163,7 @@ def labels(outgoing: Sequence[Outgoing]) -> list[Label]:
 
 
 def deferrals(outgoing: Sequence[Outgoing]) -> list[Deferral]:
-    return [DEFERRAL.decode(out.value) for out in to(outgoing, TOPICS.deferrals)]
+    return [DEFERRAL.decode(out.value) for out in to(outgoing, TOPICS.deferrals, TOPICS.audits)]
 
 
 def traces(outgoing: Sequence[Outgoing]) -> list[Trace]:

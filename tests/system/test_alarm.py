@@ -78,7 +78,9 @@ def test_an_alarm_defers_all_until_a_refit(
     worker = deployment.worker("route", "learn", "certify", "trainer")
     with (
         street(deployment, {**answers(before), **now}) as sent,
-        Inbox(deployment, deployment.topics.deferrals, decoded(DEFERRAL)) as deferrals,
+        Inbox(
+            deployment, deployment.topics.deferrals, decoded(DEFERRAL), deployment.topics.audits
+        ) as deferrals,
     ):
         sent.send(before[:300])
         worker.wait_for_text("policy installed: version=v1")

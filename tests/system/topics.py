@@ -21,11 +21,13 @@ class Inbox(Generic[Record]):
         all: in the order of arrival.
     """
 
-    def __init__(self, deployment: Deployment, topic: str, read: Callable[[Message], Record]) -> None:
+    def __init__(
+        self, deployment: Deployment, topic: str, read: Callable[[Message], Record], *others: str
+    ) -> None:
         self.all: list[Record] = []
         self._topic = topic
         self._read = read
-        self._consumer = deployment.consumer(topic)
+        self._consumer = deployment.consumer(topic, *others)
 
     def __enter__(self) -> Self:
         return self

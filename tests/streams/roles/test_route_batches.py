@@ -69,7 +69,7 @@ _values = _requests | st.sampled_from([None, b"", b"{}", b'{"id": "a", "task": "
 @given(st.lists(_values, max_size=12))
 def test_each_message_has_one_outcome(artifact: Artifact, values: list[Any]) -> None:
     out = routed(live(artifact), *values)
-    audits = [found for found in to(out, TOPICS.deferrals) if json.loads(found.value)["audit"]]
+    audits = [found for found in to(out, TOPICS.audits) if json.loads(found.value)["audit"]]
     once = [found for found in out if found not in audits]
     assert sorted(int(found.key) for found in once) == list(range(len(values)))
     audited = [found for found in to(out, TOPICS.labels) if json.loads(found.value)["audited"]]
