@@ -79,7 +79,10 @@ class TeacherConfig(Struct, frozen=True, forbid_unknown_fields=True):
             the teacher's silence.
         concurrency: calls that a worker makes at the same time.
         timeout: seconds that one call may take.
-        retries: number of further attempts after a temporary failure.
+        give_up_after: seconds from the request until a failure of the teacher that may pass becomes its
+            error; until then the request waits. A client can wish for less with the header
+            `understudy-give-up-after`.
+        retries: has no effect any more, see `give_up_after`; older config messages may hold it.
         temperature: sampling temperature of the model.
     """
 
@@ -94,6 +97,7 @@ class TeacherConfig(Struct, frozen=True, forbid_unknown_fields=True):
     group: Annotated[str, Meta(min_length=1, max_length=249)] | None = None
     concurrency: Annotated[int, Meta(ge=1, le=1024)] = 16
     timeout: Annotated[float, Meta(gt=0.0, le=120.0)] = 30.0
+    give_up_after: Annotated[float, Meta(ge=1.0, le=7 * 86_400.0)] = 3600.0
     retries: Annotated[int, Meta(ge=0, le=10)] = 4
     temperature: Annotated[float, Meta(ge=0.0, le=2.0)] = 0.0
 

@@ -16,7 +16,8 @@ StreamsError
     ├── TeacherMisconfigured   a setting is missing or can't be right; names it
     ├── NothingToAsk           the deferral has no text to ask about
     ├── UnreadableAnswer       the model spoke, but not one label of the set; quotes it
-    └── TeacherFailed          the endpoint refused, failed or did not answer in time
+    ├── TeacherAway            the endpoint failed in a way that passes, or did not answer in time
+    └── TeacherFailed          the endpoint refuses this text for good
 """
 
 from collections.abc import Sequence
@@ -90,5 +91,19 @@ class UnreadableAnswer(TeacherError):
     """The model's answer is not one label of the set; quotes it."""
 
 
+class TeacherAway(TeacherError):
+    """The endpoint failed in a way that passes, or did not answer in time.
+
+    Attributes:
+        kind: of the failure; see `streams.teacher.outcome.FailureKind`.
+        retry_after: seconds that the endpoint asks to wait; None where it does not say.
+    """
+
+    def __init__(self, message: str, kind: str, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.kind = kind
+        self.retry_after = retry_after
+
+
 class TeacherFailed(TeacherError):
-    """The endpoint refused, failed or did not answer in time."""
+    """The endpoint refuses this text for good."""

@@ -2,9 +2,11 @@
 
 from confluent_kafka import Message
 
+from streams.teacher.give_up import HEADER as GIVE_UP_AFTER
+
 Headers = list[tuple[str, str | bytes | None]]
 
-_FOLLOWS = ("traceparent", "tracestate", "baggage", "ce_")
+_FOLLOWS = ("traceparent", "tracestate", "baggage", "ce_", GIVE_UP_AFTER)
 
 
 def as_bytes(value: str | bytes | None) -> bytes | None:
@@ -28,6 +30,6 @@ def headers_of(message: Message) -> Headers:
 
 
 def copied_headers(message: Message) -> Headers | None:
-    """W3C trace context and CloudEvents headers, which go with a request to its label."""
+    """Headers that go with a request to its label: W3C trace context, CloudEvents, how long it may wait."""
     headers = headers_of(message)
     return [header for header in headers if header[0].startswith(_FOLLOWS)] or None if headers else None

@@ -1,11 +1,11 @@
-"""Calls an OpenAI-compatible endpoint once: the model's output and its cost, or `TeacherFailed`.
+"""Calls an OpenAI-compatible endpoint once: the model's output and its cost, or why there is none.
 
-The `openai` client does the waiting and repeating: after a lost connection, a timeout or a status of 408,
-409, 429 or 5xx it waits with exponential backoff and jitter, or as long as `Retry-After` says (at most two
-minutes). Structured output is requested if there is a label set. An endpoint that rejects it is called
-again without, and if that works, its model is always called without from then on.
+Nothing is repeated here that failed in a way that passes: the lane decides when the request is asked again.
+Structured output is requested if there is a label set. An endpoint that rejects it is called again without,
+and if that works, its model is always called without from then on.
 """
 
+import asyncio
 import logging
 from collections.abc import Mapping
 from typing import Annotated
@@ -19,13 +19,16 @@ from openai.types.shared_params import ResponseFormatJSONSchema
 from schemas.config import TeacherConfig
 from schemas.messages import Usage
 from schemas.urls import masked_url
-from streams.errors import TeacherFailed, TeacherMisconfigured
+from streams.errors import TeacherMisconfigured
 from streams.teacher.address import Address, api_key
 from streams.teacher.answer import quote
-from streams.teacher.failures import call_failure
+from streams.teacher.failures import call_failure, is_filtered, is_too_long, timed_out
 from streams.teacher.prompt import Messages, answer_format
 
 _log = logging.getLogger(__name__)
+
+_CONNECTIONS = httpx2.Limits(max_connections=None, max_keepalive_connections=1024)
+"""Those who ask limit the calls under way; a limit here would be a second queue, whose wait is a timeout."""
 
 
 class ModelOutput(Struct, frozen=True):
@@ -40,21 +43,25 @@ class Endpoints:
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._environ = environ
-        self._clients: dict[tuple[str, str, float, int], openai.AsyncOpenAI] = {}
+        self._clients: dict[tuple[str, str, float], openai.AsyncOpenAI] = {}
         self._unstructured: set[Address] = set()
 
     async def complete(self, address: Address, messages: Messages, config: TeacherConfig) -> ModelOutput:
-        """Ask once, with the client's retries.
+        """Ask once.
 
         Raises:
-            TeacherMisconfigured: the key is missing, or it or the URL can't be right.
-            TeacherFailed: the endpoint refused, failed after every retry, or did not send a chat completion.
+            TeacherMisconfigured: the key is missing, or it or the URL can't be right, or what comes back
+                is no chat completion.
+            TeacherAway: the endpoint failed in a way that passes, or did not answer in time.
+            TeacherFailed: it refuses this text for good.
         """
         client = self._client(address, config)
         try:
             return _parse_completion(await self._ask(client, address, messages, config), address)
+        except TimeoutError as error:
+            raise timed_out(str(address), config) from error
         except (openai.OpenAIError, UnicodeError) as error:
-            raise TeacherFailed(f"{address}: {call_failure(error, config)}") from error
+            raise call_failure(error, str(address), config) from error
 
     async def aclose(self) -> None:
         """Close every connection."""
@@ -64,7 +71,7 @@ class Endpoints:
             await client.close()
 
     def _client(self, address: Address, config: TeacherConfig) -> openai.AsyncOpenAI:
-        key = (address.url, config.key_env, config.timeout, config.retries)
+        key = (address.url, config.key_env, config.timeout)
         if key not in self._clients:
             self._clients[key] = _openai_client(address, config, api_key(address, config, self._environ))
         return self._clients[key]
@@ -108,7 +115,11 @@ class _Completion(Struct):
 def _openai_client(address: Address, config: TeacherConfig, key: str) -> openai.AsyncOpenAI:
     try:
         return openai.AsyncOpenAI(
-            base_url=address.url, api_key=key, timeout=config.timeout, max_retries=config.retries
+            base_url=address.url,
+            api_key=key,
+            timeout=config.timeout,
+            max_retries=0,
+            http_client=openai.DefaultAsyncHttpxClient(limits=_CONNECTIONS),
         )
     except httpx2.InvalidURL as error:
         raise TeacherMisconfigured(
@@ -122,12 +133,13 @@ async def _post(
     config: TeacherConfig,
     structure: ResponseFormatJSONSchema | None,
 ) -> bytes:
-    response = await client.chat.completions.with_raw_response.create(
-        model=config.model or "",
-        messages=messages,
-        temperature=config.temperature,
-        response_format=openai.omit if structure is None else structure,
-    )
+    async with asyncio.timeout(config.timeout):
+        response = await client.chat.completions.with_raw_response.create(
+            model=config.model or "",
+            messages=messages,
+            temperature=config.temperature,
+            response_format=openai.omit if structure is None else structure,
+        )
     return response.content
 
 
@@ -135,7 +147,7 @@ def _parse_completion(body: bytes, address: Address) -> ModelOutput:
     try:
         completion = msgspec.json.decode(body, type=_Completion)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise TeacherFailed(
+        raise TeacherMisconfigured(
             f"{address}: the reply is not a chat completion ({error}): "
             f"{quote(body.decode(errors='replace'))}; "
             "`teacher.url` has to be the API's base URL, which often ends in /v1"
@@ -147,6 +159,8 @@ def _parse_completion(body: bytes, address: Address) -> ModelOutput:
 
 def _may_reject_structure(error: openai.APIStatusError) -> bool:
     """Client errors may; of server errors those that speak of it, since some servers refuse that way."""
+    if is_too_long(error) or is_filtered(error):
+        return False
     if error.status_code in (400, 404, 422):
         return True
     return error.status_code >= 500 and "response_format" in str(error.body)

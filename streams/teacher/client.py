@@ -1,76 +1,61 @@
-"""Asks the teacher about a deferral and always returns a reply, in bounded time.
+"""Asks the teacher about a deferral, once: a reply with a label or an error that stays, or `TryLater`.
 
-A failure of the teacher is the reply's `error`. An ask waits for a free slot for at most `PATIENCE`
-seconds and then takes at most `DEADLINE`; the consumer of deferrals is given more time than both together
-(`streams.kafka.clients`): a batch whose asks start together ends before `max.poll.interval.ms` is over.
+An attempt is one call, and a second one after an answer that is no label. It waits for no slot and repeats
+nothing: queues, slots, pauses and the time to give up are those of the role.
 """
 
-import asyncio
+import logging
 import os
 import time
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Self
-from weakref import WeakValueDictionary
 
 from schemas.config import TeacherConfig
 from schemas.messages import Deferral, Reply, Teacher, Usage
-from streams.errors import TeacherError, UnreadableAnswer
+from streams.errors import TeacherAway, TeacherError, TeacherMisconfigured, UnreadableAnswer
 from streams.teacher.address import address_of
 from streams.teacher.answer import parse_answer
 from streams.teacher.calls import Endpoints, ModelOutput
-from streams.teacher.failures import overdue_failure
+from streams.teacher.outcome import FailureKind, TryLater
 from streams.teacher.prompt import messages, with_reminder
 from streams.teacher.prompt_hash import prompt_hash
 
-DEADLINE = 120.0
-PATIENCE = 900.0
+_log = logging.getLogger(__name__)
 
 
 class TeacherClient:
     """The built-in teacher of all tasks, on one event loop.
 
     Args:
-        deadline: seconds that one `ask` may take once a slot is free, repetitions included.
-        patience: seconds that it waits for the slot.
         environ: where API keys are looked up.
     """
 
-    def __init__(
-        self,
-        deadline: float = DEADLINE,
-        patience: float = PATIENCE,
-        environ: Mapping[str, str] = os.environ,
-    ) -> None:
-        self._deadline = deadline
-        self._patience = patience
+    def __init__(self, environ: Mapping[str, str] = os.environ) -> None:
         self._endpoints = Endpoints(environ)
-        self._slots: WeakValueDictionary[tuple[str, int], asyncio.Semaphore] = WeakValueDictionary()
+        self._misconfigured: dict[str, str] = {}
 
-    async def ask(self, deferral: Deferral, config: TeacherConfig) -> Reply:
-        """The teacher's label or its error, the tokens of all answers, and the time since a slot was free.
+    async def ask(self, deferral: Deferral, config: TeacherConfig) -> Reply | TryLater:
+        """One attempt: the label or the error that stays, with all answers' tokens and the time it took.
 
-        At most `config.concurrency` asks of a task are under way at once; after that setting has changed,
-        those already under way come on top. An answer that is no label is asked for once more.
+        A failure that passes is no reply. Settings that can't be right are logged as an error, once for each
+        task until they change.
         """
-        cost = _CallCost()
-        label, error = None, None
+        cost, task = _CallCost(), deferral.request.task
         try:
             label = await self._label(deferral, config, cost)
-        except TimeoutError:
-            asked = cost.milliseconds() is not None
-            limit = self._deadline if asked else self._patience
-            error = overdue_failure(limit if asked else 0.0, limit, config)
+        except TeacherAway as failure:
+            kind = FailureKind(failure.kind)
+            if kind is FailureKind.MISCONFIGURED:
+                self._log_misconfigured(task, str(failure))
+            return TryLater(str(failure), kind, failure.retry_after, cost.usage)
+        except TeacherMisconfigured as failure:
+            self._log_misconfigured(task, str(failure))
+            return TryLater(str(failure), FailureKind.MISCONFIGURED, usage=cost.usage)
         except TeacherError as failure:
-            error = str(failure)
-        return Reply(
-            deferral=deferral,
-            label=label,
-            teacher=Teacher(config.model, prompt_hash(config)) if config.model else None,
-            usage=cost.usage,
-            latency_ms=cost.milliseconds(),
-            error=error,
-        )
+            return error_reply(deferral, config, str(failure), cost.usage, cost.milliseconds())
+        self._misconfigured.pop(task, None)
+        return Reply(deferral, label, _teacher(config), cost.usage, cost.milliseconds())
 
     async def aclose(self) -> None:
         """Close the connections; nothing may be asked any more."""
@@ -90,39 +75,40 @@ class TeacherClient:
     async def _label(self, deferral: Deferral, config: TeacherConfig, cost: "_CallCost") -> str:
         address = address_of(config)
         question = messages(deferral.request.text, config)
-        slot = self._slot(deferral.request.task, config.concurrency)
-        async with asyncio.timeout(self._patience):
-            await slot.acquire()
+        output = cost.add(await self._endpoints.complete(address, question, config))
         try:
-            cost.begin()
-            async with asyncio.timeout(self._deadline):
-                output = cost.add(await self._endpoints.complete(address, question, config))
-                try:
-                    return parse_answer(output, config.labels)
-                except UnreadableAnswer:
-                    again = with_reminder(question, output, config.labels)
-                output = cost.add(await self._endpoints.complete(address, again, config))
-                return _parse_second_answer(output, config)
-        finally:
-            slot.release()
+            return parse_answer(output, config.labels)
+        except UnreadableAnswer:
+            again = with_reminder(question, output, config.labels)
+        output = cost.add(await self._endpoints.complete(address, again, config))
+        return _parse_second_answer(output, config)
 
-    def _slot(self, task: str, concurrency: int) -> asyncio.Semaphore:
-        """The task's slots, kept as long as anyone asks."""
-        key = (task, concurrency)
-        slots = self._slots.get(key)
-        if slots is None:
-            slots = self._slots[key] = asyncio.Semaphore(concurrency)
-        return slots
+    def _log_misconfigured(self, task: str, why: str) -> None:
+        if self._misconfigured.get(task) != why:
+            self._misconfigured[task] = why
+            _log.error("teacher can't be asked, its requests wait: task=%s: %s", task, why)
+
+
+def error_reply(
+    deferral: Deferral,
+    config: TeacherConfig,
+    error: str,
+    usage: Usage | None = None,
+    latency_ms: float | None = None,
+) -> Reply:
+    """The reply that says why there will be no label, e.g. because the request has waited too long."""
+    return Reply(deferral, teacher=_teacher(config), usage=usage, latency_ms=latency_ms, error=error)
+
+
+def _teacher(config: TeacherConfig) -> Teacher | None:
+    return Teacher(config.model, prompt_hash(config)) if config.model else None
 
 
 class _CallCost:
-    """Tokens and time that one ask has cost so far."""
+    """Tokens and time that one attempt has cost so far."""
 
     def __init__(self) -> None:
         self.usage: Usage | None = None
-        self._begun: float | None = None
-
-    def begin(self) -> None:
         self._begun = time.perf_counter()
 
     def add(self, output: ModelOutput) -> str:
@@ -135,9 +121,8 @@ class _CallCost:
             )
         return output.text
 
-    def milliseconds(self) -> float | None:
-        """Since a slot was free; None if none was."""
-        return None if self._begun is None else (time.perf_counter() - self._begun) * 1000.0
+    def milliseconds(self) -> float:
+        return (time.perf_counter() - self._begun) * 1000.0
 
 
 def _parse_second_answer(output: str, config: TeacherConfig) -> str:

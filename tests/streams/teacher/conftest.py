@@ -81,16 +81,3 @@ async def endpoint() -> AsyncIterator[Endpoint]:
     served.over.set()
     server.should_exit = True
     await serving
-
-
-@pytest.fixture
-def naps(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The seconds that the client would have waited between tries; it does not."""
-    seconds: list[float] = []
-
-    async def nap(delay: float) -> None:
-        seconds.append(delay)
-        await asyncio.sleep(0)
-
-    monkeypatch.setattr("anyio.sleep", nap)
-    return seconds

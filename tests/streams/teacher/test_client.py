@@ -1,17 +1,17 @@
-"""The teacher over real HTTP on loopback: a reply comes back whatever the endpoint does."""
+"""The teacher over real HTTP on loopback: one attempt, and what its end means for the request."""
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Any, TypeGuard
 
 import msgspec
 import pytest
-from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, Response, StreamingResponse
 
 from schemas.config import TeacherConfig
 from schemas.messages import Deferral, Reason, Reply, Request, Usage
 from streams.teacher.client import TeacherClient
-from streams.teacher.failures import overdue_failure
+from streams.teacher.outcome import FailureKind, TryLater
 from streams.teacher.prompt import answer_format
 from streams.teacher.prompt_hash import prompt_hash
 
@@ -35,7 +35,7 @@ async def asker() -> AsyncIterator[TeacherClient]:
 @pytest.fixture
 async def config(endpoint: Any) -> TeacherConfig:
     return TeacherConfig(
-        url=endpoint.url, model="m", key_env="TEACHER_KEY", labels=("refund", "card_arrival"), retries=2
+        url=endpoint.url, model="m", key_env="TEACHER_KEY", labels=("refund", "card_arrival")
     )
 
 
@@ -44,16 +44,31 @@ def deferral(text: str | None = "where is my parcel?", task: str = "support") ->
     return Deferral(request, Reason.NO_POLICY, audit=False, sampled=True, embedder="text", requested_at=1)
 
 
-def failed(reply: Reply, *parts: str) -> bool:
-    """The reply is an error whose sentence has all these parts."""
-    return reply.label is None and all(part in (reply.error or "") for part in parts)
+async def replied(asker: TeacherClient, config: TeacherConfig, text: str = "money back!") -> Reply:
+    """The reply to a deferral, which has to be one."""
+    outcome = await asker.ask(deferral(text), config)
+    assert isinstance(outcome, Reply)
+    return outcome
+
+
+def failed(reply: Reply | TryLater, *parts: str) -> TypeGuard[Reply]:
+    """The reply is an error that stays, and its sentence has all these parts."""
+    error = reply.error if isinstance(reply, Reply) else None
+    return error is not None and all(part in error for part in parts)
+
+
+def passes(outcome: Reply | TryLater, kind: FailureKind, *parts: str) -> TypeGuard[TryLater]:
+    """The attempt failed in a way that passes, and its sentence has all these parts."""
+    return (
+        isinstance(outcome, TryLater) and outcome.kind is kind and all(part in outcome.why for part in parts)
+    )
 
 
 async def test_a_label_comes_with_teacher_and_cost(
     asker: TeacherClient, config: TeacherConfig, endpoint: Any
 ) -> None:
     endpoint.answers = [endpoint.said('{"label": "refund"}', prompt_tokens=70, completion_tokens=5)]
-    reply = await asker.ask(deferral("money back!"), config)
+    reply = await replied(asker, config)
     assert (reply.label, reply.error) == ("refund", None)
     assert reply.deferral == deferral("money back!")
     assert reply.usage == Usage(70, 5)
@@ -67,66 +82,111 @@ async def test_a_label_comes_with_teacher_and_cost(
     assert (body["model"], body["temperature"], endpoint.keys) == ("m", 0.0, ["sk-secret"])
 
 
-async def test_retries_wait_as_told_or_ever_longer(
+@pytest.mark.parametrize(
+    ("status", "kind", "advice"),
+    [
+        (401, FailureKind.MISCONFIGURED, "TEACHER_KEY"),
+        (402, FailureKind.MISCONFIGURED, "HTTP 402"),
+        (403, FailureKind.MISCONFIGURED, "TEACHER_KEY"),
+        (404, FailureKind.MISCONFIGURED, "`teacher.model`"),
+        (408, FailureKind.TIMED_OUT, "endpoint's log"),
+        (409, FailureKind.SERVER_ERROR, "endpoint's log"),
+        (429, FailureKind.RATE_LIMITED, "lower `teacher.concurrency`"),
+        (500, FailureKind.SERVER_ERROR, "endpoint's log"),
+        (503, FailureKind.SERVER_ERROR, "endpoint's log"),
+    ],
+)
+async def test_what_passes_is_no_reply(
     asker: TeacherClient,
     config: TeacherConfig,
     endpoint: Any,
-    naps: list[float],
+    status: int,
+    kind: FailureKind,
+    advice: str,
 ) -> None:
-    endpoint.answers = [endpoint.refused(429, "slow down", retry_after="7"), endpoint.said("refund")]
-    assert (await asker.ask(deferral(), config)).label == "refund"
-    assert naps == [7.0]
-    naps.clear()
-    endpoint.answers = [endpoint.refused(500, "oops"), endpoint.refused(503, "oops"), endpoint.said("refund")]
-    assert (await asker.ask(deferral(), config)).label == "refund"
-    assert len(naps) == 2
-    assert 0 < naps[0] < naps[1]
+    endpoint.answers = [endpoint.refused(status, "no, thanks", retry_after="7")]
+    outcome = await asker.ask(deferral(), msgspec.structs.replace(config, labels=(), prompt="?"))
+    assert passes(outcome, kind, f"teacher m at {endpoint.url}", f"HTTP {status}", "no, thanks", advice)
+    assert outcome.retry_after == 7.0
+    assert len(endpoint.bodies) == 1, "one attempt is one call"
 
 
 @pytest.mark.parametrize(
-    ("status", "advice"),
+    ("status", "error", "says"),
     [
-        (401, "TEACHER_KEY"),
-        (404, "`teacher.model`"),
-        (400, "`teacher.temperature`"),
-        (429, "tried up to 3 times; lower `teacher.concurrency`"),
-        (500, "tried up to 3 times"),
+        (400, {"message": "no"}, "`teacher.prompt`"),
+        (422, {"message": "no"}, "HTTP 422"),
+        (413, {"message": "no"}, "too long for it"),
+        (400, {"message": "no", "code": "context_length_exceeded"}, "too long for it"),
+        (400, {"message": "This model's maximum context length is 8 tokens"}, "too long for it"),
+        (400, {"message": "no", "code": "content_filter"}, "content filter"),
+        (403, {"message": "no", "code": "content_policy_violation"}, "content filter"),
     ],
 )
-async def test_a_failure_says_what_to_do(
+async def test_what_is_said_of_the_text_stays(
     asker: TeacherClient,
     config: TeacherConfig,
     endpoint: Any,
-    naps: list[float],
     status: int,
-    advice: str,
+    error: dict[str, str],
+    says: str,
 ) -> None:
-    endpoint.answers = [endpoint.refused(status, "no, thanks")]
+    endpoint.answers = [JSONResponse({"error": error}, status)]
     reply = await asker.ask(deferral(), config)
-    assert failed(reply, f"teacher m at {endpoint.url}", f"HTTP {status}", "no, thanks", advice)
+    assert failed(reply, f"teacher m at {endpoint.url}", f"HTTP {status}", says)
     assert reply.teacher is not None
-    assert len(naps) == (2 if status in (429, 500) else 0)
+    structure_is_tried_without = says in ("`teacher.prompt`", "HTTP 422")
+    assert len(endpoint.bodies) == (2 if structure_is_tried_without else 1)
 
 
-async def test_silence_ends_at_the_deadline(
-    asker: TeacherClient, config: TeacherConfig, endpoint: Any, naps: list[float]
+async def test_a_key_refused_with_400_passes(
+    asker: TeacherClient, config: TeacherConfig, endpoint: Any
 ) -> None:
+    endpoint.answers = [JSONResponse({"error": {"message": "no", "code": "invalid_api_key"}}, 400)]
+    assert passes(await asker.ask(deferral(), config), FailureKind.MISCONFIGURED, "HTTP 400")
+
+
+async def test_silence_ends_in_time(asker: TeacherClient, config: TeacherConfig, endpoint: Any) -> None:
     endpoint.answers = [endpoint.silence]
-    impatient = msgspec.structs.replace(config, timeout=0.05, retries=1)
-    reply = await asker.ask(deferral(), impatient)
-    assert failed(reply, "no answer within 0.05 s", "up to 2 times", "`teacher.timeout`")
-    assert len(naps) == 1
-    one_slot = msgspec.structs.replace(config, concurrency=1)
-    async with TeacherClient(deadline=0.2, environ=ENVIRON) as bounded:
-        replies = await asyncio.gather(*(bounded.ask(deferral(), one_slot) for _ in range(3)))
-    for reply in replies:
-        assert failed(reply, endpoint.url, "no answer within 0.2 s", "one of 1 slots", "`teacher.retries`")
+    impatient = msgspec.structs.replace(config, timeout=0.05)
+    outcome = await asker.ask(deferral(), impatient)
+    assert passes(
+        outcome, FailureKind.TIMED_OUT, endpoint.url, "no answer within 0.05 s", "`teacher.timeout`"
+    )
 
 
-def test_an_overdue_answer_names_the_wait_for_a_slot(
-    config: TeacherConfig,
+async def test_an_endless_answer_ends_in_time(
+    asker: TeacherClient, config: TeacherConfig, endpoint: Any
 ) -> None:
-    assert "120 s, 90.0 s of them spent waiting for one of 16 slots" in overdue_failure(30.0, 120.0, config)
+    async def drip() -> AsyncIterator[bytes]:
+        while not endpoint.over.is_set():
+            yield b" "
+            await asyncio.sleep(0.01)
+
+    endpoint.answers = [StreamingResponse(drip(), media_type="application/json")]
+    impatient = msgspec.structs.replace(config, timeout=0.2)
+    assert passes(await asker.ask(deferral(), impatient), FailureKind.TIMED_OUT, "no answer within 0.2 s")
+
+
+async def test_tokens_of_a_lost_attempt_are_told(
+    asker: TeacherClient, config: TeacherConfig, endpoint: Any
+) -> None:
+    endpoint.answers = [endpoint.said("no idea"), endpoint.refused(429, "slow down")]
+    outcome = await asker.ask(deferral(), config)
+    assert passes(outcome, FailureKind.RATE_LIMITED, "slow down")
+    assert (outcome.usage, outcome.retry_after) == (Usage(11, 2), None)
+
+
+async def test_misconfiguration_is_logged_once(
+    asker: TeacherClient, config: TeacherConfig, endpoint: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    wrong = msgspec.structs.replace(config, model=None)
+    endpoint.answers = [endpoint.said("refund")]
+    for asked in (wrong, wrong, config, wrong):
+        await asker.ask(deferral(), asked)
+    told = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
+    assert len(told) == 2
+    assert all("task=support" in line and "`teacher.model` is not set" in line for line in told)
 
 
 @pytest.mark.parametrize("status", [400, 404, 422, 500])
@@ -134,17 +194,15 @@ async def test_unstructured_endpoints_are_remembered(
     asker: TeacherClient,
     config: TeacherConfig,
     endpoint: Any,
-    naps: list[float],
     status: int,
 ) -> None:
-    once = msgspec.structs.replace(config, retries=0)
     endpoint.answers = [
         endpoint.refused(status, "response_format: not supported"),
         endpoint.said("Refund."),
         endpoint.said("card_arrival"),
     ]
-    assert (await asker.ask(deferral(), once)).label == "refund"
-    assert (await asker.ask(deferral(), once)).label == "card_arrival"
+    assert (await replied(asker, config)).label == "refund"
+    assert (await replied(asker, config)).label == "card_arrival"
     assert ["response_format" in body for body in endpoint.bodies] == [True, False, False]
 
 
@@ -152,12 +210,12 @@ async def test_other_refusals_keep_structured_output(
     asker: TeacherClient, config: TeacherConfig, endpoint: Any
 ) -> None:
     endpoint.answers = [
-        endpoint.refused(400, "too long"),
-        endpoint.refused(400, "too long"),
+        endpoint.refused(400, "no"),
+        endpoint.refused(400, "no"),
         endpoint.said("refund"),
     ]
-    assert failed(await asker.ask(deferral(), config), "HTTP 400 (", "too long")
-    assert (await asker.ask(deferral(), config)).label == "refund"
+    assert failed(await asker.ask(deferral(), config), "HTTP 400 (", "no")
+    assert (await replied(asker, config)).label == "refund"
     assert ["response_format" in body for body in endpoint.bodies] == [True, False, True]
 
 
@@ -165,12 +223,12 @@ async def test_an_unreadable_answer_is_asked_for_twice(
     asker: TeacherClient, config: TeacherConfig, endpoint: Any
 ) -> None:
     endpoint.answers = [endpoint.said("Let me think"), endpoint.said("refund")]
-    reply = await asker.ask(deferral(), config)
+    reply = await replied(asker, config)
     assert (reply.label, reply.usage) == ("refund", Usage(22, 4))
     roles = [message["role"] for message in endpoint.bodies[1]["messages"]]
     assert roles == ["system", "user", "assistant", "user"]
     endpoint.answers = [endpoint.said("no idea"), endpoint.said(None, refusal="I can't help with that")]
-    reply = await asker.ask(deferral(), config)
+    reply = await replied(asker, config)
     assert failed(reply, "I can't help with that", "none of the 2 labels", "`teacher.prompt`")
     assert (reply.usage, len(endpoint.bodies)) == (Usage(22, 4), 4)
 
@@ -180,36 +238,8 @@ async def test_other_responses_are_no_completion(
     asker: TeacherClient, config: TeacherConfig, endpoint: Any, body: Response
 ) -> None:
     endpoint.answers = [body]
-    assert failed(await asker.ask(deferral(), config), "not a chat completion", "`teacher.url`")
-
-
-async def test_calls_of_a_task_are_limited(
-    asker: TeacherClient, config: TeacherConfig, endpoint: Any
-) -> None:
-    under_way, peak, full = 0, 0, asyncio.Event()
-
-    async def held() -> Response:
-        nonlocal under_way, peak
-        under_way += 1
-        peak = max(peak, under_way)
-        if under_way == 3:
-            full.set()
-        await endpoint.over.wait()
-        under_way -= 1
-        return endpoint.said("refund")
-
-    endpoint.answers = [held]
-    three = msgspec.structs.replace(config, concurrency=3)
-    asks = [asyncio.create_task(asker.ask(deferral(), three)) for _ in range(9)]
-    await full.wait()
-    endpoint.answers = [endpoint.said("refund")]
-    for _ in range(5):  # had a fourth call been let through, it would have arrived before these
-        assert (await asker.ask(deferral(task="other"), three)).label == "refund"
-    assert under_way == 3
-    endpoint.answers = [held]
-    endpoint.over.set()
-    assert [reply.label for reply in await asyncio.gather(*asks)] == ["refund"] * 9
-    assert peak == 3
+    outcome = await asker.ask(deferral(), config)
+    assert passes(outcome, FailureKind.MISCONFIGURED, "not a chat completion", "`teacher.url`")
 
 
 @pytest.mark.parametrize(
@@ -229,15 +259,14 @@ async def test_a_setting_that_can_not_work_is_named(
     config: TeacherConfig, changes: dict[str, str | None], named: str
 ) -> None:
     async with TeacherClient(environ={**ENVIRON, "ODD": "sk-\u00e9"}) as teacher:
-        assert failed(await teacher.ask(deferral(), msgspec.structs.replace(config, **changes)), named)
+        outcome = await teacher.ask(deferral(), msgspec.structs.replace(config, **changes))
+    assert passes(outcome, FailureKind.MISCONFIGURED, named)
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:1/v1", f"http://{'a' * 64}.invalid/v1"])
-async def test_an_unreachable_address_is_named(
-    asker: TeacherClient, config: TeacherConfig, naps: list[float], url: str
-) -> None:
-    reply = await asker.ask(deferral(), msgspec.structs.replace(config, url=url))
-    assert failed(reply, f"teacher m at {url}", "`teacher.url`")
+async def test_an_unreachable_address_is_named(asker: TeacherClient, config: TeacherConfig, url: str) -> None:
+    outcome = await asker.ask(deferral(), msgspec.structs.replace(config, url=url))
+    assert passes(outcome, FailureKind.UNREACHABLE, f"teacher m at {url}", "`teacher.url`")
 
 
 async def test_a_key_is_made_up_only_if_none_is_set(
@@ -245,7 +274,7 @@ async def test_a_key_is_made_up_only_if_none_is_set(
 ) -> None:
     endpoint.answers = [endpoint.said("refund"), endpoint.refused(400, "no")]
     local = msgspec.structs.replace(config, key_env="UNSET")
-    assert (await asker.ask(deferral(), local)).label == "refund"
+    assert (await replied(asker, local)).label == "refund"
     assert endpoint.keys == ["none"]
     private = msgspec.structs.replace(config, url=endpoint.url.replace("//", "//me:hidden@"))
     reply = await asker.ask(deferral(), private)
