@@ -66,6 +66,9 @@ _COMMANDS = {
     "config": _CommandEntry("config", "Read and write the config topic.", "stream"),
     "topics": _CommandEntry("topics", "Make and describe the topics.", "stream"),
     "policies": _CommandEntry("policies", "List policy versions, and move them.", "stream"),
+    "dead-letters": _CommandEntry(
+        "dead_letters", "List what could not be processed, and send it again.", "stream"
+    ),
     "forget": _CommandEntry(
         "forget",
         "Forget a request or a task: no refit uses its texts any more; says what is left and until when.",

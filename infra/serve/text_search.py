@@ -4,15 +4,15 @@ from collections.abc import Iterator
 from concurrent.futures import TimeoutError as Overdue
 from dataclasses import dataclass, field
 
-import msgspec
 from confluent_kafka import KafkaException, Message, TopicPartition
 from confluent_kafka.admin import AdminClient
 
+from infra.serve.request_of import RequestOf, request_of
 from infra.serve.topic_client import Reader
 from schemas.topics import Topics
 from streams.errors import KafkaFailed
 from streams.kafka.clients import admin_options
-from streams.kafka.message import as_bytes, time_of
+from streams.kafka.message import time_of
 from streams.kafka.retention import NOT_ANSWERED, read_retention
 from streams.settings import Settings
 
@@ -39,7 +39,7 @@ class Sought:
     task: str | None
     until: int
 
-    def covers(self, found: "_RequestOf", written_at: int) -> bool:
+    def covers(self, found: RequestOf, written_at: int) -> bool:
         if self.id not in (None, found.id) or self.task not in (None, found.task):
             return False
         return (written_at if found.requested_at is None else found.requested_at) <= self.until
@@ -85,30 +85,6 @@ class _Partition:
     closed: bool = False
 
 
-class _RequestOf(msgspec.Struct):
-    """The request that a message is about, whatever the message is."""
-
-    id: str | None = None
-    task: str | None = None
-    requested_at: int | None = None
-
-
-class _Carrier(_RequestOf):
-    """A request, trace, deferral or reply, as far as it says which request it is about."""
-
-    request: _RequestOf | None = None
-    deferral: "_Carrier | None" = None
-
-    def about(self) -> _RequestOf:
-        inner = self.deferral or self
-        if inner.request is None:
-            return self
-        return _RequestOf(inner.request.id, inner.request.task, inner.requested_at)
-
-
-_DECODER = msgspec.json.Decoder(_Carrier)
-
-
 def search(settings: Settings, topic: str, sought: Sought) -> tuple[TopicFinding, dict[int, int]]:
     """What a topic holds, and up to which offset of each partition it holds nothing else.
 
@@ -118,7 +94,7 @@ def search(settings: Settings, topic: str, sought: Sought) -> tuple[TopicFinding
     finding, partitions, newest = TopicFinding(topic), dict[int, _Partition](), 0
     for message in _messages(settings, topic):
         partition = partitions.setdefault(message.partition() or 0, _Partition())
-        about = _about(message)
+        about = request_of(message)
         if about is not None and sought.covers(about, time_of(message)):
             finding.messages += 1
             finding.tasks.add(about.task or "")
@@ -163,18 +139,6 @@ def _messages(settings: Settings, topic: str) -> Iterator[Message]:
         yield from reader.to_end()
     finally:
         reader.close()
-
-
-def _about(message: Message) -> _RequestOf | None:
-    """The request that the message is about; None where it can't be read or says none."""
-    raw = as_bytes(message.value())
-    if raw is None:
-        return _RequestOf()
-    try:
-        about = _DECODER.decode(raw).about()
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return None
-    return None if about.id is None or about.task is None else about
 
 
 def _note_expiry(settings: Settings, finding: TopicFinding, newest: int) -> None:

@@ -75,6 +75,29 @@ class Reader:
         return max(int(oldest), int(end) - newest)
 
 
+def read_message(settings: Settings, topic: str, partition: int, offset: int) -> Message | None:
+    """The message at an offset; None where there is none.
+
+    Raises:
+        KafkaFailed: the broker does not answer, or has no such topic.
+    """
+    consumer = open_reader(settings)
+    try:
+        if partition not in partitions_of(consumer, topic):
+            return None
+        place = TopicPartition(topic, partition, offset)
+        oldest, end = consumer.get_watermark_offsets(place, _PROMPTLY)
+        if not int(oldest) <= offset < int(end):
+            return None
+        consumer.assign([place])
+        for message in consumer.consume(1, _PROMPTLY):
+            if message.error() is None and message.offset() == offset:
+                return message
+        return None
+    finally:
+        consumer.close()
+
+
 def write_messages(settings: Settings, outgoing: Iterable[Outgoing]) -> None:
     """Produce, and wait until the broker has acknowledged every message.
 

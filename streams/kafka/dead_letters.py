@@ -13,9 +13,12 @@ from schemas.codec import Codec
 from schemas.errors import InvalidMessage
 from streams.errors import OutputTooLarge
 from streams.kafka.batch import Outgoing
-from streams.kafka.message import Headers, as_bytes, headers_of
+from streams.kafka.message import Headers, as_bytes, headers_of, time_of
 
 PREFIX = "_dlq.errors."
+REPLAYED = f"{PREFIX}replayed"
+"""Header of a mark: the letter at this `partition:offset` of the topic was replayed. A mark has no value."""
+
 _LONGEST_REASON = 2_000
 _LONGEST_KEY = 4_000
 # Other outputs must stay this far below the limit: a letter about a larger one needs room for its headers.
@@ -43,6 +46,7 @@ class DeadLetters:
             (f"{PREFIX}topic", str(message.topic()).encode()),
             (f"{PREFIX}partition", str(message.partition()).encode()),
             (f"{PREFIX}offset", str(message.offset()).encode()),
+            (f"{PREFIX}timestamp", str(time_of(message)).encode()),
             (f"{PREFIX}stage", self._stage.encode()),
             (f"{PREFIX}reason", reason[:_LONGEST_REASON].encode(errors="replace")),
         ]

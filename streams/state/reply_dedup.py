@@ -64,6 +64,18 @@ class ReplyDedup:
                     await self._claim(self._names(place), [where, self._memory, kind], client=pipeline)
                 return [Claim(int(claim)) for claim in await pipeline.execute()]
 
+    async def labelled(self, requests: Sequence[tuple[str, str]]) -> list[bool]:
+        """For each task and request id, whether a label of the teacher counts already.
+
+        Raises:
+            StateUnavailable: Redis can't be used.
+        """
+        with self._connection.client() as redis:
+            async with redis.pipeline(transaction=False) as pipeline:
+                for task, request in requests:
+                    pipeline.exists(self._keys.replied(task, request))
+                return [bool(found) for found in await pipeline.execute()]
+
     def _names(self, place: ReplyPosition) -> list[str]:
         about = (place.task, place.request, place.question)
         return [

@@ -33,6 +33,7 @@ def test_a_letter_keeps_the_message_and_adds_why(
         ("_dlq.errors.topic", b"x.requests"),
         ("_dlq.errors.partition", b"2"),
         ("_dlq.errors.offset", b"7"),
+        ("_dlq.errors.timestamp", b"1000"),
         ("_dlq.errors.stage", b"route"),
         ("_dlq.errors.reason", reason.encode(errors="replace")),
     ]
@@ -43,7 +44,7 @@ def test_a_letter_names_only_the_last_failure() -> None:
     again = message(first.value, offset=9, headers=first.headers)
     second = DeadLetters("x.dead-letters", "learn").letter(again, "second")
     names = [name for name, _ in second.headers or []]
-    assert len(names) == len(set(names)) == len(HEADERS) + 5
+    assert len(names) == len(set(names)) == len(HEADERS) + 6
     said = dict(second.headers or [])
     assert (said["_dlq.errors.stage"], said["_dlq.errors.reason"]) == (b"learn", b"second")
 
