@@ -57,12 +57,21 @@ class Refit(Struct, frozen=True, forbid_unknown_fields=True):
     on_drift: bool = True
 
 
+class LabelExample(Struct, frozen=True, forbid_unknown_fields=True):
+    """A text and the label that the teacher should give it."""
+
+    text: Annotated[str, Meta(min_length=1, max_length=20_000)]
+    label: LabelName
+
+
 class TeacherConfig(Struct, frozen=True, forbid_unknown_fields=True):
     """Settings of the built-in teacher.
 
     Attributes:
         url: base URL of an OpenAI-compatible API, e.g. `http://localhost:8000/v1`.
         model: name of the model, as the API knows it.
+        api: `chat`: chat completions, which most servers have. `decisions`: one choice among the labels, with
+            the probability of each; it needs 2 to 255 `labels`.
         key_env: name of the environment variable that holds the API key.
         prompt: system prompt; `{labels}` in it is replaced by the labels, one a line.
         labels: answers that are allowed; if there are none, any short answer is allowed. They may change
@@ -73,6 +82,11 @@ class TeacherConfig(Struct, frozen=True, forbid_unknown_fields=True):
             certificates are kept, and clients get the new name at once. Write it into `labels` in the same
             message, and keep the entry as long as traces or versions hold the old name. An old name must not
             be a label any more, nor the new name of another one. Of several old names the first one first.
+        label_descriptions: what labels mean, by label; the teacher is told. Those of labels that are not in
+            `labels` are left out.
+        examples: texts with their labels, as in `[{"text": "money back!", "label": "refund"}]`, at most 200.
+            The teacher is shown them before each text; those whose label is not in `labels` are left out. A
+            change of these, of the descriptions, `api` or `reasoning_effort` makes another teacher.
         group: consumer group of a teacher of your own. Where it is named, certify reads how far the group has
             committed, and an audit that it has passed by without a reply counts as silent (`alarm_silence`).
             None: that of the built-in teacher where `url` is set; else a missing reply is never held to be
@@ -84,15 +98,27 @@ class TeacherConfig(Struct, frozen=True, forbid_unknown_fields=True):
             `understudy-give-up-after`.
         retries: has no effect any more, see `give_up_after`; older config messages may hold it.
         temperature: sampling temperature of the model.
+        reasoning_effort: how long a reasoning model thinks: `none`, `minimal`, `low`, `medium`, `high`,
+            `xhigh`, or `lowest`, the lowest of these that the model takes. None: the model's own default.
+        max_output_tokens: most tokens of an answer, those of its reasoning included; None: no limit. An
+            answer that is cut off by it is an error.
+        confidence: ask a chat model for the log probabilities of its answer, and keep the probability of the
+            label as `confidence` in replies and traces; `decisions` always does.
+        audit_tier: `flex`: ask for audits and second questions on the provider's cheaper, slower tier; if it
+            has no room or the model has no such tier, they are asked like all others. None: like all others.
+        audit_timeout: seconds that one call on `audit_tier` may take.
     """
 
     url: str | None = None
     model: str | None = None
+    api: Literal["chat", "decisions"] = "chat"
     key_env: str = "OPENAI_API_KEY"
     prompt: str = (
         "Classify the user's message. Answer with exactly one of these labels and nothing else:\n{labels}"
     )
     labels: tuple[LabelName, ...] = ()
+    label_descriptions: dict[LabelName, Annotated[str, Meta(min_length=1, max_length=2_000)]] = {}
+    examples: Annotated[tuple[LabelExample, ...], Meta(max_length=200)] = ()
     labels_renamed: dict[LabelName, LabelName] = {}
     group: Annotated[str, Meta(min_length=1, max_length=249)] | None = None
     concurrency: Annotated[int, Meta(ge=1, le=1024)] = 16
@@ -100,6 +126,11 @@ class TeacherConfig(Struct, frozen=True, forbid_unknown_fields=True):
     give_up_after: Annotated[float, Meta(ge=1.0, le=7 * 86_400.0)] = 3600.0
     retries: Annotated[int, Meta(ge=0, le=10)] = 4
     temperature: Annotated[float, Meta(ge=0.0, le=2.0)] = 0.0
+    reasoning_effort: Literal["lowest", "none", "minimal", "low", "medium", "high", "xhigh"] | None = None
+    max_output_tokens: Annotated[int, Meta(ge=1, le=1_000_000)] | None = None
+    confidence: bool = False
+    audit_tier: Literal["flex"] | None = None
+    audit_timeout: Annotated[float, Meta(gt=0.0, le=900.0)] = 900.0
 
 
 class Config(Struct, frozen=True):

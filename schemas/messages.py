@@ -164,14 +164,23 @@ class Deferral(Struct, frozen=True):
 
 
 class Usage(Struct, frozen=True):
-    """Tokens that one answer cost."""
+    """Tokens that one answer cost.
+
+    Attributes:
+        cached_tokens: those of the prompt that came from the provider's cache.
+    """
 
     prompt_tokens: int = 0
     completion_tokens: int = 0
+    cached_tokens: int = 0
 
 
 class Reply(Struct, frozen=True):
-    """The teacher's answer to a deferral. Topic `replies`: a `label`, or an `error` where it failed."""
+    """The teacher's answer to a deferral. Topic `replies`: a `label`, or an `error` where it failed.
+
+    Attributes:
+        confidence: probability that the teacher itself gives to the label; None where it does not say.
+    """
 
     deferral: Deferral
     label: Annotated[str, Meta(min_length=1, max_length=256)] | None = None
@@ -179,6 +188,7 @@ class Reply(Struct, frozen=True):
     usage: Usage | None = None
     latency_ms: float | None = None
     error: str | None = None
+    confidence: Share | None = None
 
     def __post_init__(self) -> None:
         if (self.label is None) == (self.error is None):
@@ -193,6 +203,7 @@ class Trace(Struct, frozen=True):
         encoder: id of the encoder that made `features`; None where no encoder did.
         first: as in `Deferral`. A trace with a `first` answer is a repeat: it neither trains nor certifies.
         expected: as in `Deferral`.
+        confidence: as in `Reply`.
     """
 
     id: RequestId
@@ -214,6 +225,7 @@ class Trace(Struct, frozen=True):
     encoder: str | None = None
     first: Answer | None = None
     expected: Share | None = None
+    confidence: Share | None = None
 
 
 class AuditFailure(Struct, frozen=True):

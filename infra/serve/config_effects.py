@@ -35,9 +35,13 @@ def live_manifests(settings: Settings, task: str) -> dict[str, Manifest]:
 
 
 def changed_fields(before: Config, after: Config) -> list[str]:
-    """Sentences `field: before -> after` for all fields that differ."""
+    """Sentences `field: before -> after` for all fields that differ; an entry that is not there is null."""
     old, new = (dict(_leaves(msgspec.to_builtins(config), "")) for config in (before, after))
-    return [f"{name}: {_json(old[name])} -> {_json(new[name])}" for name in new if old[name] != new[name]]
+    return [
+        f"{name}: {_json(old.get(name))} -> {_json(new.get(name))}"
+        for name in dict.fromkeys((*new, *old))
+        if old.get(name) != new.get(name)
+    ]
 
 
 def coverage_effects(

@@ -90,6 +90,7 @@ def trace_of(reply: Reply, label: str, replied_at: int) -> Trace:
         encoder=deferral.encoder,
         first=deferral.first,
         expected=deferral.expected,
+        confidence=reply.confidence,
     )
 
 

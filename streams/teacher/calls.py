@@ -1,53 +1,60 @@
 """Calls an OpenAI-compatible endpoint once: the model's output and its cost, or why there is none.
 
 Nothing is repeated here that failed in a way that passes: the lane decides when the request is asked again.
-Structured output is requested if there is a label set. An endpoint that rejects it is called again without,
-and if that works, its model is always called without from then on.
+A call is repeated at once only without what the endpoint has refused of it: an optional parameter
+(`streams.teacher.parameters`), or a cheap tier that has no room now.
 """
 
 import asyncio
 import logging
-from collections.abc import Mapping
-from typing import Annotated
+from collections.abc import Awaitable, Callable, Mapping
 
 import httpx2
-import msgspec
 import openai
-from msgspec import Meta, Struct
-from openai.types.shared_params import ResponseFormatJSONSchema
 
 from schemas.config import TeacherConfig
-from schemas.messages import Usage
 from schemas.urls import masked_url
 from streams.errors import TeacherMisconfigured
 from streams.teacher.address import Address, api_key
 from streams.teacher.answer import quote
-from streams.teacher.failures import call_failure, is_filtered, is_too_long, timed_out
-from streams.teacher.prompt import Messages, answer_format
+from streams.teacher.chat import ModelOutput, parse_completion, post_chat
+from streams.teacher.decisions import Choice, choice_question, parse_decision, post_decision
+from streams.teacher.failures import call_failure, timed_out
+from streams.teacher.parameters import (
+    SERVICE_TIER,
+    Parameters,
+    cache_key,
+    chat_parameters,
+    decision_parameters,
+    refused_parameters,
+)
+from streams.teacher.prompt import Messages
 
 _log = logging.getLogger(__name__)
 
 _CONNECTIONS = httpx2.Limits(max_connections=None, max_keepalive_connections=1024)
 """Those who ask limit the calls under way; a limit here would be a second queue, whose wait is a timeout."""
+_NO_ROOM = frozenset({429, 498})
 
-
-class ModelOutput(Struct, frozen=True):
-    """What the model said, as it said it; `usage` where the endpoint counts tokens."""
-
-    text: str
-    usage: Usage | None
+Refused = frozenset[str]
 
 
 class Endpoints:
-    """The connections to every endpoint in use, and what is known of them."""
+    """The connections to every endpoint in use, and what each of them takes and refuses."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._environ = environ
-        self._clients: dict[tuple[str, str, float], openai.AsyncOpenAI] = {}
-        self._unstructured: set[Address] = set()
+        self._clients: dict[tuple[str, str], openai.AsyncOpenAI] = {}
+        self._refused: dict[Address, Refused] = {}
+        self._taken: dict[tuple[Address, str], frozenset[str]] = {}
 
-    async def complete(self, address: Address, messages: Messages, config: TeacherConfig) -> ModelOutput:
-        """Ask once.
+    async def complete(
+        self, address: Address, messages: Messages, config: TeacherConfig, *, unhurried: bool
+    ) -> ModelOutput:
+        """Ask a chat model once.
+
+        Args:
+            unhurried: no client waits for the answer, so `audit_tier` will do.
 
         Raises:
             TeacherMisconfigured: the key is missing, or it or the URL can't be right, or what comes back
@@ -56,12 +63,31 @@ class Endpoints:
             TeacherFailed: it refuses this text for good.
         """
         client = self._client(address, config)
-        try:
-            return _parse_completion(await self._ask(client, address, messages, config), address)
-        except TimeoutError as error:
-            raise timed_out(str(address), config) from error
-        except (openai.OpenAIError, UnicodeError) as error:
-            raise call_failure(error, str(address), config) from error
+
+        def parameters(refused: Refused) -> Parameters:
+            return chat_parameters(config, refused, unhurried=unhurried)
+
+        async def post(sent: Parameters) -> bytes:
+            return await post_chat(client, address.model, messages, sent)
+
+        return parse_completion(await self._call(address, config, parameters, post), address)
+
+    async def decide(self, address: Address, text: str, config: TeacherConfig) -> Choice:
+        """Ask for a decision once.
+
+        Raises:
+            TeacherMisconfigured, TeacherAway, TeacherFailed: as in `complete`.
+            UnreadableAnswer: the answer is no choice.
+        """
+        client, question = self._client(address, config), choice_question(config)
+
+        def parameters(refused: Refused) -> Parameters:
+            return decision_parameters(config, refused)
+
+        async def post(sent: Parameters) -> bytes:
+            return await post_decision(client, address.model, text, question, sent)
+
+        return parse_decision(await self._call(address, config, parameters, post), address)
 
     async def aclose(self) -> None:
         """Close every connection."""
@@ -71,53 +97,52 @@ class Endpoints:
             await client.close()
 
     def _client(self, address: Address, config: TeacherConfig) -> openai.AsyncOpenAI:
-        key = (address.url, config.key_env, config.timeout)
+        key = (address.url, config.key_env)
         if key not in self._clients:
-            self._clients[key] = _openai_client(address, config, api_key(address, config, self._environ))
+            self._clients[key] = _openai_client(address, api_key(address, config, self._environ))
         return self._clients[key]
 
-    async def _ask(
-        self, client: openai.AsyncOpenAI, address: Address, messages: Messages, config: TeacherConfig
+    async def _call(
+        self,
+        address: Address,
+        config: TeacherConfig,
+        parameters: Callable[[Refused], Parameters],
+        post: Callable[[Parameters], Awaitable[bytes]],
     ) -> bytes:
-        structure = answer_format(config.labels)
-        if structure is None or address in self._unstructured:
-            return await _post(client, messages, config, None)
-        try:
-            return await _post(client, messages, config, structure)
-        except openai.APIStatusError as error:
-            if not _may_reject_structure(error):
-                raise
-        body = await _post(client, messages, config, None)
-        self._unstructured.add(address)
-        _log.info("endpoint has no structured output, its answers are parsed as plain text: %s", address)
-        return body
+        """Call with as many parameters as the endpoint takes; the body of its reply."""
+        refused = self._refused.get(address, frozenset())
+        asking = (address, cache_key(config))
+        sent = parameters(refused)
+        while True:
+            try:
+                body = await _post_in_time(post, sent, address, config)
+            except openai.APIStatusError as error:
+                if error.status_code in _NO_ROOM and SERVICE_TIER in sent:
+                    sent = {name: value for name, value in sent.items() if name != SERVICE_TIER}
+                    continue
+                further = refused_parameters(error, sent, self._taken.get(asking, frozenset()))
+                if not further:
+                    raise call_failure(error, str(address), config, config.timeout) from error
+                refused |= further
+                sent = parameters(refused)
+            else:
+                self._taken[asking] = self._taken.get(asking, frozenset()) | sent.keys()
+                self._remember(address, refused)
+                return body
+
+    def _remember(self, address: Address, refused: Refused) -> None:
+        new = refused - self._refused.get(address, frozenset())
+        if new:
+            self._refused[address] = self._refused.get(address, frozenset()) | new
+            _log.info("endpoint refuses parameters, left out from now on: %s: %s", address, sorted(new))
 
 
-class _AnswerMessage(Struct):
-    content: str | None = None
-    refusal: str | None = None
-
-
-class _AnswerChoice(Struct):
-    message: _AnswerMessage
-
-
-class _Tokens(Struct):
-    prompt_tokens: int | None = None
-    completion_tokens: int | None = None
-
-
-class _Completion(Struct):
-    choices: Annotated[list[_AnswerChoice], Meta(min_length=1)]
-    usage: _Tokens | None = None
-
-
-def _openai_client(address: Address, config: TeacherConfig, key: str) -> openai.AsyncOpenAI:
+def _openai_client(address: Address, key: str) -> openai.AsyncOpenAI:
     try:
         return openai.AsyncOpenAI(
             base_url=address.url,
             api_key=key,
-            timeout=config.timeout,
+            timeout=None,
             max_retries=0,
             http_client=openai.DefaultAsyncHttpxClient(limits=_CONNECTIONS),
         )
@@ -127,40 +152,20 @@ def _openai_client(address: Address, config: TeacherConfig, key: str) -> openai.
         ) from error
 
 
-async def _post(
-    client: openai.AsyncOpenAI,
-    messages: Messages,
+async def _post_in_time(
+    post: Callable[[Parameters], Awaitable[bytes]],
+    sent: Parameters,
+    address: Address,
     config: TeacherConfig,
-    structure: ResponseFormatJSONSchema | None,
 ) -> bytes:
-    async with asyncio.timeout(config.timeout):
-        response = await client.chat.completions.with_raw_response.create(
-            model=config.model or "",
-            messages=messages,
-            temperature=config.temperature,
-            response_format=openai.omit if structure is None else structure,
-        )
-    return response.content
-
-
-def _parse_completion(body: bytes, address: Address) -> ModelOutput:
+    """Call once, in the time that a call may take; only a status that is an error is left to the caller."""
+    timeout = config.audit_timeout if SERVICE_TIER in sent else config.timeout
     try:
-        completion = msgspec.json.decode(body, type=_Completion)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise TeacherMisconfigured(
-            f"{address}: the reply is not a chat completion ({error}): "
-            f"{quote(body.decode(errors='replace'))}; "
-            "`teacher.url` has to be the API's base URL, which often ends in /v1"
-        ) from error
-    message, tokens = completion.choices[0].message, completion.usage
-    usage = Usage(tokens.prompt_tokens or 0, tokens.completion_tokens or 0) if tokens else None
-    return ModelOutput(message.content or message.refusal or "", usage)
-
-
-def _may_reject_structure(error: openai.APIStatusError) -> bool:
-    """Client errors may; of server errors those that speak of it, since some servers refuse that way."""
-    if is_too_long(error) or is_filtered(error):
-        return False
-    if error.status_code in (400, 404, 422):
-        return True
-    return error.status_code >= 500 and "response_format" in str(error.body)
+        async with asyncio.timeout(timeout):
+            return await post(sent)
+    except openai.APIStatusError:
+        raise
+    except TimeoutError as error:
+        raise timed_out(str(address), config, timeout) from error
+    except (openai.OpenAIError, UnicodeError) as error:
+        raise call_failure(error, str(address), config, timeout) from error

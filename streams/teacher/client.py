@@ -8,15 +8,18 @@ import logging
 import os
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
 from schemas.config import TeacherConfig
 from schemas.messages import Deferral, Reply, Teacher, Usage
-from streams.errors import TeacherAway, TeacherError, TeacherMisconfigured, UnreadableAnswer
+from streams.errors import NothingToAsk, TeacherAway, TeacherError, TeacherMisconfigured, UnreadableAnswer
 from streams.teacher.address import address_of
 from streams.teacher.answer import parse_answer
-from streams.teacher.calls import Endpoints, ModelOutput
+from streams.teacher.calls import Endpoints
+from streams.teacher.chat import ModelOutput
+from streams.teacher.confidence import label_confidence
 from streams.teacher.outcome import FailureKind, TryLater
 from streams.teacher.prompt import messages, with_reminder
 from streams.teacher.prompt_hash import prompt_hash
@@ -43,7 +46,7 @@ class TeacherClient:
         """
         cost, task = _CallCost(), deferral.request.task
         try:
-            label = await self._label(deferral, config, cost)
+            answered = await self._ask(deferral, config, cost)
         except TeacherAway as failure:
             kind = FailureKind(failure.kind)
             if kind is FailureKind.MISCONFIGURED:
@@ -55,7 +58,14 @@ class TeacherClient:
         except TeacherError as failure:
             return error_reply(deferral, config, str(failure), cost.usage, cost.milliseconds())
         self._misconfigured.pop(task, None)
-        return Reply(deferral, label, _teacher(config), cost.usage, cost.milliseconds())
+        return Reply(
+            deferral,
+            answered.label,
+            _teacher(config),
+            cost.usage,
+            cost.milliseconds(),
+            confidence=answered.confidence,
+        )
 
     async def aclose(self) -> None:
         """Close the connections; nothing may be asked any more."""
@@ -72,16 +82,27 @@ class TeacherClient:
     ) -> None:
         await self.aclose()
 
-    async def _label(self, deferral: Deferral, config: TeacherConfig, cost: "_CallCost") -> str:
-        address = address_of(config)
-        question = messages(deferral.request.text, config)
-        output = cost.add(await self._endpoints.complete(address, question, config))
+    async def _ask(self, deferral: Deferral, config: TeacherConfig, cost: "_CallCost") -> "_Answered":
+        address, text = address_of(config), _text_of(deferral)
+        if config.api == "decisions":
+            choice = await self._endpoints.decide(address, text, config)
+            cost.add(choice.usage)
+            return _Answered(parse_answer(choice.label, config.labels), choice.confidence)
+        question, unhurried = messages(text, config), deferral.audit or deferral.first is not None
+        output = await self._endpoints.complete(address, question, config, unhurried=unhurried)
+        cost.add(output.usage)
         try:
-            return parse_answer(output, config.labels)
-        except UnreadableAnswer:
-            again = with_reminder(question, output, config.labels)
-        output = cost.add(await self._endpoints.complete(address, again, config))
-        return _parse_second_answer(output, config)
+            return _answered(output, config)
+        except UnreadableAnswer as error:
+            if output.cut_off:
+                raise _cut_off(error) from error
+            again = with_reminder(question, output.text, config.labels)
+        output = await self._endpoints.complete(address, again, config, unhurried=unhurried)
+        cost.add(output.usage)
+        try:
+            return _answered(output, config)
+        except UnreadableAnswer as error:
+            raise _unreadable_twice(error) from error
 
     def _log_misconfigured(self, task: str, why: str) -> None:
         if self._misconfigured.get(task) != why:
@@ -104,6 +125,14 @@ def _teacher(config: TeacherConfig) -> Teacher | None:
     return Teacher(config.model, prompt_hash(config)) if config.model else None
 
 
+@dataclass(frozen=True, slots=True)
+class _Answered:
+    """The teacher's label, and its probability where it is known."""
+
+    label: str
+    confidence: float | None
+
+
 class _CallCost:
     """Tokens and time that one attempt has cost so far."""
 
@@ -111,25 +140,43 @@ class _CallCost:
         self.usage: Usage | None = None
         self._begun = time.perf_counter()
 
-    def add(self, output: ModelOutput) -> str:
-        """Add an answer's tokens; its text."""
-        if output.usage is not None:
+    def add(self, usage: Usage | None) -> None:
+        """Add an answer's tokens."""
+        if usage is not None:
             before = self.usage or Usage()
             self.usage = Usage(
-                before.prompt_tokens + output.usage.prompt_tokens,
-                before.completion_tokens + output.usage.completion_tokens,
+                before.prompt_tokens + usage.prompt_tokens,
+                before.completion_tokens + usage.completion_tokens,
+                before.cached_tokens + usage.cached_tokens,
             )
-        return output.text
 
     def milliseconds(self) -> float:
         return (time.perf_counter() - self._begun) * 1000.0
 
 
-def _parse_second_answer(output: str, config: TeacherConfig) -> str:
-    try:
-        return parse_answer(output, config.labels)
-    except UnreadableAnswer as error:
-        raise UnreadableAnswer(
-            f"{error}, and that twice: make `teacher.prompt` say more clearly what may be answered, "
-            f"complete `teacher.labels`, or use a stronger `teacher.model`"
-        ) from error
+def _text_of(deferral: Deferral) -> str:
+    if deferral.request.text is None:
+        raise NothingToAsk(
+            "the request has no `text`, and the built-in teacher can't be asked about a vector: "
+            "send `text` beside `embedding`, or answer this task's deferrals with a teacher of your own"
+        )
+    return deferral.request.text
+
+
+def _answered(output: ModelOutput, config: TeacherConfig) -> _Answered:
+    label = parse_answer(output.text, config.labels)
+    return _Answered(label, label_confidence(output.text, label, output.tokens) if output.tokens else None)
+
+
+def _cut_off(error: UnreadableAnswer) -> UnreadableAnswer:
+    return UnreadableAnswer(
+        f"{error}: it was cut off at its limit of tokens; raise `teacher.max_output_tokens`, or lower "
+        f"`teacher.reasoning_effort`"
+    )
+
+
+def _unreadable_twice(error: UnreadableAnswer) -> UnreadableAnswer:
+    return UnreadableAnswer(
+        f"{error}, and that twice: make `teacher.prompt` say more clearly what may be answered, "
+        f"complete `teacher.labels`, or use a stronger `teacher.model`"
+    )

@@ -6,11 +6,14 @@ key or an unknown model: the operator mends those, and requests that wait meanwh
 
 import time
 
+import msgspec
 import openai
+from msgspec import Struct
 
 from models.api_failures import FailureAdvice, describe_failure
 from schemas.config import TeacherConfig
 from streams.errors import TeacherAway, TeacherError, TeacherFailed, TeacherMisconfigured
+from streams.teacher.answer import quote
 from streams.teacher.outcome import FailureKind
 from streams.teacher.retry_after import retry_after
 
@@ -35,13 +38,25 @@ _TOO_LONG_WORDS = (
 _FILTERED_CODES = frozenset({"content_filter", "content_policy_violation", "data_inspection_failed"})
 
 
-def call_failure(error: openai.OpenAIError | UnicodeError, asked: str, config: TeacherConfig) -> TeacherError:
+class _EmbeddedError(Struct):
+    code: int
+    message: str = ""
+
+
+class _Embedded(Struct):
+    error: _EmbeddedError
+
+
+def call_failure(
+    error: openai.OpenAIError | UnicodeError, asked: str, config: TeacherConfig, timeout: float
+) -> TeacherError:
     """What a failed call means for the request.
 
     Args:
         asked: whom; begins the sentence.
+        timeout: seconds that the call might take.
     """
-    sentence = f"{asked}: {describe_failure(error, _advice(config))}"
+    sentence = f"{asked}: {describe_failure(error, _advice(config, timeout))}"
     match error:
         case openai.APITimeoutError():
             return TeacherAway(sentence, FailureKind.TIMED_OUT)
@@ -57,11 +72,35 @@ def call_failure(error: openai.OpenAIError | UnicodeError, asked: str, config: T
             return TeacherAway(sentence, FailureKind.SERVER_ERROR)
 
 
-def timed_out(asked: str, config: TeacherConfig) -> TeacherAway:
-    """The call has taken all the time that it may take."""
-    return TeacherAway(
-        f"{asked}: no answer within {config.timeout:g} s: {_advice(config).timed_out}", FailureKind.TIMED_OUT
-    )
+def timed_out(asked: str, config: TeacherConfig, timeout: float) -> TeacherAway:
+    """The call has taken all the time that it may take, in seconds."""
+    advice = _advice(config, timeout).timed_out
+    return TeacherAway(f"{asked}: no answer within {timeout:g} s: {advice}", FailureKind.TIMED_OUT)
+
+
+def reply_failure(body: bytes, asked: str, what: str) -> TeacherError:
+    """What a reply means that came with status 200 and is no answer.
+
+    Some gateways send an error that way, with its status inside. All else is a wrong URL or a proxy's page.
+
+    Args:
+        what: was not understood.
+    """
+    try:
+        error = msgspec.json.decode(body, type=_Embedded).error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        said = quote(body.decode(errors="replace"))
+        return TeacherMisconfigured(
+            f"{asked}: the reply is {what}: {said}; `teacher.url` has to be the API's base URL, which often "
+            f"ends in /v1"
+        )
+    sentence = f"{asked}: error {error.code} in a reply with status 200 ({quote(error.message)})"
+    return TeacherFailed(sentence) if error.code in _STAYS else TeacherAway(sentence, _kind(error.code))
+
+
+def has_another_cause(error: openai.APIStatusError) -> bool:
+    """Whether a refusal names a cause that is no parameter: the text's length or content, key, model."""
+    return is_too_long(error) or is_filtered(error) or error.code in _MISCONFIGURED_CODES
 
 
 def is_too_long(error: openai.APIStatusError) -> bool:
@@ -105,9 +144,9 @@ def _kind(status: int) -> FailureKind:
     return FailureKind.MISCONFIGURED
 
 
-def _advice(config: TeacherConfig) -> FailureAdvice:
+def _advice(config: TeacherConfig, timeout: float) -> FailureAdvice:
     return FailureAdvice(
-        timeout=config.timeout,
+        timeout=timeout,
         retries=0,
         timed_out="raise `teacher.timeout`, or lower `teacher.concurrency` if the endpoint is overloaded",
         unreachable="check `teacher.url` and that it is up",

@@ -5,35 +5,58 @@ from collections.abc import Sequence
 from openai.types.chat import ChatCompletionMessageParam
 from openai.types.shared_params import ResponseFormatJSONSchema
 
-from schemas.config import TeacherConfig
-from streams.errors import NothingToAsk, TeacherMisconfigured
+from schemas.config import LabelExample, TeacherConfig
+from streams.errors import TeacherMisconfigured
 
 LABELS = "{labels}"
 
 Messages = tuple[ChatCompletionMessageParam, ...]
 
 
-def messages(text: str | None, config: TeacherConfig) -> Messages:
-    """The system prompt with `{labels}` filled in, every other brace left alone, and the text as it is.
+def messages(text: str, config: TeacherConfig) -> Messages:
+    """The system prompt, the examples as earlier questions and answers, and the text as it is.
+
+    All calls of a task begin alike, so that a provider's cache can serve their beginning.
 
     Raises:
-        NothingToAsk: there is no text, only a vector.
         TeacherMisconfigured: the prompt lists labels, and there are none.
     """
-    if text is None:
-        raise NothingToAsk(
-            "the request has no `text`, and the built-in teacher can't be asked about a vector: "
-            "send `text` beside `embedding`, or answer this task's deferrals with a teacher of your own"
-        )
+    shown: list[ChatCompletionMessageParam] = []
+    for one in known_examples(config):
+        shown.append({"role": "user", "content": one.text})
+        shown.append({"role": "assistant", "content": one.label})
+    described = known_descriptions(config)
+    meanings = "".join(f"\n{label}: {description}" for label, description in described.items())
+    system = instructions(config) + (f"\n\nWhat the labels mean:{meanings}" if meanings else "")
+    return ({"role": "system", "content": system}, *shown, {"role": "user", "content": text})
+
+
+def instructions(config: TeacherConfig) -> str:
+    """The prompt with `{labels}` filled in, every other brace left alone.
+
+    Raises:
+        TeacherMisconfigured: the prompt lists labels, and there are none.
+    """
     if LABELS in config.prompt and not config.labels:
         raise TeacherMisconfigured(
             f"`teacher.labels` is empty but `teacher.prompt` lists them: set `teacher.labels`, "
             f"or for free answers a prompt without {LABELS}"
         )
-    return (
-        {"role": "system", "content": config.prompt.replace(LABELS, _as_lines(config.labels))},
-        {"role": "user", "content": text},
-    )
+    return config.prompt.replace(LABELS, _as_lines(config.labels))
+
+
+def known_descriptions(config: TeacherConfig) -> dict[str, str]:
+    """The descriptions of labels that may be given, in the labels' order."""
+    described, renamed = config.label_descriptions, config.labels_renamed
+    current = {renamed.get(label, label): description for label, description in described.items()}
+    return {label: current[label] for label in _distinct(config.labels) if label in current}
+
+
+def known_examples(config: TeacherConfig) -> tuple[LabelExample, ...]:
+    """The examples with the names of today, those left out whose label may not be given."""
+    renamed = config.labels_renamed
+    current = (LabelExample(one.text, renamed.get(one.label, one.label)) for one in config.examples)
+    return tuple(one for one in current if not config.labels or one.label in config.labels)
 
 
 def with_reminder(asked: Messages, said: str, labels: Sequence[str]) -> Messages:

@@ -37,6 +37,37 @@ def test_every_problem_is_named_by_its_field() -> None:
     assert "delta, dimension, embedder" in str(caught.value), "says which settings there are"
 
 
+@pytest.mark.parametrize(
+    ("field", "values"),
+    [
+        ("api", ["", "responses", 1]),
+        ("label_descriptions", ["x", {"": "x"}, {"refund": ""}, {"refund": "x" * 2_001}, {"refund": 1}]),
+        (
+            "examples",
+            [
+                "x",
+                [{"text": "hi"}],
+                [{"text": "", "label": "a"}],
+                [{"text": "hi", "label": ""}],
+                [{"text": "hi", "label": "a", "weight": 1}],
+                [{"text": "hi", "label": "a"}] * 201,
+            ],
+        ),
+        ("give_up_after", [0, 0.5, 604_801, "1h"]),
+        ("reasoning_effort", ["", "least", 0]),
+        ("max_output_tokens", [0, -1, 1.5, "many"]),
+        ("confidence", ["yes", 1]),
+        ("audit_tier", ["", "slow", True]),
+        ("audit_timeout", [0, 901, "1h"]),
+    ],
+)
+def test_a_bad_teacher_setting_is_named(field: str, values: list[Any]) -> None:
+    for value in values:
+        with pytest.raises(InvalidConfig) as caught:
+            parsed(teacher={field: value, "model": "m"})
+        assert [problem.split("`")[1] for problem in caught.value.problems] == [f"teacher.{field}"], value
+
+
 @pytest.mark.parametrize("raw", [b"", b"yes", b"[]", b"null", b"\xff", b'{"x":' + b"[" * 100_000])
 def test_what_is_no_json_object_is_one_problem(raw: bytes) -> None:
     with pytest.raises(InvalidConfig, match="not a JSON object"):

@@ -66,6 +66,10 @@ def test_set_says_what_it_changes(understudy: Run, config: Settings, redis_url: 
         ("teacher.prompt=@labels.txt", "prompt", "a,b\n\n c \n"),
         ("teacher.model=4", "model", "4"),
         ("teacher.url=null", "url", None),
+        ('teacher.label_descriptions={"a": "b"}', "label_descriptions", {"a": "b"}),
+        ("teacher.label_descriptions.refund=wants money", "label_descriptions", {"refund": "wants money"}),
+        ('teacher.examples=[{"text": "hi", "label": "a"}]', "examples", [{"text": "hi", "label": "a"}]),
+        ("teacher.examples=@examples.json", "examples", [{"text": "hi", "label": "a"}]),
     ],
 )
 def test_values_are_read_as_typed(
@@ -78,6 +82,7 @@ def test_values_are_read_as_typed(
     value: object,
 ) -> None:
     (tmp_path / "labels.txt").write_text("a,b\n\n c \n")
+    (tmp_path / "examples.json").write_text('[{"text": "hi", "label": "a"}]\n')
     monkeypatch.chdir(tmp_path)
     ended = understudy("config", "set", "shop", typed)
     assert ended.status == 0, ended.err

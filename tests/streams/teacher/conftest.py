@@ -13,6 +13,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+PATHS = ("chat/completions", "decisions")
+
 Answer = Response | Callable[[], Awaitable[Response]]
 
 
@@ -24,19 +26,27 @@ class Endpoint:
         self.answers: list[Answer] = []
         self.bodies: list[dict[str, Any]] = []
         self.keys: list[str] = []
+        self.paths: list[str] = []
         self.over = asyncio.Event()
 
     async def handle(self, request: Request) -> Response:
         self.bodies.append(json.loads(await request.body()))
+        self.paths.append(request.url.path)
         self.keys.append(request.headers["authorization"].removeprefix("Bearer "))
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         return answer if isinstance(answer, Response) else await answer()
 
     @staticmethod
     def said(
-        text: str | None, prompt_tokens: int = 11, completion_tokens: int = 2, **message: Any
+        text: str | None,
+        prompt_tokens: int = 11,
+        completion_tokens: int = 2,
+        cached_tokens: int | None = None,
+        choice: dict[str, Any] | None = None,
+        **message: Any,
     ) -> Response:
-        """A chat completion."""
+        """A chat completion; `choice` holds further fields of its one choice."""
+        cached = {} if cached_tokens is None else {"prompt_tokens_details": {"cached_tokens": cached_tokens}}
         return JSONResponse(
             {
                 "id": "1",
@@ -48,12 +58,14 @@ class Endpoint:
                         "index": 0,
                         "finish_reason": "stop",
                         "message": {"role": "assistant", "content": text, **message},
+                        **(choice or {}),
                     }
                 ],
                 "usage": {
                     "prompt_tokens": prompt_tokens,
                     "completion_tokens": completion_tokens,
                     "total_tokens": prompt_tokens + completion_tokens,
+                    **cached,
                 },
             }
         )
@@ -74,7 +86,7 @@ class Endpoint:
 async def endpoint() -> AsyncIterator[Endpoint]:
     listener = socket.create_server(("127.0.0.1", 0))
     served = Endpoint(f"http://127.0.0.1:{listener.getsockname()[1]}/v1")
-    app = Starlette(routes=[Route("/v1/chat/completions", served.handle, methods=["POST"])])
+    app = Starlette(routes=[Route(f"/v1/{path}", served.handle, methods=["POST"]) for path in PATHS])
     server = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="off", ws="none"))
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     yield served

@@ -1,0 +1,131 @@
+"""Decisions: an API that answers a question with one of the labels, and says how likely each of them is."""
+
+from typing import Annotated
+
+import msgspec
+import openai
+from msgspec import Meta, Struct
+from openai.types.decision_create_params import QuestionQuestionParamChoice, QuestionQuestionParamChoiceChoice
+
+from schemas.config import TeacherConfig
+from schemas.messages import Usage
+from streams.errors import TeacherFailed, TeacherMisconfigured, UnreadableAnswer
+from streams.teacher.address import Address
+from streams.teacher.answer import quote
+from streams.teacher.failures import reply_failure
+from streams.teacher.parameters import Parameters
+from streams.teacher.prompt import instructions, known_descriptions, known_examples
+
+_MOST_CHOICES = 255
+
+
+class Choice(Struct, frozen=True):
+    """The label that was chosen.
+
+    Attributes:
+        confidence: its probability in [0, 1]; None where the endpoint does not say.
+        usage: tokens, where the endpoint counts them.
+    """
+
+    label: str
+    confidence: float | None
+    usage: Usage | None
+
+
+def choice_question(config: TeacherConfig) -> QuestionQuestionParamChoice:
+    """The prompt as instructions, with the examples, and the labels as choices with their descriptions.
+
+    Raises:
+        TeacherMisconfigured: the API does not take so few or so many labels.
+    """
+    labels = tuple(dict.fromkeys(config.labels))
+    if not 2 <= len(labels) <= _MOST_CHOICES:
+        raise TeacherMisconfigured(
+            f"`teacher.labels` has {len(labels)} labels, but `teacher.api=decisions` takes 2 to "
+            f"{_MOST_CHOICES}: set `teacher.labels`, or use `teacher.api=chat`"
+        )
+    described = known_descriptions(config)
+    choices = [_choice(label, described.get(label)) for label in labels]
+    examples = "".join(f"\n\n{one.text}\nAnswer: {one.label}" for one in known_examples(config))
+    told = instructions(config) + (f"\n\nExamples:{examples}" if examples else "")
+    return {"type": "choice", "instructions": told, "choices": choices}
+
+
+async def post_decision(
+    client: openai.AsyncOpenAI,
+    model: str,
+    text: str,
+    question: QuestionQuestionParamChoice,
+    parameters: Parameters,
+) -> bytes:
+    """Call the endpoint; the body of its reply."""
+    response = await client.decisions.with_raw_response.create(
+        model=model, input=text, questions=[question], extra_body=dict(parameters)
+    )
+    return response.content
+
+
+class _Probability(Struct):
+    value: str | bool
+    probability: float
+
+
+class _Answer(Struct):
+    type: str
+    choice: str | bool | None = None
+    confidence: float | None = None
+    probabilities: tuple[_Probability, ...] = ()
+
+
+class _InputDetails(Struct):
+    cached_tokens: int | None = None
+
+
+class _Tokens(Struct):
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    input_tokens_details: _InputDetails | None = None
+
+
+class _Decision(Struct):
+    answers: Annotated[list[_Answer], Meta(min_length=1)]
+    usage: _Tokens | None = None
+
+
+def parse_decision(body: bytes, address: Address) -> Choice:
+    """The label that was chosen, as it was sent.
+
+    Raises:
+        TeacherFailed: the model declined to answer.
+        UnreadableAnswer: the answer is no choice.
+        TeacherError: the body is an error with a status of its own, or no decision.
+    """
+    try:
+        decision = msgspec.json.decode(body, type=_Decision)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise reply_failure(body, str(address), f"not a decision ({error})") from error
+    answer = decision.answers[0]
+    if answer.type == "refusal":
+        raise TeacherFailed(f"{address}: the model declined to answer")
+    if not isinstance(answer.choice, str):
+        raise UnreadableAnswer(f"the model gave {quote(answer.type)} where one of the labels was due")
+    return Choice(answer.choice, _probability(answer), _usage(decision.usage))
+
+
+def _choice(label: str, description: str | None) -> QuestionQuestionParamChoiceChoice:
+    return {"value": label} if description is None else {"value": label, "description": description}
+
+
+def _probability(answer: _Answer) -> float | None:
+    for one in answer.probabilities:
+        if one.value == answer.choice:
+            return min(max(one.probability, 0.0), 1.0)
+    return None if answer.confidence is None else min(max(answer.confidence, 0.0), 1.0)
+
+
+def _usage(tokens: _Tokens | None) -> Usage | None:
+    if tokens is None:
+        return None
+    details = tokens.input_tokens_details
+    cached = details.cached_tokens if details else None
+    return Usage(tokens.input_tokens or 0, tokens.output_tokens or 0, cached or 0)
