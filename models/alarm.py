@@ -6,10 +6,29 @@ nothing, and spends nothing of the error budget. A false alarm costs money; `run
 may come. What audits prove about a version's whole life is the certificate's question: see
 `models.certificate`.
 
+Audits without a label. Where the teacher fails on an audit, or passes it by, nobody knows whether it agrees.
+Held to be disagreements, a few of them would raise the alarm of a perfect surrogate; left out, a teacher that
+fails just where the surrogate is wrong would blind it. So there are two detectors (`quiet_alarms`). The first
+takes the labels alone, against the target t. The second takes all audits, those without a label as
+disagreements, against t (1 - s), where s is the share that may stay without one. If at most a share s has no
+label, and of the others at least t agree, then at least t (1 - s) of all audits agree, so neither detector
+finds anything. The second tolerates no less than this: of q > s without a label the excess q - s adds to the
+disagreements, as if it were some, and evidence grows only where both together are more than (1 - t) (1 - s).
+
+Run length. Each statistic grows by at most 1 an audit, in expectation. Nine tenths of the false alarms are
+given to the first detector and one tenth to the second: they are raised at R / .9 and R / .1. So .9 times the
+first statistic plus .1 times the second also grows by at most 1 an audit, and is at least R when either is
+raised. By optional stopping, at least R audits pass on average before the first false alarm of the two.
+
+The second detector takes audits in blocks, since silence is known only once the teacher has gone further: a
+block holds all audits of a span of asking. Within it those without agreement are spread evenly (`spread`).
+The product of a block's likelihood ratios does not depend on the order, and of the sums over its later parts,
+which the statistic adds, an even order makes the smallest on average. So to wait for silence raises no alarm.
+
 Pure functions of immutable values: no clock, no I/O, no randomness. msgspec writes and reads them exactly.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -21,6 +40,7 @@ RUN_LENGTH = 10_000.0
 _ALTERNATIVES = 10
 _SLIGHT, _GROSS = 1.5, 8.0
 _ROUNDING = 1e-9
+_FOR_SILENCE = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +48,7 @@ class Alarm:
     """Evidence that agreement has fallen below `target`. A raised alarm stays raised.
 
     A new `target` needs a new alarm (`quiet`): evidence against one target says nothing about another.
-    `run_length` may be replaced at any time. An audit is never taken out again, not even an overdue one that
+    `run_length` may be replaced at any time. An audit is never taken out again, not even a silent one that
     counted as a disagreement.
 
     Attributes:
@@ -102,6 +122,31 @@ class Alarm:
             credited = total + excess * (1.0 - self.target) / self.target
             after *= min(credited, self.run_length * _ALTERNATIVES) / total
         return after
+
+
+def quiet_alarms(target: float, run_length: float, silence: float) -> tuple[Alarm, Alarm | None]:
+    """The detectors of labels and of all audits before the first; None where silence never counts.
+
+    Args:
+        run_length: of both together.
+        silence: share of the audits that may stay without a label, in [0, 1].
+    """
+    if silence >= 1.0:
+        return Alarm.quiet(target, run_length), None
+    of_all = Alarm.quiet(target * (1.0 - silence), run_length / _FOR_SILENCE)
+    return Alarm.quiet(target, run_length / (1.0 - _FOR_SILENCE)), of_all
+
+
+def spread(agreements: int, others: int) -> Iterator[bool]:
+    """So many agreements and others in an even order."""
+    total, credit = agreements + others, (agreements + others) // 2
+    for _ in range(total):
+        credit += others
+        if credit >= total:
+            credit -= total
+            yield False
+        else:
+            yield True
 
 
 def _reaches(suspicion: NDArray[np.float64], run_length: float) -> bool:

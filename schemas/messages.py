@@ -180,6 +180,8 @@ class Reply(Struct, frozen=True):
 
     Attributes:
         confidence: probability that the teacher itself gives to the label; None where it does not say.
+        gave_up: of an error: it may pass, and the teacher has waited long enough. So the teacher was away,
+            while an error that stays, as that of a content filter, is about this request.
     """
 
     deferral: Deferral
@@ -189,6 +191,7 @@ class Reply(Struct, frozen=True):
     latency_ms: float | None = None
     error: str | None = None
     confidence: Share | None = None
+    gave_up: bool = False
 
     def __post_init__(self) -> None:
         if (self.label is None) == (self.error is None):
@@ -235,6 +238,7 @@ class AuditFailure(Struct, frozen=True):
         policy: version whose answer was to be checked.
         failed_at: the broker's time of the teacher's reply.
         error: what failed, in one line of at most 300 characters.
+        gave_up: as in `Reply`.
     """
 
     id: RequestId
@@ -244,6 +248,7 @@ class AuditFailure(Struct, frozen=True):
     failed_at: Milliseconds
     error: str
     teacher: Teacher | None = None
+    gave_up: bool = False
 
 
 class Forgotten(Struct, frozen=True):

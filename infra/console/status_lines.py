@@ -96,6 +96,8 @@ def certificate_sentence(status: TaskStatus) -> str:
         f"{status.bound:.1%} of what {status.version} has answered{_until(status.until)}; the target is "
         f"{status.target:.1%}"
     )
+    if status.suspended:
+        return f"suspended: {status.suspended}; {proof}"
     if status.certified:
         return f"certified: {proof}"
     if status.bound > status.target:
@@ -124,6 +126,8 @@ def service_sentence(status: TaskStatus) -> str:
     if not service.audits:
         return "not certified: no audits yet"
     certified = "certified" if service.certified else "suspended" if status.new_labels else "not certified"
+    if service.suspended:
+        certified = f"suspended: {service.suspended}"
     return (
         f"{certified}: {service.agreements:,} of {service.audits:,} audits of all versions agree, which "
         f"proves an agreement of at least {service.bound:.1%} of all answers{_until(service.until)}"
@@ -197,10 +201,14 @@ def _missed_promises(status: TaskStatus, traffic: TaskTraffic | None) -> Iterato
 
 def _further(status: TaskStatus) -> Iterator[str]:
     if status.pending:
-        overdue = f"; {status.overdue:,} overdue ones count as disagreements" if status.overdue else ""
-        yield f"{status.pending:,} audits have no reply yet{overdue}"
-    elif status.overdue:
-        yield f"{status.overdue:,} audits without a reply count as disagreements"
+        overdue = f"; {status.overdue:,} overdue ones count against the claim" if status.overdue else ""
+        silent = f", and the teacher has passed {status.silent:,} by" if status.silent else ""
+        yield f"{status.pending:,} audits have no reply yet{overdue}{silent}"
+    if status.failed:
+        every = status.audits + status.pending + status.failed + status.lost
+        yield f"failed audits: {status.failed:,} of {every:,}, which count against the claim"
+    if status.lost:
+        yield f"{status.lost:,} audits were given up, and count against the claim"
     if status.removed_labels:
         yield f"not answered any more, since the teacher may not give them: {_named(status.removed_labels)}"
     if status.alarm > _NOTABLE_ALARM:

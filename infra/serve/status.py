@@ -29,6 +29,7 @@ class ServiceCertificate:
     Attributes:
         audits, agreements: replies so far, of the teacher that answers now.
         pending: audits without a reply yet.
+        suspended: why nothing is certified, where the labels alone prove the target; empty elsewhere.
         bound: agreement that they prove, in [0, 1): of all answers up to `until`, each weighted with the
             audit rate at its time.
         until: Unix milliseconds; 0 where that is not known.
@@ -41,6 +42,7 @@ class ServiceCertificate:
     bound: float = 0.0
     until: int = 0
     certified: bool = False
+    suspended: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,11 @@ class TaskStatus:
     target: agreement that is promised, in (0, 1).
     threshold: least score that is answered; passed the gate, or set by hand. None where neither.
     audits, agreements: replies so far to audits of this version.
-    pending: audits without a reply yet; of these, `overdue` ones count as disagreements.
+    pending: audits without a reply yet; of these, `overdue` ones count against the claim, and `silent` ones
+        were passed by.
+    failed: audits on which the teacher has failed; `lost`: those whose label is not waited for any more. They
+        count against the claim, too.
+    suspended: why nothing is certified, where the labels alone prove the target; empty elsewhere.
     bound: agreement that the audits prove, in [0, 1): of the version's answers up to `until`, each weighted
         with the audit rate at its time. While that rate is constant, it is the plain average.
     certified: the bound clears the target. False while counts that were lost are read again.
@@ -113,6 +119,10 @@ class TaskStatus:
     high: float = 1.0
     until: int = 0
     service: ServiceCertificate = ServiceCertificate()
+    silent: int = 0
+    failed: int = 0
+    lost: int = 0
+    suspended: str = ""
 
 
 def task_statuses(settings: Settings, overrides: Mapping[str, Override]) -> list[TaskStatus]:
@@ -174,7 +184,11 @@ class _StatusReader:
             audits=certificate.audits,
             agreements=certificate.agreements,
             pending=certificate.pending,
-            overdue=certificate.overdue + certificate.lost,
+            overdue=certificate.overdue,
+            silent=certificate.silent,
+            failed=certificate.failed,
+            lost=certificate.lost,
+            suspended=certificate.suspended,
             bound=certificate.bound,
             certified=certificate.certified,
             complete=certificate.complete,
@@ -205,6 +219,7 @@ class _StatusReader:
                 service.bound,
                 service.until,
                 service.certified,
+                service.suspended,
             ),
         )
 

@@ -1,15 +1,20 @@
 """The certify role: folds audits into certificates and alarms, and acts on them."""
 
+from collections.abc import Mapping
+
 from streams.assembly.parts import WorkerParts
-from streams.certify.observations import AUDITS, DEFERRALS, TRACES
+from streams.certify.observations import AUDITS, DEFERRALS, FAILURES, TRACES
+from streams.certify.passed_by import PassedBy, Readers
 from streams.certify.topic_log import TopicLog
 from streams.clock import steady_ms
 from streams.drift.deferrals import DeferralReport
-from streams.kafka.clients import open_group_observer, open_reader
+from streams.kafka.clients import open_group_observer, open_observer, open_peeker, open_reader
 from streams.kafka.topic_admin import TopicIds
-from streams.roles import certify, config
+from streams.kafka.unread import oldest_unread
+from streams.roles import certify, config, learn, teacher
 from streams.rollout.alarm_response import AlarmResponse
 from streams.rollout.trials import TrialJudge
+from streams.settings import Settings
 from streams.state.audits import AuditStore
 from streams.state.fold_offsets import FoldOffsets
 from streams.state.known_labels import KnownLabels
@@ -34,6 +39,7 @@ def add(parts: WorkerParts) -> None:
                 stream: _topic_log(parts, topic_ids, stream, topic, certify.ASKED_STAGES[stream])
                 for stream, topic in asked.items()
             },
+            FAILURES: _topic_log(parts, topic_ids, FAILURES, topics.audit_failures, certify.FAILURES_STAGE),
         },
         parts.event_publisher,
         AlarmResponse(
@@ -43,14 +49,40 @@ def add(parts: WorkerParts) -> None:
         TrialJudge(parts.tasks, parts.registry, trial_counts, parts.event_publisher),
         parts.registry.may_answer,
         KnownLabels(parts.registry),
+        _passed_by(parts.settings),
         steady_ms,
     )
     parts.services.append(certifier)
     certify.install_traces(parts.app, parts.source(certify.STAGE, topics.traces), certifier)
+    failures = parts.source(certify.FAILURES_STAGE, topics.audit_failures)
+    certify.install_failures(parts.app, failures, certifier)
     for stream, topic in asked.items():
         channel = parts.source(certify.ASKED_STAGES[stream], topic)
         certify.install_asked(parts.app, channel, certifier, stream)
     config.install_events(parts.app, parts.source(config.STAGE, topics.config), topics)
+
+
+def _passed_by(settings: Settings) -> PassedBy:
+    """Looks up how far the teachers are, and those who read what they reply."""
+    topics = settings.topics
+    stages = {topics.deferrals: teacher.STAGE, topics.audits: teacher.AUDITS_STAGE}
+    if not topics.audit_lane:
+        stages = {topics.deferrals: teacher.STAGE}
+
+    def readers(stages: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+        return tuple((f"{settings.prefix}.{stage}", topic) for topic, stage in stages.items())
+
+    return PassedBy(
+        lambda group, topic: oldest_unread(
+            lambda: open_observer(settings, group), lambda: open_peeker(settings), topic
+        ),
+        Readers(
+            teacher=readers(stages),
+            asked=tuple(stages),
+            learn=readers({topics.replies: learn.STAGE}),
+            certify=readers({topics.traces: certify.STAGE, topics.audit_failures: certify.FAILURES_STAGE}),
+        ),
+    )
 
 
 def _topic_log(parts: WorkerParts, topic_ids: TopicIds, stream: str, topic: str, role: str) -> TopicLog:

@@ -1,10 +1,13 @@
-"""State of one version's alarm: the detector, the counts that explain a raised one, and outcomes that wait.
+"""State of one version's alarm: its two detectors, the counts that explain a raised one, outcomes that wait.
 
-The alarm takes every audit once, whichever teacher answers, in the order of asking. Replies that come out of
-order would cluster: where disagreements come late, the end of a burst of traffic brings many of them without
-the agreements between them, which looks like a fall. So an outcome waits until all audits that were asked
-before it are answered, but never longer than `PATIENCE`: an audit that is never answered would otherwise
-blind the alarm. What is passed over is taken when its reply comes, or as a disagreement once it is overdue.
+The detector of labels takes every label of an audit once, whichever teacher gives it, in the order of asking.
+Replies that come out of order would cluster: where disagreements come late, the end of a burst of traffic
+brings many of them without the agreements between them, which looks like a fall. So an outcome waits until
+all audits that were asked before it are answered, but never longer than `PATIENCE`: an audit that is never
+answered would otherwise blind the alarm. What is passed over is taken when its reply comes.
+
+The detector of silence takes all audits of a span of asking at once (`Block`), when it is known of each of
+them whether it has a label: those that the teacher failed on or passed by have none (`models.alarm`).
 
 A raised alarm starts again at once, and the state remembers that it was raised.
 """
@@ -13,8 +16,9 @@ import math
 from collections.abc import Iterable, Mapping
 
 from msgspec import Struct
+from msgspec.structs import replace
 
-from models.alarm import Alarm
+from models.alarm import Alarm, quiet_alarms, spread
 from models.certificate import Certificate
 from schemas.config import Config
 
@@ -32,8 +36,8 @@ class Outcome(Struct, frozen=True, array_like=True):
         asked: Unix milliseconds at which certify noted the audit; where it was not waited for, those at which
             the reply was read.
         request: its id, which breaks ties; empty where it was not waited for.
-        label: that the surrogate gave; None where no reply has come.
-        at: Unix milliseconds of the reply; without one, of its being overdue.
+        label: that the surrogate gave; None of an overdue one, which an earlier release has left.
+        at: Unix milliseconds of the reply.
     """
 
     asked: int
@@ -53,23 +57,55 @@ class RaisedAlarm(Struct, frozen=True):
 
     Attributes:
         since: Unix milliseconds at which the fall has most likely begun; None where no audit says.
-        labels: counts since then, for each label that the surrogate gave.
+        labels: counts since then, for each label that the surrogate gave; none where silence explains it.
+        audits: since then, where silence explains it, `unanswered` of them without a label; else 0.
     """
 
     since: int | None = None
     labels: Mapping[str, Certificate] = {}
+    audits: int = 0
+    unanswered: int = 0
+
+
+class Block(Struct, frozen=True, array_like=True):
+    """Audits that were asked within one span of time."""
+
+    agreements: int = 0
+    disagreements: int = 0
+    unanswered: int = 0
+
+    def plus(self, other: "Block") -> "Block":
+        return Block(
+            self.agreements + other.agreements,
+            self.disagreements + other.disagreements,
+            self.unanswered + other.unanswered,
+        )
+
+    @property
+    def audits(self) -> int:
+        return self.agreements + self.disagreements + self.unanswered
+
+
+class SilenceState(Struct, frozen=True):
+    """The detector of silence as it stands; attributes as those of `AlarmState`."""
+
+    target: float = 0.0
+    evidence: tuple[float, ...] = ()
+    drift: float = 0.0
+    begun: RaisedAlarm = RaisedAlarm()
 
 
 class AlarmState(Struct, frozen=True):
     """The alarm as it stands, and the counts that explain a raised one.
 
     Attributes:
-        target, evidence: of the alarm (`models.alarm.Alarm`).
+        target, evidence: of the detector of labels (`models.alarm.Alarm`).
         drift: Page's statistic against twice the disagreements that the target allows; such a fall has most
             likely begun when it was last 0 (Page 1954).
         begun: that time, and the counts since then.
         raised: alarms raised so far.
         last: the newest of them.
+        silence: the detector of silence.
     """
 
     target: float = 0.0
@@ -78,20 +114,55 @@ class AlarmState(Struct, frozen=True):
     begun: RaisedAlarm = RaisedAlarm()
     raised: int = 0
     last: RaisedAlarm = RaisedAlarm()
+    silence: SilenceState = SilenceState()
 
     def alarm(self, config: Config) -> Alarm:
-        """The alarm as it stands. Another target starts it again, another run length does not.
+        """The detector of labels as it stands. Another target starts it again, another run length does not.
 
         Evidence of another form, which an earlier release may have left, starts it again too.
         """
-        target, run_length = config.target_agreement, config.alarm_run_length
-        quiet = Alarm.quiet(target, run_length)
-        usable = self.target == target and len(self.evidence) == len(quiet.suspicion)
-        return Alarm(target, self.evidence, run_length) if usable else quiet
+        quiet, _ = _quiet(config)
+        return _restored(quiet, self.target, self.evidence)
+
+    def silence_alarm(self, config: Config) -> Alarm | None:
+        """The detector of silence as it stands; None where silence never counts."""
+        _, quiet = _quiet(config)
+        return None if quiet is None else _restored(quiet, self.silence.target, self.silence.evidence)
+
+    def level(self, config: Config) -> float:
+        """The higher level of the two."""
+        silence = self.silence_alarm(config)
+        return max(self.alarm(config).level, 0.0 if silence is None else silence.level)
 
     def restarted(self) -> "AlarmState":
         """The state as after an alarm: without evidence."""
         return AlarmState(raised=self.raised, last=self.last)
+
+    def after_block(self, block: Block, since: int, config: Config) -> "AlarmState":
+        """The state once the detector of silence has taken a block.
+
+        What is left of a block that raises the alarm is not taken.
+
+        Args:
+            since: Unix milliseconds at which it begins.
+        """
+        alarm = self.silence_alarm(config)
+        if alarm is None or not block.audits:
+            return self
+        before = self.silence if self.silence.target == alarm.target else SilenceState()
+        begun = before.begun if before.drift > 0.0 else RaisedAlarm(since)
+        begun = RaisedAlarm(
+            begun.since,
+            audits=begun.audits + block.audits,
+            unanswered=begun.unanswered + block.unanswered,
+        )
+        drift = before.drift
+        for agreed in spread(block.agreements, block.disagreements + block.unanswered):
+            alarm = alarm.after(agreed)
+            drift = max(0.0, drift + _log_ratio(agreed, alarm.target))
+            if alarm.raised:
+                return AlarmState(raised=self.raised + 1, last=begun)
+        return replace(self, silence=SilenceState(alarm.target, alarm.suspicion, drift, begun))
 
     def after(self, outcomes: Iterable[Outcome], config: Config) -> "AlarmState":
         """The state after these outcomes, one after the other."""
@@ -126,8 +197,18 @@ def _after_outcome(before: AlarmState, outcome: Outcome, config: Config) -> Alar
         )
         begun = RaisedAlarm(at if earlier.since is None else earlier.since, labels)
     if alarm.raised:
-        return AlarmState(target, Alarm.quiet(target).suspicion, raised=before.raised + 1, last=begun)
-    return AlarmState(target, alarm.suspicion, drift, begun, before.raised, before.last)
+        return AlarmState(raised=before.raised + 1, last=begun)
+    return replace(before, target=target, evidence=alarm.suspicion, drift=drift, begun=begun)
+
+
+def _quiet(config: Config) -> tuple[Alarm, Alarm | None]:
+    return quiet_alarms(config.target_agreement, config.alarm_run_length, config.alarm_silence)
+
+
+def _restored(quiet: Alarm, target: float, evidence: tuple[float, ...]) -> Alarm:
+    """The quiet alarm with this evidence, if it is about the same target."""
+    usable = target == quiet.target and len(evidence) == len(quiet.suspicion)
+    return Alarm(target, evidence, quiet.run_length) if usable else quiet
 
 
 def with_label(labels: Mapping[str, Certificate], label: str, agreed: bool) -> dict[str, Certificate]:

@@ -1,9 +1,10 @@
 """Announcements of certify: events, each with the state that remembers it, so that it is emitted once.
 
-Labels blocked by the floor, certificates gained and lost, a change of teacher or of its labels, a teacher
-that contradicts itself. Times are Unix milliseconds.
+Labels blocked by the floor, failed audits, certificates gained and lost, a change of teacher or of its
+labels, a teacher that contradicts itself. Times are Unix milliseconds.
 """
 
+from collections.abc import Sequence
 from typing import TypeVar
 
 from msgspec.structs import replace
@@ -11,6 +12,7 @@ from msgspec.structs import replace
 from schemas.config import Config
 from schemas.events import Event, LabelBlockedDetails
 from streams.certify.events import (
+    audits_failed_event,
     certificate_lost_event,
     certified_event,
     label_blocked_event,
@@ -20,6 +22,7 @@ from streams.certify.events import (
     teacher_changed_event,
     teacher_unsteady_event,
 )
+from streams.certify.observations import AuditFailed
 from streams.certify.service_state import ServiceCounts, ServiceState
 from streams.certify.status import CertificateStatus, refuted_labels
 from streams.certify.task_state import AnnouncedLabels, CurrentTeacher, TaskState
@@ -74,6 +77,27 @@ def announce_certificate(
         return version_state, []
     make_event = certified_event if status.certified else certificate_lost_event
     return version_state, [make_event(task, version, status, now)]
+
+
+def announce_failures(
+    task: str,
+    version: str,
+    version_state: VersionState,
+    status: CertificateStatus,
+    failed: Sequence[AuditFailed],
+    now: int,
+) -> tuple[VersionState, list[Event]]:
+    """Announces failed audits: the first, the tenth, the hundredth, ...
+
+    Args:
+        failed: those that are new; the last one's error is named.
+    """
+    announced = version_state.failures_announced
+    if not failed or status.failed < max(1, 10 * announced):
+        return version_state, []
+    reached = 10 ** (len(str(status.failed)) - 1)
+    event = audits_failed_event(task, version, status, failed[-1].error, now)
+    return replace(version_state, failures_announced=reached), [event]
 
 
 def announce_service(
@@ -146,8 +170,8 @@ def announce_inconsistency(
 
 
 def _with_status(counts: Counts, status: CertificateStatus) -> Counts:
-    """The counts once the status is announced. Missing replies or new labels lose it for no target."""
+    """The counts once the status is announced. Missing labels or new ones lose it for no target."""
     if status.certified:
         return replace(counts, certified=True, proof=status.proof)
-    lost_to_replies = counts.certified and status.without_reply == 0 and not status.new_labels
+    lost_to_replies = counts.certified and not status.suspended and not status.new_labels
     return replace(counts, certified=False, lost=status.target if lost_to_replies else counts.lost)

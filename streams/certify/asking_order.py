@@ -15,7 +15,7 @@ from typing import NamedTuple
 from models.certificate import Certificate, lower_bound
 
 Waiting = Mapping[int, int]
-"""Audits without a reply, by the start of the bucket in which they were asked; `OLDER` for all older ones."""
+"""Audits without a label, by the start of the bucket in which they were asked; `OLDER` for all older ones."""
 Replied = Mapping[int, tuple[int, int]]
 """Audits with a reply and the agreements among them, by the start of the bucket in which they were asked."""
 
@@ -34,7 +34,7 @@ class Prefix(NamedTuple):
     Attributes:
         until: that moment.
         replied: counts of those with a reply.
-        unanswered: the others.
+        unanswered: the others: without a reply, or failed.
     """
 
     until: int
@@ -61,6 +61,17 @@ def with_asked(waiting: Waiting, now: int) -> Waiting:
     """One more audit that is asked now."""
     start = _start(now, now)
     return {**waiting, start: waiting.get(start, 0) + 1}
+
+
+def with_failed(failed: Waiting, asked: int, now: int, oldest: int) -> Waiting:
+    """One more audit that was asked at `asked` and failed; one from before `oldest` among all older ones."""
+    start = OLDER if asked < oldest else _start(asked, now)
+    return {**failed, start: failed.get(start, 0) + 1}
+
+
+def without_label(waiting: Waiting, failed: Waiting) -> Waiting:
+    """Audits without a label: those without a reply, and those that failed."""
+    return {start: waiting.get(start, 0) + failed.get(start, 0) for start in waiting.keys() | failed.keys()}
 
 
 def with_answered(waiting: Waiting, asked: int) -> Waiting:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from schemas.config import Config
 from schemas.events import (
+    AuditsFailedDetails,
     CertificateLostDetails,
     CertifiedDetails,
     Event,
@@ -51,6 +52,16 @@ def service_certified_event(task: str, status: CertificateStatus, at: int) -> Ev
 def service_certificate_lost_event(task: str, status: CertificateStatus, at: int) -> Event:
     message = f"{task}: the service is no longer certified, all versions together: {_why_lost(status)}"
     return ServiceCertificateLostDetails(*_figures(status)).event(task, at, message)
+
+
+def audits_failed_event(task: str, version: str, status: CertificateStatus, error: str, at: int) -> Event:
+    """The teacher has failed on audits of a version."""
+    details = AuditsFailedDetails(version, status.failed, status.asked, error)
+    message = (
+        f"{task}: failed audits of {version}: {status.failed:,} of {status.asked:,}; they count against the "
+        f"claim, and are no disagreements; the newest: {error or 'no reason is given'}"
+    )
+    return details.event(task, at, message)
 
 
 def label_blocked_event(task: str, blocked: LabelBlockedDetails, at: int) -> Event:
@@ -132,7 +143,9 @@ def _names(labels: tuple[str, ...]) -> str:
     return ", ".join(f"`{label}`" for label in labels)
 
 
-def _figures(status: CertificateStatus) -> tuple[int, int, int, float, float, int]:
+def _figures(
+    status: CertificateStatus,
+) -> tuple[int, int, int, float, float, int, int, str | None]:
     """What the details of all certificate events begin or end with."""
     return (
         status.proven_audits,
@@ -141,12 +154,19 @@ def _figures(status: CertificateStatus) -> tuple[int, int, int, float, float, in
         status.bound,
         status.target,
         status.until,
+        status.failed,
+        status.suspended or None,
     )
 
 
 def _why_lost(status: CertificateStatus) -> str:
     if status.new_labels:
         return f"{_names(status.new_labels)} can't be known to it until a refit has learned what is new"
+    if status.suspended:
+        return (
+            f"certificate suspended: {status.suspended}; the labels so far prove the target, and with these "
+            "it may be missed, so the claim comes back with their replies or with enough later ones"
+        )
     return (
         f"{_counts(status)} prove an agreement of only {status.bound:.2%}; the target is {status.target:.1%}"
     )
@@ -154,7 +174,7 @@ def _why_lost(status: CertificateStatus) -> str:
 
 def _counts(status: CertificateStatus) -> str:
     replied = f"{status.proven_agreements} agreements in {status.proven_audits} audits"
-    return f"{replied} and {status.unanswered} without a reply" if status.unanswered else replied
+    return f"{replied} and {status.unanswered} without a label" if status.unanswered else replied
 
 
 def _until(status: CertificateStatus) -> str:

@@ -19,12 +19,20 @@ class AlarmEvidence:
             moment at which the alarm's evidence stood where it starts. None where that is not known: then
             only traces that come after the alarm calibrate again.
         labels: counts for each label that the surrogate gave, since the suspicion began where that is known.
+        audits: since then, `unanswered` of them without a label, where these have raised the alarm; else 0.
     """
 
     target: float
     counts: Certificate
     since: int | None = None
     labels: Mapping[str, Certificate] = field(default_factory=dict)
+    audits: int = 0
+    unanswered: int = 0
+
+    @property
+    def is_silence(self) -> bool:
+        """Whether too many audits without a label have raised the alarm."""
+        return self.unanswered > 0
 
     @property
     def recent(self) -> Certificate:

@@ -9,7 +9,8 @@ from collections.abc import Iterable
 from msgspec.structs import replace
 
 from streams.certify.asking_order import with_answered
-from streams.certify.observations import AuditReply, AuditRequested, TraceSeen
+from streams.certify.observations import AuditFailed, AuditReply, AuditRequested, TraceSeen
+from streams.certify.pending_audits import FAILED
 from streams.certify.service_state import ServiceState, begin_service
 from streams.certify.snapshot import Moment, Snapshot
 from streams.certify.task_state import TaskState, teacher_name
@@ -18,9 +19,11 @@ from streams.certify.version_state import (
     EarlyReply,
     VersionState,
     merged,
+    was_assumed,
     with_audit_asked,
+    with_audit_failed,
     with_outcome,
-    with_overdue,
+    with_silence_taken,
 )
 
 _MOST_EARLY = 2_000
@@ -44,7 +47,7 @@ class AuditFold:
         self._noted: dict[tuple[str, str], float] = {}
         self._counted: set[tuple[str, str]] = set()
         if moment.complete:
-            self._take_overdue_audits()
+            self._take_silent_audits()
 
     def ask(self, audits: Iterable[AuditRequested]) -> None:
         """Note audits that the teacher was asked for; a reply that was read before stops waiting."""
@@ -57,6 +60,25 @@ class AuditFold:
                 self._noted[version, request] = self._moment.now
                 self.version_states[version] = with_audit_asked(state, self._moment.now)
                 self._set_service(self._service.with_audit_asked(self._moment.now))
+
+    def fail(self, audits: Iterable[AuditFailed]) -> None:
+        """Note audits on which the teacher has failed, each once, unless a label has come for it.
+
+        One whose deferral is not read yet stands where its failure is read.
+        """
+        now, oldest, passed = self._moment.now, self._moment.oldest, self._moment.passed
+        for audit in audits:
+            version, request = audit.version, audit.request
+            state, noted = self._state(version), self._noted_at(version, request)
+            is_new = noted == 0.0 and audit.requested_at > state.horizon
+            if not is_new and not 0.0 < noted < FAILED:
+                continue
+            asked, waited_for = round(noted) or now, noted > 0.0
+            self._noted[version, request] = FAILED + asked
+            self.version_states[version] = with_audit_failed(
+                state, asked, now, oldest, waited_for=waited_for, gave_up=audit.gave_up, passed=passed
+            )
+            self._set_service(self._service.with_audit_failed(asked, now, oldest, waited_for=waited_for))
 
     def reply(self, traces: Iterable[TraceSeen]) -> None:
         """Count the audits among the traces, each once."""
@@ -72,7 +94,8 @@ class AuditFold:
             if noted == 0.0 and audit.requested_at > self._moment.late:
                 self._keep_early(version, EarlyReply(teacher, self._moment.now, audit))
             else:
-                self._count(version, teacher, audit, round(noted))
+                failed = noted >= FAILED
+                self._count(version, teacher, audit, round(noted - FAILED * failed), failed=failed)
 
     def count_waiting(self) -> None:
         """Count early replies whose deferral is not to be expected any more."""
@@ -100,11 +123,15 @@ class AuditFold:
         known = self._noted.get((version, request))
         return self._snapshot.pending(version).scores.get(request, 0.0) if known is None else known
 
-    def _take_overdue_audits(self) -> None:
+    def _take_silent_audits(self) -> None:
         moment = self._moment
         for version, state in self.version_states.items():
-            overdue = self._snapshot.pending(version).overdue
-            self.version_states[version] = with_overdue(state, overdue, moment.now, moment.config)
+            pending = self._snapshot.pending(version)
+            # Of those that the alarm has taken some may have been given up since.
+            assumed = min(state.assumed, pending.pending)
+            self.version_states[version] = with_silence_taken(
+                replace(state, assumed=assumed), pending.passed_by, moment.passed, moment.now, moment.config
+            )
 
     def _keep_early(self, version: str, early: EarlyReply) -> None:
         state = self._state(version)
@@ -121,26 +148,40 @@ class AuditFold:
         self._count(version, early.teacher, early.audit, asked, early=True)
 
     def _count(
-        self, version: str, teacher: str, audit: AuditReply, asked: int, *, early: bool = False
+        self,
+        version: str,
+        teacher: str,
+        audit: AuditReply,
+        asked: int,
+        *,
+        early: bool = False,
+        failed: bool = False,
     ) -> None:
         """Count one audit for the version's certificate, for the service's, and for the alarm.
 
         Args:
             asked: Unix milliseconds at which the audit was noted; 0 if it never was.
             early: it has never been among the audits without a reply.
+            failed: the teacher had failed on it.
         """
         now, oldest = self._moment.now, self._moment.oldest
-        waited_for = asked > 0 and not early
+        waited_for = asked > 0 and not early and not failed
         state = self._with_certificate(version, teacher)
-        if waited_for:
+        taken = failed
+        if failed:
+            state = replace(state, failed=with_answered(state.failed, asked))
+        elif waited_for:
             state = replace(state, waiting=with_answered(state.waiting, asked))
+            if was_assumed(state, asked, self._moment.passed):
+                taken, state = True, replace(state, assumed=state.assumed - 1)
         counts = state.certificates[teacher].with_reply(audit, asked, now, oldest)
-        overdue = waited_for and asked <= self._moment.late
         self.version_states[version] = with_outcome(
-            state.with_certificate(teacher, counts), audit, asked, now, overdue=overdue
+            state.with_certificate(teacher, counts), audit, asked, now, self._moment.config, taken=taken
         )
         self._set_service(
-            self._service.with_reply(teacher, audit.agreed, asked, now, oldest, waited_for=waited_for)
+            self._service.with_reply(
+                teacher, audit.agreed, asked, now, oldest, waited_for=waited_for, had_failed=failed
+            )
         )
 
     def _with_certificate(self, version: str, teacher: str) -> VersionState:

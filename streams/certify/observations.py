@@ -1,4 +1,4 @@
-"""Observations of audits: what traces and deferrals say, by task, each with its position in its topic."""
+"""Observations of audits: what the topics say of them, by task, each with its position in its topic."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -6,11 +6,12 @@ from typing import NamedTuple
 
 from confluent_kafka import Message
 
-from schemas.messages import Deferral, Reason, Teacher, Trace
+from schemas.messages import AuditFailure, Deferral, Reason, Teacher, Trace
 
 TRACES = "traces"
 DEFERRALS = "deferrals"
 AUDITS = "audits"
+FAILURES = "audit-failures"
 
 NOBODY = Teacher("")
 """The teacher of a reply that names none."""
@@ -50,6 +51,21 @@ class AuditReply(NamedTuple):
     replied_at: int
     label: str
     agreed: bool
+
+
+class AuditFailed(NamedTuple):
+    """An audit on which the teacher has failed: its reply holds `error` instead of a label.
+
+    Attributes:
+        gave_up: the teacher was away too long; that says nothing about this audit.
+    """
+
+    position: LogPosition
+    version: str
+    request: str
+    requested_at: int
+    error: str
+    gave_up: bool = False
 
 
 class DeferredGuess(NamedTuple):
@@ -107,12 +123,14 @@ class Observations:
     Attributes:
         asked: audits that the teacher was asked for.
         answered: traces, audits among them.
+        failed: audits on which the teacher has failed.
         alarms_answered: by version.
         deferrals_reported: versions of which was reported that their deferrals agree less than expected.
     """
 
     asked: Sequence[AuditRequested] = ()
     answered: Sequence[TraceSeen] = ()
+    failed: Sequence[AuditFailed] = ()
     alarms_answered: Mapping[str, AlarmAnswered] = field(default_factory=dict)
     deferrals_reported: frozenset[str] = frozenset()
 
@@ -128,6 +146,8 @@ class Observations:
         requests |= {version: [] for version in self.deferrals_reported}
         for audit in self.asked:
             requests.setdefault(audit.version, []).append(audit.request)
+        for failure in self.failed:
+            requests.setdefault(failure.version, []).append(failure.request)
         for trace in self.answered:
             if trace.version is not None:
                 audited = [] if trace.audit is None else [trace.audit.request]
@@ -169,6 +189,24 @@ def observe_deferrals(
             asked = AuditRequested(position, version, deferral.request.id, deferral.requested_at)
             seen.setdefault(deferral.request.task, []).append(asked)
     return {task: Observations(asked=asked) for task, asked in seen.items()}
+
+
+def observe_failures(
+    failures: Iterable[tuple[AuditFailure, Message]], log: str = FAILURES
+) -> dict[str, Observations]:
+    """Audits that have failed, by task."""
+    seen: dict[str, list[AuditFailed]] = {}
+    for failure, message in failures:
+        failed = AuditFailed(
+            position=_position(log, message),
+            version=failure.policy,
+            request=failure.id,
+            requested_at=failure.requested_at,
+            error=failure.error,
+            gave_up=failure.gave_up,
+        )
+        seen.setdefault(failure.task, []).append(failed)
+    return {task: Observations(failed=failed) for task, failed in seen.items()}
 
 
 def end_offsets(log: str, messages: Iterable[Message]) -> dict[str, int]:

@@ -43,12 +43,15 @@ class Moment:
     Attributes:
         now: Unix milliseconds.
         complete: no count is missing.
+        passed: Unix milliseconds; the teacher has gone further than the audits noted until then, and all its
+            replies to them have been read. None where nobody knows.
     """
 
     task: str
     config: Config
     now: int
     complete: bool
+    passed: int | None = None
 
     @cached_property
     def late(self) -> int:

@@ -4,10 +4,13 @@ The bound and `certified` follow from the counts as they stand. So another targe
 them at once, and neither changes a count.
 
 A certificate must be valid, and it must be true still. Valid: it rests on all audits that were asked until
-some moment, those without a reply as disagreements; of a few such moments the best is taken, and shown. True
-still: the replies so far must prove the target as well, with the overdue and lost audits as disagreements. So
-a fall is not hidden behind an older moment. The claim is about the average over the answers until the moment
-that is shown, each weighted with the audit rate at its time.
+some moment, those without a label as disagreements; of a few such moments the best is taken, and shown. True
+still: the labels so far must prove the target as well, with the overdue, failed and lost audits as
+disagreements. So a fall is not hidden behind an older moment, and a teacher that fails just where the
+surrogate is wrong certifies nothing. Where the labels alone would prove the target, the claim is *suspended*:
+audits without a label prevent it, and it comes back with their replies, or with so many later ones that these
+carry it with all of the others counted against it. The claim is about the average over the answers until the
+moment that is shown, each weighted with the audit rate at its time.
 
 Near the target a certificate would come and go with every other audit. So one that was lost to replies comes
 back only when the counts would prove it at a fifth of its share of delta: never more is certified than is
@@ -23,7 +26,7 @@ import msgspec
 
 from models.certificate import Certificate, budget_share, lower_bound
 from schemas.config import Config
-from streams.certify.asking_order import Prefix, best_prefix, prefix_ends, prefixes
+from streams.certify.asking_order import Prefix, best_prefix, prefix_ends, prefixes, without_label
 from streams.certify.pending_audits import PendingAudits
 from streams.certify.service_state import ServiceCounts, ServiceState
 from streams.certify.version_state import CertificateCounts, VersionState
@@ -40,13 +43,16 @@ class CertificateStatus:
 
     Attributes:
         audits, agreements: replies so far, of the teacher that answers now.
-        pending: audits without a reply; of these `overdue` for too long.
-        lost: audits whose reply is no longer waited for.
+        pending: audits without a reply; of these `overdue` for too long, and `silent` where the teacher has
+            passed them by and the alarm has taken them.
+        failed: audits on which the teacher has failed.
+        lost: audits whose label is no longer waited for.
         bound: agreement that is proven, in [0, 1).
         until: Unix milliseconds; the bound is about answers up to then. 0 where no audit was noted.
         proven_audits, proven_agreements: replies that it rests on, and `unanswered` audits as disagreements.
         target: in force.
         certified: the bound is above the target, all counts are complete, and no label is new.
+        suspended: why nothing is certified, where the labels alone prove the target; empty elsewhere.
         new_labels: labels that the live version can't know, or the one that this is about; the claim is
             suspended until a refit has learned them.
         complete: False while counts that Redis has lost are being rebuilt.
@@ -61,6 +67,8 @@ class CertificateStatus:
     agreements: int = 0
     pending: int = 0
     overdue: int = 0
+    silent: int = 0
+    failed: int = 0
     lost: int = 0
     bound: float = 0.0
     until: int = 0
@@ -69,6 +77,7 @@ class CertificateStatus:
     unanswered: int = 0
     target: float = 0.0
     certified: bool = False
+    suspended: str = ""
     new_labels: tuple[str, ...] = ()
     complete: bool = True
     alarm: float = 0.0
@@ -88,9 +97,14 @@ class CertificateStatus:
         return Prefix(self.until, Certificate(self.proven_audits, self.proven_agreements), self.unanswered)
 
     @property
-    def without_reply(self) -> int:
-        """Audits whose reply is overdue or was given up."""
-        return self.overdue + self.lost
+    def without_label(self) -> int:
+        """Audits that count against the claim: overdue, failed or given up."""
+        return self.overdue + self.failed + self.lost
+
+    @property
+    def asked(self) -> int:
+        """Audits that the teacher was asked for so far."""
+        return self.audits + self.pending + self.failed + self.lost
 
     @property
     def is_restorable(self) -> bool:
@@ -111,12 +125,14 @@ class _Proof(NamedTuple):
 
     Attributes:
         prefix: the best one.
-        so_far: the replies so far.
+        replies: the labels so far.
+        so_far: the same, and what counts against the claim.
         delta: share of the error budget that they may spend.
         bound: agreement that both prove, in [0, 1).
     """
 
     prefix: Prefix
+    replies: Certificate
     so_far: Certificate
     delta: float
     bound: float
@@ -128,8 +144,19 @@ class _Proof(NamedTuple):
             certified: so far.
             lost: target for which replies have lost the certificate.
         """
-        delta = self.delta * _AGAIN if lost == target and not certified else self.delta
+        delta = self._delta(target, certified, lost)
         return self.prefix.counts.certifies(target, delta) and self.so_far.certifies(target, delta)
+
+    def is_prevented(self, target: float, certified: bool, lost: float) -> bool:
+        """Whether the labels alone would certify, and audits without one prevent it; arguments as above."""
+        delta = self._delta(target, certified, lost)
+        counted = self.so_far.audits > self.replies.audits
+        return (
+            counted and self.replies.certifies(target, delta) and not self.certifies(target, certified, lost)
+        )
+
+    def _delta(self, target: float, certified: bool, lost: float) -> float:
+        return self.delta * _AGAIN if lost == target and not certified else self.delta
 
 
 def certificate_status(
@@ -154,10 +181,12 @@ def certificate_status(
         agreements=replies.agreements,
         pending=pending.pending,
         overdue=pending.overdue,
+        silent=version_state.assumed,
+        failed=pending.failed,
         lost=version_state.lost,
         target=target,
         complete=complete,
-        alarm=version_state.alarm_state.alarm(config).level,
+        alarm=version_state.alarm_state.level(config),
         alarms=version_state.alarm_state.raised - version_state.excused,
         drifting=config.deferral_drift and version_state.deferrals.asks_for_audits,
         updated_at=now,
@@ -168,11 +197,12 @@ def certificate_status(
     ends = _prefix_ends(config, now)
     proof = _best_proof(
         [*_prefixes(version_state, counts, pending, ends, now), *_last_proof(counts, ends)],
-        replies.counting_unanswered(status.without_reply),
+        replies,
+        status.without_label,
         budget_share(config.delta, counts.number),
     )
-    certified = complete and proof.certifies(target, counts.certified, counts.lost)
-    return replace(_with_proof(status, proof, version_state.asked_at, certified), labels=counts.labels)
+    status = replace(_with_proof(status, proof, version_state.asked_at), labels=counts.labels)
+    return _with_claim(status, proof, counts, config)
 
 
 def service_status(
@@ -182,29 +212,36 @@ def service_status(
     counts, target = service.counts(teacher), config.target_agreement
     ends = _prefix_ends(config, now)
     candidates = service.prefixes(teacher, ends, now)
-    pending, overdue = candidates[0].unanswered, candidates[-1].unanswered
-    proof = _best_proof(
-        [*candidates, *_last_proof(counts, ends)],
-        counts.certificate.counting_unanswered(overdue),
-        config.delta,
-    )
+    failed = sum(count for start, count in service.failed.items() if start >= counts.since)
+    failed_lately = sum(count for start, count in service.failed.items() if start >= ends[-1])
+    against = candidates[-1].unanswered + failed_lately
+    pending, overdue = max(0, candidates[0].unanswered - failed), max(0, against - failed)
+    proof = _best_proof([*candidates, *_last_proof(counts, ends)], counts.certificate, against, config.delta)
     status = CertificateStatus(
         audits=counts.audits,
         agreements=counts.agreements,
         pending=pending,
         overdue=overdue,
+        failed=failed,
         target=target,
         complete=complete,
         updated_at=now,
     )
-    certified = complete and proof.certifies(target, counts.certified, counts.lost)
-    return _with_proof(status, proof, service.asked_at, certified)
+    return _with_claim(_with_proof(status, proof, service.asked_at), proof, counts, config)
 
 
-def _best_proof(candidates: Sequence[Prefix], so_far: Certificate, delta: float) -> _Proof:
+def _best_proof(candidates: Sequence[Prefix], replies: Certificate, against: int, delta: float) -> _Proof:
+    """What the candidates prove.
+
+    Args:
+        replies: labels so far.
+        against: audits without a label that count against the claim by now.
+    """
     prefix, bound = best_prefix(candidates, delta)
+    so_far = replies.counting_unanswered(against)
     proves_as_much = bound > 0.0 and so_far.certifies(bound, delta)
-    return _Proof(prefix, so_far, delta, bound if proves_as_much else min(bound, lower_bound(so_far, delta)))
+    bound = bound if proves_as_much else min(bound, lower_bound(so_far, delta))
+    return _Proof(prefix, replies, so_far, delta, bound)
 
 
 def _prefix_ends(config: Config, now: int) -> tuple[int, ...]:
@@ -226,13 +263,39 @@ def _prefixes(
     """The version's prefixes. Audits of unknown age have no reply in any of them."""
     waiting = version_state.waiting
     ageless = max(0, pending.pending - sum(waiting.values())) + version_state.lost
-    found = prefixes(counts.certificate, counts.recent, waiting, ends, now)
+    without = without_label(waiting, version_state.failed)
+    found = prefixes(counts.certificate, counts.recent, without, ends, now)
     return [one._replace(unanswered=one.unanswered + ageless) for one in found]
 
 
-def _with_proof(
-    status: CertificateStatus, proof: _Proof, asked_at: int, certified: bool
+def _with_claim(
+    status: CertificateStatus, proof: _Proof, counts: CertificateCounts | ServiceCounts, config: Config
 ) -> CertificateStatus:
+    """The status with what is claimed, or why the claim is suspended."""
+    if not status.complete:
+        return status
+    before = (config.target_agreement, counts.certified, counts.lost)
+    suspended = _suspension(status, config) if proof.is_prevented(*before) else ""
+    return replace(status, certified=proof.certifies(*before), suspended=suspended)
+
+
+def _suspension(status: CertificateStatus, config: Config) -> str:
+    reasons = [
+        (status.overdue, f"audits unanswered for more than {format_seconds(config.audit_overdue)}"),
+        (status.failed, "audits failed"),
+        (status.lost, "audits given up"),
+    ]
+    return ", ".join(f"{count:,} {what}" for count, what in reasons if count)
+
+
+def format_seconds(seconds: float) -> str:
+    """A duration in its largest whole unit, as `1 h`."""
+    units = ((86_400.0, "d"), (3600.0, "h"), (60.0, "min"))
+    length, unit = next(((one, name) for one, name in units if seconds % one == 0.0), (1.0, "s"))
+    return f"{seconds / length:g} {unit}"
+
+
+def _with_proof(status: CertificateStatus, proof: _Proof, asked_at: int) -> CertificateStatus:
     prefix = proof.prefix
     return replace(
         status,
@@ -241,7 +304,6 @@ def _with_proof(
         proven_audits=prefix.replied.audits,
         proven_agreements=prefix.replied.agreements,
         unanswered=prefix.unanswered,
-        certified=certified,
     )
 
 
@@ -267,6 +329,8 @@ def encode_status(status: CertificateStatus) -> dict[str, str]:
         "k": str(status.agreements),
         "pending": str(status.pending),
         "overdue": str(status.overdue),
+        "silent": str(status.silent),
+        "failed": str(status.failed),
         "lost": str(status.lost),
         "bound": repr(status.bound),
         "until": str(status.until),
@@ -275,6 +339,7 @@ def encode_status(status: CertificateStatus) -> dict[str, str]:
         "unanswered": str(status.unanswered),
         "target": repr(status.target),
         "certified": str(int(status.certified)),
+        "suspended": status.suspended,
         "new_labels": msgspec.json.encode(status.new_labels).decode(),
         "complete": str(int(status.complete)),
         "alarm": repr(status.alarm),
@@ -292,6 +357,8 @@ def decode_status(fields: Mapping[str, str]) -> CertificateStatus:
         agreements=int(fields.get("k", 0)),
         pending=int(fields.get("pending", 0)),
         overdue=int(fields.get("overdue", 0)),
+        silent=int(fields.get("silent", 0)),
+        failed=int(fields.get("failed", 0)),
         lost=int(fields.get("lost", 0)),
         bound=float(fields.get("bound", 0.0)),
         until=int(fields.get("until", 0)),
@@ -300,6 +367,7 @@ def decode_status(fields: Mapping[str, str]) -> CertificateStatus:
         unanswered=int(fields.get("unanswered", 0)),
         target=float(fields.get("target", 0.0)),
         certified=fields.get("certified") == "1",
+        suspended=fields.get("suspended", ""),
         new_labels=_NAMES.decode(fields.get("new_labels", "[]")),
         complete=fields.get("complete", "1") == "1",
         alarm=float(fields.get("alarm", 0.0)),

@@ -13,6 +13,7 @@ from schemas.config import Config
 from schemas.events import Event
 from streams.certify.announcements import (
     announce_certificate,
+    announce_failures,
     announce_inconsistency,
     announce_labels,
     announce_service,
@@ -88,7 +89,14 @@ class Step:
 
 
 def step(
-    task: str, snapshot: Snapshot, observations: Observations, config: Config, now: int, *, complete: bool
+    task: str,
+    snapshot: Snapshot,
+    observations: Observations,
+    config: Config,
+    now: int,
+    *,
+    complete: bool,
+    passed: int | None = None,
 ) -> Step:
     """What follows from the observations, and from the time and the config, which change without any.
 
@@ -96,8 +104,9 @@ def step(
         snapshot: with all versions that the observations name, or that are looked at.
         now: Unix milliseconds.
         complete: no count is missing. Until then no version is certified and no certificate event emitted.
+        passed: see `Moment`; the snapshot's pending audits are counted up to then.
     """
-    moment = Moment(task, config, now, complete)
+    moment = Moment(task, config, now, complete, passed)
     snapshot = _with_current_names(snapshot, LabelSet.of(config.teacher))
     new = only_new(observations, snapshot.task_state)
     task_state, dropped = with_versions(advance_positions(snapshot.task_state, new), sorted(new.versions))
@@ -105,6 +114,7 @@ def step(
         with_repeats(with_teacher(task_state, new.answered, now), new.answered), snapshot, moment
     )
     fold.ask(new.asked)
+    fold.fail(new.failed)
     fold.reply(new.answered)
     fold.count_waiting()
     task_state, version_states = fold.task_state, fold.version_states
@@ -120,7 +130,7 @@ def step(
         version_state = with_outcomes_taken(version_state, now, config)
         if config.deferral_drift:
             version_state = _with_deferrals(version, version_state, new)
-        change, emitted = _conclude(version, version_state, update, task_state.teacher, snapshot, moment)
+        change, emitted = _conclude(version, version_state, update, new, task_state.teacher, snapshot, moment)
         events += emitted
         if (raised := _unanswered_alarms(change)) is not None:
             alarms[version] = raised
@@ -163,6 +173,7 @@ def _pending_update(version: str, snapshot: Snapshot, new: Observations, moment:
     return update_pending(
         snapshot.pending(version),
         [audit for audit in new.asked if audit.version == version],
+        [audit for audit in new.failed if audit.version == version],
         [trace.audit for trace in new.answered if trace.version == version and trace.audit is not None],
         snapshot.version_state(version).horizon,
         moment.now,
@@ -185,6 +196,7 @@ def _conclude(
     version: str,
     version_state: VersionState,
     update: PendingUpdate,
+    new: Observations,
     teacher: str,
     snapshot: Snapshot,
     moment: Moment,
@@ -197,6 +209,9 @@ def _conclude(
     events = [floor_event(task, version, label, status, config, now) for label in labels]
     if complete:
         version_state, emitted = announce_certificate(task, version, version_state, teacher, status, now)
+        events += emitted
+        failed = [audit for audit in new.failed if audit.version == version]
+        version_state, emitted = announce_failures(task, version, version_state, status, failed, now)
         events += emitted
     return VersionChange(version_state, update, status, tuple(labels)), events
 
@@ -221,7 +236,10 @@ def _unanswered_alarms(change: VersionChange) -> tuple[int, AlarmEvidence] | Non
     if alarm_state.raised <= change.version_state.answered_alarms:
         return None
     last = alarm_state.last
-    return alarm_state.raised, AlarmEvidence(status.target, status.certificate, last.since, last.labels)
+    evidence = AlarmEvidence(
+        status.target, status.certificate, last.since, last.labels, last.audits, last.unanswered
+    )
+    return alarm_state.raised, evidence
 
 
 def _differs(change: VersionChange, version: str, snapshot: Snapshot) -> bool:

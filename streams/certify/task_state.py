@@ -88,14 +88,16 @@ def foreign_positions(task_state: TaskState, logs: Mapping[str, str]) -> bool:
     Args:
         logs: names by stream, e.g. `traces` to `traces@id`; a name without identity may be any topic's.
     """
-    return any(_name(log) not in (_stream(log), logs[_stream(log)]) for log in task_state.positions)
+    return any(
+        _name(log) not in (_stream(log), logs.get(_stream(log), _name(log))) for log in task_state.positions
+    )
 
 
 def adopt_positions(task_state: TaskState, logs: Mapping[str, str]) -> TaskState:
     """The state with its positions under the present names; none of them may be foreign."""
     positions: dict[str, int] = {}
     for log, offset in task_state.positions.items():
-        present = f"{logs[_stream(log)]}{log.removeprefix(_name(log))}"
+        present = f"{logs.get(_stream(log), _name(log))}{log.removeprefix(_name(log))}"
         positions[present] = max(offset, positions.get(present, 0))
     return replace(task_state, positions=positions)
 
@@ -114,14 +116,20 @@ def only_new(observations: Observations, task_state: TaskState) -> Observations:
     """The observations that were not folded before."""
     asked = [audit for audit in observations.asked if not _is_folded(audit.position, task_state)]
     answered = [trace for trace in observations.answered if not _is_folded(trace.position, task_state)]
-    return dataclasses.replace(observations, asked=asked, answered=answered)
+    failed = [audit for audit in observations.failed if not _is_folded(audit.position, task_state)]
+    return dataclasses.replace(observations, asked=asked, answered=answered, failed=failed)
 
 
 def advance_positions(task_state: TaskState, observations: Observations) -> TaskState:
     """The state with its positions behind the observations."""
     positions = dict(task_state.positions)
-    audits, traces = observations.asked, observations.answered
-    for log, offset in (*(audit.position for audit in audits), *(trace.position for trace in traces)):
+    asked, answered = observations.asked, observations.answered
+    seen = [
+        *(audit.position for audit in asked),
+        *(trace.position for trace in answered),
+        *(audit.position for audit in observations.failed),
+    ]
+    for log, offset in seen:
         positions[log] = max(positions.get(log, 0), offset + 1)
     return replace(task_state, positions=positions)
 

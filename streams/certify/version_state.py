@@ -13,6 +13,7 @@ An earlier release counted a thinned sample, at the lowest rate that the config 
 they weigh what was answered then with that rate.
 """
 
+import functools
 from collections.abc import Mapping
 
 from msgspec import Struct, field
@@ -20,7 +21,7 @@ from msgspec.structs import replace
 
 from models.certificate import Certificate
 from schemas.config import Config
-from streams.certify.alarm_state import PATIENCE, AlarmState, Outcome, ready, with_label
+from streams.certify.alarm_state import PATIENCE, AlarmState, Block, Outcome, ready, with_label
 from streams.certify.asking_order import (
     Prefix,
     Replied,
@@ -28,7 +29,9 @@ from streams.certify.asking_order import (
     frontier,
     merge_replied,
     merge_waiting,
+    with_answered,
     with_asked,
+    with_failed,
     with_given_up,
     with_reply_counted,
 )
@@ -37,6 +40,7 @@ from streams.certify.observations import AlarmAnswered, AuditReply
 from streams.label_set import LabelSet
 
 _TEACHERS = 8
+_SPAN, _MOST_BLOCKS = 10_000, 1_000
 
 
 class CertificateCounts(Struct, frozen=True):
@@ -99,13 +103,16 @@ class VersionState(Struct, frozen=True):
         alarm_state: of all teachers together.
         answered_alarms: raised alarms that were answered; of these `excused` by blocking a label.
         alarm_blocked: the labels that were blocked so.
-        assumed: overdue audits that the alarm has taken for disagreements and that are still pending.
+        assumed: audits without a reply that the alarm has taken as silent and that are still pending.
         lost: audits that are no longer pending; they count as disagreements for ever.
         horizon: Unix milliseconds; of audits requested until then it is forgotten which were answered.
         waiting: audits without a reply in the order of asking; those of an earlier release are not in it.
         asked_at: Unix milliseconds at which the newest audit was noted; 0 before the first.
         early: replies that wait for their deferral, by request.
-        outcomes: those that the alarm has not taken yet.
+        outcomes: labels that the alarm has not taken yet.
+        failed: audits on which the teacher has failed, in the order of asking.
+        failures_announced: how many the last event named; 0 before the first.
+        blocks: audits that the detector of silence has not taken yet, by the start of their span of asking.
         deferrals: whether deferred requests agree less than expected.
     """
 
@@ -122,6 +129,9 @@ class VersionState(Struct, frozen=True):
     outcomes: tuple[Outcome, ...] = ()
     alarm_blocked: tuple[str, ...] = ()
     deferrals: DeferralState = DeferralState()
+    failed: Waiting = {}
+    failures_announced: int = 0
+    blocks: Mapping[int, Block] = {}
 
     @property
     def blocked_labels(self) -> frozenset[str]:
@@ -151,7 +161,8 @@ def merged(version_state: VersionState, now: int, oldest: int) -> VersionState:
         for teacher, counts in version_state.certificates.items()
     }
     waiting = merge_waiting(version_state.waiting, now, oldest)
-    return replace(version_state, certificates=certificates, waiting=waiting)
+    failed = merge_waiting(version_state.failed, now, oldest)
+    return replace(version_state, certificates=certificates, waiting=waiting, failed=failed)
 
 
 def with_audit_asked(version_state: VersionState, now: int) -> VersionState:
@@ -165,29 +176,89 @@ def with_audits_given_up(version_state: VersionState, count: int) -> VersionStat
     return replace(version_state, waiting=waiting, lost=version_state.lost + count)
 
 
-def with_overdue(version_state: VersionState, overdue: int, now: int, config: Config) -> VersionState:
-    """The state when `overdue` pending audits are overdue: the alarm takes those that it has not taken yet.
+def with_failures_given_up(version_state: VersionState, count: int) -> VersionState:
+    """The state with the `count` oldest failed audits given up: disagreements for ever."""
+    failed = with_given_up(version_state.failed, count)
+    return replace(version_state, failed=failed, lost=version_state.lost + count)
 
-    Their replies, when they come, are not for the alarm any more (`with_outcome`).
+
+def with_audit_failed(
+    version_state: VersionState,
+    asked: int,
+    now: int,
+    oldest: int,
+    *,
+    waited_for: bool,
+    gave_up: bool,
+    passed: int | None,
+) -> VersionState:
+    """The state with one more audit on which the teacher has failed.
+
+    One that it gave up, because it was away, is not for the alarm: an outage stops no version.
+
+    Args:
+        asked: Unix milliseconds at which the audit was noted.
+        waited_for: it is among those without a reply.
+        passed: see `Moment`.
     """
-    missing = [Outcome(0, "", None, False, now)] * (overdue - version_state.assumed)
-    alarm_state = version_state.alarm_state.after(missing, config)
-    return replace(version_state, alarm_state=alarm_state, assumed=overdue)
+    waiting = with_answered(version_state.waiting, asked) if waited_for else version_state.waiting
+    failed = with_failed(version_state.failed, asked, now, oldest)
+    after = replace(version_state, waiting=waiting, failed=failed)
+    if waited_for and was_assumed(version_state, asked, passed):
+        return replace(after, assumed=after.assumed - 1)
+    return after if gave_up else _with_block(after, asked, Block(unanswered=1))
+
+
+def with_silence_taken(
+    version_state: VersionState, silent: int, passed: int | None, now: int, config: Config
+) -> VersionState:
+    """The state once the detector of silence has taken the audits of which all is known.
+
+    These are the ones noted before the first that is still without a reply, or until `passed`.
+
+    Args:
+        silent: pending audits that were noted until then.
+        passed: see `Moment`. None: all that is known is taken, and no missing reply is silence.
+    """
+    first = frontier(version_state.waiting, 0)
+    known = now if passed is None or first is None else max(passed, first)
+    new = max(0, silent - version_state.assumed)
+    due = {start: block for start, block in version_state.blocks.items() if start + _SPAN <= known}
+    left = {start: block for start, block in version_state.blocks.items() if start not in due}
+    for start in sorted(left)[: max(0, len(left) - _MOST_BLOCKS)]:
+        due[start] = left.pop(start)
+    block = functools.reduce(Block.plus, due.values(), Block(unanswered=new))
+    since = min(due, default=known)
+    alarm_state = version_state.alarm_state.after_block(block, since, config)
+    if alarm_state.raised > version_state.alarm_state.raised:
+        left = {}
+    return replace(version_state, alarm_state=alarm_state, assumed=version_state.assumed + new, blocks=left)
+
+
+def was_assumed(version_state: VersionState, asked: int, passed: int | None) -> bool:
+    """Whether the alarm has taken a pending audit, noted at `asked`, as silent."""
+    return version_state.assumed > 0 and passed is not None and asked <= passed
 
 
 def with_outcome(
-    version_state: VersionState, audit: AuditReply, asked: int, now: int, *, overdue: bool
+    version_state: VersionState, audit: AuditReply, asked: int, now: int, config: Config, *, taken: bool
 ) -> VersionState:
-    """The state with an outcome for the alarm, unless the alarm has taken the audit as overdue.
+    """The state with an outcome for the alarm, which waits for its turn.
 
-    One that is not waited for any more stands where its reply is read.
+    One that is not waited for any more stands where its reply is read. Labels that are not answered any more
+    are left out of the alarm (`with_outcomes_taken`).
+
+    Args:
+        asked: Unix milliseconds at which the audit was noted; 0 if it never was.
+        taken: the detector of silence has taken the audit already, as failed or silent.
     """
-    if overdue and version_state.assumed > 0:
-        return replace(version_state, assumed=version_state.assumed - 1)
     in_order = asked > now - PATIENCE
     place, request = (asked, audit.request) if in_order else (now, "")
     outcome = Outcome(place, request, audit.label, audit.agreed, audit.replied_at)
-    return replace(version_state, outcomes=(*version_state.outcomes, outcome))
+    after = replace(version_state, outcomes=(*version_state.outcomes, outcome))
+    if taken or not _is_still_answered(audit.label, after, config):
+        return after
+    return _with_block(after, asked or now, Block(int(audit.agreed), int(not audit.agreed)))
 
 
 def with_outcomes_taken(version_state: VersionState, now: int, config: Config) -> VersionState:
@@ -199,14 +270,14 @@ def with_outcomes_taken(version_state: VersionState, now: int, config: Config) -
     if not version_state.outcomes:
         return version_state
     due, left = ready(version_state.outcomes, frontier(version_state.waiting, now - PATIENCE))
-    blocked, labels = version_state.blocked_labels, LabelSet.of(config.teacher)
     given = [
         outcome
         for outcome in due
-        if outcome.label is None or (outcome.label not in blocked and labels.allows(outcome.label))
+        if outcome.label is None or _is_still_answered(outcome.label, version_state, config)
     ]
     alarm_state = version_state.alarm_state.after(given, config)
-    return replace(version_state, alarm_state=alarm_state, outcomes=left)
+    blocks = {} if alarm_state.raised > version_state.alarm_state.raised else version_state.blocks
+    return replace(version_state, alarm_state=alarm_state, outcomes=left, blocks=blocks)
 
 
 def with_alarms_answered(version_state: VersionState, answered: AlarmAnswered) -> VersionState:
@@ -225,4 +296,15 @@ def with_alarms_answered(version_state: VersionState, answered: AlarmAnswered) -
         excused=after.excused + newly,
         alarm_blocked=tuple(dict.fromkeys((*after.alarm_blocked, answered.blocked))),
         alarm_state=after.alarm_state.restarted(),
+        blocks={},
     )
+
+
+def _is_still_answered(label: str, version_state: VersionState, config: Config) -> bool:
+    return label not in version_state.blocked_labels and LabelSet.of(config.teacher).allows(label)
+
+
+def _with_block(version_state: VersionState, asked: int, audit: Block) -> VersionState:
+    start = asked - asked % _SPAN
+    block = version_state.blocks.get(start, Block()).plus(audit)
+    return replace(version_state, blocks={**version_state.blocks, start: block})

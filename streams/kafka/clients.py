@@ -109,9 +109,20 @@ def open_reader(settings: Settings) -> Consumer:
     return open_client(Consumer, reader_options(settings))
 
 
+def open_peeker(settings: Settings) -> Consumer:
+    """A consumer that is in no group and fetches little ahead, for a look at single messages."""
+    little = {"queued.min.messages": 1, "queued.max.messages.kbytes": 1_024}
+    return open_client(Consumer, {**reader_options(settings), **little})
+
+
 def open_group_observer(settings: Settings, role: str) -> Consumer:
     """A consumer that can be asked how far a role's group has read. It must not subscribe to anything."""
-    return open_client(Consumer, consumer_options(settings, f"{settings.prefix}.{role}"))
+    return open_observer(settings, f"{settings.prefix}.{role}")
+
+
+def open_observer(settings: Settings, group: str) -> Consumer:
+    """The same for any group by its whole name."""
+    return open_client(Consumer, consumer_options(settings, group))
 
 
 def open_writer(settings: Settings) -> Producer:

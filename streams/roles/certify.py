@@ -1,6 +1,7 @@
 """Certify role: folds audits into certificates and alarms, and acts on what follows from them.
 
-Reads traces, audits and deferrals; writes to Redis, and events. The steps of a batch, in this order:
+Reads traces, audits, deferrals and failed audits; writes to Redis, and events. The steps of a batch, in this
+order:
 
     1. for each task: read the snapshot, fold the new observations into it, write all of it at once or retry
     2. emit events, have alarms answered, and have drift of deferred requests reported
@@ -23,21 +24,26 @@ from faust import App
 from faust.types import StreamT
 from mode import Service
 
-from schemas.codec import DEFERRAL, TRACE
+from schemas.codec import AUDIT_FAILURE, DEFERRAL, TRACE
 from schemas.events import Event, EventKind, LabelBlockedDetails
 from schemas.messages import Trace
 from schemas.topics import Topics
+from streams.certify.asking_order import frontier
 from streams.certify.evidence import OnAlarm, OnDeferralDrift
 from streams.certify.observations import (
     AUDITS,
     DEFERRALS,
+    FAILURES,
     TRACES,
     AlarmAnswered,
     Observations,
     end_offsets,
     observe_deferrals,
+    observe_failures,
     observe_traces,
 )
+from streams.certify.passed_by import GRACE, PassedBy
+from streams.certify.snapshot import Snapshot
 from streams.certify.step import Step, step
 from streams.certify.task_state import adopt_positions, foreign_positions
 from streams.certify.topic_log import TopicLog
@@ -58,6 +64,7 @@ log = logging.getLogger(__name__)
 STAGE = "certify"
 ASKED_STAGE = "certify-asked"
 AUDITS_STAGE = "certify-audits"
+FAILURES_STAGE = "certify-failures"
 ASKED_STAGES = {AUDITS: AUDITS_STAGE, DEFERRALS: ASKED_STAGE}
 
 _LOOK = 1.0
@@ -71,12 +78,13 @@ class AuditCertifier(Service):
     """Folds audits into the state that Redis holds.
 
     Args:
-        topic_logs: traces and what the teacher is asked, to be re-read.
+        topic_logs: traces, what the teacher is asked and what it has failed on, to be re-read.
         on_alarm: answers alarms.
         on_deferral_drift: reports that deferred requests of a version agree less than expected.
         trial_judge: judges candidate versions on trial.
         may_answer: whether a version, given after its task, may answer requests.
         known_labels: which labels a version can't know.
+        passed_by: which audits a task's teacher has passed by.
         clock: Unix milliseconds, without jumps.
     """
 
@@ -93,6 +101,7 @@ class AuditCertifier(Service):
         trial_judge: TrialJudge,
         may_answer: Callable[[str, str], Awaitable[bool]],
         known_labels: KnownLabels,
+        passed_by: PassedBy,
         clock: Callable[[], int],
     ) -> None:
         super().__init__()
@@ -106,9 +115,11 @@ class AuditCertifier(Service):
         self._trial_judge = trial_judge
         self._may_answer = may_answer
         self._known_labels = known_labels
+        self._passed_by = passed_by
         self._clock = clock
         self._dead_letters = DeadLetters(topics.dead_letters, STAGE)
         self._seen: set[str] = set()
+        self._replies_are_missing = False
         self._claim: tuple[str | None, int] = (None, 0)
 
     async def on_start(self) -> None:
@@ -116,6 +127,7 @@ class AuditCertifier(Service):
             await topic_log.check_identity()
             self._offsets.remember(await topic_log.committed())
         self.add_future(self._watch())
+        self.add_future(self._watch_teachers())
         self.add_future(self._watch_topics())
 
     async def fold_traces(self, messages: Sequence[Message]) -> list[Outgoing]:
@@ -147,6 +159,19 @@ class AuditCertifier(Service):
         for task, observations in observe_deferrals(deferrals, log_name).items():
             await self._fold(task, observations)
         await self._offsets.advance(end_offsets(log_name, messages))
+
+    async def fold_failures(self, messages: Sequence[Message]) -> list[Outgoing]:
+        """Note the audits on which the teacher has failed.
+
+        Raises:
+            StateUnavailable: as in `fold_traces`.
+        """
+        failures, outgoing = self._dead_letters.decode_all(AUDIT_FAILURE, messages)
+        log_name = self._topic_logs[FAILURES].name
+        for task, observations in observe_failures(failures, log_name).items():
+            await self._fold(task, observations)
+        await self._offsets.advance(end_offsets(log_name, messages))
+        return outgoing
 
     async def look(self) -> None:
         """Take a step without observations for every task, after rebuilding what Redis has lost.
@@ -182,6 +207,17 @@ class AuditCertifier(Service):
                 if not self.should_stop:
                     log.warning("certify: could not check topic IDs, continuing: %s", error)
 
+    async def _watch_teachers(self) -> None:
+        while not self.should_stop:
+            await self.sleep(self._passed_by.interval)
+            if not self._replies_are_missing:
+                continue
+            self._replies_are_missing = False
+            try:
+                await self._passed_by.look(self._clock())
+            except KafkaFailed as error:
+                log.warning("certify: could not read how far the teacher is, will retry: %s", error)
+
     async def _check_topics(self) -> None:
         """Check that the topics are still those that were read so far; else the process ends.
 
@@ -207,7 +243,8 @@ class AuditCertifier(Service):
         for _ in range(_ATTEMPTS):
             now = self._clock()
             known = self._offsets.known
-            reading = await self._audits.read(task, ids, now - round(config.audit_overdue * 1000))
+            late, passed = now - round(config.audit_overdue * 1000), self._passed_by.until(config.teacher)
+            reading = await self._audits.read(task, ids, late, passed or 0)
             offsets, folded = self._offsets, reading.folded
             if not offsets.holds_claim(folded) if rebuilding else offsets.has_lost(folded, known):
                 raise StateUnavailable("Redis has lost audit counts; certify rebuilds them")
@@ -222,6 +259,7 @@ class AuditCertifier(Service):
                 if await self._audits.reset(task, reading):
                     await self._offsets.reset()
                 continue
+            self._replies_are_missing |= _waits_since(reading.snapshot, now - GRACE)
             snapshot = replace(
                 reading.snapshot,
                 task_state=adopt_positions(reading.snapshot.task_state, names),
@@ -231,7 +269,7 @@ class AuditCertifier(Service):
                 new_to_live=await self._known_labels.new_to_live(task, config),
             )
             complete = folded.rebuilding is None
-            outcome = step(task, snapshot, observations, config, now, complete=complete)
+            outcome = step(task, snapshot, observations, config, now, complete=complete, passed=passed)
             if not outcome.changes(reading.snapshot) or await self._audits.write(task, reading, outcome):
                 await self._act_on(task, outcome, rebuilding=rebuilding)
                 return
@@ -298,6 +336,9 @@ class AuditCertifier(Service):
         if stream == TRACES:
             decoded, _ = self._dead_letters.decode_all(TRACE, messages)
             return observe_traces(self._with_current_labels(decoded), self._topic_logs[TRACES].name)
+        if stream == FAILURES:
+            failures, _ = self._dead_letters.decode_all(AUDIT_FAILURE, messages)
+            return observe_failures(failures, self._topic_logs[FAILURES].name)
         deferrals, _ = self._dead_letters.decode_all(DEFERRAL, messages)
         return observe_deferrals(deferrals, self._topic_logs[stream].name)
 
@@ -311,6 +352,12 @@ class AuditCertifier(Service):
         return [(labels[trace.task].current_trace(trace), message) for trace, message in traces]
 
 
+def _waits_since(snapshot: Snapshot, moment: int) -> bool:
+    """Whether an audit has waited for its reply since then."""
+    first = [frontier(state.waiting, 0) for state in snapshot.version_states.values()]
+    return any(one is not None and one <= moment for one in first)
+
+
 def install_traces(app: App, channel: BatchChannel, certifier: AuditCertifier) -> None:
     """Register the agent that reads traces."""
 
@@ -319,6 +366,16 @@ def install_traces(app: App, channel: BatchChannel, certifier: AuditCertifier) -
         async for batch in batches:
             with batch.settle() as outgoing:
                 outgoing.extend(await certifier.fold_traces(batch.messages))
+
+
+def install_failures(app: App, channel: BatchChannel, certifier: AuditCertifier) -> None:
+    """Register the agent that reads failed audits."""
+
+    @app.agent(channel, name=FAILURES_STAGE)
+    async def certify_failures(batches: StreamT[Batch]) -> None:
+        async for batch in batches:
+            with batch.settle() as outgoing:
+                outgoing.extend(await certifier.fold_failures(batch.messages))
 
 
 def install_asked(app: App, channel: BatchChannel, certifier: AuditCertifier, stream: str) -> None:

@@ -102,7 +102,14 @@ def audit_failure_of(reply: Reply, failed_at: int) -> AuditFailure | None:
     line = _QUOTED.sub("'…'", next(iter(reply.error.splitlines()), ""))[:_LONGEST_ERROR]
     request = deferral.request
     return AuditFailure(
-        request.id, request.task, guess.policy, deferral.requested_at, failed_at, line, reply.teacher
+        id=request.id,
+        task=request.task,
+        policy=guess.policy,
+        requested_at=deferral.requested_at,
+        failed_at=failed_at,
+        error=line,
+        teacher=reply.teacher,
+        gave_up=reply.gave_up,
     )
 
 

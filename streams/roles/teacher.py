@@ -68,7 +68,7 @@ class TeacherRole:
             ends = min(give_up_at(deferral.requested_at, config, wishes), latest)
             if unix_ms() + wait * 1000.0 >= ends:
                 why = f"{outcome.why} (given up after {attempt} attempts)"
-                return error_reply(deferral, config, why, outcome.usage)
+                return error_reply(deferral, config, why, outcome.usage, gave_up=True)
             await asyncio.sleep(wait)
 
     def _slot(self, task: str, concurrency: int) -> asyncio.Semaphore:

@@ -81,6 +81,8 @@ class AlarmResponse:
         now, since = unix_ms(), _since(evidence)
         recent, target = evidence.recent, evidence.target
         reason = f"alarm: {recent.agreements} of the last {recent.audits} audits agree, target {target:g}"
+        if evidence.is_silence:
+            reason = f"alarm: {evidence.unanswered} of the last {evidence.audits} audits have no label"
         restored = await self._restorable(task, serving_state)
         if may_answer(serving_state, version) and (
             serving_state.active is None or serving_state.active.version == version

@@ -15,7 +15,7 @@ import msgspec
 from redis.asyncio.client import Pipeline
 
 from schemas.redis_keys import Keys
-from streams.certify.pending_audits import MOST, PendingAudits
+from streams.certify.pending_audits import FAILED, MOST, PendingAudits
 from streams.certify.snapshot import Snapshot
 from streams.certify.status import CertificateStatus, decode_status, encode_status
 from streams.certify.step import Step, VersionChange
@@ -28,7 +28,7 @@ from streams.state.fold_offsets import OffsetsRead
 log = logging.getLogger(__name__)
 
 _AT_ONCE = 1_000
-_REPLIES = 6
+_REPLIES = 8
 
 _VERSION_STATE = msgspec.json.Decoder(VersionState)
 _TASK_STATE = msgspec.json.Decoder(TaskState)
@@ -69,12 +69,15 @@ class AuditStore:
             raw = await redis.hget(self._keys.certify(task), "record")
         return _decode(_TASK_STATE, raw) or TaskState()
 
-    async def read(self, task: str, ids: Mapping[str, Iterable[str]], late: int) -> AuditsRead:
+    async def read(
+        self, task: str, ids: Mapping[str, Iterable[str]], late: int, passed: int = 0
+    ) -> AuditsRead:
         """The snapshot of a task.
 
         Args:
             ids: the versions to read, and for each of them the requests to look up among its audits.
-            late: Unix milliseconds; a pending audit that was requested by then is overdue.
+            late: Unix milliseconds; a pending audit that was noted by then is overdue.
+            passed: Unix milliseconds; the teacher has passed by a pending audit that was noted by then.
         """
         keys, lookups = self._keys, {version: list(requests) for version, requests in ids.items()}
         with self._connection.client() as redis:
@@ -82,7 +85,7 @@ class AuditStore:
                 pipeline.hmget(keys.certify(task), "revision", "record")
                 pipeline.hgetall(keys.service(task))
                 for version, requests in lookups.items():
-                    self._read_version(pipeline, task, version, requests, late)
+                    self._read_version(pipeline, task, version, requests, late, passed)
                 # Last, so that these offsets show if Redis lost data before the task's state was read.
                 pipeline.hgetall(keys.folded)
                 (revision, raw), service, *replies, folded = await pipeline.execute()
@@ -128,13 +131,15 @@ class AuditStore:
         return (await self.status(task, version)).is_restorable
 
     def _read_version(
-        self, pipeline: Pipeline, task: str, version: str, requests: list[str], late: int
+        self, pipeline: Pipeline, task: str, version: str, requests: list[str], late: int, passed: int
     ) -> None:
         """Queue the commands that read one version; there are `_REPLIES` of them."""
         asked = self._keys.asked(task, version)
         pipeline.hgetall(self._keys.audits(task, version))
-        pipeline.zcount(asked, "(0", "+inf")
+        pipeline.zcount(asked, "(0", f"({FAILED:.0f}")
         pipeline.zcount(asked, "(0", late)
+        pipeline.zcount(asked, "(0", passed)
+        pipeline.zcount(asked, f"{FAILED:.0f}", "+inf")
         pipeline.zcount(asked, "-inf", "(0")
         pipeline.zrange(asked, MOST, MOST, withscores=True)
         # At least one id, which no request has: the command takes no empty list.
@@ -173,6 +178,9 @@ class AuditStore:
         if update.given_up:
             first = update.after.answered
             yield "ZREMRANGEBYRANK", asked, first, first + update.given_up - 1
+        if update.failures_given_up:
+            first = update.after.answered + update.after.pending
+            yield "ZREMRANGEBYRANK", asked, first, first + update.failures_given_up - 1
         if change.blocked:
             yield "SADD", keys.blocked(task, version), *change.blocked
 
@@ -183,12 +191,14 @@ def _versions(
     """Each version with its state, its status and its pending audits, from Redis' replies."""
     for place, (version, requests) in enumerate(lookups.items()):
         own = replies[_REPLIES * place : _REPLIES * (place + 1)]
-        fields, pending, overdue, answered, surplus, scores = own
+        fields, pending, overdue, passed_by, failed, answered, surplus, scores = own
         shown = {as_text(name): value for name, value in fields.items()}
         raw = shown.pop("ledger", None)
         pending_audits = PendingAudits(
             pending=pending,
             overdue=overdue,
+            passed_by=passed_by,
+            failed=failed,
             answered=answered,
             surplus=round(-surplus[0][1]) - 1 if surplus and answered > MOST else None,
             scores={

@@ -116,9 +116,22 @@ def error_reply(
     error: str,
     usage: Usage | None = None,
     latency_ms: float | None = None,
+    *,
+    gave_up: bool = False,
 ) -> Reply:
-    """The reply that says why there will be no label, e.g. because the request has waited too long."""
-    return Reply(deferral, teacher=_teacher(config), usage=usage, latency_ms=latency_ms, error=error)
+    """The reply that says why there will be no label.
+
+    Args:
+        gave_up: the failure may pass, and the request has waited too long.
+    """
+    return Reply(
+        deferral,
+        teacher=_teacher(config),
+        usage=usage,
+        latency_ms=latency_ms,
+        error=error,
+        gave_up=gave_up,
+    )
 
 
 def _teacher(config: TeacherConfig) -> Teacher | None:

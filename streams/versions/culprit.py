@@ -17,7 +17,7 @@ def label_to_blame(evidence: AlarmEvidence, floor: float, delta: float) -> str |
         floor: agreement in [0, 1]; 0 blocks no label.
         delta: level of the refutation, shared by all labels.
     """
-    if floor <= 0.0 or not evidence.labels:
+    if floor <= 0.0 or evidence.is_silence or not evidence.labels:
         return None
     share = delta / len(evidence.labels)
     refuted = [label for label, counts in evidence.labels.items() if counts.refutes(floor, share)]

@@ -56,11 +56,7 @@ def alarm_event(task: str, version: str, evidence: AlarmEvidence, change: Servin
         instead = f"Redis does not know a live version, requests are deferred to the teacher, and {refit}"
     else:
         instead = "the live version answers the canary's share"
-    message = (
-        f"{task}: agreement of {version} has fallen below the target ({recent.agreements} of the last "
-        f"{recent.audits} audits agree, the target is {evidence.target:g}), so {version} is stopped; "
-        f"{instead}"
-    )
+    message = f"{task}: {_why_alarmed(version, evidence)}, so {version} is stopped; {instead}"
     details = AlarmDetails(
         version=version,
         audits=counts.audits,
@@ -71,8 +67,24 @@ def alarm_event(task: str, version: str, evidence: AlarmEvidence, change: Servin
         restored=restored,
         breaker=breaker_state(change),
         certify_from=serving_state.certify_from,
+        cause="silence" if evidence.is_silence else "agreement",
+        unanswered=evidence.unanswered,
     )
     return details.event(task, at, message)
+
+
+def _why_alarmed(version: str, evidence: AlarmEvidence) -> str:
+    if evidence.is_silence:
+        return (
+            f"nobody knows whether answers of {version} still agree: {evidence.unanswered} of its last "
+            f"{evidence.audits} audits have no label, since the teacher failed on them or passed them by, "
+            "which is more than `alarm_silence` allows"
+        )
+    recent = evidence.recent
+    return (
+        f"agreement of {version} has fallen below the target ({recent.agreements} of the last "
+        f"{recent.audits} audits agree, the target is {evidence.target:g})"
+    )
 
 
 def transition_event(task: str, change: ServingChange, at: int) -> Event:

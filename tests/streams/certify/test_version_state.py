@@ -1,9 +1,9 @@
 """What is kept of audits, one after the other: who is counted where, and what the alarm takes."""
 
-import itertools
 from collections.abc import Iterable
 
 import msgspec
+import pytest
 from msgspec.structs import replace
 
 from models.certificate import Certificate
@@ -19,7 +19,7 @@ from streams.certify.version_state import (
     with_audit_asked,
     with_outcome,
     with_outcomes_taken,
-    with_overdue,
+    with_silence_taken,
 )
 
 CONFIG = Config()
@@ -29,10 +29,10 @@ def audit(at: int, *, agreed: bool = True, label: str = "yes") -> AuditReply:
     return AuditReply(f"r{at}", at, at, label, agreed)
 
 
-def with_reply(version_state: VersionState, one: AuditReply, *, overdue: bool = False) -> VersionState:
+def with_reply(version_state: VersionState, one: AuditReply) -> VersionState:
     """The state once the alarm has taken the outcome of an audit before which none is missing."""
     now = one.replied_at + PATIENCE
-    return with_outcomes_taken(with_outcome(version_state, one, 0, now, overdue=overdue), now, CONFIG)
+    return with_outcomes_taken(with_outcome(version_state, one, 0, now, CONFIG, taken=False), now, CONFIG)
 
 
 def after(audits: Iterable[AuditReply]) -> VersionState:
@@ -67,23 +67,40 @@ def test_a_later_fall_is_another_alarm() -> None:
     assert after([*fall, *recovery, *fall]).alarm_state.raised > first
 
 
-def test_the_alarm_takes_an_overdue_audit_once() -> None:
-    taken = with_overdue(after(audit(at) for at in range(20)), 2, 99, CONFIG)
-    assert (taken.assumed, with_overdue(taken, 2, 199, CONFIG)) == (2, taken)
-    disagreed = after([*(audit(at) for at in range(20)), *(audit(99, agreed=False) for _ in range(2))])
-    assert taken.alarm_state.evidence == disagreed.alarm_state.evidence
-    for agreed in (True, False):
-        replied = with_reply(taken, audit(5, agreed=agreed), overdue=True)
-        assert replied == replace(taken, assumed=1)
+def test_the_alarm_takes_a_silent_audit_once() -> None:
+    state = replace(after(audit(at) for at in range(20)), waiting={1_000: 2})
+    taken = with_silence_taken(state, 2, 60_000, 99_000, CONFIG)
+    assert (taken.assumed, with_silence_taken(taken, 2, 60_000, 99_000, CONFIG)) == (2, taken)
+    assert taken.alarm_state.evidence == state.alarm_state.evidence, "silence says nothing about labels"
+    assert taken.alarm_state.silence.evidence > state.alarm_state.silence.evidence
+    unknown = with_silence_taken(state, 0, None, 99_000, CONFIG)
+    assert unknown.assumed == 0
 
 
-def test_a_few_missing_replies_are_no_alarm() -> None:
-    version_state = VersionState()
-    for at, silent in zip(range(5000), itertools.count(), strict=False):
-        overdue = silent // 100
-        version_state = with_overdue(version_state, overdue, at, CONFIG)
-        version_state = with_reply(version_state, audit(at, agreed=at % 50 != 0))
-    assert (version_state.assumed, version_state.alarm_state.raised) == (49, 0)
+def test_audits_wait_for_those_asked_in_the_same_span() -> None:
+    state = with_audit_asked(VersionState(), 25_000)
+    for at in (12_000, 31_000):
+        state = with_outcome(state, audit(at), at, at, CONFIG, taken=False)
+    before = with_silence_taken(state, 0, 0, 40_000, CONFIG)
+    assert list(before.blocks) == [30_000], "a reply from 25,000 on is missing"
+    later = with_silence_taken(before, 1, 40_000, 50_000, CONFIG)
+    assert (later.blocks, later.assumed) == ({}, 1)
+
+
+@pytest.mark.parametrize(("silent", "raised"), [(0.08, False), (0.6, True)])
+def test_silence_is_an_alarm_above_its_share(silent: float, raised: bool) -> None:
+    state = VersionState()
+    for block in range(300):
+        at, missing = 10_000 * block, round(10 * silent * (block + 1)) - round(10 * silent * block)
+        for number in range(10 - missing):
+            one = audit(at + number, agreed=(10 * block + number) % 50 != 0)
+            state = with_outcome(state, one, at, at, CONFIG, taken=False)
+        now = at + 10_000
+        state = with_silence_taken(state, state.assumed + missing, now, now, CONFIG)
+        state = with_outcomes_taken(state, now, CONFIG)
+    assert (state.alarm_state.raised > 0) is raised
+    last = state.alarm_state.last
+    assert (last.unanswered > 0.5 * last.audits > 0) is raised
 
 
 def test_another_target_starts_the_alarm_again() -> None:
@@ -104,10 +121,10 @@ def test_outcomes_wait_for_those_asked_before() -> None:
     late, early = audit(2, agreed=False), audit(3)
     now = PATIENCE + 2 * second
     answered = replace(version_state, waiting={PATIENCE: 1, PATIENCE + second: 1})
-    waiting = with_outcomes_taken(with_outcome(answered, early, now, now, overdue=False), now, CONFIG)
+    waiting = with_outcomes_taken(with_outcome(answered, early, now, now, CONFIG, taken=False), now, CONFIG)
     assert (waiting.outcomes[0].request, waiting.alarm_state.evidence) == ("r3", ())
     first_still_missing = replace(waiting, waiting={PATIENCE: 1})
-    both = with_outcome(first_still_missing, late, PATIENCE + second, now, overdue=False)
+    both = with_outcome(first_still_missing, late, PATIENCE + second, now, CONFIG, taken=False)
     assert len(with_outcomes_taken(both, now, CONFIG).outcomes) == 2
     passed_over = with_outcomes_taken(both, now + PATIENCE, CONFIG)
     assert passed_over.outcomes == ()
@@ -148,6 +165,7 @@ def test_field_names_in_redis_are_stable() -> None:
     assert names == {
         *("tallies", "suspicion", "handled", "excused", "silent", "lost", "horizon"),
         *("waiting", "asked_at", "early", "outcomes", "alarm_blocked", "deferrals"),
+        *("failed", "failures_announced", "blocks"),
     }
     names = {field.encode_name for field in msgspec.structs.fields(TaskState)}
     assert names == {"positions", "certificates", "versions", "answering", "consistency", "service", "labels"}
@@ -155,6 +173,6 @@ def test_field_names_in_redis_are_stable() -> None:
     assert names == {"teacher", "since", "latest", "told", "told_at"}
     assert {field.encode_name for field in msgspec.structs.fields(Consistency)} == {"asked", "same", "told"}
     names = {field.encode_name for field in msgspec.structs.fields(ServiceState)}
-    assert names == {"begun", "waiting", "asked_at", "teachers"}
+    assert names == {"begun", "waiting", "asked_at", "teachers", "failed"}
     names = {field.encode_name for field in msgspec.structs.fields(ServiceCounts)}
     assert names == {"since", "waived", "audits", "agreements", "recent", "certified", "lost", "proof"}

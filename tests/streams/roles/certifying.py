@@ -7,12 +7,13 @@ from typing import Any
 import msgspec
 from confluent_kafka import Message
 
-from schemas.config import parse_override
-from schemas.messages import Deferral, Guess, Reason, Request, Teacher, Trace
+from schemas.config import TeacherConfig, parse_override
+from schemas.messages import AuditFailure, Deferral, Guess, Reason, Request, Teacher, Trace
 from schemas.redis_keys import Keys
 from streams.certify.deferral_state import DeferralState
 from streams.certify.evidence import AlarmEvidence
-from streams.certify.observations import DEFERRALS, TRACES
+from streams.certify.observations import DEFERRALS, FAILURES, TRACES
+from streams.certify.passed_by import PassedBy, Readers
 from streams.certify.status import CertificateStatus
 from streams.certify.topic_log import TopicLog
 from streams.drift.deferrals import DeferralReport
@@ -71,10 +72,11 @@ class Topic(TopicLog):
 
 @dataclass
 class Deployment:
-    """Two topics, one Redis, and as many certifiers as a test starts.
+    """Three topics, one Redis, and as many certifiers as a test starts.
 
     Attributes:
         now: Unix milliseconds.
+        passed: audits noted until then were passed by; None where nobody knows.
         alarms: the alarms that were raised.
         answers: what the next alarms are answered with: the label that is blocked, None, or an error.
     """
@@ -83,6 +85,8 @@ class Deployment:
     keys: Keys
     traces: Topic = field(default_factory=lambda: Topic(TRACES))
     deferrals: Topic = field(default_factory=lambda: Topic(DEFERRALS))
+    failures: Topic = field(default_factory=lambda: Topic(FAILURES))
+    passed: int | None = None
     told: PublishedEvents = field(default_factory=PublishedEvents)
     live: Tasks = field(default_factory=Tasks)
     now: int = 10_000_000
@@ -97,7 +101,7 @@ class Deployment:
     async def certifier(self) -> AuditCertifier:
         """One that has just started."""
         offsets = FoldOffsets(self.connection, self.keys)
-        for topic in (self.traces, self.deferrals):
+        for topic in (self.traces, self.deferrals, self.failures):
             await topic.check_identity()
             offsets.remember(await topic.committed())
         return AuditCertifier(
@@ -105,13 +109,14 @@ class Deployment:
             TOPICS,
             AuditStore(self.connection, self.keys),
             offsets,
-            {TRACES: self.traces, DEFERRALS: self.deferrals},
+            {TRACES: self.traces, DEFERRALS: self.deferrals, FAILURES: self.failures},
             self.told,
             self.on_alarm,
             self.on_deferral_drift,
             TrialJudge(self.live, self.registry, TrialCounts(self.connection, self.keys), self.told),
             self.registry.may_answer,
             KnownLabels(self.registry),
+            _Known(self),
             lambda: self.now,
         )
 
@@ -169,6 +174,17 @@ class Deployment:
             await redis.restore(key, 0, value)
 
 
+class _Known(PassedBy):
+    """What the test says."""
+
+    def __init__(self, deployment: Deployment) -> None:
+        super().__init__(lambda _group, _topic: None, Readers((), (), (), ()))
+        self._deployment = deployment
+
+    def until(self, teacher: TeacherConfig) -> int | None:  # noqa: ARG002 - all tasks have one teacher
+        return self._deployment.passed
+
+
 def audit(
     request: str, *, agreed: bool = True, version: str = "v1", label: str = "yes", **given: Any
 ) -> Trace:
@@ -191,6 +207,11 @@ def asked(request: str, version: str = "v1", **given: Any) -> Deferral:
     fields: dict[str, Any] = {"audit": True, "sampled": True, "requested_at": 5, **given}
     guess = Guess("yes", 0.9, 0.0, version)
     return Deferral(Request(request, "t", "hello"), Reason.AUDIT, embedder="text", guess=guess, **fields)
+
+
+def failure(request: str, *, gave_up: bool = False) -> AuditFailure:
+    """The record of an audit on which the teacher has failed."""
+    return AuditFailure(request, "t", "v1", 5, 6, "refused", TEACHER, gave_up)
 
 
 def audits(count: int, name: str = "r", disagree: Sequence[int] = (), **given: Any) -> list[Trace]:

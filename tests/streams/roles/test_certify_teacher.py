@@ -69,39 +69,6 @@ async def test_a_consistent_teacher_makes_no_event(deployment: Deployment) -> No
     assert Consistency(500, 500).ceiling(0.05) > 0.999
 
 
-async def test_overdue_audits_count_as_disagreements(deployment: Deployment) -> None:
-    deployment.configure(audit_rate=1.0, audit_overdue=60.0, alarm_run_length=1e9)
-    certify = await deployment.certifier()
-    await certify.fold_traces([deployment.traces.add(one) for one in audits(300)])
-    await certify.fold_deferrals([deployment.deferrals.add(asked(f"s{number}")) for number in range(9)])
-    fresh = await deployment.status()
-    deployment.now += 61_000
-    await certify.look()
-    silent = await deployment.status()
-    assert (fresh.pending, fresh.overdue, fresh.certified) == (9, 0, True)
-    assert (silent.pending, silent.overdue, silent.certified) == (9, 9, False)
-    assert silent.bound < fresh.bound
-    replies = [audit(f"s{number}") for number in (4, 1, 1, 0, 2)]
-    await certify.fold_traces([deployment.traces.add(one) for one in replies])
-    late = await deployment.status()
-    assert (late.audits, late.pending, late.overdue) == (304, 5, 5), "one came twice"
-    await certify.fold_traces([deployment.traces.add(audit(f"s{number}")) for number in (3, 5, 6, 7, 8)])
-    settled = await deployment.status()
-    assert (settled.pending, settled.overdue, settled.certified) == (0, 0, True)
-    assert deployment.events() == ["certified", "certificate_lost", "certified"]
-
-
-async def test_a_silent_teacher_raises_the_alarm_once(deployment: Deployment) -> None:
-    deployment.configure(audit_rate=1.0, audit_overdue=60.0)
-    certify = await deployment.certifier()
-    await certify.fold_deferrals([deployment.deferrals.add(asked(f"s{number}")) for number in range(30)])
-    assert deployment.alarms == []
-    deployment.now += 61_000
-    for _ in range(3):
-        await certify.look()
-    assert len(deployment.alarms) == 1
-
-
 async def test_only_certify_s_clock_makes_audits_overdue(deployment: Deployment) -> None:
     certify = await deployment.certifier()
     year = 365 * 24 * 3600 * 1000
