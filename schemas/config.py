@@ -78,6 +78,10 @@ class TeacherConfig(Struct, frozen=True, forbid_unknown_fields=True):
             while a version is live. A label that is taken out is not answered any more and trains nothing.
             For one that is added see `label_added`. Both make another teacher of the built-in one, and so
             another certificate.
+        most_labels: how many different labels a task may have whose `labels` are not set. The first so many
+            count, and those that the live version answers with; a reply with another one is an error.
+        max_text: longest text that the built-in teacher is asked about, in characters; a longer one is an
+            error at once, and costs nothing. None: what the endpoint takes.
         labels_renamed: new names of labels, by their old ones. Traces, policies, blocked labels and
             certificates are kept, and clients get the new name at once. Write it into `labels` in the same
             message, and keep the entry as long as traces or versions hold the old name. An old name must not
@@ -119,6 +123,8 @@ class TeacherConfig(Struct, frozen=True, forbid_unknown_fields=True):
     labels: tuple[LabelName, ...] = ()
     label_descriptions: dict[LabelName, Annotated[str, Meta(min_length=1, max_length=2_000)]] = {}
     examples: Annotated[tuple[LabelExample, ...], Meta(max_length=200)] = ()
+    most_labels: Annotated[int, Meta(ge=2, le=20_000)] = 1_000
+    max_text: Annotated[int, Meta(ge=1)] | None = None
     labels_renamed: dict[LabelName, LabelName] = {}
     group: Annotated[str, Meta(min_length=1, max_length=249)] | None = None
     concurrency: Annotated[int, Meta(ge=1, le=1024)] = 16

@@ -37,6 +37,7 @@ class EventKind(StrEnum):
     DRIFT = "drift"
     LABEL_BLOCKED = "label_blocked"
     LABELS_CHANGED = "labels_changed"
+    LABELS_CAPPED = "labels_capped"
     TRIAL = "trial"
     BREAKER_CLOSED = "breaker_closed"
     PINNED = "pinned"
@@ -393,6 +394,19 @@ class LabelsChangedDetails(EventDetails, frozen=True):
     label_added: str
 
 
+class LabelsCappedDetails(EventDetails, frozen=True):
+    """The teacher of a task without a label set has given a label too many; emitted once a day at most.
+
+    Attributes:
+        label: the one that was refused.
+        most_labels: the config's setting.
+    """
+
+    kind = EventKind.LABELS_CAPPED
+    label: str
+    most_labels: int
+
+
 class TrialDetails(EventDetails, frozen=True):
     """A version that passed the offline gate is on trial.
 
@@ -459,6 +473,7 @@ _STRUCTS: tuple[type[EventDetails], ...] = (
     DriftDetails,
     LabelBlockedDetails,
     LabelsChangedDetails,
+    LabelsCappedDetails,
     TrialDetails,
     BreakerClosedDetails,
     PinnedDetails,

@@ -117,6 +117,14 @@ class Keys:
         labelled a second time (`asked_again`), and how many of them the same (`said_the_same`)."""
         return f"{self.prefix}:{{{task}}}:teacher"
 
+    def free_labels(self, task: str) -> str:
+        """Set of the labels that the teacher has given, where the task has no label set."""
+        return f"{self.prefix}:{{{task}}}:free-labels"
+
+    def labels_capped(self, task: str) -> str:
+        """Says, with expiry, that operators were told that the teacher gives too many labels."""
+        return f"{self.prefix}:{{{task}}}:labels-capped"
+
     def replied(self, task: str, request: str, question: str = "") -> str:
         """Partition and offset of the first reply with a label, with expiry.
 

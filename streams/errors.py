@@ -15,6 +15,7 @@ StreamsError
 └── TeacherError               the teacher gave no label for a deferral
     ├── TeacherMisconfigured   a setting is missing or can't be right; names it
     ├── NothingToAsk           the deferral has no text to ask about
+    ├── TextTooLong            the text is longer than `teacher.max_text`
     ├── UnreadableAnswer       the model spoke, but not one label of the set; quotes it
     ├── TeacherAway            the endpoint failed in a way that passes, or did not answer in time
     └── TeacherFailed          the endpoint refuses this text for good
@@ -85,6 +86,10 @@ class TeacherMisconfigured(TeacherError):
 
 class NothingToAsk(TeacherError):
     """The deferral has no text to ask about."""
+
+
+class TextTooLong(TeacherError):
+    """The text is longer than the built-in teacher may be asked about."""
 
 
 class UnreadableAnswer(TeacherError):

@@ -29,6 +29,7 @@ from streams.kafka.channel import BatchChannel
 from streams.kafka.dead_letters import DeadLetters
 from streams.kafka.message import copied_headers, key_of, time_of
 from streams.privacy.forgotten import ForgottenRequests
+from streams.roles.label_cap import LabelCap
 from streams.sampling import Sampler
 from streams.state.reply_dedup import Claim, ReplyDedup, ReplyPosition
 from streams.tasks import Tasks
@@ -140,6 +141,7 @@ class ReplyRecorder:
     Args:
         sampler: decides which.
         forgotten: requests whose texts and vectors must not be written.
+        label_cap: limits the labels of tasks without a label set; None lets them all count.
     """
 
     def __init__(
@@ -149,12 +151,14 @@ class ReplyRecorder:
         sampler: Sampler,
         replies: ReplyDedup,
         forgotten: ForgottenRequests | None = None,
+        label_cap: LabelCap | None = None,
     ) -> None:
         self._tasks = tasks
         self._topics = topics
         self._sampler = sampler
         self._replies = replies
         self._forgotten = forgotten or ForgottenRequests()
+        self._label_cap = label_cap
         self._dead_letters = DeadLetters(topics.dead_letters, STAGE)
 
     async def record_batch(self, messages: Sequence[Message], now: int) -> list[Outgoing]:
@@ -166,7 +170,8 @@ class ReplyRecorder:
         Raises:
             StateUnavailable: Redis can't say now which replies count.
         """
-        replies, outputs = self._dead_letters.decode_all(REPLY, messages)
+        decoded, outputs = self._dead_letters.decode_all(REPLY, messages)
+        replies = await self._with_capped_labels(decoded, now)
         places = [_position(reply, message) for reply, message in replies]
         claims = await self._replies.claim(places)
         for (reply, message), place, claim in zip(replies, places, claims, strict=True):
@@ -175,6 +180,14 @@ class ReplyRecorder:
             else:
                 outputs += self._outputs_of(reply, message, now, claim is Claim.SUPERSEDES)
         return outputs
+
+    async def _with_capped_labels(
+        self, replies: Sequence[tuple[Reply, Message]], now: int
+    ) -> Sequence[tuple[Reply, Message]]:
+        if self._label_cap is None:
+            return replies
+        capped = await self._label_cap.apply([reply for reply, _ in replies], now)
+        return [(reply, message) for reply, (_, message) in zip(capped, replies, strict=True)]
 
     def _outputs_of(self, reply: Reply, message: Message, now: int, supersedes: bool) -> list[Outgoing]:
         key, headers, deferral = key_of(message), copied_headers(message), reply.deferral

@@ -60,6 +60,20 @@ class KnownLabels:
         return await self.new_to(task, active.version, config) if active else ()
 
 
+async def live_labels(registry: Registry, task: str) -> frozenset[str]:
+    """The labels that the live version can answer with; none without one.
+
+    Raises:
+        StateUnavailable: Redis can't be used.
+    """
+    active = await registry.active(task)
+    raw = await registry.manifest(task, active.version) if active else None
+    try:
+        return frozenset(Manifest.decode(raw).labels) if raw else frozenset()
+    except PolicyError:
+        return frozenset()
+
+
 def _read(raw: bytes) -> frozenset[str] | None:
     """Of a manifest that can't be read nothing is known, and no worker answers by it."""
     try:

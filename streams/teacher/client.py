@@ -14,7 +14,14 @@ from typing import Self
 
 from schemas.config import TeacherConfig
 from schemas.messages import Deferral, Reply, Teacher, Usage
-from streams.errors import NothingToAsk, TeacherAway, TeacherError, TeacherMisconfigured, UnreadableAnswer
+from streams.errors import (
+    NothingToAsk,
+    TeacherAway,
+    TeacherError,
+    TeacherMisconfigured,
+    TextTooLong,
+    UnreadableAnswer,
+)
 from streams.teacher.address import address_of
 from streams.teacher.answer import parse_answer
 from streams.teacher.calls import Endpoints
@@ -83,7 +90,7 @@ class TeacherClient:
         await self.aclose()
 
     async def _ask(self, deferral: Deferral, config: TeacherConfig, cost: "_CallCost") -> "_Answered":
-        address, text = address_of(config), _text_of(deferral)
+        address, text = address_of(config), _text_of(deferral, config)
         if config.api == "decisions":
             choice = await self._endpoints.decide(address, text, config)
             cost.add(choice.usage)
@@ -167,13 +174,19 @@ class _CallCost:
         return (time.perf_counter() - self._begun) * 1000.0
 
 
-def _text_of(deferral: Deferral) -> str:
-    if deferral.request.text is None:
+def _text_of(deferral: Deferral, config: TeacherConfig) -> str:
+    text = deferral.request.text
+    if text is None:
         raise NothingToAsk(
             "the request has no `text`, and the built-in teacher can't be asked about a vector: "
             "send `text` beside `embedding`, or answer this task's deferrals with a teacher of your own"
         )
-    return deferral.request.text
+    if config.max_text is not None and len(text) > config.max_text:
+        raise TextTooLong(
+            f"the text has {len(text)} characters, and `teacher.max_text` allows {config.max_text}: "
+            f"shorten it, or raise `teacher.max_text`"
+        )
+    return text
 
 
 def _answered(output: ModelOutput, config: TeacherConfig) -> _Answered:

@@ -59,6 +59,8 @@ def test_every_problem_is_named_by_its_field() -> None:
         ("confidence", ["yes", 1]),
         ("audit_tier", ["", "slow", True]),
         ("audit_timeout", [0, 901, "1h"]),
+        ("most_labels", [1, 20_001, "many"]),
+        ("max_text", [0, 1.5, "long"]),
     ],
 )
 def test_a_bad_teacher_setting_is_named(field: str, values: list[Any]) -> None:

@@ -328,3 +328,15 @@ async def test_an_error_with_status_200_counts_as_one(
     assert passes(await asker.ask(deferral(), config), FailureKind.RATE_LIMITED, "slow down")
     endpoint.answers = [JSONResponse({"error": {"code": 400, "message": "bad text"}})]
     assert failed(await asker.ask(deferral(), config), "bad text")
+
+
+async def test_a_text_that_is_too_long_is_not_sent(
+    asker: TeacherClient, config: TeacherConfig, endpoint: Any
+) -> None:
+    endpoint.answers = [endpoint.said("refund")]
+    short = msgspec.structs.replace(config, max_text=4)
+    assert failed(
+        await asker.ask(deferral("hello"), short), "has 5 characters", "`teacher.max_text` allows 4"
+    )
+    assert endpoint.bodies == []
+    assert (await replied(asker, short, "hell")).label == "refund"
