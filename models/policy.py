@@ -49,20 +49,32 @@ class _ScoreBuffer:
     """Scores, filled in chunk by chunk; rows without finite results get infinite novelty and score 0."""
 
     def __init__(self, rows: int) -> None:
-        self._label = np.zeros(rows, dtype=np.int64)
-        self._score = np.zeros(rows, dtype=np.float32)
-        self._novelty = np.full(rows, np.inf, dtype=np.float32)
+        self._rows = rows
+        self._scores: Scores | None = None
 
     def put(self, rows: Any, results: Sequence[NDArray[Any]]) -> None:
-        self._label[rows], self._score[rows], self._novelty[rows] = results
+        if rows is onnx_inputs.ALL_ROWS:
+            self._scores = Scores(*results)
+            return
+        self._scores = self._scores or self._unscored()
+        self._scores.label[rows], self._scores.score[rows], self._scores.novelty[rows] = results
 
     def check(self, labels: int) -> Scores:
-        known = (self._label >= 0) & (self._label < labels)
-        unscored = ~(np.isfinite(self._score) & np.isfinite(self._novelty) & known)
-        np.copyto(self._label, 0, where=unscored)
-        np.copyto(self._novelty, np.inf, where=unscored)
-        np.copyto(self._score, 0.0, where=unscored)
-        return Scores(self._label, self._score, self._novelty)
+        scores = self._scores or self._unscored()
+        known = scores.label.view(np.uint64) < labels  # a label below 0 is a huge number there
+        scored = np.isfinite(scores.score) & np.isfinite(scores.novelty) & known
+        if np.count_nonzero(scored) < self._rows:
+            np.copyto(scores.label, 0, where=~scored)
+            np.copyto(scores.score, 0.0, where=~scored)
+            np.copyto(scores.novelty, np.inf, where=~scored)
+        return scores
+
+    def _unscored(self) -> Scores:
+        return Scores(
+            np.zeros(self._rows, dtype=np.int64),
+            np.zeros(self._rows, dtype=np.float32),
+            np.full(self._rows, np.inf, dtype=np.float32),
+        )
 
 
 class Policy:
@@ -81,6 +93,8 @@ class Policy:
         self._session = session
         self._reads_text = reads_text(manifest.embedder)
         self._lazy = is_lazy(manifest.embedder)
+        inputs = {item.name for item in session.get_inputs()}
+        self._text_input = onnx_inputs.TEXT if onnx_inputs.TEXT in inputs else onnx_inputs.WINDOWS
 
     @classmethod
     def open(cls, manifest: bytes, graph: bytes) -> "Policy":
@@ -133,7 +147,7 @@ class Policy:
             "rest": np.zeros(0, np.int64),
         }
         done = np.zeros(len(features), dtype=np.bool_)
-        for rows, feed in onnx_inputs.of_texts(features):
+        for rows, feed in onnx_inputs.of_texts(features, self._text_input):
             *results, done[rows] = self._run(FIRST_OUTPUTS, feed | no_vectors)
             scores.put(rows, results)
         rest = np.flatnonzero(~done)
@@ -142,8 +156,8 @@ class Policy:
         left = features.take(rest)
         if features.embeddings is None and embed is not None:
             left = Features(left.texts, embed(rest))
-        for rows, feed in onnx_inputs.of_both(left, dimension):
-            numbers = np.arange(len(feed["text"]))
+        for rows, feed in onnx_inputs.of_both(left, dimension, self._text_input):
+            numbers = np.arange(len(feed["embedding"]))
             scores.put(rest[rows], self._run(OUTPUTS, feed | {"rest": numbers}))
 
     def _run(self, outputs: Sequence[str], feed: onnx_inputs.Feed) -> list[NDArray[Any]]:
@@ -155,9 +169,9 @@ class Policy:
     def _chunks(self, features: Features) -> Iterator[onnx_inputs.Chunk]:
         dimension = self.manifest.dimension
         if dimension is None:
-            return onnx_inputs.of_texts(features)
+            return onnx_inputs.of_texts(features, self._text_input)
         return (
-            onnx_inputs.of_both(features, dimension)
+            onnx_inputs.of_both(features, dimension, self._text_input)
             if self._reads_text
             else onnx_inputs.of_vectors(features, dimension)
         )
@@ -168,7 +182,8 @@ class Policy:
         if sorted(outputs) != sorted(expected):
             raise PolicyError(f"graph: outputs are {outputs}, must be {expected}")
         reads = (self._reads_text, self.manifest.dimension is not None, self._lazy)
-        expected = [name for name, read in zip(("text", "embedding", "rest"), reads, strict=True) if read]
+        names = (self._text_input, "embedding", "rest")
+        expected = [name for name, read in zip(names, reads, strict=True) if read]
         inputs = [item.name for item in self._session.get_inputs()]
         if sorted(inputs) != sorted(expected):
             raise PolicyError(f"graph: inputs are {inputs}, must be {expected} by the manifest")

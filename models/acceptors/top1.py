@@ -43,8 +43,9 @@ class TopOne:
         return self.logit_scores(features.logits)
 
     def logit_scores(self, logits: Matrix) -> NDArray[np.float32]:
-        certain, doubt = _top_log_probabilities(logits, self.temperature)
-        return expit(self.hit * certain - self.miss * doubt + self.intercept).astype(np.float32)  # type: ignore[no-any-return]
+        total, rest = _log_sums(logits, self.temperature)
+        lost = (self.hit - self.miss) * total + self.miss * rest
+        return expit(self.intercept - lost).astype(np.float32)  # type: ignore[no-any-return]
 
     def write(self, graph: Graph, nodes: AcceptorFeatureNodes) -> str:
         """Sums and what follows are in double: vector units round a row by its place, which must not show."""
@@ -53,11 +54,10 @@ class TopOne:
         peak = graph.add("ReduceMax", logits, across, keepdims=1)
         raised = graph.add("Cast", graph.add("Exp", graph.add("Sub", logits, peak)), to=DOUBLE)
         total = graph.add("ReduceSum", raised, across, keepdims=0)
-        rest = graph.add("Max", graph.add("Sub", total, number(1.0)), number(SMALLEST))
-        total = graph.add("Log", graph.add("Add", rest, number(1.0)))
-        doubt = graph.add("Sub", graph.add("Log", rest), total)
-        lost = graph.add("Mul", total, number(self.hit))
-        lost = graph.add("Add", lost, graph.add("Mul", doubt, number(self.miss)))
+        total = graph.add("Max", total, number(1.0 + SMALLEST))
+        rest = graph.add("Log", graph.add("Sub", total, number(1.0)))
+        lost = graph.add("Mul", graph.add("Log", total), number(self.hit - self.miss))
+        lost = graph.add("Add", lost, graph.add("Mul", rest, number(self.miss)))
         score = graph.add("Sigmoid", graph.add("Sub", number(self.intercept), lost))
         return graph.add("Cast", score, to=FLOAT)
 
@@ -77,9 +77,9 @@ def fit(
     temperature = 1.0
     if selection_rows.any():
         temperature = float(np.exp(_best_log_temperature(logits[selection_rows], codes[selection_rows])))
-    certain, doubt = _top_log_probabilities(logits[calibration_rows], temperature)
+    total, rest = _log_sums(logits[calibration_rows], temperature)
     agrees = logits[calibration_rows].argmax(axis=1) == codes[calibration_rows]
-    hit, miss, intercept = _fit_calibration(certain, doubt, agrees)
+    hit, miss, intercept = _fit_calibration(-total, rest - total, agrees)
     return TopOne(temperature, hit, miss, intercept)
 
 
@@ -93,18 +93,17 @@ def _best_log_temperature(logits: NDArray[np.float32], codes: NDArray[np.int64])
     return float(fitted.x)
 
 
-def _top_log_probabilities(
-    logits: Matrix, temperature: float
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Logs of the top-1 probability and of the rest, kept away from log 0, with the arithmetic of the graph.
+def _log_sums(logits: Matrix, temperature: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Logs of all labels' summed probabilities and of the others', in units of the best label's, [n] each.
 
+    They are kept away from log 0, with the arithmetic of the graph. Minus the first is the log of the top-1
+    probability, the second minus the first that of the rest.
     Many answers have the highest score there is: it must be the same in the graph to the last bit.
     """
     scaled = logits * np.float32(1.0 / temperature)
     total = np.exp(scaled - scaled.max(axis=1, keepdims=True)).astype(np.float64).sum(axis=1)
-    rest = np.maximum(total - 1.0, SMALLEST)
-    whole = np.log(rest + 1.0)
-    return -whole, np.log(rest) - whole
+    total = np.maximum(total, 1.0 + SMALLEST)
+    return np.log(total), np.log(total - 1.0)
 
 
 def _fit_calibration(

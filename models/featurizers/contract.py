@@ -39,5 +39,5 @@ class Featurizer(Protocol):
         ...
 
     def write_novelty(self, graph: Graph) -> str:
-        """Add the nodes of novelty, after those of `write_linear`; the name of the novelty, [n]."""
+        """Add the nodes of novelty, after those of `write_linear`; the name of the novelty, [n, 1]."""
         ...

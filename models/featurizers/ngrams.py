@@ -6,7 +6,8 @@ case. An n-gram's bucket is a polynomial of its bytes modulo `BUCKETS`, one step
 n-gram continues the shorter one. Bucket 0 is the n-gram of zeros alone: padding, which is not counted. Zeros
 at the end of a text are therefore the same as none.
 
-All steps stay below 2**31, so that int32 is enough here and in the graph.
+The graph takes the five bytes from each byte on, and gets all four buckets of a window by one product with
+`POWERS`. All steps stay below 2**31, so that int32 is enough here and in the graph.
 """
 
 from collections.abc import Sequence
@@ -20,10 +21,19 @@ ORDERS = (2, 3, 4, 5)
 BUCKETS = 1 << 20
 MULTIPLIER = 2039
 START = 2
+POWERS: NDArray[np.int32] = np.array(
+    [
+        [pow(MULTIPLIER, order - 1 - at, BUCKETS) * (at < order) for at in range(ORDERS[-1])]
+        for order in ORDERS
+    ],
+    dtype=np.int32,
+)
+"""What each byte of a window counts in its n-gram's bucket, [4, 5], by `ORDERS`."""
 CROSSING, INSIDE, ENDING, STARTING, WHOLE = range(5)
 
 FOLD: NDArray[np.int32] = np.arange(256, dtype=np.int32)
 FOLD[ord("A") : ord("Z") + 1] += 32
+_START = bytes([START])
 _GAPS = np.zeros(256, dtype=np.bool_)
 _GAPS[[0, START, *b" \t\n\r"]] = True
 _ENDS = _GAPS.copy()
@@ -35,8 +45,22 @@ def encode(texts: Sequence[str]) -> list[bytes]:
     return [text.encode("utf-8", "replace")[:MAX_BYTES] for text in texts]
 
 
+def window_bytes(encoded: Sequence[bytes]) -> NDArray[np.uint8]:
+    """The bytes of each window in lower case, as the graph takes them: [n, 5, windows of the longest text].
+
+    A shorter text has windows of zeros at its end.
+    """
+    width = max(map(len, encoded), default=0) + 1
+    step = width + ORDERS[-1] - 1
+    line = _START + _START.join([row.ljust(step - 1, b"\0") for row in encoded]).lower()
+    overlapping: NDArray[np.uint8] = np.ndarray(
+        (len(encoded), ORDERS[-1], width), np.uint8, line, strides=(step, 1, 1)
+    )
+    return np.ascontiguousarray(overlapping)
+
+
 def pad(encoded: Sequence[bytes]) -> NDArray[np.uint8]:
-    """Zero-padded bytes [n, width], as the graph wants them; width is that of the longest, at least 1."""
+    """Zero-padded bytes [n, width], as graphs of older policies take them; width is at least 1."""
     width = max(1, max(map(len, encoded), default=1))
     flat = b"".join([row.ljust(width, b"\0") for row in encoded])
     return np.frombuffer(flat, dtype=np.uint8).reshape(len(encoded), width)
@@ -64,8 +88,8 @@ class Windows:
 
 def windows(encoded: Sequence[bytes]) -> Windows:
     """All windows of these texts, computed as the graph does, but on one long line of bytes."""
-    before, after = bytes([START]), bytes(ORDERS[-1])
-    line = np.frombuffer(b"".join([before + row + after for row in encoded]), dtype=np.uint8)
+    after = bytes(ORDERS[-1])
+    line = np.frombuffer(b"".join([_START + row + after for row in encoded]), dtype=np.uint8)
     codes = np.concatenate([FOLD[line], np.zeros(ORDERS[-1], dtype=np.int32)])
     lengths = np.fromiter(map(len, encoded), dtype=np.int64, count=len(encoded)) + 1
     firsts = np.cumsum(lengths + len(after)) - (lengths + len(after))

@@ -1,10 +1,11 @@
 """Inputs of a graph, chunk by chunk: texts of similar length together, vectors in their order.
 
-The graph pads each text to the longest in its chunk, so texts are sorted by length, and a chunk ends before
-it grows too large. No row's result depends on the other rows of its chunk.
+Texts are padded to the longest in their chunk, so they are sorted by length, and a chunk ends before it grows
+too large. Texts without vectors are also parted where padding costs more than another run of the graph. No
+row's result depends on the other rows of its chunk.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,47 +13,73 @@ from numpy.typing import NDArray
 
 from models.errors import PolicyError
 from models.features import Features
-from models.featurizers.ngrams import encode, pad
+from models.featurizers.ngrams import encode, pad, window_bytes
 
 TEXTS_AT_ONCE = 64
 BYTES_AT_ONCE = 8192
 VECTORS_AT_ONCE = 256
+PADDING_AT_ONCE = 700
+"""Bytes of padding that cost about as much as another run of a graph that reads texts alone."""
 
 Feed = dict[str, NDArray[Any]]
 Chunk = tuple[Any, Feed]
 """The rows, as an index, and the graph's inputs for them."""
 
+ALL_ROWS = slice(None)
+"""The index of the only chunk, where its rows are in their order."""
 
-def of_texts(features: Features) -> Iterator[Chunk]:
-    """Raises PolicyError: there are no texts."""
+WINDOWS, TEXT = "windows", "text"
+TEXT_INPUTS: dict[str, Callable[[Sequence[bytes]], NDArray[np.uint8]]] = {WINDOWS: window_bytes, TEXT: pad}
+"""What makes the input that a graph reads texts by; `TEXT` is that of older policies."""
+
+
+def of_texts(features: Features, name: str = WINDOWS, padding: int = PADDING_AT_ONCE) -> Iterator[Chunk]:
+    """Texts as the input of this name, with so many bytes of padding in a chunk at most.
+
+    Raises:
+        PolicyError: there are no texts.
+    """
     if features.texts is None:
         raise PolicyError("features without texts: the policy reads texts")
-    encoded = encode(features.texts)
+    encoded, text_input = encode(features.texts), TEXT_INPUTS[name]
     if len(encoded) == 1:
-        yield slice(None), {"text": pad(encoded)}
+        yield ALL_ROWS, {name: text_input(encoded)}
         return
-    order = np.argsort(np.fromiter(map(len, encoded), dtype=np.int64, count=len(encoded)), kind="stable")
-    end = len(order)
-    while end > 0:
-        longest = len(encoded[order[end - 1]])
-        begin = max(0, end - max(1, min(TEXTS_AT_ONCE, BYTES_AT_ONCE // (longest + 1))))
-        rows = order[begin:end]
-        yield rows, {"text": pad([encoded[row] for row in rows.tolist()])}
-        end = begin
+    order = sorted(range(len(encoded)), key=lambda row: len(encoded[row]), reverse=True)
+    falling = [encoded[row] for row in order]
+    for begin, end in _chunks_of_lengths([len(text) + 1 for text in falling], padding):
+        yield order[begin:end], {name: text_input(falling[begin:end])}
+
+
+def _chunks_of_lengths(lengths: Sequence[int], most_padding: int) -> Iterator[tuple[int, int]]:
+    """Begin and end of each chunk of texts with these falling lengths."""
+    begin = padding = 0
+    for row, length in enumerate(lengths):
+        longest, count = lengths[begin], row - begin
+        padding += longest - length
+        full = count == TEXTS_AT_ONCE or (count + 1) * longest > BYTES_AT_ONCE
+        if count > 0 and (full or padding > most_padding):
+            yield begin, row
+            begin, padding = row, 0
+    if begin < len(lengths):
+        yield begin, len(lengths)
 
 
 def of_vectors(features: Features, dimension: int) -> Iterator[Chunk]:
     """Raises PolicyError: there are no vectors, or they are not of this length."""
     vectors = matrix(features, dimension)
+    if 0 < len(vectors) <= VECTORS_AT_ONCE:
+        yield ALL_ROWS, {"embedding": vectors}
+        return
     for begin in range(0, len(vectors), VECTORS_AT_ONCE):
         rows = slice(begin, begin + VECTORS_AT_ONCE)
         yield rows, {"embedding": vectors[rows]}
 
 
-def of_both(features: Features, dimension: int) -> Iterator[Chunk]:
+def of_both(features: Features, dimension: int, name: str = WINDOWS) -> Iterator[Chunk]:
     """Raises PolicyError: as `of_texts` and `of_vectors`."""
     vectors = matrix(features, dimension)
-    for rows, feed in of_texts(features):
+    for rows, feed in of_texts(features, name, BYTES_AT_ONCE):
         yield rows, feed | {"embedding": vectors[rows]}
 
 

@@ -24,13 +24,14 @@ from scipy import sparse
 
 from models.errors import PolicyError
 from models.features import Features
-from models.featurizers.ngrams import BUCKETS, FOLD, MAX_BYTES, MULTIPLIER, ORDERS, START, encode, windows
+from models.featurizers.ngrams import BUCKETS, MAX_BYTES, ORDERS, POWERS, encode, windows
+from models.featurizers.onnx_inputs import WINDOWS
 from models.featurizers.vocabulary import FIRST, Vocabulary, learn_vocabulary
 from models.graph.building import INT32, UINT8, Graph
 from models.graph.linear import Linear
 
 RANK = 1024
-KNOWN = "known"
+UNKNOWN_SHARE = "unknown share"
 
 Matrix = NDArray[np.float32]
 
@@ -90,23 +91,22 @@ class TextFeaturizer:
         """
         own = self._chain @ (self._idf[:, None] * model.weights)
         squares = self._chain @ self._idf**2
-        sums = self._write_sums(graph, np.column_stack([own, squares, *self._known_columns()]))
+        sums = self._write_sums(graph, np.column_stack([own, squares, *self._unknown_columns()]))
         sizes = graph.axes(model.weights.shape[1], 1, 1, 1)
-        raw, square, depth, count = graph.split("Split", sums, sizes, outputs=4, axis=1)
-        graph.keep(KNOWN, _known_share(graph, depth, count))
+        raw, square, unknown, whole = graph.split("Split", sums, sizes, outputs=4, axis=1)
+        graph.keep(UNKNOWN_SHARE, graph.add("Div", unknown, whole))
         norm = graph.add("Sqrt", graph.add("Max", square, graph.number(1e-6)))
         intercept = graph.constant(model.intercept[None])
         return graph.add("Add", graph.add("Div", raw, norm), intercept)
 
     def write_novelty(self, graph: Graph) -> str:
-        known = graph.once(KNOWN, lambda: self._write_known(graph))
-        return graph.add("Sub", graph.number(1.0), known)
+        return graph.once(UNKNOWN_SHARE, lambda: self._write_unknown_share(graph))
 
-    def _write_known(self, graph: Graph) -> str:
-        """Nodes of the known share, for a graph in which no surrogate has gathered its columns already."""
-        sums = self._write_sums(graph, np.column_stack(self._known_columns()))
-        depth, count = graph.split("Split", sums, graph.axes(1, 1), outputs=2, axis=1)
-        return _known_share(graph, depth, count)
+    def _write_unknown_share(self, graph: Graph) -> str:
+        """Nodes of novelty, for a graph in which no surrogate has gathered its columns already."""
+        sums = self._write_sums(graph, np.column_stack(self._unknown_columns()))
+        unknown, whole = graph.split("Split", sums, graph.axes(1, 1), outputs=2, axis=1)
+        return graph.add("Div", unknown, whole)
 
     def _write_sums(self, graph: Graph, columns: Matrix) -> str:
         """Nodes of the sum over all bytes of each text; columns: [rows of the vocabulary, k]."""
@@ -114,9 +114,13 @@ class TextFeaturizer:
         table = graph.constant(_exactly_summable(columns.astype(np.float32)))
         return graph.add("ReduceSum", graph.add("Gather", table, rows), graph.axes(1), keepdims=0)
 
-    def _known_columns(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """For each row of the vocabulary: bytes known, and one where it is a window and not padding."""
-        return self.vocabulary.order, np.minimum(np.arange(len(self.vocabulary)), 1)
+    def _unknown_columns(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """For each row of the vocabulary: bytes that its n-gram lacks, and all bytes; 0 where it is padding.
+
+        Each text has a window that is not padding, its first, so the sum of the second column is not 0.
+        """
+        whole = ORDERS[-1] * np.minimum(np.arange(len(self.vocabulary)), 1)
+        return whole - self.vocabulary.order, whole
 
     def _scales(self, counts: sparse.csr_matrix) -> Matrix:
         """Factor that brings each text's row to length one, [texts, 1]."""
@@ -149,21 +153,14 @@ class TextFeaturizer:
 
     def _novelty_of(self, counts: sparse.csr_matrix) -> Matrix:
         """One minus the mean length of the longest known n-gram at each byte, as a share, [texts]."""
-        known = counts @ self.vocabulary.order.astype(np.float32)
-        windows_each = counts[:, 1:].sum(axis=1).A1
-        return np.asarray(1.0 - known / (ORDERS[-1] * np.maximum(windows_each, 1.0)), dtype=np.float32)
+        unknown, whole = (counts @ column.astype(np.float32) for column in self._unknown_columns())
+        return np.asarray(unknown / whole, dtype=np.float32)
 
 
 def _moved_to(rows: NDArray[np.int64]) -> sparse.csr_matrix:
     """float32 [n, n] that moves the count of each row to the row given for it."""
     places = (np.arange(len(rows)), rows)
     return sparse.csr_matrix((np.ones(len(rows), dtype=np.float32), places), shape=(len(rows), len(rows)))
-
-
-def _known_share(graph: Graph, depth: str, count: str) -> str:
-    """Nodes of the mean length of the longest known n-gram, as a share of the longest there can be, [n]."""
-    whole = graph.add("Mul", graph.add("Max", count, graph.number(1.0)), graph.number(ORDERS[-1]))
-    return graph.add("Squeeze", graph.add("Div", depth, whole), graph.axes(1))
 
 
 def _orthonormal(columns: Matrix) -> Matrix:
@@ -177,25 +174,17 @@ def _orthonormal(columns: Matrix) -> Matrix:
 
 
 def _write_rows(graph: Graph, vocabulary: Vocabulary) -> str:
-    """Nodes from `text` to the row of each window, [n, length + 1]; like `models.featurizers.ngrams`."""
-    text = graph.add("Cast", graph.input("text", UINT8, ["n", "length"]), to=INT32)
-    folded = graph.add("Gather", graph.constant(FOLD, "fold"), text)
-    columns, start = graph.axes(1), graph.constant(np.array(START, dtype=np.int32))
-    codes = graph.add("Pad", folded, graph.axes(0, 0, 0, ORDERS[-1]))
-    codes = graph.add("Pad", codes, graph.axes(0, 1, 0, 0), start)
-    table = graph.constant(vocabulary.table, "table")
-    multiplier = graph.constant(np.array(MULTIPLIER, dtype=np.int32))
+    """Nodes from the bytes of windows to their rows, [n, windows]; like `models.featurizers.ngrams`.
+
+    `GatherElements` on a flat list is faster than `Gather`, which copies each number on its own.
+    """
+    codes = graph.add("Cast", graph.input(WINDOWS, UINT8, ["n", ORDERS[-1], "length"]), to=INT32)
     mask = graph.constant(np.array(BUCKETS - 1, dtype=np.int32))
-    flat, lookups, bucket = graph.axes(-1), [], ""
-    for offset in range(ORDERS[-1]):
-        code = graph.add("Slice", codes, graph.axes(offset), graph.axes(offset - ORDERS[-1]), columns)
-        if offset == 0:
-            bucket = first = code
-            continue
-        bucket = graph.add("Add", graph.add("Mul", bucket, multiplier), code)
-        bucket = graph.add("BitwiseAnd", bucket, mask)
-        lookups.append(graph.add("GatherElements", table, graph.add("Reshape", bucket, flat), axis=0))
-    return graph.add("Reshape", graph.add("Max", *lookups), graph.add("Shape", first))
+    buckets = graph.add("BitwiseAnd", graph.add("MatMul", graph.constant(POWERS), codes), mask)
+    table = graph.constant(vocabulary.table, "table")
+    rows = graph.add("GatherElements", table, graph.add("Reshape", buckets, graph.axes(-1)), axis=0)
+    rows = graph.add("Reshape", rows, graph.add("Shape", buckets))
+    return graph.add("ReduceMax", rows, graph.axes(1), keepdims=0)
 
 
 def _exactly_summable(columns: Matrix) -> Matrix:

@@ -60,9 +60,9 @@ class VectorFeaturizer:
 
     def write_novelty(self, graph: Graph) -> str:
         near = graph.add("MatMul", self.write_unit(graph), graph.constant(self._centroids.T.copy()))
-        nearest = graph.add("ReduceMax", near, graph.axes(1), keepdims=0)
+        nearest = graph.add("ReduceMax", near, graph.axes(1), keepdims=1)
         # A length that overflows makes a direction of zeros: its difference from itself is not a number.
-        length = graph.add("Squeeze", graph.kept_name("length"), graph.axes(1))
+        length = graph.kept_name("length")
         far = graph.add("Sub", graph.number(1.0), nearest)
         return graph.add("Add", far, graph.add("Sub", length, length))
 

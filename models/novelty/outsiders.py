@@ -5,13 +5,16 @@ the probability evenly (entropy), and none of their logits is high (energy, Liu 
 the summed exp). The score is a weighted sum of both, and novelty is the exp of its distance from a limit: 1
 at the limit, 2.7 where the score is one above.
 
-Sums, logs and what follows are in double, because float32 would round a row by its place in the batch.
+The graph computes both as one sum. Minus their weighted sum is the mean, with the labels' probabilities p as
+weights, of (entropy weight - energy weight) * log p + energy weight * logit. It is summed in double, because
+a sum in float32 would round a row by its place in the batch.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import logsumexp
 
 from models.graph.building import DOUBLE, FLOAT, Graph
 
@@ -41,28 +44,21 @@ class OutsiderScore:
         return np.exp(np.minimum(above, MOST)).astype(np.float32)  # type: ignore[no-any-return]
 
     def write(self, graph: Graph, logits: str) -> str:
-        """Add its nodes, which read the node of the logits [n, labels]; the name of the novelty, [n]."""
+        """Add its nodes, which read the node of the logits [n, labels]; the name of the novelty, [n, 1]."""
         across, number = graph.axes(1), graph.double
-        peak = graph.add("ReduceMax", logits, across, keepdims=1)
-        below = graph.add("Sub", logits, peak)
-        raised = graph.add("Cast", graph.add("Exp", below), to=DOUBLE)
-        depth = graph.add("Mul", raised, graph.add("Cast", below, to=DOUBLE))
-        total = graph.add("ReduceSum", raised, across, keepdims=0)
-        depth = graph.add("Div", graph.add("ReduceSum", depth, across, keepdims=0), total)
-        spread = graph.add("Log", total)
-        highest = graph.add("Cast", graph.add("Squeeze", peak, across), to=DOUBLE)
-        entropy = graph.add("Mul", graph.add("Sub", spread, depth), number(self.entropy_weight))
-        height = graph.add("Mul", graph.add("Add", highest, spread), number(self.energy_weight))
-        above = graph.add("Sub", graph.add("Sub", entropy, height), number(self.limit))
+        logs = graph.add("LogSoftmax", logits, axis=1)
+        height = graph.add("Mul", logits, graph.number(self.energy_weight))
+        slope = graph.number(self.entropy_weight - self.energy_weight)
+        height = graph.add("Add", height, graph.add("Mul", logs, slope))
+        height = graph.add("Mul", height, graph.add("Softmax", logits, axis=1))
+        height = graph.add("ReduceSum", graph.add("Cast", height, to=DOUBLE), across, keepdims=1)
+        above = graph.add("Sub", number(-self.limit), height)
         return graph.add("Cast", graph.add("Exp", graph.add("Min", above, number(MOST))), to=FLOAT)
 
 
 def uncertainty(logits: Matrix) -> Columns:
     """Entropy in nats, and energy, float64 [n, 2], of logits [n, labels]."""
-    peak = logits.max(axis=1)
-    below = logits - peak[:, None]
-    raised = np.exp(below).astype(np.float64)
-    total = raised.sum(axis=1)
-    spread = np.log(total)
-    depth = (raised * below.astype(np.float64)).sum(axis=1) / total
-    return np.column_stack([spread - depth, -(peak + spread)])
+    doubles = logits.astype(np.float64)
+    total = logsumexp(doubles, axis=1)
+    logs = doubles - total[:, None]
+    return np.column_stack([-(np.exp(logs) * logs).sum(axis=1), -total])

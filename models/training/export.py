@@ -95,10 +95,10 @@ class _Writer:
             for member in stage.members
         ]
         weighted = [
-            graph.add("Mul", node, graph.number(weight))
+            node if weight == 1.0 else graph.add("Mul", node, graph.number(weight))
             for node, weight in zip(members, stage.weights, strict=True)
         ]
-        logits = graph.add("Sum", *weighted)
+        logits = graph.add("Sum", *weighted) if len(weighted) > 1 else weighted[0]
         novelty = before if stage.outsiders is None else self._novelty(stage, stage.outsiders, logits, pick)
         nodes = AcceptorFeatureNodes(logits, tuple(members), novelty)
         label = graph.add("ArgMax", logits, axis=1, keepdims=0)
@@ -112,7 +112,7 @@ class _Writer:
         for featurizer, limit in zip(stage.featurizers, stage.limits, strict=True):
             node = self._write_once(featurizer, lambda part=featurizer: part.write_novelty(graph))  # type: ignore[misc]
             scaled.append(graph.add("Div", pick(node, featurizer.kind), graph.number(limit)))
-        return graph.add("Max", *scaled)
+        return graph.add("Squeeze", graph.add("Max", *scaled), graph.axes(1))
 
     def _write_once(self, part: Surrogate | Featurizer, write: Callable[[], str]) -> str:
         if id(part) not in self._written:

@@ -14,6 +14,7 @@ from models.artifact import Artifact
 from models.errors import PolicyError
 from models.features import Features
 from models.fit import FitResult
+from models.graph.building import FLOAT, INT64, UINT8, Graph
 from models.manifest import FORMAT, FrontierPoint, Manifest
 from models.policy import Policy
 
@@ -126,6 +127,25 @@ def test_a_vector_that_is_not_finite_is_deferred(results: dict[str, FitResult]) 
     scores = policy.score(Features(embeddings=vectors))
     assert (scores.novelty > policy.manifest.novelty_limit).all()
     assert np.isfinite(scores.score).all()
+
+
+def test_a_graph_of_an_older_release_reads_whole_texts(results: dict[str, FitResult]) -> None:
+    """Its input is `text`, the bytes as they are, and its score here the largest of them."""
+    artifact = results["text"].artifact
+    assert artifact is not None
+    graph = Graph()
+    text = graph.add("Cast", graph.input("text", UINT8, ["n", "length"]), to=FLOAT)
+    largest = graph.add("ReduceMax", text, graph.axes(1), keepdims=0)
+    graph.output("label", INT64, graph.add("Cast", graph.add("Sub", largest, largest), to=INT64))
+    graph.output("score", FLOAT, graph.add("Div", largest, graph.number(256.0)))
+    graph.output("novelty", FLOAT, graph.add("Sub", largest, largest))
+    older = graph.serialise()
+    digest = hashlib.sha256(older).hexdigest()
+    policy = opened(Artifact(changed(artifact, sha256=digest, probes=()).manifest, older))
+    texts = ["AbcZ", "", "a", "Z" * 700]
+    scores = policy.score(Features(texts))
+    np.testing.assert_array_equal(scores.score * 256, [ord("c"), 0, ord("a"), ord("Z")])
+    np.testing.assert_array_equal(policy.score(Features(["Zz"])).score * 256, [ord("z")])
 
 
 def test_no_rows_give_no_scores(embedder: str, policy: Policy) -> None:

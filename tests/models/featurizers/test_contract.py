@@ -7,7 +7,7 @@ from scipy import sparse
 
 from models.features import Features
 from models.featurizers import row_blocks
-from models.featurizers.ngrams import encode, pad, windows
+from models.featurizers.ngrams import encode, window_bytes, windows
 from models.featurizers.text import TextFeaturizer
 from models.featurizers.unit_vectors import normalise
 from models.featurizers.vectors import VectorFeaturizer
@@ -31,9 +31,10 @@ def run(featurizer: TextFeaturizer | VectorFeaturizer, model: Linear, features: 
     feed = (
         {"embedding": features.embeddings}
         if features.texts is None
-        else {"text": pad(encode(features.texts))}
+        else {"windows": window_bytes(encode(features.texts))}
     )
-    return session.run(["logits", "novelty"], feed)
+    logits, novelty = session.run(["logits", "novelty"], feed)
+    return [logits, novelty[:, 0]]
 
 
 def test_texts_become_their_tf_idf() -> None:
@@ -62,8 +63,8 @@ def test_text_novelty_needs_no_text_surrogate() -> None:
     graph = Graph()
     graph.output("novelty", FLOAT, featurizer.write_novelty(graph))
     session = onnxruntime.InferenceSession(graph.serialise())
-    (alone,) = session.run(["novelty"], {"text": pad(encode(features.texts or []))})
-    np.testing.assert_array_equal(alone, beside)
+    (alone,) = session.run(["novelty"], {"windows": window_bytes(encode(features.texts or []))})
+    np.testing.assert_array_equal(alone[:, 0], beside)
 
 
 def test_vectors_become_directions_and_novelty() -> None:

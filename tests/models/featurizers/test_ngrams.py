@@ -4,7 +4,17 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.featurizers.ngrams import BUCKETS, MAX_BYTES, MULTIPLIER, START, encode, pad, windows
+from models.featurizers.ngrams import (
+    BUCKETS,
+    MAX_BYTES,
+    MULTIPLIER,
+    POWERS,
+    START,
+    encode,
+    pad,
+    window_bytes,
+    windows,
+)
 from models.featurizers.vocabulary import FIRST, LEAST_CONTENTS, UNKNOWN, learn_vocabulary
 
 
@@ -23,6 +33,16 @@ def test_buckets_are_those_computed_by_hand(texts: list[bytes]) -> None:
         mine = found.buckets[:, found.owner == owner]
         wanted = [[by_hand(line[at : at + n]) for at in range(len(text) + 1)] for n in (2, 3, 4, 5)]
         np.testing.assert_array_equal(mine, wanted)
+
+
+@given(st.lists(st.binary(max_size=40), min_size=1, max_size=8))
+def test_the_graph_computes_the_same_buckets(texts: list[bytes]) -> None:
+    found = windows(texts)
+    buckets = (POWERS @ window_bytes(texts).astype(np.int32)) % BUCKETS
+    for owner, text in enumerate(texts):
+        mine = buckets[owner, :, : len(text) + 1]
+        np.testing.assert_array_equal(mine, found.buckets[:, found.owner == owner])
+        assert not buckets[owner, :, len(text) + 1 :].any()
 
 
 @given(st.lists(st.text(max_size=30), min_size=1, max_size=8))

@@ -17,7 +17,7 @@ def run(logits: np.ndarray) -> np.ndarray:
     graph = Graph()
     graph.output("novelty", FLOAT, SCORE.write(graph, graph.input("logits", FLOAT, ["n", LABELS])))
     (novelty,) = single_threaded(graph.serialise()).run(["novelty"], {"logits": logits})
-    return np.asarray(novelty)
+    return np.asarray(novelty[:, 0])
 
 
 LOGITS = arrays(np.float32, (40, LABELS), elements=st.floats(-200, 200, width=32))

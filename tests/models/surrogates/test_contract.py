@@ -11,7 +11,7 @@ import pytest
 
 from models.features import Features
 from models.featurizers.contract import Featurizer
-from models.featurizers.ngrams import encode, pad
+from models.featurizers.ngrams import encode, window_bytes
 from models.featurizers.text import TextFeaturizer
 from models.featurizers.vectors import VectorFeaturizer
 from models.graph.building import FLOAT, Graph
@@ -97,7 +97,7 @@ def test_its_graph_gives_the_same_logits(subject: Subject) -> None:
     feed = (
         {"embedding": features.embeddings}
         if features.texts is None
-        else {"text": pad(encode(features.texts))}
+        else {"windows": window_bytes(encode(features.texts))}
     )
     (logits,) = session.run(["logits"], feed)
     largest = np.maximum(np.abs(expected).max(axis=1), 1)
