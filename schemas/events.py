@@ -42,6 +42,7 @@ class EventKind(StrEnum):
     BREAKER_CLOSED = "breaker_closed"
     PINNED = "pinned"
     UNPINNED = "unpinned"
+    BACKLOG_AT_RISK = "backlog_at_risk"
     CONFIG_APPLIED = "config_applied"
     CONFIG_REJECTED = "config_rejected"
 
@@ -444,6 +445,23 @@ class UnpinnedDetails(EventDetails, frozen=True):
     reason: str
 
 
+class BacklogAtRiskDetails(EventDetails, frozen=True):
+    """The oldest deferral that waits for the teacher will be deleted by Kafka before it is answered.
+
+    Attributes:
+        topic: that holds it: of deferrals, or of audits.
+        unread: messages of the topic that the teacher has not finished.
+        waiting_since: when the oldest was written.
+        deleted_from: from then on the broker may delete it.
+    """
+
+    kind = EventKind.BACKLOG_AT_RISK
+    topic: str
+    unread: int
+    waiting_since: Milliseconds
+    deleted_from: Milliseconds
+
+
 class ConfigRejectedDetails(EventDetails, frozen=True):
     """A config message changes nothing; `problems` holds a sentence for each problem in it."""
 
@@ -478,6 +496,7 @@ _STRUCTS: tuple[type[EventDetails], ...] = (
     BreakerClosedDetails,
     PinnedDetails,
     UnpinnedDetails,
+    BacklogAtRiskDetails,
     ConfigRejectedDetails,
 )
 

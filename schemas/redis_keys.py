@@ -125,6 +125,10 @@ class Keys:
         """Says, with expiry, that operators were told that the teacher gives too many labels."""
         return f"{self.prefix}:{{{task}}}:labels-capped"
 
+    def backlog_event(self, topic: str) -> str:
+        """Says, with expiry, that an event about the backlog of a topic was emitted."""
+        return f"{self.prefix}:backlog_event:{topic}"
+
     def replied(self, task: str, request: str, question: str = "") -> str:
         """Partition and offset of the first reply with a label, with expiry.
 

@@ -216,6 +216,15 @@ class Tasks:
         configs = [config_of(EVERY_TASK, self._overrides), *(task.config for task in self._tasks.values())]
         return frozenset(asked for asked in map(encoder_spec, configs) if asked is not None)
 
+    def longest_wait(self) -> tuple[str, float]:
+        """The task that waits longest for a teacher that is away, and its seconds; `*` for all others."""
+        waits = {
+            name: config_of(name, self._overrides).teacher.give_up_after
+            for name in (EVERY_TASK, *self._overrides)
+        }
+        name = max(waits, key=lambda name: waits[name])
+        return name, waits[name]
+
     def unsuitable(self) -> dict[str, str]:
         """The tasks that can't have an answer because of their config or encoder, and why."""
         found = {}

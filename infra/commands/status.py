@@ -9,12 +9,13 @@ import typer
 from infra.console.currency_option import Currency
 from infra.console.examples import examples
 from infra.console.output import AsJson, line, result
-from infra.console.status_lines import backlog_sentence, task_lines, without_policy_lines
+from infra.console.status_lines import backlog_sentence, oldest_sentences, task_lines, without_policy_lines
+from infra.serve.backlog import Backlog, read_backlog
 from infra.serve.config_topic import read_overrides
 from infra.serve.missing_policy import MissingPolicy, missing_policies
 from infra.serve.servers import client_settings
 from infra.serve.status import TaskStatus, task_statuses
-from infra.serve.traffic import Backlog, TaskTraffic, read_backlog, read_refusals, read_traffic
+from infra.serve.traffic import TaskTraffic, read_refusals, read_traffic
 from models.money import CURRENCY
 from schemas.config import config_of
 from streams.clock import unix_ms
@@ -51,6 +52,8 @@ def status(
     if not statuses and not missing:
         line("no task yet: `understudy ask TEXT` sends a first request")
     line(backlog_sentence(backlog))
+    for sentence in oldest_sentences(backlog, unix_ms()):
+        line(sentence)
 
 
 def _print(lines: Iterator[str]) -> None:

@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 from datetime import datetime
 
+from infra.serve.backlog import Backlog
 from infra.serve.status import TaskStatus
-from infra.serve.traffic import Backlog, TaskTraffic
+from infra.serve.traffic import TaskTraffic
 from models.drift import coverage_signal
 from models.forecast.audits_needed import median_audits
 from models.money import currency_prefix, format_money
@@ -13,6 +14,7 @@ from streams.sampling import RateReason
 # Chance alone brings the alarm up to there every now and then.
 _NOTABLE_ALARM = 0.5
 _LABELS = 5
+_TASKS = 5
 _AVERAGE = "(averages in which each answer weighs as much as the audit rate at its time)"
 
 _REASONS = {
@@ -69,6 +71,24 @@ def backlog_sentence(backlog: Backlog) -> str:
     never = [role for role, count in (("route", backlog.requests), ("teacher", asked)) if count is None]
     unknown = f" (unknown: no worker with the role {' or '.join(never)} has read yet)" if never else ""
     return f"backlog: {waiting}{unknown}"
+
+
+def oldest_sentences(backlog: Backlog, now: int) -> Iterator[str]:
+    """For each lane with a backlog, how long the oldest of each task wait; `now` in Unix milliseconds."""
+    for lane, oldest in backlog.oldest.items():
+        ages = [f"{task} {age(max(0, now - at) / 1000)}" for task, at in list(oldest.items())[:_TASKS]]
+        more = f", and {len(oldest) - _TASKS} more tasks" if len(oldest) > _TASKS else ""
+        if ages:
+            yield f"oldest {lane}: {', '.join(ages)}{more}"
+
+
+def age(seconds: float) -> str:
+    """A time as a person says it: in its two largest units."""
+    whole = int(seconds)
+    for size, unit, below, part in ((86_400, "d", 3_600, "h"), (3_600, "h", 60, "min"), (60, "min", 1, "s")):
+        if whole >= size:
+            return f"{whole // size} {unit} {whole % size // below} {part}"
+    return f"{whole} s"
 
 
 def traffic_sentence(traffic: TaskTraffic | None) -> str:

@@ -19,7 +19,7 @@ from streams.privacy.forgotten import ForgottenRequests
 from streams.privacy.mask import load_mask
 from streams.roles.forget import read_forgotten
 from streams.settings import Settings
-from streams.state.reply_dedup import ReplyDedup
+from streams.state.reply_dedup import ReplyDedup, ReplyPosition
 
 _AT_ONCE = 500
 
@@ -114,4 +114,5 @@ async def _labelled(settings: Settings, letters: Sequence[DeadLetter]) -> list[b
     """For each letter, whether the teacher's label for its request counts already."""
     async with redis_connection(settings) as connection:
         replies = ReplyDedup(connection, settings.keys, settings.reply_memory)
-        return await replies.labelled([(letter.task or "", letter.request or "") for letter in letters])
+        places = [ReplyPosition(letter.task or "", letter.request or "", 0, 0) for letter in letters]
+        return await replies.has_label(places)

@@ -1,23 +1,18 @@
-"""Recent traffic, read from Kafka: labels of each task in the last minutes, and messages that still wait."""
+"""Recent traffic, read from Kafka: labels of each task in the last minutes, and refits that were refused."""
 
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from confluent_kafka import Consumer, KafkaException, TopicPartition
-
 from infra.serve.topic_client import Reader
 from schemas.codec import EVENT, LABEL
 from schemas.errors import InvalidMessage
 from schemas.messages import Label
-from streams.kafka.clients import open_group_observer
 from streams.kafka.message import as_bytes
-from streams.kafka.partitions import partitions_of
 from streams.settings import Settings
 
 WINDOW = 600.0
 _NEWEST = 2_000
-_PROMPTLY = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,20 +50,6 @@ class TaskTraffic:
     def saved_a_day(self, price_a_call: float) -> float:
         """Calls that were not made, at their price, over a day at this rate."""
         return (self.answered - self.audited) / self.seconds * 86_400 * price_a_call
-
-
-@dataclass(frozen=True, slots=True)
-class Backlog:
-    """Messages that nobody has read yet; None where no worker of that role has ever read the topic.
-
-    Attributes:
-        requests: for the role `route`.
-        deferrals, audits: for the role `teacher`; no audits where they stand among the deferrals.
-    """
-
-    requests: int | None
-    deferrals: int | None
-    audits: int | None = 0
 
 
 def read_traffic(settings: Settings, now: int) -> dict[str, TaskTraffic]:
@@ -122,16 +103,6 @@ def read_refusals(settings: Settings) -> dict[str, str]:
     return {task: text for task, (_, refused, text) in newest.items() if refused}
 
 
-def read_backlog(settings: Settings) -> Backlog:
-    """Messages that wait for `route` and for `teacher`. Raises KafkaFailed."""
-    topics = settings.topics
-    return Backlog(
-        requests=_lag(settings, "route", topics.requests),
-        deferrals=_lag(settings, "teacher", topics.deferrals),
-        audits=_lag(settings, "teacher-audits", topics.audits) if topics.audit_lane else 0,
-    )
-
-
 def _task_traffic(labels: list[Label], seconds: float) -> TaskTraffic:
     sources = Counter(label.source for label in labels)
     failed = [label for label in labels if label.source == "error"]
@@ -144,24 +115,3 @@ def _task_traffic(labels: list[Label], seconds: float) -> TaskTraffic:
         last_error=max(failed, key=lambda label: label.labelled_at).error if failed else None,
         since=min(label.labelled_at for label in labels),
     )
-
-
-def _lag(settings: Settings, role: str, topic: str) -> int | None:
-    consumer = open_group_observer(settings, role)
-    try:
-        places = [TopicPartition(topic, number) for number in partitions_of(consumer, topic)]
-        committed = {place.partition: place.offset for place in consumer.committed(places, _PROMPTLY)}
-        if all(offset < 0 for offset in committed.values()):
-            return None
-        return sum(_unread(settings, consumer, place, committed[place.partition]) for place in places)
-    except KafkaException:
-        return None
-    finally:
-        consumer.close()
-
-
-def _unread(settings: Settings, consumer: Consumer, place: TopicPartition, committed: int) -> int:
-    oldest, end = consumer.get_watermark_offsets(place, _PROMPTLY)
-    unread = int(end) - max(int(oldest), committed)
-    # The end of a transaction takes an offset too, and nobody reads it.
-    return 0 if unread <= 1 and settings.delivery == "exactly_once" else unread

@@ -12,6 +12,7 @@ from streams.kafka.clients import open_group_observer, open_observer, open_peeke
 from streams.kafka.topic_admin import TopicIds
 from streams.kafka.unread import oldest_unread
 from streams.roles import certify, config, learn, teacher
+from streams.roles.backlog import BacklogWatch
 from streams.rollout.alarm_response import AlarmResponse
 from streams.rollout.trials import TrialJudge
 from streams.settings import Settings
@@ -53,6 +54,7 @@ def add(parts: WorkerParts) -> None:
         steady_ms,
     )
     parts.services.append(certifier)
+    parts.services.append(BacklogWatch(parts.settings, parts.tasks, parts.connection, parts.event_publisher))
     certify.install_traces(parts.app, parts.source(certify.STAGE, topics.traces), certifier)
     failures = parts.source(certify.FAILURES_STAGE, topics.audit_failures)
     certify.install_failures(parts.app, failures, certifier)

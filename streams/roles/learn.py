@@ -31,7 +31,7 @@ from streams.kafka.message import copied_headers, key_of, time_of
 from streams.privacy.forgotten import ForgottenRequests
 from streams.roles.label_cap import LabelCap
 from streams.sampling import Sampler
-from streams.state.reply_dedup import Claim, ReplyDedup, ReplyPosition
+from streams.state.reply_dedup import Claim, ReplyDedup, ReplyPosition, question_of
 from streams.tasks import Tasks
 
 log = logging.getLogger(__name__)
@@ -239,15 +239,8 @@ def _position(reply: Reply, message: Message) -> ReplyPosition:
         message.offset() or 0,
         attempt=deferral.requested_at,
         failed=reply.label is None,
-        question=_question(deferral),
+        question=question_of(deferral),
     )
-
-
-def _question(deferral: Deferral) -> str:
-    """See `ReplyPosition`."""
-    if deferral.reason is Reason.REPEAT:
-        return "-repeat"
-    return f"-audit-{deferral.guess.policy}" if deferral.audit and deferral.guess else ""
 
 
 def install(app: App, channel: BatchChannel, recorder: ReplyRecorder) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from enum import IntEnum
 from typing import NamedTuple
 
+from schemas.messages import Deferral, Reason
 from schemas.redis_keys import Keys
 from streams.state.connection import Connection
 
@@ -64,17 +65,24 @@ class ReplyDedup:
                     await self._claim(self._names(place), [where, self._memory, kind], client=pipeline)
                 return [Claim(int(claim)) for claim in await pipeline.execute()]
 
-    async def labelled(self, requests: Sequence[tuple[str, str]]) -> list[bool]:
-        """For each task and request id, whether a label of the teacher counts already.
+    async def has_label(self, places: Sequence[ReplyPosition]) -> list[bool]:
+        """For each question, whether a label counts. Raises StateUnavailable: Redis can't be used."""
+        return [label for label, _ in await self._found(places)]
 
-        Raises:
-            StateUnavailable: Redis can't be used.
-        """
+    async def has_reply(self, places: Sequence[ReplyPosition]) -> list[bool]:
+        """For each question and attempt, whether a label or an error counts. Raises StateUnavailable."""
+        return [label or error for label, error in await self._found(places)]
+
+    async def _found(self, places: Sequence[ReplyPosition]) -> list[tuple[bool, bool]]:
+        """Whether a label of the question counts, and an error of this attempt."""
         with self._connection.client() as redis:
             async with redis.pipeline(transaction=False) as pipeline:
-                for task, request in requests:
-                    pipeline.exists(self._keys.replied(task, request))
-                return [bool(found) for found in await pipeline.execute()]
+                for place in places:
+                    label, _, error = self._names(place)
+                    pipeline.exists(label)
+                    pipeline.exists(error)
+                found = [bool(count) for count in await pipeline.execute()]
+        return list(zip(found[::2], found[1::2], strict=True))
 
     def _names(self, place: ReplyPosition) -> list[str]:
         about = (place.task, place.request, place.question)
@@ -83,3 +91,10 @@ class ReplyDedup:
             self._keys.failed(*about),
             self._keys.failed_attempt(*about, place.attempt),
         ]
+
+
+def question_of(deferral: Deferral) -> str:
+    """Which question of its request a deferral asks, see `ReplyPosition`."""
+    if deferral.reason is Reason.REPEAT:
+        return "-repeat"
+    return f"-audit-{deferral.guess.policy}" if deferral.audit and deferral.guess else ""

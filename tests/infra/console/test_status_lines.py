@@ -6,15 +6,18 @@ from datetime import datetime
 import pytest
 
 from infra.console.status_lines import (
+    age,
     audit_sentence,
     backlog_sentence,
     certificate_sentence,
     local_time,
     next_step,
+    oldest_sentences,
     service_sentence,
     task_lines,
 )
-from infra.serve.traffic import Backlog, TaskTraffic
+from infra.serve.backlog import Backlog
+from infra.serve.traffic import TaskTraffic
 from streams.sampling import RateReason
 from tests.infra.statuses import STATUS
 
@@ -112,9 +115,19 @@ def test_one_next_step(change: dict[str, object], traffic: TaskTraffic | None, s
 
 def test_an_unread_topic_is_unknown() -> None:
     assert backlog_sentence(Backlog(1_500, None)) == (
-        "backlog: 1,500 requests wait for `route`, ? deferrals for `teacher` "
+        "backlog: 1,500 requests wait for `route`, ? deferrals and 0 audits for `teacher` "
         "(unknown: no worker with the role teacher has read yet)"
     )
+
+
+def test_the_oldest_deferrals_are_named_by_task() -> None:
+    waiting = {"deferrals": {"slow": 0, **{f"t{number}": 90_000_000 for number in range(6)}}, "audits": {}}
+    (sentence,) = oldest_sentences(Backlog(0, 7, 0, waiting), now=93_785_000)
+    assert sentence == (
+        "oldest deferrals: slow 1 d 2 h, t0 1 h 3 min, t1 1 h 3 min, t2 1 h 3 min, t3 1 h 3 min, "
+        "and 2 more tasks"
+    )
+    assert [age(seconds) for seconds in (0.9, 59.9, 61)] == ["0 s", "59 s", "1 min 1 s"]
 
 
 def test_missed_promises_are_named_with_both_numbers() -> None:

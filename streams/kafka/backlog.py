@@ -1,0 +1,93 @@
+"""Backlog of a topic: what a role's group has not finished yet, and its oldest messages. Calls block."""
+
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+
+from schemas.topics import Topics
+from streams.errors import KafkaFailed
+from streams.kafka.clients import open_group_observer, open_reader
+from streams.kafka.partitions import partitions_of
+from streams.settings import Settings
+
+_PROMPTLY = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadRange:
+    """Messages of one partition that a group has not finished.
+
+    The end of a transaction takes an offset too, and nobody reads it: a range of one may hold no message.
+
+    Attributes:
+        first: offset of the oldest that the broker still holds.
+        end: offset after the newest.
+    """
+
+    partition: int
+    first: int
+    end: int
+
+    @property
+    def count(self) -> int:
+        return self.end - self.first
+
+
+def teacher_lanes(topics: Topics) -> dict[str, str]:
+    """By topic that the teacher reads, the role of the group that reads it."""
+    audits = {topics.audits: "teacher-audits"} if topics.audit_lane else {}
+    return {topics.deferrals: "teacher", **audits}
+
+
+def read_unread(settings: Settings, role: str, topic: str) -> list[UnreadRange] | None:
+    """The partitions of a topic that a role's group has not read to their ends; None before its first commit.
+
+    Raises:
+        KafkaFailed: the broker does not answer, or has no such topic.
+    """
+    with closing(open_group_observer(settings, role)) as consumer:
+        try:
+            places = [TopicPartition(topic, number) for number in partitions_of(consumer, topic)]
+            committed = consumer.committed(places, _PROMPTLY)
+            if all(place.offset < 0 for place in committed):
+                return None
+            ranges = [_unread_range(consumer, place) for place in committed]
+        except KafkaException as error:
+            raise KafkaFailed(f"could not read a backlog: {error.args[0].str()}, topic={topic}") from error
+    return [unread for unread in ranges if unread.count > 0]
+
+
+def read_oldest(settings: Settings, topic: str, unread: Sequence[UnreadRange], most: int) -> list[Message]:
+    """Of each partition the first of the unread messages, `most` of them.
+
+    Raises:
+        KafkaFailed: the broker does not answer, or has no such topic.
+    """
+    left = {one.partition: most for one in unread}
+    ends = {one.partition: one.end for one in unread}
+    found: list[Message] = []
+    with closing(open_reader(settings)) as consumer:
+        consumer.assign([TopicPartition(topic, one.partition, one.first) for one in unread])
+        while left:
+            messages = consumer.consume(1000, _PROMPTLY)
+            if not messages:
+                raise KafkaFailed(f"could not read a backlog: the broker does not answer, topic={topic}")
+            for message in messages:
+                number, error = int(message.partition() or 0), message.error()
+                if error is not None and error.code() != KafkaError._PARTITION_EOF:
+                    raise KafkaFailed(f"could not read a backlog: {error.str()}, topic={topic}")
+                if number not in left:
+                    continue
+                if error is None:
+                    found.append(message)
+                    left[number] -= 1
+                if error is not None or left[number] == 0 or (message.offset() or 0) + 1 >= ends[number]:
+                    del left[number]
+    return found
+
+
+def _unread_range(consumer: Consumer, committed: TopicPartition) -> UnreadRange:
+    oldest, end = consumer.get_watermark_offsets(committed, _PROMPTLY)
+    return UnreadRange(committed.partition, max(int(oldest), committed.offset), int(end))
