@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from schemas.codec import DEFERRAL, EVENT, LABEL, REPLY, REQUEST, TRACE, Codec
+from schemas.codec import AUDIT_FAILURE, DEFERRAL, EVENT, LABEL, REPLY, REQUEST, TRACE, Codec
 from schemas.config import merge_overrides, parse_override
 from tests.infra.conftest import Run
 
@@ -25,6 +25,7 @@ CODECS: dict[str, Codec[Any]] = {
     "reply": REPLY,
     "trace": TRACE,
     "event": EVENT,
+    "audit_failure": AUDIT_FAILURE,
 }
 
 
