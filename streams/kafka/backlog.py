@@ -8,7 +8,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 
 from schemas.topics import Topics
 from streams.errors import KafkaFailed
-from streams.kafka.clients import open_group_observer, open_reader
+from streams.kafka.clients import open_group_observer, open_peeker
 from streams.kafka.partitions import partitions_of
 from streams.settings import Settings
 
@@ -68,10 +68,10 @@ def read_oldest(settings: Settings, topic: str, unread: Sequence[UnreadRange], m
     left = {one.partition: most for one in unread}
     ends = {one.partition: one.end for one in unread}
     found: list[Message] = []
-    with closing(open_reader(settings)) as consumer:
+    with closing(open_peeker(settings)) as consumer:
         consumer.assign([TopicPartition(topic, one.partition, one.first) for one in unread])
         while left:
-            messages = consumer.consume(1000, _PROMPTLY)
+            messages = consumer.consume(1000, 0.0) or consumer.consume(1, _PROMPTLY)
             if not messages:
                 raise KafkaFailed(f"could not read a backlog: the broker does not answer, topic={topic}")
             for message in messages:
