@@ -147,7 +147,7 @@ class Policy:
             "rest": np.zeros(0, np.int64),
         }
         done = np.zeros(len(features), dtype=np.bool_)
-        for rows, feed in onnx_inputs.of_texts(features, self._text_input):
+        for rows, feed in onnx_inputs.of_texts(features, self._text_input, onnx_inputs.BYTES_AT_ONCE):
             *results, done[rows] = self._run(FIRST_OUTPUTS, feed | no_vectors)
             scores.put(rows, results)
         rest = np.flatnonzero(~done)

@@ -1,8 +1,8 @@
 """Inputs of a graph, chunk by chunk: texts of similar length together, vectors in their order.
 
 Texts are padded to the longest in their chunk, so they are sorted by length, and a chunk ends before it grows
-too large. Texts without vectors are also parted where padding costs more than another run of the graph. No
-row's result depends on the other rows of its chunk.
+too large. A graph that reads texts alone is cheap to run, so its texts are also parted where padding costs
+more than another run. No row's result depends on the other rows of its chunk.
 """
 
 from collections.abc import Callable, Iterator, Sequence
