@@ -156,12 +156,13 @@ class AlarmState(Struct, frozen=True):
             audits=begun.audits + block.audits,
             unanswered=begun.unanswered + block.unanswered,
         )
-        drift = before.drift
-        for agreed in spread(block.agreements, block.disagreements + block.unanswered):
-            alarm = alarm.after(agreed)
-            drift = max(0.0, drift + _log_ratio(agreed, alarm.target))
-            if alarm.raised:
-                return AlarmState(raised=self.raised + 1, last=begun)
+        order = list(spread(block.agreements, block.disagreements + block.unanswered))
+        alarm = alarm.after_many(order)
+        if alarm.raised:
+            return AlarmState(raised=self.raised + 1, last=begun)
+        drift, steps = before.drift, {one: _log_ratio(one, alarm.target) for one in (False, True)}
+        for agreed in order:
+            drift = max(0.0, drift + steps[agreed])
         return replace(self, silence=SilenceState(alarm.target, alarm.suspicion, drift, begun))
 
     def after(self, outcomes: Iterable[Outcome], config: Config) -> "AlarmState":

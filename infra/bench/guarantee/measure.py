@@ -12,6 +12,7 @@ from infra.bench.guarantee import (
     certificate,
     lives,
     service,
+    silence,
     slow_replies,
 )
 from infra.bench.guarantee.promise import Promise
@@ -33,6 +34,7 @@ def measure(request: BenchRequest) -> Report:
         service.section(request.streams, promise, generator),
         audit_rates.section(request.streams, promise, generator),
         slow_replies.section(request.streams, promise, generator),
+        silence.section(request.streams, promise, generator),
     ]
     figures = [figure for _, figures in sections for figure in figures]
     return report(figures, [table for table, _ in sections])
