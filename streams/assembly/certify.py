@@ -8,10 +8,10 @@ from streams.certify.passed_by import PassedBy, Readers
 from streams.certify.topic_log import TopicLog
 from streams.clock import steady_ms
 from streams.drift.deferrals import DeferralReport
-from streams.kafka.clients import open_group_observer, open_observer, open_peeker, open_reader
+from streams.kafka.backlog import oldest_unread, teacher_lanes
+from streams.kafka.clients import open_group_observer, open_reader
 from streams.kafka.topic_admin import TopicIds
-from streams.kafka.unread import oldest_unread
-from streams.roles import certify, config, learn, teacher
+from streams.roles import certify, config, learn
 from streams.roles.backlog import BacklogWatch
 from streams.rollout.alarm_response import AlarmResponse
 from streams.rollout.trials import TrialJudge
@@ -66,23 +66,19 @@ def add(parts: WorkerParts) -> None:
 
 def _passed_by(settings: Settings) -> PassedBy:
     """Looks up how far the teachers are, and those who read what they reply."""
-    topics = settings.topics
-    stages = {topics.deferrals: teacher.STAGE, topics.audits: teacher.AUDITS_STAGE}
-    if not topics.audit_lane:
-        stages = {topics.deferrals: teacher.STAGE}
+    topics, lanes = settings.topics, teacher_lanes(settings.topics)
+    recorded = {topics.traces: certify.STAGE, topics.audit_failures: certify.FAILURES_STAGE}
 
     def readers(stages: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
         return tuple((f"{settings.prefix}.{stage}", topic) for topic, stage in stages.items())
 
     return PassedBy(
-        lambda group, topic: oldest_unread(
-            lambda: open_observer(settings, group), lambda: open_peeker(settings), topic
-        ),
+        lambda group, topic: oldest_unread(settings, group, topic),
         Readers(
-            teacher=readers(stages),
-            asked=tuple(stages),
+            teacher=readers(lanes),
+            asked=tuple(lanes),
             learn=readers({topics.replies: learn.STAGE}),
-            certify=readers({topics.traces: certify.STAGE, topics.audit_failures: certify.FAILURES_STAGE}),
+            certify=readers(recorded),
         ),
     )
 

@@ -8,7 +8,8 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 
 from schemas.topics import Topics
 from streams.errors import KafkaFailed
-from streams.kafka.clients import open_group_observer, open_peeker
+from streams.kafka.clients import open_group_observer, open_observer, open_peeker
+from streams.kafka.message import time_of
 from streams.kafka.partitions import partitions_of
 from streams.settings import Settings
 
@@ -48,15 +49,25 @@ def read_unread(settings: Settings, role: str, topic: str) -> list[UnreadRange] 
         KafkaFailed: the broker does not answer, or has no such topic.
     """
     with closing(open_group_observer(settings, role)) as consumer:
-        try:
-            places = [TopicPartition(topic, number) for number in partitions_of(consumer, topic)]
-            committed = consumer.committed(places, _PROMPTLY)
-            if all(place.offset < 0 for place in committed):
-                return None
-            ranges = [_unread_range(consumer, place) for place in committed]
-        except KafkaException as error:
-            raise KafkaFailed(f"could not read a backlog: {error.args[0].str()}, topic={topic}") from error
-    return [unread for unread in ranges if unread.count > 0]
+        has_committed, unread = _unread_ranges(consumer, topic)
+    return unread if has_committed else None
+
+
+def oldest_unread(settings: Settings, group: str, topic: str) -> int | None:
+    """Time of the oldest message that a group has not finished, Unix milliseconds; None where there is none.
+
+    Before its first commit a group has finished nothing.
+
+    Args:
+        group: its whole name.
+
+    Raises:
+        KafkaFailed: as for `read_unread`.
+    """
+    with closing(open_observer(settings, group)) as consumer:
+        _, unread = _unread_ranges(consumer, topic)
+    messages = read_oldest(settings, topic, unread, 1) if unread else []
+    return min(map(time_of, messages), default=None)
 
 
 def read_oldest(settings: Settings, topic: str, unread: Sequence[UnreadRange], most: int) -> list[Message]:
@@ -86,6 +97,17 @@ def read_oldest(settings: Settings, topic: str, unread: Sequence[UnreadRange], m
                 if error is not None or left[number] == 0 or (message.offset() or 0) + 1 >= ends[number]:
                     del left[number]
     return found
+
+
+def _unread_ranges(consumer: Consumer, topic: str) -> tuple[bool, list[UnreadRange]]:
+    """Whether the consumer's group has committed anything, and what it has not finished."""
+    try:
+        places = [TopicPartition(topic, number) for number in partitions_of(consumer, topic)]
+        committed = consumer.committed(places, _PROMPTLY)
+        ranges = [_unread_range(consumer, place) for place in committed]
+    except KafkaException as error:
+        raise KafkaFailed(f"could not read a backlog: {error.args[0].str()}, topic={topic}") from error
+    return any(place.offset >= 0 for place in committed), [one for one in ranges if one.count > 0]
 
 
 def _unread_range(consumer: Consumer, committed: TopicPartition) -> UnreadRange:

@@ -5,9 +5,8 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 from infra.harness.deployment import fresh_prefix
 from infra.harness.waiting import wait_until
 from streams.errors import KafkaFailed
-from streams.kafka.clients import open_observer, open_peeker
+from streams.kafka.backlog import oldest_unread
 from streams.kafka.topic_admin import create_missing
-from streams.kafka.unread import oldest_unread
 from streams.settings import Settings
 
 
@@ -26,7 +25,7 @@ def test_the_oldest_unread_message_is_found(kafka: str) -> None:
         producer.commit_transaction(30)
 
     def oldest() -> int | None:
-        return oldest_unread(lambda: open_observer(settings, group), lambda: open_peeker(settings), topic)
+        return oldest_unread(settings, group, topic)
 
     def commit(*offsets: int) -> None:
         consumer = Consumer({"bootstrap.servers": kafka, "group.id": group})
