@@ -1,6 +1,7 @@
 """dead-letters: list what could not be processed, show a message whole, and send messages again."""
 
 import sys
+from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -68,7 +69,7 @@ def dead_letters_list(
     settings, wanted = client_settings(), LetterFilter(reason, stage, task, since)
     index = index_letters(settings)
     found = [
-        letter
+        replace(letter, value=None, headers=[])  # many letters fit into memory without their messages
         for letter in read_letters(settings, index)
         if wanted.suits(letter) and (every or letter.position not in index.replayed)
     ]

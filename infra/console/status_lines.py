@@ -167,7 +167,10 @@ def next_step(status: TaskStatus, traffic: TaskTraffic | None, delta: float) -> 
     if status.unsuitable is not None:
         return f"{status.unsuitable}: wait for a refit, or put the config back"
     if traffic is not None and traffic.last_error is not None:
-        return "see why the teacher fails (the last error above)"
+        return (
+            "see why the teacher fails (the last error above); once it is repaired, "
+            f"`understudy dead-letters replay --stage learn --task {task}` asks again"
+        )
     if status.threshold is None:
         return "no threshold passes the gate at the target: wait for more traces, or lower `target_agreement`"
     if status.new_labels:
