@@ -83,12 +83,13 @@ def test_bad_requests_do_not_stop_good_ones(
         letter = letters[offset]
         assert (letter.value(), letter.key()) == (value, what.encode()), what
         assert list(letter.headers())[:2] == HEADERS[:2], what
-        assert headers(letter) | {"reason": ""} == {
+        assert headers(letter) | {"reason": "", "timestamp": ""} == {
             "topic": deployment.topics.requests,
             "partition": str(PARTITION),
             "offset": offset,
             "stage": "route",
             "reason": "",
+            "timestamp": "",
         }
         assert reason in headers(letter)["reason"], what
 
