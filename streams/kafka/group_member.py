@@ -1,0 +1,215 @@
+"""Member of a consumer group: one thread that consumes a topic, produces outputs, and commits both together.
+
+What sources and lanes share: joining and leaving the group, its callbacks, commits, and what happens when one
+fails. The thread owns its consumer and its producer; nobody else calls them.
+"""
+
+import asyncio
+import logging
+import threading
+import time
+from abc import abstractmethod
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing
+from typing import Any, Protocol
+
+from confluent_kafka import Consumer, Message, TopicPartition
+from mode import Service
+
+from streams.errors import CommitRefused, DeliveryFailed, KafkaFailed
+from streams.kafka.dead_letters import DeadLetters
+from streams.kafka.delivery import Delivery
+
+log = logging.getLogger(__name__)
+
+_BACK_OFF = 1.0
+_MOST_REFUSALS = 3
+
+OpenClients = Callable[[], tuple[Consumer, Delivery]]
+
+
+class Offsets(Protocol):
+    """The offsets of the partitions that the member owns; `pending` is what a commit makes durable."""
+
+    @property
+    def pending(self) -> bool: ...
+
+    def add(self, partitions: Iterable[TopicPartition]) -> None: ...
+
+    def remove(self, partitions: Iterable[TopicPartition]) -> None: ...
+
+    def drop_all(self) -> None: ...
+
+    def only_owned(self, messages: Sequence[Message]) -> list[Message]: ...
+
+    def mark_committed(self) -> None: ...
+
+    def to_commit(self) -> list[TopicPartition]: ...
+
+
+class GroupMember(Service):
+    """Consumes `topic`.
+
+    Args:
+        role: for logs and threads.
+        open_clients: opens the consumer and its delivery; called on the member's thread, at start and again
+            each time it rejoins its group.
+        offsets: of the topic.
+        batch: messages at once, at most.
+        commit_interval: seconds.
+        max_bytes: bytes of an output's value, key and headers, at most; a message whose output would be
+            larger is a dead letter.
+        drain: seconds that a stop waits for work in hand before it is left for the next owner.
+    """
+
+    def __init__(
+        self,
+        role: str,
+        topic: str,
+        open_clients: OpenClients,
+        offsets: Offsets,
+        *,
+        dead_letters: DeadLetters,
+        batch: int,
+        commit_interval: float,
+        drain: float,
+        max_bytes: int,
+        **options: Any,
+    ) -> None:
+        super().__init__(**options)
+        self.role = role
+        self.topic = topic
+        self._open_clients = open_clients
+        self._offsets = offsets
+        self._dead_letters = dead_letters
+        self._batch = batch
+        self._commit_interval = commit_interval
+        self._drain = drain
+        self._max_bytes = max_bytes
+        self._stopping = threading.Event()
+        self._abandoned = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=f"source-{role}", daemon=True)
+        self._committed_at = 0.0
+        self._is_member = False
+        self._refusals = 0
+
+    @abstractmethod
+    def _run_round(self) -> None:
+        """Consume, have the messages answered, produce, and commit when it is time."""
+
+    @abstractmethod
+    def _rewind(self) -> None:
+        """After an abort: see to it that what was sent since the last commit is sent again."""
+
+    async def on_start(self) -> None:
+        self._event_loop = asyncio.get_running_loop()
+        self._thread.start()
+
+    async def on_stop(self) -> None:
+        self._stopping.set()
+        await asyncio.to_thread(self._thread.join, self._drain)
+        self._abandoned.set()
+        await asyncio.to_thread(self._thread.join)
+
+    def _run(self) -> None:
+        try:
+            while not self._stopping.is_set():
+                self._consume_as_member()
+        except Exception as error:  # noqa: BLE001 - the thread's edge: without it the app must not go on
+            log.critical("source failed, the worker ends: role=%s: %s", self.role, error)
+            asyncio.run_coroutine_threadsafe(self.crash(error), self._event_loop)
+
+    def _consume_as_member(self) -> None:
+        """Join the group and consume, until the source stops or the group refuses a commit."""
+        self._consumer, self._delivery = self._open_clients()
+        with closing(self._consumer), closing(self._delivery):
+            self._is_member = True
+            self._offsets.drop_all()
+            self._consumer.subscribe(
+                [self.topic], on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost
+            )
+            try:
+                while self._is_member and not self._stopping.is_set():
+                    self._run_round()
+                self._finish()
+            finally:  # after a failure, leaving the group must not commit what was not delivered
+                self._offsets.mark_committed()
+
+    def _finish(self) -> None:
+        """The last thing before the group is left."""
+        self._commit()
+
+    def _consume(self, count: int, timeout: float) -> list[Message]:
+        messages = []
+        for message in self._consumer.consume(count, timeout):
+            error = message.error()
+            if error is None:
+                messages.append(message)
+            elif error.fatal():
+                raise KafkaFailed(f"consumer failed: {error.str()}, topic={self.topic}")
+            else:
+                log.warning("consumer error: %s, role=%s topic=%s", error.str(), self.role, self.topic)
+        return self._offsets.only_owned(messages) if self._is_member else []
+
+    def _commit(self) -> None:
+        try:
+            self._commit_pending()
+        except DeliveryFailed as error:
+            self._start_over(error)
+        self._committed_at = time.monotonic()
+
+    def _commit_pending(self) -> None:
+        if self._offsets.pending:
+            self._delivery.commit(self._offsets.to_commit())
+            self._offsets.mark_committed()
+            self._refusals = 0
+
+    def _start_over(self, error: DeliveryFailed) -> None:
+        """Take back what was sent since the last commit, and read it again: as a new member if need be."""
+        self._delivery.abort()
+        if isinstance(error, CommitRefused):
+            self._leave_after(error)
+        else:
+            log.warning("%s; reading again from the last commit, role=%s", error, self.role)
+            self._rewind()
+        self._stopping.wait(_BACK_OFF)
+
+    def _leave_after(self, error: CommitRefused) -> None:
+        """Drop all partitions; the loop ends, and the source rejoins the group.
+
+        Raises:
+            KafkaFailed: too many commits in a row were refused.
+        """
+        self._is_member = False
+        self._offsets.drop_all()
+        self._refusals += 1
+        if self._refusals >= _MOST_REFUSALS:
+            raise KafkaFailed(
+                f"{error}: {self._refusals} times in a row, although the worker rejoined its group. "
+                "Start all workers with the same Kafka consumer options: the usual cause is another "
+                f"`group.protocol`. role={self.role} topic={self.topic}"
+            )
+        log.warning("%s; partitions dropped, rejoining the group, role=%s", error, self.role)
+
+    def _on_assign(self, _: Consumer, partitions: list[TopicPartition]) -> None:
+        log.info("partitions assigned: role=%s partitions=%s", self.role, _numbers(partitions))
+        self._offsets.add(partitions)
+
+    def _on_revoke(self, _: Consumer, partitions: list[TopicPartition]) -> None:
+        log.info("partitions revoked: role=%s partitions=%s", self.role, _numbers(partitions))
+        try:
+            self._commit_pending()
+            self._offsets.remove(partitions)
+        except DeliveryFailed as error:
+            self._offsets.remove(partitions)
+            self._start_over(error)
+
+    def _on_lost(self, _: Consumer, partitions: list[TopicPartition]) -> None:
+        log.warning("partitions lost: role=%s partitions=%s", self.role, _numbers(partitions))
+        self._offsets.remove(partitions)
+        self._delivery.abort()
+        self._rewind()
+
+
+def _numbers(partitions: Sequence[TopicPartition]) -> str:
+    return ",".join(str(partition.partition) for partition in partitions) or "none"

@@ -1,0 +1,215 @@
+"""A lane: a source whose messages are answered one by one and in any order, while many are under way.
+
+For work that takes long and ends when it likes, such as calls of a teacher: one that hangs holds up no other.
+The lane's thread owns its consumer and its producer. One round of its loop:
+
+    1. read on in partitions that have room; those with too many open messages are paused
+    2. hand what was read to the agent, which answers each message when it can (`streams.kafka.open_message`)
+    3. produce the outputs of those that have been answered meanwhile
+    4. commit when the commit interval is over: outputs and offsets together. The offset is that of the oldest
+       open message; which later ones are answered stands in the commit's metadata (`LaneOffsets`)
+
+What can go wrong beside what `streams.kafka.source` lists, and what the lane does then:
+
+- Partitions are revoked, or the worker stops: messages that nobody works on are left to the next owner. Those
+  in work have `drain` seconds to be answered, and are committed; the next owner reads the others again.
+- A transaction fails: it is aborted, and its outputs, which are still known, are produced again. Nothing is
+  asked twice.
+- kill -9: what was answered since the last commit, and what was in work, is read and answered again.
+"""
+
+import logging
+import time
+from collections.abc import Iterable, Sequence
+from queue import Empty, SimpleQueue
+from typing import Any
+
+from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
+
+from streams.errors import CommitRefused, DeliveryFailed
+from streams.kafka.batch import Outgoing
+from streams.kafka.channel import LaneChannel
+from streams.kafka.group_member import GroupMember, OpenClients
+from streams.kafka.lane_offsets import LaneOffsets
+from streams.kafka.open_message import OpenMessage
+
+log = logging.getLogger(__name__)
+
+_BRIEFLY = 0.01
+_IDLE = 0.1
+_PROMPTLY = 10.0
+
+Answered = tuple[OpenMessage, Sequence[Outgoing]]
+
+
+class Lane(GroupMember):
+    """Feeds `channel` from `topic`; the other arguments are those of `GroupMember`, and:
+
+    Args:
+        window: open messages of one partition, about; from there on it is paused until half are answered.
+        window_bytes: bytes of all open messages; from there on all partitions are paused.
+    """
+
+    _offsets: LaneOffsets
+
+    def __init__(
+        self,
+        role: str,
+        topic: str,
+        channel: LaneChannel,
+        open_clients: OpenClients,
+        *,
+        window: int,
+        window_bytes: int,
+        **options: Any,
+    ) -> None:
+        super().__init__(role, topic, open_clients, LaneOffsets(topic), **options)
+        self.channel = channel
+        self._window = window
+        self._window_bytes = window_bytes
+        self._answered: SimpleQueue[Answered] = SimpleQueue()
+        self._open: dict[int, dict[OpenMessage, None]] = {}
+        self._open_bytes = 0
+        self._paused: set[int] = set()
+        self._sent: list[Answered] = []
+        self._unsent: list[Answered] = []
+
+    def _run_round(self) -> None:
+        self._pause_and_resume()
+        messages = self._consume(self._batch, 0.0)
+        if not messages and self._answered.empty():
+            messages = self._consume(1, _BRIEFLY if self._open_bytes or self._offsets.pending else _IDLE)
+        if messages:
+            self._hand_over(messages)
+        try:
+            self._send_answered()
+        except DeliveryFailed as error:
+            self._start_over(error)
+        if time.monotonic() - self._committed_at >= self._commit_interval:
+            self._commit()
+
+    def _hand_over(self, messages: Sequence[Message]) -> None:
+        opened = tuple(OpenMessage(message, self._on_answer) for message in messages)
+        for one in opened:
+            self._open[one.message.partition() or 0][one] = None
+            self._open_bytes += _size(one.message)
+        self._event_loop.call_soon_threadsafe(self.channel.offer, opened)
+
+    def _on_answer(self, opened: OpenMessage, outputs: Sequence[Outgoing]) -> None:
+        self._answered.put((opened, outputs))
+
+    def _send_answered(self) -> None:
+        """Produce the outputs of what has been answered; first those of an aborted transaction.
+
+        Raises:
+            DeliveryFailed: as `Delivery.send`; then all of them are still to be sent.
+        """
+        while self._unsent or not self._answered.empty():
+            if not self._unsent:
+                self._unsent.append(self._answered.get())
+            self._send(*self._unsent[0])
+            self._sent.append(self._unsent.pop(0))
+
+    def _send(self, opened: OpenMessage, outputs: Sequence[Outgoing]) -> None:
+        if opened in self._open.get(opened.message.partition() or 0, {}):
+            self._delivery.send(self._dead_letters.fitting(list(outputs), self._max_bytes))
+            self._offsets.mark_answered(opened.message)
+
+    def _commit_pending(self) -> None:
+        # What an aborted transaction held goes into the one that commits its offsets.
+        self._send_answered()
+        super()._commit_pending()
+        self._close(opened for opened, _ in self._sent)
+        self._sent.clear()
+
+    def _rewind(self) -> None:
+        """Nothing is read again: the outputs are known."""
+        self._unsent = self._sent + self._unsent
+        self._sent = []
+
+    def _leave_after(self, error: CommitRefused) -> None:
+        self._drop(list(self._open))
+        super()._leave_after(error)
+
+    def _finish(self) -> None:
+        self._settle(list(self._open))
+        super()._finish()
+
+    def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        self._open |= {one.partition: {} for one in partitions}
+        super()._on_assign(consumer, self._committed(consumer, partitions))
+
+    def _committed(self, consumer: Consumer, partitions: list[TopicPartition]) -> list[TopicPartition]:
+        """With the metadata of the last commit, where the group says it in time."""
+        try:
+            return list(consumer.committed(partitions, _PROMPTLY))
+        except KafkaException as error:
+            log.warning(
+                "committed offsets can't be read, so messages that were answered may be answered again: "
+                "role=%s: %s",
+                self.role,
+                error.args[0].str(),
+            )
+            return partitions
+
+    def _on_revoke(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        numbers = [one.partition for one in partitions]
+        self._settle(numbers)
+        super()._on_revoke(consumer, partitions)
+        self._drop(numbers)
+
+    def _on_lost(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        self._drop([one.partition for one in partitions])
+        super()._on_lost(consumer, partitions)
+
+    def _settle(self, partitions: Iterable[int]) -> None:
+        """Withdraw what nobody works on, and wait for the rest."""
+        begun = {one for number in partitions for one in self._open.get(number, ()) if one.withdraw()}
+        until = time.monotonic() + self._drain
+        while begun and not self._abandoned.is_set() and (left := until - time.monotonic()) > 0.0:
+            try:
+                answered = self._answered.get(timeout=min(left, _IDLE))
+            except Empty:
+                begun = {one for one in begun if one.is_in_work}
+            else:
+                self._unsent.append(answered)
+                begun.discard(answered[0])
+        if begun:
+            log.warning(
+                "work is not done in time, the next owner does it again: role=%s messages=%d",
+                self.role,
+                len(begun),
+            )
+
+    def _drop(self, partitions: Iterable[int]) -> None:
+        """Forget the open messages of these partitions."""
+        for number in partitions:
+            opened = list(self._open.get(number, ()))
+            for one in opened:
+                one.withdraw()
+            self._close(opened)
+            self._open.pop(number, None)
+            self._paused.discard(number)
+
+    def _close(self, opened: Iterable[OpenMessage]) -> None:
+        for one in opened:
+            held = self._open.get(one.message.partition() or 0, {})
+            if one in held:
+                del held[one]
+                self._open_bytes -= _size(one.message)
+
+    def _pause_and_resume(self) -> None:
+        is_full = self._open_bytes >= self._window_bytes
+        for number, opened in self._open.items():
+            limit = self._window // 2 if number in self._paused else self._window
+            place = [TopicPartition(self.topic, number)]
+            if (is_full or len(opened) >= limit) and number not in self._paused:
+                self._consumer.pause(place)
+                self._paused.add(number)
+            elif not is_full and len(opened) < limit and number in self._paused:
+                self._consumer.resume(place)
+                self._paused.discard(number)
+
+
+def _size(message: Message) -> int:
+    return len(message.value() or b"") + 1
