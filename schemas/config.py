@@ -95,7 +95,8 @@ class TeacherConfig(Struct, frozen=True, forbid_unknown_fields=True):
             committed, and an audit that it has passed by without a reply counts as silent (`alarm_silence`).
             None: that of the built-in teacher where `url` is set; else a missing reply is never held to be
             the teacher's silence.
-        concurrency: calls that a worker makes at the same time.
+        concurrency: calls that a worker makes at the same time for requests that clients wait for.
+        audit_concurrency: calls that it makes beside them for audits and second questions.
         timeout: seconds that one call may take.
         give_up_after: seconds from the request until a failure of the teacher that may pass becomes its
             error; until then the request waits. A client can wish for less with the header
@@ -128,6 +129,7 @@ class TeacherConfig(Struct, frozen=True, forbid_unknown_fields=True):
     labels_renamed: dict[LabelName, LabelName] = {}
     group: Annotated[str, Meta(min_length=1, max_length=249)] | None = None
     concurrency: Annotated[int, Meta(ge=1, le=1024)] = 16
+    audit_concurrency: Annotated[int, Meta(ge=1, le=1024)] = 4
     timeout: Annotated[float, Meta(gt=0.0, le=120.0)] = 30.0
     give_up_after: Annotated[float, Meta(ge=1.0, le=7 * 86_400.0)] = 3600.0
     retries: Annotated[int, Meta(ge=0, le=10)] = 4

@@ -11,10 +11,11 @@ from typing import Protocol
 import faust
 from mode import Service, ServiceT
 
-from streams.kafka.channel import BatchChannel
+from streams.kafka.channel import BatchChannel, LaneChannel
 from streams.kafka.clients import largest_message, open_reader, open_role, open_writer
 from streams.kafka.dead_letters import DeadLetters
 from streams.kafka.event_publisher import EventPublisher
+from streams.kafka.lane import Lane
 from streams.kafka.source import Source
 from streams.kafka.tail import Tail
 from streams.privacy.forgotten import ForgottenRequests
@@ -26,6 +27,12 @@ from streams.state.connection import Connection
 from streams.state.refit_queue import RefitQueue
 from streams.state.registry import Registry
 from streams.tasks import Tasks
+
+_WINDOW = 4_000
+_WINDOW_BYTES = 64_000_000
+_LANE_BATCH = 500
+_LANE_COMMIT = 0.05
+"""Seconds: a reply is seen by nobody before it is committed."""
 
 
 class Closable(Protocol):
@@ -88,6 +95,26 @@ class WorkerParts:
                 dead_letters=dead_letters or DeadLetters(settings.topics.dead_letters, role),
                 batch=batch or settings.batch,
                 commit_interval=settings.commit_interval if commit_interval is None else commit_interval,
+                drain=settings.drain,
+                max_bytes=largest_message(settings),
+            )
+        )
+        return channel
+
+    def lane(self, role: str, topic: str) -> LaneChannel:
+        """The channel of a lane that is added to the services."""
+        settings, channel = self.settings, LaneChannel(self.app)
+        self.services.append(
+            Lane(
+                role,
+                topic,
+                channel,
+                lambda: open_role(settings, role, self._slot.name),
+                window=_WINDOW,
+                window_bytes=_WINDOW_BYTES,
+                dead_letters=DeadLetters(settings.topics.dead_letters, role),
+                batch=min(_LANE_BATCH, settings.batch),
+                commit_interval=min(_LANE_COMMIT, settings.commit_interval),
                 drain=settings.drain,
                 max_bytes=largest_message(settings),
             )

@@ -1,21 +1,22 @@
-"""The teacher role: asks the LLM about deferrals."""
+"""The teacher role: asks the LLM about deferrals, and in a lane of its own about audits."""
+
+from operator import attrgetter
 
 from streams.assembly.parts import CloseService, WorkerParts
 from streams.roles import teacher
 from streams.teacher.client import TeacherClient
+from streams.teacher.endpoint_circuits import EndpointCircuits
 
 
 def add(parts: WorkerParts) -> None:
-    """Add the role's agent and services to the worker."""
-    settings, client = parts.settings, TeacherClient()
+    """Add the role's agents and services to the worker."""
+    settings, topics = parts.settings, parts.settings.topics
+    client, circuits = TeacherClient(), EndpointCircuits()
     parts.services.append(CloseService(client))
-    role = teacher.TeacherRole(parts.tasks, settings.topics, client)
-    lanes = {teacher.STAGE: settings.topics.deferrals}
+    lanes = [(teacher.STAGE, topics.deferrals, "concurrency")]
     if settings.audit_lane:
-        lanes[teacher.AUDITS_STAGE] = settings.topics.audits
-    for stage, topic in lanes.items():
-        # A batch may take long: none waits in a transaction that another one has opened.
-        channel = parts.source(
-            stage, topic, batch=min(teacher.MAX_BATCH, settings.batch), commit_interval=0.0
-        )
-        teacher.install(parts.app, channel, role, stage)
+        lanes.append((teacher.AUDITS_STAGE, topics.audits, "audit_concurrency"))
+    for stage, topic, slots in lanes:
+        role = teacher.TeacherRole(parts.tasks, topics, client, circuits, attrgetter(slots))
+        parts.services.append(role)
+        teacher.install(parts.app, parts.lane(stage, topic), role, stage)

@@ -16,11 +16,6 @@ Client = TypeVar("Client")
 # What Kafka's own format takes of a message's size, with room to spare.
 _FRAME = 1_000
 
-# Longer than any batch of the teacher may take (`streams.teacher.client`).
-_PATIENT: dict[str, Options] = {
-    role: {"max.poll.interval.ms": 1_800_000} for role in ("teacher", "teacher-audits")
-}
-
 _CLASSIC_GROUP: Options = {
     "partition.assignment.strategy": "cooperative-sticky",
     "session.timeout.ms": 6_000,
@@ -96,7 +91,7 @@ def open_role(settings: Settings, role: str, slot: str) -> tuple[Consumer, Deliv
         InvalidSettings: librdkafka refuses an option.
     """
     name = f"{settings.prefix}.{role}"
-    consumer = open_client(Consumer, consumer_options(settings, name) | _PATIENT.get(role, {}))
+    consumer = open_client(Consumer, consumer_options(settings, name))
     if settings.delivery == "at_least_once":
         return consumer, AtLeastOnce(consumer, open_client(Producer, producer_options(settings)))
     transactional_id = f"{name}.{slot}"

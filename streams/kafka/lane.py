@@ -26,7 +26,7 @@ from typing import Any
 
 from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
-from streams.errors import CommitRefused, DeliveryFailed
+from streams.errors import CommitRefused, DeliveryFailed, OutputTooLarge
 from streams.kafka.batch import Outgoing
 from streams.kafka.channel import LaneChannel
 from streams.kafka.group_member import GroupMember, OpenClients
@@ -112,8 +112,16 @@ class Lane(GroupMember):
 
     def _send(self, opened: OpenMessage, outputs: Sequence[Outgoing]) -> None:
         if opened in self._open.get(opened.message.partition() or 0, {}):
-            self._delivery.send(self._dead_letters.fitting(list(outputs), self._max_bytes))
+            self._delivery.send(self._fitting(opened.message, outputs))
             self._offsets.mark_answered(opened.message)
+
+    def _fitting(self, message: Message, outputs: Sequence[Outgoing]) -> list[Outgoing]:
+        """The outputs; the message's dead letter where one of them is too large to be produced."""
+        try:
+            return self._dead_letters.fitting(list(outputs), self._max_bytes)
+        except OutputTooLarge as error:
+            log.error("output too large, the message goes to dead letters: role=%s: %s", self.role, error)
+            return self._dead_letters.fitting([self._dead_letters.failure(message, error)], self._max_bytes)
 
     def _commit_pending(self) -> None:
         # What an aborted transaction held goes into the one that commits its offsets.

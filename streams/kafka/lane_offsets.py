@@ -100,6 +100,8 @@ class _Partition:
     def commit(self, topic: str, partition: int) -> TopicPartition:
         # Offsets are read in order, so the first key is the oldest.
         oldest = next(iter(self.open), self._next)
+        while oldest in self.answered:  # by an earlier owner
+            oldest += 1
         self.answered = {offset for offset in self.answered if offset > oldest}
         return TopicPartition(topic, partition, oldest, write_metadata(self.answered, oldest))
 

@@ -1,90 +1,95 @@
 """teacher: ask the LLM about each deferral.
 
-Reads deferrals; writes replies. Every deferral gets a reply, which holds a label, or says why there is none.
-A message that can't be decoded becomes a dead letter.
+Reads deferrals and audits, each in a lane of its own; writes replies. Every deferral gets a reply, which
+holds a label, or says why there is none. A message that can't be decoded becomes a dead letter.
 """
 
-import asyncio
-import random
-from collections.abc import Sequence
-from weakref import WeakValueDictionary
+from collections.abc import Callable, Sequence
 
-from confluent_kafka import Message
 from faust import App
 from faust.types import StreamT
+from mode import Service
 
 from schemas.codec import DEFERRAL, REPLY
+from schemas.config import TeacherConfig
 from schemas.messages import Deferral, Reply
 from schemas.topics import Topics
-from streams.clock import unix_ms
-from streams.kafka.batch import Batch, Outgoing
-from streams.kafka.channel import BatchChannel
+from streams.kafka.batch import Outgoing
+from streams.kafka.channel import LaneChannel
 from streams.kafka.dead_letters import DeadLetters
 from streams.kafka.message import copied_headers, headers_of, key_of
+from streams.kafka.open_message import OpenMessage
 from streams.tasks import Tasks
-from streams.teacher.circuit import pause
-from streams.teacher.client import TeacherClient, error_reply
+from streams.teacher.client import TeacherClient
+from streams.teacher.endpoint_circuits import EndpointCircuits
 from streams.teacher.give_up import give_up_at
+from streams.teacher.queues import Question, QuestionQueues
 
 STAGE = "teacher"
 AUDITS_STAGE = "teacher-audits"
 
-MAX_BATCH = 128
-_LONGEST = 900_000
-"""Milliseconds that a batch may take at most, so that it ends before `max.poll.interval.ms` is over."""
 
+class TeacherRole(Service):
+    """Turns the deferrals of one lane into replies.
 
-class TeacherRole:
-    """Turns deferrals into replies, a batch at a time, as many at once as the task's config allows."""
+    Args:
+        slots: calls at the same time for a task, in this lane.
+    """
 
-    def __init__(self, tasks: Tasks, topics: Topics, client: TeacherClient) -> None:
-        self._tasks = tasks
+    def __init__(
+        self,
+        tasks: Tasks,
+        topics: Topics,
+        client: TeacherClient,
+        circuits: EndpointCircuits,
+        slots: Callable[[TeacherConfig], int],
+    ) -> None:
+        super().__init__()
         self._topics = topics
-        self._client = client
-        self._slots: WeakValueDictionary[tuple[str, int], asyncio.Semaphore] = WeakValueDictionary()
         self._dead_letters = DeadLetters(topics.dead_letters, STAGE)
+        self._queues = QuestionQueues(
+            client,
+            circuits,
+            config=lambda task: tasks.task(task).config.teacher,
+            slots=slots,
+            answer=self._answer,
+            fail=self._fail,
+        )
 
-    async def answer_batch(self, messages: Sequence[Message]) -> list[Outgoing]:
-        """The outputs of a batch of deferrals: replies and dead letters."""
-        deferrals, outputs = self._dead_letters.decode_all(DEFERRAL, messages)
-        replies = await asyncio.gather(*(self._reply(deferral, message) for deferral, message in deferrals))
-        for reply, (_, message) in zip(replies, deferrals, strict=True):
-            value = REPLY.encode(reply)
-            outputs.append(Outgoing(self._topics.replies, key_of(message), value, copied_headers(message)))
-        return outputs
+    async def on_start(self) -> None:
+        self.add_future(self._queues.sweep_forever())
 
-    async def _reply(self, deferral: Deferral, message: Message) -> Reply:
-        """The teacher's reply. An attempt that fails in a way that passes is repeated until time is over."""
-        latest, wishes = unix_ms() + _LONGEST, headers_of(message)
-        attempt = 0
-        while True:
-            attempt += 1
-            config = self._tasks.task(deferral.request.task).config.teacher
-            async with self._slot(deferral.request.task, config.concurrency):
-                outcome = await self._client.ask(deferral, config)
-            if isinstance(outcome, Reply):
-                return outcome
-            wait = max(outcome.retry_after or 0.0, pause(attempt, random.random()))
-            ends = min(give_up_at(deferral.requested_at, config, wishes), latest)
-            if unix_ms() + wait * 1000.0 >= ends:
-                why = f"{outcome.why} (given up after {attempt} attempts)"
-                return error_reply(deferral, config, why, outcome.usage, gave_up=True)
-            await asyncio.sleep(wait)
+    def take_in(self, opened: Sequence[OpenMessage]) -> None:
+        """Have the messages answered, each when it can be."""
+        questions = []
+        for one in opened:
+            decoded, letters = self._dead_letters.decode_all(DEFERRAL, [one.message])
+            if letters:
+                one.answer(letters)
+            questions += [_question(one, deferral) for deferral, _ in decoded]
+        self._queues.add(questions)
 
-    def _slot(self, task: str, concurrency: int) -> asyncio.Semaphore:
-        """The task's slots, kept as long as anyone asks."""
-        key = (task, concurrency)
-        slots = self._slots.get(key)
-        if slots is None:
-            slots = self._slots[key] = asyncio.Semaphore(concurrency)
-        return slots
+    def _answer(self, question: Question, reply: Reply) -> None:
+        message = question.opened.message
+        value = REPLY.encode(reply)
+        outgoing = Outgoing(self._topics.replies, key_of(message), value, copied_headers(message))
+        question.opened.answer([outgoing])
+
+    def _fail(self, question: Question, error: Exception) -> None:
+        question.opened.answer([self._dead_letters.failure(question.opened.message, error)])
 
 
-def install(app: App, channel: BatchChannel, role: TeacherRole, stage: str) -> None:
+def _question(opened: OpenMessage, deferral: Deferral) -> Question:
+    """No client waits for an audit or a second question: its wish does not count there."""
+    waits = not deferral.audit and deferral.first is None
+    wishes = headers_of(opened.message) if waits else []
+    return Question(opened, deferral, lambda config: give_up_at(deferral.requested_at, config, wishes))
+
+
+def install(app: App, channel: LaneChannel, role: TeacherRole, stage: str) -> None:
     """Register the agent of one lane."""
 
     @app.agent(channel, name=stage)
-    async def teacher(batches: StreamT[Batch]) -> None:
-        async for batch in batches:
-            with batch.settle() as outputs:
-                outputs.extend(await role.answer_batch(batch.messages))
+    async def teacher(messages: StreamT[tuple[OpenMessage, ...]]) -> None:
+        async for opened in messages:
+            role.take_in(opened)

@@ -50,7 +50,8 @@ def test_a_failed_teacher_is_one_error_label(
     failing, unconfigured = wishes(20, "failing", "failing"), wishes(20, "unconfigured", "unconfigured")
     taught = wishes(20, "taught", "taught")
     with SimulatedTeacher(meant, LABELS, WELL) as teacher:
-        deployment.configure("taught", teacher={"url": teacher.url, "model": "there", "labels": LABELS})
+        there = {"url": teacher.url, "model": "there", "labels": LABELS, "give_up_after": 600}
+        deployment.configure("taught", teacher=there)
         deployment.worker("route", "teacher", "learn")
         deployment.send(
             request for three in zip(failing, unconfigured, taught, strict=True) for request in three

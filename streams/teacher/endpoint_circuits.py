@@ -1,0 +1,101 @@
+"""Circuits of a worker's endpoints, and of tasks whose own settings can't be right.
+
+An outage is everybody's who calls the endpoint; a prompt that can't be filled in is the task's alone.
+"""
+
+import random
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+from schemas.config import TeacherConfig
+from streams.teacher.circuit import Circuit, Permit
+from streams.teacher.outcome import FailureKind, TryLater
+
+
+class Endpoint(NamedTuple):
+    """What shares a circuit: an outage is one of the URL, a limit is one of the key or the model."""
+
+    url: str | None
+    model: str | None
+    key_env: str
+
+    @classmethod
+    def of(cls, config: TeacherConfig) -> "Endpoint":
+        return cls(config.url, config.model, config.key_env)
+
+
+class Call(NamedTuple):
+    """A call that has begun, as the two circuits know it."""
+
+    task: str
+    endpoint: Endpoint
+    permits: tuple[Permit, Permit]
+
+    @property
+    def keys(self) -> tuple[str | Endpoint, str | Endpoint]:
+        return self.task, self.endpoint
+
+    @property
+    def is_probe(self) -> bool:
+        """What becomes of it decides whether others may call."""
+        return any(permit.probe for permit in self.permits)
+
+
+class EndpointCircuits:
+    """On one event loop; the lanes of a worker share it."""
+
+    def __init__(
+        self, clock: Callable[[], float] = time.monotonic, draw: Callable[[], float] = random.random
+    ) -> None:
+        self._clock = clock
+        self._draw = draw
+        self._circuits: dict[str | Endpoint, Circuit] = {}
+        self._failures: dict[str | Endpoint, TryLater] = {}
+
+    def wait(self, task: str, endpoint: Endpoint) -> float | None:
+        """Seconds until a call may begin, 0 if it may now; None until a probe under way has ended."""
+        waits = [self._of(key).wait(self._clock()) for key in (task, endpoint)]
+        known = [wait for wait in waits if wait is not None]
+        return max(known) if len(known) == len(waits) else None
+
+    def latest_failure(self, task: str, endpoint: Endpoint) -> TryLater | None:
+        """Why a circuit is open, or not closed long."""
+        return self._failures.get(task) or self._failures.get(endpoint)
+
+    def begin(self, task: str, endpoint: Endpoint) -> Call:
+        """A call begins.
+
+        Raises:
+            ValueError: none may begin now.
+        """
+        return Call(task, endpoint, (self._begin(task), self._begin(endpoint)))
+
+    def on_success(self, call: Call) -> None:
+        """The endpoint has answered."""
+        for key, permit in zip(call.keys, call.permits, strict=True):
+            circuit = self._circuits[key] = self._of(key).on_success(permit)
+            if circuit.is_closed:
+                self._failures.pop(key, None)
+
+    def on_failure(self, call: Call, failure: TryLater) -> None:
+        """It failed in a way that passes."""
+        failed = 0 if failure.kind is FailureKind.MISCONFIGURED else 1
+        key, other = call.keys[failed], call.keys[1 - failed]
+        self._failures[key] = failure
+        self._circuits[key] = self._of(key).on_failure(
+            call.permits[failed], self._clock(), self._draw(), failure.retry_after
+        )
+        self._circuits[other] = self._of(other).on_cancel(call.permits[1 - failed])
+
+    def on_cancel(self, call: Call) -> None:
+        """It ended and told nothing."""
+        for key, permit in zip(call.keys, call.permits, strict=True):
+            self._circuits[key] = self._of(key).on_cancel(permit)
+
+    def _begin(self, key: str | Endpoint) -> Permit:
+        self._circuits[key], permit = self._of(key).begin(self._clock())
+        return permit
+
+    def _of(self, key: str | Endpoint) -> Circuit:
+        return self._circuits.get(key) or Circuit()

@@ -1,0 +1,205 @@
+"""Queues of questions for the teacher: one for each task, so that no task waits for another's endpoint.
+
+A queue begins a call when one of its slots is free and its endpoint's circuit is closed, or half open and in
+want of a probe. What fails in a way that passes waits and is asked again, until its time to give up has come;
+then it is answered with an error. All of it is on one event loop.
+"""
+
+import asyncio
+import logging
+import random
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from schemas.config import TeacherConfig
+from schemas.messages import Deferral, Reply
+from streams.clock import unix_ms
+from streams.kafka.open_message import OpenMessage
+from streams.teacher.circuit import pause
+from streams.teacher.client import TeacherClient, error_reply
+from streams.teacher.endpoint_circuits import Call, Endpoint, EndpointCircuits
+from streams.teacher.outcome import TryLater
+
+log = logging.getLogger(__name__)
+
+SWEEP = 1.0
+"""Seconds between looks for questions whose time is over."""
+
+
+@dataclass(eq=False, slots=True)
+class Question:
+    """A deferral that waits for its answer.
+
+    Attributes:
+        opened: its message.
+        give_up_at: Unix milliseconds from which on it is answered with an error.
+        attempts: that failed so far.
+        failure: the newest of them.
+    """
+
+    opened: OpenMessage
+    deferral: Deferral
+    give_up_at: Callable[[TeacherConfig], int]
+    attempts: int = 0
+    failure: TryLater | None = None
+
+
+@dataclass(slots=True)
+class _Queue:
+    """Attributes:
+    waiting: in the order in which they are asked.
+    pausing: after a failure, with the timer that ends the pause.
+    asking: calls under way.
+    timer: of the next look, while the circuit is open.
+    """
+
+    waiting: deque[Question] = field(default_factory=deque)
+    pausing: dict[Question, asyncio.TimerHandle] = field(default_factory=dict)
+    asking: int = 0
+    timer: asyncio.TimerHandle | None = None
+
+
+class QuestionQueues:
+    """The queues of one lane.
+
+    Args:
+        config: of a task's teacher, as it is now.
+        slots: calls that a worker makes at the same time for a task with this config, in this lane.
+        answer: called with each question and its reply.
+        fail: called with a question on which the client fails for a reason of ours.
+    """
+
+    def __init__(
+        self,
+        client: TeacherClient,
+        circuits: EndpointCircuits,
+        config: Callable[[str], TeacherConfig],
+        slots: Callable[[TeacherConfig], int],
+        answer: Callable[[Question, Reply], None],
+        fail: Callable[[Question, Exception], None],
+    ) -> None:
+        self._client = client
+        self._circuits = circuits
+        self._config = config
+        self._slots = slots
+        self._answer = answer
+        self._fail = fail
+        self._queues: dict[str, _Queue] = {}
+        self._calls: set[asyncio.Task[None]] = set()
+
+    def add(self, questions: Iterable[Question]) -> None:
+        """Put them at the ends of their tasks' queues."""
+        tasks = set()
+        for question in questions:
+            task = question.deferral.request.task
+            self._queues.setdefault(task, _Queue()).waiting.append(question)
+            tasks.add(task)
+        for task in tasks:
+            self._pump(task)
+
+    def held(self, task: str) -> int:
+        """Questions of a task that are not answered."""
+        queue = self._queues.get(task)
+        return len(queue.waiting) + len(queue.pausing) + queue.asking if queue else 0
+
+    async def sweep_forever(self) -> None:
+        """Answer what is given up, and let go of what is withdrawn, once a second."""
+        while True:
+            await asyncio.sleep(SWEEP)
+            self.sweep()
+
+    def sweep(self) -> None:
+        now = unix_ms()
+        for task, queue in list(self._queues.items()):
+            config = self._config(task)
+            queue.waiting = deque(one for one in queue.waiting if not self._is_over(one, config, now))
+            for question in [one for one in queue.pausing if self._is_over(one, config, now)]:
+                queue.pausing.pop(question).cancel()
+            if self.held(task):
+                self._pump(task)
+            else:
+                self._stop_timer(queue)
+                del self._queues[task]
+
+    def _is_over(self, question: Question, config: TeacherConfig, now: int) -> bool:
+        """Whether nothing is to be asked any more; answers what is given up."""
+        if question.opened.is_withdrawn:
+            return True
+        if now < question.give_up_at(config):
+            return False
+        if question.opened.begin():
+            self._answer(question, error_reply(question.deferral, config, self._why(question, config)))
+        return True
+
+    def _why(self, question: Question, config: TeacherConfig) -> str:
+        task = question.deferral.request.task
+        failure = question.failure or self._circuits.latest_failure(task, Endpoint.of(config))
+        attempts = f"given up after {question.attempts} attempts"
+        if failure is None:
+            return (
+                f"no call of the teacher was free in time ({attempts}): raise `teacher.concurrency`, start "
+                "more workers with the role teacher, or raise `teacher.give_up_after`"
+            )
+        return f"{failure.why} ({attempts})"
+
+    def _pump(self, task: str) -> None:
+        """Begin as many calls as slots and circuit allow."""
+        queue, config = self._queues[task], self._config(task)
+        endpoint, slots, now = Endpoint.of(config), self._slots(config), unix_ms()
+        self._stop_timer(queue)
+        while queue.waiting and queue.asking < slots:
+            wait = self._circuits.wait(task, endpoint)
+            if wait != 0.0:
+                # A probe that is under way pumps all queues when it ends.
+                if wait is not None:
+                    queue.timer = asyncio.get_running_loop().call_later(wait, self._pump, task)
+                return
+            question = queue.waiting.popleft()
+            if not self._is_over(question, config, now) and question.opened.begin():
+                queue.asking += 1
+                call = self._circuits.begin(task, endpoint)
+                asking = asyncio.create_task(self._ask(question, config, call))
+                self._calls.add(asking)
+                asking.add_done_callback(self._calls.discard)
+
+    async def _ask(self, question: Question, config: TeacherConfig, call: Call) -> None:
+        outcome: Reply | TryLater | None = None
+        try:
+            outcome = await self._client.ask(question.deferral, config)
+        except Exception as error:
+            request = question.deferral.request
+            log.exception("asking the teacher failed: task=%s request=%s", call.task, request.id)
+            self._fail(question, error)
+        finally:
+            self._queues[call.task].asking -= 1
+            if isinstance(outcome, TryLater):
+                self._circuits.on_failure(call, outcome)
+                self._put_off(call.task, question, outcome)
+            elif outcome is not None:
+                self._circuits.on_success(call)
+                self._answer(question, outcome)
+            else:
+                self._circuits.on_cancel(call)
+        for task in list(self._queues) if call.is_probe else [call.task]:
+            self._pump(task)
+
+    def _put_off(self, task: str, question: Question, failure: TryLater) -> None:
+        question.attempts += 1
+        question.failure = failure
+        question.opened.put_off()
+        wait = max(failure.retry_after or 0.0, pause(question.attempts, random.random()))
+        timer = asyncio.get_running_loop().call_later(wait, self._resume, task, question)
+        self._queues[task].pausing[question] = timer
+
+    def _resume(self, task: str, question: Question) -> None:
+        queue = self._queues[task]
+        del queue.pausing[question]
+        queue.waiting.appendleft(question)
+        self._pump(task)
+
+    @staticmethod
+    def _stop_timer(queue: _Queue) -> None:
+        if queue.timer is not None:
+            queue.timer.cancel()
+            queue.timer = None

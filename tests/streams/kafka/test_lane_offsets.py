@@ -1,0 +1,64 @@
+"""What a commit says is answered is answered, whatever the order, over any number of restarts."""
+
+from confluent_kafka import Message, TopicPartition
+from hypothesis import given
+from hypothesis import strategies as st
+
+from streams.kafka.lane_offsets import MOST_METADATA, LaneOffsets, read_metadata, write_metadata
+from tests.streams.fakes import message
+
+TOPIC = "t"
+
+
+@given(st.integers(0, 10**12), st.sets(st.integers(1, 5_000), max_size=40))
+def test_metadata_hold_what_is_answered(oldest: int, later: set[int]) -> None:
+    answered = {oldest + one for one in later}
+    assert read_metadata(write_metadata(answered, oldest), oldest) == answered
+
+
+def test_metadata_too_long_hold_the_oldest() -> None:
+    answered = {7 * one + one % 5 for one in range(1, 40_000)}
+    text = write_metadata(answered, 0)
+    kept = read_metadata(text, 0)
+    assert len(text) <= MOST_METADATA
+    assert kept
+    newest = max(kept)
+    assert kept == {one for one in answered if one <= newest}
+
+
+@given(st.text(max_size=40))
+def test_other_metadata_say_nothing(text: str) -> None:
+    assert read_metadata(f"x{text}", 5) == set()
+    assert all(offset >= 5 for offset in read_metadata(f"1:{text}", 5))
+
+
+@given(st.data())
+def test_nothing_is_skipped_and_little_is_repeated(data: st.DataObject) -> None:
+    """Each round reads on, answers some in any order, commits, and then another owner takes over."""
+    total, answered, committed = 30, set[int](), TopicPartition(TOPIC, 0, 0)
+    for _ in range(4):
+        offsets = LaneOffsets(TOPIC)
+        offsets.add([committed])
+        begin = max(committed.offset, 0)
+        end = data.draw(st.integers(begin, total))
+        given_out = [one.offset() for one in offsets.only_owned(read(begin, end))]
+        assert set(given_out) == set(range(begin, end)) - answered
+        for offset in data.draw(st.lists(st.sampled_from(given_out), unique=True)) if given_out else []:
+            offsets.mark_answered(message(b"", partition=0, offset=offset))
+            answered.add(offset)
+        if offsets.pending:
+            (committed,) = offsets.to_commit()
+        assert set(range(committed.offset)) <= answered
+
+
+def test_a_message_is_given_out_once() -> None:
+    offsets = LaneOffsets(TOPIC)
+    offsets.add([TopicPartition(TOPIC, 0, 0)])
+    assert len(offsets.only_owned(read(0, 3))) == 3
+    assert offsets.only_owned(read(0, 3)) == []
+    offsets.remove([TopicPartition(TOPIC, 0)])
+    assert offsets.only_owned(read(3, 4)) == []
+
+
+def read(begin: int, end: int) -> list[Message]:
+    return [message(b"", partition=0, offset=offset) for offset in range(begin, end)]

@@ -1,0 +1,203 @@
+"""No task waits for another's endpoint; what passes is asked again; what is given up is an error."""
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+
+from schemas.config import TeacherConfig
+from schemas.messages import Deferral, Reason, Reply, Request
+from streams.kafka.open_message import OpenMessage
+from streams.teacher.client import TeacherClient
+from streams.teacher.endpoint_circuits import EndpointCircuits
+from streams.teacher.outcome import FailureKind, TryLater
+from streams.teacher.queues import Question, QuestionQueues
+from tests.streams.fakes import message
+
+SLOTS = 3
+AWAY = TryLater("nobody there", FailureKind.UNREACHABLE)
+WRONG = TryLater("`teacher.url` is not set", FailureKind.MISCONFIGURED)
+NEVER = 10**15
+
+
+class Endpoint(TeacherClient):
+    """Answers by the text, once the test lets it; `begun` are the ids of calls in their order."""
+
+    def __init__(self) -> None:
+        super().__init__({})
+        self.begun: list[str] = []
+        self.gate = asyncio.Event()
+        self.hanging = asyncio.Event()
+        self.failure: TryLater | None = None
+
+    async def ask(self, deferral: Deferral, config: TeacherConfig) -> Reply | TryLater:
+        self.begun.append(deferral.request.id)
+        await (self.hanging if deferral.request.task == "hangs" else self.gate).wait()
+        if deferral.request.text == "bug":
+            raise RuntimeError("ours")
+        if self.failure is not None and config.url != "well":
+            return self.failure
+        return Reply(deferral, "label")
+
+
+class Desk:
+    """Queues whose clock the test turns, and what they answered."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.endpoint = Endpoint()
+        self.configs: dict[str, TeacherConfig] = {}
+        self.replies: list[Reply] = []
+        self.failed: list[str] = []
+        self.queues = QuestionQueues(
+            self.endpoint,
+            EndpointCircuits(lambda: self.now, lambda: 0.0),
+            config=lambda task: self.configs.get(task, TeacherConfig(url="u", model="m")),
+            slots=lambda _: SLOTS,
+            answer=self._answer,
+            fail=lambda question, _: self.failed.append(question.deferral.request.id),
+        )
+
+    def ask(self, task: str, *ids: str, text: str = "t", give_up_at: int = NEVER) -> list[OpenMessage]:
+        questions = [
+            Question(
+                OpenMessage(message(b""), lambda *_: None),
+                Deferral(Request(name, task, text), Reason.NO_POLICY, False, True, "text", 1),
+                lambda _: give_up_at,
+            )
+            for name in ids
+        ]
+        self.queues.add(questions)
+        return [question.opened for question in questions]
+
+    def _answer(self, question: Question, reply: Reply) -> None:
+        question.opened.answer([])
+        self.replies.append(reply)
+
+    @property
+    def answered(self) -> list[str]:
+        return [reply.deferral.request.id for reply in self.replies]
+
+    async def settle(self) -> None:
+        for _ in range(50):
+            await asyncio.sleep(0)
+
+
+@pytest.fixture
+async def desk(monkeypatch: pytest.MonkeyPatch) -> Desk:
+    monkeypatch.setattr("streams.teacher.queues.pause", lambda *_: 0.0)
+    return Desk()
+
+
+def names(prefix: str, count: int) -> Sequence[str]:
+    return [f"{prefix}{number}" for number in range(count)]
+
+
+async def test_a_hanging_task_delays_no_other(desk: Desk) -> None:
+    desk.ask("hangs", *names("h", 10))
+    desk.ask("well", *names("w", 10))
+    desk.endpoint.gate.set()
+    await desk.settle()
+    assert sorted(desk.answered) == sorted(names("w", 10))
+    assert len([name for name in desk.endpoint.begun if name.startswith("h")]) == SLOTS
+
+
+async def test_slots_limit_the_calls_of_a_task(desk: Desk) -> None:
+    desk.ask("t", *names("a", 10))
+    await desk.settle()
+    assert desk.endpoint.begun == names("a", SLOTS)
+    desk.endpoint.gate.set()
+    await desk.settle()
+    assert desk.answered == names("a", 10)
+    assert desk.queues.held("t") == 0
+
+
+async def test_an_open_circuit_lets_one_probe_through(desk: Desk) -> None:
+    desk.endpoint.gate.set()
+    desk.endpoint.failure = AWAY
+    desk.ask("t", *names("a", 20))
+    await desk.settle()
+    begun = len(desk.endpoint.begun)
+    assert begun < 10, "the circuit opened"
+    desk.queues.sweep()
+    await desk.settle()
+    assert len(desk.endpoint.begun) == begun
+    desk.now += 1_000.0
+    desk.endpoint.gate.clear()
+    desk.queues.sweep()
+    await desk.settle()
+    assert len(desk.endpoint.begun) == begun + 1, "a probe"
+    desk.endpoint.failure = None
+    desk.endpoint.gate.set()
+    await desk.settle()
+    assert sorted(desk.answered) == sorted(names("a", 20)), "nothing became an error"
+
+
+async def test_a_probe_s_success_wakes_other_tasks(desk: Desk) -> None:
+    desk.endpoint.gate.set()
+    desk.endpoint.failure = AWAY
+    desk.ask("t", *names("a", 10))
+    await desk.settle()
+    desk.ask("other", "b")
+    await desk.settle()
+    assert "b" not in desk.endpoint.begun
+    desk.now += 1_000.0
+    desk.endpoint.failure = None
+    desk.queues.sweep()
+    await desk.settle()
+    assert "b" in desk.answered
+
+
+async def test_wrong_settings_of_a_task_stop_only_it(desk: Desk) -> None:
+    desk.endpoint.gate.set()
+    desk.endpoint.failure = WRONG
+    desk.configs["well"] = TeacherConfig(url="well", model="m")
+    desk.ask("t", *names("a", 50))
+    await desk.settle()
+    assert len(desk.endpoint.begun) < 10
+    desk.ask("well", "b")
+    desk.configs["same"] = TeacherConfig(url="u", model="m")
+    desk.ask("same", "c")
+    await desk.settle()
+    assert "b" in desk.answered
+    assert "c" in desk.endpoint.begun, "its endpoint is well"
+
+
+async def test_given_up_questions_are_errors(desk: Desk) -> None:
+    desk.endpoint.gate.set()
+    desk.endpoint.failure = AWAY
+    desk.ask("t", *names("a", 10))
+    await desk.settle()
+    desk.ask("t", "late", give_up_at=1)
+    desk.queues.sweep()
+    (reply,) = desk.replies
+    assert reply.deferral.request.id == "late"
+    assert reply.error == "nobody there (given up after 0 attempts)"
+
+
+async def test_withdrawn_questions_are_not_asked(desk: Desk) -> None:
+    opened = desk.ask("t", *names("a", SLOTS + 2))
+    await desk.settle()
+    assert [one.withdraw() for one in opened] == [True] * SLOTS + [False] * 2
+    desk.endpoint.gate.set()
+    await desk.settle()
+    assert desk.endpoint.begun == desk.answered == names("a", SLOTS)
+
+
+async def test_a_fault_of_ours_takes_one_message(desk: Desk) -> None:
+    desk.endpoint.gate.set()
+    desk.ask("t", "bad", text="bug")
+    desk.ask("t", "good")
+    await desk.settle()
+    assert (desk.failed, desk.answered) == (["bad"], ["good"])
+
+
+async def test_held_questions_are_let_go_when_withdrawn(desk: Desk) -> None:
+    (first, *others) = desk.ask("hangs", *names("a", SLOTS + 5))
+    await desk.settle()
+    assert desk.queues.held("hangs") == SLOTS + 5
+    for one in others:
+        one.withdraw()
+    desk.queues.sweep()
+    assert desk.queues.held("hangs") == SLOTS
+    assert first.is_in_work
