@@ -1,0 +1,91 @@
+"""The teacher's lanes on real Kafka: a task that hangs holds up no other, and kill -9 loses nothing."""
+
+import socket
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from infra.demo.simulated_teacher import SimulatedTeacher, TeacherBehaviour
+from schemas.codec import LABEL
+from tests.system.deployment import Deployment, wait_until
+from tests.system.topics import Inbox, decoded, everything, has_read_all
+from tests.system.wishes import LABELS, TASK, meant, wishes
+
+SLOW = TeacherBehaviour(latency=0.3, wrong=0.0, throttled=0.0, failing=0.0)
+SLOTS = 40
+REQUESTS = 400
+KILLS = 3
+UNCOMMITTED = 60
+"""Answers that a worker may hold beside its calls: those since its last commit."""
+
+
+def test_a_task_that_hangs_holds_up_no_other(deployment: Deployment) -> None:
+    hanging, asked = wishes(200, "hanging", "hanging"), wishes(200, "asked")
+    with silent_endpoint() as url, SimulatedTeacher(meant, LABELS, SLOW) as teacher:
+        deployment.configure("hanging", teacher={"url": url, "model": "m", "labels": LABELS, "timeout": 120})
+        deployment.configure(TASK, teacher={"url": teacher.url, "model": "m", "labels": LABELS})
+        deployment.worker("route", "teacher", "learn", UNDERSTUDY_DRAIN="1")
+        deployment.send(hanging)
+        deployment.send(asked)
+        with Inbox(deployment, deployment.topics.labels, decoded(LABEL)) as labels:
+            labels.wait_for(len(asked))
+        deployment.stop()
+    assert {label.id for label in labels.all} == {request.id for request in asked}
+    assert {label.source for label in labels.all} == {"teacher"}
+
+
+def test_killed_teachers_lose_nothing_and_pay_little_twice(deployment: Deployment) -> None:
+    asked = wishes(REQUESTS, "asked")
+    calls: Counter[str] = Counter()
+
+    def answer(text: str) -> str:
+        calls[text] += 1
+        return meant(text)
+
+    replies = deployment.topics.replies
+    with SimulatedTeacher(answer, LABELS, SLOW) as teacher:
+        teaching = {"url": teacher.url, "model": "m", "labels": LABELS, "concurrency": SLOTS}
+        deployment.configure(TASK, teacher=teaching, repeat_rate=0.0)
+        deployment.worker("route", "learn")
+        deployment.send(asked)
+        with Inbox(deployment, deployment.topics.labels, decoded(LABEL)) as labels:
+            for kill in range(1, KILLS + 1):
+                worker = deployment.worker("teacher", UNDERSTUDY_SLOT="s")
+                labels.wait_for(kill * REQUESTS // (KILLS + 2))
+                worker.kill()
+            deployment.worker("teacher", UNDERSTUDY_SLOT="s")
+            labels.wait_for(REQUESTS)
+            wait_until(
+                lambda: has_read_all(deployment, "learn", deployment.topics.replies), 60, "all replies"
+            )
+        deployment.stop()
+    given = Counter(
+        LABEL.decode(message.value()).id for message in everything(deployment, deployment.topics.labels)
+    )
+    assert given == Counter(request.id for request in asked)
+    assert calls.total() <= REQUESTS + KILLS * (SLOTS + UNCOMMITTED)
+    assert len(everything(deployment, replies)) == REQUESTS, "what is answered is not asked again"
+
+
+@contextmanager
+def silent_endpoint() -> Iterator[str]:
+    """A server that takes connections and never says a word."""
+    listening = socket.create_server(("127.0.0.1", 0))
+    taken: list[socket.socket] = []
+
+    def take() -> None:
+        try:
+            while True:
+                taken.append(listening.accept()[0])
+        except OSError:
+            return
+
+    threading.Thread(target=take, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}/v1"
+    finally:
+        listening.shutdown(socket.SHUT_RDWR)
+        listening.close()
+        for one in taken:
+            one.close()
