@@ -8,6 +8,7 @@ score 0.
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -93,8 +94,6 @@ class Policy:
         self._session = session
         self._reads_text = reads_text(manifest.embedder)
         self._lazy = is_lazy(manifest.embedder)
-        inputs = {item.name for item in session.get_inputs()}
-        self._text_input = onnx_inputs.TEXT if onnx_inputs.TEXT in inputs else onnx_inputs.WINDOWS
 
     @classmethod
     def open(cls, manifest: bytes, graph: bytes) -> "Policy":
@@ -119,6 +118,12 @@ class Policy:
         """Open `policy.onnx` and `manifest.json`. Raises PolicyError as `open`, or if a file is missing."""
         artifact = Artifact.read(directory)
         return cls.open(artifact.manifest, artifact.graph)
+
+    @cached_property
+    def _text_input(self) -> str:
+        """Graphs of earlier releases read the text itself."""
+        inputs = {item.name for item in self._session.get_inputs()}
+        return onnx_inputs.TEXT if onnx_inputs.TEXT in inputs else onnx_inputs.WINDOWS
 
     def score(self, features: Features, embed: Embed | None = None) -> Scores:
         """Label, score and novelty of each row, which do not depend on the other rows.

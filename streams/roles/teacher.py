@@ -52,8 +52,6 @@ class TeacherRole(Service):
             circuits,
             config=lambda task: tasks.task(task).config.teacher,
             slots=slots,
-            answer=self._answer,
-            fail=self._fail,
         )
 
     async def on_start(self) -> None:
@@ -66,24 +64,26 @@ class TeacherRole(Service):
             decoded, letters = self._dead_letters.decode_all(DEFERRAL, [one.message])
             if letters:
                 one.answer(letters)
-            questions += [_question(one, deferral) for deferral, _ in decoded]
+            questions += [self._question(one, deferral) for deferral, _ in decoded]
         self._queues.add(questions)
 
-    def _answer(self, question: Question, reply: Reply) -> None:
-        message = question.opened.message
-        value = REPLY.encode(reply)
-        outgoing = Outgoing(self._topics.replies, key_of(message), value, copied_headers(message))
-        question.opened.answer([outgoing])
+    def _question(self, opened: OpenMessage, deferral: Deferral) -> Question:
+        """No client waits for an audit or a second question: its wish does not count there."""
+        message = opened.message
+        waits = not deferral.audit and deferral.first is None
+        wishes = headers_of(message) if waits else []
 
-    def _fail(self, question: Question, error: Exception) -> None:
-        question.opened.answer([self._dead_letters.failure(question.opened.message, error)])
+        def answer(reply: Reply) -> None:
+            value = REPLY.encode(reply)
+            opened.answer([Outgoing(self._topics.replies, key_of(message), value, copied_headers(message))])
 
-
-def _question(opened: OpenMessage, deferral: Deferral) -> Question:
-    """No client waits for an audit or a second question: its wish does not count there."""
-    waits = not deferral.audit and deferral.first is None
-    wishes = headers_of(opened.message) if waits else []
-    return Question(opened, deferral, lambda config: give_up_at(deferral.requested_at, config, wishes))
+        return Question(
+            opened,
+            deferral,
+            give_up_at=lambda config: give_up_at(deferral.requested_at, config, wishes),
+            answer=answer,
+            fail=lambda error: opened.answer([self._dead_letters.failure(message, error)]),
+        )
 
 
 def install(app: App, channel: LaneChannel, role: TeacherRole, stage: str) -> None:

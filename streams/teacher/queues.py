@@ -11,11 +11,11 @@ import random
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from schemas.config import TeacherConfig
 from schemas.messages import Deferral, Reply
 from streams.clock import unix_ms
-from streams.kafka.open_message import OpenMessage
 from streams.teacher.circuit import pause
 from streams.teacher.client import TeacherClient, error_reply
 from streams.teacher.endpoint_circuits import Call, Endpoint, EndpointCircuits
@@ -27,20 +27,35 @@ SWEEP = 1.0
 """Seconds between looks for questions whose time is over."""
 
 
+class Work(Protocol):
+    """Work that may be taken back until it has begun (`streams.kafka.open_message`)."""
+
+    @property
+    def is_withdrawn(self) -> bool: ...
+
+    def begin(self) -> bool: ...
+
+    def put_off(self) -> None: ...
+
+
 @dataclass(eq=False, slots=True)
 class Question:
     """A deferral that waits for its answer.
 
     Attributes:
-        opened: its message.
+        work: on its message.
         give_up_at: Unix milliseconds from which on it is answered with an error.
+        answer: called with its reply.
+        fail: called where the client fails for a reason of ours.
         attempts: that failed so far.
         failure: the newest of them.
     """
 
-    opened: OpenMessage
+    work: Work
     deferral: Deferral
     give_up_at: Callable[[TeacherConfig], int]
+    answer: Callable[[Reply], None]
+    fail: Callable[[Exception], None]
     attempts: int = 0
     failure: TryLater | None = None
 
@@ -66,8 +81,6 @@ class QuestionQueues:
     Args:
         config: of a task's teacher, as it is now.
         slots: calls that a worker makes at the same time for a task with this config, in this lane.
-        answer: called with each question and its reply.
-        fail: called with a question on which the client fails for a reason of ours.
     """
 
     def __init__(
@@ -76,15 +89,11 @@ class QuestionQueues:
         circuits: EndpointCircuits,
         config: Callable[[str], TeacherConfig],
         slots: Callable[[TeacherConfig], int],
-        answer: Callable[[Question, Reply], None],
-        fail: Callable[[Question, Exception], None],
     ) -> None:
         self._client = client
         self._circuits = circuits
         self._config = config
         self._slots = slots
-        self._answer = answer
-        self._fail = fail
         self._queues: dict[str, _Queue] = {}
         self._calls: set[asyncio.Task[None]] = set()
 
@@ -124,12 +133,12 @@ class QuestionQueues:
 
     def _is_over(self, question: Question, config: TeacherConfig, now: int) -> bool:
         """Whether nothing is to be asked any more; answers what is given up."""
-        if question.opened.is_withdrawn:
+        if question.work.is_withdrawn:
             return True
         if now < question.give_up_at(config):
             return False
-        if question.opened.begin():
-            self._answer(question, error_reply(question.deferral, config, self._why(question, config)))
+        if question.work.begin():
+            question.answer(error_reply(question.deferral, config, self._why(question, config), gave_up=True))
         return True
 
     def _why(self, question: Question, config: TeacherConfig) -> str:
@@ -156,7 +165,7 @@ class QuestionQueues:
                     queue.timer = asyncio.get_running_loop().call_later(wait, self._pump, task)
                 return
             question = queue.waiting.popleft()
-            if not self._is_over(question, config, now) and question.opened.begin():
+            if not self._is_over(question, config, now) and question.work.begin():
                 queue.asking += 1
                 call = self._circuits.begin(task, endpoint)
                 asking = asyncio.create_task(self._ask(question, config, call))
@@ -170,7 +179,7 @@ class QuestionQueues:
         except Exception as error:
             request = question.deferral.request
             log.exception("asking the teacher failed: task=%s request=%s", call.task, request.id)
-            self._fail(question, error)
+            question.fail(error)
         finally:
             self._queues[call.task].asking -= 1
             if isinstance(outcome, TryLater):
@@ -178,7 +187,7 @@ class QuestionQueues:
                 self._put_off(call.task, question, outcome)
             elif outcome is not None:
                 self._circuits.on_success(call)
-                self._answer(question, outcome)
+                question.answer(outcome)
             else:
                 self._circuits.on_cancel(call)
         for task in list(self._queues) if call.is_probe else [call.task]:
@@ -187,7 +196,7 @@ class QuestionQueues:
     def _put_off(self, task: str, question: Question, failure: TryLater) -> None:
         question.attempts += 1
         question.failure = failure
-        question.opened.put_off()
+        question.work.put_off()
         wait = max(failure.retry_after or 0.0, pause(question.attempts, random.random()))
         timer = asyncio.get_running_loop().call_later(wait, self._resume, task, question)
         self._queues[task].pausing[question] = timer

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from functools import partial
 
 import pytest
 
@@ -54,24 +55,27 @@ class Desk:
             EndpointCircuits(lambda: self.now, lambda: 0.0),
             config=lambda task: self.configs.get(task, TeacherConfig(url="u", model="m")),
             slots=lambda _: SLOTS,
-            answer=self._answer,
-            fail=lambda question, _: self.failed.append(question.deferral.request.id),
         )
 
     def ask(self, task: str, *ids: str, text: str = "t", give_up_at: int = NEVER) -> list[OpenMessage]:
-        questions = [
+        opened = [OpenMessage(message(b""), lambda *_: None) for _ in ids]
+        self.queues.add(
             Question(
-                OpenMessage(message(b""), lambda *_: None),
+                work,
                 Deferral(Request(name, task, text), Reason.NO_POLICY, False, True, "text", 1),
-                lambda _: give_up_at,
+                give_up_at=lambda _: give_up_at,
+                answer=partial(self._answer, work),
+                fail=partial(self._fail, name),
             )
-            for name in ids
-        ]
-        self.queues.add(questions)
-        return [question.opened for question in questions]
+            for name, work in zip(ids, opened, strict=True)
+        )
+        return opened
 
-    def _answer(self, question: Question, reply: Reply) -> None:
-        question.opened.answer([])
+    def _fail(self, name: str, _: Exception) -> None:
+        self.failed.append(name)
+
+    def _answer(self, work: OpenMessage, reply: Reply) -> None:
+        work.answer([])
         self.replies.append(reply)
 
     @property
