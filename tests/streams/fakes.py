@@ -88,13 +88,6 @@ class ScriptedEmbedder:
         return np.array([[LABELS.index(label), *numbers] for label, *numbers in rows], dtype=np.float32)
 
 
-class _NoSession:
-    """The graph of a policy that is scripted: it has no inputs."""
-
-    def get_inputs(self) -> list[Any]:
-        return []
-
-
 class ScriptedPolicy(Policy):
     """Answers the text `yes 0.9 0.1` with label yes, score .9 and novelty .1, and fails on `fail`.
 
@@ -102,7 +95,7 @@ class ScriptedPolicy(Policy):
     """
 
     def __init__(self, **given: Any) -> None:
-        super().__init__(manifest(**given), _NoSession())
+        super().__init__(manifest(**given), None)
 
     def score(self, features: Features, embed: Embed | None = None) -> Scores:
         texts, vectors = features.texts, features.embeddings
