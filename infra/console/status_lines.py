@@ -177,6 +177,8 @@ def next_step(status: TaskStatus, traffic: TaskTraffic | None, delta: float) -> 
         return "nothing: wait until traces hold the new labels, then a refit learns them"
     if status.audit_rate <= 0.0:
         return f"nothing is audited, so nothing is certified: `understudy config set {task} audit_rate=0.02`"
+    if status.suspended:
+        return "see why the teacher leaves audits without a label: the claim comes back with them, or later"
     if status.certified:
         return "nothing"
     return _audits_ahead(status, delta)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.alarm import Alarm, likelihood_ratios
+from models.alarm import Alarm, likelihood_ratios, quiet_alarms, spread
 
 TARGETS = st.floats(0.3, 0.99)
 OUTCOMES = st.lists(st.sampled_from([True, True, True, False]), max_size=300)
@@ -84,3 +84,41 @@ def test_it_is_read_back_to_the_last_bit(outcomes: list[bool], target: float) ->
 def test_statistics_of_another_form_are_refused() -> None:
     with pytest.raises(ValueError, match="2 instead of 10"):
         Alarm(0.95, (0.0, 1.0))
+
+
+@given(st.integers(0, 200), st.integers(0, 200))
+def test_an_even_order_has_the_same_counts_in_each_part(agreements: int, others: int) -> None:
+    order = np.array(list(spread(agreements, others)), dtype=bool)
+    assert (order.sum(), len(order)) == (agreements, agreements + others)
+    others_so_far = np.cumsum(~order)
+    even = np.arange(1, len(order) + 1) * others / max(1, len(order))
+    assert np.all(np.abs(others_so_far - even) <= 1.0)
+
+
+def test_silence_up_to_its_share_is_no_alarm() -> None:
+    """Agreement is on the target and the whole share silent: the worst that still counts as good."""
+    generator, audits = np.random.default_rng(5), 40_000
+    assert alarms(generator, audits, silent=0.1, agreement=0.95) <= audits / 200
+    assert alarms(generator, audits // 20, silent=0.6, agreement=0.99) > 20
+
+
+def test_silence_may_never_count() -> None:
+    of_labels, of_all = quiet_alarms(0.95, 200.0, 1.0)
+    assert (of_labels, of_all) == (Alarm.quiet(0.95, 200.0), None)
+
+
+def alarms(generator: np.random.Generator, audits: int, silent: float, agreement: float) -> int:
+    """Alarms of both detectors, at a run length of 200 and a share of .1; audits come in blocks of 20."""
+    quiet = quiet_alarms(0.95, 200.0, 0.1)
+    of_labels, of_all = quiet
+    raised = 0
+    for _ in range(audits // 20):
+        without = generator.random(20) < silent
+        agreed = (generator.random(20) < agreement) & ~without
+        of_labels = of_labels.after_many(agreed[~without])
+        assert of_all is not None
+        of_all = of_all.after_many(list(spread(int(agreed.sum()), 20 - int(agreed.sum()))))
+        if of_labels.raised or of_all.raised:
+            raised += 1
+            of_labels, of_all = quiet
+    return raised

@@ -94,6 +94,25 @@ def test_the_certificate_is_one_sentence(change: dict[str, object], says: str) -
     assert sentence.startswith("not certified")
 
 
+def test_silence_failure_and_disagreement_are_told_apart() -> None:
+    quiet = replace(
+        STATUS,
+        certified=False,
+        suspended="41 audits unanswered for more than 1 h, 23 audits failed",
+        pending=50,
+        overdue=41,
+        silent=7,
+        failed=23,
+    )
+    text = "\n".join(task_lines(quiet, TRAFFIC, None, "€", 0.05))
+    for sentence in (
+        "suspended: 41 audits unanswered for more than 1 h, 23 audits failed; 390 of 400 audits agree",
+        "50 audits have no reply yet; 41 overdue ones count against the claim, and the teacher has passed 7",
+        "failed audits: 23 of 473, which count against the claim",
+    ):
+        assert sentence in text
+
+
 @pytest.mark.parametrize(
     ("change", "traffic", "says"),
     [
@@ -104,6 +123,7 @@ def test_the_certificate_is_one_sentence(change: dict[str, object], says: str) -
         ({"threshold": None}, TRAFFIC, "no threshold passes the gate"),
         ({"new_labels": ("added",)}, TRAFFIC, "nothing: wait until traces hold the new labels"),
         ({"audit_rate": 0.0}, TRAFFIC, "understudy config set shop audit_rate=0.02"),
+        ({"certified": False, "suspended": "41 audits failed"}, None, "see why the teacher leaves audits"),
         ({"certified": False, "audits": 20, "agreements": 20}, None, "are certified after "),
         ({"certified": False, "audits": 20, "agreements": 10}, None, "nothing: wait for more audits"),
         ({}, None, "nothing"),
