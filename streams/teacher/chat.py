@@ -1,9 +1,8 @@
-"""Chat completions: the call, and what the model said in it."""
+"""Chat completions: what the model said, read from the body of a reply."""
 
 from typing import Annotated
 
 import msgspec
-import openai
 from msgspec import Meta, Struct
 
 from schemas.messages import Usage
@@ -11,8 +10,6 @@ from streams.errors import TeacherFailed
 from streams.teacher.address import Address
 from streams.teacher.confidence import TokenLogprob
 from streams.teacher.failures import reply_failure
-from streams.teacher.parameters import Parameters
-from streams.teacher.prompt import Messages
 
 
 class ModelOutput(Struct, frozen=True):
@@ -28,16 +25,6 @@ class ModelOutput(Struct, frozen=True):
     usage: Usage | None
     tokens: tuple[TokenLogprob, ...] = ()
     cut_off: bool = False
-
-
-async def post_chat(
-    client: openai.AsyncOpenAI, model: str, messages: Messages, parameters: Parameters
-) -> bytes:
-    """Call the endpoint; the body of its reply."""
-    response = await client.chat.completions.with_raw_response.create(
-        model=model, messages=messages, extra_body=dict(parameters)
-    )
-    return response.content
 
 
 class _AnswerMessage(Struct):

@@ -1,11 +1,10 @@
 """Decisions: an API that answers a question with one of the labels, and says how likely each of them is."""
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 import msgspec
-import openai
 from msgspec import Meta, Struct
-from openai.types.decision_create_params import QuestionQuestionParamChoice, QuestionQuestionParamChoiceChoice
 
 from schemas.config import TeacherConfig
 from schemas.messages import Usage
@@ -13,7 +12,6 @@ from streams.errors import TeacherFailed, TeacherMisconfigured, UnreadableAnswer
 from streams.teacher.address import Address
 from streams.teacher.answer import quote
 from streams.teacher.failures import reply_failure
-from streams.teacher.parameters import Parameters
 from streams.teacher.prompt import instructions, known_descriptions, known_examples
 
 _MOST_CHOICES = 255
@@ -32,7 +30,7 @@ class Choice(Struct, frozen=True):
     usage: Usage | None
 
 
-def choice_question(config: TeacherConfig) -> QuestionQuestionParamChoice:
+def choice_question(config: TeacherConfig) -> Mapping[str, Any]:
     """The prompt as instructions, with the examples, and the labels as choices with their descriptions.
 
     Raises:
@@ -49,20 +47,6 @@ def choice_question(config: TeacherConfig) -> QuestionQuestionParamChoice:
     examples = "".join(f"\n\n{one.text}\nAnswer: {one.label}" for one in known_examples(config))
     told = instructions(config) + (f"\n\nExamples:{examples}" if examples else "")
     return {"type": "choice", "instructions": told, "choices": choices}
-
-
-async def post_decision(
-    client: openai.AsyncOpenAI,
-    model: str,
-    text: str,
-    question: QuestionQuestionParamChoice,
-    parameters: Parameters,
-) -> bytes:
-    """Call the endpoint; the body of its reply."""
-    response = await client.decisions.with_raw_response.create(
-        model=model, input=text, questions=[question], extra_body=dict(parameters)
-    )
-    return response.content
 
 
 class _Probability(Struct):
@@ -112,7 +96,7 @@ def parse_decision(body: bytes, address: Address) -> Choice:
     return Choice(answer.choice, _probability(answer), _usage(decision.usage))
 
 
-def _choice(label: str, description: str | None) -> QuestionQuestionParamChoiceChoice:
+def _choice(label: str, description: str | None) -> dict[str, str]:
     return {"value": label} if description is None else {"value": label, "description": description}
 
 
