@@ -91,6 +91,7 @@ class TeacherClient:
 
     async def _ask(self, deferral: Deferral, config: TeacherConfig, cost: "_CallCost") -> "_Answered":
         address, text = address_of(config), _text_of(deferral, config)
+        cost.begin()
         if config.api == "decisions":
             choice = await self._endpoints.decide(address, text, config)
             cost.add(choice.usage)
@@ -141,6 +142,11 @@ def error_reply(
     )
 
 
+def called_nobody(reply: Reply) -> bool:
+    """Whether the request was refused without a call: it tells nothing of the endpoint."""
+    return reply.error is not None and reply.latency_ms is None
+
+
 def _teacher(config: TeacherConfig) -> Teacher | None:
     return Teacher(config.model, prompt_hash(config)) if config.model else None
 
@@ -158,6 +164,9 @@ class _CallCost:
 
     def __init__(self) -> None:
         self.usage: Usage | None = None
+        self._begun: float | None = None
+
+    def begin(self) -> None:
         self._begun = time.perf_counter()
 
     def add(self, usage: Usage | None) -> None:
@@ -170,8 +179,9 @@ class _CallCost:
                 before.cached_tokens + usage.cached_tokens,
             )
 
-    def milliseconds(self) -> float:
-        return (time.perf_counter() - self._begun) * 1000.0
+    def milliseconds(self) -> float | None:
+        """Since the first call began; None if none did."""
+        return None if self._begun is None else (time.perf_counter() - self._begun) * 1000.0
 
 
 def _text_of(deferral: Deferral, config: TeacherConfig) -> str:

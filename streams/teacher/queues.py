@@ -17,7 +17,7 @@ from schemas.config import TeacherConfig
 from schemas.messages import Deferral, Reply
 from streams.clock import unix_ms
 from streams.teacher.circuit import pause
-from streams.teacher.client import TeacherClient, error_reply
+from streams.teacher.client import TeacherClient, called_nobody, error_reply
 from streams.teacher.endpoint_circuits import Call, Endpoint, EndpointCircuits
 from streams.teacher.outcome import TryLater
 
@@ -186,7 +186,7 @@ class QuestionQueues:
                 self._circuits.on_failure(call, outcome)
                 self._put_off(call.task, question, outcome)
             elif outcome is not None:
-                self._circuits.on_success(call)
+                (self._circuits.on_cancel if called_nobody(outcome) else self._circuits.on_success)(call)
                 question.answer(outcome)
             else:
                 self._circuits.on_cancel(call)

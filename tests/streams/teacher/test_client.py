@@ -11,7 +11,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response, StreamingR
 
 from schemas.config import TeacherConfig
 from schemas.messages import Deferral, Reason, Reply, Request, Usage
-from streams.teacher.client import TeacherClient
+from streams.teacher.client import TeacherClient, called_nobody
 from streams.teacher.outcome import FailureKind, TryLater
 from streams.teacher.prompt import answer_format
 from streams.teacher.prompt_hash import prompt_hash
@@ -136,6 +136,7 @@ async def test_what_is_said_of_the_text_stays(
     reply = await asker.ask(deferral(), config)
     assert failed(reply, f"teacher m at {endpoint.url}", f"HTTP {status}", says)
     assert reply.teacher is not None
+    assert not called_nobody(reply)
     structure_is_tried_without = says in ("`teacher.prompt`", "HTTP 422")
     assert len(endpoint.bodies) == (2 if structure_is_tried_without else 1)
 
@@ -286,7 +287,9 @@ async def test_a_key_is_made_up_only_if_none_is_set(
 async def test_a_deferral_without_text_is_an_error(
     asker: TeacherClient, config: TeacherConfig, endpoint: Any
 ) -> None:
-    assert failed(await asker.ask(deferral(text=None), config), "no `text`")
+    reply = await asker.ask(deferral(text=None), config)
+    assert failed(reply, "no `text`")
+    assert called_nobody(reply)
     assert endpoint.bodies == []
 
 

@@ -9,7 +9,7 @@ import pytest
 from schemas.config import TeacherConfig
 from schemas.messages import Deferral, Reason, Reply, Request
 from streams.kafka.open_message import OpenMessage
-from streams.teacher.client import TeacherClient
+from streams.teacher.client import TeacherClient, error_reply
 from streams.teacher.endpoint_circuits import EndpointCircuits
 from streams.teacher.outcome import FailureKind, TryLater
 from streams.teacher.queues import Question, QuestionQueues
@@ -36,6 +36,8 @@ class Endpoint(TeacherClient):
         await (self.hanging if deferral.request.task == "hangs" else self.gate).wait()
         if deferral.request.text == "bug":
             raise RuntimeError("ours")
+        if deferral.request.text == "too long":
+            return error_reply(deferral, config, "too long")
         if self.failure is not None and config.url != "well":
             return self.failure
         return Reply(deferral, "label")
@@ -150,6 +152,19 @@ async def test_a_probe_s_success_wakes_other_tasks(desk: Desk) -> None:
     desk.queues.sweep()
     await desk.settle()
     assert "b" in desk.answered
+
+
+async def test_a_text_that_is_not_sent_closes_nothing(desk: Desk) -> None:
+    desk.endpoint.gate.set()
+    desk.endpoint.failure = AWAY
+    desk.ask("t", *names("a", 20))
+    await desk.settle()
+    begun = len(desk.endpoint.begun)
+    desk.now += 1_000.0
+    desk.ask("other", "b", text="too long")
+    await desk.settle()
+    assert desk.answered == ["b"]
+    assert len(desk.endpoint.begun) == begun + 2, "one more probe, which fails"
 
 
 async def test_wrong_settings_of_a_task_stop_only_it(desk: Desk) -> None:
