@@ -7,8 +7,9 @@ models, which all begin with the same vectors. The average is a little better th
 of fold are too low rather than too high.
 
 Learned by Adam, whose moments are those of the n-grams in the batch alone. A row is scored by a model that
-has not learned from its fold. Folds are joined into `MOST_MODELS` at most, which learn from less and not from
-more than the fold models of other surrogates.
+has not learned from its fold. Folds are joined, five or ten to a fit, so each model learns from less and not
+from more than the fold models of other surrogates. With few traces a fold counts for more, and so do steps:
+there are more models, and smaller batches.
 """
 
 from concurrent.futures import ThreadPoolExecutor
@@ -25,17 +26,27 @@ from models.surrogates.contract import ABSENT, Matrix, TrainingTargets
 
 HIDDEN = 64
 DROPOUT = 0.5
-BATCH = 128
 RATE = 0.01
 SCALE = 16.0
 DEVIATION = 0.05
 """Standard deviation of the first vectors."""
 EPOCH_ROWS = 24_000
 EPOCHS = (4, 25)
-MOST_MODELS = 5
 THREADS = 2
 DECAY = (0.9, 0.999)
 SMALLEST = 1e-6
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """The number of groups of folds, at most, and of the rows of one step."""
+
+    models: int
+    batch: int
+
+
+FEW_TRACES = Schedule(models=10, batch=64)
+MANY_TRACES = Schedule(models=5, batch=128)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +57,13 @@ class FastTextFits:
     model: Linear
 
 
-def out_of_fold(featurizer: TextFeaturizer, targets: TrainingTargets) -> FastTextFits:
+def out_of_fold(
+    featurizer: TextFeaturizer, targets: TrainingTargets, schedule: Schedule = MANY_TRACES
+) -> FastTextFits:
     """Fit every group of folds, and average."""
     terms, held_out_terms = featurizer.terms(), featurizer.held_out_terms()
     count = int(targets.folds.max()) + 1
-    models = min(count, MOST_MODELS)
+    models = min(count, schedule.models)
     group = targets.folds % models
     learning = [
         np.flatnonzero(group != each) if models > 1 else np.arange(len(group)) for each in range(models)
@@ -59,7 +72,7 @@ def out_of_fold(featurizer: TextFeaturizer, targets: TrainingTargets) -> FastTex
     weights = np.zeros((terms.shape[1], targets.labels), dtype=np.float32)
     intercept = np.zeros(targets.labels, dtype=np.float32)
     with threadpool_limits(1), ThreadPoolExecutor(THREADS) as pool:
-        fitted = pool.map(lambda rows: fit(terms, targets, rows, targets.seed), learning)
+        fitted = pool.map(lambda rows: fit(terms, targets, rows, schedule), learning)
         for each, model in enumerate(fitted):
             logits[group == each] = model.logits(held_out_terms[group == each])
             logits[np.ix_(group == each, _absent(targets, learning[each]))] = ABSENT
@@ -74,20 +87,22 @@ def _absent(targets: TrainingTargets, rows: NDArray[np.int64]) -> NDArray[np.boo
     return np.asarray(np.bincount(targets.codes[learned], minlength=targets.labels) == 0)
 
 
-def fit(terms: sparse.csr_matrix, targets: TrainingTargets, rows: NDArray[np.int64], seed: int) -> Linear:
+def fit(
+    terms: sparse.csr_matrix, targets: TrainingTargets, rows: NDArray[np.int64], schedule: Schedule
+) -> Linear:
     """A model on terms, [n, v], learned from these rows alone."""
-    network = _LowRankNetwork(terms.shape[1], targets.labels, np.random.default_rng(seed))
+    network = _LowRankNetwork(terms.shape[1], targets.labels, np.random.default_rng(targets.seed))
     weights = np.ones(len(terms.indptr) - 1) if targets.weights is None else targets.weights
     rows = rows[weights[rows] > 0]
     epochs = int(np.clip(round(EPOCH_ROWS / max(len(rows), 1)), *EPOCHS))
-    steps = epochs * -(-len(rows) // BATCH)
+    steps = epochs * -(-len(rows) // schedule.batch)
     relative = (weights / weights[rows].mean()).astype(np.float32) if len(rows) else weights
     scaled = terms * np.float32(SCALE)
     step = 0
     for _ in range(epochs):
         order = network.generator.permutation(rows)
-        for first in range(0, len(order), BATCH):
-            batch = order[first : first + BATCH]
+        for first in range(0, len(order), schedule.batch):
+            batch = order[first : first + schedule.batch]
             rate = RATE * 0.5 * (1 + np.cos(np.pi * step / steps))
             step += 1
             network.learn(scaled[batch], targets.codes[batch], relative[batch], rate, step)
@@ -108,10 +123,11 @@ class _LowRankNetwork:
         self, batch: sparse.csr_matrix, codes: NDArray[np.int64], weights: Matrix, rate: float, step: int
     ) -> None:
         """One step on the rows of a batch, [b, terms]."""
-        met, inverse = np.unique(batch.indices, return_inverse=True)
-        kept = self.generator.random(batch.nnz, dtype=np.float32) > DROPOUT
-        values = batch.data * kept * np.float32(1 / (1 - DROPOUT))
-        seen = sparse.csr_matrix((values, inverse.astype(np.int32), batch.indptr), (len(codes), len(met)))
+        kept = np.flatnonzero(self.generator.random(batch.nnz, dtype=np.float32) > DROPOUT)
+        met, inverse = np.unique(batch.indices[kept], return_inverse=True)
+        values = batch.data[kept] * np.float32(1 / (1 - DROPOUT))
+        starts = np.searchsorted(kept, batch.indptr)
+        seen = sparse.csr_matrix((values, inverse.astype(np.int32), starts), (len(codes), len(met)))
         vectors, above = self._vectors.values[met], self._above.values
         hidden = seen @ vectors
         share = hidden @ above + self._intercept.values

@@ -1,11 +1,12 @@
-"""Logistic regression and fastText on n-grams, half each. Deployed: one linear model, the average of both.
+"""Logistic regression and fastText on n-grams. Deployed: one linear model, their weighted sum.
 
 Logistic regression knows the common n-grams best, fastText spreads its weight over many. Both are linear in
 the same n-grams, so the graph costs no more than one of them. The shares are fixed: no label chooses them.
-With fewer than `FEWEST` traces fastText adds nothing, and logistic regression stands alone.
+With fewer than `AMPLE` traces fastText has the smaller share: its models out of fold lack more of the traces.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from scipy import sparse
@@ -16,9 +17,20 @@ from models.graph.linear import Linear
 from models.surrogates import fasttext, linear, logistic
 from models.surrogates.contract import Matrix, TrainingTargets
 
-FEWEST = 3000
+AMPLE = 3000
+SHARE, SHARE_OF_FEW = 0.5, 0.3
+"""Share of fastText with `AMPLE` traces or more, and with fewer; chosen on Banking77."""
 LOGISTIC_TIME = 0.4
 """Share of the time that logistic regression takes, for the progress that is shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One of the models that are summed: its factor, its logits out of fold, and the model on `terms`."""
+
+    factor: float
+    logits: Matrix
+    model: Linear
 
 
 class TextLinear:
@@ -26,16 +38,15 @@ class TextLinear:
 
     kind = linear.KIND
 
-    def __init__(
-        self, featurizer: TextFeaturizer, fits: logistic.OutOfFold, beside: fasttext.FastTextFits
-    ) -> None:
+    def __init__(self, featurizer: TextFeaturizer, strength: float, parts: Sequence[Part]) -> None:
         self.reads = featurizer.kind
         self.name = f"logistic regression and fastText on {featurizer.name}"
-        self.strength = fits.strength
-        self.logits = _half(fits.logits, beside.logits)
-        terms = featurizer.over_terms(fits.model)
+        self.strength = strength
+        factors = [part.factor for part in parts]
+        self.logits = _weighted_sum(factors, [part.logits for part in parts])
         self.model = Linear(
-            _half(terms.weights, beside.model.weights), _half(terms.intercept, beside.model.intercept)
+            _weighted_sum(factors, [part.model.weights for part in parts]),
+            _weighted_sum(factors, [part.model.intercept for part in parts]),
         )
         self._featurizer = featurizer
 
@@ -51,19 +62,27 @@ def learn(
     targets: TrainingTargets,
     strength: float | None = None,
     progress: Callable[[float], None] = lambda _: None,
-    fewest: int = FEWEST,
-) -> TextLinear | linear.LinearSurrogate:
-    """Fit both; arguments as in `models.surrogates.linear.learn`."""
+    ample: int = AMPLE,
+) -> TextLinear:
+    """Fit all; arguments as in `models.surrogates.linear.learn`."""
     weighted = len(targets.codes) if targets.weights is None else int((targets.weights > 0).sum())
-    if weighted < fewest:
-        return linear.learn(featurizer, targets, strength, progress)
+    few = weighted < ample
     fits = logistic.out_of_fold(
         featurizer.matrix, featurizer.held_out, targets, strength, lambda done: progress(LOGISTIC_TIME * done)
     )
-    beside = fasttext.out_of_fold(featurizer, targets)
+    schedule = fasttext.FEW_TRACES if few else fasttext.MANY_TRACES
+    beside = fasttext.out_of_fold(featurizer, targets, schedule)
+    share = SHARE_OF_FEW if few else SHARE
+    parts = [
+        Part(1 - share, fits.logits, featurizer.over_terms(fits.model)),
+        Part(share, beside.logits, beside.model),
+    ]
     progress(1.0)
-    return TextLinear(featurizer, fits, beside)
+    return TextLinear(featurizer, fits.strength, parts)
 
 
-def _half(first: Matrix, second: Matrix) -> Matrix:
-    return np.asarray(np.float32(0.5) * (first + second), dtype=np.float32)
+def _weighted_sum(factors: Sequence[float], parts: Sequence[Matrix]) -> Matrix:
+    total = np.zeros_like(parts[0], dtype=np.float32)
+    for factor, part in zip(factors, parts, strict=True):
+        total += np.float32(factor) * part
+    return total
