@@ -101,6 +101,9 @@ class TeacherConfig(Struct, frozen=True, forbid_unknown_fields=True):
         give_up_after: seconds from the request until a failure of the teacher that may pass becomes its
             error; until then the request waits. A client can wish for less with the header
             `understudy-give-up-after`.
+        audit_give_up_after: the same for an audit, for which no client waits. One that is given up counts
+            against the certificate, so this is best longer than any outage. Meanwhile many audits of a task
+            whose endpoint is away may hold back those of other tasks, but no requests.
         retries: has no effect any more, see `give_up_after`; older config messages may hold it.
         temperature: sampling temperature of the model.
         reasoning_effort: how long a reasoning model thinks: `none`, `minimal`, `low`, `medium`, `high`,
@@ -132,6 +135,7 @@ class TeacherConfig(Struct, frozen=True, forbid_unknown_fields=True):
     audit_concurrency: Annotated[int, Meta(ge=1, le=1024)] = 4
     timeout: Annotated[float, Meta(gt=0.0, le=120.0)] = 30.0
     give_up_after: Annotated[float, Meta(ge=1.0, le=7 * 86_400.0)] = 3600.0
+    audit_give_up_after: Annotated[float, Meta(ge=1.0, le=7 * 86_400.0)] = 86_400.0
     retries: Annotated[int, Meta(ge=0, le=10)] = 4
     temperature: Annotated[float, Meta(ge=0.0, le=2.0)] = 0.0
     reasoning_effort: Literal["lowest", "none", "minimal", "low", "medium", "high", "xhigh"] | None = None

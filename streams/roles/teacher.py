@@ -68,10 +68,8 @@ class TeacherRole(Service):
         self._queues.add(questions)
 
     def _question(self, opened: OpenMessage, deferral: Deferral) -> Question:
-        """No client waits for an audit or a second question: its wish does not count there."""
         message = opened.message
-        waits = not deferral.audit and deferral.first is None
-        wishes = headers_of(message) if waits else []
+        wishes = headers_of(message)
 
         def answer(reply: Reply) -> None:
             value = REPLY.encode(reply)
@@ -80,7 +78,7 @@ class TeacherRole(Service):
         return Question(
             opened,
             deferral,
-            give_up_at=lambda config: give_up_at(deferral.requested_at, config, wishes),
+            give_up_at=lambda config: give_up_at(deferral, config, wishes),
             answer=answer,
             fail=lambda error: opened.answer([self._dead_letters.failure(message, error)]),
         )

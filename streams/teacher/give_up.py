@@ -8,23 +8,27 @@ import math
 from collections.abc import Iterable
 
 from schemas.config import TeacherConfig
+from schemas.messages import Deferral
 
 HEADER = "understudy-give-up-after"
 
 
 def give_up_at(
-    requested_at: int, config: TeacherConfig, headers: Iterable[tuple[str, str | bytes | None]] = ()
+    deferral: Deferral, config: TeacherConfig, headers: Iterable[tuple[str, str | bytes | None]] = ()
 ) -> int:
     """The time from which on a failure that passes becomes the request's error, Unix milliseconds.
 
-    No client waits for an audit or a second question: leave out the headers there.
+    No client waits for an audit or a second question: its wish does not count there.
 
     Args:
-        requested_at: Unix milliseconds.
         headers: of the deferral's message.
     """
+    if deferral.audit:
+        return deferral.requested_at + math.ceil(config.audit_give_up_after * 1000.0)
+    if deferral.first is not None:
+        headers = ()
     wishes = [wish for name, value in headers if name == HEADER and (wish := _wish(value)) is not None]
-    return requested_at + math.ceil(min([config.give_up_after, *wishes]) * 1000.0)
+    return deferral.requested_at + math.ceil(min([config.give_up_after, *wishes]) * 1000.0)
 
 
 def _wish(value: str | bytes | None) -> float | None:

@@ -54,6 +54,7 @@ def test_every_problem_is_named_by_its_field() -> None:
             ],
         ),
         ("give_up_after", [0, 0.5, 604_801, "1h"]),
+        ("audit_give_up_after", [0, 0.5, 604_801, "1h"]),
         ("reasoning_effort", ["", "least", 0]),
         ("max_output_tokens", [0, -1, 1.5, "many"]),
         ("confidence", ["yes", 1]),
