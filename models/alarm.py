@@ -22,8 +22,8 @@ raised. By optional stopping, at least R audits pass on average before the first
 
 The second detector takes audits in blocks, since silence is known only once the teacher has gone further: a
 block holds all audits of a span of asking. Within it those without agreement are spread evenly (`spread`).
-The product of a block's likelihood ratios does not depend on the order. The statistic adds the products of its
-later parts; if all orders are as likely, these are smaller in an even order than on average, by Jensen's
+The product of a block's likelihood ratios does not depend on the order. The statistic adds the products of
+its later parts; if all orders are as likely, these are smaller in an even order than on average, by Jensen's
 inequality and but for rounding. So the wait for silence does not look like a fall.
 
 Pure functions of immutable values: no clock, no I/O, no randomness. msgspec writes and reads them exactly.
