@@ -37,6 +37,14 @@ def test_every_problem_is_named_by_its_field() -> None:
     assert "delta, dimension, embedder" in str(caught.value), "says which settings there are"
 
 
+@pytest.mark.parametrize("share", [-0.01, 1.01, "few", [0.1], True])
+def test_the_share_of_silence_is_a_share(share: object) -> None:
+    with pytest.raises(InvalidConfig, match="`alarm_silence`"):
+        parsed(alarm_silence=share)
+    assert parsed(alarm_silence=0)
+    assert parsed(alarm_silence=1.0)
+
+
 @pytest.mark.parametrize(
     ("field", "values"),
     [
@@ -55,6 +63,7 @@ def test_every_problem_is_named_by_its_field() -> None:
         ),
         ("give_up_after", [0, 0.5, 604_801, "1h"]),
         ("audit_give_up_after", [0, 0.5, 604_801, "1h"]),
+        ("group", ["", "g" * 250, 7]),
         ("reasoning_effort", ["", "least", 0]),
         ("max_output_tokens", [0, -1, 1.5, "many"]),
         ("confidence", ["yes", 1]),
