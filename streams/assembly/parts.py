@@ -20,6 +20,9 @@ from streams.kafka.source import Source
 from streams.kafka.tail import Tail
 from streams.privacy.forgotten import ForgottenRequests
 from streams.roles import forget
+from streams.rollout.disk_cache import PolicyDiskCache
+from streams.rollout.policy_remover import PolicyRemover
+from streams.rollout.policy_sync import PolicySync
 from streams.sampling import Sampler
 from streams.settings import Settings
 from streams.slots import Slot
@@ -66,11 +69,20 @@ class WorkerParts:
         self.name = f"{settings.host}.{os.getpid()}.{secrets.token_hex(4)}"
         self.forgotten = ForgottenRequests()
         self.on_forgotten: list[forget.Listener] = [self.forgotten.add]
+        self._has_policies = False
         self._slot = _SlotService(settings)
         self.services += [self._slot, CloseService(self.connection, self.event_publisher)]
 
     def refit_queue(self) -> RefitQueue:
         return RefitQueue(self.connection, self.settings.keys, self.name, self.settings.lease)
+
+    def sync_policies(self) -> None:
+        """Keep the tasks' policies as the registry has them; once, whichever roles ask for it."""
+        if not self._has_policies:
+            self._has_policies = True
+            cache = PolicyDiskCache(self.settings.data / "policies" / self.settings.prefix)
+            self.on_forgotten.append(PolicyRemover(self.tasks, cache).forget)
+            self.services.append(PolicySync(self.tasks, self.registry, cache, self.settings.poll))
 
     def read_forgotten(self) -> None:
         """Read the topic `forgotten` to its end, before what is added after this starts."""

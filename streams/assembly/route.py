@@ -7,9 +7,6 @@ from streams.drift.watch import DriftWatch
 from streams.kafka.dead_letters import DeadLetters
 from streams.privacy.mask import MaskedIntake, load_mask
 from streams.roles import route
-from streams.rollout.disk_cache import PolicyDiskCache
-from streams.rollout.policy_remover import PolicyRemover
-from streams.rollout.policy_sync import PolicySync
 from streams.routing.encoder_pool import EncoderPool
 from streams.settings import Settings
 
@@ -21,9 +18,7 @@ def add(parts: WorkerParts) -> None:
     settings = parts.settings
     # Encoders start first; otherwise each policy whose encoder is not open yet logs an error.
     parts.services.append(EncoderPool(parts.tasks))
-    cache = PolicyDiskCache(settings.data / "policies" / settings.prefix)
-    parts.on_forgotten.append(PolicyRemover(parts.tasks, cache).forget)
-    parts.services.append(PolicySync(parts.tasks, parts.registry, cache, settings.poll))
+    parts.sync_policies()
     if settings.delivery == "exactly_once" and "audit_key" not in settings.model_fields_set:
         log.warning(
             "the audit key is the public default: clients can tell what is audited (UNDERSTUDY_AUDIT_KEY)"

@@ -12,11 +12,12 @@ def add(parts: WorkerParts) -> None:
     """Add the role's agents and services to the worker."""
     settings, topics = parts.settings, parts.settings.topics
     client, circuits = TeacherClient(), EndpointCircuits()
+    parts.sync_policies()
     parts.services.append(CloseService(client))
     lanes = [(teacher.STAGE, topics.deferrals, "concurrency")]
     if settings.audit_lane:
         lanes.append((teacher.AUDITS_STAGE, topics.audits, "audit_concurrency"))
     for stage, topic, slots in lanes:
-        role = teacher.TeacherRole(parts.tasks, topics, client, circuits, attrgetter(slots))
+        role = teacher.TeacherRole(parts.tasks, topics, client, circuits, attrgetter(slots), parts.sampler)
         parts.services.append(role)
         teacher.install(parts.app, parts.lane(stage, topic), role, stage)

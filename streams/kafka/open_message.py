@@ -39,6 +39,11 @@ class OpenMessage:
         self._is_wanted_back = False
 
     @property
+    def is_waiting(self) -> bool:
+        """Nobody works on it, and it is to be answered."""
+        return self._stage is _Stage.WAITING
+
+    @property
     def is_in_work(self) -> bool:
         """Somebody works on it and may yet answer it."""
         return self._stage is _Stage.BEGUN

@@ -24,7 +24,7 @@ from faust.types import StreamT
 from models.errors import EmbedderError
 from models.features import Features
 from schemas.codec import DEFERRAL, LABEL, REQUEST
-from schemas.messages import Deferral, Label, Reason, Request
+from schemas.messages import Reason, Request
 from schemas.topics import Topics
 from streams.clock import unix_ms
 from streams.drift.windows import ScoreWindows
@@ -32,9 +32,10 @@ from streams.kafka.batch import Batch, Outgoing
 from streams.kafka.channel import BatchChannel
 from streams.kafka.dead_letters import DeadLetters
 from streams.kafka.message import copied_headers, key_of, time_of
-from streams.routing.decisions import Decision, decide, expected_agreement_of, withdraw_stale
+from streams.routing.decisions import Decision, decide, withdraw_stale
 from streams.routing.encoded_batch import decide_encoded
 from streams.routing.features import BatchVectors, feature_error, request_features
+from streams.routing.outcomes import deferral_of, surrogate_label
 from streams.sampling import Sampler
 from streams.tasks import Task, Tasks
 
@@ -155,57 +156,13 @@ class RouteRole:
         outputs = []
         answered = decision.reason is Reason.ACCEPTED
         if answered:
-            label = _label(request, decision, audited, requested_at, now)
+            label = surrogate_label(request, decision, audited, requested_at, now)
             outputs.append(Outgoing(self._topics.labels, key, LABEL.encode(label), headers))
         if audited or not answered:
-            deferral = _deferral(request, decision, task, audited, requested_at, features)
+            deferral = deferral_of(request, decision, task, audited, requested_at, features)
             topic = self._topics.audits if answered else self._topics.deferrals
             outputs.append(Outgoing(topic, key, DEFERRAL.encode(deferral), headers))
         return outputs
-
-
-def _label(request: Request, decision: Decision, audited: bool, requested_at: int, now: int) -> Label:
-    guess = decision.guess
-    return Label(
-        id=request.id,
-        task=request.task,
-        label=guess.label if guess else None,
-        source="surrogate",
-        reason=decision.reason,
-        requested_at=requested_at,
-        labelled_at=now,
-        score=guess.score if guess else None,
-        threshold=decision.threshold,
-        policy=guess.policy if guess else None,
-        audited=audited,
-        metadata=request.metadata,
-    )
-
-
-def _deferral(
-    request: Request,
-    decision: Decision,
-    task: Task,
-    audited: bool,
-    requested_at: int,
-    features: bytes | None,
-) -> Deferral:
-    answered, sampled = decision.reason is Reason.ACCEPTED, audited or task.answers_nothing
-    return Deferral(
-        request=request,
-        reason=Reason.AUDIT if answered else decision.reason,
-        audit=answered,
-        sampled=sampled,
-        embedder=task.config.embedder,
-        requested_at=requested_at,
-        guess=decision.guess,
-        threshold=decision.threshold,
-        inclusion=task.inclusion,
-        shadow=decision.shadow if sampled else None,
-        features=features,
-        encoder=task.embedder.id if task.embedder and features else None,
-        expected=expected_agreement_of(task, decision),
-    )
 
 
 def install(app: App, channel: BatchChannel, router: RouteRole) -> None:

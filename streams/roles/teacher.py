@@ -1,32 +1,52 @@
 """teacher: ask the LLM about each deferral.
 
-Reads deferrals and audits, each in a lane of its own; writes replies. Every deferral gets a reply, which
-holds a label, or says why there is none. A message that can't be decoded becomes a dead letter.
+Reads deferrals and audits, each in a lane of its own; writes replies. A deferral gets a reply, which holds a
+label, or says why there is none; or the surrogate's label, where a policy that came since may answer it
+(`streams.routing.second_decision`). A message that can't be decoded becomes a dead letter.
 """
 
+import asyncio
+import logging
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
+from confluent_kafka import Message
 from faust import App
 from faust.types import StreamT
 from mode import Service
 
-from schemas.codec import DEFERRAL, REPLY
+from schemas.codec import DEFERRAL, LABEL, REPLY
 from schemas.config import TeacherConfig
 from schemas.messages import Deferral, Reply
 from schemas.topics import Topics
+from streams.clock import unix_ms
 from streams.kafka.batch import Outgoing
 from streams.kafka.channel import LaneChannel
 from streams.kafka.dead_letters import DeadLetters
 from streams.kafka.message import copied_headers, headers_of, key_of
 from streams.kafka.open_message import OpenMessage
+from streams.routing.second_decision import Decider, SecondDecision, decide_again, decider_of
+from streams.sampling import Sampler
 from streams.tasks import Tasks
 from streams.teacher.client import TeacherClient
 from streams.teacher.endpoint_circuits import EndpointCircuits
 from streams.teacher.give_up import give_up_at
 from streams.teacher.queues import Question, QuestionQueues
 
+log = logging.getLogger(__name__)
+
 STAGE = "teacher"
 AUDITS_STAGE = "teacher-audits"
+
+_LOOK = 0.5
+_AT_ONCE = 500
+
+
+@dataclass(eq=False, slots=True, kw_only=True)
+class OpenQuestion(Question):
+    """A question, and its message."""
+
+    opened: OpenMessage
 
 
 class TeacherRole(Service):
@@ -34,6 +54,7 @@ class TeacherRole(Service):
 
     Args:
         slots: calls at the same time for a task, in this lane.
+        sampler: decides which requests are audited.
     """
 
     def __init__(
@@ -43,11 +64,15 @@ class TeacherRole(Service):
         client: TeacherClient,
         circuits: EndpointCircuits,
         slots: Callable[[TeacherConfig], int],
+        sampler: Sampler,
     ) -> None:
         super().__init__()
+        self._live_tasks = tasks
+        self._sampler = sampler
+        self._deciders: dict[str, Decider | None] = {}
         self._topics = topics
         self._dead_letters = DeadLetters(topics.dead_letters, STAGE)
-        self._queues = QuestionQueues(
+        self._queues = QuestionQueues[OpenQuestion](
             client,
             circuits,
             config=lambda task: tasks.task(task).config.teacher,
@@ -56,6 +81,7 @@ class TeacherRole(Service):
 
     async def on_start(self) -> None:
         self.add_future(self._queues.sweep_forever())
+        self.add_future(self._watch_policies())
 
     def take_in(self, opened: Sequence[OpenMessage]) -> None:
         """Have the messages answered, each when it can be."""
@@ -65,23 +91,64 @@ class TeacherRole(Service):
             if letters:
                 one.answer(letters)
             questions += [self._question(one, deferral) for deferral, _ in decoded]
-        self._queues.add(questions)
+        self._decide_again(questions)
+        self._queues.add(question for question in questions if question.work.is_waiting)
 
-    def _question(self, opened: OpenMessage, deferral: Deferral) -> Question:
-        message = opened.message
-        wishes = headers_of(message)
+    async def _watch_policies(self) -> None:
+        """Decide again what waits, whenever another policy or threshold decides."""
+        while not self.should_stop:
+            await self.sleep(_LOOK)
+            for name in self._queues.tasks():
+                decider = decider_of(self._live_tasks.task(name))
+                if decider != self._deciders.get(name):
+                    self._deciders[name] = decider
+                    await self._decide_waiting(name)
 
-        def answer(reply: Reply) -> None:
-            value = REPLY.encode(reply)
-            opened.answer([Outgoing(self._topics.replies, key_of(message), value, copied_headers(message))])
+    async def _decide_waiting(self, task: str) -> None:
+        waiting = self._queues.waiting(task)
+        for start in range(0, len(waiting), _AT_ONCE):
+            self._decide_again(waiting[start : start + _AT_ONCE])
+            await asyncio.sleep(0)
 
-        return Question(
-            opened,
-            deferral,
+    def _decide_again(self, questions: Sequence[OpenQuestion]) -> None:
+        """Answer what the surrogate may answer by now. In doubt the teacher is asked, as it was to be."""
+        by_task: dict[str, list[OpenQuestion]] = {}
+        for question in questions:
+            by_task.setdefault(question.deferral.request.task, []).append(question)
+        for name, asked in by_task.items():
+            task, deferrals = self._live_tasks.task(name), [question.deferral for question in asked]
+            try:
+                decisions = decide_again(task, deferrals, self._sampler, unix_ms())
+            except Exception:
+                log.exception("deferrals can't be decided again, the teacher is asked: task=%s", name)
+                continue
+            for question, decision in zip(asked, decisions, strict=True):
+                if decision.label is None:
+                    question.deferral = decision.deferral or question.deferral
+                elif question.work.begin():
+                    question.opened.answer(self._outputs_of(question.opened.message, decision))
+
+    def _question(self, opened: OpenMessage, deferral: Deferral) -> OpenQuestion:
+        wishes = headers_of(opened.message)
+        return OpenQuestion(
+            opened=opened,
+            work=opened,
+            deferral=deferral,
             give_up_at=lambda config: give_up_at(deferral, config, wishes),
-            answer=answer,
-            fail=lambda error: opened.answer([self._dead_letters.failure(message, error)]),
+            answer=lambda reply: opened.answer(self._outputs_of(opened.message, reply)),
+            fail=lambda error: opened.answer([self._dead_letters.failure(opened.message, error)]),
         )
+
+    def _outputs_of(self, message: Message, answer: Reply | SecondDecision) -> list[Outgoing]:
+        key, headers = key_of(message), copied_headers(message)
+        if isinstance(answer, Reply):
+            return [Outgoing(self._topics.replies, key, REPLY.encode(answer), headers)]
+        outputs = []
+        if answer.label is not None:
+            outputs.append(Outgoing(self._topics.labels, key, LABEL.encode(answer.label), headers))
+        if answer.deferral is not None:
+            outputs.append(Outgoing(self._topics.audits, key, DEFERRAL.encode(answer.deferral), headers))
+        return outputs
 
 
 def install(app: App, channel: LaneChannel, role: TeacherRole, stage: str) -> None:

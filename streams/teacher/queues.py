@@ -11,7 +11,7 @@ import random
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
 from schemas.config import TeacherConfig
 from schemas.messages import Deferral, Reply
@@ -31,14 +31,14 @@ class Work(Protocol):
     """Work that may be taken back until it has begun (`streams.kafka.open_message`)."""
 
     @property
-    def is_withdrawn(self) -> bool: ...
+    def is_waiting(self) -> bool: ...
 
     def begin(self) -> bool: ...
 
     def put_off(self) -> None: ...
 
 
-@dataclass(eq=False, slots=True)
+@dataclass(eq=False, slots=True, kw_only=True)
 class Question:
     """A deferral that waits for its answer.
 
@@ -60,8 +60,11 @@ class Question:
     failure: TryLater | None = None
 
 
+Asked = TypeVar("Asked", bound=Question)
+
+
 @dataclass(slots=True)
-class _Queue:
+class _Queue(Generic[Asked]):
     """Attributes:
     waiting: in the order in which they are asked.
     pausing: after a failure, with the timer that ends the pause.
@@ -69,13 +72,13 @@ class _Queue:
     timer: of the next look, while the circuit is open.
     """
 
-    waiting: deque[Question] = field(default_factory=deque)
-    pausing: dict[Question, asyncio.TimerHandle] = field(default_factory=dict)
+    waiting: deque[Asked] = field(default_factory=deque)
+    pausing: dict[Asked, asyncio.TimerHandle] = field(default_factory=dict)
     asking: int = 0
     timer: asyncio.TimerHandle | None = None
 
 
-class QuestionQueues:
+class QuestionQueues(Generic[Asked]):
     """The queues of one lane.
 
     Args:
@@ -94,10 +97,10 @@ class QuestionQueues:
         self._circuits = circuits
         self._config = config
         self._slots = slots
-        self._queues: dict[str, _Queue] = {}
+        self._queues: dict[str, _Queue[Asked]] = {}
         self._calls: set[asyncio.Task[None]] = set()
 
-    def add(self, questions: Iterable[Question]) -> None:
+    def add(self, questions: Iterable[Asked]) -> None:
         """Put them at the ends of their tasks' queues."""
         tasks = set()
         for question in questions:
@@ -106,6 +109,15 @@ class QuestionQueues:
             tasks.add(task)
         for task in tasks:
             self._pump(task)
+
+    def waiting(self, task: str) -> list[Asked]:
+        """Questions of a task that are not being asked."""
+        queue = self._queues.get(task)
+        return [*queue.waiting, *queue.pausing] if queue else []
+
+    def tasks(self) -> list[str]:
+        """Those that have questions."""
+        return list(self._queues)
 
     def held(self, task: str) -> int:
         """Questions of a task that are not answered."""
@@ -132,8 +144,8 @@ class QuestionQueues:
                 del self._queues[task]
 
     def _is_over(self, question: Question, config: TeacherConfig, now: int) -> bool:
-        """Whether nothing is to be asked any more; answers what is given up."""
-        if question.work.is_withdrawn:
+        """Whether there is nothing to ask any more; answers what is given up."""
+        if not question.work.is_waiting:
             return True
         if now < question.give_up_at(config):
             return False
@@ -172,7 +184,7 @@ class QuestionQueues:
                 self._calls.add(asking)
                 asking.add_done_callback(self._calls.discard)
 
-    async def _ask(self, question: Question, config: TeacherConfig, call: Call) -> None:
+    async def _ask(self, question: Asked, config: TeacherConfig, call: Call) -> None:
         outcome: Reply | TryLater | None = None
         try:
             outcome = await self._client.ask(question.deferral, config)
@@ -193,7 +205,7 @@ class QuestionQueues:
         for task in list(self._queues) if call.is_probe else [call.task]:
             self._pump(task)
 
-    def _put_off(self, task: str, question: Question, failure: TryLater) -> None:
+    def _put_off(self, task: str, question: Asked, failure: TryLater) -> None:
         question.attempts += 1
         question.failure = failure
         question.work.put_off()
@@ -201,14 +213,14 @@ class QuestionQueues:
         timer = asyncio.get_running_loop().call_later(wait, self._resume, task, question)
         self._queues[task].pausing[question] = timer
 
-    def _resume(self, task: str, question: Question) -> None:
+    def _resume(self, task: str, question: Asked) -> None:
         queue = self._queues[task]
         del queue.pausing[question]
         queue.waiting.appendleft(question)
         self._pump(task)
 
     @staticmethod
-    def _stop_timer(queue: _Queue) -> None:
+    def _stop_timer(queue: _Queue[Asked]) -> None:
         if queue.timer is not None:
             queue.timer.cancel()
             queue.timer = None

@@ -52,7 +52,7 @@ class Desk:
         self.configs: dict[str, TeacherConfig] = {}
         self.replies: list[Reply] = []
         self.failed: list[str] = []
-        self.queues = QuestionQueues(
+        self.queues = QuestionQueues[Question](
             self.endpoint,
             EndpointCircuits(lambda: self.now, lambda: 0.0),
             config=lambda task: self.configs.get(task, TeacherConfig(url="u", model="m")),
@@ -63,8 +63,8 @@ class Desk:
         opened = [OpenMessage(message(b""), lambda *_: None) for _ in ids]
         self.queues.add(
             Question(
-                work,
-                Deferral(Request(name, task, text), Reason.NO_POLICY, False, True, "text", 1),
+                work=work,
+                deferral=Deferral(Request(name, task, text), Reason.NO_POLICY, False, True, "text", 1),
                 give_up_at=lambda _: give_up_at,
                 answer=partial(self._answer, work),
                 fail=partial(self._fail, name),
