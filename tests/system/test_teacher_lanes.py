@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from infra.demo.simulated_teacher import SimulatedTeacher, TeacherBehaviour
-from schemas.codec import LABEL
+from schemas.codec import LABEL, TRACE
+from schemas.messages import Reason
 from tests.system.deployment import Deployment, wait_until
 from tests.system.topics import Inbox, decoded, everything, has_read_all
-from tests.system.wishes import LABELS, TASK, meant, wishes
+from tests.system.wishes import LABELS, TASK, VERSION, meant, publish, wishes
 
 SLOW = TeacherBehaviour(latency=0.3, wrong=0.0, throttled=0.0, failing=0.0)
 SLOTS = 40
@@ -66,6 +67,32 @@ def test_killed_teachers_lose_nothing_and_pay_little_twice(deployment: Deploymen
     assert given == Counter(request.id for request in asked)
     assert calls.total() <= REQUESTS + KILLS * (SLOTS + UNCOMMITTED)
     assert len(everything(deployment, replies)) == REQUESTS, "what is answered is not asked again"
+
+
+def test_a_policy_answers_what_waited_for_the_teacher(deployment: Deployment) -> None:
+    """Most of a backlog from before the policy is not paid for."""
+    asked = wishes(REQUESTS, "asked")
+    with SimulatedTeacher(meant, LABELS, SLOW) as teacher:
+        teaching = {"url": teacher.url, "model": "m", "labels": LABELS, "concurrency": 2}
+        deployment.configure(TASK, teacher=teaching, repeat_rate=0.0, audit_rate=0.1, audit_enough=0)
+        deployment.worker("route", "teacher", "learn")
+        deployment.send(asked)
+        with Inbox(deployment, deployment.topics.labels, decoded(LABEL)) as labels:
+            labels.wait_for(10)
+            publish(deployment)
+            labels.wait_for(REQUESTS)
+        audits = deployment.topics.audits
+        wait_until(lambda: has_read_all(deployment, "teacher-audits", audits), 60, "all audits")
+        deployment.stop()
+    given = [LABEL.decode(one.value()) for one in everything(deployment, deployment.topics.labels)]
+    assert Counter(label.id for label in given) == Counter(request.id for request in asked)
+    by_policy = [label for label in given if label.source == "surrogate"]
+    assert len(by_policy) > REQUESTS / 2
+    assert {(label.reason, label.policy) for label in by_policy} == {(Reason.ACCEPTED, VERSION)}
+    traces = [TRACE.decode(one.value()) for one in everything(deployment, deployment.topics.traces)]
+    checked = {trace.id for trace in traces if trace.audit}
+    assert checked == {label.id for label in by_policy if label.audited}
+    assert {trace.sampled for trace in traces if trace.reason is Reason.AUDIT} <= {True}
 
 
 @contextmanager
