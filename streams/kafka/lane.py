@@ -145,6 +145,8 @@ class Lane(GroupMember):
 
     def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         self._open |= {one.partition: {} for one in partitions}
+        # One that was paused when it was given up may still be: the next round resumes it.
+        self._paused.update(one.partition for one in partitions)
         super()._on_assign(consumer, self._committed(consumer, partitions))
 
     def _committed(self, consumer: Consumer, partitions: list[TopicPartition]) -> list[TopicPartition]:

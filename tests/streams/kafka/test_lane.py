@@ -236,15 +236,25 @@ def test_lost_partitions_commit_nothing(log: Log) -> None:
 def test_a_full_window_pauses_until_half_is_answered(log: Log) -> None:
     lane = lane_of(log, 10, window=10)
     lane._run_round()
-    assert log.paused == [True]
+    assert log.paused == [False, True]
     answer(lane, *range(5))
     lane._run_round()
     lane._run_round()
-    assert log.paused == [True]
+    assert log.paused == [False, True]
     answer(lane, 5)
     lane._run_round()
     lane._run_round()
-    assert log.paused == [True, False]
+    assert log.paused == [False, True, False]
+
+
+def test_a_partition_that_comes_back_is_resumed(log: Log) -> None:
+    """The client may remember that it was paused."""
+    lane = lane_of(log, 10, window=10)
+    lane._run_round()
+    lane._on_lost(log, ZERO)
+    lane._on_assign(log, ZERO)
+    lane._run_round()
+    assert log.paused == [False, True, False]
 
 
 def test_many_bytes_pause_as_well(log: Log) -> None:
@@ -252,7 +262,7 @@ def test_many_bytes_pause_as_well(log: Log) -> None:
     lane = Stepped(log, 100, 0.0)
     lane._run_round()
     lane._run_round()
-    assert log.paused == [True]
+    assert log.paused == [False, True]
 
 
 def test_an_output_too_large_is_a_dead_letter(log: Log) -> None:
