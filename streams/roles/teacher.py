@@ -98,9 +98,11 @@ class TeacherRole(Service):
         """Decide again what waits, whenever another policy or threshold decides."""
         while not self.should_stop:
             await self.sleep(_LOOK)
-            for name in self._queues.tasks():
+            names = self._queues.tasks()
+            self._deciders = {name: self._deciders.get(name) for name in names}
+            for name in names:
                 decider = decider_of(self._live_tasks.task(name))
-                if decider != self._deciders.get(name):
+                if decider != self._deciders[name]:
                     self._deciders[name] = decider
                     await self._decide_waiting(name)
 

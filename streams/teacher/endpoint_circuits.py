@@ -93,6 +93,15 @@ class EndpointCircuits:
         for key, permit in zip(call.keys, call.permits, strict=True):
             self._circuits[key] = self._of(key).on_cancel(permit)
 
+    def tasks(self) -> set[str]:
+        """Those of which something is remembered."""
+        return {key for key in (*self._circuits, *self._failures) if isinstance(key, str)}
+
+    def forget(self, task: str) -> None:
+        """The task has no questions: clients may name any task, so none is remembered for ever."""
+        self._circuits.pop(task, None)
+        self._failures.pop(task, None)
+
     def _begin(self, key: str | Endpoint) -> Permit:
         self._circuits[key], permit = self._of(key).begin(self._clock())
         return permit

@@ -142,6 +142,7 @@ class QuestionQueues(Generic[Asked]):
             else:
                 self._stop_timer(queue)
                 del self._queues[task]
+                self._circuits.forget(task)
 
     def _is_over(self, question: Question, config: TeacherConfig, now: int) -> bool:
         """Whether there is nothing to ask any more; answers what is given up."""

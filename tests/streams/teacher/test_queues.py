@@ -52,9 +52,10 @@ class Desk:
         self.configs: dict[str, TeacherConfig] = {}
         self.replies: list[Reply] = []
         self.failed: list[str] = []
+        self.circuits = EndpointCircuits(lambda: self.now, lambda: 0.0)
         self.queues = QuestionQueues[Question](
             self.endpoint,
-            EndpointCircuits(lambda: self.now, lambda: 0.0),
+            self.circuits,
             config=lambda task: self.configs.get(task, TeacherConfig(url="u", model="m")),
             slots=lambda _: SLOTS,
         )
@@ -220,3 +221,20 @@ async def test_held_questions_are_let_go_when_withdrawn(desk: Desk) -> None:
     desk.queues.sweep()
     assert desk.queues.held("hangs") == SLOTS
     assert first.is_in_work
+
+
+async def test_tasks_without_questions_are_forgotten(desk: Desk) -> None:
+    """Clients may name any task."""
+    desk.endpoint.gate.set()
+    desk.endpoint.failure = WRONG
+    for number in range(20):
+        desk.ask(f"made-up-{number}", "a", give_up_at=1)
+        desk.ask(f"wrong-{number}", "b")
+    await desk.settle()
+    desk.endpoint.failure = None
+    desk.now += 1_000.0
+    desk.queues.sweep()
+    await desk.settle()
+    desk.queues.sweep()
+    assert desk.queues.tasks() == []
+    assert desk.circuits.tasks() == set()
