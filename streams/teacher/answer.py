@@ -16,6 +16,7 @@ _LONGEST_LABEL = 256
 _LONGEST_QUOTE = 80
 _LONGEST_ANSWER = 4096
 _FENCE = re.compile(r"```(?:[\w+-]*\r?\n)?(.*?)```", re.DOTALL)
+_HALF = re.compile("[\ud800-\udfff]")
 _QUOTES = ('""', "''", "``", "“”", "‘’", "«»")  # noqa: RUF001
 _WRAPPING = "".join(_QUOTES) + ". "
 
@@ -36,6 +37,8 @@ def parse_answer(said: str, labels: Sequence[str]) -> str:
         raise UnreadableAnswer("the model said nothing")
     if len(said) > _LONGEST_ANSWER:
         raise UnreadableAnswer(f"the model said {quote(said)}, {len(said)} characters where a label was due")
+    if _HALF.search(said):
+        raise UnreadableAnswer(f"the model said {quote(said)}, which holds half a character")
     if said in labels:
         return said
     structured = _label_in_json(said)

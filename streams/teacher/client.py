@@ -130,6 +130,7 @@ def error_reply(
     """The reply that says why there will be no label.
 
     Args:
+        error: what an endpoint says may hold half characters, which can't be sent on; they are replaced.
         gave_up: the failure may pass, and the request has waited too long.
     """
     return Reply(
@@ -137,7 +138,7 @@ def error_reply(
         teacher=_teacher(config),
         usage=usage,
         latency_ms=latency_ms,
-        error=error,
+        error=error.encode(errors="replace").decode(),
         gave_up=gave_up,
     )
 

@@ -119,6 +119,13 @@ def test_without_a_set_the_label_comes_out_bare() -> None:
     assert parse_answer(" Lost parcel.\n", ()) == "Lost parcel"
 
 
+@pytest.mark.parametrize("said", ["a\ud800", '{"label": "\udfff"}'])
+def test_half_a_character_is_refused(said: str) -> None:
+    """It could not be encoded for anyone."""
+    with pytest.raises(UnreadableAnswer, match="half"):
+        parse_answer(said, ())
+
+
 @pytest.mark.parametrize("said", ["...", '""', "a\nb", "x" * 257, '{"intent": "a"}', '{"label": " "}'])
 def test_without_a_set_long_answers_are_no_label(said: str) -> None:
     with pytest.raises(UnreadableAnswer):

@@ -9,9 +9,10 @@ import msgspec
 import pytest
 from starlette.responses import HTMLResponse, JSONResponse, Response, StreamingResponse
 
+from schemas.codec import REPLY
 from schemas.config import TeacherConfig
 from schemas.messages import Deferral, Reason, Reply, Request, Usage
-from streams.teacher.client import TeacherClient, called_nobody
+from streams.teacher.client import TeacherClient, called_nobody, error_reply
 from streams.teacher.outcome import FailureKind, TryLater
 from streams.teacher.prompt import answer_format
 from streams.teacher.prompt_hash import prompt_hash
@@ -343,3 +344,8 @@ async def test_a_text_that_is_too_long_is_not_sent(
     )
     assert endpoint.bodies == []
     assert (await replied(asker, short, "hell")).label == "refund"
+
+
+def test_an_error_can_always_be_encoded(config: TeacherConfig) -> None:
+    reply = error_reply(deferral(), config, "it said a\ud800")
+    assert REPLY.decode(REPLY.encode(reply)).error == "it said a?"
