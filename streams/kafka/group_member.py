@@ -133,11 +133,15 @@ class GroupMember(Service):
                     self._run_round()
                 self._finish()
             finally:  # after a failure, leaving the group must not commit what was not delivered
-                self._offsets.mark_committed()
+                self._let_go()
 
     def _finish(self) -> None:
         """The last thing before the group is left."""
         self._commit()
+
+    def _let_go(self) -> None:
+        """From here on nothing is committed."""
+        self._offsets.mark_committed()
 
     def _consume(self, count: int, timeout: float) -> list[Message]:
         messages = []

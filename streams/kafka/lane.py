@@ -143,6 +143,11 @@ class Lane(GroupMember):
         self._settle(list(self._open))
         super()._finish()
 
+    def _let_go(self) -> None:
+        # An answer that comes now must not commit those whose outputs went with the transaction.
+        self._drop(list(self._open))
+        super()._let_go()
+
     def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         self._open |= {one.partition: {} for one in partitions}
         # One that was paused when it was given up may still be: the next round resumes it.
@@ -173,7 +178,11 @@ class Lane(GroupMember):
         super()._on_lost(consumer, partitions)
 
     def _settle(self, partitions: Iterable[int]) -> None:
-        """Withdraw what nobody works on, and wait for the rest."""
+        """Commit, withdraw what nobody works on, and wait for the rest.
+
+        The wait may be longer than a transaction lives, so none is left open.
+        """
+        self._commit()
         begun = {one for number in partitions for one in self._open.get(number, ()) if one.withdraw()}
         until = time.monotonic() + self._drain
         while begun and not self._abandoned.is_set() and (left := until - time.monotonic()) > 0.0:

@@ -102,7 +102,9 @@ class _Partition:
         oldest = next(iter(self.open), self._next)
         while oldest in self.answered:  # by an earlier owner
             oldest += 1
-        self.answered = {offset for offset in self.answered if offset > oldest}
+        # What is still to be read again must be known then.
+        known = min(oldest, self._next)
+        self.answered = {offset for offset in self.answered if offset >= known}
         return TopicPartition(topic, partition, oldest, write_metadata(self.answered, oldest))
 
 

@@ -257,6 +257,28 @@ def test_a_partition_that_comes_back_is_resumed(log: Log) -> None:
     assert log.paused == [False, True, False]
 
 
+def test_a_failed_lane_commits_no_more_as_it_leaves(log: Log) -> None:
+    """What was sent went with the transaction; a later answer must not commit its offset."""
+    lane = lane_of(log, 2, drain=30.0)
+    answer(lane, 0)
+    lane._send_answered()
+    lane._let_go()
+    lane._delivery.abort()
+    answer(lane, 1)
+    lane._on_revoke(log, ZERO)
+    assert (lane._delivery.durable, log.group.offset) == ([], 0)
+
+
+def test_no_transaction_is_open_while_work_is_waited_for(log: Log) -> None:
+    lane = lane_of(log, 2, drain=0.01)
+    answer(lane, 0)
+    lane._send_answered()
+    assert lane.handed[1].begin()
+    lane._settle([0])
+    assert lane._delivery.open == []
+    assert values(lane._delivery.durable) == [b"0"]
+
+
 def test_many_bytes_pause_as_well(log: Log) -> None:
     log.waiting = [message(b"q" * 9_000, topic=TOPIC, offset=number) for number in range(2)]
     lane = Stepped(log, 100, 0.0)

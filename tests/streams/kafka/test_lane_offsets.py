@@ -60,5 +60,16 @@ def test_a_message_is_given_out_once() -> None:
     assert offsets.only_owned(read(3, 4)) == []
 
 
+def test_a_commit_forgets_nothing_yet_to_be_read() -> None:
+    offsets = LaneOffsets(TOPIC)
+    offsets.add([TopicPartition(TOPIC, 0, 0, metadata=write_metadata({1, 2}, 0))])
+    (first,) = offsets.only_owned(read(0, 1))
+    offsets.mark_answered(first)
+    for _ in range(2):
+        offsets.mark_answered(first)
+        assert [one.offset for one in offsets.to_commit()] == [3]
+    assert offsets.only_owned(read(1, 3)) == []
+
+
 def read(begin: int, end: int) -> list[Message]:
     return [message(b"", partition=0, offset=offset) for offset in range(begin, end)]
