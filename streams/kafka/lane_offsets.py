@@ -14,6 +14,8 @@ from confluent_kafka import Message, TopicPartition
 
 MOST_METADATA = 4_000
 _VERSION = "1:"
+_LONGEST_SPAN = 1 << 24
+"""Offsets from the oldest open one on that are kept count of."""
 
 
 class LaneOffsets:
@@ -38,7 +40,7 @@ class LaneOffsets:
             partitions: with the offsets and metadata of the group's last commit.
         """
         for one in partitions:
-            self._partitions[one.partition] = _Partition(read_metadata(one.metadata, one.offset))
+            self._partitions[one.partition] = _Partition(one)
 
     def remove(self, partitions: Iterable[TopicPartition]) -> None:
         for one in partitions:
@@ -76,18 +78,24 @@ class LaneOffsets:
 class _Partition:
     """Attributes:
     open: offsets that were read and are not answered.
-    answered: offsets that are, unless all before them are too; some may not have been read again yet.
+    answered: a bit for each offset from `base` on that is answered; of some by an earlier owner, who had read
+        further.
     """
 
-    def __init__(self, answered: set[int]) -> None:
+    def __init__(self, committed: TopicPartition) -> None:
         self.open: dict[int, None] = {}
-        self.answered = answered
-        self._next = 0
+        self.base = max(committed.offset, 0)
+        self.answered = read_metadata(committed.metadata)
+        self._next = self.base
 
     def receive(self, offset: int) -> bool:
         """Whether the offset is to be answered; it is open from then on."""
+        is_far = not self.base <= offset < self.base + _LONGEST_SPAN
+        if is_far or not (self.open or self.answered):
+            # The group has no commit, or the log was cut off, or begun anew.
+            self.open, self.answered, self.base, self._next = {}, 0, offset, offset
         self._next = max(self._next, offset + 1)
-        if offset in self.answered or offset in self.open:
+        if offset in self.open or self._is_answered(offset):
             return False
         self.open[offset] = None
         return True
@@ -95,47 +103,49 @@ class _Partition:
     def answer(self, offset: int) -> None:
         if offset in self.open:
             del self.open[offset]
-            self.answered.add(offset)
+            self.answered |= 1 << offset - self.base
 
     def commit(self, topic: str, partition: int) -> TopicPartition:
         # Offsets are read in order, so the first key is the oldest.
         oldest = next(iter(self.open), self._next)
-        while oldest in self.answered:  # by an earlier owner
+        while self._is_answered(oldest):  # by an earlier owner
             oldest += 1
         # What is still to be read again must be known then.
         known = min(oldest, self._next)
-        self.answered = {offset for offset in self.answered if offset >= known}
-        return TopicPartition(topic, partition, oldest, write_metadata(self.answered, oldest))
+        self.answered >>= known - self.base
+        self.base = known
+        return TopicPartition(topic, partition, oldest, write_metadata(self.answered >> oldest - known))
+
+    def _is_answered(self, offset: int) -> bool:
+        return bool(self.answered >> offset - self.base & 1)
 
 
-def write_metadata(answered: Iterable[int], oldest: int) -> str:
-    """Which offsets after `oldest` are answered: a packed bit for each, at most `MOST_METADATA` characters.
+def write_metadata(answered: int) -> str:
+    """Which offsets after a committed one are answered, in at most `MOST_METADATA` characters.
 
     Where that is too long, the later half is left out until it fits.
+
+    Args:
+        answered: bit `n` stands for the offset `n` after it.
     """
-    bits = sorted(offset - oldest for offset in answered if offset > oldest)
-    while bits:
-        packed = bytearray(bits[-1] // 8 + 1)
-        for bit in bits:
-            packed[bit // 8] |= 1 << bit % 8
-        text = _VERSION + base64.b85encode(zlib.compress(bytes(packed))).decode()
+    while answered:
+        packed = answered.to_bytes(answered.bit_length() // 8 + 1, "little")
+        text = _VERSION + base64.b85encode(zlib.compress(packed)).decode()
         if len(text) <= MOST_METADATA:
             return text
-        bits = bits[: len(bits) // 2]
+        answered &= (1 << answered.bit_length() // 2) - 1
     return ""
 
 
-def read_metadata(metadata: str | None, oldest: int) -> set[int]:
-    """The offsets that `write_metadata` was given; none where the metadata is something else."""
+def read_metadata(metadata: str | None) -> int:
+    """The bits that `write_metadata` was given; none where the metadata is something else."""
     if not metadata or not metadata.startswith(_VERSION):
-        return set()
+        return 0
     try:
         packed = zlib.decompress(base64.b85decode(metadata.removeprefix(_VERSION)))
     except (ValueError, binascii.Error, zlib.error):
-        return set()
-    return {
-        oldest + 8 * place + bit for place, byte in enumerate(packed) for bit in range(8) if byte >> bit & 1
-    }
+        return 0
+    return int.from_bytes(packed, "little")
 
 
 def _position(message: Message) -> tuple[int, int]:
