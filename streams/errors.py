@@ -13,6 +13,7 @@ StreamsError
 ├── RefitFailed                a refit ended without a result
 ├── TransitionRefused          a policy version may not go to the stage that is asked for
 └── TeacherError               the teacher gave no label for a deferral
+    ├── TeacherNotSet          the task has no teacher: its URL or model is not set
     ├── TeacherMisconfigured   a setting is missing or can't be right; names it
     ├── NothingToAsk           the deferral has no text to ask about
     ├── TextTooLong            the text is longer than `teacher.max_text`
@@ -78,6 +79,10 @@ class TransitionRefused(StreamsError):
 
 class TeacherError(StreamsError):
     """The teacher gave no label for a deferral."""
+
+
+class TeacherNotSet(TeacherError):
+    """Nobody has named a teacher for the task: there is nothing to wait for."""
 
 
 class TeacherMisconfigured(TeacherError):

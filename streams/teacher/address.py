@@ -1,4 +1,4 @@
-"""Reads the teacher's URL, model and API key from its config, or raises `TeacherMisconfigured`."""
+"""Reads the teacher's URL, model and API key from its config, or says what is wrong with them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from schemas.config import TeacherConfig
 from schemas.urls import masked_url
-from streams.errors import TeacherMisconfigured
+from streams.errors import TeacherMisconfigured, TeacherNotSet
 from streams.teacher.answer import quote
 
 _NEEDS_KEY = "api.openai.com"
@@ -33,17 +33,16 @@ def address_of(config: TeacherConfig) -> Address:
     """The URL and model of the settings.
 
     Raises:
-        TeacherMisconfigured: one of them is not set, or the URL is none.
+        TeacherNotSet: one of them is not set.
+        TeacherMisconfigured: the URL is none.
     """
     if not config.url:
-        raise TeacherMisconfigured(
+        raise TeacherNotSet(
             "`teacher.url` is not set: put the base URL of an OpenAI-compatible API there, "
             "e.g. http://localhost:8000/v1"
         )
     if not config.model:
-        raise TeacherMisconfigured(
-            "`teacher.model` is not set: put the name of a model there that the API knows"
-        )
+        raise TeacherNotSet("`teacher.model` is not set: put the name of a model there that the API knows")
     if not _is_http(config.url):
         raise TeacherMisconfigured(
             f"`teacher.url`: {quote(masked_url(config.url))} is no URL that can be asked, e.g. http://localhost:8000/v1"

@@ -183,13 +183,13 @@ async def test_tokens_of_a_lost_attempt_are_told(
 async def test_misconfiguration_is_logged_once(
     asker: TeacherClient, config: TeacherConfig, endpoint: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
-    wrong = msgspec.structs.replace(config, model=None)
+    wrong = msgspec.structs.replace(config, labels=())
     endpoint.answers = [endpoint.said("refund")]
     for asked in (wrong, wrong, config, wrong):
         await asker.ask(deferral(), asked)
     told = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
     assert len(told) == 2
-    assert all("task=support" in line and "`teacher.model` is not set" in line for line in told)
+    assert all("task=support" in line and "`teacher.labels` is empty" in line for line in told)
 
 
 @pytest.mark.parametrize("status", [400, 404, 422, 500])
@@ -248,8 +248,6 @@ async def test_other_responses_are_no_completion(
 @pytest.mark.parametrize(
     ("changes", "named"),
     [
-        ({"url": None}, "`teacher.url` is not set"),
-        ({"model": None}, "`teacher.model` is not set"),
         ({"url": "localhost:8000"}, "`teacher.url`: 'localhost:8000' is no URL"),
         ({"url": "http://256.1.1.1/v1"}, "`teacher.url`"),
         ({"url": "http://a:b/v1"}, "`teacher.url`"),
@@ -264,6 +262,14 @@ async def test_a_setting_that_can_not_work_is_named(
     async with TeacherClient(environ={**ENVIRON, "ODD": "sk-\u00e9"}) as teacher:
         outcome = await teacher.ask(deferral(), msgspec.structs.replace(config, **changes))
     assert passes(outcome, FailureKind.MISCONFIGURED, named)
+
+
+@pytest.mark.parametrize("unset", ["url", "model"])
+async def test_without_a_teacher_there_is_nothing_to_wait_for(
+    asker: TeacherClient, config: TeacherConfig, unset: str
+) -> None:
+    outcome = await asker.ask(deferral(), msgspec.structs.replace(config, **{unset: None}))
+    assert failed(outcome, f"`teacher.{unset}` is not set")
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:1/v1", f"http://{'a' * 64}.invalid/v1"])
