@@ -22,6 +22,8 @@ from streams.tasks import Task
 
 log = logging.getLogger(__name__)
 
+_STOPPED = frozenset({Reason.BREAKER_OPEN, Reason.OPERATOR, Reason.NEW_LABEL})
+
 Decider = tuple[str, float | None]
 """Version and threshold that decide."""
 
@@ -68,8 +70,10 @@ def decide_again(
 
 
 def _is_open(task: Task, deferral: Deferral) -> bool:
-    """Whether another policy or threshold decides now than did then."""
+    """Whether another policy or threshold decides now than did then, or one that was stopped then."""
     if deferral.audit or deferral.first is not None or deferral.embedder != task.config.embedder:
         return False
     decider, guess = decider_of(task), deferral.guess
-    return decider is not None and (guess is None or (guess.policy, deferral.threshold) != decider)
+    if decider is None:
+        return False
+    return guess is None or deferral.reason in _STOPPED or (guess.policy, deferral.threshold) != decider

@@ -95,6 +95,13 @@ def test_another_version_or_threshold_decides_again() -> None:
         assert decision.label is not None
 
 
+@pytest.mark.parametrize("reason", [Reason.BREAKER_OPEN, Reason.OPERATOR, Reason.NEW_LABEL])
+def test_a_version_that_was_stopped_decides_again(reason: Reason) -> None:
+    stopped = deferred("r", SURE, guess=Guess("yes", 0.9, 0.1, "v1"), threshold=0.5, reason=reason)
+    ((label, _),) = decide_again(task_of(), [stopped], SAMPLER, NOW)
+    assert label is not None
+
+
 def test_while_nothing_is_answered_all_is_left_as_it_is() -> None:
     asked = [deferred("r", SURE)]
     for task in (Task.of("t", CONFIG, None), task_of(config=replace(CONFIG, paused=True))):
