@@ -18,6 +18,8 @@ def add(parts: WorkerParts) -> None:
     if settings.audit_lane:
         lanes.append((teacher.AUDITS_STAGE, topics.audits, "audit_concurrency"))
     for stage, topic, slots in lanes:
-        role = teacher.TeacherRole(parts.tasks, topics, client, circuits, attrgetter(slots), parts.sampler)
+        role = teacher.TeacherRole(
+            parts.tasks, topics, client, circuits, attrgetter(slots), parts.sampler, parts.forgotten
+        )
         parts.services.append(role)
         teacher.install(parts.app, parts.lane(stage, topic), role, stage)

@@ -25,12 +25,14 @@ from streams.kafka.channel import LaneChannel
 from streams.kafka.dead_letters import DeadLetters
 from streams.kafka.message import copied_headers, headers_of, key_of
 from streams.kafka.open_message import OpenMessage
+from streams.privacy.forgotten import ForgottenRequests
 from streams.routing.second_decision import Decider, SecondDecision, decide_again, decider_of
 from streams.sampling import Sampler
 from streams.tasks import Tasks
-from streams.teacher.client import TeacherClient
+from streams.teacher.client import TeacherClient, error_reply
 from streams.teacher.endpoint_circuits import EndpointCircuits
 from streams.teacher.give_up import give_up_at
+from streams.teacher.outcome import TryLater
 from streams.teacher.queues import Question, QuestionQueues
 
 log = logging.getLogger(__name__)
@@ -55,6 +57,7 @@ class TeacherRole(Service):
     Args:
         slots: calls at the same time for a task, in this lane.
         sampler: decides which requests are audited.
+        forgotten: requests whose texts nobody is to be sent.
     """
 
     def __init__(
@@ -65,15 +68,18 @@ class TeacherRole(Service):
         circuits: EndpointCircuits,
         slots: Callable[[TeacherConfig], int],
         sampler: Sampler,
+        forgotten: ForgottenRequests,
     ) -> None:
         super().__init__()
+        self._client = client
+        self._forgotten = forgotten
         self._live_tasks = tasks
         self._sampler = sampler
         self._deciders: dict[str, Decider | None] = {}
         self._topics = topics
         self._dead_letters = DeadLetters(topics.dead_letters, STAGE)
         self._queues = QuestionQueues[OpenQuestion](
-            client,
+            self._ask,
             circuits,
             config=lambda task: tasks.task(task).config.teacher,
             slots=slots,
@@ -93,6 +99,12 @@ class TeacherRole(Service):
             questions += [self._question(one, deferral) for deferral, _ in decoded]
         self._decide_again(questions)
         self._queues.add(question for question in questions if question.work.is_waiting)
+
+    async def _ask(self, deferral: Deferral, config: TeacherConfig) -> Reply | TryLater:
+        request = deferral.request
+        if self._forgotten.covers(request.task, request.id, deferral.requested_at):
+            return error_reply(deferral, config, "the request is to be forgotten: the teacher is not asked")
+        return await self._client.ask(deferral, config)
 
     async def _watch_policies(self) -> None:
         """Decide again what waits, whenever another policy or threshold decides."""

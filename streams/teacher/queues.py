@@ -9,7 +9,7 @@ import asyncio
 import logging
 import random
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
 
@@ -17,7 +17,7 @@ from schemas.config import TeacherConfig
 from schemas.messages import Deferral, Reply
 from streams.clock import unix_ms
 from streams.teacher.circuit import pause
-from streams.teacher.client import TeacherClient, called_nobody, error_reply
+from streams.teacher.client import called_nobody, error_reply
 from streams.teacher.endpoint_circuits import Call, Endpoint, EndpointCircuits
 from streams.teacher.outcome import TryLater
 
@@ -25,6 +25,9 @@ log = logging.getLogger(__name__)
 
 SWEEP = 1.0
 """Seconds between looks for questions whose time is over."""
+
+
+Ask = Callable[[Deferral, TeacherConfig], Awaitable[Reply | TryLater]]
 
 
 class Work(Protocol):
@@ -82,18 +85,19 @@ class QuestionQueues(Generic[Asked]):
     """The queues of one lane.
 
     Args:
+        ask: makes one attempt.
         config: of a task's teacher, as it is now.
         slots: calls that a worker makes at the same time for a task with this config, in this lane.
     """
 
     def __init__(
         self,
-        client: TeacherClient,
+        ask: Ask,
         circuits: EndpointCircuits,
         config: Callable[[str], TeacherConfig],
         slots: Callable[[TeacherConfig], int],
     ) -> None:
-        self._client = client
+        self._ask_once = ask
         self._circuits = circuits
         self._config = config
         self._slots = slots
@@ -188,7 +192,7 @@ class QuestionQueues(Generic[Asked]):
     async def _ask(self, question: Asked, config: TeacherConfig, call: Call) -> None:
         outcome: Reply | TryLater | None = None
         try:
-            outcome = await self._client.ask(question.deferral, config)
+            outcome = await self._ask_once(question.deferral, config)
         except Exception as error:
             request = question.deferral.request
             log.exception("asking the teacher failed: task=%s request=%s", call.task, request.id)

@@ -54,7 +54,7 @@ class Desk:
         self.failed: list[str] = []
         self.circuits = EndpointCircuits(lambda: self.now, lambda: 0.0)
         self.queues = QuestionQueues[Question](
-            self.endpoint,
+            self.endpoint.ask,
             self.circuits,
             config=lambda task: self.configs.get(task, TeacherConfig(url="u", model="m")),
             slots=lambda _: SLOTS,
