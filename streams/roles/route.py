@@ -62,7 +62,7 @@ class RouteRole:
         self, tasks: Tasks, topics: Topics, sampler: Sampler, intake: DeadLetters | None = None
     ) -> None:
         self._tasks = tasks
-        self._topics = topics
+        self._labels, self._deferrals, self._audits = topics.labels, topics.deferrals, topics.audits
         self._sampler = sampler
         self._dead_letters = intake or DeadLetters(topics.dead_letters, STAGE)
         self.traffic = ScoreWindows()
@@ -157,10 +157,10 @@ class RouteRole:
         answered = decision.reason is Reason.ACCEPTED
         if answered:
             label = surrogate_label(request, decision, audited, requested_at, now)
-            outputs.append(Outgoing(self._topics.labels, key, LABEL.encode(label), headers))
+            outputs.append(Outgoing(self._labels, key, LABEL.encode(label), headers))
         if audited or not answered:
             deferral = deferral_of(request, decision, task, audited, requested_at, features)
-            topic = self._topics.audits if answered else self._topics.deferrals
+            topic = self._audits if answered else self._deferrals
             outputs.append(Outgoing(topic, key, DEFERRAL.encode(deferral), headers))
         return outputs
 
