@@ -13,6 +13,7 @@ from infra.bench.drift.measure import measure as drift
 from infra.bench.guarantee.measure import measure as guarantee
 from infra.bench.request import BenchRequest
 from infra.bench.route.measure import measure as route
+from infra.bench.teacher.measure import measure as teacher
 from infra.bench.validity.measure import measure as validity
 from infra.errors import InputError
 from infra.local.errors import LocalServerError
@@ -28,6 +29,7 @@ MEASURES = {
     "route": route,
     "guarantee": guarantee,
     "drift": drift,
+    "teacher": teacher,
 }
 
 

@@ -1,12 +1,13 @@
 """Servers that a benchmark runs on: a real Kafka, the operator's or our own, and a Redis of our own."""
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from confluent_kafka.admin import AdminClient
 
+from infra.harness.deployment import Deployment, fresh_prefix
 from infra.local.apache_kafka import ApacheKafka
 from infra.local.embedded_redis import EmbeddedRedis
 from streams.kafka.clients import admin_options
@@ -31,6 +32,17 @@ def servers() -> Iterator[Settings]:
         redis = {"url": stack.enter_context(EmbeddedRedis()).url}
         data = Path(stack.enter_context(TemporaryDirectory(prefix="understudy-bench-")))
         yield settings.model_copy(update={"kafka": kafka, "redis": redis, "data": data})
+
+
+@contextmanager
+def deployed(servers: Settings, name: str) -> Iterator[Deployment]:
+    """A deployment of its own on these servers, with its topics; all of it goes at the end."""
+    with TemporaryDirectory(prefix="understudy-bench-") as folder:
+        kafka, redis = str(servers.kafka["bootstrap.servers"]), str(servers.redis["url"])
+        deployment = Deployment(kafka, redis, Path(folder), fresh_prefix(f"{servers.prefix}-{name}"))
+        deployment.create_topics()
+        with topics_removed(deployment.settings), closing(deployment):
+            yield deployment
 
 
 @contextmanager

@@ -178,6 +178,19 @@ def drift(
     show(_run("drift", BenchRequest(str(data_folder(data)), runs, tuple(only))), json)
 
 
+@bench.command(epilog=examples("bench teacher", "bench teacher --only hanging"))
+def teacher(
+    data: Data = None,
+    only: Annotated[
+        list[str],
+        typer.Option(help="Scenario to measure: backlog, hanging or killed; may be given several times."),
+    ] = [],  # noqa: B006 - typer copies it
+    json: AsJson = False,
+) -> None:
+    """The whole system behind a teacher that is slow, hangs, or whose worker is killed."""
+    show(_run("teacher", BenchRequest(str(data_folder(data)), only=tuple(only))), json)
+
+
 def show(report: Report, json: bool) -> None:
     """Print a benchmark's report, for scripts or for people."""
     if json:

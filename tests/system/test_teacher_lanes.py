@@ -1,12 +1,9 @@
 """The teacher's lanes on real Kafka: a task that hangs holds up no other, and kill -9 loses nothing."""
 
-import socket
-import threading
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from infra.demo.simulated_teacher import SimulatedTeacher, TeacherBehaviour
+from infra.harness.silent_endpoint import silent_endpoint
 from schemas.codec import LABEL, TRACE
 from schemas.messages import Reason
 from tests.system.deployment import Deployment, wait_until
@@ -93,26 +90,3 @@ def test_a_policy_answers_what_waited_for_the_teacher(deployment: Deployment) ->
     checked = {trace.id for trace in traces if trace.audit}
     assert checked == {label.id for label in by_policy if label.audited}
     assert {trace.sampled for trace in traces if trace.reason is Reason.AUDIT} <= {True}
-
-
-@contextmanager
-def silent_endpoint() -> Iterator[str]:
-    """A server that takes connections and never says a word."""
-    listening = socket.create_server(("127.0.0.1", 0))
-    taken: list[socket.socket] = []
-
-    def take() -> None:
-        try:
-            while True:
-                taken.append(listening.accept()[0])
-        except OSError:
-            return
-
-    threading.Thread(target=take, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}/v1"
-    finally:
-        listening.shutdown(socket.SHUT_RDWR)
-        listening.close()
-        for one in taken:
-            one.close()

@@ -5,19 +5,17 @@ is one that an operator might set, and does not change.
 """
 
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from types import MappingProxyType
 from typing import Any
 
 from infra.bench.corpora import Split
 from infra.bench.drift.scenarios import TASK, Stream, place_of, stream_requests
-from infra.bench.servers import topics_removed
+from infra.bench.servers import deployed
 from infra.harness.client import Conversation
-from infra.harness.deployment import Deployment, fresh_prefix
+from infra.harness.deployment import Deployment
 from infra.harness.teacher import OutsideTeacher
 from infra.harness.waiting import Stalled, wait_until
 from infra.serve.topic_client import Reader
@@ -84,7 +82,7 @@ def run(servers: Settings, data: Split, stream: Stream, config: Mapping[str, Any
     Raises:
     LocalServerError, StreamsError: the system does not start, or stalls.
     """
-    with _deploy(servers) as deployment:
+    with deployed(servers, "drift") as deployment:
         deployment.configure(TASK, **{**CONFIG, **config})
         deployment.worker("route", "learn", "certify")
         deployment.worker("trainer")
@@ -92,17 +90,6 @@ def run(servers: Settings, data: Split, stream: Stream, config: Mapping[str, Any
             labels = _ask_all(deployment, data, stream)
         deployment.stop()
         return RunRecord(labels, _events(deployment))
-
-
-@contextmanager
-def _deploy(servers: Settings) -> Iterator[Deployment]:
-    with TemporaryDirectory(prefix="understudy-bench-") as folder:
-        kafka, redis = str(servers.kafka["bootstrap.servers"]), str(servers.redis["url"])
-        prefix = fresh_prefix(f"{servers.prefix}-drift")
-        deployment = Deployment(kafka, redis, Path(folder), prefix)
-        deployment.create_topics()
-        with topics_removed(deployment.settings), closing(deployment):
-            yield deployment
 
 
 def _reply(stream: Stream, deferral: Deferral) -> Reply:

@@ -1,0 +1,1 @@
+"""`bench teacher`: the whole system behind a teacher that is slow, away, or killed."""
