@@ -119,8 +119,10 @@ def _latencies(servers: Settings, data: Split, *, hangs: bool) -> list[float]:
 
 
 def _requests(data: Split, count: int, task: str = TASK) -> list[Request]:
+    """Of rows in a random order, always the same: a file that is sorted by label would rightly be refused."""
     texts: Sequence[str] = data.rows.texts or ()
-    return [Request(id=f"{task}-{place}", task=task, text=text) for place, text in enumerate(texts[:count])]
+    order = np.random.default_rng(7).permutation(len(texts))[:count].tolist()
+    return [Request(id=f"{task}-{row}", task=task, text=texts[row]) for row in order]
 
 
 def _gold(data: Split) -> dict[str, str]:
