@@ -19,11 +19,12 @@ import msgspec
 import uvicorn
 from msgspec import UNSET, Struct, UnsetType
 from starlette.applications import Starlette
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 _CHARACTERS_A_TOKEN = 4
+_NOBODY_LISTENS = 499
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +114,8 @@ class SimulatedTeacher:
     async def _completion(self, request: Request) -> Response:
         try:
             question = msgspec.json.decode(await request.body(), type=_Question)
+        except ClientDisconnect:
+            return Response(status_code=_NOBODY_LISTENS)
         except msgspec.DecodeError as error:
             return _error(400, f"not a chat completion request: {error}")
         contents = [message.content for message in question.messages if message.role == "user"]
