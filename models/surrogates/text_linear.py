@@ -3,6 +3,8 @@
 Logistic regression knows the common n-grams best, fastText spreads its weight over many. Both are linear in
 the same n-grams, so the graph costs no more than one of them. The shares are fixed: no label chooses them.
 With fewer than `AMPLE` traces fastText has the smaller share: its models out of fold lack more of the traces.
+With fewer than `FEWEST` it lets no more through the gate, takes as long as all the rest, and is left out: a
+stream waits for its first policy.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,7 +19,7 @@ from models.graph.linear import Linear
 from models.surrogates import fasttext, linear, logistic
 from models.surrogates.contract import Matrix, TrainingTargets
 
-AMPLE = 3000
+FEWEST, AMPLE = 600, 3000
 SHARE, SHARE_OF_FEW = 0.5, 0.3
 """Share of fastText with `AMPLE` traces or more, and with fewer; chosen on Banking77."""
 LOGISTIC_TIME = 0.4
@@ -62,10 +64,13 @@ def learn(
     targets: TrainingTargets,
     strength: float | None = None,
     progress: Callable[[float], None] = lambda _: None,
+    fewest: int = FEWEST,
     ample: int = AMPLE,
-) -> TextLinear:
+) -> TextLinear | linear.LinearSurrogate:
     """Fit all; arguments as in `models.surrogates.linear.learn`."""
     weighted = len(targets.codes) if targets.weights is None else int((targets.weights > 0).sum())
+    if weighted < fewest:
+        return linear.learn(featurizer, targets, strength, progress)
     few = weighted < ample
     fits = logistic.out_of_fold(
         featurizer.matrix, featurizer.held_out, targets, strength, lambda done: progress(LOGISTIC_TIME * done)

@@ -34,8 +34,8 @@ class Subject:
 
 SUBJECTS = {
     "logistic on text": Subject(linear.learn, "text", 3e-3),
-    "logistic and fastText": Subject(partial(text_linear.learn, ample=0), "text", 2e-3),
-    "logistic and fastText, few traces": Subject(text_linear.learn, "text", 2e-3),
+    "logistic and fastText": Subject(partial(text_linear.learn, fewest=0, ample=0), "text", 2e-3),
+    "logistic and fastText, few traces": Subject(partial(text_linear.learn, fewest=0), "text", 2e-3),
     "logistic on vectors": Subject(linear.learn, "vectors", 1e-4),
     "neighbours": Subject(neighbours.learn, "vectors", 1e-3),
     "perceptron": Subject(perceptron.learn, "vectors", 1e-4),
