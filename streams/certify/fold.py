@@ -64,7 +64,8 @@ class AuditFold:
     def fail(self, audits: Iterable[AuditFailed]) -> None:
         """Note audits on which the teacher has failed, each once, unless a label has come for it.
 
-        One whose deferral is not read yet stands where its failure is read.
+        One whose deferral is not read yet stands where its failure is read, and the alarm leaves it out: at a
+        start failures may be read before the labels of the same time, and would look like silence.
         """
         now, oldest, passed = self._moment.now, self._moment.oldest, self._moment.passed
         for audit in audits:
@@ -76,7 +77,13 @@ class AuditFold:
             asked, waited_for = round(noted) or now, noted > 0.0
             self._noted[version, request] = FAILED + asked
             self.version_states[version] = with_audit_failed(
-                state, asked, now, oldest, waited_for=waited_for, gave_up=audit.gave_up, passed=passed
+                state,
+                asked,
+                now,
+                oldest,
+                waited_for=waited_for,
+                for_alarm=waited_for and not audit.gave_up,
+                passed=passed,
             )
             self._set_service(self._service.with_audit_failed(asked, now, oldest, waited_for=waited_for))
 

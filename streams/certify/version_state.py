@@ -189,16 +189,16 @@ def with_audit_failed(
     oldest: int,
     *,
     waited_for: bool,
-    gave_up: bool,
+    for_alarm: bool,
     passed: int | None,
 ) -> VersionState:
     """The state with one more audit on which the teacher has failed.
 
-    One that it gave up, because it was away, is not for the alarm: an outage stops no version.
-
     Args:
         asked: Unix milliseconds at which the audit was noted.
         waited_for: it is among those without a reply.
+        for_alarm: the alarm takes it. Not one that the teacher gave up because it was away: an outage stops
+            no version.
         passed: see `Moment`.
     """
     waiting = with_answered(version_state.waiting, asked) if waited_for else version_state.waiting
@@ -206,7 +206,7 @@ def with_audit_failed(
     after = replace(version_state, waiting=waiting, failed=failed)
     if waited_for and was_assumed(version_state, asked, passed):
         return replace(after, assumed=after.assumed - 1)
-    return after if gave_up else _with_block(after, asked, Block(unanswered=1))
+    return _with_block(after, asked, Block(unanswered=1)) if for_alarm else after
 
 
 def with_silence_taken(

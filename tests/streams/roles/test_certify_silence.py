@@ -64,6 +64,16 @@ async def test_what_the_teacher_passed_by_is_an_alarm(deployment: Deployment) ->
     assert (await deployment.status()).silent == 0
 
 
+async def test_failures_that_are_read_first_are_no_alarm(deployment: Deployment) -> None:
+    """At a start the topics are read at once, and the failures may be read before all else."""
+    certify = await deployment.certifier()
+    await certify.fold_failures([deployment.failures.add(failure(f"f{number}")) for number in range(30)])
+    deployment.now += HOUR
+    await certify.look()
+    assert deployment.alarms == []
+    assert (await deployment.status()).failed == 30
+
+
 async def test_a_failed_audit_counts_once_against_the_claim(deployment: Deployment) -> None:
     certify = await deployment.certifier()
     await certify.fold_traces([deployment.traces.add(one) for one in audits(300)])
