@@ -132,7 +132,7 @@ class TeacherConfig(Struct, frozen=True, forbid_unknown_fields=True):
     labels_renamed: dict[LabelName, LabelName] = {}
     group: Annotated[str, Meta(min_length=1, max_length=249)] | None = None
     concurrency: Annotated[int, Meta(ge=1, le=1024)] = 16
-    audit_concurrency: Annotated[int, Meta(ge=1, le=1024)] = 4
+    audit_concurrency: Annotated[int, Meta(ge=1, le=1024)] = 16
     timeout: Annotated[float, Meta(gt=0.0, le=120.0)] = 30.0
     give_up_after: Annotated[float, Meta(ge=1.0, le=7 * 86_400.0)] = 3600.0
     audit_give_up_after: Annotated[float, Meta(ge=1.0, le=7 * 86_400.0)] = 86_400.0
