@@ -1,8 +1,11 @@
 """Request for one benchmark: the record that goes from the command to the process that measures."""
 
+from collections.abc import Iterable, Sequence
+
 from msgspec import Struct
 
 from infra.bench.report import LEAST_RUNS
+from infra.errors import MissingData
 
 
 class BenchRequest(Struct, frozen=True):
@@ -45,3 +48,18 @@ class BenchRequest(Struct, frozen=True):
     most: int = 100_000
     out: str | None = None
     beside: str | None = None
+
+
+def chosen_names(names: Sequence[str], known: Iterable[str], kind: str) -> list[str]:
+    """The known names that are asked for, in their own order; all where none is.
+
+    Args:
+        kind: what they are names of, for the error.
+
+    Raises:
+        MissingData: one of them is not known.
+    """
+    there = list(known)
+    if unknown := [name for name in names if name not in there]:
+        raise MissingData(f"no {kind} is called {unknown[0]!r}: there are {', '.join(there)}")
+    return [name for name in there if not names or name in names]

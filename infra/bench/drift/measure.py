@@ -16,9 +16,8 @@ from infra.bench.drift.run import run
 from infra.bench.drift.scenarios import DRIFTS
 from infra.bench.process import print_progress
 from infra.bench.report import Report, report
-from infra.bench.request import BenchRequest
+from infra.bench.request import BenchRequest, chosen_names
 from infra.bench.servers import servers
-from infra.errors import MissingData
 from streams.settings import Settings
 
 DRIFTED = 5_500
@@ -49,9 +48,7 @@ def chosen_scenarios(names: Sequence[str]) -> list[str]:
     Raises:
         MissingData: there is no such drift.
     """
-    if unknown := [name for name in names if name not in DRIFTS]:
-        raise MissingData(f"no drift is called {unknown[0]!r}: there are {', '.join(DRIFTS)}")
-    return [name for name in DRIFTS if not names or name in names]
+    return chosen_names(names, DRIFTS, "drift")
 
 
 def _run_pair(settings: Settings, data: Split, name: str, seed: int, comparison: Comparison) -> RunPair:

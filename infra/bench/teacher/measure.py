@@ -6,10 +6,9 @@ from pathlib import Path
 from infra.bench.corpora import read_banking77
 from infra.bench.process import print_progress
 from infra.bench.report import Report, report
-from infra.bench.request import BenchRequest
+from infra.bench.request import BenchRequest, chosen_names
 from infra.bench.servers import servers
 from infra.bench.teacher.scenarios import SCENARIOS
-from infra.errors import MissingData
 
 
 def measure(request: BenchRequest) -> Report:
@@ -32,6 +31,4 @@ def chosen_scenarios(names: Sequence[str]) -> list[str]:
     Raises:
         MissingData: there is no such scenario.
     """
-    if unknown := [name for name in names if name not in SCENARIOS]:
-        raise MissingData(f"no scenario is called {unknown[0]!r}: there are {', '.join(SCENARIOS)}")
-    return [name for name in SCENARIOS if not names or name in names]
+    return chosen_names(names, SCENARIOS, "scenario")
