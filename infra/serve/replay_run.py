@@ -50,7 +50,7 @@ def run_replay(settings: Settings, wanted: LetterFilter, *, force: bool, send: b
         KafkaFailed, DeliveryFailed, StateUnavailable: no server, or it refuses.
     """
     mask = None if settings.mask is None else load_mask(settings.mask)
-    decisions = _Decisions(ReplayRules(settings.topics, _forgotten(settings), mask, force))
+    decisions = _ReplayDecisions(ReplayRules(settings.topics, _forgotten(settings), mask, force))
     index = index_letters(settings)
     letters = (
         letter
@@ -68,7 +68,7 @@ def run_replay(settings: Settings, wanted: LetterFilter, *, force: bool, send: b
         yield from replays
 
 
-class _Decisions:
+class _ReplayDecisions:
     """Decides letter by letter; remembers which requests are asked again, so that each is asked once."""
 
     def __init__(self, rules: ReplayRules) -> None:

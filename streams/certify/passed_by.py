@@ -23,7 +23,7 @@ OldestUnread = Callable[[str, str], int | None]
 """Of a group and a topic: time of the oldest message that the group has not committed; None where none."""
 
 
-class Waiting(NamedTuple):
+class StageReached(NamedTuple):
     """Audits noted `until` some time, of which all was written at the time `at` to what is read next."""
 
     at: int
@@ -40,8 +40,8 @@ class Progress(NamedTuple):
     """
 
     passed: int = 0
-    replied: Waiting | None = None
-    recorded: Waiting | None = None
+    replied: StageReached | None = None
+    recorded: StageReached | None = None
 
 
 def progress_after(
@@ -56,9 +56,9 @@ def progress_after(
     if recorded is not None and certify >= recorded.at + grace:
         passed, recorded = max(passed, recorded.until), None
     if recorded is None and replied is not None and learn >= replied.at + grace:
-        recorded, replied = Waiting(now, replied.until), None
+        recorded, replied = StageReached(now, replied.until), None
     if replied is None:
-        replied = Waiting(now, teacher - grace)
+        replied = StageReached(now, teacher - grace)
     return Progress(passed, replied, recorded)
 
 

@@ -26,7 +26,7 @@ class LaneOffsets:
 
     def __init__(self, topic: str) -> None:
         self._topic = topic
-        self._partitions: dict[int, _Partition] = {}
+        self._partitions: dict[int, _PartitionOffsets] = {}
         self._changed: set[int] = set()
 
     @property
@@ -40,7 +40,7 @@ class LaneOffsets:
             partitions: with the offsets and metadata of the group's last commit.
         """
         for one in partitions:
-            self._partitions[one.partition] = _Partition(one)
+            self._partitions[one.partition] = _PartitionOffsets(one)
 
     def remove(self, partitions: Iterable[TopicPartition]) -> None:
         for one in partitions:
@@ -75,7 +75,7 @@ class LaneOffsets:
         return partition in self._partitions and self._partitions[partition].receive(offset)
 
 
-class _Partition:
+class _PartitionOffsets:
     """Attributes:
     open: offsets that were read and are not answered.
     answered: a bit for each offset from `base` on that is answered; of some by an earlier owner, who had read

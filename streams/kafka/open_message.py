@@ -14,7 +14,7 @@ from confluent_kafka import Message
 from streams.kafka.batch import Outgoing
 
 
-class _Stage(Enum):
+class _WorkStage(Enum):
     WAITING = auto()
     BEGUN = auto()
     ANSWERED = auto()
@@ -35,49 +35,49 @@ class OpenMessage:
         self.message = message
         self._on_answer = on_answer
         self._lock = Lock()
-        self._stage = _Stage.WAITING
+        self._stage = _WorkStage.WAITING
         self._is_wanted_back = False
 
     @property
     def is_waiting(self) -> bool:
         """Nobody works on it, and it is to be answered."""
-        return self._stage is _Stage.WAITING
+        return self._stage is _WorkStage.WAITING
 
     @property
     def is_in_work(self) -> bool:
         """Somebody works on it and may yet answer it."""
-        return self._stage is _Stage.BEGUN
+        return self._stage is _WorkStage.BEGUN
 
     @property
     def is_withdrawn(self) -> bool:
         """Nothing may be done about it any more; its next owner reads it again."""
-        return self._stage is _Stage.WITHDRAWN
+        return self._stage is _WorkStage.WITHDRAWN
 
     def begin(self) -> bool:
         """Begin to work on it; False if it is withdrawn or answered."""
         with self._lock:
-            if self._stage is not _Stage.WAITING:
+            if self._stage is not _WorkStage.WAITING:
                 return False
-            self._stage = _Stage.BEGUN
+            self._stage = _WorkStage.BEGUN
             return True
 
     def put_off(self) -> None:
         """It could not be answered now and waits again."""
         with self._lock:
-            if self._stage is _Stage.BEGUN:
-                self._stage = _Stage.WITHDRAWN if self._is_wanted_back else _Stage.WAITING
+            if self._stage is _WorkStage.BEGUN:
+                self._stage = _WorkStage.WITHDRAWN if self._is_wanted_back else _WorkStage.WAITING
 
     def answer(self, outputs: Sequence[Outgoing]) -> None:
         """It is answered by these outputs; nothing where it is answered or withdrawn already."""
         with self._lock:
-            if self._stage in (_Stage.WAITING, _Stage.BEGUN):
-                self._stage = _Stage.ANSWERED
+            if self._stage in (_WorkStage.WAITING, _WorkStage.BEGUN):
+                self._stage = _WorkStage.ANSWERED
                 self._on_answer(self, outputs)
 
     def withdraw(self) -> bool:
         """Take it back, now or when it is put off; whether somebody works on it and may yet answer it."""
         with self._lock:
-            if self._stage is _Stage.WAITING:
-                self._stage = _Stage.WITHDRAWN
+            if self._stage is _WorkStage.WAITING:
+                self._stage = _WorkStage.WITHDRAWN
             self._is_wanted_back = True
-            return self._stage is _Stage.BEGUN
+            return self._stage is _WorkStage.BEGUN

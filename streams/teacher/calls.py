@@ -19,7 +19,7 @@ from schemas.config import TeacherConfig
 from streams.teacher.address import Address
 from streams.teacher.chat import ModelOutput, parse_completion
 from streams.teacher.connections import Connections
-from streams.teacher.decisions import Choice, choice_question, parse_decision
+from streams.teacher.decisions import ChosenLabel, choice_question, parse_decision
 from streams.teacher.failures import call_failure, timed_out
 from streams.teacher.parameters import (
     SERVICE_TIER,
@@ -73,7 +73,7 @@ class Endpoints:
         asked = {"model": address.model, "messages": messages}
         return parse_completion(await self._call(address, config, _CHAT, asked, parameters), address)
 
-    async def decide(self, address: Address, text: str, config: TeacherConfig) -> Choice:
+    async def decide(self, address: Address, text: str, config: TeacherConfig) -> ChosenLabel:
         """Ask for a decision once.
 
         Raises:

@@ -46,7 +46,7 @@ class _PromptDetails(Struct):
     cached_tokens: int | None = None
 
 
-class _Tokens(Struct):
+class _ChatTokens(Struct):
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
     prompt_tokens_details: _PromptDetails | None = None
@@ -54,7 +54,7 @@ class _Tokens(Struct):
 
 class _Completion(Struct):
     choices: Annotated[list[_AnswerChoice], Meta(min_length=1)]
-    usage: _Tokens | None = None
+    usage: _ChatTokens | None = None
 
 
 def parse_completion(body: bytes, address: Address) -> ModelOutput:
@@ -79,7 +79,7 @@ def parse_completion(body: bytes, address: Address) -> ModelOutput:
     )
 
 
-def _usage(tokens: _Tokens | None) -> Usage | None:
+def _usage(tokens: _ChatTokens | None) -> Usage | None:
     if tokens is None:
         return None
     details = tokens.prompt_tokens_details

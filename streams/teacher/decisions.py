@@ -17,7 +17,7 @@ from streams.teacher.prompt import instructions, known_descriptions, known_examp
 _MOST_CHOICES = 255
 
 
-class Choice(Struct, frozen=True):
+class ChosenLabel(Struct, frozen=True):
     """The label that was chosen.
 
     Attributes:
@@ -54,7 +54,7 @@ class _Probability(Struct):
     probability: float
 
 
-class _Answer(Struct):
+class _ChoiceAnswer(Struct):
     type: str
     choice: str | bool | None = None
     confidence: float | None = None
@@ -65,18 +65,18 @@ class _InputDetails(Struct):
     cached_tokens: int | None = None
 
 
-class _Tokens(Struct):
+class _DecisionTokens(Struct):
     input_tokens: int | None = None
     output_tokens: int | None = None
     input_tokens_details: _InputDetails | None = None
 
 
-class _Decision(Struct):
-    answers: Annotated[list[_Answer], Meta(min_length=1)]
-    usage: _Tokens | None = None
+class _DecisionReply(Struct):
+    answers: Annotated[list[_ChoiceAnswer], Meta(min_length=1)]
+    usage: _DecisionTokens | None = None
 
 
-def parse_decision(body: bytes, address: Address) -> Choice:
+def parse_decision(body: bytes, address: Address) -> ChosenLabel:
     """The label that was chosen, as it was sent.
 
     Raises:
@@ -85,7 +85,7 @@ def parse_decision(body: bytes, address: Address) -> Choice:
         TeacherError: the body is an error with a status of its own, or no decision.
     """
     try:
-        decision = msgspec.json.decode(body, type=_Decision)
+        decision = msgspec.json.decode(body, type=_DecisionReply)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise reply_failure(body, str(address), f"not a decision ({error})") from error
     answer = decision.answers[0]
@@ -93,21 +93,21 @@ def parse_decision(body: bytes, address: Address) -> Choice:
         raise TeacherFailed(f"{address}: the model declined to answer")
     if not isinstance(answer.choice, str):
         raise UnreadableAnswer(f"the model gave {quote(answer.type)} where one of the labels was due")
-    return Choice(answer.choice, _probability(answer), _usage(decision.usage))
+    return ChosenLabel(answer.choice, _probability(answer), _usage(decision.usage))
 
 
 def _choice(label: str, description: str | None) -> dict[str, str]:
     return {"value": label} if description is None else {"value": label, "description": description}
 
 
-def _probability(answer: _Answer) -> float | None:
+def _probability(answer: _ChoiceAnswer) -> float | None:
     for one in answer.probabilities:
         if one.value == answer.choice:
             return min(max(one.probability, 0.0), 1.0)
     return None if answer.confidence is None else min(max(answer.confidence, 0.0), 1.0)
 
 
-def _usage(tokens: _Tokens | None) -> Usage | None:
+def _usage(tokens: _DecisionTokens | None) -> Usage | None:
     if tokens is None:
         return None
     details = tokens.input_tokens_details

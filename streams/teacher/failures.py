@@ -43,7 +43,7 @@ class _EmbeddedError(Struct):
     message: str = ""
 
 
-class _Embedded(Struct):
+class _ErrorInBody(Struct):
     error: _EmbeddedError
 
 
@@ -87,7 +87,7 @@ def reply_failure(body: bytes, asked: str, what: str) -> TeacherError:
         what: was not understood.
     """
     try:
-        error = msgspec.json.decode(body, type=_Embedded).error
+        error = msgspec.json.decode(body, type=_ErrorInBody).error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         said = quote(body.decode(errors="replace"))
         return TeacherMisconfigured(
