@@ -67,8 +67,8 @@ class Endpoints:
             TeacherFailed: it refuses this text for good.
         """
 
-        def parameters(refused: Refused) -> Parameters:
-            return chat_parameters(config, refused, unhurried=unhurried)
+        def parameters(key: str, refused: Refused) -> Parameters:
+            return chat_parameters(config, key, refused, unhurried=unhurried)
 
         asked = {"model": address.model, "messages": messages}
         return parse_completion(await self._call(address, config, _CHAT, asked, parameters), address)
@@ -81,11 +81,10 @@ class Endpoints:
             UnreadableAnswer: the answer is no choice.
         """
 
-        def parameters(refused: Refused) -> Parameters:
-            return decision_parameters(config, refused)
-
         asked = {"model": address.model, "input": text, "questions": [choice_question(config)]}
-        return parse_decision(await self._call(address, config, _DECISIONS, asked, parameters), address)
+        return parse_decision(
+            await self._call(address, config, _DECISIONS, asked, decision_parameters), address
+        )
 
     async def aclose(self) -> None:
         """Close every connection."""
@@ -97,12 +96,13 @@ class Endpoints:
         config: TeacherConfig,
         path: str,
         asked: Mapping[str, Any],
-        parameters: Callable[[Refused], Parameters],
+        parameters: Callable[[str, Refused], Parameters],
     ) -> bytes:
         """Call with as many parameters as the endpoint takes; the body of its reply."""
         refused = self._refused.get(address, frozenset())
-        asking = (address, cache_key(config))
-        sent = parameters(refused)
+        key = cache_key(config)
+        asking = (address, key)
+        sent = parameters(key, refused)
         while True:
             try:
                 body = await self._post(address, config, path, {**asked, **sent})
@@ -114,7 +114,7 @@ class Endpoints:
                 if not further:
                     raise call_failure(error, str(address), config, config.timeout) from error
                 refused |= further
-                sent = parameters(refused)
+                sent = parameters(key, refused)
             else:
                 self._taken[asking] = self._taken.get(asking, frozenset()) | sent.keys()
                 self._remember(address, refused)

@@ -23,10 +23,13 @@ _LOWEST_FIRST = ("none", "minimal", "low")
 _MAY_REFUSE = frozenset({400, 404, 422})
 
 
-def chat_parameters(config: TeacherConfig, refused: frozenset[str], *, unhurried: bool) -> Parameters:
+def chat_parameters(
+    config: TeacherConfig, key: str, refused: frozenset[str], *, unhurried: bool
+) -> Parameters:
     """What to send beside model and messages.
 
     Args:
+        key: see `cache_key`.
         refused: what the endpoint has refused before.
         unhurried: no client waits for the answer.
     """
@@ -34,7 +37,7 @@ def chat_parameters(config: TeacherConfig, refused: frozenset[str], *, unhurried
     wanted: dict[str, Any] = {
         "temperature": config.temperature,
         "response_format": answer_format(config.labels),
-        "prompt_cache_key": cache_key(config),
+        "prompt_cache_key": key,
         "logprobs": config.confidence or None,
         _EFFORT: _effort(config, refused),
         token_limit: config.max_output_tokens,
@@ -43,9 +46,9 @@ def chat_parameters(config: TeacherConfig, refused: frozenset[str], *, unhurried
     return _given(wanted, refused)
 
 
-def decision_parameters(config: TeacherConfig, refused: frozenset[str]) -> Parameters:
+def decision_parameters(key: str, refused: frozenset[str]) -> Parameters:
     """What to send beside model, input and question."""
-    return _given({"prompt_cache_key": cache_key(config)}, refused)
+    return _given({"prompt_cache_key": key}, refused)
 
 
 def cache_key(config: TeacherConfig) -> str:
