@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta, Struct
 
+from schemas.call_limits import CallLimits, Price
 from schemas.errors import InvalidConfig
 from schemas.messages import Share, TaskName
 
@@ -115,6 +116,14 @@ class TeacherConfig(Struct, frozen=True, forbid_unknown_fields=True):
         audit_tier: `flex`: ask for audits and second questions on the provider's cheaper, slower tier; if it
             has no room or the model has no such tier, they are asked like all others. None: like all others.
         audit_timeout: seconds that one call on `audit_tier` may take.
+        price: what the tokens of this model cost. Spending is counted with it, and `status` shows it.
+        limits: on the calls for this task, those for audits and second questions among them.
+        total_limits: on the calls for all tasks together; only the message for `*` may set them.
+        at_ceiling: what happens to a request that would need a call once a limit of the day is reached.
+            `wait`: it waits for the next day, or until `give_up_after` is over. `error`: it gets an error at
+            once. `answer`: the surrogate's guess is its label, with the reason `budget`: it is outside the
+            guarantee, and its counts leave it out. Requests without a guess, and those whose guess is
+            stopped by an alarm, a block or an operator, wait. Audits wait in any case.
     """
 
     url: str | None = None
@@ -143,6 +152,10 @@ class TeacherConfig(Struct, frozen=True, forbid_unknown_fields=True):
     confidence: bool = False
     audit_tier: Literal["flex"] | None = None
     audit_timeout: Annotated[float, Meta(gt=0.0, le=900.0)] = 900.0
+    price: Price = Price()
+    limits: CallLimits = CallLimits()
+    total_limits: CallLimits = CallLimits()
+    at_ceiling: Literal["wait", "error", "answer"] = "wait"
 
 
 class Config(Struct, frozen=True):
@@ -255,11 +268,14 @@ def task_of(key: str | bytes | None) -> str:
 
 
 def parse_override(
-    raw: bytes | None, further: Callable[[Mapping[str, Any]], Sequence[str]] = lambda _fields: ()
+    raw: bytes | None,
+    further: Callable[[Mapping[str, Any]], Sequence[str]] = lambda _fields: (),
+    key: str = EVERY_TASK,
 ) -> Override:
     """The fields that one config message sets; a tombstone (no value) sets none.
 
     Args:
+        key: the task that the message is for, or `*`.
         further: checks the fields once more, and returns a sentence for each problem that it finds.
 
     Raises:
@@ -271,7 +287,12 @@ def parse_override(
         fields = msgspec.json.decode(raw, type=dict[str, Any])
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InvalidConfig([f"not a JSON object: {error}"]) from error
-    problems = [*_problems(fields, Config, ""), *_renaming_problems(fields.get("teacher")), *further(fields)]
+    problems = [
+        *_problems(fields, Config, ""),
+        *_renaming_problems(fields.get("teacher")),
+        *_total_problems(fields.get("teacher"), key),
+        *further(fields),
+    ]
     if problems:
         raise InvalidConfig(problems)
     return MappingProxyType(fields)
@@ -346,6 +367,14 @@ def _renaming_problems(teacher: Any) -> list[str]:
         for old in renamed
         if old in listed
     ]
+
+
+def _total_problems(teacher: Any, key: str) -> list[str]:
+    """A sentence where one task would limit all of them."""
+    if key == EVERY_TASK or not isinstance(teacher, Mapping) or teacher.get("total_limits") is None:
+        return []
+    where = "only the message for `*` can set it; for this task alone set `teacher.limits`"
+    return [f"`teacher.total_limits`: it limits all tasks together, so {where}"]
 
 
 def _is_record(expected: Any) -> bool:

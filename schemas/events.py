@@ -43,6 +43,7 @@ class EventKind(StrEnum):
     PINNED = "pinned"
     UNPINNED = "unpinned"
     BACKLOG_AT_RISK = "backlog_at_risk"
+    SPENDING = "spending"
     CONFIG_APPLIED = "config_applied"
     CONFIG_REJECTED = "config_rejected"
 
@@ -462,6 +463,25 @@ class BacklogAtRiskDetails(EventDetails, frozen=True):
     deleted_from: Milliseconds
 
 
+class SpendingDetails(EventDetails, frozen=True):
+    """A share of a day's limit on the teacher's calls is spent; told once a day for each limit and share.
+
+    The event's task is `*` where the limit is that of all tasks together.
+
+    Attributes:
+        limit: its name in `teacher.limits`.
+        level: share that is reached: .5, .8 or 1.
+        spent: today so far, in calls, tokens or money.
+        allowed: in a day.
+    """
+
+    kind = EventKind.SPENDING
+    limit: str
+    level: float
+    spent: float
+    allowed: float
+
+
 class ConfigRejectedDetails(EventDetails, frozen=True):
     """A config message changes nothing; `problems` holds a sentence for each problem in it."""
 
@@ -497,6 +517,7 @@ _STRUCTS: tuple[type[EventDetails], ...] = (
     PinnedDetails,
     UnpinnedDetails,
     BacklogAtRiskDetails,
+    SpendingDetails,
     ConfigRejectedDetails,
 )
 

@@ -29,7 +29,11 @@ Share = Annotated[float, Meta(ge=0.0, le=1.0)]
 
 
 class Reason(StrEnum):
-    """Why the surrogate answered a request (`ACCEPTED`), or why the teacher had to (all others)."""
+    """Why the surrogate answered a request (`ACCEPTED`), or why the teacher had to (all others).
+
+    `BUDGET` is the exception: a limit on the teacher's calls is reached, so the surrogate answered outside
+    the guarantee, or nobody did.
+    """
 
     ACCEPTED = "accepted"
     LOW_SCORE = "low_score"
@@ -162,6 +166,11 @@ class Deferral(Struct, frozen=True):
     first: Answer | None = None
     expected: Share | None = None
 
+    @property
+    def checks_answer(self) -> bool:
+        """Whether it is an audit of an answer under the guarantee."""
+        return self.audit and self.reason is not Reason.BUDGET
+
 
 class Usage(Struct, frozen=True):
     """Tokens that one answer cost.
@@ -229,6 +238,11 @@ class Trace(Struct, frozen=True):
     first: Answer | None = None
     expected: Share | None = None
     confidence: Share | None = None
+
+    @property
+    def checks_answer(self) -> bool:
+        """Whether it is an audit of an answer under the guarantee."""
+        return self.audit and self.reason is not Reason.BUDGET
 
 
 class AuditFailure(Struct, frozen=True):

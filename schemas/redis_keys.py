@@ -150,3 +150,23 @@ class Keys:
             attempt: the broker's time of the request, Unix milliseconds.
         """
         return f"{self.prefix}:{{{task}}}:failed{question}@{attempt}:{request}"
+
+    def spending(self, task: str) -> str:
+        """Hash, with the number of a day since 1970 behind a colon: the teacher's calls, tokens and money of
+        that day (UTC), and what was answered without it; of a task, or of all of them (`*`). These keys share
+        a node, since one script looks at both."""
+        return f"{self.prefix}:{{:teacher}}:spending:{task}"
+
+    def pace(self, task: str) -> str:
+        """Microseconds since 1970, with expiry: when the bucket of calls is full again; `task` as before."""
+        return f"{self.prefix}:{{:teacher}}:pace:{task}"
+
+    def calls_in_flight(self, task: str) -> str:
+        """Sorted set: calls of the teacher under way, each with the time, Unix milliseconds, from
+        which on it is taken for lost; `task` as before."""
+        return f"{self.prefix}:{{:teacher}}:in-flight:{task}"
+
+    @property
+    def callers(self) -> str:
+        """Sorted set: workers that ask for calls, each with its expiry in Unix milliseconds."""
+        return f"{self.prefix}:{{:teacher}}:callers"

@@ -59,7 +59,7 @@ def config_set(
     settings = client_settings()
     before = read_overrides(settings)
     override = _merge_fields(before.get(task, NOTHING), parse_assignments(assignments))
-    raw = check_override(override)
+    raw = check_override(override, task)
     write_messages(settings, [Outgoing(settings.topics.config, task.encode(), raw)])
     result(override)
     _print_effects(settings, task, before, {**before, task: override})

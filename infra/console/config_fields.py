@@ -16,7 +16,7 @@ from msgspec import Struct
 
 from infra.console.target_options import percent_hint
 from infra.files.formats import content, decode_text
-from schemas.config import Config
+from schemas.config import EVERY_TASK, Config
 from schemas.errors import InvalidConfig
 from streams.roles.config import parse_message
 
@@ -62,15 +62,18 @@ def parse_assignments(assignments: Sequence[str]) -> dict[str, Any]:
     return fields
 
 
-def check_override(override: Mapping[str, Any]) -> bytes:
+def check_override(override: Mapping[str, Any], key: str = EVERY_TASK) -> bytes:
     """The config message that sets these fields.
+
+    Args:
+        key: the task that it is for, or `*`.
 
     Raises:
         InvalidConfig: with every problem; a percentage where a share belongs is answered with the share.
     """
     raw = msgspec.json.encode(override)
     try:
-        parse_message(raw)
+        parse_message(raw, key)
     except InvalidConfig as error:
         values = dict(_leaves(override, ""))
         raise InvalidConfig([problem + _hint(problem, values) for problem in error.problems]) from error

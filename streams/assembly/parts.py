@@ -11,6 +11,7 @@ from typing import Protocol
 import faust
 from mode import Service, ServiceT
 
+from streams.budget.spending_log import SpendingLog
 from streams.kafka.channel import BatchChannel, LaneChannel
 from streams.kafka.clients import largest_message, open_reader, open_role, open_writer
 from streams.kafka.dead_letters import DeadLetters
@@ -29,6 +30,7 @@ from streams.slots import Slot
 from streams.state.connection import Connection
 from streams.state.refit_queue import RefitQueue
 from streams.state.registry import Registry
+from streams.state.spending import SpendingStore
 from streams.tasks import Tasks
 
 _WINDOW = 4_000
@@ -70,6 +72,7 @@ class WorkerParts:
         self.forgotten = ForgottenRequests()
         self.on_forgotten: list[forget.Listener] = [self.forgotten.add]
         self._has_policies = False
+        self._spending: SpendingLog | None = None
         self._slot = _SlotService(settings)
         self.services += [self._slot, CloseService(self.connection, self.event_publisher)]
 
@@ -83,6 +86,17 @@ class WorkerParts:
             cache = PolicyDiskCache(self.settings.data / "policies" / self.settings.prefix)
             self.on_forgotten.append(PolicyRemover(self.tasks, cache).forget)
             self.services.append(PolicySync(self.tasks, self.registry, cache, self.settings.poll))
+
+    @property
+    def spending_store(self) -> SpendingStore:
+        return SpendingStore(self.connection, self.settings.keys)
+
+    def spending(self) -> SpendingLog:
+        """The log of what this process spends and saves; one, whichever roles ask for it."""
+        if self._spending is None:
+            self._spending = SpendingLog(self.spending_store, self.tasks, self.event_publisher.publish)
+            self.services.append(self._spending)
+        return self._spending
 
     def read_forgotten(self) -> None:
         """Read the topic `forgotten` to its end, before what is added after this starts."""

@@ -3,6 +3,7 @@
 from operator import attrgetter
 
 from streams.assembly.parts import CloseService, WorkerParts
+from streams.budget.call_budget import CallBudget
 from streams.roles import teacher
 from streams.teacher.client import TeacherClient
 from streams.teacher.endpoint_circuits import EndpointCircuits
@@ -12,6 +13,7 @@ def add(parts: WorkerParts) -> None:
     """Add the role's agents and services to the worker."""
     settings, topics = parts.settings, parts.settings.topics
     client, circuits = TeacherClient(), EndpointCircuits()
+    budget = CallBudget(parts.spending_store, parts.spending(), parts.name)
     parts.sync_policies()
     parts.services.append(CloseService(client))
     lanes = [(teacher.STAGE, topics.deferrals, "concurrency")]
@@ -19,7 +21,7 @@ def add(parts: WorkerParts) -> None:
         lanes.append((teacher.AUDITS_STAGE, topics.audits, "audit_concurrency"))
     for stage, topic, slots in lanes:
         role = teacher.TeacherRole(
-            parts.tasks, topics, client, circuits, attrgetter(slots), parts.sampler, parts.forgotten
+            parts.tasks, topics, client, circuits, attrgetter(slots), parts.sampler, parts.forgotten, budget
         )
         parts.services.append(role)
         teacher.install(parts.app, parts.lane(stage, topic), role, stage)

@@ -160,7 +160,7 @@ def observe_traces(traces: Iterable[tuple[Trace, Message]], log: str = TRACES) -
     seen: dict[str, list[TraceSeen]] = {}
     for trace, message in traces:
         audit = version = None
-        if trace.audit and trace.sampled and trace.guess is not None:
+        if trace.checks_answer and trace.sampled and trace.guess is not None:
             version, label = trace.guess.policy, trace.guess.label
             audit = AuditReply(
                 request=trace.id,
@@ -184,7 +184,7 @@ def observe_deferrals(
     """What deferrals say, by task: which audits the teacher was asked for."""
     seen: dict[str, list[AuditRequested]] = {}
     for deferral, message in deferrals:
-        if deferral.audit and deferral.sampled and deferral.guess is not None:
+        if deferral.checks_answer and deferral.sampled and deferral.guess is not None:
             position, version = _position(log, message), deferral.guess.policy
             asked = AuditRequested(position, version, deferral.request.id, deferral.requested_at)
             seen.setdefault(deferral.request.task, []).append(asked)

@@ -32,13 +32,16 @@ READER = "config"
 STAGE = "config-events"
 
 
-def parse_message(raw: bytes | None) -> Override:
+def parse_message(raw: bytes | None, key: str = EVERY_TASK) -> Override:
     """What a config message sets.
+
+    Args:
+        key: the task that it is for, or `*`.
 
     Raises:
         InvalidConfig: naming every problem, those of the embedder among them.
     """
-    return parse_override(raw, _embedder_problems)
+    return parse_override(raw, _embedder_problems, key)
 
 
 def _embedder_problems(fields: Mapping[str, Any]) -> list[str]:
@@ -59,7 +62,7 @@ def read_config(message: Message) -> tuple[str, Override]:
         InvalidConfig: naming every problem.
     """
     task = task_of(message.key())
-    return task, parse_message(as_bytes(message.value()))
+    return task, parse_message(as_bytes(message.value()), task)
 
 
 def apply_config(messages: Iterable[Message], tasks: Tasks) -> None:

@@ -98,7 +98,7 @@ def trace_of(reply: Reply, label: str, replied_at: int) -> Trace:
 def audit_failure_of(reply: Reply, failed_at: int) -> AuditFailure | None:
     """The record of an audit that would certify and got an error; None of any other reply."""
     deferral, guess = reply.deferral, reply.deferral.guess
-    if reply.error is None or guess is None or not (deferral.audit and deferral.sampled):
+    if reply.error is None or guess is None or not (deferral.checks_answer and deferral.sampled):
         return None
     line = _QUOTED.sub("'…'", next(iter(reply.error.splitlines()), ""))[:_LONGEST_ERROR]
     request = deferral.request

@@ -26,8 +26,11 @@ from streams.kafka.dead_letters import DeadLetters
 from streams.kafka.message import copied_headers, headers_of, key_of
 from streams.kafka.open_message import OpenMessage
 from streams.privacy.forgotten import ForgottenRequests
+from streams.routing.ceiling import answer_at_ceiling
 from streams.routing.second_decision import Decider, SecondDecision, decide_again, decider_of
 from streams.sampling import Sampler
+from streams.spending.admission import Budget, Ceiling
+from streams.spending.cost import CallCost
 from streams.tasks import Tasks
 from streams.teacher.client import TeacherClient, error_reply
 from streams.teacher.endpoint_circuits import EndpointCircuits
@@ -58,6 +61,7 @@ class TeacherRole(Service):
         slots: calls at the same time for a task, in this lane.
         sampler: decides which requests are audited.
         forgotten: requests whose texts nobody is to be sent.
+        budget: admits calls, and counts what they cost.
     """
 
     def __init__(
@@ -69,6 +73,7 @@ class TeacherRole(Service):
         slots: Callable[[TeacherConfig], int],
         sampler: Sampler,
         forgotten: ForgottenRequests,
+        budget: Budget,
     ) -> None:
         super().__init__()
         self._client = client
@@ -83,6 +88,7 @@ class TeacherRole(Service):
             circuits,
             config=lambda task: tasks.task(task).config.teacher,
             slots=slots,
+            budget=budget,
         )
 
     async def on_start(self) -> None:
@@ -100,11 +106,11 @@ class TeacherRole(Service):
         self._decide_again(questions)
         self._queues.add(question for question in questions if question.work.is_waiting)
 
-    async def _ask(self, deferral: Deferral, config: TeacherConfig) -> Reply | TryLater:
+    async def _ask(self, deferral: Deferral, config: TeacherConfig, cost: CallCost) -> Reply | TryLater:
         request = deferral.request
         if self._forgotten.covers(request.task, request.id, deferral.requested_at):
             return error_reply(deferral, config, "the request is to be forgotten: the teacher is not asked")
-        return await self._client.ask(deferral, config)
+        return await self._client.ask(deferral, config, cost)
 
     async def _watch_policies(self) -> None:
         """Decide again what waits, whenever another policy or threshold decides."""
@@ -151,7 +157,19 @@ class TeacherRole(Service):
             give_up_at=lambda config: give_up_at(deferral, config, wishes),
             answer=lambda reply: opened.answer(self._outputs_of(opened.message, reply)),
             fail=lambda error: opened.answer([self._dead_letters.failure(opened.message, error)]),
+            refuse=lambda asked, ceiling: self._refuse(opened, asked, ceiling),
         )
+
+    def _refuse(self, opened: OpenMessage, deferral: Deferral, ceiling: Ceiling) -> bool:
+        """Answer a request without a call, since a limit of the day is reached; False where it is to wait."""
+        task = self._live_tasks.task(deferral.request.task)
+        answer = answer_at_ceiling(task, deferral, ceiling.sentence, unix_ms())
+        if answer is None or not opened.begin():
+            return False
+        reply = [] if answer.reply is None else self._outputs_of(opened.message, answer.reply)
+        decided = self._outputs_of(opened.message, SecondDecision(answer.label, answer.later))
+        opened.answer([*reply, *decided])
+        return True
 
     def _outputs_of(self, message: Message, answer: Reply | SecondDecision) -> list[Outgoing]:
         key, headers = key_of(message), copied_headers(message)

@@ -6,7 +6,6 @@ nothing: queues, slots, pauses and the time to give up are those of the role.
 
 import logging
 import os
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import TracebackType
@@ -22,13 +21,14 @@ from streams.errors import (
     TextTooLong,
     UnreadableAnswer,
 )
-from streams.teacher.address import address_of
+from streams.spending.cost import CallCost
+from streams.teacher.address import Address, address_of
 from streams.teacher.answer import parse_answer
 from streams.teacher.calls import Endpoints
 from streams.teacher.chat import ModelOutput
 from streams.teacher.confidence import label_confidence
 from streams.teacher.outcome import FailureKind, TryLater
-from streams.teacher.prompt import messages, with_reminder
+from streams.teacher.prompt import Messages, messages, with_reminder
 from streams.teacher.prompt_hash import prompt_hash
 
 _log = logging.getLogger(__name__)
@@ -45,13 +45,18 @@ class TeacherClient:
         self._endpoints = Endpoints(environ)
         self._misconfigured: dict[str, str] = {}
 
-    async def ask(self, deferral: Deferral, config: TeacherConfig) -> Reply | TryLater:
+    async def ask(
+        self, deferral: Deferral, config: TeacherConfig, cost: CallCost | None = None
+    ) -> Reply | TryLater:
         """One attempt: the label or the error that stays, with all answers' tokens and the time it took.
 
         A failure that passes is no reply. Settings that can't be right are logged as an error, once for each
         task until they change.
+
+        Args:
+            cost: what the attempt costs is added to it.
         """
-        cost, task = _CallCost(), deferral.request.task
+        cost, task = cost or CallCost(), deferral.request.task
         try:
             answered = await self._ask(deferral, config, cost)
         except TeacherAway as failure:
@@ -89,28 +94,34 @@ class TeacherClient:
     ) -> None:
         await self.aclose()
 
-    async def _ask(self, deferral: Deferral, config: TeacherConfig, cost: "_CallCost") -> "_Answered":
+    async def _ask(self, deferral: Deferral, config: TeacherConfig, cost: CallCost) -> "_Answered":
         address, text = address_of(config), _text_of(deferral, config)
-        cost.begin()
         if config.api == "decisions":
+            cost.begin_call()
             choice = await self._endpoints.decide(address, text, config)
-            cost.add(choice.usage)
+            cost.add(choice.usage, len(text))
             return _Answered(parse_answer(choice.label, config.labels), choice.confidence)
         question, unhurried = messages(text, config), deferral.audit or deferral.first is not None
-        output = await self._endpoints.complete(address, question, config, unhurried=unhurried)
-        cost.add(output.usage)
+        output = await self._complete(address, question, config, cost, unhurried)
         try:
             return _answered(output, config)
         except UnreadableAnswer as error:
             if output.cut_off:
                 raise _cut_off(error) from error
             again = with_reminder(question, output.text, config.labels)
-        output = await self._endpoints.complete(address, again, config, unhurried=unhurried)
-        cost.add(output.usage)
+        output = await self._complete(address, again, config, cost, unhurried)
         try:
             return _answered(output, config)
         except UnreadableAnswer as error:
             raise _unreadable_twice(error) from error
+
+    async def _complete(
+        self, address: Address, question: Messages, config: TeacherConfig, cost: CallCost, unhurried: bool
+    ) -> ModelOutput:
+        cost.begin_call()
+        output = await self._endpoints.complete(address, question, config, unhurried=unhurried)
+        cost.add(output.usage, _length(question) + len(output.text))
+        return output
 
     def _log_misconfigured(self, task: str, why: str) -> None:
         if self._misconfigured.get(task) != why:
@@ -160,31 +171,6 @@ class _Answered:
     confidence: float | None
 
 
-class _CallCost:
-    """Tokens and time that one attempt has cost so far."""
-
-    def __init__(self) -> None:
-        self.usage: Usage | None = None
-        self._begun: float | None = None
-
-    def begin(self) -> None:
-        self._begun = time.perf_counter()
-
-    def add(self, usage: Usage | None) -> None:
-        """Add an answer's tokens."""
-        if usage is not None:
-            before = self.usage or Usage()
-            self.usage = Usage(
-                before.prompt_tokens + usage.prompt_tokens,
-                before.completion_tokens + usage.completion_tokens,
-                before.cached_tokens + usage.cached_tokens,
-            )
-
-    def milliseconds(self) -> float | None:
-        """Since the first call began; None if none did."""
-        return None if self._begun is None else (time.perf_counter() - self._begun) * 1000.0
-
-
 def _text_of(deferral: Deferral, config: TeacherConfig) -> str:
     text = deferral.request.text
     if text is None:
@@ -198,6 +184,11 @@ def _text_of(deferral: Deferral, config: TeacherConfig) -> str:
             f"shorten it, or raise `teacher.max_text`"
         )
     return text
+
+
+def _length(question: Messages) -> int:
+    """Characters that the model reads."""
+    return sum(len(str(message.get("content", ""))) for message in question)
 
 
 def _answered(output: ModelOutput, config: TeacherConfig) -> _Answered:

@@ -59,6 +59,10 @@ class EndpointCircuits:
         known = [wait for wait in waits if wait is not None]
         return max(known) if len(known) == len(waits) else None
 
+    def is_closed(self, task: str, endpoint: Endpoint) -> bool:
+        """Whether calls may begin without waiting for a probe."""
+        return self._of(task).is_closed and self._of(endpoint).is_closed
+
     def latest_failure(self, task: str, endpoint: Endpoint) -> TryLater | None:
         """Why a circuit is open, or not closed long."""
         return self._failures.get(task) or self._failures.get(endpoint)

@@ -1,21 +1,24 @@
 """Queues of questions for the teacher: one for each task, so that no task waits for another's endpoint.
 
-A queue begins a call when one of its slots is free and its endpoint's circuit is closed, or half open and in
-want of a probe. What fails in a way that passes waits and is asked again, until its time to give up has come;
-then it is answered with an error. All of it is on one event loop.
+A queue begins a call when one of its slots is free, its endpoint's circuit is closed, or half open and in
+want of a probe, and the budget admits it. What fails in a way that passes waits and is asked again, until its
+time to give up has come; then it is answered with an error. Where a limit of the day is reached, a question
+may be refused, as the config says. All of it is on one event loop.
 """
 
 import asyncio
 import logging
 import random
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from dataclasses import dataclass, field
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from schemas.config import TeacherConfig
 from schemas.messages import Deferral, Reply
 from streams.clock import unix_ms
+from streams.spending.admission import Budget, Ceiling
+from streams.spending.cost import CallCost, kind_of
 from streams.teacher.circuit import pause
 from streams.teacher.client import called_nobody, error_reply
 from streams.teacher.endpoint_circuits import Call, Endpoint, EndpointCircuits
@@ -27,7 +30,7 @@ SWEEP = 1.0
 """Seconds between looks for questions whose time is over."""
 
 
-Ask = Callable[[Deferral, TeacherConfig], Awaitable[Reply | TryLater]]
+Ask = Callable[[Deferral, TeacherConfig, CallCost], Awaitable[Reply | TryLater]]
 
 
 class Work(Protocol):
@@ -50,6 +53,7 @@ class Question:
         give_up_at: Unix milliseconds from which on it is answered with an error.
         answer: called with its reply.
         fail: called where the client fails for a reason of ours.
+        refuse: called where a limit of the day is reached and it may not wait; whether it is answered now.
         attempts: that failed so far.
         failure: the newest of them.
     """
@@ -59,6 +63,7 @@ class Question:
     give_up_at: Callable[[TeacherConfig], int]
     answer: Callable[[Reply], None]
     fail: Callable[[Exception], None]
+    refuse: Callable[[Deferral, Ceiling], bool] = lambda _deferral, _ceiling: False
     attempts: int = 0
     failure: TryLater | None = None
 
@@ -72,12 +77,16 @@ class _Queue(Generic[Asked]):
     waiting: in the order in which they are asked.
     pausing: after a failure, with the timer that ends the pause.
     asking: calls under way.
-    timer: of the next look, while the circuit is open.
+    is_admitting: the budget is being asked for calls.
+    ceiling: that holds calls back, as the budget last said.
+    timer: of the next look, while the circuit is open or the budget holds calls back.
     """
 
     waiting: deque[Asked] = field(default_factory=deque)
     pausing: dict[Asked, asyncio.TimerHandle] = field(default_factory=dict)
     asking: int = 0
+    is_admitting: bool = False
+    ceiling: Ceiling | None = None
     timer: asyncio.TimerHandle | None = None
 
 
@@ -88,6 +97,7 @@ class QuestionQueues(Generic[Asked]):
         ask: makes one attempt.
         config: of a task's teacher, as it is now.
         slots: calls that a worker makes at the same time for a task with this config, in this lane.
+        budget: admits calls, and counts what they cost.
     """
 
     def __init__(
@@ -96,13 +106,15 @@ class QuestionQueues(Generic[Asked]):
         circuits: EndpointCircuits,
         config: Callable[[str], TeacherConfig],
         slots: Callable[[TeacherConfig], int],
+        budget: Budget,
     ) -> None:
         self._ask_once = ask
         self._circuits = circuits
         self._config = config
         self._slots = slots
+        self._budget = budget
         self._queues: dict[str, _Queue[Asked]] = {}
-        self._calls: set[asyncio.Task[None]] = set()
+        self._running: set[asyncio.Task[None]] = set()
 
     def add(self, questions: Iterable[Asked]) -> None:
         """Put them at the ends of their tasks' queues."""
@@ -141,7 +153,7 @@ class QuestionQueues(Generic[Asked]):
             queue.waiting = deque(one for one in queue.waiting if not self._is_over(one, config, now))
             for question in [one for one in queue.pausing if self._is_over(one, config, now)]:
                 queue.pausing.pop(question).cancel()
-            if self.held(task):
+            if self.held(task) or queue.is_admitting:
                 self._pump(task)
             else:
                 self._stop_timer(queue)
@@ -162,6 +174,9 @@ class QuestionQueues(Generic[Asked]):
         task = question.deferral.request.task
         failure = question.failure or self._circuits.latest_failure(task, Endpoint.of(config))
         attempts = f"given up after {question.attempts} attempts"
+        ceiling = self._queues[task].ceiling
+        if ceiling is not None:
+            return f"{ceiling.sentence} ({attempts})"
         if failure is None:
             return (
                 f"no call of the teacher was free in time ({attempts}): raise `teacher.concurrency`, start "
@@ -170,35 +185,80 @@ class QuestionQueues(Generic[Asked]):
         return f"{failure.why} ({attempts})"
 
     def _pump(self, task: str) -> None:
-        """Begin as many calls as slots and circuit allow."""
+        """Begin as many calls as slots, circuit and budget allow."""
         queue, config = self._queues[task], self._config(task)
-        endpoint, slots, now = Endpoint.of(config), self._slots(config), unix_ms()
+        endpoint = Endpoint.of(config)
         self._stop_timer(queue)
-        while queue.waiting and queue.asking < slots:
-            wait = self._circuits.wait(task, endpoint)
-            if wait != 0.0:
-                # A probe that is under way pumps all queues when it ends.
-                if wait is not None:
-                    queue.timer = asyncio.get_running_loop().call_later(wait, self._pump, task)
-                return
+        wanted = min(self._slots(config) - queue.asking, len(queue.waiting))
+        if wanted <= 0 or queue.is_admitting:
+            return
+        wait = self._circuits.wait(task, endpoint)
+        if wait != 0.0:
+            # A probe that is under way pumps all queues when it ends.
+            if wait is not None:
+                queue.timer = asyncio.get_running_loop().call_later(wait, self._pump, task)
+        elif self._budget.is_limited(config):
+            queue.is_admitting = True
+            self._start(self._admit(task, config, wanted if self._circuits.is_closed(task, endpoint) else 1))
+        else:
+            queue.ceiling = None
+            while queue.asking < self._slots(config) and self._begin_next(task, config):
+                pass
+
+    async def _admit(self, task: str, config: TeacherConfig, wanted: int) -> None:
+        """Begin as many calls as the budget admits; look again when it may admit more."""
+        queue = self._queues[task]
+        try:
+            admission = await self._budget.admit(task, config, wanted)
+        finally:
+            queue.is_admitting = False
+        queue.ceiling = admission.ceiling
+        for permit in admission.permits:
+            if not self._begin_next(task, config, permit):
+                self._budget.end(task, permit)
+        if admission.ceiling is not None and admission.ceiling.is_final and config.at_ceiling != "wait":
+            ceiling = admission.ceiling
+            queue.waiting = deque(one for one in queue.waiting if not one.refuse(one.deferral, ceiling))
+        if admission.wait:
+            queue.timer = asyncio.get_running_loop().call_later(admission.wait, self._pump, task)
+        else:
+            self._pump(task)
+
+    def _begin_next(self, task: str, config: TeacherConfig, permit: str | None = None) -> bool:
+        """Begin the call of the first question that is still to be asked; False where there is none, or the
+        circuit has opened.
+
+        Args:
+            permit: of the budget, where calls are limited.
+        """
+        queue, endpoint, now = self._queues[task], Endpoint.of(config), unix_ms()
+        while queue.waiting and self._circuits.wait(task, endpoint) == 0.0:
             question = queue.waiting.popleft()
             if not self._is_over(question, config, now) and question.work.begin():
                 queue.asking += 1
-                call = self._circuits.begin(task, endpoint)
-                asking = asyncio.create_task(self._ask(question, config, call))
-                self._calls.add(asking)
-                asking.add_done_callback(self._calls.discard)
+                self._start(self._ask(question, config, self._circuits.begin(task, endpoint), permit))
+                return True
+        return False
 
-    async def _ask(self, question: Asked, config: TeacherConfig, call: Call) -> None:
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        running = asyncio.create_task(work)
+        self._running.add(running)
+        running.add_done_callback(self._running.discard)
+
+    async def _ask(self, question: Asked, config: TeacherConfig, call: Call, permit: str | None) -> None:
         outcome: Reply | TryLater | None = None
+        cost = CallCost()
         try:
-            outcome = await self._ask_once(question.deferral, config)
+            outcome = await self._ask_once(question.deferral, config, cost)
         except Exception as error:
             request = question.deferral.request
             log.exception("asking the teacher failed: task=%s request=%s", call.task, request.id)
             question.fail(error)
         finally:
             self._queues[call.task].asking -= 1
+            self._budget.record(call.task, config, kind_of(question.deferral), cost)
+            if permit is not None:
+                self._budget.end(call.task, permit)
             if isinstance(outcome, TryLater):
                 self._circuits.on_failure(call, outcome)
                 self._put_off(call.task, question, outcome)

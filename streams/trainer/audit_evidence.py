@@ -47,7 +47,7 @@ def refuted_promise(traces: Iterable[Trace], config: Config, since: int) -> Refu
             continue
         version, counts = trace.guess.policy, audits.get(trace.guess.policy, Certificate())
         begun[version] = min(trace.replied_at, begun.get(version, trace.replied_at))
-        if trace.audit and trace.sampled:
+        if trace.checks_answer and trace.sampled:
             agreed = trace.guess.label == trace.label
             counts = Certificate(counts.audits + 1, counts.agreements + agreed)
         audits[version] = counts

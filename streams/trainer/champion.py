@@ -17,7 +17,14 @@ FEWEST_AUDITS = 100
 LEVEL = 0.05
 
 _ITS_OWN = frozenset(
-    {Reason.AUDIT, Reason.LOW_SCORE, Reason.NOVEL, Reason.BLOCKED_LABEL, Reason.REMOVED_LABEL}
+    {
+        Reason.AUDIT,
+        Reason.LOW_SCORE,
+        Reason.NOVEL,
+        Reason.BLOCKED_LABEL,
+        Reason.REMOVED_LABEL,
+        Reason.BUDGET,
+    }
 )
 """Why a request was answered or deferred, where that was for the version to say."""
 
@@ -53,7 +60,7 @@ class Champion:
 
     def answers(self, trace: Trace) -> bool:
         """Whether it would answer it, which was for it to decide."""
-        return trace.audit and trace.guess is not None and trace.guess.label not in self.blocked
+        return trace.checks_answer and trace.guess is not None and trace.guess.label not in self.blocked
 
 
 def coverage_regression(coverage: float, live: Champion, traces: Iterable[Trace]) -> str | None:

@@ -13,12 +13,16 @@ _task = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", fullmatch=True)
 _prefix = st.from_regex(r"[A-Za-z0-9._-]{1,20}", fullmatch=True)
 
 
+SHARED = {"spending", "pace", "calls_in_flight"}
+"""Keys that are of one task or of all, and lie together."""
+
+
 def keys_of(keys: Keys, task: str, other: str) -> list[str]:
     """Every key that takes a task; whatever else one takes is `other`."""
     found = []
     for name, method in inspect.getmembers(keys, inspect.ismethod):
         arguments = inspect.signature(method).parameters
-        if "task" in arguments and not name.startswith("_"):
+        if "task" in arguments and not name.startswith("_") and name not in SHARED:
             found.append(method(task, *[other] * (len(arguments) - 1)))
     return found
 
@@ -28,6 +32,14 @@ def test_a_task_s_keys_share_a_cluster_slot(prefix: str, task: str, other: str) 
     keys = keys_of(Keys(prefix), task, other)
     assert len(set(keys)) == len(keys) >= 8
     assert {key_slot(key.encode()) for key in keys} == {key_slot(task.encode())}
+
+
+@given(_prefix, _task)
+def test_keys_that_are_changed_together_share_a_slot(prefix: str, task: str) -> None:
+    keys = Keys(prefix)
+    shared = [getattr(keys, name)(scope) for name in SHARED for scope in (task, "*")]
+    assert len(set(shared)) == len(shared)
+    assert len({key_slot(key.encode()) for key in (*shared, keys.callers)}) == 1
 
 
 @given(_prefix)

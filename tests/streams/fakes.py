@@ -14,11 +14,14 @@ from models.features import Features
 from models.manifest import FORMAT, FrontierPoint, Manifest
 from models.policy import Embed, Policy, Scores
 from schemas.codec import DEFERRAL, LABEL, TRACE
+from schemas.config import TeacherConfig
 from schemas.events import Event
 from schemas.messages import Deferral, Guess, Label, Reason, Request, Trace
 from schemas.topics import Topics
 from streams.kafka.batch import Outgoing
 from streams.kafka.event_publisher import EventPublisher
+from streams.spending.admission import Admission, Ceiling
+from streams.spending.cost import CallCost, CallKind
 from streams.state.reply_dedup import Claim, ReplyDedup, ReplyPosition
 
 TOPICS = Topics("x")
@@ -111,6 +114,38 @@ class ScriptedPolicy(Policy):
             np.array([score for _, score, _ in rows], dtype=np.float32),
             np.array([novelty for _, _, novelty in rows], dtype=np.float32),
         )
+
+
+class ScriptedBudget:
+    """A budget of `left` calls; None: without a limit.
+
+    Attributes:
+        ended: permits that were given back.
+        recorded: task, kind and calls of each attempt.
+    """
+
+    def __init__(self) -> None:
+        self.left: int | None = None
+        self.ceiling = Ceiling("t", "calls_per_day", 2.0, is_final=True)
+        self.ended: list[str] = []
+        self.recorded: list[tuple[str, CallKind, int]] = []
+
+    def is_limited(self, _: TeacherConfig) -> bool:
+        return self.left is not None
+
+    async def admit(self, task: str, _: TeacherConfig, wanted: int) -> Admission:
+        await asyncio.sleep(0)
+        left = self.left or 0
+        admitted = min(wanted, left)
+        self.left = left - admitted
+        permits = [f"{task}:{left - number}" for number in range(admitted)]
+        return Admission(permits) if admitted == wanted else Admission(permits, 60.0, self.ceiling)
+
+    def end(self, _: str, permit: str) -> None:
+        self.ended.append(permit)
+
+    def record(self, task: str, _: TeacherConfig, kind: CallKind, cost: CallCost) -> None:
+        self.recorded.append((task, kind, cost.calls))
 
 
 class PublishedEvents(EventPublisher):

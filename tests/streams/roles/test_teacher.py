@@ -16,11 +16,21 @@ from streams.privacy.forgotten import ForgottenRequests
 from streams.privacy.forgotten import request_digest as digest
 from streams.roles.teacher import TeacherRole
 from streams.sampling import Sampler
+from streams.spending.cost import CallCost
 from streams.tasks import Tasks
 from streams.teacher.client import TeacherClient
 from streams.teacher.endpoint_circuits import EndpointCircuits
 from streams.teacher.outcome import TryLater
-from tests.streams.fakes import HEADERS, TOPICS, ScriptedPolicy, deferrals, labels, message, to
+from tests.streams.fakes import (
+    HEADERS,
+    TOPICS,
+    ScriptedBudget,
+    ScriptedPolicy,
+    deferrals,
+    labels,
+    message,
+    to,
+)
 
 NOW = unix_ms()
 SURE, UNSURE = "yes 0.9 0.1", "yes 0.1 0.1"
@@ -34,7 +44,8 @@ class Teacher(TeacherClient):
         self.asked: list[str] = []
         self.gate = asyncio.Event()
 
-    async def ask(self, deferral: Deferral, _: object) -> Reply | TryLater:
+    async def ask(self, deferral: Deferral, _: object, cost: CallCost | None = None) -> Reply | TryLater:
+        assert cost is not None
         self.asked.append(deferral.request.id)
         await self.gate.wait()
         return Reply(deferral, "yes")
@@ -44,6 +55,7 @@ class Desk:
     """The role, without its lane."""
 
     def __init__(self) -> None:
+        self.budget = ScriptedBudget()
         self.tasks, self.teacher, self.forgotten = Tasks(), Teacher(), ForgottenRequests()
         rates = {"target_agreement": 0.9, "reserve": 0.0, "audit_rate": 1.0, "teacher": {"url": "u"}}
         self.tasks.configure("t", parse_override(msgspec.json.encode(rates)))
@@ -55,6 +67,7 @@ class Desk:
             lambda _: 2,
             Sampler(b"key"),
             self.forgotten,
+            self.budget,
         )
         self.outputs: list[Outgoing] = []
         self.answered = asyncio.Event()

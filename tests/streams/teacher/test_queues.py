@@ -9,11 +9,13 @@ import pytest
 from schemas.config import TeacherConfig
 from schemas.messages import Deferral, Reason, Reply, Request
 from streams.kafka.open_message import OpenMessage
+from streams.spending.admission import Ceiling
+from streams.spending.cost import CallCost, CallKind
 from streams.teacher.client import TeacherClient, error_reply
 from streams.teacher.endpoint_circuits import EndpointCircuits
 from streams.teacher.outcome import FailureKind, TryLater
 from streams.teacher.queues import Question, QuestionQueues
-from tests.streams.fakes import message
+from tests.streams.fakes import ScriptedBudget, message
 
 SLOTS = 3
 AWAY = TryLater("nobody there", FailureKind.UNREACHABLE)
@@ -31,8 +33,12 @@ class Endpoint(TeacherClient):
         self.hanging = asyncio.Event()
         self.failure: TryLater | None = None
 
-    async def ask(self, deferral: Deferral, config: TeacherConfig) -> Reply | TryLater:
+    async def ask(
+        self, deferral: Deferral, config: TeacherConfig, cost: CallCost | None = None
+    ) -> Reply | TryLater:
         self.begun.append(deferral.request.id)
+        if cost is not None:
+            cost.begin_call()
         await (self.hanging if deferral.request.task == "hangs" else self.gate).wait()
         if deferral.request.text == "bug":
             raise RuntimeError("ours")
@@ -52,12 +58,15 @@ class Desk:
         self.configs: dict[str, TeacherConfig] = {}
         self.replies: list[Reply] = []
         self.failed: list[str] = []
+        self.refused: list[str] = []
+        self.budget = ScriptedBudget()
         self.circuits = EndpointCircuits(lambda: self.now, lambda: 0.0)
         self.queues = QuestionQueues[Question](
             self.endpoint.ask,
             self.circuits,
             config=lambda task: self.configs.get(task, TeacherConfig(url="u", model="m")),
             slots=lambda _: SLOTS,
+            budget=self.budget,
         )
 
     def ask(self, task: str, *ids: str, text: str = "t", give_up_at: int = NEVER) -> list[OpenMessage]:
@@ -69,10 +78,15 @@ class Desk:
                 give_up_at=lambda _: give_up_at,
                 answer=partial(self._answer, work),
                 fail=partial(self._fail, name),
+                refuse=partial(self._refuse, work),
             )
             for name, work in zip(ids, opened, strict=True)
         )
         return opened
+
+    def _refuse(self, work: OpenMessage, deferral: Deferral, _: Ceiling) -> bool:
+        self.refused.append(deferral.request.id)
+        return work.begin()
 
     def _fail(self, name: str, _: Exception) -> None:
         self.failed.append(name)
@@ -238,3 +252,64 @@ async def test_tasks_without_questions_are_forgotten(desk: Desk) -> None:
     desk.queues.sweep()
     assert desk.queues.tasks() == []
     assert desk.circuits.tasks() == set()
+
+
+async def test_calls_beyond_the_budget_wait(desk: Desk) -> None:
+    desk.budget.left = 2
+    desk.endpoint.gate.set()
+    desk.ask("t", *names("a", 5))
+    await desk.settle()
+    assert desk.answered == names("a", 2)
+    assert len(desk.budget.ended) == 2
+    assert desk.budget.recorded == [("t", CallKind.REQUESTS, 1)] * 2
+    desk.budget.left = 9
+    desk.queues.sweep()
+    await desk.settle()
+    assert desk.answered == names("a", 5)
+
+
+async def test_a_permit_without_a_question_is_given_back(desk: Desk) -> None:
+    desk.budget.left = 9
+    (work,) = desk.ask("t", "a")
+    work.withdraw()
+    await desk.settle()
+    assert desk.endpoint.begun == []
+    assert desk.budget.ended == ["t:9"]
+
+
+async def test_a_half_open_circuit_takes_one_permit(desk: Desk) -> None:
+    desk.budget.left = 99
+    desk.endpoint.gate.set()
+    desk.endpoint.failure = AWAY
+    desk.ask("t", *names("a", 20))
+    await desk.settle()
+    left, begun = desk.budget.left, len(desk.endpoint.begun)
+    desk.now += 1_000.0
+    desk.queues.sweep()
+    await desk.settle()
+    assert (left - desk.budget.left, len(desk.endpoint.begun) - begun) == (1, 1)
+
+
+@pytest.mark.parametrize(("choice", "refused"), [("wait", 0), ("error", 3), ("answer", 3)])
+async def test_at_a_day_s_limit_a_question_may_be_refused(desk: Desk, choice: str, refused: int) -> None:
+    desk.configs["t"] = TeacherConfig(url="u", model="m", at_ceiling=choice)  # type: ignore[arg-type]
+    desk.budget.left = 2
+    desk.endpoint.gate.set()
+    desk.ask("t", *names("a", 5))
+    await desk.settle()
+    assert desk.answered == names("a", 2)
+    assert len(desk.refused) == refused
+    assert len(desk.queues.waiting("t")) == 3 - refused
+
+
+async def test_what_is_given_up_names_the_limit(desk: Desk) -> None:
+    desk.budget.left = 0
+    desk.ask("t", "a", give_up_at=1)
+    desk.queues.sweep()
+    await desk.settle()
+    desk.ask("t", "b")
+    await desk.settle()
+    desk.ask("t", "c", give_up_at=1)
+    desk.queues.sweep()
+    assert desk.replies[-1].error is not None
+    assert "`teacher.limits.calls_per_day` of 2 is reached" in desk.replies[-1].error

@@ -1,0 +1,86 @@
+"""Spending log of a process: adds up what calls cost and what was answered without one, and tells Redis.
+
+Amounts are kept until Redis has taken them. A process that is killed loses those of its last second.
+"""
+
+import asyncio
+import logging
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+
+from mode import Service
+
+from schemas.config import EVERY_TASK
+from schemas.events import Event
+from streams.budget.events import ReachedLevel, reached_levels, spending_event
+from streams.clock import unix_ms
+from streams.errors import StateUnavailable
+from streams.state.spending import SpendingStore, Spent
+from streams.tasks import Tasks
+
+log = logging.getLogger(__name__)
+
+_EVERY = 1.0
+
+
+class SpendingLog(Service):
+    """Args:
+    publish: called with the events about limits.
+    """
+
+    def __init__(self, store: SpendingStore, tasks: Tasks, publish: Callable[[Event], None]) -> None:
+        super().__init__()
+        self._store = store
+        self._live_tasks = tasks
+        self._publish = publish
+        self._amounts: defaultdict[str, Counter[str]] = defaultdict(Counter)
+        self._ended: defaultdict[str, list[str]] = defaultdict(list)
+        self._urgent = asyncio.Event()
+        self._told: set[tuple[str, int, str, float]] = set()
+
+    def add(self, task: str, amounts: Mapping[str, float], ended: Iterable[str] = ()) -> None:
+        """Add amounts by name, and calls that have ended, which others wait for."""
+        self._amounts[task].update(amounts)
+        ids = [one for one in ended if one]
+        if ids:
+            self._ended[task] += ids
+            self._urgent.set()
+
+    async def on_start(self) -> None:
+        self.add_future(self._flush_forever())
+
+    async def on_stop(self) -> None:
+        await self.flush()
+
+    async def flush(self) -> None:
+        """Tell Redis; what it can't take now is told next time."""
+        self._urgent.clear()
+        for task in {*self._amounts, *self._ended}:
+            amounts, ended = self._amounts.pop(task, Counter()), self._ended.pop(task, [])
+            try:
+                total, own = await self._store.add(task, amounts, ended)
+                await self._tell(task, total, own)
+            except StateUnavailable as error:
+                log.debug("spending not told, will retry: %s", error)
+                self._amounts[task].update(amounts)
+                self._ended[task] += ended
+                return
+
+    async def _flush_forever(self) -> None:
+        while not self.should_stop:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._urgent.wait(), _EVERY)
+            await self.flush()
+
+    async def _tell(self, task: str, total: Spent, own: Spent) -> None:
+        config = self._live_tasks.task(task).config.teacher
+        for scope, limits, spent in ((EVERY_TASK, config.total_limits, total), (task, config.limits, own)):
+            for reached in reached_levels(scope, limits, spent):
+                if reached.key not in self._told:
+                    self._told.add(reached.key)
+                    await self._tell_once(reached, config.at_ceiling)
+
+    async def _tell_once(self, reached: ReachedLevel, at_ceiling: str) -> None:
+        if await self._store.is_news(reached.scope, reached.day, reached.name):
+            self._publish(spending_event(reached, at_ceiling, unix_ms()))

@@ -1,0 +1,127 @@
+"""Spending on the teacher: admits calls under limits, and adds up what calls cost, of each task and of all.
+
+A day is one of UTC, by Redis' clock. An emptied Redis forgets what was spent today.
+"""
+
+import time
+from collections.abc import Mapping, Sequence
+from itertools import chain
+from typing import Any, NamedTuple
+
+from schemas.call_limits import CallLimits
+from schemas.config import EVERY_TASK
+from schemas.redis_keys import Keys
+from streams.spending.usage import ScopeUsage
+from streams.state.connection import Connection, as_text
+
+DAY = 86_400
+_KEPT = 35 * DAY
+_TOLD = "told."
+
+
+class Admitted(NamedTuple):
+    """Attributes:
+    calls: that may begin.
+    workers: that have asked for calls lately.
+    total, task: what all tasks, and the task, have used before these calls.
+    """
+
+    calls: int
+    workers: int
+    total: ScopeUsage
+    task: ScopeUsage
+
+
+class Spent(NamedTuple):
+    """Calls, tokens and money of one day so far; `day` counts from 1970."""
+
+    day: int
+    calls: float
+    tokens: float
+    money: float
+
+
+class SpendingStore:
+    """What all workers together have spent. Every method raises StateUnavailable while Redis is away."""
+
+    def __init__(self, connection: Connection, keys: Keys) -> None:
+        self._connection = connection
+        self._keys = keys
+        self._admit = connection.script("spending_admit")
+        self._add = connection.script("spending_add")
+
+    async def admit(
+        self,
+        worker: str,
+        task: str,
+        wanted: int,
+        first: int,
+        lease: float,
+        unasked: int,
+        limits: tuple[CallLimits, CallLimits],
+    ) -> Admitted:
+        """Admit as many of the wanted calls as the limits allow.
+
+        Args:
+            first: their ids are `<worker>:<first>` and so on.
+            lease: seconds after which a call is taken for ended, if nobody says so.
+            unasked: calls that were made without asking since the last time.
+            limits: of all tasks together, and of the task.
+        """
+        keys = [*self._scope_keys(EVERY_TASK), *self._scope_keys(task), self._keys.callers]
+        asked: list[Any] = [worker, wanted, first, int(lease * 1000), unasked]
+        with self._connection.client():
+            reply = await self._admit(keys, [*asked, *chain.from_iterable(map(_arguments, limits))])
+        return Admitted(int(reply[0]), int(reply[1]), _usage(reply[2:7]), _usage(reply[7:12]))
+
+    async def add(
+        self, task: str, amounts: Mapping[str, float], ended: Sequence[str] = ()
+    ) -> tuple[Spent, Spent]:
+        """Add amounts to today's spending, and let go of calls that have ended.
+
+        Returns:
+            What all tasks, and the task, have spent today.
+        """
+        keys = [*self._scope_keys(EVERY_TASK)[1:], *self._scope_keys(task)[1:]]
+        arguments: list[Any] = [_KEPT, len(ended), *ended, *chain.from_iterable(amounts.items())]
+        with self._connection.client():
+            reply = await self._add(keys, arguments)
+        day, amount = int(reply[0]), [float(value) for value in reply[1:]]
+        return Spent(day, *amount[:3]), Spent(day, *amount[3:])
+
+    async def is_news(self, task: str, day: int, what: str) -> bool:
+        """Whether this is told for the first time on that day; `task` may be `*`."""
+        with self._connection.client() as redis:
+            key = f"{self._keys.spending(task)}:{day}"
+            return bool(await redis.hsetnx(key, f"{_TOLD}{what}", 1))
+
+    async def day(self, task: str, day: int | None = None) -> dict[str, float]:
+        """The amounts of one day by name; of all tasks for `*`.
+
+        Args:
+            day: since 1970; None: today.
+        """
+        number = int(time.time() // DAY) if day is None else day
+        with self._connection.client() as redis:
+            fields = await redis.hgetall(f"{self._keys.spending(task)}:{number}")
+        amounts = {as_text(name): float(value) for name, value in fields.items()}
+        return {name: value for name, value in amounts.items() if not name.startswith(_TOLD)}
+
+    def _scope_keys(self, scope: str) -> list[str]:
+        return [self._keys.pace(scope), self._keys.calls_in_flight(scope), self._keys.spending(scope)]
+
+
+def _arguments(limits: CallLimits) -> list[float]:
+    values = (
+        limits.calls_per_second,
+        limits.calls_in_flight,
+        limits.calls_per_day,
+        limits.tokens_per_day,
+        limits.money_per_day,
+    )
+    return [-1 if value is None else value for value in values]
+
+
+def _usage(reply: Sequence[Any]) -> ScopeUsage:
+    wait, in_flight, calls, tokens = (int(value) for value in reply[:4])
+    return ScopeUsage(wait / 1000, in_flight, calls, tokens, float(reply[4]))
