@@ -1,5 +1,6 @@
 """up, worker: run the roles."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -7,8 +8,10 @@ import typer
 from infra.console.examples import examples
 from infra.console.logs import configure_logging
 from infra.console.output import note
+from infra.serve.kept_servers import KeptPlace, kept_servers
 from infra.serve.progress import ProgressLog
-from infra.serve.servers import Embedded, running_settings, servers
+from infra.serve.server_note import Embedded
+from infra.serve.servers import running_settings, servers
 from infra.serve.worker import run
 from schemas.urls import masked_url
 from streams.kafka.clients import check_options
@@ -18,19 +21,51 @@ from streams.settings import ROLES, Role, Settings, load_settings
 commands = typer.Typer()
 
 
-@commands.command(epilog=examples("up", "up --without teacher"))
+@commands.command(epilog=examples("up", "up --data ~/understudy-data", "up --without teacher"))
 def up(
     without: Annotated[
         list[str], typer.Option(help="A role to leave out, e.g. `teacher` where you bring your own.")
     ] = [],  # noqa: B006 - typer copies it
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Keep Kafka and Redis in this folder, and go on from there after a stop or a crash. Needs "
+            "Java 17 and, once, Maven.",
+        ),
+    ] = None,
+    kafka_port: Annotated[
+        int | None,
+        typer.Option(
+            metavar="PORT", min=1024, max=65535, help="With --data: of Kafka; by default as before."
+        ),
+    ] = None,
+    redis_port: Annotated[
+        int | None,
+        typer.Option(
+            metavar="PORT", min=1024, max=65535, help="With --data: of Redis; by default as before."
+        ),
+    ] = None,
+    kafka_jars: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            exists=True,
+            file_okay=False,
+            help="With --data: jars of an Apache Kafka (its folder `libs`); by default Maven fetches them.",
+        ),
+    ] = None,
 ) -> None:
     """Run all roles in one process, on your own Kafka and Redis or on embedded ones.
 
-    Embedded servers are for development: they keep nothing after the process ends.
+    Embedded servers are for development and keep nothing after the process ends, unless --data says where.
     """
     configure_logging()
     roles = _known([role for role in ROLES if role not in _known(without)])
-    with servers(load_settings()) as (settings, embedded):
+    place = _kept_place(data, kafka_port, redis_port, kafka_jars)
+    configured = load_settings()
+    opened = servers(configured) if place is None else kept_servers(configured, place)
+    with opened as (settings, embedded):
         note(_addresses(settings, embedded))
         with ProgressLog(settings):
             run(settings, roles)
@@ -58,7 +93,21 @@ def _known(names: list[str]) -> list[Role]:
     return [role for role in ROLES if role in names]
 
 
+def _kept_place(
+    data: Path | None, kafka_port: int | None, redis_port: int | None, kafka_jars: Path | None
+) -> KeptPlace | None:
+    options = {"--kafka-port": kafka_port, "--redis-port": redis_port, "--kafka-jars": kafka_jars}
+    if data is None:
+        for option in (option for option, value in options.items() if value is not None):
+            raise typer.BadParameter("needs --data", param_hint=option)
+        return None
+    return KeptPlace(data, kafka_port, redis_port, kafka_jars)
+
+
 def _addresses(settings: Settings, embedded: Embedded | None) -> str:
     kafka, redis = str(settings.kafka["bootstrap.servers"]), str(settings.redis["url"])
-    kind = " (embedded: in memory, for development only)" if embedded else ""
+    kind = ""
+    if embedded is not None:
+        kept = None if embedded.data is None else f" (kept in {embedded.data})"
+        kind = kept or " (embedded: in memory, for development only)"
     return f"Kafka: {masked_url(kafka)}{kind}\nRedis: {masked_url(redis)}{kind}"

@@ -1,1 +1,1 @@
-"""Servers on this machine, for the demo, for development and for tests: all on 127.0.0.1, all ephemeral."""
+"""Servers on this machine, on 127.0.0.1: ephemeral for demo, development and tests, or kept in a folder."""

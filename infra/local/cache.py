@@ -13,12 +13,21 @@ def cache_folder(name: str, fill: Callable[[Path], Path]) -> Path:
     Args:
         fill: is given an empty folder, and returns one in it that is to be kept; raises what it likes.
     """
-    place = user_cache_path("understudy") / name
+    place = _place(name)
     if not place.is_dir():
         place.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=place.parent) as workplace:
             _keep(fill(Path(workplace)), place)
     return place
+
+
+def is_filled(name: str) -> bool:
+    """Whether the folder of that name is there."""
+    return _place(name).is_dir()
+
+
+def _place(name: str) -> Path:
+    return user_cache_path("understudy") / name
 
 
 def _keep(filled: Path, place: Path) -> None:

@@ -10,7 +10,7 @@ class LocalServer(ABC):
 
     @abstractmethod
     def stop(self) -> None:
-        """End the server; its data is gone. A second call does nothing."""
+        """End the server; its data is gone unless it is kept in a folder. A second call does nothing."""
 
     def __enter__(self) -> Self:
         return self

@@ -3,26 +3,29 @@
 Embedded servers write down where they listen, so that `understudy ask` in another terminal finds them.
 """
 
-import json
 import logging
 import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from infra.console.logs import configure_logging
 from infra.local.embedded_kafka import CLIENT_SETTINGS, EmbeddedKafka
 from infra.local.embedded_redis import EmbeddedRedis
-from infra.local.errors import AlreadyRunning
+from infra.serve.server_note import (
+    DEFAULT_TASK,
+    Embedded,
+    announce,
+    note_file,
+    read_note,
+    refuse_second,
+)
 from streams.errors import InvalidSettings, StateUnavailable
 from streams.kafka.clients import check_options
 from streams.kafka.topic_admin import create_missing, trigger_auto_create
 from streams.settings import PREFIX, Settings, load_settings
 from streams.state.connection import Connection
-
-DEFAULT_TASK = "default"
 
 _BOOTSTRAP = "bootstrap.servers"
 _KAFKA_VARIABLE, _REDIS_VARIABLE = f"{PREFIX}KAFKA__BOOTSTRAP_SERVERS", f"{PREFIX}REDIS__URL"
@@ -30,23 +33,6 @@ _HALF = (
     "{given} is set and {missing} is not: an embedded server would forget at its end what your own server "
     "relies on. Set both, or neither to try embedded ones"
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Embedded:
-    """Where a process's embedded servers listen.
-
-    Attributes:
-        pid: of that process.
-        kafka: bootstrap servers.
-        redis: URL.
-        task: what is meant where a command names no task.
-    """
-
-    pid: int
-    kafka: str
-    redis: str
-    task: str = DEFAULT_TASK
 
 
 @contextmanager
@@ -58,17 +44,23 @@ def servers(settings: Settings) -> Iterator[tuple[Settings, Embedded | None]]:
         LocalServerError: an embedded server does not start, or another process has some already.
         KafkaFailed: the configured broker can't be reached or refuses to make the topics.
     """
-    kafka, redis = _BOOTSTRAP in settings.kafka, "url" in settings.redis
-    if kafka != redis:
-        given, missing = (_KAFKA_VARIABLE, _REDIS_VARIABLE) if kafka else (_REDIS_VARIABLE, _KAFKA_VARIABLE)
-        raise InvalidSettings([_HALF.format(given=given, missing=missing)])
-    if kafka:
+    named = named_servers(settings)
+    if len(named) == 1:
+        [missing] = {_KAFKA_VARIABLE, _REDIS_VARIABLE} - set(named)
+        raise InvalidSettings([_HALF.format(given=named[0], missing=missing)])
+    if named:
         check_options(settings)
         create_missing(settings)
         yield settings, None
     else:
         with embedded_servers(settings) as pair:
             yield pair
+
+
+def named_servers(settings: Settings) -> list[str]:
+    """Which of Kafka and Redis the settings name: the variables that do so."""
+    given = {_KAFKA_VARIABLE: settings.kafka.get(_BOOTSTRAP), _REDIS_VARIABLE: settings.redis.get("url")}
+    return [variable for variable, value in given.items() if value]
 
 
 @contextmanager
@@ -83,8 +75,8 @@ def embedded_servers(settings: Settings, task: str = DEFAULT_TASK) -> Iterator[t
         InvalidSettings: an option is refused.
         LocalServerError: a server does not start, or another process has embedded ones under this prefix.
     """
-    note = _note(settings)
-    _refuse_second(note)
+    note = note_file(settings)
+    refuse_second(note)
     with ExitStack() as stack:
         kafka = stack.enter_context(EmbeddedKafka()).bootstrap_servers
         redis = stack.enter_context(EmbeddedRedis()).url
@@ -94,7 +86,7 @@ def embedded_servers(settings: Settings, task: str = DEFAULT_TASK) -> Iterator[t
         completed = uses_embedded(settings, embedded).model_copy(update={"data": Path(data)})
         check_options(completed)
         trigger_auto_create(completed)
-        stack.enter_context(_announce(note, embedded))
+        stack.enter_context(announce(note, embedded))
         yield completed, embedded
 
 
@@ -102,11 +94,17 @@ def uses_embedded(settings: Settings, embedded: Embedded) -> Settings:
     """Settings that lead to embedded servers."""
     changes: dict[str, object] = {
         "kafka": {**settings.kafka, _BOOTSTRAP: embedded.kafka},
-        "consumer": {**settings.consumer, **CLIENT_SETTINGS},
-        "delivery": "at_least_once",
-        "topic_ids": False,
         "redis": {**settings.redis, "url": embedded.redis},
     }
+    if embedded.data is None:
+        changes |= {
+            "consumer": {**settings.consumer, **CLIENT_SETTINGS},
+            "delivery": "at_least_once",
+            "topic_ids": False,
+        }
+    else:
+        # All workers on a machine share their slots, so that none takes the transactional id of another.
+        changes["data"] = Path(embedded.data) / "workers"
     return settings.model_copy(update=changes)
 
 
@@ -156,52 +154,10 @@ async def redis_connection(settings: Settings) -> AsyncIterator[Connection]:
         await connection.aclose()
 
 
-def _refuse_second(note: Path) -> None:
-    """Raises AlreadyRunning: a living process has embedded servers under this note."""
-    found = _read(note)
-    if found is not None:
-        raise AlreadyRunning(
-            f"embedded servers run already, in process {found.pid} (`understudy up` or `demo`): Kafka "
-            f"{found.kafka}, Redis {found.redis}. Stop it (`kill {found.pid}`), or run this one under "
-            f"another name: {PREFIX}PREFIX=second"
-        )
-
-
-@contextmanager
-def _announce(note: Path, embedded: Embedded) -> Iterator[None]:
-    """Keep a note of the servers while they run. Raises AlreadyRunning: another process was faster."""
-    note.parent.mkdir(parents=True, exist_ok=True)
-    _refuse_second(note)
-    note.unlink(missing_ok=True)  # of a process that was killed
-    try:
-        with note.open("x") as file:
-            file.write(json.dumps(asdict(embedded)))
-    except FileExistsError as error:
-        raise AlreadyRunning(f"another process has just started embedded servers, see {note}") from error
-    try:
-        yield
-    finally:
-        note.unlink(missing_ok=True)
-
-
 def _running(settings: Settings) -> Embedded | None:
     """The running embedded servers, unless the settings name others."""
-    found = _read(_note(settings))
+    found = read_note(note_file(settings))
     if found is None:
         return None
     kafka, redis = settings.kafka.get(_BOOTSTRAP, found.kafka), settings.redis.get("url", found.redis)
     return found if (kafka, redis) == (found.kafka, found.redis) else None
-
-
-def _read(note: Path) -> Embedded | None:
-    """What the note says, if its process lives."""
-    try:
-        found = Embedded(**json.loads(note.read_text()))
-        os.kill(found.pid, 0)
-    except (FileNotFoundError, ProcessLookupError, PermissionError, ValueError, TypeError):
-        return None
-    return found
-
-
-def _note(settings: Settings) -> Path:
-    return settings.data / f"{settings.prefix}.embedded.json"

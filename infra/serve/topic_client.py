@@ -5,7 +5,9 @@ from collections.abc import Callable, Iterable, Iterator
 
 from confluent_kafka import (
     OFFSET_BEGINNING,
+    Consumer,
     KafkaError,
+    KafkaException,
     Message,
     TopicPartition,
 )
@@ -18,6 +20,14 @@ from streams.kafka.partitions import partitions_of
 from streams.settings import Settings
 
 _PROMPTLY = 10.0
+_POLL = 0.1
+_NO_LEADER_YET = frozenset(
+    {
+        KafkaError.NOT_LEADER_FOR_PARTITION,
+        KafkaError.LEADER_NOT_AVAILABLE,
+        KafkaError.UNKNOWN_TOPIC_OR_PART,
+    }
+)
 
 
 class Reader:
@@ -71,8 +81,25 @@ class Reader:
         self._consumer.close()
 
     def _before_end(self, topic: str, partition: int, newest: int) -> int:
-        oldest, end = self._consumer.get_watermark_offsets(TopicPartition(topic, partition), _PROMPTLY)
-        return max(int(oldest), int(end) - newest)
+        oldest, end = _watermarks(self._consumer, TopicPartition(topic, partition))
+        return max(oldest, end - newest)
+
+
+def _watermarks(consumer: Consumer, partition: TopicPartition) -> tuple[int, int]:
+    """The oldest offset of a partition and the next one; waits while a new topic has no leader yet.
+
+    Raises:
+        KafkaFailed: the broker does not say.
+    """
+    end = time.monotonic() + _PROMPTLY
+    while True:
+        try:
+            oldest, following = consumer.get_watermark_offsets(partition, _PROMPTLY)
+            return int(oldest), int(following)
+        except KafkaException as problem:
+            if problem.args[0].code() not in _NO_LEADER_YET or time.monotonic() > end:
+                raise KafkaFailed(f"{partition.topic}: {problem.args[0].str()}") from problem
+            time.sleep(_POLL)
 
 
 def read_message(settings: Settings, topic: str, partition: int, offset: int) -> Message | None:
@@ -86,8 +113,8 @@ def read_message(settings: Settings, topic: str, partition: int, offset: int) ->
         if partition not in partitions_of(consumer, topic):
             return None
         place = TopicPartition(topic, partition, offset)
-        oldest, end = consumer.get_watermark_offsets(place, _PROMPTLY)
-        if not int(oldest) <= offset < int(end):
+        oldest, end = _watermarks(consumer, place)
+        if not oldest <= offset < end:
             return None
         consumer.assign([place])
         for message in consumer.consume(1, _PROMPTLY):

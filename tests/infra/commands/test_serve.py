@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from infra.commands.serve import _addresses
-from infra.serve.servers import Embedded
+from infra.serve.server_note import Embedded
 from streams.settings import Settings
 from tests.infra.conftest import Run
 
@@ -76,6 +76,21 @@ def test_an_unknown_role_is_refused(understudy: Run, command: str) -> None:
     ended = understudy(*command.split())
     assert ended.status == 2
     assert "no such role: x" in ended.err
+
+
+@pytest.mark.usefixtures("configure")
+def test_data_and_servers_of_one_s_own_exclude_each_other(understudy: Run, tmp_path: Path) -> None:
+    ended = understudy("up", "--data", str(tmp_path / "kept"))
+    assert (ended.status, ended.out) == (2, "")
+    assert "UNDERSTUDY_KAFKA__BOOTSTRAP_SERVERS is set: `--data` is for servers of its own" in ended.err
+    assert not (tmp_path / "kept").exists()
+
+
+@pytest.mark.parametrize("option", ["--kafka-port 9092", "--redis-port 6379", "--kafka-jars ."])
+def test_options_of_data_need_data(understudy: Run, option: str) -> None:
+    ended = understudy("up", *option.split())
+    assert ended.status == 2
+    assert "needs --data" in ended.err
 
 
 @pytest.mark.parametrize("embedded", [None, Embedded(1, "127.0.0.1:7", "redis://127.0.0.1:8/0")])

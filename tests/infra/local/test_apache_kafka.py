@@ -56,6 +56,20 @@ def test_without_maven_the_error_says_what_to_install() -> None:
 
 
 @pytest.mark.usefixtures("no_programs")
+def test_all_that_is_missing_is_named_at_once() -> None:
+    with pytest.raises(ProgramMissing, match=r"`java` and `mvn`.*default-jre-headless.*--kafka-jars"):
+        kafka_jars.java_and_jars()
+
+
+def test_own_jars_need_no_maven(tmp_path: Path) -> None:
+    with pytest.raises(ProgramMissing, match="no jars of Apache Kafka"):
+        kafka_jars.java_and_jars(tmp_path)
+    (tmp_path / "kafka_2.13-4.2.0.jar").write_bytes(b"")
+    java = kafka_jars.program("java")
+    assert kafka_jars.java_and_jars(tmp_path) == (java, tmp_path)
+
+
+@pytest.mark.usefixtures("no_programs")
 def test_a_failed_download_leaves_nothing_and_says_what_maven_said(tmp_path: Path) -> None:
     failing = tmp_path / "mvn"
     failing.write_text("#!/bin/sh\necho no route to the repository; exit 1\n")
