@@ -9,15 +9,17 @@ import typer
 from infra.console.currency_option import Currency
 from infra.console.examples import examples
 from infra.console.output import AsJson, line, result
+from infra.console.spending_lines import spending_sentence
 from infra.console.status_lines import backlog_sentence, oldest_sentences, task_lines, without_policy_lines
 from infra.serve.backlog import Backlog, read_backlog
 from infra.serve.config_topic import read_overrides
 from infra.serve.missing_policy import MissingPolicy, missing_policies
 from infra.serve.servers import client_settings
+from infra.serve.spending import DaySpending, read_spending
 from infra.serve.status import TaskStatus, task_statuses
 from infra.serve.traffic import TaskTraffic, read_refusals, read_traffic
 from models.money import CURRENCY
-from schemas.config import config_of
+from schemas.config import EVERY_TASK, config_of
 from streams.clock import unix_ms
 
 commands = typer.Typer()
@@ -41,16 +43,26 @@ def status(
     traffic = read_traffic(settings, unix_ms())
     backlog = read_backlog(settings)
     missing = missing_policies({one.task for one in statuses}, overrides, traffic, read_refusals(settings))
+    tasks = [one.task for one in statuses] + [one.task for one in missing]
+    spending = read_spending(settings, tasks)
     if json:
-        result(_report(statuses, missing, traffic, backlog))
+        result(_report(statuses, missing, traffic, backlog, spending))
         return
+
+    def today(task: str) -> str:
+        return spending_sentence(spending[task], config_of(task, overrides).teacher.limits, currency)
+
     for one in statuses:
         delta = config_of(one.task, overrides).delta
-        _print(task_lines(one, traffic.get(one.task), price_a_call, currency, delta))
+        _print(task_lines(one, traffic.get(one.task), price_a_call, currency, delta, today(one.task)))
     for task in missing:
-        _print(without_policy_lines(task.task, task.reason, traffic.get(task.task), task.next_step))
+        lines = task.task, task.reason, traffic.get(task.task), task.next_step, today(task.task)
+        _print(without_policy_lines(*lines))
     if not statuses and not missing:
         line("no task yet: `understudy ask TEXT` sends a first request")
+    total = config_of(EVERY_TASK, overrides).teacher.total_limits
+    if total.is_limited or spending[EVERY_TASK].all_calls:
+        line(f"today, all tasks: {spending_sentence(spending[EVERY_TASK], total, currency)}")
     line(backlog_sentence(backlog))
     for sentence in oldest_sentences(backlog, unix_ms()):
         line(sentence)
@@ -66,6 +78,7 @@ def _report(
     missing: Sequence[MissingPolicy],
     traffic: Mapping[str, TaskTraffic],
     backlog: Backlog,
+    spending: Mapping[str, DaySpending],
 ) -> dict[str, Any]:
     return {
         "tasks": [asdict(one) | {"traffic": _traffic(traffic.get(one.task))} for one in statuses],
@@ -74,7 +87,12 @@ def _report(
             for one in missing
         ],
         "backlog": backlog,
+        "today": {task: _today(spent) for task, spent in spending.items()},
     }
+
+
+def _today(spent: DaySpending) -> dict[str, Any]:
+    return asdict(spent) | {"saved_money": spent.saved_money}
 
 
 def _traffic(traffic: TaskTraffic | None) -> dict[str, Any] | None:

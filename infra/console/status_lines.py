@@ -33,9 +33,18 @@ def local_time(at: int) -> str:
 
 
 def task_lines(
-    status: TaskStatus, traffic: TaskTraffic | None, price_a_call: float | None, currency: str, delta: float
+    status: TaskStatus,
+    traffic: TaskTraffic | None,
+    price_a_call: float | None,
+    currency: str,
+    delta: float,
+    spending: str,
 ) -> Iterator[str]:
-    """A task with a policy: its name, then a line for each thing that matters."""
+    """A task with a policy: its name, then a line for each thing that matters.
+
+    Args:
+        spending: today's, as a sentence.
+    """
     yield status.task
     yield _entry("answers", _answers(status))
     yield _entry("traffic", traffic_sentence(traffic))
@@ -43,6 +52,7 @@ def task_lines(
         saved = format_money(traffic.saved_a_day(price_a_call), currency)
         price = f"{currency_prefix(currency)}{price_a_call:g}"
         yield _entry("money", f"about {saved} saved a day at {price} a call and at this rate")
+    yield _entry("today", spending)
     yield _entry("certificate", certificate_sentence(status))
     yield _entry("service", service_sentence(status))
     if status.audits:
@@ -54,11 +64,12 @@ def task_lines(
 
 
 def without_policy_lines(
-    task: str, reason: str, traffic: TaskTraffic | None, next_step: str
+    task: str, reason: str, traffic: TaskTraffic | None, next_step: str, spending: str
 ) -> Iterator[str]:
     yield task
     yield _entry("answers", f"the teacher answers everything: {reason}")
     yield _entry("traffic", traffic_sentence(traffic))
+    yield _entry("today", spending)
     yield _entry("next", next_step)
 
 

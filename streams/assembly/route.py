@@ -24,7 +24,9 @@ def add(parts: WorkerParts) -> None:
             "the audit key is the public default: clients can tell what is audited (UNDERSTUDY_AUDIT_KEY)"
         )
     intake = _intake(settings)
-    router = route.RouteRole(parts.tasks, settings.topics, parts.sampler, intake)
+    router = route.RouteRole(
+        parts.tasks, settings.topics, parts.sampler, intake, parts.spending().add_answers
+    )
     source = parts.source(route.STAGE, settings.topics.requests, dead_letters=intake)
     route.install(parts.app, source, router)
     parts.services.append(DriftWatch(parts.tasks, router.traffic, parts.refit_queue(), parts.event_publisher))

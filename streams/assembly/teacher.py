@@ -13,7 +13,8 @@ def add(parts: WorkerParts) -> None:
     """Add the role's agents and services to the worker."""
     settings, topics = parts.settings, parts.settings.topics
     client, circuits = TeacherClient(), EndpointCircuits()
-    budget = CallBudget(parts.spending_store, parts.spending(), parts.name)
+    spending = parts.spending()
+    budget = CallBudget(parts.spending_store, spending, parts.name)
     parts.sync_policies()
     parts.services.append(CloseService(client))
     lanes = [(teacher.STAGE, topics.deferrals, "concurrency")]
@@ -21,7 +22,15 @@ def add(parts: WorkerParts) -> None:
         lanes.append((teacher.AUDITS_STAGE, topics.audits, "audit_concurrency"))
     for stage, topic, slots in lanes:
         role = teacher.TeacherRole(
-            parts.tasks, topics, client, circuits, attrgetter(slots), parts.sampler, parts.forgotten, budget
+            parts.tasks,
+            topics,
+            client,
+            circuits,
+            attrgetter(slots),
+            parts.sampler,
+            parts.forgotten,
+            budget,
+            spending.add_answers,
         )
         parts.services.append(role)
         teacher.install(parts.app, parts.lane(stage, topic), role, stage)

@@ -16,6 +16,7 @@ def add(parts: WorkerParts) -> None:
         parts.event_publisher,
         settings.lease,
         parts.forgotten,
+        parts.spending().add_refit,
     )
     parts.on_forgotten.append(role.forget)
     trainer.install(parts.app, parts.tail(settings.topics.traces), role)

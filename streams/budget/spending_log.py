@@ -47,6 +47,14 @@ class SpendingLog(Service):
             self._ended[task] += ids
             self._urgent.set()
 
+    def add_answers(self, task: str, answers: int) -> None:
+        """Requests that the surrogate has answered, so that no call was made for them."""
+        self.add(task, {"answered": answers})
+
+    def add_refit(self, task: str, seconds: float) -> None:
+        """A refit, and how long it took."""
+        self.add(task, {"refits": 1, "refit_seconds": seconds})
+
     async def on_start(self) -> None:
         self.add_future(self._flush_forever())
 

@@ -4,7 +4,8 @@ Reads requests; writes labels, deferrals, audits and dead letters. `streams.rout
 Only the agent at the bottom knows Faust.
 """
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable
 
 from confluent_kafka import Message
 from faust import App
@@ -36,13 +37,20 @@ class RouteRole:
         tasks: read at each batch, and again before its outputs are made.
         sampler: decides which requests are audited.
         intake: decodes the requests, and makes the dead letters of those that are refused.
+        count_answers: told of each task's requests that the surrogate has answered.
     """
 
     def __init__(
-        self, tasks: Tasks, topics: Topics, sampler: Sampler, intake: DeadLetters | None = None
+        self,
+        tasks: Tasks,
+        topics: Topics,
+        sampler: Sampler,
+        intake: DeadLetters | None = None,
+        count_answers: Callable[[str, int], None] | None = None,
     ) -> None:
         self._topics = RoutedTopics(topics)
         self._dead_letters = intake or DeadLetters(topics.dead_letters, STAGE)
+        self._count_answers = count_answers
         self.traffic = ScoreWindows()
         self._router = RequestRouter(tasks, sampler, self.traffic.count)
 
@@ -56,9 +64,15 @@ class RouteRole:
         arrivals = [Arrival(request, time_of(message), message) for request, message in records]
         decided, refused = await self._router.route(arrivals, now)
         outputs += [self._dead_letters.letter(arrival.origin, reason) for arrival, reason in refused]
+        answers: Counter[str] = Counter()
         for routed in decided:
             message = routed.arrival.origin
             outputs += self._topics.outputs(routed, key_of(message), copied_headers(message))
+            if routed.label is not None:
+                answers[routed.label.task] += 1
+        if self._count_answers is not None:
+            for task, count in answers.items():
+                self._count_answers(task, count)
         return outputs
 
 

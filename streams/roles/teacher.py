@@ -62,6 +62,7 @@ class TeacherRole(Service):
         sampler: decides which requests are audited.
         forgotten: requests whose texts nobody is to be sent.
         budget: admits calls, and counts what they cost.
+        count_answers: told of a task's requests that the surrogate has answered after all.
     """
 
     def __init__(
@@ -74,8 +75,10 @@ class TeacherRole(Service):
         sampler: Sampler,
         forgotten: ForgottenRequests,
         budget: Budget,
+        count_answers: Callable[[str, int], None],
     ) -> None:
         super().__init__()
+        self._count_answers = count_answers
         self._client = client
         self._forgotten = forgotten
         self._live_tasks = tasks
@@ -147,6 +150,7 @@ class TeacherRole(Service):
                     question.deferral = decision.deferral or question.deferral
                 elif question.work.begin():
                     question.opened.answer(self._outputs_of(question.opened.message, decision))
+                    self._count_answers(name, 1)
 
     def _question(self, opened: OpenMessage, deferral: Deferral) -> OpenQuestion:
         wishes = headers_of(opened.message)
@@ -169,6 +173,8 @@ class TeacherRole(Service):
         reply = [] if answer.reply is None else self._outputs_of(opened.message, answer.reply)
         decided = self._outputs_of(opened.message, SecondDecision(answer.label, answer.later))
         opened.answer([*reply, *decided])
+        if answer.label is not None:
+            self._count_answers(task.name, 1)
         return True
 
     def _outputs_of(self, message: Message, answer: Reply | SecondDecision) -> list[Outgoing]:

@@ -13,7 +13,7 @@ again never ends.
 
 import logging
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from confluent_kafka import Message
 from faust import App
@@ -69,6 +69,7 @@ class Trainer(Service):
     Args:
         lease: seconds that a lease lasts; it is renewed three times in that.
         forgotten: whose traces no fit may use; filled by somebody else, who calls `forget` after that.
+        count_refit: told of each refit's task and seconds.
     """
 
     def __init__(
@@ -80,8 +81,10 @@ class Trainer(Service):
         event_publisher: EventPublisher,
         lease: float,
         forgotten: ForgottenRequests | None = None,
+        count_refit: Callable[[str, float], None] | None = None,
     ) -> None:
         super().__init__()
+        self._count_refit = count_refit
         self._live_tasks = tasks
         self._registry = registry
         self._leases = leases
@@ -297,8 +300,11 @@ class Trainer(Service):
     async def _refit(self, plan: RefitPlan, requests: Iterable[RefitRequest]) -> None:
         name = plan.task.name
         serial = max(await self._registry.next_serial(name), self._windows[name].serial + 1)
+        begun = time.monotonic()
         event, is_done = await self._refit_runner.run(plan, serial, self._tokens[name])
         self._event_publisher.publish(event)
+        if self._count_refit is not None:
+            self._count_refit(name, time.monotonic() - begun)
         if is_done:
             await self._refits.acknowledge(
                 request for request in requests if request.since <= plan.since.certify

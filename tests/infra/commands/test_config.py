@@ -5,10 +5,12 @@ import json
 from pathlib import Path
 
 import pytest
+from msgspec import Struct
 
 from infra.console.config_fields import meanings
 from models.artifact import Artifact
 from models.manifest import Manifest
+from schemas.call_limits import CallLimits, Price
 from schemas.config import Config, Refit, TeacherConfig
 from streams.settings import Settings
 from streams.state.connection import Connection
@@ -113,9 +115,18 @@ def test_a_retry_count_is_no_percentage(understudy: Run, config: Settings) -> No
 
 def test_help_lists_every_field_with_its_meaning(understudy: Run) -> None:
     shown = understudy("config", "--help").out
-    for record, path in ((Config, ""), (Refit, "refit."), (TeacherConfig, "teacher.")):
+    records: dict[str, type[Struct]] = {
+        "": Config,
+        "refit.": Refit,
+        "teacher.": TeacherConfig,
+        "teacher.price.": Price,
+        "teacher.limits.": CallLimits,
+        "teacher.total_limits.": CallLimits,
+    }
+    nested = {path.split(".")[-2] for path in records if path}
+    for path, record in records.items():
         described = meanings(record)
-        for name in set(record.__struct_fields__) - {"refit", "teacher"}:
+        for name in set(record.__struct_fields__) - nested:
             assert described[name], name
             assert f"  {path}{name}=" in shown, name
     assert "  target_agreement=0.95\n" in shown

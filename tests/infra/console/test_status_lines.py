@@ -25,7 +25,7 @@ TRAFFIC = TaskTraffic(seconds=600, labels=1_200, answered=600, audited=12, error
 
 
 def test_status_says_what_matters() -> None:
-    lines = list(task_lines(STATUS, TRAFFIC, price_a_call=0.001, currency="€", delta=0.05))
+    lines = list(task_lines(STATUS, TRAFFIC, 0.001, currency="€", delta=0.05, spending="2 calls"))
     assert lines == [
         "shop",
         (
@@ -34,6 +34,7 @@ def test_status_says_what_matters() -> None:
         ),
         "  traffic     1,200 labels in the last 600 s (2 a second); coverage 50.0%; no errors",
         "  money       about €84.67 saved a day at €0.001 a call and at this rate",
+        "  today       2 calls",
         (
             "  certificate certified: 390 of 400 audits agree, which proves an agreement of at least 95.3% "
             f"of what v7 has answered until {local_time(STATUS.until)}; the target is 90.0%"
@@ -104,7 +105,7 @@ def test_silence_failure_and_disagreement_are_told_apart() -> None:
         silent=7,
         failed=23,
     )
-    text = "\n".join(task_lines(quiet, TRAFFIC, None, "€", 0.05))
+    text = "\n".join(task_lines(quiet, TRAFFIC, None, "€", 0.05, "2 calls"))
     for sentence in (
         "suspended: 41 audits unanswered for more than 1 h, 23 audits failed; 390 of 400 audits agree",
         "50 audits have no reply yet; 41 overdue ones count against the claim, and the teacher has passed 7",
@@ -153,7 +154,7 @@ def test_the_oldest_deferrals_are_named_by_task() -> None:
 def test_missed_promises_are_named_with_both_numbers() -> None:
     missed = replace(STATUS, certified=False, bound=0.7, audits=400, agreements=310, high=0.84)
     traffic = replace(TRAFFIC, answered=120, since=STATUS.since)
-    text = "\n".join(task_lines(missed, traffic, None, "€", 0.05))
+    text = "\n".join(task_lines(missed, traffic, None, "€", 0.05, "2 calls"))
     assert "promise missed: 310 of 400 audits agree, which proves at most 84.0%; the target is 90.0%" in text
     assert (
         "promise missed: of the last 1,200 requests, the surrogate answers 10.0% of the requests, and its "
@@ -164,7 +165,7 @@ def test_missed_promises_are_named_with_both_numbers() -> None:
         (replace(STATUS, since=STATUS.since + 1), traffic),
         (replace(STATUS, paused=True), traffic),
     ):
-        assert "promise missed" not in "\n".join(task_lines(status, labels, None, "€", 0.05))
+        assert "promise missed" not in "\n".join(task_lines(status, labels, None, "€", 0.05, "2 calls"))
 
 
 def test_changed_labels_are_named() -> None:
@@ -173,6 +174,6 @@ def test_changed_labels_are_named() -> None:
     assert certificate_sentence(status) == "suspended: labels that v7 can't know were added: added"
     service = replace(STATUS.service, certified=False)
     assert service_sentence(replace(status, service=service)).startswith("suspended: 1,170 of 1,200 audits")
-    lines = list(task_lines(status, TRAFFIC, None, "USD", 0.05))
+    lines = list(task_lines(status, TRAFFIC, None, "USD", 0.05, "2 calls"))
     (removed,) = [line for line in lines if "the teacher may not give them" in line]
     assert removed.endswith(": l0, l1, l2, l3, l4 and 2 more")

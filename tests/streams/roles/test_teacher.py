@@ -1,6 +1,7 @@
 """The teacher role: a question becomes a reply, a label of the surrogate, or a dead letter."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 
 import msgspec
@@ -55,7 +56,7 @@ class Desk:
     """The role, without its lane."""
 
     def __init__(self) -> None:
-        self.budget = ScriptedBudget()
+        self.budget, self.answers = ScriptedBudget(), Counter[str]()
         self.tasks, self.teacher, self.forgotten = Tasks(), Teacher(), ForgottenRequests()
         rates = {"target_agreement": 0.9, "reserve": 0.0, "audit_rate": 1.0, "teacher": {"url": "u"}}
         self.tasks.configure("t", parse_override(msgspec.json.encode(rates)))
@@ -68,6 +69,7 @@ class Desk:
             Sampler(b"key"),
             self.forgotten,
             self.budget,
+            self.count_answers,
         )
         self.outputs: list[Outgoing] = []
         self.answered = asyncio.Event()
@@ -76,6 +78,9 @@ class Desk:
         opened = [OpenMessage(message(value), self._keep) for value in values]
         self.role.take_in(opened)
         return opened
+
+    def count_answers(self, task: str, answers: int) -> None:
+        self.answers[task] += answers
 
     def _keep(self, _: OpenMessage, outputs: Sequence[Outgoing]) -> None:
         self.outputs += outputs

@@ -1,0 +1,81 @@
+"""Today's spending on the teacher: calls, tokens and money of each task, and what was answered without."""
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from infra.serve.servers import redis_connection
+from schemas.config import EVERY_TASK
+from streams.settings import Settings
+from streams.spending.cost import CallKind
+from streams.state.spending import SpendingStore
+
+
+@dataclass(frozen=True, slots=True)
+class CallSpending:
+    """Calls of one kind; tokens are those of prompts and answers."""
+
+    calls: int
+    tokens: int
+    money: float
+
+
+@dataclass(frozen=True, slots=True)
+class DaySpending:
+    """What one task, or all of them, have spent and saved since 00:00 UTC.
+
+    Attributes:
+        calls: by kind: `requests` that a client waits for, `audits`, and `repeats`, the second questions.
+        answered: requests that the surrogate has answered.
+        refits, refit_seconds: of the trainer.
+        money: of all calls, in the currency of `teacher.price`; 0 where there is no price.
+    """
+
+    calls: Mapping[str, CallSpending]
+    answered: int
+    refits: int
+    refit_seconds: float
+    money: float
+
+    @property
+    def all_calls(self) -> int:
+        return sum(kind.calls for kind in self.calls.values())
+
+    @property
+    def saved_money(self) -> float:
+        """Answered requests at today's mean price of a request's call; 0 where that is not known."""
+        asked = self.calls[CallKind.REQUESTS]
+        return self.answered * asked.money / asked.calls if asked.calls else 0.0
+
+
+def read_spending(settings: Settings, tasks: Iterable[str]) -> dict[str, DaySpending]:
+    """Today's spending of each task, and of all under `*`. Raises StateUnavailable: Redis is away."""
+    return asyncio.run(_read(settings, [EVERY_TASK, *tasks]))
+
+
+async def _read(settings: Settings, scopes: Iterable[str]) -> dict[str, DaySpending]:
+    async with redis_connection(settings) as connection:
+        store = SpendingStore(connection, settings.keys)
+        return {scope: day_spending(await store.day(scope)) for scope in scopes}
+
+
+def day_spending(amounts: Mapping[str, float]) -> DaySpending:
+    """From the amounts as they are kept."""
+
+    def amount(name: str) -> float:
+        return amounts.get(name, 0.0)
+
+    return DaySpending(
+        calls={
+            kind: CallSpending(
+                calls=int(amount(f"{kind}.calls")),
+                tokens=int(amount(f"{kind}.prompt_tokens") + amount(f"{kind}.completion_tokens")),
+                money=amount(f"{kind}.money"),
+            )
+            for kind in CallKind
+        },
+        answered=int(amount("answered")),
+        refits=int(amount("refits")),
+        refit_seconds=amount("refit_seconds"),
+        money=amount("money"),
+    )

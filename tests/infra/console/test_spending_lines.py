@@ -1,0 +1,41 @@
+"""Today's spending in a sentence: calls by kind, limits if there are some, savings if they are known."""
+
+from infra.console.spending_lines import spending_sentence
+from infra.serve.spending import day_spending
+from schemas.call_limits import CallLimits
+
+SPENT = {
+    "calls": 30.0,
+    "tokens": 9_300.0,
+    "money": 0.6,
+    "requests.calls": 20.0,
+    "requests.prompt_tokens": 6_000.0,
+    "requests.completion_tokens": 300.0,
+    "requests.money": 0.5,
+    "audits.calls": 10.0,
+    "audits.prompt_tokens": 3_000.0,
+    "audits.money": 0.1,
+    "answered": 1_000.0,
+    "refits": 2.0,
+    "refit_seconds": 31.4,
+}
+
+
+def test_a_day_with_a_price_and_limits() -> None:
+    limits = CallLimits(calls_per_second=1.0, calls_per_day=1_000, tokens_per_day=50_000, money_per_day=2.0)
+    assert spending_sentence(day_spending(SPENT), limits, "$") == (
+        "30 of 1,000 calls (20 for requests, 10 for audits); 9,300 of 50,000 tokens; $0.60 of $2.00; "
+        "1,000 requests answered without a call, saved about $25.00; 2 refits in 31 s"
+    )
+
+
+def test_a_day_without_anything() -> None:
+    assert spending_sentence(day_spending({}), CallLimits(), "$") == (
+        "0 calls; 0 tokens; 0 requests answered without a call"
+    )
+
+
+def test_without_a_price_no_money_is_saved() -> None:
+    spent = day_spending({"requests.calls": 5.0, "answered": 9.0})
+    assert (spent.all_calls, spent.saved_money) == (5, 0.0)
+    assert "saved" not in spending_sentence(spent, CallLimits(), "$")
