@@ -43,6 +43,11 @@ _COMMANDS = {
         "`understudy up`.",
         "stream",
     ),
+    "gateway": _CommandEntry(
+        "serve",
+        "Answer requests over HTTP, on your own Kafka and Redis or on those of a running `understudy up`.",
+        "stream",
+    ),
     "ask": _CommandEntry("client", "Send one request and wait for its label.", "stream"),
     "produce": _CommandEntry("client", "Send requests from a file or a pipe.", "stream"),
     "consume": _CommandEntry("client", "Print messages of a topic, a JSON object a line.", "stream"),
@@ -66,6 +71,9 @@ _COMMANDS = {
     "config": _CommandEntry("config", "Read and write the config topic.", "stream"),
     "topics": _CommandEntry("topics", "Make and describe the topics.", "stream"),
     "policies": _CommandEntry("policies", "List policy versions, and move them.", "stream"),
+    "keys": _CommandEntry(
+        "keys", "Make, list and revoke the keys with which apps call the gateway.", "stream"
+    ),
     "dead-letters": _CommandEntry(
         "dead_letters", "List what could not be processed, and send it again.", "stream"
     ),

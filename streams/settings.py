@@ -28,14 +28,17 @@ from pydantic_settings import (
 from schemas.redis_keys import Keys
 from schemas.topics import DEFAULT_PREFIX, Topics
 from streams.errors import InvalidSettings
+from streams.gateway_settings import GatewaySettings
 
 PREFIX = "UNDERSTUDY_"
 SETTINGS_FILE = f"{PREFIX}SETTINGS"
 # Not settings: those of the test suite, and what Kubernetes sets for a service that is called understudy-*.
 _NOT_OURS = re.compile(rf"{PREFIX}(TEST_.*|(\w+_)?(SERVICE_HOST|SERVICE_PORT.*|PORT(_\d.*)?))")
 
-Role = Literal["route", "teacher", "learn", "certify", "trainer"]
+Role = Literal["route", "teacher", "learn", "certify", "trainer", "gateway"]
 ROLES: tuple[Role, ...] = get_args(Role)
+WITHOUT_PORT: tuple[Role, ...] = tuple(role for role in ROLES if role != "gateway")
+"""Roles that listen on no port, so that any number of them may run on a host."""
 
 _SECRET = frozenset({"audit_key", "kafka", "consumer", "producer", "redis"})
 """Settings whose values are never repeated in a message."""
@@ -68,7 +71,9 @@ class Settings(BaseSettings):
     partitions, replication: of topics that are created.
     topic_ids: ask the broker for the identity of topics, so that one which was deleted and made again is
         known to be another; the same for all workers. Off for brokers that do not answer that.
-    roles: the roles of `faust -A streams.app worker`; in the environment with commas between.
+    roles: the roles of `faust -A streams.app worker`; in the environment with commas between. The gateway
+        opens a port, so it runs only where it is named.
+    gateway: of the gateway role, see `GatewaySettings`.
     """
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, env_nested_delimiter="__", extra="forbid")
@@ -95,7 +100,8 @@ class Settings(BaseSettings):
     replication: Annotated[int, Field(ge=-1)] = -1
     audit_lane: bool = True
     topic_ids: bool = True
-    roles: Annotated[tuple[Role, ...], NoDecode] = ROLES
+    roles: Annotated[tuple[Role, ...], NoDecode] = WITHOUT_PORT
+    gateway: GatewaySettings = GatewaySettings()
 
     @field_validator("kafka", "consumer", "producer")
     @classmethod

@@ -8,11 +8,13 @@ import typer
 from rich.live import Live
 
 from infra.console.examples import examples
+from infra.console.gateway_options import GatewayPort
 from infra.console.logs import configure_logging
 from infra.console.output import AsJson, line, note, result
 from infra.demo import view
 from infra.demo.run import TASK, play
 from infra.demo.scoreboard import Scoreboard
+from infra.serve.gateway_address import gateway_url, with_address, with_free_port
 from infra.serve.servers import embedded_servers
 from infra.serve.status import TaskStatus
 from streams.settings import Settings, load_settings
@@ -32,6 +34,7 @@ def demo(
     drift: Annotated[
         bool, typer.Option("--drift", help="Let the teacher's answers drift on the way.")
     ] = False,
+    port: GatewayPort = None,
     json: AsJson = False,
 ) -> None:
     """Run all roles with embedded Kafka and Redis, a simulated teacher and traffic, and watch.
@@ -39,8 +42,10 @@ def demo(
     At the end no more requests are sent, and each that was sent gets its label.
     """
     configure_logging(logging.WARNING)
-    with embedded_servers(_without_servers(load_settings()), TASK) as (settings, embedded):
-        where = f"Kafka {embedded.kafka}, Redis {embedded.redis}; in another terminal: {_TRY}"
+    configured = with_free_port(with_address(_without_servers(load_settings()), None, port))
+    with embedded_servers(configured, TASK) as (settings, embedded):
+        servers = f"Kafka {embedded.kafka}, Redis {embedded.redis}, gateway {gateway_url(settings)}"
+        where = f"{servers}; in another terminal: {_TRY}"
         note(where)
         board = (
             _lines(settings, seconds, note if json else line, drift)

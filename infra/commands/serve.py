@@ -1,4 +1,4 @@
-"""up, worker: run the roles."""
+"""up, worker, gateway: run the roles."""
 
 from pathlib import Path
 from typing import Annotated
@@ -6,8 +6,10 @@ from typing import Annotated
 import typer
 
 from infra.console.examples import examples
+from infra.console.gateway_options import GatewayPort
 from infra.console.logs import configure_logging
 from infra.console.output import note
+from infra.serve.gateway_address import with_address, with_free_port
 from infra.serve.kept_servers import KeptPlace, kept_servers
 from infra.serve.progress import ProgressLog
 from infra.serve.server_note import Embedded
@@ -55,15 +57,18 @@ def up(
             help="With --data: jars of an Apache Kafka (its folder `libs`); by default Maven fetches them.",
         ),
     ] = None,
+    port: GatewayPort = None,
 ) -> None:
     """Run all roles in one process, on your own Kafka and Redis or on embedded ones.
 
     Embedded servers are for development and keep nothing after the process ends, unless --data says where.
+    The gateway listens on 127.0.0.1:8484, or on any free port where another process has that one and you have
+    named none.
     """
     configure_logging()
     roles = _known([role for role in ROLES if role not in _known(without)])
     place = _kept_place(data, kafka_port, redis_port, kafka_jars)
-    configured = load_settings()
+    configured = with_free_port(with_address(load_settings(), None, port))
     opened = servers(configured) if place is None else kept_servers(configured, place)
     with opened as (settings, embedded):
         note(_addresses(settings, embedded))
@@ -84,6 +89,24 @@ def worker(
     check_options(settings)
     create_missing(settings)
     run(settings, known)
+
+
+@commands.command(epilog=examples("gateway", "gateway --host 0.0.0.0 --port 8484"))
+def gateway(
+    host: Annotated[
+        str | None, typer.Option(help="Address to listen on; one that others can reach needs keys.")
+    ] = None,
+    port: GatewayPort = None,
+) -> None:
+    """Answer requests over HTTP, on your own Kafka and Redis or on those of a running `understudy up`.
+
+    Start more of them to share the work. `understudy keys create` makes a key for each app.
+    """
+    configure_logging()
+    settings = with_address(running_settings(), host, port)
+    check_options(settings)
+    create_missing(settings)
+    run(settings, ["gateway"])
 
 
 def _known(names: list[str]) -> list[Role]:

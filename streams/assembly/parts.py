@@ -24,6 +24,7 @@ from streams.roles import forget
 from streams.rollout.disk_cache import PolicyDiskCache
 from streams.rollout.policy_remover import PolicyRemover
 from streams.rollout.policy_sync import PolicySync
+from streams.routing.encoder_pool import EncoderPool
 from streams.sampling import Sampler
 from streams.settings import Settings
 from streams.slots import Slot
@@ -73,11 +74,18 @@ class WorkerParts:
         self.on_forgotten: list[forget.Listener] = [self.forgotten.add]
         self._has_policies = False
         self._spending: SpendingLog | None = None
+        self._has_encoders = False
         self._slot = _SlotService(settings)
         self.services += [self._slot, CloseService(self.connection, self.event_publisher)]
 
     def refit_queue(self) -> RefitQueue:
         return RefitQueue(self.connection, self.settings.keys, self.name, self.settings.lease)
+
+    def open_encoders(self) -> None:
+        """Open the encoders that tasks name; once, whichever roles ask for it."""
+        if not self._has_encoders:
+            self._has_encoders = True
+            self.services.append(EncoderPool(self.tasks))
 
     def sync_policies(self) -> None:
         """Keep the tasks' policies as the registry has them; once, whichever roles ask for it."""

@@ -7,7 +7,6 @@ from streams.drift.watch import DriftWatch
 from streams.kafka.dead_letters import DeadLetters
 from streams.privacy.mask import MaskedIntake, load_mask
 from streams.roles import route
-from streams.routing.encoder_pool import EncoderPool
 from streams.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -17,7 +16,7 @@ def add(parts: WorkerParts) -> None:
     """Add the role's agent and services to the worker."""
     settings = parts.settings
     # Encoders start first; otherwise each policy whose encoder is not open yet logs an error.
-    parts.services.append(EncoderPool(parts.tasks))
+    parts.open_encoders()
     parts.sync_policies()
     if settings.delivery == "exactly_once" and "audit_key" not in settings.model_fields_set:
         log.warning(

@@ -12,7 +12,7 @@ is not missed.
 
 import logging
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from confluent_kafka import Message
 from faust import App
@@ -20,7 +20,7 @@ from faust.types import StreamT
 from msgspec.structs import replace
 
 from schemas.codec import AUDIT_FAILURE, DEFERRAL, LABEL, REPLY, TRACE
-from schemas.messages import Answer, AuditFailure, Deferral, Label, Reason, Reply, Trace
+from schemas.messages import Answer, AuditFailure, Deferral, Reason, Reply, Trace
 from schemas.topics import Topics
 from schemas.vectors import vector_bytes
 from streams.clock import unix_ms
@@ -30,6 +30,7 @@ from streams.kafka.dead_letters import DeadLetters
 from streams.kafka.message import copied_headers, key_of, time_of
 from streams.privacy.forgotten import ForgottenRequests
 from streams.roles.label_cap import LabelCap
+from streams.routing.outcomes import teacher_label
 from streams.sampling import Sampler
 from streams.state.reply_dedup import Claim, ReplyDedup, ReplyPosition, question_of
 from streams.tasks import Tasks
@@ -41,31 +42,6 @@ STAGE = "learn"
 _LONGEST_ERROR = 300
 _QUOTED = re.compile(r"'.*'|\".*\"")
 """What the model said may repeat the request."""
-
-
-def label_of(reply: Reply, now: int, renamed: Mapping[str, str], supersedes: bool = False) -> Label:
-    """The client's answer: the teacher's label by its name of today, or an error.
-
-    Args:
-        renamed: new names of labels, by their old ones.
-        supersedes: an error was sent before.
-    """
-    deferral = reply.deferral
-    return Label(
-        id=deferral.request.id,
-        task=deferral.request.task,
-        label=None if reply.label is None else renamed.get(reply.label, reply.label),
-        source="teacher" if reply.error is None else "error",
-        reason=deferral.reason,
-        requested_at=deferral.requested_at,
-        labelled_at=now,
-        score=deferral.guess.score if deferral.guess else None,
-        threshold=deferral.threshold,
-        policy=deferral.guess.policy if deferral.guess else None,
-        error=reply.error,
-        metadata=deferral.request.metadata,
-        supersedes=supersedes,
-    )
 
 
 def trace_of(reply: Reply, label: str, replied_at: int) -> Trace:
@@ -205,7 +181,7 @@ class ReplyRecorder:
         outputs = []
         if not deferral.audit and deferral.first is None:
             renamed = self._tasks.task(deferral.request.task).config.teacher.labels_renamed
-            label = label_of(reply, now, renamed, supersedes)
+            label = teacher_label(reply, now, renamed, supersedes)
             outputs.append(Outgoing(self._topics.labels, key, LABEL.encode(label), headers))
         if reply.label is None:
             outputs.append(self._dead_letters.letter(message, reply.error or "no label"))

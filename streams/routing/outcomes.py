@@ -1,6 +1,8 @@
-"""What comes of a decision: the surrogate's label, or the deferral that asks the teacher."""
+"""What comes of a decision: the surrogate's label, or the deferral that asks the teacher, and its label."""
 
-from schemas.messages import Deferral, Label, Reason, Request
+from collections.abc import Mapping
+
+from schemas.messages import Deferral, Label, Reason, Reply, Request
 from streams.routing.decisions import Decision, expected_agreement_of
 from streams.tasks import Task
 
@@ -55,4 +57,29 @@ def deferral_of(
         features=features,
         encoder=task.embedder.id if task.embedder and features else None,
         expected=expected_agreement_of(task, decision),
+    )
+
+
+def teacher_label(reply: Reply, now: int, renamed: Mapping[str, str], supersedes: bool = False) -> Label:
+    """The client's answer: the teacher's label by its name of today, or an error.
+
+    Args:
+        renamed: new names of labels, by their old ones.
+        supersedes: an error was sent before.
+    """
+    deferral = reply.deferral
+    return Label(
+        id=deferral.request.id,
+        task=deferral.request.task,
+        label=None if reply.label is None else renamed.get(reply.label, reply.label),
+        source="teacher" if reply.error is None else "error",
+        reason=deferral.reason,
+        requested_at=deferral.requested_at,
+        labelled_at=now,
+        score=deferral.guess.score if deferral.guess else None,
+        threshold=deferral.threshold,
+        policy=deferral.guess.policy if deferral.guess else None,
+        error=reply.error,
+        metadata=deferral.request.metadata,
+        supersedes=supersedes,
     )

@@ -56,6 +56,11 @@ class Connection:
             raise InvalidSettings([f"Redis client option refused (UNDERSTUDY_REDIS__*): {error}"]) from error
         self._available = True
 
+    @property
+    def is_available(self) -> bool:
+        """Whether Redis answered when it was last asked."""
+        return self._available
+
     @contextmanager
     def client(self) -> Iterator[Redis]:
         """The client, for one or more commands.

@@ -1,0 +1,118 @@
+"""keys: make, list and revoke the keys with which apps call the gateway."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Annotated, TypeVar
+
+import msgspec
+import typer
+
+from infra.console.examples import examples
+from infra.console.output import AsJson, line, note, result
+from infra.console.status_lines import local_time
+from infra.serve.servers import client_settings, redis_connection
+from schemas.api_keys import MODES, KeyName, Mode
+from schemas.config import EVERY_TASK, task_of
+from schemas.errors import SchemaError
+from streams.clock import unix_ms
+from streams.gateway.keys import create_key
+from streams.state.api_keys import ApiKeys
+
+commands = typer.Typer()
+
+keys = typer.Typer(
+    help="Make, list and revoke the keys with which apps call the gateway.", no_args_is_help=True
+)
+commands.add_typer(keys, name="keys")
+
+Answer = TypeVar("Answer")
+
+
+@keys.command(
+    "create", epilog=examples("keys create shop-app --task shop", "keys create trial --mode record")
+)
+def keys_create(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="For people, such as the app's name.")],
+    task: Annotated[
+        list[str] | None,
+        typer.Option(metavar="TASK", help="A task that it may be used for; by default all. May be repeated."),
+    ] = None,
+    mode: Annotated[
+        str, typer.Option(help=f"The most that its calls are given: {', '.join(MODES)}.")
+    ] = "serve",
+    json: AsJson = False,
+) -> None:
+    """Make a key and print it, this once: only a hash of it is kept."""
+    token, key = create_key(_name(name), _tasks(task), _mode(mode), unix_ms())
+    _with_keys(lambda store: store.add(key))
+    if json:
+        result({"key": token, "id": key.id, "name": key.name, "tasks": key.tasks, "mode": key.mode})
+    else:
+        line(token)
+        note(f"{key.id} is the key's id: `understudy keys revoke {key.id}`. Gateways know it within seconds")
+
+
+@keys.command("list", epilog=examples("keys list", "keys list --json"))
+def keys_list(json: AsJson = False) -> None:
+    """Show the keys, without their secrets."""
+    found = sorted(_with_keys(ApiKeys.all).values(), key=lambda key: key.created_at)
+    if json:
+        hidden = [
+            {name: value for name, value in msgspec.to_builtins(key).items() if name != "hash"}
+            for key in found
+        ]
+        result({"keys": hidden})
+        return
+    for key in found:
+        line(f"{key.id}  {local_time(key.created_at)}  {key.mode:<6}  {key.name}  {', '.join(key.tasks)}")
+    if not found:
+        line("no keys: a gateway answers on loopback only")
+
+
+@keys.command("revoke", epilog=examples("keys revoke 1f2e3d4c"))
+def keys_revoke(
+    number: Annotated[str, typer.Argument(metavar="ID", help="As `keys list` shows it.")],
+) -> None:
+    """Revoke a key; gateways refuse it within seconds."""
+    if not _with_keys(lambda store: store.remove(number)):
+        note(f"there is no key {number}; `understudy keys list` shows them")
+        raise typer.Exit(1)
+    note(f"key {number} is revoked")
+    if not _with_keys(ApiKeys.all):
+        note(
+            "no key is left: from now on a gateway on loopback answers anybody on its machine, others nobody"
+        )
+
+
+def _with_keys(use: Callable[[ApiKeys], Awaitable[Answer]]) -> Answer:
+    settings = client_settings()
+
+    async def run() -> Answer:
+        async with redis_connection(settings) as connection:
+            return await use(ApiKeys(connection, settings.keys))
+
+    return asyncio.run(run())
+
+
+def _name(given: str) -> str:
+    try:
+        return msgspec.convert(given, KeyName)
+    except msgspec.ValidationError as error:
+        hint = "NAME"
+        raise typer.BadParameter(
+            "letters, digits, dot, dash, underscore; at most 64", param_hint=hint
+        ) from error
+
+
+def _tasks(given: list[str] | None) -> list[str]:
+    try:
+        return [task_of(name) for name in given or [EVERY_TASK]]
+    except SchemaError as error:
+        raise typer.BadParameter(str(error), param_hint="--task") from error
+
+
+def _mode(given: str) -> Mode:
+    for mode in MODES:
+        if given == mode:
+            return mode
+    raise typer.BadParameter(f"expected one of {', '.join(MODES)}", param_hint="--mode")

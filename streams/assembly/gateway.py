@@ -1,0 +1,70 @@
+"""The gateway role: the route role's decision behind HTTP, on policies, encoders and labels of its own."""
+
+from confluent_kafka import Producer
+
+from streams.assembly.parts import CloseService, WorkerParts
+from streams.drift.watch import DriftWatch
+from streams.drift.windows import ScoreWindows
+from streams.gateway.admission import Admission
+from streams.gateway.app import create_gateway
+from streams.gateway.batcher import MicroBatcher
+from streams.gateway.classifier import Classifier
+from streams.gateway.classify_routes import ClassifyRoutes
+from streams.gateway.direct_teacher import DirectTeacher
+from streams.gateway.key_ring import KeyRing
+from streams.gateway.label_feed import LabelFeed
+from streams.gateway.recent_labels import RecentLabels
+from streams.gateway.record_sender import RecordSender
+from streams.gateway.server import GatewayServer
+from streams.kafka.clients import largest_message, open_client, open_reader, producer_options
+from streams.privacy.mask import load_mask
+from streams.routing.request_router import RequestRouter
+from streams.settings import Settings
+from streams.state.api_keys import ApiKeys
+from streams.teacher.client import TeacherClient
+
+_LONGEST_INLINE = 40_000
+"""Characters that are scored on the event loop, about 2 ms; more in a thread."""
+_ROOM = 8_000
+"""Bytes of a record that its headers may take."""
+
+
+def add(parts: WorkerParts) -> None:
+    """Add the role's services to the worker; the server comes last, so that it starts when all else has."""
+    settings, gateway = parts.settings, parts.settings.gateway
+    parts.open_encoders()
+    parts.sync_policies()
+    traffic, client = ScoreWindows(), TeacherClient()
+    router = RequestRouter(parts.tasks, parts.sampler, traffic.count, _LONGEST_INLINE)
+    recent = RecentLabels(gateway.labels_kept)
+    sender = RecordSender(lambda: _open_producer(settings), gateway.stalled_after, settings.drain)
+    key_ring = KeyRing(ApiKeys(parts.connection, settings.keys), settings.poll)
+    classifier = Classifier(
+        parts.tasks,
+        settings.topics,
+        parts.sampler,
+        MicroBatcher(router, gateway.batch),
+        recent,
+        sender,
+        DirectTeacher(client),
+        lambda: parts.connection.is_available,
+        acknowledged=gateway.ack == "kafka",
+        largest=largest_message(settings) - _ROOM,
+        mask=load_mask(settings.mask) if settings.mask else None,
+    )
+    admission = Admission(gateway.is_local, lambda: key_ring.keys)
+    routes = ClassifyRoutes(gateway, admission, classifier, recent).routes()
+    labels = settings.topics.labels
+    parts.services += [
+        DriftWatch(parts.tasks, traffic, parts.refit_queue(), parts.event_publisher),
+        CloseService(client),
+        key_ring,
+        sender,
+        LabelFeed(labels, lambda: open_reader(settings), gateway.labels_kept, recent.keep_all),
+        GatewayServer(create_gateway(gateway, routes), gateway, settings.drain),
+    ]
+
+
+def _open_producer(settings: Settings) -> Producer:
+    """A client waits for what is produced, so it lingers less than other roles' records."""
+    return open_client(Producer, {**producer_options(settings), "linger.ms": 1, **settings.producer})

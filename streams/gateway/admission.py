@@ -1,0 +1,97 @@
+"""Admission: who may call, and for which task.
+
+Without any key, callers of this machine may do everything, if the gateway listens on loopback alone. Then a
+page in a browser must not get through either: the name that it called has to be one of this machine's (a
+foreign name that was pointed here is refused), and bodies have to be JSON, which a page of another origin may
+not send without being allowed to. With the first key, every call needs one.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+from schemas.api_keys import ApiKey, Mode
+from streams.gateway.keys import HEADER, find_key, key_in
+from streams.gateway.problems import HttpProblem, ProblemKind, unavailable
+from streams.gateway_settings import is_loopback
+
+_ASK = {"www-authenticate": 'Bearer realm="understudy"'}
+
+
+class Caller(NamedTuple):
+    """Who calls.
+
+    Attributes:
+        key: None for a caller of this machine, where there are no keys.
+    """
+
+    key: ApiKey | None = None
+
+    @property
+    def mode(self) -> Mode:
+        """The most that its calls are given."""
+        return self.key.mode if self.key else "serve"
+
+    def task(self, named: str | None) -> str:
+        """The task that a call is for.
+
+        Args:
+            named: by the call itself.
+
+        Raises:
+            HttpProblem: the call names none, or one that the key is not for.
+        """
+        task = named or (self.key.only_task if self.key else None)
+        if task is None:
+            raise HttpProblem(ProblemKind.INVALID, "`task` is missing: name the task that the request is for")
+        if self.key is not None and not self.key.allows(task):
+            raise HttpProblem(ProblemKind.FORBIDDEN, f"the key is not for task {task}", task=task)
+        return task
+
+
+class Admission:
+    """Args:
+    is_local: whether the gateway listens on loopback alone.
+    keys: the keys as they are now, by their ids; None while nobody knows.
+    """
+
+    def __init__(self, is_local: bool, keys: Callable[[], Mapping[str, ApiKey] | None]) -> None:
+        self._is_local = is_local
+        self._keys = keys
+
+    def admit(self, headers: Mapping[str, str]) -> Caller:
+        """Who calls. Raises HttpProblem: nobody who may."""
+        keys = self._keys()
+        if keys is None:
+            raise unavailable("Redis is away, and the keys are not known yet")
+        if not keys:
+            return self._admit_local(headers.get("host", ""))
+        token = key_in(headers)
+        found = find_key(token, keys) if token is not None else None
+        if found is None:
+            raise HttpProblem(
+                ProblemKind.UNAUTHORIZED,
+                f"send a valid key as a bearer token, or in the header {HEADER}",
+                headers=_ASK,
+            )
+        return Caller(found)
+
+    def _admit_local(self, host: str) -> Caller:
+        if not self._is_local:
+            raise HttpProblem(
+                ProblemKind.UNAUTHORIZED,
+                "there are no keys yet, so only a gateway that listens on loopback answers: "
+                "`understudy keys create` makes one",
+                headers=_ASK,
+            )
+        if not is_loopback(_host_name(host)):
+            raise HttpProblem(
+                ProblemKind.FORBIDDEN, "call the gateway by the name localhost, or create keys for it"
+            )
+        return Caller()
+
+
+def _host_name(host: str) -> str:
+    """A Host header without its port."""
+    if host.startswith("["):
+        return host[1:].partition("]")[0]
+    return host.partition(":")[0].lower()

@@ -1,0 +1,111 @@
+"""ASGI application of the gateway: routes, limits, and problems as `application/problem+json`."""
+
+from collections.abc import Sequence
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from streams.gateway.answer_headers import DEBUG, EXPOSED
+from streams.gateway.calls import ClientGone, request_id
+from streams.gateway.keys import HEADER as KEY_HEADER
+from streams.gateway.problems import HttpProblem, ProblemKind
+from streams.gateway_settings import GatewaySettings
+
+_PROBLEM = "application/problem+json"
+_CLIENT_GONE = 499
+"""Nobody reads it; it is what the log of a proxy would say."""
+_DAY = 86_400
+
+
+def create_gateway(settings: GatewaySettings, routes: Sequence[BaseRoute]) -> Starlette:
+    """The application with these routes, and `/healthz`, which says that it runs."""
+    middleware = [Middleware(ConcurrencyLimit, most=settings.concurrency)]
+    if settings.cors_origins:
+        middleware.insert(0, _cors(settings.cors_origins))
+    return Starlette(
+        routes=[*routes, Route("/healthz", _healthy, methods=["GET"])],
+        middleware=middleware,
+        exception_handlers={
+            HttpProblem: _problem,
+            HTTPException: _unknown_route,
+            ClientGone: _nobody,
+            Exception: _defect,
+        },
+    )
+
+
+class ConcurrencyLimit:
+    """Refuses a call while `most` others are worked on."""
+
+    def __init__(self, app: ASGIApp, most: int) -> None:
+        self._app = app
+        self._most = most
+        self._active = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        if self._active >= self._most:
+            busy = HttpProblem(
+                ProblemKind.BUSY, f"{self._most} calls are under way: try again", headers={"retry-after": "1"}
+            )
+            await _response(Request(scope), busy)(scope, receive, send)
+            return
+        self._active += 1
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            self._active -= 1
+
+
+def _cors(origins: tuple[str, ...]) -> Middleware:
+    return Middleware(
+        CORSMiddleware,
+        allow_origins=list(origins),
+        allow_methods=["GET", "POST"],
+        allow_headers=["authorization", "content-type", "idempotency-key", "x-request-id", KEY_HEADER, DEBUG],
+        expose_headers=list(EXPOSED),
+        max_age=_DAY,
+    )
+
+
+async def _healthy(_: Request) -> Response:
+    return Response(b"ok\n", media_type="text/plain")
+
+
+async def _problem(call: Request, error: Exception) -> Response:
+    if not isinstance(error, HttpProblem):
+        raise error
+    return _response(call, error)
+
+
+async def _unknown_route(call: Request, error: Exception) -> Response:
+    status = error.status_code if isinstance(error, HTTPException) else 404
+    if status == ProblemKind.METHOD.status:
+        allowed = dict(error.headers or {}) if isinstance(error, HTTPException) else {}
+        methods = allowed.get("Allow", "")
+        wrong = HttpProblem(ProblemKind.METHOD, f"this path takes {methods}", headers={"allow": methods})
+        return _response(call, wrong)
+    return _response(call, HttpProblem(ProblemKind.NOT_FOUND, "there is no such path; see /openapi.json"))
+
+
+async def _nobody(_: Request, __: Exception) -> Response:
+    return Response(status_code=_CLIENT_GONE)
+
+
+async def _defect(call: Request, _: Exception) -> Response:
+    # Starlette raises it again once the response is out, so that the server logs it.
+    return _response(call, HttpProblem(ProblemKind.DEFECT, "a defect of the gateway; its log says more"))
+
+
+def _response(call: Request, problem: HttpProblem) -> Response:
+    headers = dict(problem.headers)
+    headers["x-request-id"] = request_id(call.headers, problem.body.id or "none")
+    return Response(problem.encode(), problem.kind.status, headers, media_type=_PROBLEM)

@@ -1,0 +1,114 @@
+"""Calls: what is read of an HTTP request, within limits of size and time."""
+
+import asyncio
+import re
+from collections.abc import Callable, Mapping
+from typing import TypeVar
+from urllib.parse import quote
+
+import msgspec
+from starlette.requests import ClientDisconnect, Request
+
+from schemas.messages import RequestId
+from streams.gateway.problems import HttpProblem, ProblemKind
+from streams.kafka.message import Headers
+from streams.teacher.give_up import HEADER as GIVE_UP_AFTER
+
+Body = TypeVar("Body", bound=msgspec.Struct)
+
+_PLAIN = re.compile(r"[\x21-\x7e]{1,128}")
+_FOLLOW = frozenset({"traceparent", "tracestate", "baggage", GIVE_UP_AFTER})
+_EVENTS = "ce-"
+"""Prefix of CloudEvents' headers over HTTP; over Kafka it is `ce_`."""
+
+
+class ClientGone(Exception):
+    """The client has hung up: nobody reads an answer."""
+
+
+async def read_body(request: Request, most: int, seconds: float) -> bytes:
+    """The whole body.
+
+    Args:
+        most: bytes.
+        seconds: until all of it has to be there.
+
+    Raises:
+        HttpProblem: it is too large or too slow.
+        ClientGone: the client has hung up.
+    """
+    declared = request.headers.get("content-length", "")
+    if declared.isdigit() and int(declared) > most:
+        raise _too_large(most)
+    try:
+        async with asyncio.timeout(seconds):
+            return await _read_chunks(request, most)
+    except TimeoutError:
+        detail = f"the body was not there within {seconds:g} s"
+        raise HttpProblem(ProblemKind.SLOW_BODY, detail, headers={"connection": "close"}) from None
+    except ClientDisconnect:
+        raise ClientGone from None
+
+
+async def _read_chunks(request: Request, most: int) -> bytes:
+    chunks, size = [], 0
+    async for chunk in request.stream():
+        chunks.append(chunk)
+        size += len(chunk)
+        if size > most:
+            raise _too_large(most)
+    return b"".join(chunks)
+
+
+def decoder(kind: type[Body]) -> Callable[[Request, bytes], Body]:
+    """Reads bodies of a type. Raises HttpProblem: names the field that is wrong."""
+    decode = msgspec.json.Decoder(kind).decode
+
+    def read(request: Request, body: bytes) -> Body:
+        if not is_json(request.headers):
+            raise HttpProblem(ProblemKind.CONTENT_TYPE, "send the header `content-type: application/json`")
+        try:
+            return decode(body)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise HttpProblem(ProblemKind.INVALID, str(error)) from error
+
+    return read
+
+
+def is_json(headers: Mapping[str, str]) -> bool:
+    kind = headers.get("content-type", "").partition(";")[0].strip().lower()
+    return kind == "application/json"
+
+
+def idempotency_key(headers: Mapping[str, str]) -> str | None:
+    """The id that the header `Idempotency-Key` gives. Raises HttpProblem: it is too long."""
+    given = headers.get("idempotency-key")
+    if not given:
+        return None
+    try:
+        return msgspec.convert(given, RequestId)
+    except msgspec.ValidationError as error:
+        raise HttpProblem(ProblemKind.INVALID, f"Idempotency-Key: {error}") from error
+
+
+def record_headers(headers: Mapping[str, str]) -> Headers | None:
+    """Headers of the call that go with the request to its label: trace context, CloudEvents, time to wait."""
+    found: Headers = []
+    for name, value in headers.items():
+        if name in _FOLLOW:
+            found.append((name, value.encode()))
+        elif name.startswith(_EVENTS):
+            found.append((f"ce_{name[len(_EVENTS) :]}", value.encode()))
+    return found or None
+
+
+def request_id(headers: Mapping[str, str], default: str) -> str:
+    """What the client calls this call: its `x-request-id` where that can be sent back, else the default."""
+    given = headers.get("x-request-id", "")
+    return given if _PLAIN.fullmatch(given) else quote(default, safe="")
+
+
+def _too_large(most: int) -> HttpProblem:
+    return HttpProblem(
+        ProblemKind.TOO_LARGE, f"a body may have {most} bytes", headers={"connection": "close"}
+    )

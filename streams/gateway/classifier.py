@@ -1,0 +1,279 @@
+"""Classifier: a request to its label, whoever gives it. Knows no HTTP but the problems it raises.
+
+repeated id        the label that it has already
+accepted           the surrogate's label, at once; its label and audit copy go to Kafka before (`kafka`) or
+                   right after (`none`) the answer
+deferred           a deferral as the route role writes it; the label comes back on the topic of labels
+Kafka is away      nothing is answered that could not be audited: the teacher is asked from here
+Redis is away      the surrogate answers as the router's does; what is deferred is asked from here
+"""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any, NamedTuple
+from urllib.parse import quote
+
+from schemas.codec import REPLY
+from schemas.messages import Deferral, Label, Reason, Reply, Request
+from schemas.topics import Topics
+from streams.clock import unix_ms
+from streams.errors import DeliveryFailed, MaskFailed
+from streams.gateway.batcher import MicroBatcher, Waiting
+from streams.gateway.calls import ClientGone
+from streams.gateway.direct_teacher import DirectTeacher
+from streams.gateway.problems import HttpProblem, ProblemKind, unavailable
+from streams.gateway.recent_labels import RecentLabels
+from streams.gateway.record_sender import RecordSender
+from streams.kafka.batch import Outgoing
+from streams.kafka.message import Headers
+from streams.privacy.mask import Mask, mask_text
+from streams.routing.decisions import Decision
+from streams.routing.outcomes import deferral_of, teacher_label
+from streams.routing.outputs import RoutedTopics
+from streams.routing.request_router import Refused, Routed
+from streams.sampling import Sampler
+from streams.tasks import Tasks
+
+_KAFKA_AWAY = "Kafka is away"
+_REDIS_AWAY = "Redis is away"
+
+
+class Answer(NamedTuple):
+    """A label, and how it came about.
+
+    Attributes:
+        certified: of a surrogate's label: its version is certified now.
+        replayed: the id had this label already.
+    """
+
+    label: Label
+    certified: bool = False
+    replayed: bool = False
+
+
+async def _never_gone() -> None:
+    await asyncio.Event().wait()
+
+
+class Client(NamedTuple):
+    """Who waits for a label.
+
+    Attributes:
+        seconds: for which it waits.
+        headers: that go with the request to its label.
+        gone: returns once the client has hung up.
+    """
+
+    seconds: float
+    headers: Headers | None = None
+    gone: Callable[[], Coroutine[Any, Any, None]] = _never_gone
+
+
+class Classifier:
+    """Args:
+    sampler: the one that the batcher's router draws with.
+    redis_answers: whether Redis answered when it was last asked.
+    acknowledged: whether the surrogate's answers wait for the broker.
+    largest: bytes of one record.
+    mask: applied to texts before anything else is done with them.
+    """
+
+    def __init__(
+        self,
+        tasks: Tasks,
+        topics: Topics,
+        sampler: Sampler,
+        batcher: MicroBatcher,
+        recent: RecentLabels,
+        sender: RecordSender,
+        teacher: DirectTeacher,
+        redis_answers: Callable[[], bool],
+        *,
+        acknowledged: bool,
+        largest: int,
+        mask: Mask | None = None,
+    ) -> None:
+        self._tasks = tasks
+        self._sampler = sampler
+        self._batcher = batcher
+        self._recent = recent
+        self._sender = sender
+        self._teacher = teacher
+        self._redis_answers = redis_answers
+        self._acknowledged = acknowledged
+        self._largest = largest
+        self._mask = mask
+        self._topics = RoutedTopics(topics)
+        self._replies = topics.replies
+
+    async def classify(self, request: Request, client: Client) -> Answer:
+        """The request's label.
+
+        Raises:
+            HttpProblem: there is none in time, or none at all.
+            ClientGone: nobody waits for it any more; it comes all the same.
+        """
+        content = _fingerprint(request)
+        known = self._recent.find(request.task, request.id)
+        if known is not None:
+            if known.content not in (None, content):
+                raise HttpProblem(
+                    ProblemKind.ID_REUSED,
+                    "this id was sent before with another content: give each request an id of its own",
+                    request=request.id,
+                    task=request.task,
+                )
+            if known.is_awaited:
+                return self.answer(await self._label_in_time(request, client), replayed=True)
+            if known.label is not None and known.label.source != "error":
+                return self.answer(known.label, replayed=True)
+        return await self._decide(self._masked(request), content, client)
+
+    async def _decide(self, request: Request, content: int, client: Client) -> Answer:
+        requested_at = unix_ms()
+        if self._sender.is_stalled:
+            return await self._forward(self._undecided(request, requested_at), content, client, _KAFKA_AWAY)
+        result = await self._batcher.decide(request, requested_at)
+        if isinstance(result, Refused):
+            raise HttpProblem(ProblemKind.UNUSABLE, result.reason, request=request.id, task=request.task)
+        outputs = self._topics.outputs(result, request.id.encode(), client.headers)
+        if max(len(out.value or b"") for out in outputs) > self._largest:
+            raise HttpProblem(
+                ProblemKind.TOO_LARGE,
+                f"the request does not fit into a Kafka message of {self._largest} bytes",
+                request=request.id,
+                task=request.task,
+            )
+        if result.label is not None:
+            return await self._give(result.label, outputs, content)
+        if not self._redis_answers():
+            return await self._forward(_deferral_in(result), content, client, _REDIS_AWAY)
+        return await self._wait_for_label(request, requested_at, outputs, content, client)
+
+    async def _give(self, label: Label, outputs: list[Outgoing], content: int) -> Answer:
+        """The surrogate's answer."""
+        if self._acknowledged:
+            try:
+                await self._sender.send_acknowledged(outputs)
+            except DeliveryFailed as error:
+                raise unavailable(str(error), request=label.id, task=label.task) from error
+        elif not self._sender.send(outputs):
+            raise unavailable(_KAFKA_AWAY, request=label.id, task=label.task)
+        self._recent.keep(label, content)
+        return self.answer(label)
+
+    async def _wait_for_label(
+        self, request: Request, requested_at: int, outputs: list[Outgoing], content: int, client: Client
+    ) -> Answer:
+        known = self._recent.find(request.task, request.id)
+        if known is not None and known.is_awaited:  # the same request came twice, and both were undecided
+            return self.answer(await self._label_in_time(request, client), replayed=True)
+        self._recent.ask(request.task, request.id, requested_at, content)
+        sent = self._sender.acknowledgement(outputs)
+
+        def report(done: asyncio.Future[None]) -> None:
+            error = None if done.cancelled() else done.exception()
+            if isinstance(error, DeliveryFailed):
+                self._recent.fail(request.task, request.id, error)
+
+        sent.add_done_callback(report)
+        try:
+            return self.answer(await self._label_in_time(request, client))
+        except HttpProblem as problem:
+            if problem.kind is ProblemKind.TIMEOUT and not sent.done():
+                raise unavailable(_KAFKA_AWAY, request=request.id, task=request.task) from problem
+            raise
+
+    async def _label_in_time(self, request: Request, client: Client) -> Label:
+        with self._recent.waiting(request.task, request.id) as answer:
+            gone = asyncio.create_task(client.gone())
+            both: set[asyncio.Future[Any]] = {answer, gone}
+            try:
+                done, _ = await asyncio.wait(
+                    both, timeout=client.seconds, return_when=asyncio.FIRST_COMPLETED
+                )
+            finally:
+                gone.cancel()
+            if answer in done:
+                return self._label_in(answer, request)
+        if gone in done:
+            raise ClientGone
+        later = label_path(request.task, request.id)
+        raise HttpProblem(
+            ProblemKind.TIMEOUT,
+            f"no label within {client.seconds:g} s; it comes later: GET {later}",
+            request=request.id,
+            task=request.task,
+            headers={"location": later},
+        )
+
+    def _label_in(self, answer: asyncio.Future[Label], request: Request) -> Label:
+        try:
+            return answer.result()
+        except DeliveryFailed as error:
+            raise unavailable(str(error), request=request.id, task=request.task) from error
+
+    async def _forward(self, deferral: Deferral, content: int, client: Client, why: str) -> Answer:
+        """The teacher's answer, asked from here; its reply is recorded when Kafka takes it."""
+        config = self._tasks.task(deferral.request.task).config
+        reply = await self._teacher.ask(deferral, config.teacher, client.seconds, why)
+        self._record(reply)
+        label = teacher_label(reply, unix_ms(), config.teacher.labels_renamed)
+        if label.source != "error":
+            self._recent.keep(label, content)
+        return self.answer(label)
+
+    def _record(self, reply: Reply) -> None:
+        key = reply.deferral.request.id.encode()
+        self._sender.send([Outgoing(self._replies, key, REPLY.encode(reply), None)])
+
+    def _undecided(self, request: Request, requested_at: int) -> Deferral:
+        """What the teacher is asked while nothing may be decided."""
+        task = self._tasks.task(request.task)
+        decision = Decision(Reason.UNAVAILABLE, None, task.threshold)
+        audited = self._sampler.selects(request.id, task.audit_rate)
+        return deferral_of(request, decision, task, audited, requested_at, None)
+
+    def answer(self, label: Label, *, replayed: bool = False) -> Answer:
+        """Raises HttpProblem: the label is an error."""
+        if label.source == "error":
+            detail = label.error or "the teacher gave no label"
+            raise HttpProblem(
+                ProblemKind.TEACHER_FAILED, detail, request=label.id, task=label.task, label=label
+            )
+        task = self._tasks.task(label.task)
+        live = task.live.version if task.live else None
+        certified = label.source == "surrogate" and task.sampling.certified and label.policy == live
+        return Answer(label, certified, replayed)
+
+    def _masked(self, request: Request) -> Request:
+        if self._mask is None or request.text is None:
+            return request
+        try:
+            text = mask_text(self._mask, request.text)
+        except MaskFailed as error:
+            detail = f"the text can't be masked: {error}"
+            raise HttpProblem(ProblemKind.UNUSABLE, detail, request=request.id, task=request.task) from error
+        return Request(request.id, request.task, text, request.embedding, request.metadata)
+
+
+def _deferral_in(routed: Routed[Waiting]) -> Deferral:
+    assert routed.deferral is not None  # noqa: S101 - what has no label has a deferral
+    return routed.deferral
+
+
+def label_path(task: str, request: str) -> str:
+    """Where the label of a request is found later."""
+    return f"/v1/labels/{quote(request, safe='')}?task={quote(task)}"
+
+
+def _fingerprint(request: Request) -> int:
+    """Of what is asked; holds within this process."""
+    vector = request.embedding
+    return hash(
+        (
+            request.text,
+            tuple(vector) if isinstance(vector, list) else vector,
+            tuple(sorted(request.metadata.items())),
+        )
+    )

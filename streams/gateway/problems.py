@@ -1,0 +1,88 @@
+"""Problems: why a call has no answer, with the HTTP status, and what the client may do about it."""
+
+from collections.abc import Mapping
+from enum import Enum
+from types import MappingProxyType
+
+import msgspec
+
+from schemas.http import ProblemBody
+from schemas.messages import Label
+from streams.errors import StreamsError
+
+_TYPE = "urn:understudy:problem:"
+NOTHING: Mapping[str, str] = MappingProxyType({})
+
+
+class ProblemKind(Enum):
+    """Status and title of each kind; its name in lower case is the last word of its `type`."""
+
+    INVALID = (400, "The call can't be read")
+    UNAUTHORIZED = (401, "No valid key")
+    FORBIDDEN = (403, "The key does not allow this")
+    NOT_FOUND = (404, "Not found")
+    METHOD = (405, "Another method is needed")
+    SLOW_BODY = (408, "The body came too slowly")
+    TOO_LARGE = (413, "The body is too large")
+    CONTENT_TYPE = (415, "The body has to be JSON")
+    UNUSABLE = (422, "The request can't be classified")
+    ID_REUSED = (422, "The id was used for another request")
+    BUSY = (429, "Too many requests at the same time")
+    DEFECT = (500, "The gateway failed")
+    TEACHER_FAILED = (502, "The teacher gave no label")
+    UNAVAILABLE = (503, "Nobody can answer now")
+    TIMEOUT = (504, "No label in time")
+
+    @property
+    def status(self) -> int:
+        return self.value[0]
+
+    @property
+    def title(self) -> str:
+        return self.value[1]
+
+
+class HttpProblem(StreamsError):
+    """A call that ends without an answer.
+
+    Attributes:
+        headers: further ones of the response.
+    """
+
+    def __init__(
+        self,
+        kind: ProblemKind,
+        detail: str,
+        *,
+        request: str | None = None,
+        task: str | None = None,
+        label: Label | None = None,
+        headers: Mapping[str, str] = NOTHING,
+    ) -> None:
+        super().__init__(detail)
+        self.kind = kind
+        self.headers = headers
+        self.body = ProblemBody(
+            type=_TYPE + kind.name.lower(),
+            title=kind.title,
+            status=kind.status,
+            detail=detail,
+            id=request,
+            task=task,
+            label=label,
+        )
+
+    def encode(self) -> bytes:
+        return msgspec.json.encode(self.body)
+
+
+def unavailable(
+    detail: str, *, retry_after: float = 2.0, request: str | None = None, task: str | None = None
+) -> HttpProblem:
+    """Nobody can answer now.
+
+    Args:
+        retry_after: seconds until it is worth another try.
+    """
+    wait = {"retry-after": str(max(1, round(retry_after)))}
+    return HttpProblem(ProblemKind.UNAVAILABLE, detail, request=request, task=task, headers=wait)

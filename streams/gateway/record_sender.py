@@ -1,0 +1,170 @@
+"""Sends the gateway's records to Kafka, and knows when Kafka stands still.
+
+An idempotent producer, so that a record is written once and in order; a call has no offsets to commit with
+it, so there is no transaction. A label and its audit copy are two records: after a crash, one may stand
+without the other. Callers see records as acknowledged together, or not.
+
+One thread serves the producer's delivery reports; everything else happens on the event loop.
+"""
+
+import asyncio
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
+from mode import Service
+
+from streams.errors import DeliveryFailed
+from streams.kafka.batch import Outgoing
+
+log = logging.getLogger(__name__)
+
+_POLL = 0.1
+_MOST_OPEN = 100_000
+
+
+class _Receipt:
+    """Records that were sent together, and whether the broker has acknowledged them."""
+
+    __slots__ = ("_finished", "_lock", "error", "future", "left", "sent_at")
+
+    def __init__(self, left: int, lock: threading.Lock, finished: "Callable[[_Receipt], None]") -> None:
+        self.left = left
+        self._lock = lock
+        self._finished = finished
+        self.error: KafkaError | None = None
+        self.future: asyncio.Future[None] | None = None
+        self.sent_at = time.monotonic()
+
+    def report(self, error: KafkaError | None, _: Message | None = None, records: int = 1) -> None:
+        """Note what became of one or more records; the producer's thread calls it for each."""
+        with self._lock:
+            self.error = self.error or error
+            self.left -= records
+            is_last = self.left == 0
+        if is_last:
+            self._finished(self)
+
+
+class RecordSender(Service):
+    """Produces records, and waits for their delivery reports.
+
+    Args:
+        stalled_after: seconds without an acknowledgement after which Kafka counts as away.
+        drain: seconds that a stop waits for what is under way.
+
+    Attributes:
+        dropped: records that were given up, since the start.
+    """
+
+    def __init__(
+        self,
+        open_producer: Callable[[], Producer],
+        stalled_after: float,
+        drain: float,
+        most: int = _MOST_OPEN,
+    ) -> None:
+        super().__init__()
+        self._open_producer = open_producer
+        self._stalled_after = stalled_after
+        self._drain = drain
+        self._most = most
+        self._open: deque[_Receipt] = deque()
+        self._finished: list[_Receipt] = []
+        self._lock = threading.Lock()
+        self._ending = threading.Event()
+        self._thread = threading.Thread(target=self._serve, name="gateway-records", daemon=True)
+        self.dropped = 0
+
+    async def on_start(self) -> None:
+        self._event_loop = asyncio.get_running_loop()
+        self._producer = self._open_producer()
+        self._thread.start()
+
+    async def on_stop(self) -> None:
+        left = await asyncio.to_thread(self._producer.flush, self._drain)
+        self._ending.set()
+        await asyncio.to_thread(self._thread.join)
+        if left:
+            log.error("records were not delivered before the end: records=%d", left)
+
+    @property
+    def is_stalled(self) -> bool:
+        """Whether the broker has left records unacknowledged for too long."""
+        self._forget_finished()
+        return bool(self._open) and time.monotonic() - self._open[0].sent_at > self._stalled_after
+
+    def send(self, outgoing: Sequence[Outgoing]) -> bool:
+        """Send records; a failure is counted and logged. False: there is no room for them."""
+        return self._send(outgoing) is not None
+
+    async def send_acknowledged(self, outgoing: Sequence[Outgoing]) -> None:
+        """Send records, and wait until the broker has acknowledged all.
+
+        Raises:
+            DeliveryFailed: it has not, although some may be written.
+        """
+        await self.acknowledgement(outgoing)
+
+    def acknowledgement(self, outgoing: Sequence[Outgoing]) -> asyncio.Future[None]:
+        """Send records. The future is done once all are acknowledged, or fails with DeliveryFailed."""
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        receipt = self._send(outgoing, future)
+        if receipt is None:
+            future.set_exception(DeliveryFailed("too many records wait for Kafka already"))
+        return future
+
+    def _send(
+        self, outgoing: Sequence[Outgoing], future: asyncio.Future[None] | None = None
+    ) -> _Receipt | None:
+        self._forget_finished()
+        if len(self._open) >= self._most:
+            self._count_dropped(len(outgoing), "too many wait already")
+            return None
+        receipt = _Receipt(len(outgoing), self._lock, self._note_finished)
+        receipt.future = future
+        self._open.append(receipt)
+        for number, (topic, key, value, headers) in enumerate(outgoing):
+            try:
+                self._producer.produce(topic, value, key, headers=headers, on_delivery=receipt.report)
+            except (BufferError, KafkaException) as error:
+                receipt.report(KafkaError(KafkaError._QUEUE_FULL, str(error)), records=len(outgoing) - number)
+                break
+        return receipt
+
+    def _note_finished(self, receipt: _Receipt) -> None:
+        with self._lock:
+            self._finished.append(receipt)
+            first = len(self._finished) == 1
+        if first:
+            self._event_loop.call_soon_threadsafe(self._settle)
+
+    def _settle(self) -> None:
+        with self._lock:
+            finished, self._finished = self._finished, []
+        for receipt in finished:
+            error, future = receipt.error, receipt.future
+            if error is not None:
+                self._count_dropped(1, error.str())
+            if future is not None and not future.done():
+                if error is None:
+                    future.set_result(None)
+                else:
+                    future.set_exception(DeliveryFailed(f"Kafka did not take a record: {error.str()}"))
+        self._forget_finished()
+
+    def _forget_finished(self) -> None:
+        while self._open and self._open[0].left <= 0:
+            self._open.popleft()
+
+    def _count_dropped(self, records: int, why: str) -> None:
+        before, self.dropped = self.dropped, self.dropped + records
+        if before == 0 or len(str(before)) != len(str(self.dropped)):
+            log.error("records of answers were dropped: %s, dropped so far=%d", why, self.dropped)
+
+    def _serve(self) -> None:
+        while not self._ending.is_set():
+            self._producer.poll(_POLL)

@@ -1,0 +1,191 @@
+"""A gateway on a free port of this machine, with a scripted policy, broker and teacher."""
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx2
+from confluent_kafka import KafkaError
+
+from schemas.api_keys import ApiKey
+from schemas.codec import LABEL, REPLY
+from schemas.config import TeacherConfig, parse_override
+from schemas.messages import Deferral, Label, Reply, Teacher
+from streams.drift.windows import ScoreWindows
+from streams.gateway.admission import Admission
+from streams.gateway.app import create_gateway
+from streams.gateway.batcher import MicroBatcher
+from streams.gateway.classifier import Classifier
+from streams.gateway.classify_routes import ClassifyRoutes
+from streams.gateway.direct_teacher import DirectTeacher
+from streams.gateway.recent_labels import RecentLabels
+from streams.gateway.record_sender import RecordSender
+from streams.gateway.server import GatewayServer
+from streams.gateway_settings import GatewaySettings
+from streams.kafka.batch import Outgoing
+from streams.privacy.mask import Mask
+from streams.routing.request_router import RequestRouter
+from streams.sampling import Sampler
+from streams.tasks import Tasks
+from streams.teacher.client import TeacherClient
+from streams.teacher.outcome import TryLater
+from tests.streams.fakes import TOPICS, ScriptedPolicy
+
+YES, UNSURE = "yes 0.9 0.1", "yes 0.1 0.1"
+
+
+class ScriptedBroker:
+    """A producer that keeps what it is given.
+
+    Attributes:
+        holds: reports no delivery for now.
+        error: of deliveries.
+    """
+
+    def __init__(self) -> None:
+        self.produced: list[Outgoing] = []
+        self.holds = False
+        self.error: KafkaError | None = None
+        self._reports: list[Callable[[KafkaError | None, Any], None]] = []
+
+    def produce(
+        self, topic: str, value: bytes, key: bytes, headers: Any = None, on_delivery: Any = None
+    ) -> None:
+        self.produced.append(Outgoing(topic, key, value, headers))
+        self._reports.append(on_delivery)
+
+    def poll(self, _timeout: float) -> None:
+        time.sleep(0.001)
+        self._report()
+
+    def flush(self, _timeout: float) -> int:
+        self._report()
+        return 0
+
+    def to(self, topic: str) -> list[Outgoing]:
+        return [out for out in self.produced if out.topic == topic]
+
+    @property
+    def labels(self) -> list[Label]:
+        return [LABEL.decode(out.value) for out in self.to(TOPICS.labels)]
+
+    @property
+    def replies(self) -> list[Reply]:
+        return [REPLY.decode(out.value) for out in self.to(TOPICS.replies)]
+
+    def _report(self) -> None:
+        while self._reports and not self.holds:
+            self._reports.pop(0)(self.error, None)
+
+
+class ScriptedTeacher(TeacherClient):
+    """Says `no`, or what it is told to."""
+
+    def __init__(self) -> None:
+        self.asked: list[Deferral] = []
+        self.outcome: TryLater | None = None
+
+    async def ask(self, deferral: Deferral, config: TeacherConfig) -> Reply | TryLater:
+        self.asked.append(deferral)
+        return self.outcome or Reply(deferral, "no", Teacher(config.model or ""))
+
+
+@dataclass
+class RunningGateway:
+    """What a test looks at and turns.
+
+    Attributes:
+        stalled: whether Kafka counts as away.
+        redis_answers: whether Redis does not.
+        keys: of apps; None: not known.
+    """
+
+    tasks: Tasks = field(default_factory=Tasks)
+    broker: ScriptedBroker = field(default_factory=ScriptedBroker)
+    teacher: ScriptedTeacher = field(default_factory=ScriptedTeacher)
+    recent: RecentLabels = field(default_factory=lambda: RecentLabels(1_000))
+    keys: Mapping[str, ApiKey] | None = field(default_factory=dict)
+    stalled: bool = False
+    redis_answers: bool = True
+    url: str = ""
+    http: httpx2.AsyncClient = field(default_factory=httpx2.AsyncClient)
+
+    async def classify(
+        self, text: str | None = YES, headers: Mapping[str, str] | None = None, **body: Any
+    ) -> httpx2.Response:
+        asked = {"task": "t", "text": text} | body
+        return await self.http.post("/v1/classify", json=asked, headers=headers)
+
+    async def produced(self, topic: str, count: int = 1) -> Sequence[Outgoing]:
+        """Wait for records."""
+        await until(lambda: len(self.broker.to(topic)) >= count)
+        return self.broker.to(topic)
+
+
+@asynccontextmanager
+async def running(
+    policy: ScriptedPolicy | None = None,
+    *,
+    mask: Mask | None = None,
+    config: Mapping[str, Any] | None = None,
+    **settings: Any,
+) -> AsyncIterator[RunningGateway]:
+    """A gateway for task `t`; nothing is audited unless the config says so."""
+    gateway = RunningGateway()
+    if policy is not None:
+        gateway.tasks.set_policy("t", policy)
+    gateway.tasks.configure("t", parse_override(_json({"audit_rate": 0.0} | dict(config or {}))))
+    chosen = GatewaySettings(**{"port": 0, "timeout": 20.0} | settings)
+    sampler = Sampler(b"key")
+    router = RequestRouter(gateway.tasks, sampler, ScoreWindows().count, 1_000)
+
+    class Sender(RecordSender):
+        @property
+        def is_stalled(self) -> bool:
+            return gateway.stalled
+
+    broker: Any = gateway.broker
+    sender = Sender(lambda: broker, 60.0, 1.0)
+    classifier = Classifier(
+        gateway.tasks,
+        TOPICS,
+        sampler,
+        MicroBatcher(router, chosen.batch),
+        gateway.recent,
+        sender,
+        DirectTeacher(gateway.teacher),
+        lambda: gateway.redis_answers,
+        acknowledged=chosen.ack == "kafka",
+        largest=2_000_000,
+        mask=mask,
+    )
+    admission = Admission(chosen.is_local, lambda: gateway.keys)
+    app = create_gateway(chosen, ClassifyRoutes(chosen, admission, classifier, gateway.recent).routes())
+    server = GatewayServer(app, chosen, 1.0)
+    await sender.start()
+    await server.start()
+    gateway.url = server.url
+    try:
+        async with httpx2.AsyncClient(base_url=server.url, timeout=30.0) as gateway.http:
+            yield gateway
+    finally:
+        await server.stop()
+        await sender.stop()
+
+
+def _json(fields: Mapping[str, Any]) -> bytes:
+    return json.dumps(fields).encode()
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Let others run until the condition holds."""
+    while not condition():
+        await _turn()
+
+
+async def _turn() -> None:
+    await asyncio.sleep(0.001)

@@ -1,0 +1,151 @@
+"""Large, slow, many or strange calls are refused, and cost the gateway little."""
+
+import asyncio
+import socket
+from contextlib import closing
+from urllib.parse import urlsplit
+
+import pytest
+
+from schemas.codec import DEFERRAL
+from tests.streams.fakes import ScriptedPolicy
+from tests.streams.gateway.harness import UNSURE, YES, RunningGateway, running, until
+
+HEAD = b"POST /v1/classify HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
+
+
+async def connect(gateway: RunningGateway) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    where = urlsplit(gateway.url)
+    return await asyncio.open_connection(where.hostname, where.port)
+
+
+async def said(gateway: RunningGateway, sent: bytes) -> bytes:
+    """All that comes back on a connection that sends this and then waits."""
+    reader, writer = await connect(gateway)
+    with closing(writer):
+        writer.write(sent)
+        return await asyncio.wait_for(reader.read(), 20)
+
+
+@pytest.mark.parametrize("declared", [True, False])
+async def test_a_large_body_is_refused_before_it_is_read(declared: bool) -> None:
+    length = b"content-length: 100000000\r\n\r\n"
+    async with running(ScriptedPolicy(), max_body=1_000) as gateway:
+        if declared:
+            answer = await said(gateway, HEAD + length)
+        else:
+            answer = await said(
+                gateway, HEAD + b"transfer-encoding: chunked\r\n\r\n" + b"800\r\n" + b"x" * 2048
+            )
+        assert (await gateway.classify()).status_code == 200
+    assert answer.startswith(b"HTTP/1.1 413 ")
+    assert b"urn:understudy:problem:too_large" in answer
+
+
+async def test_a_slow_body_is_refused() -> None:
+    async with running(ScriptedPolicy(), body_timeout=0.05) as gateway:
+        answer = await said(gateway, HEAD + b'content-length: 50\r\n\r\n{"task')
+    assert answer.startswith(b"HTTP/1.1 408 ")
+
+
+@pytest.mark.parametrize("sent", [b"", b"POST /v1/cla"])
+async def test_a_silent_client_is_hung_up_on(sent: bytes) -> None:
+    async with running(ScriptedPolicy(), body_timeout=0.05) as gateway:
+        assert await said(gateway, sent) == b""
+
+
+async def test_connections_are_limited() -> None:
+    async with running(ScriptedPolicy(), connections=2) as gateway:
+        first, second = await connect(gateway), await connect(gateway)
+        assert await said(gateway, b"") == b""
+        for _, writer in (first, second):
+            writer.close()
+
+
+async def test_calls_at_the_same_time_are_limited() -> None:
+    async with running(ScriptedPolicy(), concurrency=1) as gateway:
+        waiting = asyncio.create_task(gateway.classify(UNSURE))
+        await gateway.produced("x.deferrals")
+        refused = await gateway.classify(YES)
+        waiting.cancel()
+        await until(lambda: not waiters(gateway))
+        answer = await gateway.classify(YES)
+    assert (refused.status_code, refused.headers["retry-after"]) == (429, "1")
+    assert answer.status_code == 200, "a client that has gone holds no place"
+
+
+async def test_a_head_that_never_ends_is_refused() -> None:
+    async with running(ScriptedPolicy()) as gateway:
+        answer = await said(gateway, HEAD + b"x-flood: " + b"y" * 100_000)
+    assert answer.startswith(b"HTTP/1.1 400 ")
+
+
+@pytest.mark.parametrize("kind", [None, "text/plain", "application/x-www-form-urlencoded"])
+async def test_a_body_has_to_be_json(kind: str | None) -> None:
+    """A page of a foreign origin can send any other type without asking."""
+    headers = {"content-type": kind} if kind else {}
+    async with running(ScriptedPolicy()) as gateway:
+        answer = await gateway.http.post("/v1/classify", content=b'{"task":"t","text":"a"}', headers=headers)
+    assert answer.status_code == 415
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/v1/classify", 405),
+        ("GET", "/v1/../../etc/passwd", 404),
+        ("GET", "/v1/labels/%2e%2e%2fx?task=t", 404),
+        ("GET", "/v1/labels/a?task=..%2Fx", 400),
+        ("GET", f"/v1/labels/{'a' * 300}?task=t", 400),
+        ("GET", "/v1/labels/a", 400),
+        ("TRACE", "/v1/classify", 405),
+    ],
+)
+async def test_paths_lead_nowhere_else(method: str, path: str, status: int) -> None:
+    async with running(ScriptedPolicy()) as gateway:
+        answer = await said(
+            gateway, f"{method} {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n".encode()
+        )
+    assert answer.startswith(f"HTTP/1.1 {status} ".encode()), answer
+
+
+@pytest.mark.parametrize("number", ["a\r\nset-cookie: b=c", "a\nb", "\u2028é", "a b"])
+async def test_an_id_adds_no_header(number: str) -> None:
+    async with running(ScriptedPolicy()) as gateway:
+        answer = await gateway.classify(id=number)
+    assert answer.status_code == 200
+    assert "set-cookie" not in answer.headers
+    assert answer.json()["id"] == number
+
+
+async def test_foreign_origins_are_told_nothing() -> None:
+    ours = {"origin": "https://app.example.com", "access-control-request-method": "POST"}
+    async with running(ScriptedPolicy(), cors_origins=("https://app.example.com",)) as gateway:
+        allowed = await gateway.http.options("/v1/classify", headers=ours)
+        refused = await gateway.http.options(
+            "/v1/classify", headers=ours | {"origin": "https://evil.example"}
+        )
+        read = await gateway.classify(headers={"origin": "https://app.example.com"})
+    assert allowed.headers["access-control-allow-origin"] == "https://app.example.com"
+    assert "access-control-allow-origin" not in refused.headers
+    assert "x-understudy-source" in read.headers["access-control-expose-headers"]
+    async with running(ScriptedPolicy()) as gateway:
+        assert (await gateway.http.options("/v1/classify", headers=ours)).status_code == 405
+
+
+def test_a_taken_port_is_named() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(Exception, match=f"can't listen on 127.0.0.1:{port}"):
+            asyncio.run(start(port))
+
+
+async def start(port: int) -> None:
+    async with running(port=port):
+        pass
+
+
+def waiters(gateway: RunningGateway) -> int:
+    """Clients that wait for the one deferred request."""
+    request = DEFERRAL.decode(gateway.broker.to("x.deferrals")[0].value).request
+    return gateway.recent.find("t", request.id).waiters

@@ -1,0 +1,73 @@
+"""Records are acknowledged together; what can't be delivered is counted, never waited for without end."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from confluent_kafka import KafkaError
+
+from streams.errors import DeliveryFailed
+from streams.gateway.record_sender import RecordSender
+from streams.kafka.batch import Outgoing
+from tests.streams.gateway.harness import ScriptedBroker
+
+PAIR = [Outgoing("labels", b"k", b"1", None), Outgoing("audits", b"k", b"2", None)]
+
+
+class _Full(ScriptedBroker):
+    """Takes the first record, and no more."""
+
+    def produce(self, *given: Any, **also: Any) -> None:
+        if self.produced:
+            raise BufferError("full")
+        super().produce(*given, **also)
+
+
+async def started(broker: Any, stalled_after: float = 60.0, most: int = 10) -> RecordSender:
+    sender = RecordSender(lambda: broker, stalled_after, 1.0, most)
+    await sender.start()
+    return sender
+
+
+async def test_records_are_acknowledged_together() -> None:
+    broker = ScriptedBroker()
+    sender = await started(broker)
+    await sender.send_acknowledged(PAIR)
+    assert broker.produced == PAIR
+    broker.error = KafkaError(KafkaError._MSG_TIMED_OUT)
+    with pytest.raises(DeliveryFailed, match="did not take a record"):
+        await sender.send_acknowledged(PAIR)
+    assert sender.dropped == 1
+    await sender.stop()
+
+
+async def test_a_full_producer_fails_at_once() -> None:
+    sender = await started(_Full())
+    with pytest.raises(DeliveryFailed, match="full"):
+        await asyncio.wait_for(sender.send_acknowledged(PAIR), 10)
+    await sender.stop()
+
+
+async def test_kafka_stands_still_until_it_acknowledges() -> None:
+    broker = ScriptedBroker()
+    sender = await started(broker, stalled_after=0.0)
+    broker.holds = True
+    waiting = sender.acknowledgement(PAIR)
+    await asyncio.sleep(0.001)
+    assert sender.is_stalled
+    broker.holds = False
+    await waiting
+    assert not sender.is_stalled
+    await sender.stop()
+
+
+async def test_what_waits_is_bounded() -> None:
+    broker = ScriptedBroker()
+    sender = await started(broker, most=2)
+    broker.holds = True
+    assert [sender.send(PAIR) for _ in range(4)] == [True, True, False, False]
+    with pytest.raises(DeliveryFailed, match="too many"):
+        await sender.send_acknowledged(PAIR)
+    assert (len(broker.produced), sender.dropped) == (4, 6)
+    broker.holds = False
+    await sender.stop()

@@ -1,0 +1,147 @@
+"""A gateway on a real Kafka and Redis: who answers over HTTP, what is written, what a restart remembers."""
+
+import json
+import re
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import httpx2
+import pytest
+
+from infra.harness.waiting import wait_until
+from infra.harness.worker import Worker
+from schemas.codec import DEFERRAL, LABEL, TRACE
+from schemas.messages import Label
+from streams.sampling import Sampler
+from tests.system.deployment import Deployment
+from tests.system.gold import GoldTeacher
+from tests.system.topics import everything
+from tests.system.wishes import TASK, VERSION, answers, publish, wishes
+
+RATE = 0.3
+
+
+@pytest.fixture
+def gateway(deployment: Deployment) -> Iterator[httpx2.Client]:
+    publish(deployment)
+    deployment.configure(TASK, audit_rate=RATE, audit_early=0.0, repeat_rate=0.0)
+    with started(deployment) as client:
+        yield client
+
+
+def started(deployment: Deployment, *arguments: str, **variables: str) -> httpx2.Client:
+    """A client of a gateway that has its policy."""
+    worker = deployment.process("infra.cli", "gateway", "--port", "0", *arguments, **variables)
+    worker.wait_for_text("the worker is ready")
+    wait_until(lambda: worker.has_written(f"policy installed: version={VERSION}"), 30, "the policy")
+    return httpx2.Client(base_url=url_of(worker), timeout=60.0)
+
+
+def url_of(worker: Worker) -> str:
+    found = re.search(r"gateway listens: (\S+)", worker.output())
+    assert found, worker.output()
+    return found[1]
+
+
+def ask(client: httpx2.Client, number: str, text: str, **body: Any) -> httpx2.Response:
+    return client.post("/v1/classify", json={"task": TASK, "id": number, "text": text} | body)
+
+
+def decoded_labels(deployment: Deployment) -> list[Label]:
+    return [LABEL.decode(message.value()) for message in everything(deployment, deployment.topics.labels)]
+
+
+def test_each_call_has_its_label_and_its_records(deployment: Deployment, gateway: httpx2.Client) -> None:
+    """What the surrogate can't answer comes back from a teacher over Kafka; audits are those of route."""
+    asked = wishes(300)
+    odd = {f"odd{number}": f"zzz qqq {number} 99" for number in range(20)}
+    meant = answers(asked) | dict.fromkeys(odd, "refund")
+    deployment.worker("learn")
+    with GoldTeacher(deployment, meant), ThreadPoolExecutor(16) as pool:
+        texts = {one.id: one.text or "" for one in asked} | odd
+        replies = dict(zip(texts, pool.map(lambda one: ask(gateway, *one), texts.items()), strict=True))
+    assert {reply.status_code for reply in replies.values()} == {200}
+    labels = {number: LABEL.decode(reply.content) for number, reply in replies.items()}
+    answered = {number for number, label in labels.items() if label.source == "surrogate"}
+    assert len(answered) > 200
+    assert {labels[number].source for number in odd} == {"teacher"}
+    assert all(labels[number].label == meant[number] for number in texts)
+
+    drawn = {number for number in texts if Sampler(b"understudy").selects(number, RATE)}
+    assert {number for number in answered if labels[number].audited} == drawn & answered
+    copies = [DEFERRAL.decode(one.value()) for one in everything(deployment, deployment.topics.audits)]
+    assert {copy.request.id for copy in copies if copy.audit} == drawn & answered
+    deferred = [DEFERRAL.decode(one.value()) for one in everything(deployment, deployment.topics.deferrals)]
+    assert {one.request.id for one in deferred} == set(texts) - answered
+    assert {one.request.id for one in deferred if one.sampled} == drawn - answered
+    wait_until(lambda: len(decoded_labels(deployment)) == len(texts), 30, "a record of each label")
+    assert {one.id: one.label for one in decoded_labels(deployment)} == meant
+
+    def traced() -> set[str]:
+        return {TRACE.decode(one.value()).id for one in everything(deployment, deployment.topics.traces)}
+
+    wait_until(lambda: traced() == drawn | (set(texts) - answered), 30, "a trace of all that was asked")
+    deployment.stop()
+
+
+def test_a_late_label_outlives_its_call_and_its_gateway(
+    deployment: Deployment, gateway: httpx2.Client
+) -> None:
+    late = ask(gateway, "late", "zzz qqq 99", timeout=0.2)
+    assert (late.status_code, gateway.get(late.headers["location"]).status_code) == (504, 202)
+    deployment.worker("learn")
+    with GoldTeacher(deployment, {"late": "refund"}):
+        wait_until(lambda: gateway.get(late.headers["location"]).status_code == 200, 30, "the late label")
+    again = ask(gateway, "late", "zzz qqq 99")
+    assert (again.json()["label"], again.headers["x-understudy-replayed"]) == ("refund", "true")
+    with started(deployment) as other:
+        assert other.get(late.headers["location"]).json()["label"] == "refund"
+        assert ask(other, "late", "zzz qqq 99").json()["label"] == "refund"
+    assert [one.id for one in decoded_labels(deployment)] == ["late"]
+    deployment.stop()
+
+
+def test_acknowledged_answers_survive_a_kill(deployment: Deployment) -> None:
+    publish(deployment)
+    deployment.configure(TASK, audit_rate=1.0)
+    asked = wishes(200)
+    given = set[str]()
+    with started(deployment, UNDERSTUDY_GATEWAY__ACK="kafka") as client, ThreadPoolExecutor(8) as pool:
+        gateway = deployment.workers[-1]
+
+        def one(number: str, text: str) -> None:
+            try:
+                if ask(client, number, text).status_code == 200:
+                    given.add(number)
+            except httpx2.HTTPError:
+                return
+            if len(given) == 100:
+                gateway.kill()
+
+        list(pool.map(lambda each: one(each.id, each.text or ""), asked))
+    assert 100 <= len(given) < 200
+    assert given <= {one.id for one in decoded_labels(deployment)}
+    copies = everything(deployment, deployment.topics.audits)
+    assert given <= {DEFERRAL.decode(copy.value()).request.id for copy in copies}
+
+
+def test_keys_open_and_close_a_gateway(deployment: Deployment) -> None:
+    publish(deployment)
+    with started(deployment, "--host", "0.0.0.0") as anywhere:  # noqa: S104
+
+        def admitted() -> bool:
+            return ask(anywhere, "a", "where is my parcel", timeout=0.1).status_code != 401
+
+        assert not admitted()
+        made = deployment.run("keys", "create", "app", "--task", TASK, "--json")
+        key = json.loads(made.stdout)
+        anywhere.headers["authorization"] = f"Bearer {key['key']}"
+        wait_until(admitted, 30, "the key")
+        listed = deployment.run("keys", "list", "--json").stdout
+        assert json.loads(listed)["keys"][0]["id"] == key["id"]
+        assert key["key"].rpartition("_")[2] not in listed
+        assert deployment.run("keys", "revoke", key["id"]).returncode == 0
+        assert deployment.run("keys", "revoke", key["id"]).returncode == 1
+        wait_until(lambda: not admitted(), 30, "no key")
+    assert key["key"] not in deployment.workers[-1].output()
