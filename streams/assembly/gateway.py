@@ -3,11 +3,12 @@
 from confluent_kafka import Producer
 
 from streams.assembly.parts import CloseService, WorkerParts
+from streams.budget.call_budget import CallBudget
 from streams.drift.watch import DriftWatch
 from streams.drift.windows import ScoreWindows
-from streams.gateway.admission import Admission
 from streams.gateway.app import create_gateway
 from streams.gateway.batcher import MicroBatcher
+from streams.gateway.caller_check import CallerCheck
 from streams.gateway.classifier import Classifier
 from streams.gateway.classify_routes import ClassifyRoutes
 from streams.gateway.direct_teacher import DirectTeacher
@@ -46,14 +47,14 @@ def add(parts: WorkerParts) -> None:
         MicroBatcher(router, gateway.batch),
         recent,
         sender,
-        DirectTeacher(client),
+        DirectTeacher(client, CallBudget(parts.spending_store, parts.spending(), parts.name)),
         lambda: parts.connection.is_available,
         acknowledged=gateway.ack == "kafka",
         largest=largest_message(settings) - _ROOM,
         mask=load_mask(settings.mask) if settings.mask else None,
     )
-    admission = Admission(gateway.is_local, lambda: key_ring.keys)
-    routes = ClassifyRoutes(gateway, admission, classifier, recent).routes()
+    check = CallerCheck(gateway.is_local, lambda: key_ring.keys)
+    routes = ClassifyRoutes(gateway, check, classifier, recent).routes()
     labels = settings.topics.labels
     parts.services += [
         DriftWatch(parts.tasks, traffic, parts.refit_queue(), parts.event_publisher),

@@ -14,8 +14,8 @@ from schemas.codec import LABEL
 from schemas.http import BatchItem, BatchResult, BatchResults, Classify, ClassifyBatch
 from schemas.messages import Request as Question
 from schemas.messages import RequestId, TaskName
-from streams.gateway.admission import Admission, Caller
 from streams.gateway.answer_headers import CONTRACT, answer_headers
+from streams.gateway.caller_check import Caller, CallerCheck
 from streams.gateway.calls import decoder, idempotency_key, read_body, record_headers
 from streams.gateway.classifier import Answer, Classifier, Client
 from streams.gateway.problems import HttpProblem, ProblemKind
@@ -34,10 +34,10 @@ class ClassifyRoutes:
     """What `/v1/classify`, `/v1/classify/batch` and `/v1/labels` do."""
 
     def __init__(
-        self, settings: GatewaySettings, admission: Admission, classifier: Classifier, recent: RecentLabels
+        self, settings: GatewaySettings, check: CallerCheck, classifier: Classifier, recent: RecentLabels
     ) -> None:
         self._settings = settings
-        self._admission = admission
+        self._check = check
         self._classifier = classifier
         self._recent = recent
 
@@ -89,7 +89,7 @@ class ClassifyRoutes:
         return _response(self._classifier.answer(found.label), call.headers, began)
 
     def _may_classify(self, headers: Mapping[str, str]) -> Caller:
-        caller = self._admission.admit(headers)
+        caller = self._check.admit(headers)
         if caller.mode != "serve":
             raise HttpProblem(
                 ProblemKind.FORBIDDEN, f"the key is for the mode {caller.mode}, and this needs `serve`"

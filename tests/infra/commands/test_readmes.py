@@ -11,6 +11,7 @@ import pytest
 
 from schemas.codec import AUDIT_FAILURE, DEFERRAL, EVENT, LABEL, REPLY, REQUEST, TRACE, Codec
 from schemas.config import merge_overrides, parse_override
+from schemas.http import Classify
 from tests.infra.conftest import Run
 
 ROOT = Path(__file__).parents[3]
@@ -100,10 +101,11 @@ def test_each_link_leads_somewhere(path: Path) -> None:
 
 def test_example_messages_decode() -> None:
     examples = dict(blocks(ROOT / "schemas" / "README.md", "json"))
-    assert set(examples) == {*CODECS, "config"}
+    assert set(examples) == {*CODECS, "config", "classify"}
     for name, codec in CODECS.items():
         assert codec.decode(examples[name].encode())
     assert merge_overrides(parse_override(examples["config"].encode())).target_agreement == 0.97
+    assert msgspec.json.decode(examples["classify"].encode(), type=Classify).timeout == 20
 
 
 def test_the_first_example_is_a_request() -> None:

@@ -16,9 +16,9 @@ from schemas.codec import LABEL, REPLY
 from schemas.config import TeacherConfig, parse_override
 from schemas.messages import Deferral, Label, Reply, Teacher
 from streams.drift.windows import ScoreWindows
-from streams.gateway.admission import Admission
 from streams.gateway.app import create_gateway
 from streams.gateway.batcher import MicroBatcher
+from streams.gateway.caller_check import CallerCheck
 from streams.gateway.classifier import Classifier
 from streams.gateway.classify_routes import ClassifyRoutes
 from streams.gateway.direct_teacher import DirectTeacher
@@ -30,6 +30,8 @@ from streams.kafka.batch import Outgoing
 from streams.privacy.mask import Mask
 from streams.routing.request_router import RequestRouter
 from streams.sampling import Sampler
+from streams.spending.admission import Admission, Ceiling
+from streams.spending.cost import CallCost, CallKind
 from streams.tasks import Tasks
 from streams.teacher.client import TeacherClient
 from streams.teacher.outcome import TryLater
@@ -89,9 +91,37 @@ class ScriptedTeacher(TeacherClient):
         self.asked: list[Deferral] = []
         self.outcome: TryLater | None = None
 
-    async def ask(self, deferral: Deferral, config: TeacherConfig) -> Reply | TryLater:
+    async def ask(
+        self, deferral: Deferral, config: TeacherConfig, cost: CallCost | None = None
+    ) -> Reply | TryLater:
         self.asked.append(deferral)
+        if cost is not None:
+            cost.begin_call()
         return self.outcome or Reply(deferral, "no", Teacher(config.model or ""))
+
+
+class ScriptedBudget:
+    """Admits `left` calls of tasks with a limit, and keeps what was spent."""
+
+    def __init__(self) -> None:
+        self.left = 0
+        self.open = 0
+        self.calls = 0
+
+    def is_limited(self, config: TeacherConfig) -> bool:
+        return config.limits.is_limited
+
+    async def admit(self, task: str, _config: TeacherConfig, wanted: int) -> Admission:
+        if self.left < wanted:
+            return Admission((), 9.0, Ceiling(task, "calls_per_day", 0.0, is_final=True))
+        self.left, self.open = self.left - wanted, self.open + wanted
+        return Admission(["permit"] * wanted)
+
+    def end(self, _task: str, _permit: str) -> None:
+        self.open -= 1
+
+    def record(self, _task: str, _config: TeacherConfig, _kind: CallKind, cost: CallCost) -> None:
+        self.calls += cost.calls
 
 
 @dataclass
@@ -107,6 +137,7 @@ class RunningGateway:
     tasks: Tasks = field(default_factory=Tasks)
     broker: ScriptedBroker = field(default_factory=ScriptedBroker)
     teacher: ScriptedTeacher = field(default_factory=ScriptedTeacher)
+    budget: ScriptedBudget = field(default_factory=ScriptedBudget)
     recent: RecentLabels = field(default_factory=lambda: RecentLabels(1_000))
     keys: Mapping[str, ApiKey] | None = field(default_factory=dict)
     stalled: bool = False
@@ -157,14 +188,14 @@ async def running(
         MicroBatcher(router, chosen.batch),
         gateway.recent,
         sender,
-        DirectTeacher(gateway.teacher),
+        DirectTeacher(gateway.teacher, gateway.budget),
         lambda: gateway.redis_answers,
         acknowledged=chosen.ack == "kafka",
         largest=2_000_000,
         mask=mask,
     )
-    admission = Admission(chosen.is_local, lambda: gateway.keys)
-    app = create_gateway(chosen, ClassifyRoutes(chosen, admission, classifier, gateway.recent).routes())
+    check = CallerCheck(chosen.is_local, lambda: gateway.keys)
+    app = create_gateway(chosen, ClassifyRoutes(chosen, check, classifier, gateway.recent).routes())
     server = GatewayServer(app, chosen, 1.0)
     await sender.start()
     await server.start()

@@ -182,6 +182,16 @@ async def test_nothing_is_answered_while_kafka_is_away() -> None:
     assert (busy.status_code, busy.headers["retry-after"]) == (503, "7")
 
 
+async def test_calls_from_here_are_admitted_too() -> None:
+    limited = {"teacher": {**TEACHER["teacher"], "limits": {"calls_per_day": 1}}}
+    async with running(ScriptedPolicy(), config=limited) as gateway:
+        gateway.stalled, gateway.budget.left = True, 1
+        first, second = await gateway.classify(), await gateway.classify()
+        assert (gateway.budget.calls, gateway.budget.open, len(gateway.teacher.asked)) == (1, 0, 1)
+    assert (first.status_code, second.status_code, second.headers["retry-after"]) == (200, 503, "9")
+    assert "calls_per_day" in second.json()["detail"]
+
+
 async def test_without_redis_deferrals_are_asked_from_here() -> None:
     """What learns needs Redis; what answers does not."""
     async with running(ScriptedPolicy(), config=TEACHER) as gateway:

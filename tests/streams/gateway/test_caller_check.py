@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.api_keys import ApiKey
-from streams.gateway.admission import Admission
+from streams.gateway.caller_check import CallerCheck
 from streams.gateway.keys import create_key, find_key, key_in
 from streams.gateway.problems import HttpProblem, ProblemKind
 from tests.streams.fakes import ScriptedPolicy
@@ -34,40 +34,42 @@ def test_other_bearer_tokens_are_the_apps_own() -> None:
     assert key_in({"authorization": "Bearer sk-123", "x-understudy-key": TOKEN}) == TOKEN
 
 
-def refusal(admission: Admission, headers: dict[str, str]) -> ProblemKind:
+def refusal(check: CallerCheck, headers: dict[str, str]) -> ProblemKind:
     with pytest.raises(HttpProblem) as caught:
-        admission.admit(headers)
+        check.admit(headers)
     return caught.value.kind
 
 
 @pytest.mark.parametrize("host", ["localhost:8484", "127.0.0.1", "[::1]:80"])
 def test_without_keys_this_machine_may_call(host: str) -> None:
-    caller = Admission(True, dict).admit({"host": host})
+    caller = CallerCheck(True, dict).admit({"host": host})
     assert (caller.mode, caller.task("any")) == ("serve", "any")
 
 
 @pytest.mark.parametrize("host", ["evil.example", "", "127.0.0.1.evil.example", "localhost.evil.example"])
 def test_a_foreign_name_for_this_machine_is_refused(host: str) -> None:
-    assert refusal(Admission(True, dict), {"host": host}) is ProblemKind.FORBIDDEN
+    assert refusal(CallerCheck(True, dict), {"host": host}) is ProblemKind.FORBIDDEN
 
 
 def test_without_keys_nobody_calls_from_elsewhere() -> None:
-    assert refusal(Admission(False, dict), {"host": "localhost"}) is ProblemKind.UNAUTHORIZED
+    assert refusal(CallerCheck(False, dict), {"host": "localhost"}) is ProblemKind.UNAUTHORIZED
 
 
 def test_unknown_keys_close_the_door() -> None:
-    assert refusal(Admission(True, lambda: None), {"host": "localhost"}) is ProblemKind.UNAVAILABLE
+    assert refusal(CallerCheck(True, lambda: None), {"host": "localhost"}) is ProblemKind.UNAVAILABLE
 
 
 @pytest.mark.parametrize(
     "headers", [{}, {"x-understudy-key": "us_"}, {"authorization": "Bearer us_00000000_x"}]
 )
 def test_with_a_key_every_call_needs_one(headers: dict[str, str]) -> None:
-    assert refusal(Admission(True, lambda: KEYS), {"host": "localhost"} | headers) is ProblemKind.UNAUTHORIZED
+    assert (
+        refusal(CallerCheck(True, lambda: KEYS), {"host": "localhost"} | headers) is ProblemKind.UNAUTHORIZED
+    )
 
 
 def test_a_key_is_bound_to_its_tasks() -> None:
-    caller = Admission(False, lambda: KEYS).admit({"x-understudy-key": TOKEN})
+    caller = CallerCheck(False, lambda: KEYS).admit({"x-understudy-key": TOKEN})
     assert (caller.task(None), caller.task("t")) == ("t", "t")
     with pytest.raises(HttpProblem, match="not for task other"):
         caller.task("other")

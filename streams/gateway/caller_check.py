@@ -1,4 +1,4 @@
-"""Admission: who may call, and for which task.
+"""Caller check: who may call, and for which task.
 
 Without any key, callers of this machine may do everything, if the gateway listens on loopback alone. Then a
 page in a browser must not get through either: the name that it called has to be one of this machine's (a
@@ -48,7 +48,7 @@ class Caller(NamedTuple):
         return task
 
 
-class Admission:
+class CallerCheck:
     """Args:
     is_local: whether the gateway listens on loopback alone.
     keys: the keys as they are now, by their ids; None while nobody knows.
