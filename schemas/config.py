@@ -112,7 +112,8 @@ class TeacherConfig(Struct, frozen=True, forbid_unknown_fields=True):
         max_output_tokens: most tokens of an answer, those of its reasoning included; None: no limit. An
             answer that is cut off by it is an error.
         confidence: ask a chat model for the log probabilities of its answer, and keep the probability of the
-            label as `confidence` in replies and traces; `decisions` always does.
+            label as `confidence` in replies and traces; `decisions` always does. Refits learn less from
+            labels that the teacher doubts.
         audit_tier: `flex`: ask for audits and second questions on the provider's cheaper, slower tier; if it
             has no room or the model has no such tier, they are asked like all others. None: like all others.
         audit_timeout: seconds that one call on `audit_tier` may take.

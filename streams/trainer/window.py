@@ -16,6 +16,7 @@ from schemas.messages import Guess, Trace
 from schemas.vectors import decode_vector
 from streams.label_set import LabelSet
 from streams.trainer.trace_labels import with_current_labels
+from streams.trainer.trace_weights import trace_weights
 
 
 class TraceWindow:
@@ -136,7 +137,8 @@ def training_set(traces: list[Trace], config: Config) -> TrainingSet:
         None if rows is None else np.array(rows, dtype=np.float32),
     )
     sampled = np.array([trace.sampled for trace in traces], dtype=np.bool_)
-    return TrainingSet(features, [trace.label for trace in traces], sampled, ordered=True)
+    labels = [trace.label for trace in traces]
+    return TrainingSet(features, labels, sampled, trace_weights(traces), ordered=True)
 
 
 def teachers(traces: list[Trace]) -> tuple[LabelSource, ...]:
