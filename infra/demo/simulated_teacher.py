@@ -37,6 +37,7 @@ class TeacherBehaviour:
         wrong: share of answers with a label drawn at random, 0..1.
         throttled: share of calls refused with 429 and `Retry-After: 1`, 0..1.
         failing: share of calls that end in a 500, 0..1.
+        per_second: calls that it allows a second, and at once; others are refused with 429. None: any.
     """
 
     latency: float = 0.3
@@ -44,6 +45,7 @@ class TeacherBehaviour:
     wrong: float = 0.01
     throttled: float = 0.005
     failing: float = 0.005
+    per_second: float | None = None
 
 
 class _ChatMessage(Struct):
@@ -66,6 +68,7 @@ class SimulatedTeacher:
 
     Attributes:
         url: base URL of its API, `http://127.0.0.1:<port>/v1`.
+        refused: calls beyond its rate so far.
     """
 
     def __init__(
@@ -86,6 +89,8 @@ class SimulatedTeacher:
         self._labels = tuple(labels)
         self._behaviour = behaviour or TeacherBehaviour()
         self._random = random.Random(seed)
+        self.refused = 0
+        self._allowed, self._filled_at = self._behaviour.per_second or 0.0, time.monotonic()
         listening = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{listening.getsockname()[1]}/v1"
         app = Starlette(routes=[Route("/v1/chat/completions", self._completion, methods=["POST"])])
@@ -125,12 +130,26 @@ class SimulatedTeacher:
 
     async def _reply(self, question: _Question, text: str) -> Response:
         chance = self._random.random()
-        if chance < self._behaviour.throttled:
+        if chance < self._behaviour.throttled or not self._has_room():
             return _error(429, "slow down", {"Retry-After": "1"})
         await asyncio.sleep(self._random.lognormvariate(0, self._behaviour.spread) * self._behaviour.latency)
         if chance < self._behaviour.throttled + self._behaviour.failing:
             return _error(500, "the model has failed")
         return _json(_completion(question, self._answer_text(question, text)))
+
+    def _has_room(self) -> bool:
+        """Take a token from the bucket of allowed calls."""
+        rate = self._behaviour.per_second
+        if rate is None:
+            return True
+        now = time.monotonic()
+        self._allowed = min(rate, self._allowed + (now - self._filled_at) * rate)
+        self._filled_at = now
+        if self._allowed < 1.0:
+            self.refused += 1
+            return False
+        self._allowed -= 1.0
+        return True
 
     def _answer_text(self, question: _Question, text: str) -> str:
         wrong = self._random.random() < self._behaviour.wrong

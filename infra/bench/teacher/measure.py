@@ -1,14 +1,33 @@
-"""`bench teacher`: a backlog before the first policy, a task that hangs, a worker that is killed."""
+"""`bench teacher`: what a teacher costs that is slow, hangs, is away or killed, or allows few calls.
 
-from collections.abc import Sequence
+Each scenario has a deployment of its own, with an endpoint over real HTTP.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
-from infra.bench.corpora import read_banking77
+from infra.bench.corpora import Split, read_banking77
 from infra.bench.process import print_progress
-from infra.bench.report import Report, report
+from infra.bench.report import Figure, Report, report
 from infra.bench.request import BenchRequest, chosen_names
 from infra.bench.servers import servers
-from infra.bench.teacher.scenarios import SCENARIOS
+from infra.bench.teacher.lanes import backlog, hanging, killed
+from infra.bench.teacher.limits import ceiling, storm
+from infra.bench.teacher.outages import away, retried
+from streams.settings import Settings
+
+SCENARIOS: Mapping[str, Callable[[Settings, Split], list[Figure]]] = MappingProxyType(
+    {
+        "backlog": backlog,
+        "away": away,
+        "storm": storm,
+        "hanging": hanging,
+        "retried": retried,
+        "killed": killed,
+        "ceiling": ceiling,
+    }
+)
 
 
 def measure(request: BenchRequest) -> Report:

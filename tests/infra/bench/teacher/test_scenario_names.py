@@ -7,7 +7,15 @@ from infra.errors import MissingData
 
 
 def test_all_scenarios_run_without_a_choice() -> None:
-    assert chosen_scenarios([]) == ["backlog", "hanging", "killed"]
+    assert chosen_scenarios([]) == [
+        "backlog",
+        "away",
+        "storm",
+        "hanging",
+        "retried",
+        "killed",
+        "ceiling",
+    ]
 
 
 def test_named_scenarios_keep_their_order() -> None:
@@ -15,5 +23,5 @@ def test_named_scenarios_keep_their_order() -> None:
 
 
 def test_an_unknown_scenario_is_named() -> None:
-    with pytest.raises(MissingData, match="no scenario is called 'slow': there are backlog, hanging, killed"):
+    with pytest.raises(MissingData, match="no scenario is called 'slow': there are backlog, away, storm"):
         chosen_scenarios(["slow"])
