@@ -33,6 +33,7 @@ class Reason(StrEnum):
 
     `BUDGET` is the exception: a limit on the teacher's calls is reached, so the surrogate answered outside
     the guarantee, or nobody did.
+    `SEEDED` is the reason of a trace that an operator brought from a file: no request of this stream.
     """
 
     ACCEPTED = "accepted"
@@ -49,6 +50,7 @@ class Reason(StrEnum):
     UNAVAILABLE = "unavailable"
     AUDIT = "audit"
     REPEAT = "repeat"
+    SEEDED = "seeded"
 
 
 class Request(Struct, frozen=True):

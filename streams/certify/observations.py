@@ -156,9 +156,14 @@ class Observations:
 
 
 def observe_traces(traces: Iterable[tuple[Trace, Message]], log: str = TRACES) -> dict[str, Observations]:
-    """What traces say, by task. An audit is about a sampled request that the surrogate had answered."""
+    """What traces say, by task. An audit is about a sampled request that the surrogate had answered.
+
+    Seeded traces say nothing: nobody has answered them here, and who labelled them is not who labels now.
+    """
     seen: dict[str, list[TraceSeen]] = {}
     for trace, message in traces:
+        if trace.reason is Reason.SEEDED:
+            continue
         audit = version = None
         if trace.checks_answer and trace.sampled and trace.guess is not None:
             version, label = trace.guess.policy, trace.guess.label

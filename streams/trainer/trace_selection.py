@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from msgspec.structs import replace
 
 from schemas.config import Config
-from schemas.messages import Trace
+from schemas.messages import Reason, Trace
 from streams.trainer.trigger import enough_traces
 
 SUFFICIENT = 3000
@@ -112,9 +112,13 @@ def _drawn_since_policy(traces: Sequence[Trace], sampled: Sequence[Trace]) -> li
     trace of the cold start, held out, is tested by models that its own label has helped to choose rows for.
     A new request had no part in that choice, nor had the rows drawn since. Those are also drawn from the
     traffic of today, at rates that a policy's answers do not change, and the cold start may be long ago.
+    Seeded traces are none of that: no policy has chosen them, and nobody has drawn them here.
     """
-    since = min((trace.requested_at for trace in traces if not trace.sampled), default=None)
-    return [] if since is None else [trace for trace in sampled if trace.requested_at >= since]
+    own = [trace for trace in traces if trace.reason is not Reason.SEEDED]
+    since = min((trace.requested_at for trace in own if not trace.sampled), default=None)
+    if since is None:
+        return []
+    return [trace for trace in sampled if trace.requested_at >= since and trace.reason is not Reason.SEEDED]
 
 
 def _oldest(traces: Sequence[Trace], config: Config, since: TraceCutoffs) -> int:

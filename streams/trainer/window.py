@@ -1,8 +1,9 @@
 """Window of the traces that a task's next refit may use: the newest ones, each request once."""
 
-from collections import Counter, deque
+from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Iterator
 from functools import lru_cache
+from itertools import chain
 
 import numpy as np
 
@@ -12,7 +13,7 @@ from models.features import Features, known_texts
 from models.fit import TrainingSet
 from models.manifest import LabelSource
 from schemas.config import Config
-from schemas.messages import Guess, Trace
+from schemas.messages import Guess, Reason, Trace
 from schemas.vectors import decode_vector
 from streams.label_set import LabelSet
 from streams.trainer.trace_labels import with_current_labels
@@ -20,7 +21,7 @@ from streams.trainer.trace_weights import trace_weights
 
 
 class TraceWindow:
-    """Newest traces of one task, oldest first.
+    """Newest traces of one task, oldest first. Seeded ones count as older than all others.
 
     Attributes:
         seen: distinct traces ever added, including those that the window has dropped since.
@@ -30,26 +31,37 @@ class TraceWindow:
 
     def __init__(self) -> None:
         self._traces: deque[Trace] = deque()
+        self._seeded: OrderedDict[str, Trace] = OrderedDict()
         self._ids: set[str] = set()
         self.seen = 0
         self.serial = 0
 
     def __len__(self) -> int:
-        return len(self._traces)
+        return len(self._seeded) + len(self._traces)
 
     def __iter__(self) -> Iterator[Trace]:
-        return iter(self._traces)
+        return chain(self._seeded.values(), self._traces)
 
     def add(self, trace: Trace, most: int) -> None:
-        """Add a trace, unless its request is in the window already, and drop what is over `most`."""
+        """Add a trace, unless its request is in the window already, and drop what is over `most`.
+
+        A trace of the stream takes the place of a seeded one of the same request.
+        """
         self.note_versions(trace)
+        seeded = trace.reason is Reason.SEEDED
+        if not seeded and self._seeded.pop(trace.id, None) is not None:
+            self._ids.discard(trace.id)
         if trace.id in self._ids:
             return
         self._ids.add(trace.id)
-        self._traces.append(trace)
+        if seeded:
+            self._seeded[trace.id] = trace
+        else:
+            self._traces.append(trace)
         self.seen += 1
-        while len(self._traces) > most:
-            self._ids.discard(self._traces.popleft().id)
+        while len(self) > most:
+            dropped = self._seeded.popitem(last=False)[1] if self._seeded else self._traces.popleft()
+            self._ids.discard(dropped.id)
 
     def note_versions(self, trace: Trace) -> None:
         """Raise `serial` to the versions that a trace names, also where its text may not be used."""
@@ -57,16 +69,15 @@ class TraceWindow:
 
     def discard(self, covers: Callable[[Trace], bool]) -> int:
         """Drop the traces that `covers` says yes to; how many. They still count as seen."""
-        kept = [trace for trace in self._traces if not covers(trace)]
-        dropped = len(self._traces) - len(kept)
-        if dropped:
-            self._traces = deque(kept)
-            self._ids = {trace.id for trace in kept}
-        return dropped
+        before = len(self)
+        self._traces = deque(trace for trace in self._traces if not covers(trace))
+        self._seeded = OrderedDict(item for item in self._seeded.items() if not covers(item[1]))
+        self._ids = {trace.id for trace in self}
+        return before - len(self)
 
     def seen_since(self, time: int) -> int:
         """How many were replied to after `time`, Unix milliseconds."""
-        return sum(trace.replied_at > time for trace in self._traces)
+        return sum(trace.replied_at > time for trace in self)
 
 
 def version_name(serial: int) -> str:

@@ -2,8 +2,10 @@
 
 from typing import Any
 
+from msgspec.structs import replace
+
 from models.study import RepeatCounts
-from schemas.messages import Answer, Teacher, Trace
+from schemas.messages import Answer, Reason, Teacher, Trace
 from streams.certify.consistency import Consistency
 from streams.state.registry import Registry
 from tests.streams.fakes import trace
@@ -29,6 +31,18 @@ async def test_another_teacher_has_its_own_certificate(
     assert shown == {b"model": b"model", b"prompt": b"another prompt", b"since": b"900000"}
     await certify.fold_traces([deployment.traces.add(audit("late", replied_at=800_000))])
     assert (await deployment.status()).audits == 300, "an older reply of the first is no change back"
+    assert deployment.events() == []
+
+
+async def test_seeded_traces_change_no_teacher_and_count_nowhere(deployment: Deployment) -> None:
+    certify = await deployment.certifier()
+    await certify.fold_traces([deployment.traces.add(one) for one in audits(300)])
+    before = await deployment.status()
+    deployment.events()
+    other = Teacher("of a file")
+    seeds = audits(300, "s", teacher=other, replied_at=900_000)
+    await certify.fold_traces([deployment.traces.add(replace(one, reason=Reason.SEEDED)) for one in seeds])
+    assert await deployment.status() == before
     assert deployment.events() == []
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from schemas.config import Config, Refit
-from schemas.messages import Guess, Trace
+from schemas.messages import Guess, Reason, Trace
 from streams.trainer.trace_selection import (
     SUFFICIENT,
     TraceCutoffs,
@@ -76,6 +76,18 @@ def test_the_cold_start_certifies_until_enough_is_drawn_since() -> None:
     assert kept(everything[:-1])[1] == _seconds([*cold, *drawn[:-1]])
     assert kept(everything) == (_seconds(everything), _seconds(drawn))
     assert kept([*cold, *drawn])[1] == _seconds([*cold, *drawn]), "without a policy there is no cold start"
+
+
+def test_seeded_traces_certify_until_enough_is_drawn_and_hide_no_cold_start() -> None:
+    training = [drawn_at(1, sampled=False, reason=Reason.SEEDED)]
+    seeds = [drawn_at(second, reason=Reason.SEEDED) for second in range(2, 51)]
+    cold = [drawn_at(second) for second in range(51, 60)]
+    assert kept([*training, *seeds, *cold])[1] == _seconds([*seeds, *cold]), "nothing is deferred yet"
+    deferred, late = [drawn_at(60, sampled=False)], [drawn_at(61, reason=Reason.SEEDED)]
+    drawn = [drawn_at(second) for second in range(62, 62 + SUFFICIENT)]
+    everything = [*training, *seeds, *late, *cold, *deferred, *drawn]
+    assert kept(everything[:-1])[1] == _seconds([*seeds, *late, *cold, *drawn[:-1]])
+    assert kept(everything)[1] == _seconds(drawn)
 
 
 def test_a_refit_waits_where_others_are_too_old() -> None:

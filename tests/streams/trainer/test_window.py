@@ -11,7 +11,7 @@ from models.errors import TrainingError
 from models.fit import fit
 from models.manifest import LabelSource as Known
 from schemas.config import Config
-from schemas.messages import Guess, Teacher
+from schemas.messages import Guess, Reason, Teacher
 from streams.trainer.window import (
     TraceWindow,
     encoder_of,
@@ -45,6 +45,21 @@ def test_a_window_holds_the_newest_requests(arrived: list[int], most: int) -> No
             model, seen = [*model, f"r{number}"][-most:], seen + 1
     assert [one.id for one in window] == model
     assert (len(window), window.seen) == (len(model), seen)
+
+
+def test_seeded_traces_give_way_to_those_of_the_stream() -> None:
+    window = TraceWindow()
+    for number in range(4):
+        window.add(trace(f"r{number}"), 4)
+    for number in range(3, 6):
+        window.add(trace(f"r{number}", reason=Reason.SEEDED), 6)
+    assert [one.id for one in window] == ["r4", "r5", "r0", "r1", "r2", "r3"]
+    window.add(trace("r5", "live"), 6)
+    assert [(one.id, one.label) for one in window][-1] == ("r5", "live")
+    window.add(trace("r6"), 6)
+    window.add(trace("r7"), 6)
+    assert [one.id for one in window] == ["r1", "r2", "r3", "r5", "r6", "r7"]
+    assert (len(window), window.seen) == (6, 9)
 
 
 def test_a_smaller_window_applies_at_the_next_trace() -> None:
