@@ -75,7 +75,7 @@ def read_records(file: Path, header_score: HeaderScore) -> Iterator[PlacedRecord
     Raises:
         InvalidFile: the file can't be read, or is not of its format; names the place.
     """
-    return _records_in(file, content(file), header_score)
+    return records_in(file, content(file), header_score)
 
 
 def stream_records(header_score: HeaderScore) -> Iterator[PlacedRecord]:
@@ -89,7 +89,7 @@ def stream_records(header_score: HeaderScore) -> Iterator[PlacedRecord]:
     start = b"".join(head).removeprefix(codecs.BOM_UTF8)
     if start.lstrip().startswith(b"{"):
         return json_records(STANDARD_INPUT, chain(start.splitlines(), lines))
-    return _records_in(STANDARD_INPUT, start + b"".join(lines), header_score)
+    return records_in(STANDARD_INPUT, start + b"".join(lines), header_score)
 
 
 def _until_content(lines: Iterator[bytes]) -> Iterator[bytes]:
@@ -100,7 +100,8 @@ def _until_content(lines: Iterator[bytes]) -> Iterator[bytes]:
             return
 
 
-def _records_in(file: Path, raw: bytes, header_score: HeaderScore) -> Iterator[PlacedRecord]:
+def records_in(file: Path, raw: bytes, header_score: HeaderScore) -> Iterator[PlacedRecord]:
+    """The records in the content of a file. Raises InvalidFile."""
     match format_of(file, raw):
         case Format.CSV:
             return _csv_records(file, decode_text(file, raw), header_score)

@@ -6,12 +6,15 @@ Each reader is given one record, and says None where the record is of another fo
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from infra.seed.conversation import FAILED, NO_ANSWER, asked_text, said_by
+from infra.seed.conversation import FAILED, NO_ANSWER, asked_text, is_conversation, said_by
 from infra.seed.rows import LeftOut, Read, Row, as_id, as_text, from_json, part_of, unix_time
 
 NO_REQUEST = "a batch's answer without its request: name the batch's input with --requests"
+NO_LABEL = "no label"
 NOT_A_CALL = "not a call of a model"
-_CALLS = frozenset({"completion", "acompletion", "text_completion", "atext_completion", "responses", "aresponses"})
+_CALLS = frozenset(
+    {"completion", "acompletion", "text_completion", "atext_completion", "responses", "aresponses"}
+)
 _GENERATIONS = frozenset({"GENERATION", "generation"})
 
 Record = Mapping[str, Any]
@@ -32,7 +35,7 @@ def read_litellm(record: Record, place: str) -> Read | None:
 
 def read_langfuse(record: Record, place: str) -> Read | None:
     """An observation as Langfuse exports it; in CSV its input and output are strings of JSON."""
-    if not {"input", "output"} <= record.keys() or not record.keys() & {"traceId", "trace_id", "observations"}:
+    if not {"input", "output"} <= record.keys() or not record.keys() & {"traceId", "trace_id"}:
         return None
     if (kind := record.get("type")) is not None and kind not in _GENERATIONS:
         return LeftOut(place, NOT_A_CALL)
@@ -87,19 +90,32 @@ def read_plain(record: Record, place: str, sources: Mapping[str, str]) -> Read:
         sources: which field holds what.
     """
     values = {name: field_of(record, field) for name, field in sources.items()}
-    said = values["label"]
-    if said is None or said == "":
-        return LeftOut(place, "no label")
+    answer, asked = from_json(values["label"]), from_json(values["text"])
+    said = said_by(answer, place) if isinstance(answer, list | Mapping) else _written(answer)
+    if not said:
+        return LeftOut(place, NO_LABEL)
+    text = asked_text(asked, place) if is_conversation(asked) else _written(values["text"])
+    for problem in (said, text):
+        if isinstance(problem, LeftOut):
+            return problem
     return Row(
         place,
-        said if isinstance(said, str) else str(said),
-        as_text(values["text"]),
-        values["embedding"] if isinstance(values["embedding"], list | bytes) else None,
+        str(said),
+        None if text is None else str(text),
+        values["embedding"] if isinstance(values["embedding"], list) else None,
         as_id(values["id"]),
         unix_time(values["time"]),
         as_text(values["model"]),
         str(values["sampled"]).lower() not in ("false", "0", "no"),
+        is_label=not isinstance(answer, list | Mapping),
     )
+
+
+def _written(value: Any) -> str | None:
+    """A cell as text; numbers and truth values are labels of some people."""
+    if isinstance(value, str):
+        return value or None
+    return str(value) if isinstance(value, int | float) else None
 
 
 def field_of(record: Record, name: str) -> Any:

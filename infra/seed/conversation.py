@@ -20,6 +20,12 @@ _TEXTS = frozenset({"text", "input_text", "output_text"})
 _INSTRUCTIONS = frozenset({"system", "developer"})
 
 
+def is_conversation(value: Any) -> bool:
+    """Whether this is a list of messages, or holds one."""
+    messages = value.get("messages") if isinstance(value, Mapping) else value
+    return isinstance(messages, list) and bool(messages) and part_of(messages[0], "role") is not None
+
+
 def asked_text(messages: Any, place: str) -> str | LeftOut:
     """The text of the one user message. Instructions of the system beside it do not count.
 
@@ -46,7 +52,7 @@ def said_by(answer: Any, place: str) -> str | LeftOut:
     """What the model said: its text, or the arguments of the one tool that it called, as JSON.
 
     Args:
-        answer: a message, a list with one, a completion with `choices`, a response with `output`, or a string.
+        answer: a message, a list with one, a completion with `choices`, a response with `output`, or text.
     """
     answer = from_json(answer)
     if isinstance(answer, str):

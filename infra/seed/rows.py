@@ -23,6 +23,7 @@ class Row(NamedTuple):
         at: Unix milliseconds; None where the file gives no time.
         model: that answered.
         sampled: False where the file itself says that the row is not of a uniform sample.
+        is_label: `said` is the label itself, not an answer to read one out of.
     """
 
     place: str
@@ -33,6 +34,7 @@ class Row(NamedTuple):
     at: int | None = None
     model: str | None = None
     sampled: bool = True
+    is_label: bool = False
 
 
 class LeftOut(NamedTuple):
@@ -49,8 +51,8 @@ def unix_time(value: Any) -> int | None:
     """A time as Unix milliseconds; None where it is none.
 
     Args:
-        value: a number since 1970 in seconds, milli-, micro- or nanoseconds, the same as a string, or ISO 8601;
-            without an offset it is UTC.
+        value: a number since 1970 in seconds, milli-, micro- or nanoseconds, the same as a string, or
+            ISO 8601; without an offset it is UTC.
     """
     if isinstance(value, datetime):
         return _milliseconds(value)

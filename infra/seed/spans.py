@@ -66,7 +66,9 @@ def _messages(span: Any, attributes: Attributes) -> tuple[Any, Any]:
         attributes = {**of_event, **attributes}
         if name in ("gen_ai.user.message", "gen_ai.system.message"):
             role = name.split(".")[1]
-            asked.append({"role": role, "content": of_event.get("content", of_event.get("gen_ai.event.content"))})
+            asked.append(
+                {"role": role, "content": of_event.get("content", of_event.get("gen_ai.event.content"))}
+            )
         elif name == "gen_ai.choice":
             answered.append(from_json(of_event.get("message", of_event.get("gen_ai.event.content"))))
     return (
@@ -93,10 +95,7 @@ def _indexed(attributes: Attributes) -> tuple[list[Any], list[Any]]:
 
 
 def _attributes(holder: Any) -> Attributes:
-    return {
-        str(part_of(one, "key")): _value(part_of(one, "value"))
-        for one in _list(holder, "attributes")
-    }
+    return {str(part_of(one, "key")): _value(part_of(one, "value")) for one in _list(holder, "attributes")}
 
 
 def _value(value: Any) -> Any:

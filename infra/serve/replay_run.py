@@ -11,13 +11,12 @@ from itertools import islice
 
 from infra.errors import ReplayRefused
 from infra.serve.dead_letters import DeadLetter, LetterFilter, index_letters, read_letters, replay_mark
+from infra.serve.forgotten_requests import forgotten_requests
 from infra.serve.replay import ReplayRules, replay_of
 from infra.serve.servers import redis_connection
-from infra.serve.topic_client import Reader, write_messages
+from infra.serve.topic_client import write_messages
 from streams.kafka.batch import Outgoing
-from streams.privacy.forgotten import ForgottenRequests
 from streams.privacy.mask import load_mask
-from streams.roles.forget import read_forgotten
 from streams.settings import Settings
 from streams.state.reply_dedup import ReplyDedup, ReplyPosition
 
@@ -50,7 +49,7 @@ def run_replay(settings: Settings, wanted: LetterFilter, *, force: bool, send: b
         KafkaFailed, DeliveryFailed, StateUnavailable: no server, or it refuses.
     """
     mask = None if settings.mask is None else load_mask(settings.mask)
-    decisions = _ReplayDecisions(ReplayRules(settings.topics, _forgotten(settings), mask, force))
+    decisions = _ReplayDecisions(ReplayRules(settings.topics, forgotten_requests(settings), mask, force))
     index = index_letters(settings)
     letters = (
         letter
@@ -97,17 +96,6 @@ def _send(settings: Settings, replays: Sequence[Replay]) -> None:
     done = [replay.letter for replay in replays if replay.refusal is None]
     write_messages(settings, [replay.outgoing for replay in replays if replay.outgoing is not None])
     write_messages(settings, [replay_mark(settings.topics.dead_letters, letter) for letter in done])
-
-
-def _forgotten(settings: Settings) -> ForgottenRequests:
-    forgotten = ForgottenRequests()
-    reader = Reader(settings, settings.topics.forgotten, from_start=True)
-    try:
-        for record in read_forgotten(reader.to_end()):
-            forgotten.add(record)
-    finally:
-        reader.close()
-    return forgotten
 
 
 async def _labelled(settings: Settings, letters: Sequence[DeadLetter]) -> list[bool]:

@@ -16,6 +16,7 @@ from confluent_kafka import Producer
 from schemas.codec import REQUEST
 from schemas.messages import Request
 from tests.system.deployment import wait_until
+from tests.system.wishes import meant, wishes
 
 
 class Up:
@@ -137,6 +138,19 @@ def test_a_second_worker_shares_the_broker(up: Up, tmp_path: Path) -> None:
             worker.terminate()
     shared = [str(label["id"]) for label in labels if str(label["task"]).startswith("shared-")]
     assert len(shared) == len(set(shared)) == 6, "each has one label"
+
+
+def test_a_seeded_task_answers_its_first_request(up: Up, tmp_path: Path) -> None:
+    calls = tmp_path / "calls.jsonl"
+    rows = [{"text": request.text, "label": meant(request.text)} for request in wishes(600)]
+    calls.write_text("\n".join(map(json.dumps, rows)))
+    [seeded] = up.lines("seed", str(calls), "--task", "warm", "--uniform-sample", "--as-of", "now", "--json")
+    assert (seeded["written"], seeded["sampled"]) == (600, 600)
+    wait_until(lambda: "policy installed: version=v1 task=warm" in up.log, 120, "the policy is installed")
+    [fresh] = wishes(1, "fresh")
+    asked = up.run("ask", fresh.text or "", "--task", "warm", "--json")
+    label = json.loads(asked.stdout)
+    assert (label["label"], label["source"], label["policy"]) == (meant(fresh.text), "surrogate", "v1"), label
 
 
 def test_up_stops_its_servers_when_it_ends(tmp_path: Path) -> None:
