@@ -71,8 +71,9 @@ class TeacherConfig(Struct, frozen=True, forbid_unknown_fields=True):
     Attributes:
         url: base URL of an OpenAI-compatible API, e.g. `http://localhost:8000/v1`.
         model: name of the model, as the API knows it.
-        api: `chat`: chat completions, which most servers have. `decisions`: one choice among the labels, with
-            the probability of each; it needs 2 to 255 `labels`.
+        api: `chat`: chat completions, which most servers have. `decisions` and `systemone`: one choice among
+            the labels, with the probability of each, by OpenAI's API or by that of decision models (TypeSafe,
+            Ollama); both need 2 to 255 `labels`.
         key_env: name of the environment variable that holds the API key.
         prompt: system prompt; `{labels}` in it is replaced by the labels, one a line.
         labels: answers that are allowed; if there are none, any short answer is allowed. They may change
@@ -112,7 +113,7 @@ class TeacherConfig(Struct, frozen=True, forbid_unknown_fields=True):
         max_output_tokens: most tokens of an answer, those of its reasoning included; None: no limit. An
             answer that is cut off by it is an error.
         confidence: ask a chat model for the log probabilities of its answer, and keep the probability of the
-            label as `confidence` in replies and traces; `decisions` always does. Refits learn less from
+            label as `confidence` in replies and traces; the other APIs always do. Refits learn less from
             labels that the teacher doubts.
         audit_tier: `flex`: ask for audits and second questions on the provider's cheaper, slower tier; if it
             has no room or the model has no such tier, they are asked like all others. None: like all others.
@@ -129,7 +130,7 @@ class TeacherConfig(Struct, frozen=True, forbid_unknown_fields=True):
 
     url: str | None = None
     model: str | None = None
-    api: Literal["chat", "decisions"] = "chat"
+    api: Literal["chat", "decisions", "systemone"] = "chat"
     key_env: str = "OPENAI_API_KEY"
     prompt: str = (
         "Classify the user's message. Answer with exactly one of these labels and nothing else:\n{labels}"

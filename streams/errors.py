@@ -5,6 +5,7 @@ StreamsError
 ├── StateUnavailable           Redis is away, or an agent is stopping: wait and try again
 ├── DeliveryFailed             outputs or offsets did not become durable: abort and try again
 │   └── CommitRefused          the consumer group does not know this member: abort and rejoin
+│       └── GenerationChanged  the group is rebalancing: abort, hear what is still owned, commit again
 ├── KafkaFailed                a Kafka client can't recover: this process must end
 │   ├── DeliveryFatal          the producer is fenced by a newer worker, or broken
 │   └── TopicReplaced          a topic was deleted and made again while it was read
@@ -48,6 +49,10 @@ class DeliveryFailed(StreamsError):
 
 class CommitRefused(DeliveryFailed):
     """The consumer group does not know this member, or not any more: its partitions may have other owners."""
+
+
+class GenerationChanged(CommitRefused):
+    """The group has another generation than this member knows, which may still own its partitions."""
 
 
 class KafkaFailed(StreamsError):

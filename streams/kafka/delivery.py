@@ -6,8 +6,8 @@ Both are used from the source's thread alone, in this order, again and again:
     send*  ->  abort         nothing of them counts; the source rewinds
 
 `DeliveryFailed` from `send` or `commit` means: abort, rewind, try again; its kind `CommitRefused` means:
-abort, rejoin the group. `DeliveryFatal` means that this process must end: a newer worker of the same slot has
-fenced it, or the producer is broken permanently.
+abort, rejoin the group, unless the group is only rebalancing (`GenerationChanged`). `DeliveryFatal` means that
+this process must end: a newer worker of the same slot has fenced it, or the producer is broken permanently.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -15,16 +15,13 @@ from typing import Protocol
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 
-from streams.errors import CommitRefused, DeliveryFailed, DeliveryFatal
+from streams.errors import CommitRefused, DeliveryFailed, DeliveryFatal, GenerationChanged
 from streams.kafka.batch import Outgoing
 
 FENCED = frozenset(
     {KafkaError._FENCED, KafkaError.PRODUCER_FENCED, KafkaError.INVALID_PRODUCER_EPOCH, KafkaError._FATAL}
 )
-# The group does not know this member, or only an older generation of it.
-_NOT_A_MEMBER = frozenset(
-    {KafkaError.UNKNOWN_MEMBER_ID, KafkaError.ILLEGAL_GENERATION, KafkaError.FENCED_MEMBER_EPOCH}
-)
+_NOT_A_MEMBER = frozenset({KafkaError.UNKNOWN_MEMBER_ID, KafkaError.FENCED_MEMBER_EPOCH})
 _COMMIT_ATTEMPTS = 5
 _PROMPTLY = 30.0
 
@@ -122,6 +119,8 @@ def _refusal(reason: KafkaError) -> CommitRefused | DeliveryFatal | None:
             f"commit refused: {reason.str()}. Another worker has the same `group.instance.id`: "
             "give each its own"
         )
+    if reason.code() == KafkaError.ILLEGAL_GENERATION:
+        return GenerationChanged(f"commit refused: {reason.str()}")
     return CommitRefused(f"commit refused: {reason.str()}") if reason.code() in _NOT_A_MEMBER else None
 
 

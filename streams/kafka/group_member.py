@@ -16,7 +16,7 @@ from typing import Any, Protocol
 from confluent_kafka import Consumer, Message, TopicPartition
 from mode import Service
 
-from streams.errors import CommitRefused, DeliveryFailed, KafkaFailed
+from streams.errors import CommitRefused, DeliveryFailed, GenerationChanged, KafkaFailed
 from streams.kafka.dead_letters import DeadLetters
 from streams.kafka.delivery import Delivery
 
@@ -92,6 +92,7 @@ class GroupMember(Service):
         self._committed_at = 0.0
         self._is_member = False
         self._refusals = 0
+        self._stale_commits = 0
 
     @abstractmethod
     def _run_round(self) -> None:
@@ -166,12 +167,18 @@ class GroupMember(Service):
         if self._offsets.pending:
             self._delivery.commit(self._offsets.to_commit())
             self._offsets.mark_committed()
-            self._refusals = 0
+            self._refusals = self._stale_commits = 0
 
     def _start_over(self, error: DeliveryFailed) -> None:
         """Take back what was sent since the last commit, and read it again: as a new member if need be."""
         self._delivery.abort()
-        if isinstance(error, CommitRefused):
+        if isinstance(error, GenerationChanged) and self._stale_commits < _MOST_REFUSALS:
+            # While others join, a member that keeps its partitions may know the new generation late.
+            self._stale_commits += 1
+            log.info("group is rebalancing, committing again: %s, role=%s", error, self.role)
+            self._rewind()
+        elif isinstance(error, CommitRefused):
+            self._stale_commits = 0
             self._leave_after(error)
         else:
             log.warning("%s; reading again from the last commit, role=%s", error, self.role)

@@ -156,6 +156,8 @@ class Lane(GroupMember):
 
     def _committed(self, consumer: Consumer, partitions: list[TopicPartition]) -> list[TopicPartition]:
         """With the metadata of the last commit, where the group says it in time."""
+        if not partitions or not self._is_member:  # a consumer that is closing gets no answer any more
+            return partitions
         try:
             return list(consumer.committed(partitions, _PROMPTLY))
         except KafkaException as error:

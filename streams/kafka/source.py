@@ -12,6 +12,8 @@ What can go wrong, and what the source does then:
 - Partitions are revoked (inside 1, so no batch is in the agent's hands): what is pending is committed before
   they are given up; where that fails it is aborted, and the next owner reads it again.
 - Partitions are lost (this worker was away too long): what is pending is aborted; the group has moved on.
+- The group is rebalancing, and refuses a commit of an older generation: what is pending is aborted, and read
+  again as soon as the source has heard which partitions it still owns.
 - The group refuses a commit, because this worker is no member any more: what is pending is aborted, all
   partitions are dropped, and the source rejoins the group with new clients. If three commits in a row are
   refused, the app crashes, with the reason: reading on would produce the same outputs again and again.

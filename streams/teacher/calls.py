@@ -16,10 +16,11 @@ import httpx2
 import openai
 
 from schemas.config import TeacherConfig
+from streams.teacher import decisions, systemone
 from streams.teacher.address import Address
 from streams.teacher.chat import ModelOutput, parse_completion
+from streams.teacher.choice import ChosenLabel
 from streams.teacher.connections import Connections
-from streams.teacher.decisions import ChosenLabel, choice_question, parse_decision
 from streams.teacher.failures import call_failure, timed_out
 from streams.teacher.parameters import (
     SERVICE_TIER,
@@ -27,6 +28,7 @@ from streams.teacher.parameters import (
     cache_key,
     chat_parameters,
     decision_parameters,
+    no_parameters,
     refused_parameters,
 )
 from streams.teacher.prompt import Messages
@@ -34,7 +36,6 @@ from streams.teacher.prompt import Messages
 _log = logging.getLogger(__name__)
 
 _CHAT = "/chat/completions"
-_DECISIONS = "/decisions"
 _NO_ROOM = frozenset({429, 498})
 
 Refused = frozenset[str]
@@ -74,17 +75,20 @@ class Endpoints:
         return parse_completion(await self._call(address, config, _CHAT, asked, parameters), address)
 
     async def decide(self, address: Address, text: str, config: TeacherConfig) -> ChosenLabel:
-        """Ask for a decision once.
+        """Ask for a decision once, with the API that the config names.
 
         Raises:
             TeacherMisconfigured, TeacherAway, TeacherFailed: as in `complete`.
             UnreadableAnswer: the answer is no choice.
         """
 
-        asked = {"model": address.model, "input": text, "questions": [choice_question(config)]}
-        return parse_decision(
-            await self._call(address, config, _DECISIONS, asked, decision_parameters), address
-        )
+        if config.api == "systemone":
+            asked = {"model": address.model, **systemone.systemone_request(text, config)}
+            body = await self._call(address, config, systemone.PATH, asked, no_parameters)
+            return systemone.parse_systemone(body, address)
+        asked = {"model": address.model, **decisions.decision_request(text, config)}
+        body = await self._call(address, config, decisions.PATH, asked, decision_parameters)
+        return decisions.parse_decision(body, address)
 
     async def aclose(self) -> None:
         """Close every connection."""

@@ -96,7 +96,7 @@ class TeacherClient:
 
     async def _ask(self, deferral: Deferral, config: TeacherConfig, cost: CallCost) -> "_Answered":
         address, text = address_of(config), _text_of(deferral, config)
-        if config.api == "decisions":
+        if config.api != "chat":
             cost.begin_call()
             choice = await self._endpoints.decide(address, text, config)
             cost.add(choice.usage, len(text))

@@ -8,45 +8,26 @@ from msgspec import Meta, Struct
 
 from schemas.config import TeacherConfig
 from schemas.messages import Usage
-from streams.errors import TeacherFailed, TeacherMisconfigured, UnreadableAnswer
+from streams.errors import TeacherFailed, UnreadableAnswer
 from streams.teacher.address import Address
 from streams.teacher.answer import quote
+from streams.teacher.choice import ChosenLabel, choice_instructions, choices_of, within_one
 from streams.teacher.failures import reply_failure
-from streams.teacher.prompt import instructions, known_descriptions, known_examples
+from streams.teacher.prompt import known_descriptions
 
-_MOST_CHOICES = 255
-
-
-class ChosenLabel(Struct, frozen=True):
-    """The label that was chosen.
-
-    Attributes:
-        confidence: its probability in [0, 1]; None where the endpoint does not say.
-        usage: tokens, where the endpoint counts them.
-    """
-
-    label: str
-    confidence: float | None
-    usage: Usage | None
+PATH = "/decisions"
 
 
-def choice_question(config: TeacherConfig) -> Mapping[str, Any]:
-    """The prompt as instructions, with the examples, and the labels as choices with their descriptions.
+def decision_request(text: str, config: TeacherConfig) -> Mapping[str, Any]:
+    """The text, and one question about it: the labels as choices with their descriptions.
 
     Raises:
         TeacherMisconfigured: the API does not take so few or so many labels.
     """
-    labels = tuple(dict.fromkeys(config.labels))
-    if not 2 <= len(labels) <= _MOST_CHOICES:
-        raise TeacherMisconfigured(
-            f"`teacher.labels` has {len(labels)} labels, but `teacher.api=decisions` takes 2 to "
-            f"{_MOST_CHOICES}: set `teacher.labels`, or use `teacher.api=chat`"
-        )
     described = known_descriptions(config)
-    choices = [_choice(label, described.get(label)) for label in labels]
-    examples = "".join(f"\n\n{one.text}\nAnswer: {one.label}" for one in known_examples(config))
-    told = instructions(config) + (f"\n\nExamples:{examples}" if examples else "")
-    return {"type": "choice", "instructions": told, "choices": choices}
+    choices = [_choice(label, described.get(label)) for label in choices_of(config)]
+    question = {"type": "choice", "instructions": choice_instructions(config), "choices": choices}
+    return {"input": text, "questions": [question]}
 
 
 class _Probability(Struct):
@@ -103,8 +84,8 @@ def _choice(label: str, description: str | None) -> dict[str, str]:
 def _probability(answer: _ChoiceAnswer) -> float | None:
     for one in answer.probabilities:
         if one.value == answer.choice:
-            return min(max(one.probability, 0.0), 1.0)
-    return None if answer.confidence is None else min(max(answer.confidence, 0.0), 1.0)
+            return within_one(one.probability)
+    return None if answer.confidence is None else within_one(answer.confidence)
 
 
 def _usage(tokens: _DecisionTokens | None) -> Usage | None:

@@ -51,6 +51,11 @@ def decision_parameters(key: str, refused: frozenset[str]) -> Parameters:
     return _given({"prompt_cache_key": key}, refused)
 
 
+def no_parameters(_key: str, _refused: frozenset[str]) -> Parameters:
+    """Nothing: an API without optional parameters."""
+    return {}
+
+
 def cache_key(config: TeacherConfig) -> str:
     """The same for calls that begin alike: the provider sends them where their beginning is cached."""
     return f"understudy-{prompt_hash(config)}"

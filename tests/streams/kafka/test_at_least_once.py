@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from confluent_kafka import KafkaError, TopicPartition
 
-from streams.errors import CommitRefused, DeliveryFailed, DeliveryFatal
+from streams.errors import CommitRefused, DeliveryFailed, DeliveryFatal, GenerationChanged
 from streams.kafka.batch import Outgoing
 from streams.kafka.delivery import AtLeastOnce
 from tests.streams.fakes import FakeBroker, FakeConsumer, FakeProducer, error
@@ -73,7 +73,7 @@ def test_a_purged_output_is_no_later_failure(room: Room) -> None:
     ("code", "failure", "match"),
     [
         (KafkaError.UNKNOWN_MEMBER_ID, CommitRefused, "commit refused: what the broker said"),
-        (KafkaError.ILLEGAL_GENERATION, CommitRefused, "commit refused"),
+        (KafkaError.ILLEGAL_GENERATION, GenerationChanged, "commit refused"),
         (KafkaError.FENCED_MEMBER_EPOCH, CommitRefused, "commit refused"),
         (KafkaError.FENCED_INSTANCE_ID, DeliveryFatal, r"`group\.instance\.id`: give each its own"),
         (KafkaError.REQUEST_TIMED_OUT, DeliveryFailed, "offsets were not committed: what the broker said"),

@@ -6,7 +6,7 @@ from unittest.mock import Mock
 import pytest
 from confluent_kafka import Consumer, Message, TopicPartition
 
-from streams.errors import CommitRefused, DeliveryFailed
+from streams.errors import CommitRefused, DeliveryFailed, GenerationChanged
 from streams.kafka.batch import Outgoing
 from streams.kafka.channel import LaneChannel
 from streams.kafka.dead_letters import DeadLetters
@@ -29,6 +29,7 @@ class Log(Consumer):
         self.group = TopicPartition(TOPIC, 0, 0)
         self.paused: list[bool] = []
         self.is_silent = False
+        self.asked = 0
 
     def consume(self, num_messages: int = 1, timeout: float = -1) -> list[Message]:
         assert timeout <= 1
@@ -38,6 +39,7 @@ class Log(Consumer):
     def committed(self, partitions: list[TopicPartition], timeout: float = -1) -> list[TopicPartition]:
         assert partitions == ZERO
         assert timeout > 0
+        self.asked += 1
         if self.is_silent:
             raise error(-185)
         return [self.group]
@@ -176,6 +178,39 @@ def test_a_failed_transaction_is_sent_again_unasked(log: Log) -> None:
     assert sorted(values(lane._delivery.durable)) == [b"0", b"1", b"2"]
     assert log.group.offset == 3
     assert len(lane.handed) == 3, "nothing was handed out again"
+
+
+def test_a_rebalance_in_between_asks_nothing_again(log: Log) -> None:
+    lane = lane_of(log, 2)
+    answer(lane, 0)
+    lane._delivery.fails = GenerationChanged("the group rebalances")
+    lane._run_round()
+    assert lane._is_member
+    lane._delivery.fails = None
+    answer(lane, 1)
+    lane._run_round()
+    assert sorted(values(lane._delivery.durable)) == [b"0", b"1"]
+    assert (log.group.offset, len(lane.handed)) == (2, 2)
+
+
+def test_a_generation_that_never_comes_ends_the_membership(log: Log) -> None:
+    lane = lane_of(log, 1)
+    answer(lane, 0)
+    lane._delivery.fails = GenerationChanged("another protocol")
+    rounds = 0
+    while lane._is_member:
+        lane._run_round()
+        rounds += 1
+    assert rounds == 4
+
+
+def test_a_member_that_leaves_asks_its_group_nothing(log: Log) -> None:
+    lane = lane_of(log, 1)
+    lane._delivery.fails = CommitRefused("no member")
+    answer(lane, 0)
+    lane._run_round()
+    lane._on_assign(log, ZERO)
+    assert log.asked == 1, "when it joined"
 
 
 def test_a_refused_member_drops_all_it_held(log: Log) -> None:

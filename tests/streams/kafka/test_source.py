@@ -178,6 +178,7 @@ class ScriptedMember(Source):
 @pytest.fixture
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("streams.kafka.source._BACK_OFF", 0.0)
+    monkeypatch.setattr("streams.kafka.group_member._BACK_OFF", 0.0)
 
 
 def run(group: Group) -> None:
@@ -196,6 +197,14 @@ def test_a_refused_member_rejoins() -> None:
     assert (group.taken("produce out"), group.taken("commit [1]")) == (2, 2), (
         "read again once, by the new member"
     )
+
+
+@pytest.mark.usefixtures("no_waiting")
+def test_a_member_stays_while_its_group_rebalances() -> None:
+    group = Group(error(KafkaError.ILLEGAL_GENERATION))
+    run(group)
+    assert (group.members, group.source._refusals) == (1, 0)
+    assert group.taken("seek 0") == 1, "what was not committed is read again"
 
 
 @pytest.mark.usefixtures("no_waiting")

@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-PATHS = ("chat/completions", "decisions")
+PATHS = ("chat/completions", "decisions", "systemone")
 
 Answer = Response | Callable[[], Awaitable[Response]]
 
