@@ -6,8 +6,8 @@ Both are used from the source's thread alone, in this order, again and again:
     send*  ->  abort         nothing of them counts; the source rewinds
 
 `DeliveryFailed` from `send` or `commit` means: abort, rewind, try again; its kind `CommitRefused` means:
-abort, rejoin the group, unless the group is only rebalancing (`GenerationChanged`). `DeliveryFatal` means that
-this process must end: a newer worker of the same slot has fenced it, or the producer is broken permanently.
+abort, rejoin the group, unless the group is only rebalancing (`GenerationChanged`). `DeliveryFatal` means
+that this process must end: a newer worker of the same slot has fenced it, or the producer is broken for good.
 """
 
 from collections.abc import Callable, Iterable, Sequence
