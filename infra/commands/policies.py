@@ -8,8 +8,9 @@ import typer
 
 from infra.console.examples import examples
 from infra.console.output import AsJson, line, result
-from infra.console.policy_options import TaskArgument
+from infra.console.policy_options import PolicyFolder, TaskArgument
 from infra.console.status_lines import local_time
+from infra.seed.rows import unix_time
 from infra.serve.policy_admin import (
     VersionInfo,
     close,
@@ -21,6 +22,7 @@ from infra.serve.policy_admin import (
     version_catalog,
     with_registry,
 )
+from infra.serve.policy_import import PolicyImport, import_policy
 from infra.serve.servers import client_settings
 from infra.serve.topic_client import write_messages
 from models.manifest import Manifest
@@ -82,6 +84,35 @@ def policies_show(task: TaskArgument, version: Chosen) -> None:
         }
 
     result(with_registry(client_settings(), read))
+
+
+@policies.command(
+    "import",
+    epilog=examples("policies import shop policy/", "policies import shop policy/ --reason 'of May'"),
+)
+def policies_import(
+    task: TaskArgument,
+    folder: PolicyFolder,
+    traces_since: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="No older trace has tested it; needed after an alarm. ISO 8601."),
+    ] = None,
+    reason: Reason = BY_HAND,
+    even_if_less: Annotated[
+        bool, typer.Option("--even-if-less", help="Also where the live version does well and answers more.")
+    ] = False,
+) -> None:
+    """Take a policy of `understudy fit` live as the task's next version.
+
+    It must have passed the gate for the task's target, and goes on trial where `promotion` says so. Its gate
+    holds for the traffic of which its traces were a uniform sample. Exit status 1: it is refused.
+    """
+    since = 0 if traces_since is None else unix_time(traces_since)
+    if since is None:
+        raise typer.BadParameter(f"`{traces_since}` is no time", param_hint="--traces-since")
+    settings = client_settings()
+    event = import_policy(settings, task, PolicyImport(folder, since, reason, even_if_less))
+    _emit(settings, [event])
 
 
 @policies.command(

@@ -21,7 +21,7 @@ from streams.versions.breaker import may_answer
 from streams.versions.lifecycle import Transition
 from streams.versions.promotion import AT_ONCE, PromotionPlan
 from streams.versions.serving_state import ActiveVersion, ServingChange, ServingState
-from streams.versions.transitions import publish
+from streams.versions.transitions import FITTED_HERE, VersionOrigin, publish
 
 CERTIFYING_HOLDS = 60
 _LISTEN = 1.0
@@ -137,12 +137,14 @@ class Registry:
         now: int,
         plan: PromotionPlan = AT_ONCE,
         certify_from: int | None = None,
+        origin: VersionOrigin = FITTED_HERE,
     ) -> ServingChange | None:
         """Store a policy that goes live or on trial. Returns the change, or None if `token` is outdated.
 
         Args:
             certify_from: Unix milliseconds; no older trace calibrated it or tested its thresholds. None: no
                 trace was too old.
+            origin: who brings it, and why it may go live.
 
         Raises:
             TransitionRefused: an alarm since then contradicts the traces that calibrate the policy.
@@ -159,7 +161,7 @@ class Registry:
 
         def decide(state: ServingState) -> ServingChange:
             since = state.certify_from if certify_from is None else certify_from
-            return publish(state, version, token, plan, since, "it passed the offline gate", now)
+            return publish(state, version, token, plan, since, origin, now)
 
         change = await self.change(task, decide, token, files)
         if change is not None:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from models.certificate import Certificate, budget_share, upper_bound
 from schemas.config import Config
 from schemas.messages import Trace
-from streams.trainer.window import version_serial
+from streams.versions.version_names import version_serial
 
 
 @dataclass(frozen=True, slots=True)

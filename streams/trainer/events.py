@@ -9,12 +9,9 @@ from schemas.events import (
     PromotedDetails,
     RefitDetails,
     RefusedDetails,
-    TrialDetails,
 )
 from streams.trainer.audit_evidence import RefutedPromise
 from streams.versions.events import breaker_state, version_moves
-from streams.versions.lifecycle import VersionStage
-from streams.versions.promotion import PromotionPlan
 from streams.versions.serving_state import ServingChange
 
 
@@ -48,16 +45,6 @@ def promoted_event(
         coverage={f"{point.target:g}": point.coverage for point in summary.frontier},
     )
     return details.event(task, at, message)
-
-
-def on_trial_event(task: str, version: str, state: VersionStage, plan: PromotionPlan, at: int) -> Event:
-    """A version that passed the offline gate does not go live at once."""
-    what = (
-        f"answers {plan.share:.0%} of the requests" if state is VersionStage.CANARY else "is scored in shadow"
-    )
-    until = f"until {plan.needs} of its answers are checked" if plan.needs else "until the pin is lifted"
-    details = TrialDetails(version, state, plan.share, plan.needs)
-    return details.event(task, at, f"{task}: {version} {what} {until}")
 
 
 def refused_event(task: str, version: str, reasons: Sequence[str], at: int) -> Event:

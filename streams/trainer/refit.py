@@ -24,12 +24,11 @@ from schemas.messages import Trace
 from streams.clock import unix_ms
 from streams.errors import RefitFailed, TransitionRefused
 from streams.kafka.event_publisher import EventPublisher
-from streams.label_set import LabelSet, known_labels
+from streams.label_set import known_labels
 from streams.state.registry import Registry
-from streams.tasks import Task, threshold, unsuitable_reason
-from streams.trainer.champion import Champion, coverage_regression
+from streams.tasks import Task
+from streams.trainer.comparison import better_live_version
 from streams.trainer.events import (
-    on_trial_event,
     promoted_event,
     refit_started_event,
     refused_event,
@@ -38,10 +37,12 @@ from streams.trainer.fit_process import FitProcess
 from streams.trainer.trace_labels import offered_labels
 from streams.trainer.trace_selection import TraceCutoffs, exclusion_reasons, recent_traces
 from streams.trainer.trigger import RefitAsked
-from streams.trainer.window import encoder_of, teachers, training_set, version_name
+from streams.trainer.window import encoder_of, teachers, training_set
+from streams.versions.events import on_trial_event
 from streams.versions.lifecycle import Transition, VersionStage
 from streams.versions.promotion import plan_of
 from streams.versions.serving_state import ServingChange
+from streams.versions.version_names import version_name
 
 log = logging.getLogger(__name__)
 
@@ -99,7 +100,8 @@ class RefitRunner:
             if result.artifact is None:
                 reasons = (*result.refused, *exclusion_reasons(plan.traces, task.config, plan.since))
                 return RefitOutcome(await self._refuse(task.name, version, reasons, token), False)
-            reason = await self._regression(plan, result.summary, Manifest.decode(result.artifact.manifest))
+            candidate = Manifest.decode(result.artifact.manifest)
+            reason = await self._regression(plan, result.summary, candidate)
             if reason is not None:
                 return RefitOutcome(await self._refuse(task.name, version, [reason], token), True)
             change = await self._publish(plan, result.artifact, version, serial, token)
@@ -113,25 +115,13 @@ class RefitRunner:
 
     async def _regression(self, plan: RefitPlan, summary: FitSummary, candidate: Manifest) -> str | None:
         """Why the live version stays live instead; None where it does not."""
-        task, config, since = plan.task.name, plan.task.config, plan.since
-        active = None if plan.stopped else await self._registry.active(task)
-        raw = await self._registry.manifest(task, active.version) if active else None
-        if active is None or raw is None or config.threshold is not None:
+        if plan.stopped:
             return None
-        manifest, labels = Manifest.decode(raw), LabelSet.of(config.teacher)
-        new_to_live, new_to_candidate = (labels.new_to(known_labels(one)) for one in (manifest, candidate))
-        # A version that knows more labels is worth more, however well the live one does on the others.
-        if unsuitable_reason(manifest, config) is not None or set(new_to_live) > set(new_to_candidate):
-            return None
-        blocked = await self._registry.blocked_labels(task, active.version)
-        live = Champion(
-            active.version,
-            threshold(manifest, config),
-            max(since.certify, since.teacher, active.since),
-            config.target_agreement,
-            frozenset(map(labels.current, blocked)) | labels.removed_of(manifest),
+        since = max(plan.since.certify, plan.since.teacher)
+        coverage = summary.coverage(plan.task.config.aim)
+        return await better_live_version(
+            self._registry, plan.task.name, plan.task.config, candidate, coverage, plan.traces, since
         )
-        return coverage_regression(summary.coverage(config.aim), live, plan.traces)
 
     async def _publish(
         self, plan: RefitPlan, artifact: Artifact, version: str, serial: int, token: int

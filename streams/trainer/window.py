@@ -10,14 +10,15 @@ import numpy as np
 from models.embedders.kinds import reads_text, vectors_of
 from models.errors import InvalidSpec
 from models.features import Features, known_texts
-from models.fit import TrainingSet
 from models.manifest import LabelSource
+from models.training_set import TrainingSet
 from schemas.config import Config
 from schemas.messages import Guess, Reason, Trace
 from schemas.vectors import decode_vector
 from streams.label_set import LabelSet
 from streams.trainer.trace_labels import with_current_labels
 from streams.trainer.trace_weights import trace_weights
+from streams.versions.version_names import version_serial
 
 
 class TraceWindow:
@@ -78,17 +79,6 @@ class TraceWindow:
     def seen_since(self, time: int) -> int:
         """How many were replied to after `time`, Unix milliseconds."""
         return sum(trace.replied_at > time for trace in self)
-
-
-def version_name(serial: int) -> str:
-    """The name of a task's version with this serial number, from 1."""
-    return f"v{serial}"
-
-
-def version_serial(version: str) -> int:
-    """The serial number in a version's name; 0 where the name is not one of ours."""
-    number = version.removeprefix("v")
-    return int(number) if number.isascii() and number.isdigit() else 0
 
 
 def _serial(guess: Guess | None) -> int:

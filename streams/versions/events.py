@@ -14,11 +14,13 @@ from schemas.events import (
     PromotedDetails,
     RefusedDetails,
     RollbackDetails,
+    TrialDetails,
     UnpinnedDetails,
     VersionMove,
 )
 from streams.certify.evidence import AlarmEvidence
 from streams.versions.lifecycle import Transition, VersionStage
+from streams.versions.promotion import PromotionPlan
 from streams.versions.serving_state import ServingChange
 
 _DESCRIPTIONS: Mapping[VersionStage, str] = MappingProxyType(
@@ -92,6 +94,16 @@ def transition_event(task: str, change: ServingChange, at: int) -> Event:
     last = change.moves[-1]
     moves = "; ".join(f"{move.version} {_DESCRIPTIONS[move.after]}: {move.reason}" for move in change.moves)
     return _transition_details(last, change).event(task, at, f"{task}: {moves}")
+
+
+def on_trial_event(task: str, version: str, state: VersionStage, plan: PromotionPlan, at: int) -> Event:
+    """A version that passed the offline gate does not go live at once."""
+    what = (
+        f"answers {plan.share:.0%} of the requests" if state is VersionStage.CANARY else "is scored in shadow"
+    )
+    until = f"until {plan.needs} of its answers are checked" if plan.needs else "until the pin is lifted"
+    details = TrialDetails(version, state, plan.share, plan.needs)
+    return details.event(task, at, f"{task}: {version} {what} {until}")
 
 
 def operator_event(task: str, details: OperatorDetails, at: int) -> Event:

@@ -5,7 +5,7 @@ one that the change was decided on. So each decision may be repeated, and one th
 nothing.
 """
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from streams.errors import TransitionRefused
 from streams.versions.lifecycle import Transition, VersionStage
@@ -15,13 +15,24 @@ from streams.versions.serving_state import ActiveVersion, Candidate, ServingChan
 TRAINER, CERTIFY = "trainer", "certify"
 
 
+@dataclass(frozen=True, slots=True)
+class VersionOrigin:
+    """Who brings a new version, and why it may go live: for its history and for people."""
+
+    by: str
+    reason: str
+
+
+FITTED_HERE = VersionOrigin(TRAINER, "it passed the offline gate")
+
+
 def publish(
     state: ServingState,
     version: str,
     token: int,
     plan: PromotionPlan,
     certify_from: int,
-    reason: str,
+    origin: VersionOrigin,
     now: int,
 ) -> ServingChange:
     """A version that passed the offline gate goes live or on trial; while a pin holds, it waits in shadow.
@@ -34,9 +45,10 @@ def publish(
     """
     if certify_from < state.certify_from:
         raise TransitionRefused("an alarm during the fit contradicts the traces that calibrate the version")
+    reason = origin.reason
     if state.pin is not None and plan.mode is VersionStage.LIVE:
         plan, reason = PromotionPlan(VersionStage.SHADOW), f"{reason}; it waits for the pin to be lifted"
-    arrived = Transition(version, None, plan.mode, now, TRAINER, reason)
+    arrived = Transition(version, None, plan.mode, now, origin.by, reason)
     if plan.mode is VersionStage.LIVE:
         return replace_live(state, arrived, VersionStage.RETIRED, token)
     after = replace(state, candidate=Candidate(version, plan, token, now))

@@ -1,6 +1,8 @@
 """Files and policies for the commands that read them."""
 
 import shutil
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +13,9 @@ from infra.harness.deployment import fresh_prefix
 from streams.kafka.topic_admin import trigger_auto_create
 from streams.settings import Settings, load_settings
 from tests.infra import parcels
+from tests.infra.commands.room import Room
+from tests.infra.conftest import Run
+from tests.system.deployment import Deployment
 
 
 @pytest.fixture(scope="session")
@@ -54,3 +59,14 @@ def settings(embedded_kafka: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     loaded = load_settings()
     trigger_auto_create(loaded)
     return loaded
+
+
+@pytest.fixture
+def room(
+    kafka: str, redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, understudy: Run
+) -> Iterator[Room]:
+    with closing(Deployment(kafka, redis_url, tmp_path)) as made:
+        made.create_topics()
+        for name, value in made.variables().items():
+            monkeypatch.setenv(name, value)
+        yield Room(made, understudy)

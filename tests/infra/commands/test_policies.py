@@ -1,76 +1,12 @@
 """What an operator does with versions, on a real Kafka and Redis: each move is made, kept and told."""
 
-import asyncio
 import json
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import closing
-from pathlib import Path
-from typing import TypeVar
 
-import pytest
-
-from schemas.codec import EVENT
-from schemas.events import Event, EventKind
-from streams.state.connection import Connection
-from streams.state.registry import Registry
+from schemas.events import EventKind
 from streams.versions.breaker import after_alarm
 from streams.versions.lifecycle import VersionStage
-from streams.versions.promotion import AT_ONCE, PromotionPlan
-from streams.versions.serving_state import ServingState
-from tests.infra.conftest import Run
-from tests.system.deployment import Deployment
-from tests.system.topics import everything
-from tests.system.wishes import policy
-
-Answer = TypeVar("Answer")
-TASK = "wishes"
-
-
-class Room:
-    """A task whose registry keeps two versions, and the commands on it."""
-
-    def __init__(self, deployment: Deployment, run: Run) -> None:
-        self._deployment = deployment
-        self.run = run
-
-    def publish(self, number: int, plan: PromotionPlan = AT_ONCE) -> None:
-        made = policy(TASK)
-        assert self.asked(
-            lambda registry: registry.publish(TASK, f"v{number}", number, 0, made, 1000 + number, plan)
-        )
-
-    def serving_state(self) -> ServingState:
-        return self.asked(lambda registry: registry.serving_state(TASK))
-
-    def asked(self, question: Callable[[Registry], Awaitable[Answer]]) -> Answer:
-        async def ask() -> Answer:
-            connection = Connection(self._deployment.redis)
-            try:
-                return await question(Registry(connection, self._deployment.keys, 2))
-            finally:
-                await connection.aclose()
-
-        return asyncio.run(ask())
-
-    def events(self) -> list[Event]:
-        topic = self._deployment.topics.events
-        found = [EVENT.decode(message.value()) for message in everything(self._deployment, topic)]
-        return sorted(found, key=lambda event: event.at)
-
-    def states(self) -> dict[str, str | None]:
-        ended = self.run("policies", "list", TASK, "--json")
-        return {one["version"]: one["state"] for one in json.loads(ended.out)["versions"]}
-
-
-@pytest.fixture
-def room(
-    kafka: str, redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, understudy: Run
-) -> Iterator[Room]:
-    with closing(Deployment(kafka, redis_url, tmp_path)) as made:
-        made.create_topics()
-        for name, value in made.variables().items():
-            monkeypatch.setenv(name, value)
-        yield Room(made, understudy)
+from streams.versions.promotion import PromotionPlan
+from tests.infra.commands.room import TASK, Room
 
 
 def test_rollback_and_close_breaker(room: Room) -> None:

@@ -4,7 +4,8 @@ from models.fit import FitSummary
 from models.manifest import FrontierPoint
 from schemas.codec import EVENT
 from schemas.events import Event, EventKind, PromotedDetails, VersionMove
-from streams.trainer.events import on_trial_event, promoted_event, refit_started_event, refused_event
+from streams.trainer.events import promoted_event, refit_started_event, refused_event
+from streams.versions.events import on_trial_event
 from streams.versions.lifecycle import Transition, VersionStage
 from streams.versions.promotion import PromotionPlan
 from streams.versions.serving_state import ServingChange, ServingState

@@ -18,8 +18,8 @@ from streams.trainer.window import (
     teachers,
     training_set,
     usable_traces,
-    version_name,
 )
+from streams.versions.version_names import version_name
 from tests.streams.fakes import trace
 
 VECTORS = Config(embedder="precomputed")

@@ -15,10 +15,11 @@ from streams.versions.lifecycle import Transition, VersionStage
 from streams.versions.operator_commands import close_breaker, pin_version, put_live, unpin_version
 from streams.versions.promotion import AT_ONCE, PromotionPlan, plan_of
 from streams.versions.serving_state import ActiveVersion, Candidate, Pin, ServingChange, ServingState
-from streams.versions.transitions import publish
+from streams.versions.transitions import VersionOrigin, publish
 from streams.versions.trial_outcome import conclude_trial
 
 SHADOW, CANARY = PromotionPlan(VersionStage.SHADOW, 0.0, 100), PromotionPlan(VersionStage.CANARY, 0.1, 59)
+PASSED = VersionOrigin("me", "passed")
 LIVE = ServingState(count=3, fence=2, active=ActiveVersion("v1", 2, 10))
 ON_TRIAL = replace(LIVE, candidate=Candidate("v2", SHADOW, 2, 20))
 CANARYING = replace(LIVE, candidate=Candidate("v2", CANARY, 2, 20))
@@ -44,13 +45,13 @@ def test_the_config_says_how_a_version_goes_live(promotion: str, plan: Promotion
 
 
 def test_a_version_that_passes_goes_live() -> None:
-    change = publish(LIVE, "v2", 4, AT_ONCE, 0, "passed", 50)
+    change = publish(LIVE, "v2", 4, AT_ONCE, 0, PASSED, 50)
     assert change.serving_state.active == ActiveVersion("v2", 4, 50)
     assert moves(change) == [("v1", VersionStage.LIVE, VersionStage.RETIRED), ("v2", None, VersionStage.LIVE)]
 
 
 def test_a_new_version_closes_the_breaker_for_itself() -> None:
-    change = publish(STOPPED, "v2", 4, AT_ONCE, 0, "passed", 50)
+    change = publish(STOPPED, "v2", 4, AT_ONCE, 0, PASSED, 50)
     breaker = change.serving_state.breaker
     assert not breaker.stops("v2")
     assert breaker.stops("v1"), "a worker that can't load v2 must not go on with v1"
@@ -59,17 +60,17 @@ def test_a_new_version_closes_the_breaker_for_itself() -> None:
 
 @pytest.mark.parametrize("plan", [SHADOW, CANARY])
 def test_a_candidate_leaves_the_live_version_alone(plan: PromotionPlan) -> None:
-    change = publish(STOPPED, "v2", 4, plan, 0, "passed", 50)
+    change = publish(STOPPED, "v2", 4, plan, 0, PASSED, 50)
     assert change.serving_state == replace(STOPPED, candidate=Candidate("v2", plan, 4, 50))
     assert moves(change) == [("v2", None, plan.mode)]
 
 
 def test_a_newer_candidate_replaces_the_older() -> None:
-    assert moves(publish(ON_TRIAL, "v3", 4, CANARY, 0, "passed", 50)) == [
+    assert moves(publish(ON_TRIAL, "v3", 4, CANARY, 0, PASSED, 50)) == [
         ("v2", VersionStage.SHADOW, VersionStage.RETIRED),
         ("v3", None, VersionStage.CANARY),
     ]
-    assert moves(publish(ON_TRIAL, "v3", 4, AT_ONCE, 0, "passed", 50))[1:] == [
+    assert moves(publish(ON_TRIAL, "v3", 4, AT_ONCE, 0, PASSED, 50))[1:] == [
         ("v2", VersionStage.SHADOW, VersionStage.RETIRED),
         ("v3", None, VersionStage.LIVE),
     ]
@@ -109,8 +110,8 @@ def test_an_alarm_ends_a_trial_in_progress() -> None:
 def test_a_fit_from_before_the_alarm_is_refused() -> None:
     stopped = replace(STOPPED, certify_from=40)
     with pytest.raises(TransitionRefused, match="alarm during the fit"):
-        publish(stopped, "v2", 4, AT_ONCE, 39, "passed", 50)
-    assert publish(stopped, "v2", 4, AT_ONCE, 40, "passed", 50).serving_state.active == ActiveVersion(
+        publish(stopped, "v2", 4, AT_ONCE, 39, PASSED, 50)
+    assert publish(stopped, "v2", 4, AT_ONCE, 40, PASSED, 50).serving_state.active == ActiveVersion(
         "v2", 4, 50
     )
 
@@ -172,7 +173,7 @@ def test_a_failed_canary_is_rolled_back() -> None:
 
 def test_a_pin_makes_versions_wait() -> None:
     held = pin_version(LIVE, "me", "release", 20).serving_state
-    waiting = publish(held, "v2", 4, AT_ONCE, 0, "passed", 50)
+    waiting = publish(held, "v2", 4, AT_ONCE, 0, PASSED, 50)
     assert moves(waiting) == [("v2", None, VersionStage.SHADOW)]
     freed = unpin_version(waiting.serving_state, "me", "done", 60)
     assert moves(freed) == [
@@ -235,5 +236,5 @@ def test_a_later_breaker_change_looks_newer(now: int) -> None:
 
 
 def test_moves_say_when_by_whom_and_why() -> None:
-    (move,) = publish(replace(LIVE, active=None), "v1", 4, AT_ONCE, 0, "passed", 50).moves
-    assert move == Transition("v1", None, VersionStage.LIVE, 50, "trainer", "passed")
+    (move,) = publish(replace(LIVE, active=None), "v1", 4, AT_ONCE, 0, PASSED, 50).moves
+    assert move == Transition("v1", None, VersionStage.LIVE, 50, "me", "passed")
