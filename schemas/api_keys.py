@@ -1,14 +1,11 @@
 """Keys with which apps call the gateway: only a hash of each is kept."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from msgspec import Meta, Struct
 
+from schemas.chat import Mode
 from schemas.config import EVERY_TASK
-
-Mode = Literal["record", "shadow", "serve"]
-MODES: tuple[Mode, ...] = ("record", "shadow", "serve")
-"""What the gateway may do for an app, from least to most."""
 
 KeyName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$(?!\n)")]
 

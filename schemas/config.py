@@ -5,6 +5,7 @@ A task's own message overrides the one for all tasks, and both override the defa
 the default. A message with a problem changes nothing, and `InvalidConfig` names every problem in it.
 """
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Annotated, Any, Literal
@@ -13,6 +14,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from schemas.call_limits import CallLimits, Price
+from schemas.chat import ChatConfig
 from schemas.errors import InvalidConfig
 from schemas.messages import Share, TaskName
 
@@ -245,6 +247,7 @@ class Config(Struct, frozen=True):
     promotion: Annotated[str, Meta(pattern=PROMOTION)] = "gate"
     refit: Refit = Refit()
     teacher: TeacherConfig = TeacherConfig()
+    chat: ChatConfig = ChatConfig()
 
     @property
     def aim(self) -> float:
@@ -293,6 +296,7 @@ def parse_override(
         *_problems(fields, Config, ""),
         *_renaming_problems(fields.get("teacher")),
         *_total_problems(fields.get("teacher"), key),
+        *_pattern_problems(fields.get("chat")),
         *further(fields),
     ]
     if problems:
@@ -377,6 +381,23 @@ def _total_problems(teacher: Any, key: str) -> list[str]:
         return []
     where = "only the message for `*` can set it; for this task alone set `teacher.limits`"
     return [f"`teacher.total_limits`: it limits all tasks together, so {where}"]
+
+
+def _pattern_problems(chat: Any) -> list[str]:
+    """A sentence for each regular expression that is none, or that finds no part of what it is applied to."""
+    fields = chat if isinstance(chat, Mapping) else {}
+    problems = []
+    for name in ("text", "label"):
+        pattern = fields.get(name)
+        if not isinstance(pattern, str):
+            continue
+        try:
+            groups = re.compile(pattern).groups
+        except re.error as error:
+            problems.append(f"`chat.{name}`: not a regular expression: {error}")
+        else:
+            problems += [] if groups else [f"`chat.{name}`: put what is meant in parentheses"]
+    return problems
 
 
 def _is_record(expected: Any) -> bool:

@@ -152,6 +152,8 @@ class Deferral(Struct, frozen=True):
             often it contradicts itself.
         expected: of a guess that was deferred for its low score, the probability that the teacher agrees, as
             the fit cautiously expects it; None for all other deferrals, and where the fit does not say.
+        asked_by: who asks the teacher where the teacher role must not: `gateway`, which asks in the app's own
+            words. None: the teacher role, or a teacher of your own.
     """
 
     request: Request
@@ -168,6 +170,7 @@ class Deferral(Struct, frozen=True):
     encoder: str | None = None
     first: Answer | None = None
     expected: Share | None = None
+    asked_by: str | None = None
 
     @property
     def checks_answer(self) -> bool:

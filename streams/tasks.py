@@ -203,6 +203,10 @@ class Tasks:
         """
         return self._tasks.get(name) or self._build_task(name)
 
+    def names(self) -> set[str]:
+        """The tasks that are configured, or that have a policy."""
+        return set(self._tasks)
+
     def with_policy(self) -> set[str]:
         """The tasks that have a policy."""
         return set(self._policies)

@@ -11,7 +11,8 @@ from infra.console.examples import examples
 from infra.console.output import AsJson, line, note, result
 from infra.console.status_lines import local_time
 from infra.serve.servers import client_settings, redis_connection
-from schemas.api_keys import MODES, KeyName, Mode
+from schemas.api_keys import KeyName
+from schemas.chat import MODES, Mode
 from schemas.config import EVERY_TASK, task_of
 from schemas.errors import SchemaError
 from streams.clock import unix_ms

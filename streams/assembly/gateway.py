@@ -9,14 +9,20 @@ from streams.drift.windows import ScoreWindows
 from streams.gateway.app import create_gateway
 from streams.gateway.batcher import MicroBatcher
 from streams.gateway.caller_check import CallerCheck
+from streams.gateway.chat_decider import ChatDecider
+from streams.gateway.chat_recorder import ChatRecorder
+from streams.gateway.chat_routes import ChatRoutes
+from streams.gateway.chat_service import ChatService
 from streams.gateway.classifier import Classifier
 from streams.gateway.classify_routes import ClassifyRoutes
 from streams.gateway.direct_teacher import DirectTeacher
+from streams.gateway.forwarded_tasks import ForwardedTasks
 from streams.gateway.key_ring import KeyRing
 from streams.gateway.label_feed import LabelFeed
 from streams.gateway.recent_labels import RecentLabels
 from streams.gateway.record_sender import RecordSender
 from streams.gateway.server import GatewayServer
+from streams.gateway.upstream import Upstream
 from streams.kafka.clients import largest_message, open_client, open_reader, producer_options
 from streams.privacy.mask import load_mask
 from streams.routing.request_router import RequestRouter
@@ -40,30 +46,45 @@ def add(parts: WorkerParts) -> None:
     recent = RecentLabels(gateway.labels_kept)
     sender = RecordSender(lambda: _open_producer(settings), gateway.stalled_after, settings.drain)
     key_ring = KeyRing(ApiKeys(parts.connection, settings.keys), settings.poll)
+    budget = CallBudget(parts.spending_store, parts.spending(), parts.name)
+    batcher = MicroBatcher(router, gateway.batch)
     classifier = Classifier(
         parts.tasks,
         settings.topics,
         parts.sampler,
-        MicroBatcher(router, gateway.batch),
+        batcher,
         recent,
         sender,
-        DirectTeacher(client, CallBudget(parts.spending_store, parts.spending(), parts.name)),
+        DirectTeacher(client, budget),
         lambda: parts.connection.is_available,
         acknowledged=gateway.ack == "kafka",
         largest=largest_message(settings) - _ROOM,
         mask=load_mask(settings.mask) if settings.mask else None,
     )
     check = CallerCheck(gateway.is_local, lambda: key_ring.keys)
-    routes = ClassifyRoutes(gateway, check, classifier, recent).routes()
+    upstream = Upstream()
+    recorder = ChatRecorder(classifier.record, upstream, budget, settings.drain)
+    decider = ChatDecider(batcher, MicroBatcher(_forwarding_router(parts), gateway.batch))
+    chat = ChatService(parts.tasks, classifier, decider, recorder, upstream)
+    routes = [
+        *ClassifyRoutes(gateway, check, classifier, recent).routes(),
+        *ChatRoutes(gateway, check, parts.tasks, chat).routes(),
+    ]
     labels = settings.topics.labels
     parts.services += [
         DriftWatch(parts.tasks, traffic, parts.refit_queue(), parts.event_publisher),
-        CloseService(client),
+        CloseService(client, upstream),
         key_ring,
         sender,
+        recorder,
         LabelFeed(labels, lambda: open_reader(settings), gateway.labels_kept, recent.keep_all),
         GatewayServer(create_gateway(gateway, routes), gateway, settings.drain),
     ]
+
+
+def _forwarding_router(parts: WorkerParts) -> RequestRouter:
+    """Decides what is only recorded; its scores are no traffic of the live version."""
+    return RequestRouter(ForwardedTasks(parts.tasks), parts.sampler, lambda *_: None, _LONGEST_INLINE)
 
 
 def _open_producer(settings: Settings) -> Producer:

@@ -18,6 +18,8 @@ from streams.gateway.problems import HttpProblem, ProblemKind
 from streams.gateway_settings import GatewaySettings
 
 _PROBLEM = "application/problem+json"
+_OPENAI = ("/v1/chat/", "/v1/models", "/v1/responses")
+"""Paths whose callers expect errors as OpenAI's API has them."""
 _CLIENT_GONE = 499
 """Nobody reads it; it is what the log of a proxy would say."""
 _DAY = 86_400
@@ -108,4 +110,8 @@ async def _defect(call: Request, _: Exception) -> Response:
 def _response(call: Request, problem: HttpProblem) -> Response:
     headers = dict(problem.headers)
     headers["x-request-id"] = request_id(call.headers, problem.body.id or "none")
+    if call.url.path.startswith(_OPENAI):
+        return Response(
+            problem.encode_as_openai(), problem.kind.status, headers, media_type="application/json"
+        )
     return Response(problem.encode(), problem.kind.status, headers, media_type=_PROBLEM)

@@ -9,7 +9,8 @@ not send without being allowed to. With the first key, every call needs one.
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from schemas.api_keys import ApiKey, Mode
+from schemas.api_keys import ApiKey
+from schemas.chat import Mode
 from streams.gateway.keys import HEADER, find_key, key_in
 from streams.gateway.problems import HttpProblem, ProblemKind, unavailable
 from streams.gateway_settings import is_loopback
@@ -31,6 +32,9 @@ class Caller(NamedTuple):
         """The most that its calls are given."""
         return self.key.mode if self.key else "serve"
 
+    def allows(self, task: str) -> bool:
+        return self.key is None or self.key.allows(task)
+
     def task(self, named: str | None) -> str:
         """The task that a call is for.
 
@@ -43,7 +47,7 @@ class Caller(NamedTuple):
         task = named or (self.key.only_task if self.key else None)
         if task is None:
             raise HttpProblem(ProblemKind.INVALID, "`task` is missing: name the task that the request is for")
-        if self.key is not None and not self.key.allows(task):
+        if not self.allows(task):
             raise HttpProblem(ProblemKind.FORBIDDEN, f"the key is not for task {task}", task=task)
         return task
 

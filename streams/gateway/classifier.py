@@ -30,7 +30,7 @@ from streams.privacy.mask import Mask, mask_text
 from streams.routing.decisions import Decision
 from streams.routing.outcomes import deferral_of, teacher_label
 from streams.routing.outputs import RoutedTopics
-from streams.routing.request_router import Refused, Routed
+from streams.routing.request_router import Arrival, Refused, Routed
 from streams.sampling import Sampler
 from streams.tasks import Tasks
 
@@ -113,7 +113,7 @@ class Classifier:
             HttpProblem: there is none in time, or none at all.
             ClientGone: nobody waits for it any more; it comes all the same.
         """
-        content = _fingerprint(request)
+        content = fingerprint(request)
         known = self._recent.find(request.task, request.id)
         if known is not None:
             if known.content not in (None, content):
@@ -127,12 +127,12 @@ class Classifier:
                 return self.answer(await self._label_in_time(request, client), replayed=True)
             if known.label is not None and known.label.source != "error":
                 return self.answer(known.label, replayed=True)
-        return await self._decide(self._masked(request), content, client)
+        return await self._decide(self.masked(request), content, client)
 
     async def _decide(self, request: Request, content: int, client: Client) -> Answer:
         requested_at = unix_ms()
-        if self._sender.is_stalled:
-            return await self._forward(self._undecided(request, requested_at), content, client, _KAFKA_AWAY)
+        if self.kafka_is_away:
+            return await self._forward(self.undecided(request, requested_at), content, client, _KAFKA_AWAY)
         result = await self._batcher.decide(request, requested_at)
         if isinstance(result, Refused):
             raise HttpProblem(ProblemKind.UNUSABLE, result.reason, request=request.id, task=request.task)
@@ -145,13 +145,21 @@ class Classifier:
                 task=request.task,
             )
         if result.label is not None:
-            return await self._give(result.label, outputs, content)
+            return await self.give(result.label, outputs, content)
         if not self._redis_answers():
             return await self._forward(_deferral_in(result), content, client, _REDIS_AWAY)
         return await self._wait_for_label(request, requested_at, outputs, content, client)
 
-    async def _give(self, label: Label, outputs: list[Outgoing], content: int) -> Answer:
-        """The surrogate's answer."""
+    async def give(self, label: Label, outputs: list[Outgoing], content: int) -> Answer:
+        """The surrogate's answer, once its records are as safe as the setting wants them.
+
+        Args:
+            outputs: the label's record, and the audit copy's where there is one.
+            content: fingerprint of what was asked.
+
+        Raises:
+            HttpProblem: the broker does not take the records.
+        """
         if self._acknowledged:
             try:
                 await self._sender.send_acknowledged(outputs)
@@ -217,17 +225,31 @@ class Classifier:
         """The teacher's answer, asked from here; its reply is recorded when Kafka takes it."""
         config = self._tasks.task(deferral.request.task).config
         reply = await self._teacher.ask(deferral, config.teacher, client.seconds, why)
-        self._record(reply)
+        self.record(reply)
         label = teacher_label(reply, unix_ms(), config.teacher.labels_renamed)
         if label.source != "error":
             self._recent.keep(label, content)
         return self.answer(label)
 
-    def _record(self, reply: Reply) -> None:
+    async def give_label(
+        self, label: Label, check: Deferral | None, headers: Headers | None, content: int
+    ) -> Answer:
+        """The surrogate's answer, as `give`; `check` is the audit copy."""
+        arrival = Arrival(Request(label.id, label.task, ""), label.requested_at, None)
+        outputs = self._topics.outputs(Routed(arrival, label, check), label.id.encode(), headers)
+        return await self.give(label, outputs, content)
+
+    @property
+    def kafka_is_away(self) -> bool:
+        """Whether nothing may be answered that could not be audited."""
+        return self._sender.is_stalled
+
+    def record(self, reply: Reply) -> None:
+        """Write down what the teacher said."""
         key = reply.deferral.request.id.encode()
         self._sender.send([Outgoing(self._replies, key, REPLY.encode(reply), None)])
 
-    def _undecided(self, request: Request, requested_at: int) -> Deferral:
+    def undecided(self, request: Request, requested_at: int) -> Deferral:
         """What the teacher is asked while nothing may be decided."""
         task = self._tasks.task(request.task)
         decision = Decision(Reason.UNAVAILABLE, None, task.threshold)
@@ -246,7 +268,8 @@ class Classifier:
         certified = label.source == "surrogate" and task.sampling.certified and label.policy == live
         return Answer(label, certified, replayed)
 
-    def _masked(self, request: Request) -> Request:
+    def masked(self, request: Request) -> Request:
+        """The request with its text masked. Raises HttpProblem: it can't be."""
         if self._mask is None or request.text is None:
             return request
         try:
@@ -267,7 +290,7 @@ def label_path(task: str, request: str) -> str:
     return f"/v1/labels/{quote(request, safe='')}?task={quote(task)}"
 
 
-def _fingerprint(request: Request) -> int:
+def fingerprint(request: Request) -> int:
     """Of what is asked; holds within this process."""
     vector = request.embedding
     return hash(

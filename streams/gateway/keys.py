@@ -10,7 +10,8 @@ import re
 import secrets
 from collections.abc import Mapping, Sequence
 
-from schemas.api_keys import ApiKey, Mode
+from schemas.api_keys import ApiKey
+from schemas.chat import Mode
 
 PREFIX = "us_"
 HEADER = "x-understudy-key"

@@ -14,6 +14,19 @@ _TYPE = "urn:understudy:problem:"
 NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
+_OPENAI_TYPES = {
+    400: "invalid_request_error",
+    401: "authentication_error",
+    403: "permission_error",
+    404: "invalid_request_error",
+    405: "invalid_request_error",
+    413: "invalid_request_error",
+    415: "invalid_request_error",
+    422: "invalid_request_error",
+    429: "rate_limit_error",
+}
+
+
 class ProblemKind(Enum):
     """Status and title of each kind; its name in lower case is the last word of its `type`."""
 
@@ -73,7 +86,14 @@ class HttpProblem(StreamsError):
         )
 
     def encode(self) -> bytes:
+        """As RFC 9457 has it."""
         return msgspec.json.encode(self.body)
+
+    def encode_as_openai(self) -> bytes:
+        """As OpenAI's API has it, for its clients."""
+        kind, code = _OPENAI_TYPES.get(self.kind.status, "server_error"), self.kind.name.lower()
+        error = {"message": self.body.detail, "type": kind, "param": None, "code": code}
+        return msgspec.json.encode({"error": error})
 
 
 def unavailable(

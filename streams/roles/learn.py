@@ -200,8 +200,8 @@ class ReplyRecorder:
         return outputs
 
     def _is_repeated(self, deferral: Deferral) -> bool:
-        """Whether the teacher is asked again."""
-        request, once = deferral.request, deferral.first is None
+        """Whether the teacher is asked again; only the teacher role can ask so."""
+        request, once = deferral.request, deferral.first is None and deferral.asked_by is None
         rate = self._tasks.task(request.task).config.repeat_rate
         return once and deferral.sampled and self._sampler.selects_repeat(request.id, rate)
 

@@ -103,8 +103,10 @@ class TeacherRole(Service):
         questions = []
         for one in opened:
             decoded, letters = self._dead_letters.decode_all(DEFERRAL, [one.message])
-            if letters:
+            is_others = any(deferral.asked_by is not None for deferral, _ in decoded)
+            if letters or is_others:
                 one.answer(letters)
+                continue
             questions += [self._question(one, deferral) for deferral, _ in decoded]
         self._decide_again(questions)
         self._queues.add(question for question in questions if question.work.is_waiting)

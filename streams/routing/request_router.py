@@ -16,8 +16,9 @@ import asyncio
 import logging
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from typing import Generic, NamedTuple, TypeVar
+from typing import Generic, NamedTuple, Protocol, TypeVar
 
+from models.embedders.contract import Embedder
 from models.errors import EmbedderError
 from models.features import Features
 from schemas.messages import Deferral, Label, Reason, Request
@@ -26,12 +27,22 @@ from streams.routing.encoded_batch import decide_encoded
 from streams.routing.features import BatchVectors, feature_error, request_features
 from streams.routing.outcomes import deferral_of, surrogate_label
 from streams.sampling import Sampler
-from streams.tasks import Task, Tasks
+from streams.tasks import Task
 
 log = logging.getLogger(__name__)
 
 Origin = TypeVar("Origin")
 Count = Callable[[Task, list[Decision], int], None]
+
+
+class TaskSource(Protocol):
+    """The tasks as they are now; `Tasks`, or another view of them."""
+
+    def task(self, name: str) -> Task: ...
+
+    def drop_encoder(self, embedder: Embedder) -> None:
+        """Stop using an encoder that has failed."""
+        ...
 
 
 class Arrival(NamedTuple, Generic[Origin]):
@@ -85,7 +96,7 @@ class RequestRouter:
     """
 
     def __init__(
-        self, tasks: Tasks, sampler: Sampler, count: Count, longest_inline: int | None = None
+        self, tasks: TaskSource, sampler: Sampler, count: Count, longest_inline: int | None = None
     ) -> None:
         self._tasks = tasks
         self._sampler = sampler

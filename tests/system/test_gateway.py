@@ -7,19 +7,23 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx2
+import openai
 import pytest
+from openai.types.chat import ChatCompletion
 
+from infra.demo.simulated_teacher import SimulatedTeacher, TeacherBehaviour
 from infra.harness.waiting import wait_until
 from infra.harness.worker import Worker
 from schemas.codec import DEFERRAL, LABEL, TRACE
-from schemas.messages import Label
+from schemas.messages import Label, Request, Trace
 from streams.sampling import Sampler
 from tests.system.deployment import Deployment
 from tests.system.gold import GoldTeacher
 from tests.system.topics import everything
-from tests.system.wishes import TASK, VERSION, answers, publish, wishes
+from tests.system.wishes import LABELS, TASK, VERSION, answers, meant, publish, wishes
 
 RATE = 0.3
+WELL = TeacherBehaviour(latency=0.0, wrong=0.0, throttled=0.0, failing=0.0)
 
 
 @pytest.fixture
@@ -145,3 +149,58 @@ def test_keys_open_and_close_a_gateway(deployment: Deployment) -> None:
         assert deployment.run("keys", "revoke", key["id"]).returncode == 1
         wait_until(lambda: not admitted(), 30, "no key")
     assert key["key"] not in deployment.workers[-1].output()
+
+
+def test_an_app_of_an_llm_changes_its_base_url_only(deployment: Deployment) -> None:
+    """Its calls become traces; then the surrogate answers, and the app's own LLM checks what is drawn."""
+    asked = wishes(120, "chat")
+    labels = {"labels": list(LABELS), "model": "simulated"}
+    with SimulatedTeacher(meant, LABELS, WELL) as llm:
+        teacher = {**labels, "url": llm.url}
+        rates = {"audit_rate": RATE, "audit_early": 0.0}
+        deployment.configure(TASK, teacher=teacher, **rates)
+        deployment.worker("learn", "teacher", "certify")
+        worker = deployment.process("infra.cli", "gateway", "--port", "0")
+        worker.wait_for_text("the worker is ready")
+        app = openai.OpenAI(base_url=f"{url_of(worker)}/v1", api_key="none", max_retries=0)
+
+        def complete(request: Request) -> ChatCompletion:
+            messages: Any = [
+                {"role": "system", "content": "which?"},
+                {"role": "user", "content": request.text},
+            ]
+            return app.chat.completions.create(model=f"understudy/{TASK}", messages=messages)
+
+        with app, ThreadPoolExecutor(8) as pool:
+            first = list(pool.map(complete, asked[:40]))
+            assert {answer.model for answer in first} == {"simulated"}
+            wait_until(lambda: len(traces(deployment)) == 40, 60, "a trace of each call")
+            recorded = traces(deployment)
+            assert {one.sampled for one in recorded} == {True}
+            assert all(one.label == meant(one.text) for one in recorded)
+
+            publish(deployment)
+            deployment.configure(TASK, teacher=teacher, chat={"mode": "serve"}, **rates)
+            worker.wait_for_text(f"policy installed: version={VERSION}")
+            wait_until(lambda: complete(asked[0]).model != "simulated", 30, "an answer of the surrogate")
+            answers = list(pool.map(complete, asked[40:]))
+        assert [one.choices[0].message.content for one in answers] == [meant(one.text) for one in asked[40:]]
+        served = [one for one in answers if one.model == f"understudy/{TASK}"]
+        assert len(served) > 40
+        checks = [DEFERRAL.decode(one.value()) for one in everything(deployment, deployment.topics.audits)]
+        assert {check.asked_by for check in checks if check.audit} == {"gateway"}
+
+        def checked() -> bool:
+            audited = [one.id for one in traces(deployment) if one.audit]
+            return len(audited) == len([check for check in checks if check.audit])
+
+        wait_until(checked, 60, "one answer to each check")
+        audits = [one for one in traces(deployment) if one.audit]
+        assert {(one.teacher.model, one.teacher.prompt) for one in audits if one.teacher} == {
+            (one.teacher.model, one.teacher.prompt) for one in recorded if one.teacher
+        }
+    deployment.stop()
+
+
+def traces(deployment: Deployment) -> list[Trace]:
+    return [TRACE.decode(one.value()) for one in everything(deployment, deployment.topics.traces)]

@@ -19,12 +19,18 @@ from streams.drift.windows import ScoreWindows
 from streams.gateway.app import create_gateway
 from streams.gateway.batcher import MicroBatcher
 from streams.gateway.caller_check import CallerCheck
+from streams.gateway.chat_decider import ChatDecider
+from streams.gateway.chat_recorder import ChatRecorder
+from streams.gateway.chat_routes import ChatRoutes
+from streams.gateway.chat_service import ChatService
 from streams.gateway.classifier import Classifier
 from streams.gateway.classify_routes import ClassifyRoutes
 from streams.gateway.direct_teacher import DirectTeacher
+from streams.gateway.forwarded_tasks import ForwardedTasks
 from streams.gateway.recent_labels import RecentLabels
 from streams.gateway.record_sender import RecordSender
 from streams.gateway.server import GatewayServer
+from streams.gateway.upstream import Upstream
 from streams.gateway_settings import GatewaySettings
 from streams.kafka.batch import Outgoing
 from streams.privacy.mask import Mask
@@ -138,11 +144,13 @@ class RunningGateway:
     broker: ScriptedBroker = field(default_factory=ScriptedBroker)
     teacher: ScriptedTeacher = field(default_factory=ScriptedTeacher)
     budget: ScriptedBudget = field(default_factory=ScriptedBudget)
+    environ: dict[str, str] = field(default_factory=dict)
     recent: RecentLabels = field(default_factory=lambda: RecentLabels(1_000))
     keys: Mapping[str, ApiKey] | None = field(default_factory=dict)
     stalled: bool = False
     redis_answers: bool = True
     url: str = ""
+    recorder: Any = None
     http: httpx2.AsyncClient = field(default_factory=httpx2.AsyncClient)
 
     async def classify(
@@ -181,11 +189,12 @@ async def running(
 
     broker: Any = gateway.broker
     sender = Sender(lambda: broker, 60.0, 1.0)
+    batcher = MicroBatcher(router, chosen.batch)
     classifier = Classifier(
         gateway.tasks,
         TOPICS,
         sampler,
-        MicroBatcher(router, chosen.batch),
+        batcher,
         gateway.recent,
         sender,
         DirectTeacher(gateway.teacher, gateway.budget),
@@ -195,9 +204,19 @@ async def running(
         mask=mask,
     )
     check = CallerCheck(chosen.is_local, lambda: gateway.keys)
-    app = create_gateway(chosen, ClassifyRoutes(chosen, check, classifier, gateway.recent).routes())
+    upstream = Upstream()
+    gateway.recorder = ChatRecorder(classifier.record, upstream, gateway.budget, 10.0)
+    forwarding = RequestRouter(ForwardedTasks(gateway.tasks), sampler, lambda *_: None)
+    decider = ChatDecider(batcher, MicroBatcher(forwarding, chosen.batch))
+    service = ChatService(gateway.tasks, classifier, decider, gateway.recorder, upstream, gateway.environ)
+    routes = [
+        *ClassifyRoutes(chosen, check, classifier, gateway.recent).routes(),
+        *ChatRoutes(chosen, check, gateway.tasks, service).routes(),
+    ]
+    app = create_gateway(chosen, routes)
     server = GatewayServer(app, chosen, 1.0)
     await sender.start()
+    await gateway.recorder.start()
     await server.start()
     gateway.url = server.url
     try:
@@ -205,7 +224,9 @@ async def running(
             yield gateway
     finally:
         await server.stop()
+        await gateway.recorder.stop()
         await sender.stop()
+        await upstream.aclose()
 
 
 def _json(fields: Mapping[str, Any]) -> bytes:

@@ -1,0 +1,32 @@
+"""How the gateway treats an app's chat completions: forwards and records them, or answers for the LLM."""
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+Mode = Literal["record", "shadow", "serve"]
+MODES: tuple[Mode, ...] = ("record", "shadow", "serve")
+"""What the gateway may do for an app, from least to most."""
+
+Pattern = Annotated[str, Meta(min_length=1, max_length=2_000)]
+
+
+class ChatConfig(Struct, frozen=True, forbid_unknown_fields=True):
+    """Settings of a task's chat completions.
+
+    Attributes:
+        mode: `record`: each call is forwarded to `teacher.url`, and becomes a trace. `shadow`: the same, and
+            a header says what the surrogate would have answered. `serve`: the surrogate answers what it may.
+        text: regular expression that finds the text to classify in the user's message: its group `text`, or
+            its first one. None: the whole message.
+        label: the same for the label in a plain reply. None: the reply is the label.
+        reply: plain reply that the surrogate gives; `{label}` in it is replaced.
+        field: of a JSON reply, the field that holds the label. None: the only one whose schema lists the
+            labels; replies to a call without a schema are not read then.
+    """
+
+    mode: Mode = "record"
+    text: Pattern | None = None
+    label: Pattern | None = None
+    reply: Annotated[str, Meta(max_length=2_000, pattern=r"\{label\}")] = "{label}"
+    field: Annotated[str, Meta(min_length=1, max_length=256)] | None = None

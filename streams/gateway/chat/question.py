@@ -1,0 +1,197 @@
+"""Chat question: a call of chat completions that asks for one label of one text, or why it is none.
+
+Whatever is not known to be such a call is forwarded as it is: several turns, images, several choices, log
+probabilities, tools that the model may choose among, and fields that nobody knows here.
+"""
+
+from collections.abc import Mapping, Sequence
+from hashlib import sha256
+from typing import Any, NamedTuple
+
+import msgspec
+
+from schemas.chat import ChatConfig
+from streams.gateway.chat.forms import AnswerForm, FunctionArgument, JsonField, PlainText, find_group
+
+Fields = Mapping[str, Any]
+
+_DIGITS = 12
+_ANY = frozenset(
+    (
+        *("model", "messages", "temperature", "top_p", "max_tokens", "max_completion_tokens", "seed", "user"),
+        *("stream", "stream_options", "response_format", "tools", "tool_choice", "parallel_tool_calls"),
+        *(
+            "frequency_penalty",
+            "presence_penalty",
+            "service_tier",
+            "reasoning_effort",
+            "verbosity",
+            "metadata",
+        ),
+        *("prompt_cache_key", "safety_identifier", "prompt_cache_retention"),
+    )
+)
+"""Fields that change the words of an answer at most, or that are looked at below."""
+_NEUTRAL: Mapping[str, tuple[Any, ...]] = {
+    "n": (1,),
+    "logprobs": (False,),
+    "top_logprobs": (0,),
+    "store": (False,),
+    "stop": ([],),
+    "logit_bias": ({},),
+    "modalities": (["text"],),
+    "audio": (),
+    "prediction": (),
+    "functions": ([],),
+    "function_call": (),
+    "web_search_options": (),
+}
+"""Fields that ask for something else, unless they are null or have one of these values."""
+_MESSAGE = frozenset({"role", "content", "name"})
+_INSTRUCTIONS = frozenset({"system", "developer"})
+
+
+class NotAQuestion(ValueError):
+    """The call asks for something else than one label; says what."""
+
+
+class ChatQuestion(NamedTuple):
+    """A call that asks for one label.
+
+    Attributes:
+        text: to be classified.
+        form: of the answer.
+        instructions: texts of the messages before the user's.
+        streamed, with_usage: how the answer is sent.
+        prompt: hash of all but the text: half of the identity of the LLM that is asked like this.
+    """
+
+    text: str
+    form: AnswerForm
+    instructions: tuple[str, ...]
+    streamed: bool
+    with_usage: bool
+    prompt: str
+
+
+def read_question(call: Fields, config: ChatConfig, labels: Sequence[str]) -> ChatQuestion:
+    """The question that a call asks.
+
+    Args:
+        labels: that an answer may have; a list of labels in the call has to hold them all. None: not known.
+
+    Raises:
+        NotAQuestion: it asks for something else.
+    """
+    for name, value in call.items():
+        if name not in _ANY and value is not None and value not in _neutral(name):
+            raise NotAQuestion(f"`{name}` asks for more than a label")
+    instructions, message = _texts(call.get("messages"))
+    text = message if config.text is None else find_group(config.text, message, "text")
+    if not text:
+        raise NotAQuestion("`chat.text` finds no text in the user's message")
+    stream, options = call.get("stream"), call.get("stream_options") or {}
+    return ChatQuestion(
+        text=text,
+        form=_form(call, config, labels),
+        instructions=instructions,
+        streamed=stream is True,
+        with_usage=isinstance(options, Mapping) and options.get("include_usage") is True,
+        prompt=_prompt_hash(call, config, instructions),
+    )
+
+
+def _neutral(name: str) -> tuple[Any, ...]:
+    return _NEUTRAL.get(name, ())
+
+
+def _texts(messages: Any) -> tuple[tuple[str, ...], str]:
+    """The instructions, and the one message of the user."""
+    if not isinstance(messages, list) or not messages:
+        raise NotAQuestion("`messages` is no list of messages")
+    *before, last = [_text_of(message) for message in messages]
+    if last[0] != "user" or any(role not in _INSTRUCTIONS for role, _ in before):
+        raise NotAQuestion("the conversation has several turns")
+    return tuple(text for _, text in before), last[1]
+
+
+def _text_of(message: Any) -> tuple[str, str]:
+    """Role and text of a message."""
+    if not isinstance(message, Mapping) or not message.keys() <= _MESSAGE:
+        raise NotAQuestion("a message has more than role and content")
+    role, content = message.get("role"), message.get("content")
+    if isinstance(content, list) and len(content) == 1:
+        part = content[0]
+        is_text = isinstance(part, Mapping) and part.keys() == {"type", "text"} and part["type"] == "text"
+        content = part["text"] if is_text else None
+    if not isinstance(role, str) or not isinstance(content, str):
+        raise NotAQuestion("a message is not one text")
+    return role, content
+
+
+def _form(call: Fields, config: ChatConfig, labels: Sequence[str]) -> AnswerForm:
+    wanted = call.get("response_format") or {"type": "text"}
+    kind = wanted.get("type") if isinstance(wanted, Mapping) else None
+    if call.get("tools"):
+        if kind != "text":
+            raise NotAQuestion("the call has tools and a format")
+        return _function(call["tools"], call.get("tool_choice"), config, labels)
+    if call.get("tool_choice") not in (None, "none", "auto"):
+        raise NotAQuestion("`tool_choice` without tools")
+    if kind == "text":
+        return PlainText(config.reply, config.label)
+    if kind == "json_object" and config.field is not None:
+        return JsonField(config.field)
+    if kind == "json_schema":
+        return JsonField(_label_field(_get(wanted, "json_schema", "schema"), config, labels))
+    raise NotAQuestion("the format does not say where the label is: set `chat.field`")
+
+
+def _function(tools: Any, choice: Any, config: ChatConfig, labels: Sequence[str]) -> FunctionArgument:
+    functions = {_get(tool, "function", "name"): _get(tool, "function", "parameters") for tool in tools or ()}
+    if choice == "required" and len(functions) == 1:
+        (name,), finish = functions, "tool_calls"
+    else:
+        name, finish = _get(choice, "function", "name"), "stop"
+    if not isinstance(name, str) or name not in functions:
+        raise NotAQuestion("the model may choose among tools")
+    return FunctionArgument(name, _label_field(functions[name], config, labels), finish)
+
+
+def _label_field(schema: Any, config: ChatConfig, labels: Sequence[str]) -> str:
+    """The field of a JSON schema that lists the labels."""
+    properties = _get(schema, "properties")
+    if not isinstance(properties, Mapping) or _get(schema, "type") != "object":
+        raise NotAQuestion("the schema is not that of an object")
+    fields = [name for name, field in properties.items() if _lists(field, labels)]
+    if config.field is not None:
+        fields = [name for name in fields if name == config.field]
+    if len(fields) != 1:
+        raise NotAQuestion(f"{len(fields)} fields of the schema list the labels, instead of one")
+    required = _get(schema, "required") or []
+    if not isinstance(required, list) or set(required) - set(fields):
+        raise NotAQuestion("the schema requires more than the label")
+    return str(fields[0])
+
+
+def _lists(field: Any, labels: Sequence[str]) -> bool:
+    listed = _get(field, "enum")
+    is_list = isinstance(listed, list) and bool(listed) and all(isinstance(one, str) for one in listed)
+    return is_list and set(labels) <= set(listed)
+
+
+def _get(value: Any, *path: str) -> Any:
+    """What stands at a path of nested objects; None where there is nothing."""
+    for name in path:
+        value = value.get(name) if isinstance(value, Mapping) else None
+    return value
+
+
+def _prompt_hash(call: Fields, config: ChatConfig, instructions: Sequence[str]) -> str:
+    shape = {name: call.get(name) for name in ("response_format", "tools", "tool_choice", "reasoning_effort")}
+    identity = {
+        "instructions": instructions,
+        **{name: value for name, value in shape.items() if value},
+        **{name: value for name, value in (("text", config.text), ("label", config.label)) if value},
+    }
+    return sha256(msgspec.json.encode(identity, order="sorted")).hexdigest()[:_DIGITS]

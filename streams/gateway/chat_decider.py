@@ -1,0 +1,74 @@
+"""Chat decider: whether the surrogate answers a chat completion, and what is recorded where the LLM does.
+
+record, shadow    the LLM answers; the call becomes a trace of a task that answers nothing
+serve             as `route` decides; but a prompt that the live version has not learned from is forwarded,
+                  and so is everything while Kafka is away
+"""
+
+from typing import NamedTuple
+
+from msgspec.structs import replace
+
+from schemas.chat import Mode
+from schemas.messages import Deferral, Label, Reason, Request
+from streams.clock import unix_ms
+from streams.gateway.batcher import MicroBatcher, Result
+from streams.routing.request_router import Refused
+from streams.tasks import Task
+
+GATEWAY = "gateway"
+"""Who asks the LLM in the app's own words."""
+
+
+class ChatDecision(NamedTuple):
+    """Attributes:
+    label: of the surrogate; None where the LLM answers.
+    deferral: what the LLM is asked: for its answer, or for a check of the label. None where it is not asked,
+        or where nothing can be recorded.
+    would_be: label that the surrogate would have given, in the mode `shadow`.
+    """
+
+    label: Label | None
+    deferral: Deferral | None
+    would_be: str | None = None
+
+
+class ChatDecider:
+    """Args:
+    serving: decides by the tasks as they are.
+    forwarding: decides by the tasks as if they were paused.
+    """
+
+    def __init__(self, serving: MicroBatcher, forwarding: MicroBatcher) -> None:
+        self._serving = serving
+        self._forwarding = forwarding
+
+    async def decide(self, request: Request, mode: Mode, *, knows_prompt: bool) -> ChatDecision:
+        """Who answers.
+
+        Args:
+            knows_prompt: whether the live version has learned from the LLM with this prompt.
+        """
+        now = unix_ms()
+        if mode == "serve" and knows_prompt:
+            return _own(await self._serving.decide(request, now))
+        forwarded = _own(await self._forwarding.decide(request, now))
+        if mode == "serve" and forwarded.deferral is not None:
+            return ChatDecision(None, replace(forwarded.deferral, reason=Reason.UNCERTIFIED))
+        if mode == "shadow":
+            shadow = _own(await self._serving.decide(request, now)).label
+            return ChatDecision(None, forwarded.deferral, shadow.label if shadow else None)
+        return ChatDecision(None, forwarded.deferral)
+
+
+def knows_prompt(task: Task, model: str, prompt: str) -> bool:
+    """Whether the live version has learned from this LLM, or from labels of which nobody knows the source."""
+    sources = task.live.policy.manifest.teachers if task.live else ()
+    return not sources or any((one.model, one.prompt) == (model, prompt) for one in sources)
+
+
+def _own(result: Result) -> ChatDecision:
+    if isinstance(result, Refused):
+        return ChatDecision(None, None)
+    deferral = result.deferral
+    return ChatDecision(result.label, None if deferral is None else replace(deferral, asked_by=GATEWAY))

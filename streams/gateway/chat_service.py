@@ -1,0 +1,236 @@
+"""Chat service: answers an app's chat completion by the surrogate, or forwards it and records the answer.
+
+What is no question with one label as its answer is forwarded as it is. Whatever fails on our side, Kafka
+included, ends in forwarding: the app has its LLM, as it had without us.
+"""
+
+import os
+import time
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+from urllib.parse import quote
+from uuid import uuid4
+
+import msgspec
+from msgspec.structs import replace
+from starlette.responses import Response
+from starlette.types import Receive
+
+from schemas.chat import MODES, Mode
+from schemas.config import TeacherConfig
+from schemas.messages import Deferral, Label, Reason, Request, Teacher
+from streams.clock import unix_ms
+from streams.gateway.answer_headers import CONTRACT, DEBUG, answer_headers
+from streams.gateway.calls import record_headers
+from streams.gateway.chat.completion import Completion
+from streams.gateway.chat.question import ChatQuestion, NotAQuestion, read_question
+from streams.gateway.chat.upstream_reply import LARGEST
+from streams.gateway.chat_decider import GATEWAY, ChatDecider, ChatDecision, knows_prompt
+from streams.gateway.chat_recorder import AskedChat, ChatRecorder, ChatReply
+from streams.gateway.classifier import Classifier, fingerprint
+from streams.gateway.keys import PREFIX
+from streams.gateway.problems import HttpProblem, unavailable
+from streams.gateway.upstream import (
+    ForwardedResponse,
+    RawHeaders,
+    Upstream,
+    UpstreamCall,
+    forwarded_headers,
+    unless_gone,
+)
+from streams.tasks import Task, Tasks
+
+_EVENTS = "text/event-stream"
+_NO_QUESTION = "no_question"
+"""Said in place of a reason where the call asks for something else than one label."""
+
+
+class ChatCall(NamedTuple):
+    """A call of an app.
+
+    Attributes:
+        path: below the API's base URL, with its query.
+        fields: of its body; none where that is no JSON object.
+        mode: the most that the caller is given.
+        names_model: its `model` is the LLM's, not that of a task.
+    """
+
+    path: str
+    headers: Mapping[str, str]
+    raw_headers: RawHeaders
+    body: bytes
+    fields: Mapping[str, Any]
+    task: str
+    mode: Mode
+    names_model: bool
+    receive: Receive
+
+
+class ChatService:
+    """Args:
+    environ: where keys of LLMs are looked up.
+    """
+
+    def __init__(
+        self,
+        tasks: Tasks,
+        classifier: Classifier,
+        decider: ChatDecider,
+        recorder: ChatRecorder,
+        upstream: Upstream,
+        environ: Mapping[str, str] = os.environ,
+    ) -> None:
+        self._tasks = tasks
+        self._classifier = classifier
+        self._decider = decider
+        self._recorder = recorder
+        self._upstream = upstream
+        self._environ = environ
+
+    async def complete(self, call: ChatCall) -> Response:
+        """The surrogate's answer in the form that the app asks for, or what the LLM says.
+
+        Raises:
+            HttpProblem: neither can answer.
+            ClientGone: the app has hung up.
+        """
+        began, task = time.perf_counter(), self._tasks.task(call.task)
+        labels = task.config.teacher.labels or (task.live.labels if task.live else ())
+        try:
+            question = read_question(call.fields, task.config.chat, labels)
+            number = call.headers.get("idempotency-key") or uuid4().hex
+            request = self._classifier.masked(Request(number, call.task, question.text))
+        except (NotAQuestion, HttpProblem) as problem:
+            return await self.forward_unread(call, str(problem))
+        teacher = Teacher(_model(call, task.config.teacher), question.prompt)
+        mode = min(task.config.chat.mode, call.mode, key=MODES.index)
+        decision = await self._decide(request, task, mode, teacher)
+        asked = AskedChat(decision.deferral, question, teacher, labels) if decision.deferral else None
+        if decision.label is not None:
+            try:
+                return await self._serve(call, decision.label, asked, question, began)
+            except HttpProblem:
+                deferral = self._unavailable(request)
+                decision, asked = ChatDecision(None, deferral), AskedChat(deferral, question, teacher, labels)
+        further = _headers(call, decision, mode, request.id)
+        return await self._forward(call, task, further, asked)
+
+    async def forward_unread(self, call: ChatCall, why: str) -> Response:
+        """What the LLM says to a call that is not looked at further."""
+        further = {
+            "x-understudy-contract": CONTRACT,
+            "x-understudy-source": "teacher",
+            "x-understudy-reason": _NO_QUESTION,
+            "x-understudy-task": call.task,
+        }
+        if DEBUG in call.headers:
+            further["x-understudy-detail"] = quote(why, safe=" ,.:`'")
+        return await self._forward(call, self._tasks.task(call.task), further, None)
+
+    async def _decide(self, request: Request, task: Task, mode: Mode, teacher: Teacher) -> ChatDecision:
+        if self._classifier.kafka_is_away:
+            return ChatDecision(None, self._unavailable(request))
+        known = knows_prompt(task, teacher.model, teacher.prompt)
+        return await self._decider.decide(request, mode, knows_prompt=known)
+
+    def _unavailable(self, request: Request) -> Deferral:
+        return replace(self._classifier.undecided(request, unix_ms()), asked_by=GATEWAY)
+
+    async def _serve(
+        self, call: ChatCall, label: Label, asked: AskedChat | None, question: ChatQuestion, began: float
+    ) -> Response:
+        """The surrogate's answer. Raises HttpProblem: its records can't be written."""
+        config = self._tasks.task(call.task).config.teacher
+        deferral = asked.deferral if asked is not None else None
+        if asked is not None and not config.url:  # the teacher role says what is missing
+            deferral, asked = replace(asked.deferral, asked_by=None), None
+        content = fingerprint(Request(label.id, label.task, question.text, None, label.metadata))
+        answer = await self._classifier.give_label(label, deferral, record_headers(call.headers), content)
+        if asked is not None:
+            self._recorder.check(self._call(call, config), asked, config)
+        message = question.form.write(label.label or "")
+        completion = Completion(
+            quote(label.id, safe=""),
+            label.labelled_at // 1000,
+            f"understudy/{label.task}",
+            label.policy or "",
+            message,
+        )
+        headers = answer_headers(answer, call.headers, (time.perf_counter() - began) * 1000.0)
+        headers["x-understudy-mode"] = "serve"
+        if question.streamed:
+            events = b"".join(completion.chunks(with_usage=question.with_usage))
+            return Response(events, headers=headers, media_type=_EVENTS)
+        return Response(completion.encode(), headers=headers, media_type="application/json")
+
+    async def _forward(
+        self, call: ChatCall, task: Task, further: Mapping[str, str], asked: AskedChat | None
+    ) -> Response:
+        upstream_call, began = self._call(call, task.config.teacher), time.perf_counter()
+        if asked is not None:
+            upstream_call = upstream_call._replace(headers=_readable(upstream_call.headers))
+        response = await unless_gone(self._upstream.open(upstream_call), call.receive)
+
+        def ended(body: bytes | None) -> None:
+            if asked is not None:
+                encoding = response.headers.get("content-encoding", "")
+                milliseconds = (time.perf_counter() - began) * 1000.0
+                self._recorder.note(asked, ChatReply(response.status_code, encoding, body, milliseconds))
+
+        return ForwardedResponse(response, further, ended, LARGEST if asked is not None else 0)
+
+    def _call(self, call: ChatCall, config: TeacherConfig) -> UpstreamCall:
+        """The call of the LLM's API. Raises HttpProblem: nobody has said where that is."""
+        if not config.url:
+            raise unavailable(f"task {call.task} has no `teacher.url` to forward to", task=call.task)
+        if not (call.names_model or config.model):
+            raise unavailable(f"task {call.task} has no `teacher.model` to ask", task=call.task)
+        body = call.body if call.names_model else _with_model(call.body, _model(call, config))
+        authorization = self._authorization(call.headers, config)
+        headers = forwarded_headers(call.raw_headers, authorization)
+        return UpstreamCall(config.url.rstrip("/") + call.path, headers, body)
+
+    def _authorization(self, headers: Mapping[str, str], config: TeacherConfig) -> str | None:
+        """The app's own, unless it is none or a key of ours; then that of the teacher."""
+        given = headers.get("authorization")
+        if given is not None and not given.partition(" ")[2].strip().startswith(PREFIX):
+            return given
+        key = self._environ.get(config.key_env, "").strip()
+        return f"Bearer {key}" if key else None
+
+
+def _headers(call: ChatCall, decision: ChatDecision, mode: Mode, number: str) -> dict[str, str]:
+    """Those that are added to what the LLM says."""
+    reason = decision.deferral.reason if decision.deferral is not None else Reason.NO_POLICY
+    found = {
+        "x-understudy-contract": CONTRACT,
+        "x-understudy-source": "teacher",
+        "x-understudy-reason": reason.value,
+        "x-understudy-task": call.task,
+        "x-understudy-mode": mode,
+        "x-understudy-decision-id": quote(number, safe=""),
+        "x-understudy-certified": "false",
+    }
+    if decision.would_be is not None:
+        found["x-understudy-shadow"] = quote(decision.would_be, safe=" ")
+    return found
+
+
+def _model(call: ChatCall, config: TeacherConfig) -> str:
+    """The LLM that is asked."""
+    named = call.fields.get("model") if call.names_model else None
+    return named if isinstance(named, str) else config.model or ""
+
+
+def _with_model(body: bytes, model: str) -> bytes:
+    """The body with another model, every other value byte by byte as it was."""
+    fields = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
+    fields["model"] = msgspec.Raw(msgspec.json.encode(model))
+    return msgspec.json.encode(fields)
+
+
+def _readable(headers: RawHeaders) -> RawHeaders:
+    """The headers, with no other coding of the reply than one that is read here."""
+    kept = [(name, value) for name, value in headers if name != b"accept-encoding"]
+    zipped = any(name == b"accept-encoding" and b"gzip" in value for name, value in headers)
+    return [*kept, (b"accept-encoding", b"gzip" if zipped else b"identity")]

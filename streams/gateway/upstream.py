@@ -1,0 +1,158 @@
+"""Upstream: sends an app's call to the LLM as it is, and the reply back as it comes.
+
+Bodies are passed on byte by byte. Of the headers only those stay behind that are about one connection, and
+our own. A reply that breaks off breaks off for the client too, and a client that hangs up ends the call.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine, Iterable, Mapping
+from typing import Any, NamedTuple, TypeVar
+
+import httpx2
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from streams.gateway.calls import ClientGone
+from streams.gateway.keys import HEADER as KEY_HEADER
+from streams.gateway.problems import HttpProblem, ProblemKind
+
+log = logging.getLogger(__name__)
+
+Answer = TypeVar("Answer")
+RawHeaders = list[tuple[bytes, bytes]]
+Ended = Callable[[bytes | None], None]
+
+_HOP_BY_HOP = frozenset(
+    (
+        *(b"connection", b"keep-alive", b"proxy-authenticate", b"proxy-authorization", b"te", b"trailer"),
+        *(b"transfer-encoding", b"upgrade", b"proxy-connection"),
+    )
+)
+_OURS = frozenset({b"host", b"content-length", b"authorization", KEY_HEADER.encode(), b"x-understudy-task"})
+_CONNECT = 10.0
+_LIMITS = httpx2.Limits(max_connections=None, max_keepalive_connections=64, keepalive_expiry=3.0)
+
+
+class UpstreamCall(NamedTuple):
+    """A call of the LLM's API."""
+
+    url: str
+    headers: RawHeaders
+    body: bytes
+
+
+class Upstream:
+    """Connections to the LLMs' endpoints."""
+
+    def __init__(self) -> None:
+        # The client says how long it waits; a limit here would be an outage of ours.
+        timeout = httpx2.Timeout(None, connect=_CONNECT)
+        self._client = httpx2.AsyncClient(timeout=timeout, limits=_LIMITS, follow_redirects=False)
+
+    async def aclose(self) -> None:
+        await self._client.aclose()
+
+    async def open(self, call: UpstreamCall) -> httpx2.Response:
+        """The response, of which only the headers are there; it has to be closed.
+
+        Raises:
+            HttpProblem: there is none.
+        """
+        try:
+            request = httpx2.Request("POST", call.url, headers=call.headers, content=call.body)
+            return await self._client.send(request, stream=True)
+        except (httpx2.HTTPError, httpx2.InvalidURL) as error:
+            log.warning("LLM's endpoint failed: %s: %s", type(error).__name__, error)
+            raise HttpProblem(
+                ProblemKind.TEACHER_FAILED, f"the LLM's endpoint does not answer: {type(error).__name__}"
+            ) from error
+
+
+class ForwardedResponse(Response):
+    """The upstream's reply, as it comes.
+
+    Args:
+        further: headers that are added.
+        ended: called with the whole body, or None where it broke off or is longer than `most` bytes.
+    """
+
+    def __init__(
+        self, upstream: httpx2.Response, further: Mapping[str, str], ended: Ended, most: int
+    ) -> None:
+        self._upstream = upstream
+        self._ended = ended
+        self._most = most
+        self.status_code = upstream.status_code
+        self.background = None
+        self.raw_headers = [
+            *((name, value) for name, value in _lowered(upstream.headers.raw) if name not in _HOP_BY_HOP),
+            *((name.encode(), value.encode()) for name, value in further.items()),
+        ]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
+        kept: list[bytes] | None = []
+        whole = False
+        try:
+            await send(
+                {"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers}
+            )
+            size, chunks = 0, self._upstream.aiter_raw()
+            while (chunk := await unless_gone(_next(chunks), receive)) is not None:
+                size += len(chunk)
+                kept = [*kept, chunk] if kept is not None and size <= self._most else None
+                await send({"type": "http.response.body", "body": chunk, "more_body": True})
+            whole = True
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+        except (httpx2.HTTPError, ClientGone) as error:
+            # The connection is closed without the end of the body, as the upstream did.
+            log.info("a forwarded reply broke off: %s", type(error).__name__)
+        finally:
+            self._ended(b"".join(kept) if whole and kept is not None else None)
+            await self._upstream.aclose()
+
+
+def forwarded_headers(raw: Iterable[tuple[bytes, bytes]], authorization: str | None) -> RawHeaders:
+    """The headers that go to the upstream.
+
+    Args:
+        authorization: that stands in for the client's; None for none.
+    """
+    headers = [
+        (name, value) for name, value in _lowered(raw) if name not in _HOP_BY_HOP and name not in _OURS
+    ]
+    if authorization is not None:
+        headers.append((b"authorization", authorization.encode()))
+    return headers
+
+
+async def unless_gone(work: Coroutine[Any, Any, Answer], receive: Receive) -> Answer:
+    """What the work gives. Raises ClientGone, and cancels it: the client has hung up."""
+    working, gone = asyncio.ensure_future(work), asyncio.ensure_future(_gone(receive))
+    both: set[asyncio.Future[Any]] = {working, gone}
+    try:
+        await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+        if working.done():
+            return working.result()
+        raise ClientGone
+    finally:
+        for one in both:
+            one.cancel()
+        await asyncio.gather(*both, return_exceptions=True)
+
+
+async def _gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _next(chunks: Any) -> bytes | None:
+    try:
+        chunk: bytes = await anext(chunks)
+    except StopAsyncIteration:
+        return None
+    return chunk
+
+
+def _lowered(raw: Iterable[tuple[bytes, bytes]]) -> Iterable[tuple[bytes, bytes]]:
+    return ((name.lower(), value) for name, value in raw)

@@ -1,0 +1,131 @@
+"""A call that asks for one label of one text is a question; anything else is not."""
+
+from typing import Any
+
+import pytest
+
+from schemas.chat import ChatConfig
+from streams.gateway.chat.forms import FunctionArgument, JsonField, PlainText
+from streams.gateway.chat.question import ChatQuestion, NotAQuestion, read_question
+
+LABELS = ("no", "yes")
+SCHEMA = {
+    "type": "object",
+    "properties": {"answer": {"type": "string", "enum": ["yes", "no", "maybe"]}, "why": {"type": "string"}},
+    "required": ["answer"],
+}
+FUNCTION = {"type": "function", "function": {"name": "say", "parameters": SCHEMA}}
+NAMED = {"type": "function", "function": {"name": "say"}}
+
+
+def call(**given: Any) -> dict[str, Any]:
+    messages = [{"role": "system", "content": "yes or no?"}, {"role": "user", "content": "is it?"}]
+    return {"model": "m", "messages": messages} | given
+
+
+def read(config: ChatConfig | None = None, **given: Any) -> ChatQuestion:
+    return read_question(call(**given), config or ChatConfig(), LABELS)
+
+
+def format_of(schema: Any) -> dict[str, Any]:
+    return {"type": "json_schema", "json_schema": {"name": "a", "strict": True, "schema": schema}}
+
+
+def test_the_last_user_message_is_the_text() -> None:
+    plain = read(temperature=0.7, n=1, logprobs=None, stream=True, stream_options={"include_usage": True})
+    assert (plain.text, plain.form, plain.instructions) == ("is it?", PlainText(), ("yes or no?",))
+    assert (plain.streamed, plain.with_usage) == (True, True)
+    parts = read(messages=[{"role": "user", "content": [{"type": "text", "text": "is it?"}]}])
+    assert (parts.text, parts.instructions, parts.streamed) == ("is it?", (), False)
+
+
+def test_a_pattern_finds_the_text() -> None:
+    config = ChatConfig(text=r"Ticket:\s*(?P<text>.*?)\s*END")
+    found = read(config, messages=[{"role": "user", "content": "Ticket:\n broken\nEND thanks"}])
+    assert found.text == "broken"
+    with pytest.raises(NotAQuestion, match=r"chat\.text"):
+        read(config)
+
+
+@pytest.mark.parametrize(
+    ("given", "form"),
+    [
+        ({"response_format": {"type": "text"}}, PlainText()),
+        ({"response_format": format_of(SCHEMA)}, JsonField("answer")),
+        ({"tools": [FUNCTION], "tool_choice": NAMED}, FunctionArgument("say", "answer", "stop")),
+        ({"tools": [FUNCTION], "tool_choice": "required"}, FunctionArgument("say", "answer", "tool_calls")),
+    ],
+)
+def test_the_form_is_the_one_that_is_asked_for(given: dict[str, Any], form: object) -> None:
+    assert read(**given).form == form
+
+
+def test_a_json_object_needs_a_field_by_config() -> None:
+    wanted: dict[str, Any] = {"response_format": {"type": "json_object"}}
+    assert read(ChatConfig(field="label"), **wanted).form == JsonField("label")
+    with pytest.raises(NotAQuestion, match=r"chat\.field"):
+        read(**wanted)
+
+
+_OTHER = {"type": "function", "function": {"name": "other", "parameters": SCHEMA}}
+_TURNS = [
+    {"role": "user", "content": "a"},
+    {"role": "assistant", "content": "yes"},
+    {"role": "user", "content": "b"},
+]
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"n": 2},
+        {"logprobs": True},
+        {"stop": ["x"]},
+        {"store": True},
+        {"logit_bias": {"1": 5}},
+        {"surprise": 1},
+        {"modalities": ["text", "audio"]},
+        {"messages": []},
+        {"messages": "hello"},
+        {"messages": _TURNS},
+        {"messages": [{"role": "system", "content": "a"}]},
+        {"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "x"}}]}]},
+        {"messages": [{"role": "user", "content": None}]},
+        {"messages": [{"role": "user", "content": "a", "tool_calls": []}]},
+        {"messages": [{"role": "user", "content": ""}]},
+        {"tools": [FUNCTION]},
+        {"tools": [FUNCTION], "tool_choice": "auto"},
+        {"tools": [FUNCTION, _OTHER], "tool_choice": "required"},
+        {"tools": [FUNCTION], "tool_choice": {"type": "function", "function": {"name": "unknown"}}},
+        {"tools": [FUNCTION], "tool_choice": NAMED, "response_format": format_of(SCHEMA)},
+        {"tool_choice": NAMED},
+        {"tools": "x", "tool_choice": "required"},
+        {"response_format": "json"},
+        {"response_format": {"type": "json_object"}},
+        {"response_format": format_of({**SCHEMA, "required": ["answer", "why"]})},
+        {"response_format": format_of({**SCHEMA, "type": "array"})},
+        {"response_format": format_of({"type": "object", "properties": {"a": {"enum": ["yes"]}}})},
+        {"response_format": format_of({"type": "object", "properties": {"a": {"enum": [1, 2]}}})},
+        {"response_format": format_of(None)},
+    ],
+)
+def test_all_else_is_no_question(given: dict[str, Any]) -> None:
+    with pytest.raises(NotAQuestion):
+        read(**given)
+
+
+def test_two_fields_with_labels_need_the_config() -> None:
+    listed = {"type": "string", "enum": ["yes", "no"]}
+    schema = {"type": "object", "properties": {"a": listed, "b": listed}}
+    with pytest.raises(NotAQuestion, match="2 fields"):
+        read(response_format=format_of(schema))
+    assert read(ChatConfig(field="b"), response_format=format_of(schema)).form == JsonField("b")
+
+
+def test_another_prompt_is_another_identity() -> None:
+    same = read(temperature=0.1, seed=7, stream=True).prompt
+    assert read().prompt == same
+    assert read(messages=[{"role": "user", "content": "other text"}]).prompt != same
+    assert read(messages=[*call()["messages"][:1], {"role": "user", "content": "other text"}]).prompt == same
+    assert read(response_format=format_of(SCHEMA)).prompt != same
+    assert read(reasoning_effort="high").prompt != same

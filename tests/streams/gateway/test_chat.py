@@ -1,0 +1,350 @@
+"""An app changes its base URL and nothing else: forwarded as it is, recorded, or answered in its own form."""
+
+import asyncio
+import gzip
+import json
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any, Literal
+
+import httpx2
+import openai
+import pytest
+from msgspec.structs import replace
+from pydantic import BaseModel
+
+from models.manifest import LabelSource
+from schemas.codec import DEFERRAL
+from schemas.messages import Reason, Teacher, Usage
+from streams.gateway.keys import create_key
+from tests.streams.fakes import TOPICS, ScriptedPolicy
+from tests.streams.gateway.harness import UNSURE, YES, RunningGateway, running, until
+from tests.streams.gateway.scripted_llm import ScriptedLlm, scripted_llm
+
+INSTRUCTIONS = {"role": "system", "content": "yes or no?"}
+SCHEMA: Any = {
+    "type": "object",
+    "properties": {"answer": {"type": "string", "enum": ["yes", "no"]}},
+    "required": ["answer"],
+    "additionalProperties": False,
+}
+TOOL: Any = {"type": "function", "function": {"name": "say", "parameters": SCHEMA}}
+NAMED: Any = {"type": "function", "function": {"name": "say"}}
+JSON_SCHEMA = {"type": "json_schema", "json_schema": {"name": "a", "strict": True, "schema": SCHEMA}}
+
+
+class Answer(BaseModel):
+    answer: Literal["yes", "no"]
+
+
+@asynccontextmanager
+async def chatting(
+    mode: str = "serve", config: Mapping[str, Any] | None = None, **chat: Any
+) -> AsyncIterator[tuple[RunningGateway, ScriptedLlm, openai.AsyncOpenAI]]:
+    """A gateway in front of an LLM, and an app that calls it."""
+    async with scripted_llm() as llm:
+        teacher = {"url": llm.url, "model": "small", "labels": ["no", "yes"]}
+        fields = {"teacher": teacher, "chat": {"mode": mode, **chat}} | dict(config or {})
+        async with running(ScriptedPolicy(), config=fields) as gateway:
+            app = openai.AsyncOpenAI(base_url=f"{gateway.url}/v1", api_key="sk-app", max_retries=0)
+            async with app:
+                yield gateway, llm, app
+
+
+def asking(text: str = YES, **given: Any) -> dict[str, Any]:
+    return {"model": "understudy/t", "messages": [INSTRUCTIONS, {"role": "user", "content": text}]} | given
+
+
+async def test_the_surrogate_answers_plain_text() -> None:
+    async with chatting() as (gateway, llm, app):
+        raw = await app.chat.completions.with_raw_response.create(**asking())
+        answer = raw.parse()
+        (label,) = gateway.broker.labels
+    assert answer.choices[0].message.content == "yes"
+    assert (answer.choices[0].finish_reason, answer.usage.total_tokens) == ("stop", 0)
+    assert (answer.model, answer.system_fingerprint) == ("understudy/t", "v1")
+    assert answer.id == f"chatcmpl-{label.id}" == f"chatcmpl-{raw.headers['x-understudy-decision-id']}"
+    assert (label.label, label.reason, llm.asked) == ("yes", Reason.ACCEPTED, [])
+
+
+async def test_every_form_is_answered_as_it_is_asked_for() -> None:
+    async with chatting() as (_, llm, app):
+        parsed = await app.chat.completions.parse(**asking(), response_format=Answer)
+        named = await app.chat.completions.create(**asking(), tools=[TOOL], tool_choice=NAMED)
+        required = await app.chat.completions.create(**asking(), tools=[TOOL], tool_choice="required")
+        assert llm.asked == []
+    assert parsed.choices[0].message.parsed == Answer(answer="yes")
+    for answer, finish in ((named, "stop"), (required, "tool_calls")):
+        message = answer.choices[0].message
+        assert (message.content, answer.choices[0].finish_reason) == (None, finish)
+        (call,) = message.tool_calls
+        assert (call.type, call.function.name) == ("function", "say")
+        assert json.loads(call.function.arguments) == {"answer": "yes"}
+
+
+async def test_answers_are_streamed_to_who_wants_that() -> None:
+    async with chatting() as (_, _llm, app):
+        options: Any = {"include_usage": True}
+        stream = await app.chat.completions.create(**asking(), stream=True, stream_options=options)
+        chunks = [chunk async for chunk in stream]
+        async with app.chat.completions.stream(**asking(), response_format=Answer) as parsing:
+            parsed = await parsing.get_final_completion()
+        async with app.chat.completions.stream(**asking(), tools=[TOOL], tool_choice=NAMED) as calling:
+            called = await calling.get_final_completion()
+    assert "".join(chunk.choices[0].delta.content or "" for chunk in chunks[:-1]) == "yes"
+    assert (chunks[-1].choices, chunks[-1].usage.total_tokens) == ([], 0)
+    assert parsed.choices[0].message.parsed == Answer(answer="yes")
+    assert json.loads(called.choices[0].message.tool_calls[0].function.arguments) == {"answer": "yes"}
+
+
+async def test_what_it_may_not_answer_is_asked_and_recorded() -> None:
+    async with chatting() as (gateway, llm, app):
+        llm.says("no")
+        answer = await app.chat.completions.create(**asking(UNSURE, temperature=0.2))
+        await until(lambda: bool(gateway.broker.replies))
+        (reply,) = gateway.broker.replies
+        assert gateway.broker.to(TOPICS.deferrals) == gateway.broker.labels == []
+    assert answer.model == "m-2026"
+    assert (reply.label, reply.usage, reply.teacher.model) == ("no", Usage(9, 2, 0), "small")
+    deferral = reply.deferral
+    assert (deferral.reason, deferral.asked_by, deferral.request.text) == (
+        Reason.LOW_SCORE,
+        "gateway",
+        UNSURE,
+    )
+    assert (deferral.sampled, deferral.guess.label) == (False, "yes")
+
+
+@pytest.mark.parametrize("mode", ["record", "shadow"])
+async def test_all_is_forwarded_and_sampled_until_it_serves(mode: str) -> None:
+    async with chatting(mode, {"audit_rate": 0.0}) as (gateway, llm, app):
+        llm.streams("n", "o")
+        raw = await app.chat.completions.with_raw_response.create(**asking(stream=True))
+        said = "".join([chunk.choices[0].delta.content or "" async for chunk in raw.parse()])
+        await until(lambda: bool(gateway.broker.replies))
+        (reply,) = gateway.broker.replies
+        assert gateway.broker.labels == []
+    assert (said, reply.label) == ("no", "no")
+    deferral = reply.deferral
+    assert (deferral.reason, deferral.sampled, deferral.audit) == (Reason.OPERATOR, True, False)
+    assert (deferral.inclusion, deferral.guess.label) == (1.0, "yes")
+    assert raw.headers["x-understudy-mode"] == mode
+    assert raw.headers.get("x-understudy-shadow") == ("yes" if mode == "shadow" else None)
+    assert raw.headers["x-request-id"] == "up-1", "the LLM's own"
+
+
+async def test_an_audited_answer_is_checked_in_the_apps_own_words() -> None:
+    async with chatting("serve", {"audit_rate": 1.0}) as (gateway, llm, app):
+        llm.says("no")
+        await app.chat.completions.create(**asking(seed=7))
+        await until(lambda: bool(gateway.broker.replies))
+        (copy,), (reply,) = gateway.broker.to(TOPICS.audits), gateway.broker.replies
+        assert gateway.budget.calls == 1
+    asked = json.loads(llm.asked[0].body)
+    assert (asked["model"], asked["seed"], asked["messages"]) == ("small", 7, asking()["messages"])
+    audit = DEFERRAL.decode(copy.value)
+    assert (audit.audit, audit.asked_by, audit.guess.label) == (True, "gateway", "yes")
+    assert (reply.deferral, reply.label) == (audit, "no")
+
+
+@pytest.mark.parametrize(
+    ("script", "gave_up"),
+    [({"status": 429}, True), ({"status": 400}, False), ({"content": "perhaps"}, False)],
+)
+async def test_a_check_that_fails_is_an_error(script: dict[str, Any], gave_up: bool) -> None:
+    async with chatting("serve", {"audit_rate": 1.0}) as (gateway, llm, app):
+        llm.says(script.get("content", "no"))
+        llm.status = script.get("status", 200)
+        assert (await app.chat.completions.create(**asking())).choices[0].message.content == "yes"
+        await until(lambda: bool(gateway.broker.replies))
+        (reply,) = gateway.broker.replies
+    assert (reply.label, reply.gave_up) == (None, gave_up)
+
+
+async def test_a_prompt_that_was_not_learned_from_is_forwarded() -> None:
+    async with chatting() as (gateway, llm, app):
+        llm.says("no")
+        policy = ScriptedPolicy(teachers=(LabelSource("small", "another"),))
+        gateway.tasks.set_policy("t", policy)
+        raw = await app.chat.completions.with_raw_response.create(**asking())
+        await until(lambda: bool(gateway.broker.replies))
+        (reply,) = gateway.broker.replies
+        assert raw.headers["x-understudy-reason"] == "uncertified"
+        assert (reply.deferral.reason, reply.deferral.sampled) == (Reason.UNCERTIFIED, True)
+        known = LabelSource(reply.teacher.model, reply.teacher.prompt)
+        gateway.tasks.set_policy("t", ScriptedPolicy(teachers=(known,)))
+        assert (await app.chat.completions.create(**asking())).model == "understudy/t"
+
+
+async def test_an_unreadable_reply_is_counted_not_guessed() -> None:
+    async with chatting("record") as (gateway, llm, app):
+        llm.says("Well, it depends.")
+        answer = await app.chat.completions.create(**asking())
+        await until(lambda: gateway.recorder.unread["t"] == 1)
+        assert gateway.broker.produced == []
+    assert answer.choices[0].message.content == "Well, it depends."
+
+
+async def test_texts_and_labels_are_found_by_pattern() -> None:
+    chat = {"text": r"Ticket: (.*)", "label": r"Category: (\w+)", "reply": "Category: {label}"}
+    async with chatting("serve", None, **chat) as (gateway, llm, app):
+        llm.says("Category: no")
+        served = await app.chat.completions.create(**asking(f"Ticket: {YES}"))
+        await app.chat.completions.create(**asking(f"Ticket: {UNSURE}"))
+        await until(lambda: bool(gateway.broker.replies))
+        (reply,) = gateway.broker.replies
+    assert served.choices[0].message.content == "Category: yes"
+    assert (reply.label, reply.deferral.request.text) == ("no", UNSURE)
+
+
+async def exchange(url: str, body: bytes, headers: Mapping[str, str]) -> tuple[httpx2.Response, bytes]:
+    """The response to a call, and its body as it came."""
+    given = {"content-type": "application/json", "authorization": "Bearer sk-app", **headers}
+    async with httpx2.AsyncClient(timeout=30.0) as client:
+        request = httpx2.Request("POST", url, headers=given, content=body)
+        response = await client.send(request, stream=True)
+        raw = b"".join([chunk async for chunk in response.aiter_raw()])
+        await response.aclose()
+        return response, raw
+
+
+ODD = (
+    b'{ "model":"m",\n "messages": [{"role":"user","content":"\\u00e9 \xc3\xa9"},'
+    b'{"role":"assistant","content":"x"}], "zz": 1.50 }'
+)
+
+
+@pytest.mark.parametrize("status", [200, 400, 429, 500, 503])
+async def test_what_is_no_question_passes_byte_by_byte(status: int) -> None:
+    """Compared with the same call made directly: what the LLM sees, and what the app sees."""
+    async with chatting() as (gateway, llm, _):
+        zipped = gzip.compress(b'{"odd":  "reply"}', mtime=0)
+        llm.status, llm.chunks = status, [zipped[:5], zipped[5:]]
+        llm.headers = {
+            "content-type": "application/odd",
+            "content-encoding": "gzip",
+            "retry-after": "7",
+            "x-up": "1",
+        }
+        headers = {"accept-encoding": "br, gzip", "openai-organization": "org", "x-stainless-lang": "python"}
+        direct, raw = await exchange(f"{llm.url}/chat/completions?a=b", ODD, headers)
+        through, raw_through = await exchange(
+            f"{gateway.url}/v1/chat/completions?a=b", ODD, headers | {"x-understudy-task": "t"}
+        )
+        seen, seen_through = llm.asked
+        assert gateway.broker.produced == []
+    assert raw_through == raw == zipped
+    assert through.status_code == direct.status_code == status
+    ours = {name for name in through.headers if name.startswith("x-understudy-")}
+    kept = {name: value for name, value in through.headers.items() if name not in ours | {"date"}}
+    assert kept == {name: value for name, value in direct.headers.items() if name != "date"}
+    assert seen_through.body == seen.body == ODD
+    assert seen_through.path == seen.path == "/v1/chat/completions?a=b"
+    assert dict(seen_through.headers) | {b"host": b""} == dict(seen.headers) | {b"host": b""}
+    assert through.headers["x-understudy-reason"] == "no_question"
+
+
+async def test_only_the_model_is_replaced_in_a_body() -> None:
+    body = (
+        b'{"messages": [{"role": "user", "content": "\\u00e9"}, {"role": "user", "content": "b"}], '
+        b'"model": "understudy/t", "f": 1.50}'
+    )
+    async with chatting() as (gateway, llm, _):
+        llm.says("no")
+        await exchange(f"{gateway.url}/v1/chat/completions", body, {})
+        (seen,) = llm.asked
+    assert seen.body == (
+        b'{"messages":[{"role": "user", "content": "\\u00e9"}, {"role": "user", "content": "b"}],'
+        b'"model":"small","f":1.50}'
+    )
+
+
+async def test_half_a_reply_stays_half_a_reply() -> None:
+    async with chatting("record") as (gateway, llm, _):
+        llm.streams("n", "o")
+        llm.breaks = True
+        body = json.dumps(asking(stream=True)).encode()
+        with pytest.raises(httpx2.RemoteProtocolError):
+            await exchange(f"{gateway.url}/v1/chat/completions", body, {})
+        await until(lambda: gateway.recorder.unread["t"] == 1)
+        assert gateway.broker.produced == []
+
+
+async def test_a_client_that_hangs_up_ends_the_call() -> None:
+    async with chatting("record") as (_, llm, app):
+        llm.hangs = True
+        call = asyncio.create_task(app.chat.completions.create(**asking()))
+        await until(lambda: bool(llm.asked))
+        call.cancel()
+        await asyncio.wait_for(llm.gone.wait(), 20)
+
+
+async def test_without_kafka_the_llm_answers() -> None:
+    async with chatting() as (gateway, llm, app):
+        llm.says("no")
+        gateway.stalled = True
+        raw = await app.chat.completions.with_raw_response.create(**asking())
+        await until(lambda: bool(gateway.broker.replies))
+        assert gateway.broker.replies[0].deferral.reason is Reason.UNAVAILABLE
+    assert raw.parse().choices[0].message.content == "no"
+    assert raw.headers["x-understudy-reason"] == "unavailable"
+
+
+async def test_an_unreachable_llm_is_told_as_apps_expect() -> None:
+    async with chatting() as (gateway, llm, app):
+        gateway.tasks.configure("t", {"teacher": {"url": "http://127.0.0.1:9/v1", "model": "m"}})
+        with pytest.raises(openai.APIStatusError) as unreachable:
+            await app.chat.completions.create(**asking(UNSURE))
+        gateway.tasks.configure("t", {})
+        with pytest.raises(openai.InternalServerError) as unset:
+            await app.chat.completions.create(**asking(UNSURE))
+        with pytest.raises(openai.BadRequestError, match="task"):
+            await app.chat.completions.create(**asking(model="gpt"))
+        assert llm.asked == []
+    assert (unreachable.value.status_code, unreachable.value.code) == (502, "teacher_failed")
+    assert "teacher.url" in unset.value.message
+
+
+async def test_keys_stand_in_for_those_of_the_llm() -> None:
+    token, key = create_key("app", ("t",), "shadow", 1)
+    async with chatting() as (gateway, llm, app):
+        llm.says("no")
+        gateway.keys, gateway.environ["OPENAI_API_KEY"] = {key.id: key}, "sk-ours"
+        with pytest.raises(openai.AuthenticationError):
+            await app.chat.completions.create(**asking())
+        with_ours = app.with_options(api_key=token)
+        raw = await with_ours.chat.completions.with_raw_response.create(**asking(model="gpt"))
+        beside = app.with_options(default_headers={"x-understudy-key": token})
+        await beside.chat.completions.create(**asking(model="gpt"))
+        models = await with_ours.models.list()
+        with pytest.raises(openai.NotFoundError):
+            await with_ours.models.retrieve("understudy/other")
+    assert raw.headers["x-understudy-mode"] == "shadow", "the most that the key allows"
+    sent = [dict(one.headers) for one in llm.asked]
+    assert [one[b"authorization"] for one in sent] == [b"Bearer sk-ours", b"Bearer sk-app"]
+    assert all(token.encode() not in b"".join(one.values()) for one in sent)
+    assert [model.id for model in models.data] == ["understudy/t"]
+
+
+async def test_other_apis_are_forwarded() -> None:
+    async with chatting() as (_, llm, app):
+        llm.chunks = [b'{"id": "resp", "object": "response", "output": []}']
+        answer = await app.responses.create(model="understudy/t", input=YES)
+    assert answer.id == "resp"
+    assert llm.asked[0].path == "/v1/responses"
+    assert json.loads(llm.asked[0].body)["model"] == "small"
+
+
+def test_the_teacher_is_the_llm_with_its_prompt() -> None:
+    """A reply's teacher is what certificates are about, so that it must not change from call to call."""
+    teachers = {asyncio.run(recorded_teacher(text)) for text in (YES, UNSURE)}
+    assert len(teachers) == 1
+    assert replace(teachers.pop(), prompt="") == Teacher("small", "")
+
+
+async def recorded_teacher(text: str) -> Teacher:
+    async with chatting("record") as (gateway, llm, app):
+        llm.says("no")
+        await app.chat.completions.create(**asking(text))
+        await until(lambda: bool(gateway.broker.replies))
+        return gateway.broker.replies[0].teacher
