@@ -108,9 +108,10 @@ def traffic_sentence(traffic: TaskTraffic | None) -> str:
         return "no labels in the last minutes"
     errors = f"{traffic.errors:,} errors" if traffic.errors else "no errors"
     last = f", the last: {traffic.last_error}" if traffic.last_error else ""
+    guessed = f"; {traffic.guessed:,} guesses outside the guarantee" if traffic.guessed else ""
     return (
         f"{traffic.labels:,} labels in the last {traffic.seconds:,.0f} s ({traffic.rate:.3g} a second); "
-        f"coverage {traffic.coverage:.1%}; {errors}{last}"
+        f"coverage {traffic.coverage:.1%}{guessed}; {errors}{last}"
     )
 
 

@@ -1,13 +1,12 @@
 """Recent traffic, read from Kafka: labels of each task in the last minutes, and refits that were refused."""
 
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from infra.serve.topic_client import Reader
 from schemas.codec import EVENT, LABEL
 from schemas.errors import InvalidMessage
-from schemas.messages import Label
+from schemas.messages import Label, Reason
 from streams.kafka.message import as_bytes
 from streams.settings import Settings
 
@@ -22,7 +21,8 @@ class TaskTraffic:
     Attributes:
         seconds: since the first label of any task in that time, at least 1.
         labels: in that time.
-        answered: of these, by the surrogate.
+        answered: of these, by the surrogate under the guarantee.
+        guessed: of these, by the surrogate outside it, because a limit on the teacher's calls is reached.
         audited: of the answered ones, those that the teacher is asked about too.
         errors: labels that say that the teacher failed.
         last_error: the newest of them.
@@ -36,6 +36,7 @@ class TaskTraffic:
     errors: int
     last_error: str | None = None
     since: int = 0
+    guessed: int = 0
 
     @property
     def rate(self) -> float:
@@ -104,14 +105,16 @@ def read_refusals(settings: Settings) -> dict[str, str]:
 
 
 def _task_traffic(labels: list[Label], seconds: float) -> TaskTraffic:
-    sources = Counter(label.source for label in labels)
+    answered = [label for label in labels if label.source == "surrogate"]
+    guessed = sum(label.reason is Reason.BUDGET for label in answered)
     failed = [label for label in labels if label.source == "error"]
     return TaskTraffic(
         seconds=seconds,
         labels=len(labels),
-        answered=sources["surrogate"],
-        audited=sum(label.source == "surrogate" and label.audited for label in labels),
+        answered=len(answered) - guessed,
+        audited=sum(label.audited and label.reason is not Reason.BUDGET for label in answered),
         errors=len(failed),
         last_error=max(failed, key=lambda label: label.labelled_at).error if failed else None,
         since=min(label.labelled_at for label in labels),
+        guessed=guessed,
     )

@@ -93,7 +93,8 @@ class CallBudget:
         self._unasked[task] += cost.calls - 1
 
     async def _admit(self, task: str, config: TeacherConfig, wanted: int) -> Admission:
-        first, lease = self._next, _TRIES * max(config.timeout, config.audit_timeout) + _MARGIN
+        longest = max(config.timeout, config.audit_timeout if config.audit_tier else 0.0)
+        first, lease = self._next, _TRIES * longest + _MARGIN
         limits = (config.total_limits, config.limits)
         # An id is used once: a call that Redis has counted without our hearing of it ends with its lease.
         self._next += wanted

@@ -68,12 +68,12 @@ class SpendingLog(Service):
             amounts, ended = self._amounts.pop(task, Counter()), self._ended.pop(task, [])
             try:
                 total, own = await self._store.add(task, amounts, ended)
-                await self._tell(task, total, own)
             except StateUnavailable as error:
                 log.debug("spending not told, will retry: %s", error)
                 self._amounts[task].update(amounts)
                 self._ended[task] += ended
                 return
+            await self._tell(task, total, own)
 
     async def _flush_forever(self) -> None:
         while not self.should_stop:
@@ -86,9 +86,14 @@ class SpendingLog(Service):
         for scope, limits, spent in ((EVERY_TASK, config.total_limits, total), (task, config.limits, own)):
             for reached in reached_levels(scope, limits, spent):
                 if reached.key not in self._told:
-                    self._told.add(reached.key)
                     await self._tell_once(reached, config.at_ceiling)
 
     async def _tell_once(self, reached: ReachedLevel, at_ceiling: str) -> None:
-        if await self._store.is_news(reached.scope, reached.day, reached.name):
+        try:
+            is_news = await self._store.is_news(reached.scope, reached.day, reached.name)
+        except StateUnavailable:
+            return
+        # Of another day nothing need be remembered.
+        self._told = {key for key in self._told if key[1] >= reached.day} | {reached.key}
+        if is_news:
             self._publish(spending_event(reached, at_ceiling, unix_ms()))

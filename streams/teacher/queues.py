@@ -175,7 +175,7 @@ class QuestionQueues(Generic[Asked]):
         failure = question.failure or self._circuits.latest_failure(task, Endpoint.of(config))
         attempts = f"given up after {question.attempts} attempts"
         ceiling = self._queues[task].ceiling
-        if ceiling is not None:
+        if ceiling is not None and (failure is None or ceiling.is_final):
             return f"{ceiling.sentence} ({attempts})"
         if failure is None:
             return (

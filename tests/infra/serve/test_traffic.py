@@ -3,6 +3,7 @@
 from typing import Literal
 
 import pytest
+from msgspec.structs import replace
 
 from infra.serve import traffic
 from infra.serve.traffic import traffic_of
@@ -34,3 +35,9 @@ def test_a_full_partition_shortens_the_window(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(traffic, "_NEWEST", 2)
     counts = traffic_of([[label(20), label(10)], [label(100)]], NOW)["shop"]
     assert (counts.seconds, counts.labels) == (20, 2)
+
+
+def test_guesses_at_a_ceiling_are_no_answers_under_the_guarantee() -> None:
+    guess = replace(label(5, "surrogate"), reason=Reason.BUDGET)
+    counts = traffic_of([[guess, label(4, "surrogate")]], NOW)["shop"]
+    assert (counts.labels, counts.answered, counts.guessed, counts.audited) == (2, 1, 1, 0)
