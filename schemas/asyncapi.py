@@ -28,6 +28,7 @@ def json_schema(message: type[msgspec.Struct]) -> dict[str, Any]:
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **msgspec.json.schema(message)}
 
 
+_WAITING = "Deferrals that the built-in teacher puts off, unchanged; a teacher of your own leaves them alone."
 _AUDITS = "What the teacher is asked although no client waits: read it too to bring your own teacher."
 
 
@@ -58,6 +59,7 @@ def asyncapi(topics: Topics, version: str) -> dict[str, Any]:
             ),
             "defer": _operation("send", "deferrals", "What the teacher is asked: read it to bring your own."),
             **({"audit": _operation("send", "audits", _AUDITS)} if topics.audit_lane else {}),
+            "wait": _operation("send", "waiting", _WAITING),
             "reply": _operation("receive", "replies", "The teacher's answers."),
             "trace": _operation("send", "traces", "The training log."),
             "fail": _operation("send", "audit-failures", "Audits that the teacher has refused to answer."),
@@ -79,6 +81,7 @@ def _channels(topics: Topics) -> dict[str, tuple[str, Sequence[str]]]:
         "labels": (topics.labels, ["Label"]),
         "deferrals": (topics.deferrals, ["Deferral"]),
         **({"audits": (topics.audits, ["Deferral"])} if topics.audit_lane else {}),
+        "waiting": (topics.waiting, ["Deferral"]),
         "replies": (topics.replies, ["Reply"]),
         "traces": (topics.traces, ["Trace"]),
         "audit-failures": (topics.audit_failures, ["AuditFailure"]),

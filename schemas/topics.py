@@ -35,6 +35,11 @@ class Topics:
         return f"{self.prefix}.audits" if self.audit_lane else self.deferrals
 
     @property
+    def waiting(self) -> str:
+        """Deferrals that the built-in teacher has read and puts off, since others of their task wait too."""
+        return f"{self.prefix}.waiting"
+
+    @property
     def replies(self) -> str:
         return f"{self.prefix}.replies"
 
@@ -70,6 +75,7 @@ class Topics:
             self.labels,
             self.deferrals,
             *((self.audits,) if self.audit_lane else ()),
+            self.waiting,
             self.replies,
             self.traces,
             self.audit_failures,

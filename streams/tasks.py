@@ -178,7 +178,7 @@ Known = TypeVar("Known", str, int)
 
 
 class Tasks:
-    """All tasks of a process. Used on the event loop only."""
+    """All tasks of a process. Used on the event loop only; `task` is called by other threads as well."""
 
     def __init__(self) -> None:
         self._overrides: dict[str, Override] = {}

@@ -79,6 +79,8 @@ def backlog_sentence(backlog: Backlog) -> str:
         f"{_waiting(backlog.requests)} requests wait for `route`, "
         f"{_waiting(backlog.deferrals)} deferrals and {_waiting(backlog.audits)} audits for `teacher`"
     )
+    if backlog.waiting:
+        waiting += f", which has put off {backlog.waiting:,} more"
     never = [role for role, count in (("route", backlog.requests), ("teacher", asked)) if count is None]
     unknown = f" (unknown: no worker with the role {' or '.join(never)} has read yet)" if never else ""
     return f"backlog: {waiting}{unknown}"

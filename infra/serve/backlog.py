@@ -26,15 +26,17 @@ class Backlog:
     Attributes:
         requests: for the role `route`.
         deferrals, audits: for the role `teacher`; no audits where they stand among the deferrals.
-        oldest: by lane (`deferrals`, `audits`) and task, since when the oldest without a reply waits, Unix
-            milliseconds. The first 2,000 messages of each partition are looked at: a task that is not among
-            them waits for less long.
+        waiting: deferrals that the teacher has put off, since others of their task wait too.
+        oldest: by lane (`deferrals`, `audits`, `waiting`) and task, since when the oldest without a reply
+            waits, Unix milliseconds. The first 2,000 messages of each partition are looked at: a task that is
+            not among them waits for less long.
     """
 
     requests: int | None
     deferrals: int | None
     audits: int | None = 0
     oldest: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    waiting: int | None = 0
 
 
 def read_backlog(settings: Settings) -> Backlog:
@@ -47,6 +49,7 @@ def read_backlog(settings: Settings) -> Backlog:
         requests=_count(settings, requests),
         deferrals=_count(settings, unread[topics.deferrals]),
         audits=_count(settings, unread[topics.audits]) if topics.audit_lane else 0,
+        waiting=_count(settings, unread[topics.waiting]),
         oldest={topic.removeprefix(f"{topics.prefix}."): found for topic, found in oldest.items()},
     )
 
@@ -71,9 +74,10 @@ async def _oldest(settings: Settings, topic: str, unread: Sequence[UnreadRange])
     if not unread:
         return {}
     try:
-        deferrals = _decoded(await asyncio.to_thread(read_oldest, settings, topic, unread, _LOOKED_AT))
+        messages = await asyncio.to_thread(read_oldest, settings, topic, unread, _LOOKED_AT)
     except KafkaFailed:
         return {}
+    deferrals = _decoded(messages, was_put_off=topic == settings.topics.waiting)
     places = [
         ReplyPosition(
             deferral.request.task,
@@ -90,13 +94,16 @@ async def _oldest(settings: Settings, topic: str, unread: Sequence[UnreadRange])
         return oldest_by_task(deferrals, await replies.has_reply(places))
 
 
-def _decoded(messages: Sequence[Message]) -> list[tuple[Deferral, int]]:
+def _decoded(messages: Sequence[Message], *, was_put_off: bool) -> list[tuple[Deferral, int]]:
+    """The deferrals, and since when they wait: on `waiting` for longer than they have stood there."""
     found = []
     for message in messages:
         try:
-            found.append((DEFERRAL.decode(as_bytes(message.value())), time_of(message)))
+            deferral = DEFERRAL.decode(as_bytes(message.value()))
         except InvalidMessage:
             continue
+        written = time_of(message)
+        found.append((deferral, min(written, deferral.requested_at) if was_put_off else written))
     return found
 
 

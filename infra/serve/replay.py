@@ -74,7 +74,7 @@ def _destination(letter: DeadLetter, rules: ReplayRules) -> tuple[str, bytes | N
         return topics.requests, letter.value if rules.mask is None else _encoded(request, rules)
     if letter.topic == topics.replies:
         return _of_reply(letter, _decoded(REPLY, letter), rules)
-    if letter.topic in (topics.deferrals, topics.audits):
+    if letter.topic in (topics.deferrals, topics.audits, topics.waiting):
         return _of_deferral(letter, _decoded(DEFERRAL, letter), rules)
     raise ReplayRefused(f"it came from `{letter.topic}`, and a replay writes to no such topic")
 

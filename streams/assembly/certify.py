@@ -8,7 +8,7 @@ from streams.certify.passed_by import PassedBy, Readers
 from streams.certify.topic_log import TopicLog
 from streams.clock import steady_ms
 from streams.drift.deferrals import DeferralReport
-from streams.kafka.backlog import oldest_unread, teacher_lanes
+from streams.kafka.backlog import asked_lanes, oldest_unread
 from streams.kafka.clients import open_group_observer, open_reader
 from streams.kafka.topic_admin import TopicIds
 from streams.roles import certify, config, learn
@@ -66,7 +66,7 @@ def add(parts: WorkerParts) -> None:
 
 def _passed_by(settings: Settings) -> PassedBy:
     """Looks up how far the teachers are, and those who read what they reply."""
-    topics, lanes = settings.topics, teacher_lanes(settings.topics)
+    topics, lanes = settings.topics, asked_lanes(settings.topics)
     recorded = {topics.traces: certify.STAGE, topics.audit_failures: certify.FAILURES_STAGE}
 
     def readers(stages: Mapping[str, str]) -> tuple[tuple[str, str], ...]:

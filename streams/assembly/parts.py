@@ -16,7 +16,7 @@ from streams.kafka.channel import BatchChannel, LaneChannel
 from streams.kafka.clients import largest_message, open_reader, open_role, open_writer
 from streams.kafka.dead_letters import DeadLetters
 from streams.kafka.event_publisher import EventPublisher
-from streams.kafka.lane import Lane
+from streams.kafka.lane import Claims, Lane
 from streams.kafka.source import Source
 from streams.kafka.tail import Tail
 from streams.privacy.forgotten import ForgottenRequests
@@ -135,8 +135,8 @@ class WorkerParts:
         )
         return channel
 
-    def lane(self, role: str, topic: str) -> LaneChannel:
-        """The channel of a lane that is added to the services."""
+    def lane(self, role: str, topic: str, claims: Claims, overflow: str | None = None) -> LaneChannel:
+        """The channel of a lane that is added to the services; for the arguments see `Lane`."""
         settings, channel = self.settings, LaneChannel(self.app)
         self.services.append(
             Lane(
@@ -146,6 +146,8 @@ class WorkerParts:
                 lambda: open_role(settings, role, self._slot.name),
                 window=_WINDOW,
                 window_bytes=_WINDOW_BYTES,
+                claims=claims,
+                overflow=overflow,
                 dead_letters=DeadLetters(settings.topics.dead_letters, role),
                 batch=min(_LANE_BATCH, settings.batch),
                 commit_interval=min(_LANE_COMMIT, settings.commit_interval),

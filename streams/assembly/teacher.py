@@ -1,10 +1,15 @@
-"""The teacher role: asks the LLM about deferrals, and in a lane of its own about audits."""
+"""The teacher role: asks the LLM about deferrals, and in a lane of its own about audits.
 
+A lane more reads the deferrals that the first has put off; both share the calls of each task.
+"""
+
+from functools import partial
 from operator import attrgetter
 
 from streams.assembly.parts import CloseService, WorkerParts
 from streams.budget.call_budget import CallBudget
 from streams.roles import teacher
+from streams.roles.claims import claim_of
 from streams.teacher.client import TeacherClient
 from streams.teacher.endpoint_circuits import EndpointCircuits
 
@@ -17,10 +22,12 @@ def add(parts: WorkerParts) -> None:
     budget = CallBudget(parts.spending_store, spending, parts.name)
     parts.sync_policies()
     parts.services.append(CloseService(client))
-    lanes = [(teacher.STAGE, topics.deferrals, "concurrency")]
+    claims = partial(claim_of, parts.tasks)
+    requests = [(teacher.STAGE, topics.deferrals), (teacher.WAITING_STAGE, topics.waiting)]
+    lanes: list[tuple[list[tuple[str, str]], str, str | None]] = [(requests, "concurrency", topics.waiting)]
     if settings.audit_lane:
-        lanes.append((teacher.AUDITS_STAGE, topics.audits, "audit_concurrency"))
-    for stage, topic, slots in lanes:
+        lanes.append(([(teacher.AUDITS_STAGE, topics.audits)], "audit_concurrency", None))
+    for stages, slots, overflow in lanes:
         role = teacher.TeacherRole(
             parts.tasks,
             topics,
@@ -33,4 +40,6 @@ def add(parts: WorkerParts) -> None:
             spending.add_answers,
         )
         parts.services.append(role)
-        teacher.install(parts.app, parts.lane(stage, topic), role, stage)
+        for stage, topic in stages:
+            channel = parts.lane(stage, topic, claims, overflow)
+            teacher.install(parts.app, channel, role, stage)

@@ -36,10 +36,18 @@ class UnreadRange:
         return self.end - self.first
 
 
-def teacher_lanes(topics: Topics) -> dict[str, str]:
-    """By topic that the teacher reads, the role of the group that reads it."""
+def asked_lanes(topics: Topics) -> dict[str, str]:
+    """By topic on which any teacher is asked, the role of the group of the built-in one that reads it.
+
+    All audits stand on one of them, and stay there until they are answered.
+    """
     audits = {topics.audits: "teacher-audits"} if topics.audit_lane else {}
     return {topics.deferrals: "teacher", **audits}
+
+
+def teacher_lanes(topics: Topics) -> dict[str, str]:
+    """The same, and the topic that the built-in teacher itself puts requests off to."""
+    return {**asked_lanes(topics), topics.waiting: "teacher-waiting"}
 
 
 def read_unread(settings: Settings, role: str, topic: str) -> list[UnreadRange] | None:

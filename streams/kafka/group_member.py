@@ -154,7 +154,11 @@ class GroupMember(Service):
                 raise KafkaFailed(f"consumer failed: {error.str()}, topic={self.topic}")
             else:
                 log.warning("consumer error: %s, role=%s topic=%s", error.str(), self.role, self.topic)
-        return self._offsets.only_owned(messages) if self._is_member else []
+        return self._only_new(messages) if self._is_member else []
+
+    def _only_new(self, messages: Sequence[Message]) -> list[Message]:
+        """Those that are to be worked on."""
+        return self._offsets.only_owned(messages)
 
     def _commit(self) -> None:
         try:

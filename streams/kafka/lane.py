@@ -9,6 +9,12 @@ The lane's thread owns its consumer and its producer. One round of its loop:
     4. commit when the commit interval is over: outputs and offsets together. The offset is that of the oldest
        open message; which later ones are answered stands in the commit's metadata (`LaneOffsets`)
 
+Where the window of a partition gets full, the tasks that hold most make room (`streams.kafka.lane_window`),
+so that none waits for what another waits for. Their newest messages go on to the topic `overflow`, in the
+same transaction as their offsets; in a lane that has none, or reads that topic itself, they are parked: the
+lane keeps their places, and seeks back to them. A lane that reads `overflow` moves parked ones to its end
+where they would keep a commit from holding all that is answered.
+
 What can go wrong beside what `streams.kafka.source` lists, and what the lane does then:
 
 - Partitions are revoked, or the worker stops: messages that nobody works on are left to the next owner. Those
@@ -19,27 +25,39 @@ What can go wrong beside what `streams.kafka.source` lists, and what the lane do
 """
 
 import logging
+import math
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from queue import Empty, SimpleQueue
 from typing import Any
 
 from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
-from streams.errors import CommitRefused, DeliveryFailed, OutputTooLarge
+from streams.clock import unix_ms
+from streams.errors import CommitRefused, DeliveryFailed, KafkaFailed, OutputTooLarge
 from streams.kafka.batch import Outgoing
 from streams.kafka.channel import LaneChannel
 from streams.kafka.group_member import GroupMember, OpenClients
 from streams.kafka.lane_offsets import LaneOffsets
+from streams.kafka.lane_window import Claim, PartitionWindow
+from streams.kafka.message import as_bytes, headers_of, key_of
 from streams.kafka.open_message import OpenMessage
+from streams.kafka.partitions import partitions_of
 
 log = logging.getLogger(__name__)
 
 _BRIEFLY = 0.01
 _IDLE = 0.1
 _PROMPTLY = 10.0
+_LOOK_FOR_TOPIC = 60.0
+_PLAN = 0.1
+_PLAN_SHARE = 20.0
+"""Plans of what to recall take a twentieth of the time, at most."""
+_MOST_PARKED = 200_000
+"""Parked messages of one partition; from there on it is paused."""
 
 Answered = tuple[OpenMessage, Sequence[Outgoing]]
+Claims = Callable[[Message], Claim | None]
 
 
 class Lane(GroupMember):
@@ -48,6 +66,8 @@ class Lane(GroupMember):
     Args:
         window: open messages of one partition, about; from there on it is paused until half are answered.
         window_bytes: bytes of all open messages; from there on all partitions are paused.
+        claims: of a message on the window; None where it must stay in hand. Called on the lane's thread.
+        overflow: topic that takes what must make room. While the broker has no such topic, all is parked.
     """
 
     _offsets: LaneOffsets
@@ -61,12 +81,20 @@ class Lane(GroupMember):
         *,
         window: int,
         window_bytes: int,
+        claims: Claims,
+        overflow: str | None = None,
         **options: Any,
     ) -> None:
         super().__init__(role, topic, open_clients, LaneOffsets(topic), **options)
         self.channel = channel
         self._window = window
         self._window_bytes = window_bytes
+        self._claims = claims
+        self._overflow = overflow
+        self._has_overflow = False
+        self._overflow_sought_at = -math.inf
+        self._planned_until = 0.0
+        self._windows: dict[int, PartitionWindow] = {}
         self._answered: SimpleQueue[Answered] = SimpleQueue()
         self._open: dict[int, dict[OpenMessage, None]] = {}
         self._open_bytes = 0
@@ -75,6 +103,7 @@ class Lane(GroupMember):
         self._unsent: list[Answered] = []
 
     def _run_round(self) -> None:
+        self._recall()
         self._pause_and_resume()
         messages = self._consume(self._batch, 0.0)
         if not messages and self._answered.empty():
@@ -88,12 +117,111 @@ class Lane(GroupMember):
         if time.monotonic() - self._committed_at >= self._commit_interval:
             self._commit()
 
+    def _only_new(self, messages: Sequence[Message]) -> list[Message]:
+        """Those that are new, and those that were recalled."""
+        recalled: list[Message] = []
+        others: list[Message] = []
+        for message in messages:
+            (recalled if self._take_back(message) else others).append(message)
+        new = super()._only_new(others)
+        for message in new:
+            self._windows[message.partition() or 0].note_new(message.offset() or 0)
+        return recalled + new
+
+    def _take_back(self, message: Message) -> bool:
+        number, offset = message.partition() or 0, message.offset() or 0
+        window = self._windows.get(number)
+        if window is None or not window.recalled:
+            return False
+        is_recalled, gone = window.take_back(offset)
+        for one in gone:
+            self._offsets.mark_gone(number, one)
+        if not window.recalled and offset + 1 < window.end:
+            self._seek(number, window.end)
+        return is_recalled
+
     def _hand_over(self, messages: Sequence[Message]) -> None:
-        opened = tuple(OpenMessage(message, self._on_answer) for message in messages)
+        opened = [OpenMessage(message, self._on_answer) for message in messages]
         for one in opened:
-            self._open[one.message.partition() or 0][one] = None
+            number = one.message.partition() or 0
+            self._open[number][one] = None
             self._open_bytes += _size(one.message)
-        self._event_loop.call_soon_threadsafe(self.channel.offer, opened)
+            window = self._windows[number]
+            if (one.message.offset() or 0) in window.leaving and self._move(one):
+                one.retract()
+            else:
+                window.add(one, self._claim(one.message), self._weight(one.message))
+        for number in {one.message.partition() or 0 for one in opened}:
+            self._make_room(number)
+        waiting = tuple(one for one in opened if one.is_waiting)
+        if waiting:
+            self._event_loop.call_soon_threadsafe(self.channel.offer, waiting)
+
+    def _make_room(self, number: int) -> None:
+        window = self._windows[number]
+        for one, held in window.surplus():
+            may_move = held.claim.may_move and self.topic != self._overflow
+            if not may_move or not self._move(one):
+                window.park(one, held)
+                self._close([one])
+
+    def _move(self, opened: OpenMessage) -> bool:
+        """Have a message sent on as it is; False where it can't be."""
+        if self._overflow is None or not self._is_there(self._overflow):
+            return False
+        message = opened.message
+        moved = Outgoing(
+            self._overflow, key_of(message), as_bytes(message.value()), headers_of(message) or None
+        )
+        try:
+            self._dead_letters.fitting([moved], self._max_bytes)
+        except OutputTooLarge:
+            return False
+        self._answered.put((opened, [moved]))
+        return True
+
+    def _is_there(self, topic: str) -> bool:
+        """Whether the broker has the topic; it is asked once a minute until it has."""
+        if not self._has_overflow and time.monotonic() >= self._overflow_sought_at + _LOOK_FOR_TOPIC:
+            self._overflow_sought_at = time.monotonic()
+            try:
+                self._has_overflow = bool(partitions_of(self._consumer, topic))
+            except KafkaFailed as error:
+                log.warning("messages can't be moved and wait where they are: role=%s: %s", self.role, error)
+        return self._has_overflow
+
+    def _recall(self) -> None:
+        """Seek back to parked messages that there is room for, or whose time is over."""
+        begun = time.monotonic()
+        if begun < self._planned_until or not any(one.parked for one in self._windows.values()):
+            return
+        for number, window in self._windows.items():
+            if window.parked and not window.recalled:
+                window.plan_recall(unix_ms(), self._is_crowded(number))
+                if window.recalled and not self._seek(number, window.recalled[0]):
+                    window.recalled.clear()
+        self._planned_until = time.monotonic() + max(_PLAN, _PLAN_SHARE * (time.monotonic() - begun))
+
+    def _is_crowded(self, number: int) -> bool:
+        return self.topic == self._overflow and self._offsets.is_crowded(number)
+
+    def _seek(self, number: int, offset: int) -> bool:
+        try:
+            self._consumer.seek(TopicPartition(self.topic, number, offset))
+        except KafkaException as error:
+            log.debug("could not seek, will retry: role=%s: %s", self.role, error.args[0].str())
+            return False
+        return True
+
+    def _claim(self, message: Message) -> Claim | None:
+        """None also where its time is over: then it is answered at once."""
+        claim = self._claims(message)
+        return claim if claim is not None and unix_ms() < claim.until else None
+
+    def _weight(self, message: Message) -> int:
+        """In messages: one of many bytes counts for several."""
+        share = _size(message) * len(self._windows) / self._window_bytes
+        return max(1, math.ceil(share * self._window))
 
     def _on_answer(self, opened: OpenMessage, outputs: Sequence[Outgoing]) -> None:
         self._answered.put((opened, outputs))
@@ -150,6 +278,7 @@ class Lane(GroupMember):
 
     def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         self._open |= {one.partition: {} for one in partitions}
+        self._windows |= {one.partition: PartitionWindow(self._window) for one in partitions}
         # One that was paused when it was given up may still be: the next round resumes it.
         self._paused.update(one.partition for one in partitions)
         super()._on_assign(consumer, self._committed(consumer, partitions))
@@ -210,24 +339,30 @@ class Lane(GroupMember):
                 one.withdraw()
             self._close(opened)
             self._open.pop(number, None)
+            self._windows.pop(number, None)
             self._paused.discard(number)
 
     def _close(self, opened: Iterable[OpenMessage]) -> None:
         for one in opened:
-            held = self._open.get(one.message.partition() or 0, {})
+            number = one.message.partition() or 0
+            held = self._open.get(number, {})
             if one in held:
                 del held[one]
                 self._open_bytes -= _size(one.message)
+                self._windows[number].remove(one)
 
     def _pause_and_resume(self) -> None:
         is_full = self._open_bytes >= self._window_bytes
         for number, opened in self._open.items():
             limit = self._window // 2 if number in self._paused else self._window
-            place = [TopicPartition(self.topic, number)]
-            if (is_full or len(opened) >= limit) and number not in self._paused:
+            window, place = self._windows[number], [TopicPartition(self.topic, number)]
+            is_closed = is_full or len(opened) >= limit
+            # What is recalled must be read all the same.
+            is_closed |= len(window.parked) >= _MOST_PARKED and not window.recalled
+            if is_closed and number not in self._paused:
                 self._consumer.pause(place)
                 self._paused.add(number)
-            elif not is_full and len(opened) < limit and number in self._paused:
+            elif not is_closed and number in self._paused:
                 self._consumer.resume(place)
                 self._paused.discard(number)
 

@@ -58,10 +58,17 @@ class LaneOffsets:
 
     def mark_answered(self, message: Message) -> None:
         """Nothing where the partition is not owned any more."""
-        partition, offset = _position(message)
+        self.mark_gone(*_position(message))
+
+    def mark_gone(self, partition: int, offset: int) -> None:
+        """The topic may not hold the message any more: nobody has to answer it."""
         if partition in self._partitions:
             self._partitions[partition].answer(offset)
             self._changed.add(partition)
+
+    def is_crowded(self, partition: int) -> bool:
+        """Whether there may soon be no room in a commit for all that is answered."""
+        return partition in self._partitions and self._partitions[partition].is_crowded
 
     def mark_committed(self) -> None:
         self._changed.clear()
@@ -80,6 +87,7 @@ class _PartitionOffsets:
     open: offsets that were read and are not answered.
     answered: a bit for each offset from `base` on that is answered; of some by an earlier owner, who had read
         further.
+    is_crowded: the metadata of the last commit took more than half of their room.
     """
 
     def __init__(self, committed: TopicPartition) -> None:
@@ -87,6 +95,7 @@ class _PartitionOffsets:
         self.base = max(committed.offset, 0)
         self.answered = read_metadata(committed.metadata)
         self._next = self.base
+        self.is_crowded = False
 
     def receive(self, offset: int) -> bool:
         """Whether the offset is to be answered; it is open from then on."""
@@ -114,7 +123,9 @@ class _PartitionOffsets:
         known = min(oldest, self._next)
         self.answered >>= known - self.base
         self.base = known
-        return TopicPartition(topic, partition, oldest, write_metadata(self.answered >> oldest - known))
+        metadata = write_metadata(self.answered >> oldest - known)
+        self.is_crowded = 2 * len(metadata) > MOST_METADATA
+        return TopicPartition(topic, partition, oldest, metadata)
 
     def _is_answered(self, offset: int) -> bool:
         return bool(self.answered >> offset - self.base & 1)

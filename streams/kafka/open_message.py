@@ -74,6 +74,14 @@ class OpenMessage:
                 self._stage = _WorkStage.ANSWERED
                 self._on_answer(self, outputs)
 
+    def retract(self) -> bool:
+        """Take it back if nobody works on it; whether it is taken back now."""
+        with self._lock:
+            if self._stage is not _WorkStage.WAITING:
+                return False
+            self._stage = _WorkStage.WITHDRAWN
+            return True
+
     def withdraw(self) -> bool:
         """Take it back, now or when it is put off; whether somebody works on it and may yet answer it."""
         with self._lock:

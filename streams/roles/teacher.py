@@ -41,6 +41,7 @@ from streams.teacher.queues import Question, QuestionQueues
 log = logging.getLogger(__name__)
 
 STAGE = "teacher"
+WAITING_STAGE = "teacher-waiting"
 AUDITS_STAGE = "teacher-audits"
 
 _LOOK = 0.5
@@ -55,10 +56,10 @@ class OpenQuestion(Question):
 
 
 class TeacherRole(Service):
-    """Turns the deferrals of one lane into replies.
+    """Turns the deferrals of one kind into replies, from one lane or several.
 
     Args:
-        slots: calls at the same time for a task, in this lane.
+        slots: calls at the same time for a task, in all of these lanes.
         sampler: decides which requests are audited.
         forgotten: requests whose texts nobody is to be sent.
         budget: admits calls, and counts what they cost.

@@ -1,11 +1,12 @@
 """The teacher's lanes on real Kafka: a task that hangs holds up no other, and kill -9 loses nothing."""
 
 from collections import Counter
+from collections.abc import Sequence
 
 from infra.demo.simulated_teacher import SimulatedTeacher, TeacherBehaviour
 from infra.harness.silent_endpoint import silent_endpoint
-from schemas.codec import LABEL, TRACE
-from schemas.messages import Reason
+from schemas.codec import DEFERRAL, LABEL, REQUEST, TRACE
+from schemas.messages import Reason, Request
 from tests.system.deployment import Deployment, wait_until
 from tests.system.topics import Inbox, decoded, everything, has_read_all
 from tests.system.wishes import LABELS, TASK, VERSION, meant, publish, wishes
@@ -16,6 +17,8 @@ REQUESTS = 400
 KILLS = 3
 UNCOMMITTED = 60
 """Answers that a worker may hold beside its calls: those since its last commit."""
+FLOOD = 7_000
+"""Requests of one task, more than two windows of the teacher hold."""
 
 
 def test_a_task_that_hangs_holds_up_no_other(deployment: Deployment) -> None:
@@ -31,6 +34,32 @@ def test_a_task_that_hangs_holds_up_no_other(deployment: Deployment) -> None:
         deployment.stop()
     assert {label.id for label in labels.all} == {request.id for request in asked}
     assert {label.source for label in labels.all} == {"teacher"}
+
+
+def test_a_task_that_fills_the_window_holds_up_no_other(deployment: Deployment) -> None:
+    """One partition; the endpoint hangs, and then comes back."""
+    hanging, asked = wishes(FLOOD, "hanging", "hanging"), wishes(100, "asked")
+    answers = TeacherBehaviour(latency=0.005, wrong=0.0, throttled=0.0, failing=0.0)
+    waiting = deployment.topics.waiting
+    with silent_endpoint() as url, SimulatedTeacher(meant, LABELS, answers) as teacher:
+        teaching = {"model": "m", "labels": LABELS, "timeout": 5, "concurrency": 32}
+        for task, at in (("hanging", url), (TASK, teacher.url)):
+            deployment.configure(task, teacher={"url": at, **teaching}, repeat_rate=0.0)
+        deployment.worker("route", "teacher", "learn", UNDERSTUDY_DRAIN="1")
+        send_in_order(deployment, [*hanging, *asked])
+        with Inbox(deployment, deployment.topics.labels, decoded(LABEL)) as labels:
+            labels.wait_for(len(asked))
+            assert {label.id for label in labels.all} == {request.id for request in asked}
+            deployment.configure("hanging", teacher={"url": teacher.url, **teaching}, repeat_rate=0.0)
+            labels.wait_for(FLOOD + len(asked), 120)
+        wait_until(lambda: has_read_all(deployment, "teacher-waiting", waiting), 30, "all that was put off")
+        deployment.stop()
+    given = [LABEL.decode(one.value()) for one in everything(deployment, deployment.topics.labels)]
+    assert Counter(label.id for label in given) == Counter(one.id for one in [*hanging, *asked])
+    assert {label.source for label in given} == {"teacher"}
+    put_off = Counter(DEFERRAL.decode(one.value()).request.task for one in everything(deployment, waiting))
+    assert put_off["hanging"] > FLOOD // 2
+    assert put_off.keys() == {"hanging"}
 
 
 def test_killed_teachers_lose_nothing_and_pay_little_twice(deployment: Deployment) -> None:
@@ -90,3 +119,11 @@ def test_a_policy_answers_what_waited_for_the_teacher(deployment: Deployment) ->
     checked = {trace.id for trace in traces if trace.audit}
     assert checked == {label.id for label in by_policy if label.audited}
     assert {trace.sampled for trace in traces if trace.reason is Reason.AUDIT} <= {True}
+
+
+def send_in_order(deployment: Deployment, requests: Sequence[Request]) -> None:
+    """With one key, so that they stand in one partition."""
+    producer = deployment.producer()
+    for request in requests:
+        producer.produce(deployment.topics.requests, REQUEST.encode(request), b"key")
+    assert producer.flush(30) == 0

@@ -141,6 +141,11 @@ def test_an_unread_topic_is_unknown() -> None:
     )
 
 
+def test_what_the_teacher_has_put_off_is_said() -> None:
+    sentence = backlog_sentence(Backlog(0, 2_000, 3, waiting=4_500))
+    assert sentence.endswith("2,000 deferrals and 3 audits for `teacher`, which has put off 4,500 more")
+
+
 def test_the_oldest_deferrals_are_named_by_task() -> None:
     waiting = {"deferrals": {"slow": 0, **{f"t{number}": 90_000_000 for number in range(6)}}, "audits": {}}
     (sentence,) = oldest_sentences(Backlog(0, 7, 0, waiting), now=93_785_000)

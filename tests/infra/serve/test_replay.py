@@ -57,11 +57,11 @@ def test_a_request_goes_back_as_it_came() -> None:
     assert sent.headers == [*HEADERS, ("understudy-attempt", b"1")]
 
 
-@pytest.mark.parametrize("topic", [TOPICS.deferrals, TOPICS.replies])
+@pytest.mark.parametrize("topic", [TOPICS.deferrals, TOPICS.waiting, TOPICS.replies])
 def test_a_failure_of_the_teacher_asks_again(topic: str) -> None:
     """From the start, without the client's wish how long to wait."""
     asked = deferral()
-    value = asked if topic == TOPICS.deferrals else Reply(asked, error="away")
+    value = Reply(asked, error="away") if topic == TOPICS.replies else asked
     sent = replay_of(letter(value, topic, headers=[*CARRIED, ("understudy-give-up-after", b"5")]), rules())
     assert (sent.topic, sent.headers) == (TOPICS.requests, [*CARRIED, ("understudy-attempt", b"1")])
     assert REQUEST.decode(sent.value) == asked.request

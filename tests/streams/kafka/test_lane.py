@@ -1,110 +1,14 @@
 """A lane answers in any order, commits what is answered, and leaves the rest to the next owner."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from unittest.mock import Mock
+from collections.abc import Iterator
 
 import pytest
-from confluent_kafka import Consumer, Message, TopicPartition
 
 from streams.errors import CommitRefused, DeliveryFailed, GenerationChanged
 from streams.kafka.batch import Outgoing
-from streams.kafka.channel import LaneChannel
-from streams.kafka.dead_letters import DeadLetters
-from streams.kafka.delivery import Delivery
-from streams.kafka.lane import Lane
 from streams.kafka.lane_offsets import read_metadata
-from streams.kafka.open_message import OpenMessage
-from tests.streams.fakes import error, message
-
-TOPIC = "asked"
-ZERO = [TopicPartition(TOPIC, 0)]
-
-
-class Log(Consumer):
-    """Partition 0 of a topic, and the group's last commit."""
-
-    def __init__(self) -> None:
-        super().__init__({"group.id": "g", "bootstrap.servers": ""})
-        self.waiting: list[Message] = []
-        self.group = TopicPartition(TOPIC, 0, 0)
-        self.paused: list[bool] = []
-        self.is_silent = False
-        self.asked = 0
-
-    def consume(self, num_messages: int = 1, timeout: float = -1) -> list[Message]:
-        assert timeout <= 1
-        given, self.waiting = self.waiting[:num_messages], self.waiting[num_messages:]
-        return given
-
-    def committed(self, partitions: list[TopicPartition], timeout: float = -1) -> list[TopicPartition]:
-        assert partitions == ZERO
-        assert timeout > 0
-        self.asked += 1
-        if self.is_silent:
-            raise error(-185)
-        return [self.group]
-
-    def pause(self, partitions: list[TopicPartition]) -> None:
-        assert partitions == ZERO
-        self.paused.append(True)
-
-    def resume(self, partitions: list[TopicPartition]) -> None:
-        assert partitions == ZERO
-        self.paused.append(False)
-
-
-class Transactions(Delivery):
-    """What became durable; fails if the test says so."""
-
-    def __init__(self, log: Log) -> None:
-        self.log = log
-        self.fails: DeliveryFailed | None = None
-        self.open: list[Outgoing] = []
-        self.durable: list[Outgoing] = []
-
-    def send(self, outgoing: Iterable[Outgoing]) -> None:
-        self.open += outgoing
-
-    def commit(self, offsets: Sequence[TopicPartition]) -> None:
-        if self.fails is not None:
-            raise self.fails
-        self.durable += self.open
-        self.open = []
-        (self.log.group,) = offsets
-
-    def abort(self) -> None:
-        self.open = []
-
-    def close(self) -> None: ...
-
-
-class Stepped(Lane):
-    """Runs its rounds on the test's thread; keeps what the agent would be handed."""
-
-    _consumer: Log
-    _delivery: Transactions
-
-    def __init__(self, log: Log, window: int, drain: float) -> None:
-        super().__init__(
-            "teacher",
-            TOPIC,
-            LaneChannel.__new__(LaneChannel),
-            lambda: (log, Transactions(log)),
-            window=window,
-            window_bytes=10_000,
-            dead_letters=DeadLetters("dead", "teacher"),
-            batch=100,
-            commit_interval=0.0,
-            drain=drain,
-            max_bytes=20_000,
-        )
-        self.handed: list[OpenMessage] = []
-        self._consumer, self._delivery, self._is_member = log, Transactions(log), True
-        self._on_assign(log, ZERO)
-
-    def _hand_over(self, messages: Sequence[Message]) -> None:
-        self._event_loop = Mock(call_soon_threadsafe=lambda _, opened: self.handed.extend(opened))
-        super()._hand_over(messages)
+from tests.streams.fakes import message
+from tests.streams.kafka.stepped_lane import TOPIC, ZERO, Log, Stepped, answer, values
 
 
 @pytest.fixture(autouse=True)
@@ -126,16 +30,6 @@ def lane_of(log: Log, asked: int, *, window: int = 100, drain: float = 0.0) -> S
     lane = Stepped(log, window, drain)
     lane._run_round()
     return lane
-
-
-def answer(lane: Stepped, *offsets: int) -> None:
-    for one in lane.handed:
-        if one.message.offset() in offsets and one.begin():
-            one.answer([Outgoing("replies", None, str(one.message.offset()).encode())])
-
-
-def values(outgoing: Iterable[Outgoing]) -> list[bytes | None]:
-    return [one.value for one in outgoing]
 
 
 def test_answers_are_durable_in_any_order(log: Log) -> None:

@@ -57,7 +57,10 @@ def settings(kafka: str, redis_url: str) -> Settings:
     admin = AdminClient({"bootstrap.servers": kafka})
     topics = made.topics
     for future in admin.create_topics(
-        [NewTopic(name, 2, 1, config=options) for name in (topics.requests, topics.deferrals, topics.audits)]
+        [
+            NewTopic(name, 2, 1, config=options)
+            for name in (topics.requests, topics.deferrals, topics.audits, topics.waiting)
+        ]
     ).values():
         future.result(30)
     return made
@@ -72,9 +75,15 @@ def wait_for_teacher(settings: Settings, now: int) -> None:
         value = DEFERRAL.encode(deferral(name, request=Request(name, f"task-{name}", "x")))
         producer.produce(topic, value, partition=0, timestamp=now - minutes * 60_000)
     assert producer.flush(30) == 0
-    group = {"bootstrap.servers": server, "group.id": f"{settings.prefix}.teacher"}
-    consumer = Consumer(group)
-    consumer.commit(offsets=[TopicPartition(topic, 0, 1), TopicPartition(topic, 1, 0)], asynchronous=False)
+    finish(settings, "teacher", topic, 1)
+
+
+def finish(settings: Settings, role: str, topic: str, offset: int) -> None:
+    """Let a role have finished the first partition up to an offset."""
+    servers, group = str(settings.kafka["bootstrap.servers"]), f"{settings.prefix}.{role}"
+    consumer = Consumer({"bootstrap.servers": servers, "group.id": group})
+    offsets = [TopicPartition(topic, 0, offset), TopicPartition(topic, 1, 0)]
+    consumer.commit(offsets=offsets, asynchronous=False)
     consumer.close()
 
 
@@ -101,16 +110,27 @@ async def test_a_backlog_at_risk_is_told_once(
         await watches[0].look(now)
         await watches[0].look(now)
     warnings = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
-    assert [warning.split()[0] for warning in warnings] == [settings.topics.deferrals, settings.topics.audits]
+    topics = settings.topics
+    assert [warning.split()[0] for warning in warnings] == [topics.deferrals, topics.audits, topics.waiting]
     assert all("requests of slow wait up to 2 h 0 min" in warning for warning in warnings)
 
 
 async def test_status_knows_the_oldest_of_each_task(settings: Settings, connection: Connection) -> None:
     now = unix_ms()
     wait_for_teacher(settings, now)
+    put_off = deferral("later", requested_at=now - 100 * 60_000, request=Request("later", "task-later", "x"))
+    producer = Producer({"bootstrap.servers": str(settings.kafka["bootstrap.servers"])})
+    for _ in range(2):
+        producer.produce(settings.topics.waiting, DEFERRAL.encode(put_off), partition=0)
+    assert producer.flush(30) == 0
     answered = ReplyPosition("task-answered", "answered", 0, 9, attempt=5)
     await ReplyDedup(connection, settings.keys, 600).claim([answered])
     backlog = await asyncio.to_thread(read_backlog, settings)
     assert (backlog.requests, backlog.deferrals, backlog.audits) == (None, 3, None)
     oldest = {"task-oldest": now - 90 * 60_000, "task-newest": now - 60_000}
-    assert backlog.oldest == {"deferrals": oldest, "audits": {}}
+    assert backlog.waiting is None, "nobody has read it"
+    finish(settings, "teacher-waiting", settings.topics.waiting, 0)
+    backlog = await asyncio.to_thread(read_backlog, settings)
+    later = {"task-later": now - 100 * 60_000}
+    assert backlog.oldest == {"deferrals": oldest, "audits": {}, "waiting": later}, "since the request"
+    assert backlog.waiting == 2
