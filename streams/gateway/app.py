@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from streams.gateway.answer_headers import DEBUG, EXPOSED
 from streams.gateway.calls import ClientGone, request_id
+from streams.gateway.docs_routes import docs_routes
 from streams.gateway.keys import HEADER as KEY_HEADER
 from streams.gateway.problems import HttpProblem, ProblemKind
 from streams.gateway_settings import GatewaySettings
@@ -26,12 +27,12 @@ _DAY = 86_400
 
 
 def create_gateway(settings: GatewaySettings, routes: Sequence[BaseRoute]) -> Starlette:
-    """The application with these routes, and `/healthz`, which says that it runs."""
+    """The application with these routes, those that describe them, and `/healthz`: the process runs."""
     middleware = [Middleware(ConcurrencyLimit, most=settings.concurrency)]
     if settings.cors_origins:
         middleware.insert(0, _cors(settings.cors_origins))
     return Starlette(
-        routes=[*routes, Route("/healthz", _healthy, methods=["GET"])],
+        routes=[*routes, *docs_routes(), Route("/healthz", _healthy, methods=["GET"])],
         middleware=middleware,
         exception_handlers={
             HttpProblem: _problem,
@@ -95,7 +96,7 @@ async def _unknown_route(call: Request, error: Exception) -> Response:
         methods = allowed.get("Allow", "")
         wrong = HttpProblem(ProblemKind.METHOD, f"this path takes {methods}", headers={"allow": methods})
         return _response(call, wrong)
-    return _response(call, HttpProblem(ProblemKind.NOT_FOUND, "there is no such path; see /openapi.json"))
+    return _response(call, HttpProblem(ProblemKind.NOT_FOUND, "there is no such path; see /docs"))
 
 
 async def _nobody(_: Request, __: Exception) -> Response:

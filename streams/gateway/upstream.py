@@ -91,16 +91,19 @@ class ForwardedResponse(Response):
         ]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
-        kept: list[bytes] | None = []
-        whole = False
+        kept: list[bytes] = []
+        size, whole = 0, False
         try:
             await send(
                 {"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers}
             )
-            size, chunks = 0, self._upstream.aiter_raw()
+            chunks = self._upstream.aiter_raw()
             while (chunk := await unless_gone(_next(chunks), receive)) is not None:
                 size += len(chunk)
-                kept = [*kept, chunk] if kept is not None and size <= self._most else None
+                if size > self._most:
+                    kept.clear()
+                else:
+                    kept.append(chunk)
                 await send({"type": "http.response.body", "body": chunk, "more_body": True})
             whole = True
             await send({"type": "http.response.body", "body": b"", "more_body": False})
@@ -108,7 +111,7 @@ class ForwardedResponse(Response):
             # The connection is closed without the end of the body, as the upstream did.
             log.info("a forwarded reply broke off: %s", type(error).__name__)
         finally:
-            self._ended(b"".join(kept) if whole and kept is not None else None)
+            self._ended(b"".join(kept) if whole and size <= self._most else None)
             await self._upstream.aclose()
 
 
