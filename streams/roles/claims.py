@@ -11,7 +11,7 @@ from streams.teacher.give_up import give_up_at
 
 
 def claim_of(tasks: Tasks, message: Message) -> Claim | None:
-    """None for what is no deferral: it is answered at once.
+    """None for what is no deferral, or asked by somebody else: it is answered at once.
 
     Audits and second questions stay on their topic: who follows how far the teacher has read them there
     must not take one that was moved for one that was passed by.
@@ -19,6 +19,8 @@ def claim_of(tasks: Tasks, message: Message) -> Claim | None:
     try:
         deferral = DEFERRAL.decode(as_bytes(message.value()))
     except InvalidMessage:
+        return None
+    if deferral.asked_by is not None:
         return None
     task, is_request = deferral.request.task, not deferral.audit and deferral.first is None
     until = give_up_at(deferral, tasks.task(task).config.teacher, headers_of(message))

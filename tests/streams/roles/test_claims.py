@@ -28,5 +28,6 @@ def test_audits_and_second_questions_stay_on_their_topic() -> None:
     assert [claim and claim.may_move for claim in claims] == [False, False]
 
 
-def test_what_is_no_deferral_claims_nothing() -> None:
-    assert claim_of(Tasks(), message(b"{")) is None
+def test_what_is_answered_at_once_claims_nothing() -> None:
+    for value in (b"{", deferral(audit=True, asked_by="gateway")):
+        assert claim_of(Tasks(), message(value)) is None
