@@ -23,6 +23,7 @@ from infra.bench.teacher.stage import (
 )
 from infra.harness.client import Conversation
 from infra.harness.silent_endpoint import silent_endpoint
+from schemas.messages import Request
 from streams.settings import Settings
 
 OTHER = "hanging"
@@ -30,7 +31,11 @@ BACKLOG = 6_000
 SLOTS = 10
 """With the latency: some 30 answers a second."""
 PACE, SECONDS = 50.0, 30
+FLOOD = 40_000
+"""More than the windows of four partitions hold on `deferrals` and on `waiting`."""
 KILLS, KILLED_REQUESTS, IN_FLIGHT = 20, 6_000, 200
+_ROUTED = 15.0
+"""Seconds until the router has deferred what waits from before."""
 _SETTLE = 3.0
 """Seconds for labels that would be too many."""
 
@@ -59,12 +64,17 @@ def backlog(servers: Settings, data: Split) -> list[Figure]:
 
 
 def hanging(servers: Settings, data: Split) -> list[Figure]:
-    """One of two tasks hangs for ever: what the other has of it."""
-    alone, beside = (_latencies(servers, data, hangs=hangs) for hangs in (False, True))
+    """One of two tasks hangs for ever, also with more waiting than windows hold: what the other has of it."""
+    alone = _latencies(servers, data, hangs=False)
     figures = []
-    for at in (50, 99):
-        reference, value = float(np.percentile(alone, at)), float(np.percentile(beside, at))
-        figures.append(figure_of(f"one task hangs, p{at} of the other", value, "ms", "alone", reference))
+    for waiting in (0, FLOOD):
+        beside, name = (
+            _latencies(servers, data, hangs=True, waiting=waiting),
+            f"one task hangs, {waiting:,} wait",
+        )
+        for at in (50, 99):
+            reference, value = float(np.percentile(alone, at)), float(np.percentile(beside, at))
+            figures.append(figure_of(f"{name}, p{at} of the other", value, "ms", "alone", reference))
     return figures
 
 
@@ -94,8 +104,12 @@ def killed(servers: Settings, data: Split) -> list[Figure]:
         ]
 
 
-def _latencies(servers: Settings, data: Split, *, hangs: bool) -> list[float]:
-    """Milliseconds from each request of the task that is well to its label."""
+def _latencies(servers: Settings, data: Split, *, hangs: bool, waiting: int = 0) -> list[float]:
+    """Milliseconds from each request of the task that is well to its label.
+
+    Args:
+        waiting: requests of the other task that wait from before.
+    """
     count = int(PACE * SECONDS)
     labels = sorted(set(data.labels))
     with (
@@ -111,7 +125,16 @@ def _latencies(servers: Settings, data: Split, *, hangs: bool) -> list[float]:
             other = requests_of(data, count, OTHER)
             requests = [request for pair in zip(requests, other, strict=True) for request in pair]
         with closing(Conversation(deployment)) as conversation:
+            for _ in conversation.send_paced(_flood(data, waiting), 20_000.0):
+                pass
+            time.sleep(_ROUTED if waiting else 0.0)
             for _ in conversation.send_paced(requests, PACE * (2 if hangs else 1)):
                 pass
             found = collected_labels(conversation, count)
         return [float(label.labelled_at - label.requested_at) for label in found if label.task == TASK]
+
+
+def _flood(data: Split, count: int) -> list[Request]:
+    """Texts may come several times."""
+    texts = data.rows.texts or ()
+    return [Request(id=f"flood-{n}", task=OTHER, text=texts[n % len(texts)]) for n in range(count)]
