@@ -13,7 +13,7 @@ LABELS = 7
 SCORE = OutsiderScore(1.3, 0.7, -2.0)
 ROUNDING = 5e-5
 """Relative, of the exp of logits up to 200 that are rounded to float32."""
-SMALLEST = np.finfo(np.float32).tiny
+SMALLEST = float(np.finfo(np.float32).tiny)
 """Smaller numbers of float32 have fewer digits."""
 
 
