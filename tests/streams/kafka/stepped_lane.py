@@ -54,6 +54,8 @@ class Log(Consumer):
 
     def consume(self, num_messages: int = 1, timeout: float = -1) -> list[Message]:
         assert timeout <= 1
+        if self.paused and self.paused[-1]:
+            return []
         given, self.waiting = self.waiting[:num_messages], self.waiting[num_messages:]
         return given
 

@@ -63,6 +63,18 @@ def test_what_is_parked_comes_when_there_is_room(log: Log, overflow: str | None)
     assert Counter(one.value for one in lane._delivery.durable) == {b"%d" % at: 1 for at in range(150)}
 
 
+def test_who_parks_too_much_reads_on_what_it_recalls(log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("streams.kafka.lane._MOST_PARKED", 50)
+    lane = lane_of(log, ["t"] * 400, None)
+    rounds(lane, 3)
+    assert log.paused[-1]
+    for _ in range(60):
+        answer(lane, *range(400))
+        rounds(lane, 3)
+    assert log.group.offset == 400
+    assert not log.paused[-1]
+
+
 def test_audits_are_parked_where_they_are(log: Log) -> None:
     log.all = [message(asked("t", may_move=False), topic=TOPIC, offset=offset) for offset in range(60)]
     lane = started(log, LATER)
