@@ -66,6 +66,9 @@ _COMMANDS = {
     "scan": _CommandEntry(
         "scan", "Estimate from past LLM calls what share a surrogate could answer, and what that saves."
     ),
+    "feedback": _CommandEntry(
+        "feedback", "Tell what is true of requests, as people have found out.", "stream"
+    ),
     "status": _CommandEntry(
         "status",
         "Show for every task what answers, its traffic and certificate, and what to do next.",

@@ -7,7 +7,7 @@ import msgspec
 
 from schemas.config import Config
 from schemas.events import DETAILS, Event, EventKind
-from schemas.messages import AuditFailure, Deferral, Forgotten, Label, Reply, Request, Trace
+from schemas.messages import AuditFailure, Deferral, Feedback, Forgotten, Label, Reply, Request, Trace
 from schemas.topics import Topics
 
 _MESSAGES: tuple[type[msgspec.Struct], ...] = (
@@ -18,6 +18,7 @@ _MESSAGES: tuple[type[msgspec.Struct], ...] = (
     Trace,
     AuditFailure,
     Config,
+    Feedback,
     Forgotten,
 )
 _DEFINITIONS = "#/components/schemas/{name}"
@@ -65,6 +66,7 @@ def asyncapi(topics: Topics, version: str) -> dict[str, Any]:
             "fail": _operation("send", "audit-failures", "Audits that the teacher has refused to answer."),
             "configure": _operation("receive", "config", "What operators tune, keyed by task or `*`."),
             "tell": _operation("send", "events", "What happened."),
+            "correct": _operation("receive", "feedback", "What is true of requests, as people tell later."),
             "forget": _operation("receive", "forgotten", "Requests whose texts must not be used any more."),
         },
         "components": {
@@ -87,6 +89,7 @@ def _channels(topics: Topics) -> dict[str, tuple[str, Sequence[str]]]:
         "audit-failures": (topics.audit_failures, ["AuditFailure"]),
         "config": (topics.config, ["Config"]),
         "events": (topics.events, [_event_name(kind) for kind in DETAILS]),
+        "feedback": (topics.feedback, ["Feedback"]),
         "forgotten": (topics.forgotten, ["Forgotten"]),
     }
 

@@ -6,7 +6,7 @@ import msgspec
 
 from schemas.errors import InvalidMessage
 from schemas.events import Event
-from schemas.messages import AuditFailure, Deferral, Forgotten, Label, Reply, Request, Trace
+from schemas.messages import AuditFailure, Deferral, Feedback, Forgotten, Label, Reply, Request, Trace
 
 Message = TypeVar("Message", bound=msgspec.Struct)
 
@@ -40,4 +40,5 @@ REPLY = Codec(Reply)
 TRACE = Codec(Trace)
 AUDIT_FAILURE = Codec(AuditFailure)
 EVENT = Codec(Event)
+FEEDBACK = Codec(Feedback)
 FORGOTTEN = Codec(Forgotten)

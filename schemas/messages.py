@@ -283,3 +283,26 @@ class Forgotten(Struct, frozen=True):
     task: TaskName
     at: Milliseconds
     request: Annotated[str, Meta(pattern="^[0-9a-f]{64}$")] | None = None
+
+
+class Feedback(Struct, frozen=True):
+    """What is true of a request, as a person or a later event has told. Topic `feedback`, compacted by key.
+
+    It is about the truth, not about agreement with the teacher: nothing certifies or trains on it. A later
+    message for the same request replaces an earlier one.
+
+    Attributes:
+        ground_truth: the right label.
+        given_at: when that was told.
+        answered: the label that the client has got; None where that is not known.
+        source: who gave it, as in `Label`.
+        policy: version whose answer or guess it was, as in `Label`.
+    """
+
+    id: RequestId
+    task: TaskName
+    ground_truth: Annotated[str, Meta(min_length=1, max_length=256)]
+    given_at: Milliseconds
+    answered: str | None = None
+    source: Literal["surrogate", "teacher"] | None = None
+    policy: str | None = None

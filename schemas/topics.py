@@ -65,6 +65,11 @@ class Topics:
         return f"{self.prefix}.dead-letters"
 
     @property
+    def feedback(self) -> str:
+        """What is true of requests, as people tell later; compacted by key."""
+        return f"{self.prefix}.feedback"
+
+    @property
     def forgotten(self) -> str:
         """Requests that must not be used any more; compacted by key."""
         return f"{self.prefix}.forgotten"
@@ -82,5 +87,6 @@ class Topics:
             self.config,
             self.events,
             self.dead_letters,
+            self.feedback,
             self.forgotten,
         )

@@ -11,6 +11,7 @@ from infra.console.examples import examples
 from infra.console.output import AsJson, line, result
 from infra.console.spending_lines import spending_sentence
 from infra.console.status_lines import backlog_sentence, oldest_sentences, task_lines, without_policy_lines
+from infra.serve.accuracy import read_accuracy
 from infra.serve.backlog import Backlog, read_backlog
 from infra.serve.config_topic import read_overrides
 from infra.serve.missing_policy import MissingPolicy, missing_policies
@@ -45,8 +46,9 @@ def status(
     missing = missing_policies({one.task for one in statuses}, overrides, traffic, read_refusals(settings))
     tasks = [one.task for one in statuses] + [one.task for one in missing]
     spending = read_spending(settings, tasks)
+    accuracy = read_accuracy(settings, overrides)
     if json:
-        result(_report(statuses, missing, traffic, backlog, spending))
+        result(_report(statuses, missing, traffic, backlog, spending) | {"accuracy": accuracy})
         return
 
     def today(task: str) -> str:
@@ -54,10 +56,11 @@ def status(
 
     for one in statuses:
         delta = config_of(one.task, overrides).delta
-        _print(task_lines(one, traffic.get(one.task), price_a_call, currency, delta, today(one.task)))
+        right = accuracy.get(one.task)
+        _print(task_lines(one, traffic.get(one.task), price_a_call, currency, delta, today(one.task), right))
     for task in missing:
         lines = task.task, task.reason, traffic.get(task.task), task.next_step, today(task.task)
-        _print(without_policy_lines(*lines))
+        _print(without_policy_lines(*lines, accuracy.get(task.task)))
     if not statuses and not missing:
         line("no task yet: `understudy ask TEXT` sends a first request")
     total = config_of(EVERY_TASK, overrides).teacher.total_limits

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import datetime
 
+from infra.serve.accuracy import TaskAccuracy
 from infra.serve.backlog import Backlog
 from infra.serve.status import TaskStatus
 from infra.serve.traffic import TaskTraffic
@@ -39,6 +40,7 @@ def task_lines(
     currency: str,
     delta: float,
     spending: str,
+    accuracy: TaskAccuracy | None = None,
 ) -> Iterator[str]:
     """A task with a policy: its name, then a line for each thing that matters.
 
@@ -53,6 +55,8 @@ def task_lines(
         price = f"{currency_prefix(currency)}{price_a_call:g}"
         yield _entry("money", f"about {saved} saved a day at {price} a call and at this rate")
     yield _entry("today", spending)
+    if accuracy is not None:
+        yield _entry("accuracy", accuracy_sentence(accuracy))
     yield _entry("certificate", certificate_sentence(status))
     yield _entry("service", service_sentence(status))
     if status.audits:
@@ -64,13 +68,35 @@ def task_lines(
 
 
 def without_policy_lines(
-    task: str, reason: str, traffic: TaskTraffic | None, next_step: str, spending: str
+    task: str,
+    reason: str,
+    traffic: TaskTraffic | None,
+    next_step: str,
+    spending: str,
+    accuracy: TaskAccuracy | None = None,
 ) -> Iterator[str]:
     yield task
     yield _entry("answers", f"the teacher answers everything: {reason}")
     yield _entry("traffic", traffic_sentence(traffic))
     yield _entry("today", spending)
+    if accuracy is not None:
+        yield _entry("accuracy", accuracy_sentence(accuracy))
     yield _entry("next", next_step)
+
+
+def accuracy_sentence(accuracy: TaskAccuracy) -> str:
+    """How many answers were right, where that was told; no estimate for the others."""
+    shares = [
+        f"{right:,} of {count:,} answers of the {who} ({right / count:.1%})"
+        for who, right, count in (
+            ("surrogate", accuracy.surrogate_right, accuracy.surrogate),
+            ("teacher", accuracy.teacher_right, accuracy.teacher),
+        )
+        if count
+    ]
+    right = f"right, of those whose truth was told: {', '.join(shares)}" if shares else "of no answer"
+    unknown = f"; the answers to {accuracy.unknown:,} more are not known" if accuracy.unknown else ""
+    return f"{right}{unknown}; no sample, and apart from agreement"
 
 
 def backlog_sentence(backlog: Backlog) -> str:

@@ -35,6 +35,7 @@ def topic_specs(settings: Settings) -> list[TopicSpec]:
         topics.traces: traces_options(settings),
         topics.audit_failures: traces_options(settings),
         topics.config: by_key,
+        topics.feedback: by_key,
         topics.forgotten: by_key,
     }
     week = {RETENTION: str(7 * DAY)}

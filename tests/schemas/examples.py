@@ -5,11 +5,23 @@ from typing import Any
 import msgspec
 from hypothesis import strategies as st
 
-from schemas.codec import AUDIT_FAILURE, DEFERRAL, EVENT, FORGOTTEN, LABEL, REPLY, REQUEST, TRACE, Codec
+from schemas.codec import (
+    AUDIT_FAILURE,
+    DEFERRAL,
+    EVENT,
+    FEEDBACK,
+    FORGOTTEN,
+    LABEL,
+    REPLY,
+    REQUEST,
+    TRACE,
+    Codec,
+)
 from schemas.events import Event, EventKind
 from schemas.messages import (
     AuditFailure,
     Deferral,
+    Feedback,
     Forgotten,
     Guess,
     Label,
@@ -127,6 +139,16 @@ DRAWN: dict[Codec[Any], st.SearchStrategy[msgspec.Struct]] = {
         failed_at=_time,
         error=_text,
         teacher=_maybe(_teachers),
+    ),
+    FEEDBACK: st.builds(
+        Feedback,
+        id=_name,
+        task=_task,
+        ground_truth=_name,
+        given_at=_time,
+        answered=_maybe(_name),
+        source=_maybe(st.sampled_from(["surrogate", "teacher"])),
+        policy=_maybe(_text),
     ),
     FORGOTTEN: st.builds(
         Forgotten,

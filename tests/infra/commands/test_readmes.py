@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from schemas.codec import AUDIT_FAILURE, DEFERRAL, EVENT, LABEL, REPLY, REQUEST, TRACE, Codec
+from schemas.codec import AUDIT_FAILURE, DEFERRAL, EVENT, FEEDBACK, LABEL, REPLY, REQUEST, TRACE, Codec
 from schemas.config import merge_overrides, parse_override
 from schemas.http import Classify
 from tests.infra.conftest import Run
@@ -27,6 +27,7 @@ CODECS: dict[str, Codec[Any]] = {
     "trace": TRACE,
     "event": EVENT,
     "audit_failure": AUDIT_FAILURE,
+    "feedback": FEEDBACK,
 }
 
 

@@ -84,5 +84,5 @@ def test_what_is_kept_by_key_is_compacted() -> None:
     default = settings("", "x")
     options = {spec.name: spec.options for spec in topic_specs(default)}
     compacted = {name for name, config in options.items() if config.get("cleanup.policy") == "compact"}
-    assert compacted == {default.topics.config, default.topics.forgotten}
+    assert compacted == {default.topics.config, default.topics.feedback, default.topics.forgotten}
     assert json.loads(options[default.topics.traces]["retention.ms"]) == -1

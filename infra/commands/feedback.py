@@ -1,0 +1,91 @@
+"""feedback: tell what is true of requests, so that `status` shows accuracy beside agreement."""
+
+from collections.abc import Set
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from infra.console.column_options import FORMATS, IdColumn, LabelColumn
+from infra.console.examples import examples
+from infra.console.output import note
+from infra.console.policy_options import ClientTask
+from infra.errors import InvalidFile
+from infra.files.columns import Columns
+from infra.files.traces import read_traces
+from infra.serve.servers import client_settings, default_task
+from infra.serve.topic_client import Reader, write_messages
+from schemas.codec import LABEL
+from schemas.errors import InvalidMessage
+from schemas.messages import Feedback, Label
+from streams.clock import unix_ms
+from streams.feedback import feedback_on, feedback_record
+from streams.kafka.message import as_bytes
+from streams.settings import Settings
+
+commands = typer.Typer()
+
+
+@commands.command(
+    epilog=examples(
+        "feedback checked.csv --task tickets", "feedback checked.csv --task tickets --label-column truth"
+    )
+)
+def feedback(
+    file: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FILE", help=f"An id and the right label of each request: {FORMATS}.", allow_dash=True
+        ),
+    ],
+    task: ClientTask = None,
+    label_column: LabelColumn = None,
+    id_column: IdColumn = None,
+) -> None:
+    """Tell what is true of requests, as people have found out.
+
+    It is kept beside the answers of the last days, and `status` shows how many were right. No certificate and
+    no refit uses it: those are about agreement with the teacher.
+    """
+    settings = client_settings()
+    name = task or default_task(settings)
+    truths = _truths(file, Columns(None, label_column, id_column))
+    answers, now = _answers(settings, name, truths.keys()), unix_ms()
+    told = [
+        feedback_on(answers[request], truth, now)
+        if request in answers
+        else Feedback(request, name, truth, now)
+        for request, truth in truths.items()
+    ]
+    write_messages(settings, [feedback_record(settings.topics, one) for one in told])
+    known = sum(one.answered is not None for one in told)
+    note(f"{len(told):,} told; the answers to {known:,} of them are known")
+
+
+def _truths(file: Path, columns: Columns) -> dict[str, str]:
+    """The right label of each request. Raises InvalidFile: a row has no id, or there is none."""
+    truths = {}
+    for row, line in enumerate(read_traces(file, columns, texts=False), 1):
+        if line.id is None:
+            raise InvalidFile(f"{file}, row {row}: no id; feedback is about a request, known by its id")
+        truths[str(line.id)] = line.label
+    if not truths:
+        raise InvalidFile(f"{file}: no row in it; expected an id and a label a row")
+    return truths
+
+
+def _answers(settings: Settings, task: str, ids: Set[str]) -> dict[str, Label]:
+    """The answers that clients have got, by id: a label, also where an error came after it."""
+    reader = Reader(settings, settings.topics.labels, from_start=True)
+    found: dict[str, Label] = {}
+    try:
+        for message in reader.to_end():
+            try:
+                label = LABEL.decode(as_bytes(message.value()))
+            except InvalidMessage:
+                continue
+            if label.task == task and label.id in ids and label.label is not None:
+                found[label.id] = label
+    finally:
+        reader.close()
+    return found

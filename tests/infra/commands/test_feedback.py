@@ -1,0 +1,56 @@
+"""feedback: truths are kept beside the answers that clients got, the newest for each request."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from infra.serve.accuracy import TaskAccuracy, read_accuracy
+from infra.serve.topic_client import write_messages
+from schemas.codec import LABEL
+from schemas.messages import Label, Reason
+from streams.clock import unix_ms
+from streams.kafka.batch import Outgoing
+from streams.settings import Settings
+from tests.infra.conftest import Run
+
+
+def answer(settings: Settings, request: str, label: str | None, source: str = "surrogate") -> None:
+    now = unix_ms()
+    made = Label(request, "t", label, source, Reason.ACCEPTED, now, now, policy="v1")  # type: ignore[arg-type]
+    write_messages(settings, [Outgoing(settings.topics.labels, request.encode(), LABEL.encode(made))])
+
+
+def test_truths_are_joined_to_the_answers_and_the_newest_counts(
+    understudy: Run, settings: Settings, redis_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("UNDERSTUDY_REDIS__URL", redis_url)
+    answer(settings, "1", "x")
+    answer(settings, "2", "y", "teacher")
+    answer(settings, "3", None, "error")
+    file = tmp_path / "checked.csv"
+    file.write_text("id,label\n1,y\n2,y\n3,y\n4,y\n")
+    first = understudy("feedback", file, "--task", "t")
+    assert (first.status, first.err) == (0, "4 told; the answers to 2 of them are known\n")
+    assert read_accuracy(settings, {}) == {"t": TaskAccuracy(1, 0, 1, 1, 2)}
+    shown = (
+        "accuracy    right, of those whose truth was told: 0 of 1 answers of the surrogate (0.0%), "
+        "1 of 1 answers of the teacher (100.0%); the answers to 2 more are not known"
+    )
+    assert shown in understudy("status").out
+    file.write_text(json.dumps({"id": "1", "truth": "x"}))
+    assert (
+        understudy(
+            "feedback", file.rename(tmp_path / "c.jsonl"), "--task", "t", "--label-column", "truth"
+        ).status
+        == 0
+    )
+    assert read_accuracy(settings, {}) == {"t": TaskAccuracy(1, 1, 1, 1, 2)}
+
+
+def test_a_row_without_an_id_is_refused(understudy: Run, settings: Settings, tmp_path: Path) -> None:
+    file = tmp_path / "checked.csv"
+    file.write_text("text,label\na,y\n")
+    ended = understudy("feedback", file, "--task", "t")
+    assert ended.status == 2
+    assert "row 1: no id" in ended.err
