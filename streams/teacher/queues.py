@@ -189,21 +189,21 @@ class QuestionQueues(Generic[Asked]):
         queue, config = self._queues[task], self._config(task)
         endpoint = Endpoint.of(config)
         self._stop_timer(queue)
-        wanted = min(self._slots(config) - queue.asking, len(queue.waiting))
-        if wanted <= 0 or queue.is_admitting:
-            return
-        wait = self._circuits.wait(task, endpoint)
-        if wait != 0.0:
-            # A probe that is under way pumps all queues when it ends.
-            if wait is not None:
-                queue.timer = asyncio.get_running_loop().call_later(wait, self._pump, task)
-        elif self._budget.is_limited(config):
-            queue.is_admitting = True
-            self._start(self._admit(task, config, wanted if self._circuits.is_closed(task, endpoint) else 1))
-        else:
+        while queue.waiting and queue.asking < self._slots(config) and not queue.is_admitting:
+            wait = self._circuits.wait(task, endpoint)
+            if wait != 0.0:
+                # A probe that is under way pumps all queues when it ends.
+                if wait is not None:
+                    queue.timer = asyncio.get_running_loop().call_later(wait, self._pump, task)
+                return
+            if self._budget.is_limited(config):
+                free = min(self._slots(config) - queue.asking, len(queue.waiting))
+                queue.is_admitting = True
+                wanted = free if self._circuits.takes_many(task, endpoint) else 1
+                self._start(self._admit(task, config, wanted))
+                return
             queue.ceiling = None
-            while queue.asking < self._slots(config) and self._begin_next(task, config):
-                pass
+            self._begin_next(task, config)
 
     async def _admit(self, task: str, config: TeacherConfig, wanted: int) -> None:
         """Begin as many calls as the budget admits; look again when it may admit more."""
