@@ -122,23 +122,37 @@ class Lane(GroupMember):
         recalled: list[Message] = []
         others: list[Message] = []
         for message in messages:
-            (recalled if self._take_back(message) else others).append(message)
+            number, offset = message.partition() or 0, message.offset() or 0
+            window = self._windows.get(number)
+            if window is not None and window.is_passed_by(offset):
+                self._let_go_of_deleted(number)
+            if window is None or not window.was_read(offset):
+                others.append(message)
+            elif self._take_back(window, number, offset):
+                recalled.append(message)
         new = super()._only_new(others)
         for message in new:
             self._windows[message.partition() or 0].note_new(message.offset() or 0)
+        for message in others:
+            if (window := self._windows.get(message.partition() or 0)) is not None:
+                window.end = max(window.end, (message.offset() or 0) + 1)
         return recalled + new
 
-    def _take_back(self, message: Message) -> bool:
-        number, offset = message.partition() or 0, message.offset() or 0
-        window = self._windows.get(number)
-        if window is None or not window.recalled:
-            return False
-        is_recalled, gone = window.take_back(offset)
-        for one in gone:
-            self._offsets.mark_gone(number, one)
-        if not window.recalled and offset + 1 < window.end:
+    def _take_back(self, window: PartitionWindow, number: int, offset: int) -> bool:
+        is_recalled = window.take_back(offset)
+        if is_recalled and not window.recalled and offset + 1 < window.end:
             self._seek(number, window.end)
         return is_recalled
+
+    def _let_go_of_deleted(self, number: int) -> None:
+        """The broker may have deleted parked messages; those that it has are recalled again."""
+        try:
+            oldest, _ = self._consumer.get_watermark_offsets(TopicPartition(self.topic, number), _PROMPTLY)
+        except KafkaException as error:
+            log.debug("oldest offset unknown: role=%s: %s", self.role, error.args[0].str())
+            oldest = 0
+        for offset in self._windows[number].drop_before(int(oldest)):
+            self._offsets.mark_gone(number, offset)
 
     def _hand_over(self, messages: Sequence[Message]) -> None:
         opened = [OpenMessage(message, self._on_answer) for message in messages]
@@ -198,7 +212,9 @@ class Lane(GroupMember):
         for number, window in self._windows.items():
             if window.parked and not window.recalled:
                 window.plan_recall(unix_ms(), self._is_crowded(number))
-                if window.recalled and not self._seek(number, window.recalled[0]):
+                if window.recalled and self._seek(number, window.recalled[0]):
+                    window.is_behind = True
+                else:
                     window.recalled.clear()
         self._planned_until = time.monotonic() + max(_PLAN, _PLAN_SHARE * (time.monotonic() - begun))
 

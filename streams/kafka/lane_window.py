@@ -51,6 +51,7 @@ class PartitionWindow:
         recalled: offsets of parked messages that are being read again, ascending.
         leaving: those of them that are to be moved, whether or not there is room.
         end: offset after the newest message that was read.
+        is_behind: what is read now may have been read before.
     """
 
     def __init__(self, size: int) -> None:
@@ -63,6 +64,7 @@ class PartitionWindow:
         self.recalled: deque[int] = deque()
         self.leaving: set[int] = set()
         self.end = 0
+        self.is_behind = False
 
     def add(self, opened: OpenMessage, claim: Claim | None, weight: int) -> None:
         """Count a message; one without a claim takes room too, and never makes any."""
@@ -96,6 +98,11 @@ class PartitionWindow:
         """Keep only its place."""
         self.parked[opened.message.offset() or 0] = held
 
+    def was_read(self, offset: int) -> bool:
+        """Whether the message is only on the way to what was recalled, or from there back to the end."""
+        self.is_behind = self.is_behind and offset < self.end
+        return self.is_behind
+
     def note_new(self, offset: int) -> None:
         """A message was read that nobody had read before."""
         if offset < self.end:  # the log was begun anew: what was parked is not in it
@@ -127,17 +134,28 @@ class PartitionWindow:
         self.leaving = set(leaving[:_MOST_RECALLED])
         self.recalled = deque(sorted([*chosen[:_MOST_RECALLED], *self.leaving]))
 
-    def take_back(self, offset: int) -> tuple[bool, list[int]]:
-        """Whether a message that was read is one that was recalled; and recalled ones that the topic does not
-        hold any more. Neither is parked from now on."""
-        gone = []
-        while self.recalled and self.recalled[0] < offset:
-            gone.append(self.recalled.popleft())
-            self.parked.pop(gone[-1], None)
+    def take_back(self, offset: int) -> bool:
+        """Whether a message that was read is the next of those that were recalled; it is parked no more."""
         if not self.recalled or self.recalled[0] != offset:
-            return False, gone
+            return False
         self.recalled.popleft()
-        return self.parked.pop(offset, None) is not None, gone
+        return self.parked.pop(offset, None) is not None
+
+    def is_passed_by(self, offset: int) -> bool:
+        """Whether a later message was read than the next of those that were recalled."""
+        return bool(self.recalled) and self.recalled[0] < offset
+
+    def drop_before(self, oldest: int) -> list[int]:
+        """Recall nothing for now, and let go of what is older than the oldest message that there is.
+
+        Returns:
+            Offsets of what it lets go of.
+        """
+        self.recalled.clear()
+        gone = [offset for offset in self.parked if offset < oldest]
+        for offset in gone:
+            del self.parked[offset]
+        return gone
 
     def _room(self) -> int:
         return self._size // 2 - self._unclaimed

@@ -63,6 +63,14 @@ class Log(Consumer):
         self.sought.append(partition.offset)
         self.waiting = [one for one in self.all if (one.offset() or 0) >= partition.offset]
 
+    def get_watermark_offsets(
+        self, partition: TopicPartition, timeout: float | None = None, cached: bool = False
+    ) -> tuple[int, int]:
+        assert partition.partition == 0
+        assert timeout
+        assert not cached
+        return self.all[0].offset() or 0, (self.all[-1].offset() or 0) + 1
+
     def list_topics(self, topic: str = "", timeout: float = -1) -> Any:
         assert timeout > 0
         missing = error(3).args[0] if topic not in self.topics else None
@@ -117,11 +125,11 @@ class Stepped(Lane):
     _delivery: Transactions
 
     def __init__(
-        self, log: Log, window: int, drain: float, overflow: str | None = None, topic: str = TOPIC
+        self, log: Log, window: int, drain: float, overflow: str | None = None, batch: int = 100
     ) -> None:
         super().__init__(
             "teacher",
-            topic,
+            TOPIC,
             LaneChannel.__new__(LaneChannel),
             lambda: (log, Transactions(log)),
             window=window,
@@ -129,7 +137,7 @@ class Stepped(Lane):
             claims=claim_of,
             overflow=overflow,
             dead_letters=DeadLetters("dead", "teacher"),
-            batch=100,
+            batch=batch,
             commit_interval=0.0,
             drain=drain,
             max_bytes=20_000,

@@ -78,14 +78,16 @@ def test_what_is_given_up_is_recalled_without_room() -> None:
     assert list(window.recalled) == [50]
 
 
-def test_what_is_gone_from_the_topic_is_said() -> None:
+def test_what_is_passed_by_stays_parked_unless_it_is_gone() -> None:
     window = PartitionWindow(SIZE)
     park(window, "t", [3, 5, 8])
     window.plan_recall(0, is_crowded=False)
-    assert window.take_back(5) == (True, [3])
-    assert window.take_back(6) == (False, [])
-    assert window.take_back(8) == (True, [])
-    assert window.parked == {}
+    assert not window.is_passed_by(2)
+    assert window.take_back(3)
+    assert not window.take_back(6)
+    assert window.is_passed_by(6)
+    assert window.drop_before(6) == [5]
+    assert (list(window.parked), list(window.recalled)) == ([8], [])
 
 
 def test_a_log_begun_anew_has_nothing_parked() -> None:
