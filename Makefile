@@ -15,6 +15,8 @@ NEWEST ?= $(firstword $(foreach name,python3.14 python3.13,$(shell \
 	$(name) -c 'import sys; print("$(name)")' 2>/dev/null)))
 # How many tests run at once: most of a test's time is spent waiting for a server.
 WORKERS ?= 2
+# The tests that take longest are named at the end.
+SLOWEST := --durations=20 --durations-min=5
 # What pytest exits with where ARGS selects no test of a pass.
 NONE_SELECTED := 5
 
@@ -28,12 +30,12 @@ demo: setup ## Watch it learn: embedded Kafka and Redis, a simulated teacher, a 
 
 test: setup servers lint ## Lint, types, import direction, then every test on a real Kafka and Redis (ARGS="-k route")
 	@status=0; \
-	$(BIN)/pytest -n $(WORKERS) --dist worksteal -m "not alone" $(ARGS) || status=$$?; \
+	$(BIN)/pytest -n $(WORKERS) --dist worksteal -m "not alone" $(SLOWEST) $(ARGS) || status=$$?; \
 	test $$status = 0 -o $$status = $(NONE_SELECTED) || exit $$status; \
-	$(BIN)/pytest -m alone $(ARGS) || test $$? = $(NONE_SELECTED) -a $$status = 0
+	$(BIN)/pytest -m alone $(SLOWEST) $(ARGS) || test $$? = $(NONE_SELECTED) -a $$status = 0
 
 unit: setup ## The tests that need no server (ARGS="-k route")
-	$(BIN)/pytest -n $(WORKERS) --dist worksteal -m "not system" $(ARGS)
+	$(BIN)/pytest -n $(WORKERS) --dist worksteal -m "not system" $(SLOWEST) $(ARGS)
 
 unit-newest: ## The same on the newest Python that the pinned wheels exist for; skipped where there is none
 ifeq ($(NEWEST),)
