@@ -26,10 +26,16 @@ class ClientGone(Exception):
     """The client has hung up: nobody reads an answer."""
 
 
-async def read_body(request: Request, most: int, seconds: float) -> bytes:
+def headers_of_call(request: Request) -> dict[str, str]:
+    """The headers by their names in lower case: a look-up in Starlette's goes through all of them."""
+    return dict(request.headers.items())
+
+
+async def read_body(request: Request, headers: Mapping[str, str], most: int, seconds: float) -> bytes:
     """The whole body.
 
     Args:
+        headers: of the call.
         most: bytes.
         seconds: until all of it has to be there.
 
@@ -37,7 +43,7 @@ async def read_body(request: Request, most: int, seconds: float) -> bytes:
         HttpProblem: it is too large or too slow.
         ClientGone: the client has hung up.
     """
-    declared = request.headers.get("content-length", "")
+    declared = headers.get("content-length", "")
     if declared.isdigit() and int(declared) > most:
         raise _too_large(most)
     try:
@@ -60,12 +66,12 @@ async def _read_chunks(request: Request, most: int) -> bytes:
     return b"".join(chunks)
 
 
-def decoder(kind: type[Body]) -> Callable[[Request, bytes], Body]:
+def decoder(kind: type[Body]) -> Callable[[Mapping[str, str], bytes], Body]:
     """Reads bodies of a type. Raises HttpProblem: names the field that is wrong."""
     decode = msgspec.json.Decoder(kind).decode
 
-    def read(request: Request, body: bytes) -> Body:
-        if not is_json(request.headers):
+    def read(headers: Mapping[str, str], body: bytes) -> Body:
+        if not is_json(headers):
             raise HttpProblem(ProblemKind.CONTENT_TYPE, "send the header `content-type: application/json`")
         try:
             return decode(body)

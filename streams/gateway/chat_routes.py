@@ -13,7 +13,7 @@ from starlette.routing import Route
 
 from schemas.messages import TaskName
 from streams.gateway.caller_check import Caller, CallerCheck
-from streams.gateway.calls import is_json, read_body
+from streams.gateway.calls import headers_of_call, is_json, read_body
 from streams.gateway.chat_service import ChatCall, ChatService
 from streams.gateway.problems import HttpProblem, ProblemKind
 from streams.gateway_settings import GatewaySettings
@@ -65,17 +65,18 @@ class ChatRoutes:
         return _json(_model(task))
 
     async def _read(self, call: HttpRequest) -> ChatCall:
-        caller = self._check.admit(call.headers)
-        if not is_json(call.headers):
+        headers = headers_of_call(call)
+        caller = self._check.admit(headers)
+        if not is_json(headers):
             raise HttpProblem(ProblemKind.CONTENT_TYPE, "send the header `content-type: application/json`")
-        body = await read_body(call, self._settings.max_body, self._settings.body_timeout)
+        body = await read_body(call, headers, self._settings.max_body, self._settings.body_timeout)
         fields = _fields_of(body)
         model = fields.get("model")
         by_model = isinstance(model, str) and model.startswith(MODEL_PREFIX)
-        named = str(model)[len(MODEL_PREFIX) :] if by_model else call.headers.get(TASK_HEADER)
+        named = str(model)[len(MODEL_PREFIX) :] if by_model else headers.get(TASK_HEADER)
         return ChatCall(
             path=call.url.path.removeprefix("/v1") + (f"?{call.url.query}" if call.url.query else ""),
-            headers=call.headers,
+            headers=headers,
             raw_headers=call.headers.raw,
             body=body,
             fields=fields,

@@ -124,7 +124,7 @@ class Classifier:
                     task=request.task,
                 )
             if known.is_awaited:
-                return self.answer(await self._label_in_time(request, client), replayed=True)
+                return await self._join(request, client)
             if known.label is not None and known.label.source != "error":
                 return self.answer(known.label, replayed=True)
         return await self._decide(self.masked(request), content, client)
@@ -145,10 +145,17 @@ class Classifier:
                 task=request.task,
             )
         if result.label is not None:
-            return await self.give(result.label, outputs, content)
+            try:
+                return await self.give(result.label, outputs, content)
+            except HttpProblem:
+                deferral = self.undecided(request, requested_at)
+                return await self._forward(deferral, content, client, _KAFKA_AWAY)
         if not self._redis_answers():
             return await self._forward(_deferral_in(result), content, client, _REDIS_AWAY)
-        return await self._wait_for_label(request, requested_at, outputs, content, client)
+        try:
+            return await self._wait_for_label(request, requested_at, outputs, content, client)
+        except DeliveryFailed:
+            return await self._forward(_deferral_in(result), content, client, _KAFKA_AWAY)
 
     async def give(self, label: Label, outputs: list[Outgoing], content: int) -> Answer:
         """The surrogate's answer, once its records are as safe as the setting wants them.
@@ -175,7 +182,7 @@ class Classifier:
     ) -> Answer:
         known = self._recent.find(request.task, request.id)
         if known is not None and known.is_awaited:  # the same request came twice, and both were undecided
-            return self.answer(await self._label_in_time(request, client), replayed=True)
+            return await self._join(request, client)
         self._recent.ask(request.task, request.id, requested_at, content)
         sent = self._sender.acknowledgement(outputs)
 
@@ -185,14 +192,17 @@ class Classifier:
                 self._recent.fail(request.task, request.id, error)
 
         sent.add_done_callback(report)
+        return self.answer(await self._label_in_time(request, client))
+
+    async def _join(self, request: Request, client: Client) -> Answer:
+        """Wait for the label of a request that another call has asked."""
         try:
-            return self.answer(await self._label_in_time(request, client))
-        except HttpProblem as problem:
-            if problem.kind is ProblemKind.TIMEOUT and not sent.done():
-                raise unavailable(_KAFKA_AWAY, request=request.id, task=request.task) from problem
-            raise
+            return self.answer(await self._label_in_time(request, client), replayed=True)
+        except DeliveryFailed as error:
+            raise unavailable(str(error), request=request.id, task=request.task) from error
 
     async def _label_in_time(self, request: Request, client: Client) -> Label:
+        """Raises DeliveryFailed: the teacher could not be asked. Raises HttpProblem: no label in time."""
         with self._recent.waiting(request.task, request.id) as answer:
             gone = asyncio.create_task(client.gone())
             both: set[asyncio.Future[Any]] = {answer, gone}
@@ -203,7 +213,7 @@ class Classifier:
             finally:
                 gone.cancel()
             if answer in done:
-                return self._label_in(answer, request)
+                return answer.result()
         if gone in done:
             raise ClientGone
         later = label_path(request.task, request.id)
@@ -214,12 +224,6 @@ class Classifier:
             task=request.task,
             headers={"location": later},
         )
-
-    def _label_in(self, answer: asyncio.Future[Label], request: Request) -> Label:
-        try:
-            return answer.result()
-        except DeliveryFailed as error:
-            raise unavailable(str(error), request=request.id, task=request.task) from error
 
     async def _forward(self, deferral: Deferral, content: int, client: Client, why: str) -> Answer:
         """The teacher's answer, asked from here; its reply is recorded when Kafka takes it."""

@@ -16,7 +16,7 @@ from schemas.messages import Request as Question
 from schemas.messages import RequestId, TaskName
 from streams.gateway.answer_headers import CONTRACT, answer_headers
 from streams.gateway.caller_check import Caller, CallerCheck
-from streams.gateway.calls import decoder, idempotency_key, read_body, record_headers
+from streams.gateway.calls import decoder, headers_of_call, idempotency_key, read_body, record_headers
 from streams.gateway.classifier import Answer, Classifier, Client
 from streams.gateway.problems import HttpProblem, ProblemKind
 from streams.gateway.recent_labels import RecentLabels
@@ -49,9 +49,9 @@ class ClassifyRoutes:
         ]
 
     async def classify(self, call: HttpRequest) -> Response:
-        began, headers = time.perf_counter(), call.headers
+        began, headers = time.perf_counter(), headers_of_call(call)
         caller = self._may_classify(headers)
-        body = _classify(call, await self._body(call))
+        body = _classify(headers, await self._body(call, headers))
         item = BatchItem(
             text=body.text,
             embedding=body.embedding,
@@ -59,13 +59,14 @@ class ClassifyRoutes:
             metadata=body.metadata,
         )
         question = _question(caller.task(body.task), item)
-        answer = await self._classifier.classify(question, self._client(call, body.timeout))
+        answer = await self._classifier.classify(question, self._client(call, headers, body.timeout))
         return _response(answer, headers, began)
 
     async def classify_batch(self, call: HttpRequest) -> Response:
-        caller = self._may_classify(call.headers)
-        body = _batch(call, await self._body(call))
-        task, client = caller.task(body.task), self._client(call, body.timeout)
+        headers = headers_of_call(call)
+        caller = self._may_classify(headers)
+        body = _batch(headers, await self._body(call, headers))
+        task, client = caller.task(body.task), self._client(call, headers, body.timeout)
         results = await asyncio.gather(*(self._result(task, item, client) for item in body.requests))
         content = _encode(BatchResults(list(results)))
         return Response(content, headers={"x-understudy-contract": CONTRACT}, media_type=JSON)
@@ -96,16 +97,16 @@ class ClassifyRoutes:
             )
         return caller
 
-    async def _body(self, call: HttpRequest) -> bytes:
-        return await read_body(call, self._settings.max_body, self._settings.body_timeout)
+    async def _body(self, call: HttpRequest, headers: Mapping[str, str]) -> bytes:
+        return await read_body(call, headers, self._settings.max_body, self._settings.body_timeout)
 
-    def _client(self, call: HttpRequest, wish: float | None) -> Client:
+    def _client(self, call: HttpRequest, headers: Mapping[str, str], wish: float | None) -> Client:
         async def gone() -> None:
             while (await call.receive())["type"] != "http.disconnect":
                 pass
 
         seconds = min(wish or self._settings.timeout, self._settings.longest_timeout)
-        return Client(seconds, record_headers(call.headers), gone)
+        return Client(seconds, record_headers(headers), gone)
 
     async def _result(self, task: str, item: BatchItem, client: Client) -> BatchResult:
         try:

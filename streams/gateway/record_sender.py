@@ -83,6 +83,7 @@ class RecordSender(Service):
         self._event_loop = asyncio.get_running_loop()
         self._producer = self._open_producer()
         self._thread.start()
+        self.add_future(self._fail_stalled())
 
     async def on_stop(self) -> None:
         left = await asyncio.to_thread(self._producer.flush, self._drain)
@@ -105,7 +106,7 @@ class RecordSender(Service):
         """Send records, and wait until the broker has acknowledged all.
 
         Raises:
-            DeliveryFailed: it has not, although some may be written.
+            DeliveryFailed: it has not in time, although some may be written, or all may be later.
         """
         await self.acknowledgement(outgoing)
 
@@ -116,6 +117,20 @@ class RecordSender(Service):
         if receipt is None:
             future.set_exception(DeliveryFailed("too many records wait for Kafka already"))
         return future
+
+    async def _fail_stalled(self) -> None:
+        """Let nobody wait for longer than it takes to hold Kafka for away."""
+        while not self.should_stop:
+            await self.sleep(self._stalled_after / 4)
+            if self.is_stalled:
+                self.fail_waiting()
+
+    def fail_waiting(self) -> None:
+        """Tell all who wait for an acknowledgement that there is none; their records may be written later."""
+        for receipt in self._open:
+            if receipt.future is not None and not receipt.future.done():
+                away = f"Kafka has acknowledged nothing for {self._stalled_after:g} s"
+                receipt.future.set_exception(DeliveryFailed(away))
 
     def _send(
         self, outgoing: Sequence[Outgoing], future: asyncio.Future[None] | None = None

@@ -115,6 +115,9 @@ def protocol(head_timeout: float, most: int) -> type[H11Protocol]:
 
         def connection_made(self, transport: Any) -> None:
             super().connection_made(transport)
+            # asyncio does so for sockets that name their protocol; without it each answer waits 40 ms for the
+            # client's acknowledgement of its first packet.
+            transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if len(self.connections) > most:
                 transport.close()
             self._watch_head()

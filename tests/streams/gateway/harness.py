@@ -151,6 +151,7 @@ class RunningGateway:
     redis_answers: bool = True
     url: str = ""
     recorder: Any = None
+    sender: Any = None
     http: httpx2.AsyncClient = field(default_factory=httpx2.AsyncClient)
 
     async def classify(
@@ -188,7 +189,7 @@ async def running(
             return gateway.stalled
 
     broker: Any = gateway.broker
-    sender = Sender(lambda: broker, 60.0, 1.0)
+    sender = gateway.sender = Sender(lambda: broker, 60.0, 1.0)
     batcher = MicroBatcher(router, chosen.batch)
     classifier = Classifier(
         gateway.tasks,

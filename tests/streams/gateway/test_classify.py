@@ -182,6 +182,18 @@ async def test_nothing_is_answered_while_kafka_is_away() -> None:
     assert (busy.status_code, busy.headers["retry-after"]) == (503, "7")
 
 
+@pytest.mark.parametrize("text", [YES, UNSURE])
+async def test_who_waits_for_kafka_in_vain_is_answered_by_the_teacher(text: str) -> None:
+    async with running(ScriptedPolicy(), ack="kafka", config=TEACHER) as gateway:
+        gateway.broker.holds = True
+        call = asyncio.create_task(gateway.classify(text))
+        await until(lambda: bool(gateway.broker.produced))
+        gateway.sender.fail_waiting()
+        answer = await call
+        gateway.broker.holds = False
+    assert (answer.status_code, answer.json()["label"], answer.json()["source"]) == (200, "no", "teacher")
+
+
 async def test_calls_from_here_are_admitted_too() -> None:
     limited = {"teacher": {**TEACHER["teacher"], "limits": {"calls_per_day": 1}}}
     async with running(ScriptedPolicy(), config=limited) as gateway:

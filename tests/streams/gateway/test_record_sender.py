@@ -9,7 +9,7 @@ from confluent_kafka import KafkaError
 from streams.errors import DeliveryFailed
 from streams.gateway.record_sender import RecordSender
 from streams.kafka.batch import Outgoing
-from tests.streams.gateway.harness import ScriptedBroker
+from tests.streams.gateway.harness import ScriptedBroker, until
 
 PAIR = [Outgoing("labels", b"k", b"1", None), Outgoing("audits", b"k", b"2", None)]
 
@@ -50,15 +50,24 @@ async def test_a_full_producer_fails_at_once() -> None:
 
 async def test_kafka_stands_still_until_it_acknowledges() -> None:
     broker = ScriptedBroker()
-    sender = await started(broker, stalled_after=0.0)
+    sender = await started(broker, stalled_after=0.1)
     broker.holds = True
-    waiting = sender.acknowledgement(PAIR)
-    await asyncio.sleep(0.001)
-    assert sender.is_stalled
+    assert sender.send(PAIR)
+    await until(lambda: sender.is_stalled)
     broker.holds = False
-    await waiting
-    assert not sender.is_stalled
+    await until(lambda: not sender.is_stalled)
     await sender.stop()
+
+
+async def test_nobody_waits_for_a_stalled_kafka() -> None:
+    broker = ScriptedBroker()
+    broker.holds = True
+    sender = await started(broker, stalled_after=0.01)
+    with pytest.raises(DeliveryFailed, match="acknowledged nothing"):
+        await asyncio.wait_for(sender.send_acknowledged(PAIR), 20)
+    broker.holds = False
+    await sender.stop()
+    assert (len(broker.produced), sender.dropped) == (2, 0)
 
 
 async def test_what_waits_is_bounded() -> None:
