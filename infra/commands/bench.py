@@ -183,7 +183,7 @@ def teacher(
     data: Data = None,
     only: Annotated[
         list[str],
-        typer.Option(help="Scenario to measure: backlog, hanging or killed; may be given several times."),
+        typer.Option(help="Scenario to measure, such as backlog or storm; may be given several times."),
     ] = [],  # noqa: B006 - typer copies it
     json: AsJson = False,
 ) -> None:

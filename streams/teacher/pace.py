@@ -1,7 +1,8 @@
 """Pace of the calls to an endpoint that refuses those beyond a limit which nobody has told us (429).
 
 After a refusal calls begin at the rate at which the endpoint has answered since the one before, a little
-less. From then on the rate grows by itself, so that a higher limit is found again, and an old refusal is
+less, and at no less than half the rate before: answers are late, and calls under way are not counted among
+them. From then on the rate grows by itself, so that a higher limit is found again, and an old refusal is
 forgotten. A pure record.
 """
 
@@ -23,12 +24,13 @@ class Pace:
     Attributes:
         rate: calls a second at `since`; None: calls are not paced.
         since: time of the last refusal, or of the first call.
-        answered: calls answered since then.
+        begun, answered: calls since then.
         next_call: time from which on another call may begin.
     """
 
     rate: float | None = None
     since: float | None = None
+    begun: int = 0
     answered: int = 0
     next_call: float = 0.0
 
@@ -49,8 +51,8 @@ class Pace:
         since = now if self.since is None else self.since
         rate = self.rate_at(now)
         if rate is None:
-            return replace(self, rate=None, since=since)
-        return replace(self, next_call=max(self.next_call, now) + 1.0 / rate)
+            return replace(self, rate=None, since=since, begun=self.begun + 1)
+        return replace(self, begun=self.begun + 1, next_call=max(self.next_call, now) + 1.0 / rate)
 
     def on_answer(self) -> "Pace":
         """The endpoint has answered."""
@@ -58,7 +60,7 @@ class Pace:
 
     def on_refusal(self, now: float) -> "Pace":
         """The endpoint has refused a call because of its limit."""
-        seen = self.answered / max(now - (now if self.since is None else self.since), _SHORTEST)
-        before = self.rate_at(now)
-        rate = BACK_OFF * (seen if before is None else min(seen, before))
-        return Pace(max(rate, SLOWEST), now, 0, self.next_call)
+        seconds = max(now - (now if self.since is None else self.since), _SHORTEST)
+        before = self.rate_at(now) or self.begun / seconds
+        rate = BACK_OFF * max(min(self.answered / seconds, before), before / 2)
+        return Pace(max(rate, SLOWEST), now, next_call=self.next_call)

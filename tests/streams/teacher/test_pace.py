@@ -62,12 +62,11 @@ class LimitedEndpoint:
 @pytest.mark.parametrize("limit", [2.0, 20.0, 100.0])
 def test_an_untold_limit_is_nearly_used_up(limit: float) -> None:
     worker = LimitedEndpoint(limit, slots=64)
-    worker.run(60.0)
-    begun_answered, begun_refused = worker.answered, worker.refused
-    worker.run(360.0)
-    answered, refused = worker.answered - begun_answered, worker.refused - begun_refused
-    assert answered / 300.0 > 0.85 * limit
-    assert refused < 0.1 * answered
+    for until in (100.0, 200.0, 300.0):
+        answered, refused = worker.answered, worker.refused
+        worker.run(until)
+        assert (worker.answered - answered) / 100.0 > 0.9 * limit
+        assert worker.refused - refused < 64 + 0.5 * 100.0, "all slots once, then one in two seconds"
 
 
 def test_a_limit_that_is_raised_is_found_again() -> None:
