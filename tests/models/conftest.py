@@ -10,6 +10,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from models.features import Features
 from models.fit import FitResult, Options, TrainingSet, fit
 from models.policy import Policy
+from models.surrogates import fasttext
 
 VERBS = ("block", "order", "activate", "find", "replace", "return")
 THINGS = ("card", "parcel", "account", "refund")
@@ -93,6 +94,14 @@ def learned(embedder: str, rows: int = 900, seed: int = 0, **options: object) ->
 def one_thread() -> Iterator[None]:
     """Matrices this small are slower on more threads, by a multiple where the tests share a machine."""
     with threadpool_limits(1):
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def few_epochs() -> Iterator[None]:
+    """Tasks this small are learned by fastText in a third of the epochs that few real texts need."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fasttext, "EPOCHS", (fasttext.EPOCHS[0], 8))
         yield
 
 
