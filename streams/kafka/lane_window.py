@@ -3,7 +3,7 @@
 Messages wait for the endpoints of their tasks, and one that hangs must not take all of the window. So once
 three quarters are taken, the tasks that hold most make room until half is free: each keeps as much as any
 other, or less if it wants less (max-min fairness; to push out of the longest queue keeps a shared buffer open
-for all, B. Suter et al., INFOCOM 1998). The newest of a task make room first.
+for all, B. Suter et al., INFOCOM 1998). The newest of a task make room first; the oldest stays, however large.
 
 What must make room is moved to another topic, or parked: the lane keeps its place alone, and reads it again
 once its task has room, or its time to give up has come.
@@ -165,9 +165,10 @@ class PartitionWindow:
         return most - held if 2 * held < most else 0.0
 
     def _retracted(self, task: str, excess: float) -> list[tuple[OpenMessage, Held]]:
-        found = []
+        found, oldest = [], next(iter(self._held[task]))
         for opened in reversed(self._held[task]):
-            if excess <= 0:
+            # Else messages that are larger than the shares would be parked and recalled for ever.
+            if excess <= 0 or opened is oldest:
                 break
             claim, weight = self._counted[opened]
             if claim is not None and opened.retract():

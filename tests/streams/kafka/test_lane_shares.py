@@ -108,6 +108,16 @@ def test_what_was_deleted_is_let_go_and_nothing_else(log: Log) -> None:
     assert len(replies) < 200
 
 
+@pytest.mark.parametrize("length", [4_000, 9_000])
+def test_messages_of_many_bytes_are_answered(log: Log, length: int) -> None:
+    """Also where one alone is more than a task's share."""
+    lane = lane_of(log, ["a" * length, "b" * length] * 2, TOPIC)
+    for _ in range(20):
+        answer(lane, *range(4))
+        rounds(lane, 2)
+    assert len(lane._delivery.durable) == 4
+
+
 def test_audits_are_parked_where_they_are(log: Log) -> None:
     log.all = [message(asked("t", may_move=False), topic=TOPIC, offset=offset) for offset in range(60)]
     lane = started(log, LATER)

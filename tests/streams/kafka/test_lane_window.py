@@ -58,6 +58,12 @@ def test_many_bytes_count_for_many_messages() -> None:
     assert [one for one, _ in window.surplus()] == [heavy]
 
 
+def test_the_oldest_of_each_task_stays_however_large() -> None:
+    window = PartitionWindow(SIZE)
+    held = [add(window, task, offset, weight=19) for offset, task in enumerate("abab")]
+    assert [one for one, _ in window.surplus()] == [held[2], held[3]]
+
+
 def test_a_task_with_room_is_recalled_oldest_first() -> None:
     window = PartitionWindow(SIZE)
     park(window, "hangs", range(0, 60, 2))
