@@ -3,7 +3,6 @@
 from confluent_kafka import Producer
 
 from streams.assembly.parts import CloseService, WorkerParts
-from streams.budget.call_budget import CallBudget
 from streams.drift.watch import DriftWatch
 from streams.drift.windows import ScoreWindows
 from streams.gateway.app import create_gateway
@@ -46,7 +45,7 @@ def add(parts: WorkerParts) -> None:
     recent = RecentLabels(gateway.labels_kept)
     sender = RecordSender(lambda: _open_producer(settings), gateway.stalled_after, settings.drain)
     key_ring = KeyRing(ApiKeys(parts.connection, settings.keys), settings.poll)
-    budget = CallBudget(parts.spending_store, parts.spending(), parts.name)
+    budget = parts.budget()
     batcher = MicroBatcher(router, gateway.batch)
     classifier = Classifier(
         parts.tasks,

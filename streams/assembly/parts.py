@@ -11,6 +11,7 @@ from typing import Protocol
 import faust
 from mode import Service, ServiceT
 
+from streams.budget.call_budget import CallBudget
 from streams.budget.spending_log import SpendingLog
 from streams.kafka.channel import BatchChannel, LaneChannel
 from streams.kafka.clients import largest_message, open_reader, open_role, open_writer
@@ -74,6 +75,7 @@ class WorkerParts:
         self.on_forgotten: list[forget.Listener] = [self.forgotten.add]
         self._has_policies = False
         self._spending: SpendingLog | None = None
+        self._budget: CallBudget | None = None
         self._has_encoders = False
         self._slot = _SlotService(settings)
         self.services += [self._slot, CloseService(self.connection, self.event_publisher)]
@@ -95,16 +97,20 @@ class WorkerParts:
             self.on_forgotten.append(PolicyRemover(self.tasks, cache).forget)
             self.services.append(PolicySync(self.tasks, self.registry, cache, self.settings.poll))
 
-    @property
-    def spending_store(self) -> SpendingStore:
-        return SpendingStore(self.connection, self.settings.keys)
-
     def spending(self) -> SpendingLog:
         """The log of what this process spends and saves; one, whichever roles ask for it."""
         if self._spending is None:
-            self._spending = SpendingLog(self.spending_store, self.tasks, self.event_publisher.publish)
+            store = SpendingStore(self.connection, self.settings.keys)
+            self._spending = SpendingLog(store, self.tasks, self.event_publisher.publish)
             self.services.append(self._spending)
         return self._spending
+
+    def budget(self) -> CallBudget:
+        """The budget of this process's calls; one, since it numbers them and keeps the process's share."""
+        if self._budget is None:
+            store = SpendingStore(self.connection, self.settings.keys)
+            self._budget = CallBudget(store, self.spending(), self.name)
+        return self._budget
 
     def read_forgotten(self) -> None:
         """Read the topic `forgotten` to its end, before what is added after this starts."""

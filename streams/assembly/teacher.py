@@ -7,7 +7,6 @@ from functools import partial
 from operator import attrgetter
 
 from streams.assembly.parts import CloseService, WorkerParts
-from streams.budget.call_budget import CallBudget
 from streams.roles import teacher
 from streams.roles.claims import claim_of
 from streams.teacher.client import TeacherClient
@@ -18,8 +17,7 @@ def add(parts: WorkerParts) -> None:
     """Add the role's agents and services to the worker."""
     settings, topics = parts.settings, parts.settings.topics
     client, circuits = TeacherClient(), EndpointCircuits()
-    spending = parts.spending()
-    budget = CallBudget(parts.spending_store, spending, parts.name)
+    spending, budget = parts.spending(), parts.budget()
     parts.sync_policies()
     parts.services.append(CloseService(client))
     claims = partial(claim_of, parts.tasks)
