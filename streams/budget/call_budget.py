@@ -90,7 +90,8 @@ class CallBudget:
                 f"{kind}.money": money,
             },
         )
-        self._unasked[task] += cost.calls - 1
+        if cost.calls > 1 and self.is_limited(config):
+            self._unasked[task] += cost.calls - 1
 
     async def _admit(self, task: str, config: TeacherConfig, wanted: int) -> Admission:
         longest = max(config.timeout, config.audit_timeout if config.audit_tier else 0.0)
@@ -98,10 +99,13 @@ class CallBudget:
         limits = (config.total_limits, config.limits)
         # An id is used once: a call that Redis has counted without our hearing of it ends with its lease.
         self._next += wanted
-        admitted = await self._store.admit(
-            self._worker, task, wanted, first, lease, self._unasked[task], limits
-        )
-        self._unasked.pop(task, None)
+        # Taken out before the wait: meanwhile another lane may ask, and further calls may be made.
+        unasked = self._unasked.pop(task, 0)
+        try:
+            admitted = await self._store.admit(self._worker, task, wanted, first, lease, unasked, limits)
+        except StateUnavailable:
+            self._unasked[task] += unasked
+            raise
         held: list[HeldBack] = []
         for scope, its_limits, usage in zip((EVERY_TASK, task), limits, admitted[2:], strict=True):
             after = usage._replace(in_flight=usage.in_flight + admitted.calls)

@@ -3,7 +3,7 @@
 Messages wait for the endpoints of their tasks, and one that hangs must not take all of the window. So once
 three quarters are taken, the tasks that hold most make room until half is free: each keeps as much as any
 other, or less if it wants less (max-min fairness; to push out of the longest queue keeps a shared buffer open
-for all, B. Suter et al., INFOCOM 1998). The newest of a task make room first; the oldest stays, however large.
+for all, B. Suter et al., INFOCOM 1998). The newest of a task make room first; the oldest stays.
 
 What must make room is moved to another topic, or parked: the lane keeps its place alone, and reads it again
 once its task has room, or its time to give up has come.

@@ -28,9 +28,9 @@ class ReplyPosition(NamedTuple):
     Attributes:
         attempt: the broker's time of the request, Unix milliseconds.
         failed: the reply holds an error.
-        question: empty for the label of a deferred request, `-audit-v3` for an audit of version v3, `-repeat`
-            for a second label. A client may send a request again, and another version may answer it then; the
-            reply to that audit counts too.
+        question: empty for the label of a deferred request, `-audit-v3` for an audit of version v3,
+            `-budget-v3` for one of what was refused at a ceiling, `-repeat` for a second label. A client may
+            send a request again, and another version may answer it then; the reply to that audit counts too.
     """
 
     task: str
@@ -97,4 +97,7 @@ def question_of(deferral: Deferral) -> str:
     """Which question of its request a deferral asks, see `ReplyPosition`."""
     if deferral.reason is Reason.REPEAT:
         return "-repeat"
-    return f"-audit-{deferral.guess.policy}" if deferral.audit and deferral.guess else ""
+    if not deferral.audit or deferral.guess is None:
+        return ""
+    # One that checks no answer must not stand in the way of one that does.
+    return f"-{'audit' if deferral.checks_answer else 'budget'}-{deferral.guess.policy}"

@@ -1,5 +1,6 @@
 """Calls are admitted under limits and counted; without Redis the worker's share is used."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -120,6 +121,17 @@ async def test_a_second_call_is_paced_with_the_next(worker: Worker) -> None:
     assert refused.ceiling is not None
     assert (refused.permits, refused.ceiling.limit) == ([], "calls_per_second")
     assert refused.wait > 1_900.0
+
+
+async def test_second_calls_of_two_lanes_are_paced_once(worker: Worker) -> None:
+    config = limited(calls_per_second=0.001)
+    worker.budget.record("t", config, CallKind.REQUESTS, cost_of(3))
+    lanes = [asyncio.create_task(worker.budget.admit("t", config, 1)) for _ in range(2)]
+    await asyncio.sleep(0)
+    worker.budget.record("t", config, CallKind.REQUESTS, cost_of(2))
+    await asyncio.gather(*lanes)
+    refused = await worker.budget.admit("t", config, 1)
+    assert 2_900.0 < refused.wait <= 3_000.0
 
 
 async def test_money_without_a_price_asks_nobody(worker: Worker) -> None:

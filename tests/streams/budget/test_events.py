@@ -12,6 +12,16 @@ def test_each_limit_of_the_day_is_told_at_its_highest_level() -> None:
     assert levels == [("tokens_per_day", 0.5), ("money_per_day", 1.0)]
 
 
+def test_a_limit_that_allows_no_further_call_is_reached() -> None:
+    limits = CallLimits(tokens_per_day=1000, money_per_day=2.0)
+    (reached,) = reached_levels("t", limits, Spent(5, 9, 91, 1.9))
+    assert (reached.limit, reached.level) == ("money_per_day", 1.0)
+    assert spending_event(reached, "wait", 7).message == (
+        "t: `money_per_day` has no room for another call: 1.9 of 2 today; until 00:00 UTC requests that need "
+        "the teacher wait"
+    )
+
+
 def test_the_event_says_what_happens_now() -> None:
     (reached,) = reached_levels("*", CallLimits(money_per_day=2.0), Spent(5, 4, 799, 2.5))
     event = spending_event(reached, "answer", 7)

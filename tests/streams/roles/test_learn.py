@@ -150,6 +150,16 @@ async def test_a_repeated_question_becomes_a_trace_alone() -> None:
     assert await under_test.record_batch([message(Reply(again, "maybe", TEACHER), offset=8)], NOW) == []
 
 
+async def test_what_was_refused_at_a_ceiling_may_be_audited_later() -> None:
+    """A client sends it again, and the same version answers then: that audit has its own reply."""
+    asked = [deferral(audit=True, reason=reason) for reason in (Reason.BUDGET, Reason.AUDIT)]
+    replies = [
+        message(Reply(one, label="no"), topic=TOPICS.replies, offset=at) for at, one in enumerate(asked)
+    ]
+    out = await learner().record_batch(replies, NOW)
+    assert [trace.checks_answer for trace in traces(out)] == [False, True]
+
+
 async def test_a_request_sent_again_is_audited_again() -> None:
     under_test = learner()
     asked = [
