@@ -377,7 +377,7 @@ def _renaming_problems(teacher: Any) -> list[str]:
 
 def _total_problems(teacher: Any, key: str) -> list[str]:
     """A sentence where one task would limit all of them."""
-    if key == EVERY_TASK or not isinstance(teacher, Mapping) or teacher.get("total_limits") is None:
+    if key == EVERY_TASK or not isinstance(teacher, Mapping) or "total_limits" not in teacher:
         return []
     where = "only the message for `*` can set it; for this task alone set `teacher.limits`"
     return [f"`teacher.total_limits`: it limits all tasks together, so {where}"]

@@ -64,14 +64,15 @@ class SpendingStore:
 
         Args:
             first: their ids are `<worker>:<first>` and so on.
-            lease: seconds after which a call is taken for ended, if nobody says so.
+            lease: seconds after which a call is taken for lost, if nobody says that it has ended: then it is
+                not in flight any more, and counts as made.
             unasked: calls that were made without asking since the last time.
             limits: of all tasks together, and of the task.
         """
         keys = [*self._scope_keys(EVERY_TASK), *self._scope_keys(task), self._keys.callers]
         asked: list[Any] = [worker, wanted, first, int(lease * 1000), unasked]
         with self._connection.client():
-            reply = await self._admit(keys, [*asked, *chain.from_iterable(map(_arguments, limits))])
+            reply = await self._admit(keys, [*asked, *chain.from_iterable(map(_arguments, limits)), _KEPT])
         return Admitted(int(reply[0]), int(reply[1]), _usage(reply[2:7]), _usage(reply[7:12]))
 
     async def add(

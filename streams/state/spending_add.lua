@@ -7,8 +7,17 @@ local ids = tonumber(ARGV[2])
 local reply = {day}
 for scope = 0, 1 do
   local flying, spending = KEYS[scope * 2 + 1], KEYS[scope * 2 + 2] .. ':' .. day
+  local late = ids
   for place = 3, 2 + ids do
-    redis.call('ZREM', flying, ARGV[place])
+    late = late - redis.call('ZREM', flying, ARGV[place])
+  end
+  -- They were taken for lost, and counted as made at the price of all others (`spending_admit`).
+  local spent = redis.call('HMGET', spending, 'calls', 'tokens', 'money')
+  local calls = tonumber(spent[1] or '0')
+  if late > 0 and calls >= late then
+    redis.call('HINCRBYFLOAT', spending, 'calls', -late)
+    redis.call('HINCRBYFLOAT', spending, 'tokens', -math.floor((spent[2] or '0') / calls * late))
+    redis.call('HINCRBYFLOAT', spending, 'money', -(spent[3] or '0') / calls * late)
   end
   for place = 3 + ids, #ARGV, 2 do
     redis.call('HINCRBYFLOAT', spending, ARGV[place], ARGV[place + 1])

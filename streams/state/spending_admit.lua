@@ -3,7 +3,7 @@
 --       then the workers.
 -- ARGV: the worker, calls that it asks for, first number of their ids, milliseconds that a call may take,
 --       further calls that it has made without asking; then of all tasks, then of the task, -1 for none: calls
---       a second, calls in flight, calls a day, tokens a day, money a day.
+--       a second, calls in flight, calls a day, tokens a day, money a day; seconds for which a day is kept.
 -- Returns: how many; how many workers there are; then of all tasks, then of the task: milliseconds until the
 --          pace allows another call, calls in flight, and the day's calls, tokens and money (as a text).
 -- The pace is the time at which the bucket is full again, in microseconds (a generic cell rate algorithm).
@@ -23,9 +23,19 @@ for number = 0, 1 do
   local keys, limits = number * 3, 5 + number * 5
   local scope = {pace = KEYS[keys + 1], flying = KEYS[keys + 2], full = us, interval = 0}
   local rate, in_flight = tonumber(ARGV[limits + 1]), tonumber(ARGV[limits + 2])
-  redis.call('ZREMRANGEBYSCORE', scope.flying, '-inf', ms)
+  local spending = KEYS[keys + 3] .. day
+  local spent = redis.call('HMGET', spending, 'calls', 'tokens', 'money')
+  -- A call that nobody has ended was made, for all that is known, and has cost what calls cost.
+  local lost = redis.call('ZREMRANGEBYSCORE', scope.flying, '-inf', ms)
+  if lost > 0 then
+    local before = math.max(tonumber(spent[1] or '0'), 1)
+    redis.call('HINCRBYFLOAT', spending, 'calls', lost)
+    redis.call('HINCRBYFLOAT', spending, 'tokens', math.floor((spent[2] or '0') / before * lost))
+    redis.call('HINCRBYFLOAT', spending, 'money', (spent[3] or '0') / before * lost)
+    redis.call('EXPIRE', spending, ARGV[16])
+    spent = redis.call('HMGET', spending, 'calls', 'tokens', 'money')
+  end
   local flying = redis.call('ZCARD', scope.flying)
-  local spent = redis.call('HMGET', KEYS[keys + 3] .. day, 'calls', 'tokens', 'money')
   local calls = tonumber(spent[1] or '0')
   local wait = 0
   if rate > 0 then
@@ -76,7 +86,8 @@ for _, scope in ipairs(scopes) do
     redis.call('ZADD', scope.flying, ms + lease, worker .. ':' .. string.format('%.0f', number))
   end
   if granted > 0 then
-    redis.call('PEXPIRE', scope.flying, lease + 1000)
+    -- Longer than the lease, so that who comes later counts what was lost.
+    redis.call('PEXPIRE', scope.flying, lease + 86400000)
   end
 end
 return reply

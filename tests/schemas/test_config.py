@@ -102,6 +102,14 @@ def test_a_task_s_fields_override_those_for_all() -> None:
     )
 
 
+@pytest.mark.parametrize("limits", [b'{"calls_per_day":9}', b"null"])
+def test_no_task_sets_the_limits_of_all(limits: bytes) -> None:
+    raw = b'{"teacher":{"total_limits":' + limits + b"}}"
+    assert "teacher" in parse_override(raw)
+    with pytest.raises(InvalidConfig, match=r"only the message for `\*` can set it"):
+        parse_override(raw, key="t")
+
+
 def test_a_null_restores_the_default() -> None:
     below = parsed(audit_rate=0.5, threshold=0.3, refit={"growth": 0.5, "at_least": 7}, teacher={"url": "u"})
     above = parsed(audit_rate=None, threshold=None, refit={"growth": None}, teacher=None)

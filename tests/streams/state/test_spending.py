@@ -107,6 +107,22 @@ async def test_a_call_that_nobody_ends_is_lost_after_its_lease(
     assert (await store.admit("b", "t", 1, 1, LEASE, 0, one)).calls == 1
 
 
+async def test_a_call_that_nobody_ends_counts_as_made(
+    store: SpendingStore, connection: Connection, keys: Keys
+) -> None:
+    """Who was killed may have paid for it; who was only late says so after all."""
+    limits = (CallLimits(calls_per_day=9), CallLimits(calls_per_day=9))
+    await store.add("t", {"calls": 2, "tokens": 20, "money": 1.0})
+    await store.admit("a", "t", 2, 0, LEASE, 0, limits)
+    for scope in ("t", EVERY_TASK):
+        await connection.redis.zadd(keys.calls_in_flight(scope), {"a:0": 1, "a:1": 1})
+    later = await store.admit("b", "t", 9, 0, LEASE, 0, limits)
+    assert later.task == later.total == ScopeUsage(0.0, 0, 4, 40, 2.0)
+    assert later.calls == 5
+    _, own = await store.add("t", {"calls": 1, "tokens": 10, "money": 0.5}, ["a:1"])
+    assert own.calls == 4
+
+
 async def test_a_day_is_kept_for_a_month_and_told_of_once(
     store: SpendingStore, connection: Connection, keys: Keys
 ) -> None:
