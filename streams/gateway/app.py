@@ -11,10 +11,9 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from streams.gateway.answer_headers import DEBUG, EXPOSED
+from streams.gateway.answer_headers import EXPOSED
 from streams.gateway.calls import ClientGone, request_id
 from streams.gateway.docs_routes import docs_routes
-from streams.gateway.keys import HEADER as KEY_HEADER
 from streams.gateway.problems import HttpProblem, ProblemKind
 from streams.gateway_settings import GatewaySettings
 
@@ -24,6 +23,7 @@ _OPENAI = ("/v1/chat/", "/v1/models", "/v1/responses")
 _CLIENT_GONE = 499
 """Nobody reads it; it is what the log of a proxy would say."""
 _DAY = 86_400
+_HEALTH = "/healthz"
 
 
 def create_gateway(settings: GatewaySettings, routes: Sequence[BaseRoute]) -> Starlette:
@@ -32,7 +32,7 @@ def create_gateway(settings: GatewaySettings, routes: Sequence[BaseRoute]) -> St
     if settings.cors_origins:
         middleware.insert(0, _cors(settings.cors_origins))
     return Starlette(
-        routes=[*routes, *docs_routes(), Route("/healthz", _healthy, methods=["GET"])],
+        routes=[*routes, *docs_routes(), Route(_HEALTH, _healthy, methods=["GET"])],
         middleware=middleware,
         exception_handlers={
             HttpProblem: _problem,
@@ -44,7 +44,7 @@ def create_gateway(settings: GatewaySettings, routes: Sequence[BaseRoute]) -> St
 
 
 class ConcurrencyLimit:
-    """Refuses a call while `most` others are worked on."""
+    """Refuses a call while `most` others are worked on; never a look at whether the process runs."""
 
     def __init__(self, app: ASGIApp, most: int) -> None:
         self._app = app
@@ -52,7 +52,7 @@ class ConcurrencyLimit:
         self._active = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] != "http" or scope["path"] == _HEALTH:
             await self._app(scope, receive, send)
             return
         if self._active >= self._most:
@@ -73,7 +73,7 @@ def _cors(origins: tuple[str, ...]) -> Middleware:
         CORSMiddleware,
         allow_origins=list(origins),
         allow_methods=["GET", "POST"],
-        allow_headers=["authorization", "content-type", "idempotency-key", "x-request-id", KEY_HEADER, DEBUG],
+        allow_headers=["*"],  # of these origins; OpenAI's client in a page sends a dozen of its own
         expose_headers=list(EXPOSED),
         max_age=_DAY,
     )

@@ -102,16 +102,18 @@ def listen(settings: GatewaySettings) -> socket.socket:
 
 
 def protocol(head_timeout: float, most: int) -> type[H11Protocol]:
-    """uvicorn's HTTP protocol with two more limits, so that slow clients hold nothing for long.
+    """uvicorn's HTTP protocol with more limits, so that slow clients hold nothing for long.
 
     Args:
         head_timeout: seconds that a request's headers may take, from their first byte or, of the first
-            request, from the opening of the connection.
+            request, from the opening of the connection; that the rest of a body may take which is not read,
+            since the call was refused; and that a client may leave an answer unread.
         most: open connections.
     """
 
     class LimitedProtocol(H11Protocol):
         _head_due: asyncio.TimerHandle | None = None
+        _read_due: asyncio.TimerHandle | None = None
 
         def connection_made(self, transport: Any) -> None:
             super().connection_made(transport)
@@ -124,14 +126,38 @@ def protocol(head_timeout: float, most: int) -> type[H11Protocol]:
 
         def connection_lost(self, exc: Exception | None) -> None:
             self._unwatch_head()
+            self._unwatch_reader()
             super().connection_lost(exc)
 
         def data_received(self, data: bytes) -> None:
             super().data_received(data)
             if self.conn.their_state is not h11.IDLE:
-                self._unwatch_head()
+                if not self._leaves_body():
+                    self._unwatch_head()
             elif self._head_due is None and self.timeout_keep_alive_task is None:
                 self._watch_head()
+
+        def on_response_complete(self) -> None:
+            super().on_response_complete()
+            if self._leaves_body() and self._head_due is None:
+                self._watch_head()
+
+        def pause_writing(self) -> None:
+            super().pause_writing()
+            self._read_due = self.loop.call_later(head_timeout, self.transport.abort)
+
+        def resume_writing(self) -> None:
+            super().resume_writing()
+            self._unwatch_reader()
+
+        def _leaves_body(self) -> bool:
+            """Whether the call was answered before its body was there."""
+            return self.conn.their_state is h11.SEND_BODY and self.cycle.response_complete
+
+        def _unwatch_reader(self) -> None:
+            if self._read_due is not None:
+                self._read_due.cancel()
+                self._read_due = None
 
         def _watch_head(self) -> None:
             self._head_due = self.loop.call_later(head_timeout, self.transport.close)

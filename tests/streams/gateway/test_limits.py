@@ -54,6 +54,35 @@ async def test_a_silent_client_is_hung_up_on(sent: bytes) -> None:
         assert await said(gateway, sent) == b""
 
 
+async def test_the_rest_of_a_refused_body_holds_no_connection() -> None:
+    head = HEAD.replace(b"/v1/classify", b"/v1/nothing")
+    async with running(ScriptedPolicy(), body_timeout=0.05) as gateway:
+        reader, writer = await connect(gateway)
+        with closing(writer):
+            writer.write(head + b"content-length: 50\r\n\r\n{")
+            assert await reader.readuntil(b"}") != b""
+            writer.write(b"x")
+            assert await asyncio.wait_for(reader.read(), 20) == b""
+
+
+async def test_a_client_that_reads_nothing_holds_no_place() -> None:
+    async with running(ScriptedPolicy(), body_timeout=0.2, concurrency=1) as gateway:
+        reader, writer = await connect(gateway)
+        with closing(writer):
+            reader._transport.pause_reading()  # type: ignore[attr-defined]
+            writer.write(b"GET /openapi.json HTTP/1.1\r\nhost: localhost\r\n\r\n" * 2_000)
+            await asyncio.wait_for(status_of_others(gateway, 429), 20)
+            await asyncio.wait_for(status_of_others(gateway, 200), 20)
+
+
+async def test_it_says_that_it_lives_while_it_is_full() -> None:
+    async with running(ScriptedPolicy(), concurrency=1) as gateway:
+        waiting = asyncio.create_task(gateway.classify(UNSURE))
+        await gateway.produced("x.deferrals")
+        assert (await gateway.http.get("/healthz")).status_code == 200
+        waiting.cancel()
+
+
 async def test_connections_are_limited() -> None:
     async with running(ScriptedPolicy(), connections=2) as gateway:
         first, second = await connect(gateway), await connect(gateway)
@@ -121,11 +150,13 @@ async def test_an_id_adds_no_header(number: str) -> None:
 async def test_foreign_origins_are_told_nothing() -> None:
     ours = {"origin": "https://app.example.com", "access-control-request-method": "POST"}
     async with running(ScriptedPolicy(), cors_origins=("https://app.example.com",)) as gateway:
-        allowed = await gateway.http.options("/v1/classify", headers=ours)
+        wanted = {"access-control-request-headers": "content-type,x-stainless-lang,x-understudy-task"}
+        allowed = await gateway.http.options("/v1/chat/completions", headers=ours | wanted)
         refused = await gateway.http.options(
             "/v1/classify", headers=ours | {"origin": "https://evil.example"}
         )
         read = await gateway.classify(headers={"origin": "https://app.example.com"})
+    assert allowed.status_code == 200
     assert allowed.headers["access-control-allow-origin"] == "https://app.example.com"
     assert "access-control-allow-origin" not in refused.headers
     assert "x-understudy-source" in read.headers["access-control-expose-headers"]
@@ -142,6 +173,12 @@ def test_a_taken_port_is_named() -> None:
 
 async def start(port: int) -> None:
     async with running(port=port):
+        pass
+
+
+async def status_of_others(gateway: RunningGateway, status: int) -> None:
+    """Wait until other clients' calls end with this."""
+    while (await gateway.classify()).status_code != status:
         pass
 
 
