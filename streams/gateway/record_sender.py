@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 from mode import Service
 
-from streams.errors import DeliveryFailed
+from streams.errors import DeliveryFailed, KafkaFailed
 from streams.kafka.batch import Outgoing
 
 log = logging.getLogger(__name__)
@@ -78,6 +78,7 @@ class RecordSender(Service):
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._serve, name="gateway-records", daemon=True)
         self.dropped = 0
+        self._is_broken = False
 
     async def on_start(self) -> None:
         self._event_loop = asyncio.get_running_loop()
@@ -96,10 +97,12 @@ class RecordSender(Service):
     def is_stalled(self) -> bool:
         """Whether the broker has left records unacknowledged for too long."""
         self._forget_finished()
+        if self._is_broken:
+            return True
         return bool(self._open) and time.monotonic() - self._open[0].sent_at > self._stalled_after
 
     def send(self, outgoing: Sequence[Outgoing]) -> bool:
-        """Send records; a failure is counted and logged. False: there is no room for them."""
+        """Send records; a failure is counted and logged. False: the producer takes none of them."""
         return self._send(outgoing) is not None
 
     async def send_acknowledged(self, outgoing: Sequence[Outgoing]) -> None:
@@ -115,7 +118,7 @@ class RecordSender(Service):
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         receipt = self._send(outgoing, future)
         if receipt is None:
-            future.set_exception(DeliveryFailed("too many records wait for Kafka already"))
+            future.set_exception(DeliveryFailed("the producer is full: too many records wait for Kafka"))
         return future
 
     async def _fail_stalled(self) -> None:
@@ -146,7 +149,13 @@ class RecordSender(Service):
             try:
                 self._producer.produce(topic, value, key, headers=headers, on_delivery=receipt.report)
             except (BufferError, KafkaException) as error:
-                receipt.report(KafkaError(KafkaError._QUEUE_FULL, str(error)), records=len(outgoing) - number)
+                reason = _reason(error)
+                self._end_if_broken(reason)
+                if number == 0:
+                    self._open.pop()
+                    self._count_dropped(len(outgoing), reason.str())
+                    return None
+                receipt.report(reason, records=len(outgoing) - number)
                 break
         return receipt
 
@@ -163,6 +172,7 @@ class RecordSender(Service):
         for receipt in finished:
             error, future = receipt.error, receipt.future
             if error is not None:
+                self._end_if_broken(error)
                 self._count_dropped(1, error.str())
             if future is not None and not future.done():
                 if error is None:
@@ -170,6 +180,14 @@ class RecordSender(Service):
                 else:
                     future.set_exception(DeliveryFailed(f"Kafka did not take a record: {error.str()}"))
         self._forget_finished()
+
+    def _end_if_broken(self, error: KafkaError) -> None:
+        """A broken producer takes nothing any more; without another one, nothing would be recorded."""
+        if error.fatal() and not self._is_broken:
+            self._is_broken = True
+            log.critical("the producer of records is broken, the worker ends: %s", error.str())
+            failure = KafkaFailed(f"the producer of records is broken permanently: {error.str()}")
+            self.add_future(self.crash(failure))
 
     def _forget_finished(self) -> None:
         while self._open and self._open[0].left <= 0:
@@ -183,3 +201,10 @@ class RecordSender(Service):
     def _serve(self) -> None:
         while not self._ending.is_set():
             self._producer.poll(_POLL)
+
+
+def _reason(error: BufferError | KafkaException) -> KafkaError:
+    """Why the producer did not take a record."""
+    if isinstance(error, KafkaException) and isinstance(error.args[0], KafkaError):
+        return error.args[0]
+    return KafkaError(KafkaError._QUEUE_FULL, str(error))

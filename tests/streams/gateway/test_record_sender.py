@@ -4,7 +4,7 @@ import asyncio
 from typing import Any
 
 import pytest
-from confluent_kafka import KafkaError
+from confluent_kafka import KafkaError, KafkaException
 
 from streams.errors import DeliveryFailed
 from streams.gateway.record_sender import RecordSender
@@ -45,6 +45,28 @@ async def test_a_full_producer_fails_at_once() -> None:
     sender = await started(_Full())
     with pytest.raises(DeliveryFailed, match="full"):
         await asyncio.wait_for(sender.send_acknowledged(PAIR), 10)
+    await sender.stop()
+
+
+async def test_an_answer_whose_records_are_not_taken_is_none() -> None:
+    broker = _Full()
+    broker.produced = list(PAIR)
+    sender = await started(broker)
+    assert not sender.send(PAIR)
+    assert (sender.dropped, sender.is_stalled) == (2, False)
+    await sender.stop()
+
+
+class _Broken(ScriptedBroker):
+    def produce(self, *_: Any, **__: Any) -> None:
+        raise KafkaException(KafkaError(KafkaError._FATAL, "out of order", fatal=True))
+
+
+async def test_a_broken_producer_ends_the_worker() -> None:
+    sender = await started(_Broken())
+    assert not sender.send(PAIR)
+    assert sender.is_stalled, "nothing is answered that nobody could audit"
+    await until(lambda: sender.crashed)
     await sender.stop()
 
 
