@@ -47,6 +47,7 @@ def add(parts: WorkerParts) -> None:
     key_ring = KeyRing(ApiKeys(parts.connection, settings.keys), settings.poll)
     budget = parts.budget()
     batcher = MicroBatcher(router, gateway.batch)
+    mask = load_mask(settings.mask) if settings.mask else None
     classifier = Classifier(
         parts.tasks,
         settings.topics,
@@ -58,11 +59,11 @@ def add(parts: WorkerParts) -> None:
         lambda: parts.connection.is_available,
         acknowledged=gateway.ack == "kafka",
         largest=largest_message(settings) - _ROOM,
-        mask=load_mask(settings.mask) if settings.mask else None,
+        mask=mask,
     )
     check = CallerCheck(gateway.is_local, lambda: key_ring.keys)
     upstream = Upstream()
-    recorder = ChatRecorder(classifier.record, upstream, budget, settings.drain)
+    recorder = ChatRecorder(classifier.record, upstream, budget, settings.drain, mask)
     decider = ChatDecider(batcher, MicroBatcher(_forwarding_router(parts), gateway.batch))
     chat = ChatService(parts.tasks, classifier, decider, recorder, upstream)
     routes = [

@@ -16,11 +16,12 @@ from mode import Service
 
 from schemas.config import TeacherConfig
 from schemas.messages import Deferral, Reply, Teacher
-from streams.errors import UnreadableAnswer
+from streams.errors import MaskFailed, UnreadableAnswer
 from streams.gateway.chat.question import ChatQuestion
 from streams.gateway.chat.upstream_reply import LARGEST, read_reply
 from streams.gateway.problems import HttpProblem
 from streams.gateway.upstream import Upstream, UpstreamCall
+from streams.privacy.mask import Mask, mask_text
 from streams.spending.admission import Budget
 from streams.spending.cost import CallCost, kind_of
 
@@ -64,19 +65,26 @@ class ChatRecorder(Service):
     """Args:
     record: writes a reply down.
     drain: seconds that a stop waits for checks under way.
+    mask: of texts; the LLM has seen the app's own, so what it says is masked before it is written.
 
     Attributes:
         unread: replies that said no label, by task.
     """
 
     def __init__(
-        self, record: Callable[[Reply], None], upstream: Upstream, budget: Budget, drain: float
+        self,
+        record: Callable[[Reply], None],
+        upstream: Upstream,
+        budget: Budget,
+        drain: float,
+        mask: Mask | None = None,
     ) -> None:
         super().__init__()
         self._record = record
         self._upstream = upstream
         self._budget = budget
         self._drain = drain
+        self._mask = mask
         self._checks: set[asyncio.Task[None]] = set()
         self._slots: dict[str, asyncio.Semaphore] = {}
         self.unread: Counter[str] = Counter()
@@ -91,7 +99,7 @@ class ChatRecorder(Service):
             return
         task = asked.deferral.request.task
         try:
-            self._record(_labelled(asked, reply))
+            self._record(_labelled(asked, reply, self._mask))
         except UnreadableAnswer as error:
             self.unread[task] += 1
             count = self.unread[task]
@@ -150,7 +158,7 @@ class ChatRecorder(Service):
         encoding = response.headers.get("content-encoding", "")
         milliseconds = (time.perf_counter() - began) * 1000.0
         try:
-            reply = _labelled(asked, ChatReply(_OK, encoding, body, milliseconds))
+            reply = _labelled(asked, ChatReply(_OK, encoding, body, milliseconds), self._mask)
         except UnreadableAnswer as error:
             return _failed(asked, str(error))
         cost.add(reply.usage)
@@ -171,13 +179,28 @@ async def _body(chunks: AsyncIterator[bytes]) -> bytes | None:
     return b"".join(kept)
 
 
-def _labelled(asked: AskedChat, reply: ChatReply) -> Reply:
-    """Raises UnreadableAnswer: the response says no label."""
+def _labelled(asked: AskedChat, reply: ChatReply, mask: Mask | None) -> Reply:
+    """Raises UnreadableAnswer: the response says no label, or one that the mask changes."""
     if reply.body is None:
         raise UnreadableAnswer("the reply broke off, or is too long")
-    said = read_reply(reply.body, reply.encoding)
-    label = asked.question.form.read(said.message, asked.labels)
+    try:
+        said = read_reply(reply.body, reply.encoding)
+        label = asked.question.form.read(said.message, asked.labels)
+    except UnreadableAnswer:
+        if mask is None:
+            raise
+        # The message quotes the reply, cut off anywhere: half a secret need not look like one.
+        raise UnreadableAnswer("the model said no label; with a mask, its words are not repeated") from None
+    if mask is not None and label not in asked.labels and not _is_plain(mask, label):
+        raise UnreadableAnswer("the model said a label that the mask changes: set `teacher.labels`")
     return Reply(asked.deferral, label, asked.teacher, said.usage, reply.milliseconds)
+
+
+def _is_plain(mask: Mask, label: str) -> bool:
+    try:
+        return mask_text(mask, label) == label
+    except MaskFailed:
+        return False
 
 
 def _failed(asked: AskedChat, error: str, *, gave_up: bool = False) -> Reply:

@@ -7,6 +7,7 @@ included, ends in forwarding: the app has its LLM, as it had without us.
 import os
 import time
 from collections.abc import Mapping
+from hashlib import sha256
 from typing import Any, NamedTuple
 from urllib.parse import quote
 from uuid import uuid4
@@ -43,6 +44,8 @@ from streams.tasks import Task, Tasks
 _EVENTS = "text/event-stream"
 _NO_QUESTION = "no_question"
 """Said in place of a reason where the call asks for something else than one label."""
+_LONGEST_DETAIL = 500
+"""Characters."""
 
 
 class ChatCall(NamedTuple):
@@ -98,8 +101,7 @@ class ChatService:
         labels = task.config.teacher.labels or (task.live.labels if task.live else ())
         try:
             question = read_question(call.fields, task.config.chat, labels)
-            number = call.headers.get("idempotency-key") or uuid4().hex
-            request = self._classifier.masked(Request(number, call.task, question.text))
+            request = self._classifier.masked(Request(_number(call, question), call.task, question.text))
         except (NotAQuestion, HttpProblem) as problem:
             return await self.forward_unread(call, str(problem))
         teacher = Teacher(_model(call, task.config.teacher), question.prompt)
@@ -124,7 +126,7 @@ class ChatService:
             "x-understudy-task": call.task,
         }
         if DEBUG in call.headers:
-            further["x-understudy-detail"] = quote(why, safe=" ,.:`'")
+            further["x-understudy-detail"] = quote(why[:_LONGEST_DETAIL].strip(), safe=" ,.:`'")
         return await self._forward(call, self._tasks.task(call.task), further, None)
 
     async def _decide(self, request: Request, task: Task, mode: Mode, teacher: Teacher) -> ChatDecision:
@@ -141,13 +143,16 @@ class ChatService:
     ) -> Response:
         """The surrogate's answer. Raises HttpProblem: its records can't be written."""
         config = self._tasks.task(call.task).config.teacher
-        deferral = asked.deferral if asked is not None else None
-        if asked is not None and not config.url:  # the teacher role says what is missing
-            deferral, asked = replace(asked.deferral, asked_by=None), None
+        deferral, check = asked.deferral if asked is not None else None, None
+        if asked is not None and config.url and (call.names_model or config.model):
+            check = self._call(call, config)
+            check = check._replace(headers=_readable(check.headers))
+        elif asked is not None:  # the teacher role says what is missing
+            deferral = replace(asked.deferral, asked_by=None)
         content = fingerprint(Request(label.id, label.task, question.text, None, label.metadata))
         answer = await self._classifier.give_label(label, deferral, record_headers(call.headers), content)
-        if asked is not None:
-            self._recorder.check(self._call(call, config), asked, config)
+        if asked is not None and check is not None:
+            self._recorder.check(check, asked, config)
         message = question.form.write(label.label or "")
         completion = Completion(
             quote(label.id, safe=""),
@@ -199,6 +204,17 @@ class ChatService:
         return f"Bearer {key}" if key else None
 
 
+def _number(call: ChatCall, question: ChatQuestion) -> str:
+    """The request's id: the same for a question that is asked again with its `Idempotency-Key`.
+
+    An app may use a key for other questions too, and a key may be longer than an id.
+    """
+    key = call.headers.get("idempotency-key")
+    if not key:
+        return uuid4().hex
+    return sha256("\0".join((key, question.prompt, question.text)).encode()).hexdigest()[:32]
+
+
 def _headers(call: ChatCall, decision: ChatDecision, mode: Mode, number: str) -> dict[str, str]:
     """Those that are added to what the LLM says."""
     reason = decision.deferral.reason if decision.deferral is not None else Reason.NO_POLICY
@@ -212,7 +228,7 @@ def _headers(call: ChatCall, decision: ChatDecision, mode: Mode, number: str) ->
         "x-understudy-certified": "false",
     }
     if decision.would_be is not None:
-        found["x-understudy-shadow"] = quote(decision.would_be, safe=" ")
+        found["x-understudy-shadow"] = quote(decision.would_be, safe="")
     return found
 
 

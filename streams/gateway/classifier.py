@@ -137,13 +137,7 @@ class Classifier:
         if isinstance(result, Refused):
             raise HttpProblem(ProblemKind.UNUSABLE, result.reason, request=request.id, task=request.task)
         outputs = self._topics.outputs(result, request.id.encode(), client.headers)
-        if max(len(out.value or b"") for out in outputs) > self._largest:
-            raise HttpProblem(
-                ProblemKind.TOO_LARGE,
-                f"the request does not fit into a Kafka message of {self._largest} bytes",
-                request=request.id,
-                task=request.task,
-            )
+        self._require_room(outputs, request)
         if result.label is not None:
             try:
                 return await self.give(result.label, outputs, content)
@@ -241,7 +235,18 @@ class Classifier:
         """The surrogate's answer, as `give`; `check` is the audit copy."""
         arrival = Arrival(Request(label.id, label.task, ""), label.requested_at, None)
         outputs = self._topics.outputs(Routed(arrival, label, check), label.id.encode(), headers)
+        self._require_room(outputs, arrival.request)
         return await self.give(label, outputs, content)
+
+    def _require_room(self, outputs: list[Outgoing], request: Request) -> None:
+        """Raises HttpProblem: a record is too large for Kafka."""
+        if max(map(_size, outputs)) > self._largest:
+            raise HttpProblem(
+                ProblemKind.TOO_LARGE,
+                f"the request and its headers do not fit into a Kafka message of {self._largest} bytes",
+                request=request.id,
+                task=request.task,
+            )
 
     @property
     def kafka_is_away(self) -> bool:
@@ -287,6 +292,12 @@ class Classifier:
 def _deferral_in(routed: Routed[Waiting]) -> Deferral:
     assert routed.deferral is not None  # noqa: S101 - what has no label has a deferral
     return routed.deferral
+
+
+def _size(out: Outgoing) -> int:
+    """Bytes of a record."""
+    headers = sum(len(name) + len(value or b"") for name, value in out.headers or ())
+    return len(out.value or b"") + len(out.key or b"") + headers
 
 
 def label_path(task: str, request: str) -> str:

@@ -14,7 +14,6 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from streams.gateway.calls import ClientGone
-from streams.gateway.keys import HEADER as KEY_HEADER
 from streams.gateway.problems import HttpProblem, ProblemKind
 
 log = logging.getLogger(__name__)
@@ -29,7 +28,8 @@ _HOP_BY_HOP = frozenset(
         *(b"transfer-encoding", b"upgrade", b"proxy-connection"),
     )
 )
-_OURS = frozenset({b"host", b"content-length", b"authorization", KEY_HEADER.encode(), b"x-understudy-task"})
+_OURS = frozenset({b"host", b"content-length", b"authorization", b"expect"})
+_PREFIX = b"x-understudy-"
 _CONNECT = 10.0
 _LIMITS = httpx2.Limits(max_connections=None, max_keepalive_connections=64, keepalive_expiry=3.0)
 
@@ -86,7 +86,8 @@ class ForwardedResponse(Response):
         self.status_code = upstream.status_code
         self.background = None
         self.raw_headers = [
-            *((name, value) for name, value in _lowered(upstream.headers.raw) if name not in _HOP_BY_HOP),
+            # The server adds the date of its own.
+            *((name, value) for name, value in _end_to_end(upstream.headers.raw) if name != b"date"),
             *((name.encode(), value.encode()) for name, value in further.items()),
         ]
 
@@ -121,11 +122,9 @@ def forwarded_headers(raw: Iterable[tuple[bytes, bytes]], authorization: str | N
     Args:
         authorization: that stands in for the client's; None for none.
     """
-    headers = [
-        (name, value) for name, value in _lowered(raw) if name not in _HOP_BY_HOP and name not in _OURS
-    ]
+    headers = [(name, value) for name, value in _end_to_end(raw) if name not in _OURS]
     if authorization is not None:
-        headers.append((b"authorization", authorization.encode()))
+        headers.append((b"authorization", authorization.encode("latin-1", "replace")))
     return headers
 
 
@@ -157,5 +156,11 @@ async def _next(chunks: Any) -> bytes | None:
     return chunk
 
 
-def _lowered(raw: Iterable[tuple[bytes, bytes]]) -> Iterable[tuple[bytes, bytes]]:
-    return ((name.lower(), value) for name, value in raw)
+def _end_to_end(raw: Iterable[tuple[bytes, bytes]]) -> RawHeaders:
+    """The headers that are neither about one connection, nor of the names that only the gateway uses."""
+    lowered = [(name.lower(), value) for name, value in raw]
+    of_connection = {
+        one.strip().lower() for name, value in lowered if name == b"connection" for one in value.split(b",")
+    }
+    dropped = _HOP_BY_HOP | of_connection
+    return [pair for pair in lowered if pair[0] not in dropped and not pair[0].startswith(_PREFIX)]

@@ -148,14 +148,24 @@ def _form(call: Fields, config: ChatConfig, labels: Sequence[str]) -> AnswerForm
 
 
 def _function(tools: Any, choice: Any, config: ChatConfig, labels: Sequence[str]) -> FunctionArgument:
-    functions = {_get(tool, "function", "name"): _get(tool, "function", "parameters") for tool in tools or ()}
+    functions = _functions(tools)
+    name, finish = _get(choice, "function", "name"), "stop"
     if choice == "required" and len(functions) == 1:
-        (name,), finish = functions, "tool_calls"
-    else:
-        name, finish = _get(choice, "function", "name"), "stop"
+        name, finish = next(iter(functions)), "tool_calls"
     if not isinstance(name, str) or name not in functions:
         raise NotAQuestion("the model may choose among tools")
     return FunctionArgument(name, _label_field(functions[name], config, labels), finish)
+
+
+def _functions(tools: Any) -> dict[str, Any]:
+    """The parameters of each function by its name."""
+    found = {}
+    for tool in tools if isinstance(tools, list) else ():
+        name = _get(tool, "function", "name")
+        if not isinstance(name, str):
+            raise NotAQuestion("a tool is no function")
+        found[name] = _get(tool, "function", "parameters")
+    return found
 
 
 def _label_field(schema: Any, config: ChatConfig, labels: Sequence[str]) -> str:
@@ -168,8 +178,8 @@ def _label_field(schema: Any, config: ChatConfig, labels: Sequence[str]) -> str:
         fields = [name for name in fields if name == config.field]
     if len(fields) != 1:
         raise NotAQuestion(f"{len(fields)} fields of the schema list the labels, instead of one")
-    required = _get(schema, "required") or []
-    if not isinstance(required, list) or set(required) - set(fields):
+    required: Any = _get(schema, "required") or []
+    if not isinstance(required, list) or any(name not in fields for name in required):
         raise NotAQuestion("the schema requires more than the label")
     return str(fields[0])
 

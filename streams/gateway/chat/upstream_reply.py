@@ -74,7 +74,8 @@ def read_reply(body: bytes, encoding: str) -> UpstreamReply:
     """
     try:
         plain = _decompress(body, encoding)
-        bodies = list(_events(plain)) if plain.lstrip().startswith(_EVENT) else [_decode(plain)]
+        is_whole = plain.lstrip().startswith(b"{")  # a stream may begin with comments, too
+        bodies = [_decode(plain)] if is_whole else list(_events(plain))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, OSError, EOFError, zlib.error) as error:
         raise UnreadableAnswer(f"the reply is no chat completion: {error}") from error
     parts = [part for one in bodies for choice in one.choices if (part := choice.message or choice.delta)]

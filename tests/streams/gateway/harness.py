@@ -206,7 +206,7 @@ async def running(
     )
     check = CallerCheck(chosen.is_local, lambda: gateway.keys)
     upstream = Upstream()
-    gateway.recorder = ChatRecorder(classifier.record, upstream, gateway.budget, 10.0)
+    gateway.recorder = ChatRecorder(classifier.record, upstream, gateway.budget, 10.0, mask)
     forwarding = RequestRouter(ForwardedTasks(gateway.tasks), sampler, lambda *_: None)
     decider = ChatDecider(batcher, MicroBatcher(forwarding, chosen.batch))
     service = ChatService(gateway.tasks, classifier, decider, gateway.recorder, upstream, gateway.environ)

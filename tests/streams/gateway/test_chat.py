@@ -17,6 +17,7 @@ from models.manifest import LabelSource
 from schemas.codec import DEFERRAL
 from schemas.messages import Reason, Teacher, Usage
 from streams.gateway.keys import create_key
+from streams.privacy.mask import Mask
 from tests.streams.fakes import TOPICS, ScriptedPolicy
 from tests.streams.gateway.harness import UNSURE, YES, RunningGateway, running, until
 from tests.streams.gateway.scripted_llm import ScriptedLlm, scripted_llm
@@ -39,13 +40,13 @@ class Answer(BaseModel):
 
 @asynccontextmanager
 async def chatting(
-    mode: str = "serve", config: Mapping[str, Any] | None = None, **chat: Any
+    mode: str = "serve", config: Mapping[str, Any] | None = None, mask: Mask | None = None, **chat: Any
 ) -> AsyncIterator[tuple[RunningGateway, ScriptedLlm, openai.AsyncOpenAI]]:
     """A gateway in front of an LLM, and an app that calls it."""
     async with scripted_llm() as llm:
         teacher = {"url": llm.url, "model": "small", "labels": ["no", "yes"]}
         fields = {"teacher": teacher, "chat": {"mode": mode, **chat}} | dict(config or {})
-        async with running(ScriptedPolicy(), config=fields) as gateway:
+        async with running(ScriptedPolicy(), config=fields, mask=mask) as gateway:
             app = openai.AsyncOpenAI(base_url=f"{gateway.url}/v1", api_key="sk-app", max_retries=0)
             async with app:
                 yield gateway, llm, app
@@ -161,6 +162,47 @@ async def test_a_check_that_fails_is_an_error(script: dict[str, Any], gave_up: b
     assert (reply.label, reply.gave_up) == (None, gave_up)
 
 
+async def test_a_check_asks_for_a_reply_that_can_be_read() -> None:
+    async with chatting("serve", {"audit_rate": 1.0}) as (gateway, llm, app):
+        llm.says("no")
+        await app.chat.completions.create(**asking(), extra_headers={"accept-encoding": "br, gzip"})
+        await until(lambda: bool(gateway.broker.replies))
+    assert dict(llm.asked[0].headers)[b"accept-encoding"] == b"gzip"
+
+
+async def test_no_label_is_written_for_a_call_that_is_not_answered() -> None:
+    teacher = {"url": "http://127.0.0.1:9/v1", "labels": ["no", "yes"]}
+    async with chatting("serve", {"audit_rate": 1.0, "teacher": teacher}) as (gateway, _, app):
+        answer = await app.chat.completions.create(**asking())
+        (copy,) = await gateway.produced(TOPICS.audits)
+    assert answer.choices[0].message.content == "yes"
+    assert DEFERRAL.decode(copy.value).asked_by is None, (
+        "the teacher role says that `teacher.model` is missing"
+    )
+
+
+@pytest.mark.parametrize("key", ["k", "k" * 1_000])
+async def test_an_idempotency_key_stands_for_one_question(key: str) -> None:
+    async with chatting() as (gateway, _, app):
+        for text in (YES, YES, "yes 0.8 0.1"):
+            await app.chat.completions.create(**asking(text), extra_headers={"idempotency-key": key})
+        first, again, other = (label.id for label in gateway.broker.labels)
+    assert first == again != other
+
+
+async def test_what_the_llm_says_is_masked_too() -> None:
+    async with chatting("serve", {"audit_rate": 1.0}, mask=lambda text: text.replace("Jane", "NAME")) as (
+        gateway,
+        llm,
+        app,
+    ):
+        llm.says("Jane is cross")
+        await app.chat.completions.create(**asking())
+        await until(lambda: bool(gateway.broker.replies))
+        (reply,) = gateway.broker.replies
+    assert (reply.label, "Jane" in str(reply.error)) == (None, False)
+
+
 async def test_a_prompt_that_was_not_learned_from_is_forwarded() -> None:
     async with chatting() as (gateway, llm, app):
         llm.says("no")
@@ -186,7 +228,7 @@ async def test_an_unreadable_reply_is_counted_not_guessed() -> None:
 
 
 async def test_texts_and_labels_are_found_by_pattern() -> None:
-    chat = {"text": r"Ticket: (.*)", "label": r"Category: (\w+)", "reply": "Category: {label}"}
+    chat: Any = {"text": r"Ticket: (.*)", "label": r"Category: (\w+)", "reply": "Category: {label}"}
     async with chatting("serve", None, **chat) as (gateway, llm, app):
         llm.says("Category: no")
         served = await app.chat.completions.create(**asking(f"Ticket: {YES}"))
@@ -225,11 +267,14 @@ async def test_what_is_no_question_passes_byte_by_byte(status: int) -> None:
             "content-encoding": "gzip",
             "retry-after": "7",
             "x-up": "1",
+            "x-understudy-source": "surrogate",
         }
         headers = {"accept-encoding": "br, gzip", "openai-organization": "org", "x-stainless-lang": "python"}
         direct, raw = await exchange(f"{llm.url}/chat/completions?a=b", ODD, headers)
         through, raw_through = await exchange(
-            f"{gateway.url}/v1/chat/completions?a=b", ODD, headers | {"x-understudy-task": "t"}
+            f"{gateway.url}/v1/chat/completions?a=b",
+            ODD,
+            headers | {"x-understudy-task": "t", "connection": "keep-alive, x-hop", "x-hop": "1"},
         )
         seen, seen_through = llm.asked
         assert gateway.broker.produced == []
@@ -237,7 +282,9 @@ async def test_what_is_no_question_passes_byte_by_byte(status: int) -> None:
     assert through.status_code == direct.status_code == status
     ours = {name for name in through.headers if name.startswith("x-understudy-")}
     kept = {name: value for name, value in through.headers.items() if name not in ours | {"date"}}
-    assert kept == {name: value for name, value in direct.headers.items() if name != "date"}
+    sent = set(direct.headers) - {"date", "x-understudy-source"}
+    assert kept == {name: direct.headers[name] for name in sent}
+    assert (len(through.headers.get_list("date")), through.headers["x-understudy-source"]) == (1, "teacher")
     assert seen_through.body == seen.body == ODD
     assert seen_through.path == seen.path == "/v1/chat/completions?a=b"
     assert dict(seen_through.headers) | {b"host": b""} == dict(seen.headers) | {b"host": b""}

@@ -36,6 +36,11 @@ def test_a_written_label_is_read_again(form: AnswerForm, label: str, streamed: b
     assert reply.usage == Usage(0, 0, 0)
 
 
+def test_a_stream_may_begin_with_comments() -> None:
+    stream = b": processing\n\n" + b"".join(completion(PlainText().write("yes")).chunks(with_usage=False))
+    assert PlainText().read(read_reply(stream, "").message, ["yes"]) == "yes"
+
+
 def test_a_stream_ends_as_the_api_has_it() -> None:
     answer = completion(PlainText().write("yes"))
     events = [event.removeprefix(b"data: ").strip() for event in answer.chunks(with_usage=True)]
