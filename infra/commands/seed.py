@@ -37,6 +37,7 @@ _FILE = (
     epilog=examples(
         "seed calls.jsonl --task tickets --dry-run",
         "seed calls.parquet --task tickets --text-column body --label-column intent",
+        "seed litellm.jsonl --task tickets --where metadata.user_api_key_alias=support",
         "seed batch_output.jsonl --requests batch_input.jsonl --task tickets",
         "seed last-week.jsonl --task tickets --uniform-sample --as-of 2026-11-20",
     )
@@ -55,6 +56,13 @@ def seed(
         str | None,
         typer.Option(metavar="NAME", help="Field of the label, where answers are JSON; by default label."),
     ] = None,
+    where: Annotated[
+        list[str],
+        typer.Option(
+            metavar="FIELD=VALUE",
+            help="Only records with this value; a log may hold calls of several apps. May be repeated.",
+        ),
+    ] = [],  # noqa: B006 - typer copies it
     requests: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Input of the batch whose answers FILE holds.")
     ] = None,
@@ -90,7 +98,8 @@ def seed(
     columns = {"text": text_column, "label": label_column, "id": id_column, "time": time_column}
     names = {what: column for what, column in columns.items() if column is not None}
     with progress_bar() as progress:
-        plan = plan_seed(read_calls(SeedFile(file, names, requests, embeddings)), rules)
+        calls = read_calls(SeedFile(file, names, requests, embeddings, _conditions(where)))
+        plan = plan_seed(calls, rules)
         new = without_known(settings, plan.traces, progress)
         if not dry_run:
             write_traces(settings, with_vectors(new, config, progress), progress)
@@ -124,6 +133,16 @@ def _rules(
         None if settings.mask is None else load_mask(settings.mask),
         forgotten_requests(settings),
     )
+
+
+def _conditions(where: list[str]) -> dict[str, str]:
+    conditions = {}
+    for one in where:
+        name, equals, value = one.partition("=")
+        if not (name and equals):
+            raise typer.BadParameter(f"expected FIELD=VALUE, not `{one}`", param_hint="--where")
+        conditions[name] = value
+    return conditions
 
 
 def _moment(as_of: str | None, now: int) -> int | None:

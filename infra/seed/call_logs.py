@@ -12,10 +12,18 @@ from infra.seed.rows import LeftOut, Read, Row, as_id, as_text, from_json, part_
 NO_REQUEST = "a batch's answer without its request: name the batch's input with --requests"
 NO_LABEL = "no label"
 NOT_A_CALL = "not a call of a model"
-_CALLS = frozenset(
-    {"completion", "acompletion", "text_completion", "atext_completion", "responses", "aresponses"}
+_CALLS = (
+    "completion",
+    "acompletion",
+    "text_completion",
+    "atext_completion",
+    "responses",
+    "aresponses",
 )
-_GENERATIONS = frozenset({"GENERATION", "generation"})
+_GENERATIONS = (
+    "GENERATION",
+    "generation",
+)
 
 Record = Mapping[str, Any]
 

@@ -16,8 +16,15 @@ NOT_ONLY_TEXT = "not only text (an image, a file or audio)"
 NO_ANSWER = "no answer of the model"
 SEVERAL_ANSWERS = "several answers of the model"
 FAILED = "the call failed"
-_TEXTS = frozenset({"text", "input_text", "output_text"})
-_INSTRUCTIONS = frozenset({"system", "developer"})
+_TEXTS = (
+    "text",
+    "input_text",
+    "output_text",
+)
+_INSTRUCTIONS = (
+    "system",
+    "developer",
+)
 
 
 def is_conversation(value: Any) -> bool:
@@ -73,8 +80,10 @@ def said_by(answer: Any, place: str) -> str | LeftOut:
 def _said_in(message: Mapping[str, Any], place: str) -> str | LeftOut:
     if isinstance(message.get("message"), Mapping):
         return _said_in(message["message"], place)
-    if (calls := message.get("tool_calls")) or message.get("type") == "function_call":
-        calls = calls or [message]
+    calls = message.get("tool_calls")
+    if message.get("type") == "function_call":
+        calls = [message]
+    if isinstance(calls, list) and calls:
         return _arguments(calls[0], place) if len(calls) == 1 else LeftOut(place, SEVERAL_ANSWERS)
     said = message.get("content", message.get("parts"))
     if said is None and message.get("role") is None:

@@ -6,7 +6,8 @@ and config. Nothing is ever unpickled.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,14 @@ from infra.errors import InvalidFile
 from infra.files.columns import find_column
 from infra.files.formats import Format, PlacedRecord, content, format_of, read_records, records_in
 from infra.files.vectors import read_vectors
-from infra.seed.call_logs import read_batch, read_chat, read_langfuse, read_litellm, read_plain
+from infra.seed.call_logs import (
+    field_of,
+    read_batch,
+    read_chat,
+    read_langfuse,
+    read_litellm,
+    read_plain,
+)
 from infra.seed.rows import LeftOut, Read
 from infra.seed.spans import is_otlp, read_spans
 
@@ -47,12 +55,14 @@ class SeedFile:
             record is read by fields, whatever it looks like.
         requests: input of a batch of OpenAI's, for a file with its answers.
         embeddings: vectors in .npy format, a row for each record.
+        where: values that fields must have, or attributes of a span; other records are passed over.
     """
 
     path: Path
     names: Mapping[str, str]
     requests: Path | None = None
     embeddings: Path | None = None
+    where: Mapping[str, str] = field(default_factory=dict)
 
 
 def read_calls(file: SeedFile) -> Iterator[Read]:
@@ -68,28 +78,31 @@ def read_calls(file: SeedFile) -> Iterator[Read]:
     requests = {} if file.requests is None else _batch_requests(file.requests)
     count = 0
     for count, placed in enumerate(_records(path), 1):
-        for found in _reads(placed, file.names, requests):
+        for found in _reads(placed, file, requests):
             yield found if rows is None else _with_vector(found, rows, count - 1)
     if rows is not None and count != len(rows):
         raise InvalidFile(f"{vectors}: has {len(rows)} rows, but {path} has {count} records: they must match")
 
 
-def _reads(placed: PlacedRecord, names: Mapping[str, str], requests: Mapping[str, Any]) -> Iterator[Read]:
+def _reads(placed: PlacedRecord, file: SeedFile, requests: Mapping[str, Any]) -> Iterator[Read]:
     place, record, _ = placed
-    if names.keys() & {"text", "label"}:
-        yield read_plain(record, place, _sources(record, names))
-    elif is_otlp(record):
-        yield from read_spans(record, place)
-    elif isinstance(observations := record.get("observations"), list):
-        for number, one in enumerate(observations, 1):
-            yield _read_record(one, f"{place}, observation {number}", names, requests)
-    else:
-        yield _read_record(record, place, names, requests)
+    if is_otlp(record):
+        yield from read_spans(record, place, file.where)
+        return
+    observations = record.get("observations")
+    several: list[Any] = observations if isinstance(observations, list) else []
+    inner = [one for one in several if isinstance(one, Mapping)]
+    exact = [(f"{place}, observation {number}", one) for number, one in enumerate(inner, 1)]
+    for where, one in exact or [(place, record)]:
+        if all(str(field_of(one, name)) == value for name, value in file.where.items()):
+            yield _read_record(one, where, file.names, requests)
 
 
 def _read_record(
     record: Mapping[str, Any], place: str, names: Mapping[str, str], requests: Mapping[str, Any]
 ) -> Read:
+    if names.keys() & {"text", "label"}:
+        return read_plain(record, place, _sources(record, names))
     found = (
         read_litellm(record, place)
         or read_batch(record, place, requests)
@@ -99,9 +112,14 @@ def _read_record(
     return found or read_plain(record, place, _sources(record, names))
 
 
-def _sources(record: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, str]:
+def _sources(record: Mapping[str, Any], names: Mapping[str, str]) -> Mapping[str, str]:
     """Which field of a record holds what."""
-    header = list(record)
+    return _sources_in(tuple(record), tuple(names.items()))
+
+
+@lru_cache(maxsize=256)
+def _sources_in(header: tuple[str, ...], named: tuple[tuple[str, str], ...]) -> Mapping[str, str]:
+    names = dict(named)
     return {
         what: names.get(what) or find_column(header, None, usual) or usual[-1]
         for what, usual in USUAL_NAMES.items()

@@ -12,9 +12,17 @@ from infra.seed.conversation import FAILED, NO_ANSWER, NO_TEXT, asked_text, said
 from infra.seed.rows import LeftOut, Read, Row, as_text, from_json, part_of, unix_time
 
 _ERROR = 2
-_OPERATIONS = frozenset({"chat", "text_completion", "generate_content", "completion"})
+_OPERATIONS = (
+    "chat",
+    "text_completion",
+    "generate_content",
+    "completion",
+)
 _INDEXED = re.compile(r"(?:gen_ai|llm)\.(prompt|completion|input_messages|output_messages)\.(\d+)\.(.+)")
-_ASKED = frozenset({"prompt", "input_messages"})
+_ASKED = (
+    "prompt",
+    "input_messages",
+)
 
 Attributes = dict[str, Any]
 
@@ -23,13 +31,14 @@ def is_otlp(record: Mapping[str, Any]) -> bool:
     return "resourceSpans" in record
 
 
-def read_spans(record: Mapping[str, Any], place: str) -> Iterator[Read]:
-    """A row for each span that is a call of a model; other spans are passed over."""
+def read_spans(record: Mapping[str, Any], place: str, where: Mapping[str, str]) -> Iterator[Read]:
+    """A row for each span that is a call of a model and has these attributes; others are passed over."""
     for resource in _list(record, "resourceSpans"):
         for scope in _list(resource, "scopeSpans"):
             for number, span in enumerate(_list(scope, "spans"), 1):
                 attributes = _attributes(span)
-                if _is_call(attributes):
+                wanted = all(str(attributes.get(name)) == value for name, value in where.items())
+                if wanted and _is_call(attributes):
                     yield _read_span(span, attributes, f"{place}, span {number}")
 
 

@@ -4,6 +4,7 @@ A server that ends by itself is started again. After `kill -9` of everything, `u
 on where it was: same ports, topics, offsets and policies.
 """
 
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -22,6 +23,8 @@ from streams.errors import InvalidSettings
 from streams.kafka.clients import check_options
 from streams.kafka.topic_admin import create_missing
 from streams.settings import Settings
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,7 @@ def kept_servers(settings: Settings, place: KeptPlace) -> Iterator[tuple[Setting
     refuse_second(note)
     with ExitStack() as stack:
         folder = stack.enter_context(DataFolder(place.folder, place.kafka_port, place.redis_port))
+        log.info("starting Apache Kafka and Redis, which check their data first: folder=%s", folder.path)
         start_kafka = partial(ApacheKafka, _kafka_home(folder), place.kafka_jars)
         stack.enter_context(RestartedServer("Apache Kafka", start_kafka))
         start_redis = partial(EmbeddedRedis, home=_redis_home(folder))

@@ -24,7 +24,7 @@ def read(
     content: Any,
     name: str = "calls.jsonl",
     names: Mapping[str, str] | None = None,
-    **files: Path,
+    **files: Any,
 ) -> list[Row | LeftOut]:
     """The rows of a file: a list is a record a line, a string is the content."""
     file = folder / name
@@ -222,6 +222,18 @@ def test_plain_fields_have_usual_names_or_those_given(tmp_path: Path) -> None:
     found = only(tmp_path, nested, names={"text": "body.text", "label": "body.kind"})
     assert isinstance(found, Row)
     assert (found.text, found.said, found.is_label) == ("a", "x", True)
+
+
+def test_only_the_records_that_are_meant_are_read(tmp_path: Path) -> None:
+    logs = [LITELLM | {"id": app, "metadata": {"app": app}} for app in ("a", "b")]
+    spans = otlp(MODEL | {"app": "a"}), otlp(MODEL | {"app": "b"})
+    observations = {"observations": [LANGFUSE | {"id": app, "metadata": {"app": app}} for app in ("a", "b")]}
+    [found] = read(tmp_path, logs, where={"metadata.app": "b"})
+    assert isinstance(found, Row)
+    assert found.id == "b"
+    assert len(read(tmp_path, spans, where={"app": "a"})) == 1
+    assert len(read(tmp_path, [observations], where={"metadata.app": "a", "type": "GENERATION"})) == 1
+    assert read(tmp_path, logs, where={"nowhere": "x"}) == []
 
 
 def test_csv_and_its_times(tmp_path: Path) -> None:
