@@ -66,7 +66,9 @@ class CallerCheck:
         """Who calls. Raises HttpProblem: nobody who may."""
         keys = self._keys()
         if keys is None:
-            raise unavailable("Redis is away, and the keys are not known yet")
+            raise unavailable(
+                "the keys are not known yet: Redis is away, or holds one that can't be read; see the gateway's log"
+            )
         if not keys:
             return self._admit_local(headers.get("host", ""))
         token = key_in(headers)

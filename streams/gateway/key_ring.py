@@ -1,12 +1,13 @@
 """Key ring: the keys of apps as Redis has them, looked up again every few seconds.
 
-While Redis is away, the last ones hold. Before it has answered once, nobody knows whether there are keys, so
-every call is refused.
+While Redis is away, or holds a key that this release can't read, the last ones hold. Before they have been
+read once, nobody knows whether there are keys, so every call is refused.
 """
 
 import logging
 from collections.abc import Mapping
 
+import msgspec
 from mode import Service
 
 from schemas.api_keys import ApiKey
@@ -40,6 +41,12 @@ class KeyRing(Service):
             self.keys = await self._store.all()
         except StateUnavailable as error:
             log.debug("keys stay as they are while Redis is away: %s", error)
+        except msgspec.DecodeError as error:  # without any, a caller of this machine would need none
+            log.error(
+                "keys stay as they are, one can't be read: %s: was it made by a later release? "
+                "`understudy keys revoke` removes it",
+                error,
+            )
 
     async def _watch(self) -> None:
         while not self.should_stop:

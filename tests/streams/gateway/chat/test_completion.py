@@ -20,7 +20,8 @@ FORMS: list[AnswerForm] = [
     JsonField("answer"),
     FunctionArgument("say", "answer", "stop"),
 ]
-_labels = st.text(st.characters(exclude_categories=["Cs", "Cc", "Zl", "Zp"]), min_size=1, max_size=20)
+_characters = st.characters(exclude_categories=["Cs", "Cc", "Zl", "Zp"])
+_labels = st.text(_characters, min_size=1, max_size=20).filter(str.strip)
 
 
 def completion(message: ChatMessage) -> Completion:
