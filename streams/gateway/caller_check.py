@@ -67,7 +67,7 @@ class CallerCheck:
         keys = self._keys()
         if keys is None:
             raise unavailable(
-                "the keys are not known yet: Redis is away, or holds one that can't be read; see the gateway's log"
+                "the keys are not known yet: Redis is away, or has one that can't be read (see the log)"
             )
         if not keys:
             return self._admit_local(headers.get("host", ""))
