@@ -8,7 +8,8 @@ import asyncio
 import logging
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import httpx2
@@ -18,7 +19,7 @@ from schemas.config import TeacherConfig
 from schemas.messages import Deferral, Reply, Teacher
 from streams.errors import MaskFailed, UnreadableAnswer
 from streams.gateway.chat.question import ChatQuestion
-from streams.gateway.chat.upstream_reply import LARGEST, read_reply
+from streams.gateway.chat.upstream_reply import LARGEST, UpstreamReply, read_reply
 from streams.gateway.problems import HttpProblem
 from streams.gateway.upstream import Upstream, UpstreamCall
 from streams.privacy.mask import Mask, mask_text
@@ -99,7 +100,7 @@ class ChatRecorder(Service):
             return
         task = asked.deferral.request.task
         try:
-            self._record(_labelled(asked, reply, self._mask))
+            self._record(_labelled(asked, _said(reply, self._mask), reply.milliseconds, self._mask))
         except UnreadableAnswer as error:
             self.unread[task] += 1
             count = self.unread[task]
@@ -157,12 +158,15 @@ class ChatRecorder(Service):
             return _failed(asked, f"the LLM's endpoint says {response.status_code}", gave_up=passes)
         encoding = response.headers.get("content-encoding", "")
         milliseconds = (time.perf_counter() - began) * 1000.0
+        usage = None
         try:
-            reply = _labelled(asked, ChatReply(_OK, encoding, body, milliseconds), self._mask)
+            said = _said(ChatReply(_OK, encoding, body, milliseconds), self._mask)
+            usage = said.usage
+            return _labelled(asked, said, milliseconds, self._mask)
         except UnreadableAnswer as error:
             return _failed(asked, str(error))
-        cost.add(reply.usage)
-        return reply
+        finally:  # it is paid for, readable or not
+            cost.add(usage, len(call.body) + len(body or b""))
 
 
 async def _body(chunks: AsyncIterator[bytes]) -> bytes | None:
@@ -179,21 +183,32 @@ async def _body(chunks: AsyncIterator[bytes]) -> bytes | None:
     return b"".join(kept)
 
 
-def _labelled(asked: AskedChat, reply: ChatReply, mask: Mask | None) -> Reply:
-    """Raises UnreadableAnswer: the response says no label, or one that the mask changes."""
+def _said(reply: ChatReply, mask: Mask | None) -> UpstreamReply:
+    """Raises UnreadableAnswer: the response is no whole chat completion."""
     if reply.body is None:
         raise UnreadableAnswer("the reply broke off, or is too long")
-    try:
-        said = read_reply(reply.body, reply.encoding)
+    with _unquoted(mask):
+        return read_reply(reply.body, reply.encoding)
+
+
+def _labelled(asked: AskedChat, said: UpstreamReply, milliseconds: float, mask: Mask | None) -> Reply:
+    """Raises UnreadableAnswer: it says no label, or one that the mask changes."""
+    with _unquoted(mask):
         label = asked.question.form.read(said.message, asked.labels)
+    if mask is not None and label not in asked.labels and not _is_plain(mask, label):
+        raise UnreadableAnswer("the model said a label that the mask changes: set `teacher.labels`")
+    return Reply(asked.deferral, label, asked.teacher, said.usage, milliseconds)
+
+
+@contextmanager
+def _unquoted(mask: Mask | None) -> Iterator[None]:
+    """Errors quote the reply, cut off anywhere: half a secret need not look like one."""
+    try:
+        yield
     except UnreadableAnswer:
         if mask is None:
             raise
-        # The message quotes the reply, cut off anywhere: half a secret need not look like one.
         raise UnreadableAnswer("the model said no label; with a mask, its words are not repeated") from None
-    if mask is not None and label not in asked.labels and not _is_plain(mask, label):
-        raise UnreadableAnswer("the model said a label that the mask changes: set `teacher.labels`")
-    return Reply(asked.deferral, label, asked.teacher, said.usage, reply.milliseconds)
 
 
 def _is_plain(mask: Mask, label: str) -> bool:

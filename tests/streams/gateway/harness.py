@@ -113,6 +113,7 @@ class ScriptedBudget:
         self.left = 0
         self.open = 0
         self.calls = 0
+        self.tokens = 0
 
     def is_limited(self, config: TeacherConfig) -> bool:
         return config.limits.is_limited
@@ -128,6 +129,7 @@ class ScriptedBudget:
 
     def record(self, _task: str, _config: TeacherConfig, _kind: CallKind, cost: CallCost) -> None:
         self.calls += cost.calls
+        self.tokens += cost.counted.prompt_tokens + cost.counted.completion_tokens
 
 
 @dataclass

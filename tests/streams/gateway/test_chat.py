@@ -149,17 +149,18 @@ async def test_an_audited_answer_is_checked_in_the_apps_own_words() -> None:
 
 
 @pytest.mark.parametrize(
-    ("script", "gave_up"),
-    [({"status": 429}, True), ({"status": 400}, False), ({"content": "perhaps"}, False)],
+    ("script", "gave_up", "tokens"),
+    [({"status": 429}, True, 0), ({"status": 400}, False, 0), ({"content": "perhaps"}, False, 11)],
 )
-async def test_a_check_that_fails_is_an_error(script: dict[str, Any], gave_up: bool) -> None:
+async def test_a_check_that_fails_is_an_error(script: dict[str, Any], gave_up: bool, tokens: int) -> None:
     async with chatting("serve", {"audit_rate": 1.0}) as (gateway, llm, app):
         llm.says(script.get("content", "no"))
         llm.status = script.get("status", 200)
         assert (await app.chat.completions.create(**asking())).choices[0].message.content == "yes"
         await until(lambda: bool(gateway.broker.replies))
         (reply,) = gateway.broker.replies
-    assert (reply.label, reply.gave_up) == (None, gave_up)
+        await until(lambda: gateway.budget.calls == 1)
+    assert (reply.label, reply.gave_up, gateway.budget.tokens) == (None, gave_up, tokens)
 
 
 async def test_a_check_asks_for_a_reply_that_can_be_read() -> None:
