@@ -9,11 +9,12 @@ _KINDS = {"requests": "for requests", "audits": "for audits", "repeats": "asked 
 
 def spending_sentence(spent: DaySpending, limits: CallLimits, currency: str) -> str:
     """Calls, tokens and money of today, the limits of the day, and what the surrogate has saved."""
-    kinds = ", ".join(f"{kind.calls:,} {_KINDS[name]}" for name, kind in spent.calls.items() if kind.calls)
-    tokens = sum(kind.tokens for kind in spent.calls.values())
+    counts = {words: spent.calls[name].calls for name, words in _KINDS.items()}
+    counts["of workers that were killed"] = spent.lost_calls
+    kinds = ", ".join(f"{count:,} {words}" for words, count in counts.items() if count)
     parts = [
         f"{spent.all_calls:,}{_of(limits.calls_per_day)} calls{f' ({kinds})' if kinds else ''}",
-        f"{tokens:,}{_of(limits.tokens_per_day)} tokens",
+        f"{spent.tokens:,}{_of(limits.tokens_per_day)} tokens",
     ]
     if spent.money or limits.money_per_day is not None:
         allowed = limits.money_per_day

@@ -26,20 +26,24 @@ class DaySpending:
 
     Attributes:
         calls: by kind: `requests` that a client waits for, `audits`, and `repeats`, the second questions.
+        all_calls, tokens: that count against the limits of the day.
         answered: requests that the surrogate has answered.
         refits, refit_seconds: of the trainer.
         money: of all calls, in the currency of `teacher.price`; 0 where there is no price.
     """
 
     calls: Mapping[str, CallSpending]
+    all_calls: int
+    tokens: int
     answered: int
     refits: int
     refit_seconds: float
     money: float
 
     @property
-    def all_calls(self) -> int:
-        return sum(kind.calls for kind in self.calls.values())
+    def lost_calls(self) -> int:
+        """Of workers that were killed: nobody knows what for, or whether they were made."""
+        return max(0, self.all_calls - sum(kind.calls for kind in self.calls.values()))
 
     @property
     def saved_money(self) -> float:
@@ -74,6 +78,8 @@ def day_spending(amounts: Mapping[str, float]) -> DaySpending:
             )
             for kind in CallKind
         },
+        all_calls=int(amount("calls")),
+        tokens=int(amount("tokens")),
         answered=int(amount("answered")),
         refits=int(amount("refits")),
         refit_seconds=amount("refit_seconds"),

@@ -29,6 +29,13 @@ def test_a_day_with_a_price_and_limits() -> None:
     )
 
 
+def test_what_killed_workers_may_have_spent_is_shown() -> None:
+    spent = day_spending(SPENT | {"calls": 34.0, "tokens": 10_540.0})
+    assert spending_sentence(spent, CallLimits(), "$").startswith(
+        "34 calls (20 for requests, 10 for audits, 4 of workers that were killed); 10,540 tokens; "
+    )
+
+
 def test_a_day_without_anything() -> None:
     assert spending_sentence(day_spending({}), CallLimits(), "$") == (
         "0 calls; 0 tokens; 0 requests answered without a call"
@@ -36,6 +43,6 @@ def test_a_day_without_anything() -> None:
 
 
 def test_without_a_price_no_money_is_saved() -> None:
-    spent = day_spending({"requests.calls": 5.0, "answered": 9.0})
+    spent = day_spending({"calls": 5.0, "requests.calls": 5.0, "answered": 9.0})
     assert (spent.all_calls, spent.saved_money) == (5, 0.0)
     assert "saved" not in spending_sentence(spent, CallLimits(), "$")
