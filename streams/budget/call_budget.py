@@ -81,6 +81,7 @@ class CallBudget:
             task,
             {
                 "calls": cost.calls,
+                "failed": cost.failed,
                 "tokens": tokens.prompt_tokens + tokens.completion_tokens,
                 "money": money,
                 f"{kind}.calls": cost.calls,

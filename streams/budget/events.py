@@ -45,7 +45,8 @@ class ReachedLevel(NamedTuple):
 
 def reached_levels(scope: str, limits: CallLimits, spent: Spent) -> Iterator[ReachedLevel]:
     """The highest level that is reached of each limit of a day; the last where it allows no further call."""
-    left = calls_left(limits, ScopeUsage(0.0, 0, int(spent.calls), spent.tokens, spent.money), 0)
+    calls, failed = int(spent.calls), int(spent.failed)
+    left = calls_left(limits, ScopeUsage(0.0, 0, calls, spent.tokens, spent.money, failed), 0)
     for limit, allowed, used in (
         ("calls_per_day", limits.calls_per_day, spent.calls),
         ("tokens_per_day", limits.tokens_per_day, spent.tokens),

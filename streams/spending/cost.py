@@ -31,12 +31,13 @@ class CallCost:
 
     Attributes:
         calls: that have begun.
+        failed: of these, those without an answer.
         usage: tokens that the endpoint has reported; None where it has reported none.
         counted: tokens to be paid for: those reported, and an estimate for each answer without a report.
     """
 
     def __init__(self) -> None:
-        self.calls = 0
+        self.calls = self._answers = 0
         self.usage: Usage | None = None
         self.counted = Usage()
         self._begun: float | None = None
@@ -54,9 +55,14 @@ class CallCost:
             usage: as the endpoint has reported it.
             characters: of question and answer, from which tokens are estimated where it has not.
         """
+        self._answers += 1
         if usage is not None:
             self.usage = _sum(self.usage or Usage(), usage)
         self.counted = _sum(self.counted, usage or Usage(prompt_tokens=-(-characters // _CHARACTERS_A_TOKEN)))
+
+    @property
+    def failed(self) -> int:
+        return self.calls - self._answers
 
     def milliseconds(self) -> float | None:
         """Since the first call began; None if none did."""

@@ -1,8 +1,9 @@
 """A worker's own share of the limits while Redis is away.
 
 Of what was left when Redis last answered, a worker may use its part: all that is left, divided by the workers
-that asked for calls then. So all of them together stay within the limits, whoever is gone meanwhile. A worker
-that has never heard what is left may call nobody.
+that asked for calls then. So workers that asked for the task's calls in the last seconds before stay within
+the limits together, whoever is gone meanwhile; what one heard long before may be spent by others since. A
+worker that has never heard what is left may call nobody.
 """
 
 import math

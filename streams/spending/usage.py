@@ -18,6 +18,7 @@ class ScopeUsage(NamedTuple):
     wait: seconds until the pace allows another call.
     in_flight: calls under way.
     calls, tokens, money: of today.
+    failed: calls of today without an answer, which cost nothing that is known.
     """
 
     wait: float = 0.0
@@ -25,6 +26,7 @@ class ScopeUsage(NamedTuple):
     calls: int = 0
     tokens: float = 0.0
     money: float = 0.0
+    failed: int = 0
 
 
 class HeldBack(NamedTuple):
@@ -40,10 +42,11 @@ def calls_left(limits: CallLimits, usage: ScopeUsage, in_flight: int) -> dict[st
     """For each limit of a day that is set, how many calls it still allows.
 
     Args:
-        in_flight: calls under way, each taken to cost what calls have cost so far today. Before the first one
-            nobody knows what they cost, so one alone is allowed.
+        in_flight: calls under way, each taken to cost what answers have cost so far today. Before the first
+            one nobody knows what they cost, so one call alone is allowed.
     """
     left: dict[str, float] = {}
+    answers = usage.calls - usage.failed
     if limits.calls_per_day is not None:
         left["calls_per_day"] = limits.calls_per_day - usage.calls - in_flight
     for name, allowed, used in (
@@ -51,10 +54,10 @@ def calls_left(limits: CallLimits, usage: ScopeUsage, in_flight: int) -> dict[st
         ("money_per_day", limits.money_per_day, usage.money),
     ):
         if allowed is not None:
-            if not usage.calls:
+            if answers <= 0:
                 left[name] = 1.0 - in_flight if allowed > 0 else 0.0
             elif used:
-                left[name] = (allowed - used) / (used / usage.calls) - in_flight
+                left[name] = (allowed - used) / (used / answers) - in_flight
             else:
                 left[name] = math.inf if allowed > 0 else 0.0
     return left

@@ -33,12 +33,13 @@ class Admitted(NamedTuple):
 
 
 class Spent(NamedTuple):
-    """Calls, tokens and money of one day so far; `day` counts from 1970."""
+    """Calls, tokens, money and failed calls of one day so far; `day` counts from 1970."""
 
     day: int
     calls: float
     tokens: float
     money: float
+    failed: float = 0.0
 
 
 class SpendingStore:
@@ -73,7 +74,7 @@ class SpendingStore:
         asked: list[Any] = [worker, wanted, first, int(lease * 1000), unasked]
         with self._connection.client():
             reply = await self._admit(keys, [*asked, *chain.from_iterable(map(_arguments, limits)), _KEPT])
-        return Admitted(int(reply[0]), int(reply[1]), _usage(reply[2:7]), _usage(reply[7:12]))
+        return Admitted(int(reply[0]), int(reply[1]), _usage(reply[2:8]), _usage(reply[8:14]))
 
     async def add(
         self, task: str, amounts: Mapping[str, float], ended: Sequence[str] = ()
@@ -88,7 +89,7 @@ class SpendingStore:
         with self._connection.client():
             reply = await self._add(keys, arguments)
         day, amount = int(reply[0]), [float(value) for value in reply[1:]]
-        return Spent(day, *amount[:3]), Spent(day, *amount[3:])
+        return Spent(day, *amount[:4]), Spent(day, *amount[4:])
 
     async def is_news(self, task: str, day: int, what: str) -> bool:
         """Whether this is told for the first time on that day; `task` may be `*`."""
@@ -125,4 +126,4 @@ def _arguments(limits: CallLimits) -> list[float]:
 
 def _usage(reply: Sequence[Any]) -> ScopeUsage:
     wait, in_flight, calls, tokens = (int(value) for value in reply[:4])
-    return ScopeUsage(wait / 1000, in_flight, calls, tokens, float(reply[4]))
+    return ScopeUsage(wait / 1000, in_flight, calls, tokens, float(reply[4]), int(reply[5]))

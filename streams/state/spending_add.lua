@@ -1,7 +1,8 @@
 -- Add to the spending of one task and of all tasks, and let go of calls in flight.
 -- KEYS: of all tasks, then of the task: the calls in flight, the spending of a day (the day is added).
 -- ARGV: seconds for which a day is kept, how many ids, the ids, then names and amounts in turn.
--- Returns: the day; then of all tasks, then of the task: the day's calls, tokens and money, as texts.
+-- Returns: the day; then of all tasks, then of the task: the day's calls, tokens, money and calls that failed,
+--          as texts.
 local day = math.floor(redis.call('TIME')[1] / 86400)
 local ids = tonumber(ARGV[2])
 local reply = {day}
@@ -12,8 +13,8 @@ for scope = 0, 1 do
     late = late - redis.call('ZREM', flying, ARGV[place])
   end
   -- They were taken for lost, and counted as made at the price of all others (`spending_admit`).
-  local spent = redis.call('HMGET', spending, 'calls', 'tokens', 'money')
-  local calls = tonumber(spent[1] or '0')
+  local spent = redis.call('HMGET', spending, 'calls', 'tokens', 'money', 'failed')
+  local calls = (spent[1] or '0') - (spent[4] or '0')
   if late > 0 and calls >= late then
     redis.call('HINCRBYFLOAT', spending, 'calls', -late)
     redis.call('HINCRBYFLOAT', spending, 'tokens', -math.floor((spent[2] or '0') / calls * late))
@@ -25,7 +26,7 @@ for scope = 0, 1 do
   if #ARGV >= 3 + ids then
     redis.call('EXPIRE', spending, ARGV[1])
   end
-  for _, amount in ipairs(redis.call('HMGET', spending, 'calls', 'tokens', 'money')) do
+  for _, amount in ipairs(redis.call('HMGET', spending, 'calls', 'tokens', 'money', 'failed')) do
     table.insert(reply, amount or '0')
   end
 end

@@ -5,7 +5,8 @@
 --       further calls that it has made without asking; then of all tasks, then of the task, -1 for none: calls
 --       a second, calls in flight, calls a day, tokens a day, money a day; seconds for which a day is kept.
 -- Returns: how many; how many workers there are; then of all tasks, then of the task: milliseconds until the
---          pace allows another call, calls in flight, and the day's calls, tokens and money (as a text).
+--          pace allows another call, calls in flight, and the day's calls, tokens, money (as a text) and
+--          calls that failed.
 -- The pace is the time at which the bucket is full again, in microseconds (a generic cell rate algorithm).
 local time = redis.call('TIME')
 local us = time[1] * 1000000 + time[2]
@@ -24,19 +25,20 @@ for number = 0, 1 do
   local scope = {pace = KEYS[keys + 1], flying = KEYS[keys + 2], full = us, interval = 0}
   local rate, in_flight = tonumber(ARGV[limits + 1]), tonumber(ARGV[limits + 2])
   local spending = KEYS[keys + 3] .. day
-  local spent = redis.call('HMGET', spending, 'calls', 'tokens', 'money')
+  local spent = redis.call('HMGET', spending, 'calls', 'tokens', 'money', 'failed')
   -- A call that nobody has ended was made, for all that is known, and has cost what calls cost.
   local lost = redis.call('ZREMRANGEBYSCORE', scope.flying, '-inf', ms)
   if lost > 0 then
-    local before = math.max(tonumber(spent[1] or '0'), 1)
+    local before = math.max((spent[1] or '0') - (spent[4] or '0'), 1)
     redis.call('HINCRBYFLOAT', spending, 'calls', lost)
     redis.call('HINCRBYFLOAT', spending, 'tokens', math.floor((spent[2] or '0') / before * lost))
     redis.call('HINCRBYFLOAT', spending, 'money', (spent[3] or '0') / before * lost)
     redis.call('EXPIRE', spending, ARGV[16])
-    spent = redis.call('HMGET', spending, 'calls', 'tokens', 'money')
+    spent = redis.call('HMGET', spending, 'calls', 'tokens', 'money', 'failed')
   end
   local flying = redis.call('ZCARD', scope.flying)
-  local calls = tonumber(spent[1] or '0')
+  local calls, failed = tonumber(spent[1] or '0'), tonumber(spent[4] or '0')
+  local answers = calls - failed
   local wait = 0
   if rate > 0 then
     scope.interval = 1000000 / rate
@@ -54,15 +56,15 @@ for number = 0, 1 do
   if tonumber(ARGV[limits + 3]) >= 0 then
     granted = math.min(granted, tonumber(ARGV[limits + 3]) - calls - flying)
   end
-  -- A call in flight is taken to cost what calls have cost so far today. The first one of a day shows it.
+  -- A call in flight is taken to cost what answers have cost so far today. The first one of a day shows it.
   for place = 2, 3 do
     local ceiling, used = tonumber(ARGV[limits + 2 + place]), tonumber(spent[place] or '0')
     if ceiling >= 0 then
-      local each = calls > 0 and used / calls or 0
+      local each = answers > 0 and used / answers or 0
       local left = ceiling - used - flying * each
       if left <= 0 then
         granted = 0
-      elseif calls == 0 then
+      elseif answers <= 0 then
         granted = math.min(granted, 1 - flying)
       elseif each > 0 then
         granted = math.min(granted, math.floor(left / each))
@@ -70,7 +72,7 @@ for number = 0, 1 do
     end
   end
   scopes[number + 1] = scope
-  for _, value in ipairs({wait, flying, calls, tonumber(spent[2] or '0'), spent[3] or '0'}) do
+  for _, value in ipairs({wait, flying, calls, tonumber(spent[2] or '0'), spent[3] or '0', failed}) do
     table.insert(reply, value)
   end
 end

@@ -41,6 +41,8 @@ def test_answers_add_up_and_a_missing_report_is_estimated() -> None:
     cost.begin_call()
     cost.add(None, characters=301)
     assert (cost.calls, cost.usage, cost.counted) == (2, Usage(10, 2, 5), Usage(111, 2, 5))
+    cost.begin_call()
+    assert (cost.calls, cost.failed) == (3, 1)
     assert cost.milliseconds() is not None
 
 

@@ -45,3 +45,5 @@ def test_the_first_call_of_a_day_shows_what_one_costs() -> None:
     assert calls_left(limits, ScopeUsage(), 0) == {"tokens_per_day": 1.0, "money_per_day": 0.0}
     assert calls_left(limits, ScopeUsage(), 1)["tokens_per_day"] == 0.0
     assert calls_left(limits, ScopeUsage(calls=1), 9)["tokens_per_day"] == math.inf
+    assert calls_left(limits, ScopeUsage(calls=2, failed=2), 1)["tokens_per_day"] == 0.0
+    assert calls_left(limits, ScopeUsage(calls=3, tokens=1, failed=2), 1)["tokens_per_day"] == 3.0

@@ -123,6 +123,15 @@ async def test_a_call_that_nobody_ends_counts_as_made(
     assert own.calls == 4
 
 
+async def test_calls_that_failed_make_the_others_no_cheaper(store: SpendingStore) -> None:
+    limits = (NONE, CallLimits(tokens_per_day=1_000))
+    await store.add("t", {"calls": 9, "failed": 9})
+    assert (await store.admit("a", "t", 50, 0, LEASE, 0, limits)).calls == 1, "nobody knows what one costs"
+    await store.add("t", {"calls": 1, "tokens": 100}, ["a:0"])
+    admitted = await store.admit("a", "t", 50, 1, LEASE, 0, limits)
+    assert (admitted.calls, admitted.task) == (9, ScopeUsage(0.0, 0, 10, 100, 0.0, 9))
+
+
 async def test_a_day_is_kept_for_a_month_and_told_of_once(
     store: SpendingStore, connection: Connection, keys: Keys
 ) -> None:
