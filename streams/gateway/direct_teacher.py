@@ -6,12 +6,12 @@ back, and becomes a trace like any other. Calls are admitted under the limits th
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from schemas.config import TeacherConfig
 from schemas.messages import Deferral, Reply
-from streams.gateway.problems import HttpProblem, ProblemKind, unavailable
+from streams.gateway.problems import unavailable
 from streams.spending.admission import Budget
 from streams.spending.cost import CallCost, kind_of
 from streams.teacher.client import TeacherClient
@@ -19,12 +19,13 @@ from streams.teacher.outcome import TryLater
 
 
 class DirectTeacher:
-    """At most `teacher.concurrency` calls of a task at the same time."""
+    """At most `teacher.concurrency` calls of a task at the same time; further ones wait."""
 
     def __init__(self, client: TeacherClient, budget: Budget) -> None:
         self._client = client
         self._budget = budget
-        self._calls: Counter[str] = Counter()
+        self._users: Counter[str] = Counter()
+        self._slots: dict[str, asyncio.Semaphore] = {}
 
     async def ask(self, deferral: Deferral, config: TeacherConfig, seconds: float, why: str) -> Reply:
         """The teacher's reply: a label, or an error that stays.
@@ -39,8 +40,12 @@ class DirectTeacher:
         task, request = deferral.request.task, deferral.request.id
         if not config.url or not config.model:
             raise unavailable(f"{why}, and the task has no `teacher.url` to ask", request=request, task=task)
-        with self._slot(deferral, config, why):
-            outcome = await self._ask(deferral, config, seconds, why)
+        try:
+            async with asyncio.timeout(seconds), self._slot(task, config):
+                outcome = await self._ask(deferral, config, why)
+        except TimeoutError:
+            late = f"{why}, and the teacher did not answer within {seconds:g} s"
+            raise unavailable(late, request=request, task=task) from None
         if isinstance(outcome, TryLater):
             after = outcome.retry_after or 2.0
             raise unavailable(
@@ -48,16 +53,11 @@ class DirectTeacher:
             )
         return outcome
 
-    async def _ask(
-        self, deferral: Deferral, config: TeacherConfig, seconds: float, why: str
-    ) -> Reply | TryLater:
-        task, request = deferral.request.task, deferral.request.id
+    async def _ask(self, deferral: Deferral, config: TeacherConfig, why: str) -> Reply | TryLater:
+        task = deferral.request.task
         permit, cost = await self._permit(deferral, config, why), CallCost()
         try:
-            return await asyncio.wait_for(self._client.ask(deferral, config, cost), seconds)
-        except TimeoutError:
-            late = f"{why}, and the teacher did not answer within {seconds:.0f} s"
-            raise unavailable(late, request=request, task=task) from None
+            return await self._client.ask(deferral, config, cost)
         finally:
             self._budget.record(task, config, kind_of(deferral), cost)
             if permit is not None:
@@ -76,17 +76,13 @@ class DirectTeacher:
             f"{why}, and {limit}", retry_after=admission.wait, request=deferral.request.id, task=task
         )
 
-    @contextmanager
-    def _slot(self, deferral: Deferral, config: TeacherConfig, why: str) -> Iterator[None]:
-        task = deferral.request.task
-        if self._calls[task] >= config.concurrency:
-            busy = f"{why}, and {config.concurrency} calls of the teacher are under way already"
-            wait = {"retry-after": "1"}
-            raise HttpProblem(ProblemKind.BUSY, busy, request=deferral.request.id, task=task, headers=wait)
-        self._calls[task] += 1
+    @asynccontextmanager
+    async def _slot(self, task: str, config: TeacherConfig) -> AsyncIterator[None]:
+        self._users[task] += 1
         try:
-            yield
+            async with self._slots.setdefault(task, asyncio.Semaphore(config.concurrency)):
+                yield
         finally:
-            self._calls[task] -= 1
-            if not self._calls[task]:
-                del self._calls[task]
+            self._users[task] -= 1
+            if not self._users[task]:
+                del self._users[task], self._slots[task]

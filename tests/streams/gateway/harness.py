@@ -96,6 +96,7 @@ class ScriptedTeacher(TeacherClient):
     def __init__(self) -> None:
         self.asked: list[Deferral] = []
         self.outcome: TryLater | None = None
+        self.hangs: asyncio.Event | None = None
 
     async def ask(
         self, deferral: Deferral, config: TeacherConfig, cost: CallCost | None = None
@@ -103,6 +104,8 @@ class ScriptedTeacher(TeacherClient):
         self.asked.append(deferral)
         if cost is not None:
             cost.begin_call()
+        if self.hangs is not None:
+            await self.hangs.wait()
         return self.outcome or Reply(deferral, "no", Teacher(config.model or ""))
 
 

@@ -194,6 +194,22 @@ async def test_who_waits_for_kafka_in_vain_is_answered_by_the_teacher(text: str)
     assert (answer.status_code, answer.json()["label"], answer.json()["source"]) == (200, "no", "teacher")
 
 
+async def test_calls_from_here_wait_for_their_turn() -> None:
+    config = {"teacher": {**TEACHER["teacher"], "concurrency": 1}}
+    async with running(ScriptedPolicy(), config=config) as gateway:
+        gateway.stalled = True
+        gateway.teacher.hangs = asyncio.Event()
+        calls = [asyncio.create_task(gateway.classify())]
+        await until(lambda: bool(gateway.teacher.asked))
+        calls += [asyncio.create_task(gateway.classify()) for _ in range(2)]
+        late = await gateway.classify(timeout=0.05)
+        assert len(gateway.teacher.asked) == 1
+        gateway.teacher.hangs.set()
+        answers = await asyncio.gather(*calls)
+    assert [answer.status_code for answer in answers] == [200] * 3
+    assert (late.status_code, len(gateway.teacher.asked)) == (503, 3)
+
+
 async def test_calls_from_here_are_admitted_too() -> None:
     limited = {"teacher": {**TEACHER["teacher"], "limits": {"calls_per_day": 1}}}
     async with running(ScriptedPolicy(), config=limited) as gateway:
