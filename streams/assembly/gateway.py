@@ -59,6 +59,7 @@ def add(parts: WorkerParts) -> None:
         lambda: parts.connection.is_available,
         acknowledged=gateway.ack == "kafka",
         largest=largest_message(settings) - _ROOM,
+        count_answers=parts.spending().add_answers,
         mask=mask,
     )
     check = CallerCheck(gateway.is_local, lambda: key_ring.keys)

@@ -75,6 +75,7 @@ class Classifier:
     redis_answers: whether Redis answered when it was last asked.
     acknowledged: whether the surrogate's answers wait for the broker.
     largest: bytes of one record.
+    count_answers: told of each task's requests that the surrogate has answered.
     mask: applied to texts before anything else is done with them.
     """
 
@@ -91,6 +92,7 @@ class Classifier:
         *,
         acknowledged: bool,
         largest: int,
+        count_answers: Callable[[str, int], None],
         mask: Mask | None = None,
     ) -> None:
         self._tasks = tasks
@@ -102,6 +104,7 @@ class Classifier:
         self._redis_answers = redis_answers
         self._acknowledged = acknowledged
         self._largest = largest
+        self._count_answers = count_answers
         self._mask = mask
         self._topics = RoutedTopics(topics)
         self._replies = topics.replies
@@ -169,6 +172,7 @@ class Classifier:
         elif not self._sender.send(outputs):
             raise unavailable(_KAFKA_AWAY, request=label.id, task=label.task)
         self._recent.keep(label, content)
+        self._count_answers(label.task, 1)
         return self.answer(label)
 
     async def _wait_for_label(

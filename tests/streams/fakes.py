@@ -122,6 +122,7 @@ class ScriptedBudget:
     Attributes:
         ended: permits that were given back.
         recorded: task, kind and calls of each attempt.
+        tokens: of all of them.
     """
 
     def __init__(self) -> None:
@@ -129,6 +130,7 @@ class ScriptedBudget:
         self.ceiling = Ceiling("t", "calls_per_day", 2.0, is_final=True)
         self.ended: list[str] = []
         self.recorded: list[tuple[str, CallKind, int]] = []
+        self.tokens = 0
 
     def is_limited(self, _: TeacherConfig) -> bool:
         return self.left is not None
@@ -146,6 +148,7 @@ class ScriptedBudget:
 
     def record(self, task: str, _: TeacherConfig, kind: CallKind, cost: CallCost) -> None:
         self.recorded.append((task, kind, cost.calls))
+        self.tokens += cost.counted.prompt_tokens + cost.counted.completion_tokens
 
 
 class PublishedEvents(EventPublisher):

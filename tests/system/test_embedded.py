@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx2
 import pytest
 from confluent_kafka import Producer
 
@@ -87,6 +88,15 @@ def test_ask_finds_up_and_names_a_missing_teacher(up: Up) -> None:
     assert asked.returncode == 1
     assert (label["label"], label["source"], label["reason"]) == (None, "error", "no_policy")
     assert "teacher.url" in label["error"]
+
+
+def test_it_answers_over_http_too(up: Up) -> None:
+    found = re.search(r"gateway listens: (\S+)", up.log)
+    assert found, up.log
+    answer = httpx2.post(f"{found[1]}/v1/classify", json={"task": "any", "text": "where is it?"}, timeout=60)
+    problem = answer.json()
+    assert (answer.status_code, problem["label"]["reason"]) == (502, "no_policy")
+    assert "teacher.url" in problem["detail"]
 
 
 def test_requests_come_back_as_labels(up: Up) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -36,12 +37,11 @@ from streams.kafka.batch import Outgoing
 from streams.privacy.mask import Mask
 from streams.routing.request_router import RequestRouter
 from streams.sampling import Sampler
-from streams.spending.admission import Admission, Ceiling
-from streams.spending.cost import CallCost, CallKind
+from streams.spending.cost import CallCost
 from streams.tasks import Tasks
 from streams.teacher.client import TeacherClient
 from streams.teacher.outcome import TryLater
-from tests.streams.fakes import TOPICS, ScriptedPolicy
+from tests.streams.fakes import TOPICS, ScriptedBudget, ScriptedPolicy
 
 YES, UNSURE = "yes 0.9 0.1", "yes 0.1 0.1"
 
@@ -109,32 +109,6 @@ class ScriptedTeacher(TeacherClient):
         return self.outcome or Reply(deferral, "no", Teacher(config.model or ""))
 
 
-class ScriptedBudget:
-    """Admits `left` calls of tasks with a limit, and keeps what was spent."""
-
-    def __init__(self) -> None:
-        self.left = 0
-        self.open = 0
-        self.calls = 0
-        self.tokens = 0
-
-    def is_limited(self, config: TeacherConfig) -> bool:
-        return config.limits.is_limited
-
-    async def admit(self, task: str, _config: TeacherConfig, wanted: int) -> Admission:
-        if self.left < wanted:
-            return Admission((), 9.0, Ceiling(task, "calls_per_day", 0.0, is_final=True))
-        self.left, self.open = self.left - wanted, self.open + wanted
-        return Admission(["permit"] * wanted)
-
-    def end(self, _task: str, _permit: str) -> None:
-        self.open -= 1
-
-    def record(self, _task: str, _config: TeacherConfig, _kind: CallKind, cost: CallCost) -> None:
-        self.calls += cost.calls
-        self.tokens += cost.counted.prompt_tokens + cost.counted.completion_tokens
-
-
 @dataclass
 class RunningGateway:
     """What a test looks at and turns.
@@ -149,6 +123,7 @@ class RunningGateway:
     broker: ScriptedBroker = field(default_factory=ScriptedBroker)
     teacher: ScriptedTeacher = field(default_factory=ScriptedTeacher)
     budget: ScriptedBudget = field(default_factory=ScriptedBudget)
+    answers: Counter[str] = field(default_factory=Counter)
     environ: dict[str, str] = field(default_factory=dict)
     recent: RecentLabels = field(default_factory=lambda: RecentLabels(1_000))
     keys: Mapping[str, ApiKey] | None = field(default_factory=dict)
@@ -207,6 +182,7 @@ async def running(
         lambda: gateway.redis_answers,
         acknowledged=chosen.ack == "kafka",
         largest=2_000_000,
+        count_answers=lambda task, count: gateway.answers.update({task: count}),
         mask=mask,
     )
     check = CallerCheck(chosen.is_local, lambda: gateway.keys)

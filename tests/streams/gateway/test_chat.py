@@ -140,7 +140,7 @@ async def test_an_audited_answer_is_checked_in_the_apps_own_words() -> None:
         await app.chat.completions.create(**asking(seed=7))
         await until(lambda: bool(gateway.broker.replies))
         (copy,), (reply,) = gateway.broker.to(TOPICS.audits), gateway.broker.replies
-        assert gateway.budget.calls == 1
+        assert gateway.budget.recorded == [("t", "audits", 1)]
     asked = json.loads(llm.asked[0].body)
     assert (asked["model"], asked["seed"], asked["messages"]) == ("small", 7, asking()["messages"])
     audit = DEFERRAL.decode(copy.value)

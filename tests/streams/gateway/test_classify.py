@@ -36,6 +36,7 @@ async def test_the_surrogate_answers_with_its_label() -> None:
     async with running(ScriptedPolicy()) as gateway:
         answer = await gateway.classify(id="r/1", metadata={"a": "b"}, headers={"traceparent": "00-1-2-01"})
         (record,) = gateway.broker.produced
+        assert gateway.answers == {"t": 1}
     assert (answer.status_code, answer.headers["content-type"]) == (200, "application/json")
     label = LABEL.decode(answer.content)
     assert (label.id, label.label, label.source, label.metadata) == ("r/1", "yes", "surrogate", {"a": "b"})
@@ -211,12 +212,12 @@ async def test_calls_from_here_wait_for_their_turn() -> None:
 
 
 async def test_calls_from_here_are_admitted_too() -> None:
-    limited = {"teacher": {**TEACHER["teacher"], "limits": {"calls_per_day": 1}}}
-    async with running(ScriptedPolicy(), config=limited) as gateway:
+    async with running(ScriptedPolicy(), config=TEACHER) as gateway:
         gateway.stalled, gateway.budget.left = True, 1
         first, second = await gateway.classify(), await gateway.classify()
-        assert (gateway.budget.calls, gateway.budget.open, len(gateway.teacher.asked)) == (1, 0, 1)
-    assert (first.status_code, second.status_code, second.headers["retry-after"]) == (200, 503, "9")
+        assert gateway.budget.recorded == [("t", "requests", 1)]
+        assert (gateway.budget.ended, len(gateway.teacher.asked)) == (["t:1"], 1)
+    assert (first.status_code, second.status_code, second.headers["retry-after"]) == (200, 503, "60")
     assert "calls_per_day" in second.json()["detail"]
 
 

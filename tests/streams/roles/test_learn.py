@@ -196,6 +196,8 @@ async def test_only_a_share_of_the_sample_is_repeated() -> None:
     assert 200 < len(again) < 300
     failed = [message(Reply(one, error="gone"), offset=5_000) for one in [deferral("x", sampled=True)]]
     assert deferrals(await learner(repeat_rate=1.0).record_batch(failed, NOW)) == []
+    others = [message(Reply(deferral("y", sampled=True, asked_by="gateway"), "no", TEACHER), offset=6_000)]
+    assert deferrals(await learner(repeat_rate=1.0).record_batch(others, NOW)) == []
 
 
 async def test_an_error_claims_nothing_against_a_label() -> None:

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from schemas.codec import DEFERRAL, REPLY
 from schemas.config import parse_override
@@ -102,6 +103,15 @@ async def desk() -> AsyncIterator[Desk]:
 def asked(name: str, text: str = SURE) -> bytes:
     request = Request(name, "t", text)
     return DEFERRAL.encode(Deferral(request, Reason.NO_POLICY, False, True, "text", NOW, inclusion=1.0))
+
+
+async def test_what_somebody_else_asks_is_left_alone(desk: Desk) -> None:
+    desk.teacher.gate.set()
+    others = replace(DEFERRAL.decode(asked("a")), asked_by="gateway")
+    (opened,) = desk.take_in(DEFERRAL.encode(others))
+    await desk.settle()
+    assert (desk.teacher.asked, desk.outputs, desk.answered.is_set()) == ([], [], True)
+    assert not opened.begin(), "it is answered"
 
 
 async def test_a_reply_goes_with_key_and_headers(desk: Desk) -> None:
