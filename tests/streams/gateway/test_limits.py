@@ -6,8 +6,13 @@ from contextlib import closing
 from urllib.parse import urlsplit
 
 import pytest
+import uvicorn
+from uvicorn.server import ServerState
 
 from schemas.codec import DEFERRAL
+from streams.gateway.app import create_gateway
+from streams.gateway.server import protocol
+from streams.gateway_settings import GatewaySettings
 from tests.streams.fakes import ScriptedPolicy
 from tests.streams.gateway.harness import UNSURE, YES, RunningGateway, running, until
 
@@ -65,14 +70,32 @@ async def test_the_rest_of_a_refused_body_holds_no_connection() -> None:
             assert await asyncio.wait_for(reader.read(), 20) == b""
 
 
-async def test_a_client_that_reads_nothing_holds_no_place() -> None:
-    async with running(ScriptedPolicy(), body_timeout=0.2, concurrency=1) as gateway:
-        reader, writer = await connect(gateway)
-        with closing(writer):
-            reader._transport.pause_reading()  # type: ignore[attr-defined]
-            writer.write(b"GET /openapi.json HTTP/1.1\r\nhost: localhost\r\n\r\n" * 2_000)
-            await asyncio.wait_for(status_of_others(gateway, 429), 20)
-            await asyncio.wait_for(status_of_others(gateway, 200), 20)
+class UnreadTransport(asyncio.Transport):
+    """Of a client that reads nothing."""
+
+    def __init__(self, connected: socket.socket) -> None:
+        super().__init__({"socket": connected})
+        self.aborted = False
+
+    def is_closing(self) -> bool:
+        return False
+
+    def close(self) -> None:
+        """Wait for the client to read what was sent, without end."""
+
+    def abort(self) -> None:
+        self.aborted = True
+
+
+async def test_a_client_that_reads_nothing_is_hung_up_on() -> None:
+    config = uvicorn.Config(create_gateway(GatewaySettings(), []), lifespan="off", log_config=None)
+    config.load()
+    with socket.socket() as connected:
+        transport = UnreadTransport(connected)
+        client = protocol(0.01, 1)(config, ServerState(), {})
+        client.connection_made(transport)
+        client.pause_writing()
+        await asyncio.wait_for(until(lambda: transport.aborted), 20)
 
 
 async def test_it_says_that_it_lives_while_it_is_full() -> None:
@@ -173,12 +196,6 @@ def test_a_taken_port_is_named() -> None:
 
 async def start(port: int) -> None:
     async with running(port=port):
-        pass
-
-
-async def status_of_others(gateway: RunningGateway, status: int) -> None:
-    """Wait until other clients' calls end with this."""
-    while (await gateway.classify()).status_code != status:
         pass
 
 
