@@ -17,6 +17,8 @@ from typing import NamedTuple
 from streams.kafka.open_message import OpenMessage
 
 _MOST_RECALLED = 2_000
+_LEAVE_AGAIN = 60_000
+"""Milliseconds until what has come since may leave a crowded partition, too."""
 
 
 class Claim(NamedTuple):
@@ -64,6 +66,7 @@ class PartitionWindow:
         self.recalled: deque[int] = deque()
         self.leaving: set[int] = set()
         self.end = 0
+        self._leave_before = self._leave_again_at = 0
         self.is_behind = False
 
     def add(self, opened: OpenMessage, claim: Claim | None, weight: int) -> None:
@@ -123,13 +126,16 @@ class PartitionWindow:
             wanted[held.claim.task] = wanted.get(held.claim.task, 0) + held.weight
         level = fair_level(wanted.values(), self._room())
         room = {task: self._allowance(task, min(level, weight)) for task, weight in wanted.items()}
+        # What is in hand may crowd it alone, so what has moved to the end does not move on at once.
+        if is_crowded and now >= self._leave_again_at:
+            self._leave_before, self._leave_again_at = self.end, now + _LEAVE_AGAIN
         chosen, leaving = [], []
         for offset in sorted(self.parked):
             claim, weight = self.parked[offset]
             if claim.until <= now or room[claim.task] > 0.0:
                 room[claim.task] -= weight
                 chosen.append(offset)
-            elif is_crowded:
+            elif is_crowded and offset < self._leave_before:
                 leaving.append(offset)
         self.leaving = set(leaving[:_MOST_RECALLED])
         self.recalled = deque(sorted([*chosen[:_MOST_RECALLED], *self.leaving]))

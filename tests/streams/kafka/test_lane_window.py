@@ -96,6 +96,22 @@ def test_what_is_passed_by_stays_parked_unless_it_is_gone() -> None:
     assert (list(window.parked), list(window.recalled)) == ([8], [])
 
 
+def test_what_has_left_a_crowded_partition_stays_for_a_while() -> None:
+    """What is in hand may crowd it alone: then those at its end would be moved again and again."""
+    window = PartitionWindow(SIZE)
+    for offset in range(SIZE // 2):
+        add(window, "t", offset)
+    moved = []
+    for now in (0, 100, 59_000, 60_000):
+        window.note_new(window.end + 9)
+        park(window, "t", [window.end - 1])
+        window.plan_recall(now, is_crowded=True)
+        moved.append(sorted(window.leaving))
+        for offset in moved[-1]:
+            window.take_back(offset)
+    assert moved == [[9], [], [], [19, 29, 39]]
+
+
 def test_a_log_begun_anew_has_nothing_parked() -> None:
     window = PartitionWindow(SIZE)
     window.note_new(9)
