@@ -57,7 +57,6 @@ def add(parts: WorkerParts) -> None:
         sender,
         DirectTeacher(client, budget),
         lambda: parts.connection.is_available,
-        parts.spending().add_answers,
         acknowledged=gateway.ack == "kafka",
         largest=largest_message(settings) - _ROOM,
         count_answers=parts.spending().add_answers,

@@ -73,7 +73,6 @@ class Classifier:
     """Args:
     sampler: the one that the batcher's router draws with.
     redis_answers: whether Redis answered when it was last asked.
-    count_answers: told of each task's requests that the surrogate has answered.
     acknowledged: whether the surrogate's answers wait for the broker.
     largest: bytes of one record.
     count_answers: told of each task's requests that the surrogate has answered.
@@ -90,7 +89,6 @@ class Classifier:
         sender: RecordSender,
         teacher: DirectTeacher,
         redis_answers: Callable[[], bool],
-        count_answers: Callable[[str, int], None],
         *,
         acknowledged: bool,
         largest: int,
@@ -104,7 +102,6 @@ class Classifier:
         self._sender = sender
         self._teacher = teacher
         self._redis_answers = redis_answers
-        self._count_answers = count_answers
         self._acknowledged = acknowledged
         self._largest = largest
         self._count_answers = count_answers

@@ -117,7 +117,6 @@ class RunningGateway:
         stalled: whether Kafka counts as away.
         redis_answers: whether Redis does not.
         keys: of apps; None: not known.
-        answered: requests that the surrogate has answered, by task.
     """
 
     tasks: Tasks = field(default_factory=Tasks)
@@ -131,7 +130,6 @@ class RunningGateway:
     stalled: bool = False
     redis_answers: bool = True
     url: str = ""
-    answered: Counter[str] = field(default_factory=Counter)
     recorder: Any = None
     sender: Any = None
     http: httpx2.AsyncClient = field(default_factory=httpx2.AsyncClient)
@@ -182,7 +180,6 @@ async def running(
         sender,
         DirectTeacher(gateway.teacher, gateway.budget),
         lambda: gateway.redis_answers,
-        lambda task, count: gateway.answered.update({task: count}),
         acknowledged=chosen.ack == "kafka",
         largest=2_000_000,
         count_answers=lambda task, count: gateway.answers.update({task: count}),
