@@ -73,8 +73,14 @@ class Tail(Service):
         while not self._stopping.is_set():
             self._hand_over(consumer.consume(self._batch, _IDLE))
             if time.monotonic() - joined_at > _NEW_PARTITIONS:
-                self._join_partitions(consumer)
+                self._join_new_partitions(consumer)
                 joined_at = time.monotonic()
+
+    def _join_new_partitions(self, consumer: Consumer) -> None:
+        try:
+            self._join_partitions(consumer)
+        except KafkaFailed as error:  # what is read already goes on once Kafka is back
+            log.debug("new partitions are looked for later: %s", error)
 
     def _join_partitions(self, consumer: Consumer) -> None:
         """Read those partitions that are not read yet: all at start, later ones that were added."""
