@@ -21,7 +21,8 @@ class GatewaySettings(BaseModel):
     timeout: seconds that a request waits for its label where it names no `timeout`.
     longest_timeout: seconds that it may name.
     max_body: bytes of a request's body; a longer one is refused with 413.
-    body_timeout: seconds for a request's headers, and again for its body; then 408.
+    body_timeout: seconds for a request's headers, and again for its body; then 408. A client that leaves the
+        rest of a refused body unsent, or an answer unread, for as long is hung up on.
     concurrency: requests that are worked on at the same time; one more is refused with 429.
     connections: open connections; one more is closed at once.
     batch: requests that are scored together, at most.

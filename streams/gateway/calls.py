@@ -116,5 +116,7 @@ def request_id(headers: Mapping[str, str], default: str) -> str:
 
 def _too_large(most: int) -> HttpProblem:
     return HttpProblem(
-        ProblemKind.TOO_LARGE, f"a body may have {most} bytes", headers={"connection": "close"}
+        ProblemKind.TOO_LARGE,
+        f"a body may have {most} bytes (the gateway's setting `max_body`)",
+        headers={"connection": "close"},
     )
