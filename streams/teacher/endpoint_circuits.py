@@ -97,8 +97,9 @@ class EndpointCircuits:
         failed = 0 if failure.kind is FailureKind.MISCONFIGURED else 1
         key, other = call.keys[failed], call.keys[1 - failed]
         self._failures[key] = failure
-        if failure.kind is FailureKind.RATE_LIMITED and self._is_news(call):
-            self._paces[call.endpoint] = self._pace_of(call.endpoint).on_refusal(self._clock())
+        if failure.kind is FailureKind.RATE_LIMITED:
+            pace, counts = self._pace_of(call.endpoint), self._is_news(call)
+            self._paces[call.endpoint] = pace.on_refusal(self._clock(), counts=counts)
         self._circuits[key] = self._of(key).on_failure(
             call.permits[failed], self._clock(), self._draw(), failure.retry_after
         )

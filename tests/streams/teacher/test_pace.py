@@ -65,17 +65,17 @@ def test_an_untold_limit_is_nearly_used_up(limit: float) -> None:
     for until in (100.0, 200.0, 300.0):
         answered, refused = worker.answered, worker.refused
         worker.run(until)
-        assert (worker.answered - answered) / 100.0 > 0.9 * limit
-        assert worker.refused - refused < 64 + 0.5 * 100.0, "all slots once, then one in two seconds"
+        assert (worker.answered - answered) / 100.0 > 0.75 * limit
+        assert worker.refused - refused < 64 + 0.1 * (worker.answered - answered), "all slots once, then few"
 
 
 def test_a_limit_that_is_raised_is_found_again() -> None:
     worker = LimitedEndpoint(10.0, slots=64)
     worker.run(60.0)
     worker.limit = 1_000.0
-    worker.run(140.0)
+    worker.run(220.0)
     before = worker.answered
-    worker.run(150.0)
+    worker.run(230.0)
     assert (worker.answered - before) / 10.0 > 0.9 * 64 / LATENCY, "as fast as slots allow"
 
 
@@ -90,6 +90,28 @@ def test_a_pace_never_stands_still(steps: list[tuple[str, float]]) -> None:
             pace = pace.on_answer() if step == "answer" else pace.on_refusal(now)
         rate = pace.rate_at(now)
         assert rate is None or rate >= SLOWEST * 0.999
+
+
+@pytest.mark.parametrize("answers", [50, 500])
+def test_an_endpoint_that_refuses_now_and_then_is_not_paced(answers: int) -> None:
+    pace, now = Pace(), 0.0
+    for _ in range(20):
+        for _ in range(answers):
+            now += 0.01
+            pace = pace.on_begin(now).on_answer()
+        pace = pace.on_begin(now).on_refusal(now)
+        assert pace.rate_at(now) is None
+
+
+def test_of_many_refusals_at_once_one_changes_the_rate() -> None:
+    pace = Pace()
+    for _ in range(64):
+        pace = pace.on_begin(0.0)
+    once = pace.on_refusal(0.1)
+    many = once
+    for _ in range(43):
+        many = many.on_refusal(0.1, counts=False)
+    assert once.rate_at(0.1) == many.rate_at(0.1) == pytest.approx(0.95 * 32)
 
 
 def test_calls_are_not_paced_without_a_refusal() -> None:
