@@ -1,7 +1,6 @@
-"""Circuits of a worker's endpoints, and of tasks whose own settings can't be right; the endpoints' pace.
+"""Circuits of a worker's endpoints, and of tasks whose own settings can't be right.
 
-An outage is everybody's who calls the endpoint; a prompt that can't be filled in is the task's alone. Once an
-endpoint that has limits is called again, it is called at the pace that it takes.
+An outage is everybody's who calls the endpoint; a prompt that can't be filled in is the task's alone.
 """
 
 import random
@@ -12,7 +11,6 @@ from typing import NamedTuple
 from schemas.config import TeacherConfig
 from streams.teacher.circuit import Circuit, Permit
 from streams.teacher.outcome import FailureKind, TryLater
-from streams.teacher.pace import Pace
 
 
 class Endpoint(NamedTuple):
@@ -54,21 +52,16 @@ class EndpointCircuits:
         self._draw = draw
         self._circuits: dict[str | Endpoint, Circuit] = {}
         self._failures: dict[str | Endpoint, TryLater] = {}
-        self._paces: dict[Endpoint, Pace] = {}
 
     def wait(self, task: str, endpoint: Endpoint) -> float | None:
         """Seconds until a call may begin, 0 if it may now; None until a probe under way has ended."""
-        now = self._clock()
-        waits = [self._of(key).wait(now) for key in (task, endpoint)]
-        if self._of(endpoint).is_closed:
-            waits.append(self._pace_of(endpoint).wait(now))
+        waits = [self._of(key).wait(self._clock()) for key in (task, endpoint)]
         known = [wait for wait in waits if wait is not None]
         return max(known) if len(known) == len(waits) else None
 
     def takes_many(self, task: str, endpoint: Endpoint) -> bool:
-        """Whether many calls may begin at once: there is no probe to wait for, and no pace to keep."""
-        is_paced = self._pace_of(endpoint).rate_at(self._clock()) is not None
-        return self._of(task).is_closed and self._of(endpoint).is_closed and not is_paced
+        """Whether many calls may begin at once, since there is no probe to wait for."""
+        return self._of(task).is_closed and self._of(endpoint).is_closed
 
     def latest_failure(self, task: str, endpoint: Endpoint) -> TryLater | None:
         """Why a circuit is open, or not closed long."""
@@ -80,13 +73,10 @@ class EndpointCircuits:
         Raises:
             ValueError: none may begin now.
         """
-        call = Call(task, endpoint, (self._begin(task), self._begin(endpoint)))
-        self._paces[endpoint] = self._pace_of(endpoint).on_begin(self._clock())
-        return call
+        return Call(task, endpoint, (self._begin(task), self._begin(endpoint)))
 
     def on_success(self, call: Call) -> None:
         """The endpoint has answered."""
-        self._paces[call.endpoint] = self._pace_of(call.endpoint).on_answer()
         for key, permit in zip(call.keys, call.permits, strict=True):
             circuit = self._circuits[key] = self._of(key).on_success(permit)
             if circuit.is_closed:
@@ -97,9 +87,6 @@ class EndpointCircuits:
         failed = 0 if failure.kind is FailureKind.MISCONFIGURED else 1
         key, other = call.keys[failed], call.keys[1 - failed]
         self._failures[key] = failure
-        if failure.kind is FailureKind.RATE_LIMITED:
-            pace, counts = self._pace_of(call.endpoint), self._is_news(call)
-            self._paces[call.endpoint] = pace.on_refusal(self._clock(), counts=counts)
         self._circuits[key] = self._of(key).on_failure(
             call.permits[failed], self._clock(), self._draw(), failure.retry_after
         )
@@ -118,13 +105,6 @@ class EndpointCircuits:
         """The task has no questions: clients may name any task, so none is remembered for ever."""
         self._circuits.pop(task, None)
         self._failures.pop(task, None)
-
-    def _is_news(self, call: Call) -> bool:
-        """Whether it began after all that the circuit knows by now: of many refusals at once one counts."""
-        return call.permits[1].period == self._of(call.endpoint).period
-
-    def _pace_of(self, endpoint: Endpoint) -> Pace:
-        return self._paces.get(endpoint) or Pace()
 
     def _begin(self, key: str | Endpoint) -> Permit:
         self._circuits[key], permit = self._of(key).begin(self._clock())

@@ -108,8 +108,12 @@ def test_requests_come_back_as_labels(up: Up) -> None:
     plain = Producer({"bootstrap.servers": up.address("Kafka")})
     plain.produce("understudy.requests", REQUEST.encode(Request(id="by-client", task="any", text="three")))
     assert plain.flush(10) == 0
-    found = up.lines("consume", "labels", "--from-start", "--max", "4")
-    assert {"by-file", "by-client"} <= {label["id"] for label in found}
+
+    def have_come() -> bool:
+        found = up.lines("consume", "labels", "--from-start", "--no-follow")
+        return {"by-file", "by-client"} <= {label["id"] for label in found}
+
+    wait_until(have_come, 60, "both labels")
     assert "understudy.requests" in topics
 
 

@@ -11,6 +11,7 @@ from infra.console.config_fields import meanings
 from models.artifact import Artifact
 from models.manifest import Manifest
 from schemas.call_limits import CallLimits, Price
+from schemas.chat import ChatConfig
 from schemas.config import Config, Refit, TeacherConfig
 from streams.settings import Settings
 from streams.state.connection import Connection
@@ -118,6 +119,7 @@ def test_help_lists_every_field_with_its_meaning(understudy: Run) -> None:
     records: dict[str, type[Struct]] = {
         "": Config,
         "refit.": Refit,
+        "chat.": ChatConfig,
         "teacher.": TeacherConfig,
         "teacher.price.": Price,
         "teacher.limits.": CallLimits,
