@@ -14,13 +14,11 @@ from infra.errors import InvalidFile
 from infra.files.columns import Columns
 from infra.files.traces import read_traces
 from infra.serve.servers import client_settings, default_task
-from infra.serve.topic_client import Reader, write_messages
+from infra.serve.topic_client import Reader, read_records, write_messages
 from schemas.codec import LABEL
-from schemas.errors import InvalidMessage
 from schemas.messages import Feedback, Label
 from streams.clock import unix_ms
 from streams.feedback import feedback_on, feedback_record
-from streams.kafka.message import as_bytes
 from streams.settings import Settings
 
 commands = typer.Typer()
@@ -78,14 +76,7 @@ def _answers(settings: Settings, task: str, ids: Set[str]) -> dict[str, Label]:
     """The answers that clients have got, by id: a label, also where an error came after it."""
     reader = Reader(settings, settings.topics.labels, from_start=True)
     found: dict[str, Label] = {}
-    try:
-        for message in reader.to_end():
-            try:
-                label = LABEL.decode(as_bytes(message.value()))
-            except InvalidMessage:
-                continue
-            if label.task == task and label.id in ids and label.label is not None:
-                found[label.id] = label
-    finally:
-        reader.close()
+    for label, _ in read_records(reader, LABEL):
+        if label.task == task and label.id in ids and label.label is not None:
+            found[label.id] = label
     return found

@@ -6,13 +6,11 @@ Nobody draws which requests get feedback, so these are shares of what was told, 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from infra.serve.topic_client import Reader
+from infra.serve.topic_client import Reader, read_records
 from schemas.codec import FEEDBACK
 from schemas.config import Override, config_of
-from schemas.errors import InvalidMessage
 from schemas.messages import Feedback
 from streams.errors import KafkaFailed
-from streams.kafka.message import as_bytes
 from streams.label_set import LabelSet
 from streams.settings import Settings
 
@@ -40,16 +38,7 @@ def read_accuracy(settings: Settings, overrides: Mapping[str, Override]) -> dict
         reader = Reader(settings, settings.topics.feedback, from_start=True)
     except KafkaFailed:
         return {}
-    newest: dict[tuple[str, str], Feedback] = {}
-    try:
-        for message in reader.to_end():
-            try:
-                told = FEEDBACK.decode(as_bytes(message.value()))
-            except InvalidMessage:
-                continue
-            newest[told.task, told.id] = told
-    finally:
-        reader.close()
+    newest = {(told.task, told.id): told for told, _ in read_records(reader, FEEDBACK)}
     tasks = {task for task, _ in newest}
     labels = {task: LabelSet.of(config_of(task, overrides).teacher) for task in tasks}
     return {

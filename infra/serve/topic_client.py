@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable, Iterator
+from typing import TypeVar
 
 from confluent_kafka import (
     OFFSET_BEGINNING,
@@ -11,13 +12,19 @@ from confluent_kafka import (
     Message,
     TopicPartition,
 )
+from msgspec import Struct
 
+from schemas.codec import Codec
+from schemas.errors import InvalidMessage
 from streams.errors import KafkaFailed
 from streams.kafka.batch import Outgoing
 from streams.kafka.clients import open_reader, open_writer
 from streams.kafka.delivery import deliver
+from streams.kafka.message import as_bytes
 from streams.kafka.partitions import partitions_of
 from streams.settings import Settings
+
+Record = TypeVar("Record", bound=Struct)
 
 _PROMPTLY = 10.0
 _POLL = 0.1
@@ -83,6 +90,22 @@ class Reader:
     def _before_end(self, topic: str, partition: int, newest: int) -> int:
         oldest, end = _watermarks(self._consumer, TopicPartition(topic, partition))
         return max(oldest, end - newest)
+
+
+def read_records(reader: Reader, codec: Codec[Record]) -> Iterator[tuple[Record, Message]]:
+    """The records up to the end of the topic, each with its message; what can't be decoded is left out.
+
+    Closes the reader.
+    """
+    try:
+        for message in reader.to_end():
+            try:
+                record = codec.decode(as_bytes(message.value()))
+            except InvalidMessage:
+                continue
+            yield record, message
+    finally:
+        reader.close()
 
 
 def _watermarks(consumer: Consumer, partition: TopicPartition) -> tuple[int, int]:

@@ -3,11 +3,9 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from infra.serve.topic_client import Reader
+from infra.serve.topic_client import Reader, read_records
 from schemas.codec import EVENT, LABEL
-from schemas.errors import InvalidMessage
 from schemas.messages import Label, Reason
-from streams.kafka.message import as_bytes
 from streams.settings import Settings
 
 WINDOW = 600.0
@@ -57,15 +55,8 @@ def read_traffic(settings: Settings, now: int) -> dict[str, TaskTraffic]:
     """The traffic of each task that had labels lately. `now` in Unix milliseconds. Raises KafkaFailed."""
     reader = Reader(settings, settings.topics.labels, newest=_NEWEST)
     partitions: dict[int, list[Label]] = {}
-    try:
-        for message in reader.to_end():
-            try:
-                label = LABEL.decode(as_bytes(message.value()))
-            except InvalidMessage:
-                continue
-            partitions.setdefault(int(message.partition() or 0), []).append(label)
-    finally:
-        reader.close()
+    for label, message in read_records(reader, LABEL):
+        partitions.setdefault(int(message.partition() or 0), []).append(label)
     return traffic_of(partitions.values(), now)
 
 
@@ -90,17 +81,10 @@ def read_refusals(settings: Settings) -> dict[str, str]:
     """Message of each task's newest event about a refit, where that was refused. Raises KafkaFailed."""
     reader = Reader(settings, settings.topics.events, newest=_NEWEST)
     newest: dict[str, tuple[int, bool, str]] = {}
-    try:
-        for message in reader.to_end():
-            try:
-                event = EVENT.decode(as_bytes(message.value()))
-            except InvalidMessage:
-                continue
-            about = (event.at, event.kind == "refused", event.message)
-            if event.kind in ("refused", "promoted", "trial") and about >= newest.get(event.task, about):
-                newest[event.task] = about
-    finally:
-        reader.close()
+    for event, _ in read_records(reader, EVENT):
+        about = (event.at, event.kind == "refused", event.message)
+        if event.kind in ("refused", "promoted", "trial") and about >= newest.get(event.task, about):
+            newest[event.task] = about
     return {task: text for task, (_, refused, text) in newest.items() if refused}
 
 
