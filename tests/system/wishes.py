@@ -1,19 +1,16 @@
 """A small task that is easily learnt, and a policy for it, so that a test need not wait for a trainer."""
 
-import asyncio
 import random
 from collections.abc import Sequence
 from functools import cache
 
 import numpy as np
 
+from infra.harness.policies import publish_policy
 from models.artifact import Artifact
 from models.features import Features
 from models.fit import TrainingSet, fit
 from schemas.messages import Request
-from streams.clock import unix_ms
-from streams.state.connection import Connection
-from streams.state.registry import Registry
 from tests.system.deployment import Deployment
 
 TASK = "wishes"
@@ -46,7 +43,7 @@ def answers(requests: Sequence[Request]) -> dict[str, str]:
 
 def publish(deployment: Deployment, task: str = TASK) -> None:
     """Make the policy the active one of a task."""
-    asyncio.run(_publish(deployment, task))
+    assert publish_policy(deployment.settings, task, policy(task))
 
 
 @cache
@@ -58,13 +55,6 @@ def policy(task: str) -> Artifact:
     result = fit(training, task=task, version=VERSION, embedder="text", targets=(0.95,))
     assert result.artifact is not None, result.refused
     return result.artifact
-
-
-async def _publish(deployment: Deployment, task: str) -> None:
-    connection = Connection(deployment.redis)
-    registry = Registry(connection, deployment.keys, kept=5)
-    assert await registry.publish(task, VERSION, 1, 1, policy(task), unix_ms())
-    await connection.aclose()
 
 
 def _drawn(drawn: random.Random) -> str:

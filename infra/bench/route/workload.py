@@ -4,8 +4,6 @@ The requests are Banking77's where the folder has it, otherwise generated ones. 
 part of the data and the requests are drawn from the other, so that the share that is deferred is realistic.
 """
 
-import asyncio
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import cycle, islice
@@ -20,7 +18,7 @@ from infra.bench.kinds import Kind
 from infra.bench.trial import policy_of, timed_fit
 from infra.demo.traffic import Traffic
 from infra.errors import MissingData
-from models.artifact import Artifact
+from infra.harness.policies import publish_policy
 from models.features import Features
 from models.policy import Policy
 from schemas.codec import REQUEST
@@ -29,8 +27,6 @@ from streams.errors import KafkaFailed
 from streams.kafka.clients import open_writer
 from streams.kafka.topic_admin import create_missing
 from streams.settings import Settings
-from streams.state.connection import Connection
-from streams.state.registry import Registry
 
 TASK = "bench"
 TARGET = 0.95
@@ -39,7 +35,6 @@ _DIMENSION = 384
 _TRACES, _REQUESTS = 6_000, 3_000
 _NOISE = 0.13
 """Per value, added to unit centroids: wide enough that some vectors lie between two of them."""
-_VERSION = "v1"
 _MOST_IN_FLIGHT = 100_000
 _FLUSH_TIMEOUT_S = 60.0
 
@@ -94,7 +89,7 @@ def prepare(settings: Settings, kind: Kind, data: RoutingCorpus, count: int) -> 
     """
     create_missing(settings)
     artifact = policy_of(timed_fit(kind, data.traces))
-    asyncio.run(_publish(settings, artifact))
+    publish_policy(settings, TASK, artifact)
     _produce(settings, kind, data, count)
     return _coverage(Policy.open(artifact.manifest, artifact.graph), kind.rows(data.requests))
 
@@ -132,15 +127,6 @@ def _coverage(policy: Policy, rows: Features) -> float:
         return 0.0
     accepted = (scores.score >= threshold) & (scores.novelty <= policy.manifest.novelty_limit)
     return float(np.mean(accepted & ~policy.blocked[scores.label]))
-
-
-async def _publish(settings: Settings, artifact: Artifact) -> None:
-    connection = Connection(**settings.redis)
-    registry = Registry(connection, settings.keys, settings.policies_kept)
-    try:
-        await registry.publish(TASK, _VERSION, 1, 1, artifact, time.time_ns() // 1_000_000)
-    finally:
-        await connection.aclose()
 
 
 def _unit_rows(rows: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -1,6 +1,5 @@
 """Stage of the scenarios of `bench teacher`: requests, an endpoint over real HTTP, a policy, labels."""
 
-import asyncio
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Self
@@ -14,15 +13,12 @@ from infra.bench.trial import policy_of, timed_fit
 from infra.demo.simulated_teacher import SimulatedTeacher, TeacherBehaviour
 from infra.harness.client import Conversation
 from infra.harness.deployment import Deployment
+from infra.harness.policies import publish_policy
 from infra.harness.waiting import wait_until
 from models.artifact import Artifact
 from models.features import Features
-from models.manifest import Manifest
 from models.policy import Policy
 from schemas.messages import Label, Request
-from streams.clock import unix_ms
-from streams.state.connection import Connection
-from streams.state.registry import Registry
 
 TASK = "asked"
 LATENCY = 0.3
@@ -95,7 +91,7 @@ def policy_labels(artifact: Artifact, data: Split) -> dict[str, str]:
 
 def publish(deployment: Deployment, artifact: Artifact, task: str = TASK) -> None:
     """Make the policy the active one of the task."""
-    asyncio.run(_publish(deployment, artifact, task))
+    publish_policy(deployment.settings, task, artifact)
 
 
 def collected_labels(conversation: Conversation, enough: int) -> list[Label]:
@@ -115,12 +111,3 @@ def figure_of(
     """A figure of one run."""
     ratio = round(value / reference_value, 3) if reference_value else None
     return Figure(name, round(float(value), 1), unit, reference, reference_value, ratio)
-
-
-async def _publish(deployment: Deployment, artifact: Artifact, task: str) -> None:
-    connection = Connection(deployment.redis)
-    registry = Registry(connection, deployment.keys, kept=5)
-    try:
-        await registry.publish(task, Manifest.decode(artifact.manifest).version, 1, 1, artifact, unix_ms())
-    finally:
-        await connection.aclose()
