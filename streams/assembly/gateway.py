@@ -6,7 +6,7 @@ from streams.assembly.parts import CloseService, WorkerParts
 from streams.drift.watch import DriftWatch
 from streams.drift.windows import ScoreWindows
 from streams.gateway.app import create_gateway
-from streams.gateway.batcher import MicroBatcher
+from streams.gateway.batcher import RequestBatcher
 from streams.gateway.caller_check import CallerCheck
 from streams.gateway.chat_decider import ChatDecider
 from streams.gateway.chat_recorder import ChatRecorder
@@ -46,7 +46,7 @@ def add(parts: WorkerParts) -> None:
     sender = RecordSender(lambda: _open_producer(settings), gateway.stalled_after, settings.drain)
     key_ring = KeyRing(ApiKeys(parts.connection, settings.keys), settings.poll)
     budget = parts.budget()
-    batcher = MicroBatcher(router, gateway.batch)
+    batcher = RequestBatcher(router, gateway.batch)
     mask = load_mask(settings.mask) if settings.mask else None
     classifier = Classifier(
         parts.tasks,
@@ -65,7 +65,7 @@ def add(parts: WorkerParts) -> None:
     check = CallerCheck(gateway.is_local, lambda: key_ring.keys)
     upstream = Upstream()
     recorder = ChatRecorder(classifier.record, upstream, budget, settings.drain, mask)
-    decider = ChatDecider(batcher, MicroBatcher(_forwarding_router(parts), gateway.batch))
+    decider = ChatDecider(batcher, RequestBatcher(_forwarding_router(parts), gateway.batch))
     chat = ChatService(parts.tasks, classifier, decider, recorder, upstream)
     routes = [
         *ClassifyRoutes(gateway, check, classifier, recent).routes(),

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from urllib.parse import quote
 
 from streams.gateway.calls import request_id
-from streams.gateway.classifier import Answer
+from streams.gateway.classifier import ClassifiedAnswer
 
 CONTRACT = "1"
 DEBUG = "x-understudy-debug"
@@ -23,7 +23,9 @@ EXPOSED = (
 """What a web page of an allowed origin may read."""
 
 
-def answer_headers(answer: Answer, headers: Mapping[str, str], milliseconds: float) -> dict[str, str]:
+def answer_headers(
+    answer: ClassifiedAnswer, headers: Mapping[str, str], milliseconds: float
+) -> dict[str, str]:
     """Headers of the response.
 
     Whoever sees them sees no more than the task needs: score, threshold and the draw of the audit are there
@@ -53,7 +55,7 @@ def answer_headers(answer: Answer, headers: Mapping[str, str], milliseconds: flo
     return found
 
 
-def _details(answer: Answer) -> dict[str, str]:
+def _details(answer: ClassifiedAnswer) -> dict[str, str]:
     label = answer.label
     details = {"score": label.score, "threshold": label.threshold}
     found = {f"x-understudy-{name}": f"{value:.6g}" for name, value in details.items() if value is not None}

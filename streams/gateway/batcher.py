@@ -18,7 +18,7 @@ Waiting = asyncio.Future[Any]
 Result = Routed[Waiting] | Refused[Waiting]
 
 
-class MicroBatcher:
+class RequestBatcher:
     """Decides requests, used on the event loop only.
 
     Args:

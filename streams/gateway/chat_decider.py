@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from schemas.chat import Mode
 from schemas.messages import Deferral, Label, Reason, Request
 from streams.clock import unix_ms
-from streams.gateway.batcher import MicroBatcher, Result
+from streams.gateway.batcher import RequestBatcher, Result
 from streams.routing.request_router import Refused
 from streams.tasks import Task
 
@@ -39,7 +39,7 @@ class ChatDecider:
     forwarding: decides by the tasks as if they were paused.
     """
 
-    def __init__(self, serving: MicroBatcher, forwarding: MicroBatcher) -> None:
+    def __init__(self, serving: RequestBatcher, forwarding: RequestBatcher) -> None:
         self._serving = serving
         self._forwarding = forwarding
 

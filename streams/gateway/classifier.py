@@ -18,7 +18,7 @@ from schemas.messages import Deferral, Label, Reason, Reply, Request
 from schemas.topics import Topics
 from streams.clock import unix_ms
 from streams.errors import DeliveryFailed, MaskFailed
-from streams.gateway.batcher import MicroBatcher, Waiting
+from streams.gateway.batcher import RequestBatcher, Waiting
 from streams.gateway.calls import ClientGone
 from streams.gateway.direct_teacher import DirectTeacher
 from streams.gateway.problems import HttpProblem, ProblemKind, unavailable
@@ -38,7 +38,7 @@ _KAFKA_AWAY = "Kafka is away"
 _REDIS_AWAY = "Redis is away"
 
 
-class Answer(NamedTuple):
+class ClassifiedAnswer(NamedTuple):
     """A label, and how it came about.
 
     Attributes:
@@ -84,7 +84,7 @@ class Classifier:
         tasks: Tasks,
         topics: Topics,
         sampler: Sampler,
-        batcher: MicroBatcher,
+        batcher: RequestBatcher,
         recent: RecentLabels,
         sender: RecordSender,
         teacher: DirectTeacher,
@@ -109,7 +109,7 @@ class Classifier:
         self._topics = RoutedTopics(topics)
         self._replies = topics.replies
 
-    async def classify(self, request: Request, client: Client) -> Answer:
+    async def classify(self, request: Request, client: Client) -> ClassifiedAnswer:
         """The request's label.
 
         Raises:
@@ -132,7 +132,7 @@ class Classifier:
                 return self.answer(known.label, replayed=True)
         return await self._decide(self.masked(request), content, client)
 
-    async def _decide(self, request: Request, content: int, client: Client) -> Answer:
+    async def _decide(self, request: Request, content: int, client: Client) -> ClassifiedAnswer:
         requested_at = unix_ms()
         if self.kafka_is_away:
             return await self._forward(self.undecided(request, requested_at), content, client, _KAFKA_AWAY)
@@ -154,7 +154,7 @@ class Classifier:
         except DeliveryFailed:
             return await self._forward(_deferral_in(result), content, client, _KAFKA_AWAY)
 
-    async def give(self, label: Label, outputs: list[Outgoing], content: int) -> Answer:
+    async def give(self, label: Label, outputs: list[Outgoing], content: int) -> ClassifiedAnswer:
         """The surrogate's answer, once its records are as safe as the setting wants them.
 
         Args:
@@ -177,7 +177,7 @@ class Classifier:
 
     async def _wait_for_label(
         self, request: Request, requested_at: int, outputs: list[Outgoing], content: int, client: Client
-    ) -> Answer:
+    ) -> ClassifiedAnswer:
         known = self._recent.find(request.task, request.id)
         if known is not None and known.is_awaited:  # the same request came twice, and both were undecided
             return await self._join(request, client)
@@ -192,7 +192,7 @@ class Classifier:
         sent.add_done_callback(report)
         return self.answer(await self._label_in_time(request, client))
 
-    async def _join(self, request: Request, client: Client) -> Answer:
+    async def _join(self, request: Request, client: Client) -> ClassifiedAnswer:
         """Wait for the label of a request that another call has asked."""
         try:
             return self.answer(await self._label_in_time(request, client), replayed=True)
@@ -223,7 +223,7 @@ class Classifier:
             headers={"location": later},
         )
 
-    async def _forward(self, deferral: Deferral, content: int, client: Client, why: str) -> Answer:
+    async def _forward(self, deferral: Deferral, content: int, client: Client, why: str) -> ClassifiedAnswer:
         """The teacher's answer, asked from here; its reply is recorded when Kafka takes it."""
         config = self._tasks.task(deferral.request.task).config
         reply = await self._teacher.ask(deferral, config.teacher, client.seconds, why)
@@ -235,7 +235,7 @@ class Classifier:
 
     async def give_label(
         self, label: Label, check: Deferral | None, headers: Headers | None, content: int
-    ) -> Answer:
+    ) -> ClassifiedAnswer:
         """The surrogate's answer, as `give`; `check` is the audit copy."""
         arrival = Arrival(Request(label.id, label.task, ""), label.requested_at, None)
         outputs = self._topics.outputs(Routed(arrival, label, check), label.id.encode(), headers)
@@ -269,7 +269,7 @@ class Classifier:
         audited = self._sampler.selects(request.id, task.audit_rate)
         return deferral_of(request, decision, task, audited, requested_at, None)
 
-    def answer(self, label: Label, *, replayed: bool = False) -> Answer:
+    def answer(self, label: Label, *, replayed: bool = False) -> ClassifiedAnswer:
         """Raises HttpProblem: the label is an error."""
         if label.source == "error":
             detail = label.error or "the teacher gave no label"
@@ -279,7 +279,7 @@ class Classifier:
         task = self._tasks.task(label.task)
         live = task.live.version if task.live else None
         certified = label.source == "surrogate" and task.sampling.certified and label.policy == live
-        return Answer(label, certified, replayed)
+        return ClassifiedAnswer(label, certified, replayed)
 
     def masked(self, request: Request) -> Request:
         """The request with its text masked. Raises HttpProblem: it can't be."""

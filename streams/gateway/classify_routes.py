@@ -17,7 +17,7 @@ from schemas.messages import RequestId, TaskName
 from streams.gateway.answer_headers import CONTRACT, answer_headers
 from streams.gateway.caller_check import Caller, CallerCheck
 from streams.gateway.calls import decoder, headers_of_call, idempotency_key, read_body, record_headers
-from streams.gateway.classifier import Answer, Classifier, Client
+from streams.gateway.classifier import ClassifiedAnswer, Classifier, Client
 from streams.gateway.problems import HttpProblem, ProblemKind
 from streams.gateway.recent_labels import RecentLabels
 from streams.gateway_settings import GatewaySettings
@@ -123,7 +123,7 @@ def _question(task: str, item: BatchItem) -> Question:
     return Question(item.id or uuid4().hex, task, item.text, item.embedding, item.metadata)
 
 
-def _response(answer: Answer, headers: Mapping[str, str], began: float) -> Response:
+def _response(answer: ClassifiedAnswer, headers: Mapping[str, str], began: float) -> Response:
     said = answer_headers(answer, headers, (time.perf_counter() - began) * 1000.0)
     return Response(LABEL.encode(answer.label), headers=said, media_type=JSON)
 

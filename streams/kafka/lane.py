@@ -39,7 +39,7 @@ from streams.kafka.batch import Outgoing
 from streams.kafka.channel import LaneChannel
 from streams.kafka.group_member import GroupMember, OpenClients
 from streams.kafka.lane_offsets import LaneOffsets
-from streams.kafka.lane_window import Claim, PartitionWindow
+from streams.kafka.lane_window import PartitionWindow, WindowClaim
 from streams.kafka.message import as_bytes, headers_of, key_of
 from streams.kafka.open_message import OpenMessage
 from streams.kafka.partitions import partitions_of
@@ -57,7 +57,7 @@ _MOST_PARKED = 200_000
 """Parked messages of one partition; from there on it is paused."""
 
 Answered = tuple[OpenMessage, Sequence[Outgoing]]
-Claims = Callable[[Message], Claim | None]
+Claims = Callable[[Message], WindowClaim | None]
 
 
 class Lane(GroupMember):
@@ -229,7 +229,7 @@ class Lane(GroupMember):
             return False
         return True
 
-    def _claim(self, message: Message) -> Claim | None:
+    def _claim(self, message: Message) -> WindowClaim | None:
         """None also where its time is over: then it is answered at once."""
         claim = self._claims(message)
         return claim if claim is not None and unix_ms() < claim.until else None

@@ -21,7 +21,7 @@ _LEAVE_AGAIN = 60_000
 """Milliseconds until what has come since may leave a crowded partition, too."""
 
 
-class Claim(NamedTuple):
+class WindowClaim(NamedTuple):
     """What a message asks of the window.
 
     Attributes:
@@ -38,7 +38,7 @@ class Claim(NamedTuple):
 class Held(NamedTuple):
     """A message's claim, and how much of the window it takes, >= 1."""
 
-    claim: Claim
+    claim: WindowClaim
     weight: int
 
 
@@ -58,7 +58,7 @@ class PartitionWindow:
 
     def __init__(self, size: int) -> None:
         self._size = size
-        self._counted: dict[OpenMessage, tuple[Claim | None, int]] = {}
+        self._counted: dict[OpenMessage, tuple[WindowClaim | None, int]] = {}
         self._held: dict[str, dict[OpenMessage, None]] = {}
         self._weights: dict[str, int] = {}
         self._unclaimed = 0
@@ -69,7 +69,7 @@ class PartitionWindow:
         self._leave_before = self._leave_again_at = 0
         self.is_behind = False
 
-    def add(self, opened: OpenMessage, claim: Claim | None, weight: int) -> None:
+    def add(self, opened: OpenMessage, claim: WindowClaim | None, weight: int) -> None:
         """Count a message; one without a claim takes room too, and never makes any."""
         self._counted[opened] = claim, weight
         if claim is None:

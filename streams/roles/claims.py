@@ -4,13 +4,13 @@ from confluent_kafka import Message
 
 from schemas.codec import DEFERRAL
 from schemas.errors import InvalidMessage
-from streams.kafka.lane_window import Claim
+from streams.kafka.lane_window import WindowClaim
 from streams.kafka.message import as_bytes, headers_of
 from streams.tasks import Tasks
 from streams.teacher.give_up import give_up_at
 
 
-def claim_of(tasks: Tasks, message: Message) -> Claim | None:
+def claim_of(tasks: Tasks, message: Message) -> WindowClaim | None:
     """None for what is no deferral, or asked by somebody else: it is answered at once.
 
     Audits and second questions stay on their topic: who follows how far the teacher has read them there
@@ -24,4 +24,4 @@ def claim_of(tasks: Tasks, message: Message) -> Claim | None:
         return None
     task, is_request = deferral.request.task, not deferral.audit and deferral.first is None
     until = give_up_at(deferral, tasks.task(task).config.teacher, headers_of(message))
-    return Claim(task, until, may_move=is_request)
+    return WindowClaim(task, until, may_move=is_request)

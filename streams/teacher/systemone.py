@@ -35,7 +35,7 @@ def systemone_request(text: str, config: TeacherConfig) -> Mapping[str, Any]:
     return {"state": text, "questions": {_QUESTION: question}}
 
 
-class _Answer(Struct):
+class _SystemOneAnswer(Struct):
     type: str = ""
     choice: str | None = None
     confidence: float | None = None
@@ -48,7 +48,7 @@ class _Tokens(Struct):
 
 
 class _SystemOneReply(Struct):
-    answers: dict[str, _Answer]
+    answers: dict[str, _SystemOneAnswer]
     usage: _Tokens | None = None
 
 
@@ -63,7 +63,7 @@ def parse_systemone(body: bytes, address: Address) -> ChosenLabel:
         decision = msgspec.json.decode(body, type=_SystemOneReply)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise reply_failure(body, str(address), f"not a decision ({error})") from error
-    answer = decision.answers.get(_QUESTION, _Answer())
+    answer = decision.answers.get(_QUESTION, _SystemOneAnswer())
     if answer.choice is None:
         raise UnreadableAnswer(f"the model gave {quote(answer.type)} where one of the labels was due")
     probability = answer.probabilities.get(answer.choice, answer.confidence)

@@ -18,7 +18,7 @@ from schemas.config import TeacherConfig, parse_override
 from schemas.messages import Deferral, Label, Reply, Teacher
 from streams.drift.windows import ScoreWindows
 from streams.gateway.app import create_gateway
-from streams.gateway.batcher import MicroBatcher
+from streams.gateway.batcher import RequestBatcher
 from streams.gateway.caller_check import CallerCheck
 from streams.gateway.chat_decider import ChatDecider
 from streams.gateway.chat_recorder import ChatRecorder
@@ -170,7 +170,7 @@ async def running(
 
     broker: Any = gateway.broker
     sender = gateway.sender = Sender(lambda: broker, 60.0, 1.0)
-    batcher = MicroBatcher(router, chosen.batch)
+    batcher = RequestBatcher(router, chosen.batch)
     classifier = Classifier(
         gateway.tasks,
         TOPICS,
@@ -189,7 +189,7 @@ async def running(
     upstream = Upstream()
     gateway.recorder = ChatRecorder(classifier.record, upstream, gateway.budget, 10.0, mask)
     forwarding = RequestRouter(ForwardedTasks(gateway.tasks), sampler, lambda *_: None)
-    decider = ChatDecider(batcher, MicroBatcher(forwarding, chosen.batch))
+    decider = ChatDecider(batcher, RequestBatcher(forwarding, chosen.batch))
     service = ChatService(gateway.tasks, classifier, decider, gateway.recorder, upstream, gateway.environ)
     routes = [
         *ClassifyRoutes(chosen, check, classifier, gateway.recent).routes(),

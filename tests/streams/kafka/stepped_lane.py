@@ -13,7 +13,7 @@ from streams.kafka.channel import LaneChannel
 from streams.kafka.dead_letters import DeadLetters
 from streams.kafka.delivery import Delivery
 from streams.kafka.lane import Lane
-from streams.kafka.lane_window import Claim
+from streams.kafka.lane_window import WindowClaim
 from streams.kafka.message import as_bytes
 from streams.kafka.open_message import OpenMessage
 from tests.streams.fakes import error
@@ -24,12 +24,12 @@ ZERO = [TopicPartition(TOPIC, 0)]
 
 def asked(task: str, until: int = 1 << 60, may_move: bool = True) -> bytes:
     """The value of a message that claims a share for its task."""
-    return msgspec.json.encode(Claim(task, until, may_move))
+    return msgspec.json.encode(WindowClaim(task, until, may_move))
 
 
-def claim_of(message: Message) -> Claim | None:
+def claim_of(message: Message) -> WindowClaim | None:
     value = as_bytes(message.value()) or b""
-    return msgspec.json.decode(value, type=Claim) if value.startswith(b"[") else None
+    return msgspec.json.decode(value, type=WindowClaim) if value.startswith(b"[") else None
 
 
 class Log(Consumer):

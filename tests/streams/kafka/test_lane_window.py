@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.kafka.lane_window import Claim, Held, PartitionWindow, fair_level
+from streams.kafka.lane_window import Held, PartitionWindow, WindowClaim, fair_level
 from streams.kafka.open_message import OpenMessage
 from tests.streams.fakes import message
 
@@ -79,7 +79,7 @@ def test_what_is_given_up_is_recalled_without_room() -> None:
     for offset in range(SIZE // 2):
         add(window, "t", offset)
     for offset in (50, 51):
-        window.park(opened(offset), Held(Claim("t", offset), 1))
+        window.park(opened(offset), Held(WindowClaim("t", offset), 1))
     window.plan_recall(50, is_crowded=False)
     assert list(window.recalled) == [50]
 
@@ -126,10 +126,10 @@ def opened(offset: int) -> OpenMessage:
 
 def add(window: PartitionWindow, task: str, offset: int, weight: int = 1) -> OpenMessage:
     one = opened(offset)
-    window.add(one, Claim(task, 1 << 60), weight)
+    window.add(one, WindowClaim(task, 1 << 60), weight)
     return one
 
 
 def park(window: PartitionWindow, task: str, offsets: Iterable[int]) -> None:
     for offset in offsets:
-        window.park(opened(offset), Held(Claim(task, 1 << 60), 1))
+        window.park(opened(offset), Held(WindowClaim(task, 1 << 60), 1))
