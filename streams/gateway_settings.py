@@ -21,9 +21,18 @@ class GatewaySettings(BaseModel):
     timeout: seconds that a request waits for its label where it names no `timeout`.
     longest_timeout: seconds that it may name.
     max_body: bytes of a request's body; a longer one is refused with 413.
-    body_timeout: seconds for a request's headers, and again for its body; then 408. A client that leaves the
+    max_forwarded: the same of a body that goes to an app's LLM. What is longer than `max_body` is forwarded
+        without being looked at.
+    body_memory: bytes of bodies that are held at the same time, not counting those below 16 kB; one more is
+        refused with 429. The process may take three times as many for them.
+    body_timeout: seconds for a request's headers, and again for its body, for which a large one has a second
+        more for each 100 kB; then 408. A client that leaves the
         rest of a refused body unsent, or an answer unread, for as long is hung up on.
-    concurrency: requests that are worked on at the same time; one more is refused with 429.
+    concurrency: calls that are worked on at the same time, besides those that wait; one more is refused with
+        429.
+    waiting: requests of one task that wait at the same time, for their label or for what the LLM says; one
+        more is refused with 429, while those that the surrogate answers go on. Of all tasks together as many
+        may wait as three quarters of `connections`.
     connections: open connections; one more is closed at once.
     batch: requests that are scored together, at most.
     labels_kept: labels that are kept in memory for `GET /v1/labels/ID` and repeated ids.
@@ -41,8 +50,11 @@ class GatewaySettings(BaseModel):
     timeout: Annotated[float, Field(gt=0, le=600)] = 30.0
     longest_timeout: Annotated[float, Field(gt=0, le=3600)] = 120.0
     max_body: Annotated[int, Field(ge=1_000, le=100_000_000)] = 1_000_000
+    max_forwarded: Annotated[int, Field(ge=1_000, le=1_000_000_000)] = 50_000_000
+    body_memory: Annotated[int, Field(ge=1_000, le=100_000_000_000)] = 512_000_000
     body_timeout: Annotated[float, Field(gt=0, le=600)] = 10.0
     concurrency: Annotated[int, Field(ge=1, le=100_000)] = 1_024
+    waiting: Annotated[int, Field(ge=1, le=100_000)] = 2_000
     connections: Annotated[int, Field(ge=1, le=1_000_000)] = 12_000
     batch: Annotated[int, Field(ge=1, le=4_000)] = 64
     labels_kept: Annotated[int, Field(ge=0, le=10_000_000)] = 50_000
@@ -50,6 +62,11 @@ class GatewaySettings(BaseModel):
     cors_origins: tuple[str, ...] = ()
     ssl_certfile: Path | None = None
     ssl_keyfile: Path | None = None
+
+    @property
+    def waiting_in_all(self) -> int:
+        """Requests of all tasks that wait at the same time; the other connections are for answers."""
+        return max(1, self.connections * 3 // 4)
 
     @property
     def is_local(self) -> bool:

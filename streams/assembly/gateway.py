@@ -7,6 +7,7 @@ from streams.drift.watch import DriftWatch
 from streams.drift.windows import ScoreWindows
 from streams.gateway.app import create_gateway
 from streams.gateway.batcher import RequestBatcher
+from streams.gateway.call_limits import call_limits
 from streams.gateway.caller_check import CallerCheck
 from streams.gateway.chat_decider import ChatDecider
 from streams.gateway.chat_recorder import ChatRecorder
@@ -79,7 +80,7 @@ def add(parts: WorkerParts) -> None:
         sender,
         recorder,
         LabelFeed(labels, lambda: open_reader(settings), gateway.labels_kept, recent.keep_all),
-        GatewayServer(create_gateway(gateway, routes), gateway, settings.drain),
+        GatewayServer(create_gateway(gateway, routes, call_limits(gateway)), gateway, settings.drain),
     ]
 
 

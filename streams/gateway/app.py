@@ -12,9 +12,10 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from streams.gateway.answer_headers import EXPOSED
-from streams.gateway.calls import ClientGone, request_id
+from streams.gateway.call_limits import CallLimits, set_place
+from streams.gateway.calls import request_id
 from streams.gateway.docs_routes import docs_routes
-from streams.gateway.problems import HttpProblem, ProblemKind
+from streams.gateway.problems import ClientGone, HttpProblem, ProblemKind
 from streams.gateway_settings import GatewaySettings
 
 _PROBLEM = "application/problem+json"
@@ -26,9 +27,9 @@ _DAY = 86_400
 _HEALTH = "/healthz"
 
 
-def create_gateway(settings: GatewaySettings, routes: Sequence[BaseRoute]) -> Starlette:
+def create_gateway(settings: GatewaySettings, routes: Sequence[BaseRoute], limits: CallLimits) -> Starlette:
     """The application with these routes, those that describe them, and `/healthz`: the process runs."""
-    middleware = [Middleware(ConcurrencyLimit, most=settings.concurrency)]
+    middleware = [Middleware(LimitedCalls, limits=limits)]
     if settings.cors_origins:
         middleware.insert(0, _cors(settings.cors_origins))
     return Starlette(
@@ -43,29 +44,27 @@ def create_gateway(settings: GatewaySettings, routes: Sequence[BaseRoute]) -> St
     )
 
 
-class ConcurrencyLimit:
-    """Refuses a call while `most` others are worked on; never a look at whether the process runs."""
+class LimitedCalls:
+    """Refuses a call while too many others are worked on; never a look at whether the process runs."""
 
-    def __init__(self, app: ASGIApp, most: int) -> None:
+    def __init__(self, app: ASGIApp, limits: CallLimits) -> None:
         self._app = app
-        self._most = most
-        self._active = 0
+        self._limits = limits
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"] == _HEALTH:
             await self._app(scope, receive, send)
             return
-        if self._active >= self._most:
-            busy = HttpProblem(
-                ProblemKind.BUSY, f"{self._most} calls are under way: try again", headers={"retry-after": "1"}
-            )
+        try:
+            place = self._limits.admit()
+        except HttpProblem as busy:
             await _response(Request(scope), busy)(scope, receive, send)
             return
-        self._active += 1
+        set_place(scope, place)
         try:
             await self._app(scope, receive, send)
         finally:
-            self._active -= 1
+            place.end()
 
 
 def _cors(origins: tuple[str, ...]) -> Middleware:

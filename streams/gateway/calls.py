@@ -3,14 +3,15 @@
 import asyncio
 import re
 from collections.abc import Callable, Mapping
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 from urllib.parse import quote
 
 import msgspec
 from starlette.requests import ClientDisconnect, Request
 
 from schemas.messages import RequestId
-from streams.gateway.problems import HttpProblem, ProblemKind
+from streams.gateway.call_limits import CallPlace
+from streams.gateway.problems import CLOSE, ClientGone, HttpProblem, ProblemKind
 from streams.kafka.message import Headers
 from streams.teacher.give_up import HEADER as GIVE_UP_AFTER
 
@@ -18,12 +19,10 @@ Body = TypeVar("Body", bound=msgspec.Struct)
 
 _PLAIN = re.compile(r"[\x21-\x7e]{1,128}")
 _FOLLOW = frozenset({"traceparent", "tracestate", "baggage", GIVE_UP_AFTER})
+_SLOWEST = 100_000
+"""Bytes a second that a large body may take longer for."""
 _EVENTS = "ce-"
 """Prefix of CloudEvents' headers over HTTP; over Kafka it is `ce_`."""
-
-
-class ClientGone(Exception):
-    """The client has hung up: nobody reads an answer."""
 
 
 def headers_of_call(request: Request) -> dict[str, str]:
@@ -31,39 +30,53 @@ def headers_of_call(request: Request) -> dict[str, str]:
     return dict(request.headers.items())
 
 
-async def read_body(request: Request, headers: Mapping[str, str], most: int, seconds: float) -> bytes:
-    """The whole body.
+class BodyLimit(NamedTuple):
+    """What a body may take.
+
+    Attributes:
+        setting: of the gateway, that says how many bytes.
+        most: bytes.
+        seconds: until it has to be there; a large one has a second more for each 100 kB that have come.
+    """
+
+    setting: str
+    most: int
+    seconds: float
+
+
+async def read_body(
+    request: Request, headers: Mapping[str, str], limit: BodyLimit, place: CallPlace
+) -> bytes:
+    """The whole body, whose memory the call's place holds.
 
     Args:
         headers: of the call.
-        most: bytes.
-        seconds: until all of it has to be there.
 
     Raises:
-        HttpProblem: it is too large or too slow.
+        HttpProblem: it is too large or too slow, or there is no memory for it.
         ClientGone: the client has hung up.
     """
     declared = headers.get("content-length", "")
-    if declared.isdigit() and int(declared) > most:
-        raise _too_large(most)
+    if declared.isdigit() and int(declared) > limit.most:
+        raise _too_large(limit)
+    began = asyncio.get_running_loop().time()
     try:
-        async with asyncio.timeout(seconds):
-            return await _read_chunks(request, most)
+        with place.paused():
+            async with asyncio.timeout(limit.seconds) as until:
+                chunks, size = [], 0
+                async for chunk in request.stream():
+                    chunks.append(chunk)
+                    size += len(chunk)
+                    if size > limit.most:
+                        raise _too_large(limit)
+                    place.hold(size)
+                    until.reschedule(began + limit.seconds + size / _SLOWEST)
+                return b"".join(chunks)
     except TimeoutError:
-        detail = f"the body was not there within {seconds:g} s"
-        raise HttpProblem(ProblemKind.SLOW_BODY, detail, headers={"connection": "close"}) from None
+        detail = f"the body was not there within {limit.seconds:g} s, or came at less than 100 kB a second"
+        raise HttpProblem(ProblemKind.SLOW_BODY, detail, headers=CLOSE) from None
     except ClientDisconnect:
         raise ClientGone from None
-
-
-async def _read_chunks(request: Request, most: int) -> bytes:
-    chunks, size = [], 0
-    async for chunk in request.stream():
-        chunks.append(chunk)
-        size += len(chunk)
-        if size > most:
-            raise _too_large(most)
-    return b"".join(chunks)
 
 
 def decoder(kind: type[Body]) -> Callable[[Mapping[str, str], bytes], Body]:
@@ -114,9 +127,9 @@ def request_id(headers: Mapping[str, str], default: str) -> str:
     return given if _PLAIN.fullmatch(given) else quote(default, safe="")
 
 
-def _too_large(most: int) -> HttpProblem:
+def _too_large(limit: BodyLimit) -> HttpProblem:
     return HttpProblem(
         ProblemKind.TOO_LARGE,
-        f"a body may have {most} bytes (the gateway's setting `max_body`)",
-        headers={"connection": "close"},
+        f"a body may have {limit.most} bytes (the gateway's setting `{limit.setting}`)",
+        headers=CLOSE,
     )

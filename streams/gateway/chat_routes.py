@@ -12,8 +12,9 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from schemas.messages import TaskName
+from streams.gateway.call_limits import place_of
 from streams.gateway.caller_check import Caller, CallerCheck
-from streams.gateway.calls import headers_of_call, is_json, read_body
+from streams.gateway.calls import BodyLimit, headers_of_call, is_json, read_body
 from streams.gateway.chat_service import ChatCall, ChatService
 from streams.gateway.problems import HttpProblem, ProblemKind
 from streams.gateway_settings import GatewaySettings
@@ -22,7 +23,15 @@ from streams.tasks import Tasks
 MODEL_PREFIX = "understudy/"
 TASK_HEADER = "x-understudy-task"
 
+
+class _Model(msgspec.Struct):
+    """All that is read of a long body."""
+
+    model: Any = None
+
+
 _fields = msgspec.json.Decoder(dict[str, Any]).decode
+_model_field = msgspec.json.Decoder(_Model).decode
 
 
 class ChatRoutes:
@@ -32,6 +41,7 @@ class ChatRoutes:
         self, settings: GatewaySettings, check: CallerCheck, tasks: Tasks, service: ChatService
     ) -> None:
         self._settings = settings
+        self._limit = BodyLimit("max_forwarded", settings.max_forwarded, settings.body_timeout)
         self._check = check
         self._tasks = tasks
         self._service = service
@@ -46,7 +56,10 @@ class ChatRoutes:
 
     async def complete(self, call: HttpRequest) -> Response:
         """Answer a chat completion, or forward it."""
-        return await self._service.complete(await self._read(call))
+        read = await self._read(call)
+        if read.is_long:
+            return await self._service.forward_unread(read, "the body is longer than `max_body`")
+        return await self._service.complete(read)
 
     async def forward(self, call: HttpRequest) -> Response:
         """Forward a call of another API as it is."""
@@ -69,8 +82,10 @@ class ChatRoutes:
         caller = self._check.admit(headers)
         if not is_json(headers):
             raise HttpProblem(ProblemKind.CONTENT_TYPE, "send the header `content-type: application/json`")
-        body = await read_body(call, headers, self._settings.max_body, self._settings.body_timeout)
-        fields = _fields_of(body)
+        place = place_of(call.scope)
+        body = await read_body(call, headers, self._limit, place)
+        is_long = len(body) > self._settings.max_body
+        fields = _fields_of(body, is_long=is_long)
         model = fields.get("model")
         by_model = isinstance(model, str) and model.startswith(MODEL_PREFIX)
         named = str(model)[len(MODEL_PREFIX) :] if by_model else headers.get(TASK_HEADER)
@@ -84,13 +99,15 @@ class ChatRoutes:
             mode=caller.mode,
             names_model=not by_model,
             receive=call.receive,
+            place=place,
+            is_long=is_long,
         )
 
 
-def _fields_of(body: bytes) -> Mapping[str, Any]:
+def _fields_of(body: bytes, *, is_long: bool) -> Mapping[str, Any]:
     """The call's fields; none where the body is no JSON object: the upstream says what is wrong with it."""
     try:
-        return _fields(body)
+        return {"model": _model_field(body).model} if is_long else _fields(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return {}
 

@@ -22,6 +22,7 @@ from schemas.config import TeacherConfig
 from schemas.messages import Deferral, Label, Reason, Request, Teacher
 from streams.clock import unix_ms
 from streams.gateway.answer_headers import CONTRACT, DEBUG, answer_headers
+from streams.gateway.call_limits import CallPlace
 from streams.gateway.calls import record_headers
 from streams.gateway.chat.completion import Completion
 from streams.gateway.chat.question import ChatQuestion, NotAQuestion, read_question
@@ -56,6 +57,7 @@ class ChatCall(NamedTuple):
         fields: of its body; none where that is no JSON object.
         mode: the most that the caller is given.
         names_model: its `model` is the LLM's, not that of a task.
+        is_long: of its fields only `model` is read.
     """
 
     path: str
@@ -67,6 +69,8 @@ class ChatCall(NamedTuple):
     mode: Mode
     names_model: bool
     receive: Receive
+    place: CallPlace
+    is_long: bool
 
 
 class ChatService:
@@ -174,6 +178,7 @@ class ChatService:
         upstream_call, began = self._call(call, task.config.teacher), time.perf_counter()
         if asked is not None:
             upstream_call = upstream_call._replace(headers=_readable(upstream_call.headers))
+        call.place.begin_wait(call.task)
         response = await unless_gone(self._upstream.open(upstream_call), call.receive)
 
         def ended(body: bytes | None) -> None:

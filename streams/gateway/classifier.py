@@ -10,6 +10,7 @@ Redis is away      the surrogate answers as the router's does; what is deferred 
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from contextlib import AbstractContextManager
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
@@ -19,9 +20,8 @@ from schemas.topics import Topics
 from streams.clock import unix_ms
 from streams.errors import DeliveryFailed, MaskFailed
 from streams.gateway.batcher import RequestBatcher, Waiting
-from streams.gateway.calls import ClientGone
 from streams.gateway.direct_teacher import DirectTeacher
-from streams.gateway.problems import HttpProblem, ProblemKind, unavailable
+from streams.gateway.problems import ClientGone, HttpProblem, ProblemKind, unavailable
 from streams.gateway.recent_labels import RecentLabels
 from streams.gateway.record_sender import RecordSender
 from streams.kafka.batch import Outgoing
@@ -60,11 +60,14 @@ class Client(NamedTuple):
 
     Attributes:
         seconds: for which it waits.
+        waiting: takes a place among those that wait for a request of a task; raises HttpProblem if there is
+            none.
         headers: that go with the request to its label.
         gone: returns once the client has hung up.
     """
 
     seconds: float
+    waiting: Callable[[str], AbstractContextManager[None]]
     headers: Headers | None = None
     gone: Callable[[], Coroutine[Any, Any, None]] = _never_gone
 
@@ -181,21 +184,23 @@ class Classifier:
         known = self._recent.find(request.task, request.id)
         if known is not None and known.is_awaited:  # the same request came twice, and both were undecided
             return await self._join(request, client)
-        self._recent.ask(request.task, request.id, requested_at, content)
-        sent = self._sender.acknowledgement(outputs)
+        with client.waiting(request.task):
+            self._recent.ask(request.task, request.id, requested_at, content)
+            sent = self._sender.acknowledgement(outputs)
 
-        def report(done: asyncio.Future[None]) -> None:
-            error = None if done.cancelled() else done.exception()
-            if isinstance(error, DeliveryFailed):
-                self._recent.fail(request.task, request.id, error)
+            def report(done: asyncio.Future[None]) -> None:
+                error = None if done.cancelled() else done.exception()
+                if isinstance(error, DeliveryFailed):
+                    self._recent.fail(request.task, request.id, error)
 
-        sent.add_done_callback(report)
-        return self.answer(await self._label_in_time(request, client))
+            sent.add_done_callback(report)
+            return self.answer(await self._label_in_time(request, client))
 
     async def _join(self, request: Request, client: Client) -> ClassifiedAnswer:
         """Wait for the label of a request that another call has asked."""
         try:
-            return self.answer(await self._label_in_time(request, client), replayed=True)
+            with client.waiting(request.task):
+                return self.answer(await self._label_in_time(request, client), replayed=True)
         except DeliveryFailed as error:
             raise unavailable(str(error), request=request.id, task=request.task) from error
 
@@ -226,7 +231,8 @@ class Classifier:
     async def _forward(self, deferral: Deferral, content: int, client: Client, why: str) -> ClassifiedAnswer:
         """The teacher's answer, asked from here; its reply is recorded when Kafka takes it."""
         config = self._tasks.task(deferral.request.task).config
-        reply = await self._teacher.ask(deferral, config.teacher, client.seconds, why)
+        with client.waiting(deferral.request.task):
+            reply = await self._teacher.ask(deferral, config.teacher, client.seconds, why)
         self.record(reply)
         label = teacher_label(reply, unix_ms(), config.teacher.labels_renamed)
         if label.source != "error":

@@ -15,8 +15,16 @@ from schemas.http import BatchItem, BatchResult, BatchResults, Classify, Classif
 from schemas.messages import Request as Question
 from schemas.messages import RequestId, TaskName
 from streams.gateway.answer_headers import CONTRACT, answer_headers
+from streams.gateway.call_limits import place_of
 from streams.gateway.caller_check import Caller, CallerCheck
-from streams.gateway.calls import decoder, headers_of_call, idempotency_key, read_body, record_headers
+from streams.gateway.calls import (
+    BodyLimit,
+    decoder,
+    headers_of_call,
+    idempotency_key,
+    read_body,
+    record_headers,
+)
 from streams.gateway.classifier import ClassifiedAnswer, Classifier, Client
 from streams.gateway.problems import HttpProblem, ProblemKind
 from streams.gateway.recent_labels import RecentLabels
@@ -37,6 +45,7 @@ class ClassifyRoutes:
         self, settings: GatewaySettings, check: CallerCheck, classifier: Classifier, recent: RecentLabels
     ) -> None:
         self._settings = settings
+        self._limit = BodyLimit("max_body", settings.max_body, settings.body_timeout)
         self._check = check
         self._classifier = classifier
         self._recent = recent
@@ -98,7 +107,7 @@ class ClassifyRoutes:
         return caller
 
     async def _body(self, call: HttpRequest, headers: Mapping[str, str]) -> bytes:
-        return await read_body(call, headers, self._settings.max_body, self._settings.body_timeout)
+        return await read_body(call, headers, self._limit, place_of(call.scope))
 
     def _client(self, call: HttpRequest, headers: Mapping[str, str], wish: float | None) -> Client:
         async def gone() -> None:
@@ -106,7 +115,7 @@ class ClassifyRoutes:
                 pass
 
         seconds = min(wish or self._settings.timeout, self._settings.longest_timeout)
-        return Client(seconds, record_headers(headers), gone)
+        return Client(seconds, place_of(call.scope).waiting, record_headers(headers), gone)
 
     async def _result(self, task: str, item: BatchItem, client: Client) -> BatchResult:
         try:

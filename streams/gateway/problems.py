@@ -12,6 +12,8 @@ from streams.errors import StreamsError
 
 _TYPE = "urn:understudy:problem:"
 NOTHING: Mapping[str, str] = MappingProxyType({})
+CLOSE: Mapping[str, str] = MappingProxyType({"connection": "close"})
+"""Headers of a response to a call whose body is left unread."""
 
 
 _OPENAI_TYPES = {
@@ -53,6 +55,10 @@ class ProblemKind(Enum):
     @property
     def title(self) -> str:
         return self.value[1]
+
+
+class ClientGone(Exception):
+    """The client has hung up: nobody reads an answer."""
 
 
 class HttpProblem(StreamsError):

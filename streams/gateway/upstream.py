@@ -13,8 +13,7 @@ import httpx2
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from streams.gateway.calls import ClientGone
-from streams.gateway.problems import HttpProblem, ProblemKind
+from streams.gateway.problems import ClientGone, HttpProblem, ProblemKind
 
 log = logging.getLogger(__name__)
 

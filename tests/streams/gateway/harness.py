@@ -19,6 +19,7 @@ from schemas.messages import Deferral, Label, Reply, Teacher
 from streams.drift.windows import ScoreWindows
 from streams.gateway.app import create_gateway
 from streams.gateway.batcher import RequestBatcher
+from streams.gateway.call_limits import call_limits
 from streams.gateway.caller_check import CallerCheck
 from streams.gateway.chat_decider import ChatDecider
 from streams.gateway.chat_recorder import ChatRecorder
@@ -132,6 +133,7 @@ class RunningGateway:
     url: str = ""
     recorder: Any = None
     sender: Any = None
+    limits: Any = None
     http: httpx2.AsyncClient = field(default_factory=httpx2.AsyncClient)
 
     async def classify(
@@ -195,7 +197,8 @@ async def running(
         *ClassifyRoutes(chosen, check, classifier, gateway.recent).routes(),
         *ChatRoutes(chosen, check, gateway.tasks, service).routes(),
     ]
-    app = create_gateway(chosen, routes)
+    limits = gateway.limits = call_limits(chosen)
+    app = create_gateway(chosen, routes, limits)
     server = GatewayServer(app, chosen, 1.0)
     await sender.start()
     await gateway.recorder.start()

@@ -40,13 +40,17 @@ class Answer(BaseModel):
 
 @asynccontextmanager
 async def chatting(
-    mode: str = "serve", config: Mapping[str, Any] | None = None, mask: Mask | None = None, **chat: Any
+    mode: str = "serve",
+    config: Mapping[str, Any] | None = None,
+    mask: Mask | None = None,
+    settings: Mapping[str, Any] | None = None,
+    **chat: Any,
 ) -> AsyncIterator[tuple[RunningGateway, ScriptedLlm, openai.AsyncOpenAI]]:
     """A gateway in front of an LLM, and an app that calls it."""
     async with scripted_llm() as llm:
         teacher = {"url": llm.url, "model": "small", "labels": ["no", "yes"]}
         fields = {"teacher": teacher, "chat": {"mode": mode, **chat}} | dict(config or {})
-        async with running(ScriptedPolicy(), config=fields, mask=mask) as gateway:
+        async with running(ScriptedPolicy(), config=fields, mask=mask, **(settings or {})) as gateway:
             app = openai.AsyncOpenAI(base_url=f"{gateway.url}/v1", api_key="sk-app", max_retries=0)
             async with app:
                 yield gateway, llm, app

@@ -11,6 +11,7 @@ from uvicorn.server import ServerState
 
 from schemas.codec import DEFERRAL
 from streams.gateway.app import create_gateway
+from streams.gateway.call_limits import call_limits
 from streams.gateway.server import protocol
 from streams.gateway_settings import GatewaySettings
 from tests.streams.fakes import ScriptedPolicy
@@ -88,7 +89,9 @@ class UnreadTransport(asyncio.Transport):
 
 
 async def test_a_client_that_reads_nothing_is_hung_up_on() -> None:
-    config = uvicorn.Config(create_gateway(GatewaySettings(), []), lifespan="off", log_config=None)
+    config = uvicorn.Config(
+        create_gateway(GatewaySettings(), [], call_limits(GatewaySettings())), lifespan="off", log_config=None
+    )
     config.load()
     with socket.socket() as connected:
         transport = UnreadTransport(connected)
@@ -99,11 +102,15 @@ async def test_a_client_that_reads_nothing_is_hung_up_on() -> None:
 
 
 async def test_it_says_that_it_lives_while_it_is_full() -> None:
-    async with running(ScriptedPolicy(), concurrency=1) as gateway:
-        waiting = asyncio.create_task(gateway.classify(UNSURE))
-        await gateway.produced("x.deferrals")
+    async with running(ScriptedPolicy(), concurrency=1, ack="kafka") as gateway:
+        gateway.broker.holds = True
+        answered = asyncio.create_task(gateway.classify(YES))
+        await gateway.produced("x.labels")
+        refused = await gateway.classify(YES)
+        assert (refused.status_code, refused.headers["retry-after"]) == (429, "1")
         assert (await gateway.http.get("/healthz")).status_code == 200
-        waiting.cancel()
+        gateway.broker.holds = False
+        assert (await answered).status_code == 200
 
 
 async def test_connections_are_limited() -> None:
@@ -114,16 +121,48 @@ async def test_connections_are_limited() -> None:
             writer.close()
 
 
-async def test_calls_at_the_same_time_are_limited() -> None:
-    async with running(ScriptedPolicy(), concurrency=1) as gateway:
+async def test_who_waits_for_a_teacher_holds_up_nobody_else() -> None:
+    """Neither what the surrogate answers, nor another task."""
+    async with running(ScriptedPolicy(), concurrency=1, waiting=1) as gateway:
         waiting = asyncio.create_task(gateway.classify(UNSURE))
         await gateway.produced("x.deferrals")
-        refused = await gateway.classify(YES)
+        refused = await gateway.classify(UNSURE)
+        batch = {"task": "t", "requests": [{"text": YES}, {"text": UNSURE}]}
+        mixed = (await gateway.http.post("/v1/classify/batch", json=batch)).json()["results"]
+        answer = await gateway.classify(YES)
+        other = await gateway.classify(UNSURE, task="other", timeout=0.01)
+        written = len(gateway.broker.to("x.deferrals"))
         waiting.cancel()
         await until(lambda: not waiters(gateway))
-        answer = await gateway.classify(YES)
-    assert (refused.status_code, refused.headers["retry-after"]) == (429, "1")
-    assert answer.status_code == 200, "a client that has gone holds no place"
+        again = await gateway.classify(UNSURE, timeout=0.01)
+    assert (refused.status_code, refused.headers["retry-after"]) == (429, "5")
+    assert [one["status"] for one in mixed] == [200, 429]
+    assert (answer.status_code, other.status_code) == (200, 504)
+    assert written == 2, "what is refused is not asked"
+    assert again.status_code == 504, "a client that has gone holds no place"
+
+
+async def test_a_slow_body_holds_up_nobody_else() -> None:
+    async with running(ScriptedPolicy(), concurrency=1) as gateway:
+        _, writer = await connect(gateway)
+        with closing(writer):
+            writer.write(HEAD + b'content-length: 50\r\n\r\n{"task')
+            await writer.drain()
+            assert (await gateway.classify(YES)).status_code == 200
+
+
+async def test_the_memory_of_bodies_is_limited_in_all() -> None:
+    large = b'{"task": "t", "text": "' + b"x" * 50_000
+    async with running(ScriptedPolicy(), body_memory=60_000) as gateway:
+        _, writer = await connect(gateway)
+        with closing(writer):
+            writer.write(HEAD + b"content-length: 99999\r\n\r\n" + large)
+            await until(lambda: gateway.limits.held > 40_000)
+            refused = await gateway.classify("x" * 50_000)
+            assert (await gateway.classify(YES)).status_code == 200, "a small one is always read"
+        assert (refused.status_code, refused.headers["retry-after"]) == (429, "5")
+        await until(lambda: not gateway.limits.held)
+        assert (await gateway.classify("yes 0.9 0.1" + " " * 50_000)).status_code == 200
 
 
 async def test_a_head_that_never_ends_is_refused() -> None:
