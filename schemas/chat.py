@@ -8,6 +8,9 @@ Mode = Literal["record", "shadow", "serve"]
 MODES: tuple[Mode, ...] = ("record", "shadow", "serve")
 """What the gateway may do for an app, from least to most."""
 
+ANY_PROMPT = "*"
+
+PromptHash = Annotated[str, Meta(pattern=r"^([0-9a-f]{12}|\*)$(?!\n)")]
 Pattern = Annotated[str, Meta(min_length=1, max_length=2_000)]
 
 
@@ -18,11 +21,15 @@ class ChatConfig(Struct, frozen=True, forbid_unknown_fields=True):
         mode: `record`: each call is forwarded to `teacher.url`, and becomes a trace. `shadow`: the same, and
             a header says what the surrogate would have answered. `serve`: the surrogate answers what it may.
         text: regular expression that finds the text to classify in the user's message: its group `text`, or
-            its first one. None: the whole message.
+            its first one. None: the whole message. The rest of the message belongs to the prompt, less what
+            groups find whose names begin with `ignored`: name so what changes from call to call.
         label: the same for the label in a plain reply. None: the reply is the label.
         reply: plain reply that the surrogate gives; `{label}` in it is replaced.
         field: of a JSON reply, the field that holds the label. None: the only one whose schema lists the
             labels; replies to a call without a schema are not read then.
+        prompts: hashes of prompts that the live version stands for although its traces do not name them, as
+            after `seed` or `policies import`; `*`: any prompt. An answer's header `x-understudy-prompt` says
+            the hash to who asks for details.
     """
 
     mode: Mode = "record"
@@ -30,3 +37,4 @@ class ChatConfig(Struct, frozen=True, forbid_unknown_fields=True):
     label: Pattern | None = None
     reply: Annotated[str, Meta(max_length=2_000, pattern=r"\{label\}")] = "{label}"
     field: Annotated[str, Meta(min_length=1, max_length=256)] | None = None
+    prompts: Annotated[tuple[PromptHash, ...], Meta(max_length=1_000)] = ()

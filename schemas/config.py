@@ -5,7 +5,6 @@ A task's own message overrides the one for all tasks, and both override the defa
 the default. A message with a problem changes nothing, and `InvalidConfig` names every problem in it.
 """
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Annotated, Any, Literal
@@ -15,8 +14,9 @@ from msgspec import Meta, Struct
 
 from schemas.call_limits import CallLimits, Price
 from schemas.chat import ChatConfig
-from schemas.errors import InvalidConfig
+from schemas.errors import InvalidConfig, InvalidPattern
 from schemas.messages import Share, TaskName
+from schemas.patterns import compile_pattern
 
 EVERY_TASK = "*"
 
@@ -389,14 +389,11 @@ def _pattern_problems(chat: Any) -> list[str]:
     problems = []
     for name in ("text", "label"):
         pattern = fields.get(name)
-        if not isinstance(pattern, str):
-            continue
-        try:
-            groups = re.compile(pattern).groups
-        except re.error as error:
-            problems.append(f"`chat.{name}`: not a regular expression: {error}")
-        else:
-            problems += [] if groups else [f"`chat.{name}`: put what is meant in parentheses"]
+        if isinstance(pattern, str):
+            try:
+                compile_pattern(pattern)
+            except InvalidPattern as error:
+                problems.append(f"`chat.{name}`: {error}")
     return problems
 
 

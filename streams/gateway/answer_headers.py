@@ -13,7 +13,7 @@ EXPOSED = (
         f"x-understudy-{name}"
         for name in (
             *("contract", "source", "reason", "task", "policy", "score", "threshold", "certified"),
-            *("decision-id", "audited", "replayed", "mode", "shadow"),
+            *("decision-id", "audited", "replayed", "mode", "shadow", "prompt", "detail"),
         )
     ),
     "x-request-id",

@@ -1,7 +1,7 @@
 """Chat decider: whether the surrogate answers a chat completion, and what is recorded where the LLM does.
 
 record, shadow    the LLM answers; the call becomes a trace of a task that answers nothing
-serve             as `route` decides; but a prompt that the live version has not learned from is forwarded,
+serve             as `route` decides; but a prompt that the live version does not stand for is forwarded,
                   and so is everything while Kafka is away
 """
 
@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from schemas.chat import Mode
+from schemas.chat import ANY_PROMPT, Mode
 from schemas.messages import Deferral, Label, Reason, Request
 from streams.clock import unix_ms
 from streams.gateway.batcher import RequestBatcher, Result
@@ -47,7 +47,7 @@ class ChatDecider:
         """Who answers.
 
         Args:
-            knows_prompt: whether the live version has learned from the LLM with this prompt.
+            knows_prompt: whether the live version stands for the LLM with this prompt.
         """
         now = unix_ms()
         if mode == "serve" and knows_prompt:
@@ -62,9 +62,15 @@ class ChatDecider:
 
 
 def knows_prompt(task: Task, model: str, prompt: str) -> bool:
-    """Whether the live version has learned from this LLM, or from labels of which nobody knows the source."""
+    """Whether the live version stands for what this LLM says to this prompt.
+
+    It does where its traces hold answers of this LLM to it, or where an operator says so.
+    """
     sources = task.live.policy.manifest.teachers if task.live else ()
-    return not sources or any((one.model, one.prompt) == (model, prompt) for one in sources)
+    if any((one.model, one.prompt) == (model, prompt) for one in sources):
+        return True
+    told = task.config.chat.prompts
+    return model == (task.config.teacher.model or model) and (prompt in told or ANY_PROMPT in told)
 
 
 def _own(result: Result) -> ChatDecision:

@@ -118,7 +118,7 @@ class ChatService:
             except HttpProblem:
                 deferral = self._unavailable(request)
                 decision, asked = ChatDecision(None, deferral), AskedChat(deferral, question, teacher, labels)
-        further = _headers(call, decision, mode, request.id)
+        further = _headers(call, decision, mode, request.id) | _prompt_header(call, question)
         return await self._forward(call, task, further, asked)
 
     async def forward_unread(self, call: ChatCall, why: str) -> Response:
@@ -166,7 +166,7 @@ class ChatService:
             message,
         )
         headers = answer_headers(answer, call.headers, (time.perf_counter() - began) * 1000.0)
-        headers["x-understudy-mode"] = "serve"
+        headers |= {"x-understudy-mode": "serve"} | _prompt_header(call, question)
         if question.streamed:
             events = b"".join(completion.chunks(with_usage=question.with_usage))
             return Response(events, headers=headers, media_type=_EVENTS)
@@ -235,6 +235,11 @@ def _headers(call: ChatCall, decision: ChatDecision, mode: Mode, number: str) ->
     if decision.would_be is not None:
         found["x-understudy-shadow"] = quote(decision.would_be, safe="")
     return found
+
+
+def _prompt_header(call: ChatCall, question: ChatQuestion) -> dict[str, str]:
+    """Says which prompt it is that `chat.prompts` may name."""
+    return {"x-understudy-prompt": question.prompt} if DEBUG in call.headers else {}
 
 
 def _model(call: ChatCall, config: TeacherConfig) -> str:

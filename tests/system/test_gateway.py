@@ -180,7 +180,7 @@ def test_an_app_of_an_llm_changes_its_base_url_only(deployment: Deployment) -> N
             assert all(one.label == meant(one.text) for one in recorded)
 
             publish(deployment)
-            deployment.configure(TASK, teacher=teacher, chat={"mode": "serve"}, **rates)
+            deployment.configure(TASK, teacher=teacher, chat={"mode": "serve", "prompts": ["*"]}, **rates)
             worker.wait_for_text(f"policy installed: version={VERSION}")
             wait_until(lambda: complete(asked[0]).model != "simulated", 30, "an answer of the surrogate")
             answers = list(pool.map(complete, asked[40:]))

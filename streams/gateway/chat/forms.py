@@ -4,13 +4,13 @@ Each form writes the surrogate's answer and reads the label out of the LLM's rep
 error, never a guess.
 """
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
+from schemas.patterns import compile_pattern
 from streams.errors import UnreadableAnswer
 from streams.teacher.answer import parse_answer, quote
 
@@ -72,10 +72,10 @@ class PlainText:
         said = message.content or ""
         if self.pattern is None:
             return parse_answer(said, labels)
-        found = find_group(self.pattern, said, "label")
+        found = compile_pattern(self.pattern).find(said, "label")
         if found is None:
             raise UnreadableAnswer(f"the model said {quote(said)}, in which `chat.label` finds nothing")
-        return parse_answer(found, labels)
+        return parse_answer(found.text, labels)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,15 +111,6 @@ class FunctionArgument:
         if message.tool is None or message.tool.name != self.function:
             raise UnreadableAnswer(f"the model did not call the function {self.function}")
         return _label_in(message.tool.arguments, self.argument, labels)
-
-
-def find_group(pattern: str, text: str, name: str) -> str | None:
-    """What the group of this name, or else the first one, finds in the text; None where it finds nothing."""
-    found = re.search(pattern, text, re.DOTALL)
-    if found is None:
-        return None
-    part: str | None = found[name] if name in found.re.groupindex else found[1]
-    return part
 
 
 def _label_in(said: str, field: str, labels: Sequence[str]) -> str:

@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 import msgspec
 
 from schemas.chat import ChatConfig
-from streams.gateway.chat.forms import AnswerForm, FunctionArgument, JsonField, PlainText, find_group
+from streams.gateway.chat.forms import AnswerForm, FunctionArgument, JsonField, PlainText
+from streams.gateway.chat.message_text import find_text
 
 Fields = Mapping[str, Any]
 
@@ -87,17 +88,17 @@ def read_question(call: Fields, config: ChatConfig, labels: Sequence[str]) -> Ch
         if name not in _ANY and value is not None and value not in _neutral(name):
             raise NotAQuestion(f"`{name}` asks for more than a label")
     instructions, message = _texts(call.get("messages"))
-    text = message if config.text is None else find_group(config.text, message, "text")
-    if not text:
+    found = find_text(message, config)
+    if found is None:
         raise NotAQuestion("`chat.text` finds no text in the user's message")
     stream, options = call.get("stream"), call.get("stream_options") or {}
     return ChatQuestion(
-        text=text,
+        text=found.text,
         form=_form(call, config, labels),
         instructions=instructions,
         streamed=stream is True,
         with_usage=isinstance(options, Mapping) and options.get("include_usage") is True,
-        prompt=_prompt_hash(call, config, instructions),
+        prompt=_prompt_hash(call, config, instructions, found.rest),
     )
 
 
@@ -197,11 +198,11 @@ def _get(value: Any, *path: str) -> Any:
     return value
 
 
-def _prompt_hash(call: Fields, config: ChatConfig, instructions: Sequence[str]) -> str:
+def _prompt_hash(call: Fields, config: ChatConfig, instructions: Sequence[str], rest: str | None) -> str:
     shape = {name: call.get(name) for name in ("response_format", "tools", "tool_choice", "reasoning_effort")}
     identity = {
         "instructions": instructions,
         **{name: value for name, value in shape.items() if value},
-        **{name: value for name, value in (("text", config.text), ("label", config.label)) if value},
+        **{name: value for name, value in (("rest", rest), ("label", config.label)) if value},
     }
     return sha256(msgspec.json.encode(identity, order="sorted")).hexdigest()[:_DIGITS]

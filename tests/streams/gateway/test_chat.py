@@ -49,7 +49,7 @@ async def chatting(
     """A gateway in front of an LLM, and an app that calls it."""
     async with scripted_llm() as llm:
         teacher = {"url": llm.url, "model": "small", "labels": ["no", "yes"]}
-        fields = {"teacher": teacher, "chat": {"mode": mode, **chat}} | dict(config or {})
+        fields = {"teacher": teacher, "chat": {"mode": mode, "prompts": ["*"], **chat}} | dict(config or {})
         async with running(ScriptedPolicy(), config=fields, mask=mask, **(settings or {})) as gateway:
             app = openai.AsyncOpenAI(base_url=f"{gateway.url}/v1", api_key="sk-app", max_retries=0)
             async with app:
@@ -208,11 +208,11 @@ async def test_what_the_llm_says_is_masked_too() -> None:
     assert (reply.label, "Jane" in str(reply.error)) == (None, False)
 
 
-async def test_a_prompt_that_was_not_learned_from_is_forwarded() -> None:
-    async with chatting() as (gateway, llm, app):
+@pytest.mark.parametrize("teachers", [(), (LabelSource("small", "another"),), (LabelSource("small"),)])
+async def test_a_prompt_that_was_not_learned_from_is_forwarded(teachers: tuple[LabelSource, ...]) -> None:
+    async with chatting(prompts=[]) as (gateway, llm, app):
         llm.says("no")
-        policy = ScriptedPolicy(teachers=(LabelSource("small", "another"),))
-        gateway.tasks.set_policy("t", policy)
+        gateway.tasks.set_policy("t", ScriptedPolicy(teachers=teachers))
         raw = await app.chat.completions.with_raw_response.create(**asking())
         await until(lambda: bool(gateway.broker.replies))
         (reply,) = gateway.broker.replies
@@ -221,6 +221,22 @@ async def test_a_prompt_that_was_not_learned_from_is_forwarded() -> None:
         known = LabelSource(reply.teacher.model, reply.teacher.prompt)
         gateway.tasks.set_policy("t", ScriptedPolicy(teachers=(known,)))
         assert (await app.chat.completions.create(**asking())).model == "understudy/t"
+
+
+async def test_an_operator_says_which_prompts_a_version_stands_for() -> None:
+    debug = {"x-understudy-debug": "1"}
+    async with chatting(prompts=[]) as (gateway, llm, app):
+        llm.says("no")
+        raw = await app.chat.completions.with_raw_response.create(**asking(), extra_headers=debug)
+        teacher = {"url": llm.url, "model": "small", "labels": ["no", "yes"]}
+        chat = {"mode": "serve", "prompts": [raw.headers["x-understudy-prompt"]]}
+        gateway.tasks.configure("t", {"audit_rate": 0.0, "teacher": teacher, "chat": chat})
+        served = await app.chat.completions.create(**asking())
+        other = {"role": "system", "content": "no or yes?"}, asking()["messages"][1]
+        forwarded = await app.chat.completions.create(**asking(messages=other))
+        as_another = {"x-understudy-task": "t"}
+        larger = await app.chat.completions.create(**asking(model="large"), extra_headers=as_another)
+    assert [answer.model for answer in (served, forwarded, larger)] == ["understudy/t", "m-2026", "m-2026"]
 
 
 async def test_an_unreadable_reply_is_counted_not_guessed() -> None:

@@ -47,6 +47,19 @@ def test_a_pattern_finds_the_text() -> None:
         read(config)
 
 
+def prompt_of(message: str, pattern: str) -> str:
+    return read(ChatConfig(text=pattern), messages=[{"role": "user", "content": message}]).prompt
+
+
+def test_the_rest_of_a_message_belongs_to_the_prompt() -> None:
+    pattern = r"Ticket (?P<ignored_number>\d+)?: (.*)"
+    first = prompt_of("Choose one.\nTicket 1: broken", pattern)
+    assert prompt_of("Choose one.\nTicket 22: late", pattern) == first
+    assert prompt_of("Choose any.\nTicket 1: broken", pattern) != first
+    assert prompt_of("Choose one.\nTicket : broken", pattern) != first
+    assert prompt_of("Choose one.\nTicket 1: broken", r"Ticket \d+: (.*)") != first
+
+
 @pytest.mark.parametrize(
     ("given", "form"),
     [
