@@ -10,6 +10,7 @@ MODES: tuple[Mode, ...] = ("record", "shadow", "serve")
 
 ANY_PROMPT = "*"
 
+CallHash = Annotated[str, Meta(pattern=r"^[0-9a-f]{12}$(?!\n)")]
 PromptHash = Annotated[str, Meta(pattern=r"^([0-9a-f]{12}|\*)$(?!\n)")]
 Pattern = Annotated[str, Meta(min_length=1, max_length=2_000)]
 
@@ -27,6 +28,8 @@ class ChatConfig(Struct, frozen=True, forbid_unknown_fields=True):
         reply: plain reply that the surrogate gives; `{label}` in it is replaced.
         field: of a JSON reply, the field that holds the label. None: the only one whose schema lists the
             labels; replies to a call without a schema are not read then.
+        calls: hashes of calls that belong to the task although they do not name it: of their instructions and
+            the form that they ask for (`understudy tasks accept`).
         prompts: hashes of prompts that the live version stands for although its traces do not name them, as
             after `seed` or `policies import`; `*`: any prompt. An answer's header `x-understudy-prompt` says
             the hash to who asks for details.
@@ -37,4 +40,5 @@ class ChatConfig(Struct, frozen=True, forbid_unknown_fields=True):
     label: Pattern | None = None
     reply: Annotated[str, Meta(max_length=2_000, pattern=r"\{label\}")] = "{label}"
     field: Annotated[str, Meta(min_length=1, max_length=256)] | None = None
+    calls: Annotated[tuple[CallHash, ...], Meta(max_length=1_000)] = ()
     prompts: Annotated[tuple[PromptHash, ...], Meta(max_length=1_000)] = ()

@@ -31,6 +31,13 @@ class Keys:
         """Hash: id of each app's key for the gateway, and what is kept of it (`schemas.api_keys`)."""
         return f"{self.prefix}:api-keys"
 
+    @property
+    def proposed_tasks(self) -> tuple[str, str, str]:
+        """Hash: descriptions of proposed tasks by the hashes of their calls (`schemas.proposed_task`); sorted
+        sets: how many calls each has had, and the time of the last one, Unix milliseconds. All expire."""
+        name = f"{self.prefix}:{{:proposed}}"
+        return f"{name}:tasks", f"{name}:calls", f"{name}:seen"
+
     def policies(self, task: str) -> str:
         """Sorted set of versions by serial number."""
         return f"{self.prefix}:{{{task}}}:policies"

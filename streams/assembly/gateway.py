@@ -19,6 +19,7 @@ from streams.gateway.direct_teacher import DirectTeacher
 from streams.gateway.forwarded_tasks import ForwardedTasks
 from streams.gateway.key_ring import KeyRing
 from streams.gateway.label_feed import LabelFeed
+from streams.gateway.learned_tasks import LearnedTasks
 from streams.gateway.recent_labels import RecentLabels
 from streams.gateway.record_sender import RecordSender
 from streams.gateway.server import GatewayServer
@@ -28,6 +29,7 @@ from streams.privacy.mask import load_mask
 from streams.routing.request_router import RequestRouter
 from streams.settings import Settings
 from streams.state.api_keys import ApiKeys
+from streams.state.proposed_tasks import ProposedTasks
 from streams.teacher.client import TeacherClient
 
 _LONGEST_INLINE = 40_000
@@ -68,9 +70,11 @@ def add(parts: WorkerParts) -> None:
     recorder = ChatRecorder(classifier.record, upstream, budget, settings.drain, mask)
     decider = ChatDecider(batcher, RequestBatcher(_forwarding_router(parts), gateway.batch))
     chat = ChatService(parts.tasks, classifier, decider, recorder, upstream)
+    proposed = ProposedTasks(parts.connection, settings.keys)
+    learned = LearnedTasks(parts.tasks, proposed, settings.poll, mask)
     routes = [
         *ClassifyRoutes(gateway, check, classifier, recent).routes(),
-        *ChatRoutes(gateway, check, parts.tasks, chat).routes(),
+        *ChatRoutes(gateway, check, parts.tasks, chat, learned).routes(),
     ]
     labels = settings.topics.labels
     parts.services += [
@@ -79,6 +83,7 @@ def add(parts: WorkerParts) -> None:
         key_ring,
         sender,
         recorder,
+        learned,
         LabelFeed(labels, lambda: open_reader(settings), gateway.labels_kept, recent.keep_all),
         GatewayServer(create_gateway(gateway, routes, call_limits(gateway)), gateway, settings.drain),
     ]

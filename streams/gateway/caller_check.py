@@ -32,6 +32,11 @@ class Caller(NamedTuple):
         """The most that its calls are given."""
         return self.key.mode if self.key else "serve"
 
+    @property
+    def only_task(self) -> str | None:
+        """The one task that its key is for; None where there are more."""
+        return self.key.only_task if self.key else None
+
     def allows(self, task: str) -> bool:
         return self.key is None or self.key.allows(task)
 
@@ -44,7 +49,7 @@ class Caller(NamedTuple):
         Raises:
             HttpProblem: the call names none, or one that the key is not for.
         """
-        task = named or (self.key.only_task if self.key else None)
+        task = named or self.only_task
         if task is None:
             raise HttpProblem(ProblemKind.INVALID, "`task` is missing: name the task that the request is for")
         if not self.allows(task):

@@ -1,6 +1,7 @@
 """Routes for apps that call an LLM by OpenAI's API: chat completions, models, and what is only forwarded.
 
-The task of a call is named by `model: "understudy/TASK"`, the header `x-understudy-task`, or the key.
+The task of a call is named by `model: "understudy/TASK"`, the header `x-understudy-task`, or the key;
+or it is learned (`streams.gateway.learned_tasks`).
 """
 
 from collections.abc import Mapping
@@ -11,11 +12,14 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 from starlette.routing import Route
 
+from schemas.config import EVERY_TASK
 from schemas.messages import TaskName
 from streams.gateway.call_limits import place_of
 from streams.gateway.caller_check import Caller, CallerCheck
 from streams.gateway.calls import BodyLimit, headers_of_call, is_json, read_body
+from streams.gateway.chat.signature import chat_signature
 from streams.gateway.chat_service import ChatCall, ChatService
+from streams.gateway.learned_tasks import LearnedTasks, Signer
 from streams.gateway.problems import HttpProblem, ProblemKind
 from streams.gateway_settings import GatewaySettings
 from streams.tasks import Tasks
@@ -38,13 +42,19 @@ class ChatRoutes:
     """What `/v1/chat/completions`, `/v1/responses` and `/v1/models` do."""
 
     def __init__(
-        self, settings: GatewaySettings, check: CallerCheck, tasks: Tasks, service: ChatService
+        self,
+        settings: GatewaySettings,
+        check: CallerCheck,
+        tasks: Tasks,
+        service: ChatService,
+        learned: LearnedTasks,
     ) -> None:
         self._settings = settings
         self._limit = BodyLimit("max_forwarded", settings.max_forwarded, settings.body_timeout)
         self._check = check
         self._tasks = tasks
         self._service = service
+        self._learned = learned
 
     def routes(self) -> list[Route]:
         return [
@@ -56,7 +66,9 @@ class ChatRoutes:
 
     async def complete(self, call: HttpRequest) -> Response:
         """Answer a chat completion, or forward it."""
-        read = await self._read(call)
+        read = await self._read(call, chat_signature)
+        if read.task == EVERY_TASK:
+            return await self._service.forward_unread(read, "no task knows calls like this one")
         if read.is_long:
             return await self._service.forward_unread(read, "the body is longer than `max_body`")
         return await self._service.complete(read)
@@ -77,7 +89,7 @@ class ChatRoutes:
             raise HttpProblem(ProblemKind.NOT_FOUND, f"there is no model {name[:100]!r}; see /v1/models")
         return _json(_model(task))
 
-    async def _read(self, call: HttpRequest) -> ChatCall:
+    async def _read(self, call: HttpRequest, signer: Signer | None = None) -> ChatCall:
         headers = headers_of_call(call)
         caller = self._check.admit(headers)
         if not is_json(headers):
@@ -89,13 +101,14 @@ class ChatRoutes:
         model = fields.get("model")
         by_model = isinstance(model, str) and model.startswith(MODEL_PREFIX)
         named = str(model)[len(MODEL_PREFIX) :] if by_model else headers.get(TASK_HEADER)
+        task = _task(caller, named)
         return ChatCall(
             path=call.url.path.removeprefix("/v1") + (f"?{call.url.query}" if call.url.query else ""),
             headers=headers,
             raw_headers=call.headers.raw,
             body=body,
             fields=fields,
-            task=_task(caller, named),
+            task=self._learned.task_of(caller, fields, signer) if task is None else task,
             mode=caller.mode,
             names_model=not by_model,
             receive=call.receive,
@@ -112,7 +125,10 @@ def _fields_of(body: bytes, *, is_long: bool) -> Mapping[str, Any]:
         return {}
 
 
-def _task(caller: Caller, named: str | None) -> str:
+def _task(caller: Caller, named: str | None) -> str | None:
+    """The task that the call or its key names; None where neither does."""
+    if named is None and caller.only_task is None:
+        return None
     try:
         return caller.task(None if named is None else msgspec.convert(named, TaskName))
     except msgspec.ValidationError as error:

@@ -18,14 +18,15 @@ from starlette.responses import Response
 from starlette.types import Receive
 
 from schemas.chat import MODES, Mode
-from schemas.config import TeacherConfig
+from schemas.config import EVERY_TASK, TeacherConfig
 from schemas.messages import Deferral, Label, Reason, Request, Teacher
 from streams.clock import unix_ms
 from streams.gateway.answer_headers import CONTRACT, DEBUG, answer_headers
 from streams.gateway.call_limits import CallPlace
 from streams.gateway.calls import record_headers
 from streams.gateway.chat.completion import Completion
-from streams.gateway.chat.question import ChatQuestion, NotAQuestion, read_question
+from streams.gateway.chat.conversation import NotAQuestion
+from streams.gateway.chat.question import ChatQuestion, read_question
 from streams.gateway.chat.upstream_reply import LARGEST
 from streams.gateway.chat_decider import GATEWAY, ChatDecider, ChatDecision, knows_prompt
 from streams.gateway.chat_recorder import AskedChat, ChatRecorder, ChatReply
@@ -45,6 +46,8 @@ from streams.tasks import Task, Tasks
 _EVENTS = "text/event-stream"
 _NO_QUESTION = "no_question"
 """Said in place of a reason where the call asks for something else than one label."""
+_NO_TASK = "no_task"
+"""The same where nobody knows which task the call is for."""
 _LONGEST_DETAIL = 500
 """Characters."""
 
@@ -56,6 +59,7 @@ class ChatCall(NamedTuple):
         path: below the API's base URL, with its query.
         fields: of its body; none where that is no JSON object.
         mode: the most that the caller is given.
+        task: that it is for; `*` where nobody knows.
         names_model: its `model` is the LLM's, not that of a task.
         is_long: of its fields only `model` is read.
     """
@@ -126,9 +130,10 @@ class ChatService:
         further = {
             "x-understudy-contract": CONTRACT,
             "x-understudy-source": "teacher",
-            "x-understudy-reason": _NO_QUESTION,
-            "x-understudy-task": call.task,
+            "x-understudy-reason": _NO_QUESTION if call.task != EVERY_TASK else _NO_TASK,
         }
+        if call.task != EVERY_TASK:
+            further["x-understudy-task"] = call.task
         if DEBUG in call.headers:
             further["x-understudy-detail"] = quote(why[:_LONGEST_DETAIL].strip(), safe=" ,.:`'")
         return await self._forward(call, self._tasks.task(call.task), further, None)

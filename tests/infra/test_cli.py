@@ -32,9 +32,9 @@ def test_help_loads_no_command() -> None:
 
 def test_an_unknown_command_gets_a_suggestion(capfd: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
-        command_line()(["aks"])
+        command_line()(["statsu"])
     assert ended.value.code == 2
-    assert "Did you mean 'ask'?" in capfd.readouterr().err
+    assert "Did you mean 'status'?" in capfd.readouterr().err
 
 
 def test_the_version_is_that_of_the_package(capfd: pytest.CaptureFixture[str]) -> None:

@@ -11,10 +11,9 @@ from typing import Any, NamedTuple
 import msgspec
 
 from schemas.chat import ChatConfig
+from streams.gateway.chat.conversation import Fields, NotAQuestion, listed_values, read_conversation, value_at
 from streams.gateway.chat.forms import AnswerForm, FunctionArgument, JsonField, PlainText
 from streams.gateway.chat.message_text import find_text
-
-Fields = Mapping[str, Any]
 
 _DIGITS = 12
 _ANY = frozenset(
@@ -48,12 +47,8 @@ _NEUTRAL: Mapping[str, tuple[Any, ...]] = {
     "web_search_options": (),
 }
 """Fields that ask for something else, unless they are null or have one of these values."""
-_MESSAGE = frozenset({"role", "content", "name"})
-_INSTRUCTIONS = frozenset({"system", "developer"})
-
-
-class NotAQuestion(ValueError):
-    """The call asks for something else than one label; says what."""
+SHAPE = ("response_format", "tools", "tool_choice")
+"""Fields that say which form an answer has."""
 
 
 class ChatQuestion(NamedTuple):
@@ -84,10 +79,8 @@ def read_question(call: Fields, config: ChatConfig, labels: Sequence[str]) -> Ch
     Raises:
         NotAQuestion: it asks for something else.
     """
-    for name, value in call.items():
-        if name not in _ANY and value is not None and value not in _neutral(name):
-            raise NotAQuestion(f"`{name}` asks for more than a label")
-    instructions, message = _texts(call.get("messages"))
+    require_known_fields(call)
+    instructions, message = read_conversation(call.get("messages"))
     found = find_text(message, config)
     if found is None:
         raise NotAQuestion("`chat.text` finds no text in the user's message")
@@ -102,32 +95,15 @@ def read_question(call: Fields, config: ChatConfig, labels: Sequence[str]) -> Ch
     )
 
 
+def require_known_fields(call: Fields) -> None:
+    """Raises NotAQuestion: a field asks for more, or nobody knows what it asks for."""
+    for name, value in call.items():
+        if name not in _ANY and value is not None and value not in _neutral(name):
+            raise NotAQuestion(f"`{name}` asks for more than a label")
+
+
 def _neutral(name: str) -> tuple[Any, ...]:
     return _NEUTRAL.get(name, ())
-
-
-def _texts(messages: Any) -> tuple[tuple[str, ...], str]:
-    """The instructions, and the one message of the user."""
-    if not isinstance(messages, list) or not messages:
-        raise NotAQuestion("`messages` is no list of messages")
-    *before, last = [_text_of(message) for message in messages]
-    if last[0] != "user" or any(role not in _INSTRUCTIONS for role, _ in before):
-        raise NotAQuestion("the conversation has several turns")
-    return tuple(text for _, text in before), last[1]
-
-
-def _text_of(message: Any) -> tuple[str, str]:
-    """Role and text of a message."""
-    if not isinstance(message, Mapping) or not message.keys() <= _MESSAGE:
-        raise NotAQuestion("a message has more than role and content")
-    role, content = message.get("role"), message.get("content")
-    if isinstance(content, list) and len(content) == 1:
-        part = content[0]
-        is_text = isinstance(part, Mapping) and part.keys() == {"type", "text"} and part["type"] == "text"
-        content = part["text"] if is_text else None
-    if not isinstance(role, str) or not isinstance(content, str):
-        raise NotAQuestion("a message is not one text")
-    return role, content
 
 
 def _form(call: Fields, config: ChatConfig, labels: Sequence[str]) -> AnswerForm:
@@ -144,13 +120,13 @@ def _form(call: Fields, config: ChatConfig, labels: Sequence[str]) -> AnswerForm
     if kind == "json_object" and config.field is not None:
         return JsonField(config.field)
     if kind == "json_schema":
-        return JsonField(_label_field(_get(wanted, "json_schema", "schema"), config, labels))
+        return JsonField(_label_field(value_at(wanted, "json_schema", "schema"), config, labels))
     raise NotAQuestion("the format does not say where the label is: set `chat.field`")
 
 
 def _function(tools: Any, choice: Any, config: ChatConfig, labels: Sequence[str]) -> FunctionArgument:
     functions = _functions(tools)
-    name, finish = _get(choice, "function", "name"), "stop"
+    name, finish = value_at(choice, "function", "name"), "stop"
     if choice == "required" and len(functions) == 1:
         name, finish = next(iter(functions)), "tool_calls"
     if not isinstance(name, str) or name not in functions:
@@ -162,44 +138,28 @@ def _functions(tools: Any) -> dict[str, Any]:
     """The parameters of each function by its name."""
     found = {}
     for tool in tools if isinstance(tools, list) else ():
-        name = _get(tool, "function", "name")
+        name = value_at(tool, "function", "name")
         if not isinstance(name, str):
             raise NotAQuestion("a tool is no function")
-        found[name] = _get(tool, "function", "parameters")
+        found[name] = value_at(tool, "function", "parameters")
     return found
 
 
 def _label_field(schema: Any, config: ChatConfig, labels: Sequence[str]) -> str:
     """The field of a JSON schema that lists the labels."""
-    properties = _get(schema, "properties")
-    if not isinstance(properties, Mapping) or _get(schema, "type") != "object":
-        raise NotAQuestion("the schema is not that of an object")
-    fields = [name for name, field in properties.items() if _lists(field, labels)]
+    fields = [name for name, listed in listed_values(schema).items() if set(labels) <= set(listed)]
     if config.field is not None:
         fields = [name for name in fields if name == config.field]
     if len(fields) != 1:
         raise NotAQuestion(f"{len(fields)} fields of the schema list the labels, instead of one")
-    required: Any = _get(schema, "required") or []
+    required: Any = value_at(schema, "required") or []
     if not isinstance(required, list) or any(name not in fields for name in required):
         raise NotAQuestion("the schema requires more than the label")
     return str(fields[0])
 
 
-def _lists(field: Any, labels: Sequence[str]) -> bool:
-    listed = _get(field, "enum")
-    is_list = isinstance(listed, list) and bool(listed) and all(isinstance(one, str) for one in listed)
-    return is_list and set(labels) <= set(listed)
-
-
-def _get(value: Any, *path: str) -> Any:
-    """What stands at a path of nested objects; None where there is nothing."""
-    for name in path:
-        value = value.get(name) if isinstance(value, Mapping) else None
-    return value
-
-
 def _prompt_hash(call: Fields, config: ChatConfig, instructions: Sequence[str], rest: str | None) -> str:
-    shape = {name: call.get(name) for name in ("response_format", "tools", "tool_choice", "reasoning_effort")}
+    shape = {name: call.get(name) for name in (*SHAPE, "reasoning_effort")}
     identity = {
         "instructions": instructions,
         **{name: value for name, value in shape.items() if value},

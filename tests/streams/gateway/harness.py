@@ -16,7 +16,9 @@ from schemas.api_keys import ApiKey
 from schemas.codec import LABEL, REPLY
 from schemas.config import TeacherConfig, parse_override
 from schemas.messages import Deferral, Label, Reply, Teacher
+from schemas.proposed_task import ProposedTask
 from streams.drift.windows import ScoreWindows
+from streams.errors import StateUnavailable
 from streams.gateway.app import create_gateway
 from streams.gateway.batcher import RequestBatcher
 from streams.gateway.call_limits import call_limits
@@ -29,6 +31,7 @@ from streams.gateway.classifier import Classifier
 from streams.gateway.classify_routes import ClassifyRoutes
 from streams.gateway.direct_teacher import DirectTeacher
 from streams.gateway.forwarded_tasks import ForwardedTasks
+from streams.gateway.learned_tasks import LearnedTasks
 from streams.gateway.recent_labels import RecentLabels
 from streams.gateway.record_sender import RecordSender
 from streams.gateway.server import GatewayServer
@@ -39,6 +42,7 @@ from streams.privacy.mask import Mask
 from streams.routing.request_router import RequestRouter
 from streams.sampling import Sampler
 from streams.spending.cost import CallCost
+from streams.state.proposed_tasks import ProposedTasks
 from streams.tasks import Tasks
 from streams.teacher.client import TeacherClient
 from streams.teacher.outcome import TryLater
@@ -110,6 +114,23 @@ class ScriptedTeacher(TeacherClient):
         return self.outcome or Reply(deferral, "no", Teacher(config.model or ""))
 
 
+class ScriptedProposals(ProposedTasks):
+    """Counts proposed tasks in memory.
+
+    Attributes:
+        is_away: what is counted can't be written.
+    """
+
+    def __init__(self) -> None:
+        self.counts: Counter[ProposedTask] = Counter()
+        self.is_away = False
+
+    async def add(self, counts: Mapping[ProposedTask, int], now: int) -> None:  # noqa: ARG002
+        if self.is_away:
+            raise StateUnavailable("away")
+        self.counts.update(counts)
+
+
 @dataclass
 class RunningGateway:
     """What a test looks at and turns.
@@ -131,6 +152,8 @@ class RunningGateway:
     stalled: bool = False
     redis_answers: bool = True
     url: str = ""
+    proposed: ScriptedProposals = field(default_factory=ScriptedProposals)
+    learned: Any = None
     recorder: Any = None
     sender: Any = None
     limits: Any = None
@@ -193,9 +216,10 @@ async def running(
     forwarding = RequestRouter(ForwardedTasks(gateway.tasks), sampler, lambda *_: None)
     decider = ChatDecider(batcher, RequestBatcher(forwarding, chosen.batch))
     service = ChatService(gateway.tasks, classifier, decider, gateway.recorder, upstream, gateway.environ)
+    gateway.learned = LearnedTasks(gateway.tasks, gateway.proposed, 60.0, mask)
     routes = [
         *ClassifyRoutes(chosen, check, classifier, gateway.recent).routes(),
-        *ChatRoutes(chosen, check, gateway.tasks, service).routes(),
+        *ChatRoutes(chosen, check, gateway.tasks, service, gateway.learned).routes(),
     ]
     limits = gateway.limits = call_limits(chosen)
     app = create_gateway(chosen, routes, limits)

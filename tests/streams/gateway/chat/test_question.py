@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 
 from schemas.chat import ChatConfig
+from streams.gateway.chat.conversation import NotAQuestion
 from streams.gateway.chat.forms import FunctionArgument, JsonField, PlainText
-from streams.gateway.chat.question import ChatQuestion, NotAQuestion, read_question
+from streams.gateway.chat.question import ChatQuestion, read_question
 
 LABELS = ("no", "yes")
 SCHEMA = {

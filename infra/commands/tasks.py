@@ -1,0 +1,130 @@
+"""tasks: list the calls that name no task, and make tasks of them."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any, TypeVar
+
+import typer
+
+from infra.console.config_fields import check_override
+from infra.console.examples import examples
+from infra.console.output import AsJson, line, note, result
+from infra.console.policy_options import TaskArgument
+from infra.console.status_lines import local_time
+from infra.serve.config_topic import read_overrides
+from infra.serve.proposed_tasks import accepting_fields
+from infra.serve.servers import client_settings, redis_connection
+from infra.serve.topic_client import write_messages
+from schemas.chat import MODES, Mode
+from schemas.config import NOTHING, config_of, overlay
+from streams.kafka.batch import Outgoing
+from streams.settings import Settings
+from streams.state.proposed_tasks import CountedProposal, ProposedTasks
+
+commands = typer.Typer()
+
+tasks = typer.Typer(help="List calls that name no task, and make tasks of them.", no_args_is_help=True)
+commands.add_typer(tasks, name="tasks")
+
+Answer = TypeVar("Answer")
+Hash = Annotated[str, typer.Argument(metavar="HASH", help="As `tasks proposed` shows it.")]
+_LABELS = 8
+
+
+@tasks.command("proposed", epilog=examples("tasks proposed", "tasks proposed --json"))
+def tasks_proposed(json: AsJson = False) -> None:
+    """Show which calls of chat completions name no task, by kind: those with the most calls first."""
+    settings = client_settings()
+    found = _with_proposals(settings, ProposedTasks.all)
+    known = {
+        kind: task
+        for task, override in read_overrides(settings).items()
+        for kind in config_of(task, {task: override}).chat.calls
+    }
+    found = [one for one in found if one.task.hash not in known]
+    if json:
+        result({"proposed": [_as_json(one) for one in found]})
+        return
+    for one in found:
+        _print(one)
+    if not found:
+        line("no task is proposed: every call names its task, or `teacher.url` is not set for `*`")
+
+
+@tasks.command(
+    "accept",
+    epilog=examples("tasks accept shop 1f2e3d4c5b6a", "tasks accept shop 1f2e3d4c5b6a --mode shadow"),
+)
+def tasks_accept(
+    task: TaskArgument,
+    kind: Hash,
+    mode: Annotated[str | None, typer.Option(help=f"One of {', '.join(MODES)}; by default as it is.")] = None,
+) -> None:
+    """Give calls of one kind to a task, new or not: from now on they belong to it.
+
+    A new task records. Prints the fields that are set for the task as JSON.
+    """
+    settings, wanted = client_settings(), None if mode is None else _mode(mode)
+    proposal = next(
+        (one.task for one in _with_proposals(settings, ProposedTasks.all) if one.task.hash == kind), None
+    )
+    if proposal is None:
+        note(f"no calls {kind} are proposed; `understudy tasks proposed` shows which are")
+        raise typer.Exit(1)
+    overrides = read_overrides(settings)
+    before = overrides.get(task, NOTHING)
+    fields, remarks = accepting_fields(proposal, config_of(task, overrides), wanted)
+    override = overlay(before, fields)
+    raw = check_override(override, task)
+    write_messages(settings, [Outgoing(settings.topics.config, task.encode(), raw)])
+    _with_proposals(settings, lambda store: store.remove(kind))
+    result(override)
+    for remark in remarks:
+        note(remark)
+
+
+@tasks.command("dismiss", epilog=examples("tasks dismiss 1f2e3d4c5b6a"))
+def tasks_dismiss(kind: Hash) -> None:
+    """Forget calls of one kind; they are proposed again when more of them come."""
+    if not _with_proposals(client_settings(), lambda store: store.remove(kind)):
+        note(f"no calls {kind} are proposed; `understudy tasks proposed` shows which are")
+        raise typer.Exit(1)
+    note(f"{kind} is forgotten")
+
+
+def _print(one: CountedProposal) -> None:
+    labels = ", ".join(one.task.labels[:_LABELS])
+    more = f" and {len(one.task.labels) - _LABELS} more" if len(one.task.labels) > _LABELS else ""
+    line(f"{one.task.hash}  {one.calls:,} calls, the last {local_time(one.last_at)}, of {one.task.model}")
+    line(f"  asks for {one.task.form}{f': {labels}{more}' if labels else ''}")
+    if one.task.begins:
+        line(f"  begins with {one.task.begins!r}")
+
+
+def _as_json(one: CountedProposal) -> dict[str, Any]:
+    task = one.task
+    return {
+        "hash": task.hash,
+        "calls": one.calls,
+        "first_at": task.first_at,
+        "last_at": one.last_at,
+        "model": task.model,
+        "form": task.form,
+        "labels": task.labels,
+        "begins": task.begins,
+    }
+
+
+def _with_proposals(settings: Settings, use: Callable[[ProposedTasks], Awaitable[Answer]]) -> Answer:
+    async def run() -> Answer:
+        async with redis_connection(settings) as connection:
+            return await use(ProposedTasks(connection, settings.keys))
+
+    return asyncio.run(run())
+
+
+def _mode(given: str) -> Mode:
+    for mode in MODES:
+        if given == mode:
+            return mode
+    raise typer.BadParameter(f"expected one of {', '.join(MODES)}", param_hint="--mode")
