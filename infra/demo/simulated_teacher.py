@@ -10,6 +10,7 @@ import random
 import socket
 import threading
 import time
+import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import TracebackType
@@ -25,6 +26,7 @@ from starlette.routing import Route
 
 _CHARACTERS_A_TOKEN = 4
 _NOBODY_LISTENS = 499
+_CHECKSUMS = 2**32
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,7 @@ class TeacherBehaviour:
         wrong: share of answers with a label drawn at random, 0..1.
         throttled: share of calls refused with 429 and `Retry-After: 1`, 0..1.
         failing: share of calls that end in a 500, 0..1.
+        filtered: share of texts that its content filter refuses, each time with the same 400, 0..1.
         per_second: calls that it allows a second, and at once; others are refused with 429. None: any.
     """
 
@@ -45,6 +48,7 @@ class TeacherBehaviour:
     wrong: float = 0.01
     throttled: float = 0.005
     failing: float = 0.005
+    filtered: float = 0.0
     per_second: float | None = None
 
 
@@ -135,6 +139,8 @@ class SimulatedTeacher:
         await asyncio.sleep(self._random.lognormvariate(0, self._behaviour.spread) * self._behaviour.latency)
         if chance < self._behaviour.throttled + self._behaviour.failing:
             return _error(500, "the model has failed")
+        if zlib.crc32(text.encode()) < self._behaviour.filtered * _CHECKSUMS:
+            return _error(400, "the content filter refused the text")
         return _json(_completion(question, self._answer_text(question, text)))
 
     def _has_room(self) -> bool:

@@ -37,7 +37,7 @@ def test_a_task_that_hangs_holds_up_no_other(deployment: Deployment) -> None:
 
 
 def test_a_task_that_fills_the_window_holds_up_no_other(deployment: Deployment) -> None:
-    """One partition; the endpoint hangs, and then comes back."""
+    """One partition; the endpoint hangs, the worker is killed with messages put off, the endpoint is back."""
     hanging, asked = wishes(FLOOD, "hanging", "hanging"), wishes(100, "asked")
     answers = TeacherBehaviour(latency=0.005, wrong=0.0, throttled=0.0, failing=0.0)
     waiting = deployment.topics.waiting
@@ -45,12 +45,15 @@ def test_a_task_that_fills_the_window_holds_up_no_other(deployment: Deployment) 
         teaching = {"model": "m", "labels": LABELS, "timeout": 5, "concurrency": 32}
         for task, at in (("hanging", url), (TASK, teacher.url)):
             deployment.configure(task, teacher={"url": at, **teaching}, repeat_rate=0.0)
-        deployment.worker("route", "teacher", "learn", UNDERSTUDY_DRAIN="1")
+        deployment.worker("route", "learn", UNDERSTUDY_DRAIN="1")
+        worker = deployment.worker("teacher", UNDERSTUDY_SLOT="s", UNDERSTUDY_DRAIN="1")
         send_in_order(deployment, [*hanging, *asked])
         with Inbox(deployment, deployment.topics.labels, decoded(LABEL)) as labels:
             labels.wait_for(len(asked))
             assert {label.id for label in labels.all} == {request.id for request in asked}
+            worker.kill()
             deployment.configure("hanging", teacher={"url": teacher.url, **teaching}, repeat_rate=0.0)
+            deployment.worker("teacher", UNDERSTUDY_SLOT="s", UNDERSTUDY_DRAIN="1")
             labels.wait_for(FLOOD + len(asked), 120)
         wait_until(lambda: has_read_all(deployment, "teacher-waiting", waiting), 30, "all that was put off")
         deployment.stop()

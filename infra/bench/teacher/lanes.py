@@ -27,23 +27,27 @@ from schemas.messages import Request
 from streams.settings import Settings
 
 OTHER = "hanging"
-BACKLOG = 6_000
+BACKLOG = 100_000
 SLOTS = 10
 """With the latency: some 30 answers a second."""
 PACE, SECONDS = 50.0, 30
 FLOOD = 40_000
 """More than the windows of four partitions hold on `deferrals` and on `waiting`."""
 KILLS, KILLED_REQUESTS, IN_FLIGHT = 20, 6_000, 200
+_WARM_UP = 250
+"""Requests of each task that are sent before those that are measured."""
 _ROUTED = 15.0
 """Seconds until the router has deferred what waits from before."""
+_COLD = 3_600.0
+"""Seconds at most until a cold start is over."""
 _SETTLE = 3.0
 """Seconds for labels that would be too many."""
 
 
 def backlog(servers: Settings, data: Split) -> list[Figure]:
     """All requests wait before the first policy."""
-    requests = requests_of(data, BACKLOG)
-    with deployed(servers, "teacher") as deployment, PaidEndpoint(gold_labels(data)) as paid:
+    requests, gold = _numbered(data, BACKLOG)
+    with deployed(servers, "teacher") as deployment, PaidEndpoint(gold) as paid:
         deployment.configure(TASK, teacher=paid.config(SLOTS))
         deployment.worker("route")
         with closing(Conversation(deployment)) as conversation:
@@ -52,7 +56,7 @@ def backlog(servers: Settings, data: Split) -> list[Figure]:
             began = time.monotonic()
             deployment.worker("teacher", "learn", "certify")
             deployment.worker("trainer")
-            labels = collected_labels(conversation, len(requests))
+            labels = collected_labels(conversation, len(requests), _COLD)
             seconds = time.monotonic() - began
         by_calls_alone = len(requests) * LATENCY / SLOTS
         answered = sum(label.source == "surrogate" for label in labels)
@@ -131,7 +135,20 @@ def _latencies(servers: Settings, data: Split, *, hangs: bool, waiting: int = 0)
             for _ in conversation.send_paced(requests, PACE * (2 if hangs else 1)):
                 pass
             found = collected_labels(conversation, count)
-        return [float(label.labelled_at - label.requested_at) for label in found if label.task == TASK]
+        late = {request.id for request in requests_of(data, count)[_WARM_UP:]}
+        return [float(label.labelled_at - label.requested_at) for label in found if label.id in late]
+
+
+def _numbered(data: Split, count: int) -> tuple[list[Request], dict[str, str]]:
+    """Requests with the texts of the data in turns, each with a case number of its own, and their labels."""
+    labels, rows = gold_labels(data), requests_of(data, len(data))
+    requests, gold = [], {}
+    for number in range(count):
+        row = rows[number % len(rows)].text or ""
+        text = f"{row} (case {number})"
+        requests.append(Request(id=f"{TASK}-{number}", task=TASK, text=text))
+        gold[text] = labels[row]
+    return requests, gold
 
 
 def _flood(data: Split, count: int) -> list[Request]:

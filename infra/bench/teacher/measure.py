@@ -12,6 +12,7 @@ from infra.bench.process import print_progress
 from infra.bench.report import Figure, Report, report
 from infra.bench.request import BenchRequest, chosen_names
 from infra.bench.servers import servers
+from infra.bench.teacher.failures import failing
 from infra.bench.teacher.lanes import backlog, hanging, killed
 from infra.bench.teacher.limits import ceiling, storm
 from infra.bench.teacher.outages import away, retried
@@ -21,6 +22,7 @@ SCENARIOS: Mapping[str, Callable[[Settings, Split], list[Figure]]] = MappingProx
     {
         "backlog": backlog,
         "away": away,
+        "failing": failing,
         "storm": storm,
         "hanging": hanging,
         "retried": retried,

@@ -1,6 +1,5 @@
 """Outages: a teacher that is away while audits wait, or for longer than requests may wait."""
 
-import asyncio
 import time
 from collections import Counter
 from contextlib import closing
@@ -9,6 +8,7 @@ from infra.bench.corpora import Split
 from infra.bench.report import Figure
 from infra.bench.servers import deployed
 from infra.bench.teacher.stage import (
+    AUDITED,
     TASK,
     PaidEndpoint,
     collected_labels,
@@ -17,22 +17,18 @@ from infra.bench.teacher.stage import (
     learned_policy,
     policy_labels,
     publish,
+    read_status,
     requests_of,
+    send,
+    wait_for_status,
 )
-from infra.errors import MissingData
 from infra.harness.client import Conversation
-from infra.harness.deployment import Deployment
-from infra.harness.waiting import wait_until
-from infra.serve.status import TaskStatus, task_status
-from schemas.config import Config
-from schemas.messages import Request
 from streams.settings import Settings
 
 OVERDUE, AWAY = 10.0, 6
 PACE, CERTIFYING = 40.0, 60
 GIVE_UP, TRIED = 5.0, 500
 _NOBODY = "http://127.0.0.1:1/v1"
-_FIELDS = {"target_agreement": 0.9, "audit_rate": 0.2, "audit_early": 0.0, "audit_overdue": OVERDUE}
 
 
 def away(servers: Settings, data: Split) -> list[Figure]:
@@ -42,19 +38,19 @@ def away(servers: Settings, data: Split) -> list[Figure]:
     requests = requests_of(data, int(PACE * seconds), skip=learned)
     first = int(PACE * CERTIFYING)
     with deployed(servers, "teacher") as deployment, PaidEndpoint(policy_labels(artifact, data)) as paid:
-        fields = {**_FIELDS, "refit": {"at_least": 1_000_000}, "repeat_rate": 0.0}
+        fields = {**AUDITED, "audit_overdue": OVERDUE}
         deployment.configure(TASK, teacher=paid.config(64), **fields)
         publish(deployment, artifact)
         deployment.worker("route", "teacher", "learn", "certify")
         with closing(Conversation(deployment)) as conversation:
-            _send(conversation, requests[:first])
-            before = _wait_for_status(deployment, "a certificate", certified=True)
+            send(conversation, requests[:first], PACE)
+            before = wait_for_status(deployment, "a certificate", lambda now: now.certified)
             deployment.configure(TASK, teacher=paid.config(64) | {"url": _NOBODY}, **fields)
-            _send(conversation, requests[first:])
-            while_away = _status(deployment)
+            send(conversation, requests[first:], PACE)
+            while_away = read_status(deployment)
             deployment.configure(TASK, teacher=paid.config(64), **fields)
             back = time.monotonic()
-            after = _wait_for_status(deployment, "the claim", certified=True)
+            after = wait_for_status(deployment, "the claim", lambda now: now.certified)
             returned = time.monotonic() - back
             labels = collected_labels(conversation, len(requests))
         opened = sum(one.breaker is not None for one in (before, while_away, after))
@@ -79,11 +75,11 @@ def retried(servers: Settings, data: Split) -> list[Figure]:
         deployment.configure(TASK, teacher=gone, refit={"at_least": 1_000_000})
         deployment.worker("route", "teacher", "learn")
         with closing(Conversation(deployment)) as conversation:
-            _send(conversation, requests)
+            send(conversation, requests, PACE)
             errors = list(collected_labels(conversation, TRIED))
             deployment.configure(TASK, teacher=paid.config(64), refit={"at_least": 1_000_000})
             time.sleep(2.0)
-            _send(conversation, requests)
+            send(conversation, requests, PACE)
             labels = collected_labels(conversation, 2 * TRIED)[TRIED:]
             time.sleep(3.0)
             conversation.collect()
@@ -95,25 +91,3 @@ def retried(servers: Settings, data: Split) -> list[Figure]:
             figure_of("retry after an outage, ids with a label then", len(then), "ids", "sent", TRIED),
             figure_of("retry after an outage, messages too many", many - 2 * TRIED, "labels"),
         ]
-
-
-def _send(conversation: Conversation, requests: list[Request]) -> None:
-    for _ in conversation.send_paced(requests, PACE):
-        pass
-
-
-def _status(deployment: Deployment) -> TaskStatus:
-    async def read() -> TaskStatus | None:
-        config = Config(target_agreement=0.9, audit_rate=0.2)
-        async with task_status(deployment.settings, TASK, config) as look:
-            return await look()
-
-    found = asyncio.run(read())
-    if found is None:
-        raise MissingData("nothing to measure: the policy is not in Redis")
-    return found
-
-
-def _wait_for_status(deployment: Deployment, what: str, *, certified: bool) -> TaskStatus:
-    wait_until(lambda: _status(deployment).certified is certified, 300.0, what)
-    return _status(deployment)

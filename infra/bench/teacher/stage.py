@@ -1,9 +1,12 @@
 """Stage of the scenarios of `bench teacher`: requests, an endpoint over real HTTP, a policy, labels."""
 
+import asyncio
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Self
 
+import msgspec
 import numpy as np
 
 from infra.bench.corpora import Split
@@ -11,19 +14,32 @@ from infra.bench.kinds import KINDS
 from infra.bench.report import Figure
 from infra.bench.trial import policy_of, timed_fit
 from infra.demo.simulated_teacher import SimulatedTeacher, TeacherBehaviour
+from infra.errors import MissingData
 from infra.harness.client import Conversation
 from infra.harness.deployment import Deployment
 from infra.harness.policies import publish_policy
 from infra.harness.waiting import wait_until
+from infra.serve.status import TaskStatus, task_status
 from models.artifact import Artifact
 from models.features import Features
 from models.policy import Policy
+from schemas.config import Config
 from schemas.messages import Label, Request
 
 TASK = "asked"
 LATENCY = 0.3
 STEADY = TeacherBehaviour(latency=LATENCY, spread=0.1, wrong=0.0, throttled=0.0, failing=0.0)
-_PATIENCE = 900.0
+AUDITED: Mapping[str, object] = MappingProxyType(
+    {
+        "target_agreement": 0.9,
+        "audit_rate": 0.2,
+        "audit_early": 0.0,
+        "repeat_rate": 0.0,
+        "refit": {"at_least": 1_000_000},
+    }
+)
+"""Config of a task whose policy stays, audited at a constant rate: its bound is that of plain counts."""
+_PATIENCE, _PROVEN = 900.0, 300.0
 _TRACES = 4_000
 
 
@@ -94,14 +110,46 @@ def publish(deployment: Deployment, artifact: Artifact, task: str = TASK) -> Non
     publish_policy(deployment.settings, task, artifact)
 
 
-def collected_labels(conversation: Conversation, enough: int) -> list[Label]:
-    """The labels so far, once there are enough."""
+def send(conversation: Conversation, requests: Sequence[Request], pace: float) -> None:
+    """Send all of them, `pace` a second."""
+    for _ in conversation.send_paced(requests, pace):
+        pass
+
+
+def read_status(deployment: Deployment) -> TaskStatus:
+    """What `status` shows of the task. Raises MissingData: there is no policy in Redis."""
+
+    async def read() -> TaskStatus | None:
+        config = msgspec.convert(dict(AUDITED), Config)
+        async with task_status(deployment.settings, TASK, config) as look:
+            return await look()
+
+    found = asyncio.run(read())
+    if found is None:
+        raise MissingData("nothing to measure: the policy is not in Redis")
+    return found
+
+
+def wait_for_status(deployment: Deployment, what: str, shows: Callable[[TaskStatus], bool]) -> TaskStatus:
+    """The first status that shows it. Raises Stalled: none does within five minutes."""
+    seen: list[TaskStatus] = []
+
+    def look() -> bool:
+        seen[:] = [read_status(deployment)]
+        return shows(seen[0])
+
+    wait_until(look, _PROVEN, what)
+    return seen[0]
+
+
+def collected_labels(conversation: Conversation, enough: int, patience: float = _PATIENCE) -> list[Label]:
+    """The labels so far, once there are enough. Raises Stalled: there are not, `patience` seconds later."""
 
     def have_come() -> bool:
         conversation.collect()
         return len(conversation.labels) >= enough
 
-    wait_until(have_come, _PATIENCE, f"{enough} labels")
+    wait_until(have_come, patience, f"{enough} labels")
     return conversation.labels
 
 

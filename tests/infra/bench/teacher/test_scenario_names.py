@@ -10,6 +10,7 @@ def test_all_scenarios_run_without_a_choice() -> None:
     assert chosen_scenarios([]) == [
         "backlog",
         "away",
+        "failing",
         "storm",
         "hanging",
         "retried",
@@ -23,5 +24,5 @@ def test_named_scenarios_keep_their_order() -> None:
 
 
 def test_an_unknown_scenario_is_named() -> None:
-    with pytest.raises(MissingData, match="no scenario is called 'slow': there are backlog, away, storm"):
+    with pytest.raises(MissingData, match="no scenario is called 'slow': there are backlog, away, failing"):
         chosen_scenarios(["slow"])
