@@ -17,7 +17,9 @@ from faust.app.base import BootStrategy
 
 from streams.assembly.parts import WorkerParts
 from streams.gc_tuning import freeze_startup_objects
+from streams.kafka.late_start import LateStart
 from streams.roles import config
+from streams.roles.config_copy import ConfigCopy
 from streams.settings import ROLES, Role, Settings, load_settings
 
 _HONOUR_FORGOTTEN: frozenset[Role] = frozenset({"route", "teacher", "learn", "trainer", "gateway"})
@@ -41,10 +43,16 @@ class Understudy(faust.App):
 
     def __init__(self, settings: Settings, roles: Iterable[Role]) -> None:
         super().__init__(settings.prefix, web_enabled=False, autodiscover=False, datadir=settings.data)
-        parts = WorkerParts(self, settings)
-        self.services = parts.services
-        config.install_reader(self, parts.tail(settings.topics.config), parts.tasks)
         wanted = frozenset(roles)
+        # An app's calls go on while Kafka is away; all other roles work for nobody then.
+        late_start = LateStart() if wanted == {"gateway"} else None
+        parts = WorkerParts(self, settings, late_start)
+        self.services = parts.services
+        channel, copy = parts.tail(settings.topics.config), None
+        if late_start is not None:
+            copy = ConfigCopy(settings.data / "config" / f"{settings.prefix}.json", parts.tasks)
+            late_start.expect(settings.topics.config, copy.note_read, copy.restore)
+        config.install_reader(self, channel, parts.tasks, copy)
         if wanted & _HONOUR_FORGOTTEN:
             parts.read_forgotten()
         for role in ROLES:

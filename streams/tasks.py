@@ -248,6 +248,11 @@ class Tasks:
     def safeguards(self, name: str) -> Safeguards:
         return self._safeguards.get(name, Safeguards())
 
+    @property
+    def overrides(self) -> Mapping[str, Override]:
+        """What config messages have set, by task or `*`."""
+        return MappingProxyType(self._overrides)
+
     def configure(self, key: str, override: Override) -> None:
         """Lay a config message over the defaults, for one task or (`*`) for all."""
         self._overrides[key] = override

@@ -105,7 +105,6 @@ def gateway(
     configure_logging()
     settings = with_address(running_settings(), host, port)
     check_options(settings)
-    create_missing(settings)
     run(settings, ["gateway"])
 
 

@@ -17,6 +17,7 @@ from streams.gateway.classifier import Classifier
 from streams.gateway.classify_routes import ClassifyRoutes
 from streams.gateway.direct_teacher import DirectTeacher
 from streams.gateway.forwarded_tasks import ForwardedTasks
+from streams.gateway.key_copy import KeyCopy
 from streams.gateway.key_ring import KeyRing
 from streams.gateway.label_feed import LabelFeed
 from streams.gateway.learned_tasks import LearnedTasks
@@ -24,7 +25,7 @@ from streams.gateway.recent_labels import RecentLabels
 from streams.gateway.record_sender import RecordSender
 from streams.gateway.server import GatewayServer
 from streams.gateway.upstream import Upstream
-from streams.kafka.clients import largest_message, open_client, open_reader, producer_options
+from streams.kafka.clients import largest_message, open_client, producer_options
 from streams.privacy.mask import load_mask
 from streams.routing.request_router import RequestRouter
 from streams.settings import Settings
@@ -34,6 +35,8 @@ from streams.teacher.client import TeacherClient
 
 _LONGEST_INLINE = 40_000
 """Characters that are scored on the event loop, about 2 ms; more in a thread."""
+_BUFFERED_KB = 262_144
+"""Records that wait while Kafka is away; what does not fit is dropped, and counted in the log."""
 _ROOM = 8_000
 """Bytes of a record that its headers may take."""
 
@@ -47,7 +50,8 @@ def add(parts: WorkerParts) -> None:
     router = RequestRouter(parts.tasks, parts.sampler, traffic.count, _LONGEST_INLINE)
     recent = RecentLabels(gateway.labels_kept)
     sender = RecordSender(lambda: _open_producer(settings), gateway.stalled_after, settings.drain)
-    key_ring = KeyRing(ApiKeys(parts.connection, settings.keys), settings.poll)
+    key_copy = settings.data / "api-keys" / f"{settings.prefix}.json"
+    key_ring = KeyRing(ApiKeys(parts.connection, settings.keys), settings.poll, KeyCopy(key_copy))
     budget = parts.budget()
     batcher = RequestBatcher(router, gateway.batch)
     mask = load_mask(settings.mask) if settings.mask else None
@@ -60,6 +64,7 @@ def add(parts: WorkerParts) -> None:
         sender,
         DirectTeacher(client, budget),
         lambda: parts.connection.is_available,
+        lambda: parts.late_start is None or parts.late_start.is_over,
         acknowledged=gateway.ack == "kafka",
         largest=largest_message(settings) - _ROOM,
         count_answers=parts.spending().add_answers,
@@ -76,7 +81,9 @@ def add(parts: WorkerParts) -> None:
         *ClassifyRoutes(gateway, check, classifier, recent).routes(),
         *ChatRoutes(gateway, check, parts.tasks, chat, learned).routes(),
     ]
-    labels = settings.topics.labels
+    labels, late = settings.topics.labels, parts.late_start
+    if late is not None:
+        late.expect(labels)
     parts.services += [
         DriftWatch(parts.tasks, traffic, parts.refit_queue(), parts.event_publisher),
         CloseService(client, upstream),
@@ -84,7 +91,7 @@ def add(parts: WorkerParts) -> None:
         sender,
         recorder,
         learned,
-        LabelFeed(labels, lambda: open_reader(settings), gateway.labels_kept, recent.keep_all),
+        LabelFeed(labels, parts.open_reader, gateway.labels_kept, recent.keep_all, late),
         GatewayServer(create_gateway(gateway, routes, call_limits(gateway)), gateway, settings.drain),
     ]
 
@@ -96,4 +103,5 @@ def _forwarding_router(parts: WorkerParts) -> RequestRouter:
 
 def _open_producer(settings: Settings) -> Producer:
     """A client waits for what is produced, so it lingers less than other roles' records."""
-    return open_client(Producer, {**producer_options(settings), "linger.ms": 1, **settings.producer})
+    ours = {"linger.ms": 1, "queue.buffering.max.kbytes": _BUFFERED_KB}
+    return open_client(Producer, {**producer_options(settings), **ours, **settings.producer})

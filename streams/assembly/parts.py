@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 import faust
+from confluent_kafka import Consumer
 from mode import Service, ServiceT
 
 from streams.budget.call_budget import CallBudget
@@ -18,8 +19,10 @@ from streams.kafka.clients import largest_message, open_reader, open_role, open_
 from streams.kafka.dead_letters import DeadLetters
 from streams.kafka.event_publisher import EventPublisher
 from streams.kafka.lane import Claims, Lane
+from streams.kafka.late_start import LateStart
 from streams.kafka.source import Source
 from streams.kafka.tail import Tail
+from streams.kafka.topic_admin import create_missing
 from streams.privacy.forgotten import ForgottenRequests
 from streams.roles import forget
 from streams.rollout.disk_cache import PolicyDiskCache
@@ -38,6 +41,8 @@ from streams.tasks import Tasks
 _WINDOW = 4_000
 _WINDOW_BYTES = 64_000_000
 _LANE_BATCH = 500
+_LATE_ANSWER = 5.0
+"""Seconds for each answer of a Kafka that may be away."""
 _LANE_COMMIT = 0.05
 """Seconds: a reply is seen by nobody before it is committed."""
 
@@ -54,6 +59,7 @@ class WorkerParts:
 
     Attributes:
         services: started in this order once the agents run.
+        late_start: of a worker that starts although Kafka is away; None for one that does not start.
         name: of this process, unique; it signs leases and refit requests.
         forgotten: the requests that are to be forgotten.
         on_forgotten: who else is called with each record of the topic `forgotten`.
@@ -61,6 +67,7 @@ class WorkerParts:
 
     app: faust.App
     settings: Settings
+    late_start: LateStart | None = None
     services: list[ServiceT] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -165,9 +172,23 @@ class WorkerParts:
 
     def tail(self, topic: str) -> BatchChannel:
         """The channel of a whole topic's reader, which is added to the services."""
-        settings, channel = self.settings, BatchChannel(self.app)
-        self.services.append(Tail(topic, channel, lambda: open_reader(settings), batch=settings.batch))
+        channel, late = BatchChannel(self.app), self.late_start
+        if late is not None:
+            late.expect(topic)
+        self.services.append(
+            Tail(topic, channel, self.open_reader, batch=self.settings.batch, late_start=late)
+        )
         return channel
+
+    def open_reader(self) -> Consumer:
+        """A consumer that is in no group. At a late start it makes the topics first.
+
+        Raises:
+            KafkaFailed: the broker can't be reached, or refuses to make the topics.
+        """
+        if self.late_start is not None:
+            create_missing(self.settings, _LATE_ANSWER)
+        return open_reader(self.settings)
 
 
 class CloseService(Service):

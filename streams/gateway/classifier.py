@@ -76,6 +76,7 @@ class Classifier:
     """Args:
     sampler: the one that the batcher's router draws with.
     redis_answers: whether Redis answered when it was last asked.
+    topics_are_read: whether config and labels are as Kafka has them; until then Kafka counts as away.
     acknowledged: whether the surrogate's answers wait for the broker.
     largest: bytes of one record.
     count_answers: told of each task's requests that the surrogate has answered.
@@ -92,6 +93,7 @@ class Classifier:
         sender: RecordSender,
         teacher: DirectTeacher,
         redis_answers: Callable[[], bool],
+        topics_are_read: Callable[[], bool],
         *,
         acknowledged: bool,
         largest: int,
@@ -105,6 +107,7 @@ class Classifier:
         self._sender = sender
         self._teacher = teacher
         self._redis_answers = redis_answers
+        self._topics_are_read = topics_are_read
         self._acknowledged = acknowledged
         self._largest = largest
         self._count_answers = count_answers
@@ -261,7 +264,7 @@ class Classifier:
     @property
     def kafka_is_away(self) -> bool:
         """Whether nothing may be answered that could not be audited."""
-        return self._sender.is_stalled
+        return self._sender.is_stalled or not self._topics_are_read()
 
     def record(self, reply: Reply) -> None:
         """Write down what the teacher said."""

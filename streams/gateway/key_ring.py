@@ -1,7 +1,7 @@
 """Key ring: the keys of apps as Redis has them, looked up again every few seconds.
 
-While Redis is away, or holds a key that this release can't read, the last ones hold. Before they have been
-read once, nobody knows whether there are keys, so every call is refused.
+While Redis is away, or holds a key that this release can't read, the last ones hold, after a restart those of
+the copy on disk. Without either nobody knows whether there are keys, so every call is refused.
 """
 
 import logging
@@ -12,6 +12,7 @@ from mode import Service
 
 from schemas.api_keys import ApiKey
 from streams.errors import StateUnavailable
+from streams.gateway.key_copy import KeyCopy
 from streams.state.api_keys import ApiKeys
 
 log = logging.getLogger(__name__)
@@ -20,25 +21,30 @@ log = logging.getLogger(__name__)
 class KeyRing(Service):
     """Args:
         poll: seconds between looks.
+        copy: on disk.
 
     Attributes:
-        keys: by their ids; None until Redis has answered once.
+        keys: by their ids; None until they have been read once.
     """
 
-    def __init__(self, store: ApiKeys, poll: float) -> None:
+    def __init__(self, store: ApiKeys, poll: float, copy: KeyCopy) -> None:
         super().__init__()
         self._store = store
         self._poll = poll
+        self._copy = copy
         self.keys: Mapping[str, ApiKey] | None = None
 
     async def on_start(self) -> None:
         await self.refresh()
+        if self.keys is None:
+            self.keys = self._copy.read()
         self.add_future(self._watch())
 
     async def refresh(self) -> None:
         """Look now."""
         try:
             self.keys = await self._store.all()
+            self._copy.write(self.keys)
         except StateUnavailable as error:
             log.debug("keys stay as they are while Redis is away: %s", error)
         except msgspec.DecodeError as error:  # without any, a caller of this machine would need none

@@ -13,6 +13,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 from mode import Service
@@ -23,6 +24,8 @@ from streams.kafka.batch import Outgoing
 log = logging.getLogger(__name__)
 
 _POLL = 0.1
+_PROBE = 1.0
+_AWAY = frozenset({KafkaError._MSG_TIMED_OUT, KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN})
 _MOST_OPEN = 100_000
 
 
@@ -79,6 +82,7 @@ class RecordSender(Service):
         self._thread = threading.Thread(target=self._serve, name="gateway-records", daemon=True)
         self.dropped = 0
         self._is_broken = False
+        self._has_given_up = False
 
     async def on_start(self) -> None:
         self._event_loop = asyncio.get_running_loop()
@@ -95,9 +99,9 @@ class RecordSender(Service):
 
     @property
     def is_stalled(self) -> bool:
-        """Whether the broker has left records unacknowledged for too long."""
+        """Whether the broker has left records unacknowledged for too long, and has not answered since."""
         self._forget_finished()
-        if self._is_broken:
+        if self._is_broken or self._has_given_up:
             return True
         return bool(self._open) and time.monotonic() - self._open[0].sent_at > self._stalled_after
 
@@ -171,7 +175,10 @@ class RecordSender(Service):
             finished, self._finished = self._finished, []
         for receipt in finished:
             error, future = receipt.error, receipt.future
-            if error is not None:
+            if error is None:
+                self._has_given_up = False
+            else:
+                self._has_given_up |= error.code() in _AWAY
                 self._end_if_broken(error)
                 self._count_dropped(1, error.str())
             if future is not None and not future.done():
@@ -199,8 +206,21 @@ class RecordSender(Service):
             log.error("records of answers were dropped: %s, dropped so far=%d", why, self.dropped)
 
     def _serve(self) -> None:
+        probed_at = 0.0
         while not self._ending.is_set():
             self._producer.poll(_POLL)
+            if self._has_given_up and time.monotonic() - probed_at > _PROBE:
+                self._probe()
+                probed_at = time.monotonic()
+
+    def _probe(self) -> None:
+        """Ask the broker whether it is there, since nothing may be sent that would show it."""
+        with suppress(KafkaException):
+            self._producer.list_topics(timeout=_PROBE)
+            self._event_loop.call_soon_threadsafe(self._note_answer)
+
+    def _note_answer(self) -> None:
+        self._has_given_up = False
 
 
 def _reason(error: BufferError | KafkaException) -> KafkaError:

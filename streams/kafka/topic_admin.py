@@ -42,15 +42,18 @@ def topic_specs(settings: Settings) -> list[TopicSpec]:
     return [TopicSpec(name, kept.get(name, week)) for name in topics.all()]
 
 
-def create_missing(settings: Settings) -> list[str]:
+def create_missing(settings: Settings, seconds: float = _PROMPTLY) -> list[str]:
     """Make the topics that are missing; their names. Those that exist stay as they are.
+
+    Args:
+        seconds: for each answer of the broker.
 
     Raises:
         KafkaFailed: the broker can't be reached, or refuses.
     """
     admin = open_client(AdminClient, admin_options(settings))
     try:
-        present = admin.list_topics(timeout=_PROMPTLY).topics
+        present = admin.list_topics(timeout=seconds).topics
         missing = [topic for topic in topic_specs(settings) if topic.name not in present]
         if not missing:
             return []
@@ -59,7 +62,7 @@ def create_missing(settings: Settings) -> list[str]:
                 NewTopic(topic.name, settings.partitions, settings.replication, config=topic.options)
                 for topic in missing
             ],
-            request_timeout=_PROMPTLY,
+            request_timeout=seconds,
         )
         return [name for name, future in futures.items() if _was_created(future)]
     except KafkaException as error:

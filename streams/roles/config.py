@@ -24,6 +24,7 @@ from streams.clock import unix_ms
 from streams.kafka.batch import Batch, Outgoing
 from streams.kafka.channel import BatchChannel
 from streams.kafka.message import as_bytes, key_of
+from streams.roles.config_copy import ConfigCopy
 from streams.tasks import Tasks
 
 log = logging.getLogger(__name__)
@@ -65,13 +66,22 @@ def read_config(message: Message) -> tuple[str, Override]:
     return task, parse_message(as_bytes(message.value()), task)
 
 
-def apply_config(messages: Iterable[Message], tasks: Tasks) -> None:
-    """Lay each valid message over the defaults; an invalid one changes nothing."""
+def apply_config(messages: Iterable[Message], tasks: Tasks) -> list[str]:
+    """Lay each valid message over the defaults; an invalid one changes nothing.
+
+    Returns:
+        The keys of the valid ones.
+    """
+    applied = []
     for message in messages:
         try:
-            tasks.configure(*read_config(message))
+            key, override = read_config(message)
         except InvalidConfig as error:
             log.warning("config message ignored: %s", error)
+        else:
+            tasks.configure(key, override)
+            applied.append(key)
+    return applied
 
 
 def answer_event(message: Message, now: int) -> Event:
@@ -87,14 +97,16 @@ def answer_event(message: Message, now: int) -> Event:
     return config_applied_event(task, now, f"config for {whom} {what}", override)
 
 
-def install_reader(app: App, channel: BatchChannel, tasks: Tasks) -> None:
-    """Register the agent that applies config in this process."""
+def install_reader(app: App, channel: BatchChannel, tasks: Tasks, copy: ConfigCopy | None = None) -> None:
+    """Register the agent that applies config in this process, and keeps a copy of it where there is one."""
 
     @app.agent(channel, name=READER)
     async def config(batches: StreamT[Batch]) -> None:
         async for batch in batches:
             with batch.settle():
-                apply_config(batch.messages, tasks)
+                applied = apply_config(batch.messages, tasks)
+                if copy is not None:
+                    copy.note_applied(applied)
 
 
 def install_events(app: App, channel: BatchChannel, topics: Topics) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import httpx2
-from confluent_kafka import KafkaError
+from confluent_kafka import KafkaError, KafkaException
 
 from schemas.api_keys import ApiKey
 from schemas.codec import LABEL, REPLY
@@ -70,6 +70,11 @@ class ScriptedBroker:
     ) -> None:
         self.produced.append(Outgoing(topic, key, value, headers))
         self._reports.append(on_delivery)
+
+    def list_topics(self, timeout: float) -> None:  # noqa: ARG002
+        """Fails while the broker is away."""
+        if self.error is not None:
+            raise KafkaException(self.error)
 
     def poll(self, _timeout: float) -> None:
         time.sleep(0.001)
@@ -137,7 +142,8 @@ class RunningGateway:
 
     Attributes:
         stalled: whether Kafka counts as away.
-        redis_answers: whether Redis does not.
+        redis_answers: whether Redis does.
+    topics_are_read: whether config and labels have been read.
         keys: of apps; None: not known.
     """
 
@@ -151,6 +157,7 @@ class RunningGateway:
     keys: Mapping[str, ApiKey] | None = field(default_factory=dict)
     stalled: bool = False
     redis_answers: bool = True
+    topics_are_read: bool = True
     url: str = ""
     proposed: ScriptedProposals = field(default_factory=ScriptedProposals)
     learned: Any = None
@@ -205,6 +212,7 @@ async def running(
         sender,
         DirectTeacher(gateway.teacher, gateway.budget),
         lambda: gateway.redis_answers,
+        lambda: gateway.topics_are_read,
         acknowledged=chosen.ack == "kafka",
         largest=2_000_000,
         count_answers=lambda task, count: gateway.answers.update({task: count}),

@@ -166,9 +166,11 @@ async def test_an_answer_waits_for_the_broker_if_told_to() -> None:
     assert "retry-after" in refused.headers
 
 
-async def test_nothing_is_answered_while_kafka_is_away() -> None:
+@pytest.mark.parametrize("away", [{"stalled": True}, {"topics_are_read": False}], ids=str)
+async def test_nothing_is_answered_while_kafka_is_away(away: dict[str, bool]) -> None:
     async with running(ScriptedPolicy()) as gateway:
-        gateway.stalled = True
+        for name, value in away.items():
+            setattr(gateway, name, value)
         refused = await gateway.classify()
         gateway.tasks.configure("t", TEACHER)
         forwarded = await gateway.classify(id="r")

@@ -1,6 +1,7 @@
-"""The keys that were read last hold while Redis has none that can be read."""
+"""The keys that were read last hold while Redis has none that can be read, also after a restart."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -8,6 +9,8 @@ import pytest
 
 from schemas.api_keys import ApiKey
 from streams.errors import StateUnavailable
+from streams.gateway import key_copy
+from streams.gateway.key_copy import KeyCopy
 from streams.gateway.key_ring import KeyRing
 from streams.gateway.keys import create_key
 
@@ -25,10 +28,11 @@ class _Store:
 
 
 @pytest.mark.parametrize("error", [StateUnavailable("away"), msgspec.ValidationError("mode")])
-async def test_keys_hold_until_others_can_be_read(error: Exception) -> None:
+async def test_keys_hold_until_others_can_be_read(error: Exception, tmp_path: Path) -> None:
     store: Any = _Store()
     store.error = error
-    ring = KeyRing(store, 60.0)
+    file = tmp_path / "keys" / "p.json"
+    ring = KeyRing(store, 60.0, KeyCopy(file))
     await ring.refresh()
     assert ring.keys is None, "nobody knows whether there are keys"
     store.error = None
@@ -36,3 +40,23 @@ async def test_keys_hold_until_others_can_be_read(error: Exception) -> None:
     store.error = error
     await ring.refresh()
     assert ring.keys == {KEY.id: KEY}
+    restarted = KeyRing(store, 60.0, KeyCopy(file))
+    await restarted.start()
+    assert restarted.keys == {KEY.id: KEY}
+    await restarted.stop()
+
+
+@pytest.mark.parametrize("content", [b"{", b'{"at": 1, "keys": {}}', b'{"keys": {}}'])
+async def test_a_copy_that_is_old_or_broken_opens_nothing(content: bytes, tmp_path: Path) -> None:
+    file = tmp_path / "keys.json"
+    file.write_bytes(content)
+    assert KeyCopy(file).read() is None
+
+
+def test_a_revoked_key_leaves_the_copy_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    copy = KeyCopy(tmp_path / "keys.json")
+    copy.write({KEY.id: KEY})
+    copy.write({})
+    assert copy.read() == {}
+    monkeypatch.setattr(key_copy, "unix_ms", lambda: 10**15)
+    assert copy.read() is None

@@ -81,6 +81,18 @@ async def test_kafka_stands_still_until_it_acknowledges() -> None:
     await sender.stop()
 
 
+async def test_kafka_is_away_until_it_answers_again() -> None:
+    """Also once nothing waits for it any more, and nothing is sent that would show that it is back."""
+    broker = ScriptedBroker()
+    sender = await started(broker)
+    broker.error = KafkaError(KafkaError._MSG_TIMED_OUT)
+    assert sender.send(PAIR)
+    await until(lambda: sender.is_stalled)
+    broker.error = None
+    await until(lambda: not sender.is_stalled)
+    await sender.stop()
+
+
 async def test_nobody_waits_for_a_stalled_kafka() -> None:
     broker = ScriptedBroker()
     broker.holds = True

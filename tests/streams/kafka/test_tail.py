@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from confluent_kafka import KafkaError, KafkaException
 
-from streams.kafka import tail
+from streams.kafka import topic_reader
 from streams.kafka.tail import Tail
 
 
@@ -39,7 +39,7 @@ class _Consumer:
 
 
 async def test_it_goes_on_while_kafka_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tail, "_NEW_PARTITIONS", 0.0)
+    monkeypatch.setattr(topic_reader, "_NEW_PARTITIONS", 0.0)
     consumer: Any = _Consumer()
     reading = Tail("config", Any, lambda: consumer, batch=1)  # type: ignore[arg-type]
     await reading.start()

@@ -1,0 +1,65 @@
+"""Key copy: the keys of apps on disk, as hashes, for a gateway that starts while Redis is away.
+
+A key that was revoked meanwhile holds until Redis is back, as it does in a gateway that runs; so a copy that
+is older than a week is not used.
+"""
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from models.artifact import write_atomically
+from schemas.api_keys import ApiKey
+from streams.clock import unix_ms
+
+log = logging.getLogger(__name__)
+
+_WEEK = 7 * 86_400_000
+_HOUR = 3_600_000
+
+
+class _Copy(msgspec.Struct, frozen=True):
+    """Attributes:
+    at: when Redis had these, Unix milliseconds.
+    """
+
+    at: int
+    keys: dict[str, ApiKey]
+
+
+class KeyCopy:
+    """One file; written where something has changed, and once an hour."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._written: _Copy | None = None
+
+    def read(self) -> Mapping[str, ApiKey] | None:
+        """The keys; None where there is no copy that can be used."""
+        try:
+            copy = msgspec.json.decode(self._file.read_bytes(), type=_Copy)
+        except FileNotFoundError:
+            return None
+        except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            log.warning("copy of keys on disk is unreadable, ignored: %s: %s", self._file, error)
+            return None
+        if not 0 <= unix_ms() - copy.at < _WEEK:
+            log.warning("copy of keys on disk is older than a week, ignored: %s", self._file)
+            return None
+        log.warning("keys are those of the copy on disk until Redis is back: %s", self._file)
+        return copy.keys
+
+    def write(self, keys: Mapping[str, ApiKey]) -> None:
+        """Keep these, which Redis has now."""
+        now = unix_ms()
+        before = self._written
+        if before is not None and before.keys == keys and now - before.at < _HOUR:
+            return
+        self._written = _Copy(now, dict(keys))
+        try:
+            self._file.parent.mkdir(parents=True, exist_ok=True)
+            write_atomically(self._file, msgspec.json.encode(self._written))
+        except OSError as error:
+            log.error("could not copy the keys to disk, a start without Redis refuses calls: %s", error)

@@ -1,0 +1,156 @@
+"""Topic reader: one thread that reads all partitions of a topic, in no group, and keeps reading.
+
+Nothing is committed; a restart reads again. Partitions that are added later are read from their start.
+"""
+
+import asyncio
+import logging
+import threading
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from contextlib import closing
+
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
+from mode import Service
+
+from streams.errors import KafkaFailed
+from streams.kafka.late_start import LateStart
+from streams.kafka.partitions import partitions_of
+
+log = logging.getLogger(__name__)
+
+IDLE = 0.1
+"""Seconds between looks whether it should stop."""
+_NEW_PARTITIONS = 60.0
+_AGAIN = 1.0
+
+
+class TopicReader(Service, ABC):
+    """It has started once it has read what was there.
+
+    Args:
+        at_once: messages that are handed over together, at most.
+        late_start: lets the worker start while Kafka is away; without it the worker ends.
+    """
+
+    def __init__(
+        self,
+        topic: str,
+        connect: Callable[[], Consumer],
+        *,
+        at_once: int,
+        late_start: LateStart | None = None,
+    ) -> None:
+        super().__init__()
+        self.topic = topic
+        self._connect = connect
+        self._at_once = at_once
+        self._late_start = late_start
+        self._caught_up = asyncio.Event()
+        self._read: set[int] = set()
+        self._behind: set[int | None] = set()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=f"reader-{topic}", daemon=True)
+
+    @abstractmethod
+    def _take(self, messages: list[Message]) -> None:
+        """Hand messages over. Called by the reader's thread, which reads on when it returns."""
+
+    def _starts(self, consumer: Consumer, partitions: Sequence[int]) -> list[TopicPartition]:  # noqa: ARG002
+        """Where the partitions that are there at the start are read from.
+
+        Raises:
+            KafkaException: the broker does not answer.
+        """
+        return [TopicPartition(self.topic, number, OFFSET_BEGINNING) for number in partitions]
+
+    async def on_start(self) -> None:
+        self._event_loop = asyncio.get_running_loop()
+        self._thread.start()
+        if self._late_start is None:
+            await self.wait_for_stopped(self._caught_up.wait())
+        else:
+            await self._late_start.wait(self._caught_up)
+
+    async def on_stop(self) -> None:
+        self._stopping.set()
+        await asyncio.to_thread(self._thread.join)
+
+    def _run(self) -> None:
+        try:
+            while not self._stopping.is_set():
+                self._read_or_pause()
+        except Exception as error:  # noqa: BLE001 - the thread's edge: without it the app must not go on
+            log.critical("topic reader failed, the worker ends: topic=%s: %s", self.topic, error)
+            asyncio.run_coroutine_threadsafe(self.crash(error), self._event_loop)
+
+    def _read_or_pause(self) -> None:
+        """Read until the reader stops; or, at a late start, pause where Kafka is away."""
+        try:
+            with closing(self._connect()) as consumer:
+                self._join_partitions(consumer)
+                self._follow(consumer)
+        except KafkaFailed as error:
+            if self._late_start is None or self._read:
+                raise
+            self._event_loop.call_soon_threadsafe(self._late_start.note_failure, self.topic, error)
+            self._stopping.wait(_AGAIN)
+
+    def _follow(self, consumer: Consumer) -> None:
+        joined_at = time.monotonic()
+        while not self._stopping.is_set():
+            self._hand_over(consumer.consume(self._at_once, 0.0) or consumer.consume(1, IDLE))
+            if time.monotonic() - joined_at > _NEW_PARTITIONS:
+                self._join_new_partitions(consumer)
+                joined_at = time.monotonic()
+
+    def _join_new_partitions(self, consumer: Consumer) -> None:
+        try:
+            self._join_partitions(consumer)
+        except KafkaFailed as error:  # what is read already goes on once Kafka is back
+            log.debug("new partitions are looked for later: %s", error)
+
+    def _join_partitions(self, consumer: Consumer) -> None:
+        """Read those partitions that are not read yet: all at start, later ones that were added."""
+        added = sorted(set(partitions_of(consumer, self.topic)) - self._read)
+        if not added:
+            return
+        if self._read:
+            starts = [TopicPartition(self.topic, number, OFFSET_BEGINNING) for number in added]
+        else:
+            starts = self._first_starts(consumer, added)
+        consumer.incremental_assign(starts)
+        self._behind.update(added)
+        self._read.update(added)
+
+    def _first_starts(self, consumer: Consumer, partitions: Sequence[int]) -> list[TopicPartition]:
+        try:
+            return self._starts(consumer, partitions)
+        except KafkaException as error:
+            reason = error.args[0].str()
+            raise KafkaFailed(f"topic can't be read: {reason}, topic={self.topic}") from error
+
+    def _hand_over(self, consumed: list[Message]) -> None:
+        messages = [message for message in consumed if message.error() is None]
+        if messages:
+            self._take(messages)
+        for message in consumed:
+            error = message.error()
+            if error is not None:
+                self._note(error, message.partition())
+        if not self._behind and not self._caught_up.is_set():
+            self._event_loop.call_soon_threadsafe(self._note_caught_up)
+
+    def _note(self, error: KafkaError, partition: int | None) -> None:
+        if error.code() == KafkaError._PARTITION_EOF:
+            self._behind.discard(partition)
+        elif error.fatal():
+            raise KafkaFailed(f"topic reader failed: {error.str()}, topic={self.topic}")
+        else:
+            log.warning("%s: %s", self.topic, error.str())
+
+    def _note_caught_up(self) -> None:
+        self._caught_up.set()
+        if self._late_start is not None:
+            self._late_start.note_read(self.topic)
