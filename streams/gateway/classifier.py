@@ -33,6 +33,7 @@ from streams.routing.outputs import RoutedTopics
 from streams.routing.request_router import Arrival, Refused, Routed
 from streams.sampling import Sampler
 from streams.tasks import Tasks
+from streams.teacher.give_up import give_up_at
 
 _KAFKA_AWAY = "Kafka is away"
 _REDIS_AWAY = "Redis is away"
@@ -132,7 +133,7 @@ class Classifier:
                     request=request.id,
                     task=request.task,
                 )
-            if known.is_awaited:
+            if self._recent.is_under_way(known):
                 return await self._join(request, client)
             if known.label is not None and known.label.source != "error":
                 return self.answer(known.label, replayed=True)
@@ -156,7 +157,7 @@ class Classifier:
         if not self._redis_answers():
             return await self._forward(_deferral_in(result), content, client, _REDIS_AWAY)
         try:
-            return await self._wait_for_label(request, requested_at, outputs, content, client)
+            return await self._wait_for_label(_deferral_in(result), outputs, content, client)
         except DeliveryFailed:
             return await self._forward(_deferral_in(result), content, client, _KAFKA_AWAY)
 
@@ -182,13 +183,17 @@ class Classifier:
         return self.answer(label)
 
     async def _wait_for_label(
-        self, request: Request, requested_at: int, outputs: list[Outgoing], content: int, client: Client
+        self, deferral: Deferral, outputs: list[Outgoing], content: int, client: Client
     ) -> ClassifiedAnswer:
+        request, config = deferral.request, self._tasks.task(deferral.request.task).config
         known = self._recent.find(request.task, request.id)
-        if known is not None and known.is_awaited:  # the same request came twice, and both were undecided
+        if known is not None and self._recent.is_under_way(
+            known
+        ):  # the same request came twice, and both were undecided
             return await self._join(request, client)
         with client.waiting(request.task):
-            self._recent.ask(request.task, request.id, requested_at, content)
+            until = give_up_at(deferral, config.teacher, client.headers or ())
+            self._recent.ask(request.task, request.id, deferral.requested_at, until, content)
             sent = self._sender.acknowledgement(outputs)
 
             def report(done: asyncio.Future[None]) -> None:

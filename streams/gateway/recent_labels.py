@@ -1,16 +1,18 @@
 """Recent labels: the newest labels of all tasks by id, in memory, and who waits for one.
 
-Kept for repeated ids and for clients that stopped waiting. The memory is bounded; the oldest goes first. A
-label replaces an error, and an error never replaces a label.
+Kept for repeated ids and for clients that stopped waiting: a request whose answer may still come is under
+way, and is not asked again. The memory is bounded; the oldest goes first. A label replaces an error, and an
+error never replaces a label.
 """
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from schemas.messages import Label
+from streams.clock import unix_ms
 
 Name = tuple[str, str]
 """Task and id of a request."""
@@ -24,6 +26,7 @@ class RecentRequest:
         content: fingerprint of what was asked; None where another process was asked.
         label: None while there is none.
         requested_at: names the attempt that is waited for, Unix milliseconds.
+        given_up_at: until when its answer may come, Unix milliseconds.
         answer: done with the label; None where nobody waits.
         waiters: clients that wait for it.
     """
@@ -31,6 +34,7 @@ class RecentRequest:
     content: int | None = None
     label: Label | None = None
     requested_at: int = 0
+    given_up_at: int = 0
     answer: "asyncio.Future[Label] | None" = None
     waiters: int = 0
 
@@ -44,10 +48,12 @@ class RecentLabels:
 
     Args:
         most: requests that are kept, besides those that a client waits for.
+        now: Unix milliseconds.
     """
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, now: Callable[[], int] = unix_ms) -> None:
         self._most = most
+        self._now = now
         self._requests: OrderedDict[Name, RecentRequest] = OrderedDict()
 
     def __len__(self) -> int:
@@ -56,23 +62,25 @@ class RecentLabels:
     def find(self, task: str, request: str) -> RecentRequest | None:
         return self._requests.get((task, request))
 
-    def ask(self, task: str, request: str, requested_at: int, content: int) -> None:
-        """Begin to wait for the label of a request, or the error of this attempt.
+    def is_under_way(self, entry: RecentRequest) -> bool:
+        """Whether the request was asked, and its answer may still come."""
+        return entry.is_awaited or (entry.label is None and self._now() < entry.given_up_at)
+
+    def ask(self, task: str, request: str, requested_at: int, given_up_at: int, content: int) -> None:
+        """Note that a request is asked: its label will come, or the error of this attempt.
 
         Args:
             content: fingerprint of what is asked.
         """
         entry = self._entry((task, request))
-        entry.content, entry.requested_at, entry.label = content, requested_at, None
-        entry.answer = asyncio.get_running_loop().create_future()
+        entry.content, entry.label = content, None
+        entry.requested_at, entry.given_up_at = requested_at, given_up_at
 
     @contextmanager
     def waiting(self, task: str, request: str) -> "Iterator[asyncio.Future[Label]]":
-        """The answer of a request that was asked, while a client waits for it."""
+        """The answer of a request that is under way, while a client waits for it."""
         entry = self._requests[task, request]
-        answer = entry.answer
-        if answer is None:
-            raise LookupError(f"nobody has asked: task={task} request={request}")
+        answer = entry.answer = entry.answer or asyncio.get_running_loop().create_future()
         entry.waiters += 1
         try:
             yield answer
@@ -98,7 +106,7 @@ class RecentLabels:
         if content is not None:
             entry.content = content
         failed = label.source == "error"
-        if failed and entry.is_awaited and label.requested_at != entry.requested_at:
+        if failed and self.is_under_way(entry) and label.requested_at != entry.requested_at:
             return  # the error of an earlier attempt, while this one is under way
         if not failed or entry.label is None or entry.label.source == "error":
             entry.label = label

@@ -134,6 +134,17 @@ async def test_repeated_calls_at_once_are_asked_once() -> None:
     assert [answer.json()["label"] for answer in answers] == ["no", "no"]
 
 
+async def test_a_call_after_a_timeout_joins_the_one_that_is_asked() -> None:
+    async with running(ScriptedPolicy()) as gateway:
+        late = [await gateway.classify(UNSURE, id="r", timeout=0.01) for _ in range(2)]
+        again = asyncio.create_task(gateway.classify(UNSURE, id="r"))
+        await until(lambda: gateway.recent.find("t", "r").waiters == 1)
+        gateway.recent.keep(labelled("r"))
+        assert (await again).json()["label"] == "no"
+        assert len(gateway.broker.produced) == 1, "the teacher is asked once"
+    assert [one.status_code for one in late] == [504, 504]
+
+
 async def test_an_error_of_this_attempt_is_a_bad_gateway() -> None:
     error = {"label": None, "source": "error", "error": "the model said nothing"}
     async with running(ScriptedPolicy()) as gateway:

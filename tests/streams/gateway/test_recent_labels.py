@@ -1,6 +1,5 @@
 """The newest labels are kept, within bounds; a label outlives an error; who waits is told."""
 
-import asyncio
 from collections import OrderedDict
 from typing import Any
 
@@ -10,6 +9,8 @@ from hypothesis import strategies as st
 
 from schemas.messages import Label, Reason
 from streams.gateway.recent_labels import RecentLabels
+
+LATER = 10**15
 
 
 def label(request: str, source: Any = "teacher", at: int = 0) -> Label:
@@ -36,7 +37,7 @@ def test_memory_is_bounded_and_labels_win(came: list[tuple[str, str]], most: int
 
 async def test_who_waits_is_not_forgotten() -> None:
     recent = RecentLabels(1)
-    recent.ask("t", "a", 7, 1)
+    recent.ask("t", "a", 7, LATER, 1)
     with recent.waiting("t", "a") as answer:
         for number in range(5):
             recent.keep(label(f"r{number}"))
@@ -49,7 +50,7 @@ async def test_who_waits_is_not_forgotten() -> None:
 
 async def test_a_failure_reaches_those_who_wait() -> None:
     recent = RecentLabels(1)
-    recent.ask("t", "a", 7, 1)
+    recent.ask("t", "a", 7, LATER, 1)
     with recent.waiting("t", "a") as answer:
         recent.fail("t", "a", OSError("no"))
         with pytest.raises(OSError, match="no"):
@@ -58,10 +59,21 @@ async def test_a_failure_reaches_those_who_wait() -> None:
     recent.fail("t", "unknown", OSError("no"))
 
 
-async def test_the_last_to_leave_ends_the_wait() -> None:
-    recent = RecentLabels(5)
-    recent.ask("t", "a", 7, 1)
+async def test_a_request_is_under_way_until_it_is_given_up() -> None:
+    """Also while nobody waits for it."""
+    now = [0]
+    recent = RecentLabels(5, lambda: now[0])
+    recent.ask("t", "a", 7, 100, 1)
     with recent.waiting("t", "a") as first, recent.waiting("t", "a") as second:
         assert first is second
-    assert not recent.find("t", "a").is_awaited
-    await asyncio.sleep(0)
+    entry = recent.find("t", "a")
+    now[0] = 99
+    recent.keep(label("a", "error", at=6))
+    assert recent.is_under_way(entry)
+    with recent.waiting("t", "a") as late:
+        recent.keep(label("a"))
+        assert (await late).label == "yes"
+    assert not recent.is_under_way(entry)
+    recent.ask("t", "b", 7, 100, 1)
+    now[0] = 100
+    assert not recent.is_under_way(recent.find("t", "b"))
