@@ -95,9 +95,30 @@ OPERATIONS = (
         forwards=True,
     ),
     Operation(
-        *("post", "/v1/responses", "OpenAI's responses: forwarded", None, None),
+        *("post", "/v1/decisions", "OpenAI's decisions: answered, or forwarded", None, None),
         problems=(*_BODY, 502),
-        parameters=(_TASK,),
+        parameters=(_TASK, _DEBUG),
+        forwards=True,
+    ),
+    Operation(
+        *("post", "/v1/systemone", "System One decisions: answered, or forwarded", None, None),
+        problems=(*_BODY, 502),
+        parameters=(_TASK, _DEBUG),
+        forwards=True,
+    ),
+    *(
+        Operation(
+            *("post", f"/v1/{name}", f"OpenAI's {name}: forwarded", None, None),
+            problems=(*_BODY, 502),
+            parameters=(_TASK,),
+            forwards=True,
+        )
+        for name in ("responses", "completions", "embeddings", "moderations")
+    ),
+    Operation(
+        *("get", "/v1/responses/{id}", "A response that the LLM's API has kept: forwarded", None),
+        problems=(400, *_LIMITS, 404, 502),
+        parameters=(_parameter("id", "path", "Id of the response.", required=True), _TASK),
         forwards=True,
     ),
     Operation(

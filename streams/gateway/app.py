@@ -19,8 +19,12 @@ from streams.gateway.problems import ClientGone, HttpProblem, ProblemKind
 from streams.gateway_settings import GatewaySettings
 
 _PROBLEM = "application/problem+json"
-_OPENAI = ("/v1/chat/", "/v1/models", "/v1/responses")
+_OPENAI = (
+    *("/v1/chat/", "/v1/models", "/v1/responses", "/v1/decisions", "/v1/systemone", "/v1/completions"),
+    *("/v1/embeddings", "/v1/moderations", "/v1/audio/", "/v1/batches", "/v1/files", "/v1/images/"),
+)
 """Paths whose callers expect errors as OpenAI's API has them."""
+_UNKNOWN = "there is no such path"
 _CLIENT_GONE = 499
 """Nobody reads it; it is what the log of a proxy would say."""
 _DAY = 86_400
@@ -95,7 +99,9 @@ async def _unknown_route(call: Request, error: Exception) -> Response:
         methods = allowed.get("Allow", "")
         wrong = HttpProblem(ProblemKind.METHOD, f"this path takes {methods}", headers={"allow": methods})
         return _response(call, wrong)
-    return _response(call, HttpProblem(ProblemKind.NOT_FOUND, "there is no such path; see /docs"))
+    forwarded = call.url.path.startswith(_OPENAI)
+    unknown = "the gateway does not forward this path: call the LLM's API itself" if forwarded else _UNKNOWN
+    return _response(call, HttpProblem(ProblemKind.NOT_FOUND, f"{unknown}; see /docs"))
 
 
 async def _nobody(_: Request, __: Exception) -> Response:

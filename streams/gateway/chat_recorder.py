@@ -19,7 +19,7 @@ from schemas.config import TeacherConfig
 from schemas.messages import Deferral, Reply, Teacher
 from streams.errors import MaskFailed, UnreadableAnswer
 from streams.gateway.chat.question import ChatQuestion
-from streams.gateway.chat.upstream_reply import LARGEST, UpstreamReply, read_reply
+from streams.gateway.chat.upstream_reply import LARGEST, UpstreamReply, plain_body
 from streams.gateway.problems import HttpProblem
 from streams.gateway.upstream import Upstream, UpstreamCall
 from streams.privacy.mask import Mask, mask_text
@@ -100,7 +100,7 @@ class ChatRecorder(Service):
             return
         task = asked.deferral.request.task
         try:
-            self._record(_labelled(asked, _said(reply, self._mask), reply.milliseconds, self._mask))
+            self._record(_labelled(asked, _said(asked, reply, self._mask), reply.milliseconds, self._mask))
         except UnreadableAnswer as error:
             self.unread[task] += 1
             count = self.unread[task]
@@ -160,7 +160,7 @@ class ChatRecorder(Service):
         milliseconds = (time.perf_counter() - began) * 1000.0
         usage = None
         try:
-            said = _said(ChatReply(_OK, encoding, body, milliseconds), self._mask)
+            said = _said(asked, ChatReply(_OK, encoding, body, milliseconds), self._mask)
             usage = said.usage
             return _labelled(asked, said, milliseconds, self._mask)
         except UnreadableAnswer as error:
@@ -183,12 +183,12 @@ async def _body(chunks: AsyncIterator[bytes]) -> bytes | None:
     return b"".join(kept)
 
 
-def _said(reply: ChatReply, mask: Mask | None) -> UpstreamReply:
-    """Raises UnreadableAnswer: the response is no whole chat completion."""
+def _said(asked: AskedChat, reply: ChatReply, mask: Mask | None) -> UpstreamReply:
+    """Raises UnreadableAnswer: the response is no whole answer."""
     if reply.body is None:
         raise UnreadableAnswer("the reply broke off, or is too long")
     with _unquoted(mask):
-        return read_reply(reply.body, reply.encoding)
+        return asked.question.api.read(plain_body(reply.body, reply.encoding))
 
 
 def _labelled(asked: AskedChat, said: UpstreamReply, milliseconds: float, mask: Mask | None) -> Reply:
@@ -197,7 +197,7 @@ def _labelled(asked: AskedChat, said: UpstreamReply, milliseconds: float, mask: 
         label = asked.question.form.read(said.message, asked.labels)
     if mask is not None and label not in asked.labels and not _is_plain(mask, label):
         raise UnreadableAnswer("the model said a label that the mask changes: set `teacher.labels`")
-    return Reply(asked.deferral, label, asked.teacher, said.usage, milliseconds)
+    return Reply(asked.deferral, label, asked.teacher, said.usage, milliseconds, confidence=said.confidence)
 
 
 @contextmanager

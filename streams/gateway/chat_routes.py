@@ -1,11 +1,12 @@
-"""Routes for apps that call an LLM by OpenAI's API: chat completions, models, and what is only forwarded.
+"""Routes for apps that call an LLM by OpenAI's API: chats, decisions, models, and what is only forwarded.
 
 The task of a call is named by `model: "understudy/TASK"`, the header `x-understudy-task`, or the key;
 or it is learned (`streams.gateway.learned_tasks`).
 """
 
+import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from starlette.requests import Request as HttpRequest
@@ -17,8 +18,15 @@ from schemas.messages import TaskName
 from streams.gateway.call_limits import place_of
 from streams.gateway.caller_check import Caller, CallerCheck
 from streams.gateway.calls import BodyLimit, headers_of_call, is_json, read_body
+from streams.gateway.chat.choice_question import (
+    decision_signature,
+    read_decision,
+    read_systemone,
+    systemone_signature,
+)
+from streams.gateway.chat.question import read_question
 from streams.gateway.chat.signature import chat_signature
-from streams.gateway.chat_service import ChatCall, ChatService
+from streams.gateway.chat_service import ChatCall, ChatService, QuestionReader
 from streams.gateway.learned_tasks import LearnedTasks, Signer
 from streams.gateway.problems import HttpProblem, ProblemKind
 from streams.gateway_settings import GatewaySettings
@@ -26,6 +34,29 @@ from streams.tasks import Tasks
 
 MODEL_PREFIX = "understudy/"
 TASK_HEADER = "x-understudy-task"
+
+
+class _QuestionApi(NamedTuple):
+    """How a question is read, and what calls of one kind have in common."""
+
+    read: QuestionReader
+    sign: Signer
+
+
+_CHAT = _QuestionApi(read_question, chat_signature)
+_ASKED = {
+    "/v1/chat/completions": _CHAT,
+    "/v1/decisions": _QuestionApi(read_decision, decision_signature),
+    "/v1/systemone": _QuestionApi(read_systemone, systemone_signature),
+}
+"""Paths of calls that may ask for a label."""
+_FORWARDED = (
+    *("/v1/responses", "/v1/responses/compact", "/v1/responses/input_tokens"),
+    *("/v1/completions", "/v1/embeddings", "/v1/moderations"),
+)
+"""Paths of calls that only the LLM's API answers."""
+_STORED = "/v1/responses/{id}"
+_STORED_ID = re.compile(r"[A-Za-z0-9_-]{1,256}")
 
 
 class _Model(msgspec.Struct):
@@ -39,7 +70,7 @@ _model_field = msgspec.json.Decoder(_Model).decode
 
 
 class ChatRoutes:
-    """What `/v1/chat/completions`, `/v1/responses` and `/v1/models` do."""
+    """What the paths of OpenAI's API do."""
 
     def __init__(
         self,
@@ -58,15 +89,18 @@ class ChatRoutes:
 
     def routes(self) -> list[Route]:
         return [
-            Route("/v1/chat/completions", self.complete, methods=["POST"]),
-            Route("/v1/responses", self.forward, methods=["POST"]),
+            *(Route(path, self.complete, methods=["POST"]) for path in _ASKED),
+            *(Route(path, self.forward, methods=["POST"]) for path in _FORWARDED),
+            Route(_STORED, self.forward_stored, methods=["GET", "DELETE"]),
+            Route(f"{_STORED}/cancel", self.forward_stored, methods=["POST"]),
+            Route(f"{_STORED}/input_items", self.forward_stored, methods=["GET"]),
             Route("/v1/models", self.models, methods=["GET"]),
             Route("/v1/models/{name:path}", self.model, methods=["GET"]),
         ]
 
     async def complete(self, call: HttpRequest) -> Response:
-        """Answer a chat completion, or forward it."""
-        read = await self._read(call, chat_signature)
+        """Answer a call that asks for a label, or forward it."""
+        read = await self._read(call, _ASKED[call.url.path])
         if read.task == EVERY_TASK:
             return await self._service.forward_unread(read, "no task knows calls like this one")
         if read.is_long:
@@ -75,6 +109,12 @@ class ChatRoutes:
 
     async def forward(self, call: HttpRequest) -> Response:
         """Forward a call of another API as it is."""
+        return await self._service.forward_unread(await self._read(call), "this API is only forwarded")
+
+    async def forward_stored(self, call: HttpRequest) -> Response:
+        """Forward a call about a response that the LLM's API has kept."""
+        if not _STORED_ID.fullmatch(str(call.path_params["id"])):
+            raise HttpProblem(ProblemKind.NOT_FOUND, "there is no response of this id")
         return await self._service.forward_unread(await self._read(call), "this API is only forwarded")
 
     async def models(self, call: HttpRequest) -> Response:
@@ -89,10 +129,10 @@ class ChatRoutes:
             raise HttpProblem(ProblemKind.NOT_FOUND, f"there is no model {name[:100]!r}; see /v1/models")
         return _json(_model(task))
 
-    async def _read(self, call: HttpRequest, signer: Signer | None = None) -> ChatCall:
+    async def _read(self, call: HttpRequest, api: _QuestionApi | None = None) -> ChatCall:
         headers = headers_of_call(call)
         caller = self._check.admit(headers)
-        if not is_json(headers):
+        if not is_json(headers) and "id" not in call.path_params:
             raise HttpProblem(ProblemKind.CONTENT_TYPE, "send the header `content-type: application/json`")
         place = place_of(call.scope)
         body = await read_body(call, headers, self._limit, place)
@@ -103,12 +143,14 @@ class ChatRoutes:
         named = str(model)[len(MODEL_PREFIX) :] if by_model else headers.get(TASK_HEADER)
         task = _task(caller, named)
         return ChatCall(
+            method=call.method,
+            reader=(api or _CHAT).read,
             path=call.url.path.removeprefix("/v1") + (f"?{call.url.query}" if call.url.query else ""),
             headers=headers,
             raw_headers=call.headers.raw,
             body=body,
             fields=fields,
-            task=self._learned.task_of(caller, fields, signer) if task is None else task,
+            task=self._learned.task_of(caller, fields, api.sign if api else None) if task is None else task,
             mode=caller.mode,
             names_model=not by_model,
             receive=call.receive,

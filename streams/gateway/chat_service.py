@@ -4,9 +4,10 @@ What is no question with one label as its answer is forwarded as it is. Whatever
 included, ends in forwarding: the app has its LLM, as it had without us.
 """
 
+import asyncio
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
 from typing import Any, NamedTuple
 from urllib.parse import quote
@@ -17,7 +18,7 @@ from msgspec.structs import replace
 from starlette.responses import Response
 from starlette.types import Receive
 
-from schemas.chat import MODES, Mode
+from schemas.chat import MODES, ChatConfig, Mode
 from schemas.config import EVERY_TASK, TeacherConfig
 from schemas.messages import Deferral, Label, Reason, Request, Teacher
 from streams.clock import unix_ms
@@ -26,7 +27,7 @@ from streams.gateway.call_limits import CallPlace
 from streams.gateway.calls import record_headers
 from streams.gateway.chat.completion import Completion
 from streams.gateway.chat.conversation import NotAQuestion
-from streams.gateway.chat.question import ChatQuestion, read_question
+from streams.gateway.chat.question import ChatQuestion
 from streams.gateway.chat.upstream_reply import LARGEST
 from streams.gateway.chat_decider import GATEWAY, ChatDecider, ChatDecision, knows_prompt
 from streams.gateway.chat_recorder import AskedChat, ChatRecorder, ChatReply
@@ -43,13 +44,17 @@ from streams.gateway.upstream import (
 )
 from streams.tasks import Task, Tasks
 
-_EVENTS = "text/event-stream"
 _NO_QUESTION = "no_question"
 """Said in place of a reason where the call asks for something else than one label."""
 _NO_TASK = "no_task"
 """The same where nobody knows which task the call is for."""
+_LONGEST_INLINE = 40_000
+"""Bytes of a call that is looked through on the event loop; a longer one in a thread."""
 _LONGEST_DETAIL = 500
 """Characters."""
+
+
+QuestionReader = Callable[[Mapping[str, Any], ChatConfig, Sequence[str]], ChatQuestion]
 
 
 class ChatCall(NamedTuple):
@@ -57,6 +62,8 @@ class ChatCall(NamedTuple):
 
     Attributes:
         path: below the API's base URL, with its query.
+        method: of HTTP.
+        reader: reads the question that a call of this API asks.
         fields: of its body; none where that is no JSON object.
         mode: the most that the caller is given.
         task: that it is for; `*` where nobody knows.
@@ -64,7 +71,9 @@ class ChatCall(NamedTuple):
         is_long: of its fields only `model` is read.
     """
 
+    method: str
     path: str
+    reader: QuestionReader
     headers: Mapping[str, str]
     raw_headers: RawHeaders
     body: bytes
@@ -108,7 +117,7 @@ class ChatService:
         began, task = time.perf_counter(), self._tasks.task(call.task)
         labels = task.config.teacher.labels or (task.live.labels if task.live else ())
         try:
-            question = read_question(call.fields, task.config.chat, labels)
+            question = await self._question(call, task.config.chat, labels)
             request = self._classifier.masked(Request(_number(call, question), call.task, question.text))
         except (NotAQuestion, HttpProblem) as problem:
             return await self.forward_unread(call, str(problem))
@@ -138,6 +147,12 @@ class ChatService:
             further["x-understudy-detail"] = quote(why[:_LONGEST_DETAIL].strip(), safe=" ,.:`'")
         return await self._forward(call, self._tasks.task(call.task), further, None)
 
+    async def _question(self, call: ChatCall, config: ChatConfig, labels: Sequence[str]) -> ChatQuestion:
+        """Raises NotAQuestion."""
+        if len(call.body) > _LONGEST_INLINE:
+            return await asyncio.to_thread(call.reader, call.fields, config, labels)
+        return call.reader(call.fields, config, labels)
+
     async def _decide(self, request: Request, task: Task, mode: Mode, teacher: Teacher) -> ChatDecision:
         if self._classifier.kafka_is_away:
             return ChatDecision(None, self._unavailable(request))
@@ -162,20 +177,10 @@ class ChatService:
         answer = await self._classifier.give_label(label, deferral, record_headers(call.headers), content)
         if asked is not None and check is not None:
             self._recorder.check(check, asked, config)
-        message = question.form.write(label.label or "")
-        completion = Completion(
-            quote(label.id, safe=""),
-            label.labelled_at // 1000,
-            f"understudy/{label.task}",
-            label.policy or "",
-            message,
-        )
+        body = question.api.write(_completion(label, question))
         headers = answer_headers(answer, call.headers, (time.perf_counter() - began) * 1000.0)
         headers |= {"x-understudy-mode": "serve"} | _prompt_header(call, question)
-        if question.streamed:
-            events = b"".join(completion.chunks(with_usage=question.with_usage))
-            return Response(events, headers=headers, media_type=_EVENTS)
-        return Response(completion.encode(), headers=headers, media_type="application/json")
+        return Response(body.content, headers=headers, media_type=body.media_type)
 
     async def _forward(
         self, call: ChatCall, task: Task, further: Mapping[str, str], asked: AskedChat | None
@@ -203,7 +208,7 @@ class ChatService:
         body = call.body if call.names_model else _with_model(call.body, _model(call, config))
         authorization = self._authorization(call.headers, config)
         headers = forwarded_headers(call.raw_headers, authorization)
-        return UpstreamCall(config.url.rstrip("/") + call.path, headers, body)
+        return UpstreamCall(config.url.rstrip("/") + call.path, headers, body, call.method)
 
     def _authorization(self, headers: Mapping[str, str], config: TeacherConfig) -> str | None:
         """The app's own, unless it is none or a key of ours; then that of the teacher."""
@@ -240,6 +245,17 @@ def _headers(call: ChatCall, decision: ChatDecision, mode: Mode, number: str) ->
     if decision.would_be is not None:
         found["x-understudy-shadow"] = quote(decision.would_be, safe="")
     return found
+
+
+def _completion(label: Label, question: ChatQuestion) -> Completion:
+    return Completion(
+        quote(label.id, safe=""),
+        label.labelled_at // 1000,
+        f"understudy/{label.task}",
+        label.policy or "",
+        question.form.write(label.label or ""),
+        label.score or 0.0,
+    )
 
 
 def _prompt_header(call: ChatCall, question: ChatQuestion) -> dict[str, str]:

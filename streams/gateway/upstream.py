@@ -39,6 +39,7 @@ class UpstreamCall(NamedTuple):
     url: str
     headers: RawHeaders
     body: bytes
+    method: str = "POST"
 
 
 class Upstream:
@@ -59,7 +60,7 @@ class Upstream:
             HttpProblem: there is none.
         """
         try:
-            request = httpx2.Request("POST", call.url, headers=call.headers, content=call.body)
+            request = httpx2.Request(call.method, call.url, headers=call.headers, content=call.body)
             return await self._client.send(request, stream=True)
         except (httpx2.HTTPError, httpx2.InvalidURL) as error:
             log.warning("LLM's endpoint failed: %s: %s", type(error).__name__, error)

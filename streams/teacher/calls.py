@@ -85,10 +85,10 @@ class Endpoints:
         if config.api == "systemone":
             asked = {"model": address.model, **systemone.systemone_request(text, config)}
             body = await self._call(address, config, systemone.PATH, asked, no_parameters)
-            return systemone.parse_systemone(body, address)
+            return systemone.parse_systemone(body, str(address))
         asked = {"model": address.model, **decisions.decision_request(text, config)}
         body = await self._call(address, config, decisions.PATH, asked, decision_parameters)
-        return decisions.parse_decision(body, address)
+        return decisions.parse_decision(body, str(address))
 
     async def aclose(self) -> None:
         """Close every connection."""

@@ -9,7 +9,6 @@ from msgspec import Meta, Struct
 from schemas.config import TeacherConfig
 from schemas.messages import Usage
 from streams.errors import TeacherFailed, UnreadableAnswer
-from streams.teacher.address import Address
 from streams.teacher.answer import quote
 from streams.teacher.choice import ChosenLabel, choice_instructions, choices_of, within_one
 from streams.teacher.failures import reply_failure
@@ -57,8 +56,11 @@ class _DecisionReply(Struct):
     usage: _DecisionTokens | None = None
 
 
-def parse_decision(body: bytes, address: Address) -> ChosenLabel:
+def parse_decision(body: bytes, asked: str) -> ChosenLabel:
     """The label that was chosen, as it was sent.
+
+    Args:
+        asked: who, for messages.
 
     Raises:
         TeacherFailed: the model declined to answer.
@@ -68,10 +70,10 @@ def parse_decision(body: bytes, address: Address) -> ChosenLabel:
     try:
         decision = msgspec.json.decode(body, type=_DecisionReply)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise reply_failure(body, str(address), f"not a decision ({error})") from error
+        raise reply_failure(body, asked, f"not a decision ({error})") from error
     answer = decision.answers[0]
     if answer.type == "refusal":
-        raise TeacherFailed(f"{address}: the model declined to answer")
+        raise TeacherFailed(f"{asked}: the model declined to answer")
     if not isinstance(answer.choice, str):
         raise UnreadableAnswer(f"the model gave {quote(answer.type)} where one of the labels was due")
     return ChosenLabel(answer.choice, _probability(answer), _usage(decision.usage))

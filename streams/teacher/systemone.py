@@ -1,7 +1,7 @@
 """System One: an API of decision models, which choose among described options and write no text.
 
 It is served by TypeSafe, Ollama and others as `POST /v1/systemone`: named questions about a state. The one
-question that is asked here is called `label`.
+question that the built-in teacher asks is called `label`.
 """
 
 from collections.abc import Mapping
@@ -13,7 +13,6 @@ from msgspec import Struct
 from schemas.config import TeacherConfig
 from schemas.messages import Usage
 from streams.errors import UnreadableAnswer
-from streams.teacher.address import Address
 from streams.teacher.answer import quote
 from streams.teacher.choice import ChosenLabel, choice_instructions, choices_of, within_one
 from streams.teacher.failures import reply_failure
@@ -52,8 +51,12 @@ class _SystemOneReply(Struct):
     usage: _Tokens | None = None
 
 
-def parse_systemone(body: bytes, address: Address) -> ChosenLabel:
+def parse_systemone(body: bytes, asked: str, question: str = _QUESTION) -> ChosenLabel:
     """The label that was chosen, as it was sent.
+
+    Args:
+        asked: who, for messages.
+        question: its name.
 
     Raises:
         UnreadableAnswer: the answer is no choice.
@@ -62,8 +65,8 @@ def parse_systemone(body: bytes, address: Address) -> ChosenLabel:
     try:
         decision = msgspec.json.decode(body, type=_SystemOneReply)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise reply_failure(body, str(address), f"not a decision ({error})") from error
-    answer = decision.answers.get(_QUESTION, _SystemOneAnswer())
+        raise reply_failure(body, asked, f"not a decision ({error})") from error
+    answer = decision.answers.get(question, _SystemOneAnswer())
     if answer.choice is None:
         raise UnreadableAnswer(f"the model gave {quote(answer.type)} where one of the labels was due")
     probability = answer.probabilities.get(answer.choice, answer.confidence)

@@ -18,6 +18,7 @@ class Completion(NamedTuple):
         id: of the request.
         created: Unix seconds.
         model, fingerprint: who answered.
+        score: probability that the LLM agrees, in [0, 1].
     """
 
     id: str
@@ -25,6 +26,7 @@ class Completion(NamedTuple):
     model: str
     fingerprint: str
     message: ChatMessage
+    score: float = 0.0
 
     def encode(self) -> bytes:
         message: dict[str, Any] = {"role": "assistant", "content": self.message.content, "refusal": None}

@@ -1,4 +1,4 @@
-"""Forms in which a chat completion holds a label: plain text, a JSON object's field, a function's argument.
+"""Forms in which an answer holds a label: plain text, a JSON object's field, a function's argument, a choice.
 
 Each form writes the surrogate's answer and reads the label out of the LLM's reply. What can't be read is an
 error, never a guess.
@@ -111,6 +111,22 @@ class FunctionArgument:
         if message.tool is None or message.tool.name != self.function:
             raise UnreadableAnswer(f"the model did not call the function {self.function}")
         return _label_in(message.tool.arguments, self.argument, labels)
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One of the values that the call lists."""
+
+    values: tuple[str, ...]
+
+    def write(self, label: str) -> ChatMessage:
+        return ChatMessage(label)
+
+    def read(self, message: ChatMessage, labels: Sequence[str]) -> str:
+        chosen = message.content or ""
+        if chosen not in self.values or (labels and chosen not in labels):
+            raise UnreadableAnswer(f"the model chose {quote(chosen)}, which is none of the labels")
+        return parse_answer(chosen, labels)
 
 
 def _label_in(said: str, field: str, labels: Sequence[str]) -> str:

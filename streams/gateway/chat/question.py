@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from schemas.chat import ChatConfig
+from streams.gateway.chat.answer_api import AnswerApi, ChatCompletions
 from streams.gateway.chat.conversation import Fields, NotAQuestion, listed_values, read_conversation, value_at
 from streams.gateway.chat.forms import AnswerForm, FunctionArgument, JsonField, PlainText
 from streams.gateway.chat.message_text import find_text
@@ -57,16 +58,13 @@ class ChatQuestion(NamedTuple):
     Attributes:
         text: to be classified.
         form: of the answer.
-        instructions: texts of the messages before the user's.
-        streamed, with_usage: how the answer is sent.
+        api: that the call speaks.
         prompt: hash of all but the text: half of the identity of the LLM that is asked like this.
     """
 
     text: str
     form: AnswerForm
-    instructions: tuple[str, ...]
-    streamed: bool
-    with_usage: bool
+    api: AnswerApi
     prompt: str
 
 
@@ -88,9 +86,7 @@ def read_question(call: Fields, config: ChatConfig, labels: Sequence[str]) -> Ch
     return ChatQuestion(
         text=found.text,
         form=_form(call, config, labels),
-        instructions=instructions,
-        streamed=stream is True,
-        with_usage=isinstance(options, Mapping) and options.get("include_usage") is True,
+        api=ChatCompletions(stream is True, value_at(options, "include_usage") is True),
         prompt=_prompt_hash(call, config, instructions, found.rest),
     )
 
@@ -160,9 +156,10 @@ def _label_field(schema: Any, config: ChatConfig, labels: Sequence[str]) -> str:
 
 def _prompt_hash(call: Fields, config: ChatConfig, instructions: Sequence[str], rest: str | None) -> str:
     shape = {name: call.get(name) for name in (*SHAPE, "reasoning_effort")}
-    identity = {
-        "instructions": instructions,
-        **{name: value for name, value in shape.items() if value},
-        **{name: value for name, value in (("rest", rest), ("label", config.label)) if value},
-    }
-    return sha256(msgspec.json.encode(identity, order="sorted")).hexdigest()[:_DIGITS]
+    return prompt_hash({"instructions": instructions, **shape, "rest": rest, "label": config.label})
+
+
+def prompt_hash(identity: Mapping[str, Any]) -> str:
+    """12 hex digits over the parts of a prompt that are there."""
+    parts = {name: value for name, value in identity.items() if value or name == "instructions"}
+    return sha256(msgspec.json.encode(parts, order="sorted")).hexdigest()[:_DIGITS]

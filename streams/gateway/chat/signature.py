@@ -4,15 +4,11 @@ It needs no task's config, so that calls which name no task can be told apart by
 """
 
 from collections.abc import Mapping, Sequence
-from hashlib import sha256
 from typing import Any, NamedTuple
 
-import msgspec
-
 from streams.gateway.chat.conversation import Fields, NotAQuestion, listed_values, read_conversation, value_at
-from streams.gateway.chat.question import SHAPE, require_known_fields
+from streams.gateway.chat.question import SHAPE, prompt_hash, require_known_fields
 
-_DIGITS = 12
 _LONGEST_NAME = 64
 
 
@@ -48,8 +44,9 @@ def chat_signature(call: Fields) -> CallSignature:
 def sign(
     instructions: Sequence[str], shape: Mapping[str, Any], form: str, labels: Sequence[str]
 ) -> CallSignature:
-    identity = msgspec.json.encode({"instructions": instructions, **shape}, order="sorted")
-    return CallSignature(sha256(identity).hexdigest()[:_DIGITS], tuple(instructions), form, tuple(labels))
+    """The signature of calls with these instructions that ask for a form in these words."""
+    identity = prompt_hash({"instructions": instructions, **shape})
+    return CallSignature(identity, tuple(instructions), form, tuple(labels))
 
 
 def _form(call: Fields) -> tuple[str, Any]:

@@ -57,26 +57,43 @@ class _Body(Struct):
 
 
 class UpstreamReply(NamedTuple):
-    """What was said, and the tokens that it cost where they are known."""
+    """What was said.
+
+    Attributes:
+        usage: tokens that it cost, where they are known.
+        confidence: probability of the label in [0, 1], where the API says it.
+    """
 
     message: ChatMessage
     usage: Usage | None
+    confidence: float | None = None
 
 
-def read_reply(body: bytes, encoding: str) -> UpstreamReply:
-    """The reply in a response's body.
+def plain_body(body: bytes, encoding: str) -> bytes:
+    """A response's body without its coding, at most `LARGEST` bytes of it.
 
     Args:
         encoding: the header `content-encoding`.
 
     Raises:
+        UnreadableAnswer: it is none, or of a coding that is not read here.
+    """
+    try:
+        return _decompress(body, encoding)
+    except (OSError, EOFError, zlib.error) as error:
+        raise UnreadableAnswer(f"the reply can't be decompressed: {error}") from error
+
+
+def read_completion(plain: bytes) -> UpstreamReply:
+    """What a chat completion says, whole or streamed.
+
+    Raises:
         UnreadableAnswer: it is no completion of one choice, or not a whole one.
     """
     try:
-        plain = _decompress(body, encoding)
         is_whole = plain.lstrip().startswith(b"{")  # a stream may begin with comments, too
         bodies = [_decode(plain)] if is_whole else list(_events(plain))
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, OSError, EOFError, zlib.error) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise UnreadableAnswer(f"the reply is no chat completion: {error}") from error
     parts = [part for one in bodies for choice in one.choices if (part := choice.message or choice.delta)]
     finish = next(

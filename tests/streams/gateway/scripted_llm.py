@@ -21,6 +21,7 @@ from streams.gateway_settings import GatewaySettings
 class Asked:
     """One call."""
 
+    method: str
     path: str
     headers: list[tuple[bytes, bytes]]
     body: bytes
@@ -81,7 +82,7 @@ class ScriptedLlm:
 
     async def answer(self, call: Request) -> Response:
         path = f"{call.url.path}?{call.url.query}" if call.url.query else call.url.path
-        self.asked.append(Asked(path, list(call.headers.raw), await call.body()))
+        self.asked.append(Asked(call.method, path, list(call.headers.raw), await call.body()))
         return _Script(self)
 
 
@@ -109,7 +110,7 @@ class _Script(Response):
 @asynccontextmanager
 async def scripted_llm() -> AsyncIterator[ScriptedLlm]:
     llm = ScriptedLlm()
-    routes = [Route("/v1/{path:path}", llm.answer, methods=["POST"])]
+    routes = [Route("/v1/{path:path}", llm.answer, methods=["GET", "POST", "DELETE"])]
     server = GatewayServer(Starlette(routes=routes), GatewaySettings(port=0), 1.0)
     await server.start()
     llm.url = f"{server.url}/v1"

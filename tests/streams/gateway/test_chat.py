@@ -395,12 +395,39 @@ async def test_keys_stand_in_for_those_of_the_llm() -> None:
 
 
 async def test_other_apis_are_forwarded() -> None:
-    async with chatting() as (_, llm, app):
-        llm.chunks = [b'{"id": "resp", "object": "response", "output": []}']
+    by_header = {"x-understudy-task": "t"}
+    async with chatting() as (gateway, llm, app):
+        llm.chunks = [b'{"id": "resp_1", "object": "response", "output": []}']
         answer = await app.responses.create(model="understudy/t", input=YES)
-    assert answer.id == "resp"
-    assert llm.asked[0].path == "/v1/responses"
+        await app.responses.retrieve("resp_1", extra_headers=by_header, extra_query={"include[]": "x"})
+        await app.responses.cancel("resp_1", extra_headers=by_header)
+        await app.responses.delete("resp_1", extra_headers=by_header)
+        await app.embeddings.create(model="e", input="a", extra_headers=by_header, encoding_format="float")
+        await app.moderations.create(input="a", extra_headers=by_header)
+        seen = [(asked.method, asked.path) for asked in llm.asked]
+        assert gateway.broker.produced == []
+    assert answer.id == "resp_1"
     assert json.loads(llm.asked[0].body)["model"] == "small"
+    assert json.loads(llm.asked[4].body)["model"] == "e"
+    assert seen == [
+        ("POST", "/v1/responses"),
+        ("GET", "/v1/responses/resp_1?include%5B%5D=x"),
+        ("POST", "/v1/responses/resp_1/cancel"),
+        ("DELETE", "/v1/responses/resp_1"),
+        ("POST", "/v1/embeddings"),
+        ("POST", "/v1/moderations"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/v1/files", "/v1/responses/%2e%2e", "/v1/responses/a%2Fb", "/v1/responses/a b"],
+)
+async def test_no_other_path_reaches_the_llm(path: str) -> None:
+    async with chatting() as (gateway, llm, _):
+        answer = await gateway.http.get(path, headers={"x-understudy-task": "t"})
+        assert llm.asked == []
+    assert (answer.status_code, answer.json()["error"]["code"]) == (404, "not_found")
 
 
 def test_the_teacher_is_the_llm_with_its_prompt() -> None:

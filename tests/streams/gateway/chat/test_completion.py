@@ -12,7 +12,7 @@ from schemas.messages import Usage
 from streams.errors import UnreadableAnswer
 from streams.gateway.chat.completion import Completion
 from streams.gateway.chat.forms import AnswerForm, ChatMessage, FunctionArgument, JsonField, PlainText
-from streams.gateway.chat.upstream_reply import read_reply
+from streams.gateway.chat.upstream_reply import plain_body, read_completion
 
 FORMS: list[AnswerForm] = [
     PlainText(),
@@ -32,14 +32,14 @@ def completion(message: ChatMessage) -> Completion:
 def test_a_written_label_is_read_again(form: AnswerForm, label: str, streamed: bool, zipped: bool) -> None:
     answer = completion(form.write(label))
     body = b"".join(answer.chunks(with_usage=True)) if streamed else answer.encode()
-    reply = read_reply(gzip.compress(body) if zipped else body, "gzip" if zipped else "")
+    reply = read_completion(plain_body(gzip.compress(body) if zipped else body, "gzip" if zipped else ""))
     assert form.read(reply.message, [label, f"{label} and more"]) == label
     assert reply.usage == Usage(0, 0, 0)
 
 
 def test_a_stream_may_begin_with_comments() -> None:
     stream = b": processing\n\n" + b"".join(completion(PlainText().write("yes")).chunks(with_usage=False))
-    assert PlainText().read(read_reply(stream, "").message, ["yes"]) == "yes"
+    assert PlainText().read(read_completion(stream).message, ["yes"]) == "yes"
 
 
 def test_a_stream_ends_as_the_api_has_it() -> None:
@@ -83,7 +83,7 @@ def tool(name: str, arguments: str) -> dict[str, Any]:
 )
 def test_what_says_no_label_is_an_error(form: AnswerForm, body: bytes) -> None:
     with pytest.raises(UnreadableAnswer):
-        form.read(read_reply(body, "").message, ["yes", "no"])
+        form.read(read_completion(body).message, ["yes", "no"])
 
 
 @pytest.mark.parametrize(
@@ -91,10 +91,10 @@ def test_what_says_no_label_is_an_error(form: AnswerForm, body: bytes) -> None:
 )
 def test_a_body_that_can_not_be_unpacked_is_an_error(body: bytes, encoding: str) -> None:
     with pytest.raises(UnreadableAnswer):
-        read_reply(body, encoding)
+        read_completion(plain_body(body, encoding))
 
 
 def test_usage_is_read() -> None:
     usage = {"prompt_tokens": 9, "completion_tokens": 2, "prompt_tokens_details": {"cached_tokens": 4}}
     body = json.dumps({**json.loads(body_of(content="yes")), "usage": usage}).encode()
-    assert read_reply(body, "").usage == Usage(9, 2, 4)
+    assert read_completion(body).usage == Usage(9, 2, 4)

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from schemas.chat import ChatConfig
+from streams.gateway.chat.answer_api import ChatCompletions
 from streams.gateway.chat.conversation import NotAQuestion
 from streams.gateway.chat.forms import FunctionArgument, JsonField, PlainText
 from streams.gateway.chat.question import ChatQuestion, read_question
@@ -34,10 +35,9 @@ def format_of(schema: Any) -> dict[str, Any]:
 
 def test_the_last_user_message_is_the_text() -> None:
     plain = read(temperature=0.7, n=1, logprobs=None, stream=True, stream_options={"include_usage": True})
-    assert (plain.text, plain.form, plain.instructions) == ("is it?", PlainText(), ("yes or no?",))
-    assert (plain.streamed, plain.with_usage) == (True, True)
+    assert (plain.text, plain.form, plain.api) == ("is it?", PlainText(), ChatCompletions(True, True))
     parts = read(messages=[{"role": "user", "content": [{"type": "text", "text": "is it?"}]}])
-    assert (parts.text, parts.instructions, parts.streamed) == ("is it?", (), False)
+    assert (parts.text, parts.api) == ("is it?", ChatCompletions(False, False))
 
 
 def test_a_pattern_finds_the_text() -> None:
