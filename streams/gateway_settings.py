@@ -38,7 +38,7 @@ class GatewaySettings(BaseModel):
     labels_kept: labels that are kept in memory for `GET /v1/labels/ID` and repeated ids.
     stalled_after: seconds that the broker may take to acknowledge a record; then Kafka counts as away.
     cors_origins: web origins whose pages may call the gateway, such as `https://app.example.com`; none by
-        default.
+        default. With keys it may be `*`; without, `*` admits pages of this machine only.
     ssl_certfile, ssl_keyfile: serve TLS with these.
     """
 

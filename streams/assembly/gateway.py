@@ -44,6 +44,7 @@ _ROOM = 8_000
 def add(parts: WorkerParts) -> None:
     """Add the role's services to the worker; the server comes last, so that it starts when all else has."""
     settings, gateway = parts.settings, parts.settings.gateway
+    parts.check_audit_key()
     parts.open_encoders()
     parts.sync_policies()
     traffic, client = ScoreWindows(), TeacherClient()
@@ -70,7 +71,7 @@ def add(parts: WorkerParts) -> None:
         count_answers=parts.spending().add_answers,
         mask=mask,
     )
-    check = CallerCheck(gateway.is_local, lambda: key_ring.keys)
+    check = CallerCheck(gateway.is_local, lambda: key_ring.keys, gateway.cors_origins)
     upstream = Upstream()
     recorder = ChatRecorder(classifier.record, upstream, budget, settings.drain, mask)
     decider = ChatDecider(batcher, RequestBatcher(_forwarding_router(parts), gateway.batch))

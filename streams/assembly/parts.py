@@ -3,6 +3,7 @@
 Making them opens nothing; the services do that when they start.
 """
 
+import logging
 import os
 import secrets
 from dataclasses import dataclass, field
@@ -37,6 +38,8 @@ from streams.state.refit_queue import RefitQueue
 from streams.state.registry import Registry
 from streams.state.spending import SpendingStore
 from streams.tasks import Tasks
+
+log = logging.getLogger(__name__)
 
 _WINDOW = 4_000
 _WINDOW_BYTES = 64_000_000
@@ -81,11 +84,23 @@ class WorkerParts:
         self.forgotten = ForgottenRequests()
         self.on_forgotten: list[forget.Listener] = [self.forgotten.add]
         self._has_policies = False
+        self._is_key_checked = False
         self._spending: SpendingLog | None = None
         self._budget: CallBudget | None = None
         self._has_encoders = False
         self._slot = _SlotService(settings)
         self.services += [self._slot, CloseService(self.connection, self.event_publisher)]
+
+    def check_audit_key(self) -> None:
+        """Warn of the default key; once, whichever roles draw audits. What is only tried out needs none."""
+        settings = self.settings
+        if self._is_key_checked or settings.delivery != "exactly_once":
+            return
+        self._is_key_checked = True
+        if "audit_key" not in settings.model_fields_set:
+            log.warning(
+                "the audit key is the public default: clients can tell what is audited (UNDERSTUDY_AUDIT_KEY)"
+            )
 
     def refit_queue(self) -> RefitQueue:
         return RefitQueue(self.connection, self.settings.keys, self.name, self.settings.lease)

@@ -1,15 +1,11 @@
 """The route role: encoders, policies from the registry, the router, and the watch for drift."""
 
-import logging
-
 from streams.assembly.parts import WorkerParts
 from streams.drift.watch import DriftWatch
 from streams.kafka.dead_letters import DeadLetters
 from streams.privacy.mask import MaskedIntake, load_mask
 from streams.roles import route
 from streams.settings import Settings
-
-log = logging.getLogger(__name__)
 
 
 def add(parts: WorkerParts) -> None:
@@ -18,10 +14,7 @@ def add(parts: WorkerParts) -> None:
     # Encoders start first; otherwise each policy whose encoder is not open yet logs an error.
     parts.open_encoders()
     parts.sync_policies()
-    if settings.delivery == "exactly_once" and "audit_key" not in settings.model_fields_set:
-        log.warning(
-            "the audit key is the public default: clients can tell what is audited (UNDERSTUDY_AUDIT_KEY)"
-        )
+    parts.check_audit_key()
     intake = _intake(settings)
     router = route.RouteRole(
         parts.tasks, settings.topics, parts.sampler, intake, parts.spending().add_answers

@@ -2,11 +2,12 @@
 
 Without any key, callers of this machine may do everything, if the gateway listens on loopback alone. Then a
 page in a browser must not get through either: the name that it called has to be one of this machine's (a
-foreign name that was pointed here is refused), and bodies have to be JSON, which a page of another origin may
-not send without being allowed to. With the first key, every call needs one.
+foreign name that was pointed here is refused), its origin has to be of this machine or one that the settings
+name, and bodies have to be JSON, which a page of another origin may not send without being allowed to. With
+the first key, every call needs one.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import NamedTuple
 
 from schemas.api_keys import ApiKey
@@ -61,11 +62,18 @@ class CallerCheck:
     """Args:
     is_local: whether the gateway listens on loopback alone.
     keys: the keys as they are now, by their ids; None while nobody knows.
+    origins: of web pages that may call without a key too; `*` names none.
     """
 
-    def __init__(self, is_local: bool, keys: Callable[[], Mapping[str, ApiKey] | None]) -> None:
+    def __init__(
+        self,
+        is_local: bool,
+        keys: Callable[[], Mapping[str, ApiKey] | None],
+        origins: Collection[str] = (),
+    ) -> None:
         self._is_local = is_local
         self._keys = keys
+        self._origins = frozenset(origins)
 
     def admit(self, headers: Mapping[str, str]) -> Caller:
         """Who calls. Raises HttpProblem: nobody who may."""
@@ -75,7 +83,7 @@ class CallerCheck:
                 "the keys are not known yet: Redis is away, or has one that can't be read (see the log)"
             )
         if not keys:
-            return self._admit_local(headers.get("host", ""))
+            return self._admit_local(headers.get("host", ""), headers.get("origin"))
         token = key_in(headers)
         found = find_key(token, keys) if token is not None else None
         if found is None:
@@ -86,7 +94,7 @@ class CallerCheck:
             )
         return Caller(found)
 
-    def _admit_local(self, host: str) -> Caller:
+    def _admit_local(self, host: str, origin: str | None) -> Caller:
         if not self._is_local:
             raise HttpProblem(
                 ProblemKind.UNAUTHORIZED,
@@ -98,7 +106,17 @@ class CallerCheck:
             raise HttpProblem(
                 ProblemKind.FORBIDDEN, "call the gateway by the name localhost, or create keys for it"
             )
+        if origin is not None and origin not in self._origins and not is_loopback(_origin_host(origin)):
+            raise HttpProblem(
+                ProblemKind.FORBIDDEN,
+                "a web page may call without a key only if `cors_origins` names its origin (`*` does not)",
+            )
         return Caller()
+
+
+def _origin_host(origin: str) -> str:
+    """The host's name in an Origin header; empty for `null`."""
+    return _host_name(origin.partition("://")[2])
 
 
 def _host_name(host: str) -> str:

@@ -21,7 +21,7 @@ from streams.clock import unix_ms
 from streams.errors import DeliveryFailed, MaskFailed
 from streams.gateway.batcher import RequestBatcher, Waiting
 from streams.gateway.direct_teacher import DirectTeacher
-from streams.gateway.problems import ClientGone, HttpProblem, ProblemKind, unavailable
+from streams.gateway.problems import ClientGone, HttpProblem, ProblemKind, seconds_to_new_day, unavailable
 from streams.gateway.recent_labels import RecentLabels
 from streams.gateway.record_sender import RecordSender
 from streams.kafka.batch import Outgoing
@@ -133,7 +133,7 @@ class Classifier:
                     request=request.id,
                     task=request.task,
                 )
-            if self._recent.is_under_way(known):
+            if self._recent.is_under_way(known) and not self.kafka_is_away:
                 return await self._join(request, client)
             if known.label is not None and known.label.source != "error":
                 return self.answer(known.label, replayed=True)
@@ -187,9 +187,8 @@ class Classifier:
     ) -> ClassifiedAnswer:
         request, config = deferral.request, self._tasks.task(deferral.request.task).config
         known = self._recent.find(request.task, request.id)
-        if known is not None and self._recent.is_under_way(
-            known
-        ):  # the same request came twice, and both were undecided
+        # The same request may have come twice, and both were undecided.
+        if known is not None and self._recent.is_under_way(known):
             return await self._join(request, client)
         with client.waiting(request.task):
             until = give_up_at(deferral, config.teacher, client.headers or ())
@@ -286,10 +285,7 @@ class Classifier:
     def answer(self, label: Label, *, replayed: bool = False) -> ClassifiedAnswer:
         """Raises HttpProblem: the label is an error."""
         if label.source == "error":
-            detail = label.error or "the teacher gave no label"
-            raise HttpProblem(
-                ProblemKind.TEACHER_FAILED, detail, request=label.id, task=label.task, label=label
-            )
+            raise _no_label(label)
         task = self._tasks.task(label.task)
         live = task.live.version if task.live else None
         certified = label.source == "surrogate" and task.sampling.certified and label.policy == live
@@ -305,6 +301,15 @@ class Classifier:
             detail = f"the text can't be masked: {error}"
             raise HttpProblem(ProblemKind.UNUSABLE, detail, request=request.id, task=request.task) from error
         return Request(request.id, request.task, text, request.embedding, request.metadata)
+
+
+def _no_label(label: Label) -> HttpProblem:
+    """Why a request has an error for a label."""
+    detail = label.error or "the teacher gave no label"
+    if label.reason is Reason.BUDGET:
+        wait = seconds_to_new_day(unix_ms())
+        return unavailable(detail, retry_after=wait, request=label.id, task=label.task, label=label)
+    return HttpProblem(ProblemKind.TEACHER_FAILED, detail, request=label.id, task=label.task, label=label)
 
 
 def _deferral_in(routed: Routed[Waiting]) -> Deferral:

@@ -11,7 +11,8 @@ from contextlib import asynccontextmanager
 
 from schemas.config import TeacherConfig
 from schemas.messages import Deferral, Reply
-from streams.gateway.problems import unavailable
+from streams.clock import unix_ms
+from streams.gateway.problems import seconds_to_new_day, unavailable
 from streams.spending.admission import Budget
 from streams.spending.cost import CallCost, kind_of
 from streams.teacher.client import TeacherClient
@@ -71,10 +72,11 @@ class DirectTeacher:
         admission = await self._budget.admit(task, config, 1)
         if admission.permits:
             return admission.permits[0]
-        limit = admission.ceiling.sentence if admission.ceiling else "a limit of calls is reached"
-        raise unavailable(
-            f"{why}, and {limit}", retry_after=admission.wait, request=deferral.request.id, task=task
-        )
+        ceiling, wait = admission.ceiling, admission.wait
+        limit = ceiling.sentence if ceiling else "a limit of calls is reached"
+        if ceiling is not None and ceiling.is_final:
+            wait = seconds_to_new_day(unix_ms())
+        raise unavailable(f"{why}, and {limit}", retry_after=wait, request=deferral.request.id, task=task)
 
     @asynccontextmanager
     async def _slot(self, task: str, config: TeacherConfig) -> AsyncIterator[None]:

@@ -11,6 +11,7 @@ from schemas.messages import Label
 from streams.errors import StreamsError
 
 _TYPE = "urn:understudy:problem:"
+_HOUR_MS, _DAY_MS = 3_600_000, 86_400_000
 NOTHING: Mapping[str, str] = MappingProxyType({})
 CLOSE: Mapping[str, str] = MappingProxyType({"connection": "close"})
 """Headers of a response to a call whose body is left unread."""
@@ -103,7 +104,12 @@ class HttpProblem(StreamsError):
 
 
 def unavailable(
-    detail: str, *, retry_after: float = 2.0, request: str | None = None, task: str | None = None
+    detail: str,
+    *,
+    retry_after: float = 2.0,
+    request: str | None = None,
+    task: str | None = None,
+    label: Label | None = None,
 ) -> HttpProblem:
     """Nobody can answer now.
 
@@ -111,4 +117,13 @@ def unavailable(
         retry_after: seconds until it is worth another try.
     """
     wait = {"retry-after": str(max(1, round(retry_after)))}
-    return HttpProblem(ProblemKind.UNAVAILABLE, detail, request=request, task=task, headers=wait)
+    return HttpProblem(ProblemKind.UNAVAILABLE, detail, request=request, task=task, label=label, headers=wait)
+
+
+def seconds_to_new_day(now: int) -> float:
+    """When a limit of the day is none any more: at 00:00 UTC. An hour at most, since it may be raised before.
+
+    Args:
+        now: Unix milliseconds.
+    """
+    return min(_HOUR_MS, _DAY_MS - now % _DAY_MS) / 1000.0

@@ -218,7 +218,7 @@ async def running(
         count_answers=lambda task, count: gateway.answers.update({task: count}),
         mask=mask,
     )
-    check = CallerCheck(chosen.is_local, lambda: gateway.keys)
+    check = CallerCheck(chosen.is_local, lambda: gateway.keys, chosen.cors_origins)
     upstream = Upstream()
     gateway.recorder = ChatRecorder(classifier.record, upstream, gateway.budget, 10.0, mask)
     forwarding = RequestRouter(ForwardedTasks(gateway.tasks), sampler, lambda *_: None)

@@ -51,6 +51,22 @@ def test_a_foreign_name_for_this_machine_is_refused(host: str) -> None:
     assert refusal(CallerCheck(True, dict), {"host": host}) is ProblemKind.FORBIDDEN
 
 
+@pytest.mark.parametrize(
+    "origin", ["https://evil.example", "null", "", "http://localhost.evil.example", "http://", "file://"]
+)
+def test_a_strange_page_needs_a_key_whatever_cors_allows(origin: str) -> None:
+    headers = {"host": "localhost", "origin": origin}
+    assert refusal(CallerCheck(True, dict, ("*",)), headers) is ProblemKind.FORBIDDEN
+    check = CallerCheck(True, lambda: KEYS, ("*",))
+    assert check.admit(headers | {"x-understudy-key": TOKEN}).key == KEY
+
+
+@pytest.mark.parametrize("origin", ["http://localhost:3000", "http://[::1]:80", "https://app.example.com"])
+def test_pages_of_this_machine_and_named_ones_need_none(origin: str) -> None:
+    check = CallerCheck(True, dict, ("https://app.example.com",))
+    assert check.admit({"host": "localhost", "origin": origin}).key is None
+
+
 def test_without_keys_nobody_calls_from_elsewhere() -> None:
     assert refusal(CallerCheck(False, dict), {"host": "localhost"}) is ProblemKind.UNAUTHORIZED
 

@@ -11,6 +11,7 @@ from confluent_kafka import KafkaError
 
 from schemas.codec import DEFERRAL, LABEL
 from schemas.messages import Label, Reason, Request
+from streams.gateway.problems import seconds_to_new_day
 from streams.kafka.batch import Outgoing
 from streams.roles.route import RouteRole
 from streams.sampling import Sampler
@@ -230,8 +231,25 @@ async def test_calls_from_here_are_admitted_too() -> None:
         first, second = await gateway.classify(), await gateway.classify()
         assert gateway.budget.recorded == [("t", "requests", 1)]
         assert (gateway.budget.ended, len(gateway.teacher.asked)) == (["t:1"], 1)
-    assert (first.status_code, second.status_code, second.headers["retry-after"]) == (200, 503, "60")
+    assert (first.status_code, second.status_code) == (200, 503)
     assert "calls_per_day" in second.json()["detail"]
+    assert 1 <= int(second.headers["retry-after"]) <= 3600, "until the day ends, not until another look"
+
+
+async def test_an_error_for_want_of_a_budget_says_when_to_try_again() -> None:
+    error = {"label": None, "source": "error", "error": "a limit is reached", "reason": Reason.BUDGET}
+    async with running(ScriptedPolicy()) as gateway:
+        call = asyncio.create_task(gateway.classify(UNSURE, id="r"))
+        gateway.recent.keep(labelled("r", await asked(gateway), **error))
+        refused = await call
+    assert (refused.status_code, refused.json()["label"]["reason"]) == (503, "budget")
+    assert 1 <= int(refused.headers["retry-after"]) <= 3600
+
+
+@pytest.mark.parametrize(("left", "seconds"), [(7_200.0, 3_600.0), (90.5, 90.5), (0.001, 0.001)])
+def test_a_day_ends_at_midnight(left: float, seconds: float) -> None:
+    day = 86_400_000
+    assert seconds_to_new_day(20_000 * day - round(left * 1000)) == seconds
 
 
 async def test_without_redis_deferrals_are_asked_from_here() -> None:
