@@ -190,6 +190,10 @@ class Config(Struct, frozen=True):
         audit_overdue: seconds after which an audit without a reply counts against the claim that the replies
             so far still prove the target, until its reply comes. So a teacher that is away for longer may
             suspend certificates. It raises no alarm by that.
+        guard_staleness: seconds for which audits may go uncounted, because `certify` or Redis is away or
+            behind; from then on everything is deferred with the reason `unguarded`, since no alarm could be
+            raised. Already after a minute nothing counts as certified. `never`: answers go on, however long
+            nobody watches them.
         alarm_silence: share of the audits that may stay without a label, because the teacher failed on them
             or passed them by, before the alarm counts what is more as disagreements. Up to that share they
             are left out of the alarm. 0: all of them count; 1: none does.
@@ -233,6 +237,7 @@ class Config(Struct, frozen=True):
     audit_low: Share = 0.01
     audit_high: Share = 0.05
     audit_overdue: Annotated[float, Meta(gt=0.0)] = 3600.0
+    guard_staleness: Annotated[float, Meta(ge=1.0)] | Literal["never"] = 600.0
     alarm_silence: Share = 0.1
     repeat_rate: Share = 0.02
     alarm_run_length: Annotated[float, Meta(ge=100.0)] = 10_000.0

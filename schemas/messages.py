@@ -45,6 +45,7 @@ class Reason(StrEnum):
     NO_POLICY = "no_policy"
     UNCERTIFIED = "uncertified"
     BREAKER_OPEN = "breaker_open"
+    UNGUARDED = "unguarded"
     OPERATOR = "operator"
     BUDGET = "budget"
     UNAVAILABLE = "unavailable"

@@ -103,6 +103,12 @@ class Keys:
         `rebuilding`, while certify rebuilds lost counts, when no certificate may be shown."""
         return f"{self.prefix}:folded"
 
+    @property
+    def guard(self) -> str:
+        """Hash: `until`, when certify had folded everything that it reads, and `at`, when it said so: Unix
+        milliseconds by the clock of Redis. What answers stops where that is too long ago."""
+        return f"{self.prefix}:guard"
+
     def certify(self, task: str) -> str:
         """Hash: certify's state of the task as a whole, and the revision of all its state of the task."""
         return f"{self.prefix}:{{{task}}}:certify"

@@ -19,6 +19,7 @@ from streams.encoder_spec import EncoderSpec, encoder_spec
 from streams.label_set import LabelSet, known_labels
 from streams.sampling import UNKNOWN, SamplingState, audit_rate
 from streams.versions.breaker_state import CLOSED, Breaker, Safeguards
+from streams.versions.guard_state import GUARDED, Guard
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,7 @@ class Task:
         candidate: the policy on trial.
         embedder: the encoder that the config names; None where it names none, or while it is not open.
         sampling: what the audit rate depends on, as far as is known now.
+        unguarded: nobody has counted audits for so long that nothing may be answered.
     """
 
     name: str
@@ -77,6 +79,7 @@ class Task:
     breaker: Breaker = CLOSED
     embedder: Embedder | None = None
     sampling: SamplingState = UNKNOWN
+    unguarded: bool = False
 
     @classmethod
     def of(
@@ -90,6 +93,7 @@ class Task:
         certified: str | None = None,
         certifying: int | None = None,
         drifting: str | None = None,
+        guard: Guard = GUARDED,
     ) -> "Task":
         """The task with those of the policies that are suitable for its config and its encoder.
 
@@ -97,20 +101,22 @@ class Task:
             certified: the version that is certified, if one is.
             certifying: sampled traces that the next refit may certify on; None where it is not known.
             drifting: the version whose deferrals ask for more audits, if one does.
+            guard: whether audits are counted; where it is stale, nothing is certified.
         """
         safeguards = safeguards or Safeguards()
         live = _serving_policy(CandidatePolicy(policy, 1.0), config, safeguards, embedder) if policy else None
         candidate = _serving_policy(tried, config, safeguards, embedder) if tried else None
         if live and candidate and not _same_features(live, candidate):
             candidate = None
-        proven = live is not None and live.version == certified and not live.new_labels
+        proven = guard.is_fresh and live is not None and live.version == certified and not live.new_labels
         sampling = SamplingState(
             proven,
             certifying,
             drifting=live is not None and live.version == drifting,
             new_labels=live is not None and bool(live.new_labels),
         )
-        return cls(name, config, live, candidate, safeguards.breaker, embedder, sampling)
+        unguarded = guard.stops(config.guard_staleness)
+        return cls(name, config, live, candidate, safeguards.breaker, embedder, sampling, unguarded)
 
     @property
     def policy(self) -> Policy | None:
@@ -139,7 +145,8 @@ class Task:
     @property
     def answers_nothing(self) -> bool:
         """True while all of the task's traffic goes to the teacher, whatever the request."""
-        return self.config.paused or not any(map(self._answers, (self.live, self.candidate)))
+        stopped = self.config.paused or self.unguarded
+        return stopped or not any(map(self._answers, (self.live, self.candidate)))
 
     def _answers(self, policy: ServingPolicy | None) -> bool:
         return (
@@ -188,6 +195,7 @@ class Tasks:
         self._certified: dict[str, str] = {}
         self._certifying: dict[str, int] = {}
         self._drifting: dict[str, str] = {}
+        self._guard = GUARDED
         self._encoders: dict[EncoderSpec, Embedder] = {}
         self._tasks: dict[str, Task] = {}
 
@@ -282,6 +290,19 @@ class Tasks:
         self._safeguards[name] = safeguards
         self._tasks[name] = self._build_task(name)
 
+    def set_guard(self, guard: Guard) -> set[str]:
+        """Note since when nobody may have counted audits.
+
+        Returns:
+            The tasks that answer nothing because of it.
+        """
+        before, self._guard = self._guard, guard
+        for name, task in self._tasks.items():
+            stops = guard.stops(task.config.guard_staleness)
+            if stops != task.unguarded or guard.is_fresh != before.is_fresh:
+                self._tasks[name] = self._build_task(name)
+        return {name for name, task in self._tasks.items() if task.unguarded}
+
     def set_certified(self, name: str, version: str | None) -> None:
         """Note which version of a task is certified, if one is."""
         self._note(self._certified, name, version)
@@ -356,6 +377,7 @@ class Tasks:
             self._certified.get(name),
             self._certifying.get(name),
             self._drifting.get(name),
+            self._guard,
         )
 
 

@@ -1,5 +1,6 @@
 """Lines of `status` for people: what answers, traffic, money, certificate, and what to do next."""
 
+import math
 from collections.abc import Iterator
 from datetime import datetime
 
@@ -145,6 +146,8 @@ def traffic_sentence(traffic: TaskTraffic | None) -> str:
 
 def certificate_sentence(status: TaskStatus) -> str:
     """What audits prove, and whether that is what is promised."""
+    if status.uncounted is not None:
+        return f"not certified: {_uncounted_sentence(status.uncounted)}"
     if not status.complete:
         return "not certified while lost audit counts are read again"
     if status.new_labels:
@@ -181,6 +184,8 @@ def audit_sentence(status: TaskStatus) -> str:
 def service_sentence(status: TaskStatus) -> str:
     """What the audits of all versions together prove."""
     service = status.service
+    if status.uncounted is not None:
+        return f"not certified: {_uncounted_sentence(status.uncounted)}"
     if not status.complete:
         return "not certified while lost audit counts are read again"
     if not service.audits:
@@ -199,6 +204,8 @@ def next_step(status: TaskStatus, traffic: TaskTraffic | None, delta: float) -> 
     task = status.task
     if status.paused:
         return f"`understudy config set {task} paused=false` lets it answer again"
+    if status.unguarded:
+        return "start the `certify` role, or see its log: everything is deferred until it counts audits again"
     if status.breaker is not None:
         return (
             "a refit on newer traces closes the breaker; where the alarm was wrong, "
@@ -211,6 +218,8 @@ def next_step(status: TaskStatus, traffic: TaskTraffic | None, delta: float) -> 
             "see why the teacher fails (the last error above); once it is repaired, "
             f"`understudy dead-letters replay --stage learn --task {task}` asks again"
         )
+    if status.uncounted is not None:
+        return "see whether the `certify` role runs, and its log: nothing is certified until it counts audits"
     if status.threshold is None:
         return "no threshold passes the gate at the target: wait for more traces, or lower `target_agreement`"
     if status.new_labels:
@@ -222,6 +231,12 @@ def next_step(status: TaskStatus, traffic: TaskTraffic | None, delta: float) -> 
     if status.certified:
         return "nothing"
     return _audits_ahead(status, delta)
+
+
+def _uncounted_sentence(seconds: float) -> str:
+    if math.isinf(seconds):
+        return "no `certify` role has said yet that it counts audits"
+    return f"the `certify` role has not counted the audits of the last {seconds:,.0f} s"
 
 
 def _until(at: int) -> str:

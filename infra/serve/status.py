@@ -1,6 +1,7 @@
 """Status of each task, read from Redis and the config: for `status` and the view of the demo."""
 
 import asyncio
+import math
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -16,9 +17,11 @@ from streams.sampling import RateReason, audit_rate
 from streams.settings import Settings
 from streams.state.audits import AuditStore
 from streams.state.connection import Connection
+from streams.state.guard import GuardStore
 from streams.state.registry import Registry
 from streams.tasks import threshold
 from streams.trainer.trigger import fewest_certifying
+from streams.versions.guard_state import FRESH, Guard
 from streams.versions.serving_state import Candidate
 
 
@@ -83,6 +86,9 @@ class TaskStatus:
     unsuitable: why the version can't answer under this config; None where it can.
     until: Unix milliseconds; 0 where that is not known.
     service: the certificate of all versions together.
+    uncounted: seconds for which `certify` has counted no audits, where it is late: nothing is certified.
+        Infinite where it has never said that it counts them; None while it is not late.
+    unguarded: for so long that everything is deferred.
     """
 
     task: str
@@ -123,6 +129,8 @@ class TaskStatus:
     failed: int = 0
     lost: int = 0
     suspended: str = ""
+    uncounted: float | None = None
+    unguarded: bool = False
 
 
 def task_statuses(settings: Settings, overrides: Mapping[str, Override]) -> list[TaskStatus]:
@@ -158,6 +166,7 @@ class _StatusReader:
     def __init__(self, connection: Connection, settings: Settings) -> None:
         self.registry = Registry(connection, settings.keys, settings.policies_kept)
         self._audits = AuditStore(connection, settings.keys)
+        self._guard = GuardStore(connection, settings.keys)
 
     async def status_of(self, task: str, config: Config) -> TaskStatus | None:
         """The status of one task; None while it has no policy."""
@@ -173,7 +182,9 @@ class _StatusReader:
         service = await self._audits.service_status(task)
         twice = await self.registry.repeat_counts(task)
         state = await self.registry.sampling_state(task, active.version)
-        rate = audit_rate(config, replace(state, new_labels=bool(new_labels)))
+        guard = await self._guard.read() or Guard(age=math.inf)
+        state = replace(state, certified=state.certified and guard.is_fresh, new_labels=bool(new_labels))
+        rate = audit_rate(config, state)
         return TaskStatus(
             task=task,
             version=active.version,
@@ -190,8 +201,8 @@ class _StatusReader:
             lost=certificate.lost,
             suspended=certificate.suspended,
             bound=certificate.bound,
-            certified=certificate.certified,
-            complete=certificate.complete,
+            certified=certificate.certified and guard.is_fresh,
+            complete=certificate.complete and not guard.rebuilding,
             alarm=certificate.alarm,
             breaker=serving_state.breaker.reason if serving_state.breaker.stops(active.version) else None,
             candidate=_on_trial(serving_state.candidate),
@@ -218,9 +229,11 @@ class _StatusReader:
                 service.pending,
                 service.bound,
                 service.until,
-                service.certified,
+                service.certified and guard.is_fresh,
                 service.suspended,
             ),
+            uncounted=guard.age if guard.age >= FRESH else None,
+            unguarded=guard.stops(config.guard_staleness),
         )
 
 

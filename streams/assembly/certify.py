@@ -1,13 +1,15 @@
 """The certify role: folds audits into certificates and alarms, and acts on them."""
 
 from collections.abc import Mapping
+from functools import partial
 
 from streams.assembly.parts import WorkerParts
 from streams.certify.observations import AUDITS, DEFERRALS, FAILURES, TRACES
 from streams.certify.passed_by import PassedBy, Readers
 from streams.certify.topic_log import TopicLog
-from streams.clock import steady_ms
+from streams.clock import steady_ms, unix_ms
 from streams.drift.deferrals import DeferralReport
+from streams.guard.heartbeat import GuardHeartbeat
 from streams.kafka.backlog import asked_lanes, oldest_unread
 from streams.kafka.clients import open_group_observer, open_reader
 from streams.kafka.topic_admin import TopicIds
@@ -18,6 +20,7 @@ from streams.rollout.trials import TrialJudge
 from streams.settings import Settings
 from streams.state.audits import AuditStore
 from streams.state.fold_offsets import FoldOffsets
+from streams.state.guard import GuardStore
 from streams.state.known_labels import KnownLabels
 from streams.state.trial_counts import TrialCounts
 
@@ -28,20 +31,22 @@ def add(parts: WorkerParts) -> None:
     audits = AuditStore(parts.connection, keys)
     trial_counts = TrialCounts(parts.connection, keys)
     topic_ids = TopicIds(parts.settings)
+    offsets = FoldOffsets(parts.connection, keys)
     asked = {DEFERRALS: topics.deferrals, **({AUDITS: topics.audits} if topics.audit_lane else {})}
+    topic_logs = {
+        TRACES: _topic_log(parts, topic_ids, TRACES, topics.traces, certify.STAGE),
+        **{
+            stream: _topic_log(parts, topic_ids, stream, topic, certify.ASKED_STAGES[stream])
+            for stream, topic in asked.items()
+        },
+        FAILURES: _topic_log(parts, topic_ids, FAILURES, topics.audit_failures, certify.FAILURES_STAGE),
+    }
     certifier = certify.AuditCertifier(
         parts.tasks,
         topics,
         audits,
-        FoldOffsets(parts.connection, keys),
-        {
-            TRACES: _topic_log(parts, topic_ids, TRACES, topics.traces, certify.STAGE),
-            **{
-                stream: _topic_log(parts, topic_ids, stream, topic, certify.ASKED_STAGES[stream])
-                for stream, topic in asked.items()
-            },
-            FAILURES: _topic_log(parts, topic_ids, FAILURES, topics.audit_failures, certify.FAILURES_STAGE),
-        },
+        offsets,
+        topic_logs,
         parts.event_publisher,
         AlarmResponse(
             parts.tasks, parts.registry, parts.refit_queue(), audits.is_restorable, parts.event_publisher
@@ -54,6 +59,7 @@ def add(parts: WorkerParts) -> None:
         steady_ms,
     )
     parts.services.append(certifier)
+    parts.services.append(_heartbeat(parts, offsets, topic_logs))
     parts.services.append(BacklogWatch(parts.settings, parts.tasks, parts.connection, parts.event_publisher))
     certify.install_traces(parts.app, parts.source(certify.STAGE, topics.traces), certifier)
     failures = parts.source(certify.FAILURES_STAGE, topics.audit_failures)
@@ -62,6 +68,20 @@ def add(parts: WorkerParts) -> None:
         channel = parts.source(certify.ASKED_STAGES[stream], topic)
         certify.install_asked(parts.app, channel, certifier, stream)
     config.install_events(parts.app, parts.source(config.STAGE, topics.config), topics)
+
+
+def _heartbeat(
+    parts: WorkerParts, offsets: FoldOffsets, topic_logs: Mapping[str, TopicLog]
+) -> GuardHeartbeat:
+    """Says until when everything in these topics is folded."""
+    settings = parts.settings
+    stages = {TRACES: certify.STAGE, FAILURES: certify.FAILURES_STAGE, **certify.ASKED_STAGES}
+    unread = [
+        partial(oldest_unread, settings, f"{settings.prefix}.{stages[stream]}", topic_log.topic)
+        for stream, topic_log in topic_logs.items()
+    ]
+    store = GuardStore(parts.connection, settings.keys)
+    return GuardHeartbeat(store, offsets, topic_logs.values(), unread, unix_ms)
 
 
 def _passed_by(settings: Settings) -> PassedBy:

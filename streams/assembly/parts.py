@@ -6,6 +6,7 @@ Making them opens nothing; the services do that when they start.
 import logging
 import os
 import secrets
+import time
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -15,6 +16,7 @@ from mode import Service, ServiceT
 
 from streams.budget.call_budget import CallBudget
 from streams.budget.spending_log import SpendingLog
+from streams.guard.watch import GuardWatch
 from streams.kafka.channel import BatchChannel, LaneChannel
 from streams.kafka.clients import largest_message, open_reader, open_role, open_writer
 from streams.kafka.dead_letters import DeadLetters
@@ -34,6 +36,7 @@ from streams.sampling import Sampler
 from streams.settings import Settings
 from streams.slots import Slot
 from streams.state.connection import Connection
+from streams.state.guard import GuardStore
 from streams.state.refit_queue import RefitQueue
 from streams.state.registry import Registry
 from streams.state.spending import SpendingStore
@@ -118,6 +121,8 @@ class WorkerParts:
             cache = PolicyDiskCache(self.settings.data / "policies" / self.settings.prefix)
             self.on_forgotten.append(PolicyRemover(self.tasks, cache).forget)
             self.services.append(PolicySync(self.tasks, self.registry, cache, self.settings.poll))
+            guard = GuardStore(self.connection, self.settings.keys)
+            self.services.append(GuardWatch(self.tasks, guard, self.settings.poll, time.monotonic))
 
     def spending(self) -> SpendingLog:
         """The log of what this process spends and saves; one, whichever roles ask for it."""

@@ -1,7 +1,7 @@
 """Decides each request: answer it, or defer it with a reason. In doubt, defer.
 
-The order of the checks is the contract: an operator's pause, the breaker, a new label, no policy, no
-threshold, novelty, a removed label, a blocked label, a low score. A score or novelty that is not a number
+The order of the checks is the contract: an operator's pause, the breaker, the guard, a new label, no policy,
+no threshold, novelty, a removed label, a blocked label, a low score. A score or novelty that is not a number
 defers.
 """
 
@@ -87,12 +87,14 @@ def withdraw_stale(decisions: list[Decision], decided_on: Task, task: Task) -> l
         task: its state now.
 
     Returns:
-        The same decisions; where config, policies, blocked labels or breaker have changed, each accepted one
-        as `operator` if the task is paused by now, else as `breaker_open`.
+        The same decisions; where config, policies, blocked labels, breaker or guard have changed, each
+        accepted one as `operator` if the task is paused by now, as `unguarded` if nobody counts its audits,
+        else as `breaker_open`.
     """
     if task is decided_on or _decides_alike(task, decided_on):
         return decisions
-    reason = Reason.OPERATOR if task.config.paused else Reason.BREAKER_OPEN
+    reason = Reason.UNGUARDED if task.unguarded else Reason.BREAKER_OPEN
+    reason = Reason.OPERATOR if task.config.paused else reason
     return [
         decision._replace(reason=reason) if decision.reason is Reason.ACCEPTED else decision
         for decision in decisions
@@ -114,11 +116,12 @@ def expected_agreement_of(task: Task, decision: Decision) -> float | None:
 
 
 def _decides_alike(task: Task, other: Task) -> bool:
-    return (task.config, task.live, task.candidate, task.breaker) == (
+    return (task.config, task.live, task.candidate, task.breaker, task.unguarded) == (
         other.config,
         other.live,
         other.candidate,
         other.breaker,
+        other.unguarded,
     )
 
 
@@ -128,6 +131,8 @@ def _stop_reason(task: Task, surrogate: ServingPolicy | None) -> Reason | None:
         return Reason.OPERATOR
     if task.breaker.stops(surrogate.version if surrogate else None):
         return Reason.BREAKER_OPEN
+    if task.unguarded:
+        return Reason.UNGUARDED
     return Reason.NEW_LABEL if surrogate is not None and surrogate.waits_for_labels else None
 
 

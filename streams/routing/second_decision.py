@@ -22,7 +22,7 @@ from streams.tasks import Task
 
 log = logging.getLogger(__name__)
 
-_STOPPED = frozenset({Reason.BREAKER_OPEN, Reason.OPERATOR, Reason.NEW_LABEL})
+_STOPPED = frozenset({Reason.BREAKER_OPEN, Reason.UNGUARDED, Reason.OPERATOR, Reason.NEW_LABEL})
 
 Decider = tuple[str, float | None]
 """Version and threshold that decide."""

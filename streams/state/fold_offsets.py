@@ -16,7 +16,7 @@ from schemas.redis_keys import Keys
 from streams.errors import StateUnavailable
 from streams.state.connection import Connection, as_text
 
-_REBUILDING = "rebuilding"
+REBUILDING = "rebuilding"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class OffsetsRead:
     def of(cls, fields: Mapping[Any, Any]) -> "OffsetsRead":
         """The offsets in these fields of the hash."""
         texts = {as_text(name): as_text(value) for name, value in fields.items()}
-        rebuilding = texts.pop(_REBUILDING, None)
+        rebuilding = texts.pop(REBUILDING, None)
         return cls({log: int(at) for log, at in texts.items()}, rebuilding)
 
 
@@ -95,7 +95,7 @@ class FoldOffsets:
         """Delete all positions from Redis, so that one worker rebuilds all counts from the topics."""
         with self._connection.client() as redis:
             logs = [as_text(name) for name in await redis.hkeys(self._keys.folded)]
-            if positions := [log for log in logs if log != _REBUILDING]:
+            if positions := [log for log in logs if log != REBUILDING]:
                 await redis.hdel(self._keys.folded, *positions)
 
     async def begin_rebuild(self, folded: OffsetsRead) -> bool:

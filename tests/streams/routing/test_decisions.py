@@ -9,9 +9,10 @@ from models.features import Features
 from models.policy import Embed, Scores
 from schemas.config import Config, TeacherConfig
 from schemas.messages import Guess, Reason
-from streams.routing.decisions import Decision, decide
+from streams.routing.decisions import Decision, decide, withdraw_stale
 from streams.tasks import CandidatePolicy, Task
 from streams.versions.breaker_state import Breaker, Safeguards
+from streams.versions.guard_state import Guard
 from tests.streams.fakes import ScriptedPolicy
 
 LIVE, CANDIDATE = (
@@ -55,6 +56,18 @@ def test_a_closed_breaker_still_stops_its_version(breaker: Breaker, expected: Re
     assert judged(task(breaker=breaker, config=Config(target_agreement=0.99))).reason is (
         Reason.UNCERTIFIED if expected is Reason.ACCEPTED else expected
     )
+
+
+def test_nothing_is_answered_while_nobody_counts_audits() -> None:
+    guarded, unguarded = task(), Task.of("t", TARGET_9, LIVE, guard=Guard(age=600.0))
+    assert judged(unguarded) == Decision(Reason.UNGUARDED, YES, 0.5)
+    assert unguarded.answers_nothing
+    assert unguarded.inclusion == 1.0
+    (late,) = withdraw_stale([judged(guarded)], guarded, unguarded)
+    assert late.reason is Reason.UNGUARDED
+    certified = Task.of("t", TARGET_9, LIVE, certified="v1", guard=Guard(age=59.0))
+    assert certified.sampling.certified
+    assert not Task.of("t", TARGET_9, LIVE, certified="v1", guard=Guard(age=60.0)).sampling.certified
 
 
 def test_an_open_breaker_comes_before_no_policy() -> None:

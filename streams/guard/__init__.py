@@ -1,0 +1,1 @@
+"""Guard of the answers: certify says that it counts audits, and what answers looks whether it does."""

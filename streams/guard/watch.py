@@ -1,0 +1,70 @@
+"""Watch over the guard, in each process that decides: answers end where nobody counts their audits.
+
+While Redis is away, or says nothing of the guard, its age grows by this process's own clock; at a start that
+is from the start on.
+"""
+
+import logging
+from collections.abc import Callable
+
+from mode import Service
+
+from streams.errors import StateUnavailable
+from streams.state.guard import GuardStore
+from streams.tasks import Tasks
+from streams.versions.guard_state import Guard
+
+log = logging.getLogger(__name__)
+
+
+class GuardWatch(Service):
+    """Args:
+    poll: seconds between two looks.
+    clock: seconds, monotonic.
+    """
+
+    def __init__(self, tasks: Tasks, store: GuardStore, poll: float, clock: Callable[[], float]) -> None:
+        super().__init__()
+        self._live_tasks = tasks
+        self._store = store
+        self._poll = poll
+        self._clock = clock
+        self._known, self._read_at = Guard(), clock()
+        self._unguarded: frozenset[str] = frozenset()
+        self._was_fresh = True
+
+    async def on_start(self) -> None:
+        self.add_future(self._repeat())
+
+    async def look(self) -> None:
+        """Look once, and let the tasks know."""
+        try:
+            found = await self._store.read()
+        except StateUnavailable:
+            found = None
+        if found is not None:
+            self._known, self._read_at = found, self._clock()
+        guard = Guard(self._known.age + self._clock() - self._read_at, self._known.rebuilding)
+        self._log_change(guard, frozenset(self._live_tasks.set_guard(guard)))
+
+    def _log_change(self, guard: Guard, unguarded: frozenset[str]) -> None:
+        if self._was_fresh and not guard.is_fresh:
+            log.warning(
+                "nothing counts as certified: certify has not counted the audits of the last %.0f s%s",
+                guard.age,
+                ", and reads lost counts again" if guard.rebuilding else "",
+            )
+        elif guard.is_fresh and not self._was_fresh:
+            log.warning("certify counts all audits again")
+        for task in sorted(unguarded - self._unguarded):
+            log.warning(
+                "everything is deferred, since certify has counted no audits for %.0f s: task=%s",
+                guard.age,
+                task,
+            )
+        self._was_fresh, self._unguarded = guard.is_fresh, unguarded
+
+    async def _repeat(self) -> None:
+        while not self.should_stop:
+            await self.look()
+            await self.sleep(self._poll)

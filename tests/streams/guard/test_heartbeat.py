@@ -1,0 +1,71 @@
+"""Certify says that it counts audits only where Redis holds all that its group has committed."""
+
+from collections.abc import Callable, Iterable
+from typing import cast
+
+import pytest
+
+from schemas.redis_keys import Keys
+from streams.certify.topic_log import TopicLog
+from streams.errors import KafkaFailed
+from streams.guard.heartbeat import GuardHeartbeat
+from streams.state.connection import Connection
+from streams.state.fold_offsets import FoldOffsets
+from streams.state.guard import GuardStore
+
+NOW = 5_000_000
+
+
+class CommittedLog:
+    """A topic of which the group has committed these offsets."""
+
+    def __init__(self, **offsets: int) -> None:
+        self.offsets = {f"traces:{number.lstrip('p')}": offset for number, offset in offsets.items()}
+
+    async def committed(self) -> dict[str, int]:
+        return self.offsets
+
+
+def heartbeat(
+    connection: Connection,
+    keys: Keys,
+    topic_log: CommittedLog,
+    unread: Iterable[Callable[[], int | None]] = (lambda: None,),
+) -> GuardHeartbeat:
+    logs = [cast("TopicLog", topic_log)]
+    offsets = FoldOffsets(connection, keys)
+    return GuardHeartbeat(GuardStore(connection, keys), offsets, logs, tuple(unread), lambda: NOW)
+
+
+async def test_the_oldest_unread_message_says_how_far_behind_it_is(
+    connection: Connection, keys: Keys
+) -> None:
+    await FoldOffsets(connection, keys).advance({"traces:0": 7})
+    unread = (lambda: NOW - 3_000, lambda: None, lambda: NOW - 120_000)
+    assert await heartbeat(connection, keys, CommittedLog(p0=7), unread).look()
+    found = await GuardStore(connection, keys).read()
+    assert found is not None
+    assert 120.0 <= found.age < 130.0
+
+
+async def test_lost_counts_stop_the_heartbeat_of_every_worker(connection: Connection, keys: Keys) -> None:
+    """Also of one that has folded nothing of what is lost."""
+    offsets = FoldOffsets(connection, keys)
+    await offsets.advance({"traces:0": 7, "traces:1": 9})
+    beating = heartbeat(connection, keys, CommittedLog(p0=7, p1=9))
+    assert await beating.look()
+    await connection.redis.hset(keys.folded, "traces:1", 4)
+    assert not await beating.look()
+    assert await offsets.begin_rebuild(await offsets.read())
+    assert not await beating.look()
+    await offsets.finish_rebuild({"traces:1": 9})
+    assert await beating.look()
+
+
+async def test_a_broker_that_does_not_answer_gives_no_heartbeat(connection: Connection, keys: Keys) -> None:
+    def away() -> int | None:
+        raise KafkaFailed("the broker does not answer")
+
+    with pytest.raises(KafkaFailed):
+        await heartbeat(connection, keys, CommittedLog(), [away]).look()
+    assert await GuardStore(connection, keys).read() is None

@@ -1,0 +1,74 @@
+"""What decides follows the guard, and by its own clock where Redis says nothing."""
+
+from typing import Any, cast
+
+import pytest
+
+from streams.errors import StateUnavailable
+from streams.guard.watch import GuardWatch
+from streams.state.guard import GuardStore
+from streams.tasks import Tasks
+from streams.versions.guard_state import Guard
+
+
+class ScriptedGuard:
+    """Redis, as far as the guard is concerned: `found` is what it says, or that it is away."""
+
+    def __init__(self) -> None:
+        self.found: Guard | StateUnavailable | None = Guard()
+
+    async def read(self) -> Guard | None:
+        if isinstance(self.found, StateUnavailable):
+            raise self.found
+        return self.found
+
+
+class Watched:
+    """Two tasks, of which one never stops answering, and a clock that the test turns."""
+
+    def __init__(self) -> None:
+        self.seconds = 100.0
+        self.redis, self.tasks = ScriptedGuard(), Tasks()
+        limits: dict[str, Any] = {"strict": 300.0, "loose": "never"}
+        for name, limit in limits.items():
+            self.tasks.configure(name, {"guard_staleness": limit})
+        store = cast("GuardStore", self.redis)
+        self._watch = GuardWatch(self.tasks, store, 1.0, lambda: self.seconds)
+
+    async def unguarded_after(self, seconds: float) -> set[str]:
+        self.seconds += seconds
+        await self._watch.look()
+        return {name for name in self.tasks.names() if self.tasks.task(name).unguarded}
+
+
+@pytest.mark.parametrize("silence", [None, StateUnavailable("Redis is away")])
+async def test_silence_ages_by_this_process_s_clock(silence: StateUnavailable | None) -> None:
+    watched = Watched()
+    assert await watched.unguarded_after(500.0) == set()
+    watched.redis.found = silence
+    assert await watched.unguarded_after(299.0) == set()
+    assert await watched.unguarded_after(2.0) == {"strict"}
+    watched.redis.found = Guard(3.0)
+    assert await watched.unguarded_after(1.0) == set()
+
+
+async def test_answers_end_when_certify_falls_behind(caplog: pytest.LogCaptureFixture) -> None:
+    watched = Watched()
+    watched.redis.found = Guard(400.0)
+    assert await watched.unguarded_after(1.0) == {"strict"}
+    assert await watched.unguarded_after(1.0) == {"strict"}
+    deferred = [text for text in caplog.messages if "everything is deferred" in text]
+    assert len(deferred) == 1
+    assert "task=strict" in deferred[0]
+    watched.redis.found = Guard(0.0)
+    assert await watched.unguarded_after(1.0) == set()
+    assert caplog.messages[-1] == "certify counts all audits again"
+
+
+async def test_a_task_that_comes_later_is_guarded_too() -> None:
+    watched = Watched()
+    watched.redis.found = Guard(400.0)
+    await watched.unguarded_after(0.0)
+    watched.tasks.configure("late", {"guard_staleness": 300.0})
+    assert watched.tasks.task("late").unguarded
+    assert not watched.tasks.task("unknown").unguarded, "its limit is the default, 600 s"
