@@ -9,7 +9,7 @@ import typer
 from infra.console.currency_option import Currency
 from infra.console.examples import examples
 from infra.console.output import AsJson, line, result
-from infra.console.spending_lines import spending_sentence
+from infra.console.spending_lines import replies_sentence, spending_sentence
 from infra.console.status_lines import backlog_sentence, oldest_sentences, task_lines, without_policy_lines
 from infra.serve.accuracy import read_accuracy
 from infra.serve.backlog import Backlog, read_backlog
@@ -56,11 +56,13 @@ def status(
 
     for one in statuses:
         delta = config_of(one.task, overrides).delta
-        right = accuracy.get(one.task)
-        _print(task_lines(one, traffic.get(one.task), price_a_call, currency, delta, today(one.task), right))
+        right, replies = accuracy.get(one.task), replies_sentence(spending[one.task])
+        seen = traffic.get(one.task)
+        _print(task_lines(one, seen, price_a_call, currency, delta, today(one.task), right, replies))
     for task in missing:
         lines = task.task, task.reason, traffic.get(task.task), task.next_step, today(task.task)
-        _print(without_policy_lines(*lines, accuracy.get(task.task)))
+        replies = replies_sentence(spending[task.task])
+        _print(without_policy_lines(*lines, accuracy.get(task.task), replies))
     if not statuses and not missing:
         line("no task yet: `understudy ask TEXT` sends a first request")
     total = config_of(EVERY_TASK, overrides).teacher.total_limits

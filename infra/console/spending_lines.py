@@ -4,6 +4,10 @@ from infra.serve.spending import DaySpending
 from models.money import format_money
 from schemas.call_limits import CallLimits
 
+_FEW = 20
+"""Replies of which nothing can be said yet."""
+_LARGE = 0.02
+"""Share of replies without a label that may bend what the gate says by as much."""
 _KINDS = {"requests": "for requests", "audits": "for audits", "repeats": "asked twice"}
 
 
@@ -25,6 +29,23 @@ def spending_sentence(spent: DaySpending, limits: CallLimits, currency: str) -> 
     if spent.refits:
         parts.append(f"{spent.refits:,} refits in {spent.refit_seconds:,.0f} s")
     return "; ".join(parts)
+
+
+def replies_sentence(spent: DaySpending) -> str | None:
+    """How many replies to apps say no label; None where all of today's do, or there were none."""
+    unread, replies = spent.replies_unread, spent.replies_unread + spent.replies_read
+    if not unread:
+        return None
+    sentence = (
+        f"{unread:,} of today's {replies:,} replies of the LLM to apps say no label "
+        f"({unread / replies:.1%}), and no trace holds their requests"
+    )
+    if replies < _FEW or unread / replies < _LARGE:
+        return sentence
+    return (
+        f"warning: {sentence}: the gate does not speak for requests like these; set `chat.label` or "
+        "`chat.field` so that they can be read (the gateway's log quotes some), or keep them out of the task"
+    )
 
 
 def _of(allowed: int | None) -> str:

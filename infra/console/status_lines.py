@@ -42,11 +42,13 @@ def task_lines(
     delta: float,
     spending: str,
     accuracy: TaskAccuracy | None = None,
+    replies: str | None = None,
 ) -> Iterator[str]:
     """A task with a policy: its name, then a line for each thing that matters.
 
     Args:
         spending: today's, as a sentence.
+        replies: of the LLM to apps, as a sentence, where it says something.
     """
     yield status.task
     yield _entry("answers", _answers(status))
@@ -56,6 +58,8 @@ def task_lines(
         price = f"{currency_prefix(currency)}{price_a_call:g}"
         yield _entry("money", f"about {saved} saved a day at {price} a call and at this rate")
     yield _entry("today", spending)
+    if replies is not None:
+        yield _entry("replies", replies)
     if accuracy is not None:
         yield _entry("accuracy", accuracy_sentence(accuracy))
     yield _entry("certificate", certificate_sentence(status))
@@ -75,11 +79,14 @@ def without_policy_lines(
     next_step: str,
     spending: str,
     accuracy: TaskAccuracy | None = None,
+    replies: str | None = None,
 ) -> Iterator[str]:
     yield task
     yield _entry("answers", f"the teacher answers everything: {reason}")
     yield _entry("traffic", traffic_sentence(traffic))
     yield _entry("today", spending)
+    if replies is not None:
+        yield _entry("replies", replies)
     if accuracy is not None:
         yield _entry("accuracy", accuracy_sentence(accuracy))
     yield _entry("next", next_step)

@@ -29,6 +29,8 @@ class DaySpending:
         all_calls, tokens: that count against the limits of the day.
         answered: requests that the surrogate has answered.
         refits, refit_seconds: of the trainer.
+        replies_read, replies_unread: replies of LLMs to apps that call through the gateway, in which a label
+            was found, and in which none was.
         money: of all calls, in the currency of `teacher.price`; 0 where there is no price.
     """
 
@@ -39,6 +41,8 @@ class DaySpending:
     refits: int
     refit_seconds: float
     money: float
+    replies_read: int = 0
+    replies_unread: int = 0
 
     @property
     def lost_calls(self) -> int:
@@ -84,4 +88,6 @@ def day_spending(amounts: Mapping[str, float]) -> DaySpending:
         refits=int(amount("refits")),
         refit_seconds=amount("refit_seconds"),
         money=amount("money"),
+        replies_read=int(amount("replies_read")),
+        replies_unread=int(amount("replies_unread")),
     )

@@ -73,7 +73,9 @@ def add(parts: WorkerParts) -> None:
     )
     check = CallerCheck(gateway.is_local, lambda: key_ring.keys, gateway.cors_origins)
     upstream = Upstream()
-    recorder = ChatRecorder(classifier.record, upstream, budget, settings.drain, mask)
+    recorder = ChatRecorder(
+        classifier.record, upstream, budget, settings.drain, parts.spending().add_reply, mask
+    )
     decider = ChatDecider(batcher, RequestBatcher(_forwarding_router(parts), gateway.batch))
     chat = ChatService(parts.tasks, classifier, decider, recorder, upstream)
     proposed = ProposedTasks(parts.connection, settings.keys)

@@ -51,6 +51,10 @@ class SpendingLog(Service):
         """Requests that the surrogate has answered, so that no call was made for them."""
         self.add(task, {"answered": answers})
 
+    def add_reply(self, task: str, *, was_read: bool) -> None:
+        """A reply of an LLM to an app, and whether a label could be read out of it."""
+        self.add(task, {"replies_read" if was_read else "replies_unread": 1})
+
     def add_refit(self, task: str, seconds: float) -> None:
         """A refit, and how long it took."""
         self.add(task, {"refits": 1, "refit_seconds": seconds})

@@ -1,7 +1,7 @@
 """Chat recorder: what the LLM said to an app becomes a reply, and so a trace; asks for checks of answers.
 
-A reply that says no label is counted by task and never guessed. Of a check it is an error, which counts
-against the certificate like any audit that fails.
+A reply that says no label is counted by task and never guessed: it makes no trace, so the sample lacks it.
+Of a check it is an error, which counts against the certificate like any audit that fails.
 """
 
 import asyncio
@@ -10,7 +10,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import httpx2
 from mode import Service
@@ -34,6 +34,12 @@ _PASSES = frozenset({408, 409, 425, 429})
 _LONGEST_CHECK = 45.0
 """Seconds: less than `certify` leaves between an audit and its reply before it holds it for passed by."""
 _MOST_WAITING = 256
+
+
+class CountReply(Protocol):
+    """Counts a reply of an LLM to an app, and whether a label could be read out of it."""
+
+    def __call__(self, task: str, *, was_read: bool) -> None: ...
 
 
 class AskedChat(NamedTuple):
@@ -66,6 +72,7 @@ class ChatRecorder(Service):
     """Args:
     record: writes a reply down.
     drain: seconds that a stop waits for checks under way.
+    count_reply: told of each reply to an app, and whether it said a label.
     mask: of texts; the LLM has seen the app's own, so what it says is masked before it is written.
 
     Attributes:
@@ -78,6 +85,7 @@ class ChatRecorder(Service):
         upstream: Upstream,
         budget: Budget,
         drain: float,
+        count_reply: CountReply,
         mask: Mask | None = None,
     ) -> None:
         super().__init__()
@@ -85,6 +93,7 @@ class ChatRecorder(Service):
         self._upstream = upstream
         self._budget = budget
         self._drain = drain
+        self._count_reply = count_reply
         self._mask = mask
         self._checks: set[asyncio.Task[None]] = set()
         self._slots: dict[str, asyncio.Semaphore] = {}
@@ -100,14 +109,18 @@ class ChatRecorder(Service):
             return
         task = asked.deferral.request.task
         try:
-            self._record(_labelled(asked, _said(asked, reply, self._mask), reply.milliseconds, self._mask))
+            labelled = _labelled(asked, _said(asked, reply, self._mask), reply.milliseconds, self._mask)
         except UnreadableAnswer as error:
+            self._count_reply(task, was_read=False)
             self.unread[task] += 1
             count = self.unread[task]
             if count & (count - 1) == 0:  # 1, 2, 4, 8, ...
                 log.warning(
                     "LLM's reply says no label, not recorded: task=%s count=%d: %s", task, count, error
                 )
+        else:
+            self._count_reply(task, was_read=True)
+            self._record(labelled)
 
     def check(self, call: UpstreamCall, asked: AskedChat, config: TeacherConfig) -> None:
         """Ask the LLM in the background, to check an answer of the surrogate."""

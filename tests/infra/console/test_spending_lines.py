@@ -1,6 +1,6 @@
 """Today's spending in a sentence: calls by kind, limits if there are some, savings if they are known."""
 
-from infra.console.spending_lines import spending_sentence
+from infra.console.spending_lines import replies_sentence, spending_sentence
 from infra.serve.spending import day_spending
 from schemas.call_limits import CallLimits
 
@@ -46,3 +46,13 @@ def test_without_a_price_no_money_is_saved() -> None:
     spent = day_spending({"calls": 5.0, "requests.calls": 5.0, "answered": 9.0})
     assert (spent.all_calls, spent.saved_money) == (5, 0.0)
     assert "saved" not in spending_sentence(spent, CallLimits(), "$")
+
+
+def test_replies_without_a_label_are_shown_and_many_warned_of() -> None:
+    few = replies_sentence(day_spending({"replies_read": 199.0, "replies_unread": 1.0}))
+    assert few is not None
+    assert few.startswith("1 of today's 200 replies of the LLM to apps say no label (0.5%)")
+    many = replies_sentence(day_spending({"replies_read": 180.0, "replies_unread": 20.0}))
+    assert many is not None
+    assert many.startswith("warning: 20 of today's 200 replies")
+    assert replies_sentence(day_spending({"replies_read": 9.0})) is None

@@ -141,6 +141,7 @@ class RunningGateway:
     """What a test looks at and turns.
 
     Attributes:
+        replies: of LLMs to apps, by task and whether they said a label.
         stalled: whether Kafka counts as away.
         redis_answers: whether Redis does.
     topics_are_read: whether config and labels have been read.
@@ -151,6 +152,7 @@ class RunningGateway:
     broker: ScriptedBroker = field(default_factory=ScriptedBroker)
     teacher: ScriptedTeacher = field(default_factory=ScriptedTeacher)
     budget: ScriptedBudget = field(default_factory=ScriptedBudget)
+    replies: Counter[tuple[str, bool]] = field(default_factory=Counter)
     answers: Counter[str] = field(default_factory=Counter)
     environ: dict[str, str] = field(default_factory=dict)
     recent: RecentLabels = field(default_factory=lambda: RecentLabels(1_000))
@@ -165,6 +167,9 @@ class RunningGateway:
     sender: Any = None
     limits: Any = None
     http: httpx2.AsyncClient = field(default_factory=httpx2.AsyncClient)
+
+    def count_reply(self, task: str, *, was_read: bool) -> None:
+        self.replies[task, was_read] += 1
 
     async def classify(
         self, text: str | None = YES, headers: Mapping[str, str] | None = None, **body: Any
@@ -220,7 +225,9 @@ async def running(
     )
     check = CallerCheck(chosen.is_local, lambda: gateway.keys, chosen.cors_origins)
     upstream = Upstream()
-    gateway.recorder = ChatRecorder(classifier.record, upstream, gateway.budget, 10.0, mask)
+    gateway.recorder = ChatRecorder(
+        classifier.record, upstream, gateway.budget, 10.0, gateway.count_reply, mask
+    )
     forwarding = RequestRouter(ForwardedTasks(gateway.tasks), sampler, lambda *_: None)
     decider = ChatDecider(batcher, RequestBatcher(forwarding, chosen.batch))
     service = ChatService(gateway.tasks, classifier, decider, gateway.recorder, upstream, gateway.environ)

@@ -245,7 +245,11 @@ async def test_an_unreadable_reply_is_counted_not_guessed() -> None:
         answer = await app.chat.completions.create(**asking())
         await until(lambda: gateway.recorder.unread["t"] == 1)
         assert gateway.broker.produced == []
+        llm.says("no")
+        await app.chat.completions.create(**asking())
+        await until(lambda: bool(gateway.broker.replies))
     assert answer.choices[0].message.content == "Well, it depends."
+    assert gateway.replies == {("t", False): 1, ("t", True): 1}
 
 
 async def test_texts_and_labels_are_found_by_pattern() -> None:
