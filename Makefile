@@ -1,14 +1,17 @@
-# Everything starts here; `make` alone lists the commands. Nothing is installed outside .venv, except that
-# `make test` adds Java, Maven, Redis and Chromium with apt where it runs as root on Debian and they are missing.
+# Everything starts here; `make` alone lists the commands. Nothing is installed outside .venv and .node, except that
+# `make test` adds Java, Maven, Redis, Chromium, Node and npm with apt where it runs as root on Debian and they are missing.
 
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+# OpenAI's client for Node, which an app of the tests uses; the newest version for the Node that Debian has.
+NODE_CLIENT := openai@6.49.0
+NODE_INSTALLED := .node/.$(NODE_CLIENT)
 PYTHON ?= $(firstword $(foreach name,python3 python3.14 python3.13 python3.12 python3.11,$(shell \
 	$(name) -c 'import sys; sys.version_info >= (3, 11) and print("$(name)")' 2>/dev/null)))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test unit unit-newest lint bench servers
+.PHONY: help setup demo test unit unit-newest lint bench servers node
 
 # The newest Python that the pinned wheels exist for and that is on the PATH; the oldest is `requires-python`.
 NEWEST ?= $(firstword $(foreach name,python3.14 python3.13,$(shell \
@@ -28,7 +31,7 @@ setup: $(INSTALLED) ## Make .venv with the pinned dependencies, unless it is up 
 demo: setup ## Watch it learn: embedded Kafka and Redis, a simulated teacher, a live view (ARGS="--seconds 60")
 	@$(BIN)/understudy demo $(ARGS)
 
-test: setup servers lint ## Lint, types, import direction, then every test on a real Kafka and Redis (ARGS="-k route")
+test: setup servers node lint ## Lint, types, import direction, then every test on a real Kafka and Redis (ARGS="-k route")
 	@status=0; \
 	$(BIN)/pytest -n $(WORKERS) --dist worksteal -m "not alone" $(SLOWEST) $(ARGS) || status=$$?; \
 	test $$status = 0 -o $$status = $(NONE_SELECTED) || exit $$status; \
@@ -71,6 +74,7 @@ servers:
 	want() { command -v "$$1" >/dev/null || missing="$$missing $$2"; }; \
 	test -n "$$UNDERSTUDY_TEST_KAFKA" || { want java default-jre-headless; want mvn maven; }; \
 	test -n "$$UNDERSTUDY_TEST_REDIS" || want redis-server redis-server; \
+	want node nodejs; want npm npm; \
 	command -v google-chrome >/dev/null || want chromium chromium; want chromedriver chromium-driver; \
 	test -n "$$missing" || exit 0; \
 	if test "$$(id -u)" = 0 && command -v apt-get >/dev/null; then \
@@ -79,8 +83,16 @@ servers:
 	else \
 		echo >&2 "The tests need these, which are not on the PATH:$$missing"; \
 		echo >&2 "  Debian, Ubuntu: sudo apt-get install$$missing"; \
-		echo >&2 "  macOS: brew install openjdk maven redis; brew install --cask chromium chromedriver"; \
+		echo >&2 "  macOS: brew install openjdk maven redis node; brew install --cask chromium chromedriver"; \
 		echo >&2 "or servers that already run: UNDERSTUDY_TEST_KAFKA=host:port UNDERSTUDY_TEST_REDIS=redis://..."; \
 		echo >&2 "Without them, \`make unit\` runs everything else."; \
 		exit 1; \
 	fi
+
+node: $(NODE_INSTALLED)
+
+$(NODE_INSTALLED): | servers
+	@echo >&2 "Installing $(NODE_CLIENT) into .node ..."
+	@mkdir -p .node
+	@npm install --prefix .node --no-save --no-audit --no-fund --silent $(NODE_CLIENT)
+	@touch $@

@@ -2,7 +2,7 @@
 import OpenAI from "openai";
 
 const client = new OpenAI({ baseURL: process.argv[2], apiKey: "sk-app", maxRetries: 0 });
-const model = "understudy/t";
+const model = process.argv[4];
 const messages = [{ role: "system", content: "yes or no?" }, { role: "user", content: process.argv[3] }];
 const schema = {
   type: "object",
@@ -33,6 +33,8 @@ console.log(
     by: plain.model,
     streamed,
     structured: JSON.parse(structured.choices[0].message.content),
+    id: plain.id,
+    used: plain.usage.total_tokens,
     called: JSON.parse(called.choices[0].message.tool_calls[0].function.arguments),
   }),
 );

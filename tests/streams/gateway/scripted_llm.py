@@ -5,7 +5,7 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
@@ -27,10 +27,57 @@ class Asked:
     body: bytes
 
 
+class Scripted(NamedTuple):
+    """One reply."""
+
+    headers: dict[str, str]
+    chunks: list[bytes]
+
+
+def whole(content: str | None, **message: Any) -> Scripted:
+    """A whole completion."""
+    said = {"role": "assistant", "content": content, "refusal": None, **message}
+    choice = {"index": 0, "message": said, "logprobs": None, "finish_reason": "stop"}
+    usage = {"prompt_tokens": 9, "completion_tokens": 2, "total_tokens": 11}
+    body = {**_head("chat.completion"), "choices": [choice], "usage": usage}
+    return Scripted({"content-type": "application/json"}, [json.dumps(body, indent=1).encode()])
+
+
+def streamed(*deltas: dict[str, Any]) -> Scripted:
+    """A completion in server-sent events."""
+    all_deltas: list[tuple[dict[str, Any], str | None]] = [({"role": "assistant", "content": ""}, None)]
+    all_deltas += [(delta, None) for delta in deltas] + [({}, "stop")]
+    events = [
+        {**_head("chat.completion.chunk"), "choices": [{"index": 0, "delta": delta, "finish_reason": finish}]}
+        for delta, finish in all_deltas
+    ]
+    chunks = [b"data: " + json.dumps(event).encode() + b"\n\n" for event in events]
+    headers = {"content-type": "text/event-stream; charset=utf-8", "x-request-id": "up-1"}
+    return Scripted(headers, [*chunks, b"data: [DONE]\n\n"])
+
+
+def four_replies() -> list[Scripted]:
+    """`no`, plain, streamed, structured, and streamed as a call of the function `say`."""
+    said = json.dumps({"answer": "no"})
+    call = {"index": 0, "id": "c1", "type": "function", "function": {"name": "say", "arguments": ""}}
+    parts = [{"tool_calls": [{"index": 0, "function": {"arguments": part}}]} for part in (said[:4], said[4:])]
+    return [
+        whole("no"),
+        streamed({"content": "n"}, {"content": "o"}),
+        whole(said),
+        streamed({"tool_calls": [call]}, *parts),
+    ]
+
+
+def _head(kind: str) -> dict[str, Any]:
+    return {"id": "chatcmpl-up", "object": kind, "created": 7, "model": "m-2026"}
+
+
 @dataclass
 class ScriptedLlm:
     """Attributes:
-    status, headers, chunks: of each reply.
+    status, headers, chunks: of each reply, where `replies` has none.
+    replies: headers and chunks of the next replies, one after the other.
     hangs: sends no reply.
     breaks: ends each reply before its end.
     gone: a client has hung up while it waited.
@@ -40,6 +87,7 @@ class ScriptedLlm:
     status: int = 200
     headers: dict[str, str] = field(default_factory=lambda: {"content-type": "application/json"})
     chunks: list[bytes] = field(default_factory=list)
+    replies: list[Scripted] = field(default_factory=list)
     hangs: bool = False
     breaks: bool = False
     asked: list[Asked] = field(default_factory=list)
@@ -47,48 +95,24 @@ class ScriptedLlm:
 
     def says(self, content: str | None, **message: Any) -> None:
         """Answer with a whole completion."""
-        said = {"role": "assistant", "content": content, "refusal": None, **message}
-        choice = {"index": 0, "message": said, "logprobs": None, "finish_reason": "stop"}
-        body = {
-            "id": "chatcmpl-up",
-            "object": "chat.completion",
-            "created": 7,
-            "model": "m-2026",
-            "choices": [choice],
-            "usage": {"prompt_tokens": 9, "completion_tokens": 2, "total_tokens": 11},
-        }
-        self.chunks = [json.dumps(body, indent=1).encode()]
+        self.chunks = whole(content, **message).chunks
 
     def streams(self, *parts: str) -> None:
         """Answer with server-sent events."""
-        self.headers = {"content-type": "text/event-stream; charset=utf-8", "x-request-id": "up-1"}
-        deltas: list[tuple[dict[str, Any], str | None]] = [({"role": "assistant", "content": ""}, None)]
-        deltas += [({"content": part}, None) for part in parts] + [({}, "stop")]
-        self.chunks = [
-            b"data: "
-            + json.dumps(
-                {
-                    "id": "chatcmpl-up",
-                    "object": "chat.completion.chunk",
-                    "created": 7,
-                    "model": "m-2026",
-                    "choices": [{"index": 0, "delta": delta, "finish_reason": finish}],
-                }
-            ).encode()
-            + b"\n\n"
-            for delta, finish in deltas
-        ]
-        self.chunks.append(b"data: [DONE]\n\n")
+        self.headers, self.chunks = streamed(*({"content": part} for part in parts))
 
     async def answer(self, call: Request) -> Response:
         path = f"{call.url.path}?{call.url.query}" if call.url.query else call.url.path
         self.asked.append(Asked(call.method, path, list(call.headers.raw), await call.body()))
-        return _Script(self)
+        headers, chunks = self.replies.pop(0) if self.replies else Scripted(self.headers, self.chunks)
+        return _Script(self, headers, chunks)
 
 
 class _Script(Response):
-    def __init__(self, llm: ScriptedLlm) -> None:
+    def __init__(self, llm: ScriptedLlm, headers: dict[str, str], chunks: list[bytes]) -> None:
         self._llm = llm
+        self._headers = headers
+        self._chunks = chunks
         self.background = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
@@ -98,9 +122,9 @@ class _Script(Response):
                 pass
             llm.gone.set()
             raise ClientDisconnect
-        headers = [(name.encode(), value.encode()) for name, value in llm.headers.items()]
+        headers = [(name.encode(), value.encode()) for name, value in self._headers.items()]
         await send({"type": "http.response.start", "status": llm.status, "headers": headers})
-        for chunk in llm.chunks:
+        for chunk in self._chunks:
             await send({"type": "http.response.body", "body": chunk, "more_body": True})
             await asyncio.sleep(0)
         if not llm.breaks:

@@ -20,7 +20,7 @@ from streams.gateway.keys import create_key
 from streams.privacy.mask import Mask
 from tests.streams.fakes import TOPICS, ScriptedPolicy
 from tests.streams.gateway.harness import UNSURE, YES, RunningGateway, running, until
-from tests.streams.gateway.scripted_llm import ScriptedLlm, scripted_llm
+from tests.streams.gateway.scripted_llm import ScriptedLlm, four_replies, scripted_llm
 
 INSTRUCTIONS = {"role": "system", "content": "yes or no?"}
 SCHEMA: Any = {
@@ -314,6 +314,43 @@ async def test_what_is_no_question_passes_byte_by_byte(status: int) -> None:
     assert seen_through.path == seen.path == "/v1/chat/completions?a=b"
     assert dict(seen_through.headers) | {b"host": b""} == dict(seen.headers) | {b"host": b""}
     assert through.headers["x-understudy-reason"] == "no_question"
+
+
+@pytest.mark.parametrize("mode", ["record", "shadow", "serve"])
+async def test_an_app_hears_its_llm_byte_by_byte(mode: str) -> None:
+    """Four forms, each compared with a direct call; all of them are recorded."""
+    form = {"type": "json_schema", "json_schema": {"name": "a", "strict": True, "schema": SCHEMA}}
+    tool = {"tools": [TOOL], "tool_choice": NAMED, "stream": True}
+    asked = [asking(UNSURE, **given) for given in ({}, {"stream": True}, {"response_format": form}, tool)]
+    bodies = [json.dumps(one | {"model": "small"}).encode() for one in asked]
+    named = {"x-understudy-task": "t", "accept-encoding": "gzip"}
+    async with chatting(mode) as (gateway, llm, _):
+        llm.replies = four_replies() * 2
+        direct = [await exchange(f"{llm.url}/chat/completions", body, named) for body in bodies]
+        through = [await exchange(f"{gateway.url}/v1/chat/completions", body, named) for body in bodies]
+        await until(lambda: len(gateway.broker.replies) == 4)
+        assert {reply.label for reply in gateway.broker.replies} == {"no"}
+        assert [one.body for one in llm.asked] == bodies * 2
+    for (response, raw), (response_through, raw_through) in zip(direct, through, strict=True):
+        assert raw_through == raw
+        assert response_through.headers["content-type"] == response.headers["content-type"]
+
+
+async def test_clients_parse_what_their_llm_says() -> None:
+    for mode in ("record", "shadow", "serve"):
+        async with chatting(mode) as (_, llm, app):
+            llm.replies = four_replies()
+            plain = await app.chat.completions.create(**asking(UNSURE))
+            stream = await app.chat.completions.create(**asking(UNSURE, stream=True))
+            said = "".join([chunk.choices[0].delta.content or "" async for chunk in stream])
+            parsed = await app.chat.completions.parse(**asking(UNSURE), response_format=Answer)
+            async with app.chat.completions.stream(
+                **asking(UNSURE), tools=[TOOL], tool_choice=NAMED
+            ) as calling:
+                called = await calling.get_final_completion()
+        assert (plain.choices[0].message.content, plain.usage.total_tokens, said) == ("no", 11, "no")
+        assert parsed.choices[0].message.parsed == Answer(answer="no")
+        assert called.choices[0].message.tool_calls[0].function.arguments == '{"answer": "no"}'
 
 
 async def test_only_the_model_is_replaced_in_a_body() -> None:
