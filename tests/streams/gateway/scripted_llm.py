@@ -104,15 +104,13 @@ class ScriptedLlm:
     async def answer(self, call: Request) -> Response:
         path = f"{call.url.path}?{call.url.query}" if call.url.query else call.url.path
         self.asked.append(Asked(call.method, path, list(call.headers.raw), await call.body()))
-        headers, chunks = self.replies.pop(0) if self.replies else Scripted(self.headers, self.chunks)
-        return _Script(self, headers, chunks)
+        return _Script(self, self.replies.pop(0) if self.replies else Scripted(self.headers, self.chunks))
 
 
 class _Script(Response):
-    def __init__(self, llm: ScriptedLlm, headers: dict[str, str], chunks: list[bytes]) -> None:
+    def __init__(self, llm: ScriptedLlm, reply: Scripted) -> None:
         self._llm = llm
-        self._headers = headers
-        self._chunks = chunks
+        self._reply = reply
         self.background = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
@@ -122,9 +120,9 @@ class _Script(Response):
                 pass
             llm.gone.set()
             raise ClientDisconnect
-        headers = [(name.encode(), value.encode()) for name, value in self._headers.items()]
+        headers = [(name.encode(), value.encode()) for name, value in self._reply.headers.items()]
         await send({"type": "http.response.start", "status": llm.status, "headers": headers})
-        for chunk in self._chunks:
+        for chunk in self._reply.chunks:
             await send({"type": "http.response.body", "body": chunk, "more_body": True})
             await asyncio.sleep(0)
         if not llm.breaks:
