@@ -122,6 +122,12 @@ OPERATIONS = (
         forwards=True,
     ),
     Operation(
+        *("delete", "/v1/responses/{id}", "Forget a response that the LLM's API has kept: forwarded", None),
+        problems=(400, *_LIMITS, 404, 502),
+        parameters=(_parameter("id", "path", "Id of the response.", required=True), _TASK),
+        forwards=True,
+    ),
+    Operation(
         *("get", "/v1/models", "The tasks, as OpenAI lists models", None), problems=_LIMITS, forwards=True
     ),
     Operation(*("get", "/healthz", "The process runs", None), is_open=True),
