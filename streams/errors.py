@@ -71,6 +71,10 @@ class OutputTooLarge(StreamsError):
     """A message that is larger than the producer's `message.max.bytes`."""
 
 
+class DecisionFailed(StreamsError):
+    """Nobody knows whether a request may be answered, because of a defect. It must not be answered."""
+
+
 class MaskFailed(StreamsError):
     """The operator's function did not mask a text; the message does not quote it."""
 

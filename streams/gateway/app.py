@@ -36,7 +36,7 @@ def create_gateway(settings: GatewaySettings, routes: Sequence[BaseRoute], limit
     middleware = [Middleware(LimitedCalls, limits=limits)]
     if settings.cors_origins:
         middleware.insert(0, _cors(settings.cors_origins))
-    return Starlette(
+    app = Starlette(
         routes=[*routes, *docs_routes(), Route(_HEALTH, _healthy, methods=["GET"])],
         middleware=middleware,
         exception_handlers={
@@ -46,6 +46,8 @@ def create_gateway(settings: GatewaySettings, routes: Sequence[BaseRoute], limit
             Exception: _defect,
         },
     )
+    app.router.redirect_slashes = False  # it would send a caller, with its key, to the host that it has named
+    return app
 
 
 class LimitedCalls:

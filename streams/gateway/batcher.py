@@ -10,6 +10,7 @@ from typing import Any
 
 from schemas.messages import Request
 from streams.clock import unix_ms
+from streams.errors import DecisionFailed
 from streams.routing.request_router import Arrival, Refused, RequestRouter, Routed
 
 log = logging.getLogger(__name__)
@@ -36,6 +37,9 @@ class RequestBatcher:
 
         Args:
             requested_at: Unix milliseconds.
+
+        Raises:
+            DecisionFailed: a defect.
         """
         waiting: Waiting = asyncio.get_running_loop().create_future()
         arrival = Arrival(request, requested_at, waiting)
@@ -62,11 +66,13 @@ class RequestBatcher:
     async def _route(self, batch: list[Arrival[Waiting]]) -> None:
         try:
             decided, refused = await self._router.route(batch, unix_ms())
-        except Exception as error:
+        except Exception:
             log.exception("requests could not be decided: requests=%d", len(batch))
             for arrival in batch:
                 if not arrival.origin.done():
-                    arrival.origin.set_exception(error)
+                    arrival.origin.set_exception(
+                        DecisionFailed("the surrogate failed, see the gateway's log")
+                    )
             return
         results: list[Result] = [*decided, *refused]
         for result in results:

@@ -22,6 +22,7 @@ from schemas.chat import MODES, ChatConfig, Mode
 from schemas.config import EVERY_TASK, TeacherConfig
 from schemas.messages import Deferral, Label, Reason, Request, Teacher
 from streams.clock import unix_ms
+from streams.errors import DecisionFailed
 from streams.gateway.answer_headers import CONTRACT, DEBUG, answer_headers
 from streams.gateway.call_limits import CallPlace
 from streams.gateway.calls import record_headers
@@ -157,7 +158,10 @@ class ChatService:
         if self._classifier.kafka_is_away:
             return ChatDecision(None, self._unavailable(request))
         known = knows_prompt(task, teacher.model, teacher.prompt)
-        return await self._decider.decide(request, mode, knows_prompt=known)
+        try:
+            return await self._decider.decide(request, mode, knows_prompt=known)
+        except DecisionFailed:
+            return ChatDecision(None, self._unavailable(request))
 
     def _unavailable(self, request: Request) -> Deferral:
         return replace(self._classifier.undecided(request, unix_ms()), asked_by=GATEWAY)

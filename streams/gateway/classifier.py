@@ -6,6 +6,7 @@ accepted           the surrogate's label, at once; its label and audit copy go t
 deferred           a deferral as the route role writes it; the label comes back on the topic of labels
 Kafka is away      nothing is answered that could not be audited: the teacher is asked from here
 Redis is away      the surrogate answers as the router's does; what is deferred is asked from here
+a defect           of what decides: the teacher is asked from here
 """
 
 import asyncio
@@ -18,7 +19,7 @@ from schemas.codec import REPLY
 from schemas.messages import Deferral, Label, Reason, Reply, Request
 from schemas.topics import Topics
 from streams.clock import unix_ms
-from streams.errors import DeliveryFailed, MaskFailed
+from streams.errors import DecisionFailed, DeliveryFailed, MaskFailed
 from streams.gateway.batcher import RequestBatcher, Waiting
 from streams.gateway.direct_teacher import DirectTeacher
 from streams.gateway.problems import ClientGone, HttpProblem, ProblemKind, seconds_to_new_day, unavailable
@@ -143,7 +144,10 @@ class Classifier:
         requested_at = unix_ms()
         if self.kafka_is_away:
             return await self._forward(self.undecided(request, requested_at), content, client, _KAFKA_AWAY)
-        result = await self._batcher.decide(request, requested_at)
+        try:
+            result = await self._batcher.decide(request, requested_at)
+        except DecisionFailed as error:
+            return await self._forward(self.undecided(request, requested_at), content, client, str(error))
         if isinstance(result, Refused):
             raise HttpProblem(ProblemKind.UNUSABLE, result.reason, request=request.id, task=request.task)
         outputs = self._topics.outputs(result, request.id.encode(), client.headers)

@@ -1,4 +1,4 @@
-"""An LLM that hangs, or bodies as long as it takes them, hold up no other call of an app."""
+"""An LLM that hangs, bodies as long as it takes them and our own defects are no outage of an app."""
 
 import asyncio
 import json
@@ -6,6 +6,7 @@ import json
 import openai
 import pytest
 
+from tests.streams.fakes import TOPICS
 from tests.streams.gateway.harness import UNSURE, YES, until
 from tests.streams.gateway.test_chat import asking, chatting
 
@@ -30,6 +31,17 @@ async def test_an_llm_that_hangs_holds_up_no_answer() -> None:
     assert (refused.value.code, refused.value.response.headers["retry-after"]) == ("busy", "5")
     assert len(llm.asked) == 2
     assert forwarded.choices[0].message.content == "no"
+
+
+async def test_a_defect_of_ours_ends_in_forwarding() -> None:
+    async with chatting() as (gateway, llm, app):
+        llm.says("no")
+        raw = await app.chat.completions.with_raw_response.create(**asking("text that breaks the policy"))
+        answer = await gateway.classify("text that breaks the policy")
+        await gateway.produced(TOPICS.replies, 2)
+        assert gateway.broker.labels == []
+    assert raw.parse().choices[0].message.content == answer.json()["label"] == "no"
+    assert raw.headers["x-understudy-reason"] == answer.headers["x-understudy-reason"] == "unavailable"
 
 
 async def test_a_long_body_is_forwarded_whole() -> None:
