@@ -22,8 +22,13 @@ class Keys:
         return f"{self.prefix}:changes"
 
     @property
-    def refits(self) -> str:
-        """Stream: requested refits; consumer group `trainers`."""
+    def refit_requests(self) -> str:
+        """Hash: requested refits by task, each as `revision since urgent reason`."""
+        return f"{self.prefix}:refit-requests"
+
+    @property
+    def earlier_refits(self) -> str:
+        """Stream: refits that earlier releases request; read by their consumer group `trainers`."""
         return f"{self.prefix}:refits"
 
     @property

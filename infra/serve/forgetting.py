@@ -110,7 +110,7 @@ async def _ask_for_refits(
 ) -> tuple[tuple[tuple[str, str], ...], tuple[str, ...]]:
     """The versions that may have been fitted with the request, and the tasks whose refit was asked for."""
     registry, policies, asked = _registry(settings, connection), [], []
-    queue = RefitQueue(connection, settings.keys, "forget", settings.lease)
+    queue = RefitQueue(connection, settings.keys)
     for task in sorted(tasks):
         for version in await registry.kept_versions(task):
             raw = await registry.manifest(task, version)

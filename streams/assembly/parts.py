@@ -106,7 +106,7 @@ class WorkerParts:
             )
 
     def refit_queue(self) -> RefitQueue:
-        return RefitQueue(self.connection, self.settings.keys, self.name, self.settings.lease)
+        return RefitQueue(self.connection, self.settings.keys)
 
     def open_encoders(self) -> None:
         """Open the encoders that tasks name; once, whichever roles ask for it."""

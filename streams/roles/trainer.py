@@ -1,7 +1,8 @@
 """trainer: refit policies on the traces, one refit at a time, and publish those that pass the gate.
 
 Reads all traces, in every trainer, so that a standby can take over at once; one of them, elected per task
-through Redis, refits. The steps of a refit, in this order:
+through Redis, refits. Alarms come first, then the task whose last refit is longest ago. The steps of a refit,
+in this order:
 
     1. the trigger says it is due, or a refit was requested, and this trainer holds the lease
     2. fit and publish, or refuse (`streams.trainer.refit`)
@@ -95,7 +96,7 @@ class Trainer(Service):
         self._windows: dict[str, TraceWindow] = {}
         self._attempts: dict[str, RefitAttempt] = {}
         self._tokens: dict[str, int] = {}
-        self._requests: dict[str, list[RefitRequest]] = {}
+        self._requests: dict[str, RefitRequest] = {}
         self._refuted: dict[str, str] = {}
         self._known_labels = KnownLabels(registry)
         self._unlisted: set[tuple[str, str]] = set()
@@ -189,12 +190,22 @@ class Trainer(Service):
             if read_requests:
                 read_at = time.monotonic()
                 await self._read_requests()
-            for name in list(self._tokens):
+            for name in self._in_turn():
                 # A request waits for traces that may certify; they are counted each time requests are read.
                 if read_requests or name not in self._requests:
                     task, window = self._live_tasks.task(name), self._windows[name]
-                    await self._check(task, window, look_for_labels=read_requests)
+                    if await self._check(task, window, look_for_labels=read_requests):
+                        break  # a fit takes long: leases and requests may have changed
             await self.sleep(_CHECK)
+
+    def _in_turn(self) -> list[str]:
+        """The tasks that this trainer leads, in the order in which they are refitted."""
+
+        def place(name: str) -> tuple[bool, float]:
+            request = self._requests.get(name)
+            return request is None or not request.urgent, self._attempts[name].ended
+
+        return sorted(self._tokens, key=place)
 
     async def _count(self) -> None:
         """Count the traces that the next refits may certify on: the audit rate depends on them."""
@@ -211,7 +222,7 @@ class Trainer(Service):
         teacher = await self._registry.teacher_since(task.name)
         traces = usable_traces(window, task.config)
         refuted = self._refuted_since(task, traces, max(serving_state.certify_from, teacher))
-        requested = _certify_from(serving_state, self._requests.get(task.name, ()))
+        requested = _certify_from(serving_state, self._requests.get(task.name))
         since = TraceCutoffs(max(refuted, requested), teacher)
         await self._registry.set_certifying_traces(task.name, certifying_traces(traces, task.config, since))
 
@@ -221,30 +232,31 @@ class Trainer(Service):
             waiting = await self._refits.pending(set(self._tokens))
         except StateUnavailable:
             return
-        self._requests = {}
-        for request in waiting:
-            self._requests.setdefault(request.task, []).append(request)
+        self._requests = {request.task: request for request in waiting}
 
-    async def _check(self, task: Task, window: TraceWindow, *, look_for_labels: bool) -> None:
-        requests, attempt = self._requests.get(task.name, []), self._attempts[task.name]
+    async def _check(self, task: Task, window: TraceWindow, *, look_for_labels: bool) -> bool:
+        """Refit the task if that is due, and if this trainer leads it still; whether it was refitted."""
+        request, attempt = self._requests.get(task.name), self._attempts[task.name]
         grown = refit_due(window.seen, attempt, task.config, time.monotonic())
         of_new_labels = await self._new_label_traces(task, window) if look_for_labels else 0
         grown = grown or labels_due(of_new_labels, attempt, task.config, time.monotonic())
-        if not requests and not grown:
-            return
+        if request is None and not grown:
+            return False
         seen, traces = window.seen, usable_traces(window, task.config)
         if len(traces) < task.config.refit.at_least:
-            return
+            return False
         try:
-            plan = await self._plan(task, traces, requests, grown=grown)
-            if plan is None:
-                return
-            await self._refit(plan, requests)
+            plan = await self._plan(task, traces, request, grown=grown)
+            token = self._tokens.get(task.name)
+            if plan is None or token is None:
+                return False
+            await self._refit(plan, token, request)
         except StateUnavailable:
-            return
+            return False
         ended, asked = time.monotonic(), plan.asked or attempt.asked
         of_new_labels = max(of_new_labels, attempt.new_labels)
         self._attempts[task.name] = RefitAttempt(seen, ended, task.config, len(traces), asked, of_new_labels)
+        return True
 
     async def _new_label_traces(self, task: Task, window: TraceWindow) -> int:
         """How many traces hold a label that the live version can't know; 0 also while Redis is away."""
@@ -257,7 +269,7 @@ class Trainer(Service):
         return label_count(window, LabelSet.of(task.config.teacher), new)
 
     async def _plan(
-        self, task: Task, traces: list[Trace], requests: list[RefitRequest], *, grown: bool
+        self, task: Task, traces: list[Trace], request: RefitRequest | None, *, grown: bool
     ) -> RefitPlan | None:
         """The refit that is due: requested, with enough traces that may certify, or for enough new traces.
 
@@ -270,8 +282,8 @@ class Trainer(Service):
         teacher = await self._registry.teacher_since(task.name)
         refuted = self._refuted_since(task, traces, max(serving_state.certify_from, teacher))
         stopped = serving_state.breaker.open
-        since = TraceCutoffs(max(refuted, _certify_from(serving_state, requests)), teacher)
-        if requests:
+        since = TraceCutoffs(max(refuted, _certify_from(serving_state, request)), teacher)
+        if request is not None:
             window, fresh = self._windows[task.name], certifying_traces(traces, task.config, since)
             asked = RefitAsked(since.certify, fresh, window_full(len(window), fresh, task.config.refit))
             if request_due(asked, window.seen, self._attempts[task.name], task.config, time.monotonic()):
@@ -297,23 +309,21 @@ class Trainer(Service):
             self._event_publisher.publish(promise_missed_event(task.name, refuted, target, unix_ms()))
         return refuted.since
 
-    async def _refit(self, plan: RefitPlan, requests: Iterable[RefitRequest]) -> None:
+    async def _refit(self, plan: RefitPlan, token: int, request: RefitRequest | None) -> None:
         name = plan.task.name
         serial = max(await self._registry.next_serial(name), self._windows[name].serial + 1)
         begun = time.monotonic()
-        event, is_done = await self._refit_runner.run(plan, serial, self._tokens[name])
+        event, is_done = await self._refit_runner.run(plan, serial, token)
         self._event_publisher.publish(event)
         if self._count_refit is not None:
             self._count_refit(name, time.monotonic() - begun)
-        if is_done:
-            await self._refits.acknowledge(
-                request for request in requests if request.since <= plan.since.certify
-            )
+        if is_done and request is not None:
+            await self._refits.settle(request)
 
 
-def _certify_from(serving_state: ServingState, requests: Iterable[RefitRequest]) -> int:
-    """Unix milliseconds; no older trace may certify a refit that answers these requests."""
-    return max([serving_state.certify_from, *(request.since for request in requests)])
+def _certify_from(serving_state: ServingState, request: RefitRequest | None) -> int:
+    """Unix milliseconds; no older trace may certify a refit that answers this request."""
+    return max(serving_state.certify_from, request.since if request is not None else 0)
 
 
 def install(app: App, channel: BatchChannel, trainer: Trainer) -> None:

@@ -70,7 +70,7 @@ class AlarmResponse:
         self, task: str, version: str, label: str, evidence: AlarmEvidence, floor: float
     ) -> None:
         reason = f"label `{label}` was blocked: the teacher disagrees"
-        await self._refits.request(task, _since(evidence), reason)
+        await self._refits.request(task, _since(evidence), reason, urgent=True)
         await self._registry.block_label(task, version, label)
         details = _blocked_details(version, label, evidence, floor)
         self._event_publisher.publish(label_blocked_event(task, details, unix_ms()))
@@ -87,7 +87,7 @@ class AlarmResponse:
         if may_answer(serving_state, version) and (
             serving_state.active is None or serving_state.active.version == version
         ):
-            await self._refits.request(task, since, reason)
+            await self._refits.request(task, since, reason, urgent=True)
         change = await self._registry.change(
             task, lambda state: after_alarm(state, version, restored, since, reason, now)
         )

@@ -1,12 +1,8 @@
 """Removes from Redis the state of a task that is to be forgotten."""
 
-from typing import Any
-
-from redis.asyncio import Redis
-
 from schemas.redis_keys import Keys
 from streams.state.connection import Connection, as_text
-from streams.state.refit_queue import GROUP
+from streams.state.refit_queue import RefitQueue
 
 _AT_ONCE = 500
 
@@ -29,15 +25,6 @@ async def remove_task(connection: Connection, keys: Keys, task: str) -> int:
         for first in range(0, len(names), _AT_ONCE):
             await redis.delete(*names[first : first + _AT_ONCE])
         await redis.srem(keys.tasks, task)
-        await _remove_requests(redis, keys, task)
+        await RefitQueue(connection, keys).remove(task)
         await redis.publish(keys.changes, task)
     return len(names)
-
-
-async def _remove_requests(redis: Redis, keys: Keys, task: str) -> None:
-    """Remove the requested refits of the task."""
-    entries: Any = await redis.xrange(keys.refits)
-    asked = [entry for entry, fields in entries if as_text(fields[b"task"]) == task]
-    if asked:
-        await redis.xack(keys.refits, GROUP, *asked)  # first: a pending entry without fields can't be read
-        await redis.xdel(keys.refits, *asked)

@@ -6,10 +6,10 @@ from schemas.codec import TRACE
 from schemas.messages import Reason, Trace
 from streams.clock import unix_ms
 from streams.state.connection import Connection
-from streams.state.refit_queue import GROUP, RefitQueue
+from streams.state.refit_queue import RefitQueue
 from streams.versions.serving_state import ActiveVersion
 from tests.system.deployment import Deployment, wait_until
-from tests.system.versions import asked, connected
+from tests.system.versions import asked, connected, requested_refits
 from tests.system.wishes import TASK, meant, policy, wishes
 
 LEADS = "trainer holds the lease"
@@ -48,10 +48,9 @@ def test_a_requested_refit_outlives_its_trainer(
     wait_until(lambda: active(deployment) is not None, 60, "a policy")
     leader, standby = led_by(trainers)
     ask_for_refit(deployment)
-    wait_until(lambda: pending(deployment) == 1, 30, "a trainer to read the request")
     leader.kill()
     teach(deployment, 250, "second")
-    wait_until(lambda: pending(deployment) == 0, 60, "the standby to answer the request")
+    wait_until(lambda: requested_refits(deployment) == 0, 60, "the standby to answer the request")
     second = active(deployment)
     assert second is not None
     assert (second.version, standby.has_written(LEADS)) == ("v2", True)
@@ -65,19 +64,10 @@ def ask_for_refit(deployment: Deployment) -> None:
     """As certify does when an alarm is raised."""
 
     async def ask(connection: Connection) -> None:
-        refits = RefitQueue(connection, deployment.keys, "certify", 60.0)
+        refits = RefitQueue(connection, deployment.keys)
         await refits.request(TASK, unix_ms(), "alarm")
 
     connected(deployment, ask)
-
-
-def pending(deployment: Deployment) -> int:
-    """Requests that a trainer has read and not answered."""
-
-    async def count(connection: Connection) -> int:
-        return int((await connection.redis.xpending(deployment.keys.refits, GROUP))["pending"])
-
-    return connected(deployment, count)
 
 
 def teach(deployment: Deployment, count: int, name: str) -> None:

@@ -28,7 +28,7 @@ def asked(deployment: Deployment, question: Callable[[Registry], Awaitable[Answe
 
 def requested_refits(deployment: Deployment) -> int:
     """Refits that are requested and not answered."""
-    return connected(deployment, lambda connection: connection.redis.xlen(deployment.keys.refits))
+    return connected(deployment, lambda connection: connection.redis.hlen(deployment.keys.refit_requests))
 
 
 def connected(deployment: Deployment, question: Callable[[Connection], Awaitable[Answer]]) -> Answer:

@@ -88,7 +88,7 @@ def test_forgotten_versions_keep_their_names() -> None:
         Tasks(),
         Registry(connection, keys, 5),
         Leases(connection, keys, "one", 60.0),
-        RefitQueue(connection, keys, "one", 60.0),
+        RefitQueue(connection, keys),
         PublishedEvents(),
         60.0,
         forgotten(Forgotten("t", at=10)),

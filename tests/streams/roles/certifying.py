@@ -122,7 +122,7 @@ class Deployment:
 
     async def on_deferral_drift(self, task: str, version: str, state: DeferralState) -> None:
         if self.report is None:
-            refits = RefitQueue(self.connection, self.keys, "test", 60.0)
+            refits = RefitQueue(self.connection, self.keys)
             self.report = DeferralReport(self.live, self.registry, refits, self.told)
         await self.report(task, version, state)
 

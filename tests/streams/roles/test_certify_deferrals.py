@@ -11,6 +11,7 @@ from schemas.events import DriftDetails
 from schemas.messages import Guess, Reason, Trace
 from streams.certify.deferral_state import DeferralCounts, DeferralState
 from streams.errors import StateUnavailable
+from streams.state.refit_queue import RefitQueue
 from tests.streams.roles.certifying import TEACHER, Deployment, audits
 
 REQUESTS = 60
@@ -43,9 +44,9 @@ async def publish(deployment: Deployment, *versions: str) -> None:
         assert await deployment.registry.publish("t", version, number, 0, found, number)
 
 
-async def refits(deployment: Deployment) -> list[bytes | str]:
-    entries = await deployment.connection.redis.xrange(deployment.keys.refits)
-    return [fields[b"since"] for _, fields in entries]
+async def refits(deployment: Deployment) -> list[int]:
+    requests = await RefitQueue(deployment.connection, deployment.keys).pending(["t"])
+    return [request.since for request in requests]
 
 
 async def test_drift_of_deferrals_is_reported_once(deployment: Deployment) -> None:
@@ -64,7 +65,7 @@ async def test_drift_of_deferrals_is_reported_once(deployment: Deployment) -> No
     assert (details.version, details.since, details.refit) == ("v1", 1_200, True)
     assert details.signals["deferrals"] == (REQUESTS + details.requests) / RUN_LENGTH
     assert "the teacher agrees with 0.0% of the guesses, and at least 70.0% were expected" in event.message
-    assert await refits(deployment) == [b"1200"]
+    assert await refits(deployment) == [1200]
     assert (await deployment.registry.sampling_state("t", "v1")).drifting
     state = await deployment.registry.serving_state("t")
     assert not state.breaker.open

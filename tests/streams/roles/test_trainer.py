@@ -3,7 +3,7 @@
 import asyncio
 import json
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -60,7 +60,7 @@ class Room:
         self.keys = Keys(f"test-{secrets.token_hex(8)}")
         self.live = Tasks()
         self.registry = Watched(connection, self.keys, 5)
-        self.refits = RefitQueue(connection, self.keys, "certify", 60.0)
+        self.refits = RefitQueue(connection, self.keys)
         self._connection = connection
         self._stack = stack
 
@@ -82,7 +82,7 @@ class Room:
         told, lease = PublishedEvents(), 1.0
         name = secrets.token_hex(4)
         leases = Leases(self._connection, self.keys, name, lease)
-        refits = RefitQueue(self._connection, self.keys, name, lease)
+        refits = RefitQueue(self._connection, self.keys)
         trainer = Trainer(self.live, self.registry, leases, refits, told, lease)
         trainer.add_traces(traces)
         await trainer.start()
@@ -316,3 +316,27 @@ async def test_a_new_label_is_refitted_for_at_once(room: Room) -> None:
     trainer.add_traces([message(trace("new4", "added", **given), offset=1_004)])
     refit = await told.next()
     assert (refit.kind, refit.details["traces"]) == (EventKind.REFIT, 305)
+
+
+class LeaseLost(Watched):
+    """Redis gives the lease to another trainer while this one looks whether to refit."""
+
+    def __init__(self, *given: Any) -> None:
+        super().__init__(*given)
+        self.lose: Callable[[], object] = lambda: None
+
+    async def serving_state(self, task: str) -> ServingState:
+        self.lose()
+        return await super().serving_state(task)
+
+
+async def test_a_lease_lost_before_the_refit_is_no_failure(connection: Connection, keys: Keys) -> None:
+    live, registry = Tasks(), LeaseLost(connection, keys, 5)
+    live.configure("t", parse_override(b'{"embedder": "precomputed"}'))
+    leases, told = Leases(connection, keys, "one", 60.0), PublishedEvents()
+    trainer = Trainer(live, registry, leases, RefitQueue(connection, keys), told, 60.0)
+    trainer.add_traces(vectors(300))
+    await trainer._hold("t")
+    registry.lose = trainer._tokens.clear
+    assert not await trainer._check(live.task("t"), trainer._windows["t"], look_for_labels=False)
+    assert told.is_empty()

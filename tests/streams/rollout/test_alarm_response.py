@@ -33,7 +33,7 @@ class Room:
     def __init__(self, connection: Connection, keys: Keys) -> None:
         self.live, self.told = Tasks(), PublishedEvents()
         self.registry = Registry(connection, keys, 5)
-        self.refits = RefitQueue(connection, keys, "me", 3600.0)
+        self.refits = RefitQueue(connection, keys)
         self.certified: set[str] = set()
         self.alarm = AlarmResponse(self.live, self.registry, self.refits, self._stands, self.told)
         self.candidates = TrialJudge(self.live, self.registry, TrialCounts(connection, keys), self.told)

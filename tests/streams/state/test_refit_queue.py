@@ -1,70 +1,72 @@
-"""A request for a refit reaches the trainer that leads its task, and is not lost if its reader dies."""
-
-import pytest
+"""A request for a refit waits until a refit has settled it, one for each task, those of alarms first."""
 
 from schemas.redis_keys import Keys
 from streams.state.connection import Connection
-from streams.state.lease import Leases
-from streams.state.refit_queue import GROUP, RefitQueue
+from streams.state.refit_queue import RefitQueue, RefitRequest
+
+MANY = [f"task-{number}" for number in range(150)]
 
 
-def trainer(
-    connection: Connection, keys: Keys, name: str, seconds: float = 3600.0
-) -> tuple[RefitQueue, Leases]:
-    return RefitQueue(connection, keys, name, seconds), Leases(connection, keys, name, 3600.0)
+async def requested(refits: RefitQueue, task: str = "t") -> RefitRequest:
+    (request,) = await refits.pending([task])
+    return request
 
 
-async def reasons(refits: RefitQueue, *led: str) -> list[str]:
-    return [request.reason for request in await refits.pending(led)]
+async def test_a_request_waits_until_it_is_settled(connection: Connection, keys: Keys) -> None:
+    refits, other = RefitQueue(connection, keys), RefitQueue(connection, keys)
+    await refits.request("t", 7, "drift")
+    for reader in (refits, other, refits):
+        request = await requested(reader)
+        assert (request.task, request.since, request.reason, request.urgent) == ("t", 7, "drift", False)
+    assert await refits.pending(["u"]) == await refits.pending([]) == []
+    await other.settle(request)
+    assert await refits.pending(["t"]) == []
 
 
-async def pending(connection: Connection, keys: Keys) -> int:
-    return int((await connection.redis.xpending(keys.refits, GROUP))["pending"])
+async def test_requests_of_a_task_are_merged(connection: Connection, keys: Keys) -> None:
+    refits = RefitQueue(connection, keys)
+    await refits.request("t", 1_795_884_615_386, "alarm: 3 of 9", urgent=True)
+    await refits.request("t", 5, "drift")
+    request = await requested(refits)
+    assert (request.since, request.reason, request.urgent) == (1_795_884_615_386, "alarm: 3 of 9", True)
+    await refits.request("t", 2**45, "alarm again", urgent=True)
+    assert ((await requested(refits)).since, (await requested(refits)).reason) == (2**45, "alarm again")
 
 
-async def test_a_request_waits_until_it_is_answered(connection: Connection, keys: Keys) -> None:
-    refits, leases = trainer(connection, keys, "a")
-    await refits.request("t", 7, "alarm")
-    await leases.acquire("t")
-    for _ in range(2):
-        (request,) = await refits.pending(["t"])
-        assert (request.task, request.since, request.reason) == ("t", 7, "alarm")
-    assert await reasons(refits, "u") == []
-    await refits.acknowledge([request])
-    assert await reasons(refits, "t") == []
-    assert await connection.redis.xlen(keys.refits) == 0
+async def test_a_request_that_came_during_the_refit_stays(connection: Connection, keys: Keys) -> None:
+    refits = RefitQueue(connection, keys)
+    await refits.request("t", 7, "drift")
+    read = await requested(refits)
+    await refits.request("t", 7, "drift")
+    await refits.settle(read)
+    await refits.settle(await requested(refits))
+    assert await refits.pending(["t"]) == []
 
 
-@pytest.mark.parametrize("leader", ["a", "b"])
-async def test_it_goes_to_the_trainer_that_leads(connection: Connection, keys: Keys, leader: str) -> None:
-    trainers = {name: trainer(connection, keys, name) for name in ("a", "b")}
-    await trainers[leader][1].acquire("t")
-    await trainers["a"][0].request("t", 7, "alarm")
-    for name, (refits, _) in trainers.items():
-        await refits.pending(["t"] if name == leader else [])
-    assert await reasons(trainers[leader][0], "t") == ["alarm"]
-    assert await pending(connection, keys) == 1, "one trainer has it"
+async def test_an_alarm_is_not_hidden_by_many_tasks(connection: Connection, keys: Keys) -> None:
+    refits = RefitQueue(connection, keys)
+    for task in MANY:
+        await refits.request(task, 1, "drift")
+    await refits.request("loud", 1, "alarm", urgent=True)
+    found = [request.task for request in await refits.pending([*MANY, "loud"])]
+    assert found == ["loud", *MANY]
 
 
-async def test_what_a_dead_trainer_had_read_is_taken_over(connection: Connection, keys: Keys) -> None:
-    dead, lease = trainer(connection, keys, "dead")
-    await lease.acquire("t")
-    await dead.request("t", 7, "alarm")
-    assert await reasons(dead, "t") == ["alarm"]
-    await lease.release()
-    patient, (heir, its_lease) = (
-        trainer(connection, keys, "patient")[0],
-        trainer(connection, keys, "heir", 0.0),
-    )
-    assert await reasons(patient, "t") == [], "it may be at work still"
-    await its_lease.acquire("t")
-    assert await reasons(heir, "t") == ["alarm"]
+async def test_requests_of_an_earlier_release_are_taken_over(connection: Connection, keys: Keys) -> None:
+    refits, stream = RefitQueue(connection, keys), keys.earlier_refits
+    await connection.redis.xgroup_create(stream, "trainers", id="0", mkstream=True)
+    for since in (7, 9):
+        await connection.redis.xadd(stream, {"task": "t", "since": since, "reason": "alarm"})
+    await connection.redis.xreadgroup("trainers", "earlier", {stream: ">"}, count=1)
+    request = await requested(refits)
+    assert (request.since, request.reason) == (9, "alarm")
+    assert await connection.redis.xlen(stream) == 0
+    assert (await connection.redis.xpending(stream, "trainers"))["pending"] == 0
 
 
-async def test_an_emptied_redis_takes_requests_again(connection: Connection, keys: Keys) -> None:
-    refits, _ = trainer(connection, keys, "a")
-    assert await reasons(refits, "t") == []
-    await connection.redis.delete(keys.refits)
-    assert await reasons(refits, "t") == []
-    await refits.request("t", 7, "alarm")
-    assert await reasons(refits, "t") == ["alarm"]
+async def test_a_request_is_removed_with_its_task(connection: Connection, keys: Keys) -> None:
+    refits = RefitQueue(connection, keys)
+    await connection.redis.xadd(keys.earlier_refits, {"task": "t", "since": 7, "reason": "alarm"})
+    await refits.request("u", 7, "drift")
+    await refits.remove("t")
+    assert [request.task for request in await refits.pending(["t", "u"])] == ["u"]
