@@ -31,15 +31,12 @@ class SplittingPolicy(ScriptedPolicy):
         return Scores(scores.label * 0, scores.score, scores.novelty)
 
 
-@pytest.mark.parametrize("count", [10, 7_000])
-async def test_a_flood_of_headers_is_refused(count: int) -> None:
-    flood = b"".join(b"x-%d: y\r\n" % number for number in range(count))
-    body = b'{"task": "t", "text": "yes 0.9 0.1"}'
+async def test_a_flood_of_headers_is_refused() -> None:
+    flood = b"".join(b"x-%d: y\r\n" % number for number in range(9_000))
     async with running(ScriptedPolicy()) as gateway:
-        sent = HEAD + flood + b"content-length: %d\r\nconnection: close\r\n\r\n" % len(body) + body
-        answer = await said(gateway, sent)
+        answer = await said(gateway, HEAD + flood)
         assert (await gateway.classify(YES)).status_code == 200
-    assert answer.startswith(b"HTTP/1.1 200 " if count == 10 else b"HTTP/1.1 400 ")
+    assert answer.startswith(b"HTTP/1.1 400 ")
 
 
 async def test_a_label_and_a_version_add_no_header() -> None:
