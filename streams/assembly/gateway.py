@@ -105,6 +105,7 @@ def _forwarding_router(parts: WorkerParts) -> RequestRouter:
 
 
 def _open_producer(settings: Settings) -> Producer:
-    """A client waits for what is produced, so it lingers less than other roles' records."""
-    ours = {"linger.ms": 1, "queue.buffering.max.kbytes": _BUFFERED_KB}
+    """Where a client waits for what is produced, it lingers less than other roles' records."""
+    linger = 1 if settings.gateway.ack == "kafka" else 5
+    ours = {"linger.ms": linger, "queue.buffering.max.kbytes": _BUFFERED_KB}
     return open_client(Producer, {**producer_options(settings), **ours, **settings.producer})

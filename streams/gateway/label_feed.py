@@ -20,6 +20,8 @@ from streams.kafka.topic_reader import IDLE, TopicReader
 log = logging.getLogger(__name__)
 
 _AT_ONCE = 1_000
+_TOGETHER = 0.005
+"""Seconds in which further labels gather: waking the event loop for each would cost more than reading it."""
 _PROMPTLY = 10.0
 
 Listener = Callable[[Sequence[Label]], None]
@@ -68,6 +70,7 @@ class LabelFeed(TopicReader):
         # A busy event loop is not given more and more.
         while not (wait([taken], IDLE).done or self._stopping.is_set()):
             pass
+        self._stopping.wait(_TOGETHER)
 
     def _label_in(self, message: Message) -> Label | None:
         try:

@@ -4,12 +4,12 @@ An idempotent producer, so that a record is written once and in order; a call ha
 it, so there is no transaction. A label and its audit copy are two records: after a crash, one may stand
 without the other. Callers see records as acknowledged together, or not.
 
-One thread serves the producer's delivery reports; everything else happens on the event loop.
+Everything happens on the event loop. It fetches the producer's delivery reports every millisecond while
+somebody waits for one: a thread that fetched them would fight with each answer for Python's lock.
 """
 
 import asyncio
 import logging
-import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -23,32 +23,38 @@ from streams.kafka.batch import Outgoing
 
 log = logging.getLogger(__name__)
 
-_POLL = 0.1
+_WAITED_FOR = 0.001
+_POLL = 0.02
+"""Seconds between looks for delivery reports: while somebody waits for one, and otherwise."""
 _PROBE = 1.0
 _AWAY = frozenset({KafkaError._MSG_TIMED_OUT, KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN})
 _MOST_OPEN = 100_000
 
 
 class _Receipt:
-    """Records that were sent together, and whether the broker has acknowledged them."""
+    """Records that were sent together, and whether the broker has acknowledged them.
 
-    __slots__ = ("_finished", "_lock", "error", "future", "left", "sent_at")
+    Args:
+        finished: told once the broker has said something of each.
+        future: of somebody who waits for that.
+    """
 
-    def __init__(self, left: int, lock: threading.Lock, finished: "Callable[[_Receipt], None]") -> None:
+    __slots__ = ("_finished", "error", "future", "left", "sent_at")
+
+    def __init__(
+        self, left: int, finished: "Callable[[_Receipt], None]", future: asyncio.Future[None] | None
+    ) -> None:
         self.left = left
-        self._lock = lock
         self._finished = finished
         self.error: KafkaError | None = None
-        self.future: asyncio.Future[None] | None = None
+        self.future = future
         self.sent_at = time.monotonic()
 
     def report(self, error: KafkaError | None, _: Message | None = None, records: int = 1) -> None:
-        """Note what became of one or more records; the producer's thread calls it for each."""
-        with self._lock:
-            self.error = self.error or error
-            self.left -= records
-            is_last = self.left == 0
-        if is_last:
+        """Note what became of one or more records; the producer calls it for each."""
+        self.error = self.error or error
+        self.left -= records
+        if self.left == 0:
             self._finished(self)
 
 
@@ -76,10 +82,8 @@ class RecordSender(Service):
         self._drain = drain
         self._most = most
         self._open: deque[_Receipt] = deque()
-        self._finished: list[_Receipt] = []
-        self._lock = threading.Lock()
-        self._ending = threading.Event()
-        self._thread = threading.Thread(target=self._serve, name="gateway-records", daemon=True)
+        self._waiting = 0
+        self._poll_due: asyncio.TimerHandle | None = None
         self.dropped = 0
         self._is_broken = False
         self._has_given_up = False
@@ -87,13 +91,17 @@ class RecordSender(Service):
     async def on_start(self) -> None:
         self._event_loop = asyncio.get_running_loop()
         self._producer = self._open_producer()
-        self._thread.start()
+        self._poll()
         self.add_future(self._fail_stalled())
+        self.add_future(self._probe_while_away())
 
     async def on_stop(self) -> None:
-        left = await asyncio.to_thread(self._producer.flush, self._drain)
-        self._ending.set()
-        await asyncio.to_thread(self._thread.join)
+        left, until = self._producer.flush(0), self._event_loop.time() + self._drain
+        while left and self._event_loop.time() < until:
+            await asyncio.sleep(_POLL)
+            left = self._producer.flush(0)
+        if self._poll_due is not None:
+            self._poll_due.cancel()
         if left:
             log.error("records were not delivered before the end: records=%d", left)
 
@@ -146,8 +154,7 @@ class RecordSender(Service):
         if len(self._open) >= self._most:
             self._count_dropped(len(outgoing), "too many wait already")
             return None
-        receipt = _Receipt(len(outgoing), self._lock, self._note_finished)
-        receipt.future = future
+        receipt = _Receipt(len(outgoing), self._settle, future)
         self._open.append(receipt)
         for number, (topic, key, value, headers) in enumerate(outgoing):
             try:
@@ -161,32 +168,25 @@ class RecordSender(Service):
                     return None
                 receipt.report(reason, records=len(outgoing) - number)
                 break
+        if future is not None:
+            self._begin_wait()
         return receipt
 
-    def _note_finished(self, receipt: _Receipt) -> None:
-        with self._lock:
-            self._finished.append(receipt)
-            first = len(self._finished) == 1
-        if first:
-            self._event_loop.call_soon_threadsafe(self._settle)
-
-    def _settle(self) -> None:
-        with self._lock:
-            finished, self._finished = self._finished, []
-        for receipt in finished:
-            error, future = receipt.error, receipt.future
-            if error is None:
-                self._has_given_up = False
-            else:
-                self._has_given_up |= error.code() in _AWAY
-                self._end_if_broken(error)
-                self._count_dropped(1, error.str())
-            if future is not None and not future.done():
+    def _settle(self, receipt: _Receipt) -> None:
+        error, future = receipt.error, receipt.future
+        if error is None:
+            self._has_given_up = False
+        else:
+            self._has_given_up |= error.code() in _AWAY
+            self._end_if_broken(error)
+            self._count_dropped(1, error.str())
+        if future is not None:
+            self._waiting -= 1
+            if not future.done():
                 if error is None:
                     future.set_result(None)
                 else:
                     future.set_exception(DeliveryFailed(f"Kafka did not take a record: {error.str()}"))
-        self._forget_finished()
 
     def _end_if_broken(self, error: KafkaError) -> None:
         """A broken producer takes nothing any more; without another one, nothing would be recorded."""
@@ -205,22 +205,30 @@ class RecordSender(Service):
         if before == 0 or len(str(before)) != len(str(self.dropped)):
             log.error("records of answers were dropped: %s, dropped so far=%d", why, self.dropped)
 
-    def _serve(self) -> None:
-        probed_at = 0.0
-        while not self._ending.is_set():
-            self._producer.poll(_POLL)
-            if self._has_given_up and time.monotonic() - probed_at > _PROBE:
-                self._probe()
-                probed_at = time.monotonic()
+    def _begin_wait(self) -> None:
+        """Look for delivery reports more often."""
+        self._waiting += 1
+        if self._waiting == 1:
+            self._poll_in(_WAITED_FOR)
 
-    def _probe(self) -> None:
+    def _poll(self) -> None:
+        """Fetch the delivery reports that are there."""
+        self._poll_in(_WAITED_FOR if self._waiting else _POLL)
+        self._producer.poll(0)
+
+    def _poll_in(self, seconds: float) -> None:
+        if self._poll_due is not None:
+            self._poll_due.cancel()
+        self._poll_due = self._event_loop.call_later(seconds, self._poll)
+
+    async def _probe_while_away(self) -> None:
         """Ask the broker whether it is there, since nothing may be sent that would show it."""
-        with suppress(KafkaException):
-            self._producer.list_topics(timeout=_PROBE)
-            self._event_loop.call_soon_threadsafe(self._note_answer)
-
-    def _note_answer(self) -> None:
-        self._has_given_up = False
+        while not self.should_stop:
+            await self.sleep(_PROBE)
+            if self._has_given_up:
+                with suppress(KafkaException):
+                    await asyncio.to_thread(self._producer.list_topics, timeout=_PROBE)
+                    self._has_given_up = False
 
 
 def _reason(error: BufferError | KafkaException) -> KafkaError:
