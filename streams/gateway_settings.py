@@ -1,5 +1,6 @@
 """Settings of the gateway role: where it listens, what it waits for and what it refuses."""
 
+from functools import lru_cache
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Literal
@@ -74,6 +75,7 @@ class GatewaySettings(BaseModel):
         return is_loopback(self.host)
 
 
+@lru_cache(64)
 def is_loopback(host: str) -> bool:
     """Whether a host's name or address is of this machine alone."""
     if host == "localhost":

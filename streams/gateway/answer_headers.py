@@ -1,9 +1,8 @@
 """Headers of an answer: who gave it, and why. One contract, whose version `x-understudy-contract` says."""
 
 from collections.abc import Mapping
-from urllib.parse import quote
 
-from streams.gateway.calls import request_id
+from streams.gateway.calls import header_word, request_id
 from streams.gateway.classifier import ClassifiedAnswer
 
 CONTRACT = "1"
@@ -41,13 +40,13 @@ def answer_headers(
         "x-understudy-source": label.source,
         "x-understudy-reason": label.reason.value,
         "x-understudy-task": label.task,
-        "x-understudy-decision-id": quote(label.id, safe=""),
+        "x-understudy-decision-id": header_word(label.id),
         "x-understudy-certified": _word(answer.certified),
         "x-request-id": request_id(headers, label.id),
         "server-timing": f"total;dur={milliseconds:.2f}",
     }
     if label.policy is not None:
-        found["x-understudy-policy"] = quote(label.policy, safe="")
+        found["x-understudy-policy"] = header_word(label.policy)
     if answer.replayed:
         found["x-understudy-replayed"] = "true"
     if DEBUG in headers:

@@ -5,7 +5,7 @@ task has its own limit of what waits, so that it refuses no other task's either.
 limited in all.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -87,7 +87,7 @@ class CallPlace:
 
     def __init__(self, limits: CallLimits) -> None:
         self._limits = limits
-        self._waits: Counter[str] = Counter()
+        self._waits: defaultdict[str, int] = defaultdict(int)
         self._pauses = 0
         self._held = 0
         self._has_ended = False
@@ -136,8 +136,9 @@ class CallPlace:
         """Give all of it back."""
         self._has_ended = True
         self._limits.held -= self._held
-        for task in self._waits.elements():
-            self._limits.end_wait(task)
+        for task, count in self._waits.items():
+            for _ in range(count):
+                self._limits.end_wait(task)
         self._waits.clear()
         if not self._pauses:
             self._limits.active -= 1

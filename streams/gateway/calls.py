@@ -21,13 +21,15 @@ _PLAIN = re.compile(r"[\x21-\x7e]{1,128}")
 _FOLLOW = frozenset({"traceparent", "tracestate", "baggage", GIVE_UP_AFTER})
 _SLOWEST = 100_000
 """Bytes a second that a large body may take longer for."""
+_SMALL = 16_384
+"""Bytes of a body that has no longer time for its size."""
 _EVENTS = "ce-"
 """Prefix of CloudEvents' headers over HTTP; over Kafka it is `ce_`."""
 
 
 def headers_of_call(request: Request) -> dict[str, str]:
     """The headers by their names in lower case: a look-up in Starlette's goes through all of them."""
-    return dict(request.headers.items())
+    return {name.decode("latin-1"): value.decode("latin-1") for name, value in request.scope["headers"]}
 
 
 class BodyLimit(NamedTuple):
@@ -70,7 +72,8 @@ async def read_body(
                     if size > limit.most:
                         raise _too_large(limit)
                     place.hold(size)
-                    until.reschedule(began + limit.seconds + size / _SLOWEST)
+                    if size > _SMALL:
+                        until.reschedule(began + limit.seconds + size / _SLOWEST)
                 return b"".join(chunks)
     except TimeoutError:
         detail = f"the body was not there within {limit.seconds:g} s, or came at less than 100 kB a second"
@@ -124,7 +127,12 @@ def record_headers(headers: Mapping[str, str]) -> Headers | None:
 def request_id(headers: Mapping[str, str], default: str) -> str:
     """What the client calls this call: its `x-request-id` where that can be sent back, else the default."""
     given = headers.get("x-request-id", "")
-    return given if _PLAIN.fullmatch(given) else quote(default, safe="")
+    return given if _PLAIN.fullmatch(given) else header_word(default)
+
+
+def header_word(text: str) -> str:
+    """Any text as a header can hold it: percent-encoded, but for letters and digits."""
+    return text if text.isalnum() and text.isascii() else quote(text, safe="")
 
 
 def _too_large(limit: BodyLimit) -> HttpProblem:

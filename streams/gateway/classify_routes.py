@@ -1,14 +1,15 @@
 """Routes that classify: one request, a batch, and a label that came too late for its call."""
 
 import asyncio
+import os
 import time
-from collections.abc import Mapping
-from uuid import uuid4
+from collections.abc import Awaitable, Callable, Mapping
 
 import msgspec
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from schemas.codec import LABEL
 from schemas.http import BatchItem, BatchResult, BatchResults, Classify, ClassifyBatch
@@ -38,6 +39,17 @@ _encode = msgspec.json.Encoder().encode
 _PENDING = _encode({"status": "pending"})
 
 
+class _Endpoint:
+    """An endpoint without the two layers that Starlette puts around a function, each with its own `send`."""
+
+    def __init__(self, answer: Callable[[HttpRequest], Awaitable[Response]]) -> None:
+        self._answer = answer
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        response = await self._answer(HttpRequest(scope, receive))
+        await response(scope, receive, send)
+
+
 class ClassifyRoutes:
     """What `/v1/classify`, `/v1/classify/batch` and `/v1/labels` do."""
 
@@ -52,7 +64,7 @@ class ClassifyRoutes:
 
     def routes(self) -> list[Route]:
         return [
-            Route("/v1/classify", self.classify, methods=["POST"]),
+            Route("/v1/classify", _Endpoint(self.classify), methods=["POST"]),
             Route("/v1/classify/batch", self.classify_batch, methods=["POST"]),
             Route("/v1/labels/{id:path}", self.label, methods=["GET"]),
         ]
@@ -129,7 +141,7 @@ def _question(task: str, item: BatchItem) -> Question:
     """Raises HttpProblem: there is nothing to classify."""
     if item.text is None and item.embedding is None:
         raise HttpProblem(ProblemKind.INVALID, "a request needs `text`, `embedding` or both", task=task)
-    return Question(item.id or uuid4().hex, task, item.text, item.embedding, item.metadata)
+    return Question(item.id or os.urandom(16).hex(), task, item.text, item.embedding, item.metadata)
 
 
 def _response(answer: ClassifiedAnswer, headers: Mapping[str, str], began: float) -> Response:
