@@ -14,6 +14,7 @@ from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from streams.errors import InvalidSettings
+from streams.gateway.open_files import allow_open_files
 from streams.gateway_settings import GatewaySettings
 
 log = logging.getLogger(__name__)
@@ -40,6 +41,7 @@ class GatewayServer(Service):
         self.url = ""
 
     async def on_start(self) -> None:
+        allow_open_files(self._settings.connections)
         listening = listen(self._settings)
         host, port = listening.getsockname()[:2]
         self._server = _Server(self._config())
