@@ -67,7 +67,7 @@ _COMMANDS = {
         "scan", "Estimate from past LLM calls what share a surrogate could answer, and what that saves."
     ),
     "feedback": _CommandEntry(
-        "feedback", "Tell what is true of requests, as people have found out.", "stream"
+        "feedback", "Give the right labels of requests, as people have found out.", "stream"
     ),
     "status": _CommandEntry(
         "status",

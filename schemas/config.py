@@ -44,6 +44,9 @@ class Refit(Struct, frozen=True, forbid_unknown_fields=True):
             gate. Else a text counts once: retries and calls that are logged twice prove nothing.
         max_age: greatest age of a trace that a fit may use, in seconds before the newest trace; None: any.
         budget: seconds that a fit may take; one that takes longer is stopped.
+        use_feedback: a refit learns the label that people say is right (topic `feedback`) in place of the
+            teacher's, on traces that are not sampled. Sampled ones keep the teacher's label: they test how
+            often the teacher agrees.
         on_drift: whether drift requests a refit. Only traces from the drift on calibrate it and test its
             thresholds.
     """
@@ -57,6 +60,7 @@ class Refit(Struct, frozen=True, forbid_unknown_fields=True):
     recurring: bool = False
     max_age: Annotated[float, Meta(gt=0.0)] | None = None
     budget: Annotated[float, Meta(gt=0.0)] = 600.0
+    use_feedback: bool = False
     on_drift: bool = True
 
 

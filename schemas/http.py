@@ -4,11 +4,13 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from schemas.messages import Embedding, Label, RequestId, TaskName
+from schemas.messages import Embedding, Feedback, Label, RequestId, TaskName
 
 BATCH_MOST = 1_000
 """Requests of one batch."""
 
+LabelName = Annotated[str, Meta(min_length=1, max_length=256)]
+DecisionId = Annotated[str, Meta(min_length=1, max_length=3072, description="percent-encoded id")]
 Wait = Annotated[float, Meta(gt=0.0, description="seconds to wait for the label")]
 
 
@@ -46,6 +48,39 @@ class ClassifyBatch(Struct, frozen=True, kw_only=True):
     timeout: Wait | None = None
 
 
+class FeedbackItem(Struct, frozen=True, kw_only=True):
+    """What is true of one request: its id in one of two ways, and the right label.
+
+    Attributes:
+        id: of the request, as the client gave it or as its label says.
+        decision_id: the same as the header `x-understudy-decision-id` says it, percent-encoded.
+        label: the right one.
+        new_label: the label is meant although `teacher.labels` does not list it: no answer can be right then.
+    """
+
+    label: LabelName
+    id: RequestId | None = None
+    decision_id: DecisionId | None = None
+    new_label: bool = False
+
+
+class GiveFeedback(FeedbackItem, frozen=True, kw_only=True):
+    """Body of `POST /v1/feedback`.
+
+    Attributes:
+        task: may be left out where the key is bound to one task.
+    """
+
+    task: TaskName | None = None
+
+
+class FeedbackBatch(Struct, frozen=True, kw_only=True):
+    """Body of `POST /v1/feedback/batch`: what is true of requests of one task."""
+
+    feedback: Annotated[list[FeedbackItem], Meta(min_length=1, max_length=BATCH_MOST)]
+    task: TaskName | None = None
+
+
 class ProblemBody(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Why a call has no label, as `application/problem+json` (RFC 9457).
 
@@ -77,3 +112,17 @@ class BatchResults(Struct, frozen=True):
     """Answer to a batch, in the order of its requests."""
 
     results: list[BatchResult]
+
+
+class FeedbackResult(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What became of one item of a batch: `status` as it would be for a call of its own."""
+
+    status: int
+    feedback: Feedback | None = None
+    problem: ProblemBody | None = None
+
+
+class FeedbackResults(Struct, frozen=True):
+    """Answer to a batch of feedback, in the order of its items."""
+
+    results: list[FeedbackResult]

@@ -289,8 +289,9 @@ class Forgotten(Struct, frozen=True):
 class Feedback(Struct, frozen=True):
     """What is true of a request, as a person or a later event has told. Topic `feedback`, compacted by key.
 
-    It is about the truth, not about agreement with the teacher: nothing certifies or trains on it. A later
-    message for the same request replaces an earlier one.
+    It is about the truth, not about agreement with the teacher: nothing certifies on it, and a refit learns
+    from it only where `refit.use_feedback` says so. A later message for the same request replaces an earlier
+    one; one without a value takes it back.
 
     Attributes:
         ground_truth: the right label.

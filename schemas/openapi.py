@@ -4,11 +4,22 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from schemas.http import BatchResults, Classify, ClassifyBatch, ProblemBody
-from schemas.messages import Label
+from schemas.http import (
+    BatchResults,
+    Classify,
+    ClassifyBatch,
+    FeedbackBatch,
+    FeedbackResults,
+    GiveFeedback,
+    ProblemBody,
+)
+from schemas.messages import Feedback, Label
 
 _DEFINITIONS = "#/components/schemas/{name}"
-_TYPES = (Classify, ClassifyBatch, BatchResults, Label, ProblemBody)
+_TYPES = (
+    *(Classify, ClassifyBatch, BatchResults, Label),
+    *(GiveFeedback, FeedbackBatch, FeedbackResults, Feedback, ProblemBody),
+)
 _OPENAI_ERROR = "OpenAIError"
 _PROBLEMS = {
     400: "The call can't be read.",
@@ -18,7 +29,7 @@ _PROBLEMS = {
     408: "The body came too slowly.",
     413: "The body is too large.",
     415: "The body has to be JSON.",
-    422: "The request can't be classified, or its id was used for another content.",
+    422: "The request can't be classified, its id had another content, or the task has no such label.",
     429: "Too many calls at the same time; see `Retry-After`.",
     502: "The teacher gave an error.",
     503: "Nobody can answer now; see `Retry-After`.",
@@ -87,6 +98,15 @@ OPERATIONS = (
             _parameter("id", "path", "Id of the request.", required=True),
             _parameter("task", "query", "The task, where the key does not name it."),
         ),
+    ),
+    Operation(
+        *("post", "/v1/feedback", "The right label of one request", "Feedback", "GiveFeedback"),
+        problems=(*_BODY, 404, 422),
+    ),
+    Operation(
+        *("post", "/v1/feedback/batch", "The right labels of requests of one task"),
+        *("FeedbackResults", "FeedbackBatch"),
+        problems=_BODY,
     ),
     Operation(
         *("post", "/v1/chat/completions", "OpenAI's chat completions: answered, or forwarded", None, None),

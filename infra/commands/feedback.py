@@ -1,6 +1,6 @@
-"""feedback: tell what is true of requests, so that `status` shows accuracy beside agreement."""
+"""feedback: give the right labels of requests, so that `status` shows accuracy beside agreement."""
 
-from collections.abc import Set
+from collections.abc import Mapping, Set
 from pathlib import Path
 from typing import Annotated
 
@@ -13,12 +13,15 @@ from infra.console.policy_options import ClientTask
 from infra.errors import InvalidFile
 from infra.files.columns import Columns
 from infra.files.traces import read_traces
+from infra.serve.config_topic import read_overrides
 from infra.serve.servers import client_settings, default_task
 from infra.serve.topic_client import Reader, read_records, write_messages
 from schemas.codec import LABEL
+from schemas.config import config_of
 from schemas.messages import Feedback, Label
 from streams.clock import unix_ms
-from streams.feedback import feedback_on, feedback_record
+from streams.feedback import feedback_on, feedback_record, label_problem
+from streams.label_set import LabelSet
 from streams.settings import Settings
 
 commands = typer.Typer()
@@ -39,25 +42,32 @@ def feedback(
     task: ClientTask = None,
     label_column: LabelColumn = None,
     id_column: IdColumn = None,
+    new_labels: Annotated[
+        bool,
+        typer.Option("--new-labels", help="Take labels too that `teacher.labels` does not list."),
+    ] = False,
 ) -> None:
-    """Tell what is true of requests, as people have found out.
+    """Give the right labels of requests, as people have found out.
 
-    It is kept beside the answers of the last days, and `status` shows how many were right. No certificate and
-    no refit uses it: those are about agreement with the teacher.
+    They are kept beside the answers of the last 7 days, and `status` shows how many answers were right. No
+    certificate uses them: those are about agreement with the teacher. Refits learn from them only where
+    `refit.use_feedback` is on.
     """
     settings = client_settings()
     name = task or default_task(settings)
     truths = _truths(file, Columns(None, label_column, id_column))
+    if not new_labels:
+        _check_labels(file, truths, LabelSet.of(config_of(name, read_overrides(settings)).teacher))
     answers, now = _answers(settings, name, truths.keys()), unix_ms()
-    told = [
+    given = [
         feedback_on(answers[request], truth, now)
         if request in answers
         else Feedback(request, name, truth, now)
         for request, truth in truths.items()
     ]
-    write_messages(settings, [feedback_record(settings.topics, one) for one in told])
-    known = sum(one.answered is not None for one in told)
-    note(f"{len(told):,} told; the answers to {known:,} of them are known")
+    write_messages(settings, [feedback_record(settings.topics, one) for one in given])
+    known = sum(one.answered is not None for one in given)
+    note(f"{len(given):,} right labels written; {known:,} of their requests have a known answer")
 
 
 def _truths(file: Path, columns: Columns) -> dict[str, str]:
@@ -70,6 +80,13 @@ def _truths(file: Path, columns: Columns) -> dict[str, str]:
     if not truths:
         raise InvalidFile(f"{file}: no row in it; expected an id and a label a row")
     return truths
+
+
+def _check_labels(file: Path, truths: Mapping[str, str], labels: LabelSet) -> None:
+    """Raises InvalidFile: a label is likely a typing error."""
+    for request, truth in truths.items():
+        if (problem := label_problem(truth, labels, is_new=False)) is not None:
+            raise InvalidFile(f"{file}, id {request}: {problem}; --new-labels takes it all the same")
 
 
 def _answers(settings: Settings, task: str, ids: Set[str]) -> dict[str, Label]:

@@ -73,6 +73,7 @@ def _as_json(report: ForgetReport) -> dict[str, object]:
         "redis_keys": report.redis_keys,
         "policies": [f"{task}/{version}" for task, version in report.policies],
         "refits": report.refits,
+        "feedback": report.feedback,
     }
 
 
@@ -85,6 +86,11 @@ def _sentences(report: ForgetReport, request: str | None, task: str | None) -> I
     yield f"{whom}: what was asked by {_time(report.at)} is forgotten; no refit uses its text any more"
     for finding in report.topics:
         yield _finding_sentence(finding)
+    if report.feedback:
+        yield (
+            f"feedback: {report.feedback} right labels taken back; the broker deletes them when it compacts "
+            "the topic"
+        )
     if request is None:
         yield (
             f"Redis: {report.redis_keys} keys of the task are removed; routers drop its policy from memory "

@@ -93,7 +93,7 @@ def without_policy_lines(
 
 
 def accuracy_sentence(accuracy: TaskAccuracy) -> str:
-    """How many answers were right, where that was told; no estimate for the others."""
+    """How many of the answers with feedback were right."""
     shares = [
         f"{right:,} of {count:,} answers of the {who} ({right / count:.1%})"
         for who, right, count in (
@@ -102,9 +102,9 @@ def accuracy_sentence(accuracy: TaskAccuracy) -> str:
         )
         if count
     ]
-    right = f"right, of those whose truth was told: {', '.join(shares)}" if shares else "of no answer"
-    unknown = f"; the answers to {accuracy.unknown:,} more are not known" if accuracy.unknown else ""
-    return f"{right}{unknown}; no sample, and apart from agreement"
+    right = f"of those with feedback, right are {', '.join(shares)}" if shares else "no answer has feedback"
+    unknown = f"; {accuracy.unknown:,} more have feedback and no known answer" if accuracy.unknown else ""
+    return f"{right}{unknown} (not a random sample; not agreement)"
 
 
 def backlog_sentence(backlog: Backlog) -> str:

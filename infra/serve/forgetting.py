@@ -5,21 +5,25 @@ The steps, in this order:
     1. write to the topic `forgotten`: from then on no refit uses the texts
     2. one request: ask for a refit without it. A task: remove all that Redis keeps of it, and write again
        what step 1 wrote, for a router that has read Redis in between
-    3. look through the topics; delete the start of `traces` if it holds nothing else
+    3. take back what was said of the right labels, in the topic `feedback`
+    4. look through the topics; delete the start of `traces` if it holds nothing else
 
 A message can't be removed from the middle of a topic: the broker deletes it later, with its segment file.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TypeVar
 
+from infra.serve.accuracy import newest_feedback
 from infra.serve.text_search import Sought, TopicFinding, cut_off, search, text_topics
-from infra.serve.topic_client import write_messages
+from infra.serve.topic_client import Reader, write_messages
 from models.manifest import Manifest
 from schemas.codec import FORGOTTEN
 from schemas.messages import Forgotten
+from streams.errors import KafkaFailed
+from streams.feedback import feedback_key
 from streams.kafka.batch import Outgoing
 from streams.privacy.forgotten import forgotten_request
 from streams.settings import Settings
@@ -43,6 +47,7 @@ class ForgetReport:
         redis_keys: that were removed.
         policies: versions that may have been fitted with the request, as (task, version).
         refits: tasks of which a refit was asked for.
+        feedback: right labels that were taken back.
     """
 
     at: int
@@ -50,6 +55,7 @@ class ForgetReport:
     redis_keys: int = 0
     policies: tuple[tuple[str, str], ...] = ()
     refits: tuple[str, ...] = ()
+    feedback: int = 0
 
 
 def forget_task(settings: Settings, task: str, at: int) -> ForgetReport:
@@ -62,7 +68,9 @@ def forget_task(settings: Settings, task: str, at: int) -> ForgetReport:
     _publish(settings, marker)
     removed = _with_redis(settings, lambda connection: remove_task(connection, settings.keys, task))
     _publish(settings, marker)
-    return ForgetReport(at, _topics(settings, Sought(None, task, at)), removed)
+    sought = Sought(None, task, at)
+    feedback = _take_feedback_back(settings, sought)
+    return ForgetReport(at, _topics(settings, sought), removed, feedback=feedback)
 
 
 def forget_request(settings: Settings, request: str, task: str | None, at: int) -> ForgetReport:
@@ -71,14 +79,31 @@ def forget_request(settings: Settings, request: str, task: str | None, at: int) 
         {task} if task else _with_redis(settings, lambda connection: _registry(settings, connection).tasks())
     )
     _publish(settings, (forgotten_request(name, request, at) for name in sorted(known)))
-    topics = _topics(settings, Sought(request, task, at))
+    sought = Sought(request, task, at)
+    feedback = _take_feedback_back(settings, sought)
+    topics = _topics(settings, sought)
     found = set().union(*(finding.tasks for finding in topics))
     _publish(settings, (forgotten_request(name, request, at) for name in sorted(found - known)))
     learned = next(one.tasks for one in topics if one.topic == settings.topics.traces)
     policies, refits = _with_redis(
         settings, lambda connection: _ask_for_refits(settings, connection, learned, at)
     )
-    return replace(ForgetReport(at, topics), policies=policies, refits=refits)
+    return ForgetReport(at, topics, policies=policies, refits=refits, feedback=feedback)
+
+
+def _take_feedback_back(settings: Settings, sought: Sought) -> int:
+    """Write a record without a value for each that is sought; how many."""
+    try:
+        reader = Reader(settings, settings.topics.feedback, from_start=True)
+    except KafkaFailed:
+        return 0
+    keys = [
+        feedback_key(one.task, one.id)
+        for one in newest_feedback(reader)
+        if sought.id in (None, one.id) and sought.task in (None, one.task) and one.given_at <= sought.until
+    ]
+    write_messages(settings, [Outgoing(settings.topics.feedback, key, None) for key in keys])
+    return len(keys)
 
 
 def _publish(settings: Settings, records: Iterable[Forgotten]) -> None:

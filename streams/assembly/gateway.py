@@ -16,6 +16,8 @@ from streams.gateway.chat_service import ChatService
 from streams.gateway.classifier import Classifier
 from streams.gateway.classify_routes import ClassifyRoutes
 from streams.gateway.direct_teacher import DirectTeacher
+from streams.gateway.feedback_recorder import FeedbackRecorder
+from streams.gateway.feedback_routes import FeedbackRoutes
 from streams.gateway.forwarded_tasks import ForwardedTasks
 from streams.gateway.key_copy import KeyCopy
 from streams.gateway.key_ring import KeyRing
@@ -80,9 +82,11 @@ def add(parts: WorkerParts) -> None:
     chat = ChatService(parts.tasks, classifier, decider, recorder, upstream)
     proposed = ProposedTasks(parts.connection, settings.keys)
     learned = LearnedTasks(parts.tasks, proposed, settings.poll, mask)
+    feedback = FeedbackRecorder(parts.tasks, settings.topics, recent, sender, classifier, parts.forgotten)
     routes = [
         *ClassifyRoutes(gateway, check, classifier, recent).routes(),
         *ChatRoutes(gateway, check, parts.tasks, chat, learned).routes(),
+        *FeedbackRoutes(gateway, check, feedback).routes(),
     ]
     labels, late = settings.topics.labels, parts.late_start
     if late is not None:

@@ -3,11 +3,12 @@
 from streams.assembly.parts import WorkerParts
 from streams.roles import trainer
 from streams.state.lease import Leases
+from streams.trainer import truths
 
 
 def add(parts: WorkerParts) -> None:
     """Add the role's agent and services to the worker."""
-    settings = parts.settings
+    settings, told = parts.settings, truths.Truths()
     role = trainer.Trainer(
         parts.tasks,
         parts.registry,
@@ -17,7 +18,9 @@ def add(parts: WorkerParts) -> None:
         settings.lease,
         parts.forgotten,
         parts.spending().add_refit,
+        told,
     )
     parts.on_forgotten.append(role.forget)
+    truths.install(parts.app, parts.tail(settings.topics.feedback), told)
     trainer.install(parts.app, parts.tail(settings.topics.traces), role)
     parts.services.append(role)

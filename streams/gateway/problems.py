@@ -46,6 +46,7 @@ class ProblemKind(Enum):
     BUSY = (429, "Too many requests at the same time")
     DEFECT = (500, "The gateway failed")
     TEACHER_FAILED = (502, "The teacher gave no label")
+    UNKNOWN_LABEL = (422, "The task has no such label")
     UNAVAILABLE = (503, "Nobody can answer now")
     TIMEOUT = (504, "No label in time")
 

@@ -53,6 +53,7 @@ from streams.trainer.trigger import (
     request_due,
     window_full,
 )
+from streams.trainer.truths import Truths
 from streams.trainer.window import TraceWindow, usable_traces
 from streams.versions.serving_state import ServingState
 
@@ -71,6 +72,7 @@ class Trainer(Service):
         lease: seconds that a lease lasts; it is renewed three times in that.
         forgotten: whose traces no fit may use; filled by somebody else, who calls `forget` after that.
         count_refit: told of each refit's task and seconds.
+        truths: right labels of requests; filled by somebody else.
     """
 
     def __init__(
@@ -83,9 +85,11 @@ class Trainer(Service):
         lease: float,
         forgotten: ForgottenRequests | None = None,
         count_refit: Callable[[str, float], None] | None = None,
+        truths: Truths | None = None,
     ) -> None:
         super().__init__()
         self._count_refit = count_refit
+        self._truths = truths or Truths()
         self._live_tasks = tasks
         self._registry = registry
         self._leases = leases
@@ -147,7 +151,7 @@ class Trainer(Service):
             log.info("forgotten traces dropped from the window: task=%s traces=%d", forgotten.task, dropped)
 
     async def on_start(self) -> None:
-        self._refit_runner = RefitRunner(self._registry, self._event_publisher)
+        self._refit_runner = RefitRunner(self._registry, self._event_publisher, self._truths)
         self.add_future(self._elect())
         self.add_future(self._watch())
         self.add_future(self._count())

@@ -37,6 +37,7 @@ from streams.trainer.fit_process import FitProcess
 from streams.trainer.trace_labels import offered_labels
 from streams.trainer.trace_selection import TraceCutoffs, exclusion_reasons, recent_traces
 from streams.trainer.trigger import RefitAsked
+from streams.trainer.truths import Truths
 from streams.trainer.window import encoder_of, teachers, training_set
 from streams.versions.events import on_trial_event
 from streams.versions.lifecycle import Transition, VersionStage
@@ -77,10 +78,15 @@ class RefitOutcome(NamedTuple):
 
 
 class RefitRunner:
-    """Runs one refit at a time, until it is stopped."""
+    """Runs one refit at a time, until it is stopped.
 
-    def __init__(self, registry: Registry, event_publisher: EventPublisher) -> None:
+    Args:
+        truths: right labels of requests, as far as they were told.
+    """
+
+    def __init__(self, registry: Registry, event_publisher: EventPublisher, truths: Truths) -> None:
         self._registry = registry
+        self._truths = truths
         self._event_publisher = event_publisher
         self._fit_process = FitProcess()
 
@@ -146,7 +152,9 @@ class RefitRunner:
         parent = await self._registry.fetch(task.name, active.version) if active else None
         known = known_labels(Manifest.decode(parent.manifest)) if parent else None
         request = FitRequest(
-            training=await asyncio.to_thread(training_set, traces, config),
+            training=await asyncio.to_thread(
+                training_set, self._truths.learned_traces(traces, config), config
+            ),
             task=task.name,
             version=version,
             embedder=config.embedder,

@@ -30,6 +30,8 @@ from streams.gateway.chat_service import ChatService
 from streams.gateway.classifier import Classifier
 from streams.gateway.classify_routes import ClassifyRoutes
 from streams.gateway.direct_teacher import DirectTeacher
+from streams.gateway.feedback_recorder import FeedbackRecorder
+from streams.gateway.feedback_routes import FeedbackRoutes
 from streams.gateway.forwarded_tasks import ForwardedTasks
 from streams.gateway.learned_tasks import LearnedTasks
 from streams.gateway.recent_labels import RecentLabels
@@ -38,6 +40,7 @@ from streams.gateway.server import GatewayServer
 from streams.gateway.upstream import Upstream
 from streams.gateway_settings import GatewaySettings
 from streams.kafka.batch import Outgoing
+from streams.privacy.forgotten import ForgottenRequests
 from streams.privacy.mask import Mask
 from streams.routing.request_router import RequestRouter
 from streams.sampling import Sampler
@@ -157,6 +160,7 @@ class RunningGateway:
     environ: dict[str, str] = field(default_factory=dict)
     recent: RecentLabels = field(default_factory=lambda: RecentLabels(1_000))
     keys: Mapping[str, ApiKey] | None = field(default_factory=dict)
+    forgotten: ForgottenRequests = field(default_factory=ForgottenRequests)
     stalled: bool = False
     redis_answers: bool = True
     topics_are_read: bool = True
@@ -232,9 +236,11 @@ async def running(
     decider = ChatDecider(batcher, RequestBatcher(forwarding, chosen.batch))
     service = ChatService(gateway.tasks, classifier, decider, gateway.recorder, upstream, gateway.environ)
     gateway.learned = LearnedTasks(gateway.tasks, gateway.proposed, 60.0, mask)
+    feedback = FeedbackRecorder(gateway.tasks, TOPICS, gateway.recent, sender, classifier, gateway.forgotten)
     routes = [
         *ClassifyRoutes(chosen, check, classifier, gateway.recent).routes(),
         *ChatRoutes(chosen, check, gateway.tasks, service, gateway.learned).routes(),
+        *FeedbackRoutes(chosen, check, feedback).routes(),
     ]
     limits = gateway.limits = call_limits(chosen)
     app = create_gateway(chosen, routes, limits)
