@@ -10,7 +10,6 @@ from infra.console.examples import examples
 from infra.console.output import AsJson, line, result
 from infra.console.policy_options import PolicyFolder, TaskArgument
 from infra.console.status_lines import local_time
-from infra.seed.rows import unix_time
 from infra.serve.policy_admin import (
     VersionInfo,
     close,
@@ -30,6 +29,7 @@ from schemas.codec import EVENT
 from schemas.events import BreakerClosedDetails, Event, PinnedDetails, UnpinnedDetails
 from streams.clock import unix_ms
 from streams.kafka.batch import Outgoing
+from streams.recorded_calls.rows import unix_time
 from streams.settings import Settings
 from streams.state.registry import Registry
 from streams.versions.events import OperatorDetails, operator_event, transition_event

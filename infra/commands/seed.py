@@ -14,7 +14,6 @@ from infra.console.progress import progress_bar
 from infra.console.seed_lines import plan_lines
 from infra.seed.plan import SeedPlan, SeedRules, plan_seed
 from infra.seed.read import SeedFile, read_calls, tracer_target
-from infra.seed.rows import unix_time
 from infra.seed.write import with_vectors, without_known, write_traces
 from infra.serve.config_topic import read_overrides
 from infra.serve.forgotten_requests import forgotten_requests
@@ -23,6 +22,7 @@ from schemas.config import Config, config_of
 from streams.clock import unix_ms
 from streams.kafka.clients import largest_message
 from streams.privacy.mask import load_mask
+from streams.recorded_calls.rows import unix_time
 from streams.settings import Settings
 
 commands = typer.Typer()

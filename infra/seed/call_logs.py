@@ -6,8 +6,8 @@ Each reader is given one record, and says None where the record is of another fo
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from infra.seed.conversation import FAILED, NO_ANSWER, asked_text, is_conversation, said_by
-from infra.seed.rows import LeftOut, Read, Row, as_id, as_text, from_json, part_of, unix_time
+from streams.recorded_calls.conversation import FAILED, NO_ANSWER, asked_text, is_conversation, said_by
+from streams.recorded_calls.rows import LeftOut, Read, Row, as_id, as_text, from_json, part_of, unix_time
 
 NO_REQUEST = "a batch's answer without its request: name the batch's input with --requests"
 NO_LABEL = "no label"

@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from infra.seed.rows import Row, from_json
 from streams.errors import UnreadableAnswer
+from streams.recorded_calls.rows import Row, from_json
 from streams.teacher.answer import parse_answer
 
 _LONGEST = 256

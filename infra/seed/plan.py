@@ -15,7 +15,6 @@ from msgspec.structs import replace
 
 from infra.errors import InvalidFile
 from infra.seed.labels import label_of
-from infra.seed.rows import LeftOut, Read, Row
 from models.embedders.kinds import PRECOMPUTED, reads_text, vectors_of
 from schemas.codec import TRACE
 from schemas.config import Config
@@ -26,6 +25,7 @@ from streams.errors import MaskFailed
 from streams.label_set import LabelSet
 from streams.privacy.forgotten import ForgottenRequests
 from streams.privacy.mask import Mask, mask_text
+from streams.recorded_calls.rows import LeftOut, Read, Row
 
 OTHER_MODEL = "another model than the task's teacher answered"
 NOT_SAMPLED = "the file says that they are not sampled"

@@ -27,8 +27,9 @@ from infra.seed.call_logs import (
     read_litellm,
     read_plain,
 )
-from infra.seed.rows import LeftOut, Read
-from infra.seed.spans import is_otlp, read_spans
+from infra.seed.spans import read_span_rows
+from streams.recorded_calls.rows import LeftOut, Read
+from streams.recorded_calls.spans import is_otlp
 
 USUAL_NAMES: Mapping[str, tuple[str, ...]] = {
     "text": ("text", "input", "prompt", "query", "question", "content", "message", "utterance"),
@@ -87,7 +88,7 @@ def read_calls(file: SeedFile) -> Iterator[Read]:
 def _reads(placed: PlacedRecord, file: SeedFile, requests: Mapping[str, Any]) -> Iterator[Read]:
     place, record, _ = placed
     if is_otlp(record):
-        yield from read_spans(record, place, file.where)
+        yield from read_span_rows(record, place, file.where)
         return
     observations = record.get("observations")
     several: list[Any] = observations if isinstance(observations, list) else []

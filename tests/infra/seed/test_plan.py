@@ -8,11 +8,11 @@ from msgspec.structs import replace
 
 from infra.errors import InvalidFile
 from infra.seed.plan import FORGOTTEN_UNDATED, SeedPlan, SeedRules, plan_seed
-from infra.seed.rows import LeftOut, Row
 from schemas.config import Config, TeacherConfig
 from schemas.messages import Reason, Teacher
 from streams.errors import MaskFailed
 from streams.privacy.forgotten import ForgottenRequests, forgotten_request
+from streams.recorded_calls.rows import LeftOut, Row
 
 NOW = 1_764_000_000_000
 LABELS = TeacherConfig(model="gpt-4.1-mini", labels=("track", "refund"), labels_renamed={"old": "refund"})

@@ -10,9 +10,15 @@ import numpy as np
 import pytest
 
 from infra.errors import InvalidFile
-from infra.seed.conversation import FAILED, NO_ANSWER, NOT_ONLY_TEXT, SEVERAL_ANSWERS, SEVERAL_TURNS
 from infra.seed.read import SeedFile, read_calls, tracer_target
-from infra.seed.rows import LeftOut, Row, unix_time
+from streams.recorded_calls.conversation import (
+    FAILED,
+    NO_ANSWER,
+    NOT_ONLY_TEXT,
+    SEVERAL_ANSWERS,
+    SEVERAL_TURNS,
+)
+from streams.recorded_calls.rows import LeftOut, Row, unix_time
 
 AT = 1_764_000_000_000
 SYSTEM = {"role": "system", "content": "Classify."}

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from infra.seed.rows import LeftOut, as_text, from_json, part_of
+from streams.recorded_calls.rows import LeftOut, as_text, from_json, part_of
 
 SEVERAL_TURNS = "several messages of the user, or tools: no single text to classify"
 NO_TEXT = "no message of the user with text"
@@ -16,6 +16,7 @@ NOT_ONLY_TEXT = "not only text (an image, a file or audio)"
 NO_ANSWER = "no answer of the model"
 SEVERAL_ANSWERS = "several answers of the model"
 FAILED = "the call failed"
+CUT_OFF = "the answer was cut off or filtered"
 _TEXTS = (
     "text",
     "input_text",
@@ -59,6 +60,26 @@ def said_by(answer: Any, place: str) -> str | LeftOut:
     """What the model said: its text, or the arguments of the one tool that it called, as JSON.
 
     Args:
+        answer: see `only_message`.
+    """
+    message = only_message(answer, place)
+    if isinstance(message, str | LeftOut):
+        return message
+    calls = tool_calls_of(message)
+    if calls:
+        return _arguments(calls[0], place) if len(calls) == 1 else LeftOut(place, SEVERAL_ANSWERS)
+    said = message.get("content", message.get("parts"))
+    if said is None and message.get("role") is None:
+        # An answer that was read already: an object with the label in it.
+        return msgspec.json.encode(message).decode() if message else LeftOut(place, NO_ANSWER)
+    found = _text_of(said, place)
+    return LeftOut(place, NO_ANSWER) if isinstance(found, LeftOut) and found.reason == NO_TEXT else found
+
+
+def only_message(answer: Any, place: str) -> str | Mapping[str, Any] | LeftOut:
+    """The one message that the model answered.
+
+    Args:
         answer: a message, a list with one, a completion with `choices`, a response with `output`, or text.
     """
     answer = from_json(answer)
@@ -67,30 +88,27 @@ def said_by(answer: Any, place: str) -> str | LeftOut:
     if isinstance(answer, Mapping):
         for name in ("choices", "output", "outputs", "messages"):
             if isinstance(answer.get(name), Sequence) and not isinstance(answer[name], str):
-                return said_by(answer[name], place)
-        return _said_in(answer, place)
+                return only_message(answer[name], place)
+        inner = answer.get("message")
+        return only_message(inner, place) if isinstance(inner, Mapping) else answer
     if not isinstance(answer, Sequence):
         return LeftOut(place, NO_ANSWER)
     spoken = [one for one in answer if part_of(one, "type") not in ("reasoning", "thinking")]
     if not spoken:
         return LeftOut(place, NO_ANSWER)
-    return said_by(spoken[0], place) if len(spoken) == 1 else LeftOut(place, SEVERAL_ANSWERS)
+    return only_message(spoken[0], place) if len(spoken) == 1 else LeftOut(place, SEVERAL_ANSWERS)
 
 
-def _said_in(message: Mapping[str, Any], place: str) -> str | LeftOut:
-    if isinstance(message.get("message"), Mapping):
-        return _said_in(message["message"], place)
-    calls = message.get("tool_calls")
+def tool_calls_of(message: Mapping[str, Any]) -> list[Any]:
+    """The calls of tools in a message; none where it is text."""
     if message.get("type") == "function_call":
-        calls = [message]
+        return [message]
+    calls = message.get("tool_calls")
     if isinstance(calls, list) and calls:
-        return _arguments(calls[0], place) if len(calls) == 1 else LeftOut(place, SEVERAL_ANSWERS)
-    said = message.get("content", message.get("parts"))
-    if said is None and message.get("role") is None:
-        # An answer that was read already: an object with the label in it.
-        return msgspec.json.encode(message).decode() if message else LeftOut(place, NO_ANSWER)
-    found = _text_of(said, place)
-    return LeftOut(place, NO_ANSWER) if isinstance(found, LeftOut) and found.reason == NO_TEXT else found
+        return calls
+    parts = message.get("content", message.get("parts"))
+    several: list[Any] = parts if isinstance(parts, list) else []
+    return several if any(part_of(part, "type") == "tool_call" for part in several) else []
 
 
 def _arguments(call: Any, place: str) -> str | LeftOut:
@@ -106,8 +124,6 @@ def _text_of(content: Any, place: str) -> str | LeftOut:
         return content or LeftOut(place, NO_TEXT)
     if not isinstance(content, Sequence) or not content:
         return LeftOut(place, NO_TEXT)
-    if any(part_of(part, "type") == "tool_call" for part in content):
-        return _arguments(content[0], place) if len(content) == 1 else LeftOut(place, SEVERAL_ANSWERS)
     texts = [_part_text(part) for part in content]
     if any(text is None for text in texts):
         return LeftOut(place, NOT_ONLY_TEXT)

@@ -1,0 +1,1 @@
+"""Calls of LLMs that were recorded elsewhere: conversations, and spans of OpenTelemetry."""
