@@ -16,7 +16,7 @@ from tests.infra.conftest import Run
 
 ROOT = Path(__file__).parents[3]
 READMES = sorted(
-    path for path in ROOT.glob("**/README.md") if not {".venv", "vendor"}.intersection(path.parts)
+    path for path in ROOT.glob("**/README.md") if not {".venv", ".node", "vendor"}.intersection(path.parts)
 )
 OFFLINE = {"scan", "fit", "evaluate", "predict", "report"}
 CODECS: dict[str, Codec[Any]] = {
