@@ -1,7 +1,8 @@
 """Response to an alarm, in this order, so that a process that dies in between leaves nothing undone:
 
     1. a refit is requested; two requests are answered by one refit
-    2. where one label explains the alarm, the label is blocked, and the version goes on answering
+    2. where one label explains the alarm, the label is blocked, and the version goes on answering; where the
+       audits of labels that are blocked already explain it, there is nothing to do
     3. otherwise the version is stopped, and another one is restored or the breaker opens, in one script
     4. an event says all of this
 
@@ -22,7 +23,7 @@ from streams.state.refit_queue import RefitQueue
 from streams.state.registry import Registry
 from streams.tasks import Tasks
 from streams.versions.breaker import after_alarm, alarm_concerns, may_answer, restorable_versions
-from streams.versions.culprit import label_to_blame
+from streams.versions.culprit import blocked_label_to_blame, label_to_blame
 from streams.versions.events import alarm_event
 from streams.versions.lifecycle import stages
 from streams.versions.serving_state import ServingState
@@ -56,13 +57,16 @@ class AlarmResponse:
             await self._stop(task, version, evidence, serving_state)
             return None
         config = self._live_tasks.task(task).config
+        stored = await self._registry.blocked_labels(task, version)
+        blocked = frozenset(map(LabelSet.of(config.teacher).current, stored))
+        known = blocked_label_to_blame(evidence, blocked)
+        if known is not None:
+            return known
         label = label_to_blame(evidence, config.label_floor, config.delta)
         if label is None:
             await self._stop(task, version, evidence, serving_state)
             return None
-        blocked = await self._registry.blocked_labels(task, version)
-        # Blocked already: certify may have ended before it remembered the answer.
-        if label not in map(LabelSet.of(config.teacher).current, blocked):
+        if label not in blocked:
             await self._block(task, version, label, evidence, config.label_floor)
         return label
 

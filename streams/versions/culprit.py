@@ -4,6 +4,20 @@ from models.sample_size import fewest_trials
 from streams.certify.evidence import AlarmEvidence, total
 
 
+def blocked_label_to_blame(evidence: AlarmEvidence, blocked: frozenset[str]) -> str | None:
+    """The label, of those blocked already, without which nothing would be suspicious; None if there is none.
+
+    Audits of a blocked label are of answers from before the block, and say nothing of the answers that are
+    still given. The alarm that led to the block has them when it is told again, and so has one that was
+    raised before certify had noted the block.
+    """
+    among = [label for label in evidence.labels if label in blocked]
+    others = total(counts for label, counts in evidence.labels.items() if label not in blocked)
+    if evidence.is_silence or not among or others.agreements < evidence.target * others.audits:
+        return None
+    return min(among, key=lambda label: evidence.labels[label].agreements - evidence.labels[label].audits)
+
+
 def label_to_blame(evidence: AlarmEvidence, floor: float, delta: float) -> str | None:
     """The label that explains the alarm; None where none does, and the version is to be stopped.
 

@@ -131,6 +131,20 @@ async def test_an_alarm_works_on_an_emptied_registry(
     assert "Redis does not know a live version" in event.message
 
 
+async def test_audits_from_before_a_block_stop_no_version(room: Room) -> None:
+    """A second alarm was raised by the same label, before certify had noted that the label is blocked."""
+    await room.publish(1)
+    first = {"refund": Certificate(30, 5), "track": Certificate(100, 98)}
+    assert await room.alarm("t", "v1", AlarmEvidence(0.95, Certificate(500, 470), 5_000, first)) == "refund"
+    again = {"refund": Certificate(12, 2), "track": Certificate(10, 10)}
+    assert await room.alarm("t", "v1", AlarmEvidence(0.95, Certificate(530, 480), 6_000, again)) == "refund"
+    assert not (await room.registry.serving_state("t")).breaker.open
+    assert [event.kind for event in room.told.events] == [EventKind.LABEL_BLOCKED]
+    others = {"refund": Certificate(12, 2), "track": Certificate(40, 30)}
+    assert await room.alarm("t", "v1", AlarmEvidence(0.95, Certificate(560, 500), 7_000, others)) is None
+    assert (await room.registry.serving_state("t")).breaker.open, "what is still answered has fallen too"
+
+
 async def test_a_label_is_blocked_once_instead_of_the_version(room: Room) -> None:
     await room.publish(1)
     labels = {"refund": Certificate(30, 5), "track": Certificate(100, 98)}
