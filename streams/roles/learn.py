@@ -183,13 +183,14 @@ class ReplyRecorder:
             renamed = self._tasks.task(deferral.request.task).config.teacher.labels_renamed
             label = teacher_label(reply, now, renamed, supersedes)
             outputs.append(Outgoing(self._topics.labels, key, LABEL.encode(label), headers))
+        replied_at = min(time_of(message), now)  # a clock that is ahead must make no later trace look old
         if reply.label is None:
             outputs.append(self._dead_letters.letter(message, reply.error or "no label"))
-            if (failure := audit_failure_of(reply, time_of(message))) is not None:
+            if (failure := audit_failure_of(reply, replied_at)) is not None:
                 value = AUDIT_FAILURE.encode(failure)
                 outputs.append(Outgoing(self._topics.audit_failures, key, value, headers))
         else:
-            trace = trace_of(reply, reply.label, time_of(message))
+            trace = trace_of(reply, reply.label, replied_at)
             forgotten = self._forgotten.covers_trace(trace)
             if forgotten:
                 trace = replace(trace, text=None, features=None)

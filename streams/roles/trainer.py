@@ -20,6 +20,7 @@ from confluent_kafka import Message
 from faust import App
 from faust.types import StreamT
 from mode import Service
+from msgspec.structs import replace
 
 from models.embedders.kinds import TEXT
 from schemas.codec import TRACE
@@ -73,6 +74,7 @@ class Trainer(Service):
         forgotten: whose traces no fit may use; filled by somebody else, who calls `forget` after that.
         count_refit: told of each refit's task and seconds.
         truths: right labels of requests; filled by somebody else.
+        clock: Unix milliseconds.
     """
 
     def __init__(
@@ -86,8 +88,10 @@ class Trainer(Service):
         forgotten: ForgottenRequests | None = None,
         count_refit: Callable[[str, float], None] | None = None,
         truths: Truths | None = None,
+        clock: Callable[[], int] = unix_ms,
     ) -> None:
         super().__init__()
+        self._clock = clock
         self._count_refit = count_refit
         self._truths = truths or Truths()
         self._live_tasks = tasks
@@ -108,10 +112,12 @@ class Trainer(Service):
     def add_traces(self, messages: Iterable[Message]) -> None:
         """Put traces into the windows of their tasks; one that no fit can use is left out.
 
+        A time in the future is taken for now.
         Of a forgotten one the versions that it names count all the same: certify may fold its audit again, so
         no new version may take the name.
         """
         label_sets: dict[str, LabelSet] = {}
+        now = self._clock()
         for message in messages:
             try:
                 trace = TRACE.decode(as_bytes(message.value()))
@@ -125,6 +131,8 @@ class Trainer(Service):
             except SchemaError as error:
                 log.warning("trace ignored: %s", error)
                 continue
+            if trace.replied_at > now:
+                trace = replace(trace, replied_at=now)
             config = self._live_tasks.task(trace.task).config
             if trace.task not in label_sets:
                 label_sets[trace.task] = LabelSet.of(config.teacher)
@@ -226,7 +234,7 @@ class Trainer(Service):
         teacher = await self._registry.teacher_since(task.name)
         traces = usable_traces(window, task.config)
         refuted = self._refuted_since(task, traces, max(serving_state.certify_from, teacher))
-        requested = _certify_from(serving_state, self._requests.get(task.name))
+        requested = _certify_from(serving_state, self._requests.get(task.name), self._clock())
         since = TraceCutoffs(max(refuted, requested), teacher)
         await self._registry.set_certifying_traces(task.name, certifying_traces(traces, task.config, since))
 
@@ -286,7 +294,7 @@ class Trainer(Service):
         teacher = await self._registry.teacher_since(task.name)
         refuted = self._refuted_since(task, traces, max(serving_state.certify_from, teacher))
         stopped = serving_state.breaker.open
-        since = TraceCutoffs(max(refuted, _certify_from(serving_state, request)), teacher)
+        since = TraceCutoffs(max(refuted, _certify_from(serving_state, request, self._clock())), teacher)
         if request is not None:
             window, fresh = self._windows[task.name], certifying_traces(traces, task.config, since)
             asked = RefitAsked(since.certify, fresh, window_full(len(window), fresh, task.config.refit))
@@ -310,7 +318,7 @@ class Trainer(Service):
         if self._refuted.get(task.name) != refuted.version:
             self._refuted[task.name] = refuted.version
             target = task.config.target_agreement
-            self._event_publisher.publish(promise_missed_event(task.name, refuted, target, unix_ms()))
+            self._event_publisher.publish(promise_missed_event(task.name, refuted, target, self._clock()))
         return refuted.since
 
     async def _refit(self, plan: RefitPlan, token: int, request: RefitRequest | None) -> None:
@@ -325,9 +333,12 @@ class Trainer(Service):
             await self._refits.settle(request)
 
 
-def _certify_from(serving_state: ServingState, request: RefitRequest | None) -> int:
-    """Unix milliseconds; no older trace may certify a refit that answers this request."""
-    return max(serving_state.certify_from, request.since if request is not None else 0)
+def _certify_from(serving_state: ServingState, request: RefitRequest | None, now: int) -> int:
+    """Unix milliseconds; no older trace may certify a refit that answers this request.
+
+    Never later than now: where a clock was ahead, the traces that come would be ruled out for as long.
+    """
+    return min(now, max(serving_state.certify_from, request.since if request is not None else 0))
 
 
 def install(app: App, channel: BatchChannel, trainer: Trainer) -> None:

@@ -133,4 +133,5 @@ def _blocked_details(version: str, label: str, evidence: AlarmEvidence, floor: f
 
 def _since(evidence: AlarmEvidence) -> int:
     """Unix milliseconds; traces from then on calibrate the next version."""
-    return unix_ms() if evidence.since is None else evidence.since
+    now = unix_ms()
+    return now if evidence.since is None else min(evidence.since, now)

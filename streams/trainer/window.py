@@ -1,5 +1,10 @@
-"""Window of the traces that a task's next refit may use: the newest ones, each request once."""
+"""Window of the traces that a task's next refit may use: the newest ones, each request once.
 
+Newest by the time of the reply: a trainer that starts reads one partition behind the other, and keys decide
+partitions. In the order of arrival a window would hold the requests of one partition alone.
+"""
+
+from bisect import bisect_right
 from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Iterator
 from functools import lru_cache
@@ -58,11 +63,19 @@ class TraceWindow:
         if seeded:
             self._seeded[trace.id] = trace
         else:
-            self._traces.append(trace)
+            self._insert(trace)
         self.seen += 1
         while len(self) > most:
             dropped = self._seeded.popitem(last=False)[1] if self._seeded else self._traces.popleft()
             self._ids.discard(dropped.id)
+
+    def _insert(self, trace: Trace) -> None:
+        """Put a trace behind all that are not newer."""
+        if not self._traces or self._traces[-1].replied_at <= trace.replied_at:
+            self._traces.append(trace)
+        else:
+            place = bisect_right(self._traces, trace.replied_at, key=lambda one: one.replied_at)
+            self._traces.insert(place, trace)
 
     def note_versions(self, trace: Trace) -> None:
         """Raise `serial` to the versions that a trace names, also where its text may not be used."""

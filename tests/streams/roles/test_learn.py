@@ -79,6 +79,13 @@ async def test_a_reply_becomes_a_label_and_a_trace() -> None:
     assert [(found.key, found.headers) for found in out] == [(b"key", CARRIED)] * 2
 
 
+async def test_a_reply_from_the_future_came_just_now() -> None:
+    """The clock of its sender is ahead; else all later traces would look old beside it."""
+    ahead = message(Reply(deferral(), "no", TEACHER), timestamp=(1, NOW + 30 * 86_400_000))
+    (found,) = traces(await learner().record_batch([ahead], NOW))
+    assert found.replied_at == NOW
+
+
 async def test_a_client_gets_a_renamed_label_by_its_new_name() -> None:
     renamed = learner(teacher={"labels_renamed": {"no": "nein"}})
     out = await renamed.record_batch([message(Reply(deferral(), "no", TEACHER))], NOW)

@@ -28,6 +28,9 @@ from streams.versions.lifecycle import VersionStage
 from streams.versions.serving_state import ServingState
 from tests.streams.fakes import PublishedEvents, message, trace
 
+NOW = 2**46
+"""Later than all that the tests call late, Unix milliseconds."""
+
 
 class Watched(Registry):
     """Lets a test wait until a trainer has looked."""
@@ -83,7 +86,7 @@ class Room:
         name = secrets.token_hex(4)
         leases = Leases(self._connection, self.keys, name, lease)
         refits = RefitQueue(self._connection, self.keys)
-        trainer = Trainer(self.live, self.registry, leases, refits, told, lease)
+        trainer = Trainer(self.live, self.registry, leases, refits, told, lease, clock=lambda: NOW)
         trainer.add_traces(traces)
         await trainer.start()
         self._stack.push_async_callback(trainer.stop)
@@ -340,3 +343,19 @@ async def test_a_lease_lost_before_the_refit_is_no_failure(connection: Connectio
     registry.lose = trainer._tokens.clear
     assert not await trainer._check(live.task("t"), trainer._windows["t"], look_for_labels=False)
     assert told.is_empty()
+
+
+async def test_a_clock_that_was_ahead_rules_out_no_traces(connection: Connection, keys: Keys) -> None:
+    """A reply dated 30 days ahead, an alarm since then, and traces that come today."""
+    now = 2**41
+    ahead = now + 30 * 86_400_000
+    live, registry, told = Tasks(), Registry(connection, keys, 5), PublishedEvents()
+    live.configure("t", parse_override(b'{"embedder": "precomputed", "refit": {"calibration_age": 3600}}'))
+    refits, leases = RefitQueue(connection, keys), Leases(connection, keys, "one", 60.0)
+    trainer = Trainer(live, registry, leases, refits, told, 60.0, clock=lambda: now)
+    given = {"embedder": "precomputed", "features": b"\0\0\x80?" * 4}
+    trainer.add_traces([message(trace("ahead", "yes", **given, replied_at=ahead))])
+    trainer.add_traces([message(trace(f"r{at}", "yes", **given, replied_at=now)) for at in range(250)])
+    await registry.change("t", lambda found: after_alarm(found, "v1", None, ahead, "alarm", 1))
+    await trainer._count_certifying(live.task("t"), trainer._windows["t"])
+    assert await registry.certifying_traces("t") == 251

@@ -47,6 +47,15 @@ def test_a_window_holds_the_newest_requests(arrived: list[int], most: int) -> No
     assert (len(window), window.seen) == (len(model), seen)
 
 
+@given(st.permutations(range(40)), st.integers(1, 40))
+def test_a_window_is_the_same_in_any_order_of_partitions(order: list[int], most: int) -> None:
+    window = TraceWindow()
+    for number in order:
+        window.add(trace(f"r{number}", replied_at=1_000 + number), most)
+    assert [one.id for one in window] == [f"r{number}" for number in range(40)][-most:]
+    assert window.seen == 40
+
+
 def test_seeded_traces_give_way_to_those_of_the_stream() -> None:
     window = TraceWindow()
     for number in range(4):
