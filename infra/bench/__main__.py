@@ -10,6 +10,7 @@ import msgspec
 
 from infra.bench import fit, growth, out_of_scope, scoring
 from infra.bench.drift.measure import measure as drift
+from infra.bench.gateway.faults import measure as faults
 from infra.bench.guarantee.measure import measure as guarantee
 from infra.bench.request import BenchRequest
 from infra.bench.route.measure import measure as route
@@ -30,6 +31,7 @@ MEASURES = {
     "guarantee": guarantee,
     "drift": drift,
     "teacher": teacher,
+    "faults": faults,
 }
 
 

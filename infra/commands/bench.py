@@ -191,6 +191,18 @@ def teacher(
     show(_run("teacher", BenchRequest(str(data_folder(data)), only=tuple(only))), json)
 
 
+@bench.command(epilog=examples("bench faults", "bench faults --only kafka"))
+def faults(
+    only: Annotated[
+        list[str],
+        typer.Option(help="Fault to measure, such as kafka or slow; may be given several times."),
+    ] = [],  # noqa: B006 - typer copies it
+    json: AsJson = False,
+) -> None:
+    """A gateway while Kafka, Redis, an LLM or its clients fail."""
+    show(_run("faults", BenchRequest(only=tuple(only))), json)
+
+
 def show(report: Report, json: bool) -> None:
     """Print a benchmark's report, for scripts or for people."""
     if json:
