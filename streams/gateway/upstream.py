@@ -14,6 +14,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from streams.gateway.problems import ClientGone, HttpProblem, ProblemKind
+from streams.gateway.upstream_pools import UpstreamPools
 
 log = logging.getLogger(__name__)
 
@@ -29,8 +30,6 @@ _HOP_BY_HOP = frozenset(
 )
 _OURS = frozenset({b"host", b"content-length", b"authorization", b"expect"})
 _PREFIX = b"x-understudy-"
-_CONNECT = 10.0
-_LIMITS = httpx2.Limits(max_connections=None, max_keepalive_connections=64, keepalive_expiry=3.0)
 
 
 class UpstreamCall(NamedTuple):
@@ -46,12 +45,10 @@ class Upstream:
     """Connections to the LLMs' endpoints."""
 
     def __init__(self) -> None:
-        # The client says how long it waits; a limit here would be an outage of ours.
-        timeout = httpx2.Timeout(None, connect=_CONNECT)
-        self._client = httpx2.AsyncClient(timeout=timeout, limits=_LIMITS, follow_redirects=False)
+        self._pools = UpstreamPools()
 
     async def aclose(self) -> None:
-        await self._client.aclose()
+        await self._pools.aclose()
 
     async def open(self, call: UpstreamCall) -> httpx2.Response:
         """The response, of which only the headers are there; it has to be closed.
@@ -61,7 +58,7 @@ class Upstream:
         """
         try:
             request = httpx2.Request(call.method, call.url, headers=call.headers, content=call.body)
-            return await self._client.send(request, stream=True)
+            return await self._pools.send(request)
         except (httpx2.HTTPError, httpx2.InvalidURL) as error:
             log.warning("LLM's endpoint failed: %s: %s", type(error).__name__, error)
             raise HttpProblem(
