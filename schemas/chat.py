@@ -28,6 +28,9 @@ class ChatConfig(Struct, frozen=True, forbid_unknown_fields=True):
         reply: plain reply that the surrogate gives; `{label}` in it is replaced.
         field: of a JSON reply, the field that holds the label. None: the only one whose schema lists the
             labels; replies to a call without a schema are not read then.
+        spans: what spans of calls are that come over OTLP. `train`: traces that only train. `sample`: a
+            uniform sample of the task's calls, so that they may certify a version, too. Say so only if the
+            app, and all between it and the gateway, drop spans by chance alone, whatever is in them.
         calls: hashes of calls that belong to the task although they do not name it: of their instructions and
             the form that they ask for (`understudy tasks accept`).
         prompts: hashes of prompts that the live version stands for although its traces do not name them, as
@@ -40,5 +43,6 @@ class ChatConfig(Struct, frozen=True, forbid_unknown_fields=True):
     label: Pattern | None = None
     reply: Annotated[str, Meta(max_length=2_000, pattern=r"\{label\}")] = "{label}"
     field: Annotated[str, Meta(min_length=1, max_length=256)] | None = None
+    spans: Literal["train", "sample"] = "train"
     calls: Annotated[tuple[CallHash, ...], Meta(max_length=1_000)] = ()
     prompts: Annotated[tuple[PromptHash, ...], Meta(max_length=1_000)] = ()

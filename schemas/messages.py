@@ -33,7 +33,8 @@ class Reason(StrEnum):
 
     `BUDGET` is the exception: a limit on the teacher's calls is reached, so the surrogate answered outside
     the guarantee, or nobody did.
-    `SEEDED` is the reason of a trace that an operator brought from a file: no request of this stream.
+    `SEEDED` is the reason of a trace that an operator brought from a file, or an app as a span: no request of
+    this stream.
     """
 
     ACCEPTED = "accepted"

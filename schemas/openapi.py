@@ -21,6 +21,10 @@ _TYPES = (
     *(GiveFeedback, FeedbackBatch, FeedbackResults, Feedback, ProblemBody),
 )
 _OPENAI_ERROR = "OpenAIError"
+_RPC_STATUS = "RpcStatus"
+_PROTOBUF_BODY: dict[str, Any] = {
+    "application/x-protobuf": {"schema": {"type": "string", "format": "binary"}}
+}
 _PROBLEMS = {
     400: "The call can't be read.",
     401: "No valid key.",
@@ -57,6 +61,7 @@ class Operation(NamedTuple):
     Attributes:
         body, answer: names of their schemas; None for any JSON, and for an answer that is no JSON.
         problems: statuses of its problems.
+        is_otlp: body, answer and problems are those of OTLP.
         forwards: it may be answered by an app's LLM, whose status and body come back as they are.
     """
 
@@ -69,6 +74,7 @@ class Operation(NamedTuple):
     parameters: tuple[dict[str, Any], ...] = ()
     forwards: bool = False
     is_open: bool = False
+    is_otlp: bool = False
 
 
 def _parameter(name: str, where: str, description: str, *, required: bool = False) -> dict[str, Any]:
@@ -107,6 +113,12 @@ OPERATIONS = (
         *("post", "/v1/feedback/batch", "The right labels of requests of one task"),
         *("FeedbackResults", "FeedbackBatch"),
         problems=_BODY,
+    ),
+    Operation(
+        *("post", "/v1/traces", "Spans of an app's calls of its LLM (OTLP, protobuf or JSON)", None, None),
+        problems=_BODY,
+        parameters=(_TASK,),
+        is_otlp=True,
     ),
     Operation(
         *("post", "/v1/chat/completions", "OpenAI's chat completions: answered, or forwarded", None, None),
@@ -162,6 +174,7 @@ def openapi(version: str) -> dict[str, Any]:
     """
     _, schemas = msgspec.json.schema_components(_TYPES, ref_template=_DEFINITIONS)
     schemas[_OPENAI_ERROR] = _openai_error()
+    schemas[_RPC_STATUS] = _rpc_status()
     paths: dict[str, dict[str, Any]] = {}
     for operation in OPERATIONS:
         paths.setdefault(operation.path, {})[operation.method] = _described(operation)
@@ -190,7 +203,8 @@ def _described(operation: Operation) -> dict[str, Any]:
         found["parameters"] = list(operation.parameters)
     if operation.method == "post":
         schema = _reference(operation.body) if operation.body else {"type": "object"}
-        found["requestBody"] = {"required": True, "content": {_JSON: {"schema": schema}}}
+        content = {_JSON: {"schema": schema}} | (_PROTOBUF_BODY if operation.is_otlp else {})
+        found["requestBody"] = {"required": True, "content": content}
     if operation.is_open:
         found["security"] = []
     return found
@@ -200,6 +214,8 @@ def _responses(operation: Operation) -> dict[str, Any]:
     answer: dict[str, Any] = {"description": operation.summary}
     if operation.answer is not None:
         answer["content"] = {_JSON: {"schema": _reference(operation.answer)}}
+    if operation.is_otlp:
+        answer["content"] = {_JSON: {"schema": {"type": "object"}}} | _PROTOBUF_BODY
     if operation.answer == "Label":
         answer["headers"] = {
             name: {"description": said, "schema": {"type": "string"}} for name, said in _SAID.items()
@@ -208,14 +224,25 @@ def _responses(operation: Operation) -> dict[str, Any]:
     if operation.method == "get" and operation.answer == "Label":
         responses["202"] = {"description": "The label is pending; see `Retry-After`."}
     for status in sorted(operation.problems):
-        kind, schema = (
-            (_JSON, _OPENAI_ERROR) if operation.forwards else ("application/problem+json", "ProblemBody")
-        )
-        content = {kind: {"schema": _reference(schema)}}
+        content = _problem_content(operation)
         responses[str(status)] = {"description": _PROBLEMS[status], "content": content}
     if operation.forwards and operation.method == "post":
         responses["default"] = {"description": "What the LLM's API says, as it is."}
     return responses
+
+
+def _problem_content(operation: Operation) -> dict[str, Any]:
+    if operation.forwards:
+        return {_JSON: {"schema": _reference(_OPENAI_ERROR)}}
+    if operation.is_otlp:
+        return {_JSON: {"schema": _reference(_RPC_STATUS)}, **_PROTOBUF_BODY}
+    return {"application/problem+json": {"schema": _reference("ProblemBody")}}
+
+
+def _rpc_status() -> dict[str, Any]:
+    """`google.rpc.Status`."""
+    properties = {"code": {"type": "integer"}, "message": {"type": "string"}}
+    return {"type": "object", "properties": properties, "required": ["code", "message"]}
 
 
 def _openai_error() -> dict[str, Any]:

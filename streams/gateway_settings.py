@@ -24,6 +24,7 @@ class GatewaySettings(BaseModel):
     max_body: bytes of a request's body; a longer one is refused with 413.
     max_forwarded: the same of a body that goes to an app's LLM. What is longer than `max_body` is forwarded
         without being looked at.
+    max_spans: bytes of an export of spans, before and after it is decompressed.
     body_memory: bytes of bodies that are held at the same time, not counting those below 16 kB; one more is
         refused with 429. The process may take three times as many for them.
     body_timeout: seconds for a request's headers, and again for its body, for which a large one has a second
@@ -51,6 +52,7 @@ class GatewaySettings(BaseModel):
     timeout: Annotated[float, Field(gt=0, le=600)] = 30.0
     longest_timeout: Annotated[float, Field(gt=0, le=3600)] = 120.0
     max_body: Annotated[int, Field(ge=1_000, le=100_000_000)] = 1_000_000
+    max_spans: Annotated[int, Field(ge=1_000, le=1_000_000_000)] = 16_000_000
     max_forwarded: Annotated[int, Field(ge=1_000, le=1_000_000_000)] = 50_000_000
     body_memory: Annotated[int, Field(ge=1_000, le=100_000_000_000)] = 512_000_000
     body_timeout: Annotated[float, Field(gt=0, le=600)] = 10.0

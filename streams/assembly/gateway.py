@@ -23,6 +23,8 @@ from streams.gateway.key_copy import KeyCopy
 from streams.gateway.key_ring import KeyRing
 from streams.gateway.label_feed import LabelFeed
 from streams.gateway.learned_tasks import LearnedTasks
+from streams.gateway.otlp.routes import OtlpRoutes
+from streams.gateway.otlp.span_recorder import SpanRecorder
 from streams.gateway.recent_labels import RecentLabels
 from streams.gateway.record_sender import RecordSender
 from streams.gateway.server import GatewayServer
@@ -83,10 +85,21 @@ def add(parts: WorkerParts) -> None:
     proposed = ProposedTasks(parts.connection, settings.keys)
     learned = LearnedTasks(parts.tasks, proposed, settings.poll, mask)
     feedback = FeedbackRecorder(parts.tasks, settings.topics, recent, sender, classifier, parts.forgotten)
+    spans = SpanRecorder(
+        parts.tasks,
+        settings.topics,
+        decider,
+        classifier,
+        recorder,
+        learned,
+        sender,
+        largest_message(settings) - _ROOM,
+    )
     routes = [
         *ClassifyRoutes(gateway, check, classifier, recent).routes(),
         *ChatRoutes(gateway, check, parts.tasks, chat, learned).routes(),
         *FeedbackRoutes(gateway, check, feedback).routes(),
+        *OtlpRoutes(gateway, check, spans).routes(),
     ]
     labels, late = settings.topics.labels, parts.late_start
     if late is not None:

@@ -9,7 +9,7 @@ import logging
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import NamedTuple, Protocol
 
 import httpx2
@@ -107,9 +107,24 @@ class ChatRecorder(Service):
         """Write down what the LLM answered an app; an error of its endpoint says nothing."""
         if reply.status != _OK:
             return
-        task = asked.deferral.request.task
+        with suppress(UnreadableAnswer), self._counted(asked.deferral.request.task):
+            said = _said(asked, reply, self._mask)
+            self._record(_labelled(asked, said, reply.milliseconds, self._mask))
+
+    def reply_to(self, asked: AskedChat, said: UpstreamReply) -> Reply:
+        """What an LLM said to an app elsewhere, to be written down by the caller.
+
+        Raises:
+            UnreadableAnswer: it says no label.
+        """
+        with self._counted(asked.deferral.request.task):
+            return _labelled(asked, said, None, self._mask)
+
+    @contextmanager
+    def _counted(self, task: str) -> Iterator[None]:
+        """Count a reply that is read, and whether it says a label."""
         try:
-            labelled = _labelled(asked, _said(asked, reply, self._mask), reply.milliseconds, self._mask)
+            yield
         except UnreadableAnswer as error:
             self._count_reply(task, was_read=False)
             self.unread[task] += 1
@@ -118,9 +133,8 @@ class ChatRecorder(Service):
                 log.warning(
                     "LLM's reply says no label, not recorded: task=%s count=%d: %s", task, count, error
                 )
-        else:
-            self._count_reply(task, was_read=True)
-            self._record(labelled)
+            raise
+        self._count_reply(task, was_read=True)
 
     def check(self, call: UpstreamCall, asked: AskedChat, config: TeacherConfig) -> None:
         """Ask the LLM in the background, to check an answer of the surrogate."""
@@ -204,7 +218,7 @@ def _said(asked: AskedChat, reply: ChatReply, mask: Mask | None) -> UpstreamRepl
         return asked.question.api.read(plain_body(reply.body, reply.encoding))
 
 
-def _labelled(asked: AskedChat, said: UpstreamReply, milliseconds: float, mask: Mask | None) -> Reply:
+def _labelled(asked: AskedChat, said: UpstreamReply, milliseconds: float | None, mask: Mask | None) -> Reply:
     """Raises UnreadableAnswer: it says no label, or one that the mask changes."""
     with _unquoted(mask):
         label = asked.question.form.read(said.message, asked.labels)

@@ -34,6 +34,8 @@ from streams.gateway.feedback_recorder import FeedbackRecorder
 from streams.gateway.feedback_routes import FeedbackRoutes
 from streams.gateway.forwarded_tasks import ForwardedTasks
 from streams.gateway.learned_tasks import LearnedTasks
+from streams.gateway.otlp.routes import OtlpRoutes
+from streams.gateway.otlp.span_recorder import SpanRecorder
 from streams.gateway.recent_labels import RecentLabels
 from streams.gateway.record_sender import RecordSender
 from streams.gateway.server import GatewayServer
@@ -237,10 +239,14 @@ async def running(
     service = ChatService(gateway.tasks, classifier, decider, gateway.recorder, upstream, gateway.environ)
     gateway.learned = LearnedTasks(gateway.tasks, gateway.proposed, 60.0, mask)
     feedback = FeedbackRecorder(gateway.tasks, TOPICS, gateway.recent, sender, classifier, gateway.forgotten)
+    spans = SpanRecorder(
+        gateway.tasks, TOPICS, decider, classifier, gateway.recorder, gateway.learned, sender, 2_000_000
+    )
     routes = [
         *ClassifyRoutes(chosen, check, classifier, gateway.recent).routes(),
         *ChatRoutes(chosen, check, gateway.tasks, service, gateway.learned).routes(),
         *FeedbackRoutes(chosen, check, feedback).routes(),
+        *OtlpRoutes(chosen, check, spans).routes(),
     ]
     limits = gateway.limits = call_limits(chosen)
     app = create_gateway(chosen, routes, limits)

@@ -1,0 +1,1 @@
+"""OTLP over HTTP: calls of LLMs that an app's own instrumentation has recorded, as spans."""
