@@ -4,7 +4,7 @@ from infra.console.output import note
 from infra.serve.topic_client import Reader
 from schemas.config import Override
 from schemas.errors import InvalidConfig
-from streams.roles.config import read_config
+from streams.roles.config import NewestConfig
 from streams.settings import Settings
 
 
@@ -16,10 +16,11 @@ def read_overrides(settings: Settings) -> dict[str, Override]:
     """
     reader = Reader(settings, settings.topics.config, from_start=True)
     overrides: dict[str, Override] = {}
+    newest = NewestConfig()
     try:
         for message in reader.to_end():
             try:
-                task, override = read_config(message)
+                task, override = newest.add(message)
             except InvalidConfig as error:
                 note(f"skipped an invalid config message: {error}")
             else:

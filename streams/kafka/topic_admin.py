@@ -22,14 +22,19 @@ class TopicSpec:
 
     Attributes:
         options: topic configs of Kafka; what is not named is the broker's default.
+        partitions: when it is created.
     """
 
     name: str
     options: dict[str, str]
+    partitions: int
 
 
 def topic_specs(settings: Settings) -> list[TopicSpec]:
-    """All topics. Traces and failed audits are the source of truth and are kept; two are kept by key."""
+    """All topics. Traces and failed audits are the source of truth and are kept; some are kept by key.
+
+    The config has one partition: so its messages have one order, whichever client writes them.
+    """
     topics, by_key = settings.topics, {"cleanup.policy": "compact"}
     kept = {
         topics.traces: traces_options(settings),
@@ -39,7 +44,10 @@ def topic_specs(settings: Settings) -> list[TopicSpec]:
         topics.forgotten: by_key,
     }
     week = {RETENTION: str(7 * DAY)}
-    return [TopicSpec(name, kept.get(name, week)) for name in topics.all()]
+    return [
+        TopicSpec(name, kept.get(name, week), 1 if name == topics.config else settings.partitions)
+        for name in topics.all()
+    ]
 
 
 def create_missing(settings: Settings, seconds: float = _PROMPTLY) -> list[str]:
@@ -59,7 +67,7 @@ def create_missing(settings: Settings, seconds: float = _PROMPTLY) -> list[str]:
             return []
         futures = admin.create_topics(
             [
-                NewTopic(topic.name, settings.partitions, settings.replication, config=topic.options)
+                NewTopic(topic.name, topic.partitions, settings.replication, config=topic.options)
                 for topic in missing
             ],
             request_timeout=seconds,

@@ -23,7 +23,7 @@ from schemas.topics import Topics
 from streams.clock import unix_ms
 from streams.kafka.batch import Batch, Outgoing
 from streams.kafka.channel import BatchChannel
-from streams.kafka.message import as_bytes, key_of
+from streams.kafka.message import as_bytes, key_of, time_of
 from streams.roles.config_copy import ConfigCopy
 from streams.tasks import Tasks
 
@@ -66,7 +66,31 @@ def read_config(message: Message) -> tuple[str, Override]:
     return task, parse_message(as_bytes(message.value()), task)
 
 
-def apply_config(messages: Iterable[Message], tasks: Tasks) -> list[str]:
+class NewestConfig:
+    """What each key sets, by its newest message.
+
+    Clients that partition otherwise write a key to another partition of the topic, and a reader may see
+    these in any order. Within a partition the later message is the newer one; of several partitions the one
+    with the newest time of its message holds.
+    """
+
+    def __init__(self) -> None:
+        self._last: dict[str, dict[int, tuple[int, Override]]] = {}
+
+    def add(self, message: Message) -> tuple[str, Override]:
+        """The task (or `*`) that a config message is for, and what is set for it now.
+
+        Raises:
+            InvalidConfig: naming every problem; the message changes nothing.
+        """
+        task, override = read_config(message)
+        by_partition = self._last.setdefault(task, {})
+        by_partition[message.partition() or 0] = (time_of(message), override)
+        _, newest = max(by_partition.values(), key=lambda last: last[0])
+        return task, newest
+
+
+def apply_config(messages: Iterable[Message], tasks: Tasks, newest: NewestConfig) -> list[str]:
     """Lay each valid message over the defaults; an invalid one changes nothing.
 
     Returns:
@@ -75,7 +99,7 @@ def apply_config(messages: Iterable[Message], tasks: Tasks) -> list[str]:
     applied = []
     for message in messages:
         try:
-            key, override = read_config(message)
+            key, override = newest.add(message)
         except InvalidConfig as error:
             log.warning("config message ignored: %s", error)
         else:
@@ -100,11 +124,13 @@ def answer_event(message: Message, now: int) -> Event:
 def install_reader(app: App, channel: BatchChannel, tasks: Tasks, copy: ConfigCopy | None = None) -> None:
     """Register the agent that applies config in this process, and keeps a copy of it where there is one."""
 
+    newest = NewestConfig()
+
     @app.agent(channel, name=READER)
     async def config(batches: StreamT[Batch]) -> None:
         async for batch in batches:
             with batch.settle():
-                applied = apply_config(batch.messages, tasks)
+                applied = apply_config(batch.messages, tasks, newest)
                 if copy is not None:
                     copy.note_applied(applied)
 

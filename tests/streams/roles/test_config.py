@@ -1,11 +1,12 @@
 """A config message is applied whole or not at all, and answered either way."""
 
 import pytest
+from confluent_kafka import Message
 
 from schemas.codec import EVENT
 from schemas.config import Config, Refit
 from schemas.events import Event, EventKind
-from streams.roles.config import answer_event, apply_config
+from streams.roles.config import NewestConfig, answer_event, apply_config
 from streams.tasks import Tasks
 from tests.streams.fakes import message
 
@@ -61,8 +62,25 @@ def test_an_invalid_config_changes_nothing() -> None:
         message(b'{"x":' + b"[" * 100_000, key=b"t"),
         message(b'{"audit_rate": 1}', key=None),
     ]
-    apply_config([valid[0], *broken, valid[1]], live)
+    newest = NewestConfig()
+    apply_config([valid[0], *broken, valid[1]], live, newest)
     assert live.task("t").config == Config(paused=True, refit=Refit(growth=1.5))
     assert live.task("u").config == Config(paused=True)
-    apply_config([message(None, key=b"*")], live)
+    apply_config([message(None, key=b"*")], live, newest)
     assert live.task("t").config == Config(refit=Refit(growth=1.5)), "a tombstone takes its layer away"
+
+
+def paused(value: bool, partition: int, at: int) -> Message:
+    raw = b'{"paused": true}' if value else b'{"paused": false}'
+    return message(raw, key=b"t", partition=partition, timestamp=(1, at))
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_the_newest_message_holds_in_any_order_of_partitions(order: tuple[int, int]) -> None:
+    messages = [paused(False, 0, 1_000), paused(True, 1, 2_000)]
+    live, newest = Tasks(), NewestConfig()
+    for place in order:
+        apply_config([messages[place]], live, newest)
+    assert live.task("t").config.paused
+    apply_config([paused(False, 1, 1_500)], live, newest)
+    assert not live.task("t").config.paused, "later in the same partition, whatever its clock says"
