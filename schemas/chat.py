@@ -12,6 +12,7 @@ ANY_PROMPT = "*"
 
 CallHash = Annotated[str, Meta(pattern=r"^[0-9a-f]{12}$(?!\n)")]
 PromptHash = Annotated[str, Meta(pattern=r"^([0-9a-f]{12}|\*)$(?!\n)")]
+Path = Annotated[str, Meta(min_length=1, max_length=500)]
 Pattern = Annotated[str, Meta(min_length=1, max_length=2_000)]
 
 
@@ -21,9 +22,12 @@ class ChatConfig(Struct, frozen=True, forbid_unknown_fields=True):
     Attributes:
         mode: `record`: each call is forwarded to `teacher.url`, and becomes a trace. `shadow`: the same, and
             a header says what the surrogate would have answered. `serve`: the surrogate answers what it may.
-        text: regular expression that finds the text to classify in the user's message: its group `text`, or
-            its first one. None: the whole message. The rest of the message belongs to the prompt, less what
-            groups find whose names begin with `ignored`: name so what changes from call to call.
+        text: regular expression (RE2) that finds the text to classify in the user's message: its group
+            `text`, or its first one. None: the whole message. The rest of the message belongs to the prompt,
+            less what groups find whose names begin with `ignored`: name so what changes from call to call.
+        text_path: path (RFC 9535) of the text in a user's message that is JSON, as `$.ticket.body`: names and
+            indexes only. With `text` too, that is applied to what the path finds.
+        ignored_paths: with `text_path`, paths of further values that are no part of the prompt.
         label: the same for the label in a plain reply. None: the reply is the label.
         reply: plain reply that the surrogate gives; `{label}` in it is replaced.
         field: of a JSON reply, the field that holds the label. None: the only one whose schema lists the
@@ -40,6 +44,8 @@ class ChatConfig(Struct, frozen=True, forbid_unknown_fields=True):
 
     mode: Mode = "record"
     text: Pattern | None = None
+    text_path: Path | None = None
+    ignored_paths: Annotated[tuple[Path, ...], Meta(max_length=50)] = ()
     label: Pattern | None = None
     reply: Annotated[str, Meta(max_length=2_000, pattern=r"\{label\}")] = "{label}"
     field: Annotated[str, Meta(min_length=1, max_length=256)] | None = None

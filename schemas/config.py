@@ -14,9 +14,8 @@ from msgspec import Meta, Struct
 
 from schemas.call_limits import CallLimits, Price
 from schemas.chat import ChatConfig
-from schemas.errors import InvalidConfig, InvalidPattern
+from schemas.errors import InvalidConfig
 from schemas.messages import Share, TaskName
-from schemas.patterns import compile_pattern
 
 EVERY_TASK = "*"
 
@@ -305,7 +304,7 @@ def parse_override(
         *_problems(fields, Config, ""),
         *_renaming_problems(fields.get("teacher")),
         *_total_problems(fields.get("teacher"), key),
-        *_pattern_problems(fields.get("chat")),
+        *_calls_problems(fields.get("chat"), key),
         *further(fields),
     ]
     if problems:
@@ -392,18 +391,11 @@ def _total_problems(teacher: Any, key: str) -> list[str]:
     return [f"`teacher.total_limits`: it limits all tasks together, so {where}"]
 
 
-def _pattern_problems(chat: Any) -> list[str]:
-    """A sentence for each regular expression that is none, or that finds no part of what it is applied to."""
-    fields = chat if isinstance(chat, Mapping) else {}
-    problems = []
-    for name in ("text", "label"):
-        pattern = fields.get(name)
-        if isinstance(pattern, str):
-            try:
-                compile_pattern(pattern)
-            except InvalidPattern as error:
-                problems.append(f"`chat.{name}`: {error}")
-    return problems
+def _calls_problems(chat: Any, key: str) -> list[str]:
+    """A sentence where calls that name no task would belong to all of them."""
+    if key != EVERY_TASK or not isinstance(chat, Mapping) or not chat.get("calls"):
+        return []
+    return ["`chat.calls`: calls belong to one task, so the message for `*` can't set it"]
 
 
 def _is_record(expected: Any) -> bool:

@@ -3,7 +3,6 @@
 SchemaError
 ├── InvalidMessage    bytes that are not a message of the expected type
 ├── InvalidVector     an embedding of the wrong length, or with a value that is not finite
-├── InvalidPattern    a regular expression that can't be used
 └── InvalidConfig     an operator's config with one or more problems, all of them named
 """
 
@@ -20,10 +19,6 @@ class InvalidMessage(SchemaError):
 
 class InvalidVector(SchemaError):
     """An embedding that can't be used; names its length or the index of the bad value."""
-
-
-class InvalidPattern(SchemaError):
-    """No regular expression, or one that finds no part of what it is applied to."""
 
 
 class InvalidConfig(SchemaError):

@@ -1,6 +1,7 @@
 """Errors of the running system; every message says what failed, where, and what to do.
 
 StreamsError
+├── InvalidPattern             a regular expression or a JSON path that can't be used
 ├── InvalidSettings            settings with problems, every one of them named
 ├── StateUnavailable           Redis is away, or an agent is stopping: wait and try again
 ├── DeliveryFailed             outputs or offsets did not become durable: abort and try again
@@ -37,6 +38,10 @@ class InvalidSettings(StreamsError):
     def __init__(self, problems: Sequence[str]) -> None:
         super().__init__("; ".join(problems))
         self.problems = tuple(problems)
+
+
+class InvalidPattern(StreamsError):
+    """No regular expression or path, or one that finds no part of what it is applied to."""
 
 
 class StateUnavailable(StreamsError):

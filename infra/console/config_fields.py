@@ -108,7 +108,8 @@ def _type_of(name: str) -> Any:
 
 def _value(text: str, expected: Any) -> Any:
     """The first reading of the text that the field can hold; else the most literal one, to be refused."""
-    is_list = typing.get_origin(expected) is tuple
+    plain = typing.get_args(expected)[0] if typing.get_origin(expected) is typing.Annotated else expected
+    is_list = typing.get_origin(plain) is tuple
     if text.startswith("@"):
         file = Path(text[1:])
         text = decode_text(file, content(file))

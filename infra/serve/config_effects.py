@@ -69,6 +69,11 @@ def lost_guarantees(config: Config) -> Iterator[str]:
             "a threshold set by hand has not passed the gate: nothing is known of the agreement until audits "
             "prove it; `threshold=null` puts back the one that passed"
         )
+    if config.chat.prompts:
+        yield (
+            "`chat.prompts`: the surrogate answers prompts that its version may not have learned from: what "
+            "the gate has tested need not hold for them until audits prove it"
+        )
     if config.label_floor <= 0.0:
         yield "label_floor=0: no label is blocked, however often the teacher disagrees with it"
 

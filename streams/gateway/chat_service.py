@@ -49,7 +49,7 @@ _NO_QUESTION = "no_question"
 """Said in place of a reason where the call asks for something else than one label."""
 _NO_TASK = "no_task"
 """The same where nobody knows which task the call is for."""
-_LONGEST_INLINE = 40_000
+_LONGEST_INLINE = 10_000
 """Bytes of a call that is looked through on the event loop; a longer one in a thread."""
 _LONGEST_DETAIL = 500
 """Characters."""

@@ -28,8 +28,12 @@ log = logging.getLogger(__name__)
 
 _FIRST_WORDS = 80
 """Characters of the instructions that are kept."""
+_LOOKED_AT = 10_000
+"""Characters of the instructions that are masked for that."""
 _LONGEST_MODEL = 100
-_MOST_LABELS = 1_000
+_LONGEST_LABEL = 256
+_LONGEST_LABELS = 20_000
+"""Characters of all labels of a form; longer lists are not kept."""
 
 Signer = Callable[[Mapping[str, Any]], CallSignature]
 
@@ -105,13 +109,13 @@ class LearnedTasks(Service):
                 signature.form,
                 self._first_words(signature.instructions),
                 model[:_LONGEST_MODEL] if isinstance(model, str) else "",
-                signature.labels[:_MOST_LABELS],
+                _kept_labels(signature.labels),
                 unix_ms(),
             )
         self._calls[kind] += 1
 
     def _first_words(self, instructions: tuple[str, ...]) -> str:
-        text = " ".join(instructions)
+        text = " ".join(instructions)[:_LOOKED_AT]
         try:
             masked = text if self._mask is None else mask_text(self._mask, text)
         except MaskFailed:
@@ -136,6 +140,13 @@ class LearnedTasks(Service):
         while not self.should_stop:
             await self.sleep(self._poll)
             await self.flush()
+
+
+def _kept_labels(labels: tuple[str, ...]) -> tuple[str, ...]:
+    """The labels, or none where they are too long to be those of a task."""
+    lengths = [len(label) for label in labels]
+    fits = all(0 < length <= _LONGEST_LABEL for length in lengths) and sum(lengths) <= _LONGEST_LABELS
+    return labels if fits else ()
 
 
 def _signature(call: Mapping[str, Any], signer: Signer | None) -> CallSignature | None:

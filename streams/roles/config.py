@@ -6,7 +6,7 @@ says what was applied, or names every problem of a message that changes nothing.
 """
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from confluent_kafka import Message
@@ -21,11 +21,14 @@ from schemas.errors import InvalidConfig
 from schemas.events import ConfigRejectedDetails, Event, config_applied_event
 from schemas.topics import Topics
 from streams.clock import unix_ms
+from streams.errors import InvalidPattern
+from streams.json_paths import compile_path
 from streams.kafka.batch import Batch, Outgoing
 from streams.kafka.channel import BatchChannel
 from streams.kafka.message import as_bytes, key_of, time_of
 from streams.roles.config_copy import ConfigCopy
 from streams.tasks import Tasks
+from streams.text_patterns import compile_pattern
 
 log = logging.getLogger(__name__)
 
@@ -40,9 +43,13 @@ def parse_message(raw: bytes | None, key: str = EVERY_TASK) -> Override:
         key: the task that it is for, or `*`.
 
     Raises:
-        InvalidConfig: naming every problem, those of the embedder among them.
+        InvalidConfig: naming every problem, those of the embedder and of patterns among them.
     """
-    return parse_override(raw, _embedder_problems, key)
+    return parse_override(raw, _further_problems, key)
+
+
+def _further_problems(fields: Mapping[str, Any]) -> list[str]:
+    return [*_embedder_problems(fields), *_pattern_problems(fields.get("chat"))]
 
 
 def _embedder_problems(fields: Mapping[str, Any]) -> list[str]:
@@ -54,6 +61,25 @@ def _embedder_problems(fields: Mapping[str, Any]) -> list[str]:
     except InvalidSpec as error:
         return [f"`embedder`: {problem}" for problem in error.problems]
     return []
+
+
+def _pattern_problems(chat: Any) -> list[str]:
+    """A sentence for each regular expression or path that can't be used."""
+    fields = chat if isinstance(chat, Mapping) else {}
+    ignored = fields.get("ignored_paths")
+    checked: list[tuple[str, Any, Callable[[str], object]]] = [
+        *((name, fields.get(name), compile_pattern) for name in ("text", "label")),
+        ("text_path", fields.get("text_path"), compile_path),
+        *(("ignored_paths", path, compile_path) for path in (ignored if isinstance(ignored, list) else ())),
+    ]
+    problems = []
+    for name, value, compile_it in checked:
+        if isinstance(value, str):
+            try:
+                compile_it(value)
+            except InvalidPattern as error:
+                problems.append(f"`chat.{name}`: {error}")
+    return problems
 
 
 def read_config(message: Message) -> tuple[str, Override]:

@@ -59,7 +59,7 @@ def _question(asked: _AskedChoice, config: ChatConfig, labels: Sequence[str]) ->
         raise NotAQuestion("the call does not list all labels")
     found = find_text(asked.message, config)
     if found is None:
-        raise NotAQuestion("`chat.text` finds no text in the input")
+        raise NotAQuestion("`chat.text` or `chat.text_path` finds no text in the input")
     identity = {"instructions": asked.instructions, "question": asked.question, "rest": found.rest}
     return ChatQuestion(found.text, Choice(asked.values), asked.api, prompt_hash(identity))
 

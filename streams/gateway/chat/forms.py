@@ -10,9 +10,12 @@ from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
-from schemas.patterns import compile_pattern
 from streams.errors import UnreadableAnswer
 from streams.teacher.answer import parse_answer, quote
+from streams.text_patterns import compile_pattern
+
+_LONGEST_SAID = 10_000
+"""Characters in which `chat.label` looks for a label, on the event loop."""
 
 
 class ToolCall(NamedTuple):
@@ -72,6 +75,8 @@ class PlainText:
         said = message.content or ""
         if self.pattern is None:
             return parse_answer(said, labels)
+        if len(said) > _LONGEST_SAID:
+            raise UnreadableAnswer(f"the model said {len(said)} characters: too many to look for a label")
         found = compile_pattern(self.pattern).find(said, "label")
         if found is None:
             raise UnreadableAnswer(f"the model said {quote(said)}, in which `chat.label` finds nothing")

@@ -1,13 +1,17 @@
 """Message text: the text to classify in a user's message, and the rest of the message.
 
 The rest belongs to the prompt: a template that changes around the text makes another teacher. What changes
-from call to call is in groups named `ignored`, and is left out of it.
+from call to call is left out of it: groups named `ignored`, and the values at `chat.ignored_paths`.
 """
 
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+import msgspec
 
 from schemas.chat import ChatConfig
-from schemas.patterns import compile_pattern
+from streams.json_paths import Place, compile_path
+from streams.text_patterns import compile_pattern
 
 _CUT = "\0"
 """Stands in the rest where something was taken out."""
@@ -24,16 +28,35 @@ class MessageText(NamedTuple):
 
 
 def find_text(message: str, config: ChatConfig) -> MessageText | None:
-    """The text in a message; None where `chat.text` finds none."""
-    if config.text is None:
+    """The text in a message; None where `chat.text_path` or `chat.text` finds none."""
+    if config.text_path is None:
+        return _by_pattern(message, config.text)
+    try:
+        value = msgspec.json.decode(message)
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return None
+    found = compile_path(config.text_path).find(value)
+    if found is None or not isinstance(found.value, str):
+        return None
+    inner = _by_pattern(found.value, config.text)
+    if inner is None:
+        return None
+    paths = map(compile_path, config.ignored_paths)
+    marks = {one.place: _CUT for path in paths if (one := path.find(value)) is not None}
+    rest = _marked(value, marks | {found.place: inner.rest or _CUT})
+    return MessageText(inner.text, msgspec.json.encode(rest, order="sorted").decode())
+
+
+def _by_pattern(message: str, pattern: str | None) -> MessageText | None:
+    if pattern is None:
         return MessageText(message, None) if message else None
-    found = compile_pattern(config.text).find(message, "text")
+    found = compile_pattern(pattern).find(message, "text")
     if found is None or not found.text:
         return None
-    return MessageText(found.text, _without(message, (found.span, *found.ignored)))
+    return MessageText(found.text, _without_spans(message, (found.span, *found.ignored)))
 
 
-def _without(message: str, spans: tuple[tuple[int, int], ...]) -> str:
+def _without_spans(message: str, spans: Iterable[tuple[int, int]]) -> str:
     """The message with a mark in place of each span."""
     kept, end = [], 0
     for start, stop in sorted(spans):
@@ -41,3 +64,14 @@ def _without(message: str, spans: tuple[tuple[int, int], ...]) -> str:
             kept += [message[end:start], _CUT]
         end = max(end, stop)
     return "".join([*kept, message[end:]])
+
+
+def _marked(value: Any, marks: Mapping[Place, str], place: Place = ()) -> Any:
+    """The value with these marks at their places."""
+    if place in marks:
+        return marks[place]
+    if isinstance(value, dict):
+        return {name: _marked(one, marks, (*place, name)) for name, one in value.items()}
+    if isinstance(value, list):
+        return [_marked(one, marks, (*place, number)) for number, one in enumerate(value)]
+    return value

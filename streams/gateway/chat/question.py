@@ -81,7 +81,7 @@ def read_question(call: Fields, config: ChatConfig, labels: Sequence[str]) -> Ch
     instructions, message = read_conversation(call.get("messages"))
     found = find_text(message, config)
     if found is None:
-        raise NotAQuestion("`chat.text` finds no text in the user's message")
+        raise NotAQuestion("`chat.text` or `chat.text_path` finds no text in the user's message")
     stream, options = call.get("stream"), call.get("stream_options") or {}
     return ChatQuestion(
         text=found.text,

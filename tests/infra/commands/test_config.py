@@ -35,6 +35,13 @@ async def publish(settings: Settings, redis_url: str, version: str, artifact: Ar
         await connection.aclose()
 
 
+def test_prompts_that_were_not_learned_from_are_warned_of(understudy: Run, config: Settings) -> None:
+    ended = understudy("config", "set", "shop", "chat.prompts=*", "chat.ignored_paths=$.id,$.at")
+    assert ended.status == 0, ended.err
+    assert json.loads(ended.out) == {"chat": {"prompts": ["*"], "ignored_paths": ["$.id", "$.at"]}}
+    assert "warning: `chat.prompts`: the surrogate answers prompts" in ended.err
+
+
 def test_set_says_what_it_changes(understudy: Run, config: Settings, redis_url: str, policy: Path) -> None:
     artifact = Artifact.read(policy)
     version = Manifest.decode(artifact.manifest).version

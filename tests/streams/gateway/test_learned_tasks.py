@@ -57,6 +57,16 @@ async def test_a_form_brings_its_labels(form: dict[str, Any], words: str) -> Non
     assert (proposal.form, proposal.labels) == (words, ("yes", "no"))
 
 
+async def test_lists_that_are_no_labels_are_not_kept() -> None:
+    schema = {"type": "object", "properties": {"answer": {"enum": ["yes", "n" * 300]}}}
+    form = {"type": "json_schema", "json_schema": {"name": "a", "schema": schema}}
+    async with chatting() as (gateway, llm, app):
+        forward_all(gateway, llm)
+        await app.chat.completions.create(**asking(**UNNAMED, response_format=form))
+        (proposal,) = await proposals(gateway)
+    assert (proposal.form, proposal.labels) == ("json_schema", ())
+
+
 async def test_an_accepted_kind_belongs_to_its_task() -> None:
     async with chatting() as (gateway, llm, app):
         forward_all(gateway, llm)

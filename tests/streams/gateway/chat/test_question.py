@@ -1,5 +1,6 @@
 """A call that asks for one label of one text is a question; anything else is not."""
 
+import json
 from typing import Any
 
 import pytest
@@ -59,6 +60,53 @@ def test_the_rest_of_a_message_belongs_to_the_prompt() -> None:
     assert prompt_of("Choose any.\nTicket 1: broken", pattern) != first
     assert prompt_of("Choose one.\nTicket : broken", pattern) != first
     assert prompt_of("Choose one.\nTicket 1: broken", r"Ticket \d+: (.*)") != first
+
+
+TICKET: dict[str, Any] = {"id": 7, "lang": "en", "ticket": {"lines": ["Dear you", "it is broken"], "n": 1.5}}
+
+
+def of_json(message: Any, **config: Any) -> ChatQuestion:
+    content = message if isinstance(message, str) else json.dumps(message)
+    settings = ChatConfig(**{"text_path": "$.ticket.lines[1]"} | config)
+    return read(settings, messages=[{"role": "user", "content": content}])
+
+
+def test_a_path_finds_the_text_in_json() -> None:
+    assert of_json(TICKET).text == "it is broken"
+    assert of_json(TICKET, text_path="$['ticket']['lines'][-1]").text == "it is broken"
+    assert of_json('"is it?"', text_path="$").text == "is it?"
+    assert of_json(TICKET, text="it is (.*)").text == "broken"
+
+
+def test_the_rest_of_the_json_belongs_to_the_prompt() -> None:
+    varied = {"ignored_paths": ("$.id", "$.none", "$.ticket.lines[1]", "$.ticket.n")}
+    first = of_json(TICKET, **varied)
+    other = {"ticket": {"n": 2, "lines": ["Dear you", "it is late"]}, "lang": "en", "id": 8}
+    assert of_json(other, **varied).prompt == first.prompt
+    assert of_json({**other, "lang": "fr"}, **varied).prompt != first.prompt
+    assert of_json(other).prompt != of_json(TICKET).prompt
+    assert (
+        of_json({**TICKET, "lang": "fr"}, ignored_paths=("$",)).prompt
+        == of_json(TICKET, ignored_paths=("$",)).prompt
+    )
+    assert of_json(TICKET, text="it is (.*)").prompt == of_json(TICKET, text="it is (brok.*)").prompt
+    assert of_json(TICKET, text="it (is broken)").prompt != of_json(TICKET, text="it is (.*)").prompt
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "no JSON",
+        "[" * 9_999,
+        "{}",
+        {"ticket": {"lines": ["a"]}},
+        {"ticket": {"lines": ["a", 5]}},
+        '"\\ud800"',
+    ],
+)
+def test_json_without_the_text_is_no_question(message: Any) -> None:
+    with pytest.raises(NotAQuestion, match="text_path"):
+        of_json(message)
 
 
 @pytest.mark.parametrize(

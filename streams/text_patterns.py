@@ -1,12 +1,19 @@
-"""Patterns: regular expressions by which operators say where a text or a label stands."""
+"""Patterns: regular expressions by which operators say where a text or a label stands.
 
-import re
+The engine is RE2, which takes a time in proportion to the text: no pattern can stall who applies it. It has
+no back references and no look-around.
+"""
+
 from functools import lru_cache
 from typing import NamedTuple
 
-from schemas.errors import InvalidPattern
+import re2
+
+from streams.errors import InvalidPattern
 
 _IGNORED = "ignored"
+_LARGEST = 5_000
+"""Steps of a pattern's program: the time for a character grows with them."""
 
 
 class FoundPart(NamedTuple):
@@ -26,14 +33,11 @@ class TextPattern:
     """A regular expression in which `.` stands for line ends, too.
 
     Raises:
-        InvalidPattern: it is none, or has no group that says what is meant.
+        InvalidPattern: it is none, is too large, or has no group that says what is meant.
     """
 
     def __init__(self, pattern: str) -> None:
-        try:
-            self._pattern = re.compile(pattern, re.DOTALL)
-        except re.error as error:
-            raise InvalidPattern(f"not a regular expression: {error}") from error
+        self._pattern = _compile(pattern)
         self._groups = dict(self._pattern.groupindex)
         ignored = [number for name, number in self._groups.items() if name.startswith(_IGNORED)]
         meant = [number for number in range(1, self._pattern.groups + 1) if number not in ignored]
@@ -61,3 +65,19 @@ class TextPattern:
 def compile_pattern(pattern: str) -> TextPattern:
     """The pattern, compiled once. Raises InvalidPattern."""
     return TextPattern(pattern)
+
+
+def _compile(pattern: str) -> re2._Regexp:
+    options = re2.Options()
+    options.dot_nl, options.log_errors = True, False
+    try:
+        compiled = re2.compile(pattern, options)
+    except re2.error as error:
+        reason = error.args[0] if error.args else ""
+        said = reason.decode(errors="replace") if isinstance(reason, bytes) else str(reason)
+        raise InvalidPattern(
+            f"not a regular expression of RE2, which has no back references and no look-around: {said}"
+        ) from error
+    if compiled.programsize > _LARGEST:
+        raise InvalidPattern("too large: repeat less, such as `.*` in place of `.{0,900}`")
+    return compiled
