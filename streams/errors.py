@@ -4,6 +4,7 @@ StreamsError
 ├── InvalidPattern             a regular expression or a JSON path that can't be used
 ├── InvalidSettings            settings with problems, every one of them named
 ├── StateUnavailable           Redis is away, or an agent is stopping: wait and try again
+│   └── StateUnreadable        what Redis holds of one task is of another release, or broken: the task waits
 ├── DeliveryFailed             outputs or offsets did not become durable: abort and try again
 │   └── CommitRefused          the consumer group does not know this member: abort and rejoin
 │       └── GenerationChanged  the group is rebalancing: abort, hear what is still owned, commit again
@@ -46,6 +47,10 @@ class InvalidPattern(StreamsError):
 
 class StateUnavailable(StreamsError):
     """What a batch needs is away for now; the batch is read again later."""
+
+
+class StateUnreadable(StateUnavailable):
+    """What Redis holds of one task can't be read; names the task. Other tasks are not concerned."""
 
 
 class DeliveryFailed(StreamsError):

@@ -69,7 +69,8 @@ class Task:
         candidate: the policy on trial.
         embedder: the encoder that the config names; None where it names none, or while it is not open.
         sampling: what the audit rate depends on, as far as is known now.
-        unguarded: nobody has counted audits for so long that nothing may be answered.
+        unguarded: nothing may be answered, since nobody has counted audits for so long, or since what Redis
+            holds of the task can't be read.
     """
 
     name: str
@@ -94,6 +95,8 @@ class Task:
         certifying: int | None = None,
         drifting: str | None = None,
         guard: Guard = GUARDED,
+        *,
+        unreadable: bool = False,
     ) -> "Task":
         """The task with those of the policies that are suitable for its config and its encoder.
 
@@ -102,6 +105,7 @@ class Task:
             certifying: sampled traces that the next refit may certify on; None where it is not known.
             drifting: the version whose deferrals ask for more audits, if one does.
             guard: whether audits are counted; where it is stale, nothing is certified.
+            unreadable: what Redis holds of the task can't be read.
         """
         safeguards = safeguards or Safeguards()
         live = _serving_policy(CandidatePolicy(policy, 1.0), config, safeguards, embedder) if policy else None
@@ -115,7 +119,7 @@ class Task:
             drifting=live is not None and live.version == drifting,
             new_labels=live is not None and bool(live.new_labels),
         )
-        unguarded = guard.stops(config.guard_staleness)
+        unguarded = unreadable or guard.stops(config.guard_staleness)
         return cls(name, config, live, candidate, safeguards.breaker, embedder, sampling, unguarded)
 
     @property
@@ -196,6 +200,7 @@ class Tasks:
         self._certifying: dict[str, int] = {}
         self._drifting: dict[str, str] = {}
         self._guard = GUARDED
+        self._unreadable: set[str] = set()
         self._encoders: dict[EncoderSpec, Embedder] = {}
         self._tasks: dict[str, Task] = {}
 
@@ -298,10 +303,22 @@ class Tasks:
         """
         before, self._guard = self._guard, guard
         for name, task in self._tasks.items():
-            stops = guard.stops(task.config.guard_staleness)
+            stops = name in self._unreadable or guard.stops(task.config.guard_staleness)
             if stops != task.unguarded or guard.is_fresh != before.is_fresh:
                 self._tasks[name] = self._build_task(name)
         return {name for name, task in self._tasks.items() if task.unguarded}
+
+    def set_readable(self, name: str, readable: bool) -> bool:
+        """Note whether what Redis holds of the task can be read; if not, it answers nothing.
+
+        Returns:
+            Whether that has changed.
+        """
+        if readable is (name not in self._unreadable):
+            return False
+        (self._unreadable.discard if readable else self._unreadable.add)(name)
+        self._tasks[name] = self._build_task(name)
+        return True
 
     def set_certified(self, name: str, version: str | None) -> None:
         """Note which version of a task is certified, if one is."""
@@ -378,6 +395,7 @@ class Tasks:
             self._certifying.get(name),
             self._drifting.get(name),
             self._guard,
+            unreadable=name in self._unreadable,
         )
 
 

@@ -47,7 +47,7 @@ from streams.certify.snapshot import Snapshot
 from streams.certify.step import Step, step
 from streams.certify.task_state import adopt_positions, foreign_positions
 from streams.certify.topic_log import TopicLog
-from streams.errors import KafkaFailed, StateUnavailable, TopicReplaced
+from streams.errors import KafkaFailed, StateUnavailable, StateUnreadable, TopicReplaced
 from streams.kafka.batch import Batch, Outgoing
 from streams.kafka.channel import BatchChannel
 from streams.kafka.dead_letters import DeadLetters
@@ -184,7 +184,11 @@ class AuditCertifier(Service):
         await self._rebuild_if_lost(await self._offsets.read(), known)
         self._seen |= await self._audits.tasks()
         for task in sorted(self._seen):
-            await self._fold(task, Observations(), (await self._audits.task_state(task)).versions)
+            try:
+                versions = (await self._audits.task_state(task)).versions
+            except StateUnreadable as error:
+                raise await self._begin_again(task, error) from error
+            await self._fold(task, Observations(), versions)
 
     async def _watch(self) -> None:
         while not self.should_stop:
@@ -244,7 +248,10 @@ class AuditCertifier(Service):
             now = self._clock()
             known = self._offsets.known
             late, passed = now - round(config.audit_overdue * 1000), self._passed_by.until(config.teacher)
-            reading = await self._audits.read(task, ids, late, passed or 0)
+            try:
+                reading = await self._audits.read(task, ids, late, passed or 0)
+            except StateUnreadable as error:
+                raise await self._begin_again(task, error) from error
             offsets, folded = self._offsets, reading.folded
             if not offsets.holds_claim(folded) if rebuilding else offsets.has_lost(folded, known):
                 raise StateUnavailable("Redis has lost audit counts; certify rebuilds them")
@@ -274,6 +281,13 @@ class AuditCertifier(Service):
                 await self._act_on(task, outcome, rebuilding=rebuilding)
                 return
         raise StateUnavailable(f"other workers keep changing the audit state: task={task}")
+
+    async def _begin_again(self, task: str, error: StateUnreadable) -> StateUnavailable:
+        """Delete counts that can't be read, so that they are rebuilt from the topics; the error to raise."""
+        log.error("counts are deleted, and read again from the topics: %s", error)
+        await self._audits.discard(task)
+        await self._offsets.reset()
+        return StateUnavailable("Redis held unreadable audit counts; certify rebuilds them")
 
     async def _act_on(self, task: str, outcome: Step, *, rebuilding: bool) -> None:
         """Emit the events of a step, have its alarms answered and drift reported, and remember that."""

@@ -14,7 +14,7 @@ from mode import Service
 from models.artifact import Artifact
 from models.errors import PolicyError
 from models.policy import Policy
-from streams.errors import StateUnavailable
+from streams.errors import StateUnavailable, StateUnreadable
 from streams.rollout.disk_cache import PolicyDiskCache
 from streams.state.registry import Registry
 from streams.tasks import CandidatePolicy, Tasks
@@ -76,10 +76,21 @@ class PolicySync(Service):
         async with self._lock:
             try:
                 for task in await self._registry.tasks() | self._live_tasks.with_policy():
-                    await self._follow(task)
+                    await self._follow_if_readable(task)
             except StateUnavailable as error:
                 log.debug("policies stay as they are while Redis is away: %s", error)
                 self._live_tasks.forget_sampling_states()
+
+    async def _follow_if_readable(self, task: str) -> None:
+        """Follow the task, or have it answer nothing; a broken task holds up no other."""
+        try:
+            await self._follow(task)
+        except StateUnreadable as error:
+            if self._live_tasks.set_readable(task, False):
+                log.error("everything is deferred: %s", error)
+        else:
+            if self._live_tasks.set_readable(task, True):
+                log.warning("the serving state can be read again: task=%s", task)
 
     async def _follow(self, task: str) -> None:
         serving_state = await self._registry.serving_state(task)

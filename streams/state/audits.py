@@ -21,7 +21,7 @@ from streams.certify.status import CertificateStatus, decode_status, encode_stat
 from streams.certify.step import Step, VersionChange
 from streams.certify.task_state import TaskState, reset_state
 from streams.certify.version_state import VersionState
-from streams.errors import StateUnavailable
+from streams.errors import StateUnreadable
 from streams.state.connection import Connection, as_text
 from streams.state.fold_offsets import OffsetsRead
 
@@ -67,7 +67,7 @@ class AuditStore:
     async def task_state(self, task: str) -> TaskState:
         with self._connection.client() as redis:
             raw = await redis.hget(self._keys.certify(task), "record")
-        return _decode(_TASK_STATE, raw) or TaskState()
+        return _decode(_TASK_STATE, raw, task) or TaskState()
 
     async def read(
         self, task: str, ids: Mapping[str, Iterable[str]], late: int, passed: int = 0
@@ -89,13 +89,13 @@ class AuditStore:
                 # Last, so that these offsets show if Redis lost data before the task's state was read.
                 pipeline.hgetall(keys.folded)
                 (revision, raw), service, *replies, folded = await pipeline.execute()
-        versions = list(_versions(lookups, replies))
+        versions = list(_versions(task, lookups, replies))
         snapshot = Snapshot(
-            task_state=_decode(_TASK_STATE, raw) or TaskState(),
+            task_state=_decode(_TASK_STATE, raw, task) or TaskState(),
             version_states={version: state for version, state, _, _ in versions if state},
             statuses={version: status for version, _, status, _ in versions if status},
             pending_audits={version: pending for version, _, _, pending in versions},
-            service_status=decode_status(_texts(service)) if service else None,
+            service_status=_status(_texts(service), task) if service else None,
         )
         return AuditsRead(as_text(revision or b""), snapshot, OffsetsRead.of(folded))
 
@@ -116,15 +116,24 @@ class AuditStore:
         outcome = Step(reset_state(before), {}, before.versions, announced=True)
         return await self.write(task, reading, outcome)
 
+    async def discard(self, task: str) -> None:
+        """Delete the counts of a task, also where they can't be read."""
+        keys = self._keys
+        with self._connection.client() as redis:
+            for pattern in (keys.audits(task, "*"), keys.asked(task, "*")):
+                async for name in redis.scan_iter(match=pattern, count=_AT_ONCE):
+                    await redis.delete(name)
+            await redis.delete(keys.service(task), keys.certify(task))
+
     async def status(self, task: str, version: str) -> CertificateStatus:
         """The status of a version's certificate; zeros for a version without audits."""
         with self._connection.client() as redis:
-            return decode_status(_texts(await redis.hgetall(self._keys.audits(task, version))))
+            return _status(_texts(await redis.hgetall(self._keys.audits(task, version))), task)
 
     async def service_status(self, task: str) -> CertificateStatus:
         """The status of the service's certificate; zeros for a task without audits."""
         with self._connection.client() as redis:
-            return decode_status(_texts(await redis.hgetall(self._keys.service(task))))
+            return _status(_texts(await redis.hgetall(self._keys.service(task))), task)
 
     async def is_restorable(self, task: str, version: str) -> bool:
         """Whether a version may be restored."""
@@ -186,7 +195,7 @@ class AuditStore:
 
 
 def _versions(
-    lookups: Mapping[str, list[str]], replies: list[Any]
+    task: str, lookups: Mapping[str, list[str]], replies: list[Any]
 ) -> Iterable[tuple[str, VersionState | None, CertificateStatus | None, PendingAudits]]:
     """Each version with its state, its status and its pending audits, from Redis' replies."""
     for place, (version, requests) in enumerate(lookups.items()):
@@ -208,7 +217,8 @@ def _versions(
             },
         )
         texts = {name: as_text(value) for name, value in shown.items()}
-        yield version, _decode(_VERSION_STATE, raw), decode_status(texts) if raw else None, pending_audits
+        status = _status(texts, task) if raw else None
+        yield version, _decode(_VERSION_STATE, raw, task), status, pending_audits
 
 
 def _words(fields: Mapping[str, str]) -> list[str]:
@@ -219,14 +229,17 @@ def _texts(stored: Mapping[Any, Any]) -> dict[str, str]:
     return {as_text(name): as_text(value) for name, value in stored.items()}
 
 
-def _decode(decoder: "msgspec.json.Decoder[Decoded]", raw: bytes | str | None) -> Decoded | None:
-    """The value, or None without one. Raises StateUnavailable if it is unreadable: nothing may be folded."""
+def _status(fields: Mapping[str, str], task: str) -> CertificateStatus:
+    """Raises StateUnreadable: a field is not what it should be."""
+    try:
+        return decode_status(fields)
+    except (ValueError, msgspec.DecodeError) as error:
+        raise StateUnreadable(f"a certificate in Redis can't be read: task={task}: {error}") from error
+
+
+def _decode(decoder: "msgspec.json.Decoder[Decoded]", raw: bytes | str | None, task: str) -> Decoded | None:
+    """The value, or None without one. Raises StateUnreadable: nothing may be folded into it."""
     try:
         return decoder.decode(raw) if raw else None
     except msgspec.DecodeError as error:
-        log.error(
-            "audit state in Redis is unreadable, so certify waits; to rebuild it from the topics, delete the "
-            "task's `certify` and `audits` keys, and `folded`: %s",
-            error,
-        )
-        raise StateUnavailable(f"audit state in Redis is unreadable: {error}") from error
+        raise StateUnreadable(f"audit counts in Redis can't be read: task={task}: {error}") from error

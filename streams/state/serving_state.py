@@ -9,7 +9,7 @@ import msgspec
 from redis.asyncio import Redis
 
 from schemas.redis_keys import Keys
-from streams.errors import TransitionRefused
+from streams.errors import StateUnreadable, TransitionRefused
 from streams.state.connection import as_text
 from streams.versions.breaker_state import CLOSED, Breaker
 from streams.versions.lifecycle import Transition, VersionStage
@@ -79,16 +79,30 @@ def history_entries(keys: Keys, task: str, moves: Sequence[Transition]) -> list[
 
 
 async def read_serving_state(redis: Redis, keys: Keys, task: str) -> ServingState:
-    """The serving state, all its parts as of one moment."""
+    """The serving state, all its parts as of one moment.
+
+    Raises:
+        StateUnreadable: a part has a value that this release does not know.
+    """
     async with redis.pipeline(transaction=True) as pipeline:
         pipeline.mget(keys.serving_state(task), keys.fence(task))
         for key in (keys.active, keys.candidate, keys.breaker, keys.pinned, keys.recency):
             pipeline.hgetall(key(task))
         (count, fence), *hashes = await pipeline.execute()
+    try:
+        return _serving_state(int(count or 0), int(fence or 0), hashes)
+    except (KeyError, ValueError) as error:
+        raise StateUnreadable(
+            f"the serving state in Redis can't be read: task={task}: {error!r}; update this worker, or "
+            f"repair the task's keys"
+        ) from error
+
+
+def _serving_state(count: int, fence: int, hashes: Sequence[Mapping[Any, Any]]) -> ServingState:
     active, candidate, breaker, pin, recency = map(_texts, hashes)
     return ServingState(
-        count=int(count or 0),
-        fence=int(fence or 0),
+        count=count,
+        fence=fence,
         active=_active(active),
         candidate=_candidate(candidate),
         breaker=_breaker(breaker),

@@ -192,3 +192,24 @@ async def test_a_killed_certifier_counts_nothing_twice(
 
 async def _die() -> None:
     raise asyncio.CancelledError
+
+
+@pytest.mark.parametrize("field", ["record", "ledger"])
+async def test_counts_that_cannot_be_read_are_rebuilt(deployment: Deployment, field: str) -> None:
+    """They stop neither the partition nor the other tasks for good."""
+    batch = [deployment.traces.add(one) for one in audits(100)]
+    certify = await deployment.certifier()
+    await certify.fold_traces(batch)
+    keys = deployment.keys
+    broken = keys.certify("t") if field == "record" else keys.audits("t", "v1")
+    await deployment.connection.redis.hset(broken, field, b"{")
+    late = [deployment.traces.add(one) for one in audits(10, "late")]
+    for _ in range(2):
+        with contextlib.suppress(StateUnavailable):
+            await certify.fold_traces(late)
+        with contextlib.suppress(StateUnavailable):
+            await certify.look()
+    await certify.fold_traces(late)
+    await certify.look()
+    status = await deployment.status()
+    assert (status.audits, status.complete) == (110, True)

@@ -108,6 +108,34 @@ async def test_a_garbled_version_is_never_installed(
         assert "SHA-256" in record.getMessage() or record.levelno < logging.ERROR
 
 
+async def test_one_unreadable_task_stops_no_other(
+    redis_url: str,
+    stack: AsyncExitStack,
+    artifact: Artifact,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """A newer release has put a candidate on a trial that this one does not know."""
+    worker = Worker(redis_url, PolicyDiskCache(tmp_path), stack, poll=0.01)
+    for task in ("a", "t"):
+        assert await worker.registry.publish(task, "v1", 1, 0, artifact, 1000)
+    await worker.start()
+    await worker.until(lambda: worker.live.with_policy() == {"a", "t"})
+    trial = [*("version", "v2", "mode", "rainbow", "share", 0.5), *("needs", 9, "token", 0, "since", 5)]
+    await worker.connection.redis.hset(worker.keys.candidate("a"), items=trial)
+    await worker.until(lambda: worker.live.task("a").unguarded)
+    assert not worker.live.task("t").unguarded
+    assert await worker.registry.publish("t", "v2", 2, 0, version(artifact, "v2"), 2000)
+    await worker.until(
+        lambda: (found := worker.live.policy("t")) is not None and found.manifest.version == "v2"
+    )
+    said = [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR]
+    assert len(said) == 1
+    assert "everything is deferred: the serving state in Redis can't be read: task=a" in said[0]
+    await worker.connection.redis.delete(worker.keys.candidate("a"))
+    await worker.until(lambda: not worker.live.task("a").unguarded)
+
+
 async def test_an_announced_version_is_taken_at_once(
     redis_url: str, stack: AsyncExitStack, artifact: Artifact, tmp_path: Path
 ) -> None:

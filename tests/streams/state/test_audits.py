@@ -19,7 +19,7 @@ from streams.certify.observations import AuditReply, AuditRequested, LogPosition
 from streams.certify.status import CertificateStatus
 from streams.certify.step import step
 from streams.certify.version_state import VersionState
-from streams.errors import StateUnavailable
+from streams.errors import StateUnreadable
 from streams.state.audits import AuditStore
 from streams.state.connection import Connection
 
@@ -192,12 +192,18 @@ async def test_versions_and_tasks_are_kept_apart(connection: Connection, keys: K
     assert len((await audits.task_state("t")).versions) == 16
 
 
+@pytest.mark.parametrize(
+    ("field", "value"), [("ledger", b'{"tallies": 3}'), ("bound", b"high"), ("labels", b"{")]
+)
 async def test_nothing_is_folded_on_overwritten_state(
-    connection: Connection, keys: Keys, caplog: pytest.LogCaptureFixture
+    connection: Connection, keys: Keys, field: str, value: bytes
 ) -> None:
     audits = AuditStore(connection, keys)
     await fold(audits, "t", Observations(answered=[trace(1, 0, True)]))
-    await connection.redis.hset(keys.audits("t", "v1"), "ledger", b'{"tallies": 3}')
-    with pytest.raises(StateUnavailable, match="unreadable"):
+    await fold(audits, "u", Observations(answered=[trace(1, 0, True)]))
+    await connection.redis.hset(keys.audits("t", "v1"), field, value)
+    with pytest.raises(StateUnreadable, match="task=t"):
         await fold(audits, "t", Observations(answered=[trace(2, 1, True)]))
-    assert "audit state in Redis is unreadable, so certify waits" in caplog.text
+    await audits.discard("t")
+    assert (await audits.status("t", "v1")).audits == 0
+    assert (await audits.status("u", "v1")).audits == 1, "another task keeps its counts"
