@@ -97,7 +97,11 @@ async def test_a_body_without_a_key_is_not_read() -> None:
     assert answer.startswith(b"HTTP/1.1 401 ")
 
 
-@pytest.mark.parametrize("token", [TOKEN, TOKEN[:-1] + "!", f"us_{'0' * 8}_{TOKEN[12:]}", "", "us_"])
+@pytest.mark.parametrize(
+    "token",
+    [TOKEN, TOKEN[:-1] + "!", f"us_{'0' * 8}_{TOKEN[12:]}", "", "us_"],
+    ids=["known", "another secret", "unknown id", "empty", "prefix"],
+)
 def test_each_token_is_compared_alike(token: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """So that the time tells nothing of an id or of a part of a secret."""
     compared: list[tuple[str, str]] = []
