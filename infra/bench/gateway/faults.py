@@ -44,6 +44,7 @@ from schemas.codec import LABEL
 PACE = 40.0
 BEFORE, AWAY, AFTER = 5.0, 30.0, 15.0
 HANGING, VANISHING, SLOW = 2_100, 500, 10_000
+CHATS_A_SECOND = 100.0
 _TRACES, _TEXTS = 2_000, 500
 _IDLE_LOOKS = 200
 """Of 50 ms each."""
@@ -131,10 +132,11 @@ async def hanging(stage: Stage) -> tuple[Calls, str]:
     """More chats wait for an LLM than a task may have (2,000)."""
     limits = httpx2.Limits(max_connections=None)
     async with httpx2.AsyncClient(base_url=stage.url, timeout=None, limits=limits) as http:
-        chats = [
-            asyncio.create_task(http.post("/v1/chat/completions", json=_chat(HANGS))) for _ in range(HANGING)
-        ]
-        calls = await stage.calls(AFTER)
+        calling, chats = stage.calls(HANGING / CHATS_A_SECOND + AFTER), []
+        for _ in range(HANGING):
+            chats.append(asyncio.create_task(http.post("/v1/chat/completions", json=_chat(HANGS))))
+            await asyncio.sleep(1.0 / CHATS_A_SECOND)
+        calls = await calling
         refused = [chat.result().status_code for chat in chats if chat.done()]
         waiting = stage.llm.open
         for chat in chats:
