@@ -1,4 +1,4 @@
-"""Lines of `seed` for people: what was read, what becomes of it, and what that means for the guarantee."""
+"""Lines of `seed` for people: what was read, what is written, what is left out, and what may certify."""
 
 from collections.abc import Iterator
 
@@ -8,8 +8,8 @@ from schemas.config import Config
 _LABELS = 8
 _REASONS = 12
 _WHY_NOT = (
-    "they train, and none of them certifies: no file shows by itself that it is a uniform sample of the "
-    "task's traffic with its teacher's labels. Where that is so, --uniform-sample says it"
+    "all of them only train, since a file does not show that it is a uniform sample of the task's traffic "
+    "with its teacher's labels. If it is one, pass --uniform-sample"
 )
 
 
@@ -39,5 +39,5 @@ def _certifying(plan: SeedPlan, *, uniform: bool) -> str:
         return f"0; {_WHY_NOT}"
     others = "".join(f"; {count:,} only train: {why}" for why, count in plan.not_sampled.most_common())
     left_out = sum(plan.left_out.values())
-    without = f"; they stand for the traffic without the {left_out:,} left out" if left_out else ""
-    return f"{plan.sampled:,} may, as you say that the file is a uniform sample{others}{without}"
+    without = f"; the sample lacks the {left_out:,} records that are left out" if left_out else ""
+    return f"{plan.sampled:,}, since --uniform-sample says that the file is a sample{others}{without}"

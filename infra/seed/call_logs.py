@@ -6,7 +6,16 @@ Each reader is given one record, and says None where the record is of another fo
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from streams.recorded_calls.conversation import FAILED, NO_ANSWER, asked_text, is_conversation, said_by
+from streams.recorded_calls.conversation import (
+    CUT_OFF,
+    FAILED,
+    NO_ANSWER,
+    asked_text,
+    end_reasons,
+    is_conversation,
+    is_cut_off,
+    said_by,
+)
 from streams.recorded_calls.rows import LeftOut, Read, Row, as_id, as_text, from_json, part_of, unix_time
 
 NO_REQUEST = "a batch's answer without its request: name the batch's input with --requests"
@@ -146,6 +155,8 @@ def _exchange(place: str, request: Any, response: Any) -> Read:
 
 
 def _row(place: str, asked: Any, answer: Any, record: Record, started: str, model: str | None) -> Read:
+    if is_cut_off(end_reasons(answer)):
+        return LeftOut(place, CUT_OFF)
     text, said = asked_text(asked, place), said_by(answer, place)
     if isinstance(text, LeftOut):
         return text

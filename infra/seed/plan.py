@@ -1,9 +1,8 @@
 """Plans a seeding: which rows become traces of the task, which of these may certify, and what is left out.
 
-A trace that certifies says: the requests of this task are like this one, and its teacher says this of it. No
-file shows that by itself, so seeded traces only train, unless the operator says that the file is a uniform
-sample of the task's traffic with the labels of its teacher. Even then a row does not certify whose model is
-another one, or which the file itself marks as not sampled.
+Traces that certify have to be a uniform sample of the task's traffic, with the labels of its teacher. No file
+shows that by itself, so seeded traces only train, unless the operator says that the file is such a sample.
+Even then a row does not certify if another model answered it, or if the file marks it as not sampled.
 """
 
 import hashlib
@@ -29,7 +28,7 @@ from streams.recorded_calls.rows import LeftOut, Read, Row
 
 OTHER_MODEL = "another model than the task's teacher answered"
 NOT_SAMPLED = "the file says that they are not sampled"
-FORGOTTEN_UNDATED = "it is to be forgotten; a row without a time counts as older, unless --as-of says"
+FORGOTTEN_UNDATED = "its request is to be forgotten; a row without a time counts as older (see --as-of)"
 _LONGEST_ID = 256
 # A clock that is a little ahead is no time in the future.
 _AHEAD_MS = 60_000
@@ -88,7 +87,7 @@ class SeedPlan:
 
 
 def plan_seed(reads: Iterable[Read], rules: SeedRules) -> SeedPlan:
-    """What becomes of the rows.
+    """The traces of the rows, and why other rows are left out.
 
     Raises:
         InvalidFile: the rows hold more labels than the task may have, or are to certify and have no time.
@@ -129,8 +128,8 @@ class _TraceMaker:
         """The trace of a row; `requested_at` is 0 where the row has no time."""
         label = label_of(row, self._names, self._rules.label_field)
         if label is None:
-            allowed = "none of `teacher.labels`" if self._names else "no label of one line"
-            return LeftOut(row.place, f"the answer is {allowed}")
+            allowed = "one of `teacher.labels`" if self._names else "a label of one line"
+            return LeftOut(row.place, f"the answer is not {allowed}")
         features = self._features(row)
         text = self._text(row)
         for problem in (features, text):
@@ -141,11 +140,11 @@ class _TraceMaker:
             return LeftOut(row.place, "its time is in the future")
         name = self._name(row, text, features, label)
         if name in self._ids:
-            return LeftOut(row.place, "its id was there before")
+            return LeftOut(row.place, "an earlier row has its id")
         self._ids.add(name)
-        # Without a time it may be as old as the wish to forget it.
+        # A row without a time may be older than the request to forget it.
         if self._rules.forgotten.covers(self._rules.task, name, at or self._rules.as_of or 0):
-            return LeftOut(row.place, "it is to be forgotten" if at else FORGOTTEN_UNDATED)
+            return LeftOut(row.place, "its request is to be forgotten" if at else FORGOTTEN_UNDATED)
         made = Trace(
             id=name,
             task=self._rules.task,
@@ -161,12 +160,16 @@ class _TraceMaker:
             teacher=None if row.model is None else Teacher(row.model),
         )
         too_large = len(TRACE.encode(made)) > self._rules.largest
-        return LeftOut(row.place, "larger than a message may be") if too_large else made
+        return LeftOut(row.place, "it is larger than a message may be") if too_large else made
 
     def _text(self, row: Row) -> str | LeftOut | None:
         needed = self._reads_text or self._source not in (None, PRECOMPUTED)
         if row.text is None:
-            return LeftOut(row.place, "no text, which the task's `embedder` reads") if needed else None
+            return (
+                LeftOut(row.place, "it has no text, and the task's `embedder` reads texts")
+                if needed
+                else None
+            )
         if self._rules.mask is None:
             return row.text
         try:
@@ -179,7 +182,7 @@ class _TraceMaker:
         if self._source != PRECOMPUTED:
             return None
         if row.embedding is None:
-            return LeftOut(row.place, "no vector, which the task's `embedder` reads")
+            return LeftOut(row.place, "it has no vector, and the task's `embedder` reads vectors")
         try:
             self._dimension = len(decode_vector(row.embedding, self._dimension))
         except InvalidVector:

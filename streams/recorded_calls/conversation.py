@@ -3,7 +3,7 @@
 One user message is a text to classify; after several turns nobody can say which of them was meant.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -17,6 +17,7 @@ NO_ANSWER = "no answer of the model"
 SEVERAL_ANSWERS = "several answers of the model"
 FAILED = "the call failed"
 CUT_OFF = "the answer was cut off or filtered"
+_NOT_WHOLE = frozenset({"length", "max_tokens", "content_filter", "safety", "incomplete", "error"})
 _TEXTS = (
     "text",
     "input_text",
@@ -26,6 +27,21 @@ _INSTRUCTIONS = (
     "system",
     "developer",
 )
+
+
+def is_cut_off(reasons: Iterable[Any]) -> bool:
+    """Whether one of these reasons for the end of an answer says that it is not whole."""
+    return any(isinstance(one, str) and one.lower() in _NOT_WHOLE for one in reasons)
+
+
+def end_reasons(answer: Any) -> list[Any]:
+    """Why an answer has ended, as far as it says."""
+    answer = from_json(answer)
+    choices = part_of(answer, "choices")
+    messages = choices if isinstance(choices, list) else answer if isinstance(answer, list) else [answer]
+    reasons = [part_of(one, name) for one in messages for name in ("finish_reason", "stop_reason")]
+    # Any object may be an answer with a field `status`; a response of OpenAI's API has an output beside it.
+    return [*reasons, part_of(answer, "status")] if part_of(answer, "output") else reasons
 
 
 def is_conversation(value: Any) -> bool:

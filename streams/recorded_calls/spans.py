@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from streams.recorded_calls.conversation import CUT_OFF, FAILED, NO_ANSWER, NO_TEXT
+from streams.recorded_calls.conversation import CUT_OFF, FAILED, NO_ANSWER, NO_TEXT, end_reasons, is_cut_off
 from streams.recorded_calls.rows import LeftOut, as_text, from_json, part_of, unix_time
 
 _ERROR = 2
@@ -18,8 +18,6 @@ _OPERATIONS = (
     "generate_content",
     "completion",
 )
-_NOT_WHOLE = frozenset({"length", "max_tokens", "content_filter", "safety", "error"})
-"""Why an answer ended, where it says nothing whole; in lower case."""
 _INDEXED = re.compile(r"(?:gen_ai|llm)\.(prompt|completion|input_messages|output_messages)\.(\d+)\.(.+)")
 _ASKED = (
     "prompt",
@@ -87,7 +85,8 @@ def _read_span(span: Any, attributes: Attributes, place: str) -> SpanCall | Left
         return LeftOut(place, NO_TEXT)
     if answered is None:
         return LeftOut(place, NO_ANSWER)
-    if any(reason.lower() in _NOT_WHOLE for reason in _finish_reasons(attributes, answered)):
+    named = attributes.get("gen_ai.response.finish_reasons")
+    if is_cut_off([*(named if isinstance(named, list) else [named]), *end_reasons(answered)]):
         return LeftOut(place, CUT_OFF)
     trace, own = part_of(span, "traceId"), part_of(span, "spanId")
     requested = _first_text(attributes, "gen_ai.request.model", "llm.model_name")
@@ -105,14 +104,6 @@ def _read_span(span: Any, attributes: Attributes, place: str) -> SpanCall | Left
 
 def _first_text(attributes: Attributes, *names: str) -> str | None:
     return next((found for name in names if (found := as_text(attributes.get(name)))), None)
-
-
-def _finish_reasons(attributes: Attributes, answered: Any) -> list[str]:
-    named = attributes.get("gen_ai.response.finish_reasons")
-    answered = from_json(answered)
-    messages = answered if isinstance(answered, list) else [answered]
-    said = [part_of(one, "finish_reason") for one in messages]
-    return [one for one in (*(named if isinstance(named, list) else [named]), *said) if isinstance(one, str)]
 
 
 def _messages(span: Any, attributes: Attributes) -> tuple[Any, Any]:

@@ -35,13 +35,13 @@ def test_a_second_run_writes_only_what_is_new(understudy: Run, settings: Setting
     first = understudy("seed", calls, "--task", "t")
     assert (first.status, first.err) == (0, "")
     assert "6 records: 5 traces for the task t" in first.out
-    assert "certifying    0; they train, and none of them certifies" in first.out
+    assert "certifying    0; all of them only train" in first.out
     assert "left out      1: no label (the first: line 6)" in first.out
     assert first.out.endswith("written: 5 traces\n")
     with calls.open("a") as file:
         file.write('\n{"id": "new", "text": "more", "label": "x"}')
     again = understudy("seed", calls, "--task", "t")
-    assert again.out.endswith("written: 1 traces; 5 are there already\n")
+    assert again.out.endswith("written: 1 traces; the topic has 5 already\n")
     found = traces(settings)
     assert sorted(trace.id for trace in found) == ["0", "1", "2", "3", "4", "new"]
     assert {(trace.reason, trace.sampled) for trace in found} == {(Reason.SEEDED, False)}
@@ -69,7 +69,7 @@ def test_a_sample_needs_a_time(understudy: Run, settings: Settings, calls: Path)
     assert "5 rows have no time" in refused.err
     assert understudy("seed", calls, "--task", "t", "--uniform-sample", "--as-of", "2999-01-01").status == 2
     done = understudy("seed", calls, "--task", "t", "--uniform-sample", "--as-of", "2025-11-24")
-    assert "5 may, as you say that the file is a uniform sample; they stand for" in done.out
+    assert "5, since --uniform-sample says that the file is a sample; the sample lacks the 1 records" in done.out
     assert all(trace.sampled and trace.replied_at < 1_764_000_000_000 for trace in traces(settings))
 
 
@@ -77,7 +77,7 @@ def test_what_is_to_be_forgotten_is_not_written(understudy: Run, settings: Setti
     record = forgotten_request("t", "3", unix_ms())
     write_messages(settings, [Outgoing(settings.topics.forgotten, b"k", FORGOTTEN.encode(record))])
     ended = understudy("seed", calls, "--task", "t")
-    assert "left out      1: it is to be forgotten" in ended.out
+    assert "left out      1: its request is to be forgotten" in ended.out
     assert sorted(trace.id for trace in traces(settings)) == ["0", "1", "2", "4"]
 
 

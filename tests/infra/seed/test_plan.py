@@ -76,7 +76,7 @@ def test_ids_are_the_same_in_every_run_and_differ_between_rows() -> None:
     assert all(len(name) <= 256 for name in names)
     later = [trace.id for trace in plan(row(text="c"), *rows).traces]
     assert later[1:] == names
-    assert reasons(row(id="1"), row("refund", "other", id="1")) == {"its id was there before": 1}
+    assert reasons(row(id="1"), row("refund", "other", id="1")) == {"an earlier row has its id": 1}
 
 
 @pytest.mark.parametrize(
@@ -98,8 +98,8 @@ def test_a_label_is_one_of_the_teacher_s_or_none(said: str, label: str | None) -
     found = plan(row(said, is_label=False), config=Config(teacher=LABELS))
     assert [trace.label for trace in found.traces] == ([] if label is None else [label])
     if label is None:
-        assert dict(found.left_out) == {"the answer is none of `teacher.labels`": 1}
-        assert found.first == {"the answer is none of `teacher.labels`": "line 1"}
+        assert dict(found.left_out) == {"the answer is not one of `teacher.labels`": 1}
+        assert found.first == {"the answer is not one of `teacher.labels`": "line 1"}
 
 
 def test_any_label_of_one_line_where_the_task_lists_none() -> None:
@@ -117,12 +117,12 @@ def test_rows_bring_what_the_task_reads() -> None:
     assert (trace.features, trace.text) == (np.array([1, 2], "<f4").tobytes(), None)
     bad = [row(), row(embedding=[1.0]), row(embedding=[1.0, float("nan")])]
     assert reasons(*bad, config=vectors) == {
-        "no vector, which the task's `embedder` reads": 1,
+        "it has no vector, and the task's `embedder` reads vectors": 1,
         "its vector is not 2 finite numbers": 2,
     }
-    assert reasons(row(text=None)) == {"no text, which the task's `embedder` reads": 1}
+    assert reasons(row(text=None)) == {"it has no text, and the task's `embedder` reads texts": 1}
     assert reasons(row(text=None), config=Config(embedder="model2vec:/m")) == {
-        "no text, which the task's `embedder` reads": 1
+        "it has no text, and the task's `embedder` reads texts": 1
     }
 
 
@@ -139,7 +139,7 @@ def test_texts_are_masked_or_left_out() -> None:
 def test_what_is_to_be_forgotten_stays_forgotten() -> None:
     forgotten = ForgottenRequests()
     forgotten.add(forgotten_request("tickets", "7", NOW))
-    assert reasons(row(id="7"), row(id="8"), forgotten=forgotten) == {"it is to be forgotten": 1}
+    assert reasons(row(id="7"), row(id="8"), forgotten=forgotten) == {"its request is to be forgotten": 1}
     assert reasons(row(id="7", at=NOW + 1), forgotten=forgotten) == {}, "a later request is another one"
     assert reasons(row(id="7", at=None), forgotten=forgotten) == {FORGOTTEN_UNDATED: 1}
     assert reasons(row(id="7", at=None), forgotten=forgotten, as_of=NOW + 1) == {}
@@ -147,7 +147,7 @@ def test_what_is_to_be_forgotten_stays_forgotten() -> None:
 
 def test_the_future_and_what_is_too_large_are_left_out() -> None:
     assert reasons(row(at=NOW + 3_600_000)) == {"its time is in the future": 1}
-    assert reasons(row(text="x" * 1_000_001)) == {"larger than a message may be": 1}
+    assert reasons(row(text="x" * 1_000_001)) == {"it is larger than a message may be": 1}
     assert reasons(LeftOut("line 3", "no label")) == {"no label": 1}
 
 

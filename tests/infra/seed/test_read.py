@@ -12,6 +12,7 @@ import pytest
 from infra.errors import InvalidFile
 from infra.seed.read import SeedFile, read_calls, tracer_target
 from streams.recorded_calls.conversation import (
+    CUT_OFF,
     FAILED,
     NO_ANSWER,
     NOT_ONLY_TEXT,
@@ -54,6 +55,13 @@ def completion(content: Any, **fields: Any) -> dict[str, Any]:
     return {"id": "c1", "created": AT // 1000, "model": "m-1", "choices": [{"index": 0, "message": message}]}
 
 
+def cut_off(content: str) -> dict[str, Any]:
+    found = completion(content)
+    found["choices"][0]["finish_reason"] = "length"
+    return found
+
+
+STOPPED = {"gen_ai.response.finish_reasons": "length"}
 CALL = {"function": {"name": "answer", "arguments": '{"label": "track"}'}}
 RESPONSE = {
     "id": "r1",
@@ -202,6 +210,10 @@ def test_a_batch_needs_its_requests(tmp_path: Path) -> None:
         (LANGFUSE | {"level": "ERROR"}, FAILED),
         (otlp(MODEL), "no message of the user with text"),
         (TODAY["resourceSpans"] and otlp(MODEL, status={"code": 2}), FAILED),
+        ({"messages": [USER], **cut_off("tra")}, CUT_OFF),
+        ({"request": {"input": "a"}, "response": RESPONSE | {"status": "incomplete"}}, CUT_OFF),
+        (LANGFUSE | {"output": cut_off("tra")}, CUT_OFF),
+        (otlp(MODEL | {"gen_ai.prompt": "a", "gen_ai.completion": "t", **STOPPED}), CUT_OFF),
         ({"text": "a"}, "no label"),
     ],
 )

@@ -72,6 +72,7 @@ def url() -> Iterator[str]:
     served.stop()
 
 
+@pytest.mark.filterwarnings("ignore:Skipped test cases with unsupported payload media types")  # protobuf
 @schema.parametrize()  # type: ignore[untyped-decorator]
 @settings(
     max_examples=EXAMPLES,
