@@ -69,7 +69,7 @@ def test_a_sample_needs_a_time(understudy: Run, settings: Settings, calls: Path)
     assert "5 rows have no time" in refused.err
     assert understudy("seed", calls, "--task", "t", "--uniform-sample", "--as-of", "2999-01-01").status == 2
     done = understudy("seed", calls, "--task", "t", "--uniform-sample", "--as-of", "2025-11-24")
-    assert "5, since --uniform-sample says that the file is a sample; the sample lacks the 1 records" in done.out
+    assert "5, since --uniform-sample says that the file is a sample; the sample lacks the 1" in done.out
     assert all(trace.sampled and trace.replied_at < 1_764_000_000_000 for trace in traces(settings))
 
 
