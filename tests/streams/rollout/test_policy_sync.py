@@ -121,7 +121,10 @@ async def test_one_unreadable_task_stops_no_other(
         assert await worker.registry.publish(task, "v1", 1, 0, artifact, 1000)
     await worker.start()
     await worker.until(lambda: worker.live.with_policy() == {"a", "t"})
-    trial = [*("version", "v2", "mode", "rainbow", "share", 0.5), *("needs", 9, "token", 0, "since", 5)]
+    trial: list[str | int | float] = [
+        *("version", "v2", "mode", "rainbow", "share", 0.5),
+        *("needs", 9, "token", 0, "since", 5),
+    ]
     await worker.connection.redis.hset(worker.keys.candidate("a"), items=trial)
     await worker.until(lambda: worker.live.task("a").unguarded)
     assert not worker.live.task("t").unguarded
