@@ -76,6 +76,7 @@ def import_policy(settings: Settings, task: str, given: PolicyImport) -> Event:
     artifact = Artifact.read(given.folder)
     manifest = Policy.open(artifact.manifest, artifact.graph).manifest
     _check(manifest, task, config)
+    _check_age(manifest, given)
     traces, highest = _read_traces(settings, task, config.refit.window)
 
     async def publish(registry: Registry) -> tuple[ServingChange, str, int]:
@@ -126,6 +127,15 @@ def _gate_problem(manifest: Manifest, config: Config) -> str:
         given = f"it passed the gate at a delta of {manifest.delta:g}"
         return f"{given}, and the config says {config.delta:g}: {wanted}"
     return f"it passed the gate for no target of {config.aim:g} or more (passed: {passed}): {wanted}"
+
+
+def _check_age(manifest: Manifest, given: PolicyImport) -> None:
+    """Raises TransitionRefused: it is older than the traces that are said to have tested it."""
+    if given.traces_since > manifest.created_at:
+        raise TransitionRefused(
+            f"it was fitted at {_iso(manifest.created_at)}, so no trace since {_iso(given.traces_since)} has "
+            "tested it: check --traces-since, or fit it again"
+        )
 
 
 async def _check_traces(registry: Registry, task: str, given: PolicyImport, alarm: int) -> None:

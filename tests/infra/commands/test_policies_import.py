@@ -108,6 +108,8 @@ def test_after_an_alarm_its_traces_must_be_newer(room: Room, policy: Path) -> No
     status, said = imported(room, policy)
     assert (status, "the alarm at 2025-11-24T16:00:00" in said, "--traces-since" in said) == (1, True, True)
     assert imported(room, policy, "--traces-since", "2025-11-24T15:59:59Z")[0] == 1
+    status, said = imported(room, policy, "--traces-since", "2999-01-01T00:00:00Z")
+    assert (status, "it was fitted at" in said) == (1, True)
     assert imported(room, policy, "--traces-since", "2025-11-24T16:00:00Z")[0] == 0
     state = room.asked(lambda registry: registry.serving_state("shop"))
     assert not state.breaker.stops("v4")
