@@ -12,7 +12,7 @@ from infra.errors import MissingLibrary
 Extra = Literal["stream", "embedded", "bench"]
 
 _STREAM = (
-    *("confluent_kafka", "faust", "h11", "httpx2", "openai", "platformdirs", "pydantic_settings"),
+    *("confluent_kafka", "faust", "httptools", "httpx2", "openai", "platformdirs", "pydantic_settings"),
     *("jsonpath", "re2", "redis", "starlette", "uvicorn"),
 )
 PACKAGES: dict[Extra, tuple[str, ...]] = {

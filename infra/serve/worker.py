@@ -4,8 +4,11 @@ SIGTERM and SIGINT stop it in good order. A worker that can't continue ends with
 restart it.
 """
 
+import asyncio
 import logging
 from collections.abc import Iterable
+from importlib import import_module
+from importlib.util import find_spec
 
 import faust
 
@@ -14,10 +17,20 @@ from streams.settings import Role, Settings
 
 log = logging.getLogger(__name__)
 
+_FAST_LOOP = "uvloop"
+"""There is none for Windows."""
+
 
 def run(settings: Settings, roles: Iterable[Role]) -> None:
     """Run until stopped; ends the process."""
+    use_fast_loop()
     _FaustWorker(create_app(settings, roles)).execute_from_commandline()
+
+
+def use_fast_loop() -> None:
+    """Make uvloop's event loop this thread's own, where it is installed: it serves HTTP with less CPU."""
+    if find_spec(_FAST_LOOP) is not None:
+        asyncio.set_event_loop(import_module(_FAST_LOOP).new_event_loop())
 
 
 class _FaustWorker(faust.Worker):

@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from contextlib import closing
+from contextlib import closing, suppress
 from urllib.parse import urlsplit
 
 import pytest
@@ -12,7 +12,7 @@ from uvicorn.server import ServerState
 from schemas.codec import DEFERRAL
 from streams.gateway.app import create_gateway
 from streams.gateway.call_limits import call_limits
-from streams.gateway.server import protocol
+from streams.gateway.limited_protocol import limited_protocol
 from streams.gateway_settings import GatewaySettings
 from tests.streams.fakes import ScriptedPolicy
 from tests.streams.gateway.harness import UNSURE, YES, RunningGateway, running, until
@@ -95,7 +95,7 @@ async def test_a_client_that_reads_nothing_is_hung_up_on() -> None:
     config.load()
     with socket.socket() as connected:
         transport = UnreadTransport(connected)
-        client = protocol(0.01, 1)(config, ServerState(), {})
+        client = limited_protocol(0.01, 1)(config, ServerState(), {})
         client.connection_made(transport)
         client.pause_writing()
         await asyncio.wait_for(until(lambda: transport.aborted), 20)
@@ -242,3 +242,39 @@ def waiters(gateway: RunningGateway) -> int:
     """Clients that wait for the one deferred request."""
     request = DEFERRAL.decode(gateway.broker.to("x.deferrals")[0].value).request
     return gateway.recent.find("t", request.id).waiters
+
+
+async def test_a_trailer_that_never_ends_is_refused() -> None:
+    head = HEAD.replace(b"/v1/classify", b"/v1/chat/completions")
+    async with running(ScriptedPolicy()) as gateway:
+        reader, writer = await connect(gateway)
+        with closing(writer):
+            writer.write(head + b"transfer-encoding: chunked\r\n\r\n0\r\nx-flood: " + b"y" * 1_000_000)
+            with suppress(ConnectionResetError):  # it reads no more of it
+                assert (await asyncio.wait_for(reader.read(12), 20)) in (b"", b"HTTP/1.1 400")
+
+
+async def test_a_trailer_is_no_header_of_the_call() -> None:
+    body = b'{"task": "t", "text": "%s"}' % YES.encode()
+    chunked = b"transfer-encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n" % (len(body), body)
+    async with running(ScriptedPolicy()) as gateway:
+        reader, writer = await connect(gateway)
+        with closing(writer):
+            writer.write(HEAD + chunked + b"x-understudy-debug: 1\r\n\r\n")
+            answer = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 20)
+    assert answer.startswith(b"HTTP/1.1 200 ")
+    assert b"x-understudy-score" not in answer
+
+
+async def test_a_wish_for_another_protocol_is_passed_over() -> None:
+    """Some clients ask for HTTP/2 with each call, and go on with HTTP/1.1 where there is none."""
+    body = b'{"task": "t", "text": "%s"}' % YES.encode()
+    wish = b"connection: upgrade, http2-settings\r\nupgrade: h2c\r\nhttp2-settings: AAMAAABk\r\n"
+    call = HEAD + wish + b"content-length: %d\r\n\r\n" % len(body) + body
+    async with running(ScriptedPolicy()) as gateway:
+        reader, writer = await connect(gateway)
+        with closing(writer):
+            for _ in range(2):
+                writer.write(call)
+                answer = await asyncio.wait_for(reader.readuntil(b'"supersedes":false}'), 20)
+                assert answer.startswith(b"HTTP/1.1 200 ")
