@@ -11,6 +11,7 @@ import msgspec
 from infra.bench import fit, growth, out_of_scope, scoring
 from infra.bench.drift.measure import measure as drift
 from infra.bench.gateway.faults import measure as faults
+from infra.bench.gateway.measure import measure as gateway
 from infra.bench.guarantee.measure import measure as guarantee
 from infra.bench.request import BenchRequest
 from infra.bench.route.measure import measure as route
@@ -32,6 +33,7 @@ MEASURES = {
     "drift": drift,
     "teacher": teacher,
     "faults": faults,
+    "gateway": gateway,
 }
 
 

@@ -203,6 +203,23 @@ def faults(
     show(_run("faults", BenchRequest(only=tuple(only))), json)
 
 
+@bench.command(epilog=examples("bench gateway", "bench gateway --only answered --no-tracer"))
+def gateway(
+    data: Data = None,
+    runs: Runs = LEAST_RUNS,
+    only: Annotated[
+        list[str],
+        typer.Option(
+            help="Scenario: answered, passed-on, same-stream or tracer; may be given several times."
+        ),
+    ] = [],  # noqa: B006 - typer copies it
+    tracer: Tracer = True,
+    json: AsJson = False,
+) -> None:
+    """Calls a second and latencies of the gateway over HTTP, beside a constant and TRACER's own server."""
+    show(_run("gateway", BenchRequest(str(data_folder(data)), runs, tuple(only), tracer)), json)
+
+
 def show(report: Report, json: bool) -> None:
     """Print a benchmark's report, for scripts or for people."""
     if json:

@@ -9,12 +9,13 @@ import secrets
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from infra.bench.cpu import require_psutil
 from infra.bench.kinds import KINDS, Kind
 from infra.bench.process import print_progress
 from infra.bench.report import Figure, Report, figure, report
 from infra.bench.request import BenchRequest
 from infra.bench.route.contestants import BARE, STOCK_FAUST, UNDERSTUDY, measure_pace
-from infra.bench.route.meter import Pace, require_psutil
+from infra.bench.route.meter import Pace
 from infra.bench.route.workload import TARGET, RoutingCorpus, prepare, routing_corpus
 from infra.bench.servers import servers, topics_removed
 from streams.settings import Settings

@@ -1,7 +1,7 @@
 """Meter of a process's pace through a topic, read from outside: its group's commits, and the CPU it has used.
 
 All contestants commit as they go, so one meter fits all and none of them is slowed by measuring itself. CPU
-is that of the whole process, user and system, all threads; psutil reads it, which the extra `bench` installs.
+is that of the whole process.
 """
 
 import subprocess
@@ -11,15 +11,10 @@ from typing import Final, NamedTuple
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
-from infra.errors import MissingLibrary
+from infra.bench.cpu import cpu_seconds, require_psutil
 from infra.harness.waiting import Stalled
 from streams.kafka.clients import consumer_options
 from streams.settings import Settings
-
-try:
-    import psutil  # type: ignore[import-untyped]
-except ModuleNotFoundError:
-    psutil = None
 
 WARM_UP: Final = 30_000
 """Messages before the measurement begins; slow contestants get `WARM_UP_SECONDS` instead."""
@@ -58,14 +53,6 @@ class Pace:
         return cls(messages / (end.at - begin.at), (end.cpu - begin.cpu) / messages * 1e6)
 
 
-def require_psutil() -> None:
-    """Raises MissingLibrary: psutil is not installed."""
-    if psutil is None:
-        raise MissingLibrary(
-            "the package psutil is not installed, so CPU can't be measured: pip install 'understudy[bench]'"
-        )
-
-
 class Meter:
     """Measures one process that works through `topic` as the only member of `group`.
 
@@ -81,7 +68,6 @@ class Meter:
         )
         self._group = group
         self._process = process
-        self._usage = psutil.Process(process.pid)
         partitions = self._consumer.list_topics(topic, _TIMEOUT_S).topics[topic].partitions
         self._partitions = [TopicPartition(topic, number) for number in partitions]
 
@@ -121,8 +107,7 @@ class Meter:
 
     def _mark(self) -> Mark:
         committed = self._committed_offset()
-        used = self._usage.cpu_times()
-        return Mark(time.monotonic(), used.user + used.system, committed)
+        return Mark(time.monotonic(), cpu_seconds(self._process.pid), committed)
 
     def _committed_offset(self) -> int:
         try:

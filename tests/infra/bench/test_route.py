@@ -3,9 +3,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from infra.bench import cpu
 from infra.bench.kinds import KINDS, Kind
 from infra.bench.request import BenchRequest
-from infra.bench.route import meter
 from infra.bench.route.measure import figures, measure
 from infra.bench.route.meter import Mark, Pace
 from infra.bench.route.workload import generated_corpus, repeat_requests, routing_corpus
@@ -51,6 +51,6 @@ def test_without_banking77_data_is_generated(tmp_path: Path) -> None:
 
 
 def test_without_psutil_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(meter, "psutil", None)
+    monkeypatch.setattr(cpu, "psutil", None)
     with pytest.raises(MissingLibrary, match=r"psutil .* pip install 'understudy\[bench\]'"):
         measure(BenchRequest())

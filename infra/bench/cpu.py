@@ -1,0 +1,27 @@
+"""CPU of a process, user and system, all threads; psutil reads it, which the extra `bench` installs."""
+
+from infra.errors import MissingLibrary
+
+try:
+    import psutil  # type: ignore[import-untyped]
+except ModuleNotFoundError:
+    psutil = None
+
+
+def require_psutil() -> None:
+    """Raises MissingLibrary: psutil is not installed."""
+    if psutil is None:
+        raise MissingLibrary(
+            "the package psutil is not installed, so CPU can't be measured: pip install 'understudy[bench]'"
+        )
+
+
+def cpu_seconds(process: int) -> float:
+    """Seconds of CPU that the process of this number has used so far.
+
+    Raises:
+        MissingLibrary: psutil is not installed.
+    """
+    require_psutil()
+    used = psutil.Process(process).cpu_times()
+    return float(used.user + used.system)
