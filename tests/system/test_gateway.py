@@ -4,6 +4,8 @@ import json
 import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -17,7 +19,7 @@ from infra.harness.worker import Worker
 from schemas.codec import DEFERRAL, LABEL, TRACE
 from schemas.messages import Label, Request, Trace
 from streams.sampling import Sampler
-from tests.system.deployment import Deployment
+from tests.system.deployment import Deployment, read_all
 from tests.system.gold import GoldTeacher
 from tests.system.topics import everything
 from tests.system.wishes import LABELS, TASK, VERSION, answers, meant, publish, wishes
@@ -204,3 +206,37 @@ def test_an_app_of_an_llm_changes_its_base_url_only(deployment: Deployment) -> N
 
 def traces(deployment: Deployment) -> list[Trace]:
     return [TRACE.decode(one.value()) for one in everything(deployment, deployment.topics.traces)]
+
+
+def test_both_ways_decide_alike(
+    kafka: str, redis_url: str, tmp_path: Path, deployment: Deployment, gateway: httpx2.Client
+) -> None:
+    """The same ids over HTTP and over Kafka: the same labels, from the same source, with the same audits."""
+    asked = [*wishes(200), *(Request(f"odd{number}", TASK, f"zzz qqq {number} 99") for number in range(20))]
+    right = answers(asked[:200]) | {one.id: "refund" for one in asked[200:]}
+    deployment.worker("learn")
+    with GoldTeacher(deployment, right), ThreadPoolExecutor(8) as pool:
+        replies = list(pool.map(lambda one: ask(gateway, one.id, one.text or ""), asked))
+    over_http = [LABEL.decode(reply.content) for reply in replies]
+    deployment.stop()
+
+    folder = tmp_path / "other"
+    folder.mkdir()
+    with closing(Deployment(kafka, redis_url, folder)) as other:
+        other.create_topics()
+        publish(other)
+        other.configure(TASK, audit_rate=RATE, audit_early=0.0, repeat_rate=0.0)
+        other.worker("route", "learn").wait_for_text(f"policy installed: version={VERSION}")
+        with GoldTeacher(other, right):
+            other.send(asked)
+            over_kafka = [
+                LABEL.decode(one.value() or b"") for one in read_all(other, other.topics.labels, 220)
+            ]
+        other.stop()
+    assert len(over_http) == len(over_kafka) == 220
+    assert {decided(label) for label in over_http} == {decided(label) for label in over_kafka}
+    assert {label.source for label in over_http} == {"surrogate", "teacher"}
+
+
+def decided(label: Label) -> tuple[str, str | None, str, str, bool]:
+    return label.id, label.label, label.source, label.reason, label.audited

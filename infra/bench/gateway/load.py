@@ -140,12 +140,15 @@ class _Connection(asyncio.Protocol):
                 return
 
 
-class _Load:
-    """Calls until the time is over."""
+async def run(job: LoadJob) -> LoadResult:
+    """Call until the time is over."""
+    return await _Load(job).run()
 
-    def __init__(self, job: LoadJob, requests: Sequence[bytes]) -> None:
+
+class _Load:
+    def __init__(self, job: LoadJob) -> None:
         self._job = job
-        self._requests = requests
+        self._requests = requests_in(job)
         self._connections = [_Connection(job, self._note) for _ in range(job.connections)]
         self._idle = deque(self._connections)
         self._waiting: deque[float] = deque()
@@ -231,7 +234,7 @@ def _precise_loop() -> Any:
 def main(job: str) -> None:
     asked = msgspec.json.decode(job, type=LoadJob)
     with asyncio.Runner(loop_factory=_precise_loop) as runner:
-        result = runner.run(_Load(asked, requests_in(asked)).run())
+        result = runner.run(run(asked))
     sys.stdout.write(msgspec.json.encode(result).decode())
 
 

@@ -4,6 +4,7 @@ On a real Kafka and Redis, each server a process of its own, and the load anothe
 """
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 
@@ -44,7 +45,7 @@ def measure(request: BenchRequest) -> Report:
             if name == TRACER and not request.tracer:
                 continue
             print_progress(f"{name}:")
-            found, why = none_if_it_fails(lambda name=name: SCENARIOS[name](settings, data, request.runs))
+            found, why = none_if_it_fails(partial(SCENARIOS[name], settings, data, request.runs))
             figures += found or []
             notes += why
     return report(figures, notes=notes)

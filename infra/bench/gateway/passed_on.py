@@ -74,8 +74,9 @@ def figures(samples: dict[str, list[Sample]]) -> list[Figure]:
     """Latencies beside those of a direct call, and what the gateway adds to the quantile of the same run."""
     pairs = list(zip(samples[_THROUGH], samples[_DIRECT], strict=True))
     shown = []
-    for name, of in (("p50", lambda one: one.load.p50), ("p99", lambda one: one.load.p99)):
-        values, others = [of(through) for through, _ in pairs], [of(direct) for _, direct in pairs]
+    for name in ("p50", "p99"):
+        values = [getattr(through.load, name) for through, _ in pairs]
+        others = [getattr(direct.load, name) for _, direct in pairs]
         shown.append(figure(f"passed on, {name}", values, "ms", _DIRECT, others))
         added = [value - other for value, other in zip(values, others, strict=True)]
         shown.append(figure(f"passed on, added to {name}", added, "ms"))

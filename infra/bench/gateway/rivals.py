@@ -68,6 +68,7 @@ def _serving(python: Path, data: Workload, folder: Path) -> Iterator[tuple[int, 
         for text, label in zip(texts, learned.labels, strict=True)
     ]
     (folder / "traces.jsonl").write_text("".join(lines), encoding="utf-8")
+    assert learned.rows.embeddings is not None  # noqa: S101 - Banking77 is read with its vectors
     np.save(folder / "train.npy", learned.rows.embeddings)
     port, log = free_port(), folder / "tracer.log"
     with log.open("wb") as output:

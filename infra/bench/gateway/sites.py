@@ -58,7 +58,7 @@ class Sample(NamedTuple):
     cost: float
 
 
-def apply_load(site: Site, connections: int, rate: float | None = None, seconds: float = 5.0) -> Sample:
+def apply_load(site: Site, connections: int, rate: float | None = None, seconds: float = 4.0) -> Sample:
     """Load on the site, from another process.
 
     Raises:
