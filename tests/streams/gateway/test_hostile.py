@@ -75,7 +75,7 @@ async def test_a_model_names_no_task_that_is_none(name: str) -> None:
         ("/v1/classify%00", 404),
         ("/v1/%2e%2e/v1/classify", 404),
         ("/v1/CLASSIFY", 404),
-        ("http://evil.example/v1/models", 404),
+        ("http://evil.example/v1/models", 403),
         ("/v1/models/understudy%2f..%2ft", 404),
         ("*", 404),
     ],
