@@ -162,7 +162,9 @@ class _DemoRun:
 
 def _config(url: str, labels: Sequence[str], *, drift: bool) -> Override:
     teacher = {"url": url, "model": "simulated", "labels": labels, "concurrency": 64}
-    return {"teacher": teacher, **(_DRIFTING if drift else _STEADY)}
+    # The simulated teacher answers the last message, whatever the prompt: so a version stands for any.
+    chat = {"mode": "serve", "prompts": ["*"]}
+    return {"teacher": teacher, "chat": chat, **(_DRIFTING if drift else _STEADY)}
 
 
 def _write_config(settings: Settings, config: Override) -> None:

@@ -1,4 +1,4 @@
-"""The demo learns while one watches, and its JSON agrees with what it shows."""
+"""The demo learns while one watches, answers the README's apps, and its JSON agrees with what it shows."""
 
 import json
 import os
@@ -24,6 +24,8 @@ KEYS = {
     "alarms",
     "first_answer_s",
 }
+ROOT = Path(__file__).parents[2]
+README = ROOT / "README.md"
 LONGEST_S = 180
 STORY = (
     "goes live",
@@ -59,16 +61,44 @@ def run_demo(data: Path, *options: str, until: Callable[[str], bool]) -> tuple[M
     return summary, output
 
 
+def readme_apps(output: str, folder: Path) -> dict[str, str]:
+    """What the README's apps print, by their language, with the URL of this demo's gateway."""
+    found = re.search(r"gateway (http://[\d.:]+)", output)
+    assert found, output
+    text = README.read_text()
+    said = {}
+    for language, command in (("py", [sys.executable]), ("js", ["node"])):
+        block = re.search(rf"```{language}\n(.*?)```", text, re.DOTALL)
+        assert block, language
+        app = folder / f"app.{'mjs' if language == 'js' else language}"
+        app.write_text(block[1].replace("http://localhost:8484", found[1]))
+        done = subprocess.run([*command, str(app)], capture_output=True, text=True, timeout=60, check=False)
+        assert done.returncode == 0, done.stderr
+        said[language] = done.stdout.strip()
+    return said
+
+
 def coverages(output: str) -> list[int]:
     """Percent, by line of the plain view."""
     return [int(share) for share in re.findall(r"coverage (\d+)%", output)]
 
 
 def test_the_demo_learns_within_a_minute(tmp_path: Path) -> None:
-    def has_learned(output: str) -> bool:
-        return any(share > 50 for share in coverages(output)) and "refits 2" in output
+    packages, said = ROOT / ".node" / "node_modules", dict[str, str]()
+    if not (packages / "openai").is_dir():
+        pytest.skip(f"no openai in {packages}: `make node` installs it")
+    (tmp_path / "node_modules").symlink_to(packages)
 
-    summary, _ = run_demo(tmp_path, until=has_learned)
+    def has_learned(output: str) -> bool:
+        learned = any(share > 50 for share in coverages(output)) and "refits 2" in output
+        if learned and not said:
+            said.update(readme_apps(output, tmp_path))
+        return learned
+
+    summary, _ = run_demo(tmp_path, "--port", "0", until=has_learned)
+    label, _, source = said["py"].partition("\n")
+    assert source.split()[0] == "surrogate"
+    assert label == said["js"]
     assert summary["first_answer_s"] < 60
     assert max(share for _, share in summary["coverage"][:60]) > 0.5
     assert summary["agreement"] > 0.9
