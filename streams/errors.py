@@ -7,7 +7,8 @@ StreamsError
 │   └── StateUnreadable        what Redis holds of one task is of another release, or broken: the task waits
 ├── DeliveryFailed             outputs or offsets did not become durable: abort and try again
 │   └── CommitRefused          the consumer group does not know this member: abort and rejoin
-│       └── GenerationChanged  the group is rebalancing: abort, hear what is still owned, commit again
+│       ├── GenerationChanged  the group is rebalancing: abort, hear what is still owned, commit again
+│       └── TransactionExpired the broker ends a transaction that is open too long: go on with new clients
 ├── KafkaFailed                a Kafka client can't recover: this process must end
 │   ├── DeliveryFatal          the producer is fenced by a newer worker, or broken
 │   └── TopicReplaced          a topic was deleted and made again while it was read
@@ -63,6 +64,10 @@ class CommitRefused(DeliveryFailed):
 
 class GenerationChanged(CommitRefused):
     """The group has another generation than this member knows, which may still own its partitions."""
+
+
+class TransactionExpired(CommitRefused):
+    """The broker ends a transaction that is open too long, as in an outage, and its producer with it."""
 
 
 class KafkaFailed(StreamsError):

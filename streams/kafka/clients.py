@@ -95,8 +95,9 @@ def open_role(settings: Settings, role: str, slot: str) -> tuple[Consumer, Deliv
     if settings.delivery == "at_least_once":
         return consumer, AtLeastOnce(consumer, open_client(Producer, producer_options(settings)))
     transactional_id = f"{name}.{slot}"
-    producer = open_client(Producer, transactional_options(settings, transactional_id))
-    return consumer, ExactlyOnce(consumer, producer, transactional_id)
+    options = transactional_options(settings, transactional_id)
+    timeout = float(options["transaction.timeout.ms"]) / 1000.0
+    return consumer, ExactlyOnce(consumer, open_client(Producer, options), transactional_id, timeout)
 
 
 def open_reader(settings: Settings) -> Consumer:

@@ -8,14 +8,18 @@ Both are used from the source's thread alone, in this order, again and again:
 `DeliveryFailed` from `send` or `commit` means: abort, rewind, try again; its kind `CommitRefused` means:
 abort, rejoin the group, unless the group is only rebalancing (`GenerationChanged`). `DeliveryFatal` means
 that this process must end: a newer worker of the same slot has fenced it, or the producer is broken for good.
+
+The broker ends a transaction that is open too long, as one is after an outage, and fences its producer. That
+looks as if a newer worker had taken the slot; but of so old a transaction it is no sign of one.
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from time import monotonic
 from typing import Protocol
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 
-from streams.errors import CommitRefused, DeliveryFailed, DeliveryFatal, GenerationChanged
+from streams.errors import CommitRefused, DeliveryFailed, DeliveryFatal, GenerationChanged, TransactionExpired
 from streams.kafka.batch import Outgoing
 
 FENCED = frozenset(
@@ -36,7 +40,7 @@ class Delivery(Protocol):
         """Make everything sent, and these next offsets to read, durable. Raises like `send`."""
 
     def abort(self) -> None:
-        """Forget what was sent and not committed. Raises DeliveryFatal."""
+        """Forget what was sent and not committed. Raises DeliveryFatal or TransactionExpired."""
 
     def close(self) -> None:
         """Abort what is open and let the producer go."""
@@ -48,22 +52,33 @@ class ExactlyOnce:
     Args:
         transactional_id: stays the same when a worker restarts; opening it fences the predecessor and
             aborts what that one left open.
+        timeout: seconds after which the broker ends a transaction.
 
     Raises:
         DeliveryFailed, DeliveryFatal: the broker does not grant the transactional id.
     """
 
-    def __init__(self, consumer: Consumer, producer: Producer, transactional_id: str) -> None:
+    def __init__(
+        self,
+        consumer: Consumer,
+        producer: Producer,
+        transactional_id: str,
+        timeout: float,
+        clock: Callable[[], float] = monotonic,
+    ) -> None:
         self._consumer = consumer
         self._producer = producer
         self._id = transactional_id
+        self._timeout = timeout
+        self._clock = clock
         self._open = False
+        self._begun_at = clock()
         self._retried(lambda: producer.init_transactions(_PROMPTLY))
 
     def send(self, outgoing: Iterable[Outgoing]) -> None:
         if not self._open:
             self._retried(self._producer.begin_transaction)
-            self._open = True
+            self._open, self._begun_at = True, self._clock()
         try:
             _produce(self._producer, outgoing, on_delivery=None)
         except KafkaException as error:
@@ -82,7 +97,11 @@ class ExactlyOnce:
         if self._open:
             try:
                 self._retried(lambda: self._producer.abort_transaction(_PROMPTLY))
+            except TransactionExpired:
+                raise
             except DeliveryFailed as error:
+                if self._is_expired:
+                    raise self._expired(str(error)) from error
                 raise DeliveryFatal(f"transaction could not be aborted: {error}") from error
             self._open = False
 
@@ -104,12 +123,27 @@ class ExactlyOnce:
         reason: KafkaError = error.args[0]
         if (refusal := _refusal(reason)) is not None:
             return refusal
-        if reason.code() in FENCED or reason.fatal():
+        is_fenced = reason.code() in FENCED
+        if is_fenced and self._is_expired:
+            return self._expired(reason.str())
+        if is_fenced or reason.fatal():
             return DeliveryFatal(
                 f"producer fenced or broken: {reason.str()}. If another worker took its slot, give each "
                 f"worker its own (UNDERSTUDY_SLOT). transactional.id={self._id!r}"
             )
         return DeliveryFailed(f"transaction failed: {reason.str()}, transactional.id={self._id!r}")
+
+    @property
+    def _is_expired(self) -> bool:
+        return self._open and self._clock() - self._begun_at >= self._timeout
+
+    def _expired(self, why: str) -> TransactionExpired:
+        """The broker aborts the transaction, or has done so, at the latest when new clients take its id."""
+        self._open = False
+        return TransactionExpired(
+            f"transaction was open for more than {self._timeout:g} s, so the broker ends it: {why}, "
+            f"transactional.id={self._id!r}"
+        )
 
 
 def _refusal(reason: KafkaError) -> CommitRefused | DeliveryFatal | None:

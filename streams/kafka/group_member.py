@@ -16,7 +16,7 @@ from typing import Any, Protocol
 from confluent_kafka import Consumer, Message, TopicPartition
 from mode import Service
 
-from streams.errors import CommitRefused, DeliveryFailed, GenerationChanged, KafkaFailed
+from streams.errors import CommitRefused, DeliveryFailed, GenerationChanged, KafkaFailed, TransactionExpired
 from streams.kafka.dead_letters import DeadLetters
 from streams.kafka.delivery import Delivery
 
@@ -122,7 +122,14 @@ class GroupMember(Service):
 
     def _consume_as_member(self) -> None:
         """Join the group and consume, until the source stops or the group refuses a commit."""
-        self._consumer, self._delivery = self._open_clients()
+        try:
+            self._consumer, self._delivery = self._open_clients()
+        except DeliveryFailed as error:
+            if not self._refusals:  # at the start, nobody knows whether there is a broker at all
+                raise
+            log.warning("%s; trying again to rejoin the group, role=%s", error, self.role)
+            self._stopping.wait(_BACK_OFF)
+            return
         with closing(self._consumer), closing(self._delivery):
             self._is_member = True
             self._offsets.drop_all()
@@ -175,7 +182,7 @@ class GroupMember(Service):
 
     def _start_over(self, error: DeliveryFailed) -> None:
         """Take back what was sent since the last commit, and read it again: as a new member if need be."""
-        self._delivery.abort()
+        error = self._abort() or error
         if isinstance(error, GenerationChanged) and self._stale_commits < _MOST_REFUSALS:
             # While others join, a member that keeps its partitions may know the new generation late.
             self._stale_commits += 1
@@ -188,6 +195,14 @@ class GroupMember(Service):
             log.warning("%s; reading again from the last commit, role=%s", error, self.role)
             self._rewind()
         self._stopping.wait(_BACK_OFF)
+
+    def _abort(self) -> TransactionExpired | None:
+        """Abort; the error where the producer is of no use any more."""
+        try:
+            self._delivery.abort()
+        except TransactionExpired as error:
+            return error
+        return None
 
     def _leave_after(self, error: CommitRefused) -> None:
         """Drop all partitions; the loop ends, and the source rejoins the group.
@@ -222,8 +237,11 @@ class GroupMember(Service):
     def _on_lost(self, _: Consumer, partitions: list[TopicPartition]) -> None:
         log.warning("partitions lost: role=%s partitions=%s", self.role, _numbers(partitions))
         self._offsets.remove(partitions)
-        self._delivery.abort()
-        self._rewind()
+        expired = self._abort()
+        if expired is not None:
+            self._leave_after(expired)
+        else:
+            self._rewind()
 
 
 def _numbers(partitions: Sequence[TopicPartition]) -> str:

@@ -256,9 +256,11 @@ class FakeBroker:
 
     Attributes:
         messages: batches that the consumer has not consumed yet.
+        now: seconds.
     """
 
     def __init__(self) -> None:
+        self.now = 0.0
         self.calls: list[str] = []
         self.messages: list[list[Message]] = []
         self.failures: dict[str, list[Exception]] = {}

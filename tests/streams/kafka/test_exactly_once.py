@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from confluent_kafka import KafkaError, TopicPartition
 
-from streams.errors import CommitRefused, DeliveryFailed, DeliveryFatal
+from streams.errors import CommitRefused, DeliveryFailed, DeliveryFatal, TransactionExpired
 from streams.kafka.batch import Outgoing
 from streams.kafka.delivery import ExactlyOnce
 from tests.streams.fakes import FakeBroker, FakeConsumer, FakeProducer, error
@@ -23,7 +23,7 @@ def broker() -> FakeBroker:
 @pytest.fixture
 def delivery(broker: FakeBroker) -> Any:
     clients: tuple[Any, Any] = FakeConsumer(broker), FakeProducer(broker)
-    opened = ExactlyOnce(*clients, "route.0")
+    opened = ExactlyOnce(*clients, "route.0", 30.0, lambda: broker.now)
     assert broker.taken() == ["init"]
     return opened
 
@@ -101,7 +101,28 @@ def test_a_refused_transactional_id_is_fatal(broker: FakeBroker) -> None:
     clients: tuple[Any, Any] = FakeConsumer(broker), FakeProducer(broker)
     broker.failures["init"] = [error(KafkaError._FATAL, fatal=True)]
     with pytest.raises(DeliveryFatal):
-        ExactlyOnce(*clients, "route.0")
+        ExactlyOnce(*clients, "route.0", 30.0)
+
+
+@pytest.mark.parametrize(
+    ("failing", "code", "flags"),
+    [
+        *((call, KafkaError._FENCED, {"fatal": True}) for call in ["produce x.labels", *WHOLE[2:], "abort"]),
+        ("commit", KafkaError.PRODUCER_FENCED, {}),
+        ("abort", KafkaError._TIMED_OUT, {}),
+    ],
+)
+def test_a_transaction_that_outlived_an_outage_is_none(
+    broker: FakeBroker, delivery: ExactlyOnce, failing: str, code: int, flags: dict[str, bool]
+) -> None:
+    delivery.send([OUT])
+    broker.now = 31.0
+    broker.failures[failing] = [error(code, **flags)]
+    with pytest.raises(TransactionExpired, match=r"more than 30 s, .*'route\.0'"):
+        (delivery.abort if failing == "abort" else lambda: deliver(delivery))()
+    broker.taken()
+    delivery.close()
+    assert broker.taken() == [], "the broker has aborted it"
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 
-from streams.errors import DeliveryFailed, KafkaFailed, StateUnavailable
+from streams.errors import DeliveryFailed, KafkaFailed, StateUnavailable, TransactionExpired
 from streams.kafka.batch import Outgoing
 from streams.kafka.channel import BatchChannel
 from streams.kafka.dead_letters import DeadLetters
@@ -133,6 +133,7 @@ class Group:
         self.broker = FakeBroker()
         self.answers = list(answers)
         self.members = 0
+        self.no_broker_at: tuple[int, ...] = ()
         self.source = ScriptedMember(
             "r",
             "x",
@@ -147,6 +148,8 @@ class Group:
 
     def open_clients(self) -> tuple[Any, Any]:
         self.members += 1
+        if self.members in self.no_broker_at:
+            raise DeliveryFailed("no broker")
         consumer: Any = FakeConsumer(self.broker)
         consumer.subscribe = lambda *_, on_assign, **__: on_assign(consumer, [TopicPartition("x", 0)])
         self.broker.messages = [batch(0, 0)]
@@ -197,6 +200,22 @@ def test_a_refused_member_rejoins() -> None:
     assert (group.taken("produce out"), group.taken("commit [1]")) == (2, 2), (
         "read again once, by the new member"
     )
+
+
+@pytest.mark.usefixtures("no_waiting")
+def test_a_member_with_an_expired_transaction_rejoins() -> None:
+    group = Group(TransactionExpired("open too long"), None)
+    group.no_broker_at = (2, 3)
+    run(group)
+    assert (group.members, group.taken("close")) == (4, 2)
+    assert group.taken("commit [1]") == 2, "read again, once there was a broker"
+
+
+def test_a_member_needs_a_broker_at_the_start() -> None:
+    group = Group(None)
+    group.no_broker_at = (1,)
+    with pytest.raises(DeliveryFailed):
+        run(group)
 
 
 @pytest.mark.usefixtures("no_waiting")
