@@ -16,7 +16,18 @@ from streams.recorded_calls.conversation import (
     is_cut_off,
     said_by,
 )
-from streams.recorded_calls.rows import LeftOut, Read, Row, as_id, as_text, from_json, part_of, unix_time
+from streams.recorded_calls.rows import (
+    OURS,
+    LeftOut,
+    Read,
+    Row,
+    as_id,
+    as_text,
+    from_json,
+    is_ours,
+    part_of,
+    unix_time,
+)
 
 NO_REQUEST = "a batch's answer without its request: name the batch's input with --requests"
 NO_LABEL = "no label"
@@ -157,6 +168,8 @@ def _exchange(place: str, request: Any, response: Any) -> Read:
 def _row(place: str, asked: Any, answer: Any, record: Record, started: str, model: str | None) -> Read:
     if is_cut_off(end_reasons(answer)):
         return LeftOut(place, CUT_OFF)
+    if is_ours(model, part_of(from_json(answer), "model")):
+        return LeftOut(place, OURS)
     text, said = asked_text(asked, place), said_by(answer, place)
     if isinstance(text, LeftOut):
         return text

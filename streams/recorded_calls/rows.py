@@ -8,6 +8,9 @@ import msgspec
 
 from schemas.vectors import Wire
 
+OURS = "the call went through a gateway of Understudy: its answer may be the surrogate's own"
+_OUR_MODELS = "understudy/"
+
 # A number says in which unit it is by its size: seconds, milli-, micro- and nanoseconds since 1970.
 _MILLISECONDS_FROM, _MICROSECONDS_FROM, _NANOSECONDS_FROM = 1e11, 1e14, 1e17
 
@@ -45,6 +48,14 @@ class LeftOut(NamedTuple):
 
 
 Read = Row | LeftOut
+
+
+def is_ours(*models: Any) -> bool:
+    """Whether one of these models, asked or answering, is a task of ours.
+
+    Labels of the surrogate that came back as the teacher's would agree with it for ever.
+    """
+    return any(isinstance(model, str) and _OUR_MODELS in model for model in models)
 
 
 def unix_time(value: Any) -> int | None:

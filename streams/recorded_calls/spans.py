@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from streams.recorded_calls.conversation import CUT_OFF, FAILED, NO_ANSWER, NO_TEXT, end_reasons, is_cut_off
-from streams.recorded_calls.rows import LeftOut, as_text, from_json, part_of, unix_time
+from streams.recorded_calls.rows import OURS, LeftOut, as_text, from_json, is_ours, part_of, unix_time
 
 _ERROR = 2
 _OPERATIONS = (
@@ -90,13 +90,16 @@ def _read_span(span: Any, attributes: Attributes, place: str) -> SpanCall | Left
         return LeftOut(place, CUT_OFF)
     trace, own = part_of(span, "traceId"), part_of(span, "spanId")
     requested = _first_text(attributes, "gen_ai.request.model", "llm.model_name")
+    answering = _first_text(attributes, "gen_ai.response.model")
+    if is_ours(requested, answering):
+        return LeftOut(place, OURS)
     return SpanCall(
         place,
         asked,
         answered,
         f"{trace}-{own}" if trace and own else None,
         unix_time(part_of(span, "startTimeUnixNano")),
-        _first_text(attributes, "gen_ai.response.model") or requested,
+        answering or requested,
         requested,
         attributes,
     )

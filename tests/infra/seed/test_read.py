@@ -19,7 +19,7 @@ from streams.recorded_calls.conversation import (
     SEVERAL_ANSWERS,
     SEVERAL_TURNS,
 )
-from streams.recorded_calls.rows import LeftOut, Row, unix_time
+from streams.recorded_calls.rows import OURS, LeftOut, Row, unix_time
 
 AT = 1_764_000_000_000
 SYSTEM = {"role": "system", "content": "Classify."}
@@ -319,3 +319,12 @@ def test_vectors_of_another_number_are_refused(tmp_path: Path) -> None:
 )
 def test_times_are_read_in_every_unit(value: Any, at: int | None) -> None:
     assert unix_time(value) == at
+
+
+@pytest.mark.parametrize("answering", ["understudy/t", "m-1"])
+def test_a_call_that_went_through_a_gateway_is_left_out(tmp_path: Path, answering: str) -> None:
+    asked = {"model": "m-1" if answering.startswith("understudy") else "understudy/t", "messages": [USER]}
+    said = completion("track") | {"model": answering}
+    litellm = {"call_type": "completion", **asked, "response": said}
+    chat = {"request": asked | {"model": "m"}, "response": said | {"model": "understudy/t"}}
+    assert {reason(tmp_path, litellm), reason(tmp_path, chat)} == {OURS}

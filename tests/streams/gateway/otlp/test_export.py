@@ -105,6 +105,16 @@ async def test_what_is_not_used_is_counted_with_its_reason() -> None:
     assert gateway.replies == {("t", True): 1, ("t", False): 1}
 
 
+@pytest.mark.parametrize("name", ["gen_ai.request.model", "gen_ai.response.model", "llm.model_name"])
+async def test_an_answer_of_the_surrogate_is_no_teachers(name: str) -> None:
+    recorded = (INFERENCE if name.startswith("llm") else today()) | {name: "understudy/t"}
+    config = LISTED | {"chat": {"spans": "sample"}}
+    async with running(ScriptedPolicy(), config=config) as gateway:
+        partial = (await post(gateway, document(span(recorded)))).json()["partialSuccess"]
+    assert (partial["rejectedSpans"], gateway.broker.replies) == ("1", [])
+    assert "a gateway of Understudy" in partial["errorMessage"]
+
+
 async def test_bombs_and_broken_bodies_are_refused() -> None:
     bomb = gzip.compress(b" " * 2_000_000)
     async with running(ScriptedPolicy(), config=LISTED, max_spans=1_000_000) as gateway:
