@@ -63,6 +63,7 @@ class CallerCheck:
     is_local: whether the gateway listens on loopback alone.
     keys: the keys as they are now, by their ids; None while nobody knows.
     origins: of web pages that may call without a key too; `*` names none.
+    were_keys: whether there were keys before; then nobody may call without one.
     """
 
     def __init__(
@@ -70,10 +71,12 @@ class CallerCheck:
         is_local: bool,
         keys: Callable[[], Mapping[str, ApiKey] | None],
         origins: Collection[str] = (),
+        were_keys: Callable[[], bool] = lambda: False,
     ) -> None:
         self._is_local = is_local
         self._keys = keys
         self._origins = frozenset(origins)
+        self._were_keys = were_keys
 
     def admit(self, headers: Mapping[str, str]) -> Caller:
         """Who calls. Raises HttpProblem: nobody who may."""
@@ -82,7 +85,7 @@ class CallerCheck:
             raise unavailable(
                 "the keys are not known yet: Redis is away, or has one that can't be read (see the log)"
             )
-        if not keys:
+        if not keys and not self._were_keys():
             return self._admit_local(headers.get("host", ""), headers.get("origin"))
         token = key_in(headers)
         found = find_key(token, keys) if token is not None else None

@@ -1,7 +1,8 @@
 """Key ring: the keys of apps as Redis has them, looked up again every few seconds.
 
 While Redis is away, or holds a key that this release can't read, the last ones hold, after a restart those of
-the copy on disk. Without either nobody knows whether there are keys, so every call is refused.
+the copy on disk. Without either nobody knows whether there are keys, so every call is refused. So it is once
+Redis has none any more: it may have lost them, and that must not let everybody in.
 """
 
 import logging
@@ -34,6 +35,11 @@ class KeyRing(Service):
         self._copy = copy
         self.keys: Mapping[str, ApiKey] | None = None
 
+    @property
+    def were_keys(self) -> bool:
+        """Whether there have ever been keys, as far as this machine knows."""
+        return self._copy.were_keys
+
     async def on_start(self) -> None:
         await self.refresh()
         if self.keys is None:
@@ -43,8 +49,15 @@ class KeyRing(Service):
     async def refresh(self) -> None:
         """Look now."""
         try:
-            self.keys = await self._store.all()
-            self._copy.write(self.keys)
+            found = await self._store.all()
+            if self.keys and not found:
+                log.warning(
+                    "Redis has no keys any more: calls are refused until `understudy keys create` makes one. "
+                    "To do without keys, stop the gateway and remove %s",
+                    self._copy.file,
+                )
+            self.keys = found
+            self._copy.write(found)
         except StateUnavailable as error:
             log.debug("keys stay as they are while Redis is away: %s", error)
         except msgspec.DecodeError as error:  # without any, a caller of this machine would need none

@@ -10,9 +10,11 @@ import pytest
 from schemas.api_keys import ApiKey
 from streams.errors import StateUnavailable
 from streams.gateway import key_copy
+from streams.gateway.caller_check import CallerCheck
 from streams.gateway.key_copy import KeyCopy
 from streams.gateway.key_ring import KeyRing
 from streams.gateway.keys import create_key
+from streams.gateway.problems import HttpProblem
 
 _, KEY = create_key("app", ("t",), "serve", 1)
 
@@ -20,11 +22,12 @@ _, KEY = create_key("app", ("t",), "serve", 1)
 class _Store:
     def __init__(self) -> None:
         self.error: Exception | None = None
+        self.keys = {KEY.id: KEY}
 
     async def all(self) -> Mapping[str, ApiKey]:
         if self.error is not None:
             raise self.error
-        return {KEY.id: KEY}
+        return self.keys
 
 
 @pytest.mark.parametrize("error", [StateUnavailable("away"), msgspec.ValidationError("mode")])
@@ -44,6 +47,28 @@ async def test_keys_hold_until_others_can_be_read(error: Exception, tmp_path: Pa
     await restarted.start()
     assert restarted.keys == {KEY.id: KEY}
     await restarted.stop()
+
+
+async def test_a_redis_that_lost_its_keys_lets_nobody_in(tmp_path: Path) -> None:
+    store: Any = _Store()
+    store.keys = {}
+
+    async def status() -> int:
+        await ring.refresh()
+        try:
+            CallerCheck(True, lambda: ring.keys, (), lambda: ring.were_keys).admit({"host": "localhost"})
+        except HttpProblem as problem:
+            return problem.kind.status
+        return 200
+
+    ring = KeyRing(store, 60.0, KeyCopy(tmp_path / "keys.json"))
+    assert await status() == 200, "there never were any"
+    store.keys = {KEY.id: KEY}
+    assert await status() == 401
+    store.keys = {}
+    assert [await status(), await status()] == [401, 401]
+    ring = KeyRing(store, 60.0, KeyCopy(tmp_path / "keys.json"))
+    assert await status() == 401, "nor after a restart"
 
 
 @pytest.mark.parametrize("content", [b"{", b'{"at": 1, "keys": {}}', b'{"keys": {}}'])
