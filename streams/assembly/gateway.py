@@ -75,12 +75,15 @@ def add(parts: WorkerParts) -> None:
         count_answers=parts.spending().add_answers,
         mask=mask,
     )
-    check = CallerCheck(gateway.is_local, lambda: key_ring.keys, gateway.cors_origins)
+    check = CallerCheck(
+        gateway.is_local, lambda: key_ring.keys, gateway.cors_origins, lambda: key_ring.were_keys
+    )
     upstream = Upstream()
     recorder = ChatRecorder(
         classifier.record, upstream, budget, settings.drain, parts.spending().add_reply, mask
     )
-    decider = ChatDecider(batcher, RequestBatcher(_forwarding_router(parts), gateway.batch))
+    forwarding = RequestBatcher(_forwarding_router(parts), gateway.batch)
+    decider = ChatDecider(batcher, forwarding, parts.sampler)
     chat = ChatService(parts.tasks, classifier, decider, recorder, upstream)
     proposed = ProposedTasks(parts.connection, settings.keys)
     learned = LearnedTasks(parts.tasks, proposed, settings.poll, mask)

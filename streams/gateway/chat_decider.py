@@ -1,6 +1,7 @@
 """Chat decider: whether the surrogate answers a chat completion, and what is recorded where the LLM does.
 
-record, shadow    the LLM answers; the call becomes a trace of a task that answers nothing
+record, shadow    the LLM answers; the call becomes a trace of a task that answers nothing. Where other calls
+                  of the task are served, only what the audit draws is in the sample, as of those
 serve             as `route` decides; but a prompt that the live version does not stand for is forwarded,
                   and so is everything while Kafka is away
 """
@@ -14,6 +15,7 @@ from schemas.messages import Deferral, Label, Reason, Request
 from streams.clock import unix_ms
 from streams.gateway.batcher import RequestBatcher, Result
 from streams.routing.request_router import Refused
+from streams.sampling import Sampler
 from streams.tasks import Task
 
 GATEWAY = "gateway"
@@ -37,16 +39,20 @@ class ChatDecider:
     """Args:
     serving: decides by the tasks as they are.
     forwarding: decides by the tasks as if they were paused.
+    sampler: the one that they draw with.
     """
 
-    def __init__(self, serving: RequestBatcher, forwarding: RequestBatcher) -> None:
+    def __init__(self, serving: RequestBatcher, forwarding: RequestBatcher, sampler: Sampler) -> None:
         self._serving = serving
         self._forwarding = forwarding
+        self._sampler = sampler
 
-    async def decide(self, request: Request, mode: Mode, *, knows_prompt: bool) -> ChatDecision:
+    async def decide(self, request: Request, task: Task, mode: Mode, *, knows_prompt: bool) -> ChatDecision:
         """Who answers.
 
         Args:
+            task: that the request is of.
+            mode: of this call, that of the task or less.
             knows_prompt: whether the live version stands for the LLM with this prompt.
         """
         now = unix_ms()
@@ -55,10 +61,22 @@ class ChatDecider:
         forwarded = _own(await self._forwarding.decide(request, now))
         if mode == "serve" and forwarded.deferral is not None:
             return ChatDecision(None, replace(forwarded.deferral, reason=Reason.UNCERTIFIED))
+        if mode != "serve" and task.config.chat.mode == "serve":
+            forwarded = self._drawn(forwarded, task)
         if mode == "shadow":
             shadow = _own(await self._serving.decide(request, now)).label
             return ChatDecision(None, forwarded.deferral, shadow.label if shadow else None)
         return ChatDecision(None, forwarded.deferral)
+
+    def _drawn(self, forwarded: ChatDecision, task: Task) -> ChatDecision:
+        """In the sample with the probability that calls have which are served."""
+        deferral = forwarded.deferral
+        if deferral is None or task.answers_nothing:
+            return forwarded
+        drawn = self._sampler.selects(deferral.request.id, task.audit_rate)
+        shadow = deferral.shadow if drawn else None
+        counted = replace(deferral, sampled=drawn, inclusion=task.inclusion, shadow=shadow)
+        return forwarded._replace(deferral=counted)
 
 
 def knows_prompt(task: Task, model: str, prompt: str) -> bool:

@@ -159,7 +159,7 @@ class ChatService:
             return ChatDecision(None, self._unavailable(request))
         known = knows_prompt(task, teacher.model, teacher.prompt)
         try:
-            return await self._decider.decide(request, mode, knows_prompt=known)
+            return await self._decider.decide(request, task, mode, knows_prompt=known)
         except DecisionFailed:
             return ChatDecision(None, self._unavailable(request))
 

@@ -160,7 +160,7 @@ class SpanRecorder:
         labels = config.teacher.labels or (task.live.labels if task.live else ())
         question = read_question(with_form(chat, config.chat, labels), config.chat, labels)
         request = self._classifier.masked(Request(_id_of(call), task.name, question.text))
-        decision = await self._decider.decide(request, "record", knows_prompt=False)
+        decision = await self._decider.decide(request, task, "record", knows_prompt=False)
         if decision.deferral is None:
             raise _NotUsed(_NOT_CLASSIFIED)
         model = call.requested_model or call.model or config.teacher.model or ""

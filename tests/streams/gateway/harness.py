@@ -235,7 +235,7 @@ async def running(
         classifier.record, upstream, gateway.budget, 10.0, gateway.count_reply, mask
     )
     forwarding = RequestRouter(ForwardedTasks(gateway.tasks), sampler, lambda *_: None)
-    decider = ChatDecider(batcher, RequestBatcher(forwarding, chosen.batch))
+    decider = ChatDecider(batcher, RequestBatcher(forwarding, chosen.batch), sampler)
     service = ChatService(gateway.tasks, classifier, decider, gateway.recorder, upstream, gateway.environ)
     gateway.learned = LearnedTasks(gateway.tasks, gateway.proposed, 60.0, mask)
     feedback = FeedbackRecorder(gateway.tasks, TOPICS, gateway.recent, sender, classifier, gateway.forgotten)

@@ -138,6 +138,22 @@ async def test_all_is_forwarded_and_sampled_until_it_serves(mode: str) -> None:
     assert raw.headers["x-request-id"] == "up-1", "the LLM's own"
 
 
+@pytest.mark.parametrize(("rate", "sampled"), [(0.0, False), (1.0, True)])
+@pytest.mark.parametrize("key_mode", ["record", "shadow"])
+async def test_beside_served_calls_the_draw_says_what_is_sampled(
+    key_mode: Literal["record", "shadow"], rate: float, sampled: bool
+) -> None:
+    token, key = create_key("app", ("t",), key_mode, 1)
+    async with chatting(config={"audit_rate": rate, "audit_early": rate}) as (gateway, llm, app):
+        llm.says("no")
+        gateway.keys = {key.id: key}
+        await app.chat.completions.create(**asking(), extra_headers={"x-understudy-key": token})
+        await until(lambda: bool(gateway.broker.replies))
+        (reply,) = gateway.broker.replies
+    deferral = reply.deferral
+    assert (deferral.reason, deferral.sampled, deferral.inclusion) == (Reason.OPERATOR, sampled, rate)
+
+
 async def test_an_audited_answer_is_checked_in_the_apps_own_words() -> None:
     async with chatting("serve", {"audit_rate": 1.0}) as (gateway, llm, app):
         llm.says("no")
