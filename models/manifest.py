@@ -95,7 +95,7 @@ class Manifest(Struct, frozen=True):
         traces, sampled: number of traces that it learned from, and of those in a uniform sample of all
             traffic.
         certifying: number of sampled traces on which the gate tested thresholds.
-        teachers: that gave the labels.
+        teachers: that gave the labels, in a stream those that gave a tenth of the sampled ones.
         parent: version that the fit started from; None without one.
         created_at: Unix milliseconds.
         libraries: versions of the libraries that made it.

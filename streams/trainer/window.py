@@ -25,6 +25,9 @@ from streams.trainer.trace_labels import with_current_labels
 from streams.trainer.trace_weights import trace_weights
 from streams.versions.version_names import version_serial
 
+_SHARE = 0.1
+"""Of the sample, from which on a fit stands for a teacher."""
+
 
 class TraceWindow:
     """Newest traces of one task, oldest first. Seeded ones count as older than all others.
@@ -156,6 +159,12 @@ def training_set(traces: list[Trace], config: Config) -> TrainingSet:
 
 
 def teachers(traces: list[Trace]) -> tuple[LabelSource, ...]:
-    """The teachers whose labels the traces hold, in order of appearance."""
-    known = dict.fromkeys(trace.teacher for trace in traces if trace.teacher is not None)
+    """The teachers whom a fit on the traces stands for, in order of appearance.
+
+    Those that gave a tenth of the labels in the sample: a few calls with another prompt, among thousands, say
+    nothing of how often a policy agrees with it.
+    """
+    sample = [trace for trace in traces if trace.sampled] or traces
+    given = Counter(trace.teacher for trace in sample)
+    known = [one for one, count in given.items() if one is not None and count >= _SHARE * len(sample)]
     return tuple(LabelSource(teacher.model, teacher.prompt) for teacher in known)

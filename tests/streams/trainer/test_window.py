@@ -167,6 +167,14 @@ def test_teachers_are_named_once() -> None:
     assert teachers(list(window)) == (Known("m", "1"), Known("m", "2"))
 
 
+def test_a_teacher_of_few_labels_is_none_that_a_fit_stands_for() -> None:
+    usual, tried, learned = Teacher("m", "1"), Teacher("m", "2"), Teacher("m", "3")
+    traces = [trace(f"a{number}", teacher=usual) for number in range(20)]
+    traces += [trace("b", teacher=tried)]
+    traces += [trace(f"c{number}", teacher=learned, sampled=False) for number in range(20)]
+    assert teachers(traces) == (Known("m", "1"),)
+
+
 def test_the_highest_version_outlives_its_trace() -> None:
     window = TraceWindow()
     named = [
