@@ -18,7 +18,9 @@ _OPERATIONS = (
     "generate_content",
     "completion",
 )
-_INDEXED = re.compile(r"(?:gen_ai|llm)\.(prompt|completion|input_messages|output_messages)\.(\d+)\.(.+)")
+_INDEXED = re.compile(
+    r"(?:gen_ai|llm)\.(prompt|completion|input_messages|output_messages)\.([0-9]{1,6})\.(.+)"
+)
 _ASKED = (
     "prompt",
     "input_messages",

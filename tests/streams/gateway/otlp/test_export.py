@@ -13,6 +13,7 @@ from streams.gateway.keys import create_key
 from tests.streams.fakes import ScriptedPolicy
 from tests.streams.gateway.harness import running
 from tests.streams.gateway.otlp.spans import (
+    CHAT,
     INFERENCE,
     LISTED,
     TEXT,
@@ -113,6 +114,14 @@ async def test_an_answer_of_the_surrogate_is_no_teachers(name: str) -> None:
         partial = (await post(gateway, document(span(recorded)))).json()["partialSuccess"]
     assert (partial["rejectedSpans"], gateway.broker.replies) == ("1", [])
     assert "a gateway of Understudy" in partial["errorMessage"]
+
+
+async def test_a_message_with_a_huge_number_is_none() -> None:
+    far = span(CHAT | {f"gen_ai.prompt.{'9' * 5_000}.content": TEXT, "gen_ai.completion": "yes"})
+    async with running(ScriptedPolicy(), config=LISTED) as gateway:
+        answer = await post(gateway, document(far, span(today())))
+        assert answer.json()["partialSuccess"]["rejectedSpans"] == "1"
+        assert len(await replies(gateway, 1)) == 1
 
 
 async def test_bombs_and_broken_bodies_are_refused() -> None:
