@@ -15,8 +15,8 @@ Redis has lost counts rebuilds them from the topics, and until that is done no v
 """
 
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from contextlib import aclosing
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import aclosing, contextmanager
 from dataclasses import replace
 
 from confluent_kafka import Message
@@ -25,6 +25,7 @@ from faust.types import StreamT
 from mode import Service
 
 from schemas.codec import AUDIT_FAILURE, DEFERRAL, TRACE
+from schemas.config import Config
 from schemas.events import Event, EventKind, LabelBlockedDetails
 from schemas.messages import Trace
 from schemas.topics import Topics
@@ -119,6 +120,7 @@ class AuditCertifier(Service):
         self._clock = clock
         self._dead_letters = DeadLetters(topics.dead_letters, STAGE)
         self._seen: set[str] = set()
+        self._unreadable: set[str] = set()
         self._replies_are_missing = False
         self._claim: tuple[str | None, int] = (None, 0)
 
@@ -273,7 +275,7 @@ class AuditCertifier(Service):
                 new_labels={
                     version: await self._known_labels.new_to(task, version, config) for version in ids
                 },
-                new_to_live=await self._known_labels.new_to_live(task, config),
+                new_to_live=await self._new_to_live(task, config, reading.snapshot),
             )
             complete = folded.rebuilding is None
             outcome = step(task, snapshot, observations, config, now, complete=complete, passed=passed)
@@ -283,8 +285,13 @@ class AuditCertifier(Service):
         raise StateUnavailable(f"other workers keep changing the audit state: task={task}")
 
     async def _begin_again(self, task: str, error: StateUnreadable) -> StateUnavailable:
-        """Delete counts that can't be read, so that they are rebuilt from the topics; the error to raise."""
+        """Delete counts that can't be read, so that they are rebuilt from the topics; the error to raise.
+
+        The positions go first, since a process that dies in between must not leave counts deleted for good, and
+        once more, since a rebuild that begins in between ends at these counts.
+        """
         log.error("counts are deleted, and read again from the topics: %s", error)
+        await self._offsets.reset()
         await self._audits.discard(task)
         await self._offsets.reset()
         return StateUnavailable("Redis held unreadable audit counts; certify rebuilds them")
@@ -295,15 +302,39 @@ class AuditCertifier(Service):
             if await self._is_of_interest(task, event):
                 self._event_publisher.publish(event)
         answered = {}
+        reported = set()
         for version, (raised, evidence) in outcome.alarms.items():
-            blocked = await self._on_alarm(task, version, evidence)
-            answered[version] = AlarmAnswered(raised, blocked)
+            with self._leaving_unreadable(task):
+                blocked = await self._on_alarm(task, version, evidence)
+                answered[version] = AlarmAnswered(raised, blocked)
         for version, state in outcome.deferral_drifts.items():
-            await self._on_deferral_drift(task, version, state)
-        reported = frozenset(outcome.deferral_drifts)
+            with self._leaving_unreadable(task):
+                await self._on_deferral_drift(task, version, state)
+                reported.add(version)
         if answered or reported:
-            acted = Observations(alarms_answered=answered, deferrals_reported=reported)
+            acted = Observations(alarms_answered=answered, deferrals_reported=frozenset(reported))
             await self._fold(task, acted, rebuilding=rebuilding)
+
+    async def _new_to_live(self, task: str, config: Config, before: Snapshot) -> tuple[str, ...]:
+        """Labels that the live version can't know; those of before where nobody can say which it is."""
+        known = before.service_status.new_labels if before.service_status else ()
+        with self._leaving_unreadable(task):
+            known = await self._known_labels.new_to_live(task, config)
+            self._unreadable.discard(task)
+        return known
+
+    @contextmanager
+    def _leaving_unreadable(self, task: str) -> Iterator[None]:
+        """Leave what needs an unreadable serving state to a later look, so that no other task waits for it.
+
+        Routers answer nothing of such a task, so its alarms can wait; its audits are counted all the same.
+        """
+        try:
+            yield
+        except StateUnreadable as error:
+            if task not in self._unreadable:
+                self._unreadable.add(task)
+                log.error("alarms wait, audits are counted: %s", error)
 
     async def _is_of_interest(self, task: str, event: Event) -> bool:
         """False for a blocked label of a version that is stopped anyway."""

@@ -17,6 +17,7 @@ from schemas.events import LabelBlockedDetails
 from streams.certify.events import label_blocked_event
 from streams.certify.evidence import AlarmEvidence
 from streams.clock import unix_ms
+from streams.errors import StateUnreadable
 from streams.kafka.event_publisher import EventPublisher
 from streams.label_set import LabelSet
 from streams.state.refit_queue import RefitQueue
@@ -111,8 +112,11 @@ class AlarmResponse:
         versions = await self._registry.kept_versions(task)
         known = stages(await self._registry.history(task))
         for version in restorable_versions(serving_state, versions, known):
-            if await self._is_restorable(task, version):
-                return version
+            try:
+                if await self._is_restorable(task, version):
+                    return version
+            except StateUnreadable as error:
+                log.warning("not restored: version=%s: %s", version, error)
         return None
 
 

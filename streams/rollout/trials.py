@@ -1,5 +1,6 @@
 """Trials of candidate versions: counts the teacher's verdict on their answers, and promotes or ends them."""
 
+import logging
 from collections import defaultdict
 from collections.abc import Iterable
 
@@ -8,12 +9,15 @@ from confluent_kafka import Message
 from models.certificate import Certificate
 from schemas.messages import Trace
 from streams.clock import unix_ms
+from streams.errors import StateUnreadable
 from streams.kafka.event_publisher import EventPublisher
 from streams.state.registry import Registry
 from streams.state.trial_counts import CheckedAnswer, TrialCounts
 from streams.tasks import Tasks
 from streams.versions.events import transition_event
 from streams.versions.trial_outcome import conclude_trial
+
+log = logging.getLogger(__name__)
 
 Version = tuple[str, str]
 
@@ -47,7 +51,11 @@ class TrialJudge:
             StateUnavailable: Redis is away; the batch is to be read again.
         """
         for (task, version), checked in checked_answers(traces).items():
-            await self._conclude(task, version, await self._trial_counts.fold(task, version, checked))
+            trial = await self._trial_counts.fold(task, version, checked)
+            try:
+                await self._conclude(task, version, trial)
+            except StateUnreadable as error:
+                log.warning("a trial goes on, no other task waits for it: %s", error)
 
     async def _conclude(self, task: str, version: str, trial: Certificate) -> None:
         config, now = self._live_tasks.task(task).config, unix_ms()

@@ -5,6 +5,7 @@ import time
 from models.errors import PolicyError
 from models.manifest import Manifest
 from schemas.config import Config
+from streams.errors import StateUnreadable
 from streams.label_set import LabelSet, known_labels
 from streams.state.registry import Registry
 
@@ -61,12 +62,15 @@ class KnownLabels:
 
 
 async def live_labels(registry: Registry, task: str) -> frozenset[str]:
-    """The labels that the live version can answer with; none without one.
+    """The labels that the live version can answer with; none without one, or where nobody can say which it is.
 
     Raises:
         StateUnavailable: Redis can't be used.
     """
-    active = await registry.active(task)
+    try:
+        active = await registry.active(task)
+    except StateUnreadable:
+        return frozenset()  # routers answer nothing of this task, and no other may wait for it
     raw = await registry.manifest(task, active.version) if active else None
     try:
         return frozenset(Manifest.decode(raw).labels) if raw else frozenset()

@@ -4,11 +4,16 @@ import asyncio
 import contextlib
 
 import pytest
+from msgspec.structs import replace
 
+from schemas.config import parse_override
 from schemas.messages import Teacher
 from streams.certify.observations import DEFERRALS
 from streams.errors import StateUnavailable
+from streams.rollout.alarm_response import AlarmResponse
+from streams.state.audits import AuditStore
 from streams.state.fold_offsets import FoldOffsets, OffsetsRead
+from streams.state.refit_queue import RefitQueue
 from streams.state.registry import Registry
 from tests.streams.roles.certifying import Deployment, asked, audit, audits
 
@@ -213,3 +218,30 @@ async def test_counts_that_cannot_be_read_are_rebuilt(deployment: Deployment, fi
     await certify.look()
     status = await deployment.status()
     assert (status.audits, status.complete) == (110, True)
+
+
+async def test_an_unreadable_serving_state_holds_up_no_other_task(deployment: Deployment) -> None:
+    """Its audits count, and its alarm is answered once the state can be read."""
+    deployment.live.configure("a", parse_override(b'{"teacher": {"labels": ["yes", "no"]}}'))
+    candidate = deployment.keys.candidate("a")
+    await deployment.connection.redis.hset(candidate, items=["version", "v2", "mode", "rainbow"])
+    response = AlarmResponse(
+        deployment.live,
+        deployment.registry,
+        RefitQueue(deployment.connection, deployment.keys),
+        AuditStore(deployment.connection, deployment.keys).is_restorable,
+        deployment.told,
+    )
+    certify = await deployment.certifier()
+    certify._on_alarm = response
+    wrong = [replace(one, task="a") for one in audits(60, "a", range(60))]
+    batch = [deployment.traces.add(one) for one in [*wrong, *audits(60, "t")]]
+    await certify.fold_traces(batch)
+    await certify.look()
+    assert (await deployment.status()).audits == 60
+    counted = await AuditStore(deployment.connection, deployment.keys).status("a", "v1")
+    assert counted.audits == 60
+    await deployment.connection.redis.delete(candidate)
+    assert not (await deployment.registry.serving_state("a")).breaker.stops("v1")
+    await certify.look()
+    assert (await deployment.registry.serving_state("a")).breaker.stops("v1")
