@@ -299,14 +299,15 @@ class Tasks:
         """Note since when nobody may have counted audits.
 
         Returns:
-            The tasks that answer nothing because of it.
+            The tasks that answer nothing because of it; not those that can't be read.
         """
         before, self._guard = self._guard, guard
+        stopped = {name for name, task in self._tasks.items() if guard.stops(task.config.guard_staleness)}
         for name, task in self._tasks.items():
-            stops = name in self._unreadable or guard.stops(task.config.guard_staleness)
+            stops = name in self._unreadable or name in stopped
             if stops != task.unguarded or guard.is_fresh != before.is_fresh:
                 self._tasks[name] = self._build_task(name)
-        return {name for name, task in self._tasks.items() if task.unguarded}
+        return stopped
 
     def set_readable(self, name: str, readable: bool) -> bool:
         """Note whether what Redis holds of the task can be read; if not, it answers nothing.

@@ -6,12 +6,14 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 
+from infra.console.output import note
 from infra.serve.expected_coverage import config_mismatch, expected_coverage
 from infra.serve.servers import redis_connection
 from models.certificate import upper_bound
 from models.manifest import Manifest
 from models.noise.ceiling import ceiling_upper_bound
 from schemas.config import Config, Override, config_of
+from streams.errors import StateUnreadable
 from streams.label_set import LabelSet, known_labels
 from streams.sampling import RateReason, audit_rate
 from streams.settings import Settings
@@ -134,7 +136,7 @@ class TaskStatus:
 
 
 def task_statuses(settings: Settings, overrides: Mapping[str, Override]) -> list[TaskStatus]:
-    """All tasks that have a policy, by name.
+    """All tasks that have a policy, by name; a note says which can't be read.
 
     Raises:
         StateUnavailable: Redis is away.
@@ -146,7 +148,12 @@ async def _statuses(settings: Settings, overrides: Mapping[str, Override]) -> li
     async with redis_connection(settings) as connection:
         reader = _StatusReader(connection, settings)
         tasks = sorted(await reader.registry.tasks())
-        statuses = [await reader.status_of(task, config_of(task, overrides)) for task in tasks]
+        statuses = []
+        for task in tasks:
+            try:
+                statuses.append(await reader.status_of(task, config_of(task, overrides)))
+            except StateUnreadable as error:
+                note(f"not shown: {error}")
     return [status for status in statuses if status is not None]
 
 

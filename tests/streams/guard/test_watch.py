@@ -65,6 +65,13 @@ async def test_answers_end_when_certify_falls_behind(caplog: pytest.LogCaptureFi
     assert caplog.messages[-1] == "certify counts all audits again"
 
 
+async def test_a_task_that_cannot_be_read_is_not_told_as_uncounted(caplog: pytest.LogCaptureFixture) -> None:
+    watched = Watched()
+    watched.tasks.set_readable("loose", False)
+    assert await watched.unguarded_after(1.0) == {"loose"}
+    assert not caplog.messages
+
+
 async def test_a_task_that_comes_later_is_guarded_too() -> None:
     watched = Watched()
     watched.redis.found = Guard(400.0)
