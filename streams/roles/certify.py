@@ -287,8 +287,8 @@ class AuditCertifier(Service):
     async def _begin_again(self, task: str, error: StateUnreadable) -> StateUnavailable:
         """Delete counts that can't be read, so that they are rebuilt from the topics; the error to raise.
 
-        The positions go first, since a process that dies in between must not leave counts deleted for good, and
-        once more, since a rebuild that begins in between ends at these counts.
+        The positions go first, since a process that dies in between must not leave counts deleted for good,
+        and once more, since a rebuild that begins in between ends at these counts.
         """
         log.error("counts are deleted, and read again from the topics: %s", error)
         await self._offsets.reset()

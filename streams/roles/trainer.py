@@ -229,12 +229,20 @@ class Trainer(Service):
                     log.debug("certifying traces not counted, will retry: task=%s: %s", name, error)
             await self.sleep(_COUNT)
 
+    async def _serving_state(self, name: str) -> ServingState:
+        """The serving state; a `certify_from` that is ahead ends, or no trace would be recent enough."""
+        found = await self._registry.serving_state(name)
+        if found.certify_from <= self._clock():
+            return found
+        await self._registry.end_certify_from_ahead(name)
+        return await self._registry.serving_state(name)
+
     async def _count_certifying(self, task: Task, window: TraceWindow) -> None:
-        serving_state = await self._registry.serving_state(task.name)
+        serving_state = await self._serving_state(task.name)
         teacher = await self._registry.teacher_since(task.name)
         traces = usable_traces(window, task.config)
         refuted = self._refuted_since(task, traces, max(serving_state.certify_from, teacher))
-        requested = _certify_from(serving_state, self._requests.get(task.name), self._clock())
+        requested = _certify_from(serving_state, self._requests.get(task.name))
         since = TraceCutoffs(max(refuted, requested), teacher)
         await self._registry.set_certifying_traces(task.name, certifying_traces(traces, task.config, since))
 
@@ -290,11 +298,11 @@ class Trainer(Service):
         version that answers little and ends the alarm's request, or none at all and a long wait for the next
         attempt. A request that is not due yet says already which traces may certify.
         """
-        serving_state = await self._registry.serving_state(task.name)
+        serving_state = await self._serving_state(task.name)
         teacher = await self._registry.teacher_since(task.name)
         refuted = self._refuted_since(task, traces, max(serving_state.certify_from, teacher))
         stopped = serving_state.breaker.open
-        since = TraceCutoffs(max(refuted, _certify_from(serving_state, request, self._clock())), teacher)
+        since = TraceCutoffs(max(refuted, _certify_from(serving_state, request)), teacher)
         if request is not None:
             window, fresh = self._windows[task.name], certifying_traces(traces, task.config, since)
             asked = RefitAsked(since.certify, fresh, window_full(len(window), fresh, task.config.refit))
@@ -333,12 +341,9 @@ class Trainer(Service):
             await self._refits.settle(request)
 
 
-def _certify_from(serving_state: ServingState, request: RefitRequest | None, now: int) -> int:
-    """Unix milliseconds; no older trace may certify a refit that answers this request.
-
-    Never later than now: where a clock was ahead, the traces that come would be ruled out for as long.
-    """
-    return min(now, max(serving_state.certify_from, request.since if request is not None else 0))
+def _certify_from(serving_state: ServingState, request: RefitRequest | None) -> int:
+    """Unix milliseconds; no older trace may certify a refit that answers this request."""
+    return max(serving_state.certify_from, request.since if request is not None else 0)
 
 
 def install(app: App, channel: BatchChannel, trainer: Trainer) -> None:

@@ -62,7 +62,7 @@ class KnownLabels:
 
 
 async def live_labels(registry: Registry, task: str) -> frozenset[str]:
-    """The labels that the live version can answer with; none without one, or where nobody can say which it is.
+    """The labels that the live version can answer with; none without one, or where nobody can name it.
 
     Raises:
         StateUnavailable: Redis can't be used.

@@ -4,6 +4,7 @@ One script changes the serving state, and only if it is still the one that the c
 """
 
 from collections.abc import AsyncGenerator, Callable, Iterable
+from dataclasses import replace
 
 from models.artifact import Artifact
 from models.study import RepeatCounts
@@ -189,6 +190,20 @@ class Registry:
                 return change
             if outcome == _OUTDATED:
                 return None
+
+    async def end_certify_from_ahead(self, task: str) -> None:
+        """Have a `certify_from` that is ahead of the clock of Redis be now, for good.
+
+        A worker's clock was ahead. Were it taken for now at each look alone, all traces would be older.
+        """
+        with self._connection.client() as redis:
+            seconds, micros = await redis.time()
+        now = seconds * 1000 + micros // 1000
+
+        def decide(state: ServingState) -> ServingChange | None:
+            return ServingChange(replace(state, certify_from=now)) if state.certify_from > now else None
+
+        await self.change(task, decide)
 
     async def refuse(self, task: str, move: Transition, token: int) -> None:
         """Add a version that was refused to the task's history."""

@@ -17,6 +17,7 @@ from schemas.config import parse_override
 from schemas.events import EventKind
 from schemas.messages import Answer, Guess, Reason
 from schemas.redis_keys import Keys
+from streams.clock import unix_ms
 from streams.roles.trainer import Trainer
 from streams.state.connection import Connection
 from streams.state.lease import Leases
@@ -221,7 +222,7 @@ async def test_growth_waits_for_traces_that_may_certify(room: Room, what: str) -
     room.configure(embedder="precomputed", refit={"at_least": 200, "quiet": 0.0})
     trainer, told = await room.trainer(vectors(300))
     assert [(await told.next()).kind for _ in range(2)] == [EventKind.REFIT, EventKind.PROMOTED]
-    since = 2**45
+    since = unix_ms()
     if what == "alarm":
         await room.registry.change("t", lambda found: after_alarm(found, "v1", None, since, "alarm", 1))
     elif what == "drift":
@@ -346,16 +347,23 @@ async def test_a_lease_lost_before_the_refit_is_no_failure(connection: Connectio
 
 
 async def test_a_clock_that_was_ahead_rules_out_no_traces(connection: Connection, keys: Keys) -> None:
-    """A reply dated 30 days ahead, an alarm since then, and traces that come today."""
-    now = 2**41
-    ahead = now + 30 * 86_400_000
+    """A reply and an alarm dated 30 days ahead; the traces that come from now on certify, at each look."""
+    ahead = unix_ms() + 30 * 86_400_000
     live, registry, told = Tasks(), Registry(connection, keys, 5), PublishedEvents()
     live.configure("t", parse_override(b'{"embedder": "precomputed", "refit": {"calibration_age": 3600}}'))
     refits, leases = RefitQueue(connection, keys), Leases(connection, keys, "one", 60.0)
-    trainer = Trainer(live, registry, leases, refits, told, 60.0, clock=lambda: now)
+    trainer = Trainer(live, registry, leases, refits, told, 60.0)
     given = {"embedder": "precomputed", "features": b"\0\0\x80?" * 4}
     trainer.add_traces([message(trace("ahead", "yes", **given, replied_at=ahead))])
-    trainer.add_traces([message(trace(f"r{at}", "yes", **given, replied_at=now)) for at in range(250)])
     await registry.change("t", lambda found: after_alarm(found, "v1", None, ahead, "alarm", 1))
-    await trainer._count_certifying(live.task("t"), trainer._windows["t"])
-    assert await registry.certifying_traces("t") == 251
+
+    async def certifying() -> int | None:
+        await trainer._count_certifying(live.task("t"), trainer._windows["t"])
+        return await registry.certifying_traces("t")
+
+    assert await certifying() == 0
+    now = unix_ms()
+    trainer.add_traces([message(trace(f"r{at}", "yes", **given, replied_at=now)) for at in range(250)])
+    while unix_ms() == now:
+        pass
+    assert await certifying() == 250
