@@ -1,5 +1,6 @@
 """The certify role: folds audits into certificates and alarms, and acts on them."""
 
+import time
 from collections.abc import Mapping
 from functools import partial
 
@@ -7,10 +8,10 @@ from streams.assembly.parts import WorkerParts
 from streams.certify.observations import AUDITS, DEFERRALS, FAILURES, TRACES
 from streams.certify.passed_by import PassedBy, Readers
 from streams.certify.topic_log import TopicLog
-from streams.clock import steady_ms, unix_ms
+from streams.clock import steady_ms
 from streams.drift.deferrals import DeferralReport
 from streams.guard.heartbeat import GuardHeartbeat
-from streams.kafka.backlog import asked_lanes, oldest_unread
+from streams.kafka.backlog import asked_lanes, oldest_unread, read_progress
 from streams.kafka.clients import open_group_observer, open_reader
 from streams.kafka.topic_admin import TopicIds
 from streams.roles import certify, config, learn
@@ -76,12 +77,12 @@ def _heartbeat(
     """Says until when everything in these topics is folded."""
     settings = parts.settings
     stages = {TRACES: certify.STAGE, FAILURES: certify.FAILURES_STAGE, **certify.ASKED_STAGES}
-    unread = [
-        partial(oldest_unread, settings, f"{settings.prefix}.{stages[stream]}", topic_log.topic)
+    progress = [
+        partial(read_progress, settings, f"{settings.prefix}.{stages[stream]}", topic_log.topic)
         for stream, topic_log in topic_logs.items()
     ]
     store = GuardStore(parts.connection, settings.keys)
-    return GuardHeartbeat(store, offsets, topic_logs.values(), unread, unix_ms)
+    return GuardHeartbeat(store, offsets, topic_logs.values(), progress, time.monotonic)
 
 
 def _passed_by(settings: Settings) -> PassedBy:

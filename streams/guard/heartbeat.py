@@ -3,7 +3,7 @@
 Any worker of the role can say it for all, since it asks the broker what their group has committed:
 
     1. the offsets that the group has committed
-    2. the oldest message that the group has not committed: its age is how far certify is behind
+    2. up to which earlier look at the topics the group has read everything, by this process's own clock
     3. Redis must hold every committed offset, since certify writes there first; if it does not, counts are
        lost, and there is no heartbeat until they are rebuilt
 
@@ -18,6 +18,8 @@ from mode import Service
 
 from streams.certify.topic_log import TopicLog
 from streams.errors import KafkaFailed, StateUnavailable
+from streams.guard.reading_history import ReadingHistory
+from streams.kafka.backlog import Progress
 from streams.state.fold_offsets import FoldOffsets
 from streams.state.guard import GuardStore
 
@@ -29,9 +31,9 @@ INTERVAL = 2.0
 
 class GuardHeartbeat(Service):
     """Args:
-    unread: for each topic that certify folds, a function that returns the time of the oldest message that is
-        not committed, Unix milliseconds, None where there is none. It blocks, and raises KafkaFailed.
-    clock: Unix milliseconds.
+    progress: for each topic that certify folds, a function that returns how far its group has read. It
+        blocks, and raises KafkaFailed.
+    clock: seconds, monotonic.
     """
 
     def __init__(
@@ -39,14 +41,14 @@ class GuardHeartbeat(Service):
         store: GuardStore,
         offsets: FoldOffsets,
         topic_logs: Iterable[TopicLog],
-        unread: Sequence[Callable[[], int | None]],
-        clock: Callable[[], int],
+        progress: Sequence[Callable[[], Progress]],
+        clock: Callable[[], float],
     ) -> None:
         super().__init__()
         self._store = store
         self._offsets = offsets
         self._topic_logs = tuple(topic_logs)
-        self._unread = tuple(unread)
+        self._progress = [(read, ReadingHistory()) for read in progress]
         self._clock = clock
 
     async def on_start(self) -> None:
@@ -59,18 +61,27 @@ class GuardHeartbeat(Service):
             KafkaFailed: the broker does not say.
             StateUnavailable: Redis is away.
         """
-        now = self._clock()
         committed: dict[str, int] = {}
         for topic_log in self._topic_logs:
             committed.update(await topic_log.committed())
-        oldest = [await asyncio.to_thread(unread) for unread in self._unread]
+        read_until = await self._read_until()
         folded = await self._offsets.read()
         if folded.rebuilding is not None or FoldOffsets.has_lost(folded, committed):
             self._offsets.remember(committed)
             return False
-        behind = now - min((at for at in oldest if at is not None), default=now)
-        await self._store.beat(max(0, behind))
+        if read_until is None:
+            return False
+        await self._store.beat(round(1000 * (self._clock() - read_until)))
         return True
+
+    async def _read_until(self) -> float | None:
+        """Until when the group has read all topics, by `clock`; None while no look says so."""
+        until: list[float | None] = []
+        for read, history in self._progress:
+            began = self._clock()
+            until.append(history.read_until(began, await asyncio.to_thread(read)))
+        known = [at for at in until if at is not None]
+        return min(known) if len(known) == len(until) else None
 
     async def _repeat(self) -> None:
         while not self.should_stop:

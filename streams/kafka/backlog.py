@@ -1,6 +1,6 @@
 """Backlog of a topic: what a role's group has not finished yet, and its oldest messages. Calls block."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 
@@ -36,6 +36,19 @@ class UnreadRange:
         return self.end - self.first
 
 
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a group has read a topic, as of one look.
+
+    Attributes:
+        ends: of each partition, the offset after its newest message.
+        unread: the offset of the oldest message that the group has not finished, of each partition with one.
+    """
+
+    ends: Mapping[int, int]
+    unread: Mapping[int, int]
+
+
 def asked_lanes(topics: Topics) -> dict[str, str]:
     """By topic on which any teacher is asked, the role of the group of the built-in one that reads it.
 
@@ -57,8 +70,8 @@ def read_unread(settings: Settings, role: str, topic: str) -> list[UnreadRange] 
         KafkaFailed: the broker does not answer, or has no such topic.
     """
     with closing(open_group_observer(settings, role)) as consumer:
-        has_committed, unread = _unread_ranges(consumer, topic)
-    return unread if has_committed else None
+        has_committed, ranges = _ranges(consumer, topic)
+    return [one for one in ranges if one.count > 0] if has_committed else None
 
 
 def oldest_unread(settings: Settings, group: str, topic: str) -> int | None:
@@ -73,9 +86,26 @@ def oldest_unread(settings: Settings, group: str, topic: str) -> int | None:
         KafkaFailed: as for `read_unread`.
     """
     with closing(open_observer(settings, group)) as consumer:
-        _, unread = _unread_ranges(consumer, topic)
-    messages = read_oldest(settings, topic, unread, 1) if unread else []
-    return min(map(time_of, messages), default=None)
+        _, ranges = _ranges(consumer, topic)
+    return min(map(time_of, _first_of(settings, topic, ranges)), default=None)
+
+
+def read_progress(settings: Settings, group: str, topic: str) -> Progress:
+    """How far a group has read; before its first commit it has finished nothing.
+
+    Args:
+        group: its whole name.
+
+    Raises:
+        KafkaFailed: as for `read_unread`.
+    """
+    with closing(open_observer(settings, group)) as consumer:
+        _, ranges = _ranges(consumer, topic)
+    first = _first_of(settings, topic, ranges)
+    return Progress(
+        {one.partition: one.end for one in ranges},
+        {message.partition() or 0: message.offset() or 0 for message in first},
+    )
 
 
 def read_oldest(settings: Settings, topic: str, unread: Sequence[UnreadRange], most: int) -> list[Message]:
@@ -107,15 +137,21 @@ def read_oldest(settings: Settings, topic: str, unread: Sequence[UnreadRange], m
     return found
 
 
-def _unread_ranges(consumer: Consumer, topic: str) -> tuple[bool, list[UnreadRange]]:
-    """Whether the consumer's group has committed anything, and what it has not finished."""
+def _first_of(settings: Settings, topic: str, ranges: Sequence[UnreadRange]) -> list[Message]:
+    """The first message of each range that has one."""
+    unread = [one for one in ranges if one.count > 0]
+    return read_oldest(settings, topic, unread, 1) if unread else []
+
+
+def _ranges(consumer: Consumer, topic: str) -> tuple[bool, list[UnreadRange]]:
+    """Whether the consumer's group has committed anything, and what it has not finished of each partition."""
     try:
         places = [TopicPartition(topic, number) for number in partitions_of(consumer, topic)]
         committed = consumer.committed(places, _PROMPTLY)
         ranges = [_unread_range(consumer, place) for place in committed]
     except KafkaException as error:
         raise KafkaFailed(f"could not read a backlog: {error.args[0].str()}, topic={topic}") from error
-    return any(place.offset >= 0 for place in committed), [one for one in ranges if one.count > 0]
+    return any(place.offset >= 0 for place in committed), ranges
 
 
 def _unread_range(consumer: Consumer, committed: TopicPartition) -> UnreadRange:

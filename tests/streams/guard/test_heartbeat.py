@@ -1,6 +1,6 @@
 """Certify says that it counts audits only where Redis holds all that its group has committed."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from typing import cast
 
 import pytest
@@ -9,11 +9,13 @@ from schemas.redis_keys import Keys
 from streams.certify.topic_log import TopicLog
 from streams.errors import KafkaFailed
 from streams.guard.heartbeat import GuardHeartbeat
+from streams.kafka.backlog import Progress
 from streams.state.connection import Connection
 from streams.state.fold_offsets import FoldOffsets
 from streams.state.guard import GuardStore
 
-NOW = 5_000_000
+NOW = 5_000.0
+READ = Progress({0: 7}, {})
 
 
 class CommittedLog:
@@ -30,22 +32,30 @@ def heartbeat(
     connection: Connection,
     keys: Keys,
     topic_log: CommittedLog,
-    unread: Iterable[Callable[[], int | None]] = (lambda: None,),
+    progress: Sequence[Callable[[], Progress]] = (lambda: READ,),
+    clock: Callable[[], float] = lambda: NOW,
 ) -> GuardHeartbeat:
     logs = [cast("TopicLog", topic_log)]
     offsets = FoldOffsets(connection, keys)
-    return GuardHeartbeat(GuardStore(connection, keys), offsets, logs, tuple(unread), lambda: NOW)
+    return GuardHeartbeat(GuardStore(connection, keys), offsets, logs, progress, clock)
 
 
-async def test_the_oldest_unread_message_says_how_far_behind_it_is(
+async def test_the_topic_that_is_read_last_says_how_far_behind_it_is(
     connection: Connection, keys: Keys
 ) -> None:
+    """Whatever the clocks of others say; and the time that the look itself takes counts as well."""
     await FoldOffsets(connection, keys).advance({"traces:0": 7})
-    unread = (lambda: NOW - 3_000, lambda: None, lambda: NOW - 120_000)
-    assert await heartbeat(connection, keys, CommittedLog(p0=7), unread).look()
+    times = iter([100.0, 100.0, 220.0, 220.0, 225.0])
+    slow = iter([Progress({0: 9}, {0: 5}), Progress({0: 20}, {0: 9})])
+    beating = heartbeat(
+        connection, keys, CommittedLog(p0=7), [lambda: READ, lambda: next(slow)], lambda: next(times)
+    )
+    assert not await beating.look(), "it has seen nothing yet that is read"
+    assert await GuardStore(connection, keys).read() is None
+    assert await beating.look()
     found = await GuardStore(connection, keys).read()
     assert found is not None
-    assert 120.0 <= found.age < 130.0
+    assert 125.0 <= found.age < 130.0
 
 
 async def test_lost_counts_stop_the_heartbeat_of_every_worker(connection: Connection, keys: Keys) -> None:
@@ -63,7 +73,7 @@ async def test_lost_counts_stop_the_heartbeat_of_every_worker(connection: Connec
 
 
 async def test_a_broker_that_does_not_answer_gives_no_heartbeat(connection: Connection, keys: Keys) -> None:
-    def away() -> int | None:
+    def away() -> Progress:
         raise KafkaFailed("the broker does not answer")
 
     with pytest.raises(KafkaFailed):

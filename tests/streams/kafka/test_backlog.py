@@ -5,7 +5,7 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 from infra.harness.deployment import fresh_prefix
 from infra.harness.waiting import wait_until
 from streams.errors import KafkaFailed
-from streams.kafka.backlog import oldest_unread
+from streams.kafka.backlog import oldest_unread, read_progress
 from streams.kafka.topic_admin import create_missing
 from streams.settings import Settings
 
@@ -43,7 +43,10 @@ def test_the_oldest_unread_message_is_found(kafka: str) -> None:
     # Each message is followed by its transaction's marker.
     commit(3, 1)
     assert oldest() == 2_000_001
+    progress = read_progress(settings, group, topic)
+    assert (progress.ends[0], progress.unread) == (6, {0: 4, 1: 2})
     commit(3, 3)
     assert oldest() == 3_000_000
     commit(5, 5)
     assert oldest() is None, "only a marker is left"
+    assert read_progress(settings, group, topic).unread == {}
