@@ -16,10 +16,12 @@ from streams.versions.guard_state import Guard
 
 log = logging.getLogger(__name__)
 
+_MOST = 5.0
+
 
 class GuardWatch(Service):
     """Args:
-    poll: seconds between two looks.
+    poll: seconds between two looks; more than five would leave answers unguarded for as long.
     clock: seconds, monotonic.
     """
 
@@ -27,13 +29,14 @@ class GuardWatch(Service):
         super().__init__()
         self._live_tasks = tasks
         self._store = store
-        self._poll = poll
+        self._poll = min(poll, _MOST)
         self._clock = clock
         self._known, self._read_at = Guard(), clock()
         self._unguarded: frozenset[str] = frozenset()
         self._was_fresh = True
 
     async def on_start(self) -> None:
+        await self.look()
         self.add_future(self._repeat())
 
     async def look(self) -> None:
@@ -66,5 +69,5 @@ class GuardWatch(Service):
 
     async def _repeat(self) -> None:
         while not self.should_stop:
-            await self.look()
             await self.sleep(self._poll)
+            await self.look()

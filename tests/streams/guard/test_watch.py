@@ -72,6 +72,17 @@ async def test_a_task_that_cannot_be_read_is_not_told_as_uncounted(caplog: pytes
     assert not caplog.messages
 
 
+async def test_the_first_look_comes_before_the_first_answer() -> None:
+    """And a long `poll` is none of the guard's."""
+    tasks, redis, seconds = Tasks(), ScriptedGuard(), iter([0.0] * 9)
+    tasks.configure("t", {"guard_staleness": 300.0})
+    redis.found = Guard(10_800.0)
+    watch = GuardWatch(tasks, cast("GuardStore", redis), 3600.0, lambda: next(seconds))
+    assert watch._poll == 5.0
+    async with watch:
+        assert tasks.task("t").unguarded
+
+
 async def test_a_task_that_comes_later_is_guarded_too() -> None:
     watched = Watched()
     watched.redis.found = Guard(400.0)
