@@ -4,7 +4,7 @@ Newest by the time of the reply: a trainer that starts reads one partition behin
 partitions. In the order of arrival a window would hold the requests of one partition alone.
 """
 
-from bisect import bisect_right
+import heapq
 from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Iterator
 from functools import lru_cache
@@ -40,15 +40,18 @@ class TraceWindow:
 
     def __init__(self) -> None:
         self._traces: deque[Trace] = deque()
+        # A heap: in a restart most traces are late, and a place among 100,000 takes long to find and to make.
+        self._late: list[tuple[int, int, Trace]] = []
         self._seeded: OrderedDict[str, Trace] = OrderedDict()
         self._ids: set[str] = set()
         self.seen = 0
         self.serial = 0
 
     def __len__(self) -> int:
-        return len(self._seeded) + len(self._traces)
+        return len(self._seeded) + len(self._traces) + len(self._late)
 
     def __iter__(self) -> Iterator[Trace]:
+        self._put_late_ones_in_place()
         return chain(self._seeded.values(), self._traces)
 
     def add(self, trace: Trace, most: int) -> None:
@@ -69,16 +72,26 @@ class TraceWindow:
             self._insert(trace)
         self.seen += 1
         while len(self) > most:
-            dropped = self._seeded.popitem(last=False)[1] if self._seeded else self._traces.popleft()
-            self._ids.discard(dropped.id)
+            self._ids.discard(self._pop_oldest().id)
 
     def _insert(self, trace: Trace) -> None:
-        """Put a trace behind all that are not newer."""
         if not self._traces or self._traces[-1].replied_at <= trace.replied_at:
             self._traces.append(trace)
         else:
-            place = bisect_right(self._traces, trace.replied_at, key=lambda one: one.replied_at)
-            self._traces.insert(place, trace)
+            heapq.heappush(self._late, (trace.replied_at, self.seen, trace))
+
+    def _pop_oldest(self) -> Trace:
+        if self._seeded:
+            return self._seeded.popitem(last=False)[1]
+        if self._late and (not self._traces or self._late[0][0] < self._traces[0].replied_at):
+            return heapq.heappop(self._late)[2]
+        return self._traces.popleft()
+
+    def _put_late_ones_in_place(self) -> None:
+        if self._late:
+            late = (trace for _, _, trace in sorted(self._late))
+            self._traces = deque(sorted(chain(self._traces, late), key=lambda one: one.replied_at))
+            self._late = []
 
     def note_versions(self, trace: Trace) -> None:
         """Raise `serial` to the versions that a trace names, also where its text may not be used."""
@@ -87,6 +100,7 @@ class TraceWindow:
     def discard(self, covers: Callable[[Trace], bool]) -> int:
         """Drop the traces that `covers` says yes to; how many. They still count as seen."""
         before = len(self)
+        self._put_late_ones_in_place()
         self._traces = deque(trace for trace in self._traces if not covers(trace))
         self._seeded = OrderedDict(item for item in self._seeded.items() if not covers(item[1]))
         self._ids = {trace.id for trace in self}
