@@ -97,7 +97,8 @@ class NewestConfig:
 
     Clients that partition otherwise write a key to another partition of the topic, and a reader may see
     these in any order. Within a partition the later message is the newer one; of several partitions the one
-    with the newest time of its message holds.
+    with the newest time of its message holds. A time that is ahead counts as now, so that what is said
+    later by a right clock holds.
     """
 
     def __init__(self) -> None:
@@ -111,8 +112,10 @@ class NewestConfig:
         """
         task, override = read_config(message)
         by_partition = self._last.setdefault(task, {})
-        by_partition[message.partition() or 0] = (time_of(message), override)
-        _, newest = max(by_partition.values(), key=lambda last: last[0])
+        partition, at = message.partition() or 0, min(time_of(message), unix_ms())
+        by_partition.pop(partition, None)  # of equal times the one that was read last holds
+        by_partition[partition] = at, override
+        _, newest = max(reversed(by_partition.values()), key=lambda last: last[0])
         return task, newest
 
 

@@ -84,3 +84,10 @@ def test_the_newest_message_holds_in_any_order_of_partitions(order: tuple[int, i
     assert live.task("t").config.paused
     apply_config([paused(False, 1, 1_500)], live, newest)
     assert not live.task("t").config.paused, "later in the same partition, whatever its clock says"
+
+
+def test_a_clock_ahead_does_not_outlast_what_is_said_later() -> None:
+    live, newest = Tasks(), NewestConfig()
+    apply_config([paused(False, 0, 2**46)], live, newest)
+    apply_config([paused(True, 1, 2**45)], live, newest)
+    assert live.task("t").config.paused
