@@ -50,9 +50,7 @@ _COMMANDS = {
     ),
     "ask": _CommandEntry("client", "Send one request and wait for its label.", "stream"),
     "produce": _CommandEntry("client", "Send requests from a file or a pipe.", "stream"),
-    "seed": _CommandEntry(
-        "seed", "Bring past calls of an LLM from a file onto the topic of traces.", "stream"
-    ),
+    "seed": _CommandEntry("seed", "Write past calls of an LLM from a file to the topic of traces.", "stream"),
     "consume": _CommandEntry("client", "Print messages of a topic, a JSON object a line.", "stream"),
     "fit": _CommandEntry("fit", "Learn a policy from traces, and test it at the gate."),
     "predict": _CommandEntry(

@@ -1,7 +1,8 @@
 """Window of the traces that a task's next refit may use: the newest ones, each request once.
 
-Newest by the time of the reply: a trainer that starts reads one partition behind the other, and keys decide
-partitions. In the order of arrival a window would hold the requests of one partition alone.
+Newest by the time of the request. A trainer that starts reads one partition behind the other, and keys decide
+partitions: in the order of arrival a window would hold the requests of one partition alone. In the order of
+replies, audits and other questions would come in bursts, since they wait in lanes of their own.
 """
 
 import heapq
@@ -75,22 +76,22 @@ class TraceWindow:
             self._ids.discard(self._pop_oldest().id)
 
     def _insert(self, trace: Trace) -> None:
-        if not self._traces or self._traces[-1].replied_at <= trace.replied_at:
+        if not self._traces or _asked_at(self._traces[-1]) <= _asked_at(trace):
             self._traces.append(trace)
         else:
-            heapq.heappush(self._late, (trace.replied_at, self.seen, trace))
+            heapq.heappush(self._late, (_asked_at(trace), self.seen, trace))
 
     def _pop_oldest(self) -> Trace:
         if self._seeded:
             return self._seeded.popitem(last=False)[1]
-        if self._late and (not self._traces or self._late[0][0] < self._traces[0].replied_at):
+        if self._late and (not self._traces or self._late[0][0] < _asked_at(self._traces[0])):
             return heapq.heappop(self._late)[2]
         return self._traces.popleft()
 
     def _put_late_ones_in_place(self) -> None:
         if self._late:
             late = (trace for _, _, trace in sorted(self._late))
-            self._traces = deque(sorted(chain(self._traces, late), key=lambda one: one.replied_at))
+            self._traces = deque(sorted(chain(self._traces, late), key=_asked_at))
             self._late = []
 
     def note_versions(self, trace: Trace) -> None:
@@ -109,6 +110,11 @@ class TraceWindow:
     def seen_since(self, time: int) -> int:
         """How many were replied to after `time`, Unix milliseconds."""
         return sum(trace.replied_at > time for trace in self)
+
+
+def _asked_at(trace: Trace) -> int:
+    """Unix milliseconds, and not later than the reply where the client's clock was ahead."""
+    return min(trace.requested_at, trace.replied_at)
 
 
 def _serial(guess: Guess | None) -> int:

@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from infra.local.child import free_port
+
 pytestmark = pytest.mark.alone
 
 KEYS = {
@@ -95,7 +97,7 @@ def test_the_demo_learns_within_a_minute(tmp_path: Path) -> None:
             said.update(readme_apps(output, tmp_path))
         return learned
 
-    summary, _ = run_demo(tmp_path, "--port", "0", until=has_learned)
+    summary, _ = run_demo(tmp_path, "--port", str(free_port()), until=has_learned)
     label, _, source = said["py"].partition("\n")
     assert source.split()[0] == "surrogate"
     assert label == said["js"]

@@ -131,8 +131,15 @@ def test_it_starts_without_kafka_and_redis(start_kafka: Callable[[], ApacheKafka
             configure(made, llm)
             before = started(made)
             before.wait_for_text(f"policy installed: version={VERSION}")
-            texts = [request.text or "" for request in wishes(20)]
-            text = next(one for one in texts if reason_of(url_of(before), one) == "accepted")
+            accepted: list[str] = []
+
+            def is_answered() -> bool:
+                texts = (request.text or "" for request in wishes(20))
+                accepted[:] = [one for one in texts if reason_of(url_of(before), one) == "accepted"]
+                return accepted != []
+
+            wait_until(is_answered, 60, "an answer")
+            text = accepted[0]
             assert before.stop() == 0
         kafka.stop()
         gateway = started(made)

@@ -51,7 +51,7 @@ def test_a_window_holds_the_newest_requests(arrived: list[int], most: int) -> No
 def test_a_window_is_the_same_in_any_order_of_partitions(order: list[int], most: int) -> None:
     window = TraceWindow()
     for number in order:
-        window.add(trace(f"r{number}", replied_at=1_000 + number), most)
+        window.add(trace(f"r{number}", requested_at=1_000 + number, replied_at=5_000 - number), most)
     assert [one.id for one in window] == [f"r{number}" for number in range(40)][-most:]
     assert window.seen == 40
 
