@@ -17,7 +17,7 @@ PYTHON ?= $(firstword $(foreach name,python3 python3.14 python3.13 python3.12 py
 NEWEST ?= $(firstword $(foreach name,python3.14 python3.13,$(shell \
 	$(name) -c 'import sys; print("$(name)")' 2>/dev/null)))
 # How many tests run at once: most of a test's time is spent waiting for a server.
-WORKERS ?= 2
+WORKERS ?= 3
 # The tests that take longest are named at the end.
 SLOWEST := --durations=20 --durations-min=5
 # What pytest exits with where ARGS selects no test of a pass.

@@ -101,21 +101,25 @@ def logs(draw: st.DrawFn, partitions: int, same: bool = False) -> Logs:
 
 
 async def read_in_pieces(audits: AuditStore, task: str, log: Logs, data: st.DataObject) -> None:
-    """Every partition to its end, in batches that may go back to any position before."""
+    """Every partition to its end, in batches each of which may come after one that was read before."""
     at = [0] * len(log.parts)
     while any(position < len(part) for position, part in zip(at, log.parts, strict=True)):
         which = data.draw(st.sampled_from([i for i, part in enumerate(log.parts) if at[i] < len(part)]))
         part = log.parts[which]
+        if data.draw(st.booleans()):
+            start = data.draw(st.integers(0, at[which]))
+            await fold_part(audits, task, part[start : data.draw(st.integers(start, at[which]))])
         start = data.draw(st.integers(0, at[which]))
-        at[which] = data.draw(st.integers(start, len(part)))
-        piece = part[start : at[which]]
-        await fold(
-            audits,
-            task,
-            Observations(asked=[one for one in piece if isinstance(one, AuditRequested)])
-            if which == len(log.traces)
-            else Observations(answered=[one for one in piece if isinstance(one, TraceSeen)]),
-        )
+        at[which] = data.draw(st.integers(at[which] + 1, len(part)))
+        await fold_part(audits, task, part[start : at[which]])
+
+
+async def fold_part(
+    audits: AuditStore, task: str, part: Sequence[TraceSeen] | Sequence[AuditRequested]
+) -> None:
+    asked = [one for one in part if isinstance(one, AuditRequested)]
+    answered = [one for one in part if isinstance(one, TraceSeen)]
+    await fold(audits, task, Observations(asked=asked, answered=answered))
 
 
 async def read_at_once(audits: AuditStore, task: str, log: Logs) -> None:
@@ -124,7 +128,7 @@ async def read_at_once(audits: AuditStore, task: str, log: Logs) -> None:
         await fold(audits, task, Observations(answered=part))
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=100)
 @given(logs(partitions=1, same=True), st.data())
 async def test_any_cut_and_replay_ends_in_the_same_state(
     connection: Connection, keys: Keys, log: Logs, data: st.DataObject
@@ -135,7 +139,7 @@ async def test_any_cut_and_replay_ends_in_the_same_state(
     assert await snapshot(audits, pieces) == await snapshot(audits, whole)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=100)
 @given(logs(partitions=3), st.data())
 async def test_the_order_of_partitions_does_not_matter(
     connection: Connection, keys: Keys, log: Logs, data: st.DataObject
