@@ -34,13 +34,15 @@ class FitProcess:
             RefitFailed: it took longer, or the child died.
         """
         try:
+            if self._stopped:
+                raise RefitFailed(f"the trainer stops: task={request.task}")
             await asyncio.to_thread(self._pipe.send, request)
             if not await asyncio.to_thread(self._pipe.poll, budget):
                 raise RefitFailed(
                     f"the fit of {request.task} took over {budget:.0f} s (config `refit.budget`)"
                 )
             outcome = await asyncio.to_thread(self._pipe.recv)
-        except (EOFError, OSError) as error:
+        except (EOFError, OSError, TypeError) as error:  # TypeError: the pipe was closed by `stop` meanwhile
             raise RefitFailed(
                 f"the fit's process died: out of memory? task={request.task} error={error!r}"
             ) from error

@@ -166,6 +166,11 @@ def configure(deployment: Deployment, llm: SimulatedTeacher) -> None:
     deployment.create_topics()
     teacher = {"labels": list(LABELS), "model": "simulated", "url": llm.url}
     deployment.configure(
-        TASK, teacher=teacher, chat={"mode": "serve"}, audit_rate=0.3, audit_early=0.0, repeat_rate=0.0
+        TASK,
+        teacher=teacher,
+        chat={"mode": "serve", "prompts": ["*"]},
+        audit_rate=0.3,
+        audit_early=0.0,
+        repeat_rate=0.0,
     )
     publish(deployment)

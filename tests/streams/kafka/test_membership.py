@@ -161,6 +161,7 @@ async def test_a_forgotten_member_rejoins(
         remove_member(settings, f"{settings.prefix}.copy", source.member)
         send(settings, after)
         await until(lambda: copies.holds(before + after), "the other copies")
+        await until(lambda: source.opened == 2, "its second client")
     finally:
         await source.stop()
         copies.close()
