@@ -120,23 +120,18 @@ OPERATIONS = (
         parameters=(_TASK,),
         is_otlp=True,
     ),
-    Operation(
-        *("post", "/v1/chat/completions", "OpenAI's chat completions: answered, or forwarded", None, None),
-        problems=(*_BODY, 502),
-        parameters=(_TASK, _DEBUG),
-        forwards=True,
-    ),
-    Operation(
-        *("post", "/v1/decisions", "OpenAI's decisions: answered, or forwarded", None, None),
-        problems=(*_BODY, 502),
-        parameters=(_TASK, _DEBUG),
-        forwards=True,
-    ),
-    Operation(
-        *("post", "/v1/systemone", "System One decisions: answered, or forwarded", None, None),
-        problems=(*_BODY, 502),
-        parameters=(_TASK, _DEBUG),
-        forwards=True,
+    *(
+        Operation(
+            *("post", path, f"{what}: answered, or forwarded", None, None),
+            problems=(*_BODY, 502),
+            parameters=(_TASK, _DEBUG),
+            forwards=True,
+        )
+        for path, what in (
+            ("/v1/chat/completions", "OpenAI's chat completions"),
+            ("/v1/decisions", "OpenAI's decisions"),
+            ("/v1/systemone", "System One decisions"),
+        )
     ),
     *(
         Operation(

@@ -148,10 +148,10 @@ async def _statuses(settings: Settings, overrides: Mapping[str, Override]) -> li
     async with redis_connection(settings) as connection:
         reader = _StatusReader(connection, settings)
         tasks = sorted(await reader.registry.tasks())
-        statuses = []
+        guard, statuses = await reader.guard(), []
         for task in tasks:
             try:
-                statuses.append(await reader.status_of(task, config_of(task, overrides)))
+                statuses.append(await reader.status_of(task, config_of(task, overrides), guard))
             except StateUnreadable as error:
                 note(f"not shown: {error}")
     return [status for status in statuses if status is not None]
@@ -164,7 +164,11 @@ async def task_status(
     """A function that reads the status of one task, for as long as the context lasts."""
     async with redis_connection(settings) as connection:
         reader = _StatusReader(connection, settings)
-        yield lambda: reader.status_of(task, config)
+
+        async def look() -> TaskStatus | None:
+            return await reader.status_of(task, config, await reader.guard())
+
+        yield look
 
 
 class _StatusReader:
@@ -175,7 +179,11 @@ class _StatusReader:
         self._audits = AuditStore(connection, settings.keys)
         self._guard = GuardStore(connection, settings.keys)
 
-    async def status_of(self, task: str, config: Config) -> TaskStatus | None:
+    async def guard(self) -> Guard:
+        """Since when nobody may have counted audits; of all tasks."""
+        return await self._guard.read() or Guard(age=math.inf)
+
+    async def status_of(self, task: str, config: Config, guard: Guard) -> TaskStatus | None:
         """The status of one task; None while it has no policy."""
         serving_state = await self.registry.serving_state(task)
         active = serving_state.active
@@ -189,7 +197,6 @@ class _StatusReader:
         service = await self._audits.service_status(task)
         twice = await self.registry.repeat_counts(task)
         state = await self.registry.sampling_state(task, active.version)
-        guard = await self._guard.read() or Guard(age=math.inf)
         state = replace(state, certified=state.certified and guard.is_fresh, new_labels=bool(new_labels))
         rate = audit_rate(config, state)
         return TaskStatus(

@@ -12,7 +12,7 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from streams.gateway.answer_headers import EXPOSED
-from streams.gateway.call_limits import CallLimits, set_place
+from streams.gateway.call_limits import GatewayLimits, set_place
 from streams.gateway.calls import request_id
 from streams.gateway.docs_routes import docs_routes
 from streams.gateway.problems import ClientGone, HttpProblem, ProblemKind
@@ -31,7 +31,9 @@ _DAY = 86_400
 _HEALTH = "/healthz"
 
 
-def create_gateway(settings: GatewaySettings, routes: Sequence[BaseRoute], limits: CallLimits) -> Starlette:
+def create_gateway(
+    settings: GatewaySettings, routes: Sequence[BaseRoute], limits: GatewayLimits
+) -> Starlette:
     """The application with these routes, those that describe them, and `/healthz`: the process runs."""
     middleware = [Middleware(LimitedCalls, limits=limits)]
     if settings.cors_origins:
@@ -53,7 +55,7 @@ def create_gateway(settings: GatewaySettings, routes: Sequence[BaseRoute], limit
 class LimitedCalls:
     """Refuses a call while too many others are worked on; never a look at whether the process runs."""
 
-    def __init__(self, app: ASGIApp, limits: CallLimits) -> None:
+    def __init__(self, app: ASGIApp, limits: GatewayLimits) -> None:
         self._app = app
         self._limits = limits
 

@@ -21,7 +21,7 @@ _SMALL = 16_384
 """Bytes of a body that are always there."""
 
 
-class CallLimits:
+class GatewayLimits:
     """Counts calls, on the event loop only.
 
     Args:
@@ -78,14 +78,16 @@ class CallLimits:
             del self.waiting[task]
 
 
-def call_limits(settings: GatewaySettings) -> CallLimits:
-    return CallLimits(settings.concurrency, settings.waiting, settings.waiting_in_all, settings.body_memory)
+def call_limits(settings: GatewaySettings) -> GatewayLimits:
+    return GatewayLimits(
+        settings.concurrency, settings.waiting, settings.waiting_in_all, settings.body_memory
+    )
 
 
 class CallPlace:
     """What one call takes of the limits, until it ends."""
 
-    def __init__(self, limits: CallLimits) -> None:
+    def __init__(self, limits: GatewayLimits) -> None:
         self._limits = limits
         self._waits: defaultdict[str, int] = defaultdict(int)
         self._pauses = 0

@@ -19,7 +19,7 @@ from mode import Service
 from streams.certify.topic_log import TopicLog
 from streams.errors import KafkaFailed, StateUnavailable
 from streams.guard.reading_history import ReadingHistory
-from streams.kafka.backlog import Progress
+from streams.kafka.backlog import GroupProgress
 from streams.state.fold_offsets import FoldOffsets
 from streams.state.guard import GuardStore
 
@@ -41,7 +41,7 @@ class GuardHeartbeat(Service):
         store: GuardStore,
         offsets: FoldOffsets,
         topic_logs: Iterable[TopicLog],
-        progress: Sequence[Callable[[], Progress]],
+        progress: Sequence[Callable[[], GroupProgress]],
         clock: Callable[[], float],
     ) -> None:
         super().__init__()

@@ -7,7 +7,7 @@ that is wrong.
 
 from collections import deque
 
-from streams.kafka.backlog import Progress
+from streams.kafka.backlog import GroupProgress
 
 _MOST = 2_000
 """Looks that are remembered; of more, every second one is kept."""
@@ -17,9 +17,9 @@ class ReadingHistory:
     """The looks at one topic, oldest first, from the newest one on up to which everything is read."""
 
     def __init__(self) -> None:
-        self._looks: deque[tuple[float, Progress]] = deque()
+        self._looks: deque[tuple[float, GroupProgress]] = deque()
 
-    def read_until(self, at: float, found: Progress) -> float | None:
+    def read_until(self, at: float, found: GroupProgress) -> float | None:
         """The time of the newest look up to which everything is read; None where no look was so early.
 
         Args:
@@ -35,6 +35,6 @@ class ReadingHistory:
         return time if _is_beyond(found, look) else None
 
 
-def _is_beyond(found: Progress, look: Progress) -> bool:
+def _is_beyond(found: GroupProgress, look: GroupProgress) -> bool:
     """Whether everything is read that was there at an earlier look."""
     return all(found.unread.get(partition, end) >= end for partition, end in look.ends.items())

@@ -37,7 +37,7 @@ class UnreadRange:
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class GroupProgress:
     """How far a group has read a topic, as of one look.
 
     Attributes:
@@ -90,7 +90,7 @@ def oldest_unread(settings: Settings, group: str, topic: str) -> int | None:
     return min(map(time_of, _first_of(settings, topic, ranges)), default=None)
 
 
-def read_progress(settings: Settings, group: str, topic: str) -> Progress:
+def read_progress(settings: Settings, group: str, topic: str) -> GroupProgress:
     """How far a group has read; before its first commit it has finished nothing.
 
     Args:
@@ -102,7 +102,7 @@ def read_progress(settings: Settings, group: str, topic: str) -> Progress:
     with closing(open_observer(settings, group)) as consumer:
         _, ranges = _ranges(consumer, topic)
     first = _first_of(settings, topic, ranges)
-    return Progress(
+    return GroupProgress(
         {one.partition: one.end for one in ranges},
         {message.partition() or 0: message.offset() or 0 for message in first},
     )

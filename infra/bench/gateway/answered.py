@@ -8,7 +8,7 @@ from infra.bench.gateway.sites import (
     BY_SURROGATE,
     TARGET,
     TASK,
-    Sample,
+    LoadRun,
     Site,
     Workload,
     answered_rows,
@@ -87,8 +87,8 @@ def _measure_kind(servers: Settings, data: Workload, kind: Kind, runs: int) -> l
 
 def in_turns(
     what: str, sites: dict[str, Site], connections: int, runs: int, rates: dict[str, float] | None = None
-) -> dict[str, list[Sample]]:
-    samples: dict[str, list[Sample]] = {name: [] for name in sites}
+) -> dict[str, list[LoadRun]]:
+    samples: dict[str, list[LoadRun]] = {name: [] for name in sites}
     for run in range(runs):
         for name, site in sites.items():
             sample = apply_load(site, connections, rates[name] if rates else None)
@@ -97,7 +97,7 @@ def in_turns(
     return samples
 
 
-def _closed(what: str, samples: dict[str, list[Sample]]) -> list[Figure]:
+def _closed(what: str, samples: dict[str, list[LoadRun]]) -> list[Figure]:
     constant = samples[CONSTANT]
     figures = []
     for name in (f"ack={ack}" for ack in ACKS):
@@ -113,7 +113,7 @@ def _closed(what: str, samples: dict[str, list[Sample]]) -> list[Figure]:
     return figures
 
 
-def _open(kind: str, samples: dict[str, list[Sample]]) -> list[Figure]:
+def _open(kind: str, samples: dict[str, list[LoadRun]]) -> list[Figure]:
     figures = []
     for name in (f"ack={ack}" for ack in ACKS):
         for measure, value in (
@@ -126,5 +126,5 @@ def _open(kind: str, samples: dict[str, list[Sample]]) -> list[Figure]:
     return figures
 
 
-def _median_rate(samples: list[Sample]) -> float:
+def _median_rate(samples: list[LoadRun]) -> float:
     return sorted(sample.load.rate for sample in samples)[len(samples) // 2]

@@ -61,11 +61,11 @@ _CONFIG: Mapping[str, object] = MappingProxyType(
         "refit": {"at_least": 1_000_000},
     }
 )
-Fault = Callable[["Stage"], Awaitable[tuple[Calls, str]]]
+Fault = Callable[["FaultStage"], Awaitable[tuple[Calls, str]]]
 
 
 @dataclass
-class Stage:
+class FaultStage:
     """What runs. Kafka and Redis can be stopped, and started again."""
 
     start_kafka: Callable[[], ApacheKafka]
@@ -102,12 +102,12 @@ class Stage:
         return asyncio.create_task(call_steadily(self.url, self.texts, PACE, seconds))
 
 
-async def nothing(stage: Stage) -> tuple[Calls, str]:
+async def nothing(stage: FaultStage) -> tuple[Calls, str]:
     """No fault: the reference."""
     return await stage.calls(AFTER), ""
 
 
-async def kafka_stopped(stage: Stage) -> tuple[Calls, str]:
+async def kafka_stopped(stage: FaultStage) -> tuple[Calls, str]:
     calling = stage.calls(BEFORE + AWAY + AFTER)
     await asyncio.sleep(BEFORE)
     await asyncio.to_thread(stage.kafka.stop)
@@ -119,7 +119,7 @@ async def kafka_stopped(stage: Stage) -> tuple[Calls, str]:
     return calls, f"{lost} of the surrogate's {len(calls.answered)} answers are not on the topic"
 
 
-async def redis_stopped(stage: Stage) -> tuple[Calls, str]:
+async def redis_stopped(stage: FaultStage) -> tuple[Calls, str]:
     calling = stage.calls(BEFORE + AWAY + AFTER)
     await asyncio.sleep(BEFORE)
     await asyncio.to_thread(stage.redis.stop)
@@ -128,7 +128,7 @@ async def redis_stopped(stage: Stage) -> tuple[Calls, str]:
     return await calling, ""
 
 
-async def hanging(stage: Stage) -> tuple[Calls, str]:
+async def hanging(stage: FaultStage) -> tuple[Calls, str]:
     """More chats wait for an LLM than a task may have (2,000)."""
     limits = httpx2.Limits(max_connections=None)
     async with httpx2.AsyncClient(base_url=stage.url, timeout=None, limits=limits) as http:
@@ -146,7 +146,7 @@ async def hanging(stage: Stage) -> tuple[Calls, str]:
     return calls, f"{waiting} chats waited, {refused.count(429)} got a 429; none left at the LLM afterwards"
 
 
-async def vanishing(stage: Stage) -> tuple[Calls, str]:
+async def vanishing(stage: FaultStage) -> tuple[Calls, str]:
     """Clients of a stream without an end hang up."""
     limits = httpx2.Limits(max_connections=None)
     async with httpx2.AsyncClient(base_url=stage.url, timeout=60.0, limits=limits) as http:
@@ -156,7 +156,7 @@ async def vanishing(stage: Stage) -> tuple[Calls, str]:
     return await calling, f"{VANISHING} streams cut by their clients, none left at the LLM"
 
 
-async def slow(stage: Stage) -> tuple[Calls, str]:
+async def slow(stage: FaultStage) -> tuple[Calls, str]:
     """Clients that never send the rest of their headers."""
     host, port = stage.url.removeprefix("http://").split(":")
     opened = []
@@ -193,7 +193,7 @@ def measure(request: BenchRequest) -> Report:
     return report([], [Table("A gateway under faults, `ack=kafka`", _COLUMNS, tuple(rows))])
 
 
-async def _measure(stage: Stage, names: list[str]) -> list[tuple[str, ...]]:
+async def _measure(stage: FaultStage, names: list[str]) -> list[tuple[str, ...]]:
     rows = []
     async with stage.llm.serving() as strange:
         for task in (HANGS, STREAMS):
@@ -209,7 +209,7 @@ async def _measure(stage: Stage, names: list[str]) -> list[tuple[str, ...]]:
 
 
 @contextmanager
-def _staged() -> Iterator[Stage]:
+def _staged() -> Iterator[FaultStage]:
     corpus = generated_corpus(_TRACES, _TEXTS)
     artifact, texts = policy_of(timed_fit(KINDS[0], corpus.traces)), list(corpus.requests.rows.texts or ())
     with ExitStack() as stack:
@@ -220,7 +220,7 @@ def _staged() -> Iterator[Stage]:
         start_kafka, start_redis = partial(ApacheKafka, home), partial(EmbeddedRedis, free_port())
         kafka, redis = start_kafka(), start_redis()
         deployment = Deployment(kafka.bootstrap_servers, redis.url, place, fresh_prefix("faults"))
-        stage = Stage(start_kafka, start_redis, kafka, redis, deployment, texts)
+        stage = FaultStage(start_kafka, start_redis, kafka, redis, deployment, texts)
         stack.callback(stage.stop)
         stage.begin(artifact, paid)
         yield stage

@@ -5,7 +5,7 @@ import msgspec
 from infra.bench.gateway.answered import in_turns
 from infra.bench.gateway.sites import (
     TASK,
-    Sample,
+    LoadRun,
     Site,
     Workload,
     constant_server,
@@ -70,7 +70,7 @@ def completion(label: str) -> bytes:
     )
 
 
-def figures(samples: dict[str, list[Sample]]) -> list[Figure]:
+def figures(samples: dict[str, list[LoadRun]]) -> list[Figure]:
     """Latencies beside those of a direct call, and what the gateway adds to the quantile of the same run."""
     pairs = list(zip(samples[_THROUGH], samples[_DIRECT], strict=True))
     shown = []

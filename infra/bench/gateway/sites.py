@@ -47,7 +47,7 @@ class Site(NamedTuple):
     marker: str
 
 
-class Sample(NamedTuple):
+class LoadRun(NamedTuple):
     """One run of load on a site.
 
     Attributes:
@@ -58,7 +58,7 @@ class Sample(NamedTuple):
     cost: float
 
 
-def apply_load(site: Site, connections: int, rate: float | None = None, seconds: float = 4.0) -> Sample:
+def apply_load(site: Site, connections: int, rate: float | None = None, seconds: float = 4.0) -> LoadRun:
     """Load on the site, from another process.
 
     Raises:
@@ -77,7 +77,7 @@ def apply_load(site: Site, connections: int, rate: float | None = None, seconds:
         raise MissingData(
             f"port {site.port}{site.path}: {result.failed} of {result.calls} calls got no good answer"
         )
-    return Sample(result, spent / result.calls * 1e6)
+    return LoadRun(result, spent / result.calls * 1e6)
 
 
 @contextmanager

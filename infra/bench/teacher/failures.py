@@ -1,4 +1,4 @@
-"""Failures for good: a content filter refuses a few of the audits, or most of them."""
+"""Audits that never get a label: a content filter refuses a few of the texts, or most of them."""
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.gateway.call_limits import CallLimits
+from streams.gateway.call_limits import GatewayLimits
 from streams.gateway.problems import ClientGone, HttpProblem
 
 Act = tuple[int, str, int]
@@ -19,7 +19,7 @@ ACTS = st.tuples(
 class Call:
     """A call that takes and leaves places as it is told to."""
 
-    def __init__(self, limits: CallLimits) -> None:
+    def __init__(self, limits: GatewayLimits) -> None:
         self.place = limits.admit()
         self.waits: list[tuple[str, ExitStack]] = []
         self.pauses = 0
@@ -44,7 +44,7 @@ class Call:
 
 @given(st.lists(ACTS))
 def test_counts_are_those_of_the_calls_under_way(acts: list[Act]) -> None:
-    limits = CallLimits(3, 2, 3, 150_000)
+    limits = GatewayLimits(3, 2, 3, 150_000)
     calls: dict[int, Call] = {}
     for number, what, size in acts:
         with suppress(HttpProblem):
@@ -63,7 +63,7 @@ def test_counts_are_those_of_the_calls_under_way(acts: list[Act]) -> None:
 
 
 def test_a_call_that_has_ended_takes_no_place() -> None:
-    limits = CallLimits(1, 1, 1, 1)
+    limits = GatewayLimits(1, 1, 1, 1)
     place = limits.admit()
     with ExitStack() as late:
         late.enter_context(place.waiting("a"))

@@ -9,13 +9,13 @@ from schemas.redis_keys import Keys
 from streams.certify.topic_log import TopicLog
 from streams.errors import KafkaFailed
 from streams.guard.heartbeat import GuardHeartbeat
-from streams.kafka.backlog import Progress
+from streams.kafka.backlog import GroupProgress
 from streams.state.connection import Connection
 from streams.state.fold_offsets import FoldOffsets
 from streams.state.guard import GuardStore
 
 NOW = 5_000.0
-READ = Progress({0: 7}, {})
+READ = GroupProgress({0: 7}, {})
 
 
 class CommittedLog:
@@ -32,7 +32,7 @@ def heartbeat(
     connection: Connection,
     keys: Keys,
     topic_log: CommittedLog,
-    progress: Sequence[Callable[[], Progress]] = (lambda: READ,),
+    progress: Sequence[Callable[[], GroupProgress]] = (lambda: READ,),
     clock: Callable[[], float] = lambda: NOW,
 ) -> GuardHeartbeat:
     logs = [cast("TopicLog", topic_log)]
@@ -46,7 +46,7 @@ async def test_the_topic_that_is_read_last_says_how_far_behind_it_is(
     """Whatever the clocks of others say; and the time that the look itself takes counts as well."""
     await FoldOffsets(connection, keys).advance({"traces:0": 7})
     times = iter([100.0, 100.0, 220.0, 220.0, 225.0])
-    slow = iter([Progress({0: 9}, {0: 5}), Progress({0: 20}, {0: 9})])
+    slow = iter([GroupProgress({0: 9}, {0: 5}), GroupProgress({0: 20}, {0: 9})])
     beating = heartbeat(
         connection, keys, CommittedLog(p0=7), [lambda: READ, lambda: next(slow)], lambda: next(times)
     )
@@ -73,7 +73,7 @@ async def test_lost_counts_stop_the_heartbeat_of_every_worker(connection: Connec
 
 
 async def test_a_broker_that_does_not_answer_gives_no_heartbeat(connection: Connection, keys: Keys) -> None:
-    def away() -> Progress:
+    def away() -> GroupProgress:
         raise KafkaFailed("the broker does not answer")
 
     with pytest.raises(KafkaFailed):

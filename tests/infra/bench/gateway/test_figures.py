@@ -8,7 +8,7 @@ from infra.bench.gateway.load import LoadResult
 from infra.bench.gateway.measure import SCENARIOS, measure
 from infra.bench.gateway.passed_on import figures
 from infra.bench.gateway.same_stream import compare
-from infra.bench.gateway.sites import Sample
+from infra.bench.gateway.sites import LoadRun
 from infra.bench.request import BenchRequest
 from infra.errors import MissingData
 from schemas.messages import Label, Reason
@@ -21,8 +21,8 @@ def label(
     return Label(number, "t", said, source, reason, 1, 2, audited=audited)
 
 
-def sample(p50: float, p99: float) -> Sample:
-    return Sample(LoadResult(1.0, p50, p99, p99, 1, 0, 0.0), 1.0)
+def sample(p50: float, p99: float) -> LoadRun:
+    return LoadRun(LoadResult(1.0, p50, p99, p99, 1, 0, 0.0), 1.0)
 
 
 def test_both_ways_are_compared_by_id() -> None:
