@@ -1,7 +1,10 @@
 """The gateway role: the route role's decision behind HTTP, on policies, encoders and labels of its own."""
 
+from collections.abc import Sequence
+
 from confluent_kafka import Producer
 
+from schemas.messages import Label
 from streams.assembly.parts import CloseService, WorkerParts
 from streams.drift.watch import DriftWatch
 from streams.drift.windows import ScoreWindows
@@ -25,6 +28,7 @@ from streams.gateway.label_feed import LabelFeed
 from streams.gateway.learned_tasks import LearnedTasks
 from streams.gateway.otlp.routes import OtlpRoutes
 from streams.gateway.otlp.span_recorder import SpanRecorder
+from streams.gateway.rated_traffic import RatedTraffic
 from streams.gateway.recent_labels import RecentLabels
 from streams.gateway.record_sender import RecordSender
 from streams.gateway.server import GatewayServer
@@ -83,7 +87,8 @@ def add(parts: WorkerParts) -> None:
         classifier.record, upstream, budget, settings.drain, parts.spending().add_reply, mask
     )
     forwarding = RequestBatcher(_forwarding_router(parts), gateway.batch)
-    decider = ChatDecider(batcher, forwarding, parts.sampler)
+    rated = RatedTraffic()
+    decider = ChatDecider(batcher, forwarding, parts.sampler, rated)
     chat = ChatService(parts.tasks, classifier, decider, recorder, upstream)
     proposed = ProposedTasks(parts.connection, settings.keys)
     learned = LearnedTasks(parts.tasks, proposed, settings.poll, mask)
@@ -105,6 +110,11 @@ def add(parts: WorkerParts) -> None:
         *OtlpRoutes(gateway, check, spans).routes(),
     ]
     labels, late = settings.topics.labels, parts.late_start
+
+    def take_labels(newest: Sequence[Label]) -> None:
+        recent.keep_all(newest)
+        rated.note_labels(newest)
+
     if late is not None:
         late.expect(labels)
     parts.services += [
@@ -114,7 +124,7 @@ def add(parts: WorkerParts) -> None:
         sender,
         recorder,
         learned,
-        LabelFeed(labels, parts.open_reader, gateway.labels_kept, recent.keep_all, late),
+        LabelFeed(labels, parts.open_reader, gateway.labels_kept, take_labels, late),
         GatewayServer(create_gateway(gateway, routes, call_limits(gateway)), gateway, settings.drain),
     ]
 

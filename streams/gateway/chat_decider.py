@@ -1,9 +1,11 @@
 """Chat decider: whether the surrogate answers a chat completion, and what is recorded where the LLM does.
 
-record, shadow    the LLM answers; the call becomes a trace of a task that answers nothing. Where other calls
-                  of the task are served, only what the audit draws is in the sample, as of those
+record, shadow    the LLM answers; the call becomes a trace of a task that answers nothing
 serve             as `route` decides; but a prompt that the live version does not stand for is forwarded,
                   and so is everything while Kafka is away
+
+What is forwarded so is all in the sample, unless other requests of the task are in it at the audit rate only:
+then it is drawn as these are.
 """
 
 from typing import NamedTuple
@@ -14,6 +16,7 @@ from schemas.chat import ANY_PROMPT, Mode
 from schemas.messages import Deferral, Label, Reason, Request
 from streams.clock import unix_ms
 from streams.gateway.batcher import RequestBatcher, Result
+from streams.gateway.rated_traffic import RatedTraffic
 from streams.routing.request_router import Refused
 from streams.sampling import Sampler
 from streams.tasks import Task
@@ -40,12 +43,16 @@ class ChatDecider:
     serving: decides by the tasks as they are.
     forwarding: decides by the tasks as if they were paused.
     sampler: the one that they draw with.
+    rated: which tasks have requests that the audit draws.
     """
 
-    def __init__(self, serving: RequestBatcher, forwarding: RequestBatcher, sampler: Sampler) -> None:
+    def __init__(
+        self, serving: RequestBatcher, forwarding: RequestBatcher, sampler: Sampler, rated: RatedTraffic
+    ) -> None:
         self._serving = serving
         self._forwarding = forwarding
         self._sampler = sampler
+        self._rated = rated
 
     async def decide(self, request: Request, task: Task, mode: Mode, *, knows_prompt: bool) -> ChatDecision:
         """Who answers.
@@ -57,21 +64,20 @@ class ChatDecider:
         """
         now = unix_ms()
         if mode == "serve" and knows_prompt:
+            self._rated.note(task.name)
             return _own(await self._serving.decide(request, now))
-        forwarded = _own(await self._forwarding.decide(request, now))
+        forwarded = self._drawn(_own(await self._forwarding.decide(request, now)), task)
         if mode == "serve" and forwarded.deferral is not None:
             return ChatDecision(None, replace(forwarded.deferral, reason=Reason.UNCERTIFIED))
-        if mode != "serve" and task.config.chat.mode == "serve":
-            forwarded = self._drawn(forwarded, task)
         if mode == "shadow":
             shadow = _own(await self._serving.decide(request, now)).label
             return ChatDecision(None, forwarded.deferral, shadow.label if shadow else None)
         return ChatDecision(None, forwarded.deferral)
 
     def _drawn(self, forwarded: ChatDecision, task: Task) -> ChatDecision:
-        """In the sample with the probability that calls have which are served."""
+        """In the sample with the probability that the task's other requests have."""
         deferral = forwarded.deferral
-        if deferral is None or task.answers_nothing:
+        if deferral is None or task.answers_nothing or not self._rated.is_current(task.name):
             return forwarded
         drawn = self._sampler.selects(deferral.request.id, task.audit_rate)
         shadow = deferral.shadow if drawn else None

@@ -168,7 +168,10 @@ def test_field_names_in_redis_are_stable() -> None:
         *("failed", "failures_announced", "blocks"),
     }
     names = {field.encode_name for field in msgspec.structs.fields(TaskState)}
-    assert names == {"positions", "certificates", "versions", "answering", "consistency", "service", "labels"}
+    assert names == {
+        *("positions", "certificates", "versions", "answering", "consistency", "service", "labels"),
+        "shares",
+    }
     names = {field.encode_name for field in msgspec.structs.fields(CurrentTeacher)}
     assert names == {"teacher", "since", "latest", "told", "told_at"}
     assert {field.encode_name for field in msgspec.structs.fields(Consistency)} == {"asked", "same", "told"}

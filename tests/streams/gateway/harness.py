@@ -17,6 +17,7 @@ from schemas.codec import LABEL, REPLY
 from schemas.config import TeacherConfig, parse_override
 from schemas.messages import Deferral, Label, Reply, Teacher
 from schemas.proposed_task import ProposedTask
+from streams.clock import unix_ms
 from streams.drift.windows import ScoreWindows
 from streams.errors import StateUnavailable
 from streams.gateway.app import create_gateway
@@ -36,6 +37,7 @@ from streams.gateway.forwarded_tasks import ForwardedTasks
 from streams.gateway.learned_tasks import LearnedTasks
 from streams.gateway.otlp.routes import OtlpRoutes
 from streams.gateway.otlp.span_recorder import SpanRecorder
+from streams.gateway.rated_traffic import RatedTraffic
 from streams.gateway.recent_labels import RecentLabels
 from streams.gateway.record_sender import RecordSender
 from streams.gateway.server import GatewayServer
@@ -141,6 +143,12 @@ class ScriptedProposals(ProposedTasks):
         self.counts.update(counts)
 
 
+def started_long_ago() -> RatedTraffic:
+    """Of a process that knows what was before now."""
+    times = iter([0])
+    return RatedTraffic(lambda: next(times, unix_ms()))
+
+
 @dataclass
 class RunningGateway:
     """What a test looks at and turns.
@@ -163,6 +171,7 @@ class RunningGateway:
     recent: RecentLabels = field(default_factory=lambda: RecentLabels(1_000))
     keys: Mapping[str, ApiKey] | None = field(default_factory=dict)
     forgotten: ForgottenRequests = field(default_factory=ForgottenRequests)
+    rated: RatedTraffic = field(default_factory=started_long_ago)
     stalled: bool = False
     redis_answers: bool = True
     topics_are_read: bool = True
@@ -235,7 +244,7 @@ async def running(
         classifier.record, upstream, gateway.budget, 10.0, gateway.count_reply, mask
     )
     forwarding = RequestRouter(ForwardedTasks(gateway.tasks), sampler, lambda *_: None)
-    decider = ChatDecider(batcher, RequestBatcher(forwarding, chosen.batch), sampler)
+    decider = ChatDecider(batcher, RequestBatcher(forwarding, chosen.batch), sampler, gateway.rated)
     service = ChatService(gateway.tasks, classifier, decider, gateway.recorder, upstream, gateway.environ)
     gateway.learned = LearnedTasks(gateway.tasks, gateway.proposed, 60.0, mask)
     feedback = FeedbackRecorder(gateway.tasks, TOPICS, gateway.recent, sender, classifier, gateway.forgotten)

@@ -144,14 +144,29 @@ async def test_beside_served_calls_the_draw_says_what_is_sampled(
     key_mode: Literal["record", "shadow"], rate: float, sampled: bool
 ) -> None:
     token, key = create_key("app", ("t",), key_mode, 1)
+    other_token, other = create_key("other", ("t",), "serve", 1)
     async with chatting(config={"audit_rate": rate, "audit_early": rate}) as (gateway, llm, app):
         llm.says("no")
-        gateway.keys = {key.id: key}
+        gateway.keys = {key.id: key, other.id: other}
+        await app.chat.completions.create(**asking(UNSURE), extra_headers={"x-understudy-key": other_token})
         await app.chat.completions.create(**asking(), extra_headers={"x-understudy-key": token})
-        await until(lambda: bool(gateway.broker.replies))
-        (reply,) = gateway.broker.replies
-    deferral = reply.deferral
+        await until(lambda: len(gateway.broker.replies) == 2)
+        deferral = gateway.broker.replies[1].deferral
     assert (deferral.reason, deferral.sampled, deferral.inclusion) == (Reason.OPERATOR, sampled, rate)
+
+
+@pytest.mark.parametrize("mode", ["record", "shadow", "serve"])
+async def test_beside_other_traffic_forwarded_calls_are_drawn(mode: str) -> None:
+    """All are in the sample while there is nothing else, and none at the audit rate of 0 from then on."""
+    async with chatting(mode, prompts=[]) as (gateway, llm, app):
+        llm.says("no")
+        await app.chat.completions.create(**asking())
+        await gateway.classify()
+        gateway.rated.note_labels(gateway.broker.labels)
+        await app.chat.completions.create(**asking())
+        await until(lambda: len(gateway.broker.replies) == 2)
+        alone, beside = (reply.deferral for reply in gateway.broker.replies)
+    assert [(one.sampled, one.inclusion) for one in (alone, beside)] == [(True, 1.0), (False, 0.0)]
 
 
 async def test_an_audited_answer_is_checked_in_the_apps_own_words() -> None:
