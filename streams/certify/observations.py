@@ -16,6 +16,9 @@ FAILURES = "audit-failures"
 NOBODY = Teacher("")
 """The teacher of a reply that names none."""
 
+_APART = frozenset({Reason.OPERATOR, Reason.UNCERTIFIED, Reason.UNAVAILABLE})
+"""Reasons of requests that no version was to answer: a gateway sends them on whatever they are asked with."""
+
 
 class LogPosition(NamedTuple):
     """Where a message stood.
@@ -93,6 +96,8 @@ class TraceSeen(NamedTuple):
         version: that answered, or guessed; None where the trace is neither an audit nor such a deferral.
         audit: None where the trace is no audit.
         same: whether the teacher gave its first answer again; None where it was asked once only.
+        sampled: it is in the sample.
+        is_apart: no version was to answer the request, so that its prompt may be anybody's.
     """
 
     position: LogPosition
@@ -102,6 +107,8 @@ class TraceSeen(NamedTuple):
     audit: AuditReply | None
     same: bool | None = None
     deferred: DeferredGuess | None = None
+    sampled: bool = False
+    is_apart: bool = False
 
 
 class AlarmAnswered(NamedTuple):
@@ -178,7 +185,17 @@ def observe_traces(traces: Iterable[tuple[Trace, Message]], log: str = TRACES) -
         if deferred is not None and trace.guess is not None:
             version = trace.guess.policy
         teacher, position = trace.teacher or NOBODY, _position(log, message)
-        answered = TraceSeen(position, teacher, trace.replied_at, version, audit, _same(trace), deferred)
+        answered = TraceSeen(
+            position,
+            teacher,
+            trace.replied_at,
+            version,
+            audit,
+            _same(trace),
+            deferred,
+            trace.sampled,
+            trace.reason in _APART,
+        )
         seen.setdefault(trace.task, []).append(answered)
     return {task: Observations(answered=answered) for task, answered in seen.items()}
 

@@ -12,6 +12,10 @@ from streams.certify.observations import LogPosition, Observations, TraceSeen
 from streams.certify.service_state import ServiceState
 
 _VERSIONS = 16
+_WEIGHT = 0.02
+"""Of the newest sampled trace in a teacher's share: about the last fifty count."""
+_LEAST = 0.001
+"""Smaller shares are forgotten."""
 
 
 class CurrentTeacher(Struct, frozen=True):
@@ -56,6 +60,7 @@ class TaskState(Struct, frozen=True):
         consistency: of each teacher that was asked something twice, by its name.
         service: tallies of the service's certificate; None before the first step of this release.
         labels: None before the first look at them.
+        shares: of each teacher, by its name, in about the last fifty sampled traces.
     """
 
     positions: Mapping[str, int] = {}
@@ -65,6 +70,7 @@ class TaskState(Struct, frozen=True):
     consistency: Mapping[str, Consistency] = {}
     service: ServiceState | None = None
     labels: AnnouncedLabels | None = None
+    shares: Mapping[str, float] = {}
 
     @property
     def teacher(self) -> str:
@@ -142,17 +148,40 @@ def with_versions(task_state: TaskState, versions: Iterable[str]) -> tuple[TaskS
 
 
 def with_teacher(task_state: TaskState, traces: Iterable[TraceSeen], now: int) -> TaskState:
-    """The state with the teacher of the newest reply; replies from the future count as from now."""
+    """The state with the teacher of the newest reply; replies from the future count as from now.
+
+    A call that no version was to answer may have anybody's prompt: such a teacher takes over once it has
+    given as many of the newest sampled traces as the current one. No answer is under its name until then.
+    """
     current = task_state.current_teacher
+    shares = task_state.shares or ({} if current is None else _all_of(current.teacher))
     for trace in traces:
-        at = min(trace.replied_at, now)
+        at, teacher = min(trace.replied_at, now), trace.teacher
         if current is None:
-            current = CurrentTeacher(trace.teacher, 0, at)
-        elif trace.teacher == current.teacher:
+            current, shares = CurrentTeacher(teacher, 0, at), _all_of(teacher)
+        elif trace.sampled:
+            shares = _with_share(shares, teacher_name(teacher))
+        if teacher == current.teacher:
             current = replace(current, latest=max(at, current.latest))
-        elif at >= current.latest:
-            current = replace(current, teacher=trace.teacher, since=at, latest=at)
-    return replace(task_state, current_teacher=current)
+        elif at >= current.latest and not (trace.is_apart and _is_rarer(teacher, current.teacher, shares)):
+            current = replace(current, teacher=teacher, since=at, latest=at)
+            shares = shares if trace.is_apart else _all_of(teacher)
+    return replace(task_state, current_teacher=current, shares=shares)
+
+
+def _all_of(teacher: Teacher) -> dict[str, float]:
+    return {teacher_name(teacher): 1.0}
+
+
+def _is_rarer(teacher: Teacher, other: Teacher, shares: Mapping[str, float]) -> bool:
+    return shares.get(teacher_name(teacher), 0.0) < shares.get(teacher_name(other), 0.0)
+
+
+def _with_share(shares: Mapping[str, float], teacher: str) -> Mapping[str, float]:
+    """The shares after a further sampled trace of a teacher."""
+    kept = {name: share * (1.0 - _WEIGHT) for name, share in shares.items()}
+    kept[teacher] = kept.get(teacher, 0.0) + _WEIGHT
+    return {name: share for name, share in kept.items() if share >= _LEAST}
 
 
 def with_repeats(task_state: TaskState, traces: Iterable[TraceSeen]) -> TaskState:
