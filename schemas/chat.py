@@ -10,6 +10,9 @@ MODES: tuple[Mode, ...] = ("record", "shadow", "serve")
 
 ANY_PROMPT = "*"
 
+ANSWER_PREFIX = "chatcmpl-understudy-"
+"""How the id of a chat completion begins that the surrogate has answered."""
+
 CallHash = Annotated[str, Meta(pattern=r"^[0-9a-f]{12}$(?!\n)")]
 PromptHash = Annotated[str, Meta(pattern=r"^([0-9a-f]{12}|\*)$(?!\n)")]
 Path = Annotated[str, Meta(min_length=1, max_length=500)]
@@ -34,7 +37,10 @@ class ChatConfig(Struct, frozen=True, forbid_unknown_fields=True):
             labels; replies to a call without a schema are not read then.
         spans: what spans of calls are that come over OTLP. `train`: traces that only train. `sample`: a
             uniform sample of the task's calls, so that they may certify a version, too. Say so only if the
-            app, and all between it and the gateway, drop spans by chance alone, whatever is in them.
+            app, and all between it and the gateway, drop spans by chance alone, whatever is in them. Spans of
+            the surrogate's own answers are left out, which are known by the model or the id of the response:
+            where a key or a header names the task, let the instrumentation record one of them, or export no
+            spans of calls that go through the gateway.
         calls: hashes of calls that belong to the task although they do not name it: of their instructions and
             the form that they ask for (`understudy tasks accept`).
         prompts: hashes of prompts that the live version stands for although its traces do not name them, as

@@ -44,6 +44,8 @@ class EventKind(StrEnum):
     UNPINNED = "unpinned"
     BACKLOG_AT_RISK = "backlog_at_risk"
     SPENDING = "spending"
+    REPLIES_UNREADABLE = "replies_unreadable"
+    REPLIES_READABLE = "replies_readable"
     CONFIG_APPLIED = "config_applied"
     CONFIG_REJECTED = "config_rejected"
 
@@ -482,6 +484,28 @@ class SpendingDetails(EventDetails, frozen=True):
     allowed: float
 
 
+class RepliesUnreadableDetails(EventDetails, frozen=True):
+    """A tenth or more of an LLM's newest replies to apps say no label, so no trace holds their requests.
+
+    Each gateway tells it of its own replies, at most once an hour.
+
+    Attributes:
+        unread: replies without a label, of the newest `replies` to calls that asked for one.
+    """
+
+    kind = EventKind.REPLIES_UNREADABLE
+    unread: int
+    replies: int
+
+
+class RepliesReadableDetails(EventDetails, frozen=True):
+    """After `replies_unreadable`, nearly all replies say a label again; the keys are the same."""
+
+    kind = EventKind.REPLIES_READABLE
+    unread: int
+    replies: int
+
+
 class ConfigRejectedDetails(EventDetails, frozen=True):
     """A config message changes nothing; `problems` holds a sentence for each problem in it."""
 
@@ -518,6 +542,8 @@ _STRUCTS: tuple[type[EventDetails], ...] = (
     UnpinnedDetails,
     BacklogAtRiskDetails,
     SpendingDetails,
+    RepliesUnreadableDetails,
+    RepliesReadableDetails,
     ConfigRejectedDetails,
 )
 

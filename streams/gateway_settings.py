@@ -38,6 +38,9 @@ class GatewaySettings(BaseModel):
     connections: open connections; one more is closed at once.
     batch: requests that are scored together, at most.
     labels_kept: labels that are kept in memory for `GET /v1/labels/ID` and repeated ids.
+    keys_valid_for: seconds, since Redis last confirmed them, for which a gateway that starts while Redis is
+        away admits the keys of its copy on disk (rewritten once an hour). So long a key that was revoked
+        meanwhile may still be used. 0: it refuses every call until Redis is there.
     stalled_after: seconds that the broker may take to acknowledge a record; then Kafka counts as away.
     cors_origins: web origins whose pages may call the gateway, such as `https://app.example.com`; none by
         default. With keys it may be `*`; without, `*` admits pages of this machine only.
@@ -61,6 +64,7 @@ class GatewaySettings(BaseModel):
     connections: Annotated[int, Field(ge=1, le=1_000_000)] = 12_000
     batch: Annotated[int, Field(ge=1, le=4_000)] = 64
     labels_kept: Annotated[int, Field(ge=0, le=10_000_000)] = 50_000
+    keys_valid_for: Annotated[float, Field(ge=0, le=2_592_000)] = 86_400.0
     stalled_after: Annotated[float, Field(gt=0, le=60)] = 3.0
     cors_origins: tuple[str, ...] = ()
     ssl_certfile: Path | None = None

@@ -26,6 +26,9 @@ def spending_sentence(spent: DaySpending, limits: CallLimits, currency: str) -> 
         parts.append(f"{format_money(spent.money, currency)}{most}")
     saved = f", saved about {format_money(spent.saved_money, currency)}" if spent.saved_money else ""
     parts.append(f"{spent.answered:,} requests answered without a call{saved}")
+    if spent.apps.calls:
+        money = f", {format_money(spent.apps.money, currency)}" if spent.apps.money else ""
+        parts.append(f"apps' own {spent.apps.calls:,} calls: {spent.apps.tokens:,} tokens{money}")
     if spent.refits:
         parts.append(f"{spent.refits:,} refits in {spent.refit_seconds:,.0f} s")
     return "; ".join(parts)

@@ -168,7 +168,8 @@ def _exchange(place: str, request: Any, response: Any) -> Read:
 def _row(place: str, asked: Any, answer: Any, record: Record, started: str, model: str | None) -> Read:
     if is_cut_off(end_reasons(answer)):
         return LeftOut(place, CUT_OFF)
-    if is_ours(model, part_of(from_json(answer), "model")):
+    said = from_json(answer)
+    if is_ours(model, part_of(said, "model"), part_of(said, "id"), record.get("id")):
         return LeftOut(place, OURS)
     text, said = asked_text(asked, place), said_by(answer, place)
     if isinstance(text, LeftOut):

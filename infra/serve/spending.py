@@ -29,6 +29,8 @@ class DaySpending:
         all_calls, tokens: that count against the limits of the day.
         answered: requests that the surrogate has answered.
         refits, refit_seconds: of the trainer.
+        apps: replies of LLMs to apps whose tokens are known, forwarded by the gateway or come as spans. No
+            limit counts them.
         replies_read, replies_unread: replies of LLMs to apps that call through the gateway, in which a label
             was found, and in which none was.
         money: of all calls, in the currency of `teacher.price`; 0 where there is no price.
@@ -43,6 +45,7 @@ class DaySpending:
     money: float
     replies_read: int = 0
     replies_unread: int = 0
+    apps: CallSpending = CallSpending(0, 0, 0.0)
 
     @property
     def lost_calls(self) -> int:
@@ -52,8 +55,9 @@ class DaySpending:
     @property
     def saved_money(self) -> float:
         """Answered requests at today's mean price of a request's call; 0 where that is not known."""
-        asked = self.calls[CallKind.REQUESTS]
-        return self.answered * asked.money / asked.calls if asked.calls else 0.0
+        asked, apps = self.calls[CallKind.REQUESTS], self.apps
+        calls = asked.calls + apps.calls
+        return self.answered * (asked.money + apps.money) / calls if calls else 0.0
 
 
 def read_spending(settings: Settings, tasks: Iterable[str]) -> dict[str, DaySpending]:
@@ -73,15 +77,12 @@ def day_spending(amounts: Mapping[str, float]) -> DaySpending:
     def amount(name: str) -> float:
         return amounts.get(name, 0.0)
 
+    def calls_of(kind: str) -> CallSpending:
+        tokens = int(amount(f"{kind}.prompt_tokens") + amount(f"{kind}.completion_tokens"))
+        return CallSpending(int(amount(f"{kind}.calls")), tokens, amount(f"{kind}.money"))
+
     return DaySpending(
-        calls={
-            kind: CallSpending(
-                calls=int(amount(f"{kind}.calls")),
-                tokens=int(amount(f"{kind}.prompt_tokens") + amount(f"{kind}.completion_tokens")),
-                money=amount(f"{kind}.money"),
-            )
-            for kind in CallKind
-        },
+        calls={kind: calls_of(kind) for kind in CallKind},
         all_calls=int(amount("calls")),
         tokens=int(amount("tokens")),
         answered=int(amount("answered")),
@@ -90,4 +91,5 @@ def day_spending(amounts: Mapping[str, float]) -> DaySpending:
         money=amount("money"),
         replies_read=int(amount("replies_read")),
         replies_unread=int(amount("replies_unread")),
+        apps=calls_of("apps"),
     )

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from confluent_kafka import Producer
 
-from schemas.messages import Label
+from schemas.messages import Label, Usage
 from streams.assembly.parts import CloseService, WorkerParts
 from streams.drift.watch import DriftWatch
 from streams.drift.windows import ScoreWindows
@@ -13,7 +13,7 @@ from streams.gateway.batcher import RequestBatcher
 from streams.gateway.call_limits import call_limits
 from streams.gateway.caller_check import CallerCheck
 from streams.gateway.chat_decider import ChatDecider
-from streams.gateway.chat_recorder import ChatRecorder
+from streams.gateway.chat_recorder import AskedChat, ChatRecorder
 from streams.gateway.chat_routes import ChatRoutes
 from streams.gateway.chat_service import ChatService
 from streams.gateway.classifier import Classifier
@@ -32,6 +32,7 @@ from streams.gateway.rated_traffic import RatedTraffic
 from streams.gateway.recent_labels import RecentLabels
 from streams.gateway.record_sender import RecordSender
 from streams.gateway.server import GatewayServer
+from streams.gateway.unread_replies import UnreadReplies
 from streams.gateway.upstream import Upstream
 from streams.kafka.clients import largest_message, open_client, producer_options
 from streams.privacy.mask import load_mask
@@ -60,7 +61,9 @@ def add(parts: WorkerParts) -> None:
     recent = RecentLabels(gateway.labels_kept)
     sender = RecordSender(lambda: _open_producer(settings), gateway.stalled_after, settings.drain)
     key_copy = settings.data / "api-keys" / f"{settings.prefix}.json"
-    key_ring = KeyRing(ApiKeys(parts.connection, settings.keys), settings.poll, KeyCopy(key_copy))
+    key_ring = KeyRing(
+        ApiKeys(parts.connection, settings.keys), settings.poll, KeyCopy(key_copy, gateway.keys_valid_for)
+    )
     budget = parts.budget()
     batcher = RequestBatcher(router, gateway.batch)
     mask = load_mask(settings.mask) if settings.mask else None
@@ -83,9 +86,14 @@ def add(parts: WorkerParts) -> None:
         gateway.is_local, lambda: key_ring.keys, gateway.cors_origins, lambda: key_ring.were_keys
     )
     upstream = Upstream()
-    recorder = ChatRecorder(
-        classifier.record, upstream, budget, settings.drain, parts.spending().add_reply, mask
-    )
+    unread = UnreadReplies(parts.event_publisher.publish)
+
+    def count_reply(asked: AskedChat, *, was_read: bool, usage: Usage | None) -> None:
+        task = asked.deferral.request.task
+        parts.spending().add_reply(task, asked.teacher.model, was_read=was_read, usage=usage)
+        unread.note(task, was_read=was_read)
+
+    recorder = ChatRecorder(classifier.record, upstream, budget, settings.drain, count_reply, mask)
     forwarding = RequestBatcher(_forwarding_router(parts), gateway.batch)
     rated = RatedTraffic()
     decider = ChatDecider(batcher, forwarding, parts.sampler, rated)

@@ -13,9 +13,11 @@ from mode import Service
 
 from schemas.config import EVERY_TASK
 from schemas.events import Event
+from schemas.messages import Usage
 from streams.budget.events import ReachedLevel, reached_levels, spending_event
 from streams.clock import unix_ms
 from streams.errors import StateUnavailable
+from streams.spending.cost import money_of
 from streams.state.spending import SpendingStore, Spent
 from streams.tasks import Tasks
 
@@ -51,9 +53,25 @@ class SpendingLog(Service):
         """Requests that the surrogate has answered, so that no call was made for them."""
         self.add(task, {"answered": answers})
 
-    def add_reply(self, task: str, *, was_read: bool) -> None:
-        """A reply of an LLM to an app, and whether a label could be read out of it."""
-        self.add(task, {"replies_read" if was_read else "replies_unread": 1})
+    def add_reply(self, task: str, model: str, *, was_read: bool, usage: Usage | None) -> None:
+        """A reply of an LLM to an app. No limit counts its cost: the app would have called all the same.
+
+        Args:
+            model: that was asked. Its price is known where it is the teacher's.
+            was_read: whether a label could be read out of the reply.
+            usage: its tokens, where they are known.
+        """
+        amounts: dict[str, float] = {"replies_read" if was_read else "replies_unread": 1}
+        if usage is not None:
+            config = self._live_tasks.task(task).config.teacher
+            amounts |= {
+                "apps.calls": 1,
+                "apps.prompt_tokens": usage.prompt_tokens,
+                "apps.cached_tokens": usage.cached_tokens,
+                "apps.completion_tokens": usage.completion_tokens,
+                "apps.money": money_of(usage, config.price) if model == config.model else 0.0,
+            }
+        self.add(task, amounts)
 
     def add_refit(self, task: str, seconds: float) -> None:
         """A refit, and how long it took."""

@@ -16,7 +16,7 @@ import httpx2
 from mode import Service
 
 from schemas.config import TeacherConfig
-from schemas.messages import Deferral, Reply, Teacher
+from schemas.messages import Deferral, Reply, Teacher, Usage
 from streams.errors import MaskFailed, UnreadableAnswer
 from streams.gateway.chat.question import ChatQuestion
 from streams.gateway.chat.upstream_reply import LARGEST, UpstreamReply, plain_body
@@ -37,9 +37,9 @@ _MOST_WAITING = 256
 
 
 class CountReply(Protocol):
-    """Counts a reply of an LLM to an app, and whether a label could be read out of it."""
+    """Counts a reply of an LLM to an app, whether it said a label, and its tokens where they are known."""
 
-    def __call__(self, task: str, *, was_read: bool) -> None: ...
+    def __call__(self, asked: "AskedChat", *, was_read: bool, usage: Usage | None) -> None: ...
 
 
 class AskedChat(NamedTuple):
@@ -72,7 +72,7 @@ class ChatRecorder(Service):
     """Args:
     record: writes a reply down.
     drain: seconds that a stop waits for checks under way.
-    count_reply: told of each reply to an app, and whether it said a label.
+    count_reply: told of each reply to an app.
     mask: of texts; the LLM has seen the app's own, so what it says is masked before it is written.
 
     Attributes:
@@ -107,9 +107,8 @@ class ChatRecorder(Service):
         """Write down what the LLM answered an app; an error of its endpoint says nothing."""
         if reply.status != _OK:
             return
-        with suppress(UnreadableAnswer), self._counted(asked.deferral.request.task):
-            said = _said(asked, reply, self._mask)
-            self._record(_labelled(asked, said, reply.milliseconds, self._mask))
+        with suppress(UnreadableAnswer):
+            self._record(self._read(asked, lambda: _said(asked, reply, self._mask), reply.milliseconds))
 
     def reply_to(self, asked: AskedChat, said: UpstreamReply) -> Reply:
         """What an LLM said to an app elsewhere, to be written down by the caller.
@@ -117,16 +116,17 @@ class ChatRecorder(Service):
         Raises:
             UnreadableAnswer: it says no label.
         """
-        with self._counted(asked.deferral.request.task):
-            return _labelled(asked, said, None, self._mask)
+        return self._read(asked, lambda: said, None)
 
-    @contextmanager
-    def _counted(self, task: str) -> Iterator[None]:
-        """Count a reply that is read, and whether it says a label."""
+    def _read(self, asked: AskedChat, say: Callable[[], UpstreamReply], milliseconds: float | None) -> Reply:
+        """What the LLM says, counted. Raises UnreadableAnswer: it says no label."""
+        task, usage = asked.deferral.request.task, None
         try:
-            yield
+            said = say()
+            usage = said.usage
+            reply = _labelled(asked, said, milliseconds, self._mask)
         except UnreadableAnswer as error:
-            self._count_reply(task, was_read=False)
+            self._count_reply(asked, was_read=False, usage=usage)
             self.unread[task] += 1
             count = self.unread[task]
             if count & (count - 1) == 0:  # 1, 2, 4, 8, ...
@@ -134,7 +134,8 @@ class ChatRecorder(Service):
                     "LLM's reply says no label, not recorded: task=%s count=%d: %s", task, count, error
                 )
             raise
-        self._count_reply(task, was_read=True)
+        self._count_reply(asked, was_read=True, usage=usage)
+        return reply
 
     def check(self, call: UpstreamCall, asked: AskedChat, config: TeacherConfig) -> None:
         """Ask the LLM in the background, to check an answer of the surrogate."""

@@ -1,7 +1,7 @@
 """Key copy: the keys of apps on disk, as hashes, for a gateway that starts while Redis is away.
 
-A key that was revoked meanwhile holds until Redis is back, as it does in a gateway that runs; so a copy that
-is older than a week is not used.
+A key that was revoked meanwhile holds until Redis is back, as it does in a gateway that runs; so an old copy
+is not used.
 """
 
 import logging
@@ -16,7 +16,6 @@ from streams.clock import unix_ms
 
 log = logging.getLogger(__name__)
 
-_WEEK = 7 * 86_400_000
 _HOUR = 3_600_000
 
 
@@ -32,10 +31,15 @@ class _Copy(msgspec.Struct, frozen=True):
 
 
 class KeyCopy:
-    """One file; written where something has changed, and once an hour."""
+    """One file; written where something has changed, and once an hour.
 
-    def __init__(self, file: Path) -> None:
+    Args:
+        valid_for: seconds for which a copy may be used.
+    """
+
+    def __init__(self, file: Path, valid_for: float) -> None:
         self.file = file
+        self._valid_for = valid_for
         self._written: _Copy | None = None
 
     def read(self) -> Mapping[str, ApiKey] | None:
@@ -43,8 +47,12 @@ class KeyCopy:
         copy = self._decoded()
         if copy is None:
             return None
-        if not 0 <= unix_ms() - copy.at < _WEEK:
-            log.warning("copy of keys on disk is older than a week, ignored: %s", self.file)
+        if not 0 <= unix_ms() - copy.at < self._valid_for * 1000.0:
+            log.warning(
+                "copy of keys on disk is older than `keys_valid_for` (%g s), ignored: %s",
+                self._valid_for,
+                self.file,
+            )
             return None
         log.warning("keys are those of the copy on disk until Redis is back: %s", self.file)
         return copy.keys

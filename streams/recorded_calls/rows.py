@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from schemas.chat import ANSWER_PREFIX
 from schemas.vectors import Wire
 
 OURS = "the call went through a gateway of Understudy: its answer may be the surrogate's own"
@@ -50,12 +51,12 @@ class LeftOut(NamedTuple):
 Read = Row | LeftOut
 
 
-def is_ours(*models: Any) -> bool:
-    """Whether one of these models, asked or answering, is a task of ours.
+def is_ours(*names: Any) -> bool:
+    """Whether one of these is a task of ours as a model, asked or answering, or the id of an answer of ours.
 
     Labels of the surrogate that came back as the teacher's would agree with it for ever.
     """
-    return any(isinstance(model, str) and _OUR_MODELS in model for model in models)
+    return any(isinstance(name, str) and (_OUR_MODELS in name or ANSWER_PREFIX in name) for name in names)
 
 
 def unix_time(value: Any) -> int | None:

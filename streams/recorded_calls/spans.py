@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from schemas.messages import Usage
 from streams.recorded_calls.conversation import CUT_OFF, FAILED, NO_ANSWER, NO_TEXT, end_reasons, is_cut_off
 from streams.recorded_calls.rows import OURS, LeftOut, as_text, from_json, is_ours, part_of, unix_time
 
@@ -21,10 +22,24 @@ _OPERATIONS = (
 _INDEXED = re.compile(
     r"(?:gen_ai|llm)\.(prompt|completion|input_messages|output_messages)\.([0-9]{1,6})\.(.+)"
 )
+_SAYING_WHO = ("gen_ai.response.id", "output.value")
+"""Attributes that hold the id of the response, and in OpenInference all of it as JSON."""
 _ASKED = (
     "prompt",
     "input_messages",
 )
+
+_PROMPT_TOKENS = ("gen_ai.usage.input_tokens", "gen_ai.usage.prompt_tokens", "llm.token_count.prompt")
+_ANSWER_TOKENS = (
+    "gen_ai.usage.output_tokens",
+    "gen_ai.usage.completion_tokens",
+    "llm.token_count.completion",
+)
+_CACHED_TOKENS = (
+    *("gen_ai.usage.cache_read.input_tokens", "gen_ai.usage.cache_read_input_tokens"),
+    "llm.token_count.prompt_details.cache_read",
+)
+_MOST_TOKENS = 1_000_000_000
 
 Attributes = dict[str, Any]
 
@@ -51,6 +66,26 @@ class SpanCall(NamedTuple):
     model: str | None
     requested_model: str | None
     attributes: Attributes
+
+
+def usage_of(attributes: Attributes) -> Usage | None:
+    """Tokens of a call, as its span says; None where it does not."""
+    prompt, answer, cached = (
+        _tokens(attributes, names) for names in (_PROMPT_TOKENS, _ANSWER_TOKENS, _CACHED_TOKENS)
+    )
+    return None if prompt is None and answer is None else Usage(prompt or 0, answer or 0, cached or 0)
+
+
+def _tokens(attributes: Attributes, names: Sequence[str]) -> int | None:
+    """The first number of tokens; OTLP writes whole numbers as text."""
+    for name in names:
+        try:
+            found = int(attributes.get(name, ""))
+        except (TypeError, ValueError, OverflowError):
+            continue
+        if 0 <= found <= _MOST_TOKENS:
+            return found
+    return None
 
 
 def is_otlp(record: Mapping[str, Any]) -> bool:
@@ -93,7 +128,7 @@ def _read_span(span: Any, attributes: Attributes, place: str) -> SpanCall | Left
     trace, own = part_of(span, "traceId"), part_of(span, "spanId")
     requested = _first_text(attributes, "gen_ai.request.model", "llm.model_name")
     answering = _first_text(attributes, "gen_ai.response.model")
-    if is_ours(requested, answering):
+    if is_ours(requested, answering, *(attributes.get(name) for name in _SAYING_WHO)):
         return LeftOut(place, OURS)
     return SpanCall(
         place,

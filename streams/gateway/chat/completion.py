@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from schemas.chat import ANSWER_PREFIX
 from streams.gateway.chat.forms import ChatMessage
 
 _NO_TOKENS = {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}
@@ -65,7 +66,7 @@ class Completion(NamedTuple):
 
     def _head(self, kind: str) -> dict[str, Any]:
         return {
-            "id": f"chatcmpl-{self.id}",
+            "id": f"{ANSWER_PREFIX}{self.id}",
             "object": kind,
             "created": self.created,
             "model": self.model,

@@ -35,7 +35,7 @@ from streams.gateway.problems import HttpProblem, unavailable
 from streams.gateway.record_sender import RecordSender
 from streams.kafka.batch import Outgoing
 from streams.recorded_calls.rows import LeftOut
-from streams.recorded_calls.spans import SpanCall
+from streams.recorded_calls.spans import SpanCall, usage_of
 from streams.tasks import Task, Tasks
 
 TASK_ATTRIBUTE = "understudy.task"
@@ -166,7 +166,7 @@ class SpanRecorder:
         model = call.requested_model or call.model or config.teacher.model or ""
         deferral = _deferral(decision.deferral, call.at, unix_ms(), is_sample=config.chat.spans == "sample")
         asked = AskedChat(deferral, question, Teacher(model, question.prompt), labels)
-        return self._recorder.reply_to(asked, UpstreamReply(chat.answer, None))
+        return self._recorder.reply_to(asked, UpstreamReply(chat.answer, usage_of(call.attributes)))
 
 
 def _id_of(call: SpanCall) -> str:

@@ -56,3 +56,11 @@ def test_replies_without_a_label_are_shown_and_many_warned_of() -> None:
     assert many is not None
     assert many.startswith("warning: 20 of today's 200 replies")
     assert replies_sentence(day_spending({"replies_read": 9.0})) is None
+
+
+def test_apps_own_calls_are_shown_beside_and_say_what_an_answer_saves() -> None:
+    spent = day_spending({"apps.calls": 4.0, "apps.prompt_tokens": 90.0, "apps.money": 2.0, "answered": 10.0})
+    assert spending_sentence(spent, CallLimits(), "$") == (
+        "0 calls; 0 tokens; 10 requests answered without a call, saved about $5.00; "
+        "apps' own 4 calls: 90 tokens, $2.00"
+    )

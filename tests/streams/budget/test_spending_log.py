@@ -3,6 +3,7 @@
 import pytest
 
 from schemas.events import Event
+from schemas.messages import Usage
 from streams.budget.spending_log import SpendingLog
 from streams.errors import StateUnavailable
 from streams.state.spending import Spent
@@ -83,3 +84,22 @@ async def test_a_level_is_told_once(room: Room) -> None:
         room.log.add("t", {"calls": calls})
         await room.log.flush()
     assert room.levels() == [0.5, 0.8, 1.0]
+
+
+async def test_an_apps_own_calls_count_beside_those_of_the_teacher(room: Room) -> None:
+    """They have a price where the model is the teacher's, and no limit counts them."""
+    price = {"input": 1_000_000.0, "output": 2_000_000.0}
+    room.tasks.configure("t", {"teacher": {"model": "m", "price": price}})
+    room.log.add_reply("t", "m", was_read=True, usage=Usage(10, 1))
+    room.log.add_reply("t", "other", was_read=False, usage=Usage(5, 1, 2))
+    room.log.add_reply("t", "m", was_read=True, usage=None)
+    await room.log.flush()
+    assert room.store.spent == {
+        "replies_read": 2,
+        "replies_unread": 1,
+        "apps.calls": 2,
+        "apps.prompt_tokens": 15,
+        "apps.cached_tokens": 2,
+        "apps.completion_tokens": 2,
+        "apps.money": 12.0,
+    }

@@ -15,7 +15,7 @@ from confluent_kafka import KafkaError, KafkaException
 from schemas.api_keys import ApiKey
 from schemas.codec import LABEL, REPLY
 from schemas.config import TeacherConfig, parse_override
-from schemas.messages import Deferral, Label, Reply, Teacher
+from schemas.messages import Deferral, Label, Reply, Teacher, Usage
 from schemas.proposed_task import ProposedTask
 from streams.clock import unix_ms
 from streams.drift.windows import ScoreWindows
@@ -25,7 +25,7 @@ from streams.gateway.batcher import RequestBatcher
 from streams.gateway.call_limits import call_limits
 from streams.gateway.caller_check import CallerCheck
 from streams.gateway.chat_decider import ChatDecider
-from streams.gateway.chat_recorder import ChatRecorder
+from streams.gateway.chat_recorder import AskedChat, ChatRecorder
 from streams.gateway.chat_routes import ChatRoutes
 from streams.gateway.chat_service import ChatService
 from streams.gateway.classifier import Classifier
@@ -155,6 +155,7 @@ class RunningGateway:
 
     Attributes:
         replies: of LLMs to apps, by task and whether they said a label.
+        usage: tokens of each of them.
         stalled: whether Kafka counts as away.
         redis_answers: whether Redis does.
     topics_are_read: whether config and labels have been read.
@@ -166,6 +167,7 @@ class RunningGateway:
     teacher: ScriptedTeacher = field(default_factory=ScriptedTeacher)
     budget: ScriptedBudget = field(default_factory=ScriptedBudget)
     replies: Counter[tuple[str, bool]] = field(default_factory=Counter)
+    usage: list[Usage | None] = field(default_factory=list)
     answers: Counter[str] = field(default_factory=Counter)
     environ: dict[str, str] = field(default_factory=dict)
     recent: RecentLabels = field(default_factory=lambda: RecentLabels(1_000))
@@ -183,8 +185,9 @@ class RunningGateway:
     limits: Any = None
     http: httpx2.AsyncClient = field(default_factory=httpx2.AsyncClient)
 
-    def count_reply(self, task: str, *, was_read: bool) -> None:
-        self.replies[task, was_read] += 1
+    def count_reply(self, asked: AskedChat, *, was_read: bool, usage: Usage | None) -> None:
+        self.replies[asked.deferral.request.task, was_read] += 1
+        self.usage.append(usage)
 
     async def classify(
         self, text: str | None = YES, headers: Mapping[str, str] | None = None, **body: Any

@@ -68,7 +68,8 @@ async def test_the_surrogate_answers_plain_text() -> None:
     assert answer.choices[0].message.content == "yes"
     assert (answer.choices[0].finish_reason, answer.usage.total_tokens) == ("stop", 0)
     assert (answer.model, answer.system_fingerprint) == ("understudy/t", "v1")
-    assert answer.id == f"chatcmpl-{label.id}" == f"chatcmpl-{raw.headers['x-understudy-decision-id']}"
+    assert answer.id == f"chatcmpl-understudy-{label.id}"
+    assert raw.headers["x-understudy-decision-id"] == label.id
     assert (label.label, label.reason, llm.asked) == ("yes", Reason.ACCEPTED, [])
 
 

@@ -45,7 +45,7 @@ async def test_an_app_in_node_is_answered(app: Path) -> None:
     number = served.pop("id")
     expected = {"plain": "yes", "streamed": "yes", "structured": YES_SAID, "called": YES_SAID}
     assert served == expected | {"by": "understudy/t", "used": 0}
-    assert str(number).startswith("chatcmpl-")
+    assert str(number).startswith("chatcmpl-understudy-")
 
 
 @pytest.mark.parametrize("mode", ["record", "shadow", "serve"])

@@ -17,6 +17,7 @@ from streams.gateway.keys import create_key
 from streams.gateway.problems import HttpProblem
 
 _, KEY = create_key("app", ("t",), "serve", 1)
+DAY = 86_400
 
 
 class _Store:
@@ -35,7 +36,7 @@ async def test_keys_hold_until_others_can_be_read(error: Exception, tmp_path: Pa
     store: Any = _Store()
     store.error = error
     file = tmp_path / "keys" / "p.json"
-    ring = KeyRing(store, 60.0, KeyCopy(file))
+    ring = KeyRing(store, 60.0, KeyCopy(file, DAY))
     await ring.refresh()
     assert ring.keys is None, "nobody knows whether there are keys"
     store.error = None
@@ -43,7 +44,7 @@ async def test_keys_hold_until_others_can_be_read(error: Exception, tmp_path: Pa
     store.error = error
     await ring.refresh()
     assert ring.keys == {KEY.id: KEY}
-    restarted = KeyRing(store, 60.0, KeyCopy(file))
+    restarted = KeyRing(store, 60.0, KeyCopy(file, DAY))
     await restarted.start()
     assert restarted.keys == {KEY.id: KEY}
     await restarted.stop()
@@ -61,13 +62,13 @@ async def test_a_redis_that_lost_its_keys_lets_nobody_in(tmp_path: Path) -> None
             return problem.kind.status
         return 200
 
-    ring = KeyRing(store, 60.0, KeyCopy(tmp_path / "keys.json"))
+    ring = KeyRing(store, 60.0, KeyCopy(tmp_path / "keys.json", DAY))
     assert await status() == 200, "there never were any"
     store.keys = {KEY.id: KEY}
     assert await status() == 401
     store.keys = {}
     assert [await status(), await status()] == [401, 401]
-    ring = KeyRing(store, 60.0, KeyCopy(tmp_path / "keys.json"))
+    ring = KeyRing(store, 60.0, KeyCopy(tmp_path / "keys.json", DAY))
     assert await status() == 401, "nor after a restart"
 
 
@@ -75,13 +76,24 @@ async def test_a_redis_that_lost_its_keys_lets_nobody_in(tmp_path: Path) -> None
 async def test_a_copy_that_is_old_or_broken_opens_nothing(content: bytes, tmp_path: Path) -> None:
     file = tmp_path / "keys.json"
     file.write_bytes(content)
-    assert KeyCopy(file).read() is None
+    assert KeyCopy(file, DAY).read() is None
 
 
-def test_a_revoked_key_leaves_the_copy_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    copy = KeyCopy(tmp_path / "keys.json")
+def test_a_revoked_key_leaves_the_copy_at_once(tmp_path: Path) -> None:
+    copy = KeyCopy(tmp_path / "keys.json", DAY)
     copy.write({KEY.id: KEY})
     copy.write({})
     assert copy.read() == {}
-    monkeypatch.setattr(key_copy, "unix_ms", lambda: 10**15)
-    assert copy.read() is None
+
+
+@pytest.mark.parametrize(("seconds", "is_used"), [(0, True), (DAY - 1, True), (DAY, False), (-1, False)])
+def test_a_copy_is_used_as_long_as_the_setting_says(
+    seconds: int, is_used: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 10**12
+    monkeypatch.setattr(key_copy, "unix_ms", lambda: now)
+    copy = KeyCopy(tmp_path / "keys.json", DAY)
+    copy.write({KEY.id: KEY})
+    now += seconds * 1000
+    assert (copy.read() is not None) == is_used
+    assert copy.were_keys

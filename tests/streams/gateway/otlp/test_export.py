@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from schemas.messages import Reason
+from schemas.messages import Reason, Usage
 from streams.clock import unix_ms
 from streams.gateway.chat_routes import TASK_HEADER
 from streams.gateway.keys import create_key
@@ -166,3 +166,48 @@ async def test_the_task_is_named_by_span_header_or_key() -> None:
     assert "the key is not for task other" in foreign.json()["partialSuccess"]["errorMessage"]
     assert (by_header.status_code, nobody.status_code) == (403, 401)
     assert "no task: name it" in nameless.json()["partialSuccess"]["errorMessage"]
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("gen_ai.usage.input_tokens", "gen_ai.usage.output_tokens", "gen_ai.usage.cache_read.input_tokens"),
+        ("gen_ai.usage.prompt_tokens", "gen_ai.usage.completion_tokens", ""),
+        (
+            "llm.token_count.prompt",
+            "llm.token_count.completion",
+            "llm.token_count.prompt_details.cache_read",
+        ),
+    ],
+)
+async def test_tokens_of_a_span_are_those_of_its_reply(names: tuple[str, str, str]) -> None:
+    cached = 3 if names[2] else 0
+    tokens = [
+        {"key": name, "value": {"intValue": str(count)}}
+        for name, count in zip(names, (90, 4, 3), strict=True)
+        if name
+    ]
+    whole = span(today())
+    whole["attributes"] += tokens
+    async with running(ScriptedPolicy(), config=LISTED) as gateway:
+        await post(gateway, document(whole, span(today(), spanId="ef" * 8)))
+        with_tokens, without = await replies(gateway, 2)
+    assert (with_tokens.usage, without.usage) == (Usage(90, 4, cached), None)
+    assert gateway.usage == [with_tokens.usage, None]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"gen_ai.response.id": "chatcmpl-understudy-7"},
+        {"output.value": json.dumps({"id": "chatcmpl-understudy-7", "model": "m"})},
+        {"output.value": json.dumps({"id": "c", "model": "understudy/t"})},
+    ],
+)
+async def test_an_answer_of_ours_is_known_by_its_response(said: dict[str, str]) -> None:
+    """Also where a key or a header names the task, so that no model does."""
+    attributes = {name: value for name, value in today().items() if name != "gen_ai.response.model"}
+    async with running(ScriptedPolicy(), config=LISTED) as gateway:
+        partial = (await post(gateway, document(span(attributes | said)))).json()["partialSuccess"]
+        assert gateway.broker.produced == []
+    assert "went through a gateway" in partial["errorMessage"]
