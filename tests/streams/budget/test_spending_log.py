@@ -88,7 +88,7 @@ async def test_a_level_is_told_once(room: Room) -> None:
 
 async def test_an_apps_own_calls_count_beside_those_of_the_teacher(room: Room) -> None:
     """They have a price where the model is the teacher's, and no limit counts them."""
-    price = {"input": 1_000_000.0, "output": 2_000_000.0}
+    price = {"input": 1_000.0, "output": 2_000.0}
     room.tasks.configure("t", {"teacher": {"model": "m", "price": price}})
     room.log.add_reply("t", "m", was_read=True, usage=Usage(10, 1))
     room.log.add_reply("t", "other", was_read=False, usage=Usage(5, 1, 2))
@@ -101,5 +101,5 @@ async def test_an_apps_own_calls_count_beside_those_of_the_teacher(room: Room) -
         "apps.prompt_tokens": 15,
         "apps.cached_tokens": 2,
         "apps.completion_tokens": 2,
-        "apps.money": 12.0,
+        "apps.money": 0.012,
     }
