@@ -12,8 +12,8 @@ from infra.errors import MissingLibrary
 Extra = Literal["stream", "embedded", "bench"]
 
 _STREAM = (
-    *("confluent_kafka", "faust", "httptools", "httpx2", "openai", "platformdirs", "pydantic_settings"),
-    *("jsonpath", "re2", "redis", "starlette", "uvicorn"),
+    *("aiohttp", "confluent_kafka", "faust", "httptools", "httpx2", "openai", "platformdirs"),
+    *("pydantic_settings", "jsonpath", "re2", "redis", "starlette", "uvicorn"),
 )
 PACKAGES: dict[Extra, tuple[str, ...]] = {
     "stream": _STREAM,

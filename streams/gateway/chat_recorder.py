@@ -8,11 +8,10 @@ import asyncio
 import logging
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import NamedTuple, Protocol
 
-import httpx2
 from mode import Service
 
 from schemas.config import TeacherConfig
@@ -21,7 +20,7 @@ from streams.errors import MaskFailed, UnreadableAnswer
 from streams.gateway.chat.question import ChatQuestion
 from streams.gateway.chat.upstream_reply import LARGEST, UpstreamReply, plain_body
 from streams.gateway.problems import HttpProblem
-from streams.gateway.upstream import Upstream, UpstreamCall
+from streams.gateway.upstream import Upstream, UpstreamBroken, UpstreamCall, UpstreamResponse
 from streams.privacy.mask import Mask, mask_text
 from streams.spending.admission import Budget
 from streams.spending.cost import CallCost, kind_of
@@ -178,17 +177,16 @@ class ChatRecorder(Service):
         except HttpProblem as problem:
             return _failed(asked, str(problem), gave_up=True)
         try:
-            body = await _body(response.aiter_raw())
+            body = await _body(response)
         finally:
-            await response.aclose()
-        if response.status_code != _OK:
-            passes = response.status_code >= _SERVER or response.status_code in _PASSES
-            return _failed(asked, f"the LLM's endpoint says {response.status_code}", gave_up=passes)
-        encoding = response.headers.get("content-encoding", "")
+            response.close()
+        if response.status != _OK:
+            passes = response.status >= _SERVER or response.status in _PASSES
+            return _failed(asked, f"the LLM's endpoint says {response.status}", gave_up=passes)
         milliseconds = (time.perf_counter() - began) * 1000.0
         usage = None
         try:
-            said = _said(asked, ChatReply(_OK, encoding, body, milliseconds), self._mask)
+            said = _said(asked, ChatReply(_OK, response.encoding, body, milliseconds), self._mask)
             usage = said.usage
             return _labelled(asked, said, milliseconds, self._mask)
         except UnreadableAnswer as error:
@@ -197,16 +195,16 @@ class ChatRecorder(Service):
             cost.add(usage, len(call.body) + len(body or b""))
 
 
-async def _body(chunks: AsyncIterator[bytes]) -> bytes | None:
+async def _body(response: UpstreamResponse) -> bytes | None:
     """The whole body; None where it is too long or breaks off."""
     kept, size = [], 0
     try:
-        async for chunk in chunks:
+        while chunk := await response.next_chunk():
             kept.append(chunk)
             size += len(chunk)
             if size > LARGEST:
                 return None
-    except httpx2.HTTPError:
+    except UpstreamBroken:
         return None
     return b"".join(kept)
 

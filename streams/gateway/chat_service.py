@@ -33,16 +33,12 @@ from streams.gateway.chat.upstream_reply import LARGEST
 from streams.gateway.chat_decider import GATEWAY, ChatDecider, ChatDecision, knows_prompt
 from streams.gateway.chat_recorder import AskedChat, ChatRecorder, ChatReply
 from streams.gateway.classifier import Classifier, fingerprint
+from streams.gateway.client_watch import ClientWatch
+from streams.gateway.forwarded_headers import RawHeaders, call_headers, readable
+from streams.gateway.forwarded_response import ForwardedResponse
 from streams.gateway.keys import PREFIX
 from streams.gateway.problems import HttpProblem, unavailable
-from streams.gateway.upstream import (
-    ForwardedResponse,
-    RawHeaders,
-    Upstream,
-    UpstreamCall,
-    forwarded_headers,
-    unless_gone,
-)
+from streams.gateway.upstream import Upstream, UpstreamCall, endpoint_url
 from streams.tasks import Task, Tasks
 
 _NO_QUESTION = "no_question"
@@ -174,7 +170,7 @@ class ChatService:
         deferral, check = asked.deferral if asked is not None else None, None
         if asked is not None and config.url and (call.names_model or config.model):
             check = self._call(call, config)
-            check = check._replace(headers=_readable(check.headers))
+            check = check._replace(headers=readable(check.headers))
         elif asked is not None:  # the teacher role says what is missing
             deferral = replace(asked.deferral, asked_by=None)
         content = fingerprint(Request(label.id, label.task, question.text, None, label.metadata))
@@ -191,15 +187,15 @@ class ChatService:
     ) -> Response:
         upstream_call, began = self._call(call, task.config.teacher), time.perf_counter()
         if asked is not None:
-            upstream_call = upstream_call._replace(headers=_readable(upstream_call.headers))
+            upstream_call = upstream_call._replace(headers=readable(upstream_call.headers))
         call.place.begin_wait(call.task)
-        response = await unless_gone(self._upstream.open(upstream_call), call.receive)
+        async with ClientWatch(call.receive):
+            response = await self._upstream.open(upstream_call)
 
         def ended(body: bytes | None) -> None:
             if asked is not None:
-                encoding = response.headers.get("content-encoding", "")
                 milliseconds = (time.perf_counter() - began) * 1000.0
-                self._recorder.note(asked, ChatReply(response.status_code, encoding, body, milliseconds))
+                self._recorder.note(asked, ChatReply(response.status, response.encoding, body, milliseconds))
 
         return ForwardedResponse(response, further, ended, LARGEST if asked is not None else 0)
 
@@ -211,8 +207,8 @@ class ChatService:
             raise unavailable(f"task {call.task} has no `teacher.model` to ask", task=call.task)
         body = call.body if call.names_model else _with_model(call.body, _model(call, config))
         authorization = self._authorization(call.headers, config)
-        headers = forwarded_headers(call.raw_headers, authorization)
-        return UpstreamCall(config.url.rstrip("/") + call.path, headers, body, call.method)
+        headers = call_headers(call.raw_headers, authorization)
+        return UpstreamCall(endpoint_url(config.url) + call.path, headers, body, call.method)
 
     def _authorization(self, headers: Mapping[str, str], config: TeacherConfig) -> str | None:
         """The app's own, unless it is none or a key of ours; then that of the teacher."""
@@ -278,10 +274,3 @@ def _with_model(body: bytes, model: str) -> bytes:
     fields = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
     fields["model"] = msgspec.Raw(msgspec.json.encode(model))
     return msgspec.json.encode(fields)
-
-
-def _readable(headers: RawHeaders) -> RawHeaders:
-    """The headers, with no other coding of the reply than one that is read here."""
-    kept = [(name, value) for name, value in headers if name != b"accept-encoding"]
-    zipped = any(name == b"accept-encoding" and b"gzip" in value for name, value in headers)
-    return [*kept, (b"accept-encoding", b"gzip" if zipped else b"identity")]

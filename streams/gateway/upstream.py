@@ -1,35 +1,37 @@
-"""Upstream: sends an app's call to the LLM as it is, and the reply back as it comes.
+"""Upstream: connections to the LLMs' endpoints, over which an app's call goes as it is.
 
-Bodies are passed on byte by byte. Of the headers only those stay behind that are about one connection, and
-our own. A reply that breaks off breaks off for the client too, and a client that hangs up ends the call.
+One session holds them all and keeps them open between calls. It follows no redirect, keeps no cookie,
+decompresses nothing and adds no header but `host` and `content-length`.
 """
 
-import asyncio
+import io
 import logging
-from collections.abc import Callable, Coroutine, Iterable, Mapping
-from typing import Any, NamedTuple, TypeVar
+from functools import lru_cache
+from typing import NamedTuple
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
+import aiohttp
 import httpx2
-from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
+from multidict import CIMultiDict
+from yarl import URL
 
-from streams.gateway.problems import ClientGone, HttpProblem, ProblemKind
-from streams.gateway.upstream_pools import UpstreamPools
+from streams.gateway.forwarded_headers import RawHeaders
+from streams.gateway.problems import HttpProblem, ProblemKind
 
 log = logging.getLogger(__name__)
 
-Answer = TypeVar("Answer")
-RawHeaders = list[tuple[bytes, bytes]]
-Ended = Callable[[bytes | None], None]
-
-_HOP_BY_HOP = frozenset(
-    (
-        *(b"connection", b"keep-alive", b"proxy-authenticate", b"proxy-authorization", b"te", b"trailer"),
-        *(b"transfer-encoding", b"upgrade", b"proxy-connection"),
-    )
-)
-_OURS = frozenset({b"host", b"content-length", b"authorization", b"expect"})
-_PREFIX = b"x-understudy-"
+_TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=10.0)
+"""The app says how long it waits; a limit here would be an outage of ours."""
+_IDLE = 3.0
+"""Seconds after which idle connections are closed, before common servers do it (5 s): a call on one that they
+close is lost."""
+_NOT_ADDED = ("accept", "accept-encoding", "content-type", "user-agent")
+_LARGEST_HEADER = 65_536
+_READ_AHEAD = 65_536
+"""Bytes of a reply that wait for a slow client, about."""
+_SENT_AT_ONCE = 1_000_000
+"""Bytes of a body; a longer one is sent in pieces."""
 
 
 class UpstreamCall(NamedTuple):
@@ -41,123 +43,121 @@ class UpstreamCall(NamedTuple):
     method: str = "POST"
 
 
+class UpstreamBroken(Exception):
+    """A reply ended before its end."""
+
+
+class UpstreamResponse:
+    """A reply whose status and headers are there; it has to be closed.
+
+    Attributes:
+        headers: as they came.
+        encoding: the header `content-encoding`; empty where there is none.
+    """
+
+    def __init__(self, response: aiohttp.ClientResponse) -> None:
+        self._response = response
+        self.status = response.status
+        self.headers: RawHeaders = list(response.raw_headers)
+        self.encoding = response.headers.get("content-encoding", "")
+
+    async def next_chunk(self) -> bytes:
+        """What has come of the body since; empty at its end. Raises UpstreamBroken: it broke off."""
+        try:
+            chunk: bytes = await self._response.content.readany()
+        except aiohttp.ClientError as error:
+            raise UpstreamBroken(type(error).__name__) from error
+        return chunk
+
+    def close(self) -> None:
+        """Give the connection back, or close it where the body was not read to its end."""
+        self._response.close()
+
+
 class Upstream:
-    """Connections to the LLMs' endpoints."""
+    """Used on the event loop only."""
 
     def __init__(self) -> None:
-        self._pools = UpstreamPools()
+        self._session: aiohttp.ClientSession | None = None
 
     async def aclose(self) -> None:
-        await self._pools.aclose()
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
 
-    async def open(self, call: UpstreamCall) -> httpx2.Response:
-        """The response, of which only the headers are there; it has to be closed.
+    async def open(self, call: UpstreamCall) -> UpstreamResponse:
+        """The response, of which only the headers are there.
 
         Raises:
             HttpProblem: there is none.
         """
+        self._session = self._session or _new_session()
         try:
-            request = httpx2.Request(call.method, call.url, headers=call.headers, content=call.body)
-            return await self._pools.send(request)
-        except (httpx2.HTTPError, httpx2.InvalidURL) as error:
+            url = URL(call.url, encoded=True)
+            response = await self._session.request(
+                call.method,
+                url,
+                headers=_headers(call.headers),
+                data=_content(call.body),
+                allow_redirects=False,
+                proxy=_proxy(url.scheme, url.raw_host or ""),
+            )
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             log.warning("LLM's endpoint failed: %s: %s", type(error).__name__, error)
             raise HttpProblem(
                 ProblemKind.TEACHER_FAILED, f"the LLM's endpoint does not answer: {type(error).__name__}"
             ) from error
+        return UpstreamResponse(response)
 
 
-class ForwardedResponse(Response):
-    """The upstream's reply, as it comes.
+@lru_cache(maxsize=1_024)
+def endpoint_url(base: str) -> str:
+    """The base URL of an API as it is sent: percent-encoded, its host in ASCII, without a slash at the end.
 
-    Args:
-        further: headers that are added.
-        ended: called with the whole body, or None where it broke off or is longer than `most` bytes.
+    Raises:
+        ValueError: it is none.
     """
-
-    def __init__(
-        self, upstream: httpx2.Response, further: Mapping[str, str], ended: Ended, most: int
-    ) -> None:
-        self._upstream = upstream
-        self._ended = ended
-        self._most = most
-        self.status_code = upstream.status_code
-        self.background = None
-        self.raw_headers = [
-            # The server adds the date of its own.
-            *((name, value) for name, value in _end_to_end(upstream.headers.raw) if name != b"date"),
-            *((name.encode(), value.encode()) for name, value in further.items()),
-        ]
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
-        kept: list[bytes] = []
-        size, whole = 0, False
-        try:
-            await send(
-                {"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers}
-            )
-            chunks = self._upstream.aiter_raw()
-            while (chunk := await unless_gone(_next(chunks), receive)) is not None:
-                size += len(chunk)
-                if size > self._most:
-                    kept.clear()
-                else:
-                    kept.append(chunk)
-                await send({"type": "http.response.body", "body": chunk, "more_body": True})
-            whole = True
-            await send({"type": "http.response.body", "body": b"", "more_body": False})
-        except (httpx2.HTTPError, ClientGone) as error:
-            # The connection is closed without the end of the body, as the upstream did.
-            log.info("a forwarded reply broke off: %s", type(error).__name__)
-        finally:
-            self._ended(b"".join(kept) if whole and size <= self._most else None)
-            await self._upstream.aclose()
+    return str(URL(base)).rstrip("/")
 
 
-def forwarded_headers(raw: Iterable[tuple[bytes, bytes]], authorization: str | None) -> RawHeaders:
-    """The headers that go to the upstream.
+def _new_session() -> aiohttp.ClientSession:
+    certificates = httpx2.create_ssl_context()
+    certificates.set_alpn_protocols(["http/1.1"])
+    return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=0, ssl=certificates, keepalive_timeout=_IDLE),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        timeout=_TIMEOUT,
+        skip_auto_headers=_NOT_ADDED,
+        auto_decompress=False,
+        read_bufsize=_READ_AHEAD,
+        max_line_size=_LARGEST_HEADER,
+        max_field_size=_LARGEST_HEADER,
+    )
 
-    Args:
-        authorization: that stands in for the client's; None for none.
-    """
-    headers = [(name, value) for name, value in _end_to_end(raw) if name not in _OURS]
-    if authorization is not None:
-        headers.append((b"authorization", authorization.encode("latin-1", "replace")))
-    return headers
+
+def _headers(raw: RawHeaders) -> CIMultiDict[str]:
+    return CIMultiDict((name.decode("latin-1"), _value(value)) for name, value in raw)
 
 
-async def unless_gone(work: Coroutine[Any, Any, Answer], receive: Receive) -> Answer:
-    """What the work gives. Raises ClientGone, and cancels it: the client has hung up."""
-    working, gone = asyncio.ensure_future(work), asyncio.ensure_future(_gone(receive))
-    both: set[asyncio.Future[Any]] = {working, gone}
+def _value(raw: bytes) -> str:
+    """It is sent as UTF-8 again."""
     try:
-        await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
-        if working.done():
-            return working.result()
-        raise ClientGone
-    finally:
-        for one in both:
-            one.cancel()
-        await asyncio.gather(*both, return_exceptions=True)
+        return raw.decode()
+    except UnicodeDecodeError:
+        return raw.decode("latin-1")
 
 
-async def _gone(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
+def _content(body: bytes) -> bytes | io.BytesIO | None:
+    if len(body) > _SENT_AT_ONCE:
+        return io.BytesIO(body)
+    return body or None
 
 
-async def _next(chunks: Any) -> bytes | None:
-    try:
-        chunk: bytes = await anext(chunks)
-    except StopAsyncIteration:
+@lru_cache(maxsize=1_024)
+def _proxy(scheme: str, host: str) -> str | None:
+    """The proxy that the environment names (`HTTPS_PROXY`, `ALL_PROXY`, `NO_PROXY`); None for none."""
+    proxies = getproxies()
+    found = proxies.get(scheme) or proxies.get("all")
+    if not found or proxy_bypass(host):
         return None
-    return chunk
-
-
-def _end_to_end(raw: Iterable[tuple[bytes, bytes]]) -> RawHeaders:
-    """The headers that are neither about one connection, nor of the names that only the gateway uses."""
-    lowered = [(name.lower(), value) for name, value in raw]
-    of_connection = {
-        one.strip().lower() for name, value in lowered if name == b"connection" for one in value.split(b",")
-    }
-    dropped = _HOP_BY_HOP | of_connection
-    return [pair for pair in lowered if pair[0] not in dropped and not pair[0].startswith(_PREFIX)]
+    return found if urlsplit(found).scheme else f"http://{found}"

@@ -1,0 +1,122 @@
+"""What goes to an LLM's endpoint is what the app has sent, and who hangs up ends the work for it."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+from starlette.types import Message
+
+from streams.gateway import upstream
+from streams.gateway.client_watch import ClientWatch
+from streams.gateway.problems import ClientGone, HttpProblem
+from streams.gateway.upstream import Upstream, UpstreamBroken, UpstreamCall, UpstreamResponse, endpoint_url
+from tests.streams.gateway.harness import until
+from tests.streams.gateway.scripted_llm import ScriptedLlm, scripted_llm
+
+
+@pytest.fixture
+async def opened() -> AsyncIterator[Upstream]:
+    one = Upstream()
+    yield one
+    await one.aclose()
+
+
+def call(llm: ScriptedLlm, *headers: tuple[bytes, bytes], body: bytes = b"{}") -> UpstreamCall:
+    return UpstreamCall(f"{llm.url}/chat/completions", list(headers), body)
+
+
+async def read(response: UpstreamResponse) -> bytes:
+    return b"".join([chunk async for chunk in _chunks(response)])
+
+
+async def _chunks(response: UpstreamResponse) -> AsyncIterator[bytes]:
+    while chunk := await response.next_chunk():
+        yield chunk
+
+
+@pytest.mark.parametrize("size", [2, 3_000_000])
+async def test_no_header_is_added_and_none_merged(opened: Upstream, size: int) -> None:
+    sent = [(b"x-a", b"1"), (b"x-a", "ü, 2".encode()), (b"cookie", b"a=b"), (b"content-encoding", b"br")]
+    async with scripted_llm() as llm:
+        llm.says("no")
+        (await opened.open(call(llm, *sent, body=b"x" * size))).close()
+        [asked] = llm.asked
+        assert [pair for pair in asked.headers if pair[0] not in (b"host", b"content-length")] == sent
+        assert dict(asked.headers)[b"content-length"] == str(size).encode()
+        assert len(asked.body) == size
+
+
+async def test_a_connection_is_used_again(opened: Upstream) -> None:
+    async with scripted_llm() as llm:
+        llm.says("no")
+        for _ in range(3):
+            response = await opened.open(call(llm))
+            await read(response)
+            response.close()
+        assert opened._session is not None
+        assert opened._session.connector is not None
+        assert [len(idle) for idle in opened._session.connector._conns.values()] == [1]
+
+
+async def test_a_reply_that_breaks_off_says_so(opened: Upstream) -> None:
+    async with scripted_llm() as llm:
+        llm.says("no")
+        llm.breaks = True
+        response = await opened.open(call(llm))
+        with pytest.raises(UpstreamBroken):
+            await read(response)
+        response.close()
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:9/v1", "ftp://x/v1", "http:///v1", "http://[::1/v1"])
+async def test_no_reply_is_a_problem_of_the_teacher(opened: Upstream, url: str) -> None:
+    with pytest.raises(HttpProblem, match="does not answer"):
+        await opened.open(UpstreamCall(url, [], b"{}"))
+
+
+async def test_a_proxy_of_the_environment_is_used(opened: Upstream, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with scripted_llm() as llm:
+        llm.says("no")
+        monkeypatch.setenv("http_proxy", llm.url.removesuffix("/v1"))
+        monkeypatch.setenv("no_proxy", "direct.test")
+        upstream._proxy.cache_clear()
+        assert upstream._proxy("http", "direct.test") is None
+        response = await opened.open(UpstreamCall("http://llm.test/v1/chat/completions", [], b"{}"))
+        response.close()
+        assert dict(llm.asked[0].headers)[b"host"] == b"llm.test"
+    upstream._proxy.cache_clear()
+
+
+def test_a_base_url_is_encoded_once() -> None:
+    assert endpoint_url("http://bücher.test/a b/") == "http://xn--bcher-kva.test/a%20b"
+    assert endpoint_url("http://x.test") == "http://x.test"
+
+
+async def _disconnect() -> Message:
+    return {"type": "http.disconnect"}
+
+
+async def _silence() -> Message:
+    await asyncio.Event().wait()
+    return {}
+
+
+async def test_work_ends_once_its_client_has_gone() -> None:
+    with pytest.raises(ClientGone):
+        async with ClientWatch(_disconnect):
+            await asyncio.Event().wait()
+
+
+async def test_a_cancelled_call_stays_cancelled() -> None:
+    began = asyncio.Event()
+
+    async def work() -> None:
+        async with ClientWatch(_silence):
+            began.set()
+            await asyncio.Event().wait()
+
+    working = asyncio.create_task(work())
+    await until(began.is_set)
+    working.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await working
