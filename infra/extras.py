@@ -13,7 +13,7 @@ Extra = Literal["stream", "embedded", "bench"]
 
 _STREAM = (
     *("aiohttp", "confluent_kafka", "faust", "httptools", "httpx2", "openai", "platformdirs"),
-    *("pydantic_settings", "jsonpath", "re2", "redis", "starlette", "uvicorn"),
+    *("prometheus_client", "pydantic_settings", "jsonpath", "re2", "redis", "starlette", "uvicorn"),
 )
 PACKAGES: dict[Extra, tuple[str, ...]] = {
     "stream": _STREAM,

@@ -15,6 +15,7 @@ from importlib import import_module
 import faust
 from faust.app.base import BootStrategy
 
+from streams.assembly.metrics import metrics_services, show_tasks
 from streams.assembly.parts import WorkerParts
 from streams.gc_tuning import freeze_startup_objects
 from streams.kafka.late_start import LateStart
@@ -47,7 +48,9 @@ class Understudy(faust.App):
         # An app's calls go on while Kafka is away; all other roles work for nobody then.
         late_start = LateStart() if wanted == {"gateway"} else None
         parts = WorkerParts(self, settings, late_start)
-        self.services = parts.services
+        self.services, self._process_health = parts.services, parts.health
+        show_tasks(parts.metrics, parts.tasks)
+        self.services[:0] = metrics_services(settings.metrics, parts.metrics, parts.health)
         channel, copy = parts.tail(settings.topics.config), None
         if late_start is not None:
             copy = ConfigCopy(settings.data / "config" / f"{settings.prefix}.json", parts.tasks)
@@ -63,6 +66,7 @@ class Understudy(faust.App):
         await super().on_started_init_extra_services()
         for service in self.services:
             await self.add_runtime_dependency(service)
+        self._process_health.has_started = True
         freeze_startup_objects()
 
 

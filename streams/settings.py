@@ -29,6 +29,7 @@ from schemas.redis_keys import Keys
 from schemas.topics import DEFAULT_PREFIX, Topics
 from streams.errors import InvalidSettings
 from streams.gateway_settings import GatewaySettings
+from streams.metrics_settings import MetricsSettings
 
 PREFIX = "UNDERSTUDY_"
 SETTINGS_FILE = f"{PREFIX}SETTINGS"
@@ -74,6 +75,7 @@ class Settings(BaseSettings):
     roles: the roles of `faust -A streams.app worker`; in the environment with commas between. The gateway
         opens a port, so it runs only where it is named.
     gateway: of the gateway role, see `GatewaySettings`.
+    metrics: where metrics and health are read, see `MetricsSettings`.
     """
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, env_nested_delimiter="__", extra="forbid")
@@ -102,6 +104,7 @@ class Settings(BaseSettings):
     topic_ids: bool = True
     roles: Annotated[tuple[Role, ...], NoDecode] = WITHOUT_PORT
     gateway: GatewaySettings = GatewaySettings()
+    metrics: MetricsSettings = MetricsSettings()
 
     @field_validator("kafka", "consumer", "producer")
     @classmethod

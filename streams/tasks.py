@@ -189,7 +189,7 @@ Known = TypeVar("Known", str, int)
 
 
 class Tasks:
-    """All tasks of a process. Used on the event loop only; `task` is called by other threads as well."""
+    """All tasks of a process. Used on the event loop only; other threads may read as well."""
 
     def __init__(self) -> None:
         self._overrides: dict[str, Override] = {}
@@ -215,6 +215,14 @@ class Tasks:
         Such a task is not remembered: clients may send any name.
         """
         return self._tasks.get(name) or self._build_task(name)
+
+    @property
+    def guard(self) -> Guard:
+        return self._guard
+
+    def all(self) -> list[Task]:
+        """The tasks that are configured, or that have a policy, as they are now."""
+        return list(self._tasks.values())
 
     def names(self) -> set[str]:
         """The tasks that are configured, or that have a policy."""

@@ -4,6 +4,7 @@ import time
 from collections.abc import Mapping
 from functools import partial
 
+from streams.assembly.metrics import show_certificates
 from streams.assembly.parts import WorkerParts
 from streams.certify.observations import AUDITS, DEFERRALS, FAILURES, TRACES
 from streams.certify.passed_by import PassedBy, Readers
@@ -59,6 +60,7 @@ def add(parts: WorkerParts) -> None:
         _passed_by(parts.settings),
         steady_ms,
     )
+    show_certificates(parts.metrics, certifier.statuses)
     parts.services.append(certifier)
     parts.services.append(_heartbeat(parts, offsets, topic_logs))
     parts.services.append(BacklogWatch(parts.settings, parts.tasks, parts.connection, parts.event_publisher))

@@ -1,6 +1,9 @@
 """The learn role: turns replies into labels and traces."""
 
+from functools import partial
+
 from streams.assembly.parts import WorkerParts
+from streams.metrics.label_latency import observe_labels
 from streams.roles import learn
 from streams.roles.label_cap import LabelCap
 from streams.state.free_labels import FreeLabels
@@ -17,5 +20,13 @@ def add(parts: WorkerParts) -> None:
         parts.registry,
         parts.event_publisher.publish,
     )
-    recorder = learn.ReplyRecorder(parts.tasks, settings.topics, parts.sampler, replies, parts.forgotten, cap)
+    recorder = learn.ReplyRecorder(
+        parts.tasks,
+        settings.topics,
+        parts.sampler,
+        replies,
+        parts.forgotten,
+        cap,
+        partial(observe_labels, parts.metrics),
+    )
     learn.install(parts.app, parts.source(learn.STAGE, settings.topics.replies), recorder)

@@ -26,6 +26,8 @@ from streams.kafka.late_start import LateStart
 from streams.kafka.source import Source
 from streams.kafka.tail import Tail
 from streams.kafka.topic_admin import create_missing
+from streams.metrics.health import Health
+from streams.metrics.registry import MetricRegistry
 from streams.privacy.forgotten import ForgottenRequests
 from streams.roles import forget
 from streams.rollout.disk_cache import PolicyDiskCache
@@ -79,6 +81,8 @@ class WorkerParts:
     def __post_init__(self) -> None:
         settings = self.settings
         self.tasks = Tasks()
+        self.metrics = MetricRegistry()
+        self.health = Health()
         self.connection = Connection(**settings.redis)
         self.registry = Registry(self.connection, settings.keys, settings.policies_kept)
         self.event_publisher = EventPublisher(lambda: open_writer(settings), settings.topics.events)
@@ -128,7 +132,7 @@ class WorkerParts:
         """The log of what this process spends and saves; one, whichever roles ask for it."""
         if self._spending is None:
             store = SpendingStore(self.connection, self.settings.keys)
-            self._spending = SpendingLog(store, self.tasks, self.event_publisher.publish)
+            self._spending = SpendingLog(store, self.tasks, self.event_publisher.publish, self.metrics)
             self.services.append(self._spending)
         return self._spending
 

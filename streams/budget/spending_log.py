@@ -17,6 +17,8 @@ from schemas.messages import Usage
 from streams.budget.events import ReachedLevel, reached_levels, spending_event
 from streams.clock import unix_ms
 from streams.errors import StateUnavailable
+from streams.metrics import catalog
+from streams.metrics.registry import MetricRegistry
 from streams.spending.cost import money_of
 from streams.state.spending import SpendingStore, Spent
 from streams.tasks import Tasks
@@ -29,13 +31,21 @@ _EVERY = 1.0
 class SpendingLog(Service):
     """Args:
     publish: called with the events about limits.
+    metrics: told of the same amounts.
     """
 
-    def __init__(self, store: SpendingStore, tasks: Tasks, publish: Callable[[Event], None]) -> None:
+    def __init__(
+        self,
+        store: SpendingStore,
+        tasks: Tasks,
+        publish: Callable[[Event], None],
+        metrics: MetricRegistry,
+    ) -> None:
         super().__init__()
         self._store = store
         self._live_tasks = tasks
         self._publish = publish
+        self._metrics = metrics
         self._amounts: defaultdict[str, Counter[str]] = defaultdict(Counter)
         self._ended: defaultdict[str, list[str]] = defaultdict(list)
         self._urgent = asyncio.Event()
@@ -44,6 +54,7 @@ class SpendingLog(Service):
     def add(self, task: str, amounts: Mapping[str, float], ended: Iterable[str] = ()) -> None:
         """Add amounts by name, and calls that have ended, which others wait for."""
         self._amounts[task].update(amounts)
+        _show(self._metrics, task, amounts)
         ids = [one for one in ended if one]
         if ids:
             self._ended[task] += ids
@@ -76,6 +87,7 @@ class SpendingLog(Service):
     def add_refit(self, task: str, seconds: float) -> None:
         """A refit, and how long it took."""
         self.add(task, {"refits": 1, "refit_seconds": seconds})
+        self._metrics.observe(catalog.REFIT_SECONDS, [seconds], task)
 
     async def on_start(self) -> None:
         self.add_future(self._flush_forever())
@@ -119,3 +131,17 @@ class SpendingLog(Service):
         self._told = {key for key in self._told if key[1] >= reached.day} | {reached.key}
         if is_news:
             self._publish(spending_event(reached, at_ceiling, unix_ms()))
+
+
+def _show(metrics: MetricRegistry, task: str, amounts: Mapping[str, float]) -> None:
+    failed = amounts.get("failed", 0)
+    for metric, amount, labels in (
+        (catalog.TEACHER_CALLS, amounts.get("calls", 0) - failed, ("answered",)),
+        (catalog.TEACHER_CALLS, failed, ("failed",)),
+        (catalog.TEACHER_TOKENS, amounts.get("tokens", 0), ()),
+        (catalog.TEACHER_COST, amounts.get("money", 0), ()),
+        (catalog.APP_REPLIES, amounts.get("replies_read", 0), ("yes",)),
+        (catalog.APP_REPLIES, amounts.get("replies_unread", 0), ("no",)),
+    ):
+        if amount:
+            metrics.add(metric, amount, task, *labels)

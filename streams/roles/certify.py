@@ -45,6 +45,7 @@ from streams.certify.observations import (
 )
 from streams.certify.passed_by import GRACE, PassedBy
 from streams.certify.snapshot import Snapshot
+from streams.certify.status import CertificateStatus
 from streams.certify.step import Step, step
 from streams.certify.task_state import adopt_positions, foreign_positions
 from streams.certify.topic_log import TopicLog
@@ -71,6 +72,8 @@ ASKED_STAGES = {AUDITS: AUDITS_STAGE, DEFERRALS: ASKED_STAGE}
 _LOOK = 1.0
 _CHECK_TOPICS = 5.0
 _ATTEMPTS = 20
+_SHOWN = 60_000
+"""Milliseconds without a look at all tasks after which what was found is not shown any more."""
 _PATIENCE = 10_000
 """Milliseconds after which a claim to rebuild that is not renewed is taken over."""
 
@@ -120,6 +123,8 @@ class AuditCertifier(Service):
         self._clock = clock
         self._dead_letters = DeadLetters(topics.dead_letters, STAGE)
         self._seen: set[str] = set()
+        self._statuses: dict[str, dict[str, CertificateStatus]] = {}
+        self._looked_at = 0
         self._unreadable: set[str] = set()
         self._replies_are_missing = False
         self._claim: tuple[str | None, int] = (None, 0)
@@ -191,6 +196,12 @@ class AuditCertifier(Service):
             except StateUnreadable as error:
                 raise await self._begin_again(task, error) from error
             await self._fold(task, Observations(), versions)
+        self._looked_at = self._clock()
+
+    def statuses(self) -> Mapping[str, Mapping[str, CertificateStatus]]:
+        """The statuses of each task's versions; none while they may be out of date."""
+        is_late = self._clock() - self._looked_at > _SHOWN
+        return {} if is_late else self._statuses
 
     async def _watch(self) -> None:
         while not self.should_stop:
@@ -280,9 +291,17 @@ class AuditCertifier(Service):
             complete = folded.rebuilding is None
             outcome = step(task, snapshot, observations, config, now, complete=complete, passed=passed)
             if not outcome.changes(reading.snapshot) or await self._audits.write(task, reading, outcome):
+                self._note_statuses(task, snapshot, outcome)
                 await self._act_on(task, outcome, rebuilding=rebuilding)
                 return
         raise StateUnavailable(f"other workers keep changing the audit state: task={task}")
+
+    def _note_statuses(self, task: str, snapshot: Snapshot, outcome: Step) -> None:
+        changed = {version: change.status for version, change in outcome.versions.items()}
+        found = {**self._statuses.get(task, {}), **snapshot.statuses, **changed}
+        for version in outcome.dropped:
+            found.pop(version, None)
+        self._statuses[task] = found
 
     async def _begin_again(self, task: str, error: StateUnreadable) -> StateUnavailable:
         """Delete counts that can't be read, so that they are rebuilt from the topics; the error to raise.

@@ -12,7 +12,7 @@ is not missed.
 
 import logging
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from confluent_kafka import Message
 from faust import App
@@ -20,7 +20,7 @@ from faust.types import StreamT
 from msgspec.structs import replace
 
 from schemas.codec import AUDIT_FAILURE, DEFERRAL, LABEL, REPLY, TRACE
-from schemas.messages import Answer, AuditFailure, Deferral, Reason, Reply, Trace
+from schemas.messages import Answer, AuditFailure, Deferral, Label, Reason, Reply, Trace
 from schemas.topics import Topics
 from schemas.vectors import vector_bytes
 from streams.clock import unix_ms
@@ -118,6 +118,7 @@ class ReplyRecorder:
         sampler: decides which.
         forgotten: requests whose texts and vectors must not be written.
         label_cap: limits the labels of tasks without a label set; None lets them all count.
+        count_labels: told of the labels that are written; of a batch that is read again once more.
     """
 
     def __init__(
@@ -128,6 +129,7 @@ class ReplyRecorder:
         replies: ReplyDedup,
         forgotten: ForgottenRequests | None = None,
         label_cap: LabelCap | None = None,
+        count_labels: Callable[[Sequence[Label]], None] = lambda _: None,
     ) -> None:
         self._tasks = tasks
         self._topics = topics
@@ -135,6 +137,7 @@ class ReplyRecorder:
         self._replies = replies
         self._forgotten = forgotten or ForgottenRequests()
         self._label_cap = label_cap
+        self._count_labels = count_labels
         self._dead_letters = DeadLetters(topics.dead_letters, STAGE)
 
     async def record_batch(self, messages: Sequence[Message], now: int) -> list[Outgoing]:
@@ -182,6 +185,7 @@ class ReplyRecorder:
         if not deferral.audit and deferral.first is None:
             renamed = self._tasks.task(deferral.request.task).config.teacher.labels_renamed
             label = teacher_label(reply, now, renamed, supersedes)
+            self._count_labels([label])
             outputs.append(Outgoing(self._topics.labels, key, LABEL.encode(label), headers))
         replied_at = min(time_of(message), now)  # a clock that is ahead must make no later trace look old
         if reply.label is None:

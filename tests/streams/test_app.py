@@ -32,6 +32,7 @@ def modules_of(role: Role) -> set[str]:
 def test_each_role_can_be_built_alone(role: Role) -> None:
     modules = modules_of(role)
     assert {name for name in modules if name.startswith("streams.assembly.")} == {
+        "streams.assembly.metrics",
         "streams.assembly.parts",
         f"streams.assembly.{role}",
     }

@@ -13,6 +13,7 @@ from schemas.messages import Usage
 from schemas.redis_keys import Keys
 from streams.budget.call_budget import CallBudget
 from streams.budget.spending_log import SpendingLog
+from streams.metrics.registry import MetricRegistry
 from streams.spending.cost import CallCost, CallKind
 from streams.state.connection import Connection
 from streams.state.spending import SpendingStore
@@ -30,7 +31,7 @@ class Worker:
         self.connection = Connection(redis_url)
         self.store = SpendingStore(self.connection, keys)
         self.tasks = Tasks()
-        self.log = SpendingLog(self.store, self.tasks, self.published.append)
+        self.log = SpendingLog(self.store, self.tasks, self.published.append, MetricRegistry())
         self.now = 0.0
         self.budget = CallBudget(self.store, self.log, name, lambda: self.now)
 

@@ -6,6 +6,7 @@ from schemas.events import Event
 from schemas.messages import Usage
 from streams.budget.spending_log import SpendingLog
 from streams.errors import StateUnavailable
+from streams.metrics.registry import MetricRegistry
 from streams.state.spending import Spent
 from streams.tasks import Tasks
 
@@ -42,7 +43,8 @@ class Room:
     def __init__(self) -> None:
         self.store, self.tasks, self.events = Store(), Tasks(), list[Event]()
         self.tasks.configure("t", {"teacher": {"limits": {"calls_per_day": 10}}})
-        self.log = SpendingLog(self.store, self.tasks, self.events.append)  # type: ignore[arg-type]
+        self.metrics = MetricRegistry()
+        self.log = SpendingLog(self.store, self.tasks, self.events.append, self.metrics)  # type: ignore[arg-type]
 
     def levels(self) -> list[float]:
         return [event.details["level"] for event in self.events]

@@ -1,0 +1,145 @@
+"""Catalog: every metric that a process may show, by name, kind and labels. There are no others.
+
+Dashboards, alert rules and tests are checked against this list. A label never takes values without bound:
+tasks are capped (`streams.metrics.registry`), reasons and sources are the words of the messages
+(`schemas.messages`), everything else is named by settings or config.
+
+Names stand here without `understudy_` in front and, for counters, without `_total` at the end. Times are
+seconds.
+"""
+
+from enum import StrEnum
+from typing import NamedTuple
+
+NAMESPACE = "understudy"
+
+_BATCH_SIZES = (1.0, 4.0, 16.0, 64.0, 256.0, 1_024.0, 4_096.0, 16_384.0)
+_BATCH_SECONDS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
+_LABEL_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 3_600.0)
+_REFIT_SECONDS = (1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1_000.0, 3_000.0)
+
+
+class Kind(StrEnum):
+    """What a metric's numbers are.
+
+    Attributes:
+        COUNTER: a sum since the process began.
+        GAUGE: a value as it is when it is read.
+        HISTOGRAM: counts of observed values, by upper bounds.
+    """
+
+    COUNTER = "counter"
+    GAUGE = "gauge"
+    HISTOGRAM = "histogram"
+
+
+class Metric(NamedTuple):
+    """Attributes:
+    help: one sentence, shown beside the numbers.
+    buckets: upper bounds of a histogram, ascending.
+    """
+
+    name: str
+    kind: Kind
+    labels: tuple[str, ...]
+    help: str
+    buckets: tuple[float, ...] = ()
+
+    @property
+    def full_name(self) -> str:
+        """As it is shown and queried; a histogram's has `_bucket`, `_sum` and `_count` behind it."""
+        ending = "_total" if self.kind is Kind.COUNTER else ""
+        return f"{NAMESPACE}_{self.name}{ending}"
+
+
+DECISIONS = Metric(
+    "decisions",
+    Kind.COUNTER,
+    ("task", "reason"),
+    "Requests that route or a gateway has decided; `accepted` ones are answered by the surrogate.",
+)
+LABEL_SECONDS = Metric(
+    "label_seconds",
+    Kind.HISTOGRAM,
+    ("task", "source"),
+    "Time from request to label, by who gave it: surrogate, teacher, or error. Its count is that of labels.",
+    _LABEL_SECONDS,
+)
+
+MESSAGES = Metric("messages", Kind.COUNTER, ("role",), "Messages that a role has read and worked on.")
+BATCH_MESSAGES = Metric(
+    "batch_messages", Kind.HISTOGRAM, ("role",), "Messages that a role was handed at once.", _BATCH_SIZES
+)
+BATCH_SECONDS = Metric(
+    "batch_seconds", Kind.HISTOGRAM, ("role",), "Time that a role took for a batch.", _BATCH_SECONDS
+)
+COMMITS = Metric("commits", Kind.COUNTER, ("role",), "Commits of outputs and offsets.")
+ABORTS = Metric("aborts", Kind.COUNTER, ("role",), "Commits that failed; what they held is done again.")
+DEAD_LETTERS = Metric(
+    "dead_letters", Kind.COUNTER, ("role",), "Messages that a role could not process, and put aside."
+)
+CONSUMER_LAG = Metric(
+    "consumer_lag",
+    Kind.GAUGE,
+    ("role", "partition"),
+    "Messages of a partition that the role has not read yet.",
+)
+CONSUMER_AGE = Metric(
+    "consumer_age_seconds",
+    Kind.GAUGE,
+    ("role", "partition"),
+    "Age of the last message that was read of a partition which has more to read; 0 where it has none.",
+)
+
+TEACHER_CALLS = Metric(
+    "teacher_calls", Kind.COUNTER, ("task", "outcome"), "Calls of a task's LLM: answered, or failed."
+)
+TEACHER_TOKENS = Metric("teacher_tokens", Kind.COUNTER, ("task",), "Tokens that the LLM has counted.")
+TEACHER_COST = Metric(
+    "teacher_cost", Kind.COUNTER, ("task",), "What the calls cost, by the prices in the config."
+)
+APP_REPLIES = Metric(
+    "app_replies",
+    Kind.COUNTER,
+    ("task", "read"),
+    "Replies of an LLM to an app; `no` where no label could be read out of them.",
+)
+
+POLICY_AGE = Metric(
+    "policy_age_seconds", Kind.GAUGE, ("task", "version"), "Time since the live version was fitted."
+)
+THRESHOLD = Metric("threshold", Kind.GAUGE, ("task",), "Least score that is answered.")
+AUDIT_RATE = Metric("audit_rate", Kind.GAUGE, ("task",), "Share of the requests that are audited now.")
+BREAKER_OPEN = Metric("breaker_open", Kind.GAUGE, ("task",), "1 while the breaker stops all answers.")
+UNGUARDED = Metric(
+    "unguarded", Kind.GAUGE, ("task",), "1 while nothing is answered because nobody counts the audits."
+)
+GUARD_AGE = Metric("guard_age_seconds", Kind.GAUGE, (), "Time since certify had counted all audits.")
+
+AGREEMENT_BOUND = Metric(
+    "agreement_bound", Kind.GAUGE, ("task", "version"), "Agreement that is proven for a version."
+)
+TARGET = Metric("target_agreement", Kind.GAUGE, ("task",), "Agreement that is promised.")
+CERTIFIED = Metric(
+    "certified", Kind.GAUGE, ("task",), "1 while the target is certified for the version that answers."
+)
+AUDITS = Metric(
+    "audits",
+    Kind.GAUGE,
+    ("task", "version", "state"),
+    "Audits of a version: agreed, disagreed, pending, overdue (of the pending ones), failed, lost.",
+)
+ALARM_LEVEL = Metric(
+    "alarm_level",
+    Kind.GAUGE,
+    ("task", "version"),
+    "Level of a version's alarm; relative to where it is raised.",
+)
+
+REFIT_SECONDS = Metric("refit_seconds", Kind.HISTOGRAM, ("task",), "Time that a refit took.", _REFIT_SECONDS)
+
+EVENT_LOOP_DELAY = Metric(
+    "event_loop_delay_seconds", Kind.GAUGE, (), "Longest delay of the event loop in the last 10 seconds."
+)
+
+CATALOG = tuple(value for value in list(globals().values()) if isinstance(value, Metric))

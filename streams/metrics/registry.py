@@ -1,0 +1,125 @@
+"""Metric registry of a process: counts what is told to it, and reads gauges when somebody looks.
+
+Telling is cheap enough for each batch, not for each message: observations of a histogram come many at once.
+It may be told and read from any thread.
+"""
+
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from prometheus_client import CollectorRegistry, Counter, generate_latest
+from prometheus_client.core import GaugeMetricFamily, HistogramMetricFamily
+from prometheus_client.metrics_core import Metric as MetricFamily
+from prometheus_client.platform_collector import PlatformCollector
+from prometheus_client.process_collector import ProcessCollector
+from prometheus_client.registry import Collector
+
+from streams.metrics.catalog import CATALOG, NAMESPACE, Kind, Metric
+
+OTHERS = "(others)"
+"""Stands for all tasks beyond the first `MOST_TASKS`: clients may name any task."""
+MOST_TASKS = 1_000
+
+Labels = tuple[str, ...]
+Readings = Iterable[tuple[Labels, float]]
+ReadGauge = Callable[[], Readings]
+
+
+class MetricRegistry:
+    """The metrics of the catalog, and those of the process itself (memory, CPU, open files)."""
+
+    def __init__(self) -> None:
+        self._registry = CollectorRegistry()
+        ProcessCollector(registry=self._registry)
+        PlatformCollector(registry=self._registry)
+        self._gauges = _Gauges()
+        self._registry.register(self._gauges)
+        self._counters: dict[str, Counter] = {}
+        self._histograms: dict[str, _BatchHistogram] = {}
+        self._tasks: set[str] = set()
+        for metric in CATALOG:
+            self._add(metric)
+
+    def add(self, metric: Metric, amount: float, *labels: str) -> None:
+        """Add to a counter."""
+        counter = self._counters[metric.name]
+        (counter.labels(*self._bounded(metric, labels)) if labels else counter).inc(amount)
+
+    def observe(self, metric: Metric, values: Sequence[float], *labels: str) -> None:
+        """Count values in a histogram."""
+        if values:
+            self._histograms[metric.name].observe(values, self._bounded(metric, labels))
+
+    def read_gauge(self, metric: Metric, read: ReadGauge) -> None:
+        """Have a gauge read whenever somebody looks: each reading is its labels and its value.
+
+        Several may read one gauge, with other labels.
+        """
+        self._gauges.readers.append((metric, read))
+
+    def text(self) -> bytes:
+        """All metrics in the text format of Prometheus."""
+        return generate_latest(self._registry)
+
+    def _add(self, metric: Metric) -> None:
+        if metric.kind is Kind.COUNTER:
+            self._counters[metric.name] = Counter(
+                metric.name, metric.help, metric.labels, namespace=NAMESPACE, registry=self._registry
+            )
+        elif metric.kind is Kind.HISTOGRAM:
+            self._histograms[metric.name] = histogram = _BatchHistogram(metric)
+            self._registry.register(histogram)
+
+    def _bounded(self, metric: Metric, labels: Labels) -> Labels:
+        if metric.labels[:1] != ("task",) or labels[0] in self._tasks:
+            return labels
+        if len(self._tasks) >= MOST_TASKS:
+            return (OTHERS, *labels[1:])
+        self._tasks.add(labels[0])
+        return labels
+
+
+class _Gauges(Collector):
+    def __init__(self) -> None:
+        self.readers: list[tuple[Metric, ReadGauge]] = []
+
+    def collect(self) -> Iterator[MetricFamily]:
+        families: dict[str, GaugeMetricFamily] = {}
+        for metric, read in self.readers:
+            family = families.get(metric.name)
+            if family is None:
+                family = GaugeMetricFamily(metric.full_name, metric.help, labels=metric.labels)
+                families[metric.name] = family
+            for labels, value in list(read())[:MOST_TASKS]:
+                family.add_metric(labels, value)
+        yield from families.values()
+
+
+class _BatchHistogram(Collector):
+    """A histogram whose observations come many at once: one pass for all of them."""
+
+    def __init__(self, metric: Metric) -> None:
+        self._metric = metric
+        self._bounds = np.array(metric.buckets)
+        self._lock = threading.Lock()
+        self._counts: dict[Labels, tuple[Any, float]] = {}
+
+    def observe(self, values: Sequence[float], labels: Labels) -> None:
+        places = np.searchsorted(self._bounds, values)
+        counts = np.bincount(places, minlength=len(self._bounds) + 1)
+        with self._lock:
+            before, total = self._counts.get(labels, (0, 0.0))
+            self._counts[labels] = before + counts, total + float(np.sum(values))
+
+    def collect(self) -> Iterator[MetricFamily]:
+        metric = self._metric
+        family = HistogramMetricFamily(metric.full_name, metric.help, labels=metric.labels)
+        with self._lock:
+            counted = dict(self._counts)
+        names = [*map(str, metric.buckets), "+Inf"]
+        for labels, (counts, total) in counted.items():
+            upto = np.cumsum(counts).tolist()
+            family.add_metric(labels, list(zip(names, upto, strict=True)), total)
+        yield family
