@@ -85,6 +85,7 @@ def _parameter(name: str, where: str, description: str, *, required: bool = Fals
 _IDEMPOTENCY = _parameter("Idempotency-Key", "header", "Id of the request; goes before the body's `id`.")
 _DEBUG = _parameter("x-understudy-debug", "header", "Adds score, threshold and audit to the headers.")
 _TASK = _parameter("x-understudy-task", "header", "The task, where neither `model` nor the key names it.")
+_STORED_ID = _parameter("id", "path", "Id at the LLM's API.", required=True)
 _JSON = "application/json"
 
 OPERATIONS = (
@@ -143,16 +144,28 @@ OPERATIONS = (
         for name in ("responses", "completions", "embeddings", "moderations")
     ),
     Operation(
-        *("get", "/v1/responses/{id}", "A response that the LLM's API has kept: forwarded", None),
-        problems=(400, *_LIMITS, 404, 502),
-        parameters=(_parameter("id", "path", "Id of the response.", required=True), _TASK),
+        *("get", "/v1/chat/completions", "Completions that the LLM's API has kept: forwarded", None),
+        problems=(400, *_LIMITS, 502),
+        parameters=(_TASK,),
         forwards=True,
     ),
-    Operation(
-        *("delete", "/v1/responses/{id}", "Forget a response that the LLM's API has kept: forwarded", None),
-        problems=(400, *_LIMITS, 404, 502),
-        parameters=(_parameter("id", "path", "Id of the response.", required=True), _TASK),
-        forwards=True,
+    *(
+        Operation(
+            *(method, path, f"{what}: forwarded, for the app that created it", None, None),
+            problems=(*(_BODY if method == "post" else (400, *_LIMITS)), 404, 502),
+            parameters=(_STORED_ID, _TASK),
+            forwards=True,
+        )
+        for method, path, what in (
+            ("get", "/v1/chat/completions/{id}", "A completion that the LLM's API has kept"),
+            ("post", "/v1/chat/completions/{id}", "Change what is kept beside a completion"),
+            ("delete", "/v1/chat/completions/{id}", "Forget a completion"),
+            ("get", "/v1/chat/completions/{id}/messages", "What a completion was asked"),
+            ("get", "/v1/responses/{id}", "A response that the LLM's API has kept"),
+            ("delete", "/v1/responses/{id}", "Forget a response"),
+            ("post", "/v1/responses/{id}/cancel", "End a response that is being made"),
+            ("get", "/v1/responses/{id}/input_items", "What a response was asked"),
+        )
     ),
     Operation(
         *("get", "/v1/models", "The tasks, as OpenAI lists models", None), problems=_LIMITS, forwards=True

@@ -43,6 +43,14 @@ class Keys:
         name = f"{self.prefix}:{{:proposed}}"
         return f"{name}:tasks", f"{name}:calls", f"{name}:seen"
 
+    def object_owner(self, name: str) -> str:
+        """Id of the app's key that has created an object which an LLM's API keeps, with expiry.
+
+        Args:
+            name: hash of the account and the object's id.
+        """
+        return f"{self.prefix}:{{:stored}}:{name}"
+
     def policies(self, task: str) -> str:
         """Sorted set of versions by serial number."""
         return f"{self.prefix}:{{{task}}}:policies"

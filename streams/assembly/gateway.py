@@ -32,6 +32,7 @@ from streams.gateway.rated_traffic import RatedTraffic
 from streams.gateway.recent_labels import RecentLabels
 from streams.gateway.record_sender import RecordSender
 from streams.gateway.server import GatewayServer
+from streams.gateway.stored_objects import StoredObjects
 from streams.gateway.unread_replies import UnreadReplies
 from streams.gateway.upstream import Upstream
 from streams.kafka.clients import largest_message, open_client, producer_options
@@ -39,6 +40,7 @@ from streams.privacy.mask import load_mask
 from streams.routing.request_router import RequestRouter
 from streams.settings import Settings
 from streams.state.api_keys import ApiKeys
+from streams.state.object_owners import ObjectOwners
 from streams.state.proposed_tasks import ProposedTasks
 from streams.teacher.client import TeacherClient
 
@@ -97,7 +99,9 @@ def add(parts: WorkerParts) -> None:
     forwarding = RequestBatcher(_forwarding_router(parts), gateway.batch)
     rated = RatedTraffic()
     decider = ChatDecider(batcher, forwarding, parts.sampler, rated)
-    chat = ChatService(parts.tasks, classifier, decider, recorder, upstream)
+    owners = ObjectOwners(parts.connection, settings.keys)
+    stored = StoredObjects(parts.tasks, lambda: key_ring.keys, owners)
+    chat = ChatService(parts.tasks, classifier, decider, recorder, upstream, stored)
     proposed = ProposedTasks(parts.connection, settings.keys)
     learned = LearnedTasks(parts.tasks, proposed, settings.poll, mask)
     feedback = FeedbackRecorder(parts.tasks, settings.topics, recent, sender, classifier, parts.forgotten)

@@ -29,6 +29,7 @@ from streams.gateway.chat.signature import chat_signature
 from streams.gateway.chat_service import ChatCall, ChatService, QuestionReader
 from streams.gateway.learned_tasks import LearnedTasks, Signer
 from streams.gateway.problems import HttpProblem, ProblemKind
+from streams.gateway.stored_objects import ObjectUse, referred_objects
 from streams.gateway_settings import GatewaySettings
 from streams.tasks import Tasks
 
@@ -55,18 +56,32 @@ _FORWARDED = (
     *("/v1/completions", "/v1/embeddings", "/v1/moderations"),
 )
 """Paths of calls that only the LLM's API answers."""
-_STORED = "/v1/responses/{id}"
+_CHATS, _RESPONSES = "/v1/chat/completions", "/v1/responses"
+_STORED = f"{_RESPONSES}/{{id}}"
+_STORED_CHAT = f"{_CHATS}/{{id}}"
 _STORED_ID = re.compile(r"[A-Za-z0-9_-]{1,256}")
 
 
-class _Model(msgspec.Struct):
+class _LongBody(msgspec.Struct):
     """All that is read of a long body."""
 
     model: Any = None
+    store: Any = None
+    previous_response_id: Any = None
+    conversation: Any = None
+    input: msgspec.Raw = msgspec.Raw(b"null")
+
+
+class _Item(msgspec.Struct):
+    """What may refer to a stored object, of an item of a response's input."""
+
+    type: Any = None
+    id: Any = None
 
 
 _fields = msgspec.json.Decoder(dict[str, Any]).decode
-_model_field = msgspec.json.Decoder(_Model).decode
+_long_body = msgspec.json.Decoder(_LongBody).decode
+_items = msgspec.json.Decoder(list[_Item]).decode
 
 
 class ChatRoutes:
@@ -89,14 +104,21 @@ class ChatRoutes:
 
     def routes(self) -> list[Route]:
         return [
-            *(Route(path, self.complete, methods=["POST"]) for path in _ASKED),
+            Route(_CHATS, self.complete_or_list, methods=["GET", "POST"]),
+            *(Route(path, self.complete, methods=["POST"]) for path in _ASKED if path != _CHATS),
             *(Route(path, self.forward, methods=["POST"]) for path in _FORWARDED),
             Route(_STORED, self.forward_stored, methods=["GET", "DELETE"]),
             Route(f"{_STORED}/cancel", self.forward_stored, methods=["POST"]),
             Route(f"{_STORED}/input_items", self.forward_stored, methods=["GET"]),
+            Route(_STORED_CHAT, self.forward_stored, methods=["GET", "POST", "DELETE"]),
+            Route(f"{_STORED_CHAT}/messages", self.forward_stored, methods=["GET"]),
             Route("/v1/models", self.models, methods=["GET"]),
             Route("/v1/models/{name:path}", self.model, methods=["GET"]),
         ]
+
+    async def complete_or_list(self, call: HttpRequest) -> Response:
+        """Answer or forward a chat completion, or forward the question which ones the LLM's API has kept."""
+        return await (self.complete(call) if call.method == "POST" else self.forward(call))
 
     async def complete(self, call: HttpRequest) -> Response:
         """Answer a call that asks for a label, or forward it."""
@@ -112,9 +134,9 @@ class ChatRoutes:
         return await self._service.forward_unread(await self._read(call), "this API is only forwarded")
 
     async def forward_stored(self, call: HttpRequest) -> Response:
-        """Forward a call about a response that the LLM's API has kept."""
+        """Forward a call about a response or a completion that the LLM's API has kept."""
         if not _STORED_ID.fullmatch(str(call.path_params["id"])):
-            raise HttpProblem(ProblemKind.NOT_FOUND, "there is no response of this id")
+            raise HttpProblem(ProblemKind.NOT_FOUND, "nothing is kept under this id")
         return await self._service.forward_unread(await self._read(call), "this API is only forwarded")
 
     async def models(self, call: HttpRequest) -> Response:
@@ -132,7 +154,7 @@ class ChatRoutes:
     async def _read(self, call: HttpRequest, api: _QuestionApi | None = None) -> ChatCall:
         headers = headers_of_call(call)
         caller = self._check.admit(headers)
-        if not is_json(headers) and "id" not in call.path_params:
+        if call.method == "POST" and not is_json(headers) and "id" not in call.path_params:
             raise HttpProblem(ProblemKind.CONTENT_TYPE, "send the header `content-type: application/json`")
         place = place_of(call.scope)
         body = await read_body(call, headers, self._limit, place)
@@ -156,15 +178,40 @@ class ChatRoutes:
             receive=call.receive,
             place=place,
             is_long=is_long,
+            key=caller.key,
+            use=_object_use(call, fields),
         )
 
 
 def _fields_of(body: bytes, *, is_long: bool) -> Mapping[str, Any]:
     """The call's fields; none where the body is no JSON object: the upstream says what is wrong with it."""
     try:
-        return {"model": _model_field(body).model} if is_long else _fields(body)
+        return _fields_of_long(body) if is_long else _fields(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return {}
+
+
+def _fields_of_long(body: bytes) -> Mapping[str, Any]:
+    """Those fields that say which task a call is for, and which stored objects it goes on from."""
+    found = _long_body(body)
+    fields = msgspec.structs.asdict(found)
+    try:
+        fields["input"] = list(map(msgspec.structs.asdict, _items(found.input)))
+    except msgspec.DecodeError:  # a text
+        del fields["input"]
+    return fields
+
+
+def _object_use(call: HttpRequest, fields: Mapping[str, Any]) -> ObjectUse:
+    """What a call does with objects that the LLM's API keeps."""
+    name, path = call.path_params.get("id"), call.url.path
+    if name is not None:
+        return ObjectUse((str(name),))
+    if call.method == "GET":
+        return ObjectUse(lists=True)
+    if path.startswith(_RESPONSES):
+        return ObjectUse(referred_objects(fields), creates=path == _RESPONSES)
+    return ObjectUse(creates=path == _CHATS and fields.get("store") not in (None, False))
 
 
 def _task(caller: Caller, named: str | None) -> str | None:

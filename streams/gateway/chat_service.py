@@ -18,6 +18,7 @@ from msgspec.structs import replace
 from starlette.responses import Response
 from starlette.types import Receive
 
+from schemas.api_keys import ApiKey
 from schemas.chat import MODES, ChatConfig, Mode
 from schemas.config import EVERY_TASK, TeacherConfig
 from schemas.messages import Deferral, Label, Reason, Request, Teacher
@@ -35,10 +36,11 @@ from streams.gateway.chat_recorder import AskedChat, ChatRecorder, ChatReply
 from streams.gateway.classifier import Classifier, fingerprint
 from streams.gateway.client_watch import ClientWatch
 from streams.gateway.forwarded_headers import RawHeaders, call_headers, readable
-from streams.gateway.forwarded_response import ForwardedResponse
+from streams.gateway.forwarded_response import Before, ForwardedResponse
 from streams.gateway.keys import PREFIX
 from streams.gateway.problems import HttpProblem, unavailable
-from streams.gateway.upstream import Upstream, UpstreamCall, endpoint_url
+from streams.gateway.stored_objects import CreatedObject, ObjectUse, StoredObjects
+from streams.gateway.upstream import Upstream, UpstreamCall, UpstreamResponse, endpoint_url
 from streams.tasks import Task, Tasks
 
 _NO_QUESTION = "no_question"
@@ -66,6 +68,8 @@ class ChatCall(NamedTuple):
         task: that it is for; `*` where nobody knows.
         names_model: its `model` is the LLM's, not that of a task.
         is_long: of its fields only `model` is read.
+        key: of the app; None for a caller of this machine, where there are no keys.
+        use: of objects that the LLM's API keeps.
     """
 
     method: str
@@ -81,10 +85,13 @@ class ChatCall(NamedTuple):
     receive: Receive
     place: CallPlace
     is_long: bool
+    key: ApiKey | None = None
+    use: ObjectUse = ObjectUse()
 
 
 class ChatService:
     """Args:
+    stored: knows which app has created which object that the LLM's API keeps.
     environ: where keys of LLMs are looked up.
     """
 
@@ -95,6 +102,7 @@ class ChatService:
         decider: ChatDecider,
         recorder: ChatRecorder,
         upstream: Upstream,
+        stored: StoredObjects,
         environ: Mapping[str, str] = os.environ,
     ) -> None:
         self._tasks = tasks
@@ -102,6 +110,7 @@ class ChatService:
         self._decider = decider
         self._recorder = recorder
         self._upstream = upstream
+        self._stored = stored
         self._environ = environ
 
     async def complete(self, call: ChatCall) -> Response:
@@ -119,7 +128,9 @@ class ChatService:
         except (NotAQuestion, HttpProblem) as problem:
             return await self.forward_unread(call, str(problem))
         teacher = Teacher(_model(call, task.config.teacher), question.prompt)
-        mode = min(task.config.chat.mode, call.mode, key=MODES.index)
+        # What the LLM's API is to keep, nobody else can answer.
+        most: Mode = "record" if call.use.creates else call.mode
+        mode = min(task.config.chat.mode, most, key=MODES.index)
         decision = await self._decide(request, task, mode, teacher)
         asked = AskedChat(decision.deferral, question, teacher, labels) if decision.deferral else None
         if decision.label is not None:
@@ -185,8 +196,11 @@ class ChatService:
     async def _forward(
         self, call: ChatCall, task: Task, further: Mapping[str, str], asked: AskedChat | None
     ) -> Response:
-        upstream_call, began = self._call(call, task.config.teacher), time.perf_counter()
-        if asked is not None:
+        config, began = task.config.teacher, time.perf_counter()
+        upstream_call, key = self._call(call, config), self._shared_key(call)
+        if key is not None:
+            await self._stored.require_own(key, config, call.use)
+        if asked is not None or (key is not None and call.use.creates):
             upstream_call = upstream_call._replace(headers=readable(upstream_call.headers))
         call.place.begin_wait(call.task)
         async with ClientWatch(call.receive):
@@ -197,7 +211,23 @@ class ChatService:
                 milliseconds = (time.perf_counter() - began) * 1000.0
                 self._recorder.note(asked, ChatReply(response.status, response.encoding, body, milliseconds))
 
-        return ForwardedResponse(response, further, ended, LARGEST if asked is not None else 0)
+        before = self._note_created(key, config, response) if key is not None and call.use.creates else None
+        return ForwardedResponse(response, further, ended, LARGEST if asked is not None else 0, before)
+
+    def _note_created(self, key: ApiKey, config: TeacherConfig, response: UpstreamResponse) -> Before:
+        """Notes whose the object is that a reply has created, before the app hears its id."""
+        created = CreatedObject(response.encoding)
+
+        async def before(chunk: bytes) -> None:
+            name = created.see(chunk)
+            if name is not None:
+                await self._stored.note(key, config, name)
+
+        return before
+
+    def _shared_key(self, call: ChatCall) -> ApiKey | None:
+        """The app's key, where the LLM is called in the gateway's name and not in the app's own."""
+        return None if _own_authorization(call.headers) else call.key
 
     def _call(self, call: ChatCall, config: TeacherConfig) -> UpstreamCall:
         """The call of the LLM's API. Raises HttpProblem: nobody has said where that is."""
@@ -212,11 +242,18 @@ class ChatService:
 
     def _authorization(self, headers: Mapping[str, str], config: TeacherConfig) -> str | None:
         """The app's own, unless it is none or a key of ours; then that of the teacher."""
-        given = headers.get("authorization")
-        if given is not None and not given.partition(" ")[2].strip().startswith(PREFIX):
-            return given
+        own = _own_authorization(headers)
+        if own is not None:
+            return own
         key = self._environ.get(config.key_env, "").strip()
         return f"Bearer {key}" if key else None
+
+
+def _own_authorization(headers: Mapping[str, str]) -> str | None:
+    """The app's own key for its LLM, as it sends it."""
+    given = headers.get("authorization")
+    is_ours = given is None or given.partition(" ")[2].strip().startswith(PREFIX)
+    return None if is_ours else given
 
 
 def _number(call: ChatCall, question: ChatQuestion) -> str:

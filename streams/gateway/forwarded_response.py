@@ -4,7 +4,7 @@ A reply that breaks off breaks off for the client too, and a client that hangs u
 """
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -17,6 +17,7 @@ from streams.gateway.upstream import UpstreamBroken, UpstreamResponse
 log = logging.getLogger(__name__)
 
 Ended = Callable[[bytes | None], None]
+Before = Callable[[bytes], Awaitable[None]]
 
 
 class ForwardedResponse(Response):
@@ -26,14 +27,21 @@ class ForwardedResponse(Response):
         further: headers that are added.
         ended: called with the whole body, or None where it broke off or is longer than `most` bytes, once the
             client has all of it and the connection is given back.
+        before: called with each chunk before it is sent.
     """
 
     def __init__(
-        self, upstream: UpstreamResponse, further: Mapping[str, str], ended: Ended, most: int
+        self,
+        upstream: UpstreamResponse,
+        further: Mapping[str, str],
+        ended: Ended,
+        most: int,
+        before: Before | None = None,
     ) -> None:
         self._upstream = upstream
         self._ended = ended
         self._most = most
+        self._before = before
         self.status_code = upstream.status
         self.background = None
         self.raw_headers = reply_headers(upstream.headers)
@@ -65,5 +73,7 @@ class ForwardedResponse(Response):
                 kept.clear()
             else:
                 kept.append(chunk)
+            if self._before is not None:
+                await self._before(chunk)
             await send({"type": "http.response.body", "body": chunk, "more_body": True})
         return b"".join(kept) if size <= self._most else None

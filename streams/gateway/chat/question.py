@@ -29,7 +29,7 @@ _ANY = frozenset(
             "verbosity",
             "metadata",
         ),
-        *("prompt_cache_key", "safety_identifier", "prompt_cache_retention"),
+        *("store", "prompt_cache_key", "safety_identifier", "prompt_cache_retention"),
     )
 )
 """Fields that change the words of an answer at most, or that are looked at below."""
@@ -37,7 +37,6 @@ _NEUTRAL: Mapping[str, tuple[Any, ...]] = {
     "n": (1,),
     "logprobs": (False,),
     "top_logprobs": (0,),
-    "store": (False,),
     "stop": ([],),
     "logit_bias": ({},),
     "modalities": (["text"],),

@@ -41,6 +41,7 @@ from streams.gateway.rated_traffic import RatedTraffic
 from streams.gateway.recent_labels import RecentLabels
 from streams.gateway.record_sender import RecordSender
 from streams.gateway.server import GatewayServer
+from streams.gateway.stored_objects import StoredObjects
 from streams.gateway.upstream import Upstream
 from streams.gateway_settings import GatewaySettings
 from streams.kafka.batch import Outgoing
@@ -126,6 +127,28 @@ class ScriptedTeacher(TeacherClient):
         return self.outcome or Reply(deferral, "no", Teacher(config.model or ""))
 
 
+class ScriptedOwners:
+    """Keeps the owners of stored objects in memory.
+
+    Attributes:
+        is_away: nobody can say.
+    """
+
+    def __init__(self) -> None:
+        self.owners: dict[tuple[str, str], str] = {}
+        self.is_away = False
+
+    async def note(self, account: str, name: str, owner: str) -> None:
+        if self.is_away:
+            raise StateUnavailable("away")
+        self.owners.setdefault((account, name), owner)
+
+    async def owner(self, account: str, name: str) -> str | None:
+        if self.is_away:
+            raise StateUnavailable("away")
+        return self.owners.get((account, name))
+
+
 class ScriptedProposals(ProposedTasks):
     """Counts proposed tasks in memory.
 
@@ -178,6 +201,7 @@ class RunningGateway:
     redis_answers: bool = True
     topics_are_read: bool = True
     url: str = ""
+    owners: ScriptedOwners = field(default_factory=ScriptedOwners)
     proposed: ScriptedProposals = field(default_factory=ScriptedProposals)
     learned: Any = None
     recorder: Any = None
@@ -248,7 +272,10 @@ async def running(
     )
     forwarding = RequestRouter(ForwardedTasks(gateway.tasks), sampler, lambda *_: None)
     decider = ChatDecider(batcher, RequestBatcher(forwarding, chosen.batch), sampler, gateway.rated)
-    service = ChatService(gateway.tasks, classifier, decider, gateway.recorder, upstream, gateway.environ)
+    stored = StoredObjects(gateway.tasks, lambda: gateway.keys, gateway.owners)
+    service = ChatService(
+        gateway.tasks, classifier, decider, gateway.recorder, upstream, stored, gateway.environ
+    )
     gateway.learned = LearnedTasks(gateway.tasks, gateway.proposed, 60.0, mask)
     feedback = FeedbackRecorder(gateway.tasks, TOPICS, gateway.recent, sender, classifier, gateway.forgotten)
     spans = SpanRecorder(

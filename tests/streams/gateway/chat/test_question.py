@@ -143,7 +143,6 @@ _TURNS = [
         {"n": 2},
         {"logprobs": True},
         {"stop": ["x"]},
-        {"store": True},
         {"logit_bias": {"1": 5}},
         {"surprise": 1},
         {"modalities": ["text", "audio"]},
