@@ -30,6 +30,9 @@ class ChatConfig(Struct, frozen=True, forbid_unknown_fields=True):
             less what groups find whose names begin with `ignored`: name so what changes from call to call.
         text_path: path (RFC 9535) of the text in a user's message that is JSON, as `$.ticket.body`: names and
             indexes only. With `text` too, that is applied to what the path finds.
+        text_in: what `text_path` looks through: the user's message, or the whole body of a chat completion,
+            as `$.messages[-1].content`, so that examples may stand in earlier turns. Then all other messages,
+            and the rest of the field that the path names, belong to the prompt.
         ignored_paths: with `text_path`, paths of further values that are no part of the prompt.
         label: the same for the label in a plain reply. None: the reply is the label.
         reply: plain reply that the surrogate gives; `{label}` in it is replaced.
@@ -51,6 +54,7 @@ class ChatConfig(Struct, frozen=True, forbid_unknown_fields=True):
     mode: Mode = "record"
     text: Pattern | None = None
     text_path: Path | None = None
+    text_in: Literal["message", "body"] = "message"
     ignored_paths: Annotated[tuple[Path, ...], Meta(max_length=50)] = ()
     label: Pattern | None = None
     reply: Annotated[str, Meta(max_length=2_000, pattern=r"\{label\}")] = "{label}"

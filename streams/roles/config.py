@@ -79,6 +79,8 @@ def _pattern_problems(chat: Any) -> list[str]:
                 compile_it(value)
             except InvalidPattern as error:
                 problems.append(f"`chat.{name}`: {error}")
+    if fields.get("text_in") == "body" and not fields.get("text_path"):
+        problems.append("`chat.text_in`: `body` needs `chat.text_path`, which says where the text stands")
     return problems
 
 

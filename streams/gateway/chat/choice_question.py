@@ -57,7 +57,7 @@ def systemone_signature(call: Fields) -> CallSignature:
 def _question(asked: _AskedChoice, config: ChatConfig, labels: Sequence[str]) -> ChatQuestion:
     if not set(labels) <= set(asked.values):
         raise NotAQuestion("the call does not list all labels")
-    found = find_text(asked.message, config)
+    found = None if config.text_in == "body" else find_text(asked.message, config)
     if found is None:
         raise NotAQuestion("`chat.text` or `chat.text_path` finds no text in the input")
     identity = {"instructions": asked.instructions, "question": asked.question, "rest": found.rest}

@@ -21,10 +21,12 @@ class MessageText(NamedTuple):
     """Attributes:
     text: to be classified.
     rest: the message without it; None where the whole message is the text.
+    field: of the call that the text stands in.
     """
 
     text: str
     rest: str | None
+    field: str = "messages"
 
 
 def find_text(message: str, config: ChatConfig) -> MessageText | None:
@@ -35,7 +37,24 @@ def find_text(message: str, config: ChatConfig) -> MessageText | None:
         value = msgspec.json.decode(message)
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         return None
-    found = compile_path(config.text_path).find(value)
+    return _by_path(value, config.text_path, config)
+
+
+def find_text_in_body(call: Mapping[str, Any], config: ChatConfig) -> MessageText | None:
+    """The text in a chat completion, with all of its messages and the field that holds it as the rest."""
+    if config.text_path is None:
+        return None
+    found_at = compile_path(config.text_path).find(call)
+    if found_at is None or not found_at.place:
+        return None
+    field = str(found_at.place[0])
+    value = {name: call[name] for name in ("messages", field) if name in call}
+    found = _by_path(value, config.text_path, config)
+    return None if found is None else found._replace(field=field)
+
+
+def _by_path(value: Any, path: str, config: ChatConfig) -> MessageText | None:
+    found = compile_path(path).find(value)
     if found is None or not isinstance(found.value, str):
         return None
     inner = _by_pattern(found.value, config.text)

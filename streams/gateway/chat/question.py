@@ -14,7 +14,7 @@ from schemas.chat import ChatConfig
 from streams.gateway.chat.answer_api import AnswerApi, ChatCompletions
 from streams.gateway.chat.conversation import Fields, NotAQuestion, listed_values, read_conversation, value_at
 from streams.gateway.chat.forms import AnswerForm, FunctionArgument, JsonField, PlainText
-from streams.gateway.chat.message_text import find_text
+from streams.gateway.chat.message_text import MessageText, find_text, find_text_in_body
 
 _DIGITS = 12
 _ANY = frozenset(
@@ -76,11 +76,8 @@ def read_question(call: Fields, config: ChatConfig, labels: Sequence[str]) -> Ch
     Raises:
         NotAQuestion: it asks for something else.
     """
-    require_known_fields(call)
-    instructions, message = read_conversation(call.get("messages"))
-    found = find_text(message, config)
-    if found is None:
-        raise NotAQuestion("`chat.text` or `chat.text_path` finds no text in the user's message")
+    instructions, found = _text_in_body(call, config) if config.text_in == "body" else _text(call, config)
+    require_known_fields(call, found.field)
     stream, options = call.get("stream"), call.get("stream_options") or {}
     return ChatQuestion(
         text=found.text,
@@ -90,10 +87,31 @@ def read_question(call: Fields, config: ChatConfig, labels: Sequence[str]) -> Ch
     )
 
 
-def require_known_fields(call: Fields) -> None:
-    """Raises NotAQuestion: a field asks for more, or nobody knows what it asks for."""
+def _text(call: Fields, config: ChatConfig) -> tuple[Sequence[str], MessageText]:
+    """The instructions, and the text of the user's one message. Raises NotAQuestion."""
+    instructions, message = read_conversation(call.get("messages"))
+    found = find_text(message, config)
+    if found is None:
+        raise NotAQuestion("`chat.text` or `chat.text_path` finds no text in the user's message")
+    return instructions, found
+
+
+def _text_in_body(call: Fields, config: ChatConfig) -> tuple[Sequence[str], MessageText]:
+    """No instructions, since all messages belong to the rest, and the text. Raises NotAQuestion."""
+    found = find_text_in_body(call, config)
+    if found is None:
+        raise NotAQuestion("`chat.text_path` (or `chat.text` in it) finds no text in the body")
+    return (), found
+
+
+def require_known_fields(call: Fields, field: str = "") -> None:
+    """Raises NotAQuestion: a field asks for more, or nobody knows what it asks for.
+
+    Args:
+        field: that holds the text.
+    """
     for name, value in call.items():
-        if name not in _ANY and value is not None and value not in _neutral(name):
+        if name not in _ANY and name != field and value is not None and value not in _neutral(name):
             raise NotAQuestion(f"`{name}` asks for more than a label")
 
 

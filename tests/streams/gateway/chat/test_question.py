@@ -93,6 +93,47 @@ def test_the_rest_of_the_json_belongs_to_the_prompt() -> None:
     assert of_json(TICKET, text="it (is broken)").prompt != of_json(TICKET, text="it is (.*)").prompt
 
 
+SHOTS = [
+    {"role": "user", "content": "is it late?"},
+    {"role": "assistant", "content": "no"},
+    {"role": "user", "content": "is it?"},
+]
+
+
+def in_body(messages: Any, path: str = "$.messages[-1].content", **given: Any) -> ChatQuestion:
+    config = ChatConfig(text_path=path, text_in="body", ignored_paths=("$.messages[0].name",))
+    return read(config, messages=messages, **given)
+
+
+def test_a_path_into_the_body_finds_the_text_after_examples() -> None:
+    first = in_body(SHOTS)
+    assert (first.text, first.form) == ("is it?", PlainText())
+    assert in_body([*SHOTS[:2], {"role": "user", "content": "was it?"}]).prompt == first.prompt
+    assert in_body([{**SHOTS[0], "name": "a"}, *SHOTS[1:]]).prompt != first.prompt, "there is a name now"
+    names = [in_body([{**SHOTS[0], "name": name}, *SHOTS[1:]]).prompt for name in "ab"]
+    assert names[0] == names[1]
+    assert in_body([SHOTS[0], {"role": "assistant", "content": "yes"}, SHOTS[2]]).prompt != first.prompt
+    assert in_body(SHOTS[2:]).prompt != first.prompt
+
+
+def test_a_field_that_holds_the_text_is_known() -> None:
+    fields = {"ticket": {"body": "is it?", "language": "en"}}
+    found = in_body(SHOTS, "$.ticket.body", **fields)
+    assert found.text == "is it?"
+    other = {"ticket": {"body": "was it?", "language": "en"}}
+    assert in_body(SHOTS, "$.ticket.body", **other).prompt == found.prompt
+    assert in_body(SHOTS[:1], "$.ticket.body", **other).prompt != found.prompt
+    other["ticket"]["language"] = "fr"
+    assert in_body(SHOTS, "$.ticket.body", **other).prompt != found.prompt
+
+
+@pytest.mark.parametrize("given", [{"n": 2}, {"surprise": 1}, {"messages": [{"content": 5}]}])
+def test_a_body_that_asks_for_more_is_no_question(given: dict[str, Any]) -> None:
+    for path in ("$.messages[-1].content", "$.messages[0]", "$", "$.nothing"):
+        with pytest.raises(NotAQuestion):
+            read(ChatConfig(text_path=path, text_in="body"), **{"messages": SHOTS} | given)
+
+
 @pytest.mark.parametrize(
     "message",
     [
