@@ -37,7 +37,7 @@ def test_applied_config_names_its_fields() -> None:
             ["delta", "`bert` is none of", "`onnx:` must"],
         ),
         (b"t", b'{"embedder": 3}', ["embedder"]),
-        (b"t", b'{"chat": {"text_in": "body", "text": "("}}', ["needs `chat.text_path`", "`chat.text`"]),
+        (b"t", b'{"chat": {"text_in": "body", "text": "("}}', ["`chat.text`", "needs `chat.text_path`"]),
         (b"t", b"nonsense", ["not a JSON object"]),
         (b"two words", b"{}", ["two words"]),
         (None, b"{}", ["key"]),
