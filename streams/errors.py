@@ -8,9 +8,10 @@ StreamsError
 ├── DeliveryFailed             outputs or offsets did not become durable: abort and try again
 │   └── CommitRefused          the consumer group does not know this member: abort and rejoin
 │       ├── GenerationChanged  the group is rebalancing: abort, hear what is still owned, commit again
-│       └── TransactionExpired the broker ends a transaction that is open too long: go on with new clients
+│       └── ProducerLost       the producer can't go on: go on with new clients
+│           └── TransactionExpired the broker ends a transaction that is open too long
 ├── KafkaFailed                a Kafka client can't recover: this process must end
-│   ├── DeliveryFatal          the producer is fenced by a newer worker, or broken
+│   ├── DeliveryFatal          the producer is fenced by a newer worker, or not allowed to write
 │   └── TopicReplaced          a topic was deleted and made again while it was read
 ├── OutputTooLarge             a message that Kafka would not take
 ├── MaskFailed                 a text that the operator's function did not mask: it is not used
@@ -66,7 +67,11 @@ class GenerationChanged(CommitRefused):
     """The group has another generation than this member knows, which may still own its partitions."""
 
 
-class TransactionExpired(CommitRefused):
+class ProducerLost(CommitRefused):
+    """The producer can't go on, and new clients can: they end what it has left open."""
+
+
+class TransactionExpired(ProducerLost):
     """The broker ends a transaction that is open too long, as in an outage, and its producer with it."""
 
 
@@ -75,7 +80,7 @@ class KafkaFailed(StreamsError):
 
 
 class DeliveryFatal(KafkaFailed):
-    """The producer is fenced by a newer worker of the same slot, or broken."""
+    """The producer is fenced by a newer worker of the same slot, or broken before it has sent anything."""
 
 
 class TopicReplaced(KafkaFailed):

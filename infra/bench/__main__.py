@@ -9,6 +9,7 @@ import sys
 import msgspec
 
 from infra.bench import fit, growth, out_of_scope, scoring
+from infra.bench.chaos.measure import measure as chaos
 from infra.bench.drift.measure import measure as drift
 from infra.bench.gateway.faults import measure as faults
 from infra.bench.gateway.measure import measure as gateway
@@ -34,6 +35,7 @@ MEASURES = {
     "teacher": teacher,
     "faults": faults,
     "gateway": gateway,
+    "chaos": chaos,
 }
 
 

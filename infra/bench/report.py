@@ -50,12 +50,14 @@ class Report(Struct, frozen=True):
 
     Attributes:
         notes: sentences about what is missing.
+        failed: what must hold did not; the command ends with status 1.
     """
 
     machine: str
     figures: tuple[Figure, ...]
     tables: tuple[Table, ...] = ()
     notes: tuple[str, ...] = ()
+    failed: bool = False
 
 
 def figure(

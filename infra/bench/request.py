@@ -28,6 +28,10 @@ class BenchRequest(Struct, frozen=True):
         workers: processes that fit at the same time.
         most: largest number of traces in the growth benchmark.
         out: file that each fit is added to, and that a later run continues from; None: nothing is kept.
+        faults: number of faults that are injected.
+        seed: of their plan.
+        minutes: after which no further fault begins.
+        longest: seconds that a fault of a server or an endpoint may last.
         beside: such a file of another release, shown next to this one's figures; None: nothing.
     """
 
@@ -48,6 +52,10 @@ class BenchRequest(Struct, frozen=True):
     most: int = 100_000
     out: str | None = None
     beside: str | None = None
+    faults: int = 200
+    seed: int = 1
+    minutes: float = 60.0
+    longest: float = 60.0
 
 
 def chosen_names(names: Sequence[str], known: Iterable[str], kind: str) -> list[str]:

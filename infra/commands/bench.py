@@ -220,11 +220,34 @@ def gateway(
     show(_run("gateway", BenchRequest(str(data_folder(data)), runs, tuple(only), tracer)), json)
 
 
+@bench.command(epilog=examples("bench chaos", "bench chaos --faults 15 --longest 8 --seed 7"))
+def chaos(
+    faults: Annotated[int, typer.Option(min=1, help="Faults to inject.")] = 200,
+    seed: Annotated[int, typer.Option(help="Seed of the plan of faults; the same seed, the same plan.")] = 1,
+    minutes: Annotated[float, typer.Option(min=0.1, help="No fault begins later than this.")] = 60.0,
+    longest: Annotated[
+        float, typer.Option(min=2, help="Longest time that a server or an endpoint fails, in seconds.")
+    ] = 60.0,
+    json: AsJson = False,
+) -> None:
+    """Random faults under a stream: is anything lost, doubled, miscounted, or certified without proof?"""
+    show(
+        _run("chaos", BenchRequest(faults=faults, seed=seed, minutes=minutes, longest=longest)),
+        json,
+    )
+
+
 def show(report: Report, json: bool) -> None:
-    """Print a benchmark's report, for scripts or for people."""
+    """Print a benchmark's report, for scripts or for people; ends with status 1 where it has failed."""
     if json:
         result(report)
-        return
+    else:
+        _show_tables(report)
+    if report.failed:
+        raise typer.Exit(1)
+
+
+def _show_tables(report: Report) -> None:
     line(report.machine)
     for table in report.tables:
         line("\n" + "\n".join(table_lines(table)))

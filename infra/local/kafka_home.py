@@ -6,7 +6,7 @@ A home is temporary, or kept: then a broker finds there again what an earlier on
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -26,12 +26,14 @@ class KafkaHome:
     port: of clients, on 127.0.0.1.
     controller_port: that the broker uses for itself. The storage remembers it.
     keeping: None where all of it is temporary.
+    further: properties of the broker on top of ours.
     """
 
     folder: Path
     port: int
     controller_port: int
     keeping: Keeping | None = None
+    further: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def _storage(self) -> Path:
@@ -73,7 +75,12 @@ class KafkaHome:
         raise NotReady(f"Apache Kafka could not format its storage:\n{result.stdout}{result.stderr}")
 
     def _write(self, name: str, storage: Path) -> Path:
-        properties = {**self._properties(), "log.dirs": storage, **(_KEPT if self.keeping else {})}
+        properties = {
+            **self._properties(),
+            "log.dirs": storage,
+            **(_KEPT if self.keeping else {}),
+            **self.further,
+        }
         file = self.folder / name
         file.write_text("\n".join(f"{key}={value}" for key, value in properties.items()))
         return file

@@ -7,10 +7,12 @@ Both are used from the source's thread alone, in this order, again and again:
 
 `DeliveryFailed` from `send` or `commit` means: abort, rewind, try again; its kind `CommitRefused` means:
 abort, rejoin the group, unless the group is only rebalancing (`GenerationChanged`). `DeliveryFatal` means
-that this process must end: a newer worker of the same slot has fenced it, or the producer is broken for good.
+that this process must end: a newer worker of the same slot has fenced it.
 
 The broker ends a transaction that is open too long, as one is after an outage, and fences its producer. That
-looks as if a newer worker had taken the slot; but of so old a transaction it is no sign of one.
+looks as if a newer worker had taken the slot; but of so old a transaction it is no sign of one. After an
+outage a producer may also lose its coordinator, and every call then times out. So no call waits for longer
+than the transaction may be open: `ProducerLost` then says that only new clients can go on.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -19,15 +21,27 @@ from typing import Protocol
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 
-from streams.errors import CommitRefused, DeliveryFailed, DeliveryFatal, GenerationChanged, TransactionExpired
+from streams.errors import (
+    CommitRefused,
+    DeliveryFailed,
+    DeliveryFatal,
+    GenerationChanged,
+    ProducerLost,
+    TransactionExpired,
+)
 from streams.kafka.batch import Outgoing
 
 FENCED = frozenset(
     {KafkaError._FENCED, KafkaError.PRODUCER_FENCED, KafkaError.INVALID_PRODUCER_EPOCH, KafkaError._FATAL}
 )
+_FORBIDDEN = frozenset(
+    {KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED, KafkaError.CLUSTER_AUTHORIZATION_FAILED}
+)
 _NOT_A_MEMBER = frozenset({KafkaError.UNKNOWN_MEMBER_ID, KafkaError.FENCED_MEMBER_EPOCH})
 _COMMIT_ATTEMPTS = 5
 _PROMPTLY = 30.0
+_AT_LEAST = 1.0
+"""Seconds that a transactional call may take, however old its transaction is."""
 
 
 class Delivery(Protocol):
@@ -40,7 +54,7 @@ class Delivery(Protocol):
         """Make everything sent, and these next offsets to read, durable. Raises like `send`."""
 
     def abort(self) -> None:
-        """Forget what was sent and not committed. Raises DeliveryFatal or TransactionExpired."""
+        """Forget what was sent and not committed. Raises DeliveryFatal or ProducerLost."""
 
     def close(self) -> None:
         """Abort what is open and let the producer go."""
@@ -73,11 +87,11 @@ class ExactlyOnce:
         self._clock = clock
         self._open = False
         self._begun_at = clock()
-        self._retried(lambda: producer.init_transactions(_PROMPTLY))
+        self._retried(producer.init_transactions)
 
     def send(self, outgoing: Iterable[Outgoing]) -> None:
         if not self._open:
-            self._retried(self._producer.begin_transaction)
+            self._retried(lambda _: self._producer.begin_transaction())
             self._open, self._begun_at = True, self._clock()
         try:
             _produce(self._producer, outgoing, on_delivery=None)
@@ -89,15 +103,16 @@ class ExactlyOnce:
             return
         # The metadata carries the group's generation: a worker that lost its partitions is refused here.
         group = self._consumer.consumer_group_metadata()
-        self._retried(lambda: self._producer.send_offsets_to_transaction(list(offsets), group, _PROMPTLY))
-        self._retried(lambda: self._producer.commit_transaction(_PROMPTLY))
+        at = list(offsets)
+        self._retried(lambda seconds: self._producer.send_offsets_to_transaction(at, group, seconds))
+        self._retried(self._producer.commit_transaction)
         self._open = False
 
     def abort(self) -> None:
         if self._open:
             try:
-                self._retried(lambda: self._producer.abort_transaction(_PROMPTLY))
-            except TransactionExpired:
+                self._retried(self._producer.abort_transaction)
+            except ProducerLost:
                 raise
             except DeliveryFailed as error:
                 if self._is_expired:
@@ -108,13 +123,18 @@ class ExactlyOnce:
     def close(self) -> None:
         self.abort()
 
-    def _retried(self, call: Callable[[], object]) -> None:
-        """librdkafka's transactional calls may be repeated as they are while it says `retriable`."""
+    def _retried(self, call: Callable[[float], object]) -> None:
+        """librdkafka's transactional calls may be repeated as they are while it says `retriable`.
+
+        Args:
+            call: is given the seconds that it may take.
+        """
         for attempt in range(1, _COMMIT_ATTEMPTS + 1):
+            left = self._timeout - (self._clock() - self._begun_at) if self._open else _PROMPTLY
             try:
-                call()
+                call(min(_PROMPTLY, max(_AT_LEAST, left)))
             except KafkaException as error:
-                if not error.args[0].retriable() or attempt == _COMMIT_ATTEMPTS:
+                if not error.args[0].retriable() or attempt == _COMMIT_ATTEMPTS or self._is_expired:
                     raise self._failure(error) from error
             else:
                 return
@@ -126,6 +146,9 @@ class ExactlyOnce:
         is_fenced = reason.code() in FENCED
         if is_fenced and self._is_expired:
             return self._expired(reason.str())
+        if self._open and reason.fatal() and not is_fenced and reason.code() not in _FORBIDDEN:
+            self._open = False
+            return ProducerLost(f"producer broken: {reason.str()}, transactional.id={self._id!r}")
         if is_fenced or reason.fatal():
             return DeliveryFatal(
                 f"producer fenced or broken: {reason.str()}. If another worker took its slot, give each "

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 from confluent_kafka import Consumer, Message, TopicPartition
 from mode import Service
 
-from streams.errors import CommitRefused, DeliveryFailed, GenerationChanged, KafkaFailed, TransactionExpired
+from streams.errors import CommitRefused, DeliveryFailed, GenerationChanged, KafkaFailed, ProducerLost
 from streams.kafka.dead_letters import DeadLetters
 from streams.kafka.delivery import Delivery
 
@@ -196,11 +196,11 @@ class GroupMember(Service):
             self._rewind()
         self._stopping.wait(_BACK_OFF)
 
-    def _abort(self) -> TransactionExpired | None:
+    def _abort(self) -> ProducerLost | None:
         """Abort; the error where the producer is of no use any more."""
         try:
             self._delivery.abort()
-        except TransactionExpired as error:
+        except ProducerLost as error:
             return error
         return None
 
@@ -237,9 +237,9 @@ class GroupMember(Service):
     def _on_lost(self, _: Consumer, partitions: list[TopicPartition]) -> None:
         log.warning("partitions lost: role=%s partitions=%s", self.role, _numbers(partitions))
         self._offsets.remove(partitions)
-        expired = self._abort()
-        if expired is not None:
-            self._leave_after(expired)
+        lost = self._abort()
+        if lost is not None:
+            self._leave_after(lost)
         else:
             self._rewind()
 

@@ -22,8 +22,10 @@ What can go wrong, and what the source does then:
 - The agent fails otherwise: each message is tried alone; those that fail alone are logged and become dead
   letters, so no message can stop a partition.
 - A transaction fails: it is aborted, and all since the last commit is read again, a little later.
-- The broker was away for longer than a transaction may be open, and has ended it: the same, with new clients.
-- The producer is fenced or broken permanently: the app crashes, with the reason; a supervisor restarts it.
+- The broker was away for longer than a transaction may be open, and has ended it, or the producer is broken
+  after an outage: the same, with new clients.
+- The producer is fenced by another worker, or not allowed to write: the app crashes, with the reason; a
+  supervisor restarts it.
 - Stop: the batch in hand is finished and committed, then the consumer leaves its group. A batch that takes
   longer than `drain` is left unanswered, and the next owner reads it again.
 - kill -9: the broker aborts the open transaction when the restarted worker takes the transactional id, or

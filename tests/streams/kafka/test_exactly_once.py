@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from confluent_kafka import KafkaError, TopicPartition
 
-from streams.errors import CommitRefused, DeliveryFailed, DeliveryFatal, TransactionExpired
+from streams.errors import CommitRefused, DeliveryFailed, DeliveryFatal, ProducerLost, TransactionExpired
 from streams.kafka.batch import Outgoing
 from streams.kafka.delivery import ExactlyOnce
 from tests.streams.fakes import FakeBroker, FakeConsumer, FakeProducer, error
@@ -123,6 +123,40 @@ def test_a_transaction_that_outlived_an_outage_is_none(
     broker.taken()
     delivery.close()
     assert broker.taken() == [], "the broker has aborted it"
+
+
+class SilentProducer(FakeProducer):
+    """Its coordinator never answers, so each call takes all the time that it may."""
+
+    def commit_transaction(self, timeout: float) -> None:
+        self.broker.now += timeout
+        raise error(KafkaError._TIMED_OUT, retriable=True)
+
+    def abort_transaction(self, timeout: float) -> None:
+        self.commit_transaction(timeout)
+
+
+def test_a_silent_coordinator_costs_one_transaction(broker: FakeBroker) -> None:
+    clients: tuple[Any, Any] = FakeConsumer(broker), SilentProducer(broker)
+    delivery = ExactlyOnce(*clients, "route.0", 10.0, lambda: broker.now)
+    delivery.send([OUT])
+    with pytest.raises(DeliveryFailed):
+        delivery.commit(AT)
+    with pytest.raises(TransactionExpired):
+        delivery.abort()
+    assert broker.now <= 12.0
+
+
+@pytest.mark.parametrize("failing", ["produce x.labels", *WHOLE[2:], "abort"])
+def test_a_broken_producer_needs_new_clients(broker: FakeBroker, delivery: ExactlyOnce, failing: str) -> None:
+    """The broker was restarted: it does not know the transaction that the producer holds open."""
+    delivery.send([])
+    broker.failures[failing] = [error(KafkaError.INVALID_TXN_STATE, fatal=True)]
+    with pytest.raises(ProducerLost, match=r"producer broken: .*'route\.0'"):
+        (delivery.abort if failing == "abort" else lambda: deliver(delivery))()
+    broker.taken()
+    delivery.close()
+    assert broker.taken() == [], "new clients abort what it has left open"
 
 
 @pytest.mark.parametrize(

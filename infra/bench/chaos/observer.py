@@ -1,0 +1,115 @@
+"""Observer: reads topics as they grow, committed messages only, and notes when each was seen.
+
+Shares no code with the system: the topics are read with confluent-kafka, the messages with json.
+"""
+
+import json
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, TopicPartition
+
+_POLL_S = 0.1
+_LIST_S = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A message.
+
+    Attributes:
+        topic: its last part, such as `labels`.
+        value: decoded.
+        seen_at: Unix seconds at which the observer got it.
+    """
+
+    topic: str
+    partition: int
+    offset: int
+    value: Any
+    seen_at: float
+
+
+def open_reader(kafka: str, names: Sequence[str], *, to_end: bool) -> Consumer:
+    """A consumer in no group that begins at the start of every partition."""
+    consumer = Consumer(
+        {
+            "bootstrap.servers": kafka,
+            "group.id": "chaos",
+            "isolation.level": "read_committed",
+            "enable.auto.commit": False,
+            "enable.partition.eof": to_end,
+            "auto.offset.reset": "earliest",
+            "fetch.queue.backoff.ms": 5,
+            "log_level": 0,
+        }
+    )
+    topics = consumer.list_topics(timeout=_LIST_S).topics
+    consumer.assign(
+        [
+            TopicPartition(name, partition, OFFSET_BEGINNING)
+            for name in names
+            for partition in topics[name].partitions
+        ]
+    )
+    return consumer
+
+
+def record_of(message: Any) -> Record:
+    topic, partition, offset = message.topic().rpartition(".")[2], message.partition(), message.offset()
+    return Record(topic, partition, offset, json.loads(message.value()), time.time())
+
+
+class Observer:
+    """Follows topics in a thread of its own; `records` grows."""
+
+    def __init__(self, kafka: str, names: Sequence[str]) -> None:
+        self.records: list[Record] = []
+        self._consumer = open_reader(kafka, names, to_end=False)
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="observer", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stopping.set()
+        self._thread.join()
+        self._consumer.close()
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            for message in self._consumer.consume(1000, _POLL_S):
+                # An error here is an outage, over which the client rides.
+                if message.error() is None and message.value() is not None:
+                    self.records.append(record_of(message))
+
+
+def read_all(kafka: str, names: Sequence[str], seconds: float = 60.0) -> list[Record]:
+    """All committed messages of these topics, to their ends.
+
+    Raises:
+        TimeoutError: the ends were not reached.
+        KafkaException: a topic could not be read.
+    """
+    consumer = open_reader(kafka, names, to_end=True)
+    found, open_ends, until = list[Record](), len(consumer.assignment()), time.monotonic() + seconds
+    try:
+        while open_ends > 0:
+            if time.monotonic() > until:
+                raise TimeoutError(f"the ends of {', '.join(names)} were not reached in {seconds:.0f} s")
+            for message in consumer.consume(1000, _POLL_S):
+                error = message.error()
+                if error is None:
+                    found.append(record_of(message))
+                elif error.name() == "_PARTITION_EOF":
+                    open_ends -= 1
+                elif not error.retriable():
+                    raise KafkaException(error)
+    finally:
+        consumer.close()
+    return found

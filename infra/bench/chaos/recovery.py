@@ -1,0 +1,80 @@
+"""Recovery: how long after a fault labels flow again, how long until nothing lags, and who waited longest."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from infra.bench.chaos.observer import Record
+from infra.bench.chaos.stream import Stream
+
+LAGS_S = 4.0
+"""A request that has waited for longer lags; the slow task's take some two seconds."""
+_POLL_S = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Recovery:
+    """Attributes:
+    flows: seconds from the end of the fault until a request that was sent after it had its label.
+    caught_up: seconds from the end until no request lagged. None for both where it did not happen in time.
+    waited: longest that a request waited which got its label, or an error, since the fault began; seconds.
+    """
+
+    flows: float | None
+    caught_up: float | None
+    waited: float
+
+
+@dataclass
+class Waiting:
+    """Requests without a label or an error, followed as labels come. Times are Unix seconds."""
+
+    stream: Stream
+    records: list[Record]
+    _read: int = 0
+    _answered: dict[str, float] = field(default_factory=dict)
+
+    def lags(self) -> bool:
+        """Whether a request has waited for too long."""
+        self._follow()
+        before, sent = time.time() - LAGS_S, dict(self.stream.sent_at)
+        return any(at < before and name not in self._answered for name, at in sent.items())
+
+    def has_answered_since(self, began: float) -> bool:
+        """Whether a request that was sent since then has its label."""
+        self._follow()
+        sent = self.stream.sent_at
+        return any(sent.get(name, 0.0) >= began for name, at in self._answered.items() if at >= began)
+
+    def longest_since(self, began: float) -> float:
+        """Longest wait of the requests that were answered since then."""
+        self._follow()
+        sent = self.stream.sent_at
+        waits = [at - sent[name] for name, at in self._answered.items() if at >= began and name in sent]
+        return max(waits, default=0.0)
+
+    def _follow(self) -> None:
+        for record in self.records[self._read :]:
+            self._read += 1
+            if record.topic == "labels":
+                self._answered.setdefault(record.value["id"], record.seen_at)
+
+
+def recover(waiting: Waiting, began: float, patience: float) -> Recovery:
+    """Wait until labels flow and nothing lags, for `patience` seconds at most.
+
+    Args:
+        began: when the fault began, Unix seconds.
+    """
+    ended = time.time()
+    flows = _seconds_until(lambda: waiting.has_answered_since(ended), ended, patience)
+    caught_up = _seconds_until(lambda: not waiting.lags(), ended, patience)
+    return Recovery(flows, caught_up, waiting.longest_since(began))
+
+
+def _seconds_until(condition: Callable[[], bool], began: float, patience: float) -> float | None:
+    while not condition():
+        if time.time() - began > patience:
+            return None
+        time.sleep(_POLL_S)
+    return time.time() - began

@@ -1,0 +1,1 @@
+"""On the PYTHONPATH of a process, `sitecustomize` here sets its clock ahead."""
