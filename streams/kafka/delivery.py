@@ -11,11 +11,13 @@ that this process must end: a newer worker of the same slot has fenced it.
 
 The broker ends a transaction that is open too long, as one is after an outage, and fences its producer. That
 looks as if a newer worker had taken the slot; but of so old a transaction it is no sign of one. After an
-outage a producer may also lose its coordinator, and every call then times out. So no call waits for longer
-than the transaction may be open: `ProducerLost` then says that only new clients can go on.
+outage a producer may also lose its coordinator: every call then times out, or does not return at all. So no
+call waits for much longer than the transaction may be open: `ProducerLost` then says that only new clients
+can go on.
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from time import monotonic
 from typing import Protocol
 
@@ -30,6 +32,7 @@ from streams.errors import (
     TransactionExpired,
 )
 from streams.kafka.batch import Outgoing
+from streams.kafka.timed_calls import CallNotReturned, TimedCalls
 
 FENCED = frozenset(
     {KafkaError._FENCED, KafkaError.PRODUCER_FENCED, KafkaError.INVALID_PRODUCER_EPOCH, KafkaError._FATAL}
@@ -42,6 +45,8 @@ _COMMIT_ATTEMPTS = 5
 _PROMPTLY = 30.0
 _AT_LEAST = 1.0
 """Seconds that a transactional call may take, however old its transaction is."""
+_GRACE = 5.0
+"""Seconds after its timeout from which on a call is held never to return."""
 
 
 class Delivery(Protocol):
@@ -87,7 +92,12 @@ class ExactlyOnce:
         self._clock = clock
         self._open = False
         self._begun_at = clock()
-        self._retried(producer.init_transactions)
+        self._calls = TimedCalls(f"transactions-{transactional_id}")
+        try:
+            self._retried(producer.init_transactions)
+        except (DeliveryFailed, DeliveryFatal):
+            self._calls.close()
+            raise
 
     def send(self, outgoing: Iterable[Outgoing]) -> None:
         if not self._open:
@@ -121,7 +131,10 @@ class ExactlyOnce:
             self._open = False
 
     def close(self) -> None:
-        self.abort()
+        try:
+            self.abort()
+        finally:
+            self._calls.close()
 
     def _retried(self, call: Callable[[float], object]) -> None:
         """librdkafka's transactional calls may be repeated as they are while it says `retriable`.
@@ -131,8 +144,11 @@ class ExactlyOnce:
         """
         for attempt in range(1, _COMMIT_ATTEMPTS + 1):
             left = self._timeout - (self._clock() - self._begun_at) if self._open else _PROMPTLY
+            seconds = min(_PROMPTLY, max(_AT_LEAST, left))
             try:
-                call(min(_PROMPTLY, max(_AT_LEAST, left)))
+                self._calls.run(partial(call, seconds), seconds + _GRACE)
+            except CallNotReturned as error:
+                raise self._silence(error) from error
             except KafkaException as error:
                 if not error.args[0].retriable() or attempt == _COMMIT_ATTEMPTS or self._is_expired:
                     raise self._failure(error) from error
@@ -155,6 +171,14 @@ class ExactlyOnce:
                 f"worker its own (UNDERSTUDY_SLOT). transactional.id={self._id!r}"
             )
         return DeliveryFailed(f"transaction failed: {reason.str()}, transactional.id={self._id!r}")
+
+    def _silence(self, error: CallNotReturned) -> DeliveryFailed:
+        """What a call means that does not return: its producer is left behind."""
+        said = f"{error}, transactional.id={self._id!r}"
+        if not self._open:
+            return DeliveryFailed(said)
+        self._open = False
+        return ProducerLost(said)
 
     @property
     def _is_expired(self) -> bool:

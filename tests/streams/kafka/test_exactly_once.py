@@ -1,5 +1,6 @@
 """Outputs and offsets become durable in one transaction, or none of them does."""
 
+import threading
 from typing import Any
 
 import pytest
@@ -41,13 +42,14 @@ def test_batches_share_one_transaction(broker: FakeBroker, delivery: ExactlyOnce
 def test_a_batch_without_outputs_is_committed(broker: FakeBroker, delivery: ExactlyOnce) -> None:
     delivery.commit([])
     delivery.abort()
-    delivery.close()
     assert broker.taken() == []
     delivery.commit(AT)
     assert broker.taken() == []
     delivery.send([])
     delivery.commit(AT)
     assert broker.taken() == ["begin", *WHOLE[2:]]
+    delivery.close()
+    assert broker.taken() == []
 
 
 @pytest.mark.parametrize("failing", WHOLE)
@@ -145,6 +147,39 @@ def test_a_silent_coordinator_costs_one_transaction(broker: FakeBroker) -> None:
     with pytest.raises(TransactionExpired):
         delivery.abort()
     assert broker.now <= 12.0
+
+
+class StuckProducer(FakeProducer):
+    """Its calls do not return in time."""
+
+    returns = threading.Event()
+
+    def send_offsets_to_transaction(self, *_: Any) -> None:
+        self.returns.wait()
+
+    def init_transactions(self, _timeout: float) -> None:
+        if self.broker.failures:
+            self.returns.wait()
+
+
+def test_a_call_that_never_returns_needs_new_clients(
+    broker: FakeBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("streams.kafka.delivery._PROMPTLY", 0.01)
+    monkeypatch.setattr("streams.kafka.delivery._AT_LEAST", 0.01)
+    monkeypatch.setattr("streams.kafka.delivery._GRACE", 0.0)
+    clients: tuple[Any, Any] = FakeConsumer(broker), StuckProducer(broker)
+    delivery = ExactlyOnce(*clients, "route.0", 10.0, lambda: broker.now)
+    delivery.send([OUT])
+    with pytest.raises(ProducerLost, match=r"did not return in 0 s, .*'route\.0'"):
+        delivery.commit(AT)
+    broker.taken()
+    delivery.close()
+    assert broker.taken() == [], "the producer is left alone"
+    broker.failures["init"] = []
+    with pytest.raises(DeliveryFailed):
+        ExactlyOnce(*clients, "route.0", 10.0, lambda: broker.now)
+    StuckProducer.returns.set()
 
 
 @pytest.mark.parametrize("failing", ["produce x.labels", *WHOLE[2:], "abort"])
