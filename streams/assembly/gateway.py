@@ -37,11 +37,14 @@ from streams.gateway.unread_replies import UnreadReplies
 from streams.gateway.upstream import Upstream
 from streams.kafka.clients import largest_message, open_client, producer_options
 from streams.privacy.mask import load_mask
+from streams.routing.decision_counts import DecisionCounts
+from streams.routing.decisions import Decision
 from streams.routing.request_router import RequestRouter
 from streams.settings import Settings
 from streams.state.api_keys import ApiKeys
 from streams.state.object_owners import ObjectOwners
 from streams.state.proposed_tasks import ProposedTasks
+from streams.tasks import Task
 from streams.teacher.client import TeacherClient
 
 _LONGEST_INLINE = 40_000
@@ -58,8 +61,13 @@ def add(parts: WorkerParts) -> None:
     parts.check_audit_key()
     parts.open_encoders()
     parts.sync_policies()
-    traffic, client = ScoreWindows(), TeacherClient()
-    router = RequestRouter(parts.tasks, parts.sampler, traffic.count, _LONGEST_INLINE)
+    traffic, decisions, client = ScoreWindows(), DecisionCounts(parts.metrics), TeacherClient()
+
+    def count(task: Task, made: list[Decision], now: int) -> None:
+        traffic.count(task, made, now)
+        decisions.count(task, made, now)
+
+    router = RequestRouter(parts.tasks, parts.sampler, count, _LONGEST_INLINE)
     recent = RecentLabels(gateway.labels_kept)
     sender = RecordSender(lambda: _open_producer(settings), gateway.stalled_after, settings.drain)
     key_copy = settings.data / "api-keys" / f"{settings.prefix}.json"
@@ -81,7 +89,7 @@ def add(parts: WorkerParts) -> None:
         lambda: parts.late_start is None or parts.late_start.is_over,
         acknowledged=gateway.ack == "kafka",
         largest=largest_message(settings) - _ROOM,
-        count_answers=parts.spending().add_answers,
+        count_labels=parts.spending().count_labels,
         mask=mask,
     )
     check = CallerCheck(

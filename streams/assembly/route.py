@@ -5,6 +5,7 @@ from streams.drift.watch import DriftWatch
 from streams.kafka.dead_letters import DeadLetters
 from streams.privacy.mask import MaskedIntake, load_mask
 from streams.roles import route
+from streams.routing.decision_counts import DecisionCounts
 from streams.settings import Settings
 
 
@@ -17,7 +18,12 @@ def add(parts: WorkerParts) -> None:
     parts.check_audit_key()
     intake = _intake(settings)
     router = route.RouteRole(
-        parts.tasks, settings.topics, parts.sampler, intake, parts.spending().add_answers
+        parts.tasks,
+        settings.topics,
+        parts.sampler,
+        intake,
+        parts.spending().count_labels,
+        DecisionCounts(parts.metrics).count,
     )
     source = parts.source(route.STAGE, settings.topics.requests, dead_letters=intake)
     route.install(parts.app, source, router)

@@ -35,7 +35,7 @@ def add(parts: WorkerParts) -> None:
             parts.sampler,
             parts.forgotten,
             budget,
-            spending.add_answers,
+            spending.count_labels,
         )
         parts.services.append(role)
         for stage, topic in stages:

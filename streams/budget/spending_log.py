@@ -13,11 +13,12 @@ from mode import Service
 
 from schemas.config import EVERY_TASK
 from schemas.events import Event
-from schemas.messages import Usage
+from schemas.messages import Label, Usage
 from streams.budget.events import ReachedLevel, reached_levels, spending_event
 from streams.clock import unix_ms
 from streams.errors import StateUnavailable
 from streams.metrics import catalog
+from streams.metrics.label_latency import observe_labels
 from streams.metrics.registry import MetricRegistry
 from streams.spending.cost import money_of
 from streams.state.spending import SpendingStore, Spent
@@ -60,9 +61,13 @@ class SpendingLog(Service):
             self._ended[task] += ids
             self._urgent.set()
 
-    def add_answers(self, task: str, answers: int) -> None:
-        """Requests that the surrogate has answered, so that no call was made for them."""
-        self.add(task, {"answered": answers})
+    def count_labels(self, labels: Iterable[Label]) -> None:
+        """Labels that are written; for those of the surrogate no call was made."""
+        labels = list(labels)
+        observe_labels(self._metrics, labels)
+        answered = Counter(label.task for label in labels if label.source == "surrogate")
+        for task, count in answered.items():
+            self.add(task, {"answered": count})
 
     def add_reply(self, task: str, model: str, *, was_read: bool, usage: Usage | None) -> None:
         """A reply of an LLM to an app. No limit counts its cost: the app would have called all the same.

@@ -10,7 +10,7 @@ a defect           of what decides: the teacher is asked from here
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, NamedTuple
 from urllib.parse import quote
@@ -81,7 +81,7 @@ class Classifier:
     topics_are_read: whether config and labels are as Kafka has them; until then Kafka counts as away.
     acknowledged: whether the surrogate's answers wait for the broker.
     largest: bytes of one record.
-    count_answers: told of each task's requests that the surrogate has answered.
+    count_labels: told of the labels that the surrogate has given.
     mask: applied to texts before anything else is done with them.
     """
 
@@ -99,7 +99,7 @@ class Classifier:
         *,
         acknowledged: bool,
         largest: int,
-        count_answers: Callable[[str, int], None],
+        count_labels: Callable[[Sequence[Label]], None],
         mask: Mask | None = None,
     ) -> None:
         self._tasks = tasks
@@ -112,7 +112,7 @@ class Classifier:
         self._topics_are_read = topics_are_read
         self._acknowledged = acknowledged
         self._largest = largest
-        self._count_answers = count_answers
+        self._count_labels = count_labels
         self._mask = mask
         self._topics = RoutedTopics(topics)
         self._replies = topics.replies
@@ -183,7 +183,7 @@ class Classifier:
         elif not self._sender.send(outputs):
             raise unavailable(_KAFKA_AWAY, request=label.id, task=label.task)
         self._recent.keep(label, content)
-        self._count_answers(label.task, 1)
+        self._count_labels((label,))
         return self.answer(label)
 
     async def _wait_for_label(

@@ -4,14 +4,14 @@ Reads requests; writes labels, deferrals, audits and dead letters. `streams.rout
 Only the agent at the bottom knows Faust.
 """
 
-from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from confluent_kafka import Message
 from faust import App
 from faust.types import StreamT
 
 from schemas.codec import REQUEST
+from schemas.messages import Label
 from schemas.topics import Topics
 from streams.clock import unix_ms
 from streams.drift.windows import ScoreWindows
@@ -19,10 +19,11 @@ from streams.kafka.batch import Batch, Outgoing
 from streams.kafka.channel import BatchChannel
 from streams.kafka.dead_letters import DeadLetters
 from streams.kafka.message import copied_headers, key_of, time_of
+from streams.routing.decisions import Decision
 from streams.routing.outputs import RoutedTopics
-from streams.routing.request_router import Arrival, RequestRouter
+from streams.routing.request_router import Arrival, Count, RequestRouter
 from streams.sampling import Sampler
-from streams.tasks import Tasks
+from streams.tasks import Task, Tasks
 
 STAGE = "route"
 
@@ -37,7 +38,8 @@ class RouteRole:
         tasks: read at each batch, and again before its outputs are made.
         sampler: decides which requests are audited.
         intake: decodes the requests, and makes the dead letters of those that are refused.
-        count_answers: told of each task's requests that the surrogate has answered.
+        count_labels: told of the labels that are written; of a batch that is read again once more.
+        count_decisions: told of each task's decisions.
     """
 
     def __init__(
@@ -46,13 +48,15 @@ class RouteRole:
         topics: Topics,
         sampler: Sampler,
         intake: DeadLetters | None = None,
-        count_answers: Callable[[str, int], None] | None = None,
+        count_labels: Callable[[Sequence[Label]], None] = lambda _: None,
+        count_decisions: Count = lambda *_: None,
     ) -> None:
         self._topics = RoutedTopics(topics)
         self._dead_letters = intake or DeadLetters(topics.dead_letters, STAGE)
-        self._count_answers = count_answers
+        self._count_labels = count_labels
+        self._count_decisions = count_decisions
         self.traffic = ScoreWindows()
-        self._router = RequestRouter(tasks, sampler, self.traffic.count)
+        self._router = RequestRouter(tasks, sampler, self._count)
 
     async def route_batch(self, messages: Iterable[Message], now: int) -> list[Outgoing]:
         """The outputs of a batch of requests: labels, deferrals and dead letters.
@@ -64,16 +68,15 @@ class RouteRole:
         arrivals = [Arrival(request, time_of(message), message) for request, message in records]
         decided, refused = await self._router.route(arrivals, now)
         outputs += [self._dead_letters.letter(arrival.origin, reason) for arrival, reason in refused]
-        answers: Counter[str] = Counter()
         for routed in decided:
             message = routed.arrival.origin
             outputs += self._topics.outputs(routed, key_of(message), copied_headers(message))
-            if routed.label is not None:
-                answers[routed.label.task] += 1
-        if self._count_answers is not None:
-            for task, count in answers.items():
-                self._count_answers(task, count)
+        self._count_labels([routed.label for routed in decided if routed.label is not None])
         return outputs
+
+    def _count(self, task: Task, decisions: list[Decision], now: int) -> None:
+        self.traffic.count(task, decisions, now)
+        self._count_decisions(task, decisions, now)
 
 
 def install(app: App, channel: BatchChannel, router: RouteRole) -> None:

@@ -17,7 +17,7 @@ from mode import Service
 
 from schemas.codec import DEFERRAL, LABEL, REPLY
 from schemas.config import TeacherConfig
-from schemas.messages import Deferral, Reply
+from schemas.messages import Deferral, Label, Reply
 from schemas.topics import Topics
 from streams.clock import unix_ms
 from streams.kafka.batch import Outgoing
@@ -63,7 +63,7 @@ class TeacherRole(Service):
         sampler: decides which requests are audited.
         forgotten: requests whose texts nobody is to be sent.
         budget: admits calls, and counts what they cost.
-        count_answers: told of a task's requests that the surrogate has answered after all.
+        count_labels: told of the labels that the surrogate has given after all.
     """
 
     def __init__(
@@ -76,10 +76,10 @@ class TeacherRole(Service):
         sampler: Sampler,
         forgotten: ForgottenRequests,
         budget: Budget,
-        count_answers: Callable[[str, int], None],
+        count_labels: Callable[[Sequence[Label]], None],
     ) -> None:
         super().__init__()
-        self._count_answers = count_answers
+        self._count_labels = count_labels
         self._client = client
         self._forgotten = forgotten
         self._live_tasks = tasks
@@ -153,7 +153,7 @@ class TeacherRole(Service):
                     question.deferral = decision.deferral or question.deferral
                 elif question.work.begin():
                     question.opened.answer(self._outputs_of(question.opened.message, decision))
-                    self._count_answers(name, 1)
+                    self._count_labels((decision.label,))
 
     def _question(self, opened: OpenMessage, deferral: Deferral) -> OpenQuestion:
         wishes = headers_of(opened.message)
@@ -177,7 +177,7 @@ class TeacherRole(Service):
         decided = self._outputs_of(opened.message, SecondDecision(answer.label, answer.later))
         opened.answer([*reply, *decided])
         if answer.label is not None:
-            self._count_answers(task.name, 1)
+            self._count_labels((answer.label,))
         return True
 
     def _outputs_of(self, message: Message, answer: Reply | SecondDecision) -> list[Outgoing]:

@@ -3,7 +3,7 @@
 import pytest
 
 from schemas.events import Event
-from schemas.messages import Usage
+from schemas.messages import Label, Reason, Usage
 from streams.budget.spending_log import SpendingLog
 from streams.errors import StateUnavailable
 from streams.metrics.registry import MetricRegistry
@@ -11,6 +11,7 @@ from streams.state.spending import Spent
 from streams.tasks import Tasks
 
 DAY = 20_000
+LABEL = Label("r", "t", "yes", "surrogate", Reason.ACCEPTED, requested_at=1_000, labelled_at=1_250)
 
 
 class Store:
@@ -59,7 +60,7 @@ async def test_an_outage_loses_and_doubles_nothing(room: Room) -> None:
     room.store.is_away = True
     room.log.add("t", {"calls": 2}, ["w:1", ""])
     await room.log.flush()
-    room.log.add_answers("t", 5)
+    room.log.count_labels([LABEL] * 5)
     room.log.add("t", {"calls": 1}, ["w:2"])
     await room.log.flush()
     room.store.is_away = False
@@ -67,6 +68,10 @@ async def test_an_outage_loses_and_doubles_nothing(room: Room) -> None:
     await room.log.flush()
     assert room.store.spent == {"calls": 3, "answered": 5}
     assert room.store.ended == ["w:1", "w:2"]
+    shown = room.metrics.text().decode()
+    assert 'understudy_teacher_calls_total{outcome="answered",task="t"} 3.0' in shown
+    assert 'understudy_label_seconds_sum{source="surrogate",task="t"} 1.25' in shown
+    assert 'understudy_label_seconds_count{source="surrogate",task="t"} 5.0' in shown
 
 
 async def test_what_can_not_be_told_is_told_later_and_added_once(room: Room) -> None:

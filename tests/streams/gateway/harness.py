@@ -262,7 +262,7 @@ async def running(
         lambda: gateway.topics_are_read,
         acknowledged=chosen.ack == "kafka",
         largest=2_000_000,
-        count_answers=lambda task, count: gateway.answers.update({task: count}),
+        count_labels=lambda labels: gateway.answers.update(label.task for label in labels),
         mask=mask,
     )
     check = CallerCheck(chosen.is_local, lambda: gateway.keys, chosen.cors_origins)

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from schemas.codec import DEFERRAL, REPLY
 from schemas.config import parse_override
-from schemas.messages import Deferral, Forgotten, Reason, Reply, Request
+from schemas.messages import Deferral, Forgotten, Label, Reason, Reply, Request
 from streams.clock import unix_ms
 from streams.kafka.batch import Outgoing
 from streams.kafka.open_message import OpenMessage
@@ -70,7 +70,7 @@ class Desk:
             Sampler(b"key"),
             self.forgotten,
             self.budget,
-            self.count_answers,
+            self.count_labels,
         )
         self.outputs: list[Outgoing] = []
         self.answered = asyncio.Event()
@@ -80,8 +80,8 @@ class Desk:
         self.role.take_in(opened)
         return opened
 
-    def count_answers(self, task: str, answers: int) -> None:
-        self.answers[task] += answers
+    def count_labels(self, labels: Sequence[Label]) -> None:
+        self.answers.update(label.task for label in labels)
 
     def _keep(self, _: OpenMessage, outputs: Sequence[Outgoing]) -> None:
         self.outputs += outputs
