@@ -18,7 +18,7 @@ import numpy as np
 
 from infra.bench import whole
 from infra.bench.corpora import Split, read_banking77
-from infra.bench.kinds import Kind, chosen_kinds
+from infra.bench.kinds import FeatureKind, chosen_kinds
 from infra.bench.logged_fits import Work, run_fits
 from infra.bench.process import peak_memory
 from infra.bench.report import Figure, Report, Table, figure, format_shares, report
@@ -113,7 +113,7 @@ def _rivals(request: BenchRequest) -> tuple[dict[str, Contestant], tuple[str, ..
     return contestants, notes
 
 
-def _fit_ours(kind: Kind, train: Split, test: Split) -> Trial:
+def _fit_ours(kind: FeatureKind, train: Split, test: Split) -> Trial:
     result = timed_fit(kind, train)
     memory = peak_memory()
     summary = result.summary

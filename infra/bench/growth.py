@@ -12,7 +12,7 @@ from pathlib import Path
 
 from infra.bench.corpora import Split, read_banking77
 from infra.bench.draws import grown
-from infra.bench.kinds import Kind, chosen_kinds
+from infra.bench.kinds import FeatureKind, chosen_kinds
 from infra.bench.process import Measured, print_progress, run_alone
 from infra.bench.report import Figure, Report, Table, figure, report
 from infra.bench.request import BenchRequest
@@ -47,7 +47,7 @@ def measure(request: BenchRequest) -> Report:
     return report(figures, [_table(steps)])
 
 
-def _measure_kind(kind: Kind, train: Split, sizes: list[int]) -> dict[int, GrowthStep]:
+def _measure_kind(kind: FeatureKind, train: Split, sizes: list[int]) -> dict[int, GrowthStep]:
     steps: dict[int, GrowthStep] = {}
     parent: Artifact | None = None
     for size in sizes:

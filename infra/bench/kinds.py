@@ -26,7 +26,7 @@ STRENGTH = 16.0
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class FeatureKind:
     """What differs between the kinds.
 
     Attributes:
@@ -63,17 +63,17 @@ def fit_stock_on_both(train: Split, iterations: int) -> Pipeline:
 
 
 KINDS = (
-    Kind("text", "text", attrgetter("texts"), fit_stock_on_texts),
-    Kind("vectors", "precomputed", attrgetter("vectors"), fit_stock_on_vectors),
+    FeatureKind("text", "text", attrgetter("texts"), fit_stock_on_texts),
+    FeatureKind("vectors", "precomputed", attrgetter("vectors"), fit_stock_on_vectors),
 )
 COMBINED_KINDS = (
-    Kind("text+vectors", "text+precomputed", attrgetter("rows"), fit_stock_on_both),
-    Kind("text>vectors", "text>precomputed", attrgetter("rows"), fit_stock_on_both),
+    FeatureKind("text+vectors", "text+precomputed", attrgetter("rows"), fit_stock_on_both),
+    FeatureKind("text>vectors", "text>precomputed", attrgetter("rows"), fit_stock_on_both),
 )
 """Both at once; and text first, then the vector for what the text stage defers."""
 
 
-def chosen_kinds(names: Sequence[str]) -> tuple[Kind, ...]:
+def chosen_kinds(names: Sequence[str]) -> tuple[FeatureKind, ...]:
     """The kinds of these names; all where no name is given.
 
     Raises:

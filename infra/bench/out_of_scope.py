@@ -21,7 +21,7 @@ from msgspec.structs import replace
 
 from infra.bench.corpora import MINILM, Split, embed_split, open_encoder, read_banking77, whole_snips
 from infra.bench.draws import subsets
-from infra.bench.kinds import Kind, chosen_kinds
+from infra.bench.kinds import FeatureKind, chosen_kinds
 from infra.bench.process import print_progress
 from infra.bench.report import Figure, Report, Table, figure, format_shares, report
 from infra.bench.request import BenchRequest
@@ -147,7 +147,7 @@ def _snips_rows(folder: Path, train: Split, inside: Split) -> tuple[ScopeRows, t
     return ScopeRows(*(embed_split(split, encoder) for split in (train, inside, outside))), ()
 
 
-def _measure_kind(kind: Kind, rows: ScopeRows) -> OutOfScopeResult:
+def _measure_kind(kind: FeatureKind, rows: ScopeRows) -> OutOfScopeResult:
     print_progress(f"{kind.name}: {len(rows.train):,} traces")
     artifact = policy_of(timed_fit(kind, rows.train))
     inside, outside = (

@@ -19,7 +19,7 @@ from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from infra.bench.corpora import Split, read_banking77
-from infra.bench.kinds import Kind, chosen_kinds, pipeline_rows
+from infra.bench.kinds import FeatureKind, chosen_kinds, pipeline_rows
 from infra.bench.process import print_progress
 from infra.bench.report import Figure, Report, Table, alternate, figure, report
 from infra.bench.request import BenchRequest
@@ -75,7 +75,7 @@ def measure(request: BenchRequest) -> Report:
     return report(figures, [_table(ours, tracer)], (*absence_notes, *failure_notes))
 
 
-def _measure_kind(kind: Kind, train: Split, rows: Split, runs: int) -> ScoringCosts:
+def _measure_kind(kind: FeatureKind, train: Split, rows: Split, runs: int) -> ScoringCosts:
     print_progress(f"{kind.name}: {len(train):,} traces, then {runs} runs of scoring")
     artifact = policy_of(timed_fit(kind, train))
     policy = Policy.open(artifact.manifest, artifact.graph)

@@ -8,7 +8,7 @@ import numpy as np
 from msgspec import Struct, field
 
 from infra.bench.corpora import Split
-from infra.bench.kinds import Kind
+from infra.bench.kinds import FeatureKind
 from infra.errors import MissingData
 from models import binomial
 from models.artifact import Artifact
@@ -84,7 +84,7 @@ Contestant = Callable[[Split, Split], Trial]
 
 
 def timed_fit(
-    kind: Kind,
+    kind: FeatureKind,
     split: Split,
     parent: Artifact | None = None,
     targets: Sequence[float] = TARGETS,
@@ -113,7 +113,7 @@ def policy_of(result: FitResult) -> Artifact:
 
 
 def judge(
-    artifact: Artifact | None, kind: Kind, test: Split, targets: Sequence[float] = TARGETS
+    artifact: Artifact | None, kind: FeatureKind, test: Split, targets: Sequence[float] = TARGETS
 ) -> tuple[TargetOutcome, ...]:
     """What the policy answers of `test` at each target; nothing where there is no policy."""
     if artifact is None:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from infra.bench.corpora import Split
 from infra.bench.draws import subsets
-from infra.bench.kinds import Kind
+from infra.bench.kinds import FeatureKind
 from infra.bench.process import print_progress, run_alone
 from infra.bench.trial import TARGETS, Trial, judge, policy_of, timed_fit
 from models.artifact import Artifact
@@ -38,7 +38,7 @@ class KindResult:
     best: tuple[float, ...]
 
 
-def measure_kind(kind: Kind, train: Split, test: Split, runs: int) -> KindResult:
+def measure_kind(kind: FeatureKind, train: Split, test: Split, runs: int) -> KindResult:
     """Measure the kind `runs` times, at least once.
 
     Cold, warm and scikit-learn take turns, so that a machine that is busy for a while is busy for all.
@@ -60,7 +60,7 @@ def measure_kind(kind: Kind, train: Split, test: Split, runs: int) -> KindResult
 
 
 def best_coverages(
-    artifact: Artifact, kind: Kind, test: Split, targets: tuple[float, ...]
+    artifact: Artifact, kind: FeatureKind, test: Split, targets: tuple[float, ...]
 ) -> tuple[float, ...]:
     """Coverage at the best threshold in hindsight of this policy on these rows, for each target."""
     policy = Policy.open(artifact.manifest, artifact.graph)
@@ -81,7 +81,7 @@ def widest_coverage(scores: NDArray[np.float32], agrees: NDArray[np.bool_], targ
 
 
 def _fit_alone(
-    kind: Kind, train: Split, test: Split, parent: Artifact | None = None
+    kind: FeatureKind, train: Split, test: Split, parent: Artifact | None = None
 ) -> tuple[Artifact, Trial]:
     """A fit in a process of its own, and how its policy does on the test rows."""
     measured = run_alone(timed_fit, kind, train, parent)
@@ -90,7 +90,7 @@ def _fit_alone(
     return artifact, Trial(outcomes, summary.seconds, len(summary.frontier), measured.memory)
 
 
-def _stock_seconds(kind: Kind, train: Split) -> float:
+def _stock_seconds(kind: FeatureKind, train: Split) -> float:
     started = time.perf_counter()
     kind.stock(train, STOCK_ITERATIONS)
     return time.perf_counter() - started

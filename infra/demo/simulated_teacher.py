@@ -52,7 +52,7 @@ class TeacherBehaviour:
     per_second: float | None = None
 
 
-class _ChatMessage(Struct):
+class _PromptMessage(Struct):
     role: str
     content: str
 
@@ -61,9 +61,9 @@ class _ResponseFormat(Struct):
     type: str
 
 
-class _Question(Struct):
+class _PromptQuestion(Struct):
     model: str
-    messages: list[_ChatMessage]
+    messages: list[_PromptMessage]
     response_format: _ResponseFormat | UnsetType | None = UNSET
 
 
@@ -122,7 +122,7 @@ class SimulatedTeacher:
 
     async def _completion(self, request: Request) -> Response:
         try:
-            question = msgspec.json.decode(await request.body(), type=_Question)
+            question = msgspec.json.decode(await request.body(), type=_PromptQuestion)
         except ClientDisconnect:
             return Response(status_code=_NOBODY_LISTENS)
         except msgspec.DecodeError as error:
@@ -132,7 +132,7 @@ class SimulatedTeacher:
             return _error(400, "`messages` has none of role `user`")
         return await self._reply(question, contents[-1])
 
-    async def _reply(self, question: _Question, text: str) -> Response:
+    async def _reply(self, question: _PromptQuestion, text: str) -> Response:
         chance = self._random.random()
         if chance < self._behaviour.throttled or not self._has_room():
             return _error(429, "slow down", {"Retry-After": "1"})
@@ -157,14 +157,14 @@ class SimulatedTeacher:
         self._allowed -= 1.0
         return True
 
-    def _answer_text(self, question: _Question, text: str) -> str:
+    def _answer_text(self, question: _PromptQuestion, text: str) -> str:
         wrong = self._random.random() < self._behaviour.wrong
         label = self._random.choice(self._labels) if wrong else self._answer(text)
         structured = question.response_format and question.response_format.type == "json_schema"
         return msgspec.json.encode({"label": label}).decode() if structured else label
 
 
-def _completion(question: _Question, answer: str) -> dict[str, object]:
+def _completion(question: _PromptQuestion, answer: str) -> dict[str, object]:
     prompt = sum(_tokens(message.content) for message in question.messages)
     completion = _tokens(answer)
     return {

@@ -19,8 +19,8 @@ from streams.recorded_calls.conversation import (
 from streams.recorded_calls.rows import (
     OURS,
     LeftOut,
+    PastCall,
     Read,
-    Row,
     as_id,
     as_text,
     from_json,
@@ -90,7 +90,7 @@ def read_batch(record: Record, place: str, requests: Mapping[str, Any]) -> Read 
         return LeftOut(place, NO_REQUEST)
     body = part_of(response, "body")
     found = _exchange(place, request, body)
-    return found._replace(id=as_id(record["custom_id"])) if isinstance(found, Row) else found
+    return found._replace(id=as_id(record["custom_id"])) if isinstance(found, PastCall) else found
 
 
 def read_chat(record: Record, place: str) -> Read | None:
@@ -100,7 +100,7 @@ def read_chat(record: Record, place: str) -> Read | None:
     if isinstance(request, Mapping) and response is not None:
         found = _exchange(place, part_of(request, "body") or request, part_of(response, "body") or response)
         own = as_id(record.get("id"))
-        return found._replace(id=own or found.id) if isinstance(found, Row) else found
+        return found._replace(id=own or found.id) if isinstance(found, PastCall) else found
     messages = from_json(record.get("messages", record.get("input")))
     if not isinstance(messages, Sequence) or isinstance(messages, str):
         return None
@@ -126,7 +126,7 @@ def read_plain(record: Record, place: str, sources: Mapping[str, str]) -> Read:
     for problem in (said, text):
         if isinstance(problem, LeftOut):
             return problem
-    return Row(
+    return PastCall(
         place,
         str(said),
         None if text is None else str(text),
@@ -176,4 +176,6 @@ def _row(place: str, asked: Any, answer: Any, record: Record, started: str, mode
         return text
     if isinstance(said, LeftOut):
         return said
-    return Row(place, said, text, id=as_id(record.get("id")), at=unix_time(record.get(started)), model=model)
+    return PastCall(
+        place, said, text, id=as_id(record.get("id")), at=unix_time(record.get(started)), model=model
+    )

@@ -4,13 +4,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from streams.errors import UnreadableAnswer
-from streams.recorded_calls.rows import Row, from_json
+from streams.recorded_calls.rows import PastCall, from_json
 from streams.teacher.answer import parse_answer
 
 _LONGEST = 256
 
 
-def label_of(row: Row, labels: Sequence[str], field: str | None) -> str | None:
+def label_of(row: PastCall, labels: Sequence[str], field: str | None) -> str | None:
     """The label of a row; None where there is none.
 
     Args:

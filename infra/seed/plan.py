@@ -24,7 +24,7 @@ from streams.errors import MaskFailed
 from streams.label_set import LabelSet
 from streams.privacy.forgotten import ForgottenRequests
 from streams.privacy.mask import Mask, mask_text
-from streams.recorded_calls.rows import LeftOut, Read, Row
+from streams.recorded_calls.rows import LeftOut, PastCall, Read
 
 OTHER_MODEL = "another model than the task's teacher answered"
 NOT_SAMPLED = "the file says that they are not sampled"
@@ -102,7 +102,7 @@ def plan_seed(reads: Iterable[Read], rules: SeedRules) -> SeedPlan:
             continue
         if made.requested_at == 0:
             timeless.append(len(plan.traces))
-        if rules.uniform and not made.sampled and isinstance(found, Row):
+        if rules.uniform and not made.sampled and isinstance(found, PastCall):
             plan.not_sampled[OTHER_MODEL if found.sampled else NOT_SAMPLED] += 1
         plan.traces.append(made)
     _check_labels(plan, rules.config)
@@ -124,7 +124,7 @@ class _TraceMaker:
         self._ids: set[str] = set()
         self._alike: Counter[bytes] = Counter()
 
-    def trace(self, row: Row) -> Trace | LeftOut:
+    def trace(self, row: PastCall) -> Trace | LeftOut:
         """The trace of a row; `requested_at` is 0 where the row has no time."""
         label = label_of(row, self._names, self._rules.label_field)
         if label is None:
@@ -162,7 +162,7 @@ class _TraceMaker:
         too_large = len(TRACE.encode(made)) > self._rules.largest
         return LeftOut(row.place, "it is larger than a message may be") if too_large else made
 
-    def _text(self, row: Row) -> str | LeftOut | None:
+    def _text(self, row: PastCall) -> str | LeftOut | None:
         needed = self._reads_text or self._source not in (None, PRECOMPUTED)
         if row.text is None:
             return (
@@ -177,7 +177,7 @@ class _TraceMaker:
         except MaskFailed:
             return LeftOut(row.place, "its text can't be masked")
 
-    def _features(self, row: Row) -> bytes | LeftOut | None:
+    def _features(self, row: PastCall) -> bytes | LeftOut | None:
         """The vector that the row brings, where the task reads such vectors."""
         if self._source != PRECOMPUTED:
             return None
@@ -189,7 +189,7 @@ class _TraceMaker:
             return LeftOut(row.place, f"its vector is not {self._dimension or 'at least 1'} finite numbers")
         return vector_bytes(row.embedding)
 
-    def _name(self, row: Row, text: object, features: object, label: str) -> str:
+    def _name(self, row: PastCall, text: object, features: object, label: str) -> str:
         """The row's own id, else one that a later run of the same file gives again."""
         if row.id is not None and len(row.id) <= _LONGEST_ID:
             return row.id

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from streams.recorded_calls.conversation import asked_text, said_by
-from streams.recorded_calls.rows import LeftOut, Read, Row
+from streams.recorded_calls.rows import LeftOut, PastCall, Read
 from streams.recorded_calls.spans import SpanCall, read_spans
 
 
@@ -20,4 +20,4 @@ def _row(call: SpanCall) -> Read:
         return text
     if isinstance(said, LeftOut):
         return said
-    return Row(call.place, said, text, id=call.id, at=call.at, model=call.model)
+    return PastCall(call.place, said, text, id=call.id, at=call.at, model=call.model)

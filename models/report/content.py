@@ -12,7 +12,7 @@ from models.manifest import FrontierPoint, Manifest, point_for
 from models.money import CURRENCY
 from models.report.boundary import BoundaryPair, boundary
 from models.report.changes import Changes, Side, changes, comparison_side, figures
-from models.report.cost import Choice, Cost, cost
+from models.report.cost import Cost, TargetCoverage, cost
 from models.report.disagreements import disagreements_csv
 from models.report.examples import Group, groups
 from models.report.flow import Flow, flow
@@ -191,8 +191,8 @@ def _worst_first(labels: Sequence[LabelStats], below_target: frozenset[str]) -> 
     return tuple(sorted(labels, key=rank)[:MOST_LABELS])
 
 
-def _choices(points: Sequence[FrontierPoint]) -> tuple[Choice, ...]:
-    return tuple(Choice(point.target, point.coverage) for point in points)
+def _choices(points: Sequence[FrontierPoint]) -> tuple[TargetCoverage, ...]:
+    return tuple(TargetCoverage(point.target, point.coverage) for point in points)
 
 
 def _side(subject: Subject) -> Side:

@@ -9,7 +9,7 @@ PRICE = 0.001
 AUDIT_RATE = 0.02
 
 
-class Choice(Struct, frozen=True):
+class TargetCoverage(Struct, frozen=True):
     """A target that passed the gate, and the coverage at it."""
 
     target: float
@@ -32,13 +32,13 @@ class Cost(Struct, frozen=True):
     requests: int
     price: float
     audit_rate: float
-    choices: tuple[Choice, ...]
+    choices: tuple[TargetCoverage, ...]
     target: float
     saving: Saving
     currency: str
 
 
-def cost(choices: tuple[Choice, ...], target: float, currency: str) -> Cost:
+def cost(choices: tuple[TargetCoverage, ...], target: float, currency: str) -> Cost:
     """The cost with these choices; `target`, the one shown first, is one of theirs."""
     coverage = next(choice.coverage for choice in choices if choice.target == target)
     ranked = tuple(sorted(choices, key=lambda choice: -choice.target))

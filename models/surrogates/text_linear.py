@@ -27,7 +27,7 @@ LOGISTIC_TIME = 0.4
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class SummedModel:
     """One of the models that are summed: its factor, its logits out of fold, and the model on `terms`."""
 
     factor: float
@@ -40,7 +40,7 @@ class TextLinear:
 
     kind = linear.KIND
 
-    def __init__(self, featurizer: TextFeaturizer, strength: float, parts: Sequence[Part]) -> None:
+    def __init__(self, featurizer: TextFeaturizer, strength: float, parts: Sequence[SummedModel]) -> None:
         self.reads = featurizer.kind
         self.name = f"logistic regression and fastText on {featurizer.name}"
         self.strength = strength
@@ -79,8 +79,8 @@ def learn(
     beside = fasttext.out_of_fold(featurizer, targets, schedule)
     share = SHARE_OF_FEW if few else SHARE
     parts = [
-        Part(1 - share, fits.logits, featurizer.over_terms(fits.model)),
-        Part(share, beside.logits, beside.model),
+        SummedModel(1 - share, fits.logits, featurizer.over_terms(fits.model)),
+        SummedModel(share, beside.logits, beside.model),
     ]
     progress(1.0)
     return TextLinear(featurizer, fits.strength, parts)

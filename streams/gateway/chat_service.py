@@ -27,7 +27,7 @@ from streams.errors import DecisionFailed
 from streams.gateway.answer_headers import CONTRACT, DEBUG, answer_headers
 from streams.gateway.call_limits import CallPlace
 from streams.gateway.calls import record_headers
-from streams.gateway.chat.completion import Completion
+from streams.gateway.chat.completion import SurrogateCompletion
 from streams.gateway.chat.conversation import NotAQuestion
 from streams.gateway.chat.question import ChatQuestion
 from streams.gateway.chat.upstream_reply import LARGEST
@@ -284,8 +284,8 @@ def _headers(call: ChatCall, decision: ChatDecision, mode: Mode, number: str) ->
     return found
 
 
-def _completion(label: Label, question: ChatQuestion) -> Completion:
-    return Completion(
+def _completion(label: Label, question: ChatQuestion) -> SurrogateCompletion:
+    return SurrogateCompletion(
         quote(label.id, safe=""),
         label.labelled_at // 1000,
         f"understudy/{label.task}",

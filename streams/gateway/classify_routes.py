@@ -39,7 +39,7 @@ _encode = msgspec.json.Encoder().encode
 _PENDING = _encode({"status": "pending"})
 
 
-class _Endpoint:
+class _ClassifyEndpoint:
     """An endpoint without the two layers that Starlette puts around a function, each with its own `send`."""
 
     def __init__(self, answer: Callable[[HttpRequest], Awaitable[Response]]) -> None:
@@ -64,7 +64,7 @@ class ClassifyRoutes:
 
     def routes(self) -> list[Route]:
         return [
-            Route("/v1/classify", _Endpoint(self.classify), methods=["POST"]),
+            Route("/v1/classify", _ClassifyEndpoint(self.classify), methods=["POST"]),
             Route("/v1/classify/batch", self.classify_batch, methods=["POST"]),
             Route("/v1/labels/{id:path}", self.label, methods=["GET"]),
         ]

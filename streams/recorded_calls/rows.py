@@ -16,7 +16,7 @@ _OUR_MODELS = "understudy/"
 _MILLISECONDS_FROM, _MICROSECONDS_FROM, _NANOSECONDS_FROM = 1e11, 1e14, 1e17
 
 
-class Row(NamedTuple):
+class PastCall(NamedTuple):
     """One past call.
 
     Attributes:
@@ -48,7 +48,7 @@ class LeftOut(NamedTuple):
     reason: str
 
 
-Read = Row | LeftOut
+Read = PastCall | LeftOut
 
 
 def is_ours(*names: Any) -> bool:

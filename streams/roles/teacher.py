@@ -36,7 +36,7 @@ from streams.teacher.client import TeacherClient, error_reply
 from streams.teacher.endpoint_circuits import EndpointCircuits
 from streams.teacher.give_up import give_up_at
 from streams.teacher.outcome import TryLater
-from streams.teacher.queues import Question, QuestionQueues
+from streams.teacher.queues import QuestionQueues, WaitingQuestion
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +49,7 @@ _AT_ONCE = 500
 
 
 @dataclass(eq=False, slots=True, kw_only=True)
-class OpenQuestion(Question):
+class OpenQuestion(WaitingQuestion):
     """A question, and its message."""
 
     opened: OpenMessage

@@ -52,7 +52,7 @@ class _ChatTokens(Struct):
     prompt_tokens_details: _PromptDetails | None = None
 
 
-class _Completion(Struct):
+class _LlmCompletion(Struct):
     choices: Annotated[list[_AnswerChoice], Meta(min_length=1)]
     usage: _ChatTokens | None = None
 
@@ -65,7 +65,7 @@ def parse_completion(body: bytes, address: Address) -> ModelOutput:
         TeacherError: the body is an error with a status of its own, or no chat completion.
     """
     try:
-        completion = msgspec.json.decode(body, type=_Completion)
+        completion = msgspec.json.decode(body, type=_LlmCompletion)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise reply_failure(body, str(address), f"not a chat completion ({error})") from error
     choice = completion.choices[0]

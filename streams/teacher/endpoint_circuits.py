@@ -13,7 +13,7 @@ from streams.teacher.circuit import Circuit, Permit
 from streams.teacher.outcome import FailureKind, TryLater
 
 
-class Endpoint(NamedTuple):
+class EndpointIdentity(NamedTuple):
     """What shares a circuit: an outage is one of the URL, a limit is one of the key or the model."""
 
     url: str | None
@@ -21,7 +21,7 @@ class Endpoint(NamedTuple):
     key_env: str
 
     @classmethod
-    def of(cls, config: TeacherConfig) -> "Endpoint":
+    def of(cls, config: TeacherConfig) -> "EndpointIdentity":
         return cls(config.url, config.model, config.key_env)
 
 
@@ -29,11 +29,11 @@ class Call(NamedTuple):
     """A call that has begun, as the two circuits know it."""
 
     task: str
-    endpoint: Endpoint
+    endpoint: EndpointIdentity
     permits: tuple[Permit, Permit]
 
     @property
-    def keys(self) -> tuple[str | Endpoint, str | Endpoint]:
+    def keys(self) -> tuple[str | EndpointIdentity, str | EndpointIdentity]:
         return self.task, self.endpoint
 
     @property
@@ -50,24 +50,24 @@ class EndpointCircuits:
     ) -> None:
         self._clock = clock
         self._draw = draw
-        self._circuits: dict[str | Endpoint, Circuit] = {}
-        self._failures: dict[str | Endpoint, TryLater] = {}
+        self._circuits: dict[str | EndpointIdentity, Circuit] = {}
+        self._failures: dict[str | EndpointIdentity, TryLater] = {}
 
-    def wait(self, task: str, endpoint: Endpoint) -> float | None:
+    def wait(self, task: str, endpoint: EndpointIdentity) -> float | None:
         """Seconds until a call may begin, 0 if it may now; None until a probe under way has ended."""
         waits = [self._of(key).wait(self._clock()) for key in (task, endpoint)]
         known = [wait for wait in waits if wait is not None]
         return max(known) if len(known) == len(waits) else None
 
-    def takes_many(self, task: str, endpoint: Endpoint) -> bool:
+    def takes_many(self, task: str, endpoint: EndpointIdentity) -> bool:
         """Whether many calls may begin at once, since there is no probe to wait for."""
         return self._of(task).is_closed and self._of(endpoint).is_closed
 
-    def latest_failure(self, task: str, endpoint: Endpoint) -> TryLater | None:
+    def latest_failure(self, task: str, endpoint: EndpointIdentity) -> TryLater | None:
         """Why a circuit is open, or not closed long."""
         return self._failures.get(task) or self._failures.get(endpoint)
 
-    def begin(self, task: str, endpoint: Endpoint) -> Call:
+    def begin(self, task: str, endpoint: EndpointIdentity) -> Call:
         """A call begins.
 
         Raises:
@@ -106,9 +106,9 @@ class EndpointCircuits:
         self._circuits.pop(task, None)
         self._failures.pop(task, None)
 
-    def _begin(self, key: str | Endpoint) -> Permit:
+    def _begin(self, key: str | EndpointIdentity) -> Permit:
         self._circuits[key], permit = self._of(key).begin(self._clock())
         return permit
 
-    def _of(self, key: str | Endpoint) -> Circuit:
+    def _of(self, key: str | EndpointIdentity) -> Circuit:
         return self._circuits.get(key) or Circuit()

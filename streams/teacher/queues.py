@@ -21,7 +21,7 @@ from streams.spending.admission import Budget, Ceiling
 from streams.spending.cost import CallCost, kind_of
 from streams.teacher.circuit import pause
 from streams.teacher.client import called_nobody, error_reply
-from streams.teacher.endpoint_circuits import Call, Endpoint, EndpointCircuits
+from streams.teacher.endpoint_circuits import Call, EndpointCircuits, EndpointIdentity
 from streams.teacher.outcome import TryLater
 
 log = logging.getLogger(__name__)
@@ -45,7 +45,7 @@ class Work(Protocol):
 
 
 @dataclass(eq=False, slots=True, kw_only=True)
-class Question:
+class WaitingQuestion:
     """A deferral that waits for its answer.
 
     Attributes:
@@ -68,7 +68,7 @@ class Question:
     failure: TryLater | None = None
 
 
-Asked = TypeVar("Asked", bound=Question)
+Asked = TypeVar("Asked", bound=WaitingQuestion)
 
 
 @dataclass(slots=True)
@@ -160,7 +160,7 @@ class QuestionQueues(Generic[Asked]):
                 del self._queues[task]
                 self._circuits.forget(task)
 
-    def _is_over(self, question: Question, config: TeacherConfig, now: int) -> bool:
+    def _is_over(self, question: WaitingQuestion, config: TeacherConfig, now: int) -> bool:
         """Whether there is nothing to ask any more; answers what is given up."""
         if not question.work.is_waiting:
             return True
@@ -170,9 +170,9 @@ class QuestionQueues(Generic[Asked]):
             question.answer(error_reply(question.deferral, config, self._why(question, config), gave_up=True))
         return True
 
-    def _why(self, question: Question, config: TeacherConfig) -> str:
+    def _why(self, question: WaitingQuestion, config: TeacherConfig) -> str:
         task = question.deferral.request.task
-        failure = question.failure or self._circuits.latest_failure(task, Endpoint.of(config))
+        failure = question.failure or self._circuits.latest_failure(task, EndpointIdentity.of(config))
         attempts = f"given up after {question.attempts} attempts"
         ceiling = self._queues[task].ceiling
         if ceiling is not None and (failure is None or ceiling.is_final):
@@ -187,7 +187,7 @@ class QuestionQueues(Generic[Asked]):
     def _pump(self, task: str) -> None:
         """Begin as many calls as slots, circuit and budget allow."""
         queue, config = self._queues[task], self._config(task)
-        endpoint = Endpoint.of(config)
+        endpoint = EndpointIdentity.of(config)
         self._stop_timer(queue)
         while queue.waiting and queue.asking < self._slots(config) and not queue.is_admitting:
             wait = self._circuits.wait(task, endpoint)
@@ -231,7 +231,7 @@ class QuestionQueues(Generic[Asked]):
         Args:
             permit: of the budget, where calls are limited.
         """
-        queue, endpoint, now = self._queues[task], Endpoint.of(config), unix_ms()
+        queue, endpoint, now = self._queues[task], EndpointIdentity.of(config), unix_ms()
         while queue.waiting and self._circuits.wait(task, endpoint) == 0.0:
             question = queue.waiting.popleft()
             if not self._is_over(question, config, now) and question.work.begin():

@@ -64,7 +64,7 @@ class RunPair(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class FigureRow:
     """Attributes:
     name, unit: of the figure.
     value: of one run; None where it has none.
@@ -91,9 +91,9 @@ def section(name: str, comparison: Comparison, pairs: Sequence[RunPair]) -> Sect
     return Table(title, (name, comparison.one.name, comparison.other.name), cells), figures
 
 
-def rows() -> list[Row]:
+def rows() -> list[FigureRow]:
     return [
-        Row(
+        FigureRow(
             "certified when the drift begins",
             "share of runs",
             lambda run: float(run.certified_before),
@@ -105,7 +105,7 @@ def rows() -> list[Row]:
         *_drift_rows(),
         *_recovery_rows(),
         *_answer_rows(f"last {LAST:,} requests", lambda run: run.last),
-        Row(
+        FigureRow(
             "certified at the end",
             "share of runs",
             lambda run: float(run.certified_at_end),
@@ -120,7 +120,7 @@ def rows() -> list[Row]:
 
 def _certificate_rows(
     name: str, certificate_of: Callable[[DriftFigures], FirstCertificate | None]
-) -> Iterator[Row]:
+) -> Iterator[FigureRow]:
     def requests(run: DriftFigures) -> float | None:
         certificate = certificate_of(run)
         return None if certificate is None else certificate.requests
@@ -129,49 +129,51 @@ def _certificate_rows(
         certificate = certificate_of(run)
         return None if certificate is None else certificate.audits
 
-    yield Row(f"{name}, after", "requests", requests, _format_count)
-    yield Row(f"{name}, by", "audits", audits, _format_count)
+    yield FigureRow(f"{name}, after", "requests", requests, _format_count)
+    yield FigureRow(f"{name}, by", "audits", audits, _format_count)
 
 
-def _answer_rows(name: str, counts_of: Callable[[DriftFigures], AnswerCounts]) -> Iterator[Row]:
-    yield Row(f"{name}: coverage", "share", lambda run: counts_of(run).coverage, format_share)
-    yield Row(f"{name}: agreement", "share", lambda run: counts_of(run).agreement, format_share)
+def _answer_rows(name: str, counts_of: Callable[[DriftFigures], AnswerCounts]) -> Iterator[FigureRow]:
+    yield FigureRow(f"{name}: coverage", "share", lambda run: counts_of(run).coverage, format_share)
+    yield FigureRow(f"{name}: agreement", "share", lambda run: counts_of(run).agreement, format_share)
 
 
-def _drift_rows() -> Iterator[Row]:
+def _drift_rows() -> Iterator[FigureRow]:
     stale = "by the version from before the drift"
-    yield Row(f"{stale}: answered", "requests", lambda run: run.exposed.answered, _format_count)
-    yield Row(f"{stale}: of unseen intents", "requests", lambda run: run.exposed.unseen, _format_count)
-    yield Row(f"{stale}: agreement", "share", lambda run: run.exposed.agreement, format_share)
-    yield Row("from the drift on: answered", "requests", lambda run: run.after.answered, _format_count)
-    yield Row("from the drift on: agreement", "share", lambda run: run.after.agreement, format_share)
-    yield Row("drift to the alarm", "s", lambda run: run.alarm.seconds if run.alarm else None, _format_s)
-    yield Row(
+    yield FigureRow(f"{stale}: answered", "requests", lambda run: run.exposed.answered, _format_count)
+    yield FigureRow(f"{stale}: of unseen intents", "requests", lambda run: run.exposed.unseen, _format_count)
+    yield FigureRow(f"{stale}: agreement", "share", lambda run: run.exposed.agreement, format_share)
+    yield FigureRow("from the drift on: answered", "requests", lambda run: run.after.answered, _format_count)
+    yield FigureRow("from the drift on: agreement", "share", lambda run: run.after.agreement, format_share)
+    yield FigureRow(
+        "drift to the alarm", "s", lambda run: run.alarm.seconds if run.alarm else None, _format_s
+    )
+    yield FigureRow(
         "audits since the suspicion",
         "audits",
         lambda run: run.alarm.audits if run.alarm else None,
         _format_count,
     )
-    yield Row(
+    yield FigureRow(
         "of which agree", "audits", lambda run: run.alarm.agreements if run.alarm else None, _format_count
     )
-    yield Row("drift to the alarm, requests", "requests", lambda run: run.reports.alarm, _format_count)
-    yield Row(
+    yield FigureRow("drift to the alarm, requests", "requests", lambda run: run.reports.alarm, _format_count)
+    yield FigureRow(
         "drift to the report of deferrals", "requests", lambda run: run.reports.deferrals, _format_count
     )
-    yield Row("drift to the first report", "requests", lambda run: run.reports.first, _format_count)
-    yield Row("audits after the drift", "audits", lambda run: run.audits, _format_count)
-    yield Row("replaced without an alarm, after", "requests", lambda run: run.replaced, _format_count)
+    yield FigureRow("drift to the first report", "requests", lambda run: run.reports.first, _format_count)
+    yield FigureRow("audits after the drift", "audits", lambda run: run.audits, _format_count)
+    yield FigureRow("replaced without an alarm, after", "requests", lambda run: run.replaced, _format_count)
 
 
-def _recovery_rows() -> Iterator[Row]:
-    yield Row(
+def _recovery_rows() -> Iterator[FigureRow]:
+    yield FigureRow(
         "alarm to the next version's answer",
         "s",
         lambda run: run.recovery.seconds if run.recovery else None,
         _format_s,
     )
-    yield Row(
+    yield FigureRow(
         "requests in that time",
         "requests",
         lambda run: run.recovery.requests if run.recovery else None,
@@ -179,18 +181,20 @@ def _recovery_rows() -> Iterator[Row]:
     )
 
 
-def _gate_rows() -> Iterator[Row]:
-    yield Row(
+def _gate_rows() -> Iterator[FigureRow]:
+    yield FigureRow(
         "went live after the drift",
         "versions",
         lambda run: run.events.get(EventKind.PROMOTED, 0),
         _format_count,
     )
-    yield Row("coverage of the last version in the gate", "share", lambda run: run.promised, format_share)
+    yield FigureRow(
+        "coverage of the last version in the gate", "share", lambda run: run.promised, format_share
+    )
 
 
-def _event_row(kind: EventKind) -> Row:
-    return Row(f"events: {kind}", "events", lambda run: run.events.get(kind, 0), _format_count)
+def _event_row(kind: EventKind) -> FigureRow:
+    return FigureRow(f"events: {kind}", "events", lambda run: run.events.get(kind, 0), _format_count)
 
 
 def _format_count(value: float) -> str:
@@ -201,7 +205,7 @@ def _format_s(value: float) -> str:
     return f"{value:.1f} s"
 
 
-def _cell(row: Row, runs: Sequence[DriftFigures]) -> str:
+def _cell(row: FigureRow, runs: Sequence[DriftFigures]) -> str:
     """The typical value; and of how many runs, where some have none."""
     values = _values(row, runs)
     if not values:
@@ -213,7 +217,7 @@ def _cell(row: Row, runs: Sequence[DriftFigures]) -> str:
 def _figures(
     name: str,
     comparison: Comparison,
-    row: Row,
+    row: FigureRow,
     one: Sequence[DriftFigures],
     other: Sequence[DriftFigures],
 ) -> list[Figure]:
@@ -229,5 +233,5 @@ def _figures(
     return [figure(f"{prefix}, {comparison.other.name}: {row.name}", reference, row.unit)]
 
 
-def _values(row: Row, runs: Sequence[DriftFigures]) -> list[float]:
+def _values(row: FigureRow, runs: Sequence[DriftFigures]) -> list[float]:
     return [value for run in runs if (value := row.value(run)) is not None]

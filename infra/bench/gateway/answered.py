@@ -19,7 +19,7 @@ from infra.bench.gateway.sites import (
     publish,
     write_bodies,
 )
-from infra.bench.kinds import KINDS, Kind
+from infra.bench.kinds import KINDS, FeatureKind
 from infra.bench.process import print_progress
 from infra.bench.report import Figure, figure
 from infra.bench.servers import deployed
@@ -39,7 +39,7 @@ def answered(servers: Settings, data: Workload, runs: int) -> list[Figure]:
     return [each for kind in KINDS for each in _measure_kind(servers, data, kind, runs)]
 
 
-def bodies_of(data: Workload, kind: Kind) -> list[dict[str, Any]]:
+def bodies_of(data: Workload, kind: FeatureKind) -> list[dict[str, Any]]:
     """Calls that the policy answers."""
     rows = kind.rows(data.test)
     chosen = rows.take(answered_rows(data.policy(kind), rows)[:_BODIES])
@@ -50,7 +50,7 @@ def bodies_of(data: Workload, kind: Kind) -> list[dict[str, Any]]:
 
 @contextmanager
 def answering_site(
-    servers: Settings, data: Workload, kind: Kind, ack: str
+    servers: Settings, data: Workload, kind: FeatureKind, ack: str
 ) -> Iterator[tuple[Deployment, Site]]:
     """A gateway in a deployment of its own, since each gateway reads the labels of all."""
     with deployed(servers, f"gateway-{ack}") as deployment:
@@ -66,7 +66,7 @@ def answering_site(
             )
 
 
-def _measure_kind(servers: Settings, data: Workload, kind: Kind, runs: int) -> list[Figure]:
+def _measure_kind(servers: Settings, data: Workload, kind: FeatureKind, runs: int) -> list[Figure]:
     with ExitStack() as stack:
         sites = {}
         for ack in ACKS:

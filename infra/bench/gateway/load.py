@@ -70,14 +70,14 @@ class LoadResult(Struct, frozen=True):
     cpu: float
 
 
-class _Connection(asyncio.Protocol):
+class _LoadConnection(asyncio.Protocol):
     """One call at a time.
 
     Args:
         answered: told of each answer: the connection, and whether it was a good one.
     """
 
-    def __init__(self, job: LoadJob, answered: Callable[["_Connection", bool], None]) -> None:
+    def __init__(self, job: LoadJob, answered: Callable[["_LoadConnection", bool], None]) -> None:
         self._port, self._marker = job.port, job.marker.encode()
         self._answered = answered
         self._transport: asyncio.Transport | None = None
@@ -149,7 +149,7 @@ class _Load:
     def __init__(self, job: LoadJob) -> None:
         self._job = job
         self._requests = requests_in(job)
-        self._connections = [_Connection(job, self._note) for _ in range(job.connections)]
+        self._connections = [_LoadConnection(job, self._note) for _ in range(job.connections)]
         self._idle = deque(self._connections)
         self._waiting: deque[float] = deque()
         self._latencies: list[float] = []
@@ -186,11 +186,11 @@ class _Load:
             await asyncio.sleep(_RETRY)
         self._failed += len(self._connections) - len(self._idle)
 
-    def _ask(self, connection: _Connection, due: float) -> None:
+    def _ask(self, connection: _LoadConnection, due: float) -> None:
         connection.ask(self._requests[self._calls % len(self._requests)], due)
         self._calls += 1
 
-    def _note(self, connection: _Connection, is_good: bool) -> None:
+    def _note(self, connection: _LoadConnection, is_good: bool) -> None:
         now = time.perf_counter()
         self._failed += not is_good
         if is_good and connection.due >= self._from and (self._job.rate is not None or now < self._until):

@@ -15,7 +15,7 @@ from infra.bench.corpora import Split
 from infra.bench.cpu import cpu_seconds
 from infra.bench.gateway.constant import LISTENS
 from infra.bench.gateway.load import LoadJob, LoadResult
-from infra.bench.kinds import Kind
+from infra.bench.kinds import FeatureKind
 from infra.bench.trial import policy_of, timed_fit
 from infra.errors import MissingData
 from infra.harness.deployment import Deployment
@@ -126,7 +126,7 @@ class Workload:
         self.test = test
         self._policies: dict[str, Artifact] = {}
 
-    def policy(self, kind: Kind) -> Artifact:
+    def policy(self, kind: FeatureKind) -> Artifact:
         if kind.name not in self._policies:
             fitted = timed_fit(kind, self.train.take(range(TRACES)), targets=(TARGET,))
             self._policies[kind.name] = policy_of(fitted)

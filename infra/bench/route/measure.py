@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from infra.bench.cpu import require_psutil
-from infra.bench.kinds import KINDS, Kind
+from infra.bench.kinds import KINDS, FeatureKind
 from infra.bench.process import print_progress
 from infra.bench.report import Figure, Report, figure, report
 from infra.bench.request import BenchRequest
@@ -64,7 +64,7 @@ def figures(kind: str, worker: Sequence[Pace], references: Mapping[str, Sequence
     ]
 
 
-def _measure_kind(kind: Kind, servers: Settings, data: RoutingCorpus, runs: int) -> list[Figure]:
+def _measure_kind(kind: FeatureKind, servers: Settings, data: RoutingCorpus, runs: int) -> list[Figure]:
     settings = servers.model_copy(update={"prefix": f"{servers.prefix}-bench-{secrets.token_hex(4)}"})
     contestants = (UNDERSTUDY, *REFERENCES)
     with topics_removed(settings):

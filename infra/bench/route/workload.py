@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from infra.bench.corpora import BANKING77, Split, read_banking77
-from infra.bench.kinds import Kind
+from infra.bench.kinds import FeatureKind
 from infra.bench.trial import policy_of, timed_fit
 from infra.demo.traffic import Traffic
 from infra.errors import MissingData
@@ -78,7 +78,7 @@ def generated_corpus(traces: int = _TRACES, requests: int = _REQUESTS) -> Routin
     )
 
 
-def prepare(settings: Settings, kind: Kind, data: RoutingCorpus, count: int) -> float:
+def prepare(settings: Settings, kind: FeatureKind, data: RoutingCorpus, count: int) -> float:
     """Create the topics, publish a policy, set the config, and produce `count` requests.
 
     Returns the policy's coverage of them, in [0, 1].
@@ -94,7 +94,7 @@ def prepare(settings: Settings, kind: Kind, data: RoutingCorpus, count: int) -> 
     return _coverage(Policy.open(artifact.manifest, artifact.graph), kind.rows(data.requests))
 
 
-def repeat_requests(kind: Kind, split: Split, count: int) -> Iterator[Request]:
+def repeat_requests(kind: FeatureKind, split: Split, count: int) -> Iterator[Request]:
     """The rows of the split again and again, each time under a new id; with its vector, or its text alone."""
     rows = kind.rows(split)
     if rows.embeddings is not None:
@@ -106,7 +106,7 @@ def repeat_requests(kind: Kind, split: Split, count: int) -> Iterator[Request]:
             yield Request(id=f"r{number}", task=TASK, text=text)
 
 
-def _produce(settings: Settings, kind: Kind, data: RoutingCorpus, count: int) -> None:
+def _produce(settings: Settings, kind: FeatureKind, data: RoutingCorpus, count: int) -> None:
     producer = open_writer(settings)
     config = {"embedder": kind.embedder, "target_agreement": TARGET}
     producer.produce(settings.topics.config, msgspec.json.encode(config), TASK.encode())

@@ -10,7 +10,7 @@ import numpy as np
 from msgspec.structs import replace
 
 from infra.bench.corpora import Split
-from infra.bench.kinds import Kind
+from infra.bench.kinds import FeatureKind
 from infra.bench.results_log import DrawCell
 from infra.bench.trial import DELTA, Contestant, TargetOutcome, Trial, judge, timed_fit
 from infra.bench.validity.draws import draw
@@ -25,7 +25,7 @@ FitResults = tuple[Trial, tuple[TargetOutcome, ...]]
 """A trial, and the outcomes behind the gate of fresh rows."""
 
 
-def fit_kind(kind: Kind, pool: Split, cell: DrawCell) -> FitResults:
+def fit_kind(kind: FeatureKind, pool: Split, cell: DrawCell) -> FitResults:
     """A fit of ours on this draw, for all targets at once, without a learning curve.
 
     Raises:
@@ -45,7 +45,9 @@ def fit_rival(contestant: Contestant, pool: Split, cell: DrawCell) -> FitResults
     return contestant(rows.sent, rows.judged), ()
 
 
-def with_fresh_gate(artifact: Artifact, kind: Kind, fresh: Split, targets: Sequence[float]) -> Artifact:
+def with_fresh_gate(
+    artifact: Artifact, kind: FeatureKind, fresh: Split, targets: Sequence[float]
+) -> Artifact:
     """The same policy with the frontier that it reaches on these rows."""
     policy = Policy.open(artifact.manifest, artifact.graph)
     scores = policy.score(kind.rows(fresh))

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
-from streams.gateway.chat.completion import Completion
+from streams.gateway.chat.completion import SurrogateCompletion
 from streams.gateway.chat.upstream_reply import UpstreamReply, read_completion
 
 JSON = "application/json"
@@ -20,7 +20,7 @@ class AnswerBody(NamedTuple):
 class AnswerApi(Protocol):
     """The API that a call speaks."""
 
-    def write(self, completion: Completion) -> AnswerBody:
+    def write(self, completion: SurrogateCompletion) -> AnswerBody:
         """The surrogate's answer."""
         ...
 
@@ -44,7 +44,7 @@ class ChatCompletions:
     streamed: bool
     with_usage: bool
 
-    def write(self, completion: Completion) -> AnswerBody:
+    def write(self, completion: SurrogateCompletion) -> AnswerBody:
         if self.streamed:
             return AnswerBody(b"".join(completion.chunks(with_usage=self.with_usage)), _EVENTS)
         return AnswerBody(completion.encode(), JSON)

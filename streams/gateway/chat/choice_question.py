@@ -10,7 +10,7 @@ from schemas.chat import ChatConfig
 from streams.gateway.chat.answer_api import AnswerApi
 from streams.gateway.chat.conversation import Fields, NotAQuestion, read_conversation
 from streams.gateway.chat.decision_apis import DecisionsApi, SystemOneApi
-from streams.gateway.chat.forms import Choice
+from streams.gateway.chat.forms import ListedChoice
 from streams.gateway.chat.message_text import find_text
 from streams.gateway.chat.question import ChatQuestion, prompt_hash
 from streams.gateway.chat.signature import CallSignature, sign
@@ -61,7 +61,7 @@ def _question(asked: _AskedChoice, config: ChatConfig, labels: Sequence[str]) ->
     if found is None:
         raise NotAQuestion("`chat.text` or `chat.text_path` finds no text in the input")
     identity = {"instructions": asked.instructions, "question": asked.question, "rest": found.rest}
-    return ChatQuestion(found.text, Choice(asked.values), asked.api, prompt_hash(identity))
+    return ChatQuestion(found.text, ListedChoice(asked.values), asked.api, prompt_hash(identity))
 
 
 def _signature(asked: _AskedChoice) -> CallSignature:

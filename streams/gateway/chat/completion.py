@@ -6,13 +6,13 @@ from typing import Any, NamedTuple
 import msgspec
 
 from schemas.chat import ANSWER_PREFIX
-from streams.gateway.chat.forms import ChatMessage
+from streams.gateway.chat.forms import AssistantMessage
 
 _NO_TOKENS = {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}
 _DONE = b"data: [DONE]\n\n"
 
 
-class Completion(NamedTuple):
+class SurrogateCompletion(NamedTuple):
     """A surrogate's answer.
 
     Attributes:
@@ -26,7 +26,7 @@ class Completion(NamedTuple):
     created: int
     model: str
     fingerprint: str
-    message: ChatMessage
+    message: AssistantMessage
     score: float = 0.0
 
     def encode(self) -> bytes:

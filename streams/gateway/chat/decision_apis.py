@@ -10,8 +10,8 @@ import msgspec
 
 from streams.errors import TeacherError, UnreadableAnswer
 from streams.gateway.chat.answer_api import JSON, AnswerBody
-from streams.gateway.chat.completion import Completion
-from streams.gateway.chat.forms import ChatMessage
+from streams.gateway.chat.completion import SurrogateCompletion
+from streams.gateway.chat.forms import AssistantMessage
 from streams.gateway.chat.upstream_reply import UpstreamReply
 from streams.teacher.choice import ChosenLabel
 from streams.teacher.decisions import parse_decision
@@ -39,7 +39,7 @@ class DecisionsApi:
     values: tuple[str, ...]
     name: str | None
 
-    def write(self, completion: Completion) -> AnswerBody:
+    def write(self, completion: SurrogateCompletion) -> AnswerBody:
         shares = _probabilities(completion, self.values)
         answer = {
             "type": "choice",
@@ -70,7 +70,7 @@ class SystemOneApi:
     values: tuple[str, ...]
     name: str
 
-    def write(self, completion: Completion) -> AnswerBody:
+    def write(self, completion: SurrogateCompletion) -> AnswerBody:
         answer = {
             "type": "choice",
             "choice": completion.message.content,
@@ -88,7 +88,7 @@ class SystemOneApi:
             raise UnreadableAnswer(str(error)) from error
 
 
-def _probabilities(completion: Completion, values: tuple[str, ...]) -> dict[str, float]:
+def _probabilities(completion: SurrogateCompletion, values: tuple[str, ...]) -> dict[str, float]:
     """By value, in the order of the call; they add up to 1."""
     chosen = completion.message.content
     rest = (1.0 - completion.score) / max(1, len(set(values)) - 1)
@@ -96,4 +96,4 @@ def _probabilities(completion: Completion, values: tuple[str, ...]) -> dict[str,
 
 
 def _reply(chosen: ChosenLabel) -> UpstreamReply:
-    return UpstreamReply(ChatMessage(chosen.label), chosen.usage, chosen.confidence)
+    return UpstreamReply(AssistantMessage(chosen.label), chosen.usage, chosen.confidence)

@@ -25,7 +25,7 @@ class ToolCall(NamedTuple):
     arguments: str
 
 
-class ChatMessage(NamedTuple):
+class AssistantMessage(NamedTuple):
     """What the assistant says.
 
     Attributes:
@@ -40,11 +40,11 @@ class ChatMessage(NamedTuple):
 class AnswerForm(Protocol):
     """How a label is said."""
 
-    def write(self, label: str) -> ChatMessage:
+    def write(self, label: str) -> AssistantMessage:
         """The assistant's message that says this label."""
         ...
 
-    def read(self, message: ChatMessage, labels: Sequence[str]) -> str:
+    def read(self, message: AssistantMessage, labels: Sequence[str]) -> str:
         """The label that a message says.
 
         Args:
@@ -68,10 +68,10 @@ class PlainText:
     template: str = "{label}"
     pattern: str | None = None
 
-    def write(self, label: str) -> ChatMessage:
-        return ChatMessage(self.template.replace("{label}", label))
+    def write(self, label: str) -> AssistantMessage:
+        return AssistantMessage(self.template.replace("{label}", label))
 
-    def read(self, message: ChatMessage, labels: Sequence[str]) -> str:
+    def read(self, message: AssistantMessage, labels: Sequence[str]) -> str:
         said = message.content or ""
         if self.pattern is None:
             return parse_answer(said, labels)
@@ -89,10 +89,10 @@ class JsonField:
 
     field: str
 
-    def write(self, label: str) -> ChatMessage:
-        return ChatMessage(_encode({self.field: label}))
+    def write(self, label: str) -> AssistantMessage:
+        return AssistantMessage(_encode({self.field: label}))
 
-    def read(self, message: ChatMessage, labels: Sequence[str]) -> str:
+    def read(self, message: AssistantMessage, labels: Sequence[str]) -> str:
         return _label_in(message.content or "", self.field, labels)
 
 
@@ -109,25 +109,25 @@ class FunctionArgument:
     argument: str
     finish: str
 
-    def write(self, label: str) -> ChatMessage:
-        return ChatMessage(None, ToolCall(self.function, _encode({self.argument: label})), self.finish)
+    def write(self, label: str) -> AssistantMessage:
+        return AssistantMessage(None, ToolCall(self.function, _encode({self.argument: label})), self.finish)
 
-    def read(self, message: ChatMessage, labels: Sequence[str]) -> str:
+    def read(self, message: AssistantMessage, labels: Sequence[str]) -> str:
         if message.tool is None or message.tool.name != self.function:
             raise UnreadableAnswer(f"the model did not call the function {self.function}")
         return _label_in(message.tool.arguments, self.argument, labels)
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class ListedChoice:
     """One of the values that the call lists."""
 
     values: tuple[str, ...]
 
-    def write(self, label: str) -> ChatMessage:
-        return ChatMessage(label)
+    def write(self, label: str) -> AssistantMessage:
+        return AssistantMessage(label)
 
-    def read(self, message: ChatMessage, labels: Sequence[str]) -> str:
+    def read(self, message: AssistantMessage, labels: Sequence[str]) -> str:
         chosen = message.content or ""
         if chosen not in self.values or (labels and chosen not in labels):
             raise UnreadableAnswer(f"the model chose {quote(chosen)}, which is none of the labels")

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from schemas.messages import Usage
 from streams.errors import UnreadableAnswer
-from streams.gateway.chat.forms import ChatMessage, ToolCall
+from streams.gateway.chat.forms import AssistantMessage, ToolCall
 
 LARGEST = 1_000_000
 """Bytes of a reply that is read; a label is short."""
@@ -28,16 +28,16 @@ class _Tool(Struct):
     function: _Function = msgspec.field(default_factory=_Function)
 
 
-class _Part(Struct):
+class _MessagePart(Struct):
     """A message, or what a chunk adds to it."""
 
     content: str | None = None
     tool_calls: list[_Tool] | None = None
 
 
-class _Choice(Struct):
-    message: _Part | None = None
-    delta: _Part | None = None
+class _CompletionChoice(Struct):
+    message: _MessagePart | None = None
+    delta: _MessagePart | None = None
     finish_reason: str | None = None
 
 
@@ -45,15 +45,15 @@ class _Cached(Struct):
     cached_tokens: int | None = None
 
 
-class _Usage(Struct):
+class _TokenCounts(Struct):
     prompt_tokens: int = 0
     completion_tokens: int = 0
     prompt_tokens_details: _Cached | None = None
 
 
 class _Body(Struct):
-    choices: list[_Choice] = []
-    usage: _Usage | None = None
+    choices: list[_CompletionChoice] = []
+    usage: _TokenCounts | None = None
 
 
 class UpstreamReply(NamedTuple):
@@ -64,7 +64,7 @@ class UpstreamReply(NamedTuple):
         confidence: probability of the label in [0, 1], where the API says it.
     """
 
-    message: ChatMessage
+    message: AssistantMessage
     usage: Usage | None
     confidence: float | None = None
 
@@ -102,7 +102,7 @@ def read_completion(plain: bytes) -> UpstreamReply:
     if finish not in ("stop", "tool_calls", "function_call"):
         raise UnreadableAnswer(f"the reply is not whole: it ends with {finish!r}")
     usage = next((one.usage for one in reversed(bodies) if one.usage is not None), None)
-    return UpstreamReply(ChatMessage(_content(parts), _tool(parts), finish), _usage(usage))
+    return UpstreamReply(AssistantMessage(_content(parts), _tool(parts), finish), _usage(usage))
 
 
 def _events(body: bytes) -> Iterator[_Body]:
@@ -112,12 +112,12 @@ def _events(body: bytes) -> Iterator[_Body]:
             yield _decode(content)
 
 
-def _content(parts: list[_Part]) -> str | None:
+def _content(parts: list[_MessagePart]) -> str | None:
     said = [part.content for part in parts if part.content is not None]
     return "".join(said) if said else None
 
 
-def _tool(parts: list[_Part]) -> ToolCall | None:
+def _tool(parts: list[_MessagePart]) -> ToolCall | None:
     """The one function that is called."""
     functions = [tool.function for part in parts for tool in part.tool_calls or ()]
     names = [function.name for function in functions if function.name]
@@ -128,7 +128,7 @@ def _tool(parts: list[_Part]) -> ToolCall | None:
     return ToolCall(names[0], "".join(function.arguments or "" for function in functions))
 
 
-def _usage(found: _Usage | None) -> Usage | None:
+def _usage(found: _TokenCounts | None) -> Usage | None:
     if found is None:
         return None
     details = found.prompt_tokens_details

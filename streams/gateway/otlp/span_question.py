@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from schemas.chat import ChatConfig
 from streams.gateway.chat.conversation import NotAQuestion
-from streams.gateway.chat.forms import ChatMessage, ToolCall
+from streams.gateway.chat.forms import AssistantMessage, ToolCall
 from streams.gateway.chat.question import SHAPE
 from streams.recorded_calls.conversation import (
     NO_ANSWER,
@@ -35,7 +35,7 @@ class RecordedChat(NamedTuple):
     """
 
     fields: dict[str, Any]
-    answer: ChatMessage
+    answer: AssistantMessage
 
 
 def recorded_chat(call: SpanCall) -> RecordedChat:
@@ -68,7 +68,7 @@ def with_form(chat: RecordedChat, config: ChatConfig, labels: Sequence[str]) -> 
     return fields
 
 
-def _answer(call: SpanCall) -> ChatMessage:
+def _answer(call: SpanCall) -> AssistantMessage:
     """What the model said."""
     message = only_message(call.answered, call.place)
     calls = tool_calls_of(message) if isinstance(message, Mapping) else []
@@ -78,11 +78,11 @@ def _answer(call: SpanCall) -> ChatMessage:
     if isinstance(said, LeftOut):
         raise NotAQuestion(said.reason)
     if not calls:
-        return ChatMessage(said)
+        return AssistantMessage(said)
     name = as_text(part_of(part_of(calls[0], "function") or calls[0], "name"))
     if name is None:
         raise NotAQuestion(NO_ANSWER)
-    return ChatMessage(None, ToolCall(name, said), "tool_calls")
+    return AssistantMessage(None, ToolCall(name, said), "tool_calls")
 
 
 def _instructions(call: SpanCall) -> list[Any]:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from infra.bench import cpu
-from infra.bench.kinds import KINDS, Kind
+from infra.bench.kinds import KINDS, FeatureKind
 from infra.bench.request import BenchRequest
 from infra.bench.route.measure import figures, measure
 from infra.bench.route.meter import Mark, Pace
@@ -31,7 +31,7 @@ def test_each_reference_has_a_rate_and_a_cost() -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
-def test_repeated_rows_get_new_ids(kind: Kind) -> None:
+def test_repeated_rows_get_new_ids(kind: FeatureKind) -> None:
     data = generated_corpus(traces=30, requests=20).requests
     result = [REQUEST.decode(REQUEST.encode(each)) for each in repeat_requests(kind, data, 45)]
     assert len({each.id for each in result}) == 45

@@ -12,21 +12,21 @@ from schemas.config import Config, TeacherConfig
 from schemas.messages import Reason, Teacher
 from streams.errors import MaskFailed
 from streams.privacy.forgotten import ForgottenRequests, forgotten_request
-from streams.recorded_calls.rows import LeftOut, Row
+from streams.recorded_calls.rows import LeftOut, PastCall
 
 NOW = 1_764_000_000_000
 LABELS = TeacherConfig(model="gpt-4.1-mini", labels=("track", "refund"), labels_renamed={"old": "refund"})
 
 
-def row(said: str = "track", text: str | None = "where is it?", **fields: Any) -> Row:
-    return Row("line 1", said, text, **{"at": NOW - 1000, "is_label": True} | fields)
+def row(said: str = "track", text: str | None = "where is it?", **fields: Any) -> PastCall:
+    return PastCall("line 1", said, text, **{"at": NOW - 1000, "is_label": True} | fields)
 
 
-def plan(*rows: Row | LeftOut, config: Config | None = None, **rules: Any) -> SeedPlan:
+def plan(*rows: PastCall | LeftOut, config: Config | None = None, **rules: Any) -> SeedPlan:
     return plan_seed(rows, SeedRules("tickets", config or Config(), NOW, 1_000_000, **rules))
 
 
-def reasons(*rows: Row | LeftOut, **options: Any) -> dict[str, int]:
+def reasons(*rows: PastCall | LeftOut, **options: Any) -> dict[str, int]:
     return dict(plan(*rows, **options).left_out)
 
 

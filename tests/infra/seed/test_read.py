@@ -19,7 +19,7 @@ from streams.recorded_calls.conversation import (
     SEVERAL_ANSWERS,
     SEVERAL_TURNS,
 )
-from streams.recorded_calls.rows import OURS, LeftOut, Row, unix_time
+from streams.recorded_calls.rows import OURS, LeftOut, PastCall, unix_time
 
 AT = 1_764_000_000_000
 SYSTEM = {"role": "system", "content": "Classify."}
@@ -32,14 +32,14 @@ def read(
     name: str = "calls.jsonl",
     names: Mapping[str, str] | None = None,
     **files: Any,
-) -> list[Row | LeftOut]:
+) -> list[PastCall | LeftOut]:
     """The rows of a file: a list is a record a line, a string is the content."""
     file = folder / name
     file.write_text(content if isinstance(content, str) else "\n".join(map(json.dumps, content)))
     return list(read_calls(SeedFile(file, names or {}, **files)))
 
 
-def only(folder: Path, record: Any, **options: Any) -> Row | LeftOut:
+def only(folder: Path, record: Any, **options: Any) -> PastCall | LeftOut:
     [found] = read(folder, [record], **options)
     return found
 
@@ -164,13 +164,13 @@ LANGFUSE = {
 )
 def test_every_log_gives_the_same_row(tmp_path: Path, record: Any, id: str) -> None:  # noqa: A002
     found = only(tmp_path, record)
-    assert isinstance(found, Row), found
+    assert isinstance(found, PastCall), found
     assert found[1:] == ("track", USER["content"], None, id, AT, "m-1", True, False)
 
 
 def test_an_indented_file_is_one_record(tmp_path: Path) -> None:
     [found] = read(tmp_path, json.dumps(TODAY, indent=2), "traces.json")
-    assert isinstance(found, Row)
+    assert isinstance(found, PastCall)
     assert found.said == "track"
 
 
@@ -181,7 +181,7 @@ def test_a_batch_needs_its_requests(tmp_path: Path) -> None:
     failed = {"custom_id": "q1", "response": {"status_code": 500, "body": {}}}
     stray = answer | {"custom_id": "q2"}
     first, *others = read(tmp_path, [answer, failed, stray], requests=requests)
-    assert isinstance(first, Row)
+    assert isinstance(first, PastCall)
     assert (first.id, first.text, first.said, first.at) == ("q1", USER["content"], "track", AT)
     assert [one.reason for one in others if isinstance(one, LeftOut)] == [
         FAILED,
@@ -229,16 +229,16 @@ def test_spans_of_other_work_are_passed_over(tmp_path: Path) -> None:
 def test_tools_and_parts_of_text_are_read(tmp_path: Path, text: Any) -> None:
     record = {"messages": [{"role": "user", "content": text}], **completion(None, tool_calls=[CALL])}
     found = only(tmp_path, record)
-    assert isinstance(found, Row)
+    assert isinstance(found, PastCall)
     assert (found.text, found.said) == ("where is\nit?", '{"label": "track"}')
 
 
 def test_plain_fields_have_usual_names_or_those_given(tmp_path: Path) -> None:
     plain = {"input": "a", "teacher": "x", "id": 7, "timestamp": AT, "sampled": False}
-    assert only(tmp_path, plain) == Row("the file", "x", "a", None, "7", AT, None, False, True)
+    assert only(tmp_path, plain) == PastCall("the file", "x", "a", None, "7", AT, None, False, True)
     nested = {"body": {"text": "a", "kind": "x"}, "input": "other", "messages": [USER]}
     found = only(tmp_path, nested, names={"text": "body.text", "label": "body.kind"})
-    assert isinstance(found, Row)
+    assert isinstance(found, PastCall)
     assert (found.text, found.said, found.is_label) == ("a", "x", True)
 
 
@@ -247,7 +247,7 @@ def test_only_the_records_that_are_meant_are_read(tmp_path: Path) -> None:
     spans = otlp(MODEL | {"app": "a"}), otlp(MODEL | {"app": "b"})
     observations = {"observations": [LANGFUSE | {"id": app, "metadata": {"app": app}} for app in ("a", "b")]}
     [found] = read(tmp_path, logs, where={"metadata.app": "b"})
-    assert isinstance(found, Row)
+    assert isinstance(found, PastCall)
     assert found.id == "b"
     assert len(read(tmp_path, spans, where={"app": "a"})) == 1
     assert len(read(tmp_path, [observations], where={"metadata.app": "a", "type": "GENERATION"})) == 1
@@ -257,8 +257,8 @@ def test_only_the_records_that_are_meant_are_read(tmp_path: Path) -> None:
 def test_csv_and_its_times(tmp_path: Path) -> None:
     content = "text,label,created_at\na,x,2025-11-24T16:00:00\nb,y,\n"
     first, second = read(tmp_path, content, "calls.csv")
-    assert isinstance(first, Row)
-    assert isinstance(second, Row)
+    assert isinstance(first, PastCall)
+    assert isinstance(second, PastCall)
     assert (first.place, first.at, second.said, second.at) == ("line 2", AT, "y", None)
 
 
@@ -269,7 +269,7 @@ def test_parquet_keeps_times_and_vectors(tmp_path: Path) -> None:
     table = arrow.table({"text": ["a"], "label": ["x"], "time": moment, "embedding": [[1.0, 2.0]]})
     parquet.write_table(table, tmp_path / "calls.parquet")
     [found] = read_calls(SeedFile(tmp_path / "calls.parquet", {}))
-    assert isinstance(found, Row)
+    assert isinstance(found, PastCall)
     assert (found.at, found.embedding) == (AT, [1.0, 2.0])
 
 
@@ -281,8 +281,8 @@ def test_a_folder_of_tracer_gives_traces_vectors_and_target(tmp_path: Path) -> N
     np.save(tmp_path / "index.embeddings.npy", np.array([[1, 2], [3, 4]], np.float32))
     (tmp_path / "config.json").write_text('{"target_teacher_agreement": 0.9}')
     first, second = read_calls(SeedFile(tmp_path, {}))
-    assert isinstance(first, Row)
-    assert isinstance(second, Row)
+    assert isinstance(first, PastCall)
+    assert isinstance(second, PastCall)
     assert (first.text, first.said, second.embedding) == ("a", "x", np.array([3, 4], "<f4").tobytes())
     assert tracer_target(tmp_path) == 0.9
 

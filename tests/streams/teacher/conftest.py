@@ -18,7 +18,7 @@ PATHS = ("chat/completions", "decisions", "systemone")
 Answer = Response | Callable[[], Awaitable[Response]]
 
 
-class Endpoint:
+class ScriptedEndpoint:
     """Gives the scripted answers in turn, the last one again and again."""
 
     def __init__(self, url: str) -> None:
@@ -83,9 +83,9 @@ class Endpoint:
 
 
 @pytest.fixture
-async def endpoint() -> AsyncIterator[Endpoint]:
+async def endpoint() -> AsyncIterator[ScriptedEndpoint]:
     listener = socket.create_server(("127.0.0.1", 0))
-    served = Endpoint(f"http://127.0.0.1:{listener.getsockname()[1]}/v1")
+    served = ScriptedEndpoint(f"http://127.0.0.1:{listener.getsockname()[1]}/v1")
     app = Starlette(routes=[Route(f"/v1/{path}", served.handle, methods=["POST"]) for path in PATHS])
     server = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="off", ws="none"))
     serving = asyncio.create_task(server.serve(sockets=[listener]))

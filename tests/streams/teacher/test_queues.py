@@ -14,7 +14,7 @@ from streams.spending.cost import CallCost, CallKind
 from streams.teacher.client import TeacherClient, error_reply
 from streams.teacher.endpoint_circuits import EndpointCircuits
 from streams.teacher.outcome import FailureKind, TryLater
-from streams.teacher.queues import Question, QuestionQueues
+from streams.teacher.queues import QuestionQueues, WaitingQuestion
 from tests.streams.fakes import ScriptedBudget, message
 
 SLOTS = 3
@@ -23,7 +23,7 @@ WRONG = TryLater("`teacher.url` is not set", FailureKind.MISCONFIGURED)
 NEVER = 10**15
 
 
-class Endpoint(TeacherClient):
+class CountingEndpoint(TeacherClient):
     """Answers by the text, once the test lets it; `begun` are the ids of calls in their order."""
 
     def __init__(self) -> None:
@@ -54,14 +54,14 @@ class Desk:
 
     def __init__(self) -> None:
         self.now = 0.0
-        self.endpoint = Endpoint()
+        self.endpoint = CountingEndpoint()
         self.configs: dict[str, TeacherConfig] = {}
         self.replies: list[Reply] = []
         self.failed: list[str] = []
         self.refused: list[str] = []
         self.budget = ScriptedBudget()
         self.circuits = EndpointCircuits(lambda: self.now, lambda: 0.0)
-        self.queues = QuestionQueues[Question](
+        self.queues = QuestionQueues[WaitingQuestion](
             self.endpoint.ask,
             self.circuits,
             config=lambda task: self.configs.get(task, TeacherConfig(url="u", model="m")),
@@ -72,7 +72,7 @@ class Desk:
     def ask(self, task: str, *ids: str, text: str = "t", give_up_at: int = NEVER) -> list[OpenMessage]:
         opened = [OpenMessage(message(b""), lambda *_: None) for _ in ids]
         self.queues.add(
-            Question(
+            WaitingQuestion(
                 work=work,
                 deferral=Deferral(Request(name, task, text), Reason.NO_POLICY, False, True, "text", 1),
                 give_up_at=lambda _: give_up_at,

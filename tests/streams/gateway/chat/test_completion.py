@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from schemas.messages import Usage
 from streams.errors import UnreadableAnswer
-from streams.gateway.chat.completion import Completion
-from streams.gateway.chat.forms import AnswerForm, ChatMessage, FunctionArgument, JsonField, PlainText
+from streams.gateway.chat.completion import SurrogateCompletion
+from streams.gateway.chat.forms import AnswerForm, AssistantMessage, FunctionArgument, JsonField, PlainText
 from streams.gateway.chat.upstream_reply import plain_body, read_completion
 
 FORMS: list[AnswerForm] = [
@@ -24,8 +24,8 @@ _characters = st.characters(exclude_categories=["Cs", "Cc", "Zl", "Zp"])
 _labels = st.text(_characters, min_size=1, max_size=20).filter(str.strip)
 
 
-def completion(message: ChatMessage) -> Completion:
-    return Completion("r1", 7, "understudy/t", "v1", message)
+def completion(message: AssistantMessage) -> SurrogateCompletion:
+    return SurrogateCompletion("r1", 7, "understudy/t", "v1", message)
 
 
 @given(st.sampled_from(FORMS), _labels, st.booleans(), st.booleans())
