@@ -18,6 +18,8 @@ from schemas.errors import InvalidConfig
 from schemas.messages import Share, TaskName
 
 EVERY_TASK = "*"
+KEY_VARIABLES = ("OPENAI_API_KEY", "EMBEDDINGS_API_KEY")
+"""Environment variables that `teacher.key_env` may name where the settings of a process list no others."""
 
 Probability = Annotated[float, Meta(gt=0.0, lt=1.0)]
 Seconds = Annotated[float, Meta(ge=0.0)]
@@ -79,7 +81,9 @@ class TeacherConfig(Struct, frozen=True, forbid_unknown_fields=True):
         api: `chat`: chat completions, which most servers have. `decisions` and `systemone`: one choice among
             the labels, with the probability of each, by OpenAI's API or by that of decision models (TypeSafe,
             Ollama); both need 2 to 255 `labels`.
-        key_env: name of the environment variable that holds the API key.
+        key_env: name of the environment variable that holds the API key; one of those that
+            `UNDERSTUDY_KEY_ENV` lists, by default `OPENAI_API_KEY` and `EMBEDDINGS_API_KEY`. With another one
+            nothing is asked.
         prompt: system prompt; `{labels}` in it is replaced by the labels, one a line.
         labels: answers that are allowed; if there are none, any short answer is allowed. They may change
             while a version is live. A label that is taken out is not answered any more and trains nothing.

@@ -16,6 +16,7 @@ from msgspec import Struct
 from schemas.config import Config, Override
 from schemas.errors import InvalidMessage
 from schemas.messages import Milliseconds
+from schemas.urls import masked_url, masked_values
 
 BreakerState = Literal["open", "closed"]
 
@@ -514,8 +515,11 @@ class ConfigRejectedDetails(EventDetails, frozen=True):
 
 
 def config_applied_event(task: str, at: int, message: str, override: Override) -> Event:
-    """A config message was applied. Its details are the fields that the message sets; null: the default."""
-    return Event(EventKind.CONFIG_APPLIED, task, at, message, dict(override))
+    """A config message was applied. Its details are the fields that the message sets; null: the default.
+
+    Secrets in URLs are masked.
+    """
+    return Event(EventKind.CONFIG_APPLIED, task, at, masked_url(message), masked_values(override))
 
 
 _STRUCTS: tuple[type[EventDetails], ...] = (

@@ -19,6 +19,7 @@ from streams.assembly.metrics import metrics_services, show_tasks
 from streams.assembly.parts import WorkerParts
 from streams.gc_tuning import freeze_startup_objects
 from streams.kafka.late_start import LateStart
+from streams.log_masking import mask_log
 from streams.roles import config
 from streams.roles.config_copy import ConfigCopy
 from streams.settings import ROLES, Role, Settings, load_settings
@@ -68,6 +69,7 @@ class Understudy(faust.App):
             await self.add_runtime_dependency(service)
         self._process_health.has_started = True
         freeze_startup_objects()
+        mask_log()  # Faust's own command line has set the log up after this module was imported
 
 
 def _assembly(role: Role) -> Callable[[WorkerParts], None]:

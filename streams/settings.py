@@ -25,6 +25,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from schemas.config import KEY_VARIABLES
 from schemas.redis_keys import Keys
 from schemas.topics import DEFAULT_PREFIX, Topics
 from streams.errors import InvalidSettings
@@ -40,6 +41,9 @@ Role = Literal["route", "teacher", "learn", "certify", "trainer", "gateway"]
 ROLES: tuple[Role, ...] = get_args(Role)
 WITHOUT_PORT: tuple[Role, ...] = tuple(role for role in ROLES if role != "gateway")
 """Roles that listen on no port, so that any number of them may run on a host."""
+
+PUBLIC_AUDIT_KEY = "understudy"
+"""The default of `audit_key`, which everybody can read here: no worker starts with it."""
 
 _SECRET = frozenset({"audit_key", "kafka", "consumer", "producer", "redis"})
 """Settings whose values are never repeated in a message."""
@@ -58,7 +62,10 @@ class Settings(BaseSettings):
     data: folder for copies of policies and for worker slots.
     slot: name of this worker among those of its role; stays the same over a restart, so that the
         restarted worker fences its predecessor. None takes the first free number on this host.
-    audit_key: secret that decides which requests are audited; the same for all workers.
+    audit_key: secret that decides which requests are audited; the same for all workers. What answers requests
+        does not start without one of its own; embedded servers have one.
+    key_env: the environment variables that config may name in `teacher.key_env`; in the environment with
+        commas between. No other variable is ever sent to a teacher's URL, which is config too.
     poll: seconds between looks at Redis for new policies.
     lease: seconds that a dead trainer's lease outlives it.
     reply_memory: seconds for which a second reply to a request is recognised.
@@ -91,7 +98,8 @@ class Settings(BaseSettings):
     batch: Annotated[int, Field(ge=1, le=100_000)] = 4_000
     data: Path = user_data_path("understudy")
     slot: str | None = None
-    audit_key: SecretStr = SecretStr("understudy")
+    audit_key: SecretStr = SecretStr(PUBLIC_AUDIT_KEY)
+    key_env: Annotated[tuple[str, ...], NoDecode] = KEY_VARIABLES
     poll: Annotated[float, Field(gt=0, le=3600)] = 2.0
     lease: Annotated[float, Field(ge=1, le=3600)] = 6.0
     reply_memory: Annotated[int, Field(ge=60)] = 7 * 24 * 3600
@@ -111,10 +119,10 @@ class Settings(BaseSettings):
     def _dotted(cls, options: dict[str, Any]) -> dict[str, Any]:
         return dict(_flat(options))
 
-    @field_validator("roles", mode="before")
+    @field_validator("roles", "key_env", mode="before")
     @classmethod
-    def _listed(cls, roles: Any) -> Any:
-        return [name.strip() for name in roles.split(",")] if isinstance(roles, str) else roles
+    def _listed(cls, names: Any) -> Any:
+        return [name.strip() for name in names.split(",")] if isinstance(names, str) else names
 
     @classmethod
     def settings_customise_sources(

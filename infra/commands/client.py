@@ -10,8 +10,8 @@ import typer
 
 from infra.console.column_options import FORMATS, IdColumn, TextColumn
 from infra.console.examples import examples
-from infra.console.message_lines import dead_letter_line, label_sentence, message_line
-from infra.console.output import AsJson, line, note, result
+from infra.console.message_lines import dead_letter_line, label_sentence, masked_line, message_line
+from infra.console.output import AsJson, line, note, raw_line, result
 from infra.console.policy_options import ClientTask
 from infra.errors import InvalidFile
 from infra.files.client_requests import read_client_requests
@@ -163,6 +163,8 @@ def consume(
             lines = joined_labels(messages, requests)
         elif name == settings.topics.dead_letters:
             lines = map(dead_letter_line, messages)
+        elif name in (settings.topics.config, settings.topics.events):
+            lines = map(masked_line, messages)
         else:
             lines = map(message_line, messages)
         _print(lines, most)
@@ -184,7 +186,7 @@ def _label_of(reader: Reader, request: str, timeout: float) -> Label | None:
 
 def _print(lines: Iterable[str], most: int | None) -> None:
     for count, text in enumerate(lines, 1):
-        line(text)
+        raw_line(text)
         if count == most:
             return
 

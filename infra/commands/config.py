@@ -14,9 +14,12 @@ from infra.serve.config_topic import read_overrides
 from infra.serve.servers import client_settings
 from infra.serve.topic_client import write_messages
 from schemas.config import EVERY_TASK, NOTHING, Override, config_of
+from schemas.errors import InvalidConfig
+from schemas.urls import MASK
 from streams.errors import StateUnavailable
 from streams.kafka.batch import Outgoing
 from streams.settings import Settings
+from streams.teacher.key_variables import key_problem
 
 commands = typer.Typer()
 
@@ -58,11 +61,23 @@ def config_set(
     """
     settings = client_settings()
     before = read_overrides(settings)
-    override = _merge_fields(before.get(task, NOTHING), parse_assignments(assignments))
+    fields = parse_assignments(assignments)
+    override = _merge_fields(before.get(task, NOTHING), fields)
     raw = check_override(override, task)
+    _refuse_masked(fields)
+    if (problem := key_problem(fields, settings.key_env)) is not None:
+        raise InvalidConfig([problem])
     write_messages(settings, [Outgoing(settings.topics.config, task.encode(), raw)])
     result(override)
     _print_effects(settings, task, before, {**before, task: override})
+
+
+def _refuse_masked(fields: Override) -> None:
+    """Raises InvalidConfig: a URL is as `config get` prints it, without its secrets."""
+    teacher = fields.get("teacher")
+    urls = fields.get("embedder"), teacher.get("url") if isinstance(teacher, Mapping) else None
+    if any(isinstance(url, str) and MASK in url for url in urls):
+        raise InvalidConfig([f"`{MASK}` stands for a secret that is not printed: write the whole URL"])
 
 
 def _merge_fields(before: Override, fields: Override) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from infra.console.letter_lines import (
     table_lines,
     whole_letter,
 )
-from infra.console.output import AsJson, line, note, result
+from infra.console.output import AsJson, customers_data, line, note, result
 from infra.console.policy_options import task_name
 from infra.console.since_option import Since
 from infra.serve.dead_letters import LetterFilter, Position, index_letters, read_letter, read_letters
@@ -104,7 +104,7 @@ def dead_letters_show(
         note(f"there is no dead letter at {position}; `understudy dead-letters list` shows the positions")
         raise typer.Exit(1)
     if not raw:
-        result(whole_letter(letter))
+        customers_data(whole_letter(letter))
     elif letter.value is None:
         note(f"the dead letter at {position} holds no message: it was too large, or texts are masked")
         raise typer.Exit(1)

@@ -10,7 +10,7 @@ import typer
 from infra.console.column_options import FORMATS, IdColumn, TextColumn
 from infra.console.embedder_options import EmbedderName, PromptFile, read_by, read_for
 from infra.console.examples import examples
-from infra.console.output import note, result
+from infra.console.output import customers_data, note
 from infra.console.policy_options import PolicyFolder, Vectors
 from infra.console.target_options import TARGET, Target
 from infra.files.columns import Columns
@@ -60,7 +60,7 @@ def predict(
     if threshold is None:
         note(f"no threshold passes the gate at a target of {target:g}: none of these would be answered")
     for prediction in _predictions(opened, lines, features, threshold):
-        result(prediction)
+        customers_data(prediction)
 
 
 def _predictions(

@@ -2,6 +2,8 @@
 
 import logging
 
+from streams.log_masking import mask_log
+
 _OTHERS = ("faust", "mode", "aiokafka", "httpcore", "httpx", "httpx2", "openai")
 
 
@@ -15,6 +17,7 @@ def configure_logging(level: int = logging.INFO) -> None:
         logging.getLogger(name).setLevel(max(level, logging.WARNING))
     for handler in logging.getLogger().handlers:
         handler.addFilter(_is_not_service_chart)
+    mask_log()
 
 
 def _is_not_service_chart(record: logging.LogRecord) -> bool:

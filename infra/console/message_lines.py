@@ -6,6 +6,7 @@ import msgspec
 from confluent_kafka import Message
 
 from schemas.messages import Label
+from schemas.urls import masked_url, masked_values
 from streams.kafka.dead_letters import PREFIX
 from streams.kafka.message import as_bytes, headers_of, key_of
 
@@ -15,6 +16,15 @@ _NUMBERS = ("partition", "offset")
 def message_line(message: Message) -> str:
     """The value as it is; `null` for a tombstone."""
     return (as_bytes(message.value()) or b"null").decode(errors="replace")
+
+
+def masked_line(message: Message) -> str:
+    """The value without the secrets of URLs: of a topic that holds no customers' texts."""
+    raw = message_line(message)
+    try:
+        return msgspec.json.encode(masked_values(msgspec.json.decode(raw))).decode()
+    except (msgspec.DecodeError, RecursionError):
+        return masked_url(raw)
 
 
 def dead_letter_line(message: Message) -> str:
@@ -30,6 +40,7 @@ def dead_letter_line(message: Message) -> str:
     for name in _NUMBERS:
         about[name] = int(about[name]) if str(about.get(name, "")).isdigit() else None
     first = {name: about.pop(name, None) for name in ("reason", "stage", "topic")}
+    first["reason"] = masked_values(first["reason"])
     content = {"key": _text(key_of(message)), "value": _text(as_bytes(message.value()))}
     return msgspec.json.encode({**first, **about, **content}).decode()
 

@@ -6,22 +6,34 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
+from schemas.urls import masked_url, masked_values
+
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 
 
 def result(value: Any) -> None:
-    """A JSON value on a line of its own."""
-    sys.stdout.write(msgspec.json.encode(value).decode() + "\n")
-    sys.stdout.flush()
+    """A JSON value on a line of its own, without the secrets of URLs."""
+    customers_data(masked_values(msgspec.to_builtins(value, str_keys=True)))
 
 
-def line(text: str) -> None:
-    """A result for people."""
+def customers_data(value: Any) -> None:
+    """A JSON value on a line of its own with what customers have sent, URLs and all."""
+    raw_line(msgspec.json.encode(value).decode())
+
+
+def raw_line(text: str) -> None:
+    """A message as it is."""
     sys.stdout.write(text + "\n")
     sys.stdout.flush()
 
 
+def line(text: str) -> None:
+    """A result for people, without the secrets of URLs."""
+    sys.stdout.write(masked_url(text) + "\n")
+    sys.stdout.flush()
+
+
 def note(text: str) -> None:
-    """Progress, or what went wrong."""
-    sys.stderr.write(text + "\n")
+    """Progress, or what went wrong, without the secrets of URLs."""
+    sys.stderr.write(masked_url(text) + "\n")
     sys.stderr.flush()

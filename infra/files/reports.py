@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from msgspec.structs import replace
 
 from infra.errors import UnusableOutput
 from infra.files.traces import TraceLine
@@ -15,6 +16,7 @@ from models.manifest import Manifest
 from models.policy import Policy
 from models.report import Subject, render
 from models.report.rescored import rescore, summary_of
+from schemas.urls import masked_url
 
 REPORT, REFUSED = "report.html", "refused.html"
 
@@ -49,8 +51,8 @@ def report_fit(
         texts=_texts(lines),
         targets=tuple(targets),
         delta=delta,
-        manifest=manifest,
-        parent=None if parent is None else Manifest.decode(parent.manifest),
+        manifest=None if manifest is None else _printable(manifest),
+        parent=None if parent is None else _printable(Manifest.decode(parent.manifest)),
         made_at=_now() if manifest is None else manifest.created_at,
         task=task,
         currency=currency,
@@ -81,7 +83,7 @@ def report_rows(
         texts=_texts(lines),
         targets=tuple(targets),
         delta=manifest.delta,
-        manifest=manifest,
+        manifest=_printable(manifest),
         parent=None,
         made_at=_now(),
         task=manifest.task,
@@ -89,6 +91,11 @@ def report_rows(
         currency=currency,
     )
     return _write(render(subject), folder, REPORT)
+
+
+def _printable(manifest: Manifest) -> Manifest:
+    """The manifest without the secrets of its encoder's URL."""
+    return replace(manifest, embedder=masked_url(manifest.embedder))
 
 
 def _texts(lines: Sequence[TraceLine]) -> list[str] | None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 from confluent_kafka import Consumer, Message, Producer
+from pydantic import SecretStr
 
 from infra.harness.waiting import Stalled
 from infra.harness.worker import Worker, environment
@@ -57,7 +58,13 @@ class Deployment:
     @property
     def settings(self) -> Settings:
         kafka, redis = {"bootstrap.servers": self.kafka}, {"url": self.redis}
-        return Settings(kafka=kafka, redis=redis, prefix=self.prefix, data=self.folder / "data")
+        return Settings(
+            kafka=kafka,
+            redis=redis,
+            prefix=self.prefix,
+            data=self.folder / "data",
+            audit_key=SecretStr(self.prefix),
+        )
 
     def create_topics(self) -> None:
         create_missing(self.settings)

@@ -23,6 +23,7 @@ def environment(settings: Settings) -> dict[str, str]:
         "UNDERSTUDY_PREFIX": settings.prefix,
         "UNDERSTUDY_DATA": str(settings.data),
         "UNDERSTUDY_DELIVERY": settings.delivery,
+        "UNDERSTUDY_AUDIT_KEY": settings.audit_key.get_secret_value(),
     }
 
 

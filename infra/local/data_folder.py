@@ -4,11 +4,13 @@ DIR/understudy.json   the marker
 DIR/lock              locked by the one process that uses the folder, and by its servers
 DIR/kafka, DIR/redis  data of the servers; DIR/*.log what they print
 DIR/workers           copies of policies, and worker slots
+DIR/audit-key         the secret that decides which requests are audited
 """
 
 import fcntl
 import logging
 import os
+import secrets
 import socket
 import time
 from pathlib import Path
@@ -27,7 +29,7 @@ FORMAT: Final = 1
 # Below the ports that systems give to outgoing connections, so that none of those takes one between two runs.
 _FIRST_KAFKA_PORT, _FIRST_REDIS_PORT = 19092, 16379
 _PORTS_TRIED = 500
-_MARKER, _LOCK = "understudy.json", "lock"
+_MARKER, _LOCK, _AUDIT_KEY = "understudy.json", "lock", "audit-key"
 _POLL_S = 0.2
 
 
@@ -38,6 +40,18 @@ class Marker(msgspec.Struct, frozen=True):
     kafka_port: int
     controller_port: int
     redis_port: int
+
+
+def audit_key_in(folder: Path) -> str:
+    """The secret that a folder in use holds. Raises UnusableFolder: it can't be read, or is empty."""
+    file = folder / _AUDIT_KEY
+    try:
+        key = file.read_text().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UnusableFolder(f"{file}: can't be read, so nobody knows what is audited: {error}") from error
+    if not key:
+        raise UnusableFolder(f"{file}: is empty; delete it, and the next start of `up` writes another")
+    return key
 
 
 class DataFolder:
@@ -81,6 +95,17 @@ class DataFolder:
     def keeping(self, server: str) -> Keeping:
         """How a server in this folder is run."""
         return Keeping(self.path / f"{server}.log", self._lock.fileno())
+
+    def make_audit_key(self) -> None:
+        """Write down a secret, readable for its owner alone, unless the folder has one."""
+        file = self.path / _AUDIT_KEY
+        if file.is_file():
+            return
+        fresh = file.with_name(f"{_AUDIT_KEY}.new")
+        fresh.unlink(missing_ok=True)
+        fresh.touch(mode=0o600)
+        fresh.write_text(secrets.token_urlsafe(32))
+        fresh.replace(file)
 
     def room(self, name: str) -> Path:
         """A folder in it, made if it is missing."""

@@ -65,6 +65,7 @@ def kept_servers(settings: Settings, place: KeptPlace) -> Iterator[tuple[Setting
         stack.enter_context(RestartedServer("Apache Kafka", start_kafka))
         start_redis = partial(EmbeddedRedis, home=_redis_home(folder))
         stack.enter_context(RestartedServer("Redis", start_redis))
+        folder.make_audit_key()
         embedded = Embedded(
             os.getpid(),
             f"127.0.0.1:{folder.marker.kafka_port}",

@@ -8,7 +8,7 @@ from typing import IO
 
 import msgspec
 
-from infra.console.output import note, result
+from infra.console.output import customers_data, note
 from infra.errors import InvalidFile, UnusableOutput
 from infra.files.client_requests import ClientRequest
 from infra.files.formats import STANDARD_INPUT
@@ -40,7 +40,7 @@ class IdListing:
     def add(self, sent: ClientRequest) -> None:
         entry = {"id": sent.request.id, "row": sent.row, "text": sent.request.text}
         if self._file is None:
-            result(entry)
+            customers_data(entry)
         else:
             self._file.write(msgspec.json.encode(entry).decode() + "\n")
 

@@ -10,7 +10,10 @@ from contextlib import ExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from pydantic import SecretStr
+
 from infra.console.logs import configure_logging
+from infra.local.data_folder import audit_key_in
 from infra.local.embedded_kafka import CLIENT_SETTINGS, EmbeddedKafka
 from infra.local.embedded_redis import EmbeddedRedis
 from infra.serve.server_note import (
@@ -29,6 +32,8 @@ from streams.state.connection import Connection
 
 _BOOTSTRAP = "bootstrap.servers"
 _KAFKA_VARIABLE, _REDIS_VARIABLE = f"{PREFIX}KAFKA__BOOTSTRAP_SERVERS", f"{PREFIX}REDIS__URL"
+_TRIAL_KEY = "embedded"
+"""What is only tried out needs no secret: it is the same for all workers, and that is enough."""
 _HALF = (
     "{given} is set and {missing} is not: an embedded server would forget at its end what your own server "
     "relies on. Set both, or neither to try embedded ones"
@@ -91,11 +96,18 @@ def embedded_servers(settings: Settings, task: str = DEFAULT_TASK) -> Iterator[t
 
 
 def uses_embedded(settings: Settings, embedded: Embedded) -> Settings:
-    """Settings that lead to embedded servers."""
+    """Settings that lead to embedded servers, with the audit key of these where there is no other.
+
+    Raises:
+        UnusableFolder: the key of their folder can't be read.
+    """
     changes: dict[str, object] = {
         "kafka": {**settings.kafka, _BOOTSTRAP: embedded.kafka},
         "redis": {**settings.redis, "url": embedded.redis},
     }
+    if "audit_key" not in settings.model_fields_set:
+        key = _TRIAL_KEY if embedded.data is None else audit_key_in(Path(embedded.data))
+        changes["audit_key"] = SecretStr(key)
     if embedded.data is None:
         changes |= {
             "consumer": {**settings.consumer, **CLIENT_SETTINGS},

@@ -70,7 +70,9 @@ def add(parts: WorkerParts) -> None:
     for stream, topic in asked.items():
         channel = parts.source(certify.ASKED_STAGES[stream], topic)
         certify.install_asked(parts.app, channel, certifier, stream)
-    config.install_events(parts.app, parts.source(config.STAGE, topics.config), topics)
+    config.install_events(
+        parts.app, parts.source(config.STAGE, topics.config), topics, parts.settings.key_env
+    )
 
 
 def _heartbeat(

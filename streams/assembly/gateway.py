@@ -46,6 +46,7 @@ from streams.state.object_owners import ObjectOwners
 from streams.state.proposed_tasks import ProposedTasks
 from streams.tasks import Task
 from streams.teacher.client import TeacherClient
+from streams.teacher.key_variables import KeyVariables
 
 _LONGEST_INLINE = 40_000
 """Characters that are scored on the event loop, about 2 ms; more in a thread."""
@@ -61,7 +62,8 @@ def add(parts: WorkerParts) -> None:
     parts.check_audit_key()
     parts.open_encoders()
     parts.sync_policies()
-    traffic, decisions, client = ScoreWindows(), DecisionCounts(parts.metrics), TeacherClient()
+    keys = KeyVariables.of_process(settings.key_env)
+    traffic, decisions, client = ScoreWindows(), DecisionCounts(parts.metrics), TeacherClient(keys)
 
     def count(task: Task, made: list[Decision], now: int) -> None:
         traffic.count(task, made, now)
@@ -109,7 +111,7 @@ def add(parts: WorkerParts) -> None:
     decider = ChatDecider(batcher, forwarding, parts.sampler, rated)
     owners = ObjectOwners(parts.connection, settings.keys)
     stored = StoredObjects(parts.tasks, lambda: key_ring.keys, owners)
-    chat = ChatService(parts.tasks, classifier, decider, recorder, upstream, stored)
+    chat = ChatService(parts.tasks, classifier, decider, recorder, upstream, stored, keys)
     proposed = ProposedTasks(parts.connection, settings.keys)
     learned = LearnedTasks(parts.tasks, proposed, settings.poll, mask)
     feedback = FeedbackRecorder(parts.tasks, settings.topics, recent, sender, classifier, parts.forgotten)

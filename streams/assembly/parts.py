@@ -3,7 +3,6 @@
 Making them opens nothing; the services do that when they start.
 """
 
-import logging
 import os
 import secrets
 import time
@@ -16,6 +15,7 @@ from mode import Service, ServiceT
 
 from streams.budget.call_budget import CallBudget
 from streams.budget.spending_log import SpendingLog
+from streams.errors import InvalidSettings
 from streams.guard.watch import GuardWatch
 from streams.kafka.channel import BatchChannel, LaneChannel
 from streams.kafka.clients import largest_message, open_reader, open_role, open_writer
@@ -35,7 +35,7 @@ from streams.rollout.policy_remover import PolicyRemover
 from streams.rollout.policy_sync import PolicySync
 from streams.routing.encoder_pool import EncoderPool
 from streams.sampling import Sampler
-from streams.settings import Settings
+from streams.settings import PUBLIC_AUDIT_KEY, Settings
 from streams.slots import Slot
 from streams.state.connection import Connection
 from streams.state.guard import GuardStore
@@ -43,8 +43,6 @@ from streams.state.refit_queue import RefitQueue
 from streams.state.registry import Registry
 from streams.state.spending import SpendingStore
 from streams.tasks import Tasks
-
-log = logging.getLogger(__name__)
 
 _WINDOW = 4_000
 _WINDOW_BYTES = 64_000_000
@@ -91,7 +89,6 @@ class WorkerParts:
         self.forgotten = ForgottenRequests()
         self.on_forgotten: list[forget.Listener] = [self.forgotten.add]
         self._has_policies = False
-        self._is_key_checked = False
         self._spending: SpendingLog | None = None
         self._budget: CallBudget | None = None
         self._has_encoders = False
@@ -99,15 +96,13 @@ class WorkerParts:
         self.services += [self._slot, CloseService(self.connection, self.event_publisher)]
 
     def check_audit_key(self) -> None:
-        """Warn of the default key; once, whichever roles draw audits. What is only tried out needs none."""
-        settings = self.settings
-        if self._is_key_checked or settings.delivery != "exactly_once":
-            return
-        self._is_key_checked = True
-        if "audit_key" not in settings.model_fields_set:
-            log.warning(
-                "the audit key is the public default: clients can tell what is audited (UNDERSTUDY_AUDIT_KEY)"
+        """Raises InvalidSettings: the audit key is the default that everybody knows."""
+        if self.settings.audit_key.get_secret_value() == PUBLIC_AUDIT_KEY:
+            problem = (
+                "`audit_key` (UNDERSTUDY_AUDIT_KEY): it is the public default, by which clients can tell "
+                "what is audited; set it to a secret, the same for all workers"
             )
+            raise InvalidSettings([problem])
 
     def refit_queue(self) -> RefitQueue:
         return RefitQueue(self.connection, self.settings.keys)

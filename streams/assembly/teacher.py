@@ -11,12 +11,13 @@ from streams.roles import teacher
 from streams.roles.claims import claim_of
 from streams.teacher.client import TeacherClient
 from streams.teacher.endpoint_circuits import EndpointCircuits
+from streams.teacher.key_variables import KeyVariables
 
 
 def add(parts: WorkerParts) -> None:
     """Add the role's agents and services to the worker."""
     settings, topics = parts.settings, parts.settings.topics
-    client, circuits = TeacherClient(), EndpointCircuits()
+    client, circuits = TeacherClient(KeyVariables.of_process(settings.key_env)), EndpointCircuits()
     spending, budget = parts.spending(), parts.budget()
     parts.sync_policies()
     parts.services.append(CloseService(client))

@@ -5,7 +5,6 @@ included, ends in forwarding: the app has its LLM, as it had without us.
 """
 
 import asyncio
-import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
@@ -23,7 +22,7 @@ from schemas.chat import MODES, ChatConfig, Mode
 from schemas.config import EVERY_TASK, TeacherConfig
 from schemas.messages import Deferral, Label, Reason, Request, Teacher
 from streams.clock import unix_ms
-from streams.errors import DecisionFailed
+from streams.errors import DecisionFailed, TeacherMisconfigured
 from streams.gateway.answer_headers import CONTRACT, DEBUG, answer_headers
 from streams.gateway.call_limits import CallPlace
 from streams.gateway.calls import record_headers
@@ -42,6 +41,7 @@ from streams.gateway.problems import HttpProblem, unavailable
 from streams.gateway.stored_objects import CreatedObject, ObjectUse, StoredObjects
 from streams.gateway.upstream import Upstream, UpstreamCall, UpstreamResponse, endpoint_url
 from streams.tasks import Task, Tasks
+from streams.teacher.key_variables import KeyVariables
 
 _NO_QUESTION = "no_question"
 """Said in place of a reason where the call asks for something else than one label."""
@@ -92,7 +92,7 @@ class ChatCall(NamedTuple):
 class ChatService:
     """Args:
     stored: knows which app has created which object that the LLM's API keeps.
-    environ: where keys of LLMs are looked up.
+    keys: where keys of LLMs are looked up.
     """
 
     def __init__(
@@ -103,7 +103,7 @@ class ChatService:
         recorder: ChatRecorder,
         upstream: Upstream,
         stored: StoredObjects,
-        environ: Mapping[str, str] = os.environ,
+        keys: KeyVariables,
     ) -> None:
         self._tasks = tasks
         self._classifier = classifier
@@ -111,7 +111,7 @@ class ChatService:
         self._recorder = recorder
         self._upstream = upstream
         self._stored = stored
-        self._environ = environ
+        self._keys = keys
 
     async def complete(self, call: ChatCall) -> Response:
         """The surrogate's answer in the form that the app asks for, or what the LLM says.
@@ -230,22 +230,29 @@ class ChatService:
         return None if _own_authorization(call.headers) else call.key
 
     def _call(self, call: ChatCall, config: TeacherConfig) -> UpstreamCall:
-        """The call of the LLM's API. Raises HttpProblem: nobody has said where that is."""
+        """The call of the LLM's API. Raises HttpProblem: its URL, or its key, is not to be had."""
         if not config.url:
             raise unavailable(f"task {call.task} has no `teacher.url` to forward to", task=call.task)
         if not (call.names_model or config.model):
             raise unavailable(f"task {call.task} has no `teacher.model` to ask", task=call.task)
         body = call.body if call.names_model else _with_model(call.body, _model(call, config))
-        authorization = self._authorization(call.headers, config)
+        try:
+            authorization = self._authorization(call.headers, config)
+        except TeacherMisconfigured as error:
+            raise unavailable(str(error), task=call.task) from error
         headers = call_headers(call.raw_headers, authorization)
         return UpstreamCall(endpoint_url(config.url) + call.path, headers, body, call.method)
 
     def _authorization(self, headers: Mapping[str, str], config: TeacherConfig) -> str | None:
-        """The app's own, unless it is none or a key of ours; then that of the teacher."""
+        """The app's own, unless it is none or a key of ours; then that of the teacher.
+
+        Raises:
+            TeacherMisconfigured: the settings do not list the variable with the teacher's key.
+        """
         own = _own_authorization(headers)
         if own is not None:
             return own
-        key = self._environ.get(config.key_env, "").strip()
+        key = self._keys.value(config.key_env)
         return f"Bearer {key}" if key else None
 
 

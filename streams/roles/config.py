@@ -6,7 +6,7 @@ says what was applied, or names every problem of a message that changes nothing.
 """
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 from confluent_kafka import Message
@@ -16,7 +16,7 @@ from faust.types import StreamT
 from models.embedders.kinds import tiers
 from models.errors import InvalidSpec
 from schemas.codec import EVENT
-from schemas.config import EVERY_TASK, Override, parse_override, task_of
+from schemas.config import EVERY_TASK, KEY_VARIABLES, Override, parse_override, task_of
 from schemas.errors import InvalidConfig
 from schemas.events import ConfigRejectedDetails, Event, config_applied_event
 from schemas.topics import Topics
@@ -28,6 +28,7 @@ from streams.kafka.channel import BatchChannel
 from streams.kafka.message import as_bytes, key_of, time_of
 from streams.roles.config_copy import ConfigCopy
 from streams.tasks import Tasks
+from streams.teacher.key_variables import key_problem
 from streams.text_patterns import compile_pattern
 
 log = logging.getLogger(__name__)
@@ -139,8 +140,13 @@ def apply_config(messages: Iterable[Message], tasks: Tasks, newest: NewestConfig
     return applied
 
 
-def answer_event(message: Message, now: int) -> Event:
-    """The event that says what a config message has changed, or why it was rejected."""
+def answer_event(message: Message, now: int, key_names: Collection[str] = KEY_VARIABLES) -> Event:
+    """The event that says what a config message has changed, or why it was rejected.
+
+    Args:
+        key_names: environment variables that may hold a teacher's key. A message that names another applies
+            all the same, since a target in it must not be lost; but nothing is asked with that key.
+    """
     try:
         task, override = read_config(message)
     except InvalidConfig as error:
@@ -149,7 +155,9 @@ def answer_event(message: Message, now: int) -> Event:
         return ConfigRejectedDetails(error.problems).event(key, now, sentence)
     whom = "all tasks" if task == EVERY_TASK else f"task {task}"
     what = f"sets {', '.join(sorted(override))}" if override else "puts the defaults back"
-    return config_applied_event(task, now, f"config for {whom} {what}", override)
+    problem = key_problem(override, key_names)
+    but = f"; but the teacher is not asked: {problem}" if problem else ""
+    return config_applied_event(task, now, f"config for {whom} {what}{but}", override)
 
 
 def install_reader(app: App, channel: BatchChannel, tasks: Tasks, copy: ConfigCopy | None = None) -> None:
@@ -166,8 +174,8 @@ def install_reader(app: App, channel: BatchChannel, tasks: Tasks, copy: ConfigCo
                     copy.note_applied(applied)
 
 
-def install_events(app: App, channel: BatchChannel, topics: Topics) -> None:
-    """Register the agent that answers config."""
+def install_events(app: App, channel: BatchChannel, topics: Topics, key_names: Collection[str]) -> None:
+    """Register the agent that answers config; `key_names` as in `answer_event`."""
 
     @app.agent(channel, name=STAGE)
     async def config_events(batches: StreamT[Batch]) -> None:
@@ -175,5 +183,5 @@ def install_events(app: App, channel: BatchChannel, topics: Topics) -> None:
             with batch.settle() as outgoing:
                 at = unix_ms()
                 for message in batch.messages:
-                    event = EVENT.encode(answer_event(message, at))
+                    event = EVENT.encode(answer_event(message, at, key_names))
                     outgoing.append(Outgoing(topics.events, key_of(message), event))

@@ -1,6 +1,5 @@
 """Reads the teacher's URL, model and API key from its config, or says what is wrong with them."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -8,6 +7,7 @@ from schemas.config import TeacherConfig
 from schemas.urls import masked_url
 from streams.errors import TeacherMisconfigured, TeacherNotSet
 from streams.teacher.answer import quote
+from streams.teacher.key_variables import KeyVariables
 
 _NEEDS_KEY = "api.openai.com"
 _NO_KEY = "none"
@@ -50,13 +50,14 @@ def address_of(config: TeacherConfig) -> Address:
     return Address(config.url, config.model)
 
 
-def api_key(address: Address, config: TeacherConfig, environ: Mapping[str, str]) -> str:
+def api_key(address: Address, config: TeacherConfig, keys: KeyVariables) -> str:
     """The key in the variable that the settings name; a stand-in where none is set and none is needed.
 
     Raises:
-        TeacherMisconfigured: the API needs a key and there is none, or it is not one that HTTP can carry.
+        TeacherMisconfigured: the API needs a key and there is none, or it may not be read, or is
+            none that HTTP can carry.
     """
-    key = environ.get(config.key_env, "").strip()
+    key = keys.value(config.key_env)
     if not key and address.host == _NEEDS_KEY:
         raise TeacherMisconfigured(
             f"`teacher.key_env`: {_NEEDS_KEY} needs a key, and the environment variable {config.key_env} "

@@ -22,6 +22,7 @@ from streams.teacher.chat import ModelOutput, parse_completion
 from streams.teacher.choice import ChosenLabel
 from streams.teacher.connections import Connections
 from streams.teacher.failures import call_failure, timed_out
+from streams.teacher.key_variables import KeyVariables
 from streams.teacher.parameters import (
     SERVICE_TIER,
     Parameters,
@@ -45,11 +46,11 @@ class Endpoints:
     """The endpoints in use, and what each of them takes and refuses.
 
     Args:
-        environ: where API keys are looked up.
+        keys: where API keys are looked up.
     """
 
-    def __init__(self, environ: Mapping[str, str]) -> None:
-        self._connections = Connections(environ)
+    def __init__(self, keys: KeyVariables) -> None:
+        self._connections = Connections(keys)
         self._refused: dict[Address, Refused] = {}
         self._taken: dict[tuple[Address, str], frozenset[str]] = {}
 

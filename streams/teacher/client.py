@@ -5,14 +5,13 @@ nothing: queues, slots, pauses and the time to give up are those of the role.
 """
 
 import logging
-import os
-from collections.abc import Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
 from schemas.config import TeacherConfig
 from schemas.messages import Deferral, Reply, Teacher, Usage
+from schemas.urls import masked_url
 from streams.errors import (
     NothingToAsk,
     TeacherAway,
@@ -27,6 +26,7 @@ from streams.teacher.answer import parse_answer
 from streams.teacher.calls import Endpoints
 from streams.teacher.chat import ModelOutput
 from streams.teacher.confidence import label_confidence
+from streams.teacher.key_variables import KeyVariables
 from streams.teacher.outcome import FailureKind, TryLater
 from streams.teacher.prompt import Messages, messages, with_reminder
 from streams.teacher.prompt_hash import prompt_hash
@@ -38,11 +38,11 @@ class TeacherClient:
     """The built-in teacher of all tasks, on one event loop.
 
     Args:
-        environ: where API keys are looked up.
+        keys: where API keys are looked up.
     """
 
-    def __init__(self, environ: Mapping[str, str] = os.environ) -> None:
-        self._endpoints = Endpoints(environ)
+    def __init__(self, keys: KeyVariables) -> None:
+        self._endpoints = Endpoints(keys)
         self._misconfigured: dict[str, str] = {}
 
     async def ask(
@@ -149,7 +149,7 @@ def error_reply(
         teacher=_teacher(config),
         usage=usage,
         latency_ms=latency_ms,
-        error=error.encode(errors="replace").decode(),
+        error=masked_url(error).encode(errors="replace").decode(),
         gave_up=gave_up,
     )
 

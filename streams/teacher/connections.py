@@ -5,7 +5,7 @@ over several clients.
 """
 
 import ssl
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -17,6 +17,7 @@ from schemas.urls import masked_url
 from streams.errors import TeacherMisconfigured
 from streams.teacher.address import Address, api_key
 from streams.teacher.answer import quote
+from streams.teacher.key_variables import KeyVariables
 
 _CALLS_EACH = 32
 _LIMITS = httpx2.Limits(max_connections=None, max_keepalive_connections=_CALLS_EACH, keepalive_expiry=3.0)
@@ -36,11 +37,11 @@ class Connections:
     """The clients of every endpoint in use.
 
     Args:
-        environ: where API keys are looked up.
+        keys: where API keys are looked up.
     """
 
-    def __init__(self, environ: Mapping[str, str]) -> None:
-        self._environ = environ
+    def __init__(self, keys: KeyVariables) -> None:
+        self._keys = keys
         self._clients: dict[tuple[str, str], list[_SharedClient]] = {}
         self._trusted: ssl.SSLContext | None = None
 
@@ -70,7 +71,7 @@ class Connections:
             await client.close()
 
     def _open(self, address: Address, config: TeacherConfig) -> openai.AsyncOpenAI:
-        key = api_key(address, config, self._environ)
+        key = api_key(address, config, self._keys)
         self._trusted = self._trusted or httpx2.create_ssl_context()
         try:
             return openai.AsyncOpenAI(

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.urls import masked_url
+from schemas.urls import masked_url, masked_values
 
 
 @pytest.mark.parametrize(
@@ -27,3 +27,17 @@ def test_secrets_are_masked(url: str, shown: str) -> None:
 @given(st.text(st.characters(codec="utf-8", exclude_categories=("Z", "C")), min_size=1))
 def test_no_password_gets_through(password: str) -> None:
     assert masked_url(f"redis://user:{password}@host:6379/0") == "redis://user:***@host:6379/0"
+
+
+def test_urls_in_a_text_are_masked() -> None:
+    text = "endpoint:https://me:s3cret@h/v1#m is away; see https://docs.example/v1 or mail a@b.example"
+    assert masked_url(text) == text.replace("s3cret", "***")
+
+
+def test_values_keep_their_form() -> None:
+    value = {"a": ["redis://:s3cret@h", 1, None], "b": {"c": "https://h/?token=s3cret"}, "d": True}
+    assert masked_values(value) == {
+        "a": ["redis://:***@h", 1, None],
+        "b": {"c": "https://h/?token=***"},
+        "d": True,
+    }

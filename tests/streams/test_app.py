@@ -1,11 +1,14 @@
 """A worker imports the roles that it runs, and no others."""
 
+import os
 import subprocess
 import sys
 
 import pytest
 
-from streams.settings import ROLES, Role
+from streams.app import create_app
+from streams.errors import InvalidSettings
+from streams.settings import PUBLIC_AUDIT_KEY, ROLES, Role, load_settings
 
 _BUILD = """
 import sys
@@ -24,8 +27,10 @@ _NOT_FOR: dict[Role, set[str]] = {
 
 
 def modules_of(role: Role) -> set[str]:
-    command = [sys.executable, "-c", _BUILD, role]
-    return set(subprocess.run(command, capture_output=True, text=True, check=True).stdout.split())
+    command, environ = [sys.executable, "-c", _BUILD, role], {**os.environ, "UNDERSTUDY_AUDIT_KEY": "secret"}
+    return set(
+        subprocess.run(command, capture_output=True, text=True, check=True, env=environ).stdout.split()
+    )
 
 
 @pytest.mark.parametrize("role", ROLES)
@@ -37,3 +42,18 @@ def test_each_role_can_be_built_alone(role: Role) -> None:
         f"streams.assembly.{role}",
     }
     assert modules & _NOT_FOR.get(role, set()) == set()
+
+
+@pytest.mark.parametrize("role", ["route", "gateway"])
+@pytest.mark.parametrize("delivery", ["exactly_once", "at_least_once"])
+def test_nothing_answers_under_the_public_audit_key(
+    role: Role, delivery: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("UNDERSTUDY_DELIVERY", delivery)
+    for key in (None, PUBLIC_AUDIT_KEY):
+        with monkeypatch.context() as patch:
+            patch.delenv("UNDERSTUDY_AUDIT_KEY", raising=False)
+            if key is not None:
+                patch.setenv("UNDERSTUDY_AUDIT_KEY", key)
+            with pytest.raises(InvalidSettings, match=r"UNDERSTUDY_AUDIT_KEY.*set it to a secret"):
+                create_app(load_settings(), [role])

@@ -9,13 +9,13 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from infra.local.data_folder import FORMAT, DataFolder, Marker
+from infra.local.data_folder import FORMAT, DataFolder, Marker, audit_key_in
 from infra.local.errors import AlreadyRunning, UnusableFolder
 
 _OWNER = """
 import os, subprocess, sys
 from pathlib import Path
-from infra.local.data_folder import DataFolder
+from infra.local.data_folder import DataFolder, audit_key_in
 folder = DataFolder(Path(sys.argv[1]))
 server = subprocess.Popen(["sleep", "60"], stdout=subprocess.DEVNULL, pass_fds=[folder.keeping("kafka").lock])
 print(server.pid, flush=True)
@@ -33,6 +33,18 @@ def test_ports_are_remembered_until_another_is_asked_for(tmp_path: Path) -> None
     with DataFolder(tmp_path) as folder:
         assert folder.marker == changed
     assert changed == msgspec.structs.replace(first, kafka_port=first.kafka_port + 300)
+
+
+def test_the_audit_key_is_made_once_and_for_the_owner_alone(tmp_path: Path) -> None:
+    with DataFolder(tmp_path) as folder:
+        folder.make_audit_key()
+        first = audit_key_in(tmp_path)
+        folder.make_audit_key()
+    assert audit_key_in(tmp_path) == first != ""
+    assert (tmp_path / "audit-key").stat().st_mode & 0o777 == 0o600
+    (tmp_path / "audit-key").unlink()
+    with pytest.raises(UnusableFolder, match="audit-key: can't be read"):
+        audit_key_in(tmp_path)
 
 
 def test_a_second_process_is_refused_with_the_first_one_s_id(tmp_path: Path) -> None:

@@ -53,6 +53,7 @@ from streams.spending.cost import CallCost
 from streams.state.proposed_tasks import ProposedTasks
 from streams.tasks import Tasks
 from streams.teacher.client import TeacherClient
+from streams.teacher.key_variables import KeyVariables
 from streams.teacher.outcome import TryLater
 from tests.streams.fakes import TOPICS, ScriptedBudget, ScriptedPolicy
 
@@ -273,9 +274,8 @@ async def running(
     forwarding = RequestRouter(ForwardedTasks(gateway.tasks), sampler, lambda *_: None)
     decider = ChatDecider(batcher, RequestBatcher(forwarding, chosen.batch), sampler, gateway.rated)
     stored = StoredObjects(gateway.tasks, lambda: gateway.keys, gateway.owners)
-    service = ChatService(
-        gateway.tasks, classifier, decider, gateway.recorder, upstream, stored, gateway.environ
-    )
+    variables = KeyVariables(gateway.environ)
+    service = ChatService(gateway.tasks, classifier, decider, gateway.recorder, upstream, stored, variables)
     gateway.learned = LearnedTasks(gateway.tasks, gateway.proposed, 60.0, mask)
     feedback = FeedbackRecorder(gateway.tasks, TOPICS, gateway.recent, sender, classifier, gateway.forgotten)
     spans = SpanRecorder(

@@ -516,3 +516,13 @@ async def recorded_teacher(text: str) -> Teacher:
         await app.chat.completions.create(**asking(text))
         await until(lambda: bool(gateway.broker.replies))
         return gateway.broker.replies[0].teacher
+
+
+async def test_a_key_that_is_not_listed_goes_nowhere() -> None:
+    token, key = create_key("app", ("t",), "serve", 1)
+    async with chatting() as (gateway, llm, app):
+        gateway.tasks.configure("t", {"teacher": {"url": llm.url, "model": "m", "key_env": "OTHER_SECRET"}})
+        gateway.keys, gateway.environ["OTHER_SECRET"] = {key.id: key}, "other"
+        with pytest.raises(openai.InternalServerError, match="UNDERSTUDY_KEY_ENV") as refused:
+            await app.with_options(api_key=token).chat.completions.create(**asking(model="gpt"))
+    assert (refused.value.status_code, llm.asked) == (503, [])

@@ -22,6 +22,7 @@ from streams.spending.cost import CallCost
 from streams.tasks import Tasks
 from streams.teacher.client import TeacherClient
 from streams.teacher.endpoint_circuits import EndpointCircuits
+from streams.teacher.key_variables import KeyVariables
 from streams.teacher.outcome import TryLater
 from tests.streams.fakes import (
     HEADERS,
@@ -42,7 +43,7 @@ class Teacher(TeacherClient):
     """Answers `yes` once the gate is open; `asked` are the ids."""
 
     def __init__(self) -> None:
-        super().__init__({})
+        super().__init__(KeyVariables({}))
         self.asked: list[str] = []
         self.gate = asyncio.Event()
 

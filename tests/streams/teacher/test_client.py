@@ -13,11 +13,13 @@ from schemas.codec import REPLY
 from schemas.config import TeacherConfig
 from schemas.messages import Deferral, Reason, Reply, Request, Usage
 from streams.teacher.client import TeacherClient, called_nobody, error_reply
+from streams.teacher.key_variables import KeyVariables
 from streams.teacher.outcome import FailureKind, TryLater
 from streams.teacher.prompt import answer_format
 from streams.teacher.prompt_hash import prompt_hash
 
-ENVIRON = {"TEACHER_KEY": " sk-secret\n"}
+ENVIRON = {"TEACHER_KEY": " sk-secret\n", "DATABASE_PASSWORD": "hunter2"}
+NAMES = ("TEACHER_KEY", "ODD", "UNSET")
 
 NO_COMPLETIONS = [
     HTMLResponse("<html>Welcome</html>"),
@@ -30,7 +32,7 @@ NO_COMPLETIONS = [
 
 @pytest.fixture
 async def asker() -> AsyncIterator[TeacherClient]:
-    async with TeacherClient(environ=ENVIRON) as teacher:
+    async with TeacherClient(KeyVariables(ENVIRON, NAMES)) as teacher:
         yield teacher
 
 
@@ -253,13 +255,14 @@ async def test_other_responses_are_no_completion(
         ({"url": "http://a:b/v1"}, "`teacher.url`"),
         ({"url": "https://api.openai.com/v1", "key_env": "UNSET"}, "environment variable UNSET"),
         ({"key_env": "ODD"}, "environment variable ODD"),
+        ({"key_env": "DATABASE_PASSWORD"}, "DATABASE_PASSWORD is not among the environment variables"),
         ({"labels": ()}, "`teacher.labels` is empty"),
     ],
 )
 async def test_a_setting_that_can_not_work_is_named(
     config: TeacherConfig, changes: dict[str, str | None], named: str
 ) -> None:
-    async with TeacherClient(environ={**ENVIRON, "ODD": "sk-\u00e9"}) as teacher:
+    async with TeacherClient(KeyVariables({**ENVIRON, "ODD": "sk-\u00e9"}, NAMES)) as teacher:
         outcome = await teacher.ask(deferral(), msgspec.structs.replace(config, **changes))
     assert passes(outcome, FailureKind.MISCONFIGURED, named)
 

@@ -10,13 +10,15 @@ from schemas.config import TeacherConfig
 from streams.errors import TeacherMisconfigured
 from streams.teacher.address import Address
 from streams.teacher.connections import Connections
+from streams.teacher.key_variables import KeyVariables
 
 ADDRESS = Address("http://localhost:1/v1", "m")
 CONFIG = TeacherConfig(key_env="KEY")
+NAMES = ("KEY", "OTHER", "UNSET")
 
 
 async def test_many_calls_are_spread_and_clients_used_again() -> None:
-    connections = Connections({})
+    connections = Connections(KeyVariables({}, NAMES))
     with ExitStack() as calls:
         first = [calls.enter_context(connections.client(ADDRESS, CONFIG)) for _ in range(100)]
     shares = [sum(one is client for one in first) for client in {id(one): one for one in first}.values()]
@@ -28,7 +30,7 @@ async def test_many_calls_are_spread_and_clients_used_again() -> None:
 
 
 async def test_another_key_or_address_has_a_client_of_its_own() -> None:
-    connections = Connections({"KEY": "one", "OTHER": "two"})
+    connections = Connections(KeyVariables({"KEY": "one", "OTHER": "two"}, NAMES))
     with ExitStack() as calls:
         clients: list[Any] = [
             calls.enter_context(connections.client(ADDRESS, CONFIG)),
@@ -41,7 +43,7 @@ async def test_another_key_or_address_has_a_client_of_its_own() -> None:
 
 
 async def test_a_failed_call_leaves_no_trace() -> None:
-    connections = Connections({"KEY": "sk-é"})
+    connections = Connections(KeyVariables({"KEY": "sk-é"}, NAMES))
     with pytest.raises(TeacherMisconfigured, match="KEY"), connections.client(ADDRESS, CONFIG):
         pass
     fine = replace(CONFIG, key_env="UNSET")

@@ -10,6 +10,7 @@ from starlette.responses import JSONResponse, Response
 from schemas.config import LabelExample, TeacherConfig
 from schemas.messages import Deferral, Reason, Reply, Request, Usage
 from streams.teacher.client import TeacherClient
+from streams.teacher.key_variables import KeyVariables
 from streams.teacher.outcome import FailureKind, TryLater
 
 DEFERRAL = Deferral(Request("1", "t", "money back!"), Reason.LOW_SCORE, False, True, "text", 1)
@@ -28,7 +29,7 @@ def decided(**answer: Any) -> Response:
 
 @pytest.fixture
 async def asker() -> AsyncIterator[TeacherClient]:
-    async with TeacherClient(environ={}) as teacher:
+    async with TeacherClient(KeyVariables({}, ("UNSET",))) as teacher:
         yield teacher
 
 

@@ -10,6 +10,7 @@ from starlette.responses import Response
 from schemas.config import TeacherConfig
 from schemas.messages import Answer, Deferral, Reason, Reply, Request
 from streams.teacher.client import TeacherClient
+from streams.teacher.key_variables import KeyVariables
 from streams.teacher.outcome import FailureKind, TryLater
 
 DEFERRAL = Deferral(Request("1", "t", "hello"), Reason.LOW_SCORE, False, True, "text", 1)
@@ -29,7 +30,7 @@ OPTIONAL = {
 
 @pytest.fixture
 async def asker() -> AsyncIterator[TeacherClient]:
-    async with TeacherClient(environ={}) as teacher:
+    async with TeacherClient(KeyVariables({}, ("UNSET",))) as teacher:
         yield teacher
 
 

@@ -13,6 +13,7 @@ from streams.spending.admission import Ceiling
 from streams.spending.cost import CallCost, CallKind
 from streams.teacher.client import TeacherClient, error_reply
 from streams.teacher.endpoint_circuits import EndpointCircuits
+from streams.teacher.key_variables import KeyVariables
 from streams.teacher.outcome import FailureKind, TryLater
 from streams.teacher.queues import QuestionQueues, WaitingQuestion
 from tests.streams.fakes import ScriptedBudget, message
@@ -27,7 +28,7 @@ class CountingEndpoint(TeacherClient):
     """Answers by the text, once the test lets it; `begun` are the ids of calls in their order."""
 
     def __init__(self) -> None:
-        super().__init__({})
+        super().__init__(KeyVariables({}))
         self.begun: list[str] = []
         self.gate = asyncio.Event()
         self.hanging = asyncio.Event()
