@@ -17,6 +17,8 @@ from infra.bench.chaos.observer import Record
 
 LOST, DOUBLED, WRONG = "lost", "doubled", "wrong count"
 CHECKED = ("labels", "deferrals", "audits", "traces", "audit-failures")
+SERVICE = ""
+"""In place of a version: all versions of the task together."""
 _VERSIONS = 16
 """Of more versions of a task the oldest are no longer counted."""
 
@@ -66,7 +68,10 @@ def check(
 
 
 def recount(topics: Mapping[str, list[Any]]) -> dict[tuple[str, str], AuditCounts]:
-    """The audits of each task and version, as the topics have them. An id counts once."""
+    """The audits of each task and version, as the topics have them; an id counts once for a version.
+
+    Of all versions together only those with a label are counted.
+    """
     asked, answered, failed = (defaultdict[tuple[str, str], dict[str, bool]](dict) for _ in range(3))
     for deferral in (*topics["deferrals"], *topics["audits"]):
         if _is_audit(deferral):
@@ -78,11 +83,15 @@ def recount(topics: Mapping[str, list[Any]]) -> dict[tuple[str, str], AuditCount
             answered[trace["task"], trace["guess"]["policy"]].setdefault(trace["id"], agreed)
     for failure in topics["audit-failures"]:
         failed[failure["task"], failure["policy"]][failure["id"]] = True
-    counts = {}
+    counts: dict[tuple[str, str], AuditCounts] = {}
     for key in asked.keys() | answered.keys():
         without = failed[key].keys() - answered[key].keys()
         pending = asked[key].keys() - answered[key].keys() - without
         counts[key] = AuditCounts(len(answered[key]), sum(answered[key].values()), len(without), len(pending))
+    for task in {task for task, _ in counts}:
+        of_task = [one for (name, _), one in counts.items() if name == task]
+        audits, agreements = sum(one.audits for one in of_task), sum(one.agreements for one in of_task)
+        counts[task, SERVICE] = AuditCounts(audits, agreements)
     return counts
 
 

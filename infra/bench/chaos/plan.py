@@ -13,7 +13,7 @@ from types import MappingProxyType
 NUMBERS = (1, 2)
 """Of each role there are two workers."""
 LONGEST_S = 60.0
-SESSION_S = 3.0
+SESSION_S = 4.0
 """Session timeout of the workers' consumers, seconds; `TRANSACTION_S` that of their transactions."""
 TRANSACTION_S = 10.0
 _PAIRS = 0.3

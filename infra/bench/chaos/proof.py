@@ -20,7 +20,7 @@ from typing import Any, Self
 from redis import Redis
 from redis.exceptions import RedisError
 
-from infra.bench.chaos.checker import AuditCounts, Complaint
+from infra.bench.chaos.checker import SERVICE, AuditCounts, Complaint
 from infra.bench.chaos.observer import Record
 
 UNPROVEN = "unproven"
@@ -38,7 +38,7 @@ class Sample:
     at: Unix seconds, by the clock of Redis.
     until: Unix seconds until which certify has counted all; 0 where it has never said so.
     rebuilding: lost counts are being read again.
-    versions: fields of each version's certificate, by task and version.
+    versions: fields of each version's certificate, by task and version; and of that of all versions.
     """
 
     at: float
@@ -76,7 +76,8 @@ class Sampler:
 
     def look(self) -> Sample:
         """What Redis shows now. Raises RedisError."""
-        keys = sorted(map(str, self._redis.keys(f"{self._prefix}:*:audits:*")))
+        patterns = (f"{self._prefix}:*:audits:*", f"{self._prefix}:*:service")
+        keys = sorted(str(key) for pattern in patterns for key in self._redis.keys(pattern))
         pipeline = self._redis.pipeline(transaction=True)
         pipeline.time()
         pipeline.hget(f"{self._prefix}:guard", "until")
@@ -96,14 +97,15 @@ class Sampler:
 
 
 def _named(key: str) -> tuple[str, str]:
-    """Task and version in `prefix:{task}:audits:version`."""
+    """Task and version in `prefix:{task}:audits:version`; or in `prefix:{task}:service`."""
     task, _, rest = key.partition("{")[2].partition("}")
-    return task, rest.removeprefix(":audits:")
+    return task, SERVICE if rest == ":service" else rest.removeprefix(":audits:")
 
 
-def counts_of(fields: Fields) -> AuditCounts:
-    """The counts that a certificate shows."""
-    return AuditCounts(*(int(fields.get(name, 0)) for name in ("n", "k", "failed", "pending")))
+def counts_of(version: str, fields: Fields) -> AuditCounts:
+    """The counts that a certificate shows; of that of all versions only those with a label."""
+    names = ("n", "k") if version == SERVICE else ("n", "k", "failed", "pending")
+    return AuditCounts(*(int(fields.get(name, 0)) for name in names))
 
 
 def unproven(
@@ -114,7 +116,8 @@ def unproven(
     complaints: dict[tuple[object, str], Complaint] = {}
     for sample in samples:
         for key, fields in sample.shown():
-            for reason in _gaps(fields, traces.get(key, []), sample.until - _SLACK_S, target, delta):
+            seen, until = traces.get(key, []), sample.until - _SLACK_S
+            for reason in _gaps(fields, seen, until, target, delta * _share(key[1], fields)):
                 what = f"{key} is shown as certified at {sample.at:.3f}: {reason}; {dict(fields)}"
                 complaints.setdefault((key, reason[:20]), Complaint(UNPROVEN, what))
     return list(complaints.values())
@@ -127,15 +130,16 @@ def _traces_by_version(records: Iterable[Record]) -> dict[tuple[str, str], list[
         one = record.value
         if record.topic == "traces" and one["audit"] and one["sampled"] and one.get("guess"):
             agreed = one["guess"]["label"] == one["label"]
-            of_version = found.setdefault((one["task"], one["guess"]["policy"]), {})
-            of_version.setdefault(one["id"], (record.seen_at, agreed))
+            version, seen = one["guess"]["policy"], (record.seen_at, agreed)
+            for key in ((one["task"], version), (one["task"], SERVICE)):
+                found.setdefault(key, {}).setdefault(f"{version} {one['id']}", seen)
     return {key: sorted(of_version.values()) for key, of_version in found.items()}
 
 
 def _gaps(
     fields: Fields, traces: list[tuple[float, bool]], until: float, target: float, delta: float
 ) -> Iterator[str]:
-    audits, agreements, _, _ = counts_of(fields)
+    audits, agreements = int(fields["n"]), int(fields["k"])
     by_then = traces[: bisect_right(traces, (until, True))]
     disagreed = sum(not agreed for _, agreed in by_then)
     if audits < len(by_then):
@@ -144,19 +148,23 @@ def _gaps(
         yield f"{disagreed} audits had disagreed by {until:.3f}"
     if audits > len(traces) or agreements > sum(agreed for _, agreed in traces):
         yield f"only {len(traces)} audits were ever answered"
-    budget = delta * _share(fields)
     against = sum(int(fields.get(name, 0)) for name in ("overdue", "failed", "lost"))
     unanswered = int(fields["unanswered"])
     for n, k in (
         (int(fields["proven_n"]) + unanswered, int(fields["proven_k"])),
         (audits + against, agreements),
     ):
-        if not proves(n, k, target, budget):
+        if not proves(n, k, target, delta):
             yield f"{k} of {n} do not prove {target}"
 
 
-def _share(fields: Fields) -> float:
-    """Largest share of the error budget that this certificate may spend: that of its number in its task."""
+def _share(version: str, fields: Fields) -> float:
+    """Largest share of the error budget that a certificate may spend: that of its number in its task.
+
+    The certificate of all versions together may spend all of it.
+    """
+    if version == SERVICE:
+        return 1.0
     tallies: Mapping[str, Any] = json.loads(fields.get("ledger", "{}")).get("tallies", {})
     number = min((int(one["number"]) for one in tallies.values()), default=1)
     return 1.0 / (number * (number + 1))

@@ -162,5 +162,5 @@ def _without_label(observer: Observer, stream: Stream) -> set[tuple[str, int]]:
 
 def _complaints(stage: Stage, stream: Stream, sampler: Sampler) -> list[Complaint]:
     records = read_all(stage.deployment.kafka, [stage.name(topic) for topic in CHECKED])
-    counted = {key: counts_of(fields) for key, fields in sampler.look().versions.items()}
+    counted = {key: counts_of(key[1], fields) for key, fields in sampler.look().versions.items()}
     return check(records, stream.attempts, counted)

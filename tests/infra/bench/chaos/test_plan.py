@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infra.bench.chaos.plan import Kind, draw_plan
+from infra.bench.chaos.plan import SESSION_S, Kind, draw_plan
 
 ROLES = ("route", "teacher", "learn")
 COUNTS = st.integers(1, 120)
@@ -35,4 +35,4 @@ def test_faults_keep_to_their_places_and_lengths(seed: int, faults: int, longest
             assert fault.role in (*ROLES, "")
             assert (fault.number in (1, 2)) == bool(fault.role)
             assert fault.role or fault.seconds <= longest + 0.05
-            assert fault.kind is not Kind.PAUSE or fault.seconds > 3.0, "longer than the session"
+            assert fault.kind is not Kind.PAUSE or fault.seconds > SESSION_S, "longer than the session"

@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from infra.bench.chaos.checker import AuditCounts
+from infra.bench.chaos.checker import SERVICE, AuditCounts
 from infra.bench.chaos.observer import Record
 
 SENT = {"text-1": 1, "text-2": 1, "text-3": 2}
-COUNTED = {("text", "v1"): AuditCounts(1, 1, 0, 0)}
+COUNTED = {("text", "v1"): AuditCounts(1, 1, 0, 0), ("text", SERVICE): AuditCounts(1, 1)}
 
 GUESS = {"label": "track", "score": 0.9, "novelty": 0.0, "policy": "v1"}
 
