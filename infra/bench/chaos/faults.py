@@ -19,8 +19,7 @@ HOUR_S = 3_590.0
 """A broker refuses messages that are dated more than an hour ahead."""
 FILE_SIZE = 32_768
 """Bytes that a file may have on the full disk: more than a log, and less than a policy."""
-_READY_S = 30.0
-_POLL_S = 0.1
+_PATIENCE_S = 60.0
 
 
 def inject(fault: Fault, stage: Stage) -> None:
@@ -98,12 +97,12 @@ def _redis_restart(fault: Fault, stage: Stage) -> None:
 
 
 def _redis_flush(_: Fault, stage: Stage) -> None:
-    with Redis.from_url(stage.redis.url) as redis:
+    with _redis(stage) as redis:
         redis.flushall()
 
 
 def _redis_back(fault: Fault, stage: Stage) -> None:
-    with Redis.from_url(stage.redis.url) as redis:
+    with _redis(stage) as redis:
         copy = take_copy(redis)
         time.sleep(fault.seconds)
         set_back(redis, copy)
@@ -138,6 +137,11 @@ _FAULTS: Mapping[Kind, Callable[[Fault, Stage], None]] = MappingProxyType(
         Kind.REFUSE: _refuse,
     }
 )
+
+
+def _redis(stage: Stage) -> Redis:
+    """A client that is patient with a busy machine."""
+    return Redis.from_url(stage.redis.url, socket_timeout=_PATIENCE_S)
 
 
 def _pause_process(pid: int, seconds: float) -> None:
