@@ -9,7 +9,8 @@ StreamsError
 │   └── CommitRefused          the consumer group does not know this member: abort and rejoin
 │       ├── GenerationChanged  the group is rebalancing: abort, hear what is still owned, commit again
 │       └── ProducerLost       the producer can't go on: go on with new clients
-│           └── TransactionExpired the broker ends a transaction that is open too long
+│           ├── ProducerBroken      it failed for good, though no other worker has fenced it
+│           └── TransactionExpired  the broker ends a transaction that is open too long
 ├── KafkaFailed                a Kafka client can't recover: this process must end
 │   ├── DeliveryFatal          the producer is fenced by a newer worker, or not allowed to write
 │   └── TopicReplaced          a topic was deleted and made again while it was read
@@ -69,6 +70,10 @@ class GenerationChanged(CommitRefused):
 
 class ProducerLost(CommitRefused):
     """The producer can't go on, and new clients can: they end what it has left open."""
+
+
+class ProducerBroken(ProducerLost):
+    """The producer failed for good, as after a restart of the broker that forgot its transaction."""
 
 
 class TransactionExpired(ProducerLost):

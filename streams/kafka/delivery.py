@@ -28,6 +28,7 @@ from streams.errors import (
     DeliveryFailed,
     DeliveryFatal,
     GenerationChanged,
+    ProducerBroken,
     ProducerLost,
     TransactionExpired,
 )
@@ -43,8 +44,10 @@ _FORBIDDEN = frozenset(
 _NOT_A_MEMBER = frozenset({KafkaError.UNKNOWN_MEMBER_ID, KafkaError.FENCED_MEMBER_EPOCH})
 _COMMIT_ATTEMPTS = 5
 _PROMPTLY = 30.0
+_CALL = 10.0
+"""Seconds that a transactional call may take."""
 _AT_LEAST = 1.0
-"""Seconds that a transactional call may take, however old its transaction is."""
+"""The same of a transaction whose time is nearly over."""
 _GRACE = 5.0
 """Seconds after its timeout from which on a call is held never to return."""
 
@@ -143,8 +146,8 @@ class ExactlyOnce:
             call: is given the seconds that it may take.
         """
         for attempt in range(1, _COMMIT_ATTEMPTS + 1):
-            left = self._timeout - (self._clock() - self._begun_at) if self._open else _PROMPTLY
-            seconds = min(_PROMPTLY, max(_AT_LEAST, left))
+            left = self._timeout - (self._clock() - self._begun_at)
+            seconds = min(_CALL, max(_AT_LEAST, left)) if self._open else _PROMPTLY
             try:
                 self._calls.run(partial(call, seconds), seconds + _GRACE)
             except CallNotReturned as error:
@@ -164,7 +167,7 @@ class ExactlyOnce:
             return self._expired(reason.str())
         if self._open and reason.fatal() and not is_fenced and reason.code() not in _FORBIDDEN:
             self._open = False
-            return ProducerLost(f"producer broken: {reason.str()}, transactional.id={self._id!r}")
+            return ProducerBroken(f"producer broken: {reason.str()}, transactional.id={self._id!r}")
         if is_fenced or reason.fatal():
             return DeliveryFatal(
                 f"producer fenced or broken: {reason.str()}. If another worker took its slot, give each "

@@ -16,7 +16,14 @@ from typing import Any, Protocol
 from confluent_kafka import Consumer, Message, TopicPartition
 from mode import Service
 
-from streams.errors import CommitRefused, DeliveryFailed, GenerationChanged, KafkaFailed, ProducerLost
+from streams.errors import (
+    CommitRefused,
+    DeliveryFailed,
+    GenerationChanged,
+    KafkaFailed,
+    ProducerBroken,
+    ProducerLost,
+)
 from streams.kafka.dead_letters import DeadLetters
 from streams.kafka.delivery import Delivery
 
@@ -91,6 +98,7 @@ class GroupMember(Service):
         self._thread = threading.Thread(target=self._run, name=f"source-{role}", daemon=True)
         self._committed_at = 0.0
         self._is_member = False
+        self._has_joined = False
         self._refusals = 0
         self._stale_commits = 0
 
@@ -125,13 +133,13 @@ class GroupMember(Service):
         try:
             self._consumer, self._delivery = self._open_clients()
         except DeliveryFailed as error:
-            if not self._refusals:  # at the start, nobody knows whether there is a broker at all
+            if not self._has_joined:  # at the start, nobody knows whether there is a broker at all
                 raise
             log.warning("%s; trying again to rejoin the group, role=%s", error, self.role)
             self._stopping.wait(_BACK_OFF)
             return
         with closing(self._consumer), closing(self._delivery):
-            self._is_member = True
+            self._is_member = self._has_joined = True
             self._offsets.drop_all()
             self._consumer.subscribe(
                 [self.topic], on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost
@@ -208,11 +216,12 @@ class GroupMember(Service):
         """Drop all partitions; the loop ends, and the source rejoins the group.
 
         Raises:
-            KafkaFailed: too many commits in a row were refused.
+            KafkaFailed: too many commits in a row were refused. Not after outages, however many.
         """
         self._is_member = False
         self._offsets.drop_all()
-        self._refusals += 1
+        if not isinstance(error, ProducerLost) or isinstance(error, ProducerBroken):
+            self._refusals += 1
         if self._refusals >= _MOST_REFUSALS:
             raise KafkaFailed(
                 f"{error}: {self._refusals} times in a row, although the worker rejoined its group. "

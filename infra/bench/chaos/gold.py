@@ -1,6 +1,7 @@
 """Three tasks that are easily learnt: what is sent, and the label that a teacher gives to it.
 
-One request in sixty gets another label than its words say, so that audits also disagree.
+Three requests in ten say two things, so that a surrogate can't be sure and defers them. One in sixty gets
+another label than its words say, so that audits also disagree.
 """
 
 import random
@@ -11,6 +12,7 @@ TASKS = (TEXT, VECTORS, SLOW)
 """Read by their text, by a vector that the request brings, and with an endpoint that takes its time."""
 LABELS = ("track", "refund", "address", "other")
 DIMENSION = 16
+_UNSURE = 0.3
 _ODD = 60
 _NOISE = 0.15
 _WISHES = {
@@ -25,25 +27,28 @@ _EXTRAS = ("please", "thanks", "hello", "it is urgent", "since Monday", "again",
 def request_of(task: str, number: int) -> dict[str, object]:
     """The request of that number; always the same one."""
     drawn = random.Random(f"{task} {number}")
-    wish = drawn.choice(LABELS)
-    words = [f"order {drawn.randrange(10_000)}", *drawn.sample(_EXTRAS, 3), drawn.choice(_WISHES[wish])]
-    request: dict[str, object] = {"id": f"{task}-{number}", "task": task, "text": " ".join(words)}
+    wishes = drawn.sample(LABELS, 2 if drawn.random() < _UNSURE else 1)
+    said = [drawn.choice(_WISHES[wish]) for wish in wishes]
+    text = " ".join([f"order {drawn.randrange(10_000)}", *drawn.sample(_EXTRAS, 3), *said])
+    request: dict[str, object] = {"id": f"{task}-{number}", "task": task, "text": text}
     if task == VECTORS:
-        request["embedding"] = vector_of(str(request["text"]))
+        request["embedding"] = vector_of(text)
     return request
 
 
 def label_of(text: str) -> str:
-    """The teacher's label of a text."""
-    odd = zlib.crc32(text.encode())
-    return LABELS[odd // _ODD % len(LABELS)] if odd % _ODD == 0 else _wish_of(text)
+    """The teacher's label of a text: of two wishes one or the other."""
+    checksum = zlib.crc32(text.encode())
+    choices = LABELS if checksum % _ODD == 0 else _wishes_of(text)
+    return choices[checksum // _ODD % len(choices)]
 
 
 def vector_of(text: str) -> list[float]:
-    """A vector near that of what the text says."""
-    drawn, centre = random.Random(text), LABELS.index(_wish_of(text))
-    return [round(float(place == centre) + drawn.gauss(0.0, _NOISE), 4) for place in range(DIMENSION)]
+    """A vector near that of what the text says; between two where it says two things."""
+    drawn, said = random.Random(text), _wishes_of(text)
+    centre = [float(wish in said) / len(said) for wish in LABELS] + [0.0] * (DIMENSION - len(LABELS))
+    return [round(value + drawn.gauss(0.0, _NOISE), 4) for value in centre]
 
 
-def _wish_of(text: str) -> str:
-    return next((wish for wish, said in _WISHES.items() if any(one in text for one in said)), "other")
+def _wishes_of(text: str) -> tuple[str, ...]:
+    return tuple(wish for wish, said in _WISHES.items() if any(one in text for one in said)) or LABELS

@@ -6,7 +6,14 @@ from typing import Any
 import pytest
 from confluent_kafka import KafkaError, TopicPartition
 
-from streams.errors import CommitRefused, DeliveryFailed, DeliveryFatal, ProducerLost, TransactionExpired
+from streams.errors import (
+    CommitRefused,
+    DeliveryFailed,
+    DeliveryFatal,
+    ProducerBroken,
+    ProducerLost,
+    TransactionExpired,
+)
 from streams.kafka.batch import Outgoing
 from streams.kafka.delivery import ExactlyOnce
 from tests.streams.fakes import FakeBroker, FakeConsumer, FakeProducer, error
@@ -166,7 +173,7 @@ def test_a_call_that_never_returns_needs_new_clients(
     broker: FakeBroker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("streams.kafka.delivery._PROMPTLY", 0.01)
-    monkeypatch.setattr("streams.kafka.delivery._AT_LEAST", 0.01)
+    monkeypatch.setattr("streams.kafka.delivery._CALL", 0.01)
     monkeypatch.setattr("streams.kafka.delivery._GRACE", 0.0)
     clients: tuple[Any, Any] = FakeConsumer(broker), StuckProducer(broker)
     delivery = ExactlyOnce(*clients, "route.0", 10.0, lambda: broker.now)
@@ -187,7 +194,7 @@ def test_a_broken_producer_needs_new_clients(broker: FakeBroker, delivery: Exact
     """The broker was restarted: it does not know the transaction that the producer holds open."""
     delivery.send([])
     broker.failures[failing] = [error(KafkaError.INVALID_TXN_STATE, fatal=True)]
-    with pytest.raises(ProducerLost, match=r"producer broken: .*'route\.0'"):
+    with pytest.raises(ProducerBroken, match=r"producer broken: .*'route\.0'"):
         (delivery.abort if failing == "abort" else lambda: deliver(delivery))()
     broker.taken()
     delivery.close()

@@ -6,7 +6,14 @@ from typing import Any
 import pytest
 from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 
-from streams.errors import DeliveryFailed, KafkaFailed, StateUnavailable, TransactionExpired
+from streams.errors import (
+    DeliveryFailed,
+    KafkaFailed,
+    ProducerBroken,
+    ProducerLost,
+    StateUnavailable,
+    TransactionExpired,
+)
 from streams.kafka.batch import Outgoing
 from streams.kafka.channel import BatchChannel
 from streams.kafka.dead_letters import DeadLetters
@@ -209,6 +216,22 @@ def test_a_member_with_an_expired_transaction_rejoins() -> None:
     run(group)
     assert (group.members, group.taken("close")) == (4, 2)
     assert group.taken("commit [1]") == 2, "read again, once there was a broker"
+
+
+@pytest.mark.usefixtures("no_waiting")
+def test_outages_end_no_member_however_many() -> None:
+    """Each of them outlives a transaction, or makes a call of the producer wait for ever."""
+    outages = [TransactionExpired("open too long"), ProducerLost("did not return")] * 5
+    group = Group(*outages, None)
+    run(group)
+    assert group.members == len(outages) + 1
+
+
+@pytest.mark.usefixtures("no_waiting")
+def test_a_producer_that_breaks_again_and_again_ends_the_member() -> None:
+    group = Group(*[ProducerBroken("broken")] * 9)
+    with pytest.raises(KafkaFailed, match="3 times in a row"):
+        run(group)
 
 
 def test_a_member_needs_a_broker_at_the_start() -> None:
