@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from infra.bench.chaos.observer import Record
 
 LOST, DOUBLED, WRONG = "lost", "doubled", "wrong count"
-CHECKED = ("labels", "deferrals", "audits", "traces", "audit-failures")
+CHECKED = ("labels", "deferrals", "audits", "replies", "traces", "audit-failures")
 SERVICE = ""
 """In place of a version: all versions of the task together."""
 _VERSIONS = 16
@@ -124,11 +124,7 @@ def _question_complaints(topics: Mapping[str, list[Any]]) -> Iterator[Complaint]
         for one in (*topics["deferrals"], *topics["audits"])
     )
     traced = Counter(_question(one["task"], one["id"], one) for one in topics["traces"])
-    settled: set[Question] = {
-        (one["task"], one["id"], one["requested_at"], "label")
-        for one in topics["labels"]
-        if one["source"] != "teacher"
-    } | {(one["task"], one["id"], one["requested_at"], "audit") for one in topics["audit-failures"]}
+    settled = set(_settled(topics))
     for question in asked.keys() | traced.keys():
         if asked[question] > 1:
             yield Complaint(DOUBLED, f"{question} is asked {asked[question]} times")
@@ -138,6 +134,20 @@ def _question_complaints(topics: Mapping[str, list[Any]]) -> Iterator[Complaint]
             yield Complaint(DOUBLED, f"{question} has {traced[question]} traces")
         if traced[question] == 0 and question not in settled:
             yield Complaint(LOST, f"{question} has neither a trace nor an error")
+
+
+def _settled(topics: Mapping[str, list[Any]]) -> Iterator[Question]:
+    """What needs no trace: an error was given, or the surrogate answered what waited."""
+    for label in topics["labels"]:
+        if label["source"] != "teacher":
+            yield label["task"], label["id"], label["requested_at"], "label"
+    for failure in topics["audit-failures"]:
+        yield failure["task"], failure["id"], failure["requested_at"], "audit"
+    for reply in topics["replies"]:
+        deferral = reply["deferral"]
+        if reply.get("error") is not None and deferral.get("first") is not None:
+            # Nobody waits for a second answer: its failure is written nowhere else.
+            yield _question(deferral["request"]["task"], deferral["request"]["id"], deferral)
 
 
 def _question(task: str, name: str, one: Mapping[str, Any]) -> Question:

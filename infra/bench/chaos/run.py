@@ -24,7 +24,7 @@ from infra.harness.waiting import Stalled, wait_until
 PACE = 24.0
 """Requests a second, of all tasks together."""
 _FIRST_POLICY_S = 60.0
-_PATIENCE_S = 60.0
+_PATIENCE_S = 40.0
 _DRAIN_S = 180.0
 _SETTLED_S = 5.0
 KEEP = "UNDERSTUDY_TEST_CHAOS"

@@ -80,6 +80,13 @@ def test_counts_of_redis_are_compared(counted: dict[tuple[str, str], AuditCounts
     assert found.kind == WRONG
 
 
+def test_a_second_question_may_fail() -> None:
+    topics, again = deepcopy(WHOLE), asked("text-2", first={"label": "track"})
+    topics["audits"].append(again)
+    topics["replies"].append({"deferral": again, "error": "given up"})
+    assert check(records(topics), SENT, COUNTED) == []
+
+
 def test_audits_without_a_reply_are_pending_or_failed() -> None:
     topics = deepcopy(WHOLE)
     topics["audits"] += [asked("text-4", **AUDIT), asked("text-5", **AUDIT)]

@@ -36,6 +36,7 @@ WHOLE: dict[str, list[dict[str, Any]]] = {
     "deferrals": [asked("text-2"), asked("text-3"), asked("text-3", at=2)],
     "audits": [asked("text-1", **AUDIT)],
     "traces": [trace("text-2"), trace("text-3", at=2), trace("text-1", **AUDIT)],
+    "replies": [],
     "audit-failures": [],
 }
 
