@@ -1,8 +1,10 @@
 """Recovery: how long after a fault labels flow again, how long until nothing lags, and who waited longest."""
 
+import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import takewhile
 
 from infra.bench.chaos.observer import Record
 from infra.bench.chaos.stream import Stream
@@ -32,32 +34,37 @@ class Waiting:
     stream: Stream
     records: list[Record]
     _read: int = 0
-    _answered: dict[str, float] = field(default_factory=dict)
+    _read_sent: int = 0
+    _open: dict[str, float] = field(default_factory=dict)
+    _answered: list[tuple[float, float]] = field(default_factory=list)
 
     def lags(self) -> bool:
         """Whether a request has waited for too long."""
         self._follow()
-        before, sent = time.time() - LAGS_S, dict(self.stream.sent_at)
-        return any(at < before and name not in self._answered for name, at in sent.items())
+        return min(self._open.values(), default=math.inf) < time.time() - LAGS_S
 
     def has_answered_since(self, began: float) -> bool:
         """Whether a request that was sent since then has its label."""
-        self._follow()
-        sent = self.stream.sent_at
-        return any(sent.get(name, 0.0) >= began for name, at in self._answered.items() if at >= began)
+        return any(sent >= began for _, sent in self._answered_since(began))
 
     def longest_since(self, began: float) -> float:
         """Longest wait of the requests that were answered since then."""
+        return max((at - sent for at, sent in self._answered_since(began)), default=0.0)
+
+    def _answered_since(self, began: float) -> Iterator[tuple[float, float]]:
+        """When they were answered, and sent; newest first."""
         self._follow()
-        sent = self.stream.sent_at
-        waits = [at - sent[name] for name, at in self._answered.items() if at >= began and name in sent]
-        return max(waits, default=0.0)
+        return takewhile(lambda one: one[0] >= began, reversed(self._answered))
 
     def _follow(self) -> None:
+        for name, at in self.stream.sent[self._read_sent :]:
+            self._read_sent += 1
+            self._open.setdefault(name, at)
         for record in self.records[self._read :]:
             self._read += 1
-            if record.topic == "labels":
-                self._answered.setdefault(record.value["id"], record.seen_at)
+            sent = self._open.pop(record.value["id"], None) if record.topic == "labels" else None
+            if sent is not None:
+                self._answered.append((record.seen_at, sent))
 
 
 def recover(waiting: Waiting, began: float, patience: float) -> Recovery:

@@ -22,12 +22,12 @@ class Stream:
 
     Attributes:
         attempts: how often each id was sent.
-        sent_at: when each id was sent last, Unix seconds.
+        sent: each id with the Unix seconds at which it was sent, in this order.
     """
 
     def __init__(self, kafka: str, topic: str, per_second: float) -> None:
         self.attempts: Counter[str] = Counter()
-        self.sent_at: dict[str, float] = {}
+        self.sent: list[tuple[str, float]] = []
         self._topic, self._per_second = topic, per_second
         self._producer = Producer(
             {
@@ -70,5 +70,5 @@ class Stream:
         request = request_of(task, number)
         name = str(request["id"])
         self.attempts[name] += 1
-        self.sent_at[name] = time.time()
+        self.sent.append((name, time.time()))
         self._producer.produce(self._topic, json.dumps(request).encode(), name.encode())

@@ -11,7 +11,7 @@ NOW = time.time()
 
 
 def waiting(sent: dict[str, float], answered: dict[str, float]) -> Waiting:
-    stream: Any = SimpleNamespace(sent_at=sent)
+    stream: Any = SimpleNamespace(sent=list(sent.items()))
     records = [Record("labels", 0, 0, {"id": name}, at) for name, at in answered.items()]
     return Waiting(stream, records)
 
@@ -31,5 +31,5 @@ def test_labels_flow_once_a_later_request_has_one() -> None:
 
 def test_the_longest_wait_is_of_what_was_answered_since() -> None:
     sent = {"early": NOW - 90.0, "slow": NOW - 9.0, "quick": NOW}
-    found = waiting(sent, {"early": NOW - 1.0, "slow": NOW + 3.0, "quick": NOW + 1.0})
+    found = waiting(sent, {"early": NOW - 1.0, "quick": NOW + 1.0, "slow": NOW + 3.0})
     assert found.longest_since(NOW) == 12.0
