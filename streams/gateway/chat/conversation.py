@@ -7,6 +7,13 @@ Fields = Mapping[str, Any]
 
 _MESSAGE = frozenset({"role", "content", "name"})
 _INSTRUCTIONS = frozenset({"system", "developer"})
+_NOTES = frozenset({"title", "description", "$comment", "default", "examples"})
+_PLAIN_OBJECT = _NOTES | {
+    *("type", "properties", "required", "additionalProperties", "propertyOrdering"),
+    *("$schema", "$id", "$defs", "definitions"),
+}
+_PLAIN_FIELD = _NOTES | {"type", "enum"}
+"""Keywords of a JSON schema beside which any listed value is valid."""
 
 
 class NotAQuestion(ValueError):
@@ -38,6 +45,16 @@ def listed_values(schema: Any) -> dict[str, tuple[str, ...]]:
         for name, values in listed.items()
         if isinstance(values, list) and values and all(isinstance(one, str) for one in values)
     }
+
+
+def require_plain_object(schema: Any, field: str) -> None:
+    """Raises NotAQuestion: an object with only one of the listed values in `field` may not be valid."""
+    if not schema.keys() <= _PLAIN_OBJECT:
+        raise NotAQuestion("the schema says more of the object than its fields")
+    listed = schema["properties"][field]
+    kinds = listed.get("type", "string")
+    if not listed.keys() <= _PLAIN_FIELD or "string" not in (kinds if isinstance(kinds, list) else [kinds]):
+        raise NotAQuestion("the schema says more of the label than its values")
 
 
 def value_at(value: Any, *path: str) -> Any:

@@ -1,7 +1,8 @@
 """Chat question: a call of chat completions that asks for one label of one text, or why it is none.
 
 Whatever is not known to be such a call is forwarded as it is: several turns, images, several choices, log
-probabilities, tools that the model may choose among, and fields that nobody knows here.
+probabilities, tools that the model may choose among, fields that nobody knows here, or that hold what the
+LLM would refuse.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,41 +13,19 @@ import msgspec
 
 from schemas.chat import ChatConfig
 from streams.gateway.chat.answer_api import AnswerApi, ChatCompletions
-from streams.gateway.chat.conversation import Fields, NotAQuestion, listed_values, read_conversation, value_at
+from streams.gateway.chat.conversation import (
+    Fields,
+    NotAQuestion,
+    listed_values,
+    read_conversation,
+    require_plain_object,
+    value_at,
+)
 from streams.gateway.chat.forms import AnswerForm, FunctionArgument, JsonField, PlainText
+from streams.gateway.chat.known_fields import require_known_fields
 from streams.gateway.chat.message_text import MessageText, find_text, find_text_in_body
 
 _DIGITS = 12
-_ANY = frozenset(
-    (
-        *("model", "messages", "temperature", "top_p", "max_tokens", "max_completion_tokens", "seed", "user"),
-        *("stream", "stream_options", "response_format", "tools", "tool_choice", "parallel_tool_calls"),
-        *(
-            "frequency_penalty",
-            "presence_penalty",
-            "service_tier",
-            "reasoning_effort",
-            "verbosity",
-            "metadata",
-        ),
-        *("store", "prompt_cache_key", "safety_identifier", "prompt_cache_retention"),
-    )
-)
-"""Fields that change the words of an answer at most, or that are looked at below."""
-_NEUTRAL: Mapping[str, tuple[Any, ...]] = {
-    "n": (1,),
-    "logprobs": (False,),
-    "top_logprobs": (0,),
-    "stop": ([],),
-    "logit_bias": ({},),
-    "modalities": (["text"],),
-    "audio": (),
-    "prediction": (),
-    "functions": ([],),
-    "function_call": (),
-    "web_search_options": (),
-}
-"""Fields that ask for something else, unless they are null or have one of these values."""
 SHAPE = ("response_format", "tools", "tool_choice")
 """Fields that say which form an answer has."""
 
@@ -104,21 +83,6 @@ def _text_in_body(call: Fields, config: ChatConfig) -> tuple[Sequence[str], Mess
     return (), found
 
 
-def require_known_fields(call: Fields, field: str = "") -> None:
-    """Raises NotAQuestion: a field asks for more, or nobody knows what it asks for.
-
-    Args:
-        field: that holds the text.
-    """
-    for name, value in call.items():
-        if name not in _ANY and name != field and value is not None and value not in _neutral(name):
-            raise NotAQuestion(f"`{name}` asks for more than a label")
-
-
-def _neutral(name: str) -> tuple[Any, ...]:
-    return _NEUTRAL.get(name, ())
-
-
 def _form(call: Fields, config: ChatConfig, labels: Sequence[str]) -> AnswerForm:
     wanted = call.get("response_format") or {"type": "text"}
     kind = wanted.get("type") if isinstance(wanted, Mapping) else None
@@ -165,6 +129,7 @@ def _label_field(schema: Any, config: ChatConfig, labels: Sequence[str]) -> str:
         fields = [name for name in fields if name == config.field]
     if len(fields) != 1:
         raise NotAQuestion(f"{len(fields)} fields of the schema list the labels, instead of one")
+    require_plain_object(schema, fields[0])
     required: Any = value_at(schema, "required") or []
     if not isinstance(required, list) or any(name not in fields for name in required):
         raise NotAQuestion("the schema requires more than the label")

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from streams.gateway.chat.conversation import Fields, NotAQuestion, listed_values, read_conversation, value_at
-from streams.gateway.chat.question import SHAPE, prompt_hash, require_known_fields
+from streams.gateway.chat.known_fields import require_known_fields
+from streams.gateway.chat.question import SHAPE, prompt_hash
 
 _LONGEST_NAME = 64
 

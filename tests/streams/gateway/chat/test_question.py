@@ -34,6 +34,11 @@ def format_of(schema: Any) -> dict[str, Any]:
     return {"type": "json_schema", "json_schema": {"name": "a", "strict": True, "schema": schema}}
 
 
+def with_label(**keywords: Any) -> Any:
+    """The schema, whose label has further keywords."""
+    return {**SCHEMA, "properties": {"answer": {"enum": ["yes", "no"], **keywords}}}
+
+
 def test_the_last_user_message_is_the_text() -> None:
     plain = read(temperature=0.7, n=1, logprobs=None, stream=True, stream_options={"include_usage": True})
     assert (plain.text, plain.form, plain.api) == ("is it?", PlainText(), ChatCompletions(True, True))
@@ -163,6 +168,12 @@ def test_the_form_is_the_one_that_is_asked_for(given: dict[str, Any], form: obje
     assert read(**given).form == form
 
 
+def test_notes_in_a_schema_change_nothing() -> None:
+    schema = with_label(type=["string", "null"], title="Answer", default="no")
+    notes = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "A", "$defs": {}}
+    assert read(response_format=format_of({**schema, **notes})).form == JsonField("answer")
+
+
 def test_a_json_object_needs_a_field_by_config() -> None:
     wanted: dict[str, Any] = {"response_format": {"type": "json_object"}}
     assert read(ChatConfig(field="label"), **wanted).form == JsonField("label")
@@ -186,6 +197,21 @@ _TURNS = [
         {"stop": ["x"]},
         {"logit_bias": {"1": 5}},
         {"surprise": 1},
+        {"n": True},
+        {"n": 1.0},
+        {"logprobs": 0},
+        {"max_tokens": 0},
+        {"max_completion_tokens": True},
+        {"temperature": 99},
+        {"temperature": "0"},
+        {"top_p": -0.1},
+        {"seed": 1.5},
+        {"stream": 1},
+        {"stream": "true"},
+        {"stream_options": {"include_usage": True}},
+        {"stream": True, "stream_options": 5},
+        {"metadata": 5},
+        {"service_tier": {}},
         {"modalities": ["text", "audio"]},
         {"messages": []},
         {"messages": "hello"},
@@ -212,6 +238,11 @@ _TURNS = [
         {"response_format": format_of({"type": "object", "properties": {"a": {"enum": ["yes"]}}})},
         {"response_format": format_of({"type": "object", "properties": {"a": {"enum": [1, 2]}}})},
         {"response_format": format_of(None)},
+        {"response_format": format_of({**SCHEMA, "allOf": [{"required": ["why"]}]})},
+        {"response_format": format_of({**SCHEMA, "minProperties": 2})},
+        {"response_format": format_of(with_label(type="array"))},
+        {"response_format": format_of(with_label(type=["null", "integer"]))},
+        {"response_format": format_of(with_label(pattern="x"))},
     ],
 )
 def test_all_else_is_no_question(given: dict[str, Any]) -> None:
