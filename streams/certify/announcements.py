@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from schemas.config import Config
 from schemas.events import Event, LabelBlockedDetails
+from streams.certify.claim import refuted_labels
 from streams.certify.events import (
     audits_failed_event,
     certificate_lost_event,
@@ -24,7 +25,7 @@ from streams.certify.events import (
 )
 from streams.certify.observations import AuditFailed
 from streams.certify.service_state import ServiceCounts, ServiceState
-from streams.certify.status import CertificateStatus, refuted_labels
+from streams.certify.status import CertificateStatus
 from streams.certify.task_state import AnnouncedLabels, CurrentTeacher, TaskState
 from streams.certify.version_state import CertificateCounts, VersionState
 from streams.label_set import LabelSet

@@ -21,6 +21,7 @@ from streams.certify.announcements import (
     block_labels,
     floor_event,
 )
+from streams.certify.claim import certificate_status, service_status
 from streams.certify.consistency import Consistency
 from streams.certify.deferral_state import DeferralState
 from streams.certify.evidence import AlarmEvidence
@@ -30,7 +31,7 @@ from streams.certify.observations import Observations
 from streams.certify.pending_audits import PendingUpdate, update_pending
 from streams.certify.service_state import ServiceState
 from streams.certify.snapshot import Moment, Snapshot
-from streams.certify.status import CertificateStatus, certificate_status, service_status
+from streams.certify.status import CertificateStatus
 from streams.certify.task_state import (
     CurrentTeacher,
     TaskState,

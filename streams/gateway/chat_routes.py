@@ -159,11 +159,16 @@ class ChatRoutes:
         place = place_of(call.scope)
         body = await read_body(call, headers, self._limit, place)
         is_long = len(body) > self._settings.max_body
-        fields = _fields_of(body, is_long=is_long)
+        read = _fields_of(body, is_long=is_long)
+        fields = read or {}
         model = fields.get("model")
         by_model = isinstance(model, str) and model.startswith(MODEL_PREFIX)
         named = str(model)[len(MODEL_PREFIX) :] if by_model else headers.get(TASK_HEADER)
         task = _task(caller, named)
+        if task is None and read is None and not self._tasks.task(EVERY_TASK).config.teacher.url:
+            raise HttpProblem(
+                ProblemKind.INVALID, "the body can't be read as a JSON object: it names no task"
+            )
         return ChatCall(
             method=call.method,
             reader=(api or _CHAT).read,
@@ -183,12 +188,12 @@ class ChatRoutes:
         )
 
 
-def _fields_of(body: bytes, *, is_long: bool) -> Mapping[str, Any]:
-    """The call's fields; none where the body is no JSON object: the upstream says what is wrong with it."""
+def _fields_of(body: bytes, *, is_long: bool) -> Mapping[str, Any] | None:
+    """The call's fields; None where the body is no JSON object: the upstream says what is wrong with it."""
     try:
         return _fields_of_long(body) if is_long else _fields(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return {}
+        return None
 
 
 def _fields_of_long(body: bytes) -> Mapping[str, Any]:

@@ -6,9 +6,9 @@ import pytest
 
 from schemas.config import Config
 from streams.certify import pending_audits as module
+from streams.certify.claim import certificate_status
 from streams.certify.observations import AuditFailed, AuditReply, AuditRequested, LogPosition
 from streams.certify.pending_audits import FAILED, PendingAudits, update_pending
-from streams.certify.status import certificate_status
 from streams.certify.version_state import CertificateCounts, VersionState
 
 NOW = 1_000

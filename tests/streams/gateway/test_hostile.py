@@ -67,6 +67,14 @@ async def test_a_model_names_no_task_that_is_none(name: str) -> None:
     assert "set-cookie" not in answer.headers
 
 
+@pytest.mark.parametrize("body", [b"[]", b'{"model": "understudy/t", "seed": NaN}', b"\xff\xfe{"])
+async def test_a_body_that_can_not_be_read_is_said_to_be_so(body: bytes) -> None:
+    async with running(ScriptedPolicy()) as gateway:
+        headers = {"content-type": "application/json"}
+        answer = await gateway.http.post("/v1/chat/completions", content=body, headers=headers)
+    assert (answer.status_code, "can't be read" in answer.json()["error"]["message"]) == (400, True)
+
+
 @pytest.mark.parametrize(
     ("path", "status"),
     [
