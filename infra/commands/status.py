@@ -17,7 +17,8 @@ from infra.serve.config_topic import read_overrides
 from infra.serve.missing_policy import MissingPolicy, missing_policies
 from infra.serve.servers import client_settings
 from infra.serve.spending import DaySpending, read_spending
-from infra.serve.status import TaskStatus, task_statuses
+from infra.serve.status import task_statuses
+from infra.serve.task_status import TaskStatus
 from infra.serve.traffic import TaskTraffic, read_refusals, read_traffic
 from models.money import CURRENCY
 from schemas.config import EVERY_TASK, config_of

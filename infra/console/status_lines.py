@@ -6,7 +6,7 @@ from datetime import datetime
 
 from infra.serve.accuracy import TaskAccuracy
 from infra.serve.backlog import Backlog
-from infra.serve.status import TaskStatus
+from infra.serve.task_status import TaskStatus
 from infra.serve.traffic import TaskTraffic
 from models.drift import coverage_signal
 from models.forecast.audits_needed import median_audits

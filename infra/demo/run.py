@@ -16,7 +16,8 @@ from confluent_kafka import Producer
 from infra.demo.scoreboard import Scoreboard, TopicWatcher
 from infra.demo.shop import Shop
 from infra.demo.simulated_teacher import SimulatedTeacher
-from infra.serve.status import TaskStatus, task_status
+from infra.serve.status import task_status
+from infra.serve.task_status import TaskStatus
 from schemas.codec import REQUEST
 from schemas.config import Override, merge_overrides
 from schemas.messages import Request

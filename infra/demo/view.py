@@ -10,7 +10,7 @@ from rich.text import Text
 
 from infra.demo.drift import DRIFT_MESSAGE
 from infra.demo.scoreboard import PRICE_IN, PRICE_OUT, Scoreboard
-from infra.serve.status import TaskStatus
+from infra.serve.task_status import TaskStatus
 from schemas.events import EventKind
 
 _BARS = " ▁▂▃▄▅▆▇█"

@@ -19,7 +19,8 @@ from infra.harness.client import Conversation
 from infra.harness.deployment import Deployment
 from infra.harness.policies import publish_policy
 from infra.harness.waiting import wait_until
-from infra.serve.status import TaskStatus, task_status
+from infra.serve.status import task_status
+from infra.serve.task_status import TaskStatus
 from models.artifact import Artifact
 from models.features import Features
 from models.policy import Policy

@@ -7,7 +7,7 @@ from rich.console import Console
 
 from infra.demo import view
 from infra.demo.scoreboard import Scoreboard
-from infra.serve.status import TaskStatus
+from infra.serve.task_status import TaskStatus
 from schemas.events import Event, EventKind
 from schemas.messages import Label, Reason
 from tests.infra import statuses
