@@ -92,7 +92,7 @@ def test_only_details_make_an_event() -> None:
         for folder in ("schemas", "streams", "infra")
         for path in (ROOT / folder).rglob("*.py")
     }
-    assert {path for path, found in calls.items() if found} == {"schemas/events.py"}
+    assert {path for path, found in calls.items() if found} == {"schemas/event.py"}
 
 
 def test_asyncapi_documents_the_details_of_each_kind() -> None:
