@@ -43,7 +43,6 @@ def open_reader(kafka: str, names: Sequence[str], *, to_end: bool) -> Consumer:
             "enable.auto.commit": False,
             "enable.partition.eof": to_end,
             "auto.offset.reset": "earliest",
-            "fetch.queue.backoff.ms": 5,
             "log_level": 0,
         }
     )

@@ -21,7 +21,7 @@ from infra.bench.chaos.stream import Stream
 from infra.bench.process import print_progress
 from infra.harness.waiting import Stalled, wait_until
 
-PACE = 24.0
+PACE = 18.0
 """Requests a second, of all tasks together."""
 _FIRST_POLICY_S = 60.0
 _PATIENCE_S = 40.0

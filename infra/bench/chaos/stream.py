@@ -1,6 +1,6 @@
 """Open-loop stream: requests of three tasks in turn at a constant rate, whatever becomes of them.
 
-Its producer is idempotent and never gives up, so each id stands on the topic once for each time it is sent.
+Its producer is idempotent and does not give up, so each id stands on the topic once for each time it is sent.
 """
 
 import json
@@ -15,6 +15,8 @@ from infra.bench.chaos.gold import TASKS, request_of
 
 _FLUSH_S = 120.0
 _TICK_S = 0.05
+_OUTAGE_MS = 15 * 60_000
+"""Longer than any outage of a run, so that nothing is given up."""
 
 
 class Stream:
@@ -33,7 +35,7 @@ class Stream:
             {
                 "bootstrap.servers": kafka,
                 "enable.idempotence": True,
-                "message.timeout.ms": 0,
+                "message.timeout.ms": _OUTAGE_MS,
                 "linger.ms": 5,
                 "log_level": 0,
             }
