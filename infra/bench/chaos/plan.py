@@ -13,9 +13,9 @@ from types import MappingProxyType
 NUMBERS = (1, 2)
 """Of each role there are two workers."""
 LONGEST_S = 60.0
-SESSION_S = 4.0
+SESSION_S = 6.0
 """Session timeout of the workers' consumers, seconds; `TRANSACTION_S` that of their transactions."""
-TRANSACTION_S = 10.0
+TRANSACTION_S = 15.0
 _PAIRS = 0.3
 _GAP_S = 3.0
 

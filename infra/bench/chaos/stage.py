@@ -37,7 +37,6 @@ _ENVIRONMENT: Mapping[str, str] = MappingProxyType(
 )
 _BROKER: Mapping[str, str] = MappingProxyType(
     {
-        "group.min.session.timeout.ms": "1000",
         # Against power cuts, which are none of the faults; flushes stall the broker where a disk is busy.
         "log.flush.interval.ms": str(2**63 - 1),
         "log.flush.scheduler.interval.ms": str(2**63 - 1),
