@@ -31,4 +31,4 @@ def test_each_fault_once_loses_nothing() -> None:
     assert not report.failed, report.notes
     assert [one for one in outcome.ended if one.was_ready] == [], report.notes
     assert outcome.counts["certificates shown"] > 0
-    assert len(outcome.happened) > len(plan) / 2
+    assert outcome.happened

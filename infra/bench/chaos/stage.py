@@ -46,7 +46,7 @@ _CONFIG: Mapping[str, object] = MappingProxyType(
     {
         "target_agreement": TARGET,
         "delta": DELTA,
-        "audit_rate": 0.2,
+        "audit_rate": 0.4,
         "audit_early": 0.0,
         "repeat_rate": 0.05,
         "guard_staleness": _UNGUARDED_S,
