@@ -4,6 +4,7 @@ One session holds them all and keeps them open between calls. It follows no redi
 decompresses nothing and adds no header but `host` and `content-length`.
 """
 
+import asyncio
 import io
 import logging
 from functools import lru_cache
@@ -57,6 +58,10 @@ class UpstreamResponse:
 
     def __init__(self, response: aiohttp.ClientResponse) -> None:
         self._response = response
+        self._lost: asyncio.Future[None] | None = None
+        protocol = response.connection.protocol if response.connection is not None else None
+        if protocol is not None:  # the body is not all there
+            self._watch(protocol.closed)
         self.status = response.status
         self.headers: RawHeaders = list(response.raw_headers)
         self.encoding = response.headers.get("content-encoding", "")
@@ -71,7 +76,31 @@ class UpstreamResponse:
 
     def close(self) -> None:
         """Give the connection back, or close it where the body was not read to its end."""
+        if self._lost is not None:
+            self._lost.remove_done_callback(self._break_off)
         self._response.close()
+
+    def _watch(self, lost: asyncio.Future[None] | None) -> None:
+        """Have a lost connection end what waits for the body; None: it is lost already."""
+        self._lost = lost
+        if lost is None:
+            self._break_off()
+            return
+        lost.remove_done_callback(_hear)  # of an earlier reply on this connection
+        lost.add_done_callback(_hear)
+        lost.add_done_callback(self._break_off)
+
+    def _break_off(self, _: object = None) -> None:
+        """After a body that it can't parse, aiohttp closes the connection, and tells nobody."""
+        content = self._response.content
+        if not content.is_eof() and content.exception() is None:
+            content.set_exception(aiohttp.ClientPayloadError("the body can't be parsed"))
+
+
+def _hear(lost: asyncio.Future[None]) -> None:
+    """Take note of why a connection was lost, so that asyncio does not warn that nobody has."""
+    if not lost.cancelled():
+        lost.exception()
 
 
 class Upstream:

@@ -68,6 +68,28 @@ async def test_a_reply_that_breaks_off_says_so(opened: Upstream) -> None:
         response.close()
 
 
+async def test_a_reply_that_cannot_be_parsed_breaks_off(opened: Upstream) -> None:
+    begun, over = asyncio.Event(), asyncio.Event()
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"{}")
+        writer.write(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n")
+        await begun.wait()
+        writer.write(b"no length\r\n")
+        await over.wait()
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1") as server:
+        port = server.sockets[0].getsockname()[1]
+        response = await opened.open(UpstreamCall(f"http://127.0.0.1:{port}/v1", [], b"{}"))
+        assert await response.next_chunk() == b"abc"
+        begun.set()
+        with pytest.raises(UpstreamBroken):
+            await asyncio.wait_for(response.next_chunk(), 20.0)
+        response.close()
+        over.set()
+
+
 @pytest.mark.parametrize("url", ["http://127.0.0.1:9/v1", "ftp://x/v1", "http:///v1", "http://[::1/v1"])
 async def test_no_reply_is_a_problem_of_the_teacher(opened: Upstream, url: str) -> None:
     with pytest.raises(HttpProblem, match="does not answer"):
