@@ -82,6 +82,8 @@ class _Item(msgspec.Struct):
 _fields = msgspec.json.Decoder(dict[str, Any]).decode
 _long_body = msgspec.json.Decoder(_LongBody).decode
 _items = msgspec.json.Decoder(list[_Item]).decode
+_TEXT_OR_NULL = (b'"', b"n")
+"""First bytes of inputs that hold no items."""
 
 
 class ChatRoutes:
@@ -184,7 +186,7 @@ class ChatRoutes:
             place=place,
             is_long=is_long,
             key=caller.key,
-            use=_object_use(call, fields),
+            use=_object_use(call, read),
         )
 
 
@@ -197,26 +199,34 @@ def _fields_of(body: bytes, *, is_long: bool) -> Mapping[str, Any] | None:
 
 
 def _fields_of_long(body: bytes) -> Mapping[str, Any]:
-    """Those fields that say which task a call is for, and which stored objects it goes on from."""
+    """Those fields that say which task a call is for, and which stored objects it goes on from.
+
+    `input` is unset where it is a list that holds anything but objects.
+    """
     found = _long_body(body)
     fields = msgspec.structs.asdict(found)
     try:
         fields["input"] = list(map(msgspec.structs.asdict, _items(found.input)))
-    except msgspec.DecodeError:  # a text
-        del fields["input"]
+    except msgspec.DecodeError:
+        fields["input"] = None if memoryview(found.input)[:1] in _TEXT_OR_NULL else msgspec.UNSET
     return fields
 
 
-def _object_use(call: HttpRequest, fields: Mapping[str, Any]) -> ObjectUse:
-    """What a call does with objects that the LLM's API keeps."""
+def _object_use(call: HttpRequest, read: Mapping[str, Any] | None) -> ObjectUse:
+    """What a call does with objects that the LLM's API keeps.
+
+    Args:
+        read: fields of its body; None where that can't be read.
+    """
     name, path = call.path_params.get("id"), call.url.path
     if name is not None:
         return ObjectUse((str(name),))
     if call.method == "GET":
         return ObjectUse(lists=True)
     if path.startswith(_RESPONSES):
-        return ObjectUse(referred_objects(fields), creates=path == _RESPONSES)
-    return ObjectUse(creates=path == _CHATS and fields.get("store") not in (None, False))
+        is_unknown = read is None or read.get("input") is msgspec.UNSET
+        return ObjectUse(referred_objects(read or {}), creates=path == _RESPONSES, is_unknown=is_unknown)
+    return ObjectUse(creates=path == _CHATS and (read or {}).get("store") not in (None, False))
 
 
 def _task(caller: Caller, named: str | None) -> str | None:

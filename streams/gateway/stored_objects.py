@@ -27,6 +27,8 @@ _LOOKED_AT = 65_536
 _WHOLE_ID = re.compile(rb'\s*\{\s*"id"\s*:\s*"([A-Za-z0-9_-]{1,256})"')
 _EVENT = re.compile(rb"^data:[ ]*(\{.*\})\r?\n", re.MULTILINE)
 _GZIP_WINDOW = 31
+_REFERENCES = (None, "item_reference")
+"""Types of an item that refers to a stored one by its id; OpenAI's API lets the type be left out."""
 _HOW = (
     "apps that share the gateway's key for the LLM can't read each other's: bring the app's own key in "
     "`authorization` and the gateway's in `x-understudy-key`, or give its task a `teacher.key_env` of its own"
@@ -40,11 +42,13 @@ class ObjectUse(NamedTuple):
         names: ids of those that it is about, or goes on from.
         lists: it asks for a list.
         creates: its reply is kept under an id.
+        is_unknown: its body can't be read here, so it may go on from any object.
     """
 
     names: Sequence[str] = ()
     lists: bool = False
     creates: bool = False
+    is_unknown: bool = False
 
 
 class OwnersStore(Protocol):
@@ -69,8 +73,11 @@ class StoredObjects:
 
     async def require_own(self, key: ApiKey, config: TeacherConfig, use: ObjectUse) -> None:
         """Raises HttpProblem: another app may have created what the call is about, or nobody can say now."""
-        if not (use.names or use.lists) or not self._is_shared(key, config):
+        if not (use.names or use.lists or use.is_unknown) or not self._is_shared(key, config):
             return
+        if use.is_unknown:
+            detail = f"the body can't be read, so it may name another app's object: send plain JSON; {_HOW}"
+            raise HttpProblem(ProblemKind.INVALID, detail)
         if use.lists:
             raise HttpProblem(ProblemKind.FORBIDDEN, f"the list would hold other apps' objects: {_HOW}")
         for name in use.names:
@@ -130,7 +137,7 @@ def referred_objects(call: Mapping[str, Any]) -> list[str]:
     conversation, given = call.get("conversation"), call.get("input")
     named = [call.get("previous_response_id"), conversation, value_at(conversation, "id")]
     items = given if isinstance(given, list) else []
-    named += [value_at(item, "id") for item in items if value_at(item, "type") == "item_reference"]
+    named += [value_at(item, "id") for item in items if value_at(item, "type") in _REFERENCES]
     return [name for name in named if isinstance(name, str)]
 
 

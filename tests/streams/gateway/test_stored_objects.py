@@ -70,6 +70,30 @@ async def test_a_long_body_refers_to_no_other_apps_response() -> None:
         assert (await other.responses.create(model="understudy/t", input="x" * 5_000)).id == "resp_1"
 
 
+ANOTHERS = {
+    "no number": b'{"previous_response_id": "resp_1", "temperature": NaN}',
+    "UTF-16": '{"previous_response_id": "resp_1"}'.encode("utf-16"),
+    "an item without a type": b'{"input": [{"id": "msg_1"}]}',
+    "a long one": b'{"input": [{"id": "msg_1"}, {"role": "user", "content": "' + b"x" * 5_000 + b'"}]}',
+    "with an item that is none": b'{"input": [1, {"type": "item_reference", "id": "msg_1"}, "%s"]}'
+    % (b"x" * 5_000),
+}
+
+
+@pytest.mark.parametrize("body", ANOTHERS.values(), ids=ANOTHERS)
+async def test_no_body_goes_on_from_what_may_be_anothers(body: bytes) -> None:
+    async with two_apps(settings={"max_body": 2_000}) as (gateway, llm, _, _other):
+        sent = {"content-type": "application/json", "x-understudy-task": "t"}
+        reply = await gateway.http.post(
+            "/v1/responses", content=body, headers={**sent, "authorization": f"Bearer {OTHER_TOKEN}"}
+        )
+        assert (reply.status_code in (400, 404), llm.asked) == (True, [])
+        llm.chunks = [RESPONSE]
+        own = {**sent, "authorization": "Bearer sk-app", "x-understudy-key": TOKEN}
+        assert (await gateway.http.post("/v1/responses", content=body, headers=own)).status_code == 200
+        assert llm.asked[0].body == body
+
+
 async def test_a_stored_completion_is_forwarded_and_recorded_not_answered() -> None:
     async with two_apps() as (gateway, llm, app, other):
         llm.says("no")
