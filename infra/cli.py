@@ -78,7 +78,9 @@ _COMMANDS = {
     "keys": _CommandEntry(
         "keys", "Make, list and revoke the keys with which apps call the gateway.", "stream"
     ),
-    "tasks": _CommandEntry("tasks", "List calls that name no task, and make tasks of them.", "stream"),
+    "tasks": _CommandEntry(
+        "tasks", "List and retire tasks, and make tasks of calls that name none.", "stream"
+    ),
     "dead-letters": _CommandEntry(
         "dead_letters", "List what could not be processed, and send it again.", "stream"
     ),

@@ -44,6 +44,8 @@ class EventKind(StrEnum):
     SPENDING = "spending"
     REPLIES_UNREADABLE = "replies_unreadable"
     REPLIES_READABLE = "replies_readable"
+    TASKS_CAPPED = "tasks_capped"
+    TASK_RETIRED = "task_retired"
     CONFIG_APPLIED = "config_applied"
     CONFIG_REJECTED = "config_rejected"
 

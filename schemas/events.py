@@ -24,6 +24,7 @@ from schemas.event import (
     EventKind,
     config_applied_event,
 )
+from schemas.task_events import TaskRetiredDetails, TasksCappedDetails
 from schemas.teacher_events import (
     BacklogAtRiskDetails,
     LabelsCappedDetails,
@@ -75,6 +76,8 @@ __all__ = [
     "ServiceCertificateLostDetails",
     "ServiceCertifiedDetails",
     "SpendingDetails",
+    "TaskRetiredDetails",
+    "TasksCappedDetails",
     "TeacherChangedDetails",
     "TeacherUnsteadyDetails",
     "TrialDetails",
@@ -107,6 +110,8 @@ _STRUCTS: tuple[type[EventDetails], ...] = (
     UnpinnedDetails,
     BacklogAtRiskDetails,
     SpendingDetails,
+    TasksCappedDetails,
+    TaskRetiredDetails,
     RepliesUnreadableDetails,
     RepliesReadableDetails,
     ConfigRejectedDetails,

@@ -76,6 +76,8 @@ class Settings(BaseSettings):
         is created, and by `understudy topics create` to one that is there.
     audit_lane: audits and second questions go to a topic of their own, `audits`. Off for a teacher of one's
         own that reads `deferrals` alone. The same for all workers.
+    unknown_tasks: tasks that are not configured and have no policy, of which a router or gateway answers so
+        many different ones from its start on. Requests of others are refused: a dead letter, or status 422.
     partitions, replication: of topics that are created.
     topic_ids: ask the broker for the identity of topics, so that one which was deleted and made again is
         known to be another; the same for all workers. Off for brokers that do not answer that.
@@ -106,6 +108,7 @@ class Settings(BaseSettings):
     policies_kept: Annotated[int, Field(ge=2)] = 5
     mask: Annotated[str, Field(pattern=r"^\w+(\.\w+)*:\w+$")] | None = None
     traces_retention: Annotated[float, Field(ge=1, le=36_500)] | None = None
+    unknown_tasks: Annotated[int, Field(ge=0, le=1_000_000)] = 1_000
     partitions: Annotated[int, Field(ge=1)] = 4
     replication: Annotated[int, Field(ge=-1)] = -1
     audit_lane: bool = True

@@ -57,6 +57,10 @@ class Tasks:
         """The tasks that are configured, or that have a policy, as they are now."""
         return list(self._tasks.values())
 
+    def knows(self, name: str) -> bool:
+        """Whether the task is configured, or has a policy."""
+        return name in self._tasks
+
     def names(self) -> set[str]:
         """The tasks that are configured, or that have a policy."""
         return set(self._tasks)

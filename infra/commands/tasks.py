@@ -1,7 +1,9 @@
-"""tasks: list the calls that name no task, and make tasks of them."""
+"""tasks: list and retire tasks, and make tasks of calls that name none."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from getpass import getuser
+from socket import gethostname
 from typing import Annotated, Any, TypeVar
 
 import typer
@@ -12,23 +14,62 @@ from infra.console.output import AsJson, line, note, result
 from infra.console.policy_options import TaskArgument
 from infra.console.status_lines import local_time
 from infra.serve.config_topic import read_overrides
+from infra.serve.known_tasks import KnownTask, list_tasks, retire_task
 from infra.serve.proposed_tasks import accepting_fields
 from infra.serve.servers import client_settings, redis_connection
 from infra.serve.topic_client import write_messages
 from schemas.chat import MODES, Mode
 from schemas.config import NOTHING, config_of, overlay
+from streams.clock import unix_ms
 from streams.kafka.batch import Outgoing
 from streams.settings import Settings
 from streams.state.proposed_tasks import CountedProposal, ProposedTasks
 
 commands = typer.Typer()
 
-tasks = typer.Typer(help="List calls that name no task, and make tasks of them.", no_args_is_help=True)
+tasks = typer.Typer(
+    help="List and retire tasks, and make tasks of calls that name none.", no_args_is_help=True
+)
 commands.add_typer(tasks, name="tasks")
 
 Answer = TypeVar("Answer")
 Hash = Annotated[str, typer.Argument(metavar="HASH", help="As `tasks proposed` shows it.")]
 _LABELS = 8
+
+
+@tasks.command("list", epilog=examples("tasks list", "tasks list --json"))
+def tasks_list(json: AsJson = False) -> None:
+    """Show every known task: why it is known, its mode, version, traces and last request."""
+    settings = client_settings()
+    found = list_tasks(settings, read_overrides(settings))
+    if json:
+        result({"tasks": found})
+        return
+    for one in found:
+        line(_known_line(one))
+    if not found:
+        line("no task yet: `understudy ask TEXT` sends a first request")
+
+
+@tasks.command("retire", epilog=examples("tasks retire shop --yes --reason 'moved to the new form'"))
+def tasks_retire(
+    task: TaskArgument,
+    yes: Annotated[bool, typer.Option("--yes", help="Do it; without it nothing is done.")] = False,
+    reason: Annotated[
+        str, typer.Option("--reason", metavar="TEXT", help="Why; shown in the event.")
+    ] = "an operator's choice",
+) -> None:
+    """End a task: its config, its policies in Redis, routers and on disk, audits and history are removed.
+
+    Its requests up to now train nothing any more. It comes back as a new one where clients go on sending its
+    requests and `*` has a teacher. Exit status 1 without --yes.
+    """
+    if not yes:
+        note(f"this removes config, policies and audits of task {task}: say --yes")
+        raise typer.Exit(1)
+    by = f"{getuser()}@{gethostname()}"
+    removed = retire_task(client_settings(), task, by, reason, unix_ms())
+    note(f"task {task} is retired: {removed} keys are removed from Redis, routers drop its policy")
 
 
 @tasks.command("proposed", epilog=examples("tasks proposed", "tasks proposed --json"))
@@ -90,6 +131,12 @@ def tasks_dismiss(kind: Hash) -> None:
         note(f"no calls {kind} are proposed; `understudy tasks proposed` shows which are")
         raise typer.Exit(1)
     note(f"{kind} is forgotten")
+
+
+def _known_line(one: KnownTask) -> str:
+    fitted = "no version" if one.version is None else f"{one.version} of {one.traces or 0:,} traces"
+    last = "no request lately" if one.last_request is None else f"last request {local_time(one.last_request)}"
+    return f"{one.task}  known by {one.source}, {one.mode}, {fitted}, {last}"
 
 
 def _print(one: CountedProposal) -> None:

@@ -1,6 +1,5 @@
 """Lines of `status` for people: what answers, traffic, money, certificate, and what to do next."""
 
-import math
 from collections.abc import Iterator
 from datetime import datetime
 
@@ -153,8 +152,8 @@ def traffic_sentence(traffic: TaskTraffic | None) -> str:
 
 def certificate_sentence(status: TaskStatus) -> str:
     """What audits prove, and whether that is what is promised."""
-    if status.uncounted is not None:
-        return f"not certified: {_uncounted_sentence(status.uncounted)}"
+    if uncounted := _uncounted_sentence(status):
+        return f"not certified: {uncounted}"
     if not status.complete:
         return "not certified while lost audit counts are read again"
     if status.new_labels:
@@ -191,8 +190,8 @@ def audit_sentence(status: TaskStatus) -> str:
 def service_sentence(status: TaskStatus) -> str:
     """What the audits of all versions together prove."""
     service = status.service
-    if status.uncounted is not None:
-        return f"not certified: {_uncounted_sentence(status.uncounted)}"
+    if uncounted := _uncounted_sentence(status):
+        return f"not certified: {uncounted}"
     if not status.complete:
         return "not certified while lost audit counts are read again"
     if not service.audits:
@@ -225,6 +224,11 @@ def next_step(status: TaskStatus, traffic: TaskTraffic | None, delta: float) -> 
             "see why the teacher fails (the last error above); once it is repaired, "
             f"`understudy dead-letters replay --stage learn --task {task}` asks again"
         )
+    if status.unseen:
+        return (
+            "start the `certify` role: until it has said once that it counts audits nothing is certified, "
+            "and routers defer everything once they have waited for it for `guard_staleness`"
+        )
     if status.uncounted is not None:
         return "see whether the `certify` role runs, and its log: nothing is certified until it counts audits"
     if status.threshold is None:
@@ -240,10 +244,13 @@ def next_step(status: TaskStatus, traffic: TaskTraffic | None, delta: float) -> 
     return _audits_ahead(status, delta)
 
 
-def _uncounted_sentence(seconds: float) -> str:
-    if math.isinf(seconds):
+def _uncounted_sentence(status: TaskStatus) -> str:
+    """That nobody counts audits; empty where somebody does."""
+    if status.unseen:
         return "no `certify` role has said yet that it counts audits"
-    return f"the `certify` role has not counted the audits of the last {seconds:,.0f} s"
+    if status.uncounted is None:
+        return ""
+    return f"the `certify` role has not counted the audits of the last {status.uncounted:,.0f} s"
 
 
 def _until(at: int) -> str:

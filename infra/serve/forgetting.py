@@ -65,9 +65,9 @@ def forget_task(settings: Settings, task: str, at: int) -> ForgetReport:
         DeliveryFailed, KafkaFailed, StateUnavailable: a step failed; do it again, that does no harm.
     """
     marker = [Forgotten(task, at)]
-    _publish(settings, marker)
+    publish_forgotten(settings, marker)
     removed = _with_redis(settings, lambda connection: remove_task(connection, settings.keys, task))
-    _publish(settings, marker)
+    publish_forgotten(settings, marker)
     sought = Sought(None, task, at)
     feedback = _take_feedback_back(settings, sought)
     return ForgetReport(at, _topics(settings, sought), removed, feedback=feedback)
@@ -78,12 +78,12 @@ def forget_request(settings: Settings, request: str, task: str | None, at: int) 
     known = (
         {task} if task else _with_redis(settings, lambda connection: _registry(settings, connection).tasks())
     )
-    _publish(settings, (forgotten_request(name, request, at) for name in sorted(known)))
+    publish_forgotten(settings, (forgotten_request(name, request, at) for name in sorted(known)))
     sought = Sought(request, task, at)
     feedback = _take_feedback_back(settings, sought)
     topics = _topics(settings, sought)
     found = set().union(*(finding.tasks for finding in topics))
-    _publish(settings, (forgotten_request(name, request, at) for name in sorted(found - known)))
+    publish_forgotten(settings, (forgotten_request(name, request, at) for name in sorted(found - known)))
     learned = next(one.tasks for one in topics if one.topic == settings.topics.traces)
     policies, refits = _with_redis(
         settings, lambda connection: _ask_for_refits(settings, connection, learned, at)
@@ -106,7 +106,8 @@ def _take_feedback_back(settings: Settings, sought: Sought) -> int:
     return len(keys)
 
 
-def _publish(settings: Settings, records: Iterable[Forgotten]) -> None:
+def publish_forgotten(settings: Settings, records: Iterable[Forgotten]) -> None:
+    """Write to the topic what is to be forgotten."""
     write_messages(
         settings,
         [

@@ -1,7 +1,6 @@
 """Reads the status of each task from Redis and the config: for `status` and the view of the demo."""
 
 import asyncio
-import math
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -75,7 +74,7 @@ class _StatusReader:
 
     async def guard(self) -> Guard:
         """Since when nobody may have counted audits; of all tasks."""
-        return await self._guard.read() or Guard(age=math.inf)
+        return await self._guard.read() or Guard(unseen=True)
 
     async def status_of(self, task: str, config: Config, guard: Guard) -> TaskStatus | None:
         """The status of one task; None while it has no policy."""

@@ -79,8 +79,10 @@ class TaskStatus:
     until: Unix milliseconds; 0 where that is not known.
     service: the certificate of all versions together.
     uncounted: seconds for which `certify` has counted no audits, where it is late: nothing is certified.
-        Infinite where it has never said that it counts them; None while it is not late.
-    unguarded: for so long that everything is deferred.
+        None while it is not late, and where it has never said that it counts them.
+    unseen: it has never said so: nothing is certified, and routers that have waited for it for
+        `guard_staleness` defer everything.
+    unguarded: audits are uncounted for so long that everything is deferred.
     """
 
     task: str
@@ -122,6 +124,7 @@ class TaskStatus:
     lost: int = 0
     suspended: str = ""
     uncounted: float | None = None
+    unseen: bool = False
     unguarded: bool = False
 
 
@@ -152,6 +155,7 @@ def with_serving(status: TaskStatus, serving: ServingState, config: Config, guar
         pinned=serving.pin.reason if serving.pin else None,
         paused=config.paused,
         uncounted=guard.age if guard.age >= FRESH else None,
+        unseen=guard.unseen,
         unguarded=guard.stops(config.guard_staleness),
     )
 

@@ -2,17 +2,15 @@
 
 import time
 from collections.abc import Mapping
-from functools import partial
 
 from streams.assembly.metrics import show_certificates
 from streams.assembly.parts import WorkerParts
 from streams.certify.observations import AUDITS, DEFERRALS, FAILURES, TRACES
 from streams.certify.passed_by import PassedBy, Readers
 from streams.certify.topic_log import TopicLog
-from streams.clock import steady_ms
 from streams.drift.deferrals import DeferralReport
 from streams.guard.heartbeat import GuardHeartbeat
-from streams.kafka.backlog import asked_lanes, oldest_unread, read_progress
+from streams.kafka.backlog import GroupObserver, asked_lanes, oldest_unread
 from streams.kafka.clients import open_group_observer, open_reader
 from streams.kafka.topic_admin import TopicIds
 from streams.roles import certify, config, learn
@@ -24,6 +22,7 @@ from streams.state.audits import AuditStore
 from streams.state.fold_offsets import FoldOffsets
 from streams.state.guard import GuardStore
 from streams.state.known_labels import KnownLabels
+from streams.state.redis_clock import RedisClock
 from streams.state.trial_counts import TrialCounts
 
 
@@ -33,7 +32,7 @@ def add(parts: WorkerParts) -> None:
     audits = AuditStore(parts.connection, keys)
     trial_counts = TrialCounts(parts.connection, keys)
     topic_ids = TopicIds(parts.settings)
-    offsets = FoldOffsets(parts.connection, keys)
+    offsets, clock = FoldOffsets(parts.connection, keys), RedisClock(parts.connection)
     asked = {DEFERRALS: topics.deferrals, **({AUDITS: topics.audits} if topics.audit_lane else {})}
     topic_logs = {
         TRACES: _topic_log(parts, topic_ids, TRACES, topics.traces, certify.STAGE),
@@ -58,7 +57,8 @@ def add(parts: WorkerParts) -> None:
         parts.registry.may_answer,
         KnownLabels(parts.registry),
         _passed_by(parts.settings),
-        steady_ms,
+        clock,
+        clock.synchronize,
     )
     show_certificates(parts.metrics, certifier.statuses)
     parts.services.append(certifier)
@@ -81,12 +81,12 @@ def _heartbeat(
     """Says until when everything in these topics is folded."""
     settings = parts.settings
     stages = {TRACES: certify.STAGE, FAILURES: certify.FAILURES_STAGE, **certify.ASKED_STAGES}
-    progress = [
-        partial(read_progress, settings, f"{settings.prefix}.{stages[stream]}", topic_log.topic)
+    observers = [
+        (topic_log, GroupObserver(settings, f"{settings.prefix}.{stages[stream]}", topic_log.topic))
         for stream, topic_log in topic_logs.items()
     ]
     store = GuardStore(parts.connection, settings.keys)
-    return GuardHeartbeat(store, offsets, topic_logs.values(), progress, time.monotonic)
+    return GuardHeartbeat(store, offsets, observers, time.monotonic)
 
 
 def _passed_by(settings: Settings) -> PassedBy:

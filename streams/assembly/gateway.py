@@ -69,7 +69,7 @@ def add(parts: WorkerParts) -> None:
         traffic.count(task, made, now)
         decisions.count(task, made, now)
 
-    router = RequestRouter(parts.tasks, parts.sampler, count, _LONGEST_INLINE)
+    router = RequestRouter(parts.tasks, parts.sampler, count, _LONGEST_INLINE, parts.unknown_tasks().refusal)
     recent = RecentLabels(gateway.labels_kept)
     sender = RecordSender(lambda: _open_producer(settings), gateway.stalled_after, settings.drain)
     key_copy = settings.data / "api-keys" / f"{settings.prefix}.json"

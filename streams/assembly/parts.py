@@ -34,6 +34,7 @@ from streams.rollout.disk_cache import PolicyDiskCache
 from streams.rollout.policy_remover import PolicyRemover
 from streams.rollout.policy_sync import PolicySync
 from streams.routing.encoder_pool import EncoderPool
+from streams.routing.unknown_tasks import UnknownTasks
 from streams.sampling import Sampler
 from streams.settings import PUBLIC_AUDIT_KEY, Settings
 from streams.slots import Slot
@@ -104,6 +105,10 @@ class WorkerParts:
             )
             raise InvalidSettings([problem])
 
+    def unknown_tasks(self) -> UnknownTasks:
+        """The cap on tasks that nobody has configured."""
+        return UnknownTasks(self.tasks, self.settings.unknown_tasks, self.event_publisher.publish)
+
     def refit_queue(self) -> RefitQueue:
         return RefitQueue(self.connection, self.settings.keys)
 
@@ -151,15 +156,15 @@ class WorkerParts:
         dead_letters: DeadLetters | None = None,
     ) -> BatchChannel:
         """The channel of a source that is added to the services."""
-        settings, channel = self.settings, BatchChannel(self.app)
+        settings, channel, at_once = self.settings, BatchChannel(self.app), batch or self.settings.batch
         self.services.append(
             Source(
                 role,
                 topic,
                 channel,
-                lambda: open_role(settings, role, self._slot.name),
+                lambda: open_role(settings, role, self._slot.name, at_once),
                 dead_letters=dead_letters or DeadLetters(settings.topics.dead_letters, role),
-                batch=batch or settings.batch,
+                batch=at_once,
                 commit_interval=settings.commit_interval if commit_interval is None else commit_interval,
                 drain=settings.drain,
                 max_bytes=largest_message(settings),
@@ -170,18 +175,19 @@ class WorkerParts:
     def lane(self, role: str, topic: str, claims: Claims, overflow: str | None = None) -> LaneChannel:
         """The channel of a lane that is added to the services; for the arguments see `Lane`."""
         settings, channel = self.settings, LaneChannel(self.app)
+        batch = min(_LANE_BATCH, settings.batch)
         self.services.append(
             Lane(
                 role,
                 topic,
                 channel,
-                lambda: open_role(settings, role, self._slot.name),
+                lambda: open_role(settings, role, self._slot.name, batch),
                 window=_WINDOW,
                 window_bytes=_WINDOW_BYTES,
                 claims=claims,
                 overflow=overflow,
                 dead_letters=DeadLetters(settings.topics.dead_letters, role),
-                batch=min(_LANE_BATCH, settings.batch),
+                batch=batch,
                 commit_interval=min(_LANE_COMMIT, settings.commit_interval),
                 drain=settings.drain,
                 max_bytes=largest_message(settings),

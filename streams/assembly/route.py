@@ -24,6 +24,7 @@ def add(parts: WorkerParts) -> None:
         intake,
         parts.spending().count_labels,
         DecisionCounts(parts.metrics).count,
+        parts.unknown_tasks().refusal,
     )
     source = parts.source(route.STAGE, settings.topics.requests, dead_letters=intake)
     route.install(parts.app, source, router)

@@ -2,7 +2,7 @@
 
 Any worker of the role can say it for all, since it asks the broker what their group has committed:
 
-    1. the offsets that the group has committed
+    1. the offsets that the group has committed, and the ends of the topics, in one look at each
     2. up to which earlier look at the topics the group has read everything, by this process's own clock
     3. Redis must hold every committed offset, since certify writes there first; if it does not, counts are
        lost, and there is no heartbeat until they are rebuilt
@@ -12,7 +12,8 @@ So a partition that nobody reads, a worker that hangs and a Redis that was set b
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
+from typing import Protocol
 
 from mode import Service
 
@@ -29,10 +30,18 @@ INTERVAL = 2.0
 """Seconds between two looks."""
 
 
+class Observer(Protocol):
+    """Looks how far a group has read a topic. Both calls block."""
+
+    def look(self) -> GroupProgress:
+        """Raises KafkaFailed: the broker does not say."""
+
+    def close(self) -> None: ...
+
+
 class GuardHeartbeat(Service):
     """Args:
-    progress: for each topic that certify folds, a function that returns how far its group has read. It
-        blocks, and raises KafkaFailed.
+    observers: each topic that certify folds, with what looks how far its group has read it.
     clock: seconds, monotonic.
     """
 
@@ -40,19 +49,21 @@ class GuardHeartbeat(Service):
         self,
         store: GuardStore,
         offsets: FoldOffsets,
-        topic_logs: Iterable[TopicLog],
-        progress: Sequence[Callable[[], GroupProgress]],
+        observers: Iterable[tuple[TopicLog, Observer]],
         clock: Callable[[], float],
     ) -> None:
         super().__init__()
         self._store = store
         self._offsets = offsets
-        self._topic_logs = tuple(topic_logs)
-        self._progress = [(read, ReadingHistory()) for read in progress]
+        self._observers = [(topic_log, observer, ReadingHistory()) for topic_log, observer in observers]
         self._clock = clock
 
     async def on_start(self) -> None:
         self.add_future(self._repeat())
+
+    async def on_shutdown(self) -> None:
+        for _, observer, _ in self._observers:
+            await asyncio.to_thread(observer.close)
 
     async def look(self) -> bool:
         """Look once; whether there was a heartbeat.
@@ -61,10 +72,7 @@ class GuardHeartbeat(Service):
             KafkaFailed: the broker does not say.
             StateUnavailable: Redis is away.
         """
-        committed: dict[str, int] = {}
-        for topic_log in self._topic_logs:
-            committed.update(await topic_log.committed())
-        read_until = await self._read_until()
+        committed, read_until = await self._look_at_topics()
         folded = await self._offsets.read()
         if folded.rebuilding is not None or FoldOffsets.has_lost(folded, committed):
             self._offsets.remember(committed)
@@ -74,14 +82,20 @@ class GuardHeartbeat(Service):
         await self._store.beat(round(1000 * (self._clock() - read_until)))
         return True
 
-    async def _read_until(self) -> float | None:
-        """Until when the group has read all topics, by `clock`; None while no look says so."""
+    async def _look_at_topics(self) -> tuple[dict[str, int], float | None]:
+        """What the group has committed, and until when it has read all topics, by `clock`; None while no
+        look says so."""
+        committed: dict[str, int] = {}
         until: list[float | None] = []
-        for read, history in self._progress:
+        for topic_log, observer, history in self._observers:
             began = self._clock()
-            until.append(history.read_until(began, await asyncio.to_thread(read)))
+            found = await asyncio.to_thread(observer.look)
+            committed.update(
+                {f"{topic_log.name}:{partition}": offset for partition, offset in found.committed.items()}
+            )
+            until.append(history.read_until(began, found))
         known = [at for at in until if at is not None]
-        return min(known) if len(known) == len(until) else None
+        return committed, min(known) if len(known) == len(until) else None
 
     async def _repeat(self) -> None:
         while not self.should_stop:

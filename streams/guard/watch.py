@@ -1,18 +1,21 @@
 """Watch over the guard, in each process that decides: answers end where nobody counts their audits.
 
-While Redis is away, or says nothing of the guard, its age grows by this process's own clock; at a start that
-is from the start on.
+While Redis is away, or says nothing of the guard, its age grows by this process's own clock. A process that
+has never seen a heartbeat knows no age: it takes nothing for certified at once, and counts from its start on.
+How long audits were uncounted before that nobody can say; so a restart may answer for `guard_staleness` once
+more, at the rate of `audit_high`.
 """
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 
 from mode import Service
 
 from streams.errors import StateUnavailable
 from streams.state.guard import GuardStore
 from streams.tasks import Tasks
-from streams.versions.guard_state import Guard
+from streams.versions.guard_state import FRESH, Guard
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +34,7 @@ class GuardWatch(Service):
         self._store = store
         self._poll = min(poll, _MOST)
         self._clock = clock
-        self._known, self._read_at = Guard(), clock()
+        self._known, self._read_at = Guard(unseen=True), clock()
         self._unguarded: frozenset[str] = frozenset()
         self._was_fresh = True
 
@@ -47,17 +50,14 @@ class GuardWatch(Service):
             found = None
         if found is not None:
             self._known, self._read_at = found, self._clock()
-        guard = Guard(self._known.age + self._clock() - self._read_at, self._known.rebuilding)
+        guard = replace(self._known, age=self._known.age + self._clock() - self._read_at)
         self._log_change(guard, frozenset(self._live_tasks.set_guard(guard)))
 
     def _log_change(self, guard: Guard, unguarded: frozenset[str]) -> None:
-        if self._was_fresh and not guard.is_fresh:
-            log.warning(
-                "nothing counts as certified: certify has not counted the audits of the last %.0f s%s",
-                guard.age,
-                ", and reads lost counts again" if guard.rebuilding else "",
-            )
-        elif guard.is_fresh and not self._was_fresh:
+        is_fresh = guard.is_fresh or (guard.unseen and guard.age < FRESH)  # certify may just be starting
+        if self._was_fresh and not is_fresh:
+            log.warning("nothing counts as certified: %s", _why(guard))
+        elif is_fresh and not self._was_fresh:
             log.warning("certify counts all audits again")
         for task in sorted(unguarded - self._unguarded):
             log.warning(
@@ -65,9 +65,16 @@ class GuardWatch(Service):
                 guard.age,
                 task,
             )
-        self._was_fresh, self._unguarded = guard.is_fresh, unguarded
+        self._was_fresh, self._unguarded = is_fresh, unguarded
 
     async def _repeat(self) -> None:
         while not self.should_stop:
             await self.sleep(self._poll)
             await self.look()
+
+
+def _why(guard: Guard) -> str:
+    if guard.unseen:
+        return "no heartbeat of certify has been seen yet"
+    rebuilding = ", and reads lost counts again" if guard.rebuilding else ""
+    return f"certify has not counted the audits of the last {guard.age:.0f} s{rebuilding}"

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
@@ -43,10 +43,12 @@ class GroupProgress:
     Attributes:
         ends: of each partition, the offset after its newest message.
         unread: the offset of the oldest message that the group has not finished, of each partition with one.
+        committed: the next offset that the group would read, of each partition that it has committed.
     """
 
     ends: Mapping[int, int]
     unread: Mapping[int, int]
+    committed: Mapping[int, int] = field(default_factory=dict)
 
 
 def asked_lanes(topics: Topics) -> dict[str, str]:
@@ -70,8 +72,8 @@ def read_unread(settings: Settings, role: str, topic: str) -> list[UnreadRange] 
         KafkaFailed: the broker does not answer, or has no such topic.
     """
     with closing(open_group_observer(settings, role)) as consumer:
-        has_committed, ranges = _ranges(consumer, topic)
-    return [one for one in ranges if one.count > 0] if has_committed else None
+        committed, ranges = _ranges(consumer, topic)
+    return [one for one in ranges if one.count > 0] if committed else None
 
 
 def oldest_unread(settings: Settings, group: str, topic: str) -> int | None:
@@ -90,22 +92,47 @@ def oldest_unread(settings: Settings, group: str, topic: str) -> int | None:
     return min(map(time_of, _first_of(settings, topic, ranges)), default=None)
 
 
-def read_progress(settings: Settings, group: str, topic: str) -> GroupProgress:
-    """How far a group has read; before its first commit it has finished nothing.
+class GroupObserver:
+    """Looks how far a group has read a topic, again and again over the same connections. Calls block.
 
     Args:
         group: its whole name.
-
-    Raises:
-        KafkaFailed: as for `read_unread`.
     """
-    with closing(open_observer(settings, group)) as consumer:
-        _, ranges = _ranges(consumer, topic)
-    first = _first_of(settings, topic, ranges)
-    return GroupProgress(
-        {one.partition: one.end for one in ranges},
-        {message.partition() or 0: message.offset() or 0 for message in first},
-    )
+
+    def __init__(self, settings: Settings, group: str, topic: str) -> None:
+        self.topic = topic
+        self._settings = settings
+        self._group = group
+        self._observer: Consumer | None = None
+        self._peeker: Consumer | None = None
+
+    def look(self) -> GroupProgress:
+        """How far the group has read; before its first commit it has finished nothing.
+
+        Raises:
+            KafkaFailed: as for `read_unread`.
+        """
+        if self._observer is None:
+            self._observer = open_observer(self._settings, self._group)
+        committed, ranges = _ranges(self._observer, self.topic)
+        first: list[Message] = []
+        if unread := [one for one in ranges if one.count > 0]:
+            if self._peeker is None:
+                self._peeker = open_peeker(self._settings)
+            first = _read_oldest(self._peeker, self.topic, unread, 1)
+            self._peeker.unassign()
+        return GroupProgress(
+            {one.partition: one.end for one in ranges},
+            {message.partition() or 0: message.offset() or 0 for message in first},
+            committed,
+        )
+
+    def close(self) -> None:
+        """Close the connections; the next look opens others."""
+        for consumer in (self._observer, self._peeker):
+            if consumer is not None:
+                consumer.close()
+        self._observer = self._peeker = None
 
 
 def read_oldest(settings: Settings, topic: str, unread: Sequence[UnreadRange], most: int) -> list[Message]:
@@ -114,26 +141,30 @@ def read_oldest(settings: Settings, topic: str, unread: Sequence[UnreadRange], m
     Raises:
         KafkaFailed: the broker does not answer, or has no such topic.
     """
+    with closing(open_peeker(settings)) as consumer:
+        return _read_oldest(consumer, topic, unread, most)
+
+
+def _read_oldest(consumer: Consumer, topic: str, unread: Sequence[UnreadRange], most: int) -> list[Message]:
     left = {one.partition: most for one in unread}
     ends = {one.partition: one.end for one in unread}
     found: list[Message] = []
-    with closing(open_peeker(settings)) as consumer:
-        consumer.assign([TopicPartition(topic, one.partition, one.first) for one in unread])
-        while left:
-            messages = consumer.consume(1000, 0.0) or consumer.consume(1, _PROMPTLY)
-            if not messages:
-                raise KafkaFailed(f"could not read a backlog: the broker does not answer, topic={topic}")
-            for message in messages:
-                number, error = int(message.partition() or 0), message.error()
-                if error is not None and error.code() != KafkaError._PARTITION_EOF:
-                    raise KafkaFailed(f"could not read a backlog: {error.str()}, topic={topic}")
-                if number not in left:
-                    continue
-                if error is None:
-                    found.append(message)
-                    left[number] -= 1
-                if error is not None or left[number] == 0 or (message.offset() or 0) + 1 >= ends[number]:
-                    del left[number]
+    consumer.assign([TopicPartition(topic, one.partition, one.first) for one in unread])
+    while left:
+        messages = consumer.consume(1000, 0.0) or consumer.consume(1, _PROMPTLY)
+        if not messages:
+            raise KafkaFailed(f"could not read a backlog: the broker does not answer, topic={topic}")
+        for message in messages:
+            number, error = int(message.partition() or 0), message.error()
+            if error is not None and error.code() != KafkaError._PARTITION_EOF:
+                raise KafkaFailed(f"could not read a backlog: {error.str()}, topic={topic}")
+            if number not in left:
+                continue
+            if error is None:
+                found.append(message)
+                left[number] -= 1
+            if error is not None or left[number] == 0 or (message.offset() or 0) + 1 >= ends[number]:
+                del left[number]
     return found
 
 
@@ -143,15 +174,15 @@ def _first_of(settings: Settings, topic: str, ranges: Sequence[UnreadRange]) -> 
     return read_oldest(settings, topic, unread, 1) if unread else []
 
 
-def _ranges(consumer: Consumer, topic: str) -> tuple[bool, list[UnreadRange]]:
-    """Whether the consumer's group has committed anything, and what it has not finished of each partition."""
+def _ranges(consumer: Consumer, topic: str) -> tuple[dict[int, int], list[UnreadRange]]:
+    """What the consumer's group has committed, and what it has not finished of each partition."""
     try:
         places = [TopicPartition(topic, number) for number in partitions_of(consumer, topic)]
         committed = consumer.committed(places, _PROMPTLY)
         ranges = [_unread_range(consumer, place) for place in committed]
     except KafkaException as error:
         raise KafkaFailed(f"could not read a backlog: {error.args[0].str()}, topic={topic}") from error
-    return any(place.offset >= 0 for place in committed), ranges
+    return {place.partition: place.offset for place in committed if place.offset >= 0}, ranges
 
 
 def _unread_range(consumer: Consumer, committed: TopicPartition) -> UnreadRange:

@@ -16,6 +16,11 @@ Client = TypeVar("Client")
 # What Kafka's own format takes of a message's size, with room to spare.
 _FRAME = 1_000
 
+_BATCHES_AHEAD = 5
+_KILOBYTES_EACH = 4
+_LEAST_AHEAD = 2_048
+"""Kilobytes: two of the largest messages."""
+
 _CLASSIC_GROUP: Options = {
     "partition.assignment.strategy": "cooperative-sticky",
     "session.timeout.ms": 6_000,
@@ -23,14 +28,20 @@ _CLASSIC_GROUP: Options = {
 }
 
 
-def consumer_options(settings: Settings, group: str) -> Options:
-    """Options of a role's consumer, member of `group`."""
+def consumer_options(settings: Settings, group: str, batch: int | None = None) -> Options:
+    """Options of a role's consumer, member of `group`.
+
+    Args:
+        batch: messages that the role is handed at once; by default `settings.batch`. Only the next few are
+            fetched ahead: a worker of all roles has a dozen consumers, which share its host's memory.
+    """
+    batch = batch or settings.batch
     return {
         **_common(settings),
         **({} if _new_protocol(settings) else _CLASSIC_GROUP),
         "auto.offset.reset": "earliest",
-        "queued.min.messages": 100_000,
-        "queued.max.messages.kbytes": 262_144,
+        "queued.min.messages": min(_BATCHES_AHEAD * batch, 10_000_000),
+        "queued.max.messages.kbytes": max(_LEAST_AHEAD, _KILOBYTES_EACH * batch),
         # librdkafka's default of one second starves a consumer that empties its queue.
         "fetch.queue.backoff.ms": 5,
         "fetch.wait.max.ms": 50,
@@ -80,18 +91,21 @@ def admin_options(settings: Settings) -> Options:
     return _common(settings)
 
 
-def open_role(settings: Settings, role: str, slot: str) -> tuple[Consumer, Delivery]:
+def open_role(
+    settings: Settings, role: str, slot: str, batch: int | None = None
+) -> tuple[Consumer, Delivery]:
     """The consumer of a role's group, and what delivers its outputs.
 
     Args:
         slot: this worker among those of the role.
+        batch: messages that the role is handed at once.
 
     Raises:
         DeliveryFailed, DeliveryFatal: the broker grants no transactions to this worker.
         InvalidSettings: librdkafka refuses an option.
     """
     name = f"{settings.prefix}.{role}"
-    consumer = open_client(Consumer, consumer_options(settings, name))
+    consumer = open_client(Consumer, consumer_options(settings, name, batch))
     if settings.delivery == "at_least_once":
         return consumer, AtLeastOnce(consumer, open_client(Producer, producer_options(settings)))
     transactional_id = f"{name}.{slot}"

@@ -89,7 +89,8 @@ class AuditCertifier(Service):
         may_answer: whether a version, given after its task, may answer requests.
         known_labels: which labels a version can't know.
         passed_by: which audits a task's teacher has passed by.
-        clock: Unix milliseconds, without jumps.
+        clock: Unix milliseconds, the same for all workers.
+        synchronize: sets the clock; None for one that is right. It raises StateUnavailable.
     """
 
     def __init__(
@@ -107,6 +108,7 @@ class AuditCertifier(Service):
         known_labels: KnownLabels,
         passed_by: PassedBy,
         clock: Callable[[], int],
+        synchronize: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         super().__init__()
         self._live_tasks = tasks
@@ -121,6 +123,7 @@ class AuditCertifier(Service):
         self._known_labels = known_labels
         self._passed_by = passed_by
         self._clock = clock
+        self._synchronize = synchronize
         self._dead_letters = DeadLetters(topics.dead_letters, STAGE)
         self._seen: set[str] = set()
         self._statuses: dict[str, dict[str, CertificateStatus]] = {}
@@ -187,6 +190,8 @@ class AuditCertifier(Service):
             StateUnavailable: Redis is away.
             KafkaFailed: a topic can't be re-read.
         """
+        if self._synchronize is not None:
+            await self._synchronize()
         known = self._offsets.known
         await self._rebuild_if_lost(await self._offsets.read(), known)
         self._seen |= await self._audits.tasks()

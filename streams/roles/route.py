@@ -40,6 +40,7 @@ class RouteRole:
         intake: decodes the requests, and makes the dead letters of those that are refused.
         count_labels: told of the labels that are written; of a batch that is read again once more.
         count_decisions: told of each task's decisions.
+        refusal: why requests of a task are refused.
     """
 
     def __init__(
@@ -50,13 +51,14 @@ class RouteRole:
         intake: DeadLetters | None = None,
         count_labels: Callable[[Sequence[Label]], None] = lambda _: None,
         count_decisions: Count = lambda *_: None,
+        refusal: Callable[[str], str | None] = lambda _: None,
     ) -> None:
         self._topics = RoutedTopics(topics)
         self._dead_letters = intake or DeadLetters(topics.dead_letters, STAGE)
         self._count_labels = count_labels
         self._count_decisions = count_decisions
         self.traffic = ScoreWindows()
-        self._router = RequestRouter(tasks, sampler, self._count)
+        self._router = RequestRouter(tasks, sampler, self._count, refusal=refusal)
 
     async def route_batch(self, messages: Iterable[Message], now: int) -> list[Outgoing]:
         """The outputs of a batch of requests: labels, deferrals and dead letters.

@@ -70,7 +70,7 @@ class Routed(NamedTuple, Generic[Origin]):
 
 
 class Refused(NamedTuple, Generic[Origin]):
-    """A request that its task's embedder can't use, and why."""
+    """A request that its task's embedder can't use, or whose task is none, and why."""
 
     arrival: Arrival[Origin]
     reason: str
@@ -93,15 +93,22 @@ class RequestRouter:
         sampler: decides which requests are audited.
         count: told of each task's decisions, with the time.
         longest_inline: characters of a batch's texts from which on it is scored in a thread; None: never.
+        refusal: why requests of a task are refused, given its name; None where they are not.
     """
 
     def __init__(
-        self, tasks: TaskSource, sampler: Sampler, count: Count, longest_inline: int | None = None
+        self,
+        tasks: TaskSource,
+        sampler: Sampler,
+        count: Count,
+        longest_inline: int | None = None,
+        refusal: Callable[[str], str | None] = lambda _: None,
     ) -> None:
         self._tasks = tasks
         self._sampler = sampler
         self._count = count
         self._longest_inline = longest_inline
+        self._refusal = refusal
 
     async def route(
         self, arrivals: Iterable[Arrival[Origin]], now: int
@@ -117,6 +124,9 @@ class RequestRouter:
         decided: list[_Decided[Origin]] = []
         refused: list[Refused[Origin]] = []
         for name, group in by_task.items():
+            if (reason := self._refusal(name)) is not None:
+                refused += [Refused(arrival, reason) for arrival in group]
+                continue
             task = self._tasks.task(name)
             valid, rows = _validate(task, group, refused)
             decided.append(_Decided(task, valid, *await self._decide(task, valid, rows)))

@@ -21,15 +21,17 @@ class Guard:
     """Attributes:
     age: seconds since the moment until which all audits are counted; >= 0.
     rebuilding: counts that Redis has lost are being read again.
+    unseen: this process has never seen a heartbeat, so `age` only says for how long it has looked.
     """
 
     age: float = 0.0
     rebuilding: bool = False
+    unseen: bool = False
 
     @property
     def is_fresh(self) -> bool:
         """Whether a certificate that Redis holds may be shown and relied on."""
-        return self.age < FRESH and not self.rebuilding
+        return self.age < FRESH and not self.rebuilding and not self.unseen
 
     def stops(self, staleness: float | Literal["never"]) -> bool:
         """Whether nothing may be answered; `staleness` is the task's `guard_staleness`."""

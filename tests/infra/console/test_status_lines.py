@@ -87,6 +87,8 @@ def test_dates_are_local_and_iso() -> None:
         ({"certified": False, "bound": 0.8}, "not certified yet: 390 of 400 audits agree"),
         ({"certified": False}, "but a lost certificate must clear it by a margin"),
         ({"certified": False, "complete": False}, "not certified while lost audit counts are read again"),
+        ({"certified": False, "unseen": True}, "no `certify` role has said yet that it counts audits"),
+        ({"certified": False, "uncounted": 90.0}, "has not counted the audits of the last 90 s"),
     ],
 )
 def test_the_certificate_is_one_sentence(change: dict[str, object], says: str) -> None:
@@ -123,6 +125,7 @@ def test_silence_failure_and_disagreement_are_told_apart() -> None:
         ({}, replace(TRAFFIC, errors=1, last_error="401"), "see why the teacher fails"),
         ({"threshold": None}, TRAFFIC, "no threshold passes the gate"),
         ({"new_labels": ("added",)}, TRAFFIC, "nothing: wait until traces hold the new labels"),
+        ({"unseen": True}, TRAFFIC, "routers defer everything once they have waited"),
         ({"audit_rate": 0.0}, TRAFFIC, "understudy config set shop audit_rate=0.02"),
         ({"certified": False, "suspended": "41 audits failed"}, None, "see why the teacher leaves audits"),
         ({"certified": False, "audits": 20, "agreements": 20}, None, "are certified after "),

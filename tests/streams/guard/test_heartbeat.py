@@ -1,7 +1,8 @@
 """Certify says that it counts audits only where Redis holds all that its group has committed."""
 
-from collections.abc import Callable, Sequence
-from typing import cast
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -18,26 +19,36 @@ NOW = 5_000.0
 READ = GroupProgress({0: 7}, {})
 
 
-class CommittedLog:
-    """A topic of which the group has committed these offsets."""
+class ScriptedObserver:
+    """What each look at a topic finds."""
 
-    def __init__(self, **offsets: int) -> None:
-        self.offsets = {f"traces:{number.lstrip('p')}": offset for number, offset in offsets.items()}
+    def __init__(self, find: Callable[[], GroupProgress] = lambda: READ, **committed: int) -> None:
+        self._find = find
+        self._committed = {int(number.lstrip("p")): offset for number, offset in committed.items()}
 
-    async def committed(self) -> dict[str, int]:
-        return self.offsets
+    def look(self) -> GroupProgress:
+        return replace(self._find(), committed=self._committed)
+
+    def close(self) -> None: ...
+
+
+def traces_log() -> TopicLog:
+    return TopicLog("traces", "traces", _never, _never, lambda: "", 1)
+
+
+def _never() -> Any:
+    raise AssertionError("the observer has looked already")
 
 
 def heartbeat(
     connection: Connection,
     keys: Keys,
-    topic_log: CommittedLog,
-    progress: Sequence[Callable[[], GroupProgress]] = (lambda: READ,),
+    *observers: ScriptedObserver,
     clock: Callable[[], float] = lambda: NOW,
 ) -> GuardHeartbeat:
-    logs = [cast("TopicLog", topic_log)]
     offsets = FoldOffsets(connection, keys)
-    return GuardHeartbeat(GuardStore(connection, keys), offsets, logs, progress, clock)
+    observed = [(traces_log(), observer) for observer in observers]
+    return GuardHeartbeat(GuardStore(connection, keys), offsets, observed, clock)
 
 
 async def test_the_topic_that_is_read_last_says_how_far_behind_it_is(
@@ -48,7 +59,11 @@ async def test_the_topic_that_is_read_last_says_how_far_behind_it_is(
     times = iter([100.0, 100.0, 220.0, 220.0, 225.0])
     slow = iter([GroupProgress({0: 9}, {0: 5}), GroupProgress({0: 20}, {0: 9})])
     beating = heartbeat(
-        connection, keys, CommittedLog(p0=7), [lambda: READ, lambda: next(slow)], lambda: next(times)
+        connection,
+        keys,
+        ScriptedObserver(p0=7),
+        ScriptedObserver(lambda: next(slow)),
+        clock=lambda: next(times),
     )
     assert not await beating.look(), "it has seen nothing yet that is read"
     assert await GuardStore(connection, keys).read() is None
@@ -62,7 +77,7 @@ async def test_lost_counts_stop_the_heartbeat_of_every_worker(connection: Connec
     """Also of one that has folded nothing of what is lost."""
     offsets = FoldOffsets(connection, keys)
     await offsets.advance({"traces:0": 7, "traces:1": 9})
-    beating = heartbeat(connection, keys, CommittedLog(p0=7, p1=9))
+    beating = heartbeat(connection, keys, ScriptedObserver(p0=7, p1=9))
     assert await beating.look()
     await connection.redis.hset(keys.folded, "traces:1", 4)
     assert not await beating.look()
@@ -77,5 +92,5 @@ async def test_a_broker_that_does_not_answer_gives_no_heartbeat(connection: Conn
         raise KafkaFailed("the broker does not answer")
 
     with pytest.raises(KafkaFailed):
-        await heartbeat(connection, keys, CommittedLog(), [away]).look()
+        await heartbeat(connection, keys, ScriptedObserver(away)).look()
     assert await GuardStore(connection, keys).read() is None

@@ -52,6 +52,22 @@ async def test_silence_ages_by_this_process_s_clock(silence: StateUnavailable | 
     assert await watched.unguarded_after(1.0) == set()
 
 
+async def test_a_start_without_any_heartbeat_audits_more_at_once(caplog: pytest.LogCaptureFixture) -> None:
+    """How long nobody has counted is not known, so nothing is certified from the first request on."""
+    watched = Watched()
+    watched.redis.found = StateUnavailable("Redis is away")
+    watched.tasks.configure("strict", {"guard_staleness": 300.0, "audit_rate": "auto", "audit_early": 0.0})
+    assert await watched.unguarded_after(0.0) == set()
+    assert not watched.tasks.guard.is_fresh
+    assert not caplog.messages
+    assert await watched.unguarded_after(299.0) == set()
+    assert "no heartbeat of certify has been seen yet" in caplog.text
+    assert await watched.unguarded_after(2.0) == {"strict"}
+    watched.redis.found = Guard(3.0)
+    assert await watched.unguarded_after(1.0) == set()
+    assert watched.tasks.guard.is_fresh
+
+
 async def test_answers_end_when_certify_falls_behind(caplog: pytest.LogCaptureFixture) -> None:
     watched = Watched()
     watched.redis.found = Guard(400.0)

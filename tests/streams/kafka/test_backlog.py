@@ -5,7 +5,7 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 from infra.harness.deployment import fresh_prefix
 from infra.harness.waiting import wait_until
 from streams.errors import KafkaFailed
-from streams.kafka.backlog import oldest_unread, read_progress
+from streams.kafka.backlog import GroupObserver, oldest_unread
 from streams.kafka.topic_admin import create_missing
 from streams.settings import Settings
 
@@ -43,10 +43,16 @@ def test_the_oldest_unread_message_is_found(kafka: str) -> None:
     # Each message is followed by its transaction's marker.
     commit(3, 1)
     assert oldest() == 2_000_001
-    progress = read_progress(settings, group, topic)
+    observer = GroupObserver(settings, group, topic)
+    progress = observer.look()
     assert (progress.ends[0], progress.unread) == (6, {0: 4, 1: 2})
+    assert {0: progress.committed[0], 1: progress.committed[1]} == {0: 3, 1: 1}
+    clients = (observer._observer, observer._peeker)
     commit(3, 3)
     assert oldest() == 3_000_000
+    assert observer.look().unread == {0: 4, 1: 4}
     commit(5, 5)
     assert oldest() is None, "only a marker is left"
-    assert read_progress(settings, group, topic).unread == {}
+    assert observer.look().unread == {}
+    assert clients == (observer._observer, observer._peeker), "no look opens others"
+    observer.close()

@@ -1,0 +1,30 @@
+"""Events about which tasks there are."""
+
+from schemas.event import EventDetails, EventKind
+
+
+class TasksCappedDetails(EventDetails, frozen=True):
+    """A worker has met more tasks that nobody has configured than it may; emitted once in its life.
+
+    Attributes:
+        refused: the first task over the limit.
+        most: the setting `unknown_tasks`.
+    """
+
+    kind = EventKind.TASKS_CAPPED
+    refused: str
+    most: int
+
+
+class TaskRetiredDetails(EventDetails, frozen=True):
+    """An operator has ended a task.
+
+    Attributes:
+        by: user and host of the command.
+        redis_keys: that were removed.
+    """
+
+    kind = EventKind.TASK_RETIRED
+    by: str
+    reason: str
+    redis_keys: int
