@@ -17,6 +17,11 @@ class Keys:
         return f"{self.prefix}:tasks"
 
     @property
+    def uncounted(self) -> str:
+        """Set of the tasks whose audit counts could not be read and are counted again from the topics."""
+        return f"{self.prefix}:uncounted"
+
+    @property
     def changes(self) -> str:
         """Pub/sub channel: name of each task whose policy or breaker has changed."""
         return f"{self.prefix}:changes"

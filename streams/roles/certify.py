@@ -11,13 +11,15 @@ order:
 Killed between any two of them, the batch is read again: a trace that was folded is not folded again, and an
 alarm that was not answered, or drift that was not reported, is acted on then. Once a second every task has a
 step without observations, since the time and the config change things too; then a worker which finds that
-Redis has lost counts rebuilds them from the topics, and until that is done no version is certified.
+Redis has lost counts rebuilds them from the topics, and until that is done no version is certified. Where the
+counts of one task can't be read, these alone are rebuilt.
 """
 
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import aclosing, contextmanager
 from dataclasses import replace
+from enum import Enum, auto
 
 from confluent_kafka import Message
 from faust import App
@@ -76,6 +78,14 @@ _SHOWN = 60_000
 """Milliseconds without a look at all tasks after which what was found is not shown any more."""
 _PATIENCE = 10_000
 """Milliseconds after which a claim to rebuild that is not renewed is taken over."""
+
+
+class _Mode(Enum):
+    """Why messages are folded: they are new, all counts were lost, or those of their task were."""
+
+    STREAM = auto()
+    REBUILD = auto()
+    TASK_REBUILD = auto()
 
 
 class AuditCertifier(Service):
@@ -194,6 +204,8 @@ class AuditCertifier(Service):
             await self._synchronize()
         known = self._offsets.known
         await self._rebuild_if_lost(await self._offsets.read(), known)
+        if uncounted := await self._audits.uncounted_tasks():
+            await self._count_again(uncounted)
         self._seen |= await self._audits.tasks()
         for task in sorted(self._seen):
             try:
@@ -257,7 +269,11 @@ class AuditCertifier(Service):
             raise StateUnavailable(str(error)) from error
 
     async def _fold(
-        self, task: str, observations: Observations, versions: Sequence[str] = (), *, rebuilding: bool = False
+        self,
+        task: str,
+        observations: Observations,
+        versions: Sequence[str] = (),
+        mode: _Mode = _Mode.STREAM,
     ) -> None:
         self._seen.add(task)
         config = self._live_tasks.task(task).config
@@ -271,6 +287,11 @@ class AuditCertifier(Service):
             except StateUnreadable as error:
                 raise await self._begin_again(task, error) from error
             offsets, folded = self._offsets, reading.folded
+            if reading.uncounted and mode is not _Mode.TASK_REBUILD:
+                if mode is _Mode.REBUILD:
+                    return  # it is counted from the start of the topics afterwards
+                raise StateUnavailable("audits of this task are counted again")
+            rebuilding = mode is _Mode.REBUILD
             if not offsets.holds_claim(folded) if rebuilding else offsets.has_lost(folded, known):
                 raise StateUnavailable("Redis has lost audit counts; certify rebuilds them")
             names = {stream: topic_log.name for stream, topic_log in self._topic_logs.items()}
@@ -293,11 +314,11 @@ class AuditCertifier(Service):
                 },
                 new_to_live=await self._new_to_live(task, config, reading.snapshot),
             )
-            complete = folded.rebuilding is None
+            complete = folded.rebuilding is None and not reading.uncounted
             outcome = step(task, snapshot, observations, config, now, complete=complete, passed=passed)
             if not outcome.changes(reading.snapshot) or await self._audits.write(task, reading, outcome):
                 self._note_statuses(task, snapshot, outcome)
-                await self._act_on(task, outcome, rebuilding=rebuilding)
+                await self._act_on(task, outcome, mode)
                 return
         raise StateUnavailable(f"other workers keep changing the audit state: task={task}")
 
@@ -309,18 +330,12 @@ class AuditCertifier(Service):
         self._statuses[task] = found
 
     async def _begin_again(self, task: str, error: StateUnreadable) -> StateUnavailable:
-        """Delete counts that can't be read, so that they are rebuilt from the topics; the error to raise.
-
-        The positions go first, since a process that dies in between must not leave counts deleted for good,
-        and once more, since a rebuild that begins in between ends at these counts.
-        """
+        """Delete counts that can't be read; the next look counts the task again. Returns what to raise."""
         log.error("counts are deleted, and read again from the topics: %s", error)
-        await self._offsets.reset()
         await self._audits.discard(task)
-        await self._offsets.reset()
         return StateUnavailable("Redis held unreadable audit counts; certify rebuilds them")
 
-    async def _act_on(self, task: str, outcome: Step, *, rebuilding: bool) -> None:
+    async def _act_on(self, task: str, outcome: Step, mode: _Mode) -> None:
         """Emit the events of a step, have its alarms answered and drift reported, and remember that."""
         for event in outcome.events:
             if await self._is_of_interest(task, event):
@@ -337,7 +352,7 @@ class AuditCertifier(Service):
                 reported.add(version)
         if answered or reported:
             acted = Observations(alarms_answered=answered, deferrals_reported=frozenset(reported))
-            await self._fold(task, acted, rebuilding=rebuilding)
+            await self._fold(task, acted, mode=mode)
 
     async def _new_to_live(self, task: str, config: Config, before: Snapshot) -> tuple[str, ...]:
         """Labels that the live version can't know; those of before where nobody can say which it is."""
@@ -397,9 +412,25 @@ class AuditCertifier(Service):
                 async for messages in batches:
                     await self._offsets.renew_claim()
                     for task, observations in self._observe(stream, messages).items():
-                        await self._fold(task, observations, rebuilding=True)
+                        await self._fold(task, observations, mode=_Mode.REBUILD)
         await self._offsets.finish_rebuild(reached)
         log.warning("audit counts are rebuilt")
+
+    async def _count_again(self, tasks: Set[str]) -> None:
+        """Fold the topics from their starts for these tasks alone.
+
+        Until that is done their own messages wait, and with them their partitions. Several workers may do it
+        at the same time: of a message that one has folded the others fold nothing.
+        """
+        log.warning("audits are counted again from the topics: tasks=%s", ", ".join(sorted(tasks)))
+        for stream, topic_log in self._topic_logs.items():
+            async with aclosing(topic_log.since({}, {})) as batches:
+                async for messages in batches:
+                    for task, observations in self._observe(stream, messages).items():
+                        if task in tasks:
+                            await self._fold(task, observations, mode=_Mode.TASK_REBUILD)
+        await self._audits.note_counted(tasks)
+        log.warning("audits are counted again: tasks=%s", ", ".join(sorted(tasks)))
 
     def _observe(self, stream: str, messages: Sequence[Message]) -> dict[str, Observations]:
         if stream == TRACES:

@@ -25,6 +25,7 @@ async def remove_task(connection: Connection, keys: Keys, task: str) -> int:
         for first in range(0, len(names), _AT_ONCE):
             await redis.delete(*names[first : first + _AT_ONCE])
         await redis.srem(keys.tasks, task)
+        await redis.srem(keys.uncounted, task)
         await RefitQueue(connection, keys).remove(task)
         await redis.publish(keys.changes, task)
     return len(names)

@@ -119,6 +119,16 @@ def test_delivery_options_can_not_be_changed(environment: pytest.MonkeyPatch) ->
     assert (transactional["transactional.id"], transactional["transaction.timeout.ms"]) == ("ours", 5)
 
 
+def test_roles_fetch_ahead_in_proportion_to_their_batches(environment: pytest.MonkeyPatch) -> None:
+    small, large = (consumer_options(load_settings(), "g", batch) for batch in (500, 4_000))
+    assert (small["queued.max.messages.kbytes"], large["queued.max.messages.kbytes"]) == (2_048, 16_000)
+    assert (small["queued.min.messages"], large["queued.min.messages"]) == (2_500, 20_000)
+    least = consumer_options(load_settings(), "g", 1)["queued.max.messages.kbytes"]
+    assert least == 2_048, "the largest message has to fit"
+    given = load_settings(consumer={"queued.max.messages.kbytes": 7_000})
+    assert consumer_options(given, "g", 500)["queued.max.messages.kbytes"] == 7_000
+
+
 def test_the_new_protocol_gets_no_classic_options(
     environment: pytest.MonkeyPatch,
 ) -> None:

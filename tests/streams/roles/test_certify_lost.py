@@ -220,6 +220,46 @@ async def test_counts_that_cannot_be_read_are_rebuilt(deployment: Deployment, fi
     assert (status.audits, status.complete) == (110, True)
 
 
+@pytest.mark.parametrize("dies", [False, True])
+async def test_one_task_is_counted_again_while_others_stay_certified(
+    deployment: Deployment, dies: bool
+) -> None:
+    """Also where the worker that counts it dies half-way, and new messages come meanwhile."""
+    store = AuditStore(deployment.connection, deployment.keys)
+    fine = [replace(one, task="fine") for one in audits(200, "f")]
+    batch = [deployment.traces.add(one) for one in [*audits(200), *fine]]
+    certify, other = await deployment.certifier(), await deployment.certifier()
+    await certify.fold_traces(batch)
+    await certify.fold_deferrals([deployment.deferrals.add(asked("silent"))])
+    folded = await FoldOffsets(deployment.connection, deployment.keys).read()
+    await deployment.connection.redis.hset(deployment.keys.certify("t"), "record", b"{")
+    seen: list[tuple[bool, bool]] = []
+    late = deployment.traces.add(audit("late"))
+
+    async def look() -> None:
+        own, others = await store.status("t", "v1"), await store.status("fine", "v1")
+        seen.append((own.certified, others.certified))
+        with pytest.raises(StateUnavailable):
+            await other.fold_traces([late])
+        if dies and len(seen) == 20:
+            await _die()
+
+    deployment.traces.between.append(look)
+    with pytest.raises(StateUnavailable):
+        await certify.look()
+    if dies:
+        with pytest.raises(asyncio.CancelledError):
+            await certify.look()
+        certify, dies = other, False
+    await certify.look()
+    assert len(seen) > 100
+    assert set(seen) == {(False, True)}
+    assert await FoldOffsets(deployment.connection, deployment.keys).read() == folded, "no partition is lost"
+    await other.fold_traces([late])
+    status = await deployment.status()
+    assert (status.audits, status.pending, status.certified, status.complete) == (201, 1, True, True)
+
+
 async def test_an_unreadable_serving_state_holds_up_no_other_task(deployment: Deployment) -> None:
     """Its audits count, and its alarm is answered once the state can be read."""
     deployment.live.configure("a", parse_override(b'{"teacher": {"labels": ["yes", "no"]}}'))
