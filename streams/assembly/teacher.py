@@ -30,12 +30,9 @@ def add(parts: WorkerParts) -> None:
         role = teacher.TeacherRole(
             parts.tasks,
             topics,
-            client,
-            circuits,
-            attrgetter(slots),
+            teacher.LlmAccess(client, circuits, attrgetter(slots), budget),
             parts.sampler,
             parts.forgotten,
-            budget,
             spending.count_labels,
         )
         parts.services.append(role)

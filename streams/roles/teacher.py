@@ -55,14 +55,28 @@ class OpenQuestion(WaitingQuestion):
     opened: OpenMessage
 
 
+@dataclass(frozen=True, slots=True)
+class LlmAccess:
+    """How the LLM is called.
+
+    Attributes:
+        circuits: of its endpoints.
+        slots: calls at the same time for a task, in all lanes of a role.
+        budget: admits calls, and counts what they cost.
+    """
+
+    client: TeacherClient
+    circuits: EndpointCircuits
+    slots: Callable[[TeacherConfig], int]
+    budget: Budget
+
+
 class TeacherRole(Service):
     """Turns the deferrals of one kind into replies, from one lane or several.
 
     Args:
-        slots: calls at the same time for a task, in all of these lanes.
         sampler: decides which requests are audited.
         forgotten: requests whose texts nobody is to be sent.
-        budget: admits calls, and counts what they cost.
         count_labels: told of the labels that the surrogate has given after all.
     """
 
@@ -70,17 +84,14 @@ class TeacherRole(Service):
         self,
         tasks: Tasks,
         topics: Topics,
-        client: TeacherClient,
-        circuits: EndpointCircuits,
-        slots: Callable[[TeacherConfig], int],
+        access: LlmAccess,
         sampler: Sampler,
         forgotten: ForgottenRequests,
-        budget: Budget,
         count_labels: Callable[[Sequence[Label]], None],
     ) -> None:
         super().__init__()
         self._count_labels = count_labels
-        self._client = client
+        self._client = access.client
         self._forgotten = forgotten
         self._live_tasks = tasks
         self._sampler = sampler
@@ -89,10 +100,10 @@ class TeacherRole(Service):
         self._dead_letters = DeadLetters(topics.dead_letters, STAGE)
         self._queues = QuestionQueues[OpenQuestion](
             self._ask,
-            circuits,
+            access.circuits,
             config=lambda task: tasks.task(task).config.teacher,
-            slots=slots,
-            budget=budget,
+            slots=access.slots,
+            budget=access.budget,
         )
 
     async def on_start(self) -> None:

@@ -16,7 +16,7 @@ from streams.kafka.batch import Outgoing
 from streams.kafka.open_message import OpenMessage
 from streams.privacy.forgotten import ForgottenRequests
 from streams.privacy.forgotten import request_digest as digest
-from streams.roles.teacher import TeacherRole
+from streams.roles.teacher import LlmAccess, TeacherRole
 from streams.sampling import Sampler
 from streams.spending.cost import CallCost
 from streams.tasks import Tasks
@@ -65,12 +65,9 @@ class Desk:
         self.role = TeacherRole(
             self.tasks,
             TOPICS,
-            self.teacher,
-            EndpointCircuits(),
-            lambda _: 2,
+            LlmAccess(self.teacher, EndpointCircuits(), lambda _: 2, self.budget),
             Sampler(b"key"),
             self.forgotten,
-            self.budget,
             self.count_labels,
         )
         self.outputs: list[Outgoing] = []
