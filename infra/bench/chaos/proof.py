@@ -26,6 +26,7 @@ from infra.bench.chaos.observer import Record
 UNPROVEN = "unproven"
 FRESH_S = 60.0
 _EVERY_S = 0.25
+_PATIENCE_S = 60.0
 _SLACK_S = 1.0
 """Between the clock of a message's arrival here and that of certify's look."""
 
@@ -60,7 +61,7 @@ class Sampler:
 
     def __init__(self, url: str, prefix: str) -> None:
         self.samples: list[Sample] = []
-        self._redis = Redis.from_url(url, socket_timeout=2.0, decode_responses=True)
+        self._redis = Redis.from_url(url, socket_timeout=_PATIENCE_S, decode_responses=True)
         self._prefix = prefix
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="sampler", daemon=True)
