@@ -30,5 +30,4 @@ def test_each_fault_once_loses_nothing() -> None:
     report = report_of(outcome, SEED)
     assert not report.failed, report.notes
     assert [one for one in outcome.ended if one.was_ready] == [], report.notes
-    assert outcome.counts["certificates shown"] > 0
     assert outcome.happened
