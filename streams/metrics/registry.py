@@ -92,9 +92,20 @@ class _Gauges(Collector):
             if family is None:
                 family = GaugeMetricFamily(metric.full_name, metric.help, labels=metric.labels)
                 families[metric.name] = family
-            for labels, value in list(read())[:MOST_TASKS]:
+            for labels, value in _of_first_tasks(metric, read()):
                 family.add_metric(labels, value)
         yield from families.values()
+
+
+def _of_first_tasks(metric: Metric, readings: Readings) -> Iterator[tuple[Labels, float]]:
+    """Without those of tasks beyond the first `MOST_TASKS`; each may have many."""
+    tasks: set[str] = set()
+    for labels, value in readings:
+        if metric.labels[:1] == ("task",) and labels[0] not in tasks:
+            if len(tasks) >= MOST_TASKS:
+                continue
+            tasks.add(labels[0])
+        yield labels, value
 
 
 class _BatchHistogram(Collector):

@@ -84,3 +84,13 @@ def test_a_label_of_any_text_is_shown_as_it_is() -> None:
     metrics, name = MetricRegistry(), 'a"b\\c\nd'
     metrics.add(catalog.TEACHER_TOKENS, 1, name)
     assert samples(metrics)[sample("understudy_teacher_tokens_total", task=name)] == 1
+
+
+def test_a_gauge_shows_all_readings_of_a_task() -> None:
+    metrics = MetricRegistry()
+    labels = [(f"t{task}", f"v{number}", "overdue") for task in range(30) for number in range(50)]
+    more = [(f"u{task}", "v", "lost") for task in range(MOST_TASKS)]
+    metrics.read_gauge(catalog.AUDITS, lambda: [(each, 1.0) for each in labels + more])
+    shown = samples(metrics)
+    assert sample("understudy_audits", task="t29", version="v49", state="overdue") in shown
+    assert len({dict(each[1])["task"] for each in shown if each[0] == "understudy_audits"}) == MOST_TASKS
