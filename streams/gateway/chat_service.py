@@ -39,7 +39,13 @@ from streams.gateway.forwarded_response import Before, ForwardedResponse
 from streams.gateway.keys import PREFIX
 from streams.gateway.problems import HttpProblem, unavailable
 from streams.gateway.stored_objects import CreatedObject, ObjectUse, StoredObjects
-from streams.gateway.upstream import Upstream, UpstreamCall, UpstreamResponse, endpoint_url
+from streams.gateway.upstream import (
+    Upstream,
+    UpstreamCall,
+    UpstreamResponse,
+    endpoint_url,
+    has_credentials,
+)
 from streams.tasks import Task, Tasks
 from streams.teacher.key_variables import KeyVariables
 
@@ -179,11 +185,12 @@ class ChatService:
         """The surrogate's answer. Raises HttpProblem: its records can't be written."""
         config = self._tasks.task(call.task).config.teacher
         deferral, check = asked.deferral if asked is not None else None, None
-        if asked is not None and config.url and (call.names_model or config.model):
-            check = self._call(call, config)
-            check = check._replace(headers=readable(check.headers))
-        elif asked is not None:  # the teacher role says what is missing
-            deferral = replace(asked.deferral, asked_by=None)
+        if asked is not None:
+            try:
+                check = self._call(call, config)
+                check = check._replace(headers=readable(check.headers))
+            except HttpProblem:  # the teacher role says what is missing
+                deferral = replace(asked.deferral, asked_by=None)
         content = fingerprint(Request(label.id, label.task, question.text, None, label.metadata))
         answer = await self._classifier.give_label(label, deferral, record_headers(call.headers), content)
         if asked is not None and check is not None:
@@ -197,7 +204,7 @@ class ChatService:
         self, call: ChatCall, task: Task, further: Mapping[str, str], asked: AskedChat | None
     ) -> Response:
         config, began = task.config.teacher, time.perf_counter()
-        upstream_call, key = self._call(call, config), self._shared_key(call)
+        upstream_call, key = self._call(call, config), self._shared_key(call, config)
         if key is not None:
             await self._stored.require_own(key, config, call.use)
         if asked is not None or (key is not None and call.use.creates):
@@ -225,9 +232,10 @@ class ChatService:
 
         return before
 
-    def _shared_key(self, call: ChatCall) -> ApiKey | None:
+    def _shared_key(self, call: ChatCall, config: TeacherConfig) -> ApiKey | None:
         """The app's key, where the LLM is called in the gateway's name and not in the app's own."""
-        return None if _own_authorization(call.headers) else call.key
+        is_own = _own_authorization(call.headers) and not has_credentials(config.url or "")
+        return None if is_own else call.key
 
     def _call(self, call: ChatCall, config: TeacherConfig) -> UpstreamCall:
         """The call of the LLM's API. Raises HttpProblem: its URL, or its key, is not to be had."""
@@ -237,18 +245,25 @@ class ChatService:
             raise unavailable(f"task {call.task} has no `teacher.model` to ask", task=call.task)
         body = call.body if call.names_model else _with_model(call.body, _model(call, config))
         try:
+            url = endpoint_url(config.url)
+        except ValueError as error:
+            raise unavailable(
+                f"`teacher.url` of task {call.task} is no URL: {error}", task=call.task
+            ) from error
+        try:
             authorization = self._authorization(call.headers, config)
         except TeacherMisconfigured as error:
             raise unavailable(str(error), task=call.task) from error
-        headers = call_headers(call.raw_headers, authorization)
-        return UpstreamCall(endpoint_url(config.url) + call.path, headers, body, call.method)
+        return UpstreamCall(url + call.path, call_headers(call.raw_headers, authorization), body, call.method)
 
     def _authorization(self, headers: Mapping[str, str], config: TeacherConfig) -> str | None:
-        """The app's own, unless it is none or a key of ours; then that of the teacher.
+        """The app's own, unless it is none or ours; then that of the teacher. None where the URL has one.
 
         Raises:
             TeacherMisconfigured: the settings do not list the variable with the teacher's key.
         """
+        if has_credentials(config.url or ""):
+            return None
         own = _own_authorization(headers)
         if own is not None:
             return own

@@ -149,6 +149,13 @@ def endpoint_url(base: str) -> str:
     return str(URL(base)).rstrip("/")
 
 
+@lru_cache(maxsize=1_024)
+def has_credentials(base: str) -> bool:
+    """Whether the base URL holds a name or a password, which are sent in place of any `authorization`."""
+    url = URL(base)
+    return bool(url.raw_user or url.raw_password)
+
+
 def _new_session() -> aiohttp.ClientSession:
     certificates = httpx2.create_ssl_context()
     certificates.set_alpn_protocols(["http/1.1"])

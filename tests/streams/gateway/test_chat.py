@@ -207,15 +207,24 @@ async def test_a_check_asks_for_a_reply_that_can_be_read() -> None:
     assert dict(llm.asked[0].headers)[b"accept-encoding"] == b"gzip"
 
 
-async def test_no_label_is_written_for_a_call_that_is_not_answered() -> None:
-    teacher = {"url": "http://127.0.0.1:9/v1", "labels": ["no", "yes"]}
-    async with chatting("serve", {"audit_rate": 1.0, "teacher": teacher}) as (gateway, _, app):
-        answer = await app.chat.completions.create(**asking())
+@pytest.mark.parametrize(
+    "teacher",
+    [
+        {"url": "http://127.0.0.1:9/v1"},
+        {"url": "http://127.0.0.1:9/v1", "model": "m", "key_env": "HOME"},
+        {"url": "http://[::1/v1", "model": "m"},
+    ],
+    ids=["no model", "a key that may not be read", "no URL"],
+)
+async def test_the_teacher_role_says_what_an_audit_lacks(teacher: dict[str, Any]) -> None:
+    """Were the call refused instead, whatever is audited would fail, and the other answers stay unaudited."""
+    fields = {"audit_rate": 1.0, "teacher": {**teacher, "labels": ["no", "yes"]}}
+    async with chatting("serve", fields) as (gateway, _, app):
+        without_key = app.with_options(api_key="us_none")
+        answer = await without_key.chat.completions.create(**asking())
         (copy,) = await gateway.produced(TOPICS.audits)
     assert answer.choices[0].message.content == "yes"
-    assert DEFERRAL.decode(copy.value).asked_by is None, (
-        "the teacher role says that `teacher.model` is missing"
-    )
+    assert DEFERRAL.decode(copy.value).asked_by is None
 
 
 @pytest.mark.parametrize("key", ["k", "k" * 1_000])

@@ -138,6 +138,19 @@ async def test_who_shares_no_key_reads_what_there_is() -> None:
         assert other is not app
 
 
+async def test_a_password_in_the_url_is_the_account_of_all() -> None:
+    async with two_apps() as (gateway, llm, app, other):
+        llm.chunks = [RESPONSE]
+        teacher = {"url": llm.url.replace("http://", "http://joe:pw@"), "model": "m"}
+        gateway.tasks.configure("t", {"teacher": teacher})
+        own: Any = {"api_key": "sk-app", "default_headers": {"x-understudy-key": TOKEN}}
+        await app.with_options(**own).responses.create(model="understudy/t", input=YES)
+        assert (b"authorization", b"Basic am9lOnB3") in llm.asked[0].headers
+        own["default_headers"] = {"x-understudy-key": OTHER_TOKEN, "x-understudy-task": "t"}
+        with pytest.raises(openai.NotFoundError):
+            await other.with_options(**own).responses.retrieve("resp_1")
+
+
 async def test_without_redis_nobody_reads_what_may_be_anothers() -> None:
     async with two_apps() as (gateway, llm, app, _):
         gateway.owners.is_away = True
