@@ -144,23 +144,43 @@ class Policy:
                 scores.put(rows, self._run(OUTPUTS, feed))
         return scores.check(len(self.manifest.labels))
 
-    def _score_lazily(self, features: Features, embed: Embed | None, scores: "_ScoreBuffer") -> None:
-        """Run the first stage on all rows, then both stages on the rows that it does not decide."""
-        dimension = self.manifest.dimension or 0
+    def score_text(self, features: Features) -> tuple[Scores, NDArray[np.bool_]]:
+        """The first stage of a cascade that reads the text alone there: no vector is needed.
+
+        Returns:
+            Scores of each row, and for each row whether the first stage decides it, so that they are final.
+
+        Raises:
+            PolicyError: it is no such cascade, or there are no texts.
+        """
+        if not self._lazy:
+            raise PolicyError(f"policy {self.manifest.version} needs a vector for each text")
+        scores = _ScoreBuffer(len(features))
+        done = self._score_first(features, scores)
+        checked = scores.check(len(self.manifest.labels))
+        return checked, done & np.isfinite(checked.novelty)
+
+    def _score_first(self, features: Features, scores: "_ScoreBuffer") -> NDArray[np.bool_]:
+        """Run the first stage on all rows; which of them it decides."""
         no_vectors: onnx_inputs.Feed = {
-            "embedding": np.zeros((0, dimension), np.float32),
+            "embedding": np.zeros((0, self.manifest.dimension or 0), np.float32),
             "rest": np.zeros(0, np.int64),
         }
         done = np.zeros(len(features), dtype=np.bool_)
         for rows, feed in onnx_inputs.of_texts(features, self._text_input, onnx_inputs.BYTES_AT_ONCE):
             *results, done[rows] = self._run(FIRST_OUTPUTS, feed | no_vectors)
             scores.put(rows, results)
-        rest = np.flatnonzero(~done)
+        return done
+
+    def _score_lazily(self, features: Features, embed: Embed | None, scores: "_ScoreBuffer") -> None:
+        """Run the first stage on all rows, then both stages on the rows that it does not decide."""
+        rest = np.flatnonzero(~self._score_first(features, scores))
         if len(rest) == 0:
             return
         left = features.take(rest)
         if features.embeddings is None and embed is not None:
             left = Features(left.texts, embed(rest))
+        dimension = self.manifest.dimension or 0
         for rows, feed in onnx_inputs.of_both(left, dimension, self._text_input):
             numbers = np.arange(len(feed["embedding"]))
             scores.put(rest[rows], self._run(OUTPUTS, feed | {"rest": numbers}))

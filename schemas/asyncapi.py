@@ -7,11 +7,22 @@ import msgspec
 
 from schemas.config import Config
 from schemas.events import DETAILS, Event, EventKind
-from schemas.messages import AuditFailure, Deferral, Feedback, Forgotten, Label, Reply, Request, Trace
+from schemas.messages import (
+    AuditFailure,
+    Deferral,
+    Encoding,
+    Feedback,
+    Forgotten,
+    Label,
+    Reply,
+    Request,
+    Trace,
+)
 from schemas.topics import Topics
 
 _MESSAGES: tuple[type[msgspec.Struct], ...] = (
     Request,
+    Encoding,
     Label,
     Deferral,
     Reply,
@@ -30,6 +41,7 @@ def json_schema(message: type[msgspec.Struct]) -> dict[str, Any]:
 
 
 _WAITING = "Deferrals that the built-in teacher puts off, unchanged; a teacher of your own leaves them alone."
+_ENCODINGS = "Texts that wait for a vector, from `route` to `encode`; nobody else reads them."
 _AUDITS = "What the teacher is asked although no client waits: read it too to bring your own teacher."
 
 
@@ -55,6 +67,7 @@ def asyncapi(topics: Topics, version: str) -> dict[str, Any]:
         },
         "operations": {
             "request": _operation("receive", "requests", "Understudy classifies what clients send here."),
+            "encode": _operation("send", "encodings", _ENCODINGS),
             "label": _operation(
                 "send", "labels", "Every request gets one label, or an error, which a label may replace."
             ),
@@ -80,6 +93,7 @@ def _channels(topics: Topics) -> dict[str, tuple[str, Sequence[str]]]:
     """Each channel's topic, and the names of the messages that it carries."""
     return {
         "requests": (topics.requests, ["Request"]),
+        "encodings": (topics.encodings, ["Encoding"]),
         "labels": (topics.labels, ["Label"]),
         "deferrals": (topics.deferrals, ["Deferral"]),
         **({"audits": (topics.audits, ["Deferral"])} if topics.audit_lane else {}),

@@ -6,7 +6,17 @@ import msgspec
 
 from schemas.errors import InvalidMessage
 from schemas.events import Event
-from schemas.messages import AuditFailure, Deferral, Feedback, Forgotten, Label, Reply, Request, Trace
+from schemas.messages import (
+    AuditFailure,
+    Deferral,
+    Encoding,
+    Feedback,
+    Forgotten,
+    Label,
+    Reply,
+    Request,
+    Trace,
+)
 
 Message = TypeVar("Message", bound=msgspec.Struct)
 
@@ -34,6 +44,7 @@ class Codec(Generic[Message]):
 
 
 REQUEST = Codec(Request)
+ENCODING = Codec(Encoding)
 LABEL = Codec(Label)
 DEFERRAL = Codec(Deferral)
 REPLY = Codec(Reply)

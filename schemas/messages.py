@@ -180,6 +180,33 @@ class Deferral(Struct, frozen=True):
         return self.audit and self.reason is not Reason.BUDGET
 
 
+class Encoding(Struct, frozen=True):
+    """A text that an encoder has to turn into a vector. Topic `encodings`, written and read by Understudy.
+
+    Either a `request` that is still to be decided, or the `check` of an answer that was given from the text
+    alone: it lacks only the vector.
+
+    Attributes:
+        requested_at: the broker's time of the request.
+        drawn: others of the task are answered from their texts alone, so the request is in the sample only if
+            the audit draws it.
+        counted: whether the watch for drift counts its decision.
+        answered: guesses by which requests of the task were answered from their texts alone; the watch for
+            drift counts them with it.
+    """
+
+    requested_at: Milliseconds
+    request: Request | None = None
+    check: Deferral | None = None
+    drawn: bool = False
+    counted: bool = True
+    answered: tuple[Guess, ...] = ()
+
+    def __post_init__(self) -> None:
+        if (self.request is None) == (self.check is None):
+            raise ValueError("an encoding needs either `request` or `check`")
+
+
 class Usage(Struct, frozen=True):
     """Tokens that one answer cost.
 

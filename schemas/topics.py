@@ -22,6 +22,11 @@ class Topics:
         return f"{self.prefix}.requests"
 
     @property
+    def encodings(self) -> str:
+        """Texts of requests that an encoder has to turn into vectors."""
+        return f"{self.prefix}.encodings"
+
+    @property
     def labels(self) -> str:
         return f"{self.prefix}.labels"
 
@@ -77,6 +82,7 @@ class Topics:
     def all(self) -> tuple[str, ...]:
         return (
             self.requests,
+            self.encodings,
             self.labels,
             self.deferrals,
             *((self.audits,) if self.audit_lane else ()),

@@ -24,7 +24,7 @@ from streams.roles import config
 from streams.roles.config_copy import ConfigCopy
 from streams.settings import ROLES, Role, Settings, load_settings
 
-_HONOUR_FORGOTTEN: frozenset[Role] = frozenset({"route", "teacher", "learn", "trainer", "gateway"})
+_HONOUR_FORGOTTEN: frozenset[Role] = frozenset({"route", "encode", "teacher", "learn", "trainer", "gateway"})
 
 
 class NoKafkaBoot(BootStrategy):

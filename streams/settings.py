@@ -37,7 +37,7 @@ SETTINGS_FILE = f"{PREFIX}SETTINGS"
 # Not settings: those of the test suite, and what Kubernetes sets for a service that is called understudy-*.
 _NOT_OURS = re.compile(rf"{PREFIX}(TEST_.*|(\w+_)?(SERVICE_HOST|SERVICE_PORT.*|PORT(_\d.*)?))")
 
-Role = Literal["route", "teacher", "learn", "certify", "trainer", "gateway"]
+Role = Literal["route", "encode", "teacher", "learn", "certify", "trainer", "gateway"]
 ROLES: tuple[Role, ...] = get_args(Role)
 WITHOUT_PORT: tuple[Role, ...] = tuple(role for role in ROLES if role != "gateway")
 """Roles that listen on no port, so that any number of them may run on a host."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from models.deferrals import shift_at
 from models.embedders.compatibility import mismatch_reason
 from models.embedders.contract import Embedder
+from models.embedders.kinds import is_lazy, needs_encoder
 from models.manifest import Manifest
 from models.policy import Policy
 from schemas.config import Config
@@ -63,6 +64,8 @@ class Task:
         sampling: what the audit rate depends on, as far as is known now.
         unguarded: nothing may be answered, since nobody has counted audits for so long, or since what Redis
             holds of the task can't be read.
+        from_text: the policy of a cascade whose first stage answers from the text alone, whether or not the
+            encoder of its second is open here; None for all others, and while a candidate is on trial.
     """
 
     name: str
@@ -73,6 +76,7 @@ class Task:
     embedder: Embedder | None = None
     sampling: SamplingState = UNKNOWN
     unguarded: bool = False
+    from_text: ServingPolicy | None = None
 
     @classmethod
     def of(
@@ -104,15 +108,26 @@ class Task:
         candidate = _serving_policy(tried, config, safeguards, embedder) if tried else None
         if live and candidate and not _same_features(live, candidate):
             candidate = None
-        proven = guard.is_fresh and live is not None and live.version == certified and not live.new_labels
+        from_text = _text_policy(policy, config, safeguards) if policy and not tried else None
+        answering = live or from_text
+        proven = guard.is_fresh and answering is not None and answering.version == certified
         sampling = SamplingState(
-            proven,
+            proven and answering is not None and not answering.new_labels,
             certifying,
-            drifting=live is not None and live.version == drifting,
-            new_labels=live is not None and bool(live.new_labels),
+            drifting=answering is not None and answering.version == drifting,
+            new_labels=answering is not None and bool(answering.new_labels),
         )
-        unguarded = unreadable or guard.stops(config.guard_staleness)
-        return cls(name, config, live, candidate, safeguards.breaker, embedder, sampling, unguarded)
+        return cls(
+            name,
+            config,
+            live,
+            candidate,
+            safeguards.breaker,
+            embedder,
+            sampling,
+            unguarded=unreadable or guard.stops(config.guard_staleness),
+            from_text=from_text,
+        )
 
     @property
     def policy(self) -> Policy | None:
@@ -142,7 +157,7 @@ class Task:
     def answers_nothing(self) -> bool:
         """True while all of the task's traffic goes to the teacher, whatever the request."""
         stopped = self.config.paused or self.unguarded
-        return stopped or not any(map(self._answers, (self.live, self.candidate)))
+        return stopped or not any(map(self._answers, (self.live, self.candidate, self.from_text)))
 
     def _answers(self, policy: ServingPolicy | None) -> bool:
         return (
@@ -156,6 +171,11 @@ class Task:
 
 def unsuitable_reason(manifest: Manifest, config: Config, embedder: Embedder | None = None) -> str | None:
     """Why the policy can't answer for a task with this config and encoder; None where it can."""
+    return _config_mismatch(manifest, config) or mismatch_reason(manifest, embedder)
+
+
+def _config_mismatch(manifest: Manifest, config: Config) -> str | None:
+    """Why the policy does not suit this config, whatever encoder is open; None where it does."""
     if manifest.embedder != config.embedder:
         return (
             f"policy {manifest.version} reads `{manifest.embedder}`, and the config says `{config.embedder}`"
@@ -165,7 +185,7 @@ def unsuitable_reason(manifest: Manifest, config: Config, embedder: Embedder | N
             f"policy {manifest.version} reads vectors of {manifest.dimension} numbers, and the config says "
             f"{config.dimension}"
         )
-    return mismatch_reason(manifest, embedder)
+    return None
 
 
 def threshold(manifest: Manifest | None, config: Config) -> float | None:
@@ -180,9 +200,21 @@ def threshold(manifest: Manifest | None, config: Config) -> float | None:
 def _serving_policy(
     tried: CandidatePolicy, config: Config, safeguards: Safeguards, embedder: Embedder | None
 ) -> ServingPolicy | None:
-    manifest = tried.policy.manifest
-    if unsuitable_reason(manifest, config, embedder) is not None:
+    if unsuitable_reason(tried.policy.manifest, config, embedder) is not None:
         return None
+    return _served(tried, config, safeguards)
+
+
+def _text_policy(policy: Policy, config: Config, safeguards: Safeguards) -> ServingPolicy | None:
+    if _config_mismatch(policy.manifest, config) is not None:
+        return None
+    if not (needs_encoder(config.embedder) and is_lazy(config.embedder)):
+        return None
+    return _served(CandidatePolicy(policy, 1.0), config, safeguards)
+
+
+def _served(tried: CandidatePolicy, config: Config, safeguards: Safeguards) -> ServingPolicy:
+    manifest = tried.policy.manifest
     blocked, label_set = safeguards.blocked.get(manifest.version, frozenset()), LabelSet.of(config.teacher)
     labels, least = tuple(map(label_set.current, manifest.labels)), threshold(manifest, config)
     new_labels = label_set.new_to(known_labels(manifest))

@@ -39,6 +39,7 @@ from streams.kafka.clients import largest_message, open_client, producer_options
 from streams.privacy.mask import load_mask
 from streams.routing.decision_counts import DecisionCounts
 from streams.routing.decisions import Decision
+from streams.routing.encoder_queues import EncoderQueues
 from streams.routing.request_router import RequestRouter
 from streams.settings import Settings
 from streams.state.api_keys import ApiKeys
@@ -60,7 +61,7 @@ def add(parts: WorkerParts) -> None:
     """Add the role's services to the worker; the server comes last, so that it starts when all else has."""
     settings, gateway = parts.settings, parts.settings.gateway
     parts.check_audit_key()
-    parts.open_encoders()
+    encoders = parts.open_encoders()
     parts.sync_policies()
     keys = KeyVariables.of_process(settings.key_env)
     traffic, decisions, client = ScoreWindows(), DecisionCounts(parts.metrics), TeacherClient(keys)
@@ -69,7 +70,9 @@ def add(parts: WorkerParts) -> None:
         traffic.count(task, made, now)
         decisions.count(task, made, now)
 
-    router = RequestRouter(parts.tasks, parts.sampler, count, _LONGEST_INLINE, parts.unknown_tasks().refusal)
+    router = RequestRouter(
+        parts.tasks, parts.sampler, count, _LONGEST_INLINE, parts.unknown_tasks().refusal, encoders
+    )
     recent = RecentLabels(gateway.labels_kept)
     sender = RecordSender(lambda: _open_producer(settings), gateway.stalled_after, settings.drain)
     key_copy = settings.data / "api-keys" / f"{settings.prefix}.json"
@@ -106,7 +109,7 @@ def add(parts: WorkerParts) -> None:
         unread.note(task, was_read=was_read)
 
     recorder = ChatRecorder(classifier.record, upstream, budget, settings.drain, count_reply, mask)
-    forwarding = RequestBatcher(_forwarding_router(parts), gateway.batch)
+    forwarding = RequestBatcher(_forwarding_router(parts, encoders), gateway.batch)
     rated = RatedTraffic()
     decider = ChatDecider(batcher, forwarding, parts.sampler, rated)
     owners = ObjectOwners(parts.connection, settings.keys)
@@ -151,9 +154,10 @@ def add(parts: WorkerParts) -> None:
     ]
 
 
-def _forwarding_router(parts: WorkerParts) -> RequestRouter:
+def _forwarding_router(parts: WorkerParts, encoders: EncoderQueues) -> RequestRouter:
     """Decides what is only recorded; its scores are no traffic of the live version."""
-    return RequestRouter(ForwardedTasks(parts.tasks), parts.sampler, lambda *_: None, _LONGEST_INLINE)
+    tasks = ForwardedTasks(parts.tasks)
+    return RequestRouter(tasks, parts.sampler, lambda *_: None, _LONGEST_INLINE, encoders=encoders)
 
 
 def _open_producer(settings: Settings) -> Producer:

@@ -34,6 +34,7 @@ from streams.rollout.disk_cache import PolicyDiskCache
 from streams.rollout.policy_remover import PolicyRemover
 from streams.rollout.policy_sync import PolicySync
 from streams.routing.encoder_pool import EncoderPool
+from streams.routing.encoder_queues import EncoderQueues
 from streams.routing.unknown_tasks import UnknownTasks
 from streams.sampling import Sampler
 from streams.settings import PUBLIC_AUDIT_KEY, Settings
@@ -92,7 +93,7 @@ class WorkerParts:
         self._has_policies = False
         self._spending: SpendingLog | None = None
         self._budget: CallBudget | None = None
-        self._has_encoders = False
+        self._encoders: EncoderQueues | None = None
         self._slot = _SlotService(settings)
         self.services += [self._slot, CloseService(self.connection, self.event_publisher)]
 
@@ -112,11 +113,12 @@ class WorkerParts:
     def refit_queue(self) -> RefitQueue:
         return RefitQueue(self.connection, self.settings.keys)
 
-    def open_encoders(self) -> None:
-        """Open the encoders that tasks name; once, whichever roles ask for it."""
-        if not self._has_encoders:
-            self._has_encoders = True
-            self.services.append(EncoderPool(self.tasks))
+    def open_encoders(self) -> EncoderQueues:
+        """Open the encoders that tasks name; once, whichever roles ask for it. The queues of their texts."""
+        if self._encoders is None:
+            self._encoders = EncoderQueues(self.sampler)
+            self.services += [EncoderPool(self.tasks), self._encoders]
+        return self._encoders
 
     def sync_policies(self) -> None:
         """Keep the tasks' policies as the registry has them; once, whichever roles ask for it."""
@@ -172,7 +174,16 @@ class WorkerParts:
         )
         return channel
 
-    def lane(self, role: str, topic: str, claims: Claims, overflow: str | None = None) -> LaneChannel:
+    def lane(
+        self,
+        role: str,
+        topic: str,
+        claims: Claims,
+        overflow: str | None = None,
+        *,
+        window: int = _WINDOW,
+        pauses_when_crowded: bool = False,
+    ) -> LaneChannel:
         """The channel of a lane that is added to the services; for the arguments see `Lane`."""
         settings, channel = self.settings, LaneChannel(self.app)
         batch = min(_LANE_BATCH, settings.batch)
@@ -182,10 +193,11 @@ class WorkerParts:
                 topic,
                 channel,
                 lambda: open_role(settings, role, self._slot.name, batch),
-                window=_WINDOW,
+                window=window,
                 window_bytes=_WINDOW_BYTES,
                 claims=claims,
                 overflow=overflow,
+                pauses_when_crowded=pauses_when_crowded,
                 dead_letters=DeadLetters(settings.topics.dead_letters, role),
                 batch=batch,
                 commit_interval=min(_LANE_COMMIT, settings.commit_interval),

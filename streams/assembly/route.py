@@ -1,4 +1,4 @@
-"""The route role: encoders, policies from the registry, the router, and the watch for drift."""
+"""The route role: policies from the registry, the router, and the watch for drift."""
 
 from streams.assembly.parts import WorkerParts
 from streams.drift.watch import DriftWatch
@@ -12,8 +12,6 @@ from streams.settings import Settings
 def add(parts: WorkerParts) -> None:
     """Add the role's agent and services to the worker."""
     settings = parts.settings
-    # Encoders start first; otherwise each policy whose encoder is not open yet logs an error.
-    parts.open_encoders()
     parts.sync_policies()
     parts.check_audit_key()
     intake = _intake(settings)

@@ -12,12 +12,10 @@ import numpy as np
 
 from models.histograms import Reference, ScoreHistograms
 from schemas.messages import Guess, Reason
-from streams.routing.decisions import Decision
+from streams.routing.decisions import COUNTED, Decision
 from streams.tasks import ServingPolicy, Task
 
 WINDOW = 2_000
-OF_A_BATCH = 200
-"""Requests of a batch that are counted, the first ones: their order says nothing, and counting takes time."""
 
 _ITS_OWN = (Reason.ACCEPTED, Reason.LOW_SCORE, Reason.NOVEL, Reason.BLOCKED_LABEL)
 """Why a request was answered or deferred, where that was for the version to say."""
@@ -74,13 +72,11 @@ class ScoreWindows:
             window = None
         if window is not None and window.full:
             return
-        counts = _histograms(live, reference, decisions[:OF_A_BATCH])
+        counts = _histograms(live, reference, decisions[:COUNTED])
         if counts.rows:
             since = window.since if window else now
             counts = window.counts.plus(counts) if window else counts
-            reasons = Counter(
-                each.reason for each in decisions[:OF_A_BATCH] if each.threshold == task.threshold
-            )
+            reasons = Counter(each.reason for each in decisions[:COUNTED] if each.threshold == task.threshold)
             self._windows[task.name] = ScoreWindow(
                 manifest.version,
                 reference,

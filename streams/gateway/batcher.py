@@ -11,7 +11,8 @@ from typing import Any
 from schemas.messages import Request
 from streams.clock import unix_ms
 from streams.errors import DecisionFailed
-from streams.routing.request_router import Arrival, Refused, RequestRouter, Routed
+from streams.routing.conclusion import Arrival, Routed
+from streams.routing.request_router import Refused, RequestRouter
 
 log = logging.getLogger(__name__)
 
@@ -65,7 +66,7 @@ class RequestBatcher:
 
     async def _route(self, batch: list[Arrival[Waiting]]) -> None:
         try:
-            decided, refused = await self._router.route(batch, unix_ms())
+            decided, refused, *_ = await self._router.route(batch, unix_ms())
         except Exception:
             log.exception("requests could not be decided: requests=%d", len(batch))
             for arrival in batch:

@@ -28,10 +28,11 @@ from streams.gateway.record_sender import RecordSender
 from streams.kafka.batch import Outgoing
 from streams.kafka.message import Headers
 from streams.privacy.mask import Mask, mask_text
+from streams.routing.conclusion import Arrival, Routed
 from streams.routing.decisions import Decision
 from streams.routing.outcomes import deferral_of, teacher_label
 from streams.routing.outputs import RoutedTopics
-from streams.routing.request_router import Arrival, Refused, Routed
+from streams.routing.request_router import Refused
 from streams.sampling import Sampler
 from streams.tasks import Tasks
 from streams.teacher.give_up import give_up_at

@@ -68,6 +68,8 @@ class Lane(GroupMember):
         window_bytes: bytes of all open messages; from there on all partitions are paused.
         claims: of a message on the window; None where it must stay in hand. Called on the lane's thread.
         overflow: topic that takes what must make room. While the broker has no such topic, all is parked.
+        pauses_when_crowded: read no further while a commit may soon not hold all that is answered, rather
+            than answer some of it again after a kill.
     """
 
     _offsets: LaneOffsets
@@ -83,6 +85,7 @@ class Lane(GroupMember):
         window_bytes: int,
         claims: Claims,
         overflow: str | None = None,
+        pauses_when_crowded: bool = False,
         **options: Any,
     ) -> None:
         super().__init__(role, topic, open_clients, LaneOffsets(topic), **options)
@@ -91,6 +94,7 @@ class Lane(GroupMember):
         self._window_bytes = window_bytes
         self._claims = claims
         self._overflow = overflow
+        self._pauses_when_crowded = pauses_when_crowded
         self._has_overflow = False
         self._overflow_sought_at = -math.inf
         self._planned_until = 0.0
@@ -375,6 +379,7 @@ class Lane(GroupMember):
             is_closed = is_full or len(opened) >= limit
             # What is recalled must be read all the same.
             is_closed |= len(window.parked) >= _MOST_PARKED and not window.recalled
+            is_closed |= self._pauses_when_crowded and self._offsets.is_crowded(number)
             if is_closed and number not in self._paused:
                 self._consumer.pause(place)
                 self._paused.add(number)

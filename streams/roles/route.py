@@ -1,7 +1,8 @@
 """route: answer each request from the live policy, or defer it to the teacher.
 
 Reads requests; writes labels, deferrals, audits and dead letters. `streams.routing.request_router` decides.
-Only the agent at the bottom knows Faust.
+Texts that an encoder has to turn into vectors go on to the role `encode`. Only the agent at the bottom knows
+Faust.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -10,18 +11,21 @@ from confluent_kafka import Message
 from faust import App
 from faust.types import StreamT
 
-from schemas.codec import REQUEST
-from schemas.messages import Label
+from schemas.codec import ENCODING, REQUEST
+from schemas.messages import Encoding, Label
 from schemas.topics import Topics
 from streams.clock import unix_ms
+from streams.drift.text_answers import TextAnswers
 from streams.drift.windows import ScoreWindows
+from streams.encoder_spec import encoder_spec
 from streams.kafka.batch import Batch, Outgoing
 from streams.kafka.channel import BatchChannel
 from streams.kafka.dead_letters import DeadLetters
 from streams.kafka.message import copied_headers, key_of, time_of
+from streams.routing.conclusion import Arrival, Count
 from streams.routing.decisions import Decision
 from streams.routing.outputs import RoutedTopics
-from streams.routing.request_router import Arrival, Count, RequestRouter
+from streams.routing.request_router import RequestRouter, Unencoded
 from streams.sampling import Sampler
 from streams.tasks import Task, Tasks
 
@@ -54,30 +58,47 @@ class RouteRole:
         refusal: Callable[[str], str | None] = lambda _: None,
     ) -> None:
         self._topics = RoutedTopics(topics)
+        self._encodings = topics.encodings
         self._dead_letters = intake or DeadLetters(topics.dead_letters, STAGE)
         self._count_labels = count_labels
         self._count_decisions = count_decisions
         self.traffic = ScoreWindows()
+        self._text_answers = TextAnswers()
         self._router = RequestRouter(tasks, sampler, self._count, refusal=refusal)
 
     async def route_batch(self, messages: Iterable[Message], now: int) -> list[Outgoing]:
-        """The outputs of a batch of requests: labels, deferrals and dead letters.
+        """The outputs of a batch of requests: labels, deferrals, encodings and dead letters.
 
         Args:
             now: Unix milliseconds.
         """
         records, outputs = self._dead_letters.decode_all(REQUEST, messages)
         arrivals = [Arrival(request, time_of(message), message) for request, message in records]
-        decided, refused = await self._router.route(arrivals, now)
+        decided, refused, unencoded, text_answers = await self._router.route(arrivals, now)
         outputs += [self._dead_letters.letter(arrival.origin, reason) for arrival, reason in refused]
         for routed in decided:
             message = routed.arrival.origin
             outputs += self._topics.outputs(routed, key_of(message), copied_headers(message))
         self._count_labels([routed.label for routed in decided if routed.label is not None])
-        return outputs
+        for task, guess in text_answers:
+            self._text_answers.note(task, [guess])
+        return [*outputs, *map(self._encoding, unencoded)]
+
+    def _encoding(self, unencoded: Unencoded[Message]) -> Outgoing:
+        (request, requested_at, message), check, drawn, counted = unencoded
+        encoding = Encoding(
+            requested_at,
+            request if check is None else None,
+            check,
+            drawn,
+            counted,
+            self._text_answers.take(request.task) if check is None else (),
+        )
+        return Outgoing(self._encodings, key_of(message), ENCODING.encode(encoding), copied_headers(message))
 
     def _count(self, task: Task, decisions: list[Decision], now: int) -> None:
-        self.traffic.count(task, decisions, now)
+        if encoder_spec(task.config) is None:  # else the role `encode` decides the rest, and counts all
+            self.traffic.count(task, decisions, now)
         self._count_decisions(task, decisions, now)
 
 

@@ -22,6 +22,9 @@ from streams.tasks import ServingPolicy, Task
 
 log = logging.getLogger(__name__)
 
+COUNTED = 200
+"""Requests of a batch that the watch for drift counts, the first ones: their order says nothing, and counting
+takes time."""
 
 Opinion = tuple[Reason, Guess | None]
 """Whether one surrogate would answer a request, or why not; and its guess, where it made one."""
@@ -79,6 +82,27 @@ def decide(
     ]
 
 
+def decide_from_text(task: Task, texts: Sequence[str]) -> list[Decision | None]:
+    """The answers that need no vector: those of a cascade's first stage that reads the text alone.
+
+    Returns:
+        For each text a decision with the reason `accepted`, or None: its vector is needed to decide, or for
+        the trace that its deferral becomes.
+    """
+    surrogate = task.from_text
+    if surrogate is None or not texts or _stop_reason(task, surrogate) is not None:
+        return [None] * len(texts)
+    try:
+        scores, is_final = surrogate.policy.score_text(Features(list(texts)))
+    except PolicyError:
+        log.exception("policy failed on texts alone: task=%s version=%s", task.name, surrogate.version)
+        return [None] * len(texts)
+    return [
+        Decision(reason, guess, surrogate.threshold) if final and reason is Reason.ACCEPTED else None
+        for (reason, guess), final in zip(guesses(surrogate, scores), is_final.tolist(), strict=True)
+    ]
+
+
 def withdraw_stale(decisions: list[Decision], decided_on: Task, task: Task) -> list[Decision]:
     """The decisions that still hold: answers of a task that has changed since are deferred.
 
@@ -116,12 +140,13 @@ def expected_agreement_of(task: Task, decision: Decision) -> float | None:
 
 
 def _decides_alike(task: Task, other: Task) -> bool:
-    return (task.config, task.live, task.candidate, task.breaker, task.unguarded) == (
+    return (task.config, task.live, task.candidate, task.breaker, task.unguarded, task.from_text) == (
         other.config,
         other.live,
         other.candidate,
         other.breaker,
         other.unguarded,
+        other.from_text,
     )
 
 

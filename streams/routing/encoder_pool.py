@@ -8,6 +8,7 @@ import asyncio
 import logging
 import time
 from dataclasses import dataclass
+from functools import partial
 
 from mode import Service
 
@@ -15,12 +16,15 @@ from models.embedders.contract import Embedder
 from models.embedders.loader import open_embedder
 from models.errors import EmbedderError
 from streams.encoder_spec import EncoderSpec
+from streams.routing.daemon_thread import run_in_daemon
 from streams.tasks import Tasks
 
 log = logging.getLogger(__name__)
 
 _POLL = 0.2
 _STEADY = 60.0
+_START = 20.0
+"""Seconds for which the start waits; an encoder that takes longer holds up no other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +59,8 @@ class EncoderPool(Service):
     async def on_start(self) -> None:
         wanted = self._live_tasks.encoder_specs()
         self._opening.update(wanted)
-        await asyncio.gather(*map(self._open, wanted))
+        if opening := [self.add_future(self._open(encoding)) for encoding in wanted]:
+            await asyncio.wait(opening, timeout=_START)
         self.add_future(self._watch())
 
     async def _watch(self) -> None:
@@ -77,7 +82,8 @@ class EncoderPool(Service):
     async def _open(self, encoding: EncoderSpec) -> None:
         last = self._attempts.get(encoding)
         try:
-            embedder = await asyncio.to_thread(open_embedder, encoding.vectors, encoding.prompt)
+            open_it = partial(open_embedder, encoding.vectors, encoding.prompt)
+            embedder = await run_in_daemon(open_it, f"open-{encoding.vectors}")
         except EmbedderError as error:
             self._on_failure(encoding, last, str(error))
         else:

@@ -35,14 +35,18 @@ def deferral_of(
     audited: bool,
     requested_at: int,
     features: bytes | None,
+    *,
+    drawn: bool = False,
 ) -> Deferral:
     """What the teacher is asked: to answer a request, or to check the surrogate's answer.
 
     Args:
         audited: whether the audit drew the request. It is sampled then, as is all while nothing is answered.
         features: vector that an encoder has made of the text.
+        drawn: only the audit puts a request in the sample, since others are answered, although `task` answers
+            nothing.
     """
-    answered, sampled = decision.reason is Reason.ACCEPTED, audited or task.answers_nothing
+    answered, sampled = decision.reason is Reason.ACCEPTED, audited or (task.answers_nothing and not drawn)
     return Deferral(
         request=request,
         reason=Reason.AUDIT if answered else decision.reason,
@@ -52,7 +56,7 @@ def deferral_of(
         requested_at=requested_at,
         guess=decision.guess,
         threshold=decision.threshold,
-        inclusion=task.inclusion,
+        inclusion=task.audit_rate if drawn else task.inclusion,
         shadow=decision.shadow if sampled else None,
         features=features,
         encoder=task.embedder.id if task.embedder and features else None,

@@ -4,7 +4,7 @@ from schemas.codec import DEFERRAL, LABEL
 from schemas.topics import Topics
 from streams.kafka.batch import Outgoing
 from streams.kafka.message import Headers
-from streams.routing.request_router import Origin, Routed
+from streams.routing.conclusion import Origin, Routed
 
 
 class RoutedTopics:

@@ -4,35 +4,32 @@ The requests of a batch go through four steps, each task by itself:
 
     validate   requests that the task's embedder can't use are refused
     features   texts or vectors, a row a request
-    decide     answer or defer, with a reason (`streams.routing.decisions`); may wait for an encoder
+    decide     answer or defer, with a reason (`streams.routing.decisions`)
     conclude   label, deferral or both, once all tasks are decided; answers are withdrawn if the task has
                changed meanwhile
 
-Where an encoder makes the vectors, they travel with the deferrals. An encoder that fails is closed: the texts
-of the batch are deferred, and so are later ones until it is open again (`streams.routing.encoder_pool`).
+Where an encoder makes the vectors, what a cascade's first stage answers from the text alone is answered. The
+rest waits for the encoder (`streams.routing.encoder_queue`), here or in the role `encode`.
 """
 
 import asyncio
-import logging
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from typing import Generic, NamedTuple, Protocol, TypeVar
+from typing import Generic, NamedTuple, Protocol
 
 from models.embedders.contract import Embedder
-from models.errors import EmbedderError
 from models.features import Features
-from schemas.messages import Deferral, Label, Reason, Request
-from streams.routing.decisions import Decision, decide, withdraw_stale
-from streams.routing.encoded_batch import decide_encoded
-from streams.routing.features import BatchVectors, feature_error, request_features
-from streams.routing.outcomes import deferral_of, surrogate_label
+from schemas.messages import Deferral, Guess
+from streams.encoder_spec import encoder_spec
+from streams.routing.canary import canary_mask
+from streams.routing.conclusion import Arrival, Count, Decided, Origin, Routed, conclude
+from streams.routing.decisions import COUNTED, Decision, decide, decide_from_text
+from streams.routing.encoded_part import DecidedText
+from streams.routing.encoder_queue import WaitingText
+from streams.routing.encoder_queues import EncoderQueues
+from streams.routing.features import feature_error, request_features
 from streams.sampling import Sampler
 from streams.tasks import Task
-
-log = logging.getLogger(__name__)
-
-Origin = TypeVar("Origin")
-Count = Callable[[Task, list[Decision], int], None]
 
 
 class TaskSource(Protocol):
@@ -45,30 +42,6 @@ class TaskSource(Protocol):
         ...
 
 
-class Arrival(NamedTuple, Generic[Origin]):
-    """A request, and what the caller knows it by.
-
-    Attributes:
-        requested_at: Unix milliseconds.
-    """
-
-    request: Request
-    requested_at: int
-    origin: Origin
-
-
-class Routed(NamedTuple, Generic[Origin]):
-    """A decided request: a label, a deferral, or both when the answer is audited.
-
-    Attributes:
-        deferral: what the teacher is asked: to answer the request, or to check the label.
-    """
-
-    arrival: Arrival[Origin]
-    label: Label | None
-    deferral: Deferral | None
-
-
 class Refused(NamedTuple, Generic[Origin]):
     """A request that its task's embedder can't use, or whose task is none, and why."""
 
@@ -76,13 +49,33 @@ class Refused(NamedTuple, Generic[Origin]):
     reason: str
 
 
-class _Decided(NamedTuple, Generic[Origin]):
-    """The requests of one task, decided on a state of it."""
+class Unencoded(NamedTuple, Generic[Origin]):
+    """A request that an encoder has to make a vector of, elsewhere.
 
-    task: Task
-    arrivals: Sequence[Arrival[Origin]]
-    decisions: list[Decision]
-    vectors: BatchVectors | None
+    Attributes:
+        check: of the answer that it has; None where it is still to be decided.
+        drawn: others are answered from their texts alone.
+        counted: whether the watch for drift counts its decision.
+    """
+
+    arrival: Arrival[Origin]
+    check: Deferral | None
+    drawn: bool
+    counted: bool
+
+
+class RoutedBatch(NamedTuple, Generic[Origin]):
+    """What becomes of each request; one that is answered and audited may be both routed and unencoded.
+
+    Attributes:
+        text_answers: task and guess of those that were answered from their texts alone, and that the watch for
+            drift counts.
+    """
+
+    routed: list[Routed[Origin]]
+    refused: list[Refused[Origin]]
+    unencoded: list[Unencoded[Origin]]
+    text_answers: list[tuple[str, Guess]]
 
 
 class RequestRouter:
@@ -94,6 +87,7 @@ class RequestRouter:
         count: told of each task's decisions, with the time.
         longest_inline: characters of a batch's texts from which on it is scored in a thread; None: never.
         refusal: why requests of a task are refused, given its name; None where they are not.
+        encoders: of this process; None where others encode.
     """
 
     def __init__(
@@ -103,17 +97,17 @@ class RequestRouter:
         count: Count,
         longest_inline: int | None = None,
         refusal: Callable[[str], str | None] = lambda _: None,
+        encoders: EncoderQueues | None = None,
     ) -> None:
         self._tasks = tasks
         self._sampler = sampler
         self._count = count
         self._longest_inline = longest_inline
         self._refusal = refusal
+        self._encoders = encoders
 
-    async def route(
-        self, arrivals: Iterable[Arrival[Origin]], now: int
-    ) -> tuple[list[Routed[Origin]], list[Refused[Origin]]]:
-        """What becomes of each request: it is decided, or refused.
+    async def route(self, arrivals: Iterable[Arrival[Origin]], now: int) -> RoutedBatch[Origin]:
+        """What becomes of each request: it is decided, refused, or encoded elsewhere.
 
         Args:
             now: Unix milliseconds.
@@ -121,67 +115,122 @@ class RequestRouter:
         by_task: defaultdict[str, list[Arrival[Origin]]] = defaultdict(list)
         for arrival in arrivals:
             by_task[arrival.request.task].append(arrival)
-        decided: list[_Decided[Origin]] = []
-        refused: list[Refused[Origin]] = []
+        decided: list[Decided[Origin]] = []
+        batch: RoutedBatch[Origin] = RoutedBatch([], [], [], [])
         for name, group in by_task.items():
             if (reason := self._refusal(name)) is not None:
-                refused += [Refused(arrival, reason) for arrival in group]
+                batch.refused.extend(Refused(arrival, reason) for arrival in group)
                 continue
             task = self._tasks.task(name)
-            valid, rows = _validate(task, group, refused)
-            decided.append(_Decided(task, valid, *await self._decide(task, valid, rows)))
-        # Only now: while one task waited for its encoder, the breaker of another may have opened.
-        return [routed for group in decided for routed in self._conclude(group, now)], refused
+            valid, rows = _validate(task, group, batch.refused)
+            if rows is None or rows.texts is None or encoder_spec(task.config) is None:
+                decided.append(Decided(task, valid, await self._decide(task, valid, rows)))
+            elif self._encoders is None:
+                self._route_from_text(task, valid, rows.texts, now, batch)
+            else:
+                decided += await self._decide_encoded(task, valid, rows.texts, self._encoders)
+        # Only now: while one task was scored in a thread, the breaker of another may have opened.
+        for one in decided:
+            routed, decisions = conclude(one, self._tasks.task(one.task.name), self._sampler, now)
+            self._count(one.task, decisions, now)
+            batch.routed.extend(routed)
+        return batch
 
     async def _decide(
         self, task: Task, arrivals: Sequence[Arrival[Origin]], rows: Features | None
-    ) -> tuple[list[Decision], BatchVectors | None]:
-        """A decision for each request, and the vectors where an encoder has made them."""
-        by_canary = self._canary_mask(task, arrivals)
-        if rows is None or rows.texts is None or task.embedder is None:
-            if self._is_long(rows):
-                return await asyncio.to_thread(decide, task, rows, len(arrivals), by_canary), None
-            return decide(task, rows, len(arrivals), by_canary), None
-        audited = [self._sampler.selects(arrival.request.id, task.audit_rate) for arrival in arrivals]
-        try:
-            return await decide_encoded(task, task.embedder, rows.texts, by_canary, audited)
-        except EmbedderError as error:
-            log.error(
-                "encoder failed, requests deferred: %s, task=%s requests=%d", error, task.name, len(audited)
-            )
-        self._tasks.drop_encoder(task.embedder)
-        return decide(task, None, len(arrivals), by_canary), None
+    ) -> list[Decision]:
+        by_canary = canary_mask(self._sampler, task, (arrival.request.id for arrival in arrivals))
+        if self._is_long(rows):
+            return await asyncio.to_thread(decide, task, rows, len(arrivals), by_canary)
+        return decide(task, rows, len(arrivals), by_canary)
+
+    def _route_from_text(
+        self,
+        task: Task,
+        arrivals: Sequence[Arrival[Origin]],
+        texts: Sequence[str],
+        now: int,
+        batch: RoutedBatch[Origin],
+    ) -> None:
+        """Answer what the texts alone answer; the rest, and each check, is to be encoded."""
+        answers, drawn = decide_from_text(task, texts), not task.answers_nothing
+        given = [(arrival, one) for arrival, one in zip(arrivals, answers, strict=True) if one is not None]
+        answered = Decided(task, [arrival for arrival, _ in given], [one for _, one in given])
+        routed, _ = conclude(answered, task, self._sampler, now)
+        self._count(task, answered.decisions, now)
+        counted = [one for one in answers[:COUNTED] if one is not None]
+        batch.text_answers.extend((task.name, one.guess) for one in counted if one.guess is not None)
+        for arrival, label, check in routed:
+            batch.routed.append(Routed(arrival, label, None))
+            if check is not None:
+                batch.unencoded.append(Unencoded(arrival, check, drawn, counted=False))
+        for row, (arrival, answer) in enumerate(zip(arrivals, answers, strict=True)):
+            if answer is None:
+                batch.unencoded.append(Unencoded(arrival, None, drawn, counted=row < COUNTED))
+
+    async def _decide_encoded(
+        self,
+        task: Task,
+        arrivals: Sequence[Arrival[Origin]],
+        texts: Sequence[str],
+        encoders: EncoderQueues,
+    ) -> list[Decided[Origin]]:
+        """Decide with the vectors that the encoders of this process make in time."""
+        answers, rate = decide_from_text(task, texts), task.audit_rate
+        owner: _BatchOwner[Origin] = _BatchOwner(self._tasks)
+        answered, given = [], []
+        waiting = []
+        for arrival, text, answer in zip(arrivals, texts, answers, strict=True):
+            # The check of an audited answer becomes a trace, so it wants a vector as well.
+            if answer is not None and not self._sampler.selects(arrival.request.id, rate):
+                answered.append(arrival)
+                given.append(answer)
+            else:
+                waiting.append(WaitingText(arrival.request.id, text, arrival))
+        if waiting:
+            await owner.decide(encoders, task.name, waiting)
+        return [Decided(task, answered, given), *owner.decided] if answered else owner.decided
 
     def _is_long(self, rows: Features | None) -> bool:
         if self._longest_inline is None or rows is None or rows.texts is None:
             return False
         return sum(map(len, rows.texts)) > self._longest_inline
 
-    def _canary_mask(self, task: Task, arrivals: Iterable[Arrival[Origin]]) -> list[bool]:
-        """Which requests a canary decides: another keyed hash of their ids than that of the audits."""
-        canary = task.candidate
-        if canary is None or canary.share <= 0.0:
-            return []
-        salt = f"canary\0{canary.version}\0"
-        return [self._sampler.selects(salt + arrival.request.id, canary.share) for arrival in arrivals]
 
-    def _conclude(self, decided: _Decided[Origin], now: int) -> list[Routed[Origin]]:
-        """What comes of decisions, by the task's state now: a breaker may have opened meanwhile."""
-        task, arrivals, decisions, vectors = decided
-        decisions = withdraw_stale(decisions, task, self._tasks.task(task.name))
-        self._count(task, decisions, now)
-        selects, rate, accepted = self._sampler.selects, task.audit_rate, Reason.ACCEPTED
-        concluded = []
-        for row, (arrival, decision) in enumerate(zip(arrivals, decisions, strict=True)):
-            request, requested_at, _ = arrival
-            audited, label, deferral = selects(request.id, rate), None, None
-            if decision.reason is accepted:
-                label = surrogate_label(request, decision, audited, requested_at, now)
-            if audited or label is None:
-                features = vectors.vector_bytes(row) if vectors else None
-                deferral = deferral_of(request, decision, task, audited, requested_at, features)
-            concluded.append(Routed(arrival, label, deferral))
-        return concluded
+class _BatchOwner(Generic[Origin]):
+    """Collects the decisions on the texts of one batch."""
+
+    def __init__(self, tasks: TaskSource) -> None:
+        self._tasks = tasks
+        self._left = 0
+        self._is_done = asyncio.Event()
+        self.decided: list[Decided[Origin]] = []
+
+    async def decide(self, encoders: EncoderQueues, name: str, waiting: Sequence[WaitingText]) -> None:
+        self._left = len(waiting)
+        encoders.add(self, name, waiting)
+        await self._is_done.wait()
+
+    def task(self, name: str) -> Task:
+        return self._tasks.task(name)
+
+    def drop_encoder(self, embedder: Embedder) -> None:
+        self._tasks.drop_encoder(embedder)
+
+    def take_decided(
+        self, task: Task, waiting: Sequence[WaitingText], decided: Sequence[DecidedText]
+    ) -> None:
+        self.decided.append(
+            Decided(
+                task,
+                [one.origin for one in waiting],
+                [one.decision for one in decided],
+                [one.features for one in decided],
+            )
+        )
+        self._left -= len(waiting)
+        if self._left == 0:
+            self._is_done.set()
 
 
 def _validate(

@@ -5,8 +5,8 @@ is asked. Whoever decides last says whether the request is in the sample: before
 now only those are that the audit draws. The draw depends on the id alone, so a request is in the sample, or
 not, whatever the policy thinks of it: else those that the surrogate can't answer would be too many in it.
 
-Audits and second questions are not decided again: they are about an answer that was given. Nor is what a
-policy needs an encoder's vector for: the teacher's workers have no encoder.
+Audits and second questions are not decided again: they are about an answer that was given. Nor is what needs
+an encoder's vector: the role `encode` has decided it with one, or there was none.
 """
 
 import logging
@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from schemas.messages import Deferral, Label, Reason
+from streams.encoder_spec import encoder_spec
 from streams.routing.decisions import decide
 from streams.routing.features import request_features
 from streams.routing.outcomes import deferral_of, surrogate_label
@@ -71,6 +72,8 @@ def decide_again(
 
 def _is_open(task: Task, deferral: Deferral) -> bool:
     """Whether another policy or threshold decides now than did then, or one that was stopped then."""
+    if encoder_spec(task.config) is not None:
+        return False
     if deferral.audit or deferral.first is not None or deferral.embedder != task.config.embedder:
         return False
     decider, guess = decider_of(task), deferral.guess

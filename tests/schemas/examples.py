@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from schemas.codec import (
     AUDIT_FAILURE,
     DEFERRAL,
+    ENCODING,
     EVENT,
     FEEDBACK,
     FORGOTTEN,
@@ -21,6 +22,7 @@ from schemas.events import Event, EventKind
 from schemas.messages import (
     AuditFailure,
     Deferral,
+    Encoding,
     Feedback,
     Forgotten,
     Guess,
@@ -43,6 +45,8 @@ EXAMPLES: list[tuple[Codec[Any], msgspec.Struct]] = [
     (REQUEST, REQUEST_EXAMPLE),
     (LABEL, Label("r1", "t", "yes", "surrogate", Reason.ACCEPTED, 5, 6, 0.9, 0.8, "v1", True, None, {})),
     (DEFERRAL, DEFERRAL_EXAMPLE),
+    (ENCODING, Encoding(5, check=DEFERRAL_EXAMPLE)),
+    (ENCODING, Encoding(5, REQUEST_EXAMPLE, drawn=True, counted=False, answered=(GUESS_EXAMPLE,))),
     (REPLY, Reply(DEFERRAL_EXAMPLE, "yes", Teacher("m", "hash"), Usage(3, 1, 2), 12.5, confidence=0.9)),
     (TRACE, Trace("r1", "t", "yes", Reason.AUDIT, True, True, "text", 5, 6, "hello", None, GUESS_EXAMPLE)),
     (AUDIT_FAILURE, AuditFailure("r1", "t", "v1", 5, 6, "refused", Teacher("m", "hash"))),
@@ -112,6 +116,8 @@ DRAWN: dict[Codec[Any], st.SearchStrategy[msgspec.Struct]] = {
         supersedes=st.booleans(),
     ),
     DEFERRAL: _deferrals,
+    ENCODING: st.builds(Encoding, requested_at=_time, request=requests, answered=st.tuples(_guesses))
+    | st.builds(Encoding, requested_at=_time, check=_deferrals, drawn=st.booleans()),
     REPLY: st.builds(Reply, label=_name, **_replied) | st.builds(Reply, error=_text, **_replied),
     TRACE: st.builds(
         Trace,

@@ -49,7 +49,7 @@ def test_all_topics_are_distinct_and_prefixed(prefix: str) -> None:
         getattr(topics, name) for name, _ in inspect.getmembers(Topics, lambda a: isinstance(a, property))
     }
     assert set(topics.all()) == named
-    assert len(topics.all()) == len(named) == 13
+    assert len(topics.all()) == len(named) == 14
     assert all(name.startswith(f"{prefix}.") for name in named)
 
 

@@ -115,6 +115,10 @@ class ScriptedPolicy(Policy):
             np.array([novelty for _, _, novelty in rows], dtype=np.float32),
         )
 
+    def score_text(self, features: Features) -> tuple[Scores, NDArray[np.bool_]]:
+        scores = self.score(features)
+        return scores, scores.score >= 0.5
+
 
 class ScriptedBudget:
     """A budget of `left` calls; None: without a limit.

@@ -10,9 +10,9 @@ from models.histograms import Reference, ScoreHistograms
 from models.manifest import FrontierPoint
 from schemas.events import Event, EventKind
 from streams.drift.watch import DriftWatch
-from streams.drift.windows import OF_A_BATCH, WINDOW, ScoreWindows
+from streams.drift.windows import WINDOW, ScoreWindows
 from streams.errors import StateUnavailable
-from streams.routing.decisions import Decision, decide
+from streams.routing.decisions import COUNTED, Decision, decide
 from streams.tasks import CandidatePolicy, Task, Tasks
 from tests.streams.fakes import ScriptedPolicy
 
@@ -58,8 +58,8 @@ def judged(task: Task, texts: list[str], allotted: list[bool] | None = None) -> 
 def routed(traffic: ScoreWindows, task: Task, texts: list[str], begin: int = 0) -> None:
     """A window full of requests, in batches a millisecond apart."""
     rows = (texts * (WINDOW // len(texts) + 1))[:WINDOW]
-    for number, place in enumerate(range(0, WINDOW, OF_A_BATCH)):
-        traffic.count(task, judged(task, rows[place : place + OF_A_BATCH]), begin + number)
+    for number, place in enumerate(range(0, WINDOW, COUNTED)):
+        traffic.count(task, judged(task, rows[place : place + COUNTED]), begin + number)
 
 
 def watched(told: Told, found: Tasks, *windows: list[str]) -> None:
@@ -141,7 +141,7 @@ def test_a_window_counts_live_scores_until_full() -> None:
     routed(traffic, task, STRANGE, 20)
     (window,) = traffic.full().values()
     assert (window.version, window.since) == ("v1", 5)
-    assert WINDOW <= window.counts.rows < WINDOW + OF_A_BATCH
+    assert WINDOW <= window.counts.rows < WINDOW + COUNTED
     assert window.counts.novel == 1
     assert traffic.full() == {}
 
@@ -167,6 +167,6 @@ def test_a_batch_counts_its_share_at_most() -> None:
     traffic, task = ScoreWindows(), live().task("t")
     traffic.count(task, judged(task, FAMILIAR * 100), 0)
     assert traffic.full() == {}
-    for _ in range(WINDOW // OF_A_BATCH - 1):
+    for _ in range(WINDOW // COUNTED - 1):
         traffic.count(task, judged(task, FAMILIAR * 100), 0)
     assert [window.counts.rows for window in traffic.full().values()] == [WINDOW]

@@ -1,0 +1,263 @@
+"""The texts that wait for one encoder, and the thread that it works on.
+
+There is one call of the encoder at a time, on a part of the texts of one task; tasks take turns, and parts
+grow while they are fast. A text is decided without a vector
+
+- where it has waited for `LONGEST_WAIT`, or would: the encoder is slower than its texts come;
+- where its part takes longer than `LONGEST_PART`, or the encoder fails. It is closed then, and opened again
+  by `streams.routing.encoder_pool`;
+- at once while the call hangs: no second call is made beside it.
+"""
+
+import asyncio
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, NamedTuple, Protocol
+
+from models.embedders.contract import Embedder
+from models.errors import EmbedderError
+from streams.encoder_spec import EncoderSpec, encoder_spec
+from streams.routing.canary import canary_mask
+from streams.routing.daemon_thread import run_in_daemon
+from streams.routing.decisions import Decision
+from streams.routing.encoded_part import (
+    DecidedPart,
+    DecidedText,
+    TextToDecide,
+    decide_part,
+    decide_without_vectors,
+)
+from streams.sampling import Sampler
+from streams.tasks import Task
+
+log = logging.getLogger(__name__)
+
+FIRST_PART, LARGEST_PART = 32, 1_024
+LONGEST_WAIT = 5.0
+"""Seconds until a text's turn, in this process."""
+LONGEST_PART = 15.0
+"""Seconds."""
+_FAST, _SLOW = 0.25, 1.0
+"""Seconds of a part from which on the next is larger, or smaller."""
+_SAY_AGAIN = 10.0
+_ANY = 1_000_000
+
+
+class TextOwner(Protocol):
+    """Who has texts decided: it knows the tasks, and takes the decisions."""
+
+    def task(self, name: str) -> Task: ...
+
+    def drop_encoder(self, embedder: Embedder) -> None:
+        """Stop using an encoder that has failed."""
+        ...
+
+    def take_decided(
+        self, task: Task, waiting: Sequence["WaitingText"], decided: Sequence[DecidedText]
+    ) -> None:
+        """Take the decisions on some texts of one task, made on this state of it."""
+        ...
+
+
+@dataclass(eq=False, slots=True)
+class WaitingText:
+    """A text that waits for its vector.
+
+    Attributes:
+        request: id of the request.
+        given: the answer that it has; only its vector is missing.
+        origin: what the owner knows it by.
+        begin: false where nothing is to be done about it any more.
+        since: monotonic seconds.
+    """
+
+    request: str
+    text: str
+    origin: Any
+    given: Decision | None = None
+    begin: Callable[[], bool] = lambda: True
+    since: float = field(default_factory=time.monotonic)
+
+
+class _TaskTexts(NamedTuple):
+    owner: TextOwner
+    name: str
+
+
+@dataclass(slots=True)
+class _RunningPart:
+    """Attributes:
+    is_given_up: its texts were decided without vectors; what the call returns is of no use.
+    """
+
+    of: _TaskTexts
+    task: Task
+    embedder: Embedder
+    waiting: list[WaitingText]
+    texts: list[TextToDecide]
+    begun: float
+    is_given_up: bool = False
+
+
+class EncoderQueue:
+    """Used on the event loop only."""
+
+    def __init__(self, spec: EncoderSpec | None, sampler: Sampler) -> None:
+        self._spec = spec
+        self._sampler = sampler
+        self._waiting: dict[_TaskTexts, deque[WaitingText]] = {}
+        self._count = 0
+        self._running: _RunningPart | None = None
+        self._size = FIRST_PART
+        self._rate: float | None = None
+        self._late = 0
+        self._said_at = -_SAY_AGAIN
+
+    def add(self, owner: TextOwner, name: str, texts: Sequence[WaitingText]) -> None:
+        """Have the texts decided, each when its vector is made or won't be."""
+        of = _TaskTexts(owner, name)
+        if self._running is not None and self._running.is_given_up:
+            self._decide_without(of, texts)
+            return
+        room = self._room()
+        if kept := texts[:room]:
+            self._waiting.setdefault(of, deque()).extend(kept)
+            self._count += len(kept)
+        if rest := texts[room:]:
+            self._late += len(rest)
+            self._decide_without(of, rest)
+        self._start_next()
+
+    def look(self) -> None:
+        """Give up what has waited for too long."""
+        now, part = time.monotonic(), self._running
+        for of, texts in list(self._waiting.items()):
+            late = [one for one in texts if now - one.since > LONGEST_WAIT]
+            if late:
+                self._late += len(late)
+                self._remove(of, late)
+                self._decide_without(of, late)
+        if part is not None and not part.is_given_up and now - part.begun > LONGEST_PART:
+            self._fail(part, f"no vectors of {len(part.texts)} texts within {LONGEST_PART:.0f} s")
+            for of, texts in list(self._waiting.items()):
+                self._remove(of, list(texts))
+                self._decide_without(of, list(texts))
+        self._say_late(now)
+
+    def _room(self) -> int:
+        """How many more texts may wait: as many as the encoder does in time at its pace, or a part."""
+        rate, part = self._rate, self._running
+        if part is not None and (elapsed := time.monotonic() - part.begun) > _SLOW:
+            now = max(len(part.texts), self._size) / elapsed
+            rate = now if rate is None else min(rate, now)
+        if rate is None:
+            return _ANY
+        return max(0, max(FIRST_PART, int(rate * LONGEST_WAIT)) - self._count)
+
+    def _remove(self, of: _TaskTexts, texts: Iterable[WaitingText]) -> None:
+        gone = set(texts)
+        left = deque(one for one in self._waiting.pop(of) if one not in gone)
+        self._count -= len(gone)
+        if left:
+            self._waiting[of] = left
+
+    def _start_next(self) -> None:
+        while self._running is None and self._waiting:
+            of, waiting = next(iter(self._waiting.items()))
+            taken = [waiting.popleft() for _ in range(min(self._size, len(waiting)))]
+            self._count -= len(taken)
+            del self._waiting[of]
+            if waiting:  # the other tasks come first
+                self._waiting[of] = waiting
+            task = of.owner.task(of.name)
+            if task.embedder is None or encoder_spec(task.config) != self._spec:
+                self._decide_without(of, taken)
+            elif begun := [one for one in taken if one.begin()]:
+                self._start(of, task, task.embedder, begun)
+
+    def _start(self, of: _TaskTexts, task: Task, embedder: Embedder, waiting: list[WaitingText]) -> None:
+        texts = self._texts(task, waiting)
+        part = self._running = _RunningPart(of, task, embedder, waiting, texts, time.monotonic())
+        call = partial(decide_part, task, embedder, texts, FIRST_PART)
+        outcome = run_in_daemon(call, f"encoder-{embedder.id}")
+        outcome.add_done_callback(partial(self._on_done, part))
+
+    def _on_done(self, part: _RunningPart, outcome: "asyncio.Future[DecidedPart]") -> None:
+        self._running = None
+        try:
+            self._settle(part, outcome)
+        finally:
+            self._start_next()
+
+    def _settle(self, part: _RunningPart, outcome: "asyncio.Future[DecidedPart]") -> None:
+        elapsed, error = time.monotonic() - part.begun, outcome.exception()
+        if part.is_given_up:
+            log.warning("encoder is free again after %.0f s: encoder=%s", elapsed, part.embedder.id)
+        elif isinstance(error, EmbedderError):
+            self._fail(part, str(error))
+        elif error is not None:
+            log.error("texts could not be decided, a defect: task=%s", part.task.name, exc_info=error)
+            self._fail(part, f"{type(error).__name__}: {error}")
+        else:
+            self._adapt(len(part.texts), elapsed)
+            self._take(part, outcome.result())
+
+    def _take(self, part: _RunningPart, decided: DecidedPart) -> None:
+        if decided.refused:
+            log.warning(
+                "encoder refused texts, they are decided without vectors: encoder=%s refused=%d texts=%d",
+                part.embedder.id,
+                decided.refused,
+                len(part.texts),
+            )
+        part.of.owner.take_decided(part.task, part.waiting, decided.texts)
+
+    def _fail(self, part: _RunningPart, problem: str) -> None:
+        """Close the encoder, and decide the part without it."""
+        log.error(
+            "encoder failed, requests decided without vectors: %s, encoder=%s task=%s requests=%d",
+            problem,
+            part.embedder.id,
+            part.task.name,
+            len(part.texts),
+        )
+        part.is_given_up = True
+        self._rate, self._size = None, max(1, min(FIRST_PART, len(part.texts) // 2))
+        part.of.owner.drop_encoder(part.embedder)
+        part.of.owner.take_decided(part.task, part.waiting, decide_without_vectors(part.task, part.texts))
+
+    def _adapt(self, texts: int, elapsed: float) -> None:
+        if texts >= self._size:  # a part that is not full says little of the pace of full ones
+            rate = texts / max(elapsed, 1e-6)
+            self._rate = rate if self._rate is None else (self._rate + rate) / 2
+            if elapsed < _FAST:
+                self._size = min(2 * self._size, LARGEST_PART)
+        if elapsed > _SLOW:
+            self._size = max(1, min(self._size, texts) // 2)
+
+    def _decide_without(self, of: _TaskTexts, texts: Iterable[WaitingText]) -> None:
+        if begun := [one for one in texts if one.begin()]:
+            task = of.owner.task(of.name)
+            decided = decide_without_vectors(task, self._texts(task, begun))
+            of.owner.take_decided(task, begun, decided)
+
+    def _texts(self, task: Task, waiting: Sequence[WaitingText]) -> list[TextToDecide]:
+        ids, rate = [one.request for one in waiting], task.audit_rate
+        canary = canary_mask(self._sampler, task, ids) or [False] * len(ids)
+        return [
+            TextToDecide(one.text, by_canary, self._sampler.selects(one.request, rate), one.given)
+            for one, by_canary in zip(waiting, canary, strict=True)
+        ]
+
+    def _say_late(self, now: float) -> None:
+        if self._late and now - self._said_at > _SAY_AGAIN:
+            log.warning(
+                "encoder is too slow for its texts, they are decided without vectors: encoder=%s texts=%d",
+                self._spec.vectors if self._spec else None,
+                self._late,
+            )
+            self._late, self._said_at = 0, now

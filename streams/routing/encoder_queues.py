@@ -1,0 +1,44 @@
+"""The queues of this process's encoders: a slow one, or one that hangs, holds up no text of another."""
+
+from collections.abc import Sequence
+
+from mode import Service
+
+from streams.encoder_spec import EncoderSpec, encoder_spec
+from streams.routing.encoder_queue import EncoderQueue, TextOwner, WaitingText
+from streams.sampling import Sampler
+
+_LOOK = 0.1
+
+
+class EncoderQueues(Service):
+    """Used on the event loop only.
+
+    Args:
+        sampler: decides which requests are audited.
+    """
+
+    def __init__(self, sampler: Sampler) -> None:
+        super().__init__()
+        self._sampler = sampler
+        self._queues: dict[EncoderSpec | None, EncoderQueue] = {}
+
+    async def on_start(self) -> None:
+        self.add_future(self._look_forever())
+
+    def add(self, owner: TextOwner, name: str, texts: Sequence[WaitingText]) -> None:
+        """Have the texts of a task decided; at once, without vectors, where its encoder is not open."""
+        spec = encoder_spec(owner.task(name).config)
+        if spec not in self._queues:
+            self._queues[spec] = EncoderQueue(spec, self._sampler)
+        self._queues[spec].add(owner, name, texts)
+
+    async def _look_forever(self) -> None:
+        while not self.should_stop:
+            await self.sleep(_LOOK)
+            self.look()
+
+    def look(self) -> None:
+        """Give up what has waited for too long."""
+        for queue in self._queues.values():
+            queue.look()

@@ -1,0 +1,393 @@
+"""An encoder makes a vector of each text once, for all who need it; one that fails answers nothing."""
+
+import asyncio
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from schemas.codec import ENCODING
+from schemas.config import parse_override
+from schemas.messages import Encoding, Label, Reason, Request
+from streams.encoder_spec import EncoderSpec
+from streams.kafka.batch import Outgoing
+from streams.kafka.open_message import OpenMessage
+from streams.roles.encode import EncodeRole
+from streams.roles.route import RouteRole
+from streams.routing import encoder_queue
+from streams.routing.decisions import Decision
+from streams.routing.encoder_queues import EncoderQueues
+from streams.sampling import Sampler
+from streams.tasks import Tasks
+from streams.versions.breaker_state import Breaker, Safeguards
+from tests.streams.fakes import (
+    CARRIED,
+    TOPICS,
+    ScriptedEmbedder,
+    ScriptedPolicy,
+    deferrals,
+    labels,
+    message,
+    reasons,
+)
+
+SPEC = "model2vec:/m"
+
+
+class Room:
+    """Tasks `t`, whose texts are encoded, and `text`, whose texts are not."""
+
+    def __init__(
+        self,
+        embedder: ScriptedEmbedder | None = None,
+        policy: bool = True,
+        spec: str = SPEC,
+        audit_rate: float = 0.0,
+    ) -> None:
+        self.tasks = Tasks()
+        self.tasks.configure("*", parse_override(msgspec.json.encode({"audit_rate": audit_rate})))
+        self.tasks.configure("t", parse_override(msgspec.json.encode({"embedder": spec})))
+        self.tasks.set_policy("text", ScriptedPolicy())
+        if policy:
+            given: dict[str, Any] = {"embedder": spec, "dimension": 3, "encoder": "scripted:1"}
+            self.tasks.set_policy("t", ScriptedPolicy(**given))
+        if embedder is not None:
+            self.tasks.set_encoder(EncoderSpec(SPEC), embedder)
+        sampler = Sampler(b"key")
+        self.encoders = EncoderQueues(sampler)
+        self.answers: Counter[str] = Counter()
+        self._router = RouteRole(self.tasks, TOPICS, sampler, count_labels=self._count)
+        self.role = EncodeRole(self.tasks, TOPICS, sampler, self.encoders, self._count)
+
+    def _count(self, found: Sequence[Label]) -> None:
+        self.answers.update(label.task for label in found)
+
+    async def sent(self, *texts: str | None, task: str = "t") -> list[Outgoing]:
+        return await self.send(
+            *(Request(f"r{at}", task, text, embedding=[1.0]) for at, text in enumerate(texts))
+        )
+
+    async def send(self, *requests: Request) -> list[Outgoing]:
+        """All that comes of the requests, once nothing waits for an encoder any more."""
+        routed, encodings = await self.routed(*requests)
+        return [*routed, *await self.encoded(*encodings)]
+
+    async def routed(self, *requests: Request) -> tuple[list[Outgoing], list[Encoding]]:
+        """What `route` makes of the requests, and the encodings among it."""
+        out = await self._router.route_batch([message(request) for request in requests], 2000)
+        encodings = [ENCODING.decode(one.value) for one in out if one.topic == TOPICS.encodings]
+        assert all(
+            (one.key, one.headers) == (b"key", CARRIED) for one in out if one.topic == TOPICS.encodings
+        )
+        return [one for one in out if one.topic != TOPICS.encodings], encodings
+
+    async def encoded(self, *encodings: Encoding, seconds: float = 10.0) -> list[Outgoing]:
+        """What `encode` makes of the encodings, in the order in which it answers."""
+        opened, found = self.open(*encodings)
+        self.role.take_in(opened)
+        until = time.monotonic() + seconds
+        while len(found) < len(opened) and time.monotonic() < until:
+            await asyncio.sleep(0.005)
+            self.encoders.look()
+        assert len(found) == len(opened)
+        return [output for outputs in found for output in outputs]
+
+    def open(self, *encodings: Encoding) -> tuple[list[OpenMessage], list[Sequence[Outgoing]]]:
+        found: list[Sequence[Outgoing]] = []
+
+        def keep(_: OpenMessage, outputs: Sequence[Outgoing]) -> None:
+            found.append(outputs)
+
+        return [OpenMessage(message(one), keep) for one in encodings], found
+
+
+async def happens(condition: Callable[[], bool]) -> None:
+    for _ in range(2000):
+        if condition():
+            return
+        await asyncio.sleep(0.005)
+    pytest.fail("it never happened")
+
+
+async def test_vectors_are_made_once_and_deferred_too() -> None:
+    embedder = ScriptedEmbedder()
+    out = await Room(embedder).sent("yes 0.75 0.25", "no 0.25 0.25", None)
+    assert embedder.texts == ["yes 0.75 0.25", "no 0.25 0.25"]
+    assert [(label.label, label.reason) for label in labels(out)] == [("yes", Reason.ACCEPTED)]
+    (found,) = deferrals(out)
+    assert (found.reason, found.embedder, found.encoder) == (Reason.LOW_SCORE, SPEC, "scripted:1")
+    assert found.features is not None
+    assert np.frombuffer(found.features, "<f4").tolist() == [0.0, 0.25, 0.25]
+    assert reasons(out) == ["text: task t is classified by its text"]
+
+
+async def test_a_cascade_encodes_what_becomes_a_trace() -> None:
+    sure, open_one = "yes 0.75 0.25", "no 0.25 0.25"
+    embedder = ScriptedEmbedder()
+    out = await Room(embedder, spec=f"text>{SPEC}").sent(sure, open_one)
+    assert embedder.texts == [open_one]
+    assert [label.id for label in labels(out)] == ["r0"]
+    assert [found.features is not None for found in deferrals(out)] == [True]
+    embedder = ScriptedEmbedder()
+    out = await Room(embedder, spec=f"text>{SPEC}", audit_rate=1.0).sent(sure, open_one)
+    assert sorted(embedder.texts) == [open_one, sure]
+    assert sorted((found.audit, found.features is not None) for found in deferrals(out)) == [
+        (False, True),
+        (True, True),
+    ]
+
+
+async def test_vectors_are_made_before_a_first_policy() -> None:
+    out = await Room(ScriptedEmbedder(), policy=False).sent("yes 0.75 0.25")
+    (found,) = deferrals(out)
+    assert (found.reason, found.encoder) == (Reason.NO_POLICY, "scripted:1")
+    assert found.features is not None
+
+
+async def test_a_task_without_its_encoder_defers() -> None:
+    room = Room()
+    (found,) = deferrals(await room.sent("yes 0.75 0.25"))
+    assert (found.reason, found.features, found.encoder) == (Reason.NO_POLICY, None, None)
+    assert len(labels(await room.sent("yes 0.75 0.25", task="text"))) == 1
+
+
+async def test_a_failed_encoder_is_closed_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+    embedder = ScriptedEmbedder()
+    room = Room(embedder)
+    first = deferrals(await room.sent("yes 0.75 0.25", "broken", "yes 0.75 0.25"))
+    assert [(found.reason, found.features) for found in first] == [(Reason.UNCERTIFIED, None)] * 3
+    (later,) = deferrals(await room.sent("yes 0.75 0.25"))
+    assert later.reason == Reason.NO_POLICY
+    assert len(embedder.texts) == 3, "it is not asked again"
+    (told,) = caplog.messages
+    assert told.startswith("encoder failed, requests decided without vectors: scripted:1: no, encoder=")
+    assert told.endswith("task=t requests=3")
+
+
+class Held(ScriptedEmbedder):
+    """Makes no vectors before it is released."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_released = threading.Event()
+
+    def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        self.is_released.wait(30)
+        return super().embed(texts)
+
+
+SURE = "yes 0.75 0.25"
+
+
+async def test_a_hanging_encoder_is_called_once(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(encoder_queue, "LONGEST_PART", 0.05)
+    embedder = Held()
+    room = Room(embedder)
+    first = deferrals(await room.sent(SURE))
+    assert "no vectors of 1 texts within" in caplog.text
+    assert room.tasks.task("t").embedder is None
+    another = ScriptedEmbedder()
+    room.tasks.set_encoder(EncoderSpec(SPEC), another)
+    second = deferrals(await room.sent(SURE))
+    assert {(found.reason, found.features) for found in [*first, *second]} == {(Reason.UNCERTIFIED, None)}
+    assert another.texts == [], "no second thread is put beside the one that hangs"
+    embedder.is_released.set()
+    await happens(lambda: "is free again" in caplog.text)
+    assert len(labels(await room.sent(SURE))) == 1
+    assert another.texts == [SURE]
+
+
+async def test_a_text_waits_for_its_turn_so_long(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(encoder_queue, "LONGEST_WAIT", 0.1)
+    embedder = Held()
+    room = Room(embedder)
+    _, encodings = await room.routed(*(Request(f"r{at}", "t", SURE) for at in range(100)))
+    opened, found = room.open(*encodings)
+    room.role.take_in(opened)
+    await room.encoders.start()
+    await happens(lambda: len(found) == 100 - encoder_queue.FIRST_PART)
+    late = deferrals([output for outputs in found for output in outputs])
+    assert {(one.reason, one.features, one.guess) for one in late} == {(Reason.UNCERTIFIED, None, None)}
+    assert "too slow for its texts, they are decided without vectors" in caplog.text
+    embedder.is_released.set()
+    await happens(lambda: len(found) == 100)
+    assert len(labels([output for outputs in found for output in outputs])) == encoder_queue.FIRST_PART
+    await room.encoders.stop()
+    assert room.tasks.task("t").embedder is embedder
+
+
+async def test_an_encoder_that_hangs_holds_up_no_other() -> None:
+    room = Room(Held())
+    room.tasks.configure("quick", parse_override(b'{"embedder": "model2vec:/quick"}'))
+    room.tasks.set_encoder(EncoderSpec("model2vec:/quick"), ScriptedEmbedder("scripted:2"))
+    _, encodings = await room.routed(*(Request(f"r{at}", "t", SURE) for at in range(100)))
+    hanging, _ = room.open(*encodings)
+    room.role.take_in(hanging)
+    (found,) = deferrals(await room.sent("no 0.25 0.25", task="quick"))
+    assert (found.encoder, found.features is not None) == ("scripted:2", True)
+    assert all(one.is_waiting or one.is_in_work for one in hanging)
+
+
+async def test_what_is_withdrawn_is_not_encoded() -> None:
+    embedder = ScriptedEmbedder()
+    room = Room(embedder)
+    _, encodings = await room.routed(Request("r", "t", SURE))
+    opened, found = room.open(*encodings)
+    opened[0].withdraw()
+    room.role.take_in(opened)
+    assert (embedder.texts, found) == ([], [])
+
+
+async def test_route_answers_what_the_text_alone_answers() -> None:
+    spec = f"text>{SPEC}"
+    room = Room(None, spec=spec)
+    out, encodings = await room.routed(Request("sure", "t", SURE), Request("open", "t", "no 0.25 0.25"))
+    assert [(label.id, label.reason) for label in labels(out)] == [("sure", Reason.ACCEPTED)]
+    (left,) = encodings
+    assert left.request is not None
+    assert (left.request.id, left.drawn, left.counted) == ("open", True, True)
+    assert [guess.score for guess in left.answered] == [0.75]
+    assert room.answers == {"t": 1}
+
+
+async def test_an_answered_check_is_only_encoded() -> None:
+    room = Room(None, spec=f"text>{SPEC}", audit_rate=1.0)
+    out, (check,) = await room.routed(Request("sure", "t", SURE))
+    assert [label.audited for label in labels(out)] == [True]
+    assert (len(out), check.request) == (1, None)
+    room.tasks.set_safeguards("t", Safeguards(Breaker(open=True, since=1, reason="an alarm")))
+    (without,) = deferrals(await room.encoded(check))
+    assert (without.audit, without.sampled, without.features) == (True, True, None)
+    room.tasks.set_encoder(EncoderSpec(SPEC), ScriptedEmbedder())
+    (audited,) = await room.encoded(check)
+    (complete,) = deferrals([audited])
+    assert audited.topic == TOPICS.audits
+    assert msgspec.structs.replace(complete, features=None, encoder=None) == without
+    assert (complete.encoder, complete.features is not None) == ("scripted:1", True)
+
+
+async def test_without_the_encoder_only_audits_are_sampled() -> None:
+    """Else those that the text alone can't answer would be too many in the sample."""
+    room = Room(None, spec=f"text>{SPEC}", audit_rate=0.25)
+    open_ones = [Request(f"r{at}", "t", "no 0.25 0.25") for at in range(100)]
+    _, encodings = await room.routed(*open_ones)
+    ours = deferrals(await room.encoded(*encodings))
+    assert 5 < sum(one.sampled for one in ours) < 50
+    assert {one.inclusion for one in ours} == {0.25}
+    room.tasks.drop_policies("t", 1)  # `encode` may know a policy later than `route` does
+    assert [one.sampled for one in deferrals(await room.encoded(*encodings))] == [one.sampled for one in ours]
+
+
+async def test_each_decision_is_counted_once_for_drift(monkeypatch: pytest.MonkeyPatch) -> None:
+    room = Room(ScriptedEmbedder(), spec=f"text>{SPEC}")
+    counted: list[Decision] = []
+    monkeypatch.setattr(room.role.traffic, "count", lambda _task, decisions, _now: counted.extend(decisions))
+    await room.sent(*[SURE] * 30, *["no 0.25 0.25"] * 20)
+    assert Counter(one.reason for one in counted) == {Reason.ACCEPTED: 30, Reason.LOW_SCORE: 20}
+
+
+async def test_an_older_routers_policy_does_not_matter() -> None:
+    room = Room(ScriptedEmbedder(), policy=False)
+    _, encodings = await room.routed(Request("r", "t", SURE))
+    room.tasks.set_policy("t", ScriptedPolicy(embedder=SPEC, dimension=3, encoder="scripted:1"))
+    assert [label.label for label in labels(await room.encoded(*encodings))] == ["yes"]
+
+
+async def test_a_config_without_an_encoder_decides_at_once() -> None:
+    room = Room(ScriptedEmbedder())
+    _, encodings = await room.routed(Request("r", "t", SURE))
+    room.tasks.configure("t", parse_override(b'{"embedder": "text"}'))
+    room.tasks.set_policy("t", ScriptedPolicy())
+    assert [label.label for label in labels(await room.encoded(*encodings))] == ["yes"]
+    room.tasks.configure("t", parse_override(b'{"embedder": "precomputed"}'))
+    assert reasons(await room.encoded(*encodings)) == [
+        "embedding: task t is classified by vectors that requests bring"
+    ]
+
+
+async def test_a_refused_text_is_deferred_alone(caplog: pytest.LogCaptureFixture) -> None:
+    room = Room(ScriptedEmbedder())
+    out = await room.sent(*["yes 0.75 0.25"] * 20, "refused", *["yes 0.75 0.25"] * 20)
+    assert len(labels(out)) == 40
+    assert [(found.request.id, found.reason) for found in deferrals(out)] == [("r20", Reason.UNCERTIFIED)]
+    assert caplog.messages == [
+        "encoder refused texts, they are decided without vectors: encoder=scripted:1 refused=1 texts=32"
+    ]
+    assert room.tasks.task("t").embedder is not None
+
+
+async def test_an_encoder_refusing_all_has_failed() -> None:
+    room = Room(ScriptedEmbedder())
+    out = await room.sent(*["refused"] * 40)
+    assert {found.reason for found in deferrals(out)} == {Reason.UNCERTIFIED, Reason.NO_POLICY}
+    assert room.tasks.task("t").embedder is None
+
+
+async def test_decisions_do_not_depend_on_neighbours() -> None:
+    texts = [f"yes {0.5 + number / 1024} 0.25" for number in range(300)]
+    room = Room(ScriptedEmbedder())
+    together = await room.sent(*texts)
+    found = {label.id for label in labels(together)}
+    assert found == {f"r{number}" for number in range(300) if 0.5 + number / 1024 >= 0.7}
+    for deferral in deferrals(together):
+        score = float(texts[int(deferral.request.id[1:])].split()[1])
+        assert np.frombuffer(deferral.features or b"", "<f4")[1] == score
+
+
+class Interrupted(ScriptedEmbedder):
+    """While it encodes for the first time, something changes."""
+
+    def __init__(self, change: Callable[[], None]) -> None:
+        super().__init__()
+        self._change = change
+
+    def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        self._change()
+        return super().embed(texts)
+
+
+async def interrupted(change: Callable[[Tasks], None], **given: Any) -> tuple[Interrupted, list[Outgoing]]:
+    """Decisions on an acceptable, an unsure and a textless request when the task changes meanwhile."""
+    room = Room(**given)
+    embedder = Interrupted(lambda: change(room.tasks))
+    room.tasks.set_encoder(EncoderSpec(SPEC), embedder)
+    return embedder, await room.sent("yes 0.75 0.25", "no 0.25 0.25", None)
+
+
+async def test_a_breaker_opened_while_encoding_defers() -> None:
+    stop = Safeguards(Breaker(open=True, since=1, reason="an alarm"))
+    embedder, out = await interrupted(lambda tasks: tasks.set_safeguards("t", stop))
+    assert [(found.reason, found.encoder) for found in deferrals(out)] == [
+        (Reason.BREAKER_OPEN, "scripted:1"),
+        (Reason.LOW_SCORE, "scripted:1"),
+    ]
+    assert len(out) == 3, "the request without a text is one dead letter"
+    assert len(embedder.texts) == 2, "nothing is encoded twice"
+
+
+async def test_a_pause_while_encoding_defers() -> None:
+    paused = {"embedder": SPEC, "paused": True}
+    _, out = await interrupted(lambda tasks: tasks.configure("t", paused))
+    assert [found.reason for found in deferrals(out)] == [Reason.OPERATOR, Reason.LOW_SCORE]
+
+
+async def test_a_withdrawn_answer_is_no_audit() -> None:
+    stop = Safeguards(Breaker(open=True, since=1, reason="an alarm"))
+    _, out = await interrupted(lambda tasks: tasks.set_safeguards("t", stop), audit_rate=1.0)
+    assert labels(out) == []
+    assert [(found.audit, found.sampled) for found in deferrals(out)] == [(False, True)] * 2
+
+
+async def test_a_new_certificate_withdraws_nothing() -> None:
+    _, out = await interrupted(lambda tasks: tasks.set_certified("t", "v1"))
+    assert [label.id for label in labels(out)] == ["r0"]
