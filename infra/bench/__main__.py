@@ -8,7 +8,7 @@ import sys
 
 import msgspec
 
-from infra.bench import fit, growth, out_of_scope, scoring
+from infra.bench import encoders, fit, growth, out_of_scope, scoring
 from infra.bench.chaos.measure import measure as chaos
 from infra.bench.drift.measure import measure as drift
 from infra.bench.gateway.faults import measure as faults
@@ -30,6 +30,7 @@ MEASURES = {
     "scope": out_of_scope.measure,
     "validity": validity,
     "route": route,
+    "encoders": encoders.measure,
     "guarantee": guarantee,
     "drift": drift,
     "teacher": teacher,

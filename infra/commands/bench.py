@@ -152,6 +152,12 @@ def route(data: Data = None, runs: Runs = LEAST_RUNS, json: AsJson = False) -> N
     show(_run("route", BenchRequest(str(folder), runs)), json)
 
 
+@bench.command(epilog=examples("bench encoders", "bench encoders --json"))
+def encoders(runs: Runs = LEAST_RUNS, json: AsJson = False) -> None:
+    """Latency of a task that needs no encoder beside one whose encoder hangs, on a real Kafka."""
+    show(_run("encoders", BenchRequest(runs=runs)), json)
+
+
 @bench.command(epilog=examples("bench guarantee", "bench guarantee --json"))
 def guarantee(
     streams: Annotated[

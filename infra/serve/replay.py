@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from infra.errors import ReplayRefused
 from infra.serve.dead_letters import DeadLetter
-from schemas.codec import DEFERRAL, REPLY, REQUEST, Codec
+from schemas.codec import DEFERRAL, ENCODING, REPLY, REQUEST, Codec
 from schemas.errors import InvalidMessage
 from schemas.messages import Deferral, Reply, Request
 from schemas.topics import Topics
@@ -72,6 +72,14 @@ def _destination(letter: DeadLetter, rules: ReplayRules) -> tuple[str, bytes | N
         request = _decoded(REQUEST, letter)
         _check_not_forgotten(request, letter.requested_at, rules)
         return topics.requests, letter.value if rules.mask is None else _encoded(request, rules)
+    if letter.topic == topics.encodings:
+        encoding = _decoded(ENCODING, letter)
+        if encoding.check is not None:
+            _check_as_it_came(encoding.check, rules)
+        elif encoding.request is not None:
+            _check_not_forgotten(encoding.request, encoding.requested_at, rules)
+            _check_is_masked(encoding.request, rules)
+        return topics.encodings, letter.value
     if letter.topic == topics.replies:
         return _of_reply(letter, _decoded(REPLY, letter), rules)
     if letter.topic in (topics.deferrals, topics.audits, topics.waiting):
@@ -110,7 +118,11 @@ def _check_not_forgotten(request: Request, requested_at: int, rules: ReplayRules
 def _check_as_it_came(deferral: Deferral, rules: ReplayRules) -> None:
     """Raises ReplayRefused: a text that is not masked must not go to a topic behind `route`."""
     _check_not_forgotten(deferral.request, deferral.requested_at, rules)
-    if _masked(deferral.request, rules).text != deferral.request.text:
+    _check_is_masked(deferral.request, rules)
+
+
+def _check_is_masked(request: Request, rules: ReplayRules) -> None:
+    if _masked(request, rules).text != request.text:
         raise ReplayRefused("the mask changes its text, which was written before there was a mask")
 
 

@@ -19,13 +19,14 @@ class RequestOf(msgspec.Struct):
 
 
 class _Carrier(RequestOf):
-    """A request, trace, deferral or reply, as far as it says which request it is about."""
+    """A request, encoding, trace, deferral or reply, as far as it says which request it is about."""
 
     request: RequestOf | None = None
     deferral: "_Carrier | None" = None
+    check: "_Carrier | None" = None
 
     def about(self) -> RequestOf:
-        inner = self.deferral or self
+        inner = self.deferral or self.check or self
         if inner.request is None:
             return self
         return RequestOf(inner.request.id, inner.request.task, inner.requested_at)

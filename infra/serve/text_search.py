@@ -22,7 +22,15 @@ _PROMPTLY = 10.0
 def text_topics(topics: Topics) -> list[str]:
     """The topics whose messages hold texts."""
     asked = [topics.deferrals, topics.audits] if topics.audit_lane else [topics.deferrals]
-    return [topics.requests, *asked, topics.waiting, topics.replies, topics.traces, topics.dead_letters]
+    return [
+        topics.requests,
+        topics.encodings,
+        *asked,
+        topics.waiting,
+        topics.replies,
+        topics.traces,
+        topics.dead_letters,
+    ]
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ Texts that an encoder has to turn into vectors go on to the role `encode`. Only 
 Faust.
 """
 
+import logging
 from collections.abc import Callable, Iterable, Sequence
 
 from confluent_kafka import Message
@@ -28,6 +29,8 @@ from streams.routing.outputs import RoutedTopics
 from streams.routing.request_router import RequestRouter, Unencoded
 from streams.sampling import Sampler
 from streams.tasks import Task, Tasks
+
+log = logging.getLogger(__name__)
 
 STAGE = "route"
 
@@ -64,6 +67,7 @@ class RouteRole:
         self._count_decisions = count_decisions
         self.traffic = ScoreWindows()
         self._text_answers = TextAnswers()
+        self._has_told = False
         self._router = RequestRouter(tasks, sampler, self._count, refusal=refusal)
 
     async def route_batch(self, messages: Iterable[Message], now: int) -> list[Outgoing]:
@@ -86,6 +90,11 @@ class RouteRole:
 
     def _encoding(self, unencoded: Unencoded[Message]) -> Outgoing:
         (request, requested_at, message), check, drawn, counted = unencoded
+        if not self._has_told:
+            self._has_told = True
+            log.info(
+                "texts that need a vector go to the role `encode`, which has to run: task=%s", request.task
+            )
         encoding = Encoding(
             requested_at,
             request if check is None else None,

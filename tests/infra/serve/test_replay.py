@@ -11,7 +11,7 @@ from infra.errors import ReplayRefused
 from infra.serve.dead_letters import DeadLetter, LetterFilter, Position, letter_of
 from infra.serve.replay import MOST_REPLAYS, ReplayRules, replay_of
 from schemas.codec import REQUEST
-from schemas.messages import Answer, Reason, Reply, Request
+from schemas.messages import Answer, Encoding, Reason, Reply, Request
 from schemas.topics import Topics
 from streams.kafka.batch import Outgoing
 from streams.kafka.dead_letters import DeadLetters
@@ -55,6 +55,18 @@ def test_a_request_goes_back_as_it_came() -> None:
     sent = replay_of(found, rules())
     assert (sent.topic, sent.key, sent.value) == (TOPICS.requests, b"key", msgspec.json.encode(REQUEST_VALUE))
     assert sent.headers == [*HEADERS, ("understudy-attempt", b"1")]
+
+
+def test_an_encoding_goes_back_as_it_came() -> None:
+    for encoding in (Encoding(5, Request("r1", "t", "card 4111")), Encoding(5, check=deferral(audit=True))):
+        found = letter(encoding, TOPICS.encodings)
+        sent = replay_of(found, rules())
+        assert (sent.topic, sent.value) == (TOPICS.encodings, found.value)
+        about = (encoding.request or deferral().request).id
+        with pytest.raises(ReplayRefused, match="forgotten"):
+            replay_of(found, rules(forgotten=forgets(about, 10_000)))
+        with pytest.raises(ReplayRefused, match="mask"):
+            replay_of(found, rules(mask=lambda text: f"masked {text}"))
 
 
 @pytest.mark.parametrize("topic", [TOPICS.deferrals, TOPICS.waiting, TOPICS.replies])
