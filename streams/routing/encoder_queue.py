@@ -228,7 +228,8 @@ class EncoderQueue:
         part.is_given_up = True
         self._rate, self._size = None, max(1, min(FIRST_PART, len(part.texts) // 2))
         part.of.owner.drop_encoder(part.embedder)
-        part.of.owner.take_decided(part.task, part.waiting, decide_without_vectors(part.task, part.texts))
+        task = part.of.owner.task(part.of.name)  # without its encoder: an answer from the text holds
+        part.of.owner.take_decided(task, part.waiting, decide_without_vectors(task, part.texts))
 
     def _adapt(self, texts: int, elapsed: float) -> None:
         if texts >= self._size:  # a part that is not full says little of the pace of full ones

@@ -68,8 +68,7 @@ class RoutedBatch(NamedTuple, Generic[Origin]):
     """What becomes of each request; one that is answered and audited may be both routed and unencoded.
 
     Attributes:
-        text_answers: task and guess of those that were answered from their texts alone, and that the watch for
-            drift counts.
+        text_answers: task and guess of the answers from texts alone that the watch for drift counts.
     """
 
     routed: list[Routed[Origin]]

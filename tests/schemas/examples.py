@@ -45,12 +45,12 @@ EXAMPLES: list[tuple[Codec[Any], msgspec.Struct]] = [
     (REQUEST, REQUEST_EXAMPLE),
     (LABEL, Label("r1", "t", "yes", "surrogate", Reason.ACCEPTED, 5, 6, 0.9, 0.8, "v1", True, None, {})),
     (DEFERRAL, DEFERRAL_EXAMPLE),
-    (ENCODING, Encoding(5, check=DEFERRAL_EXAMPLE)),
-    (ENCODING, Encoding(5, REQUEST_EXAMPLE, drawn=True, counted=False, answered=(GUESS_EXAMPLE,))),
     (REPLY, Reply(DEFERRAL_EXAMPLE, "yes", Teacher("m", "hash"), Usage(3, 1, 2), 12.5, confidence=0.9)),
     (TRACE, Trace("r1", "t", "yes", Reason.AUDIT, True, True, "text", 5, 6, "hello", None, GUESS_EXAMPLE)),
     (AUDIT_FAILURE, AuditFailure("r1", "t", "v1", 5, 6, "refused", Teacher("m", "hash"))),
     (EVENT, Event(EventKind.REFIT, "t", 7, "a sentence", {"version": "v1"})),
+    (ENCODING, Encoding(5, check=DEFERRAL_EXAMPLE)),
+    (ENCODING, Encoding(5, REQUEST_EXAMPLE, drawn=True, counted=False, answered=(GUESS_EXAMPLE,))),
 ]
 
 _text = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
