@@ -2,7 +2,8 @@
 
 from schemas.events import EventKind, TasksCappedDetails
 from schemas.messages import Request
-from streams.routing.request_router import Arrival, RequestRouter
+from streams.routing.conclusion import Arrival
+from streams.routing.request_router import RequestRouter
 from streams.routing.unknown_tasks import UnknownTasks
 from streams.sampling import Sampler
 from streams.tasks import Tasks
@@ -16,7 +17,7 @@ async def test_names_without_end_are_refused_and_known_tasks_go_on() -> None:
     router = RequestRouter(tasks, Sampler(b"key"), lambda *_: None, refusal=unknown.refusal)
     names = ["a", "b", "c", "d", "a", "shop"]
     arrivals = [Arrival(Request(str(at), name, "hello"), 1, at) for at, name in enumerate(names)]
-    decided, refused = await router.route(arrivals, 2)
+    decided, refused, *_ = await router.route(arrivals, 2)
     assert sorted(one.arrival.request.task for one in decided) == ["a", "a", "b", "shop"]
     assert [one.arrival.request.task for one in refused] == ["c", "d"]
     assert all("UNDERSTUDY_UNKNOWN_TASKS" in one.reason for one in refused)
