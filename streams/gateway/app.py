@@ -13,20 +13,13 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from streams.gateway.answer_headers import EXPOSED
 from streams.gateway.call_limits import GatewayLimits, set_place
-from streams.gateway.calls import request_id
+from streams.gateway.direct_routes import DirectRoutes
 from streams.gateway.docs_routes import docs_routes
+from streams.gateway.problem_response import client_gone, is_of_openai, problem_response
 from streams.gateway.problems import ClientGone, HttpProblem, ProblemKind
 from streams.gateway_settings import GatewaySettings
 
-_PROBLEM = "application/problem+json"
-_OPENAI = (
-    *("/v1/chat/", "/v1/models", "/v1/responses", "/v1/decisions", "/v1/systemone", "/v1/completions"),
-    *("/v1/embeddings", "/v1/moderations", "/v1/audio/", "/v1/batches", "/v1/files", "/v1/images/"),
-)
-"""Paths whose callers expect errors as OpenAI's API has them."""
 _UNKNOWN = "there is no such path"
-_CLIENT_GONE = 499
-"""Nobody reads it; it is what the log of a proxy would say."""
 _DAY = 86_400
 _HEALTH = "/healthz"
 
@@ -35,7 +28,7 @@ def create_gateway(
     settings: GatewaySettings, routes: Sequence[BaseRoute], limits: GatewayLimits
 ) -> Starlette:
     """The application with these routes, those that describe them, and `/healthz`: the process runs."""
-    middleware = [Middleware(LimitedCalls, limits=limits)]
+    middleware = [Middleware(LimitedCalls, limits=limits), Middleware(DirectRoutes, routes=routes)]
     if settings.cors_origins:
         middleware.insert(0, _cors(settings.cors_origins))
     app = Starlette(
@@ -66,7 +59,7 @@ class LimitedCalls:
         try:
             place = self._limits.admit()
         except HttpProblem as busy:
-            await _response(Request(scope), busy)(scope, receive, send)
+            await problem_response(Request(scope), busy)(scope, receive, send)
             return
         set_place(scope, place)
         try:
@@ -93,7 +86,7 @@ async def _healthy(_: Request) -> Response:
 async def _problem(call: Request, error: Exception) -> Response:
     if not isinstance(error, HttpProblem):
         raise error
-    return _response(call, error)
+    return problem_response(call, error)
 
 
 async def _unknown_route(call: Request, error: Exception) -> Response:
@@ -102,26 +95,18 @@ async def _unknown_route(call: Request, error: Exception) -> Response:
         allowed = dict(error.headers or {}) if isinstance(error, HTTPException) else {}
         methods = allowed.get("Allow", "")
         wrong = HttpProblem(ProblemKind.METHOD, f"this path takes {methods}", headers={"allow": methods})
-        return _response(call, wrong)
-    forwarded = call.url.path.startswith(_OPENAI)
+        return problem_response(call, wrong)
+    forwarded = is_of_openai(call)
     unknown = "the gateway does not forward this path: call the LLM's API itself" if forwarded else _UNKNOWN
-    return _response(call, HttpProblem(ProblemKind.NOT_FOUND, f"{unknown}; see /docs"))
+    return problem_response(call, HttpProblem(ProblemKind.NOT_FOUND, f"{unknown}; see /docs"))
 
 
 async def _nobody(_: Request, __: Exception) -> Response:
-    return Response(status_code=_CLIENT_GONE)
+    return client_gone()
 
 
 async def _defect(call: Request, _: Exception) -> Response:
     # Starlette raises it again once the response is out, so that the server logs it.
-    return _response(call, HttpProblem(ProblemKind.DEFECT, "a defect of the gateway; its log says more"))
-
-
-def _response(call: Request, problem: HttpProblem) -> Response:
-    headers = dict(problem.headers)
-    headers["x-request-id"] = request_id(call.headers, problem.body.id or "none")
-    if call.url.path.startswith(_OPENAI):
-        return Response(
-            problem.encode_as_openai(), problem.kind.status, headers, media_type="application/json"
-        )
-    return Response(problem.encode(), problem.kind.status, headers, media_type=_PROBLEM)
+    return problem_response(
+        call, HttpProblem(ProblemKind.DEFECT, "a defect of the gateway; its log says more")
+    )

@@ -11,6 +11,7 @@ from starlette.requests import ClientDisconnect, Request
 
 from schemas.messages import RequestId
 from streams.gateway.call_limits import CallPlace
+from streams.gateway.limited_protocol import BODY_IS_THERE
 from streams.gateway.problems import CLOSE, ClientGone, HttpProblem, ProblemKind
 from streams.kafka.message import Headers
 from streams.teacher.give_up import HEADER as GIVE_UP_AFTER
@@ -61,6 +62,8 @@ async def read_body(
     declared = headers.get("content-length", "")
     if declared.isdigit() and int(declared) > limit.most:
         raise _too_large(limit)
+    if BODY_IS_THERE in request.scope:
+        return _hold(await _next_part(request), limit, place)
     began = asyncio.get_running_loop().time()
     try:
         with place.paused():
@@ -80,6 +83,23 @@ async def read_body(
         raise HttpProblem(ProblemKind.SLOW_BODY, detail, headers=CLOSE) from None
     except ClientDisconnect:
         raise ClientGone from None
+
+
+async def _next_part(request: Request) -> bytes:
+    """Raises ClientGone."""
+    message = await request.receive()
+    if message["type"] == "http.disconnect":
+        raise ClientGone
+    body: bytes = message.get("body", b"")
+    return body
+
+
+def _hold(body: bytes, limit: BodyLimit, place: CallPlace) -> bytes:
+    """Raises HttpProblem."""
+    if len(body) > limit.most:
+        raise _too_large(limit)
+    place.hold(len(body))
+    return body
 
 
 def decoder(kind: type[Body]) -> Callable[[Mapping[str, str], bytes], Body]:

@@ -12,6 +12,7 @@ import msgspec
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import Scope
 
 from schemas.config import EVERY_TASK
 from schemas.messages import TaskName
@@ -124,7 +125,7 @@ class ChatRoutes:
 
     async def complete(self, call: HttpRequest) -> Response:
         """Answer a call that asks for a label, or forward it."""
-        read = await self._read(call, _ASKED[call.url.path])
+        read = await self._read(call, _ASKED[call.scope["path"]])
         if read.task == EVERY_TASK:
             return await self._service.forward_unread(read, "no task knows calls like this one")
         if read.is_long:
@@ -174,7 +175,7 @@ class ChatRoutes:
         return ChatCall(
             method=call.method,
             reader=(api or _CHAT).read,
-            path=call.url.path.removeprefix("/v1") + (f"?{call.url.query}" if call.url.query else ""),
+            path=_path_of(call.scope),
             headers=headers,
             raw_headers=call.headers.raw,
             body=body,
@@ -188,6 +189,12 @@ class ChatRoutes:
             key=caller.key,
             use=_object_use(call, read),
         )
+
+
+def _path_of(scope: Scope) -> str:
+    """Below the API's base URL, with its query. Starlette's URL of a call takes as long as a decision."""
+    path, query = str(scope["path"]).removeprefix("/v1"), scope["query_string"].decode("latin-1")
+    return f"{path}?{query}" if query else path
 
 
 def _fields_of(body: bytes, *, is_long: bool) -> Mapping[str, Any] | None:

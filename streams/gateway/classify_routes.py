@@ -3,13 +3,12 @@
 import asyncio
 import os
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 
 import msgspec
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 from starlette.routing import Route
-from starlette.types import Receive, Scope, Send
 
 from schemas.codec import LABEL
 from schemas.http import BatchItem, BatchResult, BatchResults, Classify, ClassifyBatch
@@ -39,17 +38,6 @@ _encode = msgspec.json.Encoder().encode
 _PENDING = _encode({"status": "pending"})
 
 
-class _ClassifyEndpoint:
-    """An endpoint without the two layers that Starlette puts around a function, each with its own `send`."""
-
-    def __init__(self, answer: Callable[[HttpRequest], Awaitable[Response]]) -> None:
-        self._answer = answer
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        response = await self._answer(HttpRequest(scope, receive))
-        await response(scope, receive, send)
-
-
 class ClassifyRoutes:
     """What `/v1/classify`, `/v1/classify/batch` and `/v1/labels` do."""
 
@@ -64,7 +52,7 @@ class ClassifyRoutes:
 
     def routes(self) -> list[Route]:
         return [
-            Route("/v1/classify", _ClassifyEndpoint(self.classify), methods=["POST"]),
+            Route("/v1/classify", self.classify, methods=["POST"]),
             Route("/v1/classify/batch", self.classify_batch, methods=["POST"]),
             Route("/v1/labels/{id:path}", self.label, methods=["GET"]),
         ]

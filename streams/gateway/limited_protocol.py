@@ -4,16 +4,33 @@ import asyncio
 import logging
 import re
 import socket
+from collections.abc import Callable
 from enum import Enum, auto
-from typing import Any
+from typing import Any, ClassVar, NamedTuple
 
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 log = logging.getLogger(__name__)
 
+BODY_IS_THERE = "understudy.body_is_there"
+"""In the scope of a call whose whole body has come."""
 _UPGRADE = re.compile(rb"\r\n(upgrade) *:", re.IGNORECASE)
 _LARGEST_HEAD = 64 * 1024
+
+
+class ConnectionLimits(NamedTuple):
+    """Of a server.
+
+    Attributes:
+        head_timeout: seconds that a request's headers may take, from their first byte or, of the first
+            request, from the opening of the connection; that the rest of a body may take which is not read,
+            since the call was refused; and that a client may leave an answer unread.
+        most: open connections.
+    """
+
+    head_timeout: float
+    most: int
 
 
 class _Step(Enum):
@@ -24,105 +41,110 @@ class _Step(Enum):
     BODY = auto()
 
 
-def limited_protocol(head_timeout: float, most: int) -> type[HttpToolsProtocol]:
-    """The protocol of a server.
+class _Deadline:
+    """Calls `end` once its time is over, unless it is cancelled before."""
 
-    Args:
-        head_timeout: seconds that a request's headers may take, from their first byte or, of the first
-            request, from the opening of the connection; that the rest of a body may take which is not read,
-            since the call was refused; and that a client may leave an answer unread.
-        most: open connections.
-    """
+    __slots__ = ("_due", "_end", "_loop", "_seconds")
 
-    class LimitedProtocol(HttpToolsProtocol):
-        _step = _Step.NOTHING
-        _unparsed = 0
-        """Bytes that have come since the last headers or part of a body was whole."""
-        _head_due: asyncio.TimerHandle | None = None
-        _read_due: asyncio.TimerHandle | None = None
+    def __init__(self, loop: asyncio.AbstractEventLoop, seconds: float, end: Callable[[], None]) -> None:
+        self._loop, self._seconds, self._end = loop, seconds, end
+        self._due: asyncio.TimerHandle | None = None
 
-        def connection_made(self, transport: Any) -> None:
-            super().connection_made(transport)
-            _send_at_once(transport)
-            if len(self.connections) > most:
-                transport.close()
-            self._watch_head()
+    def begin(self) -> None:
+        """The time runs from now, unless it does already."""
+        if self._due is None:
+            self._due = self._loop.call_later(self._seconds, self._end)
 
-        def connection_lost(self, exc: Exception | None) -> None:
-            self._unwatch_head()
-            self._unwatch_reader()
-            super().connection_lost(exc)
+    def cancel(self) -> None:
+        if self._due is not None:
+            self._due.cancel()
+            self._due = None
 
-        def data_received(self, data: bytes) -> None:
-            self._unset_keepalive_if_required()
-            self._unparsed += len(data)
-            try:
-                self.parser.feed_data(data if self._step is _Step.BODY else _without_upgrade(data))
-            except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
-                log.info("a call can't be read: %s", error)
-                self.send_400_response("The call is no valid HTTP.")
-            if self._unparsed > _LARGEST_HEAD and not self.transport.is_closing():
-                self.send_400_response(f"Headers may have {_LARGEST_HEAD} bytes.")
-            if self._step is _Step.HEAD or self._is_idle():
-                self._watch_head()
 
-        def on_message_begin(self) -> None:
-            self._step = _Step.HEAD
-            super().on_message_begin()
+class LimitedProtocol(HttpToolsProtocol):
+    """A connection of a client."""
 
-        def on_header(self, name: bytes, value: bytes) -> None:
-            if self._step is _Step.HEAD:  # not of a trailer
-                super().on_header(name, value)
+    limits: ClassVar[ConnectionLimits]
+    _step = _Step.NOTHING
+    _unparsed = 0
+    """Bytes that have come since the last headers or part of a body was whole."""
 
-        def on_headers_complete(self) -> None:
-            self._step, self._unparsed = _Step.BODY, 0
-            self._unwatch_head()
-            super().on_headers_complete()
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        _send_at_once(transport)
+        self._head = _Deadline(self.loop, self.limits.head_timeout, transport.close)
+        self._reader = _Deadline(self.loop, self.limits.head_timeout, transport.abort)
+        if len(self.connections) > self.limits.most:
+            transport.close()
+        self._head.begin()
 
-        def on_body(self, body: bytes) -> None:
-            self._unparsed = 0
-            super().on_body(body)
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._head.cancel()
+        self._reader.cancel()
+        super().connection_lost(exc)
 
-        def on_message_complete(self) -> None:
-            self._step, self._unparsed = _Step.NOTHING, 0
-            self._unwatch_head()
-            super().on_message_complete()
+    def data_received(self, data: bytes) -> None:
+        self._unset_keepalive_if_required()
+        self._unparsed += len(data)
+        try:
+            self.parser.feed_data(data if self._step is _Step.BODY else _without_upgrade(data))
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
+            log.info("a call can't be read: %s", error)
+            self.send_400_response("The call is no valid HTTP.")
+        if self._unparsed > _LARGEST_HEAD and not self.transport.is_closing():
+            self.send_400_response(f"Headers may have {_LARGEST_HEAD} bytes.")
+        if self._step is _Step.HEAD or self._is_idle():
+            self._head.begin()
 
-        def on_response_complete(self) -> None:
-            super().on_response_complete()
-            if self._step is _Step.BODY and self.cycle.response_complete:
-                self._watch_head()  # answered before its body was there
+    def on_message_begin(self) -> None:
+        self._step = _Step.HEAD
+        super().on_message_begin()
 
-        def pause_writing(self) -> None:
-            super().pause_writing()
-            self._read_due = self.loop.call_later(head_timeout, self.transport.abort)
+    def on_headers_complete(self) -> None:
+        self._step, self._unparsed = _Step.BODY, 0
+        self._head.cancel()
+        super().on_headers_complete()
+        self.headers = []  # what comes now is a trailer's
 
-        def resume_writing(self) -> None:
-            super().resume_writing()
-            self._unwatch_reader()
+    def on_body(self, body: bytes) -> None:
+        self._unparsed = 0
+        super().on_body(body)
 
-        def _is_idle(self) -> bool:
-            """Whether no call is under way, and uvicorn does not wait for one either."""
-            if self._step is not _Step.NOTHING or self.timeout_keep_alive_task is not None:
-                return False
-            cycle: RequestResponseCycle | None = self.cycle
-            return cycle is None or cycle.response_complete
+    def on_message_complete(self) -> None:
+        self._step, self._unparsed = _Step.NOTHING, 0
+        self._head.cancel()
+        self.scope[BODY_IS_THERE] = True  # type: ignore[literal-required]
+        super().on_message_complete()
 
-        def _unwatch_reader(self) -> None:
-            if self._read_due is not None:
-                self._read_due.cancel()
-                self._read_due = None
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self._step is _Step.BODY and self.cycle.response_complete:
+            self._head.begin()  # answered before its body was there
 
-        def _watch_head(self) -> None:
-            if self._head_due is None:
-                self._head_due = self.loop.call_later(head_timeout, self.transport.close)
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._reader.begin()
 
-        def _unwatch_head(self) -> None:
-            if self._head_due is not None:
-                self._head_due.cancel()
-                self._head_due = None
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._reader.cancel()
 
-    return LimitedProtocol
+    def _is_idle(self) -> bool:
+        """Whether no call is under way, and uvicorn does not wait for one either."""
+        if self._step is not _Step.NOTHING or self.timeout_keep_alive_task is not None:
+            return False
+        cycle: RequestResponseCycle | None = self.cycle
+        return cycle is None or cycle.response_complete
+
+
+def limited_protocol(limits: ConnectionLimits) -> type[LimitedProtocol]:
+    """The protocol of a server with these limits."""
+
+    class OfServer(LimitedProtocol):
+        pass
+
+    OfServer.limits = limits
+    return OfServer
 
 
 def _without_upgrade(data: bytes) -> bytes:

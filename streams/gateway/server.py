@@ -11,7 +11,7 @@ from mode import Service
 from starlette.types import ASGIApp
 
 from streams.errors import InvalidSettings
-from streams.gateway.limited_protocol import limited_protocol
+from streams.gateway.limited_protocol import ConnectionLimits, limited_protocol
 from streams.gateway.open_files import allow_open_files
 from streams.gateway_settings import GatewaySettings
 
@@ -54,9 +54,10 @@ class GatewayServer(Service):
 
     def _config(self) -> uvicorn.Config:
         certificate, key = self._settings.ssl_certfile, self._settings.ssl_keyfile
+        limits = ConnectionLimits(self._settings.body_timeout, self._settings.connections)
         return uvicorn.Config(
             self._app,
-            http=limited_protocol(self._settings.body_timeout, self._settings.connections),
+            http=limited_protocol(limits),
             ws="none",
             lifespan="off",
             log_config=None,

@@ -12,7 +12,7 @@ from uvicorn.server import ServerState
 from schemas.codec import DEFERRAL
 from streams.gateway.app import create_gateway
 from streams.gateway.call_limits import call_limits
-from streams.gateway.limited_protocol import limited_protocol
+from streams.gateway.limited_protocol import ConnectionLimits, limited_protocol
 from streams.gateway_settings import GatewaySettings
 from tests.streams.fakes import ScriptedPolicy
 from tests.streams.gateway.harness import UNSURE, YES, RunningGateway, running, until
@@ -95,7 +95,7 @@ async def test_a_client_that_reads_nothing_is_hung_up_on() -> None:
     config.load()
     with socket.socket() as connected:
         transport = UnreadTransport(connected)
-        client = limited_protocol(0.01, 1)(config, ServerState(), {})
+        client = limited_protocol(ConnectionLimits(0.01, 1))(config, ServerState(), {})
         client.connection_made(transport)
         client.pause_writing()
         await asyncio.wait_for(until(lambda: transport.aborted), 20)
