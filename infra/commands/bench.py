@@ -25,6 +25,9 @@ Data = Annotated[
 ]
 Runs = Annotated[int, typer.Option(min=LEAST_RUNS, help="Number of runs; medians are shown.")]
 Tracer = Annotated[bool, typer.Option(help="Measure TRACER too, in an environment of its own.")]
+Shad0wllm = Annotated[
+    bool, typer.Option(help="Measure shad0wllm too, in an environment of its own, with torch.")
+]
 Only = Annotated[list[str], typer.Option(help="Kind of policy to measure; may be given several times.")]
 
 Sizes = Annotated[
@@ -57,9 +60,7 @@ def fit(
     runs: Runs = LEAST_RUNS,
     only: Only = [],  # noqa: B006 - typer copies it
     tracer: Tracer = True,
-    shad0wllm: Annotated[
-        bool, typer.Option(help="Measure shad0wllm too, in an environment of its own, with torch.")
-    ] = True,
+    shad0wllm: Shad0wllm = True,
     quick: Annotated[
         bool, typer.Option("--quick", help="Leave out the timing of cold and warm fits.")
     ] = False,
@@ -216,14 +217,17 @@ def gateway(
     only: Annotated[
         list[str],
         typer.Option(
-            help="Scenario: answered, passed-on, same-stream or tracer; may be given several times."
+            help="answered, passed-on, same-stream, tracer or shad0wllm; may be given several times."
         ),
     ] = [],  # noqa: B006 - typer copies it
     tracer: Tracer = True,
+    shad0wllm: Shad0wllm = True,
     json: AsJson = False,
 ) -> None:
-    """Calls a second and latencies of the gateway over HTTP, beside a constant and TRACER's own server."""
-    show(_run("gateway", BenchRequest(str(data_folder(data)), runs, tuple(only), tracer)), json)
+    """Calls a second and latencies of the gateway over HTTP, beside a constant and two rivals' servers."""
+    without = () if shad0wllm else ("shad0wllm",)
+    request = BenchRequest(str(data_folder(data)), runs, tuple(only), tracer, without=without)
+    show(_run("gateway", request), json)
 
 
 @bench.command(epilog=examples("bench chaos", "bench chaos --faults 15 --longest 8 --seed 7"))

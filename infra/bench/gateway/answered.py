@@ -97,6 +97,24 @@ def in_turns(
     return samples
 
 
+def beside(what: str, sites: dict[str, Site], rival: str, runs: int) -> list[Figure]:
+    """The first site beside the rival's, closed loop at 1 and 64 connections."""
+    figures = []
+    for connections in CONNECTIONS:
+        name = f"{what}, {connections} connections"
+        samples = in_turns(name, sites, connections, runs)
+        ours = samples[next(iter(sites))]
+        for measure, unit, of in (
+            ("answered", "calls/s", lambda one: one.load.rate),
+            ("p50", "ms", lambda one: one.load.p50),
+            ("p99", "ms", lambda one: one.load.p99),
+            ("cost", "µs CPU/call", lambda one: one.cost),
+        ):
+            values, others = list(map(of, ours)), list(map(of, samples[rival]))
+            figures.append(figure(f"{name}: {measure}", values, unit, rival, others))
+    return figures
+
+
 def _closed(what: str, samples: dict[str, list[LoadRun]]) -> list[Figure]:
     constant = samples[CONSTANT]
     figures = []

@@ -11,8 +11,9 @@ from types import MappingProxyType
 from infra.bench.corpora import read_banking77
 from infra.bench.cpu import require_psutil
 from infra.bench.gateway.answered import answered
+from infra.bench.gateway.beside_shad0wllm import shad0wllm
+from infra.bench.gateway.beside_tracer import tracer
 from infra.bench.gateway.passed_on import passed_on
-from infra.bench.gateway.rivals import tracer
 from infra.bench.gateway.same_stream import same_stream
 from infra.bench.gateway.sites import Workload
 from infra.bench.process import print_progress
@@ -23,9 +24,15 @@ from infra.bench.servers import servers
 from streams.settings import Settings
 
 Scenario = Callable[[Settings, Workload, int], list[Figure]]
-TRACER = "tracer"
+TRACER, SHAD0WLLM = "tracer", "shad0wllm"
 SCENARIOS: Mapping[str, Scenario] = MappingProxyType(
-    {"answered": answered, "passed-on": passed_on, "same-stream": same_stream, TRACER: tracer}
+    {
+        "answered": answered,
+        "passed-on": passed_on,
+        "same-stream": same_stream,
+        TRACER: tracer,
+        SHAD0WLLM: shad0wllm,
+    }
 )
 
 
@@ -42,7 +49,7 @@ def measure(request: BenchRequest) -> Report:
     notes: tuple[str, ...] = ()
     with servers() as settings:
         for name in names:
-            if name == TRACER and not request.tracer:
+            if (name == TRACER and not request.tracer) or name in request.without:
                 continue
             print_progress(f"{name}:")
             found, why = none_if_it_fails(partial(SCENARIOS[name], settings, data, request.runs))

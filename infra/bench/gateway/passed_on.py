@@ -1,5 +1,8 @@
 """Calls that are passed on: what the gateway adds to a direct call of the LLM, in the mode `record`."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import msgspec
 
 from infra.bench.gateway.answered import in_turns
@@ -25,18 +28,8 @@ _DIRECT, _THROUGH = "direct call", "through the gateway"
 
 def passed_on(servers: Settings, data: Workload, runs: int) -> list[Figure]:
     """Open loop at a rate that leaves the machine free; a scripted LLM answers at once."""
-    texts = (data.test.rows.texts or ())[:_CALLS]
     labels = sorted(set(data.test.labels))
-    bodies = [
-        {
-            "model": f"understudy/{TASK}",
-            "messages": [
-                {"role": "system", "content": "Which intent is it?"},
-                {"role": "user", "content": text},
-            ],
-        }
-        for text in texts
-    ]
+    bodies = chats((data.test.rows.texts or ())[:_CALLS], f"understudy/{TASK}")
     with (
         deployed(servers, "gateway-pass") as deployment,
         constant_server(deployment, completion(labels[0])) as llm,
@@ -53,6 +46,12 @@ def passed_on(servers: Settings, data: Workload, runs: int) -> list[Figure]:
             sites = {_DIRECT: direct, _THROUGH: through}
             rates = dict.fromkeys(sites, PACE)
             return figures(in_turns("passed on", sites, _CONNECTIONS, runs, rates))
+
+
+def chats(texts: Sequence[str], model: str) -> list[dict[str, Any]]:
+    """A chat completion for each text."""
+    system = {"role": "system", "content": "Which intent is it?"}
+    return [{"model": model, "messages": [system, {"role": "user", "content": text}]} for text in texts]
 
 
 def completion(label: str) -> bytes:
