@@ -7,7 +7,7 @@ import asyncio
 import logging
 import threading
 from collections.abc import Callable, Iterable
-from socketserver import ThreadingMixIn
+from socketserver import TCPServer, ThreadingMixIn
 from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
@@ -89,6 +89,16 @@ def _health(problems: list[str]) -> Response:
 
 class _Server(ThreadingMixIn, WSGIServer):
     daemon_threads = True
+
+    def server_bind(self) -> None:
+        """Bind, without a look-up of the host's name: the event loop would wait for a DNS that hangs."""
+        TCPServer.server_bind(self)
+        self.server_name, self.server_port = self.socket.getsockname()[:2]
+        self.setup_environ()
+
+    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002
+        """A client that says nothing, or hangs up, is no error of ours."""
+        log.debug("request for metrics failed: client=%s", client_address, exc_info=True)
 
 
 class _Quiet(WSGIRequestHandler):

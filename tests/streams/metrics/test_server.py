@@ -32,6 +32,24 @@ async def get(server: MetricsServer, path: str) -> tuple[int, str]:
     return response.status_code, response.text
 
 
+async def test_no_name_is_looked_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The event loop would wait for a DNS that hangs."""
+    monkeypatch.setattr("socket.getfqdn", lambda _: pytest.fail("looked up a name"))
+    async with serving(MetricRegistry(), Health()) as server:
+        assert await get(server, "/health/live") == (200, "ok\n")
+
+
+async def test_a_client_that_says_nothing_is_no_error(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("streams.metrics.server._Quiet.timeout", 0.01)
+    async with serving(MetricRegistry(), Health()) as server:
+        reader, writer = await asyncio.open_connection("127.0.0.1", int(server.url.rpartition(":")[2]))
+        assert await reader.read() == b""
+        writer.close()
+    assert "Traceback" not in capfd.readouterr().err
+
+
 async def test_metrics_and_health_have_a_page_each() -> None:
     metrics, health = MetricRegistry(), Health()
     metrics.add(catalog.DECISIONS, 3, "t", "accepted")
