@@ -13,7 +13,7 @@ from streams.gateway.batcher import RequestBatcher
 from streams.gateway.call_limits import call_limits
 from streams.gateway.caller_check import CallerCheck
 from streams.gateway.chat_decider import ChatDecider
-from streams.gateway.chat_recorder import AskedChat, ChatRecorder
+from streams.gateway.chat_recorder import AskedChat, ChatRecorder, CountReply
 from streams.gateway.chat_routes import ChatRoutes
 from streams.gateway.chat_service import ChatService
 from streams.gateway.classifier import Classifier
@@ -36,7 +36,7 @@ from streams.gateway.stored_objects import StoredObjects
 from streams.gateway.unread_replies import UnreadReplies
 from streams.gateway.upstream import Upstream
 from streams.kafka.clients import largest_message, open_client, producer_options
-from streams.privacy.mask import load_mask
+from streams.privacy.mask import Mask, load_mask
 from streams.routing.decision_counts import DecisionCounts
 from streams.routing.decisions import Decision
 from streams.routing.encoder_queues import EncoderQueues
@@ -64,51 +64,18 @@ def add(parts: WorkerParts) -> None:
     encoders = parts.open_encoders()
     parts.sync_policies()
     keys = KeyVariables.of_process(settings.key_env)
-    traffic, decisions, client = ScoreWindows(), DecisionCounts(parts.metrics), TeacherClient(keys)
-
-    def count(task: Task, made: list[Decision], now: int) -> None:
-        traffic.count(task, made, now)
-        decisions.count(task, made, now)
-
-    router = RequestRouter(
-        parts.tasks, parts.sampler, count, _LONGEST_INLINE, parts.unknown_tasks().refusal, encoders
-    )
+    traffic, client = ScoreWindows(), TeacherClient(keys)
     recent = RecentLabels(gateway.labels_kept)
     sender = RecordSender(lambda: _open_producer(settings), gateway.stalled_after, settings.drain)
-    key_copy = settings.data / "api-keys" / f"{settings.prefix}.json"
-    key_ring = KeyRing(
-        ApiKeys(parts.connection, settings.keys), settings.poll, KeyCopy(key_copy, gateway.keys_valid_for)
-    )
-    budget = parts.budget()
-    batcher = RequestBatcher(router, gateway.batch)
+    key_ring, budget = _key_ring(parts), parts.budget()
+    batcher = RequestBatcher(_router(parts, traffic, encoders), gateway.batch)
     mask = load_mask(settings.mask) if settings.mask else None
-    classifier = Classifier(
-        parts.tasks,
-        settings.topics,
-        parts.sampler,
-        batcher,
-        recent,
-        sender,
-        DirectTeacher(client, budget),
-        lambda: parts.connection.is_available,
-        lambda: parts.late_start is None or parts.late_start.is_over,
-        acknowledged=gateway.ack == "kafka",
-        largest=largest_message(settings) - _ROOM,
-        count_labels=parts.spending().count_labels,
-        mask=mask,
-    )
+    classifier = _classifier(parts, batcher, recent, sender, DirectTeacher(client, budget), mask)
     check = CallerCheck(
         gateway.is_local, lambda: key_ring.keys, gateway.cors_origins, lambda: key_ring.were_keys
     )
     upstream = Upstream()
-    unread = UnreadReplies(parts.event_publisher.publish)
-
-    def count_reply(asked: AskedChat, *, was_read: bool, usage: Usage | None) -> None:
-        task = asked.deferral.request.task
-        parts.spending().add_reply(task, asked.teacher.model, was_read=was_read, usage=usage)
-        unread.note(task, was_read=was_read)
-
-    recorder = ChatRecorder(classifier.record, upstream, budget, settings.drain, count_reply, mask)
+    recorder = ChatRecorder(classifier.record, upstream, budget, settings.drain, _reply_counter(parts), mask)
     forwarding = RequestBatcher(_forwarding_router(parts, encoders), gateway.batch)
     rated = RatedTraffic()
     decider = ChatDecider(batcher, forwarding, parts.sampler, rated)
@@ -152,6 +119,62 @@ def add(parts: WorkerParts) -> None:
         LabelFeed(labels, parts.open_reader, gateway.labels_kept, take_labels, late),
         GatewayServer(create_gateway(gateway, routes, call_limits(gateway)), gateway, settings.drain),
     ]
+
+
+def _key_ring(parts: WorkerParts) -> KeyRing:
+    settings = parts.settings
+    file = settings.data / "api-keys" / f"{settings.prefix}.json"
+    copy = KeyCopy(file, settings.gateway.keys_valid_for)
+    return KeyRing(ApiKeys(parts.connection, settings.keys), settings.poll, copy)
+
+
+def _classifier(
+    parts: WorkerParts,
+    batcher: RequestBatcher,
+    recent: RecentLabels,
+    sender: RecordSender,
+    teacher: DirectTeacher,
+    mask: Mask | None,
+) -> Classifier:
+    settings = parts.settings
+    return Classifier(
+        parts.tasks,
+        settings.topics,
+        parts.sampler,
+        batcher,
+        recent,
+        sender,
+        teacher,
+        lambda: parts.connection.is_available,
+        lambda: parts.late_start is None or parts.late_start.is_over,
+        acknowledged=settings.gateway.ack == "kafka",
+        largest=largest_message(settings) - _ROOM,
+        count_labels=parts.spending().count_labels,
+        mask=mask,
+    )
+
+
+def _reply_counter(parts: WorkerParts) -> CountReply:
+    unread = UnreadReplies(parts.event_publisher.publish)
+
+    def count(asked: AskedChat, *, was_read: bool, usage: Usage | None) -> None:
+        task = asked.deferral.request.task
+        parts.spending().add_reply(task, asked.teacher.model, was_read=was_read, usage=usage)
+        unread.note(task, was_read=was_read)
+
+    return count
+
+
+def _router(parts: WorkerParts, traffic: ScoreWindows, encoders: EncoderQueues) -> RequestRouter:
+    """Decides for answers; what it decides is traffic of the live version."""
+    decisions = DecisionCounts(parts.metrics)
+
+    def count(task: Task, made: list[Decision], now: int) -> None:
+        traffic.count(task, made, now)
+        decisions.count(task, made, now)
+
+    refusal = parts.unknown_tasks().refusal
+    return RequestRouter(parts.tasks, parts.sampler, count, _LONGEST_INLINE, refusal, encoders)
 
 
 def _forwarding_router(parts: WorkerParts, encoders: EncoderQueues) -> RequestRouter:
