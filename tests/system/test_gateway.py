@@ -74,7 +74,8 @@ def test_each_call_has_its_label_and_its_records(deployment: Deployment, gateway
     assert {labels[number].source for number in odd} == {"teacher"}
     assert all(labels[number].label == meant[number] for number in texts)
 
-    drawn = {number for number in texts if Sampler(b"understudy").selects(number, RATE)}
+    sampler = Sampler(deployment.settings.audit_key.get_secret_value().encode())
+    drawn = {number for number in texts if sampler.selects(number, RATE)}
     assert {number for number in answered if labels[number].audited} == drawn & answered
     copies = [DEFERRAL.decode(one.value()) for one in everything(deployment, deployment.topics.audits)]
     assert {copy.request.id for copy in copies if copy.audit} == drawn & answered
