@@ -20,9 +20,12 @@ from streams.guard.watch import GuardWatch
 from streams.kafka.channel import BatchChannel, LaneChannel
 from streams.kafka.clients import largest_message, open_reader, open_role, open_writer
 from streams.kafka.dead_letters import DeadLetters
+from streams.kafka.delivery import Delivery
 from streams.kafka.event_publisher import EventPublisher
+from streams.kafka.group_member import GroupMember, OpenClients
 from streams.kafka.lane import Claims, Lane
 from streams.kafka.late_start import LateStart
+from streams.kafka.member_metrics import ConsumerLag, MeteredBatches, MeteredDelivery, MeteredLane
 from streams.kafka.source import Source
 from streams.kafka.tail import Tail
 from streams.kafka.topic_admin import create_missing
@@ -158,13 +161,14 @@ class WorkerParts:
         dead_letters: DeadLetters | None = None,
     ) -> BatchChannel:
         """The channel of a source that is added to the services."""
-        settings, channel, at_once = self.settings, BatchChannel(self.app), batch or self.settings.batch
-        self.services.append(
+        settings, channel = self.settings, MeteredBatches(self.app, self.metrics, role)
+        at_once = batch or settings.batch
+        self._add_member(
             Source(
                 role,
                 topic,
                 channel,
-                lambda: open_role(settings, role, self._slot.name, at_once),
+                self._open_member(role, topic, at_once),
                 dead_letters=dead_letters or DeadLetters(settings.topics.dead_letters, role),
                 batch=at_once,
                 commit_interval=settings.commit_interval if commit_interval is None else commit_interval,
@@ -185,14 +189,14 @@ class WorkerParts:
         pauses_when_crowded: bool = False,
     ) -> LaneChannel:
         """The channel of a lane that is added to the services; for the arguments see `Lane`."""
-        settings, channel = self.settings, LaneChannel(self.app)
+        settings, channel = self.settings, MeteredLane(self.app, self.metrics, role)
         batch = min(_LANE_BATCH, settings.batch)
-        self.services.append(
+        self._add_member(
             Lane(
                 role,
                 topic,
                 channel,
-                lambda: open_role(settings, role, self._slot.name, batch),
+                self._open_member(role, topic, batch),
                 window=window,
                 window_bytes=_WINDOW_BYTES,
                 claims=claims,
@@ -206,6 +210,24 @@ class WorkerParts:
             )
         )
         return channel
+
+    def _open_member(self, role: str, topic: str, batch: int) -> OpenClients:
+        """Opens the clients of a role, whose metrics this process shows."""
+        settings, lag = self.settings, ConsumerLag(self.metrics, role, topic)
+        watched = None if settings.metrics.port is None else lag.options()
+
+        def opened() -> tuple[Consumer, Delivery]:
+            consumer, delivery = open_role(settings, role, self._slot.name, batch, watched)
+            return consumer, MeteredDelivery(delivery, self.metrics, role, settings.topics.dead_letters)
+
+        return opened
+
+    def _add_member(self, member: GroupMember) -> None:
+        """Start it with the services; the process is ready once it knows its partitions, be it none."""
+        self.services.append(member)
+        self.health.add_check(
+            lambda: None if member.knows_partitions else f"{member.role} has not joined its group"
+        )
 
     def tail(self, topic: str) -> BatchChannel:
         """The channel of a whole topic's reader, which is added to the services."""

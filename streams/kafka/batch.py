@@ -5,7 +5,7 @@ is the one place that catches every error of an agent: the source decides what t
 (`streams.kafka.source`).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, wait
 from contextlib import contextmanager
 from threading import Event
@@ -48,6 +48,10 @@ class Batch:
             raise
         else:
             self._outcome.set_result(outgoing)
+
+    def on_settled(self, callback: Callable[[], None]) -> None:
+        """Have a function called once the batch is settled, on whatever thread settles it."""
+        self._outcome.add_done_callback(lambda _: callback())
 
     def outcome(self, abandoned: Event) -> list[Outgoing]:
         """The outputs; blocks until the agent has settled the batch, and raises the error that it raised.

@@ -92,20 +92,21 @@ def admin_options(settings: Settings) -> Options:
 
 
 def open_role(
-    settings: Settings, role: str, slot: str, batch: int | None = None
+    settings: Settings, role: str, slot: str, batch: int | None = None, watched: Options | None = None
 ) -> tuple[Consumer, Delivery]:
     """The consumer of a role's group, and what delivers its outputs.
 
     Args:
         slot: this worker among those of the role.
         batch: messages that the role is handed at once.
+        watched: further options of the consumer, which tell how it is.
 
     Raises:
         DeliveryFailed, DeliveryFatal: the broker grants no transactions to this worker.
         InvalidSettings: librdkafka refuses an option.
     """
     name = f"{settings.prefix}.{role}"
-    consumer = open_client(Consumer, consumer_options(settings, name, batch))
+    consumer = open_client(Consumer, {**consumer_options(settings, name, batch), **(watched or {})})
     if settings.delivery == "at_least_once":
         return consumer, AtLeastOnce(consumer, open_client(Producer, producer_options(settings)))
     transactional_id = f"{name}.{slot}"

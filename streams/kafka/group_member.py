@@ -57,6 +57,9 @@ class Offsets(Protocol):
 class GroupMember(Service):
     """Consumes `topic`.
 
+    Attributes:
+        knows_partitions: the group has said which partitions it has, be it none.
+
     Args:
         role: for logs and threads.
         open_clients: opens the consumer and its delivery; called on the member's thread, at start and again
@@ -99,6 +102,7 @@ class GroupMember(Service):
         self._committed_at = 0.0
         self._is_member = False
         self._has_joined = False
+        self.knows_partitions = False
         self._refusals = 0
         self._stale_commits = 0
 
@@ -232,6 +236,7 @@ class GroupMember(Service):
 
     def _on_assign(self, _: Consumer, partitions: list[TopicPartition]) -> None:
         log.info("partitions assigned: role=%s partitions=%s", self.role, _numbers(partitions))
+        self.knows_partitions = True
         self._offsets.add(partitions)
 
     def _on_revoke(self, _: Consumer, partitions: list[TopicPartition]) -> None:

@@ -74,7 +74,7 @@ BATCH_SECONDS = Metric(
     "batch_seconds", Kind.HISTOGRAM, ("role",), "Time that a role took for a batch.", _BATCH_SECONDS
 )
 COMMITS = Metric("commits", Kind.COUNTER, ("role",), "Commits of outputs and offsets.")
-ABORTS = Metric("aborts", Kind.COUNTER, ("role",), "Commits that failed; what they held is done again.")
+ABORTS = Metric("aborts", Kind.COUNTER, ("role",), "Times that outputs were taken back, to be made again.")
 DEAD_LETTERS = Metric(
     "dead_letters", Kind.COUNTER, ("role",), "Messages that a role could not process, and put aside."
 )
@@ -84,13 +84,6 @@ CONSUMER_LAG = Metric(
     ("role", "partition"),
     "Messages of a partition that the role has not read yet.",
 )
-CONSUMER_AGE = Metric(
-    "consumer_age_seconds",
-    Kind.GAUGE,
-    ("role", "partition"),
-    "Age of the last message that was read of a partition which has more to read; 0 where it has none.",
-)
-
 TEACHER_CALLS = Metric(
     "teacher_calls", Kind.COUNTER, ("task", "outcome"), "Calls of a task's LLM: answered, or failed."
 )

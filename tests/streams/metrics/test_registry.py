@@ -1,6 +1,7 @@
 """The registry shows each metric of the catalog, and no label without bound."""
 
 import re
+from pathlib import Path
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -94,3 +95,10 @@ def test_a_gauge_shows_all_readings_of_a_task() -> None:
     shown = samples(metrics)
     assert sample("understudy_audits", task="t29", version="v49", state="overdue") in shown
     assert len({dict(each[1])["task"] for each in shown if each[0] == "understudy_audits"}) == MOST_TASKS
+
+
+def test_documents_name_no_other_metric() -> None:
+    text = (Path(__file__).parents[3] / "infra" / "README.md").read_text()
+    named = set(re.findall(r"understudy_[a-z_]+", text)) - {"understudy_"}
+    assert named <= {metric.full_name for metric in CATALOG}
+    assert len(named) > 10
