@@ -224,6 +224,7 @@ def test_both_ways_decide_alike(
     folder = tmp_path / "other"
     folder.mkdir()
     with closing(Deployment(kafka, redis_url, folder)) as other:
+        other.environment["UNDERSTUDY_AUDIT_KEY"] = deployment.settings.audit_key.get_secret_value()
         other.create_topics()
         publish(other)
         other.configure(TASK, audit_rate=RATE, audit_early=0.0, repeat_rate=0.0)

@@ -86,6 +86,7 @@ def compare(http: Sequence[Label], kafka: Sequence[Label], gold: Mapping[str, st
 
 
 def _teaching(deployment: Deployment, artifact: Artifact, gold: Mapping[str, str]) -> OutsideTeacher:
+    deployment.environment["UNDERSTUDY_AUDIT_KEY"] = "same-stream"  # the same draws both ways
     publish(deployment, artifact)
     rates = {"audit_rate": AUDIT_RATE, "audit_early": 0.0, "repeat_rate": 0.0}
     deployment.configure(TASK, target_agreement=TARGET, refit={"at_least": 1_000_000}, **rates)
