@@ -6,6 +6,7 @@ StreamsError
 ├── StateUnavailable           Redis is away, or an agent is stopping: wait and try again
 │   └── StateUnreadable        what Redis holds of one task is of another release, or broken: the task waits
 ├── DeliveryFailed             outputs or offsets did not become durable: abort and try again
+│   ├── RecordRefused          the broker refuses a record for its size or form: find its message
 │   └── CommitRefused          the consumer group does not know this member: abort and rejoin
 │       ├── GenerationChanged  the group is rebalancing: abort, hear what is still owned, commit again
 │       └── ProducerLost       the producer can't go on: go on with new clients
@@ -60,6 +61,10 @@ class DeliveryFailed(StreamsError):
     """Outputs or offsets did not become durable; nothing of them counts."""
 
 
+class RecordRefused(DeliveryFailed):
+    """The broker refuses a record for what it is, its size or its form; it always will."""
+
+
 class CommitRefused(DeliveryFailed):
     """The consumer group does not know this member, or not any more: its partitions may have other owners."""
 
@@ -93,7 +98,7 @@ class TopicReplaced(KafkaFailed):
 
 
 class OutputTooLarge(StreamsError):
-    """A message that is larger than the producer's `message.max.bytes`."""
+    """A message that is larger than the producer or its topic takes."""
 
 
 class DecisionFailed(StreamsError):

@@ -35,7 +35,7 @@ from streams.gateway.server import GatewayServer
 from streams.gateway.stored_objects import StoredObjects
 from streams.gateway.unread_replies import UnreadReplies
 from streams.gateway.upstream import Upstream
-from streams.kafka.clients import largest_message, open_client, producer_options
+from streams.kafka.clients import open_client, producer_options
 from streams.privacy.mask import Mask, load_mask
 from streams.routing.decision_counts import DecisionCounts
 from streams.routing.decisions import Decision
@@ -53,8 +53,6 @@ _LONGEST_INLINE = 40_000
 """Characters that are scored on the event loop, about 2 ms; more in a thread."""
 _BUFFERED_KB = 262_144
 """Records that wait while Kafka is away; what does not fit is dropped, and counted in the log."""
-_ROOM = 8_000
-"""Bytes of a record that its headers may take."""
 
 
 def add(parts: WorkerParts) -> None:
@@ -93,7 +91,7 @@ def add(parts: WorkerParts) -> None:
         recorder,
         learned,
         sender,
-        largest_message(settings) - _ROOM,
+        parts.sizes,
     )
     routes = [
         *ClassifyRoutes(gateway, check, classifier, recent).routes(),
@@ -148,7 +146,7 @@ def _classifier(
         lambda: parts.connection.is_available,
         lambda: parts.late_start is None or parts.late_start.is_over,
         acknowledged=settings.gateway.ack == "kafka",
-        largest=largest_message(settings) - _ROOM,
+        sizes=parts.sizes,
         count_labels=parts.spending().count_labels,
         mask=mask,
     )

@@ -18,7 +18,7 @@ from streams.budget.spending_log import SpendingLog
 from streams.errors import InvalidSettings
 from streams.guard.watch import GuardWatch
 from streams.kafka.channel import BatchChannel, LaneChannel
-from streams.kafka.clients import largest_message, open_reader, open_role, open_writer
+from streams.kafka.clients import open_reader, open_role, open_writer
 from streams.kafka.dead_letters import DeadLetters
 from streams.kafka.delivery import Delivery
 from streams.kafka.event_publisher import EventPublisher
@@ -26,6 +26,7 @@ from streams.kafka.group_member import GroupMember, OpenClients
 from streams.kafka.lane import Claims, Lane
 from streams.kafka.late_start import LateStart
 from streams.kafka.member_metrics import ConsumerLag, MeteredBatches, MeteredDelivery, MeteredLane
+from streams.kafka.size_limits import SizeLimitsWatch
 from streams.kafka.source import Source
 from streams.kafka.tail import Tail
 from streams.kafka.topic_admin import create_missing
@@ -98,7 +99,9 @@ class WorkerParts:
         self._budget: CallBudget | None = None
         self._encoders: EncoderQueues | None = None
         self._slot = _SlotService(settings)
-        self.services += [self._slot, CloseService(self.connection, self.event_publisher)]
+        self._sizes_watch = SizeLimitsWatch(settings, waits=self.late_start is None)
+        self.sizes = self._sizes_watch.limits
+        self.services += [self._slot, self._sizes_watch, CloseService(self.connection, self.event_publisher)]
 
     def check_audit_key(self) -> None:
         """Raises InvalidSettings: the audit key is the default that everybody knows."""
@@ -173,7 +176,8 @@ class WorkerParts:
                 batch=at_once,
                 commit_interval=settings.commit_interval if commit_interval is None else commit_interval,
                 drain=settings.drain,
-                max_bytes=largest_message(settings),
+                sizes=self.sizes,
+                read_sizes=self._sizes_watch.read,
             )
         )
         return channel
@@ -206,7 +210,8 @@ class WorkerParts:
                 batch=batch,
                 commit_interval=min(_LANE_COMMIT, settings.commit_interval),
                 drain=settings.drain,
-                max_bytes=largest_message(settings),
+                sizes=self.sizes,
+                read_sizes=self._sizes_watch.read,
             )
         )
         return channel
@@ -217,7 +222,8 @@ class WorkerParts:
         watched = None if settings.metrics.port is None else lag.options()
 
         def opened() -> tuple[Consumer, Delivery]:
-            consumer, delivery = open_role(settings, role, self._slot.name, batch, watched)
+            smallest = self.sizes.smallest_batch
+            consumer, delivery = open_role(settings, role, self._slot.name, batch, watched, smallest)
             return consumer, MeteredDelivery(delivery, self.metrics, role, settings.topics.dead_letters)
 
         return opened

@@ -66,17 +66,22 @@ class RequestBatcher:
 
     async def _route(self, batch: list[Arrival[Waiting]]) -> None:
         try:
-            decided, refused, *_ = await self._router.route(batch, unix_ms())
+            decided, refused, _, _, failed = await self._router.route(batch, unix_ms())
         except Exception:
             log.exception("requests could not be decided: requests=%d", len(batch))
             for arrival in batch:
-                if not arrival.origin.done():
-                    arrival.origin.set_exception(
-                        DecisionFailed("the surrogate failed, see the gateway's log")
-                    )
+                _fail(arrival.origin)
             return
+        for arrival, error in failed:
+            log.error("a request could not be decided", exc_info=error)
+            _fail(arrival.origin)
         results: list[Result] = [*decided, *refused]
         for result in results:
             waiting = result.arrival.origin
             if not waiting.done():
                 waiting.set_result(result)
+
+
+def _fail(waiting: Waiting) -> None:
+    if not waiting.done():
+        waiting.set_exception(DecisionFailed("the surrogate failed, see the gateway's log"))

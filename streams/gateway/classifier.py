@@ -27,6 +27,7 @@ from streams.gateway.recent_labels import RecentLabels
 from streams.gateway.record_sender import RecordSender
 from streams.kafka.batch import Outgoing
 from streams.kafka.message import Headers
+from streams.kafka.size_limits import SizeLimits
 from streams.privacy.mask import Mask, mask_text
 from streams.routing.conclusion import Arrival, Routed
 from streams.routing.decisions import Decision
@@ -81,7 +82,7 @@ class Classifier:
     redis_answers: whether Redis answered when it was last asked.
     topics_are_read: whether config and labels are as Kafka has them; until then Kafka counts as away.
     acknowledged: whether the surrogate's answers wait for the broker.
-    largest: bytes of one record.
+    sizes: how large a record may be.
     count_labels: told of the labels that the surrogate has given.
     mask: applied to texts before anything else is done with them.
     """
@@ -99,7 +100,7 @@ class Classifier:
         topics_are_read: Callable[[], bool],
         *,
         acknowledged: bool,
-        largest: int,
+        sizes: SizeLimits,
         count_labels: Callable[[Sequence[Label]], None],
         mask: Mask | None = None,
     ) -> None:
@@ -112,7 +113,7 @@ class Classifier:
         self._redis_answers = redis_answers
         self._topics_are_read = topics_are_read
         self._acknowledged = acknowledged
-        self._largest = largest
+        self._sizes = sizes
         self._count_labels = count_labels
         self._mask = mask
         self._topics = RoutedTopics(topics)
@@ -262,10 +263,12 @@ class Classifier:
 
     def _require_room(self, outputs: list[Outgoing], request: Request) -> None:
         """Raises HttpProblem: a record is too large for Kafka."""
-        if max(map(_size, outputs)) > self._largest:
+        excess = next((out.topic for out in outputs if _size(out) > self._sizes.below(out.topic)), None)
+        if excess is not None:
+            most = self._sizes.below(excess)
             raise HttpProblem(
                 ProblemKind.TOO_LARGE,
-                f"the request and its headers do not fit into a Kafka message of {self._largest} bytes",
+                f"the request and its headers do not fit into a Kafka message of {most} bytes",
                 request=request.id,
                 task=request.task,
             )

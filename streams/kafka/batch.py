@@ -28,17 +28,27 @@ class Outgoing(NamedTuple):
     headers: Headers | None = None
 
 
+class MessageOutputs(NamedTuple):
+    """The outputs of one message."""
+
+    message: Message
+    outputs: Sequence[Outgoing]
+
+
 class Batch:
     """Messages of one `consume` call, at least one, in order within each partition."""
 
     def __init__(self, messages: Sequence[Message]) -> None:
         self.messages = messages
-        self._outcome: Future[list[Outgoing]] = Future()
+        self._outcome: Future[list[MessageOutputs]] = Future()
 
     @contextmanager
-    def settle(self) -> Iterator[list[Outgoing]]:
-        """Collects the outputs; hands them, or the error that was raised inside, to the source."""
-        outgoing: list[Outgoing] = []
+    def settle(self) -> Iterator[list[MessageOutputs]]:
+        """Collects the outputs by message; hands them, or the error that was raised inside, to the source.
+
+        A message that is left out has no outputs.
+        """
+        outgoing: list[MessageOutputs] = []
         try:
             yield outgoing
         except Exception as error:  # noqa: BLE001 - the agent's edge: the source logs and dead-letters
@@ -53,8 +63,8 @@ class Batch:
         """Have a function called once the batch is settled, on whatever thread settles it."""
         self._outcome.add_done_callback(lambda _: callback())
 
-    def outcome(self, abandoned: Event) -> list[Outgoing]:
-        """The outputs; blocks until the agent has settled the batch, and raises the error that it raised.
+    def outcome(self, abandoned: Event) -> list[MessageOutputs]:
+        """The outputs of each message; blocks until the agent has settled the batch, or raises its error.
 
         Raises:
             StateUnavailable: `abandoned` was set before that.

@@ -13,8 +13,8 @@ from streams.settings import Settings
 Options = dict[str, Any]
 Client = TypeVar("Client")
 
-# What Kafka's own format takes of a message's size, with room to spare.
-_FRAME = 1_000
+FRAME_BYTES = 1_000
+"""What Kafka's own format takes of a message's size, with room to spare."""
 
 _BATCHES_AHEAD = 5
 _KILOBYTES_EACH = 4
@@ -75,7 +75,7 @@ def producer_options(settings: Settings) -> Options:
 
 def largest_message(settings: Settings) -> int:
     """Bytes that a message's value, key and headers may have together."""
-    return int(producer_options(settings)["message.max.bytes"]) - _FRAME
+    return int(producer_options(settings)["message.max.bytes"]) - FRAME_BYTES
 
 
 def transactional_options(settings: Settings, transactional_id: str) -> Options:
@@ -92,7 +92,12 @@ def admin_options(settings: Settings) -> Options:
 
 
 def open_role(
-    settings: Settings, role: str, slot: str, batch: int | None = None, watched: Options | None = None
+    settings: Settings,
+    role: str,
+    slot: str,
+    batch: int | None = None,
+    watched: Options | None = None,
+    smallest_batch: int | None = None,
 ) -> tuple[Consumer, Delivery]:
     """The consumer of a role's group, and what delivers its outputs.
 
@@ -100,6 +105,7 @@ def open_role(
         slot: this worker among those of the role.
         batch: messages that the role is handed at once.
         watched: further options of the consumer, which tell how it is.
+        smallest_batch: bytes that every topic takes at once; None where nobody knows.
 
     Raises:
         DeliveryFailed, DeliveryFatal: the broker grants no transactions to this worker.
@@ -108,9 +114,10 @@ def open_role(
     name = f"{settings.prefix}.{role}"
     consumer = open_client(Consumer, {**consumer_options(settings, name, batch), **(watched or {})})
     if settings.delivery == "at_least_once":
-        return consumer, AtLeastOnce(consumer, open_client(Producer, producer_options(settings)))
+        batched = _batched(producer_options(settings), smallest_batch)
+        return consumer, AtLeastOnce(consumer, open_client(Producer, batched))
     transactional_id = f"{name}.{slot}"
-    options = transactional_options(settings, transactional_id)
+    options = _batched(transactional_options(settings, transactional_id), smallest_batch)
     timeout = float(options["transaction.timeout.ms"]) / 1000.0
     return consumer, ExactlyOnce(consumer, open_client(Producer, options), transactional_id, timeout)
 
@@ -163,6 +170,13 @@ def open_client(kind: Callable[[Options], Client], options: Options) -> Client:
         raise InvalidSettings([f"Kafka client option refused: {error.args[0].str()}"]) from error
     except (TypeError, ValueError) as error:
         raise InvalidSettings([f"Kafka client option refused: {error}"]) from error
+
+
+def _batched(options: Options, smallest_batch: int | None) -> Options:
+    """With batches that every topic takes: a broker refuses a batch that is too large like a message."""
+    if smallest_batch is None:
+        return options
+    return {**options, "batch.size": max(1, min(int(options["batch.size"]), smallest_batch - FRAME_BYTES))}
 
 
 def _new_protocol(settings: Settings) -> bool:

@@ -3,6 +3,7 @@
 A message that is too large for its letter is left out of it; the headers say where it is.
 """
 
+import logging
 from collections.abc import Iterable
 from typing import TypeVar
 
@@ -13,8 +14,11 @@ from schemas.codec import Codec
 from schemas.errors import InvalidMessage
 from schemas.urls import masked_url
 from streams.errors import OutputTooLarge
-from streams.kafka.batch import Outgoing
+from streams.kafka.batch import MessageOutputs, Outgoing
 from streams.kafka.message import Headers, as_bytes, headers_of, time_of
+from streams.kafka.size_limits import SizeLimits
+
+log = logging.getLogger(__name__)
 
 PREFIX = "_dlq.errors."
 REPLAYED = f"{PREFIX}replayed"
@@ -22,8 +26,8 @@ REPLAYED = f"{PREFIX}replayed"
 
 _LONGEST_REASON = 2_000
 _LONGEST_KEY = 4_000
-# Other outputs must stay this far below the limit: a letter about a larger one needs room for its headers.
-_ROOM = 8_000
+_SHORTEST_REASON = 100
+_TOO_LARGE = b" (and it is too large to be repeated here)"
 
 Record = TypeVar("Record", bound=msgspec.Struct)
 
@@ -57,34 +61,52 @@ class DeadLetters:
         """The dead letter of a message that a role failed on."""
         return self.letter(message, f"{type(error).__name__}: {error}")
 
-    def fitting(self, outgoing: list[Outgoing], max_bytes: int) -> list[Outgoing]:
-        """The same messages; dead letters that are too large are cut to what fits.
+    def failed(self, message: Message, error: Exception) -> MessageOutputs:
+        """The same as all that comes of the message; logs where the error was raised."""
+        log.error(
+            "a role failed on a message, it goes to dead letters: role=%s message=%s[%s]@%s",
+            self._stage,
+            message.topic(),
+            message.partition(),
+            message.offset(),
+            exc_info=error,
+        )
+        return MessageOutputs(message, [self.failure(message, error)])
 
-        Args:
-            max_bytes: bytes of a message's value, key and headers.
+    def fit(self, outgoing: Iterable[Outgoing], limits: SizeLimits) -> bool:
+        """Whether all messages may be produced as they are."""
+        return all(_size(out) <= limits.below(out.topic) for out in outgoing)
+
+    def fitting(self, outgoing: Iterable[Outgoing], limits: SizeLimits) -> list[Outgoing]:
+        """The same messages; dead letters that are too large are cut to what fits.
 
         Raises:
             OutputTooLarge: another message is too large.
         """
-        return [out if _size(out) <= max_bytes - _ROOM else self._cut(out, max_bytes) for out in outgoing]
+        return [out if _size(out) <= limits.below(out.topic) else self._cut(out, limits) for out in outgoing]
 
-    def _cut(self, output: Outgoing, max_bytes: int) -> Outgoing:
+    def _cut(self, output: Outgoing, limits: SizeLimits) -> Outgoing:
+        limit = limits.of(output.topic)
         if output.topic != self._topic:
             raise OutputTooLarge(
                 f"a message of {_size(output)} bytes for {output.topic} is over the producer's "
-                f"`message.max.bytes`, which leaves {max_bytes - _ROOM} for value, key and headers"
+                "`message.max.bytes` or the topic's `max.message.bytes`, which leave "
+                f"{limits.below(output.topic)} for value, key and headers"
             )
-        if _size(output) <= max_bytes:
+        if _size(output) <= limit:
             return output
         ours = dict(header for header in output.headers or [] if header[0].startswith(PREFIX))
         reason = as_bytes(ours[f"{PREFIX}reason"]) or b""
-        ours[f"{PREFIX}reason"] = reason + b" (and it is too large to be repeated here)"
-        key = output.key if len(output.key or b"") <= _LONGEST_KEY else None
+        ours[f"{PREFIX}reason"] = reason + _TOO_LARGE
+        key = output.key if len(output.key or b"") <= min(_LONGEST_KEY, limit // 4) else None
+        cut = Outgoing(output.topic, key, None, list(ours.items()))
+        if (excess := _size(cut) - limit) > 0:
+            ours[f"{PREFIX}reason"] = reason[: max(_SHORTEST_REASON, len(reason) - excess)] + _TOO_LARGE
         return Outgoing(output.topic, key, None, list(ours.items()))
 
     def decode_all(
         self, codec: Codec[Record], messages: Iterable[Message]
-    ) -> tuple[list[tuple[Record, Message]], list[Outgoing]]:
+    ) -> tuple[list[tuple[Record, Message]], list[MessageOutputs]]:
         """The records in the messages, each with its message, and a dead letter for each that holds none."""
         decode = codec.decode
         records, letters = [], []
@@ -92,7 +114,7 @@ class DeadLetters:
             try:
                 records.append((decode(as_bytes(message.value())), message))
             except InvalidMessage as error:
-                letters.append(self.letter(message, str(error)))
+                letters.append(MessageOutputs(message, [self.letter(message, str(error))]))
         return records, letters
 
 

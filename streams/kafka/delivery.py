@@ -5,9 +5,10 @@ Both are used from the source's thread alone, in this order, again and again:
     send*  ->  commit        outputs of one or more batches, then their offsets
     send*  ->  abort         nothing of them counts; the source rewinds
 
-`DeliveryFailed` from `send` or `commit` means: abort, rewind, try again; its kind `CommitRefused` means:
-abort, rejoin the group, unless the group is only rebalancing (`GenerationChanged`). `DeliveryFatal` means
-that this process must end: a newer worker of the same slot has fenced it.
+`DeliveryFailed` from `send` or `commit` means: abort, rewind, try again; its kind `RecordRefused` means:
+abort, find the message at fault (`sift`); its kind `CommitRefused` means: abort, rejoin the group, unless the
+group is only rebalancing (`GenerationChanged`). `DeliveryFatal` means that this process must end: a newer
+worker of the same slot has fenced it.
 
 The broker ends a transaction that is open too long, as one is after an outage, and fences its producer. That
 looks as if a newer worker had taken the slot; but of so old a transaction it is no sign of one. After an
@@ -30,9 +31,11 @@ from streams.errors import (
     GenerationChanged,
     ProducerBroken,
     ProducerLost,
+    RecordRefused,
     TransactionExpired,
 )
 from streams.kafka.batch import Outgoing
+from streams.kafka.record_sieve import RECORD_ERRORS, Outputs, Sifted, Trial, produce_and_wait, sift
 from streams.kafka.timed_calls import CallNotReturned, TimedCalls
 
 FENCED = frozenset(
@@ -41,6 +44,8 @@ FENCED = frozenset(
 _FORBIDDEN = frozenset(
     {KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED, KafkaError.CLUSTER_AUTHORIZATION_FAILED}
 )
+_MAY_BE_A_RECORD = RECORD_ERRORS | {KafkaError._STATE}
+"""What a transaction says once a record of it has failed; a call after that may hear of the state alone."""
 _NOT_A_MEMBER = frozenset({KafkaError.UNKNOWN_MEMBER_ID, KafkaError.FENCED_MEMBER_EPOCH})
 _COMMIT_ATTEMPTS = 5
 _PROMPTLY = 30.0
@@ -63,6 +68,16 @@ class Delivery(Protocol):
 
     def abort(self) -> None:
         """Forget what was sent and not committed. Raises DeliveryFatal or ProducerLost."""
+
+    def sift(self, messages: Sequence[Outputs]) -> Sifted:
+        """Which of these messages' outputs the broker accepts, and which it refuses alone.
+
+        Nothing is open before and after it. In transactions nothing becomes visible; without, what is
+        accepted does. Raises like `send`.
+        """
+
+    def send_apart(self, parts: Iterable[Sequence[Outputs]]) -> None:
+        """Produce; the broker has taken each part before the next is produced. Raises like `send`."""
 
     def close(self) -> None:
         """Abort what is open and let the producer go."""
@@ -102,10 +117,13 @@ class ExactlyOnce:
             self._calls.close()
             raise
 
-    def send(self, outgoing: Iterable[Outgoing]) -> None:
+    def _begin(self) -> None:
         if not self._open:
             self._retried(lambda _: self._producer.begin_transaction())
             self._open, self._begun_at = True, self._clock()
+
+    def send(self, outgoing: Iterable[Outgoing]) -> None:
+        self._begin()
         try:
             _produce(self._producer, outgoing, on_delivery=None)
         except KafkaException as error:
@@ -120,6 +138,19 @@ class ExactlyOnce:
         self._retried(lambda seconds: self._producer.send_offsets_to_transaction(at, group, seconds))
         self._retried(self._producer.commit_transaction)
         self._open = False
+
+    def sift(self, messages: Sequence[Outputs]) -> Sifted:
+        return sift(messages, self._attempt)
+
+    def send_apart(self, parts: Iterable[Sequence[Outputs]]) -> None:
+        self._begin()
+        _produce_apart(self._producer, parts)
+
+    def _attempt(self, messages: Sequence[Outputs]) -> Trial:
+        self._begin()
+        trial = produce_and_wait(self._producer, messages)
+        self.abort()
+        return trial
 
     def abort(self) -> None:
         if self._open:
@@ -173,7 +204,7 @@ class ExactlyOnce:
                 f"producer fenced or broken: {reason.str()}. If another worker took its slot, give each "
                 f"worker its own (UNDERSTUDY_SLOT). transactional.id={self._id!r}"
             )
-        return DeliveryFailed(f"transaction failed: {reason.str()}, transactional.id={self._id!r}")
+        return _failure_kind(reason)(f"transaction failed: {reason.str()}, transactional.id={self._id!r}")
 
     def _silence(self, error: CallNotReturned) -> DeliveryFailed:
         """What a call means that does not return: its producer is left behind."""
@@ -239,7 +270,7 @@ class AtLeastOnce:
             _produce(self._producer, outgoing, on_delivery=self._reported)
         except KafkaException as error:
             reason = error.args[0]
-            failure = DeliveryFatal if reason.fatal() else DeliveryFailed
+            failure = DeliveryFatal if reason.fatal() else _failure_kind(reason)
             raise failure(f"the producer did not accept an output: {reason.str()}") from error
 
     def commit(self, offsets: Sequence[TopicPartition]) -> None:
@@ -248,7 +279,7 @@ class AtLeastOnce:
         if self._failures:
             if self._failures[0].fatal():
                 raise DeliveryFatal(f"the producer is broken permanently: {self._failures[0].str()}")
-            raise DeliveryFailed(f"an output was not delivered: {self._failures[0].str()}")
+            raise _failure_kind(self._failures[0])(f"an output was not delivered: {self._failures[0].str()}")
         if offsets:
             try:
                 self._consumer.commit(offsets=list(offsets), asynchronous=False)
@@ -256,6 +287,18 @@ class AtLeastOnce:
                 reason: KafkaError = error.args[0]
                 failure = DeliveryFailed(f"offsets were not committed: {reason.str()}")
                 raise (_refusal(reason) or failure) from error
+
+    def sift(self, messages: Sequence[Outputs]) -> Sifted:
+        return sift(messages, self._attempt)
+
+    def send_apart(self, parts: Iterable[Sequence[Outputs]]) -> None:
+        _produce_apart(self._producer, parts)
+
+    def _attempt(self, messages: Sequence[Outputs]) -> Trial:
+        trial = produce_and_wait(self._producer, messages)
+        # Not purged: what follows a purge may fail with it.
+        self._producer.flush(_PROMPTLY)
+        return trial
 
     def abort(self) -> None:
         self._producer.purge()
@@ -268,6 +311,17 @@ class AtLeastOnce:
     def _reported(self, error: KafkaError | None, _: Message) -> None:
         if error is not None:
             self._failures.append(error)
+
+
+def _failure_kind(reason: KafkaError) -> type[DeliveryFailed]:
+    return RecordRefused if reason.code() in _MAY_BE_A_RECORD else DeliveryFailed
+
+
+def _produce_apart(producer: Producer, parts: Iterable[Sequence[Outputs]]) -> None:
+    for part in parts:
+        trial = produce_and_wait(producer, part)
+        if not trial.is_accepted:
+            raise DeliveryFailed(f"outputs can't be delivered: {trial.problem}")
 
 
 def _produce(

@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 
-from confluent_kafka import Producer
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from schemas.codec import EVENT
 from schemas.events import Event
@@ -29,10 +29,18 @@ class EventPublisher:
     def publish(self, event: Event) -> None:
         log.info("event: %s kind=%s task=%s", event.message, event.kind, event.task)
         producer = self._producer = self._producer or self._open_producer()
-        producer.produce(self._topic, EVENT.encode(event), event.task.encode())
+        try:
+            producer.produce(self._topic, EVENT.encode(event), event.task.encode(), on_delivery=_log_loss)
+        except (BufferError, KafkaException) as error:
+            log.error("event is not on the events topic: %s, kind=%s task=%s", error, event.kind, event.task)
         producer.poll(0)
 
     async def aclose(self) -> None:
         """Wait, briefly, until the events have arrived."""
         if self._producer is not None:
             await asyncio.to_thread(self._producer.flush, _PATIENCE)
+
+
+def _log_loss(error: KafkaError | None, _: Message) -> None:
+    if error is not None:
+        log.error("event is not on the events topic: %s", error.str())

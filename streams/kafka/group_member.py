@@ -21,15 +21,21 @@ from streams.errors import (
     DeliveryFailed,
     GenerationChanged,
     KafkaFailed,
+    OutputTooLarge,
     ProducerBroken,
     ProducerLost,
+    RecordRefused,
 )
+from streams.kafka.batch import Outgoing
 from streams.kafka.dead_letters import DeadLetters
 from streams.kafka.delivery import Delivery
+from streams.kafka.size_limits import SizeLimits
 
 log = logging.getLogger(__name__)
 
 _BACK_OFF = 1.0
+_LONGEST_BACK_OFF = 10.0
+_SOME_FAILURES = 3
 _MOST_REFUSALS = 3
 
 OpenClients = Callable[[], tuple[Consumer, Delivery]]
@@ -67,8 +73,7 @@ class GroupMember(Service):
         offsets: of the topic.
         batch: messages at once, at most.
         commit_interval: seconds.
-        max_bytes: bytes of an output's value, key and headers, at most; a message whose output would be
-            larger is a dead letter.
+        sizes: how large the outputs may be; a message whose output would be larger is a dead letter.
         drain: seconds that a stop waits for work in hand before it is left for the next owner.
     """
 
@@ -83,7 +88,8 @@ class GroupMember(Service):
         batch: int,
         commit_interval: float,
         drain: float,
-        max_bytes: int,
+        sizes: SizeLimits,
+        read_sizes: Callable[[], None] = lambda: None,
         **options: Any,
     ) -> None:
         super().__init__(**options)
@@ -95,7 +101,8 @@ class GroupMember(Service):
         self._batch = batch
         self._commit_interval = commit_interval
         self._drain = drain
-        self._max_bytes = max_bytes
+        self._sizes = sizes
+        self._read_sizes = read_sizes
         self._stopping = threading.Event()
         self._abandoned = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"source-{role}", daemon=True)
@@ -105,6 +112,7 @@ class GroupMember(Service):
         self.knows_partitions = False
         self._refusals = 0
         self._stale_commits = 0
+        self._failures = 0
 
     @abstractmethod
     def _run_round(self) -> None:
@@ -113,6 +121,14 @@ class GroupMember(Service):
     @abstractmethod
     def _rewind(self) -> None:
         """After an abort: see to it that what was sent since the last commit is sent again."""
+
+    @abstractmethod
+    def _send_sifted(self) -> None:
+        """After an abort: find the messages whose outputs are refused, and send again all that was sent.
+
+        Raises:
+            DeliveryFailed: nothing can be delivered; then all is still to be sent, or to be rewound.
+        """
 
     async def on_start(self) -> None:
         self._event_loop = asyncio.get_running_loop()
@@ -191,9 +207,53 @@ class GroupMember(Service):
             self._delivery.commit(self._offsets.to_commit())
             self._offsets.mark_committed()
             self._refusals = self._stale_commits = 0
+            self._note_success()
+
+    def _note_success(self) -> None:
+        if self._failures > _SOME_FAILURES:
+            log.warning("delivering again: role=%s failures=%d", self.role, self._failures)
+        self._failures = 0
 
     def _start_over(self, error: DeliveryFailed) -> None:
-        """Take back what was sent since the last commit, and read it again: as a new member if need be."""
+        """Take back what was sent since the last commit, and send it again; see `_roll_back`.
+
+        Where a record is refused for what it is, and where the second try has failed too, its message is
+        looked for, and only that one becomes a dead letter.
+        """
+        expired = self._abort()
+        is_sifted = isinstance(error, RecordRefused) or (self._failures > 0 and not _is_refusal(error))
+        if expired is None and is_sifted:
+            if self._failures < _SOME_FAILURES:
+                log.warning("%s; looking for messages whose outputs are refused, role=%s", error, self.role)
+            self._read_sizes()
+            try:
+                self._send_sifted()
+            except DeliveryFailed as failure:
+                error = failure
+            else:
+                return
+        self._roll_back(expired or error)
+
+    def _log_failure(self, error: DeliveryFailed) -> None:
+        """Each of the first failures in a row; of further ones only that there are more."""
+        if self._failures < _SOME_FAILURES:
+            log.warning("%s; reading again from the last commit, role=%s", error, self.role)
+        elif self._failures == _SOME_FAILURES:
+            log.error(
+                "%s; nothing could be delivered %d times in a row, trying on with pauses of up to %g s, "
+                "role=%s topic=%s",
+                error,
+                self._failures,
+                _LONGEST_BACK_OFF,
+                self.role,
+                self.topic,
+            )
+
+    def _roll_back(self, error: DeliveryFailed) -> None:
+        """Take back what was sent since the last commit, and read it again: as a new member if need be.
+
+        The pause before the next try doubles with each failure in a row.
+        """
         error = self._abort() or error
         if isinstance(error, GenerationChanged) and self._stale_commits < _MOST_REFUSALS:
             # While others join, a member that keeps its partitions may know the new generation late.
@@ -204,9 +264,25 @@ class GroupMember(Service):
             self._stale_commits = 0
             self._leave_after(error)
         else:
-            log.warning("%s; reading again from the last commit, role=%s", error, self.role)
+            self._log_failure(error)
             self._rewind()
-        self._stopping.wait(_BACK_OFF)
+        pause = min(_LONGEST_BACK_OFF, _BACK_OFF * 2 ** min(self._failures, 10))
+        self._failures += not _is_refusal(error)
+        self._stopping.wait(pause)
+
+    def _fitting_outputs(self, message: Message, outputs: Sequence[Outgoing]) -> Sequence[Outgoing]:
+        """The outputs; the message's dead letter where one of them is too large to be produced."""
+        try:
+            return self._dead_letters.fitting(outputs, self._sizes)
+        except OutputTooLarge as error:
+            log.error("output too large, the message goes to dead letters: role=%s: %s", self.role, error)
+            return self._dead_letters.fitting([self._dead_letters.failure(message, error)], self._sizes)
+
+    def _refusal_letter(self, message: Message, reason: str) -> Outgoing:
+        """The dead letter of a message whose output the broker refuses also alone."""
+        log.error("an output is refused, its message goes to dead letters: role=%s: %s", self.role, reason)
+        letter = self._dead_letters.letter(message, f"the broker refuses an output: {reason}")
+        return self._dead_letters.fitting([letter], self._sizes)[0]
 
     def _abort(self) -> ProducerLost | None:
         """Abort; the error where the producer is of no use any more."""
@@ -246,7 +322,7 @@ class GroupMember(Service):
             self._offsets.remove(partitions)
         except DeliveryFailed as error:
             self._offsets.remove(partitions)
-            self._start_over(error)
+            self._roll_back(error)
 
     def _on_lost(self, _: Consumer, partitions: list[TopicPartition]) -> None:
         log.warning("partitions lost: role=%s partitions=%s", self.role, _numbers(partitions))
@@ -256,6 +332,11 @@ class GroupMember(Service):
             self._leave_after(lost)
         else:
             self._rewind()
+
+
+def _is_refusal(error: DeliveryFailed) -> bool:
+    """Whether the group refuses this member: that says nothing of its outputs."""
+    return isinstance(error, CommitRefused)
 
 
 def _numbers(partitions: Sequence[TopicPartition]) -> str:

@@ -192,7 +192,7 @@ class Lane(GroupMember):
             self._overflow, key_of(message), as_bytes(message.value()), headers_of(message) or None
         )
         try:
-            self._dead_letters.fitting([moved], self._max_bytes)
+            self._dead_letters.fitting([moved], self._sizes)
         except OutputTooLarge:
             return False
         self._answered.put((opened, [moved]))
@@ -259,17 +259,28 @@ class Lane(GroupMember):
             self._sent.append(self._unsent.pop(0))
 
     def _send(self, opened: OpenMessage, outputs: Sequence[Outgoing]) -> None:
-        if opened in self._open.get(opened.message.partition() or 0, {}):
-            self._delivery.send(self._fitting(opened.message, outputs))
+        if self._is_open(opened):
+            self._delivery.send(self._fitting_outputs(opened.message, outputs))
             self._offsets.mark_answered(opened.message)
 
-    def _fitting(self, message: Message, outputs: Sequence[Outgoing]) -> list[Outgoing]:
-        """The outputs; the message's dead letter where one of them is too large to be produced."""
-        try:
-            return self._dead_letters.fitting(list(outputs), self._max_bytes)
-        except OutputTooLarge as error:
-            log.error("output too large, the message goes to dead letters: role=%s: %s", self.role, error)
-            return self._dead_letters.fitting([self._dead_letters.failure(message, error)], self._max_bytes)
+    def _send_sifted(self) -> None:
+        """In one transaction: a commit says of each message whether it is answered."""
+        self._rewind()
+        answered = [one for one in self._unsent if self._is_open(one[0])]
+        outputs = [self._fitting_outputs(opened.message, outputs) for opened, outputs in answered]
+        sifted = self._delivery.sift(outputs)
+        for number, reason in sifted.refused.items():
+            outputs[number] = [self._refusal_letter(answered[number][0].message, reason)]
+        self._unsent = [(opened, made) for (opened, _), made in zip(answered, outputs, strict=True)]
+        parts = [*sifted.parts, *([number] for number in sifted.refused)]
+        self._delivery.send_apart([outputs[number] for number in part] for part in parts)
+        for opened, _ in answered:
+            self._offsets.mark_answered(opened.message)
+        self._sent, self._unsent = self._unsent, []
+        self._commit_pending()
+
+    def _is_open(self, opened: OpenMessage) -> bool:
+        return opened in self._open.get(opened.message.partition() or 0, {})
 
     def _commit_pending(self) -> None:
         # What an aborted transaction held goes into the one that commits its offsets.

@@ -16,6 +16,7 @@ from streams.kafka.batch import Batch, Outgoing
 from streams.kafka.channel import BatchChannel, LaneChannel
 from streams.kafka.delivery import Delivery
 from streams.kafka.open_message import OpenMessage
+from streams.kafka.record_sieve import Outputs, Sifted
 from streams.metrics.catalog import (
     ABORTS,
     BATCH_MESSAGES,
@@ -92,6 +93,15 @@ class MeteredDelivery:
         self._count(COMMITS, 1)
         self._count(DEAD_LETTERS, self._letters)
         self._letters = 0
+
+    def sift(self, messages: Sequence[Outputs]) -> Sifted:
+        return self._delivery.sift(messages)
+
+    def send_apart(self, parts: Iterable[Sequence[Outputs]]) -> None:
+        parts = list(parts)
+        self._delivery.send_apart(parts)
+        produced = (output for part in parts for outputs in part for output in outputs)
+        self._letters += sum(out.topic == self._dead_letters for out in produced)
 
     def abort(self) -> None:
         self._letters = 0

@@ -19,9 +19,13 @@ What can go wrong, and what the source does then:
   refused, the app crashes, with the reason: reading on would produce the same outputs again and again.
 - The agent needs something that is not available now (`StateUnavailable`): the batch is read again, a little
   later, for as long as that takes. Nothing of it was produced.
-- The agent fails otherwise: each message is tried alone; those that fail alone are logged and become dead
-  letters, so no message can stop a partition.
-- A transaction fails: it is aborted, and all since the last commit is read again, a little later.
+- The agent fails otherwise: the batch is halved until the messages that fail alone are found; they are logged
+  and become dead letters, so no message can stop a partition. What an agent returns it returns by message, so
+  an output that is too large costs its own message alone.
+- A transaction fails: it is aborted, and all since the last commit is read again, a little later; after more
+  failures in a row with growing pauses.
+- The broker refuses a record for its size or form: nothing is asked of the agent again. The outputs are tried
+  in parts until the messages at fault are found (`streams.kafka.record_sieve`); these become dead letters.
 - The broker was away for longer than a transaction may be open, and has ended it, or the producer is broken
   after an outage: the same, with new clients.
 - The producer is fenced by another worker, or not allowed to write: the app crashes, with the reason; a
@@ -40,7 +44,7 @@ from typing import Any
 from confluent_kafka import Message
 
 from streams.errors import DeliveryFailed, StateUnavailable
-from streams.kafka.batch import Batch, Outgoing
+from streams.kafka.batch import Batch, MessageOutputs
 from streams.kafka.channel import BatchChannel
 from streams.kafka.group_member import GroupMember, OpenClients
 from streams.kafka.offsets import OffsetTracker
@@ -49,6 +53,7 @@ log = logging.getLogger(__name__)
 
 _IDLE = 0.1
 _BACK_OFF = 1.0
+_SIFTED_AT_ONCE = 250
 
 
 class Source(GroupMember):
@@ -61,6 +66,7 @@ class Source(GroupMember):
     ) -> None:
         super().__init__(role, topic, open_clients, OffsetTracker(topic), **options)
         self.channel = channel
+        self._sent: list[tuple[Sequence[Message], Sequence[MessageOutputs]]] = []
 
     def _run_round(self) -> None:
         messages = self._consume(self._batch, 0.0)
@@ -74,7 +80,9 @@ class Source(GroupMember):
 
     def _process(self, messages: Sequence[Message]) -> None:
         try:
-            self._delivery.send(self._outputs_of(messages))
+            answers = self._outputs_of(messages)
+            self._sent.append((messages, answers))
+            self._delivery.send(output for _, outputs in answers for output in outputs)
             self._offsets.mark_processed(messages)
         except StateUnavailable as error:
             log.debug("batch waits, will retry: role=%s: %s", self.role, error)
@@ -84,7 +92,11 @@ class Source(GroupMember):
             self._offsets.mark_processed(messages)
             self._start_over(error)
 
-    def _outputs_of(self, messages: Sequence[Message]) -> list[Outgoing]:
+    def _commit_pending(self) -> None:
+        super()._commit_pending()
+        self._sent.clear()
+
+    def _outputs_of(self, messages: Sequence[Message]) -> list[MessageOutputs]:
         """The outputs of the messages; of a message on which the agent fails, its dead letter."""
         try:
             return self._agent_outputs(messages)
@@ -93,24 +105,49 @@ class Source(GroupMember):
         except Exception as error:
             if len(messages) > 1:
                 log.exception(
-                    "agent failed on a batch, trying each message alone: role=%s messages=%d",
+                    "agent failed on a batch, trying its halves: role=%s messages=%d",
                     self.role,
                     len(messages),
                 )
-                return [output for message in messages for output in self._outputs_of([message])]
-            log.exception(
-                "agent failed on a message, it goes to dead letters: role=%s message=%s",
-                self.role,
-                _position(messages[0]),
-            )
-            return self._dead_letters.fitting(
-                [self._dead_letters.failure(messages[0], error)], self._max_bytes
-            )
+                half = len(messages) // 2
+                return [*self._outputs_of(messages[:half]), *self._outputs_of(messages[half:])]
+            return [self._fitting(self._dead_letters.failed(messages[0], error))]
 
-    def _agent_outputs(self, messages: Sequence[Message]) -> list[Outgoing]:
+    def _agent_outputs(self, messages: Sequence[Message]) -> list[MessageOutputs]:
         batch = Batch(messages)
         self._event_loop.call_soon_threadsafe(self.channel.offer, batch)
-        return self._dead_letters.fitting(batch.outcome(self._abandoned), self._max_bytes)
+        return [self._fitting(answer) for answer in batch.outcome(self._abandoned)]
+
+    def _fitting(self, answer: MessageOutputs) -> MessageOutputs:
+        """The outputs; the message's dead letter where one of them is too large to be produced."""
+        message, outputs = answer
+        if self._dead_letters.fit(outputs, self._sizes):
+            return answer
+        return MessageOutputs(message, self._fitting_outputs(message, outputs))
+
+    def _send_sifted(self) -> None:
+        """In parts that are committed one by one, so that many messages at fault don't begin anew."""
+        batches, self._sent = self._sent, []
+        self._offsets.mark_committed()
+        answers = [self._fitting(answer) for batch in batches for answer in _all_answers(*batch)]
+        for start in range(0, len(answers), _SIFTED_AT_ONCE):
+            part = answers[start : start + _SIFTED_AT_ONCE]
+            try:
+                self._offsets.mark_processed(answer.message for answer in part)
+                self._deliver_sifted(part)
+                self._commit_pending()
+            except DeliveryFailed:
+                self._offsets.mark_processed(answer.message for answer in answers[start:])
+                raise
+
+    def _deliver_sifted(self, answers: Sequence[MessageOutputs]) -> None:
+        sifted = self._delivery.sift([answer.outputs for answer in answers])
+        letters = {
+            number: [self._refusal_letter(answers[number].message, reason)]
+            for number, reason in sifted.refused.items()
+        }
+        parts = [[answers[number].outputs for number in part] for part in sifted.parts]
+        self._delivery.send_apart([*parts, *([letter] for letter in letters.values())])
 
     def _put_back(self, messages: Sequence[Message]) -> None:
         """Commit what was pending before these messages; they, and it where that fails, are read again."""
@@ -120,13 +157,24 @@ class Source(GroupMember):
             self._rewind()
         except DeliveryFailed as error:
             self._offsets.mark_processed(messages)
-            self._start_over(error)
+            self._roll_back(error)  # these messages have no outputs that could be sent again
+
+    def _let_go(self) -> None:
+        self._sent.clear()
+        super()._let_go()
 
     def _rewind(self) -> None:
+        self._sent.clear()
         for position in self._offsets.to_rewind():
             self._consumer.seek(position)
         self._offsets.mark_committed()
 
 
-def _position(message: Message) -> str:
-    return f"{message.topic()}[{message.partition()}]@{message.offset()}"
+def _all_answers(messages: Sequence[Message], answers: Sequence[MessageOutputs]) -> list[MessageOutputs]:
+    """One for each message, in order within each partition."""
+    outputs = {_position(message): outputs for message, outputs in answers}
+    return [MessageOutputs(message, outputs.get(_position(message), ())) for message in messages]
+
+
+def _position(message: Message) -> tuple[int, int]:
+    return message.partition() or 0, message.offset() or 0

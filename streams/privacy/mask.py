@@ -20,7 +20,7 @@ from msgspec.structs import replace
 from schemas.codec import Codec
 from schemas.messages import Request
 from streams.errors import InvalidSettings, MaskFailed
-from streams.kafka.batch import Outgoing
+from streams.kafka.batch import MessageOutputs, Outgoing
 from streams.kafka.dead_letters import DeadLetters
 
 Mask = Callable[[str], str]
@@ -77,14 +77,15 @@ class MaskedIntake(DeadLetters):
 
     def decode_all(
         self, codec: Codec[Record], messages: Iterable[Message]
-    ) -> tuple[list[tuple[Record, Message]], list[Outgoing]]:
+    ) -> tuple[list[tuple[Record, Message]], list[MessageOutputs]]:
         records, letters = super().decode_all(codec, messages)
         masked = []
         for record, message in records:
             try:
                 masked.append((self._mask_record(record), message))
             except MaskFailed as error:
-                letters.append(self.letter(message, f"the text can't be masked: {error}"))
+                letter = self.letter(message, f"the text can't be masked: {error}")
+                letters.append(MessageOutputs(message, [letter]))
         return masked, letters
 
     def _mask_record(self, record: Record) -> Record:

@@ -20,6 +20,7 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Se
 from contextlib import aclosing, contextmanager
 from dataclasses import replace
 from enum import Enum, auto
+from typing import Any, TypeVar
 
 from confluent_kafka import Message
 from faust import App
@@ -52,7 +53,8 @@ from streams.certify.step import Step, step
 from streams.certify.task_state import adopt_positions, foreign_positions
 from streams.certify.topic_log import TopicLog
 from streams.errors import KafkaFailed, StateUnavailable, StateUnreadable, TopicReplaced
-from streams.kafka.batch import Batch, Outgoing
+from streams.halving import fail_alone
+from streams.kafka.batch import Batch, MessageOutputs
 from streams.kafka.channel import BatchChannel
 from streams.kafka.dead_letters import DeadLetters
 from streams.kafka.event_publisher import EventPublisher
@@ -64,6 +66,8 @@ from streams.state.known_labels import KnownLabels
 from streams.tasks import Tasks
 
 log = logging.getLogger(__name__)
+
+Record = TypeVar("Record")
 
 STAGE = "certify"
 ASKED_STAGE = "certify-asked"
@@ -150,7 +154,7 @@ class AuditCertifier(Service):
         self.add_future(self._watch_teachers())
         self.add_future(self._watch_topics())
 
-    async def fold_traces(self, messages: Sequence[Message]) -> list[Outgoing]:
+    async def fold_traces(self, messages: Sequence[Message]) -> list[MessageOutputs]:
         """Fold the audits in a batch of traces.
 
         Raises:
@@ -159,13 +163,14 @@ class AuditCertifier(Service):
         decoded, outgoing = self._dead_letters.decode_all(TRACE, messages)
         traces = self._with_current_labels(decoded)
         log_name = self._topic_logs[TRACES].name
-        for task, observations in observe_traces(traces, log_name).items():
-            await self._fold(task, observations)
-        await self._trial_judge.judge(traces)
+        outgoing += await self._fold_each(traces, lambda some: observe_traces(some, log_name))
+        outgoing += self._failed(await fail_alone(traces, self._trial_judge.judge))
         await self._offsets.advance(end_offsets(log_name, messages))
         return outgoing
 
-    async def fold_deferrals(self, messages: Sequence[Message], stream: str = DEFERRALS) -> None:
+    async def fold_deferrals(
+        self, messages: Sequence[Message], stream: str = DEFERRALS
+    ) -> list[MessageOutputs]:
         """Note the audits that a batch asks for. The teacher role refuses what can't be read.
 
         Args:
@@ -176,11 +181,11 @@ class AuditCertifier(Service):
         """
         deferrals, _ = self._dead_letters.decode_all(DEFERRAL, messages)
         log_name = self._topic_logs[stream].name
-        for task, observations in observe_deferrals(deferrals, log_name).items():
-            await self._fold(task, observations)
+        failed = await self._fold_each(deferrals, lambda some: observe_deferrals(some, log_name))
         await self._offsets.advance(end_offsets(log_name, messages))
+        return failed
 
-    async def fold_failures(self, messages: Sequence[Message]) -> list[Outgoing]:
+    async def fold_failures(self, messages: Sequence[Message]) -> list[MessageOutputs]:
         """Note the audits on which the teacher has failed.
 
         Raises:
@@ -188,10 +193,28 @@ class AuditCertifier(Service):
         """
         failures, outgoing = self._dead_letters.decode_all(AUDIT_FAILURE, messages)
         log_name = self._topic_logs[FAILURES].name
-        for task, observations in observe_failures(failures, log_name).items():
-            await self._fold(task, observations)
+        outgoing += await self._fold_each(failures, lambda some: observe_failures(some, log_name))
         await self._offsets.advance(end_offsets(log_name, messages))
         return outgoing
+
+    async def _fold_each(
+        self,
+        records: Sequence[tuple[Record, Message]],
+        observe: Callable[[Sequence[tuple[Record, Message]]], Mapping[str, Observations]],
+    ) -> list[MessageOutputs]:
+        """Fold records; the dead letters of those that fail alone.
+
+        What was folded is not folded again, so records may be halved until the one at fault is alone.
+        """
+
+        async def fold(some: Sequence[tuple[Record, Message]]) -> None:
+            for task, observations in observe(some).items():
+                await self._fold(task, observations)
+
+        return self._failed(await fail_alone(records, fold))
+
+    def _failed(self, failed: Iterable[tuple[tuple[Any, Message], Exception]]) -> list[MessageOutputs]:
+        return [self._dead_letters.failed(message, error) for (_, message), error in failed]
 
     async def look(self) -> None:
         """Take a step without observations for every task, after rebuilding what Redis has lost.
@@ -484,5 +507,5 @@ def install_asked(app: App, channel: BatchChannel, certifier: AuditCertifier, st
     @app.agent(channel, name=ASKED_STAGES[stream])
     async def certify_asked(batches: StreamT[Batch]) -> None:
         async for batch in batches:
-            with batch.settle():
-                await certifier.fold_deferrals(batch.messages, stream)
+            with batch.settle() as outgoing:
+                outgoing.extend(await certifier.fold_deferrals(batch.messages, stream))

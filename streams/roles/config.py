@@ -23,7 +23,7 @@ from schemas.topics import Topics
 from streams.clock import unix_ms
 from streams.errors import InvalidPattern
 from streams.json_paths import compile_path
-from streams.kafka.batch import Batch, Outgoing
+from streams.kafka.batch import Batch, MessageOutputs, Outgoing
 from streams.kafka.channel import BatchChannel
 from streams.kafka.message import as_bytes, key_of, time_of
 from streams.roles.config_copy import ConfigCopy
@@ -184,4 +184,6 @@ def install_events(app: App, channel: BatchChannel, topics: Topics, key_names: C
                 at = unix_ms()
                 for message in batch.messages:
                     event = EVENT.encode(answer_event(message, at, key_names))
-                    outgoing.append(Outgoing(topics.events, key_of(message), event))
+                    outgoing.append(
+                        MessageOutputs(message, [Outgoing(topics.events, key_of(message), event)])
+                    )

@@ -91,7 +91,7 @@ class EncodeRole:
         for one in opened:
             decoded, letters = self._dead_letters.decode_all(ENCODING, [one.message])
             if letters:
-                one.answer(letters)
+                one.answer([output for _, outputs in letters for output in outputs])
             for encoding, _ in decoded:
                 by_task.setdefault(_request_of(encoding).task, []).append(OpenEncoding(one, encoding))
         for name, found in by_task.items():

@@ -24,7 +24,7 @@ from schemas.messages import Answer, AuditFailure, Deferral, Label, Reason, Repl
 from schemas.topics import Topics
 from schemas.vectors import vector_bytes
 from streams.clock import unix_ms
-from streams.kafka.batch import Batch, Outgoing
+from streams.kafka.batch import Batch, MessageOutputs, Outgoing
 from streams.kafka.channel import BatchChannel
 from streams.kafka.dead_letters import DeadLetters
 from streams.kafka.message import copied_headers, key_of, time_of
@@ -140,8 +140,8 @@ class ReplyRecorder:
         self._count_labels = count_labels
         self._dead_letters = DeadLetters(topics.dead_letters, STAGE)
 
-    async def record_batch(self, messages: Sequence[Message], now: int) -> list[Outgoing]:
-        """The outputs of a batch of replies: labels, traces, second questions and dead letters.
+    async def record_batch(self, messages: Sequence[Message], now: int) -> list[MessageOutputs]:
+        """The outputs of each reply of a batch: label, trace, second question, dead letter.
 
         Args:
             now: Unix milliseconds.
@@ -156,8 +156,13 @@ class ReplyRecorder:
         for (reply, message), place, claim in zip(replies, places, claims, strict=True):
             if claim is Claim.REFUSED:
                 log.debug("dropped a reply, because another one counts: %s", place)
+                continue
+            try:
+                made = self._outputs_of(reply, message, now, claim is Claim.SUPERSEDES)
+            except Exception as error:  # noqa: BLE001 - no other reply of the batch is to suffer
+                outputs.append(self._dead_letters.failed(message, error))
             else:
-                outputs += self._outputs_of(reply, message, now, claim is Claim.SUPERSEDES)
+                outputs.append(MessageOutputs(message, made))
         return outputs
 
     async def _with_capped_labels(

@@ -19,7 +19,7 @@ from streams.clock import unix_ms
 from streams.drift.text_answers import TextAnswers
 from streams.drift.windows import ScoreWindows
 from streams.encoder_spec import encoder_spec
-from streams.kafka.batch import Batch, Outgoing
+from streams.kafka.batch import Batch, MessageOutputs, Outgoing
 from streams.kafka.channel import BatchChannel
 from streams.kafka.dead_letters import DeadLetters
 from streams.kafka.message import copied_headers, key_of, time_of
@@ -70,23 +70,33 @@ class RouteRole:
         self._has_told = False
         self._router = RequestRouter(tasks, sampler, self._count, refusal=refusal)
 
-    async def route_batch(self, messages: Iterable[Message], now: int) -> list[Outgoing]:
-        """The outputs of a batch of requests: labels, deferrals, encodings and dead letters.
+    async def route_batch(self, messages: Iterable[Message], now: int) -> list[MessageOutputs]:
+        """The outputs of each request of a batch: label, deferral, encoding, or its dead letter.
 
         Args:
             now: Unix milliseconds.
         """
         records, outputs = self._dead_letters.decode_all(REQUEST, messages)
         arrivals = [Arrival(request, time_of(message), message) for request, message in records]
-        decided, refused, unencoded, text_answers = await self._router.route(arrivals, now)
-        outputs += [self._dead_letters.letter(arrival.origin, reason) for arrival, reason in refused]
-        for routed in decided:
+        batch = await self._router.route(arrivals, now)
+        for arrival, reason in batch.refused:
+            letter = self._dead_letters.letter(arrival.origin, reason)
+            outputs.append(MessageOutputs(arrival.origin, [letter]))
+        outputs += [self._dead_letters.failed(arrival.origin, error) for arrival, error in batch.failed]
+        made: dict[int, MessageOutputs] = {}
+        for routed in batch.routed:
             message = routed.arrival.origin
-            outputs += self._topics.outputs(routed, key_of(message), copied_headers(message))
-        self._count_labels([routed.label for routed in decided if routed.label is not None])
-        for task, guess in text_answers:
+            given = self._topics.outputs(routed, key_of(message), copied_headers(message))
+            made[id(message)] = MessageOutputs(message, given)
+        self._count_labels([routed.label for routed in batch.routed if routed.label is not None])
+        for task, guess in batch.text_answers:
             self._text_answers.note(task, [guess])
-        return [*outputs, *map(self._encoding, unencoded)]
+        for one in batch.unencoded:
+            message = one.arrival.origin
+            before = made.get(id(message))
+            given = [*(before.outputs if before else ()), self._encoding(one)]
+            made[id(message)] = MessageOutputs(message, given)
+        return [*outputs, *made.values()]
 
     def _encoding(self, unencoded: Unencoded[Message]) -> Outgoing:
         (request, requested_at, message), check, drawn, counted = unencoded

@@ -117,7 +117,7 @@ class TeacherRole(Service):
             decoded, letters = self._dead_letters.decode_all(DEFERRAL, [one.message])
             is_others = any(deferral.asked_by is not None for deferral, _ in decoded)
             if letters or is_others:
-                one.answer(letters)
+                one.answer([output for _, outputs in letters for output in outputs])
                 continue
             questions += [self._question(one, deferral) for deferral, _ in decoded]
         self._decide_again(questions)

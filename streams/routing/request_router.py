@@ -8,6 +8,8 @@ The requests of a batch go through four steps, each task by itself:
     conclude   label, deferral or both, once all tasks are decided; answers are withdrawn if the task has
                changed meanwhile
 
+A request on which a step fails by a defect is found by halving its task's part of the batch, and fails alone.
+
 Where an encoder makes the vectors, what a cascade's first stage answers from the text alone is answered. The
 rest waits for the encoder (`streams.routing.encoder_queue`), here or in the role `encode`.
 """
@@ -21,6 +23,7 @@ from models.embedders.contract import Embedder
 from models.features import Features
 from schemas.messages import Deferral, Guess
 from streams.encoder_spec import encoder_spec
+from streams.halving import fail_alone
 from streams.routing.canary import canary_mask
 from streams.routing.conclusion import Arrival, Count, Decided, Origin, Routed, conclude
 from streams.routing.decisions import COUNTED, Decision, decide, decide_from_text
@@ -49,6 +52,13 @@ class Refused(NamedTuple, Generic[Origin]):
     reason: str
 
 
+class Failed(NamedTuple, Generic[Origin]):
+    """A request on which the decision failed, by a defect."""
+
+    arrival: Arrival[Origin]
+    error: Exception
+
+
 class Unencoded(NamedTuple, Generic[Origin]):
     """A request that an encoder has to make a vector of, elsewhere.
 
@@ -75,6 +85,7 @@ class RoutedBatch(NamedTuple, Generic[Origin]):
     refused: list[Refused[Origin]]
     unencoded: list[Unencoded[Origin]]
     text_answers: list[tuple[str, Guess]]
+    failed: list[Failed[Origin]]
 
 
 class RequestRouter:
@@ -106,7 +117,7 @@ class RequestRouter:
         self._encoders = encoders
 
     async def route(self, arrivals: Iterable[Arrival[Origin]], now: int) -> RoutedBatch[Origin]:
-        """What becomes of each request: it is decided, refused, or encoded elsewhere.
+        """What becomes of each request: it is decided, refused, encoded elsewhere, or fails alone.
 
         Args:
             now: Unix milliseconds.
@@ -115,19 +126,24 @@ class RequestRouter:
         for arrival in arrivals:
             by_task[arrival.request.task].append(arrival)
         decided: list[Decided[Origin]] = []
-        batch: RoutedBatch[Origin] = RoutedBatch([], [], [], [])
-        for name, group in by_task.items():
-            if (reason := self._refusal(name)) is not None:
-                batch.refused.extend(Refused(arrival, reason) for arrival in group)
-                continue
-            task = self._tasks.task(name)
-            valid, rows = _validate(task, group, batch.refused)
+        batch: RoutedBatch[Origin] = RoutedBatch([], [], [], [], [])
+
+        async def decide_group(group: Sequence[Arrival[Origin]]) -> None:
+            task = self._tasks.task(group[0].request.task)
+            valid, rows, refused = _validate(task, group)
             if rows is None or rows.texts is None or encoder_spec(task.config) is None:
                 decided.append(Decided(task, valid, await self._decide(task, valid, rows)))
             elif self._encoders is None:
                 self._route_from_text(task, valid, rows.texts, now, batch)
             else:
-                decided += await self._decide_encoded(task, valid, rows.texts, self._encoders)
+                decided.extend(await self._decide_encoded(task, valid, rows.texts, self._encoders))
+            batch.refused.extend(refused)
+
+        for name, group in by_task.items():
+            if (reason := self._refusal(name)) is not None:
+                batch.refused.extend(Refused(arrival, reason) for arrival in group)
+                continue
+            batch.failed.extend(Failed(*one) for one in await fail_alone(group, decide_group))
         # Only now: while one task was scored in a thread, the breaker of another may have opened.
         for one in decided:
             routed, decisions = conclude(one, self._tasks.task(one.task.name), self._sampler, now)
@@ -233,12 +249,13 @@ class _BatchOwner(Generic[Origin]):
 
 
 def _validate(
-    task: Task, arrivals: list[Arrival[Origin]], refused: list[Refused[Origin]]
-) -> tuple[list[Arrival[Origin]], Features | None]:
-    """The requests that the task's embedder can use, and their features; the others join `refused`."""
+    task: Task, arrivals: Sequence[Arrival[Origin]]
+) -> tuple[Sequence[Arrival[Origin]], Features | None, list[Refused[Origin]]]:
+    """The requests that the task's embedder can use, and their features; and those that it can't use."""
+    refused: list[Refused[Origin]] = []
     rows = request_features([arrival.request for arrival in arrivals], task)
     if rows is not None:  # the usual case: no request is looked at alone
-        return arrivals, rows
+        return arrivals, rows, refused
     valid = []
     for arrival in arrivals:
         reason = feature_error(arrival.request, task)
@@ -246,4 +263,4 @@ def _validate(
             valid.append(arrival)
         else:
             refused.append(Refused(arrival, reason))
-    return valid, request_features([arrival.request for arrival in valid], task)
+    return valid, request_features([arrival.request for arrival in valid], task), refused

@@ -1,7 +1,7 @@
 """Fakes for the tests of streams: messages, a policy, an encoder, published events, a broker's clients."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import msgspec
@@ -18,8 +18,9 @@ from schemas.config import TeacherConfig
 from schemas.events import Event
 from schemas.messages import Deferral, Guess, Label, Reason, Request, Trace
 from schemas.topics import Topics
-from streams.kafka.batch import Outgoing
+from streams.kafka.batch import MessageOutputs, Outgoing
 from streams.kafka.event_publisher import EventPublisher
+from streams.kafka.record_sieve import Trial
 from streams.spending.admission import Admission, Ceiling
 from streams.spending.cost import CallCost, CallKind
 from streams.state.reply_dedup import Claim, ReplyDedup, ReplyPosition
@@ -194,6 +195,33 @@ class RememberedReplies(ReplyDedup):
             return Claim.FIRST if errors.get(place.attempt) == place else Claim.REFUSED
         first, claim = self._labels.setdefault(asked, (place, Claim.SUPERSEDES if errors else Claim.FIRST))
         return claim if first == place else Claim.REFUSED
+
+
+def flat(answers: Iterable[MessageOutputs]) -> list[Outgoing]:
+    """The outputs of all messages."""
+    return [output for _, outputs in answers for output in outputs]
+
+
+def refusing(
+    refused: Callable[[Outgoing], bool], at_once: int = 1 << 30
+) -> Callable[[Sequence[Sequence[Outgoing]]], Trial]:
+    """An attempt at a broker that takes so many outputs at once, and refuses a batch for one of its records.
+
+    Of what comes after a refused one it says nothing.
+    """
+
+    def attempt(messages: Sequence[Sequence[Outgoing]]) -> Trial:
+        trial = Trial([len(outputs) for outputs in messages])
+        together = sum(trial.left) <= at_once
+        for number, outputs in enumerate(messages):
+            for output in outputs:
+                if trial.errors:
+                    return trial
+                is_refused = refused(output) or not together
+                trial.report(number, error(KafkaError.MSG_SIZE_TOO_LARGE).args[0] if is_refused else None)
+        return trial
+
+    return attempt
 
 
 def to(outgoing: Sequence[Outgoing], *topics: str) -> list[Outgoing]:

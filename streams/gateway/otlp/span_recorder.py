@@ -34,6 +34,7 @@ from streams.gateway.otlp.span_question import RecordedChat, recorded_chat, with
 from streams.gateway.problems import HttpProblem, unavailable
 from streams.gateway.record_sender import RecordSender
 from streams.kafka.batch import Outgoing
+from streams.kafka.size_limits import SizeLimits
 from streams.recorded_calls.rows import LeftOut
 from streams.recorded_calls.spans import SpanCall, usage_of
 from streams.tasks import Task, Tasks
@@ -74,7 +75,7 @@ class _NotUsed(Exception):
 
 class SpanRecorder:
     """Args:
-    largest: bytes of one record.
+    sizes: how large a record may be.
     """
 
     def __init__(
@@ -86,7 +87,7 @@ class SpanRecorder:
         recorder: ChatRecorder,
         learned: LearnedTasks,
         sender: RecordSender,
-        largest: int,
+        sizes: SizeLimits,
     ) -> None:
         self._tasks = tasks
         self._replies = topics.replies
@@ -95,7 +96,7 @@ class SpanRecorder:
         self._recorder = recorder
         self._learned = learned
         self._sender = sender
-        self._largest = largest
+        self._sizes = sizes
 
     async def record(
         self, caller: Caller, named: str | None, calls: Sequence[SpanCall | LeftOut]
@@ -134,7 +135,7 @@ class SpanRecorder:
         except (NotAQuestion, UnreadableAnswer, HttpProblem) as problem:
             raise _NotUsed(str(problem)) from problem
         record = Outgoing(self._replies, reply.deferral.request.id.encode(), REPLY.encode(reply), None)
-        if len(record.value or b"") > self._largest:
+        if len(record.value or b"") > self._sizes.below(self._replies):
             raise _NotUsed(_TOO_LARGE)
         return record
 

@@ -45,6 +45,7 @@ from streams.gateway.stored_objects import StoredObjects
 from streams.gateway.upstream import Upstream
 from streams.gateway_settings import GatewaySettings
 from streams.kafka.batch import Outgoing
+from streams.kafka.size_limits import SizeLimits
 from streams.privacy.forgotten import ForgottenRequests
 from streams.privacy.mask import Mask
 from streams.routing.request_router import RequestRouter
@@ -262,7 +263,7 @@ async def running(
         lambda: gateway.redis_answers,
         lambda: gateway.topics_are_read,
         acknowledged=chosen.ack == "kafka",
-        largest=2_000_000,
+        sizes=SizeLimits(2_000_000),
         count_labels=lambda labels: gateway.answers.update(label.task for label in labels),
         mask=mask,
     )
@@ -279,7 +280,14 @@ async def running(
     gateway.learned = LearnedTasks(gateway.tasks, gateway.proposed, 60.0, mask)
     feedback = FeedbackRecorder(gateway.tasks, TOPICS, gateway.recent, sender, classifier, gateway.forgotten)
     spans = SpanRecorder(
-        gateway.tasks, TOPICS, decider, classifier, gateway.recorder, gateway.learned, sender, 2_000_000
+        gateway.tasks,
+        TOPICS,
+        decider,
+        classifier,
+        gateway.recorder,
+        gateway.learned,
+        sender,
+        SizeLimits(2_000_000),
     )
     routes = [
         *ClassifyRoutes(chosen, check, classifier, gateway.recent).routes(),

@@ -16,7 +16,7 @@ from streams.kafka.batch import Outgoing
 from streams.roles.route import RouteRole
 from streams.sampling import Sampler
 from streams.teacher.outcome import FailureKind, TryLater
-from tests.streams.fakes import TOPICS, ScriptedPolicy, message
+from tests.streams.fakes import TOPICS, ScriptedPolicy, flat, message
 from tests.streams.gateway.harness import UNSURE, YES, RunningGateway, running, until
 
 TEACHER = {"teacher": {"url": "http://127.0.0.1:9/v1", "model": "m"}}
@@ -70,7 +70,9 @@ async def test_records_are_those_of_the_route_role() -> None:
         )
         tasks, http = gateway.tasks, list(gateway.broker.produced)
     role = RouteRole(tasks, TOPICS, Sampler(b"key"))
-    kafka = await role.route_batch([message(one, key=one.id.encode(), headers=[]) for one in asked], 2000)
+    kafka = flat(
+        await role.route_batch([message(one, key=one.id.encode(), headers=[]) for one in asked], 2000)
+    )
     assert len(kafka) > 100
 
     def timeless(outputs: Iterable[Outgoing]) -> list[Any]:

@@ -7,7 +7,7 @@ from unittest.mock import Mock
 import msgspec
 from confluent_kafka import Consumer, Message, TopicPartition
 
-from streams.errors import DeliveryFailed
+from streams.errors import DeliveryFailed, RecordRefused
 from streams.kafka.batch import Outgoing
 from streams.kafka.channel import LaneChannel
 from streams.kafka.dead_letters import DeadLetters
@@ -16,7 +16,9 @@ from streams.kafka.lane import Lane
 from streams.kafka.lane_window import WindowClaim
 from streams.kafka.message import as_bytes
 from streams.kafka.open_message import OpenMessage
-from tests.streams.fakes import error
+from streams.kafka.record_sieve import Sifted, sift
+from streams.kafka.size_limits import SizeLimits
+from tests.streams.fakes import error, refusing
 
 TOPIC = "asked"
 ZERO = [TopicPartition(TOPIC, 0)]
@@ -99,6 +101,7 @@ class Transactions(Delivery):
     def __init__(self, log: Log) -> None:
         self.log = log
         self.fails: DeliveryFailed | None = None
+        self.refused: set[bytes] = set()
         self.open: list[Outgoing] = []
         self.durable: list[Outgoing] = []
 
@@ -108,9 +111,22 @@ class Transactions(Delivery):
     def commit(self, offsets: Sequence[TopicPartition]) -> None:
         if self.fails is not None:
             raise self.fails
+        if any(map(self.refuses, self.open)):
+            raise RecordRefused("a record is too large")
         self.durable += self.open
         self.open = []
         (self.log.group,) = offsets
+
+    def refuses(self, output: Outgoing) -> bool:
+        return output.value in self.refused
+
+    def sift(self, messages: Sequence[Sequence[Outgoing]]) -> Sifted:
+        if self.fails is not None:
+            raise self.fails
+        return sift(messages, refusing(self.refuses))
+
+    def send_apart(self, parts: Iterable[Sequence[Sequence[Outgoing]]]) -> None:
+        self.send(output for part in parts for outputs in part for output in outputs)
 
     def abort(self) -> None:
         self.open = []
@@ -140,7 +156,7 @@ class Stepped(Lane):
             batch=batch,
             commit_interval=0.0,
             drain=drain,
-            max_bytes=20_000,
+            sizes=SizeLimits(20_000),
         )
         self.handed: list[OpenMessage] = []
         self._consumer, self._delivery, self._is_member = log, Transactions(log), True

@@ -8,18 +8,18 @@ import faust
 import pytest
 
 from streams.errors import StateUnavailable
-from streams.kafka.batch import Batch, Outgoing
+from streams.kafka.batch import Batch, MessageOutputs, Outgoing
 from streams.kafka.channel import BatchChannel
 from tests.streams.fakes import message
 
-OUT = Outgoing("x.labels", b"key", b"value")
+OUT = MessageOutputs(message(b""), [Outgoing("x.labels", b"key", b"value")])
 
 
 def batch() -> Batch:
     return Batch([message(b"")])
 
 
-def waited(batch: Batch, abandoned: Event | None = None) -> "Future[list[Outgoing]]":
+def waited(batch: Batch, abandoned: Event | None = None) -> "Future[list[MessageOutputs]]":
     """What the source's thread gets, once it gets it."""
     with ThreadPoolExecutor(1) as thread:
         return thread.submit(batch.outcome, abandoned or Event())

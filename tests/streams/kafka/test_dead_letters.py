@@ -11,9 +11,11 @@ from schemas.messages import Request
 from streams.errors import OutputTooLarge
 from streams.kafka.batch import Outgoing
 from streams.kafka.dead_letters import DeadLetters
-from tests.streams.fakes import HEADERS, message
+from streams.kafka.size_limits import SizeLimits
+from tests.streams.fakes import HEADERS, flat, message
 
 MOST = 20_000
+LIMITS = SizeLimits(MOST)
 LETTERS = DeadLetters("x.dead-letters", "route")
 _headers = st.lists(st.tuples(st.sampled_from(["a", "ce_id"]), st.none() | st.binary(max_size=8)), max_size=4)
 
@@ -53,7 +55,7 @@ def test_undecodable_messages_become_letters() -> None:
     sent = [message(Request("a", "t", "x")), message(None), message(b"{"), message(Request("b", "t", "x"))]
     records, letters = LETTERS.decode_all(REQUEST, sent)
     assert [(record.id, kept) for record, kept in records] == [("a", sent[0]), ("b", sent[3])]
-    assert [letter.value for letter in letters] == [None, b"{"]
+    assert [letter.value for letter in flat(letters)] == [None, b"{"]
 
 
 def size(out: Outgoing) -> int:
@@ -68,7 +70,7 @@ def size(out: Outgoing) -> int:
 def test_a_letter_is_cut_only_if_too_large(key: int, value: int, reason: int, character: str) -> None:
     came = message(b"v" * value, key=b"k" * key, offset=7, headers=[])
     whole = LETTERS.letter(came, character * reason)
-    (fitting,) = LETTERS.fitting([whole], MOST)
+    (fitting,) = LETTERS.fitting([whole], LIMITS)
     assert size(fitting) <= MOST
     said: dict[str, Any] = dict(fitting.headers or [])
     assert (said["_dlq.errors.offset"], said["_dlq.errors.stage"]) == (b"7", b"route")
@@ -81,6 +83,21 @@ def test_a_letter_is_cut_only_if_too_large(key: int, value: int, reason: int, ch
 
 def test_an_output_too_large_names_size_and_topic() -> None:
     fits, large = Outgoing("x.labels", b"k", b"v"), Outgoing("x.labels", b"k", b"v" * MOST, [("ab", b"c")])
-    assert LETTERS.fitting([fits], MOST) == [fits]
+    assert LETTERS.fitting([fits], LIMITS) == [fits]
     with pytest.raises(OutputTooLarge, match=rf"{MOST + 4} bytes for x\.labels"):
-        LETTERS.fitting([fits, large], MOST)
+        LETTERS.fitting([fits, large], LIMITS)
+
+
+def test_each_topic_has_its_own_limit() -> None:
+    limits = SizeLimits(MOST, {"x.dead-letters": 2_500, "x.labels": 5_000})
+    labels = Outgoing("x.labels", b"k", b"v" * 4_500)
+    with pytest.raises(OutputTooLarge, match=r"x\.labels .* which leave 3500 "):
+        LETTERS.fitting([labels], limits)
+    assert LETTERS.fitting([labels._replace(topic="x.deferrals")], limits)
+    (letter,) = LETTERS.fitting([LETTERS.letter(message(b"v", key=b"k" * 900), "why " * 500)], limits)
+    assert size(letter) <= 1_500
+    assert letter.value is None
+    said = bytes(dict(letter.headers or [])["_dlq.errors.reason"])  # type: ignore[arg-type]
+    assert said.startswith(b"why why")
+    limits.update({"x.labels": 100_000})
+    assert LETTERS.fitting([labels], limits) == [labels]

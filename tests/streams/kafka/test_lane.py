@@ -224,3 +224,17 @@ def test_an_output_too_large_is_a_dead_letter(log: Log) -> None:
     (letter,) = lane._delivery.durable
     assert letter.topic == "dead"
     assert log.group.offset == 1
+
+
+def test_a_refused_record_costs_its_message_alone(log: Log) -> None:
+    lane = lane_of(log, 20)
+    lane._delivery.refused = {b"7"}
+    answer(lane, *range(20))
+    lane._run_round()
+    durable = lane._delivery.durable
+    assert sorted(values(out for out in durable if out.topic == "replies")) == sorted(
+        b"%d" % offset for offset in range(20) if offset != 7
+    )
+    (letter,) = [out for out in durable if out.topic == "dead"]
+    assert dict(letter.headers or [])["_dlq.errors.offset"] == b"7"
+    assert (log.group.offset, len(lane.handed)) == (20, 20), "nothing was handed out again"

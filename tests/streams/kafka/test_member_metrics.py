@@ -8,6 +8,7 @@ import pytest
 from streams.errors import DeliveryFailed
 from streams.kafka.batch import Outgoing
 from streams.kafka.member_metrics import ConsumerLag, MeteredDelivery
+from streams.kafka.record_sieve import Sifted
 from streams.metrics.registry import MetricRegistry
 
 
@@ -20,6 +21,12 @@ class Delivery:
 
     def send(self, outgoing: Any) -> None:
         self.sent += outgoing
+
+    def sift(self, messages: Any) -> Sifted:
+        return Sifted([list(range(len(messages)))])
+
+    def send_apart(self, parts: Any) -> None:
+        self.sent += [output for part in parts for outputs in part for output in outputs]
 
     def commit(self, _: Any) -> None:
         if self.fails:
@@ -55,6 +62,16 @@ def test_dead_letters_count_once_they_are_committed() -> None:
         'understudy_aborts_total{role="route"}': 1,
         'understudy_dead_letters_total{role="route"}': 1,
     }
+
+
+def test_dead_letters_of_refused_outputs_count_too() -> None:
+    metrics, delivery = MetricRegistry(), Delivery()
+    metered = MeteredDelivery(delivery, metrics, "route", "x.dead")
+    letter, label = Outgoing("x.dead", None, b"1"), Outgoing("x.labels", None, b"2")
+    metered.send_apart(part for part in [[[label], [label]], [[letter]]])
+    metered.commit([])
+    assert delivery.sent == [label, label, letter]
+    assert shown(metrics)['understudy_dead_letters_total{role="route"}'] == 1
 
 
 @pytest.mark.parametrize(

@@ -17,11 +17,12 @@ from confluent_kafka import Consumer, Message, Producer
 from infra.harness.waiting import wait_until
 from infra.local.embedded_kafka import CLIENT_SETTINGS, EmbeddedKafka
 from streams.errors import KafkaFailed
-from streams.kafka.batch import Outgoing
+from streams.kafka.batch import MessageOutputs, Outgoing
 from streams.kafka.channel import BatchChannel
 from streams.kafka.clients import consumer_options, largest_message, open_role
 from streams.kafka.dead_letters import DeadLetters
 from streams.kafka.message import as_bytes
+from streams.kafka.size_limits import SizeLimits
 from streams.kafka.source import Source
 from streams.kafka.topic_admin import create_missing, trigger_auto_create
 from streams.settings import Settings
@@ -45,14 +46,17 @@ class CopyingSource(Source):
             batch=100,
             commit_interval=0.1,
             drain=5.0,
-            max_bytes=largest_message(settings),
+            sizes=SizeLimits(largest_message(settings)),
         )
         self._output_topic = settings.topics.labels
         self.opened = 0
 
-    def _agent_outputs(self, messages: Sequence[Message]) -> list[Outgoing]:
+    def _agent_outputs(self, messages: Sequence[Message]) -> list[MessageOutputs]:
         self.member = self._consumer.memberid()
-        return [Outgoing(self._output_topic, None, as_bytes(message.value())) for message in messages]
+        return [
+            MessageOutputs(one, [Outgoing(self._output_topic, None, as_bytes(one.value()))])
+            for one in messages
+        ]
 
     def _consume_as_member(self) -> None:
         self.opened += 1

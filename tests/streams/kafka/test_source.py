@@ -1,5 +1,6 @@
 """A source reads again exactly what did not become durable."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -11,15 +12,18 @@ from streams.errors import (
     KafkaFailed,
     ProducerBroken,
     ProducerLost,
+    RecordRefused,
     StateUnavailable,
     TransactionExpired,
 )
-from streams.kafka.batch import Outgoing
+from streams.kafka.batch import MessageOutputs, Outgoing
 from streams.kafka.channel import BatchChannel
 from streams.kafka.dead_letters import DeadLetters
 from streams.kafka.delivery import AtLeastOnce, Delivery
+from streams.kafka.record_sieve import Sifted, sift
+from streams.kafka.size_limits import SizeLimits
 from streams.kafka.source import Source
-from tests.streams.fakes import FakeBroker, FakeConsumer, FakeProducer, error, message
+from tests.streams.fakes import FakeBroker, FakeConsumer, FakeProducer, error, flat, message, refusing
 
 
 class Reading(Consumer):
@@ -34,20 +38,40 @@ class Reading(Consumer):
 
 
 class Delivering(Delivery):
-    """Commits, or fails if the test says so."""
+    """Commits, or fails if the test says so; refuses the records of `refused` values."""
 
     def __init__(self) -> None:
         self.fails = False
+        self.refused: set[bytes] = set()
         self.committed: dict[int, int] = {}
+        self.open: list[Outgoing] = []
+        self.durable: list[Outgoing] = []
 
-    def send(self, outgoing: Iterable[Outgoing]) -> None: ...
+    def send(self, outgoing: Iterable[Outgoing]) -> None:
+        self.open += outgoing
 
     def commit(self, offsets: Sequence[TopicPartition]) -> None:
         if self.fails:
             raise DeliveryFailed("the coordinator has moved")
+        if any(map(self.refuses, self.open)):
+            raise RecordRefused("a record is too large")
         self.committed |= {at.partition: at.offset for at in offsets}
+        self.durable += self.open
+        self.open = []
 
-    def abort(self) -> None: ...
+    def refuses(self, output: Outgoing) -> bool:
+        return output.value in self.refused
+
+    def sift(self, messages: Sequence[Sequence[Outgoing]]) -> Sifted:
+        if self.fails:
+            raise DeliveryFailed("no answer in time")
+        return sift(messages, refusing(self.refuses))
+
+    def send_apart(self, parts: Iterable[Sequence[Sequence[Outgoing]]]) -> None:
+        self.send(output for part in parts for outputs in part for output in outputs)
+
+    def abort(self) -> None:
+        self.open = []
 
     def close(self) -> None: ...
 
@@ -56,12 +80,16 @@ class Scripted(Source):
     """Settles batches at once: with no outputs, or by what `fails` says."""
 
     fails: Exception | None = None
+    fails_at: int | None = None
+    asked = 0
     _delivery: Delivering
 
-    def _agent_outputs(self, _: Sequence[Message]) -> list[Outgoing]:
-        if self.fails is not None:
+    def _agent_outputs(self, messages: Sequence[Message]) -> list[MessageOutputs]:
+        self.asked += len(messages)
+        offsets = [message.offset() for message in messages]
+        if self.fails is not None and (self.fails_at is None or self.fails_at in offsets):
             raise self.fails
-        return []
+        return [MessageOutputs(one, [Outgoing("out", b"", b"%d" % (one.offset() or 0))]) for one in messages]
 
 
 @pytest.fixture
@@ -83,7 +111,7 @@ def source(consumer: Reading) -> Scripted:
         batch=10,
         commit_interval=100.0,
         drain=1.0,
-        max_bytes=1_000,
+        sizes=SizeLimits(1_000),
     )
     opened._consumer, opened._delivery = consumer, delivery
     opened._stopping.set()
@@ -125,12 +153,59 @@ def test_a_failed_commit_rewinds_to_the_last_one(source: Scripted, consumer: Rea
 
 def test_a_failing_message_is_a_dead_letter(source: Scripted) -> None:
     source.fails = ValueError("a defect")
-    [first, second] = source._outputs_of(batch(0, 8, 9))
+    [first, second] = flat(source._outputs_of(batch(0, 8, 9)))
     assert (first.topic, second.topic) == ("d", "d")
     assert (
         dict(first.headers or [])["_dlq.errors.reason"],
         dict(first.headers or [])["_dlq.errors.offset"],
     ) == (b"ValueError: a defect", b"8")
+
+
+def test_a_batch_that_fails_is_halved(source: Scripted) -> None:
+    source.fails, source.fails_at = ValueError("a defect"), 700
+    outgoing = flat(source._outputs_of(batch(0, *range(1_024))))
+    assert [out.topic for out in outgoing] == ["d" if offset == 700 else "out" for offset in range(1_024)]
+    assert source.asked < 3 * 1_024
+
+
+@pytest.mark.parametrize("batches", [[range(400)], [range(200), range(200, 400)]])
+def test_a_refused_record_costs_its_message_alone(
+    source: Scripted, consumer: Reading, batches: list[range]
+) -> None:
+    source._delivery.refused = {b"3", b"299"}
+    for offsets in batches:
+        source._process(batch(0, *offsets))
+    source._commit()
+    durable = source._delivery.durable
+    others = [b"%d" % offset for offset in range(400) if offset not in (3, 299)]
+    assert Counter(out.value for out in durable if out.topic == "out") == Counter(others), "each once"
+    assert (source.asked, source._delivery.committed, consumer.reads_on) == (400, {0: 400}, {})
+    letters = [dict(out.headers or []) for out in durable if out.topic == "d"]
+    assert sorted(one["_dlq.errors.offset"] or b"" for one in letters) == [b"299", b"3"]
+    assert {one["_dlq.errors.reason"] for one in letters} == {
+        b"the broker refuses an output: what the broker said"
+    }
+
+
+def test_what_is_no_record_s_fault_is_no_dead_letter(
+    source: Scripted, consumer: Reading, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing passes, eight times in a row: the pauses grow, one line says so, and one when it goes on."""
+    pauses: list[float] = []
+    monkeypatch.setattr(source._stopping, "wait", pauses.append)
+    source._delivery.fails = True
+    for _ in range(8):
+        source._process(batch(0, 5, 6))
+        source._commit()
+    assert (source._delivery.durable, consumer.reads_on) == ([], {0: 5})
+    assert pauses == [1, 2, 4, 8, 10, 10, 10, 10]
+    source._delivery.fails = False
+    source._process(batch(0, 5, 6))
+    source._commit()
+    assert [out.topic for out in source._delivery.durable] == ["out", "out"]
+    said = [record.getMessage() for record in caplog.records]
+    assert len([line for line in said if "nothing could be delivered" in line]) == 1
+    assert len([line for line in said if "delivering again" in line]) == 1
 
 
 class Group:
@@ -150,7 +225,7 @@ class Group:
             batch=10,
             commit_interval=100.0,
             drain=1.0,
-            max_bytes=1_000,
+            sizes=SizeLimits(1_000),
         )
 
     def open_clients(self) -> tuple[Any, Any]:
@@ -175,8 +250,8 @@ class ScriptedMember(Source):
 
     rounds = -1
 
-    def _agent_outputs(self, _: Sequence[Message]) -> list[Outgoing]:
-        return [Outgoing("out", b"", b"")]
+    def _agent_outputs(self, messages: Sequence[Message]) -> list[MessageOutputs]:
+        return [MessageOutputs(messages[0], [Outgoing("out", b"", b"")])]
 
     def _run_round(self) -> None:
         super()._run_round()

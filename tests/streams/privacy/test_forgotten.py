@@ -28,6 +28,7 @@ from tests.streams.fakes import (
     PublishedEvents,
     RememberedReplies,
     ScriptedPolicy,
+    flat,
     labels,
     message,
     trace,
@@ -115,7 +116,7 @@ def test_a_late_reply_leaves_no_text_in_traces() -> None:
     }
     record = forgotten(forgotten_request("t", "r1", at=10))
     recorder = ReplyRecorder(Tasks(), TOPICS, Sampler(b"key"), RememberedReplies(), record)
-    out = asyncio.run(recorder.record_batch([message(reply)], 20))
+    out = flat(asyncio.run(recorder.record_batch([message(reply)], 20)))
     (written,) = traces(out)
     assert (written.text, written.features) == (None, None)
     assert (written.id, written.label, written.guess and written.guess.label) == ("r1", "no", "yes")

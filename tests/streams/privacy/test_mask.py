@@ -16,7 +16,7 @@ from streams.roles.route import STAGE, RouteRole
 from streams.sampling import Sampler
 from streams.settings import load_settings
 from streams.tasks import Tasks
-from tests.streams.fakes import TOPICS, ScriptedPolicy, deferrals, labels, message, reasons, to
+from tests.streams.fakes import TOPICS, ScriptedPolicy, deferrals, flat, labels, message, reasons, to
 
 CARD = "4111111111111111"
 TEXT = f"yes 0.9 0.1 {CARD}"
@@ -39,7 +39,7 @@ def route(mask: Mask, *values: object, audit_rate: float = 0.0) -> list[Outgoing
     tasks.set_policy("t", ScriptedPolicy())
     tasks.configure("t", parse_override(json.dumps({"audit_rate": audit_rate}).encode()))
     role = RouteRole(tasks, TOPICS, Sampler(b"key"), MaskedIntake(TOPICS.dead_letters, STAGE, mask))
-    return asyncio.run(role.route_batch([message(value) for value in values], 2000))
+    return flat(asyncio.run(role.route_batch([message(value) for value in values], 2000)))
 
 
 def everything(outgoing: list[Outgoing]) -> bytes:

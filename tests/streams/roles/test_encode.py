@@ -32,6 +32,7 @@ from tests.streams.fakes import (
     ScriptedEmbedder,
     ScriptedPolicy,
     deferrals,
+    flat,
     labels,
     message,
     reasons,
@@ -80,7 +81,7 @@ class Room:
 
     async def routed(self, *requests: Request) -> tuple[list[Outgoing], list[Encoding]]:
         """What `route` makes of the requests, and the encodings among it."""
-        out = await self._router.route_batch([message(request) for request in requests], 2000)
+        out = flat(await self._router.route_batch([message(request) for request in requests], 2000))
         encodings = [ENCODING.decode(one.value) for one in out if one.topic == TOPICS.encodings]
         assert all(
             (one.key, one.headers) == (b"key", CARRIED) for one in out if one.topic == TOPICS.encodings

@@ -24,6 +24,7 @@ from tests.streams.fakes import (
     PublishedEvents,
     RememberedReplies,
     deferral,
+    flat,
     labels,
     manifest,
     message,
@@ -52,7 +53,7 @@ class Deployment:
     async def given(self, *said: str) -> list[str | None]:
         """What clients get when the teacher says this."""
         replies = [Reply(deferral(f"r{next(self.ids)}"), label, Teacher("m")) for label in said]
-        out = await self.recorder.record_batch([message(reply) for reply in replies], 9)
+        out = flat(await self.recorder.record_batch([message(reply) for reply in replies], 9))
         assert len(traces(out)) == len([label for label in labels(out) if label.label])
         assert len(reasons(out)) == len([label for label in labels(out) if label.error])
         return [label.label for label in labels(out)]

@@ -20,6 +20,7 @@ from tests.streams.fakes import (
     TOPICS,
     ScriptedPolicy,
     deferrals,
+    flat,
     labels,
     manifest,
     message,
@@ -38,7 +39,7 @@ def router(policy: ScriptedPolicy | None = None, **config: Any) -> RouteRole:
 
 
 def sent(router: RouteRole, *requests: Request) -> list[Outgoing]:
-    return asyncio.run(router.route_batch([message(request) for request in requests], NOW))
+    return flat(asyncio.run(router.route_batch([message(request) for request in requests], NOW)))
 
 
 def routed(router: RouteRole, *texts: str) -> list[Outgoing]:

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from models.artifact import Artifact
+from models.features import Features
 from models.manifest import Manifest
-from models.policy import Policy
+from models.policy import Embed, Policy, Scores
 from schemas.config import parse_override
 from schemas.messages import Reason, Request
 from streams.roles.route import RouteRole
@@ -24,6 +25,7 @@ from tests.streams.fakes import (
     TOPICS,
     ScriptedPolicy,
     deferrals,
+    flat,
     labels,
     message,
     reasons,
@@ -50,7 +52,7 @@ def live(vectors: Artifact | Policy | None = None, **vector_config: Any) -> Task
 
 def routed(live: Tasks, *values: Any) -> Any:
     messages = [message(value, offset=place, key=b"%d" % place) for place, value in enumerate(values)]
-    return asyncio.run(RouteRole(live, TOPICS, Sampler(b"key")).route_batch(messages, NOW))
+    return flat(asyncio.run(RouteRole(live, TOPICS, Sampler(b"key")).route_batch(messages, NOW)))
 
 
 _texts = st.sampled_from(["yes 0.9 0.1", "no 0.1 0.1", "yes nan nan", "fail"])
@@ -145,3 +147,31 @@ def test_an_overflowing_vector_is_never_answered(
     out = routed(there, Request("a", "vector", embedding=[3e38] * 4))
     assert [found.reason for found in deferrals(out)] == [Reason.NOVEL]
     assert labels(out) == []
+
+
+class Defective(ScriptedPolicy):
+    """Raises what is no policy's error on the text `defect`."""
+
+    scored = 0
+
+    def score(self, features: Features, embed: Embed | None = None) -> Scores:
+        texts = list(features.texts or ())
+        self.scored += len(texts)
+        if "defect" in texts:
+            raise RuntimeError("a defect")
+        return super().score(features, embed)
+
+
+def test_a_request_that_fails_fails_alone() -> None:
+    tasks, policy, other = Tasks(), Defective(), Defective()
+    tasks.set_policy("text", policy)
+    tasks.set_policy("other", other)
+    tasks.configure("*", {"audit_rate": 0.0})
+    requests = [Request(f"r{at}", "text", "yes 0.9 0.1") for at in range(256)]
+    requests[100] = Request("r100", "text", "defect")
+    others = [Request(f"s{at}", "other", "yes 0.9 0.1") for at in range(64)]
+    out = routed(tasks, *requests, *others)
+    assert reasons(out) == ["RuntimeError: a defect"]
+    assert {label.id for label in labels(out)} == {one.id for one in (*requests, *others)} - {"r100"}
+    assert other.scored == 64, "no other task decides again"
+    assert policy.scored < 3 * 256
