@@ -16,7 +16,7 @@ counts of one task can't be read, these alone are rebuilt.
 """
 
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import aclosing, contextmanager
 from dataclasses import replace
 from enum import Enum, auto
@@ -63,6 +63,7 @@ from streams.rollout.trials import TrialJudge
 from streams.state.audits import AuditStore
 from streams.state.fold_offsets import FoldOffsets, OffsetsRead
 from streams.state.known_labels import KnownLabels
+from streams.state.recount import is_deleting
 from streams.tasks import Tasks
 
 log = logging.getLogger(__name__)
@@ -145,6 +146,7 @@ class AuditCertifier(Service):
         self._unreadable: set[str] = set()
         self._replies_are_missing = False
         self._claim: tuple[str | None, int] = (None, 0)
+        self._deleting: dict[str, tuple[str, int]] = {}
 
     async def on_start(self) -> None:
         for topic_log in self._topic_logs.values():
@@ -227,10 +229,9 @@ class AuditCertifier(Service):
             await self._synchronize()
         known = self._offsets.known
         await self._rebuild_if_lost(await self._offsets.read(), known)
-        if uncounted := await self._audits.uncounted_tasks():
-            await self._count_again(uncounted)
+        waiting = await self._count_again(await self._audits.recounts.marks())
         self._seen |= await self._audits.tasks()
-        for task in sorted(self._seen):
+        for task in sorted(self._seen - waiting):
             try:
                 versions = (await self._audits.task_state(task)).versions
             except StateUnreadable as error:
@@ -297,7 +298,9 @@ class AuditCertifier(Service):
         observations: Observations,
         versions: Sequence[str] = (),
         mode: _Mode = _Mode.STREAM,
+        mark: str = "",
     ) -> None:
+        """Fold observations of a task; `mark` is that of the recount that they are read for."""
         self._seen.add(task)
         config = self._live_tasks.task(task).config
         ids = {**dict.fromkeys(versions, ()), **observations.requests}
@@ -310,9 +313,10 @@ class AuditCertifier(Service):
             except StateUnreadable as error:
                 raise await self._begin_again(task, error) from error
             offsets, folded = self._offsets, reading.folded
-            if reading.uncounted and mode is not _Mode.TASK_REBUILD:
+            if reading.recount != mark:
                 if mode is _Mode.REBUILD:
                     return  # it is counted from the start of the topics afterwards
+                await self._audits.recounts.note(task)
                 raise StateUnavailable("audits of this task are counted again")
             rebuilding = mode is _Mode.REBUILD
             if not offsets.holds_claim(folded) if rebuilding else offsets.has_lost(folded, known):
@@ -337,11 +341,11 @@ class AuditCertifier(Service):
                 },
                 new_to_live=await self._new_to_live(task, config, reading.snapshot),
             )
-            complete = folded.rebuilding is None and not reading.uncounted
+            complete = folded.rebuilding is None and not reading.recount
             outcome = step(task, snapshot, observations, config, now, complete=complete, passed=passed)
             if not outcome.changes(reading.snapshot) or await self._audits.write(task, reading, outcome):
                 self._note_statuses(task, snapshot, outcome)
-                await self._act_on(task, outcome, mode)
+                await self._act_on(task, outcome, mode, mark)
                 return
         raise StateUnavailable(f"other workers keep changing the audit state: task={task}")
 
@@ -355,10 +359,10 @@ class AuditCertifier(Service):
     async def _begin_again(self, task: str, error: StateUnreadable) -> StateUnavailable:
         """Delete counts that can't be read; the next look counts the task again. Returns what to raise."""
         log.error("counts are deleted, and read again from the topics: %s", error)
-        await self._audits.discard(task)
+        await self._audits.recounts.discard(task)
         return StateUnavailable("Redis held unreadable audit counts; certify rebuilds them")
 
-    async def _act_on(self, task: str, outcome: Step, mode: _Mode) -> None:
+    async def _act_on(self, task: str, outcome: Step, mode: _Mode, mark: str) -> None:
         """Emit the events of a step, have its alarms answered and drift reported, and remember that."""
         for event in outcome.events:
             if await self._is_of_interest(task, event):
@@ -375,7 +379,7 @@ class AuditCertifier(Service):
                 reported.add(version)
         if answered or reported:
             acted = Observations(alarms_answered=answered, deferrals_reported=frozenset(reported))
-            await self._fold(task, acted, mode=mode)
+            await self._fold(task, acted, mode=mode, mark=mark)
 
     async def _new_to_live(self, task: str, config: Config, before: Snapshot) -> tuple[str, ...]:
         """Labels that the live version can't know; those of before where nobody can say which it is."""
@@ -439,21 +443,41 @@ class AuditCertifier(Service):
         await self._offsets.finish_rebuild(reached)
         log.warning("audit counts are rebuilt")
 
-    async def _count_again(self, tasks: Set[str]) -> None:
+    async def _count_again(self, marks: Mapping[str, str]) -> set[str]:
         """Fold the topics from their starts for these tasks alone.
 
         Until that is done their own messages wait, and with them their partitions. Several workers may do it
         at the same time: of a message that one has folded the others fold nothing.
+
+        Returns:
+            The tasks that wait, because their counts are still being deleted.
         """
+        waiting = {task for task, mark in marks.items() if is_deleting(mark)}
+        await self._finish_deleting({task: marks[task] for task in waiting})
+        if not (tasks := marks.keys() - waiting):
+            return waiting
         log.warning("audits are counted again from the topics: tasks=%s", ", ".join(sorted(tasks)))
         for stream, topic_log in self._topic_logs.items():
             async with aclosing(topic_log.since({}, {})) as batches:
                 async for messages in batches:
                     for task, observations in self._observe(stream, messages).items():
                         if task in tasks:
-                            await self._fold(task, observations, mode=_Mode.TASK_REBUILD)
-        await self._audits.note_counted(tasks)
-        log.warning("audits are counted again: tasks=%s", ", ".join(sorted(tasks)))
+                            await self._fold(task, observations, mode=_Mode.TASK_REBUILD, mark=marks[task])
+        for task in sorted(tasks):
+            if await self._audits.recounts.end(task, marks[task]):
+                log.warning("audits are counted again: task=%s", task)
+        return waiting
+
+    async def _finish_deleting(self, marks: Mapping[str, str]) -> None:
+        """Delete the counts that another worker does not delete to the end, since it has died."""
+        now = self._clock()
+        self._deleting = {
+            task: known if (known := self._deleting.get(task)) and known[0] == mark else (mark, now)
+            for task, mark in marks.items()
+        }
+        for task, (_, since) in self._deleting.items():
+            if now - since >= _PATIENCE:
+                await self._audits.recounts.discard(task)
 
     def _observe(self, stream: str, messages: Sequence[Message]) -> dict[str, Observations]:
         if stream == TRACES:

@@ -24,6 +24,7 @@ from streams.certify.version_state import VersionState
 from streams.errors import StateUnreadable
 from streams.state.connection import Connection, as_text
 from streams.state.fold_offsets import OffsetsRead
+from streams.state.recount import Recounts
 
 log = logging.getLogger(__name__)
 
@@ -44,22 +45,28 @@ class AuditsRead:
     Attributes:
         revision: revision of the snapshot; empty before the first write.
         folded: how far each partition is folded, for all tasks.
-        uncounted: the task's counts were deleted, and the topics are not read again to their ends yet.
+        recount: mark of a task whose counts were deleted and are not counted again yet (see
+            `streams.state.recount`); empty elsewhere.
     """
 
     revision: str
     snapshot: Snapshot
     folded: OffsetsRead
-    uncounted: bool = False
+    recount: str = ""
 
 
 class AuditStore:
-    """Audits in Redis. Every method raises `StateUnavailable` while Redis is away."""
+    """Audits in Redis. Every method raises `StateUnavailable` while Redis is away.
+
+    Attributes:
+        recounts: of tasks whose counts can't be read.
+    """
 
     def __init__(self, connection: Connection, keys: Keys) -> None:
         self._connection = connection
         self._keys = keys
         self._fold = connection.script("audits_fold")
+        self.recounts = Recounts(connection, keys)
 
     async def tasks(self) -> set[str]:
         """The tasks that have a policy."""
@@ -84,14 +91,13 @@ class AuditStore:
         keys, lookups = self._keys, {version: list(requests) for version, requests in ids.items()}
         with self._connection.client() as redis:
             async with redis.pipeline(transaction=False) as pipeline:
-                pipeline.hmget(keys.certify(task), "revision", "record")
+                pipeline.hmget(keys.certify(task), "revision", "record", "recount")
                 pipeline.hgetall(keys.service(task))
                 for version, requests in lookups.items():
                     self._read_version(pipeline, task, version, requests, late, passed)
                 # Last, so that these offsets show if Redis lost data before the task's state was read.
-                pipeline.sismember(keys.uncounted, task)
                 pipeline.hgetall(keys.folded)
-                (revision, raw), service, *replies, uncounted, folded = await pipeline.execute()
+                (revision, raw, recount), service, *replies, folded = await pipeline.execute()
         versions = list(_versions(task, lookups, replies))
         snapshot = Snapshot(
             task_state=_decode(_TASK_STATE, raw, task) or TaskState(),
@@ -100,7 +106,7 @@ class AuditStore:
             pending_audits={version: pending for version, _, _, pending in versions},
             service_status=_status(_texts(service), task) if service else None,
         )
-        return AuditsRead(as_text(revision or b""), snapshot, OffsetsRead.of(folded), bool(uncounted))
+        return AuditsRead(as_text(revision or b""), snapshot, OffsetsRead.of(folded), as_text(recount or b""))
 
     async def write(self, task: str, reading: AuditsRead, outcome: Step) -> bool:
         """Write the outcome of a step; False where another worker has written since the snapshot."""
@@ -118,29 +124,6 @@ class AuditStore:
         before = reading.snapshot.task_state
         outcome = Step(reset_state(before), {}, before.versions, announced=True)
         return await self.write(task, reading, outcome)
-
-    async def discard(self, task: str) -> None:
-        """Delete the counts of a task, also where they can't be read, and note that it is uncounted.
-
-        The note goes first: a process that dies in between must not leave counts deleted for good.
-        """
-        keys = self._keys
-        with self._connection.client() as redis:
-            await redis.sadd(keys.uncounted, task)
-            for pattern in (keys.audits(task, "*"), keys.asked(task, "*")):
-                async for name in redis.scan_iter(match=pattern, count=_AT_ONCE):
-                    await redis.delete(name)
-            await redis.delete(keys.service(task), keys.certify(task))
-
-    async def uncounted_tasks(self) -> set[str]:
-        """The tasks that are to be counted again from the start of the topics."""
-        with self._connection.client() as redis:
-            return {as_text(name) for name in await redis.smembers(self._keys.uncounted)}
-
-    async def note_counted(self, tasks: Iterable[str]) -> None:
-        """Note that these tasks are counted again."""
-        with self._connection.client() as redis:
-            await redis.srem(self._keys.uncounted, *tasks)
 
     async def status(self, task: str, version: str) -> CertificateStatus:
         """The status of a version's certificate; zeros for a version without audits."""

@@ -260,6 +260,50 @@ async def test_one_task_is_counted_again_while_others_stay_certified(
     assert (status.audits, status.pending, status.certified, status.complete) == (201, 1, True, True)
 
 
+async def test_counts_deleted_while_they_are_counted_again_are_counted_once_more(
+    deployment: Deployment,
+) -> None:
+    """Else a recount would go on in the middle of a topic, and what it had counted before would be gone."""
+    batch = [deployment.traces.add(one) for one in audits(200)]
+    certify = await deployment.certifier()
+    await certify.fold_traces(batch)
+    recounts = AuditStore(deployment.connection, deployment.keys).recounts
+    await recounts.discard("t")
+    looks = 0
+
+    async def delete_once_more() -> None:
+        nonlocal looks
+        looks += 1
+        if looks == 20:
+            await recounts.discard("t")
+
+    deployment.traces.between.append(delete_once_more)
+    with pytest.raises(StateUnavailable):
+        await certify.look()
+    await certify.look()
+    status = await deployment.status()
+    assert (status.audits, status.complete) == (200, True)
+    assert await recounts.marks() == {}
+
+
+async def test_what_a_dead_worker_has_not_deleted_is_deleted_by_another(deployment: Deployment) -> None:
+    batch = [deployment.traces.add(one) for one in audits(100)]
+    certify = await deployment.certifier()
+    await certify.fold_traces(batch)
+    keys, redis = deployment.keys, deployment.connection.redis
+    await redis.sadd(keys.uncounted, "t")
+    await redis.hset(keys.certify("t"), "recount", "deleting:dead")
+    await certify.look()
+    assert (await deployment.status()).audits == 100, "somebody may be at it"
+    with pytest.raises(StateUnavailable):
+        await certify.fold_traces(batch)
+    deployment.now += 10_000
+    await certify.look()
+    await certify.look()
+    status = await deployment.status()
+    assert (status.audits, status.complete) == (100, True)
+
+
 async def test_an_unreadable_serving_state_holds_up_no_other_task(deployment: Deployment) -> None:
     """Its audits count, and its alarm is answered once the state can be read."""
     deployment.live.configure("a", parse_override(b'{"teacher": {"labels": ["yes", "no"]}}'))

@@ -208,6 +208,6 @@ async def test_nothing_is_folded_on_overwritten_state(
     await connection.redis.hset(keys.audits("t", "v1"), field, value)
     with pytest.raises(StateUnreadable, match="task=t"):
         await fold(audits, "t", Observations(answered=[trace(2, 1, True)]))
-    await audits.discard("t")
+    await audits.recounts.discard("t")
     assert (await audits.status("t", "v1")).audits == 0
     assert (await audits.status("u", "v1")).audits == 1, "another task keeps its counts"
