@@ -17,9 +17,8 @@ counts of one task can't be read, these alone are rebuilt.
 
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import aclosing, contextmanager
+from contextlib import contextmanager
 from dataclasses import replace
-from enum import Enum, auto
 from typing import Any, TypeVar
 
 from confluent_kafka import Message
@@ -30,7 +29,6 @@ from mode import Service
 from schemas.codec import AUDIT_FAILURE, DEFERRAL, TRACE
 from schemas.config import Config
 from schemas.events import Event, EventKind, LabelBlockedDetails
-from schemas.messages import Trace
 from schemas.topics import Topics
 from streams.certify.asking_order import frontier
 from streams.certify.evidence import OnAlarm, OnDeferralDrift
@@ -58,12 +56,11 @@ from streams.kafka.batch import Batch, MessageOutputs
 from streams.kafka.channel import BatchChannel
 from streams.kafka.dead_letters import DeadLetters
 from streams.kafka.event_publisher import EventPublisher
-from streams.label_set import LabelSet
+from streams.roles.count_rebuild import CountRebuild, FoldMode, with_current_labels
 from streams.rollout.trials import TrialJudge
 from streams.state.audits import AuditStore
-from streams.state.fold_offsets import FoldOffsets, OffsetsRead
+from streams.state.fold_offsets import FoldOffsets
 from streams.state.known_labels import KnownLabels
-from streams.state.recount import is_deleting
 from streams.tasks import Tasks
 
 log = logging.getLogger(__name__)
@@ -81,16 +78,6 @@ _CHECK_TOPICS = 5.0
 _ATTEMPTS = 20
 _SHOWN = 60_000
 """Milliseconds without a look at all tasks after which what was found is not shown any more."""
-_PATIENCE = 10_000
-"""Milliseconds after which a claim to rebuild that is not renewed is taken over."""
-
-
-class _Mode(Enum):
-    """Why messages are folded: they are new, all counts were lost, or those of their task were."""
-
-    STREAM = auto()
-    REBUILD = auto()
-    TASK_REBUILD = auto()
 
 
 class AuditCertifier(Service):
@@ -145,8 +132,9 @@ class AuditCertifier(Service):
         self._looked_at = 0
         self._unreadable: set[str] = set()
         self._replies_are_missing = False
-        self._claim: tuple[str | None, int] = (None, 0)
-        self._deleting: dict[str, tuple[str, int]] = {}
+        self._count_rebuild = CountRebuild(
+            tasks, topic_logs, offsets, audits.recounts, self._dead_letters, self._fold, clock
+        )
 
     async def on_start(self) -> None:
         for topic_log in self._topic_logs.values():
@@ -163,7 +151,7 @@ class AuditCertifier(Service):
             StateUnavailable: Redis is away, or has lost what was folded; the batch is to be read again.
         """
         decoded, outgoing = self._dead_letters.decode_all(TRACE, messages)
-        traces = self._with_current_labels(decoded)
+        traces = with_current_labels(self._live_tasks, decoded)
         log_name = self._topic_logs[TRACES].name
         outgoing += await self._fold_each(traces, lambda some: observe_traces(some, log_name))
         outgoing += self._failed(await fail_alone(traces, self._trial_judge.judge))
@@ -228,8 +216,8 @@ class AuditCertifier(Service):
         if self._synchronize is not None:
             await self._synchronize()
         known = self._offsets.known
-        await self._rebuild_if_lost(await self._offsets.read(), known)
-        waiting = await self._count_again(await self._audits.recounts.marks())
+        await self._count_rebuild.rebuild_if_lost(await self._offsets.read(), known)
+        waiting = await self._count_rebuild.count_again()
         self._seen |= await self._audits.tasks()
         for task in sorted(self._seen - waiting):
             try:
@@ -297,7 +285,8 @@ class AuditCertifier(Service):
         task: str,
         observations: Observations,
         versions: Sequence[str] = (),
-        mode: _Mode = _Mode.STREAM,
+        *,
+        mode: FoldMode = FoldMode.STREAM,
         mark: str = "",
     ) -> None:
         """Fold observations of a task; `mark` is that of the recount that they are read for."""
@@ -314,11 +303,11 @@ class AuditCertifier(Service):
                 raise await self._begin_again(task, error) from error
             offsets, folded = self._offsets, reading.folded
             if reading.recount != mark:
-                if mode is _Mode.REBUILD:
+                if mode is FoldMode.REBUILD:
                     return  # it is counted from the start of the topics afterwards
                 await self._audits.recounts.note(task)
                 raise StateUnavailable("audits of this task are counted again")
-            rebuilding = mode is _Mode.REBUILD
+            rebuilding = mode is FoldMode.REBUILD
             if not offsets.holds_claim(folded) if rebuilding else offsets.has_lost(folded, known):
                 raise StateUnavailable("Redis has lost audit counts; certify rebuilds them")
             names = {stream: topic_log.name for stream, topic_log in self._topic_logs.items()}
@@ -362,7 +351,7 @@ class AuditCertifier(Service):
         await self._audits.recounts.discard(task)
         return StateUnavailable("Redis held unreadable audit counts; certify rebuilds them")
 
-    async def _act_on(self, task: str, outcome: Step, mode: _Mode, mark: str) -> None:
+    async def _act_on(self, task: str, outcome: Step, mode: FoldMode, mark: str) -> None:
         """Emit the events of a step, have its alarms answered and drift reported, and remember that."""
         for event in outcome.events:
             if await self._is_of_interest(task, event):
@@ -410,93 +399,6 @@ class AuditCertifier(Service):
             return await self._may_answer(task, LabelBlockedDetails.of(event).version)
         except StateUnavailable:
             return True  # Redis is down: emit the event anyway; it will not be emitted later
-
-    async def _rebuild_if_lost(self, folded: OffsetsRead, known: Mapping[str, int]) -> None:
-        """Rebuild what Redis has lost, unless another worker does."""
-        claim, since = self._claim
-        if folded.rebuilding != claim:
-            self._claim = claim, since = folded.rebuilding, self._clock()
-        idle = claim is None or self._clock() - since >= _PATIENCE
-        if (
-            idle
-            and (claim is not None or self._offsets.has_lost(folded, known))
-            and await self._offsets.begin_rebuild(folded)
-        ):
-            try:
-                await self._rebuild(folded.positions)
-            finally:
-                self._offsets.abandon_rebuild()
-
-    async def _rebuild(self, positions: Mapping[str, int]) -> None:
-        """Fold the topics again, from where Redis stands to their ends.
-
-        Traces first, so that a deferral which was answered since then is known to be.
-        """
-        log.warning("Redis has lost audit counts: rebuilding them from the topics")
-        reached: dict[str, int] = {}
-        for stream, topic_log in self._topic_logs.items():
-            async with aclosing(topic_log.since(positions, reached)) as batches:
-                async for messages in batches:
-                    await self._offsets.renew_claim()
-                    for task, observations in self._observe(stream, messages).items():
-                        await self._fold(task, observations, mode=_Mode.REBUILD)
-        await self._offsets.finish_rebuild(reached)
-        log.warning("audit counts are rebuilt")
-
-    async def _count_again(self, marks: Mapping[str, str]) -> set[str]:
-        """Fold the topics from their starts for these tasks alone.
-
-        Until that is done their own messages wait, and with them their partitions. Several workers may do it
-        at the same time: of a message that one has folded the others fold nothing.
-
-        Returns:
-            The tasks that wait, because their counts are still being deleted.
-        """
-        waiting = {task for task, mark in marks.items() if is_deleting(mark)}
-        await self._finish_deleting({task: marks[task] for task in waiting})
-        if not (tasks := marks.keys() - waiting):
-            return waiting
-        log.warning("audits are counted again from the topics: tasks=%s", ", ".join(sorted(tasks)))
-        for stream, topic_log in self._topic_logs.items():
-            async with aclosing(topic_log.since({}, {})) as batches:
-                async for messages in batches:
-                    for task, observations in self._observe(stream, messages).items():
-                        if task in tasks:
-                            await self._fold(task, observations, mode=_Mode.TASK_REBUILD, mark=marks[task])
-        for task in sorted(tasks):
-            if await self._audits.recounts.end(task, marks[task]):
-                log.warning("audits are counted again: task=%s", task)
-        return waiting
-
-    async def _finish_deleting(self, marks: Mapping[str, str]) -> None:
-        """Delete the counts that another worker does not delete to the end, since it has died."""
-        now = self._clock()
-        self._deleting = {
-            task: known if (known := self._deleting.get(task)) and known[0] == mark else (mark, now)
-            for task, mark in marks.items()
-        }
-        for task, (_, since) in self._deleting.items():
-            if now - since >= _PATIENCE:
-                await self._audits.recounts.discard(task)
-
-    def _observe(self, stream: str, messages: Sequence[Message]) -> dict[str, Observations]:
-        if stream == TRACES:
-            decoded, _ = self._dead_letters.decode_all(TRACE, messages)
-            return observe_traces(self._with_current_labels(decoded), self._topic_logs[TRACES].name)
-        if stream == FAILURES:
-            failures, _ = self._dead_letters.decode_all(AUDIT_FAILURE, messages)
-            return observe_failures(failures, self._topic_logs[FAILURES].name)
-        deferrals, _ = self._dead_letters.decode_all(DEFERRAL, messages)
-        return observe_deferrals(deferrals, self._topic_logs[stream].name)
-
-    def _with_current_labels(self, traces: Iterable[tuple[Trace, Message]]) -> list[tuple[Trace, Message]]:
-        """The traces with the names of today, so that a renamed label is compared with its new name."""
-        traces = list(traces)
-        labels = {
-            task: LabelSet.of(self._live_tasks.task(task).config.teacher)
-            for task in {trace.task for trace, _ in traces}
-        }
-        return [(labels[trace.task].current_trace(trace), message) for trace, message in traces]
 
 
 def _waits_since(snapshot: Snapshot, moment: int) -> bool:
