@@ -72,6 +72,11 @@ _COMMANDS = {
         "Show for every task what answers, its traffic and certificate, and what to do next.",
         "stream",
     ),
+    "doctor": _CommandEntry(
+        "doctor",
+        "Look at Kafka, Redis, settings, disk and LLMs, and say what is wrong and what to do.",
+        "stream",
+    ),
     "config": _CommandEntry("config", "Read and write the config topic.", "stream"),
     "topics": _CommandEntry("topics", "Make and describe the topics.", "stream"),
     "policies": _CommandEntry("policies", "List policy versions, and move them.", "stream"),
