@@ -4,7 +4,8 @@ A task has a mark from the first step to the last, beside the revision of its st
 once:
 
     begin    the mark says `deleting`; what was read before can't be written any more
-    ...      the counts of the versions are deleted
+    delete   the counts of a version are deleted, while the mark is that of the one who began
+    ...      the same for each version
     deleted  the positions are deleted, and the mark is that of the recount: only now may it begin
     ...      the topics are folded again from their starts, by one worker or several
     end      the mark is gone
@@ -45,7 +46,8 @@ class Recounts:
             await self._take(task, "begin", mark)
             for pattern in (keys.audits(task, "*"), keys.asked(task, "*")):
                 async for name in redis.scan_iter(match=pattern, count=_AT_ONCE):
-                    await redis.delete(name)
+                    if not await self._take(task, "delete", mark, as_text(name)):
+                        return  # another one deletes them, and may have: these are counts made since
             await self._take(task, "deleted", mark)
 
     async def note(self, task: str) -> None:
@@ -68,5 +70,6 @@ class Recounts:
             await redis.srem(self._keys.uncounted, task)
         return True
 
-    async def _take(self, task: str, step: str, mark: str) -> bool:
-        return bool(await self._step([self._keys.certify(task), self._keys.service(task)], [step, mark]))
+    async def _take(self, task: str, step: str, mark: str, *counts: str) -> bool:
+        names = [self._keys.certify(task), self._keys.service(task), *counts]
+        return bool(await self._step(names, [step, mark]))

@@ -1,5 +1,8 @@
 """Of several who delete a task's counts the last one says when they may be counted again."""
 
+from collections.abc import AsyncIterator
+from typing import Any
+
 import pytest
 
 from schemas.redis_keys import Keys
@@ -50,3 +53,23 @@ async def test_what_was_read_before_can_not_be_written_any_more(
     assert not await fold([keys.certify(TASK)], ["read", "written"])
     await recounts.discard(TASK)
     assert not await fold([keys.certify(TASK)], ["", "written"]), "also where nothing was there before"
+
+
+async def test_who_was_overtaken_deletes_nothing_that_is_counted_since(
+    connection: Connection, keys: Keys, recounts: Recounts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counts = keys.audits(TASK, "v1")
+    await connection.redis.hset(counts, "audits", 1)
+    scan = connection.redis.scan_iter
+
+    async def overtaken(**options: Any) -> AsyncIterator[Any]:
+        async for name in scan(**options):
+            monkeypatch.setattr(connection.redis, "scan_iter", scan)
+            await recounts.discard(TASK)
+            await connection.redis.hset(counts, "audits", 2)
+            yield name
+
+    monkeypatch.setattr(connection.redis, "scan_iter", overtaken)
+    await recounts.discard(TASK)
+    assert await connection.redis.hget(counts, "audits") == b"2"
+    assert not is_deleting((await recounts.marks())[TASK])
