@@ -3,6 +3,7 @@
 It is seen from outside: around the channel to the agent, around the delivery, and in librdkafka's statistics.
 """
 
+import logging
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
@@ -27,6 +28,8 @@ from streams.metrics.catalog import (
     MESSAGES,
 )
 from streams.metrics.registry import Labels, MetricRegistry, Readings
+
+log = logging.getLogger(__name__)
 
 STATISTICS_INTERVAL = 5_000
 """Milliseconds."""
@@ -176,8 +179,12 @@ class ConsumerLag:
         return {"statistics.interval.ms": STATISTICS_INTERVAL, "stats_cb": self.note}
 
     def note(self, statistics: str) -> None:
-        """Note the consumer's statistics, which come on its thread."""
-        found = _STATISTICS.decode(statistics).topics.get(self._topic, _Topic())
+        """Note the consumer's statistics, which come on its thread; what it raises would end the process."""
+        try:
+            found = _STATISTICS.decode(statistics).topics.get(self._topic, _Topic())
+        except msgspec.DecodeError as error:  # librdkafka escapes no names, such as that of a client
+            log.debug("statistics can't be read, no lag is shown: role=%s: %s", self._role, error)
+            found = _Topic()
         self._lags = {
             (self._role, number): float(partition.lag)
             for number, partition in found.partitions.items()

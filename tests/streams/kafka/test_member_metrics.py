@@ -95,3 +95,13 @@ def test_the_lag_is_what_is_not_read_yet(partition: dict[str, int], lag: int | N
     assert shown(metrics).get('understudy_consumer_lag{partition="0",role="route"}') == lag
     note(json.dumps({"topics": {}}))
     assert shown(metrics) == {}, "it owns no partition any more"
+
+
+def test_unreadable_statistics_show_nothing_and_end_nothing() -> None:
+    metrics = MetricRegistry()
+    note = ConsumerLag(metrics, "route", "x.requests").note
+    partition = {"ls_offset": 100, "next_offset": 60, "app_offset": 40, "fetchq_cnt": 20}
+    note(json.dumps({"topics": {"x.requests": {"partitions": {"0": partition}}}}))
+    note('{"client_id": "a "quoted" name"}')
+    note('{"topics": []}')
+    assert shown(metrics) == {}
