@@ -115,7 +115,12 @@ class EncodeRole:
     def _decide_alone(self, task: Task, one: OpenEncoding) -> None:
         """Decide by what the request brings."""
         given = _given(one.encoding.check)
-        decision = given or decide(task, request_features([one.request], task), 1)[0]
+        try:
+            decision = given or decide(task, request_features([one.request], task), 1)[0]
+        except Exception as error:
+            log.exception("an encoding could not be decided, it becomes a dead letter: task=%s", task.name)
+            one.opened.answer([self._dead_letters.failure(one.opened.message, error)])
+            return
         waiting = WaitingText(one.request.id, "", one, given)
         if one.opened.begin():
             self.take_decided(task, [waiting], [DecidedText(decision, None)])
@@ -129,12 +134,16 @@ class EncodeRole:
     def take_decided(
         self, task: Task, waiting: Sequence[WaitingText], decided: Sequence[DecidedText]
     ) -> None:
-        """Answer the messages of some texts of one task; a defect costs no other message."""
+        """Answer the messages of some texts of one task; one on which that fails becomes a dead letter."""
         found: list[OpenEncoding] = [one.origin for one in waiting]
         try:
             self._answer(task, found, decided)
         except Exception as error:
-            log.exception("encodings could not be answered, they become dead letters: task=%s", task.name)
+            if (half := len(found) // 2) > 0:
+                self.take_decided(task, waiting[:half], decided[:half])
+                self.take_decided(task, waiting[half:], decided[half:])
+                return
+            log.exception("an encoding could not be answered, it becomes a dead letter: task=%s", task.name)
             for one in found:
                 one.opened.answer([self._dead_letters.failure(one.opened.message, error)])
 
@@ -156,14 +165,15 @@ class EncodeRole:
             now,
             [found[row].encoding.drawn for row in open_rows],
         )
-        self._count(task, [found[row].encoding for row in open_rows], decisions, now)
-        for each in routed:
-            each.arrival.origin.opened.answer(self._outputs(each))
-        self._count_labels([each.label for each in routed if each.label is not None])
-        self._count_decisions(task, decisions, now)
+        outputs = [(each.arrival.origin, self._outputs(each)) for each in routed]
         for one, (_, features) in zip(found, decided, strict=True):
             if one.encoding.check is not None:
-                one.opened.answer([self._checked(task, one, one.encoding.check, features)])
+                outputs.append((one, [self._checked(task, one, one.encoding.check, features)]))
+        for one, made in outputs:  # all are made by now: after a failure nothing is answered or counted twice
+            one.opened.answer(made)
+        self._count(task, [found[row].encoding for row in open_rows], decisions, now)
+        self._count_labels([each.label for each in routed if each.label is not None])
+        self._count_decisions(task, decisions, now)
 
     def _outputs(self, routed: Routed[OpenEncoding]) -> list[Outgoing]:
         message: Message = routed.arrival.origin.opened.message

@@ -9,6 +9,10 @@ from typing import TypeVar
 Result = TypeVar("Result")
 
 
+class CallPanicked(Exception):
+    """The call has raised what is no `Exception`."""
+
+
 def run_in_daemon(call: Callable[[], Result], name: str) -> "asyncio.Future[Result]":
     """Run the call, on a daemon thread with this name; the event loop's own threads stay free for others."""
     outcome: Future[Result] = Future()
@@ -19,6 +23,8 @@ def run_in_daemon(call: Callable[[], Result], name: str) -> "asyncio.Future[Resu
             result = call()
         except Exception as error:  # noqa: BLE001 - the thread's edge: who waits for the future gets it
             outcome.set_exception(error)
+        except BaseException as error:  # noqa: BLE001 - a panic of a package in Rust is no `Exception`
+            outcome.set_exception(CallPanicked(f"{type(error).__name__}: {error}"))
         else:
             outcome.set_result(result)
 

@@ -1,5 +1,6 @@
 """Decides some texts that have to be encoded first, on the thread of their encoder."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
@@ -13,6 +14,8 @@ from schemas.messages import Reason
 from streams.routing.decisions import Decision, decide, decide_from_text
 from streams.routing.features import BatchVectors, encode_features
 from streams.tasks import Task
+
+log = logging.getLogger(__name__)
 
 
 class TextToDecide(NamedTuple):
@@ -72,13 +75,22 @@ def decide_part(
 
 
 def decide_without_vectors(task: Task, texts: Sequence[TextToDecide]) -> list[DecidedText]:
-    """Defer all that is not answered yet, and that the text alone does not answer."""
+    """Defer all that is not answered yet, and that the text alone does not answer; it never fails."""
     deferred = decide(task, None, len(texts), _canary_mask(texts))
-    answers = decide_from_text(task, [one.text for one in texts])
+    answers = _answers_from_text(task, [one.text for one in texts])
     return [
         DecidedText(one.given or answer or deferral, None)
         for one, answer, deferral in zip(texts, answers, deferred, strict=True)
     ]
+
+
+def _answers_from_text(task: Task, texts: Sequence[str]) -> list[Decision | None]:
+    """None for all of them where a defect lets none be decided: each must have an end all the same."""
+    try:
+        return decide_from_text(task, texts)
+    except Exception:
+        log.exception("texts could not be decided, a defect, they are deferred: task=%s", task.name)
+        return [None] * len(texts)
 
 
 @dataclass(frozen=True, slots=True)

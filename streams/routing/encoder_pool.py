@@ -16,7 +16,7 @@ from models.embedders.contract import Embedder
 from models.embedders.loader import open_embedder
 from models.errors import EmbedderError
 from streams.encoder_spec import EncoderSpec
-from streams.routing.daemon_thread import run_in_daemon
+from streams.routing.daemon_thread import CallPanicked, run_in_daemon
 from streams.tasks import Tasks
 
 log = logging.getLogger(__name__)
@@ -84,7 +84,7 @@ class EncoderPool(Service):
         try:
             open_it = partial(open_embedder, encoding.vectors, encoding.prompt)
             embedder = await run_in_daemon(open_it, f"open-{encoding.vectors}")
-        except EmbedderError as error:
+        except (EmbedderError, CallPanicked) as error:
             self._on_failure(encoding, last, str(error))
         else:
             self._on_open(encoding, last, embedder)

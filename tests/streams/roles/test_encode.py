@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from models.features import Features
+from models.policy import Embed, Scores
 from schemas.codec import ENCODING
 from schemas.config import parse_override
 from schemas.messages import Encoding, Label, Reason, Request
@@ -21,8 +23,10 @@ from streams.kafka.open_message import OpenMessage
 from streams.roles.encode import EncodeRole
 from streams.roles.route import RouteRole
 from streams.routing import encoder_queue
+from streams.routing.conclusion import Routed
 from streams.routing.decisions import Decision
 from streams.routing.encoder_queues import EncoderQueues
+from streams.routing.outputs import RoutedTopics
 from streams.sampling import Sampler
 from streams.tasks import Tasks
 from streams.versions.breaker_state import Breaker, Safeguards
@@ -226,6 +230,65 @@ async def test_a_text_waits_for_its_turn_so_long(
     assert len(labels([output for outputs in found for output in outputs])) == encoder_queue.FIRST_PART
     await room.encoders.stop()
     assert room.tasks.task("t").embedder is embedder
+
+
+class Defective(ScriptedPolicy):
+    """Fails, by a defect, on texts among which one is `poison`."""
+
+    def score(self, features: Features, embed: Embed | None = None) -> Scores:
+        if "poison" in (features.texts or ()):
+            raise ValueError("a defect")
+        return super().score(features, embed)
+
+
+async def test_a_text_that_nobody_can_decide_is_deferred() -> None:
+    """Neither its own message nor that of a neighbour may stay open for ever."""
+    spec = f"text>{SPEC}"
+    room = Room(ScriptedEmbedder(), spec=spec)
+    room.tasks.set_policy("t", Defective(embedder=spec, dimension=3, encoder="scripted:1"))
+    texts = [Encoding(1000, Request(name, "t", name)) for name in ("poison", SURE)]
+    out = await room.encoded(*texts, seconds=2.0)
+    assert {found.request.id for found in deferrals(out)} == {"poison", SURE}
+
+
+async def test_a_defect_without_an_encoder_costs_its_own_message_alone() -> None:
+    room = Room()
+    room.tasks.set_policy("text", Defective())
+    out = await room.encoded(*(Encoding(1000, Request(name, "text", name)) for name in ("poison", SURE)))
+    assert [label.id for label in labels(out)] == [SURE]
+    assert reasons(out) == ["ValueError: a defect"]
+
+
+class Panic(BaseException):
+    """As PyO3 raises it: no `Exception`."""
+
+
+class Panicking(ScriptedEmbedder):
+    def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        raise Panic(len(texts))
+
+
+async def test_an_encoder_that_panics_has_failed() -> None:
+    room = Room(Panicking())
+    (found,) = deferrals(await room.sent(SURE))
+    assert (found.features, room.tasks.task("t").embedder) == (None, None)
+
+
+async def test_a_defect_costs_its_own_message_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    room = Room(ScriptedEmbedder())
+    given = RoutedTopics.outputs
+
+    def outputs(topics: RoutedTopics, routed: Routed[Any], *rest: Any) -> list[Outgoing]:
+        if routed.arrival.request.id == "r1":
+            raise ValueError("a defect")
+        return given(topics, routed, *rest)
+
+    _, encodings = await room.routed(*(Request(f"r{at}", "t", SURE) for at in range(5)))
+    monkeypatch.setattr(RoutedTopics, "outputs", outputs)
+    out = await room.encoded(*encodings)
+    assert sorted(label.id for label in labels(out)) == ["r0", "r2", "r3", "r4"]
+    assert reasons(out) == ["ValueError: a defect"]
+    assert room.answers["t"] == 4
 
 
 async def test_an_encoder_that_hangs_holds_up_no_other() -> None:

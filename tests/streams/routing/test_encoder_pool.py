@@ -98,3 +98,18 @@ async def test_a_policy_of_another_encoder_is_logged(
     live.set_policy("t", ScriptedPolicy(embedder=spec, dimension=WIDTH, encoder="model2vec:other"))
     await happens(lambda: "policy v1 reads vectors of model2vec:other" in caplog.text)
     assert live.task("t").policy is None
+
+
+async def test_an_encoder_that_panics_as_it_opens_ends_nothing(
+    live: Tasks, running: EncoderPool, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Panic(BaseException):
+        """As PyO3 raises it: no `Exception`."""
+
+    def panic(*_: object) -> Embedder:
+        raise Panic
+
+    monkeypatch.setattr(encoder_pool, "open_embedder", panic)
+    configure(live, "model2vec:/m")
+    await happens(lambda: "encoder failed to open" in caplog.text)
+    assert running.crash_reason is None
