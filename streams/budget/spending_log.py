@@ -148,5 +148,5 @@ def _show(metrics: MetricRegistry, task: str, amounts: Mapping[str, float]) -> N
         (catalog.APP_REPLIES, amounts.get("replies_read", 0), ("yes",)),
         (catalog.APP_REPLIES, amounts.get("replies_unread", 0), ("no",)),
     ):
-        if amount:
+        if amount > 0:  # a counter takes nothing else
             metrics.add(metric, amount, task, *labels)

@@ -7,6 +7,7 @@ from schemas.call_limits import Price
 from schemas.messages import Deferral, Usage
 
 _MILLION = 1e6
+_MOST_TOKENS = 1_000_000_000
 _CHARACTERS_A_TOKEN = 3
 """Fewer than in most texts, so that an estimate is rather too high."""
 
@@ -56,6 +57,7 @@ class CallCost:
             characters: of question and answer, from which tokens are estimated where it has not.
         """
         self._answers += 1
+        usage = plausible(usage)
         if usage is not None:
             self.usage = _sum(self.usage or Usage(), usage)
         self.counted = _sum(self.counted, usage or Usage(prompt_tokens=-(-characters // _CHARACTERS_A_TOKEN)))
@@ -67,6 +69,14 @@ class CallCost:
     def milliseconds(self) -> float | None:
         """Since the first call began; None if none did."""
         return None if self._begun is None else (time.perf_counter() - self._begun) * 1000.0
+
+
+def plausible(usage: Usage | None) -> Usage | None:
+    """The tokens of an answer as they were reported; None where they can't be, such as -1 for unknown."""
+    if usage is None:
+        return None
+    numbers = (usage.prompt_tokens, usage.completion_tokens, usage.cached_tokens)
+    return usage if all(0 <= number <= _MOST_TOKENS for number in numbers) else None
 
 
 def money_of(usage: Usage, price: Price) -> float:

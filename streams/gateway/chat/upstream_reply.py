@@ -12,6 +12,7 @@ from msgspec import Struct
 from schemas.messages import Usage
 from streams.errors import UnreadableAnswer
 from streams.gateway.chat.forms import AssistantMessage, ToolCall
+from streams.spending.cost import plausible
 
 LARGEST = 1_000_000
 """Bytes of a reply that is read; a label is short."""
@@ -133,7 +134,7 @@ def _usage(found: _TokenCounts | None) -> Usage | None:
         return None
     details = found.prompt_tokens_details
     cached = details.cached_tokens if details else None
-    return Usage(found.prompt_tokens, found.completion_tokens, cached or 0)
+    return plausible(Usage(found.prompt_tokens, found.completion_tokens, cached or 0))
 
 
 def _decompress(body: bytes, encoding: str) -> bytes:

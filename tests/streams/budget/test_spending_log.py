@@ -86,6 +86,13 @@ async def test_what_can_not_be_told_is_told_later_and_added_once(room: Room) -> 
     assert room.levels() == [0.5]
 
 
+async def test_no_amount_keeps_what_follows_from_being_done(room: Room) -> None:
+    """Who adds has still to answer a request; counters of metrics take nothing below zero."""
+    room.log.add("t", {"calls": 1, "tokens": -2, "money": -0.5}, ["w:1"])
+    await room.log.flush()
+    assert (room.store.spent["calls"], room.store.ended) == (1, ["w:1"])
+
+
 async def test_a_level_is_told_once(room: Room) -> None:
     for calls in (5, 1, 2, 2, 3):
         room.log.add("t", {"calls": calls})

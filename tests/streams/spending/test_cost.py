@@ -49,3 +49,11 @@ def test_answers_add_up_and_a_missing_report_is_estimated() -> None:
 def test_calls_are_told_apart_by_what_they_are_for() -> None:
     kinds = [kind_of(deferral()), kind_of(deferral(audit=True)), kind_of(deferral(first=Answer("yes")))]
     assert kinds == [CallKind.REQUESTS, CallKind.AUDITS, CallKind.REPEATS]
+
+
+@pytest.mark.parametrize("usage", [Usage(-1, -1), Usage(5, 1, -1), Usage(10**400, 1)])
+def test_a_report_that_can_not_be_is_estimated(usage: Usage) -> None:
+    cost = CallCost()
+    cost.begin_call()
+    cost.add(usage, characters=900)
+    assert (cost.usage, cost.counted, cost.failed) == (None, Usage(300), 0)

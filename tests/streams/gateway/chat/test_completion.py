@@ -98,3 +98,5 @@ def test_usage_is_read() -> None:
     usage = {"prompt_tokens": 9, "completion_tokens": 2, "prompt_tokens_details": {"cached_tokens": 4}}
     body = json.dumps({**json.loads(body_of(content="yes")), "usage": usage}).encode()
     assert read_completion(body).usage == Usage(9, 2, 4)
+    unknown = json.dumps({**json.loads(body), "usage": {"prompt_tokens": -1}}).encode()
+    assert read_completion(unknown).usage is None
