@@ -25,6 +25,7 @@ from streams.certify.observations import (
     observe_traces,
 )
 from streams.certify.topic_log import TopicLog
+from streams.halving import fail_alone
 from streams.kafka.dead_letters import DeadLetters
 from streams.label_set import LabelSet
 from streams.state.fold_offsets import FoldOffsets, OffsetsRead
@@ -111,15 +112,13 @@ class CountRebuild:
         if not (tasks := marks.keys() - waiting):
             return waiting
         log.warning("audits are counted again from the topics: tasks=%s", ", ".join(sorted(tasks)))
+        begun = {task: marks[task] for task in tasks}
         for stream, topic_log in self._topic_logs.items():
             async with aclosing(topic_log.since({}, {})) as batches:
                 async for messages in batches:
-                    for task, observations in self._observe(stream, messages).items():
-                        if task in tasks:
-                            mode, mark = FoldMode.TASK_REBUILD, marks[task]
-                            await self._fold(task, observations, mode=mode, mark=mark)
-        for task in sorted(tasks):
-            if await self._recounts.end(task, marks[task]):
+                    await self._fold_again(stream, messages, FoldMode.TASK_REBUILD, begun)
+        for task, mark in sorted(begun.items()):
+            if await self._recounts.end(task, mark):
                 log.warning("audits are counted again: task=%s", task)
         return waiting
 
@@ -131,10 +130,33 @@ class CountRebuild:
             async with aclosing(topic_log.since(positions, reached)) as batches:
                 async for messages in batches:
                     await self._offsets.renew_claim()
-                    for task, observations in self._observe(stream, messages).items():
-                        await self._fold(task, observations, mode=FoldMode.REBUILD)
+                    await self._fold_again(stream, messages, FoldMode.REBUILD)
         await self._offsets.finish_rebuild(reached)
         log.warning("audit counts are rebuilt")
+
+    async def _fold_again(
+        self,
+        stream: str,
+        messages: Sequence[Message],
+        mode: FoldMode,
+        marks: Mapping[str, str] | None = None,
+    ) -> None:
+        """Fold messages, but for those that fail alone: they became dead letters when they were new.
+
+        Args:
+            marks: of the tasks that are counted; None: all are.
+        """
+
+        async def fold(some: Sequence[Message]) -> None:
+            for task, observations in self._observe(stream, some).items():
+                if marks is None:
+                    await self._fold(task, observations, mode=mode)
+                elif task in marks:
+                    await self._fold(task, observations, mode=mode, mark=marks[task])
+
+        for message, error in await fail_alone(messages, fold):
+            place = f"{message.topic()}[{message.partition()}]@{message.offset()}"
+            log.error("a message is left out of the counts: message=%s", place, exc_info=error)
 
     async def _finish_deleting(self, marks: Mapping[str, str]) -> None:
         """Delete the counts that another worker does not delete to the end, since it has died."""

@@ -2,19 +2,22 @@
 
 import asyncio
 import contextlib
+from collections.abc import Sequence
 
 import pytest
+from confluent_kafka import Message
 from msgspec.structs import replace
 
 from schemas.config import parse_override
-from schemas.messages import Teacher
-from streams.certify.observations import DEFERRALS
+from schemas.messages import Teacher, Trace
+from streams.certify.observations import DEFERRALS, Observations, observe_traces
 from streams.errors import StateUnavailable
 from streams.rollout.alarm_response import AlarmResponse
 from streams.state.audits import AuditStore
 from streams.state.fold_offsets import FoldOffsets, OffsetsRead
 from streams.state.refit_queue import RefitQueue
 from streams.state.registry import Registry
+from tests.streams.fakes import flat, reasons
 from tests.streams.roles.certifying import Deployment, asked, audit, audits
 
 
@@ -97,6 +100,32 @@ async def test_an_emptied_redis_is_rebuilt(
     assert len(seen) > 50
     assert not any(seen), "nothing is claimed from a part"
     assert (after.audits, after.agreements, after.pending, after.certified) == (201, 199, 1, True)
+
+
+@pytest.mark.parametrize("lost", ["all", "task"])
+async def test_a_message_that_fails_by_a_defect_keeps_no_counts_lost(
+    deployment: Deployment, lost: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It became a dead letter when it was new; read again, it must not end the process each time."""
+
+    def observe(traces: Sequence[tuple[Trace, Message]], name: str) -> dict[str, Observations]:
+        if any(one.id == "poison" for one, _ in traces):
+            raise ValueError("a defect")
+        return observe_traces(traces, name)
+
+    for reader in ("certify", "count_rebuild"):
+        monkeypatch.setattr(f"streams.roles.{reader}.observe_traces", observe)
+    certify = await deployment.certifier()
+    given = [*audits(5), audit("poison"), *audits(5, "more")]
+    letters = flat(await certify.fold_traces([deployment.traces.add(one) for one in given]))
+    assert reasons(letters) == ["ValueError: a defect"]
+    if lost == "all":
+        await deployment.restore({})
+    else:
+        await AuditStore(deployment.connection, deployment.keys).recounts.discard("t")
+    await certify.look()
+    status = await deployment.status()
+    assert (status.audits, status.complete) == (10, True)
 
 
 async def test_redis_emptied_while_rebuilt_is_rebuilt(
