@@ -85,9 +85,10 @@ class MeteredDelivery:
         self._dead_letters = dead_letters
         self._count = partial(_count, metrics, role)
         self._letters = 0
+        self._has_sent = False
 
     def send(self, outgoing: Iterable[Outgoing]) -> None:
-        outgoing = list(outgoing)
+        outgoing, self._has_sent = list(outgoing), True
         self._delivery.send(outgoing)
         self._letters += sum(out.topic == self._dead_letters for out in outgoing)
 
@@ -95,20 +96,20 @@ class MeteredDelivery:
         self._delivery.commit(offsets)
         self._count(COMMITS, 1)
         self._count(DEAD_LETTERS, self._letters)
-        self._letters = 0
+        self._letters, self._has_sent = 0, False
 
     def sift(self, messages: Sequence[Outputs]) -> Sifted:
         return self._delivery.sift(messages)
 
     def send_apart(self, parts: Iterable[Sequence[Outputs]]) -> None:
-        parts = list(parts)
+        parts, self._has_sent = list(parts), True
         self._delivery.send_apart(parts)
         produced = (output for part in parts for outputs in part for output in outputs)
         self._letters += sum(out.topic == self._dead_letters for out in produced)
 
     def abort(self) -> None:
-        self._letters = 0
-        self._count(ABORTS, 1)
+        self._count(ABORTS, int(self._has_sent))  # also called where nothing is left to be taken back
+        self._letters, self._has_sent = 0, False
         self._delivery.abort()
 
     def close(self) -> None:
