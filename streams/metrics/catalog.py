@@ -56,7 +56,7 @@ DECISIONS = Metric(
     "decisions",
     Kind.COUNTER,
     ("task", "reason"),
-    "Requests that route or a gateway has decided; `accepted` ones are answered by the surrogate.",
+    "Requests that route, encode or a gateway has decided; `accepted` ones are answered by the surrogate.",
 )
 LABEL_SECONDS = Metric(
     "label_seconds",
