@@ -7,13 +7,16 @@ process that sees the change ends, and the next one begins with the new name.
 """
 
 import asyncio
+import logging
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 
 from confluent_kafka import Consumer, Message
 
-from streams.errors import TopicReplaced
+from streams.errors import KafkaFailed, TopicReplaced
 from streams.kafka.replay import committed_offsets, replay
+
+log = logging.getLogger(__name__)
 
 
 class TopicLog:
@@ -67,9 +70,14 @@ class TopicLog:
         """The committed offset of each partition, by the log's name and number, as `traces:3`.
 
         Raises:
-            KafkaFailed: the topic can't be read.
+            KafkaFailed: the broker does not say, also when asked again.
         """
-        offsets = await asyncio.to_thread(committed_offsets, self._onlooker, self.topic)
+        try:
+            offsets = await asyncio.to_thread(committed_offsets, self._onlooker, self.topic)
+        except KafkaFailed as error:
+            # A group whose last member was killed may have no coordinator for some seconds.
+            log.warning("asking again: %s", error)
+            offsets = await asyncio.to_thread(committed_offsets, self._onlooker, self.topic)
         return {f"{self.name}:{partition}": offset for partition, offset in offsets.items()}
 
     async def since(

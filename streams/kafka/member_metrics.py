@@ -121,6 +121,9 @@ def _count(metrics: MetricRegistry, role: str, metric: Any, amount: int) -> None
         metrics.add(metric, amount, role)
 
 
+_OWNED = "active"
+
+
 class _Partition(msgspec.Struct):
     """Offsets are negative where they are not known.
 
@@ -129,12 +132,14 @@ class _Partition(msgspec.Struct):
         next_offset: to be fetched next; what is fetched and not yet read lies before it.
         app_offset: to be read next, but for marks of transactions, which nobody reads.
         fetchq_cnt: messages that are fetched and not yet read.
+        fetch_state: `active` while the member owns the partition; what is known of others is out of date.
     """
 
     ls_offset: int = -1
     next_offset: int = -1
     app_offset: int = -1
     fetchq_cnt: int = 0
+    fetch_state: str = ""
 
     @property
     def lag(self) -> int | None:
@@ -142,7 +147,7 @@ class _Partition(msgspec.Struct):
 
         Not from committed offsets: librdkafka does not see those that a transaction commits.
         """
-        if self.ls_offset < 0 or self.next_offset < 0:
+        if self.fetch_state != _OWNED or self.ls_offset < 0 or self.next_offset < 0:
             return None
         if self.next_offset >= self.ls_offset and not self.fetchq_cnt:
             return 0

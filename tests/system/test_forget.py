@@ -87,7 +87,7 @@ def test_no_refit_uses_a_forgotten_request(deployment: Deployment) -> None:
 def test_a_late_reply_leaves_no_text(deployment: Deployment) -> None:
     deferral = Deferral(Request(PERSON, TASK, TEXT), Reason.NO_POLICY, False, True, "text", unix_ms())
     report = forget(deployment, "--id", PERSON, "--task", TASK, status=0)
-    assert [one["messages"] for one in report["topics"]] == [0] * 7
+    assert [one["messages"] for one in report["topics"]] == [0] * 8
     deployment.worker("learn")
     producer = deployment.producer()
     producer.produce(deployment.topics.replies, REPLY.encode(Reply(deferral, "refund")), b"key")

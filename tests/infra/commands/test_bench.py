@@ -34,7 +34,8 @@ def fit_report(understudy: Run, data: Path, kind: str, *options: str) -> dict[st
     ended = understudy("bench", "fit", "--data", data, "--only", kind, *options)
     assert ended.status == 0, ended.err
     report = json.loads(ended.out)
-    assert set(report) == {"machine", "figures", "tables", "notes"}
+    assert set(report) == {"machine", "figures", "tables", "notes", "failed"}
+    assert not report["failed"]
     return {figure["name"]: figure for figure in report["figures"]}
 
 

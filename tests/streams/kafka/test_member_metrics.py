@@ -85,6 +85,7 @@ def test_dead_letters_of_refused_outputs_count_too() -> None:
             0,
         ),  # marks of transactions
         ({"ls_offset": 100, "next_offset": 60, "app_offset": -1001, "fetchq_cnt": 10}, 50),
+        ({"ls_offset": 100, "next_offset": 60, "app_offset": 40, "fetch_state": "stopped"}, None),
         ({"ls_offset": -1001, "next_offset": -1001, "app_offset": -1001, "fetchq_cnt": 0}, None),
     ],
 )
@@ -92,7 +93,17 @@ def test_the_lag_is_what_is_not_read_yet(partition: dict[str, int], lag: int | N
     metrics = MetricRegistry()
     note = ConsumerLag(metrics, "route", "x.requests").note
     unassigned = dict.fromkeys(partition, 7)
-    note(json.dumps({"topics": {"x.requests": {"partitions": {"0": partition, "-1": unassigned}}}}))
+    note(
+        json.dumps(
+            {
+                "topics": {
+                    "x.requests": {
+                        "partitions": {"0": {"fetch_state": "active", **partition}, "-1": unassigned}
+                    }
+                }
+            }
+        )
+    )
     assert shown(metrics).get('understudy_consumer_lag{partition="0",role="route"}') == lag
     note(json.dumps({"topics": {}}))
     assert shown(metrics) == {}, "it owns no partition any more"
