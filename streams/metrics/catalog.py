@@ -19,7 +19,7 @@ _LABEL_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
 _REFIT_SECONDS = (1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1_000.0, 3_000.0)
 
 
-class Kind(StrEnum):
+class MetricKind(StrEnum):
     """What a metric's numbers are.
 
     Attributes:
@@ -40,7 +40,7 @@ class Metric(NamedTuple):
     """
 
     name: str
-    kind: Kind
+    kind: MetricKind
     labels: tuple[str, ...]
     help: str
     buckets: tuple[float, ...] = ()
@@ -48,91 +48,102 @@ class Metric(NamedTuple):
     @property
     def full_name(self) -> str:
         """As it is shown and queried; a histogram's has `_bucket`, `_sum` and `_count` behind it."""
-        ending = "_total" if self.kind is Kind.COUNTER else ""
+        ending = "_total" if self.kind is MetricKind.COUNTER else ""
         return f"{NAMESPACE}_{self.name}{ending}"
 
 
 DECISIONS = Metric(
     "decisions",
-    Kind.COUNTER,
+    MetricKind.COUNTER,
     ("task", "reason"),
     "Requests that route, encode or a gateway has decided; `accepted` ones are answered by the surrogate.",
 )
 LABEL_SECONDS = Metric(
     "label_seconds",
-    Kind.HISTOGRAM,
+    MetricKind.HISTOGRAM,
     ("task", "source"),
     "Time from request to label, by who gave it: surrogate, teacher, or error. Its count is that of labels.",
     _LABEL_SECONDS,
 )
 
-MESSAGES = Metric("messages", Kind.COUNTER, ("role",), "Messages that a role has read and worked on.")
+MESSAGES = Metric("messages", MetricKind.COUNTER, ("role",), "Messages that a role has read and worked on.")
 BATCH_MESSAGES = Metric(
-    "batch_messages", Kind.HISTOGRAM, ("role",), "Messages that a role was handed at once.", _BATCH_SIZES
+    "batch_messages",
+    MetricKind.HISTOGRAM,
+    ("role",),
+    "Messages that a role was handed at once.",
+    _BATCH_SIZES,
 )
 BATCH_SECONDS = Metric(
-    "batch_seconds", Kind.HISTOGRAM, ("role",), "Time that a role took for a batch.", _BATCH_SECONDS
+    "batch_seconds", MetricKind.HISTOGRAM, ("role",), "Time that a role took for a batch.", _BATCH_SECONDS
 )
-COMMITS = Metric("commits", Kind.COUNTER, ("role",), "Commits of outputs and offsets.")
-ABORTS = Metric("aborts", Kind.COUNTER, ("role",), "Times that outputs were taken back, to be made again.")
+COMMITS = Metric("commits", MetricKind.COUNTER, ("role",), "Commits of outputs and offsets.")
+ABORTS = Metric(
+    "aborts", MetricKind.COUNTER, ("role",), "Times that outputs were taken back, to be made again."
+)
 DEAD_LETTERS = Metric(
-    "dead_letters", Kind.COUNTER, ("role",), "Messages that a role could not process, and put aside."
+    "dead_letters", MetricKind.COUNTER, ("role",), "Messages that a role could not process, and put aside."
 )
 CONSUMER_LAG = Metric(
     "consumer_lag",
-    Kind.GAUGE,
+    MetricKind.GAUGE,
     ("role", "partition"),
     "Messages of a partition that the role has not read yet.",
 )
 TEACHER_CALLS = Metric(
-    "teacher_calls", Kind.COUNTER, ("task", "outcome"), "Calls of a task's LLM: answered, or failed."
+    "teacher_calls", MetricKind.COUNTER, ("task", "outcome"), "Calls of a task's LLM: answered, or failed."
 )
-TEACHER_TOKENS = Metric("teacher_tokens", Kind.COUNTER, ("task",), "Tokens that the LLM has counted.")
+TEACHER_TOKENS = Metric("teacher_tokens", MetricKind.COUNTER, ("task",), "Tokens that the LLM has counted.")
 TEACHER_COST = Metric(
-    "teacher_cost", Kind.COUNTER, ("task",), "What the calls cost, by the prices in the config."
+    "teacher_cost", MetricKind.COUNTER, ("task",), "What the calls cost, by the prices in the config."
 )
 APP_REPLIES = Metric(
     "app_replies",
-    Kind.COUNTER,
+    MetricKind.COUNTER,
     ("task", "read"),
     "Replies of an LLM to an app; `no` where no label could be read out of them.",
 )
 
 POLICY_AGE = Metric(
-    "policy_age_seconds", Kind.GAUGE, ("task", "version"), "Time since the live version was fitted."
+    "policy_age_seconds", MetricKind.GAUGE, ("task", "version"), "Time since the live version was fitted."
 )
-THRESHOLD = Metric("threshold", Kind.GAUGE, ("task",), "Least score that is answered.")
-AUDIT_RATE = Metric("audit_rate", Kind.GAUGE, ("task",), "Share of the requests that are audited now.")
-BREAKER_OPEN = Metric("breaker_open", Kind.GAUGE, ("task",), "1 while the breaker stops all answers.")
+THRESHOLD = Metric("threshold", MetricKind.GAUGE, ("task",), "Least score that is answered.")
+AUDIT_RATE = Metric("audit_rate", MetricKind.GAUGE, ("task",), "Share of the requests that are audited now.")
+BREAKER_OPEN = Metric("breaker_open", MetricKind.GAUGE, ("task",), "1 while the breaker stops all answers.")
 UNGUARDED = Metric(
-    "unguarded", Kind.GAUGE, ("task",), "1 while nothing is answered because nobody counts the audits."
+    "unguarded", MetricKind.GAUGE, ("task",), "1 while nothing is answered because nobody counts the audits."
 )
-GUARD_AGE = Metric("guard_age_seconds", Kind.GAUGE, (), "Time since certify had counted all audits.")
+GUARD_AGE = Metric("guard_age_seconds", MetricKind.GAUGE, (), "Time since certify had counted all audits.")
 
 AGREEMENT_BOUND = Metric(
-    "agreement_bound", Kind.GAUGE, ("task", "version"), "Agreement that is proven for a version."
+    "agreement_bound", MetricKind.GAUGE, ("task", "version"), "Agreement that is proven for a version."
 )
-TARGET = Metric("target_agreement", Kind.GAUGE, ("task",), "Agreement that is promised.")
+TARGET = Metric("target_agreement", MetricKind.GAUGE, ("task",), "Agreement that is promised.")
 CERTIFIED = Metric(
-    "certified", Kind.GAUGE, ("task",), "1 while the target is certified for the version that answers."
+    "certified", MetricKind.GAUGE, ("task",), "1 while the target is certified for the version that answers."
 )
 AUDITS = Metric(
     "audits",
-    Kind.GAUGE,
+    MetricKind.GAUGE,
     ("task", "version", "state"),
     "Audits of a version: agreed, disagreed, pending, overdue (of the pending ones), failed, lost.",
 )
 ALARM_LEVEL = Metric(
     "alarm_level",
-    Kind.GAUGE,
+    MetricKind.GAUGE,
     ("task", "version"),
     "Level of a version's alarm; relative to where it is raised.",
 )
 
-REFIT_SECONDS = Metric("refit_seconds", Kind.HISTOGRAM, ("task",), "Time that a refit took.", _REFIT_SECONDS)
+REFIT_SECONDS = Metric(
+    "refit_seconds", MetricKind.HISTOGRAM, ("task",), "Time that a refit took.", _REFIT_SECONDS
+)
 
 EVENT_LOOP_DELAY = Metric(
-    "event_loop_delay_seconds", Kind.GAUGE, (), "Longest delay of the event loop in the last 10 seconds."
+    "event_loop_delay_seconds",
+    MetricKind.GAUGE,
+    (),
+    "Longest delay of the event loop in the last 10 seconds.",
 )
 
 CATALOG = tuple(value for value in list(globals().values()) if isinstance(value, Metric))

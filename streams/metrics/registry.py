@@ -16,7 +16,7 @@ from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
 
-from streams.metrics.catalog import CATALOG, NAMESPACE, Kind, Metric
+from streams.metrics.catalog import CATALOG, NAMESPACE, Metric, MetricKind
 
 OTHERS = "(others)"
 """Stands for all tasks beyond the first `MOST_TASKS`: clients may name any task."""
@@ -64,11 +64,11 @@ class MetricRegistry:
         return generate_latest(self._registry)
 
     def _add(self, metric: Metric) -> None:
-        if metric.kind is Kind.COUNTER:
+        if metric.kind is MetricKind.COUNTER:
             self._counters[metric.name] = Counter(
                 metric.name, metric.help, metric.labels, namespace=NAMESPACE, registry=self._registry
             )
-        elif metric.kind is Kind.HISTOGRAM:
+        elif metric.kind is MetricKind.HISTOGRAM:
             self._histograms[metric.name] = histogram = _BatchHistogram(metric)
             self._registry.register(histogram)
 

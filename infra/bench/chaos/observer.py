@@ -4,13 +4,14 @@ Shares no code with the system: the topics are read with confluent-kafka, the me
 """
 
 import json
-import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, TopicPartition
+
+from infra.bench.chaos.background import BackgroundThread
 
 _POLL_S = 0.1
 _LIST_S = 10.0
@@ -62,22 +63,15 @@ def record_of(message: Any) -> Record:
     return Record(topic, partition, offset, json.loads(message.value()), time.time())
 
 
-class Observer:
+class Observer(BackgroundThread):
     """Follows topics in a thread of its own; `records` grows."""
 
     def __init__(self, kafka: str, names: Sequence[str]) -> None:
+        super().__init__("observer")
         self.records: list[Record] = []
         self._consumer = open_reader(kafka, names, to_end=False)
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="observer", daemon=True)
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stopping.set()
-        self._thread.join()
+    def _close(self) -> None:
         self._consumer.close()
 
     def _run(self) -> None:

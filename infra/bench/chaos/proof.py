@@ -11,15 +11,15 @@ certificate, three things are asked of the counts that stand beside it:
 
 import json
 import math
-import threading
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any
 
 from redis import Redis
 from redis.exceptions import RedisError
 
+from infra.bench.chaos.background import BackgroundThread
 from infra.bench.chaos.checker import SERVICE, AuditCounts, Complaint
 from infra.bench.chaos.observer import Record
 
@@ -34,7 +34,7 @@ Fields = Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Sample:
+class RedisSample:
     """Attributes:
     at: Unix seconds, by the clock of Redis.
     until: Unix seconds until which certify has counted all; 0 where it has never said so.
@@ -56,26 +56,19 @@ class Sample:
                 yield key, fields
 
 
-class Sampler:
+class RedisSampler(BackgroundThread):
     """Samples in a thread of its own; `samples` grows. Without Redis nothing is shown."""
 
     def __init__(self, url: str, prefix: str) -> None:
-        self.samples: list[Sample] = []
+        super().__init__("sampler")
+        self.samples: list[RedisSample] = []
         self._redis = Redis.from_url(url, socket_timeout=_PATIENCE_S, decode_responses=True)
         self._prefix = prefix
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="sampler", daemon=True)
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stopping.set()
-        self._thread.join()
+    def _close(self) -> None:
         self._redis.close()
 
-    def look(self) -> Sample:
+    def look(self) -> RedisSample:
         """What Redis shows now. Raises RedisError."""
         patterns = (f"{self._prefix}:*:audits:*", f"{self._prefix}:*:service")
         keys = sorted(str(key) for pattern in patterns for key in self._redis.keys(pattern))
@@ -87,7 +80,7 @@ class Sampler:
             pipeline.hgetall(key)
         (seconds, micros), until, rebuilding, *found = pipeline.execute()
         versions = {_named(key): fields for key, fields in zip(keys, found, strict=True) if fields}
-        return Sample(seconds + micros / 1e6, int(until or 0) / 1e3, bool(rebuilding), versions)
+        return RedisSample(seconds + micros / 1e6, int(until or 0) / 1e3, bool(rebuilding), versions)
 
     def _run(self) -> None:
         while not self._stopping.wait(_EVERY_S):
@@ -110,7 +103,7 @@ def counts_of(version: str, fields: Fields) -> AuditCounts:
 
 
 def unproven(
-    samples: Iterable[Sample], records: Iterable[Record], target: float, delta: float
+    samples: Iterable[RedisSample], records: Iterable[Record], target: float, delta: float
 ) -> list[Complaint]:
     """Certificates that were shown without proof; at most one complaint for each version and reason."""
     traces = _traces_by_version(records)

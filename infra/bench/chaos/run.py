@@ -14,7 +14,7 @@ from infra.bench.chaos.fleet import Ended
 from infra.bench.chaos.gold import TASKS
 from infra.bench.chaos.observer import Observer, read_all
 from infra.bench.chaos.plan import Fault, Incident
-from infra.bench.chaos.proof import Sampler, counts_of, unproven
+from infra.bench.chaos.proof import RedisSampler, counts_of, unproven
 from infra.bench.chaos.recovery import Recovery, Waiting, recover
 from infra.bench.chaos.stage import DELTA, TARGET, Stage, staged
 from infra.bench.chaos.stream import Stream
@@ -71,7 +71,7 @@ def run(plan: tuple[Incident, ...], seconds: float) -> Outcome:
         stream = Stream(stage.deployment.kafka, stage.name("requests"), PACE)
         with (
             Observer(stage.deployment.kafka, names) as observer,
-            Sampler(stage.deployment.redis, stage.deployment.prefix) as sampler,
+            RedisSampler(stage.deployment.redis, stage.deployment.prefix) as sampler,
         ):
             stream.start()
             _wait_for_policies(observer)
@@ -132,7 +132,7 @@ def _inject(fault: Fault, stage: Stage, errors: list[BaseException]) -> None:
         errors.append(error)
 
 
-def _drain(stage: Stage, stream: Stream, observer: Observer, sampler: Sampler) -> list[Complaint]:
+def _drain(stage: Stage, stream: Stream, observer: Observer, sampler: RedisSampler) -> list[Complaint]:
     """Stop the stream, send again what got an error, and check until nothing is wrong, or time is over."""
     until = time.monotonic() + _DRAIN_S
     stream.stop()
@@ -160,7 +160,7 @@ def _without_label(observer: Observer, stream: Stream) -> set[tuple[str, int]]:
     }
 
 
-def _complaints(stage: Stage, stream: Stream, sampler: Sampler) -> list[Complaint]:
+def _complaints(stage: Stage, stream: Stream, sampler: RedisSampler) -> list[Complaint]:
     records = read_all(stage.deployment.kafka, [stage.name(topic) for topic in CHECKED])
     counted = {key: counts_of(key[1], fields) for key, fields in sampler.look().versions.items()}
     return check(records, stream.attempts, counted)

@@ -7,7 +7,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from streams.metrics import catalog
-from streams.metrics.catalog import CATALOG, Kind
+from streams.metrics.catalog import CATALOG, MetricKind
 from streams.metrics.registry import MOST_TASKS, OTHERS, MetricRegistry
 
 Sample = tuple[str, frozenset[tuple[str, str]]]
@@ -32,7 +32,7 @@ def test_names_follow_the_conventions_and_are_given_once() -> None:
     for metric in CATALOG:
         assert re.fullmatch(r"understudy_[a-z]+(_[a-z]+)*", metric.full_name)
         assert metric.help.endswith(".")
-        assert bool(metric.buckets) is (metric.kind is Kind.HISTOGRAM)
+        assert bool(metric.buckets) is (metric.kind is MetricKind.HISTOGRAM)
         assert list(metric.buckets) == sorted(metric.buckets)
         assert "task" not in metric.labels[1:], "the first label is capped"
 
@@ -40,10 +40,10 @@ def test_names_follow_the_conventions_and_are_given_once() -> None:
 @pytest.mark.parametrize("metric", CATALOG, ids=lambda metric: metric.name)
 def test_each_metric_is_shown_once_it_is_told(metric: catalog.Metric) -> None:
     metrics, named = MetricRegistry(), {label: label for label in metric.labels}
-    if metric.kind is Kind.COUNTER:
+    if metric.kind is MetricKind.COUNTER:
         metrics.add(metric, 2, *metric.labels)
         assert samples(metrics)[sample(metric.full_name, **named)] == 2
-    elif metric.kind is Kind.GAUGE:
+    elif metric.kind is MetricKind.GAUGE:
         metrics.read_gauge(metric, lambda: [(metric.labels, 2.0)])
         assert samples(metrics)[sample(metric.full_name, **named)] == 2
     else:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from infra.bench.chaos.checker import Complaint
 from infra.bench.chaos.observer import Record
-from infra.bench.chaos.proof import Sample, proves, unproven
+from infra.bench.chaos.proof import RedisSample, proves, unproven
 from models.certificate import Certificate
 from tests.infra.bench.chaos.topics import AUDIT, GUESS, trace
 
@@ -31,7 +31,7 @@ def complaints(disagreed: int = 0, until: float = 1000.0, **fields: Any) -> list
         found = trace(f"text-{number}", **{**AUDIT, "guess": guess})
         traces.append(Record("traces", 0, number, found, float(number)))
     rebuilding = bool(fields.pop("rebuilding", False))
-    sample = Sample(1000.0, until, rebuilding, {("text", "v1"): {**SHOWN, **fields}})
+    sample = RedisSample(1000.0, until, rebuilding, {("text", "v1"): {**SHOWN, **fields}})
     return unproven([sample], traces, 0.9, 0.05)
 
 
