@@ -7,6 +7,7 @@ a request that is counted twice (a batch that is routed again) or lost (a restar
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -16,9 +17,25 @@ from streams.routing.decisions import COUNTED, Decision
 from streams.tasks import ServingPolicy, Task
 
 WINDOW = 2_000
+_TOGETHER = 256
+"""Decisions that are counted together."""
 
 _ITS_OWN = (Reason.ACCEPTED, Reason.LOW_SCORE, Reason.NOVEL, Reason.BLOCKED_LABEL)
 """Why a request was answered or deferred, where that was for the version to say."""
+
+
+class _Waiting(NamedTuple):
+    """Decisions of one version under one threshold that no window counts yet.
+
+    Attributes:
+        since: Unix milliseconds of the first.
+    """
+
+    live: ServingPolicy
+    reference: Reference
+    threshold: float | None
+    since: int
+    decisions: list[Decision]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +65,15 @@ class ScoreWindow:
 
 
 class ScoreWindows:
-    """The windows of a process. Used on the event loop only."""
+    """The windows of a process. Used on the event loop only.
+
+    Decisions wait until there are enough of them, or until somebody asks for full windows: counting each one
+    alone would cost a call of the gateway as much as scoring it.
+    """
 
     def __init__(self) -> None:
         self._windows: dict[str, ScoreWindow] = {}
+        self._waiting: dict[str, _Waiting] = {}
 
     def count(self, task: Task, decisions: Sequence[Decision], now: int) -> None:
         """Count what the live version has scored in the task's window, unless the window is full.
@@ -62,33 +84,44 @@ class ScoreWindows:
         live = task.live
         if live is None or live.policy.manifest.reference is None:
             return
-        manifest, reference = live.policy.manifest, live.policy.manifest.reference
-        window = self._windows.get(task.name)
-        # Not the version's name: a registry that was lost may give the name to another policy.
-        if window is not None and window.reference is not reference:
-            window = None
-        # Another threshold answers another share.
-        if window is not None and window.threshold != task.threshold:
+        waiting = self._waiting.get(task.name)
+        # Not the version's name: a registry that was lost may give the name to another policy. Another
+        # threshold answers another share. Either begins another window, so what waits is of no use.
+        reference = live.policy.manifest.reference
+        if waiting is None or waiting.reference is not reference or waiting.threshold != task.threshold:
+            waiting = self._waiting[task.name] = _Waiting(live, reference, task.threshold, now, [])
+        waiting.decisions.extend(decisions[:COUNTED])
+        if len(waiting.decisions) >= _TOGETHER:
+            self._fold(task.name, self._waiting.pop(task.name))
+
+    def _fold(self, name: str, waiting: "_Waiting") -> None:
+        window = self._windows.get(name)
+        if window is not None and (
+            window.reference is not waiting.reference or window.threshold != waiting.threshold
+        ):
             window = None
         if window is not None and window.full:
             return
-        counts = _histograms(live, reference, decisions[:COUNTED])
-        if counts.rows:
-            since = window.since if window else now
-            counts = window.counts.plus(counts) if window else counts
-            reasons = Counter(each.reason for each in decisions[:COUNTED] if each.threshold == task.threshold)
-            self._windows[task.name] = ScoreWindow(
-                manifest.version,
-                reference,
-                since,
-                counts,
-                task.threshold,
-                sum(reasons[reason] for reason in _ITS_OWN) + (window.decided if window else 0),
-                reasons[Reason.ACCEPTED] + (window.answered if window else 0),
-            )
+        counts = _histograms(waiting.live, waiting.reference, waiting.decisions)
+        if not counts.rows:
+            return
+        decided = [each for each in waiting.decisions if each.threshold == waiting.threshold]
+        reasons = Counter(each.reason for each in decided)
+        self._windows[name] = ScoreWindow(
+            waiting.live.policy.manifest.version,
+            waiting.reference,
+            window.since if window else waiting.since,
+            window.counts.plus(counts) if window else counts,
+            waiting.threshold,
+            sum(reasons[reason] for reason in _ITS_OWN) + (window.decided if window else 0),
+            reasons[Reason.ACCEPTED] + (window.answered if window else 0),
+        )
 
     def full(self) -> dict[str, ScoreWindow]:
         """Take the windows that are full, by task; a new one begins for each."""
+        waiting, self._waiting = self._waiting, {}
+        for name, each in waiting.items():
+            self._fold(name, each)
         full = {name: window for name, window in self._windows.items() if window.full}
         for name in full:
             del self._windows[name]
