@@ -1,9 +1,10 @@
 """What a worker shows of itself: its tasks, its health, and the port where both are read."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from mode import ServiceT
 
+from schemas.urls import masked_url
 from streams.certify.status import CertificateStatus
 from streams.clock import unix_ms
 from streams.metrics import catalog
@@ -13,6 +14,8 @@ from streams.metrics.registry import Labels, MetricRegistry, Readings
 from streams.metrics.server import MetricsServer
 from streams.metrics_settings import MetricsSettings
 from streams.tasks import Task, Tasks
+from streams.teacher.endpoint_circuits import EndpointIdentity
+from streams.teacher.queue_depth import QueueDepth
 
 ReadStatuses = Callable[[], Mapping[str, Mapping[str, CertificateStatus]]]
 
@@ -58,6 +61,48 @@ def show_certificates(metrics: MetricRegistry, statuses: ReadStatuses) -> None:
     metrics.read_gauge(catalog.AUDITS, audits)
 
 
+def show_lane(metrics: MetricRegistry, lane: str, depths: Callable[[], Mapping[str, QueueDepth]]) -> None:
+    """Show what waits for the LLM in one lane."""
+
+    def readings(read: Callable[[QueueDepth], float]) -> Iterator[tuple[Labels, float]]:
+        for task, depth in depths().items():
+            yield (task, lane), read(depth)
+
+    metrics.read_gauge(catalog.TEACHER_WAITING, lambda: readings(lambda depth: depth.waiting))
+    metrics.read_gauge(catalog.TEACHER_OLDEST, lambda: readings(lambda depth: _seconds_since(depth.oldest)))
+
+
+def show_endpoints(metrics: MetricRegistry, endpoints: Callable[[], Mapping[EndpointIdentity, bool]]) -> None:
+    """Show which endpoints are held for away."""
+
+    def readings() -> Iterator[tuple[Labels, float]]:
+        # Endpoints that differ in their keys are one series: open if one of them is.
+        opened: dict[Labels, float] = {}
+        for endpoint, is_open in endpoints().items():
+            labels = masked_url(endpoint.url or ""), endpoint.model or ""
+            opened[labels] = max(opened.get(labels, 0.0), float(is_open))
+        yield from opened.items()
+
+    metrics.read_gauge(catalog.ENDPOINT_OPEN, readings)
+
+
+def show_trainer(
+    metrics: MetricRegistry, led: Callable[[], Iterable[str]], requested: Callable[[], Mapping[str, int]]
+) -> None:
+    """Show which tasks a trainer leads, and for how long refits have been requested."""
+
+    def ages() -> Iterator[tuple[Labels, float]]:
+        for task, at in requested().items():
+            yield (task,), _seconds_since(at)
+
+    metrics.read_gauge(catalog.TRAINER_LEADS, lambda: [((task,), 1.0) for task in led()])
+    metrics.read_gauge(catalog.REFIT_REQUEST_AGE, ages)
+
+
+def _seconds_since(at: int) -> float:
+    return max(0, unix_ms() - at) / 1_000
+
+
 def _audit_counts(status: CertificateStatus) -> dict[str, int]:
     return {
         "agreed": status.agreements,
@@ -79,4 +124,4 @@ def _policy_ages(tasks: Tasks) -> Readings:
     for task in tasks.all():
         if task.policy is not None:
             manifest = task.policy.manifest
-            yield (task.name, manifest.version), max(0, unix_ms() - manifest.created_at) / 1000
+            yield (task.name, manifest.version), _seconds_since(manifest.created_at)

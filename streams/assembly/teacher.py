@@ -6,6 +6,7 @@ A lane more reads the deferrals that the first has put off; both share the calls
 from functools import partial
 from operator import attrgetter
 
+from streams.assembly.metrics import show_endpoints, show_lane
 from streams.assembly.parts import CloseService, WorkerParts
 from streams.roles import teacher
 from streams.roles.claims import claim_of
@@ -21,12 +22,15 @@ def add(parts: WorkerParts) -> None:
     spending, budget = parts.spending(), parts.budget()
     parts.sync_policies()
     parts.services.append(CloseService(client))
+    show_endpoints(parts.metrics, circuits.endpoints)
     claims = partial(claim_of, parts.tasks)
     requests = [(teacher.STAGE, topics.deferrals), (teacher.WAITING_STAGE, topics.waiting)]
-    lanes: list[tuple[list[tuple[str, str]], str, str | None]] = [(requests, "concurrency", topics.waiting)]
+    lanes: list[tuple[str, list[tuple[str, str]], str, str | None]] = [
+        ("deferrals", requests, "concurrency", topics.waiting)
+    ]
     if settings.audit_lane:
-        lanes.append(([(teacher.AUDITS_STAGE, topics.audits)], "audit_concurrency", None))
-    for stages, slots, overflow in lanes:
+        lanes.append(("audits", [(teacher.AUDITS_STAGE, topics.audits)], "audit_concurrency", None))
+    for lane, stages, slots, overflow in lanes:
         role = teacher.TeacherRole(
             parts.tasks,
             topics,
@@ -36,6 +40,7 @@ def add(parts: WorkerParts) -> None:
             spending.count_labels,
         )
         parts.services.append(role)
+        show_lane(parts.metrics, lane, partial(getattr, role, "depths"))
         for stage, topic in stages:
             channel = parts.lane(stage, topic, claims, overflow)
             teacher.install(parts.app, channel, role, stage)

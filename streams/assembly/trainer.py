@@ -1,5 +1,6 @@
 """The trainer role: reads all traces, and refits policies under a lease."""
 
+from streams.assembly.metrics import show_trainer
 from streams.assembly.parts import WorkerParts
 from streams.roles import trainer
 from streams.state.lease import Leases
@@ -23,4 +24,5 @@ def add(parts: WorkerParts) -> None:
     parts.on_forgotten.append(role.forget)
     truths.install(parts.app, parts.tail(settings.topics.feedback), told)
     trainer.install(parts.app, parts.tail(settings.topics.traces), role)
+    show_trainer(parts.metrics, lambda: role.led, lambda: role.requested)
     parts.services.append(role)

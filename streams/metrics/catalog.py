@@ -103,6 +103,24 @@ APP_REPLIES = Metric(
     ("task", "read"),
     "Replies of an LLM to an app; `no` where no label could be read out of them.",
 )
+TEACHER_WAITING = Metric(
+    "teacher_waiting",
+    MetricKind.GAUGE,
+    ("task", "lane"),
+    "Questions that wait for a call of the LLM: deferrals of clients, or audits.",
+)
+TEACHER_OLDEST = Metric(
+    "teacher_oldest_seconds",
+    MetricKind.GAUGE,
+    ("task", "lane"),
+    "Time since the oldest of the questions that wait was requested.",
+)
+ENDPOINT_OPEN = Metric(
+    "endpoint_open",
+    MetricKind.GAUGE,
+    ("endpoint", "model"),
+    "1 while no call of this endpoint begins, but for one probe at a time, because calls have failed.",
+)
 
 POLICY_AGE = Metric(
     "policy_age_seconds", MetricKind.GAUGE, ("task", "version"), "Time since the live version was fitted."
@@ -137,6 +155,15 @@ ALARM_LEVEL = Metric(
 
 REFIT_SECONDS = Metric(
     "refit_seconds", MetricKind.HISTOGRAM, ("task",), "Time that a refit took.", _REFIT_SECONDS
+)
+TRAINER_LEADS = Metric(
+    "trainer_leads", MetricKind.GAUGE, ("task",), "1 while this trainer holds the lease of the task."
+)
+REFIT_REQUEST_AGE = Metric(
+    "refit_request_age_seconds",
+    MetricKind.GAUGE,
+    ("task",),
+    "Time since a refit was requested that is not done yet; shown by the trainer that leads the task.",
 )
 
 EVENT_LOOP_DELAY = Metric(

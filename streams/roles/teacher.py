@@ -7,7 +7,7 @@ label, or says why there is none; or the surrogate's label, where a policy that 
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from confluent_kafka import Message
@@ -36,6 +36,7 @@ from streams.teacher.client import TeacherClient, error_reply
 from streams.teacher.endpoint_circuits import EndpointCircuits
 from streams.teacher.give_up import give_up_at
 from streams.teacher.outcome import TryLater
+from streams.teacher.queue_depth import QueueDepth
 from streams.teacher.queues import QuestionQueues, WaitingQuestion
 
 log = logging.getLogger(__name__)
@@ -105,6 +106,11 @@ class TeacherRole(Service):
             slots=access.slots,
             budget=access.budget,
         )
+
+    @property
+    def depths(self) -> Mapping[str, QueueDepth]:
+        """Questions that wait, by task, as of the last second."""
+        return self._queues.depths
 
     async def on_start(self) -> None:
         self.add_future(self._queues.sweep_forever())

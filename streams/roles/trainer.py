@@ -158,6 +158,16 @@ class Trainer(Service):
         if dropped:
             log.info("forgotten traces dropped from the window: task=%s traces=%d", forgotten.task, dropped)
 
+    @property
+    def led(self) -> list[str]:
+        """Tasks whose lease this trainer holds. Any thread may ask."""
+        return list(self._tokens)
+
+    @property
+    def requested(self) -> dict[str, int]:
+        """When each refit of its tasks that is not done yet was requested, Unix milliseconds. Any thread."""
+        return {task: int(request.revision) // 1_000 for task, request in self._requests.items()}
+
     async def on_start(self) -> None:
         self._refit_runner = RefitRunner(self._registry, self._event_publisher, self._truths)
         self.add_future(self._elect())

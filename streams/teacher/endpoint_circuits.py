@@ -97,6 +97,11 @@ class EndpointCircuits:
         for key, permit in zip(call.keys, call.permits, strict=True):
             self._circuits[key] = self._of(key).on_cancel(permit)
 
+    def endpoints(self) -> dict[EndpointIdentity, bool]:
+        """Those that were called, and whether each one's circuit is open. Any thread may ask."""
+        known = list(self._circuits.items())
+        return {key: not circuit.is_closed for key, circuit in known if isinstance(key, EndpointIdentity)}
+
     def tasks(self) -> set[str]:
         """Those of which something is remembered."""
         return {key for key in (*self._circuits, *self._failures) if isinstance(key, str)}

@@ -10,7 +10,7 @@ import asyncio
 import logging
 import random
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -23,6 +23,7 @@ from streams.teacher.circuit import pause
 from streams.teacher.client import called_nobody, error_reply
 from streams.teacher.endpoint_circuits import Call, EndpointCircuits, EndpointIdentity
 from streams.teacher.outcome import TryLater
+from streams.teacher.queue_depth import QueueDepth
 
 log = logging.getLogger(__name__)
 
@@ -98,6 +99,10 @@ class QuestionQueues(Generic[Asked]):
         config: of a task's teacher, as it is now.
         slots: calls that a worker makes at the same time for a task with this config, in this lane.
         budget: admits calls, and counts what they cost.
+
+    Attributes:
+        depths: of the tasks that have questions waiting, as the last sweep has seen them. It is replaced as a
+            whole, so any thread may read it.
     """
 
     def __init__(
@@ -115,6 +120,7 @@ class QuestionQueues(Generic[Asked]):
         self._budget = budget
         self._queues: dict[str, _Queue[Asked]] = {}
         self._running: set[asyncio.Task[None]] = set()
+        self.depths: Mapping[str, QueueDepth] = {}
 
     def add(self, questions: Iterable[Asked]) -> None:
         """Put them at the ends of their tasks' queues."""
@@ -159,6 +165,13 @@ class QuestionQueues(Generic[Asked]):
                 self._stop_timer(queue)
                 del self._queues[task]
                 self._circuits.forget(task)
+        self.depths = {task: depth for task in self._queues if (depth := self._depth(task)) is not None}
+
+    def _depth(self, task: str) -> QueueDepth | None:
+        waiting = self.waiting(task)
+        if not waiting:
+            return None
+        return QueueDepth(len(waiting), min(one.deferral.requested_at for one in waiting))
 
     def _is_over(self, question: WaitingQuestion, config: TeacherConfig, now: int) -> bool:
         """Whether there is nothing to ask any more; answers what is given up."""

@@ -12,9 +12,10 @@ from streams.kafka.open_message import OpenMessage
 from streams.spending.admission import Ceiling
 from streams.spending.cost import CallCost, CallKind
 from streams.teacher.client import TeacherClient, error_reply
-from streams.teacher.endpoint_circuits import EndpointCircuits
+from streams.teacher.endpoint_circuits import EndpointCircuits, EndpointIdentity
 from streams.teacher.key_variables import KeyVariables
 from streams.teacher.outcome import FailureKind, TryLater
+from streams.teacher.queue_depth import QueueDepth
 from streams.teacher.queues import QuestionQueues, WaitingQuestion
 from tests.streams.fakes import ScriptedBudget, message
 
@@ -134,6 +135,20 @@ async def test_slots_limit_the_calls_of_a_task(desk: Desk) -> None:
     assert desk.queues.held("t") == 0
 
 
+async def test_depths_are_those_of_the_last_sweep(desk: Desk) -> None:
+    desk.ask("t", *names("a", 10))
+    desk.ask("u", "alone")
+    await desk.settle()
+    assert desk.queues.depths == {}
+    desk.queues.sweep()
+    assert desk.queues.depths == {"t": QueueDepth(10 - SLOTS, 1)}
+    assert desk.circuits.endpoints() == {EndpointIdentity("u", "m", "OPENAI_API_KEY"): False}
+    desk.endpoint.gate.set()
+    await desk.settle()
+    desk.queues.sweep()
+    assert desk.queues.depths == {}
+
+
 async def test_an_open_circuit_lets_one_probe_through(desk: Desk) -> None:
     desk.endpoint.gate.set()
     desk.endpoint.failure = AWAY
@@ -141,6 +156,7 @@ async def test_an_open_circuit_lets_one_probe_through(desk: Desk) -> None:
     await desk.settle()
     begun = len(desk.endpoint.begun)
     assert begun < 10, "the circuit opened"
+    assert list(desk.circuits.endpoints().values()) == [True]
     desk.queues.sweep()
     await desk.settle()
     assert len(desk.endpoint.begun) == begun
