@@ -72,6 +72,9 @@ _COMMANDS = {
         "Show for every task what answers, its traffic and certificate, and what to do next.",
         "stream",
     ),
+    "top": _CommandEntry(
+        "status", "Show all tasks in one table, those that need a person first, until Ctrl-C.", "stream"
+    ),
     "doctor": _CommandEntry(
         "doctor",
         "Look at Kafka, Redis, settings, disk and LLMs, and say what is wrong and what to do.",

@@ -1,33 +1,36 @@
-"""status: each task's policy, traffic and certificate, and what to do next."""
+"""status: each task's policy, traffic and certificate, and what to do next; top: the same in a live table."""
 
-from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
+from rich.console import Group, RenderableType
+from rich.text import Text
 
 from infra.console.currency_option import Currency
 from infra.console.examples import examples
 from infra.console.output import AsJson, line, result
-from infra.console.spending_lines import replies_sentence, spending_sentence
-from infra.console.status_lines import backlog_sentence, oldest_sentences, task_lines, without_policy_lines
-from infra.serve.accuracy import read_accuracy
-from infra.serve.backlog import Backlog, read_backlog
-from infra.serve.config_topic import read_overrides
-from infra.serve.missing_policy import MissingPolicy, missing_policies
+from infra.console.overview_lines import overview_lines
+from infra.console.redraw import View, redraw
+from infra.console.status_lines import age
+from infra.console.top_table import top_table
+from infra.serve.overview import Overview, read_overview
 from infra.serve.servers import client_settings
-from infra.serve.spending import DaySpending, read_spending
-from infra.serve.status import task_statuses
-from infra.serve.task_status import TaskStatus
-from infra.serve.traffic import TaskTraffic, read_refusals, read_traffic
+from infra.serve.spending import DaySpending
+from infra.serve.traffic import TaskTraffic
 from models.money import CURRENCY
-from schemas.config import EVERY_TASK, config_of
+from schemas.urls import masked_url
 from streams.clock import unix_ms
 
 commands = typer.Typer()
 
+_OFTEN = 5.0
+"""Seconds between two looks: each reads the newest labels and events."""
 
-@commands.command(epilog=examples("status", "status --price-a-call 0.002", "status --json"))
+
+@commands.command(
+    epilog=examples("status", "status --price-a-call 0.002", "status --watch 5", "status --json")
+)
 def status(
     price_a_call: Annotated[
         float | None,
@@ -36,64 +39,70 @@ def status(
         ),
     ] = None,
     currency: Currency = CURRENCY,
+    watch: Annotated[
+        float | None,
+        typer.Option(metavar="SECONDS", min=0.5, help="Look again every so many seconds, until Ctrl-C."),
+    ] = None,
     json: AsJson = False,
 ) -> None:
     """Show for every task what answers, its traffic and certificate, and what to do next."""
     settings = client_settings()
-    overrides = read_overrides(settings)
-    statuses = task_statuses(settings, overrides)
-    traffic = read_traffic(settings, unix_ms())
-    backlog = read_backlog(settings)
-    missing = missing_policies({one.task for one in statuses}, overrides, traffic, read_refusals(settings))
-    tasks = [one.task for one in statuses] + [one.task for one in missing]
-    spending = read_spending(settings, tasks)
-    accuracy = read_accuracy(settings, overrides)
-    if json:
-        result(_report(statuses, missing, traffic, backlog, spending) | {"accuracy": accuracy})
+    if watch is None:
+        overview = read_overview(settings)
+        if json:
+            result(_report(overview))
+            return
+        for text in overview_lines(overview, price_a_call, currency):
+            line(text)
         return
+    if json:
+        raise typer.BadParameter("is for people: call `status --json` again instead", param_hint="--watch")
+    view = View(lambda: read_overview(settings))
 
-    def today(task: str) -> str:
-        return spending_sentence(spending[task], config_of(task, overrides).teacher.limits, currency)
+    def draw() -> RenderableType:
+        shown = [] if view.newest is None else overview_lines(view.newest, price_a_call, currency)
+        lines = [Text(masked_url(text)) for text in shown]
+        return _with_problem(view, Group(*lines))
 
-    for one in statuses:
-        delta = config_of(one.task, overrides).delta
-        right, replies = accuracy.get(one.task), replies_sentence(spending[one.task])
-        seen = traffic.get(one.task)
-        _print(task_lines(one, seen, price_a_call, currency, delta, today(one.task), right, replies))
-    for task in missing:
-        lines = task.task, task.reason, traffic.get(task.task), task.next_step, today(task.task)
-        replies = replies_sentence(spending[task.task])
-        _print(without_policy_lines(*lines, accuracy.get(task.task), replies))
-    if not statuses and not missing:
-        line("no task yet: `understudy ask TEXT` sends a first request")
-    total = config_of(EVERY_TASK, overrides).teacher.total_limits
-    if total.is_limited or spending[EVERY_TASK].all_calls:
-        line(f"today, all tasks: {spending_sentence(spending[EVERY_TASK], total, currency)}")
-    line(backlog_sentence(backlog))
-    for sentence in oldest_sentences(backlog, unix_ms()):
-        line(sentence)
+    redraw(watch, view.refresh, draw)
 
 
-def _print(lines: Iterator[str]) -> None:
-    for text in lines:
-        line(text)
+@commands.command(epilog=examples("top", "top --every 10"))
+def top(
+    every: Annotated[
+        float, typer.Option(metavar="SECONDS", min=0.5, help="Seconds between two looks.")
+    ] = _OFTEN,
+    currency: Currency = CURRENCY,
+) -> None:
+    """Show all tasks in one table, those that need a person first, until Ctrl-C."""
+    settings = client_settings()
+    view = View(lambda: read_overview(settings))
+
+    def draw() -> RenderableType:
+        return _with_problem(view, top_table(view.newest, currency) if view.newest else Group())
+
+    redraw(every, view.refresh, draw)
 
 
-def _report(
-    statuses: Sequence[TaskStatus],
-    missing: Sequence[MissingPolicy],
-    traffic: Mapping[str, TaskTraffic],
-    backlog: Backlog,
-    spending: Mapping[str, DaySpending],
-) -> dict[str, Any]:
+def _with_problem(view: View[Overview], shown: RenderableType) -> RenderableType:
+    """What was read last, below why it is old, and how old it is."""
+    if view.problem is None:
+        return shown
+    old = "" if view.newest is None else f"; what follows is {age((unix_ms() - view.newest.at) / 1000)} old"
+    return Group(Text(f"can't look: {masked_url(view.problem)}{old}", "bold white on red"), shown)
+
+
+def _report(overview: Overview) -> dict[str, Any]:
+    traffic = overview.traffic
     return {
-        "tasks": [asdict(one) | {"traffic": _traffic(traffic.get(one.task))} for one in statuses],
+        "tasks": [asdict(one) | {"traffic": _traffic(traffic.get(one.task))} for one in overview.statuses],
         "without_policy": [
             {"task": one.task, "reason": one.reason, "traffic": _traffic(traffic.get(one.task))}
-            for one in missing
+            for one in overview.missing
         ],
-        "backlog": backlog,
-        "today": {task: _today(spent) for task, spent in spending.items()},
+        "backlog": overview.backlog,
+        "today": {task: _today(spent) for task, spent in overview.spending.items()},
+        "accuracy": overview.accuracy,
     }
 
 

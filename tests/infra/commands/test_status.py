@@ -32,3 +32,26 @@ def test_status_lists_tasks_without_a_policy(
     counts = dict.fromkeys(("requests", "deferrals", "audits", "waiting"))
     oldest: dict[str, object] = {"deferrals": {}, "audits": {}, "waiting": {}}
     assert found["backlog"] == {**counts, "oldest": oldest}
+
+
+def test_what_is_drawn_again_is_what_status_says(
+    understudy: Run, settings: Settings, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(_: float) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setenv("UNDERSTUDY_REDIS__URL", redis_url)
+    monkeypatch.setattr("infra.console.redraw.time.sleep", interrupt)
+    now = unix_ms()
+    label = Label("r", "shop", "track", "teacher", Reason.NO_POLICY, now, now)
+    write_messages(settings, [Outgoing(settings.topics.labels, b"k", LABEL.encode(label))])
+    watched, top = understudy("status", "--watch", "5"), understudy("top")
+    assert (watched.status, top.status) == (0, 0), watched.err + top.err
+    assert "shop\n  answers     the teacher answers everything: traces are collected" in watched.out
+    assert [one.split()[:2] for one in top.out.splitlines() if one.startswith("shop")] == [["shop", "none"]]
+    assert understudy("status", "--watch", "5", "--json").status == 2
+    monkeypatch.setenv("UNDERSTUDY_REDIS__URL", "redis://:secret@127.0.0.1:1/0")
+    away = understudy("top")
+    assert away.status == 0, away.err
+    assert "can't look: " in away.out
+    assert "secret" not in away.out

@@ -1,0 +1,35 @@
+"""Overview of all tasks as lines for people: each task, today's spending, and what waits."""
+
+from collections.abc import Iterator
+
+from infra.console.spending_lines import replies_sentence, spending_sentence
+from infra.console.status_lines import backlog_sentence, oldest_sentences, task_lines, without_policy_lines
+from infra.serve.overview import Overview
+from schemas.config import EVERY_TASK, config_of
+
+
+def overview_lines(overview: Overview, price_a_call: float | None, currency: str) -> Iterator[str]:
+    """Args:
+    price_a_call: to show what is saved; None shows nothing of it.
+    """
+    spending, overrides = overview.spending, overview.overrides
+
+    def today(task: str) -> str:
+        return spending_sentence(spending[task], config_of(task, overrides).teacher.limits, currency)
+
+    for one in overview.statuses:
+        delta = config_of(one.task, overrides).delta
+        right, replies = overview.accuracy.get(one.task), replies_sentence(spending[one.task])
+        seen = overview.traffic.get(one.task)
+        yield from task_lines(one, seen, price_a_call, currency, delta, today(one.task), right, replies)
+    for task in overview.missing:
+        lines = task.task, task.reason, overview.traffic.get(task.task), task.next_step, today(task.task)
+        replies = replies_sentence(spending[task.task])
+        yield from without_policy_lines(*lines, overview.accuracy.get(task.task), replies)
+    if not overview.statuses and not overview.missing:
+        yield "no task yet: `understudy ask TEXT` sends a first request"
+    total = config_of(EVERY_TASK, overrides).teacher.total_limits
+    if total.is_limited or spending[EVERY_TASK].all_calls:
+        yield f"today, all tasks: {spending_sentence(spending[EVERY_TASK], total, currency)}"
+    yield backlog_sentence(overview.backlog)
+    yield from oldest_sentences(overview.backlog, overview.at)

@@ -1,0 +1,76 @@
+"""Table of `top`: a row a task, what needs a person first."""
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from infra.console.status_lines import backlog_sentence, oldest_sentences
+from infra.serve.overview import Overview
+from infra.serve.task_status import TaskStatus
+from models.money import format_money
+
+_WORDS = ("task", "version", "claim")
+_COLUMNS = (*_WORDS, "answered", "a second", "proven", "target", "audits", "alarm", "today")
+_ALARMING = 0.5
+"""Share of the level at which the alarm is raised; chance alone goes up to there every now and then."""
+
+
+def top_table(overview: Overview, currency: str) -> RenderableType:
+    """All tasks: those that nothing is answered of come first, then those without a certificate."""
+    table = Table(box=None, header_style="bold", pad_edge=False, expand=True)
+    for name in _COLUMNS:
+        table.add_column(name, justify="left" if name in _WORDS else "right", no_wrap=name != "claim")
+    for status in sorted(overview.statuses, key=_urgency):
+        table.add_row(*_cells(overview, status, currency))
+    for missing in overview.missing:
+        reason = Text(missing.reason, "dim")
+        table.add_row(Text(missing.task), "none", reason, *_traffic(overview, missing.task))
+    lines = [backlog_sentence(overview.backlog), *oldest_sentences(overview.backlog, overview.at)]
+    return Group(table, Text(), *(Text(one, "dim") for one in lines))
+
+
+def claim_words(status: TaskStatus) -> tuple[str, str]:
+    """What is claimed of a task's answers in a few words, and the style that it is shown in."""
+    for holds, words in (
+        (status.paused, "paused: the teacher answers"),
+        (status.unguarded, "unguarded: the teacher answers"),
+        (status.breaker is not None, "breaker open: the teacher answers"),
+        (status.unsuitable is not None, "unsuitable: the teacher answers"),
+        (status.threshold is None, "no threshold: the teacher answers"),
+    ):
+        if holds:
+            return words, "bold red"
+    if status.unseen or status.uncounted is not None or not status.complete:
+        return "not certified: audits uncounted", "red"
+    if status.suspended or status.new_labels:
+        return "suspended", "yellow"
+    return ("certified", "green") if status.certified else ("not certified yet", "yellow")
+
+
+def _urgency(status: TaskStatus) -> tuple[int, str]:
+    styles = ("bold red", "red", "yellow", "green")
+    return styles.index(claim_words(status)[1]), status.task
+
+
+def _cells(overview: Overview, status: TaskStatus, currency: str) -> list[RenderableType]:
+    words, style = claim_words(status)
+    spent = overview.spending[status.task]
+    return [
+        Text(status.task),
+        Text(status.version + (f" ({status.candidate})" if status.candidate else "")),
+        Text(words, style),
+        *_traffic(overview, status.task),
+        Text(f"{status.bound:.1%}" if status.audits else "-"),
+        Text(f"{status.target:.1%}"),
+        Text(f"{status.agreements:,} of {status.audits:,}"),
+        Text(f"{min(status.alarm, 1.0):.0%}", "red" if status.alarm > _ALARMING else ""),
+        Text(format_money(spent.money, currency) if spent.money else f"{spent.all_calls:,} calls"),
+    ]
+
+
+def _traffic(overview: Overview, task: str) -> tuple[str, str]:
+    """Share answered, and labels a second."""
+    seen = overview.traffic.get(task)
+    if seen is None or seen.coverage is None:
+        return "-", "0"
+    return f"{seen.coverage:.0%}", f"{seen.rate:.3g}"

@@ -1,0 +1,56 @@
+"""Overview of all tasks: policies and certificates from Redis, traffic and backlog from Kafka."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from infra.serve.accuracy import TaskAccuracy, read_accuracy
+from infra.serve.backlog import Backlog, read_backlog
+from infra.serve.config_topic import read_overrides
+from infra.serve.missing_policy import MissingPolicy, missing_policies
+from infra.serve.spending import DaySpending, read_spending
+from infra.serve.status import task_statuses
+from infra.serve.task_status import TaskStatus
+from infra.serve.traffic import TaskTraffic, read_refusals, read_traffic
+from schemas.config import Override
+from streams.clock import unix_ms
+from streams.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """Attributes:
+    at: when it was read, Unix milliseconds.
+    statuses: of the tasks with a policy, by name.
+    missing: the tasks without one.
+    spending: of today, by task, and of all together under `*`.
+    """
+
+    at: int
+    statuses: list[TaskStatus]
+    missing: list[MissingPolicy]
+    overrides: Mapping[str, Override]
+    traffic: Mapping[str, TaskTraffic]
+    backlog: Backlog
+    spending: Mapping[str, DaySpending]
+    accuracy: Mapping[str, TaskAccuracy]
+
+
+def read_overview(settings: Settings) -> Overview:
+    """Raises:
+    KafkaFailed, StateUnavailable: a server is away.
+    """
+    overrides, now = read_overrides(settings), unix_ms()
+    statuses = task_statuses(settings, overrides)
+    traffic = read_traffic(settings, now)
+    missing = missing_policies({one.task for one in statuses}, overrides, traffic, read_refusals(settings))
+    tasks = [one.task for one in statuses] + [one.task for one in missing]
+    return Overview(
+        at=now,
+        statuses=statuses,
+        missing=missing,
+        overrides=overrides,
+        traffic=traffic,
+        backlog=read_backlog(settings),
+        spending=read_spending(settings, tasks),
+        accuracy=read_accuracy(settings, overrides),
+    )

@@ -1,0 +1,37 @@
+"""A view that is drawn again outlives a server that is away, and ends at Ctrl-C."""
+
+import pytest
+from rich.text import Text
+
+from infra.console.redraw import View, redraw
+from streams.errors import StateUnavailable
+
+
+def test_an_outage_is_shown_beside_what_was_read_last() -> None:
+    answers: list[int | None] = [1, None, 2]
+
+    def read() -> int:
+        if (answer := answers.pop(0)) is None:
+            raise StateUnavailable("Redis is away")
+        return answer
+
+    view, seen = View(read), []
+    for _ in range(3):
+        view.refresh()
+        seen.append((view.newest, view.problem))
+    assert seen == [(1, None), (1, "Redis is away"), (2, None)]
+
+
+def test_it_draws_after_each_look_until_ctrl_c(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    looks: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        if len(looks) == 3:
+            raise KeyboardInterrupt
+        assert seconds == 2.0
+
+    monkeypatch.setattr("infra.console.redraw.time.sleep", sleep)
+    redraw(2.0, lambda: looks.append(1.0), lambda: Text(f"look {len(looks)}"))
+    assert capsys.readouterr().out.splitlines() == ["look 1", "look 2", "look 3"]
