@@ -19,7 +19,7 @@ from streams.assembly.metrics import metrics_services, show_tasks
 from streams.assembly.parts import WorkerParts
 from streams.gc_tuning import freeze_startup_objects
 from streams.kafka.late_start import LateStart
-from streams.log_masking import mask_log
+from streams.log_format import apply_log_settings
 from streams.roles import config
 from streams.roles.config_copy import ConfigCopy
 from streams.settings import ROLES, Role, Settings, load_settings
@@ -45,6 +45,8 @@ class Understudy(faust.App):
 
     def __init__(self, settings: Settings, roles: Iterable[Role]) -> None:
         super().__init__(settings.prefix, web_enabled=False, autodiscover=False, datadir=settings.data)
+        self._log_settings = settings.log
+        apply_log_settings(settings.log)
         wanted = frozenset(roles)
         # An app's calls go on while Kafka is away; all other roles work for nobody then.
         late_start = LateStart() if wanted == {"gateway"} else None
@@ -69,7 +71,8 @@ class Understudy(faust.App):
             await self.add_runtime_dependency(service)
         self._process_health.has_started = True
         freeze_startup_objects()
-        mask_log()  # Faust's own command line has set the log up after this module was imported
+        # Faust's own command line has set the log up after this module was imported.
+        apply_log_settings(self._log_settings)
 
 
 def _assembly(role: Role) -> Callable[[WorkerParts], None]:

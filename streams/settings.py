@@ -30,6 +30,7 @@ from schemas.redis_keys import Keys
 from schemas.topics import DEFAULT_PREFIX, Topics
 from streams.errors import InvalidSettings
 from streams.gateway_settings import GatewaySettings
+from streams.log_settings import LogSettings
 from streams.metrics_settings import MetricsSettings
 
 PREFIX = "UNDERSTUDY_"
@@ -85,6 +86,7 @@ class Settings(BaseSettings):
         opens a port, so it runs only where it is named.
     gateway: of the gateway role, see `GatewaySettings`.
     metrics: where metrics and health are read, see `MetricsSettings`.
+    log: form and level of the log, see `LogSettings`.
     """
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, env_nested_delimiter="__", extra="forbid")
@@ -116,6 +118,7 @@ class Settings(BaseSettings):
     roles: Annotated[tuple[Role, ...], NoDecode] = WITHOUT_PORT
     gateway: GatewaySettings = GatewaySettings()
     metrics: MetricsSettings = MetricsSettings()
+    log: LogSettings = LogSettings()
 
     @field_validator("kafka", "consumer", "producer")
     @classmethod

@@ -18,6 +18,7 @@ from infra.serve.worker import run
 from schemas.urls import masked_url
 from streams.kafka.clients import check_options
 from streams.kafka.topic_admin import create_missing
+from streams.log_format import apply_log_settings
 from streams.settings import ROLES, Role, Settings, load_settings
 
 commands = typer.Typer()
@@ -69,6 +70,7 @@ def up(
     roles = _known([role for role in ROLES if role not in _known(without)])
     place = _kept_place(data, kafka_port, redis_port, kafka_jars)
     configured = with_free_port(with_address(load_settings(), None, port))
+    apply_log_settings(configured.log)
     opened = servers(configured) if place is None else kept_servers(configured, place)
     with opened as (settings, embedded):
         note(_addresses(settings, embedded))
@@ -86,6 +88,7 @@ def worker(
     """
     configure_logging()
     known, settings = _known(roles), running_settings()
+    apply_log_settings(settings.log)
     check_options(settings)
     create_missing(settings)
     run(settings, known)
@@ -104,6 +107,7 @@ def gateway(
     """
     configure_logging()
     settings = with_address(running_settings(), host, port)
+    apply_log_settings(settings.log)
     check_options(settings)
     run(settings, ["gateway"])
 

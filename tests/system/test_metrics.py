@@ -1,5 +1,6 @@
 """Metrics of a real worker are what the topics hold; health says when it is ready."""
 
+import json
 import re
 from collections import Counter, defaultdict
 
@@ -17,7 +18,7 @@ from tests.system.wishes import TASK, VERSION, answers, publish, wishes
 
 def url_of(worker: Worker) -> str:
     worker.wait_for_text("metrics and health: ")
-    found = re.search(r"metrics and health: (\S+)", worker.output())
+    found = re.search(r"metrics and health: ([^\s\"]+)", worker.output())
     assert found is not None
     return found[1]
 
@@ -39,7 +40,7 @@ def is_ready(url: str) -> bool:
 
 def test_metrics_are_what_the_topics_hold(deployment: Deployment) -> None:
     publish(deployment)
-    deployment.environment["UNDERSTUDY_METRICS__PORT"] = "0"
+    deployment.environment |= {"UNDERSTUDY_METRICS__PORT": "0", "UNDERSTUDY_LOG__FORMAT": "json"}
     deployment.configure(TASK, threshold=0.5, audit_rate=0.3, repeat_rate=0.0)
     workers = [deployment.worker("route", "learn", "certify"), deployment.worker("route")]
     urls = [url_of(worker) for worker in workers]
@@ -81,6 +82,9 @@ def test_metrics_are_what_the_topics_hold(deployment: Deployment) -> None:
     assert 0.5 < shown["understudy_agreement_bound", TASK, VERSION] < 1.0
     assert shown["understudy_commits_total", "route"] > 0
     deployment.stop()
+    logged = [json.loads(line) for worker in workers for line in worker.output().splitlines()]
+    assert {"time", "level", "logger", "message"} <= set.intersection(*map(set, logged))
+    assert TASK in {line.get("task") for line in logged}
 
 
 def _lag(shown: dict[tuple[str, ...], float], role: str) -> float | None:

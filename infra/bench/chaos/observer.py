@@ -82,7 +82,7 @@ class Observer(BackgroundThread):
                     self.records.append(record_of(message))
 
 
-def read_all(kafka: str, names: Sequence[str], seconds: float = 60.0) -> list[Record]:
+def read_all(kafka: str, names: Sequence[str], seconds: float = 180.0) -> list[Record]:
     """All committed messages of these topics, to their ends.
 
     Raises:
