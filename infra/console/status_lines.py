@@ -114,6 +114,8 @@ def backlog_sentence(backlog: Backlog) -> str:
     )
     if backlog.waiting:
         waiting += f", which has put off {backlog.waiting:,} more"
+    if backlog.encodings:
+        waiting += f"; {backlog.encodings:,} texts wait for `encode`"
     never = [role for role, count in (("route", backlog.requests), ("teacher", asked)) if count is None]
     unknown = f" (unknown: no worker with the role {' or '.join(never)} has read yet)" if never else ""
     return f"backlog: {waiting}{unknown}"

@@ -30,6 +30,7 @@ class Backlog:
         oldest: by lane (`deferrals`, `audits`, `waiting`) and task, since when the oldest without a reply
             waits, Unix milliseconds. The first 2,000 messages of each partition are looked at: a task that is
             not among them waits for less long.
+        encodings: texts that wait for the role `encode`.
     """
 
     requests: int | None
@@ -37,10 +38,11 @@ class Backlog:
     audits: int | None = 0
     oldest: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     waiting: int | None = 0
+    encodings: int | None = 0
 
 
 def read_backlog(settings: Settings) -> Backlog:
-    """What waits for `route` and for `teacher`. Raises StateUnavailable: Redis is away."""
+    """What waits for `route`, `encode` and `teacher`. Raises StateUnavailable: Redis is away."""
     topics = settings.topics
     requests = _unread(settings, "route", topics.requests)
     unread = {topic: _unread(settings, role, topic) for topic, role in teacher_lanes(topics).items()}
@@ -50,6 +52,7 @@ def read_backlog(settings: Settings) -> Backlog:
         deferrals=_count(settings, unread[topics.deferrals]),
         audits=_count(settings, unread[topics.audits]) if topics.audit_lane else 0,
         waiting=_count(settings, unread[topics.waiting]),
+        encodings=_count(settings, _unread(settings, "encode", topics.encodings)),
         oldest={topic.removeprefix(f"{topics.prefix}."): found for topic, found in oldest.items()},
     )
 

@@ -29,7 +29,7 @@ def test_status_lists_tasks_without_a_policy(
     found = json.loads(understudy("status", "--json").out)
     assert (found["tasks"], [one["task"] for one in found["without_policy"]]) == ([], ["shop"])
     assert found["without_policy"][0]["traffic"]["coverage"] == 0
-    counts = dict.fromkeys(("requests", "deferrals", "audits", "waiting"))
+    counts = dict.fromkeys(("requests", "deferrals", "audits", "waiting", "encodings"))
     oldest: dict[str, object] = {"deferrals": {}, "audits": {}, "waiting": {}}
     assert found["backlog"] == {**counts, "oldest": oldest}
 

@@ -147,6 +147,8 @@ def test_an_unread_topic_is_unknown() -> None:
 def test_what_the_teacher_has_put_off_is_said() -> None:
     sentence = backlog_sentence(Backlog(0, 2_000, 3, waiting=4_500))
     assert sentence.endswith("2,000 deferrals and 3 audits for `teacher`, which has put off 4,500 more")
+    encoded = backlog_sentence(Backlog(0, 0, 0, encodings=1_200))
+    assert encoded.endswith("0 audits for `teacher`; 1,200 texts wait for `encode`")
 
 
 def test_the_oldest_deferrals_are_named_by_task() -> None:
