@@ -8,6 +8,7 @@ from infra.console.status_lines import backlog_sentence, oldest_sentences
 from infra.serve.overview import Overview
 from infra.serve.task_status import TaskStatus
 from models.money import format_money
+from schemas.urls import masked_url
 
 _WORDS = ("task", "version", "claim")
 _COLUMNS = (*_WORDS, "answered", "a second", "proven", "target", "audits", "alarm", "today")
@@ -23,7 +24,7 @@ def top_table(overview: Overview, currency: str) -> RenderableType:
     for status in sorted(overview.statuses, key=_urgency):
         table.add_row(*_cells(overview, status, currency))
     for missing in overview.missing:
-        reason = Text(missing.reason, "dim")
+        reason = Text(masked_url(missing.reason), "dim")  # it may quote an error of the LLM
         table.add_row(Text(missing.task), "none", reason, *_traffic(overview, missing.task))
     lines = [backlog_sentence(overview.backlog), *oldest_sentences(overview.backlog, overview.at)]
     return Group(table, Text(), *(Text(one, "dim") for one in lines))

@@ -166,7 +166,7 @@ class Trainer(Service):
     @property
     def requested(self) -> dict[str, int]:
         """When each refit of its tasks that is not done yet was requested, Unix milliseconds. Any thread."""
-        return {task: int(request.revision) // 1_000 for task, request in self._requests.items()}
+        return {task: request.requested_at for task, request in list(self._requests.items())}
 
     async def on_start(self) -> None:
         self._refit_runner = RefitRunner(self._registry, self._event_publisher, self._truths)

@@ -37,6 +37,11 @@ class RefitRequest:
     reason: str
     urgent: bool = False
 
+    @property
+    def requested_at(self) -> int:
+        """Unix milliseconds; by the clock of Redis."""
+        return int(self.revision) // 1_000
+
 
 class RefitQueue:
     """Every method raises `StateUnavailable` while Redis can't be used."""
