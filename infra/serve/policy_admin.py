@@ -10,7 +10,7 @@ from models.manifest import Manifest
 from streams.errors import TransitionRefused
 from streams.settings import Settings
 from streams.state.registry import Registry
-from streams.versions.lifecycle import Transition, VersionStage, stages
+from streams.versions.lifecycle import Transition, VersionStage, replaced_versions, stages
 from streams.versions.operator_commands import close_breaker, pin_version, put_live, unpin_version
 from streams.versions.serving_state import ServingChange, ServingState
 
@@ -63,10 +63,11 @@ class VersionCatalog:
         Raises:
             TransitionRefused: there is no such version.
         """
-        retired = [version for version in self.kept if self.state(version) is VersionStage.RETIRED]
-        if not retired:
+        replaced = replaced_versions(self.history)
+        were_live = [version for version in self.kept if version in replaced]
+        if not were_live:
             raise TransitionRefused(f"no kept version was live before; name one; {self._kept_list()}")
-        return retired[-1]
+        return were_live[-1]
 
     def check(self, version: str) -> None:
         """Raises TransitionRefused: the version is unknown, or its files are not kept."""

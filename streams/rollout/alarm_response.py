@@ -26,7 +26,6 @@ from streams.tasks import Tasks
 from streams.versions.breaker import after_alarm, alarm_concerns, may_answer, restorable_versions
 from streams.versions.culprit import blocked_label_to_blame, label_to_blame
 from streams.versions.events import alarm_event
-from streams.versions.lifecycle import stages
 from streams.versions.serving_state import ServingState
 
 log = logging.getLogger(__name__)
@@ -110,8 +109,8 @@ class AlarmResponse:
 
     async def _restorable(self, task: str, serving_state: ServingState) -> str | None:
         versions = await self._registry.kept_versions(task)
-        known = stages(await self._registry.history(task))
-        for version in restorable_versions(serving_state, versions, known):
+        history = await self._registry.history(task)
+        for version in restorable_versions(serving_state, versions, history):
             try:
                 if await self._is_restorable(task, version):
                     return version

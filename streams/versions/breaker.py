@@ -3,10 +3,10 @@
 Pure, like `streams.versions.transitions`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from streams.versions.lifecycle import Transition, VersionStage
+from streams.versions.lifecycle import Transition, VersionStage, replaced_versions
 from streams.versions.serving_state import ServingChange, ServingState
 from streams.versions.transitions import CERTIFY, replace_live, trial_end
 
@@ -75,18 +75,12 @@ def alarm_concerns(state: ServingState, version: str) -> bool:
     return answers and not state.breaker.stops(version)
 
 
-def restorable_versions(
-    state: ServingState, kept: Sequence[str], stages: Mapping[str, VersionStage]
-) -> list[str]:
+def restorable_versions(state: ServingState, kept: Sequence[str], history: Iterable[Transition]) -> list[str]:
     """The versions that were live before and were never stopped, newest first.
 
     Args:
         kept: versions whose files are there, oldest first.
-        stages: of each version, where that is known.
+        history: of the task's versions, in order.
     """
-    against = state.breaker.against
-    return [
-        version
-        for version in reversed(kept)
-        if stages.get(version) is VersionStage.RETIRED and version not in against
-    ]
+    were_live = replaced_versions(history) - set(state.breaker.against)
+    return [version for version in reversed(kept) if version in were_live]

@@ -68,3 +68,17 @@ class Transition(Struct, frozen=True):
 def stages(history: Iterable[Transition]) -> dict[str, VersionStage]:
     """The stage of each version, after transitions that are in order."""
     return {transition.version: transition.after for transition in history}
+
+
+def replaced_versions(history: Iterable[Transition]) -> frozenset[str]:
+    """The versions that were live until others took their place; a trial that ended is none.
+
+    Args:
+        history: transitions that are in order.
+    """
+    newest = {transition.version: transition for transition in history}
+    return frozenset(
+        version
+        for version, last in newest.items()
+        if last.before is VersionStage.LIVE and last.after is VersionStage.RETIRED
+    )

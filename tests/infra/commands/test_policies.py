@@ -65,6 +65,11 @@ def test_pin_unpin_and_promote(
     room.publish(3, PromotionPlan(VersionStage.CANARY, 0.1, 59))
     assert room.run("policies", "promote", TASK, "v3").status == 0
     assert room.states()["v3"] == "live"
+    room.publish(4, PromotionPlan(VersionStage.CANARY, 0.1, 59))
+    room.publish(5)
+    never_live = room.run("policies", "rollback", TASK)
+    assert (never_live.status, "was live before" in never_live.err) == (1, True)
+    assert (room.states()["v4"], room.states()["v5"]) == ("retired", "live")
     kinds = [event.kind for event in room.events()]
     assert kinds == [EventKind.PINNED, EventKind.UNPINNED, EventKind.PROMOTED, EventKind.PROMOTED]
     assert "v2: retired since" in room.run("policies", "list", TASK).out

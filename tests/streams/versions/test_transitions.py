@@ -219,12 +219,19 @@ def test_an_operator_promotes_a_candidate() -> None:
 
 
 def test_restorable_versions_come_newest_first() -> None:
-    known = dict.fromkeys(("v1", "v3", "v5"), VersionStage.RETIRED) | {
-        "v2": VersionStage.ROLLED_BACK,
-        "v6": VersionStage.LIVE,
+    live, retired = VersionStage.LIVE, VersionStage.RETIRED
+    moves = {
+        "v1": (live, retired),
+        "v2": (live, VersionStage.ROLLED_BACK),
+        "v3": (live, retired),
+        "v5": (live, retired),
+        "v6": (VersionStage.SHADOW, live),
+        "v7": (VersionStage.SHADOW, retired),
     }
+    history = [Transition(name, *move, 1, "trainer", "why") for name, move in moves.items()]
     serving_state = replace(LIVE, active=ActiveVersion("v6", 1, 1), breaker=Breaker(False, ("v3",), 5))
-    assert restorable_versions(serving_state, ["v1", "v2", "v3", "v4", "v5", "v6"], known) == ["v5", "v1"]
+    kept = ["v1", "v2", "v3", "v4", "v5", "v6", "v7"]
+    assert restorable_versions(serving_state, kept, history) == ["v5", "v1"]
 
 
 @given(st.integers(0, 100))
