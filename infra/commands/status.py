@@ -60,9 +60,8 @@ def status(
     view = View(lambda: read_overview(settings))
 
     def draw() -> RenderableType:
-        shown = [] if view.newest is None else overview_lines(view.newest, price_a_call, currency)
-        lines = [Text(masked_url(text)) for text in shown]
-        return _with_problem(view, Group(*lines))
+        lines = overview_lines(view.shown, price_a_call, currency)
+        return _with_problem(view, Group(*(Text(masked_url(text)) for text in lines)))
 
     redraw(watch, view.refresh, draw)
 
@@ -79,7 +78,7 @@ def top(
     view = View(lambda: read_overview(settings))
 
     def draw() -> RenderableType:
-        return _with_problem(view, top_table(view.newest, currency) if view.newest else Group())
+        return _with_problem(view, top_table(view.shown, currency))
 
     redraw(every, view.refresh, draw)
 
@@ -88,8 +87,8 @@ def _with_problem(view: View[Overview], shown: RenderableType) -> RenderableType
     """What was read last, below why it is old, and how old it is."""
     if view.problem is None:
         return shown
-    old = "" if view.newest is None else f"; what follows is {age((unix_ms() - view.newest.at) / 1000)} old"
-    return Group(Text(f"can't look: {masked_url(view.problem)}{old}", "bold white on red"), shown)
+    old = f"what follows is {age(max(0, unix_ms() - view.shown.at) / 1000)} old"
+    return Group(Text(f"can't look: {masked_url(view.problem)}; {old}", "bold white on red"), shown)
 
 
 def _report(overview: Overview) -> dict[str, Any]:

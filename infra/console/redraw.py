@@ -17,24 +17,25 @@ class View(Generic[Read]):
     """What was read last, and why it is not newer.
 
     Args:
-        read: raises KafkaFailed or StateUnavailable while a server is away.
+        read: raises KafkaFailed or StateUnavailable while a server is away. The first reading must succeed:
+            an address may be wrong.
     """
 
     def __init__(self, read: Callable[[], Read]) -> None:
         self._read = read
-        self.newest: Read | None = None
+        self.shown = read()
         self.problem: str | None = None
 
     def refresh(self) -> None:
         """Read again."""
         try:
-            self.newest, self.problem = self._read(), None
+            self.shown, self.problem = self._read(), None
         except (KafkaFailed, StateUnavailable) as error:
             self.problem = str(error)
 
 
 def redraw(every: float, refresh: Callable[[], object], draw: Callable[[], RenderableType]) -> None:
-    """Show what `draw` makes after each refresh, until Ctrl-C: in the same place on a terminal, else in turn.
+    """Show what `draw` makes, and again after each refresh, until Ctrl-C; on a terminal in place.
 
     Args:
         every: seconds between two.
@@ -43,11 +44,11 @@ def redraw(every: float, refresh: Callable[[], object], draw: Callable[[], Rende
     with suppress(KeyboardInterrupt):
         if not console.is_terminal:
             while True:
-                refresh()
                 console.print(draw(), soft_wrap=True)
                 time.sleep(every)
+                refresh()
         with Live(console=console, screen=True, auto_refresh=False) as live:
             while True:
-                refresh()
                 live.update(draw(), refresh=True)
                 time.sleep(every)
+                refresh()

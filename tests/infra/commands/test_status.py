@@ -52,6 +52,5 @@ def test_what_is_drawn_again_is_what_status_says(
     assert understudy("status", "--watch", "5", "--json").status == 2
     monkeypatch.setenv("UNDERSTUDY_REDIS__URL", "redis://:secret@127.0.0.1:1/0")
     away = understudy("top")
-    assert away.status == 0, away.err
-    assert "can't look: " in away.out
-    assert "secret" not in away.out
+    assert away.status not in {0, 130}
+    assert "secret" not in away.out + away.err
