@@ -8,6 +8,7 @@ process that sees the change ends, and the next one begins with the new name.
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 
@@ -17,6 +18,10 @@ from streams.errors import KafkaFailed, TopicReplaced
 from streams.kafka.replay import committed_offsets, replay
 
 log = logging.getLogger(__name__)
+
+_PATIENCE = 60.0
+"""Seconds for which a start waits for the coordinator of a group."""
+_PAUSE = 1.0
 
 
 class TopicLog:
@@ -70,15 +75,20 @@ class TopicLog:
         """The committed offset of each partition, by the log's name and number, as `traces:3`.
 
         Raises:
-            KafkaFailed: the broker does not say, also when asked again.
+            KafkaFailed: the broker does not say within a minute.
         """
-        try:
-            offsets = await asyncio.to_thread(committed_offsets, self._onlooker, self.topic)
-        except KafkaFailed as error:
-            # A group whose last member was killed may have no coordinator for some seconds.
-            log.warning("asking again: %s", error)
-            offsets = await asyncio.to_thread(committed_offsets, self._onlooker, self.topic)
-        return {f"{self.name}:{partition}": offset for partition, offset in offsets.items()}
+        until = time.monotonic() + _PATIENCE
+        while True:
+            try:
+                offsets = await asyncio.to_thread(committed_offsets, self._onlooker, self.topic)
+            except KafkaFailed as error:
+                # A group whose last member was killed may have no coordinator for some seconds.
+                if time.monotonic() >= until:
+                    raise
+                log.warning("asking again: %s", error)
+                await asyncio.sleep(_PAUSE)
+            else:
+                return {f"{self.name}:{partition}": offset for partition, offset in offsets.items()}
 
     async def since(
         self, positions: Mapping[str, int], ends: dict[str, int]

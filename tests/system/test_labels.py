@@ -104,7 +104,7 @@ def test_a_new_label_suspends_the_claim_until_a_refit(deployment: Deployment) ->
         configure(deployment, [*LABELS, ADDED], refit={**never, "at_least": 200}, **rates)
 
         def learned() -> bool:
-            sent = [unsent.pop() for _ in range(100)]
+            sent = [unsent.pop() for _ in range(min(100, len(unsent)))]
             deployment.send(sent)
             answers_to(sent, labels)
             return live(deployment) != VERSION
