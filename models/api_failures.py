@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import openai
 
 _LONGEST_DETAIL = 300
+_SHORTEST_KEY = 8
+"""Characters; a shorter one is a placeholder, and may be a word of the message."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,11 +46,17 @@ def describe_failure(error: openai.OpenAIError | UnicodeError, advice: FailureAd
         case openai.APIConnectionError():
             return f"no connection ({_cause(error)}), {advice.tries}: {advice.unreachable}"
         case openai.APIStatusError():
-            return f"HTTP {error.status_code} ({_cut(error.message)}): {_advice(error.status_code, advice)}"
+            return f"HTTP {error.status_code} ({quoted_message(error)}): {_advice(error.status_code, advice)}"
         case UnicodeError():
             return f"no such host or text ({_cut(str(error))}): {advice.unreachable}"
         case _:
             return f"{_cut(str(error))}: {advice.other}"
+
+
+def quoted_message(error: openai.APIStatusError) -> str:
+    """What the API says, in one line, cut off, and without the key that it was sent: some repeat it."""
+    key = error.request.headers.get("authorization", "").partition(" ")[2].strip()
+    return _cut(error.message.replace(key, "***") if len(key) >= _SHORTEST_KEY else error.message)
 
 
 def _advice(status: int, advice: FailureAdvice) -> str:

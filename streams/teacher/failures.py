@@ -10,7 +10,7 @@ import msgspec
 import openai
 from msgspec import Struct
 
-from models.api_failures import FailureAdvice, describe_failure
+from models.api_failures import FailureAdvice, describe_failure, quoted_message
 from schemas.config import TeacherConfig
 from streams.errors import TeacherAway, TeacherError, TeacherFailed, TeacherMisconfigured
 from streams.teacher.answer import quote
@@ -125,7 +125,7 @@ def _status_failure(error: openai.APIStatusError, sentence: str, asked: str) -> 
         return TeacherFailed(f"{sentence}; refused by its content filter")
     if is_too_long(error):
         return TeacherFailed(
-            f"{asked}: the text is too long for it, HTTP {status} ({' '.join(error.message.split())[:300]}): "
+            f"{asked}: the text is too long for it, HTTP {status} ({quoted_message(error)}): "
             f"shorten the text, or use a `teacher.model` that takes more"
         )
     if status in _STAYS and error.code not in _MISCONFIGURED_CODES:

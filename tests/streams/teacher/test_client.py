@@ -294,6 +294,21 @@ async def test_a_key_is_made_up_only_if_none_is_set(
     assert "hidden" not in (reply.error or "")
 
 
+@pytest.mark.parametrize(
+    ("status", "says"), [(401, "wrong: {key}"), (400, "context window, {key}"), (400, "{key}?")]
+)
+async def test_a_key_that_the_endpoint_repeats_is_told_to_nobody(
+    config: TeacherConfig, endpoint: Any, status: int, says: str
+) -> None:
+    key = "sk-a-key-of-ours"
+    endpoint.answers = [endpoint.refused(status, says.format(key=key))]
+    async with TeacherClient(KeyVariables({config.key_env: key}, [config.key_env])) as client:
+        outcome = await client.ask(deferral(), config)
+    assert set(endpoint.keys) == {key}
+    assert "***" in str(outcome)
+    assert "sk-a" not in str(outcome)
+
+
 async def test_a_deferral_without_text_is_an_error(
     asker: TeacherClient, config: TeacherConfig, endpoint: Any
 ) -> None:
