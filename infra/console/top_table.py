@@ -24,9 +24,13 @@ def top_table(overview: Overview, currency: str) -> RenderableType:
     for status in sorted(overview.statuses, key=_urgency):
         table.add_row(*_cells(overview, status, currency))
     for missing in overview.missing:
-        reason = Text(masked_url(missing.reason), "dim")  # it may quote an error of the LLM
-        table.add_row(Text(missing.task), "none", reason, *_traffic(overview, missing.task))
-    lines = [backlog_sentence(overview.backlog), *oldest_sentences(overview.backlog, overview.at)]
+        table.add_row(Text(missing.task), "none", "no policy yet", *_traffic(overview, missing.task))
+    lines = [
+        # A reason may quote an error of the LLM.
+        *(masked_url(f"{missing.task}: {missing.reason}") for missing in overview.missing),
+        backlog_sentence(overview.backlog),
+        *oldest_sentences(overview.backlog, overview.at),
+    ]
     return Group(table, Text(), *(Text(one, "dim") for one in lines))
 
 

@@ -48,7 +48,7 @@ def test_what_is_drawn_again_is_what_status_says(
     watched, top = understudy("status", "--watch", "5"), understudy("top")
     assert (watched.status, top.status) == (0, 0), watched.err + top.err
     assert "shop\n  answers     the teacher answers everything: traces are collected" in watched.out
-    assert [one.split()[:2] for one in top.out.splitlines() if one.startswith("shop")] == [["shop", "none"]]
+    assert [one.split()[:2] for one in top.out.splitlines() if one.startswith("shop ")] == [["shop", "none"]]
     assert understudy("status", "--watch", "5", "--json").status == 2
     monkeypatch.setenv("UNDERSTUDY_REDIS__URL", "redis://:secret@127.0.0.1:1/0")
     away = understudy("top")

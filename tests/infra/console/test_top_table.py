@@ -46,6 +46,8 @@ def test_what_needs_a_person_stands_first() -> None:
     young = replace(STATUS, task="aging", certified=False)
     lines = shown(STATUS, young, stopped)
     assert [line.split()[0] for line in lines[1:5]] == ["stopped", "aging", "shop", "young"]
+    assert "no policy yet" in lines[4]
+    assert "young: traces are collected" in lines
     assert "3 requests wait for `route`, 4 deferrals" in " ".join(lines)
 
 
