@@ -46,7 +46,6 @@ class Understudy(faust.App):
     def __init__(self, settings: Settings, roles: Iterable[Role]) -> None:
         super().__init__(settings.prefix, web_enabled=False, autodiscover=False, datadir=settings.data)
         self._log_settings = settings.log
-        apply_log_settings(settings.log)
         wanted = frozenset(roles)
         # An app's calls go on while Kafka is away; all other roles work for nobody then.
         late_start = LateStart() if wanted == {"gateway"} else None

@@ -1,5 +1,6 @@
 """status: each task's policy, traffic and certificate, and what to do next; top: the same in a live table."""
 
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import Annotated, Any
 
@@ -46,24 +47,22 @@ def status(
     json: AsJson = False,
 ) -> None:
     """Show for every task what answers, its traffic and certificate, and what to do next."""
-    settings = client_settings()
-    if watch is None:
-        overview = read_overview(settings)
-        if json:
-            result(_report(overview))
-            return
-        for text in overview_lines(overview, price_a_call, currency):
-            line(text)
-        return
-    if json:
+    if watch is not None and json:
         raise typer.BadParameter("is for people: call `status --json` again instead", param_hint="--watch")
-    view = View(lambda: read_overview(settings))
-
-    def draw() -> RenderableType:
-        lines = overview_lines(view.shown, price_a_call, currency)
-        return _with_problem(view, Group(*(Text(masked_url(text)) for text in lines)))
-
-    redraw(watch, view.refresh, draw)
+    if watch is not None:
+        _redraw(
+            watch,
+            lambda overview: Group(
+                *(Text(masked_url(text)) for text in overview_lines(overview, price_a_call, currency))
+            ),
+        )
+        return
+    overview = read_overview(client_settings())
+    if json:
+        result(_report(overview))
+        return
+    for text in overview_lines(overview, price_a_call, currency):
+        line(text)
 
 
 @commands.command(epilog=examples("top", "top --every 10"))
@@ -74,13 +73,14 @@ def top(
     currency: Currency = CURRENCY,
 ) -> None:
     """Show all tasks in one table, those that need a person first, until Ctrl-C."""
+    _redraw(every, lambda overview: top_table(overview, currency))
+
+
+def _redraw(every: float, draw: Callable[[Overview], RenderableType]) -> None:
+    """Read and draw every few seconds, until Ctrl-C."""
     settings = client_settings()
     view = View(lambda: read_overview(settings))
-
-    def draw() -> RenderableType:
-        return _with_problem(view, top_table(view.shown, currency))
-
-    redraw(every, view.refresh, draw)
+    redraw(every, view.refresh, lambda: _with_problem(view, draw(view.shown)))
 
 
 def _with_problem(view: View[Overview], shown: RenderableType) -> RenderableType:

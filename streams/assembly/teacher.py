@@ -40,7 +40,7 @@ def add(parts: WorkerParts) -> None:
             spending.count_labels,
         )
         parts.services.append(role)
-        show_lane(parts.metrics, lane, partial(getattr, role, "depths"))
+        show_lane(parts.metrics, lane, role.depths)
         for stage, topic in stages:
             channel = parts.lane(stage, topic, claims, overflow)
             teacher.install(parts.app, channel, role, stage)

@@ -24,5 +24,5 @@ def add(parts: WorkerParts) -> None:
     parts.on_forgotten.append(role.forget)
     truths.install(parts.app, parts.tail(settings.topics.feedback), told)
     trainer.install(parts.app, parts.tail(settings.topics.traces), role)
-    show_trainer(parts.metrics, lambda: role.led, lambda: role.requested)
+    show_trainer(parts.metrics, role.led, role.requested)
     parts.services.append(role)

@@ -107,7 +107,6 @@ class TeacherRole(Service):
             budget=access.budget,
         )
 
-    @property
     def depths(self) -> Mapping[str, QueueDepth]:
         """Questions that wait, by task, as of the last second."""
         return self._queues.depths

@@ -158,12 +158,10 @@ class Trainer(Service):
         if dropped:
             log.info("forgotten traces dropped from the window: task=%s traces=%d", forgotten.task, dropped)
 
-    @property
     def led(self) -> list[str]:
         """Tasks whose lease this trainer holds. Any thread may ask."""
         return list(self._tokens)
 
-    @property
     def requested(self) -> dict[str, int]:
         """When each refit of its tasks that is not done yet was requested, Unix milliseconds. Any thread."""
         return {task: request.requested_at for task, request in list(self._requests.items())}
