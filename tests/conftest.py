@@ -22,6 +22,10 @@ from infra.local.apache_kafka import ApacheKafka
 from infra.local.embedded_redis import EmbeddedRedis
 from infra.local.errors import LocalServerError
 
+# Before anything loads OpenMP or OpenBLAS: tests run side by side, and threads that spin slow the others.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 settings.register_profile("ci", derandomize=True, deadline=None)
 if os.environ.get("CI"):
     settings.load_profile("ci")

@@ -105,6 +105,7 @@ class Trainer(Service):
         self._attempts: dict[str, RefitAttempt] = {}
         self._tokens: dict[str, int] = {}
         self._requests: dict[str, RefitRequest] = {}
+        self._requests_known: set[str] = set()
         self._refuted: dict[str, str] = {}
         self._known_labels = KnownLabels(registry)
         self._unlisted: set[tuple[str, str]] = set()
@@ -195,6 +196,7 @@ class Trainer(Service):
         elif self._tokens.get(name) != token:
             log.info("trainer holds the lease: task=%s token=%d", name, token)
             self._attempts[name] = await self._attempt_before(name)
+            self._requests_known.discard(name)
             self._tokens[name] = token
 
     async def _attempt_before(self, name: str) -> RefitAttempt:
@@ -219,13 +221,16 @@ class Trainer(Service):
             await self.sleep(_CHECK)
 
     def _in_turn(self) -> list[str]:
-        """The tasks that this trainer leads, in the order in which they are refitted."""
+        """The tasks that this trainer leads, in the order in which they are refitted.
+
+        Not those whose requests are not known yet: growth would start a refit, and the request one more.
+        """
 
         def place(name: str) -> tuple[bool, float]:
             request = self._requests.get(name)
             return request is None or not request.urgent, self._attempts[name].ended
 
-        return sorted(self._tokens, key=place)
+        return sorted(self._tokens.keys() & self._requests_known, key=place)
 
     async def _count(self) -> None:
         """Count the traces that the next refits may certify on: the audit rate depends on them."""
@@ -256,11 +261,12 @@ class Trainer(Service):
 
     async def _read_requests(self) -> None:
         """Read the requested refits of the tasks whose lease this trainer holds."""
+        held = set(self._tokens)
         try:
-            waiting = await self._refits.pending(set(self._tokens))
+            waiting = await self._refits.pending(held)
         except StateUnavailable:
             return
-        self._requests = {request.task: request for request in waiting}
+        self._requests, self._requests_known = {request.task: request for request in waiting}, held
 
     async def _check(self, task: Task, window: TraceWindow, *, look_for_labels: bool) -> bool:
         """Refit the task if that is due, and if this trainer leads it still; whether it was refitted."""

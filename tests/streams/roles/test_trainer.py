@@ -181,6 +181,16 @@ async def test_a_refit_with_less_coverage_is_refused(room: Room) -> None:
     assert (await room.registry.active("t")) == active
 
 
+async def test_a_new_leader_answers_a_waiting_request_with_its_first_refit(room: Room) -> None:
+    room.configure(embedder="precomputed", refit={"quiet": 0.0})
+    await room.refits.request("t", 0, "drift")
+    _, told = await room.trainer(vectors(300))
+    assert [(await told.next()).kind for _ in range(2)] == [EventKind.REFIT, EventKind.PROMOTED]
+    await room.registry.looked_twice()
+    assert told.is_empty()
+    assert await room.refits.pending({"t"}) == []
+
+
 async def test_unusable_traces_start_no_refit(
     room: Room,
 ) -> None:
