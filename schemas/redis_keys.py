@@ -135,6 +135,11 @@ class Keys:
         """Hash: status of a version's certificate, field by field, and the counts that it follows from."""
         return f"{self.prefix}:{{{task}}}:audits:{version}"
 
+    def bounds(self, task: str, version: str) -> str:
+        """List: a version's certificate over time, oldest first, each point a JSON array
+        (`streams.certify.history.CertificatePoint`)."""
+        return f"{self.prefix}:{{{task}}}:bounds:{version}"
+
     def service(self, task: str) -> str:
         """Hash: status of the certificate of all versions together, field by field."""
         return f"{self.prefix}:{{{task}}}:service"

@@ -6,6 +6,7 @@ from functools import cached_property
 
 from schemas.config import Config
 from streams.certify.asking_order import prefix_ends
+from streams.certify.history import CertificatePoint
 from streams.certify.pending_audits import PendingAudits
 from streams.certify.status import CertificateStatus
 from streams.certify.task_state import TaskState
@@ -18,6 +19,7 @@ class Snapshot:
 
     Attributes:
         service_status: as it is shown; None before the first.
+        points: history of the certificate, by version; only of versions whose history is full.
         new_labels: labels that a version can't know, by version; `new_to_live`: those of the live version.
     """
 
@@ -28,6 +30,7 @@ class Snapshot:
     service_status: CertificateStatus | None = None
     new_labels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     new_to_live: tuple[str, ...] = ()
+    points: Mapping[str, tuple[CertificatePoint, ...]] = field(default_factory=dict)
 
     def version_state(self, version: str) -> VersionState:
         return self.version_states.get(version, VersionState())

@@ -26,6 +26,7 @@ from streams.certify.consistency import Consistency
 from streams.certify.deferral_state import DeferralState
 from streams.certify.evidence import AlarmEvidence
 from streams.certify.fold import AuditFold
+from streams.certify.history import HistoryUpdate, certificate_point, extend_history
 from streams.certify.label_names import with_current_names
 from streams.certify.observations import Observations
 from streams.certify.pending_audits import PendingUpdate, update_pending
@@ -51,12 +52,14 @@ class VersionChange:
 
     Attributes:
         blocked: labels that are blocked from now on.
+        history: what is written of the certificate's history.
     """
 
     version_state: VersionState
     pending_update: PendingUpdate
     status: CertificateStatus
     blocked: tuple[str, ...] = ()
+    history: HistoryUpdate = field(default_factory=HistoryUpdate)
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,6 +210,7 @@ def _conclude(
     status = certificate_status(version_state, teacher, update.after, config, complete=complete, now=now)
     status = status.suspended_by(snapshot.new_labels.get(version, ()))
     version_state, labels = block_labels(version_state, teacher, config)
+    history = HistoryUpdate()
     events = [floor_event(task, version, label, status, config, now) for label in labels]
     if complete:
         version_state, emitted = announce_certificate(task, version, version_state, teacher, status, now)
@@ -214,7 +218,23 @@ def _conclude(
         failed = [audit for audit in new.failed if audit.version == version]
         version_state, emitted = announce_failures(task, version, version_state, status, failed, now)
         events += emitted
-    return VersionChange(version_state, update, status, tuple(labels)), events
+        version_state, history = _extend_history(version, version_state, teacher, status, snapshot)
+    return VersionChange(version_state, update, status, tuple(labels), history), events
+
+
+def _extend_history(
+    version: str, version_state: VersionState, teacher: str, status: CertificateStatus, snapshot: Snapshot
+) -> tuple[VersionState, HistoryUpdate]:
+    """The state with the point of now in its history, and what is written of it."""
+    before, counts = version_state.history, version_state.certificates.get(teacher)
+    raised = version_state.alarm_state.raised > snapshot.version_state(version).alarm_state.raised
+    # An earlier release may have certified the version, and left no point of it.
+    certified_before = counts is not None and counts.proof is not None
+    point = certificate_point(
+        version, status, before.newest, certified_before=certified_before, alarm_raised=raised
+    )
+    history, update = extend_history(before, point, snapshot.points.get(version, ()))
+    return (version_state if history is before else replace(version_state, history=history)), update
 
 
 def _conclude_service(

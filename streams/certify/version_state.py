@@ -36,6 +36,7 @@ from streams.certify.asking_order import (
     with_reply_counted,
 )
 from streams.certify.deferral_state import DeferralState
+from streams.certify.history import HistoryState
 from streams.certify.observations import AlarmAnswered, AuditReply
 from streams.label_set import LabelSet
 
@@ -114,6 +115,7 @@ class VersionState(Struct, frozen=True):
         failures_announced: how many the last event named; 0 before the first.
         blocks: audits that the detector of silence has not taken yet, by the start of their span of asking.
         deferrals: whether deferred requests agree less than expected.
+        history: what the next point of the certificate's history goes on from.
     """
 
     certificates: Mapping[str, CertificateCounts] = field(default_factory=dict, name="tallies")
@@ -132,6 +134,7 @@ class VersionState(Struct, frozen=True):
     failed: Waiting = {}
     failures_announced: int = 0
     blocks: Mapping[int, Block] = {}
+    history: HistoryState = HistoryState()
 
     @property
     def blocked_labels(self) -> frozenset[str]:

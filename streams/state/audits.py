@@ -15,6 +15,7 @@ import msgspec
 from redis.asyncio.client import Pipeline
 
 from schemas.redis_keys import Keys
+from streams.certify.history import CertificatePoint, HistoryUpdate, decode_points, encode_point, with_newest
 from streams.certify.pending_audits import FAILED, MOST, PendingAudits
 from streams.certify.snapshot import Snapshot
 from streams.certify.status import CertificateStatus, decode_status, encode_status
@@ -99,12 +100,19 @@ class AuditStore:
                 pipeline.hgetall(keys.folded)
                 (revision, raw, recount), service, *replies, folded = await pipeline.execute()
         versions = list(_versions(task, lookups, replies))
+        states = {version: state for version, state, _, _ in versions if state}
         snapshot = Snapshot(
             task_state=_decode(_TASK_STATE, raw, task) or TaskState(),
-            version_states={version: state for version, state, _, _ in versions if state},
+            version_states=states,
             statuses={version: status for version, _, status, _ in versions if status},
             pending_audits={version: pending for version, _, _, pending in versions},
             service_status=_status(_texts(service), task) if service else None,
+            # Read after the revision: if it is written in between, the step that follows is not.
+            points={
+                version: await self._points(task, version)
+                for version, state in states.items()
+                if state.history.is_full
+            },
         )
         return AuditsRead(as_text(revision or b""), snapshot, OffsetsRead.of(folded), as_text(recount or b""))
 
@@ -135,6 +143,22 @@ class AuditStore:
         with self._connection.client() as redis:
             return _status(_texts(await redis.hgetall(self._keys.service(task))), task)
 
+    async def certificate_points(
+        self, task: str, versions: Iterable[str]
+    ) -> dict[str, tuple[CertificatePoint, ...]]:
+        """The history of each version's certificate, oldest first, the last point as it stands now.
+
+        Points that can't be read are left out.
+        """
+        return {
+            version: with_newest(version, await self._points(task, version), await self.status(task, version))
+            for version in versions
+        }
+
+    async def _points(self, task: str, version: str) -> tuple[CertificatePoint, ...]:
+        with self._connection.client() as redis:
+            return decode_points(await redis.lrange(self._keys.bounds(task, version), 0, -1))
+
     async def is_restorable(self, task: str, version: str) -> bool:
         """Whether a version may be restored."""
         return (await self.status(task, version)).is_restorable
@@ -160,7 +184,7 @@ class AuditStore:
         for version, change in outcome.versions.items():
             yield from self._version_commands(task, version, change)
         for version in outcome.dropped:
-            yield "DEL", keys.audits(task, version), keys.asked(task, version)
+            yield "DEL", keys.audits(task, version), keys.asked(task, version), keys.bounds(task, version)
         if outcome.service is not None:
             yield "HSET", keys.service(task), *_words(encode_status(outcome.service))
         if outcome.announced:
@@ -192,6 +216,14 @@ class AuditStore:
             yield "ZREMRANGEBYRANK", asked, first, first + update.failures_given_up - 1
         if change.blocked:
             yield "SADD", keys.blocked(task, version), *change.blocked
+        yield from _history_commands(keys.bounds(task, version), change.history)
+
+
+def _history_commands(key: str, update: HistoryUpdate) -> Iterable[Command]:
+    if update.replaces:
+        yield "DEL", key
+    if update.points:
+        yield "RPUSH", key, *map(encode_point, update.points)
 
 
 def _versions(

@@ -44,7 +44,7 @@ class Recounts:
         with self._connection.client() as redis:
             await redis.sadd(keys.uncounted, task)
             await self._take(task, "begin", mark)
-            for pattern in (keys.audits(task, "*"), keys.asked(task, "*")):
+            for pattern in (keys.audits(task, "*"), keys.asked(task, "*"), keys.bounds(task, "*")):
                 async for name in redis.scan_iter(match=pattern, count=_AT_ONCE):
                     if not await self._take(task, "delete", mark, as_text(name)):
                         return  # another one deletes them, and may have: these are counts made since

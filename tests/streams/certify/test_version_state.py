@@ -165,7 +165,7 @@ def test_field_names_in_redis_are_stable() -> None:
     assert names == {
         *("tallies", "suspicion", "handled", "excused", "silent", "lost", "horizon"),
         *("waiting", "asked_at", "early", "outcomes", "alarm_blocked", "deferrals"),
-        *("failed", "failures_announced", "blocks"),
+        *("failed", "failures_announced", "blocks", "history"),
     }
     names = {field.encode_name for field in msgspec.structs.fields(TaskState)}
     assert names == {

@@ -15,6 +15,7 @@ from schemas.config import Config
 from schemas.messages import Teacher
 from schemas.redis_keys import Keys
 from streams.certify.alarm_state import AlarmState
+from streams.certify.history import MOST_POINTS, HistoryState
 from streams.certify.observations import AuditReply, AuditRequested, LogPosition, Observations, TraceSeen
 from streams.certify.status import CertificateStatus
 from streams.certify.step import step
@@ -63,7 +64,13 @@ async def snapshot(audits: AuditStore, task: str) -> tuple[VersionState, Certifi
     }
     alarm = version_state.alarm_state.after(version_state.outcomes, CONFIG)
     outcomes_taken = AlarmState(alarm.target, alarm.evidence, alarm.drift, raised=alarm.raised)
-    state = structs.replace(version_state, certificates=certificates, alarm_state=outcomes_taken, outcomes=())
+    state = structs.replace(
+        version_state,
+        certificates=certificates,
+        alarm_state=outcomes_taken,
+        outcomes=(),
+        history=HistoryState(),
+    )
     return state, replace(status, updated_at=0, alarm=0.0, alarms=0)
 
 
@@ -211,3 +218,48 @@ async def test_nothing_is_folded_on_overwritten_state(
     await audits.recounts.discard("t")
     assert (await audits.status("t", "v1")).audits == 0
     assert (await audits.status("u", "v1")).audits == 1, "another task keeps its counts"
+
+
+async def test_a_stale_revision_adds_no_point_and_a_replay_none_twice(
+    connection: Connection, keys: Keys
+) -> None:
+    audits = AuditStore(connection, keys)
+    first, second = Observations(answered=[trace(1, 0, True)]), Observations(answered=[trace(2, 1, True)])
+    await fold(audits, "t", first)
+    stale = await audits.read("t", second.requests, 0)
+    late = step("t", stale.snapshot, second, CONFIG, NOW, complete=True)
+    await fold(audits, "t", second)
+    kept = await connection.redis.lrange(keys.bounds("t", "v1"), 0, -1)
+    assert late.versions["v1"].history.points, "the stale worker would have added one"
+    assert not await audits.write("t", stale, late)
+    await fold(audits, "t", first)
+    await fold(audits, "t", second)
+    assert await connection.redis.lrange(keys.bounds("t", "v1"), 0, -1) == kept
+    points = (await audits.certificate_points("t", ["v1", "v9"]))["v1"]
+    assert [(point.audits, point.state) for point in points] == [(1, "not_yet"), (2, "not_yet")]
+
+
+async def test_the_history_in_redis_is_thinned_where_it_is_full(connection: Connection, keys: Keys) -> None:
+    audits = AuditStore(connection, keys)
+    for request in range(MOST_POINTS + 1):
+        await fold(audits, "t", Observations(answered=[trace(request, request, True)]))
+    points = (await audits.certificate_points("t", ["v1"]))["v1"]
+    assert MOST_POINTS / 4 < len(points) <= MOST_POINTS / 2
+    assert points[-1].audits == MOST_POINTS + 1
+    assert [point.state for point in points if point.audits > 400] != [], "even, so the newest fifth is there"
+    assert await connection.redis.llen(keys.bounds("t", "v1")) == len(points)
+
+
+async def test_the_history_goes_with_the_counts(connection: Connection, keys: Keys) -> None:
+    audits = AuditStore(connection, keys)
+    await fold(audits, "t", Observations(answered=[trace(1, 0, True)]))
+    many = [trace(i, 100 + i, True, version=f"w{i:02}") for i in range(16)]
+    await fold(audits, "t", Observations(answered=many))
+    assert not await connection.redis.exists(keys.bounds("t", "v1")), "the version is over the limit"
+    assert await connection.redis.exists(keys.bounds("t", "w00"))
+    await audits.recounts.discard("t")
+    left = [name async for name in connection.redis.scan_iter(match=keys.bounds("t", "*"))]
+    assert left == [], "counts that are deleted to be counted again"
+    await fold(audits, "u", Observations(answered=[trace(1, 0, True)]))
+    assert await audits.reset("u", await audits.read("u", {"v1": ()}, 0))
+    assert not await connection.redis.exists(keys.bounds("u", "v1")), "counts of a topic that was replaced"
