@@ -189,6 +189,8 @@ def _common(settings: Settings) -> Options:
         "bootstrap.servers": "127.0.0.1:9092",
         "client.id": "understudy",
         "log.connection.close": False,
+        # librdkafka's default of ten seconds makes an outage of the broker that much longer.
+        "reconnect.backoff.max.ms": 1_000,
         "logger": LOGGER,
         "error_cb": log_error,
         **settings.kafka,

@@ -325,13 +325,11 @@ class GroupMember(Service):
             self._roll_back(error)
 
     def _on_lost(self, _: Consumer, partitions: list[TopicPartition]) -> None:
-        log.warning("partitions lost: role=%s partitions=%s", self.role, _numbers(partitions))
         self._offsets.remove(partitions)
-        lost = self._abort()
-        if lost is not None:
-            self._leave_after(lost)
-        else:
-            self._rewind()
+        # A session ends most often by an outage of the broker; after it a transactional call of the old
+        # producer may never return. Those of a new one do.
+        lost = ProducerLost(f"the group has given partitions {_numbers(partitions)} away")
+        self._leave_after(self._abort() or lost)
 
 
 def _is_refusal(error: DeliveryFailed) -> bool:

@@ -160,6 +160,7 @@ def test_lost_partitions_commit_nothing(log: Log) -> None:
     lane._on_lost(log, ZERO)
     lane._run_round()
     assert (lane._delivery.durable, log.group.offset) == ([], 0)
+    assert not lane._is_member, "it goes on with the old producer"
 
 
 def test_a_full_window_pauses_until_half_is_answered(log: Log) -> None:
