@@ -32,7 +32,7 @@ from infra.bench.tracer.rival import fit_tracer
 from infra.bench.trial import (
     TARGETS,
     Contestant,
-    Trial,
+    FitTrial,
     agreement,
     coverage,
     judge,
@@ -44,13 +44,13 @@ from infra.errors import MissingData
 
 FEW = (1_500, 500)
 CORPUS = "Banking77, train split"
-RIVALS: tuple[tuple[RivalLibrary, Callable[[Path, Split, Split], Trial]], ...] = (
+RIVALS: tuple[tuple[RivalLibrary, Callable[[Path, Split, Split], FitTrial]], ...] = (
     (TRACER, fit_tracer),
     (SHAD0WLLM, fit_shad0wllm),
 )
 _STOCK = f"one scikit-learn fit, C given, {STOCK_ITERATIONS} iterations"
 _COLUMNS = ("features", "coverage at .90/.95/.98", "agreement", "targets missed", "seconds", "MB")
-Trials = Mapping[str, Sequence[Trial]]
+Trials = Mapping[str, Sequence[FitTrial]]
 """By contestant."""
 
 
@@ -113,11 +113,11 @@ def _rivals(request: BenchRequest) -> tuple[dict[str, Contestant], tuple[str, ..
     return contestants, notes
 
 
-def _fit_ours(kind: FeatureKind, train: Split, test: Split) -> Trial:
+def _fit_ours(kind: FeatureKind, train: Split, test: Split) -> FitTrial:
     result = timed_fit(kind, train)
     memory = peak_memory()
     summary = result.summary
-    return Trial(judge(result.artifact, kind, test), summary.seconds, len(summary.frontier), memory)
+    return FitTrial(judge(result.artifact, kind, test), summary.seconds, len(summary.frontier), memory)
 
 
 def _fit_row(contestant: Contestant, train: Split, test: Split, task: Task) -> FitRow:
@@ -125,8 +125,8 @@ def _fit_row(contestant: Contestant, train: Split, test: Split, task: Task) -> F
     return FitRow(name, cell, contestant(train, test))
 
 
-def _trials(log: ResultsLog, tasks: Sequence[Task], size: int) -> dict[str, list[Trial]]:
-    trials: dict[str, list[Trial]] = {}
+def _trials(log: ResultsLog, tasks: Sequence[Task], size: int) -> dict[str, list[FitTrial]]:
+    trials: dict[str, list[FitTrial]] = {}
     for row in log.of(task for task in tasks if task[1].size == size):
         trials.setdefault(row.contestant, []).append(row.trial)
     return trials
@@ -176,16 +176,16 @@ def _kind_figures(name: str, result: KindResult) -> list[Figure]:
     return figures
 
 
-def _seconds(trials: Sequence[Trial]) -> list[float]:
+def _seconds(trials: Sequence[FitTrial]) -> list[float]:
     return [trial.seconds for trial in trials]
 
 
-def _memory(trials: Sequence[Trial]) -> list[float]:
+def _memory(trials: Sequence[FitTrial]) -> list[float]:
     return [trial.memory for trial in trials if trial.memory is not None]
 
 
 def _timed_table(traces: int, timed: Mapping[str, KindResult]) -> Table:
-    runs: dict[str, Sequence[Trial]] = {}
+    runs: dict[str, Sequence[FitTrial]] = {}
     for name, result in timed.items():
         runs |= {f"{name}, cold": result.cold, f"{name}, warm": result.warm}
     rows = tuple(_row(name, trials, trials[:1]) for name, trials in runs.items())
@@ -198,7 +198,7 @@ def _draws_table(size: int, trials: Trials) -> Table:
     return Table(f"Banking77, {size:,} traces, mean of {most} orders of rows", _COLUMNS, rows)
 
 
-def _row(name: str, runs: Sequence[Trial], judged: Sequence[Trial]) -> tuple[str, ...]:
+def _row(name: str, runs: Sequence[FitTrial], judged: Sequence[FitTrial]) -> tuple[str, ...]:
     memory = _memory(runs)
     passed = sum(outcome.passed for trial in judged for outcome in trial.outcomes)
     return (

@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from infra.bench.trial import TargetOutcome, Trial
+from infra.bench.trial import FitTrial, TargetOutcome
 from infra.errors import InvalidFile, UnusableOutput
 
 _BEGINNING = b'{"contestant":'
@@ -51,7 +51,7 @@ class FitRow(Struct, frozen=True):
 
     contestant: str
     cell: DrawCell
-    trial: Trial
+    trial: FitTrial
     fresh: tuple[TargetOutcome, ...] = ()
     seconds: float = 0.0
 

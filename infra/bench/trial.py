@@ -64,7 +64,7 @@ def judge_answers(
     return TargetOutcome(target, passed, len(labels), answered, agreed)
 
 
-class Trial(Struct, frozen=True):
+class FitTrial(Struct, frozen=True):
     """Attributes:
     outcomes: one a target.
     seconds: what the fit took, all targets together.
@@ -79,7 +79,7 @@ class Trial(Struct, frozen=True):
     memory: float | None = None
 
 
-Contestant = Callable[[Split, Split], Trial]
+Contestant = Callable[[Split, Split], FitTrial]
 """Fits on the first split and is judged on the second."""
 
 
@@ -130,23 +130,23 @@ def judge(
     return tuple(outcomes)
 
 
-def outcomes_at(trials: Sequence[Trial], target: float) -> list[TargetOutcome]:
+def outcomes_at(trials: Sequence[FitTrial], target: float) -> list[TargetOutcome]:
     """The outcomes of all trials at one target."""
     return [outcome for trial in trials for outcome in trial.outcomes if outcome.target == target]
 
 
-def coverage(trials: Sequence[Trial], target: float) -> float:
+def coverage(trials: Sequence[FitTrial], target: float) -> float:
     """Mean; a fit whose target does not pass the gate counts as one that answers nothing."""
     return statistics.fmean(outcome.coverage for outcome in outcomes_at(trials, target))
 
 
-def agreement(trials: Sequence[Trial], target: float) -> float | None:
+def agreement(trials: Sequence[FitTrial], target: float) -> float | None:
     """Share of all answers that agree; None where there are none."""
     outcomes = outcomes_at(trials, target)
     answered = sum(outcome.answered for outcome in outcomes)
     return sum(outcome.agreed for outcome in outcomes) / answered if answered else None
 
 
-def violations(trials: Sequence[Trial]) -> int:
+def violations(trials: Sequence[FitTrial]) -> int:
     """Targets significantly missed, over all trials."""
     return sum(outcome.violation for trial in trials for outcome in trial.outcomes)

@@ -14,7 +14,7 @@ from infra.bench.corpora import Split
 from infra.bench.draws import subsets
 from infra.bench.kinds import FeatureKind
 from infra.bench.process import print_progress, run_alone
-from infra.bench.trial import TARGETS, Trial, judge, policy_of, timed_fit
+from infra.bench.trial import TARGETS, FitTrial, judge, policy_of, timed_fit
 from models.artifact import Artifact
 from models.gate.candidate_metrics import oracle_threshold
 from models.policy import Policy
@@ -32,8 +32,8 @@ class KindResult:
         best: coverage of the cold policy at its best threshold in hindsight, for each target.
     """
 
-    cold: tuple[Trial, ...]
-    warm: tuple[Trial, ...]
+    cold: tuple[FitTrial, ...]
+    warm: tuple[FitTrial, ...]
     stock: tuple[float, ...]
     best: tuple[float, ...]
 
@@ -82,12 +82,12 @@ def widest_coverage(scores: NDArray[np.float32], agrees: NDArray[np.bool_], targ
 
 def _fit_alone(
     kind: FeatureKind, train: Split, test: Split, parent: Artifact | None = None
-) -> tuple[Artifact, Trial]:
+) -> tuple[Artifact, FitTrial]:
     """A fit in a process of its own, and how its policy does on the test rows."""
     measured = run_alone(timed_fit, kind, train, parent)
     artifact = policy_of(measured.result)
     summary, outcomes = measured.result.summary, judge(artifact, kind, test)
-    return artifact, Trial(outcomes, summary.seconds, len(summary.frontier), measured.memory)
+    return artifact, FitTrial(outcomes, summary.seconds, len(summary.frontier), measured.memory)
 
 
 def _stock_seconds(kind: FeatureKind, train: Split) -> float:

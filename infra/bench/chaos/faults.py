@@ -13,7 +13,7 @@ from redis import Redis
 from infra.bench.chaos.endpoint import Mood
 from infra.bench.chaos.plan import Fault, Kind
 from infra.bench.chaos.redis_copy import set_back, take_copy
-from infra.bench.chaos.stage import Stage
+from infra.bench.chaos.stage import ChaosStage
 
 HOUR_S = 3_590.0
 """A broker refuses messages that are dated more than an hour ahead."""
@@ -22,7 +22,7 @@ FILE_SIZE = 32_768
 _PATIENCE_S = 60.0
 
 
-def inject(fault: Fault, stage: Stage) -> None:
+def inject(fault: Fault, stage: ChaosStage) -> None:
     """Have it happen, and wait until it is over.
 
     Raises:
@@ -31,7 +31,7 @@ def inject(fault: Fault, stage: Stage) -> None:
     _FAULTS[fault.kind](fault, stage)
 
 
-def _kill(fault: Fault, stage: Stage) -> None:
+def _kill(fault: Fault, stage: ChaosStage) -> None:
     seat = (fault.role, fault.number)
     with stage.fleet.hold(seat):
         stage.fleet.worker(seat).kill()
@@ -39,7 +39,7 @@ def _kill(fault: Fault, stage: Stage) -> None:
         stage.fleet.start(seat)
 
 
-def _stop(fault: Fault, stage: Stage) -> None:
+def _stop(fault: Fault, stage: ChaosStage) -> None:
     seat = (fault.role, fault.number)
     with stage.fleet.hold(seat):
         stage.fleet.stop(seat)
@@ -47,13 +47,13 @@ def _stop(fault: Fault, stage: Stage) -> None:
         stage.fleet.start(seat)
 
 
-def _pause(fault: Fault, stage: Stage) -> None:
+def _pause(fault: Fault, stage: ChaosStage) -> None:
     seat = (fault.role, fault.number)
     with stage.fleet.hold(seat):
         _pause_process(stage.fleet.worker(seat).process.pid, fault.seconds)
 
 
-def _clock(fault: Fault, stage: Stage) -> None:
+def _clock(fault: Fault, stage: ChaosStage) -> None:
     """Start a worker with its clock ahead, and once more with the right one after that."""
     seat = (fault.role, fault.number)
     with stage.fleet.hold(seat):
@@ -64,7 +64,7 @@ def _clock(fault: Fault, stage: Stage) -> None:
         stage.fleet.start(seat)
 
 
-def _disk(fault: Fault, stage: Stage) -> None:
+def _disk(fault: Fault, stage: ChaosStage) -> None:
     """Start a router that finds no copies of policies on its disk, and can write none."""
     seat = (fault.role, fault.number)
     with stage.fleet.hold(seat):
@@ -76,7 +76,7 @@ def _disk(fault: Fault, stage: Stage) -> None:
         _limit_files(pid, resource.RLIM_INFINITY)
 
 
-def _broker_restart(fault: Fault, stage: Stage) -> None:
+def _broker_restart(fault: Fault, stage: ChaosStage) -> None:
     if fault.hard:
         os.kill(stage.kafka.pid, signal.SIGKILL)
     stage.kafka.stop()
@@ -84,11 +84,11 @@ def _broker_restart(fault: Fault, stage: Stage) -> None:
     stage.kafka = stage.start_kafka()
 
 
-def _broker_pause(fault: Fault, stage: Stage) -> None:
+def _broker_pause(fault: Fault, stage: ChaosStage) -> None:
     _pause_process(stage.kafka.pid, fault.seconds)
 
 
-def _redis_restart(fault: Fault, stage: Stage) -> None:
+def _redis_restart(fault: Fault, stage: ChaosStage) -> None:
     if fault.hard:
         os.kill(stage.redis.pid, signal.SIGKILL)
     stage.redis.stop()
@@ -96,31 +96,31 @@ def _redis_restart(fault: Fault, stage: Stage) -> None:
     stage.redis = stage.start_redis()
 
 
-def _redis_flush(_: Fault, stage: Stage) -> None:
+def _redis_flush(_: Fault, stage: ChaosStage) -> None:
     with _redis(stage) as redis:
         redis.flushall()
 
 
-def _redis_back(fault: Fault, stage: Stage) -> None:
+def _redis_back(fault: Fault, stage: ChaosStage) -> None:
     with _redis(stage) as redis:
         copy = take_copy(redis)
         time.sleep(fault.seconds)
         set_back(redis, copy)
 
 
-def _redis_pause(fault: Fault, stage: Stage) -> None:
+def _redis_pause(fault: Fault, stage: ChaosStage) -> None:
     _pause_process(stage.redis.pid, fault.seconds)
 
 
-def _hang(fault: Fault, stage: Stage) -> None:
+def _hang(fault: Fault, stage: ChaosStage) -> None:
     _set_mood(stage, Mood.HANGS, fault.seconds)
 
 
-def _refuse(fault: Fault, stage: Stage) -> None:
+def _refuse(fault: Fault, stage: ChaosStage) -> None:
     _set_mood(stage, Mood.REFUSES, fault.seconds)
 
 
-_FAULTS: Mapping[Kind, Callable[[Fault, Stage], None]] = MappingProxyType(
+_FAULTS: Mapping[Kind, Callable[[Fault, ChaosStage], None]] = MappingProxyType(
     {
         Kind.KILL: _kill,
         Kind.PAUSE: _pause,
@@ -139,7 +139,7 @@ _FAULTS: Mapping[Kind, Callable[[Fault, Stage], None]] = MappingProxyType(
 )
 
 
-def _redis(stage: Stage) -> Redis:
+def _redis(stage: ChaosStage) -> Redis:
     """A client that is patient with a busy machine."""
     return Redis.from_url(stage.redis.url, socket_timeout=_PATIENCE_S)
 
@@ -152,7 +152,7 @@ def _pause_process(pid: int, seconds: float) -> None:
         os.kill(pid, signal.SIGCONT)
 
 
-def _set_mood(stage: Stage, mood: Mood, seconds: float) -> None:
+def _set_mood(stage: ChaosStage, mood: Mood, seconds: float) -> None:
     endpoints = set(stage.endpoints.values())
     for endpoint in endpoints:
         endpoint.mood = mood

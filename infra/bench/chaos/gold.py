@@ -9,7 +9,7 @@ import zlib
 
 TEXT, VECTORS, SLOW = "text", "vectors", "slow"
 TASKS = (TEXT, VECTORS, SLOW)
-"""Read by their text, by a vector that the request brings, and with an endpoint that takes its time."""
+"""Read by their text, by a vector that the request brings, and by one that a slow endpoint makes."""
 LABELS = ("track", "refund", "address", "other")
 DIMENSION = 16
 _UNSURE = 0.3

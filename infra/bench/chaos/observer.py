@@ -63,7 +63,7 @@ def record_of(message: Any) -> Record:
     return Record(topic, partition, offset, json.loads(message.value()), time.time())
 
 
-class Observer(BackgroundThread):
+class TopicObserver(BackgroundThread):
     """Follows topics in a thread of its own; `records` grows."""
 
     def __init__(self, kafka: str, names: Sequence[str]) -> None:

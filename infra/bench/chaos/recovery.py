@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from itertools import takewhile
 
 from infra.bench.chaos.observer import Record
-from infra.bench.chaos.stream import Stream
+from infra.bench.chaos.stream import RequestStream
 
 LAGS_S = 4.0
 """A request that has waited for longer lags; the slow task's take some two seconds."""
@@ -15,7 +15,7 @@ _POLL_S = 0.1
 
 
 @dataclass(frozen=True, slots=True)
-class Recovery:
+class FaultRecovery:
     """Attributes:
     flows: seconds from the end of the fault until a request that was sent after it had its label.
     caught_up: seconds from the end until no request lagged. None for both where it did not happen in time.
@@ -28,10 +28,10 @@ class Recovery:
 
 
 @dataclass
-class Waiting:
+class WaitingRequests:
     """Requests without a label or an error, followed as labels come. Times are Unix seconds."""
 
-    stream: Stream
+    stream: RequestStream
     records: list[Record]
     _read: int = 0
     _read_sent: int = 0
@@ -67,7 +67,7 @@ class Waiting:
                 self._answered.append((record.seen_at, sent))
 
 
-def recover(waiting: Waiting, began: float, patience: float) -> Recovery:
+def recover(waiting: WaitingRequests, began: float, patience: float) -> FaultRecovery:
     """Wait until labels flow and nothing lags, for `patience` seconds at most.
 
     Args:
@@ -76,7 +76,7 @@ def recover(waiting: Waiting, began: float, patience: float) -> Recovery:
     ended = time.time()
     flows = _seconds_until(lambda: waiting.has_answered_since(ended), ended, patience)
     caught_up = _seconds_until(lambda: not waiting.lags(), ended, patience)
-    return Recovery(flows, caught_up, waiting.longest_since(began))
+    return FaultRecovery(flows, caught_up, waiting.longest_since(began))
 
 
 def _seconds_until(condition: Callable[[], bool], began: float, patience: float) -> float | None:

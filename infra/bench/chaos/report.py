@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from infra.bench.chaos.checker import DOUBLED, LOST, WRONG, Complaint
 from infra.bench.chaos.plan import Kind
 from infra.bench.chaos.proof import UNPROVEN
-from infra.bench.chaos.run import Happened, Outcome
+from infra.bench.chaos.run import ChaosOutcome, Happened
 from infra.bench.report import Figure, Report, Table, machine
 
 _COLUMNS = (
@@ -18,7 +18,7 @@ _MOST = 30
 """Complaints that are shown."""
 
 
-def report_of(outcome: Outcome, seed: int) -> Report:
+def report_of(outcome: ChaosOutcome, seed: int) -> Report:
     """The report; `failed` where anything is lost, doubled, miscounted or shown without proof."""
     faults = sum(len(one.incident.faults) for one in outcome.happened)
     figures = [
@@ -64,7 +64,7 @@ def _complaint_lines(complaints: Sequence[Complaint]) -> list[str]:
     return lines + ([f"... and {len(complaints) - _MOST} more"] if len(complaints) > _MOST else [])
 
 
-def _ended_lines(outcome: Outcome) -> list[str]:
+def _ended_lines(outcome: ChaosOutcome) -> list[str]:
     return [
         f"ended by itself with status {one.status}"
         f"{'' if one.was_ready else ', before it was ready'}: {one.seat[0]} {one.seat[1]}: {one.reason}"

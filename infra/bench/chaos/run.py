@@ -12,12 +12,12 @@ from infra.bench.chaos.checker import CHECKED, Complaint, check
 from infra.bench.chaos.faults import inject
 from infra.bench.chaos.fleet import Ended
 from infra.bench.chaos.gold import TASKS
-from infra.bench.chaos.observer import Observer, read_all
+from infra.bench.chaos.observer import TopicObserver, read_all
 from infra.bench.chaos.plan import Fault, Incident
 from infra.bench.chaos.proof import RedisSampler, counts_of, unproven
-from infra.bench.chaos.recovery import Recovery, Waiting, recover
-from infra.bench.chaos.stage import DELTA, TARGET, Stage, staged
-from infra.bench.chaos.stream import Stream
+from infra.bench.chaos.recovery import FaultRecovery, WaitingRequests, recover
+from infra.bench.chaos.stage import DELTA, TARGET, ChaosStage, staged
+from infra.bench.chaos.stream import RequestStream
 from infra.bench.process import print_progress
 from infra.harness.waiting import Stalled, wait_until
 
@@ -36,11 +36,11 @@ class Happened:
     """An incident and how the system came back."""
 
     incident: Incident
-    recovery: Recovery
+    recovery: FaultRecovery
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class ChaosOutcome:
     """What a run has shown.
 
     Attributes:
@@ -56,7 +56,7 @@ class Outcome:
     seconds: float
 
 
-def run(plan: tuple[Incident, ...], seconds: float) -> Outcome:
+def run(plan: tuple[Incident, ...], seconds: float) -> ChaosOutcome:
     """Carry out the plan.
 
     Args:
@@ -68,14 +68,14 @@ def run(plan: tuple[Incident, ...], seconds: float) -> Outcome:
     kept = os.environ.get(KEEP)
     with staged(Path(kept) if kept else None) as stage:
         names = [stage.name(topic) for topic in CHECKED]
-        stream = Stream(stage.deployment.kafka, stage.name("requests"), PACE)
+        stream = RequestStream(stage.deployment.kafka, stage.name("requests"), PACE)
         with (
-            Observer(stage.deployment.kafka, names) as observer,
+            TopicObserver(stage.deployment.kafka, names) as observer,
             RedisSampler(stage.deployment.redis, stage.deployment.prefix) as sampler,
         ):
             stream.start()
             _wait_for_policies(observer)
-            began, waiting, happened = time.monotonic(), Waiting(stream, observer.records), []
+            began, waiting, happened = time.monotonic(), WaitingRequests(stream, observer.records), []
             for number, incident in enumerate(plan):
                 if time.monotonic() - began > seconds:
                     break
@@ -89,10 +89,10 @@ def run(plan: tuple[Incident, ...], seconds: float) -> Outcome:
             "samples": len(sampler.samples),
             "certificates shown": sum(len(list(sample.shown())) for sample in sampler.samples),
         }
-        return Outcome(tuple(happened), tuple(complaints), tuple(stage.fleet.ended), counts, lasted)
+        return ChaosOutcome(tuple(happened), tuple(complaints), tuple(stage.fleet.ended), counts, lasted)
 
 
-def _wait_for_policies(observer: Observer) -> None:
+def _wait_for_policies(observer: TopicObserver) -> None:
     """Wait until each task is answered by a policy, but not for ever: a gate may refuse the first ones."""
 
     def answered() -> bool:
@@ -103,7 +103,7 @@ def _wait_for_policies(observer: Observer) -> None:
         wait_until(answered, _FIRST_POLICY_S, "answers of a policy of each task")
 
 
-def _carry_out(incident: Incident, stage: Stage, waiting: Waiting, place: str) -> Happened:
+def _carry_out(incident: Incident, stage: ChaosStage, waiting: WaitingRequests, place: str) -> Happened:
     time.sleep(incident.gap)
     what = " and ".join(
         f"{fault.kind.value} {fault.role} {fault.seconds:g} s".replace("  ", " ") for fault in incident.faults
@@ -125,14 +125,16 @@ def _carry_out(incident: Incident, stage: Stage, waiting: Waiting, place: str) -
     return Happened(incident, recovery)
 
 
-def _inject(fault: Fault, stage: Stage, errors: list[BaseException]) -> None:
+def _inject(fault: Fault, stage: ChaosStage, errors: list[BaseException]) -> None:
     try:
         inject(fault, stage)
     except BaseException as error:  # noqa: BLE001
         errors.append(error)
 
 
-def _drain(stage: Stage, stream: Stream, observer: Observer, sampler: RedisSampler) -> list[Complaint]:
+def _drain(
+    stage: ChaosStage, stream: RequestStream, observer: TopicObserver, sampler: RedisSampler
+) -> list[Complaint]:
     """Stop the stream, send again what got an error, and check until nothing is wrong, or time is over."""
     until = time.monotonic() + _DRAIN_S
     stream.stop()
@@ -148,7 +150,7 @@ def _drain(stage: Stage, stream: Stream, observer: Observer, sampler: RedisSampl
     return _complaints(stage, stream, sampler)
 
 
-def _without_label(observer: Observer, stream: Stream) -> set[tuple[str, int]]:
+def _without_label(observer: TopicObserver, stream: RequestStream) -> set[tuple[str, int]]:
     """Ids whose every attempt got an error, with the number of attempts."""
     labels = [one.value for one in list(observer.records) if one.topic == "labels"]
     given = {one["id"] for one in labels if one["source"] != "error"}
@@ -160,7 +162,7 @@ def _without_label(observer: Observer, stream: Stream) -> set[tuple[str, int]]:
     }
 
 
-def _complaints(stage: Stage, stream: Stream, sampler: RedisSampler) -> list[Complaint]:
+def _complaints(stage: ChaosStage, stream: RequestStream, sampler: RedisSampler) -> list[Complaint]:
     records = read_all(stage.deployment.kafka, [stage.name(topic) for topic in CHECKED])
     counted = {key: counts_of(key[1], fields) for key, fields in sampler.look().versions.items()}
     return check(records, stream.attempts, counted)

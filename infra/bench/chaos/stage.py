@@ -53,11 +53,10 @@ _CONFIG: Mapping[str, object] = MappingProxyType(
         "refit": {"at_least": 200, "growth": 1.0, "quiet": 10.0},
     }
 )
-_EMBEDDERS: Mapping[str, str] = MappingProxyType({TEXT: "text", VECTORS: "precomputed", SLOW: "text"})
 
 
 @dataclass
-class Stage:
+class ChaosStage:
     """What runs; `kafka` and `redis` are replaced where they are started again."""
 
     start_kafka: Callable[[], ApacheKafka]
@@ -77,7 +76,7 @@ class Stage:
 
 
 @contextmanager
-def staged(folder: Path | None) -> Iterator[Stage]:
+def staged(folder: Path | None) -> Iterator[ChaosStage]:
     """Everything, with its workers ready.
 
     Args:
@@ -104,12 +103,20 @@ def staged(folder: Path | None) -> Iterator[Stage]:
         )
         quick, slow = (stack.enter_context(ScriptedEndpoint(latency)) for latency in (QUICK_S, SLOW_S))
         endpoints = {TEXT: quick, VECTORS: quick, SLOW: slow}
-        stage = Stage(start_kafka, start_redis, kafka, redis, deployment, endpoints, Fleet(deployment, ROLES))
+        stage = ChaosStage(
+            start_kafka, start_redis, kafka, redis, deployment, endpoints, Fleet(deployment, ROLES)
+        )
         stack.callback(stage.stop_servers)
         deployment.create_topics()
         for task, endpoint in endpoints.items():
             teacher = {"url": endpoint.url, "model": "gold", "labels": list(LABELS), "timeout": 5.0}
             waits = {"give_up_after": 20.0} if task == SLOW else {}
-            deployment.configure(task, **_CONFIG, embedder=_EMBEDDERS[task], teacher={**teacher, **waits})
+            embedder = _embedder(task, endpoint.url)
+            deployment.configure(task, **_CONFIG, embedder=embedder, teacher={**teacher, **waits})
         stack.enter_context(stage.fleet)
         yield stage
+
+
+def _embedder(task: str, url: str) -> str:
+    """What the task's policies read; the vectors of the slow one are made by its endpoint."""
+    return {TEXT: "text", VECTORS: "precomputed", SLOW: f"endpoint:{url}#vectors"}[task]

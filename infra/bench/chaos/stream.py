@@ -19,7 +19,7 @@ _OUTAGE_MS = 15 * 60_000
 """Longer than any outage of a run, so that nothing is given up."""
 
 
-class Stream:
+class RequestStream:
     """Sends in a thread of its own until it is stopped.
 
     Attributes:

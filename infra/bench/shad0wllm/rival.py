@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from infra.bench.corpora import Split
 from infra.bench.shad0wllm.environment import SHAD0WLLM
-from infra.bench.trial import DELTA, TARGETS, TargetOutcome, Trial, judge_answers
+from infra.bench.trial import DELTA, TARGETS, FitTrial, TargetOutcome, judge_answers
 
 _INSIDE = Path(__file__).with_name("inside.py")
 _QUESTION = "label"
@@ -47,7 +47,7 @@ class Shad0wReply(Struct, frozen=True):
     memory: float
 
 
-def fit_shad0wllm(python: Path, train: Split, test: Split, targets: Sequence[float] = TARGETS) -> Trial:
+def fit_shad0wllm(python: Path, train: Split, test: Split, targets: Sequence[float] = TARGETS) -> FitTrial:
     """A `Contestant` once the interpreter is given. Raises RivalUnavailable: it fails on these rows."""
     with tempfile.TemporaryDirectory(prefix="understudy-shad0wllm-") as workplace:
         folder = Path(workplace)
@@ -62,7 +62,7 @@ def fit_shad0wllm(python: Path, train: Split, test: Split, targets: Sequence[flo
         reply = msgspec.json.decode((folder / "result.json").read_bytes(), type=Shad0wReply)
     outcomes = tuple(_judge(fit, test.labels) for fit in reply.fits)
     seconds, passed = sum(fit.seconds for fit in reply.fits), sum(fit.certified for fit in reply.fits)
-    return Trial(outcomes, seconds, passed, reply.memory)
+    return FitTrial(outcomes, seconds, passed, reply.memory)
 
 
 def _judge(fit: Shad0wFit, labels: Sequence[str]) -> TargetOutcome:

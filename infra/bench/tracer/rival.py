@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from infra.bench.corpora import Split
 from infra.bench.tracer.environment import TRACER
-from infra.bench.trial import TARGETS, TargetOutcome, Trial, judge_answers
+from infra.bench.trial import TARGETS, FitTrial, TargetOutcome, judge_answers
 
 SLOW = ("gbt",)
 """Gradient boosting, which TRACER itself leaves out above 4,000 rows. It grows a tree a label a round: with
@@ -54,12 +54,12 @@ class TracerReply(Struct, frozen=True):
     memory: float | None
 
 
-def fit_tracer(python: Path, train: Split, test: Split) -> Trial:
+def fit_tracer(python: Path, train: Split, test: Split) -> FitTrial:
     """A `Contestant` once the interpreter is given. Raises RivalUnavailable: it fails on these rows."""
     reply = ask(python, train, {_JUDGED: test})
     outcomes = tuple(judge_tracer(fit, test.labels) for fit in reply.fits)
     seconds, deployed = sum(fit.seconds for fit in reply.fits), sum(each.passed for each in outcomes)
-    return Trial(outcomes, seconds, deployed, reply.memory)
+    return FitTrial(outcomes, seconds, deployed, reply.memory)
 
 
 def judge_tracer(fit: TracerFit, labels: Sequence[str], name: str = _JUDGED) -> TargetOutcome:

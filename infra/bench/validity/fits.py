@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from infra.bench.corpora import Split
 from infra.bench.kinds import FeatureKind
 from infra.bench.results_log import DrawCell
-from infra.bench.trial import DELTA, Contestant, TargetOutcome, Trial, judge, timed_fit
+from infra.bench.trial import DELTA, Contestant, FitTrial, TargetOutcome, judge, timed_fit
 from infra.bench.validity.draws import draw
 from models.artifact import Artifact
 from models.fit import Options
@@ -21,7 +21,7 @@ from models.manifest import grid
 from models.policy import Policy
 
 TARGETS = (0.80, 0.85, 0.90, 0.95, 0.98)
-FitResults = tuple[Trial, tuple[TargetOutcome, ...]]
+FitResults = tuple[FitTrial, tuple[TargetOutcome, ...]]
 """A trial, and the outcomes behind the gate of fresh rows."""
 
 
@@ -35,7 +35,7 @@ def fit_kind(kind: FeatureKind, pool: Split, cell: DrawCell) -> FitResults:
     result = timed_fit(kind, rows.sent, targets=TARGETS, options=Options(curve=0.0))
     outcomes = judge(result.artifact, kind, rows.judged, TARGETS)
     other = None if result.artifact is None else with_fresh_gate(result.artifact, kind, rows.fresh, TARGETS)
-    trial = Trial(outcomes, result.summary.seconds, len(result.summary.frontier))
+    trial = FitTrial(outcomes, result.summary.seconds, len(result.summary.frontier))
     return trial, judge(other, kind, rows.judged, TARGETS)
 
 

@@ -11,17 +11,17 @@ from infra.bench.request import BenchRequest
 from infra.bench.results_log import CLEAN, DrawCell
 from infra.bench.rival_library import RivalLibrary
 from infra.bench.tracer.environment import NAME, TRACER
-from infra.bench.trial import TARGETS, TargetOutcome, Trial, agreement, coverage, violations
+from infra.bench.trial import TARGETS, FitTrial, TargetOutcome, agreement, coverage, violations
 from infra.errors import MissingData, RivalUnavailable
 from tests.infra import parcels
 
 PYTHON = Path(sys.executable)
 
 
-def _trial(*answers: tuple[int, int], seconds: float = 1.0) -> Trial:
+def _trial(*answers: tuple[int, int], seconds: float = 1.0) -> FitTrial:
     """Answered and agreed of 100 rows at each target."""
     given = zip(TARGETS, answers, strict=True)
-    return Trial(tuple(TargetOutcome(target, bool(n), 100, n, k) for target, (n, k) in given), seconds, 3)
+    return FitTrial(tuple(TargetOutcome(target, bool(n), 100, n, k) for target, (n, k) in given), seconds, 3)
 
 
 def test_coverage_and_agreement_over_draws() -> None:
@@ -35,13 +35,13 @@ def test_only_a_significant_miss_is_a_violation() -> None:
     assert violations([_trial((50, 39), (50, 44), (0, 0))]) == 2
 
 
-def _agree_on_half(_python: Path, train: Split, test: Split) -> Trial:
+def _agree_on_half(_python: Path, train: Split, test: Split) -> FitTrial:
     """A rival that answers 50, 40 and no rows."""
     assert len(test) == 100
     return _trial((50, 50), (40, 30), (0, 0), seconds=float(len(train)))
 
 
-def _fail(*_: object) -> Trial:
+def _fail(*_: object) -> FitTrial:
     raise RivalUnavailable("out of memory")
 
 

@@ -4,12 +4,14 @@ import pytest
 from msgspec.structs import replace
 
 from infra.bench.results_log import CLEAN, DrawCell, FitRow, ResultsLog
-from infra.bench.trial import TargetOutcome, Trial
+from infra.bench.trial import FitTrial, TargetOutcome
 from infra.errors import InvalidFile
 
 FIRST, SECOND = (
     FitRow(
-        "text", DrawCell("Snips", CLEAN, 500, seed=seed), Trial((TargetOutcome(0.9, True, 10, 5, 4),), 1.5, 3)
+        "text",
+        DrawCell("Snips", CLEAN, 500, seed=seed),
+        FitTrial((TargetOutcome(0.9, True, 10, 5, 4),), 1.5, 3),
     )
     for seed in (0, 1)
 )

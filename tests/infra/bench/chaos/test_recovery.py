@@ -5,15 +5,15 @@ from types import SimpleNamespace
 from typing import Any
 
 from infra.bench.chaos.observer import Record
-from infra.bench.chaos.recovery import LAGS_S, Waiting
+from infra.bench.chaos.recovery import LAGS_S, WaitingRequests
 
 NOW = time.time()
 
 
-def waiting(sent: dict[str, float], answered: dict[str, float]) -> Waiting:
+def waiting(sent: dict[str, float], answered: dict[str, float]) -> WaitingRequests:
     stream: Any = SimpleNamespace(sent=list(sent.items()))
     records = [Record("labels", 0, 0, {"id": name}, at) for name, at in answered.items()]
-    return Waiting(stream, records)
+    return WaitingRequests(stream, records)
 
 
 def test_a_request_without_a_label_lags() -> None:

@@ -3,7 +3,7 @@ from msgspec.structs import replace
 
 from infra.bench.results_log import CLEAN, DrawCell, FitRow
 from infra.bench.tracer.environment import NAME
-from infra.bench.trial import TargetOutcome, Trial
+from infra.bench.trial import FitTrial, TargetOutcome
 from infra.bench.validity.counts import count_misses, figures, tables
 from infra.bench.validity.draws import COIN
 from infra.bench.validity.fits import TARGETS
@@ -19,7 +19,7 @@ CELL = DrawCell("Snips", CLEAN, 500)
 
 
 def _row(outcomes: tuple[TargetOutcome, ...], cell: DrawCell = CELL) -> FitRow:
-    return FitRow("text", cell, Trial(outcomes, 1.0, 3), _outcomes((50, 50)))
+    return FitRow("text", cell, FitTrial(outcomes, 1.0, 3), _outcomes((50, 50)))
 
 
 def test_a_miss_need_not_be_significant() -> None:
@@ -65,7 +65,7 @@ def test_labels_that_cannot_be_learned_stand_apart() -> None:
 
 def test_a_rival_is_judged_at_its_own_targets() -> None:
     outcomes = tuple(each for each in _outcomes((50, 45), (50, 47), (50, 49)) if each.target >= 0.9)
-    row = FitRow(NAME, DrawCell("Snips", CLEAN, 500), Trial(outcomes, 1.0, 3))
+    row = FitRow(NAME, DrawCell("Snips", CLEAN, 500), FitTrial(outcomes, 1.0, 3))
     misses, _ = tables([row])
     assert misses.rows[0][2:4] == ("-", "-")
     assert not any("0.85" in figure.name for figure in figures([row]))
