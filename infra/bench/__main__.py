@@ -2,8 +2,10 @@
 
 So nothing else runs next to what is measured, and no other command waits for scikit-learn to load.
 The request is JSON, see `infra.bench.request`. Exit status 2 where data, a library or a server is missing.
+SIGTERM ends it as an exception does: its servers and workers are stopped, also those that it has paused.
 """
 
+import signal
 import sys
 
 import msgspec
@@ -40,7 +42,11 @@ MEASURES = {
 }
 
 
+_TERMINATED = 128 + signal.SIGTERM
+
+
 def main(name: str, request: str) -> int:
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(_TERMINATED))
     try:
         report = MEASURES[name](msgspec.json.decode(request, type=BenchRequest))
     except (InputError, ModelError, StreamsError, LocalServerError) as error:

@@ -1,5 +1,6 @@
 """`understudy bench`: the figures of the README, a subcommand for each group. `infra.bench` measures them."""
 
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -279,7 +280,11 @@ def _run(name: str, request: BenchRequest) -> Report:
     """Run the benchmark in a process of its own; ends the command with its exit status if it fails."""
     note(f"bench {name}: takes minutes")
     command = [sys.executable, "-m", "infra.bench", name, msgspec.json.encode(request).decode()]
-    process = subprocess.run(command, stdout=subprocess.PIPE, check=False)
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        # A benchmark has servers and workers to stop: it is asked to, and its end is waited for.
+        before = signal.signal(signal.SIGTERM, lambda *_: process.terminate())
+        printed, _ = process.communicate()
+        signal.signal(signal.SIGTERM, before)
     if process.returncode:
         raise typer.Exit(process.returncode)
-    return msgspec.json.decode(process.stdout, type=Report)
+    return msgspec.json.decode(printed, type=Report)

@@ -1,10 +1,15 @@
 import json
+import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil  # type: ignore[import-untyped]
 import pytest
 
+from infra.harness.waiting import wait_until
 from tests.infra import parcels
 from tests.infra.conftest import Run
 
@@ -66,6 +71,22 @@ def test_bench_guarantee_compares_with_references(understudy: Run) -> None:
     )
     assert figures["lives with a false certificate"]["value"] <= 0.25
     assert figures["audit rate 2.0%: audits"]["value"] == 16_000
+
+
+@pytest.mark.system
+def test_sigterm_ends_all_that_a_benchmark_has_started() -> None:
+    command = [sys.executable, "-m", "infra.cli", "bench", "chaos", "--faults", "1"]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
+        bench = psutil.Process(process.pid)
+        wait_until(lambda: "redis-server" in _names_below(bench), 120.0, "its servers")
+        started = bench.children(recursive=True)
+        process.send_signal(signal.SIGTERM)
+    assert process.returncode == 128 + signal.SIGTERM
+    assert psutil.wait_procs(started, 20.0)[1] == []
+
+
+def _names_below(process: psutil.Process) -> list[str]:
+    return [child.name() for child in process.children(recursive=True)]
 
 
 def test_an_unknown_drift_starts_no_server(understudy: Run, tmp_path: Path) -> None:
