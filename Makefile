@@ -1,4 +1,4 @@
-# Everything starts here; `make` alone lists the commands. Nothing is installed outside .venv and .node, except that
+# Everything starts here; `make` alone lists the commands. Nothing is installed outside .venv, .node and .tools, except that
 # `make test` adds Java, Maven, Redis, Chromium, Node and npm with apt where it runs as root on Debian and they are missing.
 
 VENV := .venv
@@ -11,7 +11,7 @@ PYTHON ?= $(firstword $(foreach name,python3 python3.14 python3.13 python3.12 py
 	$(name) -c 'import sys; sys.version_info >= (3, 11) and print("$(name)")' 2>/dev/null)))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test unit unit-newest lint bench servers node
+.PHONY: help setup demo test unit unit-newest lint bench servers node promtool
 
 # The newest Python that the pinned wheels exist for and that is on the PATH; the oldest is `requires-python`.
 NEWEST ?= $(firstword $(foreach name,python3.14 python3.13,$(shell \
@@ -31,7 +31,7 @@ setup: $(INSTALLED) ## Make .venv with the pinned dependencies, unless it is up 
 demo: setup ## Watch it learn: embedded Kafka and Redis, a simulated teacher, a live view (ARGS="--seconds 60")
 	@$(BIN)/understudy demo $(ARGS)
 
-test: setup servers node lint ## Lint, types, import direction, then every test on a real Kafka and Redis (ARGS="-k route")
+test: setup servers node promtool lint ## Lint, types, import direction, then every test on a real Kafka and Redis (ARGS="-k route")
 	@status=0; \
 	$(BIN)/pytest -n $(WORKERS) --dist worksteal -m "not alone" $(SLOWEST) $(ARGS) || status=$$?; \
 	test $$status = 0 -o $$status = $(NONE_SELECTED) || exit $$status; \
@@ -96,3 +96,15 @@ $(NODE_INSTALLED): | servers
 	@mkdir -p .node
 	@npm install --prefix .node --no-save --no-audit --no-fund --silent $(NODE_CLIENT)
 	@touch $@
+
+# Only the one program out of the package: Prometheus itself, a service that would start with the machine, stays out.
+promtool: | servers
+	@command -v promtool >/dev/null || test -x .tools/promtool || { \
+		command -v apt-get >/dev/null && command -v dpkg-deb >/dev/null; } || { \
+		echo >&2 "promtool is missing: the alerts are not tried. macOS: brew install prometheus"; exit 0; }; \
+	command -v promtool >/dev/null || test -x .tools/promtool || { \
+		echo >&2 "Taking promtool out of Debian's package prometheus into .tools ..."; \
+		mkdir -p .tools && cd .tools && \
+		{ apt-get download -qq prometheus 2>/dev/null || { apt-get update -qq && apt-get download -qq prometheus; }; } && \
+		dpkg-deb --fsys-tarfile prometheus_*.deb | tar -x --strip-components=3 ./usr/bin/promtool && \
+		rm -f prometheus_*.deb; }

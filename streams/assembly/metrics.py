@@ -22,6 +22,7 @@ ReadStatuses = Callable[[], Mapping[str, Mapping[str, CertificateStatus]]]
 
 def metrics_services(settings: MetricsSettings, metrics: MetricRegistry, health: Health) -> list[ServiceT]:
     """The services that watch the process, and answer where a port is set."""
+    metrics.read_gauge(catalog.READY, lambda: [((), float(not health.not_ready()))])
     watch: list[ServiceT] = [EventLoopWatch(health, metrics)]
     return watch if settings.port is None else [*watch, MetricsServer(settings, metrics, health)]
 

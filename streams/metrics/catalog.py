@@ -166,6 +166,9 @@ REFIT_REQUEST_AGE = Metric(
     "Time since a refit was requested that is not done yet; shown by the trainer that leads the task.",
 )
 
+READY = Metric(
+    "ready", MetricKind.GAUGE, (), "1 while the process is ready for work, as `/health/ready` says."
+)
 EVENT_LOOP_DELAY = Metric(
     "event_loop_delay_seconds",
     MetricKind.GAUGE,

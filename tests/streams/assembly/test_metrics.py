@@ -2,8 +2,10 @@
 
 import pytest
 
-from streams.assembly.metrics import show_endpoints, show_lane, show_trainer
+from streams.assembly.metrics import metrics_services, show_endpoints, show_lane, show_trainer
+from streams.metrics.health import Health
 from streams.metrics.registry import MetricRegistry
+from streams.metrics_settings import MetricsSettings
 from streams.teacher.endpoint_circuits import EndpointIdentity
 from streams.teacher.queue_depth import QueueDepth
 
@@ -49,3 +51,11 @@ def test_a_trainer_shows_what_it_leads_and_owes() -> None:
         'understudy_trainer_leads{task="u"} 1.0',
         'understudy_refit_request_age_seconds{task="u"} 2.0',
     }
+
+
+def test_readiness_is_a_metric_too() -> None:
+    metrics, health = MetricRegistry(), Health()
+    metrics_services(MetricsSettings(), metrics, health)
+    assert "understudy_ready 0.0" in shown(metrics)
+    health.has_started = True
+    assert "understudy_ready 1.0" in shown(metrics)
