@@ -75,6 +75,11 @@ _COMMANDS = {
     "top": _CommandEntry(
         "status", "Show all tasks in one table, those that need a person first, until Ctrl-C.", "stream"
     ),
+    "certificate": _CommandEntry(
+        "certificate",
+        "Show what was certified of each version of a task, since when, and when it was lost.",
+        "stream",
+    ),
     "doctor": _CommandEntry(
         "doctor",
         "Look at Kafka, Redis, settings, disk and LLMs, and say what is wrong and what to do.",

@@ -168,6 +168,26 @@ def with_newest(
     return (*points, point)
 
 
+def certified_since(points: Sequence[CertificatePoint]) -> int | None:
+    """Unix milliseconds since when the newest target, or a higher one, is certified; None if it is not."""
+    since = None
+    for point in reversed(points):
+        if point.state != "certified" or point.target < points[-1].target:
+            break
+        since = point.at
+    return since
+
+
+def lost_at(points: Sequence[CertificatePoint]) -> int | None:
+    """Unix milliseconds at which the certificate was lost last; None if it is certified, or never was."""
+    lost = None
+    for point in reversed(points):
+        if point.state != "lost":
+            break
+        lost = point.at
+    return lost
+
+
 def encode_point(point: CertificatePoint) -> bytes:
     """The point as a JSON array, its fields in their order."""
     return msgspec.json.encode(point)
