@@ -4,9 +4,9 @@
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
-# OpenAI's client for Node, which an app of the tests uses; the newest version for the Node that Debian has.
-NODE_CLIENT := openai@6.49.0
-NODE_INSTALLED := .node/.$(NODE_CLIENT)
+# What tests need of Node: OpenAI's client for an app, in the newest version for the Node that Debian has; AsyncAPI's parser.
+NODE_PACKAGES := openai@6.49.0 @asyncapi/parser@3.6.6
+NODE_INSTALLED := .node/.$(subst /,+,$(subst $() ,_,$(NODE_PACKAGES)))
 PYTHON ?= $(firstword $(foreach name,python3 python3.14 python3.13 python3.12 python3.11,$(shell \
 	$(name) -c 'import sys; sys.version_info >= (3, 11) and print("$(name)")' 2>/dev/null)))
 
@@ -92,9 +92,9 @@ servers:
 node: $(NODE_INSTALLED)
 
 $(NODE_INSTALLED): | servers
-	@echo >&2 "Installing $(NODE_CLIENT) into .node ..."
+	@echo >&2 "Installing $(NODE_PACKAGES) into .node ..."
 	@mkdir -p .node
-	@npm install --prefix .node --no-save --no-audit --no-fund --silent $(NODE_CLIENT)
+	@npm install --prefix .node --no-save --no-audit --no-fund --silent $(NODE_PACKAGES)
 	@touch $@
 
 # Only the one program out of the package: Prometheus itself, a service that would start with the machine, stays out.

@@ -87,6 +87,9 @@ _COMMANDS = {
     ),
     "config": _CommandEntry("config", "Read and write the config topic.", "stream"),
     "topics": _CommandEntry("topics", "Make and describe the topics.", "stream"),
+    "schemas": _CommandEntry(
+        "schemas", "Write the contract for clients as files: JSON Schemas, AsyncAPI, OpenAPI."
+    ),
     "policies": _CommandEntry("policies", "List policy versions, and move them.", "stream"),
     "keys": _CommandEntry(
         "keys", "Make, list and revoke the keys with which apps call the gateway.", "stream"

@@ -1,44 +1,16 @@
-"""AsyncAPI 3.0 document and JSON Schemas (2020-12) of the messages, generated from their types."""
+"""AsyncAPI 3.0 document of the topics and their messages, generated from the types of those."""
 
 from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 
-from schemas.config import Config
 from schemas.events import DETAILS, Event, EventKind
-from schemas.messages import (
-    AuditFailure,
-    Deferral,
-    Encoding,
-    Feedback,
-    Forgotten,
-    Label,
-    Reply,
-    Request,
-    Trace,
-)
+from schemas.field_docs import class_doc
+from schemas.json_schema import MESSAGES, schema_definitions
 from schemas.topics import Topics
 
-_MESSAGES: tuple[type[msgspec.Struct], ...] = (
-    Request,
-    Encoding,
-    Label,
-    Deferral,
-    Reply,
-    Trace,
-    AuditFailure,
-    Config,
-    Feedback,
-    Forgotten,
-)
 _DEFINITIONS = "#/components/schemas/{name}"
-
-
-def json_schema(message: type[msgspec.Struct]) -> dict[str, Any]:
-    """The JSON Schema of one message, whole in itself."""
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **msgspec.json.schema(message)}
-
 
 _WAITING = "Deferrals that the built-in teacher puts off, unchanged; a teacher of your own leaves them alone."
 _ENCODINGS = "Texts that wait for a vector, from `route` to `encode`; nobody else reads them."
@@ -54,10 +26,6 @@ def asyncapi(topics: Topics, version: str) -> dict[str, Any]:
         topics: names of the channels.
         version: of Understudy.
     """
-    _, schemas = msgspec.json.schema_components(
-        (*_MESSAGES, Event, *DETAILS.values()), ref_template=_DEFINITIONS
-    )
-    payloads = _payloads()
     return {
         "asyncapi": "3.0.0",
         "info": {"title": "Understudy", "version": version, "license": {"name": "Apache-2.0"}},
@@ -83,8 +51,8 @@ def asyncapi(topics: Topics, version: str) -> dict[str, Any]:
             "forget": _operation("receive", "forgotten", "Requests whose texts must not be used any more."),
         },
         "components": {
-            "messages": {name: {"payload": payload} for name, payload in payloads.items()},
-            "schemas": schemas,
+            "messages": _messages(),
+            "schemas": schema_definitions((*MESSAGES.values(), *DETAILS.values()), _DEFINITIONS),
         },
     }
 
@@ -108,11 +76,21 @@ def _channels(topics: Topics) -> dict[str, tuple[str, Sequence[str]]]:
     }
 
 
-def _payloads() -> dict[str, dict[str, Any]]:
-    """The schema of each message."""
-    plain = {message.__name__: _schema(message) for message in _MESSAGES}
-    events = {_event_name(kind): _event_payload(kind, details) for kind, details in DETAILS.items()}
-    return {**plain, **events}
+def _messages() -> dict[str, dict[str, Any]]:
+    """All messages, one for each kind of event among them."""
+    plain = [message for message in MESSAGES.values() if message is not Event]
+    return {
+        **{message.__name__: _message(message, _schema(message)) for message in plain},
+        **{
+            _event_name(kind): _message(details, _event_payload(kind, details))
+            for kind, details in DETAILS.items()
+        },
+    }
+
+
+def _message(about: type[msgspec.Struct], payload: dict[str, Any]) -> dict[str, Any]:
+    """A message whose summary is what a type says of itself."""
+    return {"summary": class_doc(about).partition("\n")[0], "payload": payload}
 
 
 def _event_payload(kind: EventKind, details: type[msgspec.Struct]) -> dict[str, Any]:

@@ -31,6 +31,8 @@ class AlarmDetails(EventDetails, frozen=True):
     """A version was stopped, since the teacher's agreement with it is below the target now.
 
     Attributes:
+        version: that was stopped.
+        target: agreement that it was to have.
         cause: `agreement`; `silence` where too many of its audits have no label (`alarm_silence`): then it
             may agree as often as before, and nobody knows.
         unanswered: audits without a label since the suspicion began, where the cause is `silence`; else 0.
@@ -59,7 +61,9 @@ class AuditsFailedDetails(EventDetails, frozen=True):
     """The teacher has failed on audits of a version: emitted for the first, the tenth, the hundredth, ...
 
     Attributes:
-        failed: audits that have an error instead of a label now, of the `audits` that were asked for.
+        version: whose answers were to be checked.
+        failed: audits that have an error instead of a label now.
+        audits: that were asked for.
         error: of the newest of them.
     """
 
@@ -71,6 +75,20 @@ class AuditsFailedDetails(EventDetails, frozen=True):
 
 
 class _CertificateDetails(EventDetails, frozen=True):
+    """What events say of a version's certificate.
+
+    Attributes:
+        version: whose answers they are.
+        audits, agreements: that the certificate rests on.
+        overdue: audits without a label among those asked until then, which count as disagreements.
+        bound: agreement that is proven: of the version's answers so far, each weighted with the audit rate
+            at its time. While that rate is constant, it is the plain average.
+        target: agreement that is to be proven.
+        until: the proof is about answers up to then; 0 where that is not known.
+        failed: audits so far to which the teacher gave an error.
+        suspended: why the claim is suspended; null where it is not.
+    """
+
     version: str
     audits: int
     agreements: int
@@ -83,17 +101,7 @@ class _CertificateDetails(EventDetails, frozen=True):
 
 
 class CertifiedDetails(_CertificateDetails, frozen=True):
-    """The audits of a version prove the target.
-
-    Attributes:
-        audits, agreements: that the certificate rests on.
-        overdue: audits without a label among those asked until then, which count as disagreements.
-        bound: agreement that is proven: of the version's answers so far, each weighted with the audit rate
-            at its time. While that rate is constant, it is the plain average.
-        until: the proof is about answers up to then; 0 where that is not known.
-        failed: audits so far to which the teacher gave an error.
-        suspended: null.
-    """
+    """The audits of a version prove the target; `suspended` is null."""
 
     kind = EventKind.CERTIFIED
 
@@ -110,6 +118,18 @@ class CertificateLostDetails(_CertificateDetails, frozen=True):
 
 
 class _ServiceCertificateDetails(EventDetails, frozen=True):
+    """What events say of the certificate of all versions together.
+
+    Attributes:
+        audits, agreements: that the certificate rests on, of all versions through all refits.
+        overdue: audits without a label among those asked until then, which count as disagreements.
+        bound: agreement that is proven: of all answers so far, each weighted with the audit rate at its time.
+        target: agreement that is to be proven.
+        until: the proof is about answers up to then; 0 where that is not known.
+        failed: audits so far to which the teacher gave an error.
+        suspended: why the claim is suspended; null where it is not.
+    """
+
     audits: int
     agreements: int
     overdue: int
@@ -121,12 +141,7 @@ class _ServiceCertificateDetails(EventDetails, frozen=True):
 
 
 class ServiceCertifiedDetails(_ServiceCertificateDetails, frozen=True):
-    """The audits of all versions together prove the target, under the teacher that answers now.
-
-    Attributes:
-        audits, agreements, overdue, until: as for `certified`, of all versions through all refits.
-        bound: agreement that is proven: of all answers so far, each weighted with the audit rate at its time.
-    """
+    """The audits of all versions together prove the target, under the teacher that answers now."""
 
     kind = EventKind.SERVICE_CERTIFIED
 
@@ -145,6 +160,8 @@ class LabelBlockedDetails(EventDetails, frozen=True):
     delta, since the same audits chose the moment.
 
     Attributes:
+        version: that no longer answers with it.
+        label: the one that is blocked.
         cause: `alarm` where the label explains an alarm of the version, `floor` otherwise.
         label_audits, label_agreements: of answers with this label; since `since` where that is known.
         version_audits, version_agreements: of all labels, in the certificate's whole life.

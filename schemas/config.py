@@ -144,6 +144,9 @@ class Config(Struct, frozen=True):
             in which the teacher checks N answers that it would have given. `canary:SHARE`: after a trial in
             which it answers that share of the requests, until enough answers are checked. A version whose
             checked answers show that its agreement is below the target does not go live.
+        refit: when the trainer refits, and with which traces.
+        teacher: which LLM is asked, how, and what it may cost.
+        chat: how the gateway treats an app's calls of its LLM.
     """
 
     target_agreement: Probability = 0.95

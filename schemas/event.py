@@ -54,7 +54,9 @@ class Event(Struct, frozen=True):
     """Something that an operator may want to know. Topic `events`.
 
     Attributes:
+        kind: what happened.
         task: or `*` for an event about the config of all tasks.
+        at: when it happened.
         message: one sentence for people.
         details: the same for programs; the kind fixes the keys (`DETAILS`).
     """
@@ -103,7 +105,11 @@ def config_applied_event(task: str, at: int, message: str, override: Override) -
 
 
 class ConfigRejectedDetails(EventDetails, frozen=True):
-    """A config message changes nothing; `problems` holds a sentence for each problem in it."""
+    """A config message changes nothing.
+
+    Attributes:
+        problems: a sentence for each problem in it.
+    """
 
     kind = EventKind.CONFIG_REJECTED
     problems: tuple[str, ...]

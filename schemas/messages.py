@@ -56,7 +56,13 @@ class Reason(StrEnum):
 
 
 class Request(Struct, frozen=True):
-    """A text or its vector to be classified. Topic `requests`, written by clients."""
+    """A text or its vector to be classified. Topic `requests`, written by clients.
+
+    Attributes:
+        text: what is to be classified; None where only the vector is given.
+        embedding: its vector; None where only the text is given.
+        metadata: of your own; it comes back with the label.
+    """
 
     id: RequestId
     task: TaskName
@@ -73,6 +79,7 @@ class Guess(Struct, frozen=True):
     """Guess of the surrogate: the label that it would give, whether or not it may answer.
 
     Attributes:
+        label: the class that it would give.
         score: probability, in [0, 1], that the teacher agrees.
         novelty: distance from the traces that the policy was fitted on, in the policy's own scale. None where
             the distance is infinite, because JSON has no infinity.
@@ -93,12 +100,16 @@ class Label(Struct, frozen=True):
 
     Attributes:
         label: the class, or None where `source` is `error`.
+        source: who answered; `error` where the teacher gave no label.
         reason: why the surrogate answered, or why the teacher had to.
-        score, threshold, policy: those of the surrogate's guess; None without a guess.
+        score: probability, in [0, 1], that the teacher agrees with the surrogate's guess; None without one.
+        threshold: score from which on the surrogate answers; None without a guess, or without a threshold.
+        policy: version of the policy that made the guess; None without one.
         audited: whether the teacher also labels the request, to check the surrogate's answer.
         error: what failed, where `source` is `error`.
         requested_at: the broker's time of the request.
         labelled_at: time at which this answer was decided.
+        metadata: of the request, as it was.
         supersedes: this label of the teacher replaces an error that was sent before for the same id.
     """
 
@@ -122,6 +133,7 @@ class Teacher(Struct, frozen=True):
     """Identity of the teacher: another model or another prompt is another teacher.
 
     Attributes:
+        model: name of the model, as its API knows it.
         prompt: hash of the prompt template and the labels; a renamed label counts under its first name.
     """
 
@@ -130,7 +142,12 @@ class Teacher(Struct, frozen=True):
 
 
 class Answer(Struct, frozen=True):
-    """The teacher's first answer to a request that it labels a second time."""
+    """The teacher's first answer to a request that it labels a second time.
+
+    Attributes:
+        label: what it said.
+        teacher: who said it; None where that is not known.
+    """
 
     label: str
     teacher: Teacher | None = None
@@ -140,12 +157,17 @@ class Deferral(Struct, frozen=True):
     """A request that the teacher has to label. Topic `deferrals`; whatever answers on `replies` is a teacher.
 
     Attributes:
+        request: as the client sent it.
+        reason: why the teacher is asked.
         audit: whether the surrogate has answered already; the reply then only checks its answer.
         sampled: whether the request belongs to a uniform sample of the task's traffic.
         embedder: the config's `embedder`, e.g. `text` or `precomputed`.
+        requested_at: the broker's time of the request.
+        guess: what the surrogate would say; None where it made no guess.
+        threshold: score from which on the surrogate answers; None without a guess, or without a threshold.
         encoder: id of the encoder that made `features`; None where no encoder did.
-        features: float32 vector that an encoder made, so that no role has to make it again; None where the
-            features are the request's own text or vector.
+        features: float32 vector (little-endian) that an encoder made, so that no role has to make it again;
+            None where the features are the request's own text or vector.
         inclusion: probability, at that time, that a request became a sampled trace: 1 while nothing is
             answered, else the audit rate. Older messages hold the audit rate in both cases.
         shadow: guess with which a candidate would have answered a sampled request; None where there is no
@@ -188,6 +210,8 @@ class Encoding(Struct, frozen=True):
 
     Attributes:
         requested_at: the broker's time of the request.
+        request: that is still to be decided; None where a check is sent.
+        check: an answer that was given, and whose vector is missing; None where a request is sent.
         drawn: others of the task are answered from their texts alone, so the request is in the sample only if
             the audit draws it.
         counted: whether the watch for drift counts its decision.
@@ -211,6 +235,8 @@ class Usage(Struct, frozen=True):
     """Tokens that one answer cost.
 
     Attributes:
+        prompt_tokens: of the question.
+        completion_tokens: of the answer.
         cached_tokens: those of the prompt that came from the provider's cache.
     """
 
@@ -223,6 +249,12 @@ class Reply(Struct, frozen=True):
     """The teacher's answer to a deferral. Topic `replies`: a `label`, or an `error` where it failed.
 
     Attributes:
+        deferral: that is answered, whole.
+        label: the class; None where the teacher failed.
+        teacher: who answered; None where that is not known.
+        usage: tokens that the answer cost; None where that is not known.
+        latency_ms: milliseconds that the teacher took; None where that is not known.
+        error: what failed; None where there is a label.
         confidence: probability that the teacher itself gives to the label; None where it does not say.
         gave_up: of an error: it may pass, and the teacher has waited long enough. So the teacher was away,
             while an error that stays, as that of a content filter, is about this request.
@@ -246,6 +278,19 @@ class Trace(Struct, frozen=True):
     """One request with the teacher's label. Topic `traces`: the training log and the source of truth.
 
     Attributes:
+        label: what the teacher said.
+        reason: as in `Deferral`; `seeded` where no client asked.
+        audit: as in `Deferral`.
+        sampled: as in `Deferral`. Only these calibrate, pass the gate and certify.
+        embedder: as in `Deferral`.
+        requested_at: as in `Deferral`.
+        replied_at: time of the teacher's reply.
+        text: of the request; None where it brought only a vector.
+        features: float32 vector (little-endian) of the request; None where the features are its text.
+        guess: as in `Deferral`.
+        threshold: as in `Deferral`.
+        teacher: as in `Reply`.
+        shadow: as in `Deferral`.
         inclusion: as in `Deferral`.
         encoder: id of the encoder that made `features`; None where no encoder did.
         first: as in `Deferral`. A trace with a `first` answer is a repeat: it neither trains nor certifies.
@@ -285,8 +330,10 @@ class AuditFailure(Struct, frozen=True):
 
     Attributes:
         policy: version whose answer was to be checked.
+        requested_at: the broker's time of the request.
         failed_at: the broker's time of the teacher's reply.
         error: what failed, in one line of at most 300 characters.
+        teacher: as in `Reply`.
         gave_up: as in `Reply`.
     """
 

@@ -21,6 +21,7 @@ class TaskRetiredDetails(EventDetails, frozen=True):
 
     Attributes:
         by: user and host of the command.
+        reason: that the operator gave.
         redis_keys: that were removed.
     """
 

@@ -11,7 +11,12 @@ LabelName = Annotated[str, Meta(min_length=1, max_length=256)]
 
 
 class LabelExample(Struct, frozen=True, forbid_unknown_fields=True):
-    """A text and the label that the teacher should give it."""
+    """A text and the label that the teacher should give it.
+
+    Attributes:
+        text: as a request would bring it.
+        label: the right one.
+    """
 
     text: Annotated[str, Meta(min_length=1, max_length=20_000)]
     label: LabelName

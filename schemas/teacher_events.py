@@ -8,7 +8,8 @@ class TeacherChangedDetails(EventDetails, frozen=True):
     """The teacher's model or prompt has changed, so new certificates begin.
 
     Attributes:
-        prompt: hash of the prompt template and label set.
+        model, model_before: as the API knows them.
+        prompt, prompt_before: hash of the prompt template and label set.
         since: time of the new teacher's first reply.
     """
 
@@ -24,8 +25,10 @@ class TeacherUnsteadyDetails(EventDetails, frozen=True):
     """The teacher contradicts itself so often that a surrogate which answers everything misses the target.
 
     Attributes:
-        asked: requests that the teacher was asked about twice; on `same` of them it gave the same label.
+        asked: requests that the teacher was asked about twice.
+        same: those on which it gave the same label.
         ceiling: agreement that no surrogate which answers everything can exceed.
+        target: agreement that a surrogate is to have.
     """
 
     kind = EventKind.TEACHER_UNSTEADY
@@ -108,7 +111,8 @@ class RepliesUnreadableDetails(EventDetails, frozen=True):
     Each gateway tells it of its own replies, at most once an hour.
 
     Attributes:
-        unread: replies without a label, of the newest `replies` to calls that asked for one.
+        unread: replies without a label.
+        replies: the newest ones to calls that asked for a label, those among them.
     """
 
     kind = EventKind.REPLIES_UNREADABLE
@@ -117,7 +121,12 @@ class RepliesUnreadableDetails(EventDetails, frozen=True):
 
 
 class RepliesReadableDetails(EventDetails, frozen=True):
-    """After `replies_unreadable`, nearly all replies say a label again; the keys are the same."""
+    """After `replies_unreadable`, nearly all replies say a label again.
+
+    Attributes:
+        unread: replies without a label.
+        replies: the newest ones to calls that asked for a label, those among them.
+    """
 
     kind = EventKind.REPLIES_READABLE
     unread: int

@@ -15,7 +15,8 @@ class RefitDetails(EventDetails, frozen=True):
 
     Attributes:
         version: that is being fitted.
-        traces: that it is fitted on; `newest` is the time of the newest reply among them, 0 without any.
+        traces: that it is fitted on.
+        newest: time of the newest reply among them; 0 without any.
     """
 
     kind = EventKind.REFIT
@@ -28,6 +29,7 @@ class VersionMove(Struct, frozen=True):
     """A version went from one stage of its life to another.
 
     Attributes:
+        version: that moved.
         before: `refused`, `shadow`, `canary`, `live`, `retired`, `rolled_back`; null for a new version.
         after: one of the same.
         by: the role, or `operator`.
@@ -66,7 +68,12 @@ class PromotedDetails(EventDetails, frozen=True):
 
 
 class RefusedDetails(EventDetails, frozen=True):
-    """A version does not go live: its fit failed, the offline gate refused it, or its shadow trial failed."""
+    """A version does not go live: its fit failed, the offline gate refused it, or its shadow trial failed.
+
+    Attributes:
+        version: that does not.
+        reasons: a sentence for each.
+    """
 
     kind = EventKind.REFUSED
     version: str
@@ -77,6 +84,7 @@ class TrialDetails(EventDetails, frozen=True):
     """A version that passed the offline gate is on trial.
 
     Attributes:
+        version: that is tried.
         state: `shadow` or `canary`.
         share: of the requests that a canary answers.
         needs: checked answers that the trial takes; 0 where it lasts until the pin is lifted.
@@ -105,21 +113,33 @@ class RollbackDetails(EventDetails, frozen=True):
 
 
 class BreakerClosedDetails(EventDetails, frozen=True):
-    """An operator has closed the breaker."""
+    """An operator has closed the breaker.
+
+    Attributes:
+        reason: that the operator gave.
+    """
 
     kind = EventKind.BREAKER_CLOSED
     reason: str
 
 
 class PinnedDetails(EventDetails, frozen=True):
-    """An operator has pinned the task: no version is promoted."""
+    """An operator has pinned the task: no version is promoted.
+
+    Attributes:
+        reason: that the operator gave.
+    """
 
     kind = EventKind.PINNED
     reason: str
 
 
 class UnpinnedDetails(EventDetails, frozen=True):
-    """An operator has lifted the pin."""
+    """An operator has lifted the pin.
+
+    Attributes:
+        reason: that the operator gave.
+    """
 
     kind = EventKind.UNPINNED
     reason: str

@@ -113,7 +113,7 @@ def test_an_extra_has_the_packages_it_names(extra: Extra) -> None:
 
 
 def test_commands_on_files_load_without_extras() -> None:
-    assert set(_PLAIN) == {"fit", "predict", "evaluate", "report", "scan"}
+    assert set(_PLAIN) == {"fit", "predict", "evaluate", "report", "scan", "schemas"}
     command = [sys.executable, "-c", _LOAD_WITHOUT_EXTRAS, *_PLAIN]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

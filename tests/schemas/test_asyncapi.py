@@ -5,8 +5,9 @@ from typing import Any
 
 import msgspec
 
-from schemas.asyncapi import asyncapi, json_schema
-from schemas.messages import Deferral, Request
+from schemas.asyncapi import asyncapi
+from schemas.json_schema import message_schema
+from schemas.messages import Request
 from schemas.topics import Topics
 
 
@@ -42,8 +43,9 @@ def test_every_topic_is_documented() -> None:
 
 
 def test_a_json_schema_names_every_field() -> None:
-    schema = resolved(json_schema(Request), json_schema(Request)["$ref"])
+    schema = message_schema("request")
     fields = msgspec.structs.fields(Request)
     assert set(schema["properties"]) == {field.encode_name for field in fields}
     assert set(schema["required"]) == {field.encode_name for field in fields if field.required}
-    assert all(resolved(json_schema(Deferral), ref) for ref in references(json_schema(Deferral)))
+    deferral = message_schema("deferral")
+    assert all(resolved(deferral, reference) for reference in references(deferral))
