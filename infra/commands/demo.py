@@ -16,8 +16,8 @@ from infra.demo.run import TASK, play
 from infra.demo.scoreboard import Scoreboard
 from infra.serve.gateway_address import gateway_url, with_address, with_free_port
 from infra.serve.servers import embedded_servers
-from infra.serve.task_status import TaskStatus
 from streams.settings import Settings, load_settings
+from streams.status.task_status import TaskStatus
 
 commands = typer.Typer()
 

@@ -9,7 +9,6 @@ import typer
 
 from infra.console.examples import examples
 from infra.console.output import AsJson, line, note, result
-from infra.console.status_lines import local_time
 from infra.serve.servers import client_settings, redis_connection
 from schemas.api_keys import KeyName
 from schemas.chat import MODES, Mode
@@ -18,6 +17,7 @@ from schemas.errors import SchemaError
 from streams.clock import unix_ms
 from streams.gateway.keys import create_key
 from streams.state.api_keys import ApiKeys
+from streams.status.sentences import local_time
 
 commands = typer.Typer()
 

@@ -9,7 +9,6 @@ import typer
 from infra.console.examples import examples
 from infra.console.output import AsJson, line, result
 from infra.console.policy_options import PolicyFolder, TaskArgument
-from infra.console.status_lines import local_time
 from infra.serve.policy_admin import (
     VersionInfo,
     close,
@@ -32,6 +31,7 @@ from streams.kafka.batch import Outgoing
 from streams.recorded_calls.rows import unix_time
 from streams.settings import Settings
 from streams.state.registry import Registry
+from streams.status.sentences import local_time
 from streams.versions.events import OperatorDetails, operator_event, transition_event
 from streams.versions.lifecycle import VersionStage
 from streams.versions.serving_state import ServingChange

@@ -13,7 +13,6 @@ from infra.console.examples import examples
 from infra.console.output import AsJson, line, result
 from infra.console.overview_lines import overview_lines
 from infra.console.redraw import View, redraw
-from infra.console.status_lines import age
 from infra.console.top_table import top_table
 from infra.serve.overview import Overview, read_overview
 from infra.serve.servers import client_settings
@@ -22,6 +21,7 @@ from infra.serve.traffic import TaskTraffic
 from models.money import CURRENCY
 from schemas.urls import masked_url
 from streams.clock import unix_ms
+from streams.status.sentences import age
 
 commands = typer.Typer()
 

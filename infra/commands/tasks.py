@@ -12,7 +12,6 @@ from infra.console.config_fields import check_override
 from infra.console.examples import examples
 from infra.console.output import AsJson, line, note, result
 from infra.console.policy_options import TaskArgument
-from infra.console.status_lines import local_time
 from infra.serve.config_topic import read_overrides
 from infra.serve.known_tasks import KnownTask, list_tasks, retire_task
 from infra.serve.proposed_tasks import accepting_fields
@@ -24,6 +23,7 @@ from streams.clock import unix_ms
 from streams.kafka.batch import Outgoing
 from streams.settings import Settings
 from streams.state.proposed_tasks import CountedProposal, ProposedTasks
+from streams.status.sentences import local_time
 
 commands = typer.Typer()
 

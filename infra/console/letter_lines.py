@@ -4,10 +4,10 @@ import base64
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from infra.console.status_lines import local_time
 from infra.serve.dead_letters import DeadLetter
 from infra.serve.replay_run import Replay
 from streams.kafka.message import as_bytes
+from streams.status.sentences import local_time
 
 _WIDTHS = (10, 25, 8, 8, 16, 24, 100)
 

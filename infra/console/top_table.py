@@ -6,9 +6,9 @@ from rich.text import Text
 
 from infra.console.status_lines import backlog_sentence, oldest_sentences
 from infra.serve.overview import Overview
-from infra.serve.task_status import TaskStatus
 from models.money import format_money
 from schemas.urls import masked_url
+from streams.status.task_status import TaskStatus
 
 _WORDS = ("task", "version", "claim")
 _COLUMNS = (*_WORDS, "answered", "a second", "proven", "target", "audits", "alarm", "today")

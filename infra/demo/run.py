@@ -17,7 +17,6 @@ from infra.demo.scoreboard import Scoreboard, TopicWatcher
 from infra.demo.shop import Shop
 from infra.demo.simulated_teacher import SimulatedTeacher
 from infra.serve.status import task_status
-from infra.serve.task_status import TaskStatus
 from schemas.codec import REQUEST
 from schemas.config import Override, merge_overrides
 from schemas.messages import Request
@@ -25,6 +24,7 @@ from streams.app import create_app
 from streams.errors import KafkaFailed
 from streams.kafka.clients import open_writer
 from streams.settings import ROLES, Settings
+from streams.status.task_status import TaskStatus
 
 TASK = "demo"
 PACE = 100.0

@@ -10,8 +10,8 @@ from rich.text import Text
 
 from infra.demo.drift import DRIFT_MESSAGE
 from infra.demo.scoreboard import PRICE_IN, PRICE_OUT, Scoreboard
-from infra.serve.task_status import TaskStatus
 from schemas.events import EventKind
+from streams.status.task_status import TaskStatus
 
 _BARS = " ▁▂▃▄▅▆▇█"
 _WIDTH = 60

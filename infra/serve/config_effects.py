@@ -5,13 +5,13 @@ from typing import Any
 
 import msgspec
 
-from infra.serve.expected_coverage import expected_coverage
 from infra.serve.policy_admin import with_registry
 from models.manifest import Manifest
 from schemas.config import EVERY_TASK, Config, Override, config_of
 from streams.sampling import SamplingState, audit_rate
 from streams.settings import Settings
 from streams.state.registry import Registry
+from streams.status.expected_coverage import expected_coverage
 
 
 def live_manifests(settings: Settings, task: str) -> dict[str, Manifest]:

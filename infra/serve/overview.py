@@ -9,11 +9,11 @@ from infra.serve.config_topic import read_overrides
 from infra.serve.missing_policy import MissingPolicy, missing_policies
 from infra.serve.spending import DaySpending, read_spending
 from infra.serve.status import task_statuses
-from infra.serve.task_status import TaskStatus
 from infra.serve.traffic import TaskTraffic, read_refusals, read_traffic
 from schemas.config import Override
 from streams.clock import unix_ms
 from streams.settings import Settings
+from streams.status.task_status import TaskStatus
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,12 +20,12 @@ from infra.harness.deployment import Deployment
 from infra.harness.policies import publish_policy
 from infra.harness.waiting import wait_until
 from infra.serve.status import task_status
-from infra.serve.task_status import TaskStatus
 from models.artifact import Artifact
 from models.features import Features
 from models.policy import Policy
 from schemas.config import Config
 from schemas.messages import Label, Request
+from streams.status.task_status import TaskStatus
 
 TASK = "asked"
 LATENCY = 0.3

@@ -5,21 +5,12 @@ from datetime import datetime
 
 import pytest
 
-from infra.console.status_lines import (
-    age,
-    audit_sentence,
-    backlog_sentence,
-    certificate_sentence,
-    local_time,
-    next_step,
-    oldest_sentences,
-    service_sentence,
-    task_lines,
-)
+from infra.console.status_lines import backlog_sentence, oldest_sentences, task_lines
 from infra.serve.backlog import Backlog
 from infra.serve.traffic import TaskTraffic
 from streams.sampling import RateReason
-from tests.infra.statuses import STATUS
+from streams.status.sentences import age, audit_sentence, certificate_sentence, local_time, service_sentence
+from tests.streams.status.statuses import STATUS
 
 TRAFFIC = TaskTraffic(seconds=600, labels=1_200, answered=600, audited=12, errors=0)
 
@@ -80,23 +71,6 @@ def test_dates_are_local_and_iso() -> None:
     assert datetime.fromisoformat(shown).timestamp() == 1_700_000_000
 
 
-@pytest.mark.parametrize(
-    ("change", "says"),
-    [
-        ({"certified": False, "audits": 0, "agreements": 0, "bound": 0.0}, "not certified: no audits yet"),
-        ({"certified": False, "bound": 0.8}, "not certified yet: 390 of 400 audits agree"),
-        ({"certified": False}, "but a lost certificate must clear it by a margin"),
-        ({"certified": False, "complete": False}, "not certified while lost audit counts are read again"),
-        ({"certified": False, "unseen": True}, "no `certify` role has said yet that it counts audits"),
-        ({"certified": False, "uncounted": 90.0}, "has not counted the audits of the last 90 s"),
-    ],
-)
-def test_the_certificate_is_one_sentence(change: dict[str, object], says: str) -> None:
-    sentence = certificate_sentence(replace(STATUS, **change))  # type: ignore[arg-type]
-    assert says in sentence
-    assert sentence.startswith("not certified")
-
-
 def test_silence_failure_and_disagreement_are_told_apart() -> None:
     quiet = replace(
         STATUS,
@@ -114,27 +88,6 @@ def test_silence_failure_and_disagreement_are_told_apart() -> None:
         "failed audits: 23 of 473, which count against the claim",
     ):
         assert sentence in text
-
-
-@pytest.mark.parametrize(
-    ("change", "traffic", "says"),
-    [
-        ({"paused": True}, TRAFFIC, "understudy config set shop paused=false"),
-        ({"breaker": "alarm"}, TRAFFIC, "understudy policies close-breaker shop"),
-        ({"unsuitable": "policy v7 reads `text`"}, TRAFFIC, "policy v7 reads `text`: wait for a refit"),
-        ({}, replace(TRAFFIC, errors=1, last_error="401"), "see why the teacher fails"),
-        ({"threshold": None}, TRAFFIC, "no threshold passes the gate"),
-        ({"new_labels": ("added",)}, TRAFFIC, "nothing: wait until traces hold the new labels"),
-        ({"unseen": True}, TRAFFIC, "routers defer everything once they have waited"),
-        ({"audit_rate": 0.0}, TRAFFIC, "understudy config set shop audit_rate=0.02"),
-        ({"certified": False, "suspended": "41 audits failed"}, None, "see why the teacher leaves audits"),
-        ({"certified": False, "audits": 20, "agreements": 20}, None, "are certified after "),
-        ({"certified": False, "audits": 20, "agreements": 10}, None, "nothing: wait for more audits"),
-        ({}, None, "nothing"),
-    ],
-)
-def test_one_next_step(change: dict[str, object], traffic: TaskTraffic | None, says: str) -> None:
-    assert says in next_step(replace(STATUS, **change), traffic, 0.05)  # type: ignore[arg-type]
 
 
 def test_an_unread_topic_is_unknown() -> None:

@@ -11,9 +11,9 @@ from infra.serve.backlog import Backlog
 from infra.serve.missing_policy import MissingPolicy
 from infra.serve.overview import Overview
 from infra.serve.spending import CallSpending, DaySpending
-from infra.serve.task_status import TaskStatus
 from infra.serve.traffic import TaskTraffic
-from tests.infra.statuses import STATUS
+from streams.status.task_status import TaskStatus
+from tests.streams.status.statuses import STATUS
 
 NONE = CallSpending(0, 0, 0.0)
 SPENT = DaySpending(dict.fromkeys(("requests", "audits", "repeats"), NONE), 12, 900, 40, 0, 0.0, 1.25)

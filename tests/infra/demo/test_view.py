@@ -7,9 +7,9 @@ from rich.console import Console
 
 from infra.demo import view
 from infra.demo.scoreboard import Scoreboard
-from infra.serve.task_status import TaskStatus
 from schemas.events import Event, EventKind
 from schemas.messages import Label, Reason
+from streams.status.task_status import TaskStatus
 from tests.infra import statuses
 
 STATUS = replace(

@@ -5,7 +5,7 @@ import secrets
 
 import pytest
 
-from infra.serve.status import _StatusReader, task_statuses
+from infra.serve.status import task_statuses
 from schemas.redis_keys import Keys
 from streams.settings import Settings
 from streams.state.connection import Connection
@@ -29,14 +29,4 @@ async def _break_tasks(settings: Settings, keys: Keys) -> None:
     for task in ("a", "b"):
         await connection.redis.sadd(keys.tasks, task)
         await connection.redis.hset(keys.candidate(task), items=["version", "v2", "mode", "rainbow"])
-    await connection.aclose()
-
-
-async def test_before_the_first_heartbeat_nothing_is_deferred(redis_url: str) -> None:
-    """And no number in the JSON is infinite, which would be null."""
-    connection = Connection(redis_url)
-    reader = _StatusReader(connection, Settings(prefix=f"test-{secrets.token_hex(8)}"))
-    guard = await reader.guard()
-    assert (guard.unseen, guard.is_fresh, guard.stops(600.0)) == (True, False, False)
-    assert guard.age == 0.0
     await connection.aclose()

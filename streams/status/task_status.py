@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass, replace
 
-from infra.serve.expected_coverage import config_mismatch, expected_coverage
 from models.certificate import upper_bound
 from models.manifest import Manifest
 from models.noise.ceiling import ceiling_upper_bound
@@ -11,6 +10,7 @@ from schemas.config import Config
 from streams.certify.status import CertificateStatus
 from streams.label_set import LabelSet, known_labels
 from streams.sampling import RateReason, SamplingState, audit_rate
+from streams.status.expected_coverage import config_mismatch, expected_coverage
 from streams.tasks import threshold
 from streams.trainer.trigger import fewest_certifying
 from streams.versions.guard_state import FRESH, Guard

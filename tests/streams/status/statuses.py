@@ -1,6 +1,6 @@
 """A task whose live version is certified, as `status` and the demo see it."""
 
-from infra.serve.task_status import ServiceCertificate, TaskStatus
+from streams.status.task_status import ServiceCertificate, TaskStatus
 
 STATUS = TaskStatus(
     task="shop",

@@ -1,0 +1,46 @@
+"""Sentences about a status name the state, what audits prove, and one thing to do next."""
+
+from dataclasses import replace
+
+import pytest
+
+from streams.status.sentences import certificate_sentence, next_step
+from tests.streams.status.statuses import STATUS
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"certified": False, "audits": 0, "agreements": 0, "bound": 0.0}, "not certified: no audits yet"),
+        ({"certified": False, "bound": 0.8}, "not certified yet: 390 of 400 audits agree"),
+        ({"certified": False}, "but a lost certificate must clear it by a margin"),
+        ({"certified": False, "complete": False}, "not certified while lost audit counts are read again"),
+        ({"certified": False, "unseen": True}, "no `certify` role has said yet that it counts audits"),
+        ({"certified": False, "uncounted": 90.0}, "has not counted the audits of the last 90 s"),
+    ],
+)
+def test_the_certificate_is_one_sentence(change: dict[str, object], says: str) -> None:
+    sentence = certificate_sentence(replace(STATUS, **change))  # type: ignore[arg-type]
+    assert says in sentence
+    assert sentence.startswith("not certified")
+
+
+@pytest.mark.parametrize(
+    ("change", "last_error", "says"),
+    [
+        ({"paused": True}, None, "understudy config set shop paused=false"),
+        ({"breaker": "alarm"}, None, "understudy policies close-breaker shop"),
+        ({"unsuitable": "policy v7 reads `text`"}, None, "policy v7 reads `text`: wait for a refit"),
+        ({}, "401", "see why the teacher fails"),
+        ({"threshold": None}, None, "no threshold passes the gate"),
+        ({"new_labels": ("added",)}, None, "nothing: wait until traces hold the new labels"),
+        ({"unseen": True}, None, "routers defer everything once they have waited"),
+        ({"audit_rate": 0.0}, None, "understudy config set shop audit_rate=0.02"),
+        ({"certified": False, "suspended": "41 audits failed"}, None, "see why the teacher leaves audits"),
+        ({"certified": False, "audits": 20, "agreements": 20}, None, "are certified after "),
+        ({"certified": False, "audits": 20, "agreements": 10}, None, "nothing: wait for more audits"),
+        ({}, None, "nothing"),
+    ],
+)
+def test_one_next_step(change: dict[str, object], last_error: str | None, says: str) -> None:
+    assert says in next_step(replace(STATUS, **change), last_error, 0.05)  # type: ignore[arg-type]
