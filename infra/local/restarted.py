@@ -10,6 +10,7 @@ from collections.abc import Callable
 from infra.local.errors import LocalServerError
 from infra.local.process_server import ProcessServer
 from infra.local.server import LocalServer
+from streams.outage import Outage
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +31,9 @@ class RestartedServer(LocalServer):
         self._name = name
         self._start = start
         self._server = start()
+        self._outage = Outage(
+            log, "a server has ended by itself and is started again", "the server answers again", server=name
+        )
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._watch, name=f"restarts {name}", daemon=True)
         self._thread.start()
@@ -51,11 +55,11 @@ class RestartedServer(LocalServer):
     def _restart(self) -> bool:
         """Start it again; returns whether it answers."""
         self._server.stop()  # closes its files
-        log.warning("a server has ended by itself and is started again: server=%s", self._name)
+        self._outage.note_failure("its process is gone")
         try:
             self._server = self._start()
         except LocalServerError as error:
-            log.error("a server did not start, will retry: server=%s error=%s", self._name, error)
+            self._outage.note_failure(error)
             return False
-        log.warning("the server answers again: server=%s", self._name)
+        self._outage.note_success()
         return True

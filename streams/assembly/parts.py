@@ -23,6 +23,7 @@ from streams.kafka.dead_letters import DeadLetters
 from streams.kafka.delivery import Delivery
 from streams.kafka.event_publisher import EventPublisher
 from streams.kafka.group_member import GroupMember, OpenClients
+from streams.kafka.kafka_watch import KafkaWatch, probe_kafka
 from streams.kafka.lane import Claims, Lane
 from streams.kafka.late_start import LateStart
 from streams.kafka.member_metrics import ConsumerLag, MeteredBatches, MeteredDelivery, MeteredLane
@@ -101,7 +102,8 @@ class WorkerParts:
         self._slot = _SlotService(settings)
         self._sizes_watch = SizeLimitsWatch(settings, waits=self.late_start is None)
         self.sizes = self._sizes_watch.limits
-        self.services += [self._slot, self._sizes_watch, CloseService(self.connection, self.event_publisher)]
+        self.services += [self._slot, KafkaWatch(lambda: probe_kafka(settings)), self._sizes_watch]
+        self.services += [CloseService(self.connection, self.event_publisher)]
 
     def check_audit_key(self) -> None:
         """Raises InvalidSettings: the audit key is the default that everybody knows."""

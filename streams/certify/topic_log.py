@@ -16,6 +16,7 @@ from confluent_kafka import Consumer, Message
 
 from streams.errors import KafkaFailed, TopicReplaced
 from streams.kafka.replay import committed_offsets, replay
+from streams.outage import Outage
 
 log = logging.getLogger(__name__)
 
@@ -54,6 +55,9 @@ class TopicLog:
         self._onlooker = onlooker
         self._identify = identify
         self._identity: str | None = None
+        self._outage = Outage(
+            log, "committed offsets can't be read, will retry", "committed offsets are read", topic=topic
+        )
 
     async def check_identity(self) -> None:
         """Look up the topic's ID, and check that it is still the same.
@@ -85,9 +89,10 @@ class TopicLog:
                 # A group whose last member was killed may have no coordinator for some seconds.
                 if time.monotonic() >= until:
                     raise
-                log.warning("asking again: %s", error)
+                self._outage.note_failure(error)
                 await asyncio.sleep(_PAUSE)
             else:
+                self._outage.note_success()
                 return {f"{self.name}:{partition}": offset for partition, offset in offsets.items()}
 
     async def since(

@@ -14,6 +14,7 @@ from mode import Service
 from schemas.api_keys import ApiKey
 from streams.errors import StateUnavailable
 from streams.gateway.key_copy import KeyCopy
+from streams.outage import Outage
 from streams.state.api_keys import ApiKeys
 
 log = logging.getLogger(__name__)
@@ -34,6 +35,12 @@ class KeyRing(Service):
         self._poll = poll
         self._copy = copy
         self.keys: Mapping[str, ApiKey] | None = None
+        self._unreadable = Outage(
+            log,
+            "keys stay as they are, one can't be read (was it made by a later release? "
+            "`understudy keys revoke` removes it)",
+            "keys can be read again",
+        )
 
     @property
     def were_keys(self) -> bool:
@@ -61,11 +68,9 @@ class KeyRing(Service):
         except StateUnavailable as error:
             log.debug("keys stay as they are while Redis is away: %s", error)
         except msgspec.DecodeError as error:  # without any, a caller of this machine would need none
-            log.error(
-                "keys stay as they are, one can't be read: %s: was it made by a later release? "
-                "`understudy keys revoke` removes it",
-                error,
-            )
+            self._unreadable.note_failure(error)
+        else:
+            self._unreadable.note_success()
 
     async def _watch(self) -> None:
         while not self.should_stop:

@@ -20,6 +20,7 @@ from mode import Service
 
 from streams.errors import DeliveryFailed, KafkaFailed
 from streams.kafka.batch import Outgoing
+from streams.outage import Outage
 
 log = logging.getLogger(__name__)
 
@@ -87,6 +88,7 @@ class RecordSender(Service):
         self.dropped = 0
         self._is_broken = False
         self._has_given_up = False
+        self._outage = Outage(log, "Kafka acknowledges no records", "Kafka acknowledges records again")
 
     async def on_start(self) -> None:
         self._event_loop = asyncio.get_running_loop()
@@ -138,7 +140,10 @@ class RecordSender(Service):
         while not self.should_stop:
             await self.sleep(self._stalled_after / 4)
             if self.is_stalled:
+                self._outage.note_failure(f"none for {self._stalled_after:g} s, what is recorded waits")
                 self.fail_waiting()
+            else:
+                self._outage.note_success()
 
     def fail_waiting(self) -> None:
         """Tell all who wait for an acknowledgement that there is none; their records may be written later."""

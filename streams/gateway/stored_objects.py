@@ -18,6 +18,7 @@ from schemas.config import EVERY_TASK, TeacherConfig
 from streams.errors import StateUnavailable
 from streams.gateway.chat.conversation import value_at
 from streams.gateway.problems import HttpProblem, ProblemKind, unavailable
+from streams.outage import Outage
 from streams.tasks import Tasks
 
 log = logging.getLogger(__name__)
@@ -68,6 +69,11 @@ class StoredObjects:
         self, tasks: Tasks, keys: Callable[[], Mapping[str, ApiKey] | None], owners: OwnersStore
     ) -> None:
         self._tasks = tasks
+        self._outage = Outage(
+            log,
+            "owners of stored objects are not noted, apps may not read these later",
+            "owners of stored objects are noted again",
+        )
         self._keys = keys
         self._owners = owners
 
@@ -95,7 +101,9 @@ class StoredObjects:
         try:
             await self._owners.note(_account(config), name, key.id)
         except StateUnavailable as error:
-            log.warning("owner of a stored object not noted, its app may not read it later: %s", error)
+            self._outage.note_failure(error)
+        else:
+            self._outage.note_success()
 
     def _is_shared(self, key: ApiKey, config: TeacherConfig) -> bool:
         """Whether another key reaches the same account of the LLM's API."""

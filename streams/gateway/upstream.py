@@ -19,6 +19,7 @@ from yarl import URL
 
 from streams.gateway.forwarded_headers import RawHeaders
 from streams.gateway.problems import HttpProblem, ProblemKind
+from streams.outage import Outages
 
 log = logging.getLogger(__name__)
 
@@ -108,6 +109,7 @@ class Upstream:
 
     def __init__(self) -> None:
         self._session: aiohttp.ClientSession | None = None
+        self._outages = Outages(log, "the LLM's endpoint does not answer", "the LLM's endpoint answers again")
 
     async def aclose(self) -> None:
         if self._session is not None:
@@ -132,11 +134,20 @@ class Upstream:
                 proxy=_proxy(url.scheme, url.raw_host or ""),
             )
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
-            log.warning("LLM's endpoint failed: %s: %s", type(error).__name__, error)
+            place = _place(call.url)
+            self._outages.note_failure(place, f"{type(error).__name__}: {error}", url=place)
             raise HttpProblem(
                 ProblemKind.TEACHER_FAILED, f"the LLM's endpoint does not answer: {type(error).__name__}"
             ) from error
+        self._outages.note_success(_place(call.url))
         return UpstreamResponse(response)
+
+
+@lru_cache(maxsize=1_024)
+def _place(url: str) -> str:
+    """What an outage of this URL is one of: scheme, host and port."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
 
 
 @lru_cache(maxsize=1_024)

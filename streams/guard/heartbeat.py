@@ -21,6 +21,7 @@ from streams.certify.topic_log import TopicLog
 from streams.errors import KafkaFailed, StateUnavailable
 from streams.guard.reading_history import ReadingHistory
 from streams.kafka.backlog import GroupProgress
+from streams.outage import Outage
 from streams.state.fold_offsets import FoldOffsets
 from streams.state.guard import GuardStore
 
@@ -57,6 +58,7 @@ class GuardHeartbeat(Service):
         self._offsets = offsets
         self._observers = [(topic_log, observer, ReadingHistory()) for topic_log, observer in observers]
         self._clock = clock
+        self._outage = Outage(log, "no heartbeat of certify, will retry", "heartbeats of certify go on")
 
     async def on_start(self) -> None:
         self.add_future(self._repeat())
@@ -101,8 +103,8 @@ class GuardHeartbeat(Service):
         while not self.should_stop:
             try:
                 await self.look()
-            except StateUnavailable as error:
-                log.debug("no heartbeat of certify while Redis is away: %s", error)
-            except KafkaFailed as error:
-                log.warning("no heartbeat of certify, will retry: %s", error)
+            except (KafkaFailed, StateUnavailable) as error:
+                self._outage.note_failure(error)
+            else:
+                self._outage.note_success()
             await self.sleep(INTERVAL)

@@ -13,6 +13,7 @@ from dataclasses import replace
 from mode import Service
 
 from streams.errors import StateUnavailable
+from streams.outage import Outage, Outages
 from streams.state.guard import GuardStore
 from streams.tasks import Tasks
 from streams.versions.guard_state import FRESH, Guard
@@ -35,8 +36,13 @@ class GuardWatch(Service):
         self._poll = min(poll, _MOST)
         self._clock = clock
         self._known, self._read_at = Guard(unseen=True), clock()
-        self._unguarded: frozenset[str] = frozenset()
-        self._was_fresh = True
+        self._uncounted = Outage(
+            log, "nothing counts as certified", "certify counts all audits again", clock=clock
+        )
+        self._unguarded = Outages(
+            log, "everything is deferred, since nobody counts audits", "the task is answered again", clock
+        )
+        self._unguarded_tasks: frozenset[str] = frozenset()
 
     async def on_start(self) -> None:
         await self.look()
@@ -55,17 +61,15 @@ class GuardWatch(Service):
 
     def _log_change(self, guard: Guard, unguarded: frozenset[str]) -> None:
         is_fresh = guard.is_fresh or (guard.unseen and guard.age < FRESH)  # certify may just be starting
-        if self._was_fresh and not is_fresh:
-            log.warning("nothing counts as certified: %s", _why(guard))
-        elif is_fresh and not self._was_fresh:
-            log.warning("certify counts all audits again")
-        for task in sorted(unguarded - self._unguarded):
-            log.warning(
-                "everything is deferred, since certify has counted no audits for %.0f s: task=%s",
-                guard.age,
-                task,
-            )
-        self._was_fresh, self._unguarded = is_fresh, unguarded
+        if is_fresh:
+            self._uncounted.note_success()
+        else:
+            self._uncounted.note_failure(_why(guard))
+        for task in sorted(unguarded - self._unguarded_tasks):
+            self._unguarded.note_failure(task, _why(guard), task=task)
+        for task in sorted(self._unguarded_tasks - unguarded):
+            self._unguarded.note_success(task)
+        self._unguarded_tasks = unguarded
 
     async def _repeat(self) -> None:
         while not self.should_stop:

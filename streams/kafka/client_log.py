@@ -1,4 +1,7 @@
-"""Logs what librdkafka reports: each kind of error once a minute, for all clients and brokers together."""
+"""Logs what librdkafka reports: each kind of error once a minute, for all clients and brokers together.
+
+While all of Kafka is known to be away (`streams.kafka.kafka_watch`), lost connections are no news.
+"""
 
 import logging
 import time
@@ -14,6 +17,7 @@ LOGGER = logging.getLogger("librdkafka")
 _QUIET_SECONDS = 60.0
 # `_TRANSPORT` or `_RESOLVE` comes with it, and says why.
 _REDUNDANT = (KafkaError._ALL_BROKERS_DOWN,)
+_OF_CONNECTIONS = (KafkaError._ALL_BROKERS_DOWN, KafkaError._TRANSPORT, KafkaError._RESOLVE)
 # librdkafka hands the same errors to the callback as well.
 _REPORTED_FACILITIES = ("FAIL", "ERROR")
 
@@ -23,15 +27,25 @@ class ErrorLog:
 
     Args:
         clock: seconds, never going back.
+
+    Attributes:
+        connection_errors: how often a client has lost, or not got, a connection.
+        is_away: whether somebody else logs that Kafka is away.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._logged_at: dict[int, float] = {}
+        self.connection_errors = 0
+        self.is_away = False
 
     def __call__(self, error: KafkaError) -> None:
         """Log an error, unless one with the same code was logged less than a minute ago."""
         code, now = error.code(), self._clock()
+        if code in _OF_CONNECTIONS:
+            self.connection_errors += 1
+            if self.is_away:
+                return
         if code in _REDUNDANT or now - self._logged_at.get(code, -_QUIET_SECONDS) < _QUIET_SECONDS:
             return
         self._logged_at[code] = now

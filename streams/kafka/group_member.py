@@ -6,6 +6,7 @@ fails. The thread owns its consumer and its producer; nobody else calls them.
 
 import asyncio
 import logging
+import math
 import threading
 import time
 from abc import abstractmethod
@@ -30,12 +31,14 @@ from streams.kafka.batch import Outgoing
 from streams.kafka.dead_letters import DeadLetters
 from streams.kafka.delivery import Delivery
 from streams.kafka.size_limits import SizeLimits
+from streams.outage import Outage
 
 log = logging.getLogger(__name__)
 
 _BACK_OFF = 1.0
 _LONGEST_BACK_OFF = 10.0
-_SOME_FAILURES = 3
+_SETTLED = 10.0
+"""Seconds after rejoining in which what was not delivered is read again."""
 _MOST_REFUSALS = 3
 
 OpenClients = Callable[[], tuple[Consumer, Delivery]]
@@ -113,6 +116,18 @@ class GroupMember(Service):
         self._refusals = 0
         self._stale_commits = 0
         self._failures = 0
+        self._owned: set[int] = set()
+        self._rejoined_at = math.inf
+        self._undelivered = Outage(
+            log,
+            "outputs can't be delivered, will retry",
+            "outputs are delivered again",
+            role=role,
+            topic=topic,
+        )
+        self._unread = Outage(
+            log, "messages can't be read, will retry", "messages are read again", role=role, topic=topic
+        )
 
     @abstractmethod
     def _run_round(self) -> None:
@@ -155,12 +170,13 @@ class GroupMember(Service):
         except DeliveryFailed as error:
             if not self._has_joined:  # at the start, nobody knows whether there is a broker at all
                 raise
-            log.warning("%s; trying again to rejoin the group, role=%s", error, self.role)
+            self._note_failure(error)
             self._stopping.wait(_BACK_OFF)
             return
         with closing(self._consumer), closing(self._delivery):
             self._is_member = self._has_joined = True
             self._offsets.drop_all()
+            self._owned.clear()
             self._consumer.subscribe(
                 [self.topic], on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost
             )
@@ -188,7 +204,9 @@ class GroupMember(Service):
             elif error.fatal():
                 raise KafkaFailed(f"consumer failed: {error.str()}, topic={self.topic}")
             else:
-                log.warning("consumer error: %s, role=%s topic=%s", error.str(), self.role, self.topic)
+                self._unread.note_failure(error.str())
+        if messages:
+            self._unread.note_success()
         return self._only_new(messages) if self._is_member else []
 
     def _only_new(self, messages: Sequence[Message]) -> list[Message]:
@@ -201,6 +219,9 @@ class GroupMember(Service):
         except DeliveryFailed as error:
             self._start_over(error)
         self._committed_at = time.monotonic()
+        if self._committed_at > self._rejoined_at + _SETTLED:  # there was nothing to deliver again
+            self._rejoined_at = math.inf
+            self._undelivered.note_success()
 
     def _commit_pending(self) -> None:
         if self._offsets.pending:
@@ -209,10 +230,13 @@ class GroupMember(Service):
             self._refusals = self._stale_commits = 0
             self._note_success()
 
+    def _note_failure(self, error: DeliveryFailed) -> None:
+        self._rejoined_at = math.inf
+        self._undelivered.note_failure(error)
+
     def _note_success(self) -> None:
-        if self._failures > _SOME_FAILURES:
-            log.warning("delivering again: role=%s failures=%d", self.role, self._failures)
         self._failures = 0
+        self._undelivered.note_success()
 
     def _start_over(self, error: DeliveryFailed) -> None:
         """Take back what was sent since the last commit, and send it again; see `_roll_back`.
@@ -223,7 +247,7 @@ class GroupMember(Service):
         expired = self._abort()
         is_sifted = isinstance(error, RecordRefused) or (self._failures > 0 and not _is_refusal(error))
         if expired is None and is_sifted:
-            if self._failures < _SOME_FAILURES:
+            if self._failures == 0:
                 log.warning("%s; looking for messages whose outputs are refused, role=%s", error, self.role)
             self._read_sizes()
             try:
@@ -233,21 +257,6 @@ class GroupMember(Service):
             else:
                 return
         self._roll_back(expired or error)
-
-    def _log_failure(self, error: DeliveryFailed) -> None:
-        """Each of the first failures in a row; of further ones only that there are more."""
-        if self._failures < _SOME_FAILURES:
-            log.warning("%s; reading again from the last commit, role=%s", error, self.role)
-        elif self._failures == _SOME_FAILURES:
-            log.error(
-                "%s; nothing could be delivered %d times in a row, trying on with pauses of up to %g s, "
-                "role=%s topic=%s",
-                error,
-                self._failures,
-                _LONGEST_BACK_OFF,
-                self.role,
-                self.topic,
-            )
 
     def _roll_back(self, error: DeliveryFailed) -> None:
         """Take back what was sent since the last commit, and read it again: as a new member if need be.
@@ -264,7 +273,7 @@ class GroupMember(Service):
             self._stale_commits = 0
             self._leave_after(error)
         else:
-            self._log_failure(error)
+            self._note_failure(error)
             self._rewind()
         pause = min(_LONGEST_BACK_OFF, _BACK_OFF * 2 ** min(self._failures, 10))
         self._failures += not _is_refusal(error)
@@ -308,15 +317,23 @@ class GroupMember(Service):
                 "Start all workers with the same Kafka consumer options: the usual cause is another "
                 f"`group.protocol`. role={self.role} topic={self.topic}"
             )
-        log.warning("%s; partitions dropped, rejoining the group, role=%s", error, self.role)
+        if isinstance(error, ProducerLost):
+            self._note_failure(error)
+        else:
+            log.warning("%s; partitions dropped, rejoining the group, role=%s", error, self.role)
 
     def _on_assign(self, _: Consumer, partitions: list[TopicPartition]) -> None:
         log.info("partitions assigned: role=%s partitions=%s", self.role, _numbers(partitions))
         self.knows_partitions = True
         self._offsets.add(partitions)
+        self._owned.update(one.partition for one in partitions)
+        self._rejoined_at = time.monotonic() if self._undelivered.is_on else math.inf
+        if not self._owned:  # what is undelivered is another member's now
+            self._undelivered.note_success()
 
     def _on_revoke(self, _: Consumer, partitions: list[TopicPartition]) -> None:
         log.info("partitions revoked: role=%s partitions=%s", self.role, _numbers(partitions))
+        self._owned.difference_update(one.partition for one in partitions)
         try:
             self._commit_pending()
             self._offsets.remove(partitions)
@@ -325,6 +342,7 @@ class GroupMember(Service):
             self._roll_back(error)
 
     def _on_lost(self, _: Consumer, partitions: list[TopicPartition]) -> None:
+        self._owned.difference_update(one.partition for one in partitions)
         self._offsets.remove(partitions)
         # A session ends most often by an outage of the broker; after it a transactional call of the old
         # producer may never return. Those of a new one do.

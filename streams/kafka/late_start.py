@@ -10,6 +10,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from streams.errors import KafkaFailed
+from streams.outage import Outage
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +29,9 @@ class LateStart:
 
     def __init__(self) -> None:
         self._is_away = asyncio.Event()
+        self._outage = Outage(
+            log, "the worker starts without Kafka and tries again", "Kafka is there, topics are read"
+        )
         self._unread: dict[str, tuple[Callback, Callback]] = {}
 
     @property
@@ -50,13 +54,13 @@ class LateStart:
             return
         on_read, _ = self._unread.pop(topic)
         on_read()
-        if self._is_away.is_set() and self.is_over:
-            log.warning("Kafka is there: all topics are read")
+        if self.is_over:
+            self._outage.note_success()
 
-    def note_failure(self, topic: str, error: KafkaFailed) -> None:
-        """The reader could not begin."""
+    def note_failure(self, error: KafkaFailed) -> None:
+        """A reader could not begin."""
+        self._outage.note_failure(error)
         if not self._is_away.is_set():
-            log.warning("the worker starts without Kafka and tries again: topic=%s: %s", topic, error)
             self._give_up()
 
     async def wait(self, caught_up: asyncio.Event) -> None:
@@ -70,7 +74,7 @@ class LateStart:
             with suppress(asyncio.CancelledError):
                 await asyncio.gather(*waits, return_exceptions=True)
         if not done and not self._is_away.is_set():
-            log.warning("the worker starts before its topics are read: Kafka answers too slowly")
+            self._outage.note_failure("topics could not be read in time")
             self._give_up()
 
     def _give_up(self) -> None:

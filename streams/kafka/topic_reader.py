@@ -17,6 +17,7 @@ from mode import Service
 from streams.errors import KafkaFailed
 from streams.kafka.late_start import LateStart
 from streams.kafka.partitions import partitions_of
+from streams.outage import Outage
 
 log = logging.getLogger(__name__)
 
@@ -51,6 +52,7 @@ class TopicReader(Service, ABC):
         self._read: set[int] = set()
         self._behind: set[int | None] = set()
         self._stopping = threading.Event()
+        self._outage = Outage(log, "topic can't be read, will retry", "topic is read again", topic=topic)
         self._thread = threading.Thread(target=self._run, name=f"reader-{topic}", daemon=True)
 
     @abstractmethod
@@ -94,7 +96,7 @@ class TopicReader(Service, ABC):
         except KafkaFailed as error:
             if self._late_start is None or self._read:
                 raise
-            self._event_loop.call_soon_threadsafe(self._late_start.note_failure, self.topic, error)
+            self._event_loop.call_soon_threadsafe(self._late_start.note_failure, error)
             self._stopping.wait(_AGAIN)
 
     def _follow(self, consumer: Consumer) -> None:
@@ -134,6 +136,7 @@ class TopicReader(Service, ABC):
     def _hand_over(self, consumed: list[Message]) -> None:
         messages = [message for message in consumed if message.error() is None]
         if messages:
+            self._outage.note_success()
             self._take(messages)
         for message in consumed:
             error = message.error()
@@ -145,10 +148,11 @@ class TopicReader(Service, ABC):
     def _note(self, error: KafkaError, partition: int | None) -> None:
         if error.code() == KafkaError._PARTITION_EOF:
             self._behind.discard(partition)
+            self._outage.note_success()
         elif error.fatal():
             raise KafkaFailed(f"topic reader failed: {error.str()}, topic={self.topic}")
         else:
-            log.warning("%s: %s", self.topic, error.str())
+            self._outage.note_failure(error.str())
 
     def _note_caught_up(self) -> None:
         self._caught_up.set()

@@ -56,6 +56,7 @@ from streams.kafka.batch import Batch, MessageOutputs
 from streams.kafka.channel import BatchChannel
 from streams.kafka.dead_letters import DeadLetters
 from streams.kafka.event_publisher import EventPublisher
+from streams.outage import Outage
 from streams.roles.count_rebuild import CountRebuild, FoldMode, with_current_labels
 from streams.rollout.trials import TrialJudge
 from streams.state.audits import AuditStore
@@ -132,6 +133,15 @@ class AuditCertifier(Service):
         self._looked_at = 0
         self._unreadable: set[str] = set()
         self._replies_are_missing = False
+        self._no_rebuild = Outage(
+            log, "lost counts can't be rebuilt, will retry", "lost counts can be rebuilt"
+        )
+        self._no_topic_ids = Outage(
+            log, "topic ids can't be checked, will retry", "topic ids are checked again"
+        )
+        self._no_progress = Outage(
+            log, "the teacher's progress can't be read, will retry", "the teacher's progress is read again"
+        )
         self._count_rebuild = CountRebuild(
             tasks, topic_logs, offsets, audits.recounts, self._dead_letters, self._fold, clock
         )
@@ -239,9 +249,9 @@ class AuditCertifier(Service):
             except StateUnavailable as error:
                 log.debug("certify waits for Redis: %s", error)
             except KafkaFailed as error:
-                log.warning(
-                    "certify: could not re-read a topic to rebuild lost counts, will retry: %s", error
-                )
+                self._no_rebuild.note_failure(error)
+            else:
+                self._no_rebuild.note_success()
             await self.sleep(_LOOK)
 
     async def _watch_topics(self) -> None:
@@ -251,7 +261,9 @@ class AuditCertifier(Service):
                 await self._check_topics()
             except StateUnavailable as error:
                 if not self.should_stop:
-                    log.warning("certify: could not check topic IDs, continuing: %s", error)
+                    self._no_topic_ids.note_failure(error)
+            else:
+                self._no_topic_ids.note_success()
 
     async def _watch_teachers(self) -> None:
         while not self.should_stop:
@@ -262,7 +274,9 @@ class AuditCertifier(Service):
             try:
                 await self._passed_by.look(self._clock())
             except KafkaFailed as error:
-                log.warning("certify: could not read how far the teacher is, will retry: %s", error)
+                self._no_progress.note_failure(error)
+            else:
+                self._no_progress.note_success()
 
     async def _check_topics(self) -> None:
         """Check that the topics are still those that were read so far; else the process ends.

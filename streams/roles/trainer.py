@@ -34,6 +34,7 @@ from streams.kafka.channel import BatchChannel
 from streams.kafka.event_publisher import EventPublisher
 from streams.kafka.message import as_bytes
 from streams.label_set import LabelSet
+from streams.outage import Outage, Outages
 from streams.privacy.forgotten import ForgottenRequests
 from streams.sampling import SamplingState, audit_rate
 from streams.state.known_labels import KnownLabels
@@ -104,6 +105,10 @@ class Trainer(Service):
         self._windows: dict[str, TraceWindow] = {}
         self._attempts: dict[str, RefitAttempt] = {}
         self._tokens: dict[str, int] = {}
+        self._unrenewed = Outage(
+            log, "leases can't be renewed, nothing is refitted", "leases are renewed again"
+        )
+        self._lost = Outages(log, "trainer has lost the lease", "trainer has the lease again")
         self._requests: dict[str, RefitRequest] = {}
         self._requests_known: set[str] = set()
         self._refuted: dict[str, str] = {}
@@ -182,22 +187,33 @@ class Trainer(Service):
 
     async def _elect(self) -> None:
         while not self.should_stop:
-            for name in list(self._windows):
-                try:
-                    await self._hold(name)
-                except StateUnavailable:
-                    self._tokens.pop(name, None)
+            await self._renew_leases()
             await self.sleep(self._lease / 3)
+
+    async def _renew_leases(self) -> None:
+        failure: StateUnavailable | None = None
+        for name in list(self._windows):
+            try:
+                await self._hold(name)
+            except StateUnavailable as error:
+                self._tokens.pop(name, None)
+                failure = error
+        if failure is not None:
+            self._unrenewed.note_failure(failure)
+        else:
+            self._unrenewed.note_success()
 
     async def _hold(self, name: str) -> None:
         token = await self._leases.acquire(name)
         if token is None:
-            self._tokens.pop(name, None)
+            if self._tokens.pop(name, None) is not None:
+                self._lost.note_failure(name, "another trainer holds it", task=name)
         elif self._tokens.get(name) != token:
             log.info("trainer holds the lease: task=%s token=%d", name, token)
             self._attempts[name] = await self._attempt_before(name)
             self._requests_known.discard(name)
             self._tokens[name] = token
+            self._lost.note_success(name)
 
     async def _attempt_before(self, name: str) -> RefitAttempt:
         """The last attempt as far as a new leader can know it: what the active policy had seen."""

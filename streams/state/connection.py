@@ -13,6 +13,7 @@ from redis.backoff import ExponentialBackoff
 from redis.commands.core import AsyncScript
 
 from streams.errors import InvalidSettings, StateUnavailable
+from streams.outage import Outage
 
 log = logging.getLogger(__name__)
 
@@ -54,12 +55,14 @@ class Connection:
             raise InvalidSettings([_BAD_URL]) from error
         except TypeError as error:
             raise InvalidSettings([f"Redis client option refused (UNDERSTUDY_REDIS__*): {error}"]) from error
-        self._available = True
+        self._outage = Outage(
+            log, "Redis is away, routing continues with the last policies, learning waits", "Redis is back"
+        )
 
     @property
     def is_available(self) -> bool:
         """Whether Redis answered when it was last asked."""
-        return self._available
+        return not self._outage.is_on
 
     @contextmanager
     def client(self) -> Iterator[Redis]:
@@ -71,16 +74,9 @@ class Connection:
         try:
             yield self.redis
         except _AWAY as error:
-            if self._available:
-                log.warning(
-                    "Redis is away, routing continues with the last policies, learning waits: %s",
-                    error,
-                )
-            self._available = False
+            self._outage.note_failure(error)
             raise StateUnavailable(f"Redis request failed, will retry: {error}") from error
-        if not self._available:
-            log.warning("Redis is back")
-        self._available = True
+        self._outage.note_success()
 
     def script(self, name: str) -> AsyncScript:
         """The Lua script `<name>.lua` in this folder."""

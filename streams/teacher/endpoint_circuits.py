@@ -3,14 +3,22 @@
 An outage is everybody's who calls the endpoint; a prompt that can't be filled in is the task's alone.
 """
 
+import logging
 import random
 import time
 from collections.abc import Callable
 from typing import NamedTuple
 
 from schemas.config import TeacherConfig
+from schemas.urls import masked_url
+from streams.outage import Outages
 from streams.teacher.circuit import Circuit, Permit
 from streams.teacher.outcome import FailureKind, TryLater
+
+log = logging.getLogger(__name__)
+
+_LONG_LIMIT = 10.0
+"""Seconds of a pause after a limit from which on it is logged."""
 
 
 class EndpointIdentity(NamedTuple):
@@ -52,6 +60,9 @@ class EndpointCircuits:
         self._draw = draw
         self._circuits: dict[str | EndpointIdentity, Circuit] = {}
         self._failures: dict[str | EndpointIdentity, TryLater] = {}
+        self._outages = Outages(
+            log, "the teacher is not called for now", "the teacher is called again", clock
+        )
 
     def wait(self, task: str, endpoint: EndpointIdentity) -> float | None:
         """Seconds until a call may begin, 0 if it may now; None until a probe under way has ended."""
@@ -81,6 +92,7 @@ class EndpointCircuits:
             circuit = self._circuits[key] = self._of(key).on_success(permit)
             if circuit.is_closed:
                 self._failures.pop(key, None)
+                self._outages.note_success(key)
 
     def on_failure(self, call: Call, failure: TryLater) -> None:
         """It failed in a way that passes."""
@@ -91,6 +103,8 @@ class EndpointCircuits:
             call.permits[failed], self._clock(), self._draw(), failure.retry_after
         )
         self._circuits[other] = self._of(other).on_cancel(call.permits[1 - failed])
+        if self._is_outage(key, failure):
+            self._outages.note_failure(key, failure.why, **_fields(key))
 
     def on_cancel(self, call: Call) -> None:
         """It ended and told nothing."""
@@ -110,6 +124,12 @@ class EndpointCircuits:
         """The task has no questions: clients may name any task, so none is remembered for ever."""
         self._circuits.pop(task, None)
         self._failures.pop(task, None)
+        self._outages.forget(task)
+
+    def _is_outage(self, key: str | EndpointIdentity, failure: TryLater) -> bool:
+        """Whether a failure is worth a line: a limit that is over in seconds comes again and again."""
+        wait = self._of(key).wait(self._clock()) or 0.0
+        return wait >= _LONG_LIMIT if failure.kind is FailureKind.RATE_LIMITED else wait > 0.0
 
     def _begin(self, key: str | EndpointIdentity) -> Permit:
         self._circuits[key], permit = self._of(key).begin(self._clock())
@@ -117,3 +137,10 @@ class EndpointCircuits:
 
     def _of(self, key: str | EndpointIdentity) -> Circuit:
         return self._circuits.get(key) or Circuit()
+
+
+def _fields(key: str | EndpointIdentity) -> dict[str, str]:
+    """What the log calls that which has this circuit."""
+    if isinstance(key, str):
+        return {"task": key}
+    return {"url": masked_url(key.url or ""), "model": key.model or ""}

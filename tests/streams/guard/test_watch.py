@@ -1,5 +1,6 @@
 """What decides follows the guard, and by its own clock where Redis says nothing."""
 
+import logging
 from typing import Any, cast
 
 import pytest
@@ -69,6 +70,7 @@ async def test_a_start_without_any_heartbeat_audits_more_at_once(caplog: pytest.
 
 
 async def test_answers_end_when_certify_falls_behind(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
     watched = Watched()
     watched.redis.found = Guard(400.0)
     assert await watched.unguarded_after(1.0) == {"strict"}
@@ -78,7 +80,10 @@ async def test_answers_end_when_certify_falls_behind(caplog: pytest.LogCaptureFi
     assert "task=strict" in deferred[0]
     watched.redis.found = Guard(0.0)
     assert await watched.unguarded_after(1.0) == set()
-    assert caplog.messages[-1] == "certify counts all audits again"
+    assert caplog.messages[-2:] == [
+        "certify counts all audits again: seconds=2.0",
+        "the task is answered again: seconds=2.0 task=strict",
+    ]
 
 
 async def test_a_task_that_cannot_be_read_is_not_told_as_uncounted(caplog: pytest.LogCaptureFixture) -> None:
