@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from rich.console import Console
 from rich.table import Table
 
-from infra.console.status_lines import local_time
 from infra.serve.certificate_history import TaskHistory, VersionHistory
 from streams.certify.history import CertificatePoint, thinned_points
+from streams.status.sentences import local_time
 
 ROWS = 20
 NARROWEST = 90

@@ -10,7 +10,7 @@ from infra.demo.scoreboard import Scoreboard
 from schemas.events import Event, EventKind
 from schemas.messages import Label, Reason
 from streams.status.task_status import TaskStatus
-from tests.infra import statuses
+from tests.streams.status import statuses
 
 STATUS = replace(
     statuses.STATUS,
