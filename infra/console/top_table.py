@@ -8,10 +8,17 @@ from infra.console.status_lines import backlog_sentence, oldest_sentences
 from infra.serve.overview import Overview
 from models.money import format_money
 from schemas.urls import masked_url
+from streams.status.claim import ClaimState, claim_of
 from streams.status.task_status import TaskStatus
 
 _WORDS = ("task", "version", "claim")
 _COLUMNS = (*_WORDS, "answered", "a second", "proven", "target", "audits", "alarm", "today")
+_STYLES = {
+    ClaimState.STOPPED: "bold red",
+    ClaimState.LOST: "yellow",
+    ClaimState.NOT_YET: "yellow",
+    ClaimState.CERTIFIED: "green",
+}
 _ALARMING = 0.5
 """Share of the level at which the alarm is raised; chance alone goes up to there every now and then."""
 
@@ -34,36 +41,17 @@ def top_table(overview: Overview, currency: str) -> RenderableType:
     return Group(table, Text(), *(Text(one, "dim") for one in lines))
 
 
-def claim_words(status: TaskStatus) -> tuple[str, str]:
-    """What is claimed of a task's answers in a few words, and the style that it is shown in."""
-    for holds, words in (
-        (status.paused, "paused: the teacher answers"),
-        (status.unguarded, "unguarded: the teacher answers"),
-        (status.breaker is not None, "breaker open: the teacher answers"),
-        (status.unsuitable is not None, "unsuitable: the teacher answers"),
-        (status.threshold is None, "no threshold: the teacher answers"),
-    ):
-        if holds:
-            return words, "bold red"
-    if status.unseen or status.uncounted is not None or not status.complete:
-        return "not certified: audits uncounted", "red"
-    if status.suspended or status.new_labels:
-        return "suspended", "yellow"
-    return ("certified", "green") if status.certified else ("not certified yet", "yellow")
-
-
 def _urgency(status: TaskStatus) -> tuple[int, str]:
-    styles = ("bold red", "red", "yellow", "green")
-    return styles.index(claim_words(status)[1]), status.task
+    return list(ClaimState).index(claim_of(status).state), status.task
 
 
 def _cells(overview: Overview, status: TaskStatus, currency: str) -> list[RenderableType]:
-    words, style = claim_words(status)
+    claim = claim_of(status)
     spent = overview.spending[status.task]
     return [
         Text(status.task),
         Text(status.version + (f" ({status.candidate})" if status.candidate else "")),
-        Text(words, style),
+        Text(claim.words, _STYLES[claim.state]),
         *_traffic(overview, status.task),
         Text(f"{status.bound:.1%}" if status.audits else "-"),
         Text(f"{status.target:.1%}"),

@@ -6,6 +6,9 @@ from confluent_kafka import Producer
 
 from schemas.messages import Label, Usage
 from streams.assembly.parts import CloseService, WorkerParts
+from streams.clock import unix_ms
+from streams.dashboard.reader import ViewReader
+from streams.dashboard.routes import DashboardRoutes
 from streams.drift.watch import DriftWatch
 from streams.drift.windows import ScoreWindows
 from streams.gateway.app import create_gateway
@@ -45,6 +48,7 @@ from streams.settings import Settings
 from streams.state.api_keys import ApiKeys
 from streams.state.object_owners import ObjectOwners
 from streams.state.proposed_tasks import ProposedTasks
+from streams.status.status_reader import StatusReader
 from streams.tasks import Task
 from streams.teacher.client import TeacherClient
 from streams.teacher.key_variables import KeyVariables
@@ -93,12 +97,16 @@ def add(parts: WorkerParts) -> None:
         sender,
         parts.sizes,
     )
+    status_reader = StatusReader(parts.connection, settings.keys, settings.policies_kept)
+    dashboard = DashboardRoutes(check, ViewReader(status_reader, parts.tasks, unix_ms))
     routes = [
         *ClassifyRoutes(gateway, check, classifier, recent).routes(),
         *ChatRoutes(gateway, check, parts.tasks, chat, learned).routes(),
         *FeedbackRoutes(gateway, check, feedback).routes(),
         *OtlpRoutes(gateway, check, spans).routes(),
+        *dashboard.routes(),
     ]
+    app = create_gateway(gateway, routes, call_limits(gateway))
     labels, late = settings.topics.labels, parts.late_start
 
     def take_labels(newest: Sequence[Label]) -> None:
@@ -115,7 +123,7 @@ def add(parts: WorkerParts) -> None:
         recorder,
         learned,
         LabelFeed(labels, parts.open_reader, gateway.labels_kept, take_labels, late),
-        GatewayServer(create_gateway(gateway, routes, call_limits(gateway)), gateway, settings.drain),
+        GatewayServer(app, gateway, settings.drain, dashboard.end),
     ]
 
 

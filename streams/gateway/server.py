@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import uvicorn
@@ -28,13 +28,21 @@ class GatewayServer(Service):
 
     Args:
         drain: seconds that a stop waits for calls under way.
+        end_streams: ends the calls that would go on for ever; called first at a stop.
     """
 
-    def __init__(self, app: ASGIApp, settings: GatewaySettings, drain: float) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        settings: GatewaySettings,
+        drain: float,
+        end_streams: Callable[[], None] = lambda: None,
+    ) -> None:
         super().__init__()
         self._settings = settings
         self._app = app
         self._drain = drain
+        self._end_streams = end_streams
         self.url = ""
 
     async def on_start(self) -> None:
@@ -49,6 +57,7 @@ class GatewayServer(Service):
         log.info("gateway listens: %s", self.url)
 
     async def on_stop(self) -> None:
+        self._end_streams()
         self._server.should_exit = True
         await self._serving
 

@@ -2,11 +2,10 @@
 
 from dataclasses import replace
 from io import StringIO
-from typing import Any
 
 from rich.console import Console
 
-from infra.console.top_table import claim_words, top_table
+from infra.console.top_table import top_table
 from infra.serve.backlog import Backlog
 from infra.serve.missing_policy import MissingPolicy
 from infra.serve.overview import Overview
@@ -49,20 +48,3 @@ def test_what_needs_a_person_stands_first() -> None:
     assert "no policy yet" in lines[4]
     assert "young: traces are collected" in lines
     assert "3 requests wait for `route`, 4 deferrals" in " ".join(lines)
-
-
-def test_a_claim_is_never_better_than_what_holds_it_back() -> None:
-    worse: dict[str, dict[str, Any]] = {
-        "paused": {"paused": True},
-        "unguarded": {"unguarded": True},
-        "breaker open": {"breaker": "alarm"},
-        "no threshold": {"threshold": None},
-        "audits uncounted": {"uncounted": 90.0},
-        "not certified": {"complete": False},
-        "suspended": {"suspended": "failed audits"},
-    }
-    for words, fields in worse.items():
-        said, style = claim_words(replace(STATUS, **fields))
-        assert words in said
-        assert style != "green"
-    assert claim_words(STATUS) == ("certified", "green")

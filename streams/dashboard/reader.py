@@ -1,0 +1,60 @@
+"""Reads views from Redis; configs are those that the gateway holds already."""
+
+from collections.abc import Callable
+
+from streams.dashboard.views import (
+    OverviewView,
+    TaskView,
+    in_order,
+    label_rows,
+    row_without_policy,
+    task_row,
+    task_view,
+    view_without_policy,
+)
+from streams.errors import StateUnreadable
+from streams.status.status_reader import StatusReader
+from streams.tasks import Tasks
+from streams.versions.guard_state import FRESH
+
+_VERSIONS = 8
+"""Newest versions whose certificates a chart shows."""
+
+
+class ViewReader:
+    """Args:
+    now: Unix milliseconds.
+    """
+
+    def __init__(self, status_reader: StatusReader, tasks: Tasks, now: Callable[[], int]) -> None:
+        self._status_reader = status_reader
+        self._tasks = tasks
+        self._now = now
+
+    async def overview(self) -> OverviewView:
+        """All tasks. Raises StateUnavailable."""
+        names = self._tasks.names() | await self._status_reader.registry.tasks()
+        guard, rows, unreadable = await self._status_reader.guard(), [], []
+        for name in sorted(names):
+            config = self._tasks.task(name).config
+            try:
+                status = await self._status_reader.status_of(name, config, guard)
+            except StateUnreadable:
+                unreadable.append(name)
+                continue
+            rows.append(row_without_policy(name, config) if status is None else task_row(status))
+        late = guard.age if guard.age >= FRESH else None
+        return OverviewView(self._now(), in_order(rows), late, unreadable)
+
+    async def task(self, name: str) -> TaskView:
+        """One task. Raises StateUnavailable, StateUnreadable."""
+        reader, config = self._status_reader, self._tasks.task(name).config
+        status = await reader.status_of(name, config, await reader.guard())
+        moves = await reader.registry.history(name)
+        if status is None:
+            return view_without_policy(self._now(), name, config, moves)
+        versions = dict.fromkeys([*(move.version for move in moves), status.version])
+        history = await reader.audits.certificate_points(name, list(versions)[-_VERSIONS:])
+        counts = (await reader.audits.status(name, status.version)).labels
+        blocked = await reader.registry.blocked_labels(name, status.version)
+        return task_view(self._now(), status, history, moves, label_rows(counts, blocked))

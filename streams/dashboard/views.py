@@ -1,0 +1,195 @@
+"""Views: what the page is told of all tasks, and of one; as it travels in the events.
+
+Names are those of the members in JSON. Times are Unix milliseconds, shares are in [0, 1].
+"""
+
+from collections.abc import Mapping, Sequence
+
+from msgspec import Struct
+
+from models.certificate import Certificate, lower_bound, upper_bound
+from schemas.config import Config
+from streams.certify.history import CertificatePoint
+from streams.dashboard.claim_sentence import certified_since, claim_sentence
+from streams.status.claim import ClaimState, claim_of
+from streams.status.task_status import TaskStatus
+from streams.versions.lifecycle import Transition
+
+_MOST_MOVES = 100
+_MOST_LABELS = 200
+_MISSED = 0.05
+"""Chance with which an interval of a label's agreement ever misses it; half on each side."""
+
+
+class TaskRow(Struct, frozen=True):
+    """A task in the table of all.
+
+    Attributes:
+        claim: in a few words.
+        proven: agreement that the audits of the live version prove.
+        expected: share of the requests that it should answer.
+    """
+
+    task: str
+    state: ClaimState
+    claim: str
+    version: str | None = None
+    candidate: str | None = None
+    proven: float | None = None
+    target: float | None = None
+    audits: int = 0
+    agreements: int = 0
+    alarm: float = 0.0
+    expected: float | None = None
+
+
+class OverviewView(Struct, frozen=True):
+    """Attributes:
+    at: when it was read.
+    late: seconds for which nobody has counted audits, where that is late; of all tasks.
+    unreadable: tasks of which Redis holds what can't be read; they are deferred.
+    """
+
+    at: int
+    rows: Sequence[TaskRow]
+    late: float | None = None
+    unreadable: Sequence[str] = ()
+
+
+class LabelRow(Struct, frozen=True):
+    """Audits of one label; at a confidence of .95 its agreement is never outside of `low` to `high`."""
+
+    label: str
+    audits: int
+    agreements: int
+    low: float
+    high: float
+    blocked: bool
+
+
+class TaskView(Struct, frozen=True):
+    """One task.
+
+    Attributes:
+        sentence: `{since}` stands for the time `since`.
+        facts: name and words, in the order in which they are shown.
+        history: of each version's certificate, the oldest version first.
+        moves: of versions between stages, newest first.
+        since: see `sentence`.
+    """
+
+    at: int
+    row: TaskRow
+    sentence: str
+    since: int | None = None
+    facts: Sequence[tuple[str, str]] = ()
+    history: Sequence[Sequence[CertificatePoint]] = ()
+    moves: Sequence[Transition] = ()
+    labels: Sequence[LabelRow] = ()
+
+
+def task_row(status: TaskStatus) -> TaskRow:
+    claim = claim_of(status)
+    return TaskRow(
+        task=status.task,
+        state=claim.state,
+        claim=claim.words,
+        version=status.version,
+        candidate=status.candidate,
+        proven=status.bound if status.audits else None,
+        target=status.target,
+        audits=status.audits,
+        agreements=status.agreements,
+        alarm=min(status.alarm, 1.0),
+        expected=status.expected_coverage,
+    )
+
+
+def row_without_policy(task: str, config: Config) -> TaskRow:
+    return TaskRow(task, ClaimState.NOT_YET, "no policy yet", target=config.target_agreement)
+
+
+def in_order(rows: Sequence[TaskRow]) -> list[TaskRow]:
+    """Those that need a person first."""
+    order = list(ClaimState)
+    return sorted(rows, key=lambda row: (order.index(row.state), row.task))
+
+
+def task_view(
+    at: int,
+    status: TaskStatus,
+    history: Mapping[str, tuple[CertificatePoint, ...]],
+    moves: Sequence[Transition],
+    labels: Sequence[LabelRow],
+) -> TaskView:
+    """A task with a policy."""
+    sentence, since = claim_sentence(status, certified_since(history.get(status.version, ())))
+    return TaskView(
+        at=at,
+        row=task_row(status),
+        sentence=sentence,
+        since=since,
+        facts=_facts(status),
+        history=[points for points in history.values() if points],
+        moves=list(reversed(moves[-_MOST_MOVES:])),
+        labels=labels,
+    )
+
+
+def view_without_policy(at: int, task: str, config: Config, moves: Sequence[Transition]) -> TaskView:
+    sentence = "The teacher answers everything: no version has passed the gate yet."
+    newest = list(reversed(moves[-_MOST_MOVES:]))
+    return TaskView(at, row_without_policy(task, config), sentence, moves=newest)
+
+
+def label_rows(labels: Mapping[str, Certificate], blocked: frozenset[str]) -> list[LabelRow]:
+    """Those with most disagreements first."""
+    rows = [
+        LabelRow(
+            label,
+            counts.audits,
+            counts.agreements,
+            lower_bound(counts, _MISSED / 2),
+            upper_bound(counts, _MISSED / 2),
+            label in blocked,
+        )
+        for label, counts in labels.items()
+        if counts.audits
+    ]
+    return sorted(rows, key=lambda row: (row.agreements - row.audits, row.label))[:_MOST_LABELS]
+
+
+def _facts(status: TaskStatus) -> list[tuple[str, str]]:
+    facts = [
+        ("fitted on", f"{status.traces:,} traces"),
+        ("threshold", _threshold(status)),
+        ("audit rate", f"{status.audit_rate:.1%} of the requests"),
+        ("without a reply", f"{status.pending:,} audits, {status.overdue:,} overdue"),
+        ("audits of all versions", _service(status)),
+        ("alarm", f"{min(status.alarm, 1.0):.0%} of its level"),
+    ]
+    if status.expected_coverage is not None:
+        facts.insert(2, ("should answer", f"{status.expected_coverage:.0%} of the requests"))
+    for name, said in (
+        ("breaker", status.breaker),
+        ("on trial", status.candidate),
+        ("pinned", status.pinned),
+        ("can't answer", status.unsuitable),
+        ("new labels", ", ".join(status.new_labels)),
+    ):
+        if said:
+            facts.append((name, said))
+    return facts
+
+
+def _threshold(status: TaskStatus) -> str:
+    if status.threshold is None:
+        return "none passes the gate"
+    return f"{status.threshold:.4f}, {'set by hand' if status.by_hand else 'passed the gate'}"
+
+
+def _service(status: TaskStatus) -> str:
+    service = status.service
+    if not service.audits:
+        return "none yet"
+    return f"{service.agreements:,} of {service.audits:,} agree: at least {service.bound:.1%}"

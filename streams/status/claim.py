@@ -1,0 +1,49 @@
+"""Claim of a task's answers: what they are worth now, in a few words."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from streams.status.task_status import TaskStatus
+
+
+class ClaimState(StrEnum):
+    """What a task's answers are worth now; what needs a person first comes first.
+
+    `STOPPED`: nothing is answered, or nobody counts audits. `LOST`: a certificate that was there is not any
+    more, or is suspended.
+    """
+
+    STOPPED = "stopped"
+    LOST = "lost"
+    NOT_YET = "not_yet"
+    CERTIFIED = "certified"
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Attributes:
+    words: a few, for a table.
+    """
+
+    state: ClaimState
+    words: str
+
+
+def claim_of(status: TaskStatus) -> Claim:
+    """The worst that holds of the task comes first."""
+    for holds, words in (
+        (status.paused, "paused: the teacher answers"),
+        (status.unguarded, "unguarded: the teacher answers"),
+        (status.breaker is not None, "breaker open: the teacher answers"),
+        (status.unsuitable is not None, "unsuitable: the teacher answers"),
+        (status.threshold is None, "no threshold: the teacher answers"),
+        (status.unseen or status.uncounted is not None, "not certified: audits uncounted"),
+        (not status.complete, "not certified: lost counts are read again"),
+    ):
+        if holds:
+            return Claim(ClaimState.STOPPED, words)
+    if status.suspended or status.new_labels:
+        return Claim(ClaimState.LOST, "suspended")
+    if status.certified:
+        return Claim(ClaimState.CERTIFIED, "certified")
+    return Claim(ClaimState.NOT_YET, "not certified yet")

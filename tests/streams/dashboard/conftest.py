@@ -1,0 +1,5 @@
+"""The browser in which the dashboard is looked at."""
+
+from tests.browser import browser
+
+__all__ = ["browser"]

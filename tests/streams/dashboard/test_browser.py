@@ -1,0 +1,120 @@
+"""The dashboard as a person meets it, in headless Chromium."""
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+from selenium.webdriver import Chrome
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support.ui import WebDriverWait
+
+from streams.gateway.keys import create_key
+from tests.streams.dashboard.scripted import HOSTILE, NEW, ScriptedReader, certified, running
+
+SECONDS = 20.0
+READER = (certified("tickets"), replace(NEW, task=HOSTILE, breaker="agreement fell to 81%"))
+
+
+@contextmanager
+def served(reader: ScriptedReader, *keys: str) -> Iterator[str]:
+    """Address of a dashboard, in a thread with an event loop of its own."""
+    address: list[str] = []
+    is_up, is_over = threading.Event(), threading.Event()
+
+    async def serve() -> None:
+        known = {key.id: key for key in [create_key("app", ("*",), "serve", 1)[1]] if keys}
+        async with running(reader, known) as url:
+            address.append(url)
+            is_up.set()
+            await asyncio.to_thread(is_over.wait)
+
+    thread = threading.Thread(target=lambda: asyncio.run(serve()))
+    thread.start()
+    assert is_up.wait(SECONDS)
+    try:
+        yield address[0]
+    finally:
+        is_over.set()
+        thread.join()
+
+
+def text(page: Chrome, selector: str) -> str:
+    """Of the first such element, once there is one with text."""
+    found = WebDriverWait(page, SECONDS).until(
+        lambda _: [one.text for one in page.find_elements(By.CSS_SELECTOR, selector) if one.text]
+    )
+    return str(found[0])
+
+
+def test_a_person_goes_from_all_tasks_to_the_certificate_of_one(browser: Chrome) -> None:
+    with served(ScriptedReader(*READER)) as url:
+        browser.get(f"{url}/dashboard")
+        assert text(browser, "tbody th") == HOSTILE
+        assert text(browser, "tbody .badge.stopped").endswith("breaker open: the teacher answers")
+        browser.find_element(By.LINK_TEXT, "tickets").click()
+        assert text(browser, ".lead").startswith(
+            "v2 is certified to agree with the teacher in at least 95.0%"
+        )
+        assert len(browser.find_elements(By.CSS_SELECTOR, "svg .lower")) == 2
+        assert len(browser.find_elements(By.CSS_SELECTOR, "svg .mark.lost")) == 1
+        before = browser.find_element(By.CSS_SELECTOR, "svg .lower").get_attribute("d")
+        browser.find_element(By.XPATH, "//button[.='over time']").click()
+        assert browser.find_element(By.CSS_SELECTOR, "svg .lower").get_attribute("d") != before
+        newest = text(browser, ".reading")
+        browser.find_element(By.CSS_SELECTOR, ".chart svg").send_keys(Keys.HOME)
+        assert text(browser, ".reading") != newest
+        assert text(browser, ".reading").startswith("v1, ")
+        browser.find_element(By.TAG_NAME, "summary").click()
+        assert "340" in text(browser, "details tbody tr")
+        assert text(browser, "section .badge.stopped").endswith("blocked")
+        assert browser.get_log("browser") == []
+
+
+def test_an_outage_is_red_and_ends(browser: Chrome) -> None:
+    reader = ScriptedReader(*READER)
+    with served(reader) as url:
+        browser.get(f"{url}/dashboard")
+        text(browser, ".pulse.live")
+        reader.is_away = True
+        assert "Redis is away" in text(browser, ".pulse.stale")
+        assert text(browser, "tbody th") == HOSTILE, "what was known is still shown"
+        reader.is_away = False
+        text(browser, ".pulse.live")
+
+
+def test_a_hidden_tab_reads_nothing(browser: Chrome) -> None:
+    reader = ScriptedReader(*READER)
+    with served(reader) as url:
+        browser.get(f"{url}/dashboard")
+        text(browser, ".pulse.live")
+        _hide(browser, is_hidden=True)
+        WebDriverWait(browser, SECONDS).until(lambda _: _is_still(reader))
+        _hide(browser, is_hidden=False)
+        reads = reader.reads
+        WebDriverWait(browser, SECONDS).until(lambda _: reader.reads > reads + 1)
+
+
+def test_a_gateway_with_keys_asks_for_one(browser: Chrome) -> None:
+    with served(ScriptedReader(*READER), "with keys") as url:
+        browser.get(f"{url}/dashboard")
+        assert text(browser, "#key h1") == "This gateway asks for a key"
+        assert browser.find_elements(By.TAG_NAME, "tbody") == []
+
+
+def _hide(page: Chrome, *, is_hidden: bool) -> None:
+    """What a browser says of a tab that is not seen."""
+    page.execute_script(
+        "Object.defineProperty(document, 'hidden', {value: arguments[0], configurable: true});"
+        "document.dispatchEvent(new Event('visibilitychange'))",
+        is_hidden,
+    )
+
+
+def _is_still(reader: ScriptedReader) -> bool:
+    """Nothing is read for a while, in which much would be."""
+    reads = reader.reads
+    threading.Event().wait(0.5)
+    return reader.reads == reads

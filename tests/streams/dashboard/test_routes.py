@@ -1,0 +1,96 @@
+"""The page is served to all, its data only to those who may see the task."""
+
+import asyncio
+import json
+from contextlib import AsyncExitStack
+from typing import Any
+from urllib.parse import quote
+
+import httpx2
+import pytest
+
+from streams.dashboard.routes import MOST_STREAMS
+from streams.gateway.keys import create_key
+from tests.streams.dashboard.scripted import HOSTILE, ScriptedReader, certified, running
+
+FILES = ("dashboard.js", "chart.js", "elements.js", "stream.js", "dashboard.css", "icon.svg")
+
+
+async def first_event(url: str, **options: Any) -> tuple[str, Any]:
+    """Name and content of a stream's first event."""
+    async with httpx2.AsyncClient() as client, client.stream("GET", url, **options) as answer:
+        assert answer.status_code == 200, await answer.aread()
+        assert answer.headers["content-type"].startswith("text/event-stream")
+        async for part in answer.aiter_text():
+            name, content = part.partition("\n\n")[0].split("\n")
+            return name.removeprefix("event: "), json.loads(content.removeprefix("data: "))
+    raise AssertionError("the stream ended without an event")
+
+
+async def test_the_page_allows_nothing_from_elsewhere() -> None:
+    async with running(ScriptedReader()) as url, httpx2.AsyncClient() as client:
+        for path in ("/dashboard", f"/dashboard/tasks/{quote(HOSTILE, safe='')}"):
+            page = await client.get(url + path)
+            assert page.headers["content-type"].startswith("text/html")
+            assert "default-src 'none'" in page.headers["content-security-policy"]
+            assert "unsafe" not in page.headers["content-security-policy"]
+            assert HOSTILE not in page.text
+        assert [(await client.get(f"{url}/dashboard/page/{name}")).status_code for name in FILES] == [200] * 6
+        for name in ("nothing.js", "..%2froutes.py", "%2e%2e/routes.py"):
+            assert (await client.get(f"{url}/dashboard/page/{name}")).status_code == 404
+
+
+async def test_a_stream_tells_of_all_tasks_and_of_one() -> None:
+    async with running(ScriptedReader(certified("a"), certified(HOSTILE))) as url:
+        name, overview = await first_event(f"{url}/dashboard/stream")
+        assert (name, [row["task"] for row in overview["rows"]]) == ("view", [HOSTILE, "a"])
+        name, view = await first_event(f"{url}/dashboard/stream/{quote(HOSTILE, safe='')}")
+        assert (name, view["row"]["task"]) == ("view", HOSTILE)
+
+
+async def test_a_key_shows_its_tasks_alone() -> None:
+    token, key = create_key("app", ("a",), "serve", 1)
+    async with running(ScriptedReader(certified("a"), certified("b")), {key.id: key}) as url:
+        headers = {"x-understudy-key": token}
+        async with httpx2.AsyncClient() as client:
+            assert (await client.get(f"{url}/dashboard/stream")).status_code == 401
+            assert (await client.get(f"{url}/dashboard/stream/b", headers=headers)).status_code == 403
+            assert (await client.get(f"{url}/dashboard")).status_code == 200
+        _, overview = await first_event(f"{url}/dashboard/stream", headers=headers)
+        assert [row["task"] for row in overview["rows"]] == ["a"]
+
+
+@pytest.mark.parametrize("headers", [{"host": "rebound.example"}, {"origin": "https://elsewhere.example"}])
+async def test_a_foreign_page_reads_nothing(headers: dict[str, str]) -> None:
+    async with running(ScriptedReader(certified("a"))) as url, httpx2.AsyncClient() as client:
+        assert (await client.get(f"{url}/dashboard/stream", headers=headers)).status_code == 403
+
+
+async def test_an_outage_is_told_without_the_password() -> None:
+    reader = ScriptedReader(certified("a"))
+    reader.is_away = True
+    async with running(reader) as url:
+        name, told = await first_event(f"{url}/dashboard/stream")
+    assert name == "problem"
+    assert "Redis is away" in told["detail"]
+    assert "secret" not in told["detail"]
+
+
+async def test_streams_are_bounded_and_end_with_the_server() -> None:
+    async with AsyncExitStack() as stack, httpx2.AsyncClient(limits=httpx2.Limits()) as client:
+        async with running(ScriptedReader(certified("a"))) as url:
+            opened = [
+                await stack.enter_async_context(client.stream("GET", f"{url}/dashboard/stream"))
+                for _ in range(MOST_STREAMS)
+            ]
+            assert (await client.get(f"{url}/dashboard/stream")).status_code == 429
+            await opened[0].aclose()
+            for _ in range(200):
+                async with client.stream("GET", f"{url}/dashboard/stream/a") as again:
+                    if again.status_code == 200:
+                        break
+                await asyncio.sleep(0.05)
+            assert again.status_code == 200
+        async with asyncio.timeout(4.0):
+            for answer in opened[1:]:
+                await answer.aread()

@@ -1,0 +1,35 @@
+"""Views hold what the page shows, in the order in which a person needs it."""
+
+from dataclasses import replace
+
+from models.certificate import Certificate
+from streams.dashboard.views import in_order, label_rows, task_row, task_view
+from tests.streams.dashboard.scripted import BEGAN, HISTORY, MOVES, NEW, certified
+
+
+def test_what_needs_a_person_comes_first() -> None:
+    statuses = [
+        certified("b"),
+        certified("a"),
+        replace(NEW, task="young"),
+        replace(NEW, task="stopped", breaker="agreement fell"),
+        replace(certified("suspended"), suspended="late replies"),
+    ]
+    rows = in_order([task_row(status) for status in statuses])
+    assert [row.task for row in rows] == ["stopped", "suspended", "young", "a", "b"]
+
+
+def test_labels_with_most_disagreements_come_first_within_bounds() -> None:
+    counts = {"fine": Certificate(50, 50), "poor": Certificate(20, 12), "unseen": Certificate(0, 0)}
+    poor, fine = label_rows(counts, frozenset({"poor"}))
+    assert (poor.label, poor.blocked, fine.blocked) == ("poor", True, False)
+    assert poor.low < 12 / 20 < poor.high
+    assert fine.high == 1.0
+    assert 0.85 < fine.low < 1.0
+
+
+def test_a_task_shows_its_history_and_its_newest_move_first() -> None:
+    view = task_view(BEGAN, certified("t"), {**HISTORY, "v0": ()}, MOVES, [])
+    assert [points[0].version for points in view.history] == ["v1", "v2"]
+    assert view.moves[0].version == "v2"
+    assert view.since == next(point.at for point in HISTORY["v2"] if point.state == "certified")
