@@ -1,0 +1,51 @@
+// A client in JavaScript: sends texts to a task, and prints the label of each as it comes.
+//
+// npm install kafkajs
+// node client.mjs BOOTSTRAP_SERVERS PREFIX TASK TEXT...
+import { randomUUID } from "node:crypto";
+import { Kafka, logLevel, Partitioners } from "kafkajs";
+
+const [servers, prefix, task, ...texts] = process.argv.slice(2);
+const kafka = new Kafka({ brokers: servers.split(","), logLevel: logLevel.ERROR });
+const labels = `${prefix}.labels`;
+const groupId = `client.mjs-${randomUUID()}`;
+
+// Each run reads from now on: the new group begins where each partition ends now.
+const admin = kafka.admin();
+await admin.connect();
+const ends = await admin.fetchTopicOffsets(labels);
+const partitions = ends.map(({ partition, high }) => ({ partition, offset: high }));
+await admin.setOffsets({ groupId, topic: labels, partitions });
+
+const asked = new Map(texts.map((text) => [randomUUID(), text]));
+// kafkajs reads committed messages only, unless `readUncommitted` is set.
+const consumer = kafka.consumer({ groupId });
+await consumer.connect();
+await consumer.subscribe({ topics: [labels] });
+const answered = new Promise((resolve) => {
+  consumer.run({
+    eachMessage: async ({ message }) => {
+      const label = message.value === null ? {} : JSON.parse(message.value.toString());
+      if (!asked.has(label.id)) return;
+      if (label.source === "error") {
+        console.error(`no label yet: ${label.error}`); // one may follow
+        return;
+      }
+      console.log(`${label.label}\t${asked.get(label.id)}`);
+      asked.delete(label.id);
+      if (asked.size === 0) resolve();
+    },
+  });
+});
+
+const producer = kafka.producer({ createPartitioner: Partitioners.DefaultPartitioner, idempotent: true });
+await producer.connect();
+await producer.send({
+  topic: `${prefix}.requests`,
+  messages: [...asked].map(([id, text]) => ({ key: id, value: JSON.stringify({ id, task, text }) })),
+});
+await answered;
+await producer.disconnect();
+await consumer.disconnect();
+await admin.deleteGroups([groupId]);
+await admin.disconnect();
