@@ -1,6 +1,7 @@
 """AsyncAPI 3.0 document of the topics and their messages, generated from the types of those."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -8,6 +9,7 @@ import msgspec
 from schemas.events import DETAILS, Event, EventKind
 from schemas.field_docs import class_doc
 from schemas.json_schema import MESSAGES, schema_definitions
+from schemas.messages import Label, Request
 from schemas.topics import Topics
 
 _DEFINITIONS = "#/components/schemas/{name}"
@@ -90,7 +92,41 @@ def _messages() -> dict[str, dict[str, Any]]:
 
 def _message(about: type[msgspec.Struct], payload: dict[str, Any]) -> dict[str, Any]:
     """A message whose summary is what a type says of itself."""
-    return {"summary": class_doc(about).partition("\n")[0], "payload": payload}
+    headers = {"headers": _HEADERS[about]} if about in _HEADERS else {}
+    return {"summary": class_doc(about).partition("\n")[0], **headers, "payload": payload}
+
+
+def _header_schema(described: Mapping[str, str]) -> dict[str, Any]:
+    fields = {name: {"type": "string", "description": said} for name, said in described.items()}
+    return {"type": "object", "properties": fields}
+
+
+_TRACE_CONTEXT = dict.fromkeys(
+    ("traceparent", "tracestate", "baggage"), "W3C trace context; goes with the request to its label"
+)
+_HEADERS: Mapping[type[msgspec.Struct], dict[str, Any]] = MappingProxyType(
+    {
+        Request: _header_schema(
+            {
+                **_TRACE_CONTEXT,
+                "understudy-give-up-after": "seconds from the request for which the client would wait",
+                "ce_specversion": "with it the request is a CloudEvent, and so is its label",
+            }
+        ),
+        Label: _header_schema(
+            {
+                **_TRACE_CONTEXT,
+                "ce_specversion": "1.0, where the request is a CloudEvent; so are those below",
+                "ce_id": "the request's `id`; of an error, another one",
+                "ce_source": "urn of topic and task",
+                "ce_type": "understudy.label",
+                "ce_time": "`labelled_at`, as RFC 3339 has it",
+                "ce_causationid": "the request's `ce_id`",
+                "content-type": "application/json",
+            }
+        ),
+    }
+)
 
 
 def _event_payload(kind: EventKind, details: type[msgspec.Struct]) -> dict[str, Any]:

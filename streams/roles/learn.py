@@ -26,6 +26,7 @@ from schemas.vectors import vector_bytes
 from streams.clock import unix_ms
 from streams.kafka.batch import Batch, MessageOutputs, Outgoing
 from streams.kafka.channel import BatchChannel
+from streams.kafka.cloud_events import label_headers
 from streams.kafka.dead_letters import DeadLetters
 from streams.kafka.message import copied_headers, key_of, time_of
 from streams.privacy.forgotten import ForgottenRequests
@@ -191,7 +192,8 @@ class ReplyRecorder:
             renamed = self._tasks.task(deferral.request.task).config.teacher.labels_renamed
             label = teacher_label(reply, now, renamed, supersedes)
             self._count_labels([label])
-            outputs.append(Outgoing(self._topics.labels, key, LABEL.encode(label), headers))
+            said = label_headers(label, self._topics.labels, headers)
+            outputs.append(Outgoing(self._topics.labels, key, LABEL.encode(label), said))
         replied_at = min(time_of(message), now)  # a clock that is ahead must make no later trace look old
         if reply.label is None:
             outputs.append(self._dead_letters.letter(message, reply.error or "no label"))

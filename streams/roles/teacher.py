@@ -22,6 +22,7 @@ from schemas.topics import Topics
 from streams.clock import unix_ms
 from streams.kafka.batch import Outgoing
 from streams.kafka.channel import LaneChannel
+from streams.kafka.cloud_events import label_headers
 from streams.kafka.dead_letters import DeadLetters
 from streams.kafka.message import copied_headers, headers_of, key_of
 from streams.kafka.open_message import OpenMessage
@@ -202,7 +203,8 @@ class TeacherRole(Service):
             return [Outgoing(self._topics.replies, key, REPLY.encode(answer), headers)]
         outputs = []
         if answer.label is not None:
-            outputs.append(Outgoing(self._topics.labels, key, LABEL.encode(answer.label), headers))
+            said = label_headers(answer.label, self._topics.labels, headers)
+            outputs.append(Outgoing(self._topics.labels, key, LABEL.encode(answer.label), said))
         if answer.deferral is not None:
             outputs.append(Outgoing(self._topics.audits, key, DEFERRAL.encode(answer.deferral), headers))
         return outputs

@@ -3,6 +3,7 @@
 from schemas.codec import DEFERRAL, LABEL
 from schemas.topics import Topics
 from streams.kafka.batch import Outgoing
+from streams.kafka.cloud_events import label_headers
 from streams.kafka.message import Headers
 from streams.routing.conclusion import Origin, Routed
 
@@ -18,7 +19,9 @@ class RoutedTopics:
         _, label, deferral = routed
         outputs = []
         if label is not None:
-            outputs.append(Outgoing(self._labels, key, LABEL.encode(label), headers))
+            outputs.append(
+                Outgoing(self._labels, key, LABEL.encode(label), label_headers(label, self._labels, headers))
+            )
         if deferral is not None:
             topic = self._deferrals if label is None else self._audits
             outputs.append(Outgoing(topic, key, DEFERRAL.encode(deferral), headers))
