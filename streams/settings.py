@@ -28,6 +28,7 @@ from pydantic_settings import (
 from schemas.config import KEY_VARIABLES
 from schemas.redis_keys import Keys
 from schemas.topics import DEFAULT_PREFIX, Topics
+from schemas.urls import MASK, masked_url
 from streams.errors import InvalidSettings
 from streams.gateway_settings import GatewaySettings
 from streams.log_settings import LogSettings
@@ -48,10 +49,14 @@ PUBLIC_AUDIT_KEY = "understudy"
 
 _SECRET = frozenset({"audit_key", "kafka", "consumer", "producer", "redis"})
 """Settings whose values are never repeated in a message."""
+_OPTIONS = frozenset({"kafka", "consumer", "producer", "redis"})
+_SECRET_OPTION = re.compile(r"password|secret|token|credential|oauthbearer.config|jaas|\.pem$")
 
 
 class Settings(BaseSettings):
-    """Attributes:
+    """Settings of a process. Printed, they show no password.
+
+    Attributes:
     kafka: librdkafka options for every client, dots or underscores.
     consumer, producer: further ones for either kind.
     redis: `url`, and any further keyword of redis-py's client.
@@ -143,6 +148,10 @@ class Settings(BaseSettings):
         toml = (TomlConfigSettingsSource(settings_cls, Path(file)),) if file else ()
         return (init_settings, env_settings, *toml)
 
+    def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
+        for name, value in super().__repr_args__():
+            yield name, masked_options(value) if name in _OPTIONS else value
+
     @property
     def topics(self) -> Topics:
         return Topics(self.prefix, self.audit_lane)
@@ -178,6 +187,19 @@ def load_settings(**overrides: Any) -> Settings:
     if problems:
         raise InvalidSettings(problems)
     return settings
+
+
+def masked_options(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Options of Kafka's or Redis' client without their secrets."""
+    return {name: _masked(name, value) for name, value in options.items()}
+
+
+def _masked(name: str, value: Any) -> Any:
+    if _SECRET_OPTION.search(name.lower()):
+        return MASK
+    if isinstance(value, Mapping):
+        return masked_options(value)
+    return masked_url(value) if isinstance(value, str) else value
 
 
 def _unknown() -> list[str]:

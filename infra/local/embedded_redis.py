@@ -71,11 +71,17 @@ class EmbeddedRedis(ProcessServer):
         pid: process id of the server, for tests that pause or kill it.
     """
 
-    def __init__(self, port: int | None = None, home: RedisHome | None = None) -> None:
+    def __init__(
+        self,
+        port: int | None = None,
+        home: RedisHome | None = None,
+        further: Mapping[str, str] | None = None,
+    ) -> None:
         """Start on `port`, or on a free one, and wait until the server answers PING.
 
         Args:
             home: where its data is kept, with its port; None keeps nothing.
+            further: options of the server on top of ours.
 
         Raises:
             ProgramMissing: no `redis-server` anywhere, or one too old for what the home holds.
@@ -87,7 +93,7 @@ class EmbeddedRedis(ProcessServer):
         if home is not None:
             _check_version(program, home.folder)
         folder = home.folder if home else fresh_directory("redis")
-        command = [program, *_options(self.port, _KEPT if home else _IN_MEMORY)]
+        command = [program, *_options(self.port, {**(_KEPT if home else _IN_MEMORY), **(further or {})})]
         super().__init__(Child("redis-server", command, folder, home.keeping if home else None))
         self._child.wait_until(self._answers, _LOADING_SECONDS if home else _START_SECONDS)
 

@@ -138,3 +138,24 @@ def test_the_new_protocol_gets_no_classic_options(
         "session.timeout.ms",
         "heartbeat.interval.ms",
     }
+
+
+def test_settings_print_no_secret(environment: pytest.MonkeyPatch) -> None:
+    settings = load_settings(
+        kafka={
+            "sasl.username": "me",
+            "sasl.password": "hush",
+            "ssl.key.password": "hush",
+            "ssl.key.pem": "hush",
+        },
+        consumer={"sasl.oauthbearer.client.secret": "hush", "ssl.ca.location": "ca.pem"},
+        producer={"sasl.oauthbearer.config": "principal=hush"},
+        redis={"url": "rediss://me:hush@redis:6379/0", "password": "hush"},
+        audit_key="hush",
+    )
+    for printed in (repr(settings), str(settings)):
+        assert "hush" not in printed
+        assert "'sasl.username': 'me'" in printed
+        assert "rediss://me:***@redis:6379/0" in printed
+        assert "'ssl.ca.location': 'ca.pem'" in printed
+    assert settings.kafka["sasl.password"] == settings.redis["password"] == "hush"
