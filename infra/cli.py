@@ -80,6 +80,11 @@ _COMMANDS = {
         "Show what was certified of each version of a task, since when, and when it was lost.",
         "stream",
     ),
+    "what-if": _CommandEntry(
+        "what_if",
+        "Estimate what other targets would bring: share answered, cost, audits and days until proven.",
+        "stream",
+    ),
     "doctor": _CommandEntry(
         "doctor",
         "Look at Kafka, Redis, settings, disk and LLMs, and say what is wrong and what to do.",

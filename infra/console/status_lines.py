@@ -59,7 +59,7 @@ def task_lines(
     yield _entry("audits", audit_sentence(status))
     for sentence in (*_missed_promises(status, traffic), *_further(status)):
         yield _entry("", sentence)
-    yield _entry("next", next_step(status, traffic.last_error if traffic else None, delta))
+    yield _entry("next", _next_step(status, traffic, delta))
 
 
 def without_policy_lines(
@@ -132,6 +132,13 @@ def traffic_sentence(traffic: TaskTraffic | None) -> str:
         f"{traffic.labels:,} labels in the last {traffic.seconds:,.0f} s ({traffic.rate:.3g} a second); "
         f"coverage {traffic.coverage:.1%}{guessed}; {errors}{last}"
     )
+
+
+def _next_step(status: TaskStatus, traffic: TaskTraffic | None, delta: float) -> str:
+    if traffic is None:
+        return next_step(status, None, delta)
+    audits_a_second = traffic.answered / traffic.seconds * status.audit_rate
+    return next_step(status, traffic.last_error, delta, audits_a_second)
 
 
 def _answers(status: TaskStatus) -> str:

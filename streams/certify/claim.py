@@ -57,18 +57,19 @@ class _Proof(NamedTuple):
             certified: so far.
             lost: target for which replies have lost the certificate.
         """
-        delta = self._delta(target, certified, lost)
+        delta = self.level(target, certified, lost)
         return self.prefix.counts.certifies(target, delta) and self.so_far.certifies(target, delta)
 
     def is_prevented(self, target: float, certified: bool, lost: float) -> bool:
         """Whether the labels alone would certify, and audits without one prevent it; arguments as above."""
-        delta = self._delta(target, certified, lost)
+        delta = self.level(target, certified, lost)
         counted = self.so_far.audits > self.replies.audits
         return (
             counted and self.replies.certifies(target, delta) and not self.certifies(target, certified, lost)
         )
 
-    def _delta(self, target: float, certified: bool, lost: float) -> float:
+    def level(self, target: float, certified: bool, lost: float) -> float:
+        """The probability of error at which the target has to be proven; arguments as above."""
         return self.delta * _AGAIN if lost == target and not certified else self.delta
 
 
@@ -185,9 +186,10 @@ def _with_claim(
     status: CertificateStatus, proof: _Proof, counts: CertificateCounts | ServiceCounts, config: Config
 ) -> CertificateStatus:
     """The status with what is claimed, or why the claim is suspended."""
+    before = (config.target_agreement, counts.certified, counts.lost)
+    status = replace(status, level=proof.level(*before))
     if not status.complete:
         return status
-    before = (config.target_agreement, counts.certified, counts.lost)
     suspended = _suspension(status, config) if proof.is_prevented(*before) else ""
     return replace(status, certified=proof.certifies(*before), suspended=suspended)
 

@@ -26,6 +26,7 @@ class CertificateStatus:
         until: Unix milliseconds; the bound is about answers up to then. 0 where no audit was noted.
         proven_audits, proven_agreements: replies that it rests on, and `unanswered` audits as disagreements.
         target: in force.
+        level: probability of error at which the target has to be proven now; 0 before the first audit.
         certified: the bound is above the target, all counts are complete, and no label is new.
         suspended: why nothing is certified, where the labels alone prove the target; empty elsewhere.
         new_labels: labels that the live version can't know, or the one that this is about; the claim is
@@ -60,6 +61,7 @@ class CertificateStatus:
     drifting: bool = False
     labels: Mapping[str, Certificate] = field(default_factory=dict)
     updated_at: int = 0
+    level: float = 0.0
 
     @property
     def certificate(self) -> Certificate:
@@ -120,6 +122,7 @@ def encode_status(status: CertificateStatus) -> dict[str, str]:
         "drifting": str(int(status.drifting)),
         "labels": msgspec.json.encode(status.labels).decode(),
         "updated_at": str(status.updated_at),
+        "level": repr(status.level),
     }
 
 
@@ -148,4 +151,5 @@ def decode_status(fields: Mapping[str, str]) -> CertificateStatus:
         drifting=fields.get("drifting") == "1",
         labels=_LABELS.decode(fields.get("labels", "{}")),
         updated_at=int(fields.get("updated_at", 0)),
+        level=float(fields.get("level", 0.0)),
     )

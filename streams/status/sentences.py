@@ -2,7 +2,8 @@
 
 from datetime import datetime
 
-from models.forecast.audits_needed import median_audits
+from models.certificate import Certificate, budget_share
+from models.forecast.audits_needed import AuditsAhead, audits_ahead
 from streams.sampling import RateReason
 from streams.status.task_status import TaskStatus
 
@@ -88,7 +89,7 @@ def service_sentence(status: TaskStatus) -> str:
     )
 
 
-def next_step(status: TaskStatus, last_error: str | None, delta: float) -> str:
+def next_step(status: TaskStatus, last_error: str | None, delta: float, audits_a_second: float = 0.0) -> str:
     """The one thing that an operator may want to do now."""
     task = status.task
     if status.paused:
@@ -124,7 +125,7 @@ def next_step(status: TaskStatus, last_error: str | None, delta: float) -> str:
         return "see why the teacher leaves audits without a label: the claim comes back with them, or later"
     if status.certified:
         return "nothing"
-    return _audits_ahead(status, delta)
+    return f"nothing: wait; {forecast_sentence(status, audits_a_second, delta)}"
 
 
 def _uncounted_sentence(status: TaskStatus) -> str:
@@ -140,12 +141,28 @@ def _until(at: int) -> str:
     return f" until {local_time(at)}" if at else ""
 
 
-def _audits_ahead(status: TaskStatus, delta: float) -> str:
-    agreement = status.agreements / status.audits if status.audits else None
-    needed = None if agreement is None else median_audits(agreement, status.target, delta)
-    if needed is None or needed <= status.audits:
-        return "nothing: wait for more audits"
-    return f"nothing: wait; at this agreement, half of all versions are certified after {needed:,} audits"
+def forecast_sentence(status: TaskStatus, audits_a_second: float, delta: float) -> str:
+    """How many audits it takes until the target is certified, and how long at the present rate."""
+    replies = Certificate(status.audits, status.agreements)
+    counts = replies.counting_unanswered(status.overdue + status.failed + status.lost)
+    ahead = audits_ahead(counts, replies, status.target, status.level or budget_share(delta, 1))
+    if ahead is None:
+        return f"no audits yet, so nobody can say how many it takes until {status.target:.1%}"
+    return ahead_sentence(ahead, audits_a_second)
+
+
+def ahead_sentence(ahead: AuditsAhead, audits_a_second: float) -> str:
+    """`about 130 audits (60 to 420), 40 min at this rate, until 95.0%, if the agreement stays what it is`."""
+    until = f"until {ahead.target:.1%}, if the agreement stays what it is"
+    if ahead.likely == 0:
+        return f"the replies so far prove {ahead.target:.1%}, once audits that were asked before have theirs"
+    if ahead.likely is None:
+        return f"as it is now, only {ahead.chance:.0%} of such versions get to {ahead.target:.1%} in time"
+    most = "an unknown number" if ahead.most is None else f"{ahead.most:,}"
+    span = f" ({ahead.least:,} to {most})"
+    if audits_a_second <= 0.0:
+        return f"about {ahead.likely:,} audits{span} {until}"
+    return f"about {ahead.likely:,} audits{span}, {age(ahead.likely / audits_a_second)} at this rate, {until}"
 
 
 def named_labels(labels: tuple[str, ...]) -> str:

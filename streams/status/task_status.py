@@ -83,6 +83,7 @@ class TaskStatus:
     unseen: it has never said so: nothing is certified, and routers that have waited for it for
         `guard_staleness` defer everything.
     unguarded: audits are uncounted for so long that everything is deferred.
+    level: probability of error at which the target has to be proven now; 0 where that is not known.
     """
 
     task: str
@@ -126,6 +127,7 @@ class TaskStatus:
     uncounted: float | None = None
     unseen: bool = False
     unguarded: bool = False
+    level: float = 0.0
 
 
 def version_status(task: str, active: ActiveVersion, manifest: Manifest, config: Config) -> TaskStatus:
@@ -180,6 +182,7 @@ def with_audits(
         alarm=certificate.alarm,
         high=upper_bound(certificate.certificate, config.delta),
         until=certificate.until,
+        level=certificate.level,
     )
 
 

@@ -37,10 +37,17 @@ def test_the_certificate_is_one_sentence(change: dict[str, object], says: str) -
         ({"unseen": True}, None, "routers defer everything once they have waited"),
         ({"audit_rate": 0.0}, None, "understudy config set shop audit_rate=0.02"),
         ({"certified": False, "suspended": "41 audits failed"}, None, "see why the teacher leaves audits"),
-        ({"certified": False, "audits": 20, "agreements": 20}, None, "are certified after "),
-        ({"certified": False, "audits": 20, "agreements": 10}, None, "nothing: wait for more audits"),
+        ({"certified": False, "audits": 20, "agreements": 20}, None, "wait; about 34 audits (34 to "),
+        ({"certified": False, "audits": 90, "agreements": 45}, None, "only 0% of such versions get to 90.0%"),
+        ({"certified": False, "level": 1e-9}, None, "nothing: wait; about "),
+        ({"certified": False, "level": 0.02}, None, "the replies so far prove 90.0%, once audits"),
         ({}, None, "nothing"),
     ],
 )
 def test_one_next_step(change: dict[str, object], last_error: str | None, says: str) -> None:
     assert says in next_step(replace(STATUS, **change), last_error, 0.05)  # type: ignore[arg-type]
+
+
+def test_a_known_rate_of_audits_says_how_long_it_takes() -> None:
+    status = replace(STATUS, certified=False, audits=20, agreements=20)
+    assert ", 5 min 40 s at this rate, until 90.0%" in next_step(status, None, 0.05, 0.1)
