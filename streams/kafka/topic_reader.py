@@ -1,6 +1,7 @@
 """Topic reader: one thread that reads all partitions of a topic, in no group, and keeps reading.
 
-Nothing is committed; a restart reads again. Partitions that are added later are read from their start.
+Nothing is committed; a restart reads again. Partitions that are added later are read from their start. Where
+the client stalls, a new one reads on from where it was.
 """
 
 import asyncio
@@ -17,6 +18,7 @@ from mode import Service
 from streams.errors import KafkaFailed
 from streams.kafka.late_start import LateStart
 from streams.kafka.partitions import partitions_of
+from streams.kafka.stall import StallWatch
 from streams.outage import Outage
 
 log = logging.getLogger(__name__)
@@ -50,6 +52,7 @@ class TopicReader(Service, ABC):
         self._late_start = late_start
         self._caught_up = asyncio.Event()
         self._read: set[int] = set()
+        self._reached: dict[int, int] = {}
         self._behind: set[int | None] = set()
         self._stopping = threading.Event()
         self._outage = Outage(log, "topic can't be read, will retry", "topic is read again", topic=topic)
@@ -91,7 +94,10 @@ class TopicReader(Service, ABC):
         """Read until the reader stops; or, at a late start, pause where Kafka is away."""
         try:
             with closing(self._connect()) as consumer:
-                self._join_partitions(consumer)
+                if self._read:
+                    self._read_on(consumer)
+                else:
+                    self._join_partitions(consumer)
                 self._follow(consumer)
         except KafkaFailed as error:
             if self._late_start is None or self._read:
@@ -99,10 +105,21 @@ class TopicReader(Service, ABC):
             self._event_loop.call_soon_threadsafe(self._late_start.note_failure, error)
             self._stopping.wait(_AGAIN)
 
+    def _read_on(self, consumer: Consumer) -> None:
+        """Go on where the last consumer was."""
+        places = sorted(self._reached.items())
+        consumer.incremental_assign([TopicPartition(self.topic, number, at) for number, at in places])
+
     def _follow(self, consumer: Consumer) -> None:
-        joined_at = time.monotonic()
+        """Until the reader stops, or the client stalls."""
+        joined_at, stall = time.monotonic(), StallWatch(self.topic)
         while not self._stopping.is_set():
-            self._hand_over(consumer.consume(self._at_once, 0.0) or consumer.consume(1, IDLE))
+            consumed = consumer.consume(self._at_once, 0.0) or consumer.consume(1, IDLE)
+            self._hand_over(consumed)
+            if any(map(self._note_reached, consumed)):
+                stall.note_progress()
+            elif stall.is_stalled(consumer, self._reached):
+                return
             if time.monotonic() - joined_at > _NEW_PARTITIONS:
                 self._join_new_partitions(consumer)
                 joined_at = time.monotonic()
@@ -125,6 +142,7 @@ class TopicReader(Service, ABC):
         consumer.incremental_assign(starts)
         self._behind.update(added)
         self._read.update(added)
+        self._reached.update({start.partition: start.offset for start in starts})
 
     def _first_starts(self, consumer: Consumer, partitions: Sequence[int]) -> list[TopicPartition]:
         try:
@@ -132,6 +150,18 @@ class TopicReader(Service, ABC):
         except KafkaException as error:
             reason = error.args[0].str()
             raise KafkaFailed(f"topic can't be read: {reason}, topic={self.topic}") from error
+
+    def _note_reached(self, message: Message) -> bool:
+        """Note where a message, or the end of a partition, has led; whether it has."""
+        error, number, offset = message.error(), message.partition(), message.offset()
+        if (
+            number is None
+            or offset is None
+            or not (error is None or error.code() == KafkaError._PARTITION_EOF)
+        ):
+            return False
+        self._reached[number] = offset + (error is None)
+        return True
 
     def _hand_over(self, consumed: list[Message]) -> None:
         messages = [message for message in consumed if message.error() is None]

@@ -5,8 +5,9 @@ Shares no code with the system: the topics are read with confluent-kafka, the me
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, TopicPartition
@@ -15,6 +16,7 @@ from infra.bench.chaos.background import BackgroundThread
 
 _POLL_S = 0.1
 _LIST_S = 10.0
+_SILENT_S = 15.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +36,18 @@ class Record:
     seen_at: float
 
 
-def open_reader(kafka: str, names: Sequence[str], *, to_end: bool) -> Consumer:
-    """A consumer in no group that begins at the start of every partition."""
+Reached = Mapping[tuple[str, int], int]
+"""The next offset by the whole name of the topic and the partition."""
+
+
+def open_reader(
+    kafka: str, names: Sequence[str], *, to_end: bool, reached: Reached = MappingProxyType({})
+) -> Consumer:
+    """A consumer in no group that begins where it is told, or at the start of a partition.
+
+    Raises:
+        KafkaException: the broker does not answer.
+    """
     consumer = Consumer(
         {
             "bootstrap.servers": kafka,
@@ -50,7 +62,7 @@ def open_reader(kafka: str, names: Sequence[str], *, to_end: bool) -> Consumer:
     topics = consumer.list_topics(timeout=_LIST_S).topics
     consumer.assign(
         [
-            TopicPartition(name, partition, OFFSET_BEGINNING)
+            TopicPartition(name, partition, reached.get((name, partition), OFFSET_BEGINNING))
             for name in names
             for partition in topics[name].partitions
         ]
@@ -64,22 +76,45 @@ def record_of(message: Any) -> Record:
 
 
 class TopicObserver(BackgroundThread):
-    """Follows topics in a thread of its own; `records` grows."""
+    """Follows topics in a thread of its own; `records` grows.
+
+    After a restart of the broker a client may stop fetching (librdkafka 5153): a silent one is replaced.
+    """
 
     def __init__(self, kafka: str, names: Sequence[str]) -> None:
         super().__init__("observer")
         self.records: list[Record] = []
+        self._kafka, self._names = kafka, names
+        self._reached: dict[tuple[str, int], int] = {}
         self._consumer = open_reader(kafka, names, to_end=False)
 
     def _close(self) -> None:
         self._consumer.close()
 
     def _run(self) -> None:
+        heard_at = time.monotonic()
         while not self._stopping.is_set():
             for message in self._consumer.consume(1000, _POLL_S):
                 # An error here is an outage, over which the client rides.
-                if message.error() is None and message.value() is not None:
-                    self.records.append(record_of(message))
+                if message.error() is None:
+                    self._note(message)
+                    heard_at = time.monotonic()
+            if time.monotonic() - heard_at > _SILENT_S:
+                self._replace()
+                heard_at = time.monotonic()
+
+    def _note(self, message: Any) -> None:
+        self._reached[message.topic(), message.partition()] = message.offset() + 1
+        if message.value() is not None:
+            self.records.append(record_of(message))
+
+    def _replace(self) -> None:
+        try:
+            following = open_reader(self._kafka, self._names, to_end=False, reached=self._reached)
+        except KafkaException:
+            return  # the broker is away: silence says nothing
+        self._consumer.close()
+        self._consumer = following
 
 
 def read_all(kafka: str, names: Sequence[str], seconds: float = 180.0) -> list[Record]:

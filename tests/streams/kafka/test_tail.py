@@ -32,7 +32,7 @@ class _Consumer:
 
     def consume(self, _most: int, _seconds: float) -> list[Any]:
         end = KafkaError(KafkaError._PARTITION_EOF)
-        return [SimpleNamespace(error=lambda: end, partition=lambda: 0)]
+        return [SimpleNamespace(error=lambda: end, partition=lambda: 0, offset=lambda: 0)]
 
     def close(self) -> None:
         pass
