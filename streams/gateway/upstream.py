@@ -146,7 +146,10 @@ class Upstream:
 @lru_cache(maxsize=1_024)
 def _place(url: str) -> str:
     """What an outage of this URL is one of: scheme, host and port."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # such a URL can't be asked either
+        return "no URL"
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
 
 
