@@ -189,7 +189,7 @@ def main() -> NoReturn:
         failure = import_by_name("infra.failures").failure_of(error)
         if failure is None:
             raise
-        sys.stderr.write(import_by_name("schemas.urls").masked_url(failure.message) + "\n")
+        sys.stderr.write(import_by_name("schemas.secrets").masked(failure.message) + "\n")
         sys.exit(failure.status)
     sys.exit(0)
 

@@ -15,7 +15,7 @@ from msgspec import Struct
 from schemas.config import Override
 from schemas.errors import InvalidMessage
 from schemas.messages import Milliseconds
-from schemas.urls import masked_url, masked_values
+from schemas.secrets import masked, masked_values
 
 
 class EventKind(StrEnum):
@@ -99,9 +99,9 @@ class EventDetails(Struct, frozen=True):
 def config_applied_event(task: str, at: int, message: str, override: Override) -> Event:
     """A config message was applied. Its details are the fields that the message sets; null: the default.
 
-    Secrets in URLs are masked.
+    Secrets are masked.
     """
-    return Event(EventKind.CONFIG_APPLIED, task, at, masked_url(message), masked_values(override))
+    return Event(EventKind.CONFIG_APPLIED, task, at, masked(message), masked_values(override))
 
 
 class ConfigRejectedDetails(EventDetails, frozen=True):

@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from schemas.urls import masked_url, masked_values
+from schemas.secrets import masked, masked_values
 from streams.log_masking import MaskingFormatter
 
 _CONVERSION = re.compile(r"(?:(?P<name>[a-z_]+)=)?%(?P<kind>%|[-+ #0-9.]*[a-zA-Z])")
@@ -22,7 +22,7 @@ _OWN = frozenset({"time", "level", "logger", "message", "exception"})
 
 
 class JsonFormatter(MaskingFormatter):
-    """Writes a record as one JSON object, without the secrets of URLs."""
+    """Writes a record as one JSON object, without secrets."""
 
     def __init__(self) -> None:
         super().__init__(logging.Formatter())
@@ -33,11 +33,11 @@ class JsonFormatter(MaskingFormatter):
             "time": at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
             "level": record.levelname,
             "logger": record.name,
-            "message": masked_url(record.getMessage()),
+            "message": masked(record.getMessage()),
         }
         line |= {name: masked_values(value) for name, value in _named_values(record) if name not in _OWN}
         if record.exc_info:
-            line["exception"] = masked_url(self.inner.formatException(record.exc_info))
+            line["exception"] = masked(self.inner.formatException(record.exc_info))
         return msgspec.json.encode(line).decode()
 
 

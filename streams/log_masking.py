@@ -2,7 +2,7 @@
 
 import logging
 
-from schemas.urls import masked_url
+from schemas.secrets import masked
 
 
 class MaskingFormatter(logging.Formatter):
@@ -13,7 +13,7 @@ class MaskingFormatter(logging.Formatter):
         self.inner = inner
 
     def format(self, record: logging.LogRecord) -> str:
-        return masked_url(self.inner.format(record))
+        return masked(self.inner.format(record))
 
 
 def mask_log() -> None:

@@ -13,6 +13,7 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
+from urllib.parse import unquote, urlsplit
 
 from platformdirs import user_data_path
 from pydantic import Field, SecretStr, ValidationError, field_validator
@@ -27,6 +28,7 @@ from pydantic_settings import (
 
 from schemas.config import KEY_VARIABLES
 from schemas.redis_keys import Keys
+from schemas.secrets import remember_secrets
 from schemas.topics import DEFAULT_PREFIX, Topics
 from schemas.urls import MASK, masked_url
 from streams.errors import InvalidSettings
@@ -152,6 +154,9 @@ class Settings(BaseSettings):
         for name, value in super().__repr_args__():
             yield name, masked_options(value) if name in _OPTIONS else value
 
+    def model_post_init(self, _: Any) -> None:
+        remember_secrets(secrets_of(self))
+
     @property
     def topics(self) -> Topics:
         return Topics(self.prefix, self.audit_lane)
@@ -226,3 +231,18 @@ def _sentence(problem: Any) -> str:
     place = "__".join(str(part) for part in problem["loc"])
     given = "" if problem["loc"][0] in _SECRET else f", not {problem['input']!r}"
     return f"`{place}` (UNDERSTUDY_{place.upper()}): {problem['msg']}{given}"
+
+
+def secrets_of(settings: Settings) -> Iterator[str]:
+    """What no output may repeat: keys and passwords of the settings, and those that the environment holds."""
+    key = settings.audit_key.get_secret_value()
+    if key != PUBLIC_AUDIT_KEY:
+        yield key
+    for name in {*settings.key_env, *KEY_VARIABLES}:
+        yield os.environ.get(name, "")
+    for options in (settings.kafka, settings.consumer, settings.producer, settings.redis):
+        yield from (str(value) for name, value in options.items() if _SECRET_OPTION.search(name))
+    try:
+        yield unquote(urlsplit(str(settings.redis.get("url", ""))).password or "")
+    except ValueError:  # whoever connects says what is wrong with it
+        return

@@ -19,7 +19,7 @@ from infra.serve.servers import client_settings
 from infra.serve.spending import DaySpending
 from infra.serve.traffic import TaskTraffic
 from models.money import CURRENCY
-from schemas.urls import masked_url
+from schemas.secrets import masked
 from streams.clock import unix_ms
 from streams.status.sentences import age
 
@@ -53,7 +53,7 @@ def status(
         _redraw(
             watch,
             lambda overview: Group(
-                *(Text(masked_url(text)) for text in overview_lines(overview, price_a_call, currency))
+                *(Text(masked(text)) for text in overview_lines(overview, price_a_call, currency))
             ),
         )
         return
@@ -88,7 +88,7 @@ def _with_problem(view: View[Overview], shown: RenderableType) -> RenderableType
     if view.problem is None:
         return shown
     old = f"what follows is {age(max(0, unix_ms() - view.shown.at) / 1000)} old"
-    return Group(Text(f"can't look: {masked_url(view.problem)}; {old}", "bold white on red"), shown)
+    return Group(Text(f"can't look: {masked(view.problem)}; {old}", "bold white on red"), shown)
 
 
 def _report(overview: Overview) -> dict[str, Any]:

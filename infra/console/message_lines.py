@@ -6,7 +6,7 @@ import msgspec
 from confluent_kafka import Message
 
 from schemas.messages import Label
-from schemas.urls import masked_url, masked_values
+from schemas.secrets import masked, masked_values
 from streams.kafka.dead_letters import PREFIX
 from streams.kafka.message import as_bytes, headers_of, key_of
 
@@ -19,12 +19,12 @@ def message_line(message: Message) -> str:
 
 
 def masked_line(message: Message) -> str:
-    """The value without the secrets of URLs: of a topic that holds no customers' texts."""
+    """The value without secrets: of a topic that holds no customers' texts."""
     raw = message_line(message)
     try:
         return msgspec.json.encode(masked_values(msgspec.json.decode(raw))).decode()
     except (msgspec.DecodeError, RecursionError):
-        return masked_url(raw)
+        return masked(raw)
 
 
 def dead_letter_line(message: Message) -> str:

@@ -6,13 +6,13 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from schemas.urls import masked_url, masked_values
+from schemas.secrets import masked, masked_values
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 
 
 def result(value: Any) -> None:
-    """A JSON value on a line of its own, without the secrets of URLs."""
+    """A JSON value on a line of its own, without secrets."""
     customers_data(masked_values(msgspec.to_builtins(value, str_keys=True)))
 
 
@@ -28,12 +28,12 @@ def raw_line(text: str) -> None:
 
 
 def line(text: str) -> None:
-    """A result for people, without the secrets of URLs."""
-    sys.stdout.write(masked_url(text) + "\n")
+    """A result for people, without secrets."""
+    sys.stdout.write(masked(text) + "\n")
     sys.stdout.flush()
 
 
 def note(text: str) -> None:
-    """Progress, or what went wrong, without the secrets of URLs."""
-    sys.stderr.write(masked_url(text) + "\n")
+    """Progress, or what went wrong, without secrets."""
+    sys.stderr.write(masked(text) + "\n")
     sys.stderr.flush()

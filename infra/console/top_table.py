@@ -7,7 +7,7 @@ from rich.text import Text
 from infra.console.status_lines import backlog_sentence, oldest_sentences
 from infra.serve.overview import Overview
 from models.money import format_money
-from schemas.urls import masked_url
+from schemas.secrets import masked
 from streams.status.claim import ClaimState, claim_of
 from streams.status.task_status import TaskStatus
 
@@ -34,7 +34,7 @@ def top_table(overview: Overview, currency: str) -> RenderableType:
         table.add_row(Text(missing.task), "none", "no policy yet", *_traffic(overview, missing.task))
     lines = [
         # A reason may quote an error of the LLM.
-        *(masked_url(f"{missing.task}: {missing.reason}") for missing in overview.missing),
+        *(masked(f"{missing.task}: {missing.reason}") for missing in overview.missing),
         backlog_sentence(overview.backlog),
         *oldest_sentences(overview.backlog, overview.at),
     ]

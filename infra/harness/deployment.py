@@ -63,7 +63,7 @@ class Deployment:
             redis=redis,
             prefix=self.prefix,
             data=self.folder / "data",
-            audit_key=SecretStr(self.prefix),
+            audit_key=SecretStr(f"audit-key-{self.prefix}"),
         )
 
     def create_topics(self) -> None:

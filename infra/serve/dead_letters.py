@@ -8,7 +8,7 @@ from confluent_kafka import Message
 
 from infra.serve.request_of import RequestOf, request_of
 from infra.serve.topic_client import Reader, read_message
-from schemas.urls import masked_url
+from schemas.secrets import masked
 from streams.kafka.batch import Outgoing
 from streams.kafka.dead_letters import PREFIX, REPLAYED
 from streams.kafka.message import Headers, as_bytes, attempt_of, headers_of, key_of, time_of
@@ -133,7 +133,7 @@ def letter_of(message: Message) -> DeadLetter:
         position=_position(message),
         at=time_of(message),
         stage=said.get(f"{PREFIX}stage", ""),
-        reason=masked_url(said.get(f"{PREFIX}reason", "")),
+        reason=masked(said.get(f"{PREFIX}reason", "")),
         topic=said.get(f"{PREFIX}topic", ""),
         requested_at=int(time) if _is_number(time) else 0,
         task=about.task,

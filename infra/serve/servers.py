@@ -32,7 +32,7 @@ from streams.state.connection import Connection
 
 _BOOTSTRAP = "bootstrap.servers"
 _KAFKA_VARIABLE, _REDIS_VARIABLE = f"{PREFIX}KAFKA__BOOTSTRAP_SERVERS", f"{PREFIX}REDIS__URL"
-_TRIAL_KEY = "embedded"
+_TRIAL_KEY = "key-of-a-trial"
 """What is only tried out needs no secret: it is the same for all workers, and that is enough."""
 _HALF = (
     "{given} is set and {missing} is not: an embedded server would forget at its end what your own server "

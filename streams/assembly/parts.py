@@ -13,6 +13,7 @@ import faust
 from confluent_kafka import Consumer
 from mode import Service, ServiceT
 
+from schemas.secrets import remember_secrets
 from streams.budget.call_budget import CallBudget
 from streams.budget.spending_log import SpendingLog
 from streams.errors import InvalidSettings
@@ -42,7 +43,7 @@ from streams.routing.encoder_pool import EncoderPool
 from streams.routing.encoder_queues import EncoderQueues
 from streams.routing.unknown_tasks import UnknownTasks
 from streams.sampling import Sampler
-from streams.settings import PUBLIC_AUDIT_KEY, Settings
+from streams.settings import PUBLIC_AUDIT_KEY, Settings, secrets_of
 from streams.slots import Slot
 from streams.state.connection import Connection
 from streams.state.guard import GuardStore
@@ -85,6 +86,7 @@ class WorkerParts:
 
     def __post_init__(self) -> None:
         settings = self.settings
+        remember_secrets(secrets_of(settings))
         self.tasks = Tasks()
         self.metrics = MetricRegistry()
         self.health = Health()

@@ -37,6 +37,7 @@ from streams.gateway.client_watch import ClientWatch
 from streams.gateway.forwarded_headers import RawHeaders, call_headers, readable
 from streams.gateway.forwarded_response import Before, ForwardedResponse
 from streams.gateway.keys import PREFIX
+from streams.gateway.masked_refusal import REFUSED, masked_refusal
 from streams.gateway.problems import HttpProblem, unavailable
 from streams.gateway.stored_objects import CreatedObject, ObjectUse, StoredObjects
 from streams.gateway.upstream import (
@@ -205,6 +206,7 @@ class ChatService:
     ) -> Response:
         config, began = task.config.teacher, time.perf_counter()
         upstream_call, key = self._call(call, config), self._shared_key(call, config)
+        is_own = _is_own(call, config)
         if key is not None:
             await self._stored.require_own(key, config, call.use)
         if asked is not None or (key is not None and call.use.creates):
@@ -218,6 +220,9 @@ class ChatService:
                 milliseconds = (time.perf_counter() - began) * 1000.0
                 self._recorder.note(asked, ChatReply(response.status, response.encoding, body, milliseconds))
 
+        if response.status >= REFUSED and not is_own:
+            async with ClientWatch(call.receive):
+                return await masked_refusal(response, further, ended)
         before = self._note_created(key, config, response) if key is not None and call.use.creates else None
         return ForwardedResponse(response, further, ended, LARGEST if asked is not None else 0, before)
 
@@ -234,8 +239,7 @@ class ChatService:
 
     def _shared_key(self, call: ChatCall, config: TeacherConfig) -> ApiKey | None:
         """The app's key, where the LLM is called in the gateway's name and not in the app's own."""
-        is_own = _own_authorization(call.headers) and not has_credentials(config.url or "")
-        return None if is_own else call.key
+        return None if _is_own(call, config) else call.key
 
     def _call(self, call: ChatCall, config: TeacherConfig) -> UpstreamCall:
         """The call of the LLM's API. Raises HttpProblem: its URL, or its key, is not to be had."""
@@ -269,6 +273,11 @@ class ChatService:
             return own
         key = self._keys.value(config.key_env)
         return f"Bearer {key}" if key else None
+
+
+def _is_own(call: ChatCall, config: TeacherConfig) -> bool:
+    """Whether the LLM is called with the app's own key, and not in the gateway's name."""
+    return bool(_own_authorization(call.headers)) and not has_credentials(config.url or "")
 
 
 def _own_authorization(headers: Mapping[str, str]) -> str | None:

@@ -8,7 +8,7 @@ import msgspec
 
 from schemas.http import ProblemBody
 from schemas.messages import Label
-from schemas.urls import masked_url
+from schemas.secrets import masked
 from streams.errors import StreamsError
 
 _TYPE = "urn:understudy:problem:"
@@ -88,7 +88,7 @@ class HttpProblem(StreamsError):
             type=_TYPE + kind.name.lower(),
             title=kind.title,
             status=kind.status,
-            detail=masked_url(detail),
+            detail=masked(detail),
             id=request,
             task=task,
             label=label,

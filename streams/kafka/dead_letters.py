@@ -12,7 +12,7 @@ from confluent_kafka import Message
 
 from schemas.codec import Codec
 from schemas.errors import InvalidMessage
-from schemas.urls import masked_url
+from schemas.secrets import masked
 from streams.errors import OutputTooLarge
 from streams.kafka.batch import MessageOutputs, Outgoing
 from streams.kafka.message import Headers, as_bytes, headers_of, time_of
@@ -53,7 +53,7 @@ class DeadLetters:
             (f"{PREFIX}offset", str(message.offset()).encode()),
             (f"{PREFIX}timestamp", str(time_of(message)).encode()),
             (f"{PREFIX}stage", self._stage.encode()),
-            (f"{PREFIX}reason", masked_url(reason)[:_LONGEST_REASON].encode(errors="replace")),
+            (f"{PREFIX}reason", masked(reason)[:_LONGEST_REASON].encode(errors="replace")),
         ]
         return Outgoing(self._topic, as_bytes(message.key()), as_bytes(message.value()), headers)
 

@@ -5,9 +5,11 @@ import logging
 from collections.abc import Callable
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
+from msgspec.structs import replace
 
 from schemas.codec import EVENT
 from schemas.events import Event
+from schemas.secrets import masked, masked_values
 
 log = logging.getLogger(__name__)
 
@@ -27,6 +29,7 @@ class EventPublisher:
         self._producer: Producer | None = None
 
     def publish(self, event: Event) -> None:
+        event = replace(event, message=masked(event.message), details=masked_values(event.details))
         log.info("event: %s kind=%s task=%s", event.message, event.kind, event.task)
         producer = self._producer = self._producer or self._open_producer()
         try:

@@ -11,7 +11,7 @@ from typing import Self
 
 from schemas.config import TeacherConfig
 from schemas.messages import Deferral, Reply, Teacher, Usage
-from schemas.urls import masked_url
+from schemas.secrets import masked
 from streams.errors import (
     NothingToAsk,
     TeacherAway,
@@ -149,7 +149,7 @@ def error_reply(
         teacher=_teacher(config),
         usage=usage,
         latency_ms=latency_ms,
-        error=masked_url(error).encode(errors="replace").decode(),
+        error=masked(error).encode(errors="replace").decode(),
         gave_up=gave_up,
     )
 

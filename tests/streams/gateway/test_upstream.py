@@ -1,13 +1,18 @@
 """What goes to an LLM's endpoint is what the app has sent, and who hangs up ends the work for it."""
 
 import asyncio
+import gzip
 from collections.abc import AsyncIterator
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from starlette.types import Message
 
+from schemas.secrets import remember_secrets
 from streams.gateway import upstream
 from streams.gateway.client_watch import ClientWatch
+from streams.gateway.masked_refusal import masked_refusal
 from streams.gateway.problems import ClientGone, HttpProblem
 from streams.gateway.upstream import Upstream, UpstreamBroken, UpstreamCall, UpstreamResponse, endpoint_url
 from tests.streams.gateway.harness import until
@@ -142,3 +147,24 @@ async def test_a_cancelled_call_stays_cancelled() -> None:
     working.cancel()
     with pytest.raises(asyncio.CancelledError):
         await working
+
+
+@pytest.mark.parametrize("encoding", ["", "gzip"])
+async def test_a_refusal_that_repeats_the_gateway_s_key_is_masked(encoding: str) -> None:
+    remember_secrets(["marked-upstream-key"])
+    body = b'{"error": "no such key: marked-upstream-key"}'
+    came = gzip.compress(body) if encoding else body
+    chunks = [came, b""]
+
+    async def next_chunk() -> bytes:
+        return chunks.pop(0)
+
+    said: list[bytes | None] = []
+    headers = [(b"content-encoding", b"gzip"), (b"content-length", b"%d" % len(came)), (b"x-a", b"1")]
+    refused: Any = SimpleNamespace(
+        status=401, encoding=encoding, headers=headers, next_chunk=next_chunk, close=lambda: None
+    )
+    response = await masked_refusal(refused, {"x-further": "2"}, said.append)
+    assert response.body == b'{"error": "no such key: ***"}'
+    assert dict(response.raw_headers) == {b"x-a": b"1", b"content-length": b"29", b"x-further": b"2"}
+    assert said == [came], "what is recorded of it is masked elsewhere"

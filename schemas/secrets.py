@@ -1,0 +1,70 @@
+"""Secrets as they may be printed, logged or written: masked by what they are, and by how they look.
+
+A process remembers the secrets of its settings and of its environment when it reads them; wherever one
+comes back, as in the error of an endpoint that repeats its key, it is masked. Secrets of others (a caller's
+bearer token, a key of an app) are known by their form alone.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+from urllib.parse import quote
+
+from schemas.urls import MASK, masked_url
+
+_SHORTEST = 8
+"""Characters; a shorter one would be found in half of all words."""
+_SCHEMES = re.compile(r"\b((?i:bearer|basic))\s+(?=[^\s'\"]*(?:[0-9=+/_]|[a-z][A-Z]))[A-Za-z0-9+/=._~-]{8,}")
+_HEADER = re.compile(
+    r"""((?:authorization|x-api-key|api-key|x-understudy-key)['"]?\s*[:,=]\s*)(['"][^'"]*['"]|(?!(?:bearer|basic)\s)\S+)""",
+    re.IGNORECASE,
+)
+_KEYS = re.compile(r"\b(?:sk-|us_[0-9a-f]{8}_)[A-Za-z0-9_-]{8,}")
+_NAMED = re.compile(
+    r"""((?:password|passwd|secret|api[_-]?key|access[_-]?token|audit_key)(?:=|['"]:\s*))(['"][^'"]*['"]|[^\s,;&'"}\])]+)""",
+    re.IGNORECASE,
+)
+
+
+class _Known:
+    """The secrets of this process."""
+
+    def __init__(self) -> None:
+        self._values: set[str] = set()
+        self._found: re.Pattern[str] | None = None
+
+    def add(self, values: Iterable[str]) -> None:
+        """Remember them, as they are and as a URL writes them."""
+        new = {value.strip() for value in values} - self._values
+        new = {value for value in new if len(value) >= _SHORTEST}
+        if new:
+            self._values |= new
+            forms = {form for value in self._values for form in (value, quote(value, safe=""), quote(value))}
+            self._found = re.compile(
+                "|".join(re.escape(form) for form in sorted(forms, key=len, reverse=True))
+            )
+
+    def mask(self, text: str) -> str:
+        return self._found.sub(MASK, text) if self._found is not None else text
+
+
+_known = _Known()
+remember_secrets = _known.add
+masked_known = _known.mask
+"""The text with `***` for each secret that is remembered, and nothing else changed."""
+
+
+def masked(text: str) -> str:
+    """The text with `***` for secrets: those remembered, of URLs, of headers, and what looks like a key."""
+    plain = _HEADER.sub(rf"\1{MASK}", masked_url(masked_known(text)))
+    plain = _KEYS.sub(MASK, _SCHEMES.sub(rf"\1 {MASK}", plain))
+    return _NAMED.sub(rf"\1{MASK}", plain)
+
+
+def masked_values(value: Any) -> Any:
+    """The same JSON value with the secrets in its texts masked."""
+    if isinstance(value, str):
+        return masked(value)
+    if isinstance(value, Mapping):
+        return {name: masked_values(each) for name, each in value.items()}
+    return [masked_values(each) for each in value] if isinstance(value, list | tuple) else value

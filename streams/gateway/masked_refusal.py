@@ -1,0 +1,80 @@
+"""Masked refusal: an error of the LLM's endpoint about a call with the gateway's key, without that key.
+
+Some endpoints repeat the key that they refuse. An app that has none of its own must not learn it so.
+"""
+
+import zlib
+from collections.abc import Callable, Mapping
+
+from starlette.responses import Response
+
+from schemas.secrets import masked_known
+from streams.gateway.forwarded_headers import reply_headers
+from streams.gateway.problems import HttpProblem, ProblemKind
+from streams.gateway.upstream import UpstreamBroken, UpstreamResponse
+
+REFUSED = 400
+"""Statuses from here on are errors."""
+_MOST = 1_000_000
+_GZIP_WINDOW = 31
+_OF_THE_BODY = (b"content-length", b"content-encoding")
+
+
+async def masked_refusal(
+    upstream: UpstreamResponse, further: Mapping[str, str], ended: Callable[[bytes | None], None]
+) -> Response:
+    """The upstream's error, read to its end; it stays as it came where it repeats no secret.
+
+    Args:
+        further: headers that are added.
+        ended: called with the body as it came, or None where it broke off.
+
+    Raises:
+        HttpProblem: it broke off, or is too long.
+    """
+    body: bytes | None = None
+    try:
+        body = await _whole_body(upstream)
+    except UpstreamBroken as error:
+        detail = f"the LLM's endpoint answers HTTP {upstream.status}, and breaks off: {error}"
+        raise HttpProblem(ProblemKind.TEACHER_FAILED, detail) from error
+    finally:
+        upstream.close()
+        ended(body)
+    headers = [(name, _masked_bytes(value)) for name, value in reply_headers(upstream.headers)]
+    plain = _plain(body, upstream.encoding)
+    shown = _masked_bytes(plain)
+    if shown != plain or (body and not plain):
+        body = shown
+        headers = [pair for pair in headers if pair[0].lower() not in _OF_THE_BODY]
+        headers.append((b"content-length", b"%d" % len(body)))
+    response = Response(body, upstream.status)
+    response.raw_headers = [*headers, *((name.encode(), value.encode()) for name, value in further.items())]
+    return response
+
+
+async def _whole_body(upstream: UpstreamResponse) -> bytes:
+    parts, size = [], 0
+    while chunk := await upstream.next_chunk():
+        parts.append(chunk)
+        size += len(chunk)
+        if size > _MOST:
+            raise UpstreamBroken("its body is too long")
+    return b"".join(parts)
+
+
+def _plain(body: bytes, encoding: str) -> bytes:
+    """The body as text; nothing of one in a coding that can't be read here."""
+    coding = encoding.strip().lower()
+    if coding in ("", "identity"):
+        return body
+    if coding not in ("gzip", "x-gzip"):
+        return b""
+    try:
+        return zlib.decompressobj(_GZIP_WINDOW).decompress(body, _MOST)
+    except zlib.error:
+        return body
+
+
+def _masked_bytes(raw: bytes) -> bytes:
+    return masked_known(raw.decode("latin-1")).encode("latin-1")

@@ -1,0 +1,55 @@
+"""No output repeats a secret: neither one that the process knows, nor what looks like one."""
+
+import pytest
+
+from schemas.secrets import masked, masked_known, masked_values, remember_secrets
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("refused: Authorization: Bearer abcdef12345", "refused: Authorization: Bearer ***"),
+        ("{'authorization': 'Bearer abcdef12345'}", "{'authorization': ***}"),
+        ("Basic dXNlcjpwYXNz is wrong", "Basic *** is wrong"),
+        ("Incorrect API key provided: sk-proj-abc_DEF123.", "Incorrect API key provided: ***."),
+        ("key us_0123abcd_AbCd-EfGh_IjKl is unknown", "key *** is unknown"),
+        ("sasl.password=hunter2, sasl.username=me", "sasl.password=***, sasl.username=me"),
+        ("{'sasl.password': 'hunter 2', 'a': 1}", "{'sasl.password': ***, 'a': 1}"),
+        ("https://blob/x?sv=1&sig=ab%2Fc&se=2", "https://blob/x?sv=1&sig=***&se=2"),
+        ("https://h/v1?api_key=abc", "https://h/v1?api_key=***"),
+        ("x-api-key: abcdefgh", "x-api-key: ***"),
+    ],
+)
+def test_what_looks_like_a_secret_is_masked(text: str, shown: str) -> None:
+    assert masked(text) == shown
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "check the key in the environment variable OPENAI_API_KEY (`teacher.key_env`)",
+        "SASL authentication error: wrong password: try another",
+        "basic authentication is refused, a bearer of news",
+        "`audit_key` (UNDERSTUDY_AUDIT_KEY): it is the public default",
+        "the task-management label, risk-averse-customers, sk-8",
+        "https://h/v1?design=big&task=shop",
+        "policy installed: version=v12 task=shop",
+    ],
+)
+def test_what_is_none_stays(text: str) -> None:
+    assert masked(text) == text
+
+
+def test_a_secret_that_is_known_is_masked_wherever_it_stands() -> None:
+    remember_secrets(["q7/Zk marked+1", "short", ""])
+    assert masked("<q7/Zk marked+1> q7%2FZk%20marked%2B1 short") == "<***> *** short"
+    assert masked_known("Bearer abcdef12345 q7/Zk marked+1") == "Bearer abcdef12345 ***"
+
+
+def test_values_keep_their_form() -> None:
+    value = {"a": ["redis://:s3cret@h", 1, None], "b": {"c": "https://h/?token=s3cret"}, "d": True}
+    assert masked_values(value) == {
+        "a": ["redis://:***@h", 1, None],
+        "b": {"c": "https://h/?token=***"},
+        "d": True,
+    }
