@@ -96,6 +96,9 @@ _COMMANDS = {
         "schemas", "Write the contract for clients as files: JSON Schemas, AsyncAPI, OpenAPI."
     ),
     "policies": _CommandEntry("policies", "List policy versions, and move them.", "stream"),
+    "battery": _CommandEntry(
+        "battery", "Say what each version of a task must get right before it goes live.", "stream"
+    ),
     "keys": _CommandEntry(
         "keys", "Make, list and revoke the keys with which apps call the gateway.", "stream"
     ),

@@ -41,7 +41,7 @@ KEY_VARIABLES = ("OPENAI_API_KEY", "EMBEDDINGS_API_KEY")
 Probability = Annotated[float, Meta(gt=0.0, lt=1.0)]
 AUTO: Literal["auto"] = "auto"
 
-PROMOTION = r"^(gate|shadow:[1-9][0-9]{0,6}|canary:(0?\.(?=0*[1-9])[0-9]{1,6}|1(\.0+)?))$(?!\n)"
+PROMOTION = r"^(gate|approve|shadow:[1-9][0-9]{0,6}|canary:(0?\.(?=0*[1-9])[0-9]{1,6}|1(\.0+)?))$(?!\n)"
 
 
 class Refit(Struct, frozen=True, forbid_unknown_fields=True):
@@ -140,9 +140,10 @@ class Config(Struct, frozen=True):
             that this encoder makes of its text. `text+...` reads the text and the vector; `text>...` reads
             the vector only where the text alone does not suffice for an answer.
         dimension: length of the vectors; None: that of the live policy.
-        promotion: how a version that passed the gate goes live. `gate`: at once. `shadow:N`: after a trial
-            in which the teacher checks N answers that it would have given. `canary:SHARE`: after a trial in
-            which it answers that share of the requests, until enough answers are checked. A version whose
+        promotion: how a version that passed the gate goes live. `gate`: at once. `approve`: once a person
+            approves it (`understudy policies approve`); also one whose trial has passed. `shadow:N`: after a
+            trial in which the teacher checks N answers that it would have given. `canary:SHARE`: after a
+            trial in which it answers that share of the requests, until enough answers are checked. One whose
             checked answers show that its agreement is below the target does not go live.
         refit: when the trainer refits, and with which traces.
         teacher: which LLM is asked, how, and what it may cost.

@@ -75,7 +75,8 @@ class Keys:
         return f"{self.prefix}:{{{task}}}:posture"
 
     def candidate(self, task: str) -> str:
-        """Hash: version, mode, token, since and length of the trial; absent while no version is on trial."""
+        """Hash: version, mode, token, since, certify_from and length of the trial; absent while no version is
+        on trial or waits for approval."""
         return f"{self.prefix}:{{{task}}}:candidate"
 
     def breaker(self, task: str) -> str:
@@ -89,6 +90,10 @@ class Keys:
     def history(self, task: str) -> str:
         """List: transitions of versions from one stage to another, oldest first, as JSON."""
         return f"{self.prefix}:{{{task}}}:history"
+
+    def battery(self, task: str) -> str:
+        """Hash: cases that a version must pass before it goes live, by id (`schemas.battery`)."""
+        return f"{self.prefix}:{{{task}}}:battery"
 
     def recency(self, task: str) -> str:
         """Hash: `since`, Unix milliseconds; older traces neither calibrate a fit nor test its thresholds."""

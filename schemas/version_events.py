@@ -30,9 +30,10 @@ class VersionMove(Struct, frozen=True):
 
     Attributes:
         version: that moved.
-        before: `refused`, `shadow`, `canary`, `live`, `retired`, `rolled_back`; null for a new version.
+        before: `refused`, `shadow`, `canary`, `approval`, `live`, `retired`, `rolled_back`; null for a new
+            version.
         after: one of the same.
-        by: the role, or `operator`.
+        by: the role, `operator`, or the name of the person who approved or refused it.
         reason: for people.
     """
 
@@ -68,7 +69,7 @@ class PromotedDetails(EventDetails, frozen=True):
 
 
 class RefusedDetails(EventDetails, frozen=True):
-    """A version does not go live: its fit failed, the offline gate refused it, or its shadow trial failed.
+    """A version does not go live: its fit or trial failed, or the gate, a battery or a person refused it.
 
     Attributes:
         version: that does not.
@@ -81,13 +82,14 @@ class RefusedDetails(EventDetails, frozen=True):
 
 
 class TrialDetails(EventDetails, frozen=True):
-    """A version that passed the offline gate is on trial.
+    """A version that passed the offline gate is on trial, or waits for a person's approval.
 
     Attributes:
         version: that is tried.
-        state: `shadow` or `canary`.
+        state: `shadow`, `canary` or `approval`.
         share: of the requests that a canary answers.
-        needs: checked answers that the trial takes; 0 where it lasts until the pin is lifted.
+        needs: checked answers that the trial takes; 0 where it lasts until the pin is lifted, or
+            until a person has decided.
     """
 
     kind = EventKind.TRIAL

@@ -19,6 +19,8 @@ StreamsError
 ├── MaskFailed                 a text that the operator's function did not mask: it is not used
 ├── HttpProblem                a call of the gateway that ends without an answer (`streams.gateway.problems`)
 ├── RefitFailed                a refit ended without a result
+├── BatteryUnreadable          the cases that a version must pass can't be read: it does not go live
+├── BatteryFull                cases that would exceed the bounds of a battery
 ├── TransitionRefused          a policy version may not go to the stage that is asked for
 └── TeacherError               the teacher gave no label for a deferral
     ├── TeacherNotSet          the task has no teacher: its URL or model is not set
@@ -111,6 +113,14 @@ class MaskFailed(StreamsError):
 
 class RefitFailed(StreamsError):
     """A refit's process ended without a result."""
+
+
+class BatteryUnreadable(StreamsError):
+    """The cases that a version must pass can't be read, or its files are gone: it does not go live."""
+
+
+class BatteryFull(StreamsError):
+    """Cases that would exceed the bounds of a battery; none of them is added."""
 
 
 class TransitionRefused(StreamsError):

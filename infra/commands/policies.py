@@ -8,14 +8,17 @@ import typer
 
 from infra.console.examples import examples
 from infra.console.output import AsJson, line, result
-from infra.console.policy_options import PolicyFolder, TaskArgument
+from infra.console.policy_options import PolicyFolder, TaskArgument, printable_text
+from infra.serve.config_topic import read_overrides
 from infra.serve.policy_admin import (
     VersionInfo,
+    approve,
     close,
     go_live,
     list_versions,
     of_version,
     pin,
+    refuse,
     unpin,
     version_catalog,
     with_registry,
@@ -25,6 +28,7 @@ from infra.serve.servers import client_settings
 from infra.serve.topic_client import write_messages
 from models.manifest import Manifest
 from schemas.codec import EVENT
+from schemas.config import config_of
 from schemas.events import BreakerClosedDetails, Event, PinnedDetails, UnpinnedDetails
 from streams.clock import unix_ms
 from streams.kafka.batch import Outgoing
@@ -44,6 +48,21 @@ commands.add_typer(policies, name="policies")
 Chosen = Annotated[str, typer.Argument(metavar="VERSION", help="A version, such as v3.")]
 Reason = Annotated[
     str, typer.Option("--reason", metavar="TEXT", help="Why; kept with the move, and shown in its event.")
+]
+
+Why = Annotated[
+    str,
+    typer.Option("--why", "--reason", metavar="TEXT", help="Why; kept and shown.", callback=printable_text),
+]
+Person = Annotated[
+    str,
+    typer.Option(
+        "--by",
+        metavar="NAME",
+        envvar="USER",
+        help="Who decides; by default who is logged in.",
+        callback=printable_text,
+    ),
 ]
 
 BY_HAND = "an operator's choice"
@@ -135,6 +154,28 @@ def policies_promote(task: TaskArgument, version: Chosen, reason: Reason = BY_HA
     _put_live(task, version, VersionStage.RETIRED, reason)
 
 
+@policies.command("approve", epilog=examples("policies approve shop v3 --why 'looked at its report'"))
+def policies_approve(task: TaskArgument, version: Chosen, why: Why, by: Person) -> None:
+    """Put the version live that waits for approval (`promotion=approve`).
+
+    Exit status 1: it does not wait any more, the task is pinned, or an alarm is newer than its traces.
+    """
+    config = config_of(task, read_overrides(client_settings()))
+    _move(
+        task,
+        lambda registry, now: approve(registry, task, version, by, why, now, config),
+        BreakerClosedDetails(why),
+    )
+
+
+@policies.command("refuse", epilog=examples("policies refuse shop v3 --why 'worse on refunds'"))
+def policies_refuse(task: TaskArgument, version: Chosen, why: Why, by: Person) -> None:
+    """End the version that waits for approval; the live one goes on."""
+    _move(
+        task, lambda registry, now: refuse(registry, task, version, by, why, now), BreakerClosedDetails(why)
+    )
+
+
 @policies.command("pin", epilog=examples("policies pin shop --reason release"))
 def policies_pin(task: TaskArgument, reason: Reason = BY_HAND) -> None:
     """Stop automatic promotions until `unpin`; an alarm still stops a version."""
@@ -144,7 +185,8 @@ def policies_pin(task: TaskArgument, reason: Reason = BY_HAND) -> None:
 @policies.command("unpin", epilog=examples("policies unpin shop"))
 def policies_unpin(task: TaskArgument, reason: Reason = BY_HAND) -> None:
     """Allow automatic promotions again; a version that waits for nothing else goes live."""
-    _move(task, lambda registry, now: unpin(registry, task, reason, now), UnpinnedDetails(reason))
+    config = config_of(task, read_overrides(client_settings()))
+    _move(task, lambda registry, now: unpin(registry, task, reason, now, config), UnpinnedDetails(reason))
 
 
 @policies.command("close-breaker", epilog=examples("policies close-breaker shop"))
@@ -154,8 +196,10 @@ def policies_close_breaker(task: TaskArgument, reason: Reason = BY_HAND) -> None
 
 
 def _put_live(task: str, version: str | None, leaving: VersionStage, reason: str) -> None:
+    config = config_of(task, read_overrides(client_settings()))
+
     def decide(registry: Registry, now: int) -> Awaitable[ServingChange]:
-        return go_live(registry, task, version, leaving, reason, now)
+        return go_live(registry, task, version, leaving, reason, now, config)
 
     _move(task, decide, BreakerClosedDetails(reason))
 

@@ -9,6 +9,8 @@ import typer
 from schemas import messages
 from schemas.config import EVERY_TASK
 
+LONGEST_TEXT = 500
+
 
 def task_name(name: str | None) -> str | None:
     """The name itself. Raises BadParameter: no task can be called that."""
@@ -23,6 +25,13 @@ def task_name(name: str | None) -> str | None:
 
 def task_or_all(name: str) -> str | None:
     return name if name == EVERY_TASK else task_name(name)
+
+
+def printable_text(text: str) -> str:
+    """The text itself. Raises BadParameter: it is empty, too long, or has characters that don't print."""
+    if not text.strip() or len(text) > LONGEST_TEXT or not text.isprintable():
+        raise typer.BadParameter(f"a line of 1 to {LONGEST_TEXT:,} printable characters is needed")
+    return text.strip()
 
 
 PolicyFolder = Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a policy.")]

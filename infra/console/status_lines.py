@@ -186,8 +186,13 @@ def _further(status: TaskStatus) -> Iterator[str]:
         yield f"the alarm is at {status.alarm:.0%} of the level at which it is raised"
     if status.breaker is not None:
         yield f"breaker open: {status.breaker}"
-    if status.candidate is not None:
+    if status.awaited is not None:
+        command = f"`understudy policies approve {status.task} {status.awaited}`, or `policies refuse`"
+        yield f"{status.candidate}: {command}"
+    elif status.candidate is not None:
         yield f"on trial: {status.candidate}"
+    if status.refused is not None:
+        yield f"the newest version does not go live: {status.refused}"
     if status.pinned is not None:
         yield f"pinned: {status.pinned}"
     if status.asked_again:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from infra.serve.traffic import TaskTraffic
 from schemas.config import EVERY_TASK, Override, config_of
+from schemas.events import Event, EventKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,24 +24,26 @@ def missing_policies(
     with_policy: Collection[str],
     overrides: Mapping[str, Override],
     traffic: Mapping[str, TaskTraffic],
-    refusals: Mapping[str, str],
+    outcomes: Mapping[str, Event],
 ) -> list[MissingPolicy]:
     """The tasks that are configured or have traffic, and no policy; by name.
 
     Args:
-        refusals: message of the newest event about each task's refits, where that was a refusal.
+        outcomes: each task's newest event about what became of a fitted version.
     """
-    known = {*overrides, *traffic, *refusals} - {EVERY_TASK, *with_policy}
-    return [_missing(task, overrides, traffic.get(task), refusals.get(task)) for task in sorted(known)]
+    known = {*overrides, *traffic, *outcomes} - {EVERY_TASK, *with_policy}
+    return [_missing(task, overrides, traffic.get(task), outcomes.get(task)) for task in sorted(known)]
 
 
 def _missing(
-    task: str, overrides: Mapping[str, Override], traffic: TaskTraffic | None, refusal: str | None
+    task: str, overrides: Mapping[str, Override], traffic: TaskTraffic | None, outcome: Event | None
 ) -> MissingPolicy:
     config = config_of(task, overrides)
     least = config.refit.at_least
-    if refusal is not None:
-        return MissingPolicy(task, f"the last fit was refused: {refusal}", "wait for more traces")
+    if outcome is not None and outcome.kind is EventKind.REFUSED:
+        return MissingPolicy(task, f"the last fit was refused: {outcome.message}", "wait for more traces")
+    if outcome is not None and outcome.kind is EventKind.TRIAL:
+        return MissingPolicy(task, f"no version is live: {outcome.message}", "wait for it, or decide on it")
     if traffic is None:
         return MissingPolicy(
             task, "no requests in the last minutes", f"`understudy ask TEXT --task {task}` sends one"

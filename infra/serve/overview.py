@@ -9,11 +9,11 @@ from infra.serve.config_topic import read_overrides
 from infra.serve.missing_policy import MissingPolicy, missing_policies
 from infra.serve.spending import DaySpending, read_spending
 from infra.serve.status import task_statuses
-from infra.serve.traffic import TaskTraffic, read_refusals, read_traffic
+from infra.serve.traffic import TaskTraffic, read_fit_outcomes, read_traffic
 from schemas.config import Override
 from streams.clock import unix_ms
 from streams.settings import Settings
-from streams.status.task_status import TaskStatus
+from streams.status.task_status import TaskStatus, with_outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,9 @@ def read_overview(settings: Settings) -> Overview:
     overrides, now = read_overrides(settings), unix_ms()
     statuses = task_statuses(settings, overrides)
     traffic = read_traffic(settings, now)
-    missing = missing_policies({one.task for one in statuses}, overrides, traffic, read_refusals(settings))
+    outcomes = read_fit_outcomes(settings)
+    statuses = [with_outcome(status, outcomes.get(status.task)) for status in statuses]
+    missing = missing_policies({one.task for one in statuses}, overrides, traffic, outcomes)
     tasks = [one.task for one in statuses] + [one.task for one in missing]
     return Overview(
         at=now,

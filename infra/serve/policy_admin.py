@@ -1,17 +1,27 @@
-"""Versions of a task for operators: list them, put one live, pin, unpin, close the breaker."""
+"""Versions of a task for operators: list, put live, approve, refuse, pin, unpin, close the breaker."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+from infra.console.output import note
 from infra.serve.servers import redis_connection
 from models.manifest import Manifest
+from schemas.config import Config
+from streams.battery.check import battery_failure
 from streams.errors import TransitionRefused
 from streams.settings import Settings
 from streams.state.registry import Registry
-from streams.versions.lifecycle import Transition, VersionStage, replaced_versions, stages
-from streams.versions.operator_commands import close_breaker, pin_version, put_live, unpin_version
+from streams.versions.lifecycle import Transition, VersionStage, never_approved, replaced_versions, stages
+from streams.versions.operator_commands import (
+    approve_version,
+    close_breaker,
+    pin_version,
+    put_live,
+    refuse_version,
+    unpin_version,
+)
 from streams.versions.serving_state import ServingChange, ServingState
 
 Result = TypeVar("Result")
@@ -69,6 +79,13 @@ class VersionCatalog:
             raise TransitionRefused(f"no kept version was live before; name one; {self._kept_list()}")
         return were_live[-1]
 
+    def check_approved(self, version: str) -> None:
+        """Raises TransitionRefused: nobody approved the version while it waited for that."""
+        if version in never_approved(self.history) and self.state(version) is not VersionStage.APPROVAL:
+            raise TransitionRefused(
+                f"{version} was not approved, and does not wait any more; wait for the next one"
+            )
+
     def check(self, version: str) -> None:
         """Raises TransitionRefused: the version is unknown, or its files are not kept."""
         if version in self.kept:
@@ -122,9 +139,18 @@ async def list_versions(registry: Registry, task: str) -> list[VersionInfo]:
 
 
 async def go_live(
-    registry: Registry, task: str, version: str | None, leaving: VersionStage, reason: str, now: int
+    registry: Registry,
+    task: str,
+    version: str | None,
+    leaving: VersionStage,
+    reason: str,
+    now: int,
+    config: Config,
 ) -> ServingChange:
     """Put a version live; without a name, the one that was live before.
+
+    One that fails the task's battery may come back all the same, in place of one that is rolled back: a note
+    says so.
 
     Raises:
         TransitionRefused: says why not.
@@ -132,10 +158,37 @@ async def go_live(
     catalog = await version_catalog(registry, task)
     chosen = version or catalog.rollback_target()
     catalog.check(chosen)
+    catalog.check_approved(chosen)
     before = catalog.state(chosen)
+    failure = await _battery_failure(registry, task, chosen, config)
+    if failure is not None and leaving is not VersionStage.ROLLED_BACK:
+        raise TransitionRefused(f"{chosen}: {failure}")
+    if failure is not None:
+        note(f"a rollback goes ahead all the same: {chosen}: {failure}")
     return await _change(
         registry, task, lambda state: put_live(state, chosen, before, leaving, OPERATOR, reason, now)
     )
+
+
+async def approve(
+    registry: Registry, task: str, version: str, by: str, reason: str, now: int, config: Config
+) -> ServingChange:
+    """Put the version live that waits for a person's approval, and passes the task's battery as it is now.
+
+    Raises:
+        TransitionRefused: says why not.
+    """
+    approve_version(await registry.serving_state(task), version, by, reason, now)
+    (await version_catalog(registry, task)).check(version)
+    await _check_battery(registry, task, version, config)
+    return await _change(registry, task, lambda state: approve_version(state, version, by, reason, now))
+
+
+async def refuse(
+    registry: Registry, task: str, version: str, by: str, reason: str, now: int
+) -> ServingChange:
+    """End the version that waits for a person's approval. Raises TransitionRefused."""
+    return await _change(registry, task, lambda state: refuse_version(state, version, by, reason, now))
 
 
 async def pin(registry: Registry, task: str, reason: str, now: int) -> ServingChange:
@@ -143,14 +196,30 @@ async def pin(registry: Registry, task: str, reason: str, now: int) -> ServingCh
     return await _change(registry, task, lambda state: pin_version(state, OPERATOR, reason, now))
 
 
-async def unpin(registry: Registry, task: str, reason: str, now: int) -> ServingChange:
-    """Allow automatic promotions again. Raises TransitionRefused."""
+async def unpin(registry: Registry, task: str, reason: str, now: int, config: Config) -> ServingChange:
+    """Allow automatic promotions again. Raises TransitionRefused, also where what would go live fails."""
+    change = unpin_version(await registry.serving_state(task), OPERATOR, reason, now)
+    if change.moves:
+        await _check_battery(registry, task, change.moves[-1].version, config)
     return await _change(registry, task, lambda state: unpin_version(state, OPERATOR, reason, now))
 
 
 async def close(registry: Registry, task: str, reason: str, now: int) -> ServingChange:
     """Close the breaker by hand. Raises TransitionRefused."""
     return await _change(registry, task, lambda state: close_breaker(state, OPERATOR, reason, now))
+
+
+async def _check_battery(registry: Registry, task: str, version: str, config: Config) -> None:
+    """Raises TransitionRefused: the version fails a case of the task's battery, or can't be asked."""
+    failure = await _battery_failure(registry, task, version, config)
+    if failure is not None:
+        raise TransitionRefused(f"{version}: {failure}")
+
+
+async def _battery_failure(registry: Registry, task: str, version: str, config: Config) -> str | None:
+    artifact = await registry.fetch(task, version)
+    blocked = await registry.blocked_labels(task, version)
+    return await battery_failure(registry.battery, task, config, artifact, blocked)
 
 
 async def _change(

@@ -26,6 +26,7 @@ from schemas.config import Config, config_of
 from schemas.errors import SchemaError
 from schemas.events import Event
 from schemas.messages import Trace
+from streams.battery.check import battery_failure
 from streams.clock import unix_ms
 from streams.encoder_spec import encoder_spec
 from streams.errors import TransitionRefused
@@ -88,6 +89,9 @@ def import_policy(settings: Settings, task: str, given: PolicyImport) -> Event:
         version = version_name(serial)
         named = Artifact(replace(manifest, task=task, version=version).encode(), artifact.graph)
         origin = VersionOrigin(OPERATOR, f"imported, fitted as {manifest.version}: {given.reason}")
+        failure = await battery_failure(registry.battery, task, config, named)
+        if failure is not None:
+            raise TransitionRefused(failure)
         plan, since = plan_of(config), given.traces_since
         change = await registry.publish(task, version, serial, state.fence, named, now, plan, since, origin)
         if change is None:

@@ -1,15 +1,17 @@
-"""Recent traffic, read from Kafka: labels of each task in the last minutes, and refits that were refused."""
+"""Recent traffic, read from Kafka: labels of each task in the last minutes, and what became of fits."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from infra.serve.topic_client import Reader, read_records
 from schemas.codec import EVENT, LABEL
+from schemas.events import Event, EventKind
 from schemas.messages import Label, Reason
 from streams.settings import Settings
 
 WINDOW = 600.0
 _NEWEST = 2_000
+_OUTCOMES = frozenset({EventKind.REFUSED, EventKind.PROMOTED, EventKind.TRIAL})
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,15 +79,14 @@ def traffic_of(partitions: Iterable[list[Label]], now: int) -> dict[str, TaskTra
     return {task: _task_traffic(labels, seconds) for task, labels in recent.items()}
 
 
-def read_refusals(settings: Settings) -> dict[str, str]:
-    """Message of each task's newest event about a refit, where that was refused. Raises KafkaFailed."""
+def read_fit_outcomes(settings: Settings) -> dict[str, Event]:
+    """Each task's newest event about what became of a fitted version. Raises KafkaFailed."""
     reader = Reader(settings, settings.topics.events, newest=_NEWEST)
-    newest: dict[str, tuple[int, bool, str]] = {}
+    newest: dict[str, Event] = {}
     for event, _ in read_records(reader, EVENT):
-        about = (event.at, event.kind == "refused", event.message)
-        if event.kind in ("refused", "promoted", "trial") and about >= newest.get(event.task, about):
-            newest[event.task] = about
-    return {task: text for task, (_, refused, text) in newest.items() if refused}
+        if event.kind in _OUTCOMES and event.at >= newest.get(event.task, event).at:
+            newest[event.task] = event
+    return newest
 
 
 def _task_traffic(labels: list[Label], seconds: float) -> TaskTraffic:

@@ -15,6 +15,7 @@ from streams.state.registry import Registry
 from streams.state.trial_counts import CheckedAnswer, TrialCounts
 from streams.tasks import Tasks
 from streams.versions.events import transition_event
+from streams.versions.promotion import needs_approval
 from streams.versions.trial_outcome import conclude_trial
 
 log = logging.getLogger(__name__)
@@ -61,7 +62,15 @@ class TrialJudge:
         config, now = self._live_tasks.task(task).config, unix_ms()
         change = await self._registry.change(
             task,
-            lambda state: conclude_trial(state, version, trial, config.target_agreement, config.delta, now),
+            lambda state: conclude_trial(
+                state,
+                version,
+                trial,
+                config.target_agreement,
+                config.delta,
+                now,
+                approval=needs_approval(config),
+            ),
         )
         if change is not None:
             self._event_publisher.publish(transition_event(task, change, now))

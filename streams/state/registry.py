@@ -10,6 +10,7 @@ from models.artifact import Artifact
 from models.study import RepeatCounts
 from schemas.redis_keys import Keys
 from streams.sampling import SamplingState
+from streams.state.battery import BatteryStore
 from streams.state.connection import Connection, as_text
 from streams.state.serving_state import (
     Command,
@@ -32,12 +33,17 @@ Decide = Callable[[ServingState], ServingChange | None]
 
 
 class Registry:
-    """Policies in Redis. Every method raises `StateUnavailable` while Redis can't be used."""
+    """Policies in Redis. Every method raises `StateUnavailable` while Redis can't be used.
+
+    Attributes:
+        battery: cases that versions must pass before they go live.
+    """
 
     def __init__(self, connection: Connection, keys: Keys, kept: int) -> None:
         self._connection = connection
         self._keys = keys
         self._kept = kept
+        self.battery = BatteryStore(connection, keys)
         self._change = connection.script("registry_change")
 
     async def tasks(self) -> set[str]:

@@ -147,6 +147,7 @@ def _of_candidate(candidate: Candidate | None) -> dict[str, Word]:
         "needs": plan.needs,
         "token": candidate.token,
         "since": candidate.since,
+        "certify_from": candidate.certify_from,
     }
 
 
@@ -154,7 +155,9 @@ def _candidate(fields: Fields) -> Candidate | None:
     if not fields:
         return None
     plan = PromotionPlan(VersionStage(fields["mode"]), float(fields["share"]), int(fields["needs"]))
-    return Candidate(fields["version"], plan, int(fields["token"]), int(fields["since"]))
+    # Earlier releases wrote no `certify_from`: what is not known is older than any alarm.
+    certify_from = int(fields.get("certify_from", 0))
+    return Candidate(fields["version"], plan, int(fields["token"]), int(fields["since"]), certify_from)
 
 
 def _of_breaker(breaker: Breaker) -> dict[str, Word]:

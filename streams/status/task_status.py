@@ -7,6 +7,7 @@ from models.manifest import Manifest
 from models.noise.ceiling import ceiling_upper_bound
 from models.study import RepeatCounts
 from schemas.config import Config
+from schemas.events import Event, EventKind
 from streams.certify.status import CertificateStatus
 from streams.label_set import LabelSet, known_labels
 from streams.sampling import RateReason, SamplingState, audit_rate
@@ -59,7 +60,9 @@ class TaskStatus:
     complete: False while they are.
     alarm: level of the alarm, from 0 to 1, where it is raised.
     breaker: why nothing is answered; None while it is closed.
-    candidate: the version on trial, and how: `v3 in shadow`.
+    candidate: the version on trial, and how: `v3 in shadow`; or `v3 waits for approval`.
+    awaited: the version that waits for a person's approval; None where none does.
+    refused: why the newest fitted version does not go live; None where it does, or may yet.
     pinned: why no version is promoted; None where promotions are free.
     asked_again: requests about which the teacher was asked twice; on `said_the_same` it repeated itself.
     ceiling: upper bound of the agreement of any surrogate that answers all requests, in [0, 1].
@@ -102,6 +105,8 @@ class TaskStatus:
     alarm: float = 0.0
     breaker: str | None = None
     candidate: str | None = None
+    awaited: str | None = None
+    refused: str | None = None
     pinned: str | None = None
     asked_again: int = 0
     said_the_same: int = 0
@@ -154,12 +159,19 @@ def with_serving(status: TaskStatus, serving: ServingState, config: Config, guar
         status,
         breaker=serving.breaker.reason if serving.breaker.stops(status.version) else None,
         candidate=_on_trial(serving.candidate),
+        awaited=_awaited(serving.candidate),
         pinned=serving.pin.reason if serving.pin else None,
         paused=config.paused,
         uncounted=guard.age if guard.age >= FRESH else None,
         unseen=guard.unseen,
         unguarded=guard.stops(config.guard_staleness),
     )
+
+
+def with_outcome(status: TaskStatus, outcome: Event | None) -> TaskStatus:
+    """What became of the newest version that was fitted."""
+    refused = outcome is not None and outcome.kind is EventKind.REFUSED
+    return replace(status, refused=outcome.message if outcome is not None and refused else None)
 
 
 def with_audits(
@@ -220,4 +232,12 @@ def service_certificate(service: CertificateStatus, guard: Guard) -> ServiceCert
 
 
 def _on_trial(candidate: Candidate | None) -> str | None:
-    return f"{candidate.version} in {candidate.plan.mode}" if candidate else None
+    if candidate is None:
+        return None
+    if candidate.waits_for_approval:
+        return f"{candidate.version} waits for approval"
+    return f"{candidate.version} in {candidate.plan.mode}"
+
+
+def _awaited(candidate: Candidate | None) -> str | None:
+    return candidate.version if candidate is not None and candidate.waits_for_approval else None

@@ -4,8 +4,9 @@ The steps, in this plan:
 
     1. fit in a child process, starting from the active policy
     2. refuse a candidate that would answer less than an active policy that does well
-    3. publish with the fencing token, live or on trial: refused if the lease was lost meanwhile
-    4. return the event: promoted, on trial, or refused and why
+    3. refuse one that fails a case of the task's battery
+    4. publish with the fencing token, live or on trial: refused if the lease was lost meanwhile
+    5. return the event: promoted, on trial, or refused and why
 """
 
 import asyncio
@@ -21,6 +22,7 @@ from models.manifest import Manifest
 from schemas.errors import InvalidVector
 from schemas.events import Event
 from schemas.messages import Trace
+from streams.battery.check import battery_failure
 from streams.clock import unix_ms
 from streams.errors import RefitFailed, TransitionRefused
 from streams.kafka.event_publisher import EventPublisher
@@ -110,6 +112,9 @@ class RefitRunner:
             reason = await self._regression(plan, result.summary, candidate)
             if reason is not None:
                 return RefitOutcome(await self._refuse(task.name, version, [reason], token), True)
+            failure = await battery_failure(self._registry.battery, task.name, task.config, result.artifact)
+            if failure is not None:
+                return RefitOutcome(await self._refuse(task.name, version, [failure], token), False)
             change = await self._publish(plan, result.artifact, version, serial, token)
         except (RefitFailed, InvalidVector, TransitionRefused) as error:
             log.error("refit failed: %s, task=%s version=%s", error, task.name, version)

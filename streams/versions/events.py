@@ -20,7 +20,7 @@ from schemas.events import (
 )
 from streams.certify.evidence import AlarmEvidence
 from streams.versions.lifecycle import Transition, VersionStage
-from streams.versions.promotion import PromotionPlan
+from streams.versions.promotion import FOR_APPROVAL, PromotionPlan
 from streams.versions.serving_state import ServingChange
 
 _DESCRIPTIONS: Mapping[VersionStage, str] = MappingProxyType(
@@ -28,6 +28,7 @@ _DESCRIPTIONS: Mapping[VersionStage, str] = MappingProxyType(
         VersionStage.REFUSED: "is refused",
         VersionStage.SHADOW: "is scored in shadow",
         VersionStage.CANARY: "answers a share as a canary",
+        VersionStage.APPROVAL: "waits for approval",
         VersionStage.LIVE: "goes live",
         VersionStage.RETIRED: "is retired",
         VersionStage.ROLLED_BACK: "is rolled back",
@@ -98,6 +99,10 @@ def transition_event(task: str, change: ServingChange, at: int) -> Event:
 
 def on_trial_event(task: str, version: str, state: VersionStage, plan: PromotionPlan, at: int) -> Event:
     """A version that passed the offline gate does not go live at once."""
+    if state is VersionStage.APPROVAL:
+        details = TrialDetails(version, state, plan.share, plan.needs)
+        command = f"`understudy policies approve {task} {version}`, or `policies refuse`"
+        return details.event(task, at, f"{task}: {version} waits for approval: {command}")
     what = (
         f"answers {plan.share:.0%} of the requests" if state is VersionStage.CANARY else "is scored in shadow"
     )
@@ -126,7 +131,9 @@ def breaker_state(change: ServingChange) -> BreakerState:
 
 def _transition_details(
     last: Transition, change: ServingChange
-) -> PromotedDetails | RefusedDetails | RollbackDetails:
+) -> PromotedDetails | RefusedDetails | RollbackDetails | TrialDetails:
+    if last.after is VersionStage.APPROVAL:
+        return TrialDetails(last.version, last.after, FOR_APPROVAL.share, FOR_APPROVAL.needs)
     if last.after is VersionStage.REFUSED:
         return RefusedDetails(last.version, (last.reason,))
     restored = last.version if last.after is VersionStage.LIVE else None

@@ -3,6 +3,7 @@
 fitted ──► refused                       by the offline gate
    ├─────► shadow ──► live               scored beside the live version; refused where its trial fails
    ├─────► canary ──► live               answers a share; rolled back where its trial or its alarm says so
+   ├─────► approval ► live               waits for a person, also after its trial; or refused by one
    └─────► live ────► retired            another version went live
                 └───► rolled back        its alarm was raised, or an operator took it back
 retired, rolled back ──► live            restored
@@ -21,20 +22,34 @@ class VersionStage(StrEnum):
     REFUSED = "refused"
     SHADOW = "shadow"
     CANARY = "canary"
+    APPROVAL = "approval"
     LIVE = "live"
     RETIRED = "retired"
     ROLLED_BACK = "rolled_back"
 
 
-_FITTED = frozenset({VersionStage.REFUSED, VersionStage.SHADOW, VersionStage.CANARY, VersionStage.LIVE})
+_FITTED = frozenset(
+    {
+        VersionStage.REFUSED,
+        VersionStage.SHADOW,
+        VersionStage.CANARY,
+        VersionStage.APPROVAL,
+        VersionStage.LIVE,
+    }
+)
 
 # A version that the offline gate refused has no files, and its name goes to the next attempt.
 ALLOWED: Mapping[VersionStage | None, frozenset[VersionStage]] = MappingProxyType(
     {
         None: _FITTED,
         VersionStage.REFUSED: _FITTED,
-        VersionStage.SHADOW: frozenset({VersionStage.LIVE, VersionStage.REFUSED, VersionStage.RETIRED}),
-        VersionStage.CANARY: frozenset({VersionStage.LIVE, VersionStage.ROLLED_BACK, VersionStage.RETIRED}),
+        VersionStage.SHADOW: frozenset(
+            {VersionStage.LIVE, VersionStage.APPROVAL, VersionStage.REFUSED, VersionStage.RETIRED}
+        ),
+        VersionStage.CANARY: frozenset(
+            {VersionStage.LIVE, VersionStage.APPROVAL, VersionStage.ROLLED_BACK, VersionStage.RETIRED}
+        ),
+        VersionStage.APPROVAL: frozenset({VersionStage.LIVE, VersionStage.REFUSED, VersionStage.RETIRED}),
         VersionStage.LIVE: frozenset({VersionStage.RETIRED, VersionStage.ROLLED_BACK}),
         VersionStage.RETIRED: frozenset({VersionStage.LIVE}),
         VersionStage.ROLLED_BACK: frozenset({VersionStage.LIVE}),
@@ -48,7 +63,7 @@ class Transition(Struct, frozen=True):
     Attributes:
         before: None for a new version.
         at: Unix milliseconds.
-        by: the role, or `operator`.
+        by: the role, `operator`, or the name of the person who approved or refused it.
         reason: for people.
     """
 
@@ -68,6 +83,21 @@ class Transition(Struct, frozen=True):
 def stages(history: Iterable[Transition]) -> dict[str, VersionStage]:
     """The stage of each version, after transitions that are in order."""
     return {transition.version: transition.after for transition in history}
+
+
+def never_approved(history: Iterable[Transition]) -> frozenset[str]:
+    """The versions that have waited for a person's approval and were never live.
+
+    Args:
+        history: transitions that are in order.
+    """
+    waited = set[str]()
+    for transition in history:
+        if transition.before in (None, VersionStage.REFUSED) or transition.after is VersionStage.LIVE:
+            waited.discard(transition.version)
+        if transition.after is VersionStage.APPROVAL:
+            waited.add(transition.version)
+    return frozenset(waited)
 
 
 def replaced_versions(history: Iterable[Transition]) -> frozenset[str]:

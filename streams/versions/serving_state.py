@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from streams.versions.breaker_state import CLOSED, Breaker
-from streams.versions.lifecycle import Transition
+from streams.versions.lifecycle import Transition, VersionStage
 from streams.versions.promotion import PromotionPlan
 
 
@@ -23,17 +23,23 @@ class ActiveVersion:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A version on trial, next to the live one.
+    """A version next to the live one: on trial, or waiting for approval.
 
     Attributes:
         token: fencing token of the trainer that published it.
         since: Unix milliseconds.
+        certify_from: Unix milliseconds; no older trace calibrated it or tested its thresholds. 0: not known.
     """
 
     version: str
     plan: PromotionPlan
     token: int
     since: int
+    certify_from: int = 0
+
+    @property
+    def waits_for_approval(self) -> bool:
+        return self.plan.mode is VersionStage.APPROVAL
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,7 +35,7 @@ def publish(
     origin: VersionOrigin,
     now: int,
 ) -> ServingChange:
-    """A version that passed the offline gate goes live or on trial; while a pin holds, it waits in shadow.
+    """A version that passed the offline gate goes live, on trial, or waits for approval or a pin's end.
 
     Args:
         certify_from: Unix milliseconds; the gate has used no older traces to calibrate it.
@@ -51,7 +51,7 @@ def publish(
     arrived = Transition(version, None, plan.mode, now, origin.by, reason)
     if plan.mode is VersionStage.LIVE:
         return replace_live(state, arrived, VersionStage.RETIRED, token)
-    after = replace(state, candidate=Candidate(version, plan, token, now))
+    after = replace(state, candidate=Candidate(version, plan, token, now, certify_from))
     return ServingChange(after, (*trial_end(state, f"{version} takes its place", now), arrived))
 
 

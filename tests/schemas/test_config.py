@@ -165,7 +165,17 @@ def test_a_key_that_is_no_task_is_a_problem(key: bytes | None) -> None:
 
 @pytest.mark.parametrize(
     "promotion",
-    ["gate", "shadow:1", "shadow:500", "canary:0.1", "canary:.05", "canary:0.10", "canary:1", "canary:1.0"],
+    [
+        "gate",
+        "approve",
+        "shadow:1",
+        "shadow:500",
+        "canary:0.1",
+        "canary:.05",
+        "canary:0.10",
+        "canary:1",
+        "canary:1.0",
+    ],
 )
 def test_valid_promotions_are_accepted(promotion: str) -> None:
     assert merge_overrides(parsed(promotion=promotion)).promotion == promotion
@@ -177,6 +187,7 @@ def test_valid_promotions_are_accepted(promotion: str) -> None:
         "",
         "live",
         "gate:1",
+        "approve:1",
         "shadow",
         "shadow:0",
         "shadow:5\n",

@@ -1,11 +1,12 @@
 """What an operator does with versions, on a real Kafka and Redis: each move is made, kept and told."""
 
 import json
+from pathlib import Path
 
 from schemas.events import EventKind
 from streams.versions.breaker import after_alarm
 from streams.versions.lifecycle import VersionStage
-from streams.versions.promotion import PromotionPlan
+from streams.versions.promotion import FOR_APPROVAL, PromotionPlan
 from tests.infra.commands.room import TASK, Room
 
 
@@ -80,3 +81,53 @@ def test_a_task_without_a_policy_is_refused(room: Room) -> None:
         ended = room.run("policies", command, "nobody")
         assert (ended.status, "nobody" in ended.err or "kept" in ended.err) == (1, True), ended.err
     assert room.run("policies", "list", "nobody").out == "nobody has no policy yet\n"
+
+
+def test_a_person_approves_or_refuses_what_waits(room: Room) -> None:
+    room.publish(1)
+    room.publish(2, FOR_APPROVAL)
+    assert f"v2 waits for approval: `understudy policies approve {TASK} v2`" in room.run("status").out
+    assert "v2: approval since" in room.run("policies", "list", TASK).out
+    unnamed = room.run("policies", "approve", TASK, "v2", "--by", "ann")
+    assert (unnamed.status, "--why" in unnamed.err) == (2, True), unnamed.err
+    assert room.run("policies", "promote", TASK, "v2").status == 1
+    refused = room.run("policies", "refuse", TASK, "v2", "--why", "odd", "--by", "ann")
+    assert (refused.status, "refused by ann: odd" in refused.out) == (0, True), refused.err
+    assert "the newest version does not go live" in room.run("status").out
+    late = room.run("policies", "promote", TASK, "v2")
+    assert (late.status, "v2 was not approved" in late.err) == (1, True), late.err
+    room.publish(3, FOR_APPROVAL)
+    assert room.run("policies", "approve", TASK, "v3", "--why", "good", "--by", "ben").status == 0
+    assert room.states() == {"v1": "retired", "v2": "refused", "v3": "live"}
+    refusal, approval = room.events()
+    assert (refusal.kind, approval.kind) == (EventKind.REFUSED, EventKind.PROMOTED)
+    assert approval.details["moves"][-1]["by"] == "ben"
+
+
+def test_what_fails_the_battery_goes_live_by_no_command_but_rollback(room: Room, tmp_path: Path) -> None:
+    room.publish(1)
+    room.publish(2)
+    cases = tmp_path / "cases.jsonl"
+    right = {"id": "track", "text": "where is my parcel please", "label": "track", "must_answer": True}
+    wrong = right | {"id": "moved", "label": "address"}
+    cases.write_text("\n".join(map(json.dumps, (right, wrong))))
+    assert "2 cases added, 2 of 1,000" in room.run("battery", "add", TASK, str(cases)).out
+    asked = room.run("battery", "run", TASK)
+    assert (asked.status, "FAILS  moved: is 'address', and it answers 'track'" in asked.out) == (1, True)
+    assert "v2: 1 of 2 cases pass" in asked.out
+    room.publish(3, FOR_APPROVAL)
+    for command in (
+        ("policies", "approve", TASK, "v3", "--why", "good", "--by", "ann"),
+        ("policies", "promote", TASK, "v2"),
+    ):
+        ended = room.run(*command)
+        assert (ended.status, "moved ('where is my parcel please')" in ended.err) == (1, True), ended.err
+    assert room.states()["v3"] == "approval"
+    assert room.run("battery", "remove", TASK, "moved").status == 0
+    assert room.run("battery", "run", TASK, "v3").status == 0
+    assert room.run("policies", "approve", TASK, "v3", "--why", "good", "--by", "ann").status == 0
+    assert room.run("battery", "add", TASK, str(cases)).status == 0
+    back = room.run("policies", "rollback", TASK)
+    assert (back.status, "a rollback goes ahead all the same: v2" in back.err) == (0, True), back.err
+    assert "moved: must be answered 'address'" in room.run("battery", "list", TASK).out
+    assert "removed" in room.run("battery", "remove", TASK, "--all").out

@@ -1,5 +1,9 @@
 from infra.serve.missing_policy import missing_policies
 from infra.serve.traffic import TaskTraffic
+from streams.trainer.events import refused_event
+from streams.versions.events import on_trial_event
+from streams.versions.lifecycle import VersionStage
+from streams.versions.promotion import FOR_APPROVAL
 
 FAILS = TaskTraffic(
     seconds=60, labels=3, answered=0, audited=0, errors=3, last_error="teacher.url is not set"
@@ -12,11 +16,15 @@ def test_a_task_without_a_policy_has_a_reason() -> None:
         {"has-one"},
         {"*": {"refit": {"at_least": 300}}, "idle": {}, "has-one": {}},
         {"fails": FAILS, "works": WORKS, "refused": WORKS, "has-one": WORKS},
-        {"refused": "refused: v1 is refused: 20 sampled traces"},
+        {
+            "refused": refused_event("refused", "v1", ["20 sampled traces"], 5),
+            "waits": on_trial_event("waits", "v1", VersionStage.APPROVAL, FOR_APPROVAL, 5),
+        },
     )
     reasons = {one.task: one.reason for one in found}
-    assert list(reasons) == ["fails", "idle", "refused", "works"]
+    assert list(reasons) == ["fails", "idle", "refused", "waits", "works"]
     assert "teacher.url is not set" in reasons["fails"]
     assert reasons["idle"] == "no requests in the last minutes"
     assert "20 sampled traces" in reasons["refused"]
+    assert "policies approve waits v1" in reasons["waits"]
     assert "at least 300" in reasons["works"]

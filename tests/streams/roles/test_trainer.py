@@ -13,6 +13,7 @@ from confluent_kafka import Message
 
 from models.manifest import Manifest
 from models.policy import Policy
+from schemas.battery import BatteryCase
 from schemas.config import parse_override
 from schemas.events import EventKind
 from schemas.messages import Answer, Guess, Reason
@@ -80,6 +81,9 @@ class Room:
     async def taught_since(self, since: int) -> None:
         """What certify would have found of a teacher that is new."""
         await self._connection.redis.hset(self.keys.teacher("t"), mapping={"since": since})
+
+    async def spoil_battery(self) -> None:
+        await self._connection.redis.hset(self.keys.battery("t"), mapping={"first": b"not JSON"})
 
     async def trainer(self, traces: list[Message]) -> tuple[Trainer, PublishedEvents]:
         """One that has read `traces`, and runs."""
@@ -377,3 +381,36 @@ async def test_a_clock_that_was_ahead_rules_out_no_traces(connection: Connection
     while unix_ms() == now:
         pass
     assert await certifying() == 250
+
+
+async def test_a_version_that_fails_a_case_of_the_battery_does_not_go_live(room: Room) -> None:
+    room.configure(embedder="precomputed", refit={"at_least": 200, "quiet": 0.0}, promotion="approve")
+    yes = [1.0, 0.0, 0.0, 0.0]
+    await room.registry.battery.add("t", [BatteryCase("first", embedding=yes, label="no")])
+    trainer, told = await room.trainer(vectors(300))
+    await told.next()
+    refusal = await told.next()
+    assert refusal.kind is EventKind.REFUSED
+    assert "fails 1 cases of the task's battery: first is 'no', and it answers 'yes'" in refusal.message
+    state = await room.registry.serving_state("t")
+    assert (state.active, state.candidate) == (None, None)
+    await room.registry.battery.add("t", [BatteryCase("first", embedding=yes, label="yes", must_answer=True)])
+    trainer.add_traces(vectors(600)[300:])
+    assert (await told.next()).kind is EventKind.REFIT
+    waits = await told.next()
+    assert (waits.kind, waits.details["state"]) == (EventKind.TRIAL, "approval")
+    state = await room.registry.serving_state("t")
+    assert state.active is None
+    assert state.candidate is not None
+    assert state.candidate.waits_for_approval
+
+
+async def test_a_battery_that_can_t_be_read_lets_nothing_live(room: Room) -> None:
+    room.configure(embedder="precomputed")
+    await room.spoil_battery()
+    _, told = await room.trainer(vectors(300))
+    await told.next()
+    refusal = await told.next()
+    assert refusal.kind is EventKind.REFUSED
+    assert "the task's battery could not be run, so it does not go live now" in refusal.message
+    assert await room.registry.active("t") is None

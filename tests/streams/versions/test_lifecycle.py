@@ -6,13 +6,15 @@ import msgspec
 import pytest
 
 from streams.errors import TransitionRefused
-from streams.versions.lifecycle import Transition, VersionStage, stages
+from streams.versions.lifecycle import Transition, VersionStage, never_approved, stages
 
 ALLOWED = {
-    (None, "refused"), (None, "shadow"), (None, "canary"), (None, "live"),
-    ("refused", "refused"), ("refused", "shadow"), ("refused", "canary"), ("refused", "live"),
-    ("shadow", "live"), ("shadow", "refused"), ("shadow", "retired"),
-    ("canary", "live"), ("canary", "rolled_back"), ("canary", "retired"),
+    (None, "refused"), (None, "shadow"), (None, "canary"), (None, "approval"), (None, "live"),
+    ("refused", "refused"), ("refused", "shadow"), ("refused", "canary"), ("refused", "approval"),
+    ("refused", "live"),
+    ("shadow", "live"), ("shadow", "approval"), ("shadow", "refused"), ("shadow", "retired"),
+    ("canary", "live"), ("canary", "approval"), ("canary", "rolled_back"), ("canary", "retired"),
+    ("approval", "live"), ("approval", "refused"), ("approval", "retired"),
     ("live", "retired"), ("live", "rolled_back"),
     ("retired", "live"), ("rolled_back", "live"),
 }  # fmt: skip
@@ -40,3 +42,16 @@ def test_a_history_gives_each_version_s_stage() -> None:
     read = [msgspec.json.decode(msgspec.json.encode(one), type=Transition) for one in moves]
     assert read == moves
     assert stages(read) == {"v1": VersionStage.RETIRED, "v2": VersionStage.SHADOW}
+
+
+def test_who_waited_and_was_never_live_was_not_approved() -> None:
+    fitted, approval, live = None, VersionStage.APPROVAL, VersionStage.LIVE
+    moves = [
+        move(fitted, approval, "v1"), move(approval, live, "v1"), move(live, VersionStage.RETIRED, "v1"),
+        move(fitted, approval, "v2"), move(approval, VersionStage.REFUSED, "v2"),
+        move(fitted, VersionStage.SHADOW, "v3"), move(VersionStage.SHADOW, approval, "v3"),
+        move(approval, VersionStage.RETIRED, "v3"),
+        move(fitted, approval, "v4"), move(approval, VersionStage.REFUSED, "v4"),
+        move(VersionStage.REFUSED, live, "v4"),
+    ]  # fmt: skip
+    assert never_approved(moves) == {"v2", "v3"}
