@@ -99,6 +99,11 @@ _COMMANDS = {
     "battery": _CommandEntry(
         "battery", "Say what each version of a task must get right before it goes live.", "stream"
     ),
+    "audit-pack": _CommandEntry(
+        "audit_pack",
+        "Write what a certificate rests on into one file, and recompute it from there.",
+        "stream",
+    ),
     "keys": _CommandEntry(
         "keys", "Make, list and revoke the keys with which apps call the gateway.", "stream"
     ),
