@@ -17,7 +17,8 @@ from schemas.codec import EVENT, TRACE
 from schemas.config import EVERY_TASK, Config, config_of
 from schemas.errors import InvalidConfig
 from schemas.messages import Reason, Trace
-from schemas.urls import masked_url, masked_values
+from schemas.secrets import masked_values
+from schemas.urls import masked_url
 from streams.certify.history import CertificatePoint
 from streams.certify.observations import NOBODY
 from streams.certify.status import CertificateStatus

@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from schemas.urls import masked_url
+from schemas.secrets import masked
 from streams.dashboard.event_stream import EventStream
 from streams.dashboard.live_view import LiveView, View
 from streams.dashboard.views import OverviewView, TaskView
@@ -143,5 +143,5 @@ def _allowed(view: OverviewView, caller: Caller) -> OverviewView:
 def _event(view: View | str, shown: Callable[[View], object]) -> bytes:
     """The view; or why there is none now."""
     if isinstance(view, str):
-        return b"event: problem\ndata: %s\n\n" % msgspec.json.encode({"detail": masked_url(view)})
+        return b"event: problem\ndata: %s\n\n" % msgspec.json.encode({"detail": masked(view)})
     return b"event: view\ndata: %s\n\n" % msgspec.json.encode(shown(view))
