@@ -139,7 +139,7 @@ def _decode(files: Mapping[str, bytes], name: str, record: type[Record]) -> Reco
 
 def _decode_lines(files: Mapping[str, bytes], name: str, record: type[Record]) -> list[Record]:
     decoder = msgspec.json.Decoder(record)
-    return _read(name, lambda: [decoder.decode(line) for line in files[name].splitlines()])
+    return _read(name, lambda: [decoder.decode(line) for line in files[name].splitlines() if line])
 
 
 def _read(name: str, read: Callable[[], Record]) -> Record:
