@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 # What tests need of Node: OpenAI's client for an app, in the newest version for the Node that Debian has; AsyncAPI's
 # parser; and a client of Kafka in plain JavaScript: Confluent's fetches or compiles librdkafka, for minutes.
-NODE_PACKAGES := openai@6.49.0 @asyncapi/parser@3.6.6 kafkajs@2.2.4
+NODE_PACKAGES := openai@6.49.0 @asyncapi/parser@3.6.6 kafkajs@2.2.4 axe-core@4.10.3
 NODE_INSTALLED := .node/.$(subst /,+,$(subst $() ,_,$(NODE_PACKAGES)))
 PYTHON ?= $(firstword $(foreach name,python3 python3.14 python3.13 python3.12 python3.11,$(shell \
 	$(name) -c 'import sys; sys.version_info >= (3, 11) and print("$(name)")' 2>/dev/null)))

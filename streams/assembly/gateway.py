@@ -7,6 +7,7 @@ from confluent_kafka import Producer
 from schemas.messages import Label, Usage
 from streams.assembly.parts import CloseService, WorkerParts
 from streams.clock import unix_ms
+from streams.dashboard.label_counts import LabelTally
 from streams.dashboard.reader import ViewReader
 from streams.dashboard.routes import DashboardRoutes
 from streams.drift.watch import DriftWatch
@@ -98,7 +99,8 @@ def add(parts: WorkerParts) -> None:
         parts.sizes,
     )
     status_reader = StatusReader(parts.connection, settings.keys, settings.policies_kept)
-    dashboard = DashboardRoutes(check, ViewReader(status_reader, parts.tasks, unix_ms))
+    tally = LabelTally(unix_ms)
+    dashboard = DashboardRoutes(check, ViewReader(status_reader, parts.tasks, tally.counts, unix_ms))
     routes = [
         *ClassifyRoutes(gateway, check, classifier, recent).routes(),
         *ChatRoutes(gateway, check, parts.tasks, chat, learned).routes(),
@@ -112,6 +114,7 @@ def add(parts: WorkerParts) -> None:
     def take_labels(newest: Sequence[Label]) -> None:
         recent.keep_all(newest)
         rated.note_labels(newest)
+        tally.note(newest)
 
     if late is not None:
         late.expect(labels)

@@ -1,7 +1,9 @@
 """Reads views from Redis; configs are those that the gateway holds already."""
 
+import asyncio
 from collections.abc import Callable
 
+from streams.dashboard.label_counts import LabelCounts
 from streams.dashboard.views import (
     OverviewView,
     TaskView,
@@ -13,6 +15,7 @@ from streams.dashboard.views import (
     view_without_policy,
 )
 from streams.errors import StateUnreadable
+from streams.status.sentences import next_step
 from streams.status.status_reader import StatusReader
 from streams.tasks import Tasks
 from streams.versions.guard_state import FRESH
@@ -23,12 +26,20 @@ _VERSIONS = 8
 
 class ViewReader:
     """Args:
+    traffic: the labels of a task in the last hour.
     now: Unix milliseconds.
     """
 
-    def __init__(self, status_reader: StatusReader, tasks: Tasks, now: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        status_reader: StatusReader,
+        tasks: Tasks,
+        traffic: Callable[[str], LabelCounts],
+        now: Callable[[], int],
+    ) -> None:
         self._status_reader = status_reader
         self._tasks = tasks
+        self._traffic = traffic
         self._now = now
 
     async def overview(self) -> OverviewView:
@@ -42,7 +53,9 @@ class ViewReader:
             except StateUnreadable:
                 unreadable.append(name)
                 continue
-            rows.append(row_without_policy(name, config) if status is None else task_row(status))
+            answered = self._traffic(name).answered
+            row = row_without_policy(name, config, answered)
+            rows.append(row if status is None else task_row(status, answered))
         late = guard.age if guard.age >= FRESH else None
         return OverviewView(self._now(), in_order(rows), late, unreadable)
 
@@ -50,11 +63,14 @@ class ViewReader:
         """One task. Raises StateUnavailable, StateUnreadable."""
         reader, config = self._status_reader, self._tasks.task(name).config
         status = await reader.status_of(name, config, await reader.guard())
-        moves = await reader.registry.history(name)
+        moves, traffic = await reader.registry.history(name), self._traffic(name)
         if status is None:
-            return view_without_policy(self._now(), name, config, moves)
+            return view_without_policy(self._now(), name, config, moves, traffic)
         versions = dict.fromkeys([*(move.version for move in moves), status.version])
         history = await reader.audits.certificate_points(name, list(versions)[-_VERSIONS:])
         counts = (await reader.audits.status(name, status.version)).labels
         blocked = await reader.registry.blocked_labels(name, status.version)
-        return task_view(self._now(), status, history, moves, label_rows(counts, blocked))
+        rows = label_rows(counts, blocked)
+        # A forecast takes some 30 ms.
+        ahead = await asyncio.to_thread(next_step, status, None, config.delta)
+        return task_view(self._now(), status, history, moves, rows, traffic, ahead)

@@ -38,6 +38,7 @@ _TYPES = {
     "chart.js": "text/javascript",
     "elements.js": "text/javascript",
     "stream.js": "text/javascript",
+    "traffic.js": "text/javascript",
     "icon.svg": "image/svg+xml",
 }
 _HEADERS = {

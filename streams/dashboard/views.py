@@ -11,6 +11,7 @@ from models.certificate import Certificate, lower_bound, upper_bound
 from schemas.config import Config
 from streams.certify.history import CertificatePoint
 from streams.dashboard.claim_sentence import certified_since, claim_sentence
+from streams.dashboard.label_counts import LabelCounts
 from streams.status.claim import ClaimState, claim_of
 from streams.status.task_status import TaskStatus
 from streams.versions.lifecycle import Transition
@@ -28,6 +29,7 @@ class TaskRow(Struct, frozen=True):
         claim: in a few words.
         proven: agreement that the audits of the live version prove.
         expected: share of the requests that it should answer.
+        answered: share that surrogates have answered in the last hour, as far as the gateway has run.
     """
 
     task: str
@@ -41,6 +43,7 @@ class TaskRow(Struct, frozen=True):
     agreements: int = 0
     alarm: float = 0.0
     expected: float | None = None
+    answered: float | None = None
 
 
 class OverviewView(Struct, frozen=True):
@@ -75,20 +78,24 @@ class TaskView(Struct, frozen=True):
         facts: name and words, in the order in which they are shown.
         history: of each version's certificate, the oldest version first.
         moves: of versions between stages, newest first.
-        since: see `sentence`.
+    traffic: labels of the last hour.
+        next_step: what an operator may want to do now; empty where that is nothing.
+    since: see `sentence`.
     """
 
     at: int
     row: TaskRow
     sentence: str
+    next_step: str
     since: int | None = None
     facts: Sequence[tuple[str, str]] = ()
     history: Sequence[Sequence[CertificatePoint]] = ()
     moves: Sequence[Transition] = ()
     labels: Sequence[LabelRow] = ()
+    traffic: LabelCounts = LabelCounts()
 
 
-def task_row(status: TaskStatus) -> TaskRow:
+def task_row(status: TaskStatus, answered: float | None = None) -> TaskRow:
     claim = claim_of(status)
     return TaskRow(
         task=status.task,
@@ -102,11 +109,13 @@ def task_row(status: TaskStatus) -> TaskRow:
         agreements=status.agreements,
         alarm=min(status.alarm, 1.0),
         expected=status.expected_coverage,
+        answered=answered,
     )
 
 
-def row_without_policy(task: str, config: Config) -> TaskRow:
-    return TaskRow(task, ClaimState.NOT_YET, "no policy yet", target=config.target_agreement)
+def row_without_policy(task: str, config: Config, answered: float | None = None) -> TaskRow:
+    target = config.target_agreement
+    return TaskRow(task, ClaimState.NOT_YET, "no policy yet", target=target, answered=answered)
 
 
 def in_order(rows: Sequence[TaskRow]) -> list[TaskRow]:
@@ -121,25 +130,32 @@ def task_view(
     history: Mapping[str, tuple[CertificatePoint, ...]],
     moves: Sequence[Transition],
     labels: Sequence[LabelRow],
+    traffic: LabelCounts,
+    next_step: str,
 ) -> TaskView:
     """A task with a policy."""
     sentence, since = claim_sentence(status, certified_since(history.get(status.version, ())))
     return TaskView(
         at=at,
-        row=task_row(status),
+        row=task_row(status, traffic.answered),
         sentence=sentence,
+        next_step="" if next_step == "nothing" else next_step,
         since=since,
         facts=_facts(status),
         history=[points for points in history.values() if points],
         moves=list(reversed(moves[-_MOST_MOVES:])),
         labels=labels,
+        traffic=traffic,
     )
 
 
-def view_without_policy(at: int, task: str, config: Config, moves: Sequence[Transition]) -> TaskView:
+def view_without_policy(
+    at: int, task: str, config: Config, moves: Sequence[Transition], traffic: LabelCounts
+) -> TaskView:
     sentence = "The teacher answers everything: no version has passed the gate yet."
     newest = list(reversed(moves[-_MOST_MOVES:]))
-    return TaskView(at, row_without_policy(task, config), sentence, moves=newest)
+    row = row_without_policy(task, config, traffic.answered)
+    return TaskView(at, row, sentence, "", moves=newest, traffic=traffic)
 
 
 def label_rows(labels: Mapping[str, Certificate], blocked: frozenset[str]) -> list[LabelRow]:

@@ -3,6 +3,7 @@
 import { chart } from "/dashboard/page/chart.js";
 import { badge, count, element, moment, share, shortMoment, STATES, table } from "/dashboard/page/elements.js";
 import { storeKey, watch } from "/dashboard/page/stream.js";
+import { trafficParts } from "/dashboard/page/traffic.js";
 
 const STALE = 20000;
 const TASKS = "/dashboard/tasks/";
@@ -84,14 +85,14 @@ function firstSteps() {
 }
 
 function overviewTable(rows) {
-  const columns = ["task", "claim", "version", "proven", "target", "audits", "disagree", "should answer", "alarm"];
-  const kinds = ["", "", "", NUMBER, NUMBER, NUMBER, NUMBER, NUMBER, NUMBER];
+  const columns = ["task", "claim", "version", "proven", "target", "audits", "disagree", "answers", "should answer", "alarm"];
+  const kinds = ["", "", "", ...Array(7).fill(NUMBER)];
   return table("All tasks, those that need a person first", columns, rows.map((row) => [
     element("a", { href: TASKS + encodeURIComponent(row.task) }, row.task),
     badge(row.state, row.claim),
     row.candidate ? `${row.version} (${row.candidate})` : row.version || "none",
     row.proven === null ? "–" : meter(row),
-    share(row.target), count(row.audits), count(row.audits - row.agreements), share(row.expected),
+    share(row.target), count(row.audits), count(row.audits - row.agreements), share(row.answered), share(row.expected),
     row.alarm ? `${Math.round(100 * row.alarm)}%` : "–",
   ]), kinds);
 }
@@ -109,9 +110,11 @@ function meter(row) {
 function onePage(name) {
   const sentence = element("p", { class: "lead" });
   const claim = element("p");
+  const next = element("p", { class: "soft" });
   const facts = element("dl", { class: "facts" });
   const drawing = element("div", { class: "chart" });
   const twin = element("div");
+  const traffic = element("section");
   const labels = element("section");
   const moves = element("section");
   const draw = chart(drawing, `What the audits of ${name} prove`);
@@ -127,15 +130,20 @@ function onePage(name) {
     return button;
   });
   view.replaceChildren(
-    element("h1", {}, name), claim, sentence,
+    element("h1", {}, name), claim, sentence, next,
     element("section", {}, element("h2", {}, "Certificate"), element("div", { class: "switch", role: "group", "aria-label": "Axis" }, buttons),
       legend(), drawing, element("details", {}, element("summary", {}, "The same as a table"), twin)),
-    element("section", {}, element("h2", {}, "Now"), facts), labels, moves);
+    element("section", {}, element("h2", {}, "Now"), facts), traffic, labels, moves);
   let before = "";
+  let heardTraffic = "";
   return (found) => {
     newest = found;
     claim.replaceChildren(badge(found.row.state, found.row.claim));
     sentence.textContent = found.sentence.replace("{since}", found.since ? moment(found.since) : "");
+    next.textContent = found.next_step && `Next: ${found.next_step}.`;
+    const seen = JSON.stringify(found.traffic);
+    if (seen !== heardTraffic) traffic.replaceChildren(...trafficParts(found.traffic, found.at));
+    heardTraffic = seen;
     const content = JSON.stringify([found.history, found.moves, found.labels, found.facts]);
     if (content === before) return;
     before = content;
@@ -170,9 +178,9 @@ function labelParts(rows) {
   return [element("h2", {}, "Labels"),
     element("p", { class: "soft" }, "Audits of the live version by the label that it gave; most disagreements first. " +
       "The interval holds one label's agreement at a confidence of 95%, however often it is looked at."),
-    table("Audits by label", ["label", "audits", "disagree", "agree", "interval", ""], rows.map((row) => [
+    table("Audits by label", ["label", "audits", "disagree", "agree", "interval", "answers"], rows.map((row) => [
       row.label, count(row.audits), count(row.audits - row.agreements), share(row.agreements / row.audits),
-      `${share(row.low)} to ${share(row.high)}`, row.blocked ? badge("stopped", "blocked") : ""]),
+      `${share(row.low)} to ${share(row.high)}`, row.blocked ? badge("stopped", "blocked") : "yes"]),
     ["", NUMBER, NUMBER, NUMBER, NUMBER, ""])];
 }
 

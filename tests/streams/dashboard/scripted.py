@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from schemas.api_keys import ApiKey
 from streams.certify.history import CertificatePoint, CertificateState
+from streams.dashboard.label_counts import LabelCounts, MinuteCounts
 from streams.dashboard.routes import DashboardRoutes
 from streams.dashboard.views import LabelRow, OverviewView, TaskView, in_order, task_row, task_view
 from streams.errors import StateUnavailable
@@ -43,7 +44,7 @@ class ScriptedReader:
         self._note_read()
         status = next(status for status in self.statuses if status.task == name)
         labels = [LabelRow("refund", 40, 36, 0.76, 0.97, True), LabelRow(HOSTILE, 300, 298, 0.97, 1.0, False)]
-        return task_view(BEGAN, status, HISTORY, MOVES, labels)
+        return task_view(BEGAN, status, HISTORY, MOVES, labels, TRAFFIC, "nothing")
 
     def _note_read(self) -> None:
         self.reads += 1
@@ -75,6 +76,12 @@ MOVES = (
     Transition("v1", None, VersionStage.LIVE, BEGAN, "trainer", "fitted on 900 traces"),
     Transition("v1", VersionStage.LIVE, VersionStage.ROLLED_BACK, BEGAN + 3_700_000, "certify", "alarm"),
     Transition("v2", None, VersionStage.LIVE, BEGAN + 4_000_000, "trainer", "fitted on 1,400 traces"),
+)
+TRAFFIC = LabelCounts(
+    labels=59 * 52,
+    answered=40 / 52,
+    reasons=(("low_score", 59 * 8), ("novel", 59 * 4)),
+    minutes=tuple(MinuteCounts(BEGAN - 60_000 * ago, 40, 12 - ago % 3, ago % 3) for ago in range(59, 0, -1)),
 )
 NEW = TaskStatus("intents", "v2", BEGAN, 1_400, 0.95, 0.71, expected_coverage=0.62, audit_rate=0.05)
 

@@ -1,11 +1,17 @@
-"""The dashboard as a person meets it, in headless Chromium."""
+"""The dashboard as a person meets it, in headless Chromium.
+
+axe-core is in `.node`, where `make test` installs it, or in the folder that `UNDERSTUDY_TEST_NODE` names.
+"""
 
 import asyncio
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 
+import pytest
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
@@ -14,6 +20,7 @@ from selenium.webdriver.support.ui import WebDriverWait
 from streams.gateway.keys import create_key
 from tests.streams.dashboard.scripted import HOSTILE, NEW, ScriptedReader, certified, running
 
+ROOT = Path(__file__).parents[3]
 SECONDS = 20.0
 READER = (certified("tickets"), replace(NEW, task=HOSTILE, breaker="agreement fell to 81%"))
 
@@ -70,7 +77,33 @@ def test_a_person_goes_from_all_tasks_to_the_certificate_of_one(browser: Chrome)
         browser.find_element(By.TAG_NAME, "summary").click()
         assert "340" in text(browser, "details tbody tr")
         assert text(browser, "section .badge.stopped").endswith("blocked")
+        assert len(browser.find_elements(By.CSS_SELECTOR, "svg rect.surrogate")) == 59
         assert browser.get_log("browser") == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("path", ["/dashboard", "/dashboard/tasks/tickets"])
+def test_axe_finds_nothing(browser: Chrome, axe: str, path: str, scheme: str) -> None:
+    features = [{"name": "prefers-color-scheme", "value": scheme}]
+    with served(ScriptedReader(*READER)) as url:
+        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+        browser.get(url + path)
+        text(browser, "tbody th")
+        browser.execute_script(axe)
+        found = browser.execute_async_script("axe.run().then(arguments[0])")
+    assert [(one["id"], one["impact"], one["nodes"][0]["html"]) for one in found["violations"]] == []
+    assert len(found["passes"]) > 10
+
+
+@pytest.fixture(scope="module")
+def axe() -> str:
+    """The script of axe-core."""
+    folder = Path(os.environ.get("UNDERSTUDY_TEST_NODE") or ROOT / ".node")
+    script = folder / "node_modules" / "axe-core" / "axe.min.js"
+    if not script.is_file():
+        reason = f"axe-core is not in {folder}: `make node` installs it"
+        pytest.fail(reason, pytrace=False) if os.environ.get("CI") else pytest.skip(reason)
+    return script.read_text()
 
 
 def test_an_outage_is_red_and_ends(browser: Chrome) -> None:

@@ -13,7 +13,7 @@ from streams.dashboard.routes import MOST_STREAMS
 from streams.gateway.keys import create_key
 from tests.streams.dashboard.scripted import HOSTILE, ScriptedReader, certified, running
 
-FILES = ("dashboard.js", "chart.js", "elements.js", "stream.js", "dashboard.css", "icon.svg")
+FILES = ("dashboard.js", "chart.js", "elements.js", "stream.js", "traffic.js", "dashboard.css", "icon.svg")
 
 
 async def first_event(url: str, **options: Any) -> tuple[str, Any]:
@@ -35,7 +35,9 @@ async def test_the_page_allows_nothing_from_elsewhere() -> None:
             assert "default-src 'none'" in page.headers["content-security-policy"]
             assert "unsafe" not in page.headers["content-security-policy"]
             assert HOSTILE not in page.text
-        assert [(await client.get(f"{url}/dashboard/page/{name}")).status_code for name in FILES] == [200] * 6
+        assert [(await client.get(f"{url}/dashboard/page/{name}")).status_code for name in FILES] == [
+            200
+        ] * len(FILES)
         for name in ("nothing.js", "..%2froutes.py", "%2e%2e/routes.py"):
             assert (await client.get(f"{url}/dashboard/page/{name}")).status_code == 404
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from models.certificate import Certificate
 from streams.dashboard.views import in_order, label_rows, task_row, task_view
-from tests.streams.dashboard.scripted import BEGAN, HISTORY, MOVES, NEW, certified
+from tests.streams.dashboard.scripted import BEGAN, HISTORY, MOVES, NEW, TRAFFIC, certified
 
 
 def test_what_needs_a_person_comes_first() -> None:
@@ -29,7 +29,9 @@ def test_labels_with_most_disagreements_come_first_within_bounds() -> None:
 
 
 def test_a_task_shows_its_history_and_its_newest_move_first() -> None:
-    view = task_view(BEGAN, certified("t"), {**HISTORY, "v0": ()}, MOVES, [])
+    view = task_view(BEGAN, certified("t"), {**HISTORY, "v0": ()}, MOVES, [], TRAFFIC, "nothing")
     assert [points[0].version for points in view.history] == ["v1", "v2"]
+    assert view.next_step == ""
     assert view.moves[0].version == "v2"
+    assert view.row.answered == TRAFFIC.answered
     assert view.since == next(point.at for point in HISTORY["v2"] if point.state == "certified")
