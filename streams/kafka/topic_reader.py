@@ -116,7 +116,8 @@ class TopicReader(Service, ABC):
         while not self._stopping.is_set():
             consumed = consumer.consume(self._at_once, 0.0) or consumer.consume(1, IDLE)
             self._hand_over(consumed)
-            if any(map(self._note_reached, consumed)):
+            has_led_on = [self._note_reached(message) for message in consumed]
+            if any(has_led_on):
                 stall.note_progress()
             elif stall.is_stalled(consumer, self._reached):
                 return

@@ -17,15 +17,16 @@ HELD = 5
 
 
 class Client:
-    """Consumer of one partition; gives `most` messages, and then nothing.
+    """Consumer of one partition; gives `most` messages, `at_once` in a batch, and then nothing.
 
     Attributes:
         is_away: the broker does not answer.
     """
 
-    def __init__(self, most: int = HELD) -> None:
+    def __init__(self, most: int = HELD, at_once: int = 1) -> None:
         self.is_away = False
         self._left = most
+        self._at_once = at_once
         self._at = 0
         self.began: int | None = None
 
@@ -37,12 +38,13 @@ class Client:
         self._at = max(0, places[0].offset)
 
     def consume(self, _most: int, _seconds: float) -> list[Any]:
-        if not self._left or self._at > HELD:
-            return []
-        self._left -= 1
-        self._at += 1
-        error = KafkaError(KafkaError._PARTITION_EOF) if self._at > HELD else None
-        return [SimpleNamespace(error=lambda: error, partition=lambda: 0, offset=lambda at=self._at - 1: at)]
+        batch = list[Any]()
+        while len(batch) < self._at_once and self._left and self._at <= HELD:
+            self._left -= 1
+            error = KafkaError(KafkaError._PARTITION_EOF) if self._at == HELD else None
+            batch.append(_message(self._at, error))
+            self._at += 1
+        return batch
 
     def get_watermark_offsets(self, _: TopicPartition, _seconds: float) -> tuple[int, int]:
         if self.is_away:
@@ -51,6 +53,10 @@ class Client:
 
     def close(self) -> None:
         pass
+
+
+def _message(at: int, error: KafkaError | None) -> Any:
+    return SimpleNamespace(error=lambda: error, partition=lambda: 0, offset=lambda: at)
 
 
 class Reader(TopicReader):
@@ -77,6 +83,20 @@ async def test_another_client_reads_on(monkeypatch: pytest.MonkeyPatch) -> None:
     await reader.stop()
     assert reader.seen == list(range(HELD))
     assert [client.began for client in clients] == [-2, 2, 3]
+
+
+async def test_another_client_reads_on_after_the_last_message_of_a_batch(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(stall, "LOOK", 0.0)
+    clients = [Client(3, at_once=3), Client(HELD, at_once=HELD + 1)]
+    opened = iter(clients)
+    reader = Reader(lambda: next(opened))
+    await reader.start()
+    assert await asyncio.to_thread(reader.has_all.wait, 20)
+    await reader.stop()
+    assert reader.seen == list(range(HELD))
+    assert [client.began for client in clients] == [-2, 3]
 
 
 @pytest.mark.parametrize(
