@@ -64,16 +64,18 @@ async def _whole_body(upstream: UpstreamResponse) -> bytes:
 
 
 def _plain(body: bytes, encoding: str) -> bytes:
-    """The body as text; nothing of one in a coding that can't be read here."""
+    """The body as text; nothing of one that can't be read here to its end."""
     coding = encoding.strip().lower()
     if coding in ("", "identity"):
         return body
     if coding not in ("gzip", "x-gzip"):
         return b""
+    unpacked = zlib.decompressobj(_GZIP_WINDOW)
     try:
-        return zlib.decompressobj(_GZIP_WINDOW).decompress(body, _MOST)
+        plain = unpacked.decompress(body, _MOST)
     except zlib.error:
-        return body
+        return b""
+    return plain if unpacked.eof and not unpacked.unused_data else b""
 
 
 def _masked_bytes(raw: bytes) -> bytes:

@@ -154,17 +154,36 @@ async def test_a_refusal_that_repeats_the_gateway_s_key_is_masked(encoding: str)
     remember_secrets(["marked-upstream-key"])
     body = b'{"error": "no such key: marked-upstream-key"}'
     came = gzip.compress(body) if encoding else body
+    said: list[bytes | None] = []
+    response = await masked_refusal(_refused(came, encoding), {"x-further": "2"}, said.append)
+    assert response.body == b'{"error": "no such key: ***"}'
+    assert dict(response.raw_headers) == {b"x-a": b"1", b"content-length": b"29", b"x-further": b"2"}
+    assert said == [came], "what is recorded of it is masked elsewhere"
+
+
+@pytest.mark.parametrize(
+    "came",
+    [
+        gzip.compress(b" " * 1_000_001 + b"marked-upstream-key"),
+        gzip.compress(b"no such key: ") + gzip.compress(b"marked-upstream-key"),
+        gzip.compress(b"no such key: marked-upstream-key")[:-1],
+        b"no gzip, marked-upstream-key",
+    ],
+    ids=["long", "in two parts", "cut off", "no gzip"],
+)
+async def test_a_refusal_that_cannot_be_read_to_its_end_is_not_shown(came: bytes) -> None:
+    remember_secrets(["marked-upstream-key"])
+    response = await masked_refusal(_refused(came, "gzip"), {}, lambda _: None)
+    assert (response.status_code, response.body) == (401, b"")
+
+
+def _refused(came: bytes, encoding: str) -> Any:
     chunks = [came, b""]
 
     async def next_chunk() -> bytes:
         return chunks.pop(0)
 
-    said: list[bytes | None] = []
     headers = [(b"content-encoding", b"gzip"), (b"content-length", b"%d" % len(came)), (b"x-a", b"1")]
-    refused: Any = SimpleNamespace(
+    return SimpleNamespace(
         status=401, encoding=encoding, headers=headers, next_chunk=next_chunk, close=lambda: None
     )
-    response = await masked_refusal(refused, {"x-further": "2"}, said.append)
-    assert response.body == b'{"error": "no such key: ***"}'
-    assert dict(response.raw_headers) == {b"x-a": b"1", b"content-length": b"29", b"x-further": b"2"}
-    assert said == [came], "what is recorded of it is masked elsewhere"
