@@ -22,6 +22,7 @@ from streams.versions.operator_commands import (
     refuse_version,
     unpin_version,
 )
+from streams.versions.promotion import needs_approval
 from streams.versions.serving_state import ServingChange, ServingState
 
 Result = TypeVar("Result")
@@ -198,10 +199,13 @@ async def pin(registry: Registry, task: str, reason: str, now: int) -> ServingCh
 
 async def unpin(registry: Registry, task: str, reason: str, now: int, config: Config) -> ServingChange:
     """Allow automatic promotions again. Raises TransitionRefused, also where what would go live fails."""
-    change = unpin_version(await registry.serving_state(task), OPERATOR, reason, now)
-    if change.moves:
+    approval = needs_approval(config)
+    change = unpin_version(await registry.serving_state(task), OPERATOR, reason, now, approval=approval)
+    if change.moves and not approval:
         await _check_battery(registry, task, change.moves[-1].version, config)
-    return await _change(registry, task, lambda state: unpin_version(state, OPERATOR, reason, now))
+    return await _change(
+        registry, task, lambda state: unpin_version(state, OPERATOR, reason, now, approval=approval)
+    )
 
 
 async def close(registry: Registry, task: str, reason: str, now: int) -> ServingChange:

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from streams.errors import TransitionRefused
 from streams.versions.lifecycle import Transition, VersionStage
+from streams.versions.promotion import FOR_APPROVAL
 from streams.versions.serving_state import Candidate, Pin, ServingChange, ServingState
 from streams.versions.transitions import replace_live
 
@@ -90,10 +91,15 @@ def pin_version(state: ServingState, by: str, reason: str, now: int) -> ServingC
     return ServingChange(replace(state, pin=Pin(now, reason, by)))
 
 
-def unpin_version(state: ServingState, by: str, reason: str, now: int) -> ServingChange:
+def unpin_version(
+    state: ServingState, by: str, reason: str, now: int, *, approval: bool = False
+) -> ServingChange:
     """Promotions are free again, and a candidate that has waited for the pin alone goes live.
 
     One that waits for approval goes on waiting.
+
+    Args:
+        approval: it waits for a person's approval instead.
 
     Raises:
         TransitionRefused: there is no pin.
@@ -103,9 +109,12 @@ def unpin_version(state: ServingState, by: str, reason: str, now: int) -> Servin
     free, candidate = replace(state, pin=None), state.candidate
     if candidate is None or candidate.plan.needs > 0 or candidate.waits_for_approval:
         return ServingChange(free)
-    arrived = Transition(
-        candidate.version, candidate.plan.mode, VersionStage.LIVE, now, by, f"the pin is lifted: {reason}"
-    )
+    why = f"the pin is lifted: {reason}"
+    if approval:
+        move = Transition(candidate.version, candidate.plan.mode, VersionStage.APPROVAL, now, by, why)
+        waiting = replace(candidate, plan=FOR_APPROVAL, since=now)
+        return ServingChange(replace(free, candidate=waiting), (move,))
+    arrived = Transition(candidate.version, candidate.plan.mode, VersionStage.LIVE, now, by, why)
     return replace_live(free, arrived, VersionStage.RETIRED, candidate.token)
 
 

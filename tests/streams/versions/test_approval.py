@@ -10,7 +10,7 @@ from streams.errors import TransitionRefused
 from streams.versions.breaker import after_alarm, alarm_concerns
 from streams.versions.lifecycle import VersionStage
 from streams.versions.operator_commands import approve_version, put_live, refuse_version, unpin_version
-from streams.versions.promotion import FOR_APPROVAL, PromotionPlan, plan_of
+from streams.versions.promotion import AT_ONCE, FOR_APPROVAL, PromotionPlan, plan_of
 from streams.versions.serving_state import ActiveVersion, Candidate, Pin, ServingState
 from streams.versions.transitions import FITTED_HERE, publish
 from streams.versions.trial_outcome import conclude_trial
@@ -40,6 +40,15 @@ def test_neither_a_trial_nor_a_pin_that_ends_nor_promote_takes_it_live() -> None
     assert unpin_version(replace(WAITING, pin=PIN), "ann", "done", 60).serving_state == WAITING
     with pytest.raises(TransitionRefused, match="v2 waits for approval"):
         put_live(WAITING, "v2", VersionStage.APPROVAL, VersionStage.RETIRED, "ann", "now", 60)
+
+
+def test_a_version_that_waits_for_a_pin_is_approved_where_that_is_asked_for_by_now() -> None:
+    pinned = publish(replace(LIVE, pin=PIN), "v2", 2, AT_ONCE, 15, FITTED_HERE, 20).serving_state
+    change = unpin_version(pinned, "ann", "done", 60, approval=True)
+    assert change.serving_state == replace(LIVE, candidate=Candidate("v2", FOR_APPROVAL, 2, 60, 15))
+    assert [(move.before, move.after) for move in change.moves] == [
+        (VersionStage.SHADOW, VersionStage.APPROVAL)
+    ]
 
 
 def test_an_alarm_that_it_does_not_know_of_keeps_it_out() -> None:
