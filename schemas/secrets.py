@@ -6,7 +6,7 @@ bearer token, a key of an app) are known by their form alone.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 from urllib.parse import quote
 
@@ -61,10 +61,21 @@ def masked(text: str) -> str:
     return _NAMED.sub(rf"\1{MASK}", plain)
 
 
-def masked_values(value: Any) -> Any:
-    """The same JSON value with the secrets in its texts masked."""
+def masked_values(value: Any, mask: Callable[[str], str] | None = None) -> Any:
+    """The same JSON value with the secrets in its texts masked.
+
+    Programs read it: a text without a space may be a label or an id that looks like a key, so there only
+    what is known to be a secret is masked.
+
+    Args:
+        mask: in place of that, for all texts alike.
+    """
     if isinstance(value, str):
-        return masked(value)
+        return (mask or _masked_value)(value)
     if isinstance(value, Mapping):
-        return {name: masked_values(each) for name, each in value.items()}
-    return [masked_values(each) for each in value] if isinstance(value, list | tuple) else value
+        return {name: masked_values(each, mask) for name, each in value.items()}
+    return [masked_values(each, mask) for each in value] if isinstance(value, list | tuple) else value
+
+
+def _masked_value(text: str) -> str:
+    return masked(text) if len(text.split()) > 1 else masked_url(masked_known(text))

@@ -35,7 +35,9 @@ class JsonFormatter(MaskingFormatter):
             "logger": record.name,
             "message": masked(record.getMessage()),
         }
-        line |= {name: masked_values(value) for name, value in _named_values(record) if name not in _OWN}
+        line |= {
+            name: masked_values(value, masked) for name, value in _named_values(record) if name not in _OWN
+        }
         if record.exc_info:
             line["exception"] = masked(self.inner.formatException(record.exc_info))
         return msgspec.json.encode(line).decode()

@@ -53,3 +53,12 @@ def test_values_keep_their_form() -> None:
         "b": {"c": "https://h/?token=***"},
         "d": True,
     }
+
+
+def test_labels_and_ids_that_look_like_keys_stay_and_sentences_are_masked() -> None:
+    names = {"labels": ["sk-insurance-claims", "risk"], "ids": ["sk-2024-00012345"]}
+    assert masked_values(names) == names
+    assert masked_values({"problems": ["no such key: sk-proj-abc_DEF123"]}) == {
+        "problems": ["no such key: ***"]
+    }
+    assert masked_values(["sk-proj-abc_DEF123"], masked) == ["***"]
