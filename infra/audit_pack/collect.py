@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from infra.audit_pack import contents
 from infra.audit_pack.contents import AuditRow, CertificateClaim, ConfigRow, PackNote
+from infra.serve.forgotten_requests import forgotten_requests
 from infra.serve.servers import redis_connection
 from infra.serve.topic_client import Reader, read_records
 from models.artifact import Artifact
@@ -18,13 +20,14 @@ from schemas.config import EVERY_TASK, Config, config_of
 from schemas.errors import InvalidConfig
 from schemas.messages import Reason, Trace
 from schemas.secrets import masked_values
-from schemas.urls import masked_url
 from streams.certify.history import CertificatePoint
 from streams.certify.observations import NOBODY
 from streams.certify.status import CertificateStatus
 from streams.certify.task_state import teacher_name
 from streams.clock import unix_ms
 from streams.errors import TransitionRefused
+from streams.label_set import LabelSet
+from streams.privacy.forgotten import ForgottenRequests
 from streams.roles.config import NewestConfig, read_config
 from streams.settings import Settings
 from streams.state.audits import AuditStore
@@ -69,15 +72,18 @@ async def collect_pack(
         TransitionRefused: there is no such version, or its files are gone.
         KafkaFailed, StateUnavailable: a server is away.
     """
+    config_rows, config = _read_config(settings, task)
+    labels = LabelSet.of(config.teacher)
+    forgotten = forgotten_requests(settings) if with_texts else None
     for look in range(_LOOKS):
         found = await _read_version(settings, task, version)
-        rows = list(_audit_rows(settings, task, found, with_texts=with_texts))
+        traces = _counted_traces(settings, task, found)
+        rows = [audit_row(labels.current_trace(trace), forgotten) for trace in traces]
         if len(rows) == found.status.audits:
             break
         if look < _LOOKS - 1:
             time.sleep(_PAUSE)  # noqa: ASYNC251 - nothing else runs on this loop
-    config_rows, config = _read_config(settings, task)
-    manifest = masked_url(found.artifact.manifest.decode()).encode()
+    manifest = shown_manifest(found.artifact.manifest)
     shown = [masked_values(msgspec.to_builtins(row)) for row in config_rows]
     note = PackNote(
         contents.FORMAT,
@@ -130,15 +136,21 @@ async def _read_version(settings: Settings, task: str, version: str | None) -> C
     )
 
 
-def _audit_rows(
-    settings: Settings, task: str, found: CollectedVersion, *, with_texts: bool
-) -> Iterator[AuditRow]:
+def shown_manifest(raw: bytes) -> bytes:
+    """The manifest without the secrets of its encoder's URL, sealed again; as it is where it holds none."""
+    manifest = Manifest.decode(raw)
+    embedder, encoder = masked_values([manifest.embedder, manifest.encoder])
+    shown = replace(manifest, embedder=embedder, encoder=encoder)
+    return raw if shown == manifest else shown.encode()
+
+
+def _counted_traces(settings: Settings, task: str, found: CollectedVersion) -> Iterator[Trace]:
     """The audits that the version's certificate counts: of the teacher of now, each request once."""
     reader, seen = Reader(settings, settings.topics.traces, from_start=True), set[str]()
     for trace, _ in read_records(reader, TRACE):
         if trace.task == task and trace.id not in seen and _counts(trace, found):
             seen.add(trace.id)
-            yield _row(trace, with_texts=with_texts)
+            yield trace
 
 
 def _counts(trace: Trace, found: CollectedVersion) -> bool:
@@ -154,8 +166,9 @@ def _counts(trace: Trace, found: CollectedVersion) -> bool:
     )
 
 
-def _row(trace: Trace, *, with_texts: bool) -> AuditRow:
-    guess = trace.guess
+def audit_row(trace: Trace, forgotten: ForgottenRequests | None) -> AuditRow:
+    """The row of an audit; with its text where `forgotten` is given, and does not name its request."""
+    guess, shows_text = trace.guess, forgotten is not None and not forgotten.covers_trace(trace)
     return AuditRow(
         trace.id,
         trace.requested_at,
@@ -167,7 +180,7 @@ def _row(trace: Trace, *, with_texts: bool) -> AuditRow:
         trace.audit,
         trace.sampled,
         trace.inclusion,
-        trace.text if with_texts else None,
+        trace.text if shows_text else None,
     )
 
 
