@@ -25,7 +25,7 @@ from streams.state.registry import Registry
 from streams.tasks import Tasks
 from streams.versions.breaker import after_alarm, alarm_concerns, may_answer, restorable_versions
 from streams.versions.culprit import blocked_label_to_blame, label_to_blame
-from streams.versions.events import alarm_event
+from streams.versions.events import alarm_event, transition_event
 from streams.versions.serving_state import ServingState
 
 log = logging.getLogger(__name__)
@@ -99,6 +99,8 @@ class AlarmResponse:
             return
         if may_answer(serving_state, version):
             self._event_publisher.publish(alarm_event(task, version, evidence, change, now))
+        elif change.moves:
+            self._event_publisher.publish(transition_event(task, change, now))
         else:
             log.warning(
                 "stopped a version that is not live, where a worker may still use it: task=%s version=%s: %s",

@@ -16,6 +16,8 @@ def after_alarm(
 ) -> ServingChange | None:
     """Stops a version whose alarm was raised; None where it is stopped already.
 
+    One that waits for approval may have answered as a canary: it is refused, so that nobody approves it.
+
     When a live version is stopped, a trial in progress ends: it, too, is about the traffic from before. A
     version that is not live may still answer at a worker that could not load a later one, and at all workers
     where the registry was emptied: then that version alone is stopped, and nothing else changes.
@@ -24,9 +26,12 @@ def after_alarm(
         restored: a certified version to take its place; without one the breaker opens.
         certify_from: Unix milliseconds; older traces do not calibrate the next version.
     """
+    candidate = state.candidate
+    if candidate is not None and candidate.version == version and candidate.waits_for_approval:
+        refused = Transition(version, candidate.plan.mode, VersionStage.REFUSED, now, CERTIFY, reason)
+        return ServingChange(replace(state, candidate=None), (refused,))
     if not alarm_concerns(state, version):
         return _stopped_elsewhere(state, version, certify_from, now)
-    candidate = state.candidate
     if candidate is not None and candidate.version == version:
         fallen = Transition(version, candidate.plan.mode, VersionStage.ROLLED_BACK, now, CERTIFY, reason)
         return ServingChange(replace(state, candidate=None), (fallen,))

@@ -19,7 +19,7 @@ from streams.state.registry import Registry
 from streams.state.trial_counts import TrialCounts
 from streams.tasks import Tasks
 from streams.versions.lifecycle import VersionStage, stages
-from streams.versions.promotion import AT_ONCE, PromotionPlan
+from streams.versions.promotion import AT_ONCE, FOR_APPROVAL, PromotionPlan
 from tests.streams.fakes import PublishedEvents, message, trace
 
 FALLEN = AlarmEvidence(
@@ -169,6 +169,15 @@ async def test_a_canary_s_alarm_requests_no_refit(room: Room) -> None:
     assert (serving_state.candidate, serving_state.breaker.open, await room.asked()) == (None, False, 0)
     assert await room.states() == {"v1": VersionStage.LIVE, "v2": VersionStage.ROLLED_BACK}
     assert "the live version answers the canary's share" in room.told.events[0].message
+
+
+async def test_the_alarm_of_a_version_that_waits_for_approval_ends_the_wait(room: Room) -> None:
+    await room.publish(1)
+    await room.publish(2, FOR_APPROVAL)
+    for _ in range(2):
+        assert await room.alarm("t", "v2", FALLEN) is None
+    assert await room.states() == {"v1": VersionStage.LIVE, "v2": VersionStage.REFUSED}
+    assert [event.kind for event in room.told.events] == [EventKind.REFUSED]
 
 
 @pytest.mark.parametrize(("label", "after"), [("yes", VersionStage.LIVE), ("no", VersionStage.REFUSED)])

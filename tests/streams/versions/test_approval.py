@@ -61,6 +61,19 @@ def test_an_alarm_that_it_does_not_know_of_keeps_it_out() -> None:
     assert approve_version(replace(WAITING, certify_from=15), "v2", "ann", "yes", 60).moves
 
 
+def test_its_own_alarm_ends_the_wait_of_a_version_that_was_a_canary() -> None:
+    canary = PromotionPlan(VersionStage.CANARY, 0.1, 59)
+    on_trial = publish(LIVE, "v2", 2, canary, 15, FITTED_HERE, 20).serving_state
+    passed = conclude_trial(on_trial, "v2", Certificate(100, 100), 0.95, 0.05, 60, approval=True)
+    assert passed is not None
+    change = after_alarm(passed.serving_state, "v2", "v0", 40, "alarm: late audits", 70)
+    assert change is not None
+    assert change.serving_state == LIVE
+    assert [(move.before, move.after, move.reason) for move in change.moves] == [
+        (VersionStage.APPROVAL, VersionStage.REFUSED, "alarm: late audits")
+    ]
+
+
 def test_what_does_not_wait_is_neither_approved_nor_refused() -> None:
     for decide in (approve_version, refuse_version):
         with pytest.raises(TransitionRefused, match="no version waits"):
