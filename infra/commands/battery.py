@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from infra.console.examples import examples
-from infra.console.output import AsJson, line, result
+from infra.console.output import AsJson, customers_data, line
 from infra.console.policy_options import TaskArgument, printable_text
 from infra.files.battery import read_cases
 from infra.serve.config_topic import read_overrides
@@ -74,7 +74,7 @@ def battery_list(task: TaskArgument, json: AsJson = False) -> None:
     """Show the cases of a task."""
     cases = with_registry(client_settings(), lambda registry: registry.battery.cases(task))
     if json:
-        result({"task": task, "cases": cases})
+        customers_data({"task": task, "cases": cases})
         return
     for case in cases:
         line(f"{case.id}: {_wish(case)}{'' if case.text is None else f': {short_text(case.text)}'}")
@@ -123,7 +123,7 @@ def battery_run(
     chosen, results = with_registry(settings, ask)
     failed = sum(one.problem is not None for one in results)
     if json:
-        result({"task": task, "version": chosen, "failed": failed, "results": results})
+        customers_data({"task": task, "version": chosen, "failed": failed, "results": results})
     else:
         for one in results:
             line(f"{'passes' if one.problem is None else 'FAILS '} {one.case.id}: {one.problem or _did(one)}")

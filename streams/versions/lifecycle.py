@@ -3,7 +3,7 @@
 fitted ──► refused                       by the offline gate
    ├─────► shadow ──► live               scored beside the live version; refused where its trial fails
    ├─────► canary ──► live               answers a share; rolled back where its trial or its alarm says so
-   ├─────► approval ► live               waits for a person, also after its trial; refused by one, or by its alarm
+   ├─────► approval ► live               waits for a person, also after its trial; refused by one or its alarm
    └─────► live ────► retired            another version went live
                 └───► rolled back        its alarm was raised, or an operator took it back
 retired, rolled back ──► live            restored
