@@ -1,7 +1,7 @@
 """Battery check: asks a version the cases of its task before it goes live. Where it can't, it refuses."""
 
-import asyncio
 from collections.abc import Sequence
+from functools import partial
 
 from models.artifact import Artifact
 from models.embedders.contract import Embedder
@@ -13,6 +13,7 @@ from schemas.config import Config
 from streams.battery.case_results import CaseResult, case_results, failure_sentence
 from streams.encoder_spec import encoder_spec
 from streams.errors import BatteryUnreadable
+from streams.routing.daemon_thread import CallPanicked, run_in_daemon
 from streams.state.battery import BatteryStore
 
 
@@ -52,14 +53,19 @@ async def battery_results(
     """What the version does with each case.
 
     Raises:
-        BatteryUnreadable: the version's files are gone.
+        BatteryUnreadable: the version's files are gone, or a package in Rust has panicked.
         ModelError: the version, or the encoder that it needs, can't be opened.
     """
     if not cases:
         return []
     if artifact is None:
         raise BatteryUnreadable("the files of the version are gone")
-    return await asyncio.to_thread(_results, task, config, artifact, cases, blocked)
+    ask = partial(_results, task, config, artifact, cases, blocked)
+    try:
+        # An encoder that hangs keeps no process from ending.
+        return await run_in_daemon(ask, f"battery-{task}")
+    except CallPanicked as error:
+        raise BatteryUnreadable(str(error)) from error
 
 
 def _results(
