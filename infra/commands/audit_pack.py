@@ -11,7 +11,7 @@ from infra.audit_pack.collect import collect_pack
 from infra.audit_pack.verify import verify_pack
 from infra.console.examples import examples
 from infra.console.output import AsJson, line, note, result
-from infra.console.policy_options import TaskArgument
+from infra.console.policy_options import TaskArgument, printable_text
 from infra.serve.servers import client_settings
 
 commands = typer.Typer()
@@ -27,7 +27,10 @@ def audit_pack_write(
     task: TaskArgument,
     out: Annotated[Path, typer.Option("--out", metavar="FILE", help="Archive to write.")],
     version: Annotated[
-        str | None, typer.Option("--version", metavar="VERSION", help="By default the live one.")
+        str | None,
+        typer.Option(
+            "--version", metavar="VERSION", help="By default the live one.", callback=printable_text
+        ),
     ] = None,
     with_texts: Annotated[
         bool, typer.Option("--with-texts", help="Also the texts of the audited requests.")

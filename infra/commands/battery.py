@@ -3,16 +3,17 @@
 from pathlib import Path
 from typing import Annotated
 
+import msgspec
 import typer
 
 from infra.console.examples import examples
-from infra.console.output import AsJson, customers_data, line
-from infra.console.policy_options import TaskArgument, printable_text
+from infra.console.output import AsJson, customers_data, line, result
+from infra.console.policy_options import TaskArgument, encodable_text, printable_text
 from infra.files.battery import read_cases
 from infra.serve.config_topic import read_overrides
 from infra.serve.policy_admin import with_registry
 from infra.serve.servers import client_settings
-from schemas.battery import MOST_CASES, BatteryCase
+from schemas.battery import MOST_CASES, BatteryCase, decode_case
 from schemas.config import config_of
 from streams.battery.case_results import CaseResult, short_text
 from streams.battery.check import battery_results
@@ -38,8 +39,12 @@ def battery_add(
     file: Annotated[
         Path | None, typer.Argument(metavar="FILE", help="Cases, a JSON object a line; `-` reads a pipe.")
     ] = None,
-    case_id: Annotated[str | None, typer.Option("--id", metavar="ID", help="Name of one case.")] = None,
-    text: Annotated[str | None, typer.Option(metavar="TEXT", help="Its text.")] = None,
+    case_id: Annotated[
+        str | None, typer.Option("--id", metavar="ID", help="Name of one case.", callback=printable_text)
+    ] = None,
+    text: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="Its text.", callback=encodable_text)
+    ] = None,
     label: Annotated[
         str | None,
         typer.Option(metavar="LABEL", help="What it may be answered.", callback=printable_text),
@@ -61,10 +66,9 @@ def battery_add(
     if file is not None:
         cases = read_cases(file)
     else:
-        try:
-            cases = [BatteryCase(case_id or "", text, None, label, must_answer, must_defer)]
-        except ValueError as error:
-            raise typer.BadParameter(str(error)) from error
+        given = {"id": case_id, "text": text, "label": label}
+        flags = {"must_answer": must_answer, "must_defer": must_defer}
+        cases = [decode_case(msgspec.json.encode(given | flags))]
     count = with_registry(client_settings(), lambda registry: registry.battery.add(task, cases))
     line(f"{task}: {len(cases):,} cases added, {count:,} of {MOST_CASES:,} in the battery")
 
@@ -91,6 +95,8 @@ def battery_remove(
     """Remove cases. Exit status 1: there were none of these names."""
     if bool(ids) is every:
         raise typer.BadParameter("give names of cases, or --all")
+    for one in ids or []:
+        printable_text(one)
     if every:
         removed = with_registry(client_settings(), lambda registry: registry.battery.clear(task))
         line(f"{task}: the battery is removed" if removed else f"{task} has no battery")
@@ -104,7 +110,10 @@ def battery_remove(
 @battery.command("run", epilog=examples("battery run shop", "battery run shop v3 --json"))
 def battery_run(
     task: TaskArgument,
-    version: Annotated[str | None, typer.Argument(metavar="VERSION", help="By default the live one.")] = None,
+    version: Annotated[
+        str | None,
+        typer.Argument(metavar="VERSION", help="By default the live one.", callback=printable_text),
+    ] = None,
     json: AsJson = False,
 ) -> None:
     """Ask a version every case, and change nothing. Exit status 1: it fails one."""

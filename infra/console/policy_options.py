@@ -27,11 +27,21 @@ def task_or_all(name: str) -> str | None:
     return name if name == EVERY_TASK else task_name(name)
 
 
-def printable_text(text: str) -> str:
+def printable_text(text: str | None) -> str | None:
     """The text itself. Raises BadParameter: it is empty, too long, or has characters that don't print."""
+    if text is None:
+        return None
     if not text.strip() or len(text) > LONGEST_TEXT or not text.isprintable():
         raise typer.BadParameter(f"a line of 1 to {LONGEST_TEXT:,} printable characters is needed")
     return text.strip()
+
+
+def encodable_text(text: str | None) -> str | None:
+    """The text itself. Raises BadParameter: it has bytes that are no UTF-8."""
+    try:
+        return None if text is None else text.encode().decode()
+    except UnicodeEncodeError as error:
+        raise typer.BadParameter("it has bytes that are no UTF-8") from error
 
 
 PolicyFolder = Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a policy.")]

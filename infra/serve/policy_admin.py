@@ -179,6 +179,7 @@ async def approve(
     Raises:
         TransitionRefused: says why not.
     """
+    await _check_task(registry, task)
     approve_version(await registry.serving_state(task), version, by, reason, now)
     (await version_catalog(registry, task)).check(version)
     await _check_battery(registry, task, version, config)
@@ -199,6 +200,7 @@ async def pin(registry: Registry, task: str, reason: str, now: int) -> ServingCh
 
 async def unpin(registry: Registry, task: str, reason: str, now: int, config: Config) -> ServingChange:
     """Allow automatic promotions again. Raises TransitionRefused, also where what would go live fails."""
+    await _check_task(registry, task)
     approval = needs_approval(config)
     change = unpin_version(await registry.serving_state(task), OPERATOR, reason, now, approval=approval)
     if change.moves and not approval:
@@ -226,11 +228,16 @@ async def _battery_failure(registry: Registry, task: str, version: str, config: 
     return await battery_failure(registry.battery, task, config, artifact, blocked)
 
 
+async def _check_task(registry: Registry, task: str) -> None:
+    """Raises TransitionRefused: the task has no policy."""
+    if task not in await registry.tasks():
+        raise TransitionRefused(f"there is no task {task} with a policy")
+
+
 async def _change(
     registry: Registry, task: str, decide: Callable[[ServingState], ServingChange]
 ) -> ServingChange:
-    if task not in await registry.tasks():
-        raise TransitionRefused(f"there is no task {task} with a policy")
+    await _check_task(registry, task)
     change = await registry.change(task, decide)
     if change is None:
         raise TransitionRefused("nothing was changed")

@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+from infra.audit_pack.archive import read_archive
+from infra.audit_pack.contents import AUDITS
 from schemas.codec import EVENT
 from schemas.events import Event, EventKind
 from streams.state.audits import AuditStore
@@ -26,7 +28,7 @@ LATER = 300
 
 def test_from_a_refused_refit_to_a_pack_that_verifies(deployment: Deployment, tmp_path: Path) -> None:
     deployment.configure(TASK, **SETTINGS)
-    case = {"id": "parcel", "text": "where is my parcel please", "label": "refund"}
+    case = {"id": "parcel", "text": "thanks order 1234 since Monday where is my parcel", "label": "refund"}
     cases = tmp_path / "cases.jsonl"
     cases.write_text(json.dumps(case))
     succeed(deployment, "battery", "add", TASK, str(cases))
@@ -38,10 +40,11 @@ def test_from_a_refused_refit_to_a_pack_that_verifies(deployment: Deployment, tm
     ):
         deployment.send(learned)
         refused = await_event(events, EventKind.REFUSED, "task's battery")
-        assert "parcel ('where is my parcel please') is 'refund', and it answers 'track'" in refused.message
-        assert "does not go live" in succeed(deployment, "status") or "refused" in succeed(
-            deployment, "status"
+        assert (
+            "parcel ('thanks order 1234 since Monday where is my parcel') is 'refund', and it answers 'track'"
+            in refused.message
         )
+        assert "the last fit was refused" in succeed(deployment, "status")
 
         cases.write_text(json.dumps(case | {"label": "track", "must_answer": True}))
         succeed(deployment, "battery", "add", TASK, str(cases))
@@ -64,7 +67,9 @@ def test_from_a_refused_refit_to_a_pack_that_verifies(deployment: Deployment, tm
         wait_until(is_equal, 120, "all audits to be counted, and a pack that verifies")
     deployment.stop()
     assert "equal: " in succeed(deployment, "audit-pack", "verify", str(pack))
-    assert b"parcel please" not in pack.read_bytes()
+    files, _ = read_archive(pack)
+    assert b'"text":null' in files[AUDITS]
+    assert b'"text":"' not in files[AUDITS], "texts are only there where they were asked for"
     pack.write_bytes(pack.read_bytes()[:-100])
     assert deployment.run("audit-pack", "verify", str(pack)).returncode == 2
 

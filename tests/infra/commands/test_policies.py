@@ -108,7 +108,12 @@ def test_what_fails_the_battery_goes_live_by_no_command_but_rollback(room: Room,
     room.publish(1)
     room.publish(2)
     cases = tmp_path / "cases.jsonl"
-    right = {"id": "track", "text": "where is my parcel please", "label": "track", "must_answer": True}
+    right = {
+        "id": "track",
+        "text": "thanks order 1234 since Monday where is my parcel",
+        "label": "track",
+        "must_answer": True,
+    }
     wrong = right | {"id": "moved", "label": "address"}
     cases.write_text("\n".join(map(json.dumps, (right, wrong))))
     assert "2 cases added, 2 of 1,000" in room.run("battery", "add", TASK, str(cases)).out
@@ -121,7 +126,10 @@ def test_what_fails_the_battery_goes_live_by_no_command_but_rollback(room: Room,
         ("policies", "promote", TASK, "v2"),
     ):
         ended = room.run(*command)
-        assert (ended.status, "moved ('where is my parcel please')" in ended.err) == (1, True), ended.err
+        assert (ended.status, "moved ('thanks order 1234 since Monday where is my parcel')" in ended.err) == (
+            1,
+            True,
+        ), ended.err
     assert room.states()["v3"] == "approval"
     assert room.run("battery", "remove", TASK, "moved").status == 0
     assert room.run("battery", "run", TASK, "v3").status == 0
