@@ -7,7 +7,7 @@ import msgspec
 import typer
 
 from infra.console.examples import examples
-from infra.console.output import AsJson, customers_data, line, result
+from infra.console.output import AsJson, customers_data, line
 from infra.console.policy_options import TaskArgument, encodable_text, printable_text
 from infra.files.battery import read_cases
 from infra.serve.config_topic import read_overrides
