@@ -42,7 +42,8 @@ class _Consumer:
 
 
 def _message(partition: int, error: KafkaError | None) -> Any:
-    return SimpleNamespace(error=lambda: error, partition=lambda: partition)
+    offset = 0 if error is None else 1
+    return SimpleNamespace(error=lambda: error, partition=lambda: partition, offset=lambda: offset)
 
 
 class _Reader(TopicReader):
