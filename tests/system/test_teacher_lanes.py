@@ -49,12 +49,12 @@ def test_a_task_that_fills_the_window_holds_up_no_other(deployment: Deployment) 
         worker = deployment.worker("teacher", UNDERSTUDY_SLOT="s", UNDERSTUDY_DRAIN="1")
         send_in_order(deployment, [*hanging, *asked])
         with Inbox(deployment, deployment.topics.labels, decoded(LABEL)) as labels:
-            labels.wait_for(len(asked))
+            labels.wait_for(len(asked), 240)
             assert {label.id for label in labels.all} == {request.id for request in asked}
             worker.kill()
             deployment.configure("hanging", teacher={"url": teacher.url, **teaching}, repeat_rate=0.0)
             deployment.worker("teacher", UNDERSTUDY_SLOT="s", UNDERSTUDY_DRAIN="1")
-            labels.wait_for(FLOOD + len(asked), 120)
+            labels.wait_for(FLOOD + len(asked), 240)
         wait_until(lambda: has_read_all(deployment, "teacher-waiting", waiting), 30, "all that was put off")
         deployment.stop()
     given = [LABEL.decode(one.value()) for one in everything(deployment, deployment.topics.labels)]
