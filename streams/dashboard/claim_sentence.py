@@ -1,6 +1,5 @@
 """Claim of a task in one sentence that an operator can read out."""
 
-from streams.certify.history import CertificatePoint
 from streams.status.claim import ClaimState, claim_of
 from streams.status.task_status import TaskStatus
 
@@ -24,17 +23,6 @@ def claim_sentence(status: TaskStatus, certified_since: int | None) -> tuple[str
         return f"{proven} since {{since}}: {counts}.", certified_since
     reason = claim.words if claim.state is ClaimState.STOPPED else _reason(status)
     return f"{status.version} is not certified: {reason}. {counts.capitalize()}.", None
-
-
-def certified_since(points: tuple[CertificatePoint, ...]) -> int | None:
-    """When the run of certified points at the end of a version's history began, Unix milliseconds."""
-    began = None
-    for point in points:
-        if point.state != "certified":
-            began = None
-        elif began is None:
-            began = point.at
-    return began
 
 
 def _reason(status: TaskStatus) -> str:

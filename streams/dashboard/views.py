@@ -9,8 +9,8 @@ from msgspec import Struct
 
 from models.certificate import Certificate, lower_bound, upper_bound
 from schemas.config import Config
-from streams.certify.history import CertificatePoint
-from streams.dashboard.claim_sentence import certified_since, claim_sentence
+from streams.certify.history import CertificatePoint, certified_since
+from streams.dashboard.claim_sentence import claim_sentence
 from streams.dashboard.label_counts import LabelCounts
 from streams.status.claim import ClaimState, claim_of
 from streams.status.task_status import TaskStatus

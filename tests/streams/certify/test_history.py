@@ -14,6 +14,7 @@ from streams.certify.history import (
     CertificateState,
     HistoryState,
     certificate_point,
+    certified_since,
     decode_points,
     encode_point,
     extend_history,
@@ -160,3 +161,14 @@ def test_an_earlier_release_reads_points_with_more_fields(point: CertificatePoin
     longer = encode_point(point)[:-1] + b',"later"]'
     assert decode_points([longer]) == (point,)
     assert decode_points([b'["v1"]', encode_point(structs.replace(point, at=1))])[0].at == 1
+
+
+def test_a_certificate_holds_since_its_last_run_began() -> None:
+    def since(*states: CertificateState) -> int | None:
+        return certified_since(
+            [CertificatePoint(at, "v1", at + 1, 0, 0.5, 0.9, state, None) for at, state in enumerate(states)]
+        )
+
+    assert since("not_yet", "certified", "lost", "certified", "certified") == 3
+    assert since("certified", "lost") is None
+    assert since() is None

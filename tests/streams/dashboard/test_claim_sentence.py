@@ -2,18 +2,10 @@
 
 from dataclasses import replace
 
-from streams.certify.history import CertificatePoint, CertificateState
-from streams.dashboard.claim_sentence import certified_since, claim_sentence
+from streams.dashboard.claim_sentence import claim_sentence
 from tests.streams.dashboard.scripted import BEGAN, NEW, certified
 
 GOOD = certified("t")
-
-
-def points(*states: CertificateState) -> tuple[CertificatePoint, ...]:
-    return tuple(
-        CertificatePoint(number, "v1", number + 1, 0, 0.5, 0.9, state, None)
-        for number, state in enumerate(states)
-    )
 
 
 def test_only_a_claim_that_holds_reads_as_certified() -> None:
@@ -25,9 +17,3 @@ def test_only_a_claim_that_holds_reads_as_certified() -> None:
     assert stopped == ("v2 is not certified: breaker open: the teacher answers. 340 audits, 6 disagree.")
     assert since is None
     assert claim_sentence(replace(NEW, audits=1, agreements=0), None)[0].endswith("1 audit, 1 disagrees.")
-
-
-def test_a_certificate_holds_since_its_last_run_began() -> None:
-    assert certified_since(points("not_yet", "certified", "lost", "certified", "certified")) == 3
-    assert certified_since(points("certified", "lost")) is None
-    assert certified_since(()) is None

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from models.certificate import Certificate
+from streams.certify.history import CertificatePoint
 from streams.dashboard.views import in_order, label_rows, task_row, task_view
 from tests.streams.dashboard.scripted import BEGAN, HISTORY, MOVES, NEW, TRAFFIC, certified
 
@@ -35,3 +36,11 @@ def test_a_task_shows_its_history_and_its_newest_move_first() -> None:
     assert view.moves[0].version == "v2"
     assert view.row.answered == TRAFFIC.answered
     assert view.since == next(point.at for point in HISTORY["v2"] if point.state == "certified")
+
+
+def test_a_certificate_holds_since_its_target_of_now_is_certified() -> None:
+    points = tuple(
+        CertificatePoint(at, "v2", 300 + at, 6, 0.957, target, "certified", None)
+        for at, target in enumerate((0.9, 0.9, 0.95, 0.95))
+    )
+    assert task_view(BEGAN, certified("t"), {"v2": points}, MOVES, [], TRAFFIC, "nothing").since == 2
