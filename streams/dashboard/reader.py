@@ -70,7 +70,7 @@ class ViewReader:
         history = await reader.audits.certificate_points(name, list(versions)[-_VERSIONS:])
         counts = (await reader.audits.status(name, status.version)).labels
         blocked = await reader.registry.blocked_labels(name, status.version)
-        rows = label_rows(counts, blocked)
-        # A forecast takes some 30 ms.
+        # On the event loop, where requests wait: bounds of 150 labels take 80 ms, a forecast some 30 ms.
+        rows = await asyncio.to_thread(label_rows, counts, blocked)
         ahead = await asyncio.to_thread(next_step, status, None, config.delta)
         return task_view(self._now(), status, history, moves, rows, traffic, ahead)

@@ -2,8 +2,11 @@
 
 from dataclasses import replace
 
+import pytest
+
 from models.certificate import Certificate
 from streams.certify.history import CertificatePoint
+from streams.dashboard import views
 from streams.dashboard.views import in_order, label_rows, task_row, task_view
 from tests.streams.dashboard.scripted import BEGAN, HISTORY, MOVES, NEW, TRAFFIC, certified
 
@@ -27,6 +30,18 @@ def test_labels_with_most_disagreements_come_first_within_bounds() -> None:
     assert poor.low < 12 / 20 < poor.high
     assert fine.high == 1.0
     assert 0.85 < fine.low < 1.0
+
+
+def test_bounds_are_computed_for_the_labels_that_are_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    bounded: list[Certificate] = []
+
+    def bound(counts: Certificate, _: float) -> float:
+        bounded.append(counts)
+        return 0.0
+
+    monkeypatch.setattr(views, "lower_bound", bound)
+    counts = {f"label {number}": Certificate(40, 40 - number % 3) for number in range(1_000)}
+    assert len(label_rows(counts, frozenset())) == len(bounded) < len(counts)
 
 
 def test_a_task_shows_its_history_and_its_newest_move_first() -> None:
