@@ -30,7 +30,7 @@ class LiveAudits(Struct, frozen=True):
     level: float
 
 
-class TargetOutcome(Struct, frozen=True):
+class TargetEstimate(Struct, frozen=True):
     """What a target would bring.
 
     Attributes:
@@ -61,7 +61,7 @@ class TargetOutcome(Struct, frozen=True):
 
 def what_if(
     manifest: Manifest, target: float, aim: float, assumptions: Assumptions, live: LiveAudits
-) -> TargetOutcome:
+) -> TargetEstimate:
     """The outcome of a target for the version of this manifest.
 
     Args:
@@ -74,7 +74,7 @@ def what_if(
     day = saving(coverage, requests, price, assumptions.audit_rate)
     ahead = None if point is None else _ahead(manifest, point, target, live)
     least, likely, most = (None,) * 3 if ahead is None else (ahead.least, ahead.likely, ahead.most)
-    return TargetOutcome(
+    return TargetEstimate(
         target=target,
         coverage=coverage,
         cost_a_day=requests * price - day.money,

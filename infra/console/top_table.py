@@ -42,7 +42,7 @@ def top_table(overview: Overview, currency: str) -> RenderableType:
 
 
 def _urgency(status: TaskStatus) -> tuple[int, str]:
-    return list(ClaimState).index(claim_of(status).state), status.task
+    return claim_of(status).state.urgency, status.task
 
 
 def _cells(overview: Overview, status: TaskStatus, currency: str) -> list[RenderableType]:

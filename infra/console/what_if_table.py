@@ -7,10 +7,10 @@ from rich.table import Table
 
 from infra.serve.what_if import WhatIf
 from models.money import currency_prefix, format_money
-from models.what_if import TargetOutcome
+from models.what_if import TargetEstimate
+from streams.status.sentences import named_labels
 
 NARROWEST = 90
-_NAMED = 5
 
 
 def print_what_if(found: WhatIf, currency: str) -> None:
@@ -25,7 +25,7 @@ def print_what_if(found: WhatIf, currency: str) -> None:
         console.print(sentence, markup=False, soft_wrap=True)
 
 
-def _cells(outcome: TargetOutcome, in_force: float, currency: str) -> tuple[str, ...]:
+def _cells(outcome: TargetEstimate, in_force: float, currency: str) -> tuple[str, ...]:
     now = " *" if abs(outcome.target - in_force) < 1e-9 else "  "
     ahead = outcome.ahead
     return (
@@ -49,8 +49,7 @@ def _labels(found: WhatIf) -> Iterator[str]:
     for outcome in found.outcomes:
         labels = outcome.unanswered
         if outcome.coverage and labels:
-            more = f" and {len(labels) - _NAMED} more" if len(labels) > _NAMED else ""
-            yield f"never answered at {outcome.target:g}, or above: {', '.join(labels[:_NAMED])}{more}"
+            yield f"never answered at {outcome.target:g}, or above: {named_labels(labels)}"
             return
 
 

@@ -6,9 +6,7 @@ from dataclasses import dataclass
 from infra.serve.servers import redis_connection
 from streams.certify.history import CertificatePoint, certified_since, lost_at
 from streams.settings import Settings
-from streams.state.audits import AuditStore
-from streams.state.guard import GuardStore
-from streams.versions.guard_state import Guard
+from streams.status.status_reader import StatusReader
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +46,10 @@ def read_certificate_history(settings: Settings, task: str) -> TaskHistory:
 
 async def _read(settings: Settings, task: str) -> TaskHistory:
     async with redis_connection(settings) as connection:
-        audits = AuditStore(connection, settings.keys)
-        guard = await GuardStore(connection, settings.keys).read() or Guard(unseen=True)
-        versions = (await audits.task_state(task)).versions
-        points = await audits.certificate_points(task, versions)
+        reader = StatusReader(connection, settings.keys, settings.policies_kept)
+        guard = await reader.guard()
+        versions = (await reader.audits.task_state(task)).versions
+        points = await reader.audits.certificate_points(task, versions)
     histories = (version_history(version, points[version]) for version in versions)
     return TaskHistory(task, tuple(one for one in histories if one.points), guard.is_fresh)
 

@@ -14,7 +14,7 @@ from infra.serve.traffic import TaskTraffic, read_traffic
 from models.certificate import Certificate, budget_share
 from models.forecast.forecast import Assumptions
 from models.manifest import Manifest
-from models.what_if import LiveAudits, TargetOutcome, what_if
+from models.what_if import LiveAudits, TargetEstimate, what_if
 from schemas.config import Config, config_of
 from streams.clock import unix_ms
 from streams.errors import StreamsError
@@ -38,7 +38,7 @@ class WhatIf:
     version: str
     target: float
     assumptions: Assumptions
-    outcomes: tuple[TargetOutcome, ...]
+    outcomes: tuple[TargetEstimate, ...]
 
 
 def read_what_if(
@@ -77,12 +77,11 @@ def outcomes(
     config: Config,
     assumptions: Assumptions,
     targets: Sequence[float],
-) -> tuple[TargetOutcome, ...]:
+) -> tuple[TargetEstimate, ...]:
     """The outcome of each target, lowest first, for the version that answers now."""
     replies = Certificate(status.audits, status.agreements)
-    without_label = status.overdue + status.failed + status.lost
     level = status.level or budget_share(config.delta, 1)
-    live = LiveAudits(status.target, replies, without_label, level)
+    live = LiveAudits(status.target, replies, status.without_label, level)
     return tuple(
         what_if(manifest, target, replace(config, target_agreement=target).aim, assumptions, live)
         for target in sorted(set(targets))

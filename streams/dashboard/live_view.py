@@ -46,7 +46,7 @@ class LiveView(Generic[View]):
     async def watch(self) -> AsyncGenerator[View | str, None]:
         """The view each time that it was read, or why it can't be; one that is not taken in time is left out.
 
-        To be closed by whoever watches.
+        The caller closes the generator.
         """
         self._watchers += 1
         seen = self._serial

@@ -1,4 +1,4 @@
-"""Views: what the page is told of all tasks, and of one; as it travels in the events.
+"""Views: the data that the page draws, of all tasks or of one. The event stream carries them as JSON.
 
 Names are those of the members in JSON. Times are Unix milliseconds, shares are in [0, 1].
 """
@@ -78,9 +78,9 @@ class TaskView(Struct, frozen=True):
         facts: name and words, in the order in which they are shown.
         history: of each version's certificate, the oldest version first.
         moves: of versions between stages, newest first.
-    traffic: labels of the last hour.
+        traffic: labels of the last hour.
         next_step: what an operator may want to do now; empty where that is nothing.
-    since: see `sentence`.
+        since: see `sentence`.
     """
 
     at: int
@@ -120,8 +120,7 @@ def row_without_policy(task: str, config: Config, answered: float | None = None)
 
 def in_order(rows: Sequence[TaskRow]) -> list[TaskRow]:
     """Those that need a person first."""
-    order = list(ClaimState)
-    return sorted(rows, key=lambda row: (order.index(row.state), row.task))
+    return sorted(rows, key=lambda row: (row.state.urgency, row.task))
 
 
 def task_view(

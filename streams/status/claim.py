@@ -18,9 +18,14 @@ class ClaimState(StrEnum):
     NOT_YET = "not_yet"
     CERTIFIED = "certified"
 
+    @property
+    def urgency(self) -> int:
+        """Its place in the order of what needs a person; 0 comes first."""
+        return list(ClaimState).index(self)
+
 
 @dataclass(frozen=True, slots=True)
-class Claim:
+class TaskClaim:
     """Attributes:
     words: a few, for a table.
     """
@@ -29,7 +34,7 @@ class Claim:
     words: str
 
 
-def claim_of(status: TaskStatus) -> Claim:
+def claim_of(status: TaskStatus) -> TaskClaim:
     """The worst that holds of the task comes first."""
     for holds, words in (
         (status.paused, "paused: the teacher answers"),
@@ -41,9 +46,9 @@ def claim_of(status: TaskStatus) -> Claim:
         (not status.complete, "not certified: lost counts are read again"),
     ):
         if holds:
-            return Claim(ClaimState.STOPPED, words)
+            return TaskClaim(ClaimState.STOPPED, words)
     if status.suspended or status.new_labels:
-        return Claim(ClaimState.LOST, "suspended")
+        return TaskClaim(ClaimState.LOST, "suspended")
     if status.certified:
-        return Claim(ClaimState.CERTIFIED, "certified")
-    return Claim(ClaimState.NOT_YET, "not certified yet")
+        return TaskClaim(ClaimState.CERTIFIED, "certified")
+    return TaskClaim(ClaimState.NOT_YET, "not certified yet")

@@ -144,7 +144,7 @@ def _until(at: int) -> str:
 def forecast_sentence(status: TaskStatus, audits_a_second: float, delta: float) -> str:
     """How many audits it takes until the target is certified, and how long at the present rate."""
     replies = Certificate(status.audits, status.agreements)
-    counts = replies.counting_unanswered(status.overdue + status.failed + status.lost)
+    counts = replies.counting_unanswered(status.without_label)
     ahead = audits_ahead(counts, replies, status.target, status.level or budget_share(delta, 1))
     if ahead is None:
         return f"no audits yet, so nobody can say how many it takes until {status.target:.1%}"

@@ -134,6 +134,11 @@ class TaskStatus:
     unguarded: bool = False
     level: float = 0.0
 
+    @property
+    def without_label(self) -> int:
+        """Audits that count against the claim: overdue, failed or given up."""
+        return self.overdue + self.failed + self.lost
+
 
 def version_status(task: str, active: ActiveVersion, manifest: Manifest, config: Config) -> TaskStatus:
     """What the version was fitted for, and what it may do under this config."""

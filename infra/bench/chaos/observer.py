@@ -43,7 +43,7 @@ Reached = Mapping[tuple[str, int], int]
 def open_reader(
     kafka: str, names: Sequence[str], *, to_end: bool, reached: Reached = MappingProxyType({})
 ) -> Consumer:
-    """A consumer in no group that begins where it is told, or at the start of a partition.
+    """A consumer in no group; it begins at `reached`, or at the start of a partition that is not in it.
 
     Raises:
         KafkaException: the broker does not answer.
