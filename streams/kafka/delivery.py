@@ -200,6 +200,8 @@ class ExactlyOnce:
             self._open = False
             return ProducerBroken(f"producer broken: {reason.str()}, transactional.id={self._id!r}")
         if is_fenced or reason.fatal():
+            # Nothing is left to abort; after a fatal commit an abort only says that it conflicts with that.
+            self._open = False
             return DeliveryFatal(
                 f"producer fenced or broken: {reason.str()}. If another worker took its slot, give each "
                 f"worker its own (UNDERSTUDY_SLOT). transactional.id={self._id!r}"

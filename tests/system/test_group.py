@@ -2,9 +2,16 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import closing
+
+import pytest
+from confluent_kafka import Consumer, Producer
 
 from schemas.codec import DEFERRAL, LABEL
 from schemas.messages import Request
+from streams.errors import DeliveryFatal
+from streams.kafka.batch import Outgoing
+from streams.kafka.delivery import ExactlyOnce
 from tests.system.deployment import Deployment, wait_until
 from tests.system.topics import everything, has_read_all
 from tests.system.wishes import publish, wishes
@@ -48,6 +55,21 @@ def test_a_worker_fences_its_predecessor(deployment: Deployment) -> None:
     assert "UNDERSTUDY_SLOT" in old.output()
     assert_routed_once(deployment, sent)
     assert new.stop() == 0
+
+
+def test_a_commit_that_meets_a_newer_worker_names_the_slot(deployment: Deployment) -> None:
+    """Afterwards librdkafka calls an abort a conflict: that must not be all that an operator reads."""
+    servers = {"bootstrap.servers": deployment.kafka}
+    options = servers | {"transactional.id": deployment.topics.labels}
+    consumer, old = Consumer(servers | {"group.id": deployment.topics.labels}), Producer(options)
+    output = Outgoing(deployment.topics.labels, b"key", b"value")
+    delivery = ExactlyOnce(consumer, old, deployment.topics.labels, timeout=60.0)
+    delivery.send([output])
+    assert old.flush(30) == 0, "the transaction has its partition, so it is the commit that fails"
+    Producer(options).init_transactions(30)
+    delivery.send([output])
+    with pytest.raises(DeliveryFatal, match="UNDERSTUDY_SLOT"), closing(consumer), closing(delivery):
+        delivery.commit([])
 
 
 def serve(deployment: Deployment) -> None:

@@ -1,6 +1,7 @@
 """Outputs and offsets become durable in one transaction, or none of them does."""
 
 import threading
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -102,8 +103,12 @@ def test_a_fenced_producer_is_fatal(
     broker: FakeBroker, delivery: ExactlyOnce, failing: str, code: int, flags: dict[str, bool]
 ) -> None:
     broker.failures[failing] = [error(code, **flags)]
-    with pytest.raises(DeliveryFatal, match=r"fenced or broken: .*UNDERSTUDY_SLOT.*'route\.0'"):
+    with (
+        pytest.raises(DeliveryFatal, match=r"fenced or broken: .*UNDERSTUDY_SLOT.*'route\.0'"),
+        closing(delivery),
+    ):
         deliver(delivery)
+    assert "abort" not in broker.taken(), "an abort would fail too, and hide why"
 
 
 def test_a_refused_transactional_id_is_fatal(broker: FakeBroker) -> None:
