@@ -29,6 +29,7 @@ class LiveView(Generic[View]):
         self._look = look
         self._watchers = 0
         self._serial = 0
+        self._is_new = False  # what was read when somebody watched before is old
         self._newest: View | str = ""
         self._changed = asyncio.Event()
         self._reading: asyncio.Task[None] | None = None
@@ -50,9 +51,10 @@ class LiveView(Generic[View]):
         """
         self._watchers += 1
         seen = self._serial
-        if self._reading is None:
+        if self._reading is None or self._reading.done():
             self._reading = asyncio.create_task(self._read_on())
-        elif self._serial:
+            self._is_new = False
+        elif self._is_new:
             seen -= 1
         try:
             while not self._is_over:
@@ -76,6 +78,7 @@ class LiveView(Generic[View]):
                 self._newest = str(error)
             took = time.monotonic() - began
             self._serial += 1
+            self._is_new = True
             self._changed.set()
             self._changed = asyncio.Event()
             await asyncio.sleep(max(self._look, _BUSY * took))

@@ -44,6 +44,18 @@ async def test_nothing_is_read_once_nobody_watches() -> None:
     assert reads.count == count
 
 
+async def test_nobody_is_told_what_was_read_when_others_watched_before() -> None:
+    """The second of two who begin at the same time may come while the first read is under way."""
+    reads = Reads()
+    live = LiveView(reads.read, 0.0)
+    async with aclosing(live.watch()) as before:
+        await anext(before)
+    old = reads.count
+    async with aclosing(live.watch()) as first, aclosing(live.watch()) as second:
+        seen = await asyncio.gather(anext(first), anext(second))
+    assert all(isinstance(one, int) and one > old for one in seen)
+
+
 async def test_a_failed_read_says_why_and_the_next_one_goes_on() -> None:
     reads = Reads()
     live = LiveView(reads.read, 0.0)
