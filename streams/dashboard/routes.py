@@ -100,38 +100,53 @@ class DashboardRoutes:
         return Response(self._files[name], headers=_HEADERS, media_type=_TYPES[name])
 
     async def _stream_overview(self, call: Request) -> Response:
-        caller = self._admit(call)
-        return self._stream(self._overview, lambda view: _allowed(view, caller))
+        return self._stream(self._overview, _allowed, self._admit(call))
 
     async def _stream_task(self, call: Request) -> Response:
-        caller, name = self._admit(call), call.path_params["task"]
-        if not caller.allows(name):
-            raise HttpProblem(ProblemKind.FORBIDDEN, "the key is not for this task")
+        name = call.path_params["task"]
+        admit = self._admit(call, name)
         for other in [other for other, view in self._tasks.items() if not view.is_watched]:
             del self._tasks[other]
         live = self._tasks.setdefault(name, LiveView(lambda: self._reader.task(name), self._look))
-        return self._stream(live, lambda view: view)
+        return self._stream(live, lambda view, _: view, admit)
 
-    def _admit(self, call: Request) -> Caller:
-        caller = self._check.admit(headers_of_call(call))
+    def _admit(self, call: Request, task: str | None = None) -> Callable[[], Caller]:
+        """Who calls, as the keys are at each moment: a stream may go on for longer than its key."""
+        headers = headers_of_call(call)
+
+        def admit() -> Caller:
+            caller = self._check.admit(headers)
+            if task is not None and not caller.allows(task):
+                raise HttpProblem(ProblemKind.FORBIDDEN, "the key is not for this task")
+            return caller
+
+        admit()
         if self._streams >= MOST_STREAMS:
             detail = f"{MOST_STREAMS} pages of the dashboard are open already: close some"
             raise HttpProblem(ProblemKind.BUSY, detail)
-        return caller
+        return admit
 
-    def _stream(self, live: LiveView[View], shown: Callable[[View], object]) -> Response:
+    def _stream(
+        self, live: LiveView[View], shown: Callable[[View, Caller], object], admit: Callable[[], Caller]
+    ) -> Response:
         self._streams += 1
-        return EventStream(_events(live, shown), self._note_end)
+        return EventStream(_events(live, shown, admit), self._note_end)
 
     def _note_end(self) -> None:
         self._streams -= 1
 
 
-async def _events(live: LiveView[View], shown: Callable[[View], object]) -> AsyncGenerator[bytes, None]:
-    """One event for each read."""
+async def _events(
+    live: LiveView[View], shown: Callable[[View, Caller], object], admit: Callable[[], Caller]
+) -> AsyncGenerator[bytes, None]:
+    """One event for each read, until the caller's key is none any more."""
     async with aclosing(live.watch()) as views:
         async for view in views:
-            yield _event(view, shown)
+            try:
+                caller = admit()
+            except HttpProblem:
+                return
+            yield _event(view if isinstance(view, str) else shown(view, caller))
 
 
 def _allowed(view: OverviewView, caller: Caller) -> OverviewView:
@@ -141,8 +156,8 @@ def _allowed(view: OverviewView, caller: Caller) -> OverviewView:
     return msgspec.structs.replace(view, rows=rows, unreadable=unreadable)
 
 
-def _event(view: View | str, shown: Callable[[View], object]) -> bytes:
+def _event(view: object) -> bytes:
     """The view; or why there is none now."""
     if isinstance(view, str):
         return b"event: problem\ndata: %s\n\n" % msgspec.json.encode({"detail": masked(view)})
-    return b"event: view\ndata: %s\n\n" % msgspec.json.encode(shown(view))
+    return b"event: view\ndata: %s\n\n" % msgspec.json.encode(view)

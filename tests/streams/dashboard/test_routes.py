@@ -62,6 +62,25 @@ async def test_a_key_shows_its_tasks_alone() -> None:
         assert [row["task"] for row in overview["rows"]] == ["a"]
 
 
+@pytest.mark.parametrize("path", ["/dashboard/stream", "/dashboard/stream/a"])
+async def test_a_stream_ends_with_its_key(path: str) -> None:
+    token, key = create_key("app", ("*",), "serve", 1)
+    other = create_key("other", ("*",), "serve", 1)[1]
+    keys = {key.id: key, other.id: other}
+    headers = {"x-understudy-key": token}
+    async with (
+        running(ScriptedReader(certified("a")), keys) as url,
+        httpx2.AsyncClient() as client,
+        client.stream("GET", url + path, headers=headers) as answer,
+    ):
+        parts = answer.aiter_bytes()
+        assert (await anext(parts)).startswith(b"event: view")
+        del keys[key.id]
+        async with asyncio.timeout(4.0):
+            async for _ in parts:
+                pass
+
+
 @pytest.mark.parametrize("headers", [{"host": "rebound.example"}, {"origin": "https://elsewhere.example"}])
 async def test_a_foreign_page_reads_nothing(headers: dict[str, str]) -> None:
     async with running(ScriptedReader(certified("a"))) as url, httpx2.AsyncClient() as client:
