@@ -47,18 +47,23 @@ class LiveView(Generic[View]):
     async def watch(self) -> AsyncGenerator[View | str, None]:
         """The view each time that it was read, or why it can't be; one that is not taken in time is left out.
 
-        The caller closes the generator.
+        The caller closes the generator. A read that fails for another reason fails for all who watch; who
+        watches next has it read again.
         """
         self._watchers += 1
         seen = self._serial
         if self._reading is None or self._reading.done():
             self._reading = asyncio.create_task(self._read_on())
+            self._reading.add_done_callback(lambda _: self._wake())
             self._is_new = False
         elif self._is_new:
             seen -= 1
+        reading = self._reading
         try:
             while not self._is_over:
                 if self._serial == seen:
+                    if reading.done():
+                        reading.result()
                     await self._changed.wait()
                     continue
                 seen = self._serial
@@ -79,6 +84,9 @@ class LiveView(Generic[View]):
             took = time.monotonic() - began
             self._serial += 1
             self._is_new = True
-            self._changed.set()
-            self._changed = asyncio.Event()
+            self._wake()
             await asyncio.sleep(max(self._look, _BUSY * took))
+
+    def _wake(self) -> None:
+        self._changed.set()
+        self._changed = asyncio.Event()

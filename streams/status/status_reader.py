@@ -2,9 +2,11 @@
 
 from dataclasses import replace
 
+from models.errors import PolicyError
 from models.manifest import Manifest
 from schemas.config import Config
 from schemas.redis_keys import Keys
+from streams.errors import StateUnreadable
 from streams.label_set import LabelSet, known_labels
 from streams.state.audits import AuditStore
 from streams.state.connection import Connection
@@ -35,13 +37,22 @@ class StatusReader:
         return await self._guard.read() or Guard(unseen=True)
 
     async def status_of(self, task: str, config: Config, guard: Guard) -> TaskStatus | None:
-        """The status of one task; None while it has no policy."""
+        """The status of one task; None while it has no policy.
+
+        Raises:
+            StateUnreadable: what Redis holds of the task is of another release, or broken.
+        """
         serving_state = await self.registry.serving_state(task)
         active = serving_state.active
         raw = await self.registry.manifest(task, active.version) if active else None
         if active is None or raw is None:
             return None
-        manifest = Manifest.decode(raw)
+        try:
+            manifest = Manifest.decode(raw)
+        except PolicyError as error:
+            raise StateUnreadable(
+                f"a policy in Redis can't be read: task={task} version={active.version}: {error}"
+            ) from error
         new_labels = LabelSet.of(config.teacher).new_to(known_labels(manifest))
         state = await self.registry.sampling_state(task, active.version)
         state = replace(state, certified=state.certified and guard.is_fresh, new_labels=bool(new_labels))
@@ -50,5 +61,5 @@ class StatusReader:
         status = with_audits(status, await self.audits.status(task, active.version), config, guard)
         status = with_repeats(status, await self.registry.repeat_counts(task), config)
         status = with_sampling(status, state, await self.registry.certifying_traces(task), config)
-        service = service_certificate(await self.audits.service_status(task), guard)
+        service = service_certificate(await self.audits.service_status(task), guard, status.target)
         return replace(status, service=service)

@@ -182,7 +182,8 @@ def with_outcome(status: TaskStatus, outcome: Event | None) -> TaskStatus:
 def with_audits(
     status: TaskStatus, certificate: CertificateStatus, config: Config, guard: Guard
 ) -> TaskStatus:
-    """What its audits say."""
+    """What its audits say; certify may not know of a higher target yet."""
+    proven = certificate.certified and certificate.target >= status.target
     return replace(
         status,
         audits=certificate.audits,
@@ -194,7 +195,7 @@ def with_audits(
         lost=certificate.lost,
         suspended=certificate.suspended,
         bound=certificate.bound,
-        certified=certificate.certified and guard.is_fresh,
+        certified=proven and guard.is_fresh,
         complete=certificate.complete and not guard.rebuilding,
         alarm=certificate.alarm,
         high=upper_bound(certificate.certificate, config.delta),
@@ -224,14 +225,15 @@ def with_sampling(
     )
 
 
-def service_certificate(service: CertificateStatus, guard: Guard) -> ServiceCertificate:
+def service_certificate(service: CertificateStatus, guard: Guard, target: float) -> ServiceCertificate:
+    proven = service.certified and service.target >= target
     return ServiceCertificate(
         service.audits,
         service.agreements,
         service.pending,
         service.bound,
         service.until,
-        service.certified and guard.is_fresh,
+        proven and guard.is_fresh,
         service.suspended,
     )
 

@@ -67,6 +67,23 @@ async def test_a_failed_read_says_why_and_the_next_one_goes_on() -> None:
             pass
 
 
+async def test_a_reader_that_broke_leaves_nobody_waiting_and_begins_again() -> None:
+    reads: list[int | Exception] = [ValueError("broken"), 2]
+
+    async def read() -> int:
+        one = reads.pop(0) if len(reads) > 1 else reads[0]
+        if isinstance(one, Exception):
+            raise one
+        return one
+
+    live = LiveView(read, 60.0)
+    async with aclosing(live.watch()) as first, aclosing(live.watch()) as second, asyncio.timeout(5.0):
+        told = await asyncio.gather(anext(first), anext(second), return_exceptions=True)
+        assert [str(one) for one in told] == ["broken", "broken"]
+        async with aclosing(live.watch()) as third:
+            assert await anext(third) == 2
+
+
 async def test_the_end_comes_at_once_for_all() -> None:
     live = LiveView(Reads().read, 60.0)
     async with aclosing(live.watch()) as first, aclosing(live.watch()) as second:
