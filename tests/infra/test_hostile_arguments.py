@@ -2,11 +2,11 @@
 
 import io
 import os
-import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import redirect_stderr, redirect_stdout
+from contextlib import nullcontext, redirect_stderr, redirect_stdout
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, NoReturn
 
 import pytest
@@ -24,6 +24,18 @@ def no_kafka(*_: object) -> NoReturn:
 
 def no_server(*_: object) -> NoReturn:
     raise NotReady("there is no server here")
+
+
+class FailedBenchmark(nullcontext[Any]):
+    """The process of a benchmark that has failed already."""
+
+    returncode = 2
+
+    def __init__(self, *_: object, **__: object) -> None:
+        super().__init__(self)
+
+    def communicate(self) -> tuple[bytes, None]:
+        return b"", None
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -44,9 +56,7 @@ def _without_servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]
         patch.setattr("streams.kafka.clients.open_client", no_kafka)
         patch.setattr("streams.kafka.topic_admin.open_client", no_kafka)
         patch.setattr("infra.serve.servers.EmbeddedKafka", no_server)
-        patch.setattr(
-            "infra.commands.bench.subprocess.run", lambda *_, **__: subprocess.CompletedProcess([], 2, b"")
-        )
+        patch.setattr("infra.commands.bench.subprocess", SimpleNamespace(Popen=FailedBenchmark, PIPE=None))
         yield
 
 
