@@ -7,6 +7,7 @@ import typer
 
 from infra.console.config_fields import check_override, fields_help, parse_assignments
 from infra.console.examples import examples
+from infra.console.masked_fields import refuse_masked
 from infra.console.output import note, result
 from infra.console.policy_options import TaskOrAll
 from infra.serve.config_effects import changed_fields, coverage_effects, live_manifests, lost_guarantees
@@ -15,7 +16,6 @@ from infra.serve.servers import client_settings
 from infra.serve.topic_client import write_messages
 from schemas.config import EVERY_TASK, NOTHING, Override, config_of
 from schemas.errors import InvalidConfig
-from schemas.urls import MASK
 from streams.errors import StateUnavailable
 from streams.kafka.batch import Outgoing
 from streams.settings import Settings
@@ -64,20 +64,12 @@ def config_set(
     fields = parse_assignments(assignments)
     override = _merge_fields(before.get(task, NOTHING), fields)
     raw = check_override(override, task)
-    _refuse_masked(fields)
+    refuse_masked(fields, before)
     if (problem := key_problem(fields, settings.key_env)) is not None:
         raise InvalidConfig([problem])
     write_messages(settings, [Outgoing(settings.topics.config, task.encode(), raw)])
     result(override)
     _print_effects(settings, task, before, {**before, task: override})
-
-
-def _refuse_masked(fields: Override) -> None:
-    """Raises InvalidConfig: a URL is as `config get` prints it, without its secrets."""
-    teacher = fields.get("teacher")
-    urls = fields.get("embedder"), teacher.get("url") if isinstance(teacher, Mapping) else None
-    if any(isinstance(url, str) and MASK in url for url in urls):
-        raise InvalidConfig([f"`{MASK}` stands for a secret that is not printed: write the whole URL"])
 
 
 def _merge_fields(before: Override, fields: Override) -> dict[str, Any]:
