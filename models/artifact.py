@@ -1,12 +1,17 @@
 """The artifact of a policy: the bytes of `policy.onnx` and of `manifest.json`. Never a pickle."""
 
+import os
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from models.errors import PolicyError
 
 GRAPH = "policy.onnx"
 MANIFEST = "manifest.json"
+OWNER_ONLY = 0o600
+"""Mode of a file that holds secrets."""
+_ANYBODY = 0o666
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +41,17 @@ class Artifact:
             raise PolicyError(f"policy files missing or not readable in {directory}: {error}") from error
 
 
-def write_atomically(path: Path, content: bytes) -> None:
+def write_atomically(path: Path, content: bytes, mode: int = _ANYBODY) -> None:
     """Write a file that readers see whole: as it was before, or with all of `content`.
+
+    Args:
+        mode: who may read and write it, less what the process's umask takes away.
 
     Raises:
         OSError: the file system does not take it.
     """
     part = path.with_name(f"{path.name}.part")
-    part.write_bytes(content)
+    part.unlink(missing_ok=True)
+    with open(part, "wb", opener=partial(os.open, mode=mode)) as file:
+        file.write(content)
     part.replace(path)

@@ -1,8 +1,8 @@
 """Secrets as they may be printed, logged or written: masked by what they are, and by how they look.
 
-A process remembers the secrets of its settings and of its environment when it reads them; wherever one
-comes back, as in the error of an endpoint that repeats its key, it is masked. Secrets of others (a caller's
-bearer token, a key of an app) are known by their form alone.
+A process remembers the secrets of its settings, of its environment and of the URLs in config messages when
+it reads them; wherever one comes back, as in the error of an endpoint that repeats its key, it is masked.
+Secrets of others (a caller's bearer token, a key of an app) are known by their form alone.
 """
 
 import re
@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 from urllib.parse import quote
 
-from schemas.urls import MASK, masked_url
+from schemas.urls import MASK, masked_url, url_secrets
 
 _SHORTEST = 8
 """Characters; a shorter one would be found in half of all words."""
@@ -52,6 +52,13 @@ _known = _Known()
 remember_secrets = _known.add
 masked_known = _known.mask
 """The text with `***` for each secret that is remembered, and nothing else changed."""
+
+
+def remember_config_secrets(fields: Mapping[str, Any]) -> None:
+    """Remember the secrets of the URLs in a config message: endpoints repeat those too."""
+    teacher = fields.get("teacher")
+    urls = fields.get("embedder"), teacher.get("url") if isinstance(teacher, Mapping) else None
+    remember_secrets(secret for url in urls if isinstance(url, str) for secret in url_secrets(url))
 
 
 def masked(text: str) -> str:

@@ -11,6 +11,7 @@ from typing import TypeVar
 from models.embedders.contract import Embedder
 from models.policy import Policy
 from schemas.config import EVERY_TASK, Override, config_of
+from schemas.secrets import remember_config_secrets
 from streams.encoder_spec import EncoderSpec, encoder_spec
 from streams.task import CandidatePolicy, ServingPolicy, Task, threshold, unsuitable_reason
 from streams.versions.breaker_state import Safeguards
@@ -113,6 +114,7 @@ class Tasks:
 
     def configure(self, key: str, override: Override) -> None:
         """Lay a config message over the defaults, for one task or (`*`) for all."""
+        remember_config_secrets(override)
         self._overrides[key] = override
         for name in list(self._tasks) if key == EVERY_TASK else [key]:
             self._tasks[name] = self._build_task(name)

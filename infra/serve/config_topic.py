@@ -4,6 +4,7 @@ from infra.console.output import note
 from infra.serve.topic_client import Reader
 from schemas.config import Override
 from schemas.errors import InvalidConfig
+from schemas.secrets import remember_config_secrets
 from streams.roles.config import NewestConfig
 from streams.settings import Settings
 
@@ -24,6 +25,7 @@ def read_overrides(settings: Settings) -> dict[str, Override]:
             except InvalidConfig as error:
                 note(f"skipped an invalid config message: {error}")
             else:
+                remember_config_secrets(override)
                 overrides[task] = override
     finally:
         reader.close()

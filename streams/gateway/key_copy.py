@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from models.artifact import write_atomically
+from models.artifact import OWNER_ONLY, write_atomically
 from schemas.api_keys import ApiKey
 from streams.clock import unix_ms
 
@@ -81,6 +81,6 @@ class KeyCopy:
         self._written = _Copy(now, dict(keys), were_keys)
         try:
             self.file.parent.mkdir(parents=True, exist_ok=True)
-            write_atomically(self.file, msgspec.json.encode(self._written))
+            write_atomically(self.file, msgspec.json.encode(self._written), OWNER_ONLY)
         except OSError as error:
             log.error("could not copy the keys to disk, a start without Redis refuses calls: %s", error)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from models.artifact import write_atomically
+from models.artifact import OWNER_ONLY, write_atomically
 from schemas.config import NOTHING, parse_override
 from schemas.errors import InvalidConfig
 from streams.tasks import Tasks
@@ -64,6 +64,6 @@ class ConfigCopy:
         overrides = {key: dict(override) for key, override in self._live_tasks.overrides.items()}
         try:
             self._file.parent.mkdir(parents=True, exist_ok=True)
-            write_atomically(self._file, msgspec.json.encode(overrides))
+            write_atomically(self._file, msgspec.json.encode(overrides), OWNER_ONLY)
         except OSError as error:
             log.error("could not copy the config to disk, a start without Kafka misses it: %s", error)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
+from schemas.secrets import masked_known
 from streams.errors import UnreadableAnswer
 
 _LONGEST_LABEL = 256
@@ -47,7 +48,8 @@ def parse_answer(said: str, labels: Sequence[str]) -> str:
 
 
 def quote(said: str) -> str:
-    """What was said, in quotes and cut to fit in a message."""
+    """What was said, in quotes and cut to fit in a message; masked first: nobody knows half a secret."""
+    said = masked_known(said)
     cut = said if len(said) <= _LONGEST_QUOTE else f"{said[:_LONGEST_QUOTE]}…"
     return repr(cut)
 

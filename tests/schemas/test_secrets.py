@@ -2,7 +2,13 @@
 
 import pytest
 
-from schemas.secrets import masked, masked_known, masked_values, remember_secrets
+from schemas.secrets import (
+    masked,
+    masked_known,
+    masked_values,
+    remember_config_secrets,
+    remember_secrets,
+)
 
 
 @pytest.mark.parametrize(
@@ -44,6 +50,16 @@ def test_a_secret_that_is_known_is_masked_wherever_it_stands() -> None:
     remember_secrets(["q7/Zk marked+1", "short", ""])
     assert masked("<q7/Zk marked+1> q7%2FZk%20marked%2B1 short") == "<***> *** short"
     assert masked_known("Bearer abcdef12345 q7/Zk marked+1") == "Bearer abcdef12345 ***"
+
+
+def test_the_secrets_of_urls_in_the_config_are_known() -> None:
+    fields = {
+        "teacher": {"url": "http://me:q6marked-pass@h/v1"},
+        "embedder": "endpoint:http://h?key=q5marked-key#m",
+    }
+    remember_config_secrets(fields | {"paused": True})
+    remember_config_secrets({"teacher": None, "embedder": 5})
+    assert masked_known("401: bWU6cTZtYXJrZWQtcGFzcw==, q6marked-pass, q5marked-key") == "401: ***, ***, ***"
 
 
 def test_values_keep_their_form() -> None:

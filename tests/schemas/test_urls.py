@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.urls import masked_url
+from schemas.urls import masked_url, url_secrets
 
 
 @pytest.mark.parametrize(
@@ -32,3 +32,19 @@ def test_no_password_gets_through(password: str) -> None:
 def test_urls_in_a_text_are_masked() -> None:
     text = "endpoint:https://me:s3cret@h/v1#m is away; see https://docs.example/v1 or mail a@b.example"
     assert masked_url(text) == text.replace("s3cret", "***")
+
+
+@pytest.mark.parametrize(
+    ("text", "secrets"),
+    [
+        ("https://h/v1?design=big", []),
+        ("https://me:pa%40ss@h/v1", ["pa@ss", "bWU6cGFAc3M="]),
+        ("text>endpoint:https://token@h/v1#m", ["token", "dG9rZW46"]),
+        ("https://h/v1?api_key=a%2Fb&x=1", ["a/b"]),
+        ("https://h/v1/chat@home", []),
+    ],
+)
+def test_the_secrets_of_a_url_are_known_in_the_form_that_servers_repeat(
+    text: str, secrets: list[str]
+) -> None:
+    assert list(url_secrets(text)) == secrets

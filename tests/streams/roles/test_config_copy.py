@@ -20,6 +20,7 @@ def test_a_start_without_kafka_knows_the_tasks(tmp_path: Path) -> None:
     copy.note_applied(["early"])
     assert not file.exists(), "half a topic is no copy"
     copy.note_read()
+    assert file.stat().st_mode & 0o077 == 0, "a URL may hold a password"
     before.configure("late", {"teacher": {"url": "http://late"}})
     copy.note_applied(["late"])
 

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from schemas.secrets import remember_secrets
 from streams.errors import UnreadableAnswer
 from streams.teacher.answer import parse_answer
 
@@ -66,6 +67,14 @@ def test_what_was_said_is_quoted_but_not_at_length() -> None:
     with pytest.raises(UnreadableAnswer) as refused:
         parse_answer("long " * 1000, INTENTS)
     assert len(str(refused.value)) < 200
+
+
+def test_no_secret_is_cut_in_two() -> None:
+    remember_secrets(["q8marked7secret6of5thirty4letters"])
+    with pytest.raises(UnreadableAnswer) as refused:
+        parse_answer(f"{'no ' * 22}q8marked7secret6of5thirty4letters", INTENTS)
+    assert "q8marked" not in str(refused.value)
+    assert "***" in str(refused.value)
 
 
 def test_case_tells_like_labels_apart() -> None:
