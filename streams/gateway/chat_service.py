@@ -37,7 +37,7 @@ from streams.gateway.client_watch import ClientWatch
 from streams.gateway.forwarded_headers import RawHeaders, call_headers, readable
 from streams.gateway.forwarded_response import Before, ForwardedResponse
 from streams.gateway.keys import PREFIX
-from streams.gateway.masked_refusal import REFUSED, masked_refusal
+from streams.gateway.masked_reply import can_repeat_key, masked_reply
 from streams.gateway.problems import HttpProblem, unavailable
 from streams.gateway.stored_objects import CreatedObject, ObjectUse, StoredObjects
 from streams.gateway.upstream import (
@@ -220,10 +220,10 @@ class ChatService:
                 milliseconds = (time.perf_counter() - began) * 1000.0
                 self._recorder.note(asked, ChatReply(response.status, response.encoding, body, milliseconds))
 
-        if response.status >= REFUSED and not is_own:
-            async with ClientWatch(call.receive):
-                return await masked_refusal(response, further, ended)
         before = self._note_created(key, config, response) if key is not None and call.use.creates else None
+        if not is_own and can_repeat_key(response):
+            async with ClientWatch(call.receive):
+                return await masked_reply(response, further, ended, before)
         return ForwardedResponse(response, further, ended, LARGEST if asked is not None else 0, before)
 
     def _note_created(self, key: ApiKey, config: TeacherConfig, response: UpstreamResponse) -> Before:

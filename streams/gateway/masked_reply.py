@@ -1,6 +1,7 @@
-"""Masked refusal: an error of the LLM's endpoint about a call with the gateway's key, without that key.
+"""Masked reply: what the LLM's endpoint says to a call with the gateway's key, without that key.
 
-Some endpoints repeat the key that they refuse. An app that has none of its own must not learn it so.
+Some endpoints repeat the key that they refuse, also in a body with status 200. An app that has none of its
+own must not learn it so. Errors are masked, and short replies of a known length; a stream goes on as it is.
 """
 
 import zlib
@@ -10,24 +11,42 @@ from starlette.responses import Response
 
 from schemas.secrets import masked_known
 from streams.gateway.forwarded_headers import reply_headers
+from streams.gateway.forwarded_response import Before
 from streams.gateway.problems import HttpProblem, ProblemKind
 from streams.gateway.upstream import UpstreamBroken, UpstreamResponse
 
-REFUSED = 400
+_REFUSED = 400
 """Statuses from here on are errors."""
+_SHORT = 16_384
+"""Bytes of a reply that is read whole before the app gets it."""
+_PLAIN = ("", "identity")
+_READABLE = (*_PLAIN, "gzip", "x-gzip")
 _MOST = 1_000_000
 _GZIP_WINDOW = 31
 _OF_THE_BODY = (b"content-length", b"content-encoding")
 
 
-async def masked_refusal(
-    upstream: UpstreamResponse, further: Mapping[str, str], ended: Callable[[bytes | None], None]
+def can_repeat_key(upstream: UpstreamResponse) -> bool:
+    """Whether a reply may be an error: it has the status of one, or is short and no stream."""
+    if upstream.status >= _REFUSED:
+        return True
+    lengths = [value for name, value in upstream.headers if name.lower() == b"content-length"]
+    is_short = bool(lengths) and lengths[0].isdigit() and int(lengths[0]) <= _SHORT
+    return is_short and _coding(upstream.encoding) in _READABLE
+
+
+async def masked_reply(
+    upstream: UpstreamResponse,
+    further: Mapping[str, str],
+    ended: Callable[[bytes | None], None],
+    before: Before | None = None,
 ) -> Response:
-    """The upstream's error, read to its end; it stays as it came where it repeats no secret.
+    """The upstream's reply, read to its end; it stays as it came where it repeats no secret.
 
     Args:
         further: headers that are added.
         ended: called with the body as it came, or None where it broke off.
+        before: called with the body as it came, unless it is an error's.
 
     Raises:
         HttpProblem: it broke off, or is too long.
@@ -41,6 +60,8 @@ async def masked_refusal(
     finally:
         upstream.close()
         ended(body)
+    if before is not None and upstream.status < _REFUSED:
+        await before(body)
     headers = [(name, _masked_bytes(value)) for name, value in reply_headers(upstream.headers)]
     plain = _plain(body, upstream.encoding)
     shown = _masked_bytes(plain)
@@ -65,10 +86,10 @@ async def _whole_body(upstream: UpstreamResponse) -> bytes:
 
 def _plain(body: bytes, encoding: str) -> bytes:
     """The body as text; nothing of one that can't be read here to its end."""
-    coding = encoding.strip().lower()
-    if coding in ("", "identity"):
+    coding = _coding(encoding)
+    if coding in _PLAIN:
         return body
-    if coding not in ("gzip", "x-gzip"):
+    if coding not in _READABLE:
         return b""
     unpacked = zlib.decompressobj(_GZIP_WINDOW)
     try:
@@ -76,6 +97,10 @@ def _plain(body: bytes, encoding: str) -> bytes:
     except zlib.error:
         return b""
     return plain if unpacked.eof and not unpacked.unused_data else b""
+
+
+def _coding(encoding: str) -> str:
+    return encoding.strip().lower()
 
 
 def _masked_bytes(raw: bytes) -> bytes:

@@ -12,7 +12,7 @@ from starlette.types import Message
 from schemas.secrets import remember_secrets
 from streams.gateway import upstream
 from streams.gateway.client_watch import ClientWatch
-from streams.gateway.masked_refusal import masked_refusal
+from streams.gateway.masked_reply import can_repeat_key, masked_reply
 from streams.gateway.problems import ClientGone, HttpProblem
 from streams.gateway.upstream import Upstream, UpstreamBroken, UpstreamCall, UpstreamResponse, endpoint_url
 from tests.streams.gateway.harness import until
@@ -155,7 +155,7 @@ async def test_a_refusal_that_repeats_the_gateway_s_key_is_masked(encoding: str)
     body = b'{"error": "no such key: marked-upstream-key"}'
     came = gzip.compress(body) if encoding else body
     said: list[bytes | None] = []
-    response = await masked_refusal(_refused(came, encoding), {"x-further": "2"}, said.append)
+    response = await masked_reply(_refused(came, encoding), {"x-further": "2"}, said.append)
     assert response.body == b'{"error": "no such key: ***"}'
     assert dict(response.raw_headers) == {b"x-a": b"1", b"content-length": b"29", b"x-further": b"2"}
     assert said == [came], "what is recorded of it is masked elsewhere"
@@ -173,11 +173,33 @@ async def test_a_refusal_that_repeats_the_gateway_s_key_is_masked(encoding: str)
 )
 async def test_a_refusal_that_cannot_be_read_to_its_end_is_not_shown(came: bytes) -> None:
     remember_secrets(["marked-upstream-key"])
-    response = await masked_refusal(_refused(came, "gzip"), {}, lambda _: None)
+    response = await masked_reply(_refused(came, "gzip"), {}, lambda _: None)
     assert (response.status_code, response.body) == (401, b"")
 
 
-def _refused(came: bytes, encoding: str) -> Any:
+async def test_a_short_reply_with_status_200_is_masked_too() -> None:
+    remember_secrets(["marked-upstream-key"])
+    noted: list[bytes] = []
+
+    async def before(body: bytes) -> None:
+        noted.append(body)
+
+    reply = _refused(b"marked-upstream-key", "", 200)
+    assert can_repeat_key(reply)
+    response = await masked_reply(reply, {}, lambda _: None, before)
+    assert (response.status_code, response.body, noted) == (200, b"***", [b"marked-upstream-key"])
+
+
+@pytest.mark.parametrize(("encoding", "length"), [("br", b"9"), ("", b"16385"), ("", b"x"), ("", None)])
+def test_what_is_long_or_a_stream_goes_on_as_it_is(encoding: str, length: bytes | None) -> None:
+    headers = [] if length is None else [(b"Content-Length", length)]
+    reply: Any = SimpleNamespace(status=200, encoding=encoding, headers=headers)
+    assert not can_repeat_key(reply)
+    reply.status = 400
+    assert can_repeat_key(reply)
+
+
+def _refused(came: bytes, encoding: str, status: int = 401) -> Any:
     chunks = [came, b""]
 
     async def next_chunk() -> bytes:
@@ -185,5 +207,5 @@ def _refused(came: bytes, encoding: str) -> Any:
 
     headers = [(b"content-encoding", b"gzip"), (b"content-length", b"%d" % len(came)), (b"x-a", b"1")]
     return SimpleNamespace(
-        status=401, encoding=encoding, headers=headers, next_chunk=next_chunk, close=lambda: None
+        status=status, encoding=encoding, headers=headers, next_chunk=next_chunk, close=lambda: None
     )
