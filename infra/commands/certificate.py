@@ -44,7 +44,7 @@ def _report(history: TaskHistory) -> dict[str, Any]:
         "versions": [
             {
                 "version": one.version,
-                "certified_since": one.certified_since,
+                "certified_since": one.certified_since if history.counted else None,
                 "lost_at": one.lost_at,
                 "points": [msgspec.structs.asdict(point) for point in one.points],
             }

@@ -6,6 +6,7 @@ from rich.console import Console
 from rich.table import Table
 
 from infra.serve.certificate_history import TaskHistory, VersionHistory
+from models.proven_share import at_least
 from streams.certify.history import CertificatePoint, thinned_points
 from streams.status.sentences import local_time
 
@@ -17,25 +18,29 @@ _WORDS = {"certified": "certified", "not_yet": "not yet", "lost": "lost"}
 def history_sentences(history: TaskHistory) -> Iterator[str]:
     """A sentence for each version, the newest last."""
     for version in history.versions:
-        yield version_sentence(version)
+        yield version_sentence(version, counted=history.counted)
     if not history.versions:
         yield f"{history.task}: no audits yet, so nothing was certified"
     elif not history.counted:
         yield "the `certify` role counts no audits now, so nothing is certified until it does"
 
 
-def version_sentence(history: VersionHistory) -> str:
+def version_sentence(history: VersionHistory, *, counted: bool = True) -> str:
     """Since when it is certified, or when that was lost, on how many audits.
 
     Args:
         history: with at least one point.
+        counted: audits are counted now; where not, nothing is certified.
     """
     now = history.points[-1]
     counts = f"{now.audits:,} audits, {now.disagreed:,} disagree"
-    proven = "which proves nothing yet" if now.lower is None else f"which proves at least {now.lower:.1%}"
+    proven = (
+        "which proves nothing yet" if now.lower is None else f"which proves at least {at_least(now.lower)}"
+    )
     if history.certified_since is not None:
         since = local_time(history.certified_since)
-        return f"{history.version} certified at least {now.target:.1%} since {since}: {counts}"
+        certified = "certified" if counted else "not certified now; when audits were counted last it was"
+        return f"{history.version} {certified} at least {at_least(now.target)} since {since}: {counts}"
     if history.lost_at is not None:
         return (
             f"{history.version} lost its certificate at {local_time(history.lost_at)}: {counts}, {proven}; "
@@ -65,7 +70,7 @@ def _cells(point: CertificatePoint) -> tuple[str, ...]:
         _WORDS[point.state],
         f"{point.audits:,}",
         f"{point.disagreed:,}",
-        "-" if point.lower is None else f"{point.lower:.2%}",
+        "-" if point.lower is None else at_least(point.lower, 2),
         f"{point.target:.2%}",
         "-" if point.alarm is None else f"{point.alarm:.0%}",
     )

@@ -7,6 +7,7 @@ from rich.text import Text
 from infra.console.status_lines import backlog_sentence, oldest_sentences
 from infra.serve.overview import Overview
 from models.money import format_money
+from models.proven_share import at_least
 from schemas.secrets import masked
 from streams.status.claim import ClaimState, claim_of
 from streams.status.task_status import TaskStatus
@@ -53,7 +54,7 @@ def _cells(overview: Overview, status: TaskStatus, currency: str) -> list[Render
         Text(status.version + (f" ({status.candidate})" if status.candidate else "")),
         Text(claim.words, _STYLES[claim.state]),
         *_traffic(overview, status.task),
-        Text(f"{status.bound:.1%}" if status.audits else "-"),
+        Text(at_least(status.bound) if status.audits else "-"),
         Text(f"{status.target:.1%}"),
         Text(f"{status.agreements:,} of {status.audits:,}"),
         Text(f"{min(status.alarm, 1.0):.0%}", "red" if status.alarm > _ALARMING else ""),

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from infra.demo.drift import DRIFT_MESSAGE
 from infra.demo.scoreboard import PRICE_IN, PRICE_OUT, Scoreboard
+from models.proven_share import at_least
 from schemas.events import EventKind
 from streams.status.task_status import TaskStatus
 
@@ -99,7 +100,7 @@ def _cell(name: str, value: str, style: str = "bold") -> Text:
 def _certificate(status: TaskStatus | None) -> str:
     if status is None or not status.audits:
         return "nothing yet"
-    return f"at least {status.bound:.1%}, {'certified' if status.certified else 'not certified'}"
+    return f"at least {at_least(status.bound)}, {'certified' if status.certified else 'not certified'}"
 
 
 def _breaker(status: TaskStatus | None) -> str:

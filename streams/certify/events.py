@@ -5,6 +5,7 @@ Times are Unix milliseconds.
 
 from datetime import UTC, datetime
 
+from models.proven_share import at_least
 from schemas.config import Config
 from schemas.events import (
     AuditsFailedDetails,
@@ -30,7 +31,8 @@ _WEIGHTED = ", each weighted with the audit rate at its time"
 def certified_event(task: str, version: str, status: CertificateStatus, at: int) -> Event:
     message = (
         f"{task}: {version} is certified: {_counts(status)} prove that the teacher agrees with at least "
-        f"{status.bound:.2%} of its answers{_until(status)}{_WEIGHTED}; the target is {status.target:.1%}"
+        f"{at_least(status.bound, 2)} of its answers{_until(status)}{_WEIGHTED}; "
+        f"the target is {status.target:.1%}"
     )
     return CertifiedDetails(version, *_figures(status)).event(task, at, message)
 
@@ -43,8 +45,8 @@ def certificate_lost_event(task: str, version: str, status: CertificateStatus, a
 def service_certified_event(task: str, status: CertificateStatus, at: int) -> Event:
     message = (
         f"{task}: the service is certified, all versions together: {_counts(status)} prove that the teacher "
-        f"agrees with at least {status.bound:.2%} of all answers{_until(status)}{_WEIGHTED}; the target is "
-        f"{status.target:.1%}"
+        f"agrees with at least {at_least(status.bound, 2)} of all answers{_until(status)}{_WEIGHTED}; "
+        f"the target is {status.target:.1%}"
     )
     return ServiceCertifiedDetails(*_figures(status)).event(task, at, message)
 
@@ -167,9 +169,8 @@ def _why_lost(status: CertificateStatus) -> str:
             f"certificate suspended: {status.suspended}; the labels so far prove the target, and with these "
             "it may be missed, so the claim comes back with their replies or with enough later ones"
         )
-    return (
-        f"{_counts(status)} prove an agreement of only {status.bound:.2%}; the target is {status.target:.1%}"
-    )
+    proven = at_least(status.bound, 2)
+    return f"{_counts(status)} prove an agreement of only {proven}; the target is {status.target:.1%}"
 
 
 def _counts(status: CertificateStatus) -> str:

@@ -1,5 +1,6 @@
 """Claim of a task in one sentence that an operator can read out."""
 
+from models.proven_share import at_least
 from streams.status.claim import ClaimState, claim_of
 from streams.status.task_status import TaskStatus
 
@@ -17,7 +18,9 @@ def claim_sentence(status: TaskStatus, certified_since: int | None) -> tuple[str
     counts = f"{_many(status.audits, 'audit')}, {disagreed:,} {'disagrees' if disagreed == 1 else 'disagree'}"
     claim = claim_of(status)
     if claim.state is ClaimState.CERTIFIED:
-        proven = f"{status.version} is certified to agree with the teacher in at least {status.target:.1%}"
+        proven = (
+            f"{status.version} is certified to agree with the teacher in at least {at_least(status.target)}"
+        )
         if certified_since is None:
             return f"{proven}: {counts}.", None
         return f"{proven} since {{since}}: {counts}.", certified_since
@@ -32,7 +35,7 @@ def _reason(status: TaskStatus) -> str:
         return status.suspended
     if not status.audits:
         return f"no audits yet; the target is {status.target:.1%}"
-    return f"its audits prove {status.bound:.1%}; the target is {status.target:.1%}"
+    return f"its audits prove {at_least(status.bound)}; the target is {status.target:.1%}"
 
 
 def _many(count: int, what: str) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from msgspec import Struct
 
 from models.certificate import Certificate, lower_bound, upper_bound
+from models.proven_share import at_least
 from schemas.config import Config
 from streams.certify.history import CertificatePoint, certified_since
 from streams.dashboard.claim_sentence import claim_sentence
@@ -207,4 +208,4 @@ def _service(status: TaskStatus) -> str:
     service = status.service
     if not service.audits:
         return "none yet"
-    return f"{service.agreements:,} of {service.audits:,} agree: at least {service.bound:.1%}"
+    return f"{service.agreements:,} of {service.audits:,} agree: at least {at_least(service.bound)}"

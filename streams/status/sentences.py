@@ -4,6 +4,7 @@ from datetime import datetime
 
 from models.certificate import Certificate, budget_share
 from models.forecast.audits_needed import AuditsAhead, audits_ahead
+from models.proven_share import at_least
 from streams.sampling import RateReason
 from streams.status.task_status import TaskStatus
 
@@ -46,8 +47,8 @@ def certificate_sentence(status: TaskStatus) -> str:
         return f"not certified: no audits yet; the target is {status.target:.1%}"
     proof = (
         f"{status.agreements:,} of {status.audits:,} audits agree, which proves an agreement of at least "
-        f"{status.bound:.1%} of what {status.version} has answered{_until(status.until)}; the target is "
-        f"{status.target:.1%}"
+        f"{at_least(status.bound)} of what {status.version} has answered{_until(status.until)}; "
+        f"the target is {status.target:.1%}"
     )
     if status.suspended:
         return f"suspended: {status.suspended}; {proof}"
@@ -85,7 +86,7 @@ def service_sentence(status: TaskStatus) -> str:
         certified = f"suspended: {service.suspended}"
     return (
         f"{certified}: {service.agreements:,} of {service.audits:,} audits of all versions agree, which "
-        f"proves an agreement of at least {service.bound:.1%} of all answers{_until(service.until)}"
+        f"proves an agreement of at least {at_least(service.bound)} of all answers{_until(service.until)}"
     )
 
 

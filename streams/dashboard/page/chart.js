@@ -1,7 +1,7 @@
 // Chart of a certificate: what the audits prove, step by step, under the target that it has to reach. Versions are
 // segments that are never joined: each begins with no audits. State is told by colour and by shape.
 
-import { count, element, moment, shape, share, shortMoment, STATES } from "/dashboard/page/elements.js";
+import { atLeast, count, element, moment, shape, share, shortMoment, STATES } from "/dashboard/page/elements.js";
 
 const HEIGHT = 300;
 const STEPS = [0.01, 0.02, 0.05, 0.1, 0.2];
@@ -158,7 +158,7 @@ function mark(state, x, y) {
 }
 
 export function describe({ point }) {
-  const proven = point[LOWER] === null ? "proves nothing yet" : `proves ${share(point[LOWER])}`;
+  const proven = point[LOWER] === null ? "proves nothing yet" : `proves ${atLeast(point[LOWER])}`;
   return `${point[VERSION]}, ${moment(point[AT])}: ${count(point[AUDITS])} audits, ${count(point[DISAGREED])} disagree; ` +
     `${proven}, target ${share(point[TARGET])}: ${STATES[point[STATE]].words}`;
 }

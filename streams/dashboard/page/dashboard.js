@@ -1,7 +1,7 @@
 // The page: a table of all tasks, or one task, as its address says; drawn anew with each event of the stream.
 
 import { chart } from "/dashboard/page/chart.js";
-import { badge, count, element, moment, share, shortMoment, STATES, table } from "/dashboard/page/elements.js";
+import { atLeast, badge, count, element, moment, share, shortMoment, STATES, table } from "/dashboard/page/elements.js";
 import { storeKey, watch } from "/dashboard/page/stream.js";
 import { trafficParts } from "/dashboard/page/traffic.js";
 
@@ -103,7 +103,7 @@ function meter(row) {
   const place = (value) => Math.max(0, Math.min(1, (value - from) / (1 - from)));
   const bar = element("span", { class: "meter", "aria-hidden": "true" }, element("span", { class: row.state }));
   bar.firstChild.style.width = `${100 * place(row.proven)}%`;
-  return element("span", { class: "metered" }, bar, share(row.proven));
+  return element("span", { class: "metered" }, bar, atLeast(row.proven));
 }
 
 /** One task. */
@@ -169,7 +169,7 @@ function pointsTable(history) {
   const kept = all.filter((_, place) => changed(place) || place === all.length - 1 || place % every === 0);
   return table("Certificate, newest first", ["when", "version", "audits", "disagree", "proven", "target", "state"],
     kept.reverse().map(([at, version, audits, disagreed, lower, target, state]) =>
-      [moment(at), version, count(audits), count(disagreed), share(lower), share(target), badge(state, STATES[state].words)]),
+      [moment(at), version, count(audits), count(disagreed), atLeast(lower), share(target), badge(state, STATES[state].words)]),
     ["", "", NUMBER, NUMBER, NUMBER, NUMBER, ""]);
 }
 
@@ -180,7 +180,7 @@ function labelParts(rows) {
       "The interval holds one label's agreement at a confidence of 95%, however often it is looked at."),
     table("Audits by label", ["label", "audits", "disagree", "agree", "interval", "answers"], rows.map((row) => [
       row.label, count(row.audits), count(row.audits - row.agreements), share(row.agreements / row.audits),
-      `${share(row.low)} to ${share(row.high)}`, row.blocked ? badge("stopped", "blocked") : "yes"]),
+      `${atLeast(row.low)} to ${share(row.high)}`, row.blocked ? badge("stopped", "blocked") : "yes"]),
     ["", NUMBER, NUMBER, NUMBER, NUMBER, ""])];
 }
 

@@ -23,6 +23,9 @@ const whole = new Intl.NumberFormat("en");
 export const count = (value) => whole.format(value);
 export const share = (value) => (value === null || value === undefined ? "–" : `${(100 * value).toFixed(1)}%`);
 
+/** A share that is proven: never rounded up to more than is. */
+export const atLeast = (value) => share(value && Math.floor(1000 * value + 1e-5) / 1000);
+
 export function moment(at) {
   return new Date(at).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" });
 }
