@@ -15,6 +15,7 @@ const ASIDE = { live: 6, rolled_back: -6 };
 /** Draws into `place`; the returned `draw(history, moves, axis)` may be called again with newer points. */
 export function chart(place, caption) {
   let shown = null;
+  const cursor = { point: null };
   const redraw = () => shown && draw(...shown);
   new ResizeObserver(redraw).observe(place);
 
@@ -33,8 +34,15 @@ export function chart(place, caption) {
     },
     grid(points, scale, axis), marks(points, moves, scale, axis), segments(points).map((part) => segment(part, scale)));
     const reading = element("p", { class: "reading", "aria-live": "polite" }, describe(points.at(-1)));
-    follow(drawing, points, scale, reading);
+    const isRead = place.contains(document.activeElement);
+    const show = follow(drawing, points, scale, reading, cursor);
     place.replaceChildren(drawing, reading);
+    if (isRead) {
+      drawing.focus({ preventScroll: true });
+      const { point } = cursor;
+      const kept = point && points.findIndex((one) => one.point[AT] >= point[AT] && one.point[VERSION] === point[VERSION]);
+      if (point && kept >= 0) show(kept);
+    }
   }
 
   return draw;
@@ -164,16 +172,17 @@ export function describe({ point }) {
 }
 
 /** The point under the pointer, or that the arrow keys have come to, in words. */
-function follow(drawing, points, scale, reading) {
-  const cursor = shape("line", { class: "cursor", y1: EDGE.top, y2: HEIGHT - EDGE.bottom, visibility: "hidden" });
-  drawing.append(cursor);
+function follow(drawing, points, scale, reading, cursor) {
+  const line = shape("line", { class: "cursor", y1: EDGE.top, y2: HEIGHT - EDGE.bottom, visibility: "hidden" });
+  drawing.append(line);
   let place = points.length - 1;
   function show(next) {
     place = Math.max(0, Math.min(points.length - 1, next));
     const x = scale.x(points[place].x);
-    cursor.setAttribute("x1", x);
-    cursor.setAttribute("x2", x);
-    cursor.setAttribute("visibility", "visible");
+    line.setAttribute("x1", x);
+    line.setAttribute("x2", x);
+    line.setAttribute("visibility", "visible");
+    cursor.point = points[place].point;
     reading.textContent = describe(points[place]);
   }
   drawing.addEventListener("pointermove", (event) => {
@@ -187,4 +196,5 @@ function follow(drawing, points, scale, reading) {
     event.preventDefault();
     show(place + step);
   });
+  return show;
 }

@@ -9,9 +9,12 @@ const STALE = 20000;
 const TASKS = "/dashboard/tasks/";
 const MOST_ROWS = 60;
 const NUMBER = "number";
+const MINUTE = 60000;
 
 const view = document.getElementById("view");
 const pulse = document.getElementById("pulse");
+const state = document.getElementById("state");
+const clock = document.getElementById("clock");
 const form = document.getElementById("key");
 let heard = 0;
 let end = () => {};
@@ -39,13 +42,19 @@ function open() {
 
 function tell(at) {
   heard = Date.now();
-  pulse.className = "pulse live";
-  pulse.textContent = `live, ${new Date(at).toLocaleTimeString()}`;
+  say("live", "live");
+  clock.textContent = `, ${new Date(at).toLocaleTimeString()}`;
 }
 
 function warn(sentence) {
-  pulse.className = "pulse stale";
-  pulse.textContent = heard ? `stale since ${new Date(heard).toLocaleTimeString()}: ${sentence}` : sentence;
+  say("stale", heard ? `stale since ${new Date(heard).toLocaleTimeString()}: ${sentence}` : sentence);
+  clock.textContent = "";
+}
+
+/** A screen reader says this, so it is set only where it changes; the clock beside it changes all the time. */
+function say(name, words) {
+  pulse.className = `pulse ${name}`;
+  if (state.textContent !== words) state.textContent = words;
 }
 
 setInterval(() => {
@@ -141,7 +150,7 @@ function onePage(name) {
     claim.replaceChildren(badge(found.row.state, found.row.claim));
     sentence.textContent = found.sentence.replace("{since}", found.since ? moment(found.since) : "");
     next.textContent = found.next_step && `Next: ${found.next_step}.`;
-    const seen = JSON.stringify(found.traffic);
+    const seen = JSON.stringify([found.traffic, Math.floor(found.at / MINUTE)]);
     if (seen !== heardTraffic) traffic.replaceChildren(...trafficParts(found.traffic, found.at));
     heardTraffic = seen;
     const content = JSON.stringify([found.history, found.moves, found.labels, found.facts]);

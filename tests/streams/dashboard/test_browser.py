@@ -12,13 +12,15 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
 
+from streams.dashboard.views import TaskView
 from streams.gateway.keys import create_key
-from tests.streams.dashboard.scripted import HOSTILE, NEW, ScriptedReader, certified, running
+from tests.streams.dashboard.scripted import BEGAN, HOSTILE, NEW, ScriptedReader, certified, running
 
 ROOT = Path(__file__).parents[3]
 SECONDS = 20.0
@@ -116,6 +118,54 @@ def test_an_outage_is_red_and_ends(browser: Chrome) -> None:
         assert text(browser, "tbody th") == HOSTILE, "what was known is still shown"
         reader.is_away = False
         text(browser, ".pulse.live")
+
+
+def test_what_a_person_reads_stays_when_more_is_told(browser: Chrome) -> None:
+    reader = ScriptedReader(certified("tickets"))
+    with served(reader) as url:
+        browser.get(f"{url}/dashboard/tasks/tickets")
+        text(browser, ".pulse.live")
+        browser.find_element(By.CSS_SELECTOR, ".chart svg").send_keys(Keys.HOME, Keys.ARROW_RIGHT)
+        read = text(browser, ".reading")
+        reader.statuses = (replace(certified("tickets"), traces=9_999),)
+        WebDriverWait(browser, SECONDS).until(lambda _: "9,999" in text(browser, ".facts"))
+        assert text(browser, ".reading") == read
+        browser.switch_to.active_element.send_keys(Keys.HOME)
+        assert text(browser, ".reading") != read
+
+
+def test_a_screen_reader_is_told_of_changes_alone(browser: Chrome) -> None:
+    reader = ScriptedReader(*READER)
+    with served(reader) as url:
+        browser.get(f"{url}/dashboard")
+        text(browser, ".pulse.live")
+        browser.execute_script(
+            "window.said = 0; new MutationObserver(() => window.said++).observe("
+            "document.querySelector('[role=status]'), {childList: true, subtree: true, characterData: true})"
+        )
+        reads = reader.reads
+        WebDriverWait(browser, SECONDS).until(lambda _: reader.reads > reads + 3)
+        assert browser.execute_script("return window.said") == 0
+        reader.is_away = True
+        text(browser, ".pulse.stale")
+        assert browser.execute_script("return window.said") > 0
+
+
+def test_bars_of_the_last_hour_move_on_where_nothing_is_labelled(browser: Chrome) -> None:
+    class Later(ScriptedReader):
+        at = BEGAN
+
+        async def task(self, name: str) -> TaskView:
+            return structs.replace(await super().task(name), at=self.at)
+
+    reader = Later(certified("tickets"))
+    with served(reader) as url:
+        browser.get(f"{url}/dashboard/tasks/tickets")
+        text(browser, ".bars + .legend")
+        place = "return document.querySelector('svg rect.surrogate').getAttribute('x')"
+        before = browser.execute_script(place)
+        reader.at += 60_000 * 10
+        WebDriverWait(browser, SECONDS).until(lambda _: browser.execute_script(place) != before)
 
 
 def test_a_hidden_tab_reads_nothing(browser: Chrome) -> None:
