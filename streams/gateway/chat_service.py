@@ -21,6 +21,7 @@ from schemas.api_keys import ApiKey
 from schemas.chat import MODES, ChatConfig, Mode
 from schemas.config import EVERY_TASK, TeacherConfig
 from schemas.messages import Deferral, Label, Reason, Request, Teacher
+from schemas.urls import MASK
 from streams.clock import unix_ms
 from streams.errors import DecisionFailed, TeacherMisconfigured
 from streams.gateway.answer_headers import CONTRACT, DEBUG, answer_headers
@@ -58,6 +59,8 @@ _LONGEST_INLINE = 10_000
 """Bytes of a call that is looked through on the event loop; a longer one in a thread."""
 _LONGEST_DETAIL = 500
 """Characters."""
+_SHORTEST_KEY = 8
+"""Characters; a shorter one is a placeholder, and may be a word of the reply."""
 
 
 QuestionReader = Callable[[Mapping[str, Any], ChatConfig, Sequence[str]], ChatQuestion]
@@ -218,7 +221,8 @@ class ChatService:
         def ended(body: bytes | None) -> None:
             if asked is not None:
                 milliseconds = (time.perf_counter() - began) * 1000.0
-                self._recorder.note(asked, ChatReply(response.status, response.encoding, body, milliseconds))
+                kept = _without_own_key(body, call)
+                self._recorder.note(asked, ChatReply(response.status, response.encoding, kept, milliseconds))
 
         before = self._note_created(key, config, response) if key is not None and call.use.creates else None
         if not is_own and can_repeat_key(response):
@@ -285,6 +289,14 @@ def _own_authorization(headers: Mapping[str, str]) -> str | None:
     given = headers.get("authorization")
     is_ours = given is None or given.partition(" ")[2].strip().startswith(PREFIX)
     return None if is_ours else given
+
+
+def _without_own_key(body: bytes | None, call: ChatCall) -> bytes | None:
+    """A reply as it is recorded: an endpoint may repeat the app's own key, which nothing here knows later."""
+    own = (_own_authorization(call.headers) or "").partition(" ")[2].strip()
+    if body is None or len(own) < _SHORTEST_KEY:
+        return body
+    return body.replace(own.encode("latin-1", "replace"), MASK.encode())
 
 
 def _number(call: ChatCall, question: ChatQuestion) -> str:

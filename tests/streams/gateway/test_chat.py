@@ -293,6 +293,20 @@ async def test_an_unreadable_reply_is_counted_not_guessed() -> None:
     assert gateway.replies == {("t", False): 1, ("t", True): 1}
 
 
+async def test_a_reply_that_repeats_the_app_s_own_key_is_recorded_without_it(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    own = "q2own-key-of-an-app"
+    async with chatting("record") as (gateway, llm, app):
+        llm.says(f"I do not know {own}.")
+        given = {"authorization": f"Bearer {own}"}
+        answer = await app.chat.completions.create(**asking(), extra_headers=given)
+        await until(lambda: gateway.recorder.unread["t"] == 1)
+    assert answer.choices[0].message.content == f"I do not know {own}.", "the app hears all of it"
+    assert "I do not know ***" in caplog.text
+    assert own not in caplog.text
+
+
 async def test_texts_and_labels_are_found_by_pattern() -> None:
     chat: Any = {"text": r"Ticket: (.*)", "label": r"Category: (\w+)", "reply": "Category: {label}"}
     async with chatting("serve", None, **chat) as (gateway, llm, app):
