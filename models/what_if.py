@@ -22,12 +22,14 @@ class LiveAudits(Struct, frozen=True):
         replies: counts of the labels.
         without_label: audits that count as disagreements.
         level: probability of error at which a target has to be proven, in (0, 1).
+        is_held: the config stops the task, or sets its threshold by hand, so that no target moves it.
     """
 
     target: float
     replies: Certificate
     without_label: int
     level: float
+    is_held: bool = False
 
 
 class TargetEstimate(Struct, frozen=True):
@@ -36,7 +38,8 @@ class TargetEstimate(Struct, frozen=True):
     Attributes:
         target: agreement with the teacher.
         coverage: share of the requests that would be answered; 0.0 where the target did not pass the gate.
-        cost_a_day: of the teacher's calls, audits among them, in the currency of the price.
+        cost_a_day: of the teacher's calls, audits among them, in the currency of the price; None where the
+            price of a call is not known.
         saved_a_day: of what answers everything by the teacher, likewise.
         audits_a_day: at the audit rate of now.
         ahead: further audits until the target is proven; None where nothing would be answered.
@@ -49,8 +52,8 @@ class TargetEstimate(Struct, frozen=True):
 
     target: float
     coverage: float
-    cost_a_day: float
-    saved_a_day: float
+    cost_a_day: float | None
+    saved_a_day: float | None
     audits_a_day: float
     ahead: AuditsAhead | None
     least_days: float | None
@@ -68,7 +71,9 @@ def what_if(
         target: agreement to be proven, in (0, 1).
         aim: agreement whose threshold would answer: the target, or more where a reserve is kept.
     """
-    point = point_for(manifest.frontier, aim)
+    # A smaller delta than the gate's: what has passed it answers nothing.
+    stands = manifest.delta <= assumptions.delta and not live.is_held
+    point = point_for(manifest.frontier, aim) if stands else None
     coverage = 0.0 if point is None else point.coverage
     requests, price = assumptions.requests_a_day, assumptions.price_a_call
     day = saving(coverage, requests, price, assumptions.audit_rate)

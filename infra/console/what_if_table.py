@@ -31,12 +31,16 @@ def _cells(outcome: TargetEstimate, in_force: float, currency: str) -> tuple[str
     return (
         f"{outcome.target:g}{now}",
         f"{outcome.coverage:.1%}" if outcome.coverage else "none",
-        format_money(outcome.cost_a_day, currency),
-        format_money(outcome.saved_a_day, currency),
+        _money(outcome.cost_a_day, currency),
+        _money(outcome.saved_a_day, currency),
         f"{outcome.audits_a_day:,.0f}",
         "-" if ahead is None else _span(ahead.least, ahead.likely, ahead.most, ",.0f"),
         "-" if ahead is None else _span(outcome.least_days, outcome.days, outcome.most_days, ",.1f"),
     )
+
+
+def _money(amount: float | None, currency: str) -> str:
+    return "?" if amount is None else format_money(amount, currency)
 
 
 def _span(least: float | None, likely: float | None, most: float | None, digits: str) -> str:
@@ -55,9 +59,14 @@ def _labels(found: WhatIf) -> Iterator[str]:
 
 def _basis(found: WhatIf, currency: str) -> Iterator[str]:
     assumed = found.assumptions
+    price = f"{currency_prefix(currency)}{assumed.price_a_call:g}" if found.knows_price else "unknown price"
+    if found.held:
+        yield found.held
+    if not found.knows_price:
+        yield "nobody knows what a call costs: give --price-a-call, or set `teacher.price`"
     yield (
         f"{found.version} of {found.task}; * in force; {assumed.requests_a_day:,.0f} requests a day, "
-        f"{currency_prefix(currency)}{assumed.price_a_call:g} a call, {assumed.audit_rate:g} of them audited"
+        f"{price} a call, {assumed.audit_rate:g} of them audited"
     )
     yield (
         "estimates: coverage is the gate's; audits go on from those so far, at the agreement that they or "

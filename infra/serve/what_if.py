@@ -32,6 +32,8 @@ class WhatIf:
     target: in force.
     assumptions: traffic of the last minutes and today's mean price of a call, or those that were given.
     outcomes: one for each target, lowest first.
+    knows_price: of a call; without one no cost is told.
+    held: why no target would answer anything; empty where targets do.
     """
 
     task: str
@@ -39,6 +41,8 @@ class WhatIf:
     target: float
     assumptions: Assumptions
     outcomes: tuple[TargetEstimate, ...]
+    knows_price: bool = True
+    held: str = ""
 
 
 def read_what_if(
@@ -65,10 +69,30 @@ def read_what_if(
     if not requests:
         raise StreamsError(f"task {task} had no requests in the last minutes: give --requests-a-day")
     price = _price_a_call(read_spending(settings, [task])[task]) if price_a_call is None else price_a_call
-    assumed = Assumptions(requests, price, status.audit_rate, config.delta)
+    assumed = Assumptions(requests, price or 0.0, status.audit_rate, config.delta)
+    found_outcomes = outcomes(manifest, status, config, assumed, targets)
+    if price is None:
+        found_outcomes = tuple(replace(one, cost_a_day=None, saved_a_day=None) for one in found_outcomes)
     return WhatIf(
-        task, status.version, status.target, assumed, outcomes(manifest, status, config, assumed, targets)
+        task,
+        status.version,
+        status.target,
+        assumed,
+        found_outcomes,
+        price is not None,
+        held_reason(manifest, config),
     )
+
+
+def held_reason(manifest: Manifest, config: Config) -> str:
+    """Why no target would answer anything now; empty where targets do."""
+    if config.paused:
+        return "the task is paused: no target answers anything until `paused` is false"
+    if config.threshold is not None:
+        return "the threshold is set by hand, so no target moves it: unset `threshold` to compare targets"
+    if manifest.delta > config.delta:
+        return f"the gate judged at a delta of {manifest.delta:g}, now it is {config.delta:g}: refit first"
+    return ""
 
 
 def outcomes(
@@ -81,7 +105,8 @@ def outcomes(
     """The outcome of each target, lowest first, for the version that answers now."""
     replies = Certificate(status.audits, status.agreements)
     level = status.level or budget_share(config.delta, 1)
-    live = LiveAudits(status.target, replies, status.without_label, level)
+    is_held = config.paused or config.threshold is not None
+    live = LiveAudits(status.target, replies, status.without_label, level, is_held)
     return tuple(
         what_if(manifest, target, replace(config, target_agreement=target).aim, assumptions, live)
         for target in sorted(set(targets))
@@ -101,8 +126,9 @@ def _requests_a_day(traffic: TaskTraffic | None) -> float:
     return 0.0 if traffic is None else traffic.rate * _DAY
 
 
-def _price_a_call(spent: DaySpending) -> float:
-    """Today's mean price of a request's call; 0 where that is not known."""
+def _price_a_call(spent: DaySpending) -> float | None:
+    """Today's mean price of a request's call; None where that is not known."""
     asked = spent.calls[CallKind.REQUESTS]
     calls = asked.calls + spent.apps.calls
-    return (asked.money + spent.apps.money) / calls if calls else 0.0
+    money = asked.money + spent.apps.money
+    return money / calls if calls and money > 0.0 else None

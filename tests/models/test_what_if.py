@@ -49,6 +49,16 @@ def test_a_target_that_did_not_pass_answers_nothing(manifest: Manifest) -> None:
     assert none.unanswered == manifest.labels
 
 
+def test_a_gate_at_a_larger_delta_than_now_answers_nothing(manifest: Manifest) -> None:
+    none = what_if(replace(manifest, delta=0.1), 0.9, 0.9, DAY, LIVE)
+    assert (none.coverage, none.saved_a_day, none.ahead) == (0.0, 0.0, None)
+
+
+def test_no_target_moves_a_threshold_that_is_held(manifest: Manifest) -> None:
+    none = what_if(manifest, 0.9, 0.9, DAY, replace(LIVE, is_held=True))
+    assert (none.coverage, none.saved_a_day, none.ahead) == (0.0, 0.0, None)
+
+
 def test_a_reserve_answers_by_the_threshold_that_it_aims_at(manifest: Manifest) -> None:
     kept = what_if(manifest, 0.9, 0.94, DAY, LIVE)
     assert (kept.target, kept.coverage) == (0.9, 0.5)
