@@ -1,4 +1,4 @@
-"""Contestants: a worker of ours, the bare loop, stock Faust; each a process of its own, one at a time."""
+"""Contestants: our worker, the same without counts, the bare loop, stock Faust; one process at a time."""
 
 import os
 import subprocess
@@ -24,19 +24,22 @@ _LOG_TAIL = 2_000
 @dataclass(frozen=True, slots=True)
 class Contestant:
     """Attributes:
-    name: in progress lines, and of its consumer group after the prefix.
+    name: in progress lines.
+    group: its consumer group, after the prefix.
     module: what `python -m` runs.
     arguments: given to it.
     """
 
     name: str
+    group: str
     module: str
     arguments: tuple[str, ...] = ()
 
 
-UNDERSTUDY = Contestant("route", "infra.cli", ("worker", "route"))
-BARE = Contestant("bare", "infra.bench.route.bare")
-STOCK_FAUST = Contestant("faust", "infra.bench.route.stock_faust")
+UNDERSTUDY = Contestant("route", "route", "infra.cli", ("worker", "route"))
+UNCOUNTED = Contestant("uncounted", "route", "infra.bench.route.uncounted", ("worker", "route"))
+BARE = Contestant("bare", "bare", "infra.bench.route.bare")
+STOCK_FAUST = Contestant("faust", "faust", "infra.bench.route.stock_faust")
 
 
 def measure_pace(contestant: Contestant, settings: Settings, waiting: int) -> Pace:
@@ -48,7 +51,7 @@ def measure_pace(contestant: Contestant, settings: Settings, waiting: int) -> Pa
     Raises:
         Stalled: it ended or committed nothing; with the end of its log.
     """
-    group = f"{settings.prefix}.{contestant.name}"
+    group = f"{settings.prefix}.{contestant.group}"
     with tempfile.TemporaryFile() as log, _running(contestant, settings, log.fileno()) as process:
         meter = Meter(settings, settings.topics.requests, group, process)
         try:

@@ -1,8 +1,8 @@
 """`bench route`: messages a second that one worker routes, exactly once, and what one costs in CPU.
 
 On a real Kafka with 4 partitions, over requests that wait in the topic: one that the settings name, else an
-Apache Kafka of our own. A worker as users run it, the bare loop and stock Faust take turns, run by run, on
-the same messages.
+Apache Kafka of our own. A worker as users run it, one whose metrics count nothing, the bare loop and stock
+Faust take turns, run by run, on the same messages.
 """
 
 import secrets
@@ -14,13 +14,14 @@ from infra.bench.kinds import KINDS, FeatureKind
 from infra.bench.process import print_progress
 from infra.bench.report import Figure, Report, figure, report
 from infra.bench.request import BenchRequest
-from infra.bench.route.contestants import BARE, STOCK_FAUST, UNDERSTUDY, measure_pace
+from infra.bench.route.contestants import BARE, STOCK_FAUST, UNCOUNTED, UNDERSTUDY, measure_pace
 from infra.bench.route.meter import Pace
 from infra.bench.route.workload import TARGET, RoutingCorpus, prepare, routing_corpus
 from infra.bench.servers import servers, topics_removed
 from streams.settings import Settings
 
 REFERENCES = {
+    UNCOUNTED: "the same worker without metrics",
     BARE: "bare confluent-kafka loop, exactly once",
     STOCK_FAUST: "stock Faust agent, at least once",
 }
