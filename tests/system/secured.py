@@ -4,7 +4,7 @@ Both have a plain port too, for the test itself: to make Kafka's user there, and
 """
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,10 +21,12 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from redis import Redis
 
+from infra.harness.deployment import fresh_prefix
 from infra.local.apache_kafka import ApacheKafka
 from infra.local.child import free_port, fresh_directory
 from infra.local.embedded_redis import EmbeddedRedis
 from infra.local.kafka_home import KafkaHome
+from tests.system.deployment import Deployment
 
 USER = "understudy-app"
 HOST = "127.0.0.1"
@@ -44,6 +46,29 @@ class Certificates:
         file = self.key.with_name("keystore.pem")
         file.write_bytes(self.key.read_bytes() + self.chain.read_bytes())
         return file
+
+
+@contextmanager
+def secured_deployment(folder: Path, kafka_secret: str, redis_secret: str) -> Iterator[Deployment]:
+    """A deployment whose processes have only the secured ports; the test itself uses the plain ones."""
+    files, prefix = certificates(folder / "certificates"), fresh_prefix("secured")
+    with (
+        secured_kafka(files, prefix, kafka_secret) as (plain_kafka, kafka),
+        secured_redis(files, prefix, redis_secret) as (plain_redis, redis),
+        closing(Deployment(plain_kafka, plain_redis, folder, prefix=prefix)) as made,
+    ):
+        made.environment |= {
+            "UNDERSTUDY_KAFKA__BOOTSTRAP_SERVERS": kafka,
+            "UNDERSTUDY_KAFKA__SECURITY_PROTOCOL": "SASL_SSL",
+            "UNDERSTUDY_KAFKA__SASL_MECHANISMS": "SCRAM-SHA-512",
+            "UNDERSTUDY_KAFKA__SASL_USERNAME": USER,
+            "UNDERSTUDY_KAFKA__SASL_PASSWORD": kafka_secret,
+            "UNDERSTUDY_KAFKA__SSL_CA_LOCATION": str(files.authority),
+            "UNDERSTUDY_REDIS__URL": redis,
+            "UNDERSTUDY_REDIS__SSL_CA_CERTS": str(files.authority),
+            "UNDERSTUDY_LOG__LEVEL": "DEBUG",
+        }
+        yield made
 
 
 def certificates(folder: Path) -> Certificates:

@@ -6,18 +6,16 @@ Both servers grant what the README says that workers need, and no more.
 import json
 import secrets
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from infra.demo.simulated_teacher import SimulatedTeacher, TeacherBehaviour
-from infra.harness.deployment import fresh_prefix
 from infra.harness.waiting import wait_until
 from infra.local.errors import LocalServerError
 from tests.conftest import _unavailable
 from tests.system.deployment import Deployment
-from tests.system.secured import USER, certificates, secured_kafka, secured_redis
+from tests.system.secured import secured_deployment
 from tests.system.wishes import LABELS, TASK, meant, publish, wishes
 
 WELL = TeacherBehaviour(latency=0.0, wrong=0.0, throttled=0.0, failing=0.0)
@@ -27,25 +25,8 @@ KAFKA_SECRET, REDIS_SECRET = secrets.token_hex(16), secrets.token_hex(16)
 
 @pytest.fixture
 def secured(tmp_path: Path) -> Iterator[Deployment]:
-    """The test itself uses the plain ports; processes have only the secured ones."""
-    files, prefix = certificates(tmp_path / "certificates"), fresh_prefix("secured")
     try:
-        with (
-            secured_kafka(files, prefix, KAFKA_SECRET) as (plain_kafka, kafka),
-            secured_redis(files, prefix, REDIS_SECRET) as (plain_redis, redis),
-            closing(Deployment(plain_kafka, plain_redis, tmp_path, prefix=prefix)) as made,
-        ):
-            made.environment |= {
-                "UNDERSTUDY_KAFKA__BOOTSTRAP_SERVERS": kafka,
-                "UNDERSTUDY_KAFKA__SECURITY_PROTOCOL": "SASL_SSL",
-                "UNDERSTUDY_KAFKA__SASL_MECHANISMS": "SCRAM-SHA-512",
-                "UNDERSTUDY_KAFKA__SASL_USERNAME": USER,
-                "UNDERSTUDY_KAFKA__SASL_PASSWORD": KAFKA_SECRET,
-                "UNDERSTUDY_KAFKA__SSL_CA_LOCATION": str(files.authority),
-                "UNDERSTUDY_REDIS__URL": redis,
-                "UNDERSTUDY_REDIS__SSL_CA_CERTS": str(files.authority),
-                "UNDERSTUDY_LOG__LEVEL": "DEBUG",
-            }
+        with secured_deployment(tmp_path, KAFKA_SECRET, REDIS_SECRET) as made:
             yield made
     except LocalServerError as problem:
         _unavailable(problem)
