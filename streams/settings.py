@@ -94,6 +94,7 @@ class Settings(BaseSettings):
     gateway: of the gateway role, see `GatewaySettings`.
     metrics: where metrics and health are read, see `MetricsSettings`.
     log: form and level of the log, see `LogSettings`.
+    tracing: `otlp` sends spans to where OpenTelemetry's variables `OTEL_*` say; needs the extra `otel`.
     """
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, env_nested_delimiter="__", extra="forbid")
@@ -126,6 +127,7 @@ class Settings(BaseSettings):
     gateway: GatewaySettings = GatewaySettings()
     metrics: MetricsSettings = MetricsSettings()
     log: LogSettings = LogSettings()
+    tracing: Literal["none", "otlp"] = "none"
 
     @field_validator("kafka", "consumer", "producer")
     @classmethod

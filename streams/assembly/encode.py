@@ -23,6 +23,7 @@ def add(parts: WorkerParts) -> None:
         encoders,
         parts.spending().count_labels,
         DecisionCounts(parts.metrics).count,
+        parts.tracing,
     )
     # Nobody tells two labels of a request apart, so no answer may be forgotten.
     lane = parts.lane(

@@ -73,7 +73,9 @@ def add(parts: WorkerParts) -> None:
     key_ring, budget = _key_ring(parts), parts.budget()
     batcher = RequestBatcher(_router(parts, traffic, encoders), gateway.batch)
     mask = load_mask(settings.mask) if settings.mask else None
-    classifier = _classifier(parts, batcher, recent, sender, DirectTeacher(client, budget), mask)
+    classifier = _classifier(
+        parts, batcher, recent, sender, DirectTeacher(client, budget, parts.tracing), mask
+    )
     check = CallerCheck(
         gateway.is_local, lambda: key_ring.keys, gateway.cors_origins, lambda: key_ring.were_keys
     )
@@ -108,7 +110,7 @@ def add(parts: WorkerParts) -> None:
         *OtlpRoutes(gateway, check, spans).routes(),
         *dashboard.routes(),
     ]
-    app = create_gateway(gateway, routes, call_limits(gateway))
+    app = create_gateway(gateway, routes, call_limits(gateway), parts.tracing)
     labels, late = settings.topics.labels, parts.late_start
 
     def take_labels(newest: Sequence[Label]) -> None:

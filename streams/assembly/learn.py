@@ -28,5 +28,6 @@ def add(parts: WorkerParts) -> None:
         parts.forgotten,
         cap,
         partial(observe_labels, parts.metrics),
+        parts.tracing,
     )
     learn.install(parts.app, parts.source(learn.STAGE, settings.topics.replies), recorder)

@@ -14,6 +14,7 @@ from confluent_kafka import Consumer
 from mode import Service, ServiceT
 
 from schemas.secrets import remember_secrets
+from streams.assembly.tracing import open_tracing
 from streams.budget.call_budget import CallBudget
 from streams.budget.spending_log import SpendingLog
 from streams.errors import InvalidSettings
@@ -95,6 +96,7 @@ class WorkerParts:
         self.event_publisher = EventPublisher(lambda: open_writer(settings), settings.topics.events)
         self.sampler = Sampler(settings.audit_key.get_secret_value().encode())
         self.name = f"{settings.host}.{os.getpid()}.{secrets.token_hex(4)}"
+        self.tracing, export = open_tracing(settings, self.name)
         self.forgotten = ForgottenRequests()
         self.on_forgotten: list[forget.Listener] = [self.forgotten.add]
         self._has_policies = False
@@ -105,7 +107,7 @@ class WorkerParts:
         self._sizes_watch = SizeLimitsWatch(settings, waits=self.late_start is None)
         self.sizes = self._sizes_watch.limits
         self.services += [self._slot, KafkaWatch(lambda: probe_kafka(settings)), self._sizes_watch]
-        self.services += [CloseService(self.connection, self.event_publisher)]
+        self.services += [*export, CloseService(self.connection, self.event_publisher)]
 
     def check_audit_key(self) -> None:
         """Raises InvalidSettings: the audit key is the default that everybody knows."""

@@ -23,6 +23,7 @@ def add(parts: WorkerParts) -> None:
         parts.spending().count_labels,
         DecisionCounts(parts.metrics).count,
         parts.unknown_tasks().refusal,
+        parts.tracing,
     )
     source = parts.source(route.STAGE, settings.topics.requests, dead_letters=intake)
     route.install(parts.app, source, router)

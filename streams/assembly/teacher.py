@@ -38,6 +38,7 @@ def add(parts: WorkerParts) -> None:
             parts.sampler,
             parts.forgotten,
             spending.count_labels,
+            parts.tracing,
         )
         parts.services.append(role)
         show_lane(parts.metrics, lane, role.depths)

@@ -17,7 +17,9 @@ from streams.gateway.direct_routes import DirectRoutes
 from streams.gateway.docs_routes import docs_routes
 from streams.gateway.problem_response import client_gone, is_of_openai, problem_response
 from streams.gateway.problems import ClientGone, HttpProblem, ProblemKind
+from streams.gateway.traced_calls import TracedCalls
 from streams.gateway_settings import GatewaySettings
+from streams.tracing.contract import NO_TRACING, Tracing
 
 _UNKNOWN = "there is no such path"
 _DAY = 86_400
@@ -25,10 +27,15 @@ _HEALTH = "/healthz"
 
 
 def create_gateway(
-    settings: GatewaySettings, routes: Sequence[BaseRoute], limits: GatewayLimits
+    settings: GatewaySettings,
+    routes: Sequence[BaseRoute],
+    limits: GatewayLimits,
+    tracing: Tracing = NO_TRACING,
 ) -> Starlette:
     """The application with these routes, those that describe them, and `/healthz`: the process runs."""
     middleware = [Middleware(LimitedCalls, limits=limits), Middleware(DirectRoutes, routes=routes)]
+    if tracing.is_on:
+        middleware.insert(0, Middleware(TracedCalls, tracing=tracing, routes=routes))
     if settings.cors_origins:
         middleware.insert(0, _cors(settings.cors_origins))
     app = Starlette(

@@ -245,8 +245,10 @@ class Classifier:
         """The teacher's answer, asked from here; its reply is recorded when Kafka takes it."""
         config = self._tasks.task(deferral.request.task).config
         with client.waiting(deferral.request.task):
-            reply = await self._teacher.ask(deferral, config.teacher, client.seconds, why)
-        self.record(reply)
+            reply, headers = await self._teacher.ask(
+                deferral, config.teacher, client.seconds, why, client.headers
+            )
+        self.record(reply, headers)
         label = teacher_label(reply, unix_ms(), config.teacher.labels_renamed)
         if label.source != "error":
             self._recent.keep(label, content)
@@ -278,10 +280,14 @@ class Classifier:
         """Whether nothing may be answered that could not be audited."""
         return self._sender.is_stalled or not self._topics_are_read()
 
-    def record(self, reply: Reply) -> None:
-        """Write down what the teacher said."""
+    def record(self, reply: Reply, headers: Headers | None = None) -> None:
+        """Write down what the teacher said.
+
+        Args:
+            headers: that follow from the request.
+        """
         key = reply.deferral.request.id.encode()
-        self._sender.send([Outgoing(self._replies, key, REPLY.encode(reply), None)])
+        self._sender.send([Outgoing(self._replies, key, REPLY.encode(reply), headers)])
 
     def undecided(self, request: Request, requested_at: int) -> Deferral:
         """What the teacher is asked while nothing may be decided."""

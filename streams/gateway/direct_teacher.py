@@ -13,27 +13,33 @@ from schemas.config import TeacherConfig
 from schemas.messages import Deferral, Reply
 from streams.clock import unix_ms
 from streams.gateway.problems import seconds_to_new_day, unavailable
+from streams.kafka.message import Headers
 from streams.spending.admission import Budget
 from streams.spending.cost import CallCost, kind_of
 from streams.teacher.client import TeacherClient
 from streams.teacher.outcome import TryLater
+from streams.tracing.contract import NO_TRACING, Tracing
 
 
 class DirectTeacher:
     """At most `teacher.concurrency` calls of a task at the same time; further ones wait."""
 
-    def __init__(self, client: TeacherClient, budget: Budget) -> None:
+    def __init__(self, client: TeacherClient, budget: Budget, tracing: Tracing = NO_TRACING) -> None:
+        self._tracing = tracing
         self._client = client
         self._budget = budget
         self._users: Counter[str] = Counter()
         self._slots: dict[str, asyncio.Semaphore] = {}
 
-    async def ask(self, deferral: Deferral, config: TeacherConfig, seconds: float, why: str) -> Reply:
-        """The teacher's reply: a label, or an error that stays.
+    async def ask(
+        self, deferral: Deferral, config: TeacherConfig, seconds: float, why: str, headers: Headers | None
+    ) -> tuple[Reply, Headers | None]:
+        """The teacher's reply, a label or an error that stays, and the headers that go with it.
 
         Args:
             seconds: that the client waits.
             why: what is away, for the client.
+            headers: that follow from the request.
 
         Raises:
             HttpProblem: the task has no built-in teacher, or it can't be asked now.
@@ -43,7 +49,7 @@ class DirectTeacher:
             raise unavailable(f"{why}, and the task has no `teacher.url` to ask", request=request, task=task)
         try:
             async with asyncio.timeout(seconds), self._slot(task, config):
-                outcome = await self._ask(deferral, config, why)
+                outcome, headers = await self._ask(deferral, config, why, headers)
         except TimeoutError:
             late = f"{why}, and the teacher did not answer within {seconds:g} s"
             raise unavailable(late, request=request, task=task) from None
@@ -52,17 +58,23 @@ class DirectTeacher:
             raise unavailable(
                 f"{why}, and the teacher failed: {outcome.why}", retry_after=after, request=request, task=task
             )
-        return outcome
+        return outcome, headers
 
-    async def _ask(self, deferral: Deferral, config: TeacherConfig, why: str) -> Reply | TryLater:
+    async def _ask(
+        self, deferral: Deferral, config: TeacherConfig, why: str, headers: Headers | None
+    ) -> tuple[Reply | TryLater, Headers | None]:
         task = deferral.request.task
         permit, cost = await self._permit(deferral, config, why), CallCost()
+        outcome: Reply | TryLater | None = None
+        began = unix_ms()
         try:
-            return await self._client.ask(deferral, config, cost)
+            outcome = await self._client.ask(deferral, config, cost)
         finally:
+            followed = self._tracing.teacher_call(headers, config, began, outcome, cost)
             self._budget.record(task, config, kind_of(deferral), cost)
             if permit is not None:
                 self._budget.end(task, permit)
+        return outcome, followed
 
     async def _permit(self, deferral: Deferral, config: TeacherConfig, why: str) -> str | None:
         """The budget's permit; None where calls are not limited."""

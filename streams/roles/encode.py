@@ -24,9 +24,9 @@ from streams.encoder_spec import encoder_spec
 from streams.kafka.batch import Outgoing
 from streams.kafka.channel import LaneChannel
 from streams.kafka.dead_letters import DeadLetters
-from streams.kafka.message import copied_headers, key_of
+from streams.kafka.message import key_of
 from streams.kafka.open_message import OpenMessage
-from streams.routing.conclusion import Arrival, Count, Decided, Routed, conclude
+from streams.routing.conclusion import Arrival, Count, Decided, Routed, conclude, outcome_of
 from streams.routing.decisions import COUNTED, Decision, decide
 from streams.routing.encoded_part import DecidedText
 from streams.routing.encoder_queue import WaitingText
@@ -35,6 +35,7 @@ from streams.routing.features import feature_error, request_features
 from streams.routing.outputs import RoutedTopics
 from streams.sampling import Sampler
 from streams.tasks import Task, Tasks
+from streams.tracing.contract import NO_TRACING, Tracing
 
 log = logging.getLogger(__name__)
 
@@ -43,10 +44,15 @@ STAGE = "encode"
 
 @dataclass(frozen=True, slots=True)
 class OpenEncoding:
-    """A text to encode, and its message."""
+    """A text to encode, and its message.
+
+    Attributes:
+        began: when it was taken in, Unix milliseconds.
+    """
 
     opened: OpenMessage
     encoding: Encoding
+    began: int
 
     @property
     def request(self) -> Request:
@@ -64,6 +70,7 @@ class EncodeRole:
         sampler: decides which requests are audited.
         count_labels: told of the surrogate's labels.
         count_decisions: told of each task's decisions, with the time.
+        tracing: records what becomes of each text.
     """
 
     def __init__(
@@ -74,7 +81,9 @@ class EncodeRole:
         encoders: EncoderQueues,
         count_labels: Callable[[Sequence[Label]], None] = lambda _: None,
         count_decisions: Count = lambda *_: None,
+        tracing: Tracing = NO_TRACING,
     ) -> None:
+        self._tracing = tracing
         self._live_tasks = tasks
         self._sampler = sampler
         self._encoders = encoders
@@ -88,12 +97,13 @@ class EncodeRole:
     def take_in(self, opened: Sequence[OpenMessage]) -> None:
         """Have the messages answered, each when it can be."""
         by_task: dict[str, list[OpenEncoding]] = {}
+        now = unix_ms()
         for one in opened:
             decoded, letters = self._dead_letters.decode_all(ENCODING, [one.message])
             if letters:
                 one.answer([output for _, outputs in letters for output in outputs])
             for encoding, _ in decoded:
-                by_task.setdefault(_request_of(encoding).task, []).append(OpenEncoding(one, encoding))
+                by_task.setdefault(_request_of(encoding).task, []).append(OpenEncoding(one, encoding, now))
         for name, found in by_task.items():
             self._take_in_of_task(name, found)
 
@@ -176,15 +186,18 @@ class EncodeRole:
         self._count_decisions(task, decisions, now)
 
     def _outputs(self, routed: Routed[OpenEncoding]) -> list[Outgoing]:
-        message: Message = routed.arrival.origin.opened.message
-        return self._topics.outputs(routed, key_of(message), copied_headers(message))
+        one = routed.arrival.origin
+        message: Message = one.opened.message
+        headers = self._tracing.step(STAGE, message, one.began, outcome_of(routed))
+        return self._topics.outputs(routed, key_of(message), headers)
 
     def _checked(self, task: Task, one: OpenEncoding, check: Deferral, features: bytes | None) -> Outgoing:
         """The audit's copy, with its vector where there is one."""
         encoder = task.embedder.id if task.embedder and features else None
         complete = replace(check, features=features, encoder=encoder)
         message = one.opened.message
-        return Outgoing(self._audits, key_of(message), DEFERRAL.encode(complete), copied_headers(message))
+        headers = self._tracing.step(STAGE, message, one.began, complete)
+        return Outgoing(self._audits, key_of(message), DEFERRAL.encode(complete), headers)
 
     def _count(
         self, task: Task, encodings: Sequence[Encoding], decisions: Sequence[Decision], now: int

@@ -28,13 +28,14 @@ from streams.kafka.batch import Batch, MessageOutputs, Outgoing
 from streams.kafka.channel import BatchChannel
 from streams.kafka.cloud_events import label_headers
 from streams.kafka.dead_letters import DeadLetters
-from streams.kafka.message import copied_headers, key_of, time_of
+from streams.kafka.message import key_of, time_of
 from streams.privacy.forgotten import ForgottenRequests
 from streams.roles.label_cap import LabelCap
 from streams.routing.outcomes import teacher_label
 from streams.sampling import Sampler
 from streams.state.reply_dedup import Claim, ReplyDedup, ReplyPosition, question_of
 from streams.tasks import Tasks
+from streams.tracing.contract import NO_TRACING, Tracing
 
 log = logging.getLogger(__name__)
 
@@ -120,6 +121,7 @@ class ReplyRecorder:
         forgotten: requests whose texts and vectors must not be written.
         label_cap: limits the labels of tasks without a label set; None lets them all count.
         count_labels: told of the labels that are written; of a batch that is read again once more.
+        tracing: records what becomes of each reply.
     """
 
     def __init__(
@@ -131,7 +133,9 @@ class ReplyRecorder:
         forgotten: ForgottenRequests | None = None,
         label_cap: LabelCap | None = None,
         count_labels: Callable[[Sequence[Label]], None] = lambda _: None,
+        tracing: Tracing = NO_TRACING,
     ) -> None:
+        self._tracing = tracing
         self._tasks = tasks
         self._topics = topics
         self._sampler = sampler
@@ -175,7 +179,7 @@ class ReplyRecorder:
         return [(reply, message) for reply, (_, message) in zip(capped, replies, strict=True)]
 
     def _outputs_of(self, reply: Reply, message: Message, now: int, supersedes: bool) -> list[Outgoing]:
-        key, headers, deferral = key_of(message), copied_headers(message), reply.deferral
+        key, deferral = key_of(message), reply.deferral
         if deferral.first is None and deferral.reason is Reason.REPEAT:
             return [
                 self._dead_letters.letter(message, "the deferral is not echoed whole: `first` is missing")
@@ -187,10 +191,9 @@ class ReplyRecorder:
                 deferral.request.id,
             )
             return []
-        outputs = []
-        if not deferral.audit and deferral.first is None:
-            renamed = self._tasks.task(deferral.request.task).config.teacher.labels_renamed
-            label = teacher_label(reply, now, renamed, supersedes)
+        outputs, label = [], self._label_of(reply, now, supersedes)
+        headers = self._tracing.step(STAGE, message, now, label or reply)
+        if label is not None:
             self._count_labels([label])
             said = label_headers(label, self._topics.labels, headers)
             outputs.append(Outgoing(self._topics.labels, key, LABEL.encode(label), said))
@@ -210,6 +213,14 @@ class ReplyRecorder:
                 again = repeat_deferral(reply, reply.label)
                 outputs.append(Outgoing(self._topics.audits, key, DEFERRAL.encode(again), headers))
         return outputs
+
+    def _label_of(self, reply: Reply, now: int, supersedes: bool) -> Label | None:
+        """The client's answer; None where the reply is about an answer that was given."""
+        deferral = reply.deferral
+        if deferral.audit or deferral.first is not None:
+            return None
+        renamed = self._tasks.task(deferral.request.task).config.teacher.labels_renamed
+        return teacher_label(reply, now, renamed, supersedes)
 
     def _is_repeated(self, deferral: Deferral) -> bool:
         """Whether the teacher is asked again; only the teacher role can ask so."""

@@ -22,13 +22,14 @@ from streams.encoder_spec import encoder_spec
 from streams.kafka.batch import Batch, MessageOutputs, Outgoing
 from streams.kafka.channel import BatchChannel
 from streams.kafka.dead_letters import DeadLetters
-from streams.kafka.message import copied_headers, key_of, time_of
-from streams.routing.conclusion import Arrival, Count
+from streams.kafka.message import key_of, time_of
+from streams.routing.conclusion import Arrival, Count, outcome_of
 from streams.routing.decisions import Decision
 from streams.routing.outputs import RoutedTopics
 from streams.routing.request_router import RequestRouter, Unencoded
 from streams.sampling import Sampler
 from streams.tasks import Task, Tasks
+from streams.tracing.contract import NO_TRACING, Tracing
 
 log = logging.getLogger(__name__)
 
@@ -48,6 +49,7 @@ class RouteRole:
         count_labels: told of the labels that are written; of a batch that is read again once more.
         count_decisions: told of each task's decisions.
         refusal: why requests of a task are refused.
+        tracing: records what becomes of each request.
     """
 
     def __init__(
@@ -59,7 +61,9 @@ class RouteRole:
         count_labels: Callable[[Sequence[Label]], None] = lambda _: None,
         count_decisions: Count = lambda *_: None,
         refusal: Callable[[str], str | None] = lambda _: None,
+        tracing: Tracing = NO_TRACING,
     ) -> None:
+        self._tracing = tracing
         self._topics = RoutedTopics(topics)
         self._encodings = topics.encodings
         self._dead_letters = intake or DeadLetters(topics.dead_letters, STAGE)
@@ -86,7 +90,8 @@ class RouteRole:
         made: dict[int, MessageOutputs] = {}
         for routed in batch.routed:
             message = routed.arrival.origin
-            given = self._topics.outputs(routed, key_of(message), copied_headers(message))
+            headers = self._tracing.step(STAGE, message, now, outcome_of(routed))
+            given = self._topics.outputs(routed, key_of(message), headers)
             made[id(message)] = MessageOutputs(message, given)
         self._count_labels([routed.label for routed in batch.routed if routed.label is not None])
         for task, guess in batch.text_answers:
@@ -94,11 +99,11 @@ class RouteRole:
         for one in batch.unencoded:
             message = one.arrival.origin
             before = made.get(id(message))
-            given = [*(before.outputs if before else ()), self._encoding(one)]
+            given = [*(before.outputs if before else ()), self._encoding(one, now)]
             made[id(message)] = MessageOutputs(message, given)
         return [*outputs, *made.values()]
 
-    def _encoding(self, unencoded: Unencoded[Message]) -> Outgoing:
+    def _encoding(self, unencoded: Unencoded[Message], began: int) -> Outgoing:
         (request, requested_at, message), check, drawn, counted = unencoded
         if not self._has_told:
             self._has_told = True
@@ -113,7 +118,8 @@ class RouteRole:
             counted,
             self._text_answers.take(request.task) if check is None else (),
         )
-        return Outgoing(self._encodings, key_of(message), ENCODING.encode(encoding), copied_headers(message))
+        headers = self._tracing.step(STAGE, message, began, encoding)
+        return Outgoing(self._encodings, key_of(message), ENCODING.encode(encoding), headers)
 
     def _count(self, task: Task, decisions: list[Decision], now: int) -> None:
         if encoder_spec(task.config) is None:  # else the role `encode` decides the rest, and counts all

@@ -24,7 +24,7 @@ from streams.kafka.batch import Outgoing
 from streams.kafka.channel import LaneChannel
 from streams.kafka.cloud_events import label_headers
 from streams.kafka.dead_letters import DeadLetters
-from streams.kafka.message import copied_headers, headers_of, key_of
+from streams.kafka.message import Headers, copied_headers, headers_of, key_of
 from streams.kafka.open_message import OpenMessage
 from streams.privacy.forgotten import ForgottenRequests
 from streams.routing.ceiling import answer_at_ceiling
@@ -39,6 +39,7 @@ from streams.teacher.give_up import give_up_at
 from streams.teacher.outcome import TryLater
 from streams.teacher.queue_depth import QueueDepth
 from streams.teacher.queues import QuestionQueues, WaitingQuestion
+from streams.tracing.contract import NO_TRACING, Tracing
 
 log = logging.getLogger(__name__)
 
@@ -52,9 +53,14 @@ _AT_ONCE = 500
 
 @dataclass(eq=False, slots=True, kw_only=True)
 class OpenQuestion(WaitingQuestion):
-    """A question, and its message."""
+    """A question, and its message.
+
+    Attributes:
+        headers: that go with its reply.
+    """
 
     opened: OpenMessage
+    headers: Headers | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +86,7 @@ class TeacherRole(Service):
         sampler: decides which requests are audited.
         forgotten: requests whose texts nobody is to be sent.
         count_labels: told of the labels that the surrogate has given after all.
+        tracing: records the LLM's calls, and what the surrogate answers after all.
     """
 
     def __init__(
@@ -90,8 +97,10 @@ class TeacherRole(Service):
         sampler: Sampler,
         forgotten: ForgottenRequests,
         count_labels: Callable[[Sequence[Label]], None],
+        tracing: Tracing = NO_TRACING,
     ) -> None:
         super().__init__()
+        self._tracing = tracing
         self._count_labels = count_labels
         self._client = access.client
         self._forgotten = forgotten
@@ -129,11 +138,18 @@ class TeacherRole(Service):
         self._decide_again(questions)
         self._queues.add(question for question in questions if question.work.is_waiting)
 
-    async def _ask(self, deferral: Deferral, config: TeacherConfig, cost: CallCost) -> Reply | TryLater:
+    async def _ask(self, question: OpenQuestion, config: TeacherConfig, cost: CallCost) -> Reply | TryLater:
+        deferral, began = question.deferral, unix_ms()
         request = deferral.request
         if self._forgotten.covers(request.task, request.id, deferral.requested_at):
             return error_reply(deferral, config, "the request is to be forgotten: the teacher is not asked")
-        return await self._client.ask(deferral, config, cost)
+        outcome: Reply | TryLater | None = None
+        try:
+            outcome = await self._client.ask(deferral, config, cost)
+        finally:
+            came_with = copied_headers(question.opened.message)
+            question.headers = self._tracing.teacher_call(came_with, config, began, outcome, cost)
+        return outcome
 
     async def _watch_policies(self) -> None:
         """Decide again what waits, whenever another policy or threshold decides."""
@@ -169,20 +185,22 @@ class TeacherRole(Service):
                 if decision.label is None:
                     question.deferral = decision.deferral or question.deferral
                 elif question.work.begin():
-                    question.opened.answer(self._outputs_of(question.opened.message, decision))
+                    question.opened.answer(self._decided(question.opened.message, decision))
                     self._count_labels((decision.label,))
 
     def _question(self, opened: OpenMessage, deferral: Deferral) -> OpenQuestion:
-        wishes = headers_of(opened.message)
-        return OpenQuestion(
+        wishes, message = headers_of(opened.message), opened.message
+        question = OpenQuestion(
             opened=opened,
+            headers=copied_headers(message),
             work=opened,
             deferral=deferral,
             give_up_at=lambda config: give_up_at(deferral, config, wishes),
-            answer=lambda reply: opened.answer(self._outputs_of(opened.message, reply)),
-            fail=lambda error: opened.answer([self._dead_letters.failure(opened.message, error)]),
+            answer=lambda reply: opened.answer([self._reply(message, reply, question.headers)]),
+            fail=lambda error: opened.answer([self._dead_letters.failure(message, error)]),
             refuse=lambda asked, ceiling: self._refuse(opened, asked, ceiling),
         )
+        return question
 
     def _refuse(self, opened: OpenMessage, deferral: Deferral, ceiling: Ceiling) -> bool:
         """Answer a request without a call, since a limit of the day is reached; False where it is to wait."""
@@ -190,18 +208,25 @@ class TeacherRole(Service):
         answer = answer_at_ceiling(task, deferral, ceiling.sentence, unix_ms())
         if answer is None or not opened.begin():
             return False
-        reply = [] if answer.reply is None else self._outputs_of(opened.message, answer.reply)
-        decided = self._outputs_of(opened.message, SecondDecision(answer.label, answer.later))
-        opened.answer([*reply, *decided])
+        message, outputs = opened.message, []
+        if answer.reply is not None:
+            outputs.append(self._reply(message, answer.reply, copied_headers(message)))
+        outputs += self._decided(message, SecondDecision(answer.label, answer.later))
+        opened.answer(outputs)
         if answer.label is not None:
             self._count_labels((answer.label,))
         return True
 
-    def _outputs_of(self, message: Message, answer: Reply | SecondDecision) -> list[Outgoing]:
-        key, headers = key_of(message), copied_headers(message)
-        if isinstance(answer, Reply):
-            return [Outgoing(self._topics.replies, key, REPLY.encode(answer), headers)]
-        outputs = []
+    def _reply(self, message: Message, reply: Reply, headers: Headers | None) -> Outgoing:
+        return Outgoing(self._topics.replies, key_of(message), REPLY.encode(reply), headers)
+
+    def _decided(self, message: Message, answer: SecondDecision) -> list[Outgoing]:
+        """The outputs of what is decided without the LLM."""
+        outputs: list[Outgoing] = []
+        outcome = answer.label or answer.deferral
+        if outcome is None:
+            return outputs
+        key, headers = key_of(message), self._tracing.step(STAGE, message, unix_ms(), outcome)
         if answer.label is not None:
             said = label_headers(answer.label, self._topics.labels, headers)
             outputs.append(Outgoing(self._topics.labels, key, LABEL.encode(answer.label), said))

@@ -37,6 +37,13 @@ class Routed(NamedTuple, Generic[Origin]):
     deferral: Deferral | None
 
 
+def outcome_of(routed: Routed[Origin]) -> Label | Deferral:
+    """The label, or else what the teacher is asked."""
+    outcome = routed.label or routed.deferral
+    assert outcome is not None  # noqa: S101 - it has one of them
+    return outcome
+
+
 class Decided(NamedTuple, Generic[Origin]):
     """Requests of one task, decided on a state of it.
 

@@ -31,9 +31,6 @@ SWEEP = 1.0
 """Seconds between looks for questions whose time is over."""
 
 
-Ask = Callable[[Deferral, TeacherConfig, CallCost], Awaitable[Reply | TryLater]]
-
-
 class Work(Protocol):
     """Work that may be taken back until it has begun (`streams.kafka.open_message`)."""
 
@@ -70,6 +67,7 @@ class WaitingQuestion:
 
 
 Asked = TypeVar("Asked", bound=WaitingQuestion)
+Ask = Callable[[Asked, TeacherConfig, CallCost], Awaitable[Reply | TryLater]]
 
 
 @dataclass(slots=True)
@@ -107,7 +105,7 @@ class QuestionQueues(Generic[Asked]):
 
     def __init__(
         self,
-        ask: Ask,
+        ask: Ask[Asked],
         circuits: EndpointCircuits,
         config: Callable[[str], TeacherConfig],
         slots: Callable[[TeacherConfig], int],
@@ -262,7 +260,7 @@ class QuestionQueues(Generic[Asked]):
         outcome: Reply | TryLater | None = None
         cost = CallCost()
         try:
-            outcome = await self._ask_once(question.deferral, config, cost)
+            outcome = await self._ask_once(question, config, cost)
         except Exception as error:
             request = question.deferral.request
             log.exception("asking the teacher failed: task=%s request=%s", call.task, request.id)

@@ -39,9 +39,13 @@ def test_each_role_can_be_built_alone(role: Role) -> None:
     assert {name for name in modules if name.startswith("streams.assembly.")} == {
         "streams.assembly.metrics",
         "streams.assembly.parts",
+        "streams.assembly.tracing",
         f"streams.assembly.{role}",
     }
     assert modules & _NOT_FOR.get(role, set()) == set()
+    assert {name for name in modules if name.startswith(("opentelemetry.sdk", "streams.tracing."))} == {
+        "streams.tracing.contract"
+    }, "tracing is off"
 
 
 @pytest.mark.parametrize("role", ["route", "gateway"])

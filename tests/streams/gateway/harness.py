@@ -56,6 +56,7 @@ from streams.tasks import Tasks
 from streams.teacher.client import TeacherClient
 from streams.teacher.key_variables import KeyVariables
 from streams.teacher.outcome import TryLater
+from streams.tracing.contract import NO_TRACING, Tracing
 from tests.streams.fakes import TOPICS, ScriptedBudget, ScriptedPolicy
 
 YES, UNSURE = "yes 0.9 0.1", "yes 0.1 0.1"
@@ -233,6 +234,7 @@ async def running(
     *,
     mask: Mask | None = None,
     config: Mapping[str, Any] | None = None,
+    tracing: Tracing = NO_TRACING,
     **settings: Any,
 ) -> AsyncIterator[RunningGateway]:
     """A gateway for task `t`; nothing is audited unless the config says so."""
@@ -259,7 +261,7 @@ async def running(
         batcher,
         gateway.recent,
         sender,
-        DirectTeacher(gateway.teacher, gateway.budget),
+        DirectTeacher(gateway.teacher, gateway.budget, tracing),
         lambda: gateway.redis_answers,
         lambda: gateway.topics_are_read,
         acknowledged=chosen.ack == "kafka",
@@ -296,7 +298,7 @@ async def running(
         *OtlpRoutes(chosen, check, spans).routes(),
     ]
     limits = gateway.limits = call_limits(chosen)
-    app = create_gateway(chosen, routes, limits)
+    app = create_gateway(chosen, routes, limits, tracing)
     server = GatewayServer(app, chosen, 1.0)
     await sender.start()
     await gateway.recorder.start()

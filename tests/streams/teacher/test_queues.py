@@ -64,7 +64,7 @@ class Desk:
         self.budget = ScriptedBudget()
         self.circuits = EndpointCircuits(lambda: self.now, lambda: 0.0)
         self.queues = QuestionQueues[WaitingQuestion](
-            self.endpoint.ask,
+            lambda question, config, cost: self.endpoint.ask(question.deferral, config, cost),
             self.circuits,
             config=lambda task: self.configs.get(task, TeacherConfig(url="u", model="m")),
             slots=lambda _: SLOTS,
