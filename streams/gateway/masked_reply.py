@@ -2,6 +2,7 @@
 
 Some endpoints repeat the key that they refuse, also in a body with status 200. An app that has none of its
 own must not learn it so. Errors are masked, and short replies of a known length; a stream goes on as it is.
+What can't be read to its end is nothing where it is an error, and stays as it came where it is an answer.
 """
 
 import zlib
@@ -65,7 +66,8 @@ async def masked_reply(
     headers = [(name, _masked_bytes(value)) for name, value in reply_headers(upstream.headers)]
     plain = _plain(body, upstream.encoding)
     shown = _masked_bytes(plain)
-    if shown != plain or (body and not plain):
+    is_hidden = bool(body) and not plain and upstream.status >= _REFUSED  # an answer is more than its form
+    if shown != plain or is_hidden:
         body = shown
         headers = [pair for pair in headers if pair[0].lower() not in _OF_THE_BODY]
         headers.append((b"content-length", b"%d" % len(body)))

@@ -177,6 +177,13 @@ async def test_a_refusal_that_cannot_be_read_to_its_end_is_not_shown(came: bytes
     assert (response.status_code, response.body) == (401, b"")
 
 
+async def test_an_answer_that_cannot_be_read_to_its_end_stays_as_it_came() -> None:
+    came = gzip.compress(b'{"choices": ') + gzip.compress(b"[]}")
+    response = await masked_reply(_refused(came, "gzip", 200), {}, lambda _: None)
+    assert (response.status_code, response.body) == (200, came)
+    assert (b"content-encoding", b"gzip") in response.raw_headers
+
+
 async def test_a_short_reply_with_status_200_is_masked_too() -> None:
     remember_secrets(["marked-upstream-key"])
     noted: list[bytes] = []
