@@ -6,6 +6,7 @@ with `fetch`, which can send a key; so nothing is kept in cookies, and no other 
 behalf. Nothing here changes anything.
 """
 
+from collections import Counter
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from importlib.resources import files
@@ -31,6 +32,8 @@ POLICY = (
 """Content security policy of the page."""
 MOST_STREAMS = 64
 """Streams at once, in all: each holds one of the gateway's places for calls."""
+MOST_OF_A_KEY = 16
+"""Of one key, so that it leaves places for others."""
 _TYPES = {
     "index.html": "text/html",
     "dashboard.css": "text/css",
@@ -68,7 +71,8 @@ class DashboardRoutes:
         self._look = look
         self._overview = LiveView[OverviewView](reader.overview, look)
         self._tasks: dict[str, LiveView[TaskView]] = {}
-        self._streams = 0
+        self._streams: Counter[str | None] = Counter()
+        self._is_over = False
         page = files("streams.dashboard") / "page"
         self._files = {name: (page / name).read_bytes() for name in _TYPES}
 
@@ -82,7 +86,8 @@ class DashboardRoutes:
         ]
 
     def end(self) -> None:
-        """End all streams: the server stops."""
+        """End all streams, also those that are about to begin: the server stops."""
+        self._is_over = True
         self._overview.end()
         for live in self._tasks.values():
             live.end()
@@ -108,6 +113,8 @@ class DashboardRoutes:
         for other in [other for other, view in self._tasks.items() if not view.is_watched]:
             del self._tasks[other]
         live = self._tasks.setdefault(name, LiveView(lambda: self._reader.task(name), self._look))
+        if self._is_over:
+            live.end()
         return self._stream(live, lambda view, _: view, admit)
 
     def _admit(self, call: Request, task: str | None = None) -> Callable[[], Caller]:
@@ -120,20 +127,29 @@ class DashboardRoutes:
                 raise HttpProblem(ProblemKind.FORBIDDEN, "the key is not for this task")
             return caller
 
-        admit()
-        if self._streams >= MOST_STREAMS:
-            detail = f"{MOST_STREAMS} pages of the dashboard are open already: close some"
-            raise HttpProblem(ProblemKind.BUSY, detail)
+        key, in_all = _key_id(admit()), self._streams.total()
+        if in_all >= MOST_STREAMS or (key is not None and self._streams[key] >= MOST_OF_A_KEY):
+            whose = f"{in_all} pages" if key is None else f"{self._streams[key]} pages with this key"
+            raise HttpProblem(
+                ProblemKind.BUSY, f"{whose} of the dashboard are open already ({in_all} in all): close some"
+            )
         return admit
 
     def _stream(
         self, live: LiveView[View], shown: Callable[[View, Caller], object], admit: Callable[[], Caller]
     ) -> Response:
-        self._streams += 1
-        return EventStream(_events(live, shown, admit), self._note_end)
+        key = _key_id(admit())
+        self._streams[key] += 1
+        return EventStream(_events(live, shown, admit), lambda: self._note_end(key))
 
-    def _note_end(self) -> None:
-        self._streams -= 1
+    def _note_end(self, key: str | None) -> None:
+        self._streams[key] -= 1
+        if not self._streams[key]:
+            del self._streams[key]
+
+
+def _key_id(caller: Caller) -> str | None:
+    return caller.key.id if caller.key else None
 
 
 async def _events(

@@ -208,4 +208,7 @@ def _service(status: TaskStatus) -> str:
     service = status.service
     if not service.audits:
         return "none yet"
-    return f"{service.agreements:,} of {service.audits:,} agree: at least {at_least(service.bound)}"
+    counts = f"{service.agreements:,} of {service.audits:,} agree"
+    if status.unseen or status.uncounted is not None or service.suspended:
+        return f"{counts}, which proves nothing now"
+    return f"{counts}: at least {at_least(service.bound)}"

@@ -9,7 +9,7 @@ from urllib.parse import quote
 import httpx2
 import pytest
 
-from streams.dashboard.routes import MOST_STREAMS
+from streams.dashboard.routes import MOST_OF_A_KEY, MOST_STREAMS
 from streams.gateway.keys import create_key
 from tests.streams.dashboard.scripted import HOSTILE, ScriptedReader, certified, running
 
@@ -115,3 +115,17 @@ async def test_streams_are_bounded_and_end_with_the_server() -> None:
         async with asyncio.timeout(4.0):
             for answer in opened[1:]:
                 await answer.aread()
+
+
+async def test_one_key_leaves_places_for_others() -> None:
+    (greedy, first), (modest, second) = (create_key(name, ("*",), "serve", 1) for name in ("a", "b"))
+    reader = ScriptedReader(certified("a"))
+    async with AsyncExitStack() as stack, httpx2.AsyncClient(limits=httpx2.Limits()) as client:
+        url = await stack.enter_async_context(running(reader, {first.id: first, second.id: second}))
+        stream, headers = f"{url}/dashboard/stream", {"x-understudy-key": greedy}
+        for _ in range(MOST_OF_A_KEY):
+            await stack.enter_async_context(client.stream("GET", stream, headers=headers))
+        refused = await client.get(stream, headers=headers)
+        assert (refused.status_code, "16 pages with this key" in refused.text) == (429, True)
+        name, _ = await first_event(stream, headers={"x-understudy-key": modest})
+        assert name == "view"
