@@ -10,7 +10,7 @@ import threading
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
 from mode import Service
@@ -91,19 +91,28 @@ class TopicReader(Service, ABC):
             asyncio.run_coroutine_threadsafe(self.crash(error), self._event_loop)
 
     def _read_or_pause(self) -> None:
-        """Read until the reader stops; or, at a late start, pause where Kafka is away."""
-        try:
-            with closing(self._connect()) as consumer:
+        """Read until the reader stops or the client stalls; or pause where Kafka is away."""
+        with ExitStack() as opened:
+            try:
+                consumer = opened.enter_context(closing(self._connect()))
                 if self._read:
                     self._read_on(consumer)
                 else:
                     self._join_partitions(consumer)
-                self._follow(consumer)
-        except KafkaFailed as error:
-            if self._late_start is None or self._read:
-                raise
+            except KafkaFailed as error:
+                self._pause(error)
+                return
+            self._follow(consumer)
+
+    def _pause(self, error: KafkaFailed) -> None:
+        """Wait for Kafka: at a late start, and wherever the topic was read before. Raises KafkaFailed."""
+        if self._read:
+            self._outage.note_failure(str(error))
+        elif self._late_start is None:
+            raise error
+        else:
             self._event_loop.call_soon_threadsafe(self._late_start.note_failure, error)
-            self._stopping.wait(_AGAIN)
+        self._stopping.wait(_AGAIN)
 
     def _read_on(self, consumer: Consumer) -> None:
         """Go on where the last consumer was."""

@@ -110,6 +110,7 @@ def test_no_call_fails_while_kafka_stops_and_starts(
             wait_until(lambda: traffic.sources()["surrogate"] > 200, 30, "answers")
             kafka.stop()
             wait_until(lambda: traffic.sources()["teacher"] > 50, 30, "calls that the LLM answers")
+            worker.wait_for_text("topic can't be read, will retry", 90)  # its readers look for another client
             kafka = start_kafka()
             given = traffic.sources()["surrogate"]
             wait_until(lambda: traffic.sources()["surrogate"] > given + 200, 60, "answers again")

@@ -1,5 +1,6 @@
 """Tracing is off unless it is asked for; a collector that is away holds up nothing."""
 
+import asyncio
 import socket
 import sys
 import threading
@@ -38,7 +39,7 @@ async def test_spans_reach_no_collector_and_hold_up_nothing(monkeypatch: pytest.
     """It takes the connection and says nothing, with a queue that is soon full."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"http://127.0.0.1:{silent.getsockname()[1]}")
-        monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "600")
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "2")
         monkeypatch.setenv("OTEL_BSP_MAX_QUEUE_SIZE", "10")
         monkeypatch.setenv("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "5")
         monkeypatch.setattr("streams.assembly.tracing._LAST_SPANS", 0.2)
@@ -46,7 +47,10 @@ async def test_spans_reach_no_collector_and_hold_up_nothing(monkeypatch: pytest.
         async with service:
             for _ in range(100):
                 assert tracing.step("route", message(b""), 1_000, deferral())
-        assert any(thread.name == "last-spans" and thread.daemon for thread in threading.enumerate())
+        (sending,) = [thread for thread in threading.enumerate() if thread.name == "last-spans"]
+        assert sending.daemon
+    await asyncio.to_thread(sending.join, 30)
+    assert not sending.is_alive(), "it uses `random`, which no property test beside it may see"
 
 
 async def test_the_last_spans_are_sent_at_the_stop() -> None:

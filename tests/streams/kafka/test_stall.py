@@ -2,13 +2,15 @@
 
 import asyncio
 import threading
+from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
-from streams.kafka import stall
+from streams.errors import KafkaFailed
+from streams.kafka import stall, topic_reader
 from streams.kafka.stall import StallWatch
 from streams.kafka.topic_reader import TopicReader
 
@@ -83,6 +85,26 @@ async def test_another_client_reads_on(monkeypatch: pytest.MonkeyPatch) -> None:
     await reader.stop()
     assert reader.seen == list(range(HELD))
     assert [client.began for client in clients] == [-2, 2, 3]
+
+
+async def test_kafka_may_be_away_where_another_client_is_opened(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It takes seconds to know that: an outage of half a minute must not end the worker."""
+    monkeypatch.setattr(stall, "LOOK", 0.0)
+    monkeypatch.setattr(topic_reader, "_AGAIN", 0.0)
+    away = KafkaFailed("Kafka is away")
+    opened: Iterator[Client | KafkaFailed] = iter([Client(2), away, away, Client(HELD)])
+
+    def connect() -> Client:
+        one = next(opened)
+        if isinstance(one, KafkaFailed):
+            raise one
+        return one
+
+    reader = Reader(connect)
+    await reader.start()
+    assert await asyncio.to_thread(reader.has_all.wait, 20)
+    await reader.stop()
+    assert (reader.seen, reader.crashed) == (list(range(HELD)), False)
 
 
 async def test_another_client_reads_on_after_the_last_message_of_a_batch(
