@@ -38,7 +38,7 @@ class _Known:
         new = {value.strip() for value in values} - self._values
         new = {value for value in new if len(value) >= _SHORTEST}
         if new:
-            self._values |= new
+            self._values = self._values | new  # another thread may be reading the set that was there
             forms = {form for value in self._values for form in (value, quote(value, safe=""), quote(value))}
             self._found = re.compile(
                 "|".join(re.escape(form) for form in sorted(forms, key=len, reverse=True))
@@ -52,6 +52,11 @@ _known = _Known()
 remember_secrets = _known.add
 masked_known = _known.mask
 """The text with `***` for each secret that is remembered, and nothing else changed."""
+
+
+def looks_random(value: str) -> bool:
+    """Whether it can only be a key: a placeholder such as `not-needed` is a word, maybe one of an answer."""
+    return len(value) >= _SHORTEST and any(letter.isdigit() for letter in value)
 
 
 def remember_config_secrets(fields: Mapping[str, Any]) -> None:

@@ -12,6 +12,8 @@ _SECRET_PARAMETER = re.compile(
     r"([?&](?:[^=&#\s]*(?:password|passwd|secret|token|key|signature|credential)[^=&#\s]*|sig|auth)=)([^&#\s]*)",
     re.IGNORECASE,
 )
+_HARMLESS = re.compile(r"(?:tokenizer|tokens|version)[^=]*=$", re.IGNORECASE)
+"""Parameters that are named like a secret; their values, such as a model's name, are words elsewhere."""
 
 
 def url_secrets(text: str) -> Iterator[str]:
@@ -21,7 +23,8 @@ def url_secrets(text: str) -> Iterator[str]:
         yield unquote(password if colon else user)
         yield b64encode(f"{unquote(user)}:{unquote(password)}".encode()).decode()
     for found in _SECRET_PARAMETER.finditer(text):
-        yield unquote(found[2])
+        if not _HARMLESS.search(found[1]):
+            yield unquote(found[2])
 
 
 def masked_url(url: str) -> str:

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import os
+import re
 from collections.abc import Iterator, Mapping
 from importlib import import_module
 from typing import Protocol
@@ -21,6 +22,7 @@ log = logging.getLogger(__name__)
 _EXPORT = "streams.tracing.otlp_export"
 _LAST_SPANS = 5.0
 """Seconds that a stop waits for the last spans."""
+_SECRET_HEADER = re.compile("auth|key|token|secret", re.IGNORECASE)
 _HEADERS = ("OTEL_EXPORTER_OTLP_HEADERS", "OTEL_EXPORTER_OTLP_TRACES_HEADERS")
 
 
@@ -44,7 +46,7 @@ def open_tracing(settings: Settings, instance: str) -> tuple[Tracing, list[Servi
         instance: name of this process.
 
     Raises:
-        InvalidSettings: the extra `otel` is not installed.
+        InvalidSettings: the extra `otel` is not installed, or a variable of OpenTelemetry can't be used.
     """
     if settings.tracing == "none":
         return NO_TRACING, []
@@ -55,6 +57,8 @@ def open_tracing(settings: Settings, instance: str) -> tuple[Tracing, list[Servi
         raise InvalidSettings(
             [f"`tracing` (UNDERSTUDY_TRACING): needs {error.name}: pip install 'understudy[otel]'"]
         ) from error
+    except ValueError as error:
+        raise InvalidSettings([f"a variable OTEL_* can't be used: {error}"]) from error
     return export.writer, [SpanExportService(export)]
 
 
@@ -80,7 +84,10 @@ class SpanExportService(Service):
 
 
 def _secrets_in(environment: Mapping[str, str]) -> Iterator[str]:
-    """Values of the headers that the exporter sends: most are keys."""
+    """Keys in the headers that the exporter sends, with their scheme and alone; a tenant is no secret."""
     for variable in _HEADERS:
         for pair in environment.get(variable, "").split(","):
-            yield unquote(pair.partition("=")[2].strip())
+            name, _, value = pair.partition("=")
+            if _SECRET_HEADER.search(name):
+                sent = unquote(value.strip())
+                yield from (sent, sent.partition(" ")[2])

@@ -21,7 +21,8 @@ from schemas.api_keys import ApiKey
 from schemas.chat import MODES, ChatConfig, Mode
 from schemas.config import EVERY_TASK, TeacherConfig
 from schemas.messages import Deferral, Label, Reason, Request, Teacher
-from schemas.urls import MASK
+from schemas.secrets import looks_random
+from schemas.urls import MASK, url_secrets
 from streams.clock import unix_ms
 from streams.errors import DecisionFailed, TeacherMisconfigured
 from streams.gateway.answer_headers import CONTRACT, DEBUG, answer_headers
@@ -59,8 +60,6 @@ _LONGEST_INLINE = 10_000
 """Bytes of a call that is looked through on the event loop; a longer one in a thread."""
 _LONGEST_DETAIL = 500
 """Characters."""
-_SHORTEST_KEY = 8
-"""Characters; a shorter one is a placeholder, and may be a word of the reply."""
 
 
 QuestionReader = Callable[[Mapping[str, Any], ChatConfig, Sequence[str]], ChatQuestion]
@@ -227,7 +226,7 @@ class ChatService:
         before = self._note_created(key, config, response) if key is not None and call.use.creates else None
         if not is_own and can_repeat_key(response):
             async with ClientWatch(call.receive):
-                return await masked_reply(response, further, ended, before)
+                return await masked_reply(response, further, ended, _sent_secrets(upstream_call), before)
         return ForwardedResponse(response, further, ended, LARGEST if asked is not None else 0, before)
 
     def _note_created(self, key: ApiKey, config: TeacherConfig, response: UpstreamResponse) -> Before:
@@ -294,9 +293,19 @@ def _own_authorization(headers: Mapping[str, str]) -> str | None:
 def _without_own_key(body: bytes | None, call: ChatCall) -> bytes | None:
     """A reply as it is recorded: an endpoint may repeat the app's own key, which nothing here knows later."""
     own = (_own_authorization(call.headers) or "").partition(" ")[2].strip()
-    if body is None or len(own) < _SHORTEST_KEY:
+    if body is None or not looks_random(own):
         return body
     return body.replace(own.encode("latin-1", "replace"), MASK.encode())
+
+
+def _sent_secrets(call: UpstreamCall) -> list[str]:
+    """What only the gateway and the endpoint know, as the call holds it."""
+    keys = [
+        value.decode("latin-1").rpartition(" ")[2].strip()
+        for name, value in call.headers
+        if name.lower() == b"authorization"
+    ]
+    return [secret for secret in (*keys, *url_secrets(call.url)) if looks_random(secret)]
 
 
 def _number(call: ChatCall, question: ChatQuestion) -> str:

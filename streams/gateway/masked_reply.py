@@ -1,16 +1,20 @@
 """Masked reply: what the LLM's endpoint says to a call with the gateway's key, without that key.
 
 Some endpoints repeat the key that they refuse, also in a body with status 200. An app that has none of its
-own must not learn it so. Errors are masked, and short replies of a known length; a stream goes on as it is.
-What can't be read to its end is nothing where it is an error, and stays as it came where it is an answer.
+own must not learn it so. Errors are masked by all secrets that are known, and short replies of a known length
+by what was sent with the call alone: a secret may be a word, and an answer must stay what it is. A stream
+goes on as it is. What can't be read to its end is nothing where it is an error, and stays as it came where it
+is an answer.
 """
 
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from functools import partial
 
 from starlette.responses import Response
 
 from schemas.secrets import masked_known
+from schemas.urls import MASK
 from streams.gateway.forwarded_headers import reply_headers
 from streams.gateway.forwarded_response import Before
 from streams.gateway.problems import HttpProblem, ProblemKind
@@ -33,18 +37,20 @@ def can_repeat_key(upstream: UpstreamResponse) -> bool:
         return True
     lengths = [value for name, value in upstream.headers if name.lower() == b"content-length"]
     is_short = bool(lengths) and lengths[0].isdigit() and int(lengths[0]) <= _SHORT
-    return is_short and _coding(upstream.encoding) in _READABLE
+    return is_short and not _is_stream(upstream) and _coding(upstream.encoding) in _READABLE
 
 
 async def masked_reply(
     upstream: UpstreamResponse,
     further: Mapping[str, str],
     ended: Callable[[bytes | None], None],
+    sent: Collection[str] = (),
     before: Before | None = None,
 ) -> Response:
     """The upstream's reply, read to its end; it stays as it came where it repeats no secret.
 
     Args:
+        sent: secrets that the endpoint was sent; an answer is masked by these alone.
         further: headers that are added.
         ended: called with the body as it came, or None where it broke off.
         before: called with the body as it came, unless it is an error's.
@@ -63,10 +69,12 @@ async def masked_reply(
         ended(body)
     if before is not None and upstream.status < _REFUSED:
         await before(body)
-    headers = [(name, _masked_bytes(value)) for name, value in reply_headers(upstream.headers)]
+    is_error = upstream.status >= _REFUSED
+    mask = _masked_bytes if is_error else partial(_without, sent)
+    headers = [(name, mask(value)) for name, value in reply_headers(upstream.headers)]
     plain = _plain(body, upstream.encoding)
-    shown = _masked_bytes(plain)
-    is_hidden = bool(body) and not plain and upstream.status >= _REFUSED  # an answer is more than its form
+    shown = mask(plain)
+    is_hidden = bool(body) and not plain and is_error
     if shown != plain or is_hidden:
         body = shown
         headers = [pair for pair in headers if pair[0].lower() not in _OF_THE_BODY]
@@ -101,9 +109,20 @@ def _plain(body: bytes, encoding: str) -> bytes:
     return plain if unpacked.eof and not unpacked.unused_data else b""
 
 
+def _is_stream(upstream: UpstreamResponse) -> bool:
+    kinds = [value for name, value in upstream.headers if name.lower() == b"content-type"]
+    return any(kind.lower().startswith(b"text/event-stream") for kind in kinds)
+
+
 def _coding(encoding: str) -> str:
     return encoding.strip().lower()
 
 
 def _masked_bytes(raw: bytes) -> bytes:
     return masked_known(raw.decode("latin-1")).encode("latin-1")
+
+
+def _without(sent: Collection[str], raw: bytes) -> bytes:
+    for secret in sent:
+        raw = raw.replace(secret.encode("latin-1", "replace"), MASK.encode())
+    return raw

@@ -6,7 +6,7 @@ costs the span, never the message.
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from confluent_kafka import Message
 from opentelemetry.context import Context
@@ -81,7 +81,9 @@ class SpanWriter:
             self._log_failure()
             return NO_TRACING.http_call(method, route, headers)
         return _OpenHttpSpan(
-            span, [(name.encode("latin-1"), value) for name, value in followed if isinstance(value, bytes)]
+            self._log_failure,
+            span,
+            [(name.encode("latin-1"), value) for name, value in followed if isinstance(value, bytes)],
         )
 
     def _record(
@@ -104,14 +106,18 @@ class SpanWriter:
 
 
 class _OpenHttpSpan:
-    def __init__(self, span: Span, headers: HttpHeaders) -> None:
+    def __init__(self, log_failure: Callable[[], None], span: Span, headers: HttpHeaders) -> None:
+        self._log_failure = log_failure
         self._span = span
         self.headers = headers
 
     def end(self, status: int | None, answer: Mapping[str, str]) -> None:
-        facts = answer_facts(status, answer)
-        self._span.set_attributes(facts.attributes)
-        _end(self._span, facts)
+        try:
+            facts = answer_facts(status, answer)
+            self._span.set_attributes(facts.attributes)
+            _end(self._span, facts)
+        except Exception:  # noqa: BLE001 - as above
+            self._log_failure()
 
 
 def _end(span: Span, facts: SpanFacts) -> None:

@@ -42,6 +42,7 @@ def test_urls_in_a_text_are_masked() -> None:
         ("text>endpoint:https://token@h/v1#m", ["token", "dG9rZW46"]),
         ("https://h/v1?api_key=a%2Fb&x=1", ["a/b"]),
         ("https://h/v1/chat@home", []),
+        ("tei://h?tokenizer=BAAI/bge-small&key_version=production&max_tokens=10000000", []),
     ],
 )
 def test_the_secrets_of_a_url_are_known_in_the_form_that_servers_repeat(

@@ -1,7 +1,7 @@
 // The page: a table of all tasks, or one task, as its address says; drawn anew with each event of the stream.
 
 import { chart } from "/dashboard/page/chart.js";
-import { atLeast, badge, count, element, moment, share, shortMoment, STATES, table } from "/dashboard/page/elements.js";
+import { atLeast, atMost, badge, count, element, moment, share, shortMoment, STATES, table } from "/dashboard/page/elements.js";
 import { storeKey, watch } from "/dashboard/page/stream.js";
 import { trafficParts } from "/dashboard/page/traffic.js";
 
@@ -189,7 +189,7 @@ function labelParts(rows) {
       "The interval holds one label's agreement at a confidence of 95%, however often it is looked at."),
     table("Audits by label", ["label", "audits", "disagree", "agree", "interval", "answers"], rows.map((row) => [
       row.label, count(row.audits), count(row.audits - row.agreements), share(row.agreements / row.audits),
-      `${atLeast(row.low)} to ${share(row.high)}`, row.blocked ? badge("stopped", "blocked") : "yes"]),
+      `${atLeast(row.low)} to ${atMost(row.high)}`, row.blocked ? badge("stopped", "blocked") : "yes"]),
     ["", NUMBER, NUMBER, NUMBER, NUMBER, ""])];
 }
 

@@ -26,6 +26,9 @@ export const share = (value) => (value === null || value === undefined ? "–" :
 /** A share that is proven: never rounded up to more than is. */
 export const atLeast = (value) => share(value && Math.floor(1000 * value + 1e-5) / 1000);
 
+/** The other end of an interval: never rounded down to less than may be. */
+export const atMost = (value) => share(value && Math.ceil(1000 * value - 1e-5) / 1000);
+
 export function moment(at) {
   return new Date(at).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" });
 }

@@ -4,7 +4,7 @@
 const STORED = "understudy-key";
 const FIRST_WAIT = 1000;
 const LONGEST_WAIT = 15000;
-const FINAL = [403, 404]; // asking again brings the same answer, until the page is opened anew
+const FORBIDDEN = 403; // asking again brings the same answer, until the page is seen anew
 
 export const storedKey = () => sessionStorage.getItem(STORED);
 export const storeKey = (key) => sessionStorage.setItem(STORED, key);
@@ -27,7 +27,7 @@ export function watch(path, told) {
       const headers = key ? { "x-understudy-key": key } : {};
       const answer = await fetch(path, { headers, signal: mine.signal, cache: "no-store" });
       if (answer.status === 401) return told.refused();
-      if (FINAL.includes(answer.status)) return told.problem(await reason(answer));
+      if (answer.status === FORBIDDEN) return told.problem(await reason(answer));
       if (!answer.ok) throw new Error(await reason(answer));
       for await (const [name, content] of events(answer.body)) {
         wait = FIRST_WAIT;

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from schemas.secrets import masked_known
 from streams.assembly.tracing import SpanExportService, open_tracing
 from streams.errors import InvalidSettings
 from streams.settings import load_settings
@@ -33,6 +34,19 @@ async def test_a_queue_that_can_not_be_is_an_error_of_settings(monkeypatch: pyte
     _, (service,) = open_tracing(load_settings(tracing="otlp"), "one")
     with pytest.raises(InvalidSettings, match="OTEL_BSP_"):
         await service.on_start()
+
+
+def test_a_variable_that_can_not_be_is_an_error_of_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "many")
+    with pytest.raises(InvalidSettings, match="OTEL_"):
+        open_tracing(load_settings(tracing="otlp"), "one")
+
+
+def test_keys_of_the_exporter_are_masked_and_tenants_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = "authorization=Basic%20exporter-key-1,x-scope-orgid=exporter-tenant,x-api-key=exporter-key-2"
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_HEADERS", given)
+    open_tracing(load_settings(tracing="otlp"), "one")
+    assert masked_known("exporter-key-1, exporter-key-2, exporter-tenant") == "***, ***, exporter-tenant"
 
 
 async def test_spans_reach_no_collector_and_hold_up_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
