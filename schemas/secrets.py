@@ -54,9 +54,15 @@ masked_known = _known.mask
 """The text with `***` for each secret that is remembered, and nothing else changed."""
 
 
-def looks_random(value: str) -> bool:
-    """Whether it can only be a key: a placeholder such as `not-needed` is a word, maybe one of an answer."""
-    return len(value) >= _SHORTEST and any(letter.isdigit() for letter in value)
+def masked_by(secrets: Iterable[str], raw: bytes) -> bytes:
+    """A body with `***` for these secrets alone, and for those of them that can only be keys.
+
+    A placeholder such as `not-needed` is a word, and may be one of an answer.
+    """
+    for secret in secrets:
+        if len(secret) >= _SHORTEST and any(letter.isdigit() for letter in secret):
+            raw = raw.replace(secret.encode("latin-1", "replace"), MASK.encode())
+    return raw
 
 
 def remember_config_secrets(fields: Mapping[str, Any]) -> None:

@@ -32,7 +32,7 @@ class WhatIf:
     target: in force.
     assumptions: traffic of the last minutes and today's mean price of a call, or those that were given.
     outcomes: one for each target, lowest first.
-    knows_price: of a call; without one no cost is told.
+    knows_price: whether the price of a call is known; where not, no estimate has a cost.
     held: why no target would answer anything; empty where targets do.
     """
 
@@ -105,7 +105,7 @@ def outcomes(
     """The outcome of each target, lowest first, for the version that answers now."""
     replies = Certificate(status.audits, status.agreements)
     level = status.level or budget_share(config.delta, 1)
-    is_held = config.paused or config.threshold is not None
+    is_held = bool(held_reason(manifest, config))
     live = LiveAudits(status.target, replies, status.without_label, level, is_held)
     return tuple(
         what_if(manifest, target, replace(config, target_agreement=target).aim, assumptions, live)

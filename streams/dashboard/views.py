@@ -209,6 +209,6 @@ def _service(status: TaskStatus) -> str:
     if not service.audits:
         return "none yet"
     counts = f"{service.agreements:,} of {service.audits:,} agree"
-    if status.unseen or status.uncounted is not None or service.suspended:
+    if not status.is_counted or service.suspended:
         return f"{counts}, which proves nothing now"
     return f"{counts}: at least {at_least(service.bound)}"

@@ -21,8 +21,8 @@ from schemas.api_keys import ApiKey
 from schemas.chat import MODES, ChatConfig, Mode
 from schemas.config import EVERY_TASK, TeacherConfig
 from schemas.messages import Deferral, Label, Reason, Request, Teacher
-from schemas.secrets import looks_random
-from schemas.urls import MASK, url_secrets
+from schemas.secrets import masked_by
+from schemas.urls import url_secrets
 from streams.clock import unix_ms
 from streams.errors import DecisionFailed, TeacherMisconfigured
 from streams.gateway.answer_headers import CONTRACT, DEBUG, answer_headers
@@ -293,9 +293,7 @@ def _own_authorization(headers: Mapping[str, str]) -> str | None:
 def _without_own_key(body: bytes | None, call: ChatCall) -> bytes | None:
     """A reply as it is recorded: an endpoint may repeat the app's own key, which nothing here knows later."""
     own = (_own_authorization(call.headers) or "").partition(" ")[2].strip()
-    if body is None or not looks_random(own):
-        return body
-    return body.replace(own.encode("latin-1", "replace"), MASK.encode())
+    return None if body is None else masked_by([own], body)
 
 
 def _sent_secrets(call: UpstreamCall) -> list[str]:
@@ -305,7 +303,7 @@ def _sent_secrets(call: UpstreamCall) -> list[str]:
         for name, value in call.headers
         if name.lower() == b"authorization"
     ]
-    return [secret for secret in (*keys, *url_secrets(call.url)) if looks_random(secret)]
+    return [*keys, *url_secrets(call.url)]
 
 
 def _number(call: ChatCall, question: ChatQuestion) -> str:

@@ -13,8 +13,7 @@ from functools import partial
 
 from starlette.responses import Response
 
-from schemas.secrets import masked_known
-from schemas.urls import MASK
+from schemas.secrets import masked_by, masked_known
 from streams.gateway.forwarded_headers import reply_headers
 from streams.gateway.forwarded_response import Before
 from streams.gateway.problems import HttpProblem, ProblemKind
@@ -70,7 +69,7 @@ async def masked_reply(
     if before is not None and upstream.status < _REFUSED:
         await before(body)
     is_error = upstream.status >= _REFUSED
-    mask = _masked_bytes if is_error else partial(_without, sent)
+    mask = _masked_bytes if is_error else partial(masked_by, sent)
     headers = [(name, mask(value)) for name, value in reply_headers(upstream.headers)]
     plain = _plain(body, upstream.encoding)
     shown = mask(plain)
@@ -120,9 +119,3 @@ def _coding(encoding: str) -> str:
 
 def _masked_bytes(raw: bytes) -> bytes:
     return masked_known(raw.decode("latin-1")).encode("latin-1")
-
-
-def _without(sent: Collection[str], raw: bytes) -> bytes:
-    for secret in sent:
-        raw = raw.replace(secret.encode("latin-1", "replace"), MASK.encode())
-    return raw

@@ -70,7 +70,7 @@ class EncodeRole:
         sampler: decides which requests are audited.
         count_labels: told of the surrogate's labels.
         count_decisions: told of each task's decisions, with the time.
-        tracing: records what becomes of each text.
+        tracing: records a span for each text, with its outcome.
     """
 
     def __init__(

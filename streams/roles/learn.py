@@ -121,7 +121,7 @@ class ReplyRecorder:
         forgotten: requests whose texts and vectors must not be written.
         label_cap: limits the labels of tasks without a label set; None lets them all count.
         count_labels: told of the labels that are written; of a batch that is read again once more.
-        tracing: records what becomes of each reply.
+        tracing: records a span for each reply, with its outcome.
     """
 
     def __init__(

@@ -49,7 +49,7 @@ class RouteRole:
         count_labels: told of the labels that are written; of a batch that is read again once more.
         count_decisions: told of each task's decisions.
         refusal: why requests of a task are refused.
-        tracing: records what becomes of each request.
+        tracing: records a span for each request, with its outcome.
     """
 
     def __init__(

@@ -42,7 +42,7 @@ def claim_of(status: TaskStatus) -> TaskClaim:
         (status.breaker is not None, "breaker open: the teacher answers"),
         (status.unsuitable is not None, "unsuitable: the teacher answers"),
         (status.threshold is None, "no threshold: the teacher answers"),
-        (status.unseen or status.uncounted is not None, "not certified: audits uncounted"),
+        (not status.is_counted, "not certified: audits uncounted"),
         (not status.complete, "not certified: lost counts are read again"),
     ):
         if holds:

@@ -135,6 +135,11 @@ class TaskStatus:
     level: float = 0.0
 
     @property
+    def is_counted(self) -> bool:
+        """Whether `certify` counts audits now; where not, nothing is certified."""
+        return not self.unseen and self.uncounted is None
+
+    @property
     def without_label(self) -> int:
         """Audits that count against the claim: overdue, failed or given up."""
         return self.overdue + self.failed + self.lost

@@ -64,7 +64,9 @@ async def test_spans_reach_no_collector_and_hold_up_nothing(monkeypatch: pytest.
         (sending,) = [thread for thread in threading.enumerate() if thread.name == "last-spans"]
         assert sending.daemon
     await asyncio.to_thread(sending.join, 30)
-    assert not sending.is_alive(), "it uses `random`, which no property test beside it may see"
+    assert not sending.is_alive(), (
+        "its thread calls `random`, which fails a property test that runs meanwhile"
+    )
 
 
 async def test_the_last_spans_are_sent_at_the_stop() -> None:
