@@ -1,11 +1,13 @@
 """Servers that a benchmark runs on: a real Kafka, the operator's or our own, and a Redis of our own."""
 
+import secrets
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from confluent_kafka.admin import AdminClient
+from pydantic import SecretStr
 
 from infra.harness.deployment import Deployment, fresh_prefix
 from infra.local.apache_kafka import ApacheKafka
@@ -21,6 +23,8 @@ _TIMEOUT_S = 15.0
 def servers() -> Iterator[Settings]:
     """Settings that lead to these servers: exactly once, topics of 4 partitions, a temporary data folder.
 
+    Routers start with a secret audit key alone, so there is one for this benchmark where none is set.
+
     Raises:
         LocalServerError: a server does not start.
     """
@@ -31,7 +35,10 @@ def servers() -> Iterator[Settings]:
             kafka["bootstrap.servers"] = stack.enter_context(ApacheKafka()).bootstrap_servers
         redis = {"url": stack.enter_context(EmbeddedRedis()).url}
         data = Path(stack.enter_context(TemporaryDirectory(prefix="understudy-bench-")))
-        yield settings.model_copy(update={"kafka": kafka, "redis": redis, "data": data})
+        changes: dict[str, object] = {"kafka": kafka, "redis": redis, "data": data}
+        if "audit_key" not in settings.model_fields_set:
+            changes["audit_key"] = SecretStr(secrets.token_hex())
+        yield settings.model_copy(update=changes)
 
 
 @contextmanager

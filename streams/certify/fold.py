@@ -183,7 +183,13 @@ class AuditFold:
                 taken, state = True, replace(state, assumed=state.assumed - 1)
         counts = state.certificates[teacher].with_reply(audit, asked, now, oldest)
         self.version_states[version] = with_outcome(
-            state.with_certificate(teacher, counts), audit, asked, now, self._moment.config, taken=taken
+            state.with_certificate(teacher, counts),
+            audit,
+            asked,
+            now,
+            self._moment.config,
+            taken=taken,
+            passed=self._moment.passed,
         )
         self._set_service(
             self._service.with_reply(

@@ -209,7 +209,9 @@ def with_audit_failed(
     after = replace(version_state, waiting=waiting, failed=failed)
     if waited_for and was_assumed(version_state, asked, passed):
         return replace(after, assumed=after.assumed - 1)
-    return _with_block(after, asked, Block(unanswered=1)) if for_alarm else after
+    if not for_alarm:
+        return after
+    return _with_block(after, _block_time(asked, now, passed), Block(unanswered=1))
 
 
 def with_silence_taken(
@@ -221,10 +223,10 @@ def with_silence_taken(
 
     Args:
         silent: pending audits that were noted until then.
-        passed: see `Moment`. None: all that is known is taken, and no missing reply is silence.
+        passed: see `Moment`. None: no missing reply is silence, and each is waited for until `PATIENCE`.
     """
-    first = frontier(version_state.waiting, 0)
-    known = now if passed is None or first is None else max(passed, first)
+    first = frontier(version_state.waiting, now - PATIENCE if passed is None else 0)
+    known = now if first is None else max(passed or 0, first)
     new = max(0, silent - version_state.assumed)
     due = {start: block for start, block in version_state.blocks.items() if start + _SPAN <= known}
     left = {start: block for start, block in version_state.blocks.items() if start not in due}
@@ -244,7 +246,14 @@ def was_assumed(version_state: VersionState, asked: int, passed: int | None) -> 
 
 
 def with_outcome(
-    version_state: VersionState, audit: AuditReply, asked: int, now: int, config: Config, *, taken: bool
+    version_state: VersionState,
+    audit: AuditReply,
+    asked: int,
+    now: int,
+    config: Config,
+    *,
+    taken: bool,
+    passed: int | None,
 ) -> VersionState:
     """The state with an outcome for the alarm, which waits for its turn.
 
@@ -254,6 +263,7 @@ def with_outcome(
     Args:
         asked: Unix milliseconds at which the audit was noted; 0 if it never was.
         taken: the detector of silence has taken the audit already, as failed or silent.
+        passed: see `Moment`.
     """
     in_order = asked > now - PATIENCE
     place, request = (asked, audit.request) if in_order else (now, "")
@@ -261,7 +271,8 @@ def with_outcome(
     after = replace(version_state, outcomes=(*version_state.outcomes, outcome))
     if taken or not _is_still_answered(audit.label, after, config):
         return after
-    return _with_block(after, asked or now, Block(int(audit.agreed), int(not audit.agreed)))
+    block = Block(int(audit.agreed), int(not audit.agreed))
+    return _with_block(after, _block_time(asked, now, passed), block)
 
 
 def with_outcomes_taken(version_state: VersionState, now: int, config: Config) -> VersionState:
@@ -305,6 +316,20 @@ def with_alarms_answered(version_state: VersionState, answered: AlarmAnswered) -
 
 def _is_still_answered(label: str, version_state: VersionState, config: Config) -> bool:
     return label not in version_state.blocked_labels and LabelSet.of(config.teacher).allows(label)
+
+
+def _block_time(asked: int, now: int, passed: int | None) -> int:
+    """The time by which an outcome is put into a block: that of asking, while its block waits for it.
+
+    Later it is that of reading. Failures and labels are read from different topics, so the outcomes of a
+    block that waits no more come in clusters: failures by themselves would look like silence.
+
+    Args:
+        asked: Unix milliseconds; 0 where that is not known.
+        passed: see `Moment`.
+    """
+    waits = asked > 0 and (passed is not None or asked > now - PATIENCE)
+    return asked if waits else now
 
 
 def _with_block(version_state: VersionState, asked: int, audit: Block) -> VersionState:

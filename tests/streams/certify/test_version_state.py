@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from models.certificate import Certificate
 from schemas.config import Config
 from streams.certify.alarm_state import PATIENCE
+from streams.certify.asking_order import with_answered
 from streams.certify.consistency import Consistency
 from streams.certify.observations import AuditReply
 from streams.certify.service_state import ServiceCounts, ServiceState
@@ -17,6 +18,7 @@ from streams.certify.version_state import (
     CertificateCounts,
     VersionState,
     with_audit_asked,
+    with_audit_failed,
     with_outcome,
     with_outcomes_taken,
     with_silence_taken,
@@ -29,10 +31,16 @@ def audit(at: int, *, agreed: bool = True, label: str = "yes") -> AuditReply:
     return AuditReply(f"r{at}", at, at, label, agreed)
 
 
+def with_outcome_read(
+    version_state: VersionState, one: AuditReply, asked: int, now: int, passed: int | None = 0
+) -> VersionState:
+    return with_outcome(version_state, one, asked, now, CONFIG, taken=False, passed=passed)
+
+
 def with_reply(version_state: VersionState, one: AuditReply) -> VersionState:
     """The state once the alarm has taken the outcome of an audit before which none is missing."""
     now = one.replied_at + PATIENCE
-    return with_outcomes_taken(with_outcome(version_state, one, 0, now, CONFIG, taken=False), now, CONFIG)
+    return with_outcomes_taken(with_outcome_read(version_state, one, 0, now), now, CONFIG)
 
 
 def after(audits: Iterable[AuditReply]) -> VersionState:
@@ -80,7 +88,7 @@ def test_the_alarm_takes_a_silent_audit_once() -> None:
 def test_audits_wait_for_those_asked_in_the_same_span() -> None:
     state = with_audit_asked(VersionState(), 25_000)
     for at in (12_000, 31_000):
-        state = with_outcome(state, audit(at), at, at, CONFIG, taken=False)
+        state = with_outcome_read(state, audit(at), at, at)
     before = with_silence_taken(state, 0, 0, 40_000, CONFIG)
     assert list(before.blocks) == [30_000], "a reply from 25,000 on is missing"
     later = with_silence_taken(before, 1, 40_000, 50_000, CONFIG)
@@ -94,13 +102,43 @@ def test_silence_is_an_alarm_above_its_share(silent: float, raised: bool) -> Non
         at, missing = 10_000 * block, round(10 * silent * (block + 1)) - round(10 * silent * block)
         for number in range(10 - missing):
             one = audit(at + number, agreed=(10 * block + number) % 50 != 0)
-            state = with_outcome(state, one, at, at, CONFIG, taken=False)
+            state = with_outcome_read(state, one, at, at)
         now = at + 10_000
         state = with_silence_taken(state, state.assumed + missing, now, now, CONFIG)
         state = with_outcomes_taken(state, now, CONFIG)
     assert (state.alarm_state.raised > 0) is raised
     last = state.alarm_state.last
     assert (last.unanswered > 0.5 * last.audits > 0) is raised
+
+
+@pytest.mark.parametrize(("failing", "raised"), [(29, False), (400, True)])
+@pytest.mark.parametrize("first", ["failures", "labels"])
+@pytest.mark.parametrize("read_after", [2_000, PATIENCE + 2_000])
+def test_failures_of_a_span_are_taken_with_its_labels(
+    read_after: int, first: str, failing: int, raised: bool
+) -> None:
+    """Whichever is read first, and where nobody says which audits the teacher has passed by."""
+    asked, state = 19_000, VersionState()
+    for _ in range(600):
+        state = with_audit_asked(state, asked)
+    read = asked + read_after
+
+    def with_failures(state: VersionState) -> VersionState:
+        for _ in range(failing):
+            state = with_audit_failed(state, asked, read, 0, waited_for=True, for_alarm=True, passed=None)
+        return with_silence_taken(state, 0, None, read + 1_000, CONFIG)
+
+    def with_labels(state: VersionState) -> VersionState:
+        for _ in range(600 - failing):
+            state = replace(state, waiting=with_answered(state.waiting, asked))
+            state = with_outcome_read(state, audit(asked), asked, read, None)
+        return with_silence_taken(state, 0, None, read + 1_000, CONFIG)
+
+    steps = [with_failures, with_labels]
+    for step in steps if first == "failures" else reversed(steps):
+        state = step(state)
+    state = with_silence_taken(state, 0, None, read + 20_000, CONFIG)
+    assert (state.blocks, state.alarm_state.raised > 0) == ({}, raised)
 
 
 def test_another_target_starts_the_alarm_again() -> None:
@@ -121,10 +159,10 @@ def test_outcomes_wait_for_those_asked_before() -> None:
     late, early = audit(2, agreed=False), audit(3)
     now = PATIENCE + 2 * second
     answered = replace(version_state, waiting={PATIENCE: 1, PATIENCE + second: 1})
-    waiting = with_outcomes_taken(with_outcome(answered, early, now, now, CONFIG, taken=False), now, CONFIG)
+    waiting = with_outcomes_taken(with_outcome_read(answered, early, now, now), now, CONFIG)
     assert (waiting.outcomes[0].request, waiting.alarm_state.evidence) == ("r3", ())
     first_still_missing = replace(waiting, waiting={PATIENCE: 1})
-    both = with_outcome(first_still_missing, late, PATIENCE + second, now, CONFIG, taken=False)
+    both = with_outcome_read(first_still_missing, late, PATIENCE + second, now)
     assert len(with_outcomes_taken(both, now, CONFIG).outcomes) == 2
     passed_over = with_outcomes_taken(both, now + PATIENCE, CONFIG)
     assert passed_over.outcomes == ()
