@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from importlib.resources import files
+from pathlib import PurePath
 from typing import Protocol
 
 import msgspec
@@ -34,16 +35,7 @@ MOST_STREAMS = 64
 """Streams at once, in all: each holds one of the gateway's places for calls."""
 MOST_OF_A_KEY = 16
 """Of one key, so that it leaves places for others."""
-_TYPES = {
-    "index.html": "text/html",
-    "dashboard.css": "text/css",
-    "dashboard.js": "text/javascript",
-    "chart.js": "text/javascript",
-    "elements.js": "text/javascript",
-    "stream.js": "text/javascript",
-    "traffic.js": "text/javascript",
-    "icon.svg": "image/svg+xml",
-}
+_TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 _HEADERS = {
     "content-security-policy": POLICY,
     "x-content-type-options": "nosniff",
@@ -73,8 +65,8 @@ class DashboardRoutes:
         self._tasks: dict[str, LiveView[TaskView]] = {}
         self._streams: Counter[str | None] = Counter()
         self._is_over = False
-        page = files("streams.dashboard") / "page"
-        self._files = {name: (page / name).read_bytes() for name in _TYPES}
+        page = (files("streams.dashboard") / "page").iterdir()
+        self._files = {one.name: one.read_bytes() for one in page if PurePath(one.name).suffix in _TYPES}
 
     def routes(self) -> list[Route]:
         return [
@@ -102,7 +94,7 @@ class DashboardRoutes:
         return self._file(name)
 
     def _file(self, name: str) -> Response:
-        return Response(self._files[name], headers=_HEADERS, media_type=_TYPES[name])
+        return Response(self._files[name], headers=_HEADERS, media_type=_TYPES[PurePath(name).suffix])
 
     async def _stream_overview(self, call: Request) -> Response:
         return self._stream(self._overview, _allowed, self._admit(call))

@@ -62,7 +62,8 @@ export function watch(path, told) {
   };
 }
 
-async function reason(answer) {
+/** Why an answer is a refusal, in a sentence. */
+export async function reason(answer) {
   try {
     const problem = await answer.json();
     return problem.detail || problem.title || `HTTP ${answer.status}`;

@@ -13,7 +13,7 @@ from streams.dashboard.routes import MOST_OF_A_KEY, MOST_STREAMS
 from streams.gateway.keys import create_key
 from tests.streams.dashboard.scripted import HOSTILE, ScriptedReader, certified, running
 
-FILES = ("dashboard.js", "chart.js", "elements.js", "stream.js", "traffic.js", "dashboard.css", "icon.svg")
+FILES = ("dashboard.js", "tabs.js", "ask.js", "chart.js", "dashboard.css", "icon.svg")
 
 
 async def first_event(url: str, **options: Any) -> tuple[str, Any]:

@@ -1,0 +1,13 @@
+// Asks the gateway, with the key of this tab: what the dashboard reads or changes outside its streams.
+
+import { reason, storedKey } from "/dashboard/page/stream.js";
+
+/** What the gateway answers; with `body` it is asked to change something. Throws Error with its reason. */
+export async function ask(path, body = null) {
+  const key = storedKey();
+  const headers = { ...(key ? { "x-understudy-key": key } : {}), ...(body === null ? {} : { "content-type": "application/json" }) };
+  const sent = body === null ? {} : { method: "POST", body: JSON.stringify(body) };
+  const answer = await fetch(path, { ...sent, headers, cache: "no-store" });
+  if (!answer.ok) throw new Error(await reason(answer));
+  return answer.json();
+}

@@ -1,0 +1,60 @@
+// All tasks, those that need a person first.
+
+import { atLeast, badge, count, element, share, STATES, table } from "/dashboard/page/elements.js";
+
+const TASKS = "/dashboard/tasks/";
+const NUMBER = "number";
+
+export function openOverview(place) {
+  const tally = element("p", { class: "tally" });
+  const list = element("div");
+  place.replaceChildren(element("h1", {}, "Tasks"), tally, list);
+  let before = "";
+  const view = (found) => {
+    const states = found.rows.map((row) => row.state);
+    const parts = Object.keys(STATES).map((state) => [state, states.filter((one) => one === state).length]);
+    tally.replaceChildren(...parts.filter(([, many]) => many).map(([state, many]) => badge(state, `${many} ${STATES[state].words}`)),
+      ...problems(found));
+    const content = JSON.stringify(found.rows);
+    if (content !== before) {
+      const focused = document.activeElement?.getAttribute("href");
+      list.replaceChildren(found.rows.length ? overviewTable(found.rows) : firstSteps());
+      if (focused) [...list.querySelectorAll("a")].find((link) => link.getAttribute("href") === focused)?.focus();
+    }
+    before = content;
+  };
+  return { view };
+}
+
+function problems(found) {
+  const said = [];
+  if (found.late !== null) said.push(`certify has counted no audits for ${Math.round(found.late)} s`);
+  if (found.unreadable.length) said.push(`can't be read: ${found.unreadable.join(", ")}`);
+  return said.map((sentence) => badge("stopped", sentence));
+}
+
+function firstSteps() {
+  return element("p", {}, "No task yet: the first request or ", element("code", {}, "understudy config set"), " makes one.");
+}
+
+function overviewTable(rows) {
+  const columns = ["task", "claim", "version", "proven", "target", "audits", "disagree", "answers", "should answer", "alarm"];
+  const kinds = ["", "", "", ...Array(7).fill(NUMBER)];
+  return table("All tasks, those that need a person first", columns, rows.map((row) => [
+    element("a", { href: TASKS + encodeURIComponent(row.task) }, row.task),
+    badge(row.state, row.claim),
+    row.candidate ? `${row.version} (${row.candidate})` : row.version || "none",
+    row.proven === null ? "–" : meter(row),
+    share(row.target), count(row.audits), count(row.audits - row.agreements), share(row.answered), share(row.expected),
+    row.alarm ? `${Math.round(100 * row.alarm)}%` : "–",
+  ]), kinds);
+}
+
+/** What is proven, with a bar that has the target as its notch. */
+function meter(row) {
+  const from = 2 * row.target - 1;
+  const place = (value) => Math.max(0, Math.min(1, (value - from) / (1 - from)));
+  const bar = element("span", { class: "meter", "aria-hidden": "true" }, element("span", { class: row.state }));
+  bar.firstChild.style.width = `${100 * place(row.proven)}%`;
+  return element("span", { class: "metered" }, bar, atLeast(row.proven));
+}
