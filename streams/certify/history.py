@@ -38,6 +38,8 @@ class CertificatePoint(Struct, frozen=True, array_like=True):
         target: in force then.
         state: `lost` is a version that was certified before and is not any more, for whatever reason.
         alarm: level of the alarm, from 0 to 1, where it is raised; None where nobody knows.
+        certificate: its number within the task; another teacher makes another one. 0 where that is not
+            known, or none has begun.
     """
 
     at: int
@@ -48,6 +50,7 @@ class CertificatePoint(Struct, frozen=True, array_like=True):
     target: float
     state: CertificateState
     alarm: float | None
+    certificate: int = 0
 
 
 class HistoryState(Struct, frozen=True, array_like=True):
@@ -87,6 +90,7 @@ def certificate_point(
     *,
     certified_before: bool = False,
     alarm_raised: bool = False,
+    certificate: int = 0,
 ) -> CertificatePoint:
     """The point that a status makes.
 
@@ -94,6 +98,7 @@ def certificate_point(
         before: the last one, if any.
         certified_before: the version was certified before, whatever that one says.
         alarm_raised: an alarm was raised in this step. It starts again at once, so its level does not say so.
+        certificate: its number.
     """
     return CertificatePoint(
         at=status.updated_at,
@@ -104,7 +109,14 @@ def certificate_point(
         target=status.target,
         state=_state(status.certified, certified_before, before),
         alarm=_RAISED if alarm_raised else round(status.alarm, 4),
+        certificate=certificate,
     )
+
+
+def begins_anew(before: CertificatePoint, after: CertificatePoint) -> bool:
+    """Whether the audits of the later point do not go on from those of the earlier: another teacher's."""
+    is_another = 0 not in (before.certificate, after.certificate) and before.certificate != after.certificate
+    return is_another or after.audits < before.audits
 
 
 def is_worth_keeping(state: HistoryState, point: CertificatePoint) -> bool:
@@ -162,7 +174,8 @@ def with_newest(
     if status is None or not status.complete or not status.audits:
         return tuple(points)
     newest = points[-1] if points else None
-    point = certificate_point(version, status, newest)
+    certificate = newest.certificate if newest else 0
+    point = certificate_point(version, status, newest, certificate=certificate)
     if newest is not None and point == replace(newest, at=point.at):
         return tuple(points)
     return (*points, point)
@@ -215,14 +228,18 @@ def _state(certified: bool, certified_before: bool, before: CertificatePoint | N
 def _is_change(before: CertificatePoint, after: CertificatePoint) -> bool:
     """Whether something begins or ends with the point: it is kept when others are thinned."""
     was_raised, is_raised = before.alarm == _RAISED, after.alarm == _RAISED
-    return (before.state, before.target) != (after.state, after.target) or (is_raised and not was_raised)
+    if begins_anew(before, after) or (is_raised and not was_raised):
+        return True
+    return (before.state, before.target) != (after.state, after.target)
 
 
 def _progress(points: Sequence[CertificatePoint]) -> list[int]:
     """Audits until each point, all teachers together: another teacher begins again at 0."""
-    counts = [0, *(point.audits for point in points)]
-    steps = (after - before if after >= before else after for before, after in itertools.pairwise(counts))
-    return list(itertools.accumulate(steps))
+    steps = (
+        after.audits if begins_anew(before, after) else after.audits - before.audits
+        for before, after in itertools.pairwise(points)
+    )
+    return list(itertools.accumulate(steps, initial=points[0].audits))
 
 
 def _rounded_down(bound: float) -> float:

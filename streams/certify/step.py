@@ -231,7 +231,12 @@ def _extend_history(
     # An earlier release may have certified the version, and left no point of it.
     certified_before = counts is not None and counts.proof is not None
     point = certificate_point(
-        version, status, before.newest, certified_before=certified_before, alarm_raised=raised
+        version,
+        status,
+        before.newest,
+        certified_before=certified_before,
+        alarm_raised=raised,
+        certificate=counts.number if counts else 0,
     )
     history, update = extend_history(before, point, snapshot.points.get(version, ()))
     return (version_state if history is before else replace(version_state, history=history)), update

@@ -1,5 +1,6 @@
 // Chart of a certificate: what the audits prove, step by step, under the target that it has to reach. Versions are
-// segments that are never joined: each begins with no audits. State is told by colour and by shape.
+// segments that are never joined: each begins with no audits, and so does a version for which another teacher
+// answers. State is told by colour and by shape.
 
 import { atLeast, count, element, moment, shape, share, shortMoment, STATES } from "/dashboard/page/elements.js";
 
@@ -8,9 +9,10 @@ const STEPS = [0.01, 0.02, 0.05, 0.1, 0.2];
 const ROOM = 4;
 const ALARM = 34;
 const EDGE = { left: 46, right: 14, top: 22, bottom: 26 };
-const AT = 0, VERSION = 1, AUDITS = 2, DISAGREED = 3, LOWER = 4, TARGET = 5, STATE = 6, LEVEL = 7;
+const AT = 0, VERSION = 1, AUDITS = 2, DISAGREED = 3, LOWER = 4, TARGET = 5, STATE = 6, LEVEL = 7, CERTIFICATE = 8;
 const MARKS = { live: "▲", rolled_back: "▼", refused: "✕", shadow: "◇", canary: "◇" };
 const ASIDE = { live: 6, rolled_back: -6 };
+const ANEW = "counts begin anew, as for another teacher";
 
 /** Draws into `place`; the returned `draw(history, moves, axis)` may be called again with newer points. */
 export function chart(place, caption) {
@@ -48,17 +50,30 @@ export function chart(place, caption) {
   return draw;
 }
 
-/** Points with their place on the axis: audits count on from version to version. */
+/** Whether the audits of two points of a version are not the same ones: another teacher makes another certificate. */
+export function beginsAnew(before, after) {
+  const known = before[CERTIFICATE] && after[CERTIFICATE];
+  return (known && before[CERTIFICATE] !== after[CERTIFICATE]) || after[AUDITS] < before[AUDITS];
+}
+
+/** Points with their place on the axis: audits count on from segment to segment. */
 function placed(history, axis) {
   let before = 0;
+  let segment = 0;
   const points = [];
   for (const version of history) {
-    let most = 0;
+    let last = null;
     for (const point of version) {
-      points.push({ point, x: axis === "time" ? point[AT] : before + point[AUDITS] });
-      most = Math.max(most, point[AUDITS]);
+      const isAnew = last !== null && beginsAnew(last, point);
+      if (isAnew) {
+        before += last[AUDITS];
+        segment += 1;
+      }
+      points.push({ point, segment, isAnew, x: axis === "time" ? point[AT] : before + point[AUDITS] });
+      last = point;
     }
-    before += most;
+    before += last === null ? 0 : last[AUDITS];
+    segment += 1;
   }
   return points;
 }
@@ -66,8 +81,8 @@ function placed(history, axis) {
 function segments(points) {
   const parts = new Map();
   for (const one of points) {
-    const name = one.point[VERSION];
-    parts.set(name, [...(parts.get(name) || []), one]);
+    if (!parts.has(one.segment)) parts.set(one.segment, []);
+    parts.get(one.segment).push(one);
   }
   return [...parts.values()];
 }
@@ -113,19 +128,24 @@ function grid(points, scale, axis) {
   return shape("g", { "aria-hidden": "true" }, parts);
 }
 
-/** A vertical line for each change of versions, at the first point after it. */
+/** A vertical line for each change of versions, at the first point after it, and where counts begin anew. */
 function marks(points, moves, scale, axis) {
-  const parts = [];
+  const parts = points.filter((one) => one.isAnew).map(({ point, x }) =>
+    verticalMark("anew", scale.x(x), 0, "⇄", `${point[VERSION]}, ${moment(point[AT])}: ${ANEW}`));
   for (const move of moves) {
     const next = points.find((one) => one.point[AT] >= move.at);
     if (!MARKS[move.after] || !next || move.at < points[0].point[AT]) continue;
     const x = scale.x(axis === "time" ? Math.max(move.at, scale.first) : next.x);
     const words = `${move.version} ${move.after.replace("_", " ")}, ${moment(move.at)}: ${move.reason}`;
-    parts.push(shape("g", { class: `move ${move.after}` },
-      shape("line", { x1: x, x2: x, y1: EDGE.top - 4, y2: HEIGHT - EDGE.bottom }),
-      shape("text", { x: x + (ASIDE[move.after] || 0), y: EDGE.top - 8, "text-anchor": "middle" }, MARKS[move.after], shape("title", {}, words))));
+    parts.push(verticalMark(move.after, x, ASIDE[move.after] || 0, MARKS[move.after], words));
   }
   return shape("g", { "aria-hidden": "true" }, parts);
+}
+
+function verticalMark(name, x, aside, sign, words) {
+  return shape("g", { class: `move ${name}` },
+    shape("line", { x1: x, x2: x, y1: EDGE.top - 4, y2: HEIGHT - EDGE.bottom }),
+    shape("text", { x: x + aside, y: EDGE.top - 8, "text-anchor": "middle" }, sign, shape("title", {}, words)));
 }
 
 function segment(part, scale) {
@@ -165,9 +185,10 @@ function mark(state, x, y) {
   return shape("path", { class: "mark lost", d: `M${x - 5} ${y - 5}l10 10m0 -10l-10 10` });
 }
 
-export function describe({ point }) {
+export function describe({ point, isAnew }) {
   const proven = point[LOWER] === null ? "proves nothing yet" : `proves ${atLeast(point[LOWER])}`;
-  return `${point[VERSION]}, ${moment(point[AT])}: ${count(point[AUDITS])} audits, ${count(point[DISAGREED])} disagree; ` +
+  const anew = isAnew ? `${ANEW}; ` : "";
+  return `${point[VERSION]}, ${moment(point[AT])}: ${anew}${count(point[AUDITS])} audits, ${count(point[DISAGREED])} disagree; ` +
     `${proven}, target ${share(point[TARGET])}: ${STATES[point[STATE]].words}`;
 }
 

@@ -1,6 +1,6 @@
 // What the audits of a task prove: the certificate as a chart and as a table, counts by label, and versions.
 
-import { chart } from "/dashboard/page/chart.js";
+import { beginsAnew, chart } from "/dashboard/page/chart.js";
 import { atLeast, atMost, badge, count, element, moment, share, shortMoment, STATES, table } from "/dashboard/page/elements.js";
 import { trafficParts } from "/dashboard/page/traffic.js";
 
@@ -60,11 +60,12 @@ function legend() {
 function pointsTable(history) {
   const all = history.flat();
   const every = Math.ceil(all.length / MOST_ROWS);
-  const changed = (place) => !place || all[place][6] !== all[place - 1][6] || all[place][1] !== all[place - 1][1];
+  const anew = new Set(history.flatMap((points) => points.filter((point, place) => place && beginsAnew(points[place - 1], point))));
+  const changed = (place) => !place || all[place][6] !== all[place - 1][6] || all[place][1] !== all[place - 1][1] || anew.has(all[place]);
   const kept = all.filter((_, place) => changed(place) || place === all.length - 1 || place % every === 0);
   return table("Certificate, newest first", ["when", "version", "audits", "disagree", "proven", "target", "state"],
-    kept.reverse().map(([at, version, audits, disagreed, lower, target, state]) =>
-      [moment(at), version, count(audits), count(disagreed), atLeast(lower), share(target), badge(state, STATES[state].words)]),
+    kept.reverse().map((point) => [point, ...point]).map(([point, at, version, audits, disagreed, lower, target, state]) =>
+      [moment(at), anew.has(point) ? `${version}, counted anew` : version, count(audits), count(disagreed), atLeast(lower), share(target), badge(state, STATES[state].words)]),
     ["", "", NUMBER, NUMBER, NUMBER, NUMBER, ""]);
 }
 

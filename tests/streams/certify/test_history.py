@@ -13,6 +13,7 @@ from streams.certify.history import (
     CertificatePoint,
     CertificateState,
     HistoryState,
+    begins_anew,
     certificate_point,
     certified_since,
     decode_points,
@@ -35,6 +36,7 @@ POINTS = st.builds(
     target=SHARES,
     state=STATES,
     alarm=st.none() | SHARES,
+    certificate=st.integers(0, 9),
 )
 
 
@@ -135,6 +137,23 @@ def test_a_raised_alarm_is_a_point_though_it_starts_again_at_once() -> None:
     raised = certificate_point("v1", status(60, 50), state.newest, alarm_raised=True)
     assert extend_history(state, raised, ())[1].points == (raised,)
     assert raised.alarm == 1.0
+
+
+def test_another_teacher_makes_a_point_however_many_audits_it_begins_with() -> None:
+    first = certificate_point("v1", status(60, 50), None, certificate=3)
+    state, _ = extend_history(HistoryState(spacing=1_000), first, ())
+    same = certificate_point("v1", status(90, 80), state.newest, certificate=3)
+    assert extend_history(state, same, ())[1].points == ()
+    other = certificate_point("v1", status(90, 80), state.newest, certificate=4)
+    assert extend_history(state, other, ())[1].points == (other,)
+    assert begins_anew(first, other)
+
+
+def test_points_of_an_earlier_release_begin_anew_where_audits_are_fewer() -> None:
+    earlier = certificate_point("v1", status(60, 50), None)
+    after = certificate_point("v1", status(61, 51), earlier, certificate=3)
+    assert not begins_anew(earlier, after)
+    assert begins_anew(after, certificate_point("v1", status(2, 2), after))
 
 
 def test_the_newest_point_is_what_the_status_says_now() -> None:
