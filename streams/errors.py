@@ -115,6 +115,18 @@ class RefitFailed(StreamsError):
     """A refit's process ended without a result."""
 
 
+class DryRunFailed(StreamsError):
+    """A version could not be asked about a request that nobody has sent; says why."""
+
+
+class ReportFailed(StreamsError):
+    """A report of a version could not be written; says why."""
+
+
+class ReportBusy(ReportFailed):
+    """Another report is being written."""
+
+
 class BatteryUnreadable(StreamsError):
     """The cases that a version must pass can't be read, or its files are gone: it does not go live."""
 

@@ -1,15 +1,26 @@
 """The gateway role: the route role's decision behind HTTP, on policies, encoders and labels of its own."""
 
 from collections.abc import Sequence
+from functools import partial
 
-from confluent_kafka import Producer
+from confluent_kafka import Message, Producer
 
 from schemas.messages import Label, Usage
 from streams.assembly.parts import CloseService, WorkerParts
 from streams.clock import unix_ms
+from streams.dashboard.dry_run import DryRun
 from streams.dashboard.label_counts import LabelTally
+from streams.dashboard.labels_reader import LabelsReader
+from streams.dashboard.labels_routes import LabelsRoutes
+from streams.dashboard.newest_traces import MOST, MOST_BYTES, SECONDS, NewestTraces
 from streams.dashboard.reader import ViewReader
+from streams.dashboard.request_routes import RequestRoutes
 from streams.dashboard.routes import DashboardRoutes
+from streams.dashboard.task_calls import TaskNames
+from streams.dashboard.try_routes import TryRoutes
+from streams.dashboard.version_reports import VersionReports, write_in_process
+from streams.dashboard.versions_reader import VersionsReader
+from streams.dashboard.versions_routes import VersionsRoutes
 from streams.drift.watch import DriftWatch
 from streams.drift.windows import ScoreWindows
 from streams.gateway.app import create_gateway
@@ -39,7 +50,8 @@ from streams.gateway.server import GatewayServer
 from streams.gateway.stored_objects import StoredObjects
 from streams.gateway.unread_replies import UnreadReplies
 from streams.gateway.upstream import Upstream
-from streams.kafka.clients import open_client, producer_options
+from streams.kafka.clients import open_client, open_reader, producer_options
+from streams.kafka.newest_messages import newest_messages
 from streams.privacy.mask import Mask, load_mask
 from streams.routing.decision_counts import DecisionCounts
 from streams.routing.decisions import Decision
@@ -49,6 +61,7 @@ from streams.settings import Settings
 from streams.state.api_keys import ApiKeys
 from streams.state.object_owners import ObjectOwners
 from streams.state.proposed_tasks import ProposedTasks
+from streams.state.trial_counts import TrialCounts
 from streams.status.status_reader import StatusReader
 from streams.tasks import Task
 from streams.teacher.client import TeacherClient
@@ -103,12 +116,21 @@ def add(parts: WorkerParts) -> None:
     status_reader = StatusReader(parts.connection, settings.keys, settings.policies_kept)
     tally = LabelTally(unix_ms)
     dashboard = DashboardRoutes(check, ViewReader(status_reader, parts.tasks, tally.counts, unix_ms))
+    names = TaskNames(parts.tasks, tally.counts)
+    dry_run = DryRun(parts.tasks, status_reader.registry, encoders, classifier.masked)
+    traces = NewestTraces(partial(_newest_traces, settings), parts.forgotten)
+    reports = VersionReports(parts.tasks, status_reader.registry, traces, write_in_process)
+    trials = TrialCounts(parts.connection, settings.keys)
     routes = [
         *ClassifyRoutes(gateway, check, classifier, recent).routes(),
         *ChatRoutes(gateway, check, parts.tasks, chat, learned).routes(),
         *FeedbackRoutes(gateway, check, feedback).routes(),
         *OtlpRoutes(gateway, check, spans).routes(),
         *dashboard.routes(),
+        *TryRoutes(gateway, check, names, parts.tasks, dry_run).routes(),
+        *RequestRoutes(gateway, check, names, parts.tasks, recent, dry_run, traces).routes(),
+        *LabelsRoutes(check, names, parts.tasks, LabelsReader(parts.tasks, status_reader), traces).routes(),
+        *VersionsRoutes(check, names, VersionsReader(parts.tasks, status_reader, trials), reports).routes(),
     ]
     app = create_gateway(gateway, routes, call_limits(gateway), parts.tracing)
     labels, late = settings.topics.labels, parts.late_start
@@ -192,6 +214,11 @@ def _forwarding_router(parts: WorkerParts, encoders: EncoderQueues) -> RequestRo
     """Decides what is only recorded; its scores are no traffic of the live version."""
     tasks = ForwardedTasks(parts.tasks)
     return RequestRouter(tasks, parts.sampler, lambda *_: None, _LONGEST_INLINE, encoders=encoders)
+
+
+def _newest_traces(settings: Settings) -> list[Message]:
+    """For a person who asks: see `NewestTraces`."""
+    return newest_messages(lambda: open_reader(settings), settings.topics.traces, MOST, MOST_BYTES, SECONDS)
 
 
 def _open_producer(settings: Settings) -> Producer:

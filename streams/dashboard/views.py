@@ -158,7 +158,9 @@ def view_without_policy(
     return TaskView(at, row, sentence, "", moves=newest, traffic=traffic)
 
 
-def label_rows(labels: Mapping[str, Certificate], blocked: frozenset[str]) -> list[LabelRow]:
+def label_rows(
+    labels: Mapping[str, Certificate], blocked: frozenset[str], most: int = _MOST_LABELS
+) -> list[LabelRow]:
     """Those with most disagreements first. Takes half a millisecond each."""
     audited = [(label, counts) for label, counts in labels.items() if counts.audits]
     audited.sort(key=lambda one: (one[1].agreements - one[1].audits, one[0]))
@@ -171,7 +173,7 @@ def label_rows(labels: Mapping[str, Certificate], blocked: frozenset[str]) -> li
             upper_bound(counts, _MISSED / 2),
             label in blocked,
         )
-        for label, counts in audited[:_MOST_LABELS]
+        for label, counts in audited[:most]
     ]
 
 

@@ -26,6 +26,12 @@ class TrialCounts:
         self._keys = keys
         self._fold = connection.script("trial_counts_fold")
 
+    async def counts(self, task: str, version: str) -> Certificate:
+        """The checked answers of a candidate so far; none where there was no trial."""
+        with self._connection.client() as redis:
+            n, k = await redis.hmget(self._keys.trial(task, version), "n", "k")
+        return Certificate(int(n or 0), int(k or 0))
+
     async def fold(self, task: str, version: str, answers: Sequence[CheckedAnswer]) -> Certificate:
         """Count answers, and return the new counts. The answers of one partition are in order of offset."""
         parts: defaultdict[int, list[int]] = defaultdict(list)
