@@ -6,10 +6,12 @@ import re
 import socket
 from collections.abc import Callable
 from enum import Enum, auto
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, cast
 
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+
+from streams.gateway.whole_answers import WholeAnswers
 
 log = logging.getLogger(__name__)
 
@@ -72,6 +74,7 @@ class LimitedProtocol(HttpToolsProtocol):
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
         _send_at_once(transport)
+        self.transport = cast("asyncio.Transport", WholeAnswers(self.loop, transport))
         self._head = _Deadline(self.loop, self.limits.head_timeout, transport.close)
         self._reader = _Deadline(self.loop, self.limits.head_timeout, transport.abort)
         if len(self.connections) > self.limits.most:

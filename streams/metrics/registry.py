@@ -1,7 +1,7 @@
 """Metric registry of a process: counts what is told to it, and reads gauges when somebody looks.
 
-Telling is cheap enough for each batch, not for each message: observations of a histogram come many at once.
-It may be told and read from any thread.
+Telling is cheap: the values of a histogram wait until there are many, or somebody looks. It may be told and
+read from any thread.
 """
 
 import threading
@@ -21,6 +21,8 @@ from streams.metrics.catalog import CATALOG, NAMESPACE, Metric, MetricKind
 OTHERS = "(others)"
 """Stands for all tasks beyond the first `MOST_TASKS`: clients may name any task."""
 MOST_TASKS = 1_000
+_MOST_WAITING = 256
+"""Values of one series that wait to be counted."""
 
 Labels = tuple[str, ...]
 Readings = Iterable[tuple[Labels, float]]
@@ -37,6 +39,7 @@ class MetricRegistry:
         self._gauges = _Gauges()
         self._registry.register(self._gauges)
         self._counters: dict[str, Counter] = {}
+        self._labelled: dict[tuple[str, Labels], Counter] = {}
         self._histograms: dict[str, _BatchHistogram] = {}
         self._tasks: set[str] = set()
         for metric in CATALOG:
@@ -44,8 +47,12 @@ class MetricRegistry:
 
     def add(self, metric: Metric, amount: float, *labels: str) -> None:
         """Add to a counter."""
-        counter = self._counters[metric.name]
-        (counter.labels(*self._bounded(metric, labels)) if labels else counter).inc(amount)
+        key = metric.name, self._bounded(metric, labels)
+        counter = self._labelled.get(key)
+        if counter is None:
+            counter = self._counters[metric.name]
+            self._labelled[key] = counter = counter.labels(*key[1]) if labels else counter
+        counter.inc(amount)
 
     def observe(self, metric: Metric, values: Sequence[float], *labels: str) -> None:
         """Count values in a histogram."""
@@ -109,25 +116,35 @@ def _of_first_tasks(metric: Metric, readings: Readings) -> Iterator[tuple[Labels
 
 
 class _BatchHistogram(Collector):
-    """A histogram whose observations come many at once: one pass for all of them."""
+    """A histogram whose values wait, and are counted many at once: when somebody looks, or when many wait."""
 
     def __init__(self, metric: Metric) -> None:
         self._metric = metric
         self._bounds = np.array(metric.buckets)
         self._lock = threading.Lock()
+        self._waiting: dict[Labels, list[float]] = {}
         self._counts: dict[Labels, tuple[Any, float]] = {}
 
     def observe(self, values: Sequence[float], labels: Labels) -> None:
-        places = np.searchsorted(self._bounds, values)
-        counts = np.bincount(places, minlength=len(self._bounds) + 1)
         with self._lock:
-            before, total = self._counts.get(labels, (0, 0.0))
-            self._counts[labels] = before + counts, total + float(np.sum(values))
+            waiting = self._waiting.setdefault(labels, [])
+            waiting.extend(values)
+            if len(waiting) >= _MOST_WAITING:
+                self._count(labels)
+
+    def _count(self, labels: Labels) -> None:
+        """Count the values that wait. The caller holds the lock."""
+        values = np.array(self._waiting.pop(labels))
+        counts = np.bincount(np.searchsorted(self._bounds, values), minlength=len(self._bounds) + 1)
+        before, total = self._counts.get(labels, (0, 0.0))
+        self._counts[labels] = before + counts, total + float(np.sum(values))
 
     def collect(self) -> Iterator[MetricFamily]:
         metric = self._metric
         family = HistogramMetricFamily(metric.full_name, metric.help, labels=metric.labels)
         with self._lock:
+            for labels in list(self._waiting):
+                self._count(labels)
             counted = dict(self._counts)
         names = [*map(str, metric.buckets), "+Inf"]
         for labels, (counts, total) in counted.items():
