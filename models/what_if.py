@@ -22,6 +22,7 @@ class LiveAudits(Struct, frozen=True):
         replies: counts of the labels.
         without_label: audits that count as disagreements.
         level: probability of error at which a target has to be proven, in (0, 1).
+        never_answer: labels that an operator has switched off.
         is_held: the config stops the task, or sets its threshold by hand, so that no target moves it.
     """
 
@@ -30,6 +31,7 @@ class LiveAudits(Struct, frozen=True):
     without_label: int
     level: float
     is_held: bool = False
+    never_answer: tuple[str, ...] = ()
 
 
 class TargetEstimate(Struct, frozen=True):
@@ -45,9 +47,9 @@ class TargetEstimate(Struct, frozen=True):
         ahead: further audits until the target is proven; None where nothing would be answered.
         days: that half of the lives take for them, `least_days` a tenth and `most_days` nine tenths; None
             where so few of them get there.
-        unanswered: labels that would never be answered: all where nothing is; else the blocked ones, and
-            those that no gate trace was answered with at the lowest target of the fit. A higher target may
-            lose more: a manifest does not say which.
+        unanswered: labels that would never be answered: all where nothing is; else those that are blocked or
+            switched off, and those that no gate trace was answered with at the lowest target of the fit. A
+            higher target may lose more: a manifest does not say which.
     """
 
     target: float
@@ -89,7 +91,7 @@ def what_if(
         least_days=_days(least, day.audits),
         days=_days(likely, day.audits),
         most_days=_days(most, day.audits),
-        unanswered=_unanswered_labels(manifest, coverage),
+        unanswered=_unanswered_labels(manifest, coverage, live.never_answer),
     )
 
 
@@ -117,8 +119,8 @@ def _days(audits: int | None, audits_a_day: float) -> float | None:
     return audits / audits_a_day if audits is not None and audits_a_day > 0.0 else None
 
 
-def _unanswered_labels(manifest: Manifest, coverage: float) -> tuple[str, ...]:
+def _unanswered_labels(manifest: Manifest, coverage: float, switched_off: tuple[str, ...]) -> tuple[str, ...]:
     if not coverage:
         return manifest.labels
-    never = {stats.label for stats in manifest.accounts if not stats.answered}
+    never = {*switched_off, *(stats.label for stats in manifest.accounts if not stats.answered)}
     return tuple(label for label in manifest.labels if label in never or label in manifest.blocked)

@@ -20,6 +20,7 @@ class ApiKey(Struct, frozen=True):
         tasks: that it may be used for; `*`: all.
         mode: the most that its calls are given, whatever a task's config says.
         created_at: Unix milliseconds.
+        operate: whether who has it may change the tasks on the dashboard: config, versions, pause.
     """
 
     id: str
@@ -28,6 +29,7 @@ class ApiKey(Struct, frozen=True):
     tasks: tuple[str, ...]
     mode: Mode
     created_at: int
+    operate: bool = False
 
     def allows(self, task: str) -> bool:
         return EVERY_TASK in self.tasks or task in self.tasks

@@ -15,7 +15,7 @@ from msgspec import Meta, Struct
 from schemas.chat import ChatConfig
 from schemas.errors import InvalidConfig
 from schemas.messages import Share, TaskName
-from schemas.teacher_config import LabelExample, Seconds, TeacherConfig
+from schemas.teacher_config import LabelExample, LabelName, Seconds, TeacherConfig
 
 __all__ = [
     "AUTO",
@@ -125,6 +125,8 @@ class Config(Struct, frozen=True):
             no answer.
         label_floor: lowest acceptable agreement of one label. The surrogate stops answering with a label once
             audits prove that the label's agreement is below this; 0 blocks no label.
+        never_answer: labels that the surrogate never answers with, whatever audits say of them: a request
+            whose guess is one of them goes to the teacher. By their names of today.
         label_added: what happens while `teacher.labels` has a label that the live version can't know, because
             it was added after the version's traces. Nothing is certified until a refit has gone live that has
             seen the label: its traces hold it, or the built-in teacher could have given it to 3,000 sampled
@@ -165,6 +167,7 @@ class Config(Struct, frozen=True):
     alarm_run_length: Annotated[float, Meta(ge=100.0)] = 10_000.0
     deferral_drift: bool = True
     label_floor: Share = 0.8
+    never_answer: tuple[LabelName, ...] = ()
     label_added: Literal["audit", "defer"] = "audit"
     teacher_change: Literal["keep", "drop"] = "keep"
     threshold: Share | None = None

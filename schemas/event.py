@@ -48,6 +48,7 @@ class EventKind(StrEnum):
     TASK_RETIRED = "task_retired"
     CONFIG_APPLIED = "config_applied"
     CONFIG_REJECTED = "config_rejected"
+    CONFIG_CHANGED = "config_changed"
 
 
 class Event(Struct, frozen=True):

@@ -24,6 +24,7 @@ from schemas.event import (
     EventKind,
     config_applied_event,
 )
+from schemas.operator_change import ConfigChangedDetails
 from schemas.task_events import TaskRetiredDetails, TasksCappedDetails
 from schemas.teacher_events import (
     BacklogAtRiskDetails,
@@ -57,6 +58,7 @@ __all__ = [
     "BreakerState",
     "CertificateLostDetails",
     "CertifiedDetails",
+    "ConfigChangedDetails",
     "ConfigRejectedDetails",
     "DriftDetails",
     "Event",
@@ -115,6 +117,7 @@ _STRUCTS: tuple[type[EventDetails], ...] = (
     RepliesUnreadableDetails,
     RepliesReadableDetails,
     ConfigRejectedDetails,
+    ConfigChangedDetails,
 )
 
 DETAILS: Mapping[EventKind, type[Struct]] = MappingProxyType(

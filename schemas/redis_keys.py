@@ -91,6 +91,11 @@ class Keys:
         """List: transitions of versions from one stage to another, oldest first, as JSON."""
         return f"{self.prefix}:{{{task}}}:history"
 
+    def operator_changes(self, task: str) -> str:
+        """List: what persons have changed of a task, or of all (`*`), oldest first, as JSON
+        (`schemas.operator_change`)."""
+        return f"{self.prefix}:{{{task}}}:operator-changes"
+
     def battery(self, task: str) -> str:
         """Hash: cases that a version must pass before it goes live, by id (`schemas.battery`)."""
         return f"{self.prefix}:{{{task}}}:battery"

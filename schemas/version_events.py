@@ -8,6 +8,8 @@ from schemas.event import EventDetails, EventKind
 from schemas.messages import Milliseconds
 
 BreakerState = Literal["open", "closed"]
+OPERATOR = "operator"
+"""Who has changed something by the command line, where no name is given."""
 
 
 class RefitDetails(EventDetails, frozen=True):
@@ -119,10 +121,12 @@ class BreakerClosedDetails(EventDetails, frozen=True):
 
     Attributes:
         reason: that the operator gave.
+        by: `operator` for the command line, `this machine`, or the name of the key on the dashboard.
     """
 
     kind = EventKind.BREAKER_CLOSED
     reason: str
+    by: str = OPERATOR
 
 
 class PinnedDetails(EventDetails, frozen=True):
@@ -130,10 +134,12 @@ class PinnedDetails(EventDetails, frozen=True):
 
     Attributes:
         reason: that the operator gave.
+        by: `operator` for the command line, `this machine`, or the name of the key on the dashboard.
     """
 
     kind = EventKind.PINNED
     reason: str
+    by: str = OPERATOR
 
 
 class UnpinnedDetails(EventDetails, frozen=True):
@@ -141,7 +147,9 @@ class UnpinnedDetails(EventDetails, frozen=True):
 
     Attributes:
         reason: that the operator gave.
+        by: `operator` for the command line, `this machine`, or the name of the key on the dashboard.
     """
 
     kind = EventKind.UNPINNED
     reason: str
+    by: str = OPERATOR

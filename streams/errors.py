@@ -21,6 +21,7 @@ StreamsError
 ├── RefitFailed                a refit ended without a result
 ├── BatteryUnreadable          the cases that a version must pass can't be read: it does not go live
 ├── BatteryFull                cases that would exceed the bounds of a battery
+├── ChangeOutdated             a person's change would do something else by now than was shown
 ├── TransitionRefused          a policy version may not go to the stage that is asked for
 └── TeacherError               the teacher gave no label for a deferral
     ├── TeacherNotSet          the task has no teacher: its URL or model is not set
@@ -133,6 +134,10 @@ class BatteryUnreadable(StreamsError):
 
 class BatteryFull(StreamsError):
     """Cases that would exceed the bounds of a battery; none of them is added."""
+
+
+class ChangeOutdated(StreamsError):
+    """A person's change would change something else by now than what was shown, or nothing."""
 
 
 class TransitionRefused(StreamsError):

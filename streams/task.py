@@ -22,7 +22,7 @@ class ServingPolicy:
     Attributes:
         threshold: least score that is answered; None where no threshold has passed the gate for the target.
         labels: that it answers with, by their names of today, in the order of the graph's label output.
-        blocked: labels that audits have blocked, in addition to those that its manifest blocks.
+        blocked: labels that audits or an operator have blocked, in addition to those of its manifest.
         share: of the requests that it decides, in [0, 1].
         deferred_shift: of the log-odds of scores under the threshold (`models.deferrals`); None if unknown.
         removed: labels that it may not answer, since the teacher may not give them any more.
@@ -222,7 +222,7 @@ def _served(tried: CandidatePolicy, config: Config, safeguards: Safeguards) -> S
         tried.policy,
         least,
         labels,
-        blocked=frozenset(map(label_set.current, blocked)),
+        blocked=frozenset(map(label_set.current, (*blocked, *config.never_answer))),
         share=tried.share,
         deferred_shift=None if least is None else shift_at(manifest.frontier, least),
         removed=label_set.removed_of(manifest),

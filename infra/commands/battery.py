@@ -11,7 +11,7 @@ from infra.console.output import AsJson, customers_data, line
 from infra.console.policy_options import TaskArgument, encodable_text, printable_text
 from infra.files.battery import read_cases
 from infra.serve.config_topic import read_overrides
-from infra.serve.policy_admin import with_registry
+from infra.serve.registry_access import with_registry
 from infra.serve.servers import client_settings
 from schemas.battery import MOST_CASES, BatteryCase, decode_case
 from schemas.config import config_of

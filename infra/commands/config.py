@@ -1,27 +1,32 @@
 """config: read and change what operators tune, on the config topic."""
 
-from collections.abc import Mapping
-from typing import Annotated, Any
+import asyncio
+from typing import Annotated
 
 import typer
 
 from infra.console.config_fields import check_override, fields_help, parse_assignments
 from infra.console.examples import examples
-from infra.console.masked_fields import refuse_masked
 from infra.console.output import note, result
-from infra.console.policy_options import TaskOrAll
-from infra.serve.config_effects import changed_fields, coverage_effects, live_manifests, lost_guarantees
+from infra.console.policy_options import TaskOrAll, printable_text
 from infra.serve.config_topic import read_overrides
-from infra.serve.servers import client_settings
+from infra.serve.registry_access import live_manifests
+from infra.serve.servers import client_settings, redis_connection
 from infra.serve.topic_client import write_messages
-from schemas.config import EVERY_TASK, NOTHING, Override, config_of
-from schemas.errors import InvalidConfig
+from schemas.config import EVERY_TASK, config_of
+from schemas.operator_change import OperatorChange
+from schemas.version_events import OPERATOR
+from streams.changes.author import ChangeAuthor
+from streams.changes.config_change import ConfigChange, config_change, config_outputs, made_change
+from streams.changes.config_effects import coverage_effects, guarantee_warnings
+from streams.clock import unix_ms
 from streams.errors import StateUnavailable
-from streams.kafka.batch import Outgoing
 from streams.settings import Settings
-from streams.teacher.key_variables import key_problem
+from streams.state.operator_changes import OperatorChangeLog
 
 commands = typer.Typer()
+
+BY_HAND = "an operator's choice"
 
 config = typer.Typer(help="Read and write the config topic.", epilog=fields_help(), no_args_is_help=True)
 commands.add_typer(config, name="config")
@@ -54,44 +59,52 @@ def config_set(
             "default back.",
         ),
     ],
+    reason: Annotated[
+        str,
+        typer.Option(
+            "--reason", metavar="TEXT", help="Why; kept and shown in its event.", callback=printable_text
+        ),
+    ] = BY_HAND,
+    by: Annotated[
+        str, typer.Option("--by", metavar="NAME", help="Who decides.", callback=printable_text)
+    ] = OPERATOR,
 ) -> None:
     """Change fields of a task's config; the others stay as they were set.
 
     Prints the fields that are set for the task as JSON, and on standard error what that changes.
     """
-    settings = client_settings()
-    before = read_overrides(settings)
-    fields = parse_assignments(assignments)
-    override = _merge_fields(before.get(task, NOTHING), fields)
-    raw = check_override(override, task)
-    refuse_masked(fields, before)
-    if (problem := key_problem(fields, settings.key_env)) is not None:
-        raise InvalidConfig([problem])
-    write_messages(settings, [Outgoing(settings.topics.config, task.encode(), raw)])
-    result(override)
-    _print_effects(settings, task, before, {**before, task: override})
+    settings, fields = client_settings(), parse_assignments(assignments)
+    author = ChangeAuthor(by, reason, unix_ms())
+    change = config_change(task, fields, read_overrides(settings), settings.key_env, check=check_override)
+    write_messages(settings, config_outputs(change, author, settings.topics))
+    result(change.override)
+    _print_effects(settings, change)
+    _keep(settings, task, made_change(change, author))
 
 
-def _merge_fields(before: Override, fields: Override) -> dict[str, Any]:
-    """The fields of both; a null stays, since it puts back a default that `*` may have changed."""
-    both = {name: (before.get(name), value) for name, value in fields.items()}
-    return {**before} | {
-        name: _merge_fields(was, value) if isinstance(was, Mapping) and isinstance(value, Mapping) else value
-        for name, (was, value) in both.items()
-    }
-
-
-def _print_effects(
-    settings: Settings, task: str, before: Mapping[str, Override], after: Mapping[str, Override]
-) -> None:
-    changes = changed_fields(config_of(task, before), config_of(task, after))
-    for change in changes or ["nothing changes"]:
-        note(change)
+def _print_effects(settings: Settings, change: ConfigChange) -> None:
+    for one in change.diff:
+        note(f"{one.name}: {one.before} -> {one.after}")
+    if not change.diff:
+        note("nothing changes")
     try:
-        for sentence in coverage_effects(live_manifests(settings, task), before, after):
+        for sentence in coverage_effects(live_manifests(settings, change.task), change.before, change.after):
             note(sentence)
     except StateUnavailable as error:
         note(f"which share of the requests is answered now is not known: {error}")
-    known = set(lost_guarantees(config_of(task, before)))
-    for sentence in lost_guarantees(config_of(task, after)):
-        note(f"{'still: ' if sentence in known else 'warning: '}{sentence}")
+    before, after = (config_of(change.task, overrides) for overrides in (change.before, change.after))
+    for sentence in guarantee_warnings(before, after):
+        note(sentence)
+
+
+def _keep(settings: Settings, task: str, made: OperatorChange) -> None:
+    """Note the change where the dashboard lists them."""
+
+    async def add() -> None:
+        async with redis_connection(settings) as connection:
+            await OperatorChangeLog(connection, settings.keys).add(task, made)
+
+    try:
+        asyncio.run(add())
+    except StateUnavailable as error:
+        note(f"the change is made, and is not in the dashboard's list of changes: {error}")

@@ -30,7 +30,10 @@ Answer = TypeVar("Answer")
 
 
 @keys.command(
-    "create", epilog=examples("keys create shop-app --task shop", "keys create trial --mode record")
+    "create",
+    epilog=examples(
+        "keys create shop-app --task shop", "keys create trial --mode record", "keys create ann --operate"
+    ),
 )
 def keys_create(
     name: Annotated[str, typer.Argument(metavar="NAME", help="For people, such as the app's name.")],
@@ -41,13 +44,18 @@ def keys_create(
     mode: Annotated[
         str, typer.Option(help=f"The most that its calls are given: {', '.join(MODES)}.")
     ] = "serve",
+    operate: Annotated[
+        bool,
+        typer.Option("--operate", help="May change its tasks on the dashboard: targets, versions."),
+    ] = False,
     json: AsJson = False,
 ) -> None:
     """Make a key and print it, this once: only a hash of it is kept."""
-    token, key = create_key(_name(name), _tasks(task), _mode(mode), unix_ms())
+    token, key = create_key(_name(name), _tasks(task), _mode(mode), unix_ms(), operate=operate)
     _with_keys(lambda store: store.add(key))
     if json:
-        result({"key": token, "id": key.id, "name": key.name, "tasks": key.tasks, "mode": key.mode})
+        kept = {"id": key.id, "name": key.name, "tasks": key.tasks, "mode": key.mode, "operate": key.operate}
+        result({"key": token, **kept})
     else:
         line(token)
         note(f"{key.id} is the key's id: `understudy keys revoke {key.id}`. Gateways know it within seconds")
@@ -65,7 +73,9 @@ def keys_list(json: AsJson = False) -> None:
         result({"keys": hidden})
         return
     for key in found:
-        line(f"{key.id}  {local_time(key.created_at)}  {key.mode:<6}  {key.name}  {', '.join(key.tasks)}")
+        operates = "  operates" if key.operate else ""
+        tasks = ", ".join(key.tasks)
+        line(f"{key.id}  {local_time(key.created_at)}  {key.mode:<6}  {key.name}  {tasks}{operates}")
     if not found:
         line("no keys: a gateway answers on loopback only")
 

@@ -1,44 +1,37 @@
 """policies: list the versions of a task, and move them; each move emits an event."""
 
-from collections.abc import Awaitable, Callable
+import asyncio
+from collections.abc import Sequence
 from typing import Annotated
 
 import msgspec
 import typer
 
 from infra.console.examples import examples
-from infra.console.output import AsJson, line, result
+from infra.console.output import AsJson, line, note, result
 from infra.console.policy_options import PolicyFolder, TaskArgument, printable_text
 from infra.serve.config_topic import read_overrides
-from infra.serve.policy_admin import (
-    VersionInfo,
-    approve,
-    close,
-    go_live,
-    list_versions,
-    of_version,
-    pin,
-    refuse,
-    unpin,
-    version_catalog,
-    with_registry,
-)
 from infra.serve.policy_import import PolicyImport, import_policy
-from infra.serve.servers import client_settings
+from infra.serve.registry_access import with_registry
+from infra.serve.servers import client_settings, redis_connection
 from infra.serve.topic_client import write_messages
 from models.manifest import Manifest
 from schemas.codec import EVENT
-from schemas.config import config_of
-from schemas.events import BreakerClosedDetails, Event, PinnedDetails, UnpinnedDetails
+from schemas.config import Config, config_of
+from schemas.event import Event
+from schemas.operator_change import ChangeWish
+from schemas.version_events import OPERATOR
+from streams.changes.author import ChangeAuthor
+from streams.changes.version_catalog import VersionInfo, list_versions, of_version, version_catalog
+from streams.changes.version_change import VersionChange, change_versions
+from streams.changes.version_plan import version_plan
 from streams.clock import unix_ms
 from streams.kafka.batch import Outgoing
 from streams.recorded_calls.rows import unix_time
 from streams.settings import Settings
+from streams.state.operator_changes import OperatorChangeLog
 from streams.state.registry import Registry
 from streams.status.sentences import local_time
-from streams.versions.events import OperatorDetails, operator_event, transition_event
-from streams.versions.lifecycle import VersionStage
-from streams.versions.serving_state import ServingChange
 
 commands = typer.Typer()
 
@@ -66,6 +59,7 @@ Person = Annotated[
 ]
 
 BY_HAND = "an operator's choice"
+_WITH_CONFIG = frozenset({"promote", "rollback", "approve", "unpin"})
 
 
 @policies.command("list", epilog=examples("policies list shop", "policies list shop --json"))
@@ -145,13 +139,13 @@ def policies_rollback(
     reason: Reason = BY_HAND,
 ) -> None:
     """Put an older version live in place of the live one; closes the breaker."""
-    _put_live(task, version, VersionStage.ROLLED_BACK, reason)
+    _change(task, ChangeWish("rollback", version=version), reason)
 
 
 @policies.command("promote", epilog=examples("policies promote shop v3"))
 def policies_promote(task: TaskArgument, version: Chosen, reason: Reason = BY_HAND) -> None:
     """Put a version live without waiting for its trial; closes the breaker."""
-    _put_live(task, version, VersionStage.RETIRED, reason)
+    _change(task, ChangeWish("promote", version=version), reason)
 
 
 @policies.command("approve", epilog=examples("policies approve shop v3 --why 'looked at its report'"))
@@ -160,68 +154,52 @@ def policies_approve(task: TaskArgument, version: Chosen, why: Why, by: Person) 
 
     Exit status 1: it does not wait any more, the task is pinned, or an alarm is newer than its traces.
     """
-    config = config_of(task, read_overrides(client_settings()))
-    _move(
-        task,
-        lambda registry, now: approve(registry, task, version, by, why, now, config),
-        BreakerClosedDetails(why),
-    )
+    _change(task, ChangeWish("approve", version=version), why, by)
 
 
 @policies.command("refuse", epilog=examples("policies refuse shop v3 --why 'worse on refunds'"))
 def policies_refuse(task: TaskArgument, version: Chosen, why: Why, by: Person) -> None:
     """End the version that waits for approval; the live one goes on."""
-    _move(
-        task, lambda registry, now: refuse(registry, task, version, by, why, now), BreakerClosedDetails(why)
-    )
+    _change(task, ChangeWish("refuse", version=version), why, by)
 
 
 @policies.command("pin", epilog=examples("policies pin shop --reason release"))
 def policies_pin(task: TaskArgument, reason: Reason = BY_HAND) -> None:
     """Stop automatic promotions until `unpin`; an alarm still stops a version."""
-    _move(task, lambda registry, now: pin(registry, task, reason, now), PinnedDetails(reason))
+    _change(task, ChangeWish("pin"), reason)
 
 
 @policies.command("unpin", epilog=examples("policies unpin shop"))
 def policies_unpin(task: TaskArgument, reason: Reason = BY_HAND) -> None:
     """Allow automatic promotions again; a version that waits for nothing else goes live."""
-    config = config_of(task, read_overrides(client_settings()))
-    _move(task, lambda registry, now: unpin(registry, task, reason, now, config), UnpinnedDetails(reason))
+    _change(task, ChangeWish("unpin"), reason)
 
 
 @policies.command("close-breaker", epilog=examples("policies close-breaker shop"))
 def policies_close_breaker(task: TaskArgument, reason: Reason = BY_HAND) -> None:
     """Let the live version answer again after an alarm, without waiting for a new version."""
-    _move(task, lambda registry, now: close(registry, task, reason, now), BreakerClosedDetails(reason))
+    _change(task, ChangeWish("close_breaker"), reason)
 
 
-def _put_live(task: str, version: str | None, leaving: VersionStage, reason: str) -> None:
-    config = config_of(task, read_overrides(client_settings()))
+def _change(task: str, wish: ChangeWish, reason: str, by: str = OPERATOR) -> None:
+    """Make a change, keep who made it, and emit its events."""
+    settings, author = client_settings(), ChangeAuthor(by, reason, unix_ms())
+    # The breaker is closed, and promotions pinned, also where Kafka can't be read.
+    config = config_of(task, read_overrides(settings)) if wish.what in _WITH_CONFIG else Config()
 
-    def decide(registry: Registry, now: int) -> Awaitable[ServingChange]:
-        return go_live(registry, task, version, leaving, reason, now, config)
+    async def make() -> VersionChange:
+        async with redis_connection(settings) as connection:
+            registry = Registry(connection, settings.keys, settings.policies_kept)
+            kept = OperatorChangeLog(connection, settings.keys)
+            plan = await version_plan(registry, task, wish, author, config)
+            if plan.remark:
+                note(plan.remark)
+            return await change_versions(registry, kept, task, wish, author, plan)
 
-    _move(task, decide, BreakerClosedDetails(reason))
-
-
-def _move(
-    task: str,
-    make: Callable[[Registry, int], Awaitable[ServingChange]],
-    details: OperatorDetails,
-) -> None:
-    """Make a change and emit its events: of the moves, and of the command where that changes more than moves.
-
-    A version that goes live closes the breaker: that needs an event of its own only where no version moved.
-    """
-    settings, now = client_settings(), unix_ms()
-    change = with_registry(settings, lambda registry: make(registry, now))
-    events = [transition_event(task, change, now)] if change.moves else []
-    if not isinstance(details, BreakerClosedDetails) or not change.moves:
-        events.insert(0, operator_event(task, details, now))
-    _emit(settings, events)
+    _emit(settings, asyncio.run(make()).events)
 
 
-def _emit(settings: Settings, events: list[Event]) -> None:
+def _emit(settings: Settings, events: Sequence[Event]) -> None:
     topic = settings.topics.events
     write_messages(settings, [Outgoing(topic, event.task.encode(), EVENT.encode(event)) for event in events])
     for event in events:

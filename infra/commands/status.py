@@ -16,11 +16,11 @@ from infra.console.redraw import View, redraw
 from infra.console.top_table import top_table
 from infra.serve.overview import Overview, read_overview
 from infra.serve.servers import client_settings
-from infra.serve.spending import DaySpending
 from infra.serve.traffic import TaskTraffic
 from models.money import CURRENCY
 from schemas.secrets import masked
 from streams.clock import unix_ms
+from streams.spending.day_spending import DaySpending
 from streams.status.sentences import age
 
 commands = typer.Typer()

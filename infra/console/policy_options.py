@@ -8,8 +8,7 @@ import typer
 
 from schemas import messages
 from schemas.config import EVERY_TASK
-
-LONGEST_TEXT = 500
+from streams.changes.author import LONGEST_TEXT, is_reason
 
 
 def task_name(name: str | None) -> str | None:
@@ -31,7 +30,7 @@ def printable_text(text: str | None) -> str | None:
     """The text itself. Raises BadParameter: it is empty, too long, or has characters that don't print."""
     if text is None:
         return None
-    if not text.strip() or len(text) > LONGEST_TEXT or not text.isprintable():
+    if not is_reason(text):
         raise typer.BadParameter(f"a line of 1 to {LONGEST_TEXT:,} printable characters is needed")
     return text.strip()
 

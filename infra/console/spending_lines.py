@@ -1,8 +1,8 @@
 """Sentences about today's spending on the teacher, and what was saved."""
 
-from infra.serve.spending import DaySpending
 from models.money import format_money
 from schemas.call_limits import CallLimits
+from streams.spending.day_spending import DaySpending
 
 _FEW = 20
 """Replies of which nothing can be said yet."""

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from rich.console import Console
 from rich.table import Table
 
-from infra.serve.what_if import WhatIf
 from models.money import currency_prefix, format_money
 from models.what_if import TargetEstimate
 from streams.status.sentences import named_labels
+from streams.status.what_if import WhatIf
 
 NARROWEST = 90
 

@@ -7,12 +7,13 @@ from infra.serve.accuracy import TaskAccuracy, read_accuracy
 from infra.serve.backlog import Backlog, read_backlog
 from infra.serve.config_topic import read_overrides
 from infra.serve.missing_policy import MissingPolicy, missing_policies
-from infra.serve.spending import DaySpending, read_spending
+from infra.serve.spending import read_spending
 from infra.serve.status import task_statuses
 from infra.serve.traffic import TaskTraffic, read_fit_outcomes, read_traffic
 from schemas.config import Override
 from streams.clock import unix_ms
 from streams.settings import Settings
+from streams.spending.day_spending import DaySpending
 from streams.status.task_status import TaskStatus, with_outcome
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from infra.serve.config_topic import read_overrides
-from infra.serve.policy_admin import OPERATOR, with_registry
+from infra.serve.registry_access import with_registry
 from infra.serve.topic_client import Reader
 from models.artifact import Artifact
 from models.embedders.loader import open_embedder
@@ -26,6 +26,7 @@ from schemas.config import Config, config_of
 from schemas.errors import SchemaError
 from schemas.events import Event
 from schemas.messages import Trace
+from schemas.version_events import OPERATOR
 from streams.battery.check import battery_failure
 from streams.clock import unix_ms
 from streams.encoder_spec import encoder_spec

@@ -1,63 +1,13 @@
-"""Today's spending on the teacher: calls, tokens and money of each task, and what was answered without."""
+"""Reads today's spending on the teacher of each task, and of all of them."""
 
 import asyncio
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable
 
 from infra.serve.servers import redis_connection
 from schemas.config import EVERY_TASK
 from streams.settings import Settings
-from streams.spending.cost import CallKind
+from streams.spending.day_spending import DaySpending, day_spending
 from streams.state.spending import SpendingStore
-
-
-@dataclass(frozen=True, slots=True)
-class CallSpending:
-    """Calls of one kind; tokens are those of prompts and answers."""
-
-    calls: int
-    tokens: int
-    money: float
-
-
-@dataclass(frozen=True, slots=True)
-class DaySpending:
-    """What one task, or all of them, have spent and saved since 00:00 UTC.
-
-    Attributes:
-        calls: by kind: `requests` that a client waits for, `audits`, and `repeats`, the second questions.
-        all_calls, tokens: that count against the limits of the day.
-        answered: requests that the surrogate has answered.
-        refits, refit_seconds: of the trainer.
-        apps: replies of LLMs to apps whose tokens are known, forwarded by the gateway or come as spans. No
-            limit counts them.
-        replies_read, replies_unread: replies of LLMs to apps that call through the gateway, in which a label
-            was found, and in which none was.
-        money: of all calls, in the currency of `teacher.price`; 0 where there is no price.
-    """
-
-    calls: Mapping[str, CallSpending]
-    all_calls: int
-    tokens: int
-    answered: int
-    refits: int
-    refit_seconds: float
-    money: float
-    replies_read: int = 0
-    replies_unread: int = 0
-    apps: CallSpending = CallSpending(0, 0, 0.0)
-
-    @property
-    def lost_calls(self) -> int:
-        """Of workers that were killed: nobody knows what for, or whether they were made."""
-        return max(0, self.all_calls - sum(kind.calls for kind in self.calls.values()))
-
-    @property
-    def saved_money(self) -> float:
-        """Answered requests at today's mean price of a request's call; 0 where that is not known."""
-        asked, apps = self.calls[CallKind.REQUESTS], self.apps
-        calls = asked.calls + apps.calls
-        return self.answered * (asked.money + apps.money) / calls if calls else 0.0
 
 
 def read_spending(settings: Settings, tasks: Iterable[str]) -> dict[str, DaySpending]:
@@ -69,27 +19,3 @@ async def _read(settings: Settings, scopes: Iterable[str]) -> dict[str, DaySpend
     async with redis_connection(settings) as connection:
         store = SpendingStore(connection, settings.keys)
         return {scope: day_spending(await store.day(scope)) for scope in scopes}
-
-
-def day_spending(amounts: Mapping[str, float]) -> DaySpending:
-    """From the amounts as they are kept."""
-
-    def amount(name: str) -> float:
-        return amounts.get(name, 0.0)
-
-    def calls_of(kind: str) -> CallSpending:
-        tokens = int(amount(f"{kind}.prompt_tokens") + amount(f"{kind}.completion_tokens"))
-        return CallSpending(int(amount(f"{kind}.calls")), tokens, amount(f"{kind}.money"))
-
-    return DaySpending(
-        calls={kind: calls_of(kind) for kind in CallKind},
-        all_calls=int(amount("calls")),
-        tokens=int(amount("tokens")),
-        answered=int(amount("answered")),
-        refits=int(amount("refits")),
-        refit_seconds=amount("refit_seconds"),
-        money=amount("money"),
-        replies_read=int(amount("replies_read")),
-        replies_unread=int(amount("replies_unread")),
-        apps=calls_of("apps"),
-    )

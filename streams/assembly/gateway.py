@@ -7,8 +7,11 @@ from confluent_kafka import Message, Producer
 
 from schemas.messages import Label, Usage
 from streams.assembly.parts import CloseService, WorkerParts
+from streams.changes.change_maker import ChangeMaker
 from streams.clock import unix_ms
 from streams.dashboard.dry_run import DryRun
+from streams.dashboard.change_routes import ChangeRoutes
+from streams.dashboard.changes_reader import ChangesReader
 from streams.dashboard.label_counts import LabelTally
 from streams.dashboard.labels_reader import LabelsReader
 from streams.dashboard.labels_routes import LabelsRoutes
@@ -21,6 +24,8 @@ from streams.dashboard.try_routes import TryRoutes
 from streams.dashboard.version_reports import VersionReports, write_in_process
 from streams.dashboard.versions_reader import VersionsReader
 from streams.dashboard.versions_routes import VersionsRoutes
+from streams.dashboard.what_if_reader import WhatIfReader
+from streams.dashboard.what_if_routes import WhatIfRoutes
 from streams.drift.watch import DriftWatch
 from streams.drift.windows import ScoreWindows
 from streams.gateway.app import create_gateway
@@ -60,8 +65,10 @@ from streams.routing.request_router import RequestRouter
 from streams.settings import Settings
 from streams.state.api_keys import ApiKeys
 from streams.state.object_owners import ObjectOwners
+from streams.state.operator_changes import OperatorChangeLog
 from streams.state.proposed_tasks import ProposedTasks
 from streams.state.trial_counts import TrialCounts
+from streams.state.spending import SpendingStore
 from streams.status.status_reader import StatusReader
 from streams.tasks import Task
 from streams.teacher.client import TeacherClient
@@ -121,6 +128,9 @@ def add(parts: WorkerParts) -> None:
     traces = NewestTraces(partial(_newest_traces, settings), parts.forgotten)
     reports = VersionReports(parts.tasks, status_reader.registry, traces, write_in_process)
     trials = TrialCounts(parts.connection, settings.keys)
+    what_if = WhatIfReader(
+        status_reader, SpendingStore(parts.connection, settings.keys), parts.tasks, tally.counts, unix_ms
+    )
     routes = [
         *ClassifyRoutes(gateway, check, classifier, recent).routes(),
         *ChatRoutes(gateway, check, parts.tasks, chat, learned).routes(),
@@ -131,6 +141,8 @@ def add(parts: WorkerParts) -> None:
         *RequestRoutes(gateway, check, names, parts.tasks, recent, dry_run, traces).routes(),
         *LabelsRoutes(check, names, parts.tasks, LabelsReader(parts.tasks, status_reader), traces).routes(),
         *VersionsRoutes(check, names, VersionsReader(parts.tasks, status_reader, trials), reports).routes(),
+        *WhatIfRoutes(check, names, what_if).routes(),
+        *_change_routes(parts, check, names, sender).routes(),
     ]
     app = create_gateway(gateway, routes, call_limits(gateway), parts.tracing)
     labels, late = settings.topics.labels, parts.late_start
@@ -152,6 +164,21 @@ def add(parts: WorkerParts) -> None:
         LabelFeed(labels, parts.open_reader, gateway.labels_kept, take_labels, late),
         GatewayServer(app, gateway, settings.drain, dashboard.end),
     ]
+
+
+def _change_routes(
+    parts: WorkerParts, check: CallerCheck, names: TaskNames, sender: RecordSender
+) -> ChangeRoutes:
+    settings, kept = parts.settings, OperatorChangeLog(parts.connection, parts.settings.keys)
+    maker = ChangeMaker(
+        parts.tasks, parts.registry, kept, settings.topics, settings.key_env, sender.send_acknowledged
+    )
+    reader = ChangesReader(parts.tasks, parts.registry, kept)
+
+    def is_ready() -> bool:
+        return parts.late_start is None or parts.late_start.is_over
+
+    return ChangeRoutes(settings.gateway, check, names, reader, maker, is_ready, unix_ms)
 
 
 def _key_ring(parts: WorkerParts) -> KeyRing:

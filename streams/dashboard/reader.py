@@ -69,7 +69,7 @@ class ViewReader:
         versions = dict.fromkeys([*(move.version for move in moves), status.version])
         history = await reader.audits.certificate_points(name, list(versions)[-_VERSIONS:])
         counts = (await reader.audits.status(name, status.version)).labels
-        blocked = await reader.registry.blocked_labels(name, status.version)
+        blocked = await reader.registry.blocked_labels(name, status.version) | set(config.never_answer)
         # On the event loop, where requests wait: bounds of 150 labels take 80 ms, a forecast some 30 ms.
         rows = await asyncio.to_thread(label_rows, counts, blocked)
         ahead = await asyncio.to_thread(next_step, status, None, config.delta)

@@ -16,6 +16,7 @@ from streams.gateway.keys import HEADER, find_key, key_in
 from streams.gateway.problems import HttpProblem, ProblemKind, unavailable
 from streams.gateway_settings import is_loopback
 
+THIS_MACHINE = "this machine"
 _ASK = {"www-authenticate": 'Bearer realm="understudy"'}
 
 
@@ -37,6 +38,16 @@ class Caller(NamedTuple):
     def only_task(self) -> str | None:
         """The one task that its key is for; None where there are more."""
         return self.key.only_task if self.key else None
+
+    @property
+    def name(self) -> str:
+        """For people, such as that of its key."""
+        return self.key.name if self.key else THIS_MACHINE
+
+    @property
+    def may_operate(self) -> bool:
+        """Whether it may change its tasks."""
+        return self.key is None or self.key.operate
 
     def allows(self, task: str) -> bool:
         return self.key is None or self.key.allows(task)

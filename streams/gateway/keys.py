@@ -20,10 +20,12 @@ _NOBODY = hashlib.sha256(b"nobody").hexdigest()
 """What an unknown id's secret is compared with, so that it takes as long as a known one's."""
 
 
-def create_key(name: str, tasks: Sequence[str], mode: Mode, now: int) -> tuple[str, ApiKey]:
+def create_key(
+    name: str, tasks: Sequence[str], mode: Mode, now: int, *, operate: bool = False
+) -> tuple[str, ApiKey]:
     """A new key: what the app is given, which nobody can find out later, and what is kept of it."""
     number, secret = secrets.token_hex(4), secrets.token_urlsafe(32)
-    kept = ApiKey(number, name, _hash(secret), tuple(tasks), mode, now)
+    kept = ApiKey(number, name, _hash(secret), tuple(tasks), mode, now, operate)
     return f"{PREFIX}{number}_{secret}", kept
 
 

@@ -24,6 +24,7 @@ _OPENAI_TYPES = {
     403: "permission_error",
     404: "invalid_request_error",
     405: "invalid_request_error",
+    409: "invalid_request_error",
     413: "invalid_request_error",
     415: "invalid_request_error",
     422: "invalid_request_error",
@@ -41,6 +42,7 @@ class ProblemKind(Enum):
     METHOD = (405, "Another method is needed")
     SLOW_BODY = (408, "The body came too slowly")
     TOO_LARGE = (413, "The body is too large")
+    CONFLICT = (409, "It can't be changed so now")
     CONTENT_TYPE = (415, "The body has to be JSON")
     UNUSABLE = (422, "The request can't be classified")
     ID_REUSED = (422, "The id was used for another request")

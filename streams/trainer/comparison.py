@@ -45,6 +45,6 @@ async def better_live_version(
         threshold(manifest, config),
         max(since, active.since),
         config.target_agreement,
-        frozenset(map(labels.current, blocked)) | labels.removed_of(manifest),
+        frozenset(map(labels.current, (*blocked, *config.never_answer))) | labels.removed_of(manifest),
     )
     return coverage_regression(coverage, live, traces)

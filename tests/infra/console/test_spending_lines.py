@@ -1,8 +1,8 @@
 """Today's spending in a sentence: calls by kind, limits if there are some, savings if they are known."""
 
 from infra.console.spending_lines import replies_sentence, spending_sentence
-from infra.serve.spending import day_spending
 from schemas.call_limits import CallLimits
+from streams.spending.day_spending import day_spending
 
 SPENT = {
     "calls": 30.0,

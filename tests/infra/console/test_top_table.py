@@ -9,8 +9,8 @@ from infra.console.top_table import top_table
 from infra.serve.backlog import Backlog
 from infra.serve.missing_policy import MissingPolicy
 from infra.serve.overview import Overview
-from infra.serve.spending import CallSpending, DaySpending
 from infra.serve.traffic import TaskTraffic
+from streams.spending.day_spending import CallSpending, DaySpending
 from streams.status.task_status import TaskStatus
 from tests.streams.status.statuses import STATUS
 

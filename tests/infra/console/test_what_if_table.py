@@ -3,9 +3,9 @@
 import pytest
 
 from infra.console.what_if_table import print_what_if
-from infra.serve.what_if import WhatIf
 from models.forecast.forecast import Assumptions
 from models.what_if import TargetEstimate
+from streams.status.what_if import WhatIf
 
 NONE = TargetEstimate(0.9, 0.0, None, None, 0.0, None, None, None, None, ())
 

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
+import msgspec
 import pytest
 
 from models.features import Features
@@ -83,6 +84,18 @@ def test_a_label_is_blocked_for_one_version() -> None:
     both = task(0.5, v2="yes")
     assert judged(both).shadow is None
     assert judged(both, by_canary=True).reason is Reason.BLOCKED_LABEL
+
+
+def test_a_label_that_is_switched_off_is_given_by_no_version() -> None:
+    off = msgspec.structs.replace(TARGET_9, never_answer=("yes",))
+    both = task(0.5, config=off)
+    assert judged(both).reason is Reason.BLOCKED_LABEL
+    assert judged(both, by_canary=True).reason is Reason.BLOCKED_LABEL
+    assert judged(both, "no 0.75 0.25").reason is Reason.ACCEPTED
+    (withdrawn,) = withdraw_stale([judged(task())], task(), task(config=off))
+    assert withdrawn.reason is not Reason.ACCEPTED
+    renamed = msgspec.structs.replace(off, teacher=TeacherConfig(labels_renamed={"yes": "ja"}))
+    assert judged(task(config=renamed)).reason is Reason.BLOCKED_LABEL, "under its old name too"
 
 
 @pytest.mark.parametrize("share", [0.0, 0.5])

@@ -2,10 +2,10 @@
 
 import pytest
 
-from infra.console.masked_fields import refuse_masked
 from schemas.config import Override
 from schemas.errors import InvalidConfig
 from schemas.secrets import masked_values, remember_secrets
+from streams.changes.masked_fields import refuse_masked
 
 KNOWN = "q9Zk8marked7secret"
 

@@ -1,53 +1,21 @@
-"""Effects of a config change: what changes for each task, and which guarantee a setting takes away."""
+"""Effects of a config change: what each task answers then, and which guarantee a setting takes away."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
-import msgspec
-
-from infra.serve.policy_admin import with_registry
 from models.manifest import Manifest
-from schemas.config import EVERY_TASK, Config, Override, config_of
+from schemas.config import Config, Override, config_of
 from streams.sampling import SamplingState, audit_rate
-from streams.settings import Settings
-from streams.state.registry import Registry
 from streams.status.expected_coverage import expected_coverage
-
-
-def live_manifests(settings: Settings, task: str) -> dict[str, Manifest]:
-    """The manifest of the live version of a task, or of each task for `*`.
-
-    Raises:
-        StateUnavailable: Redis is away.
-    """
-
-    async def read(registry: Registry) -> dict[str, Manifest]:
-        tasks = await registry.tasks()
-        manifests = {}
-        for name in sorted(tasks if task == EVERY_TASK else tasks & {task}):
-            active = await registry.active(name)
-            raw = await registry.manifest(name, active.version) if active else None
-            if raw is not None:
-                manifests[name] = Manifest.decode(raw)
-        return manifests
-
-    return with_registry(settings, read)
-
-
-def changed_fields(before: Config, after: Config) -> list[str]:
-    """Sentences `field: before -> after` for all fields that differ; an entry that is not there is null."""
-    old, new = (dict(_leaves(msgspec.to_builtins(config), "")) for config in (before, after))
-    return [
-        f"{name}: {_json(old.get(name))} -> {_json(new.get(name))}"
-        for name in dict.fromkeys((*new, *old))
-        if old.get(name) != new.get(name)
-    ]
 
 
 def coverage_effects(
     manifests: Mapping[str, Manifest], before: Mapping[str, Override], after: Mapping[str, Override]
 ) -> Iterator[str]:
-    """For each task whose expected coverage changes, a sentence with both."""
+    """For each task whose expected coverage changes, a sentence with both.
+
+    Args:
+        manifests: of the live version of each task.
+    """
     for task, manifest in manifests.items():
         old, new = (expected_coverage(manifest, config_of(task, overrides)) for overrides in (before, after))
         if new is None:
@@ -78,13 +46,8 @@ def lost_guarantees(config: Config) -> Iterator[str]:
         yield "label_floor=0: no label is blocked, however often the teacher disagrees with it"
 
 
-def _leaves(fields: Mapping[str, Any], path: str) -> Iterator[tuple[str, Any]]:
-    for name, value in fields.items():
-        if isinstance(value, Mapping):
-            yield from _leaves(value, f"{path}{name}.")
-        else:
-            yield f"{path}{name}", value
-
-
-def _json(value: Any) -> str:
-    return msgspec.json.encode(value).decode()
+def guarantee_warnings(before: Config, after: Config) -> Iterator[str]:
+    """The guarantees that are lost with `after`; each says whether they were before."""
+    known = set(lost_guarantees(before))
+    for sentence in lost_guarantees(after):
+        yield f"{'still: ' if sentence in known else 'warning: '}{sentence}"

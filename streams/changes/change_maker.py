@@ -1,0 +1,172 @@
+"""Change maker: shows what a wish would change, and makes it, one at a time in this process.
+
+What is made is what was shown: a caller gives back the fingerprint of the diff, and where the task has
+changed since, nothing is done.
+"""
+
+import asyncio
+import hashlib
+import logging
+from collections.abc import Awaitable, Callable, Collection, Sequence
+
+import msgspec
+
+from schemas.codec import EVENT
+from schemas.config import config_of
+from schemas.errors import InvalidConfig
+from schemas.operator_change import ChangedValue, ChangeWish, OperatorChange
+from schemas.topics import Topics
+from streams.changes.author import ChangeAuthor
+from streams.changes.config_change import ConfigChange, config_change, config_outputs, made_change
+from streams.changes.config_effects import coverage_effects, guarantee_warnings
+from streams.changes.operated_fields import OPERATED
+from streams.changes.version_change import change_versions, keep_change, serving_diff
+from streams.changes.version_plan import VersionPlan, version_plan
+from streams.errors import ChangeOutdated, DeliveryFailed
+from streams.kafka.batch import Outgoing
+from streams.state.operator_changes import OperatorChangeLog
+from streams.state.registry import Registry
+from streams.tasks import Tasks
+
+log = logging.getLogger(__name__)
+
+Write = Callable[[Sequence[Outgoing]], Awaitable[None]]
+"""Writes to Kafka, and waits until that is acknowledged. Raises DeliveryFailed."""
+_LOOK = 0.02
+_LOOKS = 500
+"""Within this many looks this process reads the config message that it has written."""
+
+
+class ChangePreview(msgspec.Struct, frozen=True):
+    """What a wish would change.
+
+    Attributes:
+        diff: empty where nothing would change.
+        effects: sentences on what follows from it.
+        seen: fingerprint, to be given back with the change.
+    """
+
+    diff: tuple[ChangedValue, ...]
+    effects: tuple[str, ...]
+    seen: str
+
+
+class ChangeMaker:
+    """Args:
+    key_names: environment variables that may hold a teacher's key.
+    """
+
+    def __init__(
+        self,
+        tasks: Tasks,
+        registry: Registry,
+        kept: OperatorChangeLog,
+        topics: Topics,
+        key_names: Collection[str],
+        write: Write,
+    ) -> None:
+        self._tasks = tasks
+        self._registry = registry
+        self._kept = kept
+        self._topics = topics
+        self._key_names = key_names
+        self._write = write
+        self._turn = asyncio.Lock()
+
+    async def preview(self, task: str, wish: ChangeWish, author: ChangeAuthor) -> ChangePreview:
+        """Raises:
+        InvalidConfig, TransitionRefused: it can't be changed so; says why.
+        StateUnavailable: Redis is away.
+        """
+        if wish.what == "config":
+            change = self._config_change(task, wish)
+            return _preview(wish, change.diff, self._config_effects(change))
+        return await self._version_preview(task, wish, await self._plan(task, wish, author))
+
+    async def make(self, task: str, wish: ChangeWish, author: ChangeAuthor, seen: str) -> OperatorChange:
+        """Make what was shown.
+
+        Args:
+            seen: of its preview.
+
+        Raises:
+            ChangeOutdated: it would change something else by now, or nothing.
+            DeliveryFailed: Kafka has not acknowledged a change of the config in time, and may have it.
+            InvalidConfig, TransitionRefused, StateUnavailable: as in `preview`.
+        """
+        async with self._turn:
+            if wish.what == "config":
+                return await self._make_config_change(task, wish, author, seen)
+            return await self._make_version_change(task, wish, author, seen)
+
+    async def _make_config_change(
+        self, task: str, wish: ChangeWish, author: ChangeAuthor, seen: str
+    ) -> OperatorChange:
+        change = self._config_change(task, wish)
+        _check_seen(_preview(wish, change.diff), seen)
+        await self._write(config_outputs(change, author, self._topics))
+        made = made_change(change, author)
+        await keep_change(self._kept, task, made)
+        await self._wait_until_applied(change)
+        return made
+
+    async def _make_version_change(
+        self, task: str, wish: ChangeWish, author: ChangeAuthor, seen: str
+    ) -> OperatorChange:
+        plan = await self._plan(task, wish, author)
+        _check_seen(await self._version_preview(task, wish, plan), seen)
+        change = await change_versions(self._registry, self._kept, task, wish, author, plan)
+        try:
+            await self._write(
+                [Outgoing(self._topics.events, task.encode(), EVENT.encode(event)) for event in change.events]
+            )
+        except DeliveryFailed as error:
+            log.error("a change is made, and its event is not on the topic: task=%s: %s", task, error)
+        return change.made
+
+    def _config_change(self, task: str, wish: ChangeWish) -> ConfigChange:
+        others = sorted({*wish.fields, *wish.unset} - OPERATED)
+        if others:
+            problem = "it is changed by `understudy config set` alone"
+            raise InvalidConfig([f"`{name}`: {problem}" for name in others])
+        return config_change(task, wish.fields, self._tasks.overrides, self._key_names, wish.unset)
+
+    def _config_effects(self, change: ConfigChange) -> tuple[str, ...]:
+        policy = self._tasks.policy(change.task)
+        manifests = {} if policy is None else {change.task: policy.manifest}
+        before, after = (config_of(change.task, overrides) for overrides in (change.before, change.after))
+        effects = coverage_effects(manifests, change.before, change.after)
+        return (*effects, *guarantee_warnings(before, after))
+
+    async def _plan(self, task: str, wish: ChangeWish, author: ChangeAuthor) -> VersionPlan:
+        return await version_plan(self._registry, task, wish, author, self._tasks.task(task).config)
+
+    async def _version_preview(self, task: str, wish: ChangeWish, plan: VersionPlan) -> ChangePreview:
+        before = await self._registry.serving_state(task)
+        change = plan.decide(before)
+        sentences = [f"{move.version} becomes {move.after.replace('_', ' ')}" for move in change.moves]
+        effects = [plan.remark] if plan.remark else []
+        return _preview(wish, serving_diff(before, change.serving_state), (*sentences, *effects))
+
+    async def _wait_until_applied(self, change: ConfigChange) -> None:
+        """The next change is one of the config that this one has made."""
+        for _ in range(_LOOKS):
+            if self._tasks.overrides.get(change.task) != change.before.get(change.task):
+                return
+            await asyncio.sleep(_LOOK)
+        log.warning("a config change is written, and was not read back in time: task=%s", change.task)
+
+
+def _preview(
+    wish: ChangeWish, diff: tuple[ChangedValue, ...], effects: tuple[str, ...] = ()
+) -> ChangePreview:
+    seen = hashlib.blake2b(msgspec.json.encode((wish.what, wish.version, diff)), digest_size=16).hexdigest()
+    return ChangePreview(diff, effects, seen)
+
+
+def _check_seen(shown: ChangePreview, seen: str) -> None:
+    """Raises ChangeOutdated."""
+    if shown.seen != seen:
+        raise ChangeOutdated("it has changed since it was shown: look at what would change now")
+    if not shown.diff:
+        raise ChangeOutdated("nothing would change")

@@ -1,0 +1,39 @@
+"""Operator check: who may change tasks over HTTP. Reading takes less (`streams.gateway.caller_check`).
+
+A key needs the right to operate; without any keys, a caller of this machine has it, as on the command line.
+No page of another origin gets through, not even one that `cors_origins` lets call: a change takes a header
+that browsers send across origins only where the gateway allows it, and what they say of their page has to
+fit.
+"""
+
+from collections.abc import Mapping
+
+from streams.gateway.caller_check import Caller, CallerCheck
+from streams.gateway.problems import HttpProblem, ProblemKind
+
+CHANGE_HEADER = "x-understudy-change"
+_OUR_PAGE = frozenset({"same-origin", "none"})
+"""Values of `sec-fetch-site` of our own page, and of an address that a person has typed."""
+
+
+def admit_operator(check: CallerCheck, headers: Mapping[str, str]) -> Caller:
+    """Who changes something. Raises HttpProblem: nobody who may."""
+    caller = check.admit(headers)
+    if not caller.may_operate:
+        raise HttpProblem(
+            ProblemKind.FORBIDDEN,
+            "the key may look and change nothing: `understudy keys create NAME --operate` makes one that may",
+        )
+    if CHANGE_HEADER not in headers:
+        raise HttpProblem(ProblemKind.FORBIDDEN, f"a change needs the header {CHANGE_HEADER}")
+    if _is_of_another_page(headers, is_by_key=caller.key is not None):
+        raise HttpProblem(ProblemKind.FORBIDDEN, "a page of another origin may change nothing")
+    return caller
+
+
+def _is_of_another_page(headers: Mapping[str, str], *, is_by_key: bool) -> bool:
+    if headers.get("sec-fetch-site", "none") not in _OUR_PAGE:
+        return True
+    origin = headers.get("origin")
+    # A proxy may have changed the host's name; then the key, which no other page has, says enough.
+    return origin is not None and not is_by_key and origin.partition("://")[2] != headers.get("host", "")

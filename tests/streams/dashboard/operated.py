@@ -1,0 +1,130 @@
+"""Dashboard whose task can be changed: a real Redis, and a list for a Kafka, which the tasks read at once."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from models.artifact import Artifact
+from schemas.api_keys import ApiKey
+from schemas.codec import EVENT
+from schemas.events import Event
+from schemas.messages import Label, Reason
+from schemas.redis_keys import Keys
+from schemas.topics import Topics
+from streams.changes.change_maker import ChangeMaker
+from streams.dashboard.change_routes import ChangeRoutes
+from streams.dashboard.changes_reader import ChangesReader
+from streams.dashboard.label_counts import LabelTally
+from streams.dashboard.routes import DashboardRoutes
+from streams.dashboard.task_calls import TaskNames
+from streams.dashboard.what_if_reader import WhatIfReader
+from streams.dashboard.what_if_routes import WhatIfRoutes
+from streams.errors import DeliveryFailed
+from streams.gateway.app import create_gateway
+from streams.gateway.call_limits import call_limits
+from streams.gateway.caller_check import CallerCheck
+from streams.gateway.server import GatewayServer
+from streams.gateway_settings import GatewaySettings
+from streams.kafka.batch import Outgoing
+from streams.roles.config import parse_message
+from streams.state.connection import Connection
+from streams.state.operator_changes import OperatorChangeLog
+from streams.state.registry import Registry
+from streams.state.spending import SpendingStore
+from streams.status.status_reader import StatusReader
+from streams.tasks import Tasks
+from tests.streams.dashboard.scripted import BEGAN, ScriptedReader, certified
+
+TASK = "tickets"
+TOPICS = Topics("x")
+CONFIG = {
+    "embedder": "precomputed",
+    "target_agreement": 0.95,
+    "label_floor": 0.7,
+    "teacher": {"labels": ["no", "yes"]},
+}
+
+
+@dataclass
+class ListedKafka:
+    """Attributes:
+    written: so far.
+    is_away: takes nothing.
+    """
+
+    tasks: Tasks
+    written: list[Outgoing] = field(default_factory=list)
+    is_away: bool = False
+
+    async def write(self, outgoing: Sequence[Outgoing]) -> None:
+        if self.is_away:
+            raise DeliveryFailed("Kafka has acknowledged nothing for 5 s")
+        self.written += outgoing
+        for one in outgoing:
+            if one.topic == TOPICS.config:
+                task = (one.key or b"").decode()
+                self.tasks.configure(task, parse_message(one.value, task))
+
+    @property
+    def events(self) -> list[Event]:
+        return [EVENT.decode(one.value or b"") for one in self.written if one.topic == TOPICS.events]
+
+
+@dataclass(frozen=True)
+class Operated:
+    url: str
+    tasks: Tasks
+    registry: Registry
+    kafka: ListedKafka
+
+
+@asynccontextmanager
+async def operated(
+    redis_url: str,
+    keys: Keys,
+    artifact: Artifact,
+    api_keys: Mapping[str, ApiKey] | None = None,
+    origins: tuple[str, ...] = (),
+) -> AsyncIterator[Operated]:
+    """The task `TASK`, whose versions v1 and v2 were live, and v2 is."""
+    settings = GatewaySettings(port=0, cors_origins=origins)
+    connection, tasks = Connection(redis_url), Tasks()
+    registry, kept = Registry(connection, keys, 5), OperatorChangeLog(connection, keys)
+    tasks.configure(TASK, CONFIG)
+    for number in (1, 2):
+        assert await registry.publish(TASK, f"v{number}", number, 0, artifact, BEGAN + number)
+    kafka, tally = ListedKafka(tasks), LabelTally(lambda: BEGAN)
+    tally.note([_label(at) for at in range(120)])
+    check = CallerCheck(True, lambda: api_keys or {}, origins)
+    names = TaskNames(tasks, tally.counts)
+    maker = ChangeMaker(tasks, registry, kept, TOPICS, (), kafka.write)
+    reader = WhatIfReader(
+        StatusReader(connection, keys, 5), SpendingStore(connection, keys), tasks, tally.counts, lambda: BEGAN
+    )
+    dashboard = DashboardRoutes(check, ScriptedReader(certified(TASK)), look=0.05)
+    changes = ChangeRoutes(
+        settings, check, names, ChangesReader(tasks, registry, kept), maker, lambda: True, lambda: BEGAN
+    )
+    routes = [*dashboard.routes(), *WhatIfRoutes(check, names, reader).routes(), *changes.routes()]
+    server = GatewayServer(
+        create_gateway(settings, routes, call_limits(settings)), settings, 5.0, dashboard.end
+    )
+    await server.start()
+    try:
+        yield Operated(server.url, tasks, registry, kafka)
+    finally:
+        await server.stop()
+        await connection.aclose()
+
+
+def _label(number: int) -> Label:
+    at = BEGAN - number * 1_000
+    return Label(
+        id=f"r{number}",
+        task=TASK,
+        label="yes",
+        source="surrogate",
+        reason=Reason.ACCEPTED,
+        requested_at=at,
+        labelled_at=at,
+    )
