@@ -45,7 +45,7 @@ def config_get(task: TaskOrAll = EVERY_TASK) -> None:
         "config set shop target_agreement=0.95 teacher.model=small",
         "config set shop teacher.labels=track,refund,address",
         "config set shop teacher.labels=@labels.txt teacher.prompt=@prompt.txt",
-        "config set shop threshold=null",
+        "config set shop threshold=null --reason 'the gate knows better'",
         "config --help    # lists the fields",
     ),
 )
@@ -79,7 +79,8 @@ def config_set(
     write_messages(settings, config_outputs(change, author, settings.topics))
     result(change.override)
     _print_effects(settings, change)
-    _keep(settings, task, made_change(change, author))
+    if change.diff:
+        _keep(settings, task, made_change(change, author))
 
 
 def _print_effects(settings: Settings, change: ConfigChange) -> None:

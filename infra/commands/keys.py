@@ -8,7 +8,7 @@ import msgspec
 import typer
 
 from infra.console.examples import examples
-from infra.console.output import AsJson, line, note, result
+from infra.console.output import AsJson, customers_data, line, note, raw_line, result
 from infra.serve.servers import client_settings, redis_connection
 from schemas.api_keys import KeyName
 from schemas.chat import MODES, Mode
@@ -55,9 +55,9 @@ def keys_create(
     _with_keys(lambda store: store.add(key))
     if json:
         kept = {"id": key.id, "name": key.name, "tasks": key.tasks, "mode": key.mode, "operate": key.operate}
-        result({"key": token, **kept})
+        customers_data({"key": token, **kept})  # all else that looks like a key is masked
     else:
-        line(token)
+        raw_line(token)
         note(f"{key.id} is the key's id: `understudy keys revoke {key.id}`. Gateways know it within seconds")
 
 

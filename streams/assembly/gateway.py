@@ -9,9 +9,9 @@ from schemas.messages import Label, Usage
 from streams.assembly.parts import CloseService, WorkerParts
 from streams.changes.change_maker import ChangeMaker
 from streams.clock import unix_ms
-from streams.dashboard.dry_run import DryRun
 from streams.dashboard.change_routes import ChangeRoutes
 from streams.dashboard.changes_reader import ChangesReader
+from streams.dashboard.dry_run import DryRun
 from streams.dashboard.label_counts import LabelTally
 from streams.dashboard.labels_reader import LabelsReader
 from streams.dashboard.labels_routes import LabelsRoutes
@@ -67,8 +67,8 @@ from streams.state.api_keys import ApiKeys
 from streams.state.object_owners import ObjectOwners
 from streams.state.operator_changes import OperatorChangeLog
 from streams.state.proposed_tasks import ProposedTasks
-from streams.state.trial_counts import TrialCounts
 from streams.state.spending import SpendingStore
+from streams.state.trial_counts import TrialCounts
 from streams.status.status_reader import StatusReader
 from streams.tasks import Task
 from streams.teacher.client import TeacherClient

@@ -18,9 +18,9 @@ from schemas.operator_change import ChangedValue, ChangeWish, OperatorChange
 from schemas.topics import Topics
 from streams.changes.author import ChangeAuthor
 from streams.changes.config_change import ConfigChange, config_change, config_outputs, made_change
-from streams.changes.config_effects import coverage_effects, guarantee_warnings
+from streams.changes.config_effects import coverage_effects, guarantee_warnings, switched_off_effects
 from streams.changes.operated_fields import OPERATED
-from streams.changes.version_change import change_versions, keep_change, serving_diff
+from streams.changes.version_change import OUTDATED, change_versions, keep_change, serving_diff
 from streams.changes.version_plan import VersionPlan, version_plan
 from streams.errors import ChangeOutdated, DeliveryFailed
 from streams.kafka.batch import Outgoing
@@ -114,8 +114,9 @@ class ChangeMaker:
         self, task: str, wish: ChangeWish, author: ChangeAuthor, seen: str
     ) -> OperatorChange:
         plan = await self._plan(task, wish, author)
-        _check_seen(await self._version_preview(task, wish, plan), seen)
-        change = await change_versions(self._registry, self._kept, task, wish, author, plan)
+        shown = await self._version_preview(task, wish, plan)
+        _check_seen(shown, seen)
+        change = await change_versions(self._registry, self._kept, task, wish, author, plan, shown.diff)
         try:
             await self._write(
                 [Outgoing(self._topics.events, task.encode(), EVENT.encode(event)) for event in change.events]
@@ -135,7 +136,9 @@ class ChangeMaker:
         policy = self._tasks.policy(change.task)
         manifests = {} if policy is None else {change.task: policy.manifest}
         before, after = (config_of(change.task, overrides) for overrides in (change.before, change.after))
-        effects = coverage_effects(manifests, change.before, change.after)
+        effects = list(coverage_effects(manifests, change.before, change.after))
+        if policy is not None:
+            effects += switched_off_effects(policy.manifest, before, after)
         return (*effects, *guarantee_warnings(before, after))
 
     async def _plan(self, task: str, wish: ChangeWish, author: ChangeAuthor) -> VersionPlan:
@@ -167,6 +170,6 @@ def _preview(
 def _check_seen(shown: ChangePreview, seen: str) -> None:
     """Raises ChangeOutdated."""
     if shown.seen != seen:
-        raise ChangeOutdated("it has changed since it was shown: look at what would change now")
+        raise ChangeOutdated(OUTDATED)
     if not shown.diff:
         raise ChangeOutdated("nothing would change")

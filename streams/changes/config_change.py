@@ -65,7 +65,7 @@ class ConfigChange:
         message = f"{self.task}: {author.by} has changed the config ({what}): {author.reason}"
         details = ConfigChangedDetails(
             author.by,
-            author.reason,
+            masked(author.reason),
             masked_values(_those_of(self.before, self.task, self.names)),
             masked_values(_those_of(self.after, self.task, self.names)),
         )

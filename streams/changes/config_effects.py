@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from models.manifest import Manifest
 from schemas.config import Config, Override, config_of
+from streams.label_set import LabelSet
 from streams.sampling import SamplingState, audit_rate
 from streams.status.expected_coverage import expected_coverage
 
@@ -23,6 +24,17 @@ def coverage_effects(
         elif old != new:
             was = "" if old is None else f" (before: {old:.0%})"
             yield f"{task}: {manifest.version} should now answer about {new:.0%} of the requests{was}"
+
+
+def switched_off_effects(manifest: Manifest, before: Config, after: Config) -> Iterator[str]:
+    """Which share of the answers goes to the teacher once further labels are switched off."""
+    current = LabelSet.of(after.teacher).current
+    off = {current(label) for label in after.never_answer} - {current(label) for label in before.never_answer}
+    answered = {stats.label: stats.answered for stats in manifest.accounts}
+    lost = sum(count for label, count in answered.items() if current(label) in off)
+    if lost:
+        share = lost / sum(answered.values())
+        yield f"about {share:.1%} of what {manifest.version} answers goes to the teacher then"
 
 
 def lost_guarantees(config: Config) -> Iterator[str]:

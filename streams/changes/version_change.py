@@ -9,13 +9,15 @@ from schemas.operator_change import ChangedValue, ChangeWish, OperatorChange
 from schemas.secrets import masked
 from streams.changes.author import ChangeAuthor
 from streams.changes.version_plan import VersionPlan
-from streams.errors import StateUnavailable, TransitionRefused
+from streams.errors import ChangeOutdated, StateUnavailable, TransitionRefused
 from streams.state.operator_changes import OperatorChangeLog
 from streams.state.registry import Registry
 from streams.versions.events import OperatorDetails, operator_event, transition_event
 from streams.versions.serving_state import ServingChange, ServingState
 
 log = logging.getLogger(__name__)
+
+OUTDATED = "it has changed since it was shown: look at what would change now"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +38,15 @@ async def change_versions(
     wish: ChangeWish,
     author: ChangeAuthor,
     plan: VersionPlan,
+    shown: tuple[ChangedValue, ...] | None = None,
 ) -> VersionChange:
     """Make the plan of a wish.
 
+    Args:
+        shown: the diff that may be made, and no other; None: any.
+
     Raises:
+        ChangeOutdated: the diff is another one by now.
         TransitionRefused: says why not.
         StateUnavailable: Redis is away.
     """
@@ -47,7 +54,10 @@ async def change_versions(
 
     def decide(state: ServingState) -> ServingChange:
         decided_on.append(state)
-        return plan.decide(state)
+        decided = plan.decide(state)
+        if shown is not None and serving_diff(state, decided.serving_state) != shown:
+            raise ChangeOutdated(OUTDATED)
+        return decided
 
     change = await registry.change(task, decide)
     if change is None:

@@ -13,6 +13,7 @@ from starlette.routing import Route
 
 from schemas.errors import InvalidConfig
 from schemas.operator_change import ChangeWish, OperatorChange
+from schemas.secrets import masked
 from streams.changes.author import LONGEST_TEXT, ChangeAuthor, is_reason
 from streams.changes.change_maker import ChangePreview
 from streams.dashboard.changes_reader import ChangesView
@@ -115,7 +116,7 @@ class ChangeRoutes:
         if not is_reason(body.reason):
             why = f"say why, in a line of 1 to {LONGEST_TEXT} printable characters"
             raise HttpProblem(ProblemKind.INVALID, why, task=task)
-        author = ChangeAuthor(caller.name, body.reason.strip(), self._now())
+        author = ChangeAuthor(caller.name, masked(body.reason.strip()), self._now())
         try:
             return json_response(await self._maker.make(task, body.wish, author, body.seen))
         except (StreamsError, InvalidConfig) as error:

@@ -14,7 +14,7 @@ export function changeButton(task, wish, words, told, kind = "") {
   return button;
 }
 
-/** What may be done with a version that is kept: `{ version, is_live, waits }`. */
+/** What may be done with a version that is kept: `{ version, stage, is_live, waits }`. */
 export function versionButtons(task, row, told) {
   if (row.is_live) return [];
   const version = row.version;
@@ -22,8 +22,9 @@ export function versionButtons(task, row, told) {
     return [changeButton(task, { what: "approve", version }, `Approve ${version}…`, told, "quiet"),
       changeButton(task, { what: "refuse", version }, `Refuse ${version}…`, told, "quiet")];
   }
-  return [changeButton(task, { what: "promote", version }, `Promote ${version}…`, told, "quiet"),
-    changeButton(task, { what: "rollback", version }, `Roll back to ${version}…`, told, "quiet")];
+  return [row.stage === "retired"
+    ? changeButton(task, { what: "rollback", version }, `Roll back to ${version}…`, told, "quiet")
+    : changeButton(task, { what: "promote", version }, `Promote ${version}…`, told, "quiet")];
 }
 
 /** Stops automatic promotions, or allows them again. */

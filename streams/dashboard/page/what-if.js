@@ -6,7 +6,8 @@ import { changeButton } from "/dashboard/page/changes.js";
 import { count, element, shape, share, table } from "/dashboard/page/elements.js";
 
 const NUMBER = "number";
-const WIDTH = 720, HEIGHT = 190, LEFT = 44, RIGHT = 12, TOP = 12, BOTTOM = 28;
+const HEIGHT = 190, LEFT = 44, RIGHT = 12, TOP = 12, BOTTOM = 28;
+const NARROWEST = 300, WIDEST = 1200, FRAME = 18;
 const NAMED = 12;
 
 export function openWhatIf(place, task) {
@@ -20,7 +21,7 @@ export function openWhatIf(place, task) {
     try {
       const { missing, found } = await ask(`/dashboard/read/what-if/${encodeURIComponent(task)}?${query}`);
       said.textContent = missing || found.held || "";
-      panel.replaceChildren(...(found ? parts(task, found, read) : []), assumptions(assumed, found, read));
+      panel.replaceChildren(...(found ? parts(task, found, read, panel) : []), assumptions(assumed, found, read));
     } catch (error) {
       said.textContent = error.message;
     }
@@ -29,12 +30,12 @@ export function openWhatIf(place, task) {
   read();
 }
 
-function parts(task, found, read) {
+function parts(task, found, read, place) {
   const rows = found.outcomes;
   const inForce = rows.findIndex((row) => same(row.target, found.target));
   const figures = element("dl", { class: "facts", "aria-live": "polite" });
   const slider = element("input", { id: "target", type: "range", min: 0, max: rows.length - 1, step: 1, value: inForce });
-  const drawn = curve(rows, inForce);
+  const drawn = curve(rows, inForce, Math.min(WIDEST, Math.max(NARROWEST, place.clientWidth - FRAME)));
   const action = element("div", { class: "action" });
   const output = element("output", { for: "target", class: "chosen" });
 
@@ -53,8 +54,8 @@ function parts(task, found, read) {
   }
 
   slider.addEventListener("input", show);
-  const whole = [element("div", { class: "chart" }, drawn.svg),
-    element("div", { class: "slide" }, element("label", { for: "target" }, "Target agreement"), slider, output),
+  const whole = [element("div", { class: "slide" }, element("label", { for: "target" }, "Target agreement"), output),
+    element("div", { class: "chart sliding" }, drawn.svg, slider),
     figures, action,
     element("details", {}, element("summary", {}, "All targets as a table"), rowsTable(rows, found.target))];
   show();
@@ -104,12 +105,12 @@ function named(labels) {
 }
 
 /** Share answered at each target, with the one in force and the one that is chosen. */
-function curve(rows, inForce) {
+function curve(rows, inForce, width) {
   const first = rows[0].target;
-  const x = (at) => LEFT + (WIDTH - LEFT - RIGHT) * (at / Math.max(1, rows.length - 1));
+  const x = (at) => LEFT + (width - LEFT - RIGHT) * (at / Math.max(1, rows.length - 1));
   const y = (coverage) => TOP + (HEIGHT - TOP - BOTTOM) * (1 - coverage);
   const grid = [0, 0.5, 1].flatMap((level) => [
-    shape("line", { class: "grid", x1: LEFT, x2: WIDTH - RIGHT, y1: y(level), y2: y(level) }),
+    shape("line", { class: "grid", x1: LEFT, x2: width - RIGHT, y1: y(level), y2: y(level) }),
     shape("text", { class: "tick", x: LEFT - 6, y: y(level) + 4, "text-anchor": "end" }, `${100 * level}%`)]);
   const ends = [[0, first, "start"], [rows.length - 1, rows.at(-1).target, "end"]].map(([at, target, anchor]) =>
     shape("text", { class: "tick", x: x(at), y: HEIGHT - 8, "text-anchor": anchor }, percent(target)));
@@ -117,7 +118,7 @@ function curve(rows, inForce) {
   const chosen = shape("circle", { class: "chosen", r: 6 });
   const title = shape("title", {}, `Share of the requests that is answered, for targets of ${percent(first)} to ${percent(rows.at(-1).target)}`);
   const isDrawn = inForce > 0 && inForce < rows.length - 1;
-  const svg = shape("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img" }, title, grid, ends,
+  const svg = shape("svg", { viewBox: `0 0 ${width} ${HEIGHT}`, role: "img" }, title, grid, ends,
     shape("line", { class: "now", x1: x(inForce), x2: x(inForce), y1: TOP, y2: HEIGHT - BOTTOM }),
     isDrawn ? shape("text", { class: "tick", x: x(inForce), y: HEIGHT - 8, "text-anchor": "middle" }, `${percent(rows[inForce].target)} now`) : null,
     shape("path", { class: "lower", d: line }), chosen);

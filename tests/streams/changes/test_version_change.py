@@ -4,8 +4,17 @@ from dataclasses import replace
 
 import pytest
 
-from schemas.operator_change import ChangedValue, ChangeKind, ChangeWish
-from streams.changes.version_change import serving_diff, undo_wish
+from models.artifact import Artifact
+from schemas.config import Config
+from schemas.operator_change import ChangedValue, ChangeKind, ChangeWish, OperatorChange
+from schemas.redis_keys import Keys
+from streams.changes.author import ChangeAuthor
+from streams.changes.version_change import change_versions, serving_diff, undo_wish
+from streams.changes.version_plan import version_plan
+from streams.errors import ChangeOutdated
+from streams.state.connection import Connection
+from streams.state.operator_changes import KEPT, OperatorChangeLog
+from streams.state.registry import Registry
 from streams.versions.breaker_state import Breaker
 from streams.versions.lifecycle import VersionStage
 from streams.versions.promotion import PromotionPlan
@@ -44,3 +53,30 @@ def test_the_diff_names_all_that_changes() -> None:
         ChangedValue("breaker", "open: everything is deferred", "closed"),
     )
     assert serving_diff(BEFORE, replace(BEFORE, active=ActiveVersion("v2", 3, 99))) == ()
+
+
+async def test_what_is_another_diff_by_now_is_not_made(
+    connection: Connection, keys: Keys, artifact: Artifact
+) -> None:
+    registry, kept = Registry(connection, keys, 5), OperatorChangeLog(connection, keys)
+    for number in (1, 2, 3):
+        assert await registry.publish("t", f"v{number}", number, 0, artifact, number)
+    wish, author = ChangeWish("rollback", version="v1"), ChangeAuthor("ann", "odd", 9)
+    plan = await version_plan(registry, "t", wish, author, Config(embedder="precomputed"))
+    shown = (ChangedValue("live version", "v2", "v1"),)
+    with pytest.raises(ChangeOutdated):
+        await change_versions(registry, kept, "t", wish, author, plan, shown)
+    assert await kept.all("t") == []
+    made = await change_versions(registry, kept, "t", wish, author, plan)
+    assert made.made.diff == (ChangedValue("live version", "v3", "v1"),)
+    assert await kept.all("t") == [made.made]
+
+
+async def test_the_newest_changes_are_kept(connection: Connection, keys: Keys) -> None:
+    kept = OperatorChangeLog(connection, keys)
+    for at in range(KEPT + 3):
+        await kept.add("t", OperatorChange(at, "ann", "why", "pin"))
+    await connection.redis.rpush(keys.operator_changes("t"), b"{broken")
+    found = await kept.all("t")
+    assert [change.at for change in found[:2]] == [KEPT + 2, KEPT + 1]
+    assert len(found) == KEPT

@@ -1,15 +1,10 @@
-"""The dashboard as a person meets it, in headless Chromium.
-
-axe-core is in `.node`, where `make test` installs it, or in the folder that `UNDERSTUDY_TEST_NODE` names.
-"""
+"""The dashboard as a person meets it, in headless Chromium."""
 
 import asyncio
-import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from msgspec import structs
@@ -22,7 +17,6 @@ from streams.dashboard.views import TaskView
 from streams.gateway.keys import create_key
 from tests.streams.dashboard.scripted import BEGAN, HOSTILE, NEW, ScriptedReader, certified, running
 
-ROOT = Path(__file__).parents[3]
 SECONDS = 20.0
 READER = (certified("tickets"), replace(NEW, task=HOSTILE, breaker="agreement fell to 81%"))
 
@@ -95,17 +89,6 @@ def test_axe_finds_nothing(browser: Chrome, axe: str, path: str, scheme: str) ->
         found = browser.execute_async_script("axe.run().then(arguments[0])")
     assert [(one["id"], one["impact"], one["nodes"][0]["html"]) for one in found["violations"]] == []
     assert len(found["passes"]) > 10
-
-
-@pytest.fixture(scope="module")
-def axe() -> str:
-    """The script of axe-core."""
-    folder = Path(os.environ.get("UNDERSTUDY_TEST_NODE") or ROOT / ".node")
-    script = folder / "node_modules" / "axe-core" / "axe.min.js"
-    if not script.is_file():
-        reason = f"axe-core is not in {folder}: `make node` installs it"
-        pytest.fail(reason, pytrace=False) if os.environ.get("CI") else pytest.skip(reason)
-    return script.read_text()
 
 
 def test_an_outage_is_red_and_ends(browser: Chrome) -> None:
