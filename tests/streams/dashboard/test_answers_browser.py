@@ -15,9 +15,8 @@ from streams.dashboard.views import TaskView
 from tests.streams.dashboard.accounts import asked
 from tests.streams.dashboard.asked import YES, Asked
 from tests.streams.dashboard.scripted import BEGAN, HOSTILE, ScriptedReader, certified
-from tests.streams.dashboard.test_browser import SECONDS, axe
+from tests.streams.dashboard.test_browser import SECONDS
 
-__all__ = ["axe"]
 TABS = ("labels", "versions", "try")
 
 

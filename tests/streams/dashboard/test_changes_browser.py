@@ -66,6 +66,7 @@ def test_a_target_is_tried_changed_and_taken_back(
     browser: Chrome, redis_url: str, keys: Keys, artifact: Artifact
 ) -> None:
     with served(redis_url, keys, artifact) as place:
+        browser.get_log("browser")  # what other tests have left there
         browser.get(f"{place.url}/dashboard/tasks/{TASK}?tab=what-if")
         assert text(browser, ".slide output") == "95%"
         assert "requests" in text(browser, ".facts dd")
