@@ -18,7 +18,7 @@ from schemas.operator_change import OperatorChange
 from schemas.version_events import OPERATOR
 from streams.changes.author import ChangeAuthor
 from streams.changes.config_change import ConfigChange, config_change, config_outputs, made_change
-from streams.changes.config_effects import coverage_effects, guarantee_warnings
+from streams.changes.config_effects import answer_effects, guarantee_warnings
 from streams.clock import unix_ms
 from streams.errors import StateUnavailable
 from streams.settings import Settings
@@ -89,7 +89,7 @@ def _print_effects(settings: Settings, change: ConfigChange) -> None:
     if not change.diff:
         note("nothing changes")
     try:
-        for sentence in coverage_effects(live_manifests(settings, change.task), change.before, change.after):
+        for sentence in answer_effects(live_manifests(settings, change.task), change.before, change.after):
             note(sentence)
     except StateUnavailable as error:
         note(f"which share of the requests is answered now is not known: {error}")

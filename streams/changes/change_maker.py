@@ -18,7 +18,7 @@ from schemas.operator_change import ChangedValue, ChangeWish, OperatorChange
 from schemas.topics import Topics
 from streams.changes.author import ChangeAuthor
 from streams.changes.config_change import ConfigChange, config_change, config_outputs, made_change
-from streams.changes.config_effects import coverage_effects, guarantee_warnings, switched_off_effects
+from streams.changes.config_effects import answer_effects, guarantee_warnings
 from streams.changes.operated_fields import OPERATED
 from streams.changes.version_change import OUTDATED, change_versions, keep_change, serving_diff
 from streams.changes.version_plan import VersionPlan, version_plan
@@ -136,9 +136,7 @@ class ChangeMaker:
         policy = self._tasks.policy(change.task)
         manifests = {} if policy is None else {change.task: policy.manifest}
         before, after = (config_of(change.task, overrides) for overrides in (change.before, change.after))
-        effects = list(coverage_effects(manifests, change.before, change.after))
-        if policy is not None:
-            effects += switched_off_effects(policy.manifest, before, after)
+        effects = answer_effects(manifests, change.before, change.after)
         return (*effects, *guarantee_warnings(before, after))
 
     async def _plan(self, task: str, wish: ChangeWish, author: ChangeAuthor) -> VersionPlan:

@@ -9,14 +9,24 @@ from streams.sampling import SamplingState, audit_rate
 from streams.status.expected_coverage import expected_coverage
 
 
-def coverage_effects(
+def answer_effects(
     manifests: Mapping[str, Manifest], before: Mapping[str, Override], after: Mapping[str, Override]
 ) -> Iterator[str]:
-    """For each task whose expected coverage changes, a sentence with both.
+    """What each task answers then, in sentences that begin with its name.
 
     Args:
         manifests: of the live version of each task.
     """
+    yield from coverage_effects(manifests, before, after)
+    for task, manifest in manifests.items():
+        for sentence in switched_off_effects(manifest, config_of(task, before), config_of(task, after)):
+            yield f"{task}: {sentence}"
+
+
+def coverage_effects(
+    manifests: Mapping[str, Manifest], before: Mapping[str, Override], after: Mapping[str, Override]
+) -> Iterator[str]:
+    """For each task whose expected coverage changes, a sentence with both."""
     for task, manifest in manifests.items():
         old, new = (expected_coverage(manifest, config_of(task, overrides)) for overrides in (before, after))
         if new is None:
@@ -27,14 +37,25 @@ def coverage_effects(
 
 
 def switched_off_effects(manifest: Manifest, before: Config, after: Config) -> Iterator[str]:
-    """Which share of the answers goes to the teacher once further labels are switched off."""
+    """What further labels that are switched off take away, and how good the rest is.
+
+    The gate has tested all answers together. Without labels that do well the others may miss the target.
+    """
     current = LabelSet.of(after.teacher).current
-    off = {current(label) for label in after.never_answer} - {current(label) for label in before.never_answer}
-    answered = {stats.label: stats.answered for stats in manifest.accounts}
-    lost = sum(count for label, count in answered.items() if current(label) in off)
-    if lost:
-        share = lost / sum(answered.values())
-        yield f"about {share:.1%} of what {manifest.version} answers goes to the teacher then"
+    were_off = {current(label) for label in before.never_answer}
+    off = {current(label) for label in after.never_answer}
+    answered = [stats for stats in manifest.accounts if current(stats.label) not in were_off]
+    rest = [stats for stats in answered if current(stats.label) not in off]
+    before_all, left = (sum(stats.answered for stats in some) for some in (answered, rest))
+    if left == before_all:
+        return
+    yield f"about {1.0 - left / before_all:.1%} of what {manifest.version} answers goes to the teacher then"
+    agreed = sum(stats.agreements for stats in rest)
+    if agreed < after.target_agreement * left:
+        yield (
+            f"warning: of what it goes on to answer, {agreed:,} of {left:,} agreed when the gate tested its "
+            f"lowest threshold, less than {after.target_agreement:.1%}: audits and the alarm have to tell"
+        )
 
 
 def lost_guarantees(config: Config) -> Iterator[str]:

@@ -9,6 +9,7 @@ const NUMBER = "number";
 const HEIGHT = 190, LEFT = 44, RIGHT = 12, TOP = 12, BOTTOM = 28;
 const NARROWEST = 300, WIDEST = 1200, FRAME = 18;
 const NAMED = 12;
+const ROUNDED = 100;
 
 export function openWhatIf(place, task) {
   const said = element("p", { class: "soft", role: "status" }, "Computing each target…");
@@ -33,7 +34,7 @@ export function openWhatIf(place, task) {
 function parts(task, found, read, place) {
   const rows = found.outcomes;
   const inForce = rows.findIndex((row) => same(row.target, found.target));
-  const figures = element("dl", { class: "facts", "aria-live": "polite" });
+  const figures = element("dl", { class: "facts tight", "aria-live": "polite" });
   const slider = element("input", { id: "target", type: "range", min: 0, max: rows.length - 1, step: 1, value: inForce });
   const drawn = curve(rows, inForce, Math.min(WIDEST, Math.max(NARROWEST, place.clientWidth - FRAME)));
   const action = element("div", { class: "action" });
@@ -144,7 +145,7 @@ function rowsTable(rows, target) {
 function assumptions(assumed, found, read) {
   const fields = [["requests_a_day", "Requests a day", found?.assumptions.requests_a_day],
     ["price_a_call", "Price of a call", found?.knows_price ? found.assumptions.price_a_call : null]].map(([name, title, used]) => {
-    const shown = used === null || used === undefined ? "" : String(Number(used.toPrecision(6)));
+    const shown = used === null || used === undefined ? "" : String(used < ROUNDED ? Number(used.toPrecision(4)) : Math.round(used));
     const input = element("input", { id: name, type: "number", min: 0, step: "any", value: shown, placeholder: "not known" });
     return element("div", {}, element("label", { for: name }, title), input);
   });
