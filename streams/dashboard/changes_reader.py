@@ -17,7 +17,7 @@ from streams.tasks import Task, Tasks
 _MOST_LABELS = 2_000
 
 
-class VersionRow(Struct, frozen=True):
+class MovableVersion(Struct, frozen=True):
     """Attributes:
     stage: as in its history; null where that does not reach back to it.
     is_live: it is the live version.
@@ -57,7 +57,7 @@ class ChangesView(Struct, frozen=True):
     fields: Sequence[FieldView]
     labels: Sequence[str]
     never_answer: Sequence[str]
-    versions: Sequence[VersionRow]
+    versions: Sequence[MovableVersion]
     pinned: str | None
     is_stopped: bool
     changes: Sequence[ChangeRow]
@@ -78,7 +78,7 @@ class ChangesReader:
         waiting = tried.version if tried is not None and tried.waits_for_approval else None
         live_version = live.version if live is not None else None
         rows = [
-            VersionRow(name, catalog.state(name), name == live_version, name == waiting)
+            MovableVersion(name, catalog.state(name), name == live_version, name == waiting)
             for name in reversed(catalog.kept)
         ]
         return ChangesView(

@@ -34,11 +34,13 @@ class LabelsReader:
             raise StateUnreadable(
                 f"a policy in Redis can't be read: task={task} version={active.version}: {error}"
             ) from error
-        label_set = LabelSet.of(self._tasks.task(task).config.teacher)
+        config = self._tasks.task(task).config
+        label_set = LabelSet.of(config.teacher)
         return LabelFacts(
             manifest,
             label_set,
             (await self._status_reader.audits.status(task, active.version)).labels,
             await registry.blocked_labels(task, active.version),
             label_set.new_to(known_labels(manifest)),
+            config.never_answer,
         )

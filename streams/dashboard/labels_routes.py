@@ -3,6 +3,7 @@
 import asyncio
 from typing import Protocol
 
+from msgspec.structs import replace
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -45,9 +46,11 @@ class LabelsRoutes:
         ]
 
     async def _labels(self, call: Request) -> Response:
-        task = self._names.task(call, self._check.admit(headers_of_call(call)))
+        caller = self._check.admit(headers_of_call(call))
+        task = self._names.task(call, caller)
         try:
-            return json_response(await self._source.labels(task))
+            found = await self._source.labels(task)
+            return json_response(replace(found, may_change=caller.may_operate))
         except StateUnavailable as error:
             raise unavailable(str(error), task=task) from error
 

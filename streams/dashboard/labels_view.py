@@ -14,6 +14,7 @@ from streams.label_set import LabelSet
 MOST_LABELS = 1_000
 _BY_AUDITS = "audits speak against it"
 _BY_FIT = "the fit found it too weak"
+_BY_OPERATOR = "an operator has switched it off"
 _REMOVED = "it is no longer in `teacher.labels`"
 
 
@@ -45,12 +46,16 @@ class LabelsView(Struct, frozen=True):
     labels: those with most disagreements first, then blocked ones, then by traces.
     all_labels: how many there are.
     new_labels: labels that the teacher may give and the version can't know.
+    never_answer: labels that an operator has switched off.
+    may_change: who looks may switch them.
     """
 
     version: str | None = None
     labels: Sequence[LabelAccount] = ()
     all_labels: int = 0
     new_labels: Sequence[str] = ()
+    never_answer: Sequence[str] = ()
+    may_change: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +65,7 @@ class LabelFacts:
     Attributes:
         counts: of its audits, for each label that it gave.
         by_audits: labels that audits have blocked.
+        never_answer: labels that an operator has switched off.
     """
 
     manifest: Manifest
@@ -67,6 +73,7 @@ class LabelFacts:
     counts: Mapping[str, Certificate]
     by_audits: Collection[str]
     new_labels: Sequence[str]
+    never_answer: Sequence[str] = ()
 
 
 def labels_view(facts: LabelFacts) -> LabelsView:
@@ -78,7 +85,8 @@ def labels_view(facts: LabelFacts) -> LabelsView:
     labels = dict.fromkeys([*map(current, manifest.labels), *stats, *audits])
     accounts = [_account(label, audits.get(label), stats.get(label), reasons, current) for label in labels]
     accounts.sort(key=_urgency)
-    return LabelsView(manifest.version, accounts[:MOST_LABELS], len(accounts), tuple(facts.new_labels))
+    off = tuple(map(current, facts.never_answer))
+    return LabelsView(manifest.version, accounts[:MOST_LABELS], len(accounts), tuple(facts.new_labels), off)
 
 
 def _by_current_name(facts: LabelFacts) -> dict[str, Certificate]:
@@ -97,6 +105,7 @@ def _blocked(facts: LabelFacts, stats: Mapping[str, LabelStats]) -> dict[str, st
     by_fit = map(current, facts.manifest.blocked)
     reasons = {label: (stats[label].blocked if label in stats else None) or _BY_FIT for label in by_fit}
     reasons |= dict.fromkeys(map(current, facts.by_audits), _BY_AUDITS)
+    reasons |= dict.fromkeys(map(current, facts.never_answer), _BY_OPERATOR)
     return reasons | dict.fromkeys(facts.label_set.removed_of(facts.manifest), _REMOVED)
 
 

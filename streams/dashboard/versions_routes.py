@@ -2,6 +2,7 @@
 
 from typing import Protocol
 
+from msgspec.structs import replace
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -51,9 +52,11 @@ class VersionsRoutes:
         ]
 
     async def _versions(self, call: Request) -> Response:
-        task = self._names.task(call, self._check.admit(headers_of_call(call)))
+        caller = self._check.admit(headers_of_call(call))
+        task = self._names.task(call, caller)
         try:
-            return json_response(await self._source.versions(task))
+            found = await self._source.versions(task)
+            return json_response(replace(found, may_change=caller.may_operate))
         except StateUnavailable as error:
             raise unavailable(str(error), task=task) from error
 

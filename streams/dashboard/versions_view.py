@@ -99,6 +99,7 @@ class VersionsView(Struct, frozen=True):
     rows: newest first.
     pinned: why nothing is promoted; empty where it is free.
     refusals: newest first.
+    may_change: who looks may move them.
     """
 
     target: float
@@ -107,6 +108,7 @@ class VersionsView(Struct, frozen=True):
     candidate: CandidateView | None = None
     pinned: str = ""
     refusals: Sequence[Refusal] = ()
+    may_change: bool = False
 
 
 @dataclass(frozen=True, slots=True)

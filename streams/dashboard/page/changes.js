@@ -33,6 +33,15 @@ export function pinButton(task, isPinned, told) {
     : changeButton(task, { what: "pin" }, "Pin: promote nothing by itself…", told, "quiet");
 }
 
+/** Switches one label off or on again; `off` are those that are switched off. */
+export function labelButton(task, label, off, told) {
+  const isOff = off.includes(label);
+  const names = isOff ? off.filter((one) => one !== label) : [...off, label];
+  const button = changeButton(task, { what: "config", fields: { never_answer: names } }, isOff ? "Answer again…" : "Never answer…", told, "quiet");
+  button.setAttribute("aria-label", `${isOff ? "Answer again with" : "Never answer with"} ${label}`);
+  return button;
+}
+
 export function openChanges(place, task) {
   const said = element("p", { class: "soft", role: "status" }, "Looking what may be changed…");
   const panel = element("div", { class: "changes" });

@@ -1,6 +1,7 @@
 // Labels of a task: what the fit and the audits say of each, and the answers that the teacher contradicts.
 
 import { ask } from "/dashboard/page/ask.js";
+import { labelButton } from "/dashboard/page/changes.js";
 import { atLeast, atMost, badge, count, element, moment, share, table } from "/dashboard/page/elements.js";
 import { askingForm } from "/dashboard/page/form.js";
 
@@ -9,12 +10,13 @@ const SHOWN = 50;
 
 export function openLabels(place, task) {
   const known = element("section");
+  const drawn = reread(`/dashboard/read/labels/${encodeURIComponent(task)}`, known, (found) => found.labels, (found) => labelParts(task, found, () => drawn.again()));
   const suspects = askingForm("Look for them", [], async () => suspectParts(await ask(`/dashboard/read/suspects/${encodeURIComponent(task)}`)));
   place.replaceChildren(known, element("section", {}, element("h2", {}, "Surest disagreements"),
     element("p", { class: "soft" }, "Answers of the surrogate that the teacher contradicted, the highest score first. Either of the two may be wrong: " +
       "what the teacher got wrong costs coverage, and ", element("code", {}, "understudy feedback"), " tells a refit the right label."),
     element("p", { class: "soft" }, "They are read from the newest traces when you ask, and kept nowhere."), suspects.form, suspects.answer));
-  return { view: reread(`/dashboard/read/labels/${encodeURIComponent(task)}`, known, (found) => found.labels, labelParts) };
+  return { view: drawn };
 }
 
 /**
@@ -24,7 +26,9 @@ export function openLabels(place, task) {
 export function reread(path, place, of, parts) {
   let before = null;
   let isAsking = false;
-  return async (found) => {
+  let newest = null;
+  const view = async (found) => {
+    newest = found;
     const seen = JSON.stringify(of(found));
     if (isAsking || seen === before) return;
     isAsking = true;
@@ -40,9 +44,15 @@ export function reread(path, place, of, parts) {
       isAsking = false;
     }
   };
+  /** Ask now, since something was changed here. */
+  view.again = () => {
+    before = null;
+    if (newest) view(newest);
+  };
+  return view;
 }
 
-function labelParts(found) {
+function labelParts(task, found, told) {
   if (!found.version) {
     return [element("h2", {}, "Labels"),
       element("p", {}, "No version is live yet. Labels are known once one has passed the gate; until then the teacher gives them all.")];
@@ -53,15 +63,17 @@ function labelParts(found) {
     element("p", { class: "soft" }, `What the audits of ${found.version} say of each label that it gave, and what its fit said before: most disagreements first. ` +
       "Intervals hold at a confidence of 95%, those of audits however often they are looked at."),
     found.new_labels.length ? element("p", {}, badge("lost", `It can't know: ${found.new_labels.join(", ")}`)) : null,
-    labelTable("Labels", shown),
-    rest.length ? element("details", {}, element("summary", {}, `${count(found.all_labels - SHOWN)} more`), labelTable("More labels", rest)) : null,
+    labelTable("Labels", shown, task, found, told),
+    rest.length ? element("details", {}, element("summary", {}, `${count(found.all_labels - SHOWN)} more`), labelTable("More labels", rest, task, found, told)) : null,
   ].filter(Boolean);
 }
 
-function labelTable(caption, labels) {
-  return table(caption, ["label", "answers", "audits", "disagree", "agree", "interval", "traces", "in its fit", "most often instead"],
+function labelTable(caption, labels, task, found, told) {
+  const change = found.may_change ? ["change"] : [];
+  return table(caption, ["label", "answers", "audits", "disagree", "agree", "interval", "traces", "in its fit", "most often instead", ...change],
     labels.map((one) => [one.label, one.blocked ? element("span", {}, badge("stopped", "never"), element("span", { class: "why" }, one.blocked)) : "yes",
-      ...audited(one.audits), one.traces === null ? "–" : count(one.traces), fitted(one), one.confused_with ?? "–"]),
+      ...audited(one.audits), one.traces === null ? "–" : count(one.traces), fitted(one), one.confused_with ?? "–",
+      ...change.map(() => labelButton(task, one.label, found.never_answer, told))]),
     ["", "", NUMBER, NUMBER, NUMBER, NUMBER, NUMBER, NUMBER, ""]);
 }
 

@@ -1,5 +1,6 @@
 // Versions of a task: what each has promised and proven, the one on trial, and what was refused.
 
+import { pinButton, versionButtons } from "/dashboard/page/changes.js";
 import { atLeast, badge, count, element, moment, shape, share, shortMoment, table } from "/dashboard/page/elements.js";
 import { reread } from "/dashboard/page/labels.js";
 import { reason, storedKey } from "/dashboard/page/stream.js";
@@ -14,18 +15,20 @@ const STAGES = {
 export function openVersions(place, task) {
   const drawn = element("div");
   place.replaceChildren(drawn);
-  return { view: reread(`/dashboard/read/versions/${encodeURIComponent(task)}`, drawn,
+  const view = reread(`/dashboard/read/versions/${encodeURIComponent(task)}`, drawn,
     (found) => [found.moves.slice(0, 3), found.row.candidate, found.row.version, found.row.target, found.row.audits],
-    (found) => parts(found, task)) };
+    (found) => parts(found, task, () => view.again()));
+  return { view };
 }
 
-function parts(found, task) {
+function parts(found, task, told) {
   return [
     element("section", {}, element("h2", {}, "Versions"),
       found.pinned ? element("p", {}, badge("stopped", `pinned: ${found.pinned}`)) : null,
+      found.may_change && found.rows.length ? element("p", { class: "buttons" }, pinButton(task, found.pinned !== "", told)) : null,
       found.rows.length ? null : element("p", {}, "No version yet: the first refit starts once enough traces are there. `understudy status` says how many it waits for."),
       found.candidate ? trial(found.candidate) : null,
-      element("div", { class: "cards versions" }, found.rows.map((row) => card(row, found, task)))),
+      element("div", { class: "cards versions" }, found.rows.map((row) => card(row, found, task, told)))),
     element("section", {}, element("h2", {}, "Refused"), found.refusals.length
       ? element("ol", { class: "moves" }, found.refusals.map((one) => element("li", {},
         element("time", { datetime: new Date(one.at).toISOString(), title: moment(one.at) }, shortMoment(one.at)),
@@ -41,7 +44,7 @@ function trial(candidate) {
     candidate.needs ? element("progress", { value: candidate.checked, max: candidate.needs, "aria-label": `${candidate.checked} of ${candidate.needs} answers are checked` }) : null);
 }
 
-function card(row, found, task) {
+function card(row, found, task, told) {
   const [state, words] = STAGES[row.stage] ?? ["past", "kept"];
   const sign = element("span", { class: `badge ${state}` }, words);
   return element("article", { class: `opinion entry ${row.stage === "live" ? "answered" : "plain"}`, "data-version": row.version },
@@ -57,7 +60,12 @@ function card(row, found, task) {
       row.frontier.length ? pair("threshold now", row.threshold === null ? "none" : row.threshold.toFixed(4)) : null,
       row.coverage === null || !row.frontier.length ? null : pair("would answer", share(row.coverage))),
     row.frontier.length ? element("details", {}, element("summary", {}, `What the fit of ${row.version} promised`), details(row)) : null,
-    row.kept ? element("p", { class: "act" }, report(row, task)) : null);
+    row.kept ? element("p", { class: "act" }, report(row, task)) : null,
+    row.kept && found.may_change ? element("p", { class: "buttons" }, versionButtons(task, movable(row), told)) : null);
+}
+
+function movable(row) {
+  return { version: row.version, stage: row.stage, is_live: row.stage === "live", waits: row.stage === "approval" };
 }
 
 /** A report about the newest traces; with a key it is fetched and saved, since a link sends none. */

@@ -15,8 +15,14 @@ from streams.changes.change_maker import ChangeMaker
 from streams.dashboard.change_routes import ChangeRoutes
 from streams.dashboard.changes_reader import ChangesReader
 from streams.dashboard.label_counts import LabelTally
+from streams.dashboard.labels_reader import LabelsReader
+from streams.dashboard.labels_routes import LabelsRoutes
+from streams.dashboard.newest_traces import NewestTraces
 from streams.dashboard.routes import DashboardRoutes
 from streams.dashboard.task_calls import TaskNames
+from streams.dashboard.version_reports import VersionReports, write_in_process
+from streams.dashboard.versions_reader import VersionsReader
+from streams.dashboard.versions_routes import VersionsRoutes
 from streams.dashboard.what_if_reader import WhatIfReader
 from streams.dashboard.what_if_routes import WhatIfRoutes
 from streams.errors import DeliveryFailed
@@ -26,11 +32,13 @@ from streams.gateway.caller_check import CallerCheck
 from streams.gateway.server import GatewayServer
 from streams.gateway_settings import GatewaySettings
 from streams.kafka.batch import Outgoing
+from streams.privacy.forgotten import ForgottenRequests
 from streams.roles.config import parse_message
 from streams.state.connection import Connection
 from streams.state.operator_changes import OperatorChangeLog
 from streams.state.registry import Registry
 from streams.state.spending import SpendingStore
+from streams.state.trial_counts import TrialCounts
 from streams.status.status_reader import StatusReader
 from streams.tasks import Tasks
 from tests.streams.dashboard.scripted import BEGAN, ScriptedReader, certified
@@ -98,14 +106,22 @@ async def operated(
     check = CallerCheck(True, lambda: api_keys or {}, origins)
     names = TaskNames(tasks, tally.counts)
     maker = ChangeMaker(tasks, registry, kept, TOPICS, (), kafka.write)
-    reader = WhatIfReader(
-        StatusReader(connection, keys, 5), SpendingStore(connection, keys), tasks, tally.counts, lambda: BEGAN
+    status_reader = StatusReader(connection, keys, 5)
+    reader = WhatIfReader(status_reader, SpendingStore(connection, keys), tasks, tally.counts, lambda: BEGAN)
+    traces = NewestTraces(list, ForgottenRequests())
+    labels = LabelsRoutes(check, names, tasks, LabelsReader(tasks, status_reader), traces)
+    versions = VersionsRoutes(
+        check,
+        names,
+        VersionsReader(tasks, status_reader, TrialCounts(connection, keys)),
+        VersionReports(tasks, registry, traces, write_in_process),
     )
     dashboard = DashboardRoutes(check, ScriptedReader(certified(TASK)), look=0.05)
     changes = ChangeRoutes(
         settings, check, names, ChangesReader(tasks, registry, kept), maker, lambda: True, lambda: BEGAN
     )
-    routes = [*dashboard.routes(), *WhatIfRoutes(check, names, reader).routes(), *changes.routes()]
+    read = [WhatIfRoutes(check, names, reader), labels, versions]
+    routes = [*dashboard.routes(), *changes.routes(), *(route for one in read for route in one.routes())]
     server = GatewayServer(
         create_gateway(settings, routes, call_limits(settings)), settings, 5.0, dashboard.end
     )

@@ -121,6 +121,32 @@ def test_a_label_is_switched_off_and_a_version_moved(
         assert place.tasks.task(TASK).config.target_agreement == 0.95
 
 
+def test_labels_and_versions_are_changed_where_they_are_shown(
+    browser: Chrome, redis_url: str, keys: Keys, artifact: Artifact
+) -> None:
+    with served(redis_url, keys, artifact) as place:
+        browser.get(f"{place.url}/dashboard/tasks/{TASK}?tab=labels")
+        click(browser, "//button[@aria-label='Never answer with no']")
+        apply(browser, "a person has to say no")
+        assert place.tasks.task(TASK).config.never_answer == ("no",)
+        click(browser, "//dialog//button[.='Close']")
+        assert text(browser, "tbody .why") == "an operator has switched it off"
+        click(browser, "//button[@aria-label='Answer again with no']")
+        apply(browser, "the surrogate may")
+        assert place.tasks.task(TASK).config.never_answer == ()
+        click(browser, "//dialog//button[.='Close']")
+        click(browser, "//nav/a[.='Versions']")
+        click(browser, "//article[@data-version='v1']//button[.='Roll back to v1…']")
+        apply(browser, "v2 is odd")
+        click(browser, "//dialog//button[.='Undo…']")
+        apply(browser, "it is not")
+        click(browser, "//dialog//button[.='Close']")
+        click(browser, "//button[.='Pin: promote nothing by itself…']")
+        apply(browser, "release")
+        click(browser, "//dialog//button[.='Close']")
+        assert "pinned: release" in text(browser, ".badge.stopped")
+
+
 def test_a_key_without_the_right_sees_and_changes_nothing(
     browser: Chrome, redis_url: str, keys: Keys, artifact: Artifact
 ) -> None:
@@ -132,10 +158,12 @@ def test_a_key_without_the_right_sees_and_changes_nothing(
         assert text(browser, ".changes h2") == "Read only"
         panel = browser.find_element(By.CSS_SELECTOR, ".changes")
         assert panel.find_elements(By.TAG_NAME, "button") == []
-        assert all(
-            not one.is_enabled()
-            for one in panel.find_elements(By.CSS_SELECTOR, "form input:not([type=search])")
-        )
+        fields = panel.find_elements(By.CSS_SELECTOR, "form input:not([type=search])")
+        assert {field.is_enabled() for field in fields} == {False}
+        for tab in ("Labels", "Versions"):
+            click(browser, f"//nav/a[.='{tab}']")
+            assert text(browser, "section h2") == tab
+            assert browser.find_elements(By.CSS_SELECTOR, "button.quiet") == []
         browser.execute_script("sessionStorage.clear()")
 
 

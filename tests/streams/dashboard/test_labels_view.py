@@ -62,6 +62,9 @@ def test_a_label_that_is_blocked_or_removed_says_by_whom() -> None:
     assert sure is not None
     assert (sure.audits, sure.agreements) == (42, 39), "audits of both names count"
     assert view.new_labels == ("new",)
+    off = labels_view(facts(teacher, never_answer=("yes",)))
+    assert {one.label: one.blocked for one in off.labels}["sure"] == "an operator has switched it off"
+    assert off.never_answer == ("sure",)
 
 
 def test_without_statistics_of_the_fit_the_audits_are_shown() -> None:
