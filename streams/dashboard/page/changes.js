@@ -37,8 +37,9 @@ export function pinButton(task, isPinned, told) {
 export function labelButton(task, label, off, told) {
   const isOff = off.includes(label);
   const names = isOff ? off.filter((one) => one !== label) : [...off, label];
-  const button = changeButton(task, { what: "config", fields: { never_answer: names } }, isOff ? "Answer again…" : "Never answer…", told, "quiet");
-  button.setAttribute("aria-label", `${isOff ? "Answer again with" : "Never answer with"} ${label}`);
+  const words = isOff ? "Switch on" : "Switch off";
+  const button = changeButton(task, { what: "config", fields: { never_answer: names } }, `${words}…`, told, "quiet");
+  button.setAttribute("aria-label", `${words} ${label}`);
   return button;
 }
 

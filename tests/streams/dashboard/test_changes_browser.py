@@ -126,12 +126,12 @@ def test_labels_and_versions_are_changed_where_they_are_shown(
 ) -> None:
     with served(redis_url, keys, artifact) as place:
         browser.get(f"{place.url}/dashboard/tasks/{TASK}?tab=labels")
-        click(browser, "//button[@aria-label='Never answer with no']")
+        click(browser, "//button[@aria-label='Switch off no']")
         apply(browser, "a person has to say no")
         assert place.tasks.task(TASK).config.never_answer == ("no",)
         click(browser, "//dialog//button[.='Close']")
         assert text(browser, "tbody .why") == "an operator has switched it off"
-        click(browser, "//button[@aria-label='Answer again with no']")
+        click(browser, "//button[@aria-label='Switch on no']")
         apply(browser, "the surrogate may")
         assert place.tasks.task(TASK).config.never_answer == ()
         click(browser, "//dialog//button[.='Close']")
