@@ -120,8 +120,8 @@ async def operated(
     changes = ChangeRoutes(
         settings, check, names, ChangesReader(tasks, registry, kept), maker, lambda: True, lambda: BEGAN
     )
-    read = [WhatIfRoutes(check, names, reader), labels, versions]
-    routes = [*dashboard.routes(), *changes.routes(), *(route for one in read for route in one.routes())]
+    read = (*WhatIfRoutes(check, names, reader).routes(), *labels.routes(), *versions.routes())
+    routes = [*dashboard.routes(), *changes.routes(), *read]
     server = GatewayServer(
         create_gateway(settings, routes, call_limits(settings)), settings, 5.0, dashboard.end
     )
