@@ -126,7 +126,8 @@ class Config(Struct, frozen=True):
         label_floor: lowest acceptable agreement of one label. The surrogate stops answering with a label once
             audits prove that the label's agreement is below this; 0 blocks no label.
         never_answer: labels that the surrogate never answers with, whatever audits say of them: a request
-            whose guess is one of them goes to the teacher. By their names of today.
+            whose guess is one of them goes to the teacher. The gate of a refit tests answers with these among
+            all others.
         label_added: what happens while `teacher.labels` has a label that the live version can't know, because
             it was added after the version's traces. Nothing is certified until a refit has gone live that has
             seen the label: its traces hold it, or the built-in teacher could have given it to 3,000 sampled

@@ -182,6 +182,8 @@ def _further(status: TaskStatus) -> Iterator[str]:
     if status.removed_labels:
         removed = named_labels(status.removed_labels)
         yield f"not answered any more, since the teacher may not give them: {removed}"
+    if status.never_answer:
+        yield f"never answered, since an operator has switched them off: {named_labels(status.never_answer)}"
     if status.alarm > _NOTABLE_ALARM:
         yield f"the alarm is at {status.alarm:.0%} of the level at which it is raised"
     if status.breaker is not None:

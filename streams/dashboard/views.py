@@ -14,6 +14,7 @@ from streams.certify.history import CertificatePoint, certified_since
 from streams.dashboard.claim_sentence import claim_sentence
 from streams.dashboard.label_counts import LabelCounts
 from streams.status.claim import ClaimState, claim_of
+from streams.status.sentences import named_labels
 from streams.status.task_status import TaskStatus
 from streams.versions.lifecycle import Transition
 
@@ -194,6 +195,7 @@ def _facts(status: TaskStatus) -> list[tuple[str, str]]:
         ("pinned", status.pinned),
         ("can't answer", status.unsuitable),
         ("new labels", ", ".join(status.new_labels)),
+        ("switched off", named_labels(status.never_answer) if status.never_answer else ""),
     ):
         if said:
             facts.append((name, said))

@@ -78,6 +78,7 @@ class TaskStatus:
     high: agreement that the audits prove not to be exceeded, in (0, 1].
     new_labels: labels that it can't know; nothing is certified until a refit has learned them.
     removed_labels: labels that it is not allowed to answer any more.
+    never_answer: labels that an operator has switched off.
     unsuitable: why the version can't answer under this config; None where it can.
     until: Unix milliseconds; 0 where that is not known.
     service: the certificate of all versions together.
@@ -121,6 +122,7 @@ class TaskStatus:
     expected_coverage: float | None = None
     new_labels: tuple[str, ...] = ()
     removed_labels: tuple[str, ...] = ()
+    never_answer: tuple[str, ...] = ()
     unsuitable: str | None = None
     high: float = 1.0
     until: int = 0
@@ -159,6 +161,7 @@ def version_status(task: str, active: ActiveVersion, manifest: Manifest, config:
         expected_coverage=expected_coverage(manifest, config),
         new_labels=labels.new_to(known_labels(manifest)),
         removed_labels=tuple(sorted(labels.removed_of(manifest))),
+        never_answer=tuple(sorted(map(labels.current, config.never_answer))),
         unsuitable=config_mismatch(manifest, config),
     )
 

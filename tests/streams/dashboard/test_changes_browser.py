@@ -16,6 +16,7 @@ from schemas.api_keys import ApiKey
 from schemas.redis_keys import Keys
 from streams.gateway.keys import create_key
 from tests.streams.dashboard.operated import CONFIG, TASK, Operated, operated
+from tests.streams.dashboard.scripted import HOSTILE
 from tests.streams.dashboard.test_browser import SECONDS, text
 
 DIALOG = "dialog[open]"
@@ -86,12 +87,13 @@ def test_a_target_is_tried_changed_and_taken_back(
         assert text(browser, ".made li p") == "month's end"
         assert text(browser, ".made .line") == "target_agreement: 0.95 → 0.99"
         click(browser, "//li//button[.='Undo…']")
-        apply(browser, "no, it was not")
+        apply(browser, HOSTILE)
         assert place.tasks.overrides[TASK] == CONFIG
         click(browser, "//dialog//button[.='Close']")
         WebDriverWait(browser, SECONDS).until(
             lambda _: len(browser.find_elements(By.CSS_SELECTOR, ".made li")) == 2
         )
+        assert text(browser, ".made li p") == HOSTILE
         assert browser.get_log("browser") == []
 
 
@@ -160,9 +162,9 @@ def test_a_key_without_the_right_sees_and_changes_nothing(
         assert panel.find_elements(By.TAG_NAME, "button") == []
         fields = panel.find_elements(By.CSS_SELECTOR, "form input:not([type=search])")
         assert {field.is_enabled() for field in fields} == {False}
-        for tab in ("Labels", "Versions"):
+        for tab, drawn in (("Labels", "tbody th"), ("Versions", "article strong")):
             click(browser, f"//nav/a[.='{tab}']")
-            assert text(browser, "section h2") == tab
+            assert text(browser, drawn)
             assert browser.find_elements(By.CSS_SELECTOR, "button.quiet") == []
         browser.execute_script("sessionStorage.clear()")
 
