@@ -5,7 +5,6 @@ InputError
 ├── UnusableOutput    a folder that can't be written to
 ├── MissingData       benchmark data that is not where it was looked for, or too little to measure on
 ├── MissingLibrary    a Python package of an extra that a benchmark needs is not installed
-├── ReplayRefused     a dead letter that must not be replayed, or can't
 └── RivalUnavailable  a library that benchmarks compare with can't be installed, or fails; they go on without
 """
 
@@ -32,7 +31,3 @@ class MissingLibrary(InputError):
 
 class RivalUnavailable(InputError):
     """A library that benchmarks compare with can't be installed or fails; they go on without it."""
-
-
-class ReplayRefused(InputError):
-    """A dead letter that must not be replayed, or can't; says why."""

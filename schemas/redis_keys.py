@@ -137,6 +137,12 @@ class Keys:
         milliseconds by the clock of Redis. What answers stops where that is too long ago."""
         return f"{self.prefix}:guard"
 
+    @property
+    def workers(self) -> str:
+        """Hash: what each worker says of itself, by its name: Unix milliseconds by the clock of Redis, and a
+        report (`streams.state.workers`). For people: nothing depends on it."""
+        return f"{self.prefix}:workers"
+
     def certify(self, task: str) -> str:
         """Hash: certify's state of the task as a whole, and the revision of all its state of the task."""
         return f"{self.prefix}:{{{task}}}:certify"

@@ -49,7 +49,7 @@ class Understudy(faust.App):
         wanted = frozenset(roles)
         # An app's calls go on while Kafka is away; all other roles work for nobody then.
         late_start = LateStart() if wanted == {"gateway"} else None
-        parts = WorkerParts(self, settings, late_start)
+        parts = WorkerParts(self, settings, late_start, tuple(role for role in ROLES if role in wanted))
         self.services, self._process_health = parts.services, parts.health
         show_tasks(parts.metrics, parts.tasks)
         self.services[:0] = metrics_services(settings.metrics, parts.metrics, parts.health)

@@ -18,6 +18,7 @@ StreamsError
 ├── OutputTooLarge             a message that Kafka would not take
 ├── MaskFailed                 a text that the operator's function did not mask: it is not used
 ├── HttpProblem                a call of the gateway that ends without an answer (`streams.gateway.problems`)
+├── ReplayRefused              a dead letter that must not be replayed, or can't
 ├── RefitFailed                a refit ended without a result
 ├── BatteryUnreadable          the cases that a version must pass can't be read: it does not go live
 ├── BatteryFull                cases that would exceed the bounds of a battery
@@ -110,6 +111,10 @@ class DecisionFailed(StreamsError):
 
 class MaskFailed(StreamsError):
     """The operator's function did not mask a text; the message does not quote it."""
+
+
+class ReplayRefused(StreamsError):
+    """A dead letter that must not be replayed, or can't; says why."""
 
 
 class RefitFailed(StreamsError):

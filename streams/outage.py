@@ -36,16 +36,22 @@ class Outage:
         self._names = "".join(f" {name}=%s" for name in fields)
         self._since: float | None = None
         self._logged_at = 0.0
+        self._changed_at = clock()
 
     @property
     def is_on(self) -> bool:
         return self._since is not None
 
+    @property
+    def seconds(self) -> float:
+        """For how long it has been as it is: out, or working since this process knows of it."""
+        return self._clock() - self._changed_at
+
     def note_failure(self, reason: object) -> None:
         """It does not work, for this reason."""
         now = self._clock()
         if self._since is None:
-            self._since = self._logged_at = now
+            self._since = self._logged_at = self._changed_at = now
             after = f",{self._names}" if self._names else ""
             self._log.warning(f"{self._stopped}: %s{after}", reason, *self._fields)
         elif now - self._logged_at >= REMINDER:
@@ -57,7 +63,8 @@ class Outage:
     def note_success(self) -> None:
         """It works."""
         if self._since is not None:
-            seconds, self._since = round(self._clock() - self._since, 1), None
+            self._changed_at = self._clock()
+            seconds, self._since = round(self._changed_at - self._since, 1), None
             self._log.info(f"{self._resumed}: seconds=%s{self._names}", seconds, *self._fields)
 
 

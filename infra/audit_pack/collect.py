@@ -12,7 +12,6 @@ from infra.audit_pack import contents
 from infra.audit_pack.contents import AuditRow, CertificateClaim, ConfigRow, PackNote
 from infra.serve.forgotten_requests import forgotten_requests
 from infra.serve.servers import redis_connection
-from infra.serve.topic_client import Reader, read_records
 from models.artifact import Artifact
 from models.manifest import Manifest
 from schemas.codec import EVENT, TRACE
@@ -26,6 +25,7 @@ from streams.certify.status import CertificateStatus
 from streams.certify.task_state import teacher_name
 from streams.clock import unix_ms
 from streams.errors import TransitionRefused
+from streams.kafka.topic_client import Reader, read_records
 from streams.label_set import LabelSet
 from streams.privacy.forgotten import ForgottenRequests
 from streams.roles.config import NewestConfig, read_config

@@ -20,10 +20,10 @@ from infra.files.formats import STANDARD_INPUT
 from infra.serve.label_join import joined_labels, requests_by_id
 from infra.serve.request_sender import IdListing, RequestSender, request_message
 from infra.serve.servers import client_settings, default_task
-from infra.serve.topic_client import Reader, write_messages
 from schemas.codec import LABEL
 from schemas.messages import Label, Request
 from streams.kafka.message import as_bytes
+from streams.kafka.topic_client import Reader, write_messages
 from streams.settings import Settings
 
 commands = typer.Typer()

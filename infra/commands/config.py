@@ -12,7 +12,6 @@ from infra.console.policy_options import TaskOrAll, printable_text
 from infra.serve.config_topic import read_overrides
 from infra.serve.registry_access import live_manifests
 from infra.serve.servers import client_settings, redis_connection
-from infra.serve.topic_client import write_messages
 from schemas.config import EVERY_TASK, config_of
 from schemas.operator_change import OperatorChange
 from schemas.version_events import OPERATOR
@@ -21,6 +20,7 @@ from streams.changes.config_change import ConfigChange, config_change, config_ou
 from streams.changes.config_effects import answer_effects, guarantee_warnings
 from streams.clock import unix_ms
 from streams.errors import StateUnavailable
+from streams.kafka.topic_client import write_messages
 from streams.settings import Settings
 from streams.state.operator_changes import OperatorChangeLog
 

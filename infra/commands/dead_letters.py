@@ -17,9 +17,10 @@ from infra.console.letter_lines import (
 from infra.console.output import AsJson, customers_data, line, note, result
 from infra.console.policy_options import task_name
 from infra.console.since_option import Since
-from infra.serve.dead_letters import LetterFilter, Position, index_letters, read_letter, read_letters
-from infra.serve.replay_run import run_replay
-from infra.serve.servers import client_settings
+from infra.serve.forgotten_requests import forgotten_requests
+from infra.serve.servers import client_settings, redis_connection
+from streams.dead_letters.letters import LetterFilter, Position, index_letters, read_letter, read_letters
+from streams.dead_letters.replay_run import run_replay
 from streams.settings import Role
 
 commands = typer.Typer()
@@ -143,9 +144,11 @@ def dead_letters_replay(
     What is to be forgotten is not sent, and texts are masked as the settings say. Exit status 1 where
     nothing matches, or something is refused.
     """
-    wanted = LetterFilter(reason, stage, task, since, frozenset(positions or ()))
+    settings, wanted = client_settings(), LetterFilter(reason, stage, task, since, frozenset(positions or ()))
     done, refused, summaries = 0, 0, []
-    for replay in run_replay(client_settings(), wanted, force=force, send=yes):
+    for replay in run_replay(
+        settings, forgotten_requests(settings), redis_connection, wanted, force=force, send=yes
+    ):
         done += replay.refusal is None
         refused += replay.refusal is not None
         if json:

@@ -7,11 +7,8 @@ import typer
 
 from infra.console.examples import examples
 from infra.console.output import AsJson, line, note, result
-from infra.doctor.certify import certify_findings
-from infra.doctor.finding import Finding, Level, worst
 from infra.doctor.kafka import kafka_findings
 from infra.doctor.process import disk_findings, settings_findings
-from infra.doctor.redis import redis_findings
 from infra.doctor.teachers import teacher_findings
 from infra.serve.config_topic import read_overrides
 from infra.serve.servers import client_settings
@@ -19,6 +16,9 @@ from schemas.config import EVERY_TASK, Config, config_of
 from streams.errors import KafkaFailed
 from streams.settings import Settings
 from streams.state.connection import Connection
+from streams.status.certify_findings import certify_findings
+from streams.status.finding import Finding, Level, worst
+from streams.status.redis_findings import redis_findings
 from streams.teacher.key_variables import KeyVariables
 
 commands = typer.Typer()

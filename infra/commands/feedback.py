@@ -15,12 +15,12 @@ from infra.files.columns import Columns
 from infra.files.traces import read_traces
 from infra.serve.config_topic import read_overrides
 from infra.serve.servers import client_settings, default_task
-from infra.serve.topic_client import Reader, read_records, write_messages
 from schemas.codec import LABEL
 from schemas.config import config_of
 from schemas.messages import Feedback, Label
 from streams.clock import unix_ms
 from streams.feedback import feedback_on, feedback_record, label_problem
+from streams.kafka.topic_client import Reader, read_records, write_messages
 from streams.label_set import LabelSet
 from streams.settings import Settings
 

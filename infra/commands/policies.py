@@ -14,7 +14,6 @@ from infra.serve.config_topic import read_overrides
 from infra.serve.policy_import import PolicyImport, import_policy
 from infra.serve.registry_access import with_registry
 from infra.serve.servers import client_settings, redis_connection
-from infra.serve.topic_client import write_messages
 from models.manifest import Manifest
 from schemas.codec import EVENT
 from schemas.config import Config, config_of
@@ -27,6 +26,7 @@ from streams.changes.version_change import VersionChange, change_versions
 from streams.changes.version_plan import version_plan
 from streams.clock import unix_ms
 from streams.kafka.batch import Outgoing
+from streams.kafka.topic_client import write_messages
 from streams.recorded_calls.rows import unix_time
 from streams.settings import Settings
 from streams.state.operator_changes import OperatorChangeLog

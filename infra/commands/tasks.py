@@ -16,11 +16,11 @@ from infra.serve.config_topic import read_overrides
 from infra.serve.known_tasks import KnownTask, list_tasks, retire_task
 from infra.serve.proposed_tasks import accepting_fields
 from infra.serve.servers import client_settings, redis_connection
-from infra.serve.topic_client import write_messages
 from schemas.chat import MODES, Mode
 from schemas.config import NOTHING, config_of, overlay
 from streams.clock import unix_ms
 from streams.kafka.batch import Outgoing
+from streams.kafka.topic_client import write_messages
 from streams.settings import Settings
 from streams.state.proposed_tasks import CountedProposal, ProposedTasks
 from streams.status.sentences import local_time

@@ -4,8 +4,8 @@ import base64
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from infra.serve.dead_letters import DeadLetter
-from infra.serve.replay_run import Replay
+from streams.dead_letters.letters import DeadLetter
+from streams.dead_letters.replay_run import Replay
 from streams.kafka.message import as_bytes
 from streams.status.sentences import local_time
 

@@ -9,12 +9,12 @@ import time
 from collections import Counter, deque
 from dataclasses import dataclass, field
 
-from infra.serve.topic_client import Reader
 from models.savings import saved_cost
 from schemas.codec import EVENT, LABEL, REPLY
 from schemas.events import Event, EventKind, PromotedDetails
 from schemas.messages import Label, Reply
 from streams.kafka.message import as_bytes
+from streams.kafka.topic_client import Reader
 from streams.settings import Settings
 
 RECENT = 500

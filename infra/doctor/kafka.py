@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from confluent_kafka import KafkaException, Producer
 from confluent_kafka.admin import AdminClient
 
-from infra.doctor.finding import Finding, Level
 from schemas.topics import Topics
 from streams.errors import KafkaFailed
 from streams.kafka.clients import admin_options, open_client, producer_options, transactional_options
 from streams.kafka.retention import DAY, Retention, read_retention
 from streams.kafka.size_limits import read_batch_limits
 from streams.settings import Settings
+from streams.status.finding import Finding, Level
 
 _ABOUT = "kafka"
 _PROMPTLY = 10.0

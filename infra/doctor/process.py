@@ -5,9 +5,9 @@ import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from infra.doctor.finding import Finding, Level
 from schemas.config import EVERY_TASK, Config
 from streams.settings import PUBLIC_AUDIT_KEY, Settings
+from streams.status.finding import Finding, Level
 
 _LEAST_FREE = 1_000_000_000
 

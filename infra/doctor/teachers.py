@@ -4,11 +4,11 @@ from collections.abc import Iterator, Mapping
 
 import httpx2
 
-from infra.doctor.finding import Finding, Level
 from infra.doctor.process import name_of
 from schemas.config import Config, TeacherConfig
 from schemas.urls import masked_url
 from streams.errors import TeacherMisconfigured, TeacherNotSet
+from streams.status.finding import Finding, Level
 from streams.teacher.address import address_of, api_key
 from streams.teacher.key_variables import KeyVariables
 

@@ -5,7 +5,6 @@ from collections.abc import Callable, Sequence
 import msgspec
 from msgspec.structs import replace
 
-from infra.serve.topic_client import Reader, write_messages
 from models.embedders.loader import open_embedder
 from schemas.codec import TRACE
 from schemas.config import Config
@@ -13,6 +12,7 @@ from schemas.messages import Trace
 from streams.encoder_spec import encoder_spec
 from streams.kafka.batch import Outgoing
 from streams.kafka.message import as_bytes
+from streams.kafka.topic_client import Reader, write_messages
 from streams.settings import Settings
 
 Progress = Callable[[float, str], None]

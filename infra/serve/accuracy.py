@@ -6,13 +6,13 @@ Nobody draws at random which answers get feedback, so these shares say nothing o
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from infra.serve.topic_client import Reader
 from schemas.codec import FEEDBACK
 from schemas.config import Override, config_of
 from schemas.errors import InvalidMessage
 from schemas.messages import Feedback
 from streams.errors import KafkaFailed
 from streams.kafka.message import as_bytes, key_of
+from streams.kafka.topic_client import Reader
 from streams.label_set import LabelSet
 from streams.settings import Settings
 

@@ -1,10 +1,10 @@
 """The config topic for commands: the newest valid message of each key."""
 
 from infra.console.output import note
-from infra.serve.topic_client import Reader
 from schemas.config import Override
 from schemas.errors import InvalidConfig
 from schemas.secrets import remember_config_secrets
+from streams.kafka.topic_client import Reader
 from streams.roles.config import NewestConfig
 from streams.settings import Settings
 

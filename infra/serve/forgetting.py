@@ -18,13 +18,13 @@ from typing import TypeVar
 
 from infra.serve.accuracy import newest_feedback
 from infra.serve.text_search import Sought, TopicFinding, cut_off, search, text_topics
-from infra.serve.topic_client import Reader, write_messages
 from models.manifest import Manifest
 from schemas.codec import FORGOTTEN
 from schemas.messages import Forgotten
 from streams.errors import KafkaFailed
 from streams.feedback import feedback_key
 from streams.kafka.batch import Outgoing
+from streams.kafka.topic_client import Reader, write_messages
 from streams.privacy.forgotten import forgotten_request
 from streams.settings import Settings
 from streams.state.connection import Connection

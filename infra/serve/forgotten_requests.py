@@ -1,6 +1,6 @@
 """What is to be forgotten, for commands that write texts to topics."""
 
-from infra.serve.topic_client import Reader
+from streams.kafka.topic_client import Reader
 from streams.privacy.forgotten import ForgottenRequests
 from streams.roles.forget import read_forgotten
 from streams.settings import Settings

@@ -7,7 +7,6 @@ from typing import Literal
 
 from infra.serve.forgetting import publish_forgotten
 from infra.serve.servers import redis_connection
-from infra.serve.topic_client import Reader, read_records, write_messages
 from models.manifest import Manifest
 from schemas.codec import EVENT, LABEL
 from schemas.config import EVERY_TASK, Override, config_of
@@ -15,6 +14,7 @@ from schemas.events import TaskRetiredDetails
 from schemas.messages import Forgotten, Label
 from streams.errors import StateUnreadable
 from streams.kafka.batch import Outgoing
+from streams.kafka.topic_client import Reader, read_records, write_messages
 from streams.settings import Settings
 from streams.state.registry import Registry
 from streams.state.task_removal import remove_task

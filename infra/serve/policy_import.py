@@ -16,7 +16,6 @@ from msgspec.structs import replace
 
 from infra.serve.config_topic import read_overrides
 from infra.serve.registry_access import with_registry
-from infra.serve.topic_client import Reader
 from models.artifact import Artifact
 from models.embedders.loader import open_embedder
 from models.manifest import Manifest, point_for
@@ -32,6 +31,7 @@ from streams.clock import unix_ms
 from streams.encoder_spec import encoder_spec
 from streams.errors import TransitionRefused
 from streams.kafka.message import as_bytes
+from streams.kafka.topic_client import Reader
 from streams.settings import Settings
 from streams.state.registry import Registry
 from streams.tasks import threshold, unsuitable_reason

@@ -5,11 +5,11 @@ import threading
 from collections import Counter
 from typing import Self
 
-from infra.serve.topic_client import Reader
 from schemas.codec import LABEL
 from schemas.errors import SchemaError
 from streams.errors import StreamsError
 from streams.kafka.message import as_bytes
+from streams.kafka.topic_client import Reader
 from streams.settings import Settings
 
 log = logging.getLogger(__name__)

@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from confluent_kafka import KafkaException, Message, TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from infra.serve.request_of import RequestOf, request_of
-from infra.serve.topic_client import Reader
 from schemas.topics import Topics
 from streams.errors import KafkaFailed
 from streams.kafka.clients import admin_options
 from streams.kafka.message import time_of
+from streams.kafka.request_of import RequestOf, request_of
 from streams.kafka.retention import NOT_ANSWERED, read_retention
+from streams.kafka.topic_client import Reader
 from streams.settings import Settings
 
 _PROMPTLY = 10.0

@@ -3,10 +3,10 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from infra.serve.topic_client import Reader, read_records
 from schemas.codec import EVENT, LABEL
 from schemas.events import Event, EventKind
 from schemas.messages import Label, Reason
+from streams.kafka.topic_client import Reader, read_records
 from streams.settings import Settings
 
 WINDOW = 600.0

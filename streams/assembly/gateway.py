@@ -5,20 +5,19 @@ from functools import partial
 
 from confluent_kafka import Message, Producer
 
+from schemas.codec import LABEL
 from schemas.messages import Label, Usage
+from streams.assembly.dashboard import make_dashboard
 from streams.assembly.parts import CloseService, WorkerParts
 from streams.changes.change_maker import ChangeMaker
 from streams.clock import unix_ms
 from streams.dashboard.change_routes import ChangeRoutes
 from streams.dashboard.changes_reader import ChangesReader
 from streams.dashboard.dry_run import DryRun
-from streams.dashboard.label_counts import LabelTally
 from streams.dashboard.labels_reader import LabelsReader
 from streams.dashboard.labels_routes import LabelsRoutes
 from streams.dashboard.newest_traces import MOST, MOST_BYTES, SECONDS, NewestTraces
-from streams.dashboard.reader import ViewReader
 from streams.dashboard.request_routes import RequestRoutes
-from streams.dashboard.routes import DashboardRoutes
 from streams.dashboard.task_calls import TaskNames
 from streams.dashboard.try_routes import TryRoutes
 from streams.dashboard.version_reports import VersionReports, write_in_process
@@ -44,7 +43,6 @@ from streams.gateway.feedback_routes import FeedbackRoutes
 from streams.gateway.forwarded_tasks import ForwardedTasks
 from streams.gateway.key_copy import KeyCopy
 from streams.gateway.key_ring import KeyRing
-from streams.gateway.label_feed import LabelFeed
 from streams.gateway.learned_tasks import LearnedTasks
 from streams.gateway.otlp.routes import OtlpRoutes
 from streams.gateway.otlp.span_recorder import SpanRecorder
@@ -57,6 +55,7 @@ from streams.gateway.unread_replies import UnreadReplies
 from streams.gateway.upstream import Upstream
 from streams.kafka.clients import open_client, open_reader, producer_options
 from streams.kafka.newest_messages import newest_messages
+from streams.kafka.record_feed import RecordFeed
 from streams.privacy.mask import Mask, load_mask
 from streams.routing.decision_counts import DecisionCounts
 from streams.routing.decisions import Decision
@@ -69,7 +68,6 @@ from streams.state.operator_changes import OperatorChangeLog
 from streams.state.proposed_tasks import ProposedTasks
 from streams.state.spending import SpendingStore
 from streams.state.trial_counts import TrialCounts
-from streams.status.status_reader import StatusReader
 from streams.tasks import Task
 from streams.teacher.client import TeacherClient
 from streams.teacher.key_variables import KeyVariables
@@ -120,9 +118,8 @@ def add(parts: WorkerParts) -> None:
         sender,
         parts.sizes,
     )
-    status_reader = StatusReader(parts.connection, settings.keys, settings.policies_kept)
-    tally = LabelTally(unix_ms)
-    dashboard = DashboardRoutes(check, ViewReader(status_reader, parts.tasks, tally.counts, unix_ms))
+    dashboard = make_dashboard(parts, check, recent)
+    status_reader, tally = dashboard.status_reader, dashboard.tally
     names = TaskNames(parts.tasks, tally.counts)
     dry_run = DryRun(parts.tasks, status_reader.registry, encoders, classifier.masked)
     traces = NewestTraces(partial(_newest_traces, settings), parts.forgotten)
@@ -136,7 +133,7 @@ def add(parts: WorkerParts) -> None:
         *ChatRoutes(gateway, check, parts.tasks, chat, learned).routes(),
         *FeedbackRoutes(gateway, check, feedback).routes(),
         *OtlpRoutes(gateway, check, spans).routes(),
-        *dashboard.routes(),
+        *dashboard.routes,
         *TryRoutes(gateway, check, names, parts.tasks, dry_run).routes(),
         *RequestRoutes(gateway, check, names, parts.tasks, recent, dry_run, traces).routes(),
         *LabelsRoutes(check, names, parts.tasks, LabelsReader(parts.tasks, status_reader), traces).routes(),
@@ -150,7 +147,7 @@ def add(parts: WorkerParts) -> None:
     def take_labels(newest: Sequence[Label]) -> None:
         recent.keep_all(newest)
         rated.note_labels(newest)
-        tally.note(newest)
+        dashboard.tally.note(newest)
 
     if late is not None:
         late.expect(labels)
@@ -161,8 +158,9 @@ def add(parts: WorkerParts) -> None:
         sender,
         recorder,
         learned,
-        LabelFeed(labels, parts.open_reader, gateway.labels_kept, take_labels, late),
-        GatewayServer(app, gateway, settings.drain, dashboard.end),
+        RecordFeed(labels, LABEL, parts.open_reader, gateway.labels_kept, take_labels, late),
+        *dashboard.services,
+        GatewayServer(app, gateway, settings.drain, dashboard.streams.end),
     ]
 
 

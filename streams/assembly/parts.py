@@ -17,6 +17,7 @@ from schemas.secrets import remember_secrets
 from streams.assembly.tracing import open_tracing
 from streams.budget.call_budget import CallBudget
 from streams.budget.spending_log import SpendingLog
+from streams.clock import unix_ms
 from streams.errors import InvalidSettings
 from streams.guard.watch import GuardWatch
 from streams.kafka.channel import BatchChannel, LaneChannel
@@ -44,13 +45,15 @@ from streams.routing.encoder_pool import EncoderPool
 from streams.routing.encoder_queues import EncoderQueues
 from streams.routing.unknown_tasks import UnknownTasks
 from streams.sampling import Sampler
-from streams.settings import PUBLIC_AUDIT_KEY, Settings, secrets_of
+from streams.settings import PUBLIC_AUDIT_KEY, Role, Settings, secrets_of
 from streams.slots import Slot
 from streams.state.connection import Connection
 from streams.state.guard import GuardStore
 from streams.state.refit_queue import RefitQueue
 from streams.state.registry import Registry
 from streams.state.spending import SpendingStore
+from streams.state.workers import WorkerReport, WorkerStore
+from streams.status.worker_heartbeat import WorkerHeartbeat
 from streams.tasks import Tasks
 
 _WINDOW = 4_000
@@ -74,6 +77,7 @@ class WorkerParts:
 
     Attributes:
         services: started in this order once the agents run.
+        roles: of this worker.
         late_start: of a worker that starts although Kafka is away; None for one that does not start.
         name: of this process, unique; it signs leases and refit requests.
         forgotten: the requests that are to be forgotten.
@@ -83,6 +87,7 @@ class WorkerParts:
     app: faust.App
     settings: Settings
     late_start: LateStart | None = None
+    roles: tuple[Role, ...] = ()
     services: list[ServiceT] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -106,8 +111,12 @@ class WorkerParts:
         self._slot = _SlotService(settings)
         self._sizes_watch = SizeLimitsWatch(settings, waits=self.late_start is None)
         self.sizes = self._sizes_watch.limits
-        self.services += [self._slot, KafkaWatch(lambda: probe_kafka(settings)), self._sizes_watch]
-        self.services += [*export, CloseService(self.connection, self.event_publisher)]
+        self.kafka_watch = KafkaWatch(lambda: probe_kafka(settings))
+        report = WorkerReport(self.name, settings.host, self.roles, unix_ms())
+        store = WorkerStore(self.connection, settings.keys)
+        self.heartbeat = WorkerHeartbeat(store, report, self.health.not_ready)
+        self.services += [self._slot, self.kafka_watch, self._sizes_watch]
+        self.services += [*export, CloseService(self.connection, self.event_publisher), self.heartbeat]
 
     def check_audit_key(self) -> None:
         """Raises InvalidSettings: the audit key is the default that everybody knows."""

@@ -126,6 +126,10 @@ def encode_status(status: CertificateStatus) -> dict[str, str]:
     }
 
 
+FIELDS = tuple(encode_status(CertificateStatus()))
+"""Of such a hash."""
+
+
 def decode_status(fields: Mapping[str, str]) -> CertificateStatus:
     """The status in such a hash; an empty hash is that of a version without audits."""
     return CertificateStatus(

@@ -12,9 +12,14 @@ def require_serving(caller: Caller) -> None:
         )
 
 
+def may_read_texts(caller: Caller) -> bool:
+    """Whether the caller may read texts that others have sent."""
+    return caller.key is None
+
+
 def require_texts(caller: Caller) -> None:
     """Raises HttpProblem: the caller may not read texts that others have sent."""
-    if caller.key is not None:
+    if not may_read_texts(caller):
         raise HttpProblem(
             ProblemKind.FORBIDDEN,
             "texts of requests are shown on this machine alone, while no app needs a key",

@@ -3,22 +3,27 @@
 Names are those of the members in JSON. Times are Unix milliseconds, shares are in [0, 1].
 """
 
+import itertools
 from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from models.certificate import Certificate, lower_bound, upper_bound
 from models.proven_share import at_least
+from schemas.call_limits import CallLimits
 from schemas.config import Config
 from streams.certify.history import CertificatePoint, certified_since
 from streams.dashboard.claim_sentence import claim_sentence
-from streams.dashboard.label_counts import LabelCounts
+from streams.dashboard.label_counts import MINUTES, SPAN, AnsweredShares, LabelCounts
+from streams.spending.day_spending import DaySpending, day_spending
 from streams.status.claim import ClaimState, claim_of
 from streams.status.sentences import named_labels
 from streams.status.task_status import TaskStatus
 from streams.versions.lifecycle import Transition
 
 _MOST_MOVES = 100
+_STEP = SPAN * 60_000
 _MOST_LABELS = 200
 _MISSED = 0.05
 """Chance with which an interval of a label's agreement ever misses it; half on each side."""
@@ -32,6 +37,11 @@ class TaskRow(Struct, frozen=True):
         proven: agreement that the audits of the live version prove.
         expected: share of the requests that it should answer.
         answered: share that surrogates have answered in the last hour, as far as the gateway has run.
+        answers: the same of every five minutes, oldest first, in thousandths; None without labels.
+        agrees: share of the audits of the live version that agreed in each of these, in thousandths; None
+            where no audits are noted.
+        calls, money: of the teacher today (UTC); money in the currency of `teacher.price`.
+        budget: share of a limit of the day that is used, of that which is nearest; None without limits.
     """
 
     task: str
@@ -46,6 +56,11 @@ class TaskRow(Struct, frozen=True):
     alarm: float = 0.0
     expected: float | None = None
     answered: float | None = None
+    answers: Sequence[int | None] = ()
+    agrees: Sequence[int | None] = ()
+    calls: int = 0
+    money: float = 0.0
+    budget: float | None = None
 
 
 class OverviewView(Struct, frozen=True):
@@ -120,6 +135,57 @@ def row_without_policy(task: str, config: Config, answered: float | None = None)
     return TaskRow(task, ClaimState.NOT_YET, "no policy yet", target=target, answered=answered)
 
 
+def with_last_hour(row: TaskRow, shares: AnsweredShares, agreed: Sequence[float | None]) -> TaskRow:
+    """The row with what the last hour was like.
+
+    Args:
+        agreed: share of the audits that agreed, by the same steps.
+    """
+    return replace(
+        row,
+        answered=shares.hour,
+        answers=_thousandths(shares.steps),
+        agrees=_thousandths(agreed),
+    )
+
+
+def with_spending(row: TaskRow, amounts: Mapping[str, float], limits: CallLimits) -> TaskRow:
+    """The row with what the teacher has cost today."""
+    spent = day_spending(amounts)
+    return replace(row, calls=spent.all_calls, money=spent.money, budget=used_budget(spent, limits))
+
+
+def used_budget(spent: DaySpending, limits: CallLimits) -> float | None:
+    """Share of a limit of the day that is used, of that which is nearest; None without limits."""
+    used = [
+        value / allowed if allowed else 1.0
+        for value, allowed in (
+            (spent.all_calls, limits.calls_per_day),
+            (spent.tokens, limits.tokens_per_day),
+            (spent.money, limits.money_per_day),
+        )
+        if allowed is not None
+    ]
+    return max(used, default=None)
+
+
+def agreed_steps(points: Sequence[CertificatePoint], now: int) -> list[float | None]:
+    """Share of the audits that agreed, by steps of the last hour, oldest first; from points of one version.
+
+    Args:
+        now: Unix milliseconds.
+    """
+    count = MINUTES // SPAN
+    audits, disagreed = [0] * count, [0] * count
+    newest = now // _STEP
+    for before, after in itertools.pairwise(points):
+        step = count - 1 - max(0, newest - after.at // _STEP)
+        if step >= 0 and after.audits >= before.audits:  # another teacher begins again at 0
+            audits[step] += after.audits - before.audits
+            disagreed[step] += after.disagreed - before.disagreed
+    return [1 - wrong / of if of else None for wrong, of in zip(disagreed, audits, strict=True)]
+
+
 def in_order(rows: Sequence[TaskRow]) -> list[TaskRow]:
     """Those that need a person first."""
     return sorted(rows, key=lambda row: (row.state.urgency, row.task))
@@ -176,6 +242,12 @@ def label_rows(
         )
         for label, counts in audited[:most]
     ]
+
+
+def _thousandths(shares: Sequence[float | None]) -> list[int | None]:
+    """As few bytes as can be: a page of 200 tasks holds thousands of them. None at all where all are None."""
+    found = [None if share is None else round(1000 * share) for share in shares]
+    return found if any(share is not None for share in found) else []
 
 
 def _facts(status: TaskStatus) -> list[tuple[str, str]]:

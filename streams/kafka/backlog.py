@@ -119,8 +119,7 @@ class GroupObserver:
         if unread := [one for one in ranges if one.count > 0]:
             if self._peeker is None:
                 self._peeker = open_peeker(self._settings)
-            first = _read_oldest(self._peeker, self.topic, unread, 1)
-            self._peeker.unassign()
+            first = first_messages(self._peeker, self.topic, unread)
         return GroupProgress(
             {one.partition: one.end for one in ranges},
             {message.partition() or 0: message.offset() or 0 for message in first},
@@ -143,6 +142,17 @@ def read_oldest(settings: Settings, topic: str, unread: Sequence[UnreadRange], m
     """
     with closing(open_peeker(settings)) as consumer:
         return _read_oldest(consumer, topic, unread, most)
+
+
+def first_messages(consumer: Consumer, topic: str, unread: Sequence[UnreadRange]) -> list[Message]:
+    """The first message of each range, by a consumer that is kept for further looks (`open_peeker`).
+
+    Raises:
+        KafkaFailed: the broker does not answer.
+    """
+    found = _read_oldest(consumer, topic, unread, 1)
+    consumer.unassign()
+    return found
 
 
 def _read_oldest(consumer: Consumer, topic: str, unread: Sequence[UnreadRange], most: int) -> list[Message]:

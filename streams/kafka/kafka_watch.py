@@ -40,6 +40,16 @@ class KafkaWatch(Service):
             log, "Kafka is away, what is read and written waits", "Kafka answers, reading and writing go on"
         )
 
+    @property
+    def is_available(self) -> bool:
+        """Whether a broker answered when one was last asked."""
+        return not self._outage.is_on
+
+    @property
+    def unchanged_for(self) -> float:
+        """Seconds since one answers, or none does."""
+        return self._outage.seconds
+
     async def on_start(self) -> None:
         self.add_future(self._repeat())
 

@@ -35,6 +35,7 @@ class TopicReader(Service, ABC):
     Args:
         at_once: messages that are handed over together, at most.
         late_start: lets the worker start while Kafka is away; without it the worker ends.
+        is_needed: False for what is only shown: the worker neither waits for it nor ends without it.
     """
 
     def __init__(
@@ -44,8 +45,10 @@ class TopicReader(Service, ABC):
         *,
         at_once: int,
         late_start: LateStart | None = None,
+        is_needed: bool = True,
     ) -> None:
         super().__init__()
+        self._is_needed = is_needed
         self.topic = topic
         self._connect = connect
         self._at_once = at_once
@@ -73,6 +76,8 @@ class TopicReader(Service, ABC):
     async def on_start(self) -> None:
         self._event_loop = asyncio.get_running_loop()
         self._thread.start()
+        if not self._is_needed:
+            return
         if self._late_start is None:
             await self.wait_for_stopped(self._caught_up.wait())
         else:
@@ -106,7 +111,7 @@ class TopicReader(Service, ABC):
 
     def _pause(self, error: KafkaFailed) -> None:
         """Wait for Kafka: at a late start, and wherever the topic was read before. Raises KafkaFailed."""
-        if self._read:
+        if self._read or not self._is_needed:
             self._outage.note_failure(str(error))
         elif self._late_start is None:
             raise error

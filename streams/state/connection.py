@@ -64,6 +64,11 @@ class Connection:
         """Whether Redis answered when it was last asked."""
         return not self._outage.is_on
 
+    @property
+    def unchanged_for(self) -> float:
+        """Seconds since it became available, or stopped being so."""
+        return self._outage.seconds
+
     @contextmanager
     def client(self) -> Iterator[Redis]:
         """The client, for one or more commands.

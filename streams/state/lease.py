@@ -4,8 +4,12 @@ A process that was paused beyond the expiry may still believe that it holds the 
 because only the newest token can publish a policy (`streams.state.registry`).
 """
 
+from collections.abc import Sequence
+
 from schemas.redis_keys import Keys
-from streams.state.connection import Connection
+from streams.state.connection import Connection, as_text
+
+_AT_ONCE = 500
 
 
 class Leases:
@@ -49,3 +53,18 @@ class Leases:
             for task in list(self._tokens):
                 await self._renew([self._keys.trainer(task)], [self._owner, 0])
                 del self._tokens[task]
+
+
+async def lease_holders(connection: Connection, keys: Keys, tasks: Sequence[str]) -> dict[str, str]:
+    """The process that leads each task, by its name; without tasks that nobody leads.
+
+    Raises:
+        StateUnavailable: Redis can't be used.
+    """
+    found: dict[str, str] = {}
+    for start in range(0, len(tasks), _AT_ONCE):
+        some = tasks[start : start + _AT_ONCE]
+        with connection.client() as redis:
+            owners = await redis.mget([keys.trainer(task) for task in some])
+        found |= {task: as_text(owner) for task, owner in zip(some, owners, strict=True) if owner}
+    return found

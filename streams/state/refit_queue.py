@@ -70,6 +70,12 @@ class RefitQueue:
         ]
         return sorted(requests, key=lambda request: (not request.urgent, request.revision))
 
+    async def all(self) -> list[RefitRequest]:
+        """The requests of all tasks, but for those of earlier releases that no trainer has moved yet."""
+        with self._connection.client() as redis:
+            found = await redis.hgetall(self._keys.refit_requests)
+        return [_request_of(as_text(task), as_text(entry)) for task, entry in found.items()]
+
     async def settle(self, request: RefitRequest) -> None:
         """Remove a request that a refit has settled: it published a version, or none is needed."""
         with self._connection.client():

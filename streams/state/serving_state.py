@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 from redis.asyncio import Redis
+from redis.asyncio.client import Pipeline
 
 from schemas.redis_keys import Keys
 from streams.errors import StateUnreadable, TransitionRefused
@@ -23,6 +24,7 @@ Fields = Mapping[str, str]
 
 # How many of the newest transitions are kept.
 _HISTORY = 500
+REPLIES = 6
 _OPEN, _CLOSED = "open", "closed"
 
 
@@ -85,10 +87,21 @@ async def read_serving_state(redis: Redis, keys: Keys, task: str) -> ServingStat
         StateUnreadable: a part has a value that this release does not know.
     """
     async with redis.pipeline(transaction=True) as pipeline:
-        pipeline.mget(keys.serving_state(task), keys.fence(task))
-        for key in (keys.active, keys.candidate, keys.breaker, keys.pinned, keys.recency):
-            pipeline.hgetall(key(task))
-        (count, fence), *hashes = await pipeline.execute()
+        queue_serving_state(pipeline, keys, task)
+        replies = await pipeline.execute()
+    return decode_serving_state(task, replies)
+
+
+def queue_serving_state(pipeline: Pipeline, keys: Keys, task: str) -> None:
+    """Queue the commands that read a serving state; there are `REPLIES` of them."""
+    pipeline.mget(keys.serving_state(task), keys.fence(task))
+    for key in (keys.active, keys.candidate, keys.breaker, keys.pinned, keys.recency):
+        pipeline.hgetall(key(task))
+
+
+def decode_serving_state(task: str, replies: Sequence[Any]) -> ServingState:
+    """The serving state in these replies. Raises StateUnreadable: see `read_serving_state`."""
+    (count, fence), *hashes = replies
     try:
         return _serving_state(int(count or 0), int(fence or 0), hashes)
     except (KeyError, ValueError) as error:

@@ -4,7 +4,7 @@ A day is one of UTC, by Redis' clock. An emptied Redis forgets what was spent to
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 from typing import Any, NamedTuple
 
@@ -17,6 +17,7 @@ from streams.state.connection import Connection, as_text
 DAY = 86_400
 _KEPT = 35 * DAY
 _TOLD = "told."
+_AT_ONCE = 100
 
 
 class Admitted(NamedTuple):
@@ -103,11 +104,32 @@ class SpendingStore:
         Args:
             day: since 1970; None: today.
         """
-        number = int(time.time() // DAY) if day is None else day
         with self._connection.client() as redis:
-            fields = await redis.hgetall(f"{self._keys.spending(task)}:{number}")
-        amounts = {as_text(name): float(value) for name, value in fields.items()}
-        return {name: value for name, value in amounts.items() if not name.startswith(_TOLD)}
+            return _amounts(await redis.hgetall(self._day_key(task, day)))
+
+    async def days(self, tasks: Iterable[str]) -> dict[str, dict[str, float]]:
+        """The amounts of today of each of these tasks."""
+        names = list(tasks)
+        return dict(zip(names, await self._read([self._day_key(task, None) for task in names]), strict=True))
+
+    async def newest_days(self, task: str, most: int) -> list[tuple[int, dict[str, float]]]:
+        """The amounts of the newest days, the oldest first; `most` of them, and no older ones are kept."""
+        today = int(time.time() // DAY)
+        days = list(range(today - most + 1, today + 1))
+        return list(zip(days, await self._read([self._day_key(task, day) for day in days]), strict=True))
+
+    async def _read(self, keys: Sequence[str]) -> list[dict[str, float]]:
+        found: list[dict[str, float]] = []
+        for start in range(0, len(keys), _AT_ONCE):
+            with self._connection.client() as redis:
+                async with redis.pipeline(transaction=False) as pipeline:
+                    for key in keys[start : start + _AT_ONCE]:
+                        pipeline.hgetall(key)
+                    found += map(_amounts, await pipeline.execute())
+        return found
+
+    def _day_key(self, scope: str, day: int | None) -> str:
+        return f"{self._keys.spending(scope)}:{int(time.time() // DAY) if day is None else day}"
 
     def _scope_keys(self, scope: str) -> list[str]:
         return [self._keys.pace(scope), self._keys.calls_in_flight(scope), self._keys.spending(scope)]
@@ -122,6 +144,11 @@ def _arguments(limits: CallLimits) -> list[float]:
         limits.money_per_day,
     )
     return [-1 if value is None else value for value in values]
+
+
+def _amounts(fields: Mapping[Any, Any]) -> dict[str, float]:
+    amounts = {as_text(name): float(value) for name, value in fields.items()}
+    return {name: value for name, value in amounts.items() if not name.startswith(_TOLD)}
 
 
 def _usage(reply: Sequence[Any]) -> ScopeUsage:

@@ -24,6 +24,7 @@ _NOT_FOR: dict[Role, set[str]] = {
     "teacher": _TRAINING,
     "learn": _TRAINING | _LLM_CLIENT,
 }
+_FURTHER: dict[Role, set[str]] = {"gateway": {"streams.assembly.dashboard"}}
 
 
 def modules_of(role: Role) -> set[str]:
@@ -41,6 +42,7 @@ def test_each_role_can_be_built_alone(role: Role) -> None:
         "streams.assembly.parts",
         "streams.assembly.tracing",
         f"streams.assembly.{role}",
+        *_FURTHER.get(role, ()),
     }
     assert modules & _NOT_FOR.get(role, set()) == set()
     assert {name for name in modules if name.startswith(("opentelemetry.exporter", "streams.tracing."))} == {

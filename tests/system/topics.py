@@ -7,8 +7,8 @@ from typing import Any, Generic, Self, TypeVar
 from confluent_kafka import Consumer, Message, TopicPartition
 
 from infra.harness.waiting import Stalled, wait_until
-from infra.serve.topic_client import Reader
 from schemas.codec import Codec
+from streams.kafka.topic_client import Reader
 from tests.system.deployment import Deployment, messages
 
 Record = TypeVar("Record")

@@ -18,11 +18,11 @@ from infra.harness.client import Conversation
 from infra.harness.deployment import Deployment
 from infra.harness.teacher import OutsideTeacher
 from infra.harness.waiting import Stalled, wait_until
-from infra.serve.topic_client import Reader
 from schemas.codec import EVENT
 from schemas.config import Config
 from schemas.events import Event
 from schemas.messages import Deferral, Label, Reply
+from streams.kafka.topic_client import Reader
 from streams.settings import Settings
 
 TARGET, RESERVE, AUDIT_RATE = 0.9, 0.6, 0.2

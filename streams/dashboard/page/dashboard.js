@@ -29,12 +29,19 @@ function open() {
   document.getElementById("place").textContent = isListed ? "" : page.title;
   document.getElementById("pages").replaceChildren(...(PAGES.length > 1 ? PAGES.map((one) =>
     element("a", { href: one.path, "aria-current": one === page && "page" }, one.title)) : []));
-  const opened = page.open(view) ?? {};
-  const endStream = page.stream ? watch(page.stream, {
-    view: (found) => { tell(found.at); opened.view?.(found); },
-    problem: (sentence) => warn(sentence),
-    refused: () => { form.hidden = false; view.replaceChildren(); warn("no valid key"); },
-  }) : () => {};
+  let endStream = () => {};
+  let opened = {};
+  const follow = () => {
+    endStream();
+    if (!page.stream) return;
+    endStream = watch(typeof page.stream === "function" ? page.stream() : page.stream, {
+      view: (found) => { tell(found.at); opened.view?.(found); },
+      problem: (sentence) => warn(sentence),
+      refused: () => { form.hidden = false; view.replaceChildren(); warn("no valid key"); },
+    });
+  };
+  opened = page.open(view, follow) ?? {};
+  follow();
   end = () => { endStream(); opened.end?.(); };
 }
 

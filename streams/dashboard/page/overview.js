@@ -1,6 +1,7 @@
 // All tasks, those that need a person first.
 
 import { atLeast, badge, count, element, share, STATES, table } from "/dashboard/page/elements.js";
+import { course, sparkline } from "/dashboard/page/sparkline.js";
 
 const TASKS = "/dashboard/tasks/";
 const NUMBER = "number";
@@ -38,16 +39,38 @@ function firstSteps() {
 }
 
 function overviewTable(rows) {
-  const columns = ["task", "claim", "version", "proven", "target", "audits", "disagree", "answers", "should answer", "alarm"];
-  const kinds = ["", "", "", ...Array(7).fill(NUMBER)];
+  const columns = ["task", "claim", "version", "proven", "target", "audits", "disagree", "answers", "should answer", "audits agree", "alarm", "teacher today"];
+  const kinds = ["", "", "", ...Array(9).fill(NUMBER)];
   return table("All tasks, those that need a person first", columns, rows.map((row) => [
     element("a", { href: TASKS + encodeURIComponent(row.task) }, row.task),
     badge(row.state, row.claim),
     row.candidate ? `${row.version} (${row.candidate})` : row.version || "none",
     row.proven === null ? "–" : meter(row),
-    share(row.target), count(row.audits), count(row.audits - row.agreements), share(row.answered), share(row.expected),
-    row.alarm ? `${Math.round(100 * row.alarm)}%` : "–",
+    share(row.target), count(row.audits), count(row.audits - row.agreements), answers(row), share(row.expected), agrees(row),
+    row.alarm ? `${Math.round(100 * row.alarm)}%` : "–", today(row),
   ]), kinds);
+}
+
+function answers(row) {
+  if (!row.answers.length) return share(row.answered);
+  return element("span", { class: "metered" }, sparkline(row.answers, course(row.answers, "answered")), share(row.answered));
+}
+
+function agrees(row) {
+  if (!row.agrees.length) return "–";
+  const target = Math.round(1000 * row.target);
+  const least = Math.max(0, Math.min(2 * target - 1000, ...row.agrees.filter((value) => value !== null)));
+  const newest = row.agrees.findLast((value) => value !== null);
+  return element("span", { class: "metered" }, sparkline(row.agrees, course(row.agrees, "audits that agree"), { least, target }), share(newest / 1000));
+}
+
+/** What the teacher has cost since 00:00 UTC, and how much of its limit that is. */
+function today(row) {
+  if (!row.calls && row.budget === null) return "–";
+  const words = row.money ? row.money.toFixed(2) : `${count(row.calls)} ${row.calls === 1 ? "call" : "calls"}`;
+  if (row.budget === null) return words;
+  const used = `${Math.round(100 * row.budget)}% of its limit`;
+  return element("span", {}, `${words}, `, row.budget < 0.8 ? used : badge(row.budget < 1 ? "not_yet" : "stopped", used));
 }
 
 /** What is proven, with a bar that has the target as its notch. */

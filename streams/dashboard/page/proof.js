@@ -2,17 +2,14 @@
 
 import { beginsAnew, chart } from "/dashboard/page/chart.js";
 import { atLeast, atMost, badge, count, element, moment, share, shortMoment, STATES, table } from "/dashboard/page/elements.js";
-import { trafficParts } from "/dashboard/page/traffic.js";
 
 const MOST_ROWS = 60;
 const NUMBER = "number";
-const MINUTE = 60000;
 
 export function openProof(place, task) {
   const facts = element("dl", { class: "facts" });
   const drawing = element("div", { class: "chart" });
   const twin = element("div");
-  const traffic = element("section");
   const labels = element("section");
   const moves = element("section");
   const draw = chart(drawing, `What the audits of ${task} prove`);
@@ -30,14 +27,10 @@ export function openProof(place, task) {
   place.replaceChildren(
     element("section", {}, element("h2", {}, "Certificate"), element("div", { class: "switch", role: "group", "aria-label": "Axis" }, buttons),
       legend(), drawing, element("details", {}, element("summary", {}, "The same as a table"), twin)),
-    element("section", {}, element("h2", {}, "Now"), facts), traffic, labels, moves);
+    element("section", {}, element("h2", {}, "Now"), facts), labels, moves);
   let before = "";
-  let heardTraffic = "";
   const view = (found) => {
     newest = found;
-    const seen = JSON.stringify([found.traffic, Math.floor(found.at / MINUTE)]);
-    if (seen !== heardTraffic) traffic.replaceChildren(...trafficParts(found.traffic, found.at));
-    heardTraffic = seen;
     const content = JSON.stringify([found.history, found.moves, found.labels, found.facts]);
     if (content === before) return;
     before = content;

@@ -22,6 +22,7 @@ export function watch(path, told) {
   async function read() {
     const mine = new AbortController();
     abort = mine;
+    let seen = {}; // a change tells only what differs from it
     try {
       const key = storedKey();
       const headers = key ? { "x-understudy-key": key } : {};
@@ -31,8 +32,8 @@ export function watch(path, told) {
       if (!answer.ok) throw new Error(await reason(answer));
       for await (const [name, content] of events(answer.body)) {
         wait = FIRST_WAIT;
-        if (name === "view") told.view(content);
-        else told.problem(content.detail);
+        if (name === "problem") told.problem(content.detail);
+        else told.view(seen = name === "view" ? content : { ...seen, ...content });
       }
       throw new Error("the gateway ended the stream");
     } catch (error) {

@@ -1,5 +1,6 @@
-// Labels of the last hour: a bar a minute, what the surrogate gave under what it did not.
+// Traffic of a task: labels of the last hour, a bar a minute, what the surrogate gave under what it did not; and days.
 
+import { openDays } from "/dashboard/page/days.js";
 import { count, element, shape, share, shortMoment, table } from "/dashboard/page/elements.js";
 
 const HEIGHT = 110;
@@ -8,9 +9,11 @@ const MINUTES = 60;
 const MINUTE = 60000;
 const AT = 0, SURROGATE = 1, TEACHER = 2, ERRORS = 3;
 
-/** The parts of the section; none where the gateway has seen no labels. */
-export function trafficParts(traffic, now) {
-  if (!traffic.labels) return [];
+/** The parts of the section. */
+function trafficParts(traffic, now) {
+  if (!traffic.labels) {
+    return [element("h2", {}, "Last hour"), element("p", { class: "soft" }, "This gateway has seen no label of the task in the last hour: nobody asks, or it has just started.")];
+  }
   const sentence = `${count(traffic.labels)} labels in the last hour that this gateway has seen; the surrogate gave ${share(traffic.answered)}.`;
   const reasons = traffic.reasons.map(([reason, many]) => [reason, count(many), share(many / traffic.labels)]);
   return [element("h2", {}, "Last hour"), element("p", { class: "soft" }, sentence),
@@ -36,4 +39,18 @@ function bars(minutes, now, caption) {
   });
   const title = shape("title", {}, `${caption} From ${shortMoment(newest - (MINUTES - 1) * MINUTE)} to ${shortMoment(newest)}, at most ${count(most)} a minute.`);
   return shape("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none", role: "img", height: HEIGHT }, title, parts);
+}
+
+export function openTraffic(place, task) {
+  const hour = element("section");
+  const days = element("section");
+  place.replaceChildren(hour, days);
+  openDays(days, task);
+  let before = "";
+  const view = (found) => {
+    const seen = JSON.stringify([found.traffic, Math.floor(found.at / MINUTE)]);
+    if (seen !== before) hour.replaceChildren(...trafficParts(found.traffic, found.at));
+    before = seen;
+  };
+  return { view };
 }

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from infra.serve.topic_client import Reader, write_messages
 from schemas.codec import LABEL, REQUEST
 from schemas.messages import Label, Reason, Request
 from streams.kafka.batch import Outgoing
 from streams.kafka.message import Headers, as_bytes
+from streams.kafka.topic_client import Reader, write_messages
 from streams.settings import Settings
 from tests.infra.conftest import Run
 

@@ -4,11 +4,11 @@ import json
 
 import pytest
 
-from infra.serve.dead_letters import Position, read_letter
-from infra.serve.topic_client import Reader, write_messages
 from schemas.codec import REPLY
 from schemas.messages import Reply
+from streams.dead_letters.letters import Position, read_letter
 from streams.kafka.dead_letters import DeadLetters
+from streams.kafka.topic_client import Reader, write_messages
 from streams.settings import Settings
 from tests.infra.conftest import Run
 from tests.streams.fakes import deferral, message

@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from infra.serve.topic_client import write_messages
 from models.artifact import Artifact
 from models.manifest import Manifest
 from models.policy import Policy
@@ -14,6 +13,7 @@ from schemas.codec import TRACE
 from schemas.events import EventKind, PromotedDetails
 from schemas.messages import Guess, Reason, Trace
 from streams.kafka.batch import Outgoing
+from streams.kafka.topic_client import write_messages
 from streams.versions.breaker import after_alarm
 from streams.versions.lifecycle import VersionStage
 from tests.infra.commands.room import Room

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from infra.serve.topic_client import Reader, write_messages
 from schemas.codec import FORGOTTEN, TRACE
 from schemas.messages import Reason, Trace
 from streams.clock import unix_ms
 from streams.kafka.batch import Outgoing
+from streams.kafka.topic_client import Reader, write_messages
 from streams.privacy.forgotten import forgotten_request
 from streams.settings import Settings
 from tests.infra.conftest import Run

@@ -4,11 +4,11 @@ import json
 
 import pytest
 
-from infra.serve.topic_client import write_messages
 from schemas.codec import LABEL
 from schemas.messages import Label, Reason
 from streams.clock import unix_ms
 from streams.kafka.batch import Outgoing
+from streams.kafka.topic_client import write_messages
 from streams.settings import Settings
 from tests.infra.conftest import Run
 

@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from infra.doctor.finding import Finding, Level, worst
 from infra.doctor.kafka import KafkaFacts, TopicFacts, judge_kafka
 from infra.doctor.process import disk_findings, settings_findings
-from infra.doctor.redis import RedisFacts, judge_redis
 from schemas.config import Config, config_of, parse_override
 from schemas.topics import Topics
 from streams.kafka.retention import DAY, Retention
 from streams.settings import Settings
+from streams.status.finding import Finding, Level, worst
+from streams.status.redis_findings import RedisFacts, judge_redis
 
 TOPICS = Topics("x")
 HOUR = 3600.0

@@ -29,6 +29,7 @@ from streams.dashboard.try_routes import TryRoutes
 from streams.dashboard.version_reports import VersionReports, Write, write_in_process
 from streams.dashboard.versions_routes import VersionsRoutes
 from streams.dashboard.versions_view import VersionsView
+from streams.dashboard.view_streams import ViewStreams
 from streams.errors import KafkaFailed, StateUnavailable
 from streams.gateway.app import create_gateway
 from streams.gateway.call_limits import call_limits
@@ -184,10 +185,11 @@ class Asked:
     async def serving(self, reader: ScriptedReader | None = None) -> AsyncIterator[str]:
         """Address of the routes, and of the page beside them."""
         settings = GatewaySettings(port=0)
-        page = DashboardRoutes(self.check, reader or ScriptedReader(certified("t")), look=0.05)
+        streams = ViewStreams(self.check)
+        page = DashboardRoutes(streams, reader or ScriptedReader(certified("t")), look=0.05)
         routes = [*page.routes(), *self.routes(settings)]
         server = GatewayServer(
-            create_gateway(settings, routes, call_limits(settings)), settings, 5.0, page.end
+            create_gateway(settings, routes, call_limits(settings)), settings, 5.0, streams.end
         )
         await server.start()
         try:

@@ -23,6 +23,7 @@ from streams.dashboard.task_calls import TaskNames
 from streams.dashboard.version_reports import VersionReports, write_in_process
 from streams.dashboard.versions_reader import VersionsReader
 from streams.dashboard.versions_routes import VersionsRoutes
+from streams.dashboard.view_streams import ViewStreams
 from streams.dashboard.what_if_reader import WhatIfReader
 from streams.dashboard.what_if_routes import WhatIfRoutes
 from streams.errors import DeliveryFailed
@@ -116,14 +117,15 @@ async def operated(
         VersionsReader(tasks, status_reader, TrialCounts(connection, keys)),
         VersionReports(tasks, registry, traces, write_in_process),
     )
-    dashboard = DashboardRoutes(check, ScriptedReader(certified(TASK)), look=0.05)
+    streams = ViewStreams(check)
+    dashboard = DashboardRoutes(streams, ScriptedReader(certified(TASK)), look=0.05)
     changes = ChangeRoutes(
         settings, check, names, ChangesReader(tasks, registry, kept), maker, lambda: True, lambda: BEGAN
     )
     read = (*WhatIfRoutes(check, names, reader).routes(), *labels.routes(), *versions.routes())
     routes = [*dashboard.routes(), *changes.routes(), *read]
     server = GatewayServer(
-        create_gateway(settings, routes, call_limits(settings)), settings, 5.0, dashboard.end
+        create_gateway(settings, routes, call_limits(settings)), settings, 5.0, streams.end
     )
     await server.start()
     try:

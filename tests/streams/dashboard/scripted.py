@@ -6,17 +6,46 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 
 from schemas.api_keys import ApiKey
+from schemas.call_limits import CallLimits
 from streams.certify.history import CertificatePoint, CertificateState
-from streams.dashboard.label_counts import LabelCounts, MinuteCounts
+from streams.dashboard.days_routes import DaysRoutes
+from streams.dashboard.deferred import DeferredRow, DeferredView, LetterRow, deferred_view
+from streams.dashboard.deferred_routes import DeferredRoutes
+from streams.dashboard.events_routes import EventsRoutes
+from streams.dashboard.label_counts import AnsweredShares, LabelCounts, MinuteCounts
+from streams.dashboard.recent_events import RecentEvents
 from streams.dashboard.routes import DashboardRoutes
-from streams.dashboard.views import LabelRow, OverviewView, TaskView, in_order, task_row, task_view
-from streams.errors import StateUnavailable
+from streams.dashboard.system_routes import SystemRoutes
+from streams.dashboard.system_view import (
+    Check,
+    EndpointRow,
+    LaneRow,
+    RefitRow,
+    RoleRow,
+    SpendingRow,
+    SystemView,
+    WorkerRow,
+)
+from streams.dashboard.view_streams import ViewStreams
+from streams.dashboard.views import (
+    LabelRow,
+    OverviewView,
+    TaskView,
+    in_order,
+    task_row,
+    task_view,
+    with_last_hour,
+    with_spending,
+)
+from streams.errors import KafkaFailed, StateUnavailable
 from streams.gateway.app import create_gateway
 from streams.gateway.call_limits import call_limits
 from streams.gateway.caller_check import CallerCheck
 from streams.gateway.server import GatewayServer
 from streams.gateway_settings import GatewaySettings
+from streams.status.finding import Level
 from streams.status.task_status import TaskStatus
+from streams.tasks import Tasks
 from streams.versions.lifecycle import Transition, VersionStage
 
 BEGAN = 1_790_000_000_000
@@ -38,13 +67,31 @@ class ScriptedReader:
 
     async def overview(self) -> OverviewView:
         self._note_read()
-        return OverviewView(BEGAN, in_order([task_row(status) for status in self.statuses]))
+        rows = [with_last_hour(task_row(status), SHARES, AGREED) for status in self.statuses]
+        return OverviewView(BEGAN, in_order([with_spending(row, DAY, LIMITS) for row in rows]))
 
     async def task(self, name: str) -> TaskView:
         self._note_read()
         status = next(status for status in self.statuses if status.task == name)
         labels = [LabelRow("refund", 40, 36, 0.76, 0.97, True), LabelRow(HOSTILE, 300, 298, 0.97, 1.0, False)]
         return task_view(BEGAN, status, HISTORY, MOVES, labels, TRAFFIC, "nothing")
+
+    async def knows(self, name: str) -> bool:
+        return any(status.task == name for status in self.statuses)
+
+    async def system(self) -> SystemView:
+        self._note_read()
+        return SYSTEM
+
+    async def newest_days(self, _: str, most: int) -> list[tuple[int, dict[str, float]]]:
+        self._note_read()
+        today = BEGAN // 86_400_000
+        return [(today - ago, DAY if ago < 20 else {}) for ago in reversed(range(most))]
+
+    async def view(self, task: str, *, sees_all: bool, reads_texts: bool) -> DeferredView:
+        if self.is_away:
+            raise KafkaFailed("no broker answers")
+        return deferred_view(task, BEGAN, DEFERRALS, LETTERS, sees_all=sees_all, reads_texts=reads_texts)
 
     def _note_read(self) -> None:
         self.reads += 1
@@ -83,17 +130,68 @@ TRAFFIC = LabelCounts(
     reasons=(("low_score", 59 * 8), ("novel", 59 * 4)),
     minutes=tuple(MinuteCounts(BEGAN - 60_000 * ago, 40, 12 - ago % 3, ago % 3) for ago in range(59, 0, -1)),
 )
+SHARES = AnsweredShares(0.77, (None, 0.7, 0.72, 0.75, 0.8, 0.78, None, 0.77, 0.76, 0.8, 0.79, 0.77))
+AGREED = (1.0, 0.99, None, 0.98, 1.0, 0.97, 0.98, 0.99, 1.0, 1.0, 0.96, 0.98)
+LIMITS = CallLimits(calls_per_day=400)
+DAY = {
+    "answered": 900.0,
+    "requests.calls": 300.0,
+    "requests.money": 1.5,
+    "audits.calls": 60.0,
+    "money": 1.8,
+    "calls": 360.0,
+}
+DEFERRALS = (
+    DeferredRow(
+        "r1", "tickets", BEGAN - 5_000, "low_score", "where is my parcel", "refund", 0.61, 0.71, "v2"
+    ),
+    DeferredRow("r2", "tickets", BEGAN - 4_000, "novel", HOSTILE, "refund", 0.9, 0.71, "v2", label="other"),
+    DeferredRow("r3", "other", BEGAN - 3_000, "novel", "not of this task"),
+)
+LETTERS = (
+    LetterRow("2:17", "tickets", "r9", BEGAN, "teacher", "t.deferrals", "it is too long", 0, False, True),
+    LetterRow("2:18", None, None, BEGAN, "route", "t.requests", "no JSON", 0, False, True),
+)
+SYSTEM = SystemView(
+    at=BEGAN,
+    checks=[
+        Check(Level.OK, "kafka", "answers without a break", BEGAN),
+        Check(Level.PROBLEM, "certify", "has not counted all audits for 90 s: start it again"),
+    ],
+    workers=[
+        WorkerRow("h.1.a", "h", ["route"], BEGAN, Level.PROBLEM, "has said nothing for 2 min"),
+        WorkerRow("h.2.b", "h", ["learn", "certify"], BEGAN, Level.OK, "ready"),
+    ],
+    roles=[RoleRow("route", "t.requests", 0, 2, 900, [900, 0], Level.PROBLEM, "nobody reads it: start one")],
+    lanes=[
+        LaneRow("deferrals", 3, BEGAN - 90_000, "tickets", Level.WARNING, "the oldest has waited 1 min 30 s")
+    ],
+    refits=[RefitRow("tickets", BEGAN, True, "alarm", None, Level.PROBLEM, "no trainer leads the task")],
+    trainers=[("h.3.c", 1)],
+    endpoints=[EndpointRow("https://llm/v1", "m", 2, 1, Level.WARNING, "calls have failed")],
+    spending=[SpendingRow("*", 12, 900, 1.25, None), SpendingRow("tickets", 12, 900, 1.25, 0.9)],
+    kafka_at=BEGAN,
+)
 NEW = TaskStatus("intents", "v2", BEGAN, 1_400, 0.95, 0.71, expected_coverage=0.62, audit_rate=0.05)
 
 
 @asynccontextmanager
-async def running(reader: ScriptedReader, keys: Mapping[str, ApiKey] | None = None) -> AsyncIterator[str]:
+async def running(
+    reader: ScriptedReader, keys: Mapping[str, ApiKey] | None = None, events: RecentEvents | None = None
+) -> AsyncIterator[str]:
     """Address of the dashboard."""
     settings = GatewaySettings(port=0)
     check = CallerCheck(is_local=True, keys=lambda: keys or {})
-    dashboard = DashboardRoutes(check, reader, look=0.05)
-    app = create_gateway(settings, dashboard.routes(), call_limits(settings))
-    server = GatewayServer(app, settings, 5.0, dashboard.end)
+    streams = ViewStreams(check)
+    routes = [
+        *DashboardRoutes(streams, reader, look=0.05).routes(),
+        *DaysRoutes(streams, reader, Tasks(), lambda: BEGAN).routes(),
+        *DeferredRoutes(streams, reader).routes(),
+        *EventsRoutes(streams, events or RecentEvents(), lambda: BEGAN, look=0.05).routes(),
+        *SystemRoutes(streams, reader.system, look=0.05).routes(),
+    ]
+    app = create_gateway(settings, routes, call_limits(settings))
+    server = GatewayServer(app, settings, 5.0, streams.end)
     await server.start()
     try:
         yield server.url

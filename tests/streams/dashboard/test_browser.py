@@ -11,14 +11,40 @@ from msgspec import structs
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
-from selenium.webdriver.support.ui import WebDriverWait
+from selenium.webdriver.support.ui import Select, WebDriverWait
 
+from schemas.events import Event, EventKind, RefitDetails, RefusedDetails
+from streams.dashboard.recent_events import RecentEvents
 from streams.dashboard.views import TaskView
 from streams.gateway.keys import create_key
 from tests.streams.dashboard.scripted import BEGAN, HOSTILE, NEW, ScriptedReader, certified, running
 
 SECONDS = 20.0
+PATHS = (
+    "/dashboard",
+    "/dashboard/events",
+    "/dashboard/system",
+    "/dashboard/tasks/tickets",
+    "/dashboard/tasks/tickets?tab=traffic",
+    "/dashboard/tasks/tickets?tab=deferred",
+)
 READER = (certified("tickets"), replace(NEW, task=HOSTILE, breaker="agreement fell to 81%"))
+
+
+EVENTS = (
+    *(
+        event
+        for number in range(14)
+        for event in (
+            RefitDetails(f"v{number}", 900, 1).event("tickets", BEGAN + 10 * number, "tickets: fitting"),
+            RefusedDetails(f"v{number}", ()).event(
+                "tickets", BEGAN + 10 * number + 1, "tickets: no target passes"
+            ),
+        )
+    ),
+    Event(EventKind.ALARM, "intents", BEGAN + 5, f"intents: agreement fell: {HOSTILE}"),
+    Event(EventKind.PROMOTED, "tickets", BEGAN - 90_000_000, "tickets: v1 goes live"),
+)
 
 
 @contextmanager
@@ -29,7 +55,9 @@ def served(reader: ScriptedReader, *keys: str) -> Iterator[str]:
 
     async def serve() -> None:
         known = {key.id: key for key in [create_key("app", ("*",), "serve", 1)[1]] if keys}
-        async with running(reader, known) as url:
+        events = RecentEvents()
+        events.note(EVENTS)
+        async with running(reader, known, events) as url:
             address.append(url)
             is_up.set()
             await asyncio.to_thread(is_over.wait)
@@ -42,6 +70,13 @@ def served(reader: ScriptedReader, *keys: str) -> Iterator[str]:
     finally:
         is_over.set()
         thread.join()
+
+
+@pytest.fixture(autouse=True)
+def _fresh_page(browser: Chrome) -> None:
+    """The page of the test before asks a server that is gone; what its console says of that is no news."""
+    browser.get("about:blank")
+    browser.get_log("browser")
 
 
 def text(page: Chrome, selector: str) -> str:
@@ -73,18 +108,57 @@ def test_a_person_goes_from_all_tasks_to_the_certificate_of_one(browser: Chrome)
         browser.find_element(By.TAG_NAME, "summary").click()
         assert "340" in text(browser, "details tbody tr")
         assert text(browser, "section .badge.stopped").endswith("blocked")
-        assert len(browser.find_elements(By.CSS_SELECTOR, "svg rect.surrogate")) == 59
+        browser.find_element(By.LINK_TEXT, "Traffic").click()
+        assert text(browser, ".bars + .legend")
+        assert len(browser.find_elements(By.CSS_SELECTOR, "section:first-child rect.surrogate")) == 59
+        assert browser.get_log("browser") == []
+
+
+def test_a_person_finds_an_event_in_the_time_line(browser: Chrome) -> None:
+    with served(ScriptedReader(*READER)) as url:
+        browser.get(f"{url}/dashboard/events")
+        assert text(browser, ".events .said").startswith("14 refits that changed nothing")
+        assert len(browser.find_elements(By.CSS_SELECTOR, ".events li")) == 3
+        Select(browser.find_element(By.ID, "of-kind")).select_by_value("alarm")
+        wait = WebDriverWait(browser, SECONDS)
+        wait.until(lambda _: len(browser.find_elements(By.CSS_SELECTOR, ".events li")) == 1)
+        assert HOSTILE in text(browser, ".events .said")
+        assert browser.current_url.endswith("?kind=alarm")
+        browser.get(f"{url}/dashboard/events?folded=no&task=tickets")
+        wait.until(lambda _: len(browser.find_elements(By.CSS_SELECTOR, ".events li")) == 29)
+        assert browser.get_log("browser") == []
+
+
+def test_a_person_sees_what_is_wrong_with_the_system(browser: Chrome) -> None:
+    with served(ScriptedReader(*READER)) as url:
+        browser.get(f"{url}/dashboard/system")
+        assert text(browser, ".tally .badge.stopped").endswith("4 problems")
+        assert "start it again" in text(browser, ".checks .problem")
+        assert "has said nothing for 2 min" in text(browser, "tbody tr")
+        assert browser.get_log("browser") == []
+
+
+def test_a_person_reads_why_requests_were_deferred(browser: Chrome) -> None:
+    with served(ScriptedReader(*READER)) as url:
+        browser.get(f"{url}/dashboard/tasks/tickets")
+        text(browser, ".lead")
+        browser.find_element(By.LINK_TEXT, "Deferred").click()
+        assert HOSTILE in text(browser, "tbody tr")
+        Select(browser.find_element(By.ID, "of-reason")).select_by_value("low_score")
+        assert "where is my parcel" in text(browser, "tbody tr")
+        assert "too long" in browser.find_elements(By.TAG_NAME, "table")[1].text
+        assert "1 of them name no task" in browser.find_element(By.TAG_NAME, "main").text
         assert browser.get_log("browser") == []
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("path", ["/dashboard", "/dashboard/tasks/tickets"])
+@pytest.mark.parametrize("path", PATHS)
 def test_axe_finds_nothing(browser: Chrome, axe: str, path: str, scheme: str) -> None:
     features = [{"name": "prefers-color-scheme", "value": scheme}]
     with served(ScriptedReader(*READER)) as url:
         browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
         browser.get(url + path)
-        text(browser, "tbody th")
+        text(browser, ".events .said" if path.endswith("events") else "tbody th, details, .legend")
         browser.execute_script(axe)
         found = browser.execute_async_script("axe.run().then(arguments[0])")
     assert [(one["id"], one["impact"], one["nodes"][0]["html"]) for one in found["violations"]] == []
@@ -143,7 +217,7 @@ def test_bars_of_the_last_hour_move_on_where_nothing_is_labelled(browser: Chrome
 
     reader = Later(certified("tickets"))
     with served(reader) as url:
-        browser.get(f"{url}/dashboard/tasks/tickets")
+        browser.get(f"{url}/dashboard/tasks/tickets?tab=traffic")
         text(browser, ".bars + .legend")
         place = "return document.querySelector('svg rect.surrogate').getAttribute('x')"
         before = browser.execute_script(place)

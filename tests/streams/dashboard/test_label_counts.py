@@ -49,3 +49,26 @@ def test_tasks_without_labels_lately_make_room(monkeypatch: pytest.MonkeyPatch) 
     now[0] += 60 * MINUTE
     tally.note([label(1_060, task="c")])
     assert [tally.counts(task).labels for task in "abc"] == [0, 0, 1]
+
+
+def test_shares_of_the_last_hour_go_by_five_minutes() -> None:
+    tally = LabelTally(lambda: NOW)
+    tally.note([label(941), label(941, "teacher", Reason.NOVEL), label(940), label(1_000), label(1_000)])
+    shares = tally.shares("t")
+    assert shares.hour == 3 / 4
+    assert (shares.steps[0], shares.steps[-1]) == (0.5, 1.0)
+    assert set(shares.steps[1:-1]) == {None}
+    assert tally.shares("other").hour is None
+    assert (tally.knows("t"), tally.knows("other")) == (True, False)
+
+
+def test_a_full_memory_is_swept_once_a_minute_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(label_counts, "_MOST", 2)
+    tally = LabelTally(lambda: NOW)
+    tally.note([label(1_000, task="a"), label(1_000, task="b")])
+    before = tally._tasks
+    tally.note([label(1_000, task=f"another-{number}") for number in range(50)])
+    assert tally._tasks is not before, "swept for the first"
+    after = tally._tasks
+    tally.note([label(1_000, task=f"one-more-{number}") for number in range(50)])
+    assert tally._tasks is after

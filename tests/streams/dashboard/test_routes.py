@@ -2,29 +2,42 @@
 
 import asyncio
 import json
-from contextlib import AsyncExitStack
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, aclosing
+from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
 import httpx2
 import pytest
+from msgspec import Struct
 
-from streams.dashboard.routes import MOST_OF_A_KEY, MOST_STREAMS
+from streams.dashboard import encoded_views
+from streams.dashboard.encoded_views import EncodedViews, Parts
+from streams.dashboard.view_streams import MOST_OF_A_KEY, MOST_STREAMS, KeyTasks
+from streams.dashboard.views import OverviewView
 from streams.gateway.keys import create_key
 from tests.streams.dashboard.scripted import HOSTILE, ScriptedReader, certified, running
 
 FILES = ("dashboard.js", "tabs.js", "ask.js", "chart.js", "dashboard.css", "icon.svg")
 
 
-async def first_event(url: str, **options: Any) -> tuple[str, Any]:
-    """Name and content of a stream's first event."""
+async def told(url: str, **options: Any) -> AsyncGenerator[tuple[str, Any], None]:
+    """Name and content of each event of a stream."""
     async with httpx2.AsyncClient() as client, client.stream("GET", url, **options) as answer:
         assert answer.status_code == 200, await answer.aread()
         assert answer.headers["content-type"].startswith("text/event-stream")
+        text = ""
         async for part in answer.aiter_text():
-            name, content = part.partition("\n\n")[0].split("\n")
-            return name.removeprefix("event: "), json.loads(content.removeprefix("data: "))
-    raise AssertionError("the stream ended without an event")
+            *events, text = (text + part).split("\n\n")
+            for name, content in (event.split("\n") for event in events):
+                yield name.removeprefix("event: "), json.loads(content.removeprefix("data: "))
+
+
+async def first_event(url: str, **options: Any) -> tuple[str, Any]:
+    """Name and content of a stream's first event."""
+    async with aclosing(told(url, **options)) as events:
+        return await anext(events)
 
 
 async def test_the_page_allows_nothing_from_elsewhere() -> None:
@@ -46,8 +59,48 @@ async def test_a_stream_tells_of_all_tasks_and_of_one() -> None:
     async with running(ScriptedReader(certified("a"), certified(HOSTILE))) as url:
         name, overview = await first_event(f"{url}/dashboard/stream")
         assert (name, [row["task"] for row in overview["rows"]]) == ("view", [HOSTILE, "a"])
-        name, view = await first_event(f"{url}/dashboard/stream/{quote(HOSTILE, safe='')}")
-        assert (name, view["row"]["task"]) == ("view", HOSTILE)
+        name, view = await first_event(f"{url}/dashboard/stream/a")
+        assert (name, view["row"]["task"]) == ("view", "a")
+
+
+@pytest.mark.parametrize("name", [HOSTILE, "a}:active", "nobody", "a/b", "a" * 101])
+async def test_there_is_no_stream_of_what_is_no_task(name: str) -> None:
+    async with running(ScriptedReader(certified("a"))) as url, httpx2.AsyncClient() as client:
+        answer = await client.get(f"{url}/dashboard/stream/{quote(name, safe='')}")
+        assert (answer.status_code, "no such task" in answer.json()["detail"]) == (404, True)
+
+
+async def test_after_the_first_view_a_stream_tells_what_has_changed_alone() -> None:
+    reader = ScriptedReader(certified("a"))
+    async with running(reader) as url:
+        events = told(f"{url}/dashboard/stream/a")
+        name, view = await anext(events)
+        assert (name, len(view["history"])) == ("view", 2)
+        assert await anext(events) == ("change", {}), "nothing has changed, and the stream lives"
+        reader.statuses = (replace(certified("a"), traces=9_999),)
+        while not (change := await anext(events))[1]:
+            pass
+        await events.aclose()
+    name, changed = change
+    assert (name, list(changed)) == ("change", ["facts"])
+
+
+async def test_two_who_are_shown_the_same_share_one_encoding(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[object] = []
+
+    def encode(shown: Struct) -> Parts:
+        made.append(shown)
+        return encoded(shown)
+
+    encoded = encoded_views._encoded
+    monkeypatch.setattr(encoded_views, "_encoded", encode)
+    views = EncodedViews[OverviewView, KeyTasks](lambda view, _: view)
+    view = await ScriptedReader(certified("a")).overview()
+    first = views.parts(view, None)
+    assert views.parts(view, None) is first
+    views.parts(view, frozenset({"a"}))
+    views.parts(await ScriptedReader(certified("a")).overview(), None)
+    assert len(made) == 3
 
 
 async def test_a_key_shows_its_tasks_alone() -> None:

@@ -5,9 +5,10 @@ from dataclasses import replace
 import pytest
 
 from models.certificate import Certificate
+from schemas.call_limits import CallLimits
 from streams.certify.history import CertificatePoint
 from streams.dashboard import views
-from streams.dashboard.views import in_order, label_rows, task_row, task_view
+from streams.dashboard.views import agreed_steps, in_order, label_rows, task_row, task_view, with_spending
 from tests.streams.dashboard.scripted import BEGAN, HISTORY, MOVES, NEW, TRAFFIC, certified
 
 
@@ -59,3 +60,27 @@ def test_a_certificate_holds_since_its_target_of_now_is_certified() -> None:
         for at, target in enumerate((0.9, 0.9, 0.95, 0.95))
     )
     assert task_view(BEGAN, certified("t"), {"v2": points}, MOVES, [], TRAFFIC, "nothing").since == 2
+
+
+def test_the_last_hour_of_audits_is_told_by_steps() -> None:
+    def point(minutes_ago: int, audits: int, disagreed: int) -> CertificatePoint:
+        at = BEGAN - BEGAN % 300_000 - 60_000 * minutes_ago
+        return CertificatePoint(at, "v2", audits, disagreed, None, 0.95, "not_yet", None)
+
+    points = [point(80, 100, 0), point(62, 110, 1), point(40, 120, 6), point(39, 140, 6), point(0, 150, 11)]
+    steps = agreed_steps(points, BEGAN)
+    assert len(steps) == 12
+    assert {place: share for place, share in enumerate(steps) if share is not None} == {
+        3: pytest.approx(1 - 5 / 30),
+        11: 0.5,
+    }
+    another_teacher = [point(20, 900, 9), point(10, 5, 1)]
+    assert set(agreed_steps(another_teacher, BEGAN)) == {None}
+
+
+def test_a_budget_is_that_of_the_nearest_limit() -> None:
+    row = task_row(certified("t"))
+    spent = {"calls": 40.0, "tokens": 900.0, "money": 1.0}
+    assert with_spending(row, spent, CallLimits(calls_per_day=100, tokens_per_day=1_000)).budget == 0.9
+    assert with_spending(row, spent, CallLimits(money_per_day=0.0)).budget == 1.0
+    assert with_spending(row, spent, CallLimits(calls_per_second=1.0)).budget is None

@@ -12,13 +12,12 @@ from typing import TypeVar
 import msgspec
 from msgspec.structs import replace
 
-from infra.errors import ReplayRefused
-from infra.serve.dead_letters import DeadLetter
 from schemas.codec import DEFERRAL, ENCODING, REPLY, REQUEST, Codec
 from schemas.errors import InvalidMessage
 from schemas.messages import Deferral, Reply, Request
 from schemas.topics import Topics
-from streams.errors import MaskFailed
+from streams.dead_letters.letters import DeadLetter
+from streams.errors import MaskFailed, ReplayRefused
 from streams.kafka.batch import Outgoing
 from streams.kafka.message import ATTEMPT
 from streams.privacy.forgotten import ForgottenRequests

@@ -5,22 +5,25 @@ next time: a label of the teacher counts once all the same.
 """
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from itertools import islice
 
-from infra.errors import ReplayRefused
-from infra.serve.dead_letters import DeadLetter, LetterFilter, index_letters, read_letters, replay_mark
-from infra.serve.forgotten_requests import forgotten_requests
-from infra.serve.replay import ReplayRules, replay_of
-from infra.serve.servers import redis_connection
-from infra.serve.topic_client import write_messages
+from streams.dead_letters.letters import DeadLetter, LetterFilter, index_letters, read_letters, replay_mark
+from streams.dead_letters.replay import ReplayRules, replay_of
+from streams.errors import ReplayRefused
 from streams.kafka.batch import Outgoing
+from streams.kafka.topic_client import write_messages
+from streams.privacy.forgotten import ForgottenRequests
 from streams.privacy.mask import load_mask
 from streams.settings import Settings
+from streams.state.connection import Connection
 from streams.state.reply_dedup import ReplyDedup, ReplyPosition
 
 _AT_ONCE = 500
+
+Connect = Callable[[Settings], AbstractAsyncContextManager[Connection]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +40,21 @@ class Replay:
     refusal: str | None = None
 
 
-def run_replay(settings: Settings, wanted: LetterFilter, *, force: bool, send: bool) -> Iterator[Replay]:
+def run_replay(
+    settings: Settings,
+    forgotten: ForgottenRequests,
+    connect: Connect,
+    wanted: LetterFilter,
+    *,
+    force: bool,
+    send: bool,
+) -> Iterator[Replay]:
     """What becomes of each letter that is wanted; letters replayed before count only where they are named.
 
+    It blocks, and runs an event loop of its own: not for a thread that has one.
+
     Args:
+        connect: opens a connection to Redis.
         force: send also what was replayed before or too often, and what has a label.
         send: send it, and mark the letters; otherwise nothing is written.
 
@@ -49,7 +63,7 @@ def run_replay(settings: Settings, wanted: LetterFilter, *, force: bool, send: b
         KafkaFailed, DeliveryFailed, StateUnavailable: no server, or it refuses.
     """
     mask = None if settings.mask is None else load_mask(settings.mask)
-    decisions = _ReplayDecisions(ReplayRules(settings.topics, forgotten_requests(settings), mask, force))
+    decisions = _ReplayDecisions(ReplayRules(settings.topics, forgotten, mask, force))
     index = index_letters(settings)
     letters = (
         letter
@@ -57,7 +71,7 @@ def run_replay(settings: Settings, wanted: LetterFilter, *, force: bool, send: b
         if wanted.suits(letter) and (wanted.positions or letter.position not in index.replayed)
     )
     while some := list(islice(letters, _AT_ONCE)):
-        labelled = asyncio.run(_labelled(settings, some))
+        labelled = asyncio.run(_labelled(settings, connect, some))
         replays = [
             decisions.decide(letter, letter.position in index.replayed, has_label)
             for letter, has_label in zip(some, labelled, strict=True)
@@ -98,9 +112,9 @@ def _send(settings: Settings, replays: Sequence[Replay]) -> None:
     write_messages(settings, [replay_mark(settings.topics.dead_letters, letter) for letter in done])
 
 
-async def _labelled(settings: Settings, letters: Sequence[DeadLetter]) -> list[bool]:
+async def _labelled(settings: Settings, connect: Connect, letters: Sequence[DeadLetter]) -> list[bool]:
     """For each letter, whether the teacher's label for its request counts already."""
-    async with redis_connection(settings) as connection:
+    async with connect(settings) as connection:
         replies = ReplyDedup(connection, settings.keys, settings.reply_memory)
         places = [ReplyPosition(letter.task or "", letter.request or "", 0, 0) for letter in letters]
         return await replies.has_label(places)

@@ -1,10 +1,10 @@
 """Looks whether `certify` counts audits, without which nothing is certified and answers end."""
 
-from infra.doctor.finding import Finding, Level
 from schemas.redis_keys import Keys
 from streams.errors import StateUnavailable
 from streams.state.connection import Connection
 from streams.state.guard import GuardStore
+from streams.status.finding import Finding, Level
 
 _ABOUT = "certify"
 

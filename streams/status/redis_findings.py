@@ -5,9 +5,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from infra.doctor.finding import Finding, Level
 from streams.errors import StateUnavailable
 from streams.state.connection import Connection
+from streams.status.finding import Finding, Level
 
 _ABOUT = "redis"
 _LATE = 5.0

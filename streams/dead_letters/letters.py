@@ -6,12 +6,12 @@ from typing import NamedTuple, Self
 
 from confluent_kafka import Message
 
-from infra.serve.request_of import RequestOf, request_of
-from infra.serve.topic_client import Reader, read_message
 from schemas.secrets import masked
 from streams.kafka.batch import Outgoing
 from streams.kafka.dead_letters import PREFIX, REPLAYED
 from streams.kafka.message import Headers, as_bytes, attempt_of, headers_of, key_of, time_of
+from streams.kafka.request_of import RequestOf, request_of
+from streams.kafka.topic_client import Reader, read_message
 from streams.settings import Settings
 
 
@@ -104,7 +104,7 @@ def index_letters(settings: Settings) -> LetterIndex:
     for message in _messages(settings):
         position = _position(message)
         index.last[position.partition] = position.offset
-        replayed = _replayed_by(message)
+        replayed = replayed_by(message)
         if replayed is not None:
             index.replayed.add(replayed)
     return index
@@ -114,14 +114,14 @@ def read_letters(settings: Settings, index: LetterIndex) -> Iterator[DeadLetter]
     """The letters that the index knows of, in order within each partition. Raises KafkaFailed."""
     for message in _messages(settings):
         position = _position(message)
-        if position.offset <= index.last.get(position.partition, -1) and _replayed_by(message) is None:
+        if position.offset <= index.last.get(position.partition, -1) and replayed_by(message) is None:
             yield letter_of(message)
 
 
 def read_letter(settings: Settings, position: Position) -> DeadLetter | None:
     """The letter at a position; None where there is none. Raises KafkaFailed."""
     message = read_message(settings, settings.topics.dead_letters, *position)
-    return None if message is None or _replayed_by(message) is not None else letter_of(message)
+    return None if message is None or replayed_by(message) is not None else letter_of(message)
 
 
 def letter_of(message: Message) -> DeadLetter:
@@ -158,7 +158,7 @@ def _messages(settings: Settings) -> Iterator[Message]:
         reader.close()
 
 
-def _replayed_by(message: Message) -> Position | None:
+def replayed_by(message: Message) -> Position | None:
     """The letter that a mark is about; None for a message that is no mark."""
     for name, value in headers_of(message):
         if name == REPLAYED:

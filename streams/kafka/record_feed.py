@@ -1,18 +1,19 @@
-"""Label feed: reads the topic of labels from a little before its end, in no group.
+"""Record feed: reads a topic from a little before its end, in no group, and hands its records over.
 
-Each gateway reads all partitions, so no rebalance stands between a request and its label. What was written
-before the start is read as far as labels are kept, so that a restart forgets little.
+Each gateway reads all partitions of the labels, so no rebalance stands between a request and its label. What
+was written before the start is read as far as records are kept, so that a restart forgets little.
 """
 
 import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, wait
+from typing import Generic, TypeVar
 
+import msgspec
 from confluent_kafka import Consumer, Message, TopicPartition
 
-from schemas.codec import LABEL
+from schemas.codec import Codec
 from schemas.errors import InvalidMessage
-from schemas.messages import Label
 from streams.kafka.late_start import LateStart
 from streams.kafka.message import as_bytes
 from streams.kafka.topic_reader import IDLE, TopicReader
@@ -24,25 +25,30 @@ _TOGETHER = 0.005
 """Seconds in which further labels gather: waking the event loop for each would cost more than reading it."""
 _PROMPTLY = 10.0
 
-Listener = Callable[[Sequence[Label]], None]
+Record = TypeVar("Record", bound=msgspec.Struct)
 
 
-class LabelFeed(TopicReader):
-    """Hands labels to `listener` on the event loop. It has started once it has read what was there.
+class RecordFeed(TopicReader, Generic[Record]):
+    """Hands records to `listener` on the event loop. It has started once it has read what was there.
 
     Args:
-        newest: labels before the end that are read, about.
+        newest: records before the end that are read, about.
+        is_needed: see `TopicReader`.
     """
 
     def __init__(
         self,
         topic: str,
+        codec: Codec[Record],
         connect: Callable[[], Consumer],
         newest: int,
-        listener: Listener,
+        listener: Callable[[Sequence[Record]], None],
         late_start: LateStart | None = None,
+        *,
+        is_needed: bool = True,
     ) -> None:
-        super().__init__(topic, connect, at_once=_AT_ONCE, late_start=late_start)
+        super().__init__(topic, connect, at_once=_AT_ONCE, late_start=late_start, is_needed=is_needed)
+        self._codec = codec
         self._newest = newest
         self._listener = listener
 
@@ -55,14 +61,14 @@ class LabelFeed(TopicReader):
         return starts
 
     def _take(self, messages: list[Message]) -> None:
-        labels = [label for message in messages if (label := self._label_in(message)) is not None]
-        if not labels:
+        records = [record for message in messages if (record := self._record_in(message)) is not None]
+        if not records:
             return
         taken = Future[None]()
 
         def take() -> None:
             try:
-                self._listener(labels)
+                self._listener(records)
             finally:
                 taken.set_result(None)
 
@@ -72,9 +78,9 @@ class LabelFeed(TopicReader):
             pass
         self._stopping.wait(_TOGETHER)
 
-    def _label_in(self, message: Message) -> Label | None:
+    def _record_in(self, message: Message) -> Record | None:
         try:
-            return LABEL.decode(as_bytes(message.value()))
+            return self._codec.decode(as_bytes(message.value()))
         except InvalidMessage as problem:
-            log.warning("skipped a message that is no label: topic=%s: %s", self.topic, problem)
+            log.warning("skipped a message that can't be read: topic=%s: %s", self.topic, problem)
         return None

@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infra.errors import ReplayRefused
-from infra.serve.dead_letters import DeadLetter, LetterFilter, Position, letter_of
-from infra.serve.replay import MOST_REPLAYS, ReplayRules, replay_of
 from schemas.codec import REQUEST
 from schemas.messages import Answer, Encoding, Reason, Reply, Request
 from schemas.topics import Topics
+from streams.dead_letters.letters import DeadLetter, LetterFilter, Position, letter_of
+from streams.dead_letters.replay import MOST_REPLAYS, ReplayRules, replay_of
+from streams.errors import ReplayRefused
 from streams.kafka.batch import Outgoing
 from streams.kafka.dead_letters import DeadLetters
 from streams.privacy.forgotten import ForgottenRequests, forgotten_request

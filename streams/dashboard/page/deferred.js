@@ -1,0 +1,93 @@
+// What was deferred, and what could not be processed at all: read when the tab is opened, and again by a button.
+
+import { ask } from "/dashboard/page/ask.js";
+import { count, element, moment, shortMoment, table } from "/dashboard/page/elements.js";
+
+const NUMBER = "number";
+const ANY = "";
+
+export function openDeferred(place, task) {
+  const reason = element("select", { id: "of-reason" });
+  const again = element("button", { type: "button", class: "plain" }, "Read again");
+  const note = element("p", { class: "soft", role: "status" }, "Reading the newest deferrals and dead letters …");
+  const deferrals = element("div");
+  const letters = element("section");
+  let found = null;
+  let ended = false;
+  place.replaceChildren(element("section", {}, element("h2", {}, "Deferred requests"),
+    element("div", { class: "filters" }, element("label", { for: "of-reason" }, "Reason"), reason, again), note, deferrals), letters);
+  const draw = () => {
+    const rows = found.deferrals.filter((row) => reason.value === ANY || row.reason === reason.value);
+    deferrals.replaceChildren(deferralTable(rows, found));
+  };
+  const read = async () => {
+    again.disabled = true;
+    try {
+      const read = await ask(`/dashboard/read/deferred/${encodeURIComponent(task)}`);
+      if (ended) return;
+      found = read;
+      const value = reason.value;
+      const known = [[ANY, "any"], ...found.reasons.map(([name, many]) => [name, `${words(name)} (${count(many)})`])];
+      reason.replaceChildren(...known.map(([name, said]) => element("option", { value: name }, said)));
+      reason.value = known.some(([name]) => name === value) ? value : ANY;
+      note.textContent = sentence(found);
+      draw();
+      letters.replaceChildren(...letterParts(found));
+    } catch (error) {
+      if (!ended) note.textContent = `Not read: ${error.message}`;
+    } finally {
+      again.disabled = false;
+    }
+  };
+  reason.addEventListener("change", draw);
+  again.addEventListener("click", read);
+  reason.replaceChildren(element("option", { value: ANY }, "any"));
+  read();
+  return { end: () => { ended = true; } };
+}
+
+const words = (name) => name.replaceAll("_", " ");
+
+function sentence(found) {
+  const [deferrals] = found.looked_at;
+  const own = found.reasons.reduce((sum, [, many]) => sum + many, 0);
+  const cut = own > found.deferrals.length ? ` The newest ${count(found.deferrals.length)} are shown.` : "";
+  return `As of ${moment(found.at)}: of the newest ${count(deferrals)} deferrals of all tasks, ${count(own)} are of this task.${cut}`;
+}
+
+function deferralTable(rows, found) {
+  if (!rows.length) {
+    const none = found.deferrals.length ? "None of them has this reason." :
+      "None of the newest deferrals is of this task: the surrogate answers everything, or the task has no requests now.";
+    return element("p", { class: "soft" }, none);
+  }
+  return table("Deferred requests, newest first", ["when", "request", "text", "because", "score", "threshold", "guess", "answer"], rows.map((row) => [
+    element("time", { datetime: new Date(row.at).toISOString(), title: moment(row.at) }, shortMoment(row.at)),
+    element("code", {}, row.id), row.text ?? element("span", { class: "soft" }, found.texts ? "a vector" : "not for an app's key"), words(row.reason), number(row.score), number(row.threshold),
+    row.guess === null ? "none" : `${row.guess} (${row.version})`, answer(row)]), ["", "", "text", "", NUMBER, NUMBER, "", ""]);
+}
+
+const number = (value) => (value === null ? "–" : value.toFixed(3));
+
+function answer(row) {
+  if (row.label !== null) return row.label;
+  return row.failed === null ? element("span", { class: "soft" }, "not seen here") : `error: ${row.failed}`;
+}
+
+function letterParts(found) {
+  const [, many] = found.looked_at;
+  const nameless = found.nameless ? ` ${count(found.nameless)} of them name no task that can be read: \`understudy dead-letters list\` shows them.` : "";
+  const sentence = many ? `Of the newest ${count(many)} dead letters of all tasks, ${count(found.letters.length)} are of this task.${nameless}`
+    : "There are none: every message was processed.";
+  const parts = [element("h2", {}, "Dead letters"), element("p", { class: "soft" }, sentence)];
+  if (!found.letters.length) return parts;
+  return [...parts, table("Dead letters, newest first", ["when", "position", "given up by", "request", "reason", "state"], found.letters.map((row) => [
+    element("time", { datetime: new Date(row.at).toISOString(), title: moment(row.at) }, shortMoment(row.at)),
+    element("code", {}, row.position), row.stage, row.id ?? "?", row.reason, state(row)]), ["", "", "", "", "text", ""])];
+}
+
+function state(row) {
+  if (row.replayed) return "replayed";
+  if (!row.whole) return "holds no message";
+  return row.attempt ? `failed again after ${count(row.attempt)} replays` : "waits for a replay";
+}

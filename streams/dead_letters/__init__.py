@@ -1,0 +1,1 @@
+"""Dead letters: as operators see them, and what is sent again of them."""
