@@ -22,7 +22,7 @@ from schemas.operator_change import ChangeWish
 from schemas.version_events import OPERATOR
 from streams.changes.author import ChangeAuthor
 from streams.changes.version_catalog import VersionInfo, list_versions, of_version, version_catalog
-from streams.changes.version_change import VersionChange, change_versions
+from streams.changes.version_change import ChangedVersions, change_versions
 from streams.changes.version_plan import version_plan
 from streams.clock import unix_ms
 from streams.kafka.batch import Outgoing
@@ -187,7 +187,7 @@ def _change(task: str, wish: ChangeWish, reason: str, by: str = OPERATOR) -> Non
     # The breaker is closed, and promotions pinned, also where Kafka can't be read.
     config = config_of(task, read_overrides(settings)) if wish.what in _WITH_CONFIG else Config()
 
-    async def make() -> VersionChange:
+    async def make() -> ChangedVersions:
         async with redis_connection(settings) as connection:
             registry = Registry(connection, settings.keys, settings.policies_kept)
             kept = OperatorChangeLog(connection, settings.keys)

@@ -21,7 +21,7 @@ OUTDATED = "it has changed since it was shown: look at what would change now"
 
 
 @dataclass(frozen=True, slots=True)
-class VersionChange:
+class ChangedVersions:
     """Attributes:
     made: as it is kept.
     events: that tell of it, to be written.
@@ -39,7 +39,7 @@ async def change_versions(
     author: ChangeAuthor,
     plan: VersionPlan,
     shown: tuple[ChangedValue, ...] | None = None,
-) -> VersionChange:
+) -> ChangedVersions:
     """Make the plan of a wish.
 
     Args:
@@ -66,7 +66,7 @@ async def change_versions(
     diff, undo = serving_diff(before, after), undo_wish(wish, before, after)
     made = OperatorChange(author.at, author.by, masked(author.reason), wish.what, diff, undo)
     await keep_change(kept, task, made)
-    return VersionChange(made, tuple(version_events(task, wish, change, author)))
+    return ChangedVersions(made, tuple(version_events(task, wish, change, author)))
 
 
 async def keep_change(kept: OperatorChangeLog, task: str, made: OperatorChange) -> None:

@@ -24,6 +24,11 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "audit_rate": st.sampled_from(["auto", 0.1]),
     "never_answer": st.lists(st.sampled_from(["a", "b", "c"]), unique=True),
 }
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=5,
+)
 OVERRIDES = st.fixed_dictionaries({}, optional=VALUES)
 
 
@@ -81,6 +86,15 @@ def test_nothing_secret_is_kept_of_a_teacher() -> None:
 def test_what_no_config_can_be_is_refused(fields: dict[str, Any]) -> None:
     with pytest.raises(InvalidConfig):
         change(fields, {})
+
+
+@given(st.dictionaries(st.sampled_from(sorted(OPERATED)), JSON), OVERRIDES)
+def test_any_json_is_a_config_or_is_refused(fields: dict[str, Any], own: dict[str, Any]) -> None:
+    try:
+        made = change(fields, {"shop": own})
+    except InvalidConfig:
+        return
+    assert config_of("shop", made.after) == config_of("shop", {"shop": msgspec.json.decode(made.raw)})
 
 
 def test_each_operated_field_is_one_of_the_config_with_its_meaning() -> None:
