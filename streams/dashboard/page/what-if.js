@@ -34,7 +34,7 @@ export function openWhatIf(place, task) {
 function parts(task, found, read, place) {
   const rows = found.outcomes;
   const inForce = rows.findIndex((row) => same(row.target, found.target));
-  const figures = element("dl", { class: "facts tight", "aria-live": "polite" });
+  const figures = element("dl", { class: "facts tight" });
   const slider = element("input", { id: "target", type: "range", min: 0, max: rows.length - 1, step: 1, value: inForce });
   const drawn = curve(rows, inForce, Math.min(WIDEST, Math.max(NARROWEST, place.clientWidth - FRAME)));
   const action = element("div", { class: "action" });
