@@ -19,6 +19,7 @@ import org.apache.kafka.common.serialization.StringSerializer;
 
 public class Client {
     private static final ObjectMapper JSON = new ObjectMapper();
+    private static final int LONGEST_WAIT = 60;
 
     public static void main(String[] arguments) throws Exception {
         String servers = arguments[0], prefix = arguments[1], task = arguments[2];
@@ -43,7 +44,8 @@ public class Client {
                 producer.send(new ProducerRecord<>(prefix + ".requests", each.getKey(), request));
             }
             producer.flush();
-            while (!asked.isEmpty()) {
+            long due = System.nanoTime() + LONGEST_WAIT * 1_000_000_000L;
+            while (!asked.isEmpty() && System.nanoTime() < due) {
                 for (var record : consumer.poll(Duration.ofSeconds(1))) {
                     JsonNode label = JSON.readTree(record.value());
                     String id = label.path("id").asText();
@@ -54,9 +56,13 @@ public class Client {
                         System.err.println("no label yet: " + label.path("error").asText()); // one may follow
                     } else {
                         System.out.println(label.path("label").asText() + "\t" + asked.remove(id));
+                        due = System.nanoTime() + LONGEST_WAIT * 1_000_000_000L;
                     }
                 }
             }
         }
+        asked.forEach((id, text) ->
+            System.err.println("no label within " + LONGEST_WAIT + " s of the last: " + id + "\t" + text));
+        System.exit(asked.isEmpty() ? 0 : 1);
     }
 }

@@ -5,6 +5,8 @@
 import { randomUUID } from "node:crypto";
 import { Kafka, logLevel, Partitioners } from "kafkajs";
 
+const LONGEST_WAIT = 60;
+
 const [servers, prefix, task, ...texts] = process.argv.slice(2);
 const kafka = new Kafka({ brokers: servers.split(","), logLevel: logLevel.ERROR });
 const labels = `${prefix}.labels`;
@@ -22,7 +24,13 @@ const asked = new Map(texts.map((text) => [randomUUID(), text]));
 const consumer = kafka.consumer({ groupId });
 await consumer.connect();
 await consumer.subscribe({ topics: [labels] });
-const answered = new Promise((resolve) => {
+let due = 0;
+const ended = new Promise((resolve) => {
+  const wait = () => {
+    clearTimeout(due);
+    due = setTimeout(resolve, LONGEST_WAIT * 1000);
+  };
+  wait();
   consumer.run({
     eachMessage: async ({ message }) => {
       const label = message.value === null ? {} : JSON.parse(message.value.toString());
@@ -33,6 +41,7 @@ const answered = new Promise((resolve) => {
       }
       console.log(`${label.label}\t${asked.get(label.id)}`);
       asked.delete(label.id);
+      wait();
       if (asked.size === 0) resolve();
     },
   });
@@ -44,8 +53,11 @@ await producer.send({
   topic: `${prefix}.requests`,
   messages: [...asked].map(([id, text]) => ({ key: id, value: JSON.stringify({ id, task, text }) })),
 });
-await answered;
+await ended;
+clearTimeout(due);
 await producer.disconnect();
 await consumer.disconnect();
 await admin.deleteGroups([groupId]);
 await admin.disconnect();
+for (const [id, text] of asked) console.error(`no label within ${LONGEST_WAIT} s of the last: ${id}\t${text}`);
+process.exitCode = asked.size === 0 ? 0 : 1;

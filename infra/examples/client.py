@@ -6,12 +6,14 @@ python client.py BOOTSTRAP_SERVERS PREFIX TASK TEXT...
 
 import json
 import sys
+import time
 import uuid
 from collections.abc import Sequence
 
 from confluent_kafka import Consumer, Producer, TopicPartition
 
 SECONDS = 10.0
+LONGEST_WAIT = 60
 
 
 def main(servers: str, prefix: str, task: str, texts: Sequence[str]) -> None:
@@ -30,7 +32,8 @@ def main(servers: str, prefix: str, task: str, texts: Sequence[str]) -> None:
         request = {"id": name, "task": task, "text": text}
         producer.produce(f"{prefix}.requests", json.dumps(request).encode(), name.encode())
     producer.flush(SECONDS)
-    while asked:
+    due = time.monotonic() + LONGEST_WAIT
+    while asked and time.monotonic() < due:
         message = consumer.poll(1.0)
         if message is None or message.error() or message.value() is None:
             continue
@@ -40,7 +43,11 @@ def main(servers: str, prefix: str, task: str, texts: Sequence[str]) -> None:
         elif label["id"] in asked:
             sys.stdout.write(f"{label['label']}\t{asked.pop(label['id'])}\n")
             sys.stdout.flush()
+            due = time.monotonic() + LONGEST_WAIT
     consumer.close()
+    for name, text in asked.items():
+        sys.stderr.write(f"no label within {LONGEST_WAIT} s of the last: {name}\t{text}\n")
+    sys.exit(1 if asked else 0)
 
 
 def ends_of(consumer: Consumer, topic: str) -> list[TopicPartition]:
