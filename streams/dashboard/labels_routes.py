@@ -55,9 +55,10 @@ class LabelsRoutes:
             raise unavailable(str(error), task=task) from error
 
     async def _suspects(self, call: Request) -> Response:
-        caller = self._check.admit(headers_of_call(call))
+        headers = headers_of_call(call)
+        caller = self._check.admit(headers)
         task = self._names.task(call, caller)
-        require_texts(caller)
+        require_texts(caller, headers)
         try:
             found = await self._traces.of_task(task, self._tasks.task(task).config.teacher)
         except KafkaFailed as error:

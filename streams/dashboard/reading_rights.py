@@ -1,7 +1,11 @@
 """Reading rights: what a key has to be for, besides the task, to be shown more than counts."""
 
+from collections.abc import Mapping
+
 from streams.gateway.caller_check import Caller
 from streams.gateway.problems import HttpProblem, ProblemKind
+
+_OUR_PAGE = frozenset({"same-origin", "none"})
 
 
 def require_serving(caller: Caller) -> None:
@@ -13,14 +17,20 @@ def require_serving(caller: Caller) -> None:
 
 
 def may_read_texts(caller: Caller) -> bool:
-    """Whether the caller may read texts that others have sent."""
-    return caller.key is None
+    """Whether the caller may read texts that others have sent: no key of an app may."""
+    return caller.may_operate
 
 
-def require_texts(caller: Caller) -> None:
-    """Raises HttpProblem: the caller may not read texts that others have sent."""
+def require_texts(caller: Caller, headers: Mapping[str, str]) -> None:
+    """Raises HttpProblem: the caller may not read texts that others have sent, as the key of an app.
+
+    They are read by GET, which a page of another site may have a browser send, though it can't read the
+    answer: it would have the gateway read topics all the time.
+    """
+    if headers.get("sec-fetch-site", "none") not in _OUR_PAGE:
+        raise HttpProblem(ProblemKind.FORBIDDEN, "a page of another origin may not have texts read")
     if not may_read_texts(caller):
         raise HttpProblem(
             ProblemKind.FORBIDDEN,
-            "texts of requests are shown on this machine alone, while no app needs a key",
+            "texts of requests are for those who may operate: `understudy keys create NAME --operate`",
         )

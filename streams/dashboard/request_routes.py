@@ -55,7 +55,7 @@ class RequestRoutes:
         require_serving(caller)
         asked = _ask(headers, await read_body(call, headers, self._limit, place_of(call.scope)))
         if asked.search:
-            require_texts(caller)
+            require_texts(caller, headers)
         known = self._recent.find(task, asked.id)
         pending = known is not None and self._recent.is_under_way(known)
         trace = await self._trace(task, asked.id) if asked.search else None

@@ -61,9 +61,10 @@ class VersionsRoutes:
             raise unavailable(str(error), task=task) from error
 
     async def _report(self, call: Request) -> Response:
-        caller = self._check.admit(headers_of_call(call))
+        headers = headers_of_call(call)
+        caller = self._check.admit(headers)
         task = self._names.task(call, caller)
-        require_texts(caller)
+        require_texts(caller, headers)
         version = call.query_params.get("version")
         if not version:
             raise HttpProblem(ProblemKind.INVALID, "`version` is missing", task=task)

@@ -7,6 +7,7 @@ import { askingForm } from "/dashboard/page/form.js";
 
 const NUMBER = "number";
 const SHOWN = 50;
+const SETTLED = 2000;
 
 export function openLabels(place, task) {
   const known = element("section");
@@ -25,6 +26,7 @@ export function openLabels(place, task) {
  */
 export function reread(path, place, of, parts) {
   let before = null;
+  let shown = "";
   let isAsking = false;
   let newest = null;
   const view = async (found) => {
@@ -33,21 +35,30 @@ export function reread(path, place, of, parts) {
     if (isAsking || seen === before) return;
     isAsking = true;
     try {
-      const drawn = parts(await ask(path));
+      const answer = await ask(path);
+      const content = JSON.stringify(answer);
+      before = seen;
+      if (content === shown) return; // what somebody is about to click stays
+      shown = content;
+      const drawn = parts(answer);
       const open = [...place.querySelectorAll("details")].map((one) => one.open);
       place.replaceChildren(...drawn);
       place.querySelectorAll("details").forEach((one, at) => { one.open = open[at] ?? one.open; });
-      before = seen;
     } catch (error) {
+      shown = "";
       place.replaceChildren(element("p", { class: "said refused" }, error.message || "the gateway can't be reached"));
     } finally {
       isAsking = false;
     }
   };
-  /** Ask now, since something was changed here. */
+  /** Ask now, since something was changed here, and once it has surely come back to the gateway. */
   view.again = () => {
-    before = null;
-    if (newest) view(newest);
+    const now = () => {
+      before = null;
+      if (newest) view(newest);
+    };
+    now();
+    setTimeout(now, SETTLED);
   };
   return view;
 }

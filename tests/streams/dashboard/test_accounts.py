@@ -59,19 +59,23 @@ async def test_an_outage_is_said_without_the_password(path: str) -> None:
 
 
 @pytest.mark.parametrize("path", ["labels", "versions", "suspects", "report"])
-async def test_a_key_reads_of_its_tasks_alone_and_no_texts(path: str) -> None:
-    token, key = create_key("app", ("t",), "serve", 1)
+@pytest.mark.parametrize("operate", [False, True])
+async def test_a_key_reads_of_its_tasks_alone_and_texts_if_it_may_operate(path: str, operate: bool) -> None:
+    token, key = create_key("app", ("t",), "serve", 1, operate=operate)
     made = asked()
     made.keys = {key.id: key}
     made.tasks.configure("other", made.tasks.overrides["t"])
     told = {}
     async with made.running() as client:
         for task in ("t", "other", "nothing"):
-            answer = await client.get(f"{READ}/{path}/{task}?version=v2", headers={"x-understudy-key": token})
+            answer = await client.get(f"{READ}/{path}/{task}?version=v9", headers={"x-understudy-key": token})
             told[task] = answer.status_code
         assert (await client.get(f"{READ}/{path}/t")).status_code == 401
-    assert told == {"t": 403 if path in ("suspects", "report") else 200, "other": 403, "nothing": 403}
-    assert made.traces.looks == 0
+    texts = path in ("suspects", "report")
+    # There is nothing to report about: the version is none that is kept.
+    seen = 404 if path == "report" else 200
+    assert told == {"t": 403 if texts and not operate else seen, "other": 403, "nothing": 403}
+    assert made.traces.looks == (path == "suspects" and operate)
 
 
 class KeptVersions(ScriptedVersions):
@@ -101,6 +105,14 @@ def rows(count: int, **given: Any) -> list[Trace | bytes]:
         trace(f"r{place}", row["label"], text=f"{row['text']} {HOSTILE}", **given)
         for place, row in enumerate(parcels.traces(count, 7))
     ]
+
+
+@pytest.mark.parametrize("path", ["suspects/t", "report/t?version=v1"])
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+async def test_a_page_of_another_site_has_no_texts_read(path: str, site: str) -> None:
+    made = asked()
+    await got(made, path, 403, **{"sec-fetch-site": site})
+    assert made.traces.looks == 0
 
 
 async def test_a_report_is_written_by_a_process_and_is_no_page_of_the_gateway(artifact: Artifact) -> None:

@@ -97,6 +97,10 @@ def test_labels_are_told_with_what_contradicts_them(browser: Chrome) -> None:
         assert text(browser, "tbody th") == "refund_not_showing_up"
         assert "audits speak against it" in text(browser, "tbody .why")
         assert HOSTILE in texts(browser, "tbody th")
+        switches = [
+            one.get_attribute("aria-label") for one in browser.find_elements(By.CSS_SELECTOR, "td button")
+        ]
+        assert switches[0] == "Switch off refund_not_showing_up"
         browser.find_element(By.XPATH, "//button[.='Look for them']").click()
         until(browser, lambda: len(texts(browser, ".answer table")) == 2)
         assert text(browser, ".answer tbody th").startswith(HOSTILE)
@@ -108,6 +112,8 @@ def test_versions_are_told_with_frontier_trial_and_refusals(browser: Chrome) -> 
         assert text(browser, ".opinion").startswith("v3, in shadow since")
         assert texts(browser, ".entry .guess") == ["v3", "v2", "v1"]
         assert len(browser.find_elements(By.CSS_SELECTOR, ".entry svg.frontier")) == 3
+        assert "Promote v3…" in text(browser, "[data-version=v3]")
+        assert "Promote" not in text(browser, "[data-version=v2]")
         assert "it has passed our battery (ann" in text(browser, "[data-version=v2]")
         assert HOSTILE in text(browser, ".moves")
         browser.find_element(By.CSS_SELECTOR, "[data-version=v2] summary").click()

@@ -56,6 +56,9 @@ def test_a_label_that_is_blocked_or_removed_says_by_whom() -> None:
     view = labels_view(facts(teacher, counts=counts, by_audits=frozenset({"yes"}), new_labels=("new",)))
     why = {one.label: one.blocked for one in view.labels}
     assert why["sure"] == "audits speak against it"
+    switched = labels_view(facts(teacher, by_audits=frozenset({"yes"}), never_answer=("sure",)))
+    assert {one.label: one.blocked for one in switched.labels}["sure"].startswith("an operator has switched")
+    assert switched.never_answer == ("sure",)
     assert why["no"] == "it is no longer in `teacher.labels`"
     assert "yes" not in why, "labels have their names of today"
     (sure,) = (one.audits for one in view.labels if one.label == "sure")
