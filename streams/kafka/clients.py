@@ -112,7 +112,9 @@ def open_role(
         InvalidSettings: librdkafka refuses an option.
     """
     name = f"{settings.prefix}.{role}"
-    consumer = open_client(Consumer, {**consumer_options(settings, name, batch), **(watched or {})})
+    # A member that has heard neither a message nor an end is not fetching (`streams.kafka.member_stall`).
+    told = {**(watched or {}), "enable.partition.eof": True}
+    consumer = open_client(Consumer, {**consumer_options(settings, name, batch), **told})
     if settings.delivery == "at_least_once":
         batched = _batched(producer_options(settings), smallest_batch)
         return consumer, AtLeastOnce(consumer, open_client(Producer, batched))

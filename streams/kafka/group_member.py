@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from typing import Any, Protocol
 
-from confluent_kafka import Consumer, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 from mode import Service
 
 from streams.errors import (
@@ -30,6 +30,7 @@ from streams.errors import (
 from streams.kafka.batch import Outgoing
 from streams.kafka.dead_letters import DeadLetters
 from streams.kafka.delivery import Delivery
+from streams.kafka.member_stall import MemberStallWatch
 from streams.kafka.size_limits import SizeLimits
 from streams.outage import Outage
 
@@ -117,6 +118,7 @@ class GroupMember(Service):
         self._stale_commits = 0
         self._failures = 0
         self._owned: set[int] = set()
+        self._stall = MemberStallWatch(topic)
         self._rejoined_at = math.inf
         self._undelivered = Outage(
             log,
@@ -164,7 +166,7 @@ class GroupMember(Service):
             asyncio.run_coroutine_threadsafe(self.crash(error), self._event_loop)
 
     def _consume_as_member(self) -> None:
-        """Join the group and consume, until the source stops or the group refuses a commit."""
+        """Join the group and consume, until the source stops, its client stalls, or a commit is refused."""
         try:
             self._consumer, self._delivery = self._open_clients()
         except DeliveryFailed as error:
@@ -177,15 +179,29 @@ class GroupMember(Service):
             self._is_member = self._has_joined = True
             self._offsets.drop_all()
             self._owned.clear()
+            self._stall.clear()
             self._consumer.subscribe(
                 [self.topic], on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost
             )
             try:
-                while self._is_member and not self._stopping.is_set():
+                while self._is_member and not self._stopping.is_set() and not self._is_stalled():
                     self._run_round()
                 self._finish()
             finally:  # after a failure, leaving the group must not commit what was not delivered
                 self._let_go()
+
+    def _is_stalled(self) -> bool:
+        """Whether the member has to leave its group, as at a stop, and join it again."""
+        stalled = self._stall.find_stalled(self._consumer)
+        if stalled:
+            log.warning(
+                "Kafka client has stopped fetching, leaving the group and joining it again: "
+                "role=%s topic=%s partitions=%s",
+                self.role,
+                self.topic,
+                ",".join(map(str, stalled)),
+            )
+        return bool(stalled)
 
     def _finish(self) -> None:
         """The last thing before the group is left."""
@@ -201,6 +217,8 @@ class GroupMember(Service):
             error = message.error()
             if error is None:
                 messages.append(message)
+            elif error.code() == KafkaError._PARTITION_EOF:
+                self._stall.note_end(message.partition(), message.offset())
             elif error.fatal():
                 raise KafkaFailed(f"consumer failed: {error.str()}, topic={self.topic}")
             else:
@@ -326,6 +344,7 @@ class GroupMember(Service):
         log.info("partitions assigned: role=%s partitions=%s", self.role, _numbers(partitions))
         self.knows_partitions = True
         self._offsets.add(partitions)
+        self._stall.add(partitions)
         self._owned.update(one.partition for one in partitions)
         self._rejoined_at = time.monotonic() if self._undelivered.is_on else math.inf
         if not self._owned:  # what is undelivered is another member's now
@@ -334,6 +353,7 @@ class GroupMember(Service):
     def _on_revoke(self, _: Consumer, partitions: list[TopicPartition]) -> None:
         log.info("partitions revoked: role=%s partitions=%s", self.role, _numbers(partitions))
         self._owned.difference_update(one.partition for one in partitions)
+        self._stall.remove(partitions)
         try:
             self._commit_pending()
             self._offsets.remove(partitions)
@@ -343,6 +363,7 @@ class GroupMember(Service):
 
     def _on_lost(self, _: Consumer, partitions: list[TopicPartition]) -> None:
         self._owned.difference_update(one.partition for one in partitions)
+        self._stall.remove(partitions)
         self._offsets.remove(partitions)
         # A session ends most often by an outage of the broker; after it a transactional call of the old
         # producer may never return. Those of a new one do.

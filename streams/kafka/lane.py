@@ -231,6 +231,7 @@ class Lane(GroupMember):
         except KafkaException as error:
             log.debug("could not seek, will retry: role=%s: %s", self.role, error.args[0].str())
             return False
+        self._stall.note_seek(number, offset)
         return True
 
     def _claim(self, message: Message) -> WindowClaim | None:
@@ -313,6 +314,8 @@ class Lane(GroupMember):
         # One that was paused when it was given up may still be: the next round resumes it.
         self._paused.update(one.partition for one in partitions)
         super()._on_assign(consumer, self._committed(consumer, partitions))
+        for one in partitions:
+            self._stall.note_paused(one.partition, True)
 
     def _committed(self, consumer: Consumer, partitions: list[TopicPartition]) -> list[TopicPartition]:
         """With the metadata of the last commit, where the group says it in time."""
@@ -394,9 +397,11 @@ class Lane(GroupMember):
             if is_closed and number not in self._paused:
                 self._consumer.pause(place)
                 self._paused.add(number)
+                self._stall.note_paused(number, True)
             elif not is_closed and number in self._paused:
                 self._consumer.resume(place)
                 self._paused.discard(number)
+                self._stall.note_paused(number, False)
 
 
 def _size(message: Message) -> int:

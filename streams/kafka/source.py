@@ -30,6 +30,8 @@ What can go wrong, and what the source does then:
   after an outage: the same, with new clients.
 - The producer is fenced by another worker, or not allowed to write: the app crashes, with the reason; a
   supervisor restarts it.
+- The client has stopped fetching, without an error (`streams.kafka.member_stall`): what is pending is
+  committed, and the source leaves its group, as at a stop; then it rejoins with new clients.
 - Stop: the batch in hand is finished and committed, then the consumer leaves its group. A batch that takes
   longer than `drain` is left unanswered, and the next owner reads it again.
 - kill -9: the broker aborts the open transaction when the restarted worker takes the transactional id, or
@@ -167,6 +169,7 @@ class Source(GroupMember):
         self._sent.clear()
         for position in self._offsets.to_rewind():
             self._consumer.seek(position)
+            self._stall.note_seek(position.partition, position.offset)
         self._offsets.mark_committed()
 
 

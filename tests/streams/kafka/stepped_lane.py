@@ -5,7 +5,7 @@ from typing import Any
 from unittest.mock import Mock
 
 import msgspec
-from confluent_kafka import Consumer, Message, TopicPartition
+from confluent_kafka import OFFSET_END, Consumer, Message, TopicPartition
 
 from streams.errors import DeliveryFailed, RecordRefused
 from streams.kafka.batch import Outgoing
@@ -41,6 +41,7 @@ class Log(Consumer):
         waiting: what is read next.
         all: what can be sought.
         topics: that the broker has.
+        end: of the partition, as the broker says it.
     """
 
     def __init__(self) -> None:
@@ -53,6 +54,7 @@ class Log(Consumer):
         self.paused: list[bool] = []
         self.is_silent = False
         self.asked = 0
+        self.end = 0
 
     def consume(self, num_messages: int = 1, timeout: float = -1) -> list[Message]:
         assert timeout <= 1
@@ -72,6 +74,18 @@ class Log(Consumer):
         assert timeout
         assert not cached
         return self.all[0].offset() or 0, (self.all[-1].offset() or 0) + 1
+
+    def position(self, partitions: list[TopicPartition]) -> list[TopicPartition]:
+        assert partitions == ZERO
+        read = self.waiting[0].offset() if self.waiting else None
+        return [TopicPartition(TOPIC, 0, len(self.all) if read is None else read)]
+
+    def offsets_for_times(
+        self, partitions: list[TopicPartition], timeout: float | None = None
+    ) -> list[TopicPartition]:
+        assert partitions == [TopicPartition(TOPIC, 0, OFFSET_END)]
+        assert timeout
+        return [TopicPartition(TOPIC, 0, self.end)]
 
     def list_topics(self, topic: str = "", timeout: float = -1) -> Any:
         assert timeout > 0

@@ -7,6 +7,7 @@ import pytest
 from streams.errors import CommitRefused, DeliveryFailed, GenerationChanged
 from streams.kafka.batch import Outgoing
 from streams.kafka.lane_offsets import read_metadata
+from streams.kafka.member_stall import LOOK, MemberStallWatch
 from tests.streams.fakes import message
 from tests.streams.kafka.stepped_lane import TOPIC, ZERO, Log, Stepped, answer, values
 
@@ -207,6 +208,29 @@ def test_no_transaction_is_open_while_work_is_waited_for(log: Log) -> None:
     lane._settle([0])
     assert lane._delivery.open == []
     assert values(lane._delivery.durable) == [b"0"]
+
+
+def test_a_lane_that_has_paused_has_not_stalled(log: Log) -> None:
+    lane, now = lane_of(log, 10, window=10), [0.0]
+    lane._stall = MemberStallWatch(TOPIC, lambda: now[0])
+    lane._stall.add(ZERO)
+
+    def looks(times: int) -> list[bool]:
+        found = []
+        for _ in range(times):
+            now[0] += LOOK
+            found.append(lane._is_stalled())
+            lane._run_round()
+        return found
+
+    lane._run_round()
+    log.end = 11
+    assert looks(5) == [False] * 5
+    answer(lane, *range(6))
+    lane._run_round()
+    lane._run_round()
+    assert log.paused[-1] is False
+    assert looks(3) == [False, False, True], "the message that is left is not fetched"
 
 
 def test_many_bytes_pause_as_well(log: Log) -> None:

@@ -12,15 +12,17 @@ from contextlib import contextmanager
 from typing import Literal
 
 import pytest
-from confluent_kafka import Consumer, Message, Producer
+from confluent_kafka import Consumer, Message, Producer, TopicPartition
 
 from infra.harness.waiting import wait_until
 from infra.local.embedded_kafka import CLIENT_SETTINGS, EmbeddedKafka
 from streams.errors import KafkaFailed
+from streams.kafka import member_stall
 from streams.kafka.batch import MessageOutputs, Outgoing
 from streams.kafka.channel import BatchChannel
 from streams.kafka.clients import consumer_options, largest_message, open_role
 from streams.kafka.dead_letters import DeadLetters
+from streams.kafka.member_stall import MemberStallWatch
 from streams.kafka.message import as_bytes
 from streams.kafka.size_limits import SizeLimits
 from streams.kafka.source import Source
@@ -28,6 +30,7 @@ from streams.kafka.topic_admin import create_missing, trigger_auto_create
 from streams.settings import Settings
 
 _LEAVE_GROUP = 13
+_LOOK = 0.5
 
 
 class CopyingSource(Source):
@@ -35,6 +38,8 @@ class CopyingSource(Source):
 
     failure: BaseException | None = None
     member = ""
+    halted: Sequence[int] = ()
+    """Partitions that its client is to stop fetching, behind its back."""
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(
@@ -61,6 +66,12 @@ class CopyingSource(Source):
     def _consume_as_member(self) -> None:
         self.opened += 1
         super()._consume_as_member()
+
+    def _run_round(self) -> None:
+        if self.halted:  # a consumer is its thread's alone
+            self._consumer.pause([TopicPartition(self.topic, number) for number in self.halted])
+            self.halted = ()
+        super()._run_round()
 
     async def crash(self, reason: BaseException) -> None:
         self.failure = reason
@@ -173,6 +184,78 @@ async def test_a_forgotten_member_rejoins(
     assert source.opened == 2
     most = 1 if delivery == "exactly_once" else 2
     assert max(copies.counts.values()) <= most
+
+
+@pytest.mark.parametrize("delivery", ["at_least_once", "exactly_once"])
+@pytest.mark.parametrize("protocol", ["classic", "consumer"])
+async def test_a_member_whose_client_stops_fetching_rejoins(
+    kafka: str,
+    delivery: Literal["at_least_once", "exactly_once"],
+    protocol: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It stops for all partitions but one; heartbeats go on."""
+    monkeypatch.setattr(member_stall, "LOOK", _LOOK)
+    settings = Settings(
+        kafka={"bootstrap.servers": kafka, "group.protocol": protocol},
+        prefix=f"test-{secrets.token_hex(4)}",
+        delivery=delivery,
+    )
+    await asyncio.to_thread(create_missing, settings)
+    source, copies = CopyingSource(settings), Copies(settings)
+    before, after = ([b"%s %d" % (name, n) for n in range(300)] for name in (b"before", b"after"))
+    await source.start()
+    try:
+        send(settings, before)
+        await until(lambda: copies.holds(before), "the first copies")
+        source.halted = (1, 2, 3)
+        await until(lambda: not source.halted, "the halt")
+        send(settings, after)
+        await until(lambda: copies.holds(before + after), "the other copies")
+    finally:
+        await source.stop()
+        copies.close()
+    assert (source.failure, source.opened) == (None, 2)
+    assert set(copies.counts.values()) == {1}, "it left its group with everything committed"
+
+
+async def test_a_member_that_has_read_all_stays(kafka: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where what follows is a transaction that is open or aborted, or nothing was ever there."""
+    monkeypatch.setattr(member_stall, "LOOK", _LOOK)
+    looks, find = list[set[int]](), MemberStallWatch._find_behind
+
+    def counted(watch: MemberStallWatch, consumer: Consumer) -> set[int]:
+        looks.append(find(watch, consumer))
+        return looks[-1]
+
+    monkeypatch.setattr(MemberStallWatch, "_find_behind", counted)
+    settings = Settings(kafka={"bootstrap.servers": kafka}, prefix=f"test-{secrets.token_hex(4)}")
+    await asyncio.to_thread(create_missing, settings)
+    source, copies = CopyingSource(settings), Copies(settings)
+    writers = [
+        Producer({"bootstrap.servers": kafka, "transactional.id": f"{settings.prefix}.{n}"}) for n in range(3)
+    ]
+    await source.start()
+    try:
+        for partition, writer in enumerate(writers):
+            writer.init_transactions(30)
+            writer.begin_transaction()
+            writer.produce(settings.topics.requests, b"%d" % partition, partition=partition)
+            assert writer.flush(30) == 0
+        committed, aborted, left_open = writers
+        committed.commit_transaction(30)
+        aborted.abort_transaction(30)
+        await until(lambda: copies.holds([b"0"]), "the committed one")
+        looks.clear()
+        await until(lambda: len(looks) >= 6, "some looks")
+        assert not set().union(*looks[1:]), "it is taken for behind"
+        left_open.commit_transaction(30)
+        await until(lambda: copies.holds([b"0", b"2"]), "the one that was open")
+    finally:
+        await source.stop()
+        copies.close()
+    assert (source.failure, source.opened) == (None, 1)
+    assert copies.counts == {b"0": 1, b"2": 1}
 
 
 async def test_a_group_of_two_protocols_ends_the_first() -> None:
