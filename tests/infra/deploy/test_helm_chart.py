@@ -12,8 +12,10 @@ import msgspec
 import pytest
 
 from infra.cli import load_command
+from streams.app import create_app
 from streams.gateway_settings import DEFAULT_PORT
-from streams.settings import ROLES, WITHOUT_PORT, load_settings
+from streams.kafka.group_member import GroupMember
+from streams.settings import ROLES, WITHOUT_PORT, Role, load_settings
 from tests.infra.deploy.test_prometheus_rules import DEPLOY, read
 
 CHART = DEPLOY / "helm" / "understudy"
@@ -69,3 +71,32 @@ def test_pods_run_commands_that_exist(keeps: str, monkeypatch: pytest.MonkeyPatc
         assert settings.slot == "pod-0"
         assert {"name": "metrics", "containerPort": settings.metrics.port} in container["ports"]
         assert container["envFrom"] == [{"secretRef": {"name": "s"}}]
+
+
+@pytest.mark.parametrize("role", ["route", "encode", "teacher", "learn"])
+def test_autoscaling_goes_by_what_the_role_reads(role: Role, monkeypatch: pytest.MonkeyPatch) -> None:
+    own = "autoscaling.enabled=true", "environment.UNDERSTUDY_PREFIX=p", f"roles.{role}.replicas=3"
+    scaling = f"autoscaling.roles.{role}.max=2", f"autoscaling.roles.{role}.lag=2000000"
+    parts = {(part["kind"], part["metadata"]["name"]): part for part in rendered(*own, *scaling)}
+    spec = parts["ScaledObject", f"u-{role}"]["spec"]
+    target = spec["scaleTargetRef"]
+    assert "replicas" not in parts[target["kind"], target["name"]]["spec"], (
+        "an upgrade would undo the scaling"
+    )
+    assert (spec["minReplicaCount"], spec["maxReplicaCount"]) == (3, 3)
+    monkeypatch.setenv("UNDERSTUDY_PREFIX", "p")
+    monkeypatch.setenv("UNDERSTUDY_AUDIT_KEY", "a secret")
+    members = [one for one in create_app(load_settings(), [role]).services if isinstance(one, GroupMember)]
+    read = [trigger["metadata"] for trigger in spec["triggers"]]
+    assert {(one["consumerGroup"], one["topic"]) for one in read} == {
+        (f"p.{member.role}", member.topic) for member in members
+    }
+    for one in read:
+        assert (one["bootstrapServers"], one["lagThreshold"]) == ("kafka:9092", "2000000")
+        assert all(isinstance(value, str) for value in one.values()), "KEDA takes nothing else"
+
+
+def test_autoscaling_is_off_unless_asked_for() -> None:
+    parts = rendered()
+    assert not [part for part in parts if part["kind"] == "ScaledObject"]
+    assert all("replicas" in part["spec"] for part in parts if part["kind"] == "StatefulSet")
