@@ -10,7 +10,7 @@ import sys
 
 import msgspec
 
-from infra.bench import encoders, fit, growth, out_of_scope, scoring
+from infra.bench import encoders, fit, growth, out_of_scope, rebalance, scoring
 from infra.bench.chaos.measure import measure as chaos
 from infra.bench.drift.measure import measure as drift
 from infra.bench.gateway.faults import measure as faults
@@ -33,6 +33,7 @@ MEASURES = {
     "validity": validity,
     "route": route,
     "encoders": encoders.measure,
+    "rebalance": rebalance.measure,
     "guarantee": guarantee,
     "drift": drift,
     "teacher": teacher,

@@ -44,7 +44,7 @@ def measure(request: BenchRequest) -> Report:
     data = generated_corpus(_TRACES, _REQUESTS)
     kind = next(kind for kind in KINDS if kind.embedder == "text")
     artifact = policy_of(timed_fit(kind, data.traces))
-    texts = _answered(artifact, data)
+    texts = answered_texts(artifact, data)
     alone: list[float] = []
     beside: list[float] = []
     bursts: list[float] = []
@@ -137,7 +137,7 @@ def _start(deployment: Deployment, artifact: Artifact, spec: str) -> _Client:
     return _Client(deployment)
 
 
-def _answered(artifact: Artifact, data: RoutingCorpus) -> list[str]:
+def answered_texts(artifact: Artifact, data: RoutingCorpus) -> list[str]:
     """Texts that the policy answers."""
     policy, rows = Policy.open(artifact.manifest, artifact.graph), data.requests.rows
     texts = list(rows.texts or ())

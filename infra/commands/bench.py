@@ -160,6 +160,12 @@ def encoders(runs: Runs = LEAST_RUNS, json: AsJson = False) -> None:
     show(_run("encoders", BenchRequest(runs=runs)), json)
 
 
+@bench.command(epilog=examples("bench rebalance", "bench rebalance --runs 3"))
+def rebalance(runs: Runs = 5, json: AsJson = False) -> None:
+    """How long partitions stand still while a second router joins, by each group protocol of Kafka."""
+    show(_run("rebalance", BenchRequest(runs=runs)), json)
+
+
 @bench.command(epilog=examples("bench guarantee", "bench guarantee --json"))
 def guarantee(
     streams: Annotated[

@@ -5,16 +5,20 @@ from collections.abc import Sequence
 from contextlib import closing
 
 import pytest
-from confluent_kafka import Consumer, Producer
+from confluent_kafka import Consumer, ConsumerGroupType, Producer
+from confluent_kafka.admin import AdminClient
 
+from infra.demo.simulated_teacher import SimulatedTeacher, TeacherBehaviour
 from schemas.codec import DEFERRAL, LABEL
 from schemas.messages import Request
 from streams.errors import DeliveryFatal
 from streams.kafka.batch import Outgoing
 from streams.kafka.delivery import ExactlyOnce
 from tests.system.deployment import Deployment, wait_until
-from tests.system.topics import everything, has_read_all
-from tests.system.wishes import publish, wishes
+from tests.system.topics import Inbox, decoded, everything, has_read_all
+from tests.system.wishes import LABELS, TASK, answers, meant, publish, wishes
+
+WELL = TeacherBehaviour(latency=0.0, wrong=0.0, throttled=0.0, failing=0.0)
 
 
 def test_two_routers_share_the_partitions(
@@ -31,6 +35,48 @@ def test_two_routers_share_the_partitions(
     assert "partitions revoked: role=route" in first.output()
     deployment.send(after)
     assert_routed_once(deployment, before + after)
+    deployment.stop()
+
+
+def test_the_loop_runs_by_the_new_group_protocol(deployment: Deployment) -> None:
+    """As `kafka.group_protocol=consumer` has it (KIP-848); a second worker joins, and the first stops."""
+    deployment.environment = {"UNDERSTUDY_KAFKA__GROUP_PROTOCOL": "consumer"}
+    serve(deployment)
+    deployment.configure("*", audit_rate=0.0, threshold=0.5)
+    batches = [
+        wishes(200, name) + wishes(50, f"{name}-asked", "asked") for name in ("first", "both", "second")
+    ]
+    roles = ("route", "teacher", "learn")
+    with SimulatedTeacher(meant, LABELS, WELL) as teacher:
+        deployment.configure("asked", teacher={"url": teacher.url, "model": "m", "labels": LABELS})
+        with Inbox(deployment, deployment.topics.labels, decoded(LABEL)) as labels:
+            first = deployment.worker(*roles)
+            deployment.send(batches[0])
+            labels.wait_for(250)
+            second = deployment.worker(*roles)
+            second.wait_for_text("partitions assigned: role=route partitions=")
+            deployment.send(batches[1])
+            labels.wait_for(500)
+            assert first.stop() == 0, first.output()
+            deployment.send(batches[2])
+            labels.wait_for(750)
+            wait_until(
+                lambda: (
+                    has_read_all(deployment, "teacher", deployment.topics.deferrals)
+                    and has_read_all(deployment, "learn", deployment.topics.replies)
+                ),
+                60,
+                "all is read",
+            )
+            labels.collect()
+    asked = [request for batch in batches for request in batch]
+    assert Counter(label.id for label in labels.all) == Counter(request.id for request in asked)
+    assert {label.id: label.label for label in labels.all} == answers(asked)
+    assert {label.task: label.source for label in labels.all} == {TASK: "surrogate", "asked": "teacher"}
+    client = AdminClient({"bootstrap.servers": deployment.kafka})
+    groups = client.list_consumer_groups(request_timeout=30).result()
+    kinds = {one.group_id: one.type for one in groups.valid if one.group_id.startswith(deployment.prefix)}
+    assert {kinds[f"{deployment.prefix}.{role}"] for role in roles} == {ConsumerGroupType.CONSUMER}
     deployment.stop()
 
 
