@@ -61,6 +61,7 @@ class Settings(BaseSettings):
     Attributes:
     kafka: librdkafka options for every client, dots or underscores.
     consumer, producer: further ones for either kind.
+    msk_region: the AWS region of an Amazon MSK cluster: Kafka clients log in by IAM; needs the extra `msk`.
     redis: `url`, and any further keyword of redis-py's client.
     prefix: what all topics, groups and Redis keys begin with.
     delivery: `exactly_once` needs a broker with transactions; `at_least_once` may repeat outputs.
@@ -102,6 +103,7 @@ class Settings(BaseSettings):
     kafka: dict[str, Any] = {}
     consumer: dict[str, Any] = {}
     producer: dict[str, Any] = {}
+    msk_region: Annotated[str, Field(pattern="^[a-z0-9-]+$")] | None = None
     redis: dict[str, Any] = {}
     prefix: Annotated[str, Field(pattern="^[a-zA-Z0-9._-]{1,100}$")] = DEFAULT_PREFIX
     delivery: Literal["exactly_once", "at_least_once"] = "exactly_once"

@@ -1,6 +1,8 @@
 """Opens Kafka clients. Their options: the user's over our defaults, and over both what delivery needs."""
 
 from collections.abc import Callable
+from functools import cache
+from importlib import import_module
 from typing import Any, TypeVar
 
 from confluent_kafka import Consumer, KafkaException, Producer
@@ -16,6 +18,7 @@ Client = TypeVar("Client")
 FRAME_BYTES = 1_000
 """What Kafka's own format takes of a message's size, with room to spare."""
 
+_MSK_LOGIN = "streams.kafka.msk_login"
 _BATCHES_AHEAD = 5
 _KILOBYTES_EACH = 4
 _LEAST_AHEAD = 2_048
@@ -61,7 +64,7 @@ def reader_options(settings: Settings) -> Options:
 def producer_options(settings: Settings) -> Options:
     """Options of any producer."""
     return {
-        **_common(settings),
+        **_without_group(_common(settings)),
         # A dead letter is its message and more headers: a little over what clients send by default.
         "message.max.bytes": 1_040_000,
         "linger.ms": 5,
@@ -88,7 +91,7 @@ def transactional_options(settings: Settings, transactional_id: str) -> Options:
 
 
 def admin_options(settings: Settings) -> Options:
-    return _common(settings)
+    return _without_group(_common(settings))
 
 
 def open_role(
@@ -186,6 +189,11 @@ def _new_protocol(settings: Settings) -> bool:
     return {**settings.kafka, **settings.consumer}.get("group.protocol") == "consumer"
 
 
+def _without_group(options: Options) -> Options:
+    """A client that is in no group warns of such options at each start."""
+    return {name: value for name, value in options.items() if not name.startswith("group.")}
+
+
 def _common(settings: Settings) -> Options:
     return {
         "bootstrap.servers": "127.0.0.1:9092",
@@ -195,5 +203,21 @@ def _common(settings: Settings) -> Options:
         "reconnect.backoff.max.ms": 1_000,
         "logger": LOGGER,
         "error_cb": log_error,
+        **(_msk_login(settings.msk_region) if settings.msk_region else {}),
         **settings.kafka,
     }
+
+
+@cache
+def _msk_login(region: str) -> Options:
+    """One for all clients, so that they share their tokens.
+
+    Raises:
+        InvalidSettings: the extra `msk` is not installed.
+    """
+    try:
+        options: Options = import_module(_MSK_LOGIN).login_options(region)
+    except ModuleNotFoundError as error:
+        problem = f"`msk_region` (UNDERSTUDY_MSK_REGION): needs {error.name}: pip install 'understudy[msk]'"
+        raise InvalidSettings([problem]) from error
+    return options

@@ -95,8 +95,17 @@ def test_encoders_need_their_extra() -> None:
     assert undeclared(found, "encoders") == set()
 
 
+_MSK_LOGIN = "streams/kafka/msk_login.py"
+
+
 def test_streams_needs_its_extra() -> None:
-    assert undeclared(imports("streams"), "stream") == set()
+    assert undeclared(imports("streams", left_out=(_MSK_LOGIN,)), "stream") == set()
+
+
+def test_the_login_at_msk_needs_its_extra() -> None:
+    signer = {package for file, package in imports("streams") if file == _MSK_LOGIN}
+    assert signer == {"aws_msk_iam_sasl_signer"}
+    assert "aws-msk-iam-sasl-signer-python" in distributions("msk")
 
 
 def test_infra_needs_nothing_undeclared() -> None:

@@ -6,7 +6,13 @@ from pathlib import Path
 import pytest
 
 from streams.errors import InvalidSettings
-from streams.kafka.clients import consumer_options, producer_options, transactional_options
+from streams.kafka.clients import (
+    admin_options,
+    check_options,
+    consumer_options,
+    producer_options,
+    transactional_options,
+)
 from streams.settings import ROLES, Settings, load_settings
 
 
@@ -133,11 +139,25 @@ def test_the_new_protocol_gets_no_classic_options(
     environment: pytest.MonkeyPatch,
 ) -> None:
     options = consumer_options(load_settings(kafka={"group.protocol": "consumer"}), "group")
+    assert options["group.protocol"] == "consumer"
     assert not options.keys() & {
         "partition.assignment.strategy",
         "session.timeout.ms",
         "heartbeat.interval.ms",
     }
+
+
+def test_clients_that_are_in_no_group_get_no_option_of_groups(environment: pytest.MonkeyPatch) -> None:
+    settings = load_settings(kafka={"group.protocol": "consumer", "group.remote.assignor": "range"})
+    for options in (producer_options(settings), admin_options(settings)):
+        assert not [name for name in options if name.startswith("group.")]
+
+
+def test_the_new_protocol_refuses_a_session_timeout_of_the_user(environment: pytest.MonkeyPatch) -> None:
+    with pytest.raises(InvalidSettings, match=r"session\.timeout\.ms.*group\.protocol"):
+        check_options(
+            load_settings(kafka={"group.protocol": "consumer"}, consumer={"session.timeout.ms": 9_000})
+        )
 
 
 def test_settings_print_no_secret(environment: pytest.MonkeyPatch) -> None:

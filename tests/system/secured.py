@@ -107,13 +107,17 @@ def _make_user(bootstrap_servers: str, prefix: str, password: str) -> None:
 
 def _listeners(files: Certificates, plain: int, secured: int, controller: int) -> Mapping[str, str]:
     mechanism = "listener.name.sasl_ssl.scram-sha-512.sasl.jaas.config"
+    tokens = "listener.name.sasl_ssl.oauthbearer.sasl.jaas.config"
     return {
         "listeners": f"PLAINTEXT://{HOST}:{plain},SASL_SSL://{HOST}:{secured},CONTROLLER://{HOST}:{controller}",
         "advertised.listeners": f"PLAINTEXT://{HOST}:{plain},SASL_SSL://{HOST}:{secured}",
         "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,SASL_SSL:SASL_SSL,CONTROLLER:PLAINTEXT",
         "inter.broker.listener.name": "PLAINTEXT",
-        "sasl.enabled.mechanisms": "SCRAM-SHA-512",
+        "sasl.enabled.mechanisms": "SCRAM-SHA-512,OAUTHBEARER",
         mechanism: "org.apache.kafka.common.security.scram.ScramLoginModule required;",
+        # It takes tokens that nobody has signed; a client logs in again before its token ends.
+        tokens: "org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule required;",
+        "connections.max.reauth.ms": "10000",
         "ssl.keystore.type": "PEM",
         "ssl.keystore.location": str(files.keystore),
         "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
