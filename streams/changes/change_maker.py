@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 import msgspec
 
 from schemas.codec import EVENT
-from schemas.config import config_of
+from schemas.config import NOTHING, config_of
 from schemas.errors import InvalidConfig
 from schemas.operator_change import ChangedValue, ChangeWish, OperatorChange
 from schemas.topics import Topics
@@ -32,6 +32,7 @@ log = logging.getLogger(__name__)
 
 Write = Callable[[Sequence[Outgoing]], Awaitable[None]]
 """Writes to Kafka, and waits until that is acknowledged. Raises DeliveryFailed."""
+OVERWRITTEN = "another change came at the same moment and holds in place of this one: look what is set now"
 _LOOK = 0.02
 _LOOKS = 500
 """Within this many looks this process reads the config message that it has written."""
@@ -90,7 +91,8 @@ class ChangeMaker:
             seen: of its preview.
 
         Raises:
-            ChangeOutdated: it would change something else by now, or nothing.
+            ChangeOutdated: it would change something else by now, or nothing; or another change of the config
+                came at the same moment.
             DeliveryFailed: Kafka has not acknowledged a change of the config in time, and may have it.
             InvalidConfig, TransitionRefused, StateUnavailable: as in `preview`.
         """
@@ -150,9 +152,16 @@ class ChangeMaker:
         return _preview(wish, serving_diff(before, change.serving_state), (*sentences, *effects))
 
     async def _wait_until_applied(self, change: ConfigChange) -> None:
-        """The next change is one of the config that this one has made."""
+        """The next change is one of the config that this one has made.
+
+        Raises:
+            ChangeOutdated: somebody else has written the whole message at the same moment.
+        """
         for _ in range(_LOOKS):
-            if self._tasks.overrides.get(change.task) != change.before.get(change.task):
+            now = self._tasks.overrides.get(change.task, NOTHING)
+            if now != change.before.get(change.task, NOTHING):
+                if not change.holds(now):
+                    raise ChangeOutdated(OVERWRITTEN)
                 return
             await asyncio.sleep(_LOOK)
         log.warning("a config change is written, and was not read back in time: task=%s", change.task)

@@ -57,6 +57,10 @@ class ConfigChange:
             return None
         return ChangeWish("config", _those_of(self.before, self.task, self.names), self.names)
 
+    def holds(self, override: Override) -> bool:
+        """Whether what the task's message sets now has the fields of this change."""
+        return all(override.get(name, NOTHING) == self.override.get(name, NOTHING) for name in self.names)
+
     def event(self, author: ChangeAuthor) -> Event:
         """Says who has changed what, and why."""
         changes = [f"{one.name}: {one.before} -> {one.after}" for one in self.diff]

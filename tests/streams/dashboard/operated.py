@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 from models.artifact import Artifact
 from schemas.api_keys import ApiKey
@@ -59,11 +60,13 @@ class ListedKafka:
     """Attributes:
     written: so far.
     is_away: takes nothing.
+    meanwhile: what somebody else sets for the task at the moment of a write.
     """
 
     tasks: Tasks
     written: list[Outgoing] = field(default_factory=list)
     is_away: bool = False
+    meanwhile: Mapping[str, Any] | None = None
 
     async def write(self, outgoing: Sequence[Outgoing]) -> None:
         if self.is_away:
@@ -72,7 +75,7 @@ class ListedKafka:
         for one in outgoing:
             if one.topic == TOPICS.config:
                 task = (one.key or b"").decode()
-                self.tasks.configure(task, parse_message(one.value, task))
+                self.tasks.configure(task, self.meanwhile or parse_message(one.value, task))
 
     @property
     def events(self) -> list[Event]:

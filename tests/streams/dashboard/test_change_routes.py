@@ -122,6 +122,19 @@ async def test_what_was_not_shown_is_not_made(redis_url: str, keys: Keys, artifa
         assert len(place.kafka.events) == 1
 
 
+async def test_a_change_that_another_one_overwrites_is_told(
+    redis_url: str, keys: Keys, artifact: Artifact
+) -> None:
+    async with operated(redis_url, keys, artifact) as place, httpx2.AsyncClient() as client:
+        person = Person(place, client)
+        place.kafka.meanwhile = CONFIG | {"target_agreement": 0.97, "paused": True}
+        assert (await person.change(TARGET))["diff"], "another one that has read this one keeps it"
+        place.kafka.meanwhile = CONFIG | {"label_floor": 0.5, "paused": True}
+        wish = {"what": "config", "fields": {"paused": False}}
+        lost = await person.apply(wish, (await person.preview(wish)).json()["seen"])
+        assert (lost.status_code, "came at the same moment" in lost.text) == (409, True)
+
+
 async def test_no_url_is_changed_here(redis_url: str, keys: Keys, artifact: Artifact) -> None:
     async with operated(redis_url, keys, artifact) as place, httpx2.AsyncClient() as client:
         person = Person(place, client)
