@@ -20,7 +20,7 @@ class ApiKey(Struct, frozen=True):
         tasks: that it may be used for; `*`: all.
         mode: the most that its calls are given, whatever a task's config says.
         created_at: Unix milliseconds.
-        operate: whether who has it may change the tasks on the dashboard: config, versions, pause.
+        operate: whether who has it may change the tasks on the dashboard, and read texts there.
     """
 
     id: str

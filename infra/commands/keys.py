@@ -46,7 +46,7 @@ def keys_create(
     ] = "serve",
     operate: Annotated[
         bool,
-        typer.Option("--operate", help="May change its tasks on the dashboard: targets, versions."),
+        typer.Option("--operate", help="May change its tasks on the dashboard, and read texts there."),
     ] = False,
     json: AsJson = False,
 ) -> None:

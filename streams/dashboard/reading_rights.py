@@ -3,9 +3,8 @@
 from collections.abc import Mapping
 
 from streams.gateway.caller_check import Caller
+from streams.gateway.own_page import refuse_other_pages
 from streams.gateway.problems import HttpProblem, ProblemKind
-
-_OUR_PAGE = frozenset({"same-origin", "none"})
 
 
 def require_serving(caller: Caller) -> None:
@@ -27,8 +26,7 @@ def require_texts(caller: Caller, headers: Mapping[str, str]) -> None:
     They are read by GET, which a page of another site may have a browser send, though it can't read the
     answer: it would have the gateway read topics all the time.
     """
-    if headers.get("sec-fetch-site", "none") not in _OUR_PAGE:
-        raise HttpProblem(ProblemKind.FORBIDDEN, "a page of another origin may not have texts read")
+    refuse_other_pages(headers, "have texts read")
     if not may_read_texts(caller):
         raise HttpProblem(
             ProblemKind.FORBIDDEN,

@@ -9,6 +9,7 @@ from streams.dashboard.what_if_reader import WhatIfReader
 from streams.errors import StateUnavailable
 from streams.gateway.caller_check import CallerCheck
 from streams.gateway.calls import headers_of_call
+from streams.gateway.own_page import refuse_other_pages
 from streams.gateway.problems import HttpProblem, ProblemKind, unavailable
 
 _MOST = 1e12
@@ -26,7 +27,9 @@ class WhatIfRoutes:
         return [Route("/dashboard/read/what-if/{task:path}", self._read, methods=["GET"])]
 
     async def _read(self, call: Request) -> Response:
-        task = self._names.task(call, self._check.admit(headers_of_call(call)))
+        headers = headers_of_call(call)
+        task = self._names.task(call, self._check.admit(headers))
+        refuse_other_pages(headers, "have estimates computed")
         requests, price = _amount(call, "requests_a_day"), _amount(call, "price_a_call")
         try:
             return json_response(await self._reader.read(task, requests or None, price))

@@ -9,11 +9,10 @@ fit.
 from collections.abc import Mapping
 
 from streams.gateway.caller_check import Caller, CallerCheck
+from streams.gateway.own_page import refuse_other_pages
 from streams.gateway.problems import HttpProblem, ProblemKind
 
 CHANGE_HEADER = "x-understudy-change"
-_OUR_PAGE = frozenset({"same-origin", "none"})
-"""Values of `sec-fetch-site` of our own page, and of an address that a person has typed."""
 
 
 def admit_operator(check: CallerCheck, headers: Mapping[str, str]) -> Caller:
@@ -26,14 +25,9 @@ def admit_operator(check: CallerCheck, headers: Mapping[str, str]) -> Caller:
         )
     if CHANGE_HEADER not in headers:
         raise HttpProblem(ProblemKind.FORBIDDEN, f"a change needs the header {CHANGE_HEADER}")
-    if _is_of_another_page(headers, is_by_key=caller.key is not None):
-        raise HttpProblem(ProblemKind.FORBIDDEN, "a page of another origin may change nothing")
-    return caller
-
-
-def _is_of_another_page(headers: Mapping[str, str], *, is_by_key: bool) -> bool:
-    if headers.get("sec-fetch-site", "none") not in _OUR_PAGE:
-        return True
+    refuse_other_pages(headers, "change anything")
     origin = headers.get("origin")
     # A proxy may have changed the host's name; then the key, which no other page has, says enough.
-    return origin is not None and not is_by_key and origin.partition("://")[2] != headers.get("host", "")
+    if caller.key is None and origin is not None and origin.partition("://")[2] != headers.get("host", ""):
+        raise HttpProblem(ProblemKind.FORBIDDEN, "a page of another origin may not change anything")
+    return caller

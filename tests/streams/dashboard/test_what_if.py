@@ -37,6 +37,8 @@ async def test_all_targets_come_at_once(redis_url: str, keys: Keys, artifact: Ar
         assert priced[0.95]["cost_a_day"] < 10.0
         refused = await client.get(where, params={"price_a_call": "nan"})
         assert refused.status_code == 400
+        elsewhere = await client.get(where, headers={"sec-fetch-site": "cross-site"})
+        assert elsewhere.status_code == 403, "no other page has the gateway compute all the time"
 
 
 async def test_what_is_missing_is_said(redis_url: str, keys: Keys, artifact: Artifact) -> None:
