@@ -134,7 +134,7 @@ def add(parts: WorkerParts) -> None:
         *FeedbackRoutes(gateway, check, feedback).routes(),
         *OtlpRoutes(gateway, check, spans).routes(),
         *dashboard.routes,
-        *TryRoutes(gateway, check, names, parts.tasks, dry_run).routes(),
+        *TryRoutes(gateway, check, names, parts.tasks, dry_run, traces).routes(),
         *RequestRoutes(gateway, check, names, parts.tasks, recent, dry_run, traces).routes(),
         *LabelsRoutes(check, names, parts.tasks, LabelsReader(parts.tasks, status_reader), traces).routes(),
         *VersionsRoutes(check, names, VersionsReader(parts.tasks, status_reader, trials), reports).routes(),

@@ -1,4 +1,4 @@
-"""Reads what is known of a task's versions, when a person asks: manifests are a few hundred kB each."""
+"""Reads what is known of a task's versions, when a person asks; each look reads their manifests."""
 
 import asyncio
 import logging

@@ -21,7 +21,7 @@ from tests.system.topics import everything
 from tests.system.wishes import TASK, VERSION, answers, publish, wishes
 
 __all__ = ["browser"]
-ODD, SECONDS = "zzz qqq 99", 30.0
+ODD, SECONDS = "zzz qqq 99", 60.0
 Kept = tuple[dict[str, int], set[bytes]]
 
 
@@ -36,7 +36,8 @@ def test_a_person_finds_out_why(deployment: Deployment, redis_url: str, browser:
     with GoldTeacher(deployment, given), closing(started(deployment)) as client:
         with ThreadPoolExecutor(8) as pool:
             list(pool.map(lambda one: ask(client, one.id, one.text or ""), requests))
-        assert ask(client, "odd", ODD).json()["source"] == "teacher"
+        deferred = ask(client, "odd", ODD, timeout=60.0)
+        assert deferred.json()["source"] == "teacher", deferred.text
         traces = deployment.topics.traces
         wait_until(lambda: len(everything(deployment, traces)) == 81, SECONDS, "all traces")
         wait_until(lambda: _labels(client)["labels"][0]["audits"] is not None, SECONDS, "audits of labels")

@@ -16,7 +16,7 @@ export function openVersions(place, task) {
   const drawn = element("div");
   place.replaceChildren(drawn);
   const view = reread(`/dashboard/read/versions/${encodeURIComponent(task)}`, drawn,
-    (found) => [found.moves.slice(0, 3), found.row.candidate, found.row.version, found.row.target, found.row.audits],
+    (found) => [found.moves.slice(0, 3), found.row.candidate, found.row.version, found.row.target, Number(found.row.audits.toPrecision(2))],
     (found) => parts(found, task, () => view.again()));
   return { view };
 }

@@ -167,7 +167,7 @@ class Asked:
         dry_run = DryRun(self.tasks, self.versions, encoders, self.mask, self.versions.open)
         reports = VersionReports(self.tasks, self.versions, self.newest, self.write)
         return [
-            *TryRoutes(settings, self.check, self.names, self.tasks, dry_run).routes(),
+            *TryRoutes(settings, self.check, self.names, self.tasks, dry_run, self.newest).routes(),
             *RequestRoutes(
                 settings, self.check, self.names, self.tasks, self.recent, dry_run, self.newest
             ).routes(),

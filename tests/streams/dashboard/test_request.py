@@ -143,6 +143,20 @@ async def test_traces_are_read_once_for_several_questions_and_not_while_kafka_is
     assert "Kafka does not answer" in (await explained(away, 503, search=True))["detail"]
 
 
+async def test_alike_traces_are_read_by_those_who_may() -> None:
+    keys = [create_key(name, ("t",), "serve", 1, operate=name == "ann") for name in ("app", "ann")]
+    made = asked(keys={key.id: key for _, key in keys}, traces=ScriptedTraces([trace("r", "no")]))
+    async with made.running() as client:
+        told = [
+            await client.post(
+                "/dashboard/read/alike/t", json={"text": YES}, headers={"x-understudy-key": token}
+            )
+            for token, _ in keys
+        ]
+    assert [answer.status_code for answer in told] == [403, 200]
+    assert [one["teacher"] for one in told[1].json()["alike"]] == ["no"]
+
+
 async def test_texts_of_others_are_not_for_an_apps_key() -> None:
     keys = [create_key(name, ("t",), "serve", 1, operate=name == "ann") for name in ("app", "ann")]
     made = asked(keys={key.id: key for _, key in keys}, traces=ScriptedTraces([trace("r", "no")]))
