@@ -23,6 +23,8 @@ class WholeAnswers:
         return getattr(self._transport, name)
 
     def write(self, data: bytes) -> None:
+        if not data:
+            return  # asyncio's own loop would try to send an empty part of several for ever
         if self._head:
             head, self._head = self._head, b""
             self._transport.writelines((head, data))
@@ -37,6 +39,7 @@ class WholeAnswers:
         self._transport.close()
 
     def _send_head(self) -> None:
-        if self._head:
-            head, self._head = self._head, b""
+        """Send the head, unless the client has gone: uvloop fails on what is written after that."""
+        head, self._head = self._head, b""
+        if head and not self._transport.is_closing():
             self._transport.write(head)

@@ -19,6 +19,8 @@ class RecordingTransport(asyncio.Transport):
         self.sent.append(bytes(data))
 
     def writelines(self, list_of_data: Iterable[bytes | bytearray | memoryview]) -> None:
+        list_of_data = list(list_of_data)
+        assert all(list_of_data), "asyncio tries to send an empty one for ever"
         self.sent.append(b"".join(list_of_data))
 
     def close(self) -> None:
@@ -58,3 +60,12 @@ async def test_a_head_is_sent_before_the_end() -> None:
     await asyncio.sleep(0)
     assert transport.sent == [HEAD, b"(closed)"]
     assert answers.is_closing()
+
+
+async def test_a_head_for_a_client_that_has_gone_is_dropped() -> None:
+    transport = RecordingTransport()
+    answers = WholeAnswers(asyncio.get_running_loop(), transport)
+    answers.write(HEAD)
+    transport.close()
+    await asyncio.sleep(0)
+    assert transport.sent == [b"(closed)"]
