@@ -169,7 +169,13 @@ def _change_routes(
 ) -> ChangeRoutes:
     settings, kept = parts.settings, OperatorChangeLog(parts.connection, parts.settings.keys)
     maker = ChangeMaker(
-        parts.tasks, parts.registry, kept, settings.topics, settings.key_env, sender.send_acknowledged
+        parts.tasks,
+        parts.registry,
+        kept,
+        settings.topics,
+        settings.key_env,
+        sender.send_acknowledged,
+        lambda: sender.is_stalled or not parts.kafka_watch.is_available,
     )
     reader = ChangesReader(parts.tasks, parts.registry, kept)
 

@@ -22,7 +22,7 @@ from streams.changes.config_effects import answer_effects, guarantee_warnings
 from streams.changes.operated_fields import OPERATED
 from streams.changes.version_change import OUTDATED, change_versions, keep_change, serving_diff
 from streams.changes.version_plan import VersionPlan, version_plan
-from streams.errors import ChangeOutdated, DeliveryFailed
+from streams.errors import ChangeOutdated, DeliveryFailed, StateUnavailable
 from streams.kafka.batch import Outgoing
 from streams.state.operator_changes import OperatorChangeLog
 from streams.state.registry import Registry
@@ -55,6 +55,8 @@ class ChangePreview(msgspec.Struct, frozen=True):
 class ChangeMaker:
     """Args:
     key_names: environment variables that may hold a teacher's key.
+    is_away: whether Kafka acknowledges nothing now. Then no change of the config is handed to the producer,
+        which would write it once Kafka is back, whatever was changed until then.
     """
 
     def __init__(
@@ -65,6 +67,7 @@ class ChangeMaker:
         topics: Topics,
         key_names: Collection[str],
         write: Write,
+        is_away: Callable[[], bool] = lambda: False,
     ) -> None:
         self._tasks = tasks
         self._registry = registry
@@ -72,6 +75,7 @@ class ChangeMaker:
         self._topics = topics
         self._key_names = key_names
         self._write = write
+        self._is_away = is_away
         self._turn = asyncio.Lock()
 
     async def preview(self, task: str, wish: ChangeWish, author: ChangeAuthor) -> ChangePreview:
@@ -81,7 +85,7 @@ class ChangeMaker:
         """
         if wish.what == "config":
             change = self._config_change(task, wish)
-            return _preview(wish, change.diff, self._config_effects(change))
+            return _preview(wish, change.diff, self._config_effects(change), change.basis)
         return await self._version_preview(task, wish, await self._plan(task, wish, author))
 
     async def make(self, task: str, wish: ChangeWish, author: ChangeAuthor, seen: str) -> OperatorChange:
@@ -105,7 +109,9 @@ class ChangeMaker:
         self, task: str, wish: ChangeWish, author: ChangeAuthor, seen: str
     ) -> OperatorChange:
         change = self._config_change(task, wish)
-        _check_seen(_preview(wish, change.diff), seen)
+        _check_seen(_preview(wish, change.diff, basis=change.basis), seen)
+        if self._is_away():
+            raise StateUnavailable("Kafka is away: nothing was changed, and nothing will be later on")
         await self._write(config_outputs(change, author, self._topics))
         made = made_change(change, author)
         await keep_change(self._kept, task, made)
@@ -168,10 +174,13 @@ class ChangeMaker:
 
 
 def _preview(
-    wish: ChangeWish, diff: tuple[ChangedValue, ...], effects: tuple[str, ...] = ()
+    wish: ChangeWish, diff: tuple[ChangedValue, ...], effects: tuple[str, ...] = (), basis: bytes = b""
 ) -> ChangePreview:
-    seen = hashlib.blake2b(msgspec.json.encode((wish.what, wish.version, diff)), digest_size=16).hexdigest()
-    return ChangePreview(diff, effects, seen)
+    """Args:
+    basis: what the change rests on besides, since a diff shows long values cut.
+    """
+    shown = msgspec.json.encode((wish.what, wish.version, diff, basis))
+    return ChangePreview(diff, effects, hashlib.blake2b(shown, digest_size=16).hexdigest())
 
 
 def _check_seen(shown: ChangePreview, seen: str) -> None:

@@ -1,5 +1,6 @@
 """Config change: fields of one task's config, or of that for all tasks, as they are and as they are to be."""
 
+import hashlib
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import msgspec
 
 from schemas.codec import EVENT
-from schemas.config import NOTHING, Config, Override, config_of
+from schemas.config import EVERY_TASK, NOTHING, Config, Override, config_of
 from schemas.errors import InvalidConfig
 from schemas.event import Event
 from schemas.operator_change import ChangedValue, ChangeWish, ConfigChangedDetails, OperatorChange
@@ -23,6 +24,12 @@ from streams.teacher.key_variables import key_problem
 Check = Callable[[Mapping[str, Any], str], bytes]
 """Encodes what a message sets; raises InvalidConfig."""
 _MOST_NAMED = 5
+_LONGEST_VALUE = 1_000
+"""Characters of a value in a diff; a list of labels may have a hundred thousand."""
+_LONGEST_TOLD = 100_000
+"""Characters of what an event tells of a field, before and after each: Kafka takes no larger events."""
+_LONGEST_UNDO = 20_000
+"""Bytes of an undo that is kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +58,12 @@ class ConfigChange:
         return changed_values(config_of(self.task, self.before), config_of(self.task, self.after))
 
     @property
+    def basis(self) -> bytes:
+        """Fingerprint of all that the change rests on, and of what it makes of it."""
+        rests_on = [{**self.before.get(name, NOTHING)} for name in (EVERY_TASK, self.task)]
+        return hashlib.blake2b(msgspec.json.encode(rests_on) + self.raw, digest_size=16).digest()
+
+    @property
     def undo(self) -> ChangeWish | None:
         """What sets the fields back; None where they may hold what is not to be kept twice."""
         if not OPERATED.issuperset(self.names):
@@ -62,16 +75,23 @@ class ConfigChange:
         return all(override.get(name, NOTHING) == self.override.get(name, NOTHING) for name in self.names)
 
     def event(self, author: ChangeAuthor) -> Event:
-        """Says who has changed what, and why."""
-        changes = [f"{one.name}: {one.before} -> {one.after}" for one in self.diff]
+        """Says who has changed what, and why.
+
+        Values of fields such as the teacher's prompt and examples are in its details alone: its sentence is
+        shown to all who may look at the task.
+        """
+        changes = [
+            f"{one.name}: {one.before} -> {one.after}" if one.name in OPERATED else one.name
+            for one in self.diff
+        ]
         more = f" and {len(changes) - _MOST_NAMED} more" if len(changes) > _MOST_NAMED else ""
         what = ", ".join(changes[:_MOST_NAMED]) + more or "nothing that is in force"
         message = f"{self.task}: {author.by} has changed the config ({what}): {author.reason}"
         details = ConfigChangedDetails(
             author.by,
             masked(author.reason),
-            masked_values(_those_of(self.before, self.task, self.names)),
-            masked_values(_those_of(self.after, self.task, self.names)),
+            _told(_those_of(self.before, self.task, self.names)),
+            _told(_those_of(self.after, self.task, self.names)),
         )
         return details.event(self.task, author.at, masked(message))
 
@@ -122,8 +142,11 @@ def config_outputs(change: ConfigChange, author: ChangeAuthor, topics: Topics) -
 
 
 def made_change(change: ConfigChange, author: ChangeAuthor) -> OperatorChange:
-    """The change as it is kept."""
-    return OperatorChange(author.at, author.by, masked(author.reason), "config", change.diff, change.undo)
+    """The change as it is kept; without an undo that is too long to be kept for each of many changes."""
+    undo = change.undo
+    if undo is not None and len(msgspec.json.encode(undo)) > _LONGEST_UNDO:
+        undo = None
+    return OperatorChange(author.at, author.by, masked(author.reason), "config", change.diff, undo)
 
 
 def merge_fields(before: Override, fields: Override) -> dict[str, Any]:
@@ -136,10 +159,10 @@ def merge_fields(before: Override, fields: Override) -> dict[str, Any]:
 
 
 def changed_values(before: Config, after: Config) -> tuple[ChangedValue, ...]:
-    """All fields that differ, with their values as JSON."""
+    """All fields that differ, with their values as JSON; a long one is cut."""
     old, new = (dict(_leaves(msgspec.to_builtins(config), "")) for config in (before, after))
     return tuple(
-        ChangedValue(name, masked(_json(old.get(name))), masked(_json(new.get(name))))
+        ChangedValue(name, _shown(old.get(name)), _shown(new.get(name)))
         for name in dict.fromkeys((*new, *old))
         if old.get(name) != new.get(name)
     )
@@ -156,6 +179,17 @@ def _leaves(fields: Mapping[str, Any], path: str) -> Iterator[tuple[str, Any]]:
             yield from _leaves(value, f"{path}{name}.")
         else:
             yield f"{path}{name}", value
+
+
+def _told(fields: Mapping[str, Any]) -> Any:
+    """The fields as an event tells them: without secrets, and only the length of what is too long."""
+    long = {name: size for name, value in fields.items() if (size := len(_json(value))) > _LONGEST_TOLD}
+    return masked_values({**fields, **{name: f"({size:,} characters)" for name, size in long.items()}})
+
+
+def _shown(value: Any) -> str:
+    text = masked(_json(value))
+    return text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}… ({len(text):,} characters)"
 
 
 def _json(value: Any) -> str:

@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from schemas.config import EVERY_TASK, NOTHING
-from schemas.operator_change import OperatorChange
-from streams.changes.operated_fields import FieldView, field_views
+from schemas.operator_change import ChangedValue, OperatorChange
+from streams.changes.operated_fields import OPERATED, FieldView, field_views
 from streams.changes.version_catalog import version_catalog
 from streams.gateway.caller_check import Caller
 from streams.label_set import LabelSet
@@ -14,6 +15,7 @@ from streams.state.operator_changes import OperatorChangeLog
 from streams.state.registry import Registry
 from streams.tasks import Task, Tasks
 
+HIDDEN = "not shown to this key"
 _MOST_LABELS = 2_000
 
 
@@ -96,13 +98,24 @@ class ChangesReader:
 
     async def _changes(self, task: str, caller: Caller) -> list[ChangeRow]:
         """Changes of all tasks are told to those who may see all of them."""
-        rows = [ChangeRow(change) for change in await self._kept.all(task)]
+        rows = [ChangeRow(_shown(change, caller)) for change in await self._kept.all(task)]
         if caller.allows(EVERY_TASK):
-            rows += [ChangeRow(change, is_of_all=True) for change in await self._kept.all(EVERY_TASK)]
+            of_all = await self._kept.all(EVERY_TASK)
+            rows += [ChangeRow(_shown(change, caller), is_of_all=True) for change in of_all]
         return sorted(rows, key=lambda row: -row.change.at)
 
 
+def _shown(change: OperatorChange, caller: Caller) -> OperatorChange:
+    """The change as the caller may see it: examples are texts, and an app needs no URL of the teacher."""
+    if caller.may_operate or change.what != "config":
+        return change
+    diff = (one if one.name in OPERATED else ChangedValue(one.name, HIDDEN, HIDDEN) for one in change.diff)
+    return replace(change, diff=tuple(diff), undo=None)
+
+
 def _labels(task: Task) -> list[str]:
-    known = task.live.labels if task.live else ()
-    names = (*LabelSet.of(task.config.teacher).names, *known, *task.config.never_answer)
-    return sorted(dict.fromkeys(names))[:_MOST_LABELS]
+    """Those that are switched off are all there: the page sends back the whole list of them."""
+    off, known = dict.fromkeys(task.config.never_answer), task.live.labels if task.live else ()
+    names = dict.fromkeys((*LabelSet.of(task.config.teacher).names, *known))
+    rest = [name for name in names if name not in off]
+    return sorted((*off, *rest[: max(0, _MOST_LABELS - len(off))]))

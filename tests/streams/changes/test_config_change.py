@@ -71,6 +71,17 @@ def test_the_event_says_who_has_changed_what_and_why() -> None:
     assert (details.by, details.reason, told.at) == ("ann", "month's end", 7)
 
 
+def test_the_events_sentence_tells_no_text_of_the_teacher_and_a_long_config_still_fits() -> None:
+    labels = [f"label number {number} of many" for number in range(9_000)]
+    teacher = {"labels": labels, "prompt": "the secret of our house"}
+    made = change({"teacher": teacher}, {"shop": {"teacher": {"labels": labels[:-1]}}})
+    told = made.event(ANN)
+    assert told.message == "shop: ann has changed the config (teacher.prompt, teacher.labels): month's end"
+    assert len(EVENT.encode(told)) < len(made.raw) + 10_000
+    assert told.details["after"] == {"teacher": f"({len(msgspec.json.encode(teacher)):,} characters)"}
+    assert len(msgspec.json.encode(made_change(made, ANN))) < 10_000
+
+
 def test_nothing_secret_is_kept_of_a_teacher() -> None:
     url = "http://me:hidden77@h/v1"
     made = change({"teacher": {"url": url}}, {"shop": {"teacher": {"url": "http://old:hidden88@h/v1"}}})

@@ -66,6 +66,7 @@ class ListedKafka:
     tasks: Tasks
     written: list[Outgoing] = field(default_factory=list)
     is_away: bool = False
+    is_stalled: bool = False
     meanwhile: Mapping[str, Any] | None = None
 
     async def write(self, outgoing: Sequence[Outgoing]) -> None:
@@ -88,6 +89,7 @@ class Operated:
     tasks: Tasks
     registry: Registry
     kafka: ListedKafka
+    kept: OperatorChangeLog
 
 
 @asynccontextmanager
@@ -109,7 +111,7 @@ async def operated(
     tally.note([_label(at) for at in range(120)])
     check = CallerCheck(True, lambda: api_keys or {}, origins)
     names = TaskNames(tasks, tally.counts)
-    maker = ChangeMaker(tasks, registry, kept, TOPICS, (), kafka.write)
+    maker = ChangeMaker(tasks, registry, kept, TOPICS, (), kafka.write, lambda: kafka.is_stalled)
     status_reader = StatusReader(connection, keys, 5)
     reader = WhatIfReader(status_reader, SpendingStore(connection, keys), tasks, tally.counts, lambda: BEGAN)
     traces = NewestTraces(list, ForgottenRequests())
@@ -132,7 +134,7 @@ async def operated(
     )
     await server.start()
     try:
-        yield Operated(server.url, tasks, registry, kafka)
+        yield Operated(server.url, tasks, registry, kafka, kept)
     finally:
         await server.stop()
         await connection.aclose()

@@ -9,6 +9,8 @@ import pytest
 from models.artifact import Artifact
 from schemas.events import ConfigChangedDetails, EventKind, PinnedDetails, RollbackDetails
 from schemas.redis_keys import Keys
+from streams.changes.author import ChangeAuthor
+from streams.changes.config_change import config_change, made_change
 from streams.gateway.keys import create_key
 from streams.gateway.operator_check import CHANGE_HEADER
 from tests.streams.dashboard.operated import CONFIG, TASK, Operated, operated
@@ -159,6 +161,55 @@ async def test_an_outage_is_told_and_changes_nothing(redis_url: str, keys: Keys,
         assert (failed.status_code, "look whether it is changed" in failed.text) == (503, True)
         assert place.tasks.task(TASK).config.target_agreement == 0.95
         assert (await person.look()).json()["changes"] == []
+
+
+async def test_while_kafka_is_known_to_be_away_no_change_waits_for_it(
+    redis_url: str, keys: Keys, artifact: Artifact
+) -> None:
+    async with operated(redis_url, keys, artifact) as place, httpx2.AsyncClient() as client:
+        person = Person(place, client)
+        seen = (await person.preview(TARGET)).json()["seen"]
+        place.kafka.is_stalled = True
+        refused = await person.apply(TARGET, seen)
+        assert (refused.status_code, "nothing was changed" in refused.text) == (503, True)
+        assert place.kafka.written == []
+        await person.change({"what": "rollback"}, "versions are moved all the same")
+        assert await live(place) == "v1"
+
+
+async def test_a_list_that_is_shown_cut_is_not_changed_behind_the_cut(
+    redis_url: str, keys: Keys, artifact: Artifact
+) -> None:
+    async with operated(redis_url, keys, artifact) as place, httpx2.AsyncClient() as client:
+        person = Person(place, client)
+        labels = [f"label-{number:04}" for number in range(3_000)]
+        wish = {"what": "config", "fields": {"never_answer": labels[:-2]}}
+        await person.change({"what": "config", "fields": {"never_answer": labels[:-1]}})
+        assert set(labels[:-1]) <= set((await person.look()).json()["labels"])
+        shown = (await person.preview(wish)).json()
+        assert len(shown["diff"][0]["after"]) < 1_100
+        await Person(place, client).change({"what": "config", "fields": {"never_answer": labels}}, "another")
+        assert (await person.apply(wish, shown["seen"])).status_code == 409
+        [newest, *_] = (await person.look()).json()["changes"]
+        assert (newest["change"]["reason"], newest["change"]["undo"]) == ("another", None)
+
+
+async def test_a_key_of_an_app_sees_no_example_and_no_url_of_the_teacher(
+    redis_url: str, keys: Keys, artifact: Artifact
+) -> None:
+    token, reads = create_key("app", ("*",), "serve", 1)
+    operator, operates = create_key("ann", (TASK,), "serve", 1, operate=True)
+    known = {reads.id: reads, operates.id: operates}
+    async with operated(redis_url, keys, artifact, known) as place, httpx2.AsyncClient() as client:
+        ann, app = (Person(place, client, **{"x-understudy-key": key}) for key in (operator, token))
+        fields = {"teacher": {"url": "http://inside/v1", "examples": [{"text": "my card", "label": "yes"}]}}
+        by_command = config_change(TASK, fields, place.tasks.overrides, ())
+        await place.kept.add(TASK, made_change(by_command, ChangeAuthor("bob", "better", 1)))
+        assert "my card" in (await ann.look()).text
+        seen = await app.look()
+        assert "my card" not in seen.text
+        assert "inside" not in seen.text
+        assert "teacher.examples" in seen.text
 
 
 @pytest.mark.parametrize("wish", WISHES)
