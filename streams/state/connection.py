@@ -95,3 +95,8 @@ class Connection:
 def as_text(value: Any) -> str:
     """The text of a reply. Redis replies with bytes here, although redis-py's types allow more."""
     return value.decode() if isinstance(value, bytes) else str(value)
+
+
+def is_wrong_type(error: exceptions.RedisError) -> bool:
+    """Whether a key holds another type of value: that concerns the key alone, and not Redis."""
+    return isinstance(error, exceptions.ResponseError) and str(error).startswith("WRONGTYPE")

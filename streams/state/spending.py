@@ -3,16 +3,21 @@
 A day is one of UTC, by Redis' clock. An emptied Redis forgets what was spent today.
 """
 
+import logging
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 from typing import Any, NamedTuple
 
+from redis.exceptions import RedisError
+
 from schemas.call_limits import CallLimits
 from schemas.config import EVERY_TASK
 from schemas.redis_keys import Keys
 from streams.spending.usage import ScopeUsage
-from streams.state.connection import Connection, as_text
+from streams.state.connection import Connection, as_text, is_wrong_type
+
+log = logging.getLogger(__name__)
 
 DAY = 86_400
 _KEPT = 35 * DAY
@@ -108,7 +113,7 @@ class SpendingStore:
             return _amounts(await redis.hgetall(self._day_key(task, day)))
 
     async def days(self, tasks: Iterable[str]) -> dict[str, dict[str, float]]:
-        """The amounts of today of each of these tasks."""
+        """The amounts of today of each of these tasks; none of one whose amounts can't be read."""
         names = list(tasks)
         return dict(zip(names, await self._read([self._day_key(task, None) for task in names]), strict=True))
 
@@ -125,7 +130,12 @@ class SpendingStore:
                 async with redis.pipeline(transaction=False) as pipeline:
                     for key in keys[start : start + _AT_ONCE]:
                         pipeline.hgetall(key)
-                    found += map(_amounts, await pipeline.execute())
+                    replies = await pipeline.execute(raise_on_error=False)
+                for reply in replies:
+                    if isinstance(reply, RedisError) and not is_wrong_type(reply):
+                        raise reply
+            some = keys[start : start + _AT_ONCE]
+            found += [_readable_amounts(key, reply) for key, reply in zip(some, replies, strict=True)]
         return found
 
     def _day_key(self, scope: str, day: int | None) -> str:
@@ -149,6 +159,15 @@ def _arguments(limits: CallLimits) -> list[float]:
 def _amounts(fields: Mapping[Any, Any]) -> dict[str, float]:
     amounts = {as_text(name): float(value) for name, value in fields.items()}
     return {name: value for name, value in amounts.items() if not name.startswith(_TOLD)}
+
+
+def _readable_amounts(key: str, reply: Any) -> dict[str, float]:
+    """The amounts; none where they can't be read, which concerns no other task or day."""
+    try:
+        return _amounts(reply if isinstance(reply, dict) else {})
+    except ValueError as error:
+        log.warning("spending in Redis can't be read, it is not shown: key=%s: %s", key, error)
+        return {}
 
 
 def _usage(reply: Sequence[Any]) -> ScopeUsage:

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import msgspec
 from redis.asyncio.client import Pipeline
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import RedisError
 
 from models.study import RepeatCounts
 from schemas.redis_keys import Keys
@@ -17,14 +17,13 @@ from streams.certify.history import CertificatePoint, decode_points
 from streams.certify.status import FIELDS, CertificateStatus, decode_status
 from streams.errors import StateUnreadable
 from streams.sampling import SamplingState
-from streams.state.connection import Connection, as_text
+from streams.state.connection import Connection, as_text, is_wrong_type
 from streams.state.serving_state import REPLIES, decode_serving_state, queue_serving_state
 from streams.versions.serving_state import ServingState
 
 _AT_ONCE = 25
 """Tasks in one transaction: Redis does nothing else meanwhile."""
 _SHOWN = tuple(name for name in FIELDS if name != "labels")
-_WRONG_TYPE = "WRONGTYPE"
 
 Queue = Callable[[Pipeline, str], Any]
 Decoded = TypeVar("Decoded")
@@ -109,7 +108,7 @@ class TaskReadings:
                         queue(pipeline, task)
                     found = await pipeline.execute(raise_on_error=False)
                 for reply in found:
-                    if isinstance(reply, RedisError) and not _is_wrong_type(reply):
+                    if isinstance(reply, RedisError) and not is_wrong_type(reply):
                         raise reply
             for place, task in enumerate(some):
                 yield task, found[place * replies : (place + 1) * replies]
@@ -125,6 +124,8 @@ def _decoded(
         return decode(task, replies)
     except StateUnreadable as error:
         return error
+    except ValueError as error:
+        return StateUnreadable(f"a number in Redis can't be read: task={task}: {error}")
 
 
 def _counts(task: str, replies: Sequence[Any]) -> TaskCounts:
@@ -148,7 +149,3 @@ def _status(task: str, values: Sequence[bytes | None]) -> CertificateStatus:
         return decode_status(fields)
     except (ValueError, msgspec.DecodeError) as error:
         raise StateUnreadable(f"a certificate in Redis can't be read: task={task}: {error}") from error
-
-
-def _is_wrong_type(error: RedisError) -> bool:
-    return isinstance(error, ResponseError) and str(error).startswith(_WRONG_TYPE)

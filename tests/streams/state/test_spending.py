@@ -139,3 +139,18 @@ async def test_a_day_is_kept_for_a_month_and_told_of_once(
     assert 30 * 86_400 < await connection.redis.ttl(f"{keys.spending('t')}:{own.day}") <= 35 * 86_400
     assert [await store.is_news("t", own.day, "calls_per_day.50%") for _ in range(2)] == [True, False]
     assert await store.day("t", own.day - 1) == {}
+
+
+async def test_spending_that_cannot_be_read_hides_that_of_no_other_task(
+    connection: Connection, keys: Keys
+) -> None:
+    store = SpendingStore(connection, keys)
+    for task in ("a", "b", "c"):
+        await store.add(task, {"calls": 3})
+    [b_key] = await connection.redis.keys(f"{keys.spending('b')}:*")
+    await connection.redis.hset(b_key, "money", "much")
+    [c_key] = await connection.redis.keys(f"{keys.spending('c')}:*")
+    await connection.redis.set(c_key, "no hash")
+    assert await store.days(["a", "b", "c"]) == {"a": {"calls": 3.0}, "b": {}, "c": {}}
+    assert (await store.newest_days("b", 2))[-1][1] == {}
+    assert connection.is_available
