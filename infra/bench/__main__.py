@@ -12,6 +12,7 @@ import msgspec
 
 from infra.bench import encoders, fit, growth, out_of_scope, rebalance, scoring
 from infra.bench.chaos.measure import measure as chaos
+from infra.bench.dashboard.measure import measure as dashboard
 from infra.bench.drift.measure import measure as drift
 from infra.bench.gateway.faults import measure as faults
 from infra.bench.gateway.measure import measure as gateway
@@ -39,6 +40,7 @@ MEASURES = {
     "teacher": teacher,
     "faults": faults,
     "gateway": gateway,
+    "dashboard": dashboard,
     "chaos": chaos,
 }
 

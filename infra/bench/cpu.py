@@ -1,4 +1,4 @@
-"""CPU of a process, user and system, all threads; psutil reads it, which the extra `bench` installs."""
+"""CPU and memory of a process, all threads; psutil reads them, which the extra `bench` installs."""
 
 from infra.errors import MissingLibrary
 
@@ -25,3 +25,13 @@ def cpu_seconds(process: int) -> float:
     require_psutil()
     used = psutil.Process(process).cpu_times()
     return float(used.user + used.system)
+
+
+def memory_bytes(process: int) -> int:
+    """Bytes that the process of this number has in memory (its resident set).
+
+    Raises:
+        MissingLibrary: psutil is not installed.
+    """
+    require_psutil()
+    return int(psutil.Process(process).memory_info().rss)

@@ -237,6 +237,16 @@ def gateway(
     show(_run("gateway", request), json)
 
 
+@bench.command(epilog=examples("bench dashboard", "bench dashboard --minutes 10"))
+def dashboard(
+    runs: Runs = LEAST_RUNS,
+    minutes: Annotated[float, typer.Option(min=0.1, help="For so long 20 watchers watch.")] = 3.0,
+    json: AsJson = False,
+) -> None:
+    """Time, bytes, CPU and memory of the dashboard with 200 tasks and 20 watchers."""
+    show(_run("dashboard", BenchRequest(runs=runs, minutes=minutes)), json)
+
+
 @bench.command(epilog=examples("bench chaos", "bench chaos --faults 15 --longest 8 --seed 7"))
 def chaos(
     faults: Annotated[int, typer.Option(min=1, help="Faults to inject.")] = 200,

@@ -23,7 +23,9 @@ from streams.versions.serving_state import ServingState
 
 _AT_ONCE = 25
 """Tasks in one transaction: Redis does nothing else meanwhile."""
-_SHOWN = tuple(name for name in FIELDS if name != "labels")
+_UNUSED = {"labels", "new_labels", "proven_n", "proven_k", "unanswered", "alarms", "updated_at"}
+_SHOWN = tuple(name for name in FIELDS if name not in _UNUSED)
+_OF_SERVICE = ("n", "k", "pending", "bound", "until", "target", "certified", "suspended")
 
 Queue = Callable[[Pipeline, str], Any]
 Decoded = TypeVar("Decoded")
@@ -31,7 +33,7 @@ Decoded = TypeVar("Decoded")
 
 @dataclass(frozen=True, slots=True)
 class TaskCounts:
-    """What the audits of a live version say, without counts by label.
+    """What the audits of a live version say, as far as a status shows it; without counts by label.
 
     Attributes:
         certifying: sampled traces that the next refit may certify on; None where no trainer says so now.
@@ -77,7 +79,7 @@ class TaskReadings:
 
         def queue(pipeline: Pipeline, task: str) -> None:
             pipeline.hmget(self._keys.audits(task, versions[task]), _SHOWN)
-            pipeline.hmget(self._keys.service(task), _SHOWN)
+            pipeline.hmget(self._keys.service(task), _OF_SERVICE)
             pipeline.hmget(self._keys.teacher(task), ("asked_again", "said_the_same"))
             pipeline.get(self._keys.certifying(task))
 
@@ -130,21 +132,21 @@ def _decoded(
 
 def _counts(task: str, replies: Sequence[Any]) -> TaskCounts:
     shown, service, repeats, certifying = replies
-    certificate = _status(task, shown)
+    certificate = _status(task, _SHOWN, shown)
     traces = None if certifying is None else int(certifying)
     expected = None if traces is None else traces + certificate.pending
     return TaskCounts(
         certificate,
-        _status(task, service),
+        _status(task, _OF_SERVICE, service),
         SamplingState(certificate.certified, expected, certificate.drifting),
         RepeatCounts(*(int(count or 0) for count in repeats)),
         traces,
     )
 
 
-def _status(task: str, values: Sequence[bytes | None]) -> CertificateStatus:
+def _status(task: str, names: Sequence[str], values: Sequence[bytes | None]) -> CertificateStatus:
     """Raises StateUnreadable: a field is not what it should be."""
-    fields = {name: as_text(value) for name, value in zip(_SHOWN, values, strict=True) if value is not None}
+    fields = {name: as_text(value) for name, value in zip(names, values, strict=True) if value is not None}
     try:
         return decode_status(fields)
     except (ValueError, msgspec.DecodeError) as error:

@@ -1,7 +1,7 @@
 // Days of a task: the share answered without a call, and what the teacher cost beside what was saved.
 
 import { ask } from "/dashboard/page/ask.js";
-import { count, element, shape, share, table } from "/dashboard/page/elements.js";
+import { count, element, prose, shape, share, table } from "/dashboard/page/elements.js";
 
 const WIDTH = 720;
 const HEIGHT = 120;
@@ -14,7 +14,7 @@ export async function openDays(place, task) {
   place.replaceChildren(element("h2", {}, "By day"), note);
   try {
     const found = await ask(`/dashboard/read/days/${encodeURIComponent(task)}`);
-    note.textContent = sentence(found);
+    note.replaceChildren(...prose(sentence(found)));
     if (found.days.length) place.append(...parts(found));
   } catch (error) {
     note.textContent = `Not read: ${error.message}`;

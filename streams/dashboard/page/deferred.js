@@ -1,7 +1,7 @@
 // What was deferred, and what could not be processed at all: read when the tab is opened, and again by a button.
 
 import { ask } from "/dashboard/page/ask.js";
-import { count, element, moment, shortMoment, table } from "/dashboard/page/elements.js";
+import { count, element, moment, prose, shortMoment, table } from "/dashboard/page/elements.js";
 
 const NUMBER = "number";
 const ANY = "";
@@ -52,7 +52,7 @@ function sentence(found) {
   const [deferrals] = found.looked_at;
   const own = found.reasons.reduce((sum, [, many]) => sum + many, 0);
   const cut = own > found.deferrals.length ? ` The newest ${count(found.deferrals.length)} are shown.` : "";
-  return `As of ${moment(found.at)}: of the newest ${count(deferrals)} deferrals of all tasks, ${count(own)} are of this task.${cut}`;
+  return `As of ${moment(found.at)}: of the newest ${count(deferrals)} deferrals of all tasks, ${count(own)} ${own === 1 ? "is" : "are"} of this task.${cut}`;
 }
 
 function deferralTable(rows, found) {
@@ -76,10 +76,10 @@ function answer(row) {
 
 function letterParts(found) {
   const [, many] = found.looked_at;
-  const nameless = found.nameless ? ` ${count(found.nameless)} of them name no task that can be read: \`understudy dead-letters list\` shows them.` : "";
-  const sentence = many ? `Of the newest ${count(many)} dead letters of all tasks, ${count(found.letters.length)} are of this task.${nameless}`
+  const nameless = found.nameless ? ` ${count(found.nameless)} of them ${found.nameless === 1 ? "names" : "name"} no task that can be read: \`understudy dead-letters list\` shows them.` : "";
+  const sentence = many ? `Of the newest ${count(many)} dead letters of all tasks, ${count(found.letters.length)} ${found.letters.length === 1 ? "is" : "are"} of this task.${nameless}`
     : "There are none: every message was processed.";
-  const parts = [element("h2", {}, "Dead letters"), element("p", { class: "soft" }, sentence)];
+  const parts = [element("h2", {}, "Dead letters"), element("p", { class: "soft" }, prose(sentence))];
   if (!found.letters.length) return parts;
   return [...parts, table("Dead letters, newest first", ["when", "position", "given up by", "request", "reason", "state"], found.letters.map((row) => [
     element("time", { datetime: new Date(row.at).toISOString(), title: moment(row.at) }, shortMoment(row.at)),

@@ -91,11 +91,12 @@ function line(row) {
     : element("a", { href: TASKS + encodeURIComponent(row.task) }, row.task);
   const tail = [row.many > 1 && `${count(row.many)} events`, row.by && `by ${row.by}`].filter(Boolean).join(", ");
   return element("li", { class: row.tone }, mark, element("time", { datetime: new Date(row.at).toISOString(), title: moment(row.at) }, when),
-    element("span", { class: "what" }, task, element("strong", {}, words(row.kind))),
-    element("span", { class: "said" }, row.text, tail ? element("span", { class: "soft" }, ` (${tail})`) : null));
+    element("span", { class: "what" }, task, element("strong", {}, row.many > 1 && row.kind === "refused" ? "refits" : words(row.kind))),
+    element("span", { class: "sentence" }, row.text, tail ? element("span", { class: "soft" }, ` (${tail})`) : null));
 }
 
 function span(since, at, clock) {
   const sameDay = new Date(since).toDateString() === new Date(at).toDateString();
+  if (sameDay && clock(since) === clock(at)) return clock(at);
   return sameDay ? `${clock(since)} – ${clock(at)}` : `until ${clock(at)}`;
 }

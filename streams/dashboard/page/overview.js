@@ -39,21 +39,26 @@ function firstSteps() {
 }
 
 function overviewTable(rows) {
-  const columns = ["task", "claim", "version", "proven", "target", "audits", "disagree", "answers", "should answer", "audits agree", "alarm", "teacher today"];
-  const kinds = ["", "", "", ...Array(9).fill(NUMBER)];
+  const columns = ["task", "claim", "version", "proven (target)", "audits (disagree)", "answers (should)", "audits agree", "alarm", "teacher today"];
+  const kinds = ["", "", "", ...Array(6).fill(NUMBER)];
   return table("All tasks, those that need a person first", columns, rows.map((row) => [
     element("a", { href: TASKS + encodeURIComponent(row.task) }, row.task),
     badge(row.state, row.claim),
     row.candidate ? `${row.version} (${row.candidate})` : row.version || "none",
-    row.proven === null ? "–" : meter(row),
-    share(row.target), count(row.audits), count(row.audits - row.agreements), answers(row), share(row.expected), agrees(row),
+    row.proven === null ? aside("–", share(row.target)) : meter(row),
+    aside(count(row.audits), count(row.audits - row.agreements)), answers(row), agrees(row),
     row.alarm ? `${Math.round(100 * row.alarm)}%` : "–", today(row),
   ]), kinds);
 }
 
+/** A number, and beside it the one that it is compared with. */
+function aside(value, other) {
+  return element("span", {}, value, element("span", { class: "soft" }, ` (${other})`));
+}
+
 function answers(row) {
-  if (!row.answers.length) return share(row.answered);
-  return element("span", { class: "metered" }, sparkline(row.answers, course(row.answers, "answered")), share(row.answered));
+  const line = row.answers.length ? sparkline(row.answers, course(row.answers, "answered")) : null;
+  return element("span", { class: "metered" }, line, aside(share(row.answered), share(row.expected)));
 }
 
 function agrees(row) {
@@ -69,7 +74,7 @@ function today(row) {
   if (!row.calls && row.budget === null) return "–";
   const words = row.money ? row.money.toFixed(2) : `${count(row.calls)} ${row.calls === 1 ? "call" : "calls"}`;
   if (row.budget === null) return words;
-  const used = `${Math.round(100 * row.budget)}% of its limit`;
+  const used = `${Math.round(100 * row.budget)}% used`;
   return element("span", {}, `${words}, `, row.budget < 0.8 ? used : badge(row.budget < 1 ? "not_yet" : "stopped", used));
 }
 
@@ -79,5 +84,5 @@ function meter(row) {
   const place = (value) => Math.max(0, Math.min(1, (value - from) / (1 - from)));
   const bar = element("span", { class: "meter", "aria-hidden": "true" }, element("span", { class: row.state }));
   bar.firstChild.style.width = `${100 * place(row.proven)}%`;
-  return element("span", { class: "metered" }, bar, atLeast(row.proven));
+  return element("span", { class: "metered" }, bar, aside(atLeast(row.proven), share(row.target)));
 }

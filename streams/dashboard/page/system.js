@@ -1,6 +1,6 @@
 // The whole system: what is away or late, and what to do; parts in the order in which an operator asks for them.
 
-import { count, element, moment, shortMoment, table } from "/dashboard/page/elements.js";
+import { count, element, moment, prose, shortMoment, table } from "/dashboard/page/elements.js";
 
 const TASKS = "/dashboard/tasks/";
 const ALL = "*";
@@ -45,13 +45,13 @@ function tally(found) {
 }
 
 function section(title, sentence, ...content) {
-  return element("section", {}, element("h2", {}, title), sentence ? element("p", { class: "soft" }, sentence) : null, ...content);
+  return element("section", {}, element("h2", {}, title), sentence ? element("p", { class: "soft" }, prose(sentence)) : null, ...content);
 }
 
 function checks(found) {
   return section("Servers and certify", "", element("ul", { class: "checks" }, found.checks.map((one) =>
     element("li", { class: one.level }, level(one.level), element("strong", {}, one.about),
-      element("span", {}, one.since ? `${one.text} since ${moment(one.since)}` : one.text)))));
+      element("span", {}, prose(one.since ? `${one.text} since ${moment(one.since)}` : one.text))))));
 }
 
 function workers(found) {
@@ -62,7 +62,7 @@ function workers(found) {
   return section("Workers", "Each process, as it says every few seconds itself.",
     table("Workers, those that need a look first", ["roles", ...(named ? ["process"] : []), "runs since", "state", "what is wrong"], found.workers.map((row) => [
       row.roles.join(", "), ...(named ? [row.name] : []), moment(row.since), level(row.level),
-      row.level === "ok" ? "–" : row.text]), []));
+      row.level === "ok" ? "–" : prose(row.text)]), []));
 }
 
 function roles(found, stale) {
@@ -71,7 +71,7 @@ function roles(found, stale) {
   const when = stale ? `As of ${moment(found.kafka_at)}: Kafka does not answer now.` : "What each group has still to read, as the broker says.";
   return section("Topics and readers", when,
     table("Topics and their readers", ["group", "topic", "readers", "partitions", "to be read", "state", "what is wrong"], rows.map((row) => [
-      row.role, row.topic, row.members === null ? "not told" : count(row.members), count(row.partitions), lag(row), level(row.level), row.text || "–"]),
+      row.role, row.topic, row.members === null ? "not told" : count(row.members), count(row.partitions), lag(row), level(row.level), row.text ? prose(row.text) : "–"]),
     ["", "", NUMBER, NUMBER, NUMBER, "", ""]));
 }
 
@@ -87,7 +87,7 @@ function lanes(found) {
   if (!found.lanes.length) return null;
   return section("What waits for the teacher", "By lane; `waiting` holds what was put off, since others of its task wait too.",
     table("Lanes of the teacher", ["lane", "waiting", "oldest since", "of task", "state", "what is wrong"], found.lanes.map((row) => [
-      row.lane, count(row.waiting), row.oldest ? moment(row.oldest) : "–", row.task ? link(row.task) : "–", level(row.level), row.text]),
+      row.lane, count(row.waiting), row.oldest ? moment(row.oldest) : "–", row.task ? link(row.task) : "–", level(row.level), prose(row.text)]),
     ["", NUMBER, "", "", "", ""]));
 }
 
@@ -95,7 +95,7 @@ function endpoints(found) {
   if (!found.endpoints.length) return null;
   return section("Endpoints of the teacher", "As the processes say that call them.",
     table("Endpoints", ["endpoint", "model", "called by", "held by", "state", "what is wrong"], found.endpoints.map((row) => [
-      row.url, row.model, count(row.callers), count(row.open), level(row.level), row.text]), ["", "", NUMBER, NUMBER, "", ""]));
+      row.url, row.model, count(row.callers), count(row.open), level(row.level), prose(row.text)]), ["", "", NUMBER, NUMBER, "", ""]));
 }
 
 function refits(found) {
@@ -104,7 +104,7 @@ function refits(found) {
   if (!found.refits.length) return section("Trainers and refits", `${sentence} No refit waits.`);
   return section("Trainers and refits", sentence,
     table("Refits that were asked for", ["task", "asked for", "why", "by an alarm", "led by", "state", "what is wrong"], found.refits.map((row) => [
-      link(row.task), shortMoment(row.since), row.reason, row.urgent ? "yes" : "no", row.trainer ?? "nobody", level(row.level), row.text])));
+      link(row.task), shortMoment(row.since), row.reason, row.urgent ? "yes" : "no", row.trainer ?? "nobody", level(row.level), prose(row.text)])));
 }
 
 function spending(found) {

@@ -117,12 +117,12 @@ def test_a_person_goes_from_all_tasks_to_the_certificate_of_one(browser: Chrome)
 def test_a_person_finds_an_event_in_the_time_line(browser: Chrome) -> None:
     with served(ScriptedReader(*READER)) as url:
         browser.get(f"{url}/dashboard/events")
-        assert text(browser, ".events .said").startswith("14 refits that changed nothing")
+        assert text(browser, ".events .sentence").startswith("14 refits that changed nothing")
         assert len(browser.find_elements(By.CSS_SELECTOR, ".events li")) == 3
         Select(browser.find_element(By.ID, "of-kind")).select_by_value("alarm")
         wait = WebDriverWait(browser, SECONDS)
         wait.until(lambda _: len(browser.find_elements(By.CSS_SELECTOR, ".events li")) == 1)
-        assert HOSTILE in text(browser, ".events .said")
+        assert HOSTILE in text(browser, ".events .sentence")
         assert browser.current_url.endswith("?kind=alarm")
         browser.get(f"{url}/dashboard/events?folded=no&task=tickets")
         wait.until(lambda _: len(browser.find_elements(By.CSS_SELECTOR, ".events li")) == 29)
@@ -147,7 +147,7 @@ def test_a_person_reads_why_requests_were_deferred(browser: Chrome) -> None:
         Select(browser.find_element(By.ID, "of-reason")).select_by_value("low_score")
         assert "where is my parcel" in text(browser, "tbody tr")
         assert "too long" in browser.find_elements(By.TAG_NAME, "table")[1].text
-        assert "1 of them name no task" in browser.find_element(By.TAG_NAME, "main").text
+        assert "1 of them names no task" in browser.find_element(By.TAG_NAME, "main").text
         assert browser.get_log("browser") == []
 
 
@@ -158,7 +158,7 @@ def test_axe_finds_nothing(browser: Chrome, axe: str, path: str, scheme: str) ->
     with served(ScriptedReader(*READER)) as url:
         browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
         browser.get(url + path)
-        text(browser, ".events .said" if path.endswith("events") else "tbody th, details, .legend")
+        text(browser, ".events .sentence" if path.endswith("events") else "tbody th, details, .legend")
         browser.execute_script(axe)
         found = browser.execute_async_script("axe.run().then(arguments[0])")
     assert [(one["id"], one["impact"], one["nodes"][0]["html"]) for one in found["violations"]] == []

@@ -1,0 +1,163 @@
+"""`bench dashboard`: what the page of all tasks costs a gateway, and how soon it is there.
+
+On a real Redis with 200 tasks as months leave them; the dashboard runs in a process of its own, and is told
+of 500 labels a second. Twenty of the tasks have another audit each second. Watchers read as the page does.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field
+
+import httpx2
+from redis import Redis
+
+from infra.bench.cpu import cpu_seconds, memory_bytes, require_psutil
+from infra.bench.dashboard.fill import audit, fill, fitted_policy, task_names
+from infra.bench.dashboard.site import Site, dashboard_site
+from infra.bench.process import print_progress
+from infra.bench.report import Figure, Report, figure, report
+from infra.bench.request import BenchRequest
+from infra.harness.deployment import fresh_prefix
+from infra.local.embedded_redis import EmbeddedRedis
+from schemas.redis_keys import Keys
+
+TASKS = 200
+WATCHERS = 20
+_AUDITED = 20
+_QUIET = 20.0
+_OVERVIEW = "/dashboard/stream"
+
+
+@dataclass
+class Heard:
+    """What one watcher was told: events, and the bytes of all of them."""
+
+    events: int = 0
+    bytes: int = 0
+    firsts: list[float] = field(default_factory=list)
+
+
+def measure(request: BenchRequest) -> Report:
+    """Raises:
+    MissingLibrary: psutil is not installed.
+    LocalServerError: Redis does not start.
+    """
+    require_psutil()
+    keys, names = Keys(fresh_prefix("bench")), task_names(TASKS)
+    with EmbeddedRedis() as server, Redis.from_url(server.url) as redis:
+        print_progress(f"filling Redis with {TASKS} tasks")
+        fill(redis, keys, names, fitted_policy())
+        with dashboard_site(server.url, keys.prefix, names) as site:
+            figures = asyncio.run(_figures(site, redis, keys, names, request))
+    return report(figures)
+
+
+async def _figures(
+    site: Site, redis: Redis, keys: Keys, names: Sequence[str], request: BenchRequest
+) -> list[Figure]:
+    auditing = asyncio.create_task(_audit(redis, keys, names[:_AUDITED]))
+    started = memory_bytes(site.process)
+    cold = await _first_view(site.url, _OVERVIEW)
+    figures = [
+        figure("first view of all tasks, first reader", [1_000 * cold[0]], "ms"),
+        *await _first_views(site, request.runs),
+        *await _of_one_watcher(site),
+        *await _of_many(site, names, 60.0 * request.minutes, started),
+    ]
+    auditing.cancel()
+    return figures
+
+
+async def _first_views(site: Site, runs: int) -> list[Figure]:
+    """Nobody else watches: each is read anew."""
+    print_progress("first views")
+    overviews = [await _first_view(site.url, _OVERVIEW) for _ in range(max(runs, 5))]
+    tasks = [await _first_view(site.url, f"{_OVERVIEW}/task-{number:03}") for number in range(max(runs, 5))]
+    return [
+        figure("first view of all tasks", [1_000 * seconds for seconds, _ in overviews], "ms"),
+        figure("its bytes", [size / 1e3 for _, size in overviews], "kB"),
+        figure("first view of one task", [1_000 * seconds for seconds, _ in tasks], "ms"),
+        figure("its bytes, with a history of 500 points", [size / 1e3 for _, size in tasks], "kB"),
+    ]
+
+
+async def _of_one_watcher(site: Site) -> list[Figure]:
+    print_progress("one watcher of all tasks")
+    idle = await _cpu_of(site, asyncio.sleep(_QUIET))
+    heard = Heard()
+    busy = await _cpu_of(site, _watch(site.url, _OVERVIEW, _QUIET, heard))
+    looks = max(1, heard.events)
+    return [
+        figure("CPU of the labels alone", [100 * idle / _QUIET], "% of a core"),
+        figure("CPU of a look at all tasks", [1_000 * (busy - idle) / looks], "ms"),
+        figure("time between two looks", [_QUIET / looks], "s"),
+    ]
+
+
+async def _of_many(site: Site, names: Sequence[str], seconds: float, started: int) -> list[Figure]:
+    print_progress(f"{WATCHERS} watchers for {seconds:g} s")
+    paths = [_OVERVIEW if number % 2 else f"{_OVERVIEW}/{names[number]}" for number in range(WATCHERS)]
+    heard = [Heard() for _ in paths]
+    watching = asyncio.gather(
+        *(_watch(site.url, path, seconds, one) for path, one in zip(paths, heard, strict=True))
+    )
+    used = await _cpu_of(site, watching)
+    ended = memory_bytes(site.process)
+    overview = [one.bytes / seconds / 1e3 for one in heard[1::2]]
+    task = [one.bytes / seconds / 1e3 for one in heard[::2]]
+    return [
+        figure(f"CPU with {WATCHERS} watchers, 11 views", [100 * used / seconds], "% of a core"),
+        figure("told to a watcher of all tasks", overview, "kB/s"),
+        figure("told to a watcher of one task", task, "kB/s"),
+        figure("memory of the process at its end", [ended / 1e6], "MB", "at its start", [started / 1e6]),
+    ]
+
+
+async def _cpu_of(site: Site, work: "asyncio.Future[object] | object") -> float:
+    """Seconds of CPU that the site has used while something was awaited."""
+    before = cpu_seconds(site.process)
+    await work  # type: ignore[misc]
+    return cpu_seconds(site.process) - before
+
+
+async def _first_view(url: str, path: str) -> tuple[float, int]:
+    """Seconds until the first view is there whole, and its bytes."""
+    began = time.perf_counter()
+    async with aclosing(_events(url, path)) as events:
+        size = await anext(events)
+    seconds = time.perf_counter() - began
+    await asyncio.sleep(0.2)  # the stream's end is noted, and the next reads anew
+    return seconds, size
+
+
+async def _watch(url: str, path: str, seconds: float, heard: Heard) -> None:
+    async def listen() -> None:
+        async with aclosing(_events(url, path)) as events:
+            async for size in events:
+                heard.events += 1
+                heard.bytes += size
+
+    try:
+        await asyncio.wait_for(listen(), seconds)
+    except TimeoutError:
+        return
+
+
+async def _events(url: str, path: str) -> AsyncGenerator[int, None]:
+    """The size of each event, once it is there whole."""
+    async with httpx2.AsyncClient(timeout=60.0) as client, client.stream("GET", url + path) as answer:
+        size = 0
+        async for part in answer.aiter_bytes():
+            size += len(part)
+            if part.endswith(b"\n\n"):
+                yield size
+                size = 0
+
+
+async def _audit(redis: Redis, keys: Keys, names: Sequence[str]) -> None:
+    while True:
+        for name in names:
+            audit(redis, keys, name)
+        await asyncio.sleep(1.0)
