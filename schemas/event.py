@@ -46,6 +46,7 @@ class EventKind(StrEnum):
     REPLIES_READABLE = "replies_readable"
     TASKS_CAPPED = "tasks_capped"
     TASK_RETIRED = "task_retired"
+    LETTERS_REPLAYED = "letters_replayed"
     CONFIG_APPLIED = "config_applied"
     CONFIG_REJECTED = "config_rejected"
     CONFIG_CHANGED = "config_changed"

@@ -25,7 +25,7 @@ from schemas.event import (
     config_applied_event,
 )
 from schemas.operator_change import ConfigChangedDetails
-from schemas.task_events import TaskRetiredDetails, TasksCappedDetails
+from schemas.task_events import LettersReplayedDetails, TaskRetiredDetails, TasksCappedDetails
 from schemas.teacher_events import (
     BacklogAtRiskDetails,
     LabelsCappedDetails,
@@ -67,6 +67,7 @@ __all__ = [
     "LabelBlockedDetails",
     "LabelsCappedDetails",
     "LabelsChangedDetails",
+    "LettersReplayedDetails",
     "PinnedDetails",
     "PromiseMissedDetails",
     "PromotedDetails",
@@ -114,6 +115,7 @@ _STRUCTS: tuple[type[EventDetails], ...] = (
     SpendingDetails,
     TasksCappedDetails,
     TaskRetiredDetails,
+    LettersReplayedDetails,
     RepliesUnreadableDetails,
     RepliesReadableDetails,
     ConfigRejectedDetails,

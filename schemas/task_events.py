@@ -1,4 +1,4 @@
-"""Events about which tasks there are."""
+"""Events about which tasks there are, and about messages of a task that are sent again."""
 
 from schemas.event import EventDetails, EventKind
 
@@ -29,3 +29,18 @@ class TaskRetiredDetails(EventDetails, frozen=True):
     by: str
     reason: str
     redis_keys: int
+
+
+class LettersReplayedDetails(EventDetails, frozen=True):
+    """A person has sent dead letters again from the dashboard.
+
+    Attributes:
+        by: the name of the key, or `this machine`.
+        reason: that was given.
+        positions: of the letters, each as `partition:offset`.
+    """
+
+    kind = EventKind.LETTERS_REPLAYED
+    by: str
+    reason: str
+    positions: tuple[str, ...]

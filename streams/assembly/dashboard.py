@@ -33,6 +33,7 @@ class Dashboard:
     tally: told of every label that this process reads.
     services: that feed it.
     streams: end with the server.
+    deferred: reads again once a letter was sent.
     """
 
     routes: list[BaseRoute]
@@ -40,6 +41,7 @@ class Dashboard:
     tally: LabelTally
     streams: ViewStreams
     status_reader: StatusReader
+    deferred: DeferredReader
 
 
 def make_dashboard(parts: WorkerParts, check: CallerCheck, recent: RecentLabels) -> Dashboard:
@@ -49,15 +51,16 @@ def make_dashboard(parts: WorkerParts, check: CallerCheck, recent: RecentLabels)
     spending = SpendingStore(parts.connection, settings.keys)
     status_reader = StatusReader(parts.connection, settings.keys, settings.policies_kept)
     reader = ViewReader(status_reader, spending, tasks, tally, unix_ms)
+    deferred = _deferred_reader(parts, recent)
     routes: list[BaseRoute] = [
         *DashboardRoutes(streams, reader).routes(),
         *DaysRoutes(streams, spending, tasks, unix_ms).routes(),
-        *DeferredRoutes(streams, _deferred_reader(parts, recent)).routes(),
+        *DeferredRoutes(streams, deferred).routes(),
         *EventsRoutes(streams, events, unix_ms).routes(),
         *SystemRoutes(streams, _system_reader(parts).read).routes(),
     ]
     feed = RecordFeed(settings.topics.events, EVENT, parts.open_reader, KEPT, events.note, is_needed=False)
-    return Dashboard(routes, [feed], tally, streams, status_reader)
+    return Dashboard(routes, [feed], tally, streams, status_reader, deferred)
 
 
 def _deferred_reader(parts: WorkerParts, recent: RecentLabels) -> DeferredReader:

@@ -7,7 +7,7 @@ from confluent_kafka import Message, Producer
 
 from schemas.codec import LABEL
 from schemas.messages import Label, Usage
-from streams.assembly.dashboard import make_dashboard
+from streams.assembly.dashboard import Dashboard, make_dashboard
 from streams.assembly.parts import CloseService, WorkerParts
 from streams.changes.change_maker import ChangeMaker
 from streams.clock import unix_ms
@@ -17,6 +17,7 @@ from streams.dashboard.dry_run import DryRun
 from streams.dashboard.labels_reader import LabelsReader
 from streams.dashboard.labels_routes import LabelsRoutes
 from streams.dashboard.newest_traces import MOST, MOST_BYTES, SECONDS, NewestTraces
+from streams.dashboard.replay_routes import LetterReplayer, ReplayRoutes
 from streams.dashboard.request_routes import RequestRoutes
 from streams.dashboard.task_calls import TaskNames
 from streams.dashboard.try_routes import TryRoutes
@@ -140,6 +141,7 @@ def add(parts: WorkerParts) -> None:
         *VersionsRoutes(check, names, VersionsReader(parts.tasks, status_reader, trials), reports).routes(),
         *WhatIfRoutes(check, names, what_if).routes(),
         *_change_routes(parts, check, names, sender).routes(),
+        *_replay_routes(parts, check, names, sender, dashboard).routes(),
     ]
     app = create_gateway(gateway, routes, call_limits(gateway), parts.tracing)
     labels, late = settings.topics.labels, parts.late_start
@@ -183,6 +185,22 @@ def _change_routes(
         return parts.late_start is None or parts.late_start.is_over
 
     return ChangeRoutes(settings.gateway, check, names, reader, maker, is_ready, unix_ms)
+
+
+def _replay_routes(
+    parts: WorkerParts, check: CallerCheck, names: TaskNames, sender: RecordSender, dashboard: Dashboard
+) -> ReplayRoutes:
+    settings = parts.settings
+    return ReplayRoutes(
+        settings.gateway,
+        check,
+        names,
+        LetterReplayer(settings, parts.forgotten),
+        dashboard.deferred.forget,
+        sender.send_acknowledged,
+        settings.topics.events,
+        unix_ms,
+    )
 
 
 def _key_ring(parts: WorkerParts) -> KeyRing:

@@ -71,6 +71,7 @@ class DeferredView(Struct, frozen=True):
     reasons: how many of the task's deferrals among them had each reason.
     looked_at: newest deferrals of all tasks, and newest dead letters, that were looked at.
     texts: they are shown; a key of an app shows none.
+    replays: the caller may send letters again.
     nameless: dead letters among them that name no task; None for a key that may not know.
     """
 
@@ -80,6 +81,7 @@ class DeferredView(Struct, frozen=True):
     reasons: Sequence[tuple[str, int]]
     looked_at: tuple[int, int]
     texts: bool
+    replays: bool
     nameless: int | None = None
 
 
@@ -126,15 +128,15 @@ def deferred_view(
     letters: Sequence[LetterRow],
     *,
     sees_all: bool,
-    reads_texts: bool,
+    operates: bool,
 ) -> DeferredView:
     """Args:
     deferrals, letters: of all tasks, in any order.
     sees_all: the caller may know of letters that name no task.
-    reads_texts: the caller may read what others have sent.
+    operates: the caller may read what others have sent, and send letters again.
     """
     own = _newest(row for row in deferrals if row.task == task)
-    if not reads_texts:
+    if not operates:
         own = [replace(row, text=None) for row in own]
     return DeferredView(
         at=at,
@@ -142,7 +144,8 @@ def deferred_view(
         letters=_newest(row for row in letters if row.task == task)[:MOST_ROWS],
         reasons=Counter(row.reason for row in own).most_common(),
         looked_at=(len(deferrals), len(letters)),
-        texts=reads_texts,
+        texts=operates,
+        replays=operates,
         nameless=sum(row.task is None for row in letters) if sees_all else None,
     )
 

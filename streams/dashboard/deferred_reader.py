@@ -67,12 +67,12 @@ class DeferredReader:
         self._read_at = float("-inf")
         self._newest = _Newest([], [])
 
-    async def view(self, task: str, *, sees_all: bool, reads_texts: bool) -> DeferredView:
+    async def view(self, task: str, *, sees_all: bool, operates: bool) -> DeferredView:
         """The newest of one task. Raises KafkaFailed: the topics can't be read.
 
         Args:
             sees_all: the caller may know of letters that name no task.
-            reads_texts: the caller may read what others have sent.
+            operates: the caller may read what others have sent, and send letters again.
         """
         newest = await self._read()
         deferrals = [
@@ -86,7 +86,7 @@ class DeferredReader:
             deferrals,
             newest.letters,
             sees_all=sees_all,
-            reads_texts=reads_texts,
+            operates=operates,
         )
 
     def forget(self) -> None:

@@ -17,7 +17,7 @@ from streams.gateway.problems import unavailable
 class DeferredSource(Protocol):
     """Where rows come from; raises KafkaFailed."""
 
-    async def view(self, task: str, *, sees_all: bool, reads_texts: bool) -> DeferredView: ...
+    async def view(self, task: str, *, sees_all: bool, operates: bool) -> DeferredView: ...
 
 
 class DeferredRoutes:
@@ -36,7 +36,7 @@ class DeferredRoutes:
         require_serving(caller)
         try:
             view = await self._reader.view(
-                task, sees_all=tasks_of(caller) is None, reads_texts=may_read_texts(caller)
+                task, sees_all=tasks_of(caller) is None, operates=may_read_texts(caller)
             )
         except KafkaFailed as error:
             raise unavailable(f"deferrals and dead letters can't be read now: {error}", task=task) from error

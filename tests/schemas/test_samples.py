@@ -53,7 +53,12 @@ def decoded(kind: str, message: str) -> Any:
     return record_of((EVENT if kind == "event" else CODECS[kind]).decode(message.encode()))
 
 
-NEWER = {EventKind.REPLIES_READABLE, EventKind.REPLIES_UNREADABLE, EventKind.CONFIG_CHANGED}
+NEWER = {
+    EventKind.REPLIES_READABLE,
+    EventKind.REPLIES_UNREADABLE,
+    EventKind.CONFIG_CHANGED,
+    EventKind.LETTERS_REPLAYED,
+}
 """Kinds of events that no earlier revision had."""
 
 

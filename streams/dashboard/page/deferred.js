@@ -32,11 +32,29 @@ export function openDeferred(place, task) {
       reason.value = known.some(([name]) => name === value) ? value : ANY;
       note.textContent = sentence(found);
       draw();
-      letters.replaceChildren(...letterParts(found));
+      letters.replaceChildren(...letterParts(found, (row) => send(row)));
     } catch (error) {
       if (!ended) note.textContent = `Not read: ${error.message}`;
     } finally {
       again.disabled = false;
+    }
+  };
+  const send = async (row) => {
+    const why = document.getElementById("why");
+    const told = document.getElementById("sent");
+    if (!why.value.trim()) {
+      told.textContent = "Say why first: it is kept with the event.";
+      why.focus();
+      return;
+    }
+    told.textContent = "Sending …";
+    try {
+      const done = await ask(`/dashboard/change/replay/${encodeURIComponent(task)}`, { position: row.position, reason: why.value });
+      if (ended) return;
+      await read();
+      document.getElementById("sent").textContent = done.to ? `${row.position} is sent again to ${done.to}.` : `${row.position}: another letter asks for the same request.`;
+    } catch (error) {
+      told.textContent = `${row.position}: ${error.message}`;
     }
   };
   reason.addEventListener("change", draw);
@@ -74,16 +92,24 @@ function answer(row) {
   return row.failed === null ? element("span", { class: "soft" }, "not seen here") : `error: ${row.failed}`;
 }
 
-function letterParts(found) {
+function letterParts(found, send) {
   const [, many] = found.looked_at;
   const nameless = found.nameless ? ` ${count(found.nameless)} of them ${found.nameless === 1 ? "names" : "name"} no task that can be read: \`understudy dead-letters list\` shows them.` : "";
   const sentence = many ? `Of the newest ${count(many)} dead letters of all tasks, ${count(found.letters.length)} ${found.letters.length === 1 ? "is" : "are"} of this task.${nameless}`
     : "There are none: every message was processed.";
   const parts = [element("h2", {}, "Dead letters"), element("p", { class: "soft" }, prose(sentence))];
   if (!found.letters.length) return parts;
-  return [...parts, table("Dead letters, newest first", ["when", "position", "given up by", "request", "reason", "state"], found.letters.map((row) => [
+  const again = found.replays ? [element("p", { class: "filters" }, element("label", { for: "why" }, "Why letters are sent again"),
+    element("input", { id: "why", type: "text", maxlength: 500, autocomplete: "off" }), element("span", { id: "sent", role: "status" }))] : [];
+  return [...parts, ...again, table("Dead letters, newest first", ["when", "position", "given up by", "request", "reason", "state"], found.letters.map((row) => [
     element("time", { datetime: new Date(row.at).toISOString(), title: moment(row.at) }, shortMoment(row.at)),
-    element("code", {}, row.position), row.stage, row.id ?? "?", row.reason, state(row)]), ["", "", "", "", "text", ""])];
+    element("code", {}, row.position), row.stage, row.id ?? "?", row.reason, found.replays && row.whole && !row.replayed ? button(row, send) : state(row)]), ["", "", "", "", "text", ""])];
+}
+
+function button(row, send) {
+  const made = element("button", { type: "button", class: "plain", "aria-label": `Send ${row.position} again`, title: state(row) }, "Send again");
+  made.addEventListener("click", () => send(row));
+  return made;
 }
 
 function state(row) {

@@ -88,10 +88,10 @@ class ScriptedReader:
         today = BEGAN // 86_400_000
         return [(today - ago, DAY if ago < 20 else {}) for ago in reversed(range(most))]
 
-    async def view(self, task: str, *, sees_all: bool, reads_texts: bool) -> DeferredView:
+    async def view(self, task: str, *, sees_all: bool, operates: bool) -> DeferredView:
         if self.is_away:
             raise KafkaFailed("no broker answers")
-        return deferred_view(task, BEGAN, DEFERRALS, LETTERS, sees_all=sees_all, reads_texts=reads_texts)
+        return deferred_view(task, BEGAN, DEFERRALS, LETTERS, sees_all=sees_all, operates=operates)
 
     def _note_read(self) -> None:
         self.reads += 1

@@ -77,12 +77,12 @@ def test_a_label_is_that_of_this_attempt() -> None:
 
 
 def test_a_view_is_of_one_task_and_counts_what_was_looked_at() -> None:
-    view = deferred_view("tickets", BEGAN, DEFERRALS, LETTERS, sees_all=True, reads_texts=True)
+    view = deferred_view("tickets", BEGAN, DEFERRALS, LETTERS, sees_all=True, operates=True)
     assert [row.id for row in view.deferrals] == ["r2", "r1"]
     assert view.reasons == [("novel", 1), ("low_score", 1)]
     assert ([row.position for row in view.letters], view.nameless) == (["2:17"], 1)
     assert view.looked_at == (3, 2)
-    for_a_key = deferred_view("tickets", BEGAN, DEFERRALS, LETTERS, sees_all=False, reads_texts=False)
+    for_a_key = deferred_view("tickets", BEGAN, DEFERRALS, LETTERS, sees_all=False, operates=False)
     assert (for_a_key.nameless, {row.text for row in for_a_key.deferrals}) == (None, {None})
 
 
