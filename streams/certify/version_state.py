@@ -278,8 +278,8 @@ def with_outcome(
 def with_outcomes_taken(version_state: VersionState, now: int, config: Config) -> VersionState:
     """The state once the alarm has taken all outcomes whose turn it is.
 
-    It leaves out those of labels that are blocked, or removed from the teacher's: they are of answers from
-    before that, and say nothing about the answers that are still given.
+    It leaves out those of labels that are blocked, switched off by an operator, or removed from the
+    teacher's: they are of answers from before that, and say nothing about the answers that are still given.
     """
     if not version_state.outcomes:
         return version_state
@@ -315,7 +315,10 @@ def with_alarms_answered(version_state: VersionState, answered: AlarmAnswered) -
 
 
 def _is_still_answered(label: str, version_state: VersionState, config: Config) -> bool:
-    return label not in version_state.blocked_labels and LabelSet.of(config.teacher).allows(label)
+    label_set = LabelSet.of(config.teacher)
+    if label in version_state.blocked_labels or not label_set.allows(label):
+        return False
+    return label_set.current(label) not in map(label_set.current, config.never_answer)
 
 
 def _block_time(asked: int, now: int, passed: int | None) -> int:

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from models.certificate import Certificate
 from schemas.config import Config
+from schemas.teacher_config import TeacherConfig
 from streams.certify.alarm_state import PATIENCE
 from streams.certify.asking_order import with_answered
 from streams.certify.consistency import Consistency
@@ -178,6 +179,18 @@ def test_a_label_below_the_floor_is_no_alarm() -> None:
     for at in range(50):
         version_state = with_reply(version_state, audit(at, agreed=False))
     assert version_state.alarm_state.raised > 0
+
+
+def test_answers_from_before_a_label_was_switched_off_are_no_alarm() -> None:
+    renamed = TeacherConfig(labels_renamed={"no": "never"})
+    for config in (Config(never_answer=("no",)), Config(never_answer=("never",), teacher=renamed)):
+        version_state = VersionState()
+        for at in range(50):
+            late = audit(at, agreed=False, label="no")
+            version_state = with_outcome(version_state, late, at + 1, at + 2, config, taken=False, passed=0)
+        assert version_state.blocks == {}
+        assert with_outcomes_taken(version_state, 2 * PATIENCE, config).alarm_state.raised == 0
+        assert with_outcomes_taken(version_state, 2 * PATIENCE, CONFIG).alarm_state.raised > 0
 
 
 def test_counts_of_an_earlier_release_go_on() -> None:
