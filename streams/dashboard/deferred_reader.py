@@ -1,6 +1,7 @@
 """Reads deferrals and dead letters for a look: the newest of all tasks, a bounded number, once for all.
 
-Two topics are read when somebody asks, and not again for some seconds, whoever asks.
+Two topics are read when somebody asks, and not again for some seconds, whoever asks. Then what was read is
+forgotten, since it holds texts.
 """
 
 import asyncio
@@ -98,7 +99,14 @@ class DeferredReader:
             if time.monotonic() - self._read_at >= _FRESH:
                 self._newest = await asyncio.to_thread(_read_newest, self._settings)
                 self._read_at = time.monotonic()
+                asyncio.get_running_loop().call_later(_FRESH, self._drop, self._newest)
             return self._newest
+
+    def _drop(self, read: _Newest) -> None:
+        """Forget what was read, unless that was read again since."""
+        if self._newest is read:
+            self.forget()
+            self._newest = _Newest([], [])
 
 
 def _read_newest(settings: Settings) -> _Newest:

@@ -101,11 +101,11 @@ class DryRun:
             DryRunFailed: it can't be opened, or does not suit the task's config of now.
             StateUnavailable: Redis is away.
         """
-        artifact = await self._registry.fetch(request.task, version)
-        if artifact is None:
-            return None
-        blocked = await self._registry.blocked_labels(request.task, version)
-        async with self._turn:
+        async with self._turn:  # a version has megabytes
+            artifact = await self._registry.fetch(request.task, version)
+            if artifact is None:
+                return None
+            blocked = await self._registry.blocked_labels(request.task, version)
             try:
                 policy = await asyncio.to_thread(self._open, artifact.manifest, artifact.graph)
             except PolicyError as error:

@@ -27,6 +27,7 @@ IDLE = 0.1
 """Seconds between looks whether it should stop."""
 _NEW_PARTITIONS = 60.0
 _AGAIN = 1.0
+_AFTER_FAILURE = 30.0
 
 
 class TopicReader(Service, ABC):
@@ -88,12 +89,16 @@ class TopicReader(Service, ABC):
         await asyncio.to_thread(self._thread.join)
 
     def _run(self) -> None:
-        try:
-            while not self._stopping.is_set():
+        while not self._stopping.is_set():
+            try:
                 self._read_or_pause()
-        except Exception as error:  # noqa: BLE001 - the thread's edge: without it the app must not go on
-            log.critical("topic reader failed, the worker ends: topic=%s: %s", self.topic, error)
-            asyncio.run_coroutine_threadsafe(self.crash(error), self._event_loop)
+            except Exception as error:
+                if self._is_needed:  # the thread's edge: without it the app must not go on
+                    log.critical("topic reader failed, the worker ends: topic=%s: %s", self.topic, error)
+                    asyncio.run_coroutine_threadsafe(self.crash(error), self._event_loop)
+                    return
+                log.exception("topic reader failed, will read again: topic=%s", self.topic)
+                self._stopping.wait(_AFTER_FAILURE)
 
     def _read_or_pause(self) -> None:
         """Read until the reader stops or the client stalls; or pause where Kafka is away."""

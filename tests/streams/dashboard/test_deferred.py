@@ -1,11 +1,18 @@
 """Rows of deferrals and dead letters say why, cut and masked, and of one task alone."""
 
+import asyncio
+
+import pytest
 from msgspec.structs import replace
 
 from schemas.messages import Answer, Deferral, Guess, Label, Reason, Request, Teacher
 from schemas.secrets import remember_secrets
+from streams.dashboard import deferred_reader
 from streams.dashboard.deferred import deferred_row, deferred_view, letter_row, with_label
+from streams.dashboard.deferred_reader import DeferredReader
 from streams.dead_letters.letters import DeadLetter, Position
+from streams.privacy.forgotten import ForgottenRequests
+from streams.settings import Settings
 from tests.streams.dashboard.scripted import BEGAN, DEFERRALS, LETTERS
 
 DEFERRAL = Deferral(
@@ -93,3 +100,21 @@ def test_a_letter_without_its_message_says_so() -> None:
         Position(2, 18), BEGAN, "route", "too large", "t.requests", 0, None, None, 0, None, None, []
     )
     assert not letter_row(empty, replayed=False).whole
+
+
+async def test_texts_are_forgotten_when_they_are_not_fresh_any_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    row, looks = deferred_row(DEFERRAL), list[int]()
+    assert row is not None
+
+    def read(_: Settings) -> deferred_reader._Newest:
+        looks.append(1)
+        return deferred_reader._Newest([row], [])
+
+    monkeypatch.setattr(deferred_reader, "_read_newest", read)
+    monkeypatch.setattr(deferred_reader, "_FRESH", 0.05)
+    reader = DeferredReader(Settings(), ForgottenRequests(), lambda *_: None, lambda: BEGAN)
+    for seen in (1, 2):
+        view = await reader.view("tickets", sees_all=True, reads_texts=True)
+        assert ([one.text for one in view.deferrals], len(looks)) == (["where is my parcel"], seen)
+        await asyncio.sleep(0.2)
+        assert reader._newest.deferrals == []

@@ -47,8 +47,8 @@ def _message(partition: int, error: KafkaError | None) -> Any:
 
 
 class _Reader(TopicReader):
-    def __init__(self, connect: Any, late_start: LateStart | None = None) -> None:
-        super().__init__("t", connect, at_once=10, late_start=late_start)
+    def __init__(self, connect: Any, late_start: LateStart | None = None, *, is_needed: bool = True) -> None:
+        super().__init__("t", connect, at_once=10, late_start=late_start, is_needed=is_needed)
         self.taken: list[int | None] = []
 
     def _take(self, messages: list[Message]) -> None:
@@ -81,6 +81,23 @@ async def test_it_starts_without_kafka_and_reads_later(monkeypatch: pytest.Monke
     is_there.set()
     await until(lambda: late.is_over)
     assert (said, sorted(reader.taken)) == (["away", "read"], [0, 1])
+    await reader.stop()
+
+
+async def test_what_is_only_shown_ends_no_worker_and_is_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(topic_reader, "_AFTER_FAILURE", 0.001)
+    broken = [RuntimeError("a defect"), KafkaFailed("away")]
+
+    def connect() -> Any:
+        if broken:
+            raise broken.pop(0)
+        return _Consumer(2)
+
+    monkeypatch.setattr(topic_reader, "_AGAIN", 0.001)
+    reader = _Reader(connect, is_needed=False)
+    await asyncio.wait_for(reader.start(), 20)
+    await until(lambda: len(reader.taken) == 2)
+    assert not reader.crashed
     await reader.stop()
 
 
