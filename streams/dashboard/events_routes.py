@@ -1,5 +1,6 @@
 """Routes of the time line: the newest events, as a stream, filtered as its address says."""
 
+import asyncio
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -40,6 +41,7 @@ class EventsRoutes:
         self._newest: Sequence[EventLine] = ()
         self._seen = -1
         self._made: dict[EventFilter, TimeLineView] = {}
+        self._asked: tuple[EventFilter, ...] = ()
         self._live = LiveView(self._read, look)
         self._encoded = EncodedViews(self._shown)
 
@@ -60,14 +62,25 @@ class EventsRoutes:
 
     async def _read(self) -> _Newest:
         if self._events.noted != self._seen:
-            self._seen, self._newest, self._made = self._events.noted, list(self._events.lines()), {}
+            self._seen, self._newest = self._events.noted, list(self._events.lines())
+            # On the event loop, where requests wait, each would take some 30 ms.
+            self._made = await asyncio.to_thread(_lines_of_all, self._newest, self._asked, self._now())
+            self._asked = ()
         return _Newest(self._now(), self._newest)
 
     def _shown(self, newest: _Newest, asked: EventFilter) -> TimeLineView:
-        """Made once for all who ask for the same, until there is another event."""
+        """Made once for all who ask for the same, until there is another event; then before they ask."""
+        if asked not in self._asked:
+            self._asked = (*self._asked[-_MOST_FILTERS + 1 :], asked)
         found = self._made.get(asked)
         if found is None:
             if len(self._made) >= _MOST_FILTERS:
                 self._made = {}
             found = self._made[asked] = time_line(newest.lines, asked, newest.at)
         return replace(found, at=newest.at)
+
+
+def _lines_of_all(
+    lines: Sequence[EventLine], asked: Sequence[EventFilter], at: int
+) -> dict[EventFilter, TimeLineView]:
+    return {one: time_line(lines, one, at) for one in asked}

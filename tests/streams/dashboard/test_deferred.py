@@ -114,7 +114,7 @@ async def test_texts_are_forgotten_when_they_are_not_fresh_any_more(monkeypatch:
     monkeypatch.setattr(deferred_reader, "_FRESH", 0.05)
     reader = DeferredReader(Settings(), ForgottenRequests(), lambda *_: None, lambda: BEGAN)
     for seen in (1, 2):
-        view = await reader.view("tickets", sees_all=True, reads_texts=True)
+        view = await reader.view("tickets", sees_all=True, operates=True)
         assert ([one.text for one in view.deferrals], len(looks)) == (["where is my parcel"], seen)
         await asyncio.sleep(0.2)
         assert reader._newest.deferrals == []
