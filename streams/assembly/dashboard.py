@@ -9,16 +9,16 @@ from schemas.codec import EVENT
 from schemas.messages import Label
 from streams.assembly.parts import WorkerParts
 from streams.clock import unix_ms
-from streams.dashboard.days_routes import DaysRoutes
-from streams.dashboard.deferred_reader import DeferredReader
-from streams.dashboard.deferred_routes import DeferredRoutes
-from streams.dashboard.events_routes import EventsRoutes
-from streams.dashboard.label_counts import LabelTally
-from streams.dashboard.reader import ViewReader
-from streams.dashboard.recent_events import KEPT, RecentEvents
+from streams.dashboard.requests.deferred_reader import DeferredReader
+from streams.dashboard.requests.deferred_routes import DeferredRoutes
 from streams.dashboard.routes import DashboardRoutes
-from streams.dashboard.system_reader import Reachable, SystemReader
-from streams.dashboard.system_routes import SystemRoutes
+from streams.dashboard.system.events_routes import EventsRoutes
+from streams.dashboard.system.recent_events import KEPT, RecentEvents
+from streams.dashboard.system.system_reader import Reachable, SystemReader
+from streams.dashboard.system.system_routes import SystemRoutes
+from streams.dashboard.tasks.days_routes import DaysRoutes
+from streams.dashboard.tasks.label_counts import LabelTally
+from streams.dashboard.tasks.reader import ViewReader
 from streams.dashboard.view_streams import ViewStreams
 from streams.gateway.caller_check import CallerCheck
 from streams.gateway.recent_labels import RecentLabels

@@ -11,21 +11,21 @@ from streams.assembly.dashboard import Dashboard, make_dashboard
 from streams.assembly.parts import CloseService, WorkerParts
 from streams.changes.change_maker import ChangeMaker
 from streams.clock import unix_ms
-from streams.dashboard.change_routes import ChangeRoutes
-from streams.dashboard.changes_reader import ChangesReader
-from streams.dashboard.dry_run import DryRun
-from streams.dashboard.labels_reader import LabelsReader
-from streams.dashboard.labels_routes import LabelsRoutes
-from streams.dashboard.newest_traces import MOST, MOST_BYTES, SECONDS, NewestTraces
-from streams.dashboard.replay_routes import LetterReplayer, ReplayRoutes
-from streams.dashboard.request_routes import RequestRoutes
+from streams.dashboard.operation.change_routes import ChangeRoutes
+from streams.dashboard.operation.changes_reader import ChangesReader
+from streams.dashboard.operation.replay_routes import LetterReplayer, ReplayRoutes
+from streams.dashboard.operation.what_if_reader import WhatIfReader
+from streams.dashboard.operation.what_if_routes import WhatIfRoutes
+from streams.dashboard.requests.dry_run import DryRun
+from streams.dashboard.requests.newest_traces import MOST, MOST_BYTES, SECONDS, NewestTraces
+from streams.dashboard.requests.request_routes import RequestRoutes
+from streams.dashboard.requests.try_routes import TryRoutes
 from streams.dashboard.task_calls import TaskNames
-from streams.dashboard.try_routes import TryRoutes
-from streams.dashboard.version_reports import VersionReports, write_in_process
-from streams.dashboard.versions_reader import VersionsReader
-from streams.dashboard.versions_routes import VersionsRoutes
-from streams.dashboard.what_if_reader import WhatIfReader
-from streams.dashboard.what_if_routes import WhatIfRoutes
+from streams.dashboard.versions.labels_reader import LabelsReader
+from streams.dashboard.versions.labels_routes import LabelsRoutes
+from streams.dashboard.versions.version_reports import VersionReports, write_in_process
+from streams.dashboard.versions.versions_reader import VersionsReader
+from streams.dashboard.versions.versions_routes import VersionsRoutes
 from streams.drift.watch import DriftWatch
 from streams.drift.windows import ScoreWindows
 from streams.gateway.app import create_gateway

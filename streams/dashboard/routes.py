@@ -15,8 +15,8 @@ from starlette.routing import Route
 
 from streams.dashboard.encoded_views import EncodedViews
 from streams.dashboard.live_view import LiveView
+from streams.dashboard.tasks.views import OverviewView, TaskView
 from streams.dashboard.view_streams import KeyTasks, ViewStreams, tasks_of
-from streams.dashboard.views import OverviewView, TaskView
 from streams.errors import StateUnavailable
 from streams.gateway.problems import HttpProblem, ProblemKind
 

@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from schemas.messages import TaskName
-from streams.dashboard.label_counts import LabelCounts
+from streams.dashboard.tasks.label_counts import LabelCounts
 from streams.gateway.caller_check import Caller
 from streams.gateway.problems import HttpProblem, ProblemKind
 from streams.tasks import Tasks

@@ -12,9 +12,9 @@ from schemas.config import parse_override
 from schemas.messages import Label, Reason
 from schemas.redis_keys import Keys
 from streams.clock import unix_ms
-from streams.dashboard.label_counts import LabelTally
-from streams.dashboard.reader import ViewReader
 from streams.dashboard.routes import DashboardRoutes
+from streams.dashboard.tasks.label_counts import LabelTally
+from streams.dashboard.tasks.reader import ViewReader
 from streams.dashboard.view_streams import ViewStreams
 from streams.gateway.app import create_gateway
 from streams.gateway.call_limits import call_limits

@@ -6,8 +6,8 @@ from models.study import CandidateResult, LabelStats
 from schemas.config import Config
 from schemas.messages import Guess
 from streams.certify.status import CertificateStatus
-from streams.dashboard.labels_view import LabelFacts, LabelsView, labels_view
-from streams.dashboard.versions_view import VersionFacts, VersionsView, versions_view
+from streams.dashboard.versions.labels_view import LabelFacts, LabelsView, labels_view
+from streams.dashboard.versions.versions_view import VersionFacts, VersionsView, versions_view
 from streams.label_set import LabelSet
 from streams.versions.lifecycle import Transition, VersionStage
 from streams.versions.promotion import PromotionPlan

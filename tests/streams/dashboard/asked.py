@@ -17,18 +17,18 @@ from models.policy import Policy
 from schemas.api_keys import ApiKey
 from schemas.config import parse_override
 from schemas.messages import Guess, Reason, Request, Trace
-from streams.dashboard.dry_run import DryRun
-from streams.dashboard.label_counts import LabelCounts
-from streams.dashboard.labels_routes import LabelsRoutes
-from streams.dashboard.labels_view import LabelsView
-from streams.dashboard.newest_traces import NewestTraces
-from streams.dashboard.request_routes import RequestRoutes
+from streams.dashboard.requests.dry_run import DryRun
+from streams.dashboard.requests.newest_traces import NewestTraces
+from streams.dashboard.requests.request_routes import RequestRoutes
+from streams.dashboard.requests.try_routes import TryRoutes
 from streams.dashboard.routes import DashboardRoutes
 from streams.dashboard.task_calls import TaskNames
-from streams.dashboard.try_routes import TryRoutes
-from streams.dashboard.version_reports import VersionReports, Write, write_in_process
-from streams.dashboard.versions_routes import VersionsRoutes
-from streams.dashboard.versions_view import VersionsView
+from streams.dashboard.tasks.label_counts import LabelCounts
+from streams.dashboard.versions.labels_routes import LabelsRoutes
+from streams.dashboard.versions.labels_view import LabelsView
+from streams.dashboard.versions.version_reports import VersionReports, Write, write_in_process
+from streams.dashboard.versions.versions_routes import VersionsRoutes
+from streams.dashboard.versions.versions_view import VersionsView
 from streams.dashboard.view_streams import ViewStreams
 from streams.errors import KafkaFailed, StateUnavailable
 from streams.gateway.app import create_gateway

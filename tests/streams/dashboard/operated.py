@@ -13,20 +13,20 @@ from schemas.messages import Label, Reason
 from schemas.redis_keys import Keys
 from schemas.topics import Topics
 from streams.changes.change_maker import ChangeMaker
-from streams.dashboard.change_routes import ChangeRoutes
-from streams.dashboard.changes_reader import ChangesReader
-from streams.dashboard.label_counts import LabelTally
-from streams.dashboard.labels_reader import LabelsReader
-from streams.dashboard.labels_routes import LabelsRoutes
-from streams.dashboard.newest_traces import NewestTraces
+from streams.dashboard.operation.change_routes import ChangeRoutes
+from streams.dashboard.operation.changes_reader import ChangesReader
+from streams.dashboard.operation.what_if_reader import WhatIfReader
+from streams.dashboard.operation.what_if_routes import WhatIfRoutes
+from streams.dashboard.requests.newest_traces import NewestTraces
 from streams.dashboard.routes import DashboardRoutes
 from streams.dashboard.task_calls import TaskNames
-from streams.dashboard.version_reports import VersionReports, write_in_process
-from streams.dashboard.versions_reader import VersionsReader
-from streams.dashboard.versions_routes import VersionsRoutes
+from streams.dashboard.tasks.label_counts import LabelTally
+from streams.dashboard.versions.labels_reader import LabelsReader
+from streams.dashboard.versions.labels_routes import LabelsRoutes
+from streams.dashboard.versions.version_reports import VersionReports, write_in_process
+from streams.dashboard.versions.versions_reader import VersionsReader
+from streams.dashboard.versions.versions_routes import VersionsRoutes
 from streams.dashboard.view_streams import ViewStreams
-from streams.dashboard.what_if_reader import WhatIfReader
-from streams.dashboard.what_if_routes import WhatIfRoutes
 from streams.errors import DeliveryFailed
 from streams.gateway.app import create_gateway
 from streams.gateway.call_limits import call_limits

@@ -8,15 +8,13 @@ from dataclasses import replace
 from schemas.api_keys import ApiKey
 from schemas.call_limits import CallLimits
 from streams.certify.history import CertificatePoint, CertificateState
-from streams.dashboard.days_routes import DaysRoutes
-from streams.dashboard.deferred import DeferredRow, DeferredView, LetterRow, deferred_view
-from streams.dashboard.deferred_routes import DeferredRoutes
-from streams.dashboard.events_routes import EventsRoutes
-from streams.dashboard.label_counts import AnsweredShares, LabelCounts, MinuteCounts
-from streams.dashboard.recent_events import RecentEvents
+from streams.dashboard.requests.deferred import DeferredRow, DeferredView, LetterRow, deferred_view
+from streams.dashboard.requests.deferred_routes import DeferredRoutes
 from streams.dashboard.routes import DashboardRoutes
-from streams.dashboard.system_routes import SystemRoutes
-from streams.dashboard.system_view import (
+from streams.dashboard.system.events_routes import EventsRoutes
+from streams.dashboard.system.recent_events import RecentEvents
+from streams.dashboard.system.system_routes import SystemRoutes
+from streams.dashboard.system.system_view import (
     Check,
     EndpointRow,
     LaneRow,
@@ -26,8 +24,9 @@ from streams.dashboard.system_view import (
     SystemView,
     WorkerRow,
 )
-from streams.dashboard.view_streams import ViewStreams
-from streams.dashboard.views import (
+from streams.dashboard.tasks.days_routes import DaysRoutes
+from streams.dashboard.tasks.label_counts import AnsweredShares, LabelCounts, MinuteCounts
+from streams.dashboard.tasks.views import (
     LabelRow,
     OverviewView,
     TaskView,
@@ -37,6 +36,7 @@ from streams.dashboard.views import (
     with_last_hour,
     with_spending,
 )
+from streams.dashboard.view_streams import ViewStreams
 from streams.errors import KafkaFailed, StateUnavailable
 from streams.gateway.app import create_gateway
 from streams.gateway.call_limits import call_limits

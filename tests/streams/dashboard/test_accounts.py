@@ -11,8 +11,8 @@ from models.features import Features
 from models.fit import Options, fit
 from models.training_set import TrainingSet
 from schemas.messages import Trace
-from streams.dashboard.report_order import readable_traces
-from streams.dashboard.version_reports import write_in_process
+from streams.dashboard.versions.report_order import readable_traces
+from streams.dashboard.versions.version_reports import write_in_process
 from streams.errors import ReportFailed
 from streams.gateway.keys import create_key
 from tests.infra import parcels

@@ -11,7 +11,7 @@ from selenium.webdriver.support.ui import WebDriverWait
 
 from schemas.messages import Label, Reason
 from streams.certify.history import CertificatePoint
-from streams.dashboard.views import TaskView
+from streams.dashboard.tasks.views import TaskView
 from tests.streams.dashboard.accounts import asked
 from tests.streams.dashboard.asked import YES, Asked
 from tests.streams.dashboard.scripted import BEGAN, HOSTILE, ScriptedReader, certified

@@ -14,8 +14,8 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import Select, WebDriverWait
 
 from schemas.events import Event, EventKind, RefitDetails, RefusedDetails
-from streams.dashboard.recent_events import RecentEvents
-from streams.dashboard.views import TaskView
+from streams.dashboard.system.recent_events import RecentEvents
+from streams.dashboard.tasks.views import TaskView
 from streams.gateway.keys import create_key
 from tests.streams.dashboard.scripted import BEGAN, HOSTILE, NEW, ScriptedReader, certified, running
 

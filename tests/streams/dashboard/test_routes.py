@@ -14,8 +14,8 @@ from msgspec import Struct
 
 from streams.dashboard import encoded_views
 from streams.dashboard.encoded_views import EncodedViews, Parts
+from streams.dashboard.tasks.views import OverviewView
 from streams.dashboard.view_streams import MOST_OF_A_KEY, MOST_STREAMS, KeyTasks
-from streams.dashboard.views import OverviewView
 from streams.gateway.keys import create_key
 from tests.streams.dashboard.scripted import HOSTILE, ScriptedReader, certified, running
 

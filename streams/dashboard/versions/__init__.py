@@ -1,0 +1,1 @@
+"""Versions of a policy on the dashboard, and the labels of the live one."""
