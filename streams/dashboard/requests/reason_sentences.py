@@ -10,7 +10,7 @@ REASONS: Mapping[Reason, str] = MappingProxyType(
         Reason.ACCEPTED: "the score is at or above the threshold",
         Reason.LOW_SCORE: "the score is below the threshold",
         Reason.NOVEL: "the request is unlike anything learned, or no label suits it",
-        Reason.BLOCKED_LABEL: "audits speak against the guessed label",
+        Reason.BLOCKED_LABEL: "audits, the fit or an operator have switched the guessed label off",
         Reason.REMOVED_LABEL: "the guessed label is no longer in `teacher.labels`",
         Reason.NEW_LABEL: "a label was added that the policy can't know, and `label_added` is `defer`",
         Reason.NO_POLICY: "there is no policy for the task yet, or it can't be used",
