@@ -14,10 +14,15 @@ REASONS: Mapping[Reason, str] = MappingProxyType(
         Reason.REMOVED_LABEL: "the guessed label is no longer in `teacher.labels`",
         Reason.NEW_LABEL: "a label was added that the policy can't know, and `label_added` is `defer`",
         Reason.NO_POLICY: "there is no policy for the task yet, or it can't be used",
-        Reason.UNCERTIFIED: "no threshold of the policy passed the gate for this target and delta",
+        Reason.UNCERTIFIED: (
+            "no threshold of the policy passed the gate for this target and delta, "
+            "or an app's prompt is none that the version has learned from"
+        ),
         Reason.BREAKER_OPEN: "an alarm has stopped the version",
         Reason.UNGUARDED: "nobody has counted audits for `guard_staleness`, so no alarm could be raised",
-        Reason.OPERATOR: "an operator has paused the task",
+        Reason.OPERATOR: (
+            "an operator has paused the task, or has calls of its apps only recorded (`chat.mode`)"
+        ),
         Reason.UNAVAILABLE: "a gateway asked the teacher itself, because Kafka was away",
         Reason.BUDGET: "a limit on the teacher's calls is reached",
         Reason.AUDIT: "the teacher checks an answer",
@@ -26,12 +31,16 @@ REASONS: Mapping[Reason, str] = MappingProxyType(
     }
 )
 
+_NEW_PROMPT = "the app's prompt is none that the version has learned from (`chat.prompts`)"
+
 _PLACES = (4, 6, 9, 17)
 
 
 def reason_words(reason: Reason, score: float | None = None, threshold: float | None = None) -> str:
     """Why, with the figures that it rests on."""
     words = REASONS[reason]
+    if reason is Reason.UNCERTIFIED and score is not None and threshold is not None:
+        return _NEW_PROMPT  # without a passed threshold there is none to show
     if reason not in (Reason.ACCEPTED, Reason.LOW_SCORE) or score is None or threshold is None:
         return words
     relation = "is below" if reason is Reason.LOW_SCORE else "is at or above"

@@ -41,10 +41,18 @@ def test_what_has_no_figures_is_said_without() -> None:
     assert reason_words(Reason.LOW_SCORE, 0.5, None) == REASONS[Reason.LOW_SCORE]
 
 
+def test_a_prompt_that_is_new_is_no_failure_at_the_gate() -> None:
+    """A version whose threshold passed the gate is not said to have none."""
+    assert "prompt" in reason_words(Reason.UNCERTIFIED, 0.9885, 0.7411)
+    assert "gate" not in reason_words(Reason.UNCERTIFIED, 0.9885, 0.7411)
+    assert reason_words(Reason.UNCERTIFIED, 0.9885, None) == REASONS[Reason.UNCERTIFIED]
+
+
 def test_a_pause_is_a_difference_of_the_same_version() -> None:
     then = OpinionView("v1", True, Reason.ACCEPTED, "", "yes", 0.9, 0.7)
     now = OpinionView("v1", False, Reason.OPERATOR, "", "yes", 0.9, 0.7)
     assert difference_sentence(then, now) == (
         "It was answered with 'yes', since the score 0.9000 is at or above the threshold 0.7000; "
-        "now it would be deferred, since an operator has paused the task."
+        "now it would be deferred, since an operator has paused the task, "
+        "or has calls of its apps only recorded (`chat.mode`)."
     )
