@@ -10,7 +10,7 @@ import typer
 from infra.console.examples import examples
 from infra.console.output import AsJson, customers_data, line, note, raw_line, result
 from infra.serve.servers import client_settings, redis_connection
-from schemas.api_keys import KeyName
+from schemas.api_keys import ApiKey, KeyName
 from schemas.chat import MODES, Mode
 from schemas.config import EVERY_TASK, task_of
 from schemas.errors import SchemaError
@@ -52,13 +52,18 @@ def keys_create(
 ) -> None:
     """Make a key and print it, this once: only a hash of it is kept."""
     token, key = create_key(_name(name), _tasks(task), _mode(mode), unix_ms(), operate=operate)
-    _with_keys(lambda store: store.add(key))
+    is_first = _with_keys(lambda store: _add(store, key))
     if json:
         kept = {"id": key.id, "name": key.name, "tasks": key.tasks, "mode": key.mode, "operate": key.operate}
         customers_data({"key": token, **kept})  # all else that looks like a key is masked
     else:
         raw_line(token)
         note(f"{key.id} is the key's id: `understudy keys revoke {key.id}`. Gateways know it within seconds")
+    if is_first:
+        note(
+            "it is the first key: from now on a gateway answers nobody without a key, also on this machine, "
+            "and the dashboard shows no texts of requests"
+        )
 
 
 @keys.command("list", epilog=examples("keys list", "keys list --json"))
@@ -93,6 +98,13 @@ def keys_revoke(
         note(
             "no key is left: from now on a gateway on loopback answers anybody on its machine, others nobody"
         )
+
+
+async def _add(store: ApiKeys, key: ApiKey) -> bool:
+    """Whether there was no key before."""
+    found = await store.all()
+    await store.add(key)
+    return not found
 
 
 def _with_keys(use: Callable[[ApiKeys], Awaitable[Answer]]) -> Answer:

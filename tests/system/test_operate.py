@@ -65,8 +65,12 @@ def test_a_pause_on_the_page_holds_until_it_is_undone(deployment: Deployment, br
 def test_a_key_needs_the_right_to_operate(deployment: Deployment) -> None:
     publish(deployment)
     deployment.configure(TASK, audit_rate=0.0)
-    reads = json.loads(deployment.run("keys", "create", "app", "--json").stdout)["key"]
-    operates = deployment.run("keys", "create", "ann", "--operate", "--task", TASK).stdout.strip()
+    first = deployment.run("keys", "create", "app", "--json")
+    assert "answers nobody without a key" in first.stderr
+    reads = json.loads(first.stdout)["key"]
+    second = deployment.run("keys", "create", "ann", "--operate", "--task", TASK)
+    assert "answers nobody" not in second.stderr
+    operates = second.stdout.strip()
     assert "operates" in deployment.run("keys", "list").stdout
     wish = {"what": "config", "fields": {"target_agreement": 0.97}}
     with closing(started(deployment)) as client:
