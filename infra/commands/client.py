@@ -117,6 +117,7 @@ def produce(
         "consume labels",
         "consume labels --join sent.jsonl",
         "consume events --from-start --no-follow",
+        "consume labels --from-start --no-follow | grep 4711",
         "consume dead-letters --from-start",
     )
 )
@@ -125,7 +126,8 @@ def consume(
         str,
         typer.Argument(
             metavar="TOPIC",
-            help="requests, labels, deferrals, replies, traces, config, events or dead-letters.",
+            help="requests, labels, deferrals, audits, replies, traces, audit-failures, config, events, "
+            "feedback, dead-letters, or the full name of another.",
         ),
     ],
     from_start: Annotated[

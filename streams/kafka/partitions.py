@@ -23,6 +23,6 @@ def partitions_of(consumer: Consumer, topic: str) -> list[int]:
     if metadata.error is not None:
         reason = metadata.error.str()
         raise KafkaFailed(
-            f"topic can't be read: {reason}; `understudy topics create` makes it, topic={topic}"
+            f"topic can't be read: {reason}; `understudy topics create` makes Understudy's own, topic={topic}"
         )
     return sorted(metadata.partitions)
