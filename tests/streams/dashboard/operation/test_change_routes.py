@@ -83,6 +83,17 @@ async def test_a_target_is_shown_changed_told_and_undone(
         assert len((await person.look()).json()["changes"]) == len(place.kafka.events) == 2
 
 
+async def test_a_value_is_set_to_null_and_back(redis_url: str, keys: Keys, artifact: Artifact) -> None:
+    async with operated(redis_url, keys, artifact) as place, httpx2.AsyncClient() as client:
+        person = Person(place, client)
+        for value in (0.5, None, 1, 0.25):
+            await person.change({"what": "config", "fields": {"threshold": value}})
+            assert place.tasks.task(TASK).config.threshold == value
+        made = await person.change({"what": "config", "unset": ["threshold", "label_floor"]})
+        await person.change(made["undo"])
+        assert place.tasks.task(TASK).config.threshold == 0.25
+
+
 async def test_versions_are_moved_and_brought_back(redis_url: str, keys: Keys, artifact: Artifact) -> None:
     async with operated(redis_url, keys, artifact) as place, httpx2.AsyncClient() as client:
         person = Person(place, client)
