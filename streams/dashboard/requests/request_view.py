@@ -96,7 +96,7 @@ async def request_view(dry_run: DryRun, task: str, call: RequestCall, found: Req
         then=then,
         now=now,
         difference=difference,
-        text=trace.text if trace else None,
+        text=masked(trace.text) if trace and trace.text is not None else None,
         teacher=trace.label if trace else None,
         advice=advice,
     )

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from msgspec import Struct
 
 from schemas.messages import Trace
+from schemas.secrets import masked
 from streams.dashboard.requests.newest_traces import FoundTraces
 
 MOST_SUSPECTS = 20
@@ -80,7 +81,9 @@ def suspects_view(found: FoundTraces) -> SuspectsView:
 
 
 def shortened(text: str) -> str:
-    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
+    """A text as a person is shown it: without secrets, and cut."""
+    shown = masked(text)
+    return shown if len(shown) <= LONGEST else f"{shown[: LONGEST - 1]}…"
 
 
 def _suspect(trace: Trace) -> Suspect | None:

@@ -108,3 +108,10 @@ def test_pairs_count_deferred_guesses_too() -> None:
     found = [trace("a", "no"), trace("b", "no", audit=False), trace("c", "yes"), trace("d", "x", guess=None)]
     (pair,) = suspects_view(FoundTraces(found, 4)).pairs
     assert (pair.guess, pair.teacher, pair.traces, pair.of) == ("yes", "no", 2, 3)
+
+
+def test_a_key_that_a_customer_has_pasted_is_not_shown() -> None:
+    found = [trace("a", "no", text="my key sk-abcdef1234567890 fails " + "x" * 500)]
+    (suspect,) = suspects_view(FoundTraces(found, 1)).suspects
+    assert suspect.text is not None
+    assert (suspect.text.startswith("my key *** fails"), len(suspect.text)) == (True, 400)
