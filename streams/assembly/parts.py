@@ -30,6 +30,7 @@ from streams.kafka.kafka_watch import KafkaWatch, probe_kafka
 from streams.kafka.lane import Claims, Lane
 from streams.kafka.late_start import LateStart
 from streams.kafka.member_metrics import ConsumerLag, MeteredBatches, MeteredDelivery, MeteredLane
+from streams.kafka.own_fence import OwnFence
 from streams.kafka.size_limits import SizeLimitsWatch
 from streams.kafka.source import Source
 from streams.kafka.tail import Tail
@@ -235,10 +236,13 @@ class WorkerParts:
         """Opens the clients of a role, whose metrics this process shows."""
         settings, lag = self.settings, ConsumerLag(self.metrics, role, topic)
         watched = None if settings.metrics.port is None else lag.options()
+        own_fence = OwnFence()
 
         def opened() -> tuple[Consumer, Delivery]:
             smallest = self.sizes.smallest_batch
-            consumer, delivery = open_role(settings, role, self._slot.name, batch, watched, smallest)
+            consumer, delivery = open_role(
+                settings, role, self._slot.name, batch, watched, smallest, own_fence
+            )
             return consumer, MeteredDelivery(delivery, self.metrics, role, settings.topics.dead_letters)
 
         return opened

@@ -10,6 +10,7 @@ from confluent_kafka import Consumer, KafkaException, Producer
 from streams.errors import InvalidSettings
 from streams.kafka.client_log import LOGGER, log_error
 from streams.kafka.delivery import AtLeastOnce, Delivery, ExactlyOnce
+from streams.kafka.own_fence import OwnFence
 from streams.settings import Settings
 
 Options = dict[str, Any]
@@ -101,6 +102,7 @@ def open_role(
     batch: int | None = None,
     watched: Options | None = None,
     smallest_batch: int | None = None,
+    own_fence: OwnFence | None = None,
 ) -> tuple[Consumer, Delivery]:
     """The consumer of a role's group, and what delivers its outputs.
 
@@ -109,6 +111,7 @@ def open_role(
         batch: messages that the role is handed at once.
         watched: further options of the consumer, which tell how it is.
         smallest_batch: bytes that every topic takes at once; None where nobody knows.
+        own_fence: of this role and slot, over all openings in this process.
 
     Raises:
         DeliveryFailed, DeliveryFatal: the broker grants no transactions to this worker.
@@ -124,7 +127,8 @@ def open_role(
     transactional_id = f"{name}.{slot}"
     options = _batched(transactional_options(settings, transactional_id), smallest_batch)
     timeout = float(options["transaction.timeout.ms"]) / 1000.0
-    return consumer, ExactlyOnce(consumer, open_client(Producer, options), transactional_id, timeout)
+    producer = open_client(Producer, options)
+    return consumer, ExactlyOnce(consumer, producer, transactional_id, timeout, own_fence=own_fence)
 
 
 def open_reader(settings: Settings) -> Consumer:

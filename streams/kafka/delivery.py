@@ -11,7 +11,8 @@ group is only rebalancing (`GenerationChanged`). `DeliveryFatal` means that this
 worker of the same slot has fenced it.
 
 The broker ends a transaction that is open too long, as one is after an outage, and fences its producer. That
-looks as if a newer worker had taken the slot; but of so old a transaction it is no sign of one. After an
+looks as if a newer worker had taken the slot; but of so old a transaction it is no sign of one. Neither is it
+after an opening that an outage has hindered (`streams.kafka.own_fence`). After an
 outage a producer may also lose its coordinator: every call then times out, or does not return at all. So no
 call waits for much longer than the transaction may be open: `ProducerLost` then says that only new clients
 can go on.
@@ -35,6 +36,7 @@ from streams.errors import (
     TransactionExpired,
 )
 from streams.kafka.batch import Outgoing
+from streams.kafka.own_fence import OwnFence
 from streams.kafka.record_sieve import RECORD_ERRORS, Outputs, Sifted, Trial, produce_and_wait, sift
 from streams.kafka.timed_calls import CallNotReturned, TimedCalls
 
@@ -90,6 +92,7 @@ class ExactlyOnce:
         transactional_id: stays the same when a worker restarts; opening it fences the predecessor and
             aborts what that one left open.
         timeout: seconds after which the broker ends a transaction.
+        own_fence: of this transactional id.
 
     Raises:
         DeliveryFailed, DeliveryFatal: the broker does not grant the transactional id.
@@ -102,7 +105,9 @@ class ExactlyOnce:
         transactional_id: str,
         timeout: float,
         clock: Callable[[], float] = monotonic,
+        own_fence: OwnFence | None = None,
     ) -> None:
+        self._own_fence = own_fence or OwnFence()
         self._consumer = consumer
         self._producer = producer
         self._id = transactional_id
@@ -112,7 +117,8 @@ class ExactlyOnce:
         self._begun_at = clock()
         self._calls = TimedCalls(f"transactions-{transactional_id}")
         try:
-            self._retried(producer.init_transactions)
+            with self._own_fence.opening():
+                self._retried(producer.init_transactions)
         except (DeliveryFailed, DeliveryFatal):
             self._calls.close()
             raise
@@ -199,6 +205,12 @@ class ExactlyOnce:
         if self._open and reason.fatal() and not is_fenced and reason.code() not in _FORBIDDEN:
             self._open = False
             return ProducerBroken(f"producer broken: {reason.str()}, transactional.id={self._id!r}")
+        if is_fenced and self._own_fence.explains_one():
+            self._open = False
+            return ProducerBroken(
+                f"producer fenced, it seems by an earlier attempt of its own: {reason.str()}, "
+                f"transactional.id={self._id!r}"
+            )
         if is_fenced or reason.fatal():
             # Nothing is left to abort; after a fatal commit an abort only says that it conflicts with that.
             self._open = False

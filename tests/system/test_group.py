@@ -11,9 +11,10 @@ from confluent_kafka.admin import AdminClient
 from infra.demo.simulated_teacher import SimulatedTeacher, TeacherBehaviour
 from schemas.codec import DEFERRAL, LABEL
 from schemas.messages import Request
-from streams.errors import DeliveryFatal
+from streams.errors import DeliveryFailed, DeliveryFatal, ProducerBroken
 from streams.kafka.batch import Outgoing
 from streams.kafka.delivery import ExactlyOnce
+from streams.kafka.own_fence import OwnFence
 from tests.system.deployment import Deployment, wait_until
 from tests.system.topics import Inbox, decoded, everything, has_read_all
 from tests.system.wishes import LABELS, TASK, answers, meant, publish, wishes
@@ -116,6 +117,27 @@ def test_a_commit_that_meets_a_newer_worker_names_the_slot(deployment: Deploymen
     delivery.send([output])
     with pytest.raises(DeliveryFatal, match="UNDERSTUDY_SLOT"), closing(consumer), closing(delivery):
         delivery.commit([])
+
+
+def test_new_clients_go_on_after_a_fence_of_their_own(deployment: Deployment) -> None:
+    """An attempt that was given up may reach the broker late."""
+    servers = {"bootstrap.servers": deployment.kafka}
+    name = deployment.topics.labels
+    options = servers | {"transactional.id": name}
+    output = Outgoing(name, b"key", b"value")
+    own_fence = OwnFence()
+    with pytest.raises(DeliveryFailed), own_fence.opening():
+        raise DeliveryFailed("given up")
+    consumer, first = Consumer(servers | {"group.id": name}), Producer(options)
+    delivery = ExactlyOnce(consumer, first, name, timeout=60.0, own_fence=own_fence)
+    Producer(options).init_transactions(30)  # the late one
+    delivery.send([output])
+    with pytest.raises(ProducerBroken), closing(delivery):
+        delivery.commit([])
+    with closing(consumer), closing(ExactlyOnce(consumer, Producer(options), name, 60.0)) as delivery:
+        delivery.send([output])
+        delivery.commit([])
+    assert [message.key() for message in everything(deployment, name)] == [b"key"]
 
 
 def serve(deployment: Deployment) -> None:

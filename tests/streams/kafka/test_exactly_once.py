@@ -17,6 +17,7 @@ from streams.errors import (
 )
 from streams.kafka.batch import Outgoing
 from streams.kafka.delivery import ExactlyOnce
+from streams.kafka.own_fence import OwnFence
 from tests.streams.fakes import FakeBroker, FakeConsumer, FakeProducer, error
 
 OUT = Outgoing("x.labels", b"key", b"value")
@@ -109,6 +110,29 @@ def test_a_fenced_producer_is_fatal(
     ):
         deliver(delivery)
     assert "abort" not in broker.taken(), "an abort would fail too, and hide why"
+
+
+def test_one_fence_after_a_hindered_opening_is_its_own(broker: FakeBroker) -> None:
+    clients: tuple[Any, Any] = FakeConsumer(broker), FakeProducer(broker)
+    own_fence = OwnFence(lambda: broker.now)
+    broker.failures["init"] = [error(KafkaError._TIMED_OUT)]
+    with pytest.raises(DeliveryFailed):
+        ExactlyOnce(*clients, "route.0", 30.0, own_fence=own_fence)
+    for expected in (ProducerBroken, DeliveryFatal):
+        delivery = ExactlyOnce(*clients, "route.0", 30.0, own_fence=own_fence)
+        broker.failures["commit"] = [error(KafkaError._FENCED, fatal=True)]
+        with pytest.raises(expected, match=r"fenced.*'route\.0'"), closing(delivery):
+            deliver(delivery)
+    assert "abort" not in broker.taken()
+
+
+def test_an_opening_that_takes_long_is_hindered() -> None:
+    now = [0.0]
+    own_fence = OwnFence(lambda: now[0])
+    for seconds, explains in ((1.0, False), (20.0, True)):
+        with own_fence.opening():
+            now[0] += seconds
+        assert (own_fence.explains_one(), own_fence.explains_one()) == (explains, False)
 
 
 def test_a_refused_transactional_id_is_fatal(broker: FakeBroker) -> None:
