@@ -28,6 +28,7 @@ Record = TypeVar("Record", bound=Struct)
 
 _PROMPTLY = 10.0
 _POLL = 0.1
+_SILENCE = 60.0
 _NO_LEADER_YET = frozenset(
     {
         KafkaError.NOT_LEADER_FOR_PARTITION,
@@ -49,6 +50,7 @@ class Reader:
     """
 
     def __init__(self, settings: Settings, topic: str, *, from_start: bool = False, newest: int = 0) -> None:
+        self._topic = topic
         self._consumer = open_reader(settings)
         partitions = partitions_of(self._consumer, topic)
         self._unfinished = set(partitions)
@@ -63,9 +65,24 @@ class Reader:
         self._consumer.assign(start)
 
     def to_end(self) -> Iterator[Message]:
-        """The messages up to the end of the topic."""
+        """The messages up to the end of the topic.
+
+        Raises:
+            KafkaFailed: nothing was heard for `_SILENCE` seconds.
+        """
+        heard, unfinished = time.monotonic(), len(self._unfinished)
         while self._unfinished:
-            yield from self.next(0.5)
+            count = 0
+            for message in self.next(0.5):
+                count += 1
+                yield message
+            if count or len(self._unfinished) < unfinished:
+                heard, unfinished = time.monotonic(), len(self._unfinished)
+            elif time.monotonic() - heard > _SILENCE:
+                raise KafkaFailed(
+                    f"{self._topic}: Kafka has sent nothing for {_SILENCE:g} s, and the topic goes on: "
+                    "is a broker away?"
+                )
 
     def until(self, seconds: float, stopped: Callable[[], bool] = lambda: False) -> Iterator[Message]:
         """The messages that come within this number of seconds, or until `stopped` says so."""
