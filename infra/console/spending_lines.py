@@ -3,6 +3,7 @@
 from models.money import format_money
 from schemas.call_limits import CallLimits
 from streams.spending.day_spending import DaySpending
+from streams.wording import counted
 
 _FEW = 20
 """Replies of which nothing can be said yet."""
@@ -30,7 +31,7 @@ def spending_sentence(spent: DaySpending, limits: CallLimits, currency: str) -> 
         money = f", {format_money(spent.apps.money, currency)}" if spent.apps.money else ""
         parts.append(f"apps' own {spent.apps.calls:,} calls: {spent.apps.tokens:,} tokens{money}")
     if spent.refits:
-        parts.append(f"{spent.refits:,} refits in {spent.refit_seconds:,.0f} s")
+        parts.append(f"{counted(spent.refits, 'refit')} in {spent.refit_seconds:,.0f} s")
     return "; ".join(parts)
 
 

@@ -17,6 +17,7 @@ from streams.status.sentences import (
     service_sentence,
 )
 from streams.status.task_status import TaskStatus
+from streams.wording import counted
 
 # Chance alone brings the alarm up to there every now and then.
 _NOTABLE_ALARM = 0.5
@@ -125,7 +126,7 @@ def traffic_sentence(traffic: TaskTraffic | None) -> str:
     """Requests, rate, coverage and errors of the last minutes."""
     if traffic is None or traffic.coverage is None:
         return "no labels in the last minutes"
-    errors = f"{traffic.errors:,} errors" if traffic.errors else "no errors"
+    errors = counted(traffic.errors, "error") if traffic.errors else "no errors"
     last = f", the last: {traffic.last_error}" if traffic.last_error else ""
     guessed = f"; {traffic.guessed:,} guesses outside the guarantee" if traffic.guessed else ""
     return (

@@ -13,6 +13,7 @@ from streams.kafka.retention import DAY, Retention, read_retention
 from streams.kafka.size_limits import read_batch_limits
 from streams.settings import Settings
 from streams.status.finding import Finding, Level
+from streams.wording import counted
 
 _ABOUT = "kafka"
 _PROMPTLY = 10.0
@@ -62,7 +63,7 @@ def kafka_findings(settings: Settings, longest_wait: float) -> list[Finding]:
         reason = error.args[0].str() if isinstance(error, KafkaException) else str(error)
         advice = "check UNDERSTUDY_KAFKA__BOOTSTRAP_SERVERS, the network, and the options of TLS and SASL"
         return [Finding(Level.PROBLEM, _ABOUT, f"does not answer at {server} ({reason}): {advice}")]
-    reached = Finding(Level.OK, _ABOUT, f"{facts.brokers} brokers answer at {server}")
+    reached = Finding(Level.OK, _ABOUT, f"answering at {server}: {counted(facts.brokers, 'broker')}")
     producer = int(producer_options(settings)["message.max.bytes"])
     return [reached, *judge_kafka(facts, settings.topics, longest_wait, producer)]
 

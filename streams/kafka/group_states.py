@@ -22,7 +22,7 @@ Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True, slots=True)
-class GroupMember:
+class DescribedMember:
     """Attributes:
     host: as the broker sees it.
     partitions: of the group's topic that it has.
@@ -46,7 +46,7 @@ class GroupState:
     role: str
     topic: str
     partitions: int
-    members: tuple[GroupMember, ...] | None
+    members: tuple[DescribedMember, ...] | None
     committed: int
     unread: Sequence[UnreadRange] = field(default_factory=tuple)
 
@@ -128,7 +128,7 @@ class GroupStates:
             for reader, future in asked.items()
         }
 
-    def _members(self) -> dict[str, list[GroupMember]]:
+    def _members(self) -> dict[str, list[DescribedMember]]:
         """The members of each group; without those of which the broker does not say."""
         groups, members = [self._group(role) for role, _ in self._readers], {}
         for group, future in self._admin.describe_consumer_groups(groups, request_timeout=_PROMPTLY).items():
@@ -143,7 +143,7 @@ def _answer(future: Future[Any]) -> Any:
     return future.result(_PROMPTLY)
 
 
-def _member(member: Any) -> GroupMember:
+def _member(member: Any) -> DescribedMember:
     assignment = member.assignment
     places = assignment.topic_partitions if assignment is not None else []
-    return GroupMember(str(member.host).lstrip("/"), tuple(sorted(place.partition for place in places)))
+    return DescribedMember(str(member.host).lstrip("/"), tuple(sorted(place.partition for place in places)))

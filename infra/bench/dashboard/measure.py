@@ -15,7 +15,7 @@ from redis import Redis
 
 from infra.bench.cpu import cpu_seconds, memory_bytes, require_psutil
 from infra.bench.dashboard.fill import audit, fill, fitted_policy, task_names
-from infra.bench.dashboard.site import Site, dashboard_site
+from infra.bench.dashboard.site import DashboardSite, dashboard_site
 from infra.bench.process import print_progress
 from infra.bench.report import Figure, Report, figure, report
 from infra.bench.request import BenchRequest
@@ -55,7 +55,7 @@ def measure(request: BenchRequest) -> Report:
 
 
 async def _figures(
-    site: Site, redis: Redis, keys: Keys, names: Sequence[str], request: BenchRequest
+    site: DashboardSite, redis: Redis, keys: Keys, names: Sequence[str], request: BenchRequest
 ) -> list[Figure]:
     auditing = asyncio.create_task(_audit(redis, keys, names[:_AUDITED]))
     started = memory_bytes(site.process)
@@ -70,7 +70,7 @@ async def _figures(
     return figures
 
 
-async def _first_views(site: Site, runs: int) -> list[Figure]:
+async def _first_views(site: DashboardSite, runs: int) -> list[Figure]:
     """Nobody else watches: each is read anew."""
     print_progress("first views")
     overviews = [await _first_view(site.url, _OVERVIEW) for _ in range(max(runs, 5))]
@@ -83,7 +83,7 @@ async def _first_views(site: Site, runs: int) -> list[Figure]:
     ]
 
 
-async def _of_one_watcher(site: Site) -> list[Figure]:
+async def _of_one_watcher(site: DashboardSite) -> list[Figure]:
     print_progress("one watcher of all tasks")
     idle = await _cpu_of(site, asyncio.sleep(_QUIET))
     heard = Heard()
@@ -96,7 +96,7 @@ async def _of_one_watcher(site: Site) -> list[Figure]:
     ]
 
 
-async def _of_many(site: Site, names: Sequence[str], seconds: float, started: int) -> list[Figure]:
+async def _of_many(site: DashboardSite, names: Sequence[str], seconds: float, started: int) -> list[Figure]:
     print_progress(f"{WATCHERS} watchers for {seconds:g} s")
     paths = [_OVERVIEW if number % 2 else f"{_OVERVIEW}/{names[number]}" for number in range(WATCHERS)]
     heard = [Heard() for _ in paths]
@@ -115,7 +115,7 @@ async def _of_many(site: Site, names: Sequence[str], seconds: float, started: in
     ]
 
 
-async def _cpu_of(site: Site, work: "asyncio.Future[object] | object") -> float:
+async def _cpu_of(site: DashboardSite, work: "asyncio.Future[object] | object") -> float:
     """Seconds of CPU that the site has used while something was awaited."""
     before = cpu_seconds(site.process)
     await work  # type: ignore[misc]

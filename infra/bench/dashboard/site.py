@@ -31,7 +31,7 @@ _TURN = 0.1
 _PATIENCE = 60.0
 
 
-class Site(NamedTuple):
+class DashboardSite(NamedTuple):
     """Where the dashboard is served, and the number of its process."""
 
     url: str
@@ -39,7 +39,7 @@ class Site(NamedTuple):
 
 
 @contextmanager
-def dashboard_site(redis_url: str, prefix: str, names: Sequence[str]) -> Iterator[Site]:
+def dashboard_site(redis_url: str, prefix: str, names: Sequence[str]) -> Iterator[DashboardSite]:
     """The dashboard while the context lasts; it is told of 500 labels a second, over all tasks."""
     context = get_context("spawn")
     ours, theirs = context.Pipe()
@@ -48,7 +48,7 @@ def dashboard_site(redis_url: str, prefix: str, names: Sequence[str]) -> Iterato
     try:
         if not ours.poll(_PATIENCE):
             raise AssertionError("the dashboard's process does not start")
-        yield Site(ours.recv(), process.pid or 0)
+        yield DashboardSite(ours.recv(), process.pid or 0)
     finally:
         ours.send("end")
         process.join(_PATIENCE)

@@ -17,6 +17,7 @@ from streams.state.workers import HeardWorker
 from streams.status.finding import Finding, Level
 from streams.status.sentences import age
 from streams.status.worker_heartbeat import STALE
+from streams.wording import counted
 
 _LATE_REFIT = 900_000
 """Milliseconds; a refit takes some minutes, and others may be before it."""
@@ -188,7 +189,7 @@ def _role_problem(state: GroupState, command: str, lag: int, needed: bool) -> tu
     if len(owned) < state.partitions:
         return (
             Level.WARNING,
-            f"{state.partitions - len(owned)} partitions have no reader yet: it is rebalancing",
+            f"without a reader yet: {counted(state.partitions - len(owned), 'partition')}: it is rebalancing",
         )
     return Level.OK, ""
 

@@ -13,6 +13,7 @@ from msgspec import Struct
 from schemas.config import EVERY_TASK
 from schemas.events import EventKind
 from streams.dashboard.system.recent_events import EventLine, Tone
+from streams.wording import counted
 
 MOST_ROWS = 200
 _MOST_NAMES = 500
@@ -130,7 +131,7 @@ def _rows(run: Sequence[EventLine], futile: set[tuple[str, str | None]]) -> list
     refits = len({line.version for line in run})
     if refits < _FEWEST:
         return [_row([line]) for line in run]
-    said = f"{refits:,} refits that changed nothing; the last: {run[-1].text}"
+    said = f"{counted(refits, 'refit')} that changed nothing; the last: {run[-1].text}"
     return [_row(run, said)]
 
 

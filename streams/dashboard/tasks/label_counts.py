@@ -43,7 +43,7 @@ class LabelCounts(Struct, frozen=True):
     minutes: tuple[MinuteCounts, ...] = ()
 
 
-class AnsweredShares(Struct, frozen=True):
+class SharesOfHour(Struct, frozen=True):
     """Shares of labels that the surrogate gave.
 
     Attributes:
@@ -130,7 +130,7 @@ class LabelTally:
             ),
         )
 
-    def shares(self, task: str) -> AnsweredShares:
+    def shares(self, task: str) -> SharesOfHour:
         """The share that the surrogate gave in the last hour, and how it went."""
         newest, steps = self._now() // _MINUTE, MINUTES // SPAN
         answered, labels = [0] * steps, [0] * steps
@@ -140,9 +140,9 @@ class LabelTally:
             labels[step] += minute.labels
         total = sum(labels)
         if not total:
-            return AnsweredShares()
+            return SharesOfHour()
         shares = [own / of if of else None for own, of in zip(answered, labels, strict=True)]
-        return AnsweredShares(sum(answered) / total, shares)
+        return SharesOfHour(sum(answered) / total, shares)
 
     def _lately(self, task: str) -> list[tuple[int, _Minute]]:
         newest = self._now() // _MINUTE

@@ -15,7 +15,7 @@ from schemas.call_limits import CallLimits
 from schemas.config import Config
 from streams.certify.history import CertificatePoint, certified_since
 from streams.dashboard.tasks.claim_sentence import claim_sentence
-from streams.dashboard.tasks.label_counts import MINUTES, SPAN, AnsweredShares, LabelCounts
+from streams.dashboard.tasks.label_counts import MINUTES, SPAN, LabelCounts, SharesOfHour
 from streams.spending.day_spending import DaySpending, day_spending
 from streams.status.claim import ClaimState, claim_of
 from streams.status.sentences import named_labels
@@ -135,7 +135,7 @@ def row_without_policy(task: str, config: Config, answered: float | None = None)
     return TaskRow(task, ClaimState.NOT_YET, "no policy yet", target=target, answered=answered)
 
 
-def with_last_hour(row: TaskRow, shares: AnsweredShares, agreed: Sequence[float | None]) -> TaskRow:
+def with_last_hour(row: TaskRow, shares: SharesOfHour, agreed: Sequence[float | None]) -> TaskRow:
     """The row with what the last hour was like.
 
     Args:

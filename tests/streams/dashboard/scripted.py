@@ -25,7 +25,7 @@ from streams.dashboard.system.system_view import (
     WorkerRow,
 )
 from streams.dashboard.tasks.days_routes import DaysRoutes
-from streams.dashboard.tasks.label_counts import AnsweredShares, LabelCounts, MinuteCounts
+from streams.dashboard.tasks.label_counts import LabelCounts, MinuteCounts, SharesOfHour
 from streams.dashboard.tasks.views import (
     LabelRow,
     OverviewView,
@@ -130,7 +130,7 @@ TRAFFIC = LabelCounts(
     reasons=(("low_score", 59 * 8), ("novel", 59 * 4)),
     minutes=tuple(MinuteCounts(BEGAN - 60_000 * ago, 40, 12 - ago % 3, ago % 3) for ago in range(59, 0, -1)),
 )
-SHARES = AnsweredShares(0.77, (None, 0.7, 0.72, 0.75, 0.8, 0.78, None, 0.77, 0.76, 0.8, 0.79, 0.77))
+SHARES = SharesOfHour(0.77, (None, 0.7, 0.72, 0.75, 0.8, 0.78, None, 0.77, 0.76, 0.8, 0.79, 0.77))
 AGREED = (1.0, 0.99, None, 0.98, 1.0, 0.97, 0.98, 0.99, 1.0, 1.0, 0.96, 0.98)
 LIMITS = CallLimits(calls_per_day=400)
 DAY = {

@@ -20,17 +20,17 @@ from streams.dashboard.system.system_view import (
     worker_rows,
 )
 from streams.kafka.backlog import UnreadRange
-from streams.kafka.group_states import GroupMember, GroupState
+from streams.kafka.group_states import DescribedMember, GroupState
 from streams.state.refit_queue import RefitRequest
 from streams.state.workers import EndpointReport, HeardWorker, WorkerReport
 from streams.status.finding import Level
 
 NOW = 1_790_000_000_000
 COMMAND = "understudy worker route"
-ONE = (GroupMember("10.0.0.1", (0, 1)),)
+ONE = (DescribedMember("10.0.0.1", (0, 1)),)
 
 
-def group(members: Sequence[GroupMember] | None = ONE, *lags: int, **changes: Any) -> GroupState:
+def group(members: Sequence[DescribedMember] | None = ONE, *lags: int, **changes: Any) -> GroupState:
     unread = [UnreadRange(number, 5, 5 + lag) for number, lag in enumerate(lags or (0, 0))]
     known = None if members is None else tuple(members)
     fields = {"role": "route", "topic": "u.requests", "partitions": 2, "committed": 2}
@@ -50,7 +50,12 @@ def heard(name: str, age: float = 1.0, problems: tuple[str, ...] = (), *endpoint
         (group((), committed=0), True, Level.WARNING, "nobody ever has"),
         (group(()), False, Level.OK, "nothing waits"),
         (group((), 900, 0), False, Level.PROBLEM, f"900 messages wait: start `{COMMAND}`"),
-        (group((GroupMember("h", (0,)),)), True, Level.WARNING, "1 partitions have no reader yet"),
+        (
+            group((DescribedMember("h", (0,)),)),
+            True,
+            Level.WARNING,
+            "without a reader yet: 1 partition: it",
+        ),
         (group(partitions=0), True, Level.PROBLEM, "`understudy topics create`"),
         (group(None), True, Level.OK, "does not say"),
     ],
