@@ -13,10 +13,10 @@ from starlette.routing import Route
 
 from schemas.errors import InvalidConfig
 from schemas.operator_change import ChangeWish, OperatorChange
-from schemas.secrets import masked
-from streams.changes.author import LONGEST_TEXT, ChangeAuthor, is_reason
+from streams.changes.author import ChangeAuthor
 from streams.changes.change_maker import ChangePreview
 from streams.dashboard.operation.changes_reader import ChangesView
+from streams.dashboard.operation.required_reason import required_reason
 from streams.dashboard.task_calls import TaskNames, json_response
 from streams.errors import ChangeOutdated, DeliveryFailed, StateUnavailable, StreamsError, TransitionRefused
 from streams.gateway.call_limits import place_of
@@ -113,10 +113,7 @@ class ChangeRoutes:
     async def _make(self, call: Request) -> Response:
         task, caller = self._admit(call)
         body = _apply(headers_of_call(call), await self._body(call))
-        if not is_reason(body.reason):
-            why = f"say why, in a line of 1 to {LONGEST_TEXT} printable characters"
-            raise HttpProblem(ProblemKind.INVALID, why, task=task)
-        author = ChangeAuthor(caller.name, masked(body.reason.strip()), self._now())
+        author = ChangeAuthor(caller.name, required_reason(body.reason, task), self._now())
         try:
             return json_response(await self._maker.make(task, body.wish, author, body.seen))
         except (StreamsError, InvalidConfig) as error:

@@ -1,7 +1,7 @@
 """Route by which a person sends a dead letter again, by the code of `understudy dead-letters replay`."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Protocol
 
@@ -12,8 +12,8 @@ from starlette.routing import Route
 
 from schemas.codec import EVENT
 from schemas.events import LettersReplayedDetails
-from schemas.secrets import masked
-from streams.changes.author import LONGEST_TEXT, is_reason
+from streams.changes.change_maker import Write
+from streams.dashboard.operation.required_reason import required_reason
 from streams.dashboard.task_calls import TaskNames, json_response
 from streams.dead_letters.letters import LetterFilter, Position
 from streams.dead_letters.replay_run import Replay, run_replay
@@ -29,11 +29,8 @@ from streams.privacy.forgotten import ForgottenRequests
 from streams.settings import Settings
 from streams.state.connection import Connection
 
-Write = Callable[[Sequence[Outgoing]], Awaitable[None]]
-"""Writes to Kafka, and waits until that is acknowledged. Raises DeliveryFailed."""
 
-
-class _Replay(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class _ReplayWish(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     position: str
     reason: str
 
@@ -114,15 +111,13 @@ class ReplayRoutes:
         task = self._names.task(call, caller)
         body = _decode(headers, await read_body(call, headers, self._limit, place_of(call.scope)))
         position = _position(body.position, task)
-        if not is_reason(body.reason):
-            why = f"say why, in a line of 1 to {LONGEST_TEXT} printable characters"
-            raise HttpProblem(ProblemKind.INVALID, why, task=task)
+        reason = required_reason(body.reason, task)
         try:
             async with self._turn:
                 replay = await asyncio.to_thread(self._replay, task, position)
             topic = _sent(replay, task)
             self._on_replayed()
-            await self._tell(task, caller.name, masked(body.reason.strip()), position)
+            await self._tell(task, caller.name, reason, position)
         except (DeliveryFailed, InvalidSettings, KafkaFailed, StateUnavailable) as error:
             raise unavailable(f"{error}: look whether it was sent before trying again", task=task) from error
         return json_response(Replayed(str(position), topic))
@@ -133,7 +128,7 @@ class ReplayRoutes:
         await self._write([Outgoing(self._events, task.encode(), EVENT.encode(event))])
 
 
-_decode = decoder(_Replay)
+_decode = decoder(_ReplayWish)
 
 
 def _position(text: str, task: str) -> Position:
