@@ -1,31 +1,13 @@
 """The gateway role: the route role's decision behind HTTP, on policies, encoders and labels of its own."""
 
 from collections.abc import Sequence
-from functools import partial
 
-from confluent_kafka import Message, Producer
+from confluent_kafka import Producer
 
 from schemas.codec import LABEL
 from schemas.messages import Label, Usage
-from streams.assembly.dashboard import Dashboard, make_dashboard
+from streams.assembly.dashboard import make_dashboard
 from streams.assembly.parts import CloseService, WorkerParts
-from streams.changes.change_maker import ChangeMaker
-from streams.clock import unix_ms
-from streams.dashboard.operation.change_routes import ChangeRoutes
-from streams.dashboard.operation.changes_reader import ChangesReader
-from streams.dashboard.operation.replay_routes import LetterReplayer, ReplayRoutes
-from streams.dashboard.operation.what_if_reader import WhatIfReader
-from streams.dashboard.operation.what_if_routes import WhatIfRoutes
-from streams.dashboard.requests.dry_run import DryRun
-from streams.dashboard.requests.newest_traces import MOST, MOST_BYTES, SECONDS, NewestTraces
-from streams.dashboard.requests.request_routes import RequestRoutes
-from streams.dashboard.requests.try_routes import TryRoutes
-from streams.dashboard.task_calls import TaskNames
-from streams.dashboard.versions.labels_reader import LabelsReader
-from streams.dashboard.versions.labels_routes import LabelsRoutes
-from streams.dashboard.versions.version_reports import VersionReports, write_in_process
-from streams.dashboard.versions.versions_reader import VersionsReader
-from streams.dashboard.versions.versions_routes import VersionsRoutes
 from streams.drift.watch import DriftWatch
 from streams.drift.windows import ScoreWindows
 from streams.gateway.app import create_gateway
@@ -54,8 +36,7 @@ from streams.gateway.server import GatewayServer
 from streams.gateway.stored_objects import StoredObjects
 from streams.gateway.unread_replies import UnreadReplies
 from streams.gateway.upstream import Upstream
-from streams.kafka.clients import open_client, open_reader, producer_options
-from streams.kafka.newest_messages import newest_messages
+from streams.kafka.clients import open_client, producer_options
 from streams.kafka.record_feed import RecordFeed
 from streams.privacy.mask import Mask, load_mask
 from streams.routing.decision_counts import DecisionCounts
@@ -65,10 +46,7 @@ from streams.routing.request_router import RequestRouter
 from streams.settings import Settings
 from streams.state.api_keys import ApiKeys
 from streams.state.object_owners import ObjectOwners
-from streams.state.operator_changes import OperatorChangeLog
 from streams.state.proposed_tasks import ProposedTasks
-from streams.state.spending import SpendingStore
-from streams.state.trial_counts import TrialCounts
 from streams.tasks import Task
 from streams.teacher.client import TeacherClient
 from streams.teacher.key_variables import KeyVariables
@@ -119,29 +97,13 @@ def add(parts: WorkerParts) -> None:
         sender,
         parts.sizes,
     )
-    dashboard = make_dashboard(parts, check, recent)
-    status_reader, tally = dashboard.status_reader, dashboard.tally
-    names = TaskNames(parts.tasks, tally.counts)
-    dry_run = DryRun(parts.tasks, status_reader.registry, encoders, classifier.masked)
-    traces = NewestTraces(partial(_newest_traces, settings), parts.forgotten)
-    reports = VersionReports(parts.tasks, status_reader.registry, traces, write_in_process)
-    trials = TrialCounts(parts.connection, settings.keys)
-    what_if = WhatIfReader(
-        status_reader, SpendingStore(parts.connection, settings.keys), parts.tasks, tally.counts, unix_ms
-    )
+    dashboard = make_dashboard(parts, check, recent, classifier, sender, encoders)
     routes = [
         *ClassifyRoutes(gateway, check, classifier, recent).routes(),
         *ChatRoutes(gateway, check, parts.tasks, chat, learned).routes(),
         *FeedbackRoutes(gateway, check, feedback).routes(),
         *OtlpRoutes(gateway, check, spans).routes(),
         *dashboard.routes,
-        *TryRoutes(gateway, check, names, parts.tasks, dry_run, traces).routes(),
-        *RequestRoutes(gateway, check, names, parts.tasks, recent, dry_run, traces).routes(),
-        *LabelsRoutes(check, names, parts.tasks, LabelsReader(parts.tasks, status_reader), traces).routes(),
-        *VersionsRoutes(check, names, VersionsReader(parts.tasks, status_reader, trials), reports).routes(),
-        *WhatIfRoutes(check, names, what_if).routes(),
-        *_change_routes(parts, check, names, sender).routes(),
-        *_replay_routes(parts, check, names, sender, dashboard).routes(),
     ]
     app = create_gateway(gateway, routes, call_limits(gateway), parts.tracing)
     labels, late = settings.topics.labels, parts.late_start
@@ -164,43 +126,6 @@ def add(parts: WorkerParts) -> None:
         *dashboard.services,
         GatewayServer(app, gateway, settings.drain, dashboard.streams.end),
     ]
-
-
-def _change_routes(
-    parts: WorkerParts, check: CallerCheck, names: TaskNames, sender: RecordSender
-) -> ChangeRoutes:
-    settings, kept = parts.settings, OperatorChangeLog(parts.connection, parts.settings.keys)
-    maker = ChangeMaker(
-        parts.tasks,
-        parts.registry,
-        kept,
-        settings.topics,
-        settings.key_env,
-        sender.send_acknowledged,
-        lambda: sender.is_stalled or not parts.kafka_watch.is_available,
-    )
-    reader = ChangesReader(parts.tasks, parts.registry, kept)
-
-    def is_ready() -> bool:
-        return parts.late_start is None or parts.late_start.is_over
-
-    return ChangeRoutes(settings.gateway, check, names, reader, maker, is_ready, unix_ms)
-
-
-def _replay_routes(
-    parts: WorkerParts, check: CallerCheck, names: TaskNames, sender: RecordSender, dashboard: Dashboard
-) -> ReplayRoutes:
-    settings = parts.settings
-    return ReplayRoutes(
-        settings.gateway,
-        check,
-        names,
-        LetterReplayer(settings, parts.forgotten),
-        dashboard.deferred.forget,
-        sender.send_acknowledged,
-        settings.topics.events,
-        unix_ms,
-    )
 
 
 def _key_ring(parts: WorkerParts) -> KeyRing:
@@ -263,11 +188,6 @@ def _forwarding_router(parts: WorkerParts, encoders: EncoderQueues) -> RequestRo
     """Decides what is only recorded; its scores are no traffic of the live version."""
     tasks = ForwardedTasks(parts.tasks)
     return RequestRouter(tasks, parts.sampler, lambda *_: None, _LONGEST_INLINE, encoders=encoders)
-
-
-def _newest_traces(settings: Settings) -> list[Message]:
-    """For a person who asks: see `NewestTraces`."""
-    return newest_messages(lambda: open_reader(settings), settings.topics.traces, MOST, MOST_BYTES, SECONDS)
 
 
 def _open_producer(settings: Settings) -> Producer:
