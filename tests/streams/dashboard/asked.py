@@ -1,7 +1,5 @@
 """What the dashboard reads of one request, label or version, on a free port, with scripted policies."""
 
-import asyncio
-import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
@@ -41,10 +39,10 @@ from streams.privacy.forgotten import ForgottenRequests
 from streams.routing.encoder_queues import EncoderQueues
 from streams.sampling import Sampler
 from streams.tasks import Tasks
+from tests.streams.dashboard.in_thread import in_thread
 from tests.streams.dashboard.scripted import ScriptedReader, certified
 from tests.streams.fakes import ScriptedPolicy, message
 
-_SECONDS = 20.0
 YES, UNSURE, NOVEL = "yes 0.9 0.1", "yes 0.1 0.1", "no 0.95 3.5"
 
 
@@ -200,20 +198,5 @@ class Asked:
     @contextmanager
     def served(self, reader: ScriptedReader | None = None) -> Iterator[str]:
         """The same in a thread with an event loop of its own."""
-        address: list[str] = []
-        is_up, is_over = threading.Event(), threading.Event()
-
-        async def serve() -> None:
-            async with self.serving(reader) as url:
-                address.append(url)
-                is_up.set()
-                await asyncio.to_thread(is_over.wait)
-
-        thread = threading.Thread(target=lambda: asyncio.run(serve()))
-        thread.start()
-        try:
-            assert is_up.wait(_SECONDS)
-            yield address[0]
-        finally:
-            is_over.set()
-            thread.join()
+        with in_thread(self.serving(reader)) as url:
+            yield url

@@ -1,6 +1,5 @@
 """The dashboard as a person meets it, in headless Chromium."""
 
-import asyncio
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +16,7 @@ from schemas.events import Event, EventKind, RefitDetails, RefusedDetails
 from streams.dashboard.system.recent_events import RecentEvents
 from streams.dashboard.tasks.views import TaskView
 from streams.gateway.keys import create_key
+from tests.streams.dashboard.in_thread import in_thread
 from tests.streams.dashboard.scripted import BEGAN, HOSTILE, NEW, ScriptedReader, certified, running
 
 SECONDS = 20.0
@@ -49,27 +49,12 @@ EVENTS = (
 
 @contextmanager
 def served(reader: ScriptedReader, *keys: str) -> Iterator[str]:
-    """Address of a dashboard, in a thread with an event loop of its own."""
-    address: list[str] = []
-    is_up, is_over = threading.Event(), threading.Event()
-
-    async def serve() -> None:
-        known = {key.id: key for key in [create_key("app", ("*",), "serve", 1)[1]] if keys}
-        events = RecentEvents()
-        events.note(EVENTS)
-        async with running(reader, known, events) as url:
-            address.append(url)
-            is_up.set()
-            await asyncio.to_thread(is_over.wait)
-
-    thread = threading.Thread(target=lambda: asyncio.run(serve()))
-    thread.start()
-    assert is_up.wait(SECONDS)
-    try:
-        yield address[0]
-    finally:
-        is_over.set()
-        thread.join()
+    """Address of a dashboard."""
+    known = {key.id: key for key in [create_key("app", ("*",), "serve", 1)[1]] if keys}
+    events = RecentEvents()
+    events.note(EVENTS)
+    with in_thread(running(reader, known, events)) as url:
+        yield url
 
 
 @pytest.fixture(autouse=True)

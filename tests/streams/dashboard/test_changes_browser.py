@@ -1,7 +1,5 @@
 """A person moves the slider, changes the target, takes it back, and switches a label off: in Chromium."""
 
-import asyncio
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
@@ -15,6 +13,7 @@ from models.artifact import Artifact
 from schemas.api_keys import ApiKey
 from schemas.redis_keys import Keys
 from streams.gateway.keys import create_key
+from tests.streams.dashboard.in_thread import in_thread
 from tests.streams.dashboard.operated import CONFIG, TASK, Operated, operated
 from tests.streams.dashboard.scripted import HOSTILE
 from tests.streams.dashboard.test_browser import SECONDS, text
@@ -26,24 +25,8 @@ DIALOG = "dialog[open]"
 def served(
     redis_url: str, keys: Keys, artifact: Artifact, api_keys: Mapping[str, ApiKey] | None = None
 ) -> Iterator[Operated]:
-    """The dashboard in a thread with an event loop of its own."""
-    places: list[Operated] = []
-    is_up, is_over = threading.Event(), threading.Event()
-
-    async def serve() -> None:
-        async with operated(redis_url, keys, artifact, api_keys) as place:
-            places.append(place)
-            is_up.set()
-            await asyncio.to_thread(is_over.wait)
-
-    thread = threading.Thread(target=lambda: asyncio.run(serve()))
-    thread.start()
-    assert is_up.wait(SECONDS)
-    try:
-        yield places[0]
-    finally:
-        is_over.set()
-        thread.join()
+    with in_thread(operated(redis_url, keys, artifact, api_keys)) as place:
+        yield place
 
 
 def click(page: Chrome, path: str) -> None:
