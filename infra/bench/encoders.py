@@ -69,7 +69,7 @@ def measure(request: BenchRequest) -> Report:
     )
 
 
-class _Client:
+class _WaitingClient:
     """Sends requests, and notes when their labels are read."""
 
     def __init__(self, deployment: Deployment) -> None:
@@ -125,7 +125,7 @@ class _Client:
                 self._waited[name] = time.monotonic() - sent
 
 
-def _start(deployment: Deployment, artifact: Artifact, spec: str) -> _Client:
+def _start(deployment: Deployment, artifact: Artifact, spec: str) -> _WaitingClient:
     """Start the roles."""
     publish_policy(deployment.settings, TASK, artifact)
     deployment.configure(TASK, embedder="text", target_agreement=TARGET, audit_rate=0.0)
@@ -134,7 +134,7 @@ def _start(deployment: Deployment, artifact: Artifact, spec: str) -> _Client:
         if role in ROLES:
             deployment.worker(role)
     deployment.workers[-1].wait_for_text("policy installed")
-    return _Client(deployment)
+    return _WaitingClient(deployment)
 
 
 def answered_texts(artifact: Artifact, data: RoutingCorpus) -> list[str]:

@@ -71,7 +71,7 @@ def _figures(protocol: str, runs: list[Pauses]) -> list[Figure]:
 
 def _pauses(deployment: Deployment, texts: list[str]) -> Pauses:
     deployment.worker("route").wait_for_text("policy installed")
-    client = _Client(deployment, texts)
+    client = _SteadyClient(deployment, texts)
     client.run(_lasts(_WINDOW_S))
     alone = max(client.longest(_lasts(_WINDOW_S)).values())
     second = deployment.process("infra.cli", "worker", "route")
@@ -94,7 +94,7 @@ def _lasts(seconds: float) -> Callable[[], bool]:
     return lambda: time.monotonic() > until
 
 
-class _Client:
+class _SteadyClient:
     """Sends requests to all partitions in turn, and notes when labels of each are read."""
 
     def __init__(self, deployment: Deployment, texts: list[str]) -> None:

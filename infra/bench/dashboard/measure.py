@@ -1,7 +1,7 @@
 """`bench dashboard`: what the page of all tasks costs a gateway, and how soon it is there.
 
-On a real Redis with 200 tasks as months leave them; the dashboard runs in a process of its own, and is told
-of 500 labels a second. Twenty of the tasks have another audit each second. Watchers read as the page does.
+On a real Redis with 200 tasks that have months of history. The dashboard runs in its own process and gets
+500 labels a second. Twenty of the tasks have another audit each second. Watchers read as the page does.
 """
 
 import asyncio
@@ -32,7 +32,7 @@ _OVERVIEW = "/dashboard/stream"
 
 @dataclass
 class Heard:
-    """What one watcher was told: events, and the bytes of all of them."""
+    """What one watcher received: the number of events, and their bytes in all."""
 
     events: int = 0
     bytes: int = 0
@@ -71,7 +71,7 @@ async def _figures(
 
 
 async def _first_views(site: DashboardSite, runs: int) -> list[Figure]:
-    """Nobody else watches: each is read anew."""
+    """Nobody else watches, so each view is read from Redis."""
     print_progress("first views")
     overviews = [await _first_view(site.url, _OVERVIEW) for _ in range(max(runs, 5))]
     tasks = [await _first_view(site.url, f"{_OVERVIEW}/task-{number:03}") for number in range(max(runs, 5))]
@@ -128,7 +128,7 @@ async def _first_view(url: str, path: str) -> tuple[float, int]:
     async with aclosing(_events(url, path)) as events:
         size = await anext(events)
     seconds = time.perf_counter() - began
-    await asyncio.sleep(0.2)  # the stream's end is noted, and the next reads anew
+    await asyncio.sleep(0.2)  # until the dashboard has seen the end of this stream
     return seconds, size
 
 

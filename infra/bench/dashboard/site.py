@@ -40,7 +40,7 @@ class DashboardSite(NamedTuple):
 
 @contextmanager
 def dashboard_site(redis_url: str, prefix: str, names: Sequence[str]) -> Iterator[DashboardSite]:
-    """The dashboard while the context lasts; it is told of 500 labels a second, over all tasks."""
+    """A dashboard that runs until the context ends. It gets 500 labels a second, spread over all tasks."""
     context = get_context("spawn")
     ours, theirs = context.Pipe()
     process = context.Process(target=_serve, args=(redis_url, prefix, tuple(names), theirs), daemon=True)

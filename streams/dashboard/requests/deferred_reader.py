@@ -39,7 +39,7 @@ _FRESH = 5.0
 """Seconds in which the topics are not read again."""
 
 
-class _Newest(NamedTuple):
+class _NewestDeferrals(NamedTuple):
     """Rows of all tasks."""
 
     deferrals: list[DeferredRow]
@@ -66,7 +66,7 @@ class DeferredReader:
         self._now = now
         self._reading = asyncio.Lock()
         self._read_at = float("-inf")
-        self._newest = _Newest([], [])
+        self._newest = _NewestDeferrals([], [])
 
     async def view(self, task: str, *, sees_all: bool, operates: bool) -> DeferredView:
         """The newest of one task. Raises KafkaFailed: the topics can't be read.
@@ -94,7 +94,7 @@ class DeferredReader:
         """Read again at the next look: something has changed."""
         self._read_at = float("-inf")
 
-    async def _read(self) -> _Newest:
+    async def _read(self) -> _NewestDeferrals:
         async with self._reading:
             if time.monotonic() - self._read_at >= _FRESH:
                 self._newest = await asyncio.to_thread(_read_newest, self._settings)
@@ -102,14 +102,14 @@ class DeferredReader:
                 asyncio.get_running_loop().call_later(_FRESH, self._drop, self._newest)
             return self._newest
 
-    def _drop(self, read: _Newest) -> None:
+    def _drop(self, read: _NewestDeferrals) -> None:
         """Forget what was read, unless that was read again since."""
         if self._newest is read:
             self.forget()
-            self._newest = _Newest([], [])
+            self._newest = _NewestDeferrals([], [])
 
 
-def _read_newest(settings: Settings) -> _Newest:
+def _read_newest(settings: Settings) -> _NewestDeferrals:
     topics, deferrals, letters, replayed = settings.topics, [], [], set()
     for message in _newest(settings, topics.deferrals, MOST_DEFERRALS):
         try:
@@ -126,7 +126,7 @@ def _read_newest(settings: Settings) -> _Newest:
         else:
             replayed.add(str(mark))
     letters = [replace(row, replayed=row.position in replayed) for row in found]
-    return _Newest(deferrals, letters)
+    return _NewestDeferrals(deferrals, letters)
 
 
 def _newest(settings: Settings, topic: str, most: int) -> list[Message]:

@@ -21,7 +21,7 @@ from streams.gateway.problems import HttpProblem, ProblemKind
 _MOST_FILTERS = 64
 
 
-class _Newest(NamedTuple):
+class _NewestEvents(NamedTuple):
     at: int
     lines: Sequence[EventLine]
 
@@ -60,15 +60,15 @@ class EventsRoutes:
 
         return self._streams.open(call, caller, self._live, self._encoded, scope, task)
 
-    async def _read(self) -> _Newest:
+    async def _read(self) -> _NewestEvents:
         if self._events.noted != self._seen:
             self._seen, self._newest = self._events.noted, list(self._events.lines())
             # On the event loop, where requests wait, each would take some 30 ms.
             self._made = await asyncio.to_thread(_lines_of_all, self._newest, self._asked, self._now())
             self._asked = ()
-        return _Newest(self._now(), self._newest)
+        return _NewestEvents(self._now(), self._newest)
 
-    def _shown(self, newest: _Newest, asked: EventFilter) -> TimeLineView:
+    def _shown(self, newest: _NewestEvents, asked: EventFilter) -> TimeLineView:
         """Made once for all who ask for the same, until there is another event; then before they ask."""
         if asked not in self._asked:
             self._asked = (*self._asked[-_MOST_FILTERS + 1 :], asked)

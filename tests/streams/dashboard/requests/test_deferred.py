@@ -106,9 +106,9 @@ async def test_texts_are_forgotten_when_they_are_not_fresh_any_more(monkeypatch:
     row, looks = deferred_row(DEFERRAL), list[int]()
     assert row is not None
 
-    def read(_: Settings) -> deferred_reader._Newest:
+    def read(_: Settings) -> deferred_reader._NewestDeferrals:
         looks.append(1)
-        return deferred_reader._Newest([row], [])
+        return deferred_reader._NewestDeferrals([row], [])
 
     monkeypatch.setattr(deferred_reader, "_read_newest", read)
     monkeypatch.setattr(deferred_reader, "_FRESH", 0.05)
