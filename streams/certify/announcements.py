@@ -118,7 +118,7 @@ def announce_service(
 def announce_teacher(
     task: str, task_state: TaskState, now: int
 ) -> tuple[TaskState, CurrentTeacher | None, list[Event]]:
-    """Announces another teacher; the first one is remembered without an event.
+    """Announces another teacher; a task's first one is remembered without an event.
 
     Returns:
         The task's state, the teacher where that is another one, and the events.
@@ -129,7 +129,7 @@ def announce_teacher(
     if 0 <= now - current.announced_at < _SETTLED:
         return task_state, None, []
     before, after = current.announced, replace(current, announced=current.teacher)
-    if before is None:
+    if before is None or current.since == 0:
         return replace(task_state, current_teacher=after), after, []
     after = replace(after, announced_at=now)
     event = teacher_changed_event(task, before, after, now)

@@ -16,8 +16,8 @@ FAILURES = "audit-failures"
 NOBODY = Teacher("")
 """The teacher of a reply that names none."""
 
-_APART = frozenset({Reason.OPERATOR, Reason.UNCERTIFIED, Reason.UNAVAILABLE})
-"""Reasons of requests that no version was to answer: a gateway sends them on whatever they are asked with."""
+_APART = frozenset({Reason.NO_POLICY, Reason.OPERATOR, Reason.UNCERTIFIED, Reason.UNAVAILABLE})
+"""Reasons of requests that no version was to answer, whatever they were asked with."""
 
 
 class LogPosition(NamedTuple):

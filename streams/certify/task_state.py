@@ -16,6 +16,11 @@ _WEIGHT = 0.02
 """Of the newest sampled trace in a teacher's share: about the last fifty count."""
 _LEAST = 0.001
 """Smaller shares are forgotten."""
+_MAJORITY = 2.0
+"""Times the current teacher's share that another needs to take over. At once as many, two prompts that an app
+uses alike would take turns, and no trace would be young enough to certify."""
+_ESTABLISHED = 1 / 3
+"""Share that a task's first teacher has after about twenty sampled traces, if they are all its own."""
 
 
 class CurrentTeacher(Struct, frozen=True):
@@ -24,6 +29,8 @@ class CurrentTeacher(Struct, frozen=True):
     Attributes:
         since: Unix milliseconds, by the time of its first reply; 0 for the task's first teacher.
         latest: Unix milliseconds, by the time of its newest reply.
+        established: false while a few calls that no version was to answer are all that is known of a task's
+            teacher. One that takes over from such a teacher is the task's first: nothing has changed.
         announced: the teacher that the last event named; None before the first teacher.
         announced_at: Unix milliseconds of that event; 0 before the first one.
     """
@@ -33,6 +40,7 @@ class CurrentTeacher(Struct, frozen=True):
     latest: int
     announced: Teacher | None = field(default=None, name="told")
     announced_at: int = field(default=0, name="told_at")
+    established: bool = True
 
 
 class AnnouncedLabels(Struct, frozen=True):
@@ -60,7 +68,8 @@ class TaskState(Struct, frozen=True):
         consistency: of each teacher that was asked something twice, by its name.
         service: tallies of the service's certificate; None before the first step of this release.
         labels: None before the first look at them.
-        shares: of each teacher, by its name, in about the last fifty sampled traces.
+        shares: of each teacher, by its name, in about the last fifty sampled traces, since a version was to
+            answer a request; in a new task they add up to less than one.
     """
 
     positions: Mapping[str, int] = {}
@@ -151,21 +160,29 @@ def with_teacher(task_state: TaskState, traces: Iterable[TraceSeen], now: int) -
     """The state with the teacher of the newest reply; replies from the future count as from now.
 
     A call that no version was to answer may have anybody's prompt: such a teacher takes over once it has
-    given as many of the newest sampled traces as the current one. No answer is under its name until then.
+    given twice as many of the newest sampled traces as the current one, and none of them was of a request
+    that a version was to answer for the current one. No answer is under its name until then, and each
+    certificate counts the audits of one teacher alone, whichever is the current one.
     """
     current = task_state.current_teacher
     shares = task_state.shares or ({} if current is None else _all_of(current.teacher))
     for trace in traces:
-        at, teacher = min(trace.replied_at, now), trace.teacher
+        at, teacher, is_apart = min(trace.replied_at, now), trace.teacher, trace.is_apart
         if current is None:
-            current, shares = CurrentTeacher(teacher, 0, at), _all_of(teacher)
-        elif trace.sampled:
+            current = CurrentTeacher(teacher, 0, at, established=False)
+            shares = {teacher_name(teacher): 0.0}
+        if trace.sampled:
             shares = _with_share(shares, teacher_name(teacher))
         if teacher == current.teacher:
             current = replace(current, latest=max(at, current.latest))
-        elif at >= current.latest and not (trace.is_apart and _is_rarer(teacher, current.teacher, shares)):
-            current = replace(current, teacher=teacher, since=at, latest=at)
-            shares = shares if trace.is_apart else _all_of(teacher)
+        elif at >= current.latest and not (is_apart and _is_rarer(teacher, current.teacher, shares)):
+            since = at if current.established else current.since
+            current = replace(current, teacher=teacher, since=since, latest=at)
+        else:
+            continue
+        shares = shares if is_apart else _all_of(teacher)
+        is_known = not is_apart or shares.get(teacher_name(teacher), 0.0) >= _ESTABLISHED
+        current = replace(current, established=current.established or is_known)
     return replace(task_state, current_teacher=current, shares=shares)
 
 
@@ -173,8 +190,10 @@ def _all_of(teacher: Teacher) -> dict[str, float]:
     return {teacher_name(teacher): 1.0}
 
 
-def _is_rarer(teacher: Teacher, other: Teacher, shares: Mapping[str, float]) -> bool:
-    return shares.get(teacher_name(teacher), 0.0) < shares.get(teacher_name(other), 0.0)
+def _is_rarer(teacher: Teacher, current: Teacher, shares: Mapping[str, float]) -> bool:
+    """Whether the teacher has given less than twice as many traces as the current one."""
+    least = _MAJORITY * shares.get(teacher_name(current), 0.0)
+    return shares.get(teacher_name(teacher), 0.0) < max(least, _LEAST)
 
 
 def _with_share(shares: Mapping[str, float], teacher: str) -> Mapping[str, float]:

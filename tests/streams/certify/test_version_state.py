@@ -224,7 +224,7 @@ def test_field_names_in_redis_are_stable() -> None:
         "shares",
     }
     names = {field.encode_name for field in msgspec.structs.fields(CurrentTeacher)}
-    assert names == {"teacher", "since", "latest", "told", "told_at"}
+    assert names == {"teacher", "since", "latest", "told", "told_at", "established"}
     assert {field.encode_name for field in msgspec.structs.fields(Consistency)} == {"asked", "same", "told"}
     names = {field.encode_name for field in msgspec.structs.fields(ServiceState)}
     assert names == {"begun", "waiting", "asked_at", "teachers", "failed"}

@@ -34,6 +34,34 @@ async def test_another_teacher_has_its_own_certificate(
     assert deployment.events() == []
 
 
+async def test_two_calls_of_an_app_before_the_teachers_own_rule_out_no_seeded_trace(
+    deployment: Deployment,
+) -> None:
+    certify = await deployment.certifier()
+    app, own = Teacher("model", "of an app"), Teacher("model", "own")
+    calls = [trace(f"c{at}", reason=Reason.OPERATOR, teacher=app, replied_at=500_000 + at) for at in range(2)]
+    labels = [trace(f"r{at}", teacher=own, replied_at=600_000 + at) for at in range(100)]
+    await certify.fold_traces([deployment.traces.add(one) for one in calls])
+    deployment.now += 120_000
+    await certify.fold_traces([deployment.traces.add(one) for one in labels])
+    shown = await deployment.connection.redis.hgetall(deployment.keys.teacher("t"))
+    assert shown == {b"model": b"model", b"prompt": b"own", b"since": b"0"}
+    assert deployment.events() == []
+
+
+async def test_a_handful_of_calls_with_another_prompt_ends_no_certificate(deployment: Deployment) -> None:
+    certify = await deployment.certifier()
+    await certify.fold_traces([deployment.traces.add(one) for one in audits(300)])
+    before = await deployment.status()
+    deployment.events()
+    app = Teacher("model", "of an app")
+    for reason in (Reason.NO_POLICY, Reason.OPERATOR, Reason.UNCERTIFIED, Reason.UNAVAILABLE):
+        calls = [trace(f"{reason}{at}", reason=reason, teacher=app, replied_at=900_000) for at in range(9)]
+        await certify.fold_traces([deployment.traces.add(one) for one in calls])
+    assert await deployment.status() == before
+    assert deployment.events() == []
+
+
 async def test_seeded_traces_change_no_teacher_and_count_nowhere(deployment: Deployment) -> None:
     certify = await deployment.certifier()
     await certify.fold_traces([deployment.traces.add(one) for one in audits(300)])
