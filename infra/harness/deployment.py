@@ -138,10 +138,11 @@ def messages(consumer: Consumer) -> Iterator[Message]:
     """The messages that have arrived.
 
     Raises:
-        KafkaFailed: the topic could not be read.
+        KafkaFailed: the topic could not be read, and asking again would not help.
     """
     for message in consumer.consume(1000, 0.05):
         error = message.error()
-        if error is not None:
+        if error is None:
+            yield message
+        elif not error.retriable():
             raise KafkaFailed(f"{message.topic()}: {error.str()}")
-        yield message

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Self
 
 from infra.harness.deployment import Deployment, messages
@@ -10,7 +11,7 @@ from schemas.messages import Deferral, Reply
 
 
 class OutsideTeacher:
-    """Answers in a thread of its own.
+    """Answers in a thread of its own, between entering and leaving; leaving raises what has ended the thread.
 
     Args:
         answer: the reply to each deferral.
@@ -20,24 +21,29 @@ class OutsideTeacher:
         self._deployment = deployment
         self._answer = answer
         self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._teach, name="teacher", daemon=True)
+        self._thread = ThreadPoolExecutor(1, "teacher")
+        self._teaching: Future[None] | None = None
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        self._teaching = self._thread.submit(self._teach)
         return self
 
     def __exit__(self, *_: object) -> None:
         self._stopping.set()
-        self._thread.join()
+        self._thread.shutdown()
+        if self._teaching is not None:
+            self._teaching.result()
 
     def _teach(self) -> None:
         topics = self._deployment.topics
         consumer = self._deployment.consumer(topics.deferrals, topics.audits)
         producer = self._deployment.producer()
-        while not self._stopping.is_set():
-            for message in messages(consumer):
-                reply = self._answer(DEFERRAL.decode(message.value()))
-                producer.produce(self._deployment.topics.replies, REPLY.encode(reply), message.key())
-            producer.poll(0)
-        producer.flush(10)
-        consumer.close()
+        try:
+            while not self._stopping.is_set():
+                for message in messages(consumer):
+                    reply = self._answer(DEFERRAL.decode(message.value()))
+                    producer.produce(topics.replies, REPLY.encode(reply), message.key())
+                producer.poll(0)
+        finally:
+            producer.flush(10)
+            consumer.close()

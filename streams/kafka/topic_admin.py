@@ -1,5 +1,7 @@
 """Creates the topics that are missing, with the options that each needs, and reads topic ids."""
 
+import time
+from collections.abc import Collection
 from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,6 +16,7 @@ from streams.kafka.retention import DAY, RETENTION, traces_options
 from streams.settings import Settings
 
 _PROMPTLY = 15.0
+_POLL = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +56,10 @@ def topic_specs(settings: Settings) -> list[TopicSpec]:
 def create_missing(settings: Settings, seconds: float = _PROMPTLY) -> list[str]:
     """Make the topics that are missing; their names. Those that exist stay as they are.
 
+    A broker that has made a topic may deny it for a moment, so this returns once it lists them all.
+
     Args:
-        seconds: for each answer of the broker.
+        seconds: for each answer of the broker, and for the list.
 
     Raises:
         KafkaFailed: the broker can't be reached, or refuses.
@@ -72,9 +77,11 @@ def create_missing(settings: Settings, seconds: float = _PROMPTLY) -> list[str]:
             ],
             request_timeout=seconds,
         )
-        return [name for name, future in futures.items() if _was_created(future)]
+        created = [name for name, future in futures.items() if _was_created(future)]
+        _wait_until_listed(admin, futures.keys(), seconds)
     except KafkaException as error:
         raise KafkaFailed(f"could not create topics: {error.args[0].str()}") from error
+    return created
 
 
 def _was_created(future: Future[None]) -> bool:
@@ -86,6 +93,28 @@ def _was_created(future: Future[None]) -> bool:
             return False
         raise
     return True
+
+
+def _wait_until_listed(admin: AdminClient, names: Collection[str], seconds: float) -> None:
+    """Raises KafkaFailed: after these seconds the broker does not list a topic, or a partition's leader."""
+    end = time.monotonic() + seconds
+    while not _are_listed(admin, names, seconds):
+        if time.monotonic() > end:
+            raise KafkaFailed(
+                f"topics were created, and the broker does not list them all after {seconds:g} s: "
+                f"{', '.join(sorted(names))}"
+            )
+        time.sleep(_POLL)
+
+
+def _are_listed(admin: AdminClient, names: Collection[str], seconds: float) -> bool:
+    listed = admin.list_topics(timeout=seconds).topics
+    return all(
+        name in listed
+        and listed[name].error is None
+        and all(partition.leader >= 0 for partition in listed[name].partitions.values())
+        for name in names
+    )
 
 
 class TopicIds:

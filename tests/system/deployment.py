@@ -26,7 +26,7 @@ class Deployment(Deployed):
             capture_output=True,
             text=True,
             check=False,
-            timeout=120,
+            timeout=300,
         )
 
     def produce(self, producer: Producer, request: Request, *, partition: int = -1) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 import pytest
 from confluent_kafka.admin import AdminClient
 
+from infra.harness.waiting import Stalled
 from infra.serve.status import task_statuses
 from schemas.codec import DEFERRAL, EVENT, REPLY, TRACE
 from schemas.messages import Deferral, Guess, Reason, Reply, Request, Teacher, Trace
@@ -72,7 +73,7 @@ def wait_for(
 
     try:
         wait_until(looked, 90.0, what)
-    except AssertionError as overdue:
+    except Stalled as overdue:
         overdue.add_note(f"the last one: {seen[-1]}")
         raise
     return seen[-1]

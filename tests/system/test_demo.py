@@ -74,7 +74,7 @@ def readme_apps(output: str, folder: Path) -> dict[str, str]:
         assert block, language
         app = folder / f"app.{'mjs' if language == 'js' else language}"
         app.write_text(block[1].replace("http://localhost:8484", found[1]))
-        done = subprocess.run([*command, str(app)], capture_output=True, text=True, timeout=60, check=False)
+        done = subprocess.run([*command, str(app)], capture_output=True, text=True, timeout=300, check=False)
         assert done.returncode == 0, done.stderr
         said[language] = done.stdout.strip()
     return said

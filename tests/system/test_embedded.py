@@ -62,7 +62,7 @@ class Up:
             capture_output=True,
             text=True,
             check=False,
-            timeout=90,
+            timeout=300,
         )
 
     def lines(self, *words: str) -> list[dict[str, object]]:

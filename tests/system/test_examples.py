@@ -65,7 +65,7 @@ def test_a_client_gets_its_labels(deployment: Deployment, tmp_path: Path, name: 
             capture_output=True,
             text=True,
             check=False,
-            timeout=120,
+            timeout=300,
         )
         assert done.returncode == 0, done.stderr
         sent = labels.wait_for(len(texts))
@@ -89,7 +89,7 @@ def test_a_client_does_not_wait_for_ever(deployment: Deployment, tmp_path: Path,
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=300,
     )
     assert done.returncode == 1
     assert "no label within 3 s of the last:" in done.stderr

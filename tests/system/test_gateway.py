@@ -165,7 +165,7 @@ def test_an_app_of_an_llm_changes_its_base_url_only(deployment: Deployment) -> N
         deployment.worker("learn", "teacher", "certify")
         worker = deployment.process("infra.cli", "gateway", "--port", "0")
         worker.wait_for_text("the worker is ready")
-        app = openai.OpenAI(base_url=f"{url_of(worker)}/v1", api_key="none", max_retries=0)
+        app = openai.OpenAI(base_url=f"{url_of(worker)}/v1", api_key="none", max_retries=0, timeout=60.0)
 
         def complete(request: Request) -> ChatCompletion:
             messages: Any = [

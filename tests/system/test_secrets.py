@@ -113,9 +113,11 @@ def test_no_output_of_the_loop_holds_a_secret(stage: Stage) -> None:
         stage.secrets["app"] = token[len("us_01234567_") :]
         worker = deployment.worker(*ROLES, UNDERSTUDY_LOG__FORMAT="json")
         with Inbox(deployment, deployment.topics.labels, decoded(LABEL)) as labels:
-            deployment.send(wishes(TAUGHT, "taught"))
+            # The calls that fail come first: behind the others they might be given up before they are made.
             deployment.send(one for task in ECHOES for one in wishes(3, task, task))
-            labels.wait_for(TAUGHT + 3 * len(ECHOES), 120)
+            labels.wait_for(3 * len(ECHOES), 120)
+            deployment.send(wishes(TAUGHT, "taught"))
+            labels.wait_for(3 * len(ECHOES) + TAUGHT, 120)
         errors = [label for label in labels.all if label.source == "error"]
         assert {label.task for label in errors} == set(ECHOES)
         assert {label.task for label in errors if "***" in (label.error or "")} >= {"refused", "rejected"}
@@ -157,7 +159,7 @@ def _configure(stage: Stage, llm: EchoingLlm) -> None:
     stage.run("config", "set", "*", *shared, "refit.quiet=0.1", "audit_rate=0.5")
     stage.run("config", "set", TASK, f"teacher.url={llm.url}", "teacher.model=m", "chat.mode=serve")
     for task in ECHOES:
-        teaching = (f"teacher.url={llm.url}", f"teacher.model={task}", "teacher.give_up_after=10")
+        teaching = (f"teacher.url={llm.url}", f"teacher.model={task}", "teacher.give_up_after=20")
         stage.run("config", "set", task, *teaching)
     url = llm.url.replace("//", f"//me:{stage.secrets['url']}@")
     stage.run("config", "set", "page", f"teacher.url={url}", "teacher.model=page")

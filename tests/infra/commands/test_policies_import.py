@@ -98,7 +98,7 @@ def test_a_policy_that_was_changed_by_hand_is_no_policy(room: Room, own_policy: 
 
 
 def test_after_an_alarm_its_traces_must_be_newer(room: Room, policy: Path) -> None:
-    imported(room, policy)
+    assert imported(room, policy)[0] == 0
     alarm_at = 1_764_000_000_000
     room.asked(
         lambda registry: registry.change(
@@ -117,7 +117,7 @@ def test_after_an_alarm_its_traces_must_be_newer(room: Room, policy: Path) -> No
 
 
 def test_a_live_version_that_does_well_and_answers_more_stays(room: Room, own_policy: Path) -> None:
-    imported(room, own_policy)
+    assert imported(room, own_policy)[0] == 0
     state = room.asked(lambda registry: registry.serving_state("shop"))
     threshold = Manifest.decode(Artifact.read(own_policy).manifest).threshold(0.95)
     assert state.active is not None

@@ -22,7 +22,7 @@ PERFECT = TeacherBehaviour(latency=0.0, wrong=0.0, throttled=0.0, failing=0.0)
 def client() -> Iterator[OpenAI]:
     with (
         SimulatedTeacher(lambda text: "yes" if text == "good?" else "no", LABELS, PERFECT) as teacher,
-        OpenAI(base_url=teacher.url, api_key="none", max_retries=0) as connected,
+        OpenAI(base_url=teacher.url, api_key="none", max_retries=0, timeout=60.0) as connected,
     ):
         yield connected
 
@@ -67,7 +67,7 @@ def test_a_question_without_a_user_is_refused(client: OpenAI) -> None:
 def test_faults_are_http_errors(behaviour: TeacherBehaviour, error: type[openai.APIStatusError]) -> None:
     with (
         SimulatedTeacher(lambda _: "yes", LABELS, behaviour) as teacher,
-        OpenAI(base_url=teacher.url, api_key="none", max_retries=0) as client,
+        OpenAI(base_url=teacher.url, api_key="none", max_retries=0, timeout=60.0) as client,
         pytest.raises(error) as refused,
     ):
         client.chat.completions.create(model="simulated", messages=[{"role": "user", "content": "good?"}])
@@ -78,7 +78,7 @@ def test_a_teacher_can_always_be_wrong() -> None:
     always_wrong = TeacherBehaviour(latency=0.0, wrong=1.0, throttled=0.0, failing=0.0)
     with (
         SimulatedTeacher(lambda _: "right", ("wrong",), always_wrong) as teacher,
-        OpenAI(base_url=teacher.url, api_key="none") as client,
+        OpenAI(base_url=teacher.url, api_key="none", timeout=60.0) as client,
     ):
         completion = client.chat.completions.create(
             model="simulated", messages=[{"role": "user", "content": "good?"}]

@@ -28,7 +28,7 @@ def rendered(*settings: str) -> list[dict[str, Any]]:
         pytest.skip("helm is not on the PATH: the rendered chart is not looked at")
     options = [word for setting in ("existingSecret=s", *settings) for word in ("--set", setting)]
     command = [helm, "template", "u", str(CHART), *options]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
     assert done.returncode == 0, done.stderr
     parts = done.stdout.removeprefix("---\n").split("\n---\n")
     return [part for part in map(msgspec.yaml.decode, parts) if part]

@@ -32,9 +32,9 @@ def test_an_aborted_transaction_is_invisible_to_a_committed_reader(kafka: str) -
 
 def test_topics_are_not_made_by_asking(kafka: str) -> None:
     admin = AdminClient({"bootstrap.servers": kafka})
-    unknown = admin.list_topics("never-made", timeout=10).topics["never-made"].error
+    unknown = admin.list_topics("never-made", timeout=30).topics["never-made"].error
     assert unknown.code() == KafkaError.UNKNOWN_TOPIC_OR_PART
-    assert "never-made" not in admin.list_topics(timeout=10).topics
+    assert "never-made" not in admin.list_topics(timeout=30).topics
 
 
 @pytest.fixture

@@ -51,8 +51,8 @@ async def chatting(
         teacher = {"url": llm.url, "model": "small", "labels": ["no", "yes"]}
         fields = {"teacher": teacher, "chat": {"mode": mode, "prompts": ["*"], **chat}} | dict(config or {})
         async with running(ScriptedPolicy(), config=fields, mask=mask, **(settings or {})) as gateway:
-            app = openai.AsyncOpenAI(base_url=f"{gateway.url}/v1", api_key="sk-app", max_retries=0)
-            async with app:
+            url = f"{gateway.url}/v1"
+            async with openai.AsyncOpenAI(base_url=url, api_key="sk-app", max_retries=0, timeout=60.0) as app:
                 yield gateway, llm, app
 
 
