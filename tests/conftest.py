@@ -25,6 +25,8 @@ from infra.local.errors import LocalServerError
 # Before anything loads OpenMP or OpenBLAS: tests run side by side, and threads that spin slow the others.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+# Brokers live for a minute or some: Java's second compiler would take more time than it saves.
+os.environ.setdefault("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1")
 
 settings.register_profile("ci", derandomize=True, deadline=None)
 if os.environ.get("CI"):

@@ -21,7 +21,7 @@ from tests.system.wishes import TASK, VERSION, answers, publish, wishes
 __all__ = ["browser"]
 
 SENT = 600
-SECONDS = 60.0
+SECONDS = 240.0
 
 
 def test_the_page_follows_a_certificate(deployment: Deployment) -> None:

@@ -21,7 +21,7 @@ from tests.system.topics import everything
 from tests.system.wishes import TASK, VERSION, answers, publish, wishes
 
 __all__ = ["browser"]
-ODD, SECONDS = "zzz qqq 99", 60.0
+ODD, SECONDS = "zzz qqq 99", 240.0
 Kept = tuple[dict[str, int], set[bytes]]
 
 

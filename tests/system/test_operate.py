@@ -21,7 +21,7 @@ from tests.system.wishes import TASK, publish
 
 __all__ = ["browser"]
 
-SECONDS = 30.0
+SECONDS = 240.0
 
 
 def test_a_pause_on_the_page_holds_until_it_is_undone(deployment: Deployment, browser: Chrome) -> None:
