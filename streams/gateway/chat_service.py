@@ -207,10 +207,12 @@ class ChatService:
         self, call: ChatCall, task: Task, further: Mapping[str, str], asked: AskedChat | None
     ) -> Response:
         config, began = task.config.teacher, time.perf_counter()
-        upstream_call, key = self._call(call, config), self._shared_key(call, config)
-        is_own = _is_own(call, config)
-        if key is not None:
+        upstream_call, key = self._call(call, config), call.key
+        own = _own_authorization(call.headers) if _is_own(call, config) else None
+        if key is not None and own is None:
             await self._stored.require_own(key, config, call.use)
+        elif key is not None and own is not None:
+            await self._stored.require_not_anothers(key, config, call.use, own)
         if asked is not None or (key is not None and call.use.creates):
             upstream_call = upstream_call._replace(headers=readable(upstream_call.headers))
         call.place.begin_wait(call.task)
@@ -223,26 +225,26 @@ class ChatService:
                 kept = _without_own_key(body, call)
                 self._recorder.note(asked, ChatReply(response.status, response.encoding, kept, milliseconds))
 
-        before = self._note_created(key, config, response) if key is not None and call.use.creates else None
-        if not is_own and can_repeat_key(response):
+        before = None
+        if key is not None and call.use.creates:
+            before = self._note_created(key, config, response, own)
+        if own is None and can_repeat_key(response):
             async with ClientWatch(call.receive):
                 return await masked_reply(response, further, ended, _sent_secrets(upstream_call), before)
         return ForwardedResponse(response, further, ended, LARGEST if asked is not None else 0, before)
 
-    def _note_created(self, key: ApiKey, config: TeacherConfig, response: UpstreamResponse) -> Before:
+    def _note_created(
+        self, key: ApiKey, config: TeacherConfig, response: UpstreamResponse, own: str | None
+    ) -> Before:
         """Notes whose the object is that a reply has created, before the app hears its id."""
         created = CreatedObject(response.encoding)
 
         async def before(chunk: bytes) -> None:
             name = created.see(chunk)
             if name is not None:
-                await self._stored.note(key, config, name)
+                await self._stored.note(key, config, name, own)
 
         return before
-
-    def _shared_key(self, call: ChatCall, config: TeacherConfig) -> ApiKey | None:
-        """The app's key, where the LLM is called in the gateway's name and not in the app's own."""
-        return None if _is_own(call, config) else call.key
 
     def _call(self, call: ChatCall, config: TeacherConfig) -> UpstreamCall:
         """The call of the LLM's API. Raises HttpProblem: its URL, or its key, is not to be had."""

@@ -3,8 +3,12 @@
 Apps that bring no key of their own for the LLM share the gateway's, so that its API can't tell them apart. An
 object belongs to the app's key with which it was created, and other keys that share the account are told that
 there is none. What nobody knows, as one that was created elsewhere, belongs to nobody while there are others.
+
+An app's own key for the LLM is the LLM's to check. Not every LLM checks one, so what another app is known to
+have created is denied here too; a list is not, as nothing here knows what it will hold.
 """
 
+import hashlib
 import logging
 import re
 import zlib
@@ -96,10 +100,30 @@ class StoredObjects:
                 detail = f"this app's key has created no object {name[:100]!r}: {_HOW}"
                 raise HttpProblem(ProblemKind.NOT_FOUND, detail)
 
-    async def note(self, key: ApiKey, config: TeacherConfig, name: str) -> None:
-        """Note that an object was created with this key."""
+    async def require_not_anothers(
+        self, key: ApiKey, config: TeacherConfig, use: ObjectUse, authorization: str
+    ) -> None:
+        """The same for an app that brings its own key for the LLM: what nobody knows is the LLM's to judge.
+
+        Raises HttpProblem: another app has created what the call is about.
+        """
+        own = (None, key.id, _owner_by(authorization))
+        for name in use.names:
+            try:
+                owner = await self._owners.owner(_account(config), name)
+            except StateUnavailable as error:
+                self._outage.note_failure(error)
+                return
+            if owner not in own:
+                raise HttpProblem(ProblemKind.NOT_FOUND, f"another app has created {name[:100]!r}")
+
+    async def note(
+        self, key: ApiKey, config: TeacherConfig, name: str, authorization: str | None = None
+    ) -> None:
+        """Note that an object was created with this key, or with the app's own for the LLM."""
+        owner = key.id if authorization is None else _owner_by(authorization)
         try:
-            await self._owners.note(_account(config), name, key.id)
+            await self._owners.note(_account(config), name, owner)
         except StateUnavailable as error:
             self._outage.note_failure(error)
         else:
@@ -161,6 +185,11 @@ def _id_in(plain: bytes) -> str | None:
         return None
     found = value_at(said, "response", "id") or value_at(said, "id")
     return found if isinstance(found, str) else None
+
+
+def _owner_by(authorization: str) -> str:
+    """Whoever has the same key for the LLM has the same objects, whatever key of the gateway they have."""
+    return f"own-{hashlib.sha256(authorization.encode()).hexdigest()}"
 
 
 def _account(config: TeacherConfig) -> str:

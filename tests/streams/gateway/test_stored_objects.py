@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -136,6 +137,27 @@ async def test_who_shares_no_key_reads_what_there_is() -> None:
         with pytest.raises(openai.NotFoundError):
             await app.responses.retrieve("resp_1")
         assert other is not app
+
+
+async def test_an_llm_that_checks_no_key_gives_nobody_anothers_response() -> None:
+    async with two_apps() as (_, llm, app, other):
+        llm.chunks = [RESPONSE]
+
+        def bringing(key: str, token: str) -> openai.AsyncOpenAI:
+            headers = {"x-understudy-key": token, "x-understudy-task": "t"}
+            return app.with_options(api_key=key, default_headers=headers)
+
+        for creator, strangers, owners in (
+            (app, [bringing("any", OTHER_TOKEN), other], [app, bringing("any", TOKEN)]),
+            (bringing("sk", TOKEN), [bringing("any", OTHER_TOKEN)], [bringing("sk", OTHER_TOKEN)]),
+        ):
+            llm.chunks = [RESPONSE.replace(b"resp_1", name := secrets.token_hex(4).encode())]
+            await creator.responses.create(model="understudy/t", input=YES)
+            for stranger in strangers:
+                with pytest.raises(openai.NotFoundError):
+                    await stranger.responses.retrieve(name.decode())
+            for owner in owners:
+                await owner.responses.retrieve(name.decode())
 
 
 async def test_a_password_in_the_url_is_the_account_of_all() -> None:
