@@ -16,7 +16,7 @@ from typing import Annotated, Any, Literal, get_args
 from urllib.parse import unquote, urlsplit
 
 from platformdirs import user_data_path
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
@@ -33,6 +33,7 @@ from schemas.topics import DEFAULT_PREFIX, Topics
 from schemas.urls import MASK, masked_url
 from streams.errors import InvalidSettings
 from streams.gateway_settings import GatewaySettings
+from streams.latency_settings import PROFILES, Latency, LatencyProfile
 from streams.log_settings import LogSettings
 from streams.metrics_settings import MetricsSettings
 
@@ -65,6 +66,9 @@ class Settings(BaseSettings):
     redis: `url`, and any further keyword of redis-py's client.
     prefix: what all topics, groups and Redis keys begin with.
     delivery: `exactly_once` needs a broker with transactions; `at_least_once` may repeat outputs.
+    latency: `low` for the soonest label, `throughput` for the most a second, `balanced` between them. The
+        next two, and options of the Kafka clients, follow from it where they are not set by themselves
+        (`streams.latency_settings`).
     commit_interval: longest time between commits under load, seconds.
     drain: seconds that a stop waits for the batch in hand.
     batch: messages that a role is handed at once, at most.
@@ -107,9 +111,10 @@ class Settings(BaseSettings):
     redis: dict[str, Any] = {}
     prefix: Annotated[str, Field(pattern="^[a-zA-Z0-9._-]{1,100}$")] = DEFAULT_PREFIX
     delivery: Literal["exactly_once", "at_least_once"] = "exactly_once"
-    commit_interval: Annotated[float, Field(gt=0, le=60)] = 0.1
+    latency: Latency = Latency.BALANCED
+    commit_interval: Annotated[float, Field(gt=0, le=60)] = PROFILES[Latency.BALANCED].commit_interval
     drain: Annotated[float, Field(ge=0, le=600)] = 20.0
-    batch: Annotated[int, Field(ge=1, le=100_000)] = 4_000
+    batch: Annotated[int, Field(ge=1, le=100_000)] = PROFILES[Latency.BALANCED].batch
     data: Path = user_data_path("understudy")
     slot: str | None = None
     audit_key: SecretStr = SecretStr(PUBLIC_AUDIT_KEY)
@@ -130,6 +135,15 @@ class Settings(BaseSettings):
     metrics: MetricsSettings = MetricsSettings()
     log: LogSettings = LogSettings()
     tracing: Literal["none", "otlp"] = "none"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _derive_from_latency(cls, given: dict[str, Any]) -> dict[str, Any]:
+        name = given.get("latency")
+        if name not in tuple(Latency):
+            return given
+        profile = PROFILES[Latency(name)]
+        return {"commit_interval": profile.commit_interval, "batch": profile.batch, **given}
 
     @field_validator("kafka", "consumer", "producer")
     @classmethod
@@ -168,6 +182,10 @@ class Settings(BaseSettings):
     @property
     def keys(self) -> Keys:
         return Keys(self.prefix)
+
+    @property
+    def latency_profile(self) -> LatencyProfile:
+        return PROFILES[self.latency]
 
     @property
     def host(self) -> str:

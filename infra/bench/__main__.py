@@ -17,6 +17,7 @@ from infra.bench.drift.measure import measure as drift
 from infra.bench.gateway.faults import measure as faults
 from infra.bench.gateway.measure import measure as gateway
 from infra.bench.guarantee.measure import measure as guarantee
+from infra.bench.latency.measure import measure as latency
 from infra.bench.request import BenchRequest
 from infra.bench.route.measure import measure as route
 from infra.bench.teacher.measure import measure as teacher
@@ -33,6 +34,7 @@ MEASURES = {
     "scope": out_of_scope.measure,
     "validity": validity,
     "route": route,
+    "latency": latency,
     "encoders": encoders.measure,
     "rebalance": rebalance.measure,
     "guarantee": guarantee,

@@ -22,7 +22,8 @@ class BenchRequest(Struct, frozen=True):
         rival_draws: the first of them, on which other libraries are fitted too.
         without: names of other libraries to leave out.
         noisy_draws: the same for teachers who err or whose labels can't be learned.
-        sizes: numbers of traces, one a cell; empty for the benchmark's own.
+        sizes: numbers of traces, or of requests a second, one a cell; empty for the benchmark's own.
+        levels: values of the setting `latency` to measure.
         repeated: shares of the rows that are sent twice, one a cell; empty for the benchmark's own.
         snips: measure on Snips too.
         workers: processes that fit at the same time.
@@ -46,6 +47,7 @@ class BenchRequest(Struct, frozen=True):
     without: tuple[str, ...] = ()
     noisy_draws: int = 0
     sizes: tuple[int, ...] = ()
+    levels: tuple[str, ...] = ()
     repeated: tuple[float, ...] = ()
     snips: bool = False
     workers: int = 1

@@ -16,6 +16,7 @@ from infra.bench.shad0wllm.environment import NAME as SHAD0WLLM_NAME
 from infra.bench.tracer.environment import NAME as TRACER_NAME
 from infra.console.examples import examples
 from infra.console.output import AsJson, line, note, result
+from streams.latency_settings import Latency
 
 commands = typer.Typer()
 bench = typer.Typer(help="Measure; each figure has a reference from the same run.", no_args_is_help=True)
@@ -152,6 +153,28 @@ def route(data: Data = None, runs: Runs = LEAST_RUNS, json: AsJson = False) -> N
     """Throughput of a routing worker on a real Kafka, compared with a bare loop and stock Faust."""
     folder = likely_folder(None) if data is None else data_folder(data)
     show(_run("route", BenchRequest(str(folder), runs)), json)
+
+
+@bench.command(epilog=examples("bench latency", "bench latency --rate 50 --only exactly_once --latency low"))
+def latency(
+    data: Data = None,
+    runs: Runs = LEAST_RUNS,
+    rate: Annotated[
+        list[int], typer.Option(min=1, max=20_000, help="Requests a second; may be given several times.")
+    ] = [],  # noqa: B006 - typer copies it
+    only: Annotated[
+        list[str], typer.Option(help="exactly_once or at_least_once; may be given several times.")
+    ] = [],  # noqa: B006 - typer copies it
+    latency: Annotated[
+        list[Latency], typer.Option(help="Value of the setting `latency`; may be given several times.")
+    ] = [Latency.BALANCED],  # noqa: B006
+    json: AsJson = False,
+) -> None:
+    """Milliseconds from request to label, by rate and delivery mode, beside a bare Kafka loop."""
+    folder = likely_folder(None) if data is None else data_folder(data)
+    levels = tuple(level.value for level in latency)
+    request = BenchRequest(str(folder), runs, tuple(only), sizes=tuple(rate), levels=levels)
+    show(_run("latency", request), json)
 
 
 @bench.command(epilog=examples("bench encoders", "bench encoders --json"))

@@ -62,6 +62,8 @@ _WINDOW_BYTES = 64_000_000
 _LANE_BATCH = 500
 _LATE_ANSWER = 5.0
 """Seconds for each answer of a Kafka that may be away."""
+_UNAWAITED_COMMIT = 0.1
+"""Seconds between commits that nobody waits for."""
 _LANE_COMMIT = 0.05
 """Seconds: a reply is seen by nobody before it is committed."""
 
@@ -190,7 +192,8 @@ class WorkerParts:
                 self._open_member(role, topic, at_once),
                 dead_letters=dead_letters or DeadLetters(settings.topics.dead_letters, role),
                 batch=at_once,
-                commit_interval=settings.commit_interval if commit_interval is None else commit_interval,
+                commit_interval=self._commit_interval if commit_interval is None else commit_interval,
+                commits_when_idle=settings.delivery == "exactly_once",
                 drain=settings.drain,
                 sizes=self.sizes,
                 read_sizes=self._sizes_watch.read,
@@ -231,6 +234,14 @@ class WorkerParts:
             )
         )
         return channel
+
+    @property
+    def _commit_interval(self) -> float:
+        """Without transactions outputs are read before they are committed: nobody waits for a commit."""
+        settings = self.settings
+        if settings.delivery == "at_least_once":
+            return max(settings.commit_interval, _UNAWAITED_COMMIT)
+        return settings.commit_interval
 
     def _open_member(self, role: str, topic: str, batch: int) -> OpenClients:
         """Opens the clients of a role, whose metrics this process shows."""

@@ -46,9 +46,7 @@ def consumer_options(settings: Settings, group: str, batch: int | None = None) -
         "auto.offset.reset": "earliest",
         "queued.min.messages": min(_BATCHES_AHEAD * batch, 10_000_000),
         "queued.max.messages.kbytes": max(_LEAST_AHEAD, _KILOBYTES_EACH * batch),
-        # librdkafka's default of one second starves a consumer that empties its queue.
-        "fetch.queue.backoff.ms": 5,
-        "fetch.wait.max.ms": 50,
+        **settings.latency_profile.consumer,
         **settings.consumer,
         "group.id": group,
         "enable.auto.commit": False,
@@ -68,7 +66,7 @@ def producer_options(settings: Settings) -> Options:
         **_without_group(_common(settings)),
         # A dead letter is its message and more headers: a little over what clients send by default.
         "message.max.bytes": 1_040_000,
-        "linger.ms": 5,
+        **settings.latency_profile.producer,
         "batch.size": 1_000_000,
         "queue.buffering.max.messages": 1_000_000,
         "queue.buffering.max.kbytes": 1_048_576,
@@ -86,6 +84,9 @@ def transactional_options(settings: Settings, transactional_id: str) -> Options:
     """Options of the producer of an exactly-once source."""
     return {
         "transaction.timeout.ms": 30_000,
+        # A transaction right after another is refused until the broker has written that one's markers.
+        # librdkafka's default of 100 ms, once or twice, was most of the latency of the slowest requests.
+        "retry.backoff.ms": 5,
         **producer_options(settings),
         "transactional.id": transactional_id,
     }

@@ -20,7 +20,7 @@ can go on.
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from time import monotonic
+from time import monotonic, sleep
 from typing import Protocol
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
@@ -49,6 +49,8 @@ _FORBIDDEN = frozenset(
 _MAY_BE_A_RECORD = RECORD_ERRORS | {KafkaError._STATE}
 """What a transaction says once a record of it has failed; a call after that may hear of the state alone."""
 _NOT_A_MEMBER = frozenset({KafkaError.UNKNOWN_MEMBER_ID, KafkaError.FENCED_MEMBER_EPOCH})
+COMMIT_SETTLES = 0.004
+"""Seconds in which the broker writes the markers of a transaction that it has just promised to commit."""
 _COMMIT_ATTEMPTS = 5
 _PROMPTLY = 30.0
 _CALL = 10.0
@@ -106,6 +108,7 @@ class ExactlyOnce:
         timeout: float,
         clock: Callable[[], float] = monotonic,
         own_fence: OwnFence | None = None,
+        pause: Callable[[float], None] = sleep,
     ) -> None:
         self._own_fence = own_fence or OwnFence()
         self._consumer = consumer
@@ -115,6 +118,8 @@ class ExactlyOnce:
         self._clock = clock
         self._open = False
         self._begun_at = clock()
+        self._pause = pause
+        self._committed_at = -COMMIT_SETTLES
         self._calls = TimedCalls(f"transactions-{transactional_id}")
         try:
             with self._own_fence.opening():
@@ -124,7 +129,14 @@ class ExactlyOnce:
             raise
 
     def _begin(self) -> None:
+        """Open a transaction where none is.
+
+        Right after a commit the broker refuses the next transaction's partitions for a moment
+        (CONCURRENT_TRANSACTIONS), and the client then waits for at least 20 ms: so it begins a little later.
+        """
         if not self._open:
+            if (left := self._committed_at + COMMIT_SETTLES - self._clock()) > 0:
+                self._pause(left)
             self._retried(lambda _: self._producer.begin_transaction())
             self._open, self._begun_at = True, self._clock()
 
@@ -138,12 +150,16 @@ class ExactlyOnce:
     def commit(self, offsets: Sequence[TopicPartition]) -> None:
         if not self._open:  # nothing was sent since the last commit or abort: these offsets are of no outputs
             return
+        self._prepare_commit(offsets)
+        self._retried(self._producer.commit_transaction)
+        self._open, self._committed_at = False, self._clock()
+
+    def _prepare_commit(self, offsets: Sequence[TopicPartition]) -> None:
+        """Add the offsets to the transaction."""
         # The metadata carries the group's generation: a worker that lost its partitions is refused here.
         group = self._consumer.consumer_group_metadata()
         at = list(offsets)
         self._retried(lambda seconds: self._producer.send_offsets_to_transaction(at, group, seconds))
-        self._retried(self._producer.commit_transaction)
-        self._open = False
 
     def sift(self, messages: Sequence[Outputs]) -> Sifted:
         return sift(messages, self._attempt)
@@ -288,12 +304,7 @@ class AtLeastOnce:
             raise failure(f"the producer did not accept an output: {reason.str()}") from error
 
     def commit(self, offsets: Sequence[TopicPartition]) -> None:
-        if self._producer.flush(_PROMPTLY):
-            raise DeliveryFailed(f"outputs were not acknowledged within {_PROMPTLY:.0f} s")
-        if self._failures:
-            if self._failures[0].fatal():
-                raise DeliveryFatal(f"the producer is broken permanently: {self._failures[0].str()}")
-            raise _failure_kind(self._failures[0])(f"an output was not delivered: {self._failures[0].str()}")
+        self._prepare_commit(offsets)
         if offsets:
             try:
                 self._consumer.commit(offsets=list(offsets), asynchronous=False)
@@ -301,6 +312,15 @@ class AtLeastOnce:
                 reason: KafkaError = error.args[0]
                 failure = DeliveryFailed(f"offsets were not committed: {reason.str()}")
                 raise (_refusal(reason) or failure) from error
+
+    def _prepare_commit(self, _: Sequence[TopicPartition]) -> None:
+        """Wait for all delivery reports."""
+        if self._producer.flush(_PROMPTLY):
+            raise DeliveryFailed(f"outputs were not acknowledged within {_PROMPTLY:.0f} s")
+        if self._failures:
+            if self._failures[0].fatal():
+                raise DeliveryFatal(f"the producer is broken permanently: {self._failures[0].str()}")
+            raise _failure_kind(self._failures[0])(f"an output was not delivered: {self._failures[0].str()}")
 
     def sift(self, messages: Sequence[Outputs]) -> Sifted:
         return sift(messages, self._attempt)

@@ -2,10 +2,14 @@
 
 The thread owns its consumer and its producer; nobody else calls them. One round of its loop:
 
-    1. consume what is waiting; if nothing is, commit what is pending, then wait for a message
+    1. consume what is waiting; if nothing is, commit what is pending, then wait for messages
     2. hand the batch to the agent, wait until it is settled
     3. produce the outputs, remember the offsets
     4. commit when the commit interval is over: outputs and offsets together (`streams.kafka.delivery`)
+
+A large batch says that more is waiting: then commits are no closer than `_BACKLOGGED`, so that many messages
+share the cost of one. Without transactions outputs are read before they are committed, so nobody
+waits for a commit, and 1 goes on to wait for messages without one.
 
 What can go wrong, and what the source does then:
 
@@ -54,31 +58,57 @@ from streams.kafka.offsets import OffsetTracker
 log = logging.getLogger(__name__)
 
 _IDLE = 0.1
+_BACKLOGGED = 0.1
+"""Seconds between commits while more is waiting."""
+_LARGE = 1 / 8
+"""Share of the most messages in a batch from which on one is large: no source that keeps up has as many."""
 _BACK_OFF = 1.0
 _SIFTED_AT_ONCE = 250
 
 
 class Source(GroupMember):
-    """Feeds `channel` from `topic`; the other arguments are those of `GroupMember`."""
+    """Feeds `channel` from `topic`; the other arguments are those of `GroupMember`.
+
+    Args:
+        commits_when_idle: outputs are read once they are committed, so that a commit must not wait.
+    """
 
     _offsets: OffsetTracker
 
     def __init__(
-        self, role: str, topic: str, channel: BatchChannel, open_clients: OpenClients, **options: Any
+        self,
+        role: str,
+        topic: str,
+        channel: BatchChannel,
+        open_clients: OpenClients,
+        *,
+        commits_when_idle: bool = True,
+        **options: Any,
     ) -> None:
         super().__init__(role, topic, open_clients, OffsetTracker(topic), **options)
         self.channel = channel
+        self._commits_when_idle = commits_when_idle
         self._sent: list[tuple[Sequence[Message], Sequence[MessageOutputs]]] = []
 
     def _run_round(self) -> None:
         messages = self._consume(self._batch, 0.0)
         if not messages:
-            self._commit()
-            messages = self._consume(1, _IDLE)
+            if self._commits_when_idle:
+                self._commit()
+            messages = self._wait_for_messages()
         if messages:
             self._process(messages)
-        if time.monotonic() - self._committed_at >= self._commit_interval:
+        if self._is_commit_due(is_backlogged=len(messages) >= self._batch * _LARGE):
             self._commit()
+
+    def _is_commit_due(self, *, is_backlogged: bool) -> bool:
+        interval = max(self._commit_interval, _BACKLOGGED) if is_backlogged else self._commit_interval
+        return time.monotonic() - self._committed_at >= interval
+
+    def _wait_for_messages(self) -> list[Message]:
+        """Those that come first within a moment: more than one may, and they go together."""
+        messages = self._consume(1, _IDLE)
+        return messages + self._consume(self._batch - 1, 0.0) if messages and self._batch > 1 else messages
 
     def _process(self, messages: Sequence[Message]) -> None:
         try:

@@ -13,6 +13,7 @@ from streams.kafka.clients import (
     producer_options,
     transactional_options,
 )
+from streams.latency_settings import PROFILES, Latency
 from streams.settings import ROLES, Settings, load_settings
 
 
@@ -179,3 +180,34 @@ def test_settings_print_no_secret(environment: pytest.MonkeyPatch) -> None:
         assert "rediss://me:***@redis:6379/0" in printed
         assert "'ssl.ca.location': 'ca.pem'" in printed
     assert settings.kafka["sasl.password"] == settings.redis["password"] == "hush"
+
+
+@pytest.mark.parametrize("latency", Latency)
+def test_what_follows_from_latency_is_overridden_by_what_is_set(
+    environment: pytest.MonkeyPatch, latency: Latency
+) -> None:
+    profile = PROFILES[latency]
+    environment.setenv("UNDERSTUDY_LATENCY", latency)
+    settings = load_settings()
+    assert (settings.commit_interval, settings.batch) == (profile.commit_interval, profile.batch)
+    assert consumer_options(settings, "g").items() >= profile.consumer.items()
+    assert transactional_options(settings, "t").items() >= profile.producer.items()
+    environment.setenv("UNDERSTUDY_BATCH", "17")
+    environment.setenv("UNDERSTUDY_PRODUCER__LINGER_MS", "33")
+    settings = load_settings()
+    assert (settings.commit_interval, settings.batch) == (profile.commit_interval, 17)
+    assert producer_options(settings)["linger.ms"] == "33"
+    check_options(settings)
+
+
+def test_lower_latency_waits_for_less() -> None:
+    low, balanced, throughput = (PROFILES[latency] for latency in Latency)
+    assert low.producer["linger.ms"] <= balanced.producer["linger.ms"] <= throughput.producer["linger.ms"]
+    assert low.commit_interval <= balanced.commit_interval <= throughput.commit_interval
+    assert Settings().latency_profile == balanced
+
+
+def test_a_latency_that_is_none_is_named(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("UNDERSTUDY_LATENCY", "high")
+    with pytest.raises(InvalidSettings, match=r"UNDERSTUDY_LATENCY.*'low', 'balanced' or 'throughput'"):
+        load_settings()

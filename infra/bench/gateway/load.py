@@ -8,7 +8,6 @@ It reads no more of a response than its status and its length, because it runs o
 """
 
 import asyncio
-import random
 import re
 import resource
 import selectors
@@ -16,12 +15,14 @@ import socket
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import msgspec
 from msgspec import Struct
+
+from infra.bench.open_loop import due_times, quantile
 
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 _CLOSES = re.compile(rb"^HTTP/1\.0|\r\nconnection: *close", re.IGNORECASE)
@@ -171,9 +172,9 @@ class _Load:
         return self._result(cpu)
 
     async def _call_at(self, rate: float) -> None:
-        draw = random.Random(7)
-        due = time.perf_counter()
-        while (due := due + draw.expovariate(rate)) < self._until:
+        began = time.perf_counter()
+        for after in due_times(rate, self._until - began):
+            due = began + after
             wait = due - time.perf_counter()
             if wait > 0:
                 await asyncio.sleep(wait)
@@ -205,7 +206,7 @@ class _Load:
 
     def _result(self, cpu: float) -> LoadResult:
         latencies = sorted(self._latencies)
-        p50, p99, p999 = (_quantile(latencies, share) * 1e3 for share in (0.5, 0.99, 0.999))
+        p50, p99, p999 = (quantile(latencies, share) * 1e3 for share in (0.5, 0.99, 0.999))
         rate = len(latencies) / self._job.seconds
         return LoadResult(rate, p50, p99, p999, self._calls, self._failed, cpu)
 
@@ -215,10 +216,6 @@ def requests_in(job: LoadJob) -> list[bytes]:
     bodies = Path(job.bodies).read_bytes().splitlines()
     head = f"POST {job.path} HTTP/1.1\r\nhost: 127.0.0.1:{job.port}\r\ncontent-type: application/json\r\n"
     return [f"{head}content-length: {len(body)}\r\n\r\n".encode() + body for body in bodies]
-
-
-def _quantile(ordered: Sequence[float], share: float) -> float:
-    return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else float("nan")
 
 
 def _cpu() -> float:

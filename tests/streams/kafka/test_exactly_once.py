@@ -16,7 +16,7 @@ from streams.errors import (
     TransactionExpired,
 )
 from streams.kafka.batch import Outgoing
-from streams.kafka.delivery import ExactlyOnce
+from streams.kafka.delivery import COMMIT_SETTLES, ExactlyOnce
 from streams.kafka.own_fence import OwnFence
 from tests.streams.fakes import FakeBroker, FakeConsumer, FakeProducer, error
 
@@ -59,6 +59,20 @@ def test_a_batch_without_outputs_is_committed(broker: FakeBroker, delivery: Exac
     assert broker.taken() == ["begin", *WHOLE[2:]]
     delivery.close()
     assert broker.taken() == []
+
+
+@pytest.mark.parametrize(("elapsed", "waited"), [(0.0, [COMMIT_SETTLES]), (0.003, [0.001]), (0.004, [])])
+def test_a_transaction_begins_once_the_last_has_settled(
+    broker: FakeBroker, elapsed: float, waited: list[float]
+) -> None:
+    """Before that the broker refuses its partitions, and the client waits for longer."""
+    pauses: list[float] = []
+    clients: tuple[Any, Any] = FakeConsumer(broker), FakeProducer(broker)
+    delivery = ExactlyOnce(*clients, "route.0", 30.0, lambda: broker.now, pause=pauses.append)
+    deliver(delivery)
+    broker.now += elapsed
+    delivery.send(())
+    assert pauses == pytest.approx(waited)
 
 
 @pytest.mark.parametrize("failing", WHOLE)

@@ -1,6 +1,7 @@
 """A source reads again exactly what did not become durable."""
 
 import logging
+import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
@@ -83,10 +84,16 @@ class Scripted(Source):
     fails: Exception | None = None
     fails_at: int | None = None
     asked = 0
+    batches: list[int]
     _delivery: Delivering
+    _queued: list[list[Message]]
+
+    def _consume(self, count: int, timeout: float) -> list[Message]:  # noqa: ARG002
+        return self._queued.pop(0) if self._queued else []
 
     def _agent_outputs(self, messages: Sequence[Message]) -> list[MessageOutputs]:
         self.asked += len(messages)
+        self.batches.append(len(messages))
         offsets = [message.offset() for message in messages]
         if self.fails is not None and (self.fails_at is None or self.fails_at in offsets):
             raise self.fails
@@ -115,6 +122,7 @@ def source(consumer: Reading) -> Scripted:
         sizes=SizeLimits(1_000),
     )
     opened._consumer, opened._delivery = consumer, delivery
+    opened.batches, opened._queued = [], []
     opened._stopping.set()
     opened._offsets.add([TopicPartition("x", 0), TopicPartition("x", 1)])
     return opened
@@ -339,3 +347,29 @@ def test_a_commit_resets_the_count_of_refusals() -> None:
     group = Group(REFUSED, REFUSED, None)
     run(group)
     assert (group.members, group.source._refusals) == (3, 0)
+
+
+@pytest.mark.parametrize(("count", "committed"), [(1, {0: 1}), (2, {})])
+def test_commits_are_close_together_only_while_the_source_keeps_up(
+    source: Scripted, count: int, committed: dict[int, int]
+) -> None:
+    """A large batch says that more is waiting: then many messages share the cost of a commit."""
+    source._commit_interval = 0.0
+    source._committed_at = time.monotonic()
+    source._queued = [batch(0, *range(count))]
+    source._run_round()
+    assert source._delivery.committed == committed
+
+
+def test_who_waits_for_no_commit_goes_on_without_one(source: Scripted) -> None:
+    source._committed_at, source._commits_when_idle = time.monotonic(), False
+    source._process(batch(0, 0, 1, 2))
+    source._queued = [[], batch(0, 3), batch(0, 4)]
+    source._run_round()
+    assert (source._delivery.committed, source.asked) == ({}, 5)
+
+
+def test_messages_that_come_together_are_worked_on_together(source: Scripted) -> None:
+    source._queued = [[], batch(0, 0), batch(0, 1, 2)]
+    source._run_round()
+    assert source.batches == [3]
