@@ -112,6 +112,10 @@ class Keys:
         """Lease of the task's trainer: the owner's name, with expiry."""
         return f"{self.prefix}:{{{task}}}:trainer"
 
+    def running_refit(self, task: str) -> str:
+        """The task's refit that runs now (`streams.state.running_refits`), with expiry, renewed meanwhile."""
+        return f"{self.prefix}:{{{task}}}:running-refit"
+
     def certifying(self, task: str) -> str:
         """Number of sampled traces that the task's next refit may certify on, with expiry: the trainer that
         leads the task renews it."""

@@ -5,6 +5,7 @@ from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
+from msgspec import to_builtins
 from rich.console import Group, RenderableType
 from rich.text import Text
 
@@ -92,12 +93,17 @@ def _with_problem(view: View[Overview], shown: RenderableType) -> RenderableType
 
 
 def _report(overview: Overview) -> dict[str, Any]:
-    traffic = overview.traffic
+    def seen(task: str) -> dict[str, Any]:
+        refit = overview.refits.get(task)
+        return {
+            "traffic": _traffic(overview.traffic.get(task)),
+            "refit": None if refit is None else to_builtins(refit),
+        }
+
     return {
-        "tasks": [asdict(one) | {"traffic": _traffic(traffic.get(one.task))} for one in overview.statuses],
+        "tasks": [asdict(one) | seen(one.task) for one in overview.statuses],
         "without_policy": [
-            {"task": one.task, "reason": one.reason, "traffic": _traffic(traffic.get(one.task))}
-            for one in overview.missing
+            {"task": one.task, "reason": one.reason} | seen(one.task) for one in overview.missing
         ],
         "backlog": overview.backlog,
         "today": {task: _today(spent) for task, spent in overview.spending.items()},

@@ -6,6 +6,7 @@ from infra.console.spending_lines import replies_sentence, spending_sentence
 from infra.console.status_lines import backlog_sentence, oldest_sentences, task_lines, without_policy_lines
 from infra.serve.overview import Overview
 from schemas.config import EVERY_TASK, config_of
+from streams.status.sentences import refit_sentence
 
 
 def overview_lines(overview: Overview, price_a_call: float | None, currency: str) -> Iterator[str]:
@@ -17,15 +18,17 @@ def overview_lines(overview: Overview, price_a_call: float | None, currency: str
     def today(task: str) -> str:
         return spending_sentence(spending[task], config_of(task, overrides).teacher.limits, currency)
 
+    refits = {task: refit_sentence(refit, overview.at) for task, refit in overview.refits.items()}
     for one in overview.statuses:
         delta = config_of(one.task, overrides).delta
         right, replies = overview.accuracy.get(one.task), replies_sentence(spending[one.task])
         seen = overview.traffic.get(one.task)
-        yield from task_lines(one, seen, price_a_call, currency, delta, today(one.task), right, replies)
+        shown = today(one.task), right, replies, refits.get(one.task)
+        yield from task_lines(one, seen, price_a_call, currency, delta, *shown)
     for task in overview.missing:
         lines = task.task, task.reason, overview.traffic.get(task.task), task.next_step, today(task.task)
-        replies = replies_sentence(spending[task.task])
-        yield from without_policy_lines(*lines, overview.accuracy.get(task.task), replies)
+        right, replies = overview.accuracy.get(task.task), replies_sentence(spending[task.task])
+        yield from without_policy_lines(*lines, right, replies, refits.get(task.task))
     if not overview.statuses and not overview.missing:
         yield "no task yet: `understudy ask TEXT` sends a first request"
     total = config_of(EVERY_TASK, overrides).teacher.total_limits

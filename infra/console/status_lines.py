@@ -34,12 +34,14 @@ def task_lines(
     spending: str,
     accuracy: TaskAccuracy | None = None,
     replies: str | None = None,
+    refit: str | None = None,
 ) -> Iterator[str]:
     """A task with a policy: its name, then a line for each thing that matters.
 
     Args:
         spending: today's, as a sentence.
         replies: of the LLM to apps, as a sentence, where it says something.
+        refit: that runs now, as a sentence.
     """
     yield status.task
     yield _entry("answers", _answers(status))
@@ -58,6 +60,8 @@ def task_lines(
     if status.audits:
         yield _entry("", _AVERAGE)
     yield _entry("audits", audit_sentence(status))
+    if refit is not None:
+        yield _entry("refit", refit)
     for sentence in (*_missed_promises(status, traffic), *_further(status)):
         yield _entry("", sentence)
     yield _entry("next", _next_step(status, traffic, delta))
@@ -71,6 +75,7 @@ def without_policy_lines(
     spending: str,
     accuracy: TaskAccuracy | None = None,
     replies: str | None = None,
+    refit: str | None = None,
 ) -> Iterator[str]:
     yield task
     yield _entry("answers", f"the teacher answers everything: {reason}")
@@ -80,6 +85,8 @@ def without_policy_lines(
         yield _entry("replies", replies)
     if accuracy is not None:
         yield _entry("accuracy", accuracy_sentence(accuracy))
+    if refit is not None:
+        yield _entry("refit", refit)
     yield _entry("next", next_step)
 
 
@@ -129,8 +136,9 @@ def traffic_sentence(traffic: TaskTraffic | None) -> str:
     errors = counted(traffic.errors, "error") if traffic.errors else "no errors"
     last = f", the last: {traffic.last_error}" if traffic.last_error else ""
     guessed = f"; {traffic.guessed:,} guesses outside the guarantee" if traffic.guessed else ""
+    labels, seconds = counted(traffic.labels, "label"), f"{traffic.seconds:,.0f} s"
     return (
-        f"{traffic.labels:,} labels in the last {traffic.seconds:,.0f} s ({traffic.rate:.3g} a second); "
+        f"{labels} in the last {seconds} ({traffic.rate:.3g} a second); "
         f"coverage {traffic.coverage:.1%}{guessed}; {errors}{last}"
     )
 

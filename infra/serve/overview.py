@@ -8,12 +8,13 @@ from infra.serve.backlog import Backlog, read_backlog
 from infra.serve.config_topic import read_overrides
 from infra.serve.missing_policy import MissingPolicy, missing_policies
 from infra.serve.spending import read_spending
-from infra.serve.status import task_statuses
+from infra.serve.status import read_running_refits, task_statuses
 from infra.serve.traffic import TaskTraffic, read_fit_outcomes, read_traffic
 from schemas.config import Override
 from streams.clock import unix_ms
 from streams.settings import Settings
 from streams.spending.day_spending import DaySpending
+from streams.state.running_refits import RunningRefit
 from streams.status.task_status import TaskStatus, with_outcome
 
 
@@ -23,6 +24,7 @@ class Overview:
     at: when it was read, Unix milliseconds.
     statuses: of the tasks with a policy, by name.
     missing: the tasks without one.
+    refits: that run now, by task.
     spending: of today, by task, and of all together under `*`.
     """
 
@@ -34,6 +36,7 @@ class Overview:
     backlog: Backlog
     spending: Mapping[str, DaySpending]
     accuracy: Mapping[str, TaskAccuracy]
+    refits: Mapping[str, RunningRefit]
 
 
 def read_overview(settings: Settings) -> Overview:
@@ -56,4 +59,5 @@ def read_overview(settings: Settings) -> Overview:
         backlog=read_backlog(settings),
         spending=read_spending(settings, tasks),
         accuracy=read_accuracy(settings, overrides),
+        refits=read_running_refits(settings, tasks),
     )

@@ -1,7 +1,7 @@
 """Reads the status of each task from Redis and the config: for `status` and the view of the demo."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 
 from infra.console.output import note
@@ -9,6 +9,7 @@ from infra.serve.servers import redis_connection
 from schemas.config import Config, Override, config_of
 from streams.errors import StateUnreadable
 from streams.settings import Settings
+from streams.state.running_refits import RunningRefit, RunningRefits
 from streams.status.status_reader import StatusReader
 from streams.status.task_status import TaskStatus
 
@@ -20,6 +21,16 @@ def task_statuses(settings: Settings, overrides: Mapping[str, Override]) -> list
         StateUnavailable: Redis is away.
     """
     return asyncio.run(_statuses(settings, overrides))
+
+
+def read_running_refits(settings: Settings, tasks: Iterable[str]) -> dict[str, RunningRefit]:
+    """The refits of these tasks that run now. Raises StateUnavailable: Redis is away."""
+
+    async def read() -> dict[str, RunningRefit]:
+        async with redis_connection(settings) as connection:
+            return await RunningRefits(connection, settings.keys).of(tasks)
+
+    return asyncio.run(read())
 
 
 async def _statuses(settings: Settings, overrides: Mapping[str, Override]) -> list[TaskStatus]:

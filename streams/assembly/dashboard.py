@@ -48,6 +48,7 @@ from streams.kafka.record_feed import RecordFeed
 from streams.routing.encoder_queues import EncoderQueues
 from streams.settings import Settings
 from streams.state.operator_changes import OperatorChangeLog
+from streams.state.running_refits import RunningRefits
 from streams.state.spending import SpendingStore
 from streams.state.trial_counts import TrialCounts
 from streams.status.status_reader import StatusReader
@@ -80,7 +81,8 @@ def make_dashboard(
     streams, events, tally = ViewStreams(check), RecentEvents(), LabelTally(unix_ms)
     spending = SpendingStore(parts.connection, settings.keys)
     status_reader = StatusReader(parts.connection, settings.keys, settings.policies_kept)
-    reader = ViewReader(status_reader, spending, tasks, tally, unix_ms)
+    refits = RunningRefits(parts.connection, settings.keys)
+    reader = ViewReader(status_reader, spending, refits, tasks, tally, unix_ms)
     deferred = _deferred_reader(parts, recent)
     names = TaskNames(tasks, tally.counts)
     dry_run = DryRun(tasks, status_reader.registry, encoders, classifier.masked)

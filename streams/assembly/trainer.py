@@ -4,6 +4,7 @@ from streams.assembly.metrics import show_trainer
 from streams.assembly.parts import WorkerParts
 from streams.roles import trainer
 from streams.state.lease import Leases
+from streams.state.running_refits import RunningRefits
 from streams.trainer import truths
 
 
@@ -20,6 +21,7 @@ def add(parts: WorkerParts) -> None:
         parts.forgotten,
         parts.spending().add_refit,
         told,
+        running=RunningRefits(parts.connection, settings.keys),
     )
     parts.on_forgotten.append(role.forget)
     truths.install(parts.app, parts.tail(settings.topics.feedback), told)

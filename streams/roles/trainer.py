@@ -41,10 +41,12 @@ from streams.state.known_labels import KnownLabels
 from streams.state.lease import Leases
 from streams.state.refit_queue import RefitQueue, RefitRequest
 from streams.state.registry import Registry
+from streams.state.running_refits import RunningRefit, RunningRefits
 from streams.tasks import Task, Tasks
 from streams.trainer.audit_evidence import refuted_promise
 from streams.trainer.events import promise_missed_event
 from streams.trainer.refit import RefitPlan, RefitRunner
+from streams.trainer.refit_note import RefitNote
 from streams.trainer.trace_labels import label_count
 from streams.trainer.trace_selection import TraceCutoffs, certifying_traces, too_few
 from streams.trainer.trigger import (
@@ -76,6 +78,7 @@ class Trainer(Service):
         count_refit: told of each refit's task and seconds.
         truths: right labels of requests; filled by somebody else.
         clock: Unix milliseconds.
+        running: where it says what it fits now; None: nowhere.
     """
 
     def __init__(
@@ -90,6 +93,7 @@ class Trainer(Service):
         count_refit: Callable[[str, float], None] | None = None,
         truths: Truths | None = None,
         clock: Callable[[], int] = unix_ms,
+        running: RunningRefits | None = None,
     ) -> None:
         super().__init__()
         self._clock = clock
@@ -101,6 +105,7 @@ class Trainer(Service):
         self._refits = refits
         self._event_publisher = event_publisher
         self._lease = lease
+        self._note = RefitNote(running, lease)
         self._forgotten = forgotten or ForgottenRequests()
         self._windows: dict[str, TraceWindow] = {}
         self._attempts: dict[str, RefitAttempt] = {}
@@ -363,7 +368,9 @@ class Trainer(Service):
         name = plan.task.name
         serial = max(await self._registry.next_serial(name), self._windows[name].serial + 1)
         begun = time.monotonic()
-        event, is_done = await self._refit_runner.run(plan, serial, token)
+        running = RunningRefit(self._clock(), len(plan.traces))
+        async with self._note.kept(name, running) as tell:
+            event, is_done = await self._refit_runner.run(plan, serial, token, tell)
         self._event_publisher.publish(event)
         if self._count_refit is not None:
             self._count_refit(name, time.monotonic() - begun)

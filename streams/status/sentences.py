@@ -6,7 +6,9 @@ from models.certificate import Certificate, budget_share
 from models.forecast.audits_needed import AuditsAhead, audits_ahead
 from models.proven_share import at_least
 from streams.sampling import RateReason
+from streams.state.running_refits import RunningRefit
 from streams.status.task_status import TaskStatus
+from streams.wording import counted
 
 _LABELS = 5
 
@@ -32,6 +34,14 @@ def age(seconds: float) -> str:
         if whole >= size:
             return f"{whole // size} {unit} {whole % size // below} {part}"
     return f"{whole} s"
+
+
+def refit_sentence(refit: RunningRefit, now: int) -> str:
+    """Since when a refit runs, and what it does; `now` in Unix milliseconds."""
+    doing = f": {refit.doing}" if refit.doing else ""
+    return (
+        f"a refit on {counted(refit.traces, 'trace')} runs for {age(max(0, now - refit.since) / 1000)}{doing}"
+    )
 
 
 def certificate_sentence(status: TaskStatus) -> str:

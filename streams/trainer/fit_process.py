@@ -8,13 +8,22 @@ import asyncio
 import multiprocessing
 import os
 import threading
+import time
+from collections.abc import Callable
 from multiprocessing.connection import Connection, wait
+from typing import NamedTuple
 
 from models.fit import FitRequest, FitResult, fit_request
 from streams.errors import RefitFailed
 
 _SPAWN = multiprocessing.get_context("spawn")
 _POLITE = 5
+
+
+class _Phase(NamedTuple):
+    """What the child says of its fit before the outcome."""
+
+    doing: str
 
 
 class FitProcess:
@@ -24,11 +33,14 @@ class FitProcess:
         self._stopped = False
         self._start()
 
-    async def fit(self, request: FitRequest, budget: float) -> FitResult:
+    async def fit(
+        self, request: FitRequest, budget: float, tell: Callable[[str], None] = lambda _: None
+    ) -> FitResult:
         """The result of the fit.
 
         Args:
             budget: seconds after which the child is stopped.
+            tell: told of each phase that begins.
 
         Raises:
             RefitFailed: it took longer, or the child died.
@@ -37,11 +49,7 @@ class FitProcess:
             if self._stopped:
                 raise RefitFailed(f"the trainer stops: task={request.task}")
             await asyncio.to_thread(self._pipe.send, request)
-            if not await asyncio.to_thread(self._pipe.poll, budget):
-                raise RefitFailed(
-                    f"the fit of {request.task} took over {budget:.0f} s (config `refit.budget`)"
-                )
-            outcome = await asyncio.to_thread(self._pipe.recv)
+            outcome = await self._outcome(request.task, budget, tell)
         except (EOFError, OSError, TypeError) as error:  # TypeError: the pipe was closed by `stop` meanwhile
             raise RefitFailed(
                 f"the fit's process died: out of memory? task={request.task} error={error!r}"
@@ -53,6 +61,16 @@ class FitProcess:
         if isinstance(outcome, FitResult):
             return outcome
         raise RefitFailed(str(outcome))
+
+    async def _outcome(self, task: str, budget: float, tell: Callable[[str], None]) -> object:
+        """What the child sends at its end. Raises RefitFailed: that takes too long."""
+        ends = time.monotonic() + budget
+        while await asyncio.to_thread(self._pipe.poll, max(0.0, ends - time.monotonic())):
+            received = await asyncio.to_thread(self._pipe.recv)
+            if not isinstance(received, _Phase):
+                return received
+            tell(received.doing)
+        raise RefitFailed(f"the fit of {task} took over {budget:.0f} s (config `refit.budget`)")
 
     def stop(self) -> None:
         """End the child, whatever it is doing, and start no more."""
@@ -82,7 +100,7 @@ def _child(pipe: Connection) -> None:
     except EOFError:  # the parent has died while there was nothing to fit
         return
     try:
-        outcome: FitResult | str = fit_request(request)
+        outcome: FitResult | str = fit_request(request, lambda _, doing: pipe.send(_Phase(doing)))
     except Exception as error:  # noqa: BLE001 - the process's edge: the parent reports it
         outcome = f"fit failed: {type(error).__name__}: {error}, task={request.task}"
     pipe.send(outcome)

@@ -11,7 +11,7 @@ The steps, in this plan:
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -96,18 +96,24 @@ class RefitRunner:
         """End the refit that is under way, and start no more."""
         self._fit_process.stop()
 
-    async def run(self, plan: RefitPlan, serial: int, token: int) -> RefitOutcome:
+    async def run(
+        self, plan: RefitPlan, serial: int, token: int, tell: Callable[[str], None] = lambda _: None
+    ) -> RefitOutcome:
         """Fit, publish or refuse.
+
+        Args:
+            tell: told of each phase that begins.
 
         Raises:
             StateUnavailable: Redis is not available.
         """
         version, task = version_name(serial), plan.task
         try:
-            result = await self._fit(plan, version)
+            result = await self._fit(plan, version, tell)
             if result.artifact is None:
                 reasons = (*result.refused, *exclusion_reasons(plan.traces, task.config, plan.since))
                 return RefitOutcome(await self._refuse(task.name, version, reasons, token), False)
+            tell("comparing and publishing")
             candidate = Manifest.decode(result.artifact.manifest)
             reason = await self._regression(plan, result.summary, candidate)
             if reason is not None:
@@ -148,7 +154,7 @@ class RefitRunner:
         await self._registry.refuse(name, move, token)
         return refused_event(name, version, reasons, now)
 
-    async def _fit(self, plan: RefitPlan, version: str) -> FitResult:
+    async def _fit(self, plan: RefitPlan, version: str, tell: Callable[[str], None]) -> FitResult:
         task, config = plan.task, plan.task.config
         traces = await asyncio.to_thread(recent_traces, plan.traces, config, plan.since)
         newest = max((trace.replied_at for trace in traces), default=0)
@@ -173,7 +179,7 @@ class RefitRunner:
             # What a report would show costs time that a stream waits for.
             options=Options(label_floor=config.label_floor, curve=0.0, recurring=config.refit.recurring),
         )
-        return await self._fit_process.fit(request, config.refit.budget)
+        return await self._fit_process.fit(request, config.refit.budget, tell)
 
 
 def _outcome_event(plan: RefitPlan, version: str, change: ServingChange, summary: FitSummary) -> Event:

@@ -22,6 +22,7 @@ from streams.gateway.caller_check import CallerCheck
 from streams.gateway.server import GatewayServer
 from streams.gateway_settings import GatewaySettings
 from streams.state.connection import Connection
+from streams.state.running_refits import RunningRefits
 from streams.state.spending import SpendingStore
 from streams.status.status_reader import StatusReader
 from streams.tasks import Tasks
@@ -65,7 +66,12 @@ async def _run(redis_url: str, prefix: str, names: Sequence[str], pipe: Pipe) ->
     tally = LabelTally(unix_ms)
     streams = ViewStreams(CallerCheck(is_local=True, keys=dict))
     reader = ViewReader(
-        StatusReader(connection, keys, 5), SpendingStore(connection, keys), tasks, tally, unix_ms
+        StatusReader(connection, keys, 5),
+        SpendingStore(connection, keys),
+        RunningRefits(connection, keys),
+        tasks,
+        tally,
+        unix_ms,
     )
     settings = GatewaySettings(port=0)
     app = create_gateway(settings, DashboardRoutes(streams, reader).routes(), call_limits(settings))

@@ -1,6 +1,6 @@
 // One task: what is claimed of it, and tabs below that.
 
-import { badge, element, moment } from "/dashboard/page/elements.js";
+import { badge, count, element, moment, shortMoment } from "/dashboard/page/elements.js";
 import { TABS } from "/dashboard/page/tabs.js";
 
 const TAB = "tab";
@@ -9,10 +9,11 @@ export function openTask(place, task) {
   const sentence = element("p", { class: "lead" });
   const claim = element("p");
   const next = element("p", { class: "soft" });
+  const refit = element("p", { class: "soft refit" });
   const links = TABS.map((one) => element("a", { href: address(one), "aria-current": false }, one.title));
   const panel = element("div");
   const tabs = element("nav", { class: "tabs", "aria-label": `About ${task}` }, links);
-  place.replaceChildren(element("h1", {}, task), claim, sentence, next, ...(TABS.length > 1 ? [tabs] : []), panel);
+  place.replaceChildren(element("h1", {}, task), claim, sentence, next, refit, ...(TABS.length > 1 ? [tabs] : []), panel);
   let opened = {};
   let newest = null;
 
@@ -43,6 +44,7 @@ export function openTask(place, task) {
       claim.replaceChildren(badge(found.row.state, found.row.claim));
       sentence.textContent = found.sentence.replace("{since}", found.since ? moment(found.since) : "");
       next.textContent = found.next_step && `Next: ${found.next_step}.`;
+      refit.textContent = found.refit ? running(found.refit) : "";
       opened.view?.(found);
     },
     end() {
@@ -50,6 +52,11 @@ export function openTask(place, task) {
       opened.end?.();
     },
   };
+}
+
+function running({ since, traces, doing }) {
+  const phase = doing ? `: ${doing}` : "";
+  return `A refit on ${count(traces)} ${traces === 1 ? "trace" : "traces"} runs since ${shortMoment(since)}${phase}.`;
 }
 
 function address(tab) {

@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import Callable, Mapping
 
+from msgspec.structs import replace
+
 from streams.dashboard.tasks.label_counts import LabelTally
 from streams.dashboard.tasks.views import (
     OverviewView,
@@ -18,6 +20,7 @@ from streams.dashboard.tasks.views import (
     with_spending,
 )
 from streams.errors import StateUnreadable
+from streams.state.running_refits import RunningRefits
 from streams.state.spending import SpendingStore
 from streams.status.sentences import next_step
 from streams.status.status_reader import ReadStatus, StatusReader
@@ -43,12 +46,14 @@ class ViewReader:
         self,
         status_reader: StatusReader,
         spending: SpendingStore,
+        refits: RunningRefits,
         tasks: Tasks,
         tally: LabelTally,
         now: Callable[[], int],
     ) -> None:
         self._status_reader = status_reader
         self._spending = spending
+        self._refits = refits
         self._tasks = tasks
         self._tally = tally
         self._now = now
@@ -94,6 +99,10 @@ class ViewReader:
 
     async def task(self, name: str) -> TaskView:
         """One task. Raises StateUnavailable, StateUnreadable."""
+        view = await self._task(name)
+        return replace(view, refit=(await self._refits.of([name])).get(name))
+
+    async def _task(self, name: str) -> TaskView:
         reader, config = self._status_reader, self._tasks.task(name).config
         status = await reader.status_of(name, config, await reader.guard())
         moves, traffic = await reader.registry.history(name), self._tally.counts(name)

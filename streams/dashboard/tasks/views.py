@@ -17,6 +17,7 @@ from streams.certify.history import CertificatePoint, certified_since
 from streams.dashboard.tasks.claim_sentence import claim_sentence
 from streams.dashboard.tasks.label_counts import MINUTES, SPAN, LabelCounts, SharesOfHour
 from streams.spending.day_spending import DaySpending, day_spending
+from streams.state.running_refits import RunningRefit
 from streams.status.claim import ClaimState, claim_of
 from streams.status.sentences import named_labels
 from streams.status.task_status import TaskStatus
@@ -98,6 +99,7 @@ class TaskView(Struct, frozen=True):
         traffic: labels of the last hour.
         next_step: what an operator may want to do now; empty where that is nothing.
         since: see `sentence`.
+        refit: that runs now.
     """
 
     at: int
@@ -110,6 +112,7 @@ class TaskView(Struct, frozen=True):
     moves: Sequence[Transition] = ()
     labels: Sequence[LabelRow] = ()
     traffic: LabelCounts = LabelCounts()
+    refit: RunningRefit | None = None
 
 
 def task_row(status: TaskStatus, answered: float | None = None) -> TaskRow:

@@ -1,5 +1,6 @@
 """status on embedded servers: tasks without a policy, backlog, and no traceback where nothing runs."""
 
+import asyncio
 import json
 
 import pytest
@@ -10,7 +11,20 @@ from streams.clock import unix_ms
 from streams.kafka.batch import Outgoing
 from streams.kafka.topic_client import write_messages
 from streams.settings import Settings
+from streams.state.connection import Connection
+from streams.state.running_refits import RunningRefit, RunningRefits
 from tests.infra.conftest import Run
+
+
+def note_refit(redis_url: str, settings: Settings, refit: RunningRefit) -> None:
+    """As a trainer says that it runs one."""
+
+    async def note() -> None:
+        connection = Connection(redis_url)
+        await RunningRefits(connection, settings.keys).note("shop", refit, 60.0)
+        await connection.aclose()
+
+    asyncio.run(note())
 
 
 def test_status_lists_tasks_without_a_policy(
@@ -21,14 +35,18 @@ def test_status_lists_tasks_without_a_policy(
     now = unix_ms()
     label = Label("r", "shop", "track", "teacher", Reason.NO_POLICY, now, now)
     write_messages(settings, [Outgoing(settings.topics.labels, b"k", LABEL.encode(label))])
+    note_refit(redis_url, settings, RunningRefit(now, 1_200, "gate"))
     shown = understudy("status")
     assert shown.status == 0, shown.err
     assert "shop\n  answers     the teacher answers everything: traces are collected" in shown.out
-    assert "1 labels in the last" in shown.out
+    assert "1 label in the last" in shown.out
+    assert "refit       a refit on 1,200 traces runs for " in shown.out
+    assert " s: gate\n" in shown.out
     assert "backlog: ? requests wait for `route`" in shown.out
     found = json.loads(understudy("status", "--json").out)
     assert (found["tasks"], [one["task"] for one in found["without_policy"]]) == ([], ["shop"])
     assert found["without_policy"][0]["traffic"]["coverage"] == 0
+    assert found["without_policy"][0]["refit"] == {"since": now, "traces": 1_200, "doing": "gate"}
     counts = dict.fromkeys(("requests", "deferrals", "audits", "waiting", "encodings"))
     oldest: dict[str, object] = {"deferrals": {}, "audits": {}, "waiting": {}}
     assert found["backlog"] == {**counts, "oldest": oldest}

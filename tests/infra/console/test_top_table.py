@@ -28,6 +28,7 @@ def shown(*statuses: TaskStatus) -> list[str]:
         backlog=Backlog(3, 4),
         spending={one.task: SPENT for one in statuses},
         accuracy={},
+        refits={},
     )
     console = Console(file=StringIO(), width=150)
     console.print(top_table(overview, "$"))

@@ -5,6 +5,8 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
+from msgspec import structs
+
 from schemas.api_keys import ApiKey
 from schemas.call_limits import CallLimits
 from streams.certify.history import CertificatePoint, CertificateState
@@ -43,6 +45,7 @@ from streams.gateway.call_limits import call_limits
 from streams.gateway.caller_check import CallerCheck
 from streams.gateway.server import GatewayServer
 from streams.gateway_settings import GatewaySettings
+from streams.state.running_refits import RunningRefit
 from streams.status.finding import Level
 from streams.status.task_status import TaskStatus
 from streams.tasks import Tasks
@@ -57,6 +60,7 @@ class ScriptedReader:
     """Attributes:
     statuses: of the tasks.
     is_away: Redis is.
+    refit: that runs.
     reads: so far.
     """
 
@@ -64,6 +68,7 @@ class ScriptedReader:
         self.statuses = statuses
         self.is_away = False
         self.reads = 0
+        self.refit: RunningRefit | None = None
 
     async def overview(self) -> OverviewView:
         self._note_read()
@@ -74,7 +79,8 @@ class ScriptedReader:
         self._note_read()
         status = next(status for status in self.statuses if status.task == name)
         labels = [LabelRow("refund", 40, 36, 0.76, 0.97, True), LabelRow(HOSTILE, 300, 298, 0.97, 1.0, False)]
-        return task_view(BEGAN, status, HISTORY, MOVES, labels, TRAFFIC, "nothing")
+        view = task_view(BEGAN, status, HISTORY, MOVES, labels, TRAFFIC, "nothing")
+        return structs.replace(view, refit=self.refit)
 
     async def knows(self, name: str) -> bool:
         return any(status.task == name for status in self.statuses)

@@ -1,5 +1,6 @@
 """The dashboard as a person meets it, in headless Chromium."""
 
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from schemas.events import Event, EventKind, RefitDetails, RefusedDetails
 from streams.dashboard.system.recent_events import RecentEvents
 from streams.dashboard.tasks.views import TaskView
 from streams.gateway.keys import create_key
+from streams.state.running_refits import RunningRefit
 from tests.streams.dashboard.in_thread import in_thread
 from tests.streams.dashboard.scripted import BEGAN, HOSTILE, NEW, ScriptedReader, certified, running
 
@@ -73,7 +75,9 @@ def text(page: Chrome, selector: str) -> str:
 
 
 def test_a_person_goes_from_all_tasks_to_the_certificate_of_one(browser: Chrome) -> None:
-    with served(ScriptedReader(*READER)) as url:
+    reader = ScriptedReader(*READER)
+    reader.refit = RunningRefit(BEGAN, 1_200, "gate")
+    with served(reader) as url:
         browser.get(f"{url}/dashboard")
         assert text(browser, "tbody th") == HOSTILE
         assert text(browser, "tbody .badge.stopped").endswith("breaker open: the teacher answers")
@@ -81,6 +85,7 @@ def test_a_person_goes_from_all_tasks_to_the_certificate_of_one(browser: Chrome)
         assert text(browser, ".lead").startswith(
             "v2 is certified to agree with the teacher in at least 95.0%"
         )
+        assert re.fullmatch(r"A refit on 1,200 traces runs since .+: gate\.", text(browser, ".refit"))
         assert len(browser.find_elements(By.CSS_SELECTOR, "svg .lower")) == 2
         assert len(browser.find_elements(By.CSS_SELECTOR, "svg .mark.lost")) == 1
         before = browser.find_element(By.CSS_SELECTOR, "svg .lower").get_attribute("d")

@@ -24,6 +24,7 @@ from streams.state.connection import Connection
 from streams.state.lease import Leases
 from streams.state.refit_queue import RefitQueue
 from streams.state.registry import Registry
+from streams.state.running_refits import RunningRefit, RunningRefits
 from streams.tasks import Tasks
 from streams.versions.breaker import after_alarm
 from streams.versions.lifecycle import VersionStage
@@ -72,6 +73,9 @@ class Room:
     def configure(self, **fields: Any) -> None:
         self.live.configure("t", parse_override(json.dumps(fields).encode()))
 
+    def running(self) -> RunningRefits:
+        return RunningRefits(self._connection, self.keys)
+
     async def asked_twice(self, asked: int, same: int) -> None:
         """What certify would have found."""
         await self._connection.redis.hset(
@@ -91,7 +95,9 @@ class Room:
         name = secrets.token_hex(4)
         leases = Leases(self._connection, self.keys, name, lease)
         refits = RefitQueue(self._connection, self.keys)
-        trainer = Trainer(self.live, self.registry, leases, refits, told, lease, clock=lambda: NOW)
+        trainer = Trainer(
+            self.live, self.registry, leases, refits, told, lease, clock=lambda: NOW, running=self.running()
+        )
         trainer.add_traces(traces)
         await trainer.start()
         self._stack.push_async_callback(trainer.stop)
@@ -414,3 +420,17 @@ async def test_a_battery_that_can_t_be_read_lets_nothing_live(room: Room) -> Non
     assert refusal.kind is EventKind.REFUSED
     assert "the task's battery could not be run, so it does not go live now" in refusal.message
     assert await room.registry.active("t") is None
+
+
+async def test_a_refit_that_runs_is_said_with_its_phase_until_it_has_ended(room: Room) -> None:
+    room.configure(embedder="precomputed")
+    running = room.running()
+    seen: list[RunningRefit] = []
+    _, told = await room.trainer(vectors(300))
+    await told.next()
+    while not seen or (await running.of(["t"])):
+        seen += (await running.of(["t"])).values()
+        await asyncio.sleep(0.01)
+    assert (seen[0].since, seen[0].traces) == (NOW, 300)
+    assert "fitting out of fold" in {one.doing for one in seen}
+    assert (await told.next()).kind is EventKind.PROMOTED
