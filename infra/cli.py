@@ -75,6 +75,11 @@ _COMMANDS = {
     "top": _CommandEntry(
         "status", "Show all tasks in one table, those that need a person first, until Ctrl-C.", "stream"
     ),
+    "explain": _CommandEntry(
+        "explain",
+        "Show what became of one request, and why: label, score, threshold, version, audit and trace.",
+        "stream",
+    ),
     "certificate": _CommandEntry(
         "certificate",
         "Show what was certified of each version of a task, since when, and when it was lost.",

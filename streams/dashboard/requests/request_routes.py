@@ -8,7 +8,8 @@ from schemas.messages import Trace
 from streams.dashboard.reading_rights import require_serving, require_texts
 from streams.dashboard.requests.dry_run import DryRun
 from streams.dashboard.requests.newest_traces import NewestTraces
-from streams.dashboard.requests.request_view import RequestCall, RequestEvidence, request_view
+from streams.dashboard.requests.request_outcome import RequestEvidence
+from streams.dashboard.requests.request_view import RequestCall, request_view
 from streams.dashboard.task_calls import TaskNames, json_response
 from streams.errors import KafkaFailed
 from streams.gateway.call_limits import place_of
