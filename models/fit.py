@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,16 +12,20 @@ from models.forecast.learning_curve import learning_curve, more_traces, point
 from models.gate import labels
 from models.gate.deferred_shift import with_deferred_shifts
 from models.gate.frontier import Sample, frontier_points, refusal_reasons, shortage_reasons
+from models.gate.time_dependence import TimeDependence
 from models.manifest import LabelSource, grid
 from models.noise import contradictions
-from models.study import CurvePoint, Noise, RepeatCounts, Study
+from models.study import CurvePoint, Noise, RepeatCounts
 from models.training.export import export
 from models.training.fit_stages import Progress, learn_stages
 from models.training.fitted_stages import FittedStages
 from models.training.options import Options
-from models.training.request import FitRequest, recipe
+from models.training.parent_recipe import recipe
+from models.training.request import FitRequest
+from models.training.result import FitResult, FitSummary
 from models.training.self_test import with_test_vectors
-from models.training.summary import FitOutcome, FitSummary, manifest_of, summary_of
+from models.training.summary import FitOutcome, manifest_of, summary_of
+from models.training.time_order import time_dependence
 from models.training_set import TrainingSet
 
 __all__ = [
@@ -34,25 +38,6 @@ __all__ = [
     "fit",
     "fit_request",
 ]
-
-
-@dataclass(frozen=True, slots=True)
-class FitResult:
-    """A policy, or the reasons for a refusal.
-
-    Attributes:
-        artifact: None if refused.
-        refused: reasons; empty if at least one of the requested targets passed the gate.
-        summary: figures of the fit, refused or not.
-        study: results for each trace; None if nothing was fitted.
-        sample: what the gate tested; None if nothing was fitted.
-    """
-
-    artifact: Artifact | None
-    refused: tuple[str, ...]
-    summary: FitSummary
-    study: Study | None = field(default=None, compare=False)
-    sample: Sample | None = field(default=None, compare=False)
 
 
 def fit(
@@ -104,10 +89,11 @@ def fit_request(request: FitRequest, progress: Progress = lambda _share, _doing:
     """Learn the requested policy and pass it through the gate; arguments and errors as in `fit`."""
     started = time.perf_counter()
     request.check()
-    refused = _early_refusal(request)
+    dependence = time_dependence(request.training, request.seed)
+    refused = _early_refusal(request, dependence)
     if refused:
         return FitResult(None, refused, summary_of(request, None, refused, time.perf_counter() - started))
-    outcome = _outcome(request, started, progress)
+    outcome = _outcome(request, dependence, started, progress)
     passed = {point.target for point in outcome.points}
     if not passed.intersection(request.targets):
         return _refusal(request, outcome, started)
@@ -116,9 +102,9 @@ def fit_request(request: FitRequest, progress: Progress = lambda _share, _doing:
     return result
 
 
-def _early_refusal(request: FitRequest) -> tuple[str, ...]:
+def _early_refusal(request: FitRequest, dependence: TimeDependence) -> tuple[str, ...]:
     """Why no policy can pass whatever is learned; empty if one may."""
-    sampled, dependence = int(np.sum(request.training.sampled)), request.dependence
+    sampled = int(np.sum(request.training.sampled))
     refused = shortage_reasons(dependence.count_as(sampled), request.targets, request.delta)
     if refused and dependence.found:
         refused += (dependence.sentence(sampled),)
@@ -127,7 +113,9 @@ def _early_refusal(request: FitRequest) -> tuple[str, ...]:
     return refused
 
 
-def _outcome(request: FitRequest, started: float, progress: Progress) -> FitOutcome:
+def _outcome(
+    request: FitRequest, dependence: TimeDependence, started: float, progress: Progress
+) -> FitOutcome:
     fitted = learn_stages(
         request.training,
         request.names,
@@ -135,7 +123,7 @@ def _outcome(request: FitRequest, started: float, progress: Progress) -> FitOutc
         request.targets,
         request.options,
         recipe=recipe(request),
-        dependence=request.dependence,
+        dependence=dependence,
         seed=request.seed,
         progress=progress,
     )

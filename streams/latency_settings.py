@@ -32,6 +32,9 @@ class LatencyProfile:
     producer: Mapping[str, Any]
 
 
+_WAIT = 250
+"""Milliseconds. A broker answers as soon as there is a message; without one, each answer wakes both sides."""
+
 PROFILES: Mapping[Latency, LatencyProfile] = MappingProxyType(
     {
         Latency.LOW: LatencyProfile(
@@ -43,13 +46,13 @@ PROFILES: Mapping[Latency, LatencyProfile] = MappingProxyType(
         Latency.BALANCED: LatencyProfile(
             commit_interval=0.015,
             batch=4_000,
-            consumer={"fetch.wait.max.ms": 50, "fetch.queue.backoff.ms": 5},
+            consumer={"fetch.wait.max.ms": _WAIT, "fetch.queue.backoff.ms": 5},
             producer={"linger.ms": 1},
         ),
         Latency.THROUGHPUT: LatencyProfile(
             commit_interval=0.1,
             batch=4_000,
-            consumer={"fetch.wait.max.ms": 50, "fetch.queue.backoff.ms": 5},
+            consumer={"fetch.wait.max.ms": _WAIT, "fetch.queue.backoff.ms": 5},
             producer={"linger.ms": 5},
         ),
     }

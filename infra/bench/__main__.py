@@ -17,6 +17,7 @@ from infra.bench.drift.measure import measure as drift
 from infra.bench.gateway.faults import measure as faults
 from infra.bench.gateway.measure import measure as gateway
 from infra.bench.guarantee.measure import measure as guarantee
+from infra.bench.idle.measure import measure as idle
 from infra.bench.latency.measure import measure as latency
 from infra.bench.request import BenchRequest
 from infra.bench.route.measure import measure as route
@@ -37,6 +38,7 @@ MEASURES = {
     "latency": latency,
     "encoders": encoders.measure,
     "rebalance": rebalance.measure,
+    "idle": idle,
     "guarantee": guarantee,
     "drift": drift,
     "teacher": teacher,

@@ -189,6 +189,16 @@ def rebalance(runs: Runs = 5, json: AsJson = False) -> None:
     show(_run("rebalance", BenchRequest(runs=runs)), json)
 
 
+@bench.command(epilog=examples("bench idle", "bench idle --minutes 2"))
+def idle(
+    runs: Runs = LEAST_RUNS,
+    minutes: Annotated[float, typer.Option(min=0.05, help="For so long each run looks on.")] = 0.5,
+    json: AsJson = False,
+) -> None:
+    """CPU, memory, threads and wake-ups of each role while nothing happens, on a real Kafka and Redis."""
+    show(_run("idle", BenchRequest(runs=runs, minutes=minutes)), json)
+
+
 @bench.command(epilog=examples("bench guarantee", "bench guarantee --json"))
 def guarantee(
     streams: Annotated[

@@ -20,67 +20,20 @@ of the cases at most (hypergeometric tails, 500 to 20,000 traces): its agreement
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import random_table
 
-from models.binomial import shortfall
+from models.gate.time_dependence import INDEPENDENT, LEVEL, NEWEST, TimeDependence
 
 BLOCKS = 10
-NEWEST = 0.2
-LEVEL = 0.001
-NEWEST_LEVEL = 0.05
 FEWEST_OLDER = 3
 ORDERS = 2_000
 _AT_ONCE = 100
 _ENOUGH = 10
 _ROUNDING = 1e-9
-
-
-@dataclass(frozen=True, slots=True)
-class TimeDependence:
-    """How the labels of traces depend on time.
-
-    Attributes:
-        p_value: share of the random orders in which blocks of time differ as much, in (0, 1].
-        design_effect: variance of the label frequencies of blocks, in units of that of random orders, >= 0.
-        newcomers: share of the newest fifth with labels that were hardly there before, in excess of what
-            random orders have, in [0, 1]; 0.0 if that is not significant.
-    """
-
-    p_value: float
-    design_effect: float
-    newcomers: float = 0.0
-
-    @property
-    def found(self) -> bool:
-        return self.p_value <= LEVEL
-
-    def count_as(self, rows: int) -> int:
-        """How many independent traces this number of traces stands for."""
-        return int(np.ceil(rows / self.design_effect)) if self.found else rows
-
-    def independent(self, rows: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        """These rows, bool [n], oldest first, evenly thinned out to those that count; the newest stays."""
-        places = np.flatnonzero(rows)[::-1]
-        wanted = self.count_as(len(places))
-        kept = np.zeros(len(rows), dtype=np.bool_)
-        kept[places[np.arange(wanted) * len(places) // max(wanted, 1)]] = True
-        return kept
-
-    def sentence(self, rows: int) -> str:
-        """What was seen in this number of sampled traces, and what to do."""
-        return (
-            f"labels depend on the order of the traces: blocks of time differ {self.design_effect:.1f} times "
-            f"as much as in a random order, so {rows:,} sampled traces count as {self.count_as(rows):,}, and "
-            "whole blocks of time are held out: wait for more traces, or, where the order of a file says "
-            "nothing of time, fit it with `--order none` or `ordered=False`"
-        )
-
-
-INDEPENDENT = TimeDependence(1.0, 1.0)
 
 
 def label_dependence(labels: NDArray[np.object_], seed: int) -> TimeDependence:
@@ -132,15 +85,3 @@ def _shares_of_newcomers(tables: NDArray[np.int64]) -> NDArray[np.float64]:
     """Share of the newest rows whose label is hardly in the older ones, of tables [tables, 2, labels]."""
     older, newest = tables[:, 0], tables[:, 1]
     return np.asarray((newest * (older < FEWEST_OLDER)).sum(axis=1) / newest.sum(axis=1))
-
-
-def newest_counts(answered: NDArray[np.bool_], agrees: NDArray[np.bool_]) -> tuple[int, int]:
-    """Answers and agreements of the newest fifth of the gate traces, [n], oldest first."""
-    newest = answered & (np.arange(len(answered)) >= len(answered) * (1.0 - NEWEST))
-    return int(newest.sum()), int((newest & agrees).sum())
-
-
-def refuted_lately(answered: NDArray[np.bool_], agrees: NDArray[np.bool_], target: float) -> bool:
-    """Whether the newest gate traces prove that agreement is below the target, in (0, 1)."""
-    trials, hits = newest_counts(answered, agrees)
-    return shortfall(hits, trials, target) < NEWEST_LEVEL

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from models import binomial
 from models.gate import thresholds
-from models.gate.exchangeability import newest_counts, refuted_lately
+from models.gate.time_dependence import newest_counts, refuted_lately
 from models.manifest import FrontierPoint
 from models.sample_size import fewest_trials
 

@@ -60,7 +60,6 @@ EXTRAS = (
     Extra(sgd.KIND, sgd.learn, sgd.fold, 0.2, by_name=True),
     Extra(trees.KIND, trees.learn, trees.fold, 0.1, by_name=True),
 )
-KINDS = (*ALWAYS, *(extra.kind for extra in EXTRAS))
 
 
 def usual_weights(members: Sequence[Surrogate]) -> tuple[float, ...]:

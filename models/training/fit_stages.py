@@ -18,7 +18,7 @@ from models.featurizers.contract import Featurizer
 from models.featurizers.text import TextFeaturizer
 from models.featurizers.vectors import VectorFeaturizer
 from models.gate.candidate_metrics import oracle_threshold
-from models.gate.exchangeability import TimeDependence
+from models.gate.time_dependence import TimeDependence
 from models.study import CandidateResult
 from models.surrogates.contract import TrainingTargets
 from models.training import cascade, contents, folds, label_names, stage

@@ -6,8 +6,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from models.gate.exchangeability import INDEPENDENT, TimeDependence
 from models.gate.frontier import Sample, gate_sample
+from models.gate.time_dependence import INDEPENDENT, TimeDependence
 from models.study import CandidateResult, Study
 from models.surrogates.contract import TrainingTargets
 from models.training import folds

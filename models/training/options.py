@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from models.surrogates.zoo import KINDS
+from models.surrogates.kinds import KINDS
 
 BUDGET = 12.0
 

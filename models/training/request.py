@@ -1,22 +1,17 @@
-"""The request of a fit: traces, targets, the policy's name and the features that it reads."""
+"""The request of a fit: traces, targets, the policy's name and the features that it reads.
+
+Who asks for a fit loads nothing that learns: a trainer asks a process of its own.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from models.acceptors import top1
 from models.artifact import Artifact
-from models.gate.exchangeability import TimeDependence
 from models.manifest import LabelSource, Manifest
 from models.study import RepeatCounts
-from models.surrogates import linear
-from models.surrogates.zoo import ALWAYS
 from models.training.options import Options
-from models.training.sweep import Recipe
-from models.training.time_order import time_dependence
 from models.training_set import TrainingSet, check_traces
-
-OUTGROWN = 2.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,11 +59,6 @@ class FitRequest:
         return tuple(sorted({str(label) for label in self.training.labels}))
 
     @cached_property
-    def dependence(self) -> TimeDependence:
-        """How the labels of the sampled traces depend on time."""
-        return time_dependence(self.training, self.seed)
-
-    @cached_property
     def parent_manifest(self) -> Manifest | None:
         """Raises PolicyError: the parent's manifest can't be read."""
         return None if self.parent is None else Manifest.decode(self.parent.manifest)
@@ -87,17 +77,3 @@ class FitRequest:
             if not 0.0 < value < 1.0:
                 raise ValueError(f"{name}: must be between 0 and 1, not {value}")
         check_traces(self.training, self.embedder)
-
-
-def recipe(request: FitRequest) -> Recipe | None:
-    """The parent's choices; None if it reads other features or the traces have doubled since its search."""
-    parent = request.parent_manifest
-    if parent is None or parent.embedder != request.embedder:
-        return None
-    if len(request.training) > OUTGROWN * parent.searched:
-        return None
-    strengths = {
-        member.reads: member.strength for member in reversed(parent.members) if member.kind == linear.KIND
-    }
-    extras = frozenset(member.kind for member in parent.members) - set(ALWAYS)
-    return Recipe(strengths, extras, parent.acceptor == top1.NAME)

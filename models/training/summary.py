@@ -5,53 +5,21 @@ import platform
 import time
 from dataclasses import dataclass
 
-import msgspec
 import numpy as np
 import onnx
 import onnxruntime
 import scipy
 
 from models.drift import drift_reference
-from models.manifest import FORMAT, FrontierPoint, Manifest, Member, point_for
+from models.manifest import FORMAT, FrontierPoint, Manifest, Member
 from models.study import Study
 from models.training.contents import later_copies
 from models.training.fitted_stages import FittedStages
-from models.training.request import FitRequest, recipe
+from models.training.parent_recipe import recipe
+from models.training.request import FitRequest
+from models.training.result import FitSummary
 
 LINEAGE = 20
-
-
-class FitSummary(msgspec.Struct, frozen=True):
-    """What `understudy fit --json` prints.
-
-    Attributes:
-        version: name of the policy, refused or not.
-        traces, sampled, labels: number of traces, of those in a uniform sample of all traffic, and of labels.
-        seconds: that the fit took.
-        surrogate, acceptor: in words; `none` if nothing was fitted.
-        accuracy: share of all traces on which the surrogate's guess is the teacher's label, out of fold; 0.0
-            if nothing was fitted.
-        frontier: all targets that passed the gate, lowest first.
-        refused: reasons; None if there is a policy.
-        repeated: share of the traces that say what an earlier one said, under whatever id.
-    """
-
-    version: str
-    traces: int
-    sampled: int
-    labels: int
-    seconds: float
-    surrogate: str
-    acceptor: str
-    accuracy: float
-    frontier: tuple[FrontierPoint, ...]
-    refused: tuple[str, ...] | None
-    repeated: float = 0.0
-
-    def coverage(self, target: float) -> float:
-        """Share of the requests that it answers at this target; 0.0 if no target at or above it passed."""
-        point = point_for(self.frontier, target)
-        return point.coverage if point else 0.0
 
 
 @dataclass(frozen=True, slots=True)

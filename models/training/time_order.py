@@ -3,7 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from models.gate.exchangeability import INDEPENDENT, TimeDependence, label_dependence
+from models.gate.exchangeability import label_dependence
+from models.gate.time_dependence import INDEPENDENT, TimeDependence
 from models.training_set import TrainingSet
 
 

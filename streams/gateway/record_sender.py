@@ -27,6 +27,8 @@ log = logging.getLogger(__name__)
 _WAITED_FOR = 0.001
 _POLL = 0.02
 """Seconds between looks for delivery reports: while somebody waits for one, and otherwise."""
+_IDLE = 0.5
+"""The same while nothing is under way: only a broken client has something to say then."""
 _PROBE = 1.0
 _AWAY = frozenset({KafkaError._MSG_TIMED_OUT, KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN})
 _MOST_OPEN = 100_000
@@ -160,6 +162,8 @@ class RecordSender(Service):
             self._count_dropped(len(outgoing), "too many wait already")
             return None
         receipt = _Receipt(len(outgoing), self._settle, future)
+        if not self._open:
+            self._poll_in(_POLL)
         self._open.append(receipt)
         for number, (topic, key, value, headers) in enumerate(outgoing):
             try:
@@ -218,8 +222,12 @@ class RecordSender(Service):
 
     def _poll(self) -> None:
         """Fetch the delivery reports that are there."""
-        self._poll_in(_WAITED_FOR if self._waiting else _POLL)
         self._producer.poll(0)
+        self._forget_finished()
+        if self._waiting:
+            self._poll_in(_WAITED_FOR)
+        else:
+            self._poll_in(_POLL if self._open else _IDLE)
 
     def _poll_in(self, seconds: float) -> None:
         if self._poll_due is not None:

@@ -47,7 +47,7 @@ from streams.kafka.partitions import partitions_of
 log = logging.getLogger(__name__)
 
 _BRIEFLY = 0.01
-_IDLE = 0.1
+_IDLE = 0.25
 _PROMPTLY = 10.0
 _LOOK_FOR_TOPIC = 60.0
 _PLAN = 0.1

@@ -57,7 +57,9 @@ from streams.kafka.offsets import OffsetTracker
 
 log = logging.getLogger(__name__)
 
-_IDLE = 0.1
+_IDLE = 0.25
+"""Seconds between looks whether to stop; messages end the wait."""
+_PENDING = 0.1
 _BACKLOGGED = 0.1
 """Seconds between commits while more is waiting."""
 _LARGE = 1 / 8
@@ -107,7 +109,7 @@ class Source(GroupMember):
 
     def _wait_for_messages(self) -> list[Message]:
         """Those that come first within a moment: more than one may, and they go together."""
-        messages = self._consume(1, _IDLE)
+        messages = self._consume(1, _PENDING if self._offsets.pending else _IDLE)
         return messages + self._consume(self._batch - 1, 0.0) if messages and self._batch > 1 else messages
 
     def _process(self, messages: Sequence[Message]) -> None:

@@ -23,7 +23,7 @@ from streams.outage import Outage
 
 log = logging.getLogger(__name__)
 
-IDLE = 0.1
+IDLE = 0.25
 """Seconds between looks whether it should stop."""
 _NEW_PARTITIONS = 60.0
 _AGAIN = 1.0

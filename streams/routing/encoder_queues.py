@@ -9,6 +9,8 @@ from streams.routing.encoder_queue import EncoderQueue, TextOwner, WaitingText
 from streams.sampling import Sampler
 
 _LOOK = 0.1
+_UNUSED = 0.5
+"""Seconds between looks until a text has waited for an encoder; texts wait for longer than this."""
 
 
 class EncoderQueues(Service):
@@ -35,7 +37,7 @@ class EncoderQueues(Service):
 
     async def _look_forever(self) -> None:
         while not self.should_stop:
-            await self.sleep(_LOOK)
+            await self.sleep(_LOOK if self._queues else _UNUSED)
             self.look()
 
     def look(self) -> None:

@@ -5,7 +5,8 @@ from msgspec import Struct
 from schemas.config import TeacherConfig
 from schemas.messages import Usage
 from streams.errors import TeacherMisconfigured
-from streams.teacher.prompt import instructions, known_examples
+from streams.teacher.known_labels import known_examples
+from streams.teacher.prompt import instructions
 
 _MOST_CHOICES = 255
 

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from openai.types.chat import ChatCompletionMessageParam
 from openai.types.shared_params import ResponseFormatJSONSchema
 
-from schemas.config import LabelExample, TeacherConfig
+from schemas.config import TeacherConfig
 from streams.errors import TeacherMisconfigured
+from streams.teacher.known_labels import distinct, known_descriptions, known_examples
 
 LABELS = "{labels}"
 
@@ -45,20 +46,6 @@ def instructions(config: TeacherConfig) -> str:
     return config.prompt.replace(LABELS, _as_lines(config.labels))
 
 
-def known_descriptions(config: TeacherConfig) -> dict[str, str]:
-    """The descriptions of labels that may be given, in the labels' order."""
-    described, renamed = config.label_descriptions, config.labels_renamed
-    current = {renamed.get(label, label): description for label, description in described.items()}
-    return {label: current[label] for label in _distinct(config.labels) if label in current}
-
-
-def known_examples(config: TeacherConfig) -> tuple[LabelExample, ...]:
-    """The examples with the names of today, those left out whose label may not be given."""
-    renamed = config.labels_renamed
-    current = (LabelExample(one.text, renamed.get(one.label, one.label)) for one in config.examples)
-    return tuple(one for one in current if not config.labels or one.label in config.labels)
-
-
 def with_reminder(asked: Messages, said: str, labels: Sequence[str]) -> Messages:
     """The same question once more, after an answer that was no label."""
     rule = (
@@ -77,7 +64,7 @@ def answer_format(labels: Sequence[str]) -> ResponseFormatJSONSchema | None:
         return None
     schema: dict[str, object] = {
         "type": "object",
-        "properties": {"label": {"type": "string", "enum": _distinct(labels)}},
+        "properties": {"label": {"type": "string", "enum": distinct(labels)}},
         "required": ["label"],
         "additionalProperties": False,
     }
@@ -85,8 +72,4 @@ def answer_format(labels: Sequence[str]) -> ResponseFormatJSONSchema | None:
 
 
 def _as_lines(labels: Sequence[str]) -> str:
-    return "\n".join(_distinct(labels))
-
-
-def _distinct(labels: Sequence[str]) -> list[str]:
-    return list(dict.fromkeys(labels))
+    return "\n".join(distinct(labels))

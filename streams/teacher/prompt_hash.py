@@ -10,7 +10,7 @@ import msgspec
 
 from schemas.config import TeacherConfig
 from streams.label_set import LabelSet
-from streams.teacher.prompt import known_descriptions, known_examples
+from streams.teacher.known_labels import known_descriptions, known_examples
 
 _DIGITS = 12
 

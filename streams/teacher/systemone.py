@@ -16,7 +16,7 @@ from streams.errors import UnreadableAnswer
 from streams.teacher.answer import quote
 from streams.teacher.choice import ChosenLabel, choice_instructions, choices_of, within_one
 from streams.teacher.failures import reply_failure
-from streams.teacher.prompt import known_descriptions
+from streams.teacher.known_labels import known_descriptions
 
 PATH = "/systemone"
 _QUESTION = "label"

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from models.fit import FitSummary
+from models.training.result import FitSummary
 from schemas.events import (
     Event,
     PromiseMissedDetails,

@@ -1,7 +1,7 @@
 """Runs each fit in a child process, so that a fit neither stalls the stream nor keeps its memory.
 
 One child waits with everything imported; it runs one fit and ends, and the next child starts. A child ends
-by itself when its parent has died, for any reason.
+by itself when its parent has died, for any reason. What learns is loaded in the child alone.
 """
 
 import asyncio
@@ -10,14 +10,20 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from importlib import import_module
 from multiprocessing.connection import Connection, wait
 from typing import NamedTuple
 
-from models.fit import FitRequest, FitResult, fit_request
+from models.training.request import FitRequest
+from models.training.result import FitResult
 from streams.errors import RefitFailed
 
 _SPAWN = multiprocessing.get_context("spawn")
 _POLITE = 5
+_LEARNING = "models.fit"
+
+
+Progress = Callable[[float, str], None]
 
 
 class _Phase(NamedTuple):
@@ -95,6 +101,7 @@ class FitProcess:
 def _child(pipe: Connection) -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
     os.nice(_POLITE)
+    fit_request: Callable[[FitRequest, Progress], FitResult] = import_module(_LEARNING).fit_request
     try:
         request: FitRequest = pipe.recv()
     except EOFError:  # the parent has died while there was nothing to fit

@@ -17,8 +17,10 @@ from typing import NamedTuple
 
 from models.artifact import Artifact
 from models.embedders.kinds import needs_encoder
-from models.fit import FitRequest, FitResult, FitSummary, Options
 from models.manifest import Manifest
+from models.training.options import Options
+from models.training.request import FitRequest
+from models.training.result import FitResult, FitSummary
 from schemas.errors import InvalidVector
 from schemas.events import Event
 from schemas.messages import Trace

@@ -11,6 +11,7 @@ from streams.kafka.clients import (
     check_options,
     consumer_options,
     producer_options,
+    reader_options,
     transactional_options,
 )
 from streams.latency_settings import PROFILES, Latency
@@ -134,6 +135,14 @@ def test_roles_fetch_ahead_in_proportion_to_their_batches(environment: pytest.Mo
     assert least == 2_048, "the largest message has to fit"
     given = load_settings(consumer={"queued.max.messages.kbytes": 7_000})
     assert consumer_options(given, "g", 500)["queued.max.messages.kbytes"] == 7_000
+
+
+def test_an_idle_consumer_lets_the_broker_wait_for_messages(environment: pytest.MonkeyPatch) -> None:
+    name = "fetch.wait.max.ms"
+    assert consumer_options(load_settings(), "g")[name] == 250
+    assert reader_options(load_settings())[name] == 100, "a start waits for the ends of its topics"
+    given = load_settings(consumer={name: 7})
+    assert consumer_options(given, "g")[name] == reader_options(given)[name] == 7
 
 
 def test_the_new_protocol_gets_no_classic_options(

@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from models.gate.exchangeability import INDEPENDENT, label_dependence, refuted_lately
+from models.gate.exchangeability import label_dependence
 from models.gate.frontier import Sample, frontier_points, refusal_reasons
+from models.gate.time_dependence import INDEPENDENT, refuted_lately
 
 KINDS = 30
 
