@@ -7,6 +7,7 @@ import typer
 
 from infra.console.certificate_lines import history_sentences, print_history
 from infra.console.examples import examples
+from infra.console.known_task import check_known
 from infra.console.output import AsJson, line, result
 from infra.console.policy_options import TaskArgument
 from infra.serve.certificate_history import TaskHistory, read_certificate_history
@@ -25,9 +26,12 @@ def certificate(
 ) -> None:
     """Show what was certified of each version of a task, since when, and when it was lost.
 
-    --json has all points that are kept, at most 500 a version.
+    --json has all points that are kept, at most 500 a version. Exit status 1: nobody knows the task.
     """
-    history = read_certificate_history(client_settings(), task)
+    settings = client_settings()
+    history = read_certificate_history(settings, task)
+    if not history.versions:
+        check_known(settings, task)
     if json:
         result(_report(history))
         return

@@ -17,6 +17,7 @@ from infra.errors import InvalidFile
 from infra.files.client_requests import read_client_requests
 from infra.files.columns import Columns
 from infra.files.formats import STANDARD_INPUT
+from infra.serve.known_tasks import named_tasks
 from infra.serve.label_join import joined_labels, requests_by_id
 from infra.serve.request_sender import IdListing, RequestSender, request_message
 from infra.serve.servers import client_settings, default_task
@@ -27,6 +28,8 @@ from streams.kafka.topic_client import Reader, write_messages
 from streams.settings import Settings
 
 commands = typer.Typer()
+
+_MOST_NAMED = 10
 
 
 @commands.command(
@@ -40,7 +43,7 @@ def ask(
 ) -> None:
     """Send one request and wait for its label. Exit status 1: there is no label."""
     settings = client_settings()
-    request = Request(id=f"ask-{uuid.uuid4()}", task=task or default_task(settings), text=text)
+    request = Request(id=f"ask-{uuid.uuid4()}", task=task or _only_task(settings), text=text)
     reader = Reader(settings, settings.topics.labels)
     try:
         write_messages(settings, [request_message(settings, request)])
@@ -176,6 +179,18 @@ def consume(
         reader.close()
     if requests:
         note(f"{len(requests)} requests have no label yet")
+
+
+def _only_task(settings: Settings) -> str:
+    """The task of a running demo, or `default`. Raises BadParameter: there are tasks, and that is none."""
+    task, known = default_task(settings), named_tasks(settings)
+    if known and task not in known:
+        more = f" and {len(known) - _MOST_NAMED:,} more" if len(known) > _MOST_NAMED else ""
+        raise typer.BadParameter(
+            f"which task is the text for? Known are {', '.join(known[:_MOST_NAMED])}{more}",
+            param_hint="--task",
+        )
+    return task
 
 
 def _label_of(reader: Reader, request: str, timeout: float) -> Label | None:

@@ -7,6 +7,7 @@ import typer
 
 from infra.console.config_fields import check_override, fields_help, parse_assignments
 from infra.console.examples import examples
+from infra.console.known_task import check_known
 from infra.console.output import note, result
 from infra.console.policy_options import TaskOrAll, printable_text
 from infra.serve.config_topic import read_overrides
@@ -34,8 +35,14 @@ commands.add_typer(config, name="config")
 
 @config.command("get", epilog=examples("config get shop", "config get"))
 def config_get(task: TaskOrAll = EVERY_TASK) -> None:
-    """Print the config of a task as it is in force, as JSON."""
-    overrides = read_overrides(client_settings())
+    """Print the config of a task as it is in force, as JSON.
+
+    Exit status 1: nobody knows the task.
+    """
+    settings = client_settings()
+    overrides = read_overrides(settings)
+    if task != EVERY_TASK and not overrides.get(task):
+        check_known(settings, task)
     result(config_of(task, overrides))
 
 

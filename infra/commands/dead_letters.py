@@ -22,6 +22,7 @@ from infra.serve.servers import client_settings, redis_connection
 from streams.dead_letters.letters import LetterFilter, Position, index_letters, read_letter, read_letters
 from streams.dead_letters.replay_run import run_replay
 from streams.settings import Role
+from streams.wording import counted
 
 commands = typer.Typer()
 
@@ -88,7 +89,7 @@ def dead_letters_list(
         return
     for text in table_lines(found, index.replayed) if found else ():
         line(text)
-    note(f"{len(found):,} dead letters")
+    note(counted(len(found), "dead letter"))
 
 
 @dead_letters.command("show", epilog=examples("dead-letters show 2:17", "dead-letters show 2:17 --raw"))

@@ -8,6 +8,7 @@ import msgspec
 import typer
 
 from infra.console.examples import examples
+from infra.console.known_task import check_known
 from infra.console.output import AsJson, line, note, result
 from infra.console.policy_options import PolicyFolder, TaskArgument, printable_text
 from infra.serve.config_topic import read_overrides
@@ -64,9 +65,14 @@ _WITH_CONFIG = frozenset({"promote", "rollback", "approve", "unpin"})
 
 @policies.command("list", epilog=examples("policies list shop", "policies list shop --json"))
 def policies_list(task: TaskArgument, json: AsJson = False) -> None:
-    """Show the versions of a task, their states, and whether they can go live again."""
+    """Show the versions of a task, their states, and whether they can go live again.
+
+    Exit status 1: nobody knows the task.
+    """
     settings = client_settings()
     versions = with_registry(settings, lambda registry: list_versions(registry, task))
+    if not versions:
+        check_known(settings, task)
     if json:
         result({"task": task, "versions": versions})
         return

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from infra.serve.config_topic import read_overrides
 from infra.serve.forgetting import publish_forgotten
 from infra.serve.servers import redis_connection
 from models.manifest import Manifest
@@ -47,6 +48,33 @@ def list_tasks(settings: Settings, overrides: Mapping[str, Override]) -> list[Kn
     last = newest_requests(label for label, _ in read_records(reader, LABEL))
     live = asyncio.run(_live_versions(settings))
     return known_tasks(overrides, live, last)
+
+
+def named_tasks(settings: Settings) -> list[str]:
+    """The tasks that are configured or had requests lately, by name. Raises KafkaFailed."""
+    configured = {task for task, override in read_overrides(settings).items() if override} - {EVERY_TASK}
+    reader = Reader(settings, settings.topics.labels, newest=_NEWEST)
+    return sorted(configured | {label.task for label, _ in read_records(reader, LABEL)})
+
+
+def is_known(settings: Settings, task: str) -> bool:
+    """Whether anything is known of a task: versions, traces, config, or requests lately.
+
+    Raises:
+        KafkaFailed, StateUnavailable: a server is away; Kafka is not asked where Redis knows the task.
+    """
+    if asyncio.run(_has_state(settings, task)) or read_overrides(settings).get(task):
+        return True
+    reader = Reader(settings, settings.topics.labels, newest=_NEWEST)
+    return any(label.task == task for label, _ in read_records(reader, LABEL))
+
+
+async def _has_state(settings: Settings, task: str) -> bool:
+    async with redis_connection(settings) as connection:
+        registry = Registry(connection, settings.keys, settings.policies_kept)
+        if task in await registry.tasks() or await registry.history(task):
+            return True
+        return await registry.certifying_traces(task) is not None
 
 
 def newest_requests(labels: Iterable[Label]) -> dict[str, int]:

@@ -48,13 +48,15 @@ async def count_audits(redis_url: str, keys: Keys, outcomes: list[tuple[str, boo
 
 
 async def forget(redis_url: str, keys: Keys) -> None:
+    """Begin the task anew, as one that is known."""
     connection = Connection(redis_url)
-    await connection.redis.sadd(keys.tasks, TASK)
     await remove_task(connection, keys, TASK)
+    await connection.redis.sadd(keys.tasks, TASK)
     await connection.aclose()
 
 
 def test_the_history_of_a_task_is_told(understudy: Run, redis_url: str, keys: Keys) -> None:
+    asyncio.run(forget(redis_url, keys))
     none = understudy("certificate", TASK)
     assert (none.status, none.out) == (0, f"{TASK}: no audits yet, so nothing was certified\n")
     lost = [("v1", True)] * 120 + [("v1", False)] * 30

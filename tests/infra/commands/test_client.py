@@ -135,3 +135,11 @@ def test_a_dead_letter_shows_its_reason(understudy: Run, settings: Settings) -> 
         "key": "k",
         "value": '{"id": \ufffd',
     }
+
+
+def test_ask_names_the_tasks_where_none_is_meant(understudy: Run, settings: Settings) -> None:
+    write_messages(settings, [Outgoing(settings.topics.labels, b"k", label("r"))])
+    ended = understudy("ask", "hello")
+    assert (ended.status, ended.out) == (2, "")
+    assert "which task is the text for? Known are shop" in " ".join(ended.err.split())
+    assert sent(settings) == []
