@@ -5,6 +5,8 @@ import { count, element, moment, prose, shortMoment, table } from "/dashboard/pa
 
 const NUMBER = "number";
 const ANY = "";
+const APPS = "Chat completions that the gateway forwards to an app's LLM are not among them: the tab Traffic counts them. One call is found " +
+  "by the id in its header `x-understudy-decision-id`, in the tab Try a text, or by `understudy explain`.";
 
 export function openDeferred(place, task) {
   const reason = element("select", { id: "of-reason" });
@@ -15,7 +17,8 @@ export function openDeferred(place, task) {
   let found = null;
   let ended = false;
   place.replaceChildren(element("section", {}, element("h2", {}, "Deferred requests"),
-    element("div", { class: "filters" }, element("label", { for: "of-reason" }, "Reason"), reason, again), note, deferrals), letters);
+    element("div", { class: "filters" }, element("label", { for: "of-reason" }, "Reason"), reason, again), note, deferrals,
+      element("p", { class: "soft apps" }, prose(APPS))), letters);
   const draw = () => {
     const rows = found.deferrals.filter((row) => reason.value === ANY || row.reason === reason.value);
     deferrals.replaceChildren(deferralTable(rows, found));
@@ -70,7 +73,7 @@ function sentence(found) {
   const [deferrals] = found.looked_at;
   const own = found.reasons.reduce((sum, [, many]) => sum + many, 0);
   const cut = own > found.deferrals.length ? ` The newest ${count(found.deferrals.length)} are shown.` : "";
-  return `As of ${moment(found.at)}: of the newest ${count(deferrals)} deferrals of all tasks, ${count(own)} ${own === 1 ? "is" : "are"} of this task.${cut}`;
+  return `As of ${moment(found.at)}: of the newest ${deferrals === 1 ? "deferral" : `${count(deferrals)} deferrals`} of all tasks, ${count(own)} ${own === 1 ? "is" : "are"} of this task.${cut}`;
 }
 
 function deferralTable(rows, found) {
@@ -89,13 +92,13 @@ const number = (value) => (value === null ? "–" : value.toFixed(3));
 
 function answer(row) {
   if (row.label !== null) return row.label;
-  return row.failed === null ? element("span", { class: "soft" }, "not seen here") : `error: ${row.failed}`;
+  return row.failed === null ? element("span", { class: "soft" }, "not seen here") : prose(`error: ${row.failed}`);
 }
 
 function letterParts(found, send) {
   const [, many] = found.looked_at;
   const nameless = found.nameless ? ` ${count(found.nameless)} of them ${found.nameless === 1 ? "names" : "name"} no task that can be read: \`understudy dead-letters list\` shows them.` : "";
-  const sentence = many ? `Of the newest ${count(many)} dead letters of all tasks, ${count(found.letters.length)} ${found.letters.length === 1 ? "is" : "are"} of this task.${nameless}`
+  const sentence = many ? `Of the newest ${many === 1 ? "dead letter" : `${count(many)} dead letters`} of all tasks, ${count(found.letters.length)} ${found.letters.length === 1 ? "is" : "are"} of this task.${nameless}`
     : "There are none: every message was processed.";
   const parts = [element("h2", {}, "Dead letters"), element("p", { class: "soft" }, prose(sentence))];
   if (!found.letters.length) return parts;
@@ -103,7 +106,7 @@ function letterParts(found, send) {
     element("input", { id: "why", type: "text", maxlength: 500, autocomplete: "off" }), element("span", { id: "sent", role: "status" }))] : [];
   return [...parts, ...again, table("Dead letters, newest first", ["when", "position", "given up by", "request", "reason", "state"], found.letters.map((row) => [
     element("time", { datetime: new Date(row.at).toISOString(), title: moment(row.at) }, shortMoment(row.at)),
-    element("code", {}, row.position), row.stage, row.id ?? "?", row.reason, found.replays && row.whole && !row.replayed ? button(row, send) : state(row)]), ["", "", "", "", "text", ""])];
+    element("code", {}, row.position), row.stage, row.id ?? "?", prose(row.reason), found.replays && row.whole && !row.replayed ? button(row, send) : state(row)]), ["", "", "", "", "text", ""])];
 }
 
 function button(row, send) {

@@ -155,7 +155,18 @@ DEFERRALS = (
     DeferredRow("r3", "other", BEGAN - 3_000, "novel", "not of this task"),
 )
 LETTERS = (
-    LetterRow("2:17", "tickets", "r9", BEGAN, "teacher", "t.deferrals", "it is too long", 0, False, True),
+    LetterRow(
+        "2:17",
+        "tickets",
+        "r9",
+        BEGAN,
+        "teacher",
+        "t.deferrals",
+        "it is too long (`max_text`)",
+        0,
+        False,
+        True,
+    ),
     LetterRow("2:18", None, None, BEGAN, "route", "t.requests", "no JSON", 0, False, True),
 )
 SYSTEM = SystemView(

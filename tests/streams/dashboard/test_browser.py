@@ -137,6 +137,10 @@ def test_a_person_reads_why_requests_were_deferred(browser: Chrome) -> None:
         Select(browser.find_element(By.ID, "of-reason")).select_by_value("low_score")
         assert "where is my parcel" in text(browser, "tbody tr")
         assert "too long" in browser.find_elements(By.TAG_NAME, "table")[1].text
+        assert "x-understudy-decision-id" in text(browser, ".apps code")
+        assert [
+            one.text for one in browser.find_elements(By.CSS_SELECTOR, "td code") if one.text == "max_text"
+        ]
         assert "1 of them names no task" in browser.find_element(By.TAG_NAME, "main").text
         assert browser.get_log("browser") == []
 
