@@ -17,9 +17,12 @@ from schemas.codec import TRACE
 from schemas.config import TeacherConfig
 from schemas.errors import InvalidMessage
 from schemas.messages import Trace
+from streams.errors import KafkaFailed
+from streams.gateway.problems import unavailable
 from streams.kafka.message import as_bytes
 from streams.label_set import LabelSet
 from streams.privacy.forgotten import ForgottenRequests
+from streams.tasks import Task
 
 log = logging.getLogger(__name__)
 
@@ -77,6 +80,14 @@ class NewestTraces:
         """Drop the texts, unless they were read again since."""
         if self._read_at == read_at:
             self._known, self._read_at = [], None
+
+
+async def traces_for_caller(traces: NewestTraces, task: Task) -> FoundTraces:
+    """The newest traces of a task, for a call. Raises HttpProblem: the topic can't be read now."""
+    try:
+        return await traces.of_task(task.name, task.config.teacher)
+    except KafkaFailed as error:
+        raise unavailable(f"the newest traces can't be read now: {error}", task=task.name) from error
 
 
 def _trace_in(message: Message) -> Trace | None:

@@ -7,15 +7,13 @@ from starlette.routing import Route
 from schemas.messages import Trace
 from streams.dashboard.reading_rights import require_serving, require_texts
 from streams.dashboard.requests.dry_run import DryRun
-from streams.dashboard.requests.newest_traces import NewestTraces
+from streams.dashboard.requests.newest_traces import NewestTraces, traces_for_caller
 from streams.dashboard.requests.request_outcome import RequestEvidence
 from streams.dashboard.requests.request_view import RequestCall, request_view
 from streams.dashboard.task_calls import TaskNames, json_response
-from streams.errors import KafkaFailed
 from streams.gateway.call_limits import place_of
 from streams.gateway.caller_check import CallerCheck
 from streams.gateway.calls import BodyLimit, decoder, headers_of_call, read_body
-from streams.gateway.problems import unavailable
 from streams.gateway.recent_labels import RecentLabels
 from streams.gateway_settings import GatewaySettings
 from streams.tasks import Tasks
@@ -64,8 +62,5 @@ class RequestRoutes:
         return json_response(await request_view(self._dry_run, task, asked, evidence))
 
     async def _trace(self, task: str, request: str) -> Trace | None:
-        try:
-            found = await self._traces.of_task(task, self._tasks.task(task).config.teacher)
-        except KafkaFailed as error:
-            raise unavailable(str(error), task=task) from error
+        found = await traces_for_caller(self._traces, self._tasks.task(task))
         return next((trace for trace in reversed(found.traces) if trace.id == request), None)

@@ -12,10 +12,10 @@ from starlette.routing import Route
 from streams.dashboard.reading_rights import require_serving, require_texts
 from streams.dashboard.requests.alike_view import AlikeCall, alike_view
 from streams.dashboard.requests.dry_run import DryRun
-from streams.dashboard.requests.newest_traces import NewestTraces
+from streams.dashboard.requests.newest_traces import NewestTraces, traces_for_caller
 from streams.dashboard.requests.try_view import TryCall, try_view
 from streams.dashboard.task_calls import TaskNames, json_response
-from streams.errors import DryRunFailed, KafkaFailed, StateUnavailable
+from streams.errors import DryRunFailed, StateUnavailable
 from streams.gateway.call_limits import place_of
 from streams.gateway.caller_check import CallerCheck
 from streams.gateway.calls import BodyLimit, decoder, headers_of_call, read_body
@@ -73,8 +73,5 @@ class TryRoutes:
         task = self._names.task(call, caller)
         require_texts(caller, headers)
         body = _alike(headers, await read_body(call, headers, self._limit, place_of(call.scope)))
-        try:
-            found = await self._traces.of_task(task, self._tasks.task(task).config.teacher)
-        except KafkaFailed as error:
-            raise unavailable(str(error), task=task) from error
+        found = await traces_for_caller(self._traces, self._tasks.task(task))
         return json_response(await asyncio.to_thread(alike_view, found, body.text))

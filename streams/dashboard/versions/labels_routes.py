@@ -9,11 +9,11 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from streams.dashboard.reading_rights import require_texts
-from streams.dashboard.requests.newest_traces import NewestTraces
+from streams.dashboard.requests.newest_traces import NewestTraces, traces_for_caller
 from streams.dashboard.task_calls import TaskNames, json_response
 from streams.dashboard.versions.labels_view import LabelsView
 from streams.dashboard.versions.suspects_view import suspects_view
-from streams.errors import KafkaFailed, StateUnavailable
+from streams.errors import StateUnavailable
 from streams.gateway.caller_check import CallerCheck
 from streams.gateway.calls import headers_of_call
 from streams.gateway.problems import unavailable
@@ -59,8 +59,5 @@ class LabelsRoutes:
         caller = self._check.admit(headers)
         task = self._names.task(call, caller)
         require_texts(caller, headers)
-        try:
-            found = await self._traces.of_task(task, self._tasks.task(task).config.teacher)
-        except KafkaFailed as error:
-            raise unavailable(str(error), task=task) from error
+        found = await traces_for_caller(self._traces, self._tasks.task(task))
         return json_response(await asyncio.to_thread(suspects_view, found))

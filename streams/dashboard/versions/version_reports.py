@@ -14,7 +14,7 @@ from models.errors import PolicyError
 from models.manifest import Manifest
 from streams.clock import unix_ms
 from streams.dashboard.requests.dry_run import VersionStore
-from streams.dashboard.requests.newest_traces import NewestTraces
+from streams.dashboard.requests.newest_traces import NewestTraces, traces_for_caller
 from streams.dashboard.versions.report_order import encode_order, readable_traces, report_order
 from streams.errors import ReportBusy, ReportFailed
 from streams.tasks import Tasks
@@ -43,7 +43,7 @@ class VersionReports:
         Raises:
             ReportBusy: another one is being written.
             ReportFailed: there is nothing that it could be about, or it can't be written.
-            KafkaFailed, StateUnavailable: traces or version can't be read.
+            HttpProblem, StateUnavailable: traces or version can't be read.
         """
         if self._is_writing:
             raise ReportBusy("another report is being written: ask again in a few seconds")
@@ -59,7 +59,7 @@ class VersionReports:
             raise ReportFailed(f"the files of {version} are not kept any more")
         manifest = _manifest(artifact, version)
         config = self._tasks.task(task).config
-        found = await self._traces.of_task(task, config.teacher)
+        found = await traces_for_caller(self._traces, self._tasks.task(task))
         traces = readable_traces(manifest, found.traces)
         if not any(trace.sampled for trace in traces):
             raise ReportFailed(

@@ -11,7 +11,7 @@ from streams.dashboard.reading_rights import require_texts
 from streams.dashboard.task_calls import TaskNames, json_response
 from streams.dashboard.versions.version_reports import VersionReports
 from streams.dashboard.versions.versions_view import VersionsView
-from streams.errors import KafkaFailed, ReportBusy, ReportFailed, StateUnavailable
+from streams.errors import ReportBusy, ReportFailed, StateUnavailable
 from streams.gateway.caller_check import CallerCheck
 from streams.gateway.calls import headers_of_call
 from streams.gateway.problems import HttpProblem, ProblemKind, unavailable
@@ -70,7 +70,7 @@ class VersionsRoutes:
             raise HttpProblem(ProblemKind.INVALID, "`version` is missing", task=task)
         try:
             page = await self._reports.report(task, version)
-        except (StateUnavailable, KafkaFailed) as error:
+        except StateUnavailable as error:
             raise unavailable(str(error), task=task) from error
         except ReportBusy as error:
             raise HttpProblem(ProblemKind.BUSY, str(error), task=task) from error

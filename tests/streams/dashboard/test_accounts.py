@@ -58,6 +58,13 @@ async def test_an_outage_is_said_without_the_password(path: str) -> None:
     assert "secret" not in problem["detail"]
 
 
+async def test_traces_that_can_not_be_read_are_said_in_one_way() -> None:
+    made = asked()
+    made.traces.is_away = True
+    problem = await got(made, "suspects/t", 503)
+    assert problem["detail"] == "the newest traces can't be read now: Kafka does not answer"
+
+
 @pytest.mark.parametrize("path", ["labels", "versions", "suspects", "report"])
 @pytest.mark.parametrize("operate", [False, True])
 async def test_a_key_reads_of_its_tasks_alone_and_texts_if_it_may_operate(path: str, operate: bool) -> None:

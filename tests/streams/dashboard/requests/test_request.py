@@ -140,7 +140,8 @@ async def test_traces_are_read_once_for_several_questions_and_not_while_kafka_is
             assert (await client.post(PATH, json={"id": "r", "search": True})).status_code == 200
     assert made.traces.looks == 1
     away = asked(traces=ScriptedTraces(is_away=True))
-    assert "Kafka does not answer" in (await explained(away, 503, search=True))["detail"]
+    problem = await explained(away, 503, search=True)
+    assert problem["detail"] == "the newest traces can't be read now: Kafka does not answer"
 
 
 async def test_alike_traces_are_read_by_those_who_may() -> None:
