@@ -18,12 +18,12 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from infra.bench.open_loop import due_times
+from infra.harness.waiting import wait_until
 from schemas.codec import REQUEST
 from schemas.messages import Request
 
 _LEAD = 0.3
 """Seconds before the first request, in which the clients connect."""
-_PATIENCE = 60.0
 _TIMEOUT = 10.0
 _AT_ONCE = 1_000
 
@@ -44,6 +44,7 @@ class LatencyJob(Struct, frozen=True):
         rate: requests a second.
         seconds: that are measured, after `warm_up` seconds that are not.
         out: file for the times, as numpy saves them.
+        patience: seconds that the last label is waited for.
     """
 
     servers: str
@@ -56,6 +57,7 @@ class LatencyJob(Struct, frozen=True):
     seconds: float
     out: str
     warm_up: float = 1.0
+    patience: float = 60.0
 
 
 class LabelReader:
@@ -160,14 +162,24 @@ def run(job: LatencyJob) -> NDArray[np.void]:
     times["due"] = time.monotonic() + _LEAD + due
     sender.send_all()
     sender.close()
-    reader.is_over.wait(_PATIENCE)
+    reader.is_over.wait(job.patience)
     reader.close()
     return times[due >= job.warm_up]
 
 
 def _ends(consumer: Consumer, topic: str) -> list[TopicPartition]:
-    """Where the topic ends now."""
-    partitions = consumer.list_topics(topic, _TIMEOUT).topics[topic].partitions
+    """Where the topic ends now, once the broker lists its partitions: not at once where it is new.
+
+    Raises:
+        Stalled: it lists none.
+    """
+    partitions: list[int] = []
+
+    def are_listed() -> bool:
+        partitions.extend(consumer.list_topics(topic, _TIMEOUT).topics[topic].partitions)
+        return bool(partitions)
+
+    wait_until(are_listed, _TIMEOUT, f"partitions of {topic} are listed")
     return [
         TopicPartition(topic, one, consumer.get_watermark_offsets(TopicPartition(topic, one), _TIMEOUT)[1])
         for one in partitions

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -56,6 +56,7 @@ def test_requests_without_a_label_or_a_batch_are_counted_as_lost() -> None:
     assert (len(found.latency), found.lost) == (1, 3)
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(0, 1), min_size=len(Mark) + 4, max_size=len(Mark) + 4))
 def test_stages_add_up_to_the_latency_and_none_is_negative(moments: list[float]) -> None:
     due, sent, acked, *marks = sorted(moments)
