@@ -216,4 +216,6 @@ def _version_line(version: VersionInfo) -> str:
     state = version.state.replace("_", " ") if version.state else "unknown"
     fitted = "its files were dropped" if version.traces is None else f"fitted on {version.traces:,} traces"
     since = "" if version.since is None else f" since {local_time(version.since)} ({version.reason})"
+    if version.attempt:
+        return f"attempt at {version.version}: refused{since}"
     return f"{version.version}: {state}{since}, {fitted}"

@@ -18,6 +18,7 @@ class VersionInfo:
     since: Unix milliseconds of its last move.
     reason: of that move.
     traces: that it was fitted on; None where its files were dropped.
+    attempt: the gate has refused it, so it is no version, and the next fit has its name.
     """
 
     version: str
@@ -26,6 +27,7 @@ class VersionInfo:
     since: int | None
     reason: str | None
     traces: int | None = None
+    attempt: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +102,7 @@ async def list_versions(registry: Registry, task: str) -> list[VersionInfo]:
             move.at if move else None,
             move.reason if move else None,
             await _traces(registry, task, name),
+            move is not None and move.before is None and move.after is VersionStage.REFUSED,
         )
         for name in catalog.names
     ]

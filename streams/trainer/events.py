@@ -48,8 +48,8 @@ def promoted_event(
 
 
 def refused_event(task: str, version: str, reasons: Sequence[str], at: int) -> Event:
-    """A version does not go live."""
-    message = f"{task}: {version} is refused: {'; '.join(reasons)}"
+    """A fit does not become a version; the next one is given its name."""
+    message = f"{task}: the attempt at {version} is refused: {'; '.join(reasons)}"
     return RefusedDetails(version, tuple(reasons)).event(task, at, message)
 
 

@@ -146,8 +146,15 @@ def versions_view(facts: VersionFacts, config: Config) -> VersionsView:
         rows=rows,
         candidate=None if candidate is None else _candidate(candidate, facts.trial, config),
         pinned="" if pin is None else f"{pin.reason} ({pin.by})",
-        refusals=[Refusal(move.version, move.at, move.by, move.reason) for move in refused[:_MOST_REFUSALS]],
+        refusals=[_refusal(move) for move in refused[:_MOST_REFUSALS]],
     )
+
+
+def _refusal(move: Transition) -> Refusal:
+    """What the gate refused is no version: the next fit has that name."""
+    is_attempt = (move.before, move.after) == _AT_THE_GATE
+    name = f"attempt at {move.version}" if is_attempt else move.version
+    return Refusal(name, move.at, move.by, move.reason)
 
 
 def _row(name: str, move: Transition | None, facts: VersionFacts, config: Config) -> VersionRow:

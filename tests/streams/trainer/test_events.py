@@ -69,7 +69,7 @@ def test_a_refit_event_names_version_and_traces() -> None:
 def test_a_refusal_names_its_reasons() -> None:
     refusal = read(refused_event("t", "v2", ("too few", "too noisy"), 9))
     assert refusal.kind == EventKind.REFUSED
-    assert refusal.message == "t: v2 is refused: too few; too noisy"
+    assert refusal.message == "t: the attempt at v2 is refused: too few; too noisy"
     assert refusal.details == {"version": "v2", "reasons": ["too few", "too noisy"]}
 
 

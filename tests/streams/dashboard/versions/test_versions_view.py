@@ -61,8 +61,8 @@ def test_versions_are_told_newest_first_with_what_they_promise_and_prove() -> No
 def test_refusals_are_told_newest_first_with_their_reasons() -> None:
     refusals = versions_view(facts(), CONFIG).refusals
     assert [(one.version, one.reason) for one in refusals] == [
-        ("v4", "it fails 1 case of the task's battery"),
-        ("v2", "agreement below .95"),
+        ("attempt at v4", "it fails 1 case of the task's battery"),
+        ("attempt at v2", "agreement below .95"),
     ]
 
 
