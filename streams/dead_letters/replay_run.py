@@ -10,7 +10,15 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from itertools import islice
 
-from streams.dead_letters.letters import DeadLetter, LetterFilter, index_letters, read_letters, replay_mark
+from streams.dead_letters.letters import (
+    DeadLetter,
+    LetterFilter,
+    LetterIndex,
+    index_letters,
+    read_letter,
+    read_letters,
+    replay_mark,
+)
 from streams.dead_letters.replay import ReplayRules, replay_of
 from streams.errors import ReplayRefused
 from streams.kafka.batch import Outgoing
@@ -67,7 +75,7 @@ def run_replay(
     index = index_letters(settings)
     letters = (
         letter
-        for letter in read_letters(settings, index)
+        for letter in _letters(settings, index, wanted)
         if wanted.suits(letter) and (wanted.positions or letter.position not in index.replayed)
     )
     while some := list(islice(letters, _AT_ONCE)):
@@ -79,6 +87,14 @@ def run_replay(
         if send:
             _send(settings, replays)
         yield from replays
+
+
+def _letters(settings: Settings, index: LetterIndex, wanted: LetterFilter) -> Iterator[DeadLetter]:
+    """The letters that may be wanted: those that are named, without a further look at all of the topic."""
+    if not wanted.positions:
+        return read_letters(settings, index)
+    found = (read_letter(settings, position) for position in sorted(wanted.positions))
+    return (letter for letter in found if letter is not None)
 
 
 class _ReplayDecisions:

@@ -1,11 +1,14 @@
 """dead-letters on an embedded broker: what is listed, shown and said; nothing is sent without --yes."""
 
 import json
+from collections.abc import Iterator
 
 import pytest
+from confluent_kafka import Message
 
 from schemas.codec import REPLY
 from schemas.messages import Reply
+from streams.dead_letters import letters as dead_letters
 from streams.dead_letters.letters import Position, read_letter
 from streams.kafka.dead_letters import DeadLetters
 from streams.kafka.topic_client import Reader, write_messages
@@ -72,6 +75,21 @@ def test_nothing_is_sent_without_yes(written: Settings, understudy: Run) -> None
         (written.topics.requests, ""),
         (None, "it can't be rea"),
     ]
+
+
+def test_a_letter_that_is_named_takes_one_look_at_the_topic(
+    written: Settings, understudy: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks, look = list[Settings](), dead_letters._messages
+
+    def count(settings: Settings) -> Iterator[Message]:
+        looks.append(settings)
+        return look(settings)
+
+    monkeypatch.setattr(dead_letters, "_messages", count)
+    first, _ = positions(written)
+    ended = understudy("dead-letters", "replay", first, "--yes")
+    assert (ended.status, len(looks)) == (0, 1), ended.err
 
 
 @pytest.mark.parametrize("chosen", [("--task", "other"), ("--since", "2999-01-01"), ("9:9",)])
