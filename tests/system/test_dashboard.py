@@ -61,7 +61,7 @@ def test_an_operator_sees_what_happens_and_what_is_wrong(deployment: Deployment,
 
         browser.find_element(By.LINK_TEXT, "Deferred").click()
         wait.until(lambda _: "zzz qqq 99 <b>" in _seen(browser, read_again=True))
-        assert "needs text, embedding or both" in _seen(browser), "why the bad request is a dead letter"
+        wait.until(lambda _: "needs text, embedding or both" in _seen(browser), "why the bad request is none")
         browser.find_element(By.ID, "why").send_keys("tried again")
         browser.find_element(By.XPATH, "//button[.='Send again']").click()
         wait.until(lambda _: "not sent: it can't be read, and would fail again" in _seen(browser))
