@@ -2,9 +2,14 @@
 
 A client that waits for messages reports a lost connection, and nothing when it has another. So a lost one
 makes the watch ask the brokers itself, once a second until one answers. While none is lost it asks nobody.
+
+Clients are given up and opened again meanwhile. The traceback of an error may hold one in a cycle, with its
+threads and its connections, and a process that waits makes so few objects that the collector would not look
+for hours. So the watch has it look.
 """
 
 import asyncio
+import gc
 import logging
 from collections.abc import Callable
 
@@ -22,19 +27,29 @@ log = logging.getLogger(__name__)
 
 _LOOK = 1.0
 _PATIENCE = 3.0
+_LOOKS_A_COLLECTION = 10
 
 
 class KafkaWatch(Service):
     """Args:
     probe: returns where a broker answers; may block for seconds. It raises KafkaFailed.
     errors: what the clients report.
+    collect: frees what is held in cycles; may block, since a client may take its time to end.
     """
 
-    def __init__(self, probe: Callable[[], None], errors: ErrorLog = log_error, look: float = _LOOK) -> None:
+    def __init__(
+        self,
+        probe: Callable[[], None],
+        errors: ErrorLog = log_error,
+        look: float = _LOOK,
+        collect: Callable[[], object] = gc.collect,
+    ) -> None:
         super().__init__()
         self._probe = probe
         self._errors = errors
         self._look = look
+        self._collect = collect
+        self._failures = 0
         self._seen = errors.connection_errors
         self._outage = Outage(
             log, "Kafka is away, what is read and written waits", "Kafka answers, reading and writing go on"
@@ -66,6 +81,9 @@ class KafkaWatch(Service):
             await asyncio.to_thread(self._probe)
         except KafkaFailed as error:
             self._outage.note_failure(error)
+            self._failures += 1
+            if self._failures % _LOOKS_A_COLLECTION == 0:
+                await asyncio.to_thread(self._collect)
         else:
             self._outage.note_success()
         self._errors.is_away = self._outage.is_on

@@ -1,6 +1,8 @@
 """That Kafka is away, and that it is back, is said once for all clients of a process."""
 
+import gc
 import logging
+import weakref
 
 import pytest
 from confluent_kafka import KafkaError
@@ -48,6 +50,27 @@ async def test_an_outage_of_kafka_is_two_lines(caplog: pytest.LogCaptureFixture)
         ("INFO", "Kafka answers"),
     ]
     assert broker.asked == 4, "once more after it was there"
+
+
+async def test_what_an_outage_leaves_in_cycles_is_freed() -> None:
+    """A client, say; the collector alone would look after a hundred thousand new objects."""
+    broker, errors = Broker(), ErrorLog()
+    broker.is_there = False
+    watch = KafkaWatch(broker.probe, errors)
+    left = Broker()
+    left.itself = left  # type: ignore[attr-defined]
+    is_there = weakref.ref(left)
+    del left
+    errors(_LOST)
+    gc.disable()
+    try:
+        for _ in range(9):
+            await watch.look()
+        assert is_there() is not None
+        await watch.look()
+        assert is_there() is None
+    finally:
+        gc.enable()
 
 
 async def test_one_lost_connection_is_no_outage(caplog: pytest.LogCaptureFixture) -> None:

@@ -91,7 +91,7 @@ class Room:
 
     async def trainer(self, traces: list[Message]) -> tuple[Trainer, PublishedEvents]:
         """One that has read `traces`, and runs."""
-        told, lease = PublishedEvents(), 1.0
+        told, lease = PublishedEvents(), 3.0
         name = secrets.token_hex(4)
         leases = Leases(self._connection, self.keys, name, lease)
         refits = RefitQueue(self._connection, self.keys)
