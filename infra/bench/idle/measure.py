@@ -10,7 +10,7 @@ import time
 from collections.abc import Mapping, Sequence
 
 from infra.bench.encoders import TASK
-from infra.bench.idle.processes import Usage, require_proc, usage
+from infra.bench.idle.processes import ProcessUsage, require_proc, usage
 from infra.bench.kinds import KINDS
 from infra.bench.process import print_progress
 from infra.bench.report import Figure, Report, Table, figure, report
@@ -30,7 +30,7 @@ _INSTALLED = frozenset({"route", "encode", "teacher", "gateway"})
 """The roles that hold policies."""
 _COLUMNS = ("role", "processes", "CPU, % of a core", "wake-ups/s", "RSS, MB", "PSS, MB", "threads", "files")
 
-Span = tuple[Usage, Usage, float]
+Span = tuple[ProcessUsage, ProcessUsage, float]
 """Before, after, and the seconds between."""
 
 
@@ -77,7 +77,7 @@ def _spans(workers: Mapping[str, Worker], seconds: float) -> dict[str, Span]:
     return {role: _span(worker, *began[role]) for role, worker in workers.items()}
 
 
-def _span(worker: Worker, began: float, before: Usage) -> Span:
+def _span(worker: Worker, began: float, before: ProcessUsage) -> Span:
     seconds = time.monotonic() - began
     return before, usage(worker.process.pid), seconds
 

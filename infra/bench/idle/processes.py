@@ -15,7 +15,7 @@ _AFTER_NAME = ") "
 _PARENT, _USER_TICKS, _SYSTEM_TICKS = 1, 11, 12
 
 
-class Usage(Struct, frozen=True):
+class ProcessUsage(Struct, frozen=True):
     """Of all these processes together.
 
     Attributes:
@@ -41,10 +41,10 @@ def require_proc() -> None:
         raise MissingData("the costs of a process are read from /proc, which this system lacks: use Linux")
 
 
-def usage(process: int) -> Usage:
+def usage(process: int) -> ProcessUsage:
     """Of the process of this number, and of all processes below it."""
     parts = [_usage_of_one(number) for number in family(process)]
-    return Usage(
+    return ProcessUsage(
         processes=len(parts),
         cpu=sum(part.cpu for part in parts),
         rss=sum(part.rss for part in parts),
@@ -71,11 +71,11 @@ def _parents() -> Iterator[tuple[int, int]]:
                 yield int(folder.name), int(_fields(folder)[_PARENT])
 
 
-def _usage_of_one(process: int) -> Usage:
+def _usage_of_one(process: int) -> ProcessUsage:
     folder = _PROC / str(process)
     fields, memory = _fields(folder), _sizes(folder / "smaps_rollup")
     threads = list((folder / "task").iterdir())
-    return Usage(
+    return ProcessUsage(
         processes=1,
         cpu=(int(fields[_USER_TICKS]) + int(fields[_SYSTEM_TICKS])) / os.sysconf("SC_CLK_TCK"),
         rss=memory["Rss"],

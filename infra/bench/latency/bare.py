@@ -14,7 +14,7 @@ from pathlib import Path
 
 from confluent_kafka import Consumer, Message, Producer, TopicPartition
 
-from infra.bench.latency.stage_log import Mark, StageLog, spans_of
+from infra.bench.latency.stage_log import StageLog, StageMark, spans_of
 from streams.kafka.clients import consumer_options, producer_options, transactional_options
 from streams.kafka.delivery import COMMIT_SETTLES
 from streams.settings import Settings, load_settings
@@ -37,7 +37,7 @@ def run(settings: Settings, log: StageLog) -> None:
         producer.init_transactions()
     consumer.subscribe([topics.requests])
     while not stopping.is_set():
-        log.mark(Mark.ASKED)
+        log.mark(StageMark.ASKED)
         messages = consumer.consume(1, _WAIT)
         if not messages:
             continue

@@ -18,9 +18,9 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from infra.bench.open_loop import due_times
-from infra.harness.waiting import wait_until
 from schemas.codec import REQUEST
 from schemas.messages import Request
+from streams.kafka.partitions import partitions_of
 
 _LEAD = 0.3
 """Seconds before the first request, in which the clients connect."""
@@ -107,7 +107,7 @@ class LabelReader:
             self.is_over.set()
 
 
-class RequestSender:
+class LoadSender:
     """Produces each request when it is due, and notes when the broker acknowledges it."""
 
     def __init__(self, job: LatencyJob, times: NDArray[np.void]) -> None:
@@ -158,7 +158,7 @@ def run(job: LatencyJob) -> NDArray[np.void]:
     times = np.zeros(len(due), TIMES)
     for name in ("sent", "acked", "read"):
         times[name] = np.nan
-    reader, sender = LabelReader(job, times), RequestSender(job, times)
+    reader, sender = LabelReader(job, times), LoadSender(job, times)
     times["due"] = time.monotonic() + _LEAD + due
     sender.send_all()
     sender.close()
@@ -168,21 +168,10 @@ def run(job: LatencyJob) -> NDArray[np.void]:
 
 
 def _ends(consumer: Consumer, topic: str) -> list[TopicPartition]:
-    """Where the topic ends now, once the broker lists its partitions: not at once where it is new.
-
-    Raises:
-        Stalled: it lists none.
-    """
-    partitions: list[int] = []
-
-    def are_listed() -> bool:
-        partitions.extend(consumer.list_topics(topic, _TIMEOUT).topics[topic].partitions)
-        return bool(partitions)
-
-    wait_until(are_listed, _TIMEOUT, f"partitions of {topic} are listed")
+    """Where the topic ends now. Raises KafkaFailed: there is none."""
     return [
         TopicPartition(topic, one, consumer.get_watermark_offsets(TopicPartition(topic, one), _TIMEOUT)[1])
-        for one in partitions
+        for one in partitions_of(consumer, topic)
     ]
 
 

@@ -47,7 +47,7 @@ _MOST_S = 120.0
 
 
 @dataclass(frozen=True, slots=True)
-class Contestant:
+class RunningLoop:
     """A loop that runs: its deployment, its process, and the file of its stage log."""
 
     name: str
@@ -97,7 +97,7 @@ def _corpus(folder: Path) -> RoutingCorpus:
 @contextmanager
 def _contestants(
     servers: Settings, delivery: str, artifact: Artifact, texts: Sequence[str], levels: Sequence[str]
-) -> Iterator[list[Contestant]]:
+) -> Iterator[list[RunningLoop]]:
     """Start a router for each setting of `latency`, and the bare loop; each with topics of its own."""
     with ExitStack() as stack:
         found = []
@@ -107,7 +107,7 @@ def _contestants(
             (deployment.folder / "texts").write_bytes(b"\n".join(map(msgspec.json.encode, texts)))
             log = deployment.folder / "stages"
             start = _start_bare if name == BARE else _start_router
-            found.append(Contestant(name, deployment, start(deployment, artifact, name, log), log))
+            found.append(RunningLoop(name, deployment, start(deployment, artifact, name, log), log))
         yield found
 
 
@@ -127,7 +127,7 @@ def _start_router(deployment: Deployment, artifact: Artifact, level: str, log: P
     return worker
 
 
-def _measure_load(contestant: Contestant, rate: int, seconds: float, token: str) -> StageTimes:
+def _measure_load(contestant: RunningLoop, rate: int, seconds: float, token: str) -> StageTimes:
     """Raises Stalled: the contestant ended, or did not answer every request."""
     deployment, out = contestant.deployment, contestant.deployment.folder / f"{token}.npy"
     job = LatencyJob(

@@ -87,7 +87,7 @@ def _milliseconds(runs: Sequence[StageTimes], share: float) -> list[float]:
 
 
 def _ratios(runs: Sequence[StageTimes], limit: Sequence[StageTimes], share: float) -> list[float]:
-    """Of each run to the bare loop's beside it."""
+    """The quantile of each run, divided by that of the bare loop in the same run."""
     pairs = zip(_milliseconds(runs, share), _milliseconds(limit, share), strict=True)
     return [ours / theirs for ours, theirs in pairs]
 

@@ -1,7 +1,7 @@
 """Log of when a loop did what with each batch, written by the process that is measured.
 
-A record is a batch: the offsets that it holds of each partition, and a time for each `Mark`. All processes of
-a host read the same steady clock, so the times can be set beside those of the load's process.
+A record is a batch: the offsets that it holds of each partition, and a time for each `StageMark`. All
+processes of a host read the same steady clock, so the times can be set beside those of the load's process.
 """
 
 import time
@@ -16,7 +16,7 @@ from confluent_kafka import Message
 _ENCODER = msgspec.json.Encoder()
 
 
-class Mark(IntEnum):
+class StageMark(IntEnum):
     """Moments in the life of a batch, in order; each ends a stage."""
 
     ASKED = 0
@@ -39,7 +39,7 @@ class Mark(IntEnum):
 class BatchRecord(NamedTuple):
     """Attributes:
     spans: partition, first and last offset.
-    marks: seconds on the steady clock, one for each of `Mark`.
+    marks: seconds on the steady clock, one for each of `StageMark`.
     """
 
     spans: list[tuple[int, int, int]]
@@ -58,7 +58,7 @@ class StageLog:
 
     def __init__(self, path: Path) -> None:
         self._file = path.open("ab", buffering=0)
-        self._marks = [0.0] * len(Mark)
+        self._marks = [0.0] * len(StageMark)
         self._spans: list[tuple[int, int, int]] = []
         self._pending: list[BatchRecord] = []
         self.committed_at = 0.0
@@ -69,25 +69,25 @@ class StageLog:
     def __exit__(self, *_: object) -> None:
         self._file.close()
 
-    def mark(self, at: Mark) -> None:
+    def mark(self, at: StageMark) -> None:
         self._marks[at] = time.monotonic()
 
     def begin(self, messages: Sequence[Message]) -> None:
         """These messages have been consumed; marks that nothing sets are at that moment."""
         now = time.monotonic()
-        self._marks[Mark.CONSUMED :] = [now] * (len(Mark) - Mark.CONSUMED)
+        self._marks[StageMark.CONSUMED :] = [now] * (len(StageMark) - StageMark.CONSUMED)
         self._spans = spans_of(messages)
 
     def end(self) -> None:
         """The outputs of the batch in hand are in the producer's queue."""
-        self.mark(Mark.PRODUCED)
+        self.mark(StageMark.PRODUCED)
         self._pending.append(BatchRecord(self._spans, self._marks.copy()))
 
     def commit(self, committing: float, offsets: float) -> None:
         """All batches so far are committed, now; the commit began, and had the offsets, at these times."""
         self.committed_at = time.monotonic()
         for record in self._pending:
-            record.marks[Mark.COMMITTING :] = [committing, offsets, self.committed_at]
+            record.marks[StageMark.COMMITTING :] = [committing, offsets, self.committed_at]
         self._file.write(b"".join(_ENCODER.encode(record) + b"\n" for record in self._pending))
         self._pending.clear()
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from infra.bench.latency.stage_log import BatchRecord, Mark
+from infra.bench.latency.stage_log import BatchRecord, StageMark
 
 STAGES = (
     "late",
@@ -78,9 +78,9 @@ def stage_times(times: NDArray[np.void], records: Sequence[BatchRecord]) -> Stag
     marks = _marks_of(times, records)
     is_whole = ~(np.isnan(times["read"]) | np.isnan(times["acked"]) | np.isnan(marks[:, 0]))
     times, marks = times[is_whole], marks[is_whole]
-    acked = np.minimum(times["acked"], marks[:, Mark.CONSUMED])
-    queued = np.clip(marks[:, Mark.ASKED], acked, marks[:, Mark.CONSUMED])
-    moments = [times["due"], times["sent"], acked, queued, *marks[:, Mark.CONSUMED :].T, times["read"]]
+    acked = np.minimum(times["acked"], marks[:, StageMark.CONSUMED])
+    queued = np.clip(marks[:, StageMark.ASKED], acked, marks[:, StageMark.CONSUMED])
+    moments = [times["due"], times["sent"], acked, queued, *marks[:, StageMark.CONSUMED :].T, times["read"]]
     bounds = np.minimum(np.stack(moments, axis=1), times["read"][:, None])
     late = times["sent"] - times["due"]
     return StageTimes(times["read"] - times["due"], np.diff(bounds, axis=1), late, int((~is_whole).sum()))
@@ -88,7 +88,7 @@ def stage_times(times: NDArray[np.void], records: Sequence[BatchRecord]) -> Stag
 
 def _marks_of(times: NDArray[np.void], records: Sequence[BatchRecord]) -> NDArray[np.float64]:
     """The marks of the batch that holds each request, a row each; not numbers where none does."""
-    marks = np.full((len(times), len(Mark)), np.nan)
+    marks = np.full((len(times), len(StageMark)), np.nan)
     for partition in np.unique(times["partition"]):
         spans = sorted(
             (first, last, number)
@@ -104,5 +104,5 @@ def _marks_of(times: NDArray[np.void], records: Sequence[BatchRecord]) -> NDArra
         place = np.searchsorted(first, offsets, side="right") - 1
         is_held = (place >= 0) & (offsets <= last[place])
         held = np.array([records[one].marks for one in number[place[is_held]]])
-        marks[rows[is_held]] = held.reshape(-1, len(Mark))
+        marks[rows[is_held]] = held.reshape(-1, len(StageMark))
     return marks

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from infra.bench.latency.stage_log import Mark, StageLog
+from infra.bench.latency.stage_log import StageLog, StageMark
 from infra.cli import main
 from streams.kafka.dead_letters import DeadLetters
 from streams.kafka.delivery import AtLeastOnce, ExactlyOnce
@@ -24,11 +24,11 @@ Step = Callable[..., Any]
 def set_marks(log: StageLog) -> None:
     """Have the log told of all that the source of this process does; a worker of one role has one."""
     for owner, name, around in (
-        (Source, "_consume", _marked_before(log, Mark.ASKED)),
+        (Source, "_consume", _marked_before(log, StageMark.ASKED)),
         (Source, "_agent_outputs", _batch_begun(log)),
-        (RouteRole, "route_batch", _marked_before(log, Mark.BEGUN)),
-        (DeadLetters, "decode_all", _marked_after(log, Mark.DECODED)),
-        (RequestRouter, "route", _awaited_then_marked(log, Mark.SCORED)),
+        (RouteRole, "route_batch", _marked_before(log, StageMark.BEGUN)),
+        (DeadLetters, "decode_all", _marked_after(log, StageMark.DECODED)),
+        (RequestRouter, "route", _awaited_then_marked(log, StageMark.SCORED)),
     ):
         _replace(owner, name, around)
     for delivery in (ExactlyOnce, AtLeastOnce):
@@ -42,7 +42,7 @@ def _replace(owner: type, name: str, around: Callable[[Step], Step]) -> None:
     setattr(owner, name, around(getattr(owner, name)))
 
 
-def _marked_before(log: StageLog, at: Mark) -> Callable[[Step], Step]:
+def _marked_before(log: StageLog, at: StageMark) -> Callable[[Step], Step]:
     def around(step: Step) -> Step:
         def marked(*arguments: Any) -> Any:
             log.mark(at)
@@ -53,7 +53,7 @@ def _marked_before(log: StageLog, at: Mark) -> Callable[[Step], Step]:
     return around
 
 
-def _marked_after(log: StageLog, at: Mark) -> Callable[[Step], Step]:
+def _marked_after(log: StageLog, at: StageMark) -> Callable[[Step], Step]:
     def around(step: Step) -> Step:
         def marked(*arguments: Any) -> Any:
             result = step(*arguments)
@@ -65,7 +65,7 @@ def _marked_after(log: StageLog, at: Mark) -> Callable[[Step], Step]:
     return around
 
 
-def _awaited_then_marked(log: StageLog, at: Mark) -> Callable[[Step], Step]:
+def _awaited_then_marked(log: StageLog, at: StageMark) -> Callable[[Step], Step]:
     def around(step: Step) -> Step:
         async def marked(*arguments: Any) -> Any:
             result = await step(*arguments)
@@ -82,7 +82,7 @@ def _batch_begun(log: StageLog) -> Callable[[Step], Step]:
         def marked(source: Source, messages: Any) -> Any:
             log.begin(messages)
             outputs = step(source, messages)
-            log.mark(Mark.ENCODED)
+            log.mark(StageMark.ENCODED)
             return outputs
 
         return marked

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from infra.bench.latency.load import TIMES
-from infra.bench.latency.stage_log import BatchRecord, Mark, StageLog, read_stage_log, spans_of
+from infra.bench.latency.stage_log import BatchRecord, StageLog, StageMark, read_stage_log, spans_of
 from infra.bench.latency.stages import STAGES, stage_times
 from tests.streams.fakes import message
 
@@ -57,7 +57,7 @@ def test_requests_without_a_label_or_a_batch_are_counted_as_lost() -> None:
 
 
 @settings(deadline=None)
-@given(st.lists(st.floats(0, 1), min_size=len(Mark) + 4, max_size=len(Mark) + 4))
+@given(st.lists(st.floats(0, 1), min_size=len(StageMark) + 4, max_size=len(StageMark) + 4))
 def test_stages_add_up_to_the_latency_and_none_is_negative(moments: list[float]) -> None:
     due, sent, acked, *marks = sorted(moments)
     read = marks.pop()
@@ -78,9 +78,9 @@ def test_shares_are_those_of_the_slowest_requests() -> None:
 def test_a_log_has_a_line_for_each_committed_batch(tmp_path: Path) -> None:
     with StageLog(tmp_path / "log") as log:
         for start in (0, 3):
-            log.mark(Mark.ASKED)
+            log.mark(StageMark.ASKED)
             log.begin([message(b"", partition=1, offset=start + more) for more in range(3)])
-            log.mark(Mark.ENCODED)
+            log.mark(StageMark.ENCODED)
             log.end()
         log.commit(1e9, 2e9)
         log.begin([message(b"", partition=1, offset=6)])
@@ -88,8 +88,8 @@ def test_a_log_has_a_line_for_each_committed_batch(tmp_path: Path) -> None:
     records = read_stage_log(tmp_path / "log")
     assert [record.spans for record in records] == [[(1, 0, 2)], [(1, 3, 5)]]
     for record in records:
-        assert record.marks[: Mark.COMMITTING] == sorted(record.marks[: Mark.COMMITTING])
-        assert record.marks[Mark.COMMITTING : Mark.COMMITTED] == [1e9, 2e9]
+        assert record.marks[: StageMark.COMMITTING] == sorted(record.marks[: StageMark.COMMITTING])
+        assert record.marks[StageMark.COMMITTING : StageMark.COMMITTED] == [1e9, 2e9]
 
 
 def test_a_span_holds_the_first_and_the_last_offset_of_a_partition() -> None:
