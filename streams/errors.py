@@ -20,6 +20,7 @@ StreamsError
 ├── HttpProblem                a call of the gateway that ends without an answer (`streams.gateway.problems`)
 ├── ReplayRefused              a dead letter that must not be replayed, or can't
 ├── RefitFailed                a refit ended without a result
+│   └── RefitStopped           the trainer stopped meanwhile
 ├── BatteryUnreadable          the cases that a version must pass can't be read: it does not go live
 ├── BatteryFull                cases that would exceed the bounds of a battery
 ├── ChangeOutdated             a person's change would do something else by now than was shown
@@ -119,6 +120,10 @@ class ReplayRefused(StreamsError):
 
 class RefitFailed(StreamsError):
     """A refit's process ended without a result."""
+
+
+class RefitStopped(RefitFailed):
+    """The trainer stopped before the refit had ended."""
 
 
 class DryRunFailed(StreamsError):

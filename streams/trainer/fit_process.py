@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from models.training.request import FitRequest
 from models.training.result import FitResult
-from streams.errors import RefitFailed
+from streams.errors import RefitFailed, RefitStopped
 
 _SPAWN = multiprocessing.get_context("spawn")
 _POLITE = 5
@@ -49,14 +49,17 @@ class FitProcess:
             tell: told of each phase that begins.
 
         Raises:
+            RefitStopped: `stop` was called meanwhile.
             RefitFailed: it took longer, or the child died.
         """
         try:
             if self._stopped:
-                raise RefitFailed(f"the trainer stops: task={request.task}")
+                raise _stopped(request.task)
             await asyncio.to_thread(self._pipe.send, request)
             outcome = await self._outcome(request.task, budget, tell)
         except (EOFError, OSError, TypeError) as error:  # TypeError: the pipe was closed by `stop` meanwhile
+            if self._stopped:
+                raise _stopped(request.task) from error
             raise RefitFailed(
                 f"the fit's process died: out of memory? task={request.task} error={error!r}"
             ) from error
@@ -96,6 +99,10 @@ class FitProcess:
         self._process = _SPAWN.Process(target=_child, args=(theirs,), name="refit", daemon=True)
         self._process.start()
         theirs.close()
+
+
+def _stopped(task: str) -> RefitStopped:
+    return RefitStopped(f"the trainer stopped before the refit had ended: task={task}")
 
 
 def _child(pipe: Connection) -> None:

@@ -26,7 +26,7 @@ from schemas.events import Event
 from schemas.messages import Trace
 from streams.battery.check import battery_failure
 from streams.clock import unix_ms
-from streams.errors import RefitFailed, TransitionRefused
+from streams.errors import RefitFailed, RefitStopped, TransitionRefused
 from streams.kafka.event_publisher import EventPublisher
 from streams.label_set import known_labels
 from streams.state.registry import Registry
@@ -125,7 +125,8 @@ class RefitRunner:
                 return RefitOutcome(await self._refuse(task.name, version, [failure], token), False)
             change = await self._publish(plan, result.artifact, version, serial, token)
         except (RefitFailed, InvalidVector, TransitionRefused) as error:
-            log.error("refit failed: %s, task=%s version=%s", error, task.name, version)
+            level = logging.INFO if isinstance(error, RefitStopped) else logging.ERROR
+            log.log(level, "refit failed: %s, task=%s version=%s", error, task.name, version)
             return RefitOutcome(await self._refuse(task.name, version, [str(error)], token), False)
         if change is None:
             event = refused_event(task.name, version, ["another trainer holds the lease by now"], unix_ms())
