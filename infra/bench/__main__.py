@@ -21,6 +21,7 @@ from infra.bench.idle.measure import measure as idle
 from infra.bench.latency.measure import measure as latency
 from infra.bench.request import BenchRequest
 from infra.bench.route.measure import measure as route
+from infra.bench.route.processes import measure as processes
 from infra.bench.teacher.measure import measure as teacher
 from infra.bench.validity.measure import measure as validity
 from infra.errors import InputError
@@ -35,6 +36,7 @@ MEASURES = {
     "scope": out_of_scope.measure,
     "validity": validity,
     "route": route,
+    "processes": processes,
     "latency": latency,
     "encoders": encoders.measure,
     "rebalance": rebalance.measure,

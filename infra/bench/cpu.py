@@ -16,6 +16,17 @@ def require_psutil() -> None:
         )
 
 
+def process_tree(process: int) -> list[int]:
+    """Numbers of this process and of all that descend from it, as of now.
+
+    Raises:
+        MissingLibrary: psutil is not installed.
+    """
+    require_psutil()
+    root = psutil.Process(process)
+    return [process, *(int(child.pid) for child in root.children(recursive=True))]
+
+
 def cpu_seconds(process: int) -> float:
     """Seconds of CPU that the process of this number has used so far.
 

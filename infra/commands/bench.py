@@ -155,6 +155,13 @@ def route(data: Data = None, runs: Runs = LEAST_RUNS, json: AsJson = False) -> N
     show(_run("route", BenchRequest(str(folder), runs)), json)
 
 
+@bench.command(epilog=examples("bench processes", "bench processes --json"))
+def processes(data: Data = None, runs: Runs = LEAST_RUNS, json: AsJson = False) -> None:
+    """Throughput of 1, 2 and 4 routers of one host over 8 partitions, on a real Kafka."""
+    folder = likely_folder(None) if data is None else data_folder(data)
+    show(_run("processes", BenchRequest(str(folder), runs)), json)
+
+
 @bench.command(epilog=examples("bench latency", "bench latency --rate 50 --only exactly_once --latency low"))
 def latency(
     data: Data = None,

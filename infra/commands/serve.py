@@ -1,5 +1,6 @@
 """up, worker, gateway: run the roles."""
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +12,7 @@ from infra.console.logs import configure_logging
 from infra.console.output import note
 from infra.serve.gateway_address import with_address, with_free_port
 from infra.serve.kept_servers import KeptPlace, kept_servers
+from infra.serve.processes import WorkerProcesses, process_settings
 from infra.serve.progress import ProgressLog
 from infra.serve.server_note import Embedded
 from infra.serve.servers import running_settings, servers
@@ -22,6 +24,10 @@ from streams.log_format import apply_log_settings
 from streams.settings import ROLES, Role, Settings, load_settings
 
 commands = typer.Typer()
+
+_STOP_S = 30.0
+"""Seconds beyond the drain that a worker has to stop in before it is killed."""
+_LAST_PORT = 65_535
 
 
 @commands.command(epilog=examples("up", "up --data ~/understudy-data", "up --without teacher"))
@@ -78,20 +84,36 @@ def up(
             run(settings, roles)
 
 
-@commands.command(epilog=examples("worker route", "worker teacher learn"))
+@commands.command(epilog=examples("worker route", "worker route --processes 4", "worker teacher learn"))
 def worker(
     roles: Annotated[list[str], typer.Argument(help=f"One or more of: {', '.join(ROLES)}.")],
+    processes: Annotated[
+        int,
+        typer.Option(
+            metavar="N",
+            min=1,
+            max=256,
+            help="Workers to run on this host, a process each; one that ends by itself is started again.",
+        ),
+    ] = 1,
 ) -> None:
     """Run some roles in this process, on your own Kafka and Redis or on those of a running `understudy up`.
 
-    Start more workers to share the work.
+    Start more workers to share the work, on this host by --processes. Each takes a slot of its own, and the
+    n-th the port of the metrics plus n.
     """
     configure_logging()
     known, settings = _known(roles), running_settings()
+    if processes > 1:
+        _check_many(settings, known, processes)
     apply_log_settings(settings.log)
     check_options(settings)
     create_missing(settings)
-    run(settings, known)
+    if processes == 1:
+        run(settings, known)
+    else:
+        work = partial(run_one_of_many, roles=known)
+        WorkerProcesses(work, processes, settings.drain + _STOP_S).run()
 
 
 @commands.command(epilog=examples("gateway", "gateway --host 0.0.0.0 --port 8484"))
@@ -110,6 +132,28 @@ def gateway(
     apply_log_settings(settings.log)
     check_options(settings)
     run(settings, ["gateway"])
+
+
+def run_one_of_many(number: int, roles: list[Role]) -> None:
+    """Run one of several workers of this host, in a process of its own."""
+    configure_logging()
+    settings = process_settings(running_settings(), number)
+    apply_log_settings(settings.log)
+    run(settings, roles)
+
+
+def _check_many(settings: Settings, roles: list[Role], processes: int) -> None:
+    """Refuse what several processes can't share."""
+    if "gateway" in roles:
+        raise typer.BadParameter(
+            "the gateway listens on one port: run it by itself, `understudy gateway --port PORT` for each",
+            param_hint="--processes",
+        )
+    if settings.metrics.port and settings.metrics.port + processes - 1 > _LAST_PORT:
+        raise typer.BadParameter(
+            f"UNDERSTUDY_METRICS__PORT is {settings.metrics.port}, which leaves no port for each process",
+            param_hint="--processes",
+        )
 
 
 def _known(names: list[str]) -> list[Role]:

@@ -1,7 +1,7 @@
 """Meter of a process's pace through a topic, read from outside: its group's commits, and the CPU it has used.
 
 All contestants commit as they go, so one meter fits all and none of them is slowed by measuring itself. CPU
-is that of the whole process.
+is that of the whole process and of those that it has started.
 """
 
 import subprocess
@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
-from infra.bench.cpu import cpu_seconds, require_psutil
+from infra.bench.cpu import cpu_seconds, process_tree, require_psutil
 from infra.harness.waiting import Stalled
 from streams.kafka.clients import consumer_options
 from streams.settings import Settings
@@ -54,7 +54,7 @@ class Pace:
 
 
 class Meter:
-    """Measures one process that works through `topic` as the only member of `group`.
+    """Measures one process that works through `topic` with nobody else in `group`, its own children aside.
 
     Raises:
         MissingLibrary: psutil is not installed.
@@ -68,6 +68,7 @@ class Meter:
         )
         self._group = group
         self._process = process
+        self._measured = [process.pid]
         partitions = self._consumer.list_topics(topic, _TIMEOUT_S).topics[topic].partitions
         self._partitions = [TopicPartition(topic, number) for number in partitions]
 
@@ -81,6 +82,7 @@ class Meter:
             Stalled: the process ended, or committed nothing for a minute.
         """
         first = self._mark_after(1, _STALL_S)
+        self._measured = process_tree(self._process.pid)
         begin = self._mark_after(first.messages + WARM_UP, WARM_UP_SECONDS)
         end = self._mark_after(waiting - waiting // 20, LONGEST)
         if end.messages <= begin.messages:
@@ -107,7 +109,7 @@ class Meter:
 
     def _mark(self) -> Mark:
         committed = self._committed_offset()
-        return Mark(time.monotonic(), cpu_seconds(self._process.pid), committed)
+        return Mark(time.monotonic(), sum(map(cpu_seconds, self._measured)), committed)
 
     def _committed_offset(self) -> int:
         try:
