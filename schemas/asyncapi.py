@@ -109,6 +109,9 @@ _HEADERS: Mapping[type[msgspec.Struct], dict[str, Any]] = MappingProxyType(
         Request: _header_schema(
             {
                 **_TRACE_CONTEXT,
+                "understudy-vector-f32": "the vector as little-endian float32, in place of `embedding`",
+                "understudy-vector-f16": "the same as float16",
+                "understudy-vector-i8": "a float32 scale, then int8 numbers to be multiplied by it",
                 "understudy-give-up-after": "seconds from the request for which the client would wait",
                 "ce_specversion": "with it the request is a CloudEvent, and so is its label",
             }

@@ -16,6 +16,7 @@ from schemas.codec import DEFERRAL, ENCODING, REPLY, REQUEST, Codec
 from schemas.errors import InvalidMessage
 from schemas.messages import Deferral, Reply, Request
 from schemas.topics import Topics
+from schemas.vector_headers import PREFIX as VECTOR_PREFIX
 from streams.dead_letters.letters import DeadLetter
 from streams.errors import MaskFailed, ReplayRefused
 from streams.kafka.batch import Outgoing
@@ -62,6 +63,8 @@ def replay_of(letter: DeadLetter, rules: ReplayRules) -> Outgoing:
         )
     topic, value = _destination(letter, rules)
     headers = [header for header in letter.headers if header[0] not in _REPLACED]
+    if value is not letter.value:  # written anew, with the vector in it
+        headers = [header for header in headers if not header[0].startswith(VECTOR_PREFIX)]
     return Outgoing(topic, letter.key, value, [*headers, (ATTEMPT, str(letter.attempt + 1).encode())])
 
 
@@ -140,6 +143,6 @@ def _masked(request: Request, rules: ReplayRules) -> Request:
 
 def _decoded(codec: Codec[Record], letter: DeadLetter) -> Record:
     try:
-        return codec.decode(letter.value)
+        return codec.decode(letter.value, letter.headers)
     except InvalidMessage as error:
         raise ReplayRefused(f"it can't be read, and would fail again: {error}") from error

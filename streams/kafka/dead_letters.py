@@ -112,7 +112,7 @@ class DeadLetters:
         records, letters = [], []
         for message in messages:
             try:
-                records.append((decode(as_bytes(message.value())), message))
+                records.append((decode(as_bytes(message.value()), headers_of(message)), message))
             except InvalidMessage as error:
                 letters.append(MessageOutputs(message, [self.letter(message, str(error))]))
         return records, letters

@@ -6,7 +6,8 @@ Faust take turns, run by run, on the same messages.
 """
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from infra.bench.cpu import require_psutil
@@ -14,10 +15,18 @@ from infra.bench.kinds import KINDS, FeatureKind
 from infra.bench.process import print_progress
 from infra.bench.report import Figure, Report, figure, report
 from infra.bench.request import BenchRequest
-from infra.bench.route.contestants import BARE, STOCK_FAUST, UNCOUNTED, UNDERSTUDY, measure_pace
+from infra.bench.route.contestants import (
+    BARE,
+    STOCK_FAUST,
+    UNCOUNTED,
+    UNDERSTUDY,
+    Contestant,
+    measure_pace,
+)
 from infra.bench.route.meter import Pace
 from infra.bench.route.workload import TARGET, RoutingCorpus, prepare, routing_corpus
 from infra.bench.servers import servers, topics_removed
+from models.embedders.kinds import PRECOMPUTED
 from streams.settings import Settings
 
 REFERENCES = {
@@ -27,6 +36,8 @@ REFERENCES = {
 }
 
 _MESSAGES = 400_000
+_FORMS = ("f32", "f16", "i8")
+"""Of vectors in a header."""
 
 
 def measure(request: BenchRequest) -> Report:
@@ -38,7 +49,9 @@ def measure(request: BenchRequest) -> Report:
     require_psutil()
     data = routing_corpus(Path(request.folder))
     with servers() as settings:
-        return report([each for kind in KINDS for each in _measure_kind(kind, settings, data, request.runs)])
+        rows = [each for kind in KINDS for each in _measure_kind(kind, settings, data, request.runs)]
+        rows += [each for form in _FORMS for each in _measure_form(form, settings, data, request.runs)]
+        return report(rows)
 
 
 def figures(kind: str, worker: Sequence[Pace], references: Mapping[str, Sequence[Pace]]) -> list[Figure]:
@@ -66,18 +79,41 @@ def figures(kind: str, worker: Sequence[Pace], references: Mapping[str, Sequence
 
 
 def _measure_kind(kind: FeatureKind, servers: Settings, data: RoutingCorpus, runs: int) -> list[Figure]:
-    settings = servers.model_copy(update={"prefix": f"{servers.prefix}-bench-{secrets.token_hex(4)}"})
     contestants = (UNDERSTUDY, *REFERENCES)
-    with topics_removed(settings):
-        coverage = prepare(settings, kind, data, _MESSAGES)
-        paces: dict[str, list[Pace]] = {contestant.name: [] for contestant in contestants}
-        for run in range(runs):
-            for contestant in contestants:
-                pace = measure_pace(contestant, settings, _MESSAGES)
-                paces[contestant.name].append(pace)
-                print_progress(f"{kind.name}, run {run + 1}, {contestant.name}: {pace}")
-    references = {name: paces[contestant.name] for contestant, name in REFERENCES.items()}
+    with _workload(servers, kind, data) as (settings, coverage):
+        paces = _paces(kind.name, contestants, settings, runs)
+    references = {name: paces[contestant] for contestant, name in REFERENCES.items()}
     return [
-        *figures(kind.name, paces[UNDERSTUDY.name], references),
+        *figures(kind.name, paces[UNDERSTUDY], references),
         figure(f"{kind.name}: answered at {TARGET}, {data.name}", [coverage], "share"),
     ]
+
+
+def _measure_form(form: str, servers: Settings, data: RoutingCorpus, runs: int) -> list[Figure]:
+    """The same of vectors in a header, beside the bare loop alone."""
+    kind = next(kind for kind in KINDS if kind.embedder == PRECOMPUTED)
+    name = f"vectors, {form} in a header"
+    with _workload(servers, kind, data, form) as (settings, _):
+        paces = _paces(name, (UNDERSTUDY, BARE), settings, runs)
+    return figures(name, paces[UNDERSTUDY], {REFERENCES[BARE]: paces[BARE]})
+
+
+@contextmanager
+def _workload(
+    servers: Settings, kind: FeatureKind, data: RoutingCorpus, form: str | None = None
+) -> Iterator[tuple[Settings, float]]:
+    """Settings of topics with the requests in them, and the coverage of those."""
+    settings = servers.model_copy(update={"prefix": f"{servers.prefix}-bench-{secrets.token_hex(4)}"})
+    with topics_removed(settings):
+        yield settings, prepare(settings, kind, data, _MESSAGES, form)
+
+
+def _paces(
+    name: str, contestants: Sequence[Contestant], settings: Settings, runs: int
+) -> dict[Contestant, list[Pace]]:
+    paces: dict[Contestant, list[Pace]] = {contestant: [] for contestant in contestants}
+    for run in range(runs):
+        for contestant in contestants:
+            paces[contestant].append(measure_pace(contestant, settings, _MESSAGES))
+            print_progress(f"{name}, run {run + 1}, {contestant.name}: {paces[contestant][-1]}")
+    return paces

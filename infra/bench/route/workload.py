@@ -23,6 +23,7 @@ from models.features import Features
 from models.policy import Policy
 from schemas.codec import REQUEST
 from schemas.messages import Request
+from schemas.vector_headers import vector_header
 from streams.errors import KafkaFailed
 from streams.kafka.clients import open_writer
 from streams.kafka.topic_admin import create_missing
@@ -78,8 +79,13 @@ def generated_corpus(traces: int = _TRACES, requests: int = _REQUESTS) -> Routin
     )
 
 
-def prepare(settings: Settings, kind: FeatureKind, data: RoutingCorpus, count: int) -> float:
+def prepare(
+    settings: Settings, kind: FeatureKind, data: RoutingCorpus, count: int, form: str | None = None
+) -> float:
     """Create the topics, publish a policy, set the config, and produce `count` requests.
+
+    Args:
+        form: of vectors in a header, see `schemas.vector_headers`; None for vectors in the value.
 
     Returns the policy's coverage of them, in [0, 1].
 
@@ -90,7 +96,7 @@ def prepare(settings: Settings, kind: FeatureKind, data: RoutingCorpus, count: i
     create_missing(settings)
     artifact = policy_of(timed_fit(kind, data.traces))
     publish_policy(settings, TASK, artifact)
-    _produce(settings, kind, data, count)
+    _produce(settings, kind, data, count, form)
     return _coverage(Policy.open(artifact.manifest, artifact.graph), kind.rows(data.requests))
 
 
@@ -106,19 +112,30 @@ def repeat_requests(kind: FeatureKind, split: Split, count: int) -> Iterator[Req
             yield Request(id=f"r{number}", task=TASK, text=text)
 
 
-def _produce(settings: Settings, kind: FeatureKind, data: RoutingCorpus, count: int) -> None:
+def _produce(
+    settings: Settings, kind: FeatureKind, data: RoutingCorpus, count: int, form: str | None
+) -> None:
     producer = open_writer(settings)
     config = {"embedder": kind.embedder, "target_agreement": TARGET}
     producer.produce(settings.topics.config, msgspec.json.encode(config), TASK.encode())
     for request in repeat_requests(kind, data.requests, count):
         while len(producer) > _MOST_IN_FLIGHT:
             producer.poll(0.01)
-        producer.produce(settings.topics.requests, REQUEST.encode(request), request.id.encode())
+        value, headers = _message(request, form)
+        producer.produce(settings.topics.requests, value, request.id.encode(), headers=headers)
     if left := producer.flush(_FLUSH_TIMEOUT_S):
         raise KafkaFailed(
             f"could not produce the requests: {left} of {count} did not reach the broker in "
             f"{_FLUSH_TIMEOUT_S:.0f} s"
         )
+
+
+def _message(request: Request, form: str | None) -> tuple[bytes, list[tuple[str, str | bytes | None]]]:
+    """Value and headers."""
+    if form is None or not isinstance(request.embedding, bytes):
+        return REQUEST.encode(request), []
+    vector = np.frombuffer(request.embedding, "<f4")
+    return msgspec.json.encode({"id": request.id, "task": request.task}), [vector_header(form, vector)]
 
 
 def _coverage(policy: Policy, rows: Features) -> float:

@@ -3,6 +3,7 @@
 from typing import Any
 
 import msgspec
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from schemas.codec import REQUEST
 from schemas.messages import Answer, Encoding, Reason, Reply, Request
 from schemas.topics import Topics
+from schemas.vector_headers import vector_header
 from streams.dead_letters.letters import DeadLetter, LetterFilter, Position, letter_of
 from streams.dead_letters.replay import MOST_REPLAYS, ReplayRules, replay_of
 from streams.errors import ReplayRefused
@@ -55,6 +57,16 @@ def test_a_request_goes_back_as_it_came() -> None:
     sent = replay_of(found, rules())
     assert (sent.topic, sent.key, sent.value) == (TOPICS.requests, b"key", msgspec.json.encode(REQUEST_VALUE))
     assert sent.headers == [*HEADERS, ("understudy-attempt", b"1")]
+
+
+@pytest.mark.parametrize("masks", [False, True])
+def test_a_request_keeps_the_vector_of_its_header(masks: bool) -> None:
+    vector = np.ones(2, "<f4")
+    found = letter(REQUEST_VALUE, TOPICS.requests, headers=[*HEADERS, vector_header("f32", vector)])
+    sent = replay_of(found, rules(mask=lambda text: text.replace("4111", "***")) if masks else rules())
+    request = REQUEST.decode(sent.value, sent.headers or [])
+    assert request.text == ("card ***" if masks else "card 4111")
+    assert request.embedding == vector.tobytes()
 
 
 def test_an_encoding_goes_back_as_it_came() -> None:
