@@ -44,6 +44,9 @@ def consumer_options(settings: Settings, group: str, batch: int | None = None) -
         **_common(settings),
         **({} if _new_protocol(settings) else _CLASSIC_GROUP),
         "auto.offset.reset": "earliest",
+        # For so long, and not for five minutes, a group waits for a member that a broker keeps although it is
+        # gone. Nobody of ours is silent for longer: who works on slow messages goes on polling.
+        "max.poll.interval.ms": 60_000,
         "queued.min.messages": min(_BATCHES_AHEAD * batch, 10_000_000),
         "queued.max.messages.kbytes": max(_LEAST_AHEAD, _KILOBYTES_EACH * batch),
         **settings.latency_profile.consumer,
