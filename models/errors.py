@@ -6,6 +6,7 @@ ModelError
 ├── FitRefused       no target passed the gate, and the policy was asked for
 ├── CheckpointUnusable  an LLM's file is damaged, or of a kind that can't be read
 └── EmbedderError    an encoder can't be opened, or failed on texts
+    ├── EncoderChanged  a server makes other vectors than before under the same name
     ├── TextRefused  an encoder refuses this text, though it takes others
     └── InvalidSpec  an `embedder` is not in the grammar
 """
@@ -41,6 +42,10 @@ class CheckpointUnusable(ModelError):
 
 class EmbedderError(ModelError):
     """An encoder can't be opened, or failed on texts; says which one and what to do. Defer the requests."""
+
+
+class EncoderChanged(EmbedderError):
+    """An encoder behind an address makes other vectors than at first; says how far they are apart."""
 
 
 class TextRefused(EmbedderError):

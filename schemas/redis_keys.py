@@ -48,6 +48,11 @@ class Keys:
         name = f"{self.prefix}:{{:proposed}}"
         return f"{name}:tasks", f"{name}:calls", f"{name}:seen"
 
+    @property
+    def encoder_references(self) -> str:
+        """Hash: vectors of some texts by the id of the encoder behind an address, as it was first met."""
+        return f"{self.prefix}:encoders"
+
     def object_owner(self, name: str) -> str:
         """Id of the app's key that has created an object which an LLM's API keeps, with expiry.
 

@@ -93,9 +93,12 @@ def encoder_of(spec: str, prompt: Path | None, labels: Sequence[str]) -> Embedde
         return None
     if split_spec(source)[0] != PROBE:
         return open_embedder(source)
-    return open_embedder(
-        source, Prompt.of(DEFAULT if prompt is None else decode_text(prompt, content(prompt)), labels)
-    )
+    return open_embedder(source, prompt_of(prompt, labels))
+
+
+def prompt_of(prompt: Path | None, labels: Sequence[str]) -> Prompt:
+    """The prompt of a probe: that of a file, or ours. Raises InvalidFile, EmbedderError."""
+    return Prompt.of(DEFAULT if prompt is None else decode_text(prompt, content(prompt)), labels)
 
 
 def given_vectors(lines: Sequence[Line], file: Path, spec: str, embeddings: Path | None) -> Features:

@@ -35,6 +35,7 @@ FOLDER = Path(__file__).parents[2] / ".model"
 """Where `make model` puts it."""
 
 _BEGINNING = '{"label": "'
+_NO_CONTENT = "N/A"
 _STOP_S = 2
 
 
@@ -67,6 +68,7 @@ class LanguageModel:
         self._bytes = BytePairs(checkpoint)
         self._decoder = Decoder(checkpoint)
         self._texts, self._chats = CachedReader(self._decoder), CachedReader(self._decoder)
+        self._usual: dict[tuple[tuple[tuple[str, str], ...], tuple[str, ...]], list[float]] = {}
         self._begin, self._end = map(self._bytes.special, ("<|im_start|>", "<|im_end|>"))
 
     def vector(self, text: str, layer: int | None = None) -> Matrix:
@@ -75,7 +77,10 @@ class LanguageModel:
         return self._decoder.normed(states[-1 if layer is None else layer])
 
     def likeliest(self, messages: Sequence[tuple[str, str]], labels: Sequence[str]) -> str:
-        """The label with which the assistant would go on, by the mean log probability of its tokens.
+        """The label whose mean log probability a token gains most by the last message.
+
+        So small a model prefers one label whatever it reads, so the gain is over a message without content
+        (Zhao et al. 2021, contextual calibration).
 
         Args:
             messages: role and content of each.
@@ -83,8 +88,19 @@ class LanguageModel:
         Raises:
             TextRefused: the messages are too long.
         """
+        blank = [*messages[:-1], (messages[-1][0], _NO_CONTENT)]
+        key = (tuple(blank), tuple(labels))
+        if key not in self._usual:
+            self._usual[key] = self._likelihoods(blank, labels)
+        gains = [
+            now - usual
+            for now, usual in zip(self._likelihoods(messages, labels), self._usual[key], strict=True)
+        ]
+        return labels[int(np.argmax(gains))]
+
+    def _likelihoods(self, messages: Sequence[tuple[str, str]], labels: Sequence[str]) -> list[float]:
         asked = [*self._turns(messages), *self._bytes.tokens(_BEGINNING)]
-        return max(labels, key=lambda label: self._likelihood(asked, self._bytes.tokens(f'{label}"')))
+        return [self._likelihood(asked, self._bytes.tokens(f'{label}"')) for label in labels]
 
     def _turns(self, messages: Sequence[tuple[str, str]]) -> Iterator[int]:
         for role, content in messages:
@@ -104,16 +120,21 @@ class LanguageModel:
 class LanguageModelServer:
     """A running server.
 
+    Args:
+        layer: after which the model of any name stops; None for all layers.
+        port: 0 for any free one.
+
     Attributes:
         url: base URL of its API, `http://127.0.0.1:<port>/v1`.
         calls: of each route so far.
     """
 
-    def __init__(self, model: LanguageModel) -> None:
+    def __init__(self, model: LanguageModel, layer: int | None = None, port: int = 0) -> None:
         self._model = model
+        self._layer = layer
         self.calls = {"embeddings": 0, "chat/completions": 0}
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="language-model")
-        listening = socket.create_server(("127.0.0.1", 0))
+        listening = socket.create_server(("127.0.0.1", port))
         self.url = f"http://127.0.0.1:{listening.getsockname()[1]}/v1"
         answers = {"embeddings": self._embeddings, "chat/completions": self._completion}
         routes = [
@@ -158,9 +179,10 @@ class LanguageModelServer:
 
     def _embeddings(self, body: bytes) -> dict[str, Any]:
         asked = msgspec.json.decode(body, type=_Texts)
-        layer = re.fullmatch(r".*@(\d+)", asked.model)
+        named = re.fullmatch(r".*@(\d+)", asked.model)
+        layer = self._layer if named is None else int(named[1])
         texts = [asked.input] if isinstance(asked.input, str) else asked.input
-        vectors = [self._model.vector(text, None if layer is None else int(layer[1])) for text in texts]
+        vectors = [self._model.vector(text, layer) for text in texts]
         data = [
             {"object": "embedding", "index": number, "embedding": _encoded(vector, asked.encoding_format)}
             for number, vector in enumerate(vectors)

@@ -81,6 +81,11 @@ def needs_text(spec: str) -> bool:
     return reads_text(spec) or needs_encoder(spec)
 
 
+def is_remote(vectors: str) -> bool:
+    """Whether what makes these vectors is a server, whose id says no more than its model's name."""
+    return split_spec(vectors)[0] in (ENDPOINT, PROBE)
+
+
 def split_spec(vectors: str) -> tuple[str, str]:
     """Kind and place of what makes vectors: `onnx:/models/minilm` is an `onnx` at `/models/minilm`."""
     kind, _, place = vectors.partition(":")

@@ -42,6 +42,7 @@ from streams.roles import forget
 from streams.rollout.disk_cache import PolicyDiskCache
 from streams.rollout.policy_remover import PolicyRemover
 from streams.rollout.policy_sync import PolicySync
+from streams.routing.encoder_identity import EncoderIdentity
 from streams.routing.encoder_pool import EncoderPool
 from streams.routing.encoder_queues import EncoderQueues
 from streams.routing.unknown_tasks import UnknownTasks
@@ -49,6 +50,7 @@ from streams.sampling import Sampler
 from streams.settings import PUBLIC_AUDIT_KEY, Role, Settings, secrets_of
 from streams.slots import Slot
 from streams.state.connection import Connection
+from streams.state.encoder_references import EncoderReferences
 from streams.state.guard import GuardStore
 from streams.state.refit_queue import RefitQueue
 from streams.state.registry import Registry
@@ -141,7 +143,8 @@ class WorkerParts:
         """Open the encoders that tasks name; once, whichever roles ask for it. The queues of their texts."""
         if self._encoders is None:
             self._encoders = EncoderQueues(self.sampler)
-            self.services += [EncoderPool(self.tasks), self._encoders]
+            identity = EncoderIdentity(EncoderReferences(self.connection, self.settings.keys))
+            self.services += [EncoderPool(self.tasks, identity.check), self._encoders]
         return self._encoders
 
     def sync_policies(self) -> None:

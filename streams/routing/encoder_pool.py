@@ -1,12 +1,14 @@
 """Encoders of this process's tasks: opens them off the event loop, and closes those no task needs.
 
 Until an encoder is open, and after it has failed, its tasks defer everything; it is tried again after a pause
-that doubles. Each problem is logged once, not at every try or message.
+that doubles. Each problem is logged once, not at every try or message. One behind an address is open only
+while it makes the vectors that it made at first (`streams.routing.encoder_identity`).
 """
 
 import asyncio
 import logging
 import time
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
 
@@ -14,8 +16,9 @@ from mode import Service
 
 from models.embedders.contract import Embedder
 from models.embedders.loader import open_embedder
-from models.errors import EmbedderError
+from models.errors import EmbedderError, EncoderChanged
 from streams.encoder_spec import EncoderSpec
+from streams.errors import StateUnavailable
 from streams.routing.daemon_thread import CallPanicked, run_in_daemon
 from streams.tasks import Tasks
 
@@ -23,6 +26,8 @@ log = logging.getLogger(__name__)
 
 _POLL = 0.2
 _STEADY = 60.0
+_CHECK = 30.0
+"""Seconds between two checks whether an open encoder is still the same."""
 _START = 20.0
 """Seconds for which the start waits; an encoder that takes longer holds up no other."""
 
@@ -46,12 +51,21 @@ class OpenAttempt:
         return float(min(60, 2 ** min(self.failures, 6)))
 
 
-class EncoderPool(Service):
-    """Opens the encoders that the tasks' configs name, and closes those that no config names any more."""
+Check = Callable[[EncoderSpec, Embedder], Awaitable[None]]
 
-    def __init__(self, tasks: Tasks) -> None:
+
+class EncoderPool(Service):
+    """Opens the encoders that the tasks' configs name, and closes those that no config names any more.
+
+    Args:
+        check: raises where an encoder must not be used; see `EncoderIdentity.check`.
+    """
+
+    def __init__(self, tasks: Tasks, check: Check) -> None:
         super().__init__()
         self._live_tasks = tasks
+        self._check = check
+        self._checked_at: dict[EncoderSpec, float] = {}
         self._attempts: dict[EncoderSpec, OpenAttempt] = {}
         self._opening: set[EncoderSpec] = set()
         self._logged: dict[str, str] = {}
@@ -73,6 +87,10 @@ class EncoderPool(Service):
                 if self._due(encoding):
                     self._opening.add(encoding)
                     self.add_future(self._open(encoding))
+            for encoding, embedder in dict(self._live_tasks.encoders).items():
+                if time.monotonic() - self._checked_at.get(encoding, 0.0) >= _CHECK:
+                    self._checked_at[encoding] = time.monotonic()
+                    self.add_future(self._check_again(encoding, embedder))
             await self.sleep(_POLL)
 
     def _due(self, encoding: EncoderSpec) -> bool:
@@ -84,16 +102,28 @@ class EncoderPool(Service):
         try:
             open_it = partial(open_embedder, encoding.vectors, encoding.prompt)
             embedder = await run_in_daemon(open_it, f"open-{encoding.vectors}")
-        except (EmbedderError, CallPanicked) as error:
+            await self._check(encoding, embedder)
+        except (EmbedderError, CallPanicked, StateUnavailable) as error:
             self._on_failure(encoding, last, str(error))
         else:
             self._on_open(encoding, last, embedder)
         finally:
             self._opening.discard(encoding)
 
+    async def _check_again(self, encoding: EncoderSpec, embedder: Embedder) -> None:
+        """Close it if it has become another. One that fails otherwise is closed by who asks it next."""
+        try:
+            await self._check(encoding, embedder)
+        except EncoderChanged as error:
+            self._live_tasks.drop_encoder(embedder)
+            self._on_failure(encoding, self._attempts.get(encoding), str(error))
+        except (EmbedderError, CallPanicked, StateUnavailable) as error:
+            log.debug("an encoder could not be checked: spec=%s: %s", encoding.vectors, error)
+
     def _on_open(self, encoding: EncoderSpec, last: OpenAttempt | None, embedder: Embedder) -> None:
         flaps = last is not None and time.monotonic() - last.at < _STEADY
         self._attempts[encoding] = OpenAttempt(time.monotonic(), last.failures + 1 if last and flaps else 0)
+        self._checked_at[encoding] = time.monotonic()
         self._live_tasks.set_encoder(encoding, embedder)
         log.info(
             "encoder is open: spec=%s id=%s dimension=%d", encoding.vectors, embedder.id, embedder.dimension

@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from schemas.codec import EVENT
 from schemas.events import Event
+from schemas.redis_keys import Keys
 from streams.state.connection import Connection
 from streams.state.registry import Registry
 from streams.versions.promotion import AT_ONCE, PromotionPlan
@@ -37,14 +38,17 @@ class Room:
         return self.asked(lambda registry: registry.serving_state(TASK))
 
     def asked(self, question: Callable[[Registry], Awaitable[Answer]]) -> Answer:
-        async def ask() -> Answer:
+        return self.with_connection(lambda connection, keys: question(Registry(connection, keys, 2)))
+
+    def with_connection(self, use: Callable[[Connection, Keys], Awaitable[Answer]]) -> Answer:
+        async def run() -> Answer:
             connection = Connection(self.deployment.redis)
             try:
-                return await question(Registry(connection, self.deployment.keys, 2))
+                return await use(connection, self.deployment.keys)
             finally:
                 await connection.aclose()
 
-        return asyncio.run(ask())
+        return asyncio.run(run())
 
     def events(self) -> list[Event]:
         topic = self.deployment.topics.events

@@ -9,8 +9,10 @@ import pytest
 from models.embedders.contract import Embedder
 from models.embedders.loader import open_embedder
 from models.embedders.prompt import Prompt
+from models.errors import EmbedderError, EncoderChanged
 from schemas.config import parse_override
 from streams.encoder_spec import EncoderSpec
+from streams.errors import StateUnavailable
 from streams.routing import encoder_pool
 from streams.routing.encoder_pool import EncoderPool
 from streams.tasks import Tasks
@@ -27,7 +29,7 @@ def live() -> Tasks:
 async def running(live: Tasks, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[EncoderPool]:
     monkeypatch.setattr(encoder_pool, "_POLL", 0.01)
     monkeypatch.setattr(encoder_pool.OpenAttempt, "pause", lambda _attempt: 0.01)
-    service = EncoderPool(live)
+    service = EncoderPool(live, accept)
     await service.start()
     yield service
     await service.stop()
@@ -41,13 +43,17 @@ async def happens(condition: Callable[[], bool]) -> None:
     pytest.fail("it never happened")
 
 
+async def accept(_spec: EncoderSpec, _embedder: Embedder) -> None:
+    """Any encoder may be used."""
+
+
 def configure(live: Tasks, spec: str) -> None:
     live.configure("t", parse_override(b'{"embedder": "%s"}' % spec.encode()))
 
 
 async def test_an_encoder_is_open_at_start(live: Tasks, tmp_path: Path) -> None:
     configure(live, f"model2vec:{static(tmp_path)}")
-    service = EncoderPool(live)
+    service = EncoderPool(live, accept)
     await service.start()
     (opened,) = live.encoders.values()
     assert opened.dimension == WIDTH
@@ -113,3 +119,45 @@ async def test_an_encoder_that_panics_as_it_opens_ends_nothing(
     configure(live, "model2vec:/m")
     await happens(lambda: "encoder failed to open" in caplog.text)
     assert running.crash_reason is None
+
+
+async def test_an_encoder_is_open_only_while_it_is_the_same(
+    live: Tasks, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(encoder_pool, "_POLL", 0.01)
+    monkeypatch.setattr(encoder_pool, "_CHECK", 0.01)
+    monkeypatch.setattr(encoder_pool.OpenAttempt, "pause", lambda _attempt: 0.01)
+    problems: list[Exception | None] = [StateUnavailable("Redis is away")]
+    checked = 0
+
+    async def check(_spec: EncoderSpec, _embedder: Embedder) -> None:
+        nonlocal checked
+        checked += 1
+        if problems[0] is not None:
+            raise problems[0]
+
+    def fails(problem: Exception | None) -> None:
+        problems[0] = problem
+
+    async def checks_go_on() -> None:
+        before = checked
+        await happens(lambda: checked > before + 2)
+
+    configure(live, f"model2vec:{static(tmp_path)}")
+    service = EncoderPool(live, check)
+    await service.start()
+    assert not live.encoders, "nobody can tell whether it is the same"
+    fails(None)
+    await happens(lambda: bool(live.encoders))
+    for passing in (StateUnavailable("Redis is away"), EmbedderError("no answer")):
+        fails(passing)
+        await checks_go_on()
+        assert live.encoders, "an open encoder outlives what says nothing of it"
+    fails(EncoderChanged("another model"))
+    await happens(lambda: not live.encoders)
+    await checks_go_on()
+    assert not live.encoders
+    assert sum("another model" in told for told in caplog.messages) == 1
+    fails(None)
+    await happens(lambda: bool(live.encoders))
+    await service.stop()
