@@ -10,7 +10,7 @@ import sys
 
 import msgspec
 
-from infra.bench import encoders, fit, growth, out_of_scope, rebalance, scoring
+from infra.bench import encoders, fit, growth, out_of_scope, probes, rebalance, scoring
 from infra.bench.chaos.measure import measure as chaos
 from infra.bench.dashboard.measure import measure as dashboard
 from infra.bench.drift.measure import measure as drift
@@ -39,6 +39,7 @@ MEASURES = {
     "processes": processes,
     "latency": latency,
     "encoders": encoders.measure,
+    "probes": probes.measure,
     "rebalance": rebalance.measure,
     "idle": idle,
     "guarantee": guarantee,

@@ -1,21 +1,18 @@
 """`understudy bench`: the figures of the README, a subcommand for each group. `infra.bench` measures them."""
 
-import signal
-import subprocess
-import sys
 from pathlib import Path
 from typing import Annotated
 
-import msgspec
 import typer
 
 from infra.bench.corpora import data_folder, likely_folder
-from infra.bench.report import LEAST_RUNS, Figure, Report, table_lines
+from infra.bench.report import LEAST_RUNS
 from infra.bench.request import BenchRequest
 from infra.bench.shad0wllm.environment import NAME as SHAD0WLLM_NAME
 from infra.bench.tracer.environment import NAME as TRACER_NAME
+from infra.console.benchmark import run_benchmark, show
 from infra.console.examples import examples
-from infra.console.output import AsJson, line, note, result
+from infra.console.output import AsJson
 from streams.latency_settings import Latency
 
 commands = typer.Typer()
@@ -48,7 +45,7 @@ def policy(
     json: AsJson = False,
 ) -> None:
     """CPU that it takes to score a row, at batches of 1, 32 and 256."""
-    show(_run("policy", BenchRequest(str(data_folder(data)), runs, tuple(only), tracer)), json)
+    show(run_benchmark("policy", BenchRequest(str(data_folder(data)), runs, tuple(only), tracer)), json)
 
 
 @bench.command(epilog=examples("bench fit --quick", "bench fit --traces 500 --only text --rival-orders 0"))
@@ -84,7 +81,7 @@ def fit(
         workers=workers,
         out=None if out is None else str(out),
     )
-    show(_run("fit", request), json)
+    show(run_benchmark("fit", request), json)
 
 
 @bench.command(epilog=examples("bench scope", "bench scope --json"))
@@ -95,7 +92,7 @@ def scope(
     json: AsJson = False,
 ) -> None:
     """Share of another service's requests that a policy answers, and what its gate against novelty costs."""
-    show(_run("scope", BenchRequest(str(data_folder(data)), only=tuple(only), tracer=tracer)), json)
+    show(run_benchmark("scope", BenchRequest(str(data_folder(data)), only=tuple(only), tracer=tracer)), json)
 
 
 @bench.command(epilog=examples("bench growth", "bench growth --json"))
@@ -106,7 +103,7 @@ def growth(
     json: AsJson = False,
 ) -> None:
     """Time and memory of a fit, cold and warm, as traces grow in number."""
-    show(_run("growth", BenchRequest(str(data_folder(data)), only=tuple(only), most=most)), json)
+    show(run_benchmark("growth", BenchRequest(str(data_folder(data)), only=tuple(only), most=most)), json)
 
 
 @bench.command(epilog=examples("bench validity", "bench validity --traces 500 --repeated 0.5 --workers 2"))
@@ -145,21 +142,21 @@ def validity(
         out=None if out is None else str(out),
         beside=None if beside is None else str(beside),
     )
-    show(_run("validity", request), json)
+    show(run_benchmark("validity", request), json)
 
 
 @bench.command(epilog=examples("bench route", "bench route --json"))
 def route(data: Data = None, runs: Runs = LEAST_RUNS, json: AsJson = False) -> None:
     """Throughput of a routing worker on a real Kafka, compared with a bare loop and stock Faust."""
     folder = likely_folder(None) if data is None else data_folder(data)
-    show(_run("route", BenchRequest(str(folder), runs)), json)
+    show(run_benchmark("route", BenchRequest(str(folder), runs)), json)
 
 
 @bench.command(epilog=examples("bench processes", "bench processes --json"))
 def processes(data: Data = None, runs: Runs = LEAST_RUNS, json: AsJson = False) -> None:
     """Throughput of 1, 2 and 4 routers of one host over 8 partitions, on a real Kafka."""
     folder = likely_folder(None) if data is None else data_folder(data)
-    show(_run("processes", BenchRequest(str(folder), runs)), json)
+    show(run_benchmark("processes", BenchRequest(str(folder), runs)), json)
 
 
 @bench.command(epilog=examples("bench latency", "bench latency --rate 50 --only exactly_once --latency low"))
@@ -181,19 +178,29 @@ def latency(
     folder = likely_folder(None) if data is None else data_folder(data)
     levels = tuple(level.value for level in latency)
     request = BenchRequest(str(folder), runs, tuple(only), sizes=tuple(rate), levels=levels)
-    show(_run("latency", request), json)
+    show(run_benchmark("latency", request), json)
 
 
 @bench.command(epilog=examples("bench encoders", "bench encoders --json"))
 def encoders(runs: Runs = LEAST_RUNS, json: AsJson = False) -> None:
     """Latency of a task that needs no encoder beside one whose encoder hangs, on a real Kafka."""
-    show(_run("encoders", BenchRequest(runs=runs)), json)
+    show(run_benchmark("encoders", BenchRequest(runs=runs)), json)
+
+
+@bench.command(epilog=examples("bench probes", "bench probes --traces 500"))
+def probes(
+    data: Data = None,
+    traces: Annotated[int, typer.Option(min=200, help="Traces to fit on; half as many test.")] = 1_500,
+    json: AsJson = False,
+) -> None:
+    """What a policy answers that reads a small LLM's hidden states, beside text and MiniLM vectors."""
+    show(run_benchmark("probes", BenchRequest(str(data_folder(data)), sizes=(traces,))), json)
 
 
 @bench.command(epilog=examples("bench rebalance", "bench rebalance --runs 3"))
 def rebalance(runs: Runs = 5, json: AsJson = False) -> None:
     """How long partitions stand still while a second router joins, by each group protocol of Kafka."""
-    show(_run("rebalance", BenchRequest(runs=runs)), json)
+    show(run_benchmark("rebalance", BenchRequest(runs=runs)), json)
 
 
 @bench.command(epilog=examples("bench idle", "bench idle --minutes 2"))
@@ -203,7 +210,7 @@ def idle(
     json: AsJson = False,
 ) -> None:
     """CPU, memory, threads and wake-ups of each role while nothing happens, on a real Kafka and Redis."""
-    show(_run("idle", BenchRequest(runs=runs, minutes=minutes)), json)
+    show(run_benchmark("idle", BenchRequest(runs=runs, minutes=minutes)), json)
 
 
 @bench.command(epilog=examples("bench guarantee", "bench guarantee --json"))
@@ -214,7 +221,7 @@ def guarantee(
     json: AsJson = False,
 ) -> None:
     """How often a certificate or an alarm is false, and how many audits it takes, on simulated audits."""
-    show(_run("guarantee", BenchRequest(streams=streams)), json)
+    show(run_benchmark("guarantee", BenchRequest(streams=streams)), json)
 
 
 @bench.command(epilog=examples("bench drift", "bench drift --json"))
@@ -229,7 +236,7 @@ def drift(
     json: AsJson = False,
 ) -> None:
     """Effects of drift on the whole system on a real Kafka and Redis, with audits and without."""
-    show(_run("drift", BenchRequest(str(data_folder(data)), runs, tuple(only))), json)
+    show(run_benchmark("drift", BenchRequest(str(data_folder(data)), runs, tuple(only))), json)
 
 
 @bench.command(epilog=examples("bench teacher", "bench teacher --only hanging"))
@@ -242,7 +249,7 @@ def teacher(
     json: AsJson = False,
 ) -> None:
     """The whole system behind a teacher that is slow, hangs, or whose worker is killed."""
-    show(_run("teacher", BenchRequest(str(data_folder(data)), only=tuple(only))), json)
+    show(run_benchmark("teacher", BenchRequest(str(data_folder(data)), only=tuple(only))), json)
 
 
 @bench.command(epilog=examples("bench faults", "bench faults --only kafka"))
@@ -254,7 +261,7 @@ def faults(
     json: AsJson = False,
 ) -> None:
     """A gateway while Kafka, Redis, an LLM or its clients fail."""
-    show(_run("faults", BenchRequest(only=tuple(only))), json)
+    show(run_benchmark("faults", BenchRequest(only=tuple(only))), json)
 
 
 @bench.command(epilog=examples("bench gateway", "bench gateway --only answered --no-tracer"))
@@ -274,7 +281,7 @@ def gateway(
     """Calls a second and latencies of the gateway over HTTP, beside a constant and two rivals' servers."""
     without = () if shad0wllm else ("shad0wllm",)
     request = BenchRequest(str(data_folder(data)), runs, tuple(only), tracer, without=without)
-    show(_run("gateway", request), json)
+    show(run_benchmark("gateway", request), json)
 
 
 @bench.command(epilog=examples("bench dashboard", "bench dashboard --minutes 10"))
@@ -284,7 +291,7 @@ def dashboard(
     json: AsJson = False,
 ) -> None:
     """Time, bytes, CPU and memory of the dashboard with 200 tasks and 20 watchers."""
-    show(_run("dashboard", BenchRequest(runs=runs, minutes=minutes)), json)
+    show(run_benchmark("dashboard", BenchRequest(runs=runs, minutes=minutes)), json)
 
 
 @bench.command(epilog=examples("bench chaos", "bench chaos --faults 15 --longest 8 --seed 7"))
@@ -299,48 +306,6 @@ def chaos(
 ) -> None:
     """Random faults under a stream: is anything lost, doubled, miscounted, or certified without proof?"""
     show(
-        _run("chaos", BenchRequest(faults=faults, seed=seed, minutes=minutes, longest=longest)),
+        run_benchmark("chaos", BenchRequest(faults=faults, seed=seed, minutes=minutes, longest=longest)),
         json,
     )
-
-
-def show(report: Report, json: bool) -> None:
-    """Print a benchmark's report, for scripts or for people; ends with status 1 where it has failed."""
-    if json:
-        result(report)
-    else:
-        _show_tables(report)
-    if report.failed:
-        raise typer.Exit(1)
-
-
-def _show_tables(report: Report) -> None:
-    line(report.machine)
-    for table in report.tables:
-        line("\n" + "\n".join(table_lines(table)))
-    for text in report.notes:
-        line(text)
-    for figure in () if report.tables else report.figures:
-        line(_figure_line(figure))
-
-
-def _figure_line(figure: Figure) -> str:
-    value = f"{figure.name:<36} {figure.value:>9g} {figure.unit}"
-    if figure.reference_value is None:
-        return value
-    ratio = "" if figure.ratio is None else f", ratio {figure.ratio:g}"
-    return f"{value}  ({figure.reference}: {figure.reference_value:g}{ratio})"
-
-
-def _run(name: str, request: BenchRequest) -> Report:
-    """Run the benchmark in a process of its own; ends the command with its exit status if it fails."""
-    note(f"bench {name}: takes minutes")
-    command = [sys.executable, "-m", "infra.bench", name, msgspec.json.encode(request).decode()]
-    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
-        # A benchmark has servers and workers to stop: it is asked to, and its end is waited for.
-        before = signal.signal(signal.SIGTERM, lambda *_: process.terminate())
-        printed, _ = process.communicate()
-        signal.signal(signal.SIGTERM, before)
-    if process.returncode:
-        raise typer.Exit(process.returncode)
-    return msgspec.json.decode(printed, type=Report)

@@ -83,6 +83,7 @@ class EncoderPool(Service):
             wanted = self._live_tasks.encoder_specs()
             for unwanted in self._live_tasks.encoders.keys() - wanted:
                 self._live_tasks.set_encoder(unwanted, None)
+                self._checked_at.pop(unwanted, None)
             for encoding in wanted - self._live_tasks.encoders.keys() - self._opening:
                 if self._due(encoding):
                     self._opening.add(encoding)

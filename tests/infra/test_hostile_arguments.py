@@ -56,7 +56,7 @@ def _without_servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]
         patch.setattr("streams.kafka.clients.open_client", no_kafka)
         patch.setattr("streams.kafka.topic_admin.open_client", no_kafka)
         patch.setattr("infra.serve.servers.EmbeddedKafka", no_server)
-        patch.setattr("infra.commands.bench.subprocess", SimpleNamespace(Popen=FailedBenchmark, PIPE=None))
+        patch.setattr("infra.console.benchmark.subprocess", SimpleNamespace(Popen=FailedBenchmark, PIPE=None))
         yield
 
 
