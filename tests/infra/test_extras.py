@@ -83,16 +83,22 @@ _ENCODERS = (
     "models/api_failures.py",
     *(f"models/embedders/{name}.py" for name in ("endpoint", "model2vec", "onnx")),
 )
+_PROBES = tuple(f"models/language_model/{name}.py" for name in ("byte_pairs", "checkpoint", "truncate"))
 
 
 def test_models_needs_the_plain_install_only() -> None:
-    assert undeclared(imports("models", left_out=_ENCODERS), "") == set()
+    assert undeclared(imports("models", left_out=(*_ENCODERS, *_PROBES)), "") == set()
     assert undeclared(imports("schemas"), "") == set()
 
 
 def test_encoders_need_their_extra() -> None:
     found = (entry for entry in imports("models") if entry[0] in _ENCODERS)
     assert undeclared(found, "encoders") == set()
+
+
+def test_the_layers_of_an_llm_need_their_extra() -> None:
+    found = (entry for entry in imports("models") if entry[0] in _PROBES)
+    assert undeclared(found, "probe") == set()
 
 
 _MSK_LOGIN = "streams/kafka/msk_login.py"
