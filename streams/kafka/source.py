@@ -36,6 +36,8 @@ What can go wrong, and what the source does then:
   supervisor restarts it.
 - The client has stopped fetching, without an error (`streams.kafka.member_stall`): what is pending is
   committed, and the source leaves its group, as at a stop; then it rejoins with new clients.
+- The client can't go back to the last commit, since the group has just taken the partition: new clients, which
+  read from there.
 - Stop: the batch in hand is finished and committed, then the consumer leaves its group. A batch that takes
   longer than `drain` is left unanswered, and the next owner reads it again.
 - kill -9: the broker aborts the open transaction when the restarted worker takes the transactional id, or
@@ -47,9 +49,9 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from confluent_kafka import Message
+from confluent_kafka import KafkaException, Message
 
-from streams.errors import DeliveryFailed, StateUnavailable
+from streams.errors import DeliveryFailed, ProducerLost, StateUnavailable
 from streams.kafka.batch import Batch, MessageOutputs
 from streams.kafka.channel import BatchChannel
 from streams.kafka.group_member import GroupMember, OpenClients
@@ -199,10 +201,15 @@ class Source(GroupMember):
 
     def _rewind(self) -> None:
         self._sent.clear()
-        for position in self._offsets.to_rewind():
-            self._consumer.seek(position)
-            self._stall.note_seek(position.partition, position.offset)
-        self._offsets.mark_committed()
+        try:
+            for position in self._offsets.to_rewind():
+                self._consumer.seek(position)
+                self._stall.note_seek(position.partition, position.offset)
+        except KafkaException as error:
+            # The client has lost the partition and has not said so yet; new ones read from the last commit.
+            self._leave_after(ProducerLost(f"can't go back to what was not delivered: {error.args[0].str()}"))
+        else:
+            self._offsets.mark_committed()
 
 
 def _all_answers(messages: Sequence[Message], answers: Sequence[MessageOutputs]) -> list[MessageOutputs]:

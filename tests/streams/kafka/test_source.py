@@ -335,6 +335,15 @@ def test_a_member_stays_while_its_group_rebalances() -> None:
 
 
 @pytest.mark.usefixtures("no_waiting")
+def test_a_member_that_can_t_go_back_rejoins() -> None:
+    group = Group(error(KafkaError.ILLEGAL_GENERATION), None)
+    group.broker.failures["seek 0"] = [error(KafkaError._STATE)]
+    run(group)
+    assert (group.members, group.taken("close")) == (2, 2)
+    assert group.taken("commit [1]") == 2, "what was not committed is read again, by the new member"
+
+
+@pytest.mark.usefixtures("no_waiting")
 def test_a_member_refused_again_and_again_ends() -> None:
     group = Group(*[REFUSED] * 10)
     with pytest.raises(KafkaFailed, match=r"3 times in a row, .*`group\.protocol`\. role=r topic=x"):
