@@ -36,8 +36,8 @@ What can go wrong, and what the source does then:
   supervisor restarts it.
 - The client has stopped fetching, without an error (`streams.kafka.member_stall`): what is pending is
   committed, and the source leaves its group, as at a stop; then it rejoins with new clients.
-- The client can't go back to the last commit, since the group has just taken the partition: new clients, which
-  read from there.
+- The client can't go back to the last commit, since the group has just taken the partition: new clients go
+  on from there.
 - Stop: the batch in hand is finished and committed, then the consumer leaves its group. A batch that takes
   longer than `drain` is left unanswered, and the next owner reads it again.
 - kill -9: the broker aborts the open transaction when the restarted worker takes the transactional id, or
