@@ -9,11 +9,10 @@ import base64
 import re
 import socket
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -24,6 +23,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from infra.local.server import LocalServer
 from models.errors import TextRefused
 from models.language_model.byte_pairs import BytePairs
 from models.language_model.checkpoint import Checkpoint
@@ -117,7 +117,10 @@ class LanguageModel:
         return float(np.mean(shares[np.arange(len(answer)), answer]))
 
 
-class LanguageModelServer:
+Answer = Callable[[bytes], dict[str, Any]]
+
+
+class LanguageModelServer(LocalServer):
     """A running server.
 
     Args:
@@ -126,20 +129,17 @@ class LanguageModelServer:
 
     Attributes:
         url: base URL of its API, `http://127.0.0.1:<port>/v1`.
-        calls: of each route so far.
     """
 
     def __init__(self, model: LanguageModel, layer: int | None = None, port: int = 0) -> None:
         self._model = model
         self._layer = layer
-        self.calls = {"embeddings": 0, "chat/completions": 0}
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="language-model")
         listening = socket.create_server(("127.0.0.1", port))
         self.url = f"http://127.0.0.1:{listening.getsockname()[1]}/v1"
         answers = {"embeddings": self._embeddings, "chat/completions": self._completion}
         routes = [
-            Route(f"/v1/{name}", self._endpoint(name, answer), methods=["POST"])
-            for name, answer in answers.items()
+            Route(f"/v1/{name}", self._endpoint(answer), methods=["POST"]) for name, answer in answers.items()
         ]
         self._server = uvicorn.Server(
             uvicorn.Config(
@@ -150,23 +150,14 @@ class LanguageModelServer:
         self._thread = threading.Thread(target=run, args=([listening],), name="language-model", daemon=True)
         self._thread.start()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
-
     def stop(self) -> None:
         """End; calls in progress have a moment."""
         self._server.should_exit = True
         self._thread.join()
         self._worker.shutdown(cancel_futures=True)
 
-    def _endpoint(self, name: str, answer: Any) -> Any:
+    def _endpoint(self, answer: Answer) -> Callable[[Request], Awaitable[Response]]:
         async def respond(request: Request) -> Response:
-            self.calls[name] += 1
             body = await request.body()
             loop = asyncio.get_running_loop()
             try:
