@@ -66,6 +66,7 @@ class EncoderPool(Service):
         self._live_tasks = tasks
         self._check = check
         self._checked_at: dict[EncoderSpec, float] = {}
+        self._checking: set[EncoderSpec] = set()
         self._attempts: dict[EncoderSpec, OpenAttempt] = {}
         self._opening: set[EncoderSpec] = set()
         self._logged: dict[str, str] = {}
@@ -89,14 +90,17 @@ class EncoderPool(Service):
                     self._opening.add(encoding)
                     self.add_future(self._open(encoding))
             for encoding, embedder in dict(self._live_tasks.encoders).items():
-                if time.monotonic() - self._checked_at.get(encoding, 0.0) >= _CHECK:
-                    self._checked_at[encoding] = time.monotonic()
+                if encoding not in self._checking and self._check_is_due(encoding):
+                    self._checking.add(encoding)
                     self.add_future(self._check_again(encoding, embedder))
             await self.sleep(_POLL)
 
     def _due(self, encoding: EncoderSpec) -> bool:
         last = self._attempts.get(encoding)
         return last is None or time.monotonic() - last.at >= last.pause()
+
+    def _check_is_due(self, encoding: EncoderSpec) -> bool:
+        return time.monotonic() - self._checked_at.get(encoding, 0.0) >= _CHECK
 
     async def _open(self, encoding: EncoderSpec) -> None:
         last = self._attempts.get(encoding)
@@ -120,6 +124,9 @@ class EncoderPool(Service):
             self._on_failure(encoding, self._attempts.get(encoding), str(error))
         except (EmbedderError, CallPanicked, StateUnavailable) as error:
             log.debug("an encoder could not be checked: spec=%s: %s", encoding.vectors, error)
+        finally:
+            self._checking.discard(encoding)
+            self._checked_at[encoding] = time.monotonic()
 
     def _on_open(self, encoding: EncoderSpec, last: OpenAttempt | None, embedder: Embedder) -> None:
         flaps = last is not None and time.monotonic() - last.at < _STEADY
