@@ -86,6 +86,11 @@ def coverages(output: str) -> list[int]:
     return [int(share) for share in re.findall(r"coverage (\d+)%", output)]
 
 
+def refits(output: str) -> int:
+    """How many there were, by the newest line; two may come between two lines."""
+    return int(re.findall(r"refits (\d+)", output)[-1])
+
+
 def test_the_demo_learns_and_answers_the_apps(tmp_path: Path) -> None:
     packages, said = ROOT / ".node" / "node_modules", dict[str, str]()
     if not (packages / "openai").is_dir():
@@ -93,7 +98,7 @@ def test_the_demo_learns_and_answers_the_apps(tmp_path: Path) -> None:
     (tmp_path / "node_modules").symlink_to(packages)
 
     def has_learned(output: str) -> bool:
-        learned = any(share > 50 for share in coverages(output)) and "refits 2" in output
+        learned = any(share > 50 for share in coverages(output)) and refits(output) >= 2
         if learned and not said:
             said.update(readme_apps(output, tmp_path))
         return learned
