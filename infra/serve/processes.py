@@ -45,7 +45,7 @@ def restart_pause(ends: int) -> float:
 
 
 @dataclass(slots=True)
-class _Place:
+class _Seat:
     """One of the workers: its process, or the time from which on the next may start."""
 
     process: SpawnProcess | None = None
@@ -66,7 +66,7 @@ class WorkerProcesses:
     def __init__(self, work: Work, count: int, patience: float) -> None:
         self._work = work
         self._patience = patience
-        self._places = [_Place() for _ in range(count)]
+        self._seats = [_Seat() for _ in range(count)]
         self._signals = 0
 
     def run(self) -> None:
@@ -91,30 +91,30 @@ class WorkerProcesses:
                 signal.signal(number, handler)
 
     def _start_due(self, now: float) -> None:
-        for number, place in enumerate(self._places):
-            if place.process is None and now >= place.due:
-                place.process, place.started = _SPAWN.Process(target=_child, args=(self._work, number)), now
-                place.process.start()
-                log.info("a worker process starts: number=%d pid=%s", number, place.process.pid)
+        for number, seat in enumerate(self._seats):
+            if seat.process is None and now >= seat.due:
+                seat.process, seat.started = _SPAWN.Process(target=_child, args=(self._work, number)), now
+                seat.process.start()
+                log.info("a worker process starts: number=%d pid=%s", number, seat.process.pid)
 
     def _await_change(self) -> None:
         """Until a process ends, at most for as long as a signal may wait to be seen."""
         wait([process.sentinel for process in self._alive()], timeout=_LOOK_S)
 
     def _note_ends(self, now: float) -> None:
-        for number, place in enumerate(self._places):
-            if place.process is None or place.process.is_alive():
+        for number, seat in enumerate(self._seats):
+            if seat.process is None or seat.process.is_alive():
                 continue
-            place.ends = place.ends + 1 if now - place.started < STEADY_S else 1
-            place.due = now + restart_pause(place.ends)
+            seat.ends = seat.ends + 1 if now - seat.started < STEADY_S else 1
+            seat.due = now + restart_pause(seat.ends)
             log.error(
                 "a worker process ended by itself and is started again in %.0f s: number=%d pid=%s status=%s",
-                place.due - now,
+                seat.due - now,
                 number,
-                place.process.pid,
-                place.process.exitcode,
+                seat.process.pid,
+                seat.process.exitcode,
             )
-            place.process = None
+            seat.process = None
 
     def _stop(self) -> None:
         for process in self._alive():
@@ -128,9 +128,7 @@ class WorkerProcesses:
             process.join()
 
     def _alive(self) -> list[SpawnProcess]:
-        return [
-            place.process for place in self._places if place.process is not None and place.process.is_alive()
-        ]
+        return [seat.process for seat in self._seats if seat.process is not None and seat.process.is_alive()]
 
 
 def _child(work: Work, number: int) -> None:

@@ -1,7 +1,6 @@
 """Checkpoints of LLMs in the GGUF format (its specification: ggml's docs/gguf.md), architecture `llama`.
 
-Weights are read as float32, whatever their quantisation. Only what a text needs is read: a checkpoint may
-have been cut after a layer, and may have no final norm then.
+Weights are read as float32, whatever their quantisation. A checkpoint may have been cut after a layer.
 """
 
 from collections.abc import Mapping
@@ -21,7 +20,7 @@ Weights = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
-class Block:
+class LayerWeights:
     """Weights of one layer; matrices are [outputs, inputs].
 
     Attributes:
@@ -59,7 +58,6 @@ class Checkpoint:
     """An LLM's weights and shape.
 
     Attributes:
-        name: that the file gives.
         heads, key_heads: of the attention; `heads` is a multiple of `key_heads`.
         rope_base: of the rotary position embedding.
         epsilon: of the norms.
@@ -73,24 +71,18 @@ class Checkpoint:
         special: numbers of tokens that stand for no text.
     """
 
-    name: str
     heads: int
     key_heads: int
     rope_base: float
     epsilon: float
     longest: int
     embedding: Weights
-    blocks: tuple[Block, ...]
+    blocks: tuple[LayerWeights, ...]
     norm: Weights
     output: Weights
     tokens: tuple[str, ...]
     merges: tuple[str, ...]
     special: frozenset[int]
-
-    @property
-    def width(self) -> int:
-        """Numbers in a hidden state."""
-        return int(self.embedding.shape[1])
 
 
 _CONTROL = 3
@@ -128,12 +120,11 @@ def _checkpoint(fields: Mapping[str, Any], tensors: Mapping[str, Any]) -> Checkp
 
     embedding = weights("token_embd")
     blocks = tuple(
-        Block(**{ours: weights(f"blk.{number}.{theirs}") for ours, theirs in _BLOCK_TENSORS.items()})
+        LayerWeights(**{ours: weights(f"blk.{number}.{theirs}") for ours, theirs in _BLOCK_TENSORS.items()})
         for number in range(int(fields[f"{ARCHITECTURE}.block_count"]))
     )
     types = fields["tokenizer.ggml.token_type"]
     return Checkpoint(
-        name=str(fields.get("general.name", "")),
         heads=int(fields[f"{ARCHITECTURE}.attention.head_count"]),
         key_heads=int(fields[f"{ARCHITECTURE}.attention.head_count_kv"]),
         rope_base=float(fields[f"{ARCHITECTURE}.rope.freq_base"]),

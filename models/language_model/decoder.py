@@ -17,13 +17,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.errors import TextRefused
-from models.language_model.checkpoint import Block, Checkpoint
+from models.language_model.checkpoint import Checkpoint, LayerWeights
 
 Matrix = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
-class Prefix:
+class ReadPrefix:
     """What a decoder keeps of the tokens that several texts begin with.
 
     Attributes:
@@ -35,10 +35,10 @@ class Prefix:
     keys: tuple[Matrix, ...]
     values: tuple[Matrix, ...]
 
-    def first(self, count: int) -> "Prefix":
+    def first(self, count: int) -> "ReadPrefix":
         """The same of the first tokens alone."""
         keys, values = ([layer[:, :count] for layer in layers] for layers in (self.keys, self.values))
-        return Prefix(count, tuple(keys), tuple(values))
+        return ReadPrefix(count, tuple(keys), tuple(values))
 
 
 class Decoder:
@@ -50,7 +50,7 @@ class Decoder:
         turns = np.arange(0, self._head_width, 2, dtype=np.float64) / self._head_width
         self._frequencies = checkpoint.rope_base**-turns
 
-    def read(self, tokens: Sequence[int], after: Prefix | None = None) -> tuple[Matrix, Prefix]:
+    def read(self, tokens: Sequence[int], after: ReadPrefix | None = None) -> tuple[Matrix, ReadPrefix]:
         """Read tokens, behind a prefix where there is one.
 
         Returns:
@@ -74,7 +74,7 @@ class Decoder:
             states.append(state)
             keys.append(key)
             values.append(value)
-        return np.stack(states), Prefix(start + len(tokens), tuple(keys), tuple(values))
+        return np.stack(states), ReadPrefix(start + len(tokens), tuple(keys), tuple(values))
 
     def normed(self, states: Matrix) -> Matrix:
         """The states as they reach the output layer, [..., width]."""
@@ -86,7 +86,7 @@ class Decoder:
 
     def _layer(
         self,
-        block: Block,
+        block: LayerWeights,
         state: Matrix,
         turned: tuple[Matrix, Matrix],
         before: tuple[Matrix, Matrix] | None,

@@ -6,7 +6,7 @@ Texts behind one prompt cost their own tokens alone, as on a server that caches 
 from collections.abc import Sequence
 from threading import Lock
 
-from models.language_model.decoder import Decoder, Matrix, Prefix
+from models.language_model.decoder import Decoder, Matrix, ReadPrefix
 
 
 class CachedReader:
@@ -16,7 +16,7 @@ class CachedReader:
         self.decoder = decoder
         self._lock = Lock()
         self._tokens: list[int] = []
-        self._prefix: Prefix | None = None
+        self._prefix: ReadPrefix | None = None
 
     def last_states(self, tokens: Sequence[int]) -> Matrix:
         """Hidden states of the last token, [layers + 1, width]. Raises TextRefused."""

@@ -63,7 +63,7 @@ def replay_of(letter: DeadLetter, rules: ReplayRules) -> Outgoing:
         )
     topic, value = _destination(letter, rules)
     headers = [header for header in letter.headers if header[0] not in _REPLACED]
-    if value is not letter.value:  # written anew, with the vector in it
+    if value is not letter.value:  # the request is encoded again, and its value holds the vector
         headers = [header for header in headers if not header[0].startswith(VECTOR_PREFIX)]
     return Outgoing(topic, letter.key, value, [*headers, (ATTEMPT, str(letter.attempt + 1).encode())])
 

@@ -80,8 +80,8 @@ def figures(kind: str, worker: Sequence[Pace], references: Mapping[str, Sequence
 
 def _measure_kind(kind: FeatureKind, servers: Settings, data: RoutingCorpus, runs: int) -> list[Figure]:
     contestants = (UNDERSTUDY, *REFERENCES)
-    with _workload(servers, kind, data) as (settings, coverage):
-        paces = _paces(kind.name, contestants, settings, runs)
+    with workload(servers, kind, data) as (settings, coverage):
+        paces = measured_paces(kind.name, contestants, settings, runs)
     references = {name: paces[contestant] for contestant, name in REFERENCES.items()}
     return [
         *figures(kind.name, paces[UNDERSTUDY], references),
@@ -93,13 +93,13 @@ def _measure_form(form: str, servers: Settings, data: RoutingCorpus, runs: int) 
     """The same of vectors in a header, beside the bare loop alone."""
     kind = next(kind for kind in KINDS if kind.embedder == PRECOMPUTED)
     name = f"vectors, {form} in a header"
-    with _workload(servers, kind, data, form) as (settings, _):
-        paces = _paces(name, (UNDERSTUDY, BARE), settings, runs)
+    with workload(servers, kind, data, form) as (settings, _):
+        paces = measured_paces(name, (UNDERSTUDY, BARE), settings, runs)
     return figures(name, paces[UNDERSTUDY], {REFERENCES[BARE]: paces[BARE]})
 
 
 @contextmanager
-def _workload(
+def workload(
     servers: Settings, kind: FeatureKind, data: RoutingCorpus, form: str | None = None
 ) -> Iterator[tuple[Settings, float]]:
     """Settings of topics with the requests in them, and the coverage of those."""
@@ -108,9 +108,10 @@ def _workload(
         yield settings, prepare(settings, kind, data, _MESSAGES, form)
 
 
-def _paces(
+def measured_paces(
     name: str, contestants: Sequence[Contestant], settings: Settings, runs: int
 ) -> dict[Contestant, list[Pace]]:
+    """A pace of each contestant in every run; they take turns."""
     paces: dict[Contestant, list[Pace]] = {contestant: [] for contestant in contestants}
     for run in range(runs):
         for contestant in contestants:
