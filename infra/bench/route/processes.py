@@ -39,4 +39,4 @@ def measure(request: BenchRequest) -> Report:
 
 def _contestant(count: int) -> Contestant:
     arguments = ("worker", "route", "--processes", f"{count}")
-    return Contestant(f"{count} processes", "route", "infra.cli", arguments)
+    return Contestant(f"{count} process{'es' if count > 1 else ''}", "route", "infra.cli", arguments)
