@@ -15,6 +15,7 @@ from models.forecast.learning_curve import curve_name, learning_curve, point
 from models.gate.frontier import Sample
 from models.noise import contradictions
 from models.study import CurvePoint, Noise
+from models.tier_gain import TierGain, TierTrial, tier_gain
 from models.training_set import TrainingSet
 
 PATIENCE = 30.0
@@ -40,6 +41,7 @@ class Scan(Struct, frozen=True):
         interval: the method of each target's `low` and `high`.
         assumptions: that the file can't tell.
         seconds: that the scan took.
+        tier: what one more tier would bring; None if none was tried.
     """
 
     traces: int
@@ -55,6 +57,7 @@ class Scan(Struct, frozen=True):
     interval: str
     assumptions: Assumptions
     seconds: float
+    tier: TierGain | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +92,7 @@ def scan(
     targets: Sequence[float],
     assumptions: Assumptions,
     recurring: bool = False,
+    trial: TierTrial | None = None,
     seed: int = 0,
     progress: Progress = lambda _share, _doing: None,
 ) -> Scan:
@@ -101,6 +105,7 @@ def scan(
         targets: agreements, in (0, 1).
         assumptions: of the forecasts.
         recurring: as in `models.training.options.Options`.
+        trial: one more tier to try, on a part of the requests.
         seed: of folds, parts and resamples.
         progress: called with the share done, in [0, 1], and what is being done.
 
@@ -116,6 +121,9 @@ def scan(
     curve = _curve(settings, requests, result, time.perf_counter() - started)
     progress(0.9, "forecasts")
     noise = _teacher_noise(traces)
+    forecasts = _forecasts(settings, result, curve, noise, assumptions)
+    if trial is not None:
+        progress(0.95, "with one more tier")
     return Scan(
         traces=len(traces),
         requests=len(requests),
@@ -125,10 +133,11 @@ def scan(
         noise=noise,
         surrogate=result.summary.surrogate,
         accuracy=result.summary.accuracy,
-        targets=_forecasts(settings, result, curve, noise, assumptions),
+        targets=forecasts,
         curve=curve,
         interval=METHOD,
         assumptions=assumptions,
+        tier=None if trial is None else tier_gain(trial, targets, assumptions.delta, seed),
         seconds=round(time.perf_counter() - started, 3),
     )
 

@@ -23,6 +23,7 @@ from infra.console.progress import progress_bar
 from infra.console.repeats_option import Recurring
 from infra.console.scan_table import print_scan
 from infra.console.target_options import DELTA, Delta, ManyTargets, Targets, probability
+from infra.console.tier_option import MOST, Tier, TierRequests, embedder_with, tier_trial
 from infra.files.columns import Columns
 from infra.files.dedup import first_per_request, without_copies
 from infra.files.traces import read_traces, training_set
@@ -42,6 +43,7 @@ REQUESTS_A_DAY, PRICE_A_CALL, AUDIT_RATE = 100_000.0, 0.001, 0.02
     epilog=examples(
         "scan calls.csv",
         "scan calls.jsonl --target 0.9 0.95 --requests-a-day 50000 --price-a-call 0.002",
+        "scan calls.csv --tier probe:http://localhost:8080/v1#qwen3",
     ),
 )
 def scan(
@@ -61,6 +63,8 @@ def scan(
     embeddings: Vectors = None,
     embedder: EmbedderName = None,
     prompt: PromptFile = None,
+    tier: Tier = None,
+    tier_requests: TierRequests = MOST,
     requests_a_day: Annotated[
         float, typer.Option(metavar="NUMBER", min=1.0, help="Requests a day.")
     ] = REQUESTS_A_DAY,
@@ -79,6 +83,8 @@ def scan(
     Exit status 1: no target passes the gate.
     """
     reads = embedder_named(embedder, embeddings)
+    if tier is not None:
+        embedder_with(reads, tier)
     calls = read_traces(traces, Columns(text_column, label_column, id_column), texts=needs_text(reads))
     rows = without_copies(calls)
     if len(rows) < len(calls):
@@ -88,13 +94,19 @@ def scan(
     encoder = encoder_of(reads, prompt, sorted({call.label for call in kept}))
     with progress_bar() as progress:
         features = complete_vectors(given, reads, encoder, progress)
+        answers = training_set(kept, features, ordered=order is Order.TIME)
+        requests = first_per_request(kept)
+        trial = None
+        if tier is not None:
+            trial = tier_trial(answers.take(requests), reads, tier, prompt, tier_requests, progress)
         scanned = scan_traces(
-            training_set(kept, features, ordered=order is Order.TIME),
-            first_per_request(kept),
+            answers,
+            requests,
             embedder=reads,
             targets=target,
             recurring=recurring,
             assumptions=Assumptions(requests_a_day, price_a_call, audit_rate, delta),
+            trial=trial,
             progress=progress,
         )
     result(scanned) if json else print_scan(scanned, currency)

@@ -6,6 +6,7 @@ from rich.console import Console
 from rich.table import Table
 
 from infra.console.tables import repeats_sentence
+from infra.console.tier_table import print_tier
 from models.forecast.forecast import Assumptions, Forecast
 from models.forecast.learning_curve import MoreTraces
 from models.money import currency_prefix, format_money
@@ -22,6 +23,8 @@ def print_scan(scan: Scan, currency: str) -> None:
     console.print(_table(scan, currency))
     for sentence in (*_refusals(scan), *_growth(scan), *_basis(scan.assumptions, currency)):
         console.print(sentence, markup=False, soft_wrap=True)
+    if scan.tier is not None:
+        print_tier(console, scan.tier, scan.assumptions.price_a_call, currency)
 
 
 def _opening(scan: Scan) -> Iterator[str]:

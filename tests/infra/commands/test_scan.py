@@ -1,14 +1,16 @@
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from tests.embeddings import Answer, EmbeddingServer
 from tests.infra import parcels
 from tests.infra.conftest import Run
 
 KEYS = (
     "traces requests repeated sampled labels noise surrogate accuracy targets curve interval assumptions"
-    " seconds"
+    " seconds tier"
 )
 TARGET_KEYS = "target coverage low high certified agreement audits days saved_a_day doubled more refused"
 
@@ -25,6 +27,7 @@ def test_scan_forecasts_from_a_csv(understudy: Run, tmp_path: Path) -> None:
     assert (ended.status, ended.err) == (0, "")
     found = json.loads(ended.out)
     assert set(found) == set(KEYS.split())
+    assert found["tier"] is None
     assert [set(target) for target in found["targets"]] == [set(TARGET_KEYS.split())] * 3
     assert [target["target"] for target in found["targets"]] == [0.9, 0.95, 0.98]
     first = found["targets"][0]
@@ -81,3 +84,44 @@ def test_bad_usage_ends_with_2(understudy: Run, files: Path, tmp_path: Path) -> 
         assert (ended.status, ended.out) == (2, ""), wrong
         assert "Traceback" not in ended.err
     assert understudy("scan", tmp_path / "none.csv").status == 2
+
+
+def in_the_prompt(body: dict[str, Any]) -> Answer:
+    """A vector for each parcel service wish, and another for texts that say none."""
+    said = [text.rsplit("Message: ", 1)[-1] for text in body["input"]]
+    return 200, {
+        "data": [
+            {
+                "index": place,
+                "embedding": [1.0, *(float(word in text) for word in ("parcel", "money", "street"))],
+            }
+            for place, text in enumerate(said)
+        ],
+        "model": body["model"],
+    }
+
+
+def test_a_probe_is_tried_as_one_more_tier(understudy: Run, tmp_path: Path) -> None:
+    file = calls(tmp_path / "calls.csv")
+    with EmbeddingServer() as server:
+        server.answer = in_the_prompt
+        arguments = ("scan", file, "--tier", f"probe:{server.url}#m", "--tier-requests", 200)
+        told = understudy(*arguments, "--target", 0.9)
+        found = json.loads(understudy(*arguments, "--json").out)["tier"]
+        prompts = [text for body in server.calls for text in body["input"]]
+    assert told.status == 0
+    assert "as one more tier, on 200 requests" in told.out
+    assert "0.9: " in told.out
+    assert found["requests"] == 200
+    assert [set(target) for target in found["targets"]] == [{"target", "without", "with", "low", "high"}] * 3
+    assert any("address\nrefund\ntrack" in prompt for prompt in prompts)
+
+
+def test_a_tier_must_be_an_encoder_beside_text(understudy: Run, files: Path) -> None:
+    for wrong in (["--tier", "text"], ["--tier", "nothing:here"], ["--tier", "precomputed"]):
+        ended = understudy("scan", files / "train.jsonl", *wrong)
+        assert (ended.status, ended.out) == (2, ""), wrong
+    beside = ("--embedder", "model2vec:/none", "--tier", "probe:http://localhost:1/v1#m")
+    ended = understudy("scan", files / "train.jsonl", *beside)
+    assert ended.status == 2
+    assert "reads vectors already" in ended.err

@@ -1,0 +1,158 @@
+"""Gain of one more tier: what the same traces would have answered with it and without it.
+
+Compared are the shares that the oracle threshold of each target answers on the gate's traces, out of fold. A
+gate proves less than that on as few traces, and it proves it; this only says whether the tier is worth a fit.
+The interval of the difference is a percentile bootstrap (Efron 1979) of the traces, drawn for both together.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from msgspec import Struct
+from numpy.typing import NDArray
+
+from models.fit import Options, fit
+from models.gate.candidate_metrics import oracle_threshold
+from models.study import Study
+from models.training_set import TrainingSet
+
+RESAMPLES = 500
+INTERVAL = (2.5, 97.5)
+NEVER = np.float32(-1.0)
+
+
+class TargetGain(Struct, frozen=True, rename={"with_tier": "with"}):
+    """What one more tier brings at one target.
+
+    Attributes:
+        target: agreement with the teacher.
+        without, with_tier: share of the requests that would be answered.
+        low, high: 95 % interval of the difference.
+    """
+
+    target: float
+    without: float
+    with_tier: float
+    low: float
+    high: float
+
+    @property
+    def is_shown(self) -> bool:
+        """Whether these requests show a gain at all."""
+        return self.low > 0.0
+
+    @property
+    def break_even(self) -> float:
+        """Price of reading a text, as a share of a teacher's call, at which the tier saves what it costs.
+
+        It reads what the tiers before it leave open.
+        """
+        left_open = 1.0 - self.without
+        return max(self.with_tier - self.without, 0.0) / left_open if left_open else 0.0
+
+
+class TierGain(Struct, frozen=True):
+    """What one more tier brings.
+
+    Attributes:
+        tier: what makes its vectors.
+        requests: how many were compared.
+        milliseconds: that its encoder took for a text.
+        accuracy_without, accuracy_with: share of the requests whose label is guessed, out of fold.
+        targets: lowest first; empty if nothing could be fitted.
+        refused: why nothing could be fitted, in words.
+    """
+
+    tier: str
+    requests: int
+    milliseconds: float
+    accuracy_without: float = 0.0
+    accuracy_with: float = 0.0
+    targets: tuple[TargetGain, ...] = ()
+    refused: tuple[str, ...] = ()
+
+
+class TierTrial(Struct, frozen=True):
+    """The same traces as the tiers read them without one more, and with it.
+
+    Attributes:
+        embedder, traces: without it.
+        embedder_with, traces_with: with it as the last tier.
+        tier: what makes its vectors.
+        milliseconds: that its encoder took for a text.
+    """
+
+    embedder: str
+    traces: TrainingSet
+    embedder_with: str
+    traces_with: TrainingSet
+    tier: str
+    milliseconds: float
+
+
+def tier_gain(trial: TierTrial, targets: Sequence[float], delta: float, seed: int = 0) -> TierGain:
+    """Fit with the tier and without it, and compare.
+
+    Args:
+        targets: agreements, in (0, 1).
+        delta: of the fits, in (0, 1).
+        seed: of folds and resamples.
+
+    Raises:
+        TrainingError, InvalidSpec: see `models.fit.fit`.
+    """
+    bare = TierGain(trial.tier, len(trial.traces), trial.milliseconds)
+    studies = []
+    for embedder, traces in (
+        (trial.embedder, trial.traces),
+        (trial.embedder_with, trial.traces_with),
+    ):
+        result = fit(
+            traces,
+            task="scan",
+            version="scan",
+            embedder=embedder,
+            targets=targets,
+            delta=delta,
+            options=Options(curve=0.0),
+            seed=seed,
+        )
+        if result.study is None:
+            return TierGain(bare.tier, bare.requests, bare.milliseconds, refused=result.refused)
+        studies.append(result.study)
+    return _compared(bare, studies[0], studies[1], targets, seed)
+
+
+def _compared(
+    bare: TierGain, without: Study, with_tier: Study, targets: Sequence[float], seed: int
+) -> TierGain:
+    rows = np.flatnonzero(without.gate_rows & with_tier.gate_rows)
+    one, other = _Answers(without, rows), _Answers(with_tier, rows)
+    draws = np.random.default_rng(seed).integers(len(rows), size=(RESAMPLES, len(rows)))
+    return TierGain(
+        bare.tier,
+        bare.requests,
+        bare.milliseconds,
+        accuracy_without=float(one.agrees.mean()),
+        accuracy_with=float(other.agrees.mean()),
+        targets=tuple(_target_gain(one, other, target, draws) for target in sorted(set(targets))),
+    )
+
+
+class _Answers:
+    """Scores of some traces, below every threshold where the policy never answers, and who was right."""
+
+    def __init__(self, study: Study, rows: NDArray[np.int64]) -> None:
+        self.scores = np.where(study.eligible[rows], study.scores[rows], NEVER)
+        self.agrees = study.guesses[rows] == study.codes[rows]
+
+    def share(self, target: float, drawn: NDArray[np.int64] | None = None) -> float:
+        rows = slice(None) if drawn is None else drawn
+        threshold, share = oracle_threshold(self.scores[rows], self.agrees[rows], target)
+        return share if threshold > NEVER else float((self.scores[rows] > NEVER).mean())
+
+
+def _target_gain(one: _Answers, other: _Answers, target: float, draws: NDArray[np.int64]) -> TargetGain:
+    gains = [other.share(target, drawn) - one.share(target, drawn) for drawn in draws]
+    low, high = np.percentile(gains, INTERVAL)
+    return TargetGain(target, one.share(target), other.share(target), float(low), float(high))

@@ -1,0 +1,67 @@
+"""One more tier is compared on the same requests, and its gain comes with an interval."""
+
+import numpy as np
+import pytest
+
+from models.features import Features
+from models.tier_gain import TargetGain, TierTrial, tier_gain
+from models.training_set import TrainingSet
+
+from .conftest import WIDTH, draw_both
+
+ROWS = 700
+
+
+def trial(*, useful: bool) -> TierTrial:
+    """Texts whose letters are shuffled, and vectors that know better or hold noise."""
+    drawn, labels = draw_both(ROWS, 0)
+    generator = np.random.default_rng(1)
+    texts = ["".join(generator.permutation(list(text))) for text in drawn.texts or ()]
+    noise = generator.standard_normal((ROWS, WIDTH)).astype(np.float32)
+    sampled = np.ones(ROWS, dtype=np.bool_)
+    return TierTrial(
+        "text",
+        TrainingSet(Features(texts), labels, sampled),
+        "text>precomputed",
+        TrainingSet(Features(texts, drawn.embeddings if useful else noise), labels, sampled),
+        "precomputed",
+        7.5,
+    )
+
+
+def test_a_tier_that_knows_more_shows_a_gain() -> None:
+    gain = tier_gain(trial(useful=True), (0.95, 0.9), delta=0.05)
+    assert (gain.tier, gain.requests, gain.milliseconds, gain.refused) == ("precomputed", ROWS, 7.5, ())
+    assert [one.target for one in gain.targets] == [0.9, 0.95]
+    assert gain.accuracy_with > gain.accuracy_without + 0.2
+    for one in gain.targets:
+        assert one.is_shown
+        assert one.low < one.with_tier - one.without < one.high
+        assert one.with_tier > one.without + 0.2
+
+
+def test_noise_as_a_tier_shows_none() -> None:
+    (one,) = tier_gain(trial(useful=False), (0.9,), delta=0.05).targets
+    assert not one.is_shown
+    assert one.low < one.with_tier - one.without < one.high
+
+
+def test_too_few_requests_are_refused_with_the_gates_reason() -> None:
+    few = trial(useful=True)
+    rows = np.arange(20)
+    gain = tier_gain(
+        TierTrial(few.embedder, few.traces.take(rows), few.embedder_with, few.traces_with.take(rows), "x", 0),
+        (0.95,),
+        delta=0.05,
+    )
+    assert gain.targets == ()
+    assert "sampled" in gain.refused[0]
+
+
+@pytest.mark.parametrize(
+    ("without", "with_tier", "share"), [(0.5, 0.75, 0.5), (0.5, 0.5, 0.0), (0.6, 0.5, 0.0), (1.0, 1.0, 0.0)]
+)
+def test_a_tier_pays_up_to_what_it_saves_of_what_it_reads(
+    without: float, with_tier: float, share: float
+) -> None:
+    assert TargetGain(0.9, without, with_tier, 0.0, 0.0).break_even == pytest.approx(share)
