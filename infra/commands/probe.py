@@ -20,6 +20,7 @@ from infra.files.traces import read_traces
 from models.language_model.checkpoint import read_checkpoint
 from models.language_model.sweep import FOLDS, PromptReader, cheapest_good, compare
 from models.language_model.truncate import truncate
+from models.language_model.truncate_folder import truncate_folder
 
 commands = typer.Typer()
 
@@ -98,11 +99,23 @@ def _comparable(traces: Path, labels: list[str]) -> tuple[NDArray[np.int64], NDA
     return np.array(kept, dtype=np.int64), np.array([names.index(labels[row]) for row in kept])
 
 
-@probe.command("truncate", epilog=examples("probe truncate SmolLM2.gguf --layer 21 --out SmolLM2-21.gguf"))
+@probe.command(
+    "truncate",
+    epilog=examples(
+        "probe truncate SmolLM2.gguf --layer 21 --out SmolLM2-21.gguf",
+        "probe truncate Qwen3-4B --layer 24 --out Qwen3-4B-24",
+    ),
+)
 def probe_truncate(
-    model: Annotated[Path, typer.Argument(metavar="FILE", help="Checkpoint: GGUF, architecture llama.")],
+    model: Annotated[
+        Path,
+        typer.Argument(
+            metavar="MODEL",
+            help="GGUF file, architecture llama; or a folder of safetensors, any architecture.",
+        ),
+    ],
     layer: Annotated[int, typer.Option(min=1, help="How many layers to keep.")],
-    out: Annotated[Path, typer.Option(metavar="FILE", help="Where to write; nothing is there yet.")],
+    out: Annotated[Path, typer.Option(metavar="PATH", help="File or folder to write; nothing is there yet.")],
     norm: Annotated[
         bool,
         typer.Option(
@@ -110,11 +123,15 @@ def probe_truncate(
         ),
     ] = True,
 ) -> None:
-    """Write the first layers of a checkpoint, so that a server pools their states with ordinary means.
+    """Write the first layers of a model, so that a server pools their states with ordinary means.
 
-    The copy is read back and its states are compared with those of the whole model.
+    The copy is read back and compared: its states, where they can be computed here, else its weights.
     """
     if out.exists():
         raise typer.BadParameter(f"{out} is there already", param_hint="--out")
-    truncate(model, out, layer, keep_norm=norm)
-    note(f"{out}: {layer} layers, states as in {model}; serve it with pooling of the last token")
+    compared = "states"
+    if not model.is_dir():
+        truncate(model, out, layer, keep_norm=norm)
+    elif not truncate_folder(model, out, layer, keep_norm=norm):
+        compared = "weights"
+    note(f"{out}: {layer} layers, {compared} as in {model}; serve it with pooling of the last token")

@@ -33,13 +33,31 @@ def truncate(source: Path, target: Path, layer: int, *, keep_norm: bool = True) 
         OSError: the target can't be written.
     """
     whole = read_checkpoint(source)
-    if not 1 <= layer < len(whole.blocks):
-        raise CheckpointUnusable(
-            f"{source} has {len(whole.blocks)} layers: it can be cut after 1 to {len(whole.blocks) - 1}, "
-            f"not after {layer}"
-        )
+    check_layer(source, len(whole.blocks), layer)
     _write(source, target, layer, keep_norm=keep_norm)
-    _check_copy(whole, read_checkpoint(target), target, layer)
+    check_states(replace(whole, blocks=whole.blocks[:layer]), read_checkpoint(target), target)
+
+
+def check_layer(source: Path, layers: int, layer: int) -> None:
+    """Raises:
+    CheckpointUnusable: a model of so many layers can't be cut after this one.
+    """
+    if not 1 <= layer < layers:
+        raise CheckpointUnusable(
+            f"{source} has {layers} layers: it can be cut after 1 to {layers - 1}, not after {layer}"
+        )
+
+
+def check_states(first: Checkpoint, copy: Checkpoint, target: Path) -> None:
+    """Compare the states of some tokens after the last layer of the first layers and of their copy.
+
+    Raises:
+        CheckpointUnusable: they differ.
+    """
+    tokens = _some_tokens(len(first.embedding))
+    expected, found = (Decoder(each).read(tokens)[0][-1] for each in (first, copy))
+    if expected.shape != found.shape or np.abs(expected - found).max() > _TOLERANCE * np.abs(expected).max():
+        raise CheckpointUnusable(f"{target} computes other states than the checkpoint that it was cut from")
 
 
 def _write(source: Path, target: Path, layer: int, *, keep_norm: bool) -> None:
@@ -67,15 +85,6 @@ def _write(source: Path, target: Path, layer: int, *, keep_norm: bool) -> None:
 def _is_kept(name: str, layer: int) -> bool:
     kind, _, rest = name.partition(".")
     return kind != "blk" or int(rest.partition(".")[0]) < layer
-
-
-def _check_copy(whole: Checkpoint, copy: Checkpoint, target: Path, layer: int) -> None:
-    """Compare the states of some tokens after the last layer of the copy."""
-    tokens = _some_tokens(len(whole.tokens))
-    expected = Decoder(replace(whole, blocks=whole.blocks[:layer])).read(tokens)[0][-1]
-    found = Decoder(copy).read(tokens)[0][-1]
-    if expected.shape != found.shape or np.abs(expected - found).max() > _TOLERANCE * np.abs(expected).max():
-        raise CheckpointUnusable(f"{target} computes other states than the checkpoint that it was cut from")
 
 
 def _some_tokens(vocabulary: int) -> list[int]:

@@ -83,7 +83,10 @@ _ENCODERS = (
     "models/api_failures.py",
     *(f"models/embedders/{name}.py" for name in ("endpoint", "model2vec", "onnx")),
 )
-_PROBES = tuple(f"models/language_model/{name}.py" for name in ("byte_pairs", "checkpoint", "truncate"))
+_PROBES = tuple(
+    f"models/language_model/{name}.py"
+    for name in ("byte_pairs", "checkpoint", "safetensors_file", "truncate")
+)
 
 
 def test_models_needs_the_plain_install_only() -> None:

@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from models.language_model.checkpoint import read_checkpoint
 from tests.infra.conftest import Run
 from tests.models.language_model.tiny import LAYERS, write_tiny
+from tests.models.language_model.tiny_folder import write_folder
 
 PROMPT = "read{text}end"
 
@@ -69,3 +71,12 @@ def test_a_damaged_checkpoint_is_named(understudy: Run, tmp_path: Path) -> None:
     ended = understudy("probe", "truncate", str(damaged), "--layer", "1", "--out", str(tmp_path / "cut.gguf"))
     assert ended.status != 0
     assert "damaged.gguf is no GGUF file, or a damaged one" in ended.err
+
+
+def test_a_folder_is_cut_and_says_what_was_compared(understudy: Run, tmp_path: Path, model: Path) -> None:
+    checkpoint = read_checkpoint(model)
+    for kind, compared in (("llama", "states"), ("qwen3", "weights")):
+        whole = write_folder(tmp_path / kind, checkpoint, model_type=kind)
+        ended = understudy("probe", "truncate", whole, "--layer", 1, "--out", tmp_path / f"{kind}-1")
+        assert ended.status == 0, ended.err
+        assert f"{kind}-1: 1 layers, {compared} as in {whole}" in ended.err
