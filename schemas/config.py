@@ -41,6 +41,8 @@ KEY_VARIABLES = ("OPENAI_API_KEY", "EMBEDDINGS_API_KEY")
 Probability = Annotated[float, Meta(gt=0.0, lt=1.0)]
 AUTO: Literal["auto"] = "auto"
 
+_TEXT = "{text}"
+
 PROMOTION = r"^(gate|approve|shadow:[1-9][0-9]{0,6}|canary:(0?\.(?=0*[1-9])[0-9]{1,6}|1(\.0+)?))$(?!\n)"
 
 
@@ -143,6 +145,11 @@ class Config(Struct, frozen=True):
             that this encoder makes of its text. `text+...` reads the text and the vector; `text>...` reads
             the vector only where the text alone does not suffice for an answer.
         dimension: length of the vectors; None: that of the live policy.
+        probe_prompt: prompt in which a probe's LLM reads the text: `{text}` once, near the end, since servers
+            keep the beginning that prompts share; `{labels}` and `{descriptions}` where you like. The vector
+            is the state of its last token. None: `teacher.prompt`, what the labels mean, the examples, the
+            text and `Label:`. Another prompt is another encoder: everything that needs its vectors is
+            deferred until a refit.
         promotion: how a version that passed the gate goes live. `gate`: at once. `approve`: once a person
             approves it (`understudy policies approve`); also one whose trial has passed. `shadow:N`: after a
             trial in which the teacher checks N answers that it would have given. `canary:SHARE`: after a
@@ -175,6 +182,7 @@ class Config(Struct, frozen=True):
     paused: bool = False
     embedder: Annotated[str, Meta(min_length=1)] = "text"
     dimension: Annotated[int, Meta(ge=1, le=65_536)] | None = None
+    probe_prompt: str | None = None
     promotion: Annotated[str, Meta(pattern=PROMOTION)] = "gate"
     refit: Refit = Refit()
     teacher: TeacherConfig = TeacherConfig()
@@ -228,6 +236,7 @@ def parse_override(
         *_renaming_problems(fields.get("teacher")),
         *_total_problems(fields.get("teacher"), key),
         *_calls_problems(fields.get("chat"), key),
+        *_prompt_problems(fields.get("probe_prompt")),
         *further(fields),
     ]
     if problems:
@@ -319,6 +328,12 @@ def _calls_problems(chat: Any, key: str) -> list[str]:
     if key != EVERY_TASK or not isinstance(chat, Mapping) or not chat.get("calls"):
         return []
     return ["`chat.calls`: calls belong to one task, so the message for `*` can't set it"]
+
+
+def _prompt_problems(prompt: Any) -> list[str]:
+    """A sentence where a probe's prompt has no one place for the text."""
+    count = prompt.count(_TEXT) if isinstance(prompt, str) else 1
+    return [] if count == 1 else [f"`probe_prompt`: expected {_TEXT} once, found it {count} times"]
 
 
 def _is_record(expected: Any) -> bool:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from models.embedders.kinds import PROBE, needs_encoder, split_spec, vectors_of
 from models.embedders.prompt import Prompt
 from schemas.config import Config
+from streams.teacher.known_labels import known_descriptions, known_examples
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +24,8 @@ class EncoderSpec:
 def encoder_spec(config: Config) -> EncoderSpec | None:
     """The encoder that the config names; None where requests bring all that a policy reads.
 
-    A probe's prompt is that of the task's teacher, with its labels.
+    A probe's prompt is `probe_prompt`; by default what the task's teacher is told: instruction, labels, what
+    they mean, and examples.
 
     Raises:
         InvalidSpec: see `models.embedders.kinds`.
@@ -33,4 +35,12 @@ def encoder_spec(config: Config) -> EncoderSpec | None:
         return None
     if split_spec(vectors)[0] != PROBE:
         return EncoderSpec(vectors)
-    return EncoderSpec(vectors, Prompt.from_instruction(config.teacher.prompt, config.teacher.labels))
+    return EncoderSpec(vectors, _prompt(config))
+
+
+def _prompt(config: Config) -> Prompt:
+    teacher, descriptions = config.teacher, known_descriptions(config.teacher)
+    if config.probe_prompt is not None:
+        return Prompt.of(config.probe_prompt, teacher.labels, descriptions)
+    shown = ((one.text, one.label) for one in known_examples(teacher))
+    return Prompt.from_instruction(teacher.prompt, teacher.labels, descriptions, shown)

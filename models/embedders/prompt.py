@@ -5,18 +5,22 @@ the prompt is part of the encoder's id: another prompt is another encoder.
 """
 
 import hashlib
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from models.errors import EmbedderError
 
-TEXT, LABELS = "{text}", "{labels}"
+TEXT, LABELS, DESCRIPTIONS = "{text}", "{labels}", "{descriptions}"
 DEFAULT = (
     "Classify the message. Answer with exactly one of these labels and nothing else:\n"
     f"{LABELS}\n\nMessage: {TEXT}\nLabel:"
 )
 
-_AFTER = "\nLabel:"
+_MESSAGE, _LABEL = "Message: ", "\nLabel:"
+_FILLED = re.compile(f"{re.escape(LABELS)}|{re.escape(DESCRIPTIONS)}")
+_NOTHING: Mapping[str, str] = MappingProxyType({})
 _DIGITS = 16
 
 
@@ -28,9 +32,9 @@ class Prompt:
     after: str
 
     @classmethod
-    def of(cls, template: str, labels: Sequence[str]) -> "Prompt":
-        """The prompt of a template with `{text}` once, and `{labels}` for the labels, one a line; other
-        braces stay.
+    def of(cls, template: str, labels: Sequence[str], descriptions: Mapping[str, str] = _NOTHING) -> "Prompt":
+        """The prompt of a template: `{text}` once, `{labels}` for the labels, `{descriptions}` for what they
+        mean, one a line each; other braces stay.
 
         Raises:
             EmbedderError: there is not exactly one `{text}`.
@@ -38,14 +42,28 @@ class Prompt:
         halves = template.split(TEXT)
         if len(halves) != 2:
             raise EmbedderError(f"prompt of a probe must have {TEXT} once, not {len(halves) - 1} times")
-        before, after = (half.replace(LABELS, "\n".join(labels)) for half in halves)
+        before, after = (_fill(half, labels, descriptions) for half in halves)
         return cls(before, after)
 
     @classmethod
-    def from_instruction(cls, instruction: str, labels: Sequence[str]) -> "Prompt":
-        """The prompt: the instruction with `{labels}` filled in, the text, and the start of the answer."""
+    def from_instruction(
+        cls,
+        instruction: str,
+        labels: Sequence[str],
+        descriptions: Mapping[str, str] = _NOTHING,
+        examples: Iterable[tuple[str, str]] = (),
+    ) -> "Prompt":
+        """The prompt: the instruction with `{labels}` filled in, what the labels mean, examples, the text,
+        and the answer's start.
+
+        Args:
+            descriptions: by label.
+            examples: a text and its label each.
+        """
         filled = instruction.replace(LABELS, "\n".join(labels))
-        return cls(f"{filled}\n\nMessage: ", _AFTER)
+        meanings = f"\n\nWhat the labels mean:\n{_described(descriptions)}" if descriptions else ""
+        shown = "".join(f"{_MESSAGE}{text}{_LABEL} {label}\n\n" for text, label in examples)
+        return cls(f"{filled}{meanings}\n\n{shown}{_MESSAGE}", _LABEL)
 
     @property
     def hash(self) -> str:
@@ -55,3 +73,13 @@ class Prompt:
     def around(self, text: str) -> str:
         """The prompt with the text in its place."""
         return f"{self.before}{text}{self.after}"
+
+
+def _fill(part: str, labels: Sequence[str], descriptions: Mapping[str, str]) -> str:
+    """All at once, so that braces of a label or a description stay as they are."""
+    values = {LABELS: "\n".join(labels), DESCRIPTIONS: _described(descriptions)}
+    return _FILLED.sub(lambda found: values[found[0]], part)
+
+
+def _described(descriptions: Mapping[str, str]) -> str:
+    return "\n".join(f"{label}: {description}" for label, description in descriptions.items())

@@ -157,6 +157,16 @@ def test_the_key_says_which_task(key: bytes | str, task: str) -> None:
     assert task_of(key) == task
 
 
+@pytest.mark.parametrize("count", [0, 2])
+def test_a_probes_prompt_has_one_place_for_the_text(count: int) -> None:
+    raw = msgspec.json.encode({"probe_prompt": f"Label:{count * '{text}'}"})
+    with pytest.raises(
+        InvalidConfig, match=rf"`probe_prompt`: expected \{{text\}} once, found it {count} times"
+    ):
+        parse_override(raw)
+    assert parse_override(b'{"probe_prompt": "{text} {labels}"}')
+
+
 @pytest.mark.parametrize("key", [None, b"", b"**", b"two words", b"\xff", b"line\n"])
 def test_a_key_that_is_no_task_is_a_problem(key: bytes | None) -> None:
     with pytest.raises(InvalidConfig, match="expected a task's name or"):

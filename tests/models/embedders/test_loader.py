@@ -49,6 +49,12 @@ def test_other_braces_of_a_prompt_stay() -> None:
     assert prompt.around("{labels} {text}") == "a\nb {text} {x}: {labels} {text}"
 
 
+def test_a_template_says_what_labels_mean_where_it_likes() -> None:
+    prompt = Prompt.of("{descriptions}|{labels}|{text}", ("a", "b"), {"a": "{labels}"})
+    assert prompt.around("t") == "a: {labels}|a\nb|t"
+    assert Prompt.of("{descriptions}{text}", ("a",)).around("t") == "t"
+
+
 def test_other_prompts_have_other_hashes() -> None:
     prompts = [Prompt("a", "b"), Prompt("ab", ""), Prompt("", "ab"), Prompt.from_instruction("a", ())]
     assert len({prompt.hash for prompt in prompts}) == len(prompts)

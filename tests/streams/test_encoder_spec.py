@@ -1,0 +1,49 @@
+"""The encoder that a config names, and the prompt in which a probe reads a text."""
+
+import pytest
+
+from schemas.config import Config, LabelExample, TeacherConfig
+from streams.encoder_spec import EncoderSpec, encoder_spec
+
+PROBE = "probe:http://localhost:8080/v1#m"
+TEACHER = TeacherConfig(
+    prompt="Choose: {labels}",
+    labels=("refund", "track"),
+    labels_renamed={"money": "refund"},
+    label_descriptions={"money": "wants money back"},
+    examples=(LabelExample("pay me", "money"), LabelExample("hello", "greeting")),
+)
+
+
+def read_in(config: Config) -> str:
+    spec = encoder_spec(config)
+    assert spec is not None
+    assert spec.prompt is not None
+    return spec.prompt.around("where is it?")
+
+
+def test_a_probe_is_told_what_the_teacher_is_told() -> None:
+    assert read_in(Config(embedder=PROBE, teacher=TEACHER)) == (
+        "Choose: refund\ntrack\n\nWhat the labels mean:\nrefund: wants money back\n\n"
+        "Message: pay me\nLabel: refund\n\nMessage: where is it?\nLabel:"
+    )
+
+
+def test_without_descriptions_and_examples_the_prompt_is_that_of_earlier_releases() -> None:
+    teacher = TeacherConfig(prompt="Choose: {labels}", labels=("a", "b"))
+    assert read_in(Config(embedder=PROBE, teacher=teacher)) == "Choose: a\nb\n\nMessage: where is it?\nLabel:"
+
+
+def test_a_task_may_have_a_prompt_of_its_own() -> None:
+    config = Config(embedder=f"text>{PROBE}", teacher=TEACHER, probe_prompt="<|user|>{text} ({descriptions})")
+    assert read_in(config) == "<|user|>where is it? (refund: wants money back)"
+
+
+@pytest.mark.parametrize("embedder", ["text", "precomputed", "text>precomputed"])
+def test_what_a_request_brings_needs_no_encoder(embedder: str) -> None:
+    assert encoder_spec(Config(embedder=embedder)) is None
+
+
+def test_another_encoder_has_no_prompt() -> None:
+    config = Config(embedder="text+onnx:/models/minilm", probe_prompt="{text}")
+    assert encoder_spec(config) == EncoderSpec("onnx:/models/minilm")
