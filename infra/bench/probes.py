@@ -5,6 +5,7 @@ four depths become vectors. Every policy is fitted on the same traces and judged
 model of 135 million parameters knows little: a larger one holds more, and this measures none.
 """
 
+import hashlib
 from dataclasses import replace
 from math import inf
 from pathlib import Path
@@ -30,6 +31,8 @@ TEST_SHARE = 0.5
 DEPTHS = (0.5, 0.7, 0.8, 1.0)
 """Shares of the layers."""
 
+_PARTS = ("rows", "last", "mean", "labels")
+
 
 def measure(request: BenchRequest) -> Report:
     """Raises:
@@ -44,7 +47,10 @@ def measure(request: BenchRequest) -> Report:
     labels = sorted({*train.labels, *test.labels})
     checkpoint = read_checkpoint(file)
     reader = PromptReader(checkpoint, Prompt.of(DEFAULT, labels), labels)
-    learned, asked = _read(reader, train), _read(reader, test)
+    learned, asked = (
+        _read(reader, split, None if request.out is None else Path(f"{request.out}.{name}.npz"))
+        for name, split in (("train", train), ("test", test))
+    )
     text, vectors = KINDS
     both, in_turn = COMBINED_KINDS
     rows = [_row("text", text, train, test), _row("MiniLM", vectors, train, test)]
@@ -67,9 +73,19 @@ def _drawn(split: Split, count: int) -> Split:
     return split.take(np.random.default_rng(0).permutation(len(split))[:count].tolist())
 
 
-def _read(reader: PromptReader, split: Split) -> States:
-    states = reader.read(split.rows.texts or (), inf)
+def _read(reader: PromptReader, split: Split, kept: Path | None) -> States:
+    """The states of all texts; from the file, where they are kept for these texts, else into it."""
+    texts = split.rows.texts or ()
+    digest = hashlib.sha256("\0".join(texts).encode()).hexdigest()
+    if kept is not None and kept.exists():
+        with np.load(kept) as found:
+            if str(found["digest"]) == digest:
+                return States(**{name: found[name] for name in _PARTS}, seconds=float(found["seconds"]))
+    states = reader.read(texts, inf)
     print_progress(f"{len(states.rows):,} of {len(split):,} texts read in {states.seconds:.0f} s")
+    if kept is not None:
+        parts = {name: getattr(states, name) for name in _PARTS}
+        np.savez(kept, digest=digest, seconds=states.seconds, **parts)
     return states
 
 

@@ -191,10 +191,15 @@ def encoders(runs: Runs = LEAST_RUNS, json: AsJson = False) -> None:
 def probes(
     data: Data = None,
     traces: Annotated[int, typer.Option(min=200, help="Traces to fit on; half as many test.")] = 1_500,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="PREFIX", help="Keep the states in PREFIX.*.npz, or read them there."),
+    ] = None,
     json: AsJson = False,
 ) -> None:
     """What a policy answers that reads a small LLM's hidden states, beside text and MiniLM vectors."""
-    show(run_benchmark("probes", BenchRequest(str(data_folder(data)), sizes=(traces,))), json)
+    kept = None if out is None else str(out)
+    show(run_benchmark("probes", BenchRequest(str(data_folder(data)), sizes=(traces,), out=kept)), json)
 
 
 @bench.command(epilog=examples("bench rebalance", "bench rebalance --runs 3"))
