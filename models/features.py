@@ -1,10 +1,13 @@
 """Features of requests: a text, a vector, or both, row by row."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+Embed = Callable[[NDArray[np.int64], int], NDArray[np.float32]]
+"""Makes vectors, float32 [m, d], of the m rows with these places, by a source: 0 is the only or first one."""
 
 
 def known_texts(texts: Iterable[str | None]) -> list[str] | None:

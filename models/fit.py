@@ -8,10 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.artifact import Artifact
+from models.embedders.kinds import cascade_tiers, is_staged
 from models.forecast.learning_curve import learning_curve, more_traces, point
 from models.gate import labels
 from models.gate.deferred_shift import with_deferred_shifts
 from models.gate.frontier import Sample, frontier_points, refusal_reasons, shortage_reasons
+from models.gate.tier_shares import with_tier_shares
 from models.gate.time_dependence import TimeDependence
 from models.manifest import LabelSource, grid
 from models.noise import contradictions
@@ -122,6 +124,7 @@ def _outcome(
         request.embedder,
         request.targets,
         request.options,
+        parts=request.parts,
         recipe=recipe(request),
         dependence=dependence,
         seed=request.seed,
@@ -140,7 +143,10 @@ def _outcome(
         ),
         noise=_noise(request, fitted),
         curve=_curve(request, fitted, started, progress),
+        tiers=cascade_tiers(request.embedder),
     )
+    if is_staged(request.embedder):
+        points = with_tier_shares(points, study)
     return FitOutcome(fitted, points, study)
 
 
@@ -168,7 +174,9 @@ def _curve(
         if len(names) < 2 or not np.any(part.sampled):
             return None
         quick = replace(request.options, surrogates=(), residual=False)
-        return learn_stages(part, names, request.embedder, request.targets, quick, seed=request.seed).sample
+        return learn_stages(
+            part, names, request.embedder, request.targets, quick, parts=request.parts, seed=request.seed
+        ).sample
 
     seconds = request.options.curve * (time.perf_counter() - started)
     parts = learning_curve(
@@ -208,7 +216,7 @@ def _repeats_reasons(fitted: FittedStages) -> tuple[str, ...]:
 
 
 def _policy(request: FitRequest, outcome: FitOutcome, started: float) -> FitResult:
-    graph = export(outcome.fitted.ensemble)
+    graph = export(outcome.fitted.ensemble, staged=is_staged(request.embedder))
     summary = summary_of(request, outcome, None, time.perf_counter() - started)
     manifest = with_test_vectors(manifest_of(request, outcome, summary, graph), graph, request.seed)
     artifact = Artifact(manifest.encode(), graph)

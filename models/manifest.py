@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Annotated
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 from msgspec.structs import replace
 
 from models.errors import PolicyError
@@ -27,6 +27,8 @@ class FrontierPoint(Struct, frozen=True):
         low: exact lower bound, at the manifest's delta, of the agreement on the answered ones.
         deferred_shift: of the log-odds of scores under the threshold, which makes of them a cautious
             expectation of agreement (`models.deferrals`); None where an earlier release did not note it.
+        tiers: share of the gate's traces that each tier of a staged cascade answers, first one first; unset
+            for all other policies.
     """
 
     target: Share
@@ -34,6 +36,7 @@ class FrontierPoint(Struct, frozen=True):
     coverage: Share
     low: Share
     deferred_shift: float | None = None
+    tiers: tuple[Share, ...] | UnsetType = UNSET
 
 
 class LabelSource(Struct, frozen=True):
@@ -49,7 +52,7 @@ class Member(Struct, frozen=True):
     Attributes:
         stage: 0 for the first.
         kind: its name in `models.surrogates.zoo`.
-        reads: `text` or `vectors`.
+        reads: `text`, `vectors`, or `vectors2` for those of the second source.
         weight: in the pool, > 0.
         strength: its regularisation; 0.0 where it has none.
     """
@@ -86,8 +89,8 @@ class Manifest(Struct, frozen=True):
         format: version of this file's layout; newer ones than `FORMAT` are refused.
         task, version: of the policy.
         labels: that it can answer with, in the order of the graph's label output.
-        embedder: the features it reads, as `models.embedders.kinds` writes them; `text` for text alone.
-        dimension: length of the vector it reads, None for text.
+        embedder: the features its tiers read, as `models.embedders.kinds` writes them; `text` for text alone.
+        dimension: length of the vector it reads, of all sources together; None for text.
         delta: chance of error with which each point of the frontier passed the gate.
         frontier: targets that passed the gate, lowest first.
         novelty_limit: rows with a novelty above it are deferred; 1.0, since novelty comes in its units.
@@ -107,7 +110,8 @@ class Manifest(Struct, frozen=True):
         accuracy: share of all traces on which the surrogate's guess is the teacher's label, out of fold.
         seconds: that the fit took.
         probes: test vectors, checked at every load.
-        encoder: id of the encoder that made the vectors; None without one.
+        encoder: id of the encoder that made the vectors; None without one. Of several sources it says how
+            long each one's vector is (`models.embedders.composite`).
         reference: histograms of the sampled traces' scores; None if they were not kept.
         offered: labels that the teacher could give to the traces, also those that it never gave; None where
             that is not known.

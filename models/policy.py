@@ -6,7 +6,7 @@ score 0.
 """
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -17,18 +17,17 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from models.artifact import Artifact
-from models.embedders.kinds import is_lazy, reads_text
+from models.embedders.kinds import is_staged, reads_text, starts_with_text
 from models.errors import PolicyError
-from models.features import Features
+from models.features import Embed, Features
 from models.featurizers import onnx_inputs
 from models.graph.session import FAILURES, single_threaded
 from models.manifest import Manifest, TestVector
+from models.stage_runner import StageRunner
 
 TOLERANCE = 1e-3
 OUTPUTS = ("label", "score", "novelty")
 FIRST_OUTPUTS = ("first_label", "first_score", "first_novelty", "first_done")
-
-Embed = Callable[[NDArray[np.int64]], NDArray[np.float32]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +92,8 @@ class Policy:
         )
         self._session = session
         self._reads_text = reads_text(manifest.embedder)
-        self._lazy = is_lazy(manifest.embedder)
+        self._stages = StageRunner(manifest, self._run) if is_staged(manifest.embedder) else None
+        self._lazy = self._stages is None and starts_with_text(manifest.embedder)
 
     @classmethod
     def open(cls, manifest: bytes, graph: bytes) -> "Policy":
@@ -129,41 +129,60 @@ class Policy:
         """Label, score and novelty of each row, which do not depend on the other rows.
 
         Args:
-            embed: makes the vectors [m, d] of the m rows with these places. A cascade whose first stage reads
-                the text alone calls it at most once, for the rows of the second stage. If it is None, and for
-                other policies, the features must have all vectors.
+            embed: asked for vectors by a cascade, when a stage begins to read those of a source, for the rows
+                of that stage. If it is None, and for other policies, the features must have all vectors.
 
         Raises:
             PolicyError: the features are not those that this policy reads.
         """
         scores = _ScoreBuffer(len(features))
-        if self._lazy:
+        if self._stages is not None:
+            self._stages.score(features, embed, scores.put, None)
+        elif self._lazy:
             self._score_lazily(features, embed, scores)
         else:
             for rows, feed in self._chunks(features):
                 scores.put(rows, self._run(OUTPUTS, feed))
         return scores.check(len(self.manifest.labels))
 
-    def score_text(self, features: Features) -> tuple[Scores, NDArray[np.bool_]]:
-        """The first stage of a cascade that reads the text alone there: no vector is needed.
+    def score_early(
+        self, features: Features, parts: int = 0, embed: Embed | None = None
+    ) -> tuple[Scores, NDArray[np.bool_]]:
+        """The stages of a cascade that read only the text, and vectors of the first `parts` sources.
+
+        Args:
+            embed: as in `score`.
 
         Returns:
-            Scores of each row, and for each row whether the first stage decides it, so that they are final.
+            Scores of each row, and for each row whether one of these stages decides it: they are final then.
 
         Raises:
-            PolicyError: it is no such cascade, or there are no texts.
+            PolicyError: no stage reads so little, or the features are not those that these stages read.
         """
-        if not self._lazy:
-            raise PolicyError(f"policy {self.manifest.version} needs a vector for each text")
         scores = _ScoreBuffer(len(features))
-        done = self._score_first(features, scores)
+        if self._stages is not None:
+            done = self._stages.score(features, embed, scores.put, parts) >= 0
+        elif self._lazy and parts == 0:
+            done = self._score_first(features, scores)
+        else:
+            raise PolicyError(f"policy {self.manifest.version} needs a vector for each text")
         checked = scores.check(len(self.manifest.labels))
         return checked, done & np.isfinite(checked.novelty)
+
+    def decided_by(self, features: Features) -> NDArray[np.int64] | None:
+        """The place of the tier that decides each row, int64 [n]; None where the graph does not say.
+
+        Raises:
+            PolicyError: as `score`; the features must have all vectors.
+        """
+        if self._stages is not None:
+            return self._stages.score(features, None, lambda *_: None, None)
+        return np.where(self.score_early(features)[1], 0, 1) if self._lazy else None
 
     def _score_first(self, features: Features, scores: "_ScoreBuffer") -> NDArray[np.bool_]:
         """Run the first stage on all rows; which of them it decides."""
         no_vectors: onnx_inputs.Feed = {
-            "embedding": np.zeros((0, self.manifest.dimension or 0), np.float32),
+            onnx_inputs.EMBEDDING: np.zeros((0, self.manifest.dimension or 0), np.float32),
             "rest": np.zeros(0, np.int64),
         }
         done = np.zeros(len(features), dtype=np.bool_)
@@ -179,10 +198,10 @@ class Policy:
             return
         left = features.take(rest)
         if features.embeddings is None and embed is not None:
-            left = Features(left.texts, embed(rest))
+            left = Features(left.texts, embed(rest, 0))
         dimension = self.manifest.dimension or 0
         for rows, feed in onnx_inputs.of_both(left, dimension, self._text_input):
-            numbers = np.arange(len(feed["embedding"]))
+            numbers = np.arange(len(feed[onnx_inputs.EMBEDDING]))
             scores.put(rest[rows], self._run(OUTPUTS, feed | {"rest": numbers}))
 
     def _run(self, outputs: Sequence[str], feed: onnx_inputs.Feed) -> list[NDArray[Any]]:
@@ -204,11 +223,15 @@ class Policy:
     def _check_inputs_and_outputs(self) -> None:
         outputs = [item.name for item in self._session.get_outputs()]
         expected = [*OUTPUTS, *(FIRST_OUTPUTS if self._lazy else ())]
+        if self._stages is not None:
+            expected = list(self._stages.outputs)
         if sorted(outputs) != sorted(expected):
             raise PolicyError(f"graph: outputs are {outputs}, must be {expected}")
         reads = (self._reads_text, self.manifest.dimension is not None, self._lazy)
-        names = (self._text_input, "embedding", "rest")
+        names = (self._text_input, onnx_inputs.EMBEDDING, "rest")
         expected = [name for name, read in zip(names, reads, strict=True) if read]
+        if self._stages is not None:
+            expected = list(self._stages.inputs)
         inputs = [item.name for item in self._session.get_inputs()]
         if sorted(inputs) != sorted(expected):
             raise PolicyError(f"graph: inputs are {inputs}, must be {expected} by the manifest")

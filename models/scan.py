@@ -69,6 +69,7 @@ class _FitSettings:
     delta: float
     recurring: bool
     seed: int
+    encoder: str | None
 
     def fit(self, traces: TrainingSet, progress: Progress = lambda _share, _doing: None) -> FitResult:
         return fit(
@@ -78,6 +79,7 @@ class _FitSettings:
             embedder=self.embedder,
             targets=self.targets,
             delta=self.delta,
+            encoder=self.encoder,
             options=Options(curve=0.0, recurring=self.recurring),
             seed=self.seed,
             progress=progress,
@@ -91,6 +93,7 @@ def scan(
     embedder: str,
     targets: Sequence[float],
     assumptions: Assumptions,
+    encoder: str | None = None,
     recurring: bool = False,
     trial: TierTrial | None = None,
     seed: int = 0,
@@ -101,7 +104,7 @@ def scan(
     Args:
         traces: all answers of the teacher; several answers to one request show its noise.
         request_rows: int64, rows of traces with each request once: learning and gate use only these.
-        embedder: as in `models.fit.fit`.
+        embedder, encoder: as in `models.fit.fit`.
         targets: agreements, in (0, 1).
         assumptions: of the forecasts.
         recurring: as in `models.training.options.Options`.
@@ -115,7 +118,9 @@ def scan(
     """
     started = time.perf_counter()
     requests = traces.take(request_rows)
-    settings = _FitSettings(embedder, tuple(sorted(set(targets))), assumptions.delta, recurring, seed)
+    settings = _FitSettings(
+        embedder, tuple(sorted(set(targets))), assumptions.delta, recurring, seed, encoder
+    )
     result = settings.fit(requests, lambda share, doing: progress(0.5 * share, doing))
     progress(0.5, "learning curve")
     curve = _curve(settings, requests, result, time.perf_counter() - started)

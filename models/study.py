@@ -120,6 +120,9 @@ class Study:
         label_stats: one for each label, in the order of `names`.
         curve: smallest number of traces first; empty if it was not measured.
         noise: None if too few requests repeat.
+        tiers: of a cascade, as its `embedder` names them; empty where there is one, or it is not known which
+            of them decides a row.
+        decided_by: int64 [n], the place of the tier that decides; None where it is not known.
     """
 
     names: tuple[str, ...]
@@ -136,6 +139,8 @@ class Study:
     label_stats: tuple[LabelStats, ...] = ()
     curve: tuple[CurvePoint, ...] = ()
     noise: Noise | None = None
+    tiers: tuple[str, ...] = ()
+    decided_by: NDArray[np.int64] | None = None
 
     @property
     def agrees(self) -> NDArray[np.bool_]:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from models.embedders.kinds import reads_text, tiers, vectors_of
+from models.embedders.composite import encoder_parts
+from models.embedders.kinds import reads_text, sources
 from models.errors import TrainingError
 from models.features import Features
 
@@ -14,8 +15,7 @@ HEAVIEST = 1e100
 """Largest weight of a trace: it keeps their sum finite."""
 
 WIDEST = 8192
-"""Largest length of vectors: a fit holds a few square matrices of this size, half a gigabyte each."""
-MOST_TIERS = 2
+"""Largest length of a source's vectors: a fit holds a few square matrices of it, half a gigabyte each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +49,16 @@ class TrainingSet:
         return TrainingSet(self.features.take(rows), labels, self.sampled[rows], weights, ordered)
 
 
-def check_traces(training: TrainingSet, embedder: str) -> None:
+def check_traces(training: TrainingSet, embedder: str, encoder: str | None = None) -> None:
     """Refuse traces that can't be learned from.
+
+    Args:
+        encoder: id of what made the vectors; None without one.
 
     Raises:
         InvalidSpec: `embedder` is not of the grammar of `models.embedders.kinds`.
-        TrainingError: no traces, unequal lengths, features that `embedder` reads are missing or not finite,
-            or it is a cascade of more than two tiers.
+        TrainingError: no traces, unequal lengths, or features that `embedder` reads are missing or not
+            finite.
     """
     rows = len(training)
     if rows == 0:
@@ -67,21 +70,26 @@ def check_traces(training: TrainingSet, embedder: str) -> None:
             raise TrainingError(f"{name}: {length} rows, must be {rows}, one for each label")
     if weights is not None and not (((weights >= 0) & (weights <= HEAVIEST)).all() and weights.any()):
         raise TrainingError(f"weights: must be from 0 to {HEAVIEST:g}, not all of them 0")
-    if len(tiers(embedder)) > MOST_TIERS:
-        raise TrainingError(f"embedder `{embedder}`: a cascade must have at most {MOST_TIERS} tiers")
     if reads_text(embedder) and training.features.texts is None:
         raise TrainingError(f"traces without texts: embedder `{embedder}` reads texts")
-    if vectors_of(embedder) is not None:
-        _check_vectors(training.features.embeddings, embedder)
+    if sources(embedder):
+        _check_vectors(training.features.embeddings, embedder, encoder)
 
 
-def _check_vectors(vectors: NDArray[np.float32] | None, embedder: str) -> None:
+def _check_vectors(vectors: NDArray[np.float32] | None, embedder: str, encoder: str | None) -> None:
     if vectors is None:
         raise TrainingError(f"traces without embeddings: embedder `{embedder}` reads embeddings")
     if vectors.ndim != 2 or vectors.shape[1] == 0:
         raise TrainingError(f"embeddings: shape is {list(vectors.shape)}, must be [rows, length]")
-    if vectors.shape[1] > WIDEST:
-        raise TrainingError(f"embeddings: length is {vectors.shape[1]:,}, must be at most {WIDEST:,}")
+    parts = encoder_parts(encoder, vectors.shape[1], len(sources(embedder)))
+    if parts is None:
+        raise TrainingError(
+            f"embeddings: `{embedder}` reads several vectors, and the encoder `{encoder}` does not say where "
+            f"each begins in {vectors.shape[1]:,} numbers"
+        )
+    widest = max(part.length for part in parts)
+    if widest > WIDEST:
+        raise TrainingError(f"embeddings: length is {widest:,}, must be at most {WIDEST:,}")
     broken = np.flatnonzero(~np.isfinite(vectors).all(axis=1))
     if len(broken):
         raise TrainingError(f"embeddings: row {broken[0]} is not finite ({len(broken)} such rows)")

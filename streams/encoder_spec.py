@@ -1,8 +1,8 @@
-"""Encoder spec: which encoder a task's config names, to turn the texts of its requests into vectors."""
+"""Encoder spec: which encoders a task's config names, to turn the texts of its requests into vectors."""
 
 from dataclasses import dataclass
 
-from models.embedders.kinds import PROBE, needs_encoder, split_spec, vectors_of
+from models.embedders.kinds import has_probe, needs_encoder, sources_of, vectors_of
 from models.embedders.prompt import Prompt
 from schemas.config import Config
 from streams.teacher.known_labels import known_descriptions, known_examples
@@ -10,19 +10,27 @@ from streams.teacher.known_labels import known_descriptions, known_examples
 
 @dataclass(frozen=True, slots=True)
 class EncoderSpec:
-    """An encoder that a process may have open.
+    """An encoder that a process may have open, or several that make one vector together.
 
     Attributes:
-        vectors: its kind and place, e.g. `model2vec:/models/static`.
-        prompt: of a probe; None for any other encoder.
+        vectors: its kind and place, e.g. `model2vec:/models/static`; of several, joined by `>`.
+        prompt: of a probe; None where there is none.
     """
 
     vectors: str
     prompt: Prompt | None = None
 
+    @property
+    def parts(self) -> "tuple[EncoderSpec, ...]":
+        """Each encoder by itself, in the order of their vectors."""
+        sources = sources_of(self.vectors)
+        if len(sources) == 1:
+            return (self,)
+        return tuple(EncoderSpec(source, self.prompt if has_probe(source) else None) for source in sources)
+
 
 def encoder_spec(config: Config) -> EncoderSpec | None:
-    """The encoder that the config names; None where requests bring all that a policy reads.
+    """What makes the vectors that the config names; None where requests bring all that a policy reads.
 
     A probe's prompt is `probe_prompt`; by default what the task's teacher is told: instruction, labels, what
     they mean, and examples.
@@ -33,7 +41,7 @@ def encoder_spec(config: Config) -> EncoderSpec | None:
     vectors = vectors_of(config.embedder)
     if vectors is None or not needs_encoder(config.embedder):
         return None
-    if split_spec(vectors)[0] != PROBE:
+    if not has_probe(vectors):
         return EncoderSpec(vectors)
     return EncoderSpec(vectors, _prompt(config))
 

@@ -1,11 +1,13 @@
 """Task: its config, policies and breaker as they are at one moment, and what follows from them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from models.deferrals import shift_at
-from models.embedders.compatibility import mismatch_reason
+from models.embedders.compatibility import mismatch_reason, open_parts
+from models.embedders.composite import parts_of
 from models.embedders.contract import Embedder
-from models.embedders.kinds import is_lazy, needs_encoder
+from models.embedders.kinds import is_lazy, needs_encoder, parts_read
 from models.manifest import Manifest
 from models.policy import Policy
 from schemas.config import Config
@@ -60,12 +62,15 @@ class Task:
     Attributes:
         live: the policy that may answer; None until there is one for the configured embedder.
         candidate: the policy on trial.
-        embedder: the encoder that the config names; None where it names none, or while it is not open.
+        embedder: what makes the vectors that the config names, as one encoder; None where it names none, or
+            while one of them is not open.
         sampling: what the audit rate depends on, as far as is known now.
         unguarded: nothing may be answered, since nobody has counted audits for so long, or since what Redis
             holds of the task can't be read.
-        from_text: the policy of a cascade whose first stage answers from the text alone, whether or not the
-            encoder of its second is open here; None for all others, and while a candidate is on trial.
+        early: the policy of a cascade whose first stages answer before all vectors are made, from the text
+            alone or from the first encoders, whether or not the others are open here; None for all others,
+            and while a candidate is on trial.
+        parts: the encoder of each source of vectors, in their order; None where it is not open.
     """
 
     name: str
@@ -76,7 +81,8 @@ class Task:
     embedder: Embedder | None = None
     sampling: SamplingState = UNKNOWN
     unguarded: bool = False
-    from_text: ServingPolicy | None = None
+    early: ServingPolicy | None = None
+    parts: tuple[Embedder | None, ...] = ()
 
     @classmethod
     def of(
@@ -93,6 +99,7 @@ class Task:
         guard: Guard = GUARDED,
         *,
         unreadable: bool = False,
+        parts: Sequence[Embedder | None] | None = None,
     ) -> "Task":
         """The task with those of the policies that are suitable for its config and its encoder.
 
@@ -102,14 +109,16 @@ class Task:
             drifting: the version whose deferrals ask for more audits, if one does.
             guard: whether audits are counted; where it is stale, nothing is certified.
             unreadable: what Redis holds of the task can't be read.
+            parts: the encoder of each source; None for those of `embedder`.
         """
+        parts = parts_of(embedder) if parts is None else tuple(parts)
         safeguards = safeguards or Safeguards()
         live = _serving_policy(CandidatePolicy(policy, 1.0), config, safeguards, embedder) if policy else None
         candidate = _serving_policy(tried, config, safeguards, embedder) if tried else None
         if live and candidate and not _same_features(live, candidate):
             candidate = None
-        from_text = _text_policy(policy, config, safeguards) if policy and not tried else None
-        answering = live or from_text
+        early = _early_policy(policy, config, safeguards, parts) if policy and not tried else None
+        answering = live or early
         proven = guard.is_fresh and answering is not None and answering.version == certified
         sampling = SamplingState(
             proven and answering is not None and not answering.new_labels,
@@ -126,7 +135,8 @@ class Task:
             embedder,
             sampling,
             unguarded=unreadable or guard.stops(config.guard_staleness),
-            from_text=from_text,
+            early=early,
+            parts=parts,
         )
 
     @property
@@ -157,7 +167,7 @@ class Task:
     def answers_nothing(self) -> bool:
         """True while all of the task's traffic goes to the teacher, whatever the request."""
         stopped = self.config.paused or self.unguarded
-        return stopped or not any(map(self._answers, (self.live, self.candidate, self.from_text)))
+        return stopped or not any(map(self._answers, (self.live, self.candidate, self.early)))
 
     def _answers(self, policy: ServingPolicy | None) -> bool:
         return (
@@ -205,10 +215,15 @@ def _serving_policy(
     return _served(tried, config, safeguards)
 
 
-def _text_policy(policy: Policy, config: Config, safeguards: Safeguards) -> ServingPolicy | None:
+def _early_policy(
+    policy: Policy, config: Config, safeguards: Safeguards, parts: Sequence[Embedder | None]
+) -> ServingPolicy | None:
     if _config_mismatch(policy.manifest, config) is not None:
         return None
     if not (needs_encoder(config.embedder) and is_lazy(config.embedder)):
+        return None
+    least = parts_read(config.embedder)[0]
+    if least > 0 and open_parts(policy.manifest, parts) < least:
         return None
     return _served(CandidatePolicy(policy, 1.0), config, safeguards)
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TypeVar
 
+from models.embedders.composite import join_parts
 from models.embedders.contract import Embedder
 from models.policy import Policy
 from schemas.config import EVERY_TASK, Override, config_of
@@ -77,7 +78,8 @@ class Tasks:
     def encoder_specs(self) -> frozenset[EncoderSpec]:
         """The encoders that the configs name, also that of tasks which nobody has configured."""
         configs = [config_of(EVERY_TASK, self._overrides), *(task.config for task in self._tasks.values())]
-        return frozenset(asked for asked in map(encoder_spec, configs) if asked is not None)
+        specs = map(encoder_spec, configs)
+        return frozenset(part for asked in specs if asked is not None for part in asked.parts)
 
     def longest_wait(self) -> tuple[str, float]:
         """The task that waits longest for a teacher that is away, and its seconds; `*` for all others."""
@@ -232,16 +234,18 @@ class Tasks:
     def _build_task(self, name: str) -> Task:
         config = config_of(name, self._overrides)
         spec = encoder_spec(config)
+        parts = tuple(self._encoders.get(part) for part in spec.parts) if spec else ()
         return Task.of(
             name,
             config,
             self._policies.get(name),
             self._candidates.get(name),
             self._safeguards.get(name),
-            self._encoders.get(spec) if spec else None,
+            join_parts(parts),
             self._certified.get(name),
             self._certifying.get(name),
             self._drifting.get(name),
             self._guard,
             unreadable=name in self._unreadable,
+            parts=parts,
         )

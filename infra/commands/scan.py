@@ -104,6 +104,7 @@ def scan(
             requests,
             embedder=reads,
             targets=target,
+            encoder=None if encoder is None else encoder.id,
             recurring=recurring,
             assumptions=Assumptions(requests_a_day, price_a_call, audit_rate, delta),
             trial=trial,

@@ -14,11 +14,10 @@ from models.embedders.compatibility import check
 from models.embedders.contract import Embedder
 from models.embedders.kinds import (
     PRECOMPUTED,
-    PROBE,
     TEXT,
+    has_probe,
     needs_encoder,
     reads_text,
-    split_spec,
     tiers,
     vectors_of,
 )
@@ -35,7 +34,7 @@ EmbedderName = Annotated[
     typer.Option(
         metavar="SPEC",
         help="Features to read: text, precomputed (needs --embeddings), model2vec:FOLDER, onnx:FOLDER, "
-        "endpoint:URL#MODEL, probe:URL#MODEL; text+... for both, text>... for one after the other.",
+        "endpoint:URL#MODEL, probe:URL#MODEL; text+... for both, A>B>... for one after another.",
     ),
 ]
 PromptFile = Annotated[
@@ -91,9 +90,7 @@ def encoder_of(spec: str, prompt: Path | None, labels: Sequence[str]) -> Embedde
     source = vectors_of(spec)
     if source is None or not needs_encoder(spec):
         return None
-    if split_spec(source)[0] != PROBE:
-        return open_embedder(source)
-    return open_embedder(source, prompt_of(prompt, labels))
+    return open_embedder(source, prompt_of(prompt, labels) if has_probe(source) else None)
 
 
 def prompt_of(prompt: Path | None, labels: Sequence[str]) -> Prompt:

@@ -7,8 +7,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from models.embedders.composite import CompositeEmbedder
 from models.embedders.contract import Embedder, check_rows
-from models.embedders.kinds import ENDPOINT, MODEL2VEC, ONNX, PROBE, needs_encoder, split_spec, vectors_of
+from models.embedders.kinds import (
+    ENDPOINT,
+    MODEL2VEC,
+    ONNX,
+    PROBE,
+    has_probe,
+    needs_encoder,
+    sources_of,
+    split_spec,
+    vectors_of,
+)
 from models.embedders.prompt import DEFAULT, Prompt
 from models.errors import EmbedderError
 
@@ -52,16 +63,19 @@ class CheckedEmbedder:
 
 
 def open_embedder(vectors: str, prompt: Prompt | None = None) -> Embedder:
-    """Load an encoder, or connect to it, and try it on a text.
+    """Load an encoder, or connect to it, and try it on a text; of several sources one that is all of them.
 
     Args:
         vectors: spec of an encoder, as `models.embedders.kinds.vectors_of` gives it.
-        prompt: of a probe.
+        prompt: of a probe; others do not read it.
 
     Raises:
         EmbedderError: there is no such encoder, a package is missing, it can't be read or reached, or it
             makes no vectors.
     """
+    parts = sources_of(vectors)
+    if len(parts) > 1:
+        return CompositeEmbedder(tuple(open_embedder(part, prompt) for part in parts))
     kind, place = split_spec(vectors)
     if kind not in _KINDS:
         raise EmbedderError(f"`{vectors}` is not an encoder; choose from {', '.join(_KINDS)}")
@@ -89,8 +103,7 @@ def encoder_for(spec: str, labels: Sequence[str], template: str | None = None) -
     vectors = vectors_of(spec)
     if vectors is None or not needs_encoder(spec):
         return None
-    is_probe = split_spec(vectors)[0] == PROBE
-    return open_embedder(vectors, Prompt.of(template or DEFAULT, labels) if is_probe else None)
+    return open_embedder(vectors, Prompt.of(template or DEFAULT, labels) if has_probe(vectors) else None)
 
 
 def _error_text(error: Exception) -> str:

@@ -14,9 +14,8 @@ class Featurizer(Protocol):
     """Features of n traces, as surrogates learn from them.
 
     Attributes:
-        kind: `text` or `vectors`.
+        kind: `text`, `vectors`, or `vectors2` for those of the second source.
         name: what is read, in words.
-        dimension: length of the vector that a request must have, None for text.
         matrix: float32 [n, d].
         held_out: float32 [n, d], each row as if its own content had not been there when the features were
             chosen: what a model that has not learned from the row must be given.
@@ -25,7 +24,6 @@ class Featurizer(Protocol):
 
     kind: str
     name: str
-    dimension: int | None
     matrix: NDArray[np.float32]
     held_out: NDArray[np.float32]
     novelty: NDArray[np.float32]

@@ -28,9 +28,19 @@ Chunk = tuple[Any, Feed]
 ALL_ROWS = slice(None)
 """The index of the only chunk, where its rows are in their order."""
 
-WINDOWS, TEXT = "windows", "text"
+WINDOWS, TEXT, EMBEDDING = "windows", "text", "embedding"
 TEXT_INPUTS: dict[str, Callable[[Sequence[bytes]], NDArray[np.uint8]]] = {WINDOWS: window_bytes, TEXT: pad}
 """What makes the input that a graph reads texts by; `TEXT` is that of older policies."""
+
+
+def numbered(name: str, number: int) -> str:
+    """The name itself for the first of its kind, `name2` for the second."""
+    return name if number == 0 else f"{name}{number + 1}"
+
+
+def vector_input(source: int) -> str:
+    """The input that a graph reads the vectors of a source by; 0 for the only or first one."""
+    return numbered(EMBEDDING, source)
 
 
 def of_texts(features: Features, name: str = WINDOWS, padding: int = PADDING_AT_ONCE) -> Iterator[Chunk]:
@@ -65,22 +75,24 @@ def _chunks_of_lengths(lengths: Sequence[int], most_padding: int) -> Iterator[tu
         yield begin, len(lengths)
 
 
-def of_vectors(features: Features, dimension: int) -> Iterator[Chunk]:
-    """Raises PolicyError: there are no vectors, or they are not of this length."""
+def of_vectors(features: Features, dimension: int, name: str = EMBEDDING) -> Iterator[Chunk]:
+    """Vectors as the input of this name. Raises PolicyError: there are none, or not of this length."""
     vectors = matrix(features, dimension)
     if 0 < len(vectors) <= VECTORS_AT_ONCE:
-        yield ALL_ROWS, {"embedding": vectors}
+        yield ALL_ROWS, {name: vectors}
         return
     for begin in range(0, len(vectors), VECTORS_AT_ONCE):
         rows = slice(begin, begin + VECTORS_AT_ONCE)
-        yield rows, {"embedding": vectors[rows]}
+        yield rows, {name: vectors[rows]}
 
 
-def of_both(features: Features, dimension: int, name: str = WINDOWS) -> Iterator[Chunk]:
-    """Raises PolicyError: as `of_texts` and `of_vectors`."""
-    vectors = matrix(features, dimension)
+def of_both(
+    features: Features, dimension: int, name: str = WINDOWS, vectors: str = EMBEDDING
+) -> Iterator[Chunk]:
+    """Texts and vectors as the inputs of these names. Raises PolicyError: as `of_texts` and `of_vectors`."""
+    found = matrix(features, dimension)
     for rows, feed in of_texts(features, name, BYTES_AT_ONCE):
-        yield rows, feed | {"embedding": vectors[rows]}
+        yield rows, feed | {vectors: found[rows]}
 
 
 def matrix(features: Features, dimension: int) -> NDArray[np.float32]:

@@ -40,7 +40,6 @@ class TextFeaturizer:
     """See `models.featurizers.contract.Featurizer`."""
 
     kind = "text"
-    dimension: int | None = None
 
     def __init__(
         self, texts: Sequence[str], seed: int, contents: NDArray[np.int64] | None = None, rank: int = RANK

@@ -11,6 +11,7 @@ from scipy import sparse
 
 from models.errors import PolicyError
 from models.features import Features
+from models.featurizers.onnx_inputs import numbered, vector_input
 from models.featurizers.row_blocks import row_blocks
 from models.featurizers.unit_vectors import SMALLEST, normalise
 from models.graph.building import FLOAT, Graph
@@ -19,10 +20,16 @@ from models.graph.linear import Linear
 Matrix = NDArray[np.float32]
 
 
-class VectorFeaturizer:
-    """See `models.featurizers.contract.Featurizer`."""
+VECTORS = "vectors"
 
-    kind = "vectors"
+
+class VectorFeaturizer:
+    """See `models.featurizers.contract.Featurizer`.
+
+    Args:
+        source: 0 for the only or first source of vectors, 1 for the second.
+        name: what is read, in words.
+    """
 
     def __init__(
         self,
@@ -31,9 +38,12 @@ class VectorFeaturizer:
         labels: int,
         folds: NDArray[np.int64],
         weights: NDArray[np.float64] | None = None,
+        source: int = 0,
+        name: str = VECTORS,
     ) -> None:
-        self.name = "vectors"
-        self.dimension: int | None = vectors.shape[1]
+        self.kind = numbered(VECTORS, source)
+        self.name = name
+        self._source, self._input = source, vector_input(source)
         self.matrix = normalise(vectors.astype(np.float32, copy=False))
         self.held_out = self.matrix
         weighted = _WeightedRows(self.matrix, codes, np.ones(len(codes)) if weights is None else weights)
@@ -52,7 +62,7 @@ class VectorFeaturizer:
 
     def write_unit(self, graph: Graph) -> str:
         """Nodes from `embedding` to vectors of length one, [n, d]."""
-        return graph.once("unit", lambda: _unit(graph, self.matrix.shape[1]))
+        return graph.once(f"unit {self._input}", lambda: self._unit(graph))
 
     def write_linear(self, graph: Graph, model: Linear) -> str:
         product = graph.add("MatMul", self.write_unit(graph), graph.constant(model.weights))
@@ -62,17 +72,17 @@ class VectorFeaturizer:
         near = graph.add("MatMul", self.write_unit(graph), graph.constant(self._centroids.T.copy()))
         nearest = graph.add("ReduceMax", near, graph.axes(1), keepdims=1)
         # A length that overflows makes a direction of zeros: its difference from itself is not a number.
-        length = graph.kept_name("length")
+        length = graph.kept_name(f"length {self._input}")
         far = graph.add("Sub", graph.number(1.0), nearest)
         return graph.add("Add", far, graph.add("Sub", length, length))
 
-
-def _unit(graph: Graph, dimension: int) -> str:
-    vector = graph.input("embedding", FLOAT, [graph.vector_rows, dimension])
-    squares = graph.add("ReduceSum", graph.add("Mul", vector, vector), graph.axes(1), keepdims=1)
-    length = graph.add("Max", graph.add("Sqrt", squares), graph.number(SMALLEST))
-    graph.keep("length", length)
-    return graph.add("Div", vector, length)
+    def _unit(self, graph: Graph) -> str:
+        rows = numbered(graph.vector_rows, self._source)
+        vector = graph.input(self._input, FLOAT, [rows, self.matrix.shape[1]])
+        squares = graph.add("ReduceSum", graph.add("Mul", vector, vector), graph.axes(1), keepdims=1)
+        length = graph.add("Max", graph.add("Sqrt", squares), graph.number(SMALLEST))
+        graph.keep(f"length {self._input}", length)
+        return graph.add("Div", vector, length)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from models.report.examples import Group, groups
 from models.report.flow import Flow, flow
 from models.report.frontier import Frontier, frontier
 from models.report.reliability import Bin, calibration_error, reliability
+from models.report.tiers import Tiers, tiers_of
 from models.study import CandidateResult, CurvePoint, LabelStats, Noise, Study
 
 MOST_LABELS = 1000
@@ -80,8 +81,8 @@ class Content(Struct, frozen=True):
         features: id of the embedder, None when refused.
         teachers: who gave the labels, in words.
         rows: traces that the figures are about.
-        flow, frontier, reliability, calibration_error, labels, pairs, examples, changes, curve, trials,
-            noise, cost: a section each; `labels` has at most 1,000, the worst first.
+        flow, tiers, frontier, reliability, calibration_error, labels, pairs, examples, changes, curve,
+            trials, noise, cost: a section each; `labels` has at most 1,000, the worst first.
         below_target: labels whose agreement is significantly below the target: the upper of the exact 95 %
             bounds is.
         all_labels: how many there are.
@@ -101,6 +102,7 @@ class Content(Struct, frozen=True):
     teachers: str | None
     rows: int
     flow: Flow | None
+    tiers: Tiers | None
     frontier: Frontier
     reliability: tuple[Bin, ...]
     calibration_error: float
@@ -150,6 +152,7 @@ def content(subject: Subject) -> Content:
         else comparison_side(manifest).facts["Teachers"],
         rows=0 if study is None else int(np.sum(study.gate_rows)),
         flow=None if study is None else flow(study, threshold),
+        tiers=None if study is None else tiers_of(study, usable),
         frontier=frontier(study, summary.frontier, () if parent is None else parent.frontier),
         reliability=bins,
         calibration_error=calibration_error(bins),

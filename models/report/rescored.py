@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from models.embedders.kinds import cascade_tiers
 from models.features import Features
 from models.fit import FitSummary
 from models.manifest import Manifest
@@ -39,6 +40,8 @@ def rescore(policy: Policy, features: Features, labels: Sequence[str], sampled: 
         eligible=(scores.novelty <= manifest.novelty_limit) & ~policy.blocked[scores.label],
         sampled=sampled,
         gate_rows=sampled,
+        tiers=cascade_tiers(manifest.embedder),
+        decided_by=policy.decided_by(features),
     )
 
 

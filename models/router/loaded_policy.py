@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
+from models.embedders.batch_vectors import BatchVectors
 from models.embedders.compatibility import check
+from models.embedders.composite import parts_of
 from models.embedders.contract import Embedder
 from models.embedders.kinds import PRECOMPUTED, is_lazy, needs_text, reads_text, vectors_of
 from models.embedders.loader import encoder_for
@@ -90,8 +91,10 @@ class LoadedPolicy:
     def _score(self, queries: Sequence[Query]) -> list[RowDecision]:
         if not queries:
             return []
+        texts = [query.text or "" for query in queries] if self._needs_text else []
+        vectors = BatchVectors(texts, parts_of(self._embedder))
         try:
-            return self._decisions(self._scores(queries))
+            return self._decisions(self._scores(queries, vectors))
         except TextRefused as error:
             if len(queries) > 1:
                 return [self._score([query])[0] for query in queries]
@@ -103,24 +106,31 @@ class LoadedPolicy:
                 self.manifest.version,
                 error,
             )
+            if self._lazy and vectors.failed is not None:
+                return self._early(vectors, vectors.failed)
         return [RowDecision("unscored")] * len(queries)
 
-    def _scores(self, queries: Sequence[Query]) -> Scores:
-        texts = [query.text or "" for query in queries] if self._needs_text else []
-        seen = texts if self._reads_text else None
+    def _early(self, vectors: BatchVectors, parts: int) -> list[RowDecision]:
+        """What the stages before a failed encoder decide, which reads the vectors of the first `parts`."""
+        try:
+            scores, is_final = self._policy.score_early(Features(vectors.texts), parts, vectors.embed)
+        except PolicyError:
+            return [RowDecision("unscored")] * len(vectors.texts)
+        return [
+            decision if final else RowDecision("unscored")
+            for decision, final in zip(self._decisions(scores), is_final.tolist(), strict=True)
+        ]
+
+    def _scores(self, queries: Sequence[Query], vectors: BatchVectors) -> Scores:
+        seen = vectors.texts if self._reads_text else None
         if self._brings_vector:
-            vectors = np.stack([query.vector for query in queries if query.vector is not None])
-            return self._policy.score(Features(seen, vectors))
-        embedder = self._embedder
-        if embedder is None:
+            brought = np.stack([query.vector for query in queries if query.vector is not None])
+            return self._policy.score(Features(seen, brought))
+        if self._embedder is None:
             return self._policy.score(Features(seen))
-
-        def embed(rows: NDArray[np.int64]) -> NDArray[np.float32]:
-            return embedder.embed([texts[row] for row in rows.tolist()])
-
         if self._lazy:
-            return self._policy.score(Features(seen), embed)
-        return self._policy.score(Features(seen, embedder.embed(texts)))
+            return self._policy.score(Features(vectors.texts), vectors.embed)
+        return self._policy.score(Features(seen, vectors.embed(range(len(queries)))))
 
     def _decisions(self, scores: Scores) -> list[RowDecision]:
         labels, blocked = self.manifest.labels, self._policy.blocked

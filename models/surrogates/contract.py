@@ -63,7 +63,7 @@ class Surrogate(Protocol):
 
     Attributes:
         kind: its name in the zoo.
-        reads: the kind of its featurizer, `text` or `vectors`.
+        reads: the kind of its featurizer: `text`, `vectors`, or `vectors2` for those of the second source.
         name: what it is, in words.
         logits: float32 [n, labels], of each trace by models that have not learned from it.
         strength: its regularisation, which a refit starts from; 0.0 where it has none.

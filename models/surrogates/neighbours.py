@@ -93,10 +93,10 @@ class Neighbours:
     """See `models.surrogates.contract.Surrogate`."""
 
     kind = KIND
-    reads = VectorFeaturizer.kind
 
     def __init__(self, featurizer: VectorFeaturizer, logits: Matrix, kernels: Kernels) -> None:
         self.name = f"{kernels.count:,} neighbours on {featurizer.name}"
+        self.reads = featurizer.kind
         self.logits = logits
         self.strength = kernels.concentration
         self._featurizer = featurizer

@@ -26,11 +26,11 @@ class Perceptron:
     """See `models.surrogates.contract.Surrogate`."""
 
     kind = KIND
-    reads = VectorFeaturizer.kind
     strength = 0.0
 
     def __init__(self, featurizer: VectorFeaturizer, logits: Matrix, models: list["_Network"]) -> None:
         self.name = f"perceptron with {HIDDEN} hidden units on {featurizer.name}"
+        self.reads = featurizer.kind
         self.logits = logits
         self._featurizer = featurizer
         self._models = models

@@ -54,12 +54,12 @@ class FittedModel:
 class RefittedSurrogate:
     """See `models.surrogates.contract.Surrogate`."""
 
-    reads = VectorFeaturizer.kind
     strength = 0.0
 
     def __init__(self, featurizer: VectorFeaturizer, logits: Matrix, fitted: FittedModel) -> None:
         self.kind = fitted.method.kind
         self.name = f"{fitted.method.words} on {featurizer.name}"
+        self.reads = featurizer.kind
         self.logits = logits
         self._featurizer = featurizer
         self._fitted = fitted

@@ -1,9 +1,10 @@
-"""Cascades of two stages: the first decides the rows that it is sure of, the second decides the others.
+"""Cascades of stages: each decides the rows that it is sure of, and leaves the others to the next.
 
-A row takes the first stage's label, score and novelty where its score reaches the hand-over and it is not
-novel there, else the second's. Both scores are probabilities that the teacher agrees, so one threshold serves
-both, and the gate tests the agreement of both together. A second stage with other features is computed only
-for the rows that are left; one on the same features (a residual stage) has learned only from such rows.
+A row takes a stage's label, score and novelty where its score reaches the stage's hand-over and it is not
+novel there, else those of the next stage; the last decides all that is left. All scores are probabilities
+that the teacher agrees, so one threshold serves all stages, and the gate tests the agreement of all together.
+A stage with features of its own is computed only for the rows that are left; one on the same features (a
+residual stage) has learned only from such rows.
 
 The order of two answers of different stages depends on both calibrations. Where there are no selection
 traces, these calibrations are fitted on the gate's traces: three numbers a stage, and nothing else is.
@@ -26,26 +27,26 @@ LOSS = 0.005
 
 @dataclass(frozen=True, slots=True)
 class Ensemble:
-    """One or two stages, and their out-of-fold results for n traces.
+    """Stages, and their out-of-fold results for n traces.
 
     Attributes:
         stages: first one first.
-        handover: lowest score at which the first stage decides alone; None if it is the only stage.
-        lazy: the second stage reads other features, and is computed only for the rows that are left.
+        handovers: for each stage but the last the lowest score at which it decides alone.
+        lazy: later stages read other features, and are computed only for the rows that are left.
         guesses, runners_up: int64 [n], first and second choice.
         scores: float32 [n].
         novelty: float32 [n], in units of the limit.
-        first: bool [n], the first stage decides.
+        decided_by: int64 [n], the place of the stage that decides.
     """
 
     stages: tuple[Stage, ...]
-    handover: float | None
+    handovers: tuple[float, ...]
     lazy: bool
     guesses: NDArray[np.int64]
     runners_up: NDArray[np.int64]
     scores: NDArray[np.float32]
     novelty: NDArray[np.float32]
-    first: NDArray[np.bool_]
+    decided_by: NDArray[np.int64]
 
     def of(self, rows: slice) -> "Ensemble":
         """With the results of these traces alone."""
@@ -55,7 +56,7 @@ class Ensemble:
             runners_up=self.runners_up[rows],
             scores=self.scores[rows],
             novelty=self.novelty[rows],
-            first=self.first[rows],
+            decided_by=self.decided_by[rows],
         )
 
     @property
@@ -72,30 +73,42 @@ class Ensemble:
 def single_stage(stage: Stage) -> Ensemble:
     """An ensemble of one stage."""
     best, second = _top_two_labels(stage)
-    all_rows = np.ones(len(best), dtype=np.bool_)
-    return Ensemble((stage,), None, False, best, second, stage.scores, stage.novelty, all_rows)
-
-
-def join_stages(first: Stage, second: Stage, handover: float, lazy: bool) -> Ensemble:
-    """An ensemble of two stages; arguments as the attributes of `Ensemble`."""
-    done = (first.scores >= handover) & (first.novelty <= 1.0)
-    (best, runner_up), (other_best, other_runner_up) = _top_two_labels(first), _top_two_labels(second)
     return Ensemble(
-        (first, second),
-        handover,
-        lazy,
-        np.where(done, best, other_best),
-        np.where(done, runner_up, other_runner_up),
-        np.where(done, first.scores, second.scores),
-        np.where(done, first.novelty, second.novelty),
-        done,
+        (stage,), (), False, best, second, stage.scores, stage.novelty, np.zeros(len(best), dtype=np.int64)
     )
 
 
+def join_stages(first: Stage, rest: Ensemble, handover: float, lazy: bool) -> Ensemble:
+    """The ensemble of a stage and of those after it; arguments as the attributes of `Ensemble`."""
+    done = (first.scores >= handover) & (first.novelty <= 1.0)
+    best, runner_up = _top_two_labels(first)
+    return Ensemble(
+        (first, *rest.stages),
+        (handover, *rest.handovers),
+        lazy,
+        np.where(done, best, rest.guesses),
+        np.where(done, runner_up, rest.runners_up),
+        np.where(done, first.scores, rest.scores),
+        np.where(done, first.novelty, rest.novelty),
+        np.where(done, 0, rest.decided_by + 1),
+    )
+
+
+def join_all(
+    stages: Sequence[Stage], training_targets: TrainingTargets, targets: Sequence[float], lazy: bool
+) -> Ensemble:
+    """A cascade of two stages or more: from the last back, each hands over to all that come after it."""
+    joined = single_stage(stages[-1])
+    for stage in reversed(stages[:-1]):
+        handover = lowest_handover(stage, joined, training_targets, targets)
+        joined = join_stages(stage, joined, handover, lazy)
+    return joined
+
+
 def lowest_handover(
-    first: Stage, second: Stage, training_targets: TrainingTargets, targets: Sequence[float]
+    first: Stage, rest: Ensemble, training_targets: TrainingTargets, targets: Sequence[float]
 ) -> float:
-    """The lowest hand-over that costs hardly any coverage: the second stage then sees the fewest rows.
+    """The lowest hand-over that costs hardly any coverage: the stages after it then see the fewest rows.
 
     Chosen on the selection traces: at each target the coverage of the oracle threshold may be at most half a
     point below that of the best hand-over.
@@ -106,7 +119,7 @@ def lowest_handover(
     candidates = np.unique(np.quantile(first.scores[rows], QUANTILES))
     coverages = np.array(
         [
-            _oracle_coverages(join_stages(first, second, float(handover), True), training_targets, targets)
+            _oracle_coverages(join_stages(first, rest, float(handover), True), training_targets, targets)
             for handover in candidates
         ]
     )

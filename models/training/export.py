@@ -1,18 +1,24 @@
 """Exports the fitted stages as the bytes of one ONNX graph.
 
 A policy of one stage, or with a residual stage, has the outputs `label`, `score` and `novelty`, one of each
-for every row. A lazy cascade is run twice. First with all texts, no vectors and an empty `rest`: the outputs
-that begin with `first_` are the first stage's results, and `first_done` says whether they are final. Then
-with the texts and vectors of the other rows, and `rest` numbering them from 0: `label`, `score` and `novelty`
-are theirs.
+for every row. A lazy cascade of two tiers on one source of vectors is run twice. First with all texts, no
+vectors and an empty `rest`: the outputs that begin with `first_` are the first stage's results, and
+`first_done` says whether they are final. Then with the texts and vectors of the other rows, and `rest`
+numbering them from 0: `label`, `score` and `novelty` are theirs.
+
+A cascade of more tiers, or on several sources, is run once a stage, with the rows of that stage alone
+(`models.graph.stage_names`, `models.stage_runner`). Each stage has results of its own there, and says which
+are final; whoever runs it takes the first final ones.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from models.acceptors.features import AcceptorFeatureNodes
 from models.featurizers.contract import Featurizer
 from models.graph.building import FLOAT, INT64, UINT8, Graph
+from models.graph.stage_names import DONE, LABEL, NOVELTY, SCORE, rows_input, stage_output
 from models.novelty.outsiders import OutsiderScore
 from models.surrogates.contract import Surrogate
 from models.training.cascade import Ensemble
@@ -28,14 +34,17 @@ class _Outputs:
     novelty: str
 
 
-def export(ensemble: Ensemble) -> bytes:
-    """One ONNX graph that computes what the stages compute."""
+def export(ensemble: Ensemble, *, staged: bool = False) -> bytes:
+    """One ONNX graph that computes what the stages compute; `staged` to be run stage by stage."""
+    if staged:
+        return _export_staged(ensemble)
     graph = Graph(lazy=ensemble.lazy)
     writer = _Writer(graph)
     first = writer.stage(ensemble.stages[0], lambda node, _kind: node)
     last = first
-    if ensemble.handover is not None:
-        last = _write_second(graph, writer, ensemble, first, ensemble.handover)
+    if ensemble.handovers:
+        (handover,) = ensemble.handovers
+        last = _write_second(graph, writer, ensemble, first, handover)
     rows = "m" if ensemble.lazy else "n"
     graph.output("label", INT64, last.label, rows)
     graph.output("score", FLOAT, last.score, rows)
@@ -43,13 +52,38 @@ def export(ensemble: Ensemble) -> bytes:
     return graph.serialise()
 
 
+def _export_staged(ensemble: Ensemble) -> bytes:
+    graph = Graph(lazy=True)
+    writer = _Writer(graph)
+    for place, stage in enumerate(ensemble.stages):
+        size = f"rows{place}"
+        rows = graph.input(rows_input(place), INT64, [size])
+        found = writer.stage(stage, partial(_gather, graph, rows))
+        graph.output(stage_output(place, LABEL), INT64, found.label, size)
+        graph.output(stage_output(place, SCORE), FLOAT, found.score, size)
+        graph.output(stage_output(place, NOVELTY), FLOAT, found.novelty, size)
+        if place < len(ensemble.handovers):
+            done = graph.add("Cast", _write_done(graph, found, ensemble.handovers[place]), to=UINT8)
+            graph.output(stage_output(place, DONE), UINT8, done, size)
+    return graph.serialise()
+
+
+def _gather(graph: Graph, rows: str, node: str, _kind: str) -> str:
+    return graph.add("Gather", node, rows, axis=0)
+
+
+def _write_done(graph: Graph, found: _Outputs, handover: float) -> str:
+    """Add the nodes that say whether a stage decides a row."""
+    sure = graph.add("GreaterOrEqual", found.score, graph.number(handover))
+    known = graph.add("LessOrEqual", found.novelty, graph.number(1.0))
+    return graph.add("And", sure, known)
+
+
 def _write_second(
     graph: Graph, writer: "_Writer", ensemble: Ensemble, first: _Outputs, handover: float
 ) -> _Outputs:
     """Add the nodes of the second stage and of the choice between both."""
-    sure = graph.add("GreaterOrEqual", first.score, graph.number(handover))
-    known = graph.add("LessOrEqual", first.novelty, graph.number(1.0))
-    done = graph.add("And", sure, known)
+    done = _write_done(graph, first, handover)
     if not ensemble.lazy:
         second = writer.stage(ensemble.stages[1], lambda node, _kind: node, first.novelty)
         return _choose(graph, done, first, second)

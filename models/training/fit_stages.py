@@ -13,10 +13,11 @@ from msgspec import structs
 from numpy.typing import NDArray
 
 from models import binomial
-from models.embedders.kinds import is_lazy, reads_text, tiers
+from models.embedders.composite import EncoderPart, places_of
+from models.embedders.kinds import is_lazy, reads_text, sources, split_spec, tiers
 from models.featurizers.contract import Featurizer
 from models.featurizers.text import TextFeaturizer
-from models.featurizers.vectors import VectorFeaturizer
+from models.featurizers.vectors import VECTORS, VectorFeaturizer
 from models.gate.candidate_metrics import oracle_threshold
 from models.gate.time_dependence import TimeDependence
 from models.study import CandidateResult
@@ -44,6 +45,7 @@ def learn_stages(
     targets: Sequence[float],
     options: Options,
     *,
+    parts: Sequence[EncoderPart] = (),
     recipe: Recipe | None = None,
     dependence: TimeDependence | None = None,
     seed: int = 0,
@@ -52,6 +54,7 @@ def learn_stages(
     """Learn all stages; arguments as in `models.fit.fit`, `names` the sorted labels.
 
     Args:
+        parts: of the vectors, one for each source of `embedder`.
         recipe: the parent's choices; None to search.
         dependence: of the labels on time; None to test the traces for it.
     """
@@ -63,7 +66,7 @@ def learn_stages(
     training_targets, sampled = _training_targets(
         training, names, content_of_rows, dependence, recurring, seed
     )
-    featurizers = _featurizers(training, embedder, training_targets, content_of_rows)
+    featurizers = _featurizers(training, embedder, parts, training_targets, content_of_rows)
     training_targets = label_names.targets_with_names(training_targets, featurizers[0][0], traces)
     recipe = recipe if training_targets.selection_rows.any() else None
     progress(0.25, "fitting out of fold")
@@ -121,30 +124,47 @@ def _training_targets(
 def _featurizers(
     training: TrainingSet,
     embedder: str,
+    parts: Sequence[EncoderPart],
     training_targets: TrainingTargets,
     content_of_rows: NDArray[np.int64],
 ) -> list[list[Featurizer]]:
     """Featurizers of each tier; tiers that read the same share one."""
-    by_kind: dict[str, Featurizer] = {}
+    of_text, of_vectors = None, _vector_featurizers(training, embedder, parts, training_targets)
     by_tier = []
     for tier in tiers(embedder):
-        if tier.text and "text" not in by_kind:
-            by_kind["text"] = TextFeaturizer(
+        read: list[Featurizer] = []
+        if tier.text:
+            of_text = of_text or TextFeaturizer(
                 training.features.texts or (), training_targets.seed, content_of_rows
             )
-        if tier.vectors is not None and "vectors" not in by_kind:
-            vectors = training.features.embeddings
-            assert vectors is not None  # noqa: S101 - `check` has refused anything else
-            by_kind["vectors"] = VectorFeaturizer(
-                vectors,
-                training_targets.codes,
-                training_targets.labels,
-                training_targets.folds,
-                training_targets.weights,
-            )
-        reads = [("text", tier.text), ("vectors", tier.vectors is not None)]
-        by_tier.append([by_kind[kind] for kind, is_read in reads if is_read])
+            read.append(of_text)
+        if tier.vectors is not None:
+            read.append(of_vectors[tier.vectors])
+        by_tier.append(read)
     return by_tier
+
+
+def _vector_featurizers(
+    training: TrainingSet, embedder: str, parts: Sequence[EncoderPart], training_targets: TrainingTargets
+) -> dict[str, Featurizer]:
+    """A featurizer for each source, on its own columns of the vectors."""
+    read, vectors = sources(embedder), training.features.embeddings
+    if not read:
+        return {}
+    assert vectors is not None  # noqa: S101 - `check` has refused anything else
+    places = places_of(parts) if len(read) > 1 else (slice(None),)
+    return {
+        source: VectorFeaturizer(
+            vectors[:, place],
+            training_targets.codes,
+            training_targets.labels,
+            training_targets.folds,
+            training_targets.weights,
+            number,
+            VECTORS if len(read) == 1 else f"{split_spec(source)[0]} {VECTORS}",
+        )
+        for number, (source, place) in enumerate(zip(read, places, strict=True))
+    }
 
 
 def _learn_ensemble(
@@ -163,12 +183,11 @@ def _learn_ensemble(
 
     family = "global" if len(featurizers) == 1 else "cascade"
     sweep = Sweep(training_targets, sampled, options, recipe, family, report_share)
-    first = stage.learn_stage(featurizers[0], sweep, family)
-    if len(featurizers) > 1:
-        second = stage.learn_stage(featurizers[1], sweep, family)
-        handover = cascade.lowest_handover(first, second, training_targets, targets)
-        return cascade.join_stages(first, second, handover, is_lazy(embedder)), tuple(sweep.candidates)
-    ensemble = cascade.single_stage(first)
+    stages = [stage.learn_stage(read, sweep, family) for read in featurizers]
+    if len(stages) > 1:
+        joined = cascade.join_all(stages, training_targets, targets, is_lazy(embedder))
+        return joined, tuple(sweep.candidates)
+    ensemble = cascade.single_stage(stages[0])
     if not options.residual or recipe is not None or not training_targets.selection_rows.any():
         return ensemble, tuple(sweep.candidates)
     return _with_residual(ensemble, training_targets, sampled, targets, options, sweep)
@@ -203,7 +222,7 @@ def _with_residual(
         residual_targets, sampled & deferred, replace(options, surrogates=()), None, RESIDUAL
     )
     second = stage.learn_stage(first.featurizers, residual_sweep, RESIDUAL, first)
-    joined = cascade.join_stages(first, second, handover, lazy=False)
+    joined = cascade.join_stages(first, cascade.single_stage(second), handover, lazy=False)
     gain = cascade.coverage_gain(ensemble, joined, training_targets, targets)
     kept = gain >= RESIDUAL_GAIN
     outcome = "chosen" if kept else f"not better: coverage changes by {gain:+.1%}"

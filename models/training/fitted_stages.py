@@ -116,4 +116,5 @@ class FittedStages:
             sampled=self.sampled,
             gate_rows=self.gate_rows,
             candidates=self.candidates,
+            decided_by=ensemble.decided_by,
         )

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from models.artifact import Artifact
+from models.embedders.composite import EncoderPart, encoder_parts
+from models.embedders.kinds import sources
 from models.manifest import LabelSource, Manifest
 from models.study import RepeatCounts
 from models.training.options import Options
@@ -27,7 +29,8 @@ class FitRequest:
         parent: a policy to start from: its choices, except a residual stage, are taken over, and nothing is
             searched again until the traces have doubled.
         teachers: that gave the labels.
-        encoder: id of the encoder that made the vectors; None without one. The policy works with no other.
+        encoder: id of the encoder that made the vectors; None without one. The policy works with no other. Of
+            several sources it says how long each one's vector is (`models.embedders.composite`).
         offered: labels that the teacher could give to the traces; None where that is not known.
         repeats: counts of requests that the teacher was asked twice on purpose.
         options: how far to search, and which labels to block.
@@ -59,6 +62,14 @@ class FitRequest:
         return tuple(sorted({str(label) for label in self.training.labels}))
 
     @cached_property
+    def parts(self) -> tuple[EncoderPart, ...]:
+        """Of the vectors, one for each source; empty where none is read, or the encoder's id names others."""
+        vectors, count = self.training.features.embeddings, len(sources(self.embedder))
+        if vectors is None or count == 0:
+            return ()
+        return encoder_parts(self.encoder, vectors.shape[1], count) or ()
+
+    @cached_property
     def parent_manifest(self) -> Manifest | None:
         """Raises PolicyError: the parent's manifest can't be read."""
         return None if self.parent is None else Manifest.decode(self.parent.manifest)
@@ -76,4 +87,4 @@ class FitRequest:
         for name, value in [("delta", self.delta), *(("target", target) for target in self.targets)]:
             if not 0.0 < value < 1.0:
                 raise ValueError(f"{name}: must be between 0 and 1, not {value}")
-        check_traces(self.training, self.embedder)
+        check_traces(self.training, self.embedder, self.encoder)

@@ -60,7 +60,7 @@ def manifest_of(request: FitRequest, outcome: FitOutcome, summary: FitSummary, g
         version=request.version,
         labels=request.names,
         embedder=request.embedder,
-        dimension=_dimension(outcome.fitted),
+        dimension=sum(part.length for part in request.parts) or None,
         delta=request.delta,
         frontier=summary.frontier,
         novelty_limit=study.novelty_limit,
@@ -90,13 +90,6 @@ def manifest_of(request: FitRequest, outcome: FitOutcome, summary: FitSummary, g
         noise=study.noise,
         reference=drift_reference(study),
         offered=request.offered,
-    )
-
-
-def _dimension(fitted: FittedStages) -> int | None:
-    featurizers = (featurizer for stage in fitted.ensemble.stages for featurizer in stage.featurizers)
-    return next(
-        (featurizer.dimension for featurizer in featurizers if featurizer.dimension is not None), None
     )
 
 

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 from msgspec.structs import replace
 
+from models.embedders.batch_vectors import BatchVectors
+from models.embedders.composite import parts_of
 from models.embedders.contract import Embedder
 from models.errors import EmbedderError, ModelError
 from models.policy import Policy
@@ -18,7 +20,7 @@ from schemas.config import Config
 from schemas.messages import Reason, Request
 from streams.label_set import LabelSet
 from streams.routing.decisions import Decision, decide
-from streams.routing.features import BatchVectors, encode_features, feature_error, request_features
+from streams.routing.features import encode_features, feature_error, request_features
 from streams.tasks import Task
 from streams.versions.breaker_state import Safeguards
 
@@ -105,10 +107,8 @@ def _result(task: Task, case: BatteryCase) -> CaseResult:
 def _decision(task: Task, request: Request) -> Decision:
     """Raises EmbedderError: the encoder that makes the vector is not open, or fails."""
     if task.embedder is not None and request.text is not None:
-        vectors = BatchVectors([request.text], task.embedder)
-        (decision,) = decide(
-            task, encode_features(task, vectors, [0]), 1, embed=lambda rows: vectors.embed(rows.tolist())
-        )
+        vectors = BatchVectors([request.text], parts_of(task.embedder))
+        (decision,) = decide(task, encode_features(task, vectors, [0]), 1, embed=vectors.embed)
         return decision
     features = request_features([request], task)
     if features is None:

@@ -116,7 +116,8 @@ class EncodeRole:
                 one.opened.answer([self._dead_letters.letter(one.opened.message, reason)])
             elif has_encoder and one.request.text is not None:
                 given, text = _given(one.encoding.check), one.request.text
-                waiting.append(WaitingText(one.request.id, text, one, given, one.opened.begin))
+                opened = one.opened
+                waiting.append(WaitingText(one.request.id, text, one, given, opened.begin, opened.put_off))
             else:  # the config has changed since it was routed
                 self._decide_alone(task, one)
         if waiting:

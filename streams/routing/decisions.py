@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from models.deferrals import expected_agreement
 from models.errors import PolicyError
-from models.features import Features
-from models.policy import Embed, Scores
+from models.features import Embed, Features
+from models.policy import Scores
 from schemas.messages import Guess, Reason
 from streams.tasks import ServingPolicy, Task
 
@@ -60,15 +60,15 @@ def decide(
         embed: makes the vectors of some rows, for a policy that asks for them; see `Policy.score`.
     """
     live, candidate = task.live, task.candidate
-    stop_reason = _stop_reason(task, live)
+    stopped = stop_reason(task, live)
     threshold = live.threshold if live else None
     opinions = _opinions(task, live, rows, count, embed)
     if candidate is None:
-        return [Decision(stop_reason or reason, guess, threshold) for reason, guess in opinions]
-    candidate_stop_reason = _stop_reason(task, candidate)
+        return [Decision(stopped or reason, guess, threshold) for reason, guess in opinions]
+    candidate_stopped = stop_reason(task, candidate)
     return [
         Decision(
-            candidate_stop_reason or second_reason if canary else stop_reason or reason,
+            candidate_stopped or second_reason if canary else stopped or reason,
             second_guess if canary else guess,
             candidate.threshold if canary else threshold,
             second_guess if second_reason is Reason.ACCEPTED else None,
@@ -79,27 +79,6 @@ def decide(
             by_canary or repeat(False, count),
             strict=True,
         )
-    ]
-
-
-def decide_from_text(task: Task, texts: Sequence[str]) -> list[Decision | None]:
-    """The answers that need no vector: those of a cascade's first stage that reads the text alone.
-
-    Returns:
-        For each text a decision with the reason `accepted`, or None: its vector is needed to decide, or for
-        the trace that its deferral becomes.
-    """
-    surrogate = task.from_text
-    if surrogate is None or not texts or _stop_reason(task, surrogate) is not None:
-        return [None] * len(texts)
-    try:
-        scores, is_final = surrogate.policy.score_text(Features(list(texts)))
-    except PolicyError:
-        log.exception("policy failed on texts alone: task=%s version=%s", task.name, surrogate.version)
-        return [None] * len(texts)
-    return [
-        Decision(reason, guess, surrogate.threshold) if final and reason is Reason.ACCEPTED else None
-        for (reason, guess), final in zip(guesses(surrogate, scores), is_final.tolist(), strict=True)
     ]
 
 
@@ -140,17 +119,17 @@ def expected_agreement_of(task: Task, decision: Decision) -> float | None:
 
 
 def _decides_alike(task: Task, other: Task) -> bool:
-    return (task.config, task.live, task.candidate, task.breaker, task.unguarded, task.from_text) == (
+    return (task.config, task.live, task.candidate, task.breaker, task.unguarded, task.early) == (
         other.config,
         other.live,
         other.candidate,
         other.breaker,
         other.unguarded,
-        other.from_text,
+        other.early,
     )
 
 
-def _stop_reason(task: Task, surrogate: ServingPolicy | None) -> Reason | None:
+def stop_reason(task: Task, surrogate: ServingPolicy | None) -> Reason | None:
     """The reason to defer whatever this surrogate says; None where it may answer."""
     if task.config.paused:
         return Reason.OPERATOR

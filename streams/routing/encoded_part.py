@@ -1,4 +1,8 @@
-"""Decides some texts that have to be encoded first, on the thread of their encoder."""
+"""Decides some texts that have to be encoded first, on the thread of their encoder.
+
+Where a task has several encoders, its texts come to one after another. Each but the last decides what its
+stage of the cascade is sure of; all others, and those that become traces, go on to the next.
+"""
 
 import logging
 from collections.abc import Sequence
@@ -8,11 +12,14 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from models.embedders.batch_vectors import BatchVectors
 from models.embedders.contract import Embedder
 from models.errors import EmbedderError, TextRefused
+from models.features import Embed
 from schemas.messages import Reason
-from streams.routing.decisions import Decision, decide, decide_from_text
-from streams.routing.features import BatchVectors, encode_features
+from streams.routing.decisions import Decision, decide
+from streams.routing.early_decisions import decide_early, decide_from_text
+from streams.routing.features import encode_features
 from streams.tasks import Task
 
 log = logging.getLogger(__name__)
@@ -22,13 +29,15 @@ class TextToDecide(NamedTuple):
     """Attributes:
     by_canary: whether the canary decides.
     audited: whether the teacher is asked in any case.
-    given: the answer that was given from the text alone: only its vector is missing.
+    given: the answer that was given already: only its vector is missing.
+    made: the vectors of the encoders before this one, float32 [d] each.
     """
 
     text: str
     by_canary: bool = False
     audited: bool = False
     given: Decision | None = None
+    made: tuple[NDArray[np.float32], ...] = ()
 
 
 class DecidedText(NamedTuple):
@@ -40,38 +49,64 @@ class DecidedText(NamedTuple):
     features: bytes | None
 
 
+class OpenText(NamedTuple):
+    """A text that goes on to the next encoder.
+
+    Attributes:
+        given: the answer that it has by now; None where it is still to be decided.
+        vector: float32 [d], that this encoder has made.
+    """
+
+    given: Decision | None
+    vector: NDArray[np.float32]
+
+
 class DecidedPart(NamedTuple):
     """Attributes:
     refused: how many of the texts the encoder refuses.
     """
 
-    texts: list[DecidedText]
+    texts: list[DecidedText | OpenText]
     refused: int
 
 
-def decide_part(
-    task: Task, embedder: Embedder, texts: Sequence[TextToDecide], failing_size: int
-) -> DecidedPart:
-    """A decision for each text, and the vectors that were made.
+class _GoesOn(NamedTuple):
+    given: Decision | None
 
-    A cascade whose first stage reads the text alone answers much without a vector. Texts that become traces
-    are encoded all the same, for the next fit: those that are deferred or audited. A text that the encoder
-    refuses is found by halving, and deferred alone.
+
+def decide_part(
+    task: Task, encoders: Sequence[Embedder], texts: Sequence[TextToDecide], failing_size: int
+) -> DecidedPart:
+    """A decision for each text, or what it goes on to the next encoder with.
+
+    A cascade answers much without a vector, or without the later ones. Texts that become traces are encoded
+    all the same, by all encoders, for the next fit: those that are deferred or audited. A text that the
+    encoder refuses is found by halving, and deferred alone.
 
     Args:
+        encoders: of the task up to this one, the last, which alone is asked.
         failing_size: an encoder that refuses all of so many texts has failed.
 
     Raises:
         EmbedderError: the encoder failed.
     """
-    vectors = BatchVectors([one.text for one in texts], embedder)
-    every = range(len(texts))
-    decisions = _decide(_Part(task, vectors, texts, every))
+    made = [np.stack([one.made[place] for one in texts]) for place in range(len(encoders) - 1)]
+    vectors = BatchVectors([one.text for one in texts], encoders, made)
+    every, number = range(len(texts)), len(encoders) - 1
+    found = _decide(_Part(task, vectors, number, texts, every))
     refused = vectors.refused_count(every)
     if refused == len(texts) >= failing_size:
-        raise EmbedderError(f"encoder refused all of {refused} texts: {embedder.id}")
-    decided = [DecidedText(decision, vectors.vector_bytes(row)) for row, decision in enumerate(decisions)]
-    return DecidedPart(decided, refused)
+        raise EmbedderError(f"encoder refused all of {refused} texts: {encoders[-1].id}")
+    is_last = len(encoders) == len(task.parts)
+    return DecidedPart(
+        [
+            OpenText(one.given, vectors.embed([row], number)[0])
+            if isinstance(one, _GoesOn)
+            else DecidedText(one, vectors.vector_bytes(row) if is_last else None)
+            for row, one in enumerate(found)
+        ],
+        refused,
+    )
 
 
 def decide_without_vectors(task: Task, texts: Sequence[TextToDecide]) -> list[DecidedText]:
@@ -95,10 +130,15 @@ def _answers_from_text(task: Task, texts: Sequence[str]) -> list[Decision | None
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """Some of the texts."""
+    """Some of the texts.
+
+    Attributes:
+        number: of the encoder among those of the task.
+    """
 
     task: Task
     vectors: BatchVectors
+    number: int
     texts: Sequence[TextToDecide]
     rows: range
 
@@ -106,41 +146,66 @@ class _Part:
         half = len(self.rows) // 2
         return replace(self, rows=self.rows[:half]), replace(self, rows=self.rows[half:])
 
-    def decisions(self) -> list[Decision]:
+    def decisions(self) -> list[Decision | _GoesOn]:
         """Raises EmbedderError."""
         given = {row: found for row in self.rows if (found := self.texts[row].given) is not None}
         undecided = [row for row in self.rows if row not in given]
+        if self.number < len(self.task.parts) - 1:
+            return self._early_decisions(given, undecided)
         decided = given | dict(zip(undecided, self._decide(undecided), strict=True))
         traced = [
             row
             for row, decision in decided.items()
             if row in given or self.texts[row].audited or decision.reason is not Reason.ACCEPTED
         ]
-        self.vectors.embed(sorted(traced))
+        self.vectors.embed(sorted(traced), self.number)
         return [decided[row] for row in self.rows]
 
-    def deferral(self) -> list[Decision]:
+    def deferral(self) -> list[Decision | _GoesOn]:
         """The decision on the one text of this part, which the encoder refuses."""
         (row,) = self.rows
         self.vectors.refuse(row)
         return [found.decision for found in decide_without_vectors(self.task, [self.texts[row]])]
 
+    def _early_decisions(
+        self, given: dict[int, Decision], undecided: Sequence[int]
+    ) -> list[Decision | _GoesOn]:
+        """What the stages up to this encoder answer; the rest, and what becomes a trace, goes on."""
+        answers: dict[int, Decision | None] = {**given}
+        if undecided:
+            answers |= zip(undecided, self._decide_early(undecided), strict=True)
+        found: dict[int, Decision | _GoesOn] = {
+            row: answer
+            if answer is not None and row not in given and not self.texts[row].audited
+            else _GoesOn(answer)
+            for row, answer in answers.items()
+        }
+        going = sorted(row for row, one in found.items() if isinstance(one, _GoesOn))
+        self.vectors.embed(going, self.number)
+        return [found[row] for row in self.rows]
+
+    def _decide_early(self, rows: Sequence[int]) -> list[Decision | None]:
+        texts, parts = [self.texts[row] for row in rows], self.number + 1
+        canary = _canary_mask(texts)
+        return decide_early(self.task, [one.text for one in texts], parts, canary, self._embed_of(rows))
+
     def _decide(self, rows: Sequence[int]) -> list[Decision]:
         if not rows:
             return []
-
-        def embed(places: NDArray[np.int64]) -> NDArray[np.float32]:
-            return self.vectors.embed([rows[place] for place in places.tolist()])
-
         features = encode_features(self.task, self.vectors, rows)
-        return decide(self.task, features, len(rows), _canary_mask([self.texts[row] for row in rows]), embed)
+        canary = _canary_mask([self.texts[row] for row in rows])
+        return decide(self.task, features, len(rows), canary, self._embed_of(rows))
+
+    def _embed_of(self, rows: Sequence[int]) -> Embed:
+        """Makes vectors of some of these rows, given by their places among them."""
+        return lambda places, part: self.vectors.embed([rows[place] for place in places.tolist()], part)
 
 
 def _canary_mask(texts: Sequence[TextToDecide]) -> list[bool]:
     return [one.by_canary for one in texts]
 
 
-def _decide(part: _Part) -> list[Decision]:
+def _decide(part: _Part) -> list[Decision | _GoesOn]:
     """Encode and score; it reads one state of the task, which never changes."""
     try:
         return part.decisions()

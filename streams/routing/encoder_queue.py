@@ -1,7 +1,8 @@
 """The texts that wait for one encoder, and the thread that it works on.
 
 There is one call of the encoder at a time, on a part of the texts of one task; tasks take turns, and parts
-grow while they are fast. A text is decided without a vector
+grow while they are fast. Where the task has further encoders, what this one leaves open goes on to the queue
+of the next. A text is decided without a vector
 
 - where it has waited for `LONGEST_WAIT`, or would: the encoder is slower than its texts come;
 - where its part takes longer than `LONGEST_PART`, or the encoder fails. It is closed then, and opened again
@@ -18,15 +19,20 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, NamedTuple, Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
 from models.embedders.contract import Embedder
 from models.errors import EmbedderError
 from streams.encoder_spec import EncoderSpec, encoder_spec
 from streams.routing.canary import canary_mask
 from streams.routing.daemon_thread import run_in_daemon
 from streams.routing.decisions import Decision
+from streams.routing.early_decisions import holds_early
 from streams.routing.encoded_part import (
     DecidedPart,
     DecidedText,
+    OpenText,
     TextToDecide,
     decide_part,
     decide_without_vectors,
@@ -63,6 +69,13 @@ class TextOwner(Protocol):
         ...
 
 
+class MadeVector(NamedTuple):
+    """A vector, float32 [d], and the id of the encoder that has made it."""
+
+    encoder: str
+    vector: NDArray[np.float32]
+
+
 @dataclass(eq=False, slots=True)
 class WaitingText:
     """A text that waits for its vector.
@@ -72,7 +85,9 @@ class WaitingText:
         given: the answer that it has; only its vector is missing.
         origin: what the owner knows it by.
         begin: false where nothing is to be done about it any more.
+        put_off: told that it waits again, for the next encoder.
         since: monotonic seconds.
+        made: by the task's encoders before the one that it waits for.
     """
 
     request: str
@@ -80,7 +95,15 @@ class WaitingText:
     origin: Any
     given: Decision | None = None
     begin: Callable[[], bool] = lambda: True
+    put_off: Callable[[], None] = lambda: None
     since: float = field(default_factory=time.monotonic)
+    made: tuple[MadeVector, ...] = ()
+
+    def go_on(self, encoder: str, found: OpenText) -> None:
+        """Wait for the next encoder, with what this one has made of it."""
+        self.given, self.made = found.given, (*self.made, MadeVector(encoder, found.vector))
+        self.since = time.monotonic()
+        self.put_off()
 
 
 class _TaskTexts(NamedTuple):
@@ -91,24 +114,37 @@ class _TaskTexts(NamedTuple):
 @dataclass(slots=True)
 class _RunningPart:
     """Attributes:
+    encoders: of the task up to the one that works on it.
     is_given_up: its texts were decided without vectors; what the call returns is of no use.
     """
 
     of: _TaskTexts
     task: Task
-    embedder: Embedder
+    encoders: Sequence[Embedder]
     waiting: list[WaitingText]
     texts: list[TextToDecide]
     begun: float
     is_given_up: bool = False
 
+    @property
+    def embedder(self) -> Embedder:
+        return self.encoders[-1]
+
+
+PassOn = Callable[[TextOwner, str, Sequence[WaitingText]], None]
+
 
 class EncoderQueue:
-    """Used on the event loop only."""
+    """Used on the event loop only.
 
-    def __init__(self, spec: EncoderSpec | None, sampler: Sampler) -> None:
+    Args:
+        pass_on: told of texts of a task that wait for its next encoder.
+    """
+
+    def __init__(self, spec: EncoderSpec | None, sampler: Sampler, pass_on: PassOn) -> None:
         self._spec = spec
         self._sampler = sampler
+        self._pass_on = pass_on
         self._waiting: dict[_TaskTexts, deque[WaitingText]] = {}
         self._count = 0
         self._running: _RunningPart | None = None
@@ -174,16 +210,33 @@ class EncoderQueue:
             if waiting:  # the other tasks come first
                 self._waiting[of] = waiting
             task = of.owner.task(of.name)
-            if task.embedder is None or encoder_spec(task.config) != self._spec:
-                self._decide_without(of, taken)
-            elif begun := [one for one in taken if one.begin()]:
-                self._start(of, task, task.embedder, begun)
+            encoders = self._encoders(task)
+            before = tuple(embedder.id for embedder in encoders[:-1])
+            fitting = [
+                one for one in taken if encoders and tuple(each.encoder for each in one.made) == before
+            ]
+            if len(fitting) < len(taken):  # the config has changed, or an encoder has closed
+                kept = set(fitting)
+                self._decide_without(of, [one for one in taken if one not in kept])
+            if begun := [one for one in fitting if one.begin()]:
+                self._start(of, task, encoders, begun)
 
-    def _start(self, of: _TaskTexts, task: Task, embedder: Embedder, waiting: list[WaitingText]) -> None:
+    def _encoders(self, task: Task) -> tuple[Embedder, ...]:
+        """Those of the task up to this queue's; none where one is not open, or the task does not name it."""
+        spec = encoder_spec(task.config)
+        if spec is None or self._spec not in spec.parts:
+            return ()
+        upto = task.parts[: spec.parts.index(self._spec) + 1]
+        opened = tuple(embedder for embedder in upto if embedder is not None)
+        return opened if len(opened) == len(upto) else ()
+
+    def _start(
+        self, of: _TaskTexts, task: Task, encoders: Sequence[Embedder], waiting: list[WaitingText]
+    ) -> None:
         texts = self._texts(task, waiting)
-        part = self._running = _RunningPart(of, task, embedder, waiting, texts, time.monotonic())
-        call = partial(decide_part, task, embedder, texts, FIRST_PART)
-        outcome = run_in_daemon(call, f"encoder-{embedder.id}")
+        part = self._running = _RunningPart(of, task, encoders, waiting, texts, time.monotonic())
+        call = partial(decide_part, task, encoders, texts, FIRST_PART)
+        outcome = run_in_daemon(call, f"encoder-{part.embedder.id}")
         outcome.add_done_callback(partial(self._on_done, part))
 
     def _on_done(self, part: _RunningPart, outcome: "asyncio.Future[DecidedPart]") -> None:
@@ -214,7 +267,30 @@ class EncoderQueue:
                 decided.refused,
                 len(part.texts),
             )
-        part.of.owner.take_decided(part.task, part.waiting, decided.texts)
+        done = [
+            (waiting, one)
+            for waiting, one in zip(part.waiting, decided.texts, strict=True)
+            if isinstance(one, DecidedText)
+        ]
+        if done:
+            part.of.owner.take_decided(
+                self._decided_on(part), [waiting for waiting, _ in done], [text for _, text in done]
+            )
+        going = []
+        for waiting, one in zip(part.waiting, decided.texts, strict=True):
+            if isinstance(one, OpenText):
+                waiting.go_on(part.embedder.id, one)
+                going.append(waiting)
+        if going:
+            self._pass_on(part.of.owner, part.of.name, going)
+
+    def _decided_on(self, part: _RunningPart) -> Task:
+        """The state that the decisions hold on: that of now, where only later encoders have changed."""
+        count = len(part.encoders)
+        if count == len(part.task.parts):
+            return part.task
+        now = part.of.owner.task(part.of.name)
+        return now if holds_early(part.task, now, count) else part.task
 
     def _fail(self, part: _RunningPart, problem: str) -> None:
         """Close the encoder, and decide the part without it."""
@@ -250,7 +326,13 @@ class EncoderQueue:
         ids, rate = [one.request for one in waiting], task.audit_rate
         canary = canary_mask(self._sampler, task, ids) or [False] * len(ids)
         return [
-            TextToDecide(one.text, by_canary, self._sampler.selects(one.request, rate), one.given)
+            TextToDecide(
+                one.text,
+                by_canary,
+                self._sampler.selects(one.request, rate),
+                one.given,
+                tuple(each.vector for each in one.made),
+            )
             for one, by_canary in zip(waiting, canary, strict=True)
         ]
 

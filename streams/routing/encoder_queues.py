@@ -29,11 +29,17 @@ class EncoderQueues(Service):
         self.add_future(self._look_forever())
 
     def add(self, owner: TextOwner, name: str, texts: Sequence[WaitingText]) -> None:
-        """Have the texts of a task decided; at once, without vectors, where its encoder is not open."""
-        spec = encoder_spec(owner.task(name).config)
-        if spec not in self._queues:
-            self._queues[spec] = EncoderQueue(spec, self._sampler)
-        self._queues[spec].add(owner, name, texts)
+        """Have the texts of a task decided; at once, without vectors, where its encoder is not open.
+
+        Args:
+            texts: all of them with the vectors of equally many encoders; they wait for the next one.
+        """
+        spec, place = encoder_spec(owner.task(name).config), len(texts[0].made)
+        parts = spec.parts if spec else ()
+        part = parts[place] if place < len(parts) else None
+        if part not in self._queues:
+            self._queues[part] = EncoderQueue(part, self._sampler, self.add)
+        self._queues[part].add(owner, name, texts)
 
     async def _look_forever(self) -> None:
         while not self.should_stop:

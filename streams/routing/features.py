@@ -2,10 +2,7 @@
 
 from collections.abc import Sequence
 
-import numpy as np
-from numpy.typing import NDArray
-
-from models.embedders.contract import Embedder
+from models.embedders.batch_vectors import BatchVectors
 from models.embedders.kinds import PRECOMPUTED, is_lazy, needs_text, reads_text, vectors_of
 from models.features import Features
 from schemas.errors import InvalidVector
@@ -48,44 +45,6 @@ def request_features(requests: Sequence[Request], task: Task) -> Features | None
     return None if rows is None else Features(texts, rows)
 
 
-class BatchVectors:
-    """The vectors of a batch's texts: each is made when it is first needed, and kept.
-
-    Attributes:
-        texts: those of the batch, in order.
-        encoder: id of the encoder.
-    """
-
-    def __init__(self, texts: Sequence[str], embedder: Embedder) -> None:
-        self.texts = texts
-        self.encoder = embedder.id
-        self._embedder = embedder
-        self._vectors = np.empty((len(texts), embedder.dimension), dtype=np.float32)
-        self._is_made = np.zeros(len(texts), dtype=np.bool_)
-        self._is_refused = np.zeros(len(texts), dtype=np.bool_)
-
-    def embed(self, rows: Sequence[int]) -> NDArray[np.float32]:
-        """Float32 [rows, d]. Raises EmbedderError."""
-        wanted = np.asarray(rows, dtype=np.int64)
-        missing = wanted[~self._is_made[wanted]]
-        if len(missing):
-            self._vectors[missing] = self._embedder.embed([self.texts[row] for row in missing.tolist()])
-            self._is_made[missing] = True
-        return self._vectors[wanted]
-
-    def refuse(self, row: int) -> None:
-        """Note that the encoder refuses this text."""
-        self._is_refused[row] = True
-
-    def refused_count(self, rows: range) -> int:
-        """How many of them the encoder refuses."""
-        return int(np.count_nonzero(self._is_refused[rows.start : rows.stop]))
-
-    def vector_bytes(self, row: int) -> bytes | None:
-        """One vector as bytes of little-endian float32; None where it was not made."""
-        return self._vectors[row].astype("<f4").tobytes() if self._is_made[row] else None
-
-
 def encode_features(task: Task, vectors: BatchVectors, rows: Sequence[int]) -> Features:
     """The features of some of the texts; the texts alone where the policy asks for vectors itself.
 
@@ -93,5 +52,7 @@ def encode_features(task: Task, vectors: BatchVectors, rows: Sequence[int]) -> F
         EmbedderError: the encoder failed.
     """
     spec = task.config.embedder
+    if is_lazy(spec):
+        return Features([vectors.texts[row] for row in rows])
     texts = [vectors.texts[row] for row in rows] if reads_text(spec) else None
-    return Features(texts, None if is_lazy(spec) else vectors.embed(rows))
+    return Features(texts, vectors.embed(rows))

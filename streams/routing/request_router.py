@@ -26,7 +26,8 @@ from streams.encoder_spec import encoder_spec
 from streams.halving import fail_alone
 from streams.routing.canary import canary_mask
 from streams.routing.conclusion import Arrival, Count, Decided, Origin, Routed, conclude
-from streams.routing.decisions import COUNTED, Decision, decide, decide_from_text
+from streams.routing.decisions import COUNTED, Decision, decide
+from streams.routing.early_decisions import decide_from_text
 from streams.routing.encoded_part import DecidedText
 from streams.routing.encoder_queue import WaitingText
 from streams.routing.encoder_queues import EncoderQueues

@@ -69,11 +69,23 @@ def draw_both(rows: int, seed: int) -> tuple[Features, list[str]]:
     return Features(texts.texts, vectors.astype(np.float32)), labels
 
 
+def draw_tiers(rows: int, seed: int) -> tuple[Features, list[str]]:
+    """As `draw_both`, with a vague vector and a clear one after another."""
+    drawn, labels = draw_both(rows, seed)
+    assert drawn.embeddings is not None
+    noise = np.random.default_rng(seed + 1).standard_normal(drawn.embeddings.shape, dtype=np.float32)
+    return Features(drawn.texts, np.hstack([drawn.embeddings + 1.5 * noise, drawn.embeddings])), labels
+
+
+TIERS = "text>onnx:/vague>endpoint:http://host/v1#clear"
+TIERS_ENCODER = f"onnx:f00d[{WIDTH}]>endpoint:clear[{WIDTH}]"
+
 DRAWS: dict[str, Draw] = {
     "text": draw_texts,
     "precomputed": draw_vectors,
     "text+precomputed": draw_both,
     "text>precomputed": draw_both,
+    TIERS: draw_tiers,
 }
 
 
@@ -86,6 +98,7 @@ def learned(embedder: str, rows: int = 900, seed: int = 0, **options: object) ->
         "version": "v1",
         "targets": (0.9,),
         "options": Options(curve=0.0),
+        "encoder": TIERS_ENCODER if embedder == TIERS else None,
     } | options
     return fit(training, embedder=embedder, **settings)  # type: ignore[arg-type]
 

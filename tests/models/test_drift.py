@@ -161,7 +161,8 @@ def test_windows_add_up(trained: Reference) -> None:
 def test_a_policy_sees_drift_where_half_is_strange(policy: Policy) -> None:
     manifest = policy.manifest
     same = DRAWS[manifest.embedder](2000, 5)[0]
-    vectors = np.random.default_rng(6).standard_normal((1000, WIDTH)).astype(np.float32)
+    width = manifest.dimension or WIDTH
+    vectors = np.random.default_rng(6).standard_normal((1000, width)).astype(np.float32)
     strange = Features(
         None if same.texts is None else ["ωβγ δεζ ηθι"] * 1000,
         None if same.embeddings is None else vectors,

@@ -15,7 +15,7 @@ from models.manifest import LabelSource, Manifest
 from models.policy import Policy
 from models.training_set import WIDEST
 
-from .conftest import DRAWS, draw_texts, draw_vectors, learned
+from .conftest import DRAWS, TIERS, TIERS_ENCODER, draw_texts, draw_vectors, learned
 
 
 def everything(features: Features, labels: Sequence[str]) -> TrainingSet:
@@ -23,7 +23,8 @@ def everything(features: Features, labels: Sequence[str]) -> TrainingSet:
 
 
 def attempt(training: TrainingSet, embedder: str = "text", **options: object) -> FitResult:
-    return fit(training, task="t", version="v", embedder=embedder, **options)  # type: ignore[arg-type]
+    encoder = TIERS_ENCODER if embedder == TIERS else None
+    return fit(training, task="t", version="v", embedder=embedder, encoder=encoder, **options)  # type: ignore[arg-type]
 
 
 def broken(rows: int, width: int, value: float) -> Features:
@@ -43,8 +44,8 @@ def broken(rows: int, width: int, value: float) -> Features:
         (everything(Features(texts=["a"]), ["x"]), "text+precomputed", "without embeddings"),
         (
             everything(Features(["a"], np.ones((1, 2), np.float32)), ["x"]),
-            "text>precomputed>text+precomputed",
-            "2 tiers",
+            "onnx:/a>onnx:/b",
+            "does not say where",
         ),
         (everything(Features(texts=["a"]), ["x"]), "precomputed", "without embeddings"),
         (everything(broken(4, 3, np.nan), list("xyxy")), "precomputed", "row 2 is not finite"),

@@ -8,7 +8,7 @@ from models.fit import FitResult
 from models.manifest import Manifest
 from models.policy import Policy
 
-from .conftest import DRAWS, ODD_TEXTS, WIDTH, centres, learned
+from .conftest import DRAWS, ODD_TEXTS, TIERS, WIDTH, centres, learned
 
 
 def oddly(features: Features) -> Features:
@@ -70,6 +70,8 @@ def test_novel_rows_are_told_from_familiar_ones(embedder: str, policy: Policy) -
     familiar, _ = DRAWS[embedder](1000, 8)
     texts = ["Quoth the raven nevermore", "7 x 6 = 42", "\U0001f600\U0001f603", "", "Zzyzx"]
     vectors = np.vstack([-centres().sum(axis=0), *np.zeros((4, WIDTH))]).astype(np.float32)
+    if familiar.embeddings is not None:
+        vectors = np.tile(vectors, familiar.embeddings.shape[1] // WIDTH)
     strange = Features(
         None if familiar.texts is None else texts, None if familiar.embeddings is None else vectors
     )
@@ -85,6 +87,9 @@ def test_the_manifest_lists_candidates(embedder: str, result: FitResult, policy:
     assert {trial.outcome for trial in manifest.trials} >= {"learned", "chosen"}
     assert [account.label for account in manifest.accounts] == list(manifest.labels)
     assert sum(account.traces for account in manifest.accounts) == 900
+    kinds = {"text": "text", "vectors": "precomputed"}
+    if embedder == TIERS:
+        kinds |= {"vectors": "onnx:", "vectors2": "endpoint:"}
     assert {member.reads for member in manifest.members} == {
-        kind for kind, named in (("text", "text"), ("vectors", "precomputed")) if named in embedder
+        kind for kind, named in kinds.items() if named in embedder
     }

@@ -10,9 +10,9 @@ from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 from numpy.typing import NDArray
 
 from models.errors import EmbedderError, PolicyError, TextRefused
-from models.features import Features
+from models.features import Embed, Features
 from models.manifest import FORMAT, FrontierPoint, Manifest
-from models.policy import Embed, Policy, Scores
+from models.policy import Policy, Scores
 from schemas.codec import DEFERRAL, LABEL, TRACE
 from schemas.config import TeacherConfig
 from schemas.events import Event
@@ -109,14 +109,20 @@ class ScriptedPolicy(Policy):
             raise PolicyError("graph: no")
         rows = [text.split() for text in texts]
         if embed is not None and ">" in self.manifest.embedder:
-            embed(np.flatnonzero([float(score) < 0.5 for _, score, _ in rows]))
+            embed(np.flatnonzero([float(score) < 0.5 for _, score, _ in rows]), 0)
         return Scores(
             np.array([self.manifest.labels.index(label) for label, _, _ in rows], dtype=np.int64),
             np.array([score for _, score, _ in rows], dtype=np.float32),
             np.array([novelty for _, _, novelty in rows], dtype=np.float32),
         )
 
-    def score_text(self, features: Features) -> tuple[Scores, NDArray[np.bool_]]:
+    def score_early(
+        self,
+        features: Features,
+        parts: int = 0,
+        embed: Embed | None = None,  # noqa: ARG002
+    ) -> tuple[Scores, NDArray[np.bool_]]:
+        assert parts == 0, "it reads one vector at most"
         scores = self.score(features)
         return scores, scores.score >= 0.5
 

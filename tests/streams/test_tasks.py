@@ -152,6 +152,29 @@ def test_the_encoders_of_all_tasks_are_named() -> None:
     assert live.encoder_specs() == {STATIC, EncoderSpec("probe:http://h/v1#m", prompt)}
 
 
+def test_each_encoder_of_a_cascade_opens_by_itself() -> None:
+    """Its first stages answer with those that are open."""
+    live, first, second = Tasks(), ScriptedEmbedder("scripted:1"), ScriptedEmbedder("scripted:2")
+    spec, other = "model2vec:/m>endpoint:http://h/v1#m", EncoderSpec("endpoint:http://h/v1#m")
+    configure(live, "t", embedder=spec)
+    given = BOUND | {"embedder": spec, "dimension": 6, "encoder": "scripted:1[3]>scripted:2[3]"}
+    live.set_policy("t", ScriptedPolicy(**given))
+    assert live.encoder_specs() == {STATIC, other}
+    assert live.task("t").answers_nothing
+    live.set_encoder(other, second)
+    assert live.task("t").answers_nothing, "the first stage reads the first vector"
+    live.set_encoder(STATIC, first)
+    task = live.task("t")
+    assert (task.parts, task.embedder and task.embedder.id) == ((first, second), given["encoder"])
+    assert (task.live is not None, task.answers_nothing, live.unsuitable()) == (True, False, {})
+    live.drop_encoder(second)
+    task = live.task("t")
+    assert (task.parts, task.embedder, task.live, task.answers_nothing) == ((first, None), None, None, False)
+    assert "but not all of these are open" in live.unsuitable()["t"]
+    live.set_encoder(STATIC, ScriptedEmbedder("scripted:3"))
+    assert live.task("t").answers_nothing, "another model has taken its place"
+
+
 def test_an_automatic_rate_is_high_until_certified() -> None:
     live = Tasks()
     configure(live, "t", audit_rate="auto", audit_low=0.01, audit_high=0.2)

@@ -34,7 +34,7 @@ class OpinionView(Struct, frozen=True):
 
 
 def opinion_view(outcome: DryRunOutcome) -> OpinionView:
-    serving, guess = outcome.task.live or outcome.task.from_text, outcome.guess
+    serving, guess = outcome.task.live or outcome.task.early, outcome.guess
     manifest = serving.policy.manifest if serving else None
     answered = outcome.reason is Reason.ACCEPTED
     threshold = outcome.threshold if guess else None

@@ -1,6 +1,18 @@
 import pytest
 
-from models.embedders.kinds import Reads, needs_encoder, needs_text, reads_text, tiers, vectors_of
+from models.embedders.kinds import (
+    Reads,
+    is_lazy,
+    is_staged,
+    needs_encoder,
+    needs_text,
+    parts_read,
+    reads_text,
+    sources,
+    sources_of,
+    tiers,
+    vectors_of,
+)
 from models.errors import InvalidSpec
 
 URL = "http://127.0.0.1:8080/v1#qwen"
@@ -16,6 +28,10 @@ URL = "http://127.0.0.1:8080/v1#qwen"
         ("text>text+onnx:/m", [Reads(True, None), Reads(True, "onnx:/m")]),
         ("text+model2vec:a+b c/text+d", [Reads(True, "model2vec:a+b c/text+d")]),
         (f"text>probe:{URL}", [Reads(True, None), Reads(False, f"probe:{URL}")]),
+        (
+            f"text>onnx:/m>text+probe:{URL}",
+            [Reads(True, None), Reads(False, "onnx:/m"), Reads(True, f"probe:{URL}")],
+        ),
     ],
 )
 def test_each_tier_says_what_it_reads(spec: str, expected: list[Reads]) -> None:
@@ -44,6 +60,30 @@ def test_what_a_request_must_bring_follows(
 
 
 @pytest.mark.parametrize(
+    ("spec", "expected", "read", "staged", "lazy"),
+    [
+        ("text", [], (0,), False, False),
+        ("text>precomputed", ["precomputed"], (0, 1), False, True),
+        ("onnx:/a>text+onnx:/a", ["onnx:/a"], (1, 1), False, False),
+        ("onnx:/a>onnx:/b", ["onnx:/a", "onnx:/b"], (1, 2), True, True),
+        ("text>onnx:/b>text+onnx:/b>onnx:/a", ["onnx:/b", "onnx:/a"], (0, 1, 1, 2), True, True),
+        ("onnx:/b>onnx:/a>text+onnx:/b", ["onnx:/b", "onnx:/a"], (1, 2, 2), True, True),
+    ],
+)
+def test_tiers_read_the_vectors_of_their_sources(
+    spec: str, expected: list[str], read: tuple[int, ...], staged: bool, lazy: bool
+) -> None:
+    assert (list(sources(spec)), parts_read(spec), is_staged(spec), is_lazy(spec)) == (
+        expected,
+        read,
+        staged,
+        lazy,
+    )
+    joined = vectors_of(spec)
+    assert joined is None or list(sources_of(joined)) == expected
+
+
+@pytest.mark.parametrize(
     ("spec", "says"),
     [
         ("", ["a tier is empty"]),
@@ -56,7 +96,8 @@ def test_what_a_request_must_bring_follows(
         ("probe:http://host:x/#m", ["needs an address"]),
         ("endpoint:http://host/v1", ["does not name its model"]),
         ("text>text", ["`text` is there twice"]),
-        ("onnx:/a>text+onnx:/b", ["the same vectors, not `onnx:/a` and `onnx:/b`"]),
+        ("text>onnx:/a>onnx:/b>onnx:/c>onnx:/d", ["4 tiers at most, not 5"]),
+        ("precomputed>text+onnx:/b", ["`precomputed` can't stand beside encoders"]),
         ("bert>onnx:>bert", ["`bert` is none of", "`onnx:` must go on", "`bert` is there twice"]),
     ],
 )

@@ -2,14 +2,17 @@
 
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from models.embedders.composite import EncoderPart, encoder_parts, parts_of, places_of
 from models.embedders.loader import CheckedEmbedder, open_embedder
 from models.embedders.prompt import Prompt
 from models.errors import EmbedderError
+from tests.encoders import WIDTH, static
 
 
 @pytest.mark.parametrize("vectors", ["precomputed", "text", "bert:x"])
@@ -58,6 +61,36 @@ def test_a_template_says_what_labels_mean_where_it_likes() -> None:
 def test_other_prompts_have_other_hashes() -> None:
     prompts = [Prompt("a", "b"), Prompt("ab", ""), Prompt("", "ab"), Prompt.from_instruction("a", ())]
     assert len({prompt.hash for prompt in prompts}) == len(prompts)
+
+
+def test_several_encoders_are_one_whose_id_says_where_each_begins(tmp_path: Path) -> None:
+    first, second = static(tmp_path / "a"), static(tmp_path / "b", seed=1)
+    parts = [open_embedder(f"model2vec:{folder}") for folder in (first, second)]
+    whole = open_embedder(f"model2vec:{first}>model2vec:{second}")
+    assert whole.id == f"{parts[0].id}[{WIDTH}]>{parts[1].id}[{WIDTH}]"
+    texts = ["block the card", "", "yes"]
+    np.testing.assert_array_equal(whole.embed(texts), np.hstack([part.embed(texts) for part in parts]))
+    assert parts_of(whole) == whole.parts  # type: ignore[attr-defined]
+    named = encoder_parts(whole.id, whole.dimension, 2)
+    assert named == tuple(EncoderPart(part.id, WIDTH) for part in parts)
+    assert places_of(named) == (slice(0, WIDTH), slice(WIDTH, 2 * WIDTH))
+
+
+@pytest.mark.parametrize(
+    ("encoder", "dimension", "count"),
+    [
+        (None, 8, 2),
+        ("onnx:a", 8, 2),
+        ("onnx:a[4]>onnx:b", 8, 2),
+        ("onnx:a[4]>onnx:b[5]", 8, 2),
+        ("onnx:a[8]>onnx:b[0]", 8, 2),
+        ("onnx:a[4]>onnx:b[4]", 8, 3),
+        ("onnx:a[4]>onnx:b[4]", None, 2),
+    ],
+)
+def test_an_id_of_other_parts_says_nothing(encoder: str | None, dimension: int | None, count: int) -> None:
+    assert encoder_parts(encoder, dimension, count) is None
+    assert encoder_parts(encoder, 8, 1) is not None, "any id names the only part"
 
 
 class Faulty:

@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import UNSET
 
 from models import binomial
 from models.evaluate import evaluate
+from models.fit import FitResult
 from models.gate.labels import label_stats
 from models.manifest import FrontierPoint, LabelSource
 from models.policy import Policy
@@ -25,8 +27,9 @@ from models.report.flow import flow
 from models.report.frontier import observed_line, steps
 from models.report.reliability import calibration_error, reliability
 from models.report.rescored import rescore
+from models.report.tiers import tiers_of
 from models.study import LabelStats
-from tests.models.conftest import DRAWS
+from tests.models.conftest import DRAWS, TIERS
 
 from .subjects import complete, manifest, point, study, subject, summary
 
@@ -46,6 +49,39 @@ def test_each_sampled_trace_goes_one_way() -> None:
     refused = flow(EIGHT, None)
     assert (refused.total, refused.answered, refused.certified) == (7, 0, False)
     assert not decide(EIGHT, None).answered.any()
+
+
+def test_each_tier_has_its_share_at_each_target() -> None:
+    tiered = replace(EIGHT, tiers=("text", "onnx:/m"), decided_by=np.array([0, 1, 1, 1, 0, 0, 0, 0]))
+    points = (point(0.9, 0.5, threshold=0.6), point(0.95, 0.4, threshold=0.75))
+    found = tiers_of(tiered, points)
+    assert found is not None
+    low, high = found.points
+    assert [(share.answered, share.agreement) for share in low.shares] == [(1 / 7, 1.0), (3 / 7, 2 / 3)]
+    assert low.left == pytest.approx(3 / 7)
+    assert [(share.answered, share.agreement) for share in high.shares] == [(1 / 7, 1.0), (1 / 7, 1.0)]
+    assert (tiers_of(EIGHT, points), tiers_of(replace(tiered, tiers=()), points)) == (None, None)
+
+
+@pytest.mark.parametrize("spec", ["text>precomputed", TIERS])
+def test_a_rescored_cascade_says_which_tier_decides(results: dict[str, FitResult], spec: str) -> None:
+    artifact = results[spec].artifact
+    assert artifact is not None
+    features, labels = DRAWS[spec](300, 7)
+    studied = rescore(
+        Policy.open(artifact.manifest, artifact.graph), features, labels, np.ones(300, dtype=np.bool_)
+    )
+    found = tiers_of(studied, results[spec].summary.frontier)
+    assert found is not None
+    assert found.names == tuple(spec.split(">"))
+    assert all(share.answered > 0 for each in found.points[:1] for share in each.shares)
+
+
+def test_a_manifest_says_what_each_tier_answers(results: dict[str, FitResult]) -> None:
+    for point_ in results[TIERS].summary.frontier:
+        assert point_.tiers is not UNSET
+        assert sum(point_.tiers) == pytest.approx(point_.coverage, abs=0.01)
+    assert {point_.tiers for point_ in results["text>precomputed"].summary.frontier} == {UNSET}
 
 
 def test_the_observed_line_takes_ties_together() -> None:

@@ -7,6 +7,7 @@ from base64 import b64encode
 from dataclasses import replace
 from html.parser import HTMLParser
 
+import numpy as np
 import pytest
 
 from models.report import render
@@ -96,6 +97,16 @@ def test_a_complete_report_has_all_sections(hostile: str) -> None:
     assert Page(hostile).ids("section") == SECTIONS
     assert 'class="absent"' not in hostile
     assert len(hostile) < 900_000
+
+
+def test_a_cascade_has_a_section_on_its_tiers() -> None:
+    studied = study([0.9] * 20 + [0.7] * 10, [True] * 29 + [False], tiers=("text", HOSTILE))
+    studied = replace(studied, decided_by=np.arange(30) // 20)
+    html = render(subject(studied, None))
+    page = Page(html)
+    assert "tiers" in page.ids("section")
+    assert HOSTILE[:20] in page.text
+    assert "66.7\xa0%" in page.text
 
 
 def test_a_missing_part_is_explained() -> None:

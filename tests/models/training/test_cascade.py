@@ -29,7 +29,8 @@ def test_vectors_are_made_for_the_second_stage_only(lazy: Policy) -> None:
     vectors, asked = features.embeddings, []
     assert vectors is not None
 
-    def embed(rows: np.ndarray) -> np.ndarray:
+    def embed(rows: np.ndarray, part: int) -> np.ndarray:
+        assert part == 0
         asked.append(rows)
         return vectors[rows]
 
@@ -81,36 +82,34 @@ def test_two_stages_become_one_graph() -> None:
     (first,) = fitted.ensemble.stages
     weaker = tuple(weight / 3 for weight in first.weights)
     second = replace(first, outsiders=None, weights=weaker, scores=first.scores / np.float32(2))
-    ensemble = cascade.join_stages(first, second, 0.9, lazy=False)
-    assert 0.1 < ensemble.first.mean() < 1
-    np.testing.assert_array_equal(ensemble.scores[ensemble.first], first.scores[ensemble.first])
-    np.testing.assert_array_equal(ensemble.scores[~ensemble.first], second.scores[~ensemble.first])
+    ensemble = cascade.join_stages(first, cascade.single_stage(second), 0.9, lazy=False)
+    of_first = ensemble.decided_by == 0
+    assert 0.1 < of_first.mean() < 1
+    np.testing.assert_array_equal(ensemble.scores[of_first], first.scores[of_first])
+    np.testing.assert_array_equal(ensemble.scores[~of_first], second.scores[~of_first])
     joined, alone = (single_threaded(export(one)) for one in (ensemble, cascade.single_stage(first)))
     assert [item.name for item in joined.get_outputs()] == ["label", "score", "novelty"]
     feed = {"embedding": draw_vectors(500, 5)[0].embeddings}
-    (of_first,) = alone.run(["novelty"], feed)
-    np.testing.assert_array_equal(joined.run(["novelty"], feed)[0], of_first)
+    (novelty,) = alone.run(["novelty"], feed)
+    np.testing.assert_array_equal(joined.run(["novelty"], feed)[0], novelty)
 
 
 def test_the_hand_over_costs_hardly_any_coverage() -> None:
     fitted = learned(residual=False)
     (stage,) = fitted.ensemble.stages
-    worse = replace(stage, scores=np.sqrt(stage.scores))
-    handover = cascade.lowest_handover(worse, stage, fitted.training_targets, (0.9,))
+    worse, last = replace(stage, scores=np.sqrt(stage.scores)), cascade.single_stage(stage)
+    handover = cascade.lowest_handover(worse, last, fitted.training_targets, (0.9,))
     best = max(
         cascade.coverage_gain(
-            cascade.single_stage(stage),
-            cascade.join_stages(worse, stage, tried, True),
+            last,
+            cascade.join_stages(worse, last, tried, True),
             fitted.training_targets,
             (0.9,),
         )
         for tried in (handover, 0.99)
     )
-    found = cascade.join_stages(worse, stage, handover, True)
-    assert (
-        cascade.coverage_gain(cascade.single_stage(stage), found, fitted.training_targets, (0.9,))
-        >= best - cascade.LOSS
-    )
+    found = cascade.join_stages(worse, last, handover, True)
+    assert cascade.coverage_gain(last, found, fitted.training_targets, (0.9,)) >= best - cascade.LOSS
     nobody = TrainingTargets(
         fitted.training_targets.codes,
         6,
@@ -119,4 +118,4 @@ def test_the_hand_over_costs_hardly_any_coverage() -> None:
         np.zeros(5200, dtype=np.bool_),
         0,
     )
-    assert cascade.lowest_handover(worse, stage, nobody, (0.9,)) == cascade.USUAL_HANDOVER
+    assert cascade.lowest_handover(worse, last, nobody, (0.9,)) == cascade.USUAL_HANDOVER

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
 
-from models.features import Features
-from models.policy import Embed, Scores
+from models.features import Embed, Features
+from models.policy import Scores
 from schemas.openapi import OPERATIONS, openapi
 from tests.streams.fakes import ScriptedPolicy
 from tests.streams.gateway.harness import running

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from models.artifact import Artifact
-from models.features import Features
+from models.features import Embed, Features
 from models.manifest import Manifest
-from models.policy import Embed, Policy, Scores
+from models.policy import Policy, Scores
 from schemas.config import parse_override
 from schemas.messages import Reason, Request
 from streams.roles.route import RouteRole

@@ -6,8 +6,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from models.features import Features
-from models.policy import Embed, Scores
+from models.features import Embed, Features
+from models.policy import Scores
 from schemas.config import Config, TeacherConfig
 from schemas.messages import Guess, Reason
 from streams.routing.decisions import Decision, decide, withdraw_stale

@@ -17,7 +17,7 @@ from streams.routing.request_router import RequestRouter
 from streams.sampling import Sampler
 from streams.tasks import Tasks
 from tests.streams.fakes import ScriptedEmbedder, ScriptedPolicy
-from tests.streams.roles.test_encode import Held
+from tests.streams.roles.encoding_room import Held
 
 SPEC = "model2vec:/m"
 

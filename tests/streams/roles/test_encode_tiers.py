@@ -1,0 +1,277 @@
+"""Several encoders of a task: each is asked for what those before it leave open, and stops none of them."""
+
+import asyncio
+import threading
+from collections import Counter
+from collections.abc import Callable, Sequence
+
+import msgspec
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from models.errors import EmbedderError, TextRefused
+from models.features import Embed, Features
+from models.policy import Policy, Scores
+from schemas.config import parse_override
+from schemas.messages import Reason, Request
+from streams.encoder_spec import EncoderSpec
+from streams.kafka.batch import Outgoing
+from streams.routing import encoder_queue
+from streams.tasks import CandidatePolicy
+from streams.versions.breaker_state import Breaker, Safeguards
+from tests.streams.fakes import LABELS, deferrals, labels, manifest
+from tests.streams.roles.encoding_room import SPEC, Room, happens
+
+SECOND = "endpoint:http://host/v1#m"
+TIERS = f"text>{SPEC}>{SECOND}"
+ENCODER = "scripted:1[2]>scripted:2[2]"
+BY_TEXT, BY_FIRST, BY_SECOND, BY_NOBODY = "yes 0 0.9", "yes 1 0.9", "yes 2 0.9", "no 2 0.1"
+
+
+class TierEmbedder:
+    """Makes of `yes 2 0.9` the vector of the tier that is sure of it, 2, and of the encoder's number.
+
+    Fails while `fails`, refuses texts with `refuse2` in them if 2 is its number, and waits while it is held.
+    """
+
+    dimension = 2
+
+    def __init__(self, number: int, change: Callable[[], None] = lambda: None) -> None:
+        self.id = f"scripted:{number}"
+        self.texts: list[str] = []
+        self.fails = False
+        self.free = threading.Event()
+        self.free.set()
+        self._number, self._change = number, change
+
+    def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        self.texts += texts
+        self._change()
+        self.free.wait(30)
+        if self.fails:
+            raise EmbedderError(f"{self.id}: no")
+        if any(f"refuse{self._number}" in text for text in texts):
+            raise TextRefused(f"{self.id}: not that")
+        return np.array([[text.split()[1], self._number] for text in texts], dtype=np.float32)
+
+
+class TieredPolicy(Policy):
+    """Answers `yes 2 0.9` with label yes and score .9, once it has both vectors."""
+
+    def __init__(self, version: str = "v1") -> None:
+        super().__init__(manifest(embedder=TIERS, dimension=4, encoder=ENCODER, version=version), None)
+
+    def score(self, features: Features, embed: Embed | None = None) -> Scores:
+        return self._score(features, 2, embed)
+
+    def score_early(
+        self, features: Features, parts: int = 0, embed: Embed | None = None
+    ) -> tuple[Scores, NDArray[np.bool_]]:
+        return self._score(features, parts, embed), self._tiers(features) <= parts
+
+    def _tiers(self, features: Features) -> NDArray[np.float32]:
+        return np.array([text.split()[1] for text in features.texts or ()], dtype=np.float32)
+
+    def _score(self, features: Features, parts: int, embed: Embed | None) -> Scores:
+        tiers, rows = self._tiers(features), [text.split() for text in features.texts or ()]
+        for part in range(parts):
+            left = np.flatnonzero(tiers > part)
+            if embed is not None and len(left):
+                assert embed(left, part).tolist() == [[tier, part + 1] for tier in tiers[left]]
+        return Scores(
+            np.array([LABELS.index(label) for label, *_ in rows], dtype=np.int64),
+            np.array([row[2] for row in rows], dtype=np.float32),
+            np.zeros(len(rows), dtype=np.float32),
+        )
+
+
+class TieredRoom(Room):
+    """Both encoders are open, unless one is left out."""
+
+    def __init__(
+        self,
+        first: TierEmbedder | None = None,
+        second: TierEmbedder | None = None,
+        audit_rate: float = 0.0,
+        without: int = 0,
+    ) -> None:
+        super().__init__(None, TieredPolicy(), TIERS, audit_rate)
+        self.first, self.second = first or TierEmbedder(1), second or TierEmbedder(2)
+        if without != 1:
+            self.tasks.set_encoder(EncoderSpec(SPEC), self.first)
+        if without != 2:
+            self.tasks.set_encoder(EncoderSpec(SECOND), self.second)
+
+
+def answered(out: Sequence[Outgoing]) -> set[str]:
+    return {label.id for label in labels(out)}
+
+
+def reasons_of(out: Sequence[Outgoing]) -> dict[str, Reason]:
+    return {found.request.id: found.reason for found in deferrals(out)}
+
+
+async def test_each_encoder_is_asked_for_what_is_left() -> None:
+    room = TieredRoom()
+    out = await room.sent(BY_TEXT, BY_FIRST, BY_SECOND, BY_NOBODY)
+    assert answered(out) == {"r0", "r1", "r2"}
+    assert sorted(room.first.texts) == sorted([BY_FIRST, BY_SECOND, BY_NOBODY])
+    assert sorted(room.second.texts) == sorted([BY_SECOND, BY_NOBODY])
+    (left,) = deferrals(out)
+    assert (left.reason, left.encoder, left.embedder) == (Reason.LOW_SCORE, ENCODER, TIERS)
+    assert np.frombuffer(left.features or b"", "<f4").tolist() == [2.0, 1.0, 2.0, 2.0]
+    assert room.answers == {"t": 3}
+
+
+async def test_what_becomes_a_trace_is_encoded_by_all() -> None:
+    room = TieredRoom(audit_rate=1.0)
+    out = await room.sent(BY_TEXT, BY_FIRST, BY_SECOND, BY_NOBODY)
+    assert answered(out) == {"r0", "r1", "r2"}
+    found = {one.request.id: one for one in deferrals(out)}
+    assert {name: (one.audit, one.encoder) for name, one in found.items()} == {
+        "r0": (True, ENCODER),
+        "r1": (True, ENCODER),
+        "r2": (True, ENCODER),
+        "r3": (False, ENCODER),
+    }
+    assert {len(one.features or b"") for one in found.values()} == {16}
+    assert Counter(room.first.texts) == Counter(room.second.texts), "each once"
+
+
+async def test_answers_before_a_failed_encoder_stand() -> None:
+    room = TieredRoom()
+    room.second.fails = True
+    out = await room.sent(BY_TEXT, BY_FIRST, BY_SECOND, BY_NOBODY)
+    assert answered(out) == {"r0", "r1"}
+    assert reasons_of(out) == {"r2": Reason.NO_POLICY, "r3": Reason.NO_POLICY}
+    assert {(one.features, one.encoder) for one in deferrals(out)} == {(None, None)}
+    task = room.tasks.task("t")
+    assert (task.parts, task.embedder, task.live) == ((room.first, None), None, None)
+    assert not task.answers_nothing
+    asked = len(room.second.texts)
+    assert answered(await room.sent(BY_TEXT, BY_FIRST, BY_SECOND)) == {"r0", "r1"}
+    assert len(room.second.texts) == asked, "it is closed"
+
+
+async def test_audits_without_the_last_encoder_have_no_vector() -> None:
+    room = TieredRoom(audit_rate=1.0, without=2)
+    out = await room.sent(BY_FIRST)
+    assert answered(out) == {"r0"}
+    (audit,) = deferrals(out)
+    assert (audit.audit, audit.sampled, audit.features, audit.encoder) == (True, True, None, None)
+
+
+async def test_a_stage_behind_a_failed_encoder_decides_nothing() -> None:
+    room = TieredRoom(without=1)
+    out = await room.sent(BY_TEXT, BY_FIRST, BY_SECOND)
+    assert answered(out) == {"r0"}
+    assert reasons_of(out) == {"r1": Reason.NO_POLICY, "r2": Reason.NO_POLICY}
+    assert room.second.texts == []
+
+
+async def test_another_model_in_the_place_of_one_decides_nothing() -> None:
+    room = TieredRoom(second=TierEmbedder(3))
+    out = await room.sent(BY_FIRST, BY_SECOND)
+    assert answered(out) == {"r0"}
+    (deferral,) = deferrals(out)
+    assert (deferral.request.id, deferral.reason) == ("r1", Reason.NO_POLICY)
+    assert deferral.encoder == "scripted:1[2]>scripted:3[2]", "and is learned from"
+
+
+@pytest.mark.parametrize("number", [1, 2])
+async def test_a_text_that_one_encoder_refuses_is_deferred_alone(number: int) -> None:
+    room = TieredRoom()
+    out = await room.sent(*[BY_SECOND] * 20, f"yes 2 0.9 refuse{number}", *[BY_FIRST] * 20)
+    assert len(answered(out)) == 40
+    (deferral,) = deferrals(out)
+    assert (deferral.request.id, deferral.features) == ("r20", None)
+    assert room.tasks.task("t").live is not None
+
+
+async def test_a_slow_encoder_holds_up_no_answer_before_it() -> None:
+    room = TieredRoom()
+    room.second.free.clear()
+    _, encodings = await room.routed(
+        *(Request(f"r{at}", "t", text) for at, text in enumerate([BY_SECOND] * 9))
+    )
+    opened, slow = room.open(*encodings)
+    room.role.take_in(opened)
+    await happens(lambda: bool(room.second.texts))
+    assert answered(await room.sent(*[BY_FIRST] * 9)) == {f"r{at}" for at in range(9)}
+    assert slow == []
+    room.second.free.set()
+    await happens(lambda: len(slow) == 9)
+    assert len(answered([one for outputs in slow for one in outputs])) == 9
+
+
+async def test_what_waits_for_the_next_encoder_can_be_withdrawn() -> None:
+    room = TieredRoom()
+    room.second.free.clear()
+    _, encodings = await room.routed(*(Request(f"r{at}", "t", BY_SECOND) for at in range(2)))
+    (held, waiting), found = room.open(*encodings)
+    room.role.take_in([held])
+    await happens(lambda: bool(room.second.texts))
+    room.role.take_in([waiting])
+    await happens(lambda: len(room.first.texts) == 2 and waiting.is_waiting)
+    assert not waiting.withdraw(), "nobody works on it"
+    room.second.free.set()
+    await happens(lambda: len(found) == 1)
+    assert len(room.second.texts) == 1
+
+
+async def test_an_encoder_that_closes_withdraws_no_answer_before_it() -> None:
+    room = TieredRoom()
+    room.first._change = lambda: room.tasks.drop_encoder(room.second)
+    out = await room.sent(BY_FIRST, BY_SECOND)
+    assert answered(out) == {"r0"}
+    assert reasons_of(out) == {"r1": Reason.NO_POLICY}
+
+
+@pytest.mark.parametrize("closes", [True, False])
+async def test_what_stops_the_task_withdraws_answers_of_all_stages(closes: bool) -> None:
+    room = TieredRoom()
+    stop = Safeguards(Breaker(open=True, since=1, reason="an alarm"))
+    if closes:
+        room.first._change = lambda: room.tasks.drop_encoder(room.first)
+    else:
+        room.first._change = lambda: room.tasks.set_safeguards("t", stop)
+    out = await room.sent(BY_FIRST)
+    assert answered(out) == set()
+    assert reasons_of(out) == {"r0": Reason.BREAKER_OPEN}
+
+
+async def test_both_versions_of_a_trial_read_no_more_than_they_need() -> None:
+    room = TieredRoom(audit_rate=1.0)
+    room.tasks.set_candidate("t", CandidatePolicy(TieredPolicy("v2"), 0.5))
+    out = await room.sent(BY_FIRST, BY_SECOND, BY_NOBODY)
+    assert answered(out) == {"r0", "r1"}
+    assert {label.policy for label in labels(out)} <= {"v1", "v2"}
+    shadows = {one.request.id: one.shadow.policy if one.shadow else None for one in deferrals(out)}
+    assert shadows == {"r0": "v2", "r1": "v2", "r2": None}
+    room = TieredRoom()
+    room.tasks.set_candidate("t", CandidatePolicy(TieredPolicy("v2"), 0.0))
+    assert answered(await room.sent(BY_TEXT, BY_FIRST)) == {"r0", "r1"}
+    assert (room.first.texts, room.second.texts) == ([BY_FIRST], [])
+
+
+async def test_a_config_that_changes_between_two_encoders_decides_without_vectors() -> None:
+    room = TieredRoom()
+    other = msgspec.json.encode({"embedder": f"text>{SECOND}>{SPEC}"})
+    room.first._change = lambda: room.tasks.configure("t", parse_override(other))
+    out = await room.sent(BY_SECOND)
+    (deferral,) = deferrals(out)
+    assert (deferral.reason, deferral.features) == (Reason.NO_POLICY, None)
+
+
+async def test_the_last_encoder_waits_for_its_turn_so_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(encoder_queue, "LONGEST_WAIT", 0.1)
+    monkeypatch.setattr(encoder_queue, "LONGEST_PART", 0.2)
+    room = TieredRoom()
+    room.second.free.clear()
+    out = await room.sent(*[BY_SECOND] * 40, *[BY_FIRST] * 3)
+    assert answered(out) == {"r40", "r41", "r42"}
+    assert len(deferrals(out)) == 40
+    await asyncio.sleep(0)
+    assert room.tasks.task("t").parts == (room.first, None)
+    room.second.free.set()
