@@ -72,20 +72,24 @@ class TierGain(Struct, frozen=True):
     refused: tuple[str, ...] = ()
 
 
+class TieredTraces(Struct, frozen=True):
+    """Traces as some tiers read them; the fields are arguments of `models.fit.fit`."""
+
+    embedder: str
+    training: TrainingSet
+    encoder: str | None
+
+
 class TierTrial(Struct, frozen=True):
-    """The same traces as the tiers read them without one more, and with it.
+    """The same traces without one more tier, and with it.
 
     Attributes:
-        embedder, traces: without it.
-        embedder_with, traces_with: with it as the last tier.
         tier: what makes its vectors.
         milliseconds: that its encoder took for a text.
     """
 
-    embedder: str
-    traces: TrainingSet
-    embedder_with: str
-    traces_with: TrainingSet
+    without: TieredTraces
+    with_tier: TieredTraces
     tier: str
     milliseconds: float
 
@@ -101,17 +105,15 @@ def tier_gain(trial: TierTrial, targets: Sequence[float], delta: float, seed: in
     Raises:
         TrainingError, InvalidSpec: see `models.fit.fit`.
     """
-    bare = TierGain(trial.tier, len(trial.traces), trial.milliseconds)
+    bare = TierGain(trial.tier, len(trial.without.training), trial.milliseconds)
     studies = []
-    for embedder, traces in (
-        (trial.embedder, trial.traces),
-        (trial.embedder_with, trial.traces_with),
-    ):
+    for traces in (trial.without, trial.with_tier):
         result = fit(
-            traces,
+            traces.training,
             task="scan",
             version="scan",
-            embedder=embedder,
+            embedder=traces.embedder,
+            encoder=traces.encoder,
             targets=targets,
             delta=delta,
             options=Options(curve=0.0),

@@ -9,6 +9,7 @@ import hashlib
 from dataclasses import replace
 from math import inf
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -31,6 +32,7 @@ TEST_SHARE = 0.5
 DEPTHS = (0.5, 0.7, 0.8, 1.0)
 """Shares of the layers."""
 
+_THREE_TIERS = "text>onnx:/minilm>probe:http://localhost/v1#smollm2"
 _PARTS = ("rows", "last", "mean", "labels")
 
 
@@ -51,22 +53,56 @@ def measure(request: BenchRequest) -> Report:
         _read(reader, split, None if request.out is None else Path(f"{request.out}.{name}.npz"))
         for name, split in (("train", train), ("test", test))
     )
-    text, vectors = KINDS
-    both, in_turn = COMBINED_KINDS
-    rows = [_row("text", text, train, test), _row("MiniLM", vectors, train, test)]
-    depth = len(checkpoint.blocks)
-    for layer in sorted({round(share * depth) for share in DEPTHS}):
-        splits = _with_states(train, learned, layer), _with_states(test, asked, layer)
-        rows.append(_row(f"probe of layer {layer} of {depth}", vectors, *splits))
-    splits = _with_states(train, learned, depth), _with_states(test, asked, depth)
-    rows += [_row("text + probe", both, *splits), _row("text > probe", in_turn, *splits)]
-    rows.append(_row("text > MiniLM", in_turn, train, test))
+    rows = _rows(_Read(train, learned), _Read(test, asked), len(checkpoint.blocks))
     columns = ("policy reads", "accuracy", *(f"{target:g}: answered, agreement" for target in TARGETS))
     title = f"Banking77: {len(train):,} traces, {len(test):,} test rows, probes of SmolLM2-135M"
     milliseconds = 1000 * (learned.seconds + asked.seconds) / (len(train) + len(test))
     return report(
         [figure("a text through all layers", [milliseconds], "ms")], [Table(title, columns, tuple(rows))]
     )
+
+
+class _Read(NamedTuple):
+    """A split and the states of the texts in it that were read."""
+
+    split: Split
+    states: States
+
+    def with_states(self, layer: int, *, beside: bool = False) -> Split:
+        """The rows that were read, their last token's states after a layer as vectors.
+
+        Args:
+            beside: behind the vectors that the rows have.
+        """
+        read = self.split.take(self.states.rows.tolist())
+        states = np.ascontiguousarray(self.states.last[:, layer])
+        if beside and read.rows.embeddings is not None:
+            states = np.concatenate([read.rows.embeddings, states], axis=1)
+        return replace(read, rows=Features(read.rows.texts, states))
+
+
+def _rows(train: _Read, test: _Read, depth: int) -> list[tuple[str, ...]]:
+    """A row for each policy; `depth` is the number of layers."""
+    (text, vectors), (both, in_turn) = KINDS, COMBINED_KINDS
+    plain = train.split, test.split
+    rows = [_row("text", text, *plain), _row("MiniLM", vectors, *plain)]
+    for layer in sorted({round(share * depth) for share in DEPTHS}):
+        pair = train.with_states(layer), test.with_states(layer)
+        rows.append(_row(f"probe of layer {layer} of {depth}", vectors, *pair))
+    pair = train.with_states(depth), test.with_states(depth)
+    rows += [_row("text + probe", both, *pair), _row("text > probe", in_turn, *pair)]
+    rows.append(_row("text > MiniLM", in_turn, *plain))
+    pair = train.with_states(depth, beside=True), test.with_states(depth, beside=True)
+    three = replace(in_turn, embedder=_THREE_TIERS)
+    rows.append(_row("text > MiniLM > probe", three, *pair, _encoder(train, depth)))
+    return rows
+
+
+def _encoder(read: _Read, depth: int) -> str:
+    """Id of both encoders together, which says how long the vectors of each are."""
+    minilm, probe = read.split.rows.embeddings, read.states.last[:, depth]
+    assert minilm is not None  # noqa: S101 - Banking77 comes with vectors
+    return f"minilm[{minilm.shape[1]}]>probe[{probe.shape[1]}]"
 
 
 def _drawn(split: Split, count: int) -> Split:
@@ -89,14 +125,10 @@ def _read(reader: PromptReader, split: Split, kept: Path | None) -> States:
     return states
 
 
-def _with_states(split: Split, states: States, layer: int) -> Split:
-    """The rows that were read, with their last token's states after a layer as vectors."""
-    read = split.take(states.rows.tolist())
-    return replace(read, rows=Features(read.rows.texts, np.ascontiguousarray(states.last[:, layer])))
-
-
-def _row(name: str, kind: FeatureKind, train: Split, test: Split) -> tuple[str, ...]:
-    result = timed_fit(kind, train)
+def _row(
+    name: str, kind: FeatureKind, train: Split, test: Split, encoder: str | None = None
+) -> tuple[str, ...]:
+    result = timed_fit(kind, train, encoder=encoder)
     print_progress(f"{name}: fitted in {result.summary.seconds:.1f} s")
     if result.artifact is None:
         return name, "refused", *["-"] * len(TARGETS)

@@ -89,8 +89,13 @@ def timed_fit(
     parent: Artifact | None = None,
     targets: Sequence[float] = TARGETS,
     options: Options | None = None,
+    encoder: str | None = None,
 ) -> FitResult:
-    """A fit of these rows, all of them sampled; without its study, which is large."""
+    """A fit of these rows, all of them sampled; without its study, which is large.
+
+    Args:
+        encoder: id of what made the vectors; None where it makes no difference.
+    """
     training = TrainingSet(kind.rows(split), split.labels, np.ones(len(split), dtype=np.bool_))
     result = fit(
         training,
@@ -101,6 +106,7 @@ def timed_fit(
         delta=DELTA,
         parent=parent,
         options=options,
+        encoder=encoder,
     )
     return replace(result, study=None)
 

@@ -23,7 +23,7 @@ from infra.console.progress import progress_bar
 from infra.console.repeats_option import Recurring
 from infra.console.scan_table import print_scan
 from infra.console.target_options import DELTA, Delta, ManyTargets, Targets, probability
-from infra.console.tier_option import MOST, Tier, TierRequests, embedder_with, tier_trial
+from infra.console.tier_option import MOST, Tier, TierChoice, TierRequests, embedder_with
 from infra.files.columns import Columns
 from infra.files.dedup import first_per_request, without_copies
 from infra.files.traces import read_traces, training_set
@@ -85,7 +85,9 @@ def scan(
     reads = embedder_named(embedder, embeddings)
     if tier is not None:
         embedder_with(reads, tier)
-    calls = read_traces(traces, Columns(text_column, label_column, id_column), texts=needs_text(reads))
+    calls = read_traces(
+        traces, Columns(text_column, label_column, id_column), texts=tier is not None or needs_text(reads)
+    )
     rows = without_copies(calls)
     if len(rows) < len(calls):
         note(f"{len(calls) - len(rows):,} lines are copies of another (same id, text and label): left out")
@@ -98,7 +100,9 @@ def scan(
         requests = first_per_request(kept)
         trial = None
         if tier is not None:
-            trial = tier_trial(answers.take(requests), reads, tier, prompt, tier_requests, progress)
+            choice = TierChoice(reads, encoder, tier, prompt, tier_requests)
+            texts = [kept[row].text or "" for row in requests.tolist()]
+            trial = choice.trial(answers.take(requests), texts, progress)
         scanned = scan_traces(
             answers,
             requests,

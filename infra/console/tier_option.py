@@ -1,7 +1,8 @@
 """Options of scan for one more tier: an encoder to try on some of the requests."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -10,10 +11,12 @@ import typer
 from numpy.typing import NDArray
 
 from infra.console.embedder_options import encoder_of
-from models.embedders.kinds import TEXT, needs_encoder, tiers
+from models.embedders.composite import join_parts, parts_of
+from models.embedders.contract import Embedder
+from models.embedders.kinds import needs_encoder, reads_text, sources
 from models.errors import InvalidSpec
 from models.features import Features
-from models.tier_gain import TierTrial
+from models.tier_gain import TieredTraces, TierTrial
 from models.training_set import TrainingSet
 
 AT_ONCE = 32
@@ -23,60 +26,87 @@ Tier = Annotated[
     str | None,
     typer.Option(
         metavar="SPEC",
-        help="Try an encoder as one more tier, e.g. probe:URL#MODEL: does it pay? Needs the embedder `text`.",
+        help="Try an encoder as one more tier, e.g. probe:URL#MODEL: does it pay?",
     ),
 ]
 TierRequests = Annotated[int, typer.Option(min=50, help="Requests to try it on at most, drawn at random.")]
 
 
 def embedder_with(embedder: str, tier: str) -> str:
-    """The cascade of an embedder that reads the text alone and one more tier.
+    """The cascade of an embedder and one more tier.
 
     Raises:
-        BadParameter: the tier is no encoder, or the embedder reads vectors.
+        BadParameter: the tier is no encoder, or there already, or it can't stand beside the embedder.
     """
-    if embedder != TEXT:
-        raise typer.BadParameter(
-            f"`{embedder}` reads vectors already; try it beside `{TEXT}`", param_hint="--tier"
-        )
     spec = f"{embedder}>{tier}"
     try:
-        if len(tiers(spec)) != 2 or not needs_encoder(tier):
+        if len(sources(tier)) != 1 or not needs_encoder(tier) or reads_text(tier):
             raise typer.BadParameter(f"`{tier}` is not an encoder, e.g. probe:URL#MODEL", param_hint="--tier")
+        if len(sources(spec)) == len(sources(embedder)):
+            raise typer.BadParameter(f"`{embedder}` reads `{tier}` already", param_hint="--tier")
     except InvalidSpec as error:
         raise typer.BadParameter("; ".join(error.problems), param_hint="--tier") from error
     return spec
 
 
-def tier_trial(
-    requests: TrainingSet,
-    embedder: str,
-    tier: str,
-    prompt: Path | None,
-    most: int,
-    progress: Callable[[float, str], None],
-) -> TierTrial:
-    """Some of the requests, with the vectors that the tier's encoder makes of them.
+@dataclass(frozen=True, slots=True)
+class TierChoice:
+    """One more tier to try.
 
-    Raises:
-        BadParameter: see `embedder_with`.
-        EmbedderError: the encoder can't be opened, or fails.
-        InvalidFile: the prompt can't be read.
+    Attributes:
+        embedder: without it.
+        encoder: of the embedder's vectors; None where it reads none.
+        tier: see `Tier`.
+        prompt: file with a probe's prompt; None for ours.
+        most: requests to try it on.
     """
-    spec = embedder_with(embedder, tier)
-    some = requests.take(_drawn(len(requests), most))
-    encoder = encoder_of(tier, prompt, sorted(set(requests.labels)))
-    texts = some.features.texts or ()
-    assert encoder is not None  # noqa: S101 - `embedder_with` has refused anything else
-    parts, began = [], time.perf_counter()
+
+    embedder: str
+    encoder: Embedder | None
+    tier: str
+    prompt: Path | None
+    most: int
+
+    def trial(
+        self, requests: TrainingSet, texts: Sequence[str], progress: Callable[[float, str], None]
+    ) -> TierTrial:
+        """Some of the requests, with the vectors that the tier's encoder makes of their texts.
+
+        Raises:
+            BadParameter: see `embedder_with`.
+            EmbedderError: the encoder can't be opened, or fails.
+            InvalidFile: the prompt can't be read.
+        """
+        spec = embedder_with(self.embedder, self.tier)
+        rows = _drawn(len(requests), self.most)
+        some, read = requests.take(rows), [texts[row] for row in rows.tolist()]
+        encoder = encoder_of(self.tier, self.prompt, sorted(set(requests.labels)))
+        whole = join_parts([*parts_of(self.encoder), encoder])
+        assert encoder is not None  # noqa: S101 - `embedder_with` has refused anything else
+        assert whole is not None  # noqa: S101 - likewise
+        began = time.perf_counter()
+        vectors = _embed(encoder, read, progress)
+        milliseconds = 1000.0 * (time.perf_counter() - began) / max(len(read), 1)
+        if (before := some.features.embeddings) is not None:
+            vectors = np.concatenate([before, vectors], axis=1)
+        more = replace(some, features=Features(read if reads_text(spec) else None, vectors))
+        id_before = None if self.encoder is None else self.encoder.id
+        return TierTrial(
+            TieredTraces(self.embedder, some, id_before),
+            TieredTraces(spec, more, whole.id),
+            self.tier,
+            milliseconds,
+        )
+
+
+def _embed(
+    encoder: Embedder, texts: Sequence[str], progress: Callable[[float, str], None]
+) -> NDArray[np.float32]:
+    parts = [np.empty((0, encoder.dimension), dtype=np.float32)]
     for begin in range(0, len(texts), AT_ONCE):
         progress(begin / len(texts), "reading by the tier")
         parts.append(encoder.embed(texts[begin : begin + AT_ONCE]))
-    milliseconds = 1000.0 * (time.perf_counter() - began) / max(len(texts), 1)
-    with_vectors = TrainingSet(
-        Features(texts, np.concatenate(parts)), some.labels, some.sampled, some.weights, some.ordered
-    )
-    return TierTrial(embedder, some, spec, with_vectors, tier, milliseconds)
+    return np.concatenate(parts)
 
 
 def _drawn(count: int, most: int) -> NDArray[np.int64]:

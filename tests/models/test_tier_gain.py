@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
+from msgspec import structs
 
 from models.features import Features
-from models.tier_gain import TargetGain, TierTrial, tier_gain
+from models.tier_gain import TargetGain, TieredTraces, TierTrial, tier_gain
 from models.training_set import TrainingSet
 
 from .conftest import WIDTH, draw_both
@@ -19,11 +20,10 @@ def trial(*, useful: bool) -> TierTrial:
     texts = ["".join(generator.permutation(list(text))) for text in drawn.texts or ()]
     noise = generator.standard_normal((ROWS, WIDTH)).astype(np.float32)
     sampled = np.ones(ROWS, dtype=np.bool_)
+    vectors = drawn.embeddings if useful else noise
     return TierTrial(
-        "text",
-        TrainingSet(Features(texts), labels, sampled),
-        "text>precomputed",
-        TrainingSet(Features(texts, drawn.embeddings if useful else noise), labels, sampled),
+        TieredTraces("text", TrainingSet(Features(texts), labels, sampled), None),
+        TieredTraces("text>precomputed", TrainingSet(Features(texts, vectors), labels, sampled), None),
         "precomputed",
         7.5,
     )
@@ -47,13 +47,10 @@ def test_noise_as_a_tier_shows_none() -> None:
 
 
 def test_too_few_requests_are_refused_with_the_gates_reason() -> None:
-    few = trial(useful=True)
     rows = np.arange(20)
-    gain = tier_gain(
-        TierTrial(few.embedder, few.traces.take(rows), few.embedder_with, few.traces_with.take(rows), "x", 0),
-        (0.95,),
-        delta=0.05,
-    )
+    whole = trial(useful=True)
+    few = TieredTraces("text", whole.without.training.take(rows), None)
+    gain = tier_gain(structs.replace(whole, without=few), (0.95,), delta=0.05)
     assert gain.targets == ()
     assert "sampled" in gain.refused[0]
 

@@ -117,11 +117,24 @@ def test_a_probe_is_tried_as_one_more_tier(understudy: Run, tmp_path: Path) -> N
     assert any("address\nrefund\ntrack" in prompt for prompt in prompts)
 
 
-def test_a_tier_must_be_an_encoder_beside_text(understudy: Run, files: Path) -> None:
-    for wrong in (["--tier", "text"], ["--tier", "nothing:here"], ["--tier", "precomputed"]):
-        ended = understudy("scan", files / "train.jsonl", *wrong)
-        assert (ended.status, ended.out) == (2, ""), wrong
-    beside = ("--embedder", "model2vec:/none", "--tier", "probe:http://localhost:1/v1#m")
-    ended = understudy("scan", files / "train.jsonl", *beside)
-    assert ended.status == 2
-    assert "reads vectors already" in ended.err
+def test_a_probe_is_tried_behind_another_encoder(understudy: Run, tmp_path: Path) -> None:
+    file = calls(tmp_path / "calls.csv", 300)
+    with EmbeddingServer() as server:
+        server.answer = in_the_prompt
+        base, probe = f"text>endpoint:{server.url}#a", f"probe:{server.url}#m"
+        ended = understudy("scan", file, "--embedder", base, "--tier", probe, "--target", 0.9, "--json")
+        again = understudy("scan", file, "--embedder", base, "--tier", f"text+endpoint:{server.url}#a")
+    assert ended.status == 0, ended.err
+    (gain,) = json.loads(ended.out)["tier"]["targets"]
+    assert gain["with"] > 0.9
+    assert (again.status, "is not an encoder" in again.err) == (2, True)
+
+
+def test_a_tier_must_be_an_encoder_that_is_new(understudy: Run, files: Path) -> None:
+    for tier in ("text", "nothing:here", "precomputed", "text+onnx:/none"):
+        ended = understudy("scan", files / "train.jsonl", "--tier", tier)
+        assert (ended.status, ended.out) == (2, ""), tier
+    for embedder in ("onnx:/none", "text+onnx:/none"):
+        ended = understudy("scan", files / "train.jsonl", "--embedder", embedder, "--tier", "onnx:/none")
+        assert ended.status == 2
+    assert "`text+onnx:/none` reads `onnx:/none` already" in ended.err
