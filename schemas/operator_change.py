@@ -20,12 +20,15 @@ class ChangeWish(Struct, frozen=True, forbid_unknown_fields=True):
         fields: of the config, with their new values; null puts back the default that `*` may have changed.
         unset: fields of the config that the task's own message shall not set any more.
         version: that is to go live, or to be refused; null for `rollback`: the one that was live before.
+        shown: fields of the config as they were in force where the wish was made. Where one that it changes
+            is another by now, the wish is refused.
     """
 
     what: ChangeKind
     fields: Mapping[str, Any] = msgspec.field(default_factory=dict)
     unset: tuple[str, ...] = ()
     version: str | None = None
+    shown: Mapping[str, Any] = msgspec.field(default_factory=dict)
 
 
 class ChangedValue(Struct, frozen=True):

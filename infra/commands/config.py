@@ -1,6 +1,7 @@
 """config: read and change what operators tune, on the config topic."""
 
 import asyncio
+from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 import typer
@@ -10,10 +11,10 @@ from infra.console.examples import examples
 from infra.console.known_task import check_known
 from infra.console.output import note, result
 from infra.console.policy_options import TaskOrAll, printable_text
-from infra.serve.config_topic import read_overrides
+from infra.serve.config_topic import read_overrides, write_config
 from infra.serve.registry_access import live_manifests
 from infra.serve.servers import client_settings, redis_connection
-from schemas.config import EVERY_TASK, config_of
+from schemas.config import EVERY_TASK, Override, config_of
 from schemas.operator_change import OperatorChange
 from schemas.version_events import OPERATOR
 from streams.changes.author import ChangeAuthor
@@ -21,7 +22,7 @@ from streams.changes.config_change import ConfigChange, config_change, config_ou
 from streams.changes.config_effects import answer_effects, guarantee_warnings
 from streams.clock import unix_ms
 from streams.errors import StateUnavailable
-from streams.kafka.topic_client import write_messages
+from streams.kafka.batch import Outgoing
 from streams.settings import Settings
 from streams.state.operator_changes import OperatorChangeLog
 
@@ -82,8 +83,14 @@ def config_set(
     """
     settings, fields = client_settings(), parse_assignments(assignments)
     author = ChangeAuthor(by, reason, unix_ms())
-    change = config_change(task, fields, read_overrides(settings), settings.key_env, check=check_override)
-    write_messages(settings, config_outputs(change, author, settings.topics))
+    decided: list[ConfigChange] = []
+
+    def decide(overrides: Mapping[str, Override]) -> Sequence[Outgoing]:
+        decided.append(config_change(task, fields, overrides, settings.key_env, check=check_override))
+        return config_outputs(decided[-1], author, settings.topics)
+
+    write_config(settings, decide)
+    change = decided[-1]
     result(change.override)
     _print_effects(settings, change)
     if change.diff:

@@ -1,7 +1,7 @@
 """tasks: list and retire tasks, and make tasks of calls that name none."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from getpass import getuser
 from socket import gethostname
 from typing import Annotated, Any, TypeVar
@@ -12,15 +12,14 @@ from infra.console.config_fields import check_override
 from infra.console.examples import examples
 from infra.console.output import AsJson, line, note, result
 from infra.console.policy_options import TaskArgument
-from infra.serve.config_topic import read_overrides
+from infra.serve.config_topic import read_overrides, write_config
 from infra.serve.known_tasks import KnownTask, list_tasks, retire_task
 from infra.serve.proposed_tasks import accepting_fields
 from infra.serve.servers import client_settings, redis_connection
 from schemas.chat import MODES, Mode
-from schemas.config import NOTHING, config_of, overlay
+from schemas.config import NOTHING, Override, config_of, overlay
 from streams.clock import unix_ms
 from streams.kafka.batch import Outgoing
-from streams.kafka.topic_client import write_messages
 from streams.settings import Settings
 from streams.state.proposed_tasks import CountedProposal, ProposedTasks
 from streams.status.sentences import local_time
@@ -112,12 +111,16 @@ def tasks_accept(
     if proposal is None:
         note(f"no calls {kind} are proposed; `understudy tasks proposed` shows which are")
         raise typer.Exit(1)
-    overrides = read_overrides(settings)
-    before = overrides.get(task, NOTHING)
-    fields, remarks = accepting_fields(proposal, config_of(task, overrides), wanted)
-    override = overlay(before, fields)
-    raw = check_override(override, task)
-    write_messages(settings, [Outgoing(settings.topics.config, task.encode(), raw)])
+    decided: list[tuple[Override, Sequence[str]]] = []
+
+    def decide(overrides: Mapping[str, Override]) -> Sequence[Outgoing]:
+        fields, remarks = accepting_fields(proposal, config_of(task, overrides), wanted)
+        override = overlay(overrides.get(task, NOTHING), fields)
+        decided.append((override, remarks))
+        return [Outgoing(settings.topics.config, task.encode(), check_override(override, task))]
+
+    write_config(settings, decide)
+    override, remarks = decided[-1]
     _with_proposals(settings, lambda store: store.remove(kind))
     result(override)
     for remark in remarks:

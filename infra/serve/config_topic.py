@@ -1,11 +1,10 @@
-"""The config topic for commands: the newest valid message of each key."""
+"""The config topic for commands: what is set now, and a change that loses no other one."""
 
 from infra.console.output import note
 from schemas.config import Override
 from schemas.errors import InvalidConfig
-from schemas.secrets import remember_config_secrets
-from streams.kafka.topic_client import Reader
-from streams.roles.config import NewestConfig
+from streams.changes.config_writer import ConfigWriter, Decide
+from streams.changes.newest_overrides import newest_overrides
 from streams.settings import Settings
 
 
@@ -15,18 +14,13 @@ def read_overrides(settings: Settings) -> dict[str, Override]:
     Raises:
         KafkaFailed: the broker does not answer, or has no config topic.
     """
-    reader = Reader(settings, settings.topics.config, from_start=True)
-    overrides: dict[str, Override] = {}
-    newest = NewestConfig()
-    try:
-        for message in reader.to_end():
-            try:
-                task, override = newest.add(message)
-            except InvalidConfig as error:
-                note(f"skipped an invalid config message: {error}")
-            else:
-                remember_config_secrets(override)
-                overrides[task] = override
-    finally:
-        reader.close()
-    return overrides
+    return newest_overrides(settings, _note_invalid)
+
+
+def write_config(settings: Settings, decide: Decide) -> None:
+    """Write what is decided on the newest config; see `ConfigWriter.write`."""
+    ConfigWriter(settings, _note_invalid).write(decide)
+
+
+def _note_invalid(error: InvalidConfig) -> None:
+    note(f"skipped an invalid config message: {error}")

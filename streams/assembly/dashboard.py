@@ -1,5 +1,6 @@
 """The dashboard of a gateway: routes that read what this process and Redis hold, and what feeds them."""
 
+import asyncio
 from dataclasses import dataclass
 from functools import partial
 
@@ -11,6 +12,7 @@ from schemas.codec import EVENT
 from schemas.messages import Label
 from streams.assembly.parts import WorkerParts
 from streams.changes.change_maker import ChangeMaker
+from streams.changes.config_writer import ConfigWriter, Decide
 from streams.clock import unix_ms
 from streams.dashboard.operation.change_routes import ChangeRoutes
 from streams.dashboard.operation.changes_reader import ChangesReader
@@ -112,6 +114,11 @@ def _change_routes(
     parts: WorkerParts, check: CallerCheck, names: TaskNames, sender: RecordSender
 ) -> ChangeRoutes:
     settings, kept = parts.settings, OperatorChangeLog(parts.connection, parts.settings.keys)
+    writer = ConfigWriter(settings)
+
+    async def write_config(decide: Decide) -> None:
+        await asyncio.to_thread(writer.write, decide)
+
     maker = ChangeMaker(
         parts.tasks,
         parts.registry,
@@ -119,6 +126,7 @@ def _change_routes(
         settings.topics,
         settings.key_env,
         sender.send_acknowledged,
+        write_config,
         lambda: sender.is_stalled or not parts.kafka_watch.is_available,
     )
     reader = ChangesReader(parts.tasks, parts.registry, kept)

@@ -1,28 +1,31 @@
 """Change maker: shows what a wish would change, and makes it, one at a time in this process.
 
 What is made is what was shown: a caller gives back the fingerprint of the diff, and where the task has
-changed since, nothing is done.
+changed since, nothing is done. A preview rests on the config that this process has read; a change of it is
+decided on what the topic holds when it is written (`streams.changes.config_writer`).
 """
 
 import asyncio
 import hashlib
 import logging
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from datetime import UTC, datetime
 
 import msgspec
 
 from schemas.codec import EVENT
-from schemas.config import NOTHING, config_of
+from schemas.config import NOTHING, Override, config_of
 from schemas.errors import InvalidConfig
 from schemas.operator_change import ChangedValue, ChangeWish, OperatorChange
 from schemas.topics import Topics
 from streams.changes.author import ChangeAuthor
 from streams.changes.config_change import ConfigChange, config_change, config_outputs, made_change
 from streams.changes.config_effects import answer_effects, guarantee_warnings
+from streams.changes.config_writer import Decide
 from streams.changes.operated_fields import OPERATED
 from streams.changes.version_change import OUTDATED, change_versions, keep_change, serving_diff
 from streams.changes.version_plan import VersionPlan, version_plan
-from streams.errors import ChangeOutdated, DeliveryFailed, StateUnavailable
+from streams.errors import ChangeOutdated, DeliveryFailed, KafkaFailed, StateUnavailable
 from streams.kafka.batch import Outgoing
 from streams.state.operator_changes import OperatorChangeLog
 from streams.state.registry import Registry
@@ -32,10 +35,14 @@ log = logging.getLogger(__name__)
 
 Write = Callable[[Sequence[Outgoing]], Awaitable[None]]
 """Writes to Kafka, and waits until that is acknowledged. Raises DeliveryFailed."""
+WriteConfig = Callable[[Decide], Awaitable[None]]
+"""Writes what is decided on the newest config; see `ConfigWriter.write`."""
 OVERWRITTEN = "another change came at the same moment and holds in place of this one: look what is set now"
 _LOOK = 0.02
 _LOOKS = 500
 """Within this many looks this process reads the config message that it has written."""
+_LOOKS_AT_OTHERS = 50
+"""So many find the message of somebody else in its place."""
 
 
 class ChangePreview(msgspec.Struct, frozen=True):
@@ -67,6 +74,7 @@ class ChangeMaker:
         topics: Topics,
         key_names: Collection[str],
         write: Write,
+        write_config: WriteConfig,
         is_away: Callable[[], bool] = lambda: False,
     ) -> None:
         self._tasks = tasks
@@ -75,16 +83,22 @@ class ChangeMaker:
         self._topics = topics
         self._key_names = key_names
         self._write = write
+        self._write_config = write_config
         self._is_away = is_away
         self._turn = asyncio.Lock()
 
     async def preview(self, task: str, wish: ChangeWish, author: ChangeAuthor) -> ChangePreview:
         """Raises:
+        ChangeOutdated: a field that it changes is not as it was shown where the wish was made.
         InvalidConfig, TransitionRefused: it can't be changed so; says why.
         StateUnavailable: Redis is away.
         """
         if wish.what == "config":
-            change = self._config_change(task, wish)
+            change = self._config_change(task, wish, self._tasks.overrides)
+            if change.diff and (names := change.differing(wish.shown)):
+                named = ", ".join(f"`{name}`" for name in names)
+                since = f"{named}: it has been changed since this was shown: look again"
+                raise ChangeOutdated(since + await self._newest(task))
             return _preview(wish, change.diff, self._config_effects(change), change.basis)
         return await self._version_preview(task, wish, await self._plan(task, wish, author))
 
@@ -108,14 +122,25 @@ class ChangeMaker:
     async def _make_config_change(
         self, task: str, wish: ChangeWish, author: ChangeAuthor, seen: str
     ) -> OperatorChange:
-        change = self._config_change(task, wish)
-        _check_seen(_preview(wish, change.diff, basis=change.basis), seen)
         if self._is_away():
             raise StateUnavailable("Kafka is away: nothing was changed, and nothing will be later on")
-        await self._write(config_outputs(change, author, self._topics))
-        made = made_change(change, author)
+        decided, known = list[ConfigChange](), self._tasks.overrides.get(task, NOTHING)
+
+        def decide(overrides: Mapping[str, Override]) -> Sequence[Outgoing]:
+            change = self._config_change(task, wish, overrides)
+            _check_seen(_preview(wish, change.diff, basis=change.basis), seen)
+            decided.append(change)
+            return config_outputs(change, author, self._topics)
+
+        try:
+            await self._write_config(decide)
+        except ChangeOutdated as error:
+            raise ChangeOutdated(f"{error}{await self._newest(task)}") from error
+        except KafkaFailed as error:
+            raise StateUnavailable(f"nothing was changed: {error}") from error
+        change, made = decided[-1], made_change(decided[-1], author)
         await keep_change(self._kept, task, made)
-        await self._wait_until_applied(change)
+        await self._wait_until_applied(change, known)
         return made
 
     async def _make_version_change(
@@ -133,12 +158,24 @@ class ChangeMaker:
             log.error("a change is made, and its event is not on the topic: task=%s: %s", task, error)
         return change.made
 
-    def _config_change(self, task: str, wish: ChangeWish) -> ConfigChange:
+    async def _newest(self, task: str) -> str:
+        """Who has changed the task's config last, and when, as far as that is kept."""
+        try:
+            changes = await self._kept.all(task)
+        except StateUnavailable:
+            return ""
+        last = next((change for change in changes if change.what == "config"), None)
+        if last is None:
+            return ""
+        at = datetime.fromtimestamp(last.at / 1_000, UTC)
+        return f" (the newest change that is kept: by {last.by}, {at:%Y-%m-%d at %H:%M} UTC: {last.reason})"
+
+    def _config_change(self, task: str, wish: ChangeWish, overrides: Mapping[str, Override]) -> ConfigChange:
         others = sorted({*wish.fields, *wish.unset} - OPERATED)
         if others:
             problem = "it is changed by `understudy config set` alone"
             raise InvalidConfig([f"`{name}`: {problem}" for name in others])
-        return config_change(task, wish.fields, self._tasks.overrides, self._key_names, wish.unset)
+        return config_change(task, wish.fields, overrides, self._key_names, wish.unset)
 
     def _config_effects(self, change: ConfigChange) -> tuple[str, ...]:
         policy = self._tasks.policy(change.task)
@@ -157,18 +194,23 @@ class ChangeMaker:
         effects = [plan.remark] if plan.remark else []
         return _preview(wish, serving_diff(before, change.serving_state), (*sentences, *effects))
 
-    async def _wait_until_applied(self, change: ConfigChange) -> None:
+    async def _wait_until_applied(self, change: ConfigChange, known: Override) -> None:
         """The next change is one of the config that this one has made.
+
+        Args:
+            known: what this process had read when the change was written.
 
         Raises:
             ChangeOutdated: somebody else has written the whole message at the same moment.
         """
+        by_others, earlier = 0, (known, change.before.get(change.task, NOTHING))
         for _ in range(_LOOKS):
             now = self._tasks.overrides.get(change.task, NOTHING)
-            if now != change.before.get(change.task, NOTHING):
-                if not change.holds(now):
-                    raise ChangeOutdated(OVERWRITTEN)
+            if change.holds(now):
                 return
+            by_others += now not in earlier
+            if by_others > _LOOKS_AT_OTHERS:
+                raise ChangeOutdated(OVERWRITTEN)
             await asyncio.sleep(_LOOK)
         log.warning("a config change is written, and was not read back in time: task=%s", change.task)
 

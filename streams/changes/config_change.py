@@ -28,8 +28,8 @@ _LONGEST_VALUE = 1_000
 """Characters of a value in a diff; a list of labels may have a hundred thousand."""
 _LONGEST_TOLD = 100_000
 """Characters of what an event tells of a field, before and after each: Kafka takes no larger events."""
-_LONGEST_UNDO = 20_000
-"""Bytes of an undo that is kept."""
+_LONGEST_UNDO = 40_000
+"""Bytes of an undo that is kept: what it sets, and what it was shown against."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,14 @@ class ConfigChange:
         """What sets the fields back; None where they may hold what is not to be kept twice."""
         if not OPERATED.issuperset(self.names):
             return None
-        return ChangeWish("config", _those_of(self.before, self.task, self.names), self.names)
+        after = _in_force(self.task, self.after)
+        shown = {name: after[name] for name in self.names}
+        return ChangeWish("config", _those_of(self.before, self.task, self.names), self.names, shown=shown)
+
+    def differing(self, shown: Mapping[str, Any]) -> list[str]:
+        """The fields of this change that were not in force, before it, as they were shown."""
+        before = _in_force(self.task, self.before)
+        return [name for name in self.names if name in shown and shown[name] != before[name]]
 
     def holds(self, override: Override) -> bool:
         """Whether what the task's message sets now has the fields of this change."""
@@ -166,6 +173,12 @@ def changed_values(before: Config, after: Config) -> tuple[ChangedValue, ...]:
         for name in dict.fromkeys((*new, *old))
         if old.get(name) != new.get(name)
     )
+
+
+def _in_force(task: str, overrides: Mapping[str, Override]) -> dict[str, Any]:
+    """The fields of the config as JSON has them."""
+    fields: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(config_of(task, overrides)))
+    return fields
 
 
 def _those_of(overrides: Mapping[str, Override], task: str, names: Collection[str]) -> dict[str, Any]:

@@ -14,6 +14,11 @@ export function changeButton(task, wish, words, told, kind = "") {
   return button;
 }
 
+/** A wish to set fields; `shown` is what they were where it was made: another value by now, and it is refused. */
+export function configWish(fields, shown) {
+  return { what: "config", fields, shown };
+}
+
 /** What may be done with a version that is kept: `{ version, stage, is_live, waits }`. */
 export function versionButtons(task, row, told) {
   if (row.is_live) return [];
@@ -33,12 +38,13 @@ export function pinButton(task, isPinned, told) {
     : changeButton(task, { what: "pin" }, "Pin: promote nothing by itself…", told, "quiet");
 }
 
-/** Switches one label off or on again; `off` are those that are switched off. */
-export function labelButton(task, label, off, told) {
+/** Switches one label off or on again; `found` says which are switched off, and as the config has them. */
+export function labelButton(task, label, found, told) {
+  const off = found.never_answer;
   const isOff = off.includes(label);
   const names = isOff ? off.filter((one) => one !== label) : [...off, label];
   const words = isOff ? "Switch on" : "Switch off";
-  const button = changeButton(task, { what: "config", fields: { never_answer: names } }, `${words}…`, told, "quiet");
+  const button = changeButton(task, configWish({ never_answer: names }, { never_answer: found.as_set }), `${words}…`, told, "quiet");
   button.setAttribute("aria-label", `${words} ${label}`);
   return button;
 }
@@ -87,7 +93,7 @@ function readOnly() {
 
 function nowSection(task, found, read) {
   const isPaused = valueOf(found, "paused");
-  const pause = changeButton(task, { what: "config", fields: { paused: !isPaused } }, isPaused ? "Answer again…" : "Pause all answers…", read);
+  const pause = changeButton(task, configWish({ paused: !isPaused }, { paused: isPaused }), isPaused ? "Answer again…" : "Pause all answers…", read);
   const close = found.is_stopped ? changeButton(task, { what: "close_breaker" }, "Close the breaker…", read) : null;
   const state = found.is_stopped ? badge("stopped", "the breaker is open: the teacher answers")
     : isPaused ? badge("stopped", "paused: the teacher answers everything") : badge("certified", "the surrogate may answer");
@@ -109,8 +115,9 @@ function fieldsSection(task, found, read) {
     event.preventDefault();
     const changed = fields.map((field) => [field, typed(field, inputs.get(field.name))])
       .filter(([field, value]) => value !== undefined && JSON.stringify(value) !== JSON.stringify(field.value));
-    review(task, { what: "config", fields: Object.fromEntries(changed.map(([field, value]) => [field.name, value])) },
-      "Change the config", read);
+    const wished = Object.fromEntries(changed.map(([field, value]) => [field.name, value]));
+    const shown = Object.fromEntries(changed.map(([field]) => [field.name, field.value]));
+    review(task, configWish(wished, shown), "Change the config", read);
   });
   return element("section", {}, element("h2", {}, "Targets and thresholds"), form);
 }
@@ -124,7 +131,7 @@ function fieldRow(task, field, mayChange, inputs, read) {
   inputs.set(field.name, input);
   const words = field.own ? "set for this task" : JSON.stringify(field.value) === JSON.stringify(field.default) ? "default" : "as for all tasks";
   const back = field.own && mayChange
-    ? changeButton(task, { what: "config", unset: [field.name] }, "Unset…", read, "quiet") : null;
+    ? changeButton(task, { what: "config", unset: [field.name], shown: { [field.name]: field.value } }, "Unset…", read, "quiet") : null;
   back?.setAttribute("aria-label", `Unset ${field.title}`);
   return element("div", { class: "setting" }, element("label", { for: id }, field.title), input,
     element("span", { class: "soft" }, words), back ?? element("span"),
@@ -166,7 +173,7 @@ function labelsSection(task, found, read) {
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     const names = found.labels.filter((label) => off.has(label));
-    review(task, { what: "config", fields: { never_answer: names } }, "Labels that are never answered", read);
+    review(task, configWish({ never_answer: names }, { never_answer: found.never_answer }), "Labels that are never answered", read);
   });
   show();
   return element("section", {}, element("h2", {}, "Never answer with these labels"),

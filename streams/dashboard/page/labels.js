@@ -84,7 +84,7 @@ function labelTable(caption, labels, task, found, told) {
   return table(caption, ["label", "answers", "audits", "disagree", "agree", "interval", "traces", "in its fit", "most often instead", ...change],
     labels.map((one) => [one.label, one.blocked ? element("span", {}, badge("stopped", "never"), element("span", { class: "why" }, one.blocked)) : "yes",
       ...audited(one.audits), one.traces === null ? "–" : count(one.traces), fitted(one), one.confused_with ?? "–",
-      ...change.map(() => labelButton(task, one.label, found.never_answer, told))]),
+      ...change.map(() => labelButton(task, one.label, found, told))]),
     ["", "", NUMBER, NUMBER, NUMBER, NUMBER, NUMBER, NUMBER, ""]);
 }
 

@@ -4,6 +4,7 @@ import { ask } from "/dashboard/page/ask.js";
 import { element, table } from "/dashboard/page/elements.js";
 
 const LONGEST_TEXT = 500;
+const CONFLICT = 409;
 
 /** Shows what a wish would change, and makes it once a reason is given. `told()` is called when it is made. */
 export async function review(task, wish, title, told, reason = "") {
@@ -22,9 +23,16 @@ export async function review(task, wish, title, told, reason = "") {
     const shown = await ask(`/dashboard/change/preview/${place}`, { wish });
     body.replaceChildren(...(shown.diff.length ? form(shown) : [element("p", {}, "Nothing would change."), closing()]));
   } catch (error) {
-    body.replaceChildren(element("p", { role: "alert" }, error.message), closing());
+    refuse(error);
   }
   (body.querySelector("input") ?? body.querySelector("button"))?.focus();
+
+  /** Why nothing is changed; what somebody else has changed meanwhile is to be looked at. */
+  function refuse(error) {
+    const again = error.status === CONFLICT ? closing("Look again") : null;
+    again?.addEventListener("click", () => told());
+    body.replaceChildren(element("p", { role: "alert" }, error.message), element("p", { class: "buttons" }, again, closing()));
+  }
 
   function closing(words = "Close") {
     const button = element("button", { type: "button", class: "quiet" }, words);
@@ -49,6 +57,11 @@ export async function review(task, wish, title, told, reason = "") {
         body.querySelector("button.quiet").focus();
         told();
       } catch (error) {
+        if (error.status === CONFLICT) {
+          refuse(error);
+          body.querySelector("button").focus();
+          return;
+        }
         problem.textContent = error.message;
         apply.disabled = false;
       }

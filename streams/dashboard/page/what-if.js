@@ -2,7 +2,7 @@
 // and all rows as a table.
 
 import { ask } from "/dashboard/page/ask.js";
-import { changeButton } from "/dashboard/page/changes.js";
+import { changeButton, configWish } from "/dashboard/page/changes.js";
 import { count, element, shape, share, table } from "/dashboard/page/elements.js";
 
 const NUMBER = "number";
@@ -50,7 +50,7 @@ function parts(task, found, read, place) {
     drawn.choose(Number(slider.value));
     action.replaceChildren(same(row.target, found.target)
       ? element("p", { class: "soft" }, `${percent(found.target)} is the target in force. Move the slider to compare another one.`)
-      : changeButton(task, { what: "config", fields: { target_agreement: row.target } },
+      : changeButton(task, configWish({ target_agreement: row.target }, { target_agreement: found.target }),
         `Change the target to ${percent(row.target)}…`, read));
   }
 

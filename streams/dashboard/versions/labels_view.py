@@ -46,7 +46,8 @@ class LabelsView(Struct, frozen=True):
     labels: those with most disagreements first, then blocked ones, then by traces.
     all_labels: how many there are.
     new_labels: labels that the teacher may give and the version can't know.
-    never_answer: labels that an operator has switched off.
+    never_answer: labels that an operator has switched off, by their names of today.
+    as_set: the same as the config has them.
     may_change: who looks may switch them.
     """
 
@@ -55,6 +56,7 @@ class LabelsView(Struct, frozen=True):
     all_labels: int = 0
     new_labels: Sequence[str] = ()
     never_answer: Sequence[str] = ()
+    as_set: Sequence[str] = ()
     may_change: bool = False
 
 
@@ -86,7 +88,8 @@ def labels_view(facts: LabelFacts) -> LabelsView:
     accounts = [_account(label, audits.get(label), stats.get(label), reasons, current) for label in labels]
     accounts.sort(key=_urgency)
     off = tuple(map(current, facts.never_answer))
-    return LabelsView(manifest.version, accounts[:MOST_LABELS], len(accounts), tuple(facts.new_labels), off)
+    shown, new = accounts[:MOST_LABELS], tuple(facts.new_labels)
+    return LabelsView(manifest.version, shown, len(accounts), new, off, as_set=facts.never_answer)
 
 
 def _by_current_name(facts: LabelFacts) -> dict[str, Certificate]:

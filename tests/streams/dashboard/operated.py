@@ -13,6 +13,7 @@ from schemas.messages import Label, Reason
 from schemas.redis_keys import Keys
 from schemas.topics import Topics
 from streams.changes.change_maker import ChangeMaker
+from streams.changes.config_writer import Decide
 from streams.dashboard.operation.change_routes import ChangeRoutes
 from streams.dashboard.operation.changes_reader import ChangesReader
 from streams.dashboard.operation.what_if_reader import WhatIfReader
@@ -61,6 +62,7 @@ class ListedKafka:
     written: so far.
     is_away: takes nothing.
     meanwhile: what somebody else sets for the task at the moment of a write.
+    unread: what is set on the topic, and was not read by this process yet.
     """
 
     tasks: Tasks
@@ -68,6 +70,7 @@ class ListedKafka:
     is_away: bool = False
     is_stalled: bool = False
     meanwhile: Mapping[str, Any] | None = None
+    unread: Mapping[str, Any] | None = None
 
     async def write(self, outgoing: Sequence[Outgoing]) -> None:
         if self.is_away:
@@ -77,6 +80,10 @@ class ListedKafka:
             if one.topic == TOPICS.config:
                 task = (one.key or b"").decode()
                 self.tasks.configure(task, self.meanwhile or parse_message(one.value, task))
+
+    async def write_config(self, decide: Decide) -> None:
+        unread = {} if self.unread is None else {TASK: self.unread}
+        await self.write(decide({**self.tasks.overrides, **unread}))
 
     @property
     def events(self) -> list[Event]:
@@ -111,7 +118,9 @@ async def operated(
     tally.note([_label(at) for at in range(120)])
     check = CallerCheck(True, lambda: api_keys or {}, origins)
     names = TaskNames(tasks, tally.counts)
-    maker = ChangeMaker(tasks, registry, kept, TOPICS, (), kafka.write, lambda: kafka.is_stalled)
+    maker = ChangeMaker(
+        tasks, registry, kept, TOPICS, (), kafka.write, kafka.write_config, lambda: kafka.is_stalled
+    )
     status_reader = StatusReader(connection, keys, 5)
     reader = WhatIfReader(status_reader, SpendingStore(connection, keys), tasks, tally.counts, lambda: BEGAN)
     traces = NewestTraces(list, ForgottenRequests())

@@ -106,6 +106,30 @@ def test_a_label_is_switched_off_and_a_version_moved(
         assert place.tasks.task(TASK).config.target_agreement == 0.95
 
 
+def test_what_somebody_else_has_changed_is_looked_at_again(
+    browser: Chrome, redis_url: str, keys: Keys, artifact: Artifact
+) -> None:
+    with served(redis_url, keys, artifact) as place:
+        browser.get(f"{place.url}/dashboard/tasks/{TASK}?tab=changes")
+        click(browser, "//label[span='yes']")
+        click(browser, "//form[@class='labelled']//button[.='Review the change…']")
+        place.kafka.unread = CONFIG | {"never_answer": ["no"]}
+        WebDriverWait(browser, SECONDS).until(
+            lambda _: browser.find_elements(By.CSS_SELECTOR, f"{DIALOG} #reason")
+        )
+        browser.find_element(By.ID, "reason").send_keys("it is unclear", Press.ENTER)
+        assert "it has changed since it was shown" in text(browser, f"{DIALOG} [role=alert]")
+        place.tasks.configure(TASK, place.kafka.unread)
+        click(browser, "//dialog//button[.='Look again']")
+        checked = "return document.querySelector('.labels label:has(:checked)')?.textContent"
+        WebDriverWait(browser, SECONDS).until(lambda _: browser.execute_script(checked) == "no")
+        click(browser, "//label[span='yes']")
+        place.tasks.configure(TASK, CONFIG | {"never_answer": []})
+        click(browser, "//form[@class='labelled']//button[.='Review the change…']")
+        assert "never_answer" in text(browser, f"{DIALOG} [role=alert]")
+        assert place.kafka.written == []
+
+
 def test_labels_and_versions_are_changed_where_they_are_shown(
     browser: Chrome, redis_url: str, keys: Keys, artifact: Artifact
 ) -> None:

@@ -17,11 +17,13 @@ from tests.streams.dashboard.operated import CONFIG, TASK, Operated, operated
 
 CHANGE = {CHANGE_HEADER: "test"}
 TARGET = {"what": "config", "fields": {"target_agreement": 0.97}}
+NEVER_YES = {"what": "config", "fields": {"never_answer": ["yes"]}}
+UNSET = {"what": "config", "unset": ["label_floor"]}
 WISHES: tuple[dict[str, Any], ...] = (
     TARGET,
     {"what": "config", "fields": {"paused": True}},
-    {"what": "config", "fields": {"never_answer": ["yes"]}},
-    {"what": "config", "unset": ["label_floor"]},
+    NEVER_YES,
+    UNSET,
     {"what": "promote", "version": "v1"},
     {"what": "rollback"},
     {"what": "pin"},
@@ -146,6 +148,64 @@ async def test_a_change_that_another_one_overwrites_is_told(
         wish = {"what": "config", "fields": {"paused": False}}
         lost = await person.apply(wish, (await person.preview(wish)).json()["seen"])
         assert (lost.status_code, "came at the same moment" in lost.text) == (409, True)
+
+
+async def test_a_change_rests_on_what_the_topic_holds_and_not_on_what_was_read_of_it(
+    redis_url: str, keys: Keys, artifact: Artifact
+) -> None:
+    async with operated(redis_url, keys, artifact) as place, httpx2.AsyncClient() as client:
+        person = Person(place, client)
+        await person.change({"what": "config", "fields": {"reserve": 0.3}}, "a first one")
+        seen = (await person.preview(TARGET)).json()["seen"]
+        place.kafka.unread = CONFIG | {"reserve": 0.3, "paused": True}
+        refused = await person.apply(TARGET, seen)
+        assert refused.status_code == 409, refused.text
+        newest = "by this machine, 2026-09-21 at 14:13 UTC: a first one"
+        assert newest in refused.json()["detail"]
+        assert place.tasks.overrides[TASK] == CONFIG | {"reserve": 0.3}
+        assert len(place.kafka.events) == 1
+
+
+@pytest.mark.parametrize(
+    ("by_another", "wish", "status"),
+    [
+        ({"target_agreement": 0.9}, TARGET | {"shown": {"target_agreement": 0.95}}, 409),
+        ({"target_agreement": 0.95}, TARGET | {"shown": {"target_agreement": 0.95}}, 200),
+        ({"paused": True}, TARGET | {"shown": {"target_agreement": 0.95}}, 200),
+        ({"never_answer": ["no"]}, NEVER_YES | {"shown": {"never_answer": []}}, 409),
+        ({"never_answer": ["yes"]}, NEVER_YES | {"shown": {"never_answer": []}}, 200),
+        ({"label_floor": 0.6}, UNSET | {"shown": {"label_floor": 0.7}}, 409),
+    ],
+    ids=["another target", "the same", "another field", "another label", "wished already", "to be unset"],
+)
+async def test_a_field_is_changed_only_from_what_was_shown(
+    redis_url: str,
+    keys: Keys,
+    artifact: Artifact,
+    by_another: dict[str, Any],
+    wish: dict[str, Any],
+    status: int,
+) -> None:
+    async with operated(redis_url, keys, artifact) as place, httpx2.AsyncClient() as client:
+        person = Person(place, client)
+        place.tasks.configure(TASK, CONFIG | by_another)
+        answer = await person.preview(wish)
+        assert answer.status_code == status, answer.text
+        assert ("has been changed since this was shown" in answer.text) is (status == 409)
+
+
+async def test_what_others_have_changed_since_is_not_undone(
+    redis_url: str, keys: Keys, artifact: Artifact
+) -> None:
+    async with operated(redis_url, keys, artifact) as place, httpx2.AsyncClient() as client:
+        person = Person(place, client)
+        made = await person.change(TARGET, "month's end")
+        await person.change({"what": "config", "fields": {"paused": True}}, "another field")
+        assert (await person.preview(made["undo"])).status_code == 200
+        await person.change({"what": "config", "fields": {"target_agreement": 0.99}}, "stricter")
+        refused = await person.preview(made["undo"])
+        assert (refused.status_code, "UTC: stricter" in refused.text) == (409, True), refused.text
+        assert place.tasks.task(TASK).config.target_agreement == 0.99
 
 
 async def test_no_url_is_changed_here(redis_url: str, keys: Keys, artifact: Artifact) -> None:
