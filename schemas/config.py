@@ -129,7 +129,8 @@ class Config(Struct, frozen=True):
             audits prove that the label's agreement is below this; 0 blocks no label.
         never_answer: labels that the surrogate never answers with, whatever audits say of them: a request
             whose guess is one of them goes to the teacher. The gate of a refit tests answers with these among
-            all others.
+            all others, and audits of answers from before stay in the certificate, which is about all that was
+            answered.
         label_added: what happens while `teacher.labels` has a label that the live version can't know, because
             it was added after the version's traces. Nothing is certified until a refit has gone live that has
             seen the label: its traces hold it, or the built-in teacher could have given it to 3,000 sampled

@@ -15,6 +15,7 @@ from streams.status.sentences import (
     named_labels,
     next_step,
     service_sentence,
+    switched_off,
 )
 from streams.status.task_status import TaskStatus
 from streams.wording import counted
@@ -191,8 +192,8 @@ def _further(status: TaskStatus) -> Iterator[str]:
     if status.removed_labels:
         removed = named_labels(status.removed_labels)
         yield f"not answered any more, since the teacher may not give them: {removed}"
-    if status.never_answer:
-        yield f"never answered, since an operator has switched them off: {named_labels(status.never_answer)}"
+    if off := switched_off(status):
+        yield f"never answered, since an operator has switched them off: {off}"
     if status.alarm > _NOTABLE_ALARM:
         yield f"the alarm is at {status.alarm:.0%} of the level at which it is raised"
     if status.breaker is not None:

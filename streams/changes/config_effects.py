@@ -50,6 +50,7 @@ def switched_off_effects(manifest: Manifest, before: Config, after: Config) -> I
     if left == before_all:
         return
     yield f"about {1.0 - left / before_all:.1%} of what {manifest.version} answers goes to the teacher then"
+    yield "audits of answers up to now still count: the certificate is about all that was answered"
     agreed = sum(stats.agreements for stats in rest)
     if agreed < after.target_agreement * left:
         yield (

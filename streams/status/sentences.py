@@ -176,6 +176,14 @@ def ahead_sentence(ahead: AuditsAhead, audits_a_second: float) -> str:
     return f"about {ahead.likely:,} audits{span}, {age(ahead.likely / audits_a_second)} at this rate, {until}"
 
 
+def switched_off(status: TaskStatus) -> str:
+    """The labels that an operator has switched off, and what becomes of their audits; empty without any."""
+    if not status.never_answer:
+        return ""
+    kept = "audits from before that still count, since the certificate is about all that was answered"
+    return f"{named_labels(status.never_answer)} ({kept})"
+
+
 def named_labels(labels: tuple[str, ...]) -> str:
     """The first labels, and how many more there are."""
     more = f" and {len(labels) - _LABELS} more" if len(labels) > _LABELS else ""

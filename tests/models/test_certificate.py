@@ -92,6 +92,29 @@ def test_false_certificates_are_as_rare_as_delta(name: str, delta: float) -> Non
         assert chance >= 0.85 * delta
 
 
+def test_audits_of_a_label_that_was_switched_off_have_to_stay() -> None:
+    """Every label agrees on the target, and the worst by its audits is switched off four times."""
+    lives, labels, audits, every, target = 1_000, 8, 1_500, 100, 0.95
+    draws, most = np.random.default_rng(7), most_misses(audits, target, DELTA)
+    kept = dropped = 0
+    for _ in range(lives):
+        label, missed = np.empty(audits, np.int64), draws.random(audits) > target
+        left, certified = np.arange(labels), False
+        for start in range(0, audits, every):
+            now = slice(start, start + every)
+            label[now] = draws.choice(left, every)
+            counted = np.isin(label[: now.stop], left)
+            numbers, misses = np.cumsum(counted), np.cumsum(missed[: now.stop] & counted)
+            certified |= bool((misses[start:] <= most[numbers[start:] - 1]).any())
+            if len(left) > labels - 4:
+                seen, wrong = label[: now.stop], missed[: now.stop]
+                left = np.delete(left, np.argmax([wrong[seen == one].mean() for one in left]))
+        dropped += certified
+        kept += bool((np.cumsum(missed) <= most).any())
+    assert kept / lives < 1.3 * DELTA, "delta, but for the chance of so few lives"
+    assert dropped / lives > 3 * DELTA
+
+
 def chance_of_error(agreements: NDArray[np.float64], target: float, delta: float) -> float:
     """Exact chance that the counts ever certify while the mean agreement so far is not above the target.
 

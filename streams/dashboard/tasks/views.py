@@ -13,13 +13,13 @@ from models.certificate import Certificate, lower_bound, upper_bound
 from models.proven_share import at_least
 from schemas.call_limits import CallLimits
 from schemas.config import Config
-from streams.certify.history import CertificatePoint, certified_since
+from streams.certify.history import CertificatePoint, begins_anew, certified_since
 from streams.dashboard.tasks.claim_sentence import claim_sentence
 from streams.dashboard.tasks.label_counts import MINUTES, SPAN, LabelCounts, SharesOfHour
 from streams.spending.day_spending import DaySpending, day_spending
 from streams.state.running_refits import RunningRefit
 from streams.status.claim import ClaimState, claim_of
-from streams.status.sentences import named_labels
+from streams.status.sentences import switched_off
 from streams.status.task_status import TaskStatus
 from streams.versions.lifecycle import Transition
 
@@ -183,7 +183,7 @@ def agreed_steps(points: Sequence[CertificatePoint], now: int) -> list[float | N
     newest = now // _STEP
     for before, after in itertools.pairwise(points):
         step = count - 1 - max(0, newest - after.at // _STEP)
-        if step >= 0 and after.audits >= before.audits:  # another teacher begins again at 0
+        if step >= 0 and not begins_anew(before, after):
             audits[step] += after.audits - before.audits
             disagreed[step] += after.disagreed - before.disagreed
     return [1 - wrong / of if of else None for wrong, of in zip(disagreed, audits, strict=True)]
@@ -270,7 +270,7 @@ def _facts(status: TaskStatus) -> list[tuple[str, str]]:
         ("pinned", status.pinned),
         ("can't answer", status.unsuitable),
         ("new labels", ", ".join(status.new_labels)),
-        ("switched off", named_labels(status.never_answer) if status.never_answer else ""),
+        ("switched off", switched_off(status)),
     ):
         if said:
             facts.append((name, said))

@@ -141,4 +141,4 @@ def test_changed_labels_are_named() -> None:
     (removed,) = [line for line in lines if "the teacher may not give them" in line]
     assert removed.endswith(": l0, l1, l2, l3, l4 and 2 more")
     off = list(task_lines(replace(STATUS, never_answer=labels[:1]), TRAFFIC, None, "USD", 0.05, "2 calls"))
-    assert [line for line in off if "switched them off: l0" in line]
+    assert [line for line in off if "switched them off: l0 (audits from before that still count" in line]

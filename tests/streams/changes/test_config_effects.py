@@ -14,7 +14,8 @@ KNOWN = manifest(accounts=ACCOUNTS)
 def test_labels_that_are_switched_off_cost_answers() -> None:
     off = Config(never_answer=("yes",))
     assert list(switched_off_effects(KNOWN, Config(), off)) == [
-        "about 20.0% of what v1 answers goes to the teacher then"
+        "about 20.0% of what v1 answers goes to the teacher then",
+        "audits of answers up to now still count: the certificate is about all that was answered",
     ]
     assert list(switched_off_effects(KNOWN, off, off)) == []
     assert list(switched_off_effects(KNOWN, off, Config())) == []
@@ -25,11 +26,11 @@ def test_labels_that_are_switched_off_cost_answers() -> None:
 
 def test_a_target_that_the_rest_may_miss_is_warned_of() -> None:
     weak = (LabelStats("no", 300, 240, 240, 0.9, 1.0), LabelStats("yes", 100, 60, 54, 0.8, 1.0))
-    lost, warning = switched_off_effects(manifest(accounts=weak), Config(), Config(never_answer=("no",)))
+    lost, _, warning = switched_off_effects(manifest(accounts=weak), Config(), Config(never_answer=("no",)))
     assert lost.startswith("about 80.0%")
     assert "54 of 60 agreed" in warning
     assert "less than 95.0%" in warning
-    (only,) = switched_off_effects(manifest(accounts=weak), Config(), Config(never_answer=("no", "yes")))
+    (only, _) = switched_off_effects(manifest(accounts=weak), Config(), Config(never_answer=("no", "yes")))
     assert only.startswith("about 100.0%")
 
 

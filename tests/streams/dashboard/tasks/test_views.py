@@ -70,9 +70,9 @@ def test_a_certificate_holds_since_its_target_of_now_is_certified() -> None:
 
 
 def test_the_last_hour_of_audits_is_told_by_steps() -> None:
-    def point(minutes_ago: int, audits: int, disagreed: int) -> CertificatePoint:
+    def point(minutes_ago: int, audits: int, disagreed: int, certificate: int = 0) -> CertificatePoint:
         at = BEGAN - BEGAN % 300_000 - 60_000 * minutes_ago
-        return CertificatePoint(at, "v2", audits, disagreed, None, 0.95, "not_yet", None)
+        return CertificatePoint(at, "v2", audits, disagreed, None, 0.95, "not_yet", None, certificate)
 
     points = [point(80, 100, 0), point(62, 110, 1), point(40, 120, 6), point(39, 140, 6), point(0, 150, 11)]
     steps = agreed_steps(points, BEGAN)
@@ -83,6 +83,8 @@ def test_the_last_hour_of_audits_is_told_by_steps() -> None:
     }
     another_teacher = [point(20, 900, 9), point(10, 5, 1)]
     assert set(agreed_steps(another_teacher, BEGAN)) == {None}
+    with_more = [point(20, 5, 1, 1), point(10, 40, 9, 2)]
+    assert set(agreed_steps(with_more, BEGAN)) == {None}
 
 
 def test_a_budget_is_that_of_the_nearest_limit() -> None:
