@@ -11,18 +11,24 @@ class Price(Struct, frozen=True, forbid_unknown_fields=True):
     """Price of a million tokens, in a currency of your choice, the same for all tasks.
 
     Attributes:
-        input, output: of the prompt, and of the answer with its reasoning. Both 0: not known.
+        input, output: of the prompt, and of the answer with its reasoning. Both None: not known. Both 0: the
+            teacher costs nothing.
         cached_input: of the part of the prompt that the provider had in its cache; None: as `input`.
     """
 
-    input: PerMillion = 0.0
-    output: PerMillion = 0.0
+    input: PerMillion | None = None
+    output: PerMillion | None = None
     cached_input: PerMillion | None = None
 
     @property
     def is_known(self) -> bool:
         """Whether money can be counted."""
-        return self.input > 0.0 or self.output > 0.0
+        return self.input is not None or self.output is not None
+
+    @property
+    def is_free(self) -> bool:
+        """Whether it is known that no call costs anything."""
+        return self.is_known and not (self.input or self.output or self.cached_input)
 
 
 class CallLimits(Struct, frozen=True, forbid_unknown_fields=True):

@@ -63,7 +63,7 @@ def _basis(found: WhatIf, currency: str) -> Iterator[str]:
     if found.held:
         yield found.held
     if not found.knows_price:
-        yield "nobody knows what a call costs: give --price-a-call, or set `teacher.price`"
+        yield "nobody knows what a call costs: give --price-a-call, or set `teacher.price` (0 is a price)"
     yield (
         f"{found.version} of {found.task}; * in force; {assumed.requests_a_day:,.0f} requests a day, "
         f"{price} a call, {assumed.audit_rate:g} of them audited"

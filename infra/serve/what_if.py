@@ -43,8 +43,9 @@ def read_what_if(
     requests = requests_a_day or _requests_a_day(read_traffic(settings, unix_ms()).get(task))
     if not requests:
         raise StreamsError(f"task {task} had no requests in the last minutes: give --requests-a-day")
-    price = read_spending(settings, [task])[task].price_a_call if price_a_call is None else price_a_call
-    return what_if_of(status, manifest, config, targets, requests, price)
+    if price_a_call is None:
+        price_a_call = read_spending(settings, [task])[task].price_a_call(config.teacher.price)
+    return what_if_of(status, manifest, config, targets, requests, price_a_call)
 
 
 async def _live_version(settings: Settings, task: str, config: Config) -> tuple[TaskStatus, Manifest] | None:

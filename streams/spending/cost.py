@@ -82,9 +82,10 @@ def plausible(usage: Usage | None) -> Usage | None:
 def money_of(usage: Usage, price: Price) -> float:
     """Price of these tokens; 0 where the price is not known."""
     cached = min(usage.cached_tokens, usage.prompt_tokens)
-    cached_price = price.input if price.cached_input is None else price.cached_input
-    fresh = (usage.prompt_tokens - cached) * price.input
-    return (fresh + cached * cached_price + usage.completion_tokens * price.output) / _MILLION
+    input_price, output_price = price.input or 0.0, price.output or 0.0
+    cached_price = input_price if price.cached_input is None else price.cached_input
+    fresh = (usage.prompt_tokens - cached) * input_price
+    return (fresh + cached * cached_price + usage.completion_tokens * output_price) / _MILLION
 
 
 def _sum(one: Usage, other: Usage) -> Usage:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from schemas.call_limits import Price
 from streams.spending.cost import CallKind
 
 
@@ -54,12 +55,17 @@ class DaySpending:
         calls = asked.calls + apps.calls
         return self.answered * (asked.money + apps.money) / calls if calls else 0.0
 
-    @property
-    def price_a_call(self) -> float | None:
-        """Mean price of a request's call; None where that is not known."""
+    def price_a_call(self, price: Price) -> float | None:
+        """Mean price of a request's call; None where that is not known.
+
+        Args:
+            price: that the config gives; of a teacher that costs nothing it is known without any call.
+        """
         asked, apps = self.calls[CallKind.REQUESTS], self.apps
         calls, money = asked.calls + apps.calls, asked.money + apps.money
-        return money / calls if calls and money > 0.0 else None
+        if calls and money > 0.0:
+            return money / calls
+        return 0.0 if price.is_free else None
 
 
 def day_spending(amounts: Mapping[str, float]) -> DaySpending:

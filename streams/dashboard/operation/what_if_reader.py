@@ -72,7 +72,8 @@ class WhatIfReader:
             return WhatIfView("No request in the last hour: say below how many come in a day.")
         price = price_a_call
         if price is None:
-            price = day_spending(await self._spending.day(task)).price_a_call
+            spent = day_spending(await self._spending.day(task))
+            price = spent.price_a_call(config.teacher.price)
         targets = (*TARGETS, config.target_agreement)
         async with self._turn:  # one thread at a time, beside an event loop on which requests wait
             manifest = await asyncio.to_thread(Manifest.decode, raw)

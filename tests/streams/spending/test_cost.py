@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from schemas.call_limits import Price
 from schemas.messages import Answer, Usage
 from streams.spending.cost import CallCost, CallKind, kind_of, money_of
+from streams.spending.day_spending import day_spending
 from tests.streams.fakes import deferral
 
 counts = st.integers(0, 10**6)
@@ -25,12 +26,21 @@ def test_cached_tokens_cost_as_others_unless_priced() -> None:
     assert money_of(Usage(1_000_000, 0, 400_000), Price(input=3.0, cached_input=0.0)) == pytest.approx(1.8)
 
 
-def test_a_price_of_nothing_is_not_known() -> None:
-    assert [Price().is_known, Price(cached_input=1.0).is_known, Price(output=1.0).is_known] == [
-        False,
-        False,
-        True,
-    ]
+@pytest.mark.parametrize(
+    ("price", "is_known", "is_free"),
+    [
+        (Price(), False, False),
+        (Price(cached_input=0.0), False, False),
+        (Price(output=1.0), True, False),
+        (Price(input=0.0), True, True),
+        (Price(input=0.0, output=0.0, cached_input=0.1), True, False),
+    ],
+)
+def test_a_price_of_nothing_is_known_where_it_is_set(price: Price, is_known: bool, is_free: bool) -> None:
+    assert (price.is_known, price.is_free) == (is_known, is_free)
+    assert day_spending({}).price_a_call(price) == (0.0 if is_free else None)
+    spent = {"requests.calls": 4.0, "requests.money": 2.0}
+    assert day_spending(spent).price_a_call(price) == 0.5
 
 
 def test_answers_add_up_and_a_missing_report_is_estimated() -> None:

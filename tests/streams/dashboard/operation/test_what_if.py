@@ -8,7 +8,7 @@ from schemas.redis_keys import Keys
 from streams.dashboard.operation.what_if_reader import TARGETS, daily_requests
 from streams.dashboard.tasks.label_counts import LabelCounts, MinuteCounts
 from streams.gateway.keys import create_key
-from tests.streams.dashboard.operated import TASK, operated
+from tests.streams.dashboard.operated import CONFIG, TASK, operated
 
 DAY = 86_400_000
 
@@ -35,6 +35,9 @@ async def test_all_targets_come_at_once(redis_url: str, keys: Keys, artifact: Ar
         priced = {row["target"]: row for row in asked.json()["found"]["outcomes"]}
         assert priced[0.999]["cost_a_day"] == pytest.approx(10.0)
         assert priced[0.95]["cost_a_day"] < 10.0
+        place.tasks.configure(TASK, CONFIG | {"teacher": {"price": {"input": 0.0, "output": 0.0}}})
+        free = (await client.get(where)).json()["found"]
+        assert (free["knows_price"], free["outcomes"][0]["cost_a_day"]) == (True, 0.0)
         refused = await client.get(where, params={"price_a_call": "nan"})
         assert refused.status_code == 400
         elsewhere = await client.get(where, headers={"sec-fetch-site": "cross-site"})
