@@ -77,7 +77,9 @@ def add(parts: WorkerParts) -> None:
         gateway.is_local, lambda: key_ring.keys, gateway.cors_origins, lambda: key_ring.were_keys
     )
     upstream = Upstream()
-    recorder = ChatRecorder(classifier.record, upstream, budget, settings.drain, _reply_counter(parts), mask)
+    recorder = ChatRecorder(
+        classifier.record_given, upstream, budget, settings.drain, _reply_counter(parts), mask
+    )
     forwarding = RequestBatcher(_forwarding_router(parts, encoders), gateway.batch)
     rated = RatedTraffic()
     decider = ChatDecider(batcher, forwarding, parts.sampler, rated)

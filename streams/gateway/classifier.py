@@ -280,6 +280,16 @@ class Classifier:
         """Whether nothing may be answered that could not be audited."""
         return self._sender.is_stalled or not self._topics_are_read()
 
+    def record_given(self, reply: Reply) -> None:
+        """Write down what an LLM said to an app, and keep it as the answer: feedback may come at once.
+
+        The check of an answer that the surrogate gave is only written down.
+        """
+        self.record(reply)
+        if reply.label is not None and not reply.deferral.audit:
+            renamed = self._tasks.task(reply.deferral.request.task).config.teacher.labels_renamed
+            self._recent.keep(teacher_label(reply, unix_ms(), renamed))
+
     def record(self, reply: Reply, headers: Headers | None = None) -> None:
         """Write down what the teacher said.
 

@@ -272,7 +272,7 @@ async def running(
     check = CallerCheck(chosen.is_local, lambda: gateway.keys, chosen.cors_origins)
     upstream = Upstream()
     gateway.recorder = ChatRecorder(
-        classifier.record, upstream, gateway.budget, 10.0, gateway.count_reply, mask
+        classifier.record_given, upstream, gateway.budget, 10.0, gateway.count_reply, mask
     )
     forwarding = RequestRouter(ForwardedTasks(gateway.tasks), sampler, lambda *_: None)
     decider = ChatDecider(batcher, RequestBatcher(forwarding, chosen.batch), sampler, gateway.rated)

@@ -9,9 +9,10 @@ from schemas.messages import Feedback
 from streams.gateway.keys import create_key
 from streams.privacy.forgotten import forgotten_request
 from tests.streams.fakes import TOPICS, ScriptedPolicy
-from tests.streams.gateway.harness import YES, RunningGateway, running
+from tests.streams.gateway.harness import UNSURE, YES, RunningGateway, running
+from tests.streams.gateway.scripted_llm import scripted_llm
 
-LISTED = {"teacher": {"labels": ["yes", "no"], "labels_renamed": {"nope": "no"}}}
+LISTED: dict[str, Any] = {"teacher": {"labels": ["yes", "no"], "labels_renamed": {"nope": "no"}}}
 
 
 async def give(gateway: RunningGateway, path: str = "/v1/feedback", **body: Any) -> Any:
@@ -33,6 +34,28 @@ async def test_a_truth_is_kept_beside_the_answer() -> None:
     assert {(one.id, one.answered, one.source) for one in written(gateway)} == {("a b/ü", "yes", "surrogate")}
     assert len({out.key for out in gateway.broker.to(TOPICS.feedback)}) == 1
     assert first.json()["ground_truth"] == "no"
+
+
+async def test_a_truth_of_what_the_llm_said_to_an_app_is_taken_at_once() -> None:
+    async with scripted_llm() as llm:
+        teacher = LISTED["teacher"] | {"url": llm.url, "model": "small"}
+        config = {"teacher": teacher, "chat": {"mode": "serve", "prompts": ["*"]}, "audit_rate": 1.0}
+        async with running(ScriptedPolicy(), config=config) as gateway:
+            given = []
+            for text, said in ((UNSURE, "no"), (UNSURE, "Well, it depends."), (YES, "no")):
+                llm.says(said)
+                body = {"model": "understudy/t", "messages": [{"role": "user", "content": text}]}
+                answer = await gateway.http.post("/v1/chat/completions", json=body)
+                decision = answer.headers["x-understudy-decision-id"]
+                given.append(await give(gateway, decision_id=decision, label="no"))
+            await gateway.produced(TOPICS.replies, 2)
+            again = await give(gateway, decision_id=decision, label="yes")
+    assert [one.status_code for one in (*given, again)] == [200, 404, 200, 200], (
+        "no label was read of the second"
+    )
+    joined = [(one.answered, one.source, one.ground_truth) for one in written(gateway)]
+    surrogate = [("yes", "surrogate", "no"), ("yes", "surrogate", "yes")]
+    assert joined == [("no", "teacher", "no"), *surrogate], "a check of an answer is not the answer"
 
 
 async def test_what_can_be_joined_to_nothing_is_refused() -> None:
