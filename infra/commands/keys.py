@@ -62,7 +62,7 @@ def keys_create(
     if is_first:
         note(
             "it is the first key: from now on a gateway answers nobody without a key, also on this machine, "
-            "and the dashboard shows no texts of requests"
+            "and the dashboard shows texts of requests only to keys of `keys create NAME --operate`"
         )
 
 

@@ -65,19 +65,16 @@ def case_results(
 
 
 def failure_sentence(results: Iterable[CaseResult]) -> str | None:
-    """The cases that fail, the first few by name with shortened texts; None where none does."""
+    """The cases that fail, the first few by name; None where none does.
+
+    It stands in events and in the history of versions, so it quotes no text of a case.
+    """
     failed = [result for result in results if result.problem is not None]
     if not failed:
         return None
-    named = "; ".join(_failure(result) for result in failed[:_NAMED])
+    named = "; ".join(f"{result.case.id} {result.problem}" for result in failed[:_NAMED])
     more = f"; and {len(failed) - _NAMED:,} more" if len(failed) > _NAMED else ""
     return f"it fails {len(failed):,} cases of the task's battery: {named}{more}"
-
-
-def _failure(result: CaseResult) -> str:
-    text = result.case.text
-    shown = "" if text is None else f" ({short_text(text)!r})"
-    return f"{result.case.id}{shown} {result.problem}"
 
 
 def short_text(text: str, longest: int = _LONGEST) -> str:

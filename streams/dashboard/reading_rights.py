@@ -8,8 +8,11 @@ from streams.gateway.problems import HttpProblem, ProblemKind
 
 
 def require_serving(caller: Caller) -> None:
-    """Raises HttpProblem: the caller's key is only for being recorded, so that it may have no label."""
-    if caller.mode != "serve":
+    """Raises HttpProblem: the caller's key is only for being recorded, so that it may have no label.
+
+    One that may operate looks at labels whatever its own calls are given.
+    """
+    if caller.mode != "serve" and not caller.may_operate:
         raise HttpProblem(
             ProblemKind.FORBIDDEN, f"the key is for the mode {caller.mode}, and labels are for `serve`"
         )

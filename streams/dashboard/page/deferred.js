@@ -84,7 +84,7 @@ function deferralTable(rows, found) {
   }
   return table("Deferred requests, newest first", ["when", "request", "text", "because", "score", "threshold", "guess", "answer"], rows.map((row) => [
     element("time", { datetime: new Date(row.at).toISOString(), title: moment(row.at) }, shortMoment(row.at)),
-    element("a", { href: `?tab=try&id=${encodeURIComponent(row.id)}` }, element("code", {}, row.id)), row.text ?? element("span", { class: "soft" }, found.texts ? "a vector" : "not shown with a key"), words(row.reason), number(row.score), number(row.threshold),
+    element("a", { href: `?tab=try&id=${encodeURIComponent(row.id)}` }, element("code", {}, row.id)), row.text ?? element("span", { class: "soft" }, found.texts ? "a vector" : "shown to keys that may operate"), words(row.reason), number(row.score), number(row.threshold),
     row.guess === null ? "none" : `${row.guess} (${row.version})`, answer(row)]), ["", "", "text", "", NUMBER, NUMBER, "", ""]);
 }
 

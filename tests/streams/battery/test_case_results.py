@@ -60,13 +60,14 @@ def test_a_policy_that_fails_is_no_deferral() -> None:
     assert (result.reason, "the version fails on it" in (result.problem or "")) == (None, True)
 
 
-def test_a_refusal_names_few_cases_with_short_texts() -> None:
+def test_a_refusal_names_few_cases_and_quotes_no_text() -> None:
     long = SURE + "0" * 200
     cases = [BatteryCase(f"c{number}", long, label="no") for number in range(8)]
     results = case_results("t", CONFIG, ScriptedPolicy(), frozenset(), cases)
     sentence = failure_sentence(results)
     assert sentence is not None
-    assert sentence.startswith("it fails 8 cases of the task's battery: c0 ('yes 0.75 0.25000")
+    assert sentence.startswith("it fails 8 cases of the task's battery: c0 is 'no', and it answers 'yes'; c1")
+    assert SURE not in sentence
     assert sentence.endswith("; and 3 more")
     assert "c5" not in sentence
     assert len(sentence) < 800
