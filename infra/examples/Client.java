@@ -63,6 +63,9 @@ public class Client {
         }
         asked.forEach((id, text) ->
             System.err.println("no label within " + LONGEST_WAIT + " s of the last: " + id + "\t" + text));
+        if (!asked.isEmpty()) {
+            System.err.println("a request that was refused is a dead letter: `understudy dead-letters list`");
+        }
         System.exit(asked.isEmpty() ? 0 : 1);
     }
 }

@@ -60,4 +60,5 @@ await consumer.disconnect();
 await admin.deleteGroups([groupId]);
 await admin.disconnect();
 for (const [id, text] of asked) console.error(`no label within ${LONGEST_WAIT} s of the last: ${id}\t${text}`);
+if (asked.size > 0) console.error("a request that was refused is a dead letter: `understudy dead-letters list`");
 process.exitCode = asked.size === 0 ? 0 : 1;

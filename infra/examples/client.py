@@ -47,6 +47,8 @@ def main(servers: str, prefix: str, task: str, texts: Sequence[str]) -> None:
     consumer.close()
     for name, text in asked.items():
         sys.stderr.write(f"no label within {LONGEST_WAIT} s of the last: {name}\t{text}\n")
+    if asked:
+        sys.stderr.write("a request that was refused is a dead letter: `understudy dead-letters list`\n")
     sys.exit(1 if asked else 0)
 
 

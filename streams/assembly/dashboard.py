@@ -94,9 +94,9 @@ def make_dashboard(
     what_if = WhatIfReader(status_reader, spending, tasks, tally.counts, unix_ms)
     routes: list[BaseRoute] = [
         *DashboardRoutes(streams, reader).routes(),
-        *DaysRoutes(streams, spending, tasks, unix_ms).routes(),
-        *DeferredRoutes(streams, deferred).routes(),
-        *EventsRoutes(streams, events, unix_ms).routes(),
+        *DaysRoutes(check, names, spending, tasks, unix_ms).routes(),
+        *DeferredRoutes(check, names, deferred).routes(),
+        *EventsRoutes(streams, names, events, unix_ms).routes(),
         *SystemRoutes(streams, _system_reader(parts).read).routes(),
         *TryRoutes(settings.gateway, check, names, tasks, dry_run, traces).routes(),
         *RequestRoutes(settings.gateway, check, names, tasks, recent, dry_run, traces).routes(),

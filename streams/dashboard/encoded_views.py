@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Struct
 
 from schemas.secrets import masked
+from streams.dashboard.packing import ToldEvent
 
 Viewed = TypeVar("Viewed")
 Scope = TypeVar("Scope", bound=Hashable)
@@ -27,28 +28,43 @@ class EncodedViews(Generic[Viewed, Scope]):
         self._shown = shown
         self._view: Viewed | None = None
         self._parts: dict[Scope, Parts] = {}
+        self._events: dict[tuple[int, int], tuple[ToldEvent, Parts, Parts | None]] = {}
 
     def parts(self, view: Viewed, scope: Scope) -> Parts:
         """The parts of what is shown; of the newest view they are kept."""
         if view is not self._view:
-            self._view, self._parts = view, {}
+            self._view, self._parts, self._events = view, {}, {}
         found = self._parts.get(scope)
         if found is None:
             found = self._parts[scope] = _encoded(self._shown(view, scope))
         return found
 
+    def event(self, parts: Parts, told: Parts | None) -> ToldEvent:
+        """The event that tells parts of the newest view; made once for all who were told the same before.
 
-def view_event(parts: Parts) -> bytes:
+        Args:
+            told: what a watcher was told last; None: nothing yet.
+        """
+        place = id(parts), id(told)
+        made = self._events.get(place)
+        if made is None:
+            event = view_event(parts) if told is None else change_event(parts, told)
+            # Kept with what it is made of, so that no other object has its identity.
+            made = self._events[place] = event, parts, told
+        return made[0]
+
+
+def view_event(parts: Parts) -> ToldEvent:
     """The event that tells a whole view."""
     return _event(b"view", _object(parts))
 
 
-def change_event(parts: Parts, before: Parts) -> bytes:
+def change_event(parts: Parts, before: Parts) -> ToldEvent:
     """The event that tells what differs from the view that was told before."""
     return _event(b"change", _object({name: one for name, one in parts.items() if before.get(name) != one}))
 
 
-def problem_event(sentence: str) -> bytes:
+def problem_event(sentence: str) -> ToldEvent:
     """The event that says why there is no view now."""
     return _event(b"problem", msgspec.json.encode({"detail": masked(sentence)}))
 
@@ -62,5 +78,5 @@ def _object(parts: Parts) -> bytes:
     return b"{%s}" % b",".join(b'"%s":%s' % (name.encode(), one) for name, one in parts.items())
 
 
-def _event(name: bytes, content: bytes) -> bytes:
-    return b"event: %s\ndata: %s\n\n" % (name, content)
+def _event(name: bytes, content: bytes) -> ToldEvent:
+    return ToldEvent(b"event: %s\ndata: %s\n\n" % (name, content))

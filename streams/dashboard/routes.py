@@ -4,8 +4,6 @@ The files hold no data and need no key; for the streams see `streams.dashboard.v
 changes anything.
 """
 
-from importlib.resources import files
-from pathlib import PurePath
 from typing import Protocol
 
 from msgspec.structs import replace
@@ -15,24 +13,13 @@ from starlette.routing import Route
 
 from streams.dashboard.encoded_views import EncodedViews
 from streams.dashboard.live_view import LiveView
+from streams.dashboard.page_files import INDEX, PageFiles
 from streams.dashboard.tasks.views import OverviewView, TaskView
 from streams.dashboard.view_streams import KeyTasks, ViewStreams, tasks_of
 from streams.errors import StateUnavailable
 from streams.gateway.problems import HttpProblem, ProblemKind
 
-POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-)
-"""Content security policy of the page."""
 _PAGES = ("", "/events", "/system", "/tasks/{task:path}")
-_TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
-_HEADERS = {
-    "content-security-policy": POLICY,
-    "x-content-type-options": "nosniff",
-    "referrer-policy": "no-referrer",
-    "cache-control": "no-cache",
-}
 
 
 class ViewSource(Protocol):
@@ -57,8 +44,7 @@ class DashboardRoutes:
         self._overview = LiveView[OverviewView](reader.overview, look)
         self._encoded_overview = EncodedViews(_allowed)
         self._tasks: dict[str, tuple[LiveView[TaskView], EncodedViews[TaskView, None]]] = {}
-        page = (files("streams.dashboard") / "page").iterdir()
-        self._files = {one.name: one.read_bytes() for one in page if PurePath(one.name).suffix in _TYPES}
+        self._files = PageFiles()
 
     def routes(self) -> list[Route]:
         return [
@@ -68,17 +54,11 @@ class DashboardRoutes:
             Route("/dashboard/stream/{task:path}", self._stream_task, methods=["GET"]),
         ]
 
-    async def _show_page(self, _: Request) -> Response:
-        return self._file("index.html")
+    async def _show_page(self, call: Request) -> Response:
+        return self._files.response(INDEX, call.headers)
 
     async def _show_file(self, call: Request) -> Response:
-        name = call.path_params["name"]
-        if name not in self._files:
-            raise HttpProblem(ProblemKind.NOT_FOUND, "the dashboard has no such file")
-        return self._file(name)
-
-    def _file(self, name: str) -> Response:
-        return Response(self._files[name], headers=_HEADERS, media_type=_TYPES[PurePath(name).suffix])
+        return self._files.response(call.path_params["name"], call.headers)
 
     async def _stream_overview(self, call: Request) -> Response:
         caller = self._streams.admit(call)

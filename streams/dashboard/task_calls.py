@@ -31,8 +31,14 @@ class TaskNames:
 
     def task(self, call: Request, caller: Caller) -> str:
         """The task that the address names. Raises HttpProblem: there is none, or the key is not for it."""
+        name: str = call.path_params["task"]
+        self.check(name, caller)
+        return name
+
+    def check(self, name: str, caller: Caller) -> None:
+        """Raises HttpProblem: there is no task of this name, or the key is not for it."""
         try:
-            name = msgspec.convert(call.path_params["task"], TaskName)
+            msgspec.convert(name, TaskName)
         except msgspec.ValidationError as error:
             raise HttpProblem(ProblemKind.NOT_FOUND, "no task can have this name") from error
         if not caller.allows(name):
@@ -43,7 +49,6 @@ class TaskNames:
                 "nobody has configured this task, and it had no request in the last hour",
                 task=name,
             )
-        return name
 
 
 def json_response(content: object) -> Response:

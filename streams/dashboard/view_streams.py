@@ -21,12 +21,11 @@ from streams.dashboard.encoded_views import (
     Parts,
     Scope,
     Viewed,
-    change_event,
     problem_event,
-    view_event,
 )
 from streams.dashboard.event_stream import EventStream
 from streams.dashboard.live_view import LiveView
+from streams.dashboard.packing import ToldEvent, packed_stream, plain_stream, takes_gzip
 from streams.gateway.caller_check import Caller, CallerCheck
 from streams.gateway.calls import headers_of_call
 from streams.gateway.problems import HttpProblem, ProblemKind
@@ -92,8 +91,10 @@ class ViewStreams:
         def admit() -> Caller:
             return self._admit(headers, task)
 
-        events = _events(live, lambda view, caller: encoded.parts(view, scope(caller)), admit)
-        return EventStream(events, lambda: self._note_end(key, live))
+        events = _events(live, encoded, scope, admit)
+        if takes_gzip(headers):
+            return EventStream(packed_stream(events), lambda: self._note_end(key, live), "gzip")
+        return EventStream(plain_stream(events), lambda: self._note_end(key, live))
 
     def end(self) -> None:
         """End all streams, also those that are about to begin: the server stops."""
@@ -143,8 +144,11 @@ def check_name(task: str) -> None:
 
 
 async def _events(
-    live: LiveView[Viewed], parts: Callable[[Viewed, Caller], Parts], admit: Callable[[], Caller]
-) -> AsyncGenerator[bytes, None]:
+    live: LiveView[Viewed],
+    encoded: EncodedViews[Viewed, Scope],
+    scope: Callable[[Caller], Scope],
+    admit: Callable[[], Caller],
+) -> AsyncGenerator[ToldEvent, None]:
     """The view, and then its changes, until the caller's key is none any more."""
     told: Parts | None = None
     async with aclosing(live.watch()) as views:
@@ -156,6 +160,6 @@ async def _events(
             if isinstance(view, str):
                 yield problem_event(view)
                 continue
-            found = parts(view, caller)
-            yield view_event(found) if told is None else change_event(found, told)
+            found = encoded.parts(view, scope(caller))
+            yield encoded.event(found, told)
             told = found

@@ -94,6 +94,7 @@ def test_a_client_does_not_wait_for_ever(deployment: Deployment, tmp_path: Path,
     assert done.returncode == 1
     assert "no label within 3 s of the last:" in done.stderr
     assert "where is my parcel" in done.stderr
+    assert "understudy dead-letters list" in done.stderr
 
 
 def has_leaders(deployment: Deployment, topic: str) -> bool:

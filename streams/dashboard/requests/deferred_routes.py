@@ -8,9 +8,11 @@ from starlette.routing import Route
 
 from streams.dashboard.reading_rights import may_read_texts, require_serving
 from streams.dashboard.requests.deferred import DeferredView
-from streams.dashboard.task_calls import json_response
-from streams.dashboard.view_streams import ViewStreams, tasks_of
+from streams.dashboard.task_calls import TaskNames, json_response
+from streams.dashboard.view_streams import tasks_of
 from streams.errors import KafkaFailed
+from streams.gateway.caller_check import CallerCheck
+from streams.gateway.calls import headers_of_call
 from streams.gateway.problems import unavailable
 
 
@@ -23,16 +25,17 @@ class DeferredSource(Protocol):
 class DeferredRoutes:
     """What `/dashboard/read/deferred/TASK` does."""
 
-    def __init__(self, streams: ViewStreams, reader: DeferredSource) -> None:
-        self._streams = streams
+    def __init__(self, check: CallerCheck, names: TaskNames, reader: DeferredSource) -> None:
+        self._check = check
+        self._names = names
         self._reader = reader
 
     def routes(self) -> list[Route]:
         return [Route("/dashboard/read/deferred/{task:path}", self._show, methods=["GET"])]
 
     async def _show(self, call: Request) -> Response:
-        task = call.path_params["task"]
-        caller = self._streams.admit(call, task)
+        caller = self._check.admit(headers_of_call(call))
+        task = self._names.task(call, caller)
         require_serving(caller)
         try:
             view = await self._reader.view(

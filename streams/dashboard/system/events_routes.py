@@ -14,6 +14,7 @@ from streams.dashboard.encoded_views import EncodedViews
 from streams.dashboard.live_view import LiveView
 from streams.dashboard.system.recent_events import EventLine, RecentEvents
 from streams.dashboard.system.time_line import EventFilter, TimeLineView, time_line
+from streams.dashboard.task_calls import TaskNames
 from streams.dashboard.view_streams import ViewStreams, tasks_of
 from streams.gateway.caller_check import Caller
 from streams.gateway.problems import HttpProblem, ProblemKind
@@ -33,9 +34,15 @@ class EventsRoutes:
     """
 
     def __init__(
-        self, streams: ViewStreams, events: RecentEvents, now: Callable[[], int], look: float = 2.0
+        self,
+        streams: ViewStreams,
+        names: TaskNames,
+        events: RecentEvents,
+        now: Callable[[], int],
+        look: float = 2.0,
     ) -> None:
         self._streams = streams
+        self._names = names
         self._events = events
         self._now = now
         self._newest: Sequence[EventLine] = ()
@@ -52,6 +59,8 @@ class EventsRoutes:
         task, kind = call.query_params.get("task") or None, call.query_params.get("kind") or None
         folded = call.query_params.get("folded") != "no"
         caller = self._streams.admit(call, task)
+        if task is not None and not self._events.tell_of(task):
+            self._names.check(task, caller)
         if kind not in (None, *EventKind):
             raise HttpProblem(ProblemKind.NOT_FOUND, "there are no events of this kind")
 

@@ -89,6 +89,10 @@ class RecentEvents:
             lines = sorted(self._lines, key=lambda line: line.at)
             self._lines = deque(lines, self._lines.maxlen)
 
+    def tell_of(self, task: str) -> bool:
+        """Whether any of them is of the task."""
+        return any(line.task == task for line in self._lines)
+
     def lines(self) -> Iterator[EventLine]:
         """The lines, the oldest first."""
         return iter(self._lines)

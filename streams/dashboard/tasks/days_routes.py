@@ -7,10 +7,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from streams.dashboard.task_calls import json_response
+from streams.dashboard.task_calls import TaskNames, json_response
 from streams.dashboard.tasks.day_rows import days_view
-from streams.dashboard.view_streams import ViewStreams
 from streams.errors import StateUnavailable
+from streams.gateway.caller_check import CallerCheck
+from streams.gateway.calls import headers_of_call
 from streams.gateway.problems import unavailable
 from streams.tasks import Tasks
 
@@ -31,9 +32,15 @@ class DaysRoutes:
     """
 
     def __init__(
-        self, streams: ViewStreams, spending: DaySource, tasks: Tasks, now: Callable[[], int]
+        self,
+        check: CallerCheck,
+        names: TaskNames,
+        spending: DaySource,
+        tasks: Tasks,
+        now: Callable[[], int],
     ) -> None:
-        self._streams = streams
+        self._check = check
+        self._names = names
         self._spending = spending
         self._tasks = tasks
         self._now = now
@@ -42,8 +49,7 @@ class DaysRoutes:
         return [Route("/dashboard/read/days/{task:path}", self._show, methods=["GET"])]
 
     async def _show(self, call: Request) -> Response:
-        task = call.path_params["task"]
-        self._streams.admit(call, task)
+        task = self._names.task(call, self._check.admit(headers_of_call(call)))
         try:
             days = await self._spending.newest_days(task, _DAYS)
         except StateUnavailable as error:

@@ -26,6 +26,7 @@ from streams.dashboard.system.system_view import (
     SystemView,
     WorkerRow,
 )
+from streams.dashboard.task_calls import TaskNames
 from streams.dashboard.tasks.days_routes import DaysRoutes
 from streams.dashboard.tasks.label_counts import LabelCounts, MinuteCounts, SharesOfHour
 from streams.dashboard.tasks.views import (
@@ -199,12 +200,15 @@ async def running(
     """Address of the dashboard."""
     settings = GatewaySettings(port=0)
     check = CallerCheck(is_local=True, keys=lambda: keys or {})
-    streams = ViewStreams(check)
+    streams, tasks = ViewStreams(check), Tasks()
+    for status in reader.statuses:
+        tasks.configure(status.task, {})
+    names = TaskNames(tasks, lambda _: LabelCounts())
     routes = [
         *DashboardRoutes(streams, reader, look=0.05).routes(),
-        *DaysRoutes(streams, reader, Tasks(), lambda: BEGAN).routes(),
-        *DeferredRoutes(streams, reader).routes(),
-        *EventsRoutes(streams, events or RecentEvents(), lambda: BEGAN, look=0.05).routes(),
+        *DaysRoutes(check, names, reader, tasks, lambda: BEGAN).routes(),
+        *DeferredRoutes(check, names, reader).routes(),
+        *EventsRoutes(streams, names, events or RecentEvents(), lambda: BEGAN, look=0.05).routes(),
         *SystemRoutes(streams, reader.system, look=0.05).routes(),
     ]
     app = create_gateway(settings, routes, call_limits(settings))

@@ -12,9 +12,11 @@ import httpx2
 import pytest
 from msgspec import Struct
 
+from schemas.events import Event, EventKind
 from streams.dashboard import encoded_views
 from streams.dashboard.encoded_views import EncodedViews, Parts
-from streams.dashboard.tasks.views import OverviewView
+from streams.dashboard.system.recent_events import RecentEvents
+from streams.dashboard.tasks.views import OverviewView, TaskView
 from streams.dashboard.view_streams import MOST_OF_A_KEY, MOST_STREAMS, KeyTasks
 from streams.gateway.keys import create_key
 from tests.streams.dashboard.scripted import HOSTILE, ScriptedReader, certified, running
@@ -70,6 +72,47 @@ async def test_there_is_no_stream_of_what_is_no_task(name: str) -> None:
         assert (answer.status_code, "no such task" in answer.json()["detail"]) == (404, True)
 
 
+@pytest.mark.parametrize(
+    "path",
+    ["read/days/{}", "read/deferred/{}", "watch/events?task={}", "stream/{}"],
+    ids=["days", "deferred", "events", "stream"],
+)
+async def test_a_strangers_name_is_no_task(path: str) -> None:
+    token, key = create_key("app", ("*",), "serve", 1)
+    async with (
+        running(ScriptedReader(certified("a")), {key.id: key}) as url,
+        httpx2.AsyncClient(headers={"x-understudy-key": token}) as client,
+    ):
+        for name, status in (("a", 200), ("nobody", 404), ("two words", 404)):
+            place = f"{url}/dashboard/{path.format(quote(name))}"
+            async with client.stream("GET", place) as answer:
+                assert answer.status_code == status, name
+
+
+async def test_events_of_a_task_that_was_retired_are_shown() -> None:
+    events = RecentEvents()
+    events.note([Event(EventKind.PROMOTED, "gone", 1, "gone: v1 goes live")])
+    async with running(ScriptedReader(certified("a")), events=events) as url:
+        _, view = await first_event(f"{url}/dashboard/watch/events?task=gone")
+        assert [row["text"] for row in view["rows"]] == ["v1 goes live"]
+
+
+async def test_texts_of_deferrals_are_for_keys_that_may_operate() -> None:
+    made = [
+        create_key(name, ("tickets",), "record" if name == "ann" else "serve", 1, operate=name == "ann")
+        for name in ("app", "ann")
+    ]
+    reader, found = ScriptedReader(certified("tickets"), certified("other")), {}
+    async with running(reader, {key.id: key for _, key in made}) as url, httpx2.AsyncClient() as client:
+        for token, key in made:
+            headers = {"x-understudy-key": token}
+            answer = await client.get(f"{url}/dashboard/read/deferred/tickets", headers=headers)
+            found[key.name] = [row["text"] for row in answer.json()["deferrals"]]
+            foreign = await client.get(f"{url}/dashboard/read/deferred/other", headers=headers)
+            assert foreign.status_code == 403
+    assert found == {"app": [None, None], "ann": [HOSTILE, "where is my parcel"]}
+
+
 async def test_after_the_first_view_a_stream_tells_what_has_changed_alone() -> None:
     reader = ScriptedReader(certified("a"))
     async with running(reader) as url:
@@ -101,6 +144,20 @@ async def test_two_who_are_shown_the_same_share_one_encoding(monkeypatch: pytest
     views.parts(view, frozenset({"a"}))
     views.parts(await ScriptedReader(certified("a")).overview(), None)
     assert len(made) == 3
+
+
+async def test_an_event_is_written_once_for_all_who_were_told_the_same() -> None:
+    reader, views = ScriptedReader(certified("a")), EncodedViews[TaskView, None](lambda view, _: view)
+    told = views.parts(await reader.task("a"), None)
+    first = views.event(told, None)
+    assert views.event(told, None) is first
+    reader.statuses = (replace(certified("a"), traces=9_999),)
+    now = views.parts(await reader.task("a"), None)
+    change = views.event(now, told)
+    assert views.event(now, told) is change
+    assert views.event(now, None).plain.startswith(b"event: view\n"), "who comes now is told all"
+    assert change.plain.startswith(b'event: change\ndata: {"facts"')
+    assert change.packed is change.packed
 
 
 async def test_a_key_shows_its_tasks_alone() -> None:
