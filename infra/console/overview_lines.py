@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from infra.console.spending_lines import replies_sentence, spending_sentence
 from infra.console.status_lines import backlog_sentence, oldest_sentences, task_lines, without_policy_lines
+from infra.console.tier_lines import tier_sentence
 from infra.serve.overview import Overview
 from schemas.config import EVERY_TASK, config_of
 from streams.status.sentences import refit_sentence
@@ -23,7 +24,8 @@ def overview_lines(overview: Overview, price_a_call: float | None, currency: str
         delta = config_of(one.task, overrides).delta
         right, replies = overview.accuracy.get(one.task), replies_sentence(spending[one.task])
         seen = overview.traffic.get(one.task)
-        shown = today(one.task), right, replies, refits.get(one.task)
+        tiers = tier_sentence(one.tiers, spending[one.task])
+        shown = today(one.task), right, replies, refits.get(one.task), tiers
         yield from task_lines(one, seen, price_a_call, currency, delta, *shown)
     for task in overview.missing:
         lines = task.task, task.reason, overview.traffic.get(task.task), task.next_step, today(task.task)

@@ -36,6 +36,7 @@ def task_lines(
     accuracy: TaskAccuracy | None = None,
     replies: str | None = None,
     refit: str | None = None,
+    tiers: str | None = None,
 ) -> Iterator[str]:
     """A task with a policy: its name, then a line for each thing that matters.
 
@@ -43,9 +44,12 @@ def task_lines(
         spending: today's, as a sentence.
         replies: of the LLM to apps, as a sentence, where it says something.
         refit: that runs now, as a sentence.
+        tiers: of a cascade, as a sentence.
     """
     yield status.task
     yield _entry("answers", _answers(status))
+    if tiers is not None:
+        yield _entry("tiers", tiers)
     yield _entry("traffic", traffic_sentence(traffic))
     if price_a_call is not None and traffic is not None:
         saved = format_money(traffic.saved_a_day(price_a_call), currency)

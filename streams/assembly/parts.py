@@ -49,6 +49,7 @@ from streams.routing.unknown_tasks import UnknownTasks
 from streams.sampling import Sampler
 from streams.settings import PUBLIC_AUDIT_KEY, Role, Settings, secrets_of
 from streams.slots import Slot
+from streams.spending.encoder_use import encoder_amounts
 from streams.state.connection import Connection
 from streams.state.encoder_references import EncoderReferences
 from streams.state.guard import GuardStore
@@ -142,7 +143,11 @@ class WorkerParts:
     def open_encoders(self) -> EncoderQueues:
         """Open the encoders that tasks name; once, whichever roles ask for it. The queues of their texts."""
         if self._encoders is None:
-            self._encoders = EncoderQueues(self.sampler)
+            spending = self.spending()
+            self._encoders = EncoderQueues(
+                self.sampler,
+                lambda task, encoder, use: spending.add(task, encoder_amounts(encoder, use)),
+            )
             identity = EncoderIdentity(EncoderReferences(self.connection, self.settings.keys))
             self.services += [EncoderPool(self.tasks, identity.check), self._encoders]
         return self._encoders

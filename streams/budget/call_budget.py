@@ -77,6 +77,7 @@ class CallBudget:
         if not cost.calls:
             return
         tokens, money = cost.counted, money_of(cost.counted, config.price)
+        milliseconds = cost.milliseconds()
         self._spending.add(
             task,
             {
@@ -89,6 +90,8 @@ class CallBudget:
                 f"{kind}.cached_tokens": tokens.cached_tokens,
                 f"{kind}.completion_tokens": tokens.completion_tokens,
                 f"{kind}.money": money,
+                f"{kind}.timed": 0 if milliseconds is None else cost.calls,
+                f"{kind}.seconds": (milliseconds or 0.0) / 1000.0,
             },
         )
         if cost.calls > 1 and self.is_limited(config):

@@ -29,10 +29,10 @@ from streams.kafka.open_message import OpenMessage
 from streams.routing.conclusion import Arrival, Count, Decided, Routed, conclude, outcome_of
 from streams.routing.decisions import COUNTED, Decision, decide
 from streams.routing.encoded_part import DecidedText
-from streams.routing.encoder_queue import WaitingText
 from streams.routing.encoder_queues import EncoderQueues
 from streams.routing.features import feature_error, request_features
 from streams.routing.outputs import RoutedTopics
+from streams.routing.waiting_text import WaitingText
 from streams.sampling import Sampler
 from streams.tasks import Task, Tasks
 from streams.tracing.contract import NO_TRACING, Tracing

@@ -15,19 +15,16 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
-from typing import Any, NamedTuple, Protocol
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import NamedTuple
 
 from models.embedders.contract import Embedder
 from models.errors import EmbedderError
+from schemas.messages import Reason
 from streams.encoder_spec import EncoderSpec, encoder_spec
 from streams.routing.canary import canary_mask
 from streams.routing.daemon_thread import run_in_daemon
-from streams.routing.decisions import Decision
 from streams.routing.early_decisions import holds_early
 from streams.routing.encoded_part import (
     DecidedPart,
@@ -37,7 +34,9 @@ from streams.routing.encoded_part import (
     decide_part,
     decide_without_vectors,
 )
+from streams.routing.waiting_text import TextOwner, WaitingText
 from streams.sampling import Sampler
+from streams.spending.encoder_use import EncoderUse
 from streams.tasks import Task
 
 log = logging.getLogger(__name__)
@@ -51,59 +50,6 @@ _FAST, _SLOW = 0.25, 1.0
 """Seconds of a part from which on the next is larger, or smaller."""
 _SAY_AGAIN = 10.0
 _ANY = 1_000_000
-
-
-class TextOwner(Protocol):
-    """Who has texts decided: it knows the tasks, and takes the decisions."""
-
-    def task(self, name: str) -> Task: ...
-
-    def drop_encoder(self, embedder: Embedder) -> None:
-        """Stop using an encoder that has failed."""
-        ...
-
-    def take_decided(
-        self, task: Task, waiting: Sequence["WaitingText"], decided: Sequence[DecidedText]
-    ) -> None:
-        """Take the decisions on some texts of one task, made on this state of it."""
-        ...
-
-
-class MadeVector(NamedTuple):
-    """A vector, float32 [d], and the id of the encoder that has made it."""
-
-    encoder: str
-    vector: NDArray[np.float32]
-
-
-@dataclass(eq=False, slots=True)
-class WaitingText:
-    """A text that waits for its vector.
-
-    Attributes:
-        request: id of the request.
-        given: the answer that it has; only its vector is missing.
-        origin: what the owner knows it by.
-        begin: false where nothing is to be done about it any more.
-        put_off: told that it waits again, for the next encoder.
-        since: monotonic seconds.
-        made: by the task's encoders before the one that it waits for.
-    """
-
-    request: str
-    text: str
-    origin: Any
-    given: Decision | None = None
-    begin: Callable[[], bool] = lambda: True
-    put_off: Callable[[], None] = lambda: None
-    since: float = field(default_factory=time.monotonic)
-    made: tuple[MadeVector, ...] = ()
-
-    def go_on(self, encoder: str, found: OpenText) -> None:
-        """Wait for the next encoder, with what this one has made of it."""
-        self.given, self.made = found.given, (*self.made, MadeVector(encoder, found.vector))
-        self.since = time.monotonic()
-        self.put_off()
 
 
 class _TaskTexts(NamedTuple):
@@ -132,6 +78,8 @@ class _RunningPart:
 
 
 PassOn = Callable[[TextOwner, str, Sequence[WaitingText]], None]
+Measure = Callable[[str, str, EncoderUse], None]
+"""Told of a task, the id of an encoder, and its use."""
 
 
 class EncoderQueue:
@@ -139,12 +87,20 @@ class EncoderQueue:
 
     Args:
         pass_on: told of texts of a task that wait for its next encoder.
+        measure: told of each part that was decided.
     """
 
-    def __init__(self, spec: EncoderSpec | None, sampler: Sampler, pass_on: PassOn) -> None:
+    def __init__(
+        self,
+        spec: EncoderSpec | None,
+        sampler: Sampler,
+        pass_on: PassOn,
+        measure: Measure = lambda *_: None,
+    ) -> None:
         self._spec = spec
         self._sampler = sampler
         self._pass_on = pass_on
+        self._measure = measure
         self._waiting: dict[_TaskTexts, deque[WaitingText]] = {}
         self._count = 0
         self._running: _RunningPart | None = None
@@ -257,7 +213,10 @@ class EncoderQueue:
             self._fail(part, f"{type(error).__name__}: {error}")
         else:
             self._adapt(len(part.texts), elapsed)
-            self._take(part, outcome.result())
+            decided = outcome.result()
+            use = EncoderUse(len(part.texts), elapsed, _answered_count(part, decided))
+            self._take(part, decided)
+            self._measure(part.task.name, part.embedder.id, use)
 
     def _take(self, part: _RunningPart, decided: DecidedPart) -> None:
         if decided.refused:
@@ -344,3 +303,12 @@ class EncoderQueue:
                 self._late,
             )
             self._late, self._said_at = 0, now
+
+
+def _answered_count(part: _RunningPart, decided: DecidedPart) -> int:
+    """How many texts the surrogate answers with this encoder's vector, also those that go on for others."""
+    return sum(
+        text.given is None and decision is not None and decision.reason is Reason.ACCEPTED
+        for text, one in zip(part.texts, decided.texts, strict=True)
+        for decision in (one.decision if isinstance(one, DecidedText) else one.given,)
+    )

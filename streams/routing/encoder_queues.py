@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from mode import Service
 
 from streams.encoder_spec import EncoderSpec, encoder_spec
-from streams.routing.encoder_queue import EncoderQueue, TextOwner, WaitingText
+from streams.routing.encoder_queue import EncoderQueue, Measure
+from streams.routing.waiting_text import TextOwner, WaitingText
 from streams.sampling import Sampler
 
 _LOOK = 0.1
@@ -18,11 +19,13 @@ class EncoderQueues(Service):
 
     Args:
         sampler: decides which requests are audited.
+        measure: told of each part of the texts that was decided.
     """
 
-    def __init__(self, sampler: Sampler) -> None:
+    def __init__(self, sampler: Sampler, measure: Measure = lambda *_: None) -> None:
         super().__init__()
         self._sampler = sampler
+        self._measure = measure
         self._queues: dict[EncoderSpec | None, EncoderQueue] = {}
 
     async def on_start(self) -> None:
@@ -38,7 +41,7 @@ class EncoderQueues(Service):
         parts = spec.parts if spec else ()
         part = parts[place] if place < len(parts) else None
         if part not in self._queues:
-            self._queues[part] = EncoderQueue(part, self._sampler, self.add)
+            self._queues[part] = EncoderQueue(part, self._sampler, self.add, self._measure)
         self._queues[part].add(owner, name, texts)
 
     async def _look_forever(self) -> None:

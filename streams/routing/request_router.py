@@ -29,9 +29,9 @@ from streams.routing.conclusion import Arrival, Count, Decided, Origin, Routed, 
 from streams.routing.decisions import COUNTED, Decision, decide
 from streams.routing.early_decisions import decide_from_text
 from streams.routing.encoded_part import DecidedText
-from streams.routing.encoder_queue import WaitingText
 from streams.routing.encoder_queues import EncoderQueues
 from streams.routing.features import feature_error, request_features
+from streams.routing.waiting_text import WaitingText
 from streams.sampling import Sampler
 from streams.tasks import Task
 

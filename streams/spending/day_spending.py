@@ -1,19 +1,26 @@
 """Day's spending on the teacher: calls, tokens and money of a task, and what was answered without."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from schemas.call_limits import Price
 from streams.spending.cost import CallKind
+from streams.spending.encoder_use import EncoderUse, encoder_uses
 
 
 @dataclass(frozen=True, slots=True)
 class CallSpending:
-    """Calls of one kind; tokens are those of prompts and answers."""
+    """Calls of one kind; tokens are those of prompts and answers.
+
+    Attributes:
+        timed, seconds: calls whose time is known, and the time of all of these together.
+    """
 
     calls: int
     tokens: int
     money: float
+    timed: int = 0
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +37,7 @@ class DaySpending:
         replies_read, replies_unread: replies of LLMs to apps that call through the gateway, in which a label
             was found, and in which none was.
         money: of all calls, in the currency of `teacher.price`; 0 where there is no price.
+        encoders: use of each encoder, by its id.
     """
 
     calls: Mapping[str, CallSpending]
@@ -42,6 +50,13 @@ class DaySpending:
     replies_read: int = 0
     replies_unread: int = 0
     apps: CallSpending = CallSpending(0, 0, 0.0)
+    encoders: Mapping[str, EncoderUse] = field(default_factory=dict)
+
+    @property
+    def call_milliseconds(self) -> float | None:
+        """Of a call of the teacher; None where that is not known."""
+        timed = sum(kind.timed for kind in self.calls.values())
+        return 1000.0 * sum(kind.seconds for kind in self.calls.values()) / timed if timed else None
 
     @property
     def lost_calls(self) -> int:
@@ -76,7 +91,8 @@ def day_spending(amounts: Mapping[str, float]) -> DaySpending:
 
     def calls_of(kind: str) -> CallSpending:
         tokens = int(amount(f"{kind}.prompt_tokens") + amount(f"{kind}.completion_tokens"))
-        return CallSpending(int(amount(f"{kind}.calls")), tokens, amount(f"{kind}.money"))
+        calls, timed = int(amount(f"{kind}.calls")), int(amount(f"{kind}.timed"))
+        return CallSpending(calls, tokens, amount(f"{kind}.money"), timed, amount(f"{kind}.seconds"))
 
     return DaySpending(
         calls={kind: calls_of(kind) for kind in CallKind},
@@ -89,4 +105,5 @@ def day_spending(amounts: Mapping[str, float]) -> DaySpending:
         replies_read=int(amount("replies_read")),
         replies_unread=int(amount("replies_unread")),
         apps=calls_of("apps"),
+        encoders=encoder_uses(amounts),
     )

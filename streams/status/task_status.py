@@ -13,6 +13,7 @@ from streams.certify.status import CertificateStatus
 from streams.label_set import LabelSet, known_labels
 from streams.sampling import RateReason, SamplingState, audit_rate
 from streams.status.expected_coverage import config_mismatch, expected_coverage
+from streams.status.tier_status import TierStatus, tier_statuses
 from streams.tasks import threshold
 from streams.trainer.trigger import fewest_certifying
 from streams.versions.guard_state import FRESH, Guard
@@ -94,6 +95,7 @@ class TaskStatus:
         `guard_staleness` defer everything.
     unguarded: audits are uncounted for so long that everything is deferred.
     level: probability of error at which the target has to be proven now; 0 where that is not known.
+    tiers: of a cascade.
     """
 
     task: str
@@ -141,6 +143,7 @@ class TaskStatus:
     unseen: bool = False
     unguarded: bool = False
     level: float = 0.0
+    tiers: tuple[TierStatus, ...] = ()
 
     @property
     def is_counted(self) -> bool:
@@ -169,6 +172,7 @@ def version_status(task: str, active: ActiveVersion, manifest: Manifest, config:
         removed_labels=tuple(sorted(labels.removed_of(manifest))),
         never_answer=tuple(sorted(map(labels.current, config.never_answer))),
         unsuitable=config_mismatch(manifest, config),
+        tiers=tier_statuses(manifest, config),
     )
 
 

@@ -156,6 +156,11 @@ def test_each_encoder_of_a_cascade_answers_what_is_left(deployment: Deployment) 
             spared = [request for request in asked if request.id.startswith(("plain", "first"))]
             assert sum(request.text in texts for request in spared) < 0.4 * len(spared)
 
+            wait_until(lambda: bool(tiers_line(deployment)), 30, "`status` says what each tier brings")
+            shown = tiers_line(deployment)
+            assert "text answers" in shown
+            assert "endpoint (2)" in shown
+
             until_it_goes.close()
             deployment.send(later)
             shares = answered_shares(labels, len(later))
@@ -167,6 +172,12 @@ def test_each_encoder_of_a_cascade_answers_what_is_left(deployment: Deployment) 
             learned = traces.wait_for(sum(label.source == "teacher" for label in labels.all))
             assert {one.features for one in learned if one.id in lost} == {None}
     deployment.stop()
+
+
+def tiers_line(deployment: Deployment) -> str:
+    """The line of `status` on the tiers, once both encoders have been measured; else nothing."""
+    lines = [line for line in deployment.run("status").stdout.splitlines() if line.startswith("  tiers ")]
+    return next((line for line in lines if line.count("ms a text") == 2), "")
 
 
 def answered_shares(labels: Inbox[Label], count: int) -> dict[str, float]:

@@ -86,6 +86,8 @@ async def test_a_call_s_cost_is_counted_by_kind(worker: Worker) -> None:
     assert (day["calls"], day["tokens"]) == (3.0, 1_100_010.0)
     assert (day["requests.calls"], day["audits.calls"], day["audits.cached_tokens"]) == (1.0, 2.0, 4.0)
     assert day["requests.money"] == pytest.approx(3.0)
+    assert (day["requests.timed"], day["audits.timed"]) == (1.0, 2.0)
+    assert day["audits.seconds"] > 0.0
     assert day == await worker.store.day(EVERY_TASK)
 
 

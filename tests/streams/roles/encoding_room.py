@@ -23,6 +23,7 @@ from streams.roles.encode import EncodeRole
 from streams.roles.route import RouteRole
 from streams.routing.encoder_queues import EncoderQueues
 from streams.sampling import Sampler
+from streams.spending.encoder_use import EncoderUse
 from streams.tasks import Tasks
 from tests.streams.fakes import CARRIED, TOPICS, ScriptedEmbedder, ScriptedPolicy, flat, message
 
@@ -63,13 +64,17 @@ class Room:
         if embedder is not None:
             self.tasks.set_encoder(EncoderSpec(SPEC), embedder)
         sampler = Sampler(b"key")
-        self.encoders = EncoderQueues(sampler)
+        self.uses: dict[str, list[EncoderUse]] = {}
+        self.encoders = EncoderQueues(sampler, self._measure)
         self.answers: Counter[str] = Counter()
         self._router = RouteRole(self.tasks, TOPICS, sampler, count_labels=self._count)
         self.role = EncodeRole(self.tasks, TOPICS, sampler, self.encoders, self._count)
 
     def _count(self, found: Sequence[Label]) -> None:
         self.answers.update(label.task for label in found)
+
+    def _measure(self, _task: str, encoder: str, use: EncoderUse) -> None:
+        self.uses.setdefault(encoder, []).append(use)
 
     async def sent(self, *texts: str | None, task: str = "t") -> list[Outgoing]:
         return await self.send(

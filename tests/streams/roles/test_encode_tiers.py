@@ -122,6 +122,8 @@ async def test_each_encoder_is_asked_for_what_is_left() -> None:
     assert (left.reason, left.encoder, left.embedder) == (Reason.LOW_SCORE, ENCODER, TIERS)
     assert np.frombuffer(left.features or b"", "<f4").tolist() == [2.0, 1.0, 2.0, 2.0]
     assert room.answers == {"t": 3}
+    assert [(use.texts, use.answered) for use in room.uses["scripted:1"]] == [(3, 1)]
+    assert [(use.texts, use.answered) for use in room.uses["scripted:2"]] == [(2, 1)]
 
 
 async def test_what_becomes_a_trace_is_encoded_by_all() -> None:
@@ -137,6 +139,8 @@ async def test_what_becomes_a_trace_is_encoded_by_all() -> None:
     }
     assert {len(one.features or b"") for one in found.values()} == {16}
     assert Counter(room.first.texts) == Counter(room.second.texts), "each once"
+    answered_by = {encoder: sum(use.answered for use in uses) for encoder, uses in room.uses.items()}
+    assert answered_by == {"scripted:1": 1, "scripted:2": 1}, "what the text answers is nobody's"
 
 
 async def test_answers_before_a_failed_encoder_stand() -> None:

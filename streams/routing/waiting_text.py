@@ -1,0 +1,67 @@
+"""Texts that wait for an encoder, and who has them decided."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.embedders.contract import Embedder
+from streams.routing.decisions import Decision
+from streams.routing.encoded_part import DecidedText, OpenText
+from streams.tasks import Task
+
+
+class MadeVector(NamedTuple):
+    """A vector, float32 [d], and the id of the encoder that has made it."""
+
+    encoder: str
+    vector: NDArray[np.float32]
+
+
+@dataclass(eq=False, slots=True)
+class WaitingText:
+    """A text that waits for its vector.
+
+    Attributes:
+        request: id of the request.
+        given: the answer that it has; only its vector is missing.
+        origin: what the owner knows it by.
+        begin: false where nothing is to be done about it any more.
+        put_off: told that it waits again, for the next encoder.
+        since: monotonic seconds.
+        made: by the task's encoders before the one that it waits for.
+    """
+
+    request: str
+    text: str
+    origin: Any
+    given: Decision | None = None
+    begin: Callable[[], bool] = lambda: True
+    put_off: Callable[[], None] = lambda: None
+    since: float = field(default_factory=time.monotonic)
+    made: tuple[MadeVector, ...] = ()
+
+    def go_on(self, encoder: str, found: OpenText) -> None:
+        """Wait for the next encoder, with what this one has made of it."""
+        self.given, self.made = found.given, (*self.made, MadeVector(encoder, found.vector))
+        self.since = time.monotonic()
+        self.put_off()
+
+
+class TextOwner(Protocol):
+    """Who has texts decided: it knows the tasks, and takes the decisions."""
+
+    def task(self, name: str) -> Task: ...
+
+    def drop_encoder(self, embedder: Embedder) -> None:
+        """Stop using an encoder that has failed."""
+        ...
+
+    def take_decided(
+        self, task: Task, waiting: Sequence[WaitingText], decided: Sequence[DecidedText]
+    ) -> None:
+        """Take the decisions on some texts of one task, made on this state of it."""
+        ...
