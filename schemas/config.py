@@ -142,10 +142,11 @@ class Config(Struct, frozen=True):
             the threshold that passed the gate.
         paused: whether all requests of the task go to the teacher.
         embedder: what the features of a request are made of. `text`: its text; `precomputed`: a vector that
-            it brings; `model2vec:FOLDER`, `onnx:FOLDER`, `endpoint:URL#MODEL` or `probe:URL#MODEL`: a vector
-            that this encoder makes of its text. `text+...` reads the text and the vector. `A>B>C` has A
-            answer what it is sure of, then B, then C, at most four one after another; a vector is made only
-            where those before do not suffice for an answer.
+            it brings; `model2vec:FOLDER`, `onnx:FOLDER`, `endpoint:URL#MODEL`, `probe:URL#MODEL`,
+            `decisions:URL#MODEL` or `systemone:URL#MODEL`: a vector that this encoder makes of its text.
+            `text+...` reads the text and the vector. `A>B>C` has A answer what it is sure of, then B, then C,
+            at most four one after another; a vector is made only where those before do not suffice for an
+            answer.
         dimension: length of the vectors; None: that of the live policy.
         probe_prompt: prompt in which a probe's LLM reads the text: `{text}` once, near the end, since servers
             keep the beginning that prompts share; `{labels}` and `{descriptions}` where you like. The vector

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from models.embedders.kinds import has_probe, needs_encoder, sources_of, vectors_of
+from models.embedders.kinds import needs_encoder, needs_prompt, sources_of, vectors_of
 from models.embedders.prompt import Prompt
 from schemas.config import Config
 from streams.teacher.known_labels import known_descriptions, known_examples
@@ -26,7 +26,7 @@ class EncoderSpec:
         sources = sources_of(self.vectors)
         if len(sources) == 1:
             return (self,)
-        return tuple(EncoderSpec(source, self.prompt if has_probe(source) else None) for source in sources)
+        return tuple(EncoderSpec(source, self.prompt if needs_prompt(source) else None) for source in sources)
 
 
 def encoder_spec(config: Config) -> EncoderSpec | None:
@@ -41,7 +41,7 @@ def encoder_spec(config: Config) -> EncoderSpec | None:
     vectors = vectors_of(config.embedder)
     if vectors is None or not needs_encoder(config.embedder):
         return None
-    if not has_probe(vectors):
+    if not needs_prompt(vectors):
         return EncoderSpec(vectors)
     return EncoderSpec(vectors, _prompt(config))
 

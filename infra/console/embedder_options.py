@@ -15,8 +15,8 @@ from models.embedders.contract import Embedder
 from models.embedders.kinds import (
     PRECOMPUTED,
     TEXT,
-    has_probe,
     needs_encoder,
+    needs_prompt,
     reads_text,
     tiers,
     vectors_of,
@@ -34,7 +34,8 @@ EmbedderName = Annotated[
     typer.Option(
         metavar="SPEC",
         help="Features to read: text, precomputed (needs --embeddings), model2vec:FOLDER, onnx:FOLDER, "
-        "endpoint:URL#MODEL, probe:URL#MODEL; text+... for both, A>B>... for one after another.",
+        "endpoint:URL#MODEL, probe:URL#MODEL, decisions:URL#MODEL, systemone:URL#MODEL; text+... for both, "
+        "A>B>... for one after another.",
     ),
 ]
 PromptFile = Annotated[
@@ -90,11 +91,11 @@ def encoder_of(spec: str, prompt: Path | None, labels: Sequence[str]) -> Embedde
     source = vectors_of(spec)
     if source is None or not needs_encoder(spec):
         return None
-    return open_embedder(source, prompt_of(prompt, labels) if has_probe(source) else None)
+    return open_embedder(source, prompt_of(prompt, labels) if needs_prompt(source) else None)
 
 
 def prompt_of(prompt: Path | None, labels: Sequence[str]) -> Prompt:
-    """The prompt of a probe: that of a file, or ours. Raises InvalidFile, EmbedderError."""
+    """The prompt of a probe or a decision model: a file's, or ours. Raises InvalidFile, EmbedderError."""
     return Prompt.of(DEFAULT if prompt is None else decode_text(prompt, content(prompt)), labels)
 
 

@@ -39,8 +39,8 @@ RETRIES = 2
 SHORTEST = 64
 """Characters; a text of this length or less is not refused for its length."""
 
-_REFUSED = (400, 413, 422)
-_ADVICE = FailureAdvice(
+REFUSED = (400, 413, 422)
+ADVICE = FailureAdvice(
     timeout=TIMEOUT,
     retries=RETRIES,
     timed_out="the server may be overloaded",
@@ -104,13 +104,13 @@ class EndpointEmbedder:
         try:
             return self._request(texts, dimension)
         except openai.APIStatusError as error:
-            failure = describe_failure(error, _ADVICE)
-            if error.status_code not in _REFUSED:
+            failure = describe_failure(error, ADVICE)
+            if error.status_code not in REFUSED:
                 raise EmbedderError(f"{self._whose}: {failure}") from error
             if len(texts) == 1 and len(texts[0]) <= SHORTEST:
                 raise TextRefused(f"{self._whose}: text refused: {failure}") from error
         except openai.OpenAIError as error:
-            raise EmbedderError(f"{self._whose}: {describe_failure(error, _ADVICE)}") from error
+            raise EmbedderError(f"{self._whose}: {describe_failure(error, ADVICE)}") from error
         if len(texts) == 1:
             return self._vectors([texts[0][: len(texts[0]) // 2]], dimension)
         half = len(texts) // 2

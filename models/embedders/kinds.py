@@ -7,6 +7,8 @@
               / "onnx:" directory
               / "endpoint:" url "#" model   OpenAI-compatible /v1/embeddings
               / "probe:" url "#" model      the same, of a server that pools an LLM's last token
+              / "decisions:" url "#" model  /v1/decisions: the probability of each label
+              / "systemone:" url "#" model  /v1/systemone: likewise
 
 What makes vectors is a source. Tiers may read different ones, each of them one at most; the vectors of a
 request are those of all sources, one after another, in the order of their first tiers. A vector that requests
@@ -27,6 +29,9 @@ MOST_TIERS = 4
 TEXT = "text"
 PRECOMPUTED = "precomputed"
 MODEL2VEC, ONNX, ENDPOINT, PROBE = "model2vec", "onnx", "endpoint", "probe"
+DECISIONS, SYSTEM_ONE = "decisions", "systemone"
+PROMPTED = (PROBE, DECISIONS, SYSTEM_ONE)
+"""Kinds that are told what to decide."""
 
 _BETWEEN = ">"
 _WITH_TEXT = f"{TEXT}+"
@@ -35,7 +40,10 @@ _PLACES = {
     ONNX: "a folder",
     ENDPOINT: "an address like http://host:8000/v1#model",
     PROBE: "an address like http://host:8080/v1#model",
+    DECISIONS: "an address like http://host:8000/v1#model",
+    SYSTEM_ONE: "an address like http://host:8000/v1#model",
 }
+_REMOTE = (ENDPOINT, *PROMPTED)
 _KNOWN = ", ".join([TEXT, PRECOMPUTED, *(f"{kind}:..." for kind in _PLACES)])
 
 
@@ -103,12 +111,12 @@ def needs_text(spec: str) -> bool:
 
 def is_remote(source: str) -> bool:
     """Whether this source is a server, whose id says no more than its model's name."""
-    return split_spec(source)[0] in (ENDPOINT, PROBE)
+    return split_spec(source)[0] in _REMOTE
 
 
-def has_probe(vectors: str) -> bool:
-    """Whether one of the joined sources is a probe, which needs a prompt."""
-    return any(split_spec(source)[0] == PROBE for source in sources_of(vectors))
+def needs_prompt(vectors: str) -> bool:
+    """Whether one of the joined sources is told what to decide."""
+    return any(split_spec(source)[0] in PROMPTED for source in sources_of(vectors))
 
 
 def split_spec(source: str) -> tuple[str, str]:
@@ -136,7 +144,7 @@ def _problems(tier: str) -> Iterator[str]:
         yield f"`{vectors}` is none of {_KNOWN}"
     elif not place:
         yield f"`{vectors}` must go on with {_PLACES[kind]}"
-    elif kind in (ENDPOINT, PROBE):
+    elif kind in _REMOTE:
         yield from _faults(vectors, kind, place)
 
 

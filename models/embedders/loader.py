@@ -1,6 +1,7 @@
 """Opens encoders; the packages of a kind are loaded when the first of its encoders is opened."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from importlib import import_module
 from typing import Any
 
@@ -10,12 +11,14 @@ from numpy.typing import NDArray
 from models.embedders.composite import CompositeEmbedder
 from models.embedders.contract import Embedder, check_rows
 from models.embedders.kinds import (
+    DECISIONS,
     ENDPOINT,
     MODEL2VEC,
     ONNX,
     PROBE,
-    has_probe,
+    SYSTEM_ONE,
     needs_encoder,
+    needs_prompt,
     sources_of,
     split_spec,
     vectors_of,
@@ -27,9 +30,17 @@ Open = Callable[[Any, str, Prompt | None], Embedder]
 
 
 def _open_probe(module: Any, place: str, prompt: Prompt | None) -> Embedder:
+    return module.EndpointEmbedder.open_probe(place, _given(prompt))  # type: ignore[no-any-return]
+
+
+def _open_decisions(kind: str, module: Any, place: str, prompt: Prompt | None) -> Embedder:
+    return module.DecisionEmbedder(kind, place, _given(prompt))  # type: ignore[no-any-return]
+
+
+def _given(prompt: Prompt | None) -> Prompt:
     if prompt is None:
-        raise EmbedderError("probe without a prompt: give the classification prompt with the text in it")
-    return module.EndpointEmbedder.open_probe(place, prompt)  # type: ignore[no-any-return]
+        raise EmbedderError("without a prompt: give the classification prompt with the text in it")
+    return prompt
 
 
 _KINDS: Mapping[str, tuple[str, Open]] = {
@@ -37,6 +48,8 @@ _KINDS: Mapping[str, tuple[str, Open]] = {
     ONNX: ("onnx", lambda module, place, _: module.OnnxEmbedder.open(place)),
     ENDPOINT: ("endpoint", lambda module, place, _: module.EndpointEmbedder.open(place)),
     PROBE: ("endpoint", _open_probe),
+    DECISIONS: ("decision_model", partial(_open_decisions, DECISIONS)),
+    SYSTEM_ONE: ("decision_model", partial(_open_decisions, SYSTEM_ONE)),
 }
 
 
@@ -103,7 +116,7 @@ def encoder_for(spec: str, labels: Sequence[str], template: str | None = None) -
     vectors = vectors_of(spec)
     if vectors is None or not needs_encoder(spec):
         return None
-    return open_embedder(vectors, Prompt.of(template or DEFAULT, labels) if has_probe(vectors) else None)
+    return open_embedder(vectors, Prompt.of(template or DEFAULT, labels) if needs_prompt(vectors) else None)
 
 
 def _error_text(error: Exception) -> str:

@@ -1,7 +1,8 @@
 """The classification prompt of a probe: the part before the text, and the part after it.
 
-The prompt ends where the LLM would start its answer, so the hidden state there holds its decision. A hash of
-the prompt is part of the encoder's id: another prompt is another encoder.
+The prompt ends where the LLM would start its answer, so the hidden state there holds its decision. A decision
+model is told the same in parts: instruction, labels, what they mean. A hash of what is told is part of the
+encoder's id: another prompt is another encoder.
 """
 
 import hashlib
@@ -13,8 +14,9 @@ from types import MappingProxyType
 from models.errors import EmbedderError
 
 TEXT, LABELS, DESCRIPTIONS = "{text}", "{labels}", "{descriptions}"
+_INSTRUCTION = "Classify the message."
 DEFAULT = (
-    "Classify the message. Answer with exactly one of these labels and nothing else:\n"
+    f"{_INSTRUCTION} Answer with exactly one of these labels and nothing else:\n"
     f"{LABELS}\n\nMessage: {TEXT}\nLabel:"
 )
 
@@ -26,10 +28,17 @@ _DIGITS = 16
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """A prompt in two halves; a text goes between them, unchanged."""
+    """A prompt in two halves; a text goes between them, unchanged.
+
+    Attributes:
+        instruction, labels, descriptions: for a decision model; a description is of a label.
+    """
 
     before: str
     after: str
+    instruction: str = ""
+    labels: tuple[str, ...] = ()
+    descriptions: tuple[tuple[str, str], ...] = ()
 
     @classmethod
     def of(cls, template: str, labels: Sequence[str], descriptions: Mapping[str, str] = _NOTHING) -> "Prompt":
@@ -43,7 +52,7 @@ class Prompt:
         if len(halves) != 2:
             raise EmbedderError(f"prompt of a probe must have {TEXT} once, not {len(halves) - 1} times")
         before, after = (_fill(half, labels, descriptions) for half in halves)
-        return cls(before, after)
+        return cls(before, after, _INSTRUCTION, tuple(labels), tuple(descriptions.items()))
 
     @classmethod
     def from_instruction(
@@ -63,16 +72,32 @@ class Prompt:
         filled = instruction.replace(LABELS, "\n".join(labels))
         meanings = f"\n\nWhat the labels mean:\n{_described(descriptions)}" if descriptions else ""
         shown = "".join(f"{_MESSAGE}{text}{_LABEL} {label}\n\n" for text, label in examples)
-        return cls(f"{filled}{meanings}\n\n{shown}{_MESSAGE}", _LABEL)
+        return cls(
+            f"{filled}{meanings}\n\n{shown}{_MESSAGE}",
+            _LABEL,
+            f"{filled}\n\n{shown}".rstrip(),
+            tuple(dict.fromkeys(labels)),
+            tuple(descriptions.items()),
+        )
 
     @property
     def hash(self) -> str:
         """64 bits, in hexadecimal, of a SHA-256 over both halves."""
-        return hashlib.sha256(f"{self.before}\0{self.after}".encode("utf-8", "replace")).hexdigest()[:_DIGITS]
+        return _digest(self.before, self.after)
+
+    @property
+    def question_hash(self) -> str:
+        """The same over what a decision model is told."""
+        described = (part for pair in self.descriptions for part in pair)
+        return _digest(self.instruction, *self.labels, "", *described)
 
     def around(self, text: str) -> str:
         """The prompt with the text in its place."""
         return f"{self.before}{text}{self.after}"
+
+
+def _digest(*parts: str) -> str:
+    return hashlib.sha256("\0".join(parts).encode("utf-8", "replace")).hexdigest()[:_DIGITS]
 
 
 def _fill(part: str, labels: Sequence[str], descriptions: Mapping[str, str]) -> str:

@@ -81,7 +81,7 @@ def undeclared(found: Iterator[tuple[str, str]], extra: str) -> set[tuple[str, s
 
 _ENCODERS = (
     "models/api_failures.py",
-    *(f"models/embedders/{name}.py" for name in ("endpoint", "model2vec", "onnx")),
+    *(f"models/embedders/{name}.py" for name in ("decision_model", "endpoint", "model2vec", "onnx")),
 )
 _PROBES = tuple(
     f"models/language_model/{name}.py"

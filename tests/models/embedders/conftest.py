@@ -13,7 +13,7 @@ from tests.embeddings import EmbeddingServer
 from tests.encoders import sentences, static
 
 _REAL = Path(os.environ.get("UNDERSTUDY_TEST_ENCODERS", Path(__file__).parents[4] / "shared" / "encoders"))
-PROMPT = Prompt.of("Is it yes or no?\n{text}\n", ())
+PROMPT = Prompt.of("Is it yes or no?\n{text}\n", ("yes", "no", "neither"))
 
 
 def _real(name: str) -> Path:
@@ -31,6 +31,8 @@ _KINDS: dict[str, Callable[[Path, EmbeddingServer], str]] = {
     "onnx, real": lambda *_: f"onnx:{_real('minilm-int8')}",
     "endpoint": lambda _, server: f"endpoint:{server.url}#small",
     "probe": lambda _, server: f"probe:{server.url}#large",
+    "decisions": lambda _, server: f"decisions:{server.url}#quick",
+    "systemone": lambda _, server: f"systemone:{server.url}#quick",
 }
 
 
