@@ -21,6 +21,7 @@ from models.study import CurvePoint, Noise, RepeatCounts
 from models.training.export import export
 from models.training.fit_stages import Progress, learn_stages
 from models.training.fitted_stages import FittedStages
+from models.training.fold_models import FoldModels
 from models.training.options import Options
 from models.training.parent_recipe import recipe
 from models.training.request import FitRequest
@@ -51,6 +52,7 @@ def fit(
     targets: Sequence[float] = (0.95,),
     delta: float = 0.05,
     parent: Artifact | None = None,
+    fold_models: FoldModels | None = None,
     teachers: Sequence[LabelSource] = (),
     encoder: str | None = None,
     repeats: RepeatCounts | None = None,
@@ -77,6 +79,7 @@ def fit(
             targets=targets,
             delta=delta,
             parent=parent,
+            fold_models=fold_models,
             teachers=teachers,
             encoder=encoder,
             repeats=repeats or RepeatCounts(),
@@ -126,6 +129,8 @@ def _outcome(
         request.options,
         parts=request.parts,
         recipe=recipe(request),
+        earlier=request.fold_models,
+        encoder=request.encoder,
         dependence=dependence,
         seed=request.seed,
         progress=progress,
@@ -199,7 +204,9 @@ def _refusal(request: FitRequest, outcome: FitOutcome, started: float) -> FitRes
         refused.append(outcome.fitted.dependence.sentence(int(outcome.fitted.sampled.sum())))
     refused += _repeats_reasons(outcome.fitted)
     summary = summary_of(request, outcome, tuple(refused), time.perf_counter() - started)
-    return FitResult(None, tuple(refused), summary, outcome.study, outcome.fitted.sample)
+    return FitResult(
+        None, tuple(refused), summary, outcome.study, outcome.fitted.sample, outcome.fitted.fold_models
+    )
 
 
 def _repeats_reasons(fitted: FittedStages) -> tuple[str, ...]:
@@ -220,4 +227,4 @@ def _policy(request: FitRequest, outcome: FitOutcome, started: float) -> FitResu
     summary = summary_of(request, outcome, None, time.perf_counter() - started)
     manifest = with_test_vectors(manifest_of(request, outcome, summary, graph), graph, request.seed)
     artifact = Artifact(manifest.encode(), graph)
-    return FitResult(artifact, (), summary, outcome.study, outcome.fitted.sample)
+    return FitResult(artifact, (), summary, outcome.study, outcome.fitted.sample, outcome.fitted.fold_models)

@@ -120,6 +120,8 @@ class Manifest(Struct, frozen=True):
         accounts: statistics of each label.
         curve: coverage with fewer traces; empty if it was not measured.
         noise: how often the teacher contradicts itself; None if the traces can't tell.
+        drawn_from: how many traces there were, of which `traces` were drawn to learn from; unset where these
+            were all, and then not written: manifests from before it was there keep their seal.
         seal: SHA-256 of this file's own content with an empty seal; made by `encode`, checked by `decode`.
     """
 
@@ -156,6 +158,7 @@ class Manifest(Struct, frozen=True):
     accounts: tuple[LabelStats, ...] = ()
     curve: tuple[CurvePoint, ...] = ()
     noise: Noise | None = None
+    drawn_from: int | UnsetType = UNSET
     seal: str = ""
 
     def threshold(self, target: float) -> float | None:

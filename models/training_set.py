@@ -30,6 +30,8 @@ class TrainingSet:
         weights: float64 [n], >= 0: of the traces in learning (not in calibration); None for equal weights.
         ordered: the traces are in the order of time, oldest first, which the gate then looks at
             (`models.gate.exchangeability`); False where their order says nothing.
+        drawn_from: how many traces there were, of which these were drawn (`models.training.thinning`); None
+            where these are all.
     """
 
     features: Features
@@ -37,6 +39,7 @@ class TrainingSet:
     sampled: NDArray[np.bool_]
     weights: NDArray[np.float64] | None = None
     ordered: bool = False
+    drawn_from: int | None = None
 
     def __len__(self) -> int:
         return len(self.labels)

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 from msgspec import Struct, field
+from numpy.typing import NDArray
 
 from infra.bench.corpora import Split
 from infra.bench.kinds import FeatureKind
@@ -86,17 +87,21 @@ Contestant = Callable[[Split, Split], FitTrial]
 def timed_fit(
     kind: FeatureKind,
     split: Split,
-    parent: Artifact | None = None,
+    parent: FitResult | None = None,
     targets: Sequence[float] = TARGETS,
     options: Options | None = None,
+    sampled: NDArray[np.bool_] | None = None,
     encoder: str | None = None,
 ) -> FitResult:
-    """A fit of these rows, all of them sampled; without its study, which is large.
+    """A fit of these rows; without its study, which is large.
 
     Args:
+        parent: the fit before, as a stream's refits have it.
+        sampled: bool [n], which rows test; None for all.
         encoder: id of what made the vectors; None where it makes no difference.
     """
-    training = TrainingSet(kind.rows(split), split.labels, np.ones(len(split), dtype=np.bool_))
+    everyone = np.ones(len(split), dtype=np.bool_)
+    training = TrainingSet(kind.rows(split), split.labels, everyone if sampled is None else sampled)
     result = fit(
         training,
         task="bench",
@@ -104,11 +109,12 @@ def timed_fit(
         embedder=kind.embedder,
         targets=targets,
         delta=DELTA,
-        parent=parent,
+        parent=None if parent is None else parent.artifact,
+        fold_models=None if parent is None else parent.fold_models,
         options=options,
         encoder=encoder,
     )
-    return replace(result, study=None)
+    return replace(result, study=None, sample=None)
 
 
 def policy_of(result: FitResult) -> Artifact:

@@ -16,6 +16,7 @@ from infra.bench.kinds import FeatureKind
 from infra.bench.process import print_progress, run_alone
 from infra.bench.trial import TARGETS, FitTrial, judge, policy_of, timed_fit
 from models.artifact import Artifact
+from models.fit import FitResult
 from models.gate.candidate_metrics import oracle_threshold
 from models.policy import Policy
 
@@ -48,7 +49,8 @@ def measure_kind(kind: FeatureKind, train: Split, test: Split, runs: int) -> Kin
     """
     print_progress(f"{kind.name}: {len(train):,} traces")
     (part,) = subsets(train, len(train) * 5 // 6, 1)
-    parent, _ = _fit_alone(kind, part, test)
+    parent = run_alone(timed_fit, kind, part).result
+    policy_of(parent)
     fits, warm, stock = [], [], []
     for run in range(runs):
         fits.append(_fit_alone(kind, train, test))
@@ -81,7 +83,7 @@ def widest_coverage(scores: NDArray[np.float32], agrees: NDArray[np.bool_], targ
 
 
 def _fit_alone(
-    kind: FeatureKind, train: Split, test: Split, parent: Artifact | None = None
+    kind: FeatureKind, train: Split, test: Split, parent: FitResult | None = None
 ) -> tuple[Artifact, FitTrial]:
     """A fit in a process of its own, and how its policy does on the test rows."""
     measured = run_alone(timed_fit, kind, train, parent)

@@ -118,16 +118,18 @@ class _LowRankNetwork:
         above = generator.standard_normal((HIDDEN, labels), dtype=np.float32) / np.float32(np.sqrt(HIDDEN))
         self._vectors, self._above = _Adam(vectors), _Adam(above)
         self._intercept = _Adam(np.zeros((1, labels), dtype=np.float32))
+        self._is_met = np.zeros(terms, dtype=np.bool_)
+        self._place = np.empty(terms, dtype=np.int32)
 
     def learn(
         self, batch: sparse.csr_matrix, codes: NDArray[np.int64], weights: Matrix, rate: float, step: int
     ) -> None:
         """One step on the rows of a batch, [b, terms]."""
         kept = np.flatnonzero(self.generator.random(batch.nnz, dtype=np.float32) > DROPOUT)
-        met, inverse = np.unique(batch.indices[kept], return_inverse=True)
+        met, inverse = self._distinct(batch.indices[kept])
         values = batch.data[kept] * np.float32(1 / (1 - DROPOUT))
         starts = np.searchsorted(kept, batch.indptr)
-        seen = sparse.csr_matrix((values, inverse.astype(np.int32), starts), (len(codes), len(met)))
+        seen = sparse.csr_matrix((values, inverse, starts), (len(codes), len(met)))
         vectors, above = self._vectors.values[met], self._above.values
         hidden = seen @ vectors
         share = hidden @ above + self._intercept.values
@@ -141,30 +143,40 @@ class _LowRankNetwork:
         self._intercept.move(slice(None), share.sum(axis=0, keepdims=True), rate, step)
         self._vectors.move(met, below, rate, step)
 
+    def _distinct(self, terms: NDArray[np.int32]) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+        """The terms once each, ascending, and the place of each among them, without sorting."""
+        self._is_met[terms] = True
+        met = np.flatnonzero(self._is_met)
+        self._is_met[met] = False
+        self._place[met] = np.arange(len(met), dtype=np.int32)
+        return met, self._place[terms]
+
     def linear(self) -> Linear:
         weights = np.float32(SCALE) * (self._vectors.values @ self._above.values)
         return Linear(weights, self._intercept.values[0])
 
 
 class _Adam:
-    """Numbers that Adam moves (Kingma and Ba 2015), [rows, k], a choice of rows at a time."""
+    """Numbers that Adam moves (Kingma and Ba 2015), [rows, k], a choice of rows at a time.
+
+    The moments are kept as sums and not as means, which their factor, one for all, makes of them.
+    """
 
     def __init__(self, values: Matrix) -> None:
         self.values = values
-        self._mean, self._square = np.zeros_like(values), np.zeros_like(values)
+        self._sum, self._squares = np.zeros_like(values), np.zeros_like(values)
 
     def move(self, rows: NDArray[np.int64] | slice, gradient: Matrix, rate: float, step: int) -> None:
         """Move these rows against the gradient, which is overwritten."""
         fast, slow = DECAY
-        mean, square = self._mean[rows] * np.float32(fast), self._square[rows] * np.float32(slow)
-        mean += np.float32(1 - fast) * gradient
+        moved, squares = self._sum[rows] * np.float32(fast), self._squares[rows] * np.float32(slow)
+        moved += gradient
         gradient *= gradient
-        gradient *= np.float32(1 - slow)
-        square += gradient
-        self._mean[rows], self._square[rows] = mean, square
-        square *= np.float32(1 / (1 - slow**step))
-        np.sqrt(square, out=square)
-        square += np.float32(SMALLEST)
-        mean *= np.float32(rate / (1 - fast**step))
-        mean /= square
-        self.values[rows] -= mean
+        squares += gradient
+        self._sum[rows], self._squares[rows] = moved, squares
+        deviation = ((1 - slow) / (1 - slow**step)) ** 0.5
+        np.sqrt(squares, out=squares)
+        squares += np.float32(SMALLEST / deviation)
+        moved /= squares
+        moved *= np.float32(rate * (1 - fast) / (1 - fast**step) / deviation)
+        self.values[rows] -= moved

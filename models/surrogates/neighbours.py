@@ -218,23 +218,33 @@ def _centres(
     if len(rows) <= most:
         return unit[rows], np.asarray(weights, dtype=np.float32)
     centres = unit[generator.choice(rows, most, replace=False)]
+    blocks = list(row_blocks(len(rows), most + 3 * unit.shape[1]))
+    few = unit[rows] if len(blocks) == 1 else None  # the rows of most labels fit at once, for all rounds
+
+    def vectors(block: slice) -> Matrix:
+        return unit[rows[block]] if few is None else few
+
     for _ in range(ROUNDS):
-        sums, _ = _clusters(unit, rows, weights, centres)
+        sums = np.zeros_like(centres)
+        for block in blocks:
+            members = vectors(block)
+            sums += _sums(members, weights[block], _nearest(members, centres), most)
         lengths = np.linalg.norm(sums, axis=1, keepdims=True)
-        centres = np.where(lengths > 0, sums / np.maximum(lengths, 1e-12), centres).astype(np.float32)
-    return centres, _clusters(unit, rows, weights, centres)[1].astype(np.float32)
+        centres = np.where(lengths > 0, sums / np.maximum(lengths, np.float32(1e-12)), centres)
+    counts = np.zeros(most)
+    for block in blocks:
+        counts += np.bincount(_nearest(vectors(block), centres), weights=weights[block], minlength=most)
+    return centres, counts.astype(np.float32)
 
 
-def _clusters(
-    unit: Matrix, rows: NDArray[np.int64], weights: NDArray[np.floating], centres: Matrix
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Weighted sums of the rows that are nearest to each centre, [centres, d], and their weights."""
-    sums, counts = np.zeros(centres.shape), np.zeros(len(centres))
-    for block in row_blocks(len(rows), len(centres) + 3 * unit.shape[1]):
-        vectors = unit[rows[block]]
-        nearest = (vectors @ centres.T).argmax(axis=1)
-        places = (nearest, np.arange(len(vectors)))
-        members = sparse.csr_matrix((weights[block], places), shape=(len(centres), len(vectors)))
-        sums += members @ vectors.astype(np.float64)
-        counts += np.bincount(nearest, weights=weights[block], minlength=len(centres))
-    return sums, counts
+def _nearest(vectors: Matrix, centres: Matrix) -> NDArray[np.int64]:
+    return np.asarray((vectors @ centres.T).argmax(axis=1))
+
+
+def _sums(
+    vectors: Matrix, weights: NDArray[np.floating], owner: NDArray[np.int64], most: int
+) -> NDArray[np.float32]:
+    """Weighted sums of the vectors that have the same owner, [most, d]."""
+    each = np.arange(len(vectors) + 1)
+    members = sparse.csc_matrix((weights.astype(np.float32), owner, each), shape=(most, len(vectors)))
+    return np.asarray(members @ vectors)

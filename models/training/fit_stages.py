@@ -5,7 +5,7 @@ each scored by models that have not learned from it. Choices are made on selecti
 not use (`models.training.folds`).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -20,11 +20,14 @@ from models.featurizers.text import TextFeaturizer
 from models.featurizers.vectors import VECTORS, VectorFeaturizer
 from models.gate.candidate_metrics import oracle_threshold
 from models.gate.time_dependence import TimeDependence
+from models.graph.linear import Linear
 from models.study import CandidateResult
 from models.surrogates.contract import TrainingTargets
+from models.surrogates.linear import LinearSurrogate
 from models.training import cascade, contents, folds, label_names, stage
 from models.training.cascade import Ensemble
 from models.training.fitted_stages import LEAST_TRACES, FittedStages
+from models.training.fold_models import FoldedTraces, FoldModels, fold_models, trace_keys
 from models.training.options import Options
 from models.training.sweep import RESIDUAL, Recipe, Sweep
 from models.training.time_order import blocks_of_time, time_dependence
@@ -47,6 +50,8 @@ def learn_stages(
     *,
     parts: Sequence[EncoderPart] = (),
     recipe: Recipe | None = None,
+    earlier: FoldModels | None = None,
+    encoder: str | None = None,
     dependence: TimeDependence | None = None,
     seed: int = 0,
     progress: Progress = lambda _share, _doing: None,
@@ -56,6 +61,8 @@ def learn_stages(
     Args:
         parts: of the vectors, one for each source of `embedder`.
         recipe: the parent's choices; None to search.
+        earlier: fold models of an earlier fit, to start from where they may be.
+        encoder: id of the encoder that made the vectors.
         dependence: of the labels on time; None to test the traces for it.
     """
     dependence = dependence or time_dependence(training, seed)
@@ -70,8 +77,11 @@ def learn_stages(
     training_targets = label_names.targets_with_names(training_targets, featurizers[0][0], traces)
     recipe = recipe if training_targets.selection_rows.any() else None
     progress(0.25, "fitting out of fold")
+    # A later copy is held out by another fold than its content: folds do not say who has learned from it.
+    folded = None if recurring else _folded_traces(training, embedder, training_targets, names, encoder)
+    starts = None if folded is None or earlier is None else earlier.starts(folded)
     ensemble, candidates = _learn_ensemble(
-        embedder, featurizers, training_targets, sampled, targets, options, recipe, progress
+        embedder, featurizers, training_targets, sampled, targets, options, recipe, progress, starts
     )
     rows = slice(traces)
     ensemble, training_targets = ensemble.of(rows), training_targets.of(rows)
@@ -88,7 +98,28 @@ def learn_stages(
         candidates,
         training.ordered,
         dependence,
+        None if folded is None else fold_models(folded, _vector_models(ensemble)),
     )
+
+
+def _folded_traces(
+    training: TrainingSet,
+    embedder: str,
+    training_targets: TrainingTargets,
+    names: tuple[str, ...],
+    encoder: str | None,
+) -> FoldedTraces | None:
+    """The traces and their folds; None where a refit has other folds, or not one source of vectors is read."""
+    if len(sources(embedder)) != 1 or len(training) < folds.STABLE:
+        return None
+    return FoldedTraces(encoder, names, trace_keys(training.features), training_targets.folds)
+
+
+def _vector_models(ensemble: Ensemble) -> tuple[Linear, ...]:
+    """The fold models of the first logistic regression on vectors; none if there is none."""
+    members = (member for each in ensemble.stages for member in each.members)
+    found = (member for member in members if isinstance(member, LinearSurrogate))
+    return next((one.fold_models for one in found if one.reads == VECTORS), ())
 
 
 def _training_targets(
@@ -103,11 +134,11 @@ def _training_targets(
     codes = np.array([code_of[label] for label in training.labels], dtype=np.int64)
     sampled = np.asarray(training.sampled, dtype=np.bool_)
     groups = content_of_rows if content_of_rows.any() else np.arange(len(codes))  # a fold needs another one
+    keys = folds.keys(training.features)
     if dependence.found:
         held_out = blocks_of_time(groups, folds.fold_count(len(codes)))
     else:
-        held_out = folds.assign_folds(groups, seed)
-    keys = folds.keys(training.features)
+        held_out = folds.assign_folds(groups, seed, keys)
     if recurring:  # rows are independent draws, so a row and not a content is drawn
         content_of_rows, keys = np.arange(len(codes)), folds.keys_of_copies(keys, content_of_rows)
     selection_rows = folds.selection_rows(sampled, keys, content_of_rows)
@@ -176,13 +207,14 @@ def _learn_ensemble(
     options: Options,
     recipe: Recipe | None,
     progress: Progress,
+    starts: Mapping[int, Linear] | None,
 ) -> Learned:
 
     def report_share(share: float) -> None:
         progress(0.25 + 0.5 * share, "fitting out of fold")
 
     family = "global" if len(featurizers) == 1 else "cascade"
-    sweep = Sweep(training_targets, sampled, options, recipe, family, report_share)
+    sweep = Sweep(training_targets, sampled, options, recipe, family, report_share, starts)
     stages = [stage.learn_stage(read, sweep, family) for read in featurizers]
     if len(stages) > 1:
         joined = cascade.join_all(stages, training_targets, targets, is_lazy(embedder))

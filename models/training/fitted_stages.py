@@ -12,6 +12,7 @@ from models.study import CandidateResult, Study
 from models.surrogates.contract import TrainingTargets
 from models.training import folds
 from models.training.cascade import Ensemble
+from models.training.fold_models import FoldModels
 
 LEAST_TRACES = 3
 """A label with fewer traces is never answered."""
@@ -32,6 +33,7 @@ class FittedStages:
         candidates: the models that were tried.
         ordered, dependence: the traces are in the order of time, and how the labels of the sampled ones
             depend on it.
+        fold_models: that a refit may start from; None where there are none.
     """
 
     ensemble: Ensemble
@@ -44,6 +46,7 @@ class FittedStages:
     candidates: tuple[CandidateResult, ...]
     ordered: bool = False
     dependence: TimeDependence = INDEPENDENT
+    fold_models: FoldModels | None = None
 
     @property
     def blocked(self) -> NDArray[np.bool_]:

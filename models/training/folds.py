@@ -2,8 +2,10 @@
 
 Every trace is scored by models that have not seen its label (folds). Folds are random: they must not be even
 in each label, for a label's other traces would then be there whenever one of them is held out, and a new
-request has no such promise. The rows of one content (`models.training.contents`) share a fold, and the gate
-counts one of them: copies that depend on each other, such as retries, prove nothing more.
+request has no such promise. Where there are many contents a hash of each decides, so that a refit holds it
+out with the same fold (`models.training.fold_models`). The rows of one content (`models.training.contents`)
+share a fold, and the gate counts one of them: copies that depend on each other, such as retries, prove
+nothing more.
 
 Where copies are requests of their own, and recur as often in the future (`Options.recurring`), each is
 counted as it came. The first row of a content is scored by models that have not learned from the content; a
@@ -26,6 +28,7 @@ from models.features import Features
 
 FEWEST_FOLDS, MOST_FOLDS = 10, 60
 FOLD_WORK = 60_000
+STABLE = 6000
 AMPLE = 5000
 SELECTION_SHARE = 0.1
 GOLDEN = (5**0.5 - 1) / 2
@@ -38,13 +41,45 @@ def fold_count(rows: int) -> int:
     return min(int(np.clip(round(FOLD_WORK / rows), FEWEST_FOLDS, MOST_FOLDS)), rows)
 
 
-def assign_folds(contents: Rows, seed: int) -> Rows:
-    """Fold of each row, int64 [n]: contents in random order, cut into folds of about equal size."""
-    order = np.random.default_rng(seed).permutation(int(contents.max()) + 1)
-    sizes = np.bincount(contents)[order]
-    fold = np.empty(len(order), dtype=np.int64)
-    fold[order] = (np.cumsum(sizes) - sizes) * fold_count(len(contents)) // len(contents)
+def assign_folds(contents: Rows, seed: int, keys: NDArray[np.float64] | None = None) -> Rows:
+    """Fold of each row, int64 [n].
+
+    With `STABLE` contents or more a hash of the content decides. With fewer, contents in random order are cut
+    into folds of about equal size, since those of a hash would differ much.
+
+    Args:
+        contents: int64 [n], from 0.
+        keys: of the rows, see `keys`; None to cut in any case.
+    """
+    count = int(contents.max()) + 1
+    if keys is not None and count >= STABLE:
+        u = _scattered(_lowest(keys, contents), seed)
+        fold = np.asarray(u * fold_count(len(contents)), dtype=np.int64)
+    else:
+        order = np.random.default_rng(seed).permutation(count)
+        sizes = np.bincount(contents)[order]
+        fold = np.empty(count, dtype=np.int64)
+        fold[order] = (np.cumsum(sizes) - sizes) * fold_count(len(contents)) // len(contents)
     return np.asarray(np.unique(fold[contents], return_inverse=True)[1], dtype=np.int64)
+
+
+def _lowest(keys: NDArray[np.float64], contents: Rows) -> NDArray[np.float64]:
+    """The lowest key of each content, [contents]."""
+    lowest = np.ones(int(contents.max()) + 1)
+    np.minimum.at(lowest, contents, keys)
+    return lowest
+
+
+def _scattered(keys: NDArray[np.float64], seed: int) -> NDArray[np.float64]:
+    """Numbers in [0, 1) that depend on keys and seed alone, and look independent of the keys.
+
+    Selection traces are those of the lowest keys; they must be in all folds. (The steps of splitmix64.)
+    """
+    mixed = (keys * 2.0**53).astype(np.uint64) + np.uint64((seed + 1) * 0x9E3779B97F4A7C15 % 2**64)
+    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
+        mixed = (mixed ^ (mixed >> np.uint64(shift))) * np.uint64(factor)
+    mixed ^= mixed >> np.uint64(31)
+    return np.asarray((mixed >> np.uint64(11)) / 2.0**53)
 
 
 def moved_on(folds: Rows, later: NDArray[np.bool_]) -> Rows:
@@ -80,9 +115,8 @@ def selection_rows(
 
     The content decides, so a selection trace of a parent is not a gate trace of its child.
     """
-    lowest = np.ones(int(contents.max()) + 1)
-    np.minimum.at(lowest, contents, keys)
-    return np.asarray(sampled & (lowest[contents] < SELECTION_SHARE) & (sampled.sum() >= AMPLE))
+    lowest = _lowest(keys, contents)[contents]
+    return np.asarray(sampled & (lowest < SELECTION_SHARE) & (sampled.sum() >= AMPLE))
 
 
 def one_of_each(rows: NDArray[np.bool_], contents: Rows, seed: int) -> NDArray[np.bool_]:

@@ -12,6 +12,7 @@ from models.embedders.composite import EncoderPart, encoder_parts
 from models.embedders.kinds import sources
 from models.manifest import LabelSource, Manifest
 from models.study import RepeatCounts
+from models.training.fold_models import FoldModels
 from models.training.options import Options
 from models.training_set import TrainingSet, check_traces
 
@@ -28,14 +29,15 @@ class FitRequest:
         delta: chance that a target passes though it does not hold, in (0, 1).
         parent: a policy to start from: its choices, except a residual stage, are taken over, and nothing is
             searched again until the traces have doubled.
+        fold_models: of an earlier fit of the task, to start from where they may be.
         teachers: that gave the labels.
         encoder: id of the encoder that made the vectors; None without one. The policy works with no other. Of
             several sources it says how long each one's vector is (`models.embedders.composite`).
         offered: labels that the teacher could give to the traces; None where that is not known.
         repeats: counts of requests that the teacher was asked twice on purpose.
         options: how far to search, and which labels to block.
-        seed: of folds, draws and sketches; the same traces and seed give the same policy, as long
-            as the budget cuts nothing off.
+        seed: of folds, draws and sketches; the same traces, fold models and seed give the same policy, as
+            long as the budget cuts nothing off.
     """
 
     training: TrainingSet
@@ -45,6 +47,7 @@ class FitRequest:
     targets: Sequence[float] = (0.95,)
     delta: float = 0.05
     parent: Artifact | None = None
+    fold_models: FoldModels | None = None
     teachers: Sequence[LabelSource] = ()
     encoder: str | None = None
     offered: tuple[str, ...] | None = None

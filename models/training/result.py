@@ -8,6 +8,7 @@ from models.artifact import Artifact
 from models.gate.frontier import Sample
 from models.manifest import FrontierPoint, point_for
 from models.study import Study
+from models.training.fold_models import FoldModels
 
 
 class FitSummary(msgspec.Struct, frozen=True):
@@ -23,6 +24,7 @@ class FitSummary(msgspec.Struct, frozen=True):
         frontier: all targets that passed the gate, lowest first.
         refused: reasons; None if there is a policy.
         repeated: share of the traces that say what an earlier one said, under whatever id.
+        drawn_from: how many traces there were, of which `traces` were drawn; None where these were all.
     """
 
     version: str
@@ -36,6 +38,7 @@ class FitSummary(msgspec.Struct, frozen=True):
     frontier: tuple[FrontierPoint, ...]
     refused: tuple[str, ...] | None
     repeated: float = 0.0
+    drawn_from: int | None = None
 
     def coverage(self, target: float) -> float:
         """Share of the requests that it answers at this target; 0.0 if no target at or above it passed."""
@@ -53,6 +56,7 @@ class FitResult:
         summary: figures of the fit, refused or not.
         study: results for each trace; None if nothing was fitted.
         sample: what the gate tested; None if nothing was fitted.
+        fold_models: that the task's next fit may start from; None where there are none.
     """
 
     artifact: Artifact | None
@@ -60,3 +64,4 @@ class FitResult:
     summary: FitSummary
     study: Study | None = field(default=None, compare=False)
     sample: Sample | None = field(default=None, compare=False)
+    fold_models: FoldModels | None = field(default=None, compare=False)

@@ -9,6 +9,7 @@ import numpy as np
 import onnx
 import onnxruntime
 import scipy
+from msgspec import UNSET
 
 from models.drift import drift_reference
 from models.manifest import FORMAT, FrontierPoint, Manifest, Member
@@ -48,6 +49,7 @@ def summary_of(
         frontier=() if outcome is None else outcome.points,
         refused=refused,
         repeated=0.0 if fitted is None else float(later_copies(fitted.contents).mean()),
+        drawn_from=request.training.drawn_from,
     )
 
 
@@ -90,6 +92,7 @@ def manifest_of(request: FitRequest, outcome: FitOutcome, summary: FitSummary, g
         noise=study.noise,
         reference=drift_reference(study),
         offered=request.offered,
+        drawn_from=UNSET if summary.drawn_from is None else summary.drawn_from,
     )
 
 

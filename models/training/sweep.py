@@ -6,7 +6,7 @@ over, and nothing else is tried.
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -18,6 +18,7 @@ from models.featurizers.contract import Featurizer
 from models.featurizers.text import TextFeaturizer
 from models.featurizers.vectors import VectorFeaturizer
 from models.gate.candidate_metrics import candidate_result
+from models.graph.linear import Linear
 from models.study import CandidateResult
 from models.surrogates import linear, neighbours, text_linear
 from models.surrogates.contract import Matrix, Surrogate, TrainingTargets
@@ -58,6 +59,8 @@ class Sweep:
         recipe: of an earlier fit, or None to search.
         family: as in `CandidateResult`.
         progress: called with the share done, in [0, 1].
+        starts: for folds of the logistic regression on vectors a model to start from (see
+            `models.training.fold_models`).
 
     Attributes:
         candidates: all that were tried, in order.
@@ -71,10 +74,11 @@ class Sweep:
         recipe: Recipe | None = None,
         family: str = "global",
         progress: Callable[[float], None] = lambda _: None,
+        starts: Mapping[int, Linear] | None = None,
     ) -> None:
         self.candidates: list[CandidateResult] = []
         self.targets, self.sampled, self.recipe = targets, sampled, recipe
-        self._options, self._family, self._progress = options, family, progress
+        self._options, self._family, self._progress, self._starts = options, family, progress, starts
         self._learned: dict[tuple[str, str], Surrogate] = {}
         self._started = time.perf_counter()
 
@@ -96,7 +100,8 @@ class Sweep:
         def learn_linear() -> Surrogate:
             if isinstance(featurizer, TextFeaturizer) and self._family != RESIDUAL:
                 return text_linear.learn(featurizer, self.targets, strength, self._progress)
-            return linear.learn(featurizer, self.targets, strength, self._progress)
+            starts = self._starts if isinstance(featurizer, VectorFeaturizer) else None
+            return linear.learn(featurizer, self.targets, strength, self._progress, starts)
 
         members = [self._learn_once(featurizer, linear.KIND, learn_linear)]
         if isinstance(featurizer, VectorFeaturizer):

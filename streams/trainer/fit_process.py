@@ -2,6 +2,9 @@
 
 One child waits with everything imported; it runs one fit and ends, and the next child starts. A child ends
 by itself when its parent has died, for any reason. What learns is loaded in the child alone.
+
+The fold models of a task's last fit are kept in memory, for its next fit to start from
+(`models.training.fold_models`). After a crash, or in another trainer, the next fit does without.
 """
 
 import asyncio
@@ -10,10 +13,12 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from importlib import import_module
 from multiprocessing.connection import Connection, wait
 from typing import NamedTuple
 
+from models.training.fold_models import FoldModels
 from models.training.request import FitRequest
 from models.training.result import FitResult
 from streams.errors import RefitFailed, RefitStopped
@@ -37,12 +42,13 @@ class FitProcess:
 
     def __init__(self) -> None:
         self._stopped = False
+        self._fold_models: dict[str, FoldModels] = {}
         self._start()
 
     async def fit(
         self, request: FitRequest, budget: float, tell: Callable[[str], None] = lambda _: None
     ) -> FitResult:
-        """The result of the fit.
+        """The result of the fit, which starts from the fold models of the task's last one.
 
         Args:
             budget: seconds after which the child is stopped.
@@ -55,7 +61,8 @@ class FitProcess:
         try:
             if self._stopped:
                 raise _stopped(request.task)
-            await asyncio.to_thread(self._pipe.send, request)
+            started = replace(request, fold_models=self._fold_models.pop(request.task, None))
+            await asyncio.to_thread(self._pipe.send, started)
             outcome = await self._outcome(request.task, budget, tell)
         except (EOFError, OSError, TypeError) as error:  # TypeError: the pipe was closed by `stop` meanwhile
             if self._stopped:
@@ -68,6 +75,8 @@ class FitProcess:
             if not self._stopped:
                 self._start()
         if isinstance(outcome, FitResult):
+            if outcome.fold_models is not None:
+                self._fold_models[request.task] = outcome.fold_models
             return outcome
         raise RefitFailed(str(outcome))
 

@@ -142,8 +142,8 @@ def test_equal_vectors_do_not_fail() -> None:
 
 def test_the_summary_keeps_its_json_keys(result: FitResult) -> None:
     keys = set(msgspec.json.decode(msgspec.json.encode(result.summary)))
-    wanted = "version traces sampled labels seconds surrogate acceptor accuracy frontier refused repeated"
-    assert keys == set(wanted.split())
+    wanted = "version traces drawn_from sampled labels seconds surrogate acceptor accuracy frontier refused"
+    assert keys == {*wanted.split(), "repeated"}
 
 
 def test_the_manifest_has_teachers_and_no_trace() -> None:

@@ -27,8 +27,8 @@ def test_fit_writes_a_policy_to_evaluate(understudy: Run, files: Path, tmp_path:
     ended = understudy("fit", files / "train.jsonl", "--out", out, "--json")
     assert (ended.status, ended.err) == (0, "")
     made = json.loads(ended.out)
-    keys = "version traces sampled labels seconds surrogate acceptor accuracy frontier refused repeated"
-    assert set(made) == set(keys.split())
+    keys = "version traces drawn_from sampled labels seconds surrogate acceptor accuracy frontier refused"
+    assert set(made) == {*keys.split(), "repeated"}
     assert (made["traces"], made["sampled"], made["labels"], made["refused"]) == (500, 500, 3, None)
     assert set(made["frontier"][0]) == {"target", "threshold", "coverage", "low", "deferred_shift"}
     assert {file.name for file in out.iterdir()} == {"policy.onnx", "manifest.json", "report.html"}

@@ -47,7 +47,7 @@ def test_texts_become_their_tf_idf() -> None:
     counts = featurizer.vocabulary.counts(cells).astype(np.float64)
     tfidf = counts @ featurizer.vocabulary.chain() @ sparse.diags(featurizer.vocabulary.idf())
     squares = counts @ (featurizer.vocabulary.chain() @ featurizer.vocabulary.idf() ** 2.0)
-    matrix = (tfidf @ featurizer._basis) / np.sqrt(np.maximum(squares, 1e-6))[:, None]
+    matrix = (tfidf @ featurizer._mixtures @ featurizer._turn) / np.sqrt(np.maximum(squares, 1e-6))[:, None]
     np.testing.assert_allclose(featurizer.transform(features), matrix, atol=1e-4)
     np.testing.assert_allclose(logits, matrix @ model.weights + model.intercept, atol=2e-3)
     longest = featurizer.vocabulary.order[featurizer.vocabulary.rows(cells)]

@@ -25,8 +25,8 @@ def test_a_fold_model_equals_that_of_scikit_learn() -> None:
     matrix, targets = blobs(600)
     weights = np.random.default_rng(1).uniform(0.5, 2.0, 600)
     held = np.arange(600) % 3
-    problem = logistic._problem(matrix, matrix, replace(targets, weights=weights, folds=held))
-    mine = problem.matrix @ logistic._fold(problem, 4.0, 0, None)
+    problem = logistic._problem(matrix, replace(targets, weights=weights, folds=held))
+    mine = problem.as_linear(logistic._fold(problem, 4.0, 0, None)).logits(matrix)
     kept = held != 0
     scaled = weights[kept] / weights.mean()
     reference = LogisticRegression(C=4.0, tol=1e-8, max_iter=2000).fit(

@@ -22,6 +22,33 @@ def test_few_rows_have_many_folds() -> None:
     assert [folds.fold_count(rows) for rows in (5, 500, 4_000, 100_000)] == [5, 60, 15, 10]
 
 
+def test_a_refit_holds_a_content_out_with_the_same_fold() -> None:
+    early = folds.assign_folds(ALONE[:8_000], 0, KEYS[:8_000])
+    late = folds.assign_folds(ALONE, 0, KEYS)
+    np.testing.assert_array_equal(early, late[:8_000])
+    sizes = np.bincount(late)
+    assert len(sizes) == folds.FEWEST_FOLDS
+    assert sizes.min() > 1_850
+    assert (folds.assign_folds(ALONE, 1, KEYS) == late).mean() < 0.15
+
+
+def test_each_fold_holds_out_a_tenth_of_the_selection_traces() -> None:
+    chosen = folds.selection_rows(np.ones(20_000, dtype=np.bool_), KEYS, ALONE)
+    fold = folds.assign_folds(ALONE, 0, KEYS)
+    assert np.bincount(fold[chosen], minlength=10).min() > 0.07 * chosen.sum()
+
+
+def test_copies_share_the_fold_of_the_first_whatever_their_keys() -> None:
+    contents = np.arange(20_000) // 2
+    fold = folds.assign_folds(contents, 0, KEYS)
+    np.testing.assert_array_equal(fold[::2], fold[1::2])
+
+
+def test_few_contents_are_cut_evenly() -> None:
+    contents = np.arange(20_000) % 3
+    assert len(np.unique(folds.assign_folds(contents, 0, KEYS))) == 3
+
+
 def test_rows_of_one_content_share_a_fold() -> None:
     contents = np.random.default_rng(0).integers(0, 300, 900)
     contents = np.unique(contents, return_inverse=True)[1].astype(np.int64)

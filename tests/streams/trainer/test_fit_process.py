@@ -1,11 +1,13 @@
-"""A fit that its trainer stops is not told as a crash."""
+"""A fit that its trainer stops is not told as a crash, and each starts from what the last one learned."""
 
 import asyncio
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from models.features import Features
+from models.training.folds import STABLE
 from models.training.request import FitRequest
 from models.training_set import TrainingSet
 from streams.errors import RefitStopped
@@ -31,3 +33,25 @@ async def test_a_stopped_process_begins_no_fit() -> None:
     process.stop()
     with pytest.raises(RefitStopped, match="the trainer stopped"):
         await process.fit(REQUEST, 60.0)
+
+
+async def test_a_fit_starts_from_the_fold_models_of_the_task_s_last_one() -> None:
+    """Without a start, the same traces give the same models to the bit."""
+    generator = np.random.default_rng(0)
+    codes = generator.integers(2, size=STABLE + 500)
+    vectors = (np.eye(2, 4)[codes] + generator.standard_normal((len(codes), 4))).astype(np.float32)
+    labels, sampled = [f"{code}" for code in codes], np.arange(len(codes)) < 500
+    traces = TrainingSet(Features(embeddings=vectors), labels, sampled)
+    request = replace(REQUEST, training=traces, embedder="precomputed")
+    process = FitProcess()
+    try:
+        results = [await process.fit(replace(request, task=task), 60.0) for task in ("one", "two", "one")]
+    finally:
+        process.stop()
+    first, other, again = (result.fold_models for result in results)
+    assert first is not None
+    assert other is not None
+    assert again is not None
+    np.testing.assert_array_equal(first.weights, other.weights)
+    assert (first.weights != again.weights).any()
+    np.testing.assert_allclose(first.weights, again.weights, rtol=0.2, atol=0.2)
